@@ -1,0 +1,94 @@
+// Rows divided by their Euclidean length, for cosine-similarity logits.
+//
+//   forward    y = x / n,  n = max(|x|, eps)
+//   backward   dx (+)= (dy - y (dy . y)) / n
+//
+// Shapes   x, y, dy, dx [rows, width]; norms [rows] = n.
+// Grid     LANES invocations a row, WG / LANES rows a workgroup.
+// Memory   workgroup: WG vec2; LANES = 1 meets no barrier.
+// Numerics f32, partial sums in a fixed order.
+
+const WG = 64u;
+const LANES = 16u;
+
+struct Params {
+  rows: u32,
+  width: u32,
+  eps: f32,
+  accumulate: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> y: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<storage, read_write> norms: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+var<workgroup> scratch: array<vec2f, WG>;
+
+// The sum of `value` over the LANES invocations of a row, in every one of them.
+fn row_sum(local: u32, value: vec2f) -> vec2f {
+  if (LANES == 1u) {
+    return value;
+  }
+  scratch[local] = value;
+  workgroupBarrier();
+  for (var step = LANES / 2u; step > 0u; step /= 2u) {
+    if (local % LANES < step) {
+      scratch[local] += scratch[local + step];
+    }
+    workgroupBarrier();
+  }
+  let total = scratch[local - local % LANES];
+  workgroupBarrier();
+  return total;
+}
+
+@compute @workgroup_size(WG)
+fn forward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let row = (group.x + group.y * groups.x) * (WG / LANES) + local / LANES;
+  let lane = local % LANES;
+  let start = row * params.width;
+  let end = select(0u, params.width, row < params.rows);
+  var squares = 0.0;
+  for (var c = lane; c < end; c += LANES) {
+    squares += x[start + c] * x[start + c];
+  }
+  let norm = max(sqrt(row_sum(local, vec2f(squares, 0.0)).x), params.eps);
+  for (var c = lane; c < end; c += LANES) {
+    out[start + c] = x[start + c] / norm;
+  }
+  if (row < params.rows && lane == 0u) {
+    norms[row] = norm;
+  }
+}
+
+@compute @workgroup_size(WG)
+fn backward(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let row = (group.x + group.y * groups.x) * (WG / LANES) + local / LANES;
+  let lane = local % LANES;
+  let start = row * params.width;
+  let end = select(0u, params.width, row < params.rows);
+  let norm = norms[min(row, params.rows - 1u)];
+  var products = 0.0;
+  for (var c = lane; c < end; c += LANES) {
+    products += x[start + c] * y[start + c];
+  }
+  let along = row_sum(local, vec2f(products, 0.0)).x;
+  for (var c = lane; c < end; c += LANES) {
+    let value = (x[start + c] - y[start + c] * along) / norm;
+    if (params.accumulate != 0u) {
+      out[start + c] += value;
+    } else {
+      out[start + c] = value;
+    }
+  }
+}

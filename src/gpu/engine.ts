@@ -1,0 +1,415 @@
+/** The engine: one device, its memory, its kernels, and one list of commands submitted at a time. */
+
+import { type Command, encodeCommands, UniformRing } from './commands.js';
+import { checkLimits, type DeviceFacts, factsOf, requestDevice } from './device.js';
+import { DeviceLostError, GpuError, UnsupportedError } from './errors.js';
+import { type Kernel, KernelCache, type KernelName, type Kernels, packParams } from './kernels.js';
+import { type Allocation, BufferPool, type BufferView, type MemoryUse } from './memory.js';
+import { Profiler, type ProfileRow, profileTable } from './profile.js';
+import { type Slot, StagingRing } from './staging.js';
+import { Step } from './step.js';
+import { type Tuning, tuningFor } from './tuning.js';
+
+export interface EngineOptions {
+  /** A device to borrow; it is never destroyed and nothing on it is changed. Default: one of our own. */
+  device?: GPUDevice;
+  /** Where to look for an adapter, and for WGSL language features. Default: `navigator.gpu`. */
+  gpu?: GPU;
+  /** Why this device was chosen, for the facts that are printed. */
+  reason?: string;
+  /** Called between polls while waiting for the GPU; Node yields its core here. */
+  idle?: () => Promise<void>;
+  /** 0 silent, 1 adapter and run facts, 2 time per kernel, 3 each dispatch, 4 specialised WGSL. */
+  debug?: number;
+  /** Where DEBUG output goes. Default: `console.error`. */
+  log?: (line: string) => void;
+  /** Replaces single settings of the tuning table. */
+  tuning?: Partial<Tuning>;
+  /** False sends parameters through the uniform ring even where immediates exist. */
+  immediates?: boolean;
+}
+
+/** How many things the engine did since it was created. */
+export interface EngineCounts {
+  dispatches: number;
+  submits: number;
+  bindGroups: number;
+  kernels: number;
+}
+
+export interface DispatchOptions<K extends KernelName> {
+  constants?: Kernels[K]['constants'];
+  /** Floating-point operations, for profiles. */
+  flops?: number;
+}
+
+const WORKGROUPS_PER_DIMENSION = 65535;
+const MAX_BIND_GROUPS = 8192;
+const PENDING_LIMIT = 1024;
+
+export class Engine {
+  readonly device: GPUDevice;
+  readonly facts: DeviceFacts;
+  readonly tuning: Tuning;
+  /** Rejects with DeviceLostError when the device is lost; never resolves. */
+  readonly lost: Promise<never>;
+
+  readonly #borrowed: boolean;
+  readonly #idle: (() => Promise<void>) | undefined;
+  readonly #debug: number;
+  readonly #log: (line: string) => void;
+  readonly #pool: BufferPool;
+  readonly #staging: StagingRing;
+  readonly #kernels: KernelCache;
+  readonly #ring: UniformRing | undefined;
+  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  readonly #bufferIds = new WeakMap<GPUBuffer, number>();
+  readonly #counts = { dispatches: 0, submits: 0, bindGroups: 0 };
+  readonly #absent: { read: Allocation; write: Allocation };
+  #pending: Command[] = [];
+  #recording: Command[] | undefined;
+  #profiler: Profiler | undefined;
+  #profiled: Promise<void>[] = [];
+  #failure: Error | undefined;
+  #reject: (error: Error) => void = () => {};
+  #nextBufferId = 0;
+  #disposed = false;
+
+  /**
+   * An engine on a device of its own, or on a borrowed one.
+   *
+   * @throws UnsupportedError where there is no adapter, or the device lacks what the kernels need.
+   */
+  static async create(options: EngineOptions = {}): Promise<Engine> {
+    const gpu = options.gpu ?? (globalThis.navigator as Navigator | undefined)?.gpu;
+    if (options.device) return new Engine(options.device, true, gpu, options);
+    if (!gpu) {
+      throw new UnsupportedError(
+        'There is no WebGPU here: use a browser that has it, import from "neuroformer-webgpu/node" ' +
+          'in Node, or hand over a GPUDevice as { device }.',
+      );
+    }
+    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+    if (!adapter) {
+      throw new UnsupportedError('WebGPU found no adapter: check the graphics driver and the browser flags.');
+    }
+    checkLimits(adapter.limits);
+    return new Engine(await requestDevice(adapter), false, gpu, options);
+  }
+
+  private constructor(device: GPUDevice, borrowed: boolean, gpu: GPU | undefined, options: EngineOptions) {
+    checkLimits(device.limits);
+    this.device = device;
+    this.#borrowed = borrowed;
+    this.#idle = options.idle;
+    this.#debug = options.debug ?? 0;
+    this.#log = options.log ?? ((line) => console.error(line));
+    const reason = options.reason ?? (borrowed ? 'the caller handed it over' : 'the preferred adapter');
+    const facts = factsOf(device, gpu?.wgslLanguageFeatures, reason);
+    this.facts = { ...facts, immediates: facts.immediates && options.immediates !== false };
+    this.tuning = { ...tuningFor(this.facts.vendor, device.limits), ...options.tuning };
+    this.#pool = new BufferPool(device, (error) => this.#fail(error));
+    this.#staging = new StagingRing(device);
+    this.#kernels = new KernelCache(
+      device,
+      this.facts.immediates,
+      (what, make) => this.#watch(what, make),
+      this.#debug >= 4 ? this.#log : undefined,
+    );
+    if (this.#kernels.paramsLayout) this.#ring = new UniformRing(device, this.#kernels.paramsLayout);
+    this.#absent = { read: this.#pool.acquire(256), write: this.#pool.acquire(256) };
+    this.lost = new Promise((_, reject) => {
+      this.#reject = reject;
+    });
+    this.lost.catch(() => {});
+    device.lost.then((info) => {
+      if (!this.#disposed) this.#fail(new DeviceLostError(info.message || info.reason || 'unknown reason'));
+    });
+    if (this.#debug >= 1) this.#log(`${this.facts.description}: ${this.facts.reason}`);
+    if (this.#debug >= 2 && this.facts.timestamps) this.#profiler = new Profiler(device);
+  }
+
+  /** Memory of at least `bytes`, undefined contents; given back by `release`, or by the scope it was made in. */
+  allocate(bytes: number): Allocation {
+    const most = Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
+    if (bytes > most) {
+      throw new UnsupportedError(
+        `${bytes} bytes in one buffer are more than this device binds (${most}): use a smaller batch or model` +
+          `${this.#borrowed ? ', or raise maxStorageBufferBindingSize and maxBufferSize when requesting it' : ''}.`,
+      );
+    }
+    return this.#pool.acquire(bytes);
+  }
+
+  /** Runs `fn` and gives back what it allocated, except what its result owns. */
+  scope<T>(fn: () => T): T {
+    return this.#pool.scope(fn);
+  }
+
+  /** What to bind where a kernel's buffer is unused: reads see zeros, writes are never made. */
+  get absent(): { readonly read: BufferView; readonly write: BufferView } {
+    return this.#absent;
+  }
+
+  /**
+   * Appends one kernel to the command list.
+   *
+   * @param workgroups how many, folded over two dimensions past 65,535.
+   */
+  dispatch<K extends KernelName>(
+    name: K,
+    buffers: Readonly<Record<Kernels[K]['buffers'], BufferView>>,
+    params: Readonly<Kernels[K]['params']>,
+    workgroups: number,
+    options: DispatchOptions<K> = {},
+  ): void {
+    if (workgroups <= 0) return;
+    const kernel = this.#kernels.get(name, options.constants ?? {});
+    const x = Math.min(workgroups, WORKGROUPS_PER_DIMENSION);
+    const y = Math.ceil(workgroups / x);
+    let bytes = 0;
+    for (const binding of kernel.info.bindings) {
+      bytes += (buffers as Record<string, BufferView>)[binding.name]!.size;
+    }
+    this.#append({
+      kind: 'dispatch',
+      kernel,
+      group: this.#bindGroup(kernel, buffers),
+      params: packParams(kernel.info, params as Record<string, number>),
+      x,
+      y,
+      flops: options.flops ?? 0,
+      bytes,
+    });
+  }
+
+  /** Appends a clear of a buffer's range to zero. */
+  clear(view: BufferView): void {
+    this.#append({ kind: 'clear', view });
+  }
+
+  /** Appends a copy of `from.size` bytes. */
+  copy(from: BufferView, to: BufferView): void {
+    this.#append({ kind: 'copy', from, to });
+  }
+
+  /** Writes host data now, before anything appended after this call. */
+  upload(to: BufferView, data: ArrayBufferView): void {
+    if (data.byteLength > to.size) {
+      throw new Error(`upload: ${data.byteLength} bytes do not fit into ${to.size}.`);
+    }
+    // The queue runs writes at once, so commands that still read the old contents must go first.
+    if (!this.#recording) this.flush();
+    this.#check();
+    this.device.queue.writeBuffer(to.buffer, to.offset, data.buffer, data.byteOffset, data.byteLength);
+  }
+
+  /** Submits what is pending. */
+  flush(): void {
+    if (this.#pending.length === 0) return;
+    const commands = this.#pending;
+    this.#pending = [];
+    this.#ring?.fill(commands);
+    this.submit(commands, this.#ring);
+  }
+
+  /** The contents of a view, after everything appended before this call. */
+  async read(view: BufferView): Promise<ArrayBuffer> {
+    if (this.#recording) throw new Error('Nothing can be read while a step is recorded: it has not run yet.');
+    const commands = this.#pending;
+    this.#pending = [];
+    this.#ring?.fill(commands);
+    const slot = this.submit(commands, this.#ring, [view])!;
+    const [bytes] = await this.readSlot(slot);
+    return bytes!;
+  }
+
+  /** Waits until everything appended so far has run. */
+  async finish(): Promise<void> {
+    this.flush();
+    await this.settle(this.device.queue.onSubmittedWorkDone());
+    await Promise.all(this.#profiled.splice(0));
+    this.#check();
+  }
+
+  /**
+   * Runs `fn` once, keeping its commands instead of submitting them.
+   *
+   * Replays run on the same buffers: write new inputs into the tensors `fn` read, and read the ones it returned.
+   */
+  record<T>(fn: () => T): Step<T> {
+    if (this.#recording) throw new Error('A step is being recorded already: recordings do not nest.');
+    this.flush();
+    const holder = { free: new Map(), owned: new Map(), held: [] };
+    const commands: Command[] = [];
+    this.#recording = commands;
+    try {
+      const value = this.#pool.hold(holder, fn);
+      const ring = this.#kernels.paramsLayout && new UniformRing(this.device, this.#kernels.paramsLayout);
+      ring?.fill(commands);
+      return new Step(this, value, commands, ring, () => {
+        this.#pool.drop(holder);
+        ring?.destroy();
+      });
+    } catch (error) {
+      this.#pool.drop(holder);
+      throw error;
+    } finally {
+      this.#recording = undefined;
+    }
+  }
+
+  /** Encodes and submits a command list, with copies of `reads` at its end. Used by steps; see `flush`. */
+  submit(commands: readonly Command[], ring?: UniformRing, reads: readonly BufferView[] = []): Slot | undefined {
+    this.#check();
+    const { device } = this;
+    device.pushErrorScope('validation');
+    const encoder = device.createCommandEncoder();
+    encodeCommands(encoder, commands, ring, this.#profiler?.timestampsFor);
+    const slot = reads.length > 0 ? this.#staging.copy(encoder, reads) : undefined;
+    const collect = this.#profiler?.resolve(encoder);
+    device.queue.submit([encoder.finish()]);
+    device.popErrorScope().then(
+      (error) => error && this.#fail(new GpuError(`The GPU refused a command: ${error.message}`)),
+      () => {},
+    );
+    if (collect) this.#profiled.push(this.settle(collect()).catch(() => {}));
+    this.#counts.submits += 1;
+    for (const command of commands) if (command.kind === 'dispatch') this.#counts.dispatches += 1;
+    if (this.#debug >= 3) for (const command of commands) this.#log(describe(command));
+    return slot;
+  }
+
+  /** The bytes a submit copied. */
+  readSlot(slot: Slot): Promise<ArrayBuffer[]> {
+    return this.#staging.read(slot, (promise) => this.settle(promise));
+  }
+
+  /** Waits for a promise of the device's, polling where the platform needs it, and fails with the device. */
+  async settle<T>(promise: Promise<T>): Promise<T> {
+    const raced = Promise.race([promise, this.lost]);
+    if (this.#idle) {
+      let done = false;
+      const note = () => {
+        done = true;
+      };
+      raced.then(note, note);
+      while (!done) await this.#idle();
+    }
+    const result = await raced;
+    this.#check();
+    return result;
+  }
+
+  /** Time per kernel while `fn` runs, from timestamp queries. */
+  async profile(fn: () => void | Promise<void>): Promise<ProfileRow[]> {
+    if (!this.facts.timestamps) {
+      throw new UnsupportedError('This device offers no timestamp-query, so kernels cannot be timed one by one.');
+    }
+    await this.finish();
+    const before = this.#profiler;
+    this.#profiler = new Profiler(this.device);
+    try {
+      await fn();
+      await this.finish();
+      return this.#profiler.rows();
+    } finally {
+      this.#profiler.destroy();
+      this.#profiler = before;
+    }
+  }
+
+  memory(): MemoryUse {
+    return this.#pool.use();
+  }
+
+  counts(): EngineCounts {
+    return { ...this.#counts, kernels: this.#kernels.compiled };
+  }
+
+  /** Gives everything back; a borrowed device lives on. */
+  dispose(): void {
+    if (this.#disposed) return;
+    if (this.#debug >= 2 && this.#profiler) this.#log(profileTable(this.#profiler.rows()));
+    this.#disposed = true;
+    this.#pending = [];
+    this.#absent.read.release();
+    this.#absent.write.release();
+    this.#pool.trim();
+    this.#staging.destroy();
+    this.#ring?.destroy();
+    this.#bindGroups.clear();
+    if (!this.#borrowed) this.device.destroy();
+  }
+
+  #append(command: Command): void {
+    this.#check();
+    if (this.#recording) {
+      this.#recording.push(command);
+      return;
+    }
+    this.#pending.push(command);
+    if (this.#pending.length >= PENDING_LIMIT) this.flush();
+  }
+
+  #bindGroup(kernel: Kernel, buffers: Readonly<Record<string, BufferView>>): GPUBindGroup {
+    let key = kernel.layoutKey;
+    for (const { name } of kernel.info.bindings) {
+      const view = buffers[name];
+      if (!view) throw new Error(`${kernel.name}: buffer ${name} is missing.`);
+      key += `|${this.#idOf(view.buffer)}:${view.offset}:${view.size}`;
+    }
+    let group = this.#bindGroups.get(key);
+    if (!group) {
+      if (this.#bindGroups.size >= MAX_BIND_GROUPS) this.#bindGroups.clear();
+      group = this.device.createBindGroup({
+        layout: kernel.layout,
+        entries: kernel.info.bindings.map(({ name, binding }) => {
+          const { buffer, offset, size } = buffers[name]!;
+          return { binding, resource: { buffer, offset, size } };
+        }),
+      });
+      this.#bindGroups.set(key, group);
+      this.#counts.bindGroups += 1;
+    }
+    return group;
+  }
+
+  #idOf(buffer: GPUBuffer): number {
+    let id = this.#bufferIds.get(buffer);
+    if (id === undefined) {
+      id = this.#nextBufferId++;
+      this.#bufferIds.set(buffer, id);
+    }
+    return id;
+  }
+
+  #watch(what: string, make: () => void): void {
+    this.device.pushErrorScope('validation');
+    make();
+    this.device.popErrorScope().then(
+      (error) => error && this.#fail(new GpuError(`Compiling ${what} failed: ${error.message}`)),
+      () => {},
+    );
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure) return;
+    this.#failure = error;
+    this.#reject(error);
+  }
+
+  #check(): void {
+    if (this.#failure) throw this.#failure;
+    if (this.#disposed) throw new Error('This engine was disposed.');
+  }
+}
+
+function describe(command: Command): string {
+  if (command.kind === 'dispatch') {
+    const { kernel, params, x, y } = command;
+    return `${kernel.name} [${x} x ${y}] ${[...params].join(' ')}`;
+  }
+  if (command.kind === 'copy') return `copy ${command.from.size} bytes`;
+  return `clear ${command.view.size} bytes`;
+}

@@ -1,0 +1,67 @@
+/** A recorded step: a flat list of commands that run again and again on the same buffers. */
+
+import type { Command, UniformRing } from './commands.js';
+import type { Engine } from './engine.js';
+import type { BufferView } from './memory.js';
+
+/** Values copied at the end of a run, to be read whenever it suits. */
+export interface Fetched {
+  /** One array buffer per view asked for. */
+  read(): Promise<ArrayBuffer[]>;
+}
+
+export class Step<T> {
+  readonly #engine: Engine;
+  readonly #commands: readonly Command[];
+  readonly #ring: UniformRing | undefined;
+  readonly #release: () => void;
+  #disposed = false;
+
+  /** Made by `Engine.record`. `value` is what the recorded function returned. */
+  constructor(
+    engine: Engine,
+    readonly value: T,
+    commands: readonly Command[],
+    ring: UniformRing | undefined,
+    release: () => void,
+  ) {
+    this.#engine = engine;
+    this.#commands = commands;
+    this.#ring = ring;
+    this.#release = release;
+  }
+
+  /** How many kernels one run dispatches. */
+  get dispatches(): number {
+    return this.#commands.filter((c) => c.kind === 'dispatch').length;
+  }
+
+  /** Encodes and submits the step, in one submit. Does not wait. */
+  run(): void {
+    this.#begin();
+    this.#engine.submit(this.#commands, this.#ring);
+  }
+
+  /** Like `run`, with copies of `views` at the end of the same submit. */
+  runAndFetch(views: readonly BufferView[]): Fetched {
+    this.#begin();
+    const slot = this.#engine.submit(this.#commands, this.#ring, views)!;
+    return { read: () => this.#engine.readSlot(slot) };
+  }
+
+  /** Gives the step's buffers back. The tensors it returned must not be used after. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#release();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #begin(): void {
+    if (this.#disposed) throw new Error('This step was disposed.');
+    this.#engine.flush();
+  }
+}

@@ -1,0 +1,81 @@
+/** How kernels are shaped for an adapter: tile sizes and lanes, chosen by vendor, bounded by the device's limits. */
+
+/** A staged matmul tile: out tile, depth, and rows per invocation (each also makes 4 columns). */
+export interface MatmulTile {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly rows: number;
+}
+
+export interface Tuning {
+  /** Whether tiles go through workgroup memory; adapters where a barrier is dear do better without. */
+  readonly staged: boolean;
+  /** Staged matmul tiles from the smallest to the largest. */
+  readonly matmulTiles: readonly MatmulTile[];
+  /** Workgroups wanted at least: a smaller tile, or a split of K or of the keys, is taken to get there. */
+  readonly minWorkgroups: number;
+  /** Invocations per workgroup of row reductions, and how many of them share a row. */
+  readonly rowGroup: number;
+  readonly rowLanes: number;
+  /** Invocations that share a column where rows are summed. */
+  readonly columnSlices: number;
+  /** Elements per invocation of elementwise kernels. */
+  readonly items: number;
+  /** Invocations per workgroup of attention, and score rows per invocation. */
+  readonly attentionGroup: number;
+  readonly attentionRows: 1 | 2;
+  /** Invocations of the kernels that reduce everything in one workgroup, and of the sampler's rows. */
+  readonly reduceGroup: number;
+  readonly sampleGroup: number;
+}
+
+const GPU: Tuning = {
+  staged: true,
+  matmulTiles: [
+    { m: 32, n: 32, k: 16, rows: 4 },
+    { m: 64, n: 64, k: 16, rows: 8 },
+  ],
+  minWorkgroups: 128,
+  rowGroup: 128,
+  rowLanes: 32,
+  columnSlices: 16,
+  items: 4,
+  attentionGroup: 64,
+  attentionRows: 1,
+  reduceGroup: 256,
+  sampleGroup: 64,
+};
+
+/** By vendor as the adapter names it; what is not listed is `GPU`. */
+const VENDORS: Readonly<Record<string, Partial<Tuning>>> = {
+  software: {
+    staged: false,
+    minWorkgroups: 4,
+    rowGroup: 16,
+    rowLanes: 1,
+    columnSlices: 1,
+    items: 16,
+    attentionGroup: 16,
+    attentionRows: 2,
+    reduceGroup: 4,
+    sampleGroup: 4,
+  },
+};
+
+/** The tuning for a vendor ('software' for software adapters), within the limits of the device. */
+export function tuningFor(vendor: string, limits: GPUSupportedLimits): Tuning {
+  const tuning: Tuning = { ...GPU, ...VENDORS[vendor] };
+  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
+  const memory = limits.maxComputeWorkgroupStorageSize;
+  const fits = (tile: MatmulTile) =>
+    (tile.m / tile.rows) * (tile.n / 4) <= most && 4 * tile.k * (tile.m + tile.n) <= memory;
+  return {
+    ...tuning,
+    matmulTiles: tuning.matmulTiles.filter(fits),
+    rowGroup: Math.min(tuning.rowGroup, most),
+    attentionGroup: Math.min(tuning.attentionGroup, most),
+    reduceGroup: Math.min(tuning.reduceGroup, most),
+    sampleGroup: Math.min(tuning.sampleGroup, most),
+  };
+}
