@@ -146,7 +146,11 @@ fn combine(
 ) {
   let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
   for (var i = first; i < min(first + WG * ITEMS, params.n); i += WG) {
-    put(i, params.alpha * x[i] + params.beta * saved[i]);
+    var value = params.alpha * x[i];
+    if (params.beta != 0.0) {
+      value += params.beta * saved[i];
+    }
+    put(i, value);
   }
 }
 

@@ -45,10 +45,13 @@ function checkHeader(file, source) {
 
 /** Two files may each hold a helper (a shader file is whole by itself), but only the same helper. */
 function checkHelpers(file, source) {
-  for (const [text, name] of source.matchAll(/^fn (hash4|keep|normal_cdf|gelu_grad|dropout_words|visible|row_sum|group_sum|code4?|load_\w+)\([\s\S]*?^}$/gm)) {
+  for (const [text, name] of source.matchAll(
+    /^fn (hash4|keep|normal_cdf|gelu_grad|dropout_words|visible|row_sum|group_sum|code4?|load_\w+)\([\s\S]*?^}$/gm,
+  )) {
     const known = helpers.get(name);
     if (!known) helpers.set(name, { file, text });
-    else if (known.text !== text) complain(file, `fn ${name} differs from the one in ${known.file}`);
+    else if (known.text !== text)
+      complain(file, `fn ${name} differs from the one in ${known.file}`);
   }
 }
 
@@ -74,10 +77,15 @@ function bindingOf(file, entry, resource) {
 function kernelOf(file, entry) {
   const resources = entry.resources.filter((r) => r.name !== 'params');
   const params = entry.resources.find((r) => r.name === 'params');
-  const bindings = resources.map((r) => bindingOf(file, entry, r)).sort((p, q) => p.binding - q.binding);
+  const bindings = resources
+    .map((r) => bindingOf(file, entry, r))
+    .sort((p, q) => p.binding - q.binding);
   const storage = bindings.filter((b) => b.kind !== 'uniform').length;
   if (storage > MAX_STORAGE_BUFFERS) {
-    complain(file, `${entry.name} binds ${storage} storage buffers, at most ${MAX_STORAGE_BUFFERS}`);
+    complain(
+      file,
+      `${entry.name} binds ${storage} storage buffers, at most ${MAX_STORAGE_BUFFERS}`,
+    );
   }
   const members = (params?.type.members ?? []).map((m) => {
     if (!(m.type.name in SCALARS)) complain(file, `parameter ${m.name} is no scalar`);
@@ -85,7 +93,10 @@ function kernelOf(file, entry) {
   });
   const bytes = members.length * 4;
   if (bytes > MAX_PARAMETER_BYTES) {
-    complain(file, `${entry.name} has ${bytes} bytes of parameters, at most ${MAX_PARAMETER_BYTES}`);
+    complain(
+      file,
+      `${entry.name} has ${bytes} bytes of parameters, at most ${MAX_PARAMETER_BYTES}`,
+    );
   }
   return { entry: entry.name, bindings, params: members, paramBytes: bytes };
 }
@@ -97,7 +108,10 @@ function readShader(file) {
   checkHelpers(file, source);
   const bytes = workgroupBytes(reflection, source);
   if (bytes > MAX_WORKGROUP_BYTES) {
-    complain(file, `${bytes} bytes of workgroup memory as declared, at most ${MAX_WORKGROUP_BYTES}`);
+    complain(
+      file,
+      `${bytes} bytes of workgroup memory as declared, at most ${MAX_WORKGROUP_BYTES}`,
+    );
   }
   const constants = constantsOf(source);
   if (!('WG' in constants)) complain(file, 'declares no `const WG`, its workgroup size');
@@ -138,13 +152,16 @@ function render(shaders) {
   }
   lines.push('};', '', 'export const KERNELS: Record<keyof Kernels, KernelInfo> = {');
   for (const { file, kernels } of shaders) {
-    for (const k of kernels) lines.push(`  '${file}.${k.entry}': ${JSON.stringify({ shader: file, ...k })},`);
+    for (const k of kernels)
+      lines.push(`  '${file}.${k.entry}': ${JSON.stringify({ shader: file, ...k })},`);
   }
   lines.push('};', '');
   return lines.join('\n');
 }
 
-const files = readdirSync(FOLDER).filter((f) => f.endsWith('.wgsl')).sort();
+const files = readdirSync(FOLDER)
+  .filter((f) => f.endsWith('.wgsl'))
+  .sort();
 const shaders = files.map(readShader);
 if (problems.length > 0) {
   console.error(problems.join('\n'));

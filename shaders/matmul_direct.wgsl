@@ -11,8 +11,8 @@
 //          16 columns), its invocations side by side along N so that they read the same words of A.
 // Memory   none but registers: 8 vec4 sums, all named. SwiftShader keeps a loop's body in one basic
 //          block, and so in SSE registers, only when nothing in it is an indexed array.
-// Numerics f32, sums in order of k. The epilogue, in this order and by flag: add bias; store the
-//          pre-activation in aux; GELU; times GELU'(aux); dropout; add residual; add to out.
+// Numerics f32, sums in order of k. The epilogue, in this order and by flag: add bias; keep
+//          the activation's input in aux; GELU; times GELU'(aux); dropout; add residual; add to out.
 //          columnSums (tn only) adds sum_k A[k, m] to aux[m]: the bias gradient of the same layer.
 
 const WG = 16u;
@@ -26,6 +26,7 @@ const DROPOUT = 8u;
 const RESIDUAL = 16u;
 const ACCUMULATE = 32u;
 const COLUMN_SUMS = 64u;
+const KEEP_INPUT = 128u;
 
 struct Params {
   M: u32,
@@ -125,8 +126,10 @@ fn finish(tile: Tile, i: u32, sums: vec4f) {
     if ((params.flags & BIAS) != 0u) {
       value += bias[tile.n + j];
     }
-    if ((params.flags & GELU) != 0u) {
+    if ((params.flags & KEEP_INPUT) != 0u) {
       aux[start + j] = value;
+    }
+    if ((params.flags & GELU) != 0u) {
       value *= normal_cdf(value);
     }
     if ((params.flags & GELU_GRAD) != 0u) {

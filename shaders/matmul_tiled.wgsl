@@ -28,6 +28,7 @@ const DROPOUT = 8u;
 const RESIDUAL = 16u;
 const ACCUMULATE = 32u;
 const COLUMN_SUMS = 64u;
+const KEEP_INPUT = 128u;
 
 struct Params {
   M: u32,
@@ -138,8 +139,10 @@ fn finish(at: Place, m: u32, n: u32, sums: vec4f) {
     if ((params.flags & BIAS) != 0u) {
       value += bias[n + j];
     }
-    if ((params.flags & GELU) != 0u) {
+    if ((params.flags & KEEP_INPUT) != 0u) {
       aux[start + j] = value;
+    }
+    if ((params.flags & GELU) != 0u) {
       value *= normal_cdf(value);
     }
     if ((params.flags & GELU_GRAD) != 0u) {

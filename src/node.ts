@@ -64,11 +64,13 @@ export async function findAdapter(choice?: AdapterChoice): Promise<FoundAdapter>
     );
   }
   const unavailable = softwareUnavailable();
-  if (unavailable && system) return { ...system, reason: 'no GPU was found; the system has this one' };
+  if (unavailable && system)
+    return { ...system, reason: 'no GPU was found; the system has this one' };
   if (unavailable) throw new UnsupportedError(`No GPU was found, and ${unavailable}.`);
   const reason = wanted === 'software' ? 'the software adapter was asked for' : 'no GPU was found';
   const software = await withSoftwareDriver(() => systemAdapter(reason));
-  if (!software) throw new UnsupportedError('No GPU was found, and the software adapter did not start.');
+  if (!software)
+    throw new UnsupportedError('No GPU was found, and the software adapter did not start.');
   return software;
 }
 
@@ -92,7 +94,9 @@ function choiceOf(text: string | undefined): AdapterChoice {
   if (text === undefined || text === '') return 'auto';
   const choice = CHOICES.find((c) => c === text);
   if (!choice) {
-    throw new UnsupportedError(`NEUROFORMER_ADAPTER is "${text}"; it can be ${CHOICES.join(', ')}.`);
+    throw new UnsupportedError(
+      `NEUROFORMER_ADAPTER is "${text}"; it can be ${CHOICES.join(', ')}.`,
+    );
   }
   return choice;
 }

@@ -6,7 +6,7 @@
 import { constants as fsConstants } from 'node:fs';
 import { access, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { constants as osConstants, homedir, tmpdir } from 'node:os';
+import { homedir, constants as osConstants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -79,7 +79,9 @@ async function unpacked(): Promise<string> {
       failure = error;
     }
   }
-  throw new Error(`The software adapter could not be unpacked into ${roots.join(' or ')}: ${failure}`);
+  throw new Error(
+    `The software adapter could not be unpacked into ${roots.join(' or ')}: ${failure}`,
+  );
 }
 
 /** Unpacks beside the folder and renames, so that two processes at once do not see half of it. */

@@ -39,7 +39,9 @@ export interface ParamRing {
 export type TimestampsFor = (dispatch: Dispatch) => GPUComputePassTimestampWrites | undefined;
 
 /** `setImmediates` is newer than the published types. */
-type ImmediatePass = GPUComputePassEncoder & { setImmediates(offset: number, data: Uint32Array): void };
+type ImmediatePass = GPUComputePassEncoder & {
+  setImmediates(offset: number, data: Uint32Array): void;
+};
 
 /**
  * Encodes commands in order. Neighbouring dispatches share a compute pass, unless each is timed in its own.

@@ -64,7 +64,9 @@ export function factsOf(
 /** Whether an adapter computes on the CPU. */
 export function isSoftware(info: GPUAdapterInfo): boolean {
   const names = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
-  return info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|basic render/i.test(names);
+  return (
+    info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|basic render/i.test(names)
+  );
 }
 
 /** @throws UnsupportedError where a device cannot run the kernels at all, saying which limit is short. */

@@ -4,8 +4,14 @@ import { type Command, encodeCommands, UniformRing } from './commands.js';
 import { checkLimits, type DeviceFacts, factsOf, requestDevice } from './device.js';
 import { DeviceLostError, GpuError, UnsupportedError } from './errors.js';
 import { type Kernel, KernelCache, type KernelName, type Kernels, packParams } from './kernels.js';
-import { type Allocation, BufferPool, type BufferView, type MemoryUse } from './memory.js';
-import { Profiler, type ProfileRow, profileTable } from './profile.js';
+import {
+  type Allocation,
+  BufferPool,
+  type BufferView,
+  type MemoryUse,
+  newHolder,
+} from './memory.js';
+import { type ProfileRow, Profiler, profileTable } from './profile.js';
 import { type Slot, StagingRing } from './staging.js';
 import { Step } from './step.js';
 import { type Tuning, tuningFor } from './tuning.js';
@@ -55,6 +61,8 @@ export class Engine {
   readonly lost: Promise<never>;
 
   readonly #borrowed: boolean;
+  /** Held because Dawn's Node bindings live only as long as their `GPU` object does. */
+  readonly gpu: GPU | undefined;
   readonly #idle: (() => Promise<void>) | undefined;
   readonly #debug: number;
   readonly #log: (line: string) => void;
@@ -91,20 +99,29 @@ export class Engine {
     }
     const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
     if (!adapter) {
-      throw new UnsupportedError('WebGPU found no adapter: check the graphics driver and the browser flags.');
+      throw new UnsupportedError(
+        'WebGPU found no adapter: check the graphics driver and the browser flags.',
+      );
     }
     checkLimits(adapter.limits);
     return new Engine(await requestDevice(adapter), false, gpu, options);
   }
 
-  private constructor(device: GPUDevice, borrowed: boolean, gpu: GPU | undefined, options: EngineOptions) {
+  private constructor(
+    device: GPUDevice,
+    borrowed: boolean,
+    gpu: GPU | undefined,
+    options: EngineOptions,
+  ) {
     checkLimits(device.limits);
     this.device = device;
     this.#borrowed = borrowed;
+    this.gpu = gpu;
     this.#idle = options.idle;
     this.#debug = options.debug ?? 0;
     this.#log = options.log ?? ((line) => console.error(line));
-    const reason = options.reason ?? (borrowed ? 'the caller handed it over' : 'the preferred adapter');
+    const reason =
+      options.reason ?? (borrowed ? 'the caller handed it over' : 'the preferred adapter');
     const facts = factsOf(device, gpu?.wgslLanguageFeatures, reason);
     this.facts = { ...facts, immediates: facts.immediates && options.immediates !== false };
     this.tuning = { ...tuningFor(this.facts.vendor, device.limits), ...options.tuning };
@@ -116,29 +133,38 @@ export class Engine {
       (what, make) => this.#watch(what, make),
       this.#debug >= 4 ? this.#log : undefined,
     );
-    if (this.#kernels.paramsLayout) this.#ring = new UniformRing(device, this.#kernels.paramsLayout);
+    if (this.#kernels.paramsLayout)
+      this.#ring = new UniformRing(device, this.#kernels.paramsLayout);
     this.#absent = { read: this.#pool.acquire(256), write: this.#pool.acquire(256) };
     this.lost = new Promise((_, reject) => {
       this.#reject = reject;
     });
     this.lost.catch(() => {});
     device.lost.then((info) => {
-      if (!this.#disposed) this.#fail(new DeviceLostError(info.message || info.reason || 'unknown reason'));
+      if (!this.#disposed)
+        this.#fail(new DeviceLostError(info.message || info.reason || 'unknown reason'));
     });
     if (this.#debug >= 1) this.#log(`${this.facts.description}: ${this.facts.reason}`);
     if (this.#debug >= 2 && this.facts.timestamps) this.#profiler = new Profiler(device);
   }
 
-  /** Memory of at least `bytes`, undefined contents; given back by `release`, or by the scope it was made in. */
-  allocate(bytes: number): Allocation {
-    const most = Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
+  /**
+   * Memory of at least `bytes`, undefined contents; given back by `release`, or by the scope it was made in.
+   *
+   * @param constant whether the host is about to write it, once; needed while a step is recorded.
+   */
+  allocate(bytes: number, constant = false): Allocation {
+    const most = Math.min(
+      this.device.limits.maxStorageBufferBindingSize,
+      this.device.limits.maxBufferSize,
+    );
     if (bytes > most) {
       throw new UnsupportedError(
         `${bytes} bytes in one buffer are more than this device binds (${most}): use a smaller batch or model` +
           `${this.#borrowed ? ', or raise maxStorageBufferBindingSize and maxBufferSize when requesting it' : ''}.`,
       );
     }
-    return this.#pool.acquire(bytes);
+    return this.#pool.acquire(bytes, constant);
   }
 
   /** Runs `fn` and gives back what it allocated, except what its result owns. */
@@ -198,10 +224,22 @@ export class Engine {
     if (data.byteLength > to.size) {
       throw new Error(`upload: ${data.byteLength} bytes do not fit into ${to.size}.`);
     }
+    if (!this.#pool.isHostWritable(to.buffer)) {
+      throw new Error(
+        'upload: a step is being recorded, and this memory was made inside it: make the tensor before recording, ' +
+          'or with Tensor.from.',
+      );
+    }
     // The queue runs writes at once, so commands that still read the old contents must go first.
     if (!this.#recording) this.flush();
     this.#check();
-    this.device.queue.writeBuffer(to.buffer, to.offset, data.buffer, data.byteOffset, data.byteLength);
+    this.device.queue.writeBuffer(
+      to.buffer,
+      to.offset,
+      data.buffer,
+      data.byteOffset,
+      data.byteLength,
+    );
   }
 
   /** Submits what is pending. */
@@ -215,7 +253,8 @@ export class Engine {
 
   /** The contents of a view, after everything appended before this call. */
   async read(view: BufferView): Promise<ArrayBuffer> {
-    if (this.#recording) throw new Error('Nothing can be read while a step is recorded: it has not run yet.');
+    if (this.#recording)
+      throw new Error('Nothing can be read while a step is recorded: it has not run yet.');
     const commands = this.#pending;
     this.#pending = [];
     this.#ring?.fill(commands);
@@ -238,14 +277,16 @@ export class Engine {
    * Replays run on the same buffers: write new inputs into the tensors `fn` read, and read the ones it returned.
    */
   record<T>(fn: () => T): Step<T> {
-    if (this.#recording) throw new Error('A step is being recorded already: recordings do not nest.');
+    if (this.#recording)
+      throw new Error('A step is being recorded already: recordings do not nest.');
     this.flush();
-    const holder = { free: new Map(), owned: new Map(), held: [] };
+    const holder = newHolder();
     const commands: Command[] = [];
     this.#recording = commands;
     try {
       const value = this.#pool.hold(holder, fn);
-      const ring = this.#kernels.paramsLayout && new UniformRing(this.device, this.#kernels.paramsLayout);
+      const ring =
+        this.#kernels.paramsLayout && new UniformRing(this.device, this.#kernels.paramsLayout);
       ring?.fill(commands);
       return new Step(this, value, commands, ring, () => {
         this.#pool.drop(holder);
@@ -260,7 +301,11 @@ export class Engine {
   }
 
   /** Encodes and submits a command list, with copies of `reads` at its end. Used by steps; see `flush`. */
-  submit(commands: readonly Command[], ring?: UniformRing, reads: readonly BufferView[] = []): Slot | undefined {
+  submit(
+    commands: readonly Command[],
+    ring?: UniformRing,
+    reads: readonly BufferView[] = [],
+  ): Slot | undefined {
     this.#check();
     const { device } = this;
     device.pushErrorScope('validation');
@@ -304,7 +349,9 @@ export class Engine {
   /** Time per kernel while `fn` runs, from timestamp queries. */
   async profile(fn: () => void | Promise<void>): Promise<ProfileRow[]> {
     if (!this.facts.timestamps) {
-      throw new UnsupportedError('This device offers no timestamp-query, so kernels cannot be timed one by one.');
+      throw new UnsupportedError(
+        'This device offers no timestamp-query, so kernels cannot be timed one by one.',
+      );
     }
     await this.finish();
     const before = this.#profiler;

@@ -197,7 +197,10 @@ function kernelKey(name: string, constants: Record<string, ConstantValue | undef
 }
 
 /** Packs scalar parameters as the kernel's struct lays them out. */
-export function packParams(info: KernelInfo, values: Readonly<Record<string, number>>): Uint32Array {
+export function packParams(
+  info: KernelInfo,
+  values: Readonly<Record<string, number>>,
+): Uint32Array {
   const words = new Uint32Array(info.paramBytes / 4);
   const floats = new Float32Array(words.buffer);
   const signed = new Int32Array(words.buffer);

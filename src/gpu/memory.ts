@@ -51,9 +51,18 @@ export class Allocation implements BufferView {
 
 /** Keeps every buffer a recorded step touches out of other hands until the step is disposed. */
 export interface Holder {
+  /** Free again within the recording. */
   readonly free: Map<number, GPUBuffer[]>;
+  /** Every buffer the recording took, with its capacity. */
   readonly owned: Map<GPUBuffer, number>;
+  /** Buffers from before that were released while it was recorded. */
   readonly held: Allocation[];
+  /** Buffers written once by the host while it was recorded, and never handed out again. */
+  readonly constants: Set<GPUBuffer>;
+}
+
+export function newHolder(): Holder {
+  return { free: new Map(), owned: new Map(), held: [], constants: new Set() };
 }
 
 // STORAGE | UNIFORM | COPY_SRC | COPY_DST: the numbers of GPUBufferUsage, whose global may be missing.
@@ -87,18 +96,23 @@ export class BufferPool {
     this.#onError = onError;
   }
 
-  /** A buffer of at least `bytes` (rounded up to a multiple of 4); contents undefined. */
-  acquire(bytes: number): Allocation {
+  /**
+   * A buffer of at least `bytes` (rounded up to a multiple of 4); contents undefined.
+   *
+   * @param constant while a step is recorded: the host writes it now, so no replayed command may ever write it.
+   */
+  acquire(bytes: number, constant = false): Allocation {
     const size = Math.max(4, Math.ceil(bytes / 4) * 4);
     const capacity = sizeClass(size);
     const buffer =
-      this.#holder?.free.get(capacity)?.pop() ??
+      (constant ? undefined : this.#holder?.free.get(capacity)?.pop()) ??
       this.#free.get(capacity)?.pop() ??
       this.#create(capacity);
     const allocation = new Allocation(buffer, size, capacity, this);
     if (this.#holder) {
       allocation.owner = this.#holder;
       this.#holder.owned.set(buffer, capacity);
+      if (constant) this.#holder.constants.add(buffer);
     }
     this.#liveBuffers += 1;
     this.#liveBytes += capacity;
@@ -118,9 +132,14 @@ export class BufferPool {
     this.#liveBuffers -= 1;
     this.#liveBytes -= allocation.capacity;
     if (!allocation.owner) this.#give(this.#free, allocation.capacity, allocation.buffer);
-    else if (allocation.owner === this.#holder) {
+    else if (allocation.owner === this.#holder && !this.#holder.constants.has(allocation.buffer)) {
       this.#give(allocation.owner.free, allocation.capacity, allocation.buffer);
     }
+  }
+
+  /** Whether the host may write a buffer now: not where a recording's own commands will. */
+  isHostWritable(buffer: GPUBuffer): boolean {
+    return !this.#holder?.owned.has(buffer) || this.#holder.constants.has(buffer);
   }
 
   /** Runs `fn` and releases what it allocated, except what its result owns. */
@@ -158,6 +177,7 @@ export class BufferPool {
     for (const [buffer, capacity] of holder.owned) this.#give(this.#free, capacity, buffer);
     holder.owned.clear();
     holder.free.clear();
+    holder.constants.clear();
     for (const allocation of holder.held.splice(0)) this.release(allocation);
   }
 

@@ -47,7 +47,9 @@ export class StagingRing {
   async read(slot: Slot, settle: <T>(promise: Promise<T>) => Promise<T>): Promise<ArrayBuffer[]> {
     await settle(slot.buffer.mapAsync(READ, 0, slot.bytes));
     const mapped = slot.buffer.getMappedRange(0, slot.bytes);
-    const parts = slot.views.map((view, n) => mapped.slice(slot.offsets[n]!, slot.offsets[n]! + view.size));
+    const parts = slot.views.map((view, n) =>
+      mapped.slice(slot.offsets[n]!, slot.offsets[n]! + view.size),
+    );
     slot.buffer.unmap();
     const list = this.#free.get(slot.capacity);
     if (list) list.push(slot.buffer);

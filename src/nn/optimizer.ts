@@ -1,0 +1,152 @@
+/** AdamW over a flat parameter store, and learning-rate schedules. */
+
+import { Tensor } from '../tensor/tensor.js';
+import { BLOCK, type ParameterStore } from './parameters.js';
+
+export interface AdamWOptions {
+  /** Default [0.9, 0.95]. */
+  betas?: readonly [number, number];
+  /** Default 1e-8. */
+  eps?: number;
+  /** Decoupled decay of the parameters that asked for it. Default 0.1. */
+  decay?: number;
+  /** Gradients longer than this are scaled down to it; 0 leaves them. Default 1. */
+  maxNorm?: number;
+}
+
+const TRAINABLE = 1;
+const DECAYED = 2;
+const GROUPS = 64;
+
+/**
+ * AdamW (Loshchilov and Hutter 2019) with clipping by the global norm.
+ *
+ * A parameter moves only if it is not frozen and a gradient has reached it at least once: the ones a configuration
+ * never uses are not even decayed, as in PyTorch.
+ */
+export class AdamW {
+  readonly store: ParameterStore;
+  /** f32 [2]: the gradient's norm before clipping, and the factor it was clipped by. */
+  readonly totals: Tensor;
+  readonly #options: Required<AdamWOptions>;
+  readonly #settings: Tensor;
+  readonly #partials: Tensor;
+  readonly #blocks: Tensor;
+  #steps = 0;
+
+  constructor(store: ParameterStore, options: AdamWOptions = {}) {
+    this.store = store;
+    this.#options = { betas: [0.9, 0.95], eps: 1e-8, decay: 0.1, maxNorm: 1, ...options };
+    const { engine } = store;
+    this.totals = Tensor.zeros(engine, [2]);
+    this.#settings = Tensor.empty(engine, [16]);
+    this.#partials = Tensor.empty(engine, [GROUPS]);
+    this.#blocks = Tensor.empty(engine, [store.length / BLOCK], 'u32');
+  }
+
+  /** Updates made so far; set it when resuming. */
+  get steps(): number {
+    return this.#steps;
+  }
+
+  set steps(steps: number) {
+    this.#steps = steps;
+  }
+
+  /**
+   * Sets the next update's learning rate; call before each run of a recorded step.
+   *
+   * @param gradScale what gradients are multiplied by: 1 / n after accumulating over n batches.
+   */
+  prepare(rate: number, gradScale = 1): void {
+    this.#steps += 1;
+    const { betas, eps, decay, maxNorm } = this.#options;
+    const corrections = betas.map((beta) => 1 / (1 - beta ** this.#steps));
+    const settings = new Float32Array(16);
+    settings.set([rate, ...betas, eps, decay, ...corrections, maxNorm, gradScale]);
+    this.#settings.write(settings);
+  }
+
+  /** Appends the update: norm, clip, moments, values. */
+  apply(): void {
+    this.#markBlocks();
+    const {
+      engine,
+      values: parameters,
+      gradients,
+      m: firstMoment,
+      v: secondMoment,
+    } = this.store.memory;
+    const { reduceGroup: WG } = engine.tuning;
+    const params = { n: this.store.length, groups: GROUPS };
+    const settings = this.#settings;
+    const blocks = this.#blocks;
+    const partials = this.#partials;
+    const { totals } = this;
+    const reduce = { constants: { WG } };
+    engine.dispatch(
+      'adamw.squares',
+      { gradients, blocks, partials, settings },
+      params,
+      GROUPS,
+      reduce,
+    );
+    engine.dispatch('adamw.norm', { partials, totals, settings }, params, 1, reduce);
+    engine.dispatch(
+      'adamw.update',
+      { gradients, blocks, totals, parameters, firstMoment, secondMoment, settings },
+      params,
+      Math.ceil(this.store.length / 64),
+    );
+  }
+
+  /** `prepare` and `apply` in one, for eager use. */
+  step(rate: number, gradScale = 1): void {
+    this.prepare(rate, gradScale);
+    this.apply();
+  }
+
+  dispose(): void {
+    for (const tensor of [this.totals, this.#settings, this.#partials, this.#blocks])
+      tensor.dispose();
+  }
+
+  #markBlocks(): void {
+    const marks = new Uint32Array(this.#blocks.length);
+    for (const p of this.store) {
+      const { requiresGrad, reached } = p.tensor;
+      if (!requiresGrad || !reached) continue;
+      marks.fill(
+        TRAINABLE | (p.decay ? DECAYED : 0),
+        p.start / BLOCK,
+        p.start / BLOCK + Math.ceil(p.length / BLOCK),
+      );
+    }
+    this.#blocks.write(marks);
+  }
+}
+
+/** A learning rate as a function of progress, in steps or in tokens, whichever the caller counts. */
+export type Schedule = (progress: number) => number;
+
+/** The same rate always. */
+export function constantRate(rate: number): Schedule {
+  return () => rate;
+}
+
+/**
+ * A linear rise from 0 at 0 to `rate` at `warmup`, then half a cosine down to `floor` * rate at `total` and flat after.
+ */
+export function warmupCosine(options: {
+  rate: number;
+  warmup: number;
+  total: number;
+  floor?: number;
+}): Schedule {
+  const { rate, warmup, total, floor = 0.1 } = options;
+  return (progress) => {
+    if (progress < warmup) return (rate * progress) / Math.max(1, warmup);
+    const share = Math.min(1, (progress - warmup) / Math.max(1, total - warmup));
+    return rate * Math.max(floor, 0.5 * (1 + Math.cos(Math.PI * share)));
+  };
+}

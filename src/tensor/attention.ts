@@ -1,0 +1,355 @@
+/** Multi-head attention of queries to keys, causal or not, in memory linear in both. */
+
+import type { Engine } from '../gpu/engine.js';
+import { ShapeError } from '../gpu/errors.js';
+import type { BufferView } from '../gpu/memory.js';
+import { type Dropout, dropoutParams } from './random.js';
+import { type Gradients, outputOf, remember, tracks } from './tape.js';
+import { expectShape, expectType, Tensor } from './tensor.js';
+
+export interface AttentionOptions {
+  heads: number;
+  /** Query i sees keys 0 .. i only. Default false. */
+  causal?: boolean;
+  /** u32 [B, S]: a zero hides that key from every query of its batch row. */
+  mask?: Tensor | undefined;
+  /** Keeps only the k largest scores of each row, and ties. */
+  topK?: number | undefined;
+  /** Dropout on the probabilities. */
+  dropout?: Dropout | undefined;
+  /** Default 1 / sqrt(head size). */
+  scale?: number;
+}
+
+/** Sizes of one attention call. */
+interface Sizes {
+  B: number;
+  /** Queries. */
+  T: number;
+  /** Keys. */
+  S: number;
+  heads: number;
+  head: number;
+}
+
+const MAX_HEAD = 128;
+const MAX_SPLITS = 64;
+const GROUP = 64;
+
+/**
+ * softmax(q k^T * scale) v per head, hidden keys left out; a query that sees no key gives 0.
+ *
+ * @param query [B, T, heads * head]
+ * @param key [B, S, heads * head]
+ * @param value [B, S, heads * head]
+ * @returns [B, T, heads * head]
+ */
+export function attention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  options: AttentionOptions,
+): Tensor {
+  return attend(query, key, value, options).out;
+}
+
+/**
+ * The probabilities attention uses, materialised for analysis; no gradient flows through them.
+ *
+ * @returns [B, heads, T, S]
+ */
+export function attentionProbabilities(
+  query: Tensor,
+  key: Tensor,
+  options: AttentionOptions,
+): Tensor {
+  const { engine } = query;
+  return engine.scope(() => {
+    // The row maxima and sums come from a forward pass; the keys stand in for values nobody reads.
+    const { rows, sizes } = attend(query, key, key, { ...options, dropout: undefined });
+    const { B, T, S, heads, head } = sizes;
+    const probability = Tensor.empty(engine, [B, heads, T, S]);
+    engine.dispatch(
+      'attention_rows.probabilities',
+      { query, key, mask: options.mask ?? engine.absent.read, rows, probability },
+      rowParams(sizes, options),
+      Math.ceil((B * heads * T * Math.ceil(S / 4)) / GROUP),
+      { constants: { HEAD: head, WG: GROUP } },
+    );
+    return probability;
+  });
+}
+
+function attend(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions) {
+  const { engine } = query;
+  const sizes = checkSizes(query, key, value, options);
+  const { B, T, heads } = sizes;
+  const inputs = [query, key, value];
+  const out = outputOf(engine, query.shape, inputs);
+  const rows = Tensor.empty(engine, [B, heads, T, 4]);
+  if (isSparse(sizes, options)) findThresholds(engine, query, key, rows, sizes, options);
+  forward(engine, query, key, value, out, rows, sizes, options);
+  if (tracks(engine, inputs)) {
+    remember(engine, {
+      op: 'attention',
+      outputs: [out],
+      saved: [rows],
+      backward(gradients) {
+        const dout = gradients.of(out);
+        if (dout) backward(gradients, { query, key, value, out, dout, rows }, sizes, options);
+      },
+    });
+  }
+  return { out, rows, sizes };
+}
+
+function checkSizes(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions): Sizes {
+  const { heads, mask, topK } = options;
+  const bound = expectShape('attention', 'query', query, ['B', 'T', 'width']);
+  expectShape('attention', 'key', key, ['B', 'S', 'width'], bound);
+  expectShape('attention', 'value', value, ['B', 'S', 'width'], bound);
+  const { B, T, S, width } = bound as { B: number; T: number; S: number; width: number };
+  if (!Number.isInteger(heads) || heads < 1 || width % heads !== 0) {
+    throw new ShapeError('attention', 'heads', `a divisor of the width ${width}`, String(heads));
+  }
+  if (width / heads > MAX_HEAD) {
+    throw new ShapeError('attention', 'head size', `at most ${MAX_HEAD}`, String(width / heads));
+  }
+  if (mask) {
+    expectShape('attention', 'mask', mask, [B, S]);
+    expectType('attention', 'mask', mask, 'u32');
+  }
+  if (topK !== undefined && !(Number.isInteger(topK) && topK > 0)) {
+    throw new ShapeError('attention', 'topK', 'a positive integer', String(topK));
+  }
+  return { B, T, S, heads, head: width / heads };
+}
+
+function isSparse({ S }: Sizes, { topK }: AttentionOptions): boolean {
+  return topK !== undefined && topK < S;
+}
+
+function scaleOf({ head }: Sizes, { scale }: AttentionOptions): number {
+  return scale ?? 1 / Math.sqrt(head);
+}
+
+function paramsOf(sizes: Sizes, options: AttentionOptions, splits: number) {
+  return {
+    batch: sizes.B,
+    heads: sizes.heads,
+    queries: sizes.T,
+    keys: sizes.S,
+    splits,
+    causal: Number(options.causal ?? false),
+    hasMask: Number(options.mask !== undefined),
+    sparse: Number(isSparse(sizes, options)),
+    scale: scaleOf(sizes, options),
+    ...dropoutParams('attention', options.dropout),
+  };
+}
+
+function rowParams(sizes: Sizes, options: AttentionOptions) {
+  return {
+    batch: sizes.B,
+    heads: sizes.heads,
+    queries: sizes.T,
+    keys: sizes.S,
+    causal: Number(options.causal ?? false),
+    hasMask: Number(options.mask !== undefined),
+    sparse: Number(isSparse(sizes, options)),
+    topK: options.topK ?? 0,
+    scale: scaleOf(sizes, options),
+  };
+}
+
+/** Keys (or queries) staged at a time: what 16 KiB hold of two tiles, at most 32. */
+function tileFor(head: number): number {
+  const chunks = Math.ceil(head / 4);
+  return Math.min(32, 4 * Math.floor(16384 / (2 * 16 * chunks * 4)));
+}
+
+/** Two rows an invocation share their loads, as long as both fit into registers. */
+function rowsFor(engine: Engine, head: number): number {
+  return head <= 64 ? engine.tuning.attentionRows : 1;
+}
+
+function queryBlocks(engine: Engine, { B, T, heads, head }: Sizes): number {
+  return B * heads * Math.ceil(T / (engine.tuning.attentionGroup * rowsFor(engine, head)));
+}
+
+/** Where queries are few and keys are many, the keys are split over workgroups and the parts merged. */
+function splitsFor(engine: Engine, sizes: Sizes, options: AttentionOptions): number {
+  if (options.causal) return 1;
+  const wanted = Math.floor(engine.tuning.minWorkgroups / queryBlocks(engine, sizes));
+  const most = Math.floor(sizes.S / (4 * tileFor(sizes.head)));
+  return Math.max(1, Math.min(wanted, most, MAX_SPLITS));
+}
+
+function findThresholds(
+  engine: Engine,
+  query: Tensor,
+  key: Tensor,
+  rows: Tensor,
+  sizes: Sizes,
+  options: AttentionOptions,
+): void {
+  const { B, T, S, heads, head } = sizes;
+  engine.dispatch(
+    'attention_rows.threshold',
+    { query, key, mask: options.mask ?? engine.absent.read, rows },
+    rowParams(sizes, options),
+    Math.ceil((B * heads * T) / GROUP),
+    { constants: { HEAD: head, WG: GROUP }, flops: 33 * 2 * B * heads * T * S * head },
+  );
+}
+
+function forward(
+  engine: Engine,
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  out: Tensor,
+  rows: Tensor,
+  sizes: Sizes,
+  options: AttentionOptions,
+): void {
+  const { B, T, S, heads, head } = sizes;
+  const splits = splitsFor(engine, sizes, options);
+  const params = paramsOf(sizes, options, splits);
+  const parts = splits > 1 ? Tensor.empty(engine, [splits, ...out.shape]) : undefined;
+  const partials = splits > 1 ? Tensor.empty(engine, [splits, B, heads, T, 2]) : undefined;
+  const constants = { HEAD: head, WG: engine.tuning.attentionGroup };
+  engine.dispatch(
+    'attention_forward.forward',
+    {
+      query,
+      key,
+      value,
+      mask: options.mask ?? engine.absent.read,
+      out: parts ?? out,
+      rows,
+      partials: partials ?? engine.absent.write,
+      random: options.dropout?.random.state ?? engine.absent.read,
+    },
+    params,
+    queryBlocks(engine, sizes) * splits,
+    {
+      constants: {
+        ...constants,
+        ROWS: rowsFor(engine, head),
+        KEYS: tileFor(head),
+        STAGED: engine.tuning.staged,
+      },
+      flops: 4 * B * heads * T * S * head,
+    },
+  );
+  if (!parts || !partials) return;
+  engine.dispatch(
+    'attention_forward.merge',
+    { partialOut: parts, partialSums: partials, out, rows },
+    params,
+    Math.ceil((B * heads * T * Math.ceil(head / 4)) / constants.WG),
+    { constants: { ...constants, STAGED: engine.tuning.staged } },
+  );
+  parts.dispose();
+  partials.dispose();
+}
+
+interface BackwardTensors {
+  query: Tensor;
+  key: Tensor;
+  value: Tensor;
+  out: Tensor;
+  dout: Tensor;
+  rows: Tensor;
+}
+
+function backward(
+  gradients: Gradients,
+  t: BackwardTensors,
+  sizes: Sizes,
+  options: AttentionOptions,
+): void {
+  const { engine } = t.query;
+  const { B, T, S, heads, head } = sizes;
+  const { staged, attentionGroup: WG } = engine.tuning;
+  const constants = {
+    HEAD: head,
+    WG,
+    ROWS: rowsFor(engine, head),
+    TILE: tileFor(head),
+    STAGED: staged,
+  };
+  const random = options.dropout?.random.state ?? engine.absent.read;
+  const mask = options.mask ?? engine.absent.read;
+  const params = paramsOf(sizes, options, 1);
+  engine.dispatch(
+    'attention_backward.delta',
+    { out: t.out, dout: t.dout, newRows: t.rows },
+    params,
+    Math.ceil((B * heads * T) / WG),
+    { constants: { HEAD: head, WG } },
+  );
+  const inputs = {
+    query: t.query,
+    key: t.key,
+    value: t.value,
+    mask,
+    dout: t.dout,
+    rows: t.rows,
+    random,
+  };
+  if (gradients.wants(t.query))
+    queryGradient(gradients, t.query, inputs, sizes, options, constants);
+  if (!gradients.wants(t.key) && !gradients.wants(t.value)) return;
+  const dk = Tensor.empty(engine, t.key.shape);
+  const dv = Tensor.empty(engine, t.value.shape);
+  engine.dispatch(
+    'attention_backward.dkeys',
+    { ...inputs, dk, dv },
+    params,
+    B * heads * Math.ceil(S / (WG * constants.ROWS)),
+    { constants, flops: 8 * B * heads * T * S * head },
+  );
+  if (gradients.wants(t.key)) gradients.give(t.key, dk);
+  else dk.dispose();
+  if (gradients.wants(t.value)) gradients.give(t.value, dv);
+  else dv.dispose();
+}
+
+type BackwardInputs = Record<
+  'query' | 'key' | 'value' | 'mask' | 'dout' | 'rows' | 'random',
+  BufferView
+>;
+
+function queryGradient(
+  gradients: Gradients,
+  query: Tensor,
+  inputs: BackwardInputs,
+  sizes: Sizes,
+  options: AttentionOptions,
+  constants: { HEAD: number; WG: number; ROWS: number; TILE: number; STAGED: boolean },
+): void {
+  const { engine } = query;
+  const { B, T, S, heads, head } = sizes;
+  const splits = splitsFor(engine, sizes, options);
+  const dq = Tensor.empty(engine, query.shape);
+  const parts = splits > 1 ? Tensor.empty(engine, [splits, ...query.shape]) : undefined;
+  engine.dispatch(
+    'attention_backward.dquery',
+    { ...inputs, dq: parts ?? dq },
+    paramsOf(sizes, options, splits),
+    queryBlocks(engine, sizes) * splits,
+    { constants, flops: 6 * B * heads * T * S * head },
+  );
+  if (parts) {
+    engine.dispatch(
+      'matmul_reduce.main',
+      { partials: parts, out: dq, columnSums: engine.absent.write },
+      { elements: dq.length, columns: 0, stride: dq.length, splits, accumulate: 0, alpha: 1 },
+      Math.ceil(dq.length / 64),
+    );
+    parts.dispose();
+  }
+  gradients.give(query, dq);
+}

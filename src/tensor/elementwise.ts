@@ -1,0 +1,115 @@
+/** Functions of one element at a time, and their gradients. */
+
+import type { Engine } from '../gpu/engine.js';
+import { runElementwise as run, scaleInto } from './primitives.js';
+import { type Dropout, dropoutParams } from './random.js';
+import { outputOf, remember } from './tape.js';
+import { elementsOf, expectShape, expectType, type Tensor } from './tensor.js';
+
+export type Activation = 'gelu' | 'relu' | 'tanh' | 'sigmoid';
+
+const KINDS: Readonly<Record<Activation, number>> = { gelu: 0, relu: 1, tanh: 2, sigmoid: 3 };
+/** f(x), element by element; GELU is the exact erf form, as PyTorch's default. */
+export function activate(x: Tensor, kind: Activation): Tensor {
+  const { engine } = x;
+  expectType('activate', 'x', x, 'f32');
+  const y = outputOf(engine, x.shape, [x]);
+  run(engine, 'activate', { x, out: y }, { kind: KINDS[kind] });
+  remember(engine, {
+    op: kind,
+    outputs: [y],
+    backward(gradients) {
+      const dy = gradients.of(y);
+      if (!dy || !gradients.wants(x)) return;
+      activateGradient(
+        engine,
+        kind,
+        dy,
+        kind === 'tanh' || kind === 'sigmoid' ? y : x,
+        gradients.into(x),
+      );
+    },
+  });
+  return y;
+}
+
+/** target (+)= dy * f'(saved), where saved is f's input for GELU and ReLU and its output for tanh and sigmoid. */
+export function activateGradient(
+  engine: Engine,
+  kind: Activation,
+  dy: Tensor,
+  saved: Tensor,
+  target: { tensor: Tensor; accumulate: boolean },
+): void {
+  const params = { kind: KINDS[kind], accumulate: Number(target.accumulate) };
+  run(engine, 'activate_grad', { x: dy, saved, out: target.tensor }, params);
+}
+
+/** x with elements dropped at random and the rest scaled up; the identity without a rate. */
+export function dropout(x: Tensor, options: Dropout | undefined): Tensor {
+  if (!options || options.rate === 0) return x;
+  const { engine } = x;
+  expectType('dropout', 'x', x, 'f32');
+  const y = outputOf(engine, x.shape, [x]);
+  applyDropout(engine, x, options, { tensor: y, accumulate: false });
+  remember(engine, {
+    op: 'dropout',
+    outputs: [y],
+    backward(gradients) {
+      const dy = gradients.of(y);
+      if (dy && gradients.wants(x)) applyDropout(engine, dy, options, gradients.into(x));
+    },
+  });
+  return y;
+}
+
+/** target (+)= from times the mask of one dropout: the same on the way forward and back. */
+export function applyDropout(
+  engine: Engine,
+  from: Tensor,
+  options: Dropout,
+  target: { tensor: Tensor; accumulate: boolean },
+): void {
+  const params = { ...dropoutParams('dropout', options), accumulate: Number(target.accumulate) };
+  run(engine, 'dropout', { x: from, random: options.random.state, out: target.tensor }, params);
+}
+
+/** a + b, of the same shape. */
+export function add(a: Tensor, b: Tensor): Tensor {
+  const { engine } = a;
+  expectShape('add', 'b', b, a.shape);
+  const y = outputOf(engine, a.shape, [a, b]);
+  run(engine, 'combine', { x: a, saved: b, out: y }, { alpha: 1, beta: 1 });
+  remember(engine, {
+    op: 'add',
+    outputs: [y],
+    backward(gradients) {
+      gradients.share(y, a);
+      gradients.pass(y, b);
+    },
+  });
+  return y;
+}
+
+/** The sum of losses, each of one element and times its factor. */
+export function sumLosses(losses: readonly Tensor[], factors?: readonly number[]): Tensor {
+  const first = losses[0];
+  if (!first) throw new Error('sumLosses: there is no loss to sum.');
+  const { engine } = first;
+  const total = outputOf(engine, [1], losses);
+  for (const [n, loss] of losses.entries()) {
+    if (elementsOf(loss.shape) !== 1) expectShape('sumLosses', `loss ${n}`, loss, [1]);
+    scaleInto(engine, loss, factors?.[n] ?? 1, total, n > 0);
+  }
+  remember(engine, {
+    op: 'sumLosses',
+    outputs: [total],
+    backward(gradients) {
+      const factor = gradients.factor(total);
+      if (factor === undefined) return;
+      for (const [n, loss] of losses.entries())
+        gradients.addFactor(loss, factor * (factors?.[n] ?? 1));
+    },
+  });
+  return total;
+}

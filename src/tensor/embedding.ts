@@ -1,0 +1,203 @@
+/** Tokens to vectors: table look-ups with a gradient that needs no atomics, and positional codes. */
+
+import type { Engine } from '../gpu/engine.js';
+import { ShapeError } from '../gpu/errors.js';
+import { outputOf, remember } from './tape.js';
+import { elementsOf, expectShape, type Shape, Tensor } from './tensor.js';
+
+const GROUP = 64;
+const ABSENT = { vocabulary: 0, length: 1, hasTable: 0, hasAddend: 0, hasPositions: 0 };
+
+/** Token ids on the GPU, with the sorted positions that make an embedding's gradient deterministic. */
+export class Tokens {
+  /** u32, of the shape given. */
+  readonly ids: Tensor;
+  /** u32 [rows]: the rows sorted by token, ties in order. */
+  readonly order: Tensor;
+  /** u32 [vocabulary + 1]: where each token's rows begin in `order`. */
+  readonly starts: Tensor;
+  readonly vocabulary: number;
+
+  constructor(engine: Engine, shape: Shape, vocabulary: number, ids?: ArrayLike<number>) {
+    this.vocabulary = vocabulary;
+    this.ids = Tensor.empty(engine, shape, 'u32');
+    this.order = Tensor.empty(engine, [elementsOf(shape)], 'u32');
+    this.starts = Tensor.empty(engine, [vocabulary + 1], 'u32');
+    if (ids) this.write(ids);
+  }
+
+  get shape(): Shape {
+    return this.ids.shape;
+  }
+
+  /**
+   * Replaces the ids.
+   *
+   * @throws ShapeError where there are too many or few, or one is no token of the vocabulary.
+   */
+  write(ids: ArrayLike<number>): void {
+    if (ids.length !== this.ids.length) {
+      throw new ShapeError('Tokens', 'ids', `${this.ids.length} tokens`, `${ids.length}`);
+    }
+    const words = Uint32Array.from(ids);
+    const starts = new Uint32Array(this.vocabulary + 1);
+    for (const [n, id] of words.entries()) {
+      if (ids[n] !== id || id >= this.vocabulary) {
+        throw new ShapeError(
+          'Tokens',
+          `id ${n}`,
+          `an integer from 0 to ${this.vocabulary - 1}`,
+          String(ids[n]),
+        );
+      }
+      starts[id + 1]! += 1;
+    }
+    for (let v = 0; v < this.vocabulary; v++) starts[v + 1]! += starts[v]!;
+    const next = starts.slice();
+    const order = new Uint32Array(words.length);
+    for (const [n, id] of words.entries()) order[next[id]!++] = n;
+    this.ids.write(words);
+    this.order.write(order);
+    this.starts.write(starts);
+  }
+
+  dispose(): void {
+    this.ids.dispose();
+    this.order.dispose();
+    this.starts.dispose();
+  }
+}
+
+export interface EmbeddingOptions {
+  /** [..., width], added to the rows: a second embedding, such as that of time. */
+  add?: Tensor | undefined;
+  /** [T', width] with T' >= T: row t is added at position t of the last token axis. */
+  positions?: Tensor | undefined;
+}
+
+/**
+ * table[tokens] + add + positions, in one pass.
+ *
+ * @param table [vocabulary, width]
+ * @param tokens of shape [..., T]
+ * @returns [..., T, width]
+ */
+export function embedding(table: Tensor, tokens: Tokens, options: EmbeddingOptions = {}): Tensor {
+  const { width } = expectShape('embedding', 'table', table, [tokens.vocabulary, 'width']) as {
+    width: number;
+  };
+  return gather(table, tokens, [...tokens.shape, width], options);
+}
+
+/**
+ * x + positions[t] at position t.
+ *
+ * @param x [..., T, width]
+ * @param positions [T', width] with T' >= T
+ */
+export function addPositions(x: Tensor, positions: Tensor): Tensor {
+  return gather(undefined, undefined, x.shape, { add: x, positions });
+}
+
+function gather(
+  table: Tensor | undefined,
+  tokens: Tokens | undefined,
+  shape: Shape,
+  { add, positions }: EmbeddingOptions,
+): Tensor {
+  const { engine } = (table ?? add)!;
+  const width = shape.at(-1)!;
+  const length = shape.at(-2) ?? 1;
+  const rows = elementsOf(shape) / width;
+  if (add) expectShape('embedding', 'add', add, shape);
+  if (positions) {
+    const { P } = expectShape('embedding', 'positions', positions, ['P', width]) as { P: number };
+    if (P < length)
+      throw new ShapeError('embedding', 'positions', `at least ${length} rows`, `${P}`);
+  }
+  const out = outputOf(engine, shape, [table, add, positions]);
+  const absent = engine.absent.read;
+  const sizes = { ...ABSENT, rows, width, length, vocabulary: tokens?.vocabulary ?? 0 };
+  engine.dispatch(
+    'embedding.gather',
+    {
+      table: table ?? absent,
+      ids: tokens?.ids ?? absent,
+      addend: add ?? absent,
+      positions: positions ?? absent,
+      out,
+    },
+    {
+      ...sizes,
+      hasTable: Number(table !== undefined),
+      hasAddend: Number(add !== undefined),
+      hasPositions: Number(positions !== undefined),
+    },
+    Math.ceil(out.length / (GROUP * engine.tuning.items)),
+    { constants: { WG: GROUP, ITEMS: engine.tuning.items } },
+  );
+  remember(engine, {
+    op: 'embedding',
+    outputs: [out],
+    backward(gradients) {
+      const dout = gradients.of(out);
+      if (!dout) return;
+      if (tokens && gradients.wants(table)) {
+        const { order, starts, vocabulary } = tokens;
+        const gradient = gradients.accumulator(table);
+        const groups = Math.ceil((vocabulary * width) / GROUP);
+        engine.dispatch('embedding.scatter', { dout, order, starts, gradient }, sizes, groups);
+      }
+      if (gradients.wants(positions)) {
+        const gradient = gradients.accumulator(positions);
+        engine.dispatch(
+          'embedding.fold_rows',
+          { dout, gradient },
+          sizes,
+          Math.ceil((length * width) / GROUP),
+        );
+      }
+      if (add) gradients.pass(out, add);
+    },
+  });
+  return out;
+}
+
+/** Frequencies 10000^(-2k / channels), k = 0 .. channels / 2 - 1, computed in double precision. */
+export function sinusoidFrequencies(channels: number): Float32Array {
+  return Float32Array.from(
+    { length: Math.ceil(channels / 2) },
+    (_, k) => 10000 ** ((-2 * k) / channels),
+  );
+}
+
+/**
+ * Sinusoidal codes: sine and cosine interleaved, each axis with channels of its own, cut to `width`.
+ *
+ * With one axis the code of Vaswani et al. 2017; with two or three the channels are shared out evenly, rounded up
+ * to an even number each. No gradient flows into the positions.
+ *
+ * @param positions [rows, axes] positions or times, axes from 1 to 3
+ * @returns [rows, width]
+ */
+export function sinusoid(positions: Tensor, width: number): Tensor {
+  const { engine } = positions;
+  const { rows, axes } = expectShape('sinusoid', 'positions', positions, [
+    'rows',
+    'axes',
+  ]) as Record<string, number>;
+  if (axes! > 3) throw new ShapeError('sinusoid', 'positions', 'of 1 to 3 axes', `${axes}`);
+  const perAxis = 2 * Math.ceil(width / (2 * axes!));
+  return engine.scope(() => {
+    const frequencies = Tensor.from(engine, sinusoidFrequencies(perAxis), [perAxis / 2]);
+    const out = Tensor.empty(engine, [rows!, width]);
+    engine.dispatch(
+      'sinusoid.main',
+      { x: positions, frequencies, out },
+      { rows: rows!, width, axes: axes!, perAxis },
+      Math.ceil(out.length / (GROUP * engine.tuning.items)),
+      { constants: { WG: GROUP, ITEMS: engine.tuning.items } },
+    );
+    return out;
+  });
+}

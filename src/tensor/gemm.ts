@@ -1,0 +1,219 @@
+/** Matrix products with fused epilogues: picks the kernel, the tile and the split for the adapter and the shape. */
+
+import type { Engine } from '../gpu/engine.js';
+import type { BufferView } from '../gpu/memory.js';
+import type { MatmulTile } from '../gpu/tuning.js';
+import { type Dropout, dropoutParams } from './random.js';
+
+/**
+ * How A and B are stored: nt is A [M, K] and B [N, K] (x . W^T), nn is A [M, K] and B [K, N] (dy . W),
+ * tn is A [K, M] and B [K, N] (dy^T . x).
+ */
+export type Layout = 'nt' | 'nn' | 'tn';
+
+/** out[b] (+)= residual + dropout(activation(alpha * A[b] . B[b] + bias)), out [batch, M, N]. */
+export interface Product {
+  layout: Layout;
+  M: number;
+  N: number;
+  K: number;
+  batch?: number;
+  a: BufferView;
+  b: BufferView;
+  out: BufferView;
+  alpha?: number;
+  bias?: BufferView | undefined;
+  gelu?: boolean;
+  /** Receives the activation's input. */
+  keepInput?: BufferView | undefined;
+  /** Multiplies by GELU' of this. */
+  geluGradient?: BufferView | undefined;
+  dropout?: Dropout | undefined;
+  residual?: BufferView | undefined;
+  accumulate?: boolean;
+  /** tn only: receives, added, the sums of A's columns. */
+  columnSums?: BufferView | undefined;
+}
+
+const FLAGS = {
+  bias: 1,
+  gelu: 2,
+  geluGradient: 4,
+  dropout: 8,
+  residual: 16,
+  accumulate: 32,
+  columnSums: 64,
+  keepInput: 128,
+} as const;
+
+/** The direct kernel's workgroup makes this patch of out. */
+const DIRECT = { m: 32, n: 16 } as const;
+
+/** Runs a product. */
+export function gemm(engine: Engine, product: Product): void {
+  if (engine.tuning.staged) staged(engine, product);
+  else direct(engine, product);
+}
+
+function flagsOf(p: Product): number {
+  let flags = 0;
+  if (p.bias) flags |= FLAGS.bias;
+  if (p.gelu) flags |= FLAGS.gelu;
+  if (p.geluGradient) flags |= FLAGS.geluGradient;
+  if (p.dropout && p.dropout.rate > 0) flags |= FLAGS.dropout;
+  if (p.residual) flags |= FLAGS.residual;
+  if (p.accumulate) flags |= FLAGS.accumulate;
+  if (p.columnSums) flags |= FLAGS.columnSums;
+  if (p.keepInput) flags |= FLAGS.keepInput;
+  return flags;
+}
+
+/** The buffers common to both kernels. */
+function bindingsOf(engine: Engine, p: Product) {
+  const { read, write } = engine.absent;
+  return {
+    bias: p.bias ?? read,
+    residual: p.residual ?? read,
+    aux: p.keepInput ?? p.geluGradient ?? p.columnSums ?? write,
+    out: p.out,
+    random: p.dropout?.random.state ?? read,
+  };
+}
+
+/** Parameters common to both kernels. */
+function paramsOf(p: Product) {
+  const { M, N, K, batch = 1, alpha = 1 } = p;
+  return {
+    M,
+    N,
+    K,
+    batch,
+    strideA: M * K,
+    strideB: K * N,
+    alpha,
+    flags: flagsOf(p),
+    ...dropoutParams('matmul', p.dropout),
+  };
+}
+
+function flopsOf({ M, N, K, batch = 1 }: Product): number {
+  return 2 * M * N * K * batch;
+}
+
+/** Element strides of A's (m, k) and B's (k, n). */
+function stridesOf({ layout, M, N, K }: Product) {
+  switch (layout) {
+    case 'nt':
+      return { aM: K, aK: 1, bK: 1, bN: K };
+    case 'nn':
+      return { aM: K, aK: 1, bK: N, bN: 1 };
+    case 'tn':
+      return { aM: 1, aK: M, bK: N, bN: 1 };
+  }
+}
+
+/** Whether every stored row of A and B is a whole number of vec4. */
+function vectorised({ layout, M, N, K }: Product): boolean {
+  const rowA = layout === 'tn' ? M : K;
+  const rowB = layout === 'nt' ? K : N;
+  return rowA % 4 === 0 && rowB % 4 === 0;
+}
+
+function direct(engine: Engine, p: Product): void {
+  const params = { ...paramsOf(p), ...stridesOf(p) };
+  const groups = Math.ceil(p.M / DIRECT.m) * Math.ceil(p.N / DIRECT.n) * params.batch;
+  const shared = bindingsOf(engine, p);
+  const options = { flops: flopsOf(p) };
+  if (vectorised(p)) {
+    engine.dispatch(
+      `matmul_direct.${p.layout}`,
+      { ...shared, aVec: p.a, bVec: p.b },
+      params,
+      groups,
+      options,
+    );
+  } else {
+    engine.dispatch(
+      'matmul_direct.strided',
+      { ...shared, a: p.a, b: p.b },
+      params,
+      groups,
+      options,
+    );
+  }
+}
+
+/** The largest tile that still makes enough workgroups, else the smallest. */
+function tileFor(engine: Engine, { M, N, batch = 1 }: Product): MatmulTile {
+  const { matmulTiles, minWorkgroups } = engine.tuning;
+  const groups = (t: MatmulTile) => Math.ceil(M / t.m) * Math.ceil(N / t.n) * batch;
+  return matmulTiles.findLast((t) => groups(t) >= minWorkgroups) ?? matmulTiles[0]!;
+}
+
+/** Into how many ranges K is split: only where the tiles are few, K is long and no epilogue needs the whole sum. */
+function splitsFor(engine: Engine, p: Product, tile: MatmulTile, groups: number): number {
+  const plain = (flagsOf(p) & ~(FLAGS.accumulate | FLAGS.columnSums)) === 0 && (p.batch ?? 1) === 1;
+  if (!plain) return 1;
+  const wanted = Math.floor(engine.tuning.minWorkgroups / groups);
+  const most = Math.floor(p.K / (4 * tile.k));
+  return Math.max(1, Math.min(wanted, most, 32));
+}
+
+function staged(engine: Engine, p: Product): void {
+  const tile = tileFor(engine, p);
+  const groups = Math.ceil(p.M / tile.m) * Math.ceil(p.N / tile.n) * (p.batch ?? 1);
+  const splits = splitsFor(engine, p, tile, groups);
+  const { layout, M, N, K } = p;
+  const params = {
+    ...paramsOf(p),
+    lineA: layout === 'tn' ? M : K,
+    lineB: layout === 'nt' ? K : N,
+    splits,
+  };
+  const constants = {
+    TILE_M: tile.m,
+    TILE_N: tile.n,
+    TILE_K: tile.k,
+    ROWS: tile.rows,
+    WG: (tile.m / tile.rows) * (tile.n / 4),
+    A_ALONG_K: layout !== 'tn',
+    B_ALONG_K: layout === 'nt',
+  };
+  const options = { constants, flops: flopsOf(p) };
+  const stride = M * N + M;
+  const partials = splits > 1 ? engine.allocate(4 * splits * stride) : undefined;
+  const shared = { ...bindingsOf(engine, p), ...(partials && { out: partials }) };
+  if (vectorised(p)) {
+    engine.dispatch(
+      'matmul_tiled.wide',
+      { ...shared, aVec: p.a, bVec: p.b },
+      params,
+      groups * splits,
+      options,
+    );
+  } else {
+    engine.dispatch(
+      'matmul_tiled.narrow',
+      { ...shared, a: p.a, b: p.b },
+      params,
+      groups * splits,
+      options,
+    );
+  }
+  if (!partials) return;
+  const columns = p.columnSums ? M : 0;
+  engine.dispatch(
+    'matmul_reduce.main',
+    { partials, out: p.out, columnSums: p.columnSums ?? engine.absent.write },
+    {
+      elements: M * N,
+      columns,
+      stride,
+      splits,
+      accumulate: Number(p.accumulate ?? false),
+      alpha: p.alpha ?? 1,
+    },
+    Math.ceil((M * N + columns) / 64),
+  );
+  partials.release();
+}

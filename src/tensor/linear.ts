@@ -1,0 +1,300 @@
+/** Linear maps: y = x W^T + b with its usual neighbours fused, the two-layer perceptron, and plain products. */
+
+import { ShapeError } from '../gpu/errors.js';
+import { activateGradient, applyDropout } from './elementwise.js';
+import { gemm } from './gemm.js';
+import type { Dropout } from './random.js';
+import { type Gradients, outputOf, remember, tracks } from './tape.js';
+import { elementsOf, expectShape, Tensor } from './tensor.js';
+
+export interface LinearOptions {
+  /** [out] */
+  bias?: Tensor | undefined;
+  /** GELU after the bias. */
+  gelu?: boolean;
+  /** Dropout after the activation. */
+  dropout?: Dropout | undefined;
+  /** Added last; shape of the output. */
+  residual?: Tensor | undefined;
+}
+
+/**
+ * residual + dropout(gelu(x W^T + b)), every part but the product optional.
+ *
+ * @param x [..., in]
+ * @param weight [out, in]
+ * @returns [..., out]
+ */
+export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): Tensor {
+  const { engine } = x;
+  const { bias, residual, dropout, gelu = false } = options;
+  const [rows, inner, outer] = checkLinear('linear', x, weight, bias);
+  const shape = [...x.shape.slice(0, -1), outer];
+  if (residual) expectShape('linear', 'residual', residual, shape);
+  const inputs = [x, weight, bias, residual];
+  const y = outputOf(engine, shape, inputs);
+  const before = gelu && tracks(engine, inputs) ? Tensor.empty(engine, shape) : undefined;
+  gemm(engine, {
+    layout: 'nt',
+    M: rows,
+    N: outer,
+    K: inner,
+    a: x,
+    b: weight,
+    out: y,
+    bias,
+    gelu,
+    keepInput: before,
+    dropout,
+    residual,
+  });
+  remember(engine, {
+    op: 'linear',
+    outputs: [y],
+    saved: before ? [before] : [],
+    backward(gradients) {
+      const dy = gradients.of(y);
+      if (!dy) return;
+      let dz = dy;
+      if (dropout && dropout.rate > 0) {
+        dz = Tensor.empty(engine, shape);
+        applyDropout(engine, dy, dropout, { tensor: dz, accumulate: false });
+      }
+      if (before) {
+        const du = Tensor.empty(engine, shape);
+        activateGradient(engine, 'gelu', dz, before, { tensor: du, accumulate: false });
+        if (dz !== dy) dz.dispose();
+        dz = du;
+      }
+      linearGradients(gradients, dz, x, weight, bias);
+      if (dz !== dy) dz.dispose();
+      if (residual) gradients.pass(y, residual);
+    },
+  });
+  return y;
+}
+
+/** Adds the gradients of y = x W^T + b to x, W and b. */
+function linearGradients(
+  gradients: Gradients,
+  dy: Tensor,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | undefined,
+): void {
+  const { engine } = x;
+  const [outer, inner] = weight.shape as [number, number];
+  const rows = elementsOf(x.shape) / inner;
+  if (gradients.wants(weight)) {
+    const { tensor, accumulate } = gradients.into(weight);
+    const columnSums = gradients.wants(bias) ? gradients.accumulator(bias) : undefined;
+    gemm(engine, {
+      layout: 'tn',
+      M: outer,
+      N: inner,
+      K: rows,
+      a: dy,
+      b: x,
+      out: tensor,
+      accumulate,
+      columnSums,
+    });
+  } else if (gradients.wants(bias)) {
+    biasGradient(gradients, dy, bias);
+  }
+  if (gradients.wants(x)) {
+    const { tensor, accumulate } = gradients.into(x);
+    gemm(engine, {
+      layout: 'nn',
+      M: rows,
+      N: inner,
+      K: outer,
+      a: dy,
+      b: weight,
+      out: tensor,
+      accumulate,
+    });
+  }
+}
+
+/** The bias alone, where the weight is frozen: the rows of dy summed. */
+function biasGradient(gradients: Gradients, dy: Tensor, bias: Tensor): void {
+  const { engine } = dy;
+  engine.dispatch(
+    'embedding.fold_rows',
+    { dout: dy, gradient: gradients.accumulator(bias) },
+    {
+      rows: dy.length / bias.length,
+      width: bias.length,
+      vocabulary: 0,
+      length: 1,
+      hasTable: 0,
+      hasAddend: 0,
+      hasPositions: 0,
+    },
+    Math.ceil(bias.length / 64),
+  );
+}
+
+export interface MlpWeights {
+  /** [hidden, in], [hidden] */
+  weight1: Tensor;
+  bias1: Tensor;
+  /** [out, hidden], [out] */
+  weight2: Tensor;
+  bias2: Tensor;
+}
+
+/**
+ * residual + dropout(W2 gelu(W1 x + b1) + b2), one node: the backward folds GELU' into the product that feeds it.
+ *
+ * @param x [..., in]
+ * @returns [..., out]
+ */
+export function mlp(
+  x: Tensor,
+  weights: MlpWeights,
+  options: { residual?: Tensor | undefined; dropout?: Dropout | undefined } = {},
+): Tensor {
+  const { engine } = x;
+  const { weight1, bias1, weight2, bias2 } = weights;
+  const { residual, dropout } = options;
+  const [rows, inner, hidden] = checkLinear('mlp', x, weight1, bias1);
+  const lead = x.shape.slice(0, -1);
+  const outer = weight2.axis(0);
+  expectShape('mlp', 'weight2', weight2, [outer, hidden]);
+  expectShape('mlp', 'bias2', bias2, [outer]);
+  if (residual) expectShape('mlp', 'residual', residual, [...lead, outer]);
+  const inputs = [x, weight1, bias1, weight2, bias2, residual];
+  const tracked = tracks(engine, inputs);
+  const h = Tensor.empty(engine, [...lead, hidden]);
+  const u = tracked ? Tensor.empty(engine, h.shape) : undefined;
+  const y = outputOf(engine, [...lead, outer], inputs);
+  gemm(engine, {
+    layout: 'nt',
+    M: rows,
+    N: hidden,
+    K: inner,
+    a: x,
+    b: weight1,
+    out: h,
+    bias: bias1,
+    gelu: true,
+    keepInput: u,
+  });
+  gemm(engine, {
+    layout: 'nt',
+    M: rows,
+    N: outer,
+    K: hidden,
+    a: h,
+    b: weight2,
+    out: y,
+    bias: bias2,
+    dropout,
+    residual,
+  });
+  remember(engine, {
+    op: 'mlp',
+    outputs: [y],
+    saved: u ? [h, u] : [h],
+    backward(gradients) {
+      const dy = gradients.of(y);
+      if (!dy || !u) return;
+      let dz = dy;
+      if (dropout && dropout.rate > 0) {
+        dz = Tensor.empty(engine, y.shape);
+        applyDropout(engine, dy, dropout, { tensor: dz, accumulate: false });
+      }
+      linearGradients(gradients, dz, h, weight2, bias2);
+      const du = Tensor.empty(engine, u.shape);
+      gemm(engine, {
+        layout: 'nn',
+        M: rows,
+        N: hidden,
+        K: outer,
+        a: dz,
+        b: weight2,
+        out: du,
+        geluGradient: u,
+      });
+      if (dz !== dy) dz.dispose();
+      linearGradients(gradients, du, x, weight1, bias1);
+      du.dispose();
+      if (residual) gradients.pass(y, residual);
+    },
+  });
+  return y;
+}
+
+/**
+ * alpha A B^T for batches of matrices, or one pair.
+ *
+ * @param a [..., M, K]
+ * @param b [..., N, K]
+ * @returns [..., M, N]
+ */
+export function matmulTransposed(a: Tensor, b: Tensor, alpha = 1): Tensor {
+  const { engine } = a;
+  if (a.shape.length < 2)
+    throw new ShapeError('matmulTransposed', 'a', '[..., M, K]', `of ${a.shape.length} axes`);
+  const lead = a.shape.slice(0, -2);
+  const M = a.axis(-2);
+  const K = a.axis(-1);
+  const { N } = expectShape('matmulTransposed', 'b', b, [...lead, 'N', K]) as { N: number };
+  const batch = elementsOf(lead);
+  const y = outputOf(engine, [...lead, M, N], [a, b]);
+  gemm(engine, { layout: 'nt', M, N, K, batch, a, b, out: y, alpha });
+  remember(engine, {
+    op: 'matmulTransposed',
+    outputs: [y],
+    backward(gradients) {
+      const dy = gradients.of(y);
+      if (!dy) return;
+      if (gradients.wants(a)) {
+        const { tensor, accumulate } = gradients.into(a);
+        gemm(engine, {
+          layout: 'nn',
+          M,
+          N: K,
+          K: N,
+          batch,
+          a: dy,
+          b,
+          out: tensor,
+          alpha,
+          accumulate,
+        });
+      }
+      if (gradients.wants(b)) {
+        const { tensor, accumulate } = gradients.into(b);
+        gemm(engine, {
+          layout: 'tn',
+          M: N,
+          N: K,
+          K: M,
+          batch,
+          a: dy,
+          b: a,
+          out: tensor,
+          alpha,
+          accumulate,
+        });
+      }
+    },
+  });
+  return y;
+}
+
+/** [rows, in, out] of a linear map, after checking its parts. */
+function checkLinear(
+  op: string,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | undefined,
+): [number, number, number] {
+  const inner = x.axis(-1);
+  const { out } = expectShape(op, 'weight', weight, ['out', inner]) as { out: number };
+  if (bias) expectShape(op, 'bias', bias, [out]);
+  return [elementsOf(x.shape) / inner, inner, out];
+}

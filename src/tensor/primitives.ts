@@ -1,0 +1,68 @@
+/** Elementwise kernels as the tape and the ops use them: they write where they are told and leave no trace. */
+
+import type { Engine } from '../gpu/engine.js';
+import type { BufferView } from '../gpu/memory.js';
+import type { Tensor } from './tensor.js';
+
+const GROUP = 64;
+const NOTHING = {
+  kind: 0,
+  accumulate: 0,
+  alpha: 0,
+  beta: 0,
+  keepThreshold: 0,
+  keepScale: 1,
+  site: 0,
+};
+
+type ElementwiseKernel = 'activate' | 'activate_grad' | 'dropout' | 'combine' | 'fill';
+
+interface ElementwiseArguments {
+  x?: BufferView;
+  saved?: BufferView;
+  random?: BufferView;
+  out: Tensor;
+}
+
+/** Runs one elementwise kernel over every element of `out`. */
+export function runElementwise(
+  engine: Engine,
+  kernel: ElementwiseKernel,
+  { x, saved, random, out }: ElementwiseArguments,
+  params: Partial<typeof NOTHING>,
+): void {
+  const absent = engine.absent.read;
+  engine.dispatch(
+    `elementwise.${kernel}`,
+    { x: x ?? absent, saved: saved ?? absent, out, random: random ?? absent },
+    { ...NOTHING, ...params, n: out.length },
+    Math.ceil(out.length / (GROUP * engine.tuning.items)),
+    { constants: { WG: GROUP, ITEMS: engine.tuning.items } },
+  );
+}
+
+/** to += from, element by element. */
+export function addInto(engine: Engine, from: Tensor, to: Tensor): void {
+  runElementwise(engine, 'combine', { x: from, out: to }, { alpha: 1, accumulate: 1 });
+}
+
+/** target (+)= from * factor. */
+export function scaleInto(
+  engine: Engine,
+  from: Tensor,
+  factor: number,
+  to: Tensor,
+  accumulate: boolean,
+): void {
+  runElementwise(
+    engine,
+    'combine',
+    { x: from, out: to },
+    { alpha: factor, accumulate: Number(accumulate) },
+  );
+}
+
+/** Sets every element. */
+export function fill(tensor: Tensor, value: number): void {
+  runElementwise(tensor.engine, 'fill', { out: tensor }, { alpha: value });
+}

@@ -1,0 +1,82 @@
+/** Random numbers on the GPU: a counter-based generator keyed by (seed, step, site, element), so nothing is stored. */
+
+import type { Engine } from '../gpu/engine.js';
+import { ShapeError } from '../gpu/errors.js';
+import { Tensor } from './tensor.js';
+
+/** The state every random kernel reads: a seed and the number of the step. */
+export class RandomState {
+  /** Bound as a uniform: seed low, seed high, step, unused. */
+  readonly state: Tensor;
+  readonly #seed: number;
+  #step = 0;
+  #sites = 0;
+
+  /** @param seed a non-negative integer below 2^53. */
+  constructor(engine: Engine, seed: number) {
+    if (!Number.isSafeInteger(seed) || seed < 0) {
+      throw new ShapeError(
+        'RandomState',
+        'seed',
+        'a non-negative integer below 2^53',
+        String(seed),
+      );
+    }
+    this.#seed = seed;
+    this.state = Tensor.empty(engine, [4], 'u32');
+    this.#upload();
+  }
+
+  get step(): number {
+    return this.#step;
+  }
+
+  /** Sets the step: each draws its own masks and samples, and the same step draws the same again. */
+  set step(step: number) {
+    this.#step = step;
+    this.#upload();
+  }
+
+  /** A number for one more place that draws, so that no two places share a stream. */
+  newSite(): number {
+    this.#sites += 1;
+    return this.#sites;
+  }
+
+  dispose(): void {
+    this.state.dispose();
+  }
+
+  #upload(): void {
+    const words = [this.#seed % 2 ** 32, Math.floor(this.#seed / 2 ** 32), this.#step, 0];
+    this.state.write(new Uint32Array(words));
+  }
+}
+
+/** Dropout at one place of a model: keeps an element with probability 1 - rate and scales it up to match. */
+export interface Dropout {
+  /** From 0 up to but not including 1. */
+  readonly rate: number;
+  readonly site: number;
+  readonly random: RandomState;
+}
+
+/** Dropout as kernels take it; without dropout, a threshold nothing reaches and a scale of 1. */
+export interface DropoutParams {
+  readonly keepThreshold: number;
+  readonly keepScale: number;
+  readonly site: number;
+}
+
+/** @throws ShapeError where the rate is no probability below 1. */
+export function dropoutParams(op: string, dropout: Dropout | undefined): DropoutParams {
+  if (!dropout || dropout.rate === 0) return { keepThreshold: 0xffffffff, keepScale: 1, site: 0 };
+  const { rate, site } = dropout;
+  if (!(rate > 0 && rate < 1))
+    throw new ShapeError(op, 'dropout rate', 'from 0 up to below 1', String(rate));
+  return {
+    keepThreshold: Math.min(Math.floor((1 - rate) * 2 ** 32), 0xffffffff),
+    keepScale: 1 / (1 - rate),
+    site,
+  };
+}

@@ -1,0 +1,66 @@
+/** Drawing classes from logits on the GPU. */
+
+import { ShapeError } from '../gpu/errors.js';
+import type { RandomState } from './random.js';
+import { expectShape, expectType, Tensor } from './tensor.js';
+
+export interface SampleOptions {
+  /** 0 takes the most likely class. Default 1. */
+  temperature?: number;
+  /** Keeps the k largest logits, and ties of the k-th. Default: all. */
+  topK?: number;
+  /** Keeps a logit if those above it hold at most this much of the probability. Default 1: all. */
+  topP?: number;
+  /** u32, one per row: classes below it are not drawn. */
+  lowest?: Tensor;
+  random: RandomState;
+  /** The stream to draw from; see `RandomState.newSite`. */
+  site: number;
+}
+
+/** What was drawn, and the logarithm of its probability under the whole softmax at temperature 1. */
+export interface Sampled {
+  /** u32 [rows] */
+  drawn: Tensor;
+  /** [rows] */
+  logProbability: Tensor;
+}
+
+/**
+ * One class per row: lowest, then top-k, then top-p, then temperature, then a draw.
+ *
+ * @param logits [..., classes]
+ */
+export function sample(logits: Tensor, options: SampleOptions): Sampled {
+  const { engine } = logits;
+  const { temperature = 1, topK = 0, topP = 1, lowest, random, site } = options;
+  const classes = logits.axis(-1);
+  const rows = logits.length / classes;
+  if (!(temperature >= 0))
+    throw new ShapeError('sample', 'temperature', '0 or more', String(temperature));
+  if (!Number.isInteger(topK) || topK < 0)
+    throw new ShapeError('sample', 'topK', 'a whole number', String(topK));
+  if (!(topP > 0)) throw new ShapeError('sample', 'topP', 'above 0', String(topP));
+  if (lowest) {
+    expectType('sample', 'lowest', lowest, 'u32');
+    expectShape('sample', 'lowest', lowest, [rows]);
+  }
+  const drawn = Tensor.empty(engine, [rows], 'u32');
+  const logProbability = Tensor.empty(engine, [rows]);
+  engine.dispatch(
+    'sample.main',
+    { logits, lowest: lowest ?? engine.absent.read, drawn, logProbability, random: random.state },
+    {
+      rows,
+      classes,
+      topK: topK >= classes ? 0 : topK,
+      topP,
+      temperature,
+      hasLowest: Number(lowest !== undefined),
+      site,
+    },
+    rows,
+    { constants: { WG: engine.tuning.sampleGroup } },
+  );
+  return { drawn, logProbability };
+}

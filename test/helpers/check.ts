@@ -1,0 +1,168 @@
+/** One helper tests an op: forward and every gradient against the float64 reference, over a table of shapes. */
+
+import { afterAll, expect } from 'vitest';
+import { HostRandom } from '../../src/nn/init.js';
+import type { Engine } from '../../src/node.js';
+import { differentiate, outputOf, remember } from '../../src/tensor/tape.js';
+import { Tensor } from '../../src/tensor/tensor.js';
+import { type Ref, ref } from '../reference/array.js';
+import { TOLERANCE, type ToleranceKind } from './tolerances.js';
+
+export type Refs<K extends string> = Record<K, Ref>;
+
+/** An op under test: how the engine runs it, and how the reference does. */
+export interface OpCase<K extends string> {
+  name: string;
+  kind: ToleranceKind;
+  /** The inputs' shapes; each gets normal random numbers and a gradient. */
+  inputs: Record<K, readonly number[]>;
+  /** Replaces an input's random numbers. */
+  values?: Partial<Record<K, ArrayLike<number>>>;
+  /** Inputs that take no gradient. */
+  constant?: readonly K[];
+  run(tensors: Record<K, Tensor>): Tensor;
+  forward(inputs: Refs<K>): Ref;
+  /** d / d input of sum(cotangent * forward(inputs)). */
+  backward(inputs: Refs<K>, cotangent: Ref): Partial<Refs<K>>;
+}
+
+const worst = new Map<string, { error: number; tolerance: number; cases: number }>();
+
+/** Prints the worst error of every op tested in this file, after its tests. */
+export function printWorstErrors(): void {
+  afterAll(() => {
+    const rows = [...worst].map(([name, { error, tolerance, cases }]) => {
+      const share = `${((100 * error) / tolerance).toFixed(0)}% of ${tolerance.toExponential(0)}`;
+      return `  ${name.padEnd(44)} ${error.toExponential(2).padStart(9)}  ${share.padStart(14)}  ${cases} checks`;
+    });
+    console.log(['worst error, relative to the largest element:', ...rows].join('\n'));
+    worst.clear();
+  });
+}
+
+/** Largest difference relative to the largest element of the reference; NaN counts as infinite. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  expect(actual.length).toBe(expected.length);
+  let scale = 1e-3;
+  let difference = 0;
+  for (let n = 0; n < expected.length; n++) {
+    scale = Math.max(scale, Math.abs(expected[n]!));
+    const d = Math.abs(actual[n]! - expected[n]!);
+    difference = Number.isNaN(d) ? Number.POSITIVE_INFINITY : Math.max(difference, d);
+  }
+  return difference / scale;
+}
+
+/** Notes an error for the table and fails where it is past the tolerance. */
+export function expectClose(
+  name: string,
+  kind: ToleranceKind,
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+): void {
+  const error = relativeError(actual, expected);
+  const tolerance = TOLERANCE[kind];
+  const before = worst.get(name) ?? { error: 0, tolerance, cases: 0 };
+  worst.set(name, { error: Math.max(before.error, error), tolerance, cases: before.cases + 1 });
+  expect(error, `${name}: relative error`).toBeLessThanOrEqual(tolerance);
+}
+
+/** Normal random numbers, rounded to f32 so that both sides see the same. */
+export function randomRef(random: HostRandom, shape: readonly number[]): Ref {
+  const made = ref(shape);
+  return { shape, data: made.data.map(() => Math.fround(random.normal())) };
+}
+
+export function tensorOf(engine: Engine, values: Ref, requiresGrad = false): Tensor {
+  return Tensor.from(engine, Float32Array.from(values.data), values.shape, { requiresGrad });
+}
+
+/** A loss whose gradient with respect to `out` is the cotangent: sum(cotangent * out), its value left at 0. */
+export function withCotangent(out: Tensor, cotangent: Ref): Tensor {
+  const { engine } = out;
+  const loss = outputOf(engine, [1], [out]);
+  const given = tensorOf(engine, cotangent);
+  engine.clear(loss);
+  remember(engine, {
+    op: 'cotangent',
+    outputs: [loss],
+    backward: (gradients) => gradients.give(out, given),
+  });
+  return loss;
+}
+
+/** Runs an op on the engine and on the reference, and compares the output and every gradient. */
+export async function checkOp<K extends string>(
+  engine: Engine,
+  op: OpCase<K>,
+  seed = 1,
+): Promise<void> {
+  const random = new HostRandom(seed);
+  const names = Object.keys(op.inputs) as K[];
+  const refs = {} as Refs<K>;
+  for (const name of names) {
+    const given = op.values?.[name];
+    refs[name] = given ? ref(op.inputs[name], given) : randomRef(random, op.inputs[name]);
+  }
+  const expected = op.forward(refs);
+  const cotangent = randomRef(random, expected.shape);
+  const gradients = op.backward(refs, cotangent);
+  const tensors = {} as Record<K, Tensor>;
+  for (const name of names)
+    tensors[name] = tensorOf(engine, refs[name], !op.constant?.includes(name));
+  const { out } = differentiate(engine, () => {
+    const out = op.run(tensors);
+    return { loss: withCotangent(out, cotangent), out };
+  });
+  expect(out.shape).toEqual(expected.shape);
+  expectClose(`${op.name} forward`, op.kind, await out.floats(), expected.data);
+  for (const name of names) {
+    if (op.constant?.includes(name)) continue;
+    expectClose(
+      `${op.name} d${name}`,
+      op.kind,
+      await tensors[name].gradient!.floats(),
+      gradients[name]!.data,
+    );
+  }
+  out.dispose();
+  for (const name of names) {
+    tensors[name].gradient?.dispose();
+    tensors[name].dispose();
+  }
+}
+
+/** Compares the reference's gradients with central differences of its own forward. */
+export function checkReference<K extends string>(op: OpCase<K>, seed = 2): void {
+  const random = new HostRandom(seed);
+  const names = Object.keys(op.inputs) as K[];
+  const refs = {} as Refs<K>;
+  for (const name of names) {
+    const given = op.values?.[name];
+    refs[name] = given ? ref(op.inputs[name], given) : randomRef(random, op.inputs[name]);
+  }
+  const cotangent = randomRef(random, op.forward(refs).shape);
+  const gradients = op.backward(refs, cotangent);
+  const value = () => {
+    const out = op.forward(refs);
+    return out.data.reduce((sum, y, n) => sum + y * cotangent.data[n]!, 0);
+  };
+  const step = 1e-5;
+  for (const name of names) {
+    if (op.constant?.includes(name)) continue;
+    const { data } = refs[name];
+    const numeric = data.map((_, n) => {
+      const middle = data[n]!;
+      data[n] = middle + step;
+      const above = value();
+      data[n] = middle - step;
+      const below = value();
+      data[n] = middle;
+      return (above - below) / (2 * step);
+    });
+    expect(
+      relativeError(gradients[name]!.data, numeric),
+      `reference ${op.name} d${name}`,
+    ).toBeLessThan(1e-7);
+  }
+}
