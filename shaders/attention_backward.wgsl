@@ -298,9 +298,9 @@ fn dquery(
       workgroupBarrier();
       for (var n = local; n < TILE * C; n += WG) {
         let j = min(tile + n / C, params.keys - 1u);
-        let from = (batch * params.keys + j) * width + head * HEAD;
-        tileA[n] = load_key(from, n % C);
-        tileB[n] = load_value(from, n % C);
+        let source = (batch * params.keys + j) * width + head * HEAD;
+        tileA[n] = load_key(source, n % C);
+        tileB[n] = load_value(source, n % C);
       }
       workgroupBarrier();
     }
@@ -432,9 +432,9 @@ fn dkeys(
       workgroupBarrier();
       for (var n = local; n < TILE * C; n += WG) {
         let i = min(tile + n / C, params.queries - 1u);
-        let from = (batch * params.queries + i) * width + head * HEAD;
-        tileA[n] = load_query(from, n % C);
-        tileB[n] = load_dout(from, n % C);
+        let source = (batch * params.queries + i) * width + head * HEAD;
+        tileA[n] = load_query(source, n % C);
+        tileB[n] = load_dout(source, n % C);
       }
       workgroupBarrier();
     }

@@ -244,9 +244,9 @@ fn forward(
       workgroupBarrier();
       for (var n = local; n < KEYS * C; n += WG) {
         let j = min(tile + n / C, params.keys - 1u);
-        let from = (batch * params.keys + j) * width + head * HEAD;
-        tileK[n] = load_key(from, n % C);
-        tileV[n] = load_value(from, n % C);
+        let source = (batch * params.keys + j) * width + head * HEAD;
+        tileK[n] = load_key(source, n % C);
+        tileV[n] = load_value(source, n % C);
       }
       workgroupBarrier();
     }

@@ -56,8 +56,8 @@ fn copy(
     let c = i % params.width;
     let t = (i / params.width) % params.length;
     let b = i / (params.width * params.length);
-    let from = (b * params.inLength + params.inStart + t) * params.width + c;
-    put((b * params.outLength + params.outStart + t) * params.width + c, x[from]);
+    let source = (b * params.inLength + params.inStart + t) * params.width + c;
+    put((b * params.outLength + params.outStart + t) * params.width + c, x[source]);
   }
 }
 

@@ -164,20 +164,15 @@ export function expectShape(
   pattern: readonly (string | number)[],
   bound: Record<string, number> = {},
 ): Record<string, number> {
-  const wrong = () => {
-    const shown = pattern.map((p) =>
-      typeof p === 'string' && p in bound ? `${p} = ${bound[p]}` : p,
-    );
-    return new ShapeError(op, argument, `[${shown.join(', ')}]`, showShape(tensor.shape));
-  };
-  if (tensor.shape.length !== pattern.length) throw wrong();
-  for (const [n, wanted] of pattern.entries()) {
-    const given = tensor.shape[n]!;
-    const known = typeof wanted === 'number' ? wanted : bound[wanted];
-    if (known === undefined) bound[wanted] = given;
-    else if (known !== given) throw wrong();
-  }
-  return bound;
+  const before = { ...bound };
+  const fits = pattern.every((wanted, n) => {
+    if (typeof wanted === 'number') return tensor.shape[n] === wanted;
+    bound[wanted] ??= tensor.shape[n]!;
+    return bound[wanted] === tensor.shape[n];
+  });
+  if (tensor.shape.length === pattern.length && fits) return bound;
+  const shown = pattern.map((p) => (typeof p === 'string' && p in before ? `${p} = ${before[p]}` : p));
+  throw new ShapeError(op, argument, `[${shown.join(', ')}]`, showShape(tensor.shape));
 }
 
 /** @throws ShapeError where a tensor is not of the type an op needs. */

@@ -1,0 +1,123 @@
+/** Multi-head attention in float64, with the whole score matrix in plain sight. */
+
+import { like, type Ref, ref } from './array.js';
+
+export interface AttentionRefs {
+  /** [B, T, width] */
+  query: Ref;
+  /** [B, S, width] */
+  key: Ref;
+  /** [B, S, width] */
+  value: Ref;
+}
+
+export interface AttentionSetup {
+  heads: number;
+  causal?: boolean;
+  /** [B, S], zero hides a key. */
+  mask?: ArrayLike<number> | undefined;
+  topK?: number | undefined;
+  /** What a probability is multiplied by, by score row (b * heads + h) * T + i and key j. */
+  keep?: ((row: number, key: number) => number) | undefined;
+}
+
+interface Sizes {
+  B: number;
+  T: number;
+  S: number;
+  H: number;
+  D: number;
+}
+
+function sizesOf({ query, key }: AttentionRefs, { heads }: AttentionSetup): Sizes {
+  const [B, T, width] = query.shape as [number, number, number];
+  return { B, T, S: key.shape[1]!, H: heads, D: width / heads };
+}
+
+/** p [B, H, T, S]; a row whose keys are all hidden is zero. */
+export function probabilities(refs: AttentionRefs, setup: AttentionSetup): Ref {
+  const { B, T, S, H, D } = sizesOf(refs, setup);
+  const p = ref([B, H, T, S]);
+  for (let row = 0; row < B * H * T; row++) {
+    const i = row % T;
+    const h = Math.floor(row / T) % H;
+    const b = Math.floor(row / (T * H));
+    const scores = Array.from({ length: S }, (_, j) => {
+      if ((setup.causal && j > i) || setup.mask?.[b * S + j] === 0) return -Infinity;
+      let sum = 0;
+      for (let d = 0; d < D; d++) {
+        const q = refs.query.data[((b * T + i) * H + h) * D + d]!;
+        sum += q * refs.key.data[((b * S + j) * H + h) * D + d]!;
+      }
+      return sum / Math.sqrt(D);
+    });
+    const { topK } = setup;
+    const least = topK && topK < S ? [...scores].sort((x, y) => y - x)[topK - 1]! : -Infinity;
+    const kept = scores.map((s) => (s >= least ? s : -Infinity));
+    const top = Math.max(...kept);
+    if (top === -Infinity) continue;
+    const total = kept.reduce((sum, s) => sum + Math.exp(s - top), 0);
+    for (let j = 0; j < S; j++) p.data[row * S + j] = Math.exp(kept[j]! - top) / total;
+  }
+  return p;
+}
+
+export function attention(refs: AttentionRefs, setup: AttentionSetup): Ref {
+  const { B, T, S, H, D } = sizesOf(refs, setup);
+  const p = probabilities(refs, setup);
+  const out = like(refs.query);
+  for (let row = 0; row < B * H * T; row++) {
+    const { q, k } = places(row, { B, T, S, H, D });
+    for (let j = 0; j < S; j++) {
+      const weight = p.data[row * S + j]! * (setup.keep?.(row, j) ?? 1);
+      for (let d = 0; d < D; d++) out.data[q + d]! += weight * refs.value.data[k + j * H * D + d]!;
+    }
+  }
+  return out;
+}
+
+export function attentionBackward(
+  refs: AttentionRefs,
+  setup: AttentionSetup,
+  dout: Ref,
+): AttentionRefs {
+  const sizes = sizesOf(refs, setup);
+  const { B, T, S, H, D } = sizes;
+  const p = probabilities(refs, setup);
+  const gradients = {
+    query: like(refs.query),
+    key: like(refs.key),
+    value: like(refs.value),
+  };
+  for (let row = 0; row < B * H * T; row++) {
+    const { q, k } = places(row, sizes);
+    const dp = new Float64Array(S);
+    let delta = 0;
+    for (let j = 0; j < S; j++) {
+      const keep = setup.keep?.(row, j) ?? 1;
+      const pj = p.data[row * S + j]!;
+      for (let d = 0; d < D; d++) {
+        const g = dout.data[q + d]!;
+        dp[j]! += keep * g * refs.value.data[k + j * H * D + d]!;
+        gradients.value.data[k + j * H * D + d]! += keep * pj * g;
+      }
+      delta += pj * dp[j]!;
+    }
+    for (let j = 0; j < S; j++) {
+      const ds = (p.data[row * S + j]! * (dp[j]! - delta)) / Math.sqrt(D);
+      for (let d = 0; d < D; d++) {
+        gradients.query.data[q + d]! += ds * refs.key.data[k + j * H * D + d]!;
+        gradients.key.data[k + j * H * D + d]! += ds * refs.query.data[q + d]!;
+      }
+    }
+  }
+  return gradients;
+}
+
+/** Where row's query and its batch row's and head's first key begin. */
+function places(row: number, { T, S, H, D }: Sizes): { q: number; k: number } {
+  const i = row % T;
+  const h = Math.floor(row / T) % H;
+  const b = Math.floor(row / (T * H));
+  return { q: ((b * T + i) * H + h) * D, k: (b * S * H + h) * D };
+}

@@ -1,0 +1,147 @@
+import { describe, expect, it } from 'vitest';
+import { HostRandom } from '../../src/nn/init.js';
+import { attention, attentionProbabilities } from '../../src/tensor/attention.js';
+import { Tensor } from '../../src/tensor/tensor.js';
+import {
+  checkOp,
+  checkReference,
+  expectClose,
+  type OpCase,
+  printWorstErrors,
+  randomRef,
+  tensorOf,
+} from '../helpers/check.js';
+import { STAGED, useEngine } from '../helpers/engine.js';
+import * as reference from '../reference/attention.js';
+
+interface Setup extends reference.AttentionSetup {
+  B: number;
+  T: number;
+  S: number;
+  D: number;
+}
+
+const NAMES = ['query', 'key', 'value'] as const;
+type Names = (typeof NAMES)[number];
+
+/** Head sizes of 6 to 128; key counts around the four keys of a step, the tiles and the groups. */
+const SHAPES: readonly Setup[] = [
+  { B: 1, T: 1, S: 1, heads: 1, D: 8 },
+  { B: 2, T: 3, S: 5, heads: 2, D: 6 },
+  { B: 1, T: 7, S: 4, heads: 3, D: 9 },
+  { B: 2, T: 16, S: 31, heads: 2, D: 8 },
+  { B: 1, T: 31, S: 32, heads: 2, D: 16 },
+  { B: 1, T: 33, S: 33, heads: 4, D: 16 },
+  { B: 2, T: 65, S: 63, heads: 1, D: 32 },
+  { B: 1, T: 5, S: 130, heads: 2, D: 64 },
+  { B: 1, T: 4, S: 19, heads: 1, D: 128 },
+  { B: 1, T: 2, S: 700, heads: 1, D: 8 },
+];
+
+function maskOf({ B, S }: Setup): Uint32Array {
+  const random = new HostRandom(11);
+  const mask = Uint32Array.from({ length: B * S }, () => Number(random.uniform() < 0.7));
+  // The first batch row sees some keys for certain, the last one none at all.
+  mask[0] = 1;
+  if (B > 1) mask.fill(0, (B - 1) * S);
+  return mask;
+}
+
+function attentionCase(name: string, setup: Setup): OpCase<Names> {
+  const { B, T, S, heads, D, causal = false, mask, topK } = setup;
+  return {
+    name,
+    kind: 'product',
+    inputs: {
+      query: [B, T, heads * D],
+      key: [B, S, heads * D],
+      value: [B, S, heads * D],
+    },
+    run: ({ query, key, value }) =>
+      attention(query, key, value, {
+        heads,
+        causal,
+        topK,
+        mask: mask && Tensor.from(query.engine, mask as Uint32Array, [B, S]),
+      }),
+    forward: (refs) => reference.attention(refs, setup),
+    backward: (refs, dout) => ({
+      ...reference.attentionBackward(refs, setup, dout),
+    }),
+  };
+}
+
+const variantsOf = (shape: Setup): [string, Setup][] => [
+  ['attention, cross', shape],
+  ['attention, causal', { ...shape, causal: true }],
+  ['attention, masked', { ...shape, mask: maskOf(shape) }],
+  ['attention, sparse', { ...shape, topK: 3 }],
+  ['attention, causal, masked, sparse', { ...shape, causal: true, mask: maskOf(shape), topK: 5 }],
+];
+
+describe('the reference', () => {
+  const small = { B: 2, T: 3, S: 4, heads: 2, D: 3 };
+  for (const [name, setup] of variantsOf(small)) {
+    it(`has the gradients of its own ${name}`, () => checkReference(attentionCase(name, setup)));
+  }
+});
+
+for (const [variant, options] of [
+  ['keys read directly', {}],
+  ['keys staged and split', { tuning: STAGED }],
+  ['two staged rows an invocation', { tuning: { ...STAGED, attentionRows: 2 } }],
+] as const) {
+  describe(`attention, ${variant}`, () => {
+    const engine = useEngine(options);
+    printWorstErrors();
+
+    for (const shape of SHAPES) {
+      const { B, T, S, heads, D } = shape;
+      it(`equals the reference at B ${B}, T ${T}, S ${S}, ${heads} heads of ${D}, with its gradients`, async () => {
+        for (const [name, setup] of variantsOf(shape))
+          await checkOp(engine(), attentionCase(name, setup));
+      });
+    }
+
+    it('materialises the probabilities it uses', async () => {
+      const shape = { B: 2, T: 6, S: 21, heads: 2, D: 8 };
+      const random = new HostRandom(5);
+      for (const [name, setup] of variantsOf(shape)) {
+        const query = randomRef(random, [2, 6, 16]);
+        const key = randomRef(random, [2, 21, 16]);
+        const expected = reference.probabilities({ query, key, value: key }, setup);
+        const { causal = false, topK, mask } = setup;
+        const p = attentionProbabilities(tensorOf(engine(), query), tensorOf(engine(), key), {
+          heads: 2,
+          causal,
+          topK,
+          mask: mask && Tensor.from(engine(), mask as Uint32Array, [2, 21]),
+        });
+        expectClose(`${name}, probabilities`, 'product', await p.floats(), expected.data);
+      }
+    });
+  });
+}
+
+describe('attention', () => {
+  const engine = useEngine();
+
+  it('refuses shapes that do not fit, naming them', () => {
+    const make = (...shape: number[]) => Tensor.zeros(engine(), shape);
+    expect(() => attention(make(1, 2, 8), make(1, 3, 9), make(1, 3, 8), { heads: 2 })).toThrow(
+      'attention: key should be [B = 1, S, width = 8], but is [1, 3, 9].',
+    );
+    expect(() => attention(make(1, 2, 8), make(1, 3, 8), make(1, 3, 8), { heads: 3 })).toThrow(
+      'attention: heads should be a divisor of the width 8, but is 3.',
+    );
+    expect(() =>
+      attention(make(1, 2, 256), make(1, 3, 256), make(1, 3, 256), {
+        heads: 1,
+      }),
+    ).toThrow('attention: head size should be at most 128, but is 256.');
+    const options = { heads: 2, mask: make(1, 3) };
+    expect(() => attention(make(1, 2, 8), make(1, 3, 8), make(1, 3, 8), options)).toThrow(
+      'attention: mask should be of type u32, but is f32.',
+    );
+  });
+});

@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import { HostRandom } from '../../src/nn/init.js';
+import { layerNorm } from '../../src/tensor/layernorm.js';
+import { differentiate } from '../../src/tensor/tape.js';
+import {
+  checkOp,
+  checkReference,
+  expectClose,
+  type OpCase,
+  printWorstErrors,
+  randomRef,
+  tensorOf,
+  withCotangent,
+} from '../helpers/check.js';
+import { STAGED, useEngine } from '../helpers/engine.js';
+import { plus } from '../reference/array.js';
+import * as reference from '../reference/layernorm.js';
+
+/** [rows, width]: one row, odd widths, around the lanes and slices, long rows and long columns. */
+const SHAPES = [
+  [1, 1],
+  [1, 4],
+  [3, 5],
+  [2, 15],
+  [5, 16],
+  [7, 17],
+  [4, 63],
+  [9, 64],
+  [65, 65],
+  [2, 1027],
+  [700, 3],
+] as const;
+
+function plainCase([rows, width]: readonly [number, number]): OpCase<'x' | 'gamma' | 'beta'> {
+  return {
+    name: 'layerNorm',
+    kind: 'product',
+    inputs: { x: [rows, width], gamma: [width], beta: [width] },
+    run: ({ x, gamma, beta }) => layerNorm(x, gamma, beta).y,
+    forward: ({ x, gamma, beta }) => reference.layerNorm(x, gamma, beta),
+    backward: ({ x, gamma }, dy) => reference.layerNormBackward(x, gamma, dy),
+  };
+}
+
+function residualCase([rows, width]: readonly [number, number]): OpCase<
+  'x' | 'gamma' | 'beta' | 'residual'
+> {
+  return {
+    name: 'layerNorm, residual',
+    kind: 'product',
+    inputs: {
+      x: [rows, width],
+      gamma: [width],
+      beta: [width],
+      residual: [rows, width],
+    },
+    run: ({ x, gamma, beta, residual }) => layerNorm(x, gamma, beta, { residual }).y,
+    forward: ({ x, gamma, beta, residual }) => reference.layerNorm(plus(x, residual), gamma, beta),
+    backward: ({ x, gamma, residual }, dy) => {
+      const gradients = reference.layerNormBackward(plus(x, residual), gamma, dy);
+      return { ...gradients, residual: gradients.x };
+    },
+  };
+}
+
+describe('the reference', () => {
+  it('has the gradients of its own layer normalisation', () => {
+    checkReference(plainCase([3, 5]));
+    checkReference(residualCase([2, 4]));
+  });
+});
+
+for (const [variant, options] of [
+  ['a lane a row', {}],
+  ['many lanes a row', { tuning: STAGED }],
+] as const) {
+  describe(`layer normalisation, ${variant}`, () => {
+    const engine = useEngine(options);
+    printWorstErrors();
+
+    for (const shape of SHAPES) {
+      it(`equals the reference at ${shape.join(' x ')}, with its gradients`, async () => {
+        await checkOp(engine(), plainCase(shape));
+        await checkOp(engine(), residualCase(shape));
+      });
+    }
+
+    it('adds the gradient of the sum it returns to that of both its parts', async () => {
+      const random = new HostRandom(3);
+      const [x, residual, cotangent] = [0, 1, 2].map(() => randomRef(random, [3, 8])) as [
+        never,
+        never,
+        never,
+      ];
+      const gamma = randomRef(random, [8]);
+      const beta = randomRef(random, [8]);
+      const tensors = [x, residual].map((values) => tensorOf(engine(), values, true));
+      differentiate(engine(), () => {
+        const { sum } = layerNorm(
+          tensors[0]!,
+          tensorOf(engine(), gamma),
+          tensorOf(engine(), beta),
+          {
+            residual: tensors[1]!,
+          },
+        );
+        return withCotangent(sum, cotangent);
+      });
+      const { data } = cotangent as { data: Float64Array };
+      expectClose('layerNorm sum dx', 'elementwise', await tensors[0]!.gradient!.floats(), data);
+      expectClose(
+        'layerNorm sum dresidual',
+        'elementwise',
+        await tensors[1]!.gradient!.floats(),
+        data,
+      );
+    });
+
+    it('gives beta for a row of equal numbers', async () => {
+      const x = tensorOf(engine(), {
+        shape: [1, 6],
+        data: new Float64Array(6).fill(3.5),
+      });
+      const gamma = tensorOf(engine(), {
+        shape: [6],
+        data: new Float64Array(6).fill(2),
+      });
+      const beta = tensorOf(engine(), {
+        shape: [6],
+        data: new Float64Array([1, 2, 3, 4, 5, 6]),
+      });
+      expect([...(await layerNorm(x, gamma, beta).y.floats())]).toEqual([1, 2, 3, 4, 5, 6]);
+    });
+
+    it('names the argument of the wrong shape', () => {
+      const x = tensorOf(engine(), {
+        shape: [2, 3],
+        data: new Float64Array(6),
+      });
+      const narrow = tensorOf(engine(), {
+        shape: [2],
+        data: new Float64Array(2),
+      });
+      expect(() => layerNorm(x, narrow, narrow)).toThrow(
+        'layerNorm: gamma should be [3], but is [2].',
+      );
+    });
+  });
+}
