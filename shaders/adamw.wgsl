@@ -4,15 +4,16 @@
 //   update   m = b1 m + (1 - b1) g';  v = b2 v + (1 - b2) g'^2;  g' = clip * gradScale * gradient
 //            p = p (1 - rate * decay) - rate * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
 //
-// Shapes   parameters, gradients, m, v [n] f32; blocks [n / 64] u32: bit 0 trainable, bit 1 decayed (every parameter
+// Shapes   parameters, gradients, m, v [n] f32, read as vec4 (n is a multiple of 64); blocks [n / 64] u32: bit 0 trainable, bit 1 decayed (every parameter
 //          starts a block, so any set of names can be frozen or kept from decay); partials [groups];
 //          totals [2] = (norm before clipping, clip).
-// Grid     squares: `groups` workgroups, each over every groups-th block. norm: one workgroup. update: one
-//          invocation per element.
+// Grid     squares: `groups` workgroups, each over every groups-th run of WG vec4. norm: one workgroup. update: an
+//          invocation takes ITEMS vec4, WG apart.
 // Memory   workgroup: WG vec2.
 // Numerics f32, sums in a fixed order. A block that is not trainable is not touched, not even decayed.
 
 const WG = 64u;
+const ITEMS = 1u;
 
 struct Params {
   n: u32,
@@ -25,19 +26,20 @@ struct Settings {
   beta2: f32,
   eps: f32,
   decay: f32,
+  // 1 / (1 - beta^t)
   correction1: f32,
   correction2: f32,
   maxNorm: f32,
   gradScale: f32,
 }
 
-@group(0) @binding(0) var<storage, read> gradients: array<f32>;
+@group(0) @binding(0) var<storage, read> gradients: array<vec4f>;
 @group(0) @binding(1) var<storage, read> blocks: array<u32>;
 @group(0) @binding(2) var<storage, read_write> partials: array<f32>;
 @group(0) @binding(3) var<storage, read_write> totals: array<f32>;
-@group(0) @binding(4) var<storage, read_write> parameters: array<f32>;
-@group(0) @binding(5) var<storage, read_write> firstMoment: array<f32>;
-@group(0) @binding(6) var<storage, read_write> secondMoment: array<f32>;
+@group(0) @binding(4) var<storage, read_write> parameters: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> firstMoment: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> secondMoment: array<vec4f>;
 @group(0) @binding(7) var<uniform> settings: Settings;
 @group(1) @binding(0) var<uniform> params: Params;
 
@@ -64,10 +66,10 @@ fn squares(
 ) {
   let own = group.x + group.y * groups.x;
   var sum = 0.0;
-  for (var i = own * WG + local; i < params.n; i += params.groups * WG) {
-    if ((blocks[i / 64u] & 1u) != 0u) {
+  for (var i = own * WG + local; i < params.n / 4u; i += params.groups * WG) {
+    if ((blocks[i / 16u] & 1u) != 0u) {
       let g = gradients[i] * settings.gradScale;
-      sum += g * g;
+      sum += dot(g, g);
     }
   }
   let total = group_sum(local, sum);
@@ -96,20 +98,19 @@ fn update(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = (group.x + group.y * groups.x) * WG + local;
-  if (i >= params.n) {
-    return;
+  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
+  for (var i = first; i < min(first + WG * ITEMS, params.n / 4u); i += WG) {
+    let marks = blocks[i / 16u];
+    if ((marks & 1u) == 0u) {
+      continue;
+    }
+    let g = gradients[i] * (settings.gradScale * totals[1]);
+    let m = settings.beta1 * firstMoment[i] + (1.0 - settings.beta1) * g;
+    let v = settings.beta2 * secondMoment[i] + (1.0 - settings.beta2) * g * g;
+    let decay = select(0.0, settings.decay, (marks & 2u) != 0u);
+    let step = settings.rate * (m * settings.correction1) / (sqrt(v * settings.correction2) + settings.eps);
+    firstMoment[i] = m;
+    secondMoment[i] = v;
+    parameters[i] = parameters[i] * (1.0 - settings.rate * decay) - step;
   }
-  let marks = blocks[i / 64u];
-  if ((marks & 1u) == 0u) {
-    return;
-  }
-  let g = gradients[i] * settings.gradScale * totals[1];
-  let m = settings.beta1 * firstMoment[i] + (1.0 - settings.beta1) * g;
-  let v = settings.beta2 * secondMoment[i] + (1.0 - settings.beta2) * g * g;
-  let decay = select(0.0, settings.decay, (marks & 2u) != 0u);
-  let step = settings.rate * (m * settings.correction1) / (sqrt(v * settings.correction2) + settings.eps);
-  firstMoment[i] = m;
-  secondMoment[i] = v;
-  parameters[i] = parameters[i] * (1.0 - settings.rate * decay) - step;
 }

@@ -21,6 +21,9 @@ const WG = 64u;
 const TILE = 32u;
 const STAGED = true;
 
+// As in attention_forward.
+const HIDDEN = -1.0e38;
+
 struct Params {
   batch: u32,
   heads: u32,
@@ -75,9 +78,9 @@ fn dropout_words(row: u32, key4: u32) -> vec4u {
   return hash4(vec4u(key4, row, params.site ^ random.seed.y, stream));
 }
 
-// Which of the keys at `positions` a query at position i may attend to.
-fn visible(batch: u32, i: u32, positions: vec4u) -> vec4<bool> {
-  var seen = positions < vec4u(params.keys);
+// Scores of the query at position i for four keys, those it may not see made HIDDEN.
+fn hide(batch: u32, i: u32, positions: vec4u, least: f32, scores: vec4f) -> vec4f {
+  var seen = (positions < vec4u(params.keys)) & (scores >= vec4f(least));
   if (params.causal != 0u) {
     seen &= positions <= vec4u(i);
   }
@@ -85,7 +88,7 @@ fn visible(batch: u32, i: u32, positions: vec4u) -> vec4<bool> {
     let at = batch * params.keys + min(positions, vec4u(params.keys - 1u));
     seen &= vec4u(mask[at.x], mask[at.y], mask[at.z], mask[at.w]) != vec4u();
   }
-  return seen;
+  return select(vec4f(HIDDEN), scores, seen);
 }
 
 fn load_query(start: u32, c: u32) -> vec4f {
@@ -229,18 +232,13 @@ fn delta(
 }
 
 // ds for four keys of one row, from their scores and from dout . v.
-fn score_gradient(state: vec4f, row: u32, j: u32, scores: vec4f, products: vec4f, seen: vec4<bool>) -> vec4f {
+fn score_gradient(state: vec4f, row: u32, j: u32, scores: vec4f, products: vec4f) -> vec4f {
   var g = products;
   if (params.keepScale != 1.0) {
     let kept = dropout_words(row, j / 4u) < vec4u(params.keepThreshold);
     g = select(vec4f(), g * params.keepScale, kept);
   }
-  let p = select(vec4f(), exp(scores - state.x), seen & (scores >= vec4f(least(state))));
-  return p * (g - state.y);
-}
-
-fn least(state: vec4f) -> f32 {
-  return select(-3.0e38, state.z, params.sparse != 0u);
+  return exp(scores - state.x) * (g - state.y);
 }
 
 @compute @workgroup_size(WG)
@@ -268,6 +266,9 @@ fn dquery(
   let row1 = (batch * params.heads + head) * params.queries + min(i1, lastQuery);
   let state0 = rows[row0];
   let state1 = rows[row1];
+  let hides = params.causal != 0u || params.hasMask != 0u || params.sparse != 0u;
+  let least0 = select(HIDDEN, state0.z, params.sparse != 0u);
+  let least1 = select(HIDDEN, state1.z, params.sparse != 0u);
 
   let tiles = (params.keys + TILE - 1u) / TILE;
   let perSplit = (tiles + params.splits - 1u) / params.splits;
@@ -321,10 +322,14 @@ fn dquery(
           e1 += d1[c] * v;
         }
       }
-      let ds0 = score_gradient(state0, row0, j, s0, e0, visible(batch, i0, positions));
+      if (hides || j + 4u > params.keys) {
+        s0 = hide(batch, i0, positions, least0, s0);
+        s1 = hide(batch, i1, positions, least1, s1);
+      }
+      let ds0 = score_gradient(state0, row0, j, s0, e0);
       var ds1 = vec4f();
       if (ROWS == 2u) {
-        ds1 = score_gradient(state1, row1, j, s1, e1, visible(batch, i1, positions));
+        ds1 = score_gradient(state1, row1, j, s1, e1);
       }
       for (var c = 0u; c < C; c++) {
         let k = keys4(starts, j - tile, c);
@@ -353,20 +358,23 @@ struct Columns {
   kept: vec4f,
 }
 
-fn column(batch: u32, rowBase: u32, i: vec4u, j: u32, scores: vec4f, products: vec4f) -> Columns {
-  let last = vec4u(params.queries - 1u);
-  let row = rowBase + min(i, last);
-  let state = mat4x4f(rows[row.x], rows[row.y], rows[row.z], rows[row.w]);
-  let lse = vec4f(state[0].x, state[1].x, state[2].x, state[3].x);
-  let delta = vec4f(state[0].y, state[1].y, state[2].y, state[3].y);
-  var seen = i <= last;
-  if (params.causal != 0u) {
-    seen &= vec4u(j) <= i;
+fn column(rowBase: u32, i: vec4u, j: u32, scores: vec4f, products: vec4f) -> Columns {
+  let last = params.queries - 1u;
+  let row = rowBase + min(i, vec4u(last));
+  let state = transpose(mat4x4f(rows[row.x], rows[row.y], rows[row.z], rows[row.w]));
+  let lse = state[0];
+  let delta = state[1];
+  var p = exp(scores - lse);
+  if (params.causal != 0u || params.sparse != 0u || i.w > last) {
+    var seen = i <= vec4u(last);
+    if (params.causal != 0u) {
+      seen &= vec4u(j) <= i;
+    }
+    if (params.sparse != 0u) {
+      seen &= scores >= state[2];
+    }
+    p = select(vec4f(), p, seen);
   }
-  if (params.sparse != 0u) {
-    seen &= scores >= vec4f(state[0].z, state[1].z, state[2].z, state[3].z);
-  }
-  let p = select(vec4f(), exp(scores - lse), seen);
   var keep = vec4f(1.0);
   if (params.keepScale != 1.0) {
     let words = vec4u(
@@ -456,10 +464,10 @@ fn dkeys(
           e1 += v1[c] * d;
         }
       }
-      let column0 = column(batch, rowBase, positions, j0, s0, e0);
+      let column0 = column(rowBase, positions, j0, s0, e0);
       var column1 = Columns(vec4f(), vec4f());
       if (ROWS == 2u) {
-        column1 = column(batch, rowBase, positions, j1, s1, e1);
+        column1 = column(rowBase, positions, j1, s1, e1);
       }
       for (var c = 0u; c < C; c++) {
         let q = queries4(starts, i - tile, c);

@@ -11,7 +11,8 @@
 // Memory   O(T + S): scores live in registers, four keys at a time, under a running maximum (Milakov and
 //          Gimelshein 2018; Dao et al. 2022). Workgroup: 2 * KEYS * C vec4, at most 16 KiB, when STAGED; not
 //          STAGED, each invocation reads the keys itself and meets no barrier.
-// Numerics f32; finite sentinel -3e38; a query that sees no key gives 0. Dropout acts on p, after lse.
+// Numerics f32; a hidden score is a finite -1e38; a query that sees no key gives 0, and lse 1e38. Dropout acts on p,
+//          after lse.
 
 const HEAD = 16u;
 const C = (HEAD + 3u) / 4u;
@@ -21,6 +22,11 @@ const ROWS = 1u;
 const WG = 64u;
 const KEYS = 32u;
 const STAGED = true;
+
+// Far below any score, and still finite when doubled; a running maximum starts above it, so exp of it is 0.
+const HIDDEN = -1.0e38;
+const NO_TOP = -5.0e37;
+const NO_LSE = 1.0e38;
 
 struct Params {
   batch: u32,
@@ -81,9 +87,9 @@ fn keep4(row: u32, j: u32) -> vec4f {
   return select(vec4f(), vec4f(params.keepScale), kept);
 }
 
-// Which of the keys at `positions` a query at position i may attend to.
-fn visible(batch: u32, i: u32, positions: vec4u) -> vec4<bool> {
-  var seen = positions < vec4u(params.keys);
+// Scores of the query at position i for four keys, those it may not see made HIDDEN.
+fn hide(batch: u32, i: u32, positions: vec4u, least: f32, scores: vec4f) -> vec4f {
+  var seen = (positions < vec4u(params.keys)) & (scores >= vec4f(least));
   if (params.causal != 0u) {
     seen &= positions <= vec4u(i);
   }
@@ -91,7 +97,7 @@ fn visible(batch: u32, i: u32, positions: vec4u) -> vec4<bool> {
     let at = batch * params.keys + min(positions, vec4u(params.keys - 1u));
     seen &= vec4u(mask[at.x], mask[at.y], mask[at.z], mask[at.w]) != vec4u();
   }
-  return seen;
+  return select(vec4f(HIDDEN), scores, seen);
 }
 
 fn load_query(start: u32, c: u32) -> vec4f {
@@ -170,7 +176,7 @@ fn load_partial(start: u32, c: u32) -> vec4f {
   );
 }
 
-// A row's running maximum and sum, the factor its old sums shrink by, and four keys' exp(score - top).
+// A row's running maximum and sum, the factor its older sums shrink by, and four keys' exp(score - top).
 struct Online {
   top: f32,
   sum: f32,
@@ -178,11 +184,10 @@ struct Online {
   weights: vec4f,
 }
 
-fn absorb(before: Online, scores: vec4f, seen: vec4<bool>) -> Online {
-  let s = select(vec4f(-3.0e38), scores, seen);
+fn absorb(before: Online, s: vec4f) -> Online {
   let top = max(before.top, max(max(s.x, s.y), max(s.z, s.w)));
   let shrink = exp(before.top - top);
-  let e = select(vec4f(), exp(s - top), seen);
+  let e = exp(s - top);
   return Online(top, before.sum * shrink + (e.x + e.y) + (e.z + e.w), shrink, e);
 }
 
@@ -230,13 +235,14 @@ fn forward(
       q1[c] = load_query(at1, c) * params.scale;
     }
   }
-  var least0 = -3.0e38;
-  var least1 = -3.0e38;
+  var least0 = HIDDEN;
+  var least1 = HIDDEN;
   if (params.sparse != 0u) {
     least0 = rows[row0].z;
     least1 = rows[row1].z;
   }
-  var online0 = Online(-3.0e38, 0.0, 1.0, vec4f());
+  let hides = params.causal != 0u || params.hasMask != 0u || params.sparse != 0u;
+  var online0 = Online(NO_TOP, 0.0, 1.0, vec4f());
   var online1 = online0;
 
   for (var tile = first; tile < end; tile += KEYS) {
@@ -262,11 +268,15 @@ fn forward(
           s1 += q1[c] * k;
         }
       }
-      online0 = absorb(online0, s0, visible(batch, i0, positions) & (s0 >= vec4f(least0)));
+      if (hides || j + 4u > params.keys) {
+        s0 = hide(batch, i0, positions, least0, s0);
+        s1 = hide(batch, i1, positions, least1, s1);
+      }
+      online0 = absorb(online0, s0);
       let p0 = online0.weights * keep4(row0, j);
       var p1 = vec4f();
       if (ROWS == 2u) {
-        online1 = absorb(online1, s1, visible(batch, i1, positions) & (s1 >= vec4f(least1)));
+        online1 = absorb(online1, s1);
         p1 = online1.weights * keep4(row1, j);
       }
       for (var c = 0u; c < C; c++) {
@@ -288,7 +298,7 @@ fn forward(
 }
 
 fn log_sum_exp(top: f32, sum: f32) -> f32 {
-  return select(3.0e38, top + log(sum), sum > 0.0);
+  return select(NO_LSE, top + log(sum), sum > 0.0);
 }
 
 fn finish(split: u32, row: u32, at: u32, online: Online, sums: array<vec4f, C>) {
@@ -326,7 +336,7 @@ fn merge(
   let head = (row / params.queries) % params.heads;
   let batch = row / (params.queries * params.heads);
   let at = ((batch * params.queries + i) * params.heads + head) * HEAD;
-  var top = -3.0e38;
+  var top = NO_TOP;
   for (var s = 0u; s < params.splits; s++) {
     top = max(top, partialSums[s * rowCount + row].x);
   }

@@ -2,7 +2,7 @@
 //
 //   threshold       rows[r].z = halfway between the k-th largest visible score of row r and the next one below it,
 //                   so that "score >= threshold" keeps the k largest (and ties) whatever the last bit of a
-//                   recomputed score; with k or fewer visible keys, -3e38
+//                   recomputed score; with k or fewer visible keys, -1e38
 //   probabilities   p[b, h, i, j] = exp(s_ij - lse_i) where key j is visible and kept, else 0
 //
 // Shapes   query [B, T, H * HEAD]; key [B, S, H * HEAD]; mask [B, S] u32; rows [B, H, T] vec4 =
@@ -143,7 +143,7 @@ fn threshold(
     below = max(below, max(max(lower.x, lower.y), max(lower.z, lower.w)));
   }
   // Code 0 is no float a score can be: it says that nothing was found.
-  var threshold = -3.0e38;
+  var threshold = -1.0e38;
   if (least != 0u && below != 0u) {
     threshold = 0.5 * decode(least) + 0.5 * decode(below);
   }

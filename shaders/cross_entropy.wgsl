@@ -7,7 +7,7 @@
 //          rowLoss [rows] = w[y_r] * nll_r; totals [2] = (L, W). With every row ignored L and dz are 0.
 // Grid     total_weight, total_loss: one workgroup of WG. rows: LANES invocations a row, WG / LANES rows a
 //          workgroup; run them in that order.
-// Memory   workgroup: WG vec2. The probabilities are never stored: dz is written from z and the log-sum-exp.
+// Memory   workgroup: WG vec2. The probabilities are never stored: dz is written from z and the row's (max, sum).
 // Numerics f32, online maximum (finite sentinel -3e38), targets out of range count as ignored.
 //          LANES = 1 leaves no barrier in `rows`.
 
@@ -128,26 +128,27 @@ fn rows(
   if (row >= params.rows) {
     return;
   }
-  let logSumExp = part.x + log(part.y);
   let weight = row_weight(row);
   let correct = min(targets[row], params.classes - 1u);
   if (lane == 0u) {
-    rowLoss[row] = select(0.0, weight * (logSumExp - logits[start + correct]), weight != 0.0);
+    rowLoss[row] = select(0.0, weight * (part.x - logits[start + correct] + log(part.y)), weight != 0.0);
   }
   if (params.wantsGradient == 0u) {
     return;
   }
   let scale = select(0.0, params.factor * weight / totals[1], weight != 0.0);
+  // Not exp(z - logsumexp): far from zero a rounded log-sum-exp would move every probability.
+  let share = scale / part.y;
   for (var q = lane; q < whole4; q += LANES) {
     let c = start + 4u * q;
-    let p = scale * exp(vec4f(logits[c], logits[c + 1u], logits[c + 2u], logits[c + 3u]) - logSumExp);
+    let p = share * exp(vec4f(logits[c], logits[c + 1u], logits[c + 2u], logits[c + 3u]) - part.x);
     gradient[c] = p.x;
     gradient[c + 1u] = p.y;
     gradient[c + 2u] = p.z;
     gradient[c + 3u] = p.w;
   }
   for (var c = 4u * whole4 + lane; c < end; c += LANES) {
-    gradient[start + c] = scale * exp(logits[start + c] - logSumExp);
+    gradient[start + c] = share * exp(logits[start + c] - part.x);
   }
   // The lane that wrote the target's word takes its one off again, so no other lane races for it.
   let writer = select((correct - 4u * whole4) % LANES, (correct / 4u) % LANES, correct < 4u * whole4);

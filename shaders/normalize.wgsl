@@ -1,7 +1,7 @@
 // Rows divided by their Euclidean length, for cosine-similarity logits.
 //
 //   forward    y = x / n,  n = max(|x|, eps)
-//   backward   dx (+)= (dy - y (dy . y)) / n
+//   backward   dx (+)= (dy - y (dy . y)) / n;  where |x| <= eps, n is constant and dx (+)= dy / n
 //
 // Shapes   x, y, dy, dx [rows, width]; norms [rows] = n.
 // Grid     LANES invocations a row, WG / LANES rows a workgroup.
@@ -82,7 +82,7 @@ fn backward(
   for (var c = lane; c < end; c += LANES) {
     products += x[start + c] * y[start + c];
   }
-  let along = row_sum(local, vec2f(products, 0.0)).x;
+  let along = select(0.0, row_sum(local, vec2f(products, 0.0)).x, norm > params.eps);
   for (var c = lane; c < end; c += LANES) {
     let value = (x[start + c] - y[start + c] * along) / norm;
     if (params.accumulate != 0u) {

@@ -27,8 +27,13 @@ export interface FoundAdapter {
 }
 
 const CHOICES: readonly AdapterChoice[] = ['auto', 'gpu', 'software'];
-// Timestamps are otherwise rounded to tenths of a millisecond, a browser's precaution.
+/** Timestamps are otherwise rounded to tenths of a millisecond, a browser's precaution. */
 const DAWN_FLAGS = ['disable-dawn-features=timestamp_quantization'];
+/**
+ * Kernels guard their own indices. The checks Dawn would add around every access cost the software adapter a third of
+ * a training step; NEUROFORMER_CHECKED=1 keeps them.
+ */
+const UNCHECKED = ['enable-dawn-features=disable_robustness'];
 const POLL_MILLISECONDS = 0.3;
 
 /**
@@ -68,15 +73,19 @@ export async function findAdapter(choice?: AdapterChoice): Promise<FoundAdapter>
     return { ...system, reason: 'no GPU was found; the system has this one' };
   if (unavailable) throw new UnsupportedError(`No GPU was found, and ${unavailable}.`);
   const reason = wanted === 'software' ? 'the software adapter was asked for' : 'no GPU was found';
-  const software = await withSoftwareDriver(() => systemAdapter(reason));
+  const flags = process.env.NEUROFORMER_CHECKED === '1' ? [] : UNCHECKED;
+  const software = await withSoftwareDriver(() => systemAdapter(reason, flags));
   if (!software)
     throw new UnsupportedError('No GPU was found, and the software adapter did not start.');
   return software;
 }
 
-async function systemAdapter(reason: string): Promise<FoundAdapter | undefined> {
+async function systemAdapter(
+  reason: string,
+  flags: readonly string[] = [],
+): Promise<FoundAdapter | undefined> {
   Object.assign(globalThis, globals);
-  const gpu = create(DAWN_FLAGS);
+  const gpu = create([...DAWN_FLAGS, ...flags]);
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   return adapter ? { gpu, adapter, reason } : undefined;
 }

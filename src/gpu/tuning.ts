@@ -56,7 +56,7 @@ const VENDORS: Readonly<Record<string, Partial<Tuning>>> = {
     rowLanes: 1,
     columnSlices: 1,
     items: 16,
-    attentionGroup: 16,
+    attentionGroup: 4,
     attentionRows: 2,
     reduceGroup: 4,
     sampleGroup: 4,

@@ -16,7 +16,11 @@ export interface AdamWOptions {
 
 const TRAINABLE = 1;
 const DECAYED = 2;
+/** Workgroups that square the gradient, each leaving one partial sum. */
 const GROUPS = 64;
+/** The update: invocations a workgroup, and vec4 an invocation. */
+const GROUP = 64;
+const ITEMS = 4;
 
 /**
  * AdamW (Loshchilov and Hutter 2019) with clipping by the global norm.
@@ -96,7 +100,8 @@ export class AdamW {
       'adamw.update',
       { gradients, blocks, totals, parameters, firstMoment, secondMoment, settings },
       params,
-      Math.ceil(this.store.length / 64),
+      Math.ceil(this.store.length / (4 * GROUP * ITEMS)),
+      { constants: { WG: GROUP, ITEMS } },
     );
   }
 

@@ -1,6 +1,7 @@
 /** Functions of one element at a time, and their gradients. */
 
 import type { Engine } from '../gpu/engine.js';
+import { ShapeError } from '../gpu/errors.js';
 import { runElementwise as run, scaleInto } from './primitives.js';
 import { type Dropout, dropoutParams } from './random.js';
 import { outputOf, remember } from './tape.js';
@@ -77,6 +78,8 @@ export function applyDropout(
 /** a + b, of the same shape. */
 export function add(a: Tensor, b: Tensor): Tensor {
   const { engine } = a;
+  expectType('add', 'a', a, 'f32');
+  expectType('add', 'b', b, 'f32');
   expectShape('add', 'b', b, a.shape);
   const y = outputOf(engine, a.shape, [a, b]);
   run(engine, 'combine', { x: a, saved: b, out: y }, { alpha: 1, beta: 1 });
@@ -91,10 +94,13 @@ export function add(a: Tensor, b: Tensor): Tensor {
   return y;
 }
 
-/** The sum of losses, each of one element and times its factor. */
+/** The sum of losses, each of one element and times its factor; without factors, each counts once. */
 export function sumLosses(losses: readonly Tensor[], factors?: readonly number[]): Tensor {
   const first = losses[0];
-  if (!first) throw new Error('sumLosses: there is no loss to sum.');
+  if (!first) throw new ShapeError('sumLosses', 'losses', 'at least one', 'an empty list');
+  if (factors && factors.length !== losses.length) {
+    throw new ShapeError('sumLosses', 'factors', `${losses.length} numbers`, `${factors.length}`);
+  }
   const { engine } = first;
   const total = outputOf(engine, [1], losses);
   for (const [n, loss] of losses.entries()) {

@@ -3,7 +3,7 @@
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import { outputOf, remember } from './tape.js';
-import { elementsOf, expectShape, type Shape, Tensor } from './tensor.js';
+import { elementsOf, expectShape, expectType, type Shape, Tensor } from './tensor.js';
 
 const GROUP = 64;
 const ABSENT = { vocabulary: 0, length: 1, hasTable: 0, hasAddend: 0, hasPositions: 0 };
@@ -86,7 +86,8 @@ export function embedding(table: Tensor, tokens: Tokens, options: EmbeddingOptio
   const { width } = expectShape('embedding', 'table', table, [tokens.vocabulary, 'width']) as {
     width: number;
   };
-  return gather(table, tokens, [...tokens.shape, width], options);
+  expectType('embedding', 'table', table, 'f32');
+  return gather('embedding', table, tokens, [...tokens.shape, width], options);
 }
 
 /**
@@ -96,10 +97,12 @@ export function embedding(table: Tensor, tokens: Tokens, options: EmbeddingOptio
  * @param positions [T', width] with T' >= T
  */
 export function addPositions(x: Tensor, positions: Tensor): Tensor {
-  return gather(undefined, undefined, x.shape, { add: x, positions });
+  expectType('addPositions', 'x', x, 'f32');
+  return gather('addPositions', undefined, undefined, x.shape, { add: x, positions });
 }
 
 function gather(
+  op: string,
   table: Tensor | undefined,
   tokens: Tokens | undefined,
   shape: Shape,
@@ -109,11 +112,14 @@ function gather(
   const width = shape.at(-1)!;
   const length = shape.at(-2) ?? 1;
   const rows = elementsOf(shape) / width;
-  if (add) expectShape('embedding', 'add', add, shape);
+  if (add) {
+    expectShape(op, 'add', add, shape);
+    expectType(op, 'add', add, 'f32');
+  }
   if (positions) {
-    const { P } = expectShape('embedding', 'positions', positions, ['P', width]) as { P: number };
-    if (P < length)
-      throw new ShapeError('embedding', 'positions', `at least ${length} rows`, `${P}`);
+    const { P } = expectShape(op, 'positions', positions, ['P', width]) as { P: number };
+    if (P < length) throw new ShapeError(op, 'positions', `at least ${length} rows`, `${P}`);
+    expectType(op, 'positions', positions, 'f32');
   }
   const out = outputOf(engine, shape, [table, add, positions]);
   const absent = engine.absent.read;
@@ -137,7 +143,7 @@ function gather(
     { constants: { WG: GROUP, ITEMS: engine.tuning.items } },
   );
   remember(engine, {
-    op: 'embedding',
+    op,
     outputs: [out],
     backward(gradients) {
       const dout = gradients.of(out);
@@ -187,6 +193,9 @@ export function sinusoid(positions: Tensor, width: number): Tensor {
     'axes',
   ]) as Record<string, number>;
   if (axes! > 3) throw new ShapeError('sinusoid', 'positions', 'of 1 to 3 axes', `${axes}`);
+  expectType('sinusoid', 'positions', positions, 'f32');
+  if (!Number.isInteger(width) || width < 1)
+    throw new ShapeError('sinusoid', 'width', 'a positive integer', String(width));
   const perAxis = 2 * Math.ceil(width / (2 * axes!));
   return engine.scope(() => {
     const frequencies = Tensor.from(engine, sinusoidFrequencies(perAxis), [perAxis / 2]);

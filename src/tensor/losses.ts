@@ -1,6 +1,7 @@
 /** Losses: each makes its gradient in the same pass as its value, so nothing the size of the logits is made twice. */
 
 import type { Engine } from '../gpu/engine.js';
+import { ShapeError } from '../gpu/errors.js';
 import { rowWorkgroups } from './layernorm.js';
 import { matmulTransposed } from './linear.js';
 import { scaleInto } from './primitives.js';
@@ -35,9 +36,13 @@ export function crossEntropy(
   const { ignore = NO_CLASS, weights, factor = 1 } = options;
   const classes = logits.axis(-1);
   const rows = logits.length / classes;
+  expectType('crossEntropy', 'logits', logits, 'f32');
   expectType('crossEntropy', 'targets', targets, 'u32');
   expectShape('crossEntropy', 'targets', targets.reshape([targets.length]), [rows]);
-  if (weights) expectShape('crossEntropy', 'weights', weights, [classes]);
+  if (weights) {
+    expectShape('crossEntropy', 'weights', weights, [classes]);
+    expectType('crossEntropy', 'weights', weights, 'f32');
+  }
   const { loss, totals, gradient } = lossOutputs(engine, logits);
   const rowLoss = Tensor.empty(engine, [rows]);
   const { rowGroup, rowLanes: LANES, reduceGroup } = engine.tuning;
@@ -84,8 +89,11 @@ export function meanSquaredError(
 ): Tensor {
   const { engine } = prediction;
   const { weights, factor = 1 } = options;
-  expectShape('meanSquaredError', 'truth', truth, prediction.shape);
-  if (weights) expectShape('meanSquaredError', 'weights', weights, prediction.shape);
+  for (const [name, part] of Object.entries({ prediction, truth, weights })) {
+    if (!part) continue;
+    expectShape('meanSquaredError', name, part, prediction.shape);
+    expectType('meanSquaredError', name, part, 'f32');
+  }
   const { loss, totals, gradient } = lossOutputs(engine, prediction);
   engine.dispatch(
     'squared_error.main',
@@ -116,6 +124,7 @@ export function meanSquaredError(
  */
 export function normalize(x: Tensor, eps = 1e-12): Tensor {
   const { engine } = x;
+  expectType('normalize', 'x', x, 'f32');
   const width = x.axis(-1);
   const rows = x.length / width;
   const { rowGroup: WG, rowLanes: LANES } = engine.tuning;
@@ -161,9 +170,15 @@ export function contrastiveLoss(
   diagonal: Tensor,
   options: { temperature: number; factor?: number },
 ): Tensor {
-  expectShape('contrastiveLoss', 'v', v, u.shape);
-  const logits = matmulTransposed(u, v, 1 / options.temperature);
-  return crossEntropy(logits, diagonal, { factor: options.factor ?? 1 });
+  const { temperature, factor = 1 } = options;
+  const bound = expectShape('contrastiveLoss', 'u', u, ['B', 'width']);
+  expectShape('contrastiveLoss', 'v', v, ['B', 'width'], bound);
+  expectShape('contrastiveLoss', 'diagonal', diagonal, [u.axis(0)]);
+  expectType('contrastiveLoss', 'diagonal', diagonal, 'u32');
+  if (!(temperature > 0))
+    throw new ShapeError('contrastiveLoss', 'temperature', 'above 0', String(temperature));
+  const logits = matmulTransposed(u, v, 1 / temperature);
+  return crossEntropy(logits, diagonal, { factor });
 }
 
 /** A loss of one element, the totals whose first word it is, and where its gradient goes if one is wanted. */

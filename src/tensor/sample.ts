@@ -34,6 +34,7 @@ export interface Sampled {
 export function sample(logits: Tensor, options: SampleOptions): Sampled {
   const { engine } = logits;
   const { temperature = 1, topK = 0, topP = 1, lowest, random, site } = options;
+  expectType('sample', 'logits', logits, 'f32');
   const classes = logits.axis(-1);
   const rows = logits.length / classes;
   if (!(temperature >= 0))

@@ -50,11 +50,13 @@ function copyRun(
  */
 export function concatenate(parts: readonly Tensor[]): Tensor {
   const first = parts[0];
-  if (!first) throw new Error('concatenate: there is nothing to concatenate.');
+  if (!first) throw new ShapeError('concatenate', 'parts', 'at least one', 'an empty list');
   const { engine } = first;
   const bound: Record<string, number> = {};
-  for (const [n, part] of parts.entries())
+  for (const [n, part] of parts.entries()) {
     expectShape('concatenate', `part ${n}`, part, ['B', `T${n}`, 'width'], bound);
+    expectType('concatenate', `part ${n}`, part, 'f32');
+  }
   const length = parts.reduce((sum, part) => sum + part.axis(1), 0);
   const out = outputOf(engine, [first.axis(0), length, first.axis(2)], parts);
   let outStart = 0;
@@ -97,7 +99,9 @@ export function slice(x: Tensor, start: number, length: number): Tensor {
     'B' | 'T' | 'width',
     number
   >;
-  if (start < 0 || length < 1 || start + length > T) {
+  expectType('slice', 'x', x, 'f32');
+  const whole = Number.isInteger(start) && Number.isInteger(length);
+  if (!whole || start < 0 || length < 1 || start + length > T) {
     throw new ShapeError('slice', 'the range', `within 0 to ${T}`, `${start} to ${start + length}`);
   }
   const out = outputOf(engine, [B, length, width], [x]);
@@ -129,6 +133,7 @@ export function meanPool(x: Tensor, mask?: Tensor): Tensor {
     'B' | 'T' | 'width',
     number
   >;
+  expectType('meanPool', 'x', x, 'f32');
   if (mask) {
     expectShape('meanPool', 'mask', mask, [B, T]);
     expectType('meanPool', 'mask', mask, 'u32');
@@ -168,6 +173,8 @@ export function meanPool(x: Tensor, mask?: Tensor): Tensor {
   return out;
 }
 
+const VIDEO = ['B', 'channels', 'frames', 'height', 'width'] as const;
+
 /** Three numbers along time, height and width. */
 export type Triple = readonly [number, number, number];
 
@@ -183,7 +190,8 @@ export function unfold3d(
   stride: Triple,
 ): { patches: Tensor; places: Triple } {
   const { engine } = video;
-  expectShape('unfold3d', 'video', video, ['B', 'channels', 'frames', 'height', 'width']);
+  expectShape('unfold3d', 'video', video, VIDEO);
+  expectType('unfold3d', 'video', video, 'f32');
   const [batch, channels, frames, height, width] = video.shape as [
     number,
     number,
@@ -267,8 +275,10 @@ export function conv3d(
   bias: Tensor | undefined,
   stride: Triple,
 ): { out: Tensor; places: Triple } {
-  const [, channels] = video.shape as [number, number];
+  const { channels } = expectShape('conv3d', 'video', video, VIDEO) as { channels: number };
   expectShape('conv3d', 'weight', weight, ['out', channels, 'kt', 'kh', 'kw']);
+  expectType('conv3d', 'weight', weight, 'f32');
+  if (bias) expectShape('conv3d', 'bias', bias, [weight.axis(0)]);
   const [outer, , ...kernel] = weight.shape as [number, number, number, number, number];
   const { patches, places } = unfold3d(video, kernel, stride);
   const flat = weight.reshape([outer, patches.axis(2)]);

@@ -73,6 +73,12 @@ export function differentiate<R extends Differentiated>(engine: Engine, fn: () =
   return result;
 }
 
+/** The same memory in the shape of `root`: the op that made the gradient may have seen a reshaped view. */
+function shapedAs(root: Tensor, gradient: Tensor): Tensor {
+  const { allocation } = gradient.root;
+  return new Tensor(root.engine, root.shape, 'f32', gradient, allocation ? { allocation } : {});
+}
+
 /** Where a gradient is to be written. */
 export interface Target {
   readonly tensor: Tensor;
@@ -131,7 +137,7 @@ export class Gradients {
     root.reached = true;
     const known = this.#known.get(root) ?? root.gradient;
     if (!known) {
-      this.#known.set(root, gradient.root);
+      this.#known.set(root, shapedAs(root, gradient));
       return;
     }
     addInto(this.#engine, gradient, known);

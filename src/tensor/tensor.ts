@@ -171,7 +171,9 @@ export function expectShape(
     return bound[wanted] === tensor.shape[n];
   });
   if (tensor.shape.length === pattern.length && fits) return bound;
-  const shown = pattern.map((p) => (typeof p === 'string' && p in before ? `${p} = ${before[p]}` : p));
+  const shown = pattern.map((p) =>
+    typeof p === 'string' && p in before ? `${p} = ${before[p]}` : p,
+  );
   throw new ShapeError(op, argument, `[${shown.join(', ')}]`, showShape(tensor.shape));
 }
 

@@ -1,0 +1,82 @@
+/** `npm run bench -- attention`: attention from 512 to 65,536 keys at 100 queries, forward and backward. */
+
+import { attention, differentiate, type Engine, Tensor } from '../src/index.js';
+import { outputOf, remember } from '../src/tensor/tape.js';
+import { digits, onGpu, race, showTiming, table } from './measure.js';
+
+const QUERIES = 100;
+const HEADS = 4;
+const HEAD = 16;
+const KEYS = [512, 1024, 2048, 4096, 8192, 16384, 32768, 65536];
+const ROUNDS = 5;
+
+/** Runs and prints time, time per key and peak bytes for each number of keys. */
+export async function benchAttention(engine: Engine): Promise<void> {
+  console.log(`batch 1, ${QUERIES} queries, ${HEADS} heads of ${HEAD}`);
+  const rows = [
+    [
+      'keys',
+      'forward ms (range)',
+      'ns/key',
+      'forward + backward ms (range)',
+      'ns/key',
+      'bytes live at peak',
+      'of them keys, values, gradients',
+      'a score matrix would be',
+    ],
+  ];
+  for (const keys of KEYS) {
+    const { forward, both, peak } = await sweep(engine, keys);
+    rows.push([
+      String(keys),
+      showTiming(forward),
+      digits((forward.median * 1e6) / keys),
+      showTiming(both),
+      digits((both.median * 1e6) / keys),
+      megabytes(peak),
+      megabytes(4 * 4 * keys * HEADS * HEAD),
+      megabytes(4 * HEADS * QUERIES * keys),
+    ]);
+  }
+  console.log(table(rows));
+}
+
+async function sweep(engine: Engine, keys: number) {
+  const width = HEADS * HEAD;
+  const make = (length: number) =>
+    Tensor.from(engine, wave(length * width), [1, length, width], { requiresGrad: true });
+  const [query, key, value, dout] = [make(QUERIES), make(keys), make(keys), make(QUERIES)];
+  const before = engine.memory().bytes;
+  const repeats = Math.max(1, Math.round((engine.facts.software ? 8192 : 1e6) / keys));
+  const run = () => attention(query, key, value, { heads: HEADS });
+  const forwardOnly = onGpu(engine, () => void run(), repeats);
+  const withBackward = onGpu(
+    engine,
+    () =>
+      void differentiate(engine, () => {
+        const out = run();
+        const loss = outputOf(engine, [1], [out]);
+        const cotangent = Tensor.empty(engine, out.shape);
+        engine.copy(dout, cotangent);
+        remember(engine, {
+          op: 'cotangent',
+          outputs: [loss],
+          backward: (gradients) => gradients.give(out, cotangent),
+        });
+        return loss;
+      }),
+    repeats,
+  );
+  const [forward, both] = await race([forwardOnly, withBackward], ROUNDS);
+  const peak = engine.memory().bytes - before + 4 * 2 * keys * width;
+  return { forward: forward!, both: both!, peak };
+}
+
+/** Numbers like a projection's, without a generator's cost. */
+function wave(length: number): Float32Array {
+  return Float32Array.from({ length }, (_, n) => Math.sin(0.37 * n) * Math.cos(0.011 * n));
+}
+
+function megabytes(bytes: number): string {
+  return `${digits(bytes / 1e6)} MB`;
+}

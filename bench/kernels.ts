@@ -1,0 +1,288 @@
+/** `npm run bench -- kernels`: each kernel family against plain loops on the CPU, in one run. */
+
+import {
+  AdamW,
+  activate,
+  attention,
+  crossEntropy,
+  differentiate,
+  type Engine,
+  HostRandom,
+  layerNorm,
+  matmulTransposed,
+  ParameterStore,
+  Tensor,
+  zeros,
+} from '../src/index.js';
+import { gemm } from '../src/tensor/gemm.js';
+import { outputOf, remember } from '../src/tensor/tape.js';
+import { digits, onCpu, onGpu, peakOf, race, shareOfPeak, showTiming, table } from './measure.js';
+import * as plain from './plain.js';
+
+/** One line of the table. */
+interface KernelCase {
+  name: string;
+  flops: number;
+  bytes: number;
+  gpu(engine: Engine): () => void;
+  cpu(): () => void;
+}
+
+const random = new HostRandom(1);
+const numbers = (n: number) => Float64Array.from({ length: n }, () => random.normal());
+const onDevice = (engine: Engine, shape: number[], requiresGrad = false) => {
+  const n = shape.reduce((p, s) => p * s, 1);
+  return Tensor.from(
+    engine,
+    Float32Array.from({ length: n }, () => random.normal()),
+    shape,
+    { requiresGrad },
+  );
+};
+
+function matmulCase(M: number, K: number, N: number): KernelCase {
+  return {
+    name: `matmul ${M} x ${K} x ${N}`,
+    flops: 2 * M * N * K,
+    bytes: 4 * (M * K + N * K + M * N),
+    gpu(engine) {
+      const a = onDevice(engine, [M, K]);
+      const b = onDevice(engine, [N, K]);
+      return () => void matmulTransposed(a, b);
+    },
+    cpu() {
+      const [a, b, out] = [numbers(M * K), numbers(N * K), new Float64Array(M * N)];
+      return () => plain.matmul(a, b, out, M, N, K);
+    },
+  };
+}
+
+/** The two products of a linear layer's backward. */
+function gradientCase(layout: 'nn' | 'tn', M: number, K: number, N: number): KernelCase {
+  return {
+    name: `matmul ${layout} ${M} x ${K} x ${N}`,
+    flops: 2 * M * N * K,
+    bytes: 4 * (M * K + N * K + M * N),
+    gpu(engine) {
+      const a = onDevice(engine, [M * K]);
+      const b = onDevice(engine, [N * K]);
+      const out = Tensor.empty(engine, [M, N]);
+      return () => gemm(engine, { layout, M, N, K, a, b, out });
+    },
+    cpu() {
+      const [a, b, out] = [numbers(M * K), numbers(N * K), new Float64Array(M * N)];
+      return () => plain.matmul(a, b, out, M, N, K);
+    },
+  };
+}
+
+function crossEntropyCase(rows: number, classes: number): KernelCase {
+  const targets = Uint32Array.from({ length: rows }, () => random.integer(classes));
+  return {
+    name: `cross-entropy with gradient ${rows} x ${classes}`,
+    flops: 0,
+    bytes: 4 * 3 * rows * classes,
+    gpu(engine) {
+      const logits = onDevice(engine, [rows, classes], true);
+      const y = Tensor.from(engine, targets, [rows]);
+      return () => void differentiate(engine, () => crossEntropy(logits, y));
+    },
+    cpu() {
+      const [logits, gradient] = [numbers(rows * classes), new Float64Array(rows * classes)];
+      return () => void plain.crossEntropy(logits, targets, gradient, classes);
+    },
+  };
+}
+
+/** Runs a function forward and backward, its output's gradient given. */
+function withGradient(engine: Engine, dy: Tensor, run: () => Tensor): void {
+  differentiate(engine, () => {
+    const y = run();
+    const loss = outputOf(engine, [1], [y]);
+    const cotangent = Tensor.empty(engine, dy.shape);
+    engine.copy(dy, cotangent);
+    remember(engine, {
+      op: 'cotangent',
+      outputs: [loss],
+      backward: (gradients) => gradients.give(y, cotangent),
+    });
+    return loss;
+  });
+}
+
+function layerNormCase(rows: number, width: number): KernelCase {
+  return {
+    name: `layer norm forward, backward ${rows} x ${width}`,
+    flops: 0,
+    bytes: 4 * 8 * rows * width,
+    gpu(engine) {
+      const x = onDevice(engine, [rows, width], true);
+      const gamma = onDevice(engine, [width], true);
+      const beta = onDevice(engine, [width], true);
+      const dy = onDevice(engine, [rows, width]);
+      return () => withGradient(engine, dy, () => layerNorm(x, gamma, beta).y);
+    },
+    cpu() {
+      const [x, y, dy, dx] = [0, 1, 2, 3].map(() => numbers(rows * width)) as [
+        Float64Array,
+        Float64Array,
+        Float64Array,
+        Float64Array,
+      ];
+      const [gamma, beta, dgamma, dbeta] = [0, 1, 2, 3].map(() => numbers(width)) as [
+        Float64Array,
+        Float64Array,
+        Float64Array,
+        Float64Array,
+      ];
+      return () => {
+        plain.layerNorm(x, gamma, beta, y, width);
+        plain.layerNormBackward(x, gamma, dy, dx, dgamma, dbeta);
+      };
+    },
+  };
+}
+
+function geluCase(n: number): KernelCase {
+  return {
+    name: `GELU ${n}`,
+    flops: 0,
+    bytes: 8 * n,
+    gpu(engine) {
+      const x = onDevice(engine, [n]);
+      return () => void activate(x, 'gelu');
+    },
+    cpu() {
+      const [x, y] = [numbers(n), new Float64Array(n)];
+      return () => plain.geluEach(x, y);
+    },
+  };
+}
+
+function adamwCase(n: number): KernelCase {
+  return {
+    name: `AdamW with norm and clip ${n}`,
+    flops: 0,
+    bytes: 4 * 8 * n,
+    gpu(engine) {
+      const store = new ParameterStore();
+      const p = store.parameter('p', [n], { init: zeros, decay: true });
+      store.allocate(engine, 1);
+      p.tensor.reached = true;
+      store.memory.gradients.write(
+        Float32Array.from({ length: store.length }, () => random.normal()),
+      );
+      const optimizer = new AdamW(store);
+      optimizer.prepare(1e-3);
+      return () => optimizer.apply();
+    },
+    cpu() {
+      const [p, g, m, v] = [0, 1, 2, 3].map(() => numbers(n).map(Math.abs)) as [
+        Float64Array,
+        Float64Array,
+        Float64Array,
+        Float64Array,
+      ];
+      return () => plain.adamw(p, g, m, v, 1e-3);
+    },
+  };
+}
+
+interface AttentionSizes {
+  B: number;
+  T: number;
+  S: number;
+  H: number;
+  D: number;
+}
+
+function attentionCase(s: AttentionSizes): KernelCase {
+  const { B, T, S, H, D } = s;
+  const width = H * D;
+  return {
+    name: `attention forward, backward ${B} x ${T} x ${S}, ${H} heads of ${D}`,
+    flops: 18 * B * T * S * width,
+    bytes: 4 * width * B * (5 * T + 6 * S),
+    gpu(engine) {
+      const q = onDevice(engine, [B, T, width], true);
+      const k = onDevice(engine, [B, S, width], true);
+      const v = onDevice(engine, [B, S, width], true);
+      const dy = onDevice(engine, [B, T, width]);
+      return () => withGradient(engine, dy, () => attention(q, k, v, { heads: H }));
+    },
+    cpu() {
+      const [q, out, dout, dq] = [0, 1, 2, 3].map(() => numbers(B * T * width)) as [
+        Float64Array,
+        Float64Array,
+        Float64Array,
+        Float64Array,
+      ];
+      const [k, v, dk, dv] = [0, 1, 2, 3].map(() => numbers(B * S * width)) as [
+        Float64Array,
+        Float64Array,
+        Float64Array,
+        Float64Array,
+      ];
+      return () => {
+        plain.attention(q, k, v, out, s);
+        plain.attentionBackward(q, k, v, dout, { q: dq, k: dk, v: dv }, s);
+      };
+    },
+  };
+}
+
+/** The kernels of one training step at its sizes, and the two matmuls the acceptance figures name. */
+const CASES: readonly KernelCase[] = [
+  matmulCase(512, 512, 512),
+  matmulCase(2400, 256, 1024),
+  gradientCase('nn', 2400, 1024, 256),
+  gradientCase('tn', 1024, 2400, 256),
+  attentionCase({ B: 4, T: 100, S: 446, H: 8, D: 16 }),
+  attentionCase({ B: 4, T: 26, S: 88, H: 4, D: 8 }),
+  crossEntropyCase(2400, 512),
+  crossEntropyCase(400, 8),
+  layerNormCase(400, 128),
+  geluCase(400 * 512),
+  adamwCase(1_250_000),
+];
+
+const ROUNDS = 5;
+/** Small work is repeated within one submit until it is about this many milliseconds on a software adapter. */
+const REPEATED_FLOPS = 2e7;
+
+/** Runs and prints the table. */
+export async function benchKernels(engine: Engine): Promise<void> {
+  const peak = peakOf(engine);
+  const rows = [
+    [
+      'kernel',
+      'ms (range)',
+      'GFLOP/s',
+      'GB/s',
+      'plain loop ms',
+      'times faster',
+      ...(peak ? ['of peak'] : []),
+    ],
+  ];
+  for (const c of CASES) {
+    const work = Math.max(c.flops, 10 * c.bytes);
+    const repeats = Math.min(
+      64,
+      Math.max(1, Math.round((engine.facts.software ? REPEATED_FLOPS : 2e10) / work)),
+    );
+    const [gpu, cpu] = await race([onGpu(engine, c.gpu(engine), repeats), onCpu(c.cpu())], ROUNDS);
+    const gflops = c.flops / gpu!.median / 1e6;
+    const gbytes = c.bytes / gpu!.median / 1e6;
+    rows.push([
+      c.name,
+      showTiming(gpu!),
+      c.flops > 0 ? digits(gflops) : '',
+      digits(gbytes),
+      showTiming(cpu!),
+      digits(cpu!.median / gpu!.median),
+      ...(peak ? [shareOfPeak(peak, gflops, gbytes)] : []),
+    ]);
+    console.error(`${c.name}: ${digits(gpu!.median)} ms, plain loop ${digits(cpu!.median)} ms`);
+  }
+  console.log(table(rows));
+}
