@@ -8,12 +8,12 @@
 //          starts a block, so any set of names can be frozen or kept from decay); partials [groups];
 //          totals [2] = (norm before clipping, clip).
 // Grid     squares: `groups` workgroups, each over every groups-th run of WG vec4. norm: one workgroup. update: an
-//          invocation takes ITEMS vec4, WG apart.
+//          invocation takes VECTORS neighbouring vec4 of one block: a part of it, or the whole 16.
 // Memory   workgroup: WG vec2.
 // Numerics f32, sums in a fixed order. A block that is not trainable is not touched, not even decayed.
 
 const WG = 64u;
-const ITEMS = 1u;
+const VECTORS = 16u;
 
 struct Params {
   n: u32,
@@ -98,19 +98,23 @@ fn update(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.n / 4u); i += WG) {
-    let marks = blocks[i / 16u];
-    if ((marks & 1u) == 0u) {
-      continue;
-    }
-    let g = gradients[i] * (settings.gradScale * totals[1]);
+  let first = ((group.x + group.y * groups.x) * WG + local) * VECTORS;
+  if (first >= params.n / 4u) {
+    return;
+  }
+  let marks = blocks[first / 16u];
+  if ((marks & 1u) == 0u) {
+    return;
+  }
+  let scale = settings.gradScale * totals[1];
+  let shrink = 1.0 - settings.rate * select(0.0, settings.decay, (marks & 2u) != 0u);
+  for (var i = first; i < first + VECTORS; i++) {
+    let g = gradients[i] * scale;
     let m = settings.beta1 * firstMoment[i] + (1.0 - settings.beta1) * g;
     let v = settings.beta2 * secondMoment[i] + (1.0 - settings.beta2) * g * g;
-    let decay = select(0.0, settings.decay, (marks & 2u) != 0u);
     let step = settings.rate * (m * settings.correction1) / (sqrt(v * settings.correction2) + settings.eps);
     firstMoment[i] = m;
     secondMoment[i] = v;
-    parameters[i] = parameters[i] * (1.0 - settings.rate * decay) - step;
+    parameters[i] = parameters[i] * shrink - step;
   }
 }

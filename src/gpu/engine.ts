@@ -154,6 +154,7 @@ export class Engine {
    * @param constant whether the host is about to write it, once; needed while a step is recorded.
    */
   allocate(bytes: number, constant = false): Allocation {
+    this.#check();
     const most = Math.min(
       this.device.limits.maxStorageBufferBindingSize,
       this.device.limits.maxBufferSize,
@@ -277,6 +278,7 @@ export class Engine {
    * Replays run on the same buffers: write new inputs into the tensors `fn` read, and read the ones it returned.
    */
   record<T>(fn: () => T): Step<T> {
+    this.#check();
     if (this.#recording)
       throw new Error('A step is being recorded already: recordings do not nest.');
     this.flush();
@@ -341,9 +343,8 @@ export class Engine {
       raced.then(note, note);
       while (!done) await this.#idle();
     }
-    const result = await raced;
-    this.#check();
-    return result;
+    // Where the engine ended meanwhile, its own error says more than the promise's.
+    return raced.finally(() => this.#check());
   }
 
   /** Time per kernel while `fn` runs, from timestamp queries. */
@@ -380,11 +381,10 @@ export class Engine {
     if (this.#debug >= 2 && this.#profiler) this.#log(profileTable(this.#profiler.rows()));
     this.#disposed = true;
     this.#pending = [];
-    this.#absent.read.release();
-    this.#absent.write.release();
-    this.#pool.trim();
+    this.#pool.destroy();
     this.#staging.destroy();
     this.#ring?.destroy();
+    this.#profiler?.destroy();
     this.#bindGroups.clear();
     if (!this.#borrowed) this.device.destroy();
   }

@@ -47,6 +47,11 @@ export class Allocation implements BufferView {
   release(): void {
     this.pool.release(this);
   }
+
+  /** Takes it out of every scope: it lives until it is released. */
+  detach(): void {
+    this.pool.detach(this);
+  }
 }
 
 /** Keeps every buffer a recorded step touches out of other hands until the step is disposed. */
@@ -55,6 +60,8 @@ export interface Holder {
   readonly free: Map<number, GPUBuffer[]>;
   /** Every buffer the recording took, with its capacity. */
   readonly owned: Map<GPUBuffer, number>;
+  /** What it handed out and was not given back: in use until the recording goes. */
+  readonly live: Set<Allocation>;
   /** Buffers from before that were released while it was recorded. */
   readonly held: Allocation[];
   /** Buffers written once by the host while it was recorded, and never handed out again. */
@@ -62,7 +69,13 @@ export interface Holder {
 }
 
 export function newHolder(): Holder {
-  return { free: new Map(), owned: new Map(), held: [], constants: new Set() };
+  return {
+    free: new Map(),
+    owned: new Map(),
+    live: new Set(),
+    held: [],
+    constants: new Set(),
+  };
 }
 
 // STORAGE | UNIFORM | COPY_SRC | COPY_DST: the numbers of GPUBufferUsage, whose global may be missing.
@@ -81,6 +94,7 @@ export function sizeClass(bytes: number): number {
 export class BufferPool {
   readonly #device: GPUDevice;
   readonly #onError: (error: GpuError) => void;
+  readonly #all = new Set<GPUBuffer>();
   readonly #free = new Map<number, GPUBuffer[]>();
   readonly #scopes: Set<Allocation>[] = [];
   #holder: Holder | undefined;
@@ -90,6 +104,7 @@ export class BufferPool {
   #liveBytes = 0;
   #peakBytes = 0;
   #created = 0;
+  #destroyed = false;
 
   constructor(device: GPUDevice, onError: (error: GpuError) => void) {
     this.#device = device;
@@ -112,6 +127,7 @@ export class BufferPool {
     if (this.#holder) {
       allocation.owner = this.#holder;
       this.#holder.owned.set(buffer, capacity);
+      this.#holder.live.add(allocation);
       if (constant) this.#holder.constants.add(buffer);
     }
     this.#liveBuffers += 1;
@@ -121,16 +137,14 @@ export class BufferPool {
   }
 
   release(allocation: Allocation): void {
-    if (allocation.released) return;
+    if (allocation.released || this.#destroyed) return;
     if (this.#holder && allocation.owner !== this.#holder) {
       // A recording replays reads of this buffer: it may not be handed out again before the recording goes.
       this.#holder.held.push(allocation);
       return;
     }
-    allocation.released = true;
+    this.#retire(allocation);
     for (const scope of this.#scopes) scope.delete(allocation);
-    this.#liveBuffers -= 1;
-    this.#liveBytes -= allocation.capacity;
     if (!allocation.owner) this.#give(this.#free, allocation.capacity, allocation.buffer);
     else if (allocation.owner === this.#holder && !this.#holder.constants.has(allocation.buffer)) {
       this.#give(allocation.owner.free, allocation.capacity, allocation.buffer);
@@ -159,6 +173,10 @@ export class BufferPool {
     }
   }
 
+  detach(allocation: Allocation): void {
+    for (const scope of this.#scopes) scope.delete(allocation);
+  }
+
   /** Runs `fn` with every buffer it takes kept for `holder`. */
   hold<T>(holder: Holder, fn: () => T): T {
     if (this.#holder) throw new Error('A step is being recorded already: recordings do not nest.');
@@ -174,6 +192,8 @@ export class BufferPool {
 
   /** Gives a holder's buffers back to the pool. */
   drop(holder: Holder): void {
+    if (this.#destroyed) return;
+    for (const allocation of holder.live) this.#retire(allocation);
     for (const [buffer, capacity] of holder.owned) this.#give(this.#free, capacity, buffer);
     holder.owned.clear();
     holder.free.clear();
@@ -192,16 +212,23 @@ export class BufferPool {
     };
   }
 
-  /** Destroys the pooled buffers that nobody uses. */
-  trim(): void {
-    for (const [capacity, buffers] of this.#free) {
-      for (const buffer of buffers) {
-        buffer.destroy();
-        this.#buffers -= 1;
-        this.#bytes -= capacity;
-      }
-    }
+  /** Destroys every buffer, in use or not; what is released after is gone already. */
+  destroy(): void {
+    this.#destroyed = true;
+    for (const buffer of this.#all) buffer.destroy();
+    this.#all.clear();
     this.#free.clear();
+    this.#buffers = 0;
+    this.#bytes = 0;
+    this.#liveBuffers = 0;
+    this.#liveBytes = 0;
+  }
+
+  #retire(allocation: Allocation): void {
+    allocation.released = true;
+    allocation.owner?.live.delete(allocation);
+    this.#liveBuffers -= 1;
+    this.#liveBytes -= allocation.capacity;
   }
 
   #create(capacity: number): GPUBuffer {
@@ -221,6 +248,7 @@ export class BufferPool {
       },
       () => {},
     );
+    this.#all.add(buffer);
     this.#buffers += 1;
     this.#bytes += capacity;
     this.#created += 1;

@@ -45,7 +45,12 @@ export class StagingRing {
 
   /** The copied bytes, one array buffer per view; frees the slot. */
   async read(slot: Slot, settle: <T>(promise: Promise<T>) => Promise<T>): Promise<ArrayBuffer[]> {
-    await settle(slot.buffer.mapAsync(READ, 0, slot.bytes));
+    try {
+      await settle(slot.buffer.mapAsync(READ, 0, slot.bytes));
+    } catch (error) {
+      slot.buffer.destroy();
+      throw error;
+    }
     const mapped = slot.buffer.getMappedRange(0, slot.bytes);
     const parts = slot.views.map((view, n) =>
       mapped.slice(slot.offsets[n]!, slot.offsets[n]! + view.size),

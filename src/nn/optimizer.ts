@@ -18,9 +18,8 @@ const TRAINABLE = 1;
 const DECAYED = 2;
 /** Workgroups that square the gradient, each leaving one partial sum. */
 const GROUPS = 64;
-/** The update: invocations a workgroup, and vec4 an invocation. */
+/** The update: invocations a workgroup. */
 const GROUP = 64;
-const ITEMS = 4;
 
 /**
  * AdamW (Loshchilov and Hutter 2019) with clipping by the global norm.
@@ -81,7 +80,9 @@ export class AdamW {
       m: firstMoment,
       v: secondMoment,
     } = this.store.memory;
-    const { reduceGroup: WG } = engine.tuning;
+    const { reduceGroup: WG, staged } = engine.tuning;
+    // Neighbouring invocations should read neighbouring words on a GPU; on a CPU, one should read on by itself.
+    const VECTORS = staged ? 1 : BLOCK / 4;
     const params = { n: this.store.length, groups: GROUPS };
     const settings = this.#settings;
     const blocks = this.#blocks;
@@ -100,8 +101,8 @@ export class AdamW {
       'adamw.update',
       { gradients, blocks, totals, parameters, firstMoment, secondMoment, settings },
       params,
-      Math.ceil(this.store.length / (4 * GROUP * ITEMS)),
-      { constants: { WG: GROUP, ITEMS } },
+      Math.ceil(this.store.length / (4 * GROUP * VECTORS)),
+      { constants: { WG: GROUP, VECTORS } },
     );
   }
 

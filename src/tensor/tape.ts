@@ -49,7 +49,7 @@ export type Differentiated = Tensor | { readonly loss: Tensor; readonly [name: s
 export function differentiate<R extends Differentiated>(engine: Engine, fn: () => R): R {
   if (tapes.has(engine))
     throw new Error('differentiate does not nest: the engine has no second derivatives.');
-  const { result } = engine.scope(() => {
+  return engine.scope(() => {
     const tape: TapeNode[] = [];
     tapes.set(engine, tape);
     let result: R;
@@ -68,9 +68,9 @@ export function differentiate<R extends Differentiated>(engine: Engine, fn: () =
       }
       for (const output of node.outputs) gradients.drop(output);
     }
-    return { result, leafGradients: gradients.leave() };
+    gradients.leave();
+    return result;
   });
-  return result;
 }
 
 /** The same memory in the shape of `root`: the op that made the gradient may have seen a reshaped view. */
@@ -166,9 +166,11 @@ export class Gradients {
     this.#known.delete(tensor.root);
   }
 
-  /** Leaves the gradients that remain, those of leaves, with their leaves. */
-  leave(): Tensor[] {
-    for (const [leaf, gradient] of this.#known) leaf.gradient = gradient;
-    return [...this.#known.values()];
+  /** Leaves the gradients that remain with the leaves they belong to, whatever scope is open. */
+  leave(): void {
+    for (const [leaf, gradient] of this.#known) {
+      leaf.gradient = gradient;
+      gradient.allocation?.detach();
+    }
   }
 }

@@ -47,7 +47,7 @@ export class Tensor implements BufferView, Owner {
     this.buffer = view.buffer;
     this.offset = view.offset;
     this.size = view.size;
-    this.allocation = options.allocation;
+    this.allocation = options.allocation ?? options.root?.allocation;
     this.root = options.root ?? this;
     this.requiresGrad = options.requiresGrad ?? false;
   }
@@ -133,9 +133,10 @@ export class Tensor implements BufferView, Owner {
     });
   }
 
-  /** Gives the memory back; for parameters, whose memory is their store's, does nothing. */
+  /** Gives the memory back, its gradient's too; for parameters, whose memory is their store's, does nothing. */
   dispose(): void {
     this.root.allocation?.release();
+    this.root.gradient?.allocation?.release();
   }
 
   [Symbol.dispose](): void {
