@@ -43,9 +43,9 @@ struct Params {
   site: u32,
 }
 
+// The stream of one seed and step, mixed by the host.
 struct Random {
-  seed: vec2u,
-  step: u32,
+  stream: vec2u,
 }
 
 @group(0) @binding(0) var<storage, read> query: array<f32>;
@@ -75,8 +75,7 @@ fn hash4(key: vec4u) -> vec4u {
 
 // The words of one score row's dropout, four neighbouring keys at a time.
 fn dropout_words(row: u32, key4: u32) -> vec4u {
-  let stream = random.seed.x + random.step * 2654435769u;
-  return hash4(vec4u(key4, row, params.site ^ random.seed.y, stream));
+  return hash4(vec4u(key4, row, random.stream.x, random.stream.y ^ params.site));
 }
 
 fn keep4(row: u32, j: u32) -> vec4f {

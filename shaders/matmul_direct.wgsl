@@ -46,9 +46,9 @@ struct Params {
   site: u32,
 }
 
+// The stream of one seed and step, mixed by the host.
 struct Random {
-  seed: vec2u,
-  step: u32,
+  stream: vec2u,
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
@@ -96,7 +96,7 @@ fn hash4(key: vec4u) -> vec4u {
 
 // 0 where element is dropped, 1 / (1 - rate) where it is kept.
 fn keep(element: u32) -> f32 {
-  let words = hash4(vec4u(element / 4u, params.site ^ random.seed.y, random.step, random.seed.x));
+  let words = hash4(vec4u(element / 4u, params.site, random.stream));
   return select(0.0, params.keepScale, words[element % 4u] < params.keepThreshold);
 }
 

@@ -9,7 +9,7 @@
 //          drawn [rows] u32; logProbability [rows] = log softmax(z)[drawn] over all classes, temperature 1.
 // Grid     a workgroup of WG = LANES per row; each lane owns a run of neighbouring classes.
 // Memory   workgroup: 3 * WG words. Nothing is sorted: the cut is found by bisecting an order-preserving code.
-// Numerics f32. The uniform number is hash4(row, site, step, seed): same seed, same draws.
+// Numerics f32. The uniform number is hash4(row, site, stream of seed and step): same seed, same draws.
 
 const WG = 32u;
 
@@ -23,9 +23,9 @@ struct Params {
   site: u32,
 }
 
+// The stream of one seed and step, mixed by the host.
 struct Random {
-  seed: vec2u,
-  step: u32,
+  stream: vec2u,
 }
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
@@ -47,9 +47,9 @@ fn hash4(key: vec4u) -> vec4u {
   return v;
 }
 
-// Order-preserving code of a float: a larger float has a larger code.
+// Order-preserving code of a float: a larger float has a larger code; -0 has that of 0, whose tie it is.
 fn code(s: f32) -> u32 {
-  let bits = bitcast<u32>(s);
+  let bits = select(bitcast<u32>(s), 0u, s == 0.0);
   return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
 }
 
@@ -135,7 +135,7 @@ fn main(
     run.lowest = min(lowest[row], params.classes - 1u);
   }
 
-  // The largest allowed logit; the log-sum-exp over every class, allowed or not.
+  // The largest allowed logit; the largest of all, and the log of the mass relative to it, allowed or not.
   var allowed = vec2u(0u, params.classes);
   var any = vec2u(0u, params.classes);
   for (var c = run.first; c < run.end; c++) {
@@ -154,7 +154,7 @@ fn main(
   for (var c = run.first; c < run.end; c++) {
     ownMass += exp(logits[run.start + c] - wholeTop);
   }
-  let logSumExp = wholeTop + log(all_sum(local, ownMass));
+  let logMass = log(all_sum(local, ownMass));
 
   var cut = 0u;
   if (params.topK > 0u) {
@@ -184,7 +184,7 @@ fn main(
   // One invocation walks the lanes' sums, then the classes of the lane where the draw falls.
   var class_ = best.y;
   if (params.temperature > 0.0) {
-    let word = hash4(vec4u(row, params.site, random.step, random.seed.x ^ random.seed.y)).x;
+    let word = hash4(vec4u(row, params.site, random.stream)).x;
     var left = f32(word >> 8u) * 5.9604645e-8 * total;
     var lane = 0u;
     for (var l = 0u; l < WG; l++) {
@@ -208,5 +208,5 @@ fn main(
     }
   }
   drawn[row] = class_;
-  logProbability[row] = logits[run.start + class_] - logSumExp;
+  logProbability[row] = (logits[run.start + class_] - wholeTop) - logMass;
 }

@@ -52,6 +52,7 @@ export interface DispatchOptions<K extends KernelName> {
 const WORKGROUPS_PER_DIMENSION = 65535;
 const MAX_BIND_GROUPS = 8192;
 const PENDING_LIMIT = 1024;
+const DISPOSED = 'This engine was disposed.';
 
 export class Engine {
   readonly device: GPUDevice;
@@ -80,6 +81,9 @@ export class Engine {
   #profiled: Promise<void>[] = [];
   #failure: Error | undefined;
   #reject: (error: Error) => void = () => {};
+  /** Rejects when the engine fails or is disposed: nothing is waited for past that. */
+  readonly #ended: Promise<never>;
+  #end: (error: Error) => void = () => {};
   #nextBufferId = 0;
   #disposed = false;
 
@@ -140,6 +144,10 @@ export class Engine {
       this.#reject = reject;
     });
     this.lost.catch(() => {});
+    this.#ended = new Promise((_, reject) => {
+      this.#end = reject;
+    });
+    this.#ended.catch(() => {});
     device.lost.then((info) => {
       if (!this.#disposed)
         this.#fail(new DeviceLostError(info.message || info.reason || 'unknown reason'));
@@ -334,7 +342,11 @@ export class Engine {
 
   /** Waits for a promise of the device's, polling where the platform needs it, and fails with the device. */
   async settle<T>(promise: Promise<T>): Promise<T> {
-    const raced = Promise.race([promise, this.lost]);
+    // A mapping is aborted only with its device, and in browsers before the device is reported lost.
+    const own = promise.catch((error) =>
+      error?.name === 'AbortError' ? this.#ended : Promise.reject(error),
+    );
+    const raced = Promise.race([own, this.#ended]);
     if (this.#idle) {
       let done = false;
       const note = () => {
@@ -343,8 +355,9 @@ export class Engine {
       raced.then(note, note);
       while (!done) await this.#idle();
     }
-    // Where the engine ended meanwhile, its own error says more than the promise's.
-    return raced.finally(() => this.#check());
+    const result = await raced;
+    this.#check();
+    return result;
   }
 
   /** Time per kernel while `fn` runs, from timestamp queries. */
@@ -380,6 +393,7 @@ export class Engine {
     if (this.#disposed) return;
     if (this.#debug >= 2 && this.#profiler) this.#log(profileTable(this.#profiler.rows()));
     this.#disposed = true;
+    this.#end(new Error(DISPOSED));
     this.#pending = [];
     this.#pool.destroy();
     this.#staging.destroy();
@@ -444,11 +458,12 @@ export class Engine {
     if (this.#failure) return;
     this.#failure = error;
     this.#reject(error);
+    this.#end(error);
   }
 
   #check(): void {
     if (this.#failure) throw this.#failure;
-    if (this.#disposed) throw new Error('This engine was disposed.');
+    if (this.#disposed) throw new Error(DISPOSED);
   }
 }
 

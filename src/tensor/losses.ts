@@ -173,6 +173,8 @@ export function contrastiveLoss(
   const { temperature, factor = 1 } = options;
   const bound = expectShape('contrastiveLoss', 'u', u, ['B', 'width']);
   expectShape('contrastiveLoss', 'v', v, ['B', 'width'], bound);
+  expectType('contrastiveLoss', 'u', u, 'f32');
+  expectType('contrastiveLoss', 'v', v, 'f32');
   expectShape('contrastiveLoss', 'diagonal', diagonal, [u.axis(0)]);
   expectType('contrastiveLoss', 'diagonal', diagonal, 'u32');
   if (!(temperature > 0))

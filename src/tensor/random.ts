@@ -4,9 +4,9 @@ import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import { Tensor } from './tensor.js';
 
-/** The state every random kernel reads: a seed and the number of the step. */
+/** What every random kernel reads: the 64-bit stream of a seed and a step. */
 export class RandomState {
-  /** Bound as a uniform: seed low, seed high, step, unused. */
+  /** Bound as a uniform: the stream's two words, the others unused. */
   readonly state: Tensor;
   readonly #seed: number;
   #step = 0;
@@ -48,8 +48,30 @@ export class RandomState {
   }
 
   #upload(): void {
-    const words = [this.#seed % 2 ** 32, Math.floor(this.#seed / 2 ** 32), this.#step, 0];
-    this.state.write(new Uint32Array(words));
+    this.state.write(mix(this.#seed % 2 ** 32, Math.floor(this.#seed / 2 ** 32), this.#step));
+  }
+}
+
+/** Two rounds of the kernels' own hash (pcg4d, Jarzynski and Olano 2020) over three words. */
+function mix(a: number, b: number, c: number): Uint32Array {
+  const v = Uint32Array.of(a, b, c, 0);
+  for (let round = 0; round < 2; round++) {
+    for (let n = 0; n < 4; n++) v[n] = Math.imul(v[n]!, 1664525) + 1013904223;
+    stir(v);
+    for (let n = 0; n < 4; n++) v[n]! ^= v[n]! >>> 16;
+    stir(v);
+  }
+  return v;
+}
+
+function stir(v: Uint32Array): void {
+  for (const [to, p, q] of [
+    [0, 1, 3],
+    [1, 2, 0],
+    [2, 0, 1],
+    [3, 1, 2],
+  ] as const) {
+    v[to]! += Math.imul(v[p]!, v[q]!);
   }
 }
 

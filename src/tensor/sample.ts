@@ -11,7 +11,7 @@ export interface SampleOptions {
   topK?: number;
   /** Keeps a logit if those above it hold at most this much of the probability. Default 1: all. */
   topP?: number;
-  /** u32, one per row: classes below it are not drawn. */
+  /** u32, one per row: classes below it are not drawn; past the end, only the last class is. */
   lowest?: Tensor;
   random: RandomState;
   /** The stream to draw from; see `RandomState.newSite`. */

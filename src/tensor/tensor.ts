@@ -96,7 +96,7 @@ export class Tensor implements BufferView, Owner {
 
   /** How many elements. */
   get length(): number {
-    return this.size / 4;
+    return elementsOf(this.shape);
   }
 
   /** The length of axis `n`, counted from the end where negative. */

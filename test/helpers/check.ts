@@ -3,9 +3,10 @@
 import { afterAll, expect } from 'vitest';
 import { HostRandom } from '../../src/nn/init.js';
 import type { Engine } from '../../src/node.js';
+import { add } from '../../src/tensor/elementwise.js';
 import { differentiate, outputOf, remember } from '../../src/tensor/tape.js';
 import { Tensor } from '../../src/tensor/tensor.js';
-import { type Ref, ref } from '../reference/array.js';
+import { map, type Ref, ref } from '../reference/array.js';
 import { TOLERANCE, type ToleranceKind } from './tolerances.js';
 
 export type Refs<K extends string> = Record<K, Ref>;
@@ -73,6 +74,19 @@ export function randomRef(random: HostRandom, shape: readonly number[]): Ref {
   return { shape, data: made.data.map(() => Math.fround(random.normal())) };
 }
 
+/** The inputs of a case: the values it gives, random numbers elsewhere. */
+export function inputsOf<K extends string>(
+  { inputs, values }: Pick<OpCase<K>, 'inputs' | 'values'>,
+  random: HostRandom,
+): Refs<K> {
+  const refs = {} as Refs<K>;
+  for (const name of Object.keys(inputs) as K[]) {
+    const given = values?.[name];
+    refs[name] = given ? ref(inputs[name], given) : randomRef(random, inputs[name]);
+  }
+  return refs;
+}
+
 export function tensorOf(engine: Engine, values: Ref, requiresGrad = false): Tensor {
   return Tensor.from(engine, Float32Array.from(values.data), values.shape, { requiresGrad });
 }
@@ -99,11 +113,7 @@ export async function checkOp<K extends string>(
 ): Promise<void> {
   const random = new HostRandom(seed);
   const names = Object.keys(op.inputs) as K[];
-  const refs = {} as Refs<K>;
-  for (const name of names) {
-    const given = op.values?.[name];
-    refs[name] = given ? ref(op.inputs[name], given) : randomRef(random, op.inputs[name]);
-  }
+  const refs = inputsOf(op, random);
   const expected = op.forward(refs);
   const cotangent = randomRef(random, expected.shape);
   const gradients = op.backward(refs, cotangent);
@@ -117,7 +127,13 @@ export async function checkOp<K extends string>(
   expect(out.shape).toEqual(expected.shape);
   expectClose(`${op.name} forward`, op.kind, await out.floats(), expected.data);
   for (const name of names) {
-    if (op.constant?.includes(name)) continue;
+    if (op.constant?.includes(name)) {
+      expect(
+        tensors[name].gradient,
+        `${op.name}: a gradient of the constant ${name}`,
+      ).toBeUndefined();
+      continue;
+    }
     expectClose(
       `${op.name} d${name}`,
       op.kind,
@@ -132,15 +148,23 @@ export async function checkOp<K extends string>(
   }
 }
 
+/** The sum of a case with itself: every input is used twice, so its gradients must add up. */
+export function usedTwice<K extends string>(op: OpCase<K>): OpCase<K> {
+  const doubled = (a: Ref) => map(a, (value) => 2 * value);
+  return {
+    ...op,
+    name: `${op.name}, twice`,
+    run: (tensors) => add(op.run(tensors), op.run(tensors)),
+    forward: (inputs) => doubled(op.forward(inputs)),
+    backward: (inputs, cotangent) => op.backward(inputs, doubled(cotangent)),
+  };
+}
+
 /** Compares the reference's gradients with central differences of its own forward. */
 export function checkReference<K extends string>(op: OpCase<K>, seed = 2): void {
   const random = new HostRandom(seed);
   const names = Object.keys(op.inputs) as K[];
-  const refs = {} as Refs<K>;
-  for (const name of names) {
-    const given = op.values?.[name];
-    refs[name] = given ? ref(op.inputs[name], given) : randomRef(random, op.inputs[name]);
-  }
+  const refs = inputsOf(op, random);
   const cotangent = randomRef(random, op.forward(refs).shape);
   const gradients = op.backward(refs, cotangent);
   const value = () => {
@@ -164,5 +188,12 @@ export function checkReference<K extends string>(op: OpCase<K>, seed = 2): void 
       relativeError(gradients[name]!.data, numeric),
       `reference ${op.name} d${name}`,
     ).toBeLessThan(1e-7);
+  }
+}
+
+/** Each call throws a ShapeError that says exactly this. */
+export function expectShapeErrors(calls: readonly (readonly [() => unknown, string])[]): void {
+  for (const [call, message] of calls) {
+    expect(call).toThrow(expect.objectContaining({ name: 'ShapeError', message }));
   }
 }

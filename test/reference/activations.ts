@@ -41,5 +41,5 @@ export const ACTIVATIONS: Record<'gelu' | 'relu' | 'tanh' | 'sigmoid', readonly 
     gelu: [gelu, geluGradient],
     relu: [(x) => Math.max(x, 0), (x) => (x > 0 ? 1 : 0)],
     tanh: [Math.tanh, (x) => 1 - Math.tanh(x) ** 2],
-    sigmoid: [(x) => 1 / (1 + Math.exp(-x)), (x) => Math.exp(-x) / (1 + Math.exp(-x)) ** 2],
+    sigmoid: [(x) => 1 / (1 + Math.exp(-x)), (x) => 1 / ((1 + Math.exp(-x)) * (1 + Math.exp(x)))],
   };

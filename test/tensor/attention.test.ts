@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { HostRandom } from '../../src/nn/init.js';
 import { attention, attentionProbabilities } from '../../src/tensor/attention.js';
+import { RandomState } from '../../src/tensor/random.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import {
   checkOp,
@@ -13,6 +14,7 @@ import {
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 import * as reference from '../reference/attention.js';
+import { attentionKeep } from '../reference/random.js';
 
 interface Setup extends reference.AttentionSetup {
   B: number;
@@ -71,6 +73,20 @@ function attentionCase(name: string, setup: Setup): OpCase<Names> {
   };
 }
 
+/** Attention whose dropout masks the reference draws for itself. */
+function dropoutCase(setup: Setup, rate: number): OpCase<Names> {
+  const keep = (row: number, key: number) => attentionKeep(9, 4, 3, row, key, rate);
+  return {
+    ...attentionCase('attention, dropout', { ...setup, keep }),
+    run({ query, key, value }) {
+      const random = new RandomState(query.engine, 9);
+      random.step = 4;
+      const { heads, causal = false } = setup;
+      return attention(query, key, value, { heads, causal, dropout: { rate, site: 3, random } });
+    },
+  };
+}
+
 const variantsOf = (shape: Setup): [string, Setup][] => [
   ['attention, cross', shape],
   ['attention, causal', { ...shape, causal: true }],
@@ -102,6 +118,14 @@ for (const [variant, options] of [
           await checkOp(engine(), attentionCase(name, setup));
       });
     }
+
+    it('drops the probabilities its seed, step and site say, forward and backward', async () => {
+      await checkOp(engine(), dropoutCase({ B: 2, T: 9, S: 22, heads: 2, D: 8 }, 0.3));
+      await checkOp(
+        engine(),
+        dropoutCase({ B: 1, T: 33, S: 33, heads: 1, D: 8, causal: true }, 0.6),
+      );
+    });
 
     it('materialises the probabilities it uses', async () => {
       const shape = { B: 2, T: 6, S: 21, heads: 2, D: 8 };

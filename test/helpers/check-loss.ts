@@ -1,0 +1,74 @@
+/** The counterpart of `checkOp` for losses: ops that end in one element and make their gradient on the way. */
+
+import { expect } from 'vitest';
+import { HostRandom } from '../../src/nn/init.js';
+import type { Engine } from '../../src/node.js';
+import { differentiate } from '../../src/tensor/tape.js';
+import type { Tensor } from '../../src/tensor/tensor.js';
+import { map, type Ref, ref } from '../reference/array.js';
+import { expectClose, inputsOf, type OpCase, type Refs, tensorOf } from './check.js';
+import type { ToleranceKind } from './tolerances.js';
+
+/** A loss under test: how the engine runs it, and how the reference does. */
+export interface LossCase<K extends string> {
+  name: string;
+  kind: ToleranceKind;
+  /** The inputs' shapes; each gets normal random numbers and a gradient. */
+  inputs: Record<K, readonly number[]>;
+  /** Replaces an input's random numbers. */
+  values?: Partial<Record<K, ArrayLike<number>>>;
+  /** Inputs that take no gradient. */
+  constant?: readonly K[];
+  run(tensors: Record<K, Tensor>): Tensor;
+  value(inputs: Refs<K>): number;
+  gradients(inputs: Refs<K>): Partial<Refs<K>>;
+}
+
+/** Runs a loss with gradients and without, and compares its value and every gradient with the reference. */
+export async function checkLoss<K extends string>(
+  engine: Engine,
+  loss: LossCase<K>,
+  seed = 1,
+): Promise<void> {
+  const names = Object.keys(loss.inputs) as K[];
+  const refs = inputsOf(loss, new HostRandom(seed));
+  const expected = [loss.value(refs)];
+  const gradients = loss.gradients(refs);
+  const isConstant = (name: K) => loss.constant?.includes(name) ?? false;
+  const tensors = {} as Record<K, Tensor>;
+  for (const name of names) tensors[name] = tensorOf(engine, refs[name], !isConstant(name));
+
+  const alone = loss.run(tensors);
+  const value = differentiate(engine, () => loss.run(tensors));
+  expect(value.shape).toEqual([1]);
+  expectClose(`${loss.name} value`, loss.kind, await value.floats(), expected);
+  expect(await alone.floats(), 'the same without gradients').toEqual(await value.floats());
+  for (const name of names) {
+    const { gradient } = tensors[name];
+    if (isConstant(name)) {
+      expect(gradient, `${loss.name}: a gradient of the constant ${name}`).toBeUndefined();
+      continue;
+    }
+    const wanted = gradients[name]!.data;
+    expectClose(`${loss.name} d${name}`, loss.kind, await gradient!.floats(), wanted);
+  }
+  for (const tensor of [alone, value]) tensor.dispose();
+  for (const name of names) {
+    tensors[name].gradient?.dispose();
+    tensors[name].dispose();
+  }
+}
+
+/** A loss as an op of one element, for `checkReference`. */
+export function asOp<K extends string>(loss: LossCase<K>): OpCase<K> {
+  return {
+    ...loss,
+    forward: (inputs) => ref([1], [loss.value(inputs)]),
+    backward: (inputs, cotangent) => {
+      const scaled: Partial<Refs<K>> = {};
+      for (const [name, gradient] of Object.entries<Ref>(loss.gradients(inputs) as Refs<K>))
+        scaled[name as K] = map(gradient, (value) => value * cotangent.data[0]!);
+      return scaled;
+    },
+  };
+}

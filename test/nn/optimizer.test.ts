@@ -1,0 +1,167 @@
+import { describe, expect, it } from 'vitest';
+import { HostRandom, normal } from '../../src/nn/init.js';
+import { AdamW, constantRate, warmupCosine } from '../../src/nn/optimizer.js';
+import { ParameterStore } from '../../src/nn/parameters.js';
+import { expectClose, printWorstErrors } from '../helpers/check.js';
+import { STAGED, useEngine } from '../helpers/engine.js';
+import { adamw, newAdamWState } from '../reference/adamw.js';
+import { type Ref, ref } from '../reference/array.js';
+
+const SHAPES = {
+  'a.weight': [9, 7],
+  'b.bias': [130],
+  'c.weight': [64],
+  'd.frozen': [10],
+  'e.unused': [5],
+} as const;
+const DECAYED = ['a.weight', 'c.weight', 'd.frozen', 'e.unused'];
+const MOVING = ['a.weight', 'b.bias', 'c.weight'];
+
+function makeStore(engine: Parameters<ParameterStore['allocate']>[0]): ParameterStore {
+  const store = new ParameterStore();
+  for (const [name, shape] of Object.entries(SHAPES)) {
+    store.parameter(name, shape, { init: normal(1), decay: DECAYED.includes(name) });
+  }
+  store.allocate(engine, 4);
+  for (const name of [...MOVING, 'd.frozen']) store.get(name).tensor.reached = true;
+  store.freeze((name) => name === 'd.frozen');
+  return store;
+}
+
+/** Gradients of one step, written into the store and returned for the reference. */
+function writeGradients(store: ParameterStore, random: HostRandom, size: number): Map<string, Ref> {
+  const gradients = new Map<string, Ref>();
+  for (const name of MOVING) {
+    const { tensor, shape } = store.get(name);
+    const values = Float32Array.from({ length: tensor.length }, () => size * random.normal());
+    tensor.gradient!.write(values);
+    gradients.set(name, ref(shape, values));
+  }
+  return gradients;
+}
+
+for (const [variant, options] of [
+  ['software tuning', {}],
+  ['GPU tuning', { tuning: STAGED }],
+] as const) {
+  describe(`AdamW, ${variant}`, () => {
+    const engine = useEngine(options);
+    printWorstErrors();
+
+    for (const { maxNorm, size } of [
+      { maxNorm: 0, size: 1 },
+      { maxNorm: 1, size: 1 },
+      { maxNorm: 100, size: 0.01 },
+    ]) {
+      it(`equals the reference over five steps at gradients of ${size}, clipped at ${maxNorm || 'nothing'}`, async () => {
+        const store = makeStore(engine());
+        const optimizer = new AdamW(store, { maxNorm });
+        const parameters = new Map(
+          [...(await store.values())].map(([name, v]) => [name, ref(v.shape, v.data)]),
+        );
+        const state = newAdamWState();
+        const random = new HostRandom(8);
+        const settings = { betas: [0.9, 0.95], eps: 1e-8, decay: 0.1, maxNorm } as const;
+        for (let step = 0; step < 5; step++) {
+          const gradients = writeGradients(store, random, size);
+          optimizer.step(0.01);
+          const norm = adamw(
+            parameters,
+            gradients,
+            (name) => DECAYED.includes(name),
+            state,
+            0.01,
+            settings,
+          );
+          expectClose(
+            'AdamW gradient norm',
+            'product',
+            (await optimizer.totals.floats()).subarray(0, 1),
+            [norm],
+          );
+        }
+        const values = await store.values();
+        for (const name of MOVING)
+          expectClose(
+            'AdamW values',
+            'elementwise',
+            values.get(name)!.data,
+            parameters.get(name)!.data,
+          );
+        optimizer.dispose();
+        store.dispose();
+      });
+    }
+
+    it('touches neither frozen parameters nor those no gradient reaches, not even by decay', async () => {
+      const store = makeStore(engine());
+      const before = await store.values();
+      const optimizer = new AdamW(store);
+      writeGradients(store, new HostRandom(1), 1);
+      optimizer.step(0.1);
+      const after = await store.values();
+      for (const name of ['d.frozen', 'e.unused'])
+        expect(after.get(name)).toEqual(before.get(name));
+      for (const name of MOVING) expect(after.get(name)).not.toEqual(before.get(name));
+      optimizer.dispose();
+      store.dispose();
+    });
+
+    it('gives the same update for a gradient and for two of them summed and halved', async () => {
+      const flat = async (copies: number) => {
+        const store = makeStore(engine());
+        const optimizer = new AdamW(store);
+        const gradients = writeGradients(store, new HostRandom(2), 1);
+        for (const [name, { data }] of gradients) {
+          store.get(name).tensor.gradient!.write(Float32Array.from(data, (g) => copies * g));
+        }
+        optimizer.step(0.01, 1 / copies);
+        const values = await store.memory.values.floats();
+        optimizer.dispose();
+        store.dispose();
+        return values;
+      };
+      expect(await flat(2)).toEqual(await flat(1));
+    });
+
+    it('continues from its moments and step count', async () => {
+      const store = makeStore(engine());
+      const optimizer = new AdamW(store);
+      const random = new HostRandom(3);
+      writeGradients(store, random, 1);
+      optimizer.step(0.01);
+      const saved = await Promise.all(
+        [store.memory.values, store.memory.m, store.memory.v].map((t) => t.floats()),
+      );
+      writeGradients(store, new HostRandom(9), 1);
+      optimizer.step(0.01);
+      const expected = await store.memory.values.floats();
+
+      const other = makeStore(engine());
+      const resumed = new AdamW(other);
+      for (const [n, tensor] of [other.memory.values, other.memory.m, other.memory.v].entries())
+        tensor.write(saved[n]!);
+      resumed.steps = 1;
+      writeGradients(other, new HostRandom(9), 1);
+      resumed.step(0.01);
+      expect(await other.memory.values.floats()).toEqual(expected);
+      for (const held of [optimizer, store, resumed, other]) held.dispose();
+    });
+  });
+}
+
+describe('learning-rate schedules', () => {
+  it('rise linearly, then fall along half a cosine to the floor and stay there', () => {
+    const rate = warmupCosine({ rate: 2, warmup: 10, total: 110, floor: 0.1 });
+    expect(rate(0)).toBe(0);
+    expect(rate(5)).toBe(1);
+    expect(rate(10)).toBe(2);
+    expect(rate(60)).toBeCloseTo(1, 12);
+    expect(rate(109)).toBe(0.2);
+    expect(rate(1e9)).toBe(0.2);
+  });
+
+  it('stay where they are when constant', () => {
+    expect([0, 1, 1e6].map(constantRate(0.3))).toEqual([0.3, 0.3, 0.3]);
+  });
+});

@@ -1,0 +1,177 @@
+import { describe, expect, it } from 'vitest';
+import { HostRandom } from '../../src/nn/init.js';
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  type HostTensor,
+  SafetensorsError,
+} from '../../src/nn/safetensors.js';
+
+const TENSORS = new Map<string, HostTensor>([
+  [
+    'block.0.weight',
+    { dtype: 'F32', shape: [2, 3], data: new Float32Array([1, -2, 3.5, 0, 1e-30, -1e30]) },
+  ],
+  ['ids', { dtype: 'I32', shape: [4], data: new Int32Array([1, -1, 7, 2 ** 31 - 1]) }],
+  ['words', { dtype: 'U32', shape: [1], data: new Uint32Array([2 ** 32 - 1]) }],
+  ['nothing', { dtype: 'F32', shape: [0, 3], data: new Float32Array(0) }],
+]);
+
+const encode = () => encodeSafetensors(TENSORS, { made: 'by a test' });
+
+/** A file of a given header and as many data bytes. */
+function fileOf(header: unknown, dataBytes: number): Uint8Array {
+  const json = new TextEncoder().encode(
+    typeof header === 'string' ? header : JSON.stringify(header),
+  );
+  const file = new Uint8Array(8 + json.length + dataBytes);
+  new DataView(file.buffer).setBigUint64(0, BigInt(json.length), true);
+  file.set(json, 8);
+  return file;
+}
+
+const entry = (changes: object = {}) => ({
+  a: { dtype: 'F32', shape: [2], data_offsets: [0, 8], ...changes },
+});
+
+describe('safetensors', () => {
+  it('come back as they went in, bit for bit', () => {
+    const { tensors, metadata } = decodeSafetensors(encode());
+    expect(metadata).toEqual({ made: 'by a test' });
+    expect([...tensors.keys()]).toEqual([...TENSORS.keys()]);
+    for (const [name, { dtype, shape, data }] of TENSORS) {
+      expect(tensors.get(name)).toEqual({ dtype, shape, data });
+    }
+  });
+
+  it('start their data at a multiple of eight bytes', () => {
+    const length = new DataView(encode().buffer).getBigUint64(0, true);
+    expect(Number(length) % 8).toBe(0);
+  });
+
+  it('are read from the middle of a larger buffer', () => {
+    const file = encode();
+    const larger = new Uint8Array(file.length + 11);
+    larger.set(file, 5);
+    expect(decodeSafetensors(larger.subarray(5, 5 + file.length)).tensors.get('ids')!.data[1]).toBe(
+      -1,
+    );
+  });
+
+  it('cut short anywhere are refused', () => {
+    const file = encode();
+    for (let length = 0; length < file.length; length++) {
+      expect(() => decodeSafetensors(file.subarray(0, length)), `${length} bytes`).toThrow(
+        SafetensorsError,
+      );
+    }
+  });
+
+  it('with bytes after their data are refused', () => {
+    const file = encode();
+    const longer = new Uint8Array(file.length + 4);
+    longer.set(file);
+    expect(() => decodeSafetensors(longer)).toThrow(
+      /describes 44 bytes of data, but the file holds 48/,
+    );
+  });
+
+  it('with flipped bits are refused or read, and never crash', () => {
+    const random = new HostRandom(7);
+    let refused = 0;
+    for (let round = 0; round < 2000; round++) {
+      const file = encode();
+      for (let flips = 0; flips <= round % 3; flips++)
+        file[random.integer(file.length)]! ^= 1 << random.integer(8);
+      try {
+        const { tensors } = decodeSafetensors(file);
+        for (const { shape, data } of tensors.values()) {
+          expect(data.length).toBe(shape.reduce((product, n) => product * n, 1));
+        }
+      } catch (error) {
+        expect(error).toBeInstanceOf(SafetensorsError);
+        refused += 1;
+      }
+    }
+    expect(refused).toBeGreaterThan(500);
+  });
+
+  it.each([
+    [
+      'a header longer than the file',
+      (() => {
+        const f = fileOf('{}', 0);
+        f[0] = 200;
+        return f;
+      })(),
+      /claims 200 bytes, but only 2 follow/,
+    ],
+    [
+      'a header length beyond all memory',
+      (() => {
+        const f = fileOf('{}', 0);
+        f.fill(255, 0, 8);
+        return f;
+      })(),
+      /cut short or is no safetensors/,
+    ],
+    ['no JSON', fileOf('{"a":', 0), /no valid JSON/],
+    ['a list for a header', fileOf('[1]', 0), /no JSON object/],
+    [
+      'an unknown type',
+      fileOf(entry({ dtype: 'BF16' }), 8),
+      /Tensor a: type "BF16" is not supported/,
+    ],
+    [
+      'a negative size',
+      fileOf(entry({ shape: [-2] }), 8),
+      /Tensor a: its shape is no list of whole numbers/,
+    ],
+    [
+      'a size that is no number',
+      fileOf(entry({ shape: '2' }), 8),
+      /Tensor a: its shape is no list/,
+    ],
+    [
+      'data past the end',
+      fileOf(entry({ data_offsets: [0, 16], shape: [4] }), 8),
+      /run from byte 0 to 16, but the file holds 8/,
+    ],
+    [
+      'data that end before they begin',
+      fileOf(entry({ data_offsets: [8, 0] }), 8),
+      /Tensor a: its data run from byte 8 to 0/,
+    ],
+    [
+      'a shape that needs other bytes',
+      fileOf(entry({ shape: [3] }), 8),
+      /its shape \[3\] needs 12 bytes, but it has 8/,
+    ],
+    [
+      'a hole before the data',
+      fileOf(entry({ data_offsets: [4, 12] }), 12),
+      /hole or overlap at byte 4/,
+    ],
+    [
+      'two tensors in one place',
+      fileOf({ ...entry(), b: { dtype: 'F32', shape: [2], data_offsets: [0, 8] } }, 8),
+      /hole or overlap at byte 0/,
+    ],
+    [
+      'metadata that are no strings',
+      fileOf({ __metadata__: { n: 1 } }, 0),
+      /metadata are not strings/,
+    ],
+    ['an entry that is no object', fileOf({ a: 7 }, 0), /Tensor a: its entry is no object/],
+  ])('with %s are refused in one sentence', (_, file, message) => {
+    expect(() => decodeSafetensors(file)).toThrow(message);
+    expect(() => decodeSafetensors(file)).toThrow(SafetensorsError);
+  });
+
+  it('are not written with a shape that does not fit the data', () => {
+    const wrong = new Map<string, HostTensor>([
+      ['a', { dtype: 'F32', shape: [3], data: new Float32Array(2) }],
+    ]);
+    expect(() => encodeSafetensors(wrong)).toThrow('Tensor a of shape [3] has 2 elements.');
+  });
+});

@@ -1,0 +1,109 @@
+/** Video patches and 3-D convolutions in float64, by their definitions. */
+
+import { like, map, type Ref, ref } from './array.js';
+
+type Sizes3 = [number, number, number];
+type Triple = Readonly<Sizes3>;
+
+/** How many places a kernel fits in, along time, height and width. */
+export function placesOf({ shape }: Ref, kernel: Triple, stride: Triple): Triple {
+  const [, , ...extent] = shape;
+  return extent.map((n, axis) => Math.floor((n - kernel[axis]!) / stride[axis]!) + 1) as Sizes3;
+}
+
+/**
+ * Calls `visit` with the flat numbers of every (video voxel, patch element) pair that belongs together: video
+ * [B, C, frames, height, width], patches [B, t * h * w, C * kt * kh * kw].
+ */
+function eachVoxel(
+  video: Ref,
+  kernel: Triple,
+  stride: Triple,
+  visit: (voxel: number, element: number) => void,
+): void {
+  const [B, C, frames, height, width] = video.shape as [number, number, number, number, number];
+  const [kt, kh, kw] = kernel;
+  const [t, h, w] = placesOf(video, kernel, stride);
+  let element = 0;
+  for (let b = 0; b < B; b++) {
+    for (let place = 0; place < t * h * w; place++) {
+      const t0 = Math.floor(place / (h * w)) * stride[0];
+      const y0 = (Math.floor(place / w) % h) * stride[1];
+      const x0 = (place % w) * stride[2];
+      for (let c = 0; c < C; c++)
+        for (let i = 0; i < kt; i++)
+          for (let j = 0; j < kh; j++)
+            for (let k = 0; k < kw; k++) {
+              const frame = (b * C + c) * frames + t0 + i;
+              visit((frame * height + y0 + j) * width + x0 + k, element);
+              element += 1;
+            }
+    }
+  }
+}
+
+export function unfold3d(video: Ref, kernel: Triple, stride: Triple): Ref {
+  const places = placesOf(video, kernel, stride);
+  const size = (numbers: readonly number[]) => numbers.reduce((product, n) => product * n, 1);
+  const patches = ref([video.shape[0]!, size(places), video.shape[1]! * size(kernel)]);
+  eachVoxel(video, kernel, stride, (voxel, element) => {
+    patches.data[element] = video.data[voxel]!;
+  });
+  return patches;
+}
+
+/** The gradient of the video: every voxel sums over the patches that hold it. */
+export function unfold3dBackward(video: Ref, kernel: Triple, stride: Triple, dpatches: Ref): Ref {
+  const dvideo = like(video);
+  eachVoxel(video, kernel, stride, (voxel, element) => {
+    dvideo.data[voxel]! += dpatches.data[element]!;
+  });
+  return dvideo;
+}
+
+export interface Conv3dRefs {
+  /** [B, C, frames, height, width] */
+  video: Ref;
+  /** [out, C, kt, kh, kw] */
+  weight: Ref;
+  /** [out] */
+  bias: Ref;
+}
+
+/** Calls `visit` with the flat numbers of every product out += video * weight of the convolution. */
+function eachProduct(
+  { video, weight }: Conv3dRefs,
+  stride: Triple,
+  visit: (out: number, voxel: number, weight: number) => void,
+): void {
+  const outer = weight.shape[0]!;
+  const size = weight.data.length / outer;
+  eachVoxel(video, weight.shape.slice(2) as Sizes3, stride, (voxel, element) => {
+    const place = Math.floor(element / size);
+    for (let o = 0; o < outer; o++) visit(place * outer + o, voxel, o * size + (element % size));
+  });
+}
+
+/** [B, t * h * w, out] */
+export function conv3d(refs: Conv3dRefs, stride: Triple): Ref {
+  const { video, weight, bias } = refs;
+  const [t, h, w] = placesOf(video, weight.shape.slice(2) as Sizes3, stride);
+  const outer = weight.shape[0]!;
+  const out = map(ref([video.shape[0]!, t * h * w, outer]), (_, n) => bias.data[n % outer]!);
+  eachProduct(refs, stride, (o, v, k) => {
+    out.data[o]! += video.data[v]! * weight.data[k]!;
+  });
+  return out;
+}
+
+export function conv3dBackward(refs: Conv3dRefs, stride: Triple, dout: Ref): Conv3dRefs {
+  const { video, weight, bias } = refs;
+  const gradients = { video: like(video), weight: like(weight), bias: like(bias) };
+  eachProduct(refs, stride, (o, v, k) => {
+    gradients.video.data[v]! += dout.data[o]! * weight.data[k]!;
+    gradients.weight.data[k]! += dout.data[o]! * video.data[v]!;
+  });
+  const outer = weight.shape[0]!;
+  for (const [n, value] of dout.data.entries()) gradients.bias.data[n % outer]! += value;
+  return gradients;
+}

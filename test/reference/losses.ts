@@ -1,0 +1,131 @@
+/** Losses in float64, each with its gradient. */
+
+import { like, map, type Ref, rowsOf } from './array.js';
+import { matmulNN, matmulNT, matmulTN } from './linear.js';
+
+export interface CrossEntropySetup {
+  /** One per row. */
+  targets: ArrayLike<number>;
+  ignore?: number;
+  /** One per class. */
+  weights?: ArrayLike<number>;
+  factor?: number;
+}
+
+function logSumExp(row: Float64Array): number {
+  const top = row.reduce((most, z) => Math.max(most, z), -Infinity);
+  return top + Math.log(row.reduce((sum, z) => sum + Math.exp(z - top), 0));
+}
+
+/** The rows that count, each with its share of the mean. */
+function counted(logits: Ref, { targets, ignore, weights }: CrossEntropySetup) {
+  const { rows, width: classes } = rowsOf(logits);
+  const found = Array.from({ length: rows }, (_, r) => r)
+    .filter((r) => targets[r] !== ignore && targets[r]! < classes)
+    .map((r) => ({
+      start: r * classes,
+      row: logits.data.subarray(r * classes, (r + 1) * classes),
+      target: targets[r]!,
+      weight: weights?.[targets[r]!] ?? 1,
+    }));
+  const total = found.reduce((sum, { weight }) => sum + weight, 0);
+  return found.map((entry) => ({ ...entry, share: entry.weight / total }));
+}
+
+/** factor * weighted mean of -log softmax(logits)[target]; 0 where no row counts. */
+export function crossEntropy(logits: Ref, setup: CrossEntropySetup): number {
+  const losses = counted(logits, setup).map(
+    ({ row, target, share }) => share * (logSumExp(row) - row[target]!),
+  );
+  return (setup.factor ?? 1) * losses.reduce((sum, loss) => sum + loss, 0);
+}
+
+export function crossEntropyGradient(logits: Ref, setup: CrossEntropySetup): Ref {
+  const gradient = like(logits);
+  for (const { start, row, target, share } of counted(logits, setup)) {
+    const scale = (setup.factor ?? 1) * share;
+    const norm = logSumExp(row);
+    for (const [c, z] of row.entries()) {
+      gradient.data[start + c] = scale * (Math.exp(z - norm) - Number(c === target));
+    }
+  }
+  return gradient;
+}
+
+/** factor * weighted mean of (prediction - truth)^2; 0 where the weights sum to 0. */
+export function meanSquaredError(prediction: Ref, truth: Ref, weights?: Ref, factor = 1): number {
+  const share = shares(prediction, weights);
+  return prediction.data.reduce(
+    (sum, p, n) => sum + factor * share[n]! * (p - truth.data[n]!) ** 2,
+    0,
+  );
+}
+
+export function meanSquaredErrorGradient(
+  prediction: Ref,
+  truth: Ref,
+  weights?: Ref,
+  factor = 1,
+): Ref {
+  const share = shares(prediction, weights);
+  return map(prediction, (p, n) => 2 * factor * share[n]! * (p - truth.data[n]!));
+}
+
+/** Each element's weight over their sum. */
+function shares({ data }: Ref, weights: Ref | undefined): Float64Array {
+  const total = weights?.data.reduce((sum, w) => sum + w, 0) ?? data.length;
+  return data.map((_, n) => (total > 0 ? (weights?.data[n] ?? 1) / total : 0));
+}
+
+/** Each row divided by the larger of its length and eps. */
+export function normalize(x: Ref, eps = 1e-12): Ref {
+  const { width } = rowsOf(x);
+  const norms = lengths(x);
+  return map(x, (value, n) => value / Math.max(norms[Math.floor(n / width)]!, eps));
+}
+
+export function normalizeBackward(x: Ref, dy: Ref, eps = 1e-12): Ref {
+  const { rows, width } = rowsOf(x);
+  const norms = lengths(x);
+  const dx = like(x);
+  for (let r = 0; r < rows; r++) {
+    const norm = norms[r]!;
+    let along = 0;
+    for (let n = r * width; n < (r + 1) * width; n++) along += dy.data[n]! * x.data[n]!;
+    for (let n = r * width; n < (r + 1) * width; n++) {
+      dx.data[n] =
+        norm > eps ? (dy.data[n]! - (x.data[n]! * along) / norm ** 2) / norm : dy.data[n]! / eps;
+    }
+  }
+  return dx;
+}
+
+function lengths(x: Ref): number[] {
+  const { rows, width } = rowsOf(x);
+  return Array.from({ length: rows }, (_, r) =>
+    Math.hypot(...x.data.subarray(r * width, (r + 1) * width)),
+  );
+}
+
+export interface ContrastiveSetup {
+  temperature: number;
+  factor?: number;
+}
+
+/** The similarities u v^T / temperature, and the cross-entropy whose targets are its diagonal. */
+function similarities(u: Ref, v: Ref, { temperature, factor = 1 }: ContrastiveSetup) {
+  const logits = map(matmulNT(u, v), (value) => value / temperature);
+  return { logits, setup: { targets: u.data.map((_, n) => n), factor } };
+}
+
+export function contrastiveLoss(u: Ref, v: Ref, options: ContrastiveSetup): number {
+  const { logits, setup } = similarities(u, v, options);
+  return crossEntropy(logits, setup);
+}
+
+export function contrastiveLossBackward(u: Ref, v: Ref, options: ContrastiveSetup) {
+  const { logits, setup } = similarities(u, v, options);
+  const gradient = crossEntropyGradient(logits, setup);
+  const scaled = map(gradient, (value) => value / options.temperature);
+  return { u: matmulNN(scaled, v), v: matmulTN(scaled, u) };
+}

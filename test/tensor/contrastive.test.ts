@@ -1,0 +1,199 @@
+import { describe, it } from 'vitest';
+import { HostRandom } from '../../src/nn/init.js';
+import { contrastiveLoss, normalize } from '../../src/tensor/losses.js';
+import { Tensor } from '../../src/tensor/tensor.js';
+import {
+  checkOp,
+  checkReference,
+  expectClose,
+  expectShapeErrors,
+  type OpCase,
+  printWorstErrors,
+  usedTwice,
+} from '../helpers/check.js';
+import { asOp, checkLoss, type LossCase } from '../helpers/check-loss.js';
+import { STAGED, useEngine } from '../helpers/engine.js';
+import { map, plus, type Ref, ref } from '../reference/array.js';
+import * as reference from '../reference/losses.js';
+
+type Shape = readonly [rows: number, width: number];
+
+/** Ones, odd sizes, around 4, 16, 32 and 64, many rows, long rows. */
+const SHAPES: readonly Shape[] = [
+  [1, 1],
+  [2, 3],
+  [1, 4],
+  [3, 5],
+  [4, 7],
+  [15, 9],
+  [16, 16],
+  [17, 15],
+  [31, 33],
+  [32, 32],
+  [33, 31],
+  [63, 65],
+  [64, 64],
+  [65, 63],
+  [150, 8],
+  [2, 1023],
+];
+
+function normalizeCase(shape: readonly number[], eps?: number): OpCase<'x'> {
+  return {
+    name: eps === undefined ? 'normalize' : 'normalize, eps',
+    kind: 'product',
+    inputs: { x: shape },
+    run: ({ x }) => normalize(x, eps),
+    forward: ({ x }) => reference.normalize(x, eps),
+    backward: ({ x }, dy) => ({ x: reference.normalizeBackward(x, dy, eps) }),
+  };
+}
+
+function diagonalOf({ engine, shape }: Tensor): Tensor {
+  const [rows] = shape as Shape;
+  return Tensor.from(
+    engine,
+    Uint32Array.from({ length: rows }, (_, n) => n),
+    [rows],
+  );
+}
+
+/** Of rows about as long as `normalize` leaves them. */
+function contrastiveCase(shape: Shape): LossCase<'u' | 'v'> {
+  const setup = { temperature: 0.3, factor: 1.3 };
+  const random = new HostRandom(12);
+  const side = () => map(ref(shape), () => Math.fround(random.normal() / Math.sqrt(shape[1]))).data;
+  return {
+    name: 'contrastiveLoss',
+    kind: 'product',
+    inputs: { u: shape, v: shape },
+    values: { u: side(), v: side() },
+    run: ({ u, v }) => contrastiveLoss(u, v, diagonalOf(u), setup),
+    value: ({ u, v }) => reference.contrastiveLoss(u, v, setup),
+    gradients: ({ u, v }) => reference.contrastiveLossBackward(u, v, setup),
+  };
+}
+
+/** As models use it: of rows of unit length, at a low temperature. */
+function cosineCase(shape: Shape): LossCase<'x' | 'y'> {
+  const setup = { temperature: 0.07 };
+  const unit = ({ x, y }: { x: Ref; y: Ref }) =>
+    [reference.normalize(x), reference.normalize(y)] as const;
+  return {
+    name: 'contrastiveLoss of normalize',
+    kind: 'product',
+    inputs: { x: shape, y: shape },
+    run: ({ x, y }) => contrastiveLoss(normalize(x), normalize(y), diagonalOf(x), setup),
+    value: (refs) => reference.contrastiveLoss(...unit(refs), setup),
+    gradients: (refs) => {
+      const { u, v } = reference.contrastiveLossBackward(...unit(refs), setup);
+      const { x, y } = refs;
+      return { x: reference.normalizeBackward(x, u), y: reference.normalizeBackward(y, v) };
+    },
+  };
+}
+
+/** Both sides one tensor. */
+function selfCase(shape: Shape): LossCase<'u'> {
+  const both = contrastiveCase(shape);
+  return {
+    name: 'contrastiveLoss, u to u',
+    kind: 'product',
+    inputs: { u: shape },
+    values: { u: both.values!.u! },
+    run: ({ u }) => both.run({ u, v: u }),
+    value: ({ u }) => both.value({ u, v: u }),
+    gradients: ({ u }) => {
+      const gradients = both.gradients({ u, v: u });
+      return { u: plus(gradients.u!, gradients.v!) };
+    },
+  };
+}
+
+describe('the reference', () => {
+  it('has the gradients of its own normalisation and contrastive loss', () => {
+    checkReference(normalizeCase([3, 4]));
+    checkReference(normalizeCase([6, 2], 1.5));
+    checkReference(asOp(contrastiveCase([4, 3])));
+    checkReference(asOp(cosineCase([3, 4])));
+    checkReference(asOp(selfCase([4, 3])));
+  });
+});
+
+for (const [variant, options] of [
+  ['a lane a row', {}],
+  ['many lanes a row', { tuning: STAGED }],
+] as const) {
+  describe(`normalisation and the contrastive loss, ${variant}`, () => {
+    const engine = useEngine(options);
+    printWorstErrors();
+
+    for (const shape of SHAPES) {
+      it(`equal the reference at ${shape.join(' x ')}, with their gradients`, async () => {
+        await checkOp(engine(), normalizeCase(shape));
+        // About half of the rows are shorter than this.
+        await checkOp(engine(), normalizeCase(shape, Math.sqrt(shape[1])));
+        await checkLoss(engine(), contrastiveCase(shape));
+        await checkLoss(engine(), cosineCase(shape));
+        await checkLoss(engine(), selfCase(shape));
+      });
+    }
+
+    it('take rows of several leading axes, and very many', async () => {
+      await checkOp(engine(), normalizeCase([2, 3, 5]));
+      await checkOp(engine(), normalizeCase([4001, 4]));
+    });
+
+    it('add up the gradients of an input normalised twice', async () => {
+      await checkOp(engine(), usedTwice(normalizeCase([17, 15])));
+    });
+
+    it('leave no gradient with a frozen input', async () => {
+      await checkLoss(engine(), { ...contrastiveCase([4, 3]), constant: ['u'] });
+      await checkLoss(engine(), { ...contrastiveCase([4, 3]), constant: ['v'] });
+      await checkOp(engine(), { ...normalizeCase([3, 4]), constant: ['x'] });
+    });
+
+    it('leave a row of zeros as zeros', async () => {
+      const x = Tensor.from(engine(), [0, 0, 3, 4], [2, 2]);
+      const unit = await normalize(x).floats();
+      expectClose('normalize of zeros', 'elementwise', unit, [0, 0, 0.6, 0.8]);
+    });
+  });
+}
+
+describe('normalisation and the contrastive loss given what they cannot take', () => {
+  const engine = useEngine();
+  const floats = (...shape: number[]) => Tensor.zeros(engine(), shape);
+  const words = (...shape: number[]) => Tensor.zeros(engine(), shape, 'u32');
+
+  it('name the argument, what it should be, and what it is', () => {
+    const u = floats(3, 4);
+    const contrast =
+      (v: Tensor, diagonal: Tensor, temperature = 1) =>
+      () =>
+        contrastiveLoss(u, v, diagonal, { temperature });
+    const f32 = 'should be of type f32, but is u32.';
+    const temperature = 'contrastiveLoss: temperature should be above 0, but is';
+    expectShapeErrors([
+      [() => normalize(words(2, 3)), `normalize: x ${f32}`],
+      [
+        contrast(floats(3, 5), words(3)),
+        'contrastiveLoss: v should be [B = 3, width = 4], but is [3, 5].',
+      ],
+      [contrast(words(3, 4), words(3)), `contrastiveLoss: v ${f32}`],
+      [
+        () => contrastiveLoss(words(3, 4), u, words(3), { temperature: 1 }),
+        `contrastiveLoss: u ${f32}`,
+      ],
+      [
+        () => contrastiveLoss(floats(2, 3, 4), u, words(3), { temperature: 1 }),
+        'contrastiveLoss: u should be [B, width], but is [2, 3, 4].',
+      ],
+      [contrast(u, words(4)), 'contrastiveLoss: diagonal should be [3], but is [4].'],
+      [contrast(u, floats(3)), 'contrastiveLoss: diagonal should be of type u32, but is f32.'],
+      [contrast(u, words(3), 0), `${temperature} 0.`],
+      [contrast(u, words(3), Number.NaN), `${temperature} NaN.`],
+    ]);
+  });
+});

@@ -1,0 +1,182 @@
+import { describe, expect, it } from 'vitest';
+import { conv3d, type Triple, unfold3d } from '../../src/tensor/sequence.js';
+import { Tensor } from '../../src/tensor/tensor.js';
+import {
+  checkOp,
+  checkReference,
+  expectShapeErrors,
+  type OpCase,
+  printWorstErrors,
+  usedTwice,
+} from '../helpers/check.js';
+import { STAGED, useEngine } from '../helpers/engine.js';
+import { ref } from '../reference/array.js';
+import * as reference from '../reference/conv3d.js';
+
+interface Setup {
+  /** [B, C, frames, height, width] */
+  video: readonly [number, number, number, number, number];
+  out: number;
+  kernel: Triple;
+  stride: Triple;
+}
+
+/** Ones; strides below, at and above the kernel; what the places leave over; sizes around 4, 16 and 32; long. */
+const SETUPS: readonly Setup[] = [
+  { video: [1, 1, 1, 1, 1], out: 1, kernel: [1, 1, 1], stride: [1, 1, 1] },
+  { video: [1, 1, 4, 5, 6], out: 2, kernel: [4, 5, 6], stride: [1, 1, 1] },
+  { video: [2, 1, 5, 4, 3], out: 3, kernel: [2, 2, 2], stride: [1, 1, 1] },
+  { video: [1, 2, 7, 9, 8], out: 4, kernel: [3, 3, 3], stride: [2, 2, 2] },
+  { video: [3, 1, 6, 8, 10], out: 5, kernel: [2, 4, 5], stride: [2, 4, 5] },
+  { video: [1, 1, 9, 10, 11], out: 4, kernel: [1, 2, 2], stride: [3, 3, 4] },
+  { video: [2, 3, 3, 15, 17], out: 8, kernel: [1, 4, 4], stride: [2, 3, 1] },
+  { video: [1, 1, 2, 16, 16], out: 16, kernel: [1, 4, 4], stride: [1, 4, 4] },
+  { video: [1, 1, 2, 31, 33], out: 15, kernel: [2, 8, 8], stride: [1, 8, 8] },
+  { video: [1, 2, 300, 3, 2], out: 3, kernel: [4, 3, 2], stride: [3, 1, 1] },
+];
+
+function labelOf({ video, out, kernel, stride }: Setup): string {
+  return `${video.join(' x ')}, ${out} of ${kernel.join(' x ')} every ${stride.join(', ')}`;
+}
+
+function unfoldCase({ video, kernel, stride }: Setup): OpCase<'video'> {
+  return {
+    name: 'unfold3d',
+    kind: 'elementwise',
+    inputs: { video },
+    run: ({ video }) => unfold3d(video, kernel, stride).patches,
+    forward: ({ video }) => reference.unfold3d(video, kernel, stride),
+    backward: ({ video }, dpatches) => ({
+      video: reference.unfold3dBackward(video, kernel, stride, dpatches),
+    }),
+  };
+}
+
+type ConvInputs = 'video' | 'weight' | 'bias';
+
+function convCase({ video, out, kernel, stride }: Setup): OpCase<ConvInputs> {
+  return {
+    name: 'conv3d',
+    kind: 'product',
+    inputs: { video, weight: [out, video[1], ...kernel], bias: [out] },
+    run: ({ video, weight, bias }) => conv3d(video, weight, bias, stride).out,
+    forward: (refs) => reference.conv3d(refs, stride),
+    backward: (refs, dout) => ({ ...reference.conv3dBackward(refs, stride, dout) }),
+  };
+}
+
+describe('the reference', () => {
+  it('has the gradients of its own patches and convolutions', () => {
+    for (const setup of SETUPS.slice(0, 6)) {
+      checkReference(unfoldCase(setup));
+      checkReference(convCase(setup));
+    }
+  });
+});
+
+for (const [variant, options] of [
+  ['direct kernels', {}],
+  ['staged kernels', { tuning: STAGED }],
+] as const) {
+  describe(`video patches and convolutions, ${variant}`, () => {
+    const engine = useEngine(options);
+    printWorstErrors();
+
+    for (const setup of SETUPS) {
+      it(`equal the reference at ${labelOf(setup)}, with their gradients`, async () => {
+        await checkOp(engine(), unfoldCase(setup));
+        await checkOp(engine(), convCase(setup));
+      });
+    }
+
+    it('add up the gradients of a video and of weights used twice', async () => {
+      await checkOp(engine(), usedTwice(unfoldCase(SETUPS[3]!)));
+      await checkOp(engine(), usedTwice(convCase(SETUPS[3]!)));
+    });
+
+    it('leave no gradient with what is frozen', async () => {
+      await checkOp(engine(), { ...unfoldCase(SETUPS[2]!), constant: ['video'] });
+      for (const constant of [['video'], ['weight'], ['bias'], ['video', 'bias']] as const)
+        await checkOp(engine(), { ...convCase(SETUPS[2]!), constant });
+    });
+
+    it('do without a bias', async () => {
+      const setup = SETUPS[2]!;
+      const withBias = convCase(setup);
+      const none = ref([setup.out]);
+      await checkOp<'video' | 'weight'>(engine(), {
+        name: 'conv3d, no bias',
+        kind: 'product',
+        inputs: { video: withBias.inputs.video, weight: withBias.inputs.weight },
+        run: ({ video, weight }) => conv3d(video, weight, undefined, setup.stride).out,
+        forward: (refs) => reference.conv3d({ ...refs, bias: none }, setup.stride),
+        backward: (refs, dout) => {
+          const { video, weight } = reference.conv3dBackward(
+            { ...refs, bias: none },
+            setup.stride,
+            dout,
+          );
+          return { video, weight };
+        },
+      });
+    });
+  });
+}
+
+describe('video patches', () => {
+  const engine = useEngine();
+  const floats = (...shape: number[]) => Tensor.zeros(engine(), shape);
+  const words = (...shape: number[]) => Tensor.zeros(engine(), shape, 'u32');
+
+  it('say how many places they have along time, height and width', () => {
+    const { places, patches } = unfold3d(floats(2, 3, 5, 9, 8), [2, 3, 4], [1, 2, 3]);
+    expect(places).toEqual([4, 4, 2]);
+    expect(patches.shape).toEqual([2, 32, 72]);
+    const convolved = conv3d(floats(2, 3, 5, 9, 8), floats(7, 3, 2, 3, 4), undefined, [1, 2, 3]);
+    expect(convolved.places).toEqual([4, 4, 2]);
+    expect(convolved.out.shape).toEqual([2, 32, 7]);
+  });
+
+  it('name the argument that cannot be, what it should be, and what it is', () => {
+    const video = floats(1, 2, 3, 4, 5);
+    const weight = floats(6, 2, 1, 2, 2);
+    const one = [1, 1, 1] as const;
+    const wrong = (kernel: Triple, stride: Triple) =>
+      [
+        () => unfold3d(video, kernel, stride),
+        'unfold3d: kernel and stride should be positive, the kernel within [3, 4, 5], ' +
+          `but is [${kernel.join(', ')}] and [${stride.join(', ')}].`,
+      ] as const;
+    const wanted = '[B, channels, frames, height, width]';
+    expectShapeErrors([
+      wrong([4, 1, 1], one),
+      wrong([1, 5, 1], one),
+      wrong([1, 1, 6], one),
+      wrong([0, 1, 1], one),
+      wrong(one, [1, 0, 1]),
+      wrong(one, [1, 1, 1.5]),
+      wrong([1, Number.NaN, 1], one),
+      [
+        () => unfold3d(floats(2, 3, 4, 5), one, one),
+        `unfold3d: video should be ${wanted}, but is [2, 3, 4, 5].`,
+      ],
+      [
+        () => unfold3d(words(1, 2, 3, 4, 5), one, one),
+        'unfold3d: video should be of type f32, but is u32.',
+      ],
+      [
+        () => conv3d(floats(3, 4, 5), weight, undefined, one),
+        `conv3d: video should be ${wanted}, but is [3, 4, 5].`,
+      ],
+      [
+        () => conv3d(video, floats(6, 3, 1, 2, 2), undefined, one),
+        'conv3d: weight should be [out, 2, kt, kh, kw], but is [6, 3, 1, 2, 2].',
+      ],
+      [
+        () => conv3d(video, words(6, 2, 1, 2, 2), undefined, one),
+        'conv3d: weight should be of type f32, but is u32.',
+      ],
+      [() => conv3d(video, weight, floats(5), one), 'conv3d: bias should be [6], but is [5].'],
+    ]);
+  });
+});

@@ -1,0 +1,302 @@
+import { describe, expect, it } from 'vitest';
+import { HostRandom } from '../../src/nn/init.js';
+import { sumLosses } from '../../src/tensor/elementwise.js';
+import { crossEntropy, meanSquaredError, NO_CLASS } from '../../src/tensor/losses.js';
+import { differentiate } from '../../src/tensor/tape.js';
+import { Tensor } from '../../src/tensor/tensor.js';
+import {
+  checkReference,
+  expectClose,
+  expectShapeErrors,
+  printWorstErrors,
+} from '../helpers/check.js';
+import { asOp, checkLoss, type LossCase } from '../helpers/check-loss.js';
+import { STAGED, useEngine } from '../helpers/engine.js';
+import { map, plus, ref } from '../reference/array.js';
+import * as reference from '../reference/losses.js';
+
+type Shape = readonly [rows: number, width: number];
+
+/** Ones, odd sizes, around 4, 16, 32 and 64, many rows, many classes. */
+const SHAPES: readonly Shape[] = [
+  [1, 1],
+  [3, 2],
+  [2, 3],
+  [1, 4],
+  [3, 5],
+  [4, 7],
+  [5, 8],
+  [15, 9],
+  [16, 16],
+  [17, 15],
+  [31, 33],
+  [32, 32],
+  [33, 31],
+  [63, 65],
+  [64, 64],
+  [65, 63],
+  [4001, 4],
+  [2, 1023],
+];
+
+const MANY_CLASSES: readonly Shape[] = [
+  [2, 50_257],
+  [3, 65_535],
+  [3, 65_536],
+];
+
+interface Rows {
+  targets: Uint32Array;
+  ignore: number;
+  weights: Float64Array;
+}
+
+/** Targets of every class, the first and last among them; some rows ignored, some past the last class. */
+function rowsOf([rows, classes]: Shape): Rows {
+  const random = new HostRandom(9);
+  const ignore = classes > 2 ? 1 : NO_CLASS;
+  const targets = Uint32Array.from({ length: rows }, (_, r) => {
+    const past = [NO_CLASS, classes, classes + 1];
+    if (r % 6 === 5) return past[r % past.length]!;
+    return [0, classes - 1, random.integer(classes), ignore][r % 4]!;
+  });
+  const weights = Float64Array.from({ length: classes }, (_, c) =>
+    c % 7 === 6 ? 0 : Math.fround(0.1 + random.uniform()),
+  );
+  return { targets, ignore, weights };
+}
+
+function plainCase(shape: Shape, leading: readonly number[] = [shape[0]]): LossCase<'logits'> {
+  const [rows, classes] = shape;
+  const random = new HostRandom(2);
+  const targets = Uint32Array.from({ length: rows }, () => random.integer(classes));
+  return {
+    name: 'crossEntropy',
+    kind: 'product',
+    inputs: { logits: [...leading, classes] },
+    run: ({ logits }) => crossEntropy(logits, Tensor.from(logits.engine, targets, leading)),
+    value: ({ logits }) => reference.crossEntropy(logits, { targets }),
+    gradients: ({ logits }) => ({ logits: reference.crossEntropyGradient(logits, { targets }) }),
+  };
+}
+
+function weightedCase(shape: Shape): LossCase<'logits'> {
+  const { targets, ignore, weights } = rowsOf(shape);
+  const setup = { targets, ignore, weights, factor: -0.6 };
+  return {
+    name: 'crossEntropy, ignore, weights, factor',
+    kind: 'product',
+    inputs: { logits: shape },
+    run: ({ logits }) => {
+      const { engine } = logits;
+      return crossEntropy(logits, Tensor.from(engine, targets, [shape[0]]), {
+        ignore,
+        factor: setup.factor,
+        weights: Tensor.from(engine, Float32Array.from(weights), [shape[1]]),
+      });
+    },
+    value: ({ logits }) => reference.crossEntropy(logits, setup),
+    gradients: ({ logits }) => ({ logits: reference.crossEntropyGradient(logits, setup) }),
+  };
+}
+
+/** Two losses of one input, one of them with a factor. */
+function pairCase(shape: Shape): LossCase<'logits'> {
+  const first = plainCase(shape);
+  const second = weightedCase(shape);
+  return {
+    ...first,
+    name: 'crossEntropy, two of one input',
+    run: (tensors) => sumLosses([first.run(tensors), second.run(tensors)], [1, -2.5]),
+    value: (refs) => first.value(refs) - 2.5 * second.value(refs),
+    gradients: (refs) => {
+      const scaled = map(second.gradients(refs).logits!, (value) => -2.5 * value);
+      return { logits: plus(first.gradients(refs).logits!, scaled) };
+    },
+  };
+}
+
+/** Logits moved by a constant, whose softmax is the same. */
+function movedCase(shape: Shape, offset: number): LossCase<'logits'> {
+  const random = new HostRandom(5);
+  const logits = map(ref(shape), () => Math.fround(offset + 3 * random.normal()));
+  return { ...plainCase(shape), name: 'crossEntropy, far off', values: { logits: logits.data } };
+}
+
+function squaredCase(shape: readonly number[]): LossCase<'prediction' | 'truth'> {
+  return {
+    name: 'meanSquaredError',
+    kind: 'product',
+    inputs: { prediction: shape, truth: shape },
+    constant: ['truth'],
+    run: ({ prediction, truth }) => meanSquaredError(prediction, truth),
+    value: ({ prediction, truth }) => reference.meanSquaredError(prediction, truth),
+    gradients: ({ prediction, truth }) => ({
+      prediction: reference.meanSquaredErrorGradient(prediction, truth),
+    }),
+  };
+}
+
+type Weighted = 'prediction' | 'truth' | 'weights';
+
+function weightedSquaredCase(shape: readonly number[]): LossCase<Weighted> {
+  const random = new HostRandom(3);
+  const weights = map(ref(shape), (_, n) => (n % 3 === 2 ? 0 : Math.fround(random.uniform())));
+  const factor = 1.7;
+  return {
+    name: 'meanSquaredError, weights, factor',
+    kind: 'product',
+    inputs: { prediction: shape, truth: shape, weights: shape },
+    values: { weights: weights.data },
+    constant: ['truth', 'weights'],
+    run: ({ prediction, truth, weights }) =>
+      meanSquaredError(prediction, truth, { weights, factor }),
+    value: ({ prediction, truth, weights }) =>
+      reference.meanSquaredError(prediction, truth, weights, factor),
+    gradients: ({ prediction, truth, weights }) => ({
+      prediction: reference.meanSquaredErrorGradient(prediction, truth, weights, factor),
+    }),
+  };
+}
+
+describe('the reference', () => {
+  it('has the gradients of its own losses', () => {
+    checkReference(asOp(plainCase([3, 5])));
+    checkReference(asOp(weightedCase([13, 9])));
+    checkReference(asOp(pairCase([9, 4])));
+    checkReference(asOp(squaredCase([7])));
+    checkReference(asOp(weightedSquaredCase([2, 5])));
+  });
+});
+
+for (const [variant, options] of [
+  ['a lane a row', {}],
+  ['many lanes a row', { tuning: STAGED }],
+] as const) {
+  describe(`losses, ${variant}`, () => {
+    const engine = useEngine(options);
+    printWorstErrors();
+
+    for (const shape of SHAPES) {
+      it(`equal the reference at ${shape.join(' x ')}, with their gradients`, async () => {
+        await checkLoss(engine(), plainCase(shape));
+        await checkLoss(engine(), weightedCase(shape));
+        await checkLoss(engine(), pairCase(shape));
+        await checkLoss(engine(), squaredCase(shape));
+        await checkLoss(engine(), weightedSquaredCase(shape));
+      });
+    }
+
+    for (const shape of MANY_CLASSES) {
+      it(`equal the reference with ${shape[1]} classes`, async () => {
+        await checkLoss(engine(), plainCase(shape));
+        await checkLoss(engine(), weightedCase(shape));
+      });
+    }
+
+    it('do not mind how far the logits are from zero', async () => {
+      for (const offset of [300, -300, 5000, -1e5])
+        await checkLoss(engine(), movedCase([17, 37], offset));
+    });
+
+    it('count nothing for classes hidden by -3e38', async () => {
+      const random = new HostRandom(1);
+      const hidden = (n: number) => n % 37 > 3 && n % 5 !== 0;
+      const logits = map(ref([3, 37]), (_, n) => (hidden(n) ? -3e38 : random.normal()));
+      const targets = Uint32Array.of(1, 0, 3);
+      const shown = map(logits, Math.fround);
+      await checkLoss(engine(), {
+        ...plainCase([3, 37]),
+        name: 'crossEntropy, hidden classes',
+        values: { logits: shown.data },
+        run: ({ logits }) => crossEntropy(logits, Tensor.from(engine(), targets, [3])),
+        value: ({ logits }) => reference.crossEntropy(logits, { targets }),
+        gradients: ({ logits }) => ({
+          logits: reference.crossEntropyGradient(logits, { targets }),
+        }),
+      });
+    });
+
+    it('take logits and targets of several leading axes', async () => {
+      await checkLoss(engine(), plainCase([30, 7], [2, 3, 5]));
+    });
+
+    it('leave no gradient with a frozen input', async () => {
+      await checkLoss(engine(), { ...plainCase([3, 5]), constant: ['logits'] });
+      await checkLoss(engine(), { ...squaredCase([5]), constant: ['prediction', 'truth'] });
+    });
+
+    it('are 0, with a gradient of 0, where no row counts', async () => {
+      const logits = Tensor.from(engine(), [1, 2, 3, 40, 5, 6, 7, 8], [2, 4], {
+        requiresGrad: true,
+      });
+      const none = Tensor.zeros(engine(), [4]);
+      for (const [targets, more] of [
+        [[2, 2], { ignore: 2 }],
+        [[NO_CLASS, 4], {}],
+        [[1, 3], { weights: none }],
+      ] as const) {
+        logits.gradient = undefined;
+        const loss = differentiate(engine(), () =>
+          crossEntropy(logits, Tensor.from(engine(), Uint32Array.from(targets), [2]), more),
+        );
+        expect([...(await loss.floats())]).toEqual([0]);
+        expect([...(await logits.gradient!.floats())].map(Math.abs)).toEqual(Array(8).fill(0));
+      }
+    });
+
+    it('are 0, with a gradient of 0, where every weight is 0', async () => {
+      const x = Tensor.from(engine(), [1, 2, 3], [3], { requiresGrad: true });
+      const zeros = Tensor.zeros(engine(), [3]);
+      const loss = differentiate(engine(), () => meanSquaredError(x, zeros, { weights: zeros }));
+      expect([...(await loss.floats())]).toEqual([0]);
+      expect([...(await x.gradient!.floats())]).toEqual([0, 0, 0]);
+    });
+
+    it('add to the gradient an earlier pass left', async () => {
+      const x = Tensor.from(engine(), [2, 4], [2], { requiresGrad: true });
+      const zeros = Tensor.zeros(engine(), [2]);
+      for (let pass = 0; pass < 3; pass++)
+        differentiate(engine(), () => meanSquaredError(x, zeros)).dispose();
+      expectClose('three passes', 'elementwise', await x.gradient!.floats(), [6, 12]);
+    });
+
+    it('leave a gradient of the leaf its own shape, whatever shape the loss saw', async () => {
+      const x = Tensor.zeros(engine(), [2, 3, 4], 'f32', { requiresGrad: true });
+      const targets = Tensor.zeros(engine(), [6], 'u32');
+      differentiate(engine(), () => crossEntropy(x.reshape([6, 4]), targets)).dispose();
+      expect(x.gradient!.shape).toEqual([2, 3, 4]);
+    });
+  });
+}
+
+describe('losses given what they cannot take', () => {
+  const engine = useEngine();
+  const floats = (...shape: number[]) => Tensor.zeros(engine(), shape);
+  const words = (...shape: number[]) => Tensor.zeros(engine(), shape, 'u32');
+
+  it('name the argument, what it should be, and what it is', () => {
+    const f32 = 'should be of type f32, but is u32.';
+    const x = floats(3, 4);
+    const square = (truth: Tensor, weights?: Tensor) => () =>
+      meanSquaredError(x, truth, { weights });
+    expectShapeErrors([
+      [() => crossEntropy(words(3, 4), words(3)), `crossEntropy: logits ${f32}`],
+      [() => crossEntropy(x, words(4)), 'crossEntropy: targets should be [3], but is [4].'],
+      [
+        () => crossEntropy(x, floats(3)),
+        'crossEntropy: targets should be of type u32, but is f32.',
+      ],
+      [
+        () => crossEntropy(x, words(3), { weights: floats(3) }),
+        'crossEntropy: weights should be [4], but is [3].',
+      ],
+      [() => crossEntropy(x, words(3), { weights: words(4) }), `crossEntropy: weights ${f32}`],
+      [square(floats(4, 3)), 'meanSquaredError: truth should be [3, 4], but is [4, 3].'],
+      [square(words(3, 4)), `meanSquaredError: truth ${f32}`],
+      [square(x, floats(3)), 'meanSquaredError: weights should be [3, 4], but is [3].'],
+      [square(x, words(3, 4)), `meanSquaredError: weights ${f32}`],
+      [() => meanSquaredError(words(2), floats(2)), `meanSquaredError: prediction ${f32}`],
+    ]);
+  });
+});
