@@ -202,6 +202,7 @@ export class Engine {
     const kernel = this.#kernels.get(name, options.constants ?? {});
     const x = Math.min(workgroups, WORKGROUPS_PER_DIMENSION);
     const y = Math.ceil(workgroups / x);
+    const group = this.#bindGroup(kernel, buffers);
     let bytes = 0;
     for (const binding of kernel.info.bindings) {
       bytes += (buffers as Record<string, BufferView>)[binding.name]!.size;
@@ -209,7 +210,7 @@ export class Engine {
     this.#append({
       kind: 'dispatch',
       kernel,
-      group: this.#bindGroup(kernel, buffers),
+      group,
       params: packParams(kernel.info, params as Record<string, number>),
       x,
       y,
@@ -465,6 +466,11 @@ export class Engine {
     if (this.#failure) throw this.#failure;
     if (this.#disposed) throw new Error(DISPOSED);
   }
+}
+
+/** An engine: `Engine.create` under the name the Node entry has too, where it also looks for an adapter. */
+export function createEngine(options: EngineOptions = {}): Promise<Engine> {
+  return Engine.create(options);
 }
 
 function describe(command: Command): string {

@@ -54,14 +54,18 @@ const roomOf = (path) => path.split('/')[0];
 function complaintsAbout(file) {
   const path = relative(join(ROOT, 'src'), file);
   const room = roomOf(path);
-  if (!(room in BELOW)) return [`src/${path}: "${room}" is no room; add it to test/lint/imports.mjs`];
+  if (!(room in BELOW))
+    return [`src/${path}: "${room}" is no room; add it to test/lint/imports.mjs`];
   const allowed = reachable(room);
   const complaints = [];
-  for (const [, target] of readFileSync(file, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)) {
+  for (const [, target] of readFileSync(file, 'utf8').matchAll(
+    /(?:from|import)\s*\(?\s*'([^']+)'/g,
+  )) {
     if (target.startsWith('.')) {
       const to = posix.join(dirname(path), target).replace(/\.js$/, '.ts');
       if (to.startsWith('..')) complaints.push(`src/${path}: imports ${target}, outside src/`);
-      else if (!allowed.has(roomOf(to))) complaints.push(`src/${path}: ${room} may not import ${roomOf(to)} (${target})`);
+      else if (!allowed.has(roomOf(to)))
+        complaints.push(`src/${path}: ${room} may not import ${roomOf(to)} (${target})`);
     } else if (target === 'webgpu' && path !== DAWN) {
       complaints.push(`src/${path}: only src/${DAWN} imports webgpu`);
     } else if (BROWSER_SAFE.includes(room)) {

@@ -1,0 +1,42 @@
+/** What the test's page can do, called by the test from outside. */
+
+import { type DeviceFacts, Engine, Tensor } from '../../src/index.js';
+import { type Losses, train } from './train.js';
+
+/** Trains on a device of the engine's own. */
+export async function trainOnOwnDevice(): Promise<{ facts: DeviceFacts; losses: Losses }> {
+  const engine = await Engine.create();
+  const losses = await train(engine);
+  engine.dispose();
+  return { facts: engine.facts, losses };
+}
+
+/** Trains on a device of the page's, with nothing asked for, which must live on. */
+export async function trainOnBorrowedDevice(): Promise<{ losses: Losses; alive: boolean }> {
+  const device = await requestDevice();
+  const engine = await Engine.create({ device });
+  const losses = await train(engine);
+  engine.dispose();
+  const next = await Engine.create({ device });
+  const alive = (await Tensor.from(next, [3], [1]).floats())[0] === 3;
+  next.dispose();
+  device.destroy();
+  return { losses, alive };
+}
+
+/** What reads pending and made after say when the page's device is destroyed. */
+export async function loseDevice(): Promise<string[]> {
+  const device = await requestDevice();
+  const engine = await Engine.create({ device });
+  const x = Tensor.from(engine, [1, 2], [2]);
+  const pending = [x.floats(), engine.finish(), engine.lost];
+  device.destroy();
+  const settled = await Promise.allSettled(pending);
+  settled.push(...(await Promise.allSettled([x.floats()])));
+  return settled.map((s) => (s.status === 'rejected' ? String(s.reason) : 'no error'));
+}
+
+async function requestDevice(): Promise<GPUDevice> {
+  const adapter = await navigator.gpu.requestAdapter();
+  return adapter!.requestDevice();
+}

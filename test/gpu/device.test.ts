@@ -1,0 +1,339 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { create } from 'webgpu';
+import { checkLimits } from '../../src/gpu/device.js';
+import { tuningFor } from '../../src/gpu/tuning.js';
+import {
+  createEngine,
+  DeviceLostError,
+  Engine,
+  findAdapter,
+  Tensor,
+  UnsupportedError,
+} from '../../src/node.js';
+import { addInto, fill } from '../../src/tensor/primitives.js';
+import { useEngine } from '../helpers/engine.js';
+import { TinyModel } from '../helpers/tiny-model.js';
+
+const STEPS = 3;
+const own = useEngine();
+
+/** A device as an application might hold it, with nothing asked for, and the `GPU` it is from. */
+async function borrow(
+  options: GPURequestAdapterOptions = {},
+): Promise<{ gpu: GPU; device: GPUDevice }> {
+  const { gpu } = await findAdapter();
+  const adapter = await gpu.requestAdapter(options);
+  return { gpu, device: await adapter!.requestDevice() };
+}
+
+/** Doubles numbers with the device alone, no engine involved. */
+async function copyThrough(device: GPUDevice): Promise<number[]> {
+  const [from, to] = [0x04 | 0x08, 0x01 | 0x08].map((usage) =>
+    device.createBuffer({ size: 8, usage }),
+  );
+  device.queue.writeBuffer(from!, 0, new Float32Array([1.5, 2.5]));
+  const encoder = device.createCommandEncoder();
+  encoder.copyBufferToBuffer(from!, 0, to!, 0, 8);
+  device.queue.submit([encoder.finish()]);
+  await to!.mapAsync(1);
+  return [...new Float32Array(to!.getMappedRange())];
+}
+
+describe('a borrowed device', () => {
+  it('with default limits and no features trains to the same bytes as one of our own', async () => {
+    const { gpu, device } = await borrow();
+    expect([...device.features]).not.toContain('timestamp-query');
+    expect([...device.features]).not.toContain('subgroups');
+    const engine = await createEngine({ gpu, device });
+    expect(engine.facts).toMatchObject({ timestamps: false, reason: 'the caller handed it over' });
+    const trained = await new TinyModel(engine).train(STEPS, true);
+    expect(trained).toEqual(await new TinyModel(own()).train(STEPS, true));
+    engine.dispose();
+    device.destroy();
+  });
+
+  it('needs no GPU object beside it, and then takes parameters through the ring', async () => {
+    const { device } = await borrow();
+    const engine = await createEngine({ device });
+    expect(engine.facts.immediates).toBe(false);
+    const trained = await new TinyModel(engine).train(STEPS, false);
+    expect(trained).toEqual(await new TinyModel(own()).train(STEPS, false));
+    engine.dispose();
+    device.destroy();
+  });
+
+  it('outlives the engine, which leaves nothing on it', async () => {
+    const { gpu, device } = await borrow();
+    const made: GPUBuffer[] = [];
+    const createBuffer = device.createBuffer.bind(device);
+    device.createBuffer = (descriptor) => {
+      made.push(createBuffer(descriptor));
+      return made.at(-1)!;
+    };
+    const engine = await createEngine({ gpu, device });
+    await new TinyModel(engine).train(2, true);
+    expect(await stillUsable(device, made)).not.toEqual([]);
+    engine.dispose();
+    device.createBuffer = createBuffer;
+    expect(made.length).toBeGreaterThan(20);
+    expect(await stillUsable(device, made)).toEqual([]);
+    expect(await copyThrough(device)).toEqual([1.5, 2.5]);
+    const next = await createEngine({ gpu, device });
+    expect((await new TinyModel(next).train(1, false)).losses).toHaveLength(1);
+    next.dispose();
+    device.destroy();
+  });
+
+  it('serves two engines at once', async () => {
+    const { gpu, device } = await borrow();
+    const engines = await Promise.all([1, 2].map(() => createEngine({ gpu, device })));
+    const runs = await Promise.all(engines.map((engine) => new TinyModel(engine).train(2, false)));
+    expect(runs[0]).toEqual(runs[1]);
+    for (const engine of engines) engine.dispose();
+    device.destroy();
+  });
+
+  it('that cannot be timed refuses a profile, saying what it lacks', async () => {
+    const { gpu, device } = await borrow();
+    const lines: string[] = [];
+    const engine = await createEngine({ gpu, device, debug: 2, log: (line) => lines.push(line) });
+    const profile = engine.profile(() => {});
+    await expect(profile).rejects.toThrow(UnsupportedError);
+    await expect(profile).rejects.toThrow('This device offers no timestamp-query');
+    engine.dispose();
+    expect(lines).toHaveLength(1);
+    device.destroy();
+  });
+
+  it('that binds less says how to ask for more', async () => {
+    const { gpu, device } = await borrow();
+    const engine = await createEngine({ gpu, device });
+    const most = device.limits.maxStorageBufferBindingSize;
+    expect(() => engine.allocate(most + 4)).toThrow(
+      /^\d+ bytes .+ \(\d+\): .+, or raise maxStorageBufferBindingSize and maxBufferSize when requesting it\.$/,
+    );
+    engine.dispose();
+    device.destroy();
+  });
+
+  it('of the compatibility level, with smaller limits, trains all the same', async () => {
+    const { gpu, device } = await borrow({ featureLevel: 'compatibility' });
+    expect(device.limits.maxComputeInvocationsPerWorkgroup).toBeLessThan(256);
+    const engine = await createEngine({ gpu, device });
+    const trained = await new TinyModel(engine).train(STEPS, true);
+    expect(trained).toEqual(await new TinyModel(own()).train(STEPS, true));
+    engine.dispose();
+    device.destroy();
+  });
+});
+
+/** Which of these buffers a command still accepts: destroyed ones are refused. */
+async function stillUsable(device: GPUDevice, buffers: readonly GPUBuffer[]): Promise<GPUBuffer[]> {
+  const usable: GPUBuffer[] = [];
+  for (const buffer of buffers) {
+    device.pushErrorScope('validation');
+    if (buffer.usage & 0x08) device.queue.writeBuffer(buffer, 0, new Uint8Array(4));
+    if (!(await device.popErrorScope())) usable.push(buffer);
+  }
+  return usable;
+}
+
+describe('limits', () => {
+  const GENEROUS = {
+    maxStorageBuffersPerShaderStage: 8,
+    maxComputeInvocationsPerWorkgroup: 1024,
+    maxComputeWorkgroupSizeX: 1024,
+    maxComputeWorkgroupStorageSize: 32768,
+  } as GPUSupportedLimits;
+
+  it('bound every workgroup and tile of the tuning', () => {
+    for (const vendor of ['nvidia', 'software', 'never heard of']) {
+      for (const most of [64, 128, 256, 1024]) {
+        const limits = { ...GENEROUS, maxComputeInvocationsPerWorkgroup: most };
+        const tuning = tuningFor(vendor, limits);
+        const { rowGroup, attentionGroup, reduceGroup, sampleGroup, matmulTiles } = tuning;
+        for (const group of [rowGroup, attentionGroup, reduceGroup, sampleGroup])
+          expect(group).toBeLessThanOrEqual(most);
+        for (const { m, n, rows } of matmulTiles)
+          expect((m / rows) * (n / 4)).toBeLessThanOrEqual(most);
+        expect(matmulTiles.length).toBeGreaterThan(0);
+        expect(rowGroup % tuning.rowLanes).toBe(0);
+        expect(rowGroup % tuning.columnSlices).toBe(0);
+      }
+    }
+  });
+
+  it('leave out the matmul tiles that workgroup memory does not hold', () => {
+    const limits = { ...GENEROUS, maxComputeWorkgroupStorageSize: 4096 };
+    expect(tuningFor('nvidia', limits).matmulTiles.map(({ m }) => m)).toEqual([32]);
+    expect(tuningFor('nvidia', GENEROUS).matmulTiles.map(({ m }) => m)).toEqual([32, 64]);
+  });
+
+  it('that cannot run the kernels at all are refused, saying which one and what to ask for', () => {
+    expect(() => checkLimits(GENEROUS)).not.toThrow();
+    const check = () => checkLimits({ ...GENEROUS, maxStorageBuffersPerShaderStage: 4 });
+    expect(check).toThrow(UnsupportedError);
+    expect(check).toThrow(
+      'The device allows 4 storage buffers per shader stage and the kernels bind 8: ' +
+        'request it with requiredLimits: { maxStorageBuffersPerShaderStage: 8 }.',
+    );
+  });
+});
+
+describe('a device lost in mid-work', () => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown) => unhandled.push(reason);
+
+  beforeEach(() => {
+    unhandled.length = 0;
+    process.on('unhandledRejection', note);
+  });
+  afterEach(() => {
+    process.off('unhandledRejection', note);
+  });
+
+  it('rejects what is pending and all that comes after with one clear error, and nothing is left unhandled', async () => {
+    const { gpu, device } = await borrow();
+    const engine = await createEngine({ gpu, device });
+    const model = new TinyModel(engine);
+    const step = engine.record(() => model.step());
+    model.prepare(1);
+    const pending = [
+      step.runAndFetch([step.value]).read(),
+      model.store.memory.values.floats(),
+      engine.finish(),
+      engine.lost,
+    ];
+    device.destroy();
+    const errors = (await Promise.allSettled(pending)).map((settled) =>
+      settled.status === 'rejected' ? settled.reason : undefined,
+    );
+    expect(errors[0]).toBeInstanceOf(DeviceLostError);
+    expect(String(errors[0])).toMatch(
+      /^DeviceLostError: The GPU device was lost \(.+\): results since the last read are gone\. Make a new engine/,
+    );
+    for (const error of errors) expect(error).toBe(errors[0]);
+    expect(() => step.run()).toThrow(errors[0]);
+    expect(() => model.prepare(2)).toThrow(errors[0]);
+    await expect(step.value.floats()).rejects.toBe(errors[0]);
+    step.dispose();
+    engine.dispose();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(unhandled).toEqual([]);
+  });
+
+  it('leaves nothing unhandled where nobody was waiting', async () => {
+    const { gpu, device } = await borrow();
+    const engine = await createEngine({ gpu, device });
+    const x = Tensor.zeros(engine, [10]);
+    fill(x, 1);
+    engine.flush();
+    device.destroy();
+    await device.lost;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(() => fill(x, 2)).toThrow(DeviceLostError);
+    expect(unhandled).toEqual([]);
+    engine.dispose();
+  });
+
+  it('is gone for its own engine only: a new one on a new device computes as before', async () => {
+    const lost = await borrow();
+    const first = await createEngine(lost);
+    lost.device.destroy();
+    await expect(first.lost).rejects.toThrow(DeviceLostError);
+    const engine = await createEngine();
+    const [x, y] = [Tensor.from(engine, [1, 2], [2]), Tensor.from(engine, [3, 4], [2])];
+    addInto(engine, x, y);
+    expect([...(await y.floats())]).toEqual([4, 6]);
+    engine.dispose();
+    first.dispose();
+  });
+});
+
+describe('choosing an adapter', () => {
+  const NAMES = ['NEUROFORMER_ADAPTER', 'VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const;
+  const before = NAMES.map((name) => process.env[name]);
+
+  afterEach(() => {
+    for (const [n, name] of NAMES.entries()) {
+      if (before[n] === undefined) delete process.env[name];
+      else process.env[name] = before[n];
+    }
+  });
+
+  /** Makes the Vulkan loader find no driver at all. */
+  function hideDrivers(): void {
+    for (const name of ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'])
+      process.env[name] = '/nowhere/icd.json';
+  }
+
+  it('refuses a value of NEUROFORMER_ADAPTER it does not know, naming those it does', async () => {
+    process.env.NEUROFORMER_ADAPTER = 'cuda';
+    for (const start of [findAdapter, createEngine]) {
+      const started = start();
+      await expect(started).rejects.toThrow(UnsupportedError);
+      await expect(started).rejects.toThrow(
+        'NEUROFORMER_ADAPTER is "cuda"; it can be auto, gpu, software.',
+      );
+    }
+  });
+
+  it('takes the environment’s choice only where the call makes none', async () => {
+    process.env.NEUROFORMER_ADAPTER = 'software';
+    expect((await findAdapter()).reason).toBe('the software adapter was asked for');
+    process.env.NEUROFORMER_ADAPTER = 'cuda';
+    expect((await findAdapter('software')).reason).toBe('the software adapter was asked for');
+    process.env.NEUROFORMER_ADAPTER = '';
+    expect((await findAdapter()).adapter).toBeDefined();
+  });
+
+  it('with software asked for computes on the CPU, and says so', async () => {
+    const engine = await createEngine({ adapter: 'software' });
+    expect(engine.facts).toMatchObject({
+      software: true,
+      vendor: 'software',
+      reason: 'the software adapter was asked for',
+    });
+    engine.dispose();
+  });
+
+  it.runIf(process.platform === 'linux')(
+    'with a GPU asked for where there is none says what to check, and never falls back',
+    async () => {
+      hideDrivers();
+      const found = findAdapter('gpu');
+      await expect(found).rejects.toThrow(UnsupportedError);
+      await expect(found).rejects.toThrow(
+        'No GPU was found: check that its Vulkan, Metal or D3D12 driver is installed, or unset ' +
+          'NEUROFORMER_ADAPTER to run on the software adapter.',
+      );
+    },
+  );
+
+  it.runIf(process.platform === 'linux')(
+    'by itself falls back to the software adapter, restoring the environment it changed',
+    async () => {
+      hideDrivers();
+      expect((await findAdapter('auto')).reason).toBe('no GPU was found');
+      expect(process.env.VK_DRIVER_FILES).toBe('/nowhere/icd.json');
+    },
+  );
+
+  it('without WebGPU says where to get it', async () => {
+    const started = Engine.create();
+    await expect(started).rejects.toThrow(UnsupportedError);
+    await expect(started).rejects.toThrow(
+      'There is no WebGPU here: use a browser that has it, import from "neuroformer-webgpu/node" in Node, ' +
+        'or hand over a GPUDevice as { device }.',
+    );
+  });
+
+  it.runIf(process.platform === 'linux')('without any adapter says what to check', async () => {
+    hideDrivers();
+    const started = Engine.create({ gpu: create([]) });
+    await expect(started).rejects.toThrow(UnsupportedError);
+    await expect(started).rejects.toThrow(
+      'WebGPU found no adapter: check the graphics driver and the browser flags.',
+    );
+  });
+});

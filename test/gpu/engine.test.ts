@@ -1,0 +1,275 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createEngine, type Engine, Tensor } from '../../src/node.js';
+import { addInto, fill } from '../../src/tensor/primitives.js';
+import { STAGED, useEngine } from '../helpers/engine.js';
+import { TinyModel } from '../helpers/tiny-model.js';
+
+describe.each([
+  ['the adapter’s own tuning', {}],
+  ['a GPU-shaped tuning', STAGED],
+] as const)('training with %s', (_, tuning) => {
+  const STEPS = 6;
+  const engine = useEngine({ tuning });
+  const ringed = useEngine({ tuning, immediates: false });
+  let eager: { losses: number[]; bytes: Uint8Array };
+
+  async function train(on: Engine, recorded: boolean, seed = 1): Promise<typeof eager> {
+    const model = new TinyModel(on, seed);
+    const trained = await model.train(STEPS, recorded);
+    model.dispose();
+    return trained;
+  }
+
+  beforeAll(async () => {
+    eager = await train(engine(), false);
+  });
+
+  it('changes with every step', () => {
+    const { losses } = eager;
+    expect(new Set(losses).size).toBe(STEPS);
+    expect(losses.every(Number.isFinite)).toBe(true);
+    expect(losses.at(-1)).toBeLessThan(losses[0]!);
+  });
+
+  it('gives the same bytes again from the same seed, and others from another', async () => {
+    expect(await train(engine(), false)).toEqual(eager);
+    expect((await train(engine(), false, 2)).bytes).not.toEqual(eager.bytes);
+  });
+
+  it('gives the same bytes when one recorded step is replayed', async () => {
+    expect(await train(engine(), true)).toEqual(eager);
+  });
+
+  it('gives the same bytes with parameters through a uniform ring, eager and replayed', async () => {
+    const has = engine().gpu?.wgslLanguageFeatures.has('immediate_address_space');
+    expect(engine().facts.immediates).toBe(has);
+    expect(ringed().facts.immediates).toBe(false);
+    expect(await train(ringed(), false)).toEqual(eager);
+    expect(await train(ringed(), true)).toEqual(eager);
+  });
+});
+
+describe('host writes between replays', () => {
+  it('draw another dropout mask with each step, and the same one again with the same step', async () => {
+    const engine = await createEngine();
+    const model = new TinyModel(engine);
+    const step = engine.record(() => model.step());
+    const initial = await model.store.memory.values.floats();
+    const losses: number[] = [];
+    for (const n of [1, 2, 3, 1]) {
+      // The same weights each time, so that only the mask tells the losses apart.
+      model.store.memory.values.write(initial);
+      model.prepare(n);
+      step.run();
+      losses.push((await step.value.floats())[0]!);
+    }
+    expect(new Set(losses).size).toBe(3);
+    expect(losses[3]).toBe(losses[0]);
+    engine.dispose();
+  });
+});
+
+describe('the order of commands', () => {
+  const engine = useEngine();
+
+  it('is that of the calls, for kernels, copies, clears and host writes alike', async () => {
+    const x = Tensor.zeros(engine(), [300]);
+    const y = Tensor.zeros(engine(), [300]);
+    fill(x, 2);
+    addInto(engine(), x, y);
+    x.write(new Float32Array(300).fill(10));
+    addInto(engine(), x, y);
+    engine().copy(y, x);
+    engine().clear(y);
+    addInto(engine(), x, y);
+    addInto(engine(), x, y);
+    expect(await y.floats()).toEqual(new Float32Array(300).fill(24));
+    x.dispose();
+    y.dispose();
+  });
+
+  it('holds past the number of commands that are flushed at once, with either kind of parameters', async () => {
+    for (const immediates of [true, false]) {
+      const own = await createEngine({ immediates });
+      const one = Tensor.from(own, [1], [1]);
+      const sum = Tensor.zeros(own, [1]);
+      for (let n = 0; n < 2100; n++) addInto(own, one, sum);
+      expect((await sum.floats())[0]).toBe(2100);
+      expect(own.counts().submits).toBeLessThan(5);
+      own.dispose();
+    }
+  });
+
+  it('leaves out a kernel with no workgroups, and refuses one whose buffer is missing or data that do not fit', async () => {
+    const x = Tensor.from(engine(), [1, 2], [2]);
+    const { dispatches } = engine().counts();
+    const { read } = engine().absent;
+    const params = {
+      n: 2,
+      kind: 0,
+      accumulate: 0,
+      alpha: 9,
+      beta: 0,
+      keepThreshold: 0,
+      keepScale: 1,
+      site: 0,
+    };
+    engine().dispatch('elementwise.fill', { out: x }, params, 0);
+    expect([...(await x.floats())]).toEqual([1, 2]);
+    expect(engine().counts().dispatches).toBe(dispatches);
+    expect(() =>
+      engine().dispatch('elementwise.activate', { x: read } as never, params, 1),
+    ).toThrow('elementwise.activate: buffer out is missing.');
+    expect(() => engine().upload(x, new Float32Array(3))).toThrow(
+      'upload: 12 bytes do not fit into 8.',
+    );
+    x.dispose();
+  });
+
+  it('folds a grid of more than 65,535 workgroups over two dimensions', async () => {
+    const own = await createEngine({ tuning: { items: 1 } });
+    const length = 64 * 65535 + 64 * 3 + 5;
+    const ramp = Float32Array.from({ length }, (_, n) => n);
+    const x = Tensor.from(own, ramp, [length]);
+    const y = Tensor.zeros(own, [length]);
+    addInto(own, x, y);
+    addInto(own, x, y);
+    const sums = await y.floats();
+    expect(sums.findIndex((sum, n) => sum !== 2 * n)).toBe(-1);
+    expect(own.memory().bytes).toBeLessThan(200e6);
+    own.dispose();
+  });
+});
+
+describe('a profile', () => {
+  const engine = useEngine();
+
+  it('has a row per kernel, slowest first, with its calls, time and rates', async () => {
+    const model = new TinyModel(engine());
+    model.prepare(1);
+    const rows = await engine().profile(() => {
+      model.step().dispose();
+      model.step().dispose();
+    });
+    const calls = Object.fromEntries(rows.map((row) => [row.kernel, row.calls]));
+    expect(calls).toMatchObject({
+      'attention_forward.forward': 2,
+      'layernorm.forward': 6,
+      'cross_entropy.rows': 2,
+      'adamw.update': 2,
+    });
+    const times = rows.map((row) => row.milliseconds);
+    expect(times).toEqual([...times].sort((p, q) => q - p));
+    expect(times[0]).toBeGreaterThan(0);
+    const product = rows.find((row) => row.kernel.startsWith('matmul_'))!;
+    expect(product.gflops).toBeGreaterThan(0);
+    expect(product.gbytes).toBeGreaterThan(0);
+    expect(rows.find((row) => row.kernel === 'adamw.update')?.gflops).toBe(0);
+    model.dispose();
+  });
+
+  it('waits for work that is its own, and counts nothing before or after', async () => {
+    const x = Tensor.zeros(engine(), [10]);
+    fill(x, 1);
+    const rows = await engine().profile(async () => {
+      fill(x, 2);
+      await x.floats();
+      fill(x, 3);
+    });
+    fill(x, 4);
+    expect(rows.map(({ kernel, calls }) => [kernel, calls])).toEqual([['elementwise.fill', 2]]);
+    x.dispose();
+  });
+});
+
+describe('what an engine says', () => {
+  /** The lines logged at a debug level while two kernels run. */
+  async function said(debug: number): Promise<string[]> {
+    const lines: string[] = [];
+    const engine = await createEngine({ debug, log: (line) => lines.push(line) });
+    const [x, y] = [Tensor.zeros(engine, [10]), Tensor.zeros(engine, [10])];
+    fill(x, 1);
+    addInto(engine, x, y);
+    engine.copy(x, y);
+    await engine.finish();
+    engine.dispose();
+    return lines;
+  }
+  const adapter = expect.stringMatching(/^.+: (no GPU was found|.+ was asked for|a GPU was found)/);
+  const table = expect.stringMatching(/^kernel +calls +ms +share +GFLOP\/s +GB\/s\nelementwise\./);
+
+  it('is nothing by default', async () => {
+    expect(await said(0)).toEqual([]);
+  });
+
+  it('is at level 1 the adapter and why it was chosen', async () => {
+    expect(await said(1)).toEqual([adapter]);
+  });
+
+  it('is at level 2 also the time per kernel', async () => {
+    expect(await said(2)).toEqual([adapter, table]);
+  });
+
+  it('is at level 3 also each command', async () => {
+    const lines = await said(3);
+    expect(lines).toEqual([
+      adapter,
+      'clear 40 bytes',
+      'clear 40 bytes',
+      expect.stringMatching(/^elementwise\.fill \[1 x 1\] 10 0 0 1065353216 /),
+      expect.stringMatching(/^elementwise\.combine \[1 x 1\] 10 0 1 1065353216 /),
+      'copy 40 bytes',
+      table,
+    ]);
+  });
+
+  it('is at level 4 also the source of each kernel as it was specialised', async () => {
+    const sources = (await said(4)).filter((line) => line.startsWith('// elementwise'));
+    expect(sources).toHaveLength(1);
+    expect(sources[0]).toMatch(/^\/\/ elementwise WG=64 ITEMS=(\d+)\n.*\nconst ITEMS = \1u;\n/s);
+  });
+});
+
+describe('a disposed engine', () => {
+  const GONE = 'This engine was disposed.';
+
+  it('refuses all further work, and can be disposed again', async () => {
+    const engine = await createEngine();
+    const x = Tensor.zeros(engine, [4]);
+    const step = engine.record(() => fill(x, 1));
+    await engine.finish();
+    engine.dispose();
+    engine.dispose();
+    expect(() => Tensor.zeros(engine, [4])).toThrow(GONE);
+    expect(() => fill(x, 1)).toThrow(GONE);
+    expect(() => x.write(new Float32Array(4))).toThrow(GONE);
+    expect(() => step.run()).toThrow(GONE);
+    expect(() => engine.record(() => 1)).toThrow(GONE);
+    await expect(x.floats()).rejects.toThrow(GONE);
+    await expect(engine.finish()).rejects.toThrow(GONE);
+  });
+
+  it('has given back everything, what was never disposed included', async () => {
+    const engine = await createEngine();
+    const model = new TinyModel(engine);
+    const step = engine.record(() => model.step());
+    engine.dispose();
+    const { buffers, bytes, liveBuffers, liveBytes } = engine.memory();
+    expect({ buffers, bytes, liveBuffers, liveBytes }).toEqual({
+      buffers: 0,
+      bytes: 0,
+      liveBuffers: 0,
+      liveBytes: 0,
+    });
+    step.dispose();
+    model.dispose();
+    expect(engine.memory().liveBuffers).toBe(0);
+  });
+
+  it('rejects what was being read', async () => {
+    const engine = await createEngine();
+    const reading = Tensor.zeros(engine, [4]).floats();
+    engine.dispose();
+    await expect(reading).rejects.toThrow(GONE);
+  });
+});

@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest';
+import { KernelCache, packParams, specialise } from '../../src/gpu/kernels.js';
+import { KERNELS, SHADERS } from '../../src/gpu/shaders.gen.js';
+import { createEngine, GpuError, Tensor } from '../../src/node.js';
+import { layerNorm } from '../../src/tensor/layernorm.js';
+import { useEngine } from '../helpers/engine.js';
+
+const SOURCE = [
+  'const WG = 64u;',
+  'const TILE: u32 = 8u;',
+  'const TILE_M = TILE * 4u;',
+  'const STAGED = true;',
+  'var<workgroup> tile: array<f32, TILE>; // const WG = 64u;',
+].join('\n');
+const DECLARED = { WG: 64, TILE: 8, STAGED: true };
+
+describe('specialising a source', () => {
+  it('rewrites the initialisers of the constants asked for, and nothing else', () => {
+    const lines = specialise('demo', SOURCE, DECLARED, { WG: 32, TILE: 4, STAGED: false });
+    expect(lines.split('\n')).toEqual([
+      'const WG = 32u;',
+      'const TILE: u32 = 4u;',
+      'const TILE_M = TILE * 4u;',
+      'const STAGED = false;',
+      'var<workgroup> tile: array<f32, TILE>; // const WG = 64u;',
+    ]);
+  });
+
+  it('leaves the source as it is without constants, or with undefined ones', () => {
+    expect(specialise('demo', SOURCE, DECLARED, {})).toBe(SOURCE);
+    expect(specialise('demo', SOURCE, DECLARED, { WG: undefined })).toBe(SOURCE);
+  });
+
+  it('refuses a constant the file does not declare, naming those it does', () => {
+    expect(() => specialise('demo', SOURCE, DECLARED, { LANES: 4 })).toThrow(
+      'shaders/demo.wgsl declares no constant LANES; it declares WG, TILE, STAGED.',
+    );
+    expect(() => specialise('demo', SOURCE, DECLARED, { TILE_M: 4 })).toThrow('TILE_M');
+  });
+
+  it.each([
+    ['a truth value for a number', { WG: true }],
+    ['a number for a truth value', { STAGED: 1 }],
+    ['a fraction', { WG: 1.5 }],
+    ['a negative number', { WG: -1 }],
+    ['no number', { WG: Number.NaN }],
+  ])('refuses %s', (_, wanted) => {
+    expect(() => specialise('demo', SOURCE, DECLARED, wanted)).toThrow(
+      /shaders\/demo\.wgsl: constant \w+ is \w+, so .+ cannot replace it\./,
+    );
+  });
+
+  it('reaches every constant that reflection found in the shaders', () => {
+    for (const [shader, { source, constants }] of Object.entries(SHADERS)) {
+      for (const [name, standing] of Object.entries(constants)) {
+        const value = typeof standing === 'number' ? standing + 1 : !standing;
+        const before = source.split('\n');
+        const after = specialise(shader, source, constants, { [name]: value }).split('\n');
+        const changed = after.filter((line, n) => line !== before[n]);
+        expect(changed, `${shader} ${name}`).toEqual([
+          `const ${name} = ${value}${typeof value === 'number' ? 'u' : ''};`,
+        ]);
+      }
+    }
+  });
+});
+
+describe('packing parameters', () => {
+  const info = {
+    shader: 'demo',
+    entry: 'main',
+    bindings: [],
+    params: [
+      { name: 'n', type: 'u32', offset: 0 },
+      { name: 'shift', type: 'i32', offset: 4 },
+      { name: 'factor', type: 'f32', offset: 8 },
+    ],
+    paramBytes: 12,
+  } as const;
+
+  it('lays each value out by its type and offset, in any order of the values', () => {
+    const words = packParams(info, { factor: 0.5, shift: -2, n: 0xffffffff });
+    expect([...words]).toEqual([0xffffffff, 0xfffffffe, 0x3f000000]);
+  });
+
+  it('refuses a missing value and one that is no number, naming kernel and parameter', () => {
+    expect(() => packParams(info, { n: 1, shift: 0 })).toThrow(
+      'demo.main: parameter factor is undefined.',
+    );
+    expect(() => packParams(info, { n: 1, shift: Number.NaN, factor: 1 })).toThrow(
+      'demo.main: parameter shift is NaN.',
+    );
+  });
+
+  it('fills the struct of every kernel without a gap', () => {
+    for (const [name, kernel] of Object.entries(KERNELS)) {
+      const values = Object.fromEntries(kernel.params.map((p, n) => [p.name, n + 1]));
+      const words = packParams(kernel, values);
+      expect(
+        [...words].every((word) => word !== 0),
+        name,
+      ).toBe(true);
+    }
+  });
+});
+
+describe('compiling', () => {
+  const engine = useEngine();
+
+  function cacheOf(): KernelCache {
+    const { device, facts } = engine();
+    return new KernelCache(device, facts.immediates, (_, make) => make());
+  }
+
+  it('happens once for a name and its constants, whatever else is undefined among them', () => {
+    const cache = cacheOf();
+    const first = cache.get('elementwise.fill', { ITEMS: 2 });
+    expect(cache.get('elementwise.fill', { ITEMS: 2 })).toBe(first);
+    expect(
+      cache.get('elementwise.fill', { ITEMS: 2, WG: undefined } as unknown as { ITEMS: number }),
+    ).toBe(first);
+    expect(cache.get('elementwise.fill', { ITEMS: 3 })).not.toBe(first);
+    expect(cache.get('elementwise.combine', { ITEMS: 2 })).not.toBe(first);
+    expect(cache.compiled).toBe(3);
+  });
+
+  it('gives kernels that bind alike one bind group layout', () => {
+    const cache = cacheOf();
+    const [one, other] = [
+      cache.get('elementwise.dropout', {}),
+      cache.get('elementwise.dropout', { ITEMS: 1 }),
+    ];
+    expect(other.layout).toBe(one.layout);
+    expect(other.layoutKey).toBe(one.layoutKey);
+    expect(cache.get('layernorm.forward', {}).layoutKey).not.toBe(one.layoutKey);
+  });
+
+  it('that the device refuses fails the engine with a GpuError that names the kernel', async () => {
+    const broken = await createEngine({ tuning: { rowGroup: 65536, rowLanes: 1 } });
+    const [x, gamma, beta] = [2, 1, 0].map((v) => Tensor.from(broken, [v, v], [2]));
+    const { y } = layerNorm(x!, gamma!, beta!);
+    const error = await y.floats().catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(GpuError);
+    expect(String(error)).toMatch(
+      /^GpuError: Compiling layernorm\.forward WG=65536 LANES=1 failed: .*65536/s,
+    );
+    expect(() => layerNorm(x!, gamma!, beta!)).toThrow(error as GpuError);
+    broken.dispose();
+  });
+});

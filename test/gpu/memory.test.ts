@@ -1,0 +1,271 @@
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { sizeClass } from '../../src/gpu/memory.js';
+import { createEngine, type Engine, Tensor, UnsupportedError } from '../../src/node.js';
+import { addInto, fill } from '../../src/tensor/primitives.js';
+import { useEngine } from '../helpers/engine.js';
+import { TinyModel } from '../helpers/tiny-model.js';
+
+const engine = useEngine();
+
+/** What an engine has in use. */
+function live(of: Engine): { buffers: number; bytes: number } {
+  const { liveBuffers: buffers, liveBytes: bytes } = of.memory();
+  return { buffers, bytes };
+}
+
+function ones(length = 100): Tensor {
+  return Tensor.from(engine(), new Float32Array(length).fill(1), [length]);
+}
+
+describe('the pool', () => {
+  it('rounds sizes up to classes that waste at most a quarter and keep multiples of 4', () => {
+    for (let bytes = 1; bytes < 1e9; bytes = Math.ceil(bytes * 1.37)) {
+      const rounded = sizeClass(bytes);
+      expect(rounded).toBeGreaterThanOrEqual(bytes);
+      expect(rounded).toBeLessThanOrEqual(Math.max(256, 1.25 * bytes));
+      expect(rounded % 4).toBe(0);
+      expect(sizeClass(rounded)).toBe(rounded);
+    }
+  });
+
+  it('hands a returned buffer out again instead of making another', () => {
+    const first = Tensor.zeros(engine(), [5000]);
+    first.dispose();
+    const { created } = engine().memory();
+    const second = Tensor.zeros(engine(), [5001]);
+    expect(second.buffer).toBe(first.buffer);
+    expect(engine().memory().created).toBe(created);
+    second.dispose();
+  });
+
+  it('takes a buffer back once, however often it is disposed', () => {
+    const before = live(engine());
+    const tensor = ones();
+    tensor.dispose();
+    tensor.dispose();
+    tensor.reshape([10, 10]).dispose();
+    expect(live(engine())).toEqual(before);
+    const [p, q] = [ones(), ones()];
+    expect(p.buffer).not.toBe(q.buffer);
+    p.dispose();
+    q.dispose();
+  });
+
+  it('refuses more than the device binds at once, saying how much that is and what to do', () => {
+    const { maxBufferSize, maxStorageBufferBindingSize } = engine().device.limits;
+    const most = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    const allocate = () => engine().allocate(most + 4);
+    expect(allocate).toThrow(UnsupportedError);
+    expect(allocate).toThrow(
+      `${most + 4} bytes in one buffer are more than this device binds (${most}): use a smaller batch or model.`,
+    );
+  });
+});
+
+describe('a scope', () => {
+  it('gives back everything but its result', async () => {
+    const before = live(engine()).buffers;
+    const kept = engine().scope(() => {
+      ones();
+      const sum = ones();
+      addInto(engine(), ones(), sum);
+      return sum;
+    });
+    expect(live(engine()).buffers).toBe(before + 1);
+    expect(await kept.floats()).toEqual(new Float32Array(100).fill(2));
+    kept.dispose();
+    expect(live(engine()).buffers).toBe(before);
+  });
+
+  it('keeps what an array or a plain object holds, and what a reshaped view shows', () => {
+    const before = live(engine()).buffers;
+    const kept = engine().scope(() => {
+      ones();
+      return { pair: [ones(), ones()], view: ones().reshape([4, 25]), n: 3 };
+    });
+    expect(live(engine()).buffers).toBe(before + 3);
+    for (const tensor of [...kept.pair, kept.view]) tensor.dispose();
+    expect(live(engine()).buffers).toBe(before);
+  });
+
+  it('hands its result to the scope around it', () => {
+    const before = live(engine()).buffers;
+    engine().scope(() => {
+      const inner = engine().scope(() => ones());
+      expect(live(engine()).buffers).toBe(before + 1);
+      inner.reshape([100, 1]);
+    });
+    expect(live(engine()).buffers).toBe(before);
+  });
+
+  it('gives everything back where it throws', () => {
+    const before = live(engine()).buffers;
+    const failing = () =>
+      engine().scope(() => {
+        engine().scope(() => [ones(), ones()]);
+        ones();
+        throw new Error('on the way');
+      });
+    expect(failing).toThrow('on the way');
+    expect(live(engine()).buffers).toBe(before);
+  });
+});
+
+describe('while a step is recorded', () => {
+  it('another recording throws, and the first goes on', async () => {
+    const x = ones();
+    const step = engine().record(() => {
+      expect(() => engine().record(() => 1)).toThrow('recordings do not nest');
+      fill(x, 5);
+    });
+    step.run();
+    expect((await x.floats())[0]).toBe(5);
+    step.dispose();
+    x.dispose();
+  });
+
+  it('nothing can be read', async () => {
+    const x = ones();
+    let reading: Promise<Float32Array> | undefined;
+    const step = engine().record(() => {
+      reading = x.floats();
+      reading.catch(() => {});
+    });
+    await expect(reading).rejects.toThrow(
+      'Nothing can be read while a step is recorded: it has not run yet.',
+    );
+    step.dispose();
+    x.dispose();
+  });
+
+  it('memory made inside cannot be written by the host, with Tensor.from as the way out', () => {
+    const step = engine().record(() => {
+      const inside = Tensor.empty(engine(), [2]);
+      expect(() => inside.write(new Float32Array(2))).toThrow(
+        'upload: a step is being recorded, and this memory was made inside it: make the tensor before recording, ' +
+          'or with Tensor.from.',
+      );
+    });
+    step.dispose();
+  });
+
+  it('Tensor.from keeps its values through every replay, whatever else the step makes', async () => {
+    const sum = Tensor.zeros(engine(), [100]);
+    const step = engine().record(() => {
+      const three = Tensor.from(engine(), new Float32Array(100).fill(3), [100]);
+      addInto(engine(), three, sum);
+      three.dispose();
+      for (let n = 0; n < 5; n++) engine().scope(() => fill(Tensor.empty(engine(), [100]), 77));
+    });
+    for (let n = 0; n < 4; n++) step.run();
+    expect(await sum.floats()).toEqual(new Float32Array(100).fill(12));
+    step.dispose();
+    sum.dispose();
+  });
+
+  it('what is disposed inside stays out of other hands until the step is', async () => {
+    const x = ones();
+    const sum = Tensor.zeros(engine(), [100]);
+    const step = engine().record(() => {
+      addInto(engine(), x, sum);
+      x.dispose();
+    });
+    const others = Array.from({ length: 4 }, () => Tensor.zeros(engine(), [100]));
+    for (const other of others) fill(other, 99);
+    step.run();
+    step.run();
+    expect(await sum.floats()).toEqual(new Float32Array(100).fill(2));
+    const { liveBuffers } = engine().memory();
+    step.dispose();
+    expect(engine().memory().liveBuffers).toBe(liveBuffers - 1);
+    for (const tensor of [sum, ...others]) tensor.dispose();
+  });
+});
+
+describe('a recorded step', () => {
+  it('gives every buffer back when it is disposed, also those of its result', () => {
+    const before = live(engine());
+    const step = engine().record(() => {
+      ones();
+      return { kept: [ones(1000), Tensor.zeros(engine(), [3])] };
+    });
+    expect(live(engine()).buffers).toBe(before.buffers + 3);
+    step.dispose();
+    step.dispose();
+    expect(live(engine())).toEqual(before);
+    for (const tensor of step.value.kept) tensor.dispose();
+    expect(live(engine())).toEqual(before);
+    expect(() => step.run()).toThrow('This step was disposed.');
+  });
+
+  it('that throws while it is recorded leaves no buffer behind and no recording open', () => {
+    const before = live(engine());
+    const failing = () =>
+      engine().record(() => {
+        ones();
+        throw new Error('on the way');
+      });
+    expect(failing).toThrow('on the way');
+    expect(live(engine())).toEqual(before);
+    engine()
+      .record(() => 1)
+      .dispose();
+  });
+});
+
+describe('training a hundred steps', () => {
+  let own: Engine;
+  let model: TinyModel;
+
+  beforeAll(async () => {
+    own = await createEngine();
+    model = new TinyModel(own);
+  });
+  afterAll(() => own.dispose());
+
+  it('eagerly holds memory flat', () => {
+    const run = (n: number) => {
+      model.prepare(n);
+      model.step().dispose();
+      return own.memory();
+    };
+    run(1);
+    const second = run(2);
+    for (let n = 3; n <= 100; n++) expect(run(n)).toEqual(second);
+  });
+
+  it('by replay creates no buffer and no bind group, and submits once a step', async () => {
+    const step = own.record(() => model.step());
+    model.prepare(1);
+    step.run();
+    const before = { memory: own.memory(), counts: own.counts() };
+    const createBuffer = vi.spyOn(own.device, 'createBuffer');
+    const createBindGroup = vi.spyOn(own.device, 'createBindGroup');
+    for (let n = 2; n <= 101; n++) {
+      model.prepare(n);
+      step.run();
+    }
+    await own.finish();
+    expect(createBuffer).not.toHaveBeenCalled();
+    expect(createBindGroup).not.toHaveBeenCalled();
+    expect(own.memory()).toEqual(before.memory);
+    expect(own.counts()).toEqual({
+      ...before.counts,
+      submits: before.counts.submits + 100,
+      dispatches: before.counts.dispatches + 100 * step.dispatches,
+    });
+    step.dispose();
+  });
+
+  it('by replay with the loss read late needs as many staging buffers as reads are open', async () => {
+    const step = own.record(() => model.step());
+    const createBuffer = vi.spyOn(own.device, 'createBuffer').mockClear();
+    for (let n = 1; n <= 10; n++) {
+      model.prepare(n);
+      const open = [step.runAndFetch([step.value]), step.runAndFetch([step.value])];
+      for (const fetched of open) expect((await fetched.read())[0]?.byteLength).toBe(4);
+    }
+    expect(createBuffer).toHaveBeenCalledTimes(2);
+    step.dispose();
+  });
+});
