@@ -80,12 +80,16 @@ export async function findAdapter(choice?: AdapterChoice): Promise<FoundAdapter>
   return software;
 }
 
+/** Dawn's instances, kept for good: a device outliving its collected instance takes the process down with it. */
+const instances: GPU[] = [];
+
 async function systemAdapter(
   reason: string,
   flags: readonly string[] = [],
 ): Promise<FoundAdapter | undefined> {
   Object.assign(globalThis, globals);
   const gpu = create([...DAWN_FLAGS, ...flags]);
+  instances.push(gpu);
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   return adapter ? { gpu, adapter, reason } : undefined;
 }

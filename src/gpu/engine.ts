@@ -1,9 +1,11 @@
 /** The engine: one device, its memory, its kernels, and one list of commands submitted at a time. */
 
+import { BindGroupCache } from './bind-groups.js';
 import { type Command, encodeCommands, UniformRing } from './commands.js';
 import { checkLimits, type DeviceFacts, factsOf, requestDevice } from './device.js';
-import { DeviceLostError, GpuError, UnsupportedError } from './errors.js';
-import { type Kernel, KernelCache, type KernelName, type Kernels, packParams } from './kernels.js';
+import { UnsupportedError } from './errors.js';
+import { Health } from './health.js';
+import { KernelCache, type KernelName, type Kernels, packParams } from './kernels.js';
 import {
   type Allocation,
   BufferPool,
@@ -50,42 +52,27 @@ export interface DispatchOptions<K extends KernelName> {
 }
 
 const WORKGROUPS_PER_DIMENSION = 65535;
-const MAX_BIND_GROUPS = 8192;
 const PENDING_LIMIT = 1024;
-const DISPOSED = 'This engine was disposed.';
 
 export class Engine {
   readonly device: GPUDevice;
   readonly facts: DeviceFacts;
   readonly tuning: Tuning;
-  /** Rejects with DeviceLostError when the device is lost; never resolves. */
-  readonly lost: Promise<never>;
-
   readonly #borrowed: boolean;
-  /** Held because Dawn's Node bindings live only as long as their `GPU` object does. */
-  readonly gpu: GPU | undefined;
-  readonly #idle: (() => Promise<void>) | undefined;
+  readonly #health: Health;
   readonly #debug: number;
   readonly #log: (line: string) => void;
   readonly #pool: BufferPool;
   readonly #staging: StagingRing;
   readonly #kernels: KernelCache;
   readonly #ring: UniformRing | undefined;
-  readonly #bindGroups = new Map<string, GPUBindGroup>();
-  readonly #bufferIds = new WeakMap<GPUBuffer, number>();
-  readonly #counts = { dispatches: 0, submits: 0, bindGroups: 0 };
+  readonly #bindGroups: BindGroupCache;
+  readonly #counts = { dispatches: 0, submits: 0 };
   readonly #absent: { read: Allocation; write: Allocation };
   #pending: Command[] = [];
   #recording: Command[] | undefined;
   #profiler: Profiler | undefined;
   #profiled: Promise<void>[] = [];
-  #failure: Error | undefined;
-  #reject: (error: Error) => void = () => {};
-  /** Rejects when the engine fails or is disposed: nothing is waited for past that. */
-  readonly #ended: Promise<never>;
-  #end: (error: Error) => void = () => {};
-  #nextBufferId = 0;
-  #disposed = false;
 
   /**
    * An engine on a device of its own, or on a borrowed one.
@@ -120,8 +107,7 @@ export class Engine {
     checkLimits(device.limits);
     this.device = device;
     this.#borrowed = borrowed;
-    this.gpu = gpu;
-    this.#idle = options.idle;
+    this.#health = new Health(device, options.idle);
     this.#debug = options.debug ?? 0;
     this.#log = options.log ?? ((line) => console.error(line));
     const reason =
@@ -129,31 +115,25 @@ export class Engine {
     const facts = factsOf(device, gpu?.wgslLanguageFeatures, reason);
     this.facts = { ...facts, immediates: facts.immediates && options.immediates !== false };
     this.tuning = { ...tuningFor(this.facts.vendor, device.limits), ...options.tuning };
-    this.#pool = new BufferPool(device, (error) => this.#fail(error));
+    this.#pool = new BufferPool(device, (error) => this.#health.fail(error));
     this.#staging = new StagingRing(device);
+    this.#bindGroups = new BindGroupCache(device);
     this.#kernels = new KernelCache(
       device,
       this.facts.immediates,
-      (what, make) => this.#watch(what, make),
+      (what, make) => this.#health.watch(`Compiling ${what} failed`, make),
       this.#debug >= 4 ? this.#log : undefined,
     );
     if (this.#kernels.paramsLayout)
       this.#ring = new UniformRing(device, this.#kernels.paramsLayout);
     this.#absent = { read: this.#pool.acquire(256), write: this.#pool.acquire(256) };
-    this.lost = new Promise((_, reject) => {
-      this.#reject = reject;
-    });
-    this.lost.catch(() => {});
-    this.#ended = new Promise((_, reject) => {
-      this.#end = reject;
-    });
-    this.#ended.catch(() => {});
-    device.lost.then((info) => {
-      if (!this.#disposed)
-        this.#fail(new DeviceLostError(info.message || info.reason || 'unknown reason'));
-    });
     if (this.#debug >= 1) this.#log(`${this.facts.description}: ${this.facts.reason}`);
     if (this.#debug >= 2 && this.facts.timestamps) this.#profiler = new Profiler(device);
+  }
+
+  /** Rejects with DeviceLostError when the device is lost; never resolves. */
+  get lost(): Promise<never> {
+    return this.#health.lost;
   }
 
   /**
@@ -162,7 +142,7 @@ export class Engine {
    * @param constant whether the host is about to write it, once; needed while a step is recorded.
    */
   allocate(bytes: number, constant = false): Allocation {
-    this.#check();
+    this.#health.check();
     const most = Math.min(
       this.device.limits.maxStorageBufferBindingSize,
       this.device.limits.maxBufferSize,
@@ -202,7 +182,7 @@ export class Engine {
     const kernel = this.#kernels.get(name, options.constants ?? {});
     const x = Math.min(workgroups, WORKGROUPS_PER_DIMENSION);
     const y = Math.ceil(workgroups / x);
-    const group = this.#bindGroup(kernel, buffers);
+    const group = this.#bindGroups.get(kernel, buffers);
     let bytes = 0;
     for (const binding of kernel.info.bindings) {
       bytes += (buffers as Record<string, BufferView>)[binding.name]!.size;
@@ -242,7 +222,7 @@ export class Engine {
     }
     // The queue runs writes at once, so commands that still read the old contents must go first.
     if (!this.#recording) this.flush();
-    this.#check();
+    this.#health.check();
     this.device.queue.writeBuffer(
       to.buffer,
       to.offset,
@@ -278,7 +258,7 @@ export class Engine {
     this.flush();
     await this.settle(this.device.queue.onSubmittedWorkDone());
     await Promise.all(this.#profiled.splice(0));
-    this.#check();
+    this.#health.check();
   }
 
   /**
@@ -287,7 +267,7 @@ export class Engine {
    * Replays run on the same buffers: write new inputs into the tensors `fn` read, and read the ones it returned.
    */
   record<T>(fn: () => T): Step<T> {
-    this.#check();
+    this.#health.check();
     if (this.#recording)
       throw new Error('A step is being recorded already: recordings do not nest.');
     this.flush();
@@ -317,23 +297,20 @@ export class Engine {
     ring?: UniformRing,
     reads: readonly BufferView[] = [],
   ): Slot | undefined {
-    this.#check();
-    const { device } = this;
-    device.pushErrorScope('validation');
-    const encoder = device.createCommandEncoder();
-    encodeCommands(encoder, commands, ring, this.#profiler?.timestampsFor);
-    const slot = reads.length > 0 ? this.#staging.copy(encoder, reads) : undefined;
-    const collect = this.#profiler?.resolve(encoder);
-    device.queue.submit([encoder.finish()]);
-    device.popErrorScope().then(
-      (error) => error && this.#fail(new GpuError(`The GPU refused a command: ${error.message}`)),
-      () => {},
-    );
-    if (collect) this.#profiled.push(this.settle(collect()).catch(() => {}));
+    this.#health.check();
+    const made = this.#health.watch('The GPU refused a command', () => {
+      const encoder = this.device.createCommandEncoder();
+      encodeCommands(encoder, commands, ring, this.#profiler?.timestampsFor);
+      const slot = reads.length > 0 ? this.#staging.copy(encoder, reads) : undefined;
+      const collect = this.#profiler?.resolve(encoder);
+      this.device.queue.submit([encoder.finish()]);
+      return { slot, collect };
+    });
+    if (made.collect) this.#profiled.push(this.settle(made.collect()).catch(() => {}));
     this.#counts.submits += 1;
     for (const command of commands) if (command.kind === 'dispatch') this.#counts.dispatches += 1;
     if (this.#debug >= 3) for (const command of commands) this.#log(describe(command));
-    return slot;
+    return made.slot;
   }
 
   /** The bytes a submit copied. */
@@ -341,24 +318,9 @@ export class Engine {
     return this.#staging.read(slot, (promise) => this.settle(promise));
   }
 
-  /** Waits for a promise of the device's, polling where the platform needs it, and fails with the device. */
-  async settle<T>(promise: Promise<T>): Promise<T> {
-    // A mapping is aborted only with its device, and in browsers before the device is reported lost.
-    const own = promise.catch((error) =>
-      error?.name === 'AbortError' ? this.#ended : Promise.reject(error),
-    );
-    const raced = Promise.race([own, this.#ended]);
-    if (this.#idle) {
-      let done = false;
-      const note = () => {
-        done = true;
-      };
-      raced.then(note, note);
-      while (!done) await this.#idle();
-    }
-    const result = await raced;
-    this.#check();
-    return result;
+  /** Waits for a promise of the device's, and fails with the device. */
+  settle<T>(promise: Promise<T>): Promise<T> {
+    return this.#health.settle(promise);
   }
 
   /** Time per kernel while `fn` runs, from timestamp queries. */
@@ -386,15 +348,18 @@ export class Engine {
   }
 
   counts(): EngineCounts {
-    return { ...this.#counts, kernels: this.#kernels.compiled };
+    return {
+      ...this.#counts,
+      bindGroups: this.#bindGroups.created,
+      kernels: this.#kernels.compiled,
+    };
   }
 
   /** Gives everything back; a borrowed device lives on. */
   dispose(): void {
-    if (this.#disposed) return;
+    if (this.#health.disposed) return;
     if (this.#debug >= 2 && this.#profiler) this.#log(profileTable(this.#profiler.rows()));
-    this.#disposed = true;
-    this.#end(new Error(DISPOSED));
+    this.#health.dispose();
     this.#pending = [];
     this.#pool.destroy();
     this.#staging.destroy();
@@ -405,66 +370,13 @@ export class Engine {
   }
 
   #append(command: Command): void {
-    this.#check();
+    this.#health.check();
     if (this.#recording) {
       this.#recording.push(command);
       return;
     }
     this.#pending.push(command);
     if (this.#pending.length >= PENDING_LIMIT) this.flush();
-  }
-
-  #bindGroup(kernel: Kernel, buffers: Readonly<Record<string, BufferView>>): GPUBindGroup {
-    let key = kernel.layoutKey;
-    for (const { name } of kernel.info.bindings) {
-      const view = buffers[name];
-      if (!view) throw new Error(`${kernel.name}: buffer ${name} is missing.`);
-      key += `|${this.#idOf(view.buffer)}:${view.offset}:${view.size}`;
-    }
-    let group = this.#bindGroups.get(key);
-    if (!group) {
-      if (this.#bindGroups.size >= MAX_BIND_GROUPS) this.#bindGroups.clear();
-      group = this.device.createBindGroup({
-        layout: kernel.layout,
-        entries: kernel.info.bindings.map(({ name, binding }) => {
-          const { buffer, offset, size } = buffers[name]!;
-          return { binding, resource: { buffer, offset, size } };
-        }),
-      });
-      this.#bindGroups.set(key, group);
-      this.#counts.bindGroups += 1;
-    }
-    return group;
-  }
-
-  #idOf(buffer: GPUBuffer): number {
-    let id = this.#bufferIds.get(buffer);
-    if (id === undefined) {
-      id = this.#nextBufferId++;
-      this.#bufferIds.set(buffer, id);
-    }
-    return id;
-  }
-
-  #watch(what: string, make: () => void): void {
-    this.device.pushErrorScope('validation');
-    make();
-    this.device.popErrorScope().then(
-      (error) => error && this.#fail(new GpuError(`Compiling ${what} failed: ${error.message}`)),
-      () => {},
-    );
-  }
-
-  #fail(error: Error): void {
-    if (this.#failure) return;
-    this.#failure = error;
-    this.#reject(error);
-    this.#end(error);
-  }
-
-  #check(): void {
-    if (this.#failure) throw this.#failure;
-    if (this.#disposed) throw new Error(DISPOSED);
   }
 }
 

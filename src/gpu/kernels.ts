@@ -84,7 +84,7 @@ export function specialise(
 export class KernelCache {
   readonly #device: GPUDevice;
   readonly #immediates: boolean;
-  readonly #watch: (what: string, make: () => void) => void;
+  readonly #watch: <T>(what: string, make: () => T) => T;
   readonly #show: ((text: string) => void) | undefined;
   readonly #kernels = new Map<string, Kernel>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
@@ -98,7 +98,7 @@ export class KernelCache {
   constructor(
     device: GPUDevice,
     immediates: boolean,
-    watch: (what: string, make: () => void) => void,
+    watch: <T>(what: string, make: () => T) => T,
     show?: (text: string) => void,
   ) {
     this.#device = device;
@@ -137,9 +137,8 @@ export class KernelCache {
     const [layoutKey, layout] = this.#layoutOf(info);
     const groups = [layout];
     if (this.paramsLayout) groups.push(this.paramsLayout);
-    const made: { pipeline?: GPUComputePipeline } = {};
-    this.#watch(key, () => {
-      made.pipeline = this.#device.createComputePipeline({
+    const pipeline = this.#watch(key, () =>
+      this.#device.createComputePipeline({
         label: key,
         layout: this.#device.createPipelineLayout(
           // `immediateSize` is newer than the published types.
@@ -149,9 +148,9 @@ export class KernelCache {
           } as GPUPipelineLayoutDescriptor,
         ),
         compute: { module: this.#moduleOf(info.shader, constants), entryPoint: info.entry },
-      });
-    });
-    return { name, info, pipeline: made.pipeline!, layout, layoutKey };
+      }),
+    );
+    return { name, info, pipeline, layout, layoutKey };
   }
 
   #moduleOf(shader: string, constants: Record<string, ConstantValue>): GPUShaderModule {

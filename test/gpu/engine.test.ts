@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createEngine, type Engine, Tensor } from '../../src/node.js';
+import { createEngine, type Engine, findAdapter, Tensor } from '../../src/node.js';
 import { addInto, fill } from '../../src/tensor/primitives.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 import { TinyModel } from '../helpers/tiny-model.js';
@@ -41,7 +41,8 @@ describe.each([
   });
 
   it('gives the same bytes with parameters through a uniform ring, eager and replayed', async () => {
-    const has = engine().gpu?.wgslLanguageFeatures.has('immediate_address_space');
+    const { gpu } = await findAdapter();
+    const has = gpu.wgslLanguageFeatures.has('immediate_address_space');
     expect(engine().facts.immediates).toBe(has);
     expect(ringed().facts.immediates).toBe(false);
     expect(await train(ringed(), false)).toEqual(eager);

@@ -1,0 +1,91 @@
+/** What goes wrong on a device: refused commands, a lost device, an engine disposed while something waits. */
+
+import { DeviceLostError, GpuError } from './errors.js';
+
+const DISPOSED = 'This engine was disposed.';
+
+/** Remembers the first failure, and lets everything that waits fail with it. */
+export class Health {
+  /** Rejects with the first failure; never resolves. */
+  readonly lost: Promise<never>;
+  readonly #device: GPUDevice;
+  readonly #idle: (() => Promise<void>) | undefined;
+  /** Rejects with the first failure or with the engine's end. */
+  readonly #ended: Promise<never>;
+  #failure: Error | undefined;
+  #disposed = false;
+  #reject: (error: Error) => void = () => {};
+  #end: (error: Error) => void = () => {};
+
+  /** @param idle called between polls while something waits. */
+  constructor(device: GPUDevice, idle: (() => Promise<void>) | undefined) {
+    this.#device = device;
+    this.#idle = idle;
+    this.lost = new Promise((_, reject) => {
+      this.#reject = reject;
+    });
+    this.#ended = new Promise((_, reject) => {
+      this.#end = reject;
+    });
+    // Whoever waits sees the rejection; where nobody does, it is no unhandled one.
+    this.lost.catch(() => {});
+    this.#ended.catch(() => {});
+    device.lost.then(({ message, reason }) => {
+      if (!this.#disposed) this.fail(new DeviceLostError(message || reason || 'unknown reason'));
+    });
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  fail(error: Error): void {
+    if (this.#failure) return;
+    this.#failure = error;
+    this.#reject(error);
+    this.#end(error);
+  }
+
+  /** @throws the first failure, or that the engine was disposed. */
+  check(): void {
+    if (this.#failure) throw this.#failure;
+    if (this.#disposed) throw new Error(DISPOSED);
+  }
+
+  /** Ends everything that waits. */
+  dispose(): void {
+    this.#disposed = true;
+    this.#end(new Error(DISPOSED));
+  }
+
+  /** Runs device calls in an error scope; what the device says of them becomes the failure, after `context`. */
+  watch<T>(context: string, run: () => T): T {
+    this.#device.pushErrorScope('validation');
+    const result = run();
+    this.#device.popErrorScope().then(
+      (error) => error && this.fail(new GpuError(`${context}: ${error.message}`)),
+      () => {},
+    );
+    return result;
+  }
+
+  /** Waits for a promise of the device's, polling where the platform needs it, and fails with the device. */
+  async settle<T>(promise: Promise<T>): Promise<T> {
+    // A mapping is aborted only with its device, and in browsers before the device is reported lost.
+    const own = promise.catch((error) =>
+      error?.name === 'AbortError' ? this.#ended : Promise.reject(error),
+    );
+    const raced = Promise.race([own, this.#ended]);
+    if (this.#idle) {
+      let done = false;
+      const note = () => {
+        done = true;
+      };
+      raced.then(note, note);
+      while (!done) await this.#idle();
+    }
+    const result = await raced;
+    this.check();
+    return result;
+  }
+}
