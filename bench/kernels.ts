@@ -1,4 +1,4 @@
-/** `npm run bench -- kernels`: each kernel family against plain loops on the CPU, in one run. */
+/** `npm run bench -- kernels`: each kernel family against the float64 reference's loops on the CPU, in one run. */
 
 import {
   AdamW,
@@ -16,8 +16,17 @@ import {
 } from '../src/index.js';
 import { gemm } from '../src/tensor/gemm.js';
 import { outputOf, remember } from '../src/tensor/tape.js';
+import { gelu } from '../test/reference/activations.js';
+import { adamw, newAdamWState } from '../test/reference/adamw.js';
+import { map, ref } from '../test/reference/array.js';
+import { attentionBackward, attention as attentionReference } from '../test/reference/attention.js';
+import { layerNormBackward, layerNorm as layerNormReference } from '../test/reference/layernorm.js';
+import * as reference from '../test/reference/linear.js';
+import {
+  crossEntropyGradient,
+  crossEntropy as crossEntropyReference,
+} from '../test/reference/losses.js';
 import { digits, onCpu, onGpu, peakOf, race, shareOfPeak, showTiming, table } from './measure.js';
-import * as plain from './plain.js';
 
 /** One line of the table. */
 interface KernelCase {
@@ -29,7 +38,10 @@ interface KernelCase {
 }
 
 const random = new HostRandom(1);
-const numbers = (n: number) => Float64Array.from({ length: n }, () => random.normal());
+const onHost = (shape: number[]) => {
+  const values = ref(shape);
+  return { shape, data: values.data.map(() => random.normal()) };
+};
 const onDevice = (engine: Engine, shape: number[], requiresGrad = false) => {
   const n = shape.reduce((p, s) => p * s, 1);
   return Tensor.from(
@@ -51,8 +63,8 @@ function matmulCase(M: number, K: number, N: number): KernelCase {
       return () => void matmulTransposed(a, b);
     },
     cpu() {
-      const [a, b, out] = [numbers(M * K), numbers(N * K), new Float64Array(M * N)];
-      return () => plain.matmul(a, b, out, M, N, K);
+      const [a, b] = [onHost([M, K]), onHost([N, K])];
+      return () => void reference.matmulNT(a, b);
     },
   };
 }
@@ -70,8 +82,10 @@ function gradientCase(layout: 'nn' | 'tn', M: number, K: number, N: number): Ker
       return () => gemm(engine, { layout, M, N, K, a, b, out });
     },
     cpu() {
-      const [a, b, out] = [numbers(M * K), numbers(N * K), new Float64Array(M * N)];
-      return () => plain.matmul(a, b, out, M, N, K);
+      const a = onHost(layout === 'nn' ? [M, K] : [K, M]);
+      const b = onHost([K, N]);
+      const product = layout === 'nn' ? reference.matmulNN : reference.matmulTN;
+      return () => void product(a, b);
     },
   };
 }
@@ -88,8 +102,11 @@ function crossEntropyCase(rows: number, classes: number): KernelCase {
       return () => void differentiate(engine, () => crossEntropy(logits, y));
     },
     cpu() {
-      const [logits, gradient] = [numbers(rows * classes), new Float64Array(rows * classes)];
-      return () => void plain.crossEntropy(logits, targets, gradient, classes);
+      const logits = onHost([rows, classes]);
+      return () => {
+        crossEntropyReference(logits, { targets });
+        crossEntropyGradient(logits, { targets });
+      };
     },
   };
 }
@@ -123,21 +140,11 @@ function layerNormCase(rows: number, width: number): KernelCase {
       return () => withGradient(engine, dy, () => layerNorm(x, gamma, beta).y);
     },
     cpu() {
-      const [x, y, dy, dx] = [0, 1, 2, 3].map(() => numbers(rows * width)) as [
-        Float64Array,
-        Float64Array,
-        Float64Array,
-        Float64Array,
-      ];
-      const [gamma, beta, dgamma, dbeta] = [0, 1, 2, 3].map(() => numbers(width)) as [
-        Float64Array,
-        Float64Array,
-        Float64Array,
-        Float64Array,
-      ];
+      const [x, dy] = [onHost([rows, width]), onHost([rows, width])];
+      const [gamma, beta] = [onHost([width]), onHost([width])];
       return () => {
-        plain.layerNorm(x, gamma, beta, y, width);
-        plain.layerNormBackward(x, gamma, dy, dx, dgamma, dbeta);
+        layerNormReference(x, gamma, beta);
+        layerNormBackward(x, gamma, dy);
       };
     },
   };
@@ -153,8 +160,8 @@ function geluCase(n: number): KernelCase {
       return () => void activate(x, 'gelu');
     },
     cpu() {
-      const [x, y] = [numbers(n), new Float64Array(n)];
-      return () => plain.geluEach(x, y);
+      const x = onHost([n]);
+      return () => void map(x, gelu);
     },
   };
 }
@@ -177,13 +184,10 @@ function adamwCase(n: number): KernelCase {
       return () => optimizer.apply();
     },
     cpu() {
-      const [p, g, m, v] = [0, 1, 2, 3].map(() => numbers(n).map(Math.abs)) as [
-        Float64Array,
-        Float64Array,
-        Float64Array,
-        Float64Array,
-      ];
-      return () => plain.adamw(p, g, m, v, 1e-3);
+      const [values, gradients] = [new Map([['p', onHost([n])]]), new Map([['p', onHost([n])]])];
+      const state = newAdamWState();
+      const settings = { betas: [0.9, 0.95], eps: 1e-8, decay: 0.1, maxNorm: 1 } as const;
+      return () => void adamw(values, gradients, () => true, state, 1e-3, settings);
     },
   };
 }
@@ -211,21 +215,11 @@ function attentionCase(s: AttentionSizes): KernelCase {
       return () => withGradient(engine, dy, () => attention(q, k, v, { heads: H }));
     },
     cpu() {
-      const [q, out, dout, dq] = [0, 1, 2, 3].map(() => numbers(B * T * width)) as [
-        Float64Array,
-        Float64Array,
-        Float64Array,
-        Float64Array,
-      ];
-      const [k, v, dk, dv] = [0, 1, 2, 3].map(() => numbers(B * S * width)) as [
-        Float64Array,
-        Float64Array,
-        Float64Array,
-        Float64Array,
-      ];
+      const [query, dout] = [onHost([B, T, width]), onHost([B, T, width])];
+      const [key, value] = [onHost([B, S, width]), onHost([B, S, width])];
       return () => {
-        plain.attention(q, k, v, out, s);
-        plain.attentionBackward(q, k, v, dout, { q: dq, k: dk, v: dv }, s);
+        attentionReference({ query, key, value }, { heads: H });
+        attentionBackward({ query, key, value }, { heads: H }, dout);
       };
     },
   };
@@ -259,7 +253,7 @@ export async function benchKernels(engine: Engine): Promise<void> {
       'ms (range)',
       'GFLOP/s',
       'GB/s',
-      'plain loop ms',
+      'reference ms',
       'times faster',
       ...(peak ? ['of peak'] : []),
     ],
@@ -282,7 +276,7 @@ export async function benchKernels(engine: Engine): Promise<void> {
       digits(cpu!.median / gpu!.median),
       ...(peak ? [shareOfPeak(peak, gflops, gbytes)] : []),
     ]);
-    console.error(`${c.name}: ${digits(gpu!.median)} ms, plain loop ${digits(cpu!.median)} ms`);
+    console.error(`${c.name}: ${digits(gpu!.median)} ms, reference ${digits(cpu!.median)} ms`);
   }
   console.log(table(rows));
 }
