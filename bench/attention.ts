@@ -1,8 +1,8 @@
 /** `npm run bench -- attention`: attention from 512 to 65,536 keys at 100 queries, forward and backward. */
 
-import { attention, differentiate, type Engine, Tensor } from '../src/index.js';
+import { attention, type Engine, Tensor } from '../src/index.js';
 import { createEngine } from '../src/node.js';
-import { outputOf, remember } from '../src/tensor/tape.js';
+import { withGradient } from './gradient.js';
 import { digits, onGpu, race, showTiming, table } from './measure.js';
 
 const QUERIES = 100;
@@ -53,23 +53,7 @@ async function sweep(engine: Engine, keys: number) {
   const repeats = Math.max(1, Math.round((engine.facts.software ? 8192 : 1e6) / keys));
   const run = () => attention(query, key, value, { heads: HEADS });
   const forwardOnly = onGpu(engine, () => void run(), repeats);
-  const withBackward = onGpu(
-    engine,
-    () =>
-      void differentiate(engine, () => {
-        const out = run();
-        const loss = outputOf(engine, [1], [out]);
-        const cotangent = Tensor.empty(engine, out.shape);
-        engine.copy(dout, cotangent);
-        remember(engine, {
-          op: 'cotangent',
-          outputs: [loss],
-          backward: (gradients) => gradients.give(out, cotangent),
-        });
-        return loss;
-      }),
-    repeats,
-  );
+  const withBackward = onGpu(engine, () => withGradient(engine, dout, run), repeats);
   const [forward, both] = await race([forwardOnly, withBackward], ROUNDS);
   return { forward: forward!, both: both! };
 }

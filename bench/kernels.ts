@@ -15,7 +15,6 @@ import {
   zeros,
 } from '../src/index.js';
 import { gemm } from '../src/tensor/gemm.js';
-import { outputOf, remember } from '../src/tensor/tape.js';
 import { gelu } from '../test/reference/activations.js';
 import { adamw, newAdamWState } from '../test/reference/adamw.js';
 import { map, ref } from '../test/reference/array.js';
@@ -26,6 +25,7 @@ import {
   crossEntropyGradient,
   crossEntropy as crossEntropyReference,
 } from '../test/reference/losses.js';
+import { withGradient } from './gradient.js';
 import { digits, onCpu, onGpu, peakOf, race, shareOfPeak, showTiming, table } from './measure.js';
 
 /** One line of the table. */
@@ -99,7 +99,12 @@ function crossEntropyCase(rows: number, classes: number): KernelCase {
     gpu(engine) {
       const logits = onDevice(engine, [rows, classes], true);
       const y = Tensor.from(engine, targets, [rows]);
-      return () => void differentiate(engine, () => crossEntropy(logits, y));
+      return () => {
+        // Anew each time: otherwise the second gradient would be added to the first by a kernel of its own.
+        logits.gradient?.dispose();
+        logits.gradient = undefined;
+        differentiate(engine, () => crossEntropy(logits, y));
+      };
     },
     cpu() {
       const logits = onHost([rows, classes]);
@@ -109,22 +114,6 @@ function crossEntropyCase(rows: number, classes: number): KernelCase {
       };
     },
   };
-}
-
-/** Runs a function forward and backward, its output's gradient given. */
-function withGradient(engine: Engine, dy: Tensor, run: () => Tensor): void {
-  differentiate(engine, () => {
-    const y = run();
-    const loss = outputOf(engine, [1], [y]);
-    const cotangent = Tensor.empty(engine, dy.shape);
-    engine.copy(dy, cotangent);
-    remember(engine, {
-      op: 'cotangent',
-      outputs: [loss],
-      backward: (gradients) => gradients.give(y, cotangent),
-    });
-    return loss;
-  });
 }
 
 function layerNormCase(rows: number, width: number): KernelCase {
@@ -241,8 +230,17 @@ const CASES: readonly KernelCase[] = [
 ];
 
 const ROUNDS = 5;
-/** Small work is repeated within one submit until it is about this many milliseconds on a software adapter. */
-const REPEATED_FLOPS = 2e7;
+/** Small work is repeated within one submit until it takes about this long, so that the submit itself does not count. */
+const SUBMIT_MILLISECONDS = 20;
+const MOST_REPEATS = 200;
+
+/** How often a case must be repeated, from the faster of two single runs. */
+async function repeatsOf(engine: Engine, work: () => void): Promise<number> {
+  const once = onGpu(engine, work, 1);
+  await once();
+  const milliseconds = await once();
+  return Math.min(MOST_REPEATS, Math.max(1, Math.round(SUBMIT_MILLISECONDS / milliseconds)));
+}
 
 /** Runs and prints the table. */
 export async function benchKernels(engine: Engine): Promise<void> {
@@ -259,12 +257,9 @@ export async function benchKernels(engine: Engine): Promise<void> {
     ],
   ];
   for (const c of CASES) {
-    const work = Math.max(c.flops, 10 * c.bytes);
-    const repeats = Math.min(
-      64,
-      Math.max(1, Math.round((engine.facts.software ? REPEATED_FLOPS : 2e10) / work)),
-    );
-    const [gpu, cpu] = await race([onGpu(engine, c.gpu(engine), repeats), onCpu(c.cpu())], ROUNDS);
+    const work = c.gpu(engine);
+    const repeats = await repeatsOf(engine, work);
+    const [gpu, cpu] = await race([onGpu(engine, work, repeats), onCpu(c.cpu())], ROUNDS);
     const gflops = c.flops / gpu!.median / 1e6;
     const gbytes = c.bytes / gpu!.median / 1e6;
     rows.push([
