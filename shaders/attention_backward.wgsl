@@ -351,7 +351,7 @@ fn dquery(
   }
 }
 
-// p and keep * p of four queries for one key.
+// The score gradients of four queries for one key, and the weights of their dv.
 struct Columns {
   ds: vec4f,
   kept: vec4f,
@@ -481,17 +481,18 @@ fn dkeys(
     }
   }
 
-  // Two hidden neighbours skipped the loop; one alone ran it with the other, so its sums are dropped here.
-  let write0 = select(params.scale, 0.0, hidden(batch, j0));
-  let write1 = select(params.scale, 0.0, hidden(batch, j1));
+  // Two hidden neighbours skipped the loop; one alone ran it with the other, and its sums, which may have overflowed,
+  // are dropped here.
+  let hidden0 = hidden(batch, j0);
+  let hidden1 = hidden(batch, j1);
   for (var c = 0u; c < C; c++) {
     if (j0 < params.keys) {
-      store_dk(at0, c, dk0[c] * write0);
-      store_dv(at0, c, dv0[c] * select(1.0, 0.0, write0 == 0.0));
+      store_dk(at0, c, select(dk0[c] * params.scale, vec4f(), hidden0));
+      store_dv(at0, c, select(dv0[c], vec4f(), hidden0));
     }
     if (ROWS == 2u && j1 < params.keys) {
-      store_dk(at1, c, dk1[c] * write1);
-      store_dv(at1, c, dv1[c] * select(1.0, 0.0, write1 == 0.0));
+      store_dk(at1, c, select(dk1[c] * params.scale, vec4f(), hidden1));
+      store_dv(at1, c, select(dv1[c], vec4f(), hidden1));
     }
   }
 }

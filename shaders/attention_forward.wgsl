@@ -4,7 +4,7 @@
 //
 // Shapes   query, out [B, T, H * HEAD]; key, value [B, S, H * HEAD]; mask [B, S] u32, 0 hides a key;
 //          rows [B, H, T] vec4 = (lse, delta, threshold, 0): lse is written here, delta by attention_backward,
-//          threshold by attention_sparse (scores below it are hidden).
+//          threshold by attention_rows (scores below it are hidden).
 // Grid     an invocation owns ROWS (1 or 2) queries of one head; a workgroup WG * ROWS of them and one of
 //          `splits` ranges of the keys. With splits > 1, out is [splits, B, T, H * HEAD], unnormalised, and
 //          partials [splits, B, H, T] = (max, sum); entry merge makes out and lse of them.

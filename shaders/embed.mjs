@@ -55,6 +55,22 @@ function checkHelpers(file, source) {
   }
 }
 
+/** The bits of the matmul epilogue mean the same in both of its files. */
+function checkFlags(shaders) {
+  const [direct, tiled] = ['matmul_direct', 'matmul_tiled'].map((name) =>
+    shaders.find((s) => s.file === name),
+  );
+  for (const [name, value] of Object.entries(tiled.constants)) {
+    const other = direct.constants[name];
+    if (other !== undefined && name !== 'WG' && other !== value) {
+      complain(
+        'matmul_tiled.wgsl',
+        `const ${name} is ${value}, but ${other} in matmul_direct.wgsl`,
+      );
+    }
+  }
+}
+
 function workgroupBytes(reflection, source) {
   let total = 0;
   for (const node of new WgslParser().parse(source)) {
@@ -163,6 +179,7 @@ const files = readdirSync(FOLDER)
   .filter((f) => f.endsWith('.wgsl'))
   .sort();
 const shaders = files.map(readShader);
+checkFlags(shaders);
 if (problems.length > 0) {
   console.error(problems.join('\n'));
   process.exit(1);

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { create, globals } from 'webgpu';
+import { create } from 'webgpu';
 import { isSoftware } from './gpu/device.js';
 import { Engine, type EngineOptions } from './gpu/engine.js';
 import { UnsupportedError } from './gpu/errors.js';
@@ -45,9 +45,11 @@ const POLL_MILLISECONDS = 0.3;
  */
 export async function createEngine(options: NodeEngineOptions = {}): Promise<Engine> {
   const debug = options.debug ?? debugLevel(process.env.DEBUG);
-  if (options.device) return Engine.create({ idle, debug, ...options });
-  const { gpu, reason } = await findAdapter(options.adapter);
-  return Engine.create({ gpu, reason, idle, debug, ...options });
+  if (options.device) {
+    return Engine.create({ idle: idleFor(options.device.adapterInfo), debug, ...options });
+  }
+  const { gpu, adapter, reason } = await findAdapter(options.adapter);
+  return Engine.create({ gpu, reason, idle: idleFor(adapter.info), debug, ...options });
 }
 
 /**
@@ -71,6 +73,9 @@ export async function findAdapter(choice?: AdapterChoice): Promise<FoundAdapter>
   const unavailable = softwareUnavailable();
   if (unavailable && system)
     return { ...system, reason: 'no GPU was found; the system has this one' };
+  if (unavailable && wanted === 'software') {
+    throw new UnsupportedError(`The software adapter was asked for, but ${unavailable}.`);
+  }
   if (unavailable) throw new UnsupportedError(`No GPU was found, and ${unavailable}.`);
   const reason = wanted === 'software' ? 'the software adapter was asked for' : 'no GPU was found';
   const flags = process.env.NEUROFORMER_CHECKED === '1' ? [] : UNCHECKED;
@@ -87,7 +92,6 @@ async function systemAdapter(
   reason: string,
   flags: readonly string[] = [],
 ): Promise<FoundAdapter | undefined> {
-  Object.assign(globalThis, globals);
   const gpu = create([...DAWN_FLAGS, ...flags]);
   instances.push(gpu);
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
@@ -120,11 +124,17 @@ function debugLevel(text: string | undefined): number {
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
+/** Dawn's events run on the event loop: one poll lets it turn once. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 /**
- * One poll: Dawn's events run on the event loop, and the short sleep leaves the core to the software adapter,
- * which halves the wall time of small work there.
+ * What to do between polls. A software adapter computes on the cores that would poll: a short sleep leaves them to it
+ * and halves the wall time of small work.
  */
-async function idle(): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
-  Atomics.wait(sleeper, 0, 0, POLL_MILLISECONDS);
+function idleFor(info: GPUAdapterInfo): () => Promise<void> {
+  if (!isSoftware(info)) return turn;
+  return async () => {
+    await turn();
+    Atomics.wait(sleeper, 0, 0, POLL_MILLISECONDS);
+  };
 }

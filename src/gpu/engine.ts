@@ -10,6 +10,7 @@ import {
   type Allocation,
   BufferPool,
   type BufferView,
+  type Life,
   type MemoryUse,
   newHolder,
 } from './memory.js';
@@ -114,7 +115,7 @@ export class Engine {
       options.reason ?? (borrowed ? 'the caller handed it over' : 'the preferred adapter');
     const facts = factsOf(device, gpu?.wgslLanguageFeatures, reason);
     this.facts = { ...facts, immediates: facts.immediates && options.immediates !== false };
-    this.tuning = { ...tuningFor(this.facts.vendor, device.limits), ...options.tuning };
+    this.tuning = tuningFor(this.facts.vendor, device.limits, options.tuning);
     this.#pool = new BufferPool(device, (error) => this.#health.fail(error));
     this.#staging = new StagingRing(device);
     this.#bindGroups = new BindGroupCache(device);
@@ -136,12 +137,8 @@ export class Engine {
     return this.#health.lost;
   }
 
-  /**
-   * Memory of at least `bytes`, undefined contents; given back by `release`, or by the scope it was made in.
-   *
-   * @param constant whether the host is about to write it, once; needed while a step is recorded.
-   */
-  allocate(bytes: number, constant = false): Allocation {
+  /** Memory of at least `bytes`, undefined contents; lives as long as `life` says. */
+  allocate(bytes: number, life: Life = 'scoped'): Allocation {
     this.#health.check();
     const most = Math.min(
       this.device.limits.maxStorageBufferBindingSize,
@@ -153,12 +150,27 @@ export class Engine {
           `${this.#borrowed ? ', or raise maxStorageBufferBindingSize and maxBufferSize when requesting it' : ''}.`,
       );
     }
-    return this.#pool.acquire(bytes, constant);
+    return this.#pool.acquire(bytes, life);
   }
 
   /** Runs `fn` and gives back what it allocated, except what its result owns. */
   scope<T>(fn: () => T): T {
     return this.#pool.scope(fn);
+  }
+
+  /** Runs `fn` with disposals put off until `settle` is called: what a tape records must outlive it. */
+  defer<T>(fn: () => T): { result: T; settle: () => void } {
+    return this.#pool.defer(fn);
+  }
+
+  /** Memory of `bytes` zeros that outlives scopes and recordings, until it is released. */
+  allocateLasting(bytes: number): Allocation {
+    const allocation = this.allocate(bytes, 'lasting');
+    // A recording's commands run on every replay; the zeros are written once.
+    if (this.#recording)
+      this.device.queue.writeBuffer(allocation.buffer, 0, new Uint8Array(allocation.size));
+    else this.clear(allocation);
+    return allocation;
   }
 
   /** What to bind where a kernel's buffer is unused: reads see zeros, writes are never made. */
@@ -184,8 +196,9 @@ export class Engine {
     const y = Math.ceil(workgroups / x);
     const group = this.#bindGroups.get(kernel, buffers);
     let bytes = 0;
-    for (const binding of kernel.info.bindings) {
-      bytes += (buffers as Record<string, BufferView>)[binding.name]!.size;
+    for (const [binding, view] of Object.entries<BufferView>(buffers)) {
+      this.#use(view, `${name}: ${binding}`);
+      bytes += view.size;
     }
     this.#append({
       kind: 'dispatch',
@@ -201,16 +214,22 @@ export class Engine {
 
   /** Appends a clear of a buffer's range to zero. */
   clear(view: BufferView): void {
+    this.#use(view, 'clear');
     this.#append({ kind: 'clear', view });
   }
 
   /** Appends a copy of `from.size` bytes. */
   copy(from: BufferView, to: BufferView): void {
+    if (from.size > to.size)
+      throw new Error(`copy: ${from.size} bytes do not fit into ${to.size}.`);
+    this.#use(from, 'copy');
+    this.#use(to, 'copy');
     this.#append({ kind: 'copy', from, to });
   }
 
   /** Writes host data now, before anything appended after this call. */
   upload(to: BufferView, data: ArrayBufferView): void {
+    this.#use(to, 'upload');
     if (data.byteLength > to.size) {
       throw new Error(`upload: ${data.byteLength} bytes do not fit into ${to.size}.`);
     }
@@ -243,6 +262,7 @@ export class Engine {
 
   /** The contents of a view, after everything appended before this call. */
   async read(view: BufferView): Promise<ArrayBuffer> {
+    this.#use(view, 'read');
     if (this.#recording)
       throw new Error('Nothing can be read while a step is recorded: it has not run yet.');
     const commands = this.#pending;
@@ -256,7 +276,8 @@ export class Engine {
   /** Waits until everything appended so far has run. */
   async finish(): Promise<void> {
     this.flush();
-    await this.settle(this.device.queue.onSubmittedWorkDone());
+    // Of a device that is destroyed all work is done, before it is said to be lost.
+    await this.settle(this.device.queue.onSubmittedWorkDone().then(() => this.#health.turn()));
     await Promise.all(this.#profiled.splice(0));
     this.#health.check();
   }
@@ -343,6 +364,11 @@ export class Engine {
     }
   }
 
+  /** Destroys pooled buffers that nobody uses. */
+  trim(): void {
+    this.#pool.trim();
+  }
+
   memory(): MemoryUse {
     return this.#pool.use();
   }
@@ -369,6 +395,13 @@ export class Engine {
     if (!this.#borrowed) this.device.destroy();
   }
 
+  /** @throws Error where memory was given back already. */
+  #use(view: BufferView, what: string): void {
+    if (view.released)
+      throw new Error(`${what}: this memory was disposed and may be another's by now.`);
+    this.#pool.touch(view.buffer);
+  }
+
   #append(command: Command): void {
     this.#health.check();
     if (this.#recording) {
@@ -388,7 +421,11 @@ export function createEngine(options: EngineOptions = {}): Promise<Engine> {
 function describe(command: Command): string {
   if (command.kind === 'dispatch') {
     const { kernel, params, x, y } = command;
-    return `${kernel.name} [${x} x ${y}] ${[...params].join(' ')}`;
+    const floats = new Float32Array(params.buffer);
+    const shown = kernel.info.params.map(
+      ({ name, type, offset }) => `${name}=${(type === 'f32' ? floats : params)[offset / 4]}`,
+    );
+    return `${kernel.name} [${x} x ${y}] ${shown.join(' ')}`;
   }
   if (command.kind === 'copy') return `copy ${command.from.size} bytes`;
   return `clear ${command.view.size} bytes`;

@@ -61,12 +61,19 @@ export class Health {
   /** Runs device calls in an error scope; what the device says of them becomes the failure, after `context`. */
   watch<T>(context: string, run: () => T): T {
     this.#device.pushErrorScope('validation');
-    const result = run();
-    this.#device.popErrorScope().then(
-      (error) => error && this.fail(new GpuError(`${context}: ${error.message}`)),
-      () => {},
-    );
-    return result;
+    try {
+      return run();
+    } finally {
+      this.#device.popErrorScope().then(
+        (error) => error && this.fail(new GpuError(`${context}: ${error.message}`)),
+        () => {},
+      );
+    }
+  }
+
+  /** Lets the event loop turn once, so that a loss that has happened is known. */
+  turn(): Promise<void> {
+    return this.#idle?.() ?? new Promise((resolve) => setTimeout(resolve));
   }
 
   /** Waits for a promise of the device's, polling where the platform needs it, and fails with the device. */

@@ -9,6 +9,8 @@ export interface BufferView {
   readonly offset: number;
   /** Bytes; a multiple of 4. */
   readonly size: number;
+  /** Whether the memory was given back: such a view may not be used any more. */
+  readonly released?: boolean;
 }
 
 /** Anything that owns pooled memory and can be kept alive past a scope. */
@@ -30,7 +32,13 @@ export interface MemoryUse {
   readonly created: number;
 }
 
-/** A buffer handed out by the pool. `release` gives it back; it must not be used after. */
+/**
+ * How long memory lives: until its scope ends; until its recording goes, written once by the host and by nothing else;
+ * or until it is released, whatever scope or recording is open.
+ */
+export type Life = 'scoped' | 'constant' | 'lasting';
+
+/** A buffer handed out by the pool; it must not be used after it was given back. */
 export class Allocation implements BufferView {
   readonly offset = 0;
   released = false;
@@ -44,8 +52,14 @@ export class Allocation implements BufferView {
     readonly pool: BufferPool,
   ) {}
 
+  /** Gives it back at once. */
   release(): void {
     this.pool.release(this);
+  }
+
+  /** Gives it back, but not before a gradient that may still need it has been made. */
+  dispose(): void {
+    this.pool.dispose(this);
   }
 
   /** Takes it out of every scope: it lives until it is released. */
@@ -53,6 +67,9 @@ export class Allocation implements BufferView {
     this.pool.detach(this);
   }
 }
+
+/** A buffer and its size class. */
+type Sized = readonly [buffer: GPUBuffer, capacity: number];
 
 /** Keeps every buffer a recorded step touches out of other hands until the step is disposed. */
 export interface Holder {
@@ -62,8 +79,10 @@ export interface Holder {
   readonly owned: Map<GPUBuffer, number>;
   /** What it handed out and was not given back: in use until the recording goes. */
   readonly live: Set<Allocation>;
-  /** Buffers from before that were released while it was recorded. */
-  readonly held: Allocation[];
+  /** Every buffer its commands read or write, its own and others'. */
+  readonly touched: Set<GPUBuffer>;
+  /** Touched buffers of others that were released: nobody gets them before the recording goes. */
+  readonly parked: Sized[];
   /** Buffers written once by the host while it was recorded, and never handed out again. */
   readonly constants: Set<GPUBuffer>;
 }
@@ -73,7 +92,8 @@ export function newHolder(): Holder {
     free: new Map(),
     owned: new Map(),
     live: new Set(),
-    held: [],
+    touched: new Set(),
+    parked: [],
     constants: new Set(),
   };
 }
@@ -97,7 +117,11 @@ export class BufferPool {
   readonly #all = new Set<GPUBuffer>();
   readonly #free = new Map<number, GPUBuffer[]>();
   readonly #scopes: Set<Allocation>[] = [];
+  /** Recordings that may be replayed. */
+  readonly #holders = new Set<Holder>();
   #holder: Holder | undefined;
+  /** What was disposed while gradients may still need it. */
+  #deferred: Set<Allocation> | undefined;
   #buffers = 0;
   #bytes = 0;
   #liveBuffers = 0;
@@ -111,44 +135,64 @@ export class BufferPool {
     this.#onError = onError;
   }
 
-  /**
-   * A buffer of at least `bytes` (rounded up to a multiple of 4); contents undefined.
-   *
-   * @param constant while a step is recorded: the host writes it now, so no replayed command may ever write it.
-   */
-  acquire(bytes: number, constant = false): Allocation {
-    const size = Math.max(4, Math.ceil(bytes / 4) * 4);
-    const capacity = sizeClass(size);
+  /** A buffer of at least `bytes` (rounded up to a multiple of 16); contents undefined. */
+  acquire(bytes: number, life: Life = 'scoped'): Allocation {
+    const size = Math.max(16, Math.ceil(bytes / 4) * 4);
+    const capacity = Math.min(sizeClass(size), this.#device.limits.maxBufferSize);
+    const holder = life === 'lasting' ? undefined : this.#holder;
     const buffer =
-      (constant ? undefined : this.#holder?.free.get(capacity)?.pop()) ??
+      (life === 'constant' ? undefined : holder?.free.get(capacity)?.pop()) ??
       this.#free.get(capacity)?.pop() ??
       this.#create(capacity);
     const allocation = new Allocation(buffer, size, capacity, this);
-    if (this.#holder) {
-      allocation.owner = this.#holder;
-      this.#holder.owned.set(buffer, capacity);
-      this.#holder.live.add(allocation);
-      if (constant) this.#holder.constants.add(buffer);
+    if (holder) {
+      allocation.owner = holder;
+      holder.owned.set(buffer, capacity);
+      holder.live.add(allocation);
+      if (life === 'constant') holder.constants.add(buffer);
     }
     this.#liveBuffers += 1;
     this.#liveBytes += capacity;
-    this.#scopes.at(-1)?.add(allocation);
+    if (life !== 'lasting') this.#scopes.at(-1)?.add(allocation);
     return allocation;
   }
 
   release(allocation: Allocation): void {
     if (allocation.released || this.#destroyed) return;
-    if (this.#holder && allocation.owner !== this.#holder) {
-      // A recording replays reads of this buffer: it may not be handed out again before the recording goes.
-      this.#holder.held.push(allocation);
-      return;
-    }
+    const { buffer, capacity, owner } = allocation;
     this.#retire(allocation);
-    for (const scope of this.#scopes) scope.delete(allocation);
-    if (!allocation.owner) this.#give(this.#free, allocation.capacity, allocation.buffer);
-    else if (allocation.owner === this.#holder && !this.#holder.constants.has(allocation.buffer)) {
-      this.#give(allocation.owner.free, allocation.capacity, allocation.buffer);
+    this.detach(allocation);
+    if (!owner) this.#recycle(buffer, capacity);
+    else if (owner === this.#holder && !owner.constants.has(buffer)) {
+      give(owner.free, capacity, buffer);
     }
+  }
+
+  dispose(allocation: Allocation): void {
+    if (this.#deferred) this.#deferred.add(allocation);
+    else this.release(allocation);
+  }
+
+  /** Runs `fn`, in which nothing that is disposed goes back and no scope closes, until the function returned is called. */
+  defer<T>(fn: () => T): { result: T; settle: () => void } {
+    const deferred = new Set<Allocation>();
+    this.#deferred = deferred;
+    try {
+      const result = refusePromise(fn());
+      return {
+        result,
+        settle: () => {
+          for (const allocation of deferred) this.release(allocation);
+        },
+      };
+    } finally {
+      this.#deferred = undefined;
+    }
+  }
+
+  /** Notes that a command of the recording touches a buffer. */
+  touch(buffer: GPUBuffer): void {
+    this.#holder?.touched.add(buffer);
   }
 
   /** Whether the host may write a buffer now: not where a recording's own commands will. */
@@ -158,11 +202,13 @@ export class BufferPool {
 
   /** Runs `fn` and releases what it allocated, except what its result owns. */
   scope<T>(fn: () => T): T {
+    // While a tape runs, its own scope takes what inner ones would have given back: the way back needs it.
+    if (this.#deferred) return refusePromise(fn());
     const scope = new Set<Allocation>();
     this.#scopes.push(scope);
     let result: T | undefined;
     try {
-      result = fn();
+      result = refusePromise(fn());
       return result;
     } finally {
       this.#scopes.pop();
@@ -181,9 +227,10 @@ export class BufferPool {
   hold<T>(holder: Holder, fn: () => T): T {
     if (this.#holder) throw new Error('A step is being recorded already: recordings do not nest.');
     this.#holder = holder;
+    this.#holders.add(holder);
     const scopes = this.#scopes.splice(0);
     try {
-      return fn();
+      return refusePromise(fn());
     } finally {
       this.#holder = undefined;
       this.#scopes.push(...scopes);
@@ -193,12 +240,26 @@ export class BufferPool {
   /** Gives a holder's buffers back to the pool. */
   drop(holder: Holder): void {
     if (this.#destroyed) return;
+    this.#holders.delete(holder);
     for (const allocation of holder.live) this.#retire(allocation);
-    for (const [buffer, capacity] of holder.owned) this.#give(this.#free, capacity, buffer);
+    for (const [buffer, capacity] of [...holder.owned, ...holder.parked]) {
+      this.#recycle(buffer, capacity);
+    }
     holder.owned.clear();
-    holder.free.clear();
-    holder.constants.clear();
-    for (const allocation of holder.held.splice(0)) this.release(allocation);
+    holder.parked.length = 0;
+  }
+
+  /** Destroys the buffers nobody uses. */
+  trim(): void {
+    for (const [capacity, buffers] of this.#free) {
+      for (const buffer of buffers) {
+        buffer.destroy();
+        this.#all.delete(buffer);
+        this.#buffers -= 1;
+        this.#bytes -= capacity;
+      }
+    }
+    this.#free.clear();
   }
 
   use(): MemoryUse {
@@ -222,6 +283,17 @@ export class BufferPool {
     this.#bytes = 0;
     this.#liveBuffers = 0;
     this.#liveBytes = 0;
+  }
+
+  /** Puts a buffer where the next taker finds it, or aside while a recording still replays commands on it. */
+  #recycle(buffer: GPUBuffer, capacity: number): void {
+    for (const holder of this.#holders) {
+      if (holder.touched.has(buffer)) {
+        holder.parked.push([buffer, capacity]);
+        return;
+      }
+    }
+    give(this.#free, capacity, buffer);
   }
 
   #retire(allocation: Allocation): void {
@@ -255,12 +327,22 @@ export class BufferPool {
     this.#peakBytes = Math.max(this.#peakBytes, this.#bytes);
     return buffer;
   }
+}
 
-  #give(lists: Map<number, GPUBuffer[]>, capacity: number, buffer: GPUBuffer): void {
-    const list = lists.get(capacity);
-    if (list) list.push(buffer);
-    else lists.set(capacity, [buffer]);
+function give(lists: Map<number, GPUBuffer[]>, capacity: number, buffer: GPUBuffer): void {
+  const list = lists.get(capacity);
+  if (list) list.push(buffer);
+  else lists.set(capacity, [buffer]);
+}
+
+/** @throws Error where a callback that must finish before it returns is an async one. */
+function refusePromise<T>(result: T): T {
+  if (typeof (result as { then?: unknown } | undefined)?.then === 'function') {
+    throw new Error(
+      'A scope, a recording or a differentiated function cannot be async: read results after it.',
+    );
   }
+  return result;
 }
 
 /** The allocations a scope's result holds: itself, or the members of an array or plain object. */

@@ -20,32 +20,39 @@ interface Total {
   bytes: number;
 }
 
+/** The most a query set holds is 4,096 timestamps. */
 const CAPACITY = 2048;
+/** Two timestamps. */
+const BYTES = 16;
 // GPUBufferUsage by value: QUERY_RESOLVE | COPY_SRC, and MAP_READ | COPY_DST.
 const RESOLVE = 0x200 | 0x04;
 const READ = 0x01 | 0x08;
 
+/** Timestamps of up to CAPACITY dispatches, and where they are resolved to. */
+interface QueryBatch {
+  readonly queries: GPUQuerySet;
+  readonly resolved: GPUBuffer;
+}
+
 /** Collects two timestamps per dispatch. Use `timestampsFor` while encoding, `resolve` after, `collect` when done. */
 export class Profiler {
   readonly #device: GPUDevice;
-  readonly #queries: GPUQuerySet;
-  readonly #resolved: GPUBuffer;
+  readonly #batches: QueryBatch[] = [];
   readonly #totals = new Map<string, Total>();
   #timed: Dispatch[] = [];
 
   constructor(device: GPUDevice) {
     this.#device = device;
-    this.#queries = device.createQuerySet({ type: 'timestamp', count: 2 * CAPACITY });
-    this.#resolved = device.createBuffer({ size: 2 * CAPACITY * 8, usage: RESOLVE });
   }
 
   readonly timestampsFor: TimestampsFor = (dispatch) => {
-    if (this.#timed.length === CAPACITY) return undefined;
     const n = this.#timed.push(dispatch) - 1;
+    const { queries } = this.#batch(Math.floor(n / CAPACITY));
+    const begin = 2 * (n % CAPACITY);
     return {
-      querySet: this.#queries,
-      beginningOfPassWriteIndex: 2 * n,
-      endOfPassWriteIndex: 2 * n + 1,
+      querySet: queries,
+      beginningOfPassWriteIndex: begin,
+      endOfPassWriteIndex: begin + 1,
     };
   };
 
@@ -54,10 +61,13 @@ export class Profiler {
     const timed = this.#timed;
     this.#timed = [];
     if (timed.length === 0) return async () => {};
-    const bytes = timed.length * 16;
-    const staging = this.#device.createBuffer({ size: bytes, usage: READ });
-    encoder.resolveQuerySet(this.#queries, 0, 2 * timed.length, this.#resolved, 0);
-    encoder.copyBufferToBuffer(this.#resolved, 0, staging, 0, bytes);
+    const staging = this.#device.createBuffer({ size: timed.length * BYTES, usage: READ });
+    for (let first = 0; first < timed.length; first += CAPACITY) {
+      const count = Math.min(CAPACITY, timed.length - first);
+      const { queries, resolved } = this.#batch(first / CAPACITY);
+      encoder.resolveQuerySet(queries, 0, 2 * count, resolved, 0);
+      encoder.copyBufferToBuffer(resolved, 0, staging, first * BYTES, count * BYTES);
+    }
     return async () => {
       await staging.mapAsync(1);
       const stamps = new BigInt64Array(staging.getMappedRange());
@@ -81,8 +91,18 @@ export class Profiler {
   }
 
   destroy(): void {
-    this.#queries.destroy();
-    this.#resolved.destroy();
+    for (const { queries, resolved } of this.#batches) {
+      queries.destroy();
+      resolved.destroy();
+    }
+  }
+
+  #batch(n: number): QueryBatch {
+    this.#batches[n] ??= {
+      queries: this.#device.createQuerySet({ type: 'timestamp', count: 2 * CAPACITY }),
+      resolved: this.#device.createBuffer({ size: CAPACITY * BYTES, usage: RESOLVE }),
+    };
+    return this.#batches[n];
   }
 
   #add(dispatch: Dispatch, nanoseconds: number): void {

@@ -45,8 +45,13 @@ export class Step<T> {
   /** Like `run`, with copies of `views` at the end of the same submit. */
   runAndFetch(views: readonly BufferView[]): Fetched {
     this.#begin();
-    const slot = this.#engine.submit(this.#commands, this.#ring, views)!;
-    return { read: () => this.#engine.readSlot(slot) };
+    const slot = this.#engine.submit(this.#commands, this.#ring, views);
+    let bytes: Promise<ArrayBuffer[]> | undefined;
+    const read = () => {
+      bytes ??= slot ? this.#engine.readSlot(slot) : Promise.resolve([]);
+      return bytes;
+    };
+    return { read };
   }
 
   /** Gives the step's buffers back. The tensors it returned must not be used after. */

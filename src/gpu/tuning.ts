@@ -63,9 +63,32 @@ const VENDORS: Readonly<Record<string, Partial<Tuning>>> = {
   },
 };
 
-/** The tuning for a vendor ('software' for software adapters), within the limits of the device. */
-export function tuningFor(vendor: string, limits: GPUSupportedLimits): Tuning {
-  const tuning: Tuning = { ...GPU, ...VENDORS[vendor] };
+const POWERS_OF_TWO = [
+  'rowGroup',
+  'rowLanes',
+  'columnSlices',
+  'reduceGroup',
+  'sampleGroup',
+] as const;
+
+/**
+ * The tuning for a vendor ('software' for software adapters), within the limits of the device.
+ *
+ * @throws Error where a setting that reductions halve is no power of two, or a row has more lanes than a workgroup.
+ */
+export function tuningFor(
+  vendor: string,
+  limits: GPUSupportedLimits,
+  settings: Partial<Tuning> = {},
+): Tuning {
+  const tuning: Tuning = { ...GPU, ...VENDORS[vendor], ...settings };
+  const odd = POWERS_OF_TWO.find((name) => !Number.isInteger(Math.log2(tuning[name])));
+  if (odd) throw new Error(`tuning.${odd} should be a power of two, but is ${tuning[odd]}.`);
+  if (Math.max(tuning.rowLanes, tuning.columnSlices) > tuning.rowGroup) {
+    throw new Error(
+      `tuning.rowLanes and columnSlices should be at most rowGroup, ${tuning.rowGroup}.`,
+    );
+  }
   const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
   const memory = limits.maxComputeWorkgroupStorageSize;
   const fits = (tile: MatmulTile) =>

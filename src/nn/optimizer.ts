@@ -35,16 +35,17 @@ export class AdamW {
   readonly #settings: Tensor;
   readonly #partials: Tensor;
   readonly #blocks: Tensor;
+  #moving: boolean[] = [];
   #steps = 0;
 
   constructor(store: ParameterStore, options: AdamWOptions = {}) {
     this.store = store;
     this.#options = { betas: [0.9, 0.95], eps: 1e-8, decay: 0.1, maxNorm: 1, ...options };
     const { engine } = store;
-    this.totals = Tensor.zeros(engine, [2]);
-    this.#settings = Tensor.empty(engine, [16]);
-    this.#partials = Tensor.empty(engine, [GROUPS]);
-    this.#blocks = Tensor.empty(engine, [store.length / BLOCK], 'u32');
+    this.totals = Tensor.zeros(engine, [2]).keep();
+    this.#settings = Tensor.empty(engine, [16]).keep();
+    this.#partials = Tensor.empty(engine, [GROUPS]).keep();
+    this.#blocks = Tensor.zeros(engine, [store.length / BLOCK], 'u32').keep();
   }
 
   /** Updates made so far; set it when resuming. */
@@ -63,6 +64,7 @@ export class AdamW {
    */
   prepare(rate: number, gradScale = 1): void {
     this.#steps += 1;
+    this.#markBlocks();
     const { betas, eps, decay, maxNorm } = this.#options;
     const corrections = betas.map((beta) => 1 / (1 - beta ** this.#steps));
     const settings = new Float32Array(16);
@@ -70,7 +72,7 @@ export class AdamW {
     this.#settings.write(settings);
   }
 
-  /** Appends the update: norm, clip, moments, values. */
+  /** Appends the update: norm, clip, moments, values; of what is trainable when it runs. */
   apply(): void {
     this.#markBlocks();
     const {
@@ -117,16 +119,16 @@ export class AdamW {
       tensor.dispose();
   }
 
+  /** Tells the kernel what moves, where that has changed since it was told. */
   #markBlocks(): void {
+    const moving = [...this.store].map(({ tensor }) => tensor.requiresGrad && tensor.reached);
+    if (moving.every((moves, n) => moves === this.#moving[n])) return;
+    this.#moving = moving;
     const marks = new Uint32Array(this.#blocks.length);
-    for (const p of this.store) {
-      const { requiresGrad, reached } = p.tensor;
-      if (!requiresGrad || !reached) continue;
-      marks.fill(
-        TRAINABLE | (p.decay ? DECAYED : 0),
-        p.start / BLOCK,
-        p.start / BLOCK + Math.ceil(p.length / BLOCK),
-      );
+    for (const [n, p] of [...this.store].entries()) {
+      if (!moving[n]) continue;
+      const first = p.start / BLOCK;
+      marks.fill(TRAINABLE | (p.decay ? DECAYED : 0), first, first + Math.ceil(p.length / BLOCK));
     }
     this.#blocks.write(marks);
   }

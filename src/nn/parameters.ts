@@ -89,7 +89,7 @@ export class ParameterStore implements Declare {
   allocate(engine: Engine, seed: number): void {
     if (this.#memory) throw new Error('These parameters are allocated already.');
     if (this.#length === 0) throw new Error('There are no parameters to allocate.');
-    const flat = () => Tensor.zeros(engine, [this.#length]);
+    const flat = () => Tensor.zeros(engine, [this.#length]).keep();
     const memory = { engine, values: flat(), gradients: flat(), m: flat(), v: flat() };
     this.#memory = memory;
     const random = new HostRandom(seed);

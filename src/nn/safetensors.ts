@@ -84,7 +84,8 @@ export function decodeSafetensors(file: Uint8Array): Safetensors {
       continue;
     }
     const { dtype, shape, begin, end } = readEntry(name, entry, file.length - start);
-    const bytes = file.slice(start + begin, start + end);
+    // Not file.slice: a Node Buffer's is a view of memory that is not all its own.
+    const bytes = Uint8Array.prototype.slice.call(file, start + begin, start + end);
     tensors.set(name, { dtype, shape, data: new TYPES[dtype](bytes.buffer) });
     ranges.push([begin, end]);
   }

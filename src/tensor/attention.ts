@@ -4,8 +4,8 @@ import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import type { BufferView } from '../gpu/memory.js';
 import { type Dropout, dropoutParams } from './random.js';
-import { type Gradients, outputOf, remember, tracks } from './tape.js';
-import { expectShape, expectType, Tensor } from './tensor.js';
+import { type Gradients, outputOf, remember } from './tape.js';
+import { expectShape, Tensor } from './tensor.js';
 
 export interface AttentionOptions {
   heads: number;
@@ -50,7 +50,18 @@ export function attention(
   value: Tensor,
   options: AttentionOptions,
 ): Tensor {
-  return attend(query, key, value, options).out;
+  const { engine } = query;
+  const { out, rows, sizes } = attend(query, key, value, options);
+  remember(engine, {
+    op: 'attention',
+    outputs: [out],
+    saved: [rows],
+    backward(gradients) {
+      const dout = gradients.of(out);
+      if (dout) backward(gradients, { query, key, value, out, dout, rows }, sizes, options);
+    },
+  });
+  return out;
 }
 
 /**
@@ -80,26 +91,15 @@ export function attentionProbabilities(
   });
 }
 
+/** The output and each row's log-sum-exp and threshold, without a trace on the tape. */
 function attend(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions) {
   const { engine } = query;
   const sizes = checkSizes(query, key, value, options);
   const { B, T, heads } = sizes;
-  const inputs = [query, key, value];
-  const out = outputOf(engine, query.shape, inputs);
+  const out = outputOf(engine, query.shape, [query, key, value]);
   const rows = Tensor.empty(engine, [B, heads, T, 4]);
   if (isSparse(sizes, options)) findThresholds(engine, query, key, rows, sizes, options);
   forward(engine, query, key, value, out, rows, sizes, options);
-  if (tracks(engine, inputs)) {
-    remember(engine, {
-      op: 'attention',
-      outputs: [out],
-      saved: [rows],
-      backward(gradients) {
-        const dout = gradients.of(out);
-        if (dout) backward(gradients, { query, key, value, out, dout, rows }, sizes, options);
-      },
-    });
-  }
   return { out, rows, sizes };
 }
 
@@ -116,8 +116,7 @@ function checkSizes(query: Tensor, key: Tensor, value: Tensor, options: Attentio
     throw new ShapeError('attention', 'head size', `at most ${MAX_HEAD}`, String(width / heads));
   }
   if (mask) {
-    expectShape('attention', 'mask', mask, [B, S]);
-    expectType('attention', 'mask', mask, 'u32');
+    expectShape('attention', 'mask', mask, [B, S], {}, 'u32');
   }
   if (topK !== undefined && !(Number.isInteger(topK) && topK > 0)) {
     throw new ShapeError('attention', 'topK', 'a positive integer', String(topK));
@@ -251,8 +250,8 @@ function forward(
     Math.ceil((B * heads * T * Math.ceil(head / 4)) / constants.WG),
     { constants: { ...constants, STAGED: engine.tuning.staged } },
   );
-  parts.dispose();
-  partials.dispose();
+  parts.release();
+  partials.release();
 }
 
 interface BackwardTensors {
@@ -312,9 +311,9 @@ function backward(
     { constants, flops: 8 * B * heads * T * S * head },
   );
   if (gradients.wants(t.key)) gradients.give(t.key, dk);
-  else dk.dispose();
+  else dk.release();
   if (gradients.wants(t.value)) gradients.give(t.value, dv);
-  else dv.dispose();
+  else dv.release();
 }
 
 type BackwardInputs = Record<
@@ -349,7 +348,7 @@ function queryGradient(
       { elements: dq.length, columns: 0, stride: dq.length, splits, accumulate: 0, alpha: 1 },
       Math.ceil(dq.length / 64),
     );
-    parts.dispose();
+    parts.release();
   }
   gradients.give(query, dq);
 }

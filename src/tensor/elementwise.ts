@@ -4,7 +4,7 @@ import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import { runElementwise as run, scaleInto } from './primitives.js';
 import { type Dropout, dropoutParams } from './random.js';
-import { outputOf, remember } from './tape.js';
+import { markLoss, outputOf, remember } from './tape.js';
 import { elementsOf, expectShape, expectType, type Tensor } from './tensor.js';
 
 export type Activation = 'gelu' | 'relu' | 'tanh' | 'sigmoid';
@@ -102,7 +102,7 @@ export function sumLosses(losses: readonly Tensor[], factors?: readonly number[]
     throw new ShapeError('sumLosses', 'factors', `${losses.length} numbers`, `${factors.length}`);
   }
   const { engine } = first;
-  const total = outputOf(engine, [1], losses);
+  const total = markLoss(outputOf(engine, [1], losses));
   for (const [n, loss] of losses.entries()) {
     if (elementsOf(loss.shape) !== 1) expectShape('sumLosses', `loss ${n}`, loss, [1]);
     scaleInto(engine, loss, factors?.[n] ?? 1, total, n > 0);

@@ -20,9 +20,9 @@ export class Tokens {
 
   constructor(engine: Engine, shape: Shape, vocabulary: number, ids?: ArrayLike<number>) {
     this.vocabulary = vocabulary;
-    this.ids = Tensor.empty(engine, shape, 'u32');
-    this.order = Tensor.empty(engine, [elementsOf(shape)], 'u32');
-    this.starts = Tensor.empty(engine, [vocabulary + 1], 'u32');
+    this.ids = Tensor.empty(engine, shape, 'u32').keep();
+    this.order = Tensor.empty(engine, [elementsOf(shape)], 'u32').keep();
+    this.starts = Tensor.empty(engine, [vocabulary + 1], 'u32').keep();
     if (ids) this.write(ids);
   }
 

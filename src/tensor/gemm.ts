@@ -2,6 +2,7 @@
 
 import type { Engine } from '../gpu/engine.js';
 import type { BufferView } from '../gpu/memory.js';
+import { SHADERS } from '../gpu/shaders.gen.js';
 import type { MatmulTile } from '../gpu/tuning.js';
 import { type Dropout, dropoutParams } from './random.js';
 
@@ -35,16 +36,8 @@ export interface Product {
   columnSums?: BufferView | undefined;
 }
 
-const FLAGS = {
-  bias: 1,
-  gelu: 2,
-  geluGradient: 4,
-  dropout: 8,
-  residual: 16,
-  accumulate: 32,
-  columnSums: 64,
-  keepInput: 128,
-} as const;
+/** The epilogue's bits, as the shaders declare them; shaders/embed.mjs checks that both declare the same. */
+const FLAGS = SHADERS.matmul_direct!.constants as Readonly<Record<string, number>>;
 
 /** The direct kernel's workgroup makes this patch of out. */
 const DIRECT = { m: 32, n: 16 } as const;
@@ -56,16 +49,17 @@ export function gemm(engine: Engine, product: Product): void {
 }
 
 function flagsOf(p: Product): number {
-  let flags = 0;
-  if (p.bias) flags |= FLAGS.bias;
-  if (p.gelu) flags |= FLAGS.gelu;
-  if (p.geluGradient) flags |= FLAGS.geluGradient;
-  if (p.dropout && p.dropout.rate > 0) flags |= FLAGS.dropout;
-  if (p.residual) flags |= FLAGS.residual;
-  if (p.accumulate) flags |= FLAGS.accumulate;
-  if (p.columnSums) flags |= FLAGS.columnSums;
-  if (p.keepInput) flags |= FLAGS.keepInput;
-  return flags;
+  const bits = [
+    p.bias && FLAGS.BIAS,
+    p.gelu && FLAGS.GELU,
+    p.geluGradient && FLAGS.GELU_GRAD,
+    p.dropout && p.dropout.rate > 0 && FLAGS.DROPOUT,
+    p.residual && FLAGS.RESIDUAL,
+    p.accumulate && FLAGS.ACCUMULATE,
+    p.columnSums && FLAGS.COLUMN_SUMS,
+    p.keepInput && FLAGS.KEEP_INPUT,
+  ];
+  return bits.reduce<number>((flags, bit) => flags | (bit || 0), 0);
 }
 
 /** The buffers common to both kernels. */
@@ -150,19 +144,22 @@ function tileFor(engine: Engine, { M, N, batch = 1 }: Product): MatmulTile {
   return matmulTiles.findLast((t) => groups(t) >= minWorkgroups) ?? matmulTiles[0]!;
 }
 
+/** A shorter range of K is not worth the second pass that adds the parts. */
+const MIN_SPLIT_K = 256;
+
 /** Into how many ranges K is split: only where the tiles are few, K is long and no epilogue needs the whole sum. */
-function splitsFor(engine: Engine, p: Product, tile: MatmulTile, groups: number): number {
-  const plain = (flagsOf(p) & ~(FLAGS.accumulate | FLAGS.columnSums)) === 0 && (p.batch ?? 1) === 1;
+function splitsFor(engine: Engine, p: Product, groups: number): number {
+  const plain =
+    (flagsOf(p) & ~(FLAGS.ACCUMULATE! | FLAGS.COLUMN_SUMS!)) === 0 && (p.batch ?? 1) === 1;
   if (!plain) return 1;
   const wanted = Math.floor(engine.tuning.minWorkgroups / groups);
-  const most = Math.floor(p.K / (4 * tile.k));
-  return Math.max(1, Math.min(wanted, most, 32));
+  return Math.max(1, Math.min(wanted, Math.floor(p.K / MIN_SPLIT_K), 32));
 }
 
 function staged(engine: Engine, p: Product): void {
   const tile = tileFor(engine, p);
   const groups = Math.ceil(p.M / tile.m) * Math.ceil(p.N / tile.n) * (p.batch ?? 1);
-  const splits = splitsFor(engine, p, tile, groups);
+  const splits = splitsFor(engine, p, groups);
   const { layout, M, N, K } = p;
   const params = {
     ...paramsOf(p),

@@ -1,8 +1,8 @@
 /** Layer normalisation over the last axis. */
 
-import type { Engine } from '../gpu/engine.js';
+import { rowWorkgroups } from './primitives.js';
 import { outputOf, remember } from './tape.js';
-import { expectShape, Tensor } from './tensor.js';
+import { expectShape, expectType, Tensor } from './tensor.js';
 
 export interface LayerNormOptions {
   /** Default 1e-5. */
@@ -16,11 +16,6 @@ export interface Normalised {
   y: Tensor;
   /** x + residual; x itself without one. */
   sum: Tensor;
-}
-
-/** Workgroups of a kernel that gives `rowLanes` invocations to each row. */
-export function rowWorkgroups(engine: Engine, rows: number): number {
-  return Math.ceil(rows / (engine.tuning.rowGroup / engine.tuning.rowLanes));
 }
 
 /**
@@ -40,6 +35,7 @@ export function layerNorm(
   const { residual, eps = 1e-5 } = options;
   const width = x.axis(-1);
   const rows = x.length / width;
+  expectType('layerNorm', 'x', x, 'f32');
   expectShape('layerNorm', 'gamma', gamma, [width]);
   expectShape('layerNorm', 'beta', beta, [width]);
   if (residual) expectShape('layerNorm', 'residual', residual, x.shape);
@@ -71,19 +67,17 @@ export function layerNorm(
     backward(gradients) {
       const dy = gradients.of(y);
       if (dy && (gradients.wants(gamma) || gradients.wants(beta))) {
+        // The kernel makes both: what a frozen one would get goes nowhere.
+        const unwanted = Tensor.empty(engine, [width]);
+        const target = (p: Tensor) => (gradients.wants(p) ? gradients.accumulator(p) : unwanted);
         engine.dispatch(
           'layernorm.scale',
-          {
-            x: sum,
-            dy,
-            stats,
-            dgamma: gradients.accumulator(gamma),
-            dbeta: gradients.accumulator(beta),
-          },
+          { x: sum, dy, stats, dgamma: target(gamma), dbeta: target(beta) },
           params,
           Math.ceil(width / (WG / SLICES)),
           { constants: { WG, SLICES } },
         );
+        unwanted.release();
       }
       if (dy && gradients.wants(sum)) {
         const { tensor, accumulate } = gradients.into(sum);

@@ -5,7 +5,7 @@ import { activateGradient, applyDropout } from './elementwise.js';
 import { gemm } from './gemm.js';
 import type { Dropout } from './random.js';
 import { type Gradients, outputOf, remember, tracks } from './tape.js';
-import { elementsOf, expectShape, Tensor } from './tensor.js';
+import { elementsOf, expectShape, expectType, Tensor } from './tensor.js';
 
 export interface LinearOptions {
   /** [out] */
@@ -63,11 +63,11 @@ export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): 
       if (before) {
         const du = Tensor.empty(engine, shape);
         activateGradient(engine, 'gelu', dz, before, { tensor: du, accumulate: false });
-        if (dz !== dy) dz.dispose();
+        if (dz !== dy) dz.release();
         dz = du;
       }
       linearGradients(gradients, dz, x, weight, bias);
-      if (dz !== dy) dz.dispose();
+      if (dz !== dy) dz.release();
       if (residual) gradients.pass(y, residual);
     },
   });
@@ -218,9 +218,9 @@ export function mlp(
         out: du,
         geluGradient: u,
       });
-      if (dz !== dy) dz.dispose();
+      if (dz !== dy) dz.release();
       linearGradients(gradients, du, x, weight1, bias1);
-      du.dispose();
+      du.release();
       if (residual) gradients.pass(y, residual);
     },
   });
@@ -238,6 +238,7 @@ export function matmulTransposed(a: Tensor, b: Tensor, alpha = 1): Tensor {
   const { engine } = a;
   if (a.shape.length < 2)
     throw new ShapeError('matmulTransposed', 'a', '[..., M, K]', `of ${a.shape.length} axes`);
+  expectType('matmulTransposed', 'a', a, 'f32');
   const lead = a.shape.slice(0, -2);
   const M = a.axis(-2);
   const K = a.axis(-1);
@@ -293,6 +294,7 @@ function checkLinear(
   weight: Tensor,
   bias: Tensor | undefined,
 ): [number, number, number] {
+  expectType(op, 'x', x, 'f32');
   const inner = x.axis(-1);
   const { out } = expectShape(op, 'weight', weight, ['out', inner]) as { out: number };
   if (bias) expectShape(op, 'bias', bias, [out]);

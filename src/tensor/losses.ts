@@ -2,10 +2,9 @@
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
-import { rowWorkgroups } from './layernorm.js';
 import { matmulTransposed } from './linear.js';
-import { scaleInto } from './primitives.js';
-import { outputOf, remember, tracks } from './tape.js';
+import { rowWorkgroups, scaleInto } from './primitives.js';
+import { markLoss, outputOf, remember, tracks } from './tape.js';
 import { expectShape, expectType, Tensor } from './tensor.js';
 
 /** No class has this number: rows with it never count. */
@@ -37,8 +36,7 @@ export function crossEntropy(
   const classes = logits.axis(-1);
   const rows = logits.length / classes;
   expectType('crossEntropy', 'logits', logits, 'f32');
-  expectType('crossEntropy', 'targets', targets, 'u32');
-  expectShape('crossEntropy', 'targets', targets.reshape([targets.length]), [rows]);
+  expectShape('crossEntropy', 'targets', targets.reshape([targets.length]), [rows], {}, 'u32');
   if (weights) {
     expectShape('crossEntropy', 'weights', weights, [classes]);
     expectType('crossEntropy', 'weights', weights, 'f32');
@@ -65,7 +63,7 @@ export function crossEntropy(
     { constants: { WG: rowGroup, LANES } },
   );
   engine.dispatch('cross_entropy.total_loss', { rowLoss, totals }, params, 1, single);
-  rowLoss.dispose();
+  rowLoss.release();
   finishLoss('crossEntropy', loss, logits, gradient);
   return loss;
 }
@@ -93,6 +91,14 @@ export function meanSquaredError(
     if (!part) continue;
     expectShape('meanSquaredError', name, part, prediction.shape);
     expectType('meanSquaredError', name, part, 'f32');
+  }
+  if (tracks(engine, [truth])) {
+    throw new ShapeError(
+      'meanSquaredError',
+      'truth',
+      'a constant',
+      'something gradients are wanted for',
+    );
   }
   const { loss, totals, gradient } = lossOutputs(engine, prediction);
   engine.dispatch(
@@ -175,12 +181,13 @@ export function contrastiveLoss(
   expectShape('contrastiveLoss', 'v', v, ['B', 'width'], bound);
   expectType('contrastiveLoss', 'u', u, 'f32');
   expectType('contrastiveLoss', 'v', v, 'f32');
-  expectShape('contrastiveLoss', 'diagonal', diagonal, [u.axis(0)]);
-  expectType('contrastiveLoss', 'diagonal', diagonal, 'u32');
+  expectShape('contrastiveLoss', 'diagonal', diagonal, [u.axis(0)], {}, 'u32');
   if (!(temperature > 0))
     throw new ShapeError('contrastiveLoss', 'temperature', 'above 0', String(temperature));
-  const logits = matmulTransposed(u, v, 1 / temperature);
-  return crossEntropy(logits, diagonal, { factor });
+  return u.engine.scope(() => {
+    const logits = matmulTransposed(u, v, 1 / temperature);
+    return crossEntropy(logits, diagonal, { factor });
+  });
 }
 
 /** A loss of one element, the totals whose first word it is, and where its gradient goes if one is wanted. */
@@ -206,19 +213,20 @@ function lossOutputs(
 /** On the way back, hands the gradient made on the way forward to the input, times the loss's factor in the total. */
 function finishLoss(op: string, loss: Tensor, input: Tensor, gradient: Tensor | undefined): void {
   const { engine } = loss;
+  markLoss(loss);
   remember(engine, {
     op,
     outputs: [loss],
     backward(gradients) {
       const factor = gradients.factor(loss);
       if (!gradient || factor === undefined || factor === 0) {
-        gradient?.dispose();
+        gradient?.release();
       } else if (factor === 1) {
         gradients.give(input, gradient);
       } else {
         const { tensor, accumulate } = gradients.into(input);
         scaleInto(engine, gradient, factor, tensor, accumulate);
-        gradient.dispose();
+        gradient.release();
       }
     },
   });

@@ -66,3 +66,8 @@ export function scaleInto(
 export function fill(tensor: Tensor, value: number): void {
   runElementwise(tensor.engine, 'fill', { out: tensor }, { alpha: value });
 }
+
+/** Workgroups of a kernel that gives `rowLanes` invocations to each row. */
+export function rowWorkgroups(engine: Engine, rows: number): number {
+  return Math.ceil(rows / (engine.tuning.rowGroup / engine.tuning.rowLanes));
+}

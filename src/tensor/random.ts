@@ -23,7 +23,7 @@ export class RandomState {
       );
     }
     this.#seed = seed;
-    this.state = Tensor.empty(engine, [4], 'u32');
+    this.state = Tensor.empty(engine, [4], 'u32').keep();
     this.#upload();
   }
 

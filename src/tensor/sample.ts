@@ -43,8 +43,7 @@ export function sample(logits: Tensor, options: SampleOptions): Sampled {
     throw new ShapeError('sample', 'topK', 'a whole number', String(topK));
   if (!(topP > 0)) throw new ShapeError('sample', 'topP', 'above 0', String(topP));
   if (lowest) {
-    expectType('sample', 'lowest', lowest, 'u32');
-    expectShape('sample', 'lowest', lowest, [rows]);
+    expectShape('sample', 'lowest', lowest, [rows], {}, 'u32');
   }
   const drawn = Tensor.empty(engine, [rows], 'u32');
   const logProbability = Tensor.empty(engine, [rows]);

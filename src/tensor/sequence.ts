@@ -135,8 +135,7 @@ export function meanPool(x: Tensor, mask?: Tensor): Tensor {
   >;
   expectType('meanPool', 'x', x, 'f32');
   if (mask) {
-    expectShape('meanPool', 'mask', mask, [B, T]);
-    expectType('meanPool', 'mask', mask, 'u32');
+    expectShape('meanPool', 'mask', mask, [B, T], {}, 'u32');
   }
   const out = outputOf(engine, [B, width], [x]);
   const counts = Tensor.empty(engine, [B]);
@@ -280,7 +279,9 @@ export function conv3d(
   expectType('conv3d', 'weight', weight, 'f32');
   if (bias) expectShape('conv3d', 'bias', bias, [weight.axis(0)]);
   const [outer, , ...kernel] = weight.shape as [number, number, number, number, number];
-  const { patches, places } = unfold3d(video, kernel, stride);
-  const flat = weight.reshape([outer, patches.axis(2)]);
-  return { out: linear(patches, flat, { bias }), places };
+  return video.engine.scope(() => {
+    const { patches, places } = unfold3d(video, kernel, stride);
+    const flat = weight.reshape([outer, patches.axis(2)]);
+    return { out: linear(patches, flat, { bias }), places };
+  });
 }

@@ -33,7 +33,16 @@ export function outputOf(
 export function remember(engine: Engine, node: TapeNode): void {
   const tape = tapes.get(engine);
   if (tape && node.outputs.some((output) => output.requiresGrad)) tape.push(node);
-  else for (const saved of node.saved ?? []) saved.dispose();
+  else for (const saved of node.saved ?? []) saved.release();
+}
+
+/** Losses, of one element each: what `differentiate` may start from. */
+const losses = new WeakSet<Tensor>();
+
+/** Marks an op's output as a loss. */
+export function markLoss(loss: Tensor): Tensor {
+  losses.add(loss.root);
+  return loss;
 }
 
 /** What a differentiated function returns: its loss, alone or with other tensors to keep. */
@@ -44,39 +53,44 @@ export type Differentiated = Tensor | { readonly loss: Tensor; readonly [name: s
  *
  * Activations belong to the tape and are given back as the walk passes them; what `fn` returns is kept.
  *
- * @param fn makes the loss, of one element, by a loss op (`crossEntropy`, `meanSquaredError`, `sumLosses`).
+ * @param fn makes the loss by a loss op: crossEntropy, meanSquaredError, contrastiveLoss or sumLosses.
  */
 export function differentiate<R extends Differentiated>(engine: Engine, fn: () => R): R {
-  if (tapes.has(engine))
+  if (tapes.has(engine)) {
     throw new Error('differentiate does not nest: the engine has no second derivatives.');
+  }
   return engine.scope(() => {
     const tape: TapeNode[] = [];
     tapes.set(engine, tape);
-    let result: R;
+    let ran: { result: R; settle: () => void };
     try {
-      result = fn();
+      ran = engine.defer(fn);
     } finally {
       tapes.delete(engine);
     }
-    const returned: Tensor[] = result instanceof Tensor ? [result] : Object.values(result);
-    const kept = new Set(returned.map((tensor) => tensor.root));
-    const gradients = new Gradients(engine, result instanceof Tensor ? result : result.loss);
-    for (const node of tape.reverse()) {
-      node.backward(gradients);
-      for (const tensor of [...(node.saved ?? []), ...node.outputs]) {
-        if (!kept.has(tensor.root)) tensor.dispose();
-      }
-      for (const output of node.outputs) gradients.drop(output);
-    }
-    gradients.leave();
-    return result;
+    walkBack(engine, tape, ran.result);
+    ran.settle();
+    return ran.result;
   });
 }
 
-/** The same memory in the shape of `root`: the op that made the gradient may have seen a reshaped view. */
-function shapedAs(root: Tensor, gradient: Tensor): Tensor {
-  const { allocation } = gradient.root;
-  return new Tensor(root.engine, root.shape, 'f32', gradient, allocation ? { allocation } : {});
+function walkBack(engine: Engine, tape: TapeNode[], result: Differentiated): void {
+  const loss = result instanceof Tensor ? result : result.loss;
+  if (!losses.has(loss.root)) {
+    throw new Error(
+      'differentiate: the loss should be made by crossEntropy, meanSquaredError, contrastiveLoss or sumLosses.',
+    );
+  }
+  const returned: Tensor[] = result instanceof Tensor ? [result] : Object.values(result);
+  const kept = new Set(returned.map((tensor) => tensor.root));
+  const gradients = new Gradients(engine, loss, tape);
+  for (const node of tape.reverse()) {
+    node.backward(gradients);
+    for (const tensor of [...(node.saved ?? []), ...node.outputs]) {
+      if (!kept.has(tensor.root)) tensor.release();
+    }
+    for (const output of node.outputs) gradients.drop(output);
+  }
 }
 
 /** Where a gradient is to be written. */
@@ -91,14 +105,16 @@ export class Gradients {
   readonly #engine: Engine;
   readonly #known = new Map<Tensor, Tensor>();
   readonly #factors = new Map<Tensor, number>();
+  readonly #made: ReadonlySet<Tensor>;
 
-  constructor(engine: Engine, loss: Tensor) {
+  constructor(engine: Engine, loss: Tensor, tape: readonly TapeNode[]) {
     this.#engine = engine;
     this.#factors.set(loss.root, 1);
+    this.#made = new Set(tape.flatMap((node) => node.outputs.map((output) => output.root)));
   }
 
   wants(tensor: Tensor | undefined): tensor is Tensor {
-    return tensor?.root.requiresGrad ?? false;
+    return tensor?.requiresGrad ?? false;
   }
 
   /** d loss / d tensor, or undefined where nothing depends on it. */
@@ -117,8 +133,7 @@ export class Gradients {
 
   /** Where a kernel writes its share of d loss / d tensor. */
   into({ root, shape }: Tensor): Target {
-    root.reached = true;
-    const known = this.#known.get(root) ?? root.gradient;
+    const known = this.#standing(root);
     if (known) return { tensor: known.reshape(shape), accumulate: true };
     const fresh = Tensor.empty(this.#engine, root.shape);
     this.#known.set(root, fresh);
@@ -134,14 +149,13 @@ export class Gradients {
 
   /** Adds a finished gradient; its memory becomes the walk's. */
   give({ root }: Tensor, gradient: Tensor): void {
-    root.reached = true;
-    const known = this.#known.get(root) ?? root.gradient;
-    if (!known) {
-      this.#known.set(root, shapedAs(root, gradient));
-      return;
+    const known = this.#standing(root);
+    if (known) {
+      addInto(this.#engine, gradient, known);
+      gradient.release();
+    } else {
+      this.#known.set(root, gradient.root);
     }
-    addInto(this.#engine, gradient, known);
-    gradient.dispose();
   }
 
   /** Hands an output's gradient on to the input it was added to; nothing may need it after. */
@@ -162,15 +176,16 @@ export class Gradients {
 
   /** Gives back the gradient of a tensor the walk is done with. */
   drop(tensor: Tensor): void {
-    this.#known.get(tensor.root)?.dispose();
+    this.#known.get(tensor.root)?.release();
     this.#known.delete(tensor.root);
   }
 
-  /** Leaves the gradients that remain with the leaves they belong to, whatever scope is open. */
-  leave(): void {
-    for (const [leaf, gradient] of this.#known) {
-      leaf.gradient = gradient;
-      gradient.allocation?.detach();
-    }
+  /** The gradient that is there: one of this walk, or that of a leaf, which outlives every walk. */
+  #standing(root: Tensor): Tensor | undefined {
+    if (this.#made.has(root)) return this.#known.get(root);
+    root.reached = true;
+    if (!root.gradient || root.gradient.released)
+      root.gradient = Tensor.lasting(this.#engine, root.shape);
+    return root.gradient;
   }
 }

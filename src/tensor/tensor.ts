@@ -13,6 +13,9 @@ export interface TensorOptions {
   requiresGrad?: boolean;
 }
 
+/** STORAGE | COPY_SRC | COPY_DST: what the engine does with a buffer. */
+const BUFFER_USAGE = 0x80 | 0x04 | 0x08;
+
 /**
  * A dense row-major tensor in GPU memory.
  *
@@ -28,11 +31,11 @@ export class Tensor implements BufferView, Owner {
   readonly allocation: Allocation | undefined;
   /** The tensor whose memory this is: itself, unless it is a reshaped view. */
   readonly root: Tensor;
-  requiresGrad: boolean;
   /** Where gradients of a leaf are accumulated; set for parameters, made on demand for other leaves. */
   gradient: Tensor | undefined;
   /** Whether a gradient has ever been written for it. */
   reached = false;
+  #requiresGrad: boolean;
 
   constructor(
     engine: Engine,
@@ -49,7 +52,7 @@ export class Tensor implements BufferView, Owner {
     this.size = view.size;
     this.allocation = options.allocation ?? options.root?.allocation;
     this.root = options.root ?? this;
-    this.requiresGrad = options.requiresGrad ?? false;
+    this.#requiresGrad = options.requiresGrad ?? false;
   }
 
   /** A tensor of undefined contents. */
@@ -59,8 +62,61 @@ export class Tensor implements BufferView, Owner {
     dtype: DType = 'f32',
     options?: TensorOptions,
   ): Tensor {
-    const allocation = engine.allocate(4 * elementsOf(shape));
-    return new Tensor(engine, shape, dtype, allocation, { ...options, allocation });
+    return Tensor.#over(engine, shape, dtype, engine.allocate(4 * elementsOf(shape)), options);
+  }
+
+  /** A tensor of zeros that outlives scopes and recordings, until it is disposed. */
+  static lasting(engine: Engine, shape: Shape): Tensor {
+    return Tensor.#over(engine, shape, 'f32', engine.allocateLasting(4 * elementsOf(shape)));
+  }
+
+  /**
+   * A tensor over a buffer of the caller's, which stays the caller's: `dispose` leaves it alone.
+   *
+   * @param offset bytes from its start, a multiple of 256.
+   * @throws ShapeError where the buffer is too short, the offset not a multiple of 256, or the usage lacks one of
+   *   STORAGE, COPY_SRC and COPY_DST.
+   */
+  static fromBuffer(
+    engine: Engine,
+    buffer: GPUBuffer,
+    shape: Shape,
+    options: TensorOptions & { dtype?: DType; offset?: number } = {},
+  ): Tensor {
+    const { dtype = 'f32', offset = 0 } = options;
+    const size = 4 * elementsOf(shape);
+    if (offset % 256 !== 0)
+      throw new ShapeError('fromBuffer', 'offset', 'a multiple of 256', `${offset}`);
+    if (offset + size > buffer.size) {
+      throw new ShapeError(
+        'fromBuffer',
+        'buffer',
+        `at least ${offset + size} bytes`,
+        `${buffer.size}`,
+      );
+    }
+    if ((buffer.usage & BUFFER_USAGE) !== BUFFER_USAGE) {
+      throw new ShapeError(
+        'fromBuffer',
+        'usage',
+        'STORAGE | COPY_SRC | COPY_DST',
+        `${buffer.usage}`,
+      );
+    }
+    return new Tensor(engine, shape, dtype, { buffer, offset, size }, options);
+  }
+
+  static #over(
+    engine: Engine,
+    shape: Shape,
+    dtype: DType,
+    allocation: Allocation,
+    options?: TensorOptions,
+  ): Tensor {
+    // A tensor of no elements still binds something.
+    const size = 4 * elementsOf(shape) || allocation.size;
+    const view = { buffer: allocation.buffer, offset: 0, size };
+    return new Tensor(engine, shape, dtype, view, { ...options, allocation });
   }
 
   static zeros(
@@ -88,10 +144,23 @@ export class Tensor implements BufferView, Owner {
     const array =
       data instanceof Float32Array || data instanceof Uint32Array ? data : new Float32Array(data);
     const dtype = array instanceof Uint32Array ? 'u32' : 'f32';
-    const allocation = engine.allocate(4 * elementsOf(shape), true);
-    const tensor = new Tensor(engine, shape, dtype, allocation, { ...options, allocation });
+    const allocation = engine.allocate(4 * elementsOf(shape), 'constant');
+    const tensor = Tensor.#over(engine, shape, dtype, allocation, options);
     tensor.write(array);
     return tensor;
+  }
+
+  /** Whether gradients are wanted for it; a view's and its root's are one. */
+  get requiresGrad(): boolean {
+    return this.root.#requiresGrad;
+  }
+
+  set requiresGrad(wanted: boolean) {
+    this.root.#requiresGrad = wanted;
+  }
+
+  get released(): boolean {
+    return this.root.allocation?.released ?? false;
   }
 
   /** How many elements. */
@@ -109,17 +178,19 @@ export class Tensor implements BufferView, Owner {
     if (data.length !== this.length) {
       throw new ShapeError('write', 'data', `${this.length} elements`, `${data.length}`);
     }
+    const given = data instanceof Uint32Array ? 'u32' : 'f32';
+    if (given !== this.dtype) throw new ShapeError('write', 'data', `of type ${this.dtype}`, given);
     this.engine.upload(this, data);
   }
 
   /** The contents as f32. */
   async floats(): Promise<Float32Array> {
-    return new Float32Array(await this.engine.read(this));
+    return new Float32Array(await this.engine.read(this), 0, this.length);
   }
 
   /** The contents as u32. */
   async words(): Promise<Uint32Array> {
-    return new Uint32Array(await this.engine.read(this));
+    return new Uint32Array(await this.engine.read(this), 0, this.length);
   }
 
   /** The same memory under another shape of as many elements. */
@@ -127,16 +198,27 @@ export class Tensor implements BufferView, Owner {
     if (elementsOf(shape) !== this.length) {
       throw new ShapeError('reshape', 'shape', `${this.length} elements`, showShape(shape));
     }
-    return new Tensor(this.engine, shape, this.dtype, this, {
-      requiresGrad: this.requiresGrad,
-      root: this.root,
-    });
+    return new Tensor(this.engine, shape, this.dtype, this, { root: this.root });
   }
 
-  /** Gives the memory back, its gradient's too; for parameters, whose memory is their store's, does nothing. */
+  /** Takes the memory out of every open scope: it lives until it is disposed. */
+  keep(): this {
+    this.root.allocation?.detach();
+    return this;
+  }
+
+  /**
+   * Gives the memory back, its gradient's too; inside `differentiate`, once the gradients are made. Parameters, whose
+   * memory is their store's, and tensors over a caller's buffer are left alone.
+   */
   dispose(): void {
+    this.root.allocation?.dispose();
+    this.root.gradient?.allocation?.dispose();
+  }
+
+  /** Gives the memory back at once: for ops that know that nobody needs it. */
+  release(): void {
     this.root.allocation?.release();
-    this.root.gradient?.allocation?.release();
   }
 
   [Symbol.dispose](): void {
@@ -156,6 +238,7 @@ export function showShape(shape: Shape): string {
  * Checks an argument's shape; a letter binds on first sight and must agree after, a number must be met.
  *
  * @param pattern such as ['B', 'T', 64].
+ * @param dtype checked too.
  * @throws ShapeError naming op, argument, expected and given.
  */
 export function expectShape(
@@ -164,6 +247,7 @@ export function expectShape(
   tensor: Tensor,
   pattern: readonly (string | number)[],
   bound: Record<string, number> = {},
+  dtype: DType = 'f32',
 ): Record<string, number> {
   const before = { ...bound };
   const fits = pattern.every((wanted, n) => {
@@ -171,7 +255,10 @@ export function expectShape(
     bound[wanted] ??= tensor.shape[n]!;
     return bound[wanted] === tensor.shape[n];
   });
-  if (tensor.shape.length === pattern.length && fits) return bound;
+  if (tensor.shape.length === pattern.length && fits) {
+    expectType(op, argument, tensor, dtype);
+    return bound;
+  }
   const shown = pattern.map((p) =>
     typeof p === 'string' && p in before ? `${p} = ${before[p]}` : p,
   );

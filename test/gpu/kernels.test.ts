@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { KernelCache, packParams, specialise } from '../../src/gpu/kernels.js';
 import { KERNELS, SHADERS } from '../../src/gpu/shaders.gen.js';
 import { createEngine, GpuError, Tensor } from '../../src/node.js';
-import { layerNorm } from '../../src/tensor/layernorm.js';
+import { dropoutParams } from '../../src/tensor/random.js';
 import { useEngine } from '../helpers/engine.js';
 
 const SOURCE = [
@@ -135,16 +135,39 @@ describe('compiling', () => {
     expect(cache.get('layernorm.forward', {}).layoutKey).not.toBe(one.layoutKey);
   });
 
+  it('with a tuning that reductions cannot halve is refused, naming it', async () => {
+    await expect(createEngine({ tuning: { reduceGroup: 48 } })).rejects.toThrow(
+      'tuning.reduceGroup should be a power of two, but is 48.',
+    );
+    await expect(createEngine({ tuning: { rowGroup: 8, rowLanes: 16 } })).rejects.toThrow(
+      'at most rowGroup, 8',
+    );
+  });
+
   it('that the device refuses fails the engine with a GpuError that names the kernel', async () => {
-    const broken = await createEngine({ tuning: { rowGroup: 65536, rowLanes: 1 } });
-    const [x, gamma, beta] = [2, 1, 0].map((v) => Tensor.from(broken, [v, v], [2]));
-    const { y } = layerNorm(x!, gamma!, beta!);
-    const error = await y.floats().catch((reason: unknown) => reason);
+    const broken = await createEngine();
+    const x = Tensor.zeros(broken, [2]);
+    const params = {
+      n: 2,
+      kind: 0,
+      accumulate: 0,
+      alpha: 1,
+      beta: 0,
+      ...dropoutParams('fill', undefined),
+    };
+    const buffers = {
+      out: x,
+      x: broken.absent.read,
+      saved: broken.absent.read,
+      random: broken.absent.read,
+    };
+    broken.dispatch('elementwise.fill', buffers, params, 1, { constants: { WG: 65536 } });
+    const error = await x.floats().catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(GpuError);
     expect(String(error)).toMatch(
-      /^GpuError: Compiling layernorm\.forward WG=65536 LANES=1 failed: .*65536/s,
+      /^GpuError: Compiling elementwise\.fill WG=65536 failed: .*65536/s,
     );
-    expect(() => layerNorm(x!, gamma!, beta!)).toThrow(error as GpuError);
+    expect(() => Tensor.zeros(broken, [2])).toThrow(error as GpuError);
     broken.dispose();
   });
 });

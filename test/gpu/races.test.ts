@@ -58,6 +58,13 @@ class Kit {
     return Tensor.from(this.engine, values, shape, { requiresGrad: true });
   }
 
+  /** Like `tensor`, without a gradient. */
+  constant(...shape: number[]): Tensor {
+    const made = this.tensor(...shape);
+    made.requiresGrad = false;
+    return made;
+  }
+
   words(shape: number[], word: (n: number) => number): Tensor {
     const values = Uint32Array.from({ length: elementsOf(shape) }, (_, n) => word(n));
     return Tensor.from(this.engine, values, shape);
@@ -67,7 +74,7 @@ class Kit {
   train(forward: () => Tensor): void {
     differentiate(this.engine, () => {
       const y = forward();
-      return meanSquaredError(y, this.tensor(...y.shape));
+      return meanSquaredError(y, this.constant(...y.shape));
     });
   }
 }
@@ -104,7 +111,9 @@ function rows(kit: Kit): void {
   kit.train(() => normalize(t(5, 7)));
   const targets = kit.words([7], (n) => (n === 3 ? 2 : n % 9));
   differentiate(kit.engine, () => crossEntropy(t(7, 9), targets, { ignore: 2, weights: t(9) }));
-  differentiate(kit.engine, () => meanSquaredError(t(21), t(21), { weights: t(21) }));
+  differentiate(kit.engine, () =>
+    meanSquaredError(t(21), kit.constant(21), { weights: kit.constant(21) }),
+  );
 }
 
 function sequences(kit: Kit): void {

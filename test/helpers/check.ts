@@ -4,7 +4,7 @@ import { afterAll, expect } from 'vitest';
 import { HostRandom } from '../../src/nn/init.js';
 import type { Engine } from '../../src/node.js';
 import { add } from '../../src/tensor/elementwise.js';
-import { differentiate, outputOf, remember } from '../../src/tensor/tape.js';
+import { differentiate, markLoss, outputOf, remember } from '../../src/tensor/tape.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import { map, type Ref, ref } from '../reference/array.js';
 import { TOLERANCE, type ToleranceKind } from './tolerances.js';
@@ -94,7 +94,7 @@ export function tensorOf(engine: Engine, values: Ref, requiresGrad = false): Ten
 /** A loss whose gradient with respect to `out` is the cotangent: sum(cotangent * out), its value left at 0. */
 export function withCotangent(out: Tensor, cotangent: Ref): Tensor {
   const { engine } = out;
-  const loss = outputOf(engine, [1], [out]);
+  const loss = markLoss(outputOf(engine, [1], [out]));
   const given = tensorOf(engine, cotangent);
   engine.clear(loss);
   remember(engine, {

@@ -58,6 +58,14 @@ describe('safetensors', () => {
     );
   });
 
+  it('are read from a Buffer, whose slices are views of memory not their own', () => {
+    const pooled = Buffer.from(encode());
+    expect(pooled.buffer.byteLength).toBeGreaterThan(pooled.length);
+    expect(decodeSafetensors(pooled).tensors.get('block.0.weight')).toEqual(
+      TENSORS.get('block.0.weight'),
+    );
+  });
+
   it('cut short anywhere are refused', () => {
     const file = encode();
     for (let length = 0; length < file.length; length++) {

@@ -150,6 +150,16 @@ for (const [variant, options] of [
 describe('attention', () => {
   const engine = useEngine();
 
+  it('gives a hidden key no gradient, however far its score is from any other', async () => {
+    const shape = { B: 1, T: 4, S: 4, heads: 1, D: 8, mask: Uint32Array.of(0, 1, 1, 1) };
+    const key = Float64Array.from({ length: 32 }, (_, n) => (n < 8 ? 60 : Math.sin(n)));
+    const query = Float64Array.from({ length: 32 }, (_, n) => 3 + Math.cos(n));
+    await checkOp(engine(), {
+      ...attentionCase('attention, hidden', shape),
+      values: { key, query },
+    });
+  });
+
   it('refuses shapes that do not fit, naming them', () => {
     const make = (...shape: number[]) => Tensor.zeros(engine(), shape);
     expect(() => attention(make(1, 2, 8), make(1, 3, 9), make(1, 3, 8), { heads: 2 })).toThrow(
