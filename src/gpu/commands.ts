@@ -149,3 +149,17 @@ export class UniformRing implements ParamRing {
     this.created += 1;
   }
 }
+
+/** A command in one line, for DEBUG=3. */
+export function describe(command: Command): string {
+  if (command.kind === 'dispatch') {
+    const { kernel, params, x, y } = command;
+    const floats = new Float32Array(params.buffer);
+    const shown = kernel.info.params.map(
+      ({ name, type, offset }) => `${name}=${(type === 'f32' ? floats : params)[offset / 4]}`,
+    );
+    return `${kernel.name} [${x} x ${y}] ${shown.join(' ')}`;
+  }
+  if (command.kind === 'copy') return `copy ${command.from.size} bytes`;
+  return `clear ${command.view.size} bytes`;
+}

@@ -1,7 +1,7 @@
 /** The engine: one device, its memory, its kernels, and one list of commands submitted at a time. */
 
 import { BindGroupCache } from './bind-groups.js';
-import { type Command, encodeCommands, UniformRing } from './commands.js';
+import { type Command, describe, encodeCommands, UniformRing } from './commands.js';
 import { checkLimits, type DeviceFacts, factsOf, requestDevice } from './device.js';
 import { UnsupportedError } from './errors.js';
 import { Health } from './health.js';
@@ -416,17 +416,4 @@ export class Engine {
 /** An engine: `Engine.create` under the name the Node entry has too, where it also looks for an adapter. */
 export function createEngine(options: EngineOptions = {}): Promise<Engine> {
   return Engine.create(options);
-}
-
-function describe(command: Command): string {
-  if (command.kind === 'dispatch') {
-    const { kernel, params, x, y } = command;
-    const floats = new Float32Array(params.buffer);
-    const shown = kernel.info.params.map(
-      ({ name, type, offset }) => `${name}=${(type === 'f32' ? floats : params)[offset / 4]}`,
-    );
-    return `${kernel.name} [${x} x ${y}] ${shown.join(' ')}`;
-  }
-  if (command.kind === 'copy') return `copy ${command.from.size} bytes`;
-  return `clear ${command.view.size} bytes`;
 }
