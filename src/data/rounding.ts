@@ -1,0 +1,30 @@
+/** Rounding as NumPy and Python do it, which the original's windows depend on to the last bin. */
+
+/** To the nearest integer, halves to the even one. */
+export function roundHalfEven(value: number): number {
+  const below = Math.floor(value);
+  const rest = value - below;
+  if (rest < 0.5) return below;
+  if (rest > 0.5) return below + 1;
+  return below % 2 === 0 ? below : below + 1;
+}
+
+/** To so many decimals, by way of the decimal form. */
+export function roundDecimals(value: number, decimals: number): number {
+  return Number(value.toFixed(decimals));
+}
+
+/** A time brought to a multiple of dt: round(dt * round(value / dt), 6). */
+export function roundToStep(value: number, dt: number): number {
+  return roundDecimals(dt * roundHalfEven(value / dt), 6);
+}
+
+/** How many values `numpy.arange(start, stop, step)` has: the end left out but for rounding. */
+export function arangeLength(start: number, stop: number, step: number): number {
+  return Math.max(0, Math.ceil((stop - start) / step));
+}
+
+/** `numpy.arange(start, stop, step)`. */
+export function arange(start: number, stop: number, step: number): Float64Array {
+  return Float64Array.from({ length: arangeLength(start, stop, step) }, (_, n) => start + n * step);
+}
