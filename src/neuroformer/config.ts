@@ -1,0 +1,336 @@
+/**
+ * The model's configuration, with the keys of the original's YAML files, so that these load as they are.
+ *
+ * Every default stands in `FIELDS`, beside its check. V1AL and Visnav are the original's configurations
+ * (a-antoniades/Neuroformer, folder configs); where a default has no other source it is theirs.
+ */
+
+import { RULE_NAMES, type RuleName, type Rules, rulesOf } from './rules.js';
+import {
+  boolean,
+  type Check,
+  type Checked,
+  ConfigError,
+  defaulted,
+  isRecord,
+  list,
+  nullable,
+  number,
+  object,
+  oneOf,
+  optional,
+  record,
+  show,
+  text,
+} from './schema.js';
+
+const count = (otherwise: number, min = 0) => defaulted(number({ min, integer: true }), otherwise);
+/** A probability of dropping; the original's configurations have 0.2 everywhere. */
+const rate = (otherwise: number) => defaulted(number({ min: 0, max: 0.999 }), otherwise);
+const flag = (otherwise: boolean) => defaulted(boolean, otherwise);
+const seconds = number({ above: 0 });
+const topK = defaulted(nullable(number({ min: 1, integer: true })), null);
+const triple = list(number({ min: 1, integer: true }), 3);
+const anything: Check<unknown> = (value) => value;
+
+const variable = object({
+  /** The recording's name for it; default: its own. */
+  data: optional(text),
+  /** Seconds per sample. */
+  dt: seconds,
+  /** Whether it is predicted; otherwise it is an input. */
+  predict: flag(false),
+  objective: defaulted(oneOf(['regression', 'classification', null]), null),
+  /** Step between the classes of a classified number. */
+  resolution: optional(number({ above: 0 })),
+  /** Classes, under the original's rules; otherwise the vocabulary says. */
+  n_classes: optional(number({ min: 1, integer: true })),
+});
+
+const group = object({
+  /** Cross-attention blocks. */
+  n_layers: number({ min: 0, integer: true }),
+  /** Seconds of its variables that a window holds. */
+  window: seconds,
+  variables: record(variable),
+});
+
+/** A contrastive feature: a stream by name, or one variable of a group. */
+const clipVariable: Check<string | Record<string, string>> = (value, path) =>
+  typeof value === 'string' ? text(value, path) : record(text)(value, path);
+
+const FIELDS = {
+  compat: defaulted(oneOf(['paper', 'original']), 'paper'),
+  /** Single switches other than `compat` says; see rules.ts. */
+  rules: object(
+    Object.fromEntries(RULE_NAMES.map((name) => [name, optional(boolean)])) as Record<
+      RuleName,
+      Check<boolean | undefined>
+    >,
+  ),
+
+  n_embd: count(256, 1),
+  n_head: count(8, 1),
+  /** Learnt positions of the current and past tokens. */
+  pos_emb: flag(true),
+  /** Learnt time embedding; with wave_emb the sinusoidal one of the golden cases. */
+  temp_emb: flag(true),
+  wave_emb: flag(false),
+  /** Self-attention over the frames before they are attended to. */
+  vit_encoder: flag(true),
+  mlp_only: flag(false),
+  gru_only: flag(false),
+  gru2_only: flag(false),
+  /** What behaviour is read from: the mean of the last layer, or its EOS token (RECIPES: better for fast variables). */
+  pool: defaulted(oneOf(['mean', 'eos']), 'mean'),
+
+  dropout: object({
+    attn: rate(0.2),
+    resid: rate(0.2),
+    id: rate(0.2),
+    im: rate(0.2),
+    /** At the end of the learnt time embedding, and between GRU layers: fixed in the original at these values. */
+    time: rate(0.2),
+    gru: rate(0.1),
+    embd: rate(0.2),
+    pos: rate(0.2),
+    temp: rate(0.2),
+    b: rate(0.2),
+  }),
+  block_size: object({
+    id: count(100, 3),
+    prev_id: count(100, 3),
+    frame: count(446),
+    behavior: count(15),
+  }),
+  layers: object({
+    state: count(6),
+    state_history: count(6),
+    stimulus: count(6),
+    behavior: count(6),
+    self_att: count(6),
+    modalities: optional(anything),
+  }),
+  sparse: object({
+    topk: topK,
+    topk_id: topK,
+    topk_frame: topK,
+    topk_prev_id: topK,
+    p: defaulted(nullable(number({ min: 0, max: 1 })), null),
+    mask: flag(false),
+  }),
+  window: object({
+    curr: defaulted(seconds, 0.05),
+    prev: defaulted(seconds, 0.15),
+    /** Seconds of video; null without video. */
+    frame: defaulted(nullable(seconds), null),
+    speed: optional(seconds),
+  }),
+  resolution: object({
+    dt: defaulted(seconds, 0.01),
+    frames: defaulted(seconds, 0.05),
+    speed: optional(seconds),
+  }),
+  frame_encoder: object({
+    conv_layer: flag(true),
+    kernel_size: defaulted(triple, [3, 8, 8]),
+    /** Default: the kernel's size, patches side by side. */
+    stride_size: optional(triple),
+    /** Width of what enters where conv_layer is false: the pixels of a patch. */
+    n_embd_frames: count(64, 1),
+    n_embd: optional(number({ min: 1, integer: true })),
+    resnet_backbone: flag(false),
+  }),
+  contrastive: object({
+    contrastive: flag(false),
+    vars: defaulted(list(clipVariable), ['id', 'frames']),
+    clip_embd: count(1024, 1),
+    clip_temp: defaulted(number({ above: 0 }), 0.5),
+  }),
+  modalities: optional(nullable(record(group))),
+  class_weights: optional(
+    nullable(
+      object({ id: optional(list(number({ min: 0 }))), dt: optional(list(number({ min: 0 }))) }),
+    ),
+  ),
+  ignore_index_pad: flag(true),
+
+  predict: optional(anything),
+  freeze_weights: optional(anything),
+  epoch: optional(anything),
+  pretrain: optional(anything),
+  selection: optional(anything),
+} as const;
+
+const checkFields = object(FIELDS);
+
+/** A checked configuration with every default filled in, under the keys of the files. */
+export type ModelConfig = Omit<Checked<typeof checkFields>, 'rules' | 'modalities'> & {
+  readonly rules: Rules;
+  readonly modalities: Readonly<Record<string, ModalityGroup>>;
+};
+export type ModalityGroup = Checked<typeof group>;
+export type VariableConfig = Checked<typeof variable>;
+
+/** A configuration, and what the user should know about how it was read. */
+export interface ParsedConfig {
+  readonly config: ModelConfig;
+  /** Sentences: misspellings that were understood, settings that have no effect. */
+  readonly notes: readonly string[];
+}
+
+/** Spellings of the original's files that its code never reads. */
+const MISSPELT: Readonly<Record<string, string>> = { ingore_index_pad: 'ignore_index_pad' };
+
+/** Settings of the original's files that do nothing, there or here. */
+const WITHOUT_EFFECT = [
+  'layers.behavior',
+  'layers.self_att',
+  'layers.modalities',
+  'block_size.frame',
+  'block_size.behavior',
+  'sparse.topk_prev_id',
+  'window.speed',
+  'resolution.speed',
+  'dropout.embd',
+  'dropout.pos',
+  'dropout.temp',
+  'dropout.b',
+  'frame_encoder.n_embd',
+  'predict',
+  'freeze_weights',
+  'epoch',
+  'pretrain',
+  'selection',
+] as const;
+
+/**
+ * Reads a configuration from a plain object, as a YAML or JSON parser gives it.
+ *
+ * @throws ConfigError naming the key's path, what is allowed and what it is.
+ */
+export function parseConfig(raw: unknown): ParsedConfig {
+  if (!isRecord(raw))
+    throw new ConfigError(`A configuration should be keys with values, but is ${show(raw)}.`);
+  const notes: string[] = [];
+  const given = { ...raw };
+  for (const [wrong, right] of Object.entries(MISSPELT)) {
+    if (!(wrong in given)) continue;
+    given[right] ??= given[wrong];
+    delete given[wrong];
+    notes.push(`${wrong} is read as ${right}.`);
+  }
+  const ineffective = WITHOUT_EFFECT.filter((path) => at(given, path) !== undefined);
+  if (ineffective.length > 0)
+    notes.push(`These settings have no effect: ${ineffective.join(', ')}.`);
+  const fields = checkFields(given, '');
+  const config: ModelConfig = {
+    ...fields,
+    rules: { ...rulesOf(fields.compat), ...fields.rules } as Rules,
+    modalities: fields.modalities ?? {},
+  };
+  checkTogether(config);
+  return { config, notes };
+}
+
+function at(given: unknown, path: string): unknown {
+  return path
+    .split('.')
+    .reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), given);
+}
+
+/** What each key cannot know by itself. */
+function checkTogether(config: ModelConfig): void {
+  const { n_embd, n_head, window, resolution, frame_encoder, gru_only, gru2_only, mlp_only } =
+    config;
+  if (n_embd % n_head !== 0) {
+    throw new ConfigError(`n_head should divide n_embd, but ${n_head} does not divide ${n_embd}.`);
+  }
+  if (n_embd / n_head > 128) {
+    throw new ConfigError(
+      `n_embd / n_head should be at most 128, but is ${n_embd / n_head}: use more heads.`,
+    );
+  }
+  for (const name of ['curr', 'prev'] as const)
+    checkMultiple(`window.${name}`, window[name], resolution.dt);
+  const baselines = Object.entries({ mlp_only, gru_only, gru2_only }).filter(([, on]) => on);
+  if (baselines.length > 1) {
+    throw new ConfigError(
+      `Only one baseline can be on, but ${baselines.map(([name]) => name).join(' and ')} are.`,
+    );
+  }
+  if (frame_encoder.resnet_backbone) {
+    throw new ConfigError(
+      'frame_encoder.resnet_backbone should be false: the original has no code for it either.',
+    );
+  }
+  const side = Math.sqrt(frame_encoder.n_embd_frames);
+  if (!frame_encoder.conv_layer && !Number.isInteger(side)) {
+    throw new ConfigError(
+      `frame_encoder.n_embd_frames should be a square number, the pixels of a patch, but is ${frame_encoder.n_embd_frames}.`,
+    );
+  }
+  for (const [name, modality] of Object.entries(config.modalities))
+    checkGroup(`modalities.${name}`, modality, resolution.dt);
+  if (config.contrastive.contrastive) checkContrastive(config);
+}
+
+function checkMultiple(path: string, value: number, dt: number): void {
+  const steps = value / dt;
+  if (Math.abs(steps - Math.round(steps)) > 1e-6) {
+    throw new ConfigError(
+      `${path} should be a multiple of resolution.dt, ${dt} s, but is ${value}.`,
+    );
+  }
+}
+
+function checkGroup(
+  path: string,
+  { n_layers, window, variables }: ModalityGroup,
+  dt: number,
+): void {
+  checkMultiple(`${path}.window`, window, dt);
+  if (Object.keys(variables).length === 0)
+    throw new ConfigError(`${path}.variables should name at least one variable.`);
+  for (const [name, { predict, objective }] of Object.entries(variables)) {
+    const here = `${path}.variables.${name}`;
+    if (predict && objective === null) {
+      throw new ConfigError(
+        `${here}.objective should be regression or classification, as it is predicted.`,
+      );
+    }
+    if (!predict && n_layers === 0) {
+      throw new ConfigError(
+        `${path}.n_layers should be above 0, as ${name} is an input that needs blocks to attend to it.`,
+      );
+    }
+  }
+}
+
+function checkContrastive({ contrastive, modalities, window }: ModelConfig): void {
+  const { vars } = contrastive;
+  if (vars.length < 2)
+    throw new ConfigError(`contrastive.vars should name at least two, but is ${show(vars)}.`);
+  for (const [n, entry] of vars.entries()) {
+    const path = `contrastive.vars[${n}]`;
+    if (typeof entry === 'string') {
+      if (!['id', 'frames', 'eos'].includes(entry)) {
+        throw new ConfigError(
+          `${path} should be id, frames, eos or { group: variable }, but is ${show(entry)}.`,
+        );
+      }
+      if (entry === 'frames' && window.frame === null) {
+        throw new ConfigError(
+          `${path} is frames, but window.frame is null: there is no video to align.`,
+        );
+      }
+      continue;
+    }
+    const [group = '', name = ''] = Object.entries(entry)[0] ?? [];
+    if (!modalities[group]?.variables[name]) {
+      throw new ConfigError(
+        `${path} is ${show(entry)}, but modalities.${group} has no variable ${show(name)}.`,
+      );
+    }
+  }
+}
