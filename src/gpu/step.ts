@@ -1,8 +1,8 @@
 /** A recorded step: a flat list of commands that run again and again on the same buffers. */
 
 import type { Command, UniformRing } from './commands.js';
-import type { Engine } from './engine.js';
 import type { BufferView } from './memory.js';
+import type { Slot } from './staging.js';
 
 /** Values copied at the end of a run, to be read whenever it suits. */
 export interface Fetched {
@@ -10,8 +10,19 @@ export interface Fetched {
   read(): Promise<ArrayBuffer[]>;
 }
 
+/** What a step needs of its engine. */
+export interface StepHost {
+  flush(): void;
+  submit(
+    commands: readonly Command[],
+    ring?: UniformRing,
+    reads?: readonly BufferView[],
+  ): Slot | undefined;
+  readSlot(slot: Slot): Promise<ArrayBuffer[]>;
+}
+
 export class Step<T> {
-  readonly #engine: Engine;
+  readonly #host: StepHost;
   readonly #commands: readonly Command[];
   readonly #ring: UniformRing | undefined;
   readonly #release: () => void;
@@ -19,13 +30,13 @@ export class Step<T> {
 
   /** Made by `Engine.record`. `value` is what the recorded function returned. */
   constructor(
-    engine: Engine,
+    host: StepHost,
     readonly value: T,
     commands: readonly Command[],
     ring: UniformRing | undefined,
     release: () => void,
   ) {
-    this.#engine = engine;
+    this.#host = host;
     this.#commands = commands;
     this.#ring = ring;
     this.#release = release;
@@ -39,16 +50,16 @@ export class Step<T> {
   /** Encodes and submits the step, in one submit. Does not wait. */
   run(): void {
     this.#begin();
-    this.#engine.submit(this.#commands, this.#ring);
+    this.#host.submit(this.#commands, this.#ring);
   }
 
   /** Like `run`, with copies of `views` at the end of the same submit. */
   runAndFetch(views: readonly BufferView[]): Fetched {
     this.#begin();
-    const slot = this.#engine.submit(this.#commands, this.#ring, views);
+    const slot = this.#host.submit(this.#commands, this.#ring, views);
     let bytes: Promise<ArrayBuffer[]> | undefined;
     const read = () => {
-      bytes ??= slot ? this.#engine.readSlot(slot) : Promise.resolve([]);
+      bytes ??= slot ? this.#host.readSlot(slot) : Promise.resolve([]);
       return bytes;
     };
     return { read };
@@ -67,6 +78,6 @@ export class Step<T> {
 
   #begin(): void {
     if (this.#disposed) throw new Error('This step was disposed.');
-    this.#engine.flush();
+    this.#host.flush();
   }
 }
