@@ -153,7 +153,10 @@ const FIELDS = {
       object({ id: optional(list(number({ min: 0 }))), dt: optional(list(number({ min: 0 }))) }),
     ),
   ),
+  /** Targets that are PAD do not count. */
   ignore_index_pad: flag(true),
+  ignore_index_id: optional(anything),
+  ignore_index_dt: optional(anything),
 
   predict: optional(anything),
   freeze_weights: optional(anything),
@@ -202,6 +205,8 @@ const WITHOUT_EFFECT = [
   'epoch',
   'pretrain',
   'selection',
+  'ignore_index_id',
+  'ignore_index_dt',
 ] as const;
 
 /**
