@@ -4,7 +4,7 @@
  * causally to themselves; heads read out the next neuron, its time, and what is decoded from the window.
  */
 
-import { Block, Embedding, Linear } from '../nn/layers.js';
+import { Block, Embedding, LayerNorm, Linear } from '../nn/layers.js';
 import type { Declare, Parameter, ParameterStore } from '../nn/parameters.js';
 import { dropout } from '../tensor/elementwise.js';
 import { addPositions, type Tokens } from '../tensor/embedding.js';
@@ -157,6 +157,8 @@ export class Neuroformer {
     this.#history = blocks(trunk, 'neural_state_history_blocks', layers.state_history);
     this.#stimulus = blocks(trunk, 'neural_state_stimulus_blocks', hasVideo ? layers.stimulus : 0);
     this.#state = blocks(trunk, 'neural_state_blocks', layers.state);
+    // The original owns this layer and never calls it; it stays for the sake of its weight files.
+    new LayerNorm(trunk.at('ln_f'), width);
     if (config.contrastive.contrastive) {
       const aligned = config.rules.clip_width ? config.contrastive.clip_embd : width;
       this.#projection = new Linear(store.at('clip.proj'), width, aligned, { bias: false });
