@@ -5,8 +5,9 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { create } from 'webgpu';
 import { isSoftware } from './gpu/device.js';
-import { Engine, type EngineOptions } from './gpu/engine.js';
+import { Engine } from './gpu/engine.js';
 import { UnsupportedError } from './gpu/errors.js';
+import type { EngineOptions } from './gpu/options.js';
 import { softwareUnavailable, withSoftwareDriver } from './software.js';
 
 export * from './index.js';

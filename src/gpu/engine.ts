@@ -14,43 +14,11 @@ import {
   type MemoryUse,
   newHolder,
 } from './memory.js';
+import type { DispatchOptions, EngineCounts, EngineOptions } from './options.js';
 import { type ProfileRow, Profiler, profileTable } from './profile.js';
 import { type Slot, StagingRing } from './staging.js';
 import { Step } from './step.js';
 import { type Tuning, tuningFor } from './tuning.js';
-
-export interface EngineOptions {
-  /** A device to borrow; it is never destroyed and nothing on it is changed. Default: one of our own. */
-  device?: GPUDevice;
-  /** Where to look for an adapter, and for WGSL language features. Default: `navigator.gpu`. */
-  gpu?: GPU;
-  /** Why this device was chosen, for the facts that are printed. */
-  reason?: string;
-  /** Called between polls while waiting for the GPU; Node yields its core here. */
-  idle?: () => Promise<void>;
-  /** 0 silent, 1 adapter and run facts, 2 time per kernel, 3 each dispatch, 4 specialised WGSL. */
-  debug?: number;
-  /** Where DEBUG output goes. Default: `console.error`. */
-  log?: (line: string) => void;
-  /** Replaces single settings of the tuning table. */
-  tuning?: Partial<Tuning>;
-  /** False sends parameters through the uniform ring even where immediates exist. */
-  immediates?: boolean;
-}
-
-/** How many things the engine did since it was created. */
-export interface EngineCounts {
-  dispatches: number;
-  submits: number;
-  bindGroups: number;
-  kernels: number;
-}
-
-export interface DispatchOptions<K extends KernelName> {
-  constants?: Kernels[K]['constants'];
-  /** Floating-point operations, for profiles. */
-  flops?: number;
-}
 
 const WORKGROUPS_PER_DIMENSION = 65535;
 const PENDING_LIMIT = 1024;
