@@ -7,9 +7,10 @@
  * after any helper function they compute with each other's numbers, and it cannot write one component of a vector.
  */
 
-import type { DispatchOptions, Engine } from '../../src/gpu/engine.js';
+import type { Engine } from '../../src/gpu/engine.js';
 import { type KernelName, packParams, specialise } from '../../src/gpu/kernels.js';
 import type { BufferView } from '../../src/gpu/memory.js';
+import type { DispatchOptions } from '../../src/gpu/options.js';
 import { KERNELS, SHADERS } from '../../src/gpu/shaders.gen.js';
 import { fromBits, type Scalar, toBits } from './wgsl/math.js';
 import {
