@@ -134,20 +134,18 @@ function scaleOf({ head }: Sizes, { scale }: AttentionOptions): number {
 
 function paramsOf(sizes: Sizes, options: AttentionOptions, splits: number) {
   return {
-    batch: sizes.B,
-    heads: sizes.heads,
-    queries: sizes.T,
-    keys: sizes.S,
+    ...scoreParams(sizes, options),
     splits,
-    causal: Number(options.causal ?? false),
-    hasMask: Number(options.mask !== undefined),
-    sparse: Number(isSparse(sizes, options)),
-    scale: scaleOf(sizes, options),
     ...dropoutParams('attention', options.dropout),
   };
 }
 
 function rowParams(sizes: Sizes, options: AttentionOptions) {
+  return { ...scoreParams(sizes, options), topK: options.topK ?? 0 };
+}
+
+/** What every kernel that scores a query against a key reads. */
+function scoreParams(sizes: Sizes, options: AttentionOptions) {
   return {
     batch: sizes.B,
     heads: sizes.heads,
@@ -156,7 +154,6 @@ function rowParams(sizes: Sizes, options: AttentionOptions) {
     causal: Number(options.causal ?? false),
     hasMask: Number(options.mask !== undefined),
     sparse: Number(isSparse(sizes, options)),
-    topK: options.topK ?? 0,
     scale: scaleOf(sizes, options),
   };
 }

@@ -55,11 +55,7 @@ export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): 
     backward(gradients) {
       const dy = gradients.of(y);
       if (!dy) return;
-      let dz = dy;
-      if (dropout && dropout.rate > 0) {
-        dz = Tensor.empty(engine, shape);
-        applyDropout(engine, dy, dropout, { tensor: dz, accumulate: false });
-      }
+      let dz = undropped(dy, dropout);
       if (before) {
         const du = Tensor.empty(engine, shape);
         activateGradient(engine, 'gelu', dz, before, { tensor: du, accumulate: false });
@@ -72,6 +68,14 @@ export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): 
     },
   });
   return y;
+}
+
+/** The gradient before the dropout that made y: a new tensor, or dy itself without dropout. */
+function undropped(dy: Tensor, dropout: Dropout | undefined): Tensor {
+  if (!dropout || dropout.rate === 0) return dy;
+  const dz = Tensor.empty(dy.engine, dy.shape);
+  applyDropout(dy.engine, dy, dropout, { tensor: dz, accumulate: false });
+  return dz;
 }
 
 /** Adds the gradients of y = x W^T + b to x, W and b. */
@@ -201,11 +205,7 @@ export function mlp(
     backward(gradients) {
       const dy = gradients.of(y);
       if (!dy || !u) return;
-      let dz = dy;
-      if (dropout && dropout.rate > 0) {
-        dz = Tensor.empty(engine, y.shape);
-        applyDropout(engine, dy, dropout, { tensor: dz, accumulate: false });
-      }
+      const dz = undropped(dy, dropout);
       linearGradients(gradients, dz, h, weight2, bias2);
       const du = Tensor.empty(engine, u.shape);
       gemm(engine, {

@@ -39,7 +39,6 @@ export function crossEntropy(
   expectShape('crossEntropy', 'targets', targets.reshape([targets.length]), [rows], {}, 'u32');
   if (weights) {
     expectShape('crossEntropy', 'weights', weights, [classes]);
-    expectType('crossEntropy', 'weights', weights, 'f32');
   }
   const { loss, totals, gradient } = lossOutputs(engine, logits);
   const rowLoss = Tensor.empty(engine, [rows]);
@@ -90,7 +89,6 @@ export function meanSquaredError(
   for (const [name, part] of Object.entries({ prediction, truth, weights })) {
     if (!part) continue;
     expectShape('meanSquaredError', name, part, prediction.shape);
-    expectType('meanSquaredError', name, part, 'f32');
   }
   if (tracks(engine, [truth])) {
     throw new ShapeError(
@@ -179,8 +177,6 @@ export function contrastiveLoss(
   const { temperature, factor = 1 } = options;
   const bound = expectShape('contrastiveLoss', 'u', u, ['B', 'width']);
   expectShape('contrastiveLoss', 'v', v, ['B', 'width'], bound);
-  expectType('contrastiveLoss', 'u', u, 'f32');
-  expectType('contrastiveLoss', 'v', v, 'f32');
   expectShape('contrastiveLoss', 'diagonal', diagonal, [u.axis(0)], {}, 'u32');
   if (!(temperature > 0))
     throw new ShapeError('contrastiveLoss', 'temperature', 'above 0', String(temperature));

@@ -4,7 +4,7 @@ import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import { linear } from './linear.js';
 import { outputOf, remember, type Target } from './tape.js';
-import { expectShape, expectType, showShape, Tensor } from './tensor.js';
+import { expectShape, showShape, Tensor } from './tensor.js';
 
 const GROUP = 64;
 
@@ -55,7 +55,6 @@ export function concatenate(parts: readonly Tensor[]): Tensor {
   const bound: Record<string, number> = {};
   for (const [n, part] of parts.entries()) {
     expectShape('concatenate', `part ${n}`, part, ['B', `T${n}`, 'width'], bound);
-    expectType('concatenate', `part ${n}`, part, 'f32');
   }
   const length = parts.reduce((sum, part) => sum + part.axis(1), 0);
   const out = outputOf(engine, [first.axis(0), length, first.axis(2)], parts);
@@ -99,7 +98,6 @@ export function slice(x: Tensor, start: number, length: number): Tensor {
     'B' | 'T' | 'width',
     number
   >;
-  expectType('slice', 'x', x, 'f32');
   const whole = Number.isInteger(start) && Number.isInteger(length);
   if (!whole || start < 0 || length < 1 || start + length > T) {
     throw new ShapeError('slice', 'the range', `within 0 to ${T}`, `${start} to ${start + length}`);
@@ -133,7 +131,6 @@ export function meanPool(x: Tensor, mask?: Tensor): Tensor {
     'B' | 'T' | 'width',
     number
   >;
-  expectType('meanPool', 'x', x, 'f32');
   if (mask) {
     expectShape('meanPool', 'mask', mask, [B, T], {}, 'u32');
   }
@@ -190,7 +187,6 @@ export function unfold3d(
 ): { patches: Tensor; places: Triple } {
   const { engine } = video;
   expectShape('unfold3d', 'video', video, VIDEO);
-  expectType('unfold3d', 'video', video, 'f32');
   const [batch, channels, frames, height, width] = video.shape as [
     number,
     number,
@@ -276,7 +272,6 @@ export function conv3d(
 ): { out: Tensor; places: Triple } {
   const { channels } = expectShape('conv3d', 'video', video, VIDEO) as { channels: number };
   expectShape('conv3d', 'weight', weight, ['out', channels, 'kt', 'kh', 'kw']);
-  expectType('conv3d', 'weight', weight, 'f32');
   if (bias) expectShape('conv3d', 'bias', bias, [weight.axis(0)]);
   const [outer, , ...kernel] = weight.shape as [number, number, number, number, number];
   return video.engine.scope(() => {

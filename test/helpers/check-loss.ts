@@ -6,20 +6,10 @@ import type { Engine } from '../../src/node.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import type { Tensor } from '../../src/tensor/tensor.js';
 import { map, type Ref, ref } from '../reference/array.js';
-import { expectClose, inputsOf, type OpCase, type Refs, tensorOf } from './check.js';
-import type { ToleranceKind } from './tolerances.js';
+import { type Case, expectClose, inputsOf, type OpCase, type Refs, tensorOf } from './check.js';
 
 /** A loss under test: how the engine runs it, and how the reference does. */
-export interface LossCase<K extends string> {
-  name: string;
-  kind: ToleranceKind;
-  /** The inputs' shapes; each gets normal random numbers and a gradient. */
-  inputs: Record<K, readonly number[]>;
-  /** Replaces an input's random numbers. */
-  values?: Partial<Record<K, ArrayLike<number>>>;
-  /** Inputs that take no gradient. */
-  constant?: readonly K[];
-  run(tensors: Record<K, Tensor>): Tensor;
+export interface LossCase<K extends string> extends Case<K> {
   value(inputs: Refs<K>): number;
   gradients(inputs: Refs<K>): Partial<Refs<K>>;
 }

@@ -11,8 +11,8 @@ import { TOLERANCE, type ToleranceKind } from './tolerances.js';
 
 export type Refs<K extends string> = Record<K, Ref>;
 
-/** An op under test: how the engine runs it, and how the reference does. */
-export interface OpCase<K extends string> {
+/** What the checks of ops and of losses have in common: the inputs, and how the engine runs them. */
+export interface Case<K extends string> {
   name: string;
   kind: ToleranceKind;
   /** The inputs' shapes; each gets normal random numbers and a gradient. */
@@ -22,6 +22,10 @@ export interface OpCase<K extends string> {
   /** Inputs that take no gradient. */
   constant?: readonly K[];
   run(tensors: Record<K, Tensor>): Tensor;
+}
+
+/** An op under test: how the engine runs it, and how the reference does. */
+export interface OpCase<K extends string> extends Case<K> {
   forward(inputs: Refs<K>): Ref;
   /** d / d input of sum(cotangent * forward(inputs)). */
   backward(inputs: Refs<K>, cotangent: Ref): Partial<Refs<K>>;
@@ -76,7 +80,7 @@ export function randomRef(random: HostRandom, shape: readonly number[]): Ref {
 
 /** The inputs of a case: the values it gives, random numbers elsewhere. */
 export function inputsOf<K extends string>(
-  { inputs, values }: Pick<OpCase<K>, 'inputs' | 'values'>,
+  { inputs, values }: Pick<Case<K>, 'inputs' | 'values'>,
   random: HostRandom,
 ): Refs<K> {
   const refs = {} as Refs<K>;
