@@ -8,7 +8,7 @@ export type { EngineCounts, EngineOptions } from './gpu/options.js';
 export { type ProfileRow, profileTable } from './gpu/profile.js';
 export { type Fetched, Step } from './gpu/step.js';
 export type { Tuning } from './gpu/tuning.js';
-export { HostRandom, type Initializer, normal, ones, uniform, zeros } from './nn/init.js';
+export { type Initializer, normal, ones, uniform, zeros } from './nn/init.js';
 export {
   type AttentionCall,
   Block,
@@ -40,6 +40,7 @@ export {
   type Safetensors,
   SafetensorsError,
 } from './nn/safetensors.js';
+export { HostRandom } from './random.js';
 export { type AttentionOptions, attention, attentionProbabilities } from './tensor/attention.js';
 export { type Activation, activate, add, dropout, sumLosses } from './tensor/elementwise.js';
 export {

@@ -5,8 +5,9 @@
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
+import { HostRandom } from '../random.js';
 import { elementsOf, type Shape, showShape, Tensor } from '../tensor/tensor.js';
-import { HostRandom, type Initializer } from './init.js';
+import type { Initializer } from './init.js';
 import { decodeSafetensors, encodeSafetensors, type HostTensor } from './safetensors.js';
 
 /** Elements per block: 256 bytes, what a binding's offset must be a multiple of. */

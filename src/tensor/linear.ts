@@ -86,39 +86,47 @@ function linearGradients(
   weight: Tensor,
   bias: Tensor | undefined,
 ): void {
-  const { engine } = x;
+  productGradients(gradients, dy, x, weight, bias);
+  if (!gradients.wants(x)) return;
   const [outer, inner] = weight.shape as [number, number];
-  const rows = elementsOf(x.shape) / inner;
-  if (gradients.wants(weight)) {
-    const { tensor, accumulate } = gradients.into(weight);
-    const columnSums = gradients.wants(bias) ? gradients.accumulator(bias) : undefined;
-    gemm(engine, {
-      layout: 'tn',
-      M: outer,
-      N: inner,
-      K: rows,
-      a: dy,
-      b: x,
-      out: tensor,
-      accumulate,
-      columnSums,
-    });
-  } else if (gradients.wants(bias)) {
-    biasGradient(gradients, dy, bias);
+  const { tensor, accumulate } = gradients.into(x);
+  gemm(x.engine, {
+    layout: 'nn',
+    M: elementsOf(x.shape) / inner,
+    N: inner,
+    K: outer,
+    a: dy,
+    b: weight,
+    out: tensor,
+    accumulate,
+  });
+}
+
+/** Adds the gradients of y = x W^T + b to W and b, leaving x's to the caller. */
+export function productGradients(
+  gradients: Gradients,
+  dy: Tensor,
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | undefined,
+): void {
+  if (!gradients.wants(weight)) {
+    if (gradients.wants(bias)) biasGradient(gradients, dy, bias);
+    return;
   }
-  if (gradients.wants(x)) {
-    const { tensor, accumulate } = gradients.into(x);
-    gemm(engine, {
-      layout: 'nn',
-      M: rows,
-      N: inner,
-      K: outer,
-      a: dy,
-      b: weight,
-      out: tensor,
-      accumulate,
-    });
-  }
+  const [outer, inner] = weight.shape as [number, number];
+  const { tensor, accumulate } = gradients.into(weight);
+  gemm(x.engine, {
+    layout: 'tn',
+    M: outer,
+    N: inner,
+    K: elementsOf(x.shape) / inner,
+    a: dy,
+    b: x,
+    out: tensor,
+    accumulate,
+    columnSums: gradients.wants(bias) ? gradients.accumulator(bias) : undefined,
+  });
 }
 
 /** The bias alone, where the weight is frozen: the rows of dy summed. */

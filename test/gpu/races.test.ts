@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KERNELS, SHADERS } from '../../src/gpu/shaders.gen.js';
 import type { Tuning } from '../../src/gpu/tuning.js';
-import { HostRandom } from '../../src/nn/init.js';
 import { Linear } from '../../src/nn/layers.js';
 import { AdamW } from '../../src/nn/optimizer.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
 import { createEngine, type Engine } from '../../src/node.js';
+import { HostRandom } from '../../src/random.js';
 import { attention, attentionProbabilities } from '../../src/tensor/attention.js';
 import { activate, dropout } from '../../src/tensor/elementwise.js';
 import { addPositions, embedding, sinusoid, Tokens } from '../../src/tensor/embedding.js';
+import { gru } from '../../src/tensor/gru.js';
 import { layerNorm } from '../../src/tensor/layernorm.js';
 import { linear, matmulTransposed, mlp } from '../../src/tensor/linear.js';
 import { crossEntropy, meanSquaredError, normalize } from '../../src/tensor/losses.js';
@@ -127,6 +128,15 @@ function sequences(kit: Kit): void {
   kit.train(() => conv3d(t(1, 2, 3, 5, 5), t(3, 2, 2, 3, 3), t(3), [1, 2, 1]).out);
   kit.train(() => unfold3d(t(1, 2, 3, 4, 4), [2, 2, 2], [1, 1, 2]).patches);
   sinusoid(t(7, 3), 20);
+  const weights = {
+    weightInput: t(30, 5),
+    biasInput: t(30),
+    weightState: t(30, 10),
+    biasState: t(30),
+  };
+  kit.train(() => gru(t(2, 3, 5), t(2, 10), weights));
+  const steps = kit.words([1, 3], (n) => n % 2);
+  kit.train(() => gru(t(1, 3, 5), t(1, 10), weights, { reverse: true, mask: steps }));
 }
 
 function attentions(kit: Kit): void {

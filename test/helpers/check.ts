@@ -1,8 +1,8 @@
 /** One helper tests an op: forward and every gradient against the float64 reference, over a table of shapes. */
 
 import { afterAll, expect } from 'vitest';
-import { HostRandom } from '../../src/nn/init.js';
 import type { Engine } from '../../src/node.js';
+import { HostRandom } from '../../src/random.js';
 import { add } from '../../src/tensor/elementwise.js';
 import { differentiate, markLoss, outputOf, remember } from '../../src/tensor/tape.js';
 import { Tensor } from '../../src/tensor/tensor.js';

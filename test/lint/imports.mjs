@@ -11,8 +11,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BELOW = {
   gpu: [],
   tensor: ['gpu'],
-  nn: ['tensor'],
-  data: [],
+  nn: ['tensor', 'random.ts'],
+  data: ['random.ts'],
   simulate: ['data'],
   neuroformer: ['nn', 'data'],
   train: ['neuroformer', 'data'],
@@ -22,11 +22,12 @@ const BELOW = {
   cli: ['report', 'simulate', 'node.ts'],
   'index.ts': ['generate', 'nn', 'data', 'simulate'],
   'software.ts': [],
+  'random.ts': [],
   'node.ts': ['index.ts', 'software.ts', 'train', 'report'],
 };
 
 /** Rooms that run in a browser as they are: no package, nothing of Node. */
-const BROWSER_SAFE = ['gpu', 'tensor', 'nn', 'neuroformer', 'generate', 'index.ts'];
+const BROWSER_SAFE = ['gpu', 'tensor', 'nn', 'neuroformer', 'generate', 'random.ts', 'index.ts'];
 
 /** The one file that may import Dawn. */
 const DAWN = 'node.ts';

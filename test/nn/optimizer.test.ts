@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { HostRandom, normal } from '../../src/nn/init.js';
+import { normal } from '../../src/nn/init.js';
 import { AdamW, constantRate, warmupCosine } from '../../src/nn/optimizer.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
+import { HostRandom } from '../../src/random.js';
 import { expectClose, printWorstErrors } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 import { adamw, newAdamWState } from '../reference/adamw.js';

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { makeBatch, STEP_RATE, StepModel, type StepSizes } from '../../bench/step-model.js';
 import { StepReference } from '../../bench/step-reference.js';
-import { HostRandom, normal } from '../../src/nn/init.js';
+import { normal } from '../../src/nn/init.js';
 import { Block } from '../../src/nn/layers.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
+import { HostRandom } from '../../src/random.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import {
   expectClose,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HostRandom } from '../../src/nn/init.js';
+import { HostRandom } from '../../src/random.js';
 import { attention, attentionProbabilities } from '../../src/tensor/attention.js';
 import { RandomState } from '../../src/tensor/random.js';
 import { Tensor } from '../../src/tensor/tensor.js';

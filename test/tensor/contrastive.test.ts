@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest';
-import { HostRandom } from '../../src/nn/init.js';
+import { HostRandom } from '../../src/random.js';
 import { contrastiveLoss, normalize } from '../../src/tensor/losses.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { HostRandom } from '../../src/nn/init.js';
 import type { Engine } from '../../src/node.js';
+import { HostRandom } from '../../src/random.js';
 import { add } from '../../src/tensor/elementwise.js';
 import { addPositions, embedding, sinusoid, Tokens } from '../../src/tensor/embedding.js';
 import { differentiate } from '../../src/tensor/tape.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HostRandom } from '../../src/nn/init.js';
+import { HostRandom } from '../../src/random.js';
 import { layerNorm } from '../../src/tensor/layernorm.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HostRandom } from '../../src/nn/init.js';
+import { HostRandom } from '../../src/random.js';
 import { sumLosses } from '../../src/tensor/elementwise.js';
 import { crossEntropy, meanSquaredError, NO_CLASS } from '../../src/tensor/losses.js';
 import { differentiate } from '../../src/tensor/tape.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { HostRandom } from '../../src/nn/init.js';
 import type { Engine } from '../../src/node.js';
+import { HostRandom } from '../../src/random.js';
 import { RandomState } from '../../src/tensor/random.js';
 import { type SampleOptions, sample } from '../../src/tensor/sample.js';
 import { Tensor } from '../../src/tensor/tensor.js';

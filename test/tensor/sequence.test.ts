@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HostRandom } from '../../src/nn/init.js';
+import { HostRandom } from '../../src/random.js';
 import { concatenate, meanPool, slice } from '../../src/tensor/sequence.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import {

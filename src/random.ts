@@ -1,0 +1,57 @@
+/** Random numbers on the host, from a seed: the same seed gives the same numbers everywhere. */
+
+/** sfc32 of C. Doty-Humphrey's PractRand, a 128-bit chaotic generator. */
+export class HostRandom {
+  readonly #words: Uint32Array;
+  #spare: number | undefined;
+
+  /** @param seed a non-negative integer below 2^53. */
+  constructor(seed: number) {
+    this.#words = new Uint32Array([seed % 2 ** 32, Math.floor(seed / 2 ** 32), 0x9e3779b9, 1]);
+    for (let n = 0; n < 12; n++) this.word();
+  }
+
+  /** 32 random bits. */
+  word(): number {
+    const w = this.#words;
+    const sum = (w[0]! + w[1]! + w[3]!) >>> 0;
+    w[3]! += 1;
+    w[0] = w[1]! ^ (w[1]! >>> 9);
+    w[1] = w[2]! + (w[2]! << 3);
+    w[2] = ((w[2]! << 21) | (w[2]! >>> 11)) + sum;
+    return sum;
+  }
+
+  /** From 0 up to but not including 1, of 53 bits. */
+  uniform(): number {
+    return ((this.word() >>> 5) * 2 ** 26 + (this.word() >>> 6)) / 2 ** 53;
+  }
+
+  /** An integer from 0 to n - 1. */
+  integer(n: number): number {
+    return Math.floor(this.uniform() * n);
+  }
+
+  /** Standard normal, by the method of Box and Muller. */
+  normal(): number {
+    if (this.#spare !== undefined) {
+      const spare = this.#spare;
+      this.#spare = undefined;
+      return spare;
+    }
+    const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
+    const angle = 2 * Math.PI * this.uniform();
+    this.#spare = radius * Math.sin(angle);
+    return radius * Math.cos(angle);
+  }
+
+  /** The numbers 0 .. n - 1 in random order, each order as likely as any other (Fisher and Yates). */
+  permutation(n: number): Uint32Array {
+    const order = Uint32Array.from({ length: n }, (_, i) => i);
+    for (let i = n - 1; i > 0; i--) {
+      const j = this.integer(i + 1);
+      [order[i], order[j]] = [order[j]!, order[i]!];
+    }
+    return order;
+  }
+}

@@ -1,0 +1,128 @@
+import { describe, expect, it } from 'vitest';
+import { gru } from '../../src/tensor/gru.js';
+import { Tensor } from '../../src/tensor/tensor.js';
+import {
+  checkOp,
+  checkReference,
+  expectShapeErrors,
+  type OpCase,
+  printWorstErrors,
+  tensorOf,
+} from '../helpers/check.js';
+import { STAGED, useEngine } from '../helpers/engine.js';
+import { ref } from '../reference/array.js';
+import * as reference from '../reference/gru.js';
+
+type Inputs = keyof reference.GruRefs;
+
+/** [B, T, in, hidden]: one of each, odd widths, around whole vec4, more units than lanes. */
+const SHAPES = [
+  [1, 1, 1, 1],
+  [2, 3, 4, 4],
+  [3, 1, 2, 5],
+  [1, 7, 5, 3],
+  [2, 4, 9, 33],
+  [5, 6, 3, 16],
+  [1, 2, 6, 70],
+] as const;
+
+function gruCase(
+  [B, T, inner, hidden]: readonly [number, number, number, number],
+  reverse: boolean,
+): OpCase<Inputs> {
+  return {
+    name: reverse ? 'gru, reversed' : 'gru',
+    kind: 'product',
+    inputs: {
+      x: [B, T, inner],
+      first: [B, hidden],
+      weightInput: [3 * hidden, inner],
+      biasInput: [3 * hidden],
+      weightState: [3 * hidden, hidden],
+      biasState: [3 * hidden],
+    },
+    run: ({ x, first, ...weights }) => gru(x, first, weights, { reverse }),
+    forward: (inputs) => reference.gru(inputs, reverse),
+    backward: (inputs, dy) => ({ ...reference.gruBackward(inputs, dy, reverse) }),
+  };
+}
+
+describe('the reference', () => {
+  it('has the gradients of its own recurrence', () => {
+    checkReference(gruCase([2, 3, 2, 3], false));
+    checkReference(gruCase([2, 3, 2, 3], true));
+  });
+});
+
+for (const [variant, options] of [
+  ['few lanes', {}],
+  ['many lanes', { tuning: STAGED }],
+] as const) {
+  describe(`the GRU, ${variant}`, () => {
+    const engine = useEngine(options);
+    printWorstErrors();
+
+    for (const shape of SHAPES) {
+      it(`equals the reference at ${shape.join(' x ')} in both directions, with its gradients`, async () => {
+        await checkOp(engine(), gruCase(shape, false));
+        await checkOp(engine(), gruCase(shape, true));
+      });
+    }
+
+    it('keeps its state where the mask is zero, and passes the gradient on', async () => {
+      const mask = Uint32Array.of(1, 0, 1, 0, 1, 1, 0, 0);
+      for (const reverse of [false, true]) {
+        const masked = gruCase([2, 4, 3, 5], reverse);
+        await checkOp(engine(), {
+          ...masked,
+          name: `${masked.name}, masked`,
+          run: ({ x, first, ...weights }) =>
+            gru(x, first, weights, { reverse, mask: Tensor.from(engine(), mask, [2, 4]) }),
+          forward: (inputs) => reference.gru(inputs, reverse, mask),
+          backward: (inputs, dy) => ({ ...reference.gruBackward(inputs, dy, reverse, mask) }),
+        });
+      }
+    });
+
+    it('gets no gradient for what is constant', async () => {
+      const constant = ['weightState', 'first', 'x'] as const;
+      await checkOp(engine(), { ...gruCase([2, 3, 4, 5], false), constant });
+      await checkOp(engine(), { ...gruCase([2, 3, 4, 5], false), constant: ['biasState'] });
+    });
+  });
+}
+
+describe('the GRU', () => {
+  const engine = useEngine();
+  const zeros = (...shape: number[]) => tensorOf(engine(), ref(shape));
+  const weights = (inner: number, hidden: number) => ({
+    weightInput: zeros(3 * hidden, inner),
+    biasInput: zeros(3 * hidden),
+    weightState: zeros(3 * hidden, hidden),
+    biasState: zeros(3 * hidden),
+  });
+
+  it('without weights halves its state at every step', async () => {
+    const first = tensorOf(engine(), ref([1, 2], [8, -4]));
+    const out = await gru(zeros(1, 3, 1), first, weights(1, 2)).floats();
+    expect([...out]).toEqual([4, -2, 2, -1, 1, -0.5]);
+  });
+
+  it('names the argument of the wrong shape', () => {
+    const x = zeros(2, 3, 4);
+    expectShapeErrors([
+      [
+        () => gru(x, zeros(1, 5), weights(4, 5)),
+        'gru: first should be [B = 2, hidden], but is [1, 5].',
+      ],
+      [
+        () => gru(x, zeros(2, 5), weights(3, 5)),
+        'gru: weightInput should be [15, 4], but is [15, 3].',
+      ],
+      [
+        () => gru(x, zeros(2, 1025), weights(4, 5)),
+        'gru: weightInput should be [3075, 4], but is [15, 4].',
+      ],
+    ]);
+  });
+});
