@@ -1,19 +1,28 @@
 /**
- * The benchmarks: `npm run bench`, or `npm run bench -- kernels | step | attention`.
+ * The benchmarks: `npm run bench`, or `npm run bench -- kernels | step | attention | parity [DIR]`.
  *
- * Each prints its adapter, sizes, repeats, medians with their spread, and a ratio to the CPU measured beside it.
+ * Each prints its adapter, sizes, repeats, medians with their spread, and a ratio to the CPU measured beside it; parity
+ * compares the model with the original's numbers instead, and exits with 1 where one falls outside its tolerance.
  */
 
 import { createEngine } from '../src/node.js';
 import { benchAttention } from './attention.js';
 import { benchKernels } from './kernels.js';
+import { benchParity } from './parity/main.js';
 import { benchStep } from './step.js';
 
-const BENCHES = { kernels: benchKernels, step: benchStep, attention: benchAttention } as const;
+const BENCHES = {
+  kernels: benchKernels,
+  step: benchStep,
+  attention: benchAttention,
+  parity: benchParity,
+} as const;
 type BenchName = keyof typeof BENCHES;
 
 async function main(): Promise<void> {
-  const names = process.argv.slice(2);
+  const given = process.argv.slice(2);
+  // What follows parity is the folder of its cases.
+  const [names, folder] = given[0] === 'parity' ? [['parity'], given[1]] : [given, undefined];
   const unknown = names.find((name) => !(name in BENCHES));
   if (unknown)
     throw new Error(
@@ -26,7 +35,7 @@ async function main(): Promise<void> {
   );
   for (const name of names.length > 0 ? (names as BenchName[]) : (['kernels', 'step'] as const)) {
     console.log(`\n${name}`);
-    await BENCHES[name](engine);
+    await (name === 'parity' ? benchParity(engine, folder) : BENCHES[name](engine));
   }
   engine.dispose();
 }

@@ -1,16 +1,9 @@
-/** Recordings in memory: trials, each with its spikes, its film and its variables on a clock of its own. */
+/** Recordings in memory: trials, each with its spikes, its film and its variables on clocks of their own. */
 
-import { roundHalfEven } from './rounding.js';
+import { RecordingError } from './errors.js';
+import { cutSpikes, neuronsOf, type Spikes, spanOf } from './spikes.js';
 
-/** Spikes in time bins, sorted by bin and within a bin by neuron; several in one bin are as many entries. */
-export interface BinnedSpikes {
-  /** Seconds per bin. */
-  readonly dt: number;
-  readonly bins: Int32Array;
-  readonly neurons: Int32Array;
-}
-
-/** A film: `count` frames of height x width, row-major, the first at `start` seconds. */
+/** A film: `count` frames of height x width, row-major. */
 export interface Film {
   readonly data: Float32Array | Uint8Array;
   readonly count: number;
@@ -18,15 +11,32 @@ export interface Film {
   readonly width: number;
   /** Seconds per frame. */
   readonly dt: number;
+  /** When its first frame begins, seconds on the trial's clock. Default 0. */
+  readonly start?: number;
+  /**
+   * Chooses the frames of a window instead of the ones that end with it: `count` frames before frame number `end`.
+   * The original's name for it is the callback.
+   */
+  readonly choose?: (film: Film, end: number, count: number, trial: number) => Float32Array;
 }
 
-/** A variable sampled at a fixed step from the trial's start. */
+/** A variable sampled at a fixed step. */
 export interface Series {
   /** Numbers, or labels of a classified variable. */
-  readonly values: Float64Array | readonly string[];
+  readonly values: ArrayLike<number> | readonly string[];
   /** Seconds per sample. */
   readonly dt: number;
+  /** When its first sample was taken, seconds on the trial's clock. Default 0. */
+  readonly start?: number;
 }
+
+/** A variable sampled whenever it was: rising times in seconds. */
+export interface TimedSeries {
+  readonly values: ArrayLike<number> | readonly string[];
+  readonly times: ArrayLike<number>;
+}
+
+export type Variable = Series | TimedSeries;
 
 /** A stretch of time that no window may leave; its clock starts at 0. */
 export interface Trial {
@@ -35,82 +45,218 @@ export interface Trial {
   readonly start: number;
   /** Seconds. */
   readonly duration: number;
-  readonly spikes: BinnedSpikes;
+  readonly spikes: Spikes;
   readonly film?: Film;
-  readonly variables: Readonly<Record<string, Series>>;
+  readonly variables: Readonly<Record<string, Variable>>;
+}
+
+/** Seconds from the session's start. */
+export interface Interval {
+  readonly start: number;
+  readonly stop: number;
 }
 
 export interface Recording {
   readonly name: string;
   readonly neurons: number;
   readonly trials: readonly Trial[];
+  /** Named stretches of the session, such as 'running'. */
+  readonly intervals: Readonly<Record<string, readonly Interval[]>>;
+}
+
+/** A session as it was recorded, everything on one clock. */
+export interface Session {
+  readonly name?: string;
+  readonly spikes: Spikes;
+  readonly frames?: Film;
+  readonly variables?: Readonly<Record<string, Variable>>;
+  /** Default: one trial, the whole session. */
+  readonly trials?: readonly (Interval & { id?: number })[];
+  readonly intervals?: Readonly<Record<string, readonly Interval[]>>;
+  /** Seconds; default: as long as its longest part. */
+  readonly duration?: number;
 }
 
 /**
- * Spikes of a count matrix; counts are rounded, halves to the even number, and negative ones ignored.
+ * A recording of one session, cut into its trials.
  *
- * @param counts one row of bins per neuron.
- * @param dt seconds per bin.
- * @throws Error naming the first count that is no finite number.
+ * @throws RecordingError naming what is wrong with which part.
  */
-export function spikesFromCounts(counts: readonly ArrayLike<number>[], dt: number): BinnedSpikes {
-  const bins: number[] = [];
-  const neurons: number[] = [];
-  const length = Math.max(0, ...counts.map((row) => row.length));
-  for (let bin = 0; bin < length; bin++) {
-    for (const [neuron, row] of counts.entries()) {
-      const count = row[bin] ?? 0;
-      if (!Number.isFinite(count)) {
-        throw new Error(
-          `The spike count of neuron ${neuron} in bin ${bin} is ${count}; counts should be numbers.`,
-        );
-      }
-      for (let n = roundHalfEven(count); n > 0; n--) {
-        bins.push(bin);
-        neurons.push(neuron);
-      }
+export function createRecording(session: Session): Recording {
+  const { name = 'recording', spikes, frames, variables = {}, intervals = {} } = session;
+  checkSpikes(spikes);
+  if (frames) checkFilm(frames);
+  for (const [variable, series] of Object.entries(variables)) checkVariable(variable, series);
+  const parts = [spanOf(spikes), filmEnd(frames), ...Object.values(variables).map(variableEnd)];
+  const duration = session.duration ?? Math.max(...parts);
+  if (!(duration > 0))
+    throw new RecordingError(
+      `The recording ${name} is ${duration} s long: there is nothing in it.`,
+    );
+  for (const [label, list] of Object.entries(intervals))
+    for (const [n, interval] of list.entries()) checkInterval(`${label} ${n}`, interval, duration);
+  const spans = session.trials ?? [{ start: 0, stop: duration }];
+  if (spans.length === 0) throw new RecordingError(`The recording ${name} has no trial.`);
+  const trials = spans.map(({ start, stop, id }, n) => {
+    checkInterval(`Trial ${id ?? n}`, { start, stop }, duration);
+    return {
+      id: id ?? n,
+      start,
+      duration: stop - start,
+      spikes: cutSpikes(spikes, start, stop),
+      ...(frames && { film: { ...frames, start: (frames.start ?? 0) - start } }),
+      variables: Object.fromEntries(
+        Object.entries(variables).map(([key, series]) => [key, shifted(series, start)]),
+      ),
+    };
+  });
+  checkNumbers(trials);
+  return { name, neurons: neuronsOf(spikes), trials, intervals };
+}
+
+/**
+ * A recording of trials that each have a clock of their own, checked.
+ *
+ * @throws RecordingError naming what is wrong with which part.
+ */
+export function recordingOf(
+  name: string,
+  trials: readonly Trial[],
+  intervals: Recording['intervals'] = {},
+): Recording {
+  const first = trials[0];
+  if (!first) throw new RecordingError(`The recording ${name} has no trial.`);
+  const neurons = neuronsOf(first.spikes);
+  checkNumbers(trials);
+  for (const trial of trials) {
+    checkSpikes(trial.spikes);
+    const found = neuronsOf(trial.spikes);
+    if (found !== neurons) {
+      throw new RecordingError(
+        `Trial ${trial.id} has ${found} neurons, but trial ${first.id} has ${neurons}: all need the same.`,
+      );
     }
+    if (trial.film) checkFilm(trial.film);
+    for (const [variable, series] of Object.entries(trial.variables))
+      checkVariable(variable, series);
   }
-  return { dt, bins: Int32Array.from(bins), neurons: Int32Array.from(neurons) };
+  return { name, neurons, trials, intervals };
 }
 
-/**
- * Spikes of event times, each in the bin that holds it.
- *
- * @param times seconds from the trial's start, one list per neuron, in any order.
- * @param dt seconds per bin.
- * @throws Error naming the neuron whose time is no finite number or lies before the start.
- */
-export function spikesFromTimes(times: readonly ArrayLike<number>[], dt: number): BinnedSpikes {
-  const events: [bin: number, neuron: number][] = [];
-  for (const [neuron, list] of times.entries()) {
-    for (let n = 0; n < list.length; n++) {
-      const time = list[n]!;
+function checkNumbers(trials: readonly Trial[]): void {
+  const seen = new Set<number>();
+  for (const { id } of trials) {
+    if (seen.has(id)) throw new RecordingError(`Two trials have the number ${id}.`);
+    seen.add(id);
+  }
+}
+
+function shifted(series: Variable, start: number): Variable {
+  if (start === 0) return series;
+  if ('times' in series)
+    return { ...series, times: Float64Array.from(series.times, (time) => time - start) };
+  return { ...series, start: (series.start ?? 0) - start };
+}
+
+function filmEnd(film: Film | undefined): number {
+  return film ? (film.start ?? 0) + film.count * film.dt : 0;
+}
+
+function variableEnd(series: Variable): number {
+  if ('times' in series) return series.times[series.times.length - 1] ?? 0;
+  return (series.start ?? 0) + series.values.length * series.dt;
+}
+
+function checkSpikes(spikes: Spikes): void {
+  if (neuronsOf(spikes) === 0)
+    throw new RecordingError('The recording has no neuron; spikes need at least one row or list.');
+  if ('counts' in spikes) {
+    const { counts, dt } = spikes;
+    checkStep('spikes', dt);
+    const odd = counts.findIndex((row) => row.length !== counts[0]!.length);
+    if (odd >= 0) {
+      throw new RecordingError(
+        `Neuron ${odd} has ${counts[odd]!.length} bins, but neuron 0 has ${counts[0]!.length}: counts should be a matrix of neurons and bins.`,
+      );
+    }
+    return;
+  }
+  for (const [neuron, times] of spikes.times.entries()) {
+    for (let n = 0; n < times.length; n++) {
+      const time = times[n]!;
       if (!Number.isFinite(time) || time < 0) {
-        throw new Error(
+        throw new RecordingError(
           `Spike ${n} of neuron ${neuron} is at ${time} s; times should be numbers from 0 on.`,
         );
       }
-      // A time that is a whole number of bins but for rounding belongs to the bin it starts.
-      events.push([Math.floor(time / dt + 1e-9), neuron]);
+      if (n > 0 && time < times[n - 1]!) {
+        throw new RecordingError(
+          `Spike ${n} of neuron ${neuron} is at ${time} s, before the one it follows (${times[n - 1]} s): sort its times.`,
+        );
+      }
     }
   }
-  events.sort((p, q) => p[0] - q[0] || p[1] - q[1]);
-  return {
-    dt,
-    bins: Int32Array.from(events, ([bin]) => bin),
-    neurons: Int32Array.from(events, ([, neuron]) => neuron),
-  };
 }
 
-/** Where the first entry at or after `bin` stands. */
-export function firstAt(spikes: BinnedSpikes, bin: number): number {
-  let low = 0;
-  let high = spikes.bins.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (spikes.bins[middle]! < bin) low = middle + 1;
-    else high = middle;
+function checkFilm({ data, count, height, width, dt }: Film): void {
+  checkStep('frames', dt);
+  const needed = count * height * width;
+  if (data.length !== needed || needed === 0) {
+    throw new RecordingError(
+      `The frames are ${count} of ${height} x ${width}, so they need ${needed} pixels, but hold ${data.length}.`,
+    );
   }
-  return low;
+  if (data instanceof Uint8Array) return;
+  const odd = data.findIndex((pixel) => !Number.isFinite(pixel));
+  if (odd >= 0) {
+    throw new RecordingError(
+      `Frame ${Math.floor(odd / (height * width))} has a pixel that is ${data[odd]}; pixels should be numbers.`,
+    );
+  }
+}
+
+function checkVariable(name: string, series: Variable): void {
+  const { values } = series;
+  if (values.length === 0) throw new RecordingError(`Variable ${name} has no sample.`);
+  for (let n = 0; n < values.length; n++) {
+    const value = values[n];
+    if (
+      typeof value !== typeof values[0] ||
+      (typeof value === 'number' && !Number.isFinite(value))
+    ) {
+      throw new RecordingError(
+        `Sample ${n} of variable ${name} is ${value}; fill or cut out what is missing, as every sample should be ${typeof values[0] === 'string' ? 'a label' : 'a number'}.`,
+      );
+    }
+  }
+  if (!('times' in series)) {
+    checkStep(`variable ${name}`, series.dt);
+    return;
+  }
+  if (series.times.length !== values.length) {
+    throw new RecordingError(
+      `Variable ${name} has ${values.length} samples, but ${series.times.length} times.`,
+    );
+  }
+  for (let n = 0; n < series.times.length; n++) {
+    const time = series.times[n]!;
+    if (!Number.isFinite(time) || (n > 0 && time <= series.times[n - 1]!)) {
+      throw new RecordingError(
+        `Sample ${n} of variable ${name} is at ${time} s, not after the one before it; times should rise.`,
+      );
+    }
+  }
+}
+
+function checkStep(what: string, dt: number): void {
+  if (!(dt > 0) || !Number.isFinite(dt))
+    throw new RecordingError(`The step of ${what} should be above 0 seconds, but is ${dt}.`);
+}
+
+function checkInterval(label: string, { start, stop }: Interval, duration: number): void {
+  // A sample's rounding may put the last trial's end a hair past that of the recording.
+  if (start >= 0 && stop > start && stop <= duration + 1e-6) return;
+  throw new RecordingError(
+    `${label} runs from ${start} to ${stop} s; it should lie within the recording, 0 to ${duration} s, and end after it starts.`,
+  );
 }

@@ -1,8 +1,9 @@
 /** Windows: what the model reads and predicts at one moment of a trial, as tokens. */
 
-import type { Film, Series, Trial } from './recording.js';
-import { firstAt } from './recording.js';
+import { RecordingError } from './errors.js';
+import type { Film, Interval, Recording, Series, Trial, Variable } from './recording.js';
 import { arange, roundHalfEven, roundToStep } from './rounding.js';
+import { type BinnedSpikes, binSpikes, firstAt } from './spikes.js';
 import type { ClassVocabulary, NeuronVocabulary, TimeVocabulary } from './tokens.js';
 
 /** Where the original contradicts its paper; `true` is what the paper means, and the default. */
@@ -13,26 +14,34 @@ export interface WindowRules {
   readonly pastHasOwnClock: boolean;
   /** The video ends with the current window, not one window later (quirk 14). */
   readonly videoEndsWithWindow: boolean;
+  /** A sample's time is its place in the window; in the original rounding decides whether it is one step more (quirk 3). */
+  readonly exactSampleTimes: boolean;
 }
 
 export const PAPER_RULES: WindowRules = {
   keepsStart: true,
   pastHasOwnClock: true,
   videoEndsWithWindow: true,
+  exactSampleTimes: true,
 };
 
 export const ORIGINAL_RULES: WindowRules = {
   keepsStart: false,
   pastHasOwnClock: false,
   videoEndsWithWindow: false,
+  exactSampleTimes: false,
 };
 
 /** A variable a window samples. */
 export interface VariableSetting {
+  /** What the window calls it. */
   readonly name: string;
-  /** Seconds of it that a window holds. */
+  /** What the recording calls it; default: the same. */
+  readonly data?: string | undefined;
+  /** Seconds of it that a window holds, and seconds per sample. */
   readonly window: number;
-  readonly classes?: ClassVocabulary;
+  readonly dt: number;
+  readonly classes?: ClassVocabulary | undefined;
 }
 
 export interface WindowSettings {
@@ -85,55 +94,170 @@ export interface Window {
   readonly variables: Readonly<Record<string, Samples>>;
 }
 
-/** The window that ends at `end`, with the past just before it. */
-export function makeWindow(trial: Trial, end: number, settings: WindowSettings): Window {
-  const { current, past, block, pastBlock, rules } = settings;
-  const { dt } = settings.times;
-  const from = roundToStep(end - current, dt);
-  const to = roundToStep(from + current, dt);
-  const pastFrom = roundToStep(from - past, dt);
-  const variables: Record<string, Samples> = {};
-  for (const variable of settings.variables) {
-    const series = trial.variables[variable.name];
-    if (series)
-      variables[variable.name] = sampleSeries(
-        series,
-        roundToStep(to - variable.window, dt),
-        to,
-        variable,
+/** A trial whose spikes are binned and whose variables have the steps that windows want. */
+interface Prepared {
+  readonly id: number;
+  readonly duration: number;
+  readonly spikes: BinnedSpikes;
+  readonly film: Film | undefined;
+  readonly variables: readonly { setting: VariableSetting; series: Series }[];
+}
+
+/** Where a window is: its trial's place in the recording, and its end in seconds on the trial's clock. */
+export interface WindowRef {
+  readonly trial: number;
+  readonly end: number;
+}
+
+/** The windows of a recording, made when they are asked for. */
+export class Windows {
+  readonly recording: Recording;
+  readonly settings: WindowSettings;
+  readonly #trials: readonly Prepared[];
+
+  /** @throws RecordingError naming a variable the recording lacks or holds in another form. */
+  constructor(recording: Recording, settings: WindowSettings) {
+    this.recording = recording;
+    this.settings = settings;
+    if (recording.neurons > settings.ids.neurons) {
+      throw new RecordingError(
+        `The recording has ${recording.neurons} neurons, but the vocabulary only ${settings.ids.neurons}: use the tokenizer made for it.`,
       );
+    }
+    this.#trials = recording.trials.map((trial) => prepare(trial, settings));
   }
-  return {
-    trial: trial.id,
-    end,
-    current: tokenWindow(trial, from, to, block, settings, false),
-    past: tokenWindow(trial, pastFrom, from, pastBlock, settings, rules.pastHasOwnClock),
-    frames:
-      trial.film && settings.video !== undefined
-        ? framesUpTo(
-            trial.film,
-            end + (rules.videoEndsWithWindow ? 0 : current),
-            settings.video,
-            rules,
-          )
-        : undefined,
-    variables,
-  };
+
+  /** The window that ends at `end`, with the past just before it. */
+  at({ trial: index, end }: WindowRef): Window {
+    const trial = this.#trial(index);
+    const { settings } = this;
+    const { video, pastBlock, block, rules, current: length } = settings;
+    const { current, past } = this.span({ trial: index, end });
+    const variables = trial.variables.map(({ setting, series }) => {
+      const from = roundToStep(current.stop - setting.window, settings.times.dt);
+      const { stop } = current;
+      return [setting.name, sampleSeries(series, from, stop, setting, rules)] as const;
+    });
+    const lastFrame = end + (rules.videoEndsWithWindow ? 0 : length);
+    return {
+      trial: trial.id,
+      end,
+      current: tokenWindow(trial, current, block, settings, false),
+      past: tokenWindow(trial, past, pastBlock, settings, rules.pastHasOwnClock),
+      frames:
+        trial.film && video !== undefined ? framesUpTo(trial, lastFrame, video, rules) : undefined,
+      variables: Object.fromEntries(variables),
+    };
+  }
+
+  /** What a window reads: its current part, its past, and everything together. Seconds on the trial's clock. */
+  span({ trial: index, end }: WindowRef): { current: Interval; past: Interval; all: Interval } {
+    const { current, past, video, times, rules } = this.settings;
+    const from = roundToStep(end - current, times.dt);
+    const stop = roundToStep(from + current, times.dt);
+    const pastFrom = roundToStep(from - past, times.dt);
+    const starts = [pastFrom];
+    const stops = [stop];
+    const { film, variables } = this.#trial(index);
+    if (film && video !== undefined) {
+      const lastFrame = end + (rules.videoEndsWithWindow ? 0 : current);
+      starts.push(lastFrame - video);
+      stops.push(lastFrame);
+    }
+    for (const { setting } of variables) starts.push(stop - setting.window);
+    return {
+      current: { start: from, stop },
+      past: { start: pastFrom, stop: from },
+      all: { start: Math.min(...starts), stop: Math.max(...stops) },
+    };
+  }
+
+  /** How many spikes fall into the current and the past window, before any are cut. */
+  spikes(ref: WindowRef): { current: number; past: number } {
+    const { spikes } = this.#trial(ref.trial);
+    const { current, past } = this.span(ref);
+    const within = (interval: Interval) => {
+      const [first, end] = rangeOf(spikes, interval);
+      return end - first;
+    };
+    return { current: within(current), past: within(past) };
+  }
+
+  /**
+   * Every window of a trial for which all variables were recorded: the first ends one current window after the trial's
+   * start, the next `every` seconds later.
+   *
+   * @param every default: side by side.
+   */
+  refsOf(trial: number, every = this.settings.current): WindowRef[] {
+    const { duration, variables } = this.#trial(trial);
+    const { current, times } = this.settings;
+    const recorded = (end: number) =>
+      variables.every(({ series: { values, dt, start = 0 } }) => {
+        const last = roundHalfEven((end - start) / dt);
+        return last >= 1 && last <= values.length;
+      });
+    const count = Math.floor((duration - current) / every + 1e-6) + 1;
+    const ends = Array.from({ length: Math.max(0, count) }, (_, n) =>
+      roundToStep(current + n * every, times.dt),
+    );
+    return ends.filter(recorded).map((end) => ({ trial, end }));
+  }
+
+  #trial(index: number): Prepared {
+    const trial = this.#trials[index];
+    if (!trial)
+      throw new RecordingError(
+        `There is no trial ${index}: the recording has ${this.#trials.length}.`,
+      );
+    return trial;
+  }
+}
+
+function prepare(trial: Trial, settings: WindowSettings): Prepared {
+  const variables = settings.variables.flatMap((setting) => {
+    const series = trial.variables[setting.data ?? setting.name];
+    return series ? [{ setting, series: regular(series, setting.dt) }] : [];
+  });
+  const spikes = binSpikes(trial.spikes, settings.times.dt);
+  return { id: trial.id, duration: trial.duration, spikes, film: trial.film, variables };
+}
+
+/** A series of the step wanted: numbers interpolated between samples, labels held until the next. */
+function regular(series: Variable, dt: number): Series {
+  if (!('times' in series)) {
+    if (Math.abs(series.dt / dt - 1) < 1e-9) return series;
+    const { start = 0, values } = series;
+    return regular({ values, times: arangeOf(start, values.length, series.dt) }, dt);
+  }
+  const { times, values } = series;
+  const first = times[0]!;
+  const length = Math.floor((times[times.length - 1]! - first) / dt + 1e-9) + 1;
+  let at = 0;
+  const found = Array.from({ length }, (_, n) => {
+    const time = first + n * dt;
+    while (at + 1 < times.length && times[at + 1]! <= time + 1e-9) at += 1;
+    const [here, next] = [values[at]!, values[at + 1]];
+    if (typeof here === 'string' || typeof next !== 'number') return here;
+    const share = (time - times[at]!) / (times[at + 1]! - times[at]!);
+    return here + Math.max(0, share) * (next - here);
+  });
+  return { values: found as number[] | string[], dt, start: first };
+}
+
+function arangeOf(start: number, length: number, step: number): Float64Array {
+  return Float64Array.from({ length }, (_, n) => start + n * step);
 }
 
 /** SOS, the last spikes that fit, EOS, and PAD to the end of the block. */
 function tokenWindow(
-  trial: Trial,
-  from: number,
-  to: number,
+  { spikes }: Prepared,
+  { start: from, stop: to }: Interval,
   block: number,
   { ids, times, rules }: WindowSettings,
   ownClock: boolean,
 ): TokenWindow {
-  const { spikes } = trial;
-  const bin = (time: number) => Math.max(0, roundHalfEven(time / spikes.dt));
-  const first = firstAt(spikes, bin(from));
-  const end = firstAt(spikes, bin(to));
+  const [first, end] = rangeOf(spikes, { start: from, stop: to });
   const origin = from > 0 || ownClock ? from : 0;
   const time = (n: number) => times.encode(spikes.bins[n]! * spikes.dt - origin);
   const kept = Math.max(first, end - (block - 2));
@@ -163,40 +287,83 @@ function tokenWindow(
   };
 }
 
+/** Which entries of binned spikes lie in an interval: the first, and the one past the last. */
+function rangeOf(spikes: BinnedSpikes, { start, stop }: Interval): [number, number] {
+  const bin = (time: number) => Math.max(0, roundHalfEven(time / spikes.dt));
+  return [firstAt(spikes, bin(start)), firstAt(spikes, bin(stop))];
+}
+
+/** How many frames so many seconds of a film are. */
+export function framesIn(seconds: number, { dt }: Pick<Film, 'dt'>): number {
+  return Math.ceil(seconds / dt - 1e-9);
+}
+
 /** The frames of `seconds` that end at `end`. */
-function framesUpTo(film: Film, end: number, seconds: number, rules: WindowRules): Float32Array {
-  const count = Math.ceil(seconds / film.dt - 1e-9);
-  const size = film.height * film.width;
-  const frames = new Float32Array(count * size);
-  let last = Math.min(roundHalfEven(end / film.dt), film.count);
+function framesUpTo(
+  { id, film }: Prepared,
+  end: number,
+  seconds: number,
+  rules: WindowRules,
+): Float32Array {
+  const { data, dt, count: frameCount, height, width, start = 0, choose } = film!;
+  const count = framesIn(seconds, film!);
+  const size = height * width;
+  let last = roundHalfEven((end - start) / dt);
+  if (choose) return choose(film!, last, count, id);
+  last = Math.min(last, frameCount);
   // Before the film has run so long, the original reads on into the future; here its first frame stands still.
   if (!rules.videoEndsWithWindow) last = Math.max(last, count);
+  const frames = new Float32Array(count * size);
   for (let n = 0; n < count; n++) {
     const frame = Math.max(0, last - count + n);
-    frames.set(film.data.subarray(frame * size, (frame + 1) * size), n * size);
+    frames.set(data.subarray(frame * size, (frame + 1) * size), n * size);
   }
   return frames;
 }
 
-/** Samples from `from` up to `to`, cut or filled with zeros to as many as the window holds, the last ones kept. */
+/** Samples from `from` up to `to`; where the series has not begun or has ended, its nearest sample. */
 function sampleSeries(
-  series: Series,
+  { dt, values, start = 0 }: Series,
   from: number,
   to: number,
   { name, classes }: VariableSetting,
+  rules: WindowRules,
 ): Samples {
-  const { dt, values } = series;
-  const first = Math.max(0, roundHalfEven(from / dt));
-  const end = Math.max(first, Math.min(roundHalfEven(to / dt), values.length));
-  const found = Array.from({ length: end - first }, (_, n) => {
-    const value = values[first + n]!;
+  const sample = (n: number) => {
+    const value = values[n]!;
     if (classes) return classes.encode(value);
-    if (typeof value === 'string')
-      throw new Error(`Variable ${name} holds labels such as "${value}": classify it.`);
-    return value;
-  });
-  const times = [...arange(from, to, dt)].map((time) => time - from);
-  const length = Math.trunc((to - from) / dt);
+    if (typeof value === 'number') return value;
+    throw new RecordingError(
+      `Variable ${name} holds labels such as "${value}": set its objective to classification.`,
+    );
+  };
+  const first = roundHalfEven((from - start) / dt);
+  const end = roundHalfEven((to - start) / dt);
+  if (!rules.exactSampleTimes)
+    return originalSamples(sample, values.length, first, end, from, to, dt);
+  const last = values.length - 1;
+  const length = Math.max(1, end - first);
+  const found = Float64Array.from({ length }, (_, n) =>
+    sample(Math.min(Math.max(end - length + n, 0), last)),
+  );
+  return { values: found, times: found.map((_, n) => n * dt) };
+}
+
+/** As the original has it: cut or filled with zeros to int((to - from) / dt), which rounding may make one too few. */
+function originalSamples(
+  sample: (n: number) => number,
+  available: number,
+  from: number,
+  to: number,
+  start: number,
+  stop: number,
+  dt: number,
+): Samples {
+  const first = Math.max(0, from);
+  const end = Math.max(first, Math.min(to, available));
+  const found = Array.from({ length: end - first }, (_, n) => sample(first + n));
+  const times = [...arange(start, stop, dt)].map((time) => time - start);
+  const length = Math.trunc((stop - start) / dt);
   return { values: fitTo(found, length), times: fitTo(times, length) };
 }
 

@@ -55,6 +55,9 @@ const group = object({
   variables: record(variable),
 });
 
+/** Rates that no setting reaches in the original. */
+const FIXED_DROPOUT = { time: 0.2, gru: 0.1 } as const;
+
 /** A contrastive feature: a stream by name, or one variable of a group. */
 const clipVariable: Check<string | Record<string, string>> = (value, path) =>
   typeof value === 'string' ? text(value, path) : record(text)(value, path);
@@ -73,7 +76,7 @@ const FIELDS = {
   n_head: count(8, 1),
   /** Learnt positions of the current and past tokens. */
   pos_emb: flag(true),
-  /** Learnt time embedding; with wave_emb the sinusoidal one of the golden cases. */
+  /** Whether times enter: through a small network, or with wave_emb through sines and cosines. */
   temp_emb: flag(true),
   wave_emb: flag(false),
   /** Self-attention over the frames before they are attended to. */
@@ -81,7 +84,7 @@ const FIELDS = {
   mlp_only: flag(false),
   gru_only: flag(false),
   gru2_only: flag(false),
-  /** What behaviour is read from: the mean of the last layer, or its EOS token (RECIPES: better for fast variables). */
+  /** What variables are decoded from: the mean of the last layer, or its EOS token, better for what changes fast. */
   pool: defaulted(oneOf(['mean', 'eos']), 'mean'),
 
   dropout: object({
@@ -89,9 +92,9 @@ const FIELDS = {
     resid: rate(0.2),
     id: rate(0.2),
     im: rate(0.2),
-    /** At the end of the learnt time embedding, and between GRU layers: fixed in the original at these values. */
-    time: rate(0.2),
-    gru: rate(0.1),
+    /** At the end of the learnt time embedding, and between GRU layers. */
+    time: rate(FIXED_DROPOUT.time),
+    gru: rate(FIXED_DROPOUT.gru),
     embd: rate(0.2),
     pos: rate(0.2),
     temp: rate(0.2),
@@ -136,7 +139,9 @@ const FIELDS = {
     kernel_size: defaulted(triple, [3, 8, 8]),
     /** Default: the kernel's size, patches side by side. */
     stride_size: optional(triple),
-    /** Width of what enters where conv_layer is false: the pixels of a patch. */
+    /** Every frame is a vector of n_embd_frames features made elsewhere. */
+    features: flag(false),
+    /** Width of what enters where there is no convolution: the pixels of a patch, or the features of a frame. */
     n_embd_frames: count(64, 1),
     n_embd: optional(number({ min: 1, integer: true })),
     resnet_backbone: flag(false),
@@ -148,6 +153,15 @@ const FIELDS = {
     clip_temp: defaulted(number({ above: 0 }), 0.5),
   }),
   modalities: optional(nullable(record(group))),
+  /** L = gamma L_contrastive + mu L_id + (1 - gamma - mu) L_dt, as in the paper, plus what is decoded. */
+  loss: object({
+    /** The original's code has 1/4. */
+    gamma: defaulted(number({ min: 0, max: 1 }), 1 / 4),
+    /** Default: 3/5 of what gamma leaves, as in the original's code. */
+    mu: optional(number({ min: 0, max: 1 })),
+    /** Weights of decoded variables, by name; 1 where nothing is said. */
+    variables: defaulted(record(number({ min: 0 })), {}),
+  }),
   class_weights: optional(
     nullable(
       object({ id: optional(list(number({ min: 0 }))), dt: optional(list(number({ min: 0 }))) }),
@@ -229,10 +243,12 @@ export function parseConfig(raw: unknown): ParsedConfig {
   if (ineffective.length > 0)
     notes.push(`These settings have no effect: ${ineffective.join(', ')}.`);
   const fields = checkFields(given, '');
+  const rules = { ...rulesOf(fields.compat), ...fields.rules } as Rules;
   const config: ModelConfig = {
     ...fields,
-    rules: { ...rulesOf(fields.compat), ...fields.rules } as Rules,
+    rules,
     modalities: fields.modalities ?? {},
+    dropout: rules.dropout_settable ? fields.dropout : { ...fields.dropout, ...FIXED_DROPOUT },
   };
   checkTogether(config);
   return { config, notes };
@@ -269,15 +285,17 @@ function checkTogether(config: ModelConfig): void {
       'frame_encoder.resnet_backbone should be false: the original has no code for it either.',
     );
   }
+  const { conv_layer, features } = frame_encoder;
   const side = Math.sqrt(frame_encoder.n_embd_frames);
-  if (!frame_encoder.conv_layer && !Number.isInteger(side)) {
+  if (!conv_layer && !features && !Number.isInteger(side)) {
     throw new ConfigError(
       `frame_encoder.n_embd_frames should be a square number, the pixels of a patch, but is ${frame_encoder.n_embd_frames}.`,
     );
   }
   for (const [name, modality] of Object.entries(config.modalities))
-    checkGroup(`modalities.${name}`, modality, resolution.dt);
+    checkGroup(`modalities.${name}`, modality, config);
   if (config.contrastive.contrastive) checkContrastive(config);
+  checkLoss(config);
 }
 
 function checkMultiple(path: string, value: number, dt: number): void {
@@ -292,13 +310,18 @@ function checkMultiple(path: string, value: number, dt: number): void {
 function checkGroup(
   path: string,
   { n_layers, window, variables }: ModalityGroup,
-  dt: number,
+  { resolution, rules }: ModelConfig,
 ): void {
-  checkMultiple(`${path}.window`, window, dt);
+  checkMultiple(`${path}.window`, window, resolution.dt);
   if (Object.keys(variables).length === 0)
     throw new ConfigError(`${path}.variables should name at least one variable.`);
-  for (const [name, { predict, objective }] of Object.entries(variables)) {
+  for (const [name, { predict, objective, dt }] of Object.entries(variables)) {
     const here = `${path}.variables.${name}`;
+    if (!rules.several_samples && window / dt > 1 + 1e-6) {
+      throw new ConfigError(
+        `${here}.dt should be ${path}.window, ${window} s, as rules.several_samples is off, but is ${dt}.`,
+      );
+    }
     if (predict && objective === null) {
       throw new ConfigError(
         `${here}.objective should be regression or classification, as it is predicted.`,
@@ -309,6 +332,24 @@ function checkGroup(
         `${path}.n_layers should be above 0, as ${name} is an input that needs blocks to attend to it.`,
       );
     }
+  }
+}
+
+function checkLoss({ loss, contrastive, modalities }: ModelConfig): void {
+  const gamma = contrastive.contrastive ? loss.gamma : 0;
+  if (loss.mu !== undefined && gamma + loss.mu > 1) {
+    throw new ConfigError(
+      `loss.gamma + loss.mu should be at most 1, but is ${gamma} + ${loss.mu}: the rest is the weight of L_dt.`,
+    );
+  }
+  const predicted = Object.values(modalities).flatMap(({ variables }) =>
+    Object.entries(variables).flatMap(([name, { predict }]) => (predict ? [name] : [])),
+  );
+  const unknown = Object.keys(loss.variables).find((name) => !predicted.includes(name));
+  if (unknown !== undefined) {
+    throw new ConfigError(
+      `loss.variables.${unknown} is no predicted variable; predicted here: ${predicted.join(', ') || 'none'}.`,
+    );
   }
 }
 

@@ -1,37 +1,75 @@
 /** From times, behaviour samples and video to vectors of the model's width. */
 
 import { ones, uniform, zeros } from '../nn/init.js';
-import { LayerNorm, Linear } from '../nn/layers.js';
+import { type Embedding, LayerNorm, Linear } from '../nn/layers.js';
 import type { Declare, Parameter } from '../nn/parameters.js';
 import { activate, add, dropout } from '../tensor/elementwise.js';
-import { sinusoid } from '../tensor/embedding.js';
+import { sinusoid, type Tokens } from '../tensor/embedding.js';
 import { layerNorm } from '../tensor/layernorm.js';
+import { linear } from '../tensor/linear.js';
 import type { Dropout } from '../tensor/random.js';
 import { conv3d, type Triple, unfold3d } from '../tensor/sequence.js';
 import { Tensor } from '../tensor/tensor.js';
+import type { Pass } from './stack.js';
 
-/** When a token is: its time token's number through a small network, or through sines and cosines. */
-export class TimeEmbedding {
-  readonly #width: number;
+/** How the tokens of one window become vectors. */
+export interface TokenSettings {
+  /** Of the window in what is observed: 'id' or 'id_prev'. */
+  readonly name: string;
+  readonly width: number;
+  /** Tokens in the window. */
+  readonly block: number;
+  readonly positions: boolean;
+  /** How the time token's number enters: through a small network, through sines and cosines, or not at all. */
+  readonly time: 'learnt' | 'sinusoidal' | 'none';
+  readonly dropout: { readonly id: number; readonly time: number };
+}
+
+/** Tokens of the current or the past window: neuron + time + position. The table of neurons is shared. */
+export class TokenEmbedding {
+  readonly #settings: TokenSettings;
+  readonly #table: Embedding;
+  readonly #positions: Parameter | undefined;
   readonly #network: { first: Linear; second: Linear } | undefined;
 
-  /** @param learnt otherwise sinusoidal, without parameters. */
-  constructor(declare: Declare, width: number, learnt: boolean) {
-    this.#width = width;
-    if (!learnt) return;
+  /** @param suffix of the parameters' names: '' or '_prev'. */
+  constructor(declare: Declare, suffix: string, table: Embedding, settings: TokenSettings) {
+    const { width, block, positions, time } = settings;
+    this.#settings = settings;
+    this.#table = table;
+    if (positions)
+      this.#positions = declare.parameter(`pos_emb${suffix}`, [1, block, width], { init: zeros });
+    if (time !== 'learnt') return;
+    const half = Math.floor(width / 2);
+    const place = declare.at(`temp_emb${suffix}.temp_emb`);
     this.#network = {
-      first: new Linear(declare.at('temp_emb.0'), 1, Math.floor(width / 2)),
-      second: new Linear(declare.at('temp_emb.2'), Math.floor(width / 2), width),
+      first: new Linear(place.at('0'), 1, half),
+      second: new Linear(place.at('2'), half, width),
     };
   }
 
   /** @param times f32 [B, T], time tokens as numbers. @returns [B, T, width] */
-  call(times: Tensor, drop?: Dropout): Tensor {
+  call(tokens: Tokens, times: Tensor, pass: Pass): Tensor {
+    const { name, width, block, dropout: rates } = this.#settings;
+    const add = this.#time(times, pass);
+    if (add) pass.observe(`temporal.${name}`, () => add);
+    const positions = this.#positions?.tensor.reshape([block, width]);
+    const sum = this.#table.call(tokens, { add, positions });
+    const embedded = dropout(sum, pass.drop(rates.id));
+    pass.observe(`embed.${name}`, () => embedded);
+    return embedded;
+  }
+
+  #time(times: Tensor, pass: Pass): Tensor | undefined {
+    const { width, time, dropout: rates } = this.#settings;
     const [B, T] = times.shape as [number, number];
-    if (!this.#network)
-      return sinusoid(times.reshape([B * T, 1]), this.#width).reshape([B, T, this.#width]);
-    const hidden = this.#network.first.call(times.reshape([B, T, 1]), { gelu: true });
-    return this.#network.second.call(hidden, { dropout: drop });
+    if (this.#network) {
+      const hidden = this.#network.first.call(times.reshape([B, T, 1]), { gelu: true });
+      return this.#network.second.call(hidden, { dropout: pass.drop(rates.time) });
+    }
+    if (time === 'none') return undefined;
+    const code = sinusoid(times.reshape([B * T, 1]), width).reshape([B, T, width]);
+    return dropout(code, pass.drop(rates.id));
   }
 }
 
@@ -43,7 +81,10 @@ export class BehaviorEmbedding {
   readonly #first: Linear;
   readonly #second: Linear;
 
-  /** @param valuesEnter false normalises the single number first, as the original does, which leaves only a constant. */
+  /**
+   * @param valuesEnter scales and shifts a value by itself; otherwise the single number is normalised first, as in the
+   *   original, which leaves nothing of it but the shift.
+   */
   constructor(declare: Declare, width: number, valuesEnter: boolean) {
     this.#width = width;
     this.#valuesEnter = valuesEnter;
@@ -65,7 +106,9 @@ export class BehaviorEmbedding {
     const [B, n] = values.shape as [number, number];
     const column = values.reshape([B, n, 1]);
     const { weight, bias } = this.#norm;
-    const scaled = this.#valuesEnter ? column : layerNorm(column, weight.tensor, bias.tensor).y;
+    const scaled = this.#valuesEnter
+      ? linear(column, weight.tensor.reshape([1, 1]), { bias: bias.tensor })
+      : layerNorm(column, weight.tensor, bias.tensor).y;
     const value = this.#second.call(this.#first.call(scaled, { gelu: true }));
     const code = sinusoid(times.reshape([B * n, 1]), this.#width).reshape([B, n, this.#width]);
     return dropout(add(value, code), drop);
@@ -73,12 +116,12 @@ export class BehaviorEmbedding {
 }
 
 export interface VideoSettings {
-  /** A convolution with layer norm; otherwise square patches of single frames. */
-  convolution: boolean;
-  kernel: Triple;
-  stride: Triple;
-  /** Pixels of a patch where there is no convolution. */
-  patchPixels: number;
+  /** A convolution with layer norm, square patches of single frames, or every frame as a vector of features. */
+  readonly kind: 'convolution' | 'patches' | 'features';
+  readonly kernel: Triple;
+  readonly stride: Triple;
+  /** Pixels of a patch, or features of a frame. */
+  readonly inner: number;
 }
 
 /** Video as tokens, one per place of the convolution or per patch, in the order time, height, width. */
@@ -89,8 +132,8 @@ export class VideoEncoder {
 
   constructor(declare: Declare, width: number, settings: VideoSettings) {
     this.#settings = settings;
-    if (!settings.convolution) {
-      this.#patches = new Linear(declare.at('to_patch_embedding.1'), settings.patchPixels, width);
+    if (settings.kind !== 'convolution') {
+      this.#patches = new Linear(declare.at('to_patch_embedding.1'), settings.inner, width);
       return;
     }
     const block = declare.at('conv_block');
@@ -104,14 +147,15 @@ export class VideoEncoder {
 
   /** @param frames [B, 1, frames, height, width]. @returns [B, tokens, width], and how many there are along [t, h, w] */
   call(frames: Tensor): { tokens: Tensor; places: Triple } {
-    const { stride, patchPixels } = this.#settings;
+    const { kind, stride, inner } = this.#settings;
     if (this.#convolution) {
       const { weight, bias, norm } = this.#convolution;
       const { out, places } = conv3d(frames, weight.tensor, bias.tensor, stride);
       return { tokens: activate(norm.call(out), 'relu'), places };
     }
-    const side = Math.floor(Math.sqrt(patchPixels));
-    const patch = [1, side, side] as const;
+    const side = Math.floor(Math.sqrt(inner));
+    const patch: Triple =
+      kind === 'patches' ? [1, side, side] : [1, frames.axis(3), frames.axis(4)];
     const { patches, places } = unfold3d(frames, patch, patch);
     return { tokens: activate(this.#patches!.call(patches), 'relu'), places };
   }
@@ -130,14 +174,4 @@ export function videoCode(like: Tensor, [t, h, w]: Triple, width: number): Tenso
     return [Math.floor(place / (h * w)), Math.floor(place / w) % h, place % w][n % 3]!;
   });
   return sinusoid(Tensor.from(like.engine, positions, [t * h * w, 3]), width);
-}
-
-/** Positions that are learnt, initially zero; of the original's shape [1, length, width]. */
-export function learntPositions(
-  declare: Declare,
-  name: string,
-  length: number,
-  width: number,
-): Parameter {
-  return declare.parameter(name, [1, length, width], { init: zeros });
 }

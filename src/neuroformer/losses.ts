@@ -30,12 +30,24 @@ export interface ModelLosses {
   readonly parts: Readonly<Record<string, Tensor>>;
 }
 
-/**
- * The shares of the original's code: 3/5 and 2/5 of what the contrastive loss leaves of 1. In the paper's notation
- * L = gamma L_vnc + mu L_id + (1 - gamma - mu) L_dt, gamma = 1/4 and mu = 3/5 (1 - gamma).
- */
-const GAMMA = 1 / 4;
+/** The weights of the losses: gamma, mu and 1 - gamma - mu of the paper. */
+export interface LossWeights {
+  readonly contrastive: number;
+  readonly id: number;
+  readonly time: number;
+}
+
+/** The share of the next neuron in what the contrastive loss leaves, where nothing else is said. */
 const ID_SHARE = 3 / 5;
+
+/** What each loss is multiplied by before they are added. */
+export function lossWeights({ loss, contrastive, rules }: ModelConfig): LossWeights {
+  const aligned = contrastive.contrastive;
+  // The original takes the contrastive loss's share off the others also when there is none.
+  const gamma = aligned || !rules.loss_factors ? loss.gamma : 0;
+  const id = loss.mu ?? ID_SHARE * (1 - gamma);
+  return { contrastive: aligned ? gamma : 0, id, time: 1 - gamma - id };
+}
 
 /** All losses of a batch. */
 export function modelLosses(
@@ -45,27 +57,26 @@ export function modelLosses(
   targets: ModelTargets,
   weights: ClassWeights = {},
 ): ModelLosses {
-  const aligned = config.contrastive.contrastive;
-  // The original takes the contrastive loss's share off the others also when there is none.
-  const left = aligned || !config.rules.loss_factors ? 1 - GAMMA : 1;
+  const factors = lossWeights(config);
   const parts: Record<string, Tensor> = {};
   for (const [name, prediction] of Object.entries(outputs.predictions)) {
     const truth = targets.variables?.[name];
     if (!truth) continue;
-    const classified = prediction.axis(1) > 1;
+    const factor = config.loss.variables[name] ?? 1;
+    const classified = truth.dtype === 'u32';
     parts[name] = classified
-      ? crossEntropy(prediction, truth)
-      : meanSquaredError(prediction, truth);
+      ? crossEntropy(prediction, truth, { factor })
+      : meanSquaredError(prediction, truth, { factor });
   }
-  if (aligned) parts.clip = alignment(model, config, outputs);
+  if (factors.contrastive > 0) parts.clip = alignment(model, config, outputs, factors.contrastive);
   const ignore = (pad: number) => (config.ignore_index_pad ? { ignore: pad } : {});
   parts.id = crossEntropy(outputs.idLogits, targets.nextIds, {
-    factor: ID_SHARE * left,
+    factor: factors.id,
     weights: weights.id,
     ...ignore(targets.padId),
   });
   parts.time = crossEntropy(outputs.timeLogits, targets.nextTimes, {
-    factor: (1 - ID_SHARE) * left,
+    factor: factors.time,
     weights: weights.dt,
     ...ignore(targets.padTime),
   });
@@ -77,6 +88,7 @@ function alignment(
   model: Neuroformer,
   { contrastive, rules }: ModelConfig,
   { features }: ModelOutputs,
+  weight: number,
 ): Tensor {
   const units = contrastive.vars.map((entry) => {
     const name = typeof entry === 'string' ? entry : Object.entries(entry)[0]!.join('.');
@@ -97,6 +109,6 @@ function alignment(
   const [first] = units;
   const rows = Uint32Array.from({ length: first!.axis(0) }, (_, n) => n);
   const diagonal = Tensor.from(first!.engine, rows, [rows.length]);
-  const options = { temperature: contrastive.clip_temp, factor: GAMMA / directed.length };
+  const options = { temperature: contrastive.clip_temp, factor: weight / directed.length };
   return sumLosses(directed.map(([u, v]) => contrastiveLoss(u, v, diagonal, options)));
 }

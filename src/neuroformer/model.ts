@@ -1,25 +1,29 @@
 /**
- * Neuroformer (Antoniades et al., ICLR 2024), figure 1 from left to right: tokens of the current window are embedded and
- * encoded; they attend to the past window's spikes, to the video, to each group of behaviour variables, and then
- * causally to themselves; heads read out the next neuron, its time, and what is decoded from the window.
+ * Neuroformer (Antoniades et al., ICLR 2024), figure 1 from left to right: current state, past state, stimulus and
+ * other modalities are embedded; the current state and the stimulus pass feature encoders; cross-modal fusion lets the
+ * current state attend to the past, the stimulus and every modality in turn; the causal decoder attends to itself; heads
+ * read out the next neuron, its time, and what is decoded; and features of the modalities are aligned by contrast.
  */
 
-import { Block, Embedding, LayerNorm, Linear } from '../nn/layers.js';
-import type { Declare, Parameter, ParameterStore } from '../nn/parameters.js';
+import { Embedding, LayerNorm, Linear } from '../nn/layers.js';
+import type { Declare, ParameterStore } from '../nn/parameters.js';
 import { dropout } from '../tensor/elementwise.js';
 import { addPositions, type Tokens } from '../tensor/embedding.js';
-import type { Dropout, RandomState } from '../tensor/random.js';
+import type { RandomState } from '../tensor/random.js';
 import { concatenate, meanPool, slice } from '../tensor/sequence.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { type Baseline, GruBaseline, MlpBaseline } from './baselines.js';
 import type { ModelConfig, VariableConfig } from './config.js';
 import {
   BehaviorEmbedding,
-  learntPositions,
   sequenceCode,
-  TimeEmbedding,
+  TokenEmbedding,
+  type TokenSettings,
   VideoEncoder,
+  type VideoSettings,
   videoCode,
 } from './embeddings.js';
+import { type Observe, Pass, Stack } from './stack.js';
 
 /** Sizes that come from the data: vocabularies, and classes of each classified variable. */
 export interface ModelSizes {
@@ -50,6 +54,8 @@ export interface ModelInputs {
   /** u32, zero where a key is padding: [B, T] and [B, P]. Not used where padding is not masked. */
   readonly mask?: Tensor | undefined;
   readonly pastMask?: Tensor | undefined;
+  /** u32 [B, T], one at each window's EOS and zero elsewhere; needed where something is read from it. */
+  readonly eos?: Tensor | undefined;
 }
 
 /** What the model makes of a batch. */
@@ -61,110 +67,109 @@ export interface ModelOutputs {
   readonly lastLayer: Tensor;
   /** By variable: [B, 1] or [B, classes]. */
   readonly predictions: Readonly<Record<string, Tensor>>;
-  /** Features the contrastive loss may align, before projection: 'id', 'frames', 'group.variable', each [B, width]. */
+  /** Features that can be aligned: 'id', 'eos', 'frames', 'group.variable', each [B, width] before projection. */
   readonly features: Readonly<Record<string, Tensor>>;
 }
 
-/** Called with the name and value of what lies between; for tests and analysis. */
-export type Observe = (name: string, value: Tensor) => void;
-
-/** A behaviour group: what enters, what is predicted, and the blocks that attend to what enters. */
-interface Group {
+/** A group of behaviour variables: those that enter, and the blocks that attend to them. */
+interface Modality {
   readonly inputs: Readonly<Record<string, BehaviorEmbedding>>;
-  readonly blocks: readonly Block[];
+  readonly attend: Stack;
 }
 
 export class Neuroformer {
+  /** Every stack of blocks by the name its activations have: 'encoder.id', 'history', 'state' and so on. */
+  readonly stacks: Readonly<Record<string, Stack>>;
   readonly #config: ModelConfig;
-  readonly #tokens: Embedding;
-  readonly #positions: Parameter | undefined;
-  readonly #pastPositions: Parameter | undefined;
-  readonly #time: TimeEmbedding;
-  readonly #pastTime: TimeEmbedding;
-  readonly #video: VideoEncoder | undefined;
-  readonly #encoder: readonly Block[];
-  readonly #frameEncoder: readonly Block[];
-  readonly #groups: Readonly<Record<string, Group>>;
-  readonly #history: readonly Block[];
-  readonly #stimulus: readonly Block[];
-  readonly #state: readonly Block[];
-  readonly #decoders: Readonly<Record<string, Linear>>;
+  readonly #currentState: TokenEmbedding;
+  readonly #pastState: TokenEmbedding;
+  readonly #stimulus: VideoEncoder | undefined;
+  readonly #modalities: Readonly<Record<string, Modality>>;
+  readonly #encodeState: Stack;
+  readonly #encodeFrames: Stack;
+  readonly #attendToPast: Stack;
+  readonly #attendToStimulus: Stack;
+  readonly #decode: Stack;
+  readonly #baseline: Baseline | undefined;
+  readonly #heads: { id: Linear; time: Linear; variables: Readonly<Record<string, Linear>> };
   readonly #projection: Linear | undefined;
-  readonly #idHead: Linear;
-  readonly #timeHead: Linear;
-  /** Where dropout draws, one site per place, while training; undefined without. */
   #random: RandomState | undefined;
 
   /** Declares every parameter in `store`, under the original's names. */
   constructor(store: ParameterStore, config: ModelConfig, sizes: ModelSizes) {
     this.#config = config;
-    const { n_embd: width, layers, block_size, window } = config;
-    const trunk = store.at('neural_visual_transformer');
-    const blocks = (declare: Declare, name: string, n: number) =>
-      Array.from(
-        { length: n },
-        (_, i) => new Block(declare.at(`${name}.${i}`), width, { heads: config.n_head }),
-      );
-
-    if (config.pos_emb) {
-      this.#positions = learntPositions(store, 'pos_emb', block_size.id, width);
-      this.#pastPositions = learntPositions(store, 'pos_emb_prev', block_size.prev_id, width);
-    }
-    this.#tokens = new Embedding(store.at('tok_emb'), sizes.ids, width);
-    this.#time = new TimeEmbedding(store.at('temp_emb'), width, !config.wave_emb);
-    this.#pastTime = new TimeEmbedding(store.at('temp_emb_prev'), width, !config.wave_emb);
-
+    const { n_embd: width, layers, block_size, rules } = config;
     const encoder = store.at('feature_encoder');
-    this.#encoder = blocks(encoder, 'neural_state_blocks', layers.state);
-    const hasVideo = window.frame !== null && layers.stimulus > 0;
-    this.#video = hasVideo
-      ? new VideoEncoder(store.at('video_encoder'), width, videoSettings(config))
-      : undefined;
-    this.#frameEncoder = blocks(
-      encoder,
-      'frame_state_blocks',
-      hasVideo && config.vit_encoder ? layers.stimulus : 0,
+    const trunk = store.at('neural_visual_transformer');
+    const stacks: Record<string, Stack> = {};
+    const stack = (name: string, place: Declare, count: number) => {
+      stacks[name] = new Stack(name, place, count, stackSettings(config, name));
+      return stacks[name];
+    };
+    this.stacks = stacks;
+
+    const table = new Embedding(store.at('tok_emb'), sizes.ids, width);
+    const tokens = tokenSettings(config);
+    this.#currentState = new TokenEmbedding(store, '', table, {
+      ...tokens,
+      name: 'id',
+      block: block_size.id,
+    });
+    this.#pastState = new TokenEmbedding(store, '_prev', table, {
+      ...tokens,
+      name: 'id_prev',
+      block: block_size.prev_id,
+    });
+
+    const frameBlocks = config.window.frame === null ? 0 : layers.stimulus;
+    if (frameBlocks > 0)
+      this.#stimulus = new VideoEncoder(store.at('video_encoder'), width, videoSettings(config));
+    this.#encodeState = stack('encoder.id', encoder.at('neural_state_blocks'), layers.state);
+    this.#encodeFrames = stack(
+      'encoder.frames',
+      encoder.at('frame_state_blocks'),
+      config.vit_encoder ? frameBlocks : 0,
     );
 
-    const groups: Record<string, Group> = {};
-    const decoders: Record<string, Linear> = {};
+    this.#attendToPast = stack(
+      'history',
+      trunk.at('neural_state_history_blocks'),
+      layers.state_history,
+    );
+    this.#attendToStimulus = stack(
+      'stimulus',
+      trunk.at('neural_state_stimulus_blocks'),
+      frameBlocks,
+    );
+    const modalities: Record<string, Modality> = {};
     for (const [name, { n_layers, variables }] of Object.entries(config.modalities)) {
-      const inputs: Record<string, BehaviorEmbedding> = {};
-      for (const [variable, setting] of Object.entries(variables)) {
-        const place = `${name}.${variable}`;
-        const valuesEnter = config.rules.behavior_values;
-        inputs[variable] = new BehaviorEmbedding(
-          store.at(`modality_embeddings.${place}`),
-          width,
-          valuesEnter,
-        );
-        if (setting.predict) {
-          decoders[variable] = decoderOf(
-            store.at(`modality_projection_heads.${place}`),
-            width,
-            setting,
-            sizes.classes?.[variable],
-          );
-        }
-      }
-      const count = config.rules.layers_per_group
+      const place = store.at(`modality_embeddings.${name}`);
+      const embedding = (variable: string) =>
+        new BehaviorEmbedding(place.at(variable), width, rules.behavior_values);
+      const inputs = Object.keys(variables).map((variable) => [variable, embedding(variable)]);
+      const count = rules.layers_per_group
         ? n_layers
         : Object.values(config.modalities).at(-1)!.n_layers;
-      groups[name] = { inputs, blocks: blocks(trunk, `modalities_blocks.${name}`, count) };
+      modalities[name] = {
+        inputs: Object.fromEntries(inputs),
+        attend: stack(name, trunk.at(`modalities_blocks.${name}`), count),
+      };
     }
-    this.#groups = groups;
-    this.#decoders = decoders;
-    this.#history = blocks(trunk, 'neural_state_history_blocks', layers.state_history);
-    this.#stimulus = blocks(trunk, 'neural_state_stimulus_blocks', hasVideo ? layers.stimulus : 0);
-    this.#state = blocks(trunk, 'neural_state_blocks', layers.state);
+    this.#modalities = modalities;
+    this.#decode = stack('state', trunk.at('neural_state_blocks'), layers.state);
     // The original owns this layer and never calls it; it stays for the sake of its weight files.
     new LayerNorm(trunk.at('ln_f'), width);
+    this.#baseline = baselineOf(store, config);
+
+    this.#heads = {
+      variables: variableHeads(store.at('modality_projection_heads'), config, sizes),
+      id: new Linear(store.at('head_id'), width, sizes.ids, { bias: false }),
+      time: new Linear(store.at('head_dt'), width, sizes.times, { bias: false }),
+    };
     if (config.contrastive.contrastive) {
-      const aligned = config.rules.clip_width ? config.contrastive.clip_embd : width;
+      const aligned = rules.clip_width ? config.contrastive.clip_embd : width;
       this.#projection = new Linear(store.at('clip.proj'), width, aligned, { bias: false });
     }
-    this.#idHead = new Linear(store.at('head_id'), width, sizes.ids, { bias: false });
-    this.#timeHead = new Linear(store.at('head_dt'), width, sizes.times, { bias: false });
   }
 
   /** Turns dropout on, with masks drawn from `random`, or off. */
@@ -172,171 +177,183 @@ export class Neuroformer {
     this.#random = random;
   }
 
-  /** A feature in the space where modalities are aligned: [B, width] to [B, clip width]. */
+  /** Everything from tokens to logits. */
+  forward(inputs: ModelInputs, observe: Observe = () => {}): ModelOutputs {
+    const pass = new Pass(observe, this.#random);
+    const masked = this.#config.rules.mask_padding;
+    const mask = masked ? inputs.mask : undefined;
+    const pastMask = masked ? inputs.pastMask : undefined;
+
+    const embedded = this.#currentState.call(inputs.ids, inputs.times, pass);
+    const past = this.#pastState.call(inputs.pastIds, inputs.pastTimes, pass);
+    const current = this.#encodeState.call(embedded, { causal: true, mask }, pass);
+    const stimulus = inputs.frames && this.#encodeStimulus(inputs.frames, embedded, pass);
+    const behavior = this.#embedBehavior(inputs.behavior ?? {}, pass);
+
+    let lastLayer: Tensor;
+    if (this.#baseline) {
+      const drop = () => pass.drop(this.#config.dropout.gru);
+      lastLayer = this.#baseline.call({ current, past, mask, pastMask, drop });
+    } else {
+      let fused = this.#attendToPast.call(current, { source: past, mask: pastMask }, pass);
+      if (stimulus) fused = this.#attendToStimulus.call(fused, { source: stimulus }, pass);
+      for (const { attend, tokens } of behavior.groups)
+        fused = attend.call(fused, { source: tokens }, pass);
+      lastLayer = this.#decode.call(fused, { causal: true, mask }, pass);
+    }
+
+    const mean = meanPool(lastLayer, mask);
+    const state = this.#config.pool === 'eos' ? meanPool(lastLayer, expectEos(inputs)) : mean;
+    const features: Record<string, Tensor> = { ...behavior.features, id: mean };
+    if (stimulus) features.frames = meanPool(stimulus);
+    if (inputs.eos) features.eos = meanPool(current, inputs.eos);
+    const variables = Object.entries(this.#heads.variables);
+    return {
+      idLogits: this.#heads.id.call(lastLayer),
+      timeLogits: this.#heads.time.call(lastLayer),
+      lastLayer,
+      predictions: Object.fromEntries(variables.map(([name, head]) => [name, head.call(state)])),
+      features,
+    };
+  }
+
+  /**
+   * What the blocks named attend to, such as 'history.0' or 'state.2': each query's probability for each key.
+   *
+   * @returns by name, [B, heads, queries, keys]
+   * @throws Error naming the blocks there are.
+   */
+  attention(inputs: ModelInputs, blocks: readonly string[]): Record<string, Tensor> {
+    const engine = inputs.times.engine;
+    return engine.scope(() => {
+      const found: Record<string, Tensor> = {};
+      const seen: string[] = [];
+      this.forward(inputs, (name, value) => {
+        const block = name.endsWith('.attention') ? name.slice(0, -'.attention'.length) : '';
+        if (block) seen.push(block);
+        if (blocks.includes(block)) found[block] = value();
+      });
+      const unknown = blocks.find((block) => !(block in found));
+      if (unknown !== undefined)
+        throw new Error(`There is no block ${unknown} in this model: it has ${seen.join(', ')}.`);
+      return found;
+    });
+  }
+
+  /** A feature in the space where modalities are aligned: [B, width] to [B, aligned width]. */
   project(feature: Tensor): Tensor {
     if (!this.#projection)
       throw new Error('contrastive.contrastive is off: there is no projection.');
     return this.#projection.call(feature);
   }
 
-  /** Everything from tokens to logits. */
-  forward(inputs: ModelInputs, observe: Observe = () => {}): ModelOutputs {
-    const { rules } = this.#config;
-    const mask = rules.mask_padding ? inputs.mask : undefined;
-    const pastMask = rules.mask_padding ? inputs.pastMask : undefined;
-
-    const embedded = this.#embed(this.#time, inputs.ids, inputs.times, this.#positions);
-    observe('embed.id', embedded);
-    const past = this.#embed(this.#pastTime, inputs.pastIds, inputs.pastTimes, this.#pastPositions);
-    observe('embed.id_prev', past);
-    const current = this.#run(
-      'encoder.id',
-      this.#encoder,
-      embedded,
-      { causal: true, mask },
-      observe,
-    );
-    const video = inputs.frames && this.#encodeVideo(inputs.frames, embedded, observe);
-
-    let x = this.#run('history', this.#history, current, { source: past, mask: pastMask }, observe);
-    if (video) x = this.#run('stimulus', this.#stimulus, x, { source: video }, observe);
-    const features: Record<string, Tensor> = {};
-    for (const [name, group] of Object.entries(this.#groups)) {
-      const tokens = this.#embedGroup(
-        name,
-        group,
-        inputs.behavior?.[name] ?? {},
-        features,
-        observe,
-      );
-      if (tokens) x = this.#run(name, group.blocks, x, { source: tokens }, observe);
-    }
-    const lastLayer = this.#run('state', this.#state, x, { causal: true, mask }, observe);
-
-    const pooled = meanPool(lastLayer, mask);
-    features.id = pooled;
-    if (video) features.frames = meanPool(video);
-    const predictions: Record<string, Tensor> = {};
-    for (const [name, head] of Object.entries(this.#decoders))
-      predictions[name] = head.call(pooled);
-    return {
-      idLogits: this.#idHead.call(lastLayer),
-      timeLogits: this.#timeHead.call(lastLayer),
-      lastLayer,
-      predictions,
-      features,
-    };
-  }
-
-  /** Token + time + position. */
-  #embed(
-    time: TimeEmbedding,
-    tokens: Tokens,
-    times: Tensor,
-    positions: Parameter | undefined,
-  ): Tensor {
-    const { dropout: rates, n_embd } = this.#config;
-    const when = time.call(times, this.#drop(rates.time));
-    const table = positions?.tensor.reshape([positions.length / n_embd, n_embd]);
-    return dropout(
-      this.#tokens.call(tokens, { add: when, positions: table }),
-      this.#drop(rates.id),
-    );
-  }
-
   /** The window's first token, then the video's, with or without their places, through self-attention. */
-  #encodeVideo(frames: Tensor, embedded: Tensor, observe: Observe): Tensor | undefined {
-    if (!this.#video) return undefined;
+  #encodeStimulus(frames: Tensor, embedded: Tensor, pass: Pass): Tensor | undefined {
+    if (!this.#stimulus) return undefined;
     const { rules, n_embd, dropout: rates } = this.#config;
-    const { tokens, places } = this.#video.call(frames);
-    observe('video', tokens);
+    const { tokens, places } = this.#stimulus.call(frames);
+    pass.observe('video', () => tokens);
     const placed = rules.video_positions
       ? addPositions(tokens, videoCode(tokens, places, n_embd))
       : tokens;
-    const sequence = dropout(concatenate([slice(embedded, 0, 1), placed]), this.#drop(rates.im));
-    observe('embed.frames', sequence);
-    return this.#run('encoder.frames', this.#frameEncoder, sequence, {}, observe);
+    const sequence = dropout(concatenate([slice(embedded, 0, 1), placed]), pass.drop(rates.im));
+    pass.observe('embed.frames', () => sequence);
+    return this.#encodeFrames.call(sequence, {}, pass);
   }
 
-  /** A group's variables one after the other, with their positions; undefined where the batch has none. */
-  #embedGroup(
-    name: string,
-    { inputs }: Group,
-    given: Readonly<Record<string, BehaviorInput>>,
-    features: Record<string, Tensor>,
-    observe: Observe,
-  ): Tensor | undefined {
-    const parts: Tensor[] = [];
-    for (const [variable, { values, times }] of Object.entries(given)) {
-      const embedding = inputs[variable];
-      if (!embedding) throw new Error(`The configuration has no variable ${name}.${variable}.`);
-      const part = embedding.call(values, times, this.#drop(this.#config.dropout.id));
-      observe(`embed.${name}.${variable}`, part);
-      features[`${name}.${variable}`] = meanPool(part);
-      parts.push(part);
-    }
-    if (parts.length === 0) return undefined;
-    const joined = concatenate(parts);
-    const all = addPositions(joined, sequenceCode(joined, joined.axis(1), this.#config.n_embd));
-    observe(`modality.${name}.all`, all);
-    return all;
-  }
-
-  /** A stack of blocks, attending to `source` or, without one, to itself. */
-  #run(
-    name: string,
-    stack: readonly Block[],
-    start: Tensor,
-    options: { source?: Tensor; causal?: boolean; mask?: Tensor | undefined },
-    observe: Observe,
-  ): Tensor {
-    const { attn, resid } = this.#config.dropout;
-    let x = start;
-    for (const [n, block] of stack.entries()) {
-      const branch = [this.#drop(resid), this.#drop(resid)] as const;
-      x = block.call(x, options.source ?? x, {
-        causal: options.causal ?? false,
-        mask: options.mask,
-        topK: this.#topK(name),
-        dropout: this.#drop(attn),
-        branchDropout: branch[0] && branch[1] ? [branch[0], branch[1]] : undefined,
+  /** Each group's variables one after the other, with their positions; groups the batch has nothing of are left out. */
+  #embedBehavior(given: NonNullable<ModelInputs['behavior']>, pass: Pass) {
+    const { n_embd: width, dropout: rates } = this.#config;
+    const features: Record<string, Tensor> = {};
+    const groups: { attend: Stack; tokens: Tensor }[] = [];
+    for (const [name, { inputs, attend }] of Object.entries(this.#modalities)) {
+      const parts = Object.entries(given[name] ?? {}).map(([variable, { values, times }]) => {
+        const embedding = inputs[variable];
+        if (!embedding) throw new Error(`The configuration has no variable ${name}.${variable}.`);
+        const part = embedding.call(values, times, pass.drop(rates.id));
+        pass.observe(`embed.${name}.${variable}`, () => part);
+        features[`${name}.${variable}`] = meanPool(part);
+        return part;
       });
-      observe(`${name}.${n}`, x);
+      if (parts.length === 0) continue;
+      const joined = concatenate(parts);
+      const tokens = addPositions(joined, sequenceCode(joined, joined.axis(1), width));
+      pass.observe(`modality.${name}.all`, () => tokens);
+      groups.push({ attend, tokens });
     }
-    return x;
-  }
-
-  /** How many scores a stack keeps of each row, if its attention is sparse. */
-  #topK(name: string): number | undefined {
-    const { topk, topk_id, topk_frame } = this.#config.sparse;
-    if (['encoder.id', 'history', 'state'].includes(name)) return topk_id ?? topk ?? undefined;
-    if (['encoder.frames', 'stimulus'].includes(name)) return topk_frame ?? topk ?? undefined;
-    return topk ?? undefined;
-  }
-
-  #drop(rate: number): Dropout | undefined {
-    if (!this.#random || rate === 0) return undefined;
-    return { rate, site: this.#random.newSite(), random: this.#random };
+    return { groups, features };
   }
 }
 
-function videoSettings({ frame_encoder }: ModelConfig) {
-  const { conv_layer, kernel_size, stride_size = kernel_size, n_embd_frames } = frame_encoder;
+function expectEos({ eos }: ModelInputs): Tensor {
+  if (!eos) throw new Error('pool is eos, but the batch does not say where each window ends.');
+  return eos;
+}
+
+function stackSettings({ n_embd, n_head, sparse, dropout: rates }: ModelConfig, name: string) {
+  const { topk, topk_id, topk_frame } = sparse;
+  const kinds: Record<string, number | null> = {
+    'encoder.id': topk_id,
+    history: topk_id,
+    state: topk_id,
+    'encoder.frames': topk_frame,
+    stimulus: topk_frame,
+  };
+  return { width: n_embd, heads: n_head, topK: kinds[name] ?? topk ?? undefined, dropout: rates };
+}
+
+function tokenSettings({ n_embd, pos_emb, temp_emb, wave_emb, dropout: rates }: ModelConfig) {
+  const learnt = temp_emb ? 'learnt' : 'none';
+  const time: TokenSettings['time'] = wave_emb ? 'sinusoidal' : learnt;
+  return { width: n_embd, positions: pos_emb, time, dropout: rates };
+}
+
+function videoSettings({ frame_encoder }: ModelConfig): VideoSettings {
+  const { conv_layer, features, kernel_size, stride_size, n_embd_frames } = frame_encoder;
   return {
-    convolution: conv_layer,
+    kind: features ? 'features' : conv_layer ? 'convolution' : 'patches',
     kernel: kernel_size as [number, number, number],
-    stride: stride_size as [number, number, number],
-    patchPixels: n_embd_frames,
+    stride: (stride_size ?? kernel_size) as [number, number, number],
+    inner: n_embd_frames,
   };
 }
 
-function decoderOf(
-  declare: Declare,
-  width: number,
-  { objective, n_classes }: VariableConfig,
-  classes: number | undefined,
-): Linear {
-  if (objective === 'classification')
-    return new Linear(declare, width, classes ?? n_classes ?? 2, { bias: false });
-  return new Linear(declare, width, 1);
+function baselineOf(store: ParameterStore, config: ModelConfig): Baseline | undefined {
+  const { n_embd, mlp_only, gru_only, gru2_only, rules } = config;
+  if (mlp_only) return new MlpBaseline(store.at('mlp'), n_embd, rules);
+  if (gru_only || gru2_only) return new GruBaseline(store.at('gru'), n_embd, gru2_only, rules);
+  return undefined;
+}
+
+/** What is decoded: one number of a regressed variable, the classes of a classified one. */
+function variableHeads(place: Declare, config: ModelConfig, sizes: ModelSizes) {
+  const heads: Record<string, Linear> = {};
+  for (const [group, { variables }] of Object.entries(config.modalities)) {
+    for (const [name, setting] of Object.entries(variables)) {
+      if (!setting.predict) continue;
+      const at = place.at(`${group}.${name}`);
+      heads[name] =
+        setting.objective === 'classification'
+          ? new Linear(at, config.n_embd, classesOf(name, setting, config, sizes), { bias: false })
+          : new Linear(at, config.n_embd, 1);
+    }
+  }
+  return heads;
+}
+
+/** How many classes a variable has: as many as its vocabulary, or what the configuration says. */
+function classesOf(
+  name: string,
+  { n_classes }: VariableConfig,
+  { rules }: ModelConfig,
+  sizes: ModelSizes,
+): number {
+  const own = sizes.classes?.[name];
+  const classes = rules.own_classes ? (own ?? n_classes) : (n_classes ?? own);
+  if (classes === undefined) {
+    throw new Error(
+      `${name} is classified, but nobody says how many classes it has: set n_classes, or give its vocabulary.`,
+    );
+  }
+  return classes;
 }

@@ -9,6 +9,8 @@ export const RULES = {
     'Video tokens carry their 3-D position: the original computes the code and does not add it.',
   mask_padding:
     'Padding is no key of any attention and no part of any mean: the original attends to it everywhere.',
+  several_samples:
+    'A variable may have several samples in a window: the original does not run then.',
   layers_per_group:
     'Each modality group has its own number of blocks: in the original all have that of the last.',
   clip_width:
@@ -16,15 +18,19 @@ export const RULES = {
   clip_symmetric:
     'The contrastive loss normalises over both members of a pair: the original over the first only.',
   loss_factors:
-    'Loss factors do not depend on the contrastive loss: the original weighs id and time by 3/4 even without it.',
+    'Where there is no contrastive loss, gamma is 0 and the other losses share its weight: the original weighs id and time by 3/4 even then.',
   keeps_start:
     'A window with more spikes than fit keeps its start token and the times of the spikes it keeps.',
   past_own_clock:
     'Times in the past window count from its own start, also where that lies before the recording.',
   video_ends_with_window:
     'The video ends with the current window: in the original it ends one window later, in the future.',
+  exact_sample_times:
+    'The time of a behaviour sample is its place in the window: in the original rounding decides whether it is one step more.',
   causal_gru:
-    'The GRU baseline is causal: the original reads the window in both directions and so sees its targets.',
+    'Both GRUs of a layer run forward in time: the second of the original runs backward and so sees what it is to predict.',
+  gru_reads_past:
+    'The GRU baselines read the past window before the current one: the original takes single tokens of it as initial states.',
   mlp_used: 'The MLP baseline uses its MLPs: the original makes them and never calls them.',
   dropout_settable:
     'Every dropout is a setting: the original has 0.2 after the time embedding and 0.1 between GRU layers, whatever is configured.',

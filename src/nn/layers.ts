@@ -3,11 +3,12 @@
 import { ShapeError } from '../gpu/errors.js';
 import { attention, attentionProbabilities } from '../tensor/attention.js';
 import { type EmbeddingOptions, embedding, type Tokens } from '../tensor/embedding.js';
+import { type GruOptions, gru } from '../tensor/gru.js';
 import { layerNorm } from '../tensor/layernorm.js';
 import { type LinearOptions, linear, mlp } from '../tensor/linear.js';
 import type { Dropout } from '../tensor/random.js';
 import type { Tensor } from '../tensor/tensor.js';
-import { normal, ones, zeros } from './init.js';
+import { type Initializer, normal, ones, uniform, zeros } from './init.js';
 import type { Declare, Parameter } from './parameters.js';
 
 /** The spread of initial weights in GPT-like models (Radford et al. 2018), which Neuroformer keeps. */
@@ -16,6 +17,8 @@ const INITIAL_STD = 0.02;
 export interface LinearLayerOptions {
   /** Default true. */
   bias?: boolean;
+  /** Of weight and bias. Default: normal weights, zero biases. */
+  init?: Initializer;
 }
 
 /** y = x W^T + b. */
@@ -27,13 +30,13 @@ export class Linear {
     declare: Declare,
     inner: number,
     outer: number,
-    { bias = true }: LinearLayerOptions = {},
+    { bias = true, init }: LinearLayerOptions = {},
   ) {
     this.weight = declare.parameter('weight', [outer, inner], {
-      init: normal(INITIAL_STD),
+      init: init ?? normal(INITIAL_STD),
       decay: true,
     });
-    this.bias = bias ? declare.parameter('bias', [outer], { init: zeros }) : undefined;
+    this.bias = bias ? declare.parameter('bias', [outer], { init: init ?? zeros }) : undefined;
   }
 
   /** [..., in] to [..., out]. */
@@ -181,7 +184,7 @@ export class Mlp {
 
 export interface BlockCall extends Omit<AttentionCall, 'residual' | 'outputDropout'> {
   /** After attention's projection and after the MLP. */
-  branchDropout?: readonly [Dropout, Dropout] | undefined;
+  branchDropout?: readonly [Dropout | undefined, Dropout | undefined];
 }
 
 /**
@@ -219,5 +222,42 @@ export class Block {
       dropout: branchDropout?.[1],
     });
     return this.lnF.call(thought);
+  }
+
+  /** What its attention gives to each key in the same call: [B, heads, T, S]. */
+  probabilities(x: Tensor, source: Tensor, options: BlockCall = {}): Tensor {
+    return x.engine.scope(() => this.attn.probabilities(this.ln1.call(x), source, options));
+  }
+}
+
+/** A gated recurrent unit under PyTorch's parameter names. */
+export class Gru {
+  readonly #input: { weight: Parameter; bias: Parameter };
+  readonly #state: { weight: Parameter; bias: Parameter };
+
+  /** @param suffix of the names, such as PyTorch's '_reverse'. */
+  constructor(declare: Declare, inner: number, hidden: number, suffix = '') {
+    const init = uniform(1 / Math.sqrt(hidden));
+    const part = (kind: string, width: number) => ({
+      weight: declare.parameter(`weight_${kind}_l0${suffix}`, [3 * hidden, width], { init }),
+      bias: declare.parameter(`bias_${kind}_l0${suffix}`, [3 * hidden], { init }),
+    });
+    this.#input = part('ih', inner);
+    this.#state = part('hh', hidden);
+  }
+
+  /**
+   * @param x [B, T, in]
+   * @param first [B, hidden], the state before the first step
+   * @returns [B, T, hidden]
+   */
+  call(x: Tensor, first: Tensor, options: GruOptions = {}): Tensor {
+    const weights = {
+      weightInput: this.#input.weight.tensor,
+      biasInput: this.#input.bias.tensor,
+      weightState: this.#state.weight.tensor,
+      biasState: this.#state.bias.tensor,
+    };
+    return gru(x, first, weights, options);
   }
 }

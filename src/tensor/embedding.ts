@@ -8,17 +8,57 @@ import { elementsOf, expectShape, expectType, type Shape, Tensor } from './tenso
 const GROUP = 64;
 const ABSENT = { vocabulary: 0, length: 1, hasTable: 0, hasAddend: 0, hasPositions: 0 };
 
-/** Token ids on the GPU, with the sorted positions that make an embedding's gradient deterministic. */
+/** Token ids with their rows in the order of the tokens: the lists that make an embedding's gradient deterministic. */
+export interface TokenLists {
+  readonly ids: Uint32Array<ArrayBuffer>;
+  /** The rows sorted by token, ties in order. */
+  readonly order: Uint32Array<ArrayBuffer>;
+  /** [vocabulary + 1]: where each token's rows begin in `order`. */
+  readonly starts: Uint32Array<ArrayBuffer>;
+}
+
+/**
+ * The lists of these ids, made on the host.
+ *
+ * @throws ShapeError where an id is no token of the vocabulary.
+ */
+export function tokenLists(given: ArrayLike<number>, vocabulary: number): TokenLists {
+  const ids = Uint32Array.from(given);
+  const starts = new Uint32Array(vocabulary + 1);
+  for (const [n, id] of ids.entries()) {
+    if (given[n] !== id || id >= vocabulary) {
+      throw new ShapeError(
+        'Tokens',
+        `id ${n}`,
+        `an integer from 0 to ${vocabulary - 1}`,
+        String(given[n]),
+      );
+    }
+    starts[id + 1]! += 1;
+  }
+  for (let v = 0; v < vocabulary; v++) starts[v + 1]! += starts[v]!;
+  const next = starts.slice();
+  const order = new Uint32Array(ids.length);
+  for (const [n, id] of ids.entries()) order[next[id]!++] = n;
+  return { ids, order, starts };
+}
+
+/** Token ids on the GPU, with their lists. */
 export class Tokens {
   /** u32, of the shape given. */
   readonly ids: Tensor;
-  /** u32 [rows]: the rows sorted by token, ties in order. */
+  /** u32 [rows] */
   readonly order: Tensor;
-  /** u32 [vocabulary + 1]: where each token's rows begin in `order`. */
+  /** u32 [vocabulary + 1] */
   readonly starts: Tensor;
   readonly vocabulary: number;
 
-  constructor(engine: Engine, shape: Shape, vocabulary: number, ids?: ArrayLike<number>) {
+  constructor(
+    engine: Engine,
+    shape: Shape,
+    vocabulary: number,
+    ids?: ArrayLike<number> | TokenLists,
+  ) {
     this.vocabulary = vocabulary;
     this.ids = Tensor.empty(engine, shape, 'u32').keep();
     this.order = Tensor.empty(engine, [elementsOf(shape)], 'u32').keep();
@@ -31,34 +71,18 @@ export class Tokens {
   }
 
   /**
-   * Replaces the ids.
+   * Replaces the ids, whose lists may have been made already.
    *
    * @throws ShapeError where there are too many or few, or one is no token of the vocabulary.
    */
-  write(ids: ArrayLike<number>): void {
-    if (ids.length !== this.ids.length) {
-      throw new ShapeError('Tokens', 'ids', `${this.ids.length} tokens`, `${ids.length}`);
-    }
-    const words = Uint32Array.from(ids);
-    const starts = new Uint32Array(this.vocabulary + 1);
-    for (const [n, id] of words.entries()) {
-      if (ids[n] !== id || id >= this.vocabulary) {
-        throw new ShapeError(
-          'Tokens',
-          `id ${n}`,
-          `an integer from 0 to ${this.vocabulary - 1}`,
-          String(ids[n]),
-        );
-      }
-      starts[id + 1]! += 1;
-    }
-    for (let v = 0; v < this.vocabulary; v++) starts[v + 1]! += starts[v]!;
-    const next = starts.slice();
-    const order = new Uint32Array(words.length);
-    for (const [n, id] of words.entries()) order[next[id]!++] = n;
-    this.ids.write(words);
-    this.order.write(order);
-    this.starts.write(starts);
+  write(given: ArrayLike<number> | TokenLists): void {
+    const length = 'order' in given ? given.ids.length : given.length;
+    if (length !== this.ids.length)
+      throw new ShapeError('Tokens', 'ids', `${this.ids.length} tokens`, `${length}`);
+    const lists = 'order' in given ? given : tokenLists(given, this.vocabulary);
+    this.ids.write(lists.ids);
+    this.order.write(lists.order);
+    this.starts.write(lists.starts);
   }
 
   dispose(): void {

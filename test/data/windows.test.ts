@@ -1,18 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type Film,
-  type Series,
-  spikesFromCounts,
-  spikesFromTimes,
-  type Trial,
-} from '../../src/data/recording.js';
+import { type Film, recordingOf, type Series, type Trial } from '../../src/data/recording.js';
+import { spikesFromCounts, spikesFromTimes } from '../../src/data/spikes.js';
 import { ClassVocabulary, NeuronVocabulary, TimeVocabulary } from '../../src/data/tokens.js';
 import {
-  makeWindow,
   ORIGINAL_RULES,
   PAPER_RULES,
+  type Window,
   type WindowRules,
   type WindowSettings,
+  Windows,
 } from '../../src/data/windows.js';
 import { goldenJson } from '../helpers/golden.js';
 
@@ -66,9 +62,10 @@ function settingsOf(
     times: new TimeVocabulary(s.dt, s.window_curr, s.window_prev),
     video: s.frame_window,
     variables: groups.flatMap(({ window, variables }) =>
-      Object.entries(variables).map(([name, { objective }]) => ({
+      Object.entries(variables).map(([name, { objective, dt }]) => ({
         name,
         window,
+        dt,
         ...(objective === 'classification' && { classes: new ClassVocabulary(classes!, 0.5) }),
       })),
     ),
@@ -98,10 +95,14 @@ function trialOf({ settings, data }: Windowing, id: number): Trial {
     id,
     start: 0,
     duration: counts[0]!.length * settings.dt,
-    spikes: spikesFromCounts(counts, settings.dt),
+    spikes: { counts, dt: settings.dt },
     film,
     variables,
   };
+}
+
+function windowOf(trial: Trial, end: number, settings: WindowSettings): Window {
+  return new Windows(recordingOf('example', [trial]), settings).at({ trial: 0, end });
 }
 
 const f32 = (values: ArrayLike<number>) => Array.from(values, Math.fround);
@@ -112,7 +113,7 @@ describe('windows', () => {
     expect(example.items.length).toBeGreaterThan(5);
     for (const { interval, x, y } of example.items) {
       const [end, id] = Array.isArray(interval) ? interval : [interval, 0];
-      const { current, past, frames, variables } = makeWindow(trialOf(example, id), end, settings);
+      const { current, past, frames, variables } = windowOf(trialOf(example, id), end, settings);
       const label = `interval ${interval}`;
       expect([...current.ids], `${label} id`).toEqual(x.id);
       expect([...current.times], `${label} dt`).toEqual(x.dt);
@@ -165,10 +166,10 @@ describe('windows', () => {
       id: 0,
       start: 0,
       duration: 0.15,
-      spikes: spikesFromCounts(g.spikes, g.dt),
+      spikes: { counts: g.spikes, dt: g.dt },
       variables: {},
     };
-    const { current, past, frames } = makeWindow(trial, g.interval, settings);
+    const { current, past, frames } = windowOf(trial, g.interval, settings);
     expect([...current.ids]).toEqual(g.x.id);
     expect([...current.times]).toEqual(g.x.dt);
     expect([...past.ids]).toEqual(g.x.id_prev);
@@ -185,11 +186,11 @@ describe('windows under the paper’s rules', () => {
     id: 0,
     start: 0,
     duration: 0.3,
-    spikes: spikesFromCounts(counts, 0.01),
+    spikes: { counts, dt: 0.01 },
     film: filmOf([...Array(15).keys()], 0.05),
     variables: {},
   };
-  const at = (end: number, rules: WindowRules) => makeWindow(trial, end, settingsOf(steady, rules));
+  const at = (end: number, rules: WindowRules) => windowOf(trial, end, settingsOf(steady, rules));
 
   it('keep the start token of a full window, with the times of the spikes that stay', () => {
     const [paper, original] = [PAPER_RULES, ORIGINAL_RULES].map((rules) => at(0.2, rules).current);
@@ -216,7 +217,7 @@ describe('windows under the paper’s rules', () => {
     const times = counts.map((row) =>
       row.flatMap((count, bin) => (count ? [bin * 0.01 + 0.004] : [])),
     );
-    expect(spikesFromTimes(times, 0.01)).toEqual(trial.spikes);
+    expect(spikesFromTimes(times, 0.01)).toEqual(spikesFromCounts(counts, 0.01));
   });
 });
 

@@ -1,7 +1,7 @@
 /** Engines for tests: one shared by all tests of a file that only need some engine. */
 
 import { afterAll, beforeAll } from 'vitest';
-import { createEngine, type Engine, type NodeEngineOptions } from '../../src/node.js';
+import { createEngine, type Engine, findAdapter, type NodeEngineOptions } from '../../src/node.js';
 
 /** A GPU-shaped tuning that fits the software adapter, so that staged kernels are tested without a GPU. */
 export const STAGED: NonNullable<NodeEngineOptions['tuning']> = {
@@ -29,4 +29,10 @@ export function useEngine(options: NodeEngineOptions = {}): () => Engine {
   });
   afterAll(() => engine?.dispose());
   return () => engine!;
+}
+
+/** A device requested as any other WebGPU program would: no feature, no limit above the default. */
+export async function borrowDefaultDevice(): Promise<GPUDevice> {
+  const { adapter } = await findAdapter();
+  return adapter.requestDevice();
 }

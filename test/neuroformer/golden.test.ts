@@ -1,159 +1,129 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Tensor } from '../../src/tensor/tensor.js';
-import { useEngine } from '../helpers/engine.js';
-import { GoldenCase, readJson, readTensors } from '../helpers/golden-case.js';
+import {
+  checkForward,
+  checkGradients,
+  checkSteps,
+  openCase,
+} from '../../bench/parity/check-case.js';
+import { checkFiltering, type FilteringExamples } from '../../bench/parity/check-filtering.js';
+import { GoldenGeneration } from '../../bench/parity/check-generation.js';
+import type { GoldenCase } from '../../bench/parity/golden-case.js';
+import { findingTable, Tally } from '../../bench/parity/tally.js';
+import { createEngine, type Engine } from '../../src/node.js';
+import { borrowDefaultDevice } from '../helpers/engine.js';
+import { goldenJson } from '../helpers/golden.js';
 
 const GOLDEN = fileURLToPath(new URL('../fixtures/golden/', import.meta.url));
-/** The GRU and MLP baselines are to come. */
-const CASES = readdirSync(GOLDEN).filter((name) => /^case-(?!baseline)/.test(name));
+const CASES = readdirSync(GOLDEN).filter((name) => name.startsWith('case-'));
+const GENERATIONS = readdirSync(GOLDEN).filter((name) => name.startsWith('generate-'));
 
-interface Losses {
-  losses: Record<string, number>;
-  total: number;
-  grad_norm: number;
-  parameters_without_gradient: string[];
-}
+/** The engine's own device, and one that somebody else requested without asking for anything. */
+const ENGINES = {
+  'a device of its own': () => createEngine(),
+  'a borrowed device with default limits': async () =>
+    createEngine({ device: await borrowDefaultDevice() }),
+} as const;
 
-interface Training {
-  groups: { weight_decay: number; params: string[] }[];
-  total_before_each_step_and_after_the_last: number[];
-  grad_norm_before_clipping: number[];
-}
-
-interface Precision {
-  parameters_whose_gradient_is_zero_but_for_rounding: string[];
-}
-
-/** The largest difference as a share of what is allowed for each element. */
-function worstShare(
-  actual: ArrayLike<number>,
-  expected: ArrayLike<number>,
-  allowed: (value: number) => number,
-): number {
-  expect(actual.length).toBe(expected.length);
-  let worst = 0;
-  for (let n = 0; n < expected.length; n++) {
-    const share = Math.abs(actual[n]! - expected[n]!) / allowed(expected[n]!);
-    worst = Number.isNaN(share) ? Number.POSITIVE_INFINITY : Math.max(worst, share);
+/** Fails where anything lies outside its tolerance, or where fewer things than wanted were compared. */
+function expectWithin(tally: Tally, wanted: Record<string, number>): void {
+  const { findings } = tally;
+  const outside = findings.filter(({ share }) => !(share <= 1));
+  expect(findingTable(outside.map((finding) => ({ ...finding, case: '' })))).toBe('');
+  for (const [what, count] of Object.entries(wanted)) {
+    const compared = findings.find((finding) => finding.what === what)?.compared ?? 0;
+    expect(compared, what).toBeGreaterThanOrEqual(count);
   }
-  return worst;
 }
 
-const largest = (values: ArrayLike<number>) =>
-  Array.from(values).reduce((most, v) => Math.max(most, Math.abs(v)), 0);
-
-it('has nine cases of the transformer', () => {
-  expect(CASES).toHaveLength(9);
+it('has the twelve cases and two generations of the reference, whole', () => {
+  expect(CASES).toHaveLength(12);
+  expect(GENERATIONS).toHaveLength(2);
+  for (const name of CASES)
+    for (const file of ['weights', 'inputs', 'outputs', 'grads', 'after-steps'])
+      expect(existsSync(join(GOLDEN, name, `${file}.safetensors.br`)), `${name}/${file}`).toBe(
+        true,
+      );
 });
 
-describe.each(CASES)('%s', (name) => {
-  const engine = useEngine();
-  const folder = join(GOLDEN, name);
-  let golden: GoldenCase;
-
+describe.each(Object.entries(ENGINES))('on %s', (_, open) => {
+  let engine: Engine;
   beforeAll(async () => {
-    golden = new GoldenCase(engine(), folder);
-    expect(await golden.loadWeights()).toEqual([]);
+    engine = await open();
   });
-  afterAll(() => golden.dispose());
+  afterAll(() => engine.dispose());
 
-  it('has the original’s activations, logits and predictions', async () => {
-    const found = new Map<string, Tensor>();
-    const outputs = golden.model.forward(golden.inputs, (place, value) =>
-      found.set(`act.${place}`, value),
-    );
-    found.set('logits.id', outputs.idLogits);
-    found.set('logits.dt', outputs.timeLogits);
-    found.set('last_layer', outputs.lastLayer);
-    for (const [variable, value] of Object.entries(outputs.predictions))
-      found.set(`pred.${variable}`, value);
-    const compared = [...found].filter(([place]) => golden.outputs.has(place));
-    expect(compared.length).toBeGreaterThan(7);
-    for (const [place, value] of compared) {
-      const expected = golden.outputs.get(place)!.data;
-      const share = worstShare(await value.floats(), expected, (v) => 5e-5 + 1e-4 * Math.abs(v));
-      expect(share, place).toBeLessThanOrEqual(1);
-    }
-  });
-
-  it('has its losses and the gradient of every parameter by name', async () => {
-    const { losses, total, parameters_without_gradient } = readJson<Losses>(folder, 'losses');
-    const { loss, ...parts } = golden.differentiate();
-    expect(Math.abs((await loss.floats())[0]! - total)).toBeLessThanOrEqual(1e-5);
-    expect(Object.keys(parts)).toEqual(Object.keys(losses));
-    for (const [part, value] of Object.entries(parts)) {
-      expect(Math.abs((await value.floats())[0]! - losses[part]!), part).toBeLessThanOrEqual(1e-5);
-    }
-    const found = await golden.store.gradients();
-    const expected = readTensors(folder, 'grads')!;
-    expect([...expected.keys()].filter((parameter) => !found.has(parameter))).toEqual([]);
-    for (const [parameter, { data }] of expected) {
-      const relative = /modality_embeddings\..*\.mlp\./.test(parameter) ? 1e-2 : 1e-3;
-      const allowed = relative * largest(data) + 1e-6;
-      expect(
-        worstShare(found.get(parameter)!.data, data, () => allowed),
-        parameter,
-      ).toBeLessThanOrEqual(1);
-    }
-    const untouched = [...golden.store].filter((p) => !p.tensor.reached).map((p) => p.name);
-    expect(untouched.sort()).toEqual(parameters_without_gradient.sort());
-  });
-
-  it('trains as the original does over five replayed AdamW steps, to the same parameters', async () => {
-    const training = readJson<Training>(folder, 'train');
-    const decayed = training.groups.find((group) => group.weight_decay > 0)!.params;
-    const declared = [...golden.store]
-      .filter((p) => p.decay && p.tensor.reached)
-      .map((p) => p.name);
-    expect(declared.sort()).toEqual(
-      decayed.filter((p) => golden.store.get(p).tensor.reached).sort(),
-    );
-    const { optimizer } = golden;
-    const step = engine().record(() => {
-      const { loss } = golden.differentiate();
-      optimizer.apply();
-      return loss;
+  describe.each(CASES)('%s', (name) => {
+    let golden: GoldenCase;
+    beforeAll(async () => {
+      const tally = new Tally();
+      golden = await openCase(engine, join(GOLDEN, name), tally);
+      expectWithin(tally, { parameters: 1 });
     });
-    const totals = training.total_before_each_step_and_after_the_last;
-    for (let n = 0; n < 5; n++) {
-      optimizer.prepare(1e-3);
-      const [bytes] = await step.runAndFetch([step.value]).read();
-      expect(Math.abs(new Float32Array(bytes!)[0]! - totals[n]!), `loss ${n}`).toBeLessThanOrEqual(
-        1e-4,
-      );
-      const [norm] = await optimizer.totals.floats();
-      expect(
-        Math.abs(norm! / training.grad_norm_before_clipping[n]! - 1),
-        `norm ${n}`,
-      ).toBeLessThanOrEqual(1e-3);
-    }
-    const { loss } = golden.differentiate();
-    expect(
-      Math.abs((await loss.floats())[0]! - totals[5]!),
-      'loss after the last',
-    ).toBeLessThanOrEqual(1e-4);
-    step.dispose();
+    afterAll(() => golden.dispose());
 
-    const expected = readTensors(folder, 'after-steps');
-    if (!expected) {
-      expect(name, 'the one case whose parameters after the steps are left out for size').toBe(
-        'case-frames-conv',
-      );
-      return;
-    }
-    const { parameters_whose_gradient_is_zero_but_for_rounding: noisy } = readJson<Precision>(
-      folder,
-      'precision',
-    );
-    for (const [parameter, { data }] of await golden.store.values()) {
-      const allowed = noisy.includes(parameter) ? 5.5e-3 : 3e-4;
-      expect(
-        worstShare(data, expected.get(parameter)!.data, () => allowed),
-        parameter,
-      ).toBeLessThanOrEqual(1);
-    }
+    it('has the original’s activations, attention, logits and predictions', async () => {
+      const tally = new Tally();
+      await checkForward(golden, tally);
+      expectWithin(tally, { outputs: 3, activations: 5 });
+    });
+
+    it('has its losses and the gradient of every parameter by name', async () => {
+      const tally = new Tally();
+      await checkGradients(golden, tally);
+      expectWithin(tally, { losses: 4, gradients: 20 });
+    });
+
+    it('trains as the original does over five replayed AdamW steps, to the same parameters', async () => {
+      const tally = new Tally();
+      await checkSteps(golden, tally);
+      expectWithin(tally, {
+        'losses over steps': 16,
+        'norms over steps': 5,
+        'parameters after steps': [...golden.store].length,
+      });
+    });
+  });
+
+  it.each(GENERATIONS)('%s: draws the original’s tokens one by one', async (name) => {
+    const generation = new GoldenGeneration(engine, join(GOLDEN, name));
+    const tally = new Tally();
+    await generation.check(tally);
+    generation.dispose();
+    expectWithin(tally, {
+      'true_past: tokens': 48,
+      'own_past: tokens': 48,
+      'own_past: past': 32,
+      'true_past: returned': 2,
+      ...(name === 'generate-frames-behavior' && { decoding: 2 }),
+    });
+  });
+
+  it('keeps the classes the original keeps, and draws them as often', async () => {
+    const tally = new Tally();
+    await checkFiltering(engine, goldenJson<FilteringExamples>('filtering.json'), tally);
+    expectWithin(tally, { 'kept classes': 13, probabilities: 12 });
+  });
+});
+
+describe('the comparison itself', () => {
+  it('finds a number, a name and a length that differ', () => {
+    const tally = new Tally();
+    tally.near('numbers', 'a', [1, 2.1], [1, 2], () => 0.05);
+    tally.near('lengths', 'b', [1], [1, 2], () => 1);
+    tally.near('no number', 'c', [Number.NaN], [1], () => 1);
+    tally.same('names', 'd', ['x'], ['y']);
+    tally.near('fine', 'e', [1.01], [1], () => 0.05);
+    const shares = Object.fromEntries(tally.findings.map(({ what, share }) => [what, share]));
+    expect(shares).toEqual({
+      numbers: expect.closeTo(2, 10),
+      lengths: Infinity,
+      'no number': Infinity,
+      names: Infinity,
+      fine: expect.closeTo(0.2, 10),
+    });
+    expect(() => expectWithin(tally, {})).toThrow();
   });
 });

@@ -1,0 +1,231 @@
+/** Splits of a recording's windows into training, validation and test, so that none reads what another is scored on. */
+
+import { HostRandom } from '../random.js';
+import { RecordingError } from './errors.js';
+import type { Interval } from './recording.js';
+import type { WindowRef, Windows } from './windows.js';
+
+export const PARTS = ['train', 'validation', 'test'] as const;
+export type Part = (typeof PARTS)[number];
+
+/** The share of each part; they add up to 1. */
+export type Fractions = Readonly<Record<Part, number>>;
+
+/**
+ * How windows are dealt out.
+ *
+ * - blocks: time is cut into stretches, in the order train, validation, test, `repeats` times over; where a stretch
+ *   begins inside a trial, windows that begin less than `gap` seconds after it are left out, so that no window reads
+ *   back into the stretch before. Default gap: the past and the video window together.
+ * - trials: whole trials, drawn by `seed`, or those named; the others are for training.
+ * - given: the windows somebody else has chosen, such as those of a data dictionary.
+ * - interleaved-legacy: single windows at random, as the original has it. Neighbours share most of what they read.
+ */
+export type SplitSettings =
+  | { kind: 'blocks'; fractions: Fractions; repeats?: number; gap?: number }
+  | { kind: 'trials'; fractions: Fractions; seed: number }
+  | { kind: 'trials'; validation: readonly number[]; test: readonly number[] }
+  | { kind: 'given'; windows: Readonly<Record<Part, readonly WindowRef[]>> }
+  | { kind: 'interleaved-legacy'; fractions: Fractions; seed: number };
+
+export type Split = Readonly<Record<Part, readonly WindowRef[]>> & {
+  readonly settings: SplitSettings;
+  /** Windows in none of the parts, because they lie in a gap. */
+  readonly leftOut: number;
+  /** What the user should know. */
+  readonly notes: readonly string[];
+};
+
+/**
+ * Deals out every window of a recording.
+ *
+ * @param every seconds from one window's end to the next; default: windows side by side.
+ * @throws RecordingError where the settings cannot be met: bad fractions, a gap too short, a part left empty.
+ */
+export function splitWindows(windows: Windows, settings: SplitSettings, every?: number): Split {
+  if (settings.kind === 'given') return givenSplit(windows, settings);
+  const refs = windows.recording.trials.flatMap((_, trial) => windows.refsOf(trial, every));
+  const partOf = dealer(windows, settings, refs.length);
+  const parts: Record<Part, WindowRef[]> = { train: [], validation: [], test: [] };
+  let leftOut = 0;
+  for (const [n, ref] of refs.entries()) {
+    const part = partOf(ref, n);
+    if (part) parts[part].push(ref);
+    else leftOut += 1;
+  }
+  for (const part of PARTS) {
+    const wanted = !('fractions' in settings) || settings.fractions[part] > 0;
+    if (wanted && parts[part].length === 0) {
+      throw new RecordingError(
+        `The ${part} part of the split has no window: the recording's ${refs.length} windows are too few, or its gap is too long.`,
+      );
+    }
+  }
+  const notes =
+    settings.kind === 'interleaved-legacy'
+      ? [
+          'The split is interleaved-legacy: test windows overlap training windows, so scores on them say little about new data.',
+        ]
+      : [];
+  return { ...parts, settings, leftOut, notes };
+}
+
+/** Chosen windows as a split, with a note where parts read the same. */
+function givenSplit(windows: Windows, settings: SplitSettings & { kind: 'given' }): Split {
+  const split = { ...settings.windows, settings, leftOut: 0, notes: [] };
+  const notes = leaksOf(split, windows).map(
+    ({ part, from, windows: count }) =>
+      `${count} of ${split[part].length} ${part} windows overlap what ${from} windows read, so scores on them say little about new data.`,
+  );
+  return { ...split, notes };
+}
+
+type Dealer = (ref: WindowRef, n: number) => Part | undefined;
+
+function dealer(
+  windows: Windows,
+  settings: Exclude<SplitSettings, { kind: 'given' }>,
+  count: number,
+): Dealer {
+  if ('fractions' in settings) checkFractions(settings.fractions);
+  switch (settings.kind) {
+    case 'blocks':
+      return byBlocks(windows, settings);
+    case 'trials':
+      return byTrials(windows, settings);
+    case 'interleaved-legacy': {
+      const parts = deal(count, settings.fractions, settings.seed);
+      return (_, n) => parts[n];
+    }
+  }
+}
+
+function checkFractions(fractions: Fractions): void {
+  const shares = PARTS.map((part) => fractions[part]);
+  const sum = shares.reduce((total, share) => total + share, 0);
+  if (shares.every((share) => share >= 0 && share <= 1) && Math.abs(sum - 1) < 1e-9) return;
+  throw new RecordingError(
+    `The fractions of a split should be shares from 0 to 1 that add up to 1, but are ${PARTS.map((part) => `${part} ${fractions[part]}`).join(', ')}.`,
+  );
+}
+
+/** n parts in random order, as many of each as its fraction says. */
+function deal(n: number, fractions: Fractions, seed: number): Part[] {
+  const test = Math.round(fractions.test * n);
+  const validation = Math.round(fractions.validation * n);
+  const parts = Array<Part>(n).fill('train');
+  for (const [place, item] of new HostRandom(seed).permutation(n).entries()) {
+    if (place < test) parts[item] = 'test';
+    else if (place < test + validation) parts[item] = 'validation';
+  }
+  return parts;
+}
+
+function byTrials(windows: Windows, settings: SplitSettings & { kind: 'trials' }): Dealer {
+  const { trials } = windows.recording;
+  if ('fractions' in settings) {
+    const parts = deal(trials.length, settings.fractions, settings.seed);
+    return ({ trial }) => parts[trial];
+  }
+  const { validation, test } = settings;
+  const ids = trials.map(({ id }) => id);
+  const unknown = [...validation, ...test].find((id) => !ids.includes(id));
+  if (unknown !== undefined)
+    throw new RecordingError(
+      `The split names trial ${unknown}, which the recording does not have.`,
+    );
+  const both = validation.find((id) => test.includes(id));
+  if (both !== undefined)
+    throw new RecordingError(`The split names trial ${both} for validation and for test.`);
+  return ({ trial }) => {
+    const id = ids[trial]!;
+    if (test.includes(id)) return 'test';
+    return validation.includes(id) ? 'validation' : 'train';
+  };
+}
+
+function byBlocks(windows: Windows, settings: SplitSettings & { kind: 'blocks' }): Dealer {
+  const { past, video = 0 } = windows.settings;
+  const { fractions, repeats = 1, gap = past + video } = settings;
+  if (!Number.isInteger(repeats) || repeats < 1)
+    throw new RecordingError(`The repeats of a split should be 1 or more, but are ${repeats}.`);
+  // Trials one after the other make one line of time, whatever clocks they came from.
+  const offsets: number[] = [];
+  let total = 0;
+  for (const { duration } of windows.recording.trials) {
+    offsets.push(total);
+    total += duration;
+  }
+  const blocks: (Interval & { part: Part })[] = [];
+  let edge = 0;
+  for (let n = 0; n < repeats; n++) {
+    for (const part of PARTS) {
+      const stop = edge + (fractions[part] * total) / repeats;
+      if (stop > edge) blocks.push({ part, start: edge, stop });
+      edge = stop;
+    }
+  }
+  return (ref) => {
+    const { current, all } = windows.span(ref);
+    const reach = current.start - all.start;
+    if (gap < reach - 1e-9) {
+      throw new RecordingError(
+        `The gap of a split should be at least ${reach.toFixed(3)} s, as far as windows reach back, but is ${gap}.`,
+      );
+    }
+    const offset = offsets[ref.trial]!;
+    const block = blocks.find(({ stop }) => offset + current.stop <= stop + 1e-9);
+    if (!block) return blocks.at(-1)!.part;
+    const opensInTrial = block.start > offset + 1e-9;
+    const clear = !opensInTrial || offset + current.start >= block.start + gap - 1e-9;
+    const ahead = offset + all.stop <= block.stop + 1e-9 || block === blocks.at(-1);
+    return clear && ahead ? block.part : undefined;
+  };
+}
+
+/** Windows of one part that read what windows of another read. */
+export interface Leak {
+  readonly part: Part;
+  readonly from: Part;
+  readonly windows: number;
+  readonly example: WindowRef;
+}
+
+/** Every overlap between what windows of different parts read; empty for a split that does not leak. */
+export function leaksOf(split: Split, windows: Windows): Leak[] {
+  const leaks: Leak[] = [];
+  for (const from of PARTS) {
+    const covered = coverOf(split[from], windows);
+    for (const part of PARTS) {
+      if (part === from) continue;
+      const found = split[part].filter((ref) => {
+        const { start, stop } = readBy(windows, ref);
+        return covered.get(ref.trial)?.some((c) => c.start < stop - 1e-9 && start < c.stop - 1e-9);
+      });
+      if (found[0]) leaks.push({ part, from, windows: found.length, example: found[0] });
+    }
+  }
+  return leaks;
+}
+
+/** What a window reads of its trial: nothing was recorded before its start. */
+function readBy(windows: Windows, ref: WindowRef): Interval {
+  const { start, stop } = windows.span(ref).all;
+  return { start: Math.max(0, start), stop };
+}
+
+/** The stretches of each trial that windows read, joined where they meet. */
+function coverOf(refs: readonly WindowRef[], windows: Windows): Map<number, Interval[]> {
+  const cover = new Map<number, Interval[]>();
+  const sorted = [...refs].sort((p, q) => p.trial - q.trial || p.end - q.end);
+  for (const ref of sorted) {
+    const read = readBy(windows, ref);
+    const known = cover.get(ref.trial);
+    const last = known?.at(-1);
+    if (!known) cover.set(ref.trial, [read]);
+    else if (last && read.start <= last.stop + 1e-9)
+      known[known.length - 1] = { start: last.start, stop: Math.max(last.stop, read.stop) };
+    else known.push(read);
+  }
+  return cover;
+}
