@@ -22,9 +22,6 @@ export {
 export {
   AdamW,
   type AdamWOptions,
-  constantRate,
-  type Schedule,
-  warmupCosine,
 } from './nn/optimizer.js';
 export {
   type Declare,
@@ -40,6 +37,7 @@ export {
   type Safetensors,
   SafetensorsError,
 } from './nn/safetensors.js';
+export { RateSchedule, type RateSettings } from './nn/schedule.js';
 export { HostRandom } from './random.js';
 export { type AttentionOptions, attention, attentionProbabilities } from './tensor/attention.js';
 export { type Activation, activate, add, dropout, sumLosses } from './tensor/elementwise.js';

@@ -16,8 +16,8 @@ export interface FilteringExamples {
   two_rows_at_once: { top_p: number; logits: number[][]; kept: boolean[][] };
 }
 
-const DRAWS = 20_000;
-/** So hot that what is kept is all but equally likely: of 20,000 draws each class of twenty turns up. */
+const DRAWS = 5_000;
+/** So hot that what is kept is all but equally likely: of so many draws each class turns up. */
 const HOT = 1e6;
 
 /** Which classes are drawn at all, and how often. */

@@ -1,7 +1,7 @@
 /** Batches: windows as arrays on the host, and the tensors they are written into, the same ones at every step. */
 
 import type { Recording } from '../data/recording.js';
-import type { Tokenizer } from '../data/tokenizer.js';
+import { Tokenizer } from '../data/tokenizer.js';
 import {
   framesIn,
   type VariableSetting,
@@ -14,7 +14,7 @@ import { type TokenLists, Tokens, tokenLists } from '../tensor/embedding.js';
 import { type Shape, Tensor } from '../tensor/tensor.js';
 import type { ModelConfig, VariableConfig } from './config.js';
 import type { ModelTargets } from './losses.js';
-import type { BehaviorInput, ModelInputs } from './model.js';
+import type { BehaviorInput, ModelInputs, ModelSizes } from './model.js';
 import type { Rules } from './rules.js';
 
 /** What windows a configuration reads. */
@@ -64,9 +64,22 @@ function variablesOf({ modalities }: ModelConfig) {
 }
 
 /** The classes of a classified variable among what a tokenizer is made for. */
-export function classifiedVariables(config: ModelConfig) {
+function classifiedVariables(config: ModelConfig) {
   const classified = variablesOf(config).filter((v) => isClassified(v.setting));
   return classified.map(({ name, setting: { data, resolution } }) => ({ name, data, resolution }));
+}
+
+/** The sizes of a model for these vocabularies. */
+export function modelSizes({ ids, times, classes }: Tokenizer): ModelSizes {
+  const counts = Object.entries(classes).map(([name, { values }]) => [name, values.length]);
+  return { ids: ids.size, times: times.size, classes: Object.fromEntries(counts) };
+}
+
+/** The vocabularies a configuration needs for a recording. */
+export function tokenizerFor(config: ModelConfig, recording: Recording): Tokenizer {
+  const { window, resolution } = config;
+  const windows = { dt: resolution.dt, current: window.curr, past: window.prev };
+  return Tokenizer.of(recording, windows, classifiedVariables(config));
 }
 
 function isClassified({ predict, objective }: VariableConfig): boolean {

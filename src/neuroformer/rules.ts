@@ -37,7 +37,7 @@ export const RULES = {
   own_classes:
     'A classified variable has as many classes as its vocabulary: the original takes a number from the configuration.',
   warmup_first:
-    'Warm-up holds from the first update on: in the original the first runs at the full rate.',
+    'Warm-up holds from the first update on, and the rate stays at its floor in the end: in the original the first update runs at the full rate, and past the end the rate rises again.',
 } as const;
 
 export type RuleName = keyof typeof RULES;

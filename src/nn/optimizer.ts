@@ -1,4 +1,4 @@
-/** AdamW over a flat parameter store, and learning-rate schedules. */
+/** AdamW over a flat parameter store. */
 
 import { Tensor } from '../tensor/tensor.js';
 import { BLOCK, type ParameterStore } from './parameters.js';
@@ -132,29 +132,4 @@ export class AdamW {
     }
     this.#blocks.write(marks);
   }
-}
-
-/** A learning rate as a function of progress, in steps or in tokens, whichever the caller counts. */
-export type Schedule = (progress: number) => number;
-
-/** The same rate always. */
-export function constantRate(rate: number): Schedule {
-  return () => rate;
-}
-
-/**
- * A linear rise from 0 at 0 to `rate` at `warmup`, then half a cosine down to `floor` * rate at `total` and flat after.
- */
-export function warmupCosine(options: {
-  rate: number;
-  warmup: number;
-  total: number;
-  floor?: number;
-}): Schedule {
-  const { rate, warmup, total, floor = 0.1 } = options;
-  return (progress) => {
-    if (progress < warmup) return (rate * progress) / Math.max(1, warmup);
-    const share = Math.min(1, (progress - warmup) / Math.max(1, total - warmup));
-    return rate * Math.max(floor, 0.5 * (1 + Math.cos(Math.PI * share)));
-  };
 }

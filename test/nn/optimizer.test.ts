@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { normal } from '../../src/nn/init.js';
-import { AdamW, constantRate, warmupCosine } from '../../src/nn/optimizer.js';
+import { AdamW } from '../../src/nn/optimizer.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
 import { HostRandom } from '../../src/random.js';
 import { expectClose, printWorstErrors } from '../helpers/check.js';
@@ -150,19 +150,3 @@ for (const [variant, options] of [
     });
   });
 }
-
-describe('learning-rate schedules', () => {
-  it('rise linearly, then fall along half a cosine to the floor and stay there', () => {
-    const rate = warmupCosine({ rate: 2, warmup: 10, total: 110, floor: 0.1 });
-    expect(rate(0)).toBe(0);
-    expect(rate(5)).toBe(1);
-    expect(rate(10)).toBe(2);
-    expect(rate(60)).toBeCloseTo(1, 12);
-    expect(rate(109)).toBe(0.2);
-    expect(rate(1e9)).toBe(0.2);
-  });
-
-  it('stay where they are when constant', () => {
-    expect([0, 1, 1e6].map(constantRate(0.3))).toEqual([0.3, 0.3, 0.3]);
-  });
-});
