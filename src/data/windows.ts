@@ -217,22 +217,24 @@ export class Windows {
 function prepare(trial: Trial, settings: WindowSettings): Prepared {
   const variables = settings.variables.flatMap((setting) => {
     const series = trial.variables[setting.data ?? setting.name];
-    return series ? [{ setting, series: regular(series, setting.dt) }] : [];
+    return series ? [{ setting, series: regular(series, setting.dt, trial.duration) }] : [];
   });
   const spikes = binSpikes(trial.spikes, settings.times.dt);
   return { id: trial.id, duration: trial.duration, spikes, film: trial.film, variables };
 }
 
-/** A series of the step wanted: numbers interpolated between samples, labels held until the next. */
-function regular(series: Variable, dt: number): Series {
+/** A series of the step wanted: numbers interpolated between samples, labels held until the next or the trial's end. */
+function regular(series: Variable, dt: number, duration: number): Series {
   if (!('times' in series)) {
     if (Math.abs(series.dt / dt - 1) < 1e-9) return series;
     const { start = 0, values } = series;
-    return regular({ values, times: arangeOf(start, values.length, series.dt) }, dt);
+    return regular({ values, times: arangeOf(start, values.length, series.dt) }, dt, duration);
   }
   const { times, values } = series;
   const first = times[0]!;
-  const length = Math.floor((times[times.length - 1]! - first) / dt + 1e-9) + 1;
+  const last = times[times.length - 1]!;
+  const until = typeof values[0] === 'string' ? Math.max(last, duration - dt) : last;
+  const length = Math.floor((until - first) / dt + 1e-9) + 1;
   let at = 0;
   const found = Array.from({ length }, (_, n) => {
     const time = first + n * dt;

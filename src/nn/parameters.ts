@@ -86,17 +86,17 @@ export class ParameterStore implements Declare {
     };
   }
 
-  /** Makes the four buffers and draws the initial values from the seed, in the order of declaration. */
-  allocate(engine: Engine, seed: number): void {
+  /**
+   * Makes the four buffers and draws the initial values from the seed, in the order of declaration; without a seed the
+   * values are zero, to be loaded.
+   */
+  allocate(engine: Engine, seed?: number): void {
     if (this.#memory) throw new Error('These parameters are allocated already.');
     if (this.#length === 0) throw new Error('There are no parameters to allocate.');
     const flat = () => Tensor.zeros(engine, [this.#length]).keep();
     const memory = { engine, values: flat(), gradients: flat(), m: flat(), v: flat() };
     this.#memory = memory;
-    const random = new HostRandom(seed);
-    const initial = new Float32Array(this.#length);
     for (const p of this) {
-      p.init(initial.subarray(p.start, p.start + p.length), random);
       const range = { offset: 4 * p.start, size: 4 * p.length };
       const tensor = new Tensor(
         engine,
@@ -111,6 +111,10 @@ export class ParameterStore implements Declare {
       });
       p.bind(tensor);
     }
+    if (seed === undefined) return;
+    const random = new HostRandom(seed);
+    const initial = new Float32Array(this.#length);
+    for (const p of this) p.init(initial.subarray(p.start, p.start + p.length), random);
     memory.values.write(initial);
   }
 

@@ -1,0 +1,45 @@
+/** What memory training will take, known before it starts. */
+
+import type { Engine } from '../gpu/engine.js';
+import { rehearse } from '../gpu/rehearsal.js';
+import { type BatchLayout, modelSizes } from '../neuroformer/batch.js';
+import { Neuroformer } from '../neuroformer/model.js';
+import { ParameterStore } from '../nn/parameters.js';
+import { TrainingStep } from './step.js';
+
+/** Bytes of GPU memory. */
+export interface MemoryEstimate {
+  /** Numbers the parameters are. */
+  readonly parameters: number;
+  /** Parameters, gradients and the optimizer's two moments. */
+  readonly state: number;
+  /** The most that exists at once, the state included. */
+  readonly peak: number;
+}
+
+/** Rehearses one training step of a model made for these batches. */
+export async function estimateMemory(
+  engine: Engine,
+  layout: BatchLayout,
+  batchSize: number,
+): Promise<MemoryEstimate> {
+  let parameters = 0;
+  let state = 0;
+  const use = await rehearse(engine, (rehearsal) => {
+    const before = rehearsal.memory().bytes;
+    const store = new ParameterStore();
+    const model = new Neuroformer(store, layout.config, modelSizes(layout.tokenizer));
+    store.allocate(rehearsal);
+    parameters = store.count;
+    state = rehearsal.memory().bytes - before;
+    new TrainingStep(rehearsal, store, model, layout, batchSize);
+  });
+  return { parameters, state, peak: use.peakBytes };
+}
+
+/** The estimate as a sentence. */
+export function describeEstimate({ parameters, state, peak }: MemoryEstimate, batchSize: number) {
+  const size = (bytes: number) =>
+    bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(0)} MB`;
+  return `Training needs about ${size(peak)} of GPU memory: ${size(state)} for ${parameters.toLocaleString('en-US')} parameters with gradients and moments, ${size(peak - state)} for batches of ${batchSize}.`;
+}

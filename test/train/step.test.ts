@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest';
+import { createRecording } from '../../src/data/recording.js';
+import { Windows } from '../../src/data/windows.js';
+import {
+  BatchLayout,
+  modelSizes,
+  tokenizerFor,
+  windowSettings,
+} from '../../src/neuroformer/batch.js';
+import { parseConfig } from '../../src/neuroformer/config.js';
+import { Neuroformer } from '../../src/neuroformer/model.js';
+import { ParameterStore } from '../../src/nn/parameters.js';
+import { createEngine } from '../../src/node.js';
+import { HostRandom } from '../../src/random.js';
+import { RandomState } from '../../src/tensor/random.js';
+import { describeEstimate, estimateMemory } from '../../src/train/estimate.js';
+import { TrainingStep } from '../../src/train/step.js';
+import { useEngine } from '../helpers/engine.js';
+import { TinyNeuroformer, WITH_BEHAVIOR, WITH_VIDEO } from '../helpers/tiny-neuroformer.js';
+
+const EVERYTHING = {
+  ...WITH_VIDEO,
+  modalities: WITH_BEHAVIOR.modalities,
+  contrastive: { contrastive: true, vars: ['id', 'frames', { behavior: 'speed' }], clip_embd: 6 },
+};
+
+describe('a training step', () => {
+  const engine = useEngine();
+
+  it('learns a handful of windows by heart, every loss of it', async () => {
+    const tiny = new TinyNeuroformer(engine(), { ...EVERYTHING, n_embd: 24 });
+    const step = new TrainingStep(engine(), tiny.store, tiny.model, tiny.layout, 4);
+    const host = tiny.layout.collate(tiny.at(1, 2.35, 3.6, 5));
+    const first = await step.run(host, 3e-3).losses();
+    expect(Object.keys(first).sort()).toEqual(['clip', 'gait', 'id', 'loss', 'time', 'turn']);
+    const { loss, ...parts } = first;
+    expect(Object.values(parts).reduce((sum, v) => sum + v, 0)).toBeCloseTo(loss, 4);
+    for (let n = 0; n < 400; n++) step.run(host, 3e-3);
+    const last = await step.run(host, 3e-3).losses();
+    for (const name of ['gait', 'turn', 'id', 'time'])
+      expect(last[name]! / first[name]!, name).toBeLessThan(0.2);
+    expect(last.clip).toBeLessThan(first.clip!);
+    step.dispose();
+  });
+
+  it('draws the same dropout in a step recorded anew as in the first', async () => {
+    const raw = { ...EVERYTHING, dropout: { attn: 0.2, resid: 0.2, id: 0.2, im: 0.2, time: 0.2 } };
+    const runs: number[] = [];
+    for (let n = 0; n < 2; n++) {
+      const tiny = new TinyNeuroformer(engine(), raw);
+      const random = new RandomState(engine(), 9);
+      tiny.model.setDropout(random);
+      const host = tiny.layout.collate(tiny.at(1, 2.35));
+      for (let recording = 0; recording < 2; recording++) {
+        const step = new TrainingStep(engine(), tiny.store, tiny.model, tiny.layout, 2);
+        random.step = 5;
+        runs.push((await step.run(host, 0).losses()).loss);
+        random.step = 6;
+        expect((await step.run(host, 0).losses()).loss).not.toBe(runs.at(-1));
+        step.dispose();
+      }
+    }
+    expect(new Set(runs).size).toBe(1);
+  });
+
+  it('takes new batches without new memory', async () => {
+    const tiny = new TinyNeuroformer(engine(), EVERYTHING);
+    const step = new TrainingStep(engine(), tiny.store, tiny.model, tiny.layout, 2);
+    const run = (...ends: [number, number]) =>
+      step.run(tiny.layout.collate(tiny.at(...ends)), 1e-3).losses();
+    await run(1, 2);
+    const before = engine().memory();
+    const losses = new Set([
+      (await run(1, 3)).loss,
+      (await run(4, 5)).loss,
+      (await run(2, 3)).loss,
+    ]);
+    expect(losses.size).toBe(3);
+    expect(engine().memory().created).toBe(before.created);
+    step.dispose();
+  });
+});
+
+describe('the memory estimate', () => {
+  it.each<[string, object, number]>([
+    ['spikes, video and behaviour', EVERYTHING, 3],
+    ['the double GRU', { ...WITH_BEHAVIOR, gru2_only: true }, 7],
+  ])('is what a step then takes: %s', async (_, raw, size) => {
+    const engine = await createEngine();
+    const tiny = new TinyNeuroformer(engine, raw);
+    const { peak } = await estimateMemory(engine, tiny.layout, size);
+    tiny.dispose();
+    engine.dispose();
+    const fresh = await createEngine();
+    const store = new ParameterStore();
+    const model = new Neuroformer(store, tiny.config, modelSizes(tiny.tokenizer));
+    store.allocate(fresh, 1);
+    const step = new TrainingStep(fresh, store, model, tiny.layout, size);
+    await step.run(tiny.layout.collate(tiny.at(...Array(size).fill(1))), 1e-3).losses();
+    expect(Math.abs(peak / fresh.memory().peakBytes - 1)).toBeLessThan(0.2);
+    fresh.dispose();
+  });
+
+  it('holds for a model of the size of V1AL, whose step at batch 2 stays below 1.5 GB', async () => {
+    const engine = await createEngine();
+    const random = new HostRandom(1);
+    const neurons = Array.from({ length: 386 }, () =>
+      Float64Array.from({ length: 8 }, () => 2 * random.uniform()).sort(),
+    );
+    // Convolved to 1 x 5 x 89 places, with the start token 446.
+    const [height, width] = [24, 360];
+    const recording = createRecording({
+      spikes: { times: neurons },
+      frames: { data: new Float32Array(40 * height * width), count: 40, height, width, dt: 0.05 },
+      duration: 2,
+    });
+    const { config } = parseConfig({
+      compat: 'original',
+      n_embd: 256,
+      n_head: 8,
+      layers: { state: 6, state_history: 6, stimulus: 6 },
+      block_size: { id: 100, prev_id: 100 },
+      window: { curr: 0.05, prev: 0.15, frame: 0.2 },
+      frame_encoder: { kernel_size: [3, 8, 8], stride_size: [3, 4, 4] },
+    });
+    const tokenizer = tokenizerFor(config, recording);
+    const windows = new Windows(recording, windowSettings(config, tokenizer));
+    const layout = new BatchLayout(config, tokenizer, recording);
+    const estimate = await estimateMemory(engine, layout, 2);
+    expect(describeEstimate(estimate, 2)).toMatch(
+      /^Training needs about \d+ MB of GPU memory: 403 MB for 24,080,384 parameters with gradients and moments, \d+ MB for batches of 2\.$/,
+    );
+    const store = new ParameterStore();
+    const model = new Neuroformer(store, config, modelSizes(tokenizer));
+    store.allocate(engine, 1);
+    const step = new TrainingStep(engine, store, model, layout, 2);
+    const host = layout.collate([1, 1.5].map((end) => windows.at({ trial: 0, end })));
+    const { loss } = await step.run(host, 1e-3).losses();
+    expect(loss).toBeGreaterThan(2);
+    const { peakBytes } = engine.memory();
+    expect(peakBytes).toBeLessThan(1.5e9);
+    expect(Math.abs(estimate.peak / peakBytes - 1)).toBeLessThan(0.2);
+    engine.dispose();
+  }, 120_000);
+});
