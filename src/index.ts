@@ -1,5 +1,38 @@
 /** The public API, safe in browsers: nothing here needs Node. */
 
+export {
+  type DataDictionary,
+  type FrameCallback,
+  fromDataDictionary,
+} from './data/dictionary.js';
+export { RecordingError } from './data/errors.js';
+export { BatchOrder } from './data/order.js';
+export {
+  createRecording,
+  type Film,
+  type Interval,
+  type Recording,
+  recordingOf,
+  type Session,
+  type Trial,
+  type Variable,
+} from './data/recording.js';
+export {
+  type Fractions,
+  leaksOf,
+  type Split,
+  type SplitSettings,
+  splitWindows,
+} from './data/splits.js';
+export { Tokenizer } from './data/tokenizer.js';
+export { truncationNotes, truncationOf } from './data/truncation.js';
+export { type Window, type WindowRef, Windows } from './data/windows.js';
+export {
+  type DrawSettings,
+  type GeneratedWindow,
+  Sampler,
+  type SamplerSettings,
+} from './generate/sampler.js';
 export type { DeviceFacts } from './gpu/device.js';
 export { createEngine, Engine } from './gpu/engine.js';
 export { DeviceLostError, GpuError, ShapeError, UnsupportedError } from './gpu/errors.js';
@@ -8,12 +41,39 @@ export type { EngineCounts, EngineOptions } from './gpu/options.js';
 export { type ProfileRow, profileTable } from './gpu/profile.js';
 export { type Fetched, Step } from './gpu/step.js';
 export type { Tuning } from './gpu/tuning.js';
+export {
+  Batch,
+  BatchLayout,
+  type HostBatch,
+  modelSizes,
+  tokenizerFor,
+  windowSettings,
+} from './neuroformer/batch.js';
+export { type ModelConfig, type ParsedConfig, parseConfig } from './neuroformer/config.js';
+export { describeEstimate, estimateMemory, type MemoryEstimate } from './neuroformer/estimate.js';
+export {
+  lossWeights,
+  type ModelLosses,
+  type ModelTargets,
+  modelLosses,
+} from './neuroformer/losses.js';
+export {
+  type ModelInputs,
+  type ModelOutputs,
+  type ModelSizes,
+  Neuroformer,
+} from './neuroformer/model.js';
+export { RULES, type RuleName } from './neuroformer/rules.js';
+export { loadNotes, openModel, type SavedModel, saveModel } from './neuroformer/saved.js';
+export { ConfigError } from './neuroformer/schema.js';
+export { type StepLosses, TrainingStep } from './neuroformer/step.js';
 export { type Initializer, normal, ones, uniform, zeros } from './nn/init.js';
 export {
   type AttentionCall,
   Block,
   type BlockCall,
   Embedding,
+  Gru,
   LayerNorm,
   Linear,
   Mlp,
@@ -48,6 +108,7 @@ export {
   sinusoid,
   Tokens,
 } from './tensor/embedding.js';
+export { type GruOptions, type GruWeights, gru } from './tensor/gru.js';
 export { type LayerNormOptions, layerNorm, type Normalised } from './tensor/layernorm.js';
 export {
   type LinearOptions,

@@ -11,6 +11,7 @@ import type { EngineOptions } from './gpu/options.js';
 import { softwareUnavailable, withSoftwareDriver } from './software.js';
 
 export * from './index.js';
+export { readConfigFile } from './train/config-file.js';
 
 /** Which adapter to run on: a GPU, the software adapter, or a GPU where there is one. */
 export type AdapterChoice = 'auto' | 'gpu' | 'software';

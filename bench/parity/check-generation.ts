@@ -14,7 +14,6 @@ import type { Tally } from './tally.js';
 
 interface GenerateConfig {
   model: Record<string, unknown> & {
-    window: object;
     resolution: { dt: number; frames: number };
     modalities?: Record<string, { variables: Record<string, { dt: number }> }>;
   };
@@ -59,8 +58,7 @@ export class GoldenGeneration {
     this.#config = readJson<GenerateConfig>(folder, 'config');
     const { model, vocab } = this.#config;
     const data = readTensors(folder, 'data')!;
-    const video = data.has('frames') ? {} : { window: { ...model.window, frame: null } };
-    const { config } = parseConfig({ ...model, ...video, compat: 'original' });
+    const { config } = parseConfig({ ...model, compat: 'original' });
     const { window, resolution } = config;
     const tokenizer = new Tokenizer({
       neurons: vocab.id.neurons,

@@ -17,8 +17,8 @@ import { Tensor } from '../../src/tensor/tensor.js';
 type Tensors = ReadonlyMap<string, HostTensor>;
 
 interface CaseConfig {
-  model: Record<string, unknown> & { window: object };
-  vocab: Record<'id' | 'dt', { size: number; PAD: number }>;
+  model: Record<string, unknown>;
+  vocab: Record<'id' | 'dt', { size: number; PAD: number }> & Record<string, { size: number }>;
 }
 
 /** Reads one file of a case folder; safetensors may be compressed by Brotli. */
@@ -57,19 +57,21 @@ export class GoldenCase {
     const { model, vocab } = readJson<CaseConfig>(folder, 'config');
     const given = readTensors(folder, 'inputs')!;
     this.outputs = readTensors(folder, 'outputs')!;
-    const video = given.has('frames') ? {} : { window: { ...model.window, frame: null } };
-    this.config = parseConfig({ ...model, ...video, compat: 'original' }).config;
+    this.config = parseConfig({ ...model, compat: 'original' }).config;
     this.model = new Neuroformer(this.store, this.config, {
       ids: vocab.id.size,
       times: vocab.dt.size,
+      classes: Object.fromEntries(
+        Object.entries(vocab).map(([variable, { size }]) => [variable, size]),
+      ),
     });
     this.store.allocate(engine, 1);
     this.optimizer = new AdamW(this.store);
     this.inputs = this.#readInputs(given, vocab.id.size);
     this.targets = this.#readTargets(given, vocab.id.PAD, vocab.dt.PAD);
     const { id, dt } = this.config.class_weights ?? {};
-    const weights = (values: number[] | undefined) =>
-      values && Tensor.from(engine, values, [values.length]);
+    const weights = (values: number[] | null | undefined) =>
+      values ? Tensor.from(engine, values, [values.length]) : undefined;
     this.#weights = { id: weights(id), dt: weights(dt) };
   }
 

@@ -48,7 +48,11 @@ export async function benchParity(engine: Engine, root = GOLDEN): Promise<void> 
     const check = checkOf(root, name);
     if (!check) continue;
     const tally = new Tally();
-    await check(engine, tally);
+    try {
+      await check(engine, tally);
+    } catch (error) {
+      tally.same('runs', error instanceof Error ? error.message : String(error), false, true);
+    }
     rows.push(...tally.findings.map((finding) => ({ ...finding, case: name })));
     console.error(`${name} done`);
   }

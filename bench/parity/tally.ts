@@ -55,13 +55,15 @@ export class Tally {
   }
 }
 
+const worded = (error: number) => (Number.isFinite(error) ? error.toExponential(1) : 'differs');
+const percent = (share: number) => `${(100 * share).toFixed(share < 0.01 ? 2 : 0)} %`;
+
 /** A row each: case, what, worst error, share of the tolerance, where. */
 export function findingTable(rows: readonly (Finding & { case: string })[]): string {
   return rows
     .map((row) => {
-      const error = row.error === 0 ? 'equal' : row.error.toExponential(1);
-      const share =
-        row.share === 0 ? '' : `${(100 * row.share).toFixed(row.share < 0.01 ? 2 : 0)} %`;
+      const error = row.error === 0 ? 'equal' : worded(row.error);
+      const share = Number.isFinite(row.share) && row.share > 0 ? percent(row.share) : '';
       const verdict = row.share <= 1 ? '' : '  OUTSIDE';
       return `${row.case.padEnd(28)}${row.what.padEnd(24)}${String(row.compared).padStart(6)}${error.padStart(10)}${share.padStart(9)}  ${row.item}${verdict}`;
     })

@@ -16,6 +16,7 @@ import type { ModelConfig, VariableConfig } from './config.js';
 import type { ModelTargets } from './losses.js';
 import type { BehaviorInput, ModelInputs, ModelSizes } from './model.js';
 import type { Rules } from './rules.js';
+import { ConfigError } from './schema.js';
 
 /** What windows a configuration reads. */
 export function windowSettings(config: ModelConfig, tokenizer: Tokenizer): WindowSettings {
@@ -129,6 +130,7 @@ export class BatchLayout {
     );
     const seconds = config.window.frame;
     if (film && seconds !== null) this.frames = [framesIn(seconds, film), film.height, film.width];
+    if (this.frames) checkFrames(this.frames, config);
   }
 
   /** Puts windows into the arrays of one batch. */
@@ -185,6 +187,25 @@ export class BatchLayout {
     });
     return Object.fromEntries(entries);
   }
+}
+
+/** @throws ConfigError where the video encoder's kernel or patch is larger than what it is laid over. */
+function checkFrames(frames: readonly number[], { frame_encoder, layers }: ModelConfig): void {
+  const { conv_layer, features, kernel_size, n_embd_frames } = frame_encoder;
+  if (layers.stimulus === 0) return;
+  const [count, height, width] = frames as [number, number, number];
+  const side = Math.sqrt(n_embd_frames);
+  if (features && height * width !== n_embd_frames) {
+    throw new ConfigError(
+      `frame_encoder.n_embd_frames should be ${height * width}, the features of a frame of this recording, but is ${n_embd_frames}.`,
+    );
+  }
+  const kernel = features ? [1, height, width] : conv_layer ? kernel_size : [1, side, side];
+  if (kernel.every((n, axis) => n <= frames[axis]!)) return;
+  const key = conv_layer ? `kernel_size ${kernel.join(' x ')}` : `patches of ${side} x ${side}`;
+  throw new ConfigError(
+    `frame_encoder: ${key} should fit into the video of a window, ${count} frames of ${height} x ${width}.`,
+  );
 }
 
 /** The last n numbers, the first of them repeated in front where there are fewer. */

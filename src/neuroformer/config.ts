@@ -45,6 +45,8 @@ const variable = object({
   resolution: optional(number({ above: 0 })),
   /** Classes, under the original's rules; otherwise the vocabulary says. */
   n_classes: optional(number({ min: 1, integer: true })),
+  /** The original's mark for images that are decoded whole. */
+  '3D': optional(boolean),
 });
 
 const group = object({
@@ -164,7 +166,10 @@ const FIELDS = {
   }),
   class_weights: optional(
     nullable(
-      object({ id: optional(list(number({ min: 0 }))), dt: optional(list(number({ min: 0 }))) }),
+      object({
+        id: optional(nullable(list(number({ min: 0 })))),
+        dt: optional(nullable(list(number({ min: 0 })))),
+      }),
     ),
   ),
   /** Targets that are PAD do not count. */
@@ -243,15 +248,47 @@ export function parseConfig(raw: unknown): ParsedConfig {
   if (ineffective.length > 0)
     notes.push(`These settings have no effect: ${ineffective.join(', ')}.`);
   const fields = checkFields(given, '');
+  const modalities = fields.modalities ?? {};
+  notes.push(...unsupported(modalities));
+  const vars = fields.contrastive.vars.map((entry) => readVariable(entry, modalities, notes));
   const rules = { ...rulesOf(fields.compat), ...fields.rules } as Rules;
   const config: ModelConfig = {
     ...fields,
     rules,
-    modalities: fields.modalities ?? {},
+    modalities,
+    contrastive: { ...fields.contrastive, vars },
     dropout: rules.dropout_settable ? fields.dropout : { ...fields.dropout, ...FIXED_DROPOUT },
   };
   checkTogether(config);
   return { config, notes };
+}
+
+/** What a configuration asks for that is read and left undone. */
+function unsupported(modalities: ModelConfig['modalities']): string[] {
+  return Object.entries(modalities).flatMap(([group, { variables }]) =>
+    Object.entries(variables).flatMap(([name, variable]) =>
+      variable['3D']
+        ? [
+            `modalities.${group}.variables.${name}.3D asks for whole images, but one number of each sample is decoded.`,
+          ]
+        : [],
+    ),
+  );
+}
+
+/** A contrastive variable; the original's files also name one as { variable: name }. */
+function readVariable(
+  entry: string | Record<string, string>,
+  modalities: ModelConfig['modalities'],
+  notes: string[],
+): string | Record<string, string> {
+  if (typeof entry === 'string') return entry;
+  const [name = '', second] = Object.entries(entry)[0] ?? [];
+  if (second !== 'name' || modalities[name]) return entry;
+  const group = Object.keys(modalities).find((key) => modalities[key]!.variables[name]);
+  if (!group) return entry;
+  notes.push(`contrastive.vars: { ${name}: name } is read as { ${group}: ${name} }.`);
+  return { [group]: name };
 }
 
 function at(given: unknown, path: string): unknown {
@@ -294,6 +331,7 @@ function checkTogether(config: ModelConfig): void {
   }
   for (const [name, modality] of Object.entries(config.modalities))
     checkGroup(`modalities.${name}`, modality, config);
+  checkNames(config);
   if (config.contrastive.contrastive) checkContrastive(config);
   checkLoss(config);
 }
@@ -331,6 +369,22 @@ function checkGroup(
       throw new ConfigError(
         `${path}.n_layers should be above 0, as ${name} is an input that needs blocks to attend to it.`,
       );
+    }
+  }
+}
+
+/** Variables go by their own names in losses and predictions, whatever their group. */
+function checkNames({ modalities }: ModelConfig): void {
+  const groups = new Map<string, string>();
+  for (const [group, { variables }] of Object.entries(modalities)) {
+    for (const name of Object.keys(variables)) {
+      const other = groups.get(name);
+      if (other !== undefined) {
+        throw new ConfigError(
+          `modalities.${group}.variables.${name} should have a name of its own, but modalities.${other} has one of that name: use another, and say data: ${name}.`,
+        );
+      }
+      groups.set(name, group);
     }
   }
 }

@@ -267,13 +267,13 @@ export class Neuroformer {
     const features: Record<string, Tensor> = {};
     const groups: { attend: Stack; tokens: Tensor }[] = [];
     for (const [name, { inputs, attend }] of Object.entries(this.#modalities)) {
-      const parts = Object.entries(given[name] ?? {}).map(([variable, { values, times }]) => {
-        const embedding = inputs[variable];
-        if (!embedding) throw new Error(`The configuration has no variable ${name}.${variable}.`);
-        const part = embedding.call(values, times, pass.drop(rates.id));
+      const parts = Object.entries(inputs).flatMap(([variable, embedding]) => {
+        const samples = given[name]?.[variable];
+        if (!samples) return [];
+        const part = embedding.call(samples.values, samples.times, pass.drop(rates.id));
         pass.observe(`embed.${name}.${variable}`, () => part);
         features[`${name}.${variable}`] = meanPool(part);
-        return part;
+        return [part];
       });
       if (parts.length === 0) continue;
       const joined = concatenate(parts);

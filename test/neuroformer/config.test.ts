@@ -193,6 +193,21 @@ const BAD: [string, unknown, string][] = [
     { mlp_only: true, gru_only: true },
     'Only one baseline can be on, but mlp_only and gru_only are.',
   ],
+  [
+    'losses that weigh more than 1',
+    { loss: { gamma: 0.5, mu: 0.6 }, contrastive: { contrastive: true }, window: { frame: 0.2 } },
+    'loss.gamma + loss.mu should be at most 1, but is 0.5 + 0.6: the rest is the weight of L_dt.',
+  ],
+  [
+    'a weight of what is not predicted',
+    { ...behavior(), loss: { variables: { sped: 2 } } },
+    'loss.variables.sped is no predicted variable; predicted here: speed.',
+  ],
+  [
+    'one name in two groups',
+    { modalities: { a: behavior().modalities.behavior, b: behavior().modalities.behavior } },
+    'modalities.b.variables.speed should have a name of its own, but modalities.a has one of that name: use another, and say data: speed.',
+  ],
   ['an unknown pool', { pool: 'max' }, 'pool should be one of "mean", "eos", but is "max".'],
   [
     'an unknown compat',

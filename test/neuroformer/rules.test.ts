@@ -313,6 +313,38 @@ describe('each rule of the default behaviour changes what it says', () => {
   });
 });
 
+describe('the weights of the losses', () => {
+  const weights = (raw: object) => lossWeights(parseConfig(raw).config);
+  const close = (n: number) => expect.closeTo(n, 12);
+
+  it('are gamma, mu and what they leave, as the paper writes them', () => {
+    expect(weights({ ...CONTRASTIVE, loss: { gamma: 0.2, mu: 0.5 } })).toEqual({
+      contrastive: 0.2,
+      id: 0.5,
+      time: close(0.3),
+    });
+    expect(weights({ ...TINY, loss: { gamma: 0.2, mu: 0.5 } })).toEqual({
+      contrastive: 0,
+      id: 0.5,
+      time: 0.5,
+    });
+  });
+
+  it('multiply the losses, those of decoded variables by name', async () => {
+    const plain = new TinyNeuroformer(engine(), WITH_BEHAVIOR);
+    const loss = { mu: 0.3, variables: { turn: 5 } };
+    const weighted = new TinyNeuroformer(engine(), { ...WITH_BEHAVIOR, loss });
+    const [before, after] = [
+      await plain.losses(plain.at(...ENDS)),
+      await weighted.losses(weighted.at(...ENDS)),
+    ];
+    expect(after.turn! / before.turn!).toBeCloseTo(5, 4);
+    expect(after.gait! / before.gait!).toBeCloseTo(1, 4);
+    expect(after.id! / before.id!).toBeCloseTo(0.3 / 0.6, 4);
+    expect(after.time! / before.time!).toBeCloseTo(0.7 / 0.4, 4);
+  });
+});
+
 describe('no variant lets a token reach an earlier logit', () => {
   const everything = { ...WITH_BEHAVIOR, ...WITH_VIDEO, modalities: WITH_BEHAVIOR.modalities };
   it.each([

@@ -8,13 +8,13 @@ import {
   windowSettings,
 } from '../../src/neuroformer/batch.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
+import { describeEstimate, estimateMemory } from '../../src/neuroformer/estimate.js';
 import { Neuroformer } from '../../src/neuroformer/model.js';
+import { TrainingStep } from '../../src/neuroformer/step.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
 import { createEngine } from '../../src/node.js';
 import { HostRandom } from '../../src/random.js';
 import { RandomState } from '../../src/tensor/random.js';
-import { describeEstimate, estimateMemory } from '../../src/train/estimate.js';
-import { TrainingStep } from '../../src/train/step.js';
 import { useEngine } from '../helpers/engine.js';
 import { TinyNeuroformer, WITH_BEHAVIOR, WITH_VIDEO } from '../helpers/tiny-neuroformer.js';
 

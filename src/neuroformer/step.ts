@@ -2,13 +2,13 @@
 
 import type { Engine } from '../gpu/engine.js';
 import type { Step } from '../gpu/step.js';
-import { Batch, type BatchLayout, type HostBatch } from '../neuroformer/batch.js';
-import { modelLosses } from '../neuroformer/losses.js';
-import type { Neuroformer } from '../neuroformer/model.js';
 import { AdamW, type AdamWOptions } from '../nn/optimizer.js';
 import type { ParameterStore } from '../nn/parameters.js';
 import { differentiate } from '../tensor/tape.js';
 import type { Tensor } from '../tensor/tensor.js';
+import { Batch, type BatchLayout, type HostBatch } from './batch.js';
+import { modelLosses } from './losses.js';
+import type { Neuroformer } from './model.js';
 
 /** Losses of a step by name, the total as `loss`, as they were before its update. */
 export type StepLosses = { loss: number } & Readonly<Record<string, number>>;

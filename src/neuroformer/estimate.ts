@@ -2,9 +2,9 @@
 
 import type { Engine } from '../gpu/engine.js';
 import { rehearse } from '../gpu/rehearsal.js';
-import { type BatchLayout, modelSizes } from '../neuroformer/batch.js';
-import { Neuroformer } from '../neuroformer/model.js';
 import { ParameterStore } from '../nn/parameters.js';
+import { type BatchLayout, modelSizes } from './batch.js';
+import { Neuroformer } from './model.js';
 import { TrainingStep } from './step.js';
 
 /** Bytes of GPU memory. */
