@@ -1,0 +1,142 @@
+/** What the keys of a configuration must agree on: each complaint is one sentence. */
+
+import type { ModalityGroup, ModelConfig } from './config.js';
+import { ConfigError, show } from './schema.js';
+
+/** What each key cannot know by itself. */
+export function checkTogether(config: ModelConfig): void {
+  const { n_embd, n_head, window, resolution, frame_encoder, gru_only, gru2_only, mlp_only } =
+    config;
+  if (n_embd % n_head !== 0) {
+    throw new ConfigError(`n_head should divide n_embd, but ${n_head} does not divide ${n_embd}.`);
+  }
+  if (n_embd / n_head > 128) {
+    throw new ConfigError(
+      `n_embd / n_head should be at most 128, but is ${n_embd / n_head}: use more heads.`,
+    );
+  }
+  for (const name of ['curr', 'prev'] as const)
+    checkMultiple(`window.${name}`, window[name], resolution.dt);
+  const baselines = Object.entries({ mlp_only, gru_only, gru2_only }).filter(([, on]) => on);
+  if (baselines.length > 1) {
+    throw new ConfigError(
+      `Only one baseline can be on, but ${baselines.map(([name]) => name).join(' and ')} are.`,
+    );
+  }
+  if (frame_encoder.resnet_backbone) {
+    throw new ConfigError(
+      'frame_encoder.resnet_backbone should be false: the original has no code for it either.',
+    );
+  }
+  const { conv_layer, features } = frame_encoder;
+  const side = Math.sqrt(frame_encoder.n_embd_frames);
+  if (!conv_layer && !features && !Number.isInteger(side)) {
+    throw new ConfigError(
+      `frame_encoder.n_embd_frames should be a square number, the pixels of a patch, but is ${frame_encoder.n_embd_frames}.`,
+    );
+  }
+  for (const [name, modality] of Object.entries(config.modalities))
+    checkGroup(`modalities.${name}`, modality, config);
+  checkNames(config);
+  if (config.contrastive.contrastive) checkContrastive(config);
+  checkLoss(config);
+}
+
+function checkMultiple(path: string, value: number, dt: number): void {
+  const steps = value / dt;
+  if (Math.abs(steps - Math.round(steps)) > 1e-6) {
+    throw new ConfigError(
+      `${path} should be a multiple of resolution.dt, ${dt} s, but is ${value}.`,
+    );
+  }
+}
+
+function checkGroup(
+  path: string,
+  { n_layers, window, variables }: ModalityGroup,
+  { resolution, rules }: ModelConfig,
+): void {
+  checkMultiple(`${path}.window`, window, resolution.dt);
+  if (Object.keys(variables).length === 0)
+    throw new ConfigError(`${path}.variables should name at least one variable.`);
+  for (const [name, { predict, objective, dt }] of Object.entries(variables)) {
+    const here = `${path}.variables.${name}`;
+    if (!rules.several_samples && window / dt > 1 + 1e-6) {
+      throw new ConfigError(
+        `${here}.dt should be ${path}.window, ${window} s, as rules.several_samples is off, but is ${dt}.`,
+      );
+    }
+    if (predict && objective === null) {
+      throw new ConfigError(
+        `${here}.objective should be regression or classification, as it is predicted.`,
+      );
+    }
+    if (!predict && n_layers === 0) {
+      throw new ConfigError(
+        `${path}.n_layers should be above 0, as ${name} is an input that needs blocks to attend to it.`,
+      );
+    }
+  }
+}
+
+/** Variables go by their own names in losses and predictions, whatever their group. */
+function checkNames({ modalities }: ModelConfig): void {
+  const groups = new Map<string, string>();
+  for (const [group, { variables }] of Object.entries(modalities)) {
+    for (const name of Object.keys(variables)) {
+      const other = groups.get(name);
+      if (other !== undefined) {
+        throw new ConfigError(
+          `modalities.${group}.variables.${name} should have a name of its own, but modalities.${other} has one of that name: use another, and say data: ${name}.`,
+        );
+      }
+      groups.set(name, group);
+    }
+  }
+}
+
+function checkLoss({ loss, contrastive, modalities }: ModelConfig): void {
+  const gamma = contrastive.contrastive ? loss.gamma : 0;
+  if (loss.mu !== undefined && gamma + loss.mu > 1) {
+    throw new ConfigError(
+      `loss.gamma + loss.mu should be at most 1, but is ${gamma} + ${loss.mu}: the rest is the weight of L_dt.`,
+    );
+  }
+  const predicted = Object.values(modalities).flatMap(({ variables }) =>
+    Object.entries(variables).flatMap(([name, { predict }]) => (predict ? [name] : [])),
+  );
+  const unknown = Object.keys(loss.variables).find((name) => !predicted.includes(name));
+  if (unknown !== undefined) {
+    throw new ConfigError(
+      `loss.variables.${unknown} is no predicted variable; predicted here: ${predicted.join(', ') || 'none'}.`,
+    );
+  }
+}
+
+function checkContrastive({ contrastive, modalities, window }: ModelConfig): void {
+  const { vars } = contrastive;
+  if (vars.length < 2)
+    throw new ConfigError(`contrastive.vars should name at least two, but is ${show(vars)}.`);
+  for (const [n, entry] of vars.entries()) {
+    const path = `contrastive.vars[${n}]`;
+    if (typeof entry === 'string') {
+      if (!['id', 'frames', 'eos'].includes(entry)) {
+        throw new ConfigError(
+          `${path} should be id, frames, eos or { group: variable }, but is ${show(entry)}.`,
+        );
+      }
+      if (entry === 'frames' && window.frame === null) {
+        throw new ConfigError(
+          `${path} is frames, but window.frame is null: there is no video to align.`,
+        );
+      }
+      continue;
+    }
+    const [group = '', name = ''] = Object.entries(entry)[0] ?? [];
+    if (!modalities[group]?.variables[name]) {
+      throw new ConfigError(
+        `${path} is ${show(entry)}, but modalities.${group} has no variable ${show(name)}.`,
+      );
+    }
+  }
+}
