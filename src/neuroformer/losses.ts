@@ -49,37 +49,50 @@ export function lossWeights({ loss, contrastive, rules }: ModelConfig): LossWeig
   return { contrastive: aligned ? gamma : 0, id, time: 1 - gamma - id };
 }
 
-/** All losses of a batch. */
+/**
+ * All losses of a batch, or those named.
+ *
+ * @throws Error where none is left.
+ */
 export function modelLosses(
   model: Neuroformer,
   config: ModelConfig,
   outputs: ModelOutputs,
   targets: ModelTargets,
   weights: ClassWeights = {},
+  only?: readonly string[],
 ): ModelLosses {
+  const wanted = (name: string) => !only || only.includes(name);
   const factors = lossWeights(config);
   const parts: Record<string, Tensor> = {};
   for (const [name, prediction] of Object.entries(outputs.predictions)) {
     const truth = targets.variables?.[name];
-    if (!truth) continue;
+    if (!truth || !wanted(name)) continue;
     const factor = config.loss.variables[name] ?? 1;
     const classified = truth.dtype === 'u32';
     parts[name] = classified
       ? crossEntropy(prediction, truth, { factor })
       : meanSquaredError(prediction, truth, { factor });
   }
-  if (factors.contrastive > 0) parts.clip = alignment(model, config, outputs, factors.contrastive);
+  if (factors.contrastive > 0 && wanted('clip'))
+    parts.clip = alignment(model, config, outputs, factors.contrastive);
   const ignore = (pad: number) => (config.ignore_index_pad ? { ignore: pad } : {});
-  parts.id = crossEntropy(outputs.idLogits, targets.nextIds, {
-    factor: factors.id,
-    weights: weights.id,
-    ...ignore(targets.padId),
-  });
-  parts.time = crossEntropy(outputs.timeLogits, targets.nextTimes, {
-    factor: factors.time,
-    weights: weights.dt,
-    ...ignore(targets.padTime),
-  });
+  if (wanted('id')) {
+    parts.id = crossEntropy(outputs.idLogits, targets.nextIds, {
+      factor: factors.id,
+      weights: weights.id,
+      ...ignore(targets.padId),
+    });
+  }
+  if (wanted('time')) {
+    parts.time = crossEntropy(outputs.timeLogits, targets.nextTimes, {
+      factor: factors.time,
+      weights: weights.dt,
+      ...ignore(targets.padTime),
+    });
+  }
+  if (Object.keys(parts).length === 0)
+    throw new Error(`There is no loss to train with: of ${only?.join(', ')} this model has none.`);
   return { total: sumLosses(Object.values(parts)), parts };
 }
 

@@ -1,9 +1,10 @@
 /** One training step, recorded once and replayed: forward, losses, gradients, update. */
 
 import type { Engine } from '../gpu/engine.js';
-import type { Step } from '../gpu/step.js';
+import type { Fetched, Step } from '../gpu/step.js';
 import { AdamW, type AdamWOptions } from '../nn/optimizer.js';
 import type { ParameterStore } from '../nn/parameters.js';
+import type { RandomState } from '../tensor/random.js';
 import { differentiate } from '../tensor/tape.js';
 import type { Tensor } from '../tensor/tensor.js';
 import { Batch, type BatchLayout, type HostBatch } from './batch.js';
@@ -13,10 +14,25 @@ import type { Neuroformer } from './model.js';
 /** Losses of a step by name, the total as `loss`, as they were before its update. */
 export type StepLosses = { loss: number } & Readonly<Record<string, number>>;
 
+export interface StepSettings extends AdamWOptions {
+  /** Trains by these losses alone. */
+  readonly losses?: readonly string[] | undefined;
+  /** Batches whose gradients are added up before an update. Default 1. */
+  readonly accumulate?: number;
+  /** Turns dropout on; its step is set for every batch. */
+  readonly dropout?: RandomState | undefined;
+}
+
+type LossTensors = { loss: Tensor } & Record<string, Tensor>;
+
 export class TrainingStep {
   readonly optimizer: AdamW;
   readonly #batch: Batch;
-  readonly #step: Step<{ loss: Tensor } & Record<string, Tensor>>;
+  readonly #accumulate: number;
+  readonly #dropout: RandomState | undefined;
+  readonly #pass: Step<LossTensors>;
+  /** Of its own where gradients are accumulated first; otherwise the end of the pass. */
+  readonly #update: Step<void> | undefined;
 
   constructor(
     engine: Engine,
@@ -24,38 +40,68 @@ export class TrainingStep {
     model: Neuroformer,
     layout: BatchLayout,
     batchSize: number,
-    options: AdamWOptions = {},
+    { losses, accumulate = 1, dropout, ...options }: StepSettings = {},
   ) {
     this.optimizer = new AdamW(store, options);
+    this.#accumulate = accumulate;
+    this.#dropout = dropout;
     this.#batch = new Batch(engine, layout, batchSize);
-    this.#step = engine.record(() => {
-      store.zeroGradients();
-      const losses = differentiate(engine, () => {
-        const outputs = model.forward(this.#batch.inputs);
-        const { total, parts } = modelLosses(model, layout.config, outputs, this.#batch.targets);
-        return { ...parts, loss: total };
-      });
+    const update = () => {
       this.optimizer.apply();
-      return losses;
+      store.zeroGradients();
+    };
+    store.zeroGradients();
+    model.setDropout(dropout);
+    this.#pass = engine.record(() => {
+      const found = differentiate(engine, () => {
+        const outputs = model.forward(this.#batch.inputs);
+        const { config } = layout;
+        const made = modelLosses(model, config, outputs, this.#batch.targets, {}, losses);
+        return { ...made.parts, loss: made.total };
+      });
+      if (accumulate === 1) update();
+      return found;
     });
+    model.setDropout(undefined);
+    if (accumulate > 1) this.#update = engine.record(update);
   }
 
-  /** Updates the parameters by one batch, and gives the losses when they are asked for. */
-  run(host: HostBatch, rate: number): { losses(): Promise<StepLosses> } {
-    this.#batch.write(host);
-    this.optimizer.prepare(rate);
-    const named = Object.entries(this.#step.value);
-    const fetched = this.#step.runAndFetch(named.map(([, tensor]) => tensor));
+  /**
+   * Updates the parameters by as many batches as are accumulated, and gives their mean losses when asked.
+   *
+   * @param update the number of this update, from 0: dropout is drawn by it.
+   */
+  run(
+    hosts: HostBatch | readonly HostBatch[],
+    rate: number,
+    update = this.optimizer.steps,
+  ): { losses(): Promise<StepLosses> } {
+    const batches = 'ids' in hosts ? [hosts] : hosts;
+    if (batches.length !== this.#accumulate)
+      throw new Error(`An update takes ${this.#accumulate} batches, but got ${batches.length}.`);
+    const named = Object.entries(this.#pass.value);
+    const tensors = named.map(([, tensor]) => tensor);
+    this.optimizer.prepare(rate, 1 / batches.length);
+    const fetched = batches.map((host, n): Fetched => {
+      this.#batch.write(host);
+      if (this.#dropout) this.#dropout.step = update * this.#accumulate + n;
+      return this.#pass.runAndFetch(tensors);
+    });
+    this.#update?.run();
     const losses = async () => {
-      const read = await fetched.read();
-      const values = named.map(([name], n) => [name, new Float32Array(read[n]!)[0]!] as const);
-      return Object.fromEntries(values) as StepLosses;
+      const read = await Promise.all(fetched.map((part) => part.read()));
+      const means = named.map(([name], n) => {
+        const values = read.map((buffers) => new Float32Array(buffers[n]!)[0]!);
+        return [name, values.reduce((sum, value) => sum + value, 0) / values.length] as const;
+      });
+      return Object.fromEntries(means) as StepLosses;
     };
     return { losses };
   }
 
   dispose(): void {
-    this.#step.dispose();
+    this.#pass.dispose();
+    this.#update?.dispose();
     this.#batch.dispose();
     this.optimizer.dispose();
   }

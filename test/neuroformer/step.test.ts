@@ -16,7 +16,7 @@ import { createEngine } from '../../src/node.js';
 import { HostRandom } from '../../src/random.js';
 import { RandomState } from '../../src/tensor/random.js';
 import { useEngine } from '../helpers/engine.js';
-import { TinyNeuroformer, WITH_BEHAVIOR, WITH_VIDEO } from '../helpers/tiny-neuroformer.js';
+import { apart, TinyNeuroformer, WITH_BEHAVIOR, WITH_VIDEO } from '../helpers/tiny-neuroformer.js';
 
 const EVERYTHING = {
   ...WITH_VIDEO,
@@ -48,19 +48,60 @@ describe('a training step', () => {
     const runs: number[] = [];
     for (let n = 0; n < 2; n++) {
       const tiny = new TinyNeuroformer(engine(), raw);
-      const random = new RandomState(engine(), 9);
-      tiny.model.setDropout(random);
+      const dropout = new RandomState(engine(), 9);
       const host = tiny.layout.collate(tiny.at(1, 2.35));
       for (let recording = 0; recording < 2; recording++) {
-        const step = new TrainingStep(engine(), tiny.store, tiny.model, tiny.layout, 2);
-        random.step = 5;
-        runs.push((await step.run(host, 0).losses()).loss);
-        random.step = 6;
-        expect((await step.run(host, 0).losses()).loss).not.toBe(runs.at(-1));
+        const step = new TrainingStep(engine(), tiny.store, tiny.model, tiny.layout, 2, {
+          dropout,
+        });
+        runs.push((await step.run(host, 0, 5).losses()).loss);
+        expect((await step.run(host, 0, 6).losses()).loss).not.toBe(runs.at(-1));
         step.dispose();
       }
     }
     expect(new Set(runs).size).toBe(1);
+  });
+
+  it('by two batches at once is as by both in one', async () => {
+    const raw = { ...WITH_VIDEO, modalities: WITH_BEHAVIOR.modalities };
+    const found: Float32Array[] = [];
+    for (const accumulate of [1, 2]) {
+      const tiny = new TinyNeuroformer(engine(), raw);
+      // Windows of as many spikes each, so that the mean of means is the mean.
+      const windows = tiny.at(1, 1, 2.35, 2.35);
+      const size = 4 / accumulate;
+      const options = { accumulate, maxNorm: 0 };
+      const step = new TrainingStep(engine(), tiny.store, tiny.model, tiny.layout, size, options);
+      const parts =
+        accumulate === 1
+          ? [windows]
+          : [
+              [windows[0]!, windows[2]!],
+              [windows[1]!, windows[3]!],
+            ];
+      for (let n = 0; n < 3; n++)
+        step.run(
+          parts.map((part) => tiny.layout.collate(part)),
+          1e-3,
+        );
+      found.push(await tiny.store.memory.values.floats());
+      expect(() => step.run([], 1e-3)).toThrow(`An update takes ${accumulate} batches, but got 0.`);
+      step.dispose();
+    }
+    expect(apart(found[0]!, found[1]!)).toBeLessThan(1e-3);
+  });
+
+  it('trains by the losses named alone, and names what there is none of', async () => {
+    const tiny = new TinyNeuroformer(engine(), EVERYTHING);
+    const of = (losses: string[]) =>
+      new TrainingStep(engine(), tiny.store, tiny.model, tiny.layout, 1, { losses });
+    const step = of(['turn', 'gait']);
+    const found = await step.run(tiny.layout.collate(tiny.at(1)), 1e-3).losses();
+    expect(Object.keys(found).sort()).toEqual(['gait', 'loss', 'turn']);
+    expect(found.turn! + found.gait!).toBeCloseTo(found.loss, 5);
+    expect(() => of(['pupil'])).toThrow(
+      'There is no loss to train with: of pupil this model has none.',
+    );
   });
 
   it('takes new batches without new memory', async () => {
