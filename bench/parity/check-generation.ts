@@ -99,7 +99,7 @@ export class GoldenGeneration {
       tally.same(`${name}: past`, `window ${n}`, [...past.times], expected.dt_prev);
     }
     const greedy = { temperature: 0 };
-    const sampler = new Sampler(this.#engine, this.#model, this.#layout, {
+    const sampler = new Sampler(this.#engine, this.#model, this.#layout, windows.length, {
       id: greedy,
       time: greedy,
     });

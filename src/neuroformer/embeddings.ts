@@ -4,13 +4,13 @@ import { ones, uniform, zeros } from '../nn/init.js';
 import { type Embedding, LayerNorm, Linear } from '../nn/layers.js';
 import type { Declare, Parameter } from '../nn/parameters.js';
 import { activate, add, dropout } from '../tensor/elementwise.js';
-import { sinusoid, type Tokens } from '../tensor/embedding.js';
+import { embedding, sinusoid, type Tokens } from '../tensor/embedding.js';
 import { layerNorm } from '../tensor/layernorm.js';
 import { linear } from '../tensor/linear.js';
 import type { Dropout } from '../tensor/random.js';
-import { conv3d, type Triple, unfold3d } from '../tensor/sequence.js';
+import { conv3d, slice, type Triple, unfold3d } from '../tensor/sequence.js';
 import { Tensor } from '../tensor/tensor.js';
-import type { Pass } from './stack.js';
+import { Pass } from './stack.js';
 
 /** How the tokens of one window become vectors. */
 export interface TokenSettings {
@@ -58,6 +58,31 @@ export class TokenEmbedding {
     const embedded = dropout(sum, pass.drop(rates.id));
     pass.observe(`embed.${name}`, () => embedded);
     return embedded;
+  }
+
+  /** The vectors of every time token, [times, width]: what `at` takes them from. */
+  timeTable(times: number): Tensor | undefined {
+    const all = Float32Array.from({ length: times }, (_, token) => token);
+    const tensor = Tensor.from(this.#table.weight.tensor.engine, all, [1, times]);
+    return this.#time(tensor, new Pass(() => {}, undefined))?.reshape([
+      times,
+      this.#settings.width,
+    ]);
+  }
+
+  /**
+   * The token at position n alone, without dropout.
+   *
+   * @param tokens of shape [B, 1]
+   * @param when time tokens of shape [B, 1], looked up in `table`
+   * @returns [B, 1, width]
+   */
+  at(n: number, tokens: Tokens, when: Tokens, table: Tensor | undefined): Tensor {
+    const { width, block } = this.#settings;
+    const add = table && embedding(table, when);
+    const all = this.#positions?.tensor.reshape([1, block, width]);
+    const positions = all && slice(all, n, 1).reshape([1, width]);
+    return this.#table.call(tokens, { add, positions });
   }
 
   #time(times: Tensor, pass: Pass): Tensor | undefined {

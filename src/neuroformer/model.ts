@@ -80,24 +80,24 @@ interface Modality {
 export class Neuroformer {
   /** Every stack of blocks by the name its activations have: 'encoder.id', 'history', 'state' and so on. */
   readonly stacks: Readonly<Record<string, Stack>>;
-  readonly #config: ModelConfig;
-  readonly #currentState: TokenEmbedding;
-  readonly #pastState: TokenEmbedding;
-  readonly #stimulus: VideoEncoder | undefined;
-  readonly #modalities: Readonly<Record<string, Modality>>;
-  readonly #encodeState: Stack;
-  readonly #encodeFrames: Stack;
-  readonly #attendToPast: Stack;
-  readonly #attendToStimulus: Stack;
-  readonly #decode: Stack;
-  readonly #baseline: Baseline | undefined;
-  readonly #heads: { id: Linear; time: Linear; variables: Readonly<Record<string, Linear>> };
+  readonly config: ModelConfig;
+  readonly currentState: TokenEmbedding;
+  readonly pastState: TokenEmbedding;
+  readonly stimulus: VideoEncoder | undefined;
+  readonly modalities: Readonly<Record<string, Modality>>;
+  readonly encodeState: Stack;
+  readonly encodeFrames: Stack;
+  readonly attendToPast: Stack;
+  readonly attendToStimulus: Stack;
+  readonly decoder: Stack;
+  readonly baseline: Baseline | undefined;
+  readonly heads: { id: Linear; time: Linear; variables: Readonly<Record<string, Linear>> };
   readonly #projection: Linear | undefined;
   #random: RandomState | undefined;
 
   /** Declares every parameter in `store`, under the original's names. */
   constructor(store: ParameterStore, config: ModelConfig, sizes: ModelSizes) {
-    this.#config = config;
+    this.config = config;
     const { n_embd: width, layers, block_size, rules } = config;
     const encoder = store.at('feature_encoder');
     const trunk = store.at('neural_visual_transformer');
@@ -110,12 +110,12 @@ export class Neuroformer {
 
     const table = new Embedding(store.at('tok_emb'), sizes.ids, width);
     const tokens = tokenSettings(config);
-    this.#currentState = new TokenEmbedding(store, '', table, {
+    this.currentState = new TokenEmbedding(store, '', table, {
       ...tokens,
       name: 'id',
       block: block_size.id,
     });
-    this.#pastState = new TokenEmbedding(store, '_prev', table, {
+    this.pastState = new TokenEmbedding(store, '_prev', table, {
       ...tokens,
       name: 'id_prev',
       block: block_size.prev_id,
@@ -123,20 +123,20 @@ export class Neuroformer {
 
     const frameBlocks = config.window.frame === null ? 0 : layers.stimulus;
     if (frameBlocks > 0)
-      this.#stimulus = new VideoEncoder(store.at('video_encoder'), width, videoSettings(config));
-    this.#encodeState = stack('encoder.id', encoder.at('neural_state_blocks'), layers.state);
-    this.#encodeFrames = stack(
+      this.stimulus = new VideoEncoder(store.at('video_encoder'), width, videoSettings(config));
+    this.encodeState = stack('encoder.id', encoder.at('neural_state_blocks'), layers.state);
+    this.encodeFrames = stack(
       'encoder.frames',
       encoder.at('frame_state_blocks'),
       config.vit_encoder ? frameBlocks : 0,
     );
 
-    this.#attendToPast = stack(
+    this.attendToPast = stack(
       'history',
       trunk.at('neural_state_history_blocks'),
       layers.state_history,
     );
-    this.#attendToStimulus = stack(
+    this.attendToStimulus = stack(
       'stimulus',
       trunk.at('neural_state_stimulus_blocks'),
       frameBlocks,
@@ -155,13 +155,13 @@ export class Neuroformer {
         attend: stack(name, trunk.at(`modalities_blocks.${name}`), count),
       };
     }
-    this.#modalities = modalities;
-    this.#decode = stack('state', trunk.at('neural_state_blocks'), layers.state);
+    this.modalities = modalities;
+    this.decoder = stack('state', trunk.at('neural_state_blocks'), layers.state);
     // The original owns this layer and never calls it; it stays for the sake of its weight files.
     new LayerNorm(trunk.at('ln_f'), width);
-    this.#baseline = baselineOf(store, config);
+    this.baseline = baselineOf(store, config);
 
-    this.#heads = {
+    this.heads = {
       variables: variableHeads(store.at('modality_projection_heads'), config, sizes),
       id: new Linear(store.at('head_id'), width, sizes.ids, { bias: false }),
       time: new Linear(store.at('head_dt'), width, sizes.times, { bias: false }),
@@ -180,37 +180,37 @@ export class Neuroformer {
   /** Everything from tokens to logits. */
   forward(inputs: ModelInputs, observe: Observe = () => {}): ModelOutputs {
     const pass = new Pass(observe, this.#random);
-    const masked = this.#config.rules.mask_padding;
+    const masked = this.config.rules.mask_padding;
     const mask = masked ? inputs.mask : undefined;
     const pastMask = masked ? inputs.pastMask : undefined;
 
-    const embedded = this.#currentState.call(inputs.ids, inputs.times, pass);
-    const past = this.#pastState.call(inputs.pastIds, inputs.pastTimes, pass);
-    const current = this.#encodeState.call(embedded, { causal: true, mask }, pass);
-    const stimulus = inputs.frames && this.#encodeStimulus(inputs.frames, embedded, pass);
-    const behavior = this.#embedBehavior(inputs.behavior ?? {}, pass);
+    const embedded = this.currentState.call(inputs.ids, inputs.times, pass);
+    const past = this.pastState.call(inputs.pastIds, inputs.pastTimes, pass);
+    const current = this.encodeState.call(embedded, { causal: true, mask }, pass);
+    const stimulus = inputs.frames && this.encodeStimulus(inputs.frames, embedded, pass);
+    const behavior = this.embedBehavior(inputs.behavior ?? {}, pass);
 
     let lastLayer: Tensor;
-    if (this.#baseline) {
-      const drop = () => pass.drop(this.#config.dropout.gru);
-      lastLayer = this.#baseline.call({ current, past, mask, pastMask, drop });
+    if (this.baseline) {
+      const drop = () => pass.drop(this.config.dropout.gru);
+      lastLayer = this.baseline.call({ current, past, mask, pastMask, drop });
     } else {
-      let fused = this.#attendToPast.call(current, { source: past, mask: pastMask }, pass);
-      if (stimulus) fused = this.#attendToStimulus.call(fused, { source: stimulus }, pass);
+      let fused = this.attendToPast.call(current, { source: past, mask: pastMask }, pass);
+      if (stimulus) fused = this.attendToStimulus.call(fused, { source: stimulus }, pass);
       for (const { attend, tokens } of behavior.groups)
         fused = attend.call(fused, { source: tokens }, pass);
-      lastLayer = this.#decode.call(fused, { causal: true, mask }, pass);
+      lastLayer = this.decoder.call(fused, { causal: true, mask }, pass);
     }
 
     const mean = meanPool(lastLayer, mask);
-    const state = this.#config.pool === 'eos' ? meanPool(lastLayer, expectEos(inputs)) : mean;
+    const state = this.config.pool === 'eos' ? meanPool(lastLayer, expectEos(inputs)) : mean;
     const features: Record<string, Tensor> = { ...behavior.features, id: mean };
     if (stimulus) features.frames = meanPool(stimulus);
     if (inputs.eos) features.eos = meanPool(current, inputs.eos);
-    const variables = Object.entries(this.#heads.variables);
+    const variables = Object.entries(this.heads.variables);
     return {
-      idLogits: this.#heads.id.call(lastLayer),
-      timeLogits: this.#heads.time.call(lastLayer),
+      idLogits: this.heads.id.call(lastLayer),
+      timeLogits: this.heads.time.call(lastLayer),
       lastLayer,
       predictions: Object.fromEntries(variables.map(([name, head]) => [name, head.call(state)])),
       features,
@@ -248,25 +248,25 @@ export class Neuroformer {
   }
 
   /** The window's first token, then the video's, with or without their places, through self-attention. */
-  #encodeStimulus(frames: Tensor, embedded: Tensor, pass: Pass): Tensor | undefined {
-    if (!this.#stimulus) return undefined;
-    const { rules, n_embd, dropout: rates } = this.#config;
-    const { tokens, places } = this.#stimulus.call(frames);
+  encodeStimulus(frames: Tensor, embedded: Tensor, pass: Pass): Tensor | undefined {
+    if (!this.stimulus) return undefined;
+    const { rules, n_embd, dropout: rates } = this.config;
+    const { tokens, places } = this.stimulus.call(frames);
     pass.observe('video', () => tokens);
     const placed = rules.video_positions
       ? addPositions(tokens, videoCode(tokens, places, n_embd))
       : tokens;
     const sequence = dropout(concatenate([slice(embedded, 0, 1), placed]), pass.drop(rates.im));
     pass.observe('embed.frames', () => sequence);
-    return this.#encodeFrames.call(sequence, {}, pass);
+    return this.encodeFrames.call(sequence, {}, pass);
   }
 
   /** Each group's variables one after the other, with their positions; groups the batch has nothing of are left out. */
-  #embedBehavior(given: NonNullable<ModelInputs['behavior']>, pass: Pass) {
-    const { n_embd: width, dropout: rates } = this.#config;
+  embedBehavior(given: NonNullable<ModelInputs['behavior']>, pass: Pass) {
+    const { n_embd: width, dropout: rates } = this.config;
     const features: Record<string, Tensor> = {};
     const groups: { attend: Stack; tokens: Tensor }[] = [];
-    for (const [name, { inputs, attend }] of Object.entries(this.#modalities)) {
+    for (const [name, { inputs, attend }] of Object.entries(this.modalities)) {
       const parts = Object.entries(inputs).flatMap(([variable, embedding]) => {
         const samples = given[name]?.[variable];
         if (!samples) return [];

@@ -1,8 +1,9 @@
 /** Stacks of blocks, and what one pass through the model carries along. */
 
-import { Block } from '../nn/layers.js';
+import { Block, type KeysValues } from '../nn/layers.js';
 import type { Declare } from '../nn/parameters.js';
 import type { Dropout, RandomState } from '../tensor/random.js';
+import { writePositions } from '../tensor/sequence.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /** Called with the name of what lies between, and a function that gives it while the pass runs. */
@@ -87,5 +88,27 @@ export class Stack {
       pass.observe(place, () => y);
       return y;
     }, start);
+  }
+
+  /** Keys and values of a source for each block, to be attended to many times. */
+  keep(source: Tensor): KeysValues[] {
+    return this.blocks.map((block) => block.attn.keysValues(source));
+  }
+
+  /** Attends to what was kept, without dropout. */
+  attendTo(x: Tensor, kept: readonly KeysValues[], mask?: Tensor): Tensor {
+    const { topK } = this.#settings;
+    return this.blocks.reduce((y, block, n) => block.attend(y, kept[n]!, { mask, topK }), x);
+  }
+
+  /** Self-attention of position n, whose keys and values are added to those kept of the positions before it. */
+  extend(x: Tensor, kept: readonly KeysValues[], n: number, mask: Tensor): Tensor {
+    const { topK } = this.#settings;
+    return this.blocks.reduce((y, block, which) => {
+      const { key, value } = block.attn.keysValues(y);
+      writePositions(kept[which]!.key, key, n);
+      writePositions(kept[which]!.value, value, n);
+      return block.attend(y, kept[which]!, { mask, topK });
+    }, x);
   }
 }

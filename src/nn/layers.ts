@@ -101,6 +101,12 @@ export interface AttentionCall {
   residual?: Tensor | undefined;
 }
 
+/** Keys and values of a source, [B, S, width] each. */
+export interface KeysValues {
+  readonly key: Tensor;
+  readonly value: Tensor;
+}
+
 /** Attention of one sequence to another, or to itself, with projections in and out. */
 export class MultiHeadAttention {
   readonly query: Linear;
@@ -131,15 +137,22 @@ export class MultiHeadAttention {
    * @param source [B, S, kvWidth], where keys and values come from
    * @returns [B, T, width]
    */
-  call(
+  call(x: Tensor, source: Tensor, options: AttentionCall = {}): Tensor {
+    return this.attend(x, this.keysValues(source), options);
+  }
+
+  /** What a source offers to queries: computed once where many ask, one after the other. */
+  keysValues(source: Tensor): KeysValues {
+    return { key: this.key.call(source), value: this.value.call(source) };
+  }
+
+  /** Like `call`, of keys and values made before. */
+  attend(
     x: Tensor,
-    source: Tensor,
+    { key, value }: KeysValues,
     { outputDropout, residual, ...options }: AttentionCall = {},
   ): Tensor {
-    const out = attention(this.query.call(x), this.key.call(source), this.value.call(source), {
-      heads: this.heads,
-      ...options,
-    });
+    const out = attention(this.query.call(x), key, value, { heads: this.heads, ...options });
     return this.proj.call(out, { dropout: outputDropout, residual });
   }
 
@@ -211,8 +224,13 @@ export class Block {
    * @param x [B, T, width]
    * @param source [B, S, kvWidth]; x itself for self-attention
    */
-  call(x: Tensor, source: Tensor, { branchDropout, ...options }: BlockCall = {}): Tensor {
-    const attended = this.attn.call(this.ln1.call(x), source, {
+  call(x: Tensor, source: Tensor, options: BlockCall = {}): Tensor {
+    return this.attend(x, this.attn.keysValues(source), options);
+  }
+
+  /** Like `call`, of keys and values made before by `attn.keysValues`. */
+  attend(x: Tensor, kept: KeysValues, { branchDropout, ...options }: BlockCall = {}): Tensor {
+    const attended = this.attn.attend(this.ln1.call(x), kept, {
       ...options,
       outputDropout: branchDropout?.[0],
       residual: x,

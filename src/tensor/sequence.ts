@@ -87,6 +87,32 @@ export function concatenate(parts: readonly Tensor[]): Tensor {
 }
 
 /**
+ * Writes x over positions start .. start + T - 1 of a longer sequence. No gradient flows through it.
+ *
+ * @param target [B, S, width]
+ * @param x [B, T, width]
+ */
+export function writePositions(target: Tensor, x: Tensor, start: number): void {
+  const bound = expectShape('writePositions', 'target', target, ['B', 'S', 'width']);
+  expectShape('writePositions', 'x', x, ['B', 'T', 'width'], bound);
+  const length = x.axis(1);
+  if (!Number.isInteger(start) || start < 0 || start + length > target.axis(1)) {
+    throw new ShapeError(
+      'writePositions',
+      'the range',
+      `within 0 to ${target.axis(1)}`,
+      `${start} to ${start + length}`,
+    );
+  }
+  copyRun(
+    x.engine,
+    x,
+    { tensor: target, accumulate: false },
+    { length, inStart: 0, outStart: start },
+  );
+}
+
+/**
  * Positions start .. start + length - 1.
  *
  * @param x [B, T, width]
