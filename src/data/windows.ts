@@ -172,6 +172,18 @@ export class Windows {
     };
   }
 
+  /** A trial's spikes in the tokenizer's bins. */
+  binned(trial: number): BinnedSpikes {
+    return this.#trial(trial).spikes;
+  }
+
+  /** The past window before `ref`'s current one, of these spikes instead of the recorded ones. */
+  pastOf(ref: WindowRef, spikes: BinnedSpikes): TokenWindow {
+    const { past } = this.span(ref);
+    const { pastBlock, rules } = this.settings;
+    return tokenWindow({ spikes }, past, pastBlock, this.settings, rules.pastHasOwnClock);
+  }
+
   /** How many spikes fall into the current and the past window, before any are cut. */
   spikes(ref: WindowRef): { current: number; past: number } {
     const { spikes } = this.#trial(ref.trial);
@@ -253,7 +265,7 @@ function arangeOf(start: number, length: number, step: number): Float64Array {
 
 /** SOS, the last spikes that fit, EOS, and PAD to the end of the block. */
 function tokenWindow(
-  { spikes }: Prepared,
+  { spikes }: Pick<Prepared, 'spikes'>,
   { start: from, stop: to }: Interval,
   block: number,
   { ids, times, rules }: WindowSettings,
