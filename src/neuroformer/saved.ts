@@ -22,14 +22,15 @@ export interface SavedModel {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** The file of a model, as read from the GPU now. */
+/** The file of a model, as read from the GPU now; with tensors of the caller's own behind the weights. */
 export async function saveModel(
   store: ParameterStore,
   config: ModelConfig,
   tokenizer: Tokenizer,
   metadata: Readonly<Record<string, string>> = {},
+  extra: ReadonlyMap<string, HostTensor> = new Map(),
 ): Promise<Uint8Array<ArrayBuffer>> {
-  return encodeSafetensors(await store.values(), {
+  return encodeSafetensors(new Map([...(await store.values()), ...extra]), {
     ...metadata,
     format: 'pt',
     [CONFIG_KEY]: JSON.stringify(config),

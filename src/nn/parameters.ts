@@ -169,6 +169,30 @@ export class ParameterStore implements Declare {
     return this.#split(await this.memory.gradients.floats());
   }
 
+  /** Adam's first or second moment of every parameter, by name, read from the GPU. */
+  async moments(which: 'm' | 'v'): Promise<Map<string, HostTensor>> {
+    return this.#split(await this.memory[which].floats());
+  }
+
+  /** Puts moments back, as `moments` gave them; those of parameters not named become zero. */
+  assignMoments(which: 'm' | 'v', tensors: ReadonlyMap<string, HostTensor>): void {
+    const flat = new Float32Array(this.#length);
+    for (const p of this) {
+      const found = tensors.get(p.name);
+      if (!found) continue;
+      if (found.data.length !== p.length) {
+        throw new ShapeError(
+          'ParameterStore',
+          `moment ${which} of ${p.name}`,
+          `${p.length} numbers`,
+          `${found.data.length}`,
+        );
+      }
+      flat.set(found.data, p.start);
+    }
+    this.memory[which].write(flat);
+  }
+
   /** Every parameter as a safetensors file. */
   async save(metadata: Record<string, string> = {}): Promise<Uint8Array<ArrayBuffer>> {
     return encodeSafetensors(await this.values(), metadata);

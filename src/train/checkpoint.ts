@@ -1,0 +1,126 @@
+/** Checkpoints: one safetensors file that holds everything a run needs to go on as if it had never stopped. */
+
+import { readFileSync } from 'node:fs';
+import type { Tokenizer } from '../data/tokenizer.js';
+import type { ModelConfig } from '../neuroformer/config.js';
+import { openModel, type SavedModel, saveModel } from '../neuroformer/saved.js';
+import type { AdamW } from '../nn/optimizer.js';
+import type { ParameterStore } from '../nn/parameters.js';
+import { type HostTensor, SafetensorsError } from '../nn/safetensors.js';
+import { FileError, reasonOf, writeWhole } from './files.js';
+
+/** Where a run stands, beside its weights. */
+export interface Progress {
+  /** Updates made. */
+  readonly step: number;
+  /** Tokens seen, padding included. */
+  readonly tokens: number;
+  /** The best validation loss of each objective so far, and the update it was seen at. */
+  readonly best: Readonly<Record<string, { loss: number; step: number }>>;
+  /** Looks at the validation windows since the total was best. */
+  readonly stale: number;
+  /** Seconds of training so far. */
+  readonly seconds: number;
+  /** Of the data trained on, so that a run does not go on with others. */
+  readonly fingerprint: string;
+}
+
+const PROGRESS_KEY = 'neuroformer.progress';
+const OPTIMIZER = 'optimizer.';
+
+/** A checkpoint as it was read. */
+export interface Checkpoint extends SavedModel {
+  readonly config: ModelConfig;
+  readonly tokenizer: Tokenizer;
+  readonly progress: Progress;
+  /** Adam's moments by parameter, as flat stores. */
+  readonly moments: { m: ReadonlyMap<string, HostTensor>; v: ReadonlyMap<string, HostTensor> };
+}
+
+/** Writes the weights, and with an optimizer everything to go on from. */
+export async function writeCheckpoint(
+  path: string,
+  store: ParameterStore,
+  config: ModelConfig,
+  tokenizer: Tokenizer,
+  progress: Progress,
+  withOptimizer: boolean,
+): Promise<void> {
+  const extra = new Map<string, HostTensor>();
+  if (withOptimizer) {
+    for (const kind of ['m', 'v'] as const)
+      for (const [name, tensor] of await store.moments(kind))
+        extra.set(`${OPTIMIZER}${kind}.${name}`, tensor);
+  }
+  const metadata = { [PROGRESS_KEY]: JSON.stringify(progress) };
+  writeWhole(path, await saveModel(store, config, tokenizer, metadata, extra));
+}
+
+/**
+ * Reads a model's file.
+ *
+ * @throws FileError where it cannot be read or is damaged.
+ */
+export function readModelFile(path: string): SavedModel {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw new FileError(`${path} cannot be read: ${reasonOf(error)}.`);
+  }
+  try {
+    const saved = openModel(bytes);
+    const weights = [...saved.tensors].filter(([name]) => !name.startsWith(OPTIMIZER));
+    return { ...saved, tensors: new Map(weights) };
+  } catch (error) {
+    throw new FileError(`${path} is no usable model: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * Reads a checkpoint to go on from.
+ *
+ * @throws FileError where it cannot be read, is damaged, or lacks what a run needs.
+ */
+export function readCheckpoint(path: string): Checkpoint {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw new FileError(`${path} cannot be read: ${reasonOf(error)}.`);
+  }
+  try {
+    const saved = openModel(bytes);
+    const { config, tokenizer, metadata } = saved;
+    const text = metadata[PROGRESS_KEY];
+    if (!config || !tokenizer || text === undefined)
+      throw new SafetensorsError('it holds weights, but not where training stood.');
+    const moments = { m: new Map<string, HostTensor>(), v: new Map<string, HostTensor>() };
+    const weights = new Map<string, HostTensor>();
+    for (const [name, tensor] of saved.tensors) {
+      const [, kind, parameter] = /^optimizer\.([mv])\.(.+)$/.exec(name) ?? [];
+      if (kind && parameter) moments[kind as 'm' | 'v'].set(parameter, tensor);
+      else weights.set(name, tensor);
+    }
+    const progress = JSON.parse(text) as Progress;
+    return { ...saved, config, tokenizer, tensors: weights, progress, moments };
+  } catch (error) {
+    throw new FileError(`${path} is no usable checkpoint: ${(error as Error).message}`);
+  }
+}
+
+/** Puts a checkpoint's weights and moments back; every one must be there. */
+export async function restore(
+  { tensors, moments, progress }: Checkpoint,
+  store: ParameterStore,
+  optimizer: AdamW,
+  path: string,
+): Promise<void> {
+  const { missing, misshapen } = await store.assign(tensors);
+  const lost = missing[0] ?? misshapen[0]?.name;
+  if (lost !== undefined)
+    throw new FileError(`${path} is no checkpoint of this model: parameter ${lost} does not fit.`);
+  store.assignMoments('m', moments.m);
+  store.assignMoments('v', moments.v);
+  optimizer.steps = progress.step;
+}

@@ -1,0 +1,92 @@
+/** Losses on windows that are not trained on. */
+
+import { shuffleTies } from '../data/augment.js';
+import type { WindowRef, Windows } from '../data/windows.js';
+import type { Engine } from '../gpu/engine.js';
+import type { Step } from '../gpu/step.js';
+import { Batch, type BatchLayout, type HostBatch } from '../neuroformer/batch.js';
+import { modelLosses } from '../neuroformer/losses.js';
+import type { Neuroformer } from '../neuroformer/model.js';
+import type { StepLosses } from '../neuroformer/step.js';
+import { HostRandom } from '../random.js';
+import type { Tensor } from '../tensor/tensor.js';
+
+/** As many windows as fit into whole batches, spread evenly over those given. */
+export function spread(refs: readonly WindowRef[], most: number, batch: number): WindowRef[] {
+  const wanted = Math.min(refs.length, most);
+  const count = wanted < batch ? wanted : Math.floor(wanted / batch) * batch;
+  return Array.from({ length: count }, (_, n) => refs[Math.floor((n * refs.length) / count)]!);
+}
+
+/** Batches of windows one after the other, ties in an order that is random but always the same. */
+export function* batchesOf(
+  windows: Windows,
+  layout: BatchLayout,
+  refs: readonly WindowRef[],
+  size: number,
+  seed = 1,
+): Generator<HostBatch> {
+  const random = new HostRandom(seed);
+  for (let start = 0; start + size <= refs.length; start += size) {
+    const part = refs.slice(start, start + size);
+    yield layout.collate(part.map((ref) => shuffleTies(windows.at(ref), random)));
+  }
+}
+
+/** Forward passes with losses, recorded once. */
+export class Evaluator {
+  readonly #layout: BatchLayout;
+  readonly #batch: Batch;
+  readonly #step: Step<{ loss: Tensor } & Record<string, Tensor>>;
+
+  constructor(
+    engine: Engine,
+    model: Neuroformer,
+    layout: BatchLayout,
+    size: number,
+    only?: readonly string[],
+  ) {
+    this.#layout = layout;
+    this.#batch = new Batch(engine, layout, size);
+    this.#step = engine.record(() => {
+      const outputs = model.forward(this.#batch.inputs);
+      const { config } = layout;
+      const made = modelLosses(model, config, outputs, this.#batch.targets, {}, only);
+      return { ...made.parts, loss: made.total };
+    });
+  }
+
+  get size(): number {
+    return this.#batch.size;
+  }
+
+  /** Mean losses: each batch counts by how many targets its loss is a mean over. */
+  async losses(batches: Iterable<HostBatch>): Promise<StepLosses> {
+    const sums: Record<string, number> = {};
+    const weights: Record<string, number> = {};
+    const parts = Object.entries(this.#step.value).filter(([name]) => name !== 'loss');
+    for (const host of batches) {
+      this.#batch.write(host);
+      const read = await this.#step.runAndFetch(parts.map(([, tensor]) => tensor)).read();
+      for (const [n, [name]] of parts.entries()) {
+        const weight = this.#weightOf(name, host);
+        sums[name] = (sums[name] ?? 0) + weight * new Float32Array(read[n]!)[0]!;
+        weights[name] = (weights[name] ?? 0) + weight;
+      }
+    }
+    const means = parts.map(([name]) => [name, sums[name]! / weights[name]!] as const);
+    const loss = means.reduce((sum, [, mean]) => sum + mean, 0);
+    return { ...Object.fromEntries(means), loss };
+  }
+
+  dispose(): void {
+    this.#step.dispose();
+    this.#batch.dispose();
+  }
+
+  #weightOf(name: string, host: HostBatch): number {
+    if (name !== 'id' && name !== 'time') return 1;
+    const { PAD } = this.#layout.tokenizer.ids;
+    return host.nextIds.reduce((count, token) => count + Number(token !== PAD), 0);
+  }
+}

@@ -1,0 +1,348 @@
+/** The trainer: updates, looks at validation windows, checkpoints; and going on after a stop as if there had been none. */
+
+import { hideTokens, shuffleTies } from '../data/augment.js';
+import { BatchOrder } from '../data/order.js';
+import type { Split } from '../data/splits.js';
+import type { Tokenizer } from '../data/tokenizer.js';
+import type { Windows } from '../data/windows.js';
+import type { Engine } from '../gpu/engine.js';
+import { DeviceLostError } from '../gpu/errors.js';
+import { type BatchLayout, type HostBatch, modelSizes } from '../neuroformer/batch.js';
+import type { ModelConfig } from '../neuroformer/config.js';
+import { Neuroformer } from '../neuroformer/model.js';
+import { loadNotes, type SavedModel } from '../neuroformer/saved.js';
+import { ConfigError } from '../neuroformer/schema.js';
+import { type StepLosses, TrainingStep } from '../neuroformer/step.js';
+import { ParameterStore } from '../nn/parameters.js';
+import { RateSchedule } from '../nn/schedule.js';
+import { HostRandom } from '../random.js';
+import { RandomState } from '../tensor/random.js';
+import { type Progress, readCheckpoint, restore, writeCheckpoint } from './checkpoint.js';
+import { batchesOf, Evaluator, spread } from './evaluate.js';
+import type { RunFolder } from './run-folder.js';
+import type { TrainSettings } from './settings.js';
+
+/** What a run trains on. */
+export interface TrainingData {
+  readonly windows: Windows;
+  readonly split: Split;
+  readonly layout: BatchLayout;
+  readonly config: ModelConfig;
+  readonly tokenizer: Tokenizer;
+  readonly fingerprint: string;
+}
+
+/** What somebody who watches is told. */
+export interface Watcher {
+  /** A sentence. */
+  note(sentence: string): void;
+  /** After every line of metrics. */
+  progress(state: {
+    step: number;
+    steps: number;
+    loss: number;
+    tokensPerSecond: number;
+    secondsLeft: number;
+  }): void;
+}
+
+export interface TrainerOptions {
+  readonly data: TrainingData;
+  readonly settings: TrainSettings;
+  readonly folder: RunFolder;
+  /** Opens an engine: once, and again where a device is lost. */
+  readonly openEngine: () => Promise<Engine>;
+  /** Goes on from the folder's last checkpoint. */
+  readonly resume?: boolean;
+  /** Weights to begin from. */
+  readonly from?: SavedModel;
+  readonly watcher: Watcher;
+  /** Asked after every update. */
+  readonly shouldStop?: () => boolean;
+}
+
+export interface TrainResult {
+  readonly stopped: 'done' | 'patience' | 'interrupted';
+  readonly progress: Progress;
+}
+
+/** Losses that may be on their way while the next updates are sent. */
+const AHEAD = 2;
+/** Devices that may be lost before a run gives up. */
+const LOSSES_BORNE = 3;
+
+/**
+ * Trains a model until its updates are done, its patience is out, or somebody asks it to stop.
+ *
+ * @throws FileError, ConfigError, or what the device says; the last checkpoint stays usable.
+ */
+export async function train(options: TrainerOptions): Promise<TrainResult> {
+  const { folder, openEngine, watcher } = options;
+  let resume = options.resume ?? false;
+  for (let lost = 0; ; lost++) {
+    const engine = await openEngine();
+    const session = new Session(engine, options);
+    try {
+      return await session.run(resume);
+    } catch (error) {
+      if (!(error instanceof DeviceLostError) || lost + 1 >= LOSSES_BORNE || !folder.exists)
+        throw error;
+      watcher.note(
+        `The device was lost (${error.message}); going on from the last checkpoint on a new one.`,
+      );
+      resume = true;
+    } finally {
+      session.dispose();
+      engine.dispose();
+    }
+  }
+}
+
+/** Updates a run makes in all. */
+export function stepsOf(settings: TrainSettings, windows: number): number {
+  const { steps, epochs, batch, accumulate } = settings;
+  return steps ?? Math.max(1, Math.round((epochs * windows) / (batch * accumulate)));
+}
+
+/** Training on one device. */
+class Session {
+  readonly #engine: Engine;
+  readonly #options: TrainerOptions;
+  readonly #store = new ParameterStore();
+  readonly #model: Neuroformer;
+  readonly #step: TrainingStep;
+  readonly #evaluator: Evaluator | undefined;
+  readonly #order: BatchOrder;
+  readonly #schedule: RateSchedule;
+  readonly #steps: number;
+  readonly #dropout: RandomState;
+  #progress: Progress;
+
+  constructor(engine: Engine, options: TrainerOptions) {
+    const { data, settings } = options;
+    const { layout, config, tokenizer, split } = data;
+    if (settings.token_dropout > 0 && !config.rules.mask_padding)
+      throw new ConfigError(
+        'token_dropout hides tokens by the padding mask: it needs rules.mask_padding.',
+      );
+    this.#engine = engine;
+    this.#options = options;
+    this.#steps = stepsOf(settings, split.train.length);
+    this.#model = new Neuroformer(this.#store, config, modelSizes(tokenizer));
+    this.#store.allocate(engine, settings.seed);
+    this.#freeze(settings.freeze);
+    this.#dropout = new RandomState(engine, settings.seed);
+    this.#step = new TrainingStep(engine, this.#store, this.#model, layout, settings.batch, {
+      decay: settings.decay,
+      maxNorm: settings.clip,
+      losses: settings.losses,
+      accumulate: settings.accumulate,
+      dropout: this.#dropout,
+    });
+    this.#evaluator = this.#makeEvaluator();
+    this.#order = new BatchOrder(split.train.length, settings.batch, settings.seed);
+    const { rate, warmup, floor } = settings;
+    this.#schedule = new RateSchedule({
+      rate,
+      warmup: warmup * this.#steps,
+      total: this.#steps,
+      floor,
+      original: !config.rules.warmup_first,
+    });
+    const { fingerprint } = data;
+    this.#progress = { step: 0, tokens: 0, best: {}, stale: 0, seconds: 0, fingerprint };
+  }
+
+  async run(resume: boolean): Promise<TrainResult> {
+    const { settings, folder, watcher, shouldStop } = this.#options;
+    await this.#start(resume);
+    const tokensPerStep =
+      settings.batch * settings.accumulate * this.#options.data.config.block_size.id;
+    let since = performance.now();
+    const flying: { step: number; losses: () => Promise<StepLosses> }[] = [];
+    const sums: Record<string, number> = {};
+    let summed = 0;
+    const land = async () => {
+      const { step, losses } = flying.shift()!;
+      const found = await losses();
+      if (!Number.isFinite(found.loss)) {
+        throw new Error(
+          `The loss of update ${step} is ${found.loss}: the weights have run away. Lower the rate, or clip more; the last checkpoint is whole.`,
+        );
+      }
+      for (const [name, value] of Object.entries(found)) sums[name] = (sums[name] ?? 0) + value;
+      summed += 1;
+    };
+    const settle = async () => {
+      while (flying.length > 0) await land();
+    };
+    /** Seconds since it was last asked, added to those of the run. */
+    const clock = () => {
+      const now = performance.now();
+      const seconds = this.#progress.seconds + (now - since) / 1000;
+      since = now;
+      return seconds;
+    };
+    const [firstStep, firstSeconds] = [this.#progress.step, this.#progress.seconds];
+    while (this.#progress.step < this.#steps) {
+      const { step } = this.#progress;
+      const rate = this.#schedule.rate(step, 1);
+      const { losses } = this.#step.run(this.#hosts(step), rate, step);
+      flying.push({ step: step + 1, losses });
+      if (flying.length > AHEAD) await land();
+      this.#progress = {
+        ...this.#progress,
+        step: step + 1,
+        tokens: this.#progress.tokens + tokensPerStep,
+      };
+      const done = step + 1 === this.#steps;
+      const due = (every: number) => every > 0 && ((step + 1) % every === 0 || done);
+      if (due(settings.log_every)) {
+        await settle();
+        this.#progress = { ...this.#progress, seconds: clock() };
+        const means = Object.entries(sums).map(([name, sum]) => [name, sum / summed] as const);
+        for (const name of Object.keys(sums)) delete sums[name];
+        summed = 0;
+        this.#log(Object.fromEntries(means), rate, firstStep, firstSeconds);
+      }
+      if (this.#evaluator && due(settings.validate_every)) {
+        await settle();
+        await this.#validate();
+        if (settings.patience > 0 && this.#progress.stale >= settings.patience) {
+          this.#progress = { ...this.#progress, seconds: clock() };
+          await this.#save();
+          return { stopped: 'patience', progress: this.#progress };
+        }
+      }
+      const asked = shouldStop?.() ?? false;
+      if (asked || due(settings.checkpoint_every)) {
+        await settle();
+        this.#progress = { ...this.#progress, seconds: clock() };
+        await this.#save();
+        if (asked && !done) return { stopped: 'interrupted', progress: this.#progress };
+      }
+    }
+    if (!folder.exists) await this.#save();
+    watcher.note(`${this.#progress.step} updates in ${this.#progress.seconds.toFixed(1)} s.`);
+    return { stopped: 'done', progress: this.#progress };
+  }
+
+  dispose(): void {
+    this.#step.dispose();
+    this.#evaluator?.dispose();
+    this.#dropout.dispose();
+    this.#store.dispose();
+  }
+
+  async #start(resume: boolean): Promise<void> {
+    const { folder, from, watcher, data } = this.#options;
+    if (resume) {
+      const checkpoint = readCheckpoint(folder.last);
+      if (checkpoint.progress.fingerprint !== data.fingerprint) {
+        throw new ConfigError(
+          'The data are not those this run was started with: resume with the same, or start a run of its own.',
+        );
+      }
+      await restore(checkpoint, this.#store, this.#step.optimizer, folder.last);
+      this.#progress = checkpoint.progress;
+      folder.cutMetrics(this.#progress.step);
+      watcher.note(`Going on from update ${this.#progress.step} of ${this.#steps}.`);
+      return;
+    }
+    if (from)
+      for (const note of loadNotes(await this.#store.assign(from.tensors))) watcher.note(note);
+    await this.#save();
+  }
+
+  #freeze(prefixes: readonly string[]): void {
+    const names = [...this.#store].map(({ name }) => name);
+    const idle = prefixes.find((prefix) => !names.some((name) => name.startsWith(prefix)));
+    if (idle !== undefined)
+      throw new ConfigError(`freeze names ${idle}, but no parameter's name begins so.`);
+    if (prefixes.length > 0)
+      this.#store.freeze((name) => prefixes.some((prefix) => name.startsWith(prefix)));
+  }
+
+  #makeEvaluator(): Evaluator | undefined {
+    const { data, settings } = this.#options;
+    const { validation } = data.split;
+    if (settings.validate_every === 0 || validation.length === 0) return undefined;
+    const size = Math.min(settings.batch, validation.length);
+    return new Evaluator(this.#engine, this.#model, data.layout, size, settings.losses);
+  }
+
+  /** The batches of one update: a function of seed and step alone. */
+  #hosts(step: number): HostBatch[] {
+    const { data, settings } = this.#options;
+    const { windows, split, layout } = data;
+    const { accumulate, seed, shuffle_ties, token_dropout } = settings;
+    return Array.from({ length: accumulate }, (_, n) => {
+      const place = step * accumulate + n;
+      const random = new HostRandom(seed + (place + 1) * 2 ** 32);
+      const made = this.#order.batch(place).map((at) => {
+        const window = windows.at(split.train[at]!);
+        return shuffle_ties ? shuffleTies(window, random) : window;
+      });
+      const host = layout.collate(made);
+      if (token_dropout === 0) return host;
+      const isNeuron = (token: number) => layout.tokenizer.ids.isNeuron(token);
+      const hide = (mask: HostBatch['mask'], { ids }: HostBatch['ids']) =>
+        hideTokens(mask, ids, isNeuron, token_dropout, random);
+      return {
+        ...host,
+        mask: hide(host.mask, host.ids),
+        pastMask: hide(host.pastMask, host.pastIds),
+      };
+    });
+  }
+
+  #log(
+    losses: Record<string, number>,
+    rate: number,
+    firstStep: number,
+    firstSeconds: number,
+  ): void {
+    const { folder, watcher } = this.#options;
+    const { step, tokens, seconds } = this.#progress;
+    folder.addMetrics({ step, kind: 'train', losses, tokens, seconds, rate });
+    const perStep = (seconds - firstSeconds) / Math.max(1, step - firstStep);
+    watcher.progress({
+      step,
+      steps: this.#steps,
+      loss: losses.loss!,
+      tokensPerSecond: tokens / step / perStep,
+      secondsLeft: (this.#steps - step) * perStep,
+    });
+  }
+
+  async #validate(): Promise<void> {
+    const { data, settings, folder } = this.#options;
+    const evaluator = this.#evaluator!;
+    const refs = spread(data.split.validation, settings.validation_windows, evaluator.size);
+    const losses = await evaluator.losses(
+      batchesOf(data.windows, data.layout, refs, evaluator.size),
+    );
+    const { step } = this.#progress;
+    folder.addMetrics({ step, kind: 'validation', losses });
+    const best = { ...this.#progress.best };
+    const improved = Object.entries(losses).filter(
+      ([name, loss]) => loss < (best[name]?.loss ?? Number.POSITIVE_INFINITY),
+    );
+    for (const [name, loss] of improved) best[name] = { loss, step };
+    const stale = improved.some(([name]) => name === 'loss') ? 0 : this.#progress.stale + 1;
+    this.#progress = { ...this.#progress, best, stale };
+    // With a single loss the total is that loss.
+    const objectives =
+      Object.keys(losses).length > 2 ? improved : improved.filter(([name]) => name === 'loss');
+    for (const [name] of objectives) await this.#write(folder.best(name), false);
+  }
+
+  #save(): Promise<void> {
+    return this.#write(this.#options.folder.last, true);
+  }
+
+  #write(path: string, withOptimizer: boolean): Promise<void> {
+    const { config, tokenizer } = this.#options.data;
+    return writeCheckpoint(path, this.#store, config, tokenizer, this.#progress, withOptimizer);
+  }
+}
