@@ -65,7 +65,6 @@ export {
 } from './neuroformer/model.js';
 export { RULES, type RuleName } from './neuroformer/rules.js';
 export { loadNotes, openModel, type SavedModel, saveModel } from './neuroformer/saved.js';
-export { ConfigError } from './neuroformer/schema.js';
 export { type StepLosses, TrainingStep } from './neuroformer/step.js';
 export { type Initializer, normal, ones, uniform, zeros } from './nn/init.js';
 export {
@@ -99,6 +98,7 @@ export {
 } from './nn/safetensors.js';
 export { RateSchedule, type RateSettings } from './nn/schedule.js';
 export { HostRandom } from './random.js';
+export { ConfigError } from './schema.js';
 export { type AttentionOptions, attention, attentionProbabilities } from './tensor/attention.js';
 export { type Activation, activate, add, dropout, sumLosses } from './tensor/elementwise.js';
 export {

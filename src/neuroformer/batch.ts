@@ -10,13 +10,13 @@ import {
   type WindowSettings,
 } from '../data/windows.js';
 import type { Engine } from '../gpu/engine.js';
+import { ConfigError } from '../schema.js';
 import { type TokenLists, Tokens, tokenLists } from '../tensor/embedding.js';
 import { type Shape, Tensor } from '../tensor/tensor.js';
 import type { ModelConfig, VariableConfig } from './config.js';
 import type { ModelTargets } from './losses.js';
 import type { BehaviorInput, ModelInputs, ModelSizes } from './model.js';
 import type { Rules } from './rules.js';
-import { ConfigError } from './schema.js';
 
 /** What windows a configuration reads. */
 export function windowSettings(config: ModelConfig, tokenizer: Tokenizer): WindowSettings {

@@ -1,7 +1,7 @@
 /** What the keys of a configuration must agree on: each complaint is one sentence. */
 
+import { ConfigError, show } from '../schema.js';
 import type { ModalityGroup, ModelConfig } from './config.js';
-import { ConfigError, show } from './schema.js';
 
 /** What each key cannot know by itself. */
 export function checkTogether(config: ModelConfig): void {

@@ -5,8 +5,6 @@
  * (a-antoniades/Neuroformer, folder configs); where a default has no other source it is theirs.
  */
 
-import { checkTogether } from './config-checks.js';
-import { RULE_NAMES, type RuleName, type Rules, rulesOf } from './rules.js';
 import {
   boolean,
   type Check,
@@ -23,7 +21,9 @@ import {
   record,
   show,
   text,
-} from './schema.js';
+} from '../schema.js';
+import { checkTogether } from './config-checks.js';
+import { RULE_NAMES, type RuleName, type Rules, rulesOf } from './rules.js';
 
 const count = (otherwise: number, min = 0) => defaulted(number({ min, integer: true }), otherwise);
 /** A probability of dropping; the original's configurations have 0.2 everywhere. */

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { parse, YAMLParseError } from 'yaml';
 import { type ParsedConfig, parseConfig } from '../neuroformer/config.js';
-import { ConfigError } from '../neuroformer/schema.js';
+import { ConfigError } from '../schema.js';
 
 /**
  * Reads a configuration file, the original's among others.

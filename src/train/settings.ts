@@ -13,7 +13,7 @@ import {
   optional,
   show,
   text,
-} from '../neuroformer/schema.js';
+} from '../schema.js';
 
 const share = number({ min: 0, max: 1 });
 const whole = (min: number) => number({ min, integer: true });

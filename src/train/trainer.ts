@@ -11,11 +11,11 @@ import { type BatchLayout, type HostBatch, modelSizes } from '../neuroformer/bat
 import type { ModelConfig } from '../neuroformer/config.js';
 import { Neuroformer } from '../neuroformer/model.js';
 import { loadNotes, type SavedModel } from '../neuroformer/saved.js';
-import { ConfigError } from '../neuroformer/schema.js';
 import { type StepLosses, TrainingStep } from '../neuroformer/step.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { RateSchedule } from '../nn/schedule.js';
 import { HostRandom } from '../random.js';
+import { ConfigError } from '../schema.js';
 import { RandomState } from '../tensor/random.js';
 import { type Progress, readCheckpoint, restore, writeCheckpoint } from './checkpoint.js';
 import { batchesOf, Evaluator, spread } from './evaluate.js';
