@@ -1,35 +1,60 @@
 /** What can be read from spike counts alone: Pearson, lagged and partial correlation of every pair of neurons. */
 
-/** Counts of one neuron after the other in bins side by side: [neurons x bins]. */
+/** Spike counts in bins, only those that are not zero: bin b holds entries starts[b] up to starts[b + 1]. */
 export interface Counts {
   readonly neurons: number;
   readonly bins: number;
+  readonly starts: Uint32Array;
+  /** Rising within a bin. */
+  readonly ids: Int32Array;
   readonly values: Float64Array;
 }
 
-/** Counts in bins of `width` seconds over `seconds`; a rest shorter than a bin is left out. */
-export function countSpikes(
-  spikes: readonly ArrayLike<number>[],
-  width: number,
-  seconds: number,
-): Counts {
-  const bins = Math.floor(seconds / width + 1e-9);
-  const values = new Float64Array(spikes.length * bins);
-  for (const [neuron, times] of spikes.entries()) {
-    for (let n = 0; n < times.length; n++) {
-      const bin = Math.floor(times[n]! / width + 1e-9);
-      if (bin < bins) values[neuron * bins + bin]! += 1;
+/** A spike, or several at once: which bin, of which neuron. Neurons must rise. */
+export type CountedSpikes = readonly { bins: ArrayLike<number>; counts?: ArrayLike<number> }[];
+
+/** Counts from the bins of each neuron's spikes. */
+export function countsOf(spikes: CountedSpikes, bins: number): Counts {
+  const starts = new Uint32Array(bins + 1);
+  const forEach = (visit: (bin: number, neuron: number, count: number) => void) => {
+    for (const [neuron, { bins: own, counts }] of spikes.entries()) {
+      for (let n = 0; n < own.length; n++) {
+        // Spikes of one neuron in one bin come one after the other, and are one entry.
+        let count = counts?.[n] ?? 1;
+        while (!counts && n + 1 < own.length && own[n + 1] === own[n]) {
+          count += 1;
+          n += 1;
+        }
+        if (own[n]! < bins && count > 0) visit(own[n]!, neuron, count);
+      }
     }
-  }
-  return { neurons: spikes.length, bins, values };
+  };
+  forEach((bin) => {
+    starts[bin + 1]! += 1;
+  });
+  for (let b = 0; b < bins; b++) starts[b + 1]! += starts[b]!;
+  const ids = new Int32Array(starts[bins]!);
+  const values = new Float64Array(starts[bins]!);
+  const next = starts.slice();
+  forEach((bin, neuron, count) => {
+    const at = next[bin]!++;
+    ids[at] = neuron;
+    values[at] = count;
+  });
+  return { neurons: spikes.length, bins, starts, ids, values };
 }
 
-/** Mean and spread of each row. */
-function moments({ neurons, bins, values }: Counts): { mean: number; spread: number }[] {
-  return Array.from({ length: neurons }, (_, n) => {
-    const row = values.subarray(n * bins, (n + 1) * bins);
-    const mean = row.reduce((sum, v) => sum + v, 0) / bins;
-    return { mean, spread: Math.sqrt(row.reduce((sum, v) => sum + (v - mean) ** 2, 0) / bins) };
+/** Mean and spread of each neuron's counts. */
+function moments({ neurons, bins, ids, values }: Counts): { mean: number; spread: number }[] {
+  const sums = new Float64Array(neurons);
+  const squares = new Float64Array(neurons);
+  for (const [at, neuron] of ids.entries()) {
+    sums[neuron]! += values[at]!;
+    squares[neuron]! += values[at]! ** 2;
+  }
+  return Array.from(sums, (sum, n) => {
+    const mean = sum / bins;
+    return { mean, spread: Math.sqrt(Math.max(0, squares[n]! / bins - mean * mean)) };
   });
 }
 
@@ -46,19 +71,16 @@ export function pearson(counts: Counts): Float64Array {
  * @param lags bins that the source precedes the target by.
  */
 export function lagged(counts: Counts, lags: readonly number[]): Float64Array {
-  const { neurons, bins, values } = counts;
+  const { neurons, bins, starts, ids, values } = counts;
   const stats = moments(counts);
-  const active: number[][] = Array.from({ length: bins }, () => []);
-  for (let n = 0; n < neurons; n++)
-    for (let b = 0; b < bins; b++) if (values[n * bins + b] !== 0) active[b]!.push(n);
   const found = new Float64Array(neurons * neurons).fill(Number.NEGATIVE_INFINITY);
   for (const lag of lags) {
     const products = new Float64Array(neurons * neurons);
     for (let b = lag; b < bins; b++) {
-      for (const to of active[b]!) {
-        const count = values[to * bins + b]!;
-        for (const from of active[b - lag]!)
-          products[to * neurons + from]! += count * values[from * bins + b - lag]!;
+      for (let to = starts[b]!; to < starts[b + 1]!; to++) {
+        const row = ids[to]! * neurons;
+        for (let from = starts[b - lag]!; from < starts[b - lag + 1]!; from++)
+          products[row + ids[from]!]! += values[to]! * values[from]!;
       }
     }
     for (let at = 0; at < products.length; at++) {

@@ -1,0 +1,169 @@
+/** Connectivity of a trained model with its controls, beside what correlations see, scored where the truth is known. */
+
+import type { Truth } from '../data/dataset.js';
+import type { Recording } from '../data/recording.js';
+import type { WindowRef, Windows } from '../data/windows.js';
+import type { Engine } from '../gpu/engine.js';
+import { type BatchLayout, modelSizes } from '../neuroformer/batch.js';
+import { Neuroformer } from '../neuroformer/model.js';
+import { ParameterStore } from '../nn/parameters.js';
+import { HostRandom } from '../random.js';
+import { batchesOf } from '../train/evaluate.js';
+import { ablationMap, attentionMaps, type Reading } from './connectivity.js';
+import { type Counts, countsOf, lagged, partial, pearson } from './correlation.js';
+import { type EdgeScores, scoreEdges } from './edges.js';
+
+/** One map of pairs, [target x source]. */
+export interface ConnectivityMap {
+  /** Letters and digits, as in files. */
+  readonly name: string;
+  readonly title: string;
+  readonly kind: 'model' | 'control' | 'correlation';
+  readonly values: Float64Array;
+  /** Where the true wiring is known. */
+  readonly scores: EdgeScores | undefined;
+}
+
+export interface ExplainSettings {
+  /** Windows read for attention, and for ablation. Default 4000 and 2000. */
+  readonly windows?: number;
+  readonly ablationWindows?: number;
+  readonly seed?: number;
+}
+
+export interface Explained {
+  readonly neurons: number;
+  readonly windows: number;
+  readonly ablationWindows: number;
+  readonly maps: readonly ConnectivityMap[];
+}
+
+/** What is explained. */
+export interface Subject {
+  readonly engine: Engine;
+  readonly model: Neuroformer;
+  readonly layout: BatchLayout;
+  readonly windows: Windows;
+  readonly refs: readonly WindowRef[];
+  readonly truth: Truth | undefined;
+}
+
+const BATCH = 200;
+
+/** Every map, one after the other; `stage` is told which one is being made. */
+export async function explain(
+  subject: Subject,
+  settings: ExplainSettings = {},
+  stage: (title: string) => void = () => {},
+): Promise<Explained> {
+  const { engine, layout, windows, truth } = subject;
+  const { seed = 1 } = settings;
+  const chosen = choose(subject.refs, settings.windows ?? 4000, seed);
+  const fewer = chosen.slice(0, wholeBatches(settings.ablationWindows ?? 2000, chosen.length));
+  const maps: Omit<ConnectivityMap, 'scores'>[] = [];
+  const add = (
+    name: string,
+    title: string,
+    kind: ConnectivityMap['kind'],
+    values: Float64Array,
+  ) => {
+    maps.push({ name, title, kind, values });
+  };
+  const reading = (model: Neuroformer, refs: readonly WindowRef[], tieSeed = seed): Reading => ({
+    engine,
+    model,
+    layout,
+    size: Math.min(BATCH, refs.length),
+    batches: batchesOf(windows, layout, refs, Math.min(BATCH, refs.length), tieSeed),
+  });
+
+  stage('attention');
+  const read = await attentionMaps(reading(subject.model, chosen));
+  add('attention', 'Attention', 'model', read.attention);
+  add('learnt', 'Attention minus uniform', 'model', read.learnt);
+  stage('ablation');
+  const masked = layout.config.rules.mask_padding;
+  if (masked)
+    add('ablation', 'Ablation', 'model', await ablationMap(reading(subject.model, fewer)));
+
+  stage('controls');
+  add('uniform', 'Uniform attention', 'control', read.uniform);
+  const other = await attentionMaps(reading(subject.model, chosen, seed + 1));
+  add('tieshuffle', 'Attention, ties in another order', 'control', other.attention);
+  if (masked) {
+    const again = await ablationMap(reading(subject.model, fewer, seed + 1));
+    add('ablationtieshuffle', 'Ablation, ties in another order', 'control', again);
+  }
+  const untrained = freshModel(engine, layout, seed + 1);
+  const fresh = await attentionMaps(reading(untrained.model, chosen));
+  add('untrained', 'Attention, untrained model', 'control', fresh.attention);
+  if (masked) {
+    const values = await ablationMap(reading(untrained.model, fewer));
+    add('ablationuntrained', 'Ablation, untrained model', 'control', values);
+  }
+  untrained.store.dispose();
+
+  stage('correlations');
+  const fine = countTrials(windows.recording, 0.001);
+  const coarse = countTrials(windows.recording, 0.05);
+  add('pearson10', 'Pearson, 10 ms', 'correlation', pearson(countTrials(windows.recording, 0.01)));
+  add('pearson50', 'Pearson, 50 ms', 'correlation', pearson(coarse));
+  add('partial50', 'Partial, 50 ms', 'correlation', partial(coarse));
+  const lags = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+  add('lagged', 'Lagged, largest of 1 to 10 ms', 'correlation', lagged(fine, lags));
+
+  const neurons = layout.tokenizer.ids.neurons;
+  const wiring = truth && {
+    ...truth,
+    group: (neuron: number) => Math.floor((neuron * truth.groups) / neurons),
+  };
+  return {
+    neurons,
+    windows: chosen.length,
+    ablationWindows: fewer.length,
+    maps: maps.map((map) => ({ ...map, scores: wiring && scoreEdges(map.values, wiring) })),
+  };
+}
+
+function wholeBatches(wanted: number, available: number): number {
+  const count = Math.min(wanted, available);
+  return count < BATCH ? count : Math.floor(count / BATCH) * BATCH;
+}
+
+/** Windows at random, as many as make whole batches. */
+function choose(refs: readonly WindowRef[], wanted: number, seed: number): WindowRef[] {
+  const order = new HostRandom(seed).permutation(refs.length);
+  return Array.from(order.subarray(0, wholeBatches(wanted, refs.length)), (n) => refs[n]!);
+}
+
+function freshModel(engine: Engine, layout: BatchLayout, seed: number) {
+  const store = new ParameterStore();
+  const model = new Neuroformer(store, layout.config, modelSizes(layout.tokenizer));
+  store.allocate(engine, seed);
+  return { store, model };
+}
+
+/** Counts of all trials, one after the other, in bins of `width` seconds. */
+export function countTrials(recording: Recording, width: number): Counts {
+  const lengths = recording.trials.map(({ duration }) => Math.floor(duration / width + 1e-9));
+  const bins = lengths.reduce((sum, length) => sum + length, 0);
+  const spikes = Array.from({ length: recording.neurons }, () => ({ bins: [] as number[] }));
+  let start = 0;
+  for (const [n, { spikes: own }] of recording.trials.entries()) {
+    const length = lengths[n]!;
+    const put = (neuron: number, time: number) => {
+      const bin = Math.floor(time / width + 1e-9);
+      if (bin < length) spikes[neuron]!.bins.push(start + bin);
+    };
+    if ('counts' in own) {
+      for (const [neuron, row] of own.counts.entries())
+        for (let b = 0; b < row.length; b++)
+          for (let k = 0; k < row[b]!; k++) put(neuron, b * own.dt);
+    } else {
+      for (const [neuron, times] of own.times.entries())
+        for (const time of times) put(neuron, time);
+    }
+    start += length;
+  }
+  return countsOf(spikes, bins);
+}

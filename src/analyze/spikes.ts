@@ -1,0 +1,85 @@
+/** Recorded and generated spikes side by side: rates, intervals, time courses, and which neurons fired in a window. */
+
+/** Spikes of each neuron: event times in seconds. */
+export type Trains = readonly ArrayLike<number>[];
+
+/** Spikes of some stretches of time, each from `from` up to `to` seconds on a clock of its own. */
+export interface Stretch {
+  readonly times: Trains;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The spikes of a train within a stretch of time. */
+export function within(times: ArrayLike<number>, from: number, to: number): number[] {
+  const found: number[] = [];
+  for (let n = 0; n < times.length; n++)
+    if (times[n]! >= from - 1e-9 && times[n]! < to - 1e-9) found.push(times[n]!);
+  return found;
+}
+
+/** Hz of each neuron over all stretches. */
+export function ratesOf(stretches: readonly Stretch[]): Float64Array {
+  const neurons = stretches[0]?.times.length ?? 0;
+  const seconds = stretches.reduce((sum, { from, to }) => sum + to - from, 0);
+  return Float64Array.from({ length: neurons }, (_, n) => {
+    const spikes = stretches.reduce(
+      (sum, { times, from, to }) => sum + within(times[n]!, from, to).length,
+      0,
+    );
+    return spikes / seconds;
+  });
+}
+
+/** Seconds between a neuron's spikes and its next, all neurons and stretches together. */
+export function intervalsOf(stretches: readonly Stretch[]): number[] {
+  return stretches.flatMap(({ times, from, to }) =>
+    times.flatMap((train) => {
+      const own = within(train, from, to);
+      return own.slice(1).map((time, n) => time - own[n]!);
+    }),
+  );
+}
+
+/** Mean rate per neuron in bins from each stretch's start, over stretches: Hz, [bins]. */
+export function timeCourse(stretches: readonly Stretch[], bin: number): Float64Array {
+  const seconds = Math.min(...stretches.map(({ from, to }) => to - from));
+  const bins = Math.max(1, Math.floor(seconds / bin + 1e-9));
+  const counts = new Float64Array(bins);
+  let neurons = 0;
+  for (const { times, from, to } of stretches) {
+    neurons = times.length;
+    for (const train of times) {
+      for (const time of within(train, from, to)) {
+        const at = Math.floor((time - from) / bin + 1e-9);
+        if (at < bins) counts[at]! += 1;
+      }
+    }
+  }
+  return counts.map((count) => count / (bin * neurons * stretches.length));
+}
+
+/** Shares of numbers in bins of `width` from 0; what lies past the last bin is counted in none. */
+export function histogram(values: readonly number[], width: number, bins: number): Float64Array {
+  const counts = new Float64Array(bins);
+  for (const value of values) {
+    const at = Math.floor(value / width + 1e-9);
+    if (at >= 0 && at < bins) counts[at]! += 1;
+  }
+  return counts.map((count) => count / Math.max(1, values.length));
+}
+
+/**
+ * How well the sets of neurons that fire in a window agree: 2 |common| / (|a| + |b|), mean over windows in which either
+ * has a spike.
+ */
+export function setF1(
+  pairs: readonly (readonly [ReadonlySet<number>, ReadonlySet<number>])[],
+): number {
+  const scores = pairs.flatMap(([a, b]) => {
+    if (a.size + b.size === 0) return [];
+    const common = [...a].filter((neuron) => b.has(neuron)).length;
+    return [(2 * common) / (a.size + b.size)];
+  });
+  return scores.reduce((sum, score) => sum + score, 0) / scores.length;
+}

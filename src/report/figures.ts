@@ -1,0 +1,302 @@
+/** The figures of a report. */
+
+import { histogram, intervalsOf, type Stretch, timeCourse, within } from '../analyze/spikes.js';
+import type { MetricLine } from '../train/run-folder.js';
+import { COLORS, draw, type Figure } from './draw.js';
+
+const SOURCES = ['recorded', 'generated'] as const;
+const color = {
+  field: 'source',
+  type: 'nominal',
+  title: null,
+  scale: { domain: SOURCES, range: SOURCES.map((source) => COLORS[source]) },
+};
+
+/** Losses over updates, in training and on the validation windows. */
+export function lossFigure(metrics: readonly MetricLine[]): Promise<Figure> {
+  const rows = metrics.flatMap(({ step, kind, losses }) => {
+    // With one loss the total is that loss.
+    const parts = Object.keys(losses).length === 2 ? { loss: losses.loss! } : losses;
+    return Object.entries(parts).map(([name, value]) => ({
+      step,
+      windows: kind === 'train' ? 'training' : 'validation',
+      loss: name === 'loss' ? 'total' : name,
+      value,
+    }));
+  });
+  return draw(
+    {
+      name: 'losses',
+      title: 'Losses',
+      caption:
+        'Each loss as it enters the total, over updates: means over the training batches since the last point, and over the validation windows.',
+    },
+    rows,
+    {
+      width: 220,
+      height: 150,
+      facet: { field: 'loss', type: 'nominal', title: null, columns: 3 },
+      spec: {
+        width: 210,
+        height: 150,
+        mark: { type: 'line', strokeWidth: 1.5 },
+        encoding: {
+          x: { field: 'step', type: 'quantitative', title: 'update' },
+          y: { field: 'value', type: 'quantitative', title: 'loss', scale: { zero: false } },
+          color: {
+            field: 'windows',
+            type: 'nominal',
+            title: null,
+            scale: { domain: ['training', 'validation'], range: ['#9aa7b4', COLORS.generated] },
+          },
+        },
+      },
+      resolve: { scale: { y: 'independent' } },
+      columns: 3,
+    },
+  );
+}
+
+/** Spikes of one stretch, recorded above and generated below. */
+export function rasterFigure(
+  recorded: Stretch,
+  generated: Stretch,
+  seconds: number,
+): Promise<Figure> {
+  const rows = (
+    [
+      ['recorded', recorded],
+      ['generated', generated],
+    ] as const
+  ).flatMap(([source, { times, from, to }]) =>
+    times.flatMap((train, neuron) =>
+      within(train, from, Math.min(to, from + seconds)).map((time) => ({
+        source,
+        neuron,
+        time: Number((time - from).toFixed(4)),
+      })),
+    ),
+  );
+  const neurons = recorded.times.length;
+  return draw(
+    {
+      name: 'raster',
+      title: 'Spikes',
+      caption: `The first ${seconds} s of one trial as recorded, and as the model drew them, each window from its own spikes before.`,
+    },
+    rows,
+    {
+      facet: { row: { field: 'source', type: 'nominal', title: null, sort: SOURCES } },
+      spec: {
+        width: 680,
+        height: Math.max(110, Math.min(260, 4 * neurons)),
+        mark: { type: 'tick', orient: 'vertical', thickness: 1, bandSize: 0 },
+        encoding: {
+          x: {
+            field: 'time',
+            type: 'quantitative',
+            title: 'time (s)',
+            scale: { domain: [0, seconds], nice: false },
+          },
+          y: {
+            field: 'neuron',
+            type: 'quantitative',
+            title: 'neuron',
+            scale: { domain: [-1, neurons], nice: false },
+            axis: { grid: false },
+          },
+          size: { value: Math.max(2, Math.min(6, 240 / neurons)) },
+          color: { ...color, legend: null },
+        },
+      },
+    },
+  );
+}
+
+/** Rates of every neuron, generated against recorded. */
+export function rateFigure(
+  recorded: Float64Array,
+  generated: Float64Array,
+  r: number,
+): Promise<Figure> {
+  const rows = Array.from(recorded, (rate, neuron) => ({
+    neuron,
+    recorded: rate,
+    generated: generated[neuron]!,
+  }));
+  const most = Math.max(...recorded, ...generated) * 1.05;
+  const axis = (field: string) => ({
+    field,
+    type: 'quantitative',
+    title: `${field} rate (Hz)`,
+    scale: { domain: [0, most], nice: false },
+  });
+  return draw(
+    {
+      name: 'rates',
+      title: 'Firing rates',
+      caption: `A point a neuron, with the line of equal rates; r = ${r.toFixed(3)} over ${recorded.length} neurons.`,
+    },
+    rows,
+    {
+      width: 260,
+      height: 260,
+      layer: [
+        {
+          mark: { type: 'rule', color: '#bbb', strokeDash: [4, 3] },
+          encoding: {
+            x: { datum: 0, type: 'quantitative' },
+            y: { datum: 0, type: 'quantitative' },
+            x2: { datum: most },
+            y2: { datum: most },
+          },
+        },
+        {
+          mark: { type: 'point', filled: true, size: 36, color: COLORS.generated, opacity: 0.8 },
+          encoding: { x: axis('recorded'), y: axis('generated') },
+        },
+      ],
+    },
+  );
+}
+
+/** Intervals between a neuron's spikes. */
+export function intervalFigure(
+  recorded: readonly Stretch[],
+  generated: readonly Stretch[],
+): Promise<Figure> {
+  const [width, bins] = [0.01, 40];
+  const rows = (
+    [
+      ['recorded', recorded],
+      ['generated', generated],
+    ] as const
+  ).flatMap(([source, stretches]) =>
+    Array.from(histogram(intervalsOf(stretches), width, bins), (share, n) => ({
+      source,
+      interval: Number((n * width).toFixed(3)),
+      share,
+    })),
+  );
+  return draw(
+    {
+      name: 'intervals',
+      title: 'Intervals between spikes',
+      caption: `Share of all intervals between a neuron’s spikes, in bins of ${1000 * width} ms.`,
+    },
+    rows,
+    {
+      width: 300,
+      height: 200,
+      mark: { type: 'line', interpolate: 'step-after', strokeWidth: 1.5 },
+      encoding: {
+        x: { field: 'interval', type: 'quantitative', title: 'interval (s)' },
+        y: { field: 'share', type: 'quantitative', title: 'share of intervals' },
+        color,
+      },
+    },
+  );
+}
+
+/** The mean rate over trials, from their starts. */
+export function timeCourseFigure(
+  recorded: readonly Stretch[],
+  generated: readonly Stretch[],
+  bin: number,
+  r: number,
+): Promise<Figure> {
+  const rows = (
+    [
+      ['recorded', recorded],
+      ['generated', generated],
+    ] as const
+  ).flatMap(([source, stretches]) =>
+    Array.from(timeCourse(stretches, bin), (rate, n) => ({
+      source,
+      time: Number((n * bin).toFixed(4)),
+      rate,
+    })),
+  );
+  return draw(
+    {
+      name: 'psth',
+      title: 'Rates over time',
+      caption: `Mean rate of a neuron over ${recorded.length} trials from their starts (PSTH), in bins of ${bin} s; r = ${r.toFixed(2)} between the two.`,
+    },
+    rows,
+    {
+      width: 420,
+      height: 160,
+      mark: { type: 'line', strokeWidth: 1.5 },
+      encoding: {
+        x: { field: 'time', type: 'quantitative', title: 'time from start (s)' },
+        y: { field: 'rate', type: 'quantitative', title: 'rate (Hz)', scale: { zero: false } },
+        color,
+      },
+    },
+  );
+}
+
+/** A map of pairs to show: [target x source]. */
+export interface NamedMap {
+  readonly name: string;
+  readonly title: string;
+  readonly values: Float64Array;
+}
+
+/** Maps of all pairs in one order, each with its own colours. */
+export async function mapFigures(maps: readonly NamedMap[], neurons: number): Promise<Figure[]> {
+  return Promise.all(
+    maps.map(({ name, title, values }) => {
+      const rows = Array.from(values, (value, at) => ({
+        target: Math.floor(at / neurons),
+        source: at % neurons,
+        value,
+      })).filter(({ target, source }) => target !== source);
+      const side = 250;
+      const signed = values.some((value) => value < 0);
+      // A few extreme pairs must not leave all others one colour.
+      const sizes = rows.map(({ value }) => Math.abs(value)).sort((p, q) => p - q);
+      const most = sizes[Math.floor(0.995 * (sizes.length - 1))] || 1;
+      const scale = signed
+        ? { scheme: 'redblue', reverse: true, domain: [-most, most], clamp: true }
+        : { scheme: 'viridis', domain: [0, most], clamp: true };
+      const axis = (field: string) => ({
+        field,
+        type: 'ordinal',
+        title: field,
+        axis: {
+          values: Array.from({ length: 7 }, (_, n) => Math.floor((n * neurons) / 6)),
+          ticks: false,
+          labelAngle: 0,
+          domain: false,
+        },
+      });
+      return draw(
+        {
+          name,
+          title,
+          caption: `Row: target, column: source. Colours end at the 99.5th percentile of sizes.`,
+        },
+        rows,
+        {
+          width: side,
+          height: side,
+          title,
+          mark: { type: 'rect' },
+          encoding: {
+            x: axis('source'),
+            y: axis('target'),
+            color: {
+              field: 'value',
+              type: 'quantitative',
+              title: null,
+              scale,
+              legend: { gradientLength: side, format: '.2~f' },
+            },
+          },
+        },
+      );
+    }),
+  );
+}

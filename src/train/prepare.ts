@@ -1,0 +1,157 @@
+/** From a recording on disk to what a run trains on; and from a run's folder back to its model and data. */
+
+import { createHash } from 'node:crypto';
+import { type Dataset, openDataset } from '../data/dataset.js';
+import type { Recording } from '../data/recording.js';
+import { type Split, type SplitSettings, splitWindows } from '../data/splits.js';
+import type { Tokenizer } from '../data/tokenizer.js';
+import { truncationNotes, truncationOf } from '../data/truncation.js';
+import { Windows } from '../data/windows.js';
+import type { Engine } from '../gpu/engine.js';
+import { BatchLayout, modelSizes, tokenizerFor, windowSettings } from '../neuroformer/batch.js';
+import type { ModelConfig } from '../neuroformer/config.js';
+import { Neuroformer } from '../neuroformer/model.js';
+import { loadNotes, type SavedModel } from '../neuroformer/saved.js';
+import { ParameterStore } from '../nn/parameters.js';
+import { readModelFile } from './checkpoint.js';
+import { FileError } from './files.js';
+import { type RunFacts, RunFolder } from './run-folder.js';
+import type { TrainSettings } from './settings.js';
+import type { TrainingData } from './trainer.js';
+
+/** What a run trains on, and what its user should know about it. */
+export interface Prepared extends TrainingData {
+  readonly notes: readonly string[];
+}
+
+/**
+ * Windows, split and batches of a recording.
+ *
+ * @param tokenizer the one a model was trained with; default: one made for the recording.
+ */
+export function prepare(
+  recording: Recording,
+  config: ModelConfig,
+  settings: TrainSettings,
+  tokenizer: Tokenizer = tokenizerFor(config, recording),
+): Prepared {
+  const windows = new Windows(recording, windowSettings(config, tokenizer));
+  const split = splitWindows(windows, splitSettings(settings), settings.every);
+  const layout = new BatchLayout(config, tokenizer, recording);
+  const known = new Set(layout.variables.map(({ name }) => name));
+  const lacking = Object.values(config.modalities).flatMap(({ variables }) =>
+    Object.keys(variables).filter((name) => !known.has(name)),
+  );
+  const notes = [
+    ...split.notes,
+    ...truncationNotes(truncationOf(windows, split.train)),
+    ...lacking.map((name) => `The recording has no ${name}: the model goes without it.`),
+  ];
+  return {
+    windows,
+    split,
+    layout,
+    config,
+    tokenizer,
+    fingerprint: fingerprintOf(recording),
+    notes,
+  };
+}
+
+function splitSettings({ split, seed }: TrainSettings): SplitSettings {
+  const { kind, fractions, repeats, gap } = split;
+  if (kind === 'blocks') return { kind, fractions, repeats, ...(gap !== undefined && { gap }) };
+  return kind === 'trials' ? { kind, fractions, seed } : { kind, fractions, seed };
+}
+
+/** A hash of everything recorded: two recordings of one fingerprint are the same. */
+export function fingerprintOf(recording: Recording): string {
+  const hash = createHash('sha256');
+  const numbers = (values: ArrayLike<number>) => {
+    const array = Float64Array.from(values);
+    hash.update(new Uint8Array(array.buffer));
+  };
+  for (const { id, start, duration, spikes, film, variables } of recording.trials) {
+    numbers([id, start, duration]);
+    if ('counts' in spikes) numbers([spikes.dt]);
+    for (const row of 'counts' in spikes ? spikes.counts : spikes.times) {
+      numbers([row.length]);
+      numbers(row);
+    }
+    if (film) {
+      numbers([film.count, film.height, film.width, film.dt, film.start ?? 0]);
+      hash.update(new Uint8Array(film.data.buffer, film.data.byteOffset, film.data.byteLength));
+    }
+    for (const [name, series] of Object.entries(variables)) {
+      hash.update(name);
+      if ('times' in series) numbers(series.times);
+      else numbers([series.dt, series.start ?? 0]);
+      const values: ArrayLike<number | string> = series.values;
+      if (typeof values[0] === 'string') hash.update(Array.from(values).join('\n'));
+      else numbers(values as ArrayLike<number>);
+    }
+  }
+  return hash.digest('hex');
+}
+
+/** A run as it can be read again. */
+export interface OpenedRun extends Prepared {
+  readonly folder: RunFolder;
+  readonly facts: RunFacts;
+  readonly dataset: Dataset;
+  readonly saved: SavedModel;
+}
+
+/**
+ * Opens a run's folder with its data.
+ *
+ * @param options.data where the data are now; default: where the run found them.
+ * @param options.weights which checkpoint: the best by its total validation loss where there is one, or the last.
+ * @throws FileError where the folder is none of a run, or the data are not those it was trained on.
+ */
+export function openRun(
+  path: string,
+  options: { data?: string | undefined; weights?: 'best' | 'last' } = {},
+): OpenedRun {
+  const folder = new RunFolder(path);
+  const facts = folder.facts();
+  const saved = readWeights(folder, options.weights ?? 'best');
+  const { config, tokenizer } = saved;
+  if (!config || !tokenizer)
+    throw new FileError(`${folder.last} holds weights without the configuration they belong to.`);
+  const dataset = openDataset(options.data ?? facts.data);
+  const prepared = prepare(dataset.recording, config, facts.training, tokenizer);
+  if (prepared.fingerprint !== facts.fingerprint) {
+    throw new FileError(
+      `${dataset.path} does not hold the data of this run: say where they are with --data.`,
+    );
+  }
+  return { ...prepared, folder, facts, dataset, saved };
+}
+
+function readWeights(folder: RunFolder, wanted: 'best' | 'last'): SavedModel {
+  if (wanted === 'last') return readModelFile(folder.last);
+  try {
+    return readModelFile(folder.best());
+  } catch {
+    // A run without validation has no best.
+    return readModelFile(folder.last);
+  }
+}
+
+/** The model of a run on a device, and what did not fit. */
+export async function loadModel(
+  engine: Engine,
+  { config, tokenizer, saved }: Pick<OpenedRun, 'config' | 'tokenizer' | 'saved'>,
+): Promise<{ store: ParameterStore; model: Neuroformer; notes: string[] }> {
+  const store = new ParameterStore();
+  const model = new Neuroformer(store, config, modelSizes(tokenizer));
+  store.allocate(engine);
+  const notes = loadNotes(await store.assign(saved.tensors));
+  return { store, model, notes };
+}
+
+/** Windows of a part of the split, or all of them. */
+export function partOf(split: Split, part: 'train' | 'validation' | 'test' | 'all') {
+  return part === 'all' ? [...split.train, ...split.validation, ...split.test] : split[part];
+}
