@@ -1,0 +1,272 @@
+/** What a report says: what ran, how it learnt, what it generated, and what it read from the wiring. */
+
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ConnectivityMap, Explained } from '../analyze/explain.js';
+import {
+  type GeneratedScores,
+  recordedStretches,
+  type WindowScores,
+} from '../analyze/generated.js';
+import { ratesOf } from '../analyze/spikes.js';
+import type { TokenScores } from '../analyze/tokens.js';
+import type { GeneratedTrial } from '../generate/trials.js';
+import { writeWhole } from '../train/files.js';
+import type { OpenedRun } from '../train/prepare.js';
+import type { Figure } from './draw.js';
+import {
+  intervalFigure,
+  lossFigure,
+  mapFigures,
+  rasterFigure,
+  rateFigure,
+  timeCourseFigure,
+} from './figures.js';
+import { page, type Section, type Table } from './html.js';
+
+/** What `generate` left in a run's folder. */
+export interface GeneratedResults {
+  readonly trials: readonly GeneratedTrial[];
+  readonly scores: GeneratedScores;
+  readonly past: 'own' | 'recorded';
+  readonly seed: number;
+  readonly seconds: number;
+  readonly clamped: string;
+  /** One window ahead of the recorded past. */
+  readonly windows?: WindowScores;
+  readonly tokens?: TokenScores;
+  readonly bin: number;
+}
+
+/** Everything a report is made of. */
+export interface ReportInputs {
+  readonly run: OpenedRun;
+  readonly generated: GeneratedResults | undefined;
+  readonly explained: (Explained & { readonly seconds: number }) | undefined;
+  /** Seconds of each stage, where they are known. */
+  readonly stages: readonly (readonly [stage: string, seconds: number])[];
+}
+
+/** Makes the report and its figures; returns the path of the page. */
+export async function writeReport(inputs: ReportInputs): Promise<string> {
+  const { run } = inputs;
+  const sections = [
+    ranSection(inputs),
+    await learntSection(run),
+    ...(inputs.generated ? [await generatedSection(run, inputs.generated)] : []),
+    ...(inputs.explained ? [await wiringSection(run, inputs.explained)] : []),
+  ];
+  const figures = join(run.folder.path, 'figures');
+  mkdirSync(figures, { recursive: true });
+  for (const figure of sections.flatMap((section) => section.figures ?? [])) {
+    writeWhole(join(figures, `${figure.name}.svg`), figure.svg);
+    writeWhole(join(figures, `${figure.name}.csv`), figure.csv);
+  }
+  const path = join(run.folder.path, 'report.html');
+  const lead = `${run.dataset.recording.name}; ${run.facts.started.slice(0, 16).replace('T', ' ')}.`;
+  writeWhole(path, page('Neuroformer report', lead, sections));
+  return path;
+}
+
+function ranSection({ run, stages }: ReportInputs): Section {
+  const { facts, config, split, dataset } = run;
+  const { recording } = dataset;
+  const seconds = recording.trials.reduce((sum, { duration }) => sum + duration, 0);
+  const rows: [string, string][] = [
+    [
+      'recording',
+      `${recording.name}: ${recording.neurons} neurons, ${recording.trials.length} trials, ${seconds.toFixed(0)} s`,
+    ],
+    ['data', `${facts.data}, sha256 ${facts.fingerprint.slice(0, 16)}`],
+    ['adapter', facts.adapter],
+    [
+      'windows',
+      `${config.window.curr} s, after a past of ${config.window.prev} s, in steps of ${config.resolution.dt} s`,
+    ],
+    [
+      'split',
+      `${facts.training.split.kind}: ${split.train.length} windows for training, ${split.validation.length} validation, ${split.test.length} test, ${split.leftOut} left out`,
+    ],
+    [
+      'model',
+      `width ${config.n_embd}, ${config.n_head} heads, blocks: ${config.layers.state} state, ${config.layers.state_history} history, ${config.layers.stimulus} stimulus; rules of the ${config.compat}`,
+    ],
+    ['seed', String(facts.training.seed)],
+    ...stages.map(([stage, took]): [string, string] => [stage, `${took.toFixed(1)} s`]),
+  ];
+  return {
+    title: 'What ran',
+    text: facts.notes,
+    tables: [
+      {
+        title: 'The run',
+        caption: 'Everything else is in `run.json` and in the header of `last.safetensors`.',
+        head: ['', ''],
+        rows,
+      },
+    ],
+  };
+}
+
+async function learntSection(run: OpenedRun): Promise<Section> {
+  const metrics = run.folder.metrics();
+  const last = (kind: string) => metrics.findLast((line) => line.kind === kind);
+  const [train, validation] = [last('train'), last('validation')];
+  const names = Object.keys(train?.losses ?? {});
+  const cell = (value: number | undefined) => (value === undefined ? '' : value.toFixed(4));
+  return {
+    title: 'Learning',
+    text: train
+      ? [
+          `${train.step} updates, ${train.tokens?.toLocaleString('en-US')} tokens, ${train.seconds?.toFixed(0)} s.`,
+        ]
+      : ['No update was logged.'],
+    tables: [
+      {
+        title: 'Last losses',
+        caption: 'As they enter the total.',
+        head: ['loss', 'training', 'validation'],
+        rows: names.map((name) => [
+          name === 'loss' ? 'total' : name,
+          cell(train?.losses[name]),
+          cell(validation?.losses[name]),
+        ]),
+      },
+    ],
+    figures: metrics.length > 0 ? [await lossFigure(metrics)] : [],
+  };
+}
+
+async function generatedSection(run: OpenedRun, generated: GeneratedResults): Promise<Section> {
+  const { trials, scores, past, bin, windows, tokens, clamped } = generated;
+  const { recording } = run.dataset;
+  const recorded = recordedStretches(recording, trials);
+  const shown = Math.min(scores.seconds, Math.max(1, 20 * run.config.window.curr));
+  const n2 = (value: number) => value.toFixed(3);
+  const rows: string[][] = [
+    [
+      'rates of neurons, r with the whole recording',
+      n2(scores.rateCorrelation),
+      n2(scores.rateCorrelationRecorded),
+    ],
+    ['rates of neurons, r with the same stretches', n2(scores.rateCorrelationSame), ''],
+    ['mean rate (Hz)', n2(scores.meanRate.generated), n2(scores.meanRate.recorded)],
+    [
+      'median interval between spikes (s)',
+      n2(scores.medianInterval.generated),
+      n2(scores.medianInterval.recorded),
+    ],
+    ['rates over time, r', n2(scores.psthCorrelation), ''],
+  ];
+  const ahead: Table[] = [];
+  if (windows && tokens) {
+    ahead.push({
+      title: 'One window ahead of the recorded past, test windows',
+      caption: `${windows.windows} windows drawn once; ${tokens.tokens} tokens, of them ${tokens.spikes} spikes. Baselines: windows drawn for another moment; always the busiest neuron; tokens by their frequency in training.`,
+      head: ['', 'model', 'baseline'],
+      rows: [
+        [
+          'agreement of the sets of neurons that fire (F1)',
+          n2(windows.setF1),
+          n2(windows.shuffledSetF1),
+        ],
+        ['next neuron right (share of spikes)', n2(tokens.accuracy), n2(tokens.unigramAccuracy)],
+        ['bits per token', n2(tokens.bits), n2(tokens.unigramBits)],
+      ],
+    });
+  }
+  return {
+    title: 'Generated spikes',
+    text: [
+      `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${scores.spikes.toLocaleString('en-US')} spikes, ${past === 'own' ? 'free running: each window’s past holds the spikes drawn before' : 'each window from the recorded past'}. ${scores.full} windows ended because their block was full.`,
+      ...(clamped ? [`${clamped} What follows is the model’s prediction, not a recording.`] : []),
+    ],
+    tables: [
+      {
+        title: 'Generated against recorded',
+        caption:
+          'The last column is the recording itself: for rates, the same stretches against the whole.',
+        head: ['', 'generated', 'recorded'],
+        rows,
+      },
+      ...ahead,
+    ],
+    figures: [
+      await rasterFigure(recorded[0]!, trials[0]!, shown),
+      await rateFigure(ratesOf(recorded), ratesOf(trials), scores.rateCorrelationSame),
+      await intervalFigure(recorded, trials),
+      await timeCourseFigure(recorded, trials, bin, scores.psthCorrelation),
+    ],
+  };
+}
+
+const KINDS = { model: 'model', control: 'control', correlation: 'from spikes alone' } as const;
+
+async function wiringSection(run: OpenedRun, explained: Explained): Promise<Section> {
+  const { maps, neurons } = explained;
+  const { truth } = run.dataset;
+  const shown = ['attention', 'learnt', 'ablation', 'pearson50', 'lagged'];
+  const named = maps.filter(({ name }) => shown.includes(name));
+  const figures: Figure[] = await mapFigures(
+    [
+      ...(truth ? [{ name: 'weights', title: 'True weights', values: truth.weights }] : []),
+      ...named.map(({ name, title, values }) => ({ name, title, values })),
+    ],
+    neurons,
+  );
+  const table = scoreTable(maps);
+  return {
+    title: 'Connectivity',
+    text: [
+      `Read from ${explained.windows} windows, ablation from ${explained.ablationWindows}. Attention and ablation say what the model depends on, not what causes what. Spikes of one time bin have no order; the maps were read again with another order of ties.`,
+      ...(table
+        ? [verdict(maps)]
+        : ['The true wiring is not known here, so the maps have no scores.']),
+    ],
+    tables: table ? [table] : [],
+    figures,
+  };
+}
+
+/** The scores of every map; undefined where nothing is known to score against. */
+export function scoreTable(maps: readonly ConnectivityMap[]): Table | undefined {
+  const scored = maps.flatMap((map) => (map.scores ? [{ ...map, scores: map.scores }] : []));
+  if (scored.length === 0) return undefined;
+  const cell = (value: number) => (Number.isNaN(value) ? '' : value.toFixed(3));
+  return {
+    title: 'Maps against the true wiring',
+    caption:
+      'AUROC: chance that a strong edge ranks above another pair, over all pairs and over pairs of one group. Direction: share of strong one-way edges whose direction the map gets right. Hubs: share of hubs among as many sources of the largest column sums. r2 and Spearman: with the weights of all pairs.',
+    head: ['map', '', 'AUROC', 'in groups', 'direction', 'hubs', 'r2', 'Spearman'],
+    rows: scored.map(({ title, kind, scores }) => [
+      title,
+      KINDS[kind],
+      cell(scores.auroc),
+      cell(scores.aurocWithin),
+      cell(scores.direction),
+      cell(scores.hubRecall),
+      cell(scores.r2),
+      cell(scores.spearman),
+    ]),
+  };
+}
+
+/** Whether attention beats Pearson, in a sentence that says no where it does not. */
+export function verdict(maps: readonly ConnectivityMap[]): string {
+  const scores = (name: string) => maps.find((map) => map.name === name)?.scores;
+  const attention = scores('attention');
+  const pearsons = [scores('pearson10'), scores('pearson50')].flatMap((s) => (s ? [s] : []));
+  const lagged = scores('lagged');
+  if (!attention || pearsons.length === 0) return '';
+  const auroc = Math.max(...pearsons.map((s) => s.auroc));
+  const direction = Math.max(...pearsons.map((s) => s.direction));
+  const beats = attention.auroc > auroc && attention.direction > direction;
+  const figures = `AUROC of strong edges ${attention.auroc.toFixed(3)} against ${auroc.toFixed(3)}, direction ${attention.direction.toFixed(3)} against ${direction.toFixed(3)}`;
+  const other =
+    lagged && lagged.auroc >= attention.auroc - 0.005
+      ? ` A lagged correlation that is told the range of delays does as well (AUROC ${lagged.auroc.toFixed(3)}).`
+      : '';
+  return beats
+    ? `Attention beats Pearson correlation on both: ${figures}.${other}`
+    : `Attention does not beat Pearson correlation on both here: ${figures}.${other}`;
+}
