@@ -1,6 +1,8 @@
-/** `npm run devices`: which adapter would be used and why, its limits and features. */
+/** `devices`: which adapter would be used and why, its limits and features. */
 
-import { createEngine } from '../node.js';
+import type { Command } from 'commander';
+import { openEngine, say } from './stages.js';
+import { guarded } from './terminal.js';
 
 /** The limits that decide what fits and how kernels are shaped. */
 const LIMITS = [
@@ -13,24 +15,27 @@ const LIMITS = [
   'minStorageBufferOffsetAlignment',
 ] as const;
 
-async function main(): Promise<void> {
-  const engine = await createEngine();
+export function addDevices(program: Command): void {
+  program
+    .command('devices')
+    .description('say which adapter would be used, why, and what it can do')
+    .addHelpText('after', '\nExample:\n  neuroformer devices')
+    .action(() => guarded(listDevices));
+}
+
+async function listDevices(): Promise<void> {
+  const engine = await openEngine();
   const { facts, device, tuning } = engine;
-  const lines = [
+  const rows = [
     ['adapter', facts.description],
     ['chosen because', facts.reason],
     ['kernels', tuning.staged ? 'staged through workgroup memory' : 'direct, without barriers'],
     ['parameters', facts.immediates ? 'immediates' : 'uniform ring'],
     ['features', facts.features.join(', ')],
     ...LIMITS.map((name) => [name, device.limits[name].toLocaleString('en')]),
-  ] as [string, string][];
-  const width = Math.max(...lines.map(([name]) => name.length));
-  for (const [name, value] of lines) console.log(`${name.padEnd(width)}  ${value}`);
-  console.log('\nNEUROFORMER_ADAPTER=gpu or =software forces one kind.');
+  ];
+  const width = Math.max(...rows.map(([name]) => name!.length));
+  for (const [name, value] of rows) say(`${name!.padEnd(width)}  ${value}`);
+  say('\nNEUROFORMER_ADAPTER=gpu or =software forces one kind.');
   engine.dispose();
 }
-
-main().catch((error: Error) => {
-  console.error(error.message);
-  process.exitCode = 1;
-});

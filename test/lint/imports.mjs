@@ -17,7 +17,7 @@ const BELOW = {
   neuroformer: ['nn', 'data'],
   train: ['neuroformer', 'data'],
   generate: ['neuroformer', 'data'],
-  analyze: ['neuroformer', 'train', 'generate'],
+  analyze: ['neuroformer', 'train', 'generate', 'simulate'],
   report: ['analyze'],
   cli: ['report', 'simulate', 'node.ts'],
   'index.ts': ['generate', 'nn', 'data', 'simulate'],

@@ -1,0 +1,49 @@
+/** `connectivity` and `report`: what a run's model depends on, and everything about the run on one page. */
+
+import type { Command } from 'commander';
+import { scoreTable, verdict } from '../report/report.js';
+import { count, whole } from './options.js';
+import { explainStage, openEngine, openRun, reportStage, say } from './stages.js';
+import { columns, guarded } from './terminal.js';
+
+export function addConnectivity(program: Command): void {
+  program
+    .command('connectivity')
+    .description("directed connectivity from a run's attention and by ablation, with controls")
+    .argument('<run>', 'the folder of a run')
+    .option('--data <path>', 'where its data are now')
+    .option('--windows <n>', 'windows read for attention', count, 4000)
+    .option('--ablation-windows <n>', 'windows read for ablation', count, 2000)
+    .option('--seed <n>', 'of the windows and of the untrained control', whole, 1)
+    .addHelpText('after', '\nExample:\n  neuroformer connectivity runs/hub --windows 8000')
+    .action(
+      (
+        folder: string,
+        options: { data?: string; windows: number; ablationWindows: number; seed: number },
+      ) =>
+        guarded(async () => {
+          const run = openRun(folder, { data: options.data });
+          const engine = await openEngine();
+          const { maps } = await explainStage(engine, run, options);
+          engine.dispose();
+          const table = scoreTable(maps);
+          if (table) say(`${columns([table.head, ...table.rows])}\n${verdict(maps)}`);
+          say(`${maps.length} maps written to ${folder}/connectivity.npz and connectivity.json.`);
+        }),
+    );
+}
+
+export function addReport(program: Command): void {
+  program
+    .command('report')
+    .description('one HTML page about a run: what ran, what it learnt, generated and explained')
+    .argument('<run>', 'the folder of a run')
+    .option('--data <path>', 'where its data are now')
+    .addHelpText('after', '\nExample:\n  neuroformer report runs/hub')
+    .action((folder: string, options: { data?: string }) =>
+      guarded(async () => {
+        const path = await reportStage(openRun(folder, { data: options.data }));
+        say(`The report is ${path}; its figures and their numbers are in ${folder}/figures.`);
+      }),
+    );
+}

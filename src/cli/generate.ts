@@ -1,0 +1,80 @@
+/** `generate`: trials drawn from a run's model. */
+
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { count, neurons, notNegative, positive, rates, whole } from './options.js';
+import { type GenerateStage, generateStage, openEngine, openRun, say } from './stages.js';
+import { guarded } from './terminal.js';
+
+interface GenerateOptions
+  extends Pick<
+    GenerateStage,
+    'trials' | 'seconds' | 'past' | 'part' | 'seed' | 'silent' | 'drive'
+  > {
+  data?: string;
+  temperature: number;
+  timeTemperature: number;
+  topK?: number;
+  topP?: number;
+  greedy?: boolean;
+}
+
+export function addGenerate(program: Command): void {
+  program
+    .command('generate')
+    .description("draw trials of spikes from a run's model")
+    .argument('<run>', 'the folder of a run')
+    .option('--data <path>', 'where its data are now')
+    .option('--trials <n>', 'trials, drawn side by side', count, 20)
+    .option('--seconds <s>', 'of each trial', positive, 8)
+    .addOption(
+      new Option('--past <whose>', 'whose spikes the past holds')
+        .choices(['own', 'recorded'])
+        .default('own'),
+    )
+    .addOption(
+      new Option('--part <name>', 'which part of the split trials begin in')
+        .choices(['train', 'validation', 'test', 'all'])
+        .default('all'),
+    )
+    .option('--temperature <t>', 'of the neurons drawn; 0 takes the likeliest', notNegative, 1)
+    .option('--time-temperature <t>', 'of the times drawn', notNegative, 1)
+    .option('--top-k <n>', 'only the n likeliest neurons', count)
+    .option('--top-p <p>', 'only the likeliest neurons that share p of the probability', positive)
+    .option('--greedy', 'the likeliest neuron and time always')
+    .option(
+      '--silent <list>',
+      'neurons kept silent, such as 5,6: an experiment in the model',
+      neurons,
+    )
+    .option('--drive <list>', 'neurons made to fire at rates in Hz, such as 5:40,6:40', rates)
+    .option('--seed <n>', 'of the draws', whole, 1)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  neuroformer generate runs/hub --trials 20 --seconds 32\n  neuroformer generate runs/hub --silent 5,6',
+    )
+    .action((folder: string, options: GenerateOptions) =>
+      guarded(() => generateCommand(folder, options)),
+    );
+}
+
+async function generateCommand(folder: string, options: GenerateOptions): Promise<void> {
+  const run = openRun(folder, { data: options.data });
+  const engine = await openEngine();
+  const temperature = (value: number) => (options.greedy ? 0 : value);
+  const results = await generateStage(engine, run, {
+    ...options,
+    id: {
+      temperature: temperature(options.temperature),
+      ...(options.topK !== undefined && { topK: options.topK }),
+      ...(options.topP !== undefined && { topP: options.topP }),
+    },
+    time: { temperature: temperature(options.timeTemperature) },
+  });
+  engine.dispose();
+  const { scores, clamped } = results;
+  if (clamped) say(`${clamped} What was drawn is the model's prediction.`);
+  say(
+    `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${scores.spikes.toLocaleString('en-US')} spikes; rates of neurons r = ${scores.rateCorrelation.toFixed(3)} with the recording. Written to ${folder}/generated.npz and generated.json.`,
+  );
+}

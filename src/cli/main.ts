@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+/** The command line: one file for each command beside this one. */
+
+import { Command } from 'commander';
+import { addConnectivity, addReport } from './connectivity.js';
+import { addDemo } from './demo.js';
+import { addDevices } from './devices.js';
+import { addGenerate } from './generate.js';
+import { addSimulate } from './simulate.js';
+import { VERSION } from './stages.js';
+import { addTrain } from './train.js';
+
+const program = new Command('neuroformer')
+  .description(
+    'A GPT over spikes, on any GPU: train, generate, explain. Start with: neuroformer demo',
+  )
+  .version(VERSION)
+  .showHelpAfterError('(add --help for what there is)')
+  .configureHelp({ sortSubcommands: false });
+
+addDemo(program);
+addSimulate(program);
+addTrain(program);
+addGenerate(program);
+addConnectivity(program);
+addReport(program);
+addDevices(program);
+
+await program.parseAsync();

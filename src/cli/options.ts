@@ -1,0 +1,102 @@
+/** Options as numbers and lists: what does not fit is one sentence. */
+
+import { readFileSync } from 'node:fs';
+import { InvalidArgumentError } from 'commander';
+import { parse, YAMLParseError } from 'yaml';
+import { ConfigError, isRecord } from '../schema.js';
+import { reasonOf } from '../train/files.js';
+
+export function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value))
+    throw new InvalidArgumentError('It should be a number above 0.');
+  return value;
+}
+
+export function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0)
+    throw new InvalidArgumentError('It should be a whole number from 0.');
+  return value;
+}
+
+export function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1)
+    throw new InvalidArgumentError('It should be a whole number from 1.');
+  return value;
+}
+
+/** A number from 0, such as a temperature. */
+export function notNegative(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0) || !Number.isFinite(value))
+    throw new InvalidArgumentError('It should be a number from 0.');
+  return value;
+}
+
+/** Neurons by number: '3,5,8'. */
+export function neurons(text: string): number[] {
+  return text.split(',').map(whole);
+}
+
+/** Neurons with rates in Hz: '5:40,6:40'. */
+export function rates(text: string): Record<number, number> {
+  return Object.fromEntries(
+    text.split(',').map((pair) => {
+      const [neuron = '', rate = ''] = pair.split(':');
+      return [whole(neuron), positive(rate)] as const;
+    }),
+  );
+}
+
+/** A setting on the command line: 'training.rate=0.001'. */
+export function setting(text: string, before: readonly string[] = []): string[] {
+  if (!/^[^=]+=/.test(text)) throw new InvalidArgumentError('It should be key=value.');
+  return [...before, text];
+}
+
+/** The model's and the training settings of a file, single ones replaced. */
+export function readSettings(path: string | undefined, replaced: readonly string[] = []) {
+  const raw = path === undefined ? {} : readYaml(path);
+  for (const entry of replaced) {
+    const at = entry.indexOf('=');
+    const keys = entry.slice(0, at).split('.');
+    place(raw, keys, parse(entry.slice(at + 1)));
+  }
+  const { training, ...model } = raw;
+  return { model, training: training ?? {} };
+}
+
+function place(into: Record<string, unknown>, keys: readonly string[], value: unknown): void {
+  const [first, ...rest] = keys as [string, ...string[]];
+  if (rest.length === 0) {
+    into[first] = value;
+    return;
+  }
+  const inner = isRecord(into[first]) ? into[first] : {};
+  into[first] = inner;
+  place(inner, rest, value);
+}
+
+function readYaml(path: string): Record<string, unknown> {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError(
+      `${path} cannot be read: ${reasonOf(error)}; give the path of a YAML file.`,
+    );
+  }
+  try {
+    const raw: unknown = parse(text);
+    if (!isRecord(raw)) throw new ConfigError(`${path} should hold keys with values.`);
+    return raw;
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error;
+    const line = error.linePos?.[0].line ?? '?';
+    throw new ConfigError(
+      `${path} is no valid YAML: line ${line}: ${error.message.split(' at line ')[0]}.`,
+    );
+  }
+}

@@ -1,0 +1,394 @@
+/** The stages that commands are made of: each reads a folder, does one thing, and writes into the folder. */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type Explained, type ExplainSettings, explain } from '../analyze/explain.js';
+import {
+  type GeneratedScores,
+  scoreGenerated,
+  scoreWindows,
+  type WindowScores,
+} from '../analyze/generated.js';
+import { scoreTokens, type TokenScores, tokenFrequencies } from '../analyze/tokens.js';
+import { openDataset } from '../data/dataset.js';
+import { encodeNpz, parseNpz } from '../data/npy.js';
+import type { WindowRef } from '../data/windows.js';
+import { type DrawSettings, Sampler } from '../generate/sampler.js';
+import { type GeneratedTrial, generateTrials } from '../generate/trials.js';
+import type { ModelConfig } from '../neuroformer/config.js';
+import { createEngine, describeEstimate, type Engine, estimateMemory } from '../node.js';
+import { type GeneratedResults, writeReport } from '../report/report.js';
+import { readModelFile } from '../train/checkpoint.js';
+import { batchesOf } from '../train/evaluate.js';
+import { FileError, makeFolder, writeWhole } from '../train/files.js';
+import { loadModel, type OpenedRun, openRun, partOf, prepare } from '../train/prepare.js';
+import { RunFolder } from '../train/run-folder.js';
+import type { TrainSettings } from '../train/settings.js';
+import { type TrainResult, train } from '../train/trainer.js';
+import { interruptFlag, LiveLine, spoken, UsageError } from './terminal.js';
+
+export const VERSION = '0.1.0';
+
+/** Says something on standard output. */
+export function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** An engine, announced. */
+export async function openEngine(): Promise<Engine> {
+  return createEngine();
+}
+
+export function adapterOf(engine: Engine): string {
+  return `${engine.facts.description} (${engine.facts.reason})`;
+}
+
+export interface TrainStage {
+  readonly data: string;
+  readonly out: string;
+  readonly config: ModelConfig;
+  readonly settings: TrainSettings;
+  readonly force?: boolean;
+  readonly resume?: boolean;
+  /** A model to begin from: a run's folder, or a file of weights. */
+  readonly from?: string;
+}
+
+/** Trains into a folder, or goes on with what is in it. */
+export async function trainStage(stage: TrainStage): Promise<TrainResult> {
+  const { config, settings, resume = false } = stage;
+  const folder = new RunFolder(stage.out);
+  if (!resume) makeFolder(stage.out, stage.force);
+  else if (!folder.exists)
+    throw new FileError(`${folder.last} is not there: ${stage.out} holds no run to resume.`);
+  const saved = stage.from === undefined ? undefined : readModelFile(weightsOf(stage.from));
+  const dataset = openDataset(stage.data);
+  const data = prepare(dataset.recording, config, settings, saved?.tokenizer);
+  for (const note of data.notes) say(note);
+  let opened = 0;
+  const line = new LiveLine();
+  const interrupt = interruptFlag(() => {
+    line.close();
+    process.stderr.write('Stopping after this update and saving; once more to stop at once.\n');
+  });
+  try {
+    const result = await train({
+      data,
+      settings,
+      folder,
+      resume,
+      ...(saved && !resume && { from: saved }),
+      shouldStop: () => interrupt.asked,
+      openEngine: async () => {
+        const engine = await createEngine();
+        opened += 1;
+        if (opened === 1) await announce(engine, stage, data, folder);
+        return engine;
+      },
+      watcher: {
+        note: (sentence) => {
+          line.close();
+          say(sentence);
+        },
+        progress: ({ step, steps, loss, tokensPerSecond, secondsLeft }) =>
+          line.show(
+            `update ${step} of ${steps}  loss ${loss.toFixed(4)}  ${Math.round(tokensPerSecond).toLocaleString('en-US')} tokens/s  ${spoken(secondsLeft)} left`,
+          ),
+      },
+    });
+    line.close();
+    if (result.stopped === 'interrupted') {
+      say(
+        `Saved at update ${result.progress.step}. To go on: neuroformer train --resume ${stage.out}`,
+      );
+      process.exitCode = 130;
+    }
+    if (result.stopped === 'patience')
+      say(`Stopped at update ${result.progress.step}: the validation loss has not improved.`);
+    return result;
+  } finally {
+    line.close();
+    interrupt.done();
+  }
+}
+
+async function announce(
+  engine: Engine,
+  stage: TrainStage,
+  data: ReturnType<typeof prepare>,
+  folder: RunFolder,
+): Promise<void> {
+  const { split, layout, fingerprint, notes } = data;
+  const { settings } = stage;
+  say(`Adapter: ${adapterOf(engine)}.`);
+  say(describeEstimate(await estimateMemory(engine, layout, settings.batch), settings.batch));
+  if (stage.resume) return;
+  folder.writeFacts({
+    version: VERSION,
+    started: new Date().toISOString(),
+    data: resolve(stage.data),
+    fingerprint,
+    adapter: adapterOf(engine),
+    training: settings,
+    windows: {
+      train: split.train.length,
+      validation: split.validation.length,
+      test: split.test.length,
+      leftOut: split.leftOut,
+    },
+    ...(stage.from !== undefined && { from: stage.from }),
+    notes,
+  });
+}
+
+/** The file of weights a path means: a run's best, or its last, or the file itself. */
+export function weightsOf(path: string): string {
+  if (path.endsWith('.safetensors')) return path;
+  const folder = new RunFolder(path);
+  return existsSync(folder.best()) ? folder.best() : folder.last;
+}
+
+export interface GenerateStage {
+  readonly trials: number;
+  readonly seconds: number;
+  readonly past: 'own' | 'recorded';
+  readonly part: 'train' | 'validation' | 'test' | 'all';
+  readonly id?: DrawSettings;
+  readonly time?: DrawSettings;
+  readonly seed: number;
+  readonly silent?: readonly number[];
+  readonly drive?: Readonly<Record<number, number>>;
+}
+
+/** Draws trials from a run's model, scores them, and writes both into the run's folder. */
+export async function generateStage(
+  engine: Engine,
+  run: OpenedRun,
+  stage: GenerateStage,
+): Promise<GeneratedResults> {
+  const { windows, layout, split } = run;
+  const { store, model, notes } = await loadModel(engine, run);
+  for (const note of notes) say(note);
+  checkNeurons(stage, layout.tokenizer.ids.neurons);
+  const starts = startsOf(run, stage);
+  const sampler = new Sampler(engine, model, layout, stage.trials, stage);
+  const line = new LiveLine();
+  const began = performance.now();
+  let trials: GeneratedTrial[];
+  try {
+    trials = await generateTrials(sampler, windows, { ...stage, starts }, (done, of) => {
+      const left = ((performance.now() - began) / 1000 / done) * (of - done);
+      line.show(`window ${done} of ${of}, ${stage.trials} trials at once  ${spoken(left)} left`);
+    });
+  } finally {
+    line.close();
+    sampler.dispose();
+  }
+  const bin = Math.max(0.05, run.config.window.curr);
+  const scores = scoreGenerated(run.dataset.recording, trials, bin);
+  const clamped = clampedOf(stage);
+  const ahead = clamped ? {} : await aheadOf(engine, run, model, split.test, stage.seed);
+  store.dispose();
+  const results: GeneratedResults = {
+    trials,
+    scores,
+    past: stage.past,
+    seed: stage.seed,
+    seconds: stage.seconds,
+    clamped,
+    bin,
+    ...ahead,
+  };
+  writeGenerated(run.folder.path, results);
+  return results;
+}
+
+function checkNeurons({ silent = [], drive = {} }: GenerateStage, neurons: number): void {
+  const wrong = [...silent, ...Object.keys(drive).map(Number)].find(
+    (neuron) => !Number.isInteger(neuron) || neuron < 0 || neuron >= neurons,
+  );
+  if (wrong !== undefined)
+    throw new UsageError(
+      `There is no neuron ${wrong} to clamp: they are numbered 0 to ${neurons - 1}.`,
+    );
+}
+
+function clampedOf({ silent = [], drive = {} }: GenerateStage): string {
+  const driven = Object.entries(drive).map(([neuron, rate]) => `${neuron} at ${rate} Hz`);
+  const parts = [
+    ...(silent.length > 0 ? [`neurons ${silent.join(', ')} were silenced`] : []),
+    ...(driven.length > 0 ? [`neurons were driven: ${driven.join(', ')}`] : []),
+  ];
+  const text = parts.join('; ');
+  return text && `${text[0]!.toUpperCase()}${text.slice(1)}.`;
+}
+
+/** Moments spread over a part of the split, each with enough recorded after it. */
+function startsOf(run: OpenedRun, { part, trials, seconds }: GenerateStage): WindowRef[] {
+  const { windows } = run;
+  const { current } = windows.settings;
+  const fits = ({ trial, end }: WindowRef) =>
+    end - current + seconds <= windows.recording.trials[trial]!.duration + 1e-6;
+  const candidates = partOf(run.split, part).filter(fits);
+  if (candidates.length === 0) {
+    throw new UsageError(
+      `No window of the ${part} part has ${seconds} s recorded after it: draw fewer seconds, or from another part.`,
+    );
+  }
+  return Array.from(
+    { length: trials },
+    (_, n) => candidates[Math.floor((n * candidates.length) / trials)]!,
+  );
+}
+
+/** Scores one window ahead of the recorded past, on test windows. */
+async function aheadOf(
+  engine: Engine,
+  run: OpenedRun,
+  model: Awaited<ReturnType<typeof loadModel>>['model'],
+  test: readonly WindowRef[],
+  seed: number,
+): Promise<{ windows: WindowScores; tokens: TokenScores } | object> {
+  const { windows, layout, split } = run;
+  const size = Math.min(100, test.length);
+  const count = Math.floor(Math.min(1000, test.length) / size) * size;
+  if (count === 0) return {};
+  const refs = Array.from(
+    { length: count },
+    (_, n) => test[Math.floor((n * test.length) / count)]!,
+  );
+  const sampler = new Sampler(engine, model, layout, size, { seed: seed + 1 });
+  const scored = await scoreWindows(sampler, windows, refs, size);
+  sampler.dispose();
+  const trained = split.train.filter((_, n) => n % Math.ceil(split.train.length / 5000) === 0);
+  const frequencies = tokenFrequencies(batchesOf(windows, layout, trained, 1), layout);
+  const batches = batchesOf(windows, layout, refs, size);
+  const tokens = await scoreTokens(engine, model, layout, size, batches, frequencies);
+  return { windows: scored, tokens };
+}
+
+function writeGenerated(folder: string, results: GeneratedResults): void {
+  const { trials, ...facts } = results;
+  const total = trials.reduce(
+    (sum, { times }) => sum + times.reduce((n, list) => n + list.length, 0),
+    0,
+  );
+  const [trial, neuron, time] = [
+    new Int32Array(total),
+    new Int32Array(total),
+    new Float64Array(total),
+  ];
+  let at = 0;
+  for (const [n, { times }] of trials.entries()) {
+    for (const [who, list] of times.entries()) {
+      trial.fill(n, at, at + list.length);
+      neuron.fill(who, at, at + list.length);
+      time.set(list, at);
+      at += list.length;
+    }
+  }
+  const spans = Float64Array.from(
+    trials.flatMap(({ start, from, to, full }) => [start.trial, start.end, from, to, full]),
+  );
+  writeWhole(
+    join(folder, 'generated.npz'),
+    encodeNpz({
+      trial: { data: trial },
+      neuron: { data: neuron },
+      time: { data: time },
+      spans: { data: spans, shape: [trials.length, 5] },
+    }),
+  );
+  writeWhole(join(folder, 'generated.json'), `${JSON.stringify(facts, null, 2)}\n`);
+}
+
+/** What `generate` left in a run's folder, if it was run. */
+export function readGenerated(folder: string, neurons: number): GeneratedResults | undefined {
+  const [facts, arrays] = [join(folder, 'generated.json'), join(folder, 'generated.npz')];
+  if (!existsSync(facts) || !existsSync(arrays)) return undefined;
+  const found = parseNpz(readFileSync(arrays), arrays);
+  const get = (key: string) => found.get(key)!.data as Float64Array;
+  const [trial, neuron, time, spans] = ['trial', 'neuron', 'time', 'spans'].map(get) as [
+    Float64Array,
+    Float64Array,
+    Float64Array,
+    Float64Array,
+  ];
+  const trials = Array.from({ length: spans.length / 5 }, (_, n) => {
+    const [start, end, from, to, full] = spans.subarray(5 * n, 5 * n + 5);
+    const lists: number[][] = Array.from({ length: neurons }, () => []);
+    for (let at = 0; at < trial.length; at++)
+      if (trial[at] === n) lists[neuron[at]!]!.push(time[at]!);
+    return {
+      start: { trial: start!, end: end! },
+      from: from!,
+      to: to!,
+      full: full!,
+      times: lists.map((list) => Float64Array.from(list)),
+    };
+  });
+  const rest = JSON.parse(readFileSync(facts, 'utf8')) as Omit<GeneratedResults, 'trials'> & {
+    scores: GeneratedScores;
+  };
+  return { ...rest, trials };
+}
+
+/** Connectivity of a run's model, written into its folder. */
+export async function explainStage(
+  engine: Engine,
+  run: OpenedRun,
+  settings: ExplainSettings,
+): Promise<Explained & { seconds: number }> {
+  const { windows, layout, split, dataset } = run;
+  const { store, model } = await loadModel(engine, run);
+  const line = new LiveLine();
+  const began = performance.now();
+  const refs = partOf(split, 'all');
+  const { truth } = dataset;
+  const explained = await explain(
+    { engine, model, layout, windows, refs, truth },
+    settings,
+    (title) => line.show(`connectivity: ${title}`),
+  ).finally(() => line.close());
+  store.dispose();
+  const seconds = (performance.now() - began) / 1000;
+  const { maps, neurons, ...facts } = explained;
+  const shape = [neurons, neurons];
+  const arrays = maps.map(({ name, values }) => [name, { data: values, shape }] as const);
+  writeWhole(join(run.folder.path, 'connectivity.npz'), encodeNpz(Object.fromEntries(arrays)));
+  const listed = maps.map(({ values: _, ...map }) => map);
+  writeWhole(
+    join(run.folder.path, 'connectivity.json'),
+    `${JSON.stringify({ ...facts, neurons, seconds, maps: listed }, null, 2)}\n`,
+  );
+  return { ...explained, seconds };
+}
+
+/** What `connectivity` left in a run's folder, if it was run. */
+export function readExplained(folder: string): (Explained & { seconds: number }) | undefined {
+  const [facts, arrays] = [join(folder, 'connectivity.json'), join(folder, 'connectivity.npz')];
+  if (!existsSync(facts) || !existsSync(arrays)) return undefined;
+  const values = parseNpz(readFileSync(arrays), arrays);
+  const read = JSON.parse(readFileSync(facts, 'utf8')) as Explained & { seconds: number };
+  const maps = read.maps.map((map) => ({
+    ...map,
+    values: values.get(map.name)!.data as Float64Array,
+  }));
+  return { ...read, maps };
+}
+
+/** The report of whatever is in a run's folder; returns its path. */
+export function reportStage(
+  run: OpenedRun,
+  stages: readonly (readonly [string, number])[] = [],
+): Promise<string> {
+  const { neurons } = run.dataset.recording;
+  return writeReport({
+    run,
+    generated: readGenerated(run.folder.path, neurons),
+    explained: readExplained(run.folder.path),
+    stages,
+  });
+}
+
+export { openRun };

@@ -1,0 +1,100 @@
+/** `train` and `finetune`: a model from a recording, or from another model. */
+
+import type { Command } from 'commander';
+import { parseConfig } from '../neuroformer/config.js';
+import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
+import { RunFolder } from '../train/run-folder.js';
+import { parseTrainSettings } from '../train/settings.js';
+import { readSettings, setting } from './options.js';
+import { say, trainStage, weightsOf } from './stages.js';
+import { guarded, UsageError } from './terminal.js';
+
+interface TrainOptions {
+  data?: string;
+  config?: string;
+  out?: string;
+  set?: string[];
+  resume?: string;
+  force?: boolean;
+}
+
+export function addTrain(program: Command): void {
+  program
+    .command('train')
+    .description('train a model on a recording')
+    .option('--data <path>', 'a dataset folder')
+    .option('--config <file>', 'YAML: the model, and its training under "training"')
+    .option('--out <folder>', 'where the run goes')
+    .option(
+      '--set <key=value>',
+      'one setting, such as training.steps=500; may be repeated',
+      setting,
+    )
+    .option('--resume <folder>', 'go on with a run from its last checkpoint')
+    .option('--force', 'write into a folder that holds something')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  neuroformer train --data data/hub --config hub.yaml --out runs/hub\n  neuroformer train --resume runs/hub',
+    )
+    .action((options: TrainOptions) => guarded(() => trainCommand(options)));
+  program
+    .command('finetune')
+    .description('train a model that begins from another')
+    .argument('<from>', 'a run folder, or a file of weights')
+    .requiredOption('--data <path>', 'a dataset folder')
+    .requiredOption('--out <folder>', 'where the run goes')
+    .option(
+      '--config <file>',
+      'YAML: what differs from the model before; its training under "training"',
+    )
+    .option('--set <key=value>', 'one setting; may be repeated', setting)
+    .option('--force', 'write into a folder that holds something')
+    .addHelpText(
+      'after',
+      '\nExample:\n  neuroformer finetune runs/spikes --data data/lab --config speed.yaml --out runs/speed --set training.freeze=[tok_emb]',
+    )
+    .action((from: string, options: TrainOptions) => guarded(() => finetuneCommand(from, options)));
+}
+
+async function trainCommand(options: TrainOptions): Promise<void> {
+  if (options.resume !== undefined) {
+    const folder = new RunFolder(options.resume);
+    const { training, data } = folder.facts();
+    const { config } = readCheckpoint(folder.last);
+    await trainStage({
+      data: options.data ?? data,
+      out: options.resume,
+      config,
+      settings: training,
+      resume: true,
+    });
+    return;
+  }
+  const missing = (['data', 'config', 'out'] as const).find((name) => options[name] === undefined);
+  if (missing) throw new UsageError(`train needs --${missing} (or --resume with a run's folder).`);
+  const { model, training } = readSettings(options.config, options.set);
+  const { config, notes } = parseConfig(model);
+  for (const note of notes) say(note);
+  await trainStage({
+    data: options.data!,
+    out: options.out!,
+    config,
+    settings: parseTrainSettings(training),
+    ...(options.force && { force: true }),
+  });
+}
+
+async function finetuneCommand(from: string, options: TrainOptions): Promise<void> {
+  const { config: before } = readModelFile(weightsOf(from));
+  const { model, training } = readSettings(options.config, options.set);
+  const { config, notes } = parseConfig({ ...(before ?? {}), ...model });
+  for (const note of notes) say(note);
+  await trainStage({
+    data: options.data!,
+    out: options.out!,
+    config,
+    settings: parseTrainSettings(training),
+    from: weightsOf(from),
+    ...(options.force && { force: true }),
+  });
+}
