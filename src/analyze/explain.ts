@@ -25,7 +25,7 @@ export interface ConnectivityMap {
 }
 
 export interface ExplainSettings {
-  /** Windows read for attention, and for ablation. Default 4000 and 2000. */
+  /** Windows read for attention, and for ablation. Default 4000 each. */
   readonly windows?: number;
   readonly ablationWindows?: number;
   readonly seed?: number;
@@ -59,7 +59,7 @@ export async function explain(
   const { engine, layout, windows, truth } = subject;
   const { seed = 1 } = settings;
   const chosen = choose(subject.refs, settings.windows ?? 4000, seed);
-  const fewer = chosen.slice(0, wholeBatches(settings.ablationWindows ?? 2000, chosen.length));
+  const fewer = chosen.slice(0, wholeBatches(settings.ablationWindows ?? 4000, chosen.length));
   const maps: Omit<ConnectivityMap, 'scores'>[] = [];
   const add = (
     name: string,

@@ -8,7 +8,7 @@ export interface TokenScores {
   /** Tokens scored: spikes and window ends. */
   readonly tokens: number;
   readonly spikes: number;
-  /** Share of spikes whose likeliest neuron was right: of the model, and of always naming the busiest. */
+  /** Share of spikes whose neuron was the likeliest of all neurons: of the model, and of always naming the busiest. */
   readonly accuracy: number;
   readonly unigramAccuracy: number;
   /** Mean of -log2 p of the true token: of the model, and of a model of the tokens' frequencies in training. */
@@ -50,13 +50,14 @@ export async function scoreTokens(
     for (const [row, target] of host.nextIds.entries()) {
       if (target === ids.PAD) continue;
       const own = values.subarray(row * ids.size, (row + 1) * ids.size);
-      let best = 0;
-      for (let c = 1; c < own.length; c++) if (own[c]! > own[best]!) best = c;
-      const mass = own.reduce((sum, z) => sum + Math.exp(z - own[best]!), 0);
+      const top = own.reduce((most, z) => Math.max(most, z));
+      const mass = own.reduce((sum, z) => sum + Math.exp(z - top), 0);
       tokens += 1;
-      bits += (own[best]! - own[target]! + Math.log(mass)) / Math.LN2;
+      bits += (top - own[target]! + Math.log(mass)) / Math.LN2;
       unigramBits -= Math.log2(frequencies[target]!);
       if (!ids.isNeuron(target)) continue;
+      let best = 0;
+      for (let c = 1; c < ids.neurons; c++) if (own[c]! > own[best]!) best = c;
       spikes += 1;
       right += Number(best === target);
       unigramRight += Number(busiest === target);

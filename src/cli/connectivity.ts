@@ -13,7 +13,7 @@ export function addConnectivity(program: Command): void {
     .argument('<run>', 'the folder of a run')
     .option('--data <path>', 'where its data are now')
     .option('--windows <n>', 'windows read for attention', count, 4000)
-    .option('--ablation-windows <n>', 'windows read for ablation', count, 2000)
+    .option('--ablation-windows <n>', 'windows read for ablation', count, 4000)
     .option('--seed <n>', 'of the windows and of the untrained control', whole, 1)
     .addHelpText('after', '\nExample:\n  neuroformer connectivity runs/hub --windows 8000')
     .action(

@@ -39,7 +39,9 @@ export async function estimateMemory(
 
 /** The estimate as a sentence. */
 export function describeEstimate({ parameters, state, peak }: MemoryEstimate, batchSize: number) {
-  const size = (bytes: number) =>
-    bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(0)} MB`;
+  const size = (bytes: number) => {
+    if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
+    return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(0)} MB` : `${(bytes / 1e3).toFixed(0)} kB`;
+  };
   return `Training needs about ${size(peak)} of GPU memory: ${size(state)} for ${parameters.toLocaleString('en-US')} parameters with gradients and moments, ${size(peak - state)} for batches of ${batchSize}.`;
 }

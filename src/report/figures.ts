@@ -253,7 +253,7 @@ export async function mapFigures(maps: readonly NamedMap[], neurons: number): Pr
         source: at % neurons,
         value,
       })).filter(({ target, source }) => target !== source);
-      const side = 250;
+      const side = 230;
       const signed = values.some((value) => value < 0);
       // A few extreme pairs must not leave all others one colour.
       const sizes = rows.map(({ value }) => Math.abs(value)).sort((p, q) => p - q);
@@ -276,7 +276,7 @@ export async function mapFigures(maps: readonly NamedMap[], neurons: number): Pr
         {
           name,
           title,
-          caption: `Row: target, column: source. Colours end at the 99.5th percentile of sizes.`,
+          caption: 'Row: target, column: source. Colours end at the 99.5th percentile.',
         },
         rows,
         {

@@ -75,7 +75,7 @@ function ranSection({ run, stages }: ReportInputs): Section {
   const rows: [string, string][] = [
     [
       'recording',
-      `${recording.name}: ${recording.neurons} neurons, ${recording.trials.length} trials, ${seconds.toFixed(0)} s`,
+      `${recording.name}: ${recording.neurons} neurons, ${recording.trials.length === 1 ? 'one trial' : `${recording.trials.length} trials`}, ${seconds.toFixed(0)} s`,
     ],
     ['data', `${facts.data}, sha256 ${facts.fingerprint.slice(0, 16)}`],
     ['adapter', facts.adapter],
@@ -143,6 +143,8 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
   const recorded = recordedStretches(recording, trials);
   const shown = Math.min(scores.seconds, Math.max(1, 20 * run.config.window.curr));
   const n2 = (value: number) => value.toFixed(3);
+  // Moments of one long recording have nothing in common that rates could follow.
+  const aligned = recording.trials.length > 1;
   const rows: string[][] = [
     [
       'rates of neurons, r with the whole recording',
@@ -156,7 +158,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
       n2(scores.medianInterval.generated),
       n2(scores.medianInterval.recorded),
     ],
-    ['rates over time, r', n2(scores.psthCorrelation), ''],
+    ...(aligned ? [['rates over time, r', n2(scores.psthCorrelation), '']] : []),
   ];
   const ahead: Table[] = [];
   if (windows && tokens) {
@@ -195,7 +197,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
       await rasterFigure(recorded[0]!, trials[0]!, shown),
       await rateFigure(ratesOf(recorded), ratesOf(trials), scores.rateCorrelationSame),
       await intervalFigure(recorded, trials),
-      await timeCourseFigure(recorded, trials, bin, scores.psthCorrelation),
+      ...(aligned ? [await timeCourseFigure(recorded, trials, bin, scores.psthCorrelation)] : []),
     ],
   };
 }

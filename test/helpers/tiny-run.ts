@@ -1,0 +1,29 @@
+/** A small hub network on disk and a configuration that trains on it in seconds. */
+
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { HUB_MODEL, HUB_TRAINING } from '../../src/cli/demo.js';
+import { hubDataset } from '../../src/simulate/dataset.js';
+import { simulateHub } from '../../src/simulate/hub.js';
+
+export const DROPPING = { attn: 0.1, resid: 0.1, id: 0.1, im: 0.1, time: 0.1 };
+
+/** A folder with data/ and config.yaml. */
+export function tinyWorkplace(training: object = {}, model: object = {}): string {
+  const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
+  mkdirSync(join(folder, 'data'));
+  const network = simulateHub({ neurons: 18, seconds: 30, seed: 2 });
+  for (const [name, data] of Object.entries(hubDataset(network)))
+    writeFileSync(join(folder, 'data', name), data);
+  const config = {
+    ...HUB_MODEL,
+    n_embd: 16,
+    dropout: DROPPING,
+    ...model,
+    training: { ...HUB_TRAINING, batch: 16, token_dropout: 0.1, ...training },
+  };
+  writeFileSync(join(folder, 'config.yaml'), stringify(config));
+  return folder;
+}

@@ -1,0 +1,240 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parseConfig } from '../../src/neuroformer/config.js';
+import { openModel } from '../../src/neuroformer/saved.js';
+import { createEngine, type Engine } from '../../src/node.js';
+import { readCheckpoint } from '../../src/train/checkpoint.js';
+import { prepare } from '../../src/train/prepare.js';
+import { RunFolder } from '../../src/train/run-folder.js';
+import { parseTrainSettings } from '../../src/train/settings.js';
+import { type TrainerOptions, train } from '../../src/train/trainer.js';
+import { madeUpRecording, TINY, WITH_BEHAVIOR, WITH_VIDEO } from '../helpers/tiny-neuroformer.js';
+import { DROPPING } from '../helpers/tiny-run.js';
+
+const root = mkdtempSync(join(tmpdir(), 'neuroformer-'));
+afterAll(() => rmSync(root, { recursive: true }));
+
+const FRACTIONS = { train: 0.6, validation: 0.2, test: 0.2 };
+/** Everything that draws at random, and everything that must be remembered. */
+const TRAINING = {
+  batch: 4,
+  steps: 24,
+  token_dropout: 0.2,
+  checkpoint_every: 6,
+  validate_every: 8,
+  log_every: 4,
+  split: { fractions: FRACTIONS },
+};
+const MODEL = {
+  ...WITH_VIDEO,
+  modalities: WITH_BEHAVIOR.modalities,
+  dropout: DROPPING,
+};
+
+let folders = 0;
+/** A run that is yet to start, in a folder of its own. */
+function runOf(
+  training: object = {},
+  model: object = MODEL,
+  changes: Partial<TrainerOptions> = {},
+): TrainerOptions & { folder: RunFolder; notes: string[] } {
+  folders += 1;
+  const path = join(root, `run${folders}`);
+  const folder = new RunFolder(mkdtempSync(path));
+  const notes: string[] = [];
+  const settings = parseTrainSettings({ ...TRAINING, ...training });
+  return {
+    data: prepare(madeUpRecording(), parseConfig(model).config, settings),
+    settings,
+    folder,
+    openEngine: () => createEngine(),
+    watcher: { note: (sentence) => notes.push(sentence), progress: () => {} },
+    notes,
+    ...changes,
+  };
+}
+
+/** Everything of a checkpoint but the time it took. */
+function contents(path: string) {
+  const { tensors, moments, progress } = readCheckpoint(path);
+  const { seconds: _, ...rest } = progress;
+  return { tensors, moments, progress: rest };
+}
+
+describe('training', () => {
+  it('writes a run that can be read by itself: metrics, the last and the best of each objective', async () => {
+    const run = runOf();
+    const { stopped, progress } = await train(run);
+    expect([stopped, progress.step]).toEqual(['done', 24]);
+    const metrics = run.folder.metrics();
+    const steps = (kind: string) => metrics.flatMap((l) => (l.kind === kind ? [l.step] : []));
+    expect(steps('train')).toEqual([4, 8, 12, 16, 20, 24]);
+    expect(steps('validation')).toEqual([8, 16, 24]);
+    expect(Object.keys(metrics[0]!.losses).sort()).toEqual(['gait', 'id', 'loss', 'time', 'turn']);
+    const looks = metrics.filter(({ kind }) => kind === 'validation');
+    for (const objective of ['loss', 'id', 'turn']) {
+      const best = openModel(readFileSync(run.folder.best(objective)));
+      const lowest = Math.min(...looks.map(({ losses }) => losses[objective]!));
+      const { best: known } = JSON.parse(best.metadata['neuroformer.progress']!);
+      expect(known[objective].loss, objective).toBe(lowest);
+      expect(best.config!.n_embd).toBe(8);
+    }
+    expect(metrics.at(-1)!.losses.loss).toBeLessThan(looks[0]!.losses.loss!);
+  });
+
+  it('goes on after a stop as if there had been none, to the last bit', async () => {
+    const whole = runOf();
+    await train(whole);
+    const parts = runOf();
+    for (const until of [5, 11, 18]) {
+      let updates = 0;
+      const before = until === 5 ? 0 : readCheckpoint(parts.folder.last).progress.step;
+      const { stopped, progress } = await train({
+        ...parts,
+        resume: until > 5,
+        shouldStop: () => before + ++updates >= until,
+      });
+      expect([stopped, progress.step]).toEqual(['interrupted', until]);
+    }
+    await train({ ...parts, resume: true });
+    expect(contents(parts.folder.last)).toEqual(contents(whole.folder.last));
+    expect(parts.notes).toContain('Going on from update 18 of 24.');
+    const steps = parts.folder.metrics().map(({ step }) => step);
+    expect(steps).toEqual([...steps].sort((p, q) => p - q));
+  });
+
+  it('goes on from its last checkpoint on a new device when the device is lost', async () => {
+    const whole = runOf();
+    await train(whole);
+    const engines: Engine[] = [];
+    const lost = runOf({}, MODEL, {
+      openEngine: async () => {
+        engines.push(await createEngine());
+        return engines.at(-1)!;
+      },
+    });
+    let updates = 0;
+    await train({
+      ...lost,
+      shouldStop: () => {
+        updates += 1;
+        if (updates === 15) engines[0]!.device.destroy();
+        return false;
+      },
+    });
+    expect(engines).toHaveLength(2);
+    expect(lost.notes[0]).toMatch(
+      /^The device was lost \(.+\); going on from the last checkpoint on a new one\.$/,
+    );
+    expect(lost.notes[1]).toBe('Going on from update 12 of 24.');
+    expect(contents(lost.folder.last)).toEqual(contents(whole.folder.last));
+  });
+
+  it('stops early when the validation loss has not improved', async () => {
+    const run = runOf({ patience: 2, rate: 1e-9, validate_every: 2, steps: 100 });
+    // At such a rate nothing is learnt, so that looks are equal and none is better than the first.
+    const { stopped, progress } = await train(run);
+    expect(stopped).toBe('patience');
+    expect(progress.step).toBeLessThan(100);
+    expect(progress.stale).toBe(2);
+  });
+
+  it('leaves frozen parameters as they are, and moves the others', async () => {
+    const run = runOf({ freeze: ['tok_emb', 'head_'], steps: 3 }, TINY);
+    await train(run);
+    const other = runOf({ steps: 1, rate: 1e-12 }, TINY);
+    await train(other);
+    const [after, before] = [run, other].map(({ folder }) => readCheckpoint(folder.last).tensors);
+    expect(after!.get('tok_emb.weight')).toEqual(before!.get('tok_emb.weight'));
+    expect(after!.get('head_id.weight')).toEqual(before!.get('head_id.weight'));
+    expect(after!.get('pos_emb')!.data).not.toEqual(before!.get('pos_emb')!.data);
+  });
+
+  it('begins from another model, and says what is new', async () => {
+    const spikes = runOf({ steps: 5 }, TINY);
+    await train(spikes);
+    const from = openModel(readFileSync(spikes.folder.last));
+    const speed = runOf({ steps: 1, rate: 1e-12, losses: ['turn'] }, WITH_BEHAVIOR, { from });
+    await train(speed);
+    expect(speed.notes[0]).toMatch(/^\d+ parameters were loaded\.$/);
+    expect(speed.notes[1]).toMatch(
+      /^\d+ parameters are new and keep their initial values: modality_/,
+    );
+    const { tensors } = readCheckpoint(speed.folder.last);
+    const apart = tensors
+      .get('tok_emb.weight')!
+      .data.map((v, n) => v - from.tensors.get('tok_emb.weight')!.data[n]!);
+    expect(Math.max(...Array.from(apart, Math.abs))).toBeLessThan(1e-9);
+    expect(Object.keys(speed.folder.metrics()[0]!.losses)).toEqual(['turn', 'loss']);
+  });
+});
+
+describe('a run that cannot go on is refused with a sentence', () => {
+  it('of other data', async () => {
+    const run = runOf({ steps: 2 }, TINY);
+    await train(run);
+    const settings = run.settings;
+    const data = prepare(madeUpRecording(7), parseConfig(TINY).config, settings);
+    await expect(train({ ...run, data, resume: true })).rejects.toThrow(
+      'The data are not those this run was started with: resume with the same, or start a run of its own.',
+    );
+  });
+
+  it('of a checkpoint cut short, which stays as it is', async () => {
+    const run = runOf({ steps: 2 }, TINY);
+    await train(run);
+    const bytes = readFileSync(run.folder.last);
+    for (const length of [0, 7, 100, bytes.length - 1]) {
+      writeFileSync(run.folder.last, bytes.subarray(0, length));
+      await expect(train({ ...run, resume: true })).rejects.toThrow(
+        expect.objectContaining({
+          name: 'FileError',
+          message: expect.stringContaining(`${run.folder.last} is no usable checkpoint: `),
+        }),
+      );
+      expect(readFileSync(run.folder.last)).toEqual(bytes.subarray(0, length));
+    }
+  });
+
+  it('whose loss is no number, its last checkpoint whole', async () => {
+    const run = runOf({ rate: 1e30, clip: 0, warmup: 0, steps: 50, checkpoint_every: 1000 }, TINY);
+    await expect(train(run)).rejects.toThrow(
+      /^The loss of update \d+ is NaN: the weights have run away\./,
+    );
+    expect(readCheckpoint(run.folder.last).progress.step).toBe(0);
+  });
+
+  it.each([
+    [
+      'a parameter to freeze that is not there',
+      { freeze: ['tok_em_'] },
+      'freeze names tok_em_, but no parameter’s name begins so.',
+    ],
+    [
+      'a loss that is not there',
+      { losses: ['pupil'] },
+      'There is no loss to train with: of pupil this model has none.',
+    ],
+  ])('%s', async (_, training, message) => {
+    await expect(train(runOf(training, TINY))).rejects.toThrow(message.replace('’', "'"));
+  });
+
+  it.each([
+    ['an unknown setting', { bach: 3 }, 'bach is not known; did you mean batch?'],
+    [
+      'fractions past 1',
+      { split: { fractions: { train: 0.9, validation: 0.2, test: 0.2 } } },
+      'split.fractions should add up to 1',
+    ],
+    [
+      'nothing to train on',
+      { split: { fractions: { train: 0, validation: 0.5, test: 0.5 } } },
+      'split.fractions.train should be above 0',
+    ],
+    ['a rate of 0', { rate: 0 }, 'rate should be a number above 0, but is 0.'],
+  ])('%s', (_, settings, message) => {
+    expect(() => parseTrainSettings(settings)).toThrow(message);
+  });
+});
