@@ -1,5 +1,5 @@
 /**
- * The benchmarks: `npm run bench`, or `npm run bench -- kernels | step | attention | parity [DIR]`.
+ * The benchmarks: `npm run bench`, or `npm run bench -- kernels | step | attention | generate | parity [DIR]`.
  *
  * Each prints its adapter, sizes, repeats, medians with their spread, and a ratio to the CPU measured beside it; parity
  * compares the model with the original's numbers instead, and exits with 1 where one falls outside its tolerance.
@@ -7,6 +7,7 @@
 
 import { createEngine } from '../src/node.js';
 import { benchAttention } from './attention.js';
+import { benchGenerate } from './generate.js';
 import { benchKernels } from './kernels.js';
 import { benchParity } from './parity/main.js';
 import { benchStep } from './step.js';
@@ -15,6 +16,7 @@ const BENCHES = {
   kernels: benchKernels,
   step: benchStep,
   attention: benchAttention,
+  generate: benchGenerate,
   parity: benchParity,
 } as const;
 type BenchName = keyof typeof BENCHES;
