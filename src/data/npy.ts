@@ -1,5 +1,6 @@
 /** NumPy's .npy arrays and .npz archives. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 
+import { crc32 } from 'node:zlib';
 import { unzipSync, zipSync } from 'fflate';
 import { RecordingError } from './errors.js';
 
@@ -230,14 +231,36 @@ export function parseNpz(bytes: Uint8Array, name = 'The archive'): Map<string, N
   }
   if (total > MAX_UNPACKED)
     throw new RecordingError(`${name} cannot be read: it claims to unpack to ${total} bytes.`);
+  const sums = checksums(bytes);
   const arrays = Object.entries(files).filter(([file]) => file.endsWith('.npy'));
   if (arrays.length === 0) throw new RecordingError(`${name} holds no array.`);
+  const damaged = arrays.find(([file, data]) => sums.get(file) !== crc32(data));
+  if (damaged)
+    throw new RecordingError(
+      `${name} cannot be read: ${damaged[0]} in it is damaged, its checksum does not fit.`,
+    );
   return new Map(
     arrays.map(([file, data]) => {
       const key = file.slice(0, -'.npy'.length);
       return [key, parseNpy(data, `Array ${key} of ${name}`)];
     }),
   );
+}
+
+/** The checksum of every file, from the archive's central directory, which the unpacking does not look at. */
+function checksums(bytes: Uint8Array): Map<string, number> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const found = new Map<string, number>();
+  let end = bytes.length - 22;
+  while (end > 0 && view.getUint32(end, true) !== 0x06054b50) end -= 1;
+  let at = end < 0 ? 0 : view.getUint32(end + 16, true);
+  while (at + 46 <= bytes.length && view.getUint32(at, true) === 0x02014b50) {
+    const length = view.getUint16(at + 28, true);
+    const name = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + length));
+    found.set(name, view.getUint32(at + 16, true));
+    at += 46 + length + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
+  }
+  return found;
 }
 
 /** Arrays as an archive, packed. */

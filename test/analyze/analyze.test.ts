@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest';
+import { countsOf, inverse, lagged, partial, pearson } from '../../src/analyze/correlation.js';
+import { auroc, correlation, ranks, scoreEdges } from '../../src/analyze/edges.js';
+import { median, scoreGenerated } from '../../src/analyze/generated.js';
+import { histogram, intervalsOf, ratesOf, setF1, timeCourse } from '../../src/analyze/spikes.js';
+import { createRecording } from '../../src/data/recording.js';
+import { HostRandom } from '../../src/random.js';
+
+/** Counts of three neurons: the second follows the first by one bin, the third is on its own. */
+function followers(bins: number) {
+  const random = new HostRandom(5);
+  const rows = [0, 1, 2].map(() => new Float64Array(bins));
+  for (let b = 1; b < bins; b++) {
+    rows[0]![b] = Number(random.uniform() < 0.2) + Number(random.uniform() < 0.1);
+    rows[2]![b] = Number(random.uniform() < 0.2);
+    rows[1]![b] = rows[0]![b - 1]!;
+  }
+  const spikes = rows.map((row) => {
+    const filled = [...row.keys()].filter((b) => row[b]! > 0);
+    return { bins: filled, counts: filled.map((b) => row[b]!) };
+  });
+  return { rows, counts: countsOf(spikes, bins) };
+}
+
+describe('correlations of spike counts', () => {
+  const { rows, counts } = followers(3000);
+
+  it('are Pearson’s of the rows', () => {
+    const map = pearson(counts);
+    for (const [i, j] of [
+      [0, 1],
+      [0, 2],
+      [2, 1],
+    ] as const)
+      expect(map[i * 3 + j]).toBeCloseTo(correlation(rows[i]!, rows[j]!), 10);
+    expect([map[0], map[4], map[8]]).toEqual([0, 0, 0]);
+  });
+
+  it('with a lag see who follows whom', () => {
+    const map = lagged(counts, [1, 2]);
+    expect(map[1 * 3 + 0], 'the second after the first').toBeGreaterThan(0.99);
+    expect(Math.abs(map[0 * 3 + 1]!)).toBeLessThan(0.1);
+    expect(Math.abs(map[2 * 3 + 0]!)).toBeLessThan(0.1);
+  });
+
+  it('count several spikes of a neuron in a bin', () => {
+    const twice = countsOf([{ bins: [1, 1, 4] }, { bins: [1] }], 5);
+    expect([...twice.values]).toEqual([2, 1, 1]);
+    expect([...twice.ids]).toEqual([0, 1, 0]);
+  });
+
+  it('given the others leave out what goes through a third', () => {
+    const random = new HostRandom(2);
+    const n = 5000;
+    const common = Array.from({ length: n }, () => random.integer(6));
+    const noisy = () => common.map((v) => v + random.integer(4));
+    const all = [common, noisy(), noisy()].map((row) => ({
+      bins: [...row.keys()].filter((b) => row[b]! > 0),
+      counts: row.filter((v) => v > 0),
+    }));
+    const made = countsOf(all, n);
+    const [plain, given] = [pearson(made), partial(made)];
+    expect(plain[1 * 3 + 2]).toBeGreaterThan(0.5);
+    expect(Math.abs(given[1 * 3 + 2]!)).toBeLessThan(0.05);
+    expect(given[0 * 3 + 1]).toBeGreaterThan(0.5);
+    expect(given[1 * 3 + 0]).toBe(given[0 * 3 + 1]);
+  });
+
+  it('need an inverse, which times its matrix is one', () => {
+    const matrix = Float64Array.of(4, 1, 0.5, 1, 3, -1, 0.5, -1, 5);
+    const back = inverse(matrix, 3);
+    for (let i = 0; i < 3; i++)
+      for (let j = 0; j < 3; j++) {
+        let sum = 0;
+        for (let k = 0; k < 3; k++) sum += matrix[i * 3 + k]! * back[k * 3 + j]!;
+        expect(sum).toBeCloseTo(i === j ? 1 : 0, 12);
+      }
+    expect(() => inverse(new Float64Array(4), 2)).toThrow('it is singular');
+  });
+});
+
+describe('scores of edges', () => {
+  // 0 and 1 drive 2 and 3.
+  const strong = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0);
+  const wiring = { neurons: 4, weights: Float64Array.from(strong), strong, hubs: [0, 1] };
+
+  it('are perfect for the wiring itself, and chance for a map that says nothing', () => {
+    expect(scoreEdges(wiring.weights, wiring)).toEqual({
+      auroc: 1,
+      aurocWithin: 1,
+      direction: 1,
+      hubRecall: 1,
+      r2: expect.closeTo(1, 12),
+      spearman: expect.closeTo(1, 12),
+    });
+    const blank = scoreEdges(new Float64Array(16), wiring);
+    expect([blank.auroc, blank.direction]).toEqual([0.5, 0.5]);
+  });
+
+  it('tell a map from its transpose', () => {
+    const transposed = wiring.weights.map(
+      (_, at) => wiring.weights[(at % 4) * 4 + Math.floor(at / 4)]!,
+    );
+    const scores = scoreEdges(transposed, wiring);
+    expect([scores.direction, scores.hubRecall]).toEqual([0, 0]);
+  });
+
+  it('rank with ties shared', () => {
+    expect([...ranks([3, 1, 3, 2])]).toEqual([3.5, 1, 3.5, 2]);
+    expect(auroc([0.1, 0.4, 0.4, 0.9], [0, 0, 1, 1])).toBe(0.875);
+    expect(auroc([1, 2], [0, 0])).toBeNaN();
+  });
+});
+
+describe('generated against recorded spikes', () => {
+  const recording = createRecording({
+    spikes: { times: [[0.1, 0.2, 0.9], [0.55]].map((list) => Float64Array.from(list)) },
+    duration: 1,
+  });
+  const trial = {
+    start: { trial: 0, end: 0.1 },
+    from: 0,
+    to: 1,
+    times: [[0.1, 0.3, 0.8, 0.9], [0.5]].map((list) => Float64Array.from(list)),
+    full: 2,
+  };
+
+  it('have rates, intervals and courses as counted by hand', () => {
+    expect([...ratesOf([trial])]).toEqual([4, 1]);
+    expect(intervalsOf([trial])).toEqual([0.2, 0.5, 0.1].map((v) => expect.closeTo(v)));
+    expect([...timeCourse([trial], 0.5)]).toEqual([2, 3]);
+    expect([...histogram([0, 0.1, 0.15, 0.9], 0.1, 3)]).toEqual([0.25, 0.5, 0]);
+    expect(median([3, 1, 2])).toBe(2);
+    expect(median([4, 1])).toBe(2.5);
+  });
+
+  it('are scored together', () => {
+    const scores = scoreGenerated(recording, [trial], 0.5);
+    expect(scores).toMatchObject({
+      trials: 1,
+      seconds: 1,
+      spikes: 5,
+      full: 2,
+      meanRate: { recorded: 2, generated: 2.5 },
+      rateCorrelation: expect.closeTo(1, 12),
+    });
+  });
+
+  it('agree in a window by the neurons they have in common', () => {
+    const set = (...list: number[]) => new Set(list);
+    expect(setF1([[set(1, 2), set(2, 3)]])).toBe(0.5);
+    expect(
+      setF1([
+        [set(1), set(1)],
+        [set(), set()],
+        [set(4), set()],
+      ]),
+    ).toBe(0.5);
+  });
+});

@@ -1,0 +1,203 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { openDataset } from '../../src/data/dataset.js';
+import { encodeNpy, encodeNpz } from '../../src/data/npy.js';
+import { hubDataset, inputsDataset } from '../../src/simulate/dataset.js';
+import { simulateHub } from '../../src/simulate/hub.js';
+import { simulateInputs } from '../../src/simulate/inputs.js';
+
+const root = mkdtempSync(join(tmpdir(), 'neuroformer-'));
+afterAll(() => rmSync(root, { recursive: true }));
+
+let folders = 0;
+function folderOf(files: Readonly<Record<string, Uint8Array | string>>): string {
+  folders += 1;
+  const folder = mkdtempSync(join(root, `d${folders}`));
+  for (const [name, data] of Object.entries(files)) writeFileSync(join(folder, name), data);
+  return folder;
+}
+
+const ARRAYS = {
+  'a.npz': encodeNpz({
+    times: { data: Float64Array.of(300, 100, 200, 150) },
+    neurons: { data: Int32Array.of(0, 2, 0, 2) },
+    speed: { data: Float32Array.of(1, 2, 3) },
+    when: { data: Float64Array.of(0, 0.1, 0.25) },
+    starts: { data: Float64Array.of(0, 200) },
+    stops: { data: Float64Array.of(200, 400) },
+    ids: { data: Int32Array.of(4, 9) },
+  }),
+  'counts.npy': encodeNpy(Uint8Array.of(0, 1, 2, 0, 0, 1), [2, 3]),
+  'frames.npy': encodeNpy(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), [2, 2, 2]),
+};
+const SPIKES = { times: 'a.npz#times', neurons: 'a.npz#neurons', unit: 'ms' };
+
+function open(description: object | string, files: object = ARRAYS) {
+  const text = typeof description === 'string' ? description : stringify(description);
+  return openDataset(folderOf({ ...files, 'dataset.yaml': text }));
+}
+
+describe('a dataset folder', () => {
+  it('gives spikes by neuron in seconds and in order, silent neurons included', () => {
+    const { recording } = open({ spikes: { ...SPIKES, count: 4 }, duration: 0.4 });
+    const { spikes, duration } = recording.trials[0]!;
+    expect(duration).toBe(0.4);
+    const times = 'times' in spikes ? spikes.times.map((list) => [...list]) : [];
+    expect(times).toEqual([
+      [0.2, 0.3].map((t) => expect.closeTo(t)),
+      [],
+      [0.1, 0.15].map((t) => expect.closeTo(t)),
+      [],
+    ]);
+  });
+
+  it('gives counts, frames, variables, trials and intervals, each on its clock', () => {
+    const { recording, units } = open({
+      name: 'everything',
+      spikes: { counts: 'counts.npy', dt: 0.2 },
+      frames: { data: 'frames.npy', dt: 0.1 },
+      variables: {
+        speed: { data: 'a.npz#speed', dt: 0.1, unit: 'cm/s' },
+        pupil: { data: 'a.npz#speed', times: 'a.npz#when' },
+      },
+      trials: { starts: 'a.npz#starts', stops: 'a.npz#stops', ids: 'a.npz#ids', unit: 'ms' },
+      intervals: { running: { starts: 'a.npz#starts', stops: 'a.npz#stops', unit: 'ms' } },
+    });
+    expect(recording.name).toBe('everything');
+    expect(recording.trials.map(({ id, start, duration }) => [id, start, duration])).toEqual([
+      [4, 0, 0.2],
+      [9, 0.2, 0.2],
+    ]);
+    const [, second] = recording.trials;
+    expect(
+      'counts' in second!.spikes && second!.spikes.counts.map((row) => [...Array.from(row)]),
+    ).toEqual([[1], [0]]);
+    expect(second!.film).toMatchObject({ count: 2, height: 2, width: 2, dt: 0.1, start: -0.2 });
+    expect(second!.variables.speed).toMatchObject({ dt: 0.1, start: -0.2 });
+    expect(units).toEqual({ speed: 'cm/s' });
+    expect(recording.intervals.running).toEqual([
+      { start: 0, stop: 0.2 },
+      { start: 0.2, stop: 0.4 },
+    ]);
+  });
+
+  it('of a simulated network comes back with its truth', () => {
+    const network = simulateHub({ neurons: 18, seconds: 5, seed: 3 });
+    const { recording, truth } = openDataset(folderOf(hubDataset(network)));
+    expect(recording.neurons).toBe(18);
+    const { spikes } = recording.trials[0]!;
+    expect('times' in spikes && spikes.times).toEqual(network.spikes);
+    expect(truth).toEqual({
+      neurons: 18,
+      weights: network.weights,
+      strong: network.strong,
+      hubs: network.hubs,
+      groups: 3,
+    });
+  });
+
+  it('of driven neurons comes back with its inputs as frames', () => {
+    const driven = simulateInputs({ neurons: 6, seconds: 2, seed: 1 });
+    const { recording } = openDataset(folderOf(inputsDataset(driven)));
+    const { film } = recording.trials[0]!;
+    expect(film).toMatchObject({ count: 40, height: 1, width: 6, dt: 0.05 });
+    expect(film!.data).toEqual(driven.inputs);
+  });
+});
+
+describe('a dataset that cannot be used is refused with a sentence', () => {
+  it.each<[string, object | string, RegExp | string]>([
+    ['an unknown key', { spikes: SPIKES, frame: {} }, 'frame is not known; did you mean frames?'],
+    ['no YAML', 'spikes: [', /is no valid YAML: line \d/],
+    ['no keys', '- 1', 'it should be keys with values.'],
+    [
+      'no spikes',
+      {},
+      'spikes should be given as times with the neurons of each, or as counts with their dt.',
+    ],
+    [
+      'a file that is not there',
+      { spikes: { counts: 'b.npy', dt: 1 } },
+      'dataset.yaml: spikes.counts: b.npy cannot be read: there is no such file.',
+    ],
+    [
+      'an archive without a key',
+      { spikes: { ...SPIKES, times: 'a.npz' } },
+      'holds times, neurons, speed, when, starts, stops, ids: say which after a #, as in a.npz#times.',
+    ],
+    [
+      'fewer neurons than spikes',
+      { spikes: { ...SPIKES, neurons: 'a.npz#speed' } },
+      'spikes.times has 4 spikes, but spikes.neurons 3: each spike needs its neuron.',
+    ],
+    [
+      'a neuron past the count',
+      { spikes: { ...SPIKES, count: 2 } },
+      'spikes.neurons: spike 1 is of neuron 2; neurons are numbered from 0 to 1.',
+    ],
+    [
+      'neurons that are no numbers of neurons',
+      { spikes: { ...SPIKES, neurons: 'a.npz#times', times: 'a.npz#neurons', count: 3 } },
+      'spikes.neurons: spike 0 is of neuron 300; neurons are numbered from 0 to 2.',
+    ],
+    [
+      'counts without their step',
+      { spikes: { counts: 'counts.npy' } },
+      'spikes.dt should be the seconds of a bin, but is missing.',
+    ],
+    [
+      'counts of one axis',
+      { spikes: { counts: 'a.npz#speed', dt: 1 } },
+      'spikes.counts should be numbers of [neurons, bins], but is [3].',
+    ],
+    [
+      'frames of two axes',
+      { spikes: SPIKES, frames: { data: 'counts.npy', dt: 1 } },
+      'frames.data should be numbers of [frames, height, width], but is [2, 3].',
+    ],
+    [
+      'a variable of several columns',
+      { spikes: SPIKES, variables: { v: { data: 'counts.npy', dt: 1 } } },
+      'variables.v.data should be samples along one axis, but is [2, 3]: name each column as a variable of its own.',
+    ],
+    [
+      'a variable without a clock',
+      { spikes: SPIKES, variables: { v: { data: 'a.npz#speed' } } },
+      'variables.v should have dt, seconds a sample, or times.',
+    ],
+    [
+      'starts without stops',
+      { spikes: SPIKES, trials: { starts: 'a.npz#starts', stops: 'a.npz#speed' } },
+      'trials has 2 starts, but 3 stops.',
+    ],
+    [
+      'an unknown unit',
+      { spikes: { ...SPIKES, unit: 'min' } },
+      'spikes.unit should be one of "s", "ms", "us", but is "min".',
+    ],
+    [
+      'a truth of another size',
+      { spikes: SPIKES, truth: { weights: 'counts.npy', strong: 'counts.npy', hubs: 'a.npz#ids' } },
+      'truth.weights should be numbers of [3, 3], but is [2, 3].',
+    ],
+  ])('%s', (_, description, message) => {
+    expect(() => open(description)).toThrow(message);
+    expect(() => open(description)).toThrow(
+      expect.objectContaining({ name: expect.stringMatching(/^(RecordingError|ConfigError)$/) }),
+    );
+  });
+
+  it('a folder that is none, and one without a description', () => {
+    expect(() => openDataset('/nowhere')).toThrow(
+      '/nowhere cannot be read: there is no such file or folder.',
+    );
+    const folder = folderOf({ 'x.txt': 'hello' });
+    expect(() => openDataset(folder)).toThrow(`${folder} holds no dataset.yaml`);
+    expect(() => openDataset(join(folder, 'x.txt'))).toThrow(
+      'is no dataset: give a folder with a dataset.yaml',
+    );
+  });
+});
