@@ -1,9 +1,10 @@
-/** Runs once before all tests: embeds the shaders, and says which adapter the tests run on. */
+/** Runs once before all tests: embeds the shaders, builds the command line, and says which adapter the tests run on. */
 
 import { execFileSync } from 'node:child_process';
 
 export async function setup(): Promise<void> {
   execFileSync(process.execPath, ['shaders/embed.mjs'], { stdio: 'inherit' });
+  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc'], { stdio: 'inherit' });
   const { createEngine } = await import('../../src/node.js');
   const engine = await createEngine();
   console.log(`Tests run on ${engine.facts.description} (${engine.facts.reason}).`);

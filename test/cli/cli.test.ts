@@ -1,0 +1,310 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseNpz } from '../../src/data/npy.js';
+import { readCheckpoint } from '../../src/train/checkpoint.js';
+import { neuroformer, Running } from '../helpers/cli.js';
+import { tinyWorkplace } from '../helpers/tiny-run.js';
+
+const STEPS = 120;
+let place: string;
+const at = (...parts: string[]) => join(place, ...parts);
+const trainArgs = (out: string) => [
+  'train',
+  '--data',
+  at('data'),
+  '--config',
+  at('config.yaml'),
+  '--out',
+  at(out),
+];
+
+beforeAll(() => {
+  place = tinyWorkplace({ steps: STEPS, checkpoint_every: 5, validate_every: 40, log_every: 5 });
+});
+afterAll(() => rmSync(place, { recursive: true }));
+
+/** Weights and moments of a run's last checkpoint. */
+function last(out: string) {
+  const { tensors, moments, progress } = readCheckpoint(at(out, 'last.safetensors'));
+  return { tensors, moments, step: progress.step };
+}
+
+describe('the command line, as a user goes along', () => {
+  beforeAll(async () => {
+    const { code, err } = await neuroformer(...trainArgs('whole'));
+    expect(code, err).toBe(0);
+  });
+
+  it('trains into a folder that is complete in itself', () => {
+    expect(readdirSync(at('whole')).sort()).toEqual([
+      'best-id.safetensors',
+      'best-time.safetensors',
+      'best.safetensors',
+      'last.safetensors',
+      'metrics.jsonl',
+      'run.json',
+    ]);
+    expect(last('whole').step).toBe(STEPS);
+  });
+
+  it('does not write over a run, unless it is told to', async () => {
+    const before = readFileSync(at('whole', 'last.safetensors'));
+    const { code, err } = await neuroformer(...trainArgs('whole'));
+    expect(code).toBe(1);
+    expect(err).toBe(
+      `${at('whole')} holds something already: name another folder, or say --force to write into it.\n`,
+    );
+    expect(readFileSync(at('whole', 'last.safetensors'))).toEqual(before);
+  });
+
+  it('generates, explains and reports; the page holds the numbers of the run and needs nothing else', async () => {
+    const run = at('whole');
+    const generated = await neuroformer('generate', run, '--trials', '4', '--seconds', '1');
+    expect(generated.code, generated.err).toBe(0);
+    const explained = await neuroformer(
+      'connectivity',
+      run,
+      '--windows',
+      '400',
+      '--ablation-windows',
+      '200',
+    );
+    expect(explained.code, explained.err).toBe(0);
+    expect(explained.out).toContain('Attention');
+    const reported = await neuroformer('report', run);
+    expect(reported.code, reported.err).toBe(0);
+
+    const arrays = parseNpz(readFileSync(at('whole', 'generated.npz')));
+    const { scores } = JSON.parse(readFileSync(at('whole', 'generated.json'), 'utf8'));
+    expect(arrays.get('time')!.data.length).toBe(scores.spikes);
+    const { maps } = JSON.parse(readFileSync(at('whole', 'connectivity.json'), 'utf8'));
+    const page = readFileSync(at('whole', 'report.html'), 'utf8');
+    for (const { title, scores: own } of maps) {
+      expect(page).toContain(title);
+      expect(page, title).toContain(`<td>${own.auroc.toFixed(3)}</td>`);
+    }
+    expect(page).toContain(`<td>${scores.rateCorrelation.toFixed(3)}</td>`);
+    expect(page).not.toMatch(/(src|href)="https?:/);
+    expect(page).not.toContain('<script');
+    const figures = readdirSync(at('whole', 'figures'));
+    for (const name of ['losses', 'raster', 'rates', 'intervals', 'weights', 'attention'])
+      expect(figures).toEqual(expect.arrayContaining([`${name}.svg`, `${name}.csv`]));
+    const rates = readFileSync(at('whole', 'figures', 'rates.csv'), 'utf8')
+      .trim()
+      .split('\n');
+    expect([rates[0], rates.length]).toEqual(['neuron,recorded,generated', 19]);
+  });
+
+  it('fine-tunes from a run, with what differs', async () => {
+    const { code, out, err } = await neuroformer(
+      'finetune',
+      at('whole'),
+      '--data',
+      at('data'),
+      '--out',
+      at('fine'),
+      '--set',
+      'training.steps=3',
+      '--set',
+      'training.freeze=[tok_emb]',
+      '--set',
+      'training.batch=8',
+    );
+    expect(code, err).toBe(0);
+    expect(out).toContain('3 updates in');
+    const [before, after] = [last('whole').tensors, last('fine').tensors];
+    expect(after.get('tok_emb.weight')).toEqual(
+      before.get('tok_emb.weight') && readBest('tok_emb.weight'),
+    );
+    expect(after.get('pos_emb')!.data).not.toEqual(readBest('pos_emb')!.data);
+  });
+
+  function readBest(name: string) {
+    return readCheckpoint(at('whole', 'best.safetensors')).tensors.get(name);
+  }
+
+  it('on Ctrl-C finishes the update, saves and says how to go on; then the weights are those of a run in one', async () => {
+    const running = new Running(trainArgs('stopped'));
+    await untilUpdates(at('stopped'), 10);
+    running.child.kill('SIGINT');
+    const { code, out, err } = await running.ended;
+    expect(code).toBe(130);
+    expect(err).toContain('Stopping after this update and saving; once more to stop at once.');
+    expect(out).toMatch(/Saved at update \d+\. To go on: neuroformer train --resume .+stopped\n$/);
+    expect(last('stopped').step).toBeLessThan(STEPS);
+    const resumed = await neuroformer('train', '--resume', at('stopped'));
+    expect(resumed.code, resumed.err).toBe(0);
+    expect(last('stopped')).toEqual(last('whole'));
+  });
+
+  it('killed at any moment, goes on to the weights of a run in one', async () => {
+    for (let kills = 0; kills < 4; kills++) {
+      const started = existsSync(at('killed', 'last.safetensors'));
+      const args = started ? ['train', '--resume', at('killed')] : trainArgs('killed');
+      const before = started ? last('killed').step : 0;
+      const running = new Running(args);
+      await untilUpdates(at('killed'), before + 7 + 4 * kills);
+      running.child.kill('SIGKILL');
+      expect((await running.ended).signal).toBe('SIGKILL');
+    }
+    const resumed = await neuroformer('train', '--resume', at('killed'));
+    expect(resumed.code, resumed.err).toBe(0);
+    expect(last('killed')).toEqual(last('whole'));
+  });
+});
+
+/** Waits until a run has logged so many updates. */
+async function untilUpdates(folder: string, updates: number): Promise<void> {
+  const file = join(folder, 'metrics.jsonl');
+  for (;;) {
+    const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
+    const step = /"step":(\d+)/.exec(lines.at(-1) ?? '')?.[1];
+    if (Number(step ?? 0) >= updates) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+describe('the demo', () => {
+  it('goes from nothing to a report, and says how long each stage took', async () => {
+    const { code, out, err } = await neuroformer(
+      'demo',
+      '--out',
+      at('demo'),
+      '--neurons',
+      '18',
+      '--steps',
+      '40',
+    );
+    expect(code, err).toBe(0);
+    for (const stage of ['Simulating', 'Training', 'Generating', 'Explaining', 'Reporting'])
+      expect(out).toMatch(new RegExp(`^${stage}: [\\d.]+ s$`, 'm'));
+    expect(out).toMatch(/Attention (beats|does not beat) Pearson correlation/);
+    expect(out.trim().split('\n').at(-1)).toMatch(/The report is .+report\.html$/);
+    expect(readFileSync(at('demo', 'report.html'), 'utf8')).toContain('Connectivity');
+  });
+});
+
+describe('help', () => {
+  it.each([
+    [['demo']],
+    [['simulate']],
+    [['train']],
+    [['finetune']],
+    [['generate']],
+    [['connectivity']],
+    [['report']],
+    [['devices']],
+  ])('of %s shows an example', async (args) => {
+    const { code, out } = await neuroformer(...args, '--help');
+    expect(code).toBe(0);
+    expect(out).toMatch(/Examples?:\n {2}neuroformer /);
+  });
+});
+
+describe('a wrong use gets one sentence and a code that is not 0', () => {
+  beforeAll(() => {
+    mkdirSync(at('nan'));
+    for (const name of readdirSync(at('data')))
+      writeFileSync(at('nan', name), readFileSync(at('data', name)));
+    const yaml = readFileSync(at('nan', 'dataset.yaml'), 'utf8');
+    writeFileSync(
+      at('nan', 'dataset.yaml'),
+      `${yaml}variables:\n  speed: {data: speed.npy, dt: 0.05}\n`,
+    );
+    // Three numbers, the second of them none.
+    const header = `${"{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }".padEnd(117)}\n`;
+    const bytes = Buffer.concat([
+      Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, 118, 0]),
+      Buffer.from(header),
+      Buffer.from(Float64Array.of(1, Number.NaN, 3).buffer),
+    ]);
+    writeFileSync(at('nan', 'speed.npy'), bytes);
+    writeFileSync(at('broken.yaml'), 'n_embd: [1\n');
+    writeFileSync(at('wrong.yaml'), 'n_embd: 32\nn_heads: 4\n');
+    mkdirSync(at('empty'));
+  });
+
+  it.each<[string, () => string[], RegExp]>([
+    [
+      'a wrong flag',
+      () => ['train', '--dat', 'x'],
+      /^error: unknown option '--dat'\n\(Did you mean --data\?\)/,
+    ],
+    [
+      'a wrong command',
+      () => ['trian'],
+      /^error: unknown command 'trian'\n\(Did you mean train\?\)/,
+    ],
+    [
+      'nothing to train on',
+      () => ['train', '--config', 'x'],
+      /^train needs --data \(or --resume with a run's folder\)\.\n$/,
+    ],
+    [
+      'a configuration that is not there',
+      () => ['train', '--data', 'x', '--config', 'no.yaml', '--out', at('o')],
+      /^no\.yaml cannot be read: there is no such file or folder; give the path of a YAML file\.\n$/,
+    ],
+    [
+      'a configuration that is no YAML',
+      () => ['train', '--data', 'x', '--config', at('broken.yaml'), '--out', at('o')],
+      /broken\.yaml is no valid YAML: line \d: .+\.\n$/,
+    ],
+    [
+      'an unknown key',
+      () => ['train', '--data', 'x', '--config', at('wrong.yaml'), '--out', at('o')],
+      /^n_heads is not known; did you mean n_head\?\n$/,
+    ],
+    [
+      'an unknown training setting',
+      () => [...trainArgs('o'), '--set', 'training.rat=1'],
+      /^rat is not known; did you mean rate\?\n$/,
+    ],
+    [
+      'data that are not there',
+      () => ['train', '--data', at('none'), '--config', at('config.yaml'), '--out', at('o')],
+      /none cannot be read: there is no such file or folder\.\n$/,
+    ],
+    [
+      'a folder without a description',
+      () => ['train', '--data', at('empty'), '--config', at('config.yaml'), '--out', at('o')],
+      /empty holds no dataset\.yaml, .+\n$/,
+    ],
+    [
+      'NaN in the data',
+      () => ['train', '--data', at('nan'), '--config', at('config.yaml'), '--out', at('o')],
+      /^Sample 1 of variable speed is NaN; .+\n$/,
+    ],
+    [
+      'a run that is none',
+      () => ['generate', at('empty')],
+      /run\.json cannot be read: there is no such file or folder\. Is .+empty the folder of a run\?\n$/,
+    ],
+    [
+      'nothing to resume',
+      () => ['train', '--resume', at('empty')],
+      /run\.json cannot be read: .+\n$/,
+    ],
+    [
+      'a path through a file',
+      () => ['simulate', 'hub', at('config.yaml', 'x')],
+      /config\.yaml.x cannot be made: part of its path is a file\.\n$/,
+    ],
+    [
+      'a number that is none',
+      () => ['simulate', 'hub', at('h'), '--neurons', 'many'],
+      /^error: option '--neurons <n>' argument 'many' is invalid\. It should be a whole number from 1\./,
+    ],
+    [
+      'groups that cannot be',
+      () => ['simulate', 'hub', at('h'), '--neurons', '10', '--force'],
+      /^A hub network needs groups of equal size/,
+    ],
+  ])('%s', async (_, args, message) => {
+    const { code, err } = await neuroformer(...args());
+    expect(code).not.toBe(0);
+    expect(err).toMatch(message);
+    expect(err).not.toMatch(/^\s+at /m);
+  });
+});
