@@ -33,6 +33,11 @@ export {
   Sampler,
   type SamplerSettings,
 } from './generate/sampler.js';
+export {
+  type GeneratedTrial,
+  generateTrials,
+  type TrialSettings,
+} from './generate/trials.js';
 export type { DeviceFacts } from './gpu/device.js';
 export { createEngine, Engine } from './gpu/engine.js';
 export { DeviceLostError, GpuError, ShapeError, UnsupportedError } from './gpu/errors.js';

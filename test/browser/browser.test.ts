@@ -6,6 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../helpers/chromium.js';
 import { useEngine } from '../helpers/engine.js';
+import { generateFrom, trainedModel } from './generate.js';
 import type * as page from './page.js';
 import { type Losses, train } from './train.js';
 
@@ -55,7 +56,12 @@ describe('in a browser', () => {
     const { text } = await bundle('page.ts', 'page');
     const html =
       '<!doctype html><link rel="icon" href="data:,"><title>test</title><script src="page.js"></script>';
+    const model = await trainedModel(engine());
     server = createServer(({ url }, response) => {
+      if (url === '/model.safetensors') {
+        response.end(model);
+        return;
+      }
       const script = url === '/page.js';
       response.setHeader('content-type', script ? 'text/javascript' : 'text/html');
       response.end(script ? text : html);
@@ -97,6 +103,13 @@ describe('in a browser', () => {
     const { losses, alive } = await run('trainOnBorrowedDevice');
     expect(difference(losses, await train(engine()))).toBeLessThan(1e-5);
     expect(alive).toBe(true);
+  });
+
+  it('a model trained in Node is loaded and draws the same spikes', async () => {
+    const here = await generateFrom(engine(), await trainedModel(engine()));
+    const there = await run('generateFromServedModel');
+    expect(here.flat(2).length).toBeGreaterThan(100);
+    expect(there).toEqual(here);
   });
 
   it('a lost device rejects what is pending and what comes after with one clear error', async () => {

@@ -1,6 +1,7 @@
 /** What the test's page can do, called by the test from outside. */
 
 import { type DeviceFacts, Engine, Tensor } from '../../src/index.js';
+import { generateFrom } from './generate.js';
 import { type Losses, train } from './train.js';
 
 /** Trains on a device of the engine's own. */
@@ -34,6 +35,15 @@ export async function loseDevice(): Promise<string[]> {
   const settled = await Promise.allSettled(pending);
   settled.push(...(await Promise.allSettled([x.floats()])));
   return settled.map((s) => (s.status === 'rejected' ? String(s.reason) : 'no error'));
+}
+
+/** Loads the model that the test's server has, and draws from it. */
+export async function generateFromServedModel(): Promise<number[][][]> {
+  const file = new Uint8Array(await (await fetch('/model.safetensors')).arrayBuffer());
+  const engine = await Engine.create();
+  const trials = await generateFrom(engine, file);
+  engine.dispose();
+  return trials;
 }
 
 async function requestDevice(): Promise<GPUDevice> {

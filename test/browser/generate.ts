@@ -1,0 +1,89 @@
+/** A model trained in one place and drawn from in another, by the public API alone. */
+
+import {
+  BatchLayout,
+  BatchOrder,
+  createRecording,
+  type Engine,
+  generateTrials,
+  HostRandom,
+  modelSizes,
+  Neuroformer,
+  openModel,
+  ParameterStore,
+  parseConfig,
+  type Recording,
+  Sampler,
+  saveModel,
+  TrainingStep,
+  tokenizerFor,
+  Windows,
+  windowSettings,
+} from '../../src/index.js';
+
+const NEURONS = 12;
+const SECONDS = 20;
+
+/** The same recording wherever it is made: neurons that follow each other round a ring, and a speed. */
+function ring(): Recording {
+  const random = new HostRandom(5);
+  const times = Array.from({ length: NEURONS }, (_, neuron) => {
+    const list: number[] = [];
+    for (let lap = 0; lap < SECONDS * 2; lap++)
+      if (random.uniform() < 0.8) list.push(lap / 2 + neuron / 24 + 0.005 * random.uniform());
+    return Float64Array.from(list);
+  });
+  const speed = Float64Array.from({ length: SECONDS * 20 }, (_, n) => Math.sin(n / 9));
+  return createRecording({
+    spikes: { times },
+    variables: { speed: { values: speed, dt: 0.05 } },
+    duration: SECONDS,
+  });
+}
+
+const CONFIG = {
+  n_embd: 16,
+  n_head: 2,
+  layers: { state: 1, state_history: 1, stimulus: 0 },
+  block_size: { id: 8, prev_id: 16 },
+  modalities: { behavior: { n_layers: 1, window: 0.05, variables: { speed: { dt: 0.05 } } } },
+};
+
+/** The file of a model after some updates. */
+export async function trainedModel(engine: Engine): Promise<Uint8Array> {
+  const recording = ring();
+  const { config } = parseConfig(CONFIG);
+  const tokenizer = tokenizerFor(config, recording);
+  const windows = new Windows(recording, windowSettings(config, tokenizer));
+  const layout = new BatchLayout(config, tokenizer, recording);
+  const store = new ParameterStore();
+  const model = new Neuroformer(store, config, modelSizes(tokenizer));
+  store.allocate(engine, 1);
+  const step = new TrainingStep(engine, store, model, layout, 16);
+  const refs = windows.refsOf(0);
+  const order = new BatchOrder(refs.length, 16, 1);
+  for (let n = 0; n < 60; n++)
+    step.run(layout.collate(order.batch(n).map((at) => windows.at(refs[at]!))), 3e-3);
+  const file = await saveModel(store, config, tokenizer);
+  step.dispose();
+  store.dispose();
+  return file;
+}
+
+/** Spikes of three trials that a saved model draws, by trial and neuron. */
+export async function generateFrom(engine: Engine, file: Uint8Array): Promise<number[][][]> {
+  const { config, tokenizer, tensors } = openModel(file);
+  const recording = ring();
+  const windows = new Windows(recording, windowSettings(config!, tokenizer!));
+  const layout = new BatchLayout(config!, tokenizer!, recording);
+  const store = new ParameterStore();
+  const model = new Neuroformer(store, config!, modelSizes(tokenizer!));
+  store.allocate(engine);
+  await store.assign(tensors);
+  const sampler = new Sampler(engine, model, layout, 3, { seed: 7 });
+  const starts = [1, 5, 9].map((end) => ({ trial: 0, end }));
+  const trials = await generateTrials(sampler, windows, { starts, seconds: 3 });
+  sampler.dispose();
+  store.dispose();
+  return trials.map(({ times }) => times.map((list) => [...list]));
+}
