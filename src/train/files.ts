@@ -20,8 +20,8 @@ export class FileError extends Error {
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',
-  EACCES: 'you have no right to',
-  EPERM: 'you have no right to',
+  EACCES: 'permission is denied',
+  EPERM: 'permission is denied',
   EROFS: 'it is on a read-only disk',
   ENOSPC: 'the disk is full',
   EDQUOT: 'your share of the disk is full',

@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { draw, toCsv } from '../../src/report/draw.js';
+import { lossFigure, mapFigures, rasterFigure } from '../../src/report/figures.js';
+import { page } from '../../src/report/html.js';
+import { scoreTable, verdict } from '../../src/report/report.js';
+
+const scores = (auroc: number, direction: number) => ({
+  auroc,
+  aurocWithin: auroc,
+  direction,
+  hubRecall: 1,
+  r2: 0.4,
+  spearman: 0.3,
+});
+const map = (name: string, auroc: number, direction: number) => ({
+  name,
+  title: name,
+  kind: 'model' as const,
+  values: new Float64Array(4),
+  scores: scores(auroc, direction),
+});
+
+describe('a figure', () => {
+  it('is an SVG with its numbers as CSV', async () => {
+    const rows = [
+      { x: 1, y: 2, what: 'a, "b"' },
+      { x: 2, y: 4, what: 'c' },
+    ];
+    const figure = await draw({ name: 'f', title: 'F', caption: '' }, rows, {
+      mark: 'point',
+      encoding: {
+        x: { field: 'x', type: 'quantitative' },
+        y: { field: 'y', type: 'quantitative' },
+      },
+    });
+    expect(figure.svg).toMatch(/^<svg.+<\/svg>$/s);
+    expect(figure.csv).toBe('x,y,what\n1,2,"a, ""b"""\n2,4,c\n');
+    expect(toCsv([])).toBe('');
+  });
+
+  it('of losses has a panel for each, and one line alone where there is one loss', async () => {
+    const line = (losses: Record<string, number>) => ({ step: 1, kind: 'train' as const, losses });
+    const two = await lossFigure([line({ id: 1, time: 2, loss: 3 })]);
+    expect(two.csv.trim().split('\n')).toHaveLength(4);
+    const one = await lossFigure([line({ turn: 1, loss: 1 })]);
+    expect(one.csv).toBe('step,windows,loss,value\n1,training,total,1\n');
+  });
+
+  it('of spikes holds those of the time shown, recorded and generated', async () => {
+    const stretch = (...times: number[]) => ({ times: [times], from: 10, to: 20 });
+    const { csv } = await rasterFigure(stretch(10.5, 11, 12.5), stretch(10.25), 2);
+    expect(csv).toBe('source,neuron,time\nrecorded,0,0.5\nrecorded,0,1\ngenerated,0,0.25\n');
+  });
+
+  it('of pairs leaves out the diagonal', async () => {
+    const [figure] = await mapFigures(
+      [{ name: 'm', title: 'M', values: Float64Array.of(9, 1, -2, 9) }],
+      2,
+    );
+    expect(figure!.csv).toBe('target,source,value\n0,1,1\n1,0,-2\n');
+  });
+});
+
+describe('the page', () => {
+  it('escapes what it shows, and keeps the drawings’ ids apart', () => {
+    const svg = '<svg width="300" height="10"><clipPath id="c"/><g clip-path="url(#c)"/></svg>';
+    const figure = (name: string) => ({ name, title: name, caption: 'a `b` <c>', svg, csv: '' });
+    const html = page('A & B', 'x < y', [
+      { title: 'T', text: ['1 < 2'], figures: [figure('one'), figure('two')] },
+    ]);
+    expect(html).toContain('<h1>A &amp; B</h1>');
+    expect(html).toContain('<p>1 &lt; 2</p>');
+    expect(html).toContain('a <code>b</code> &lt;c&gt;');
+    for (const name of ['one', 'two']) {
+      expect(html).toContain(`id="${name}-c"`);
+      expect(html).toContain(`url(#${name}-c)`);
+    }
+    expect(html).toContain('style="width: 300px"');
+  });
+
+  it('says whether attention beats Pearson, also where it does not', () => {
+    const won = verdict([
+      map('attention', 0.99, 1),
+      map('pearson10', 0.9, 0.5),
+      map('pearson50', 0.8, 0.5),
+    ]);
+    expect(won).toBe(
+      'Attention beats Pearson correlation on both: AUROC of strong edges 0.990 against 0.900, direction 1.000 against 0.500.',
+    );
+    const lost = verdict([map('attention', 0.89, 1), map('pearson10', 0.9, 0.5)]);
+    expect(lost).toMatch(/^Attention does not beat Pearson correlation on both here: /);
+    const even = verdict([
+      map('attention', 0.99, 1),
+      map('pearson10', 0.9, 0.5),
+      map('lagged', 0.999, 1),
+    ]);
+    expect(even).toContain('A lagged correlation that is told the range of delays does as well');
+  });
+
+  it('has a table of scores where there are any', () => {
+    const table = scoreTable([map('attention', 0.9876, 1)]);
+    expect(table!.rows).toEqual([
+      ['attention', 'model', '0.988', '0.988', '1.000', '1.000', '0.400', '0.300'],
+    ]);
+    expect(scoreTable([{ ...map('a', 1, 1), scores: undefined }])).toBeUndefined();
+  });
+});
