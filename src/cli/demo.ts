@@ -8,7 +8,7 @@ import { scoreTable, verdict } from '../report/report.js';
 import { hubDataset } from '../simulate/dataset.js';
 import { makeFolder } from '../train/files.js';
 import { parseTrainSettings } from '../train/settings.js';
-import { count, whole } from './options.js';
+import { count, positive, whole } from './options.js';
 import { simulateAccepted, writeDataset } from './simulate.js';
 import {
   explainStage,
@@ -50,6 +50,8 @@ interface DemoOptions {
   out: string;
   neurons: number;
   steps: number;
+  trials: number;
+  seconds: number;
   seed: number;
   force?: boolean;
 }
@@ -61,13 +63,23 @@ export function addDemo(program: Command): void {
     .option('--out <folder>', 'where everything goes', 'runs/demo')
     .option('--neurons <n>', 'of the network, in three groups', count, 36)
     .option('--steps <n>', 'updates of training', count, 1000)
+    .option('--trials <n>', 'trials to generate', count, 20)
+    .option('--seconds <s>', 'of each generated trial', positive, 8)
     .option('--seed <n>', 'of network, activity and model', whole, 1)
     .option('--force', 'write into a folder that holds something')
     .addHelpText('after', '\nExample:\n  neuroformer demo --out runs/demo2 --seed 2')
     .action((options: DemoOptions) => guarded(() => demo(options)));
 }
 
-async function demo({ out, neurons, steps, seed, force = false }: DemoOptions): Promise<void> {
+async function demo({
+  out,
+  neurons,
+  steps,
+  trials,
+  seconds,
+  seed,
+  force = false,
+}: DemoOptions): Promise<void> {
   const began = performance.now();
   makeFolder(out, force);
   const data = join(out, 'data');
@@ -77,9 +89,9 @@ async function demo({ out, neurons, steps, seed, force = false }: DemoOptions): 
     say(`\n${title}`);
     const start = performance.now();
     const result = await run();
-    const seconds = (performance.now() - start) / 1000;
-    stages.push([title, seconds]);
-    say(`${title}: ${spoken(seconds)}`);
+    const took = (performance.now() - start) / 1000;
+    stages.push([title, took]);
+    say(`${title}: ${spoken(took)}`);
     return result;
   };
 
@@ -101,7 +113,7 @@ async function demo({ out, neurons, steps, seed, force = false }: DemoOptions): 
   const run = openRun(out, { weights: 'last' });
   const engine = await openEngine();
   const { scores } = await stage('Generating', () =>
-    generateStage(engine, run, { trials: 20, seconds: 8, past: 'own', part: 'all', seed }),
+    generateStage(engine, run, { trials, seconds, past: 'own', part: 'all', seed }),
   );
   say(`Rates of neurons: r = ${scores.rateCorrelation.toFixed(3)} with the network's.`);
   const { maps } = await stage('Explaining', () => explainStage(engine, run, { seed }));

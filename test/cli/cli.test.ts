@@ -175,6 +175,10 @@ describe('the demo', () => {
       '18',
       '--steps',
       '40',
+      '--trials',
+      '4',
+      '--seconds',
+      '1',
     );
     expect(code, err).toBe(0);
     for (const stage of ['Simulating', 'Training', 'Generating', 'Explaining', 'Reporting'])
