@@ -1,10 +1,9 @@
 /** Options as numbers and lists: what does not fit is one sentence. */
 
-import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
-import { parse, YAMLParseError } from 'yaml';
-import { ConfigError, isRecord } from '../schema.js';
-import { reasonOf } from '../train/files.js';
+import { parse } from 'yaml';
+import { readYaml } from '../data/yaml.js';
+import { isRecord } from '../schema.js';
 
 export function positive(text: string): number {
   const value = Number(text);
@@ -77,26 +76,4 @@ function place(into: Record<string, unknown>, keys: readonly string[], value: un
   const inner = isRecord(into[first]) ? into[first] : {};
   into[first] = inner;
   place(inner, rest, value);
-}
-
-function readYaml(path: string): Record<string, unknown> {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new ConfigError(
-      `${path} cannot be read: ${reasonOf(error)}; give the path of a YAML file.`,
-    );
-  }
-  try {
-    const raw: unknown = parse(text);
-    if (!isRecord(raw)) throw new ConfigError(`${path} should hold keys with values.`);
-    return raw;
-  } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    const line = error.linePos?.[0].line ?? '?';
-    throw new ConfigError(
-      `${path} is no valid YAML: line ${line}: ${error.message.split(' at line ')[0]}.`,
-    );
-  }
 }

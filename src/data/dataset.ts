@@ -2,13 +2,10 @@
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { parse, YAMLParseError } from 'yaml';
 import {
   boolean,
   type Checked,
-  ConfigError,
   defaulted,
-  isRecord,
   list,
   number,
   object,
@@ -28,6 +25,7 @@ import {
   type Variable,
 } from './recording.js';
 import type { Spikes } from './spikes.js';
+import { ofFile, readYaml } from './yaml.js';
 
 /** Seconds per unit of time. */
 const UNITS = { s: 1, ms: 1e-3, us: 1e-6 } as const;
@@ -114,7 +112,7 @@ export interface Dataset {
 export function openDataset(path: string): Dataset {
   const file = descriptionOf(path);
   const folder = dirname(file);
-  const described = readDescription(file);
+  const described = ofFile(file, () => checkFile(readYaml(file), ''));
   const arrays = new Arrays(folder, basename(file));
   const session: Session = {
     name: described.name ?? basename(folder),
@@ -156,23 +154,6 @@ function descriptionOf(path: string): string {
   throw new RecordingError(
     `${path} holds no dataset.yaml, which says which of its arrays are spikes, frames and variables.`,
   );
-}
-
-function readDescription(file: string): DatasetFile {
-  try {
-    const raw: unknown = parse(readFileSync(file, 'utf8'));
-    if (!isRecord(raw)) throw new ConfigError('it should be keys with values.');
-    return checkFile(raw, '');
-  } catch (error) {
-    if (error instanceof YAMLParseError) {
-      const line = error.linePos?.[0].line ?? '?';
-      throw new ConfigError(
-        `${file} is no valid YAML: line ${line}: ${error.message.split(' at line ')[0]}.`,
-      );
-    }
-    if (error instanceof ConfigError) throw new ConfigError(`${file}: ${error.message}`);
-    throw error;
-  }
 }
 
 /** Arrays of a dataset: 'file.npy', or 'file.npz#key'. Archives are read once. */

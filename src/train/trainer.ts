@@ -104,6 +104,47 @@ export function stepsOf(settings: TrainSettings, windows: number): number {
   return steps ?? Math.max(1, Math.round((epochs * windows) / (batch * accumulate)));
 }
 
+/** Losses of updates that were sent and not yet read, and the sums of those that were since the last means. */
+class LossesInFlight {
+  readonly #waiting: { step: number; losses: () => Promise<StepLosses> }[] = [];
+  #sums: Record<string, number> = {};
+  #count = 0;
+
+  /** Adds an update's, and reads the oldest where too many are on their way. */
+  async add(step: number, losses: () => Promise<StepLosses>): Promise<void> {
+    this.#waiting.push({ step, losses });
+    if (this.#waiting.length > AHEAD) await this.#land();
+  }
+
+  /** Reads all that are on their way. */
+  async settle(): Promise<void> {
+    while (this.#waiting.length > 0) await this.#land();
+  }
+
+  /** The mean of each loss since this was last asked. */
+  async means(): Promise<Record<string, number>> {
+    await this.settle();
+    const means = Object.entries(this.#sums).map(([name, sum]) => [name, sum / this.#count]);
+    this.#sums = {};
+    this.#count = 0;
+    return Object.fromEntries(means);
+  }
+
+  /** @throws Error where a loss is no number. */
+  async #land(): Promise<void> {
+    const { step, losses } = this.#waiting.shift()!;
+    const found = await losses();
+    if (!Number.isFinite(found.loss)) {
+      throw new Error(
+        `The loss of update ${step} is ${found.loss}: the weights have run away. Lower the rate, or clip more; the last checkpoint is whole.`,
+      );
+    }
+    for (const [name, value] of Object.entries(found))
+      this.#sums[name] = (this.#sums[name] ?? 0) + value;
+    this.#count += 1;
+  }
+}
+
 /** Training on one device. */
 class Session {
   readonly #engine: Engine;
@@ -116,7 +157,11 @@ class Session {
   readonly #schedule: RateSchedule;
   readonly #steps: number;
   readonly #dropout: RandomState;
+  readonly #losses = new LossesInFlight();
   #progress: Progress;
+  /** Where this session began, and when the clock was last looked at. */
+  #first: Progress;
+  #since = performance.now();
 
   constructor(engine: Engine, options: TrainerOptions) {
     const { data, settings } = options;
@@ -151,80 +196,49 @@ class Session {
     });
     const { fingerprint } = data;
     this.#progress = { step: 0, tokens: 0, best: {}, stale: 0, seconds: 0, fingerprint };
+    this.#first = this.#progress;
   }
 
   async run(resume: boolean): Promise<TrainResult> {
-    const { settings, folder, watcher, shouldStop } = this.#options;
     await this.#start(resume);
-    const tokensPerStep =
-      settings.batch * settings.accumulate * this.#options.data.config.block_size.id;
-    let since = performance.now();
-    const flying: { step: number; losses: () => Promise<StepLosses> }[] = [];
-    const sums: Record<string, number> = {};
-    let summed = 0;
-    const land = async () => {
-      const { step, losses } = flying.shift()!;
-      const found = await losses();
-      if (!Number.isFinite(found.loss)) {
-        throw new Error(
-          `The loss of update ${step} is ${found.loss}: the weights have run away. Lower the rate, or clip more; the last checkpoint is whole.`,
-        );
-      }
-      for (const [name, value] of Object.entries(found)) sums[name] = (sums[name] ?? 0) + value;
-      summed += 1;
-    };
-    const settle = async () => {
-      while (flying.length > 0) await land();
-    };
-    /** Seconds since it was last asked, added to those of the run. */
-    const clock = () => {
-      const now = performance.now();
-      const seconds = this.#progress.seconds + (now - since) / 1000;
-      since = now;
-      return seconds;
-    };
-    const [firstStep, firstSeconds] = [this.#progress.step, this.#progress.seconds];
+    this.#since = performance.now();
+    this.#first = this.#progress;
     while (this.#progress.step < this.#steps) {
-      const { step } = this.#progress;
-      const rate = this.#schedule.rate(step, 1);
-      const { losses } = this.#step.run(this.#hosts(step), rate, step);
-      flying.push({ step: step + 1, losses });
-      if (flying.length > AHEAD) await land();
-      this.#progress = {
-        ...this.#progress,
-        step: step + 1,
-        tokens: this.#progress.tokens + tokensPerStep,
-      };
-      const done = step + 1 === this.#steps;
-      const due = (every: number) => every > 0 && ((step + 1) % every === 0 || done);
-      if (due(settings.log_every)) {
-        await settle();
-        this.#progress = { ...this.#progress, seconds: clock() };
-        const means = Object.entries(sums).map(([name, sum]) => [name, sum / summed] as const);
-        for (const name of Object.keys(sums)) delete sums[name];
-        summed = 0;
-        this.#log(Object.fromEntries(means), rate, firstStep, firstSeconds);
-      }
-      if (this.#evaluator && due(settings.validate_every)) {
-        await settle();
-        await this.#validate();
-        if (settings.patience > 0 && this.#progress.stale >= settings.patience) {
-          this.#progress = { ...this.#progress, seconds: clock() };
-          await this.#save();
-          return { stopped: 'patience', progress: this.#progress };
-        }
-      }
-      const asked = shouldStop?.() ?? false;
-      if (asked || due(settings.checkpoint_every)) {
-        await settle();
-        this.#progress = { ...this.#progress, seconds: clock() };
-        await this.#save();
-        if (asked && !done) return { stopped: 'interrupted', progress: this.#progress };
-      }
+      const rate = await this.#update();
+      const stopped = await this.#look(rate);
+      if (stopped) return { stopped, progress: this.#progress };
     }
-    if (!folder.exists) await this.#save();
-    watcher.note(`${this.#progress.step} updates in ${this.#progress.seconds.toFixed(1)} s.`);
+    const { step, seconds } = this.#progress;
+    this.#options.watcher.note(`${step} updates in ${seconds.toFixed(1)} s.`);
     return { stopped: 'done', progress: this.#progress };
+  }
+
+  /** Sends one update; returns its learning rate. */
+  async #update(): Promise<number> {
+    const { batch, accumulate } = this.#options.settings;
+    const { step, tokens } = this.#progress;
+    const rate = this.#schedule.rate(step, 1);
+    const { losses } = this.#step.run(this.#hosts(step), rate, step);
+    await this.#losses.add(step + 1, losses);
+    const seen = batch * accumulate * this.#options.data.config.block_size.id;
+    this.#progress = { ...this.#progress, step: step + 1, tokens: tokens + seen };
+    return rate;
+  }
+
+  /** Logs, validates and saves where it is time to; says whether, and why, training ends here. */
+  async #look(rate: number): Promise<'patience' | 'interrupted' | undefined> {
+    const { settings, shouldStop } = this.#options;
+    const { step } = this.#progress;
+    const done = step === this.#steps;
+    const due = (every: number) => every > 0 && (step % every === 0 || done);
+    if (due(settings.log_every)) await this.#log(rate);
+    if (this.#evaluator && due(settings.validate_every)) await this.#validate();
+    const impatient = settings.patience > 0 && this.#progress.stale >= settings.patience;
+    const asked = shouldStop?.() ?? false;
+    if (impatient || asked || due(settings.checkpoint_every)) await this.#save();
+    if (done) return undefined;
+    if (impatient) return 'patience';
+    return asked ? 'interrupted' : undefined;
   }
 
   dispose(): void {
@@ -296,27 +310,34 @@ class Session {
     });
   }
 
-  #log(
-    losses: Record<string, number>,
-    rate: number,
-    firstStep: number,
-    firstSeconds: number,
-  ): void {
+  async #log(rate: number): Promise<void> {
     const { folder, watcher } = this.#options;
+    const losses = await this.#losses.means();
+    this.#tick();
     const { step, tokens, seconds } = this.#progress;
     folder.addMetrics({ step, kind: 'train', losses, tokens, seconds, rate });
-    const perStep = (seconds - firstSeconds) / Math.max(1, step - firstStep);
+    const made = step - this.#first.step;
+    const perStep = (seconds - this.#first.seconds) / made;
     watcher.progress({
       step,
       steps: this.#steps,
       loss: losses.loss!,
-      tokensPerSecond: tokens / step / perStep,
+      tokensPerSecond: (tokens - this.#first.tokens) / (seconds - this.#first.seconds),
       secondsLeft: (this.#steps - step) * perStep,
     });
   }
 
+  /** Adds the time since it was last asked to that of the run. */
+  #tick(): void {
+    const now = performance.now();
+    const seconds = this.#progress.seconds + (now - this.#since) / 1000;
+    this.#since = now;
+    this.#progress = { ...this.#progress, seconds };
+  }
+
   async #validate(): Promise<void> {
     const { data, settings, folder } = this.#options;
+    await this.#losses.settle();
     const evaluator = this.#evaluator!;
     const refs = spread(data.split.validation, settings.validation_windows, evaluator.size);
     const losses = await evaluator.losses(
@@ -337,8 +358,11 @@ class Session {
     for (const [name] of objectives) await this.#write(folder.best(name), false);
   }
 
-  #save(): Promise<void> {
-    return this.#write(this.#options.folder.last, true);
+  async #save(): Promise<void> {
+    // A loss that is no number must not reach a checkpoint.
+    await this.#losses.settle();
+    this.#tick();
+    await this.#write(this.#options.folder.last, true);
   }
 
   #write(path: string, withOptimizer: boolean): Promise<void> {

@@ -248,7 +248,7 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
     [
       'a configuration that is not there',
       () => ['train', '--data', 'x', '--config', 'no.yaml', '--out', at('o')],
-      /^no\.yaml cannot be read: there is no such file or folder; give the path of a YAML file\.\n$/,
+      /^no\.yaml cannot be read: there is no such file; give the path of a YAML file\.\n$/,
     ],
     [
       'a configuration that is no YAML',

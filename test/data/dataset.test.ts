@@ -112,7 +112,7 @@ describe('a dataset that cannot be used is refused with a sentence', () => {
   it.each<[string, object | string, RegExp | string]>([
     ['an unknown key', { spikes: SPIKES, frame: {} }, 'frame is not known; did you mean frames?'],
     ['no YAML', 'spikes: [', /is no valid YAML: line \d/],
-    ['no keys', '- 1', 'it should be keys with values.'],
+    ['no keys', '- 1', 'should hold keys with values, but is [1].'],
     [
       'no spikes',
       {},
