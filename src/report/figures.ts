@@ -1,8 +1,10 @@
 /** The figures of a report. */
 
+import { scheme } from 'vega';
 import { histogram, intervalsOf, type Stretch, timeCourse, within } from '../analyze/spikes.js';
 import type { MetricLine } from '../train/run-folder.js';
 import { COLORS, draw, type Figure } from './draw.js';
+import { pngUrl, type Rgb } from './png.js';
 
 const SOURCES = ['recorded', 'generated'] as const;
 const color = {
@@ -244,59 +246,106 @@ export interface NamedMap {
   readonly values: Float64Array;
 }
 
+/** Neurons past which the cells of a map are a picture instead of rectangles. */
+const MANY = 64;
+const SIDE = 230;
+
 /** Maps of all pairs in one order, each with its own colours. */
-export async function mapFigures(maps: readonly NamedMap[], neurons: number): Promise<Figure[]> {
-  return Promise.all(
-    maps.map(({ name, title, values }) => {
-      const rows = Array.from(values, (value, at) => ({
-        target: Math.floor(at / neurons),
-        source: at % neurons,
-        value,
-      })).filter(({ target, source }) => target !== source);
-      const side = 230;
-      const signed = values.some((value) => value < 0);
-      // A few extreme pairs must not leave all others one colour.
-      const sizes = rows.map(({ value }) => Math.abs(value)).sort((p, q) => p - q);
-      const most = sizes[Math.floor(0.995 * (sizes.length - 1))] || 1;
-      const scale = signed
-        ? { scheme: 'redblue', reverse: true, domain: [-most, most], clamp: true }
-        : { scheme: 'viridis', domain: [0, most], clamp: true };
-      const axis = (field: string) => ({
-        field,
-        type: 'ordinal',
-        title: field,
-        axis: {
-          values: Array.from({ length: 7 }, (_, n) => Math.floor((n * neurons) / 6)),
-          ticks: false,
-          labelAngle: 0,
-          domain: false,
-        },
-      });
-      return draw(
-        {
-          name,
-          title,
-          caption: 'Row: target, column: source. Colours end at the 99.5th percentile.',
-        },
-        rows,
-        {
-          width: side,
-          height: side,
-          title,
-          mark: { type: 'rect' },
-          encoding: {
-            x: axis('source'),
-            y: axis('target'),
-            color: {
-              field: 'value',
-              type: 'quantitative',
-              title: null,
-              scale,
-              legend: { gradientLength: side, format: '.2~f' },
-            },
-          },
-        },
-      );
-    }),
-  );
+export function mapFigures(maps: readonly NamedMap[], neurons: number): Promise<Figure[]> {
+  return Promise.all(maps.map((map) => mapFigure(map, neurons)));
+}
+
+function mapFigure({ name, title, values }: NamedMap, neurons: number): Promise<Figure> {
+  const rows = Array.from(values, (value, at) => ({
+    target: Math.floor(at / neurons),
+    source: at % neurons,
+    value,
+  })).filter(({ target, source }) => target !== source);
+  const signed = values.some((value) => value < 0);
+  // A few extreme pairs must not leave all others one colour.
+  const sizes = rows.map(({ value }) => Math.abs(value)).sort((p, q) => p - q);
+  const most = sizes[Math.floor(0.995 * (sizes.length - 1))] || 1;
+  const scale = signed
+    ? { scheme: 'redblue', reverse: true, domain: [-most, most], clamp: true }
+    : { scheme: 'viridis', domain: [0, most], clamp: true };
+  const color = {
+    field: 'value',
+    type: 'quantitative',
+    title: null,
+    scale,
+    legend: { gradientLength: SIDE, format: '.2~f' },
+  };
+  const facts = {
+    name,
+    title,
+    caption: 'Row: target, column: source. Colours end at the 99.5th percentile.',
+  };
+  if (neurons <= MANY) return draw(facts, rows, cells(title, neurons, color));
+  const paint = scheme(signed ? 'redblue' : 'viridis') as unknown as (share: number) => string;
+  const url = pngUrl(neurons, neurons, Math.ceil(600 / neurons), (source, target) => {
+    if (source === target) return [255, 255, 255];
+    const share = values[target * neurons + source]! / most;
+    const clamped = Math.max(signed ? -1 : 0, Math.min(1, share));
+    return rgbOf(paint(signed ? (1 - clamped) / 2 : clamped));
+  });
+  return draw(facts, rows, picture(title, neurons, url, color));
+}
+
+/** A rectangle for each pair. */
+function cells(title: string, neurons: number, color: object): object {
+  const axis = (field: string) => ({
+    field,
+    type: 'ordinal',
+    title: field,
+    axis: {
+      values: Array.from({ length: 7 }, (_, n) => Math.floor((n * neurons) / 6)),
+      ticks: false,
+      labelAngle: 0,
+      domain: false,
+    },
+  });
+  return {
+    width: SIDE,
+    height: SIDE,
+    title,
+    mark: { type: 'rect' },
+    encoding: { x: axis('source'), y: axis('target'), color },
+  };
+}
+
+/** One picture of all pairs, with axes around it and the colours beside it. */
+function picture(title: string, neurons: number, url: string, color: object): object {
+  const axis = (field: string) => ({
+    field: 'middle',
+    type: 'quantitative',
+    title: field,
+    scale: { domain: [0, neurons], nice: false, reverse: field === 'target' },
+    axis: { grid: false },
+  });
+  return {
+    width: SIDE,
+    height: SIDE,
+    title,
+    layer: [
+      {
+        // Invisible: it is there for its colours' legend.
+        mark: { type: 'point', opacity: 0 },
+        data: { values: [{ middle: neurons / 2, value: 0 }] },
+        encoding: { x: axis('source'), y: axis('target'), color },
+      },
+      {
+        mark: { type: 'image', width: SIDE, height: SIDE },
+        data: { values: [{ middle: neurons / 2, url }] },
+        encoding: { x: axis('source'), y: axis('target'), url: { field: 'url', type: 'nominal' } },
+      },
+    ],
+  };
+}
+
+/** The numbers of a colour as Vega writes it: rgb(1, 2, 3) or #010203. */
+function rgbOf(text: string): Rgb {
+  const parts = text.startsWith('#')
+    ? [1, 3, 5].map((at) => Number.parseInt(text.slice(at, at + 2), 16))
+    : (text.match(/[\d.]+/g) ?? []).map(Number);
+  return [parts[0] ?? 0, parts[1] ?? 0, parts[2] ?? 0];
 }

@@ -186,7 +186,7 @@ describe('the demo', () => {
     expect(out).toMatch(/Attention (beats|does not beat) Pearson correlation/);
     expect(out.trim().split('\n').at(-1)).toMatch(/The report is .+report\.html$/);
     expect(readFileSync(at('demo', 'report.html'), 'utf8')).toContain('Connectivity');
-  });
+  }, 240_000);
 });
 
 describe('help', () => {

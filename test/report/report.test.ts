@@ -1,3 +1,4 @@
+import { inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { draw, toCsv } from '../../src/report/draw.js';
 import { lossFigure, mapFigures, rasterFigure } from '../../src/report/figures.js';
@@ -50,6 +51,30 @@ describe('a figure', () => {
     const stretch = (...times: number[]) => ({ times: [times], from: 10, to: 20 });
     const { csv } = await rasterFigure(stretch(10.5, 11, 12.5), stretch(10.25), 2);
     expect(csv).toBe('source,neuron,time\nrecorded,0,0.5\nrecorded,0,1\ngenerated,0,0.25\n');
+  });
+
+  it('of many pairs is a picture among axes, whose cells are those of the map', async () => {
+    const neurons = 65;
+    const values = new Float64Array(neurons * neurons);
+    values[2 * neurons + 1] = 1;
+    const [figure] = await mapFigures([{ name: 'm', title: 'M', values }], neurons);
+    const [, data] = /data:image\/png;base64,([^"]+)"/.exec(figure!.svg)!;
+    const png = Buffer.from(data!, 'base64');
+    expect([...png.subarray(1, 4)]).toEqual([...'PNG'].map((c) => c.charCodeAt(0)));
+    const scale = Math.ceil(600 / neurons);
+    expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([
+      neurons * scale,
+      neurons * scale,
+    ]);
+    const pixels = inflateSync(png.subarray(41, 41 + png.readUInt32BE(33)));
+    const at = (target: number, source: number) => {
+      const start = target * scale * (1 + 3 * neurons * scale) + 1 + 3 * source * scale;
+      return [...pixels.subarray(start, start + 3)];
+    };
+    expect(at(3, 3), 'the diagonal').toEqual([255, 255, 255]);
+    expect(at(2, 1), 'the strongest pair').toEqual([253, 231, 37]);
+    expect(at(1, 2), 'a pair of nothing').toEqual([68, 1, 84]);
+    expect(figure!.svg.length).toBeLessThan(100_000);
   });
 
   it('of pairs leaves out the diagonal', async () => {
