@@ -62,7 +62,7 @@ export function addDemo(program: Command): void {
     .description('simulate a small network, train, generate, explain and report: a few minutes')
     .option('--out <folder>', 'where everything goes', 'runs/demo')
     .option('--neurons <n>', 'of the network, in three groups', count, 36)
-    .option('--steps <n>', 'updates of training', count, 1000)
+    .option('--steps <n>', 'updates of training', count, 640)
     .option('--trials <n>', 'trials to generate', count, 20)
     .option('--seconds <s>', 'of each generated trial', positive, 8)
     .option('--seed <n>', 'of network, activity and model', whole, 1)
