@@ -59,6 +59,45 @@ export function timeCourse(stretches: readonly Stretch[], bin: number): Float64A
   return counts.map((count) => count / (bin * neurons * stretches.length));
 }
 
+/** Where rates around a neuron's spikes are looked at: seconds before and after them, in bins. */
+export interface Around {
+  readonly before: number;
+  readonly after: number;
+  readonly bin: number;
+}
+
+/**
+ * Mean rate of some neurons around the spikes of another: Hz a neuron, [bins] from `before` seconds before a spike on.
+ * Spikes too near the border of their stretch are left out.
+ */
+export function aroundSpikes(
+  stretches: readonly Stretch[],
+  source: number,
+  targets: readonly number[],
+  { before, after, bin }: Around,
+): Float64Array {
+  const bins = Math.round((before + after) / bin);
+  const counts = new Float64Array(bins);
+  let events = 0;
+  for (const { times, from, to } of stretches) {
+    const triggers = within(times[source]!, from + before, to - after);
+    events += triggers.length;
+    for (const target of targets) {
+      const spikes = within(times[target]!, from, to);
+      let first = 0;
+      for (const trigger of triggers) {
+        while (first < spikes.length && spikes[first]! < trigger - before - 1e-9) first += 1;
+        for (let n = first; n < spikes.length; n++) {
+          const at = Math.floor((spikes[n]! - trigger + before) / bin + 1e-6);
+          if (at >= bins) break;
+          counts[at]! += 1;
+        }
+      }
+    }
+  }
+  return counts.map((count) => count / (bin * targets.length * Math.max(1, events)));
+}
+
 /** Shares of numbers in bins of `width` from 0; what lies past the last bin is counted in none. */
 export function histogram(values: readonly number[], width: number, bins: number): Float64Array {
   const counts = new Float64Array(bins);

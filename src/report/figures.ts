@@ -1,7 +1,14 @@
 /** The figures of a report. */
 
 import { scheme } from 'vega';
-import { histogram, intervalsOf, type Stretch, timeCourse, within } from '../analyze/spikes.js';
+import {
+  type Around,
+  histogram,
+  intervalsOf,
+  type Stretch,
+  timeCourse,
+  within,
+} from '../analyze/spikes.js';
 import type { MetricLine } from '../train/run-folder.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import { pngUrl, type Rgb } from './png.js';
@@ -237,6 +244,37 @@ export function timeCourseFigure(
       },
     },
   );
+}
+
+/** The mean rate of some neurons around another's spikes. */
+export function aroundFigure(
+  recorded: Float64Array,
+  generated: Float64Array,
+  { before, bin }: Around,
+  caption: string,
+): Promise<Figure> {
+  const rows = (
+    [
+      ['recorded', recorded],
+      ['generated', generated],
+    ] as const
+  ).flatMap(([source, rates]) =>
+    Array.from(rates, (rate, n) => ({
+      source,
+      time: Number((1000 * (n * bin - before)).toFixed(3)),
+      rate,
+    })),
+  );
+  return draw({ name: 'around', title: 'Rates around spikes (PSTH)', caption }, rows, {
+    width: 300,
+    height: 200,
+    mark: { type: 'line', interpolate: 'step-after', strokeWidth: 1.5 },
+    encoding: {
+      x: { field: 'time', type: 'quantitative', title: 'time from the spike (ms)' },
+      y: { field: 'rate', type: 'quantitative', title: 'rate (Hz)', scale: { zero: true } },
+      color,
+    },
+  });
 }
 
 /** A map of pairs to show: [target x source]. */

@@ -2,19 +2,21 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { correlation } from '../analyze/edges.js';
 import type { ConnectivityMap, Explained } from '../analyze/explain.js';
 import {
   type GeneratedScores,
   recordedStretches,
   type WindowScores,
 } from '../analyze/generated.js';
-import { ratesOf } from '../analyze/spikes.js';
+import { aroundSpikes, ratesOf, type Stretch } from '../analyze/spikes.js';
 import type { TokenScores } from '../analyze/tokens.js';
 import type { GeneratedTrial } from '../generate/trials.js';
 import { writeWhole } from '../train/files.js';
 import type { OpenedRun } from '../train/prepare.js';
 import type { Figure } from './draw.js';
 import {
+  aroundFigure,
   intervalFigure,
   lossFigure,
   mapFigures,
@@ -137,6 +139,42 @@ async function learntSection(run: OpenedRun): Promise<Section> {
   };
 }
 
+/** Rates around the spikes of one neuron: of a hub's targets where the wiring is known, of all others where not. */
+function around(run: OpenedRun, recorded: readonly Stretch[], generated: readonly Stretch[]) {
+  const { config, dataset } = run;
+  const { truth, recording } = dataset;
+  const dt = config.resolution.dt;
+  const steps = Math.max(1, Math.round(config.window.prev / 15 / dt));
+  const window = {
+    before: 10 * steps * dt,
+    after: 20 * steps * dt,
+    bin: steps * dt,
+  };
+  const rates = ratesOf(recorded);
+  const source =
+    truth?.hubs[Math.floor(truth.hubs.length / 2)] ?? rates.indexOf(Math.max(...rates));
+  const neurons = Array.from({ length: recording.neurons }, (_, n) => n);
+  const wired = neurons.filter((n) => truth?.strong[n * recording.neurons + source]);
+  const targets = wired.length > 0 ? wired : neurons.filter((n) => n !== source);
+  const [there, here] = [recorded, generated].map((stretches) =>
+    aroundSpikes(stretches, source, targets, window),
+  ) as [Float64Array, Float64Array];
+  const r = correlation(there, here);
+  const who =
+    wired.length > 0
+      ? `the ${targets.length} neurons that hub ${source} drives`
+      : 'all other neurons';
+  return {
+    r,
+    figure: aroundFigure(
+      there,
+      here,
+      window,
+      `Mean rate of ${who}, around the spikes of neuron ${source}, in bins of ${(1000 * window.bin).toFixed(0)} ms; r = ${r.toFixed(2)} between the two.`,
+    ),
+  };
+}
+
 async function generatedSection(run: OpenedRun, generated: GeneratedResults): Promise<Section> {
   const { trials, scores, past, bin, windows, tokens, clamped } = generated;
   const { recording } = run.dataset;
@@ -145,6 +183,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
   const n2 = (value: number) => value.toFixed(3);
   // Moments of one long recording have nothing in common that rates could follow.
   const aligned = recording.trials.length > 1;
+  const triggered = around(run, recorded, trials);
   const rows: string[][] = [
     [
       'rates of neurons, r with the whole recording',
@@ -159,6 +198,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
       n2(scores.medianInterval.recorded),
     ],
     ...(aligned ? [['rates over time, r', n2(scores.psthCorrelation), '']] : []),
+    ['rates around the spikes of one neuron, r', n2(triggered.r), ''],
   ];
   const ahead: Table[] = [];
   if (windows && tokens) {
@@ -197,6 +237,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
       await rasterFigure(recorded[0]!, trials[0]!, shown),
       await rateFigure(ratesOf(recorded), ratesOf(trials), scores.rateCorrelationSame),
       await intervalFigure(recorded, trials),
+      await triggered.figure,
       ...(aligned ? [await timeCourseFigure(recorded, trials, bin, scores.psthCorrelation)] : []),
     ],
   };

@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { countsOf, inverse, lagged, partial, pearson } from '../../src/analyze/correlation.js';
 import { auroc, correlation, ranks, scoreEdges } from '../../src/analyze/edges.js';
 import { median, scoreGenerated } from '../../src/analyze/generated.js';
-import { histogram, intervalsOf, ratesOf, setF1, timeCourse } from '../../src/analyze/spikes.js';
+import {
+  aroundSpikes,
+  histogram,
+  intervalsOf,
+  ratesOf,
+  setF1,
+  timeCourse,
+} from '../../src/analyze/spikes.js';
 import { createRecording } from '../../src/data/recording.js';
 import { HostRandom } from '../../src/random.js';
 
@@ -132,6 +139,20 @@ describe('generated against recorded spikes', () => {
     expect([...histogram([0, 0.1, 0.15, 0.9], 0.1, 3)]).toEqual([0.25, 0.5, 0]);
     expect(median([3, 1, 2])).toBe(2);
     expect(median([4, 1])).toBe(2.5);
+  });
+
+  it('have rates around the spikes of a neuron as counted by hand', () => {
+    const stretch = {
+      times: [[1, 2, 2.95], [1.011, 1.025, 2.011, 1.985], [5]],
+      from: 0,
+      to: 3,
+    };
+    const window = { before: 0.02, after: 0.04, bin: 0.01 };
+    // The spike at 2.95 s counts, one less than 40 ms before the end would not.
+    const rates = aroundSpikes([stretch], 0, [1], window);
+    expect([...rates]).toEqual([1, 0, 0, 2, 1, 0].map((n) => expect.closeTo(n / 0.01 / 3)));
+    expect([...aroundSpikes([stretch], 0, [1, 2], window)][3]).toBeCloseTo(2 / 0.01 / 6);
+    expect([...aroundSpikes([{ ...stretch, to: 2.98 }], 0, [1], window)][3]).toBeCloseTo(100);
   });
 
   it('are scored together', () => {
