@@ -2,6 +2,7 @@
 
 import type { Truth } from '../data/dataset.js';
 import type { Recording } from '../data/recording.js';
+import { roundHalfEven } from '../data/rounding.js';
 import type { WindowRef, Windows } from '../data/windows.js';
 import type { Engine } from '../gpu/engine.js';
 import { type BatchLayout, modelSizes } from '../neuroformer/batch.js';
@@ -104,13 +105,25 @@ export async function explain(
   untrained.store.dispose();
 
   stage('correlations');
-  const fine = countTrials(windows.recording, 0.001);
   const coarse = countTrials(windows.recording, 0.05);
-  add('pearson10', 'Pearson, 10 ms', 'correlation', pearson(countTrials(windows.recording, 0.01)));
+  // Counts have no time finer than their bins.
+  const step = Math.max(
+    ...windows.recording.trials.map(({ spikes }) => ('counts' in spikes ? spikes.dt : 0)),
+  );
+  if (step <= 0.01)
+    add(
+      'pearson10',
+      'Pearson, 10 ms',
+      'correlation',
+      pearson(countTrials(windows.recording, 0.01)),
+    );
   add('pearson50', 'Pearson, 50 ms', 'correlation', pearson(coarse));
   add('partial50', 'Partial, 50 ms', 'correlation', partial(coarse));
   const lags = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
-  add('lagged', 'Lagged, largest of 1 to 10 ms', 'correlation', lagged(fine, lags));
+  if (step <= 0.001) {
+    const values = lagged(countTrials(windows.recording, 0.001), lags);
+    add('lagged', 'Lagged, largest of 1 to 10 ms', 'correlation', values);
+  }
 
   const neurons = layout.tokenizer.ids.neurons;
   const wiring = truth && {
@@ -158,7 +171,7 @@ export function countTrials(recording: Recording, width: number): Counts {
     if ('counts' in own) {
       for (const [neuron, row] of own.counts.entries())
         for (let b = 0; b < row.length; b++)
-          for (let k = 0; k < row[b]!; k++) put(neuron, b * own.dt);
+          for (let k = roundHalfEven(row[b]!); k > 0; k--) put(neuron, b * own.dt);
     } else {
       for (const [neuron, times] of own.times.entries())
         for (const time of times) put(neuron, time);

@@ -1,6 +1,7 @@
 /** Generated spikes against recorded ones: the figures a report shows, with their baselines. */
 
 import type { Recording } from '../data/recording.js';
+import { roundHalfEven } from '../data/rounding.js';
 import type { Window, WindowRef, Windows } from '../data/windows.js';
 import type { GeneratedWindow, Sampler } from '../generate/sampler.js';
 import type { GeneratedTrial } from '../generate/trials.js';
@@ -44,7 +45,7 @@ export function spikeTimes(recording: Recording, trial: number): readonly ArrayL
   return spikes.counts.map((row) => {
     const times: number[] = [];
     for (let b = 0; b < row.length; b++)
-      for (let n = 0; n < row[b]!; n++) times.push(b * spikes.dt);
+      for (let n = roundHalfEven(row[b]!); n > 0; n--) times.push(b * spikes.dt);
     return times;
   });
 }

@@ -15,6 +15,7 @@ import {
   generateStage,
   openEngine,
   openRun,
+  ratesInWords,
   reportStage,
   say,
   trainStage,
@@ -83,7 +84,6 @@ async function demo({
   const began = performance.now();
   makeFolder(out, force);
   const data = join(out, 'data');
-  makeFolder(data, force);
   const stages: [string, number][] = [];
   const stage = async <T>(title: string, run: () => Promise<T> | T): Promise<T> => {
     say(`\n${title}`);
@@ -97,6 +97,7 @@ async function demo({
 
   await stage('Simulating', () => {
     const network = simulateAccepted({ neurons, seconds: 600, seed }, say);
+    makeFolder(data, force);
     writeDataset(data, hubDataset(network));
     say(countSpikesOfNetwork(network));
   });
@@ -115,7 +116,7 @@ async function demo({
   const { scores } = await stage('Generating', () =>
     generateStage(engine, run, { trials, seconds, past: 'own', part: 'all', seed }),
   );
-  say(`Rates of neurons: r = ${scores.rateCorrelation.toFixed(3)} with the network's.`);
+  say(ratesInWords(scores));
   const { maps } = await stage('Explaining', () => explainStage(engine, run, { seed }));
   engine.dispose();
   const path = await stage('Reporting', () => reportStage(run, stages));

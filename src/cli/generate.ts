@@ -2,8 +2,15 @@
 
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { count, neurons, notNegative, positive, rates, whole } from './options.js';
-import { type GenerateStage, generateStage, openEngine, openRun, say } from './stages.js';
+import { count, neurons, notNegative, positive, probability, rates, whole } from './options.js';
+import {
+  type GenerateStage,
+  generateStage,
+  openEngine,
+  openRun,
+  ratesInWords,
+  say,
+} from './stages.js';
 import { guarded } from './terminal.js';
 
 interface GenerateOptions
@@ -40,7 +47,11 @@ export function addGenerate(program: Command): void {
     .option('--temperature <t>', 'of the neurons drawn; 0 takes the likeliest', notNegative, 1)
     .option('--time-temperature <t>', 'of the times drawn', notNegative, 1)
     .option('--top-k <n>', 'only the n likeliest neurons', count)
-    .option('--top-p <p>', 'only the likeliest neurons that share p of the probability', positive)
+    .option(
+      '--top-p <p>',
+      'only the likeliest neurons that share p of the probability',
+      probability,
+    )
     .option('--greedy', 'the likeliest neuron and time always')
     .option(
       '--silent <list>',
@@ -73,8 +84,9 @@ async function generateCommand(folder: string, options: GenerateOptions): Promis
   });
   engine.dispose();
   const { scores, clamped } = results;
+  const name = clamped ? 'clamped' : 'generated';
   if (clamped) say(`${clamped} What was drawn is the model's prediction.`);
   say(
-    `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${scores.spikes.toLocaleString('en-US')} spikes; rates of neurons r = ${scores.rateCorrelation.toFixed(3)} with the recording. Written to ${folder}/generated.npz and generated.json.`,
+    `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${scores.spikes.toLocaleString('en-US')} spikes; ${ratesInWords(scores)} Written to ${folder}/${name}.npz and ${name}.json.`,
   );
 }

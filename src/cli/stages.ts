@@ -1,7 +1,7 @@
 /** The stages that commands are made of: each reads a folder, does one thing, and writes into the folder. */
 
-import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { type Explained, type ExplainSettings, explain } from '../analyze/explain.js';
 import {
   type GeneratedScores,
@@ -11,7 +11,6 @@ import {
 } from '../analyze/generated.js';
 import { scoreTokens, type TokenScores, tokenFrequencies } from '../analyze/tokens.js';
 import { openDataset } from '../data/dataset.js';
-import { encodeNpz, parseNpz } from '../data/npy.js';
 import type { WindowRef } from '../data/windows.js';
 import { type DrawSettings, Sampler } from '../generate/sampler.js';
 import { type GeneratedTrial, generateTrials } from '../generate/trials.js';
@@ -20,11 +19,20 @@ import { createEngine, describeEstimate, type Engine, estimateMemory } from '../
 import { type GeneratedResults, writeReport } from '../report/report.js';
 import { readModelFile } from '../train/checkpoint.js';
 import { batchesOf } from '../train/evaluate.js';
-import { FileError, makeFolder, writeWhole } from '../train/files.js';
-import { loadModel, type OpenedRun, openRun, partOf, prepare } from '../train/prepare.js';
-import { RunFolder } from '../train/run-folder.js';
+import { FileError, makeFolder } from '../train/files.js';
+import {
+  loadModel,
+  type OpenedRun,
+  openRun,
+  type Prepared,
+  partOf,
+  prepare,
+  tokenizerAfter,
+} from '../train/prepare.js';
+import { type RunFacts, RunFolder } from '../train/run-folder.js';
 import type { TrainSettings } from '../train/settings.js';
 import { type TrainResult, train } from '../train/trainer.js';
+import { readExplained, readGenerated, writeExplained, writeGenerated } from './results.js';
 import { interruptFlag, LiveLine, spoken, UsageError } from './terminal.js';
 
 export const VERSION = '0.1.0';
@@ -63,9 +71,11 @@ export async function trainStage(stage: TrainStage): Promise<TrainResult> {
     throw new FileError(`${folder.last} is not there: ${stage.out} holds no run to resume.`);
   const saved = stage.from === undefined ? undefined : readModelFile(weightsOf(stage.from));
   const dataset = openDataset(stage.data);
-  const data = prepare(dataset.recording, config, settings, saved?.tokenizer);
+  const { recording } = dataset;
+  const tokenizer = saved?.tokenizer && tokenizerAfter(saved.tokenizer, config, recording);
+  const data = prepare(recording, config, settings, tokenizer);
   for (const note of data.notes) say(note);
-  let opened = 0;
+  let adapter: string | undefined;
   const line = new LiveLine();
   const interrupt = interruptFlag(() => {
     line.close();
@@ -81,10 +91,11 @@ export async function trainStage(stage: TrainStage): Promise<TrainResult> {
       shouldStop: () => interrupt.asked,
       openEngine: async () => {
         const engine = await createEngine();
-        opened += 1;
-        if (opened === 1) await announce(engine, stage, data, folder);
+        if (adapter === undefined) await announce(engine, data, settings);
+        adapter = adapterOf(engine);
         return engine;
       },
+      onStart: () => folder.writeFacts(factsOf(stage, data, adapter!)),
       watcher: {
         note: (sentence) => {
           line.close();
@@ -112,24 +123,21 @@ export async function trainStage(stage: TrainStage): Promise<TrainResult> {
   }
 }
 
-async function announce(
-  engine: Engine,
-  stage: TrainStage,
-  data: ReturnType<typeof prepare>,
-  folder: RunFolder,
-): Promise<void> {
-  const { split, layout, fingerprint, notes } = data;
-  const { settings } = stage;
+async function announce(engine: Engine, data: Prepared, settings: TrainSettings): Promise<void> {
   say(`Adapter: ${adapterOf(engine)}.`);
-  say(describeEstimate(await estimateMemory(engine, layout, settings.batch), settings.batch));
-  if (stage.resume) return;
-  folder.writeFacts({
+  const memory = await estimateMemory(engine, data.layout, settings.batch);
+  say(describeEstimate(memory, settings.batch));
+}
+
+function factsOf(stage: TrainStage, data: Prepared, adapter: string): RunFacts {
+  const { split, fingerprint, notes } = data;
+  return {
     version: VERSION,
     started: new Date().toISOString(),
     data: resolve(stage.data),
     fingerprint,
-    adapter: adapterOf(engine),
-    training: settings,
+    adapter,
+    training: stage.settings,
     windows: {
       train: split.train.length,
       validation: split.validation.length,
@@ -138,7 +146,7 @@ async function announce(
     },
     ...(stage.from !== undefined && { from: stage.from }),
     notes,
-  });
+  };
 }
 
 /** The file of weights a path means: a run's best, or its last, or the file itself. */
@@ -189,18 +197,24 @@ export async function generateStage(
   const clamped = clampedOf(stage);
   const ahead = clamped ? {} : await aheadOf(engine, run, model, split.test, stage.seed);
   store.dispose();
+  const { past, part, seed, seconds, id, time } = stage;
   const results: GeneratedResults = {
     trials,
     scores,
-    past: stage.past,
-    seed: stage.seed,
-    seconds: stage.seconds,
+    settings: { past, part, seed, seconds, id, time, weights: run.weights },
     clamped,
     bin,
     ...ahead,
   };
-  writeGenerated(run.folder.path, results);
+  writeGenerated(run.folder.path, clamped ? 'clamped' : 'generated', results);
   return results;
+}
+
+/** How well generated rates agree with the recorded ones, in a sentence. */
+export function ratesInWords({ rateCorrelation }: GeneratedScores): string {
+  return Number.isFinite(rateCorrelation)
+    ? `Rates of neurons: r = ${rateCorrelation.toFixed(3)} with the recording.`
+    : 'The rates have no correlation with the recording: one of them is the same for all neurons.';
 }
 
 function checkNeurons({ silent = [], drive = {} }: GenerateStage, neurons: number): void {
@@ -227,6 +241,11 @@ function clampedOf({ silent = [], drive = {} }: GenerateStage): string {
 function startsOf(run: OpenedRun, { part, trials, seconds }: GenerateStage): WindowRef[] {
   const { windows } = run;
   const { current } = windows.settings;
+  if (seconds < current) {
+    throw new UsageError(
+      `A trial is at least one window long: ${current} s, but --seconds is ${seconds}.`,
+    );
+  }
   const fits = ({ trial, end }: WindowRef) =>
     end - current + seconds <= windows.recording.trials[trial]!.duration + 1e-6;
   const candidates = partOf(run.split, part).filter(fits);
@@ -250,9 +269,9 @@ async function aheadOf(
   seed: number,
 ): Promise<{ windows: WindowScores; tokens: TokenScores } | object> {
   const { windows, layout, split } = run;
+  if (test.length === 0) return {};
   const size = Math.min(100, test.length);
   const count = Math.floor(Math.min(1000, test.length) / size) * size;
-  if (count === 0) return {};
   const refs = Array.from(
     { length: count },
     (_, n) => test[Math.floor((n * test.length) / count)]!,
@@ -265,72 +284,6 @@ async function aheadOf(
   const batches = batchesOf(windows, layout, refs, size);
   const tokens = await scoreTokens(engine, model, layout, size, batches, frequencies);
   return { windows: scored, tokens };
-}
-
-function writeGenerated(folder: string, results: GeneratedResults): void {
-  const { trials, ...facts } = results;
-  const total = trials.reduce(
-    (sum, { times }) => sum + times.reduce((n, list) => n + list.length, 0),
-    0,
-  );
-  const [trial, neuron, time] = [
-    new Int32Array(total),
-    new Int32Array(total),
-    new Float64Array(total),
-  ];
-  let at = 0;
-  for (const [n, { times }] of trials.entries()) {
-    for (const [who, list] of times.entries()) {
-      trial.fill(n, at, at + list.length);
-      neuron.fill(who, at, at + list.length);
-      time.set(list, at);
-      at += list.length;
-    }
-  }
-  const spans = Float64Array.from(
-    trials.flatMap(({ start, from, to, full }) => [start.trial, start.end, from, to, full]),
-  );
-  writeWhole(
-    join(folder, 'generated.npz'),
-    encodeNpz({
-      trial: { data: trial },
-      neuron: { data: neuron },
-      time: { data: time },
-      spans: { data: spans, shape: [trials.length, 5] },
-    }),
-  );
-  writeWhole(join(folder, 'generated.json'), `${JSON.stringify(facts, null, 2)}\n`);
-}
-
-/** What `generate` left in a run's folder, if it was run. */
-export function readGenerated(folder: string, neurons: number): GeneratedResults | undefined {
-  const [facts, arrays] = [join(folder, 'generated.json'), join(folder, 'generated.npz')];
-  if (!existsSync(facts) || !existsSync(arrays)) return undefined;
-  const found = parseNpz(readFileSync(arrays), arrays);
-  const get = (key: string) => found.get(key)!.data as Float64Array;
-  const [trial, neuron, time, spans] = ['trial', 'neuron', 'time', 'spans'].map(get) as [
-    Float64Array,
-    Float64Array,
-    Float64Array,
-    Float64Array,
-  ];
-  const trials = Array.from({ length: spans.length / 5 }, (_, n) => {
-    const [start, end, from, to, full] = spans.subarray(5 * n, 5 * n + 5);
-    const lists: number[][] = Array.from({ length: neurons }, () => []);
-    for (let at = 0; at < trial.length; at++)
-      if (trial[at] === n) lists[neuron[at]!]!.push(time[at]!);
-    return {
-      start: { trial: start!, end: end! },
-      from: from!,
-      to: to!,
-      full: full!,
-      times: lists.map((list) => Float64Array.from(list)),
-    };
-  });
-  const rest = JSON.parse(readFileSync(facts, 'utf8')) as Omit<GeneratedResults, 'trials'> & {
-    scores: GeneratedScores;
-  };
-  return { ...rest, trials };
 }
 
 /** Connectivity of a run's model, written into its folder. */
@@ -352,29 +305,8 @@ export async function explainStage(
   ).finally(() => line.close());
   store.dispose();
   const seconds = (performance.now() - began) / 1000;
-  const { maps, neurons, ...facts } = explained;
-  const shape = [neurons, neurons];
-  const arrays = maps.map(({ name, values }) => [name, { data: values, shape }] as const);
-  writeWhole(join(run.folder.path, 'connectivity.npz'), encodeNpz(Object.fromEntries(arrays)));
-  const listed = maps.map(({ values: _, ...map }) => map);
-  writeWhole(
-    join(run.folder.path, 'connectivity.json'),
-    `${JSON.stringify({ ...facts, neurons, seconds, maps: listed }, null, 2)}\n`,
-  );
+  writeExplained(run.folder.path, { ...explained, seconds });
   return { ...explained, seconds };
-}
-
-/** What `connectivity` left in a run's folder, if it was run. */
-export function readExplained(folder: string): (Explained & { seconds: number }) | undefined {
-  const [facts, arrays] = [join(folder, 'connectivity.json'), join(folder, 'connectivity.npz')];
-  if (!existsSync(facts) || !existsSync(arrays)) return undefined;
-  const values = parseNpz(readFileSync(arrays), arrays);
-  const read = JSON.parse(readFileSync(facts, 'utf8')) as Explained & { seconds: number };
-  const maps = read.maps.map((map) => ({
-    ...map,
-    values: values.get(map.name)!.data as Float64Array,
-  }));
-  return { ...read, maps };
 }
 
 /** The report of whatever is in a run's folder; returns its path. */
@@ -385,8 +317,9 @@ export function reportStage(
   const { neurons } = run.dataset.recording;
   return writeReport({
     run,
-    generated: readGenerated(run.folder.path, neurons),
-    explained: readExplained(run.folder.path),
+    generated: readGenerated(run.folder.path, 'generated', neurons),
+    clamped: readGenerated(run.folder.path, 'clamped', neurons),
+    explained: readExplained(run.folder.path, neurons),
     stages,
   });
 }

@@ -55,6 +55,7 @@ const SPOKEN = new Set([
   'RecordingError',
   'FileError',
   'UsageError',
+  'TrainingError',
   'SafetensorsError',
 ]);
 

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { parseConfig } from '../neuroformer/config.js';
+import { isRecord } from '../schema.js';
 import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
 import { RunFolder } from '../train/run-folder.js';
 import { parseTrainSettings } from '../train/settings.js';
@@ -87,8 +88,9 @@ async function trainCommand(options: TrainOptions): Promise<void> {
 async function finetuneCommand(from: string, options: TrainOptions): Promise<void> {
   const { config: before } = readModelFile(weightsOf(from));
   const { model, training } = readSettings(options.config, options.set);
-  const { config, notes } = parseConfig({ ...(before ?? {}), ...model });
-  for (const note of notes) say(note);
+  const { config, notes } = parseConfig(merged({ ...before }, model));
+  const known = new Set(before && parseConfig(before).notes);
+  for (const note of notes) if (!known.has(note)) say(note);
   await trainStage({
     data: options.data!,
     out: options.out!,
@@ -97,4 +99,17 @@ async function finetuneCommand(from: string, options: TrainOptions): Promise<voi
     from: weightsOf(from),
     ...(options.force && { force: true }),
   });
+}
+
+/** `after` over `before`, key by key at every depth. */
+function merged(
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const result = { ...before };
+  for (const [key, value] of Object.entries(after)) {
+    const old = result[key];
+    result[key] = isRecord(old) && isRecord(value) ? merged(old, value) : value;
+  }
+  return result;
 }

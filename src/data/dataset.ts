@@ -324,7 +324,12 @@ function trialsOf(given: NonNullable<DatasetFile['trials']>, arrays: Arrays) {
   const spans = intervalsOf('trials', given, arrays);
   if (given.ids === undefined) return spans;
   const ids = arrays.numbers('trials.ids', given.ids);
-  return spans.map((span, n) => ({ ...span, id: ids[n] ?? n }));
+  if (ids.length !== spans.length) {
+    throw new RecordingError(
+      `trials.ids has ${ids.length} values, but there are ${spans.length} trials.`,
+    );
+  }
+  return spans.map((span, n) => ({ ...span, id: ids[n]! }));
 }
 
 function truthOf(given: NonNullable<DatasetFile['truth']>, arrays: Arrays, neurons: number): Truth {

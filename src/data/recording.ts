@@ -1,7 +1,7 @@
 /** Recordings in memory: trials, each with its spikes, its film and its variables on clocks of their own. */
 
 import { RecordingError } from './errors.js';
-import { cutSpikes, neuronsOf, type Spikes, spanOf } from './spikes.js';
+import { cutSpikes, firstNotBefore, neuronsOf, type Spikes, spanOf } from './spikes.js';
 
 /** A film: `count` frames of height x width, row-major. */
 export interface Film {
@@ -104,13 +104,17 @@ export function createRecording(session: Session): Recording {
       start,
       duration: stop - start,
       spikes: cutSpikes(spikes, start, stop),
-      ...(frames && { film: { ...frames, start: (frames.start ?? 0) - start } }),
+      ...filmWithin(frames, start, stop),
       variables: Object.fromEntries(
-        Object.entries(variables).map(([key, series]) => [key, shifted(series, start)]),
+        Object.entries(variables).flatMap(([key, series]) => {
+          const cut = cutVariable(series, start, stop);
+          return cut ? [[key, cut]] : [];
+        }),
       ),
     };
   });
   checkNumbers(trials);
+  checkApart(trials);
   return { name, neurons: neuronsOf(spikes), trials, intervals };
 }
 
@@ -151,11 +155,61 @@ function checkNumbers(trials: readonly Trial[]): void {
   }
 }
 
-function shifted(series: Variable, start: number): Variable {
-  if (start === 0) return series;
-  if ('times' in series)
-    return { ...series, times: Float64Array.from(series.times, (time) => time - start) };
-  return { ...series, start: (series.start ?? 0) - start };
+/** Trials that share time would show one what belongs to the other. */
+function checkApart(trials: readonly Trial[]): void {
+  const sorted = [...trials].sort((p, q) => p.start - q.start);
+  for (const [n, next] of sorted.slice(1).entries()) {
+    const { id, start, duration } = sorted[n]!;
+    if (next.start < start + duration - 1e-6) {
+      throw new RecordingError(
+        `Trial ${next.id} begins at ${next.start} s, before trial ${id} ends at ${start + duration} s: trials should not overlap.`,
+      );
+    }
+  }
+}
+
+/** Samples of a regular clock within a stretch of time: the first, and the one past the last. */
+function samplesWithin(from: number, dt: number, length: number, start: number, stop: number) {
+  const at = (time: number) => Math.ceil((time - from) / dt - 1e-6);
+  const first = Math.min(length, Math.max(0, at(start)));
+  return [first, Math.max(first, Math.min(length, at(stop)))] as const;
+}
+
+/** The frames that begin within a trial, on its clock; nothing where there are none. */
+function filmWithin(film: Film | undefined, start: number, stop: number): { film?: Film } {
+  if (!film) return {};
+  const { data, count, height, width, dt, start: from = 0, choose } = film;
+  const [first, end] = samplesWithin(from, dt, count, start, stop);
+  if (end === first) return {};
+  // Who chooses frames itself is given all of them.
+  if (choose) return { film: { ...film, start: from - start } };
+  const size = height * width;
+  const own = data.subarray(first * size, end * size);
+  return { film: { ...film, data: own, count: end - first, start: from + first * dt - start } };
+}
+
+/** The samples taken within a trial, on its clock; a label holds from before it. Undefined where there are none. */
+function cutVariable(series: Variable, start: number, stop: number): Variable | undefined {
+  const slice = (first: number, end: number): Variable['values'] =>
+    Array.prototype.slice.call(series.values, first, end);
+  if (!('times' in series)) {
+    const { dt, start: from = 0, values } = series;
+    const [first, end] = samplesWithin(from, dt, values.length, start, stop);
+    if (end === first) return undefined;
+    const whole = first === 0 && end === values.length;
+    const cut = whole ? values : slice(first, end);
+    const at = from + first * dt - start;
+    return Math.abs(at) < 1e-9 ? { values: cut, dt } : { values: cut, dt, start: at };
+  }
+  const labels = typeof series.values[0] === 'string';
+  let first = firstNotBefore(series.times, start - 1e-9);
+  const end = firstNotBefore(series.times, stop - 1e-9);
+  if (labels && first > 0) first -= 1;
+  if (end <= first) return undefined;
+  const times = Float64Array.from({ length: end - first }, (_, n) =>
+    Math.max(labels ? 0 : Number.NEGATIVE_INFINITY, series.times[first + n]! - start),
+  );
+  return { values: slice(first, end), times };
 }
 
 function filmEnd(film: Film | undefined): number {

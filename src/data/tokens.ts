@@ -131,13 +131,18 @@ export class ClassVocabulary implements SpecialTokens {
     return this.values.length + 3;
   }
 
-  /** @throws Error naming a value that is no class. */
-  encode(value: ClassValue): number {
+  /** The token of a value; undefined where it is no class. */
+  find(value: ClassValue): number | undefined {
     const known =
       this.#resolution === undefined || typeof value === 'string'
         ? value
         : roundToStep(value, this.#resolution);
-    const token = this.#numbers.get(known);
+    return this.#numbers.get(known);
+  }
+
+  /** @throws Error naming a value that is no class. */
+  encode(value: ClassValue): number {
+    const token = this.find(value);
     if (token === undefined) {
       throw new Error(`${JSON.stringify(value)} is none of the classes ${this.values.join(', ')}.`);
     }

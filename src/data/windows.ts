@@ -114,6 +114,9 @@ export class Windows {
   readonly recording: Recording;
   readonly settings: WindowSettings;
   readonly #trials: readonly Prepared[];
+  /** How many variables, and whether a film, the fullest trial has. */
+  readonly #variables: number;
+  readonly #film: boolean;
 
   /** @throws RecordingError naming a variable the recording lacks or holds in another form. */
   constructor(recording: Recording, settings: WindowSettings) {
@@ -125,6 +128,8 @@ export class Windows {
       );
     }
     this.#trials = recording.trials.map((trial) => prepare(trial, settings));
+    this.#variables = Math.max(...this.#trials.map(({ variables }) => variables.length));
+    this.#film = settings.video !== undefined && this.#trials.some(({ film }) => film);
   }
 
   /** The window that ends at `end`, with the past just before it. */
@@ -202,8 +207,9 @@ export class Windows {
    * @param every default: side by side.
    */
   refsOf(trial: number, every = this.settings.current): WindowRef[] {
-    const { duration, variables } = this.#trial(trial);
+    const { duration, variables, film } = this.#trial(trial);
     const { current, times } = this.settings;
+    if (variables.length < this.#variables || (this.#film && !film)) return [];
     const recorded = (end: number) =>
       variables.every(({ series: { values, dt, start = 0 } }) => {
         const last = roundHalfEven((end - start) / dt);
@@ -345,7 +351,13 @@ function sampleSeries(
 ): Samples {
   const sample = (n: number) => {
     const value = values[n]!;
-    if (classes) return classes.encode(value);
+    if (classes) {
+      const token = classes.find(value);
+      if (token !== undefined) return token;
+      throw new RecordingError(
+        `Variable ${name} is ${JSON.stringify(value)}, which is none of its classes: ${classes.values.join(', ')}.`,
+      );
+    }
     if (typeof value === 'number') return value;
     throw new RecordingError(
       `Variable ${name} holds labels such as "${value}": set its objective to classification.`,

@@ -120,13 +120,13 @@ export class BatchLayout {
   /** Variables the recording has, as far as the configuration knows them. */
   readonly variables: ReturnType<typeof variablesOf>;
 
-  /** @param recording what its first trial lacks, every batch lacks. */
+  /** @param recording what none of its trials has, no batch has. */
   constructor(config: ModelConfig, tokenizer: Tokenizer, recording: Recording) {
     this.config = config;
     this.tokenizer = tokenizer;
-    const { film, variables } = recording.trials[0]!;
-    this.variables = variablesOf(config).filter(
-      ({ name, setting }) => (setting.data ?? name) in variables,
+    const film = recording.trials.find((trial) => trial.film)?.film;
+    this.variables = variablesOf(config).filter(({ name, setting }) =>
+      recording.trials.some(({ variables }) => (setting.data ?? name) in variables),
     );
     const seconds = config.window.frame;
     if (film && seconds !== null) this.frames = [framesIn(seconds, film), film.height, film.width];

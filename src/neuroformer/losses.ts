@@ -1,5 +1,6 @@
 /** The losses: next neuron, its time, what is decoded, and the alignment of modalities. */
 
+import { ConfigError } from '../schema.js';
 import { sumLosses } from '../tensor/elementwise.js';
 import { contrastiveLoss, crossEntropy, meanSquaredError, normalize } from '../tensor/losses.js';
 import { Tensor } from '../tensor/tensor.js';
@@ -92,7 +93,9 @@ export function modelLosses(
     });
   }
   if (Object.keys(parts).length === 0)
-    throw new Error(`There is no loss to train with: of ${only?.join(', ')} this model has none.`);
+    throw new ConfigError(
+      `There is no loss to train with: of ${only?.join(', ')} this model has none.`,
+    );
   return { total: sumLosses(Object.values(parts)), parts };
 }
 

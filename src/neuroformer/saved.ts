@@ -45,6 +45,9 @@ export async function saveModel(
  */
 export function openModel(file: Uint8Array): SavedModel {
   const { tensors, metadata } = decodeSafetensors(file);
+  for (const [name, { data }] of tensors)
+    if (data instanceof Float32Array && !data.every(Number.isFinite))
+      throw new SafetensorsError(`${name} holds values that are no numbers: it is damaged.`);
   const json = (key: string): unknown => {
     try {
       return metadata[key] === undefined ? undefined : JSON.parse(metadata[key]);

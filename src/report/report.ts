@@ -11,6 +11,7 @@ import {
 } from '../analyze/generated.js';
 import { aroundSpikes, ratesOf, type Stretch } from '../analyze/spikes.js';
 import type { TokenScores } from '../analyze/tokens.js';
+import type { DrawSettings } from '../generate/sampler.js';
 import type { GeneratedTrial } from '../generate/trials.js';
 import { writeWhole } from '../train/files.js';
 import type { OpenedRun } from '../train/prepare.js';
@@ -30,9 +31,17 @@ import { page, type Section, type Table } from './html.js';
 export interface GeneratedResults {
   readonly trials: readonly GeneratedTrial[];
   readonly scores: GeneratedScores;
-  readonly past: 'own' | 'recorded';
-  readonly seed: number;
-  readonly seconds: number;
+  /** How they were drawn: by which weights, from which part of the split, each head's own draw. */
+  readonly settings: {
+    readonly past: 'own' | 'recorded';
+    readonly part: 'train' | 'validation' | 'test' | 'all';
+    readonly seed: number;
+    readonly seconds: number;
+    readonly id: DrawSettings | undefined;
+    readonly time: DrawSettings | undefined;
+    readonly weights: string;
+  };
+  /** Which neurons were clamped, in a sentence; empty where none was. */
   readonly clamped: string;
   /** One window ahead of the recorded past. */
   readonly windows?: WindowScores;
@@ -44,6 +53,8 @@ export interface GeneratedResults {
 export interface ReportInputs {
   readonly run: OpenedRun;
   readonly generated: GeneratedResults | undefined;
+  /** The same with neurons clamped. */
+  readonly clamped: GeneratedResults | undefined;
   readonly explained: (Explained & { readonly seconds: number }) | undefined;
   /** Seconds of each stage, where they are known. */
   readonly stages: readonly (readonly [stage: string, seconds: number])[];
@@ -56,6 +67,7 @@ export async function writeReport(inputs: ReportInputs): Promise<string> {
     ranSection(inputs),
     await learntSection(run),
     ...(inputs.generated ? [await generatedSection(run, inputs.generated)] : []),
+    ...(inputs.clamped ? [await clampedSection(run, inputs.clamped)] : []),
     ...(inputs.explained ? [await wiringSection(run, inputs.explained)] : []),
   ];
   const figures = join(run.folder.path, 'figures');
@@ -176,29 +188,28 @@ function around(run: OpenedRun, recorded: readonly Stretch[], generated: readonl
 }
 
 async function generatedSection(run: OpenedRun, generated: GeneratedResults): Promise<Section> {
-  const { trials, scores, past, bin, windows, tokens, clamped } = generated;
+  const { trials, scores, settings, bin, windows, tokens } = generated;
   const { recording } = run.dataset;
   const recorded = recordedStretches(recording, trials);
   const shown = Math.min(scores.seconds, Math.max(1, 20 * run.config.window.curr));
-  const n2 = (value: number) => value.toFixed(3);
   // Moments of one long recording have nothing in common that rates could follow.
   const aligned = recording.trials.length > 1;
   const triggered = around(run, recorded, trials);
   const rows: string[][] = [
     [
       'rates of neurons, r with the whole recording',
-      n2(scores.rateCorrelation),
-      n2(scores.rateCorrelationRecorded),
+      figure(scores.rateCorrelation),
+      figure(scores.rateCorrelationRecorded),
     ],
-    ['rates of neurons, r with the same stretches', n2(scores.rateCorrelationSame), ''],
-    ['mean rate (Hz)', n2(scores.meanRate.generated), n2(scores.meanRate.recorded)],
+    ['rates of neurons, r with the same stretches', figure(scores.rateCorrelationSame), ''],
+    ['mean rate (Hz)', figure(scores.meanRate.generated), figure(scores.meanRate.recorded)],
     [
       'median interval between spikes (s)',
-      n2(scores.medianInterval.generated),
-      n2(scores.medianInterval.recorded),
+      figure(scores.medianInterval.generated),
+      figure(scores.medianInterval.recorded),
     ],
-    ...(aligned ? [['rates over time, r', n2(scores.psthCorrelation), '']] : []),
-    ['rates around the spikes of one neuron, r', n2(triggered.r), ''],
+    ...(aligned ? [['rates over time, r', figure(scores.psthCorrelation), '']] : []),
+    ['rates around the spikes of one neuron, r', figure(triggered.r), ''],
   ];
   const ahead: Table[] = [];
   if (windows && tokens) {
@@ -209,19 +220,23 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
       rows: [
         [
           'agreement of the sets of neurons that fire (F1)',
-          n2(windows.setF1),
-          n2(windows.shuffledSetF1),
+          figure(windows.setF1),
+          figure(windows.shuffledSetF1),
         ],
-        ['next neuron right (share of spikes)', n2(tokens.accuracy), n2(tokens.unigramAccuracy)],
-        ['bits per token', n2(tokens.bits), n2(tokens.unigramBits)],
+        [
+          'next neuron right (share of spikes)',
+          figure(tokens.accuracy),
+          figure(tokens.unigramAccuracy),
+        ],
+        ['bits per token', figure(tokens.bits), figure(tokens.unigramBits)],
       ],
     });
   }
   return {
     title: 'Generated spikes',
     text: [
-      `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${scores.spikes.toLocaleString('en-US')} spikes, ${past === 'own' ? 'free running: each window’s past holds the spikes drawn before' : 'each window from the recorded past'}. ${scores.full} windows ended because their block was full.`,
-      ...(clamped ? [`${clamped} What follows is the model’s prediction, not a recording.`] : []),
+      `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${scores.spikes.toLocaleString('en-US')} spikes, ${settings.past === 'own' ? 'free running: each window’s past holds the spikes drawn before' : 'each window from the recorded past'}. ${scores.full} windows ended because their block was full.`,
+      drawnAs(settings),
     ],
     tables: [
       {
@@ -241,6 +256,36 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
       ...(aligned ? [await timeCourseFigure(recorded, trials, bin, scores.psthCorrelation)] : []),
     ],
   };
+}
+
+/** How trials were drawn, in a sentence. */
+function drawnAs({ weights, part, seed, id, time }: GeneratedResults['settings']): string {
+  const words = (head: string, { temperature = 1, topK, topP }: DrawSettings = {}) =>
+    [
+      `${head} at temperature ${temperature}`,
+      ...(topK === undefined ? [] : [`of the ${topK} likeliest`]),
+      ...(topP === undefined ? [] : [`of the likeliest ${topP} of the probability`]),
+    ].join(', ');
+  return `Drawn by ${weights}, from windows of ${part === 'all' ? 'all parts' : `the ${part} part`}, seed ${seed}: ${words('neurons', id)}; ${words('times', time)}.`;
+}
+
+/** Trials drawn with neurons clamped, under names of their own. */
+async function clampedSection(run: OpenedRun, clamped: GeneratedResults): Promise<Section> {
+  const { text, ...section } = await generatedSection(run, clamped);
+  return {
+    ...section,
+    title: 'Clamped neurons',
+    text: [
+      `${clamped.clamped} What follows is the model’s prediction, not a recording.`,
+      ...(text ?? []),
+    ],
+    figures: (section.figures ?? []).map((drawn) => ({ ...drawn, name: `clamped-${drawn.name}` })),
+  };
+}
+
+/** Three decimals; nothing where there is no such number (JSON keeps NaN as null). */
+function figure(value: number | null): string {
+  return value === null || !Number.isFinite(value) ? '' : value.toFixed(3);
 }
 
 const KINDS = { model: 'model', control: 'control', correlation: 'from spikes alone' } as const;
@@ -275,7 +320,6 @@ async function wiringSection(run: OpenedRun, explained: Explained): Promise<Sect
 export function scoreTable(maps: readonly ConnectivityMap[]): Table | undefined {
   const scored = maps.flatMap((map) => (map.scores ? [{ ...map, scores: map.scores }] : []));
   if (scored.length === 0) return undefined;
-  const cell = (value: number) => (Number.isNaN(value) ? '' : value.toFixed(3));
   return {
     title: 'Maps against the true wiring',
     caption:
@@ -284,12 +328,12 @@ export function scoreTable(maps: readonly ConnectivityMap[]): Table | undefined 
     rows: scored.map(({ title, kind, scores }) => [
       title,
       KINDS[kind],
-      cell(scores.auroc),
-      cell(scores.aurocWithin),
-      cell(scores.direction),
-      cell(scores.hubRecall),
-      cell(scores.r2),
-      cell(scores.spearman),
+      figure(scores.auroc),
+      figure(scores.aurocWithin),
+      figure(scores.direction),
+      figure(scores.hubRecall),
+      figure(scores.r2),
+      figure(scores.spearman),
     ]),
   };
 }
@@ -301,6 +345,8 @@ export function verdict(maps: readonly ConnectivityMap[]): string {
   const pearsons = [scores('pearson10'), scores('pearson50')].flatMap((s) => (s ? [s] : []));
   const lagged = scores('lagged');
   if (!attention || pearsons.length === 0) return '';
+  if (![attention.auroc, attention.direction].every(Number.isFinite))
+    return 'The true wiring has no strong edges of one direction that maps could be scored by.';
   const auroc = Math.max(...pearsons.map((s) => s.auroc));
   const direction = Math.max(...pearsons.map((s) => s.direction));
   const beats = attention.auroc > auroc && attention.direction > direction;

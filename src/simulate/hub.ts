@@ -13,6 +13,7 @@
  * are in units of the threshold; times in seconds.
  */
 
+import { RecordingError } from '../data/errors.js';
 import { HostRandom } from '../random.js';
 
 export interface HubSettings {
@@ -94,12 +95,12 @@ export function simulateHub(
 ): HubNetwork {
   const { neurons = 300, groups = 3, seconds = 600, seed = 1 } = settings;
   if (!Number.isInteger(groups) || groups < 1 || neurons % groups !== 0 || neurons / groups < 6) {
-    throw new Error(
+    throw new RecordingError(
       `A hub network needs groups of equal size, 6 neurons or more: ${neurons} neurons in ${groups} groups cannot be.`,
     );
   }
   if (!(seconds > 0))
-    throw new Error(`A network should be simulated for some seconds, not ${seconds}.`);
+    throw new RecordingError(`A network should be simulated for some seconds, not ${seconds}.`);
   const random = new HostRandom(seed);
   const wired = wire(neurons, groups, random);
   const spikes = run(wired, { neurons, groups, seconds }, random, progress);

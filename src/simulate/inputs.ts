@@ -6,6 +6,7 @@
  *   neuron i spikes in a millisecond with probability  1 ms * (BASE + PEAK s_map(i)(t)^4)
  */
 
+import { RecordingError } from '../data/errors.js';
 import { HostRandom } from '../random.js';
 
 export interface InputSettings {
@@ -41,9 +42,9 @@ export function simulateInputs(
 ): DrivenNeurons {
   const { neurons = 1000, seconds = 60, seed = 1 } = settings;
   if (!Number.isInteger(neurons) || neurons < 2)
-    throw new Error(`Driven neurons should be 2 or more, but are ${neurons}.`);
+    throw new RecordingError(`Driven neurons should be 2 or more, but are ${neurons}.`);
   if (!(seconds > 0))
-    throw new Error(`Neurons should be simulated for some seconds, not ${seconds}.`);
+    throw new RecordingError(`Neurons should be simulated for some seconds, not ${seconds}.`);
   const random = new HostRandom(seed);
   const periods = Float64Array.from({ length: neurons }, () => 0.5 + 1.5 * random.uniform());
   const phases = Float64Array.from({ length: neurons }, () => 2 * Math.PI * random.uniform());

@@ -1,10 +1,13 @@
 /** From a recording on disk to what a run trains on; and from a run's folder back to its model and data. */
 
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { basename } from 'node:path';
 import { type Dataset, openDataset } from '../data/dataset.js';
+import { RecordingError } from '../data/errors.js';
 import type { Recording } from '../data/recording.js';
 import { type Split, type SplitSettings, splitWindows } from '../data/splits.js';
-import type { Tokenizer } from '../data/tokenizer.js';
+import { Tokenizer } from '../data/tokenizer.js';
 import { truncationNotes, truncationOf } from '../data/truncation.js';
 import { Windows } from '../data/windows.js';
 import type { Engine } from '../gpu/engine.js';
@@ -35,6 +38,11 @@ export function prepare(
   settings: TrainSettings,
   tokenizer: Tokenizer = tokenizerFor(config, recording),
 ): Prepared {
+  if (tokenizer.ids.neurons !== recording.neurons) {
+    throw new RecordingError(
+      `The model knows ${tokenizer.ids.neurons} neurons, but the recording has ${recording.neurons}: give it a recording of the same neurons, or train a model of its own.`,
+    );
+  }
   const windows = new Windows(recording, windowSettings(config, tokenizer));
   const split = splitWindows(windows, splitSettings(settings), settings.every);
   const layout = new BatchLayout(config, tokenizer, recording);
@@ -45,6 +53,7 @@ export function prepare(
   const notes = [
     ...split.notes,
     ...truncationNotes(truncationOf(windows, split.train)),
+    ...unused(recording, config),
     ...lacking.map((name) => `The recording has no ${name}: the model goes without it.`),
   ];
   return {
@@ -58,10 +67,57 @@ export function prepare(
   };
 }
 
+/**
+ * The vocabularies of a model that begins from another: its neurons, times by the new configuration, and the classes it
+ * knew wherever they cover the new recording's.
+ */
+export function tokenizerAfter(
+  before: Tokenizer,
+  config: ModelConfig,
+  recording: Recording,
+): Tokenizer {
+  const fresh = tokenizerFor(config, recording).toJSON();
+  const classes = Object.entries(fresh.classes).map(([name, own]) => {
+    const known = before.toJSON().classes[name];
+    const vocabulary = before.classes[name];
+    const covered =
+      known?.resolution === own.resolution &&
+      own.values.every((value) => vocabulary?.find(value) !== undefined);
+    return [name, known && covered ? known : own] as const;
+  });
+  return new Tokenizer({
+    ...fresh,
+    neurons: before.ids.neurons,
+    classes: Object.fromEntries(classes),
+  });
+}
+
 function splitSettings({ split, seed }: TrainSettings): SplitSettings {
   const { kind, fractions, repeats, gap } = split;
   if (kind === 'blocks') return { kind, fractions, repeats, ...(gap !== undefined && { gap }) };
   return kind === 'trials' ? { kind, fractions, seed } : { kind, fractions, seed };
+}
+
+/** What the recording holds and the configuration does not ask for. */
+function unused(recording: Recording, config: ModelConfig): string[] {
+  const asked = new Set(
+    Object.values(config.modalities).flatMap(({ variables }) =>
+      Object.entries(variables).map(([name, { data = name }]) => data),
+    ),
+  );
+  const names = new Set(recording.trials.flatMap(({ variables }) => Object.keys(variables)));
+  const idle = [...names].filter((name) => !asked.has(name));
+  const film = recording.trials.some((trial) => trial.film) && !config.frame_encoder;
+  return [
+    ...(film
+      ? ['The recording has a film, but the configuration has no frame_encoder: it is not used.']
+      : []),
+    ...(idle.length > 0
+      ? [
+          `The recording has ${idle.join(', ')}, but the configuration's modalities do not name ${idle.length === 1 ? 'it: it is' : 'them: they are'} not used.`,
+        ]
+      : []),
+  ];
 }
 
 /** A hash of everything recorded: two recordings of one fingerprint are the same. */
@@ -100,6 +156,8 @@ export interface OpenedRun extends Prepared {
   readonly facts: RunFacts;
   readonly dataset: Dataset;
   readonly saved: SavedModel;
+  /** The file of the weights, in the folder. */
+  readonly weights: string;
 }
 
 /**
@@ -115,10 +173,13 @@ export function openRun(
 ): OpenedRun {
   const folder = new RunFolder(path);
   const facts = folder.facts();
-  const saved = readWeights(folder, options.weights ?? 'best');
+  // A run without validation has no best.
+  const best = options.weights !== 'last' && existsSync(folder.best());
+  const weights = best ? folder.best() : folder.last;
+  const saved = readModelFile(weights);
   const { config, tokenizer } = saved;
   if (!config || !tokenizer)
-    throw new FileError(`${folder.last} holds weights without the configuration they belong to.`);
+    throw new FileError(`${weights} holds weights without the configuration they belong to.`);
   const dataset = openDataset(options.data ?? facts.data);
   const prepared = prepare(dataset.recording, config, facts.training, tokenizer);
   if (prepared.fingerprint !== facts.fingerprint) {
@@ -126,17 +187,7 @@ export function openRun(
       `${dataset.path} does not hold the data of this run: say where they are with --data.`,
     );
   }
-  return { ...prepared, folder, facts, dataset, saved };
-}
-
-function readWeights(folder: RunFolder, wanted: 'best' | 'last'): SavedModel {
-  if (wanted === 'last') return readModelFile(folder.last);
-  try {
-    return readModelFile(folder.best());
-  } catch {
-    // A run without validation has no best.
-    return readModelFile(folder.last);
-  }
+  return { ...prepared, folder, facts, dataset, saved, weights: basename(weights) };
 }
 
 /** The model of a run on a device, and what did not fit. */

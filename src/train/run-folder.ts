@@ -1,9 +1,10 @@
 /** A run's folder: what it was started with, its metrics, its checkpoints. It can be moved, and read by itself. */
 
-import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { ConfigError, isRecord } from '../schema.js';
 import { FileError, reasonOf, writeWhole } from './files.js';
-import type { TrainSettings } from './settings.js';
+import { parseTrainSettings, type TrainSettings } from './settings.js';
 
 /** What a run was started with. */
 export interface RunFacts {
@@ -51,6 +52,14 @@ export class RunFolder {
     return existsSync(this.last);
   }
 
+  /** Takes away what an earlier run has left; other files stay. */
+  clear(): void {
+    const own =
+      /^(run\.json|metrics\.jsonl|(last|best(-.+)?)\.safetensors|(generated|clamped|connectivity)\.(npz|json)|report\.html)$/;
+    for (const name of existsSync(this.path) ? readdirSync(this.path) : [])
+      if (own.test(name)) rmSync(join(this.path, name));
+  }
+
   writeFacts(facts: RunFacts): void {
     writeWhole(join(this.path, 'run.json'), `${JSON.stringify(facts, null, 2)}\n`);
   }
@@ -59,9 +68,17 @@ export class RunFolder {
   facts(): RunFacts {
     const path = join(this.path, 'run.json');
     try {
-      return JSON.parse(readFileSync(path, 'utf8')) as RunFacts;
+      const facts: unknown = JSON.parse(readFileSync(path, 'utf8'));
+      if (
+        !isRecord(facts) ||
+        typeof facts.data !== 'string' ||
+        typeof facts.fingerprint !== 'string'
+      )
+        throw new ConfigError('it does not say which data the run was trained on');
+      return { ...facts, training: parseTrainSettings(facts.training) } as unknown as RunFacts;
     } catch (error) {
-      const reason = error instanceof SyntaxError ? 'it is no valid JSON' : reasonOf(error);
+      const invalid = error instanceof SyntaxError ? 'it is no valid JSON' : reasonOf(error);
+      const reason = invalid.replace(/\.$/, '');
       throw new FileError(
         `${path} cannot be read: ${reason}. Is ${this.path} the folder of a run?`,
       );

@@ -80,13 +80,13 @@ export type TrainSettings = Checked<typeof checkFields>;
  */
 export function parseTrainSettings(raw: unknown = {}): TrainSettings {
   if (!isRecord(raw))
-    throw new ConfigError(`Training settings should be keys with values, but are ${show(raw)}.`);
-  const settings = checkFields(raw, '');
+    throw new ConfigError(`training should be keys with values, but is ${show(raw)}.`);
+  const settings = checkFields(raw, 'training');
   const { fractions } = settings.split;
   const sum = fractions.train + fractions.validation + fractions.test;
   if (Math.abs(sum - 1) > 1e-9)
-    throw new ConfigError(`split.fractions should add up to 1, but add up to ${sum}.`);
+    throw new ConfigError(`training.split.fractions should add up to 1, but add up to ${sum}.`);
   if (fractions.train === 0)
-    throw new ConfigError('split.fractions.train should be above 0, but is 0.');
+    throw new ConfigError('training.split.fractions.train should be above 0, but is 0.');
   return settings;
 }

@@ -57,6 +57,8 @@ export interface TrainerOptions {
   /** Weights to begin from. */
   readonly from?: SavedModel;
   readonly watcher: Watcher;
+  /** Called when a new run begins: everything was checked, and what an earlier run left in the folder is gone. */
+  readonly onStart?: () => void;
   /** Asked after every update. */
   readonly shouldStop?: () => boolean;
 }
@@ -64,6 +66,11 @@ export interface TrainerOptions {
 export interface TrainResult {
   readonly stopped: 'done' | 'patience' | 'interrupted';
   readonly progress: Progress;
+}
+
+/** Training that cannot go on; one sentence. */
+export class TrainingError extends Error {
+  override name = 'TrainingError';
 }
 
 /** Losses that may be on their way while the next updates are sent. */
@@ -135,7 +142,7 @@ class LossesInFlight {
     const { step, losses } = this.#waiting.shift()!;
     const found = await losses();
     if (!Number.isFinite(found.loss)) {
-      throw new Error(
+      throw new TrainingError(
         `The loss of update ${step} is ${found.loss}: the weights have run away. Lower the rate, or clip more; the last checkpoint is whole.`,
       );
     }
@@ -263,6 +270,8 @@ class Session {
       watcher.note(`Going on from update ${this.#progress.step} of ${this.#steps}.`);
       return;
     }
+    folder.clear();
+    this.#options.onStart?.();
     if (from)
       for (const note of loadNotes(await this.#store.assign(from.tensors))) watcher.note(note);
     await this.#save();
@@ -281,7 +290,7 @@ class Session {
     const { data, settings } = this.#options;
     const { validation } = data.split;
     if (settings.validate_every === 0 || validation.length === 0) return undefined;
-    const size = Math.min(settings.batch, validation.length);
+    const size = Math.min(settings.batch, validation.length, settings.validation_windows);
     return new Evaluator(this.#engine, this.#model, data.layout, size, settings.losses);
   }
 

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseNpz } from '../../src/data/npy.js';
@@ -123,6 +131,78 @@ describe('the command line, as a user goes along', () => {
   function readBest(name: string) {
     return readCheckpoint(at('whole', 'best.safetensors')).tensors.get(name);
   }
+
+  it('keeps trials with clamped neurons apart from those drawn freely', async () => {
+    const before = readFileSync(at('whole', 'generated.npz'));
+    const args = ['--silent', '0,1', '--drive', '5:200', '--trials', '2', '--seconds', '1'];
+    const { code, out, err } = await neuroformer('generate', at('whole'), ...args);
+    expect(code, err).toBe(0);
+    expect(out).toContain('Neurons 0, 1 were silenced; neurons were driven: 5 at 200 Hz.');
+    expect(readFileSync(at('whole', 'generated.npz'))).toEqual(before);
+    const neurons = Array.from(
+      parseNpz(readFileSync(at('whole', 'clamped.npz'))).get('neuron')!.data as Int32Array,
+    );
+    expect(neurons).not.toContain(0);
+    expect(neurons.filter((n) => n === 5).length).toBeGreaterThan(100);
+    expect((await neuroformer('report', at('whole'))).code).toBe(0);
+    const page = readFileSync(at('whole', 'report.html'), 'utf8');
+    expect(page).toContain('<h2>Clamped neurons</h2>');
+    expect(page).toContain('neurons at temperature 1; times at temperature 1');
+  });
+
+  it('fine-tunes with single keys of an inner table, and keeps the others', async () => {
+    const args = ['--set', 'window.prev=0.02', '--set', 'training.steps=1', '--out', at('deep')];
+    const { code, err } = await neuroformer('finetune', at('whole'), '--data', at('data'), ...args);
+    expect(code, err).toBe(0);
+    const { config, tokenizer } = readCheckpoint(at('deep', 'last.safetensors'));
+    expect(config.window).toMatchObject({ curr: 0.005, prev: 0.02 });
+    expect(tokenizer.toJSON().past).toBe(0.02);
+    expect(readCheckpoint(at('whole', 'last.safetensors')).tokenizer.toJSON().past).toBe(0.03);
+  });
+
+  it('says that results are damaged, and what to do', async () => {
+    cpSync(at('whole'), at('damaged'), { recursive: true });
+    writeFileSync(at('damaged', 'generated.json'), '{"scores": {}}');
+    const { code, err } = await neuroformer('report', at('damaged'));
+    expect(code).toBe(1);
+    expect(err).toMatch(/do not hold what they should: run neuroformer generate again\.\n$/);
+  });
+
+  it('started again with --force, leaves nothing of the run before', async () => {
+    cpSync(at('damaged'), at('again'), { recursive: true });
+    writeFileSync(at('again', 'notes.txt'), 'mine');
+    const args = ['--force', '--set', 'training.steps=1', '--set', 'training.validate_every=0'];
+    const { code, err } = await neuroformer(...trainArgs('again'), ...args);
+    expect(code, err).toBe(0);
+    const names = readdirSync(at('again')).filter((name) => name !== 'figures');
+    expect(names.sort()).toEqual(['last.safetensors', 'metrics.jsonl', 'notes.txt', 'run.json']);
+  });
+
+  it('with --force and a mistake, takes nothing away', async () => {
+    const before = readdirSync(at('damaged')).sort();
+    const args = ['--force', '--set', 'training.freeze=[nothing]'];
+    const { code, err } = await neuroformer(...trainArgs('damaged'), ...args);
+    expect([code, err]).toEqual([1, "freeze names nothing, but no parameter's name begins so.\n"]);
+    expect(readdirSync(at('damaged')).sort()).toEqual(before);
+  });
+
+  it('draws and reports where the split has no test part', async () => {
+    const fractions = 'training.split.fractions={train: 0.9, validation: 0.1, test: 0}';
+    const args = ['--set', fractions, '--set', 'training.steps=1'];
+    const trained = await neuroformer(...trainArgs('untested'), ...args);
+    expect(trained.code, trained.err).toBe(0);
+    const drawn = ['--trials', '2', '--seconds', '0.1'];
+    const { code, err } = await neuroformer('generate', at('untested'), ...drawn);
+    expect(code, err).toBe(0);
+    const { tokens, scores } = JSON.parse(readFileSync(at('untested', 'generated.json'), 'utf8'));
+    expect(tokens).toBeUndefined();
+    expect(scores.trials).toBe(2);
+    const short = await neuroformer('generate', at('untested'), '--seconds', '0.001');
+    expect([short.code, short.err]).toEqual([
+      1,
+      'A trial is at least one window long: 0.005 s, but --seconds is 0.001.\n',
+    ]);
+  });
 
   it('on Ctrl-C finishes the update, saves and says how to go on; then the weights are those of a run in one', async () => {
     const running = new Running(trainArgs('stopped'));
@@ -263,7 +343,7 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
     [
       'an unknown training setting',
       () => [...trainArgs('o'), '--set', 'training.rat=1'],
-      /^rat is not known; did you mean rate\?\n$/,
+      /^training\.rat is not known; did you mean training\.rate\?\n$/,
     ],
     [
       'data that are not there',
@@ -299,6 +379,26 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
       'a number that is none',
       () => ['simulate', 'hub', at('h'), '--neurons', 'many'],
       /^error: option '--neurons <n>' argument 'many' is invalid\. It should be a whole number from 1\./,
+    ],
+    [
+      'a setting that is none',
+      () => [...trainArgs('o'), '--set', 'window={curr: 1'],
+      /^--set window=\{curr: 1 is no setting: what follows = is no valid YAML\.\n$/,
+    ],
+    [
+      'neurons that are empty',
+      () => ['generate', at('empty'), '--silent', ''],
+      /It should be a whole number from 0\./,
+    ],
+    [
+      'a rate that is none',
+      () => ['generate', at('empty'), '--drive', '5:40:1'],
+      /It should be neuron:rate, with a rate of at most 1000 Hz\./,
+    ],
+    [
+      'a probability above 1',
+      () => ['generate', at('empty'), '--top-p', '1.5'],
+      /It should be a number above 0, and at most 1\./,
     ],
     [
       'groups that cannot be',

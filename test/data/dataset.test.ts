@@ -71,12 +71,15 @@ describe('a dataset folder', () => {
       [4, 0, 0.2],
       [9, 0.2, 0.2],
     ]);
-    const [, second] = recording.trials;
+    const [first, second] = recording.trials;
     expect(
       'counts' in second!.spikes && second!.spikes.counts.map((row) => [...Array.from(row)]),
     ).toEqual([[1], [0]]);
-    expect(second!.film).toMatchObject({ count: 2, height: 2, width: 2, dt: 0.1, start: -0.2 });
-    expect(second!.variables.speed).toMatchObject({ dt: 0.1, start: -0.2 });
+    // Both frames, and the samples before 0.2 s, belong to the first trial alone.
+    expect(first!.film).toMatchObject({ count: 2, height: 2, width: 2, dt: 0.1, start: 0 });
+    expect(second!.film).toBeUndefined();
+    expect(first!.variables.speed).toEqual({ values: [1, 2], dt: 0.1 });
+    expect(second!.variables.speed).toEqual({ values: [3], dt: 0.1 });
     expect(units).toEqual({ speed: 'cm/s' });
     expect(recording.intervals.running).toEqual([
       { start: 0, stop: 0.2 },
@@ -110,6 +113,14 @@ describe('a dataset folder', () => {
 
 describe('a dataset that cannot be used is refused with a sentence', () => {
   it.each<[string, object | string, RegExp | string]>([
+    [
+      'fewer trial numbers than trials',
+      {
+        spikes: { counts: 'counts.npy', dt: 0.2 },
+        trials: { starts: 'a.npz#starts', stops: 'a.npz#stops', ids: 'a.npz#when', unit: 'ms' },
+      },
+      'trials.ids has 3 values, but there are 2 trials.',
+    ],
     ['an unknown key', { spikes: SPIKES, frame: {} }, 'frame is not known; did you mean frames?'],
     ['no YAML', 'spikes: [', /is no valid YAML: line \d/],
     ['no keys', '- 1', 'should hold keys with values, but is [1].'],

@@ -33,7 +33,13 @@ describe('a recording', () => {
         speed: { values: [0, 1, 2, 3], dt: 1 },
         lick: { values: [5, 6], times: [1.2, 2.4] },
       },
-      frames: { data: new Float32Array(8), count: 4, height: 1, width: 2, dt: 1 },
+      frames: {
+        data: Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8),
+        count: 4,
+        height: 1,
+        width: 2,
+        dt: 1,
+      },
       trials: [
         { start: 0, stop: 1 },
         { start: 1, stop: 3, id: 7 },
@@ -47,8 +53,9 @@ describe('a recording', () => {
     ]);
     const [, second] = recording.trials;
     expect(second!.spikes).toEqual(times([0.25, 1.5], [0.5]));
-    expect(second!.film!.start).toBe(-1);
-    expect(second!.variables.speed).toEqual({ values: [0, 1, 2, 3], dt: 1, start: -1 });
+    expect(second!.film).toMatchObject({ count: 2, start: 0 });
+    expect([...second!.film!.data]).toEqual([3, 4, 5, 6]);
+    expect(second!.variables.speed).toEqual({ values: [1, 2], dt: 1 });
     const { times: licks } = second!.variables.lick as TimedSeries;
     expect(Array.from(licks)).toEqual([expect.closeTo(0.2), expect.closeTo(1.4)]);
     expect(recording.intervals.running).toEqual([{ start: 0.5, stop: 2 }]);
@@ -92,6 +99,39 @@ describe('a recording', () => {
     expect([...same.variables.speed!.values]).toEqual([11, 12]);
   });
 
+  it('shows no trial what was recorded in another', () => {
+    const steps = Array.from({ length: 20 }, (_, n) => n);
+    const session = (late: number): Session => ({
+      spikes: times(
+        [0.11, 0.32, 0.575, 0.61].map((t) => (t > 0.5 ? t + late : t)),
+        [],
+      ),
+      variables: { speed: { values: steps.map((n) => (n < 10 ? n : n + 100 * late)), dt: 0.05 } },
+      frames: {
+        data: Float32Array.from(steps, (n) => (n < 10 ? n : n + late)),
+        count: 20,
+        height: 1,
+        width: 1,
+        dt: 0.05,
+      },
+      trials: [
+        { start: 0, stop: 0.5 },
+        { start: 0.5, stop: 1 },
+      ],
+    });
+    const settings: WindowSettings = {
+      ...SETTINGS,
+      video: 0.1,
+      variables: [{ name: 'speed', window: 0.1, dt: 0.05 }],
+    };
+    const windowsOf = (late: number) => new Windows(createRecording(session(late)), settings);
+    const [one, other] = [windowsOf(0), windowsOf(0.02)];
+    for (const ref of [0.4, 0.45, 0.475, 0.5].map((end) => ({ trial: 0, end })))
+      expect(one.at(ref)).toEqual(other.at(ref));
+    const later = { trial: 1, end: 0.2 };
+    expect(one.at(later)).not.toEqual(other.at(later));
+  });
+
   it('interpolates numbers to the step windows want, and holds labels', () => {
     const recording = createRecording({
       spikes: times([0.5], []),
@@ -130,6 +170,18 @@ describe('a recording that cannot be used is refused with a sentence', () => {
     variables: { speed: { values, ...more } },
   });
   it.each<[string, object, string]>([
+    [
+      'trials that overlap',
+      {
+        spikes: times([0.5]),
+        duration: 3,
+        trials: [
+          { start: 1, stop: 3 },
+          { start: 0, stop: 1.5 },
+        ],
+      },
+      'Trial 0 begins at 1 s, before trial 1 ends at 1.5 s: trials should not overlap.',
+    ],
     [
       'no neuron',
       { spikes: times() },

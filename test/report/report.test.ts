@@ -122,6 +122,15 @@ describe('the page', () => {
     expect(even).toContain('A lagged correlation that is told the range of delays does as well');
   });
 
+  it('leaves cells empty where there is no number, and gives no verdict then', () => {
+    // As they come back from JSON.
+    const none = JSON.parse(JSON.stringify(map('attention', Number.NaN, Number.NaN)));
+    expect(scoreTable([none])!.rows[0]!.slice(2, 5)).toEqual(['', '', '']);
+    expect(verdict([none, map('pearson10', 0.9, 0.5)])).toBe(
+      'The true wiring has no strong edges of one direction that maps could be scored by.',
+    );
+  });
+
   it('has a table of scores where there are any', () => {
     const table = scoreTable([map('attention', 0.9876, 1)]);
     expect(table!.rows).toEqual([

@@ -2,11 +2,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { createRecording } from '../../src/data/recording.js';
+import { tokenizerFor } from '../../src/neuroformer/batch.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { openModel } from '../../src/neuroformer/saved.js';
+import { decodeSafetensors, encodeSafetensors } from '../../src/nn/safetensors.js';
 import { createEngine, type Engine } from '../../src/node.js';
 import { readCheckpoint } from '../../src/train/checkpoint.js';
-import { prepare } from '../../src/train/prepare.js';
+import { prepare, tokenizerAfter } from '../../src/train/prepare.js';
 import { RunFolder } from '../../src/train/run-folder.js';
 import { parseTrainSettings } from '../../src/train/settings.js';
 import { type TrainerOptions, train } from '../../src/train/trainer.js';
@@ -171,6 +174,31 @@ describe('training', () => {
   });
 });
 
+describe('the vocabularies of a model that begins from another', () => {
+  const { config } = parseConfig(WITH_BEHAVIOR);
+  const before = tokenizerFor(config, madeUpRecording());
+  const gaits = (...values: string[]) => {
+    const { spikes, duration } = madeUpRecording().trials[0]!;
+    const step = { dt: 0.05, values: Array.from({ length: 20 * duration }, () => 0.5) };
+    const labels = { dt: 0.05, values: step.values.map((_, n) => values[n % values.length]!) };
+    const variables = { speed: step, turn: step, gait: labels };
+    return createRecording({ spikes, duration, variables });
+  };
+  const [first] = before.classes.gait!.values as string[];
+
+  it('keep the classes it knew where they cover the new ones, and are new where not', () => {
+    expect(tokenizerAfter(before, config, gaits(first!)).classes.gait!.values).toEqual(
+      before.classes.gait!.values,
+    );
+    expect(tokenizerAfter(before, config, gaits('hop')).classes.gait!.values).toEqual(['hop']);
+  });
+
+  it('take times and windows of the new configuration', () => {
+    const finer = parseConfig({ ...WITH_BEHAVIOR, resolution: { dt: 0.005 } }).config;
+    expect(tokenizerAfter(before, finer, madeUpRecording()).toJSON().dt).toBe(0.005);
+  });
+});
+
 describe('a run that cannot go on is refused with a sentence', () => {
   it('of other data', async () => {
     const run = runOf({ steps: 2 }, TINY);
@@ -198,6 +226,28 @@ describe('a run that cannot go on is refused with a sentence', () => {
     }
   });
 
+  it('of other neurons than the model knows', () => {
+    const { data, settings } = runOf({}, TINY);
+    const other = createRecording({
+      spikes: { times: [0.1, 0.2].map((time) => Float64Array.of(time)) },
+      duration: 5,
+    });
+    expect(() => prepare(other, data.config, settings, data.tokenizer)).toThrow(
+      'The model knows 7 neurons, but the recording has 2: give it a recording of the same neurons, or train a model of its own.',
+    );
+  });
+
+  it('from weights that are no numbers', async () => {
+    const run = runOf({ steps: 1 }, TINY);
+    await train(run);
+    const { tensors, metadata } = decodeSafetensors(readFileSync(run.folder.last));
+    (tensors.get('tok_emb.weight')!.data as Float32Array)[3] = Number.NaN;
+    writeFileSync(run.folder.last, encodeSafetensors(tensors, metadata));
+    expect(() => readCheckpoint(run.folder.last)).toThrow(
+      'is no usable checkpoint: tok_emb.weight holds values that are no numbers: it is damaged.',
+    );
+  });
+
   it('whose loss is no number, its last checkpoint whole', async () => {
     const run = runOf({ rate: 1e30, clip: 0, warmup: 0, steps: 50, checkpoint_every: 1000 }, TINY);
     await expect(train(run)).rejects.toThrow(
@@ -222,7 +272,7 @@ describe('a run that cannot go on is refused with a sentence', () => {
   });
 
   it.each([
-    ['an unknown setting', { bach: 3 }, 'bach is not known; did you mean batch?'],
+    ['an unknown setting', { bach: 3 }, 'training.bach is not known; did you mean training.batch?'],
     [
       'fractions past 1',
       { split: { fractions: { train: 0.9, validation: 0.2, test: 0.2 } } },
