@@ -87,6 +87,6 @@ async function generateCommand(folder: string, options: GenerateOptions): Promis
   const name = clamped ? 'clamped' : 'generated';
   if (clamped) say(`${clamped} What was drawn is the model's prediction.`);
   say(
-    `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${scores.spikes.toLocaleString('en-US')} spikes; ${ratesInWords(scores)} Written to ${folder}/${name}.npz and ${name}.json.`,
+    `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${scores.spikes.toLocaleString('en-US')} spikes. ${ratesInWords(scores)} Written to ${folder}/${name}.npz and ${name}.json.`,
   );
 }

@@ -52,12 +52,20 @@ export class RunFolder {
     return existsSync(this.last);
   }
 
-  /** Takes away what an earlier run has left; other files stay. */
+  /**
+   * Takes away what an earlier run has left; other files stay.
+   *
+   * @throws FileError where that is not allowed.
+   */
   clear(): void {
     const own =
       /^(run\.json|metrics\.jsonl|(last|best(-.+)?)\.safetensors|(generated|clamped|connectivity)\.(npz|json)|report\.html)$/;
-    for (const name of existsSync(this.path) ? readdirSync(this.path) : [])
-      if (own.test(name)) rmSync(join(this.path, name));
+    try {
+      for (const name of existsSync(this.path) ? readdirSync(this.path) : [])
+        if (own.test(name)) rmSync(join(this.path, name));
+    } catch (error) {
+      throw new FileError(`${this.path} cannot be cleared: ${reasonOf(error)}.`);
+    }
   }
 
   writeFacts(facts: RunFacts): void {
