@@ -54,8 +54,10 @@ export function truncationNotes({ windows, current, past }: Truncation): string[
     const share = ((100 * cut.windows) / windows).toFixed(1);
     const lost = ((100 * cut.lost) / cut.spikes).toFixed(1);
     return [
-      `${cut.windows} of ${windows} ${name} windows (${share} %) have more spikes than block_size.${key} = ${cut.block} holds; their earliest ${cut.lost} spikes (${lost} %) are left out. A block of ${cut.needed} would hold all.`,
+      `${grouped(cut.windows)} of ${grouped(windows)} ${name} windows (${share} %) have more spikes than block_size.${key} = ${cut.block} holds; their earliest ${grouped(cut.lost)} spikes (${lost} %) are left out. A block of ${cut.needed} would hold all.`,
     ];
   };
   return [...sentence('current', 'id', current), ...sentence('past', 'prev_id', past)];
 }
+
+const grouped = (count: number) => count.toLocaleString('en-US');

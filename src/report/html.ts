@@ -29,7 +29,7 @@ const STYLE = `
   body { font: 15px/1.5 Helvetica, Arial, sans-serif; color: #222; max-width: 1000px; margin: 2em auto; padding: 0 1em; }
   h1 { font-size: 1.6em; margin-bottom: 0.2em; } h2 { font-size: 1.2em; margin-top: 2em; border-bottom: 1px solid #ddd; }
   figure { display: inline-block; vertical-align: top; margin: 0.8em 1.2em 0.8em 0; max-width: 100%; }
-  figure svg { max-width: 100%; height: auto; } figcaption { font-size: 0.85em; color: #555; }
+  figure svg { max-width: 100%; height: auto; } figcaption { font-size: 0.85em; color: #555; } figcaption a { color: inherit; }
   table { border-collapse: collapse; margin: 0.6em 0; font-size: 0.9em; } caption { text-align: left; font-weight: bold; }
   th, td { padding: 0.2em 0.8em; text-align: right; border-bottom: 1px solid #eee; } th { border-bottom: 1px solid #888; }
   th:first-child, td:first-child { text-align: left; } .lead { color: #555; } .note { font-size: 0.85em; color: #555; }
@@ -78,13 +78,14 @@ function tableHtml({ title, caption, head, rows }: Table): string {
 <p class="note">${marked(caption)}</p>`;
 }
 
-function figureHtml({ name, title, caption, svg }: Figure): string {
+function figureHtml({ name, title, caption, svg, csv }: Figure): string {
   // Ids inside a drawing are its own: in one page they must not meet those of another.
   const own = svg
     .replace(/\bid="([^"]+)"/g, `id="${name}-$1"`)
     .replace(/url\(#([^)]+)\)/g, `url(#${name}-$1)`);
   // As wide as its drawing, so that small figures stand side by side.
   const width = /<svg[^>]*\bwidth="([\d.]+)"/.exec(svg)?.[1] ?? '640';
-  return `<figure role="img" aria-label="${escapeHtml(title)}" style="width: ${width}px">${own}
-<figcaption><b>${escapeHtml(title)}.</b> ${marked(caption)}</figcaption></figure>`;
+  const numbers = `data:text/csv;charset=utf-8,${encodeURIComponent(csv)}`;
+  return `<figure style="width: ${width}px"><div role="img" aria-label="${escapeHtml(title)}">${own}</div>
+<figcaption><b>${escapeHtml(title)}.</b> ${marked(caption)} <a href="${numbers}" download="${name}.csv">Numbers</a></figcaption></figure>`;
 }

@@ -99,7 +99,7 @@ function ranSection({ run, stages }: ReportInputs): Section {
     ],
     [
       'split',
-      `${facts.training.split.kind}: ${split.train.length} windows for training, ${split.validation.length} validation, ${split.test.length} test, ${split.leftOut} left out`,
+      `${facts.training.split.kind}: ${grouped(split.train.length)} windows for training, ${grouped(split.validation.length)} validation, ${grouped(split.test.length)} test, ${grouped(split.leftOut)} left out`,
     ],
     [
       'model',
@@ -132,7 +132,7 @@ async function learntSection(run: OpenedRun): Promise<Section> {
     title: 'Learning',
     text: train
       ? [
-          `${train.step} updates, ${train.tokens?.toLocaleString('en-US')} tokens, ${train.seconds?.toFixed(0)} s.`,
+          `${train.step} updates, ${grouped(train.tokens ?? 0)} tokens, ${train.seconds?.toFixed(0)} s.`,
         ]
       : ['No update was logged.'],
     tables: [
@@ -235,7 +235,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
   return {
     title: 'Generated spikes',
     text: [
-      `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${scores.spikes.toLocaleString('en-US')} spikes, ${settings.past === 'own' ? 'free running: each window’s past holds the spikes drawn before' : 'each window from the recorded past'}. ${scores.full} windows ended because their block was full.`,
+      `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${grouped(scores.spikes)} spikes, ${settings.past === 'own' ? 'free running: each window’s past holds the spikes drawn before' : 'each window from the recorded past'}. ${scores.full} windows ended because their block was full.`,
       drawnAs(settings),
     ],
     tables: [
@@ -359,3 +359,5 @@ export function verdict(maps: readonly ConnectivityMap[]): string {
     ? `Attention beats Pearson correlation on both: ${figures}.${other}`
     : `Attention does not beat Pearson correlation on both here: ${figures}.${other}`;
 }
+
+const grouped = (count: number) => count.toLocaleString('en-US');

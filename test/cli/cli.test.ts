@@ -98,9 +98,12 @@ describe('the command line, as a user goes along', () => {
     const figures = readdirSync(at('whole', 'figures'));
     for (const name of ['losses', 'raster', 'rates', 'intervals', 'weights', 'attention'])
       expect(figures).toEqual(expect.arrayContaining([`${name}.svg`, `${name}.csv`]));
-    const rates = readFileSync(at('whole', 'figures', 'rates.csv'), 'utf8')
-      .trim()
-      .split('\n');
+    const ratesFile = readFileSync(at('whole', 'figures', 'rates.csv'), 'utf8');
+    const inPage = /href="data:text\/csv;charset=utf-8,([^"]+)" download="rates.csv"/.exec(
+      page,
+    )![1];
+    expect(decodeURIComponent(inPage)).toBe(ratesFile);
+    const rates = ratesFile.trim().split('\n');
     expect([rates[0], rates.length]).toEqual(['neuron,recorded,generated', 19]);
   });
 
