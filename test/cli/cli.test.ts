@@ -102,7 +102,7 @@ describe('the command line, as a user goes along', () => {
     const inPage = /href="data:text\/csv;charset=utf-8,([^"]+)" download="rates.csv"/.exec(
       page,
     )![1];
-    expect(decodeURIComponent(inPage)).toBe(ratesFile);
+    expect(decodeURIComponent(inPage ?? '')).toBe(ratesFile);
     const rates = ratesFile.trim().split('\n');
     expect([rates[0], rates.length]).toEqual(['neuron,recorded,generated', 19]);
   });
