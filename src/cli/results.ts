@@ -119,7 +119,9 @@ function readBoth<T>(
   if (!existsSync(facts) || !existsSync(arrays)) return undefined;
   try {
     const found = parseNpz(readFileSync(arrays), arrays);
-    return make(JSON.parse(readFileSync(facts, 'utf8')), (key) => {
+    // JSON writes NaN, a score that does not exist, as null.
+    const read = JSON.parse(readFileSync(facts, 'utf8'), (_, value) => value ?? Number.NaN);
+    return make(read, (key) => {
       const array = found.get(key);
       if (!array) throw new Error(`no array ${key}`);
       return Float64Array.from(array.data as ArrayLike<number>);

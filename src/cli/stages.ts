@@ -15,9 +15,9 @@ import type { WindowRef } from '../data/windows.js';
 import { type DrawSettings, Sampler } from '../generate/sampler.js';
 import { type GeneratedTrial, generateTrials } from '../generate/trials.js';
 import type { ModelConfig } from '../neuroformer/config.js';
+import type { SavedModel } from '../neuroformer/saved.js';
 import { createEngine, describeEstimate, type Engine, estimateMemory } from '../node.js';
 import { type GeneratedResults, writeReport } from '../report/report.js';
-import { readModelFile } from '../train/checkpoint.js';
 import { batchesOf } from '../train/evaluate.js';
 import { FileError, makeFolder } from '../train/files.js';
 import {
@@ -58,21 +58,22 @@ export interface TrainStage {
   readonly settings: TrainSettings;
   readonly force?: boolean;
   readonly resume?: boolean;
-  /** A model to begin from: a run's folder, or a file of weights. */
+  /** The model it begins from, or goes on with. */
+  readonly before?: SavedModel;
+  /** The file that model began from. */
   readonly from?: string;
 }
 
 /** Trains into a folder, or goes on with what is in it. */
 export async function trainStage(stage: TrainStage): Promise<TrainResult> {
-  const { config, settings, resume = false } = stage;
+  const { config, settings, before, resume = false } = stage;
   const folder = new RunFolder(stage.out);
   if (!resume) makeFolder(stage.out, stage.force);
   else if (!folder.exists)
     throw new FileError(`${folder.last} is not there: ${stage.out} holds no run to resume.`);
-  const saved = stage.from === undefined ? undefined : readModelFile(weightsOf(stage.from));
   const dataset = openDataset(stage.data);
   const { recording } = dataset;
-  const tokenizer = saved?.tokenizer && tokenizerAfter(saved.tokenizer, config, recording);
+  const tokenizer = before?.tokenizer && tokenizerAfter(before.tokenizer, config, recording);
   const data = prepare(recording, config, settings, tokenizer);
   for (const note of data.notes) say(note);
   let adapter: string | undefined;
@@ -87,7 +88,7 @@ export async function trainStage(stage: TrainStage): Promise<TrainResult> {
       settings,
       folder,
       resume,
-      ...(saved && !resume && { from: saved }),
+      ...(before && !resume && { from: before }),
       shouldStop: () => interrupt.asked,
       openEngine: async () => {
         const engine = await createEngine();

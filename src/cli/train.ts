@@ -61,12 +61,13 @@ async function trainCommand(options: TrainOptions): Promise<void> {
   if (options.resume !== undefined) {
     const folder = new RunFolder(options.resume);
     const { training, data } = folder.facts();
-    const { config } = readCheckpoint(folder.last);
+    const before = readCheckpoint(folder.last);
     await trainStage({
       data: options.data ?? data,
       out: options.resume,
-      config,
+      config: before.config,
       settings: training,
+      before,
       resume: true,
     });
     return;
@@ -86,17 +87,19 @@ async function trainCommand(options: TrainOptions): Promise<void> {
 }
 
 async function finetuneCommand(from: string, options: TrainOptions): Promise<void> {
-  const { config: before } = readModelFile(weightsOf(from));
+  const path = weightsOf(from);
+  const before = readModelFile(path);
   const { model, training } = readSettings(options.config, options.set);
-  const { config, notes } = parseConfig(merged({ ...before }, model));
-  const known = new Set(before && parseConfig(before).notes);
+  const { config, notes } = parseConfig(merged({ ...before.config }, model));
+  const known = new Set(before.config && parseConfig(before.config).notes);
   for (const note of notes) if (!known.has(note)) say(note);
   await trainStage({
     data: options.data!,
     out: options.out!,
     config,
     settings: parseTrainSettings(training),
-    from: weightsOf(from),
+    before,
+    from: path,
     ...(options.force && { force: true }),
   });
 }

@@ -16,7 +16,8 @@ export type Fractions = Readonly<Record<Part, number>>;
  *
  * - blocks: time is cut into stretches, in the order train, validation, test, `repeats` times over; where a stretch
  *   begins inside a trial, windows that begin less than `gap` seconds after it are left out, so that no window reads
- *   back into the stretch before. Default gap: the past and the video window together.
+ *   back into the stretch before. Default gap: the past and the video window together, or what the longest window of a
+ *   variable reaches back where that is more.
  * - trials: whole trials, drawn by `seed`, or those named; the others are for training.
  * - given: the windows somebody else has chosen, such as those of a data dictionary.
  * - interleaved-legacy: single windows at random, as the original has it. Neighbours share most of what they read.
@@ -145,8 +146,9 @@ function byTrials(windows: Windows, settings: SplitSettings & { kind: 'trials' }
 }
 
 function byBlocks(windows: Windows, settings: SplitSettings & { kind: 'blocks' }): Dealer {
-  const { past, video = 0 } = windows.settings;
-  const { fractions, repeats = 1, gap = past + video } = settings;
+  const { current, past, video = 0, variables } = windows.settings;
+  const reaches = variables.map(({ window }) => window - current);
+  const { fractions, repeats = 1, gap = Math.max(past + video, ...reaches) } = settings;
   if (!Number.isInteger(repeats) || repeats < 1)
     throw new RecordingError(`The repeats of a split should be 1 or more, but are ${repeats}.`);
   // Trials one after the other make one line of time, whatever clocks they came from.

@@ -21,6 +21,13 @@ const color = {
   scale: { domain: SOURCES, range: SOURCES.map((source) => COLORS[source]) },
 };
 
+/** How well recorded and generated numbers agree, in words. */
+export function agreement(r: number): string {
+  return Number.isFinite(r)
+    ? `r = ${r.toFixed(3)} between the two`
+    : 'there is no r, as one of them does not vary';
+}
+
 /** Losses over updates, in training and on the validation windows. */
 export function lossFigure(metrics: readonly MetricLine[]): Promise<Figure> {
   const rows = metrics.flatMap(({ step, kind, losses }) => {
@@ -144,7 +151,7 @@ export function rateFigure(
     {
       name: 'rates',
       title: 'Firing rates',
-      caption: `A point a neuron, with the line of equal rates; r = ${r.toFixed(3)} over ${recorded.length} neurons.`,
+      caption: `A point for each of ${recorded.length} neurons, with the line of equal rates; ${agreement(r)}.`,
     },
     rows,
     {
@@ -230,7 +237,7 @@ export function timeCourseFigure(
     {
       name: 'psth',
       title: 'Rates over time',
-      caption: `Mean rate of a neuron over ${recorded.length} trials from their starts (PSTH), in bins of ${bin} s; r = ${r.toFixed(2)} between the two.`,
+      caption: `Mean rate of a neuron over ${recorded.length} trials from their starts (PSTH), in bins of ${bin} s; ${agreement(r)}.`,
     },
     rows,
     {

@@ -1,6 +1,5 @@
 /** What a report says: what ran, how it learnt, what it generated, and what it read from the wiring. */
 
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { correlation } from '../analyze/edges.js';
 import type { ConnectivityMap, Explained } from '../analyze/explain.js';
@@ -13,10 +12,11 @@ import { aroundSpikes, ratesOf, type Stretch } from '../analyze/spikes.js';
 import type { TokenScores } from '../analyze/tokens.js';
 import type { DrawSettings } from '../generate/sampler.js';
 import type { GeneratedTrial } from '../generate/trials.js';
-import { writeWhole } from '../train/files.js';
+import { makeFolder, writeWhole } from '../train/files.js';
 import type { OpenedRun } from '../train/prepare.js';
 import type { Figure } from './draw.js';
 import {
+  agreement,
   aroundFigure,
   intervalFigure,
   lossFigure,
@@ -71,7 +71,7 @@ export async function writeReport(inputs: ReportInputs): Promise<string> {
     ...(inputs.explained ? [await wiringSection(run, inputs.explained)] : []),
   ];
   const figures = join(run.folder.path, 'figures');
-  mkdirSync(figures, { recursive: true });
+  makeFolder(figures, true);
   for (const figure of sections.flatMap((section) => section.figures ?? [])) {
     writeWhole(join(figures, `${figure.name}.svg`), figure.svg);
     writeWhole(join(figures, `${figure.name}.csv`), figure.csv);
@@ -182,7 +182,7 @@ function around(run: OpenedRun, recorded: readonly Stretch[], generated: readonl
       there,
       here,
       window,
-      `Mean rate of ${who}, around the spikes of neuron ${source}, in bins of ${(1000 * window.bin).toFixed(0)} ms; r = ${r.toFixed(2)} between the two.`,
+      `Mean rate of ${who}, around the spikes of neuron ${source}, in bins of ${(1000 * window.bin).toFixed(0)} ms; ${agreement(r)}.`,
     ),
   };
 }
@@ -283,9 +283,9 @@ async function clampedSection(run: OpenedRun, clamped: GeneratedResults): Promis
   };
 }
 
-/** Three decimals; nothing where there is no such number (JSON keeps NaN as null). */
-function figure(value: number | null): string {
-  return value === null || !Number.isFinite(value) ? '' : value.toFixed(3);
+/** Three decimals; nothing where there is no such number. */
+function figure(value: number): string {
+  return Number.isFinite(value) ? value.toFixed(3) : '';
 }
 
 const KINDS = { model: 'model', control: 'control', correlation: 'from spikes alone' } as const;

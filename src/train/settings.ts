@@ -55,7 +55,7 @@ const FIELDS = {
     fractions,
     /** Of blocks: how often train, validation and test follow each other. */
     repeats: defaulted(whole(1), 1),
-    /** Of blocks: seconds left out; default: the past and the video window together. */
+    /** Of blocks: seconds left out; default: as far as windows reach back. */
     gap: optional(number({ min: 0 })),
   }),
   /** Updates between two looks at the validation windows, at most `validation_windows` of them; 0 never looks. */

@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -9,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseNpz } from '../../src/data/npy.js';
+import { encodeNpy, parseNpz } from '../../src/data/npy.js';
 import { readCheckpoint } from '../../src/train/checkpoint.js';
 import { neuroformer, Running } from '../helpers/cli.js';
 import { tinyWorkplace } from '../helpers/tiny-run.js';
@@ -205,6 +206,57 @@ describe('the command line, as a user goes along', () => {
       1,
       'A trial is at least one window long: 0.005 s, but --seconds is 0.001.\n',
     ]);
+  });
+
+  it('reports that silence has no correlation with anything', async () => {
+    cpSync(at('untested'), at('silent'), { recursive: true });
+    const all = Array.from({ length: 18 }, (_, neuron) => neuron).join(',');
+    const args = ['--silent', all, '--trials', '2', '--seconds', '1'];
+    const { code, out, err } = await neuroformer('generate', at('silent'), ...args);
+    expect(code, err).toBe(0);
+    expect(out).toContain('The rates have no correlation with the recording');
+    const reported = await neuroformer('report', at('silent'));
+    expect(reported.code, reported.err).toBe(0);
+    const page = readFileSync(at('silent', 'report.html'), 'utf8');
+    expect(page).toContain(
+      'with the line of equal rates; there is no r, as one of them does not vary',
+    );
+    expect(page).not.toContain('NaN');
+  });
+
+  it('says where figures cannot be written', async () => {
+    writeFileSync(at('untested', 'figures'), '');
+    const { code, err } = await neuroformer('report', at('untested'));
+    expect([code, err]).toEqual([
+      1,
+      `${at('untested', 'figures')} cannot be made: part of its path is a file.\n`,
+    ]);
+  });
+
+  it('goes on with a fine-tuned run that has kept the classes of the model before', async () => {
+    const gait = (name: string, classes: number) => {
+      cpSync(at('data'), at(name), { recursive: true });
+      const values = Int32Array.from({ length: 600 }, (_, n) => n % classes);
+      writeFileSync(at(name, 'gait.npy'), encodeNpy(values));
+      appendFileSync(at(name, 'dataset.yaml'), 'variables:\n  gait: {data: gait.npy, dt: 0.05}\n');
+    };
+    gait('three', 3);
+    gait('two', 2);
+    const variable = '{dt: 0.05, predict: true, objective: classification}';
+    const modality = `modalities={b: {n_layers: 0, window: 0.05, variables: {gait: ${variable}}}}`;
+    const settings = ['--set', modality, '--set', 'training.steps=2'];
+    const config = ['--config', at('config.yaml')];
+    const args = ['--data', at('three'), ...config, '--out', at('gaits'), ...settings];
+    const trained = await neuroformer('train', ...args);
+    expect(trained.code, trained.err).toBe(0);
+    const fine = ['--data', at('two'), '--out', at('fewer'), '--set', 'training.steps=2'];
+    const tuned = await neuroformer('finetune', at('gaits'), ...fine);
+    expect(tuned.code, tuned.err).toBe(0);
+    const { tokenizer } = readCheckpoint(at('fewer', 'last.safetensors'));
+    expect(tokenizer.classes.gait!.values).toEqual([0, 1, 2]);
+    const resumed = await neuroformer('train', '--resume', at('fewer'));
+    expect(resumed.code, resumed.err).toBe(0);
+    expect(resumed.out).toContain('Going on from update 2 of 2.');
   });
 
   it('on Ctrl-C finishes the update, saves and says how to go on; then the weights are those of a run in one', async () => {

@@ -86,6 +86,15 @@ describe('no window of one part reads what a window of another reads', () => {
     });
   }
 
+  it('also where a variable reaches back furthest, without a gap being named', () => {
+    const windows = windowsOf([20], { variables: [{ name: 'speed', window: 1, dt: 0.05 }] });
+    const split = splitWindows(windows, { kind: 'blocks', fractions: FRACTIONS, repeats: 2 });
+    expect(overlapsByHand(split, windows)).toBe(0);
+    expect(leaksOf(split, windows)).toEqual([]);
+    // Half of 20 s is 7 s of training, and of 1 s of validation 0.95 s are the gap.
+    expect(split.validation.map(({ end }) => end)).toEqual([8, 18]);
+  });
+
   it('also where the video ends after the window, as in the original', () => {
     const windows = windowsOf([20], { rules: ORIGINAL_RULES });
     const split = splitWindows(windows, { kind: 'blocks', fractions: FRACTIONS, repeats: 2 });
