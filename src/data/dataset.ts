@@ -14,7 +14,7 @@ import {
   record,
   text,
 } from '../schema.js';
-import { RecordingError } from './errors.js';
+import { RecordingError, reasonOf } from './errors.js';
 import { type NpyArray, parseNpy, parseNpz } from './npy.js';
 import {
   createRecording,
@@ -199,9 +199,7 @@ class Arrays {
     try {
       return readFileSync(join(this.#folder, name));
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      const reason = code === 'ENOENT' ? 'there is no such file' : code;
-      throw new RecordingError(`${where} cannot be read: ${reason}.`);
+      throw new RecordingError(`${where} cannot be read: ${reasonOf(error, 'file')}.`);
     }
   }
 }
@@ -274,8 +272,15 @@ function filmOf(given: NonNullable<DatasetFile['frames']>, arrays: Arrays): Film
     );
   }
   const [count, height, width] = shape as [number, number, number];
-  const pixels = data instanceof Uint8Array ? data : Float32Array.from(data);
-  return { data: pixels, count, height, width, dt: given.dt, start: given.start };
+  const kept = data instanceof Uint8Array || data instanceof Float32Array;
+  return {
+    data: kept ? data : Float32Array.from(data),
+    count,
+    height,
+    width,
+    dt: given.dt,
+    start: given.start,
+  };
 }
 
 function variablesOf(

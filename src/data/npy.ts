@@ -105,9 +105,10 @@ export function parseNpy(bytes: Uint8Array, name = 'The array'): NpyArray {
     );
   }
   const data = type.make(count);
+  const placeOf = fortran ? columnMajor(shape) : (n: number) => n;
   try {
     for (let n = 0; n < count; n++) {
-      const at = start + length + (fortran ? columnMajor(n, shape) : n) * type.bytes;
+      const at = start + length + placeOf(n) * type.bytes;
       data[n] = type.read(view, at, little);
     }
   } catch (error) {
@@ -118,20 +119,22 @@ export function parseNpy(bytes: Uint8Array, name = 'The array'): NpyArray {
 }
 
 /** Where element n in C order stands in Fortran order. */
-function columnMajor(n: number, shape: readonly number[]): number {
-  let rest = n;
-  let place = 0;
+function columnMajor(shape: readonly number[]): (n: number) => number {
   const strides: number[] = [];
   let stride = 1;
   for (const length of shape) {
     strides.push(stride);
     stride *= length;
   }
-  for (let axis = shape.length - 1; axis >= 0; axis--) {
-    place += (rest % shape[axis]!) * strides[axis]!;
-    rest = Math.floor(rest / shape[axis]!);
-  }
-  return place;
+  return (n) => {
+    let rest = n;
+    let place = 0;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      place += (rest % shape[axis]!) * strides[axis]!;
+      rest = Math.floor(rest / shape[axis]!);
+    }
+    return place;
+  };
 }
 
 type Refuse = (reason: string) => RecordingError;

@@ -101,16 +101,18 @@ export function spikesFromTimes(times: readonly ArrayLike<number>[], dt: number)
   return { dt, bins, neurons };
 }
 
-/** Where the first entry at or after `bin` stands. */
-export function firstAt(spikes: BinnedSpikes, bin: number): number {
-  let low = 0;
-  let high = spikes.bins.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (spikes.bins[middle]! < bin) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+/** Which entries lie between two times, seconds: the first, and the one past the last. */
+export function spikesWithin(
+  { bins, dt }: BinnedSpikes,
+  start: number,
+  stop: number,
+): [number, number] {
+  return [firstNotBefore(bins, binAt(start, dt)), firstNotBefore(bins, binAt(stop, dt))];
+}
+
+/** The bin that begins nearest to a time. */
+function binAt(time: number, dt: number): number {
+  return Math.max(0, roundHalfEven(time / dt));
 }
 
 /** Neurons a recording of these spikes has. */
@@ -122,7 +124,7 @@ export function neuronsOf(spikes: Spikes): number {
 export function cutSpikes(spikes: Spikes, start: number, stop: number): Spikes {
   if ('counts' in spikes) {
     const { counts, dt } = spikes;
-    const [first, end] = [start, stop].map((time) => Math.max(0, roundHalfEven(time / dt)));
+    const [first, end] = [binAt(start, dt), binAt(stop, dt)];
     return { counts: counts.map((row) => Array.prototype.slice.call(row, first, end)), dt };
   }
   const within = (times: Float64Array) => {

@@ -1,10 +1,17 @@
 /** Windows: what the model reads and predicts at one moment of a trial, as tokens. */
 
 import { RecordingError } from './errors.js';
-import type { Film, Interval, Recording, Series, Trial, Variable } from './recording.js';
-import { arange, roundHalfEven, roundToStep } from './rounding.js';
-import { type BinnedSpikes, binSpikes, firstAt } from './spikes.js';
-import type { ClassVocabulary, NeuronVocabulary, TimeVocabulary } from './tokens.js';
+import type { Film, Interval, Recording, Series, Trial } from './recording.js';
+import { roundHalfEven, roundToStep } from './rounding.js';
+import {
+  framesUpTo,
+  regular,
+  type Samples,
+  sampleSeries,
+  type VariableSetting,
+} from './sampling.js';
+import { type BinnedSpikes, binSpikes, spikesWithin } from './spikes.js';
+import type { NeuronVocabulary, TimeVocabulary } from './tokens.js';
 
 /** Where the original contradicts its paper; `true` is what the paper means, and the default. */
 export interface WindowRules {
@@ -31,18 +38,6 @@ export const ORIGINAL_RULES: WindowRules = {
   videoEndsWithWindow: false,
   exactSampleTimes: false,
 };
-
-/** A variable a window samples. */
-export interface VariableSetting {
-  /** What the window calls it. */
-  readonly name: string;
-  /** What the recording calls it; default: the same. */
-  readonly data?: string | undefined;
-  /** Seconds of it that a window holds, and seconds per sample. */
-  readonly window: number;
-  readonly dt: number;
-  readonly classes?: ClassVocabulary | undefined;
-}
 
 export interface WindowSettings {
   /** Seconds of the current and the past window. */
@@ -72,14 +67,6 @@ export interface TokenWindow {
   /** Seconds from the trial's start: from `from` up to but not including `to`. */
   readonly from: number;
   readonly to: number;
-}
-
-/** Samples of a variable within a window, and their times from the window's start. */
-export interface Samples {
-  /** Numbers, or class tokens. */
-  readonly values: Float64Array;
-  /** Seconds. */
-  readonly times: Float64Array;
 }
 
 /** Everything of one moment. */
@@ -136,28 +123,32 @@ export class Windows {
   at({ trial: index, end }: WindowRef): Window {
     const trial = this.#trial(index);
     const { settings } = this;
-    const { video, pastBlock, block, rules, current: length } = settings;
+    const { video, pastBlock, block, rules } = settings;
     const { current, past } = this.span({ trial: index, end });
     const variables = trial.variables.map(({ setting, series }) => {
       const from = roundToStep(current.stop - setting.window, settings.times.dt);
       const { stop } = current;
-      return [setting.name, sampleSeries(series, from, stop, setting, rules)] as const;
+      return [
+        setting.name,
+        sampleSeries(series, from, stop, setting, rules.exactSampleTimes),
+      ] as const;
     });
-    const lastFrame = end + (rules.videoEndsWithWindow ? 0 : length);
     return {
       trial: trial.id,
       end,
       current: tokenWindow(trial, current, block, settings, false),
       past: tokenWindow(trial, past, pastBlock, settings, rules.pastHasOwnClock),
       frames:
-        trial.film && video !== undefined ? framesUpTo(trial, lastFrame, video, rules) : undefined,
+        trial.film && video !== undefined
+          ? framesUpTo(trial.film, this.#filmEnd(end), video, trial.id, rules.videoEndsWithWindow)
+          : undefined,
       variables: Object.fromEntries(variables),
     };
   }
 
   /** What a window reads: its current part, its past, and everything together. Seconds on the trial's clock. */
   span({ trial: index, end }: WindowRef): { current: Interval; past: Interval; all: Interval } {
-    const { current, past, video, times, rules } = this.settings;
+    const { current, past, video, times } = this.settings;
     const from = roundToStep(end - current, times.dt);
     const stop = roundToStep(from + current, times.dt);
     const pastFrom = roundToStep(from - past, times.dt);
@@ -165,9 +156,8 @@ export class Windows {
     const stops = [stop];
     const { film, variables } = this.#trial(index);
     if (film && video !== undefined) {
-      const lastFrame = end + (rules.videoEndsWithWindow ? 0 : current);
-      starts.push(lastFrame - video);
-      stops.push(lastFrame);
+      starts.push(this.#filmEnd(end) - video);
+      stops.push(this.#filmEnd(end));
     }
     for (const { setting } of variables) starts.push(stop - setting.window);
     return {
@@ -194,7 +184,7 @@ export class Windows {
     const { spikes } = this.#trial(ref.trial);
     const { current, past } = this.span(ref);
     const within = (interval: Interval) => {
-      const [first, end] = rangeOf(spikes, interval);
+      const [first, end] = spikesWithin(spikes, interval.start, interval.stop);
       return end - first;
     };
     return { current: within(current), past: within(past) };
@@ -222,6 +212,11 @@ export class Windows {
     return ends.filter(recorded).map((end) => ({ trial, end }));
   }
 
+  /** Where the film of a window ends. */
+  #filmEnd(end: number): number {
+    return end + (this.settings.rules.videoEndsWithWindow ? 0 : this.settings.current);
+  }
+
   #trial(index: number): Prepared {
     const trial = this.#trials[index];
     if (!trial)
@@ -241,34 +236,6 @@ function prepare(trial: Trial, settings: WindowSettings): Prepared {
   return { id: trial.id, duration: trial.duration, spikes, film: trial.film, variables };
 }
 
-/** A series of the step wanted: numbers interpolated between samples, labels held until the next or the trial's end. */
-function regular(series: Variable, dt: number, duration: number): Series {
-  if (!('times' in series)) {
-    if (Math.abs(series.dt / dt - 1) < 1e-9) return series;
-    const { start = 0, values } = series;
-    return regular({ values, times: arangeOf(start, values.length, series.dt) }, dt, duration);
-  }
-  const { times, values } = series;
-  const first = times[0]!;
-  const last = times[times.length - 1]!;
-  const until = typeof values[0] === 'string' ? Math.max(last, duration - dt) : last;
-  const length = Math.floor((until - first) / dt + 1e-9) + 1;
-  let at = 0;
-  const found = Array.from({ length }, (_, n) => {
-    const time = first + n * dt;
-    while (at + 1 < times.length && times[at + 1]! <= time + 1e-9) at += 1;
-    const [here, next] = [values[at]!, values[at + 1]];
-    if (typeof here === 'string' || typeof next !== 'number') return here;
-    const share = (time - times[at]!) / (times[at + 1]! - times[at]!);
-    return here + Math.max(0, share) * (next - here);
-  });
-  return { values: found as number[] | string[], dt, start: first };
-}
-
-function arangeOf(start: number, length: number, step: number): Float64Array {
-  return Float64Array.from({ length }, (_, n) => start + n * step);
-}
-
 /** SOS, the last spikes that fit, EOS, and PAD to the end of the block. */
 function tokenWindow(
   { spikes }: Pick<Prepared, 'spikes'>,
@@ -277,7 +244,7 @@ function tokenWindow(
   { ids, times, rules }: WindowSettings,
   ownClock: boolean,
 ): TokenWindow {
-  const [first, end] = rangeOf(spikes, { start: from, stop: to });
+  const [first, end] = spikesWithin(spikes, from, to);
   const origin = from > 0 || ownClock ? from : 0;
   const time = (n: number) => times.encode(spikes.bins[n]! * spikes.dt - origin);
   const kept = Math.max(first, end - (block - 2));
@@ -305,98 +272,4 @@ function tokenWindow(
     from,
     to,
   };
-}
-
-/** Which entries of binned spikes lie in an interval: the first, and the one past the last. */
-function rangeOf(spikes: BinnedSpikes, { start, stop }: Interval): [number, number] {
-  const bin = (time: number) => Math.max(0, roundHalfEven(time / spikes.dt));
-  return [firstAt(spikes, bin(start)), firstAt(spikes, bin(stop))];
-}
-
-/** How many frames so many seconds of a film are. */
-export function framesIn(seconds: number, { dt }: Pick<Film, 'dt'>): number {
-  return Math.ceil(seconds / dt - 1e-9);
-}
-
-/** The frames of `seconds` that end at `end`. */
-function framesUpTo(
-  { id, film }: Prepared,
-  end: number,
-  seconds: number,
-  rules: WindowRules,
-): Float32Array {
-  const { data, dt, count: frameCount, height, width, start = 0, choose } = film!;
-  const count = framesIn(seconds, film!);
-  const size = height * width;
-  let last = roundHalfEven((end - start) / dt);
-  if (choose) return choose(film!, last, count, id);
-  last = Math.min(last, frameCount);
-  // Before the film has run so long, the original reads on into the future; here its first frame stands still.
-  if (!rules.videoEndsWithWindow) last = Math.max(last, count);
-  const frames = new Float32Array(count * size);
-  for (let n = 0; n < count; n++) {
-    const frame = Math.max(0, last - count + n);
-    frames.set(data.subarray(frame * size, (frame + 1) * size), n * size);
-  }
-  return frames;
-}
-
-/** Samples from `from` up to `to`; where the series has not begun or has ended, its nearest sample. */
-function sampleSeries(
-  { dt, values, start = 0 }: Series,
-  from: number,
-  to: number,
-  { name, classes }: VariableSetting,
-  rules: WindowRules,
-): Samples {
-  const sample = (n: number) => {
-    const value = values[n]!;
-    if (classes) {
-      const token = classes.find(value);
-      if (token !== undefined) return token;
-      throw new RecordingError(
-        `Variable ${name} is ${JSON.stringify(value)}, which is none of its classes: ${classes.values.join(', ')}.`,
-      );
-    }
-    if (typeof value === 'number') return value;
-    throw new RecordingError(
-      `Variable ${name} holds labels such as "${value}": set its objective to classification.`,
-    );
-  };
-  const first = roundHalfEven((from - start) / dt);
-  const end = roundHalfEven((to - start) / dt);
-  if (!rules.exactSampleTimes)
-    return originalSamples(sample, values.length, first, end, from, to, dt);
-  const last = values.length - 1;
-  const length = Math.max(1, end - first);
-  const found = Float64Array.from({ length }, (_, n) =>
-    sample(Math.min(Math.max(end - length + n, 0), last)),
-  );
-  return { values: found, times: found.map((_, n) => n * dt) };
-}
-
-/** As the original has it: cut or filled with zeros to int((to - from) / dt), which rounding may make one too few. */
-function originalSamples(
-  sample: (n: number) => number,
-  available: number,
-  from: number,
-  to: number,
-  start: number,
-  stop: number,
-  dt: number,
-): Samples {
-  const first = Math.max(0, from);
-  const end = Math.max(first, Math.min(to, available));
-  const found = Array.from({ length: end - first }, (_, n) => sample(first + n));
-  const times = [...arange(start, stop, dt)].map((time) => time - start);
-  const length = Math.trunc((stop - start) / dt);
-  return { values: fitTo(found, length), times: fitTo(times, length) };
-}
-
-/** The last `length` numbers, zeros after them where there are fewer; all of them where the length came out as 0. */
-function fitTo(numbers: readonly number[], length: number): Float64Array {
-  if (length === 0) return Float64Array.from(numbers.length > 0 ? numbers : [0]);
-  const fitted = new Float64Array(length);
-  fitted.set(numbers.slice(-length));
-  return fitted;
 }

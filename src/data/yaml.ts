@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { parse, YAMLParseError } from 'yaml';
 import { ConfigError, isRecord, show } from '../schema.js';
+import { reasonOf } from './errors.js';
 
 /**
  * Reads a file of keys with values.
@@ -14,9 +15,9 @@ export function readYaml(path: string): Record<string, unknown> {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'there is no such file' : code;
-    throw new ConfigError(`${path} cannot be read: ${reason}; give the path of a YAML file.`);
+    throw new ConfigError(
+      `${path} cannot be read: ${reasonOf(error, 'file')}; give the path of a YAML file.`,
+    );
   }
   try {
     const raw: unknown = parse(text);

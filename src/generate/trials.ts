@@ -3,7 +3,7 @@
 import { shuffleTies } from '../data/augment.js';
 import { RecordingError } from '../data/errors.js';
 import { roundHalfEven } from '../data/rounding.js';
-import { type BinnedSpikes, firstAt } from '../data/spikes.js';
+import { type BinnedSpikes, spikesWithin } from '../data/spikes.js';
 import type { TokenWindow, WindowRef, Windows } from '../data/windows.js';
 import { HostRandom } from '../random.js';
 import type { GeneratedWindow, Sampler } from './sampler.js';
@@ -119,8 +119,7 @@ class GrowingTrial {
     const { current, past } = windows.span(start);
     this.#from = current.start;
     const spikes = windows.binned(start.trial);
-    const bin = (time: number) => Math.max(0, roundHalfEven(time / spikes.dt));
-    const [first, end] = [past.start, past.stop].map((time) => firstAt(spikes, bin(time)));
+    const [first, end] = spikesWithin(spikes, past.start, past.stop);
     this.#bins = [...spikes.bins.subarray(first, end)];
     this.#neurons = [...spikes.neurons.subarray(first, end)];
     this.#recorded = this.#bins.length;

@@ -1,14 +1,9 @@
 /** Batches: windows as arrays on the host, and the tensors they are written into, the same ones at every step. */
 
 import type { Recording } from '../data/recording.js';
+import { framesIn, type VariableSetting } from '../data/sampling.js';
 import { Tokenizer } from '../data/tokenizer.js';
-import {
-  framesIn,
-  type VariableSetting,
-  type Window,
-  type WindowRules,
-  type WindowSettings,
-} from '../data/windows.js';
+import type { Window, WindowRules, WindowSettings } from '../data/windows.js';
 import type { Engine } from '../gpu/engine.js';
 import { ConfigError } from '../schema.js';
 import { type TokenLists, Tokens, tokenLists } from '../tensor/embedding.js';

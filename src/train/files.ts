@@ -12,28 +12,11 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { reasonOf } from '../data/errors.js';
 
 /** A file or folder that cannot be read or written; one sentence. */
 export class FileError extends Error {
   override name = 'FileError';
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file or folder',
-  EACCES: 'permission is denied',
-  EPERM: 'permission is denied',
-  EROFS: 'it is on a read-only disk',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'your share of the disk is full',
-  EISDIR: 'it is a folder',
-  ENOTDIR: 'part of its path is a file',
-  EEXIST: 'it exists already',
-};
-
-/** Why the system refused, in words. */
-export function reasonOf(error: unknown): string {
-  const { code = '', message } = error as NodeJS.ErrnoException;
-  return REASONS[code] ?? message;
 }
 
 /** Writes a file whole: a reader, or a crash at any moment, finds the old one or the new one. */

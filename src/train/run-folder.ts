@@ -2,8 +2,9 @@
 
 import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { reasonOf } from '../data/errors.js';
 import { ConfigError, isRecord } from '../schema.js';
-import { FileError, reasonOf, writeWhole } from './files.js';
+import { FileError, writeWhole } from './files.js';
 import { parseTrainSettings, type TrainSettings } from './settings.js';
 
 /** What a run was started with. */
