@@ -85,13 +85,7 @@ export class GoldenCase {
     this.store.zeroGradients();
     return differentiate(this.engine, () => {
       const outputs = this.model.forward(this.inputs);
-      const { total, parts } = modelLosses(
-        this.model,
-        this.config,
-        outputs,
-        this.targets,
-        this.#weights,
-      );
+      const { total, parts } = modelLosses(this.model, outputs, this.targets, this.#weights);
       return { ...parts, loss: total };
     });
   }

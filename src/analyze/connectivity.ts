@@ -20,7 +20,7 @@
 import type { Engine } from '../gpu/engine.js';
 import { Batch, type BatchLayout, type HostBatch } from '../neuroformer/batch.js';
 import type { Neuroformer } from '../neuroformer/model.js';
-import type { Tensor } from '../tensor/tensor.js';
+import { logProbability, nextLogits } from './tokens.js';
 
 export interface AttentionMaps {
   readonly attention: Float64Array;
@@ -128,30 +128,28 @@ class AttentionSums {
 }
 
 /** The drop of each target's log-probability when one source's past spikes are hidden. [neurons x neurons] */
-export async function ablationMap(
-  { engine, model, layout, size, batches }: Reading,
-  progress: (batches: number) => void = () => {},
-): Promise<Float64Array> {
+export async function ablationMap(reading: Reading): Promise<Float64Array> {
+  const { engine, layout, size, batches } = reading;
   const { neurons } = layout.tokenizer.ids;
   if (!layout.config.rules.mask_padding)
     throw new Error('Ablation hides spikes by the padding mask: set rules.mask_padding.');
   const sums = new Float64Array(neurons * neurons);
   const targets = new Float64Array(neurons);
   const batch = new Batch(engine, layout, size);
-  let done = 0;
   for (const host of batches) {
-    const whole = await logProbabilities(model, batch, host);
+    const whole = await logProbabilities(reading, batch, host);
     for (const target of host.nextIds) if (target < neurons) targets[target]! += 1;
     for (const hidden of hidings(host, layout, neurons)) {
-      const without = await logProbabilities(model, batch, { ...host, pastMask: hidden.mask });
+      const without = await logProbabilities(reading, batch, {
+        ...host,
+        pastMask: hidden.mask,
+      });
       for (const [n, target] of host.nextIds.entries()) {
         const source = hidden.source[Math.floor(n / layout.config.block_size.id)]!;
         if (target < neurons && source >= 0)
           sums[target * neurons + source]! += whole[n]! - without[n]!;
       }
     }
-    done += 1;
-    progress(done);
   }
   batch.dispose();
   return sums.map((sum, at) => {
@@ -178,22 +176,15 @@ function* hidings(host: HostBatch, layout: BatchLayout, neurons: number) {
   }
 }
 
-/** Log-probability of every position's next neuron, 0 where none is scored. [B * T] */
+/** Log-probability of every position's next token. [B * T] */
 async function logProbabilities(
-  model: Neuroformer,
+  { engine, model, layout }: Reading,
   batch: Batch,
   host: HostBatch,
 ): Promise<Float32Array> {
-  batch.write(host);
-  const { engine } = batch.inputs.times;
-  const logits: Tensor = engine.scope(() => model.forward(batch.inputs).idLogits);
-  const values = await logits.floats();
-  const classes = logits.axis(2);
-  logits.dispose();
-  return Float32Array.from(host.nextIds, (target, row) => {
-    const own = values.subarray(row * classes, (row + 1) * classes);
-    const most = own.reduce((max, v) => Math.max(max, v), Number.NEGATIVE_INFINITY);
-    const sum = own.reduce((total, v) => total + Math.exp(v - most), 0);
-    return own[target]! - most - Math.log(sum);
-  });
+  const values = await nextLogits(engine, model, batch, host);
+  const { size } = layout.tokenizer.ids;
+  return Float32Array.from(host.nextIds, (target, row) =>
+    logProbability(values.subarray(row * size, (row + 1) * size), target),
+  );
 }

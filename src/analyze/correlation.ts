@@ -10,22 +10,16 @@ export interface Counts {
   readonly values: Float64Array;
 }
 
-/** A spike, or several at once: which bin, of which neuron. Neurons must rise. */
-export type CountedSpikes = readonly { bins: ArrayLike<number>; counts?: ArrayLike<number> }[];
-
-/** Counts from the bins of each neuron's spikes. */
-export function countsOf(spikes: CountedSpikes, bins: number): Counts {
+/** Counts from the bins of each neuron's spikes, rising; a bin past the last is left out. */
+export function countsOf(spikes: readonly ArrayLike<number>[], bins: number): Counts {
   const starts = new Uint32Array(bins + 1);
   const forEach = (visit: (bin: number, neuron: number, count: number) => void) => {
-    for (const [neuron, { bins: own, counts }] of spikes.entries()) {
-      for (let n = 0; n < own.length; n++) {
-        // Spikes of one neuron in one bin come one after the other, and are one entry.
-        let count = counts?.[n] ?? 1;
-        while (!counts && n + 1 < own.length && own[n + 1] === own[n]) {
-          count += 1;
-          n += 1;
-        }
-        if (own[n]! < bins && count > 0) visit(own[n]!, neuron, count);
+    for (const [neuron, own] of spikes.entries()) {
+      for (let n = 0; n < own.length; ) {
+        const bin = own[n]!;
+        const first = n;
+        while (n < own.length && own[n] === bin) n += 1;
+        if (bin < bins) visit(bin, neuron, n - first);
       }
     }
   };
@@ -42,6 +36,26 @@ export function countsOf(spikes: CountedSpikes, bins: number): Counts {
     values[at] = count;
   });
   return { neurons: spikes.length, bins, starts, ids, values };
+}
+
+/** Counts of trials one after the other, in bins of `width` seconds; times are seconds, rising, of each neuron. */
+export function countTrials(
+  trials: readonly { times: readonly ArrayLike<number>[]; duration: number }[],
+  width: number,
+): Counts {
+  const spikes = trials[0]!.times.map((): number[] => []);
+  let start = 0;
+  for (const { times, duration } of trials) {
+    const length = Math.floor(duration / width + 1e-9);
+    for (const [neuron, own] of times.entries()) {
+      for (let n = 0; n < own.length; n++) {
+        const bin = Math.floor(own[n]! / width + 1e-9);
+        if (bin < length) spikes[neuron]!.push(start + bin);
+      }
+    }
+    start += length;
+  }
+  return countsOf(spikes, start);
 }
 
 /** Mean and spread of each neuron's counts. */

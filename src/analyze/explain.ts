@@ -1,17 +1,17 @@
 /** Connectivity of a trained model with its controls, beside what correlations see, scored where the truth is known. */
 
 import type { Truth } from '../data/dataset.js';
-import type { Recording } from '../data/recording.js';
-import { roundHalfEven } from '../data/rounding.js';
+import { timesOf } from '../data/spikes.js';
 import type { WindowRef, Windows } from '../data/windows.js';
 import type { Engine } from '../gpu/engine.js';
 import { type BatchLayout, modelSizes } from '../neuroformer/batch.js';
 import { Neuroformer } from '../neuroformer/model.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { HostRandom } from '../random.js';
-import { batchesOf } from '../train/evaluate.js';
+import { groupOf } from '../simulate/hub.js';
+import { batchesOf, wholeBatches } from '../train/evaluate.js';
 import { ablationMap, attentionMaps, type Reading } from './connectivity.js';
-import { type Counts, countsOf, lagged, partial, pearson } from './correlation.js';
+import { countTrials, lagged, partial, pearson } from './correlation.js';
 import { type EdgeScores, scoreEdges } from './edges.js';
 
 /** One map of pairs, [target x source]. */
@@ -60,7 +60,10 @@ export async function explain(
   const { engine, layout, windows, truth } = subject;
   const { seed = 1 } = settings;
   const chosen = choose(subject.refs, settings.windows ?? 4000, seed);
-  const fewer = chosen.slice(0, wholeBatches(settings.ablationWindows ?? 4000, chosen.length));
+  const fewer = chosen.slice(
+    0,
+    wholeBatches(settings.ablationWindows ?? 4000, chosen.length, BATCH),
+  );
   const maps: Omit<ConnectivityMap, 'scores'>[] = [];
   const add = (
     name: string,
@@ -105,30 +108,29 @@ export async function explain(
   untrained.store.dispose();
 
   stage('correlations');
-  const coarse = countTrials(windows.recording, 0.05);
+  const trials = windows.recording.trials.map(({ spikes, duration }) => ({
+    times: timesOf(spikes),
+    duration,
+  }));
+  const coarse = countTrials(trials, 0.05);
   // Counts have no time finer than their bins.
   const step = Math.max(
     ...windows.recording.trials.map(({ spikes }) => ('counts' in spikes ? spikes.dt : 0)),
   );
   if (step <= 0.01)
-    add(
-      'pearson10',
-      'Pearson, 10 ms',
-      'correlation',
-      pearson(countTrials(windows.recording, 0.01)),
-    );
+    add('pearson10', 'Pearson, 10 ms', 'correlation', pearson(countTrials(trials, 0.01)));
   add('pearson50', 'Pearson, 50 ms', 'correlation', pearson(coarse));
   add('partial50', 'Partial, 50 ms', 'correlation', partial(coarse));
   const lags = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
   if (step <= 0.001) {
-    const values = lagged(countTrials(windows.recording, 0.001), lags);
+    const values = lagged(countTrials(trials, 0.001), lags);
     add('lagged', 'Lagged, largest of 1 to 10 ms', 'correlation', values);
   }
 
   const neurons = layout.tokenizer.ids.neurons;
   const wiring = truth && {
     ...truth,
-    group: (neuron: number) => Math.floor((neuron * truth.groups) / neurons),
+    group: (neuron: number) => groupOf(neuron, neurons, truth.groups),
   };
   return {
     neurons,
@@ -138,15 +140,10 @@ export async function explain(
   };
 }
 
-function wholeBatches(wanted: number, available: number): number {
-  const count = Math.min(wanted, available);
-  return count < BATCH ? count : Math.floor(count / BATCH) * BATCH;
-}
-
 /** Windows at random, as many as make whole batches. */
 function choose(refs: readonly WindowRef[], wanted: number, seed: number): WindowRef[] {
   const order = new HostRandom(seed).permutation(refs.length);
-  return Array.from(order.subarray(0, wholeBatches(wanted, refs.length)), (n) => refs[n]!);
+  return Array.from(order.subarray(0, wholeBatches(wanted, refs.length, BATCH)), (n) => refs[n]!);
 }
 
 function freshModel(engine: Engine, layout: BatchLayout, seed: number) {
@@ -154,29 +151,4 @@ function freshModel(engine: Engine, layout: BatchLayout, seed: number) {
   const model = new Neuroformer(store, layout.config, modelSizes(layout.tokenizer));
   store.allocate(engine, seed);
   return { store, model };
-}
-
-/** Counts of all trials, one after the other, in bins of `width` seconds. */
-export function countTrials(recording: Recording, width: number): Counts {
-  const lengths = recording.trials.map(({ duration }) => Math.floor(duration / width + 1e-9));
-  const bins = lengths.reduce((sum, length) => sum + length, 0);
-  const spikes = Array.from({ length: recording.neurons }, () => ({ bins: [] as number[] }));
-  let start = 0;
-  for (const [n, { spikes: own }] of recording.trials.entries()) {
-    const length = lengths[n]!;
-    const put = (neuron: number, time: number) => {
-      const bin = Math.floor(time / width + 1e-9);
-      if (bin < length) spikes[neuron]!.bins.push(start + bin);
-    };
-    if ('counts' in own) {
-      for (const [neuron, row] of own.counts.entries())
-        for (let b = 0; b < row.length; b++)
-          for (let k = roundHalfEven(row[b]!); k > 0; k--) put(neuron, b * own.dt);
-    } else {
-      for (const [neuron, times] of own.times.entries())
-        for (const time of times) put(neuron, time);
-    }
-    start += length;
-  }
-  return countsOf(spikes, bins);
 }

@@ -1,7 +1,7 @@
 /** Generated spikes against recorded ones: the figures a report shows, with their baselines. */
 
 import type { Recording } from '../data/recording.js';
-import { roundHalfEven } from '../data/rounding.js';
+import { countSpikes, timesOf } from '../data/spikes.js';
 import type { Window, WindowRef, Windows } from '../data/windows.js';
 import type { GeneratedWindow, Sampler } from '../generate/sampler.js';
 import type { GeneratedTrial } from '../generate/trials.js';
@@ -32,22 +32,10 @@ export function recordedStretches(
   trials: readonly GeneratedTrial[],
 ): Stretch[] {
   return trials.map(({ start, from, to }) => ({
-    times: spikeTimes(recording, start.trial),
+    times: timesOf(recording.trials[start.trial]!.spikes),
     from,
     to,
   }));
-}
-
-/** Event times of each neuron of one trial; of counts, the starts of their bins. */
-export function spikeTimes(recording: Recording, trial: number): readonly ArrayLike<number>[] {
-  const { spikes } = recording.trials[trial]!;
-  if ('times' in spikes) return spikes.times;
-  return spikes.counts.map((row) => {
-    const times: number[] = [];
-    for (let b = 0; b < row.length; b++)
-      for (let n = roundHalfEven(row[b]!); n > 0; n--) times.push(b * spikes.dt);
-    return times;
-  });
 }
 
 /** Scores of generated trials. @param bin seconds, of the rates over time. */
@@ -58,8 +46,8 @@ export function scoreGenerated(
 ): GeneratedScores {
   const recorded = recordedStretches(recording, trials);
   const whole = ratesOf(
-    recording.trials.map(({ duration }, n) => ({
-      times: spikeTimes(recording, n),
+    recording.trials.map(({ spikes, duration }) => ({
+      times: timesOf(spikes),
       from: 0,
       to: duration,
     })),
@@ -69,10 +57,7 @@ export function scoreGenerated(
   return {
     trials: trials.length,
     seconds: trials[0]!.to - trials[0]!.from,
-    spikes: trials.reduce(
-      (sum, { times }) => sum + times.reduce((count, list) => count + list.length, 0),
-      0,
-    ),
+    spikes: countSpikes(trials.flatMap(({ times }) => times)),
     rateCorrelation: correlation(generated, whole),
     rateCorrelationSame: correlation(generated, same),
     rateCorrelationRecorded: correlation(same, whole),

@@ -1,8 +1,9 @@
 /** Whether a simulated network is fit to show anything: correlation should see its groups, but not its hubs. */
 
-import type { HubNetwork } from '../simulate/hub.js';
-import { groupOf } from '../simulate/hub.js';
-import { countsOf, pearson } from './correlation.js';
+import { countSpikes } from '../data/spikes.js';
+import { groupOf, type HubNetwork } from '../simulate/hub.js';
+import { grouped } from '../words.js';
+import { countTrials, pearson } from './correlation.js';
 import { auroc, scoreEdges } from './edges.js';
 
 const WIDTH = 0.05;
@@ -15,12 +16,7 @@ export interface Shown {
 /** Pearson correlation in bins of 50 ms against groups, hubs, and hub edges within groups. */
 export function groupsShow(network: HubNetwork): Shown {
   const { neurons, groups, seconds, spikes } = network;
-  const bins = Math.floor(seconds / WIDTH + 1e-9);
-  const counts = countsOf(
-    spikes.map((times) => ({ bins: Int32Array.from(times, (t) => Math.floor(t / WIDTH + 1e-9)) })),
-    bins,
-  );
-  const map = pearson(counts);
+  const map = pearson(countTrials([{ times: spikes, duration: seconds }], WIDTH));
   const group = (neuron: number) => groupOf(neuron, neurons, groups);
   const pairs = [...map.keys()].filter((at) => Math.floor(at / neurons) !== at % neurons);
   const together = pairs.map((at) =>
@@ -40,6 +36,5 @@ export function groupsShow(network: HubNetwork): Shown {
 
 /** How many spikes, in a sentence. */
 export function countSpikesOfNetwork({ neurons, seconds, spikes, hubs, seed }: HubNetwork): string {
-  const total = spikes.reduce((sum, times) => sum + times.length, 0);
-  return `${neurons} neurons, hubs ${hubs.join(', ')}, ${seconds} s, ${total.toLocaleString('en-US')} spikes, seed ${seed}.`;
+  return `${neurons} neurons, hubs ${hubs.join(', ')}, ${seconds} s, ${grouped(countSpikes(spikes))} spikes, seed ${seed}.`;
 }

@@ -1,6 +1,8 @@
 /** Recorded and generated spikes side by side: rates, intervals, time courses, and which neurons fired in a window. */
 
-/** Spikes of each neuron: event times in seconds. */
+import { firstNotBefore } from '../data/spikes.js';
+
+/** Spikes of each neuron: event times in seconds, rising. */
 export type Trains = readonly ArrayLike<number>[];
 
 /** Spikes of some stretches of time, each from `from` up to `to` seconds on a clock of its own. */
@@ -12,10 +14,8 @@ export interface Stretch {
 
 /** The spikes of a train within a stretch of time. */
 export function within(times: ArrayLike<number>, from: number, to: number): number[] {
-  const found: number[] = [];
-  for (let n = 0; n < times.length; n++)
-    if (times[n]! >= from - 1e-9 && times[n]! < to - 1e-9) found.push(times[n]!);
-  return found;
+  const [first, end] = [firstNotBefore(times, from - 1e-9), firstNotBefore(times, to - 1e-9)];
+  return Array.prototype.slice.call(times, first, end);
 }
 
 /** Hz of each neuron over all stretches. */

@@ -28,6 +28,27 @@ export function tokenFrequencies(batches: Iterable<HostBatch>, layout: BatchLayo
   return counts.map((count) => count / total);
 }
 
+/** The model's logits of every position's next neuron, [B * T, ids]. */
+export async function nextLogits(
+  engine: Engine,
+  model: Neuroformer,
+  batch: Batch,
+  host: HostBatch,
+): Promise<Float32Array> {
+  batch.write(host);
+  const logits = engine.scope(() => model.forward(batch.inputs).idLogits);
+  const values = await logits.floats();
+  logits.dispose();
+  return values;
+}
+
+/** The natural logarithm of one class's probability. */
+export function logProbability(logits: Float32Array, target: number): number {
+  const top = logits.reduce((most, z) => Math.max(most, z));
+  const mass = logits.reduce((sum, z) => sum + Math.exp(z - top), 0);
+  return logits[target]! - top - Math.log(mass);
+}
+
 /** Scores every token of the batches. */
 export async function scoreTokens(
   engine: Engine,
@@ -43,17 +64,12 @@ export async function scoreTokens(
   const batch = new Batch(engine, layout, size);
   let [tokens, spikes, right, unigramRight, bits, unigramBits] = [0, 0, 0, 0, 0, 0];
   for (const host of batches) {
-    batch.write(host);
-    const logits = engine.scope(() => model.forward(batch.inputs).idLogits);
-    const values = await logits.floats();
-    logits.dispose();
+    const values = await nextLogits(engine, model, batch, host);
     for (const [row, target] of host.nextIds.entries()) {
       if (target === ids.PAD) continue;
       const own = values.subarray(row * ids.size, (row + 1) * ids.size);
-      const top = own.reduce((most, z) => Math.max(most, z));
-      const mass = own.reduce((sum, z) => sum + Math.exp(z - top), 0);
       tokens += 1;
-      bits += (top - own[target]! + Math.log(mass)) / Math.LN2;
+      bits -= logProbability(own, target) / Math.LN2;
       unigramBits -= Math.log2(frequencies[target]!);
       if (!ids.isNeuron(target)) continue;
       let best = 0;

@@ -1,9 +1,11 @@
 /** `connectivity` and `report`: what a run's model depends on, and everything about the run on one page. */
 
 import type { Command } from 'commander';
+import { createEngine } from '../node.js';
 import { scoreTable, verdict } from '../report/report.js';
+import { openRun } from '../train/prepare.js';
 import { count, whole } from './options.js';
-import { explainStage, openEngine, openRun, reportStage, say } from './stages.js';
+import { explainStage, reportStage, say } from './stages.js';
 import { columns, guarded } from './terminal.js';
 
 export function addConnectivity(program: Command): void {
@@ -23,7 +25,7 @@ export function addConnectivity(program: Command): void {
       ) =>
         guarded(async () => {
           const run = openRun(folder, { data: options.data });
-          const engine = await openEngine();
+          const engine = await createEngine();
           const { maps } = await explainStage(engine, run, options);
           engine.dispose();
           const table = scoreTable(maps);

@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { countSpikesOfNetwork } from '../analyze/network.js';
 import { parseConfig } from '../neuroformer/config.js';
+import { createEngine } from '../node.js';
 import { scoreTable, verdict } from '../report/report.js';
 import { hubDataset } from '../simulate/dataset.js';
 import { makeFolder } from '../train/files.js';
+import { openRun } from '../train/prepare.js';
 import { parseTrainSettings } from '../train/settings.js';
 import { count, positive, whole } from './options.js';
 import { simulateAccepted, writeDataset } from './simulate.js';
 import {
   explainStage,
   generateStage,
-  openEngine,
-  openRun,
   ratesInWords,
   reportStage,
   say,
@@ -112,7 +112,7 @@ async function demo({
   );
   if (stopped === 'interrupted') return;
   const run = openRun(out, { weights: 'last' });
-  const engine = await openEngine();
+  const engine = await createEngine();
   const { scores } = await stage('Generating', () =>
     generateStage(engine, run, { trials, seconds, past: 'own', part: 'all', seed }),
   );

@@ -1,7 +1,9 @@
 /** `devices`: which adapter would be used and why, its limits and features. */
 
 import type { Command } from 'commander';
-import { openEngine, say } from './stages.js';
+import { createEngine } from '../node.js';
+import { grouped } from '../words.js';
+import { say } from './stages.js';
 import { guarded } from './terminal.js';
 
 /** The limits that decide what fits and how kernels are shaped. */
@@ -24,7 +26,7 @@ export function addDevices(program: Command): void {
 }
 
 async function listDevices(): Promise<void> {
-  const engine = await openEngine();
+  const engine = await createEngine();
   const { facts, device, tuning } = engine;
   const rows = [
     ['adapter', facts.description],
@@ -32,7 +34,7 @@ async function listDevices(): Promise<void> {
     ['kernels', tuning.staged ? 'staged through workgroup memory' : 'direct, without barriers'],
     ['parameters', facts.immediates ? 'immediates' : 'uniform ring'],
     ['features', facts.features.join(', ')],
-    ...LIMITS.map((name) => [name, device.limits[name].toLocaleString('en')]),
+    ...LIMITS.map((name) => [name, grouped(device.limits[name])]),
   ];
   const width = Math.max(...rows.map(([name]) => name!.length));
   for (const [name, value] of rows) say(`${name!.padEnd(width)}  ${value}`);

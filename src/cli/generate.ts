@@ -2,15 +2,12 @@
 
 import type { Command } from 'commander';
 import { Option } from 'commander';
+import { PARTS } from '../data/splits.js';
+import { createEngine } from '../node.js';
+import { openRun } from '../train/prepare.js';
+import { grouped } from '../words.js';
 import { count, neurons, notNegative, positive, probability, rates, whole } from './options.js';
-import {
-  type GenerateStage,
-  generateStage,
-  openEngine,
-  openRun,
-  ratesInWords,
-  say,
-} from './stages.js';
+import { type GenerateStage, generateStage, ratesInWords, say } from './stages.js';
 import { guarded } from './terminal.js';
 
 interface GenerateOptions
@@ -41,7 +38,7 @@ export function addGenerate(program: Command): void {
     )
     .addOption(
       new Option('--part <name>', 'which part of the split trials begin in')
-        .choices(['train', 'validation', 'test', 'all'])
+        .choices([...PARTS, 'all'])
         .default('all'),
     )
     .option('--temperature <t>', 'of the neurons drawn; 0 takes the likeliest', notNegative, 1)
@@ -71,7 +68,7 @@ export function addGenerate(program: Command): void {
 
 async function generateCommand(folder: string, options: GenerateOptions): Promise<void> {
   const run = openRun(folder, { data: options.data });
-  const engine = await openEngine();
+  const engine = await createEngine();
   const temperature = (value: number) => (options.greedy ? 0 : value);
   const results = await generateStage(engine, run, {
     ...options,
@@ -87,6 +84,6 @@ async function generateCommand(folder: string, options: GenerateOptions): Promis
   const name = clamped ? 'clamped' : 'generated';
   if (clamped) say(`${clamped} What was drawn is the model's prediction.`);
   say(
-    `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${scores.spikes.toLocaleString('en-US')} spikes. ${ratesInWords(scores)} Written to ${folder}/${name}.npz and ${name}.json.`,
+    `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${grouped(scores.spikes)} spikes. ${ratesInWords(scores)} Written to ${folder}/${name}.npz and ${name}.json.`,
   );
 }

@@ -6,47 +6,23 @@ import { readYaml } from '../data/yaml.js';
 import { isRecord } from '../schema.js';
 import { UsageError } from './terminal.js';
 
-/** Text as a number; nothing at all is none. */
-function numberOf(text: string): number {
-  return text.trim() === '' ? Number.NaN : Number(text);
+/** Reads a number of one kind; nothing at all is none. */
+function numeric(kind: string, fits: (value: number) => boolean): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (!Number.isFinite(value) || !fits(value))
+      throw new InvalidArgumentError(`It should be ${kind}.`);
+    return value;
+  };
 }
 
-export function positive(text: string): number {
-  const value = numberOf(text);
-  if (!(value > 0) || !Number.isFinite(value))
-    throw new InvalidArgumentError('It should be a number above 0.');
-  return value;
-}
-
-export function whole(text: string): number {
-  const value = numberOf(text);
-  if (!Number.isInteger(value) || value < 0)
-    throw new InvalidArgumentError('It should be a whole number from 0.');
-  return value;
-}
-
-export function count(text: string): number {
-  const value = numberOf(text);
-  if (!Number.isInteger(value) || value < 1)
-    throw new InvalidArgumentError('It should be a whole number from 1.');
-  return value;
-}
-
-/** A probability above 0. */
-export function probability(text: string): number {
-  const value = numberOf(text);
-  if (!(value > 0 && value <= 1))
-    throw new InvalidArgumentError('It should be a number above 0, and at most 1.');
-  return value;
-}
-
-/** A number from 0, such as a temperature. */
-export function notNegative(text: string): number {
-  const value = numberOf(text);
-  if (!(value >= 0) || !Number.isFinite(value))
-    throw new InvalidArgumentError('It should be a number from 0.');
-  return value;
-}
+export const positive = numeric('a number above 0', (value) => value > 0);
+export const whole = numeric('a whole number from 0', (n) => Number.isInteger(n) && n >= 0);
+export const count = numeric('a whole number from 1', (n) => Number.isInteger(n) && n >= 1);
+/** Above 0, so that something is left. */
+export const probability = numeric('a number above 0, and at most 1', (p) => p > 0 && p <= 1);
+/** Such as a temperature. */
+export const notNegative = numeric('a number from 0', (value) => value >= 0);
 
 /** Neurons by number: '3,5,8'. */
 export function neurons(text: string): number[] {

@@ -4,7 +4,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Explained } from '../analyze/explain.js';
 import { encodeNpz, parseNpz } from '../data/npy.js';
-import type { GeneratedTrial } from '../generate/trials.js';
 import type { GeneratedResults } from '../report/report.js';
 import { FileError, writeWhole } from '../train/files.js';
 
@@ -44,26 +43,17 @@ export function readGenerated(
   neurons: number,
 ): GeneratedResults | undefined {
   return readBoth(folder, name, 'generate', (facts, get) => {
-    const [trial, neuron, time, spans] = ['trial', 'neuron', 'time', 'spans'].map(get) as [
-      Float64Array,
-      Float64Array,
-      Float64Array,
-      Float64Array,
-    ];
-    const trials: (Omit<GeneratedTrial, 'times'> & { lists: number[][] })[] = Array.from(
-      { length: spans.length / 5 },
-      (_, n) => {
-        const [first, end, from, to, full] = [...spans.subarray(5 * n, 5 * n + 5)] as [
-          number,
-          number,
-          number,
-          number,
-          number,
-        ];
-        const lists: number[][] = Array.from({ length: neurons }, () => []);
-        return { start: { trial: first, end }, from, to, full, lists };
-      },
-    );
+    const [trial, neuron, time, spans] = [get('trial'), get('neuron'), get('time'), get('spans')];
+    const trials = Array.from({ length: spans.length / 5 }, (_, n) => {
+      const span = (column: number) => spans[5 * n + column]!;
+      return {
+        start: { trial: span(0), end: span(1) },
+        from: span(2),
+        to: span(3),
+        full: span(4),
+        lists: Array.from({ length: neurons }, (): number[] => []),
+      };
+    });
     for (const [at, n] of trial.entries()) trials[n]!.lists[neuron[at]!]!.push(time[at]!);
     const rest = facts as Omit<GeneratedResults, 'trials'>;
     if (trials.length === 0 || !Number.isFinite(rest.scores.seconds)) throw new Error('no trials');

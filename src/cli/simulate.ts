@@ -3,10 +3,12 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { countSpikesOfNetwork, groupsShow } from '../analyze/network.js';
+import { countSpikes } from '../data/spikes.js';
 import { type DatasetFiles, hubDataset, inputsDataset } from '../simulate/dataset.js';
 import { type HubNetwork, type HubSettings, simulateHub } from '../simulate/hub.js';
 import { simulateInputs } from '../simulate/inputs.js';
 import { makeFolder, writeWhole } from '../train/files.js';
+import { grouped } from '../words.js';
 import { count, positive, whole } from './options.js';
 import { say } from './stages.js';
 import { guarded, LiveLine } from './terminal.js';
@@ -15,18 +17,24 @@ export function writeDataset(folder: string, files: DatasetFiles): void {
   for (const [name, data] of Object.entries(files)) writeWhole(join(folder, name), data);
 }
 
+/** Simulates something with a live line that says how far it is. */
+function watched<T>(simulate: (progress: (share: number) => void) => T): T {
+  const line = new LiveLine();
+  const made = simulate((share) => line.show(`simulating: ${(100 * share).toFixed(0)} %`));
+  line.close();
+  return made;
+}
+
 /**
  * Simulates networks with one seed after the other until correlation shows the groups but not the hubs, and says which
  * seed it was.
  */
 export function simulateAccepted(settings: HubSettings, note: (text: string) => void): HubNetwork {
-  const line = new LiveLine();
   const { seed = 1 } = settings;
   for (let attempt = 0; ; attempt++) {
-    const network = simulateHub({ ...settings, seed: seed + 1000 * attempt }, (share) =>
-      line.show(`simulating: ${(100 * share).toFixed(0)} %`),
+    const network = watched((progress) =>
+      simulateHub({ ...settings, seed: seed + 1000 * attempt }, progress),
     );
-    line.close();
     const shown = groupsShow(network);
     if (shown.accepted || attempt === 9) {
       note(shown.sentence);
@@ -76,15 +84,11 @@ export function addSimulate(program: Command): void {
       ) =>
         guarded(async () => {
           makeFolder(folder, options.force);
-          const line = new LiveLine();
-          const driven = simulateInputs(options, (share) =>
-            line.show(`simulating: ${(100 * share).toFixed(0)} %`),
-          );
-          line.close();
+          const driven = watched((progress) => simulateInputs(options, progress));
           writeDataset(folder, inputsDataset(driven));
-          const spikes = driven.spikes.reduce((sum, times) => sum + times.length, 0);
+          const { neurons, seconds, spikes } = driven;
           say(
-            `${driven.neurons} neurons, ${driven.seconds} s, ${spikes.toLocaleString('en-US')} spikes. Written to ${folder}.`,
+            `${neurons} neurons, ${seconds} s, ${grouped(countSpikes(spikes))} spikes. Written to ${folder}.`,
           );
         }),
     );

@@ -1,6 +1,5 @@
 /** The stages that commands are made of: each reads a folder, does one thing, and writes into the folder. */
 
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Explained, type ExplainSettings, explain } from '../analyze/explain.js';
 import {
@@ -11,6 +10,7 @@ import {
 } from '../analyze/generated.js';
 import { scoreTokens, type TokenScores, tokenFrequencies } from '../analyze/tokens.js';
 import { openDataset } from '../data/dataset.js';
+import type { Part } from '../data/splits.js';
 import type { WindowRef } from '../data/windows.js';
 import { type DrawSettings, Sampler } from '../generate/sampler.js';
 import { type GeneratedTrial, generateTrials } from '../generate/trials.js';
@@ -18,20 +18,20 @@ import type { ModelConfig } from '../neuroformer/config.js';
 import type { SavedModel } from '../neuroformer/saved.js';
 import { createEngine, describeEstimate, type Engine, estimateMemory } from '../node.js';
 import { type GeneratedResults, writeReport } from '../report/report.js';
-import { batchesOf } from '../train/evaluate.js';
+import { batchesOf, evenly, spread } from '../train/evaluate.js';
 import { FileError, makeFolder } from '../train/files.js';
 import {
   loadModel,
+  notesOn,
   type OpenedRun,
-  openRun,
-  type Prepared,
   partOf,
   prepare,
   tokenizerAfter,
 } from '../train/prepare.js';
 import { type RunFacts, RunFolder } from '../train/run-folder.js';
 import type { TrainSettings } from '../train/settings.js';
-import { type TrainResult, train } from '../train/trainer.js';
+import { type TrainingData, type TrainResult, train } from '../train/trainer.js';
+import { grouped } from '../words.js';
 import { readExplained, readGenerated, writeExplained, writeGenerated } from './results.js';
 import { interruptFlag, LiveLine, spoken, UsageError } from './terminal.js';
 
@@ -42,12 +42,7 @@ export function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** An engine, announced. */
-export async function openEngine(): Promise<Engine> {
-  return createEngine();
-}
-
-export function adapterOf(engine: Engine): string {
+function adapterOf(engine: Engine): string {
   return `${engine.facts.description} (${engine.facts.reason})`;
 }
 
@@ -75,7 +70,8 @@ export async function trainStage(stage: TrainStage): Promise<TrainResult> {
   const { recording } = dataset;
   const tokenizer = before?.tokenizer && tokenizerAfter(before.tokenizer, config, recording);
   const data = prepare(recording, config, settings, tokenizer);
-  for (const note of data.notes) say(note);
+  const notes = notesOn(data);
+  for (const note of notes) say(note);
   let adapter: string | undefined;
   const line = new LiveLine();
   const interrupt = interruptFlag(() => {
@@ -96,7 +92,7 @@ export async function trainStage(stage: TrainStage): Promise<TrainResult> {
         adapter = adapterOf(engine);
         return engine;
       },
-      onStart: () => folder.writeFacts(factsOf(stage, data, adapter!)),
+      onStart: () => folder.writeFacts(factsOf(stage, data, notes, adapter!)),
       watcher: {
         note: (sentence) => {
           line.close();
@@ -104,7 +100,7 @@ export async function trainStage(stage: TrainStage): Promise<TrainResult> {
         },
         progress: ({ step, steps, loss, tokensPerSecond, secondsLeft }) =>
           line.show(
-            `update ${step} of ${steps}  loss ${loss.toFixed(4)}  ${Math.round(tokensPerSecond).toLocaleString('en-US')} tokens/s  ${spoken(secondsLeft)} left`,
+            `update ${step} of ${steps}  loss ${loss.toFixed(4)}  ${grouped(Math.round(tokensPerSecond))} tokens/s  ${spoken(secondsLeft)} left`,
           ),
       },
     });
@@ -124,14 +120,22 @@ export async function trainStage(stage: TrainStage): Promise<TrainResult> {
   }
 }
 
-async function announce(engine: Engine, data: Prepared, settings: TrainSettings): Promise<void> {
+async function announce(
+  engine: Engine,
+  data: TrainingData,
+  settings: TrainSettings,
+): Promise<void> {
   say(`Adapter: ${adapterOf(engine)}.`);
   const memory = await estimateMemory(engine, data.layout, settings.batch);
   say(describeEstimate(memory, settings.batch));
 }
 
-function factsOf(stage: TrainStage, data: Prepared, adapter: string): RunFacts {
-  const { split, fingerprint, notes } = data;
+function factsOf(
+  stage: TrainStage,
+  { split, fingerprint }: TrainingData,
+  notes: readonly string[],
+  adapter: string,
+): RunFacts {
   return {
     version: VERSION,
     started: new Date().toISOString(),
@@ -150,18 +154,11 @@ function factsOf(stage: TrainStage, data: Prepared, adapter: string): RunFacts {
   };
 }
 
-/** The file of weights a path means: a run's best, or its last, or the file itself. */
-export function weightsOf(path: string): string {
-  if (path.endsWith('.safetensors')) return path;
-  const folder = new RunFolder(path);
-  return existsSync(folder.best()) ? folder.best() : folder.last;
-}
-
 export interface GenerateStage {
   readonly trials: number;
   readonly seconds: number;
   readonly past: 'own' | 'recorded';
-  readonly part: 'train' | 'validation' | 'test' | 'all';
+  readonly part: Part | 'all';
   readonly id?: DrawSettings;
   readonly time?: DrawSettings;
   readonly seed: number;
@@ -255,10 +252,7 @@ function startsOf(run: OpenedRun, { part, trials, seconds }: GenerateStage): Win
       `No window of the ${part} part has ${seconds} s recorded after it: draw fewer seconds, or from another part.`,
     );
   }
-  return Array.from(
-    { length: trials },
-    (_, n) => candidates[Math.floor((n * candidates.length) / trials)]!,
-  );
+  return evenly(candidates, trials);
 }
 
 /** Scores one window ahead of the recorded past, on test windows. */
@@ -272,11 +266,7 @@ async function aheadOf(
   const { windows, layout, split } = run;
   if (test.length === 0) return {};
   const size = Math.min(100, test.length);
-  const count = Math.floor(Math.min(1000, test.length) / size) * size;
-  const refs = Array.from(
-    { length: count },
-    (_, n) => test[Math.floor((n * test.length) / count)]!,
-  );
+  const refs = spread(test, 1000, size);
   const sampler = new Sampler(engine, model, layout, size, { seed: seed + 1 });
   const scored = await scoreWindows(sampler, windows, refs, size);
   sampler.dispose();
@@ -324,5 +314,3 @@ export function reportStage(
     stages,
   });
 }
-
-export { openRun };

@@ -7,7 +7,7 @@ import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
 import { RunFolder } from '../train/run-folder.js';
 import { parseTrainSettings } from '../train/settings.js';
 import { readSettings, setting } from './options.js';
-import { say, trainStage, weightsOf } from './stages.js';
+import { say, trainStage } from './stages.js';
 import { guarded, UsageError } from './terminal.js';
 
 interface TrainOptions {
@@ -87,7 +87,7 @@ async function trainCommand(options: TrainOptions): Promise<void> {
 }
 
 async function finetuneCommand(from: string, options: TrainOptions): Promise<void> {
-  const path = weightsOf(from);
+  const path = from.endsWith('.safetensors') ? from : new RunFolder(from).weights;
   const before = readModelFile(path);
   const { model, training } = readSettings(options.config, options.set);
   const { config, notes } = parseConfig(merged({ ...before.config }, model));

@@ -115,6 +115,22 @@ function binAt(time: number, dt: number): number {
   return Math.max(0, roundHalfEven(time / dt));
 }
 
+/** Event times of each neuron; of counts, the starts of their bins. */
+export function timesOf(spikes: Spikes): readonly ArrayLike<number>[] {
+  if ('times' in spikes) return spikes.times;
+  return spikes.counts.map((row) => {
+    const times: number[] = [];
+    for (let b = 0; b < row.length; b++)
+      for (let n = roundHalfEven(row[b]!); n > 0; n--) times.push(b * spikes.dt);
+    return times;
+  });
+}
+
+/** How many spikes all neurons have. */
+export function countSpikes(times: readonly ArrayLike<number>[]): number {
+  return times.reduce((sum, { length }) => sum + length, 0);
+}
+
 /** Neurons a recording of these spikes has. */
 export function neuronsOf(spikes: Spikes): number {
   return 'counts' in spikes ? spikes.counts.length : spikes.times.length;

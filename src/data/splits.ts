@@ -24,10 +24,9 @@ export type Fractions = Readonly<Record<Part, number>>;
  */
 export type SplitSettings =
   | { kind: 'blocks'; fractions: Fractions; repeats?: number; gap?: number }
-  | { kind: 'trials'; fractions: Fractions; seed: number }
+  | { kind: 'trials' | 'interleaved-legacy'; fractions: Fractions; seed: number }
   | { kind: 'trials'; validation: readonly number[]; test: readonly number[] }
-  | { kind: 'given'; windows: Readonly<Record<Part, readonly WindowRef[]>> }
-  | { kind: 'interleaved-legacy'; fractions: Fractions; seed: number };
+  | { kind: 'given'; windows: Readonly<Record<Part, readonly WindowRef[]>> };
 
 export type Split = Readonly<Record<Part, readonly WindowRef[]>> & {
   readonly settings: SplitSettings;
@@ -122,7 +121,10 @@ function deal(n: number, fractions: Fractions, seed: number): Part[] {
   return parts;
 }
 
-function byTrials(windows: Windows, settings: SplitSettings & { kind: 'trials' }): Dealer {
+function byTrials(
+  windows: Windows,
+  settings: Exclude<SplitSettings, { kind: 'blocks' | 'given' }>,
+): Dealer {
   const { trials } = windows.recording;
   if ('fractions' in settings) {
     const parts = deal(trials.length, settings.fractions, settings.seed);

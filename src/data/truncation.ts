@@ -1,5 +1,6 @@
 /** Windows with more spikes than their block holds: counted, so that nobody loses them unknowingly. */
 
+import { grouped } from '../words.js';
 import type { WindowRef, Windows } from './windows.js';
 
 export interface Truncation {
@@ -59,5 +60,3 @@ export function truncationNotes({ windows, current, past }: Truncation): string[
   };
   return [...sentence('current', 'id', current), ...sentence('past', 'prev_id', past)];
 }
-
-const grouped = (count: number) => count.toLocaleString('en-US');

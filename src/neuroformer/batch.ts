@@ -8,10 +8,11 @@ import type { Engine } from '../gpu/engine.js';
 import { ConfigError } from '../schema.js';
 import { type TokenLists, Tokens, tokenLists } from '../tensor/embedding.js';
 import { type Shape, Tensor } from '../tensor/tensor.js';
-import type { ModelConfig, VariableConfig } from './config.js';
+import type { ModelConfig } from './config.js';
 import type { ModelTargets } from './losses.js';
 import type { BehaviorInput, ModelInputs, ModelSizes } from './model.js';
 import type { Rules } from './rules.js';
+import { type ConfiguredVariable, isClassified, variablesOf } from './variables.js';
 
 /** What windows a configuration reads. */
 export function windowSettings(config: ModelConfig, tokenizer: Tokenizer): WindowSettings {
@@ -46,19 +47,6 @@ export function windowRules(rules: Rules): WindowRules {
   };
 }
 
-/** Every variable of a configuration with its group. */
-function variablesOf({ modalities }: ModelConfig) {
-  return Object.entries(modalities).flatMap(([group, { window, variables }]) =>
-    Object.entries(variables).map(([name, setting]) => ({
-      group,
-      name,
-      window,
-      setting,
-      samples: Math.max(1, Math.round(window / setting.dt)),
-    })),
-  );
-}
-
 /** The classes of a classified variable among what a tokenizer is made for. */
 function classifiedVariables(config: ModelConfig) {
   const classified = variablesOf(config).filter((v) => isClassified(v.setting));
@@ -76,10 +64,6 @@ export function tokenizerFor(config: ModelConfig, recording: Recording): Tokeniz
   const { window, resolution } = config;
   const windows = { dt: resolution.dt, current: window.curr, past: window.prev };
   return Tokenizer.of(recording, windows, classifiedVariables(config));
-}
-
-function isClassified({ predict, objective }: VariableConfig): boolean {
-  return predict && objective === 'classification';
 }
 
 /** Samples of an input variable, [B, n] each. */
@@ -113,7 +97,7 @@ export class BatchLayout {
   /** Frames of a window: [count, height, width]; undefined without video. */
   readonly frames: readonly [number, number, number] | undefined;
   /** Variables the recording has, as far as the configuration knows them. */
-  readonly variables: ReturnType<typeof variablesOf>;
+  readonly variables: readonly ConfiguredVariable[];
 
   /** @param recording what none of its trials has, no batch has. */
   constructor(config: ModelConfig, tokenizer: Tokenizer, recording: Recording) {

@@ -2,6 +2,7 @@
 
 import { ConfigError, show } from '../schema.js';
 import type { ModalityGroup, ModelConfig } from './config.js';
+import { variablesOf } from './variables.js';
 
 /** What each key cannot know by itself. */
 export function checkTogether(config: ModelConfig): void {
@@ -80,18 +81,16 @@ function checkGroup(
 }
 
 /** Variables go by their own names in losses and predictions, whatever their group. */
-function checkNames({ modalities }: ModelConfig): void {
+function checkNames(config: ModelConfig): void {
   const groups = new Map<string, string>();
-  for (const [group, { variables }] of Object.entries(modalities)) {
-    for (const name of Object.keys(variables)) {
-      const other = groups.get(name);
-      if (other !== undefined) {
-        throw new ConfigError(
-          `modalities.${group}.variables.${name} should have a name of its own, but modalities.${other} has one of that name: use another, and say data: ${name}.`,
-        );
-      }
-      groups.set(name, group);
+  for (const { group, name } of variablesOf(config)) {
+    const other = groups.get(name);
+    if (other !== undefined) {
+      throw new ConfigError(
+        `modalities.${group}.variables.${name} should have a name of its own, but modalities.${other} has one of that name: use another, and say data: ${name}.`,
+      );
     }
+    groups.set(name, group);
   }
 }
 
@@ -102,8 +101,8 @@ function checkLoss({ loss, contrastive, modalities }: ModelConfig): void {
       `loss.gamma + loss.mu should be at most 1, but is ${gamma} + ${loss.mu}: the rest is the weight of L_dt.`,
     );
   }
-  const predicted = Object.values(modalities).flatMap(({ variables }) =>
-    Object.entries(variables).flatMap(([name, { predict }]) => (predict ? [name] : [])),
+  const predicted = variablesOf({ modalities }).flatMap(({ name, setting }) =>
+    setting.predict ? [name] : [],
   );
   const unknown = Object.keys(loss.variables).find((name) => !predicted.includes(name));
   if (unknown !== undefined) {

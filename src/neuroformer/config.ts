@@ -24,6 +24,7 @@ import {
 } from '../schema.js';
 import { checkTogether } from './config-checks.js';
 import { RULE_NAMES, type RuleName, type Rules, rulesOf } from './rules.js';
+import { variablesOf } from './variables.js';
 
 const count = (otherwise: number, min = 0) => defaulted(number({ min, integer: true }), otherwise);
 /** A probability of dropping; the original's configurations have 0.2 everywhere. */
@@ -266,14 +267,10 @@ export function parseConfig(raw: unknown): ParsedConfig {
 
 /** What a configuration asks for that is read and left undone. */
 function unsupported(modalities: ModelConfig['modalities']): string[] {
-  return Object.entries(modalities).flatMap(([group, { variables }]) =>
-    Object.entries(variables).flatMap(([name, variable]) =>
-      variable['3D']
-        ? [
-            `modalities.${group}.variables.${name}.3D asks for whole images, but one number of each sample is decoded.`,
-          ]
-        : [],
-    ),
+  const images = variablesOf({ modalities }).filter(({ setting }) => setting['3D']);
+  return images.map(
+    ({ group, name }) =>
+      `modalities.${group}.variables.${name}.3D asks for whole images, but one number of each sample is decoded.`,
   );
 }
 

@@ -3,6 +3,7 @@
 import type { Engine } from '../gpu/engine.js';
 import { rehearse } from '../gpu/rehearsal.js';
 import { ParameterStore } from '../nn/parameters.js';
+import { grouped } from '../words.js';
 import { type BatchLayout, modelSizes } from './batch.js';
 import { Neuroformer } from './model.js';
 import { TrainingStep } from './step.js';
@@ -43,5 +44,5 @@ export function describeEstimate({ parameters, state, peak }: MemoryEstimate, ba
     if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
     return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(0)} MB` : `${(bytes / 1e3).toFixed(0)} kB`;
   };
-  return `Training needs about ${size(peak)} of GPU memory: ${size(state)} for ${parameters.toLocaleString('en-US')} parameters with gradients and moments, ${size(peak - state)} for batches of ${batchSize}.`;
+  return `Training needs about ${size(peak)} of GPU memory: ${size(state)} for ${grouped(parameters)} parameters with gradients and moments, ${size(peak - state)} for batches of ${batchSize}.`;
 }

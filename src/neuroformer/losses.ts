@@ -57,12 +57,12 @@ export function lossWeights({ loss, contrastive, rules }: ModelConfig): LossWeig
  */
 export function modelLosses(
   model: Neuroformer,
-  config: ModelConfig,
   outputs: ModelOutputs,
   targets: ModelTargets,
   weights: ClassWeights = {},
   only?: readonly string[],
 ): ModelLosses {
+  const { config } = model;
   const wanted = (name: string) => !only || only.includes(name);
   const factors = lossWeights(config);
   const parts: Record<string, Tensor> = {};
@@ -76,7 +76,7 @@ export function modelLosses(
       : meanSquaredError(prediction, truth, { factor });
   }
   if (factors.contrastive > 0 && wanted('clip'))
-    parts.clip = alignment(model, config, outputs, factors.contrastive);
+    parts.clip = alignment(model, outputs, factors.contrastive);
   const ignore = (pad: number) => (config.ignore_index_pad ? { ignore: pad } : {});
   if (wanted('id')) {
     parts.id = crossEntropy(outputs.idLogits, targets.nextIds, {
@@ -100,12 +100,8 @@ export function modelLosses(
 }
 
 /** The contrastive loss over every pair of aligned features, in one direction or in both. */
-function alignment(
-  model: Neuroformer,
-  { contrastive, rules }: ModelConfig,
-  { features }: ModelOutputs,
-  weight: number,
-): Tensor {
+function alignment(model: Neuroformer, { features }: ModelOutputs, weight: number): Tensor {
+  const { contrastive, rules } = model.config;
   const units = contrastive.vars.map((entry) => {
     const name = typeof entry === 'string' ? entry : Object.entries(entry)[0]!.join('.');
     const feature = features[name];

@@ -24,6 +24,7 @@ import {
   videoCode,
 } from './embeddings.js';
 import { type Observe, Pass, Stack } from './stack.js';
+import { isClassified, variablesOf } from './variables.js';
 
 /** Sizes that come from the data: vocabularies, and classes of each classified variable. */
 export interface ModelSizes {
@@ -328,15 +329,12 @@ function baselineOf(store: ParameterStore, config: ModelConfig): Baseline | unde
 /** What is decoded: one number of a regressed variable, the classes of a classified one. */
 function variableHeads(place: Declare, config: ModelConfig, sizes: ModelSizes) {
   const heads: Record<string, Linear> = {};
-  for (const [group, { variables }] of Object.entries(config.modalities)) {
-    for (const [name, setting] of Object.entries(variables)) {
-      if (!setting.predict) continue;
-      const at = place.at(`${group}.${name}`);
-      heads[name] =
-        setting.objective === 'classification'
-          ? new Linear(at, config.n_embd, classesOf(name, setting, config, sizes), { bias: false })
-          : new Linear(at, config.n_embd, 1);
-    }
+  for (const { group, name, setting } of variablesOf(config)) {
+    if (!setting.predict) continue;
+    const at = place.at(`${group}.${name}`);
+    heads[name] = isClassified(setting)
+      ? new Linear(at, config.n_embd, classesOf(name, setting, config, sizes), { bias: false })
+      : new Linear(at, config.n_embd, 1);
   }
   return heads;
 }

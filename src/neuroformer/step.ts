@@ -55,8 +55,7 @@ export class TrainingStep {
     this.#pass = engine.record(() => {
       const found = differentiate(engine, () => {
         const outputs = model.forward(this.#batch.inputs);
-        const { config } = layout;
-        const made = modelLosses(model, config, outputs, this.#batch.targets, {}, losses);
+        const made = modelLosses(model, outputs, this.#batch.targets, {}, losses);
         return { ...made.parts, loss: made.total };
       });
       if (accumulate === 1) update();

@@ -21,6 +21,16 @@ const color = {
   scale: { domain: SOURCES, range: SOURCES.map((source) => COLORS[source]) },
 };
 
+/** Rows of what was recorded and of what was generated, each made in the same way and named. */
+function rowsOfBoth<T, R extends object>(
+  recorded: T,
+  generated: T,
+  rowsOf: (given: T) => readonly R[],
+): (R & { source: string })[] {
+  const named = (source: string, given: T) => rowsOf(given).map((row) => ({ source, ...row }));
+  return [...named('recorded', recorded), ...named('generated', generated)];
+}
+
 /** How well recorded and generated numbers agree, in words. */
 export function agreement(r: number): string {
   return Number.isFinite(r)
@@ -79,15 +89,9 @@ export function rasterFigure(
   generated: Stretch,
   seconds: number,
 ): Promise<Figure> {
-  const rows = (
-    [
-      ['recorded', recorded],
-      ['generated', generated],
-    ] as const
-  ).flatMap(([source, { times, from, to }]) =>
+  const rows = rowsOfBoth(recorded, generated, ({ times, from, to }) =>
     times.flatMap((train, neuron) =>
       within(train, from, Math.min(to, from + seconds)).map((time) => ({
-        source,
         neuron,
         time: Number((time - from).toFixed(4)),
       })),
@@ -182,14 +186,8 @@ export function intervalFigure(
   generated: readonly Stretch[],
 ): Promise<Figure> {
   const [width, bins] = [0.01, 40];
-  const rows = (
-    [
-      ['recorded', recorded],
-      ['generated', generated],
-    ] as const
-  ).flatMap(([source, stretches]) =>
+  const rows = rowsOfBoth(recorded, generated, (stretches) =>
     Array.from(histogram(intervalsOf(stretches), width, bins), (share, n) => ({
-      source,
       interval: Number((n * width).toFixed(3)),
       share,
     })),
@@ -221,14 +219,8 @@ export function timeCourseFigure(
   bin: number,
   r: number,
 ): Promise<Figure> {
-  const rows = (
-    [
-      ['recorded', recorded],
-      ['generated', generated],
-    ] as const
-  ).flatMap(([source, stretches]) =>
+  const rows = rowsOfBoth(recorded, generated, (stretches) =>
     Array.from(timeCourse(stretches, bin), (rate, n) => ({
-      source,
       time: Number((n * bin).toFixed(4)),
       rate,
     })),
@@ -260,14 +252,8 @@ export function aroundFigure(
   { before, bin }: Around,
   caption: string,
 ): Promise<Figure> {
-  const rows = (
-    [
-      ['recorded', recorded],
-      ['generated', generated],
-    ] as const
-  ).flatMap(([source, rates]) =>
+  const rows = rowsOfBoth(recorded, generated, (rates) =>
     Array.from(rates, (rate, n) => ({
-      source,
       time: Number((1000 * (n * bin - before)).toFixed(3)),
       rate,
     })),

@@ -10,10 +10,12 @@ import {
 } from '../analyze/generated.js';
 import { aroundSpikes, ratesOf, type Stretch } from '../analyze/spikes.js';
 import type { TokenScores } from '../analyze/tokens.js';
+import type { Part } from '../data/splits.js';
 import type { DrawSettings } from '../generate/sampler.js';
 import type { GeneratedTrial } from '../generate/trials.js';
 import { makeFolder, writeWhole } from '../train/files.js';
 import type { OpenedRun } from '../train/prepare.js';
+import { grouped } from '../words.js';
 import type { Figure } from './draw.js';
 import {
   agreement,
@@ -34,7 +36,7 @@ export interface GeneratedResults {
   /** How they were drawn: by which weights, from which part of the split, each head's own draw. */
   readonly settings: {
     readonly past: 'own' | 'recorded';
-    readonly part: 'train' | 'validation' | 'test' | 'all';
+    readonly part: Part | 'all';
     readonly seed: number;
     readonly seconds: number;
     readonly id: DrawSettings | undefined;
@@ -359,5 +361,3 @@ export function verdict(maps: readonly ConnectivityMap[]): string {
     ? `Attention beats Pearson correlation on both: ${figures}.${other}`
     : `Attention does not beat Pearson correlation on both here: ${figures}.${other}`;
 }
-
-const grouped = (count: number) => count.toLocaleString('en-US');

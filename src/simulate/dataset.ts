@@ -2,6 +2,7 @@
 
 import { stringify } from 'yaml';
 import { encodeNpz } from '../data/npy.js';
+import { countSpikes } from '../data/spikes.js';
 import type { HubNetwork } from './hub.js';
 import { type DrivenNeurons, INPUT_STEP } from './inputs.js';
 
@@ -9,7 +10,7 @@ import { type DrivenNeurons, INPUT_STEP } from './inputs.js';
 export type DatasetFiles = Readonly<Record<string, Uint8Array | string>>;
 
 function spikeArrays(spikes: readonly Float64Array[]) {
-  const total = spikes.reduce((sum, times) => sum + times.length, 0);
+  const total = countSpikes(spikes);
   const times = new Float64Array(total);
   const neurons = new Int32Array(total);
   let at = 0;
@@ -21,8 +22,23 @@ function spikeArrays(spikes: readonly Float64Array[]) {
   return { times: { data: times }, neurons: { data: neurons } };
 }
 
+/** What both descriptions say. */
+function described(name: string, { neurons, seconds }: { neurons: number; seconds: number }) {
+  return {
+    name,
+    simulated: true,
+    duration: seconds,
+    spikes: {
+      times: 'spikes.npz#times',
+      neurons: 'spikes.npz#neurons',
+      unit: 's',
+      count: neurons,
+    },
+  };
+}
+
 export function hubDataset(network: HubNetwork): DatasetFiles {
-  const { neurons, groups, seconds, seed, spikes, weights, hubs, strong } = network;
+  const { neurons, groups, seed, spikes, weights, hubs, strong } = network;
   const shape = [neurons, neurons];
   return {
     'spikes.npz': encodeNpz(spikeArrays(spikes)),
@@ -32,15 +48,7 @@ export function hubDataset(network: HubNetwork): DatasetFiles {
       hubs: { data: Int32Array.from(hubs) },
     }),
     'dataset.yaml': stringify({
-      name: `hub network of ${neurons} neurons, seed ${seed}`,
-      simulated: true,
-      duration: seconds,
-      spikes: {
-        times: 'spikes.npz#times',
-        neurons: 'spikes.npz#neurons',
-        unit: 's',
-        count: neurons,
-      },
+      ...described(`hub network of ${neurons} neurons, seed ${seed}`, network),
       truth: {
         weights: 'truth.npz#weights',
         strong: 'truth.npz#strong',
@@ -53,22 +61,14 @@ export function hubDataset(network: HubNetwork): DatasetFiles {
 }
 
 export function inputsDataset(driven: DrivenNeurons): DatasetFiles {
-  const { neurons, seconds, seed, spikes, inputs, map } = driven;
+  const { neurons, seed, spikes, inputs, map } = driven;
   const samples = inputs.length / neurons;
   return {
     'spikes.npz': encodeNpz(spikeArrays(spikes)),
     'inputs.npz': encodeNpz({ frames: { data: inputs, shape: [samples, 1, neurons] } }),
     'truth.npz': encodeNpz({ map: { data: map } }),
     'dataset.yaml': stringify({
-      name: `${neurons} neurons and as many inputs, seed ${seed}`,
-      simulated: true,
-      duration: seconds,
-      spikes: {
-        times: 'spikes.npz#times',
-        neurons: 'spikes.npz#neurons',
-        unit: 's',
-        count: neurons,
-      },
+      ...described(`${neurons} neurons and as many inputs, seed ${seed}`, driven),
       frames: { data: 'inputs.npz#frames', dt: INPUT_STEP },
       notes: ['frames are the inputs, a feature each; truth.npz#map is the input of each neuron'],
     }),

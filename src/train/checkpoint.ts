@@ -27,7 +27,6 @@ export interface Progress {
 }
 
 const PROGRESS_KEY = 'neuroformer.progress';
-const OPTIMIZER = 'optimizer.';
 
 /** A checkpoint as it was read. */
 export interface Checkpoint extends SavedModel {
@@ -51,7 +50,7 @@ export async function writeCheckpoint(
   if (withOptimizer) {
     for (const kind of ['m', 'v'] as const)
       for (const [name, tensor] of await store.moments(kind))
-        extra.set(`${OPTIMIZER}${kind}.${name}`, tensor);
+        extra.set(`optimizer.${kind}.${name}`, tensor);
   }
   const metadata = { [PROGRESS_KEY]: JSON.stringify(progress) };
   writeWhole(path, await saveModel(store, config, tokenizer, metadata, extra));
@@ -63,19 +62,7 @@ export async function writeCheckpoint(
  * @throws FileError where it cannot be read or is damaged.
  */
 export function readModelFile(path: string): SavedModel {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw new FileError(`${path} cannot be read: ${reasonOf(error)}.`);
-  }
-  try {
-    const saved = openModel(bytes);
-    const weights = [...saved.tensors].filter(([name]) => !name.startsWith(OPTIMIZER));
-    return { ...saved, tensors: new Map(weights) };
-  } catch (error) {
-    throw new FileError(`${path} is no usable model: ${(error as Error).message}`);
-  }
+  return readSaved(path, 'model', ({ saved }) => saved);
 }
 
 /**
@@ -84,6 +71,23 @@ export function readModelFile(path: string): SavedModel {
  * @throws FileError where it cannot be read, is damaged, or lacks what a run needs.
  */
 export function readCheckpoint(path: string): Checkpoint {
+  return readSaved(path, 'checkpoint', ({ saved, moments }) => {
+    const { config, tokenizer, metadata } = saved;
+    const text = metadata[PROGRESS_KEY];
+    if (!config || !tokenizer || text === undefined)
+      throw new SafetensorsError('it holds weights, but not where training stood.');
+    return { ...saved, config, tokenizer, progress: JSON.parse(text) as Progress, moments };
+  });
+}
+
+/** A file's weights, with the moments beside them apart. */
+interface Parts {
+  readonly saved: SavedModel;
+  readonly moments: Checkpoint['moments'];
+}
+
+/** Reads a file as a `kind` of thing; what is wrong with it is one sentence. */
+function readSaved<T>(path: string, kind: string, make: (parts: Parts) => T): T {
   let bytes: Uint8Array;
   try {
     bytes = readFileSync(path);
@@ -92,21 +96,16 @@ export function readCheckpoint(path: string): Checkpoint {
   }
   try {
     const saved = openModel(bytes);
-    const { config, tokenizer, metadata } = saved;
-    const text = metadata[PROGRESS_KEY];
-    if (!config || !tokenizer || text === undefined)
-      throw new SafetensorsError('it holds weights, but not where training stood.');
     const moments = { m: new Map<string, HostTensor>(), v: new Map<string, HostTensor>() };
     const weights = new Map<string, HostTensor>();
     for (const [name, tensor] of saved.tensors) {
-      const [, kind, parameter] = /^optimizer\.([mv])\.(.+)$/.exec(name) ?? [];
-      if (kind && parameter) moments[kind as 'm' | 'v'].set(parameter, tensor);
+      const [, which, parameter] = /^optimizer\.([mv])\.(.+)$/.exec(name) ?? [];
+      if (which && parameter) moments[which as 'm' | 'v'].set(parameter, tensor);
       else weights.set(name, tensor);
     }
-    const progress = JSON.parse(text) as Progress;
-    return { ...saved, config, tokenizer, tensors: weights, progress, moments };
+    return make({ saved: { ...saved, tensors: weights }, moments });
   } catch (error) {
-    throw new FileError(`${path} is no usable checkpoint: ${(error as Error).message}`);
+    throw new FileError(`${path} is no usable ${kind}: ${(error as Error).message}`);
   }
 }
 

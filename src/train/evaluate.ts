@@ -11,11 +11,20 @@ import type { StepLosses } from '../neuroformer/step.js';
 import { HostRandom } from '../random.js';
 import type { Tensor } from '../tensor/tensor.js';
 
+/** How many of those available make whole batches, or all that are wanted where they make none. */
+export function wholeBatches(wanted: number, available: number, batch: number): number {
+  const count = Math.min(wanted, available);
+  return count < batch ? count : Math.floor(count / batch) * batch;
+}
+
+/** So many items, spread evenly over those given. */
+export function evenly<T>(items: readonly T[], count: number): T[] {
+  return Array.from({ length: count }, (_, n) => items[Math.floor((n * items.length) / count)]!);
+}
+
 /** As many windows as fit into whole batches, spread evenly over those given. */
 export function spread(refs: readonly WindowRef[], most: number, batch: number): WindowRef[] {
-  const wanted = Math.min(refs.length, most);
-  const count = wanted < batch ? wanted : Math.floor(wanted / batch) * batch;
-  return Array.from({ length: count }, (_, n) => refs[Math.floor((n * refs.length) / count)]!);
+  return evenly(refs, wholeBatches(most, refs.length, batch));
 }
 
 /** Batches of windows one after the other, ties in an order that is random but always the same. */
@@ -50,8 +59,7 @@ export class Evaluator {
     this.#batch = new Batch(engine, layout, size);
     this.#step = engine.record(() => {
       const outputs = model.forward(this.#batch.inputs);
-      const { config } = layout;
-      const made = modelLosses(model, config, outputs, this.#batch.targets, {}, only);
+      const made = modelLosses(model, outputs, this.#batch.targets, {}, only);
       return { ...made.parts, loss: made.total };
     });
   }

@@ -1,12 +1,11 @@
 /** From a recording on disk to what a run trains on; and from a run's folder back to its model and data. */
 
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { type Dataset, openDataset } from '../data/dataset.js';
 import { RecordingError } from '../data/errors.js';
 import type { Recording } from '../data/recording.js';
-import { type Split, type SplitSettings, splitWindows } from '../data/splits.js';
+import { type Part, type Split, type SplitSettings, splitWindows } from '../data/splits.js';
 import { Tokenizer } from '../data/tokenizer.js';
 import { truncationNotes, truncationOf } from '../data/truncation.js';
 import { Windows } from '../data/windows.js';
@@ -15,17 +14,13 @@ import { BatchLayout, modelSizes, tokenizerFor, windowSettings } from '../neurof
 import type { ModelConfig } from '../neuroformer/config.js';
 import { Neuroformer } from '../neuroformer/model.js';
 import { loadNotes, type SavedModel } from '../neuroformer/saved.js';
+import { variablesOf } from '../neuroformer/variables.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { readModelFile } from './checkpoint.js';
 import { FileError } from './files.js';
 import { type RunFacts, RunFolder } from './run-folder.js';
 import type { TrainSettings } from './settings.js';
 import type { TrainingData } from './trainer.js';
-
-/** What a run trains on, and what its user should know about it. */
-export interface Prepared extends TrainingData {
-  readonly notes: readonly string[];
-}
 
 /**
  * Windows, split and batches of a recording.
@@ -37,7 +32,7 @@ export function prepare(
   config: ModelConfig,
   settings: TrainSettings,
   tokenizer: Tokenizer = tokenizerFor(config, recording),
-): Prepared {
+): TrainingData {
   if (tokenizer.ids.neurons !== recording.neurons) {
     throw new RecordingError(
       `The model knows ${tokenizer.ids.neurons} neurons, but the recording has ${recording.neurons}: give it a recording of the same neurons, or train a model of its own.`,
@@ -46,16 +41,6 @@ export function prepare(
   const windows = new Windows(recording, windowSettings(config, tokenizer));
   const split = splitWindows(windows, splitSettings(settings), settings.every);
   const layout = new BatchLayout(config, tokenizer, recording);
-  const known = new Set(layout.variables.map(({ name }) => name));
-  const lacking = Object.values(config.modalities).flatMap(({ variables }) =>
-    Object.keys(variables).filter((name) => !known.has(name)),
-  );
-  const notes = [
-    ...split.notes,
-    ...truncationNotes(truncationOf(windows, split.train)),
-    ...unused(recording, config),
-    ...lacking.map((name) => `The recording has no ${name}: the model goes without it.`),
-  ];
   return {
     windows,
     split,
@@ -63,8 +48,20 @@ export function prepare(
     config,
     tokenizer,
     fingerprint: fingerprintOf(recording),
-    notes,
   };
+}
+
+/** What a user should know about the data of a run: sentences. */
+export function notesOn({ windows, split, layout, config }: TrainingData): string[] {
+  const { recording } = windows;
+  const known = new Set(layout.variables.map(({ name }) => name));
+  const lacking = variablesOf(config).filter(({ name }) => !known.has(name));
+  return [
+    ...split.notes,
+    ...truncationNotes(truncationOf(windows, split.train)),
+    ...unused(recording, config),
+    ...lacking.map(({ name }) => `The recording has no ${name}: the model goes without it.`),
+  ];
 }
 
 /**
@@ -95,16 +92,12 @@ export function tokenizerAfter(
 function splitSettings({ split, seed }: TrainSettings): SplitSettings {
   const { kind, fractions, repeats, gap } = split;
   if (kind === 'blocks') return { kind, fractions, repeats, ...(gap !== undefined && { gap }) };
-  return kind === 'trials' ? { kind, fractions, seed } : { kind, fractions, seed };
+  return { kind, fractions, seed };
 }
 
 /** What the recording holds and the configuration does not ask for. */
 function unused(recording: Recording, config: ModelConfig): string[] {
-  const asked = new Set(
-    Object.values(config.modalities).flatMap(({ variables }) =>
-      Object.entries(variables).map(([name, { data = name }]) => data),
-    ),
-  );
+  const asked = new Set(variablesOf(config).map(({ name, setting }) => setting.data ?? name));
   const names = new Set(recording.trials.flatMap(({ variables }) => Object.keys(variables)));
   const idle = [...names].filter((name) => !asked.has(name));
   const film = recording.trials.some((trial) => trial.film) && !config.frame_encoder;
@@ -151,7 +144,7 @@ export function fingerprintOf(recording: Recording): string {
 }
 
 /** A run as it can be read again. */
-export interface OpenedRun extends Prepared {
+export interface OpenedRun extends TrainingData {
   readonly folder: RunFolder;
   readonly facts: RunFacts;
   readonly dataset: Dataset;
@@ -173,9 +166,7 @@ export function openRun(
 ): OpenedRun {
   const folder = new RunFolder(path);
   const facts = folder.facts();
-  // A run without validation has no best.
-  const best = options.weights !== 'last' && existsSync(folder.best());
-  const weights = best ? folder.best() : folder.last;
+  const weights = options.weights === 'last' ? folder.last : folder.weights;
   const saved = readModelFile(weights);
   const { config, tokenizer } = saved;
   if (!config || !tokenizer)
@@ -203,6 +194,6 @@ export async function loadModel(
 }
 
 /** Windows of a part of the split, or all of them. */
-export function partOf(split: Split, part: 'train' | 'validation' | 'test' | 'all') {
+export function partOf(split: Split, part: Part | 'all') {
   return part === 'all' ? [...split.train, ...split.validation, ...split.test] : split[part];
 }

@@ -49,6 +49,11 @@ export class RunFolder {
     );
   }
 
+  /** The weights to use: the best by its total validation loss, or the last where there is none. */
+  get weights(): string {
+    return existsSync(this.best()) ? this.best() : this.last;
+  }
+
   get exists(): boolean {
     return existsSync(this.last);
   }

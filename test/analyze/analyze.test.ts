@@ -13,6 +13,10 @@ import {
 import { createRecording } from '../../src/data/recording.js';
 import { HostRandom } from '../../src/random.js';
 
+/** The bin of every spike that a row of counts stands for. */
+const binsOf = (row: ArrayLike<number>) =>
+  Array.from(row).flatMap((count, bin) => Array<number>(count).fill(bin));
+
 /** Counts of three neurons: the second follows the first by one bin, the third is on its own. */
 function followers(bins: number) {
   const random = new HostRandom(5);
@@ -22,11 +26,7 @@ function followers(bins: number) {
     rows[2]![b] = Number(random.uniform() < 0.2);
     rows[1]![b] = rows[0]![b - 1]!;
   }
-  const spikes = rows.map((row) => {
-    const filled = [...row.keys()].filter((b) => row[b]! > 0);
-    return { bins: filled, counts: filled.map((b) => row[b]!) };
-  });
-  return { rows, counts: countsOf(spikes, bins) };
+  return { rows, counts: countsOf(rows.map(binsOf), bins) };
 }
 
 describe('correlations of spike counts', () => {
@@ -51,7 +51,7 @@ describe('correlations of spike counts', () => {
   });
 
   it('count several spikes of a neuron in a bin', () => {
-    const twice = countsOf([{ bins: [1, 1, 4] }, { bins: [1] }], 5);
+    const twice = countsOf([[1, 1, 4], [1]], 5);
     expect([...twice.values]).toEqual([2, 1, 1]);
     expect([...twice.ids]).toEqual([0, 1, 0]);
   });
@@ -61,11 +61,7 @@ describe('correlations of spike counts', () => {
     const n = 5000;
     const common = Array.from({ length: n }, () => random.integer(6));
     const noisy = () => common.map((v) => v + random.integer(4));
-    const all = [common, noisy(), noisy()].map((row) => ({
-      bins: [...row.keys()].filter((b) => row[b]! > 0),
-      counts: row.filter((v) => v > 0),
-    }));
-    const made = countsOf(all, n);
+    const made = countsOf([common, noisy(), noisy()].map(binsOf), n);
     const [plain, given] = [pearson(made), partial(made)];
     expect(plain[1 * 3 + 2]).toBeGreaterThan(0.5);
     expect(Math.abs(given[1 * 3 + 2]!)).toBeLessThan(0.05);

@@ -159,7 +159,7 @@ export class TinyNeuroformer {
     const batch = this.batchOf(this.layout.collate(windows));
     const found = this.engine.scope(() => {
       const outputs = this.model.forward(batch.inputs);
-      const { total, parts } = modelLosses(this.model, this.config, outputs, batch.targets);
+      const { total, parts } = modelLosses(this.model, outputs, batch.targets);
       return { ...parts, total };
     });
     const read: Record<string, number> = {};

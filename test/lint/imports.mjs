@@ -12,7 +12,7 @@ const BELOW = {
   gpu: [],
   tensor: ['gpu'],
   nn: ['tensor', 'random.ts'],
-  data: ['random.ts', 'schema.ts'],
+  data: ['random.ts', 'schema.ts', 'words.ts'],
   simulate: ['data'],
   neuroformer: ['nn', 'data'],
   train: ['neuroformer', 'data'],
@@ -24,6 +24,7 @@ const BELOW = {
   'software.ts': [],
   'random.ts': [],
   'schema.ts': [],
+  'words.ts': [],
   'node.ts': ['index.ts', 'software.ts', 'train', 'report'],
 };
 
@@ -36,6 +37,7 @@ const BROWSER_SAFE = [
   'generate',
   'random.ts',
   'schema.ts',
+  'words.ts',
   'index.ts',
 ];
 

@@ -1,0 +1,30 @@
+/** The behaviour variables of a configuration, whatever group they are in. */
+
+import type { ModelConfig, VariableConfig } from './config.js';
+
+export interface ConfiguredVariable {
+  readonly group: string;
+  readonly name: string;
+  /** Seconds of it that a window holds, and samples. */
+  readonly window: number;
+  readonly samples: number;
+  readonly setting: VariableConfig;
+}
+
+/** Every variable with its group. */
+export function variablesOf({ modalities }: Pick<ModelConfig, 'modalities'>): ConfiguredVariable[] {
+  return Object.entries(modalities).flatMap(([group, { window, variables }]) =>
+    Object.entries(variables).map(([name, setting]) => ({
+      group,
+      name,
+      window,
+      samples: Math.max(1, Math.round(window / setting.dt)),
+      setting,
+    })),
+  );
+}
+
+/** Whether a variable is decoded as one of its classes. */
+export function isClassified({ predict, objective }: VariableConfig): boolean {
+  return predict && objective === 'classification';
+}
