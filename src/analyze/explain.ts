@@ -4,7 +4,7 @@ import type { Truth } from '../data/dataset.js';
 import { timesOf } from '../data/spikes.js';
 import type { WindowRef, Windows } from '../data/windows.js';
 import type { Engine } from '../gpu/engine.js';
-import { type BatchLayout, modelSizes } from '../neuroformer/batch.js';
+import { type BatchLayout, type HostBatch, modelSizes } from '../neuroformer/batch.js';
 import { Neuroformer } from '../neuroformer/model.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { HostRandom } from '../random.js';
@@ -51,11 +51,11 @@ export interface Subject {
 
 const BATCH = 200;
 
-/** Every map, one after the other; `stage` is told which one is being made. */
+/** Every map, one after the other; `watch` is told which is being made, and how far it is. */
 export async function explain(
   subject: Subject,
   settings: ExplainSettings = {},
-  stage: (title: string) => void = () => {},
+  watch: (state: string) => void = () => {},
 ): Promise<Explained> {
   const { engine, layout, windows, truth } = subject;
   const { seed = 1 } = settings;
@@ -73,13 +73,24 @@ export async function explain(
   ) => {
     maps.push({ name, title, kind, values });
   };
-  const reading = (model: Neuroformer, refs: readonly WindowRef[], tieSeed = seed): Reading => ({
-    engine,
-    model,
-    layout,
-    size: Math.min(BATCH, refs.length),
-    batches: batchesOf(windows, layout, refs, Math.min(BATCH, refs.length), tieSeed),
-  });
+  let making = '';
+  const stage = (title: string) => {
+    making = title;
+    watch(title);
+  };
+  function* watched(batches: Iterable<HostBatch>, size: number, of: number) {
+    let done = 0;
+    for (const host of batches) {
+      watch(`${making}, ${done} of ${of} windows`);
+      yield host;
+      done += size;
+    }
+  }
+  const reading = (model: Neuroformer, refs: readonly WindowRef[], tieSeed = seed): Reading => {
+    const size = Math.min(BATCH, refs.length);
+    const batches = batchesOf(windows, layout, refs, size, tieSeed);
+    return { engine, model, layout, size, batches: watched(batches, size, refs.length) };
+  };
 
   stage('attention');
   const read = await attentionMaps(reading(subject.model, chosen));

@@ -292,7 +292,7 @@ export async function explainStage(
   const explained = await explain(
     { engine, model, layout, windows, refs, truth },
     settings,
-    (title) => line.show(`connectivity: ${title}`),
+    (state) => line.show(`connectivity: ${state}`),
   ).finally(() => line.close());
   store.dispose();
   const seconds = (performance.now() - began) / 1000;
