@@ -2,36 +2,40 @@
 
 import { arangeLength, roundDecimals, roundHalfEven, roundToStep } from './rounding.js';
 
-/** Start of a window, its end, and what fills the block behind it: the three tokens after all others. */
-export interface SpecialTokens {
-  readonly SOS: number;
-  readonly EOS: number;
-  readonly PAD: number;
+/** Tokens of some kind, then the start of a window, its end, and what fills the block behind it. */
+abstract class Vocabulary {
+  /** Tokens before those three. */
+  protected abstract get count(): number;
+
+  get SOS(): number {
+    return this.count;
+  }
+
+  get EOS(): number {
+    return this.count + 1;
+  }
+
+  get PAD(): number {
+    return this.count + 2;
+  }
+
+  get size(): number {
+    return this.count + 3;
+  }
 }
 
 /** Neuron numbers 0 to N - 1, then SOS, EOS, PAD. */
-export class NeuronVocabulary implements SpecialTokens {
+export class NeuronVocabulary extends Vocabulary {
   /** @throws Error where there is no neuron. */
   constructor(readonly neurons: number) {
+    super();
     if (!Number.isInteger(neurons) || neurons < 1) {
       throw new Error(`A vocabulary of neurons needs at least one, but has ${neurons}.`);
     }
   }
 
-  get SOS(): number {
+  protected get count(): number {
     return this.neurons;
-  }
-
-  get EOS(): number {
-    return this.neurons + 1;
-  }
-
-  get PAD(): number {
-    return this.neurons + 2;
-  }
-
-  get size(): number {
-    return this.neurons + 3;
   }
 
   /** Whether a token is a neuron. */
@@ -41,7 +45,7 @@ export class NeuronVocabulary implements SpecialTokens {
 }
 
 /** Multiples of dt from 0, then SOS, EOS, PAD. */
-export class TimeVocabulary implements SpecialTokens {
+export class TimeVocabulary extends Vocabulary {
   readonly dt: number;
   /** How many times there are. */
   readonly steps: number;
@@ -55,6 +59,7 @@ export class TimeVocabulary implements SpecialTokens {
    * @param past seconds, the past window
    */
   constructor(dt: number, current: number, past: number) {
+    super();
     if (!(dt > 0)) throw new Error(`resolution.dt should be above 0 seconds, but is ${dt}.`);
     this.dt = dt;
     const first = arangeLength(0, Math.max(current, past) + dt, dt);
@@ -62,20 +67,8 @@ export class TimeVocabulary implements SpecialTokens {
     this.steps = arangeLength(0, last + dt, dt);
   }
 
-  get SOS(): number {
+  protected get count(): number {
     return this.steps;
-  }
-
-  get EOS(): number {
-    return this.steps + 1;
-  }
-
-  get PAD(): number {
-    return this.steps + 2;
-  }
-
-  get size(): number {
-    return this.steps + 3;
   }
 
   /** Seconds of each time token. */
@@ -98,7 +91,7 @@ export class TimeVocabulary implements SpecialTokens {
 export type ClassValue = number | string;
 
 /** The values a classified variable takes, sorted, then SOS, EOS, PAD. */
-export class ClassVocabulary implements SpecialTokens {
+export class ClassVocabulary extends Vocabulary {
   readonly values: readonly ClassValue[];
   readonly #numbers: ReadonlyMap<ClassValue, number>;
   readonly #resolution: number | undefined;
@@ -109,26 +102,15 @@ export class ClassVocabulary implements SpecialTokens {
    *   belongs to the nearest; without it each distinct value is a class.
    */
   constructor(given: readonly ClassValue[], resolution?: number) {
+    super();
     if (given.length === 0) throw new Error('A classified variable needs at least one value.');
     this.#resolution = resolution;
     this.values = resolution === undefined ? distinct(given) : steps(given, resolution);
     this.#numbers = new Map(this.values.map((value, n) => [value, n]));
   }
 
-  get SOS(): number {
+  protected get count(): number {
     return this.values.length;
-  }
-
-  get EOS(): number {
-    return this.values.length + 1;
-  }
-
-  get PAD(): number {
-    return this.values.length + 2;
-  }
-
-  get size(): number {
-    return this.values.length + 3;
   }
 
   /** The token of a value; undefined where it is no class. */
