@@ -51,6 +51,7 @@ export {
   BatchLayout,
   type HostBatch,
   modelSizes,
+  standardised,
   tokenizerFor,
   windowSettings,
 } from './neuroformer/batch.js';

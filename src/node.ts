@@ -10,6 +10,7 @@ import { UnsupportedError } from './gpu/errors.js';
 import type { EngineOptions } from './gpu/options.js';
 import { softwareUnavailable, withSoftwareDriver } from './software.js';
 
+export { type Dataset, openDataset } from './data/dataset.js';
 export * from './index.js';
 export { readConfigFile } from './train/config-file.js';
 

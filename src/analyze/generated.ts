@@ -5,6 +5,7 @@ import { countSpikes, timesOf } from '../data/spikes.js';
 import type { Window, WindowRef, Windows } from '../data/windows.js';
 import type { GeneratedWindow, Sampler } from '../generate/sampler.js';
 import type { GeneratedTrial } from '../generate/trials.js';
+import { evenly } from '../train/evaluate.js';
 import { correlation } from './edges.js';
 import { intervalsOf, ratesOf, type Stretch, setF1, timeCourse } from './spikes.js';
 
@@ -78,6 +79,94 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1
     ? sorted[Math.floor(middle)]!
     : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Rates over windows side by side, drawn one ahead of the recorded past, and as they were recorded: Hz of each neuron. */
+export interface AheadRates {
+  readonly windows: number;
+  /** How often each window was drawn: the more, the less of the rates is chance. */
+  readonly draws: number;
+  readonly generated: Float64Array;
+  readonly recorded: Float64Array;
+}
+
+/** Windows that rates are made of: more would say little more. */
+const MOST_WINDOWS = 2000;
+
+/** Draws windows that do not overlap, each `draws` times from its recorded past; of very many, some spread over all. */
+export async function ratesAhead(
+  sampler: Sampler,
+  windows: Windows,
+  refs: readonly WindowRef[],
+  size: number,
+  draws: number,
+  progress: (done: number, of: number) => void = () => {},
+): Promise<AheadRates> {
+  const { ids, current } = windows.settings;
+  const all = sideBySide(refs, current);
+  const apart = evenly(all, Math.min(all.length, MOST_WINDOWS));
+  const generated = new Float64Array(ids.neurons);
+  const recorded = new Float64Array(ids.neurons);
+  const total = apart.length * draws;
+  for (let start = 0; start < total; start += size) {
+    const places = Array.from({ length: size }, (_, n) => start + n);
+    // The last batch is filled up; what comes of that is not counted.
+    const part = places.map((place) => windows.at(apart[place % apart.length]!));
+    const drawn = await sampler.generate(part);
+    for (const [n, place] of places.entries()) {
+      if (place >= total) break;
+      for (const id of drawn[n]!.ids) if (ids.isNeuron(id)) generated[id]! += 1 / draws;
+      if (place >= apart.length) continue;
+      for (const id of part[n]!.current.ids) if (ids.isNeuron(id)) recorded[id]! += 1;
+    }
+    progress(Math.min(total, start + size), total);
+  }
+  const seconds = apart.length * current;
+  const hertz = (counts: Float64Array) => counts.map((count) => count / seconds);
+  return {
+    windows: apart.length,
+    draws,
+    generated: hertz(generated),
+    recorded: hertz(recorded),
+  };
+}
+
+/** Rates one window ahead against recorded ones: correlations over neurons. */
+export interface AheadScores {
+  readonly trainWindows: number;
+  readonly testWindows: number;
+  readonly draws: number;
+  /** Generated with recorded rates of the same windows, of the training and of the test part. */
+  readonly train: number;
+  readonly test: number;
+  /** Recorded rates of training windows with those of test windows: what knowing nothing but the past rates gives. */
+  readonly recorded: number;
+  /** Hz, the mean of all neurons. */
+  readonly meanRate: { readonly generated: number; readonly recorded: number };
+}
+
+export function scoreAhead(train: AheadRates, test: AheadRates): AheadScores {
+  const mean = (rates: Float64Array) => rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+  return {
+    trainWindows: train.windows,
+    testWindows: test.windows,
+    draws: test.draws,
+    train: correlation(train.generated, train.recorded),
+    test: correlation(test.generated, test.recorded),
+    recorded: correlation(train.recorded, test.recorded),
+    meanRate: { generated: mean(test.generated), recorded: mean(test.recorded) },
+  };
+}
+
+/** Of windows in order, those that begin where one before them has ended. */
+function sideBySide(refs: readonly WindowRef[], current: number): WindowRef[] {
+  const chosen: WindowRef[] = [];
+  for (const ref of refs) {
+    const last = chosen.at(-1);
+    const free = !last || last.trial !== ref.trial || ref.end - last.end > current - 1e-6;
+    if (free) chosen.push(ref);
+  }
+  return chosen;
 }
 
 export interface WindowScores {

@@ -24,7 +24,7 @@ export function addConnectivity(program: Command): void {
         options: { data?: string; windows: number; ablationWindows: number; seed: number },
       ) =>
         guarded(async () => {
-          const run = openRun(folder, { data: options.data });
+          const run = await openRun(folder, { data: options.data });
           const engine = await createEngine();
           const { maps } = await explainStage(engine, run, options);
           engine.dispose();
@@ -44,7 +44,7 @@ export function addReport(program: Command): void {
     .addHelpText('after', '\nExample:\n  neuroformer report runs/hub')
     .action((folder: string, options: { data?: string }) =>
       guarded(async () => {
-        const path = await reportStage(openRun(folder, { data: options.data }));
+        const path = await reportStage(await openRun(folder, { data: options.data }));
         say(`The report is ${path}; its figures and their numbers are in ${folder}/figures.`);
       }),
     );

@@ -111,7 +111,7 @@ async function demo({
     }),
   );
   if (stopped === 'interrupted') return;
-  const run = openRun(out, { weights: 'last' });
+  const run = await openRun(out, { weights: 'last' });
   const engine = await createEngine();
   const { scores } = await stage('Generating', () =>
     generateStage(engine, run, { trials, seconds, past: 'own', part: 'all', seed }),

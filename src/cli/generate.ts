@@ -67,7 +67,7 @@ export function addGenerate(program: Command): void {
 }
 
 async function generateCommand(folder: string, options: GenerateOptions): Promise<void> {
-  const run = openRun(folder, { data: options.data });
+  const run = await openRun(folder, { data: options.data });
   const engine = await createEngine();
   const temperature = (value: number) => (options.greedy ? 0 : value);
   const results = await generateStage(engine, run, {
@@ -84,6 +84,6 @@ async function generateCommand(folder: string, options: GenerateOptions): Promis
   const name = clamped ? 'clamped' : 'generated';
   if (clamped) say(`${clamped} What was drawn is the model's prediction.`);
   say(
-    `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${grouped(scores.spikes)} spikes. ${ratesInWords(scores)} Written to ${folder}/${name}.npz and ${name}.json.`,
+    `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${grouped(scores.spikes)} spikes. ${ratesInWords(scores)} Written to ${folder}/${name}.npz, ${name}.nwb and ${name}.json.`,
   );
 }

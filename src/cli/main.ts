@@ -3,9 +3,12 @@
 
 import { Command } from 'commander';
 import { addConnectivity, addReport } from './connectivity.js';
+import { addDecode } from './decode.js';
 import { addDemo } from './demo.js';
 import { addDevices } from './devices.js';
 import { addGenerate } from './generate.js';
+import { addInspect } from './inspect.js';
+import { addLabels } from './labels.js';
 import { addSimulate } from './simulate.js';
 import { VERSION } from './stages.js';
 import { addTrain } from './train.js';
@@ -20,8 +23,11 @@ const program = new Command('neuroformer')
 
 addDemo(program);
 addSimulate(program);
+addInspect(program);
 addTrain(program);
 addGenerate(program);
+addDecode(program);
+addLabels(program);
 addConnectivity(program);
 addReport(program);
 addDevices(program);

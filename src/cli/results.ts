@@ -3,7 +3,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Explained } from '../analyze/explain.js';
-import { encodeNpz, parseNpz } from '../data/npy.js';
+import { parseCsv } from '../data/formats/csv.js';
+import { encodeNpz, parseNpz } from '../data/formats/npz.js';
+import { type NwbSeries, writeNwb } from '../data/formats/nwb-write.js';
+import type { DecodedResults } from '../report/decoded.js';
+import { toCsv } from '../report/draw.js';
+import type { LabelResults } from '../report/labels.js';
 import type { GeneratedResults } from '../report/report.js';
 import { FileError, writeWhole } from '../train/files.js';
 
@@ -30,6 +35,71 @@ export function writeGenerated(
     spans: { data: spans, shape: [trials.length, 5] },
   });
   writeBoth(folder, name, arrays, facts);
+}
+
+/** Generated spikes as an NWB Units table. Trials stand one after the other, as those of one moment may overlap. */
+export function writeGeneratedNwb(
+  folder: string,
+  name: GeneratedName,
+  { trials, clamped }: GeneratedResults,
+  { recording, started }: { recording: string; started: string },
+): Promise<void> {
+  const neurons = trials[0]?.times.length ?? 0;
+  const starts: number[] = [];
+  let end = 0;
+  for (const { from, to } of trials) {
+    starts.push(end);
+    end += to - from;
+  }
+  const onClock = (neuron: number) =>
+    trials.flatMap(({ times, from }, n) =>
+      Array.from(times[neuron]!, (time) => starts[n]! + time - from),
+    );
+  return writeNwb(join(folder, `${name}.nwb`), {
+    description: `Spikes drawn by a model of ${recording}, no recording. Trials are set one after the other.${clamped && ` ${clamped}`}`,
+    started,
+    units: Array.from({ length: neurons }, (_, neuron) => Float64Array.from(onClock(neuron))),
+    trials: {
+      starts: Float64Array.from(starts),
+      stops: Float64Array.from(trials, ({ from, to }, n) => starts[n]! + to - from),
+      columns: [
+        {
+          name: 'recorded_trial',
+          description: 'Place of the recorded trial it begins in.',
+          data: Int32Array.from(trials, ({ start }) => start.trial),
+        },
+        {
+          name: 'recorded_from',
+          description: 'Seconds in that trial at which it begins.',
+          data: Float64Array.from(trials, ({ from }) => from),
+        },
+      ],
+    },
+  });
+}
+
+/** Decoded numbers as NWB time series, beside what they were. */
+export function writeDecodedNwb(
+  folder: string,
+  { refs, variables, units, part, weights }: DecodedResults,
+  { recording, started, starts }: { recording: string; started: string; starts: readonly number[] },
+): Promise<void> {
+  const timestamps = Float64Array.from(refs, ({ trial, end }) => starts[trial]! + end);
+  const series = variables.flatMap((variable): NwbSeries[] => {
+    // A series of NWB holds numbers.
+    if (variable.kind === 'class') return [];
+    const { name, truth, predicted } = variable;
+    const both = { unit: units[name] ?? 'unknown', timestamps };
+    return [
+      { ...both, name, description: 'As recorded.', data: truth },
+      { ...both, name: `${name}_decoded`, description: 'Decoded from spikes.', data: predicted },
+    ];
+  });
+  return writeNwb(join(folder, 'decoded.nwb'), {
+    description: `Behaviour decoded by ${weights} from the ${part} part of ${recording}.`,
+    started,
+    series,
+  });
 }
 
 /**
@@ -94,6 +164,84 @@ export function readExplained(folder: string, neurons: number): TimedExplained |
   });
 }
 
+/** What `decode` leaves: a row for each moment, and everything else as .json. */
+export function writeDecoded(
+  folder: string,
+  { refs, variables, ...facts }: DecodedResults,
+  starts: readonly number[],
+): void {
+  const rows = refs.map(({ trial, end }, n) => ({
+    trial,
+    time: Number(end.toFixed(6)),
+    session_time: Number((starts[trial]! + end).toFixed(6)),
+    ...Object.fromEntries(
+      variables.flatMap(({ name, truth, predicted }) => [
+        [name, truth[n]],
+        [`${name}_decoded`, predicted[n]],
+      ]),
+    ),
+  }));
+  writeWhole(join(folder, 'decoded.csv'), toCsv(rows));
+  const listed = variables.map(({ truth: _, predicted: __, ...variable }) => variable);
+  const json = JSON.stringify({ ...facts, variables: listed }, null, 2);
+  writeWhole(join(folder, 'decoded.json'), `${json}\n`);
+}
+
+/**
+ * What `decode` left, if it was run.
+ *
+ * @throws FileError where it is damaged.
+ */
+export function readDecoded(folder: string): DecodedResults | undefined {
+  const [facts, table] = [join(folder, 'decoded.json'), join(folder, 'decoded.csv')];
+  if (!existsSync(facts) || !existsSync(table)) return undefined;
+  try {
+    const read = parseFacts(facts) as DecodedResults;
+    const { members } = parseCsv(readFileSync(table), table);
+    const column = (name: string) => {
+      const part = members.get(name);
+      if (part?.kind !== 'array') throw new Error(`no column ${name}`);
+      return part.read() as Float64Array;
+    };
+    const [trials, ends] = [column('trial'), column('time')];
+    const variables = read.variables.map((variable) => ({
+      ...variable,
+      truth: column(variable.name),
+      predicted: column(`${variable.name}_decoded`),
+    })) as DecodedResults['variables'];
+    const refs = Array.from(trials, (trial, n) => ({ trial, end: ends[n]! }));
+    return { ...read, refs, variables };
+  } catch {
+    throw new FileError(
+      `${facts} and decoded.csv do not hold what they should: run neuroformer decode again.`,
+    );
+  }
+}
+
+export function writeLabels(folder: string, results: LabelResults): void {
+  writeWhole(join(folder, 'labels.json'), `${JSON.stringify(results, null, 2)}\n`);
+}
+
+/** What `labels` left, if it was run. */
+export function readLabels(folder: string): LabelResults | undefined {
+  const path = join(folder, 'labels.json');
+  if (!existsSync(path)) return undefined;
+  try {
+    const read = parseFacts(path) as LabelResults;
+    if (read.runs.length === 0) throw new Error('no runs');
+    return read;
+  } catch {
+    throw new FileError(
+      `${path} does not hold what it should: run neuroformer labels again, which keeps what is trained.`,
+    );
+  }
+}
+
+/** JSON writes NaN, a score that does not exist, as null. */
+function parseFacts(path: string): unknown {
+  return JSON.parse(readFileSync(path, 'utf8'), (_, value) => value ?? Number.NaN);
+}
+
 function writeBoth(folder: string, name: string, arrays: Uint8Array, facts: object): void {
   writeWhole(join(folder, `${name}.npz`), arrays);
   writeWhole(join(folder, `${name}.json`), `${JSON.stringify(facts, null, 2)}\n`);
@@ -109,9 +257,7 @@ function readBoth<T>(
   if (!existsSync(facts) || !existsSync(arrays)) return undefined;
   try {
     const found = parseNpz(readFileSync(arrays), arrays);
-    // JSON writes NaN, a score that does not exist, as null.
-    const read = JSON.parse(readFileSync(facts, 'utf8'), (_, value) => value ?? Number.NaN);
-    return make(read, (key) => {
+    return make(parseFacts(facts), (key) => {
       const array = found.get(key);
       if (!array) throw new Error(`no array ${key}`);
       return Float64Array.from(array.data as ArrayLike<number>);

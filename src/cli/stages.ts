@@ -3,7 +3,10 @@
 import { resolve } from 'node:path';
 import { type Explained, type ExplainSettings, explain } from '../analyze/explain.js';
 import {
+  type AheadScores,
   type GeneratedScores,
+  ratesAhead,
+  scoreAhead,
   scoreGenerated,
   scoreWindows,
   type WindowScores,
@@ -32,7 +35,15 @@ import { type RunFacts, RunFolder } from '../train/run-folder.js';
 import type { TrainSettings } from '../train/settings.js';
 import { type TrainingData, type TrainResult, train } from '../train/trainer.js';
 import { grouped } from '../words.js';
-import { readExplained, readGenerated, writeExplained, writeGenerated } from './results.js';
+import {
+  readDecoded,
+  readExplained,
+  readGenerated,
+  readLabels,
+  writeExplained,
+  writeGenerated,
+  writeGeneratedNwb,
+} from './results.js';
 import { interruptFlag, LiveLine, spoken, UsageError } from './terminal.js';
 
 export const VERSION = '0.1.0';
@@ -57,21 +68,24 @@ export interface TrainStage {
   readonly before?: SavedModel;
   /** The file that model began from. */
   readonly from?: string;
+  /** Says nothing but how far it is. */
+  readonly quiet?: boolean;
 }
 
 /** Trains into a folder, or goes on with what is in it. */
 export async function trainStage(stage: TrainStage): Promise<TrainResult> {
-  const { config, settings, before, resume = false } = stage;
+  const { config, settings, before, resume = false, quiet = false } = stage;
+  const tell = quiet ? () => {} : say;
   const folder = new RunFolder(stage.out);
   if (!resume) makeFolder(stage.out, stage.force);
   else if (!folder.exists)
     throw new FileError(`${folder.last} is not there: ${stage.out} holds no run to resume.`);
-  const dataset = openDataset(stage.data);
+  const dataset = await openDataset(stage.data);
   const { recording } = dataset;
   const tokenizer = before?.tokenizer && tokenizerAfter(before.tokenizer, config, recording);
   const data = prepare(recording, config, settings, tokenizer);
   const notes = notesOn(data);
-  for (const note of notes) say(note);
+  for (const note of notes) tell(note);
   let adapter: string | undefined;
   const line = new LiveLine();
   const interrupt = interruptFlag(() => {
@@ -88,7 +102,7 @@ export async function trainStage(stage: TrainStage): Promise<TrainResult> {
       shouldStop: () => interrupt.asked,
       openEngine: async () => {
         const engine = await createEngine();
-        if (adapter === undefined) await announce(engine, data, settings);
+        if (adapter === undefined && !quiet) await announce(engine, data, settings);
         adapter = adapterOf(engine);
         return engine;
       },
@@ -96,7 +110,7 @@ export async function trainStage(stage: TrainStage): Promise<TrainResult> {
       watcher: {
         note: (sentence) => {
           line.close();
-          say(sentence);
+          tell(sentence);
         },
         progress: ({ step, steps, loss, tokensPerSecond, secondsLeft }) =>
           line.show(
@@ -204,7 +218,12 @@ export async function generateStage(
     bin,
     ...ahead,
   };
-  writeGenerated(run.folder.path, clamped ? 'clamped' : 'generated', results);
+  const name = clamped ? 'clamped' : 'generated';
+  writeGenerated(run.folder.path, name, results);
+  await writeGeneratedNwb(run.folder.path, name, results, {
+    recording: run.dataset.recording.name,
+    started: run.facts.started,
+  });
   return results;
 }
 
@@ -255,26 +274,36 @@ function startsOf(run: OpenedRun, { part, trials, seconds }: GenerateStage): Win
   return evenly(candidates, trials);
 }
 
-/** Scores one window ahead of the recorded past, on test windows. */
+/** How often each test window is drawn for rates: the test part is short, and chance should not be all they show. */
+const TEST_DRAWS = 8;
+
+/** Scores one window ahead of the recorded past, on test windows, and rates on training windows, too. */
 async function aheadOf(
   engine: Engine,
   run: OpenedRun,
   model: Awaited<ReturnType<typeof loadModel>>['model'],
   test: readonly WindowRef[],
   seed: number,
-): Promise<{ windows: WindowScores; tokens: TokenScores } | object> {
+): Promise<{ windows: WindowScores; tokens: TokenScores; ahead: AheadScores } | object> {
   const { windows, layout, split } = run;
   if (test.length === 0) return {};
   const size = Math.min(100, test.length);
   const refs = spread(test, 1000, size);
   const sampler = new Sampler(engine, model, layout, size, { seed: seed + 1 });
   const scored = await scoreWindows(sampler, windows, refs, size);
+  const line = new LiveLine();
+  const rates = async (part: 'train' | 'test', draws: number) =>
+    ratesAhead(sampler, windows, split[part], size, draws, (done, of) =>
+      line.show(`one window ahead, ${part} part: ${done} of ${of}`),
+    );
+  const ahead = { train: await rates('train', 1), test: await rates('test', TEST_DRAWS) };
+  line.close();
   sampler.dispose();
   const trained = split.train.filter((_, n) => n % Math.ceil(split.train.length / 5000) === 0);
   const frequencies = tokenFrequencies(batchesOf(windows, layout, trained, 1), layout);
   const batches = batchesOf(windows, layout, refs, size);
   const tokens = await scoreTokens(engine, model, layout, size, batches, frequencies);
-  return { windows: scored, tokens };
+  return { windows: scored, tokens, ahead: scoreAhead(ahead.train, ahead.test) };
 }
 
 /** Connectivity of a run's model, written into its folder. */
@@ -311,6 +340,8 @@ export function reportStage(
     generated: readGenerated(run.folder.path, 'generated', neurons),
     clamped: readGenerated(run.folder.path, 'clamped', neurons),
     explained: readExplained(run.folder.path, neurons),
+    decoded: readDecoded(run.folder.path),
+    labels: readLabels(run.folder.path),
     stages,
   });
 }

@@ -4,17 +4,22 @@ import { HostRandom } from '../random.js';
 
 /**
  * Batches of window numbers: every epoch is a new permutation of all of them, and a batch may reach over from one
- * epoch into the next. Batch `step` is a function of (count, size, seed, step) alone, so that a run resumes anywhere.
+ * epoch into the next. With weights, each window comes in an epoch as often as its weight says, one time more or less by
+ * chance. Batch `step` is a function of the arguments and `step` alone, so that a run resumes anywhere.
  */
 export class BatchOrder {
   #epoch = -1;
-  #permutation: Uint32Array = new Uint32Array();
+  #windows: Uint32Array = new Uint32Array();
 
-  /** @param seed a non-negative integer below 2^32. */
+  /**
+   * @param seed a non-negative integer below 2^32.
+   * @param weights how often each window comes, in proportion; default: all as often.
+   */
   constructor(
     readonly count: number,
     readonly size: number,
     readonly seed: number,
+    readonly weights?: Float64Array,
   ) {
     if (count < 1) throw new Error('There is no window to make batches of.');
     if (!Number.isInteger(size) || size < 1)
@@ -32,8 +37,26 @@ export class BatchOrder {
     const epoch = Math.floor(place / this.count);
     if (epoch !== this.#epoch) {
       this.#epoch = epoch;
-      this.#permutation = new HostRandom(this.seed + (epoch + 1) * 2 ** 32).permutation(this.count);
+      this.#windows = this.#draw(new HostRandom(this.seed + (epoch + 1) * 2 ** 32));
     }
-    return this.#permutation[place % this.count]!;
+    return this.#windows[place % this.count]!;
+  }
+
+  /** An epoch's windows in their order. */
+  #draw(random: HostRandom): Uint32Array {
+    const order = random.permutation(this.count);
+    const { weights } = this;
+    if (!weights) return order;
+    // Points at even distances along all weights, from a random one on, fall on each window as often as it weighs.
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    const offset = random.uniform();
+    let window = 0;
+    let passed = weights[0]!;
+    const drawn = Uint32Array.from({ length: this.count }, (_, n) => {
+      const point = ((n + offset) / this.count) * total;
+      while (passed <= point && window < this.count - 1) passed += weights[++window]!;
+      return window;
+    });
+    return order.map((place) => drawn[place]!);
   }
 }

@@ -73,8 +73,10 @@ export interface Session {
   /** Default: one trial, the whole session. */
   readonly trials?: readonly (Interval & { id?: number })[];
   readonly intervals?: Readonly<Record<string, readonly Interval[]>>;
-  /** Seconds; default: as long as its longest part. */
+  /** Seconds; default: up to the end of its longest part, or of its last trial. */
   readonly duration?: number;
+  /** Seconds that were recorded for certain, whatever happened in them. */
+  readonly recorded?: number;
 }
 
 /**
@@ -87,8 +89,16 @@ export function createRecording(session: Session): Recording {
   checkSpikes(spikes);
   if (frames) checkFilm(frames);
   for (const [variable, series] of Object.entries(variables)) checkVariable(variable, series);
-  const parts = [spanOf(spikes), filmEnd(frames), ...Object.values(variables).map(variableEnd)];
-  const duration = session.duration ?? Math.max(...parts);
+  const ends = [...(session.trials ?? []), ...Object.values(intervals).flat()].map(
+    ({ stop }) => stop,
+  );
+  const parts = [
+    session.recorded ?? 0,
+    spanOf(spikes),
+    filmEnd(frames),
+    ...Object.values(variables).map(variableEnd),
+  ];
+  const duration = session.duration ?? [...parts, ...ends].reduce((a, b) => Math.max(a, b));
   if (!(duration > 0))
     throw new RecordingError(
       `The recording ${name} is ${duration} s long: there is nothing in it.`,

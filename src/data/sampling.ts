@@ -15,6 +15,8 @@ export interface VariableSetting {
   readonly window: number;
   readonly dt: number;
   readonly classes?: ClassVocabulary | undefined;
+  /** Of an angle: a full turn. */
+  readonly period?: number | undefined;
 }
 
 /** Samples of a variable within a window, and their times from the window's start. */
@@ -25,29 +27,109 @@ export interface Samples {
   readonly times: Float64Array;
 }
 
-/** A series of the step wanted: numbers interpolated between samples, labels held until the next or the trial's end. */
-export function regular(series: Variable, dt: number, duration: number): Series {
-  if (!('times' in series)) {
-    if (Math.abs(series.dt / dt - 1) < 1e-9) return series;
-    const { start = 0, values } = series;
-    const times = Float64Array.from({ length: values.length }, (_, n) => start + n * series.dt);
-    return regular({ values, times }, dt, duration);
-  }
-  const { times, values } = series;
-  const first = times[0]!;
-  const last = times[times.length - 1]!;
-  const until = typeof values[0] === 'string' ? Math.max(last, duration - dt) : last;
-  const length = Math.floor((until - first) / dt + 1e-9) + 1;
-  let at = 0;
-  const found = Array.from({ length }, (_, n) => {
-    const time = first + n * dt;
-    while (at + 1 < times.length && times[at + 1]! <= time + 1e-9) at += 1;
-    const [here, next] = [values[at]!, values[at + 1]];
-    if (typeof here === 'string' || typeof next !== 'number') return here;
-    const share = (time - times[at]!) / (times[at + 1]! - times[at]!);
-    return here + Math.max(0, share) * (next - here);
+/**
+ * A series of the step wanted. Finer samples are averaged over each step, coarser ones interpolated, on the circle where
+ * they are angles; labels hold until the next, or the trial's end.
+ *
+ * @param period of angles: a full turn.
+ */
+export function regular(series: Variable, dt: number, duration: number, period?: number): Series {
+  if (!('times' in series) && Math.abs(series.dt / dt - 1) < 1e-9) return series;
+  const { start = 0, values } = 'times' in series ? { ...series, start: series.times[0]! } : series;
+  const timeOf = (n: number) => ('times' in series ? series.times[n]! : start + n * series.dt);
+  if (typeof values[0] === 'string')
+    return heldLabels(values as readonly string[], timeOf, dt, duration);
+  const numbers = values as ArrayLike<number>;
+  const last = timeOf(numbers.length - 1);
+  const step = numbers.length > 1 ? (last - start) / (numbers.length - 1) : dt;
+  const rejoin = joining(period);
+  // A mean needs a step and a half of samples; with fewer it would follow now one and now two of them.
+  return step * 1.5 <= dt
+    ? averaged(numbers, timeOf, dt, last + step, rejoin)
+    : interpolated(numbers, timeOf, dt, rejoin);
+}
+
+/** The weighted mean of some samples, by their places. */
+type Join = (values: ArrayLike<number>, places: readonly number[], weights?: number[]) => number;
+
+function joining(period: number | undefined): Join {
+  const plain: Join = (values, places, weights) => {
+    let [sum, total] = [0, 0];
+    for (const [n, place] of places.entries()) {
+      const weight = weights?.[n] ?? 1;
+      sum += weight * values[place]!;
+      total += weight;
+    }
+    return sum / total;
+  };
+  if (period === undefined) return plain;
+  const turn = (2 * Math.PI) / period;
+  return (values, places, weights) => {
+    const angles = places.map((place) => values[place]! * turn);
+    const all = angles.map((_, n) => n);
+    const angle = Math.atan2(
+      plain(angles.map(Math.sin), all, weights),
+      plain(angles.map(Math.cos), all, weights),
+    );
+    return (angle < 0 ? angle + 2 * Math.PI : angle) / turn;
+  };
+}
+
+/** Each step's mean; a step without a sample has the one before it. */
+function averaged(
+  values: ArrayLike<number>,
+  timeOf: (n: number) => number,
+  dt: number,
+  end: number,
+  join: Join,
+): Series {
+  const start = timeOf(0);
+  const length = Math.max(1, Math.floor((end - start) / dt + 1e-6));
+  let next = 0;
+  let before = values[0]!;
+  const found = Float64Array.from({ length }, (_, n) => {
+    const places: number[] = [];
+    for (; next < values.length && timeOf(next) < start + (n + 1) * dt - 1e-9; next++)
+      places.push(next);
+    if (places.length > 0) before = join(values, places);
+    return before;
   });
-  return { values: found as number[] | string[], dt, start: first };
+  return { values: found, dt, start };
+}
+
+function interpolated(
+  values: ArrayLike<number>,
+  timeOf: (n: number) => number,
+  dt: number,
+  join: Join,
+): Series {
+  const start = timeOf(0);
+  const length = Math.floor((timeOf(values.length - 1) - start) / dt + 1e-9) + 1;
+  let at = 0;
+  const found = Float64Array.from({ length }, (_, n) => {
+    const time = start + n * dt;
+    while (at + 1 < values.length && timeOf(at + 1) <= time + 1e-9) at += 1;
+    if (at + 1 === values.length) return values[at]!;
+    const share = Math.max(0, (time - timeOf(at)) / (timeOf(at + 1) - timeOf(at)));
+    return share === 0 ? values[at]! : join(values, [at, at + 1], [1 - share, share]);
+  });
+  return { values: found, dt, start };
+}
+
+function heldLabels(
+  values: readonly string[],
+  timeOf: (n: number) => number,
+  dt: number,
+  duration: number,
+): Series {
+  const start = timeOf(0);
+  const until = Math.max(timeOf(values.length - 1), duration - dt);
+  let at = 0;
+  const found = Array.from({ length: Math.floor((until - start) / dt + 1e-9) + 1 }, (_, n) => {
+    while (at + 1 < values.length && timeOf(at + 1) <= start + n * dt + 1e-9) at += 1;
+    return values[at]!;
+  });
+  return { values: found, dt, start };
 }
 
 /**

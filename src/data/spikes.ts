@@ -39,24 +39,31 @@ export function binSpikes(spikes: Spikes, dt: number): BinnedSpikes {
  * @throws RecordingError naming the first count that is no finite number.
  */
 export function spikesFromCounts(counts: readonly ArrayLike<number>[], dt: number): BinnedSpikes {
-  const bins: number[] = [];
-  const neurons: number[] = [];
   const length = counts.reduce((most, row) => Math.max(most, row.length), 0);
+  const countAt = (neuron: number, bin: number) => {
+    const count = counts[neuron]![bin] ?? 0;
+    if (!Number.isFinite(count)) {
+      throw new RecordingError(
+        `The spike count of neuron ${neuron} in bin ${bin} is ${count}; counts should be numbers.`,
+      );
+    }
+    return Math.max(0, roundHalfEven(count));
+  };
+  let total = 0;
+  for (let bin = 0; bin < length; bin++)
+    for (let neuron = 0; neuron < counts.length; neuron++) total += countAt(neuron, bin);
+  const bins = new Int32Array(total);
+  const neurons = new Int32Array(total);
+  let at = 0;
   for (let bin = 0; bin < length; bin++) {
-    for (const [neuron, row] of counts.entries()) {
-      const count = row[bin] ?? 0;
-      if (!Number.isFinite(count)) {
-        throw new RecordingError(
-          `The spike count of neuron ${neuron} in bin ${bin} is ${count}; counts should be numbers.`,
-        );
-      }
-      for (let n = roundHalfEven(count); n > 0; n--) {
-        bins.push(bin);
-        neurons.push(neuron);
-      }
+    for (let neuron = 0; neuron < counts.length; neuron++) {
+      const end = at + countAt(neuron, bin);
+      bins.fill(bin, at, end);
+      neurons.fill(neuron, at, end);
+      at = end;
     }
   }
-  return { dt, bins: Int32Array.from(bins), neurons: Int32Array.from(neurons) };
+  return { dt, bins, neurons };
 }
 
 /**
@@ -166,5 +173,6 @@ export function firstNotBefore(rising: ArrayLike<number>, value: number): number
 export function spanOf(spikes: Spikes): number {
   if ('counts' in spikes)
     return spikes.dt * spikes.counts.reduce((most, row) => Math.max(most, row.length), 0);
-  return spikes.times.reduce((latest, times) => Math.max(latest, times.at(-1) ?? 0), 0);
+  const latest = spikes.times.reduce((most, times) => Math.max(most, times.at(-1) ?? 0), 0);
+  return latest * (1 + 2 * Number.EPSILON);
 }

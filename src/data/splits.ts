@@ -2,7 +2,7 @@
 
 import { HostRandom } from '../random.js';
 import { RecordingError } from './errors.js';
-import type { Interval } from './recording.js';
+import type { Interval, Trial } from './recording.js';
 import type { WindowRef, Windows } from './windows.js';
 
 export const PARTS = ['train', 'validation', 'test'] as const;
@@ -14,7 +14,7 @@ export type Fractions = Readonly<Record<Part, number>>;
 /**
  * How windows are dealt out.
  *
- * - blocks: time is cut into stretches, in the order train, validation, test, `repeats` times over; where a stretch
+ * - blocks: time is cut into stretches, in the order train, validation, test or another, `repeats` times over; where one
  *   begins inside a trial, windows that begin less than `gap` seconds after it are left out, so that no window reads
  *   back into the stretch before. Default gap: the past and the video window together, or what the longest window of a
  *   variable reaches back where that is more.
@@ -23,7 +23,13 @@ export type Fractions = Readonly<Record<Part, number>>;
  * - interleaved-legacy: single windows at random, as the original has it. Neighbours share most of what they read.
  */
 export type SplitSettings =
-  | { kind: 'blocks'; fractions: Fractions; repeats?: number; gap?: number }
+  | {
+      kind: 'blocks';
+      fractions: Fractions;
+      order?: readonly Part[];
+      repeats?: number;
+      gap?: number;
+    }
   | { kind: 'trials' | 'interleaved-legacy'; fractions: Fractions; seed: number }
   | { kind: 'trials'; validation: readonly number[]; test: readonly number[] }
   | { kind: 'given'; windows: Readonly<Record<Part, readonly WindowRef[]>> };
@@ -68,6 +74,58 @@ export function splitWindows(windows: Windows, settings: SplitSettings, every?: 
         ]
       : [];
   return { ...parts, settings, leftOut, notes };
+}
+
+/**
+ * A split with less to train on: the latest windows, and of those some drawn by the seed.
+ *
+ * @param less shares from above 0 to 1.
+ */
+export function thinned(
+  split: Split,
+  less: { recent: number; share: number; seed: number },
+): Split {
+  const { recent, share, seed } = less;
+  const first = Math.floor((1 - recent) * split.train.length);
+  const latest = split.train.slice(first);
+  const count = Math.max(1, Math.round(share * latest.length));
+  const drawn = [...new HostRandom(seed).permutation(latest.length)].slice(0, count);
+  const train = share === 1 ? latest : drawn.sort((p, q) => p - q).map((n) => latest[n]!);
+  const left = split.train.length - train.length;
+  if (left === 0) return split;
+  const note = `Of ${split.train.length} training windows ${train.length} are used: ${[
+    ...(recent < 1 ? [`the latest ${percent(recent)}`] : []),
+    ...(share < 1 ? [`${percent(share)}, drawn by the seed`] : []),
+  ].join(', and of them ')}.`;
+  return { ...split, train, leftOut: split.leftOut + left, notes: [...split.notes, note] };
+}
+
+function percent(share: number): string {
+  return `${Number((100 * share).toPrecision(3))} %`;
+}
+
+/**
+ * How much each window counts where those of a recording that drifts count the more the later they are: half as much
+ * for every `halfLife` seconds recorded after it.
+ */
+export function recencyOf(
+  windows: Windows,
+  refs: readonly WindowRef[],
+  halfLife: number,
+): Float64Array {
+  const offsets = offsetsOf(windows.recording.trials);
+  const times = refs.map(({ trial, end }) => offsets[trial]! + end);
+  const last = times.reduce((a, b) => Math.max(a, b), 0);
+  return Float64Array.from(times, (time) => 2 ** ((time - last) / halfLife));
+}
+
+/** Trials one after the other make one line of time, whatever clocks they came from: where each begins on it. */
+function offsetsOf(trials: readonly Trial[]): number[] {
+  let total = 0;
+  return trials.map(({ duration }) => {
+    total += duration;
+    return total - duration;
+  });
 }
 
 /** Chosen windows as a split, with a note where parts read the same. */
@@ -150,20 +208,17 @@ function byTrials(
 function byBlocks(windows: Windows, settings: SplitSettings & { kind: 'blocks' }): Dealer {
   const { current, past, video = 0, variables } = windows.settings;
   const reaches = variables.map(({ window }) => window - current);
-  const { fractions, repeats = 1, gap = Math.max(past + video, ...reaches) } = settings;
+  const { fractions, order = PARTS, repeats = 1 } = settings;
+  const { gap = Math.max(past + video, ...reaches) } = settings;
   if (!Number.isInteger(repeats) || repeats < 1)
     throw new RecordingError(`The repeats of a split should be 1 or more, but are ${repeats}.`);
-  // Trials one after the other make one line of time, whatever clocks they came from.
-  const offsets: number[] = [];
-  let total = 0;
-  for (const { duration } of windows.recording.trials) {
-    offsets.push(total);
-    total += duration;
-  }
+  const { trials } = windows.recording;
+  const offsets = offsetsOf(trials);
+  const total = trials.reduce((sum, { duration }) => sum + duration, 0);
   const blocks: (Interval & { part: Part })[] = [];
   let edge = 0;
   for (let n = 0; n < repeats; n++) {
-    for (const part of PARTS) {
+    for (const part of order) {
       const stop = edge + (fractions[part] * total) / repeats;
       if (stop > edge) blocks.push({ part, start: edge, stop });
       edge = stop;

@@ -1,7 +1,8 @@
-/** The vocabularies of one model: neurons, times and the classes of classified variables. */
+/** The vocabularies of one model: neurons, times and the classes of classified variables; and the scales of numbers. */
 
 import { RecordingError } from './errors.js';
 import type { Recording } from './recording.js';
+import { Scale, type ScaleJson } from './scales.js';
 import { type ClassValue, ClassVocabulary, NeuronVocabulary, TimeVocabulary } from './tokens.js';
 
 /** As it is stored with a model's weights. */
@@ -14,6 +15,8 @@ export interface TokenizerJson {
   readonly classes: Readonly<
     Record<string, { values: readonly ClassValue[]; resolution?: number }>
   >;
+  /** Of variables that are numbers; one that is not here enters as it is. */
+  readonly scales?: Readonly<Record<string, ScaleJson>>;
 }
 
 /** A classified variable: its name, the recording's name for it, and the step of its classes if it is a number. */
@@ -27,6 +30,7 @@ export class Tokenizer {
   readonly ids: NeuronVocabulary;
   readonly times: TimeVocabulary;
   readonly classes: Readonly<Record<string, ClassVocabulary>>;
+  readonly scales: Readonly<Record<string, Scale>>;
   readonly #json: TokenizerJson;
 
   constructor(json: TokenizerJson) {
@@ -38,6 +42,9 @@ export class Tokenizer {
         name,
         new ClassVocabulary(values, resolution),
       ]),
+    );
+    this.scales = Object.fromEntries(
+      Object.entries(json.scales ?? {}).map(([name, scale]) => [name, new Scale(scale)]),
     );
   }
 
@@ -70,6 +77,15 @@ export class Tokenizer {
       neurons: recording.neurons,
       ...windows,
       classes: Object.fromEntries(classes),
+    });
+  }
+
+  /** The same vocabularies, with these scales for the variables that have none yet. */
+  scaled(scales: Readonly<Record<string, Scale>>): Tokenizer {
+    const json = Object.entries(scales).map(([name, scale]) => [name, scale.toJSON()] as const);
+    return new Tokenizer({
+      ...this.#json,
+      scales: { ...Object.fromEntries(json), ...this.#json.scales },
     });
   }
 

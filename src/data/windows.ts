@@ -125,14 +125,6 @@ export class Windows {
     const { settings } = this;
     const { video, pastBlock, block, rules } = settings;
     const { current, past } = this.span({ trial: index, end });
-    const variables = trial.variables.map(({ setting, series }) => {
-      const from = roundToStep(current.stop - setting.window, settings.times.dt);
-      const { stop } = current;
-      return [
-        setting.name,
-        sampleSeries(series, from, stop, setting, rules.exactSampleTimes),
-      ] as const;
-    });
     return {
       trial: trial.id,
       end,
@@ -142,8 +134,20 @@ export class Windows {
         trial.film && video !== undefined
           ? framesUpTo(trial.film, this.#filmEnd(end), video, trial.id, rules.videoEndsWithWindow)
           : undefined,
-      variables: Object.fromEntries(variables),
+      variables: this.variables({ trial: index, end }),
     };
+  }
+
+  /** The samples of every variable in a window. */
+  variables(ref: WindowRef): Readonly<Record<string, Samples>> {
+    const { times, rules } = this.settings;
+    const { stop } = this.span(ref).current;
+    return Object.fromEntries(
+      this.#trial(ref.trial).variables.map(({ setting, series }) => {
+        const from = roundToStep(stop - setting.window, times.dt);
+        return [setting.name, sampleSeries(series, from, stop, setting, rules.exactSampleTimes)];
+      }),
+    );
   }
 
   /** What a window reads: its current part, its past, and everything together. Seconds on the trial's clock. */
@@ -230,7 +234,9 @@ export class Windows {
 function prepare(trial: Trial, settings: WindowSettings): Prepared {
   const variables = settings.variables.flatMap((setting) => {
     const series = trial.variables[setting.data ?? setting.name];
-    return series ? [{ setting, series: regular(series, setting.dt, trial.duration) }] : [];
+    return series
+      ? [{ setting, series: regular(series, setting.dt, trial.duration, setting.period) }]
+      : [];
   });
   const spikes = binSpikes(trial.spikes, settings.times.dt);
   return { id: trial.id, duration: trial.duration, spikes, film: trial.film, variables };

@@ -2,8 +2,9 @@
 
 import type { Recording } from '../data/recording.js';
 import { framesIn, type VariableSetting } from '../data/sampling.js';
+import { Scale } from '../data/scales.js';
 import { Tokenizer } from '../data/tokenizer.js';
-import type { Window, WindowRules, WindowSettings } from '../data/windows.js';
+import type { Window, WindowRef, WindowRules, WindowSettings, Windows } from '../data/windows.js';
 import type { Engine } from '../gpu/engine.js';
 import { ConfigError } from '../schema.js';
 import { type TokenLists, Tokens, tokenLists } from '../tensor/embedding.js';
@@ -12,7 +13,13 @@ import type { ModelConfig } from './config.js';
 import type { ModelTargets } from './losses.js';
 import type { BehaviorInput, ModelInputs, ModelSizes } from './model.js';
 import type { Rules } from './rules.js';
-import { type ConfiguredVariable, isClassified, variablesOf } from './variables.js';
+import {
+  type ConfiguredVariable,
+  isClassified,
+  partsOf,
+  periodOf,
+  variablesOf,
+} from './variables.js';
 
 /** What windows a configuration reads. */
 export function windowSettings(config: ModelConfig, tokenizer: Tokenizer): WindowSettings {
@@ -32,6 +39,7 @@ export function windowSettings(config: ModelConfig, tokenizer: Tokenizer): Windo
         window: held,
         dt: setting.dt,
         classes: tokenizer.classes[name],
+        period: periodOf(setting),
       }),
     ),
     rules: windowRules(config.rules),
@@ -66,6 +74,35 @@ export function tokenizerFor(config: ModelConfig, recording: Recording): Tokeniz
   return Tokenizer.of(recording, windows, classifiedVariables(config));
 }
 
+/**
+ * The tokenizer with the scales of every number a configuration reads or predicts, from training windows; scales that
+ * it has already stay. Under the original's rules numbers have none.
+ */
+export function standardised(
+  tokenizer: Tokenizer,
+  config: ModelConfig,
+  windows: Windows,
+  training: readonly WindowRef[],
+): Tokenizer {
+  if (!config.rules.standardised) return tokenizer;
+  const numeric = variablesOf(config).filter(({ setting }) => !isClassified(setting));
+  const unknown = numeric.filter(({ name }) => !tokenizer.scales[name]);
+  const samples = new Map(unknown.map(({ name }) => [name, [] as number[]]));
+  for (const ref of unknown.length > 0 ? training : []) {
+    const found = windows.variables(ref);
+    for (const { name, setting } of unknown) {
+      const values = found[name]?.values;
+      if (values) samples.get(name)!.push(...(setting.predict ? values.slice(-1) : values));
+    }
+  }
+  const known = unknown.filter(({ name }) => samples.get(name)!.length > 0);
+  return tokenizer.scaled(
+    Object.fromEntries(
+      known.map(({ name, setting }) => [name, Scale.of(samples.get(name)!, periodOf(setting))]),
+    ),
+  );
+}
+
 /** Samples of an input variable, [B, n] each. */
 interface HostSamples {
   readonly values: Float32Array<ArrayBuffer>;
@@ -86,7 +123,7 @@ export interface HostBatch {
   readonly frames: Float32Array<ArrayBuffer> | undefined;
   /** By group and variable. */
   readonly behavior: Readonly<Record<string, Readonly<Record<string, HostSamples>>>>;
-  /** By variable: numbers, or class tokens. */
+  /** By variable: scaled numbers, [B, 1] or [B, 2] of an angle, or class tokens. */
   readonly targets: Readonly<Record<string, Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>>;
 }
 
@@ -151,8 +188,10 @@ export class BatchLayout {
       if (setting.predict) continue;
       const gather = (part: 'values' | 'times') =>
         Float32Array.from(windows.flatMap((w) => lastOf(w.variables[name]![part], samples)));
+      const scale = this.scaleOf({ name, setting });
+      const values = gather('values').map((value) => scale.encode(value)[0]!);
       behavior[group] ??= {};
-      behavior[group][name] = { values: gather('values'), times: gather('times') };
+      behavior[group][name] = { values, times: gather('times') };
     }
     return behavior;
   }
@@ -162,9 +201,16 @@ export class BatchLayout {
     const predicted = this.variables.filter(({ setting }) => setting.predict);
     const entries = predicted.map(({ name, setting }) => {
       const values = windows.map((w) => w.variables[name]!.values.at(-1)!);
-      return [name, isClassified(setting) ? Uint32Array.from(values) : Float32Array.from(values)];
+      if (isClassified(setting)) return [name, Uint32Array.from(values)];
+      const scale = this.scaleOf({ name, setting });
+      return [name, Float32Array.from(values.flatMap((value) => scale.encode(value)))];
     });
     return Object.fromEntries(entries);
+  }
+
+  /** How a variable's numbers enter the model. */
+  scaleOf({ name, setting }: Pick<ConfiguredVariable, 'name' | 'setting'>): Scale {
+    return this.tokenizer.scales[name] ?? Scale.identity(periodOf(setting));
   }
 }
 
@@ -230,7 +276,7 @@ export class Batch {
       if (setting.predict) {
         variables[name] = isClassified(setting)
           ? tensor([size], 'u32', (host) => host.targets[name]!)
-          : tensor([size, 1], 'f32', (host) => host.targets[name]!);
+          : tensor([size, partsOf(setting)], 'f32', (host) => host.targets[name]!);
         continue;
       }
       behavior[group] ??= {};

@@ -69,7 +69,12 @@ function checkGroup(
     }
     if (predict && objective === null) {
       throw new ConfigError(
-        `${here}.objective should be regression or classification, as it is predicted.`,
+        `${here}.objective should be regression, circular or classification, as it is predicted.`,
+      );
+    }
+    if (!predict && objective === 'circular') {
+      throw new ConfigError(
+        `${here}.objective should not be circular, as it is an input: give its cosine and sine as variables of their own.`,
       );
     }
     if (!predict && n_layers === 0) {

@@ -42,7 +42,9 @@ const variable = object({
   dt: seconds,
   /** Whether it is predicted; otherwise it is an input. */
   predict: flag(false),
-  objective: defaulted(oneOf(['regression', 'classification', null]), null),
+  objective: defaulted(oneOf(['regression', 'circular', 'classification', null]), null),
+  /** Of a circular variable: what a full turn is in its unit; default: 2 pi, of radians. */
+  period: optional(number({ above: 0 })),
   /** Step between the classes of a classified number. */
   resolution: optional(number({ above: 0 })),
   /** Classes, under the original's rules; otherwise the vocabulary says. */

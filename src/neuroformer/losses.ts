@@ -12,7 +12,7 @@ export interface ModelTargets {
   /** u32 [B, T] */
   readonly nextIds: Tensor;
   readonly nextTimes: Tensor;
-  /** By variable: f32 [B, 1] regressed, u32 [B] classified. */
+  /** By variable: f32 [B, 1] regressed, f32 [B, 2] of an angle, u32 [B] classified. */
   readonly variables?: Readonly<Record<string, Tensor>> | undefined;
   /** The tokens that do not count. */
   readonly padId: number;
@@ -73,7 +73,8 @@ export function modelLosses(
     const classified = truth.dtype === 'u32';
     parts[name] = classified
       ? crossEntropy(prediction, truth, { factor })
-      : meanSquaredError(prediction, truth, { factor });
+      : // Cosine and sine are two numbers to decode, each with its own mean.
+        meanSquaredError(prediction, truth, { factor: factor * truth.axis(1) });
   }
   if (factors.contrastive > 0 && wanted('clip'))
     parts.clip = alignment(model, outputs, factors.contrastive);

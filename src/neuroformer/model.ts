@@ -24,7 +24,7 @@ import {
   videoCode,
 } from './embeddings.js';
 import { type Observe, Pass, Stack } from './stack.js';
-import { isClassified, variablesOf } from './variables.js';
+import { isClassified, partsOf, variablesOf } from './variables.js';
 
 /** Sizes that come from the data: vocabularies, and classes of each classified variable. */
 export interface ModelSizes {
@@ -66,7 +66,7 @@ export interface ModelOutputs {
   readonly timeLogits: Tensor;
   /** What the heads read, [B, T, width]. */
   readonly lastLayer: Tensor;
-  /** By variable: [B, 1] or [B, classes]. */
+  /** By variable: [B, 1] regressed, [B, 2] cosine and sine of an angle, or [B, classes]. */
   readonly predictions: Readonly<Record<string, Tensor>>;
   /** Features that can be aligned: 'id', 'eos', 'frames', 'group.variable', each [B, width] before projection. */
   readonly features: Readonly<Record<string, Tensor>>;
@@ -326,7 +326,7 @@ function baselineOf(store: ParameterStore, config: ModelConfig): Baseline | unde
   return undefined;
 }
 
-/** What is decoded: one number of a regressed variable, the classes of a classified one. */
+/** What is decoded: one number of a regressed variable, two of an angle, the classes of a classified one. */
 function variableHeads(place: Declare, config: ModelConfig, sizes: ModelSizes) {
   const heads: Record<string, Linear> = {};
   for (const { group, name, setting } of variablesOf(config)) {
@@ -334,7 +334,7 @@ function variableHeads(place: Declare, config: ModelConfig, sizes: ModelSizes) {
     const at = place.at(`${group}.${name}`);
     heads[name] = isClassified(setting)
       ? new Linear(at, config.n_embd, classesOf(name, setting, config, sizes), { bias: false })
-      : new Linear(at, config.n_embd, 1);
+      : new Linear(at, config.n_embd, partsOf(setting));
   }
   return heads;
 }

@@ -9,6 +9,8 @@ export const RULES = {
     'Video tokens carry their 3-D position: the original computes the code and does not add it.',
   mask_padding:
     'Padding is no key of any attention and no part of any mean: the original attends to it everywhere.',
+  standardised:
+    'Numbers enter, and are predicted, in standard deviations from their mean in training: the original takes them as they are.',
   several_samples:
     'A variable may have several samples in a window: the original does not run then.',
   layers_per_group:

@@ -28,3 +28,13 @@ export function variablesOf({ modalities }: Pick<ModelConfig, 'modalities'>): Co
 export function isClassified({ predict, objective }: VariableConfig): boolean {
   return predict && objective === 'classification';
 }
+
+/** A full turn of a variable that is decoded as an angle; undefined of any other. */
+export function periodOf({ predict, objective, period }: VariableConfig): number | undefined {
+  return predict && objective === 'circular' ? (period ?? 2 * Math.PI) : undefined;
+}
+
+/** Numbers a regressed variable is decoded as: one, or the cosine and sine of an angle. */
+export function partsOf(setting: VariableConfig): number {
+  return periodOf(setting) === undefined ? 1 : 2;
+}

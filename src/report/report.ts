@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { correlation } from '../analyze/edges.js';
 import type { ConnectivityMap, Explained } from '../analyze/explain.js';
 import {
+  type AheadScores,
   type GeneratedScores,
   recordedStretches,
   type WindowScores,
@@ -16,6 +17,7 @@ import type { GeneratedTrial } from '../generate/trials.js';
 import { makeFolder, writeWhole } from '../train/files.js';
 import type { OpenedRun } from '../train/prepare.js';
 import { grouped } from '../words.js';
+import { type DecodedResults, decodedSection } from './decoded.js';
 import type { Figure } from './draw.js';
 import {
   agreement,
@@ -28,6 +30,7 @@ import {
   timeCourseFigure,
 } from './figures.js';
 import { page, type Section, type Table } from './html.js';
+import { type LabelResults, labelsSection } from './labels.js';
 
 /** What `generate` left in a run's folder. */
 export interface GeneratedResults {
@@ -48,6 +51,7 @@ export interface GeneratedResults {
   /** One window ahead of the recorded past. */
   readonly windows?: WindowScores;
   readonly tokens?: TokenScores;
+  readonly ahead?: AheadScores;
   readonly bin: number;
 }
 
@@ -58,6 +62,8 @@ export interface ReportInputs {
   /** The same with neurons clamped. */
   readonly clamped: GeneratedResults | undefined;
   readonly explained: (Explained & { readonly seconds: number }) | undefined;
+  readonly decoded: DecodedResults | undefined;
+  readonly labels: LabelResults | undefined;
   /** Seconds of each stage, where they are known. */
   readonly stages: readonly (readonly [stage: string, seconds: number])[];
 }
@@ -68,6 +74,8 @@ export async function writeReport(inputs: ReportInputs): Promise<string> {
   const sections = [
     ranSection(inputs),
     await learntSection(run),
+    ...(inputs.decoded ? [await decodedSection(inputs.decoded)] : []),
+    ...(inputs.labels ? [await labelsSection(inputs.labels)] : []),
     ...(inputs.generated ? [await generatedSection(run, inputs.generated)] : []),
     ...(inputs.clamped ? [await clampedSection(run, inputs.clamped)] : []),
     ...(inputs.explained ? [await wiringSection(run, inputs.explained)] : []),
@@ -190,7 +198,7 @@ function around(run: OpenedRun, recorded: readonly Stretch[], generated: readonl
 }
 
 async function generatedSection(run: OpenedRun, generated: GeneratedResults): Promise<Section> {
-  const { trials, scores, settings, bin, windows, tokens } = generated;
+  const { trials, scores, settings, bin, windows, tokens, ahead: rates } = generated;
   const { recording } = run.dataset;
   const recorded = recordedStretches(recording, trials);
   const shown = Math.min(scores.seconds, Math.max(1, 20 * run.config.window.curr));
@@ -234,6 +242,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
       ],
     });
   }
+  if (rates) ahead.push(ratesTable(rates));
   return {
     title: 'Generated spikes',
     text: [
@@ -256,6 +265,25 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
       await intervalFigure(recorded, trials),
       await triggered.figure,
       ...(aligned ? [await timeCourseFigure(recorded, trials, bin, scores.psthCorrelation)] : []),
+    ],
+  };
+}
+
+/** Rates one window ahead of the recorded past, in both parts. */
+function ratesTable(rates: AheadScores): Table {
+  const { trainWindows, testWindows, draws, train, test, recorded, meanRate } = rates;
+  return {
+    title: 'Rates of neurons, one window ahead of the recorded past',
+    caption: `Correlation over neurons with the recorded rates of the same windows: ${grouped(trainWindows)} windows side by side of the training part, each drawn once, ${grouped(testWindows)} of the test part, each drawn ${draws} times. Baseline: the recorded rates of the training part.`,
+    head: ['', 'model', 'baseline'],
+    rows: [
+      ['training part, r', figure(train), ''],
+      ['test part, r', figure(test), figure(recorded)],
+      [
+        'mean rate in the test part (Hz), generated and recorded',
+        figure(meanRate.generated),
+        figure(meanRate.recorded),
+      ],
     ],
   };
 }

@@ -1,7 +1,7 @@
 /** Simulated recordings as dataset folders: what was recorded, and beside it the truth. */
 
 import { stringify } from 'yaml';
-import { encodeNpz } from '../data/npy.js';
+import { encodeNpz } from '../data/formats/npz.js';
 import { countSpikes } from '../data/spikes.js';
 import type { HubNetwork } from './hub.js';
 import { type DrivenNeurons, INPUT_STEP } from './inputs.js';

@@ -5,12 +5,24 @@ import { basename } from 'node:path';
 import { type Dataset, openDataset } from '../data/dataset.js';
 import { RecordingError } from '../data/errors.js';
 import type { Recording } from '../data/recording.js';
-import { type Part, type Split, type SplitSettings, splitWindows } from '../data/splits.js';
+import {
+  type Part,
+  type Split,
+  type SplitSettings,
+  splitWindows,
+  thinned,
+} from '../data/splits.js';
 import { Tokenizer } from '../data/tokenizer.js';
 import { truncationNotes, truncationOf } from '../data/truncation.js';
 import { Windows } from '../data/windows.js';
 import type { Engine } from '../gpu/engine.js';
-import { BatchLayout, modelSizes, tokenizerFor, windowSettings } from '../neuroformer/batch.js';
+import {
+  BatchLayout,
+  modelSizes,
+  standardised,
+  tokenizerFor,
+  windowSettings,
+} from '../neuroformer/batch.js';
 import type { ModelConfig } from '../neuroformer/config.js';
 import { Neuroformer } from '../neuroformer/model.js';
 import { loadNotes, type SavedModel } from '../neuroformer/saved.js';
@@ -39,14 +51,17 @@ export function prepare(
     );
   }
   const windows = new Windows(recording, windowSettings(config, tokenizer));
-  const split = splitWindows(windows, splitSettings(settings), settings.every);
-  const layout = new BatchLayout(config, tokenizer, recording);
+  const whole = splitWindows(windows, splitSettings(settings), settings.every);
+  const split = thinned(whole, settings);
+  // Scales are those of all windows that may be trained on, however few of them are.
+  const scaled = standardised(tokenizer, config, windows, whole.train);
+  const layout = new BatchLayout(config, scaled, recording);
   return {
     windows,
     split,
     layout,
     config,
-    tokenizer,
+    tokenizer: scaled,
     fingerprint: fingerprintOf(recording),
   };
 }
@@ -66,7 +81,7 @@ export function notesOn({ windows, split, layout, config }: TrainingData): strin
 
 /**
  * The vocabularies of a model that begins from another: its neurons, times by the new configuration, and the classes it
- * knew wherever they cover the new recording's.
+ * knew wherever they cover the new recording's. What its numbers were scaled by stays, as its weights know no other.
  */
 export function tokenizerAfter(
   before: Tokenizer,
@@ -86,12 +101,14 @@ export function tokenizerAfter(
     ...fresh,
     neurons: before.ids.neurons,
     classes: Object.fromEntries(classes),
+    scales: before.toJSON().scales ?? {},
   });
 }
 
 function splitSettings({ split, seed }: TrainSettings): SplitSettings {
-  const { kind, fractions, repeats, gap } = split;
-  if (kind === 'blocks') return { kind, fractions, repeats, ...(gap !== undefined && { gap }) };
+  const { kind, fractions, repeats, gap, order } = split;
+  if (kind === 'blocks')
+    return { kind, fractions, repeats, order, ...(gap !== undefined && { gap }) };
   return { kind, fractions, seed };
 }
 
@@ -160,10 +177,10 @@ export interface OpenedRun extends TrainingData {
  * @param options.weights which checkpoint: the best by its total validation loss where there is one, or the last.
  * @throws FileError where the folder is none of a run, or the data are not those it was trained on.
  */
-export function openRun(
+export async function openRun(
   path: string,
   options: { data?: string | undefined; weights?: 'best' | 'last' } = {},
-): OpenedRun {
+): Promise<OpenedRun> {
   const folder = new RunFolder(path);
   const facts = folder.facts();
   const weights = options.weights === 'last' ? folder.last : folder.weights;
@@ -171,7 +188,7 @@ export function openRun(
   const { config, tokenizer } = saved;
   if (!config || !tokenizer)
     throw new FileError(`${weights} holds weights without the configuration they belong to.`);
-  const dataset = openDataset(options.data ?? facts.data);
+  const dataset = await openDataset(options.data ?? facts.data);
   const prepared = prepare(dataset.recording, config, facts.training, tokenizer);
   if (prepared.fingerprint !== facts.fingerprint) {
     throw new FileError(

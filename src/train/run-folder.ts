@@ -59,16 +59,16 @@ export class RunFolder {
   }
 
   /**
-   * Takes away what an earlier run has left; other files stay.
+   * Takes away what an earlier run has left, the runs of its baselines and labels included; other files stay.
    *
    * @throws FileError where that is not allowed.
    */
   clear(): void {
     const own =
-      /^(run\.json|metrics\.jsonl|(last|best(-.+)?)\.safetensors|(generated|clamped|connectivity)\.(npz|json)|report\.html)$/;
+      /^(run\.json|metrics\.jsonl|(last|best(-.+)?)\.safetensors|(generated|clamped|connectivity)\.(npz|nwb|json)|decoded\.(csv|nwb|json)|labels\.json|report\.html|baselines|labels)$/;
     try {
       for (const name of existsSync(this.path) ? readdirSync(this.path) : [])
-        if (own.test(name)) rmSync(join(this.path, name));
+        if (own.test(name)) rmSync(join(this.path, name), { recursive: true });
     } catch (error) {
       throw new FileError(`${this.path} cannot be cleared: ${reasonOf(error)}.`);
     }

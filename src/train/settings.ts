@@ -1,5 +1,6 @@
 /** How a model is trained: every setting with its default, and what it is checked against. */
 
+import { PARTS, type Part } from '../data/splits.js';
 import {
   boolean,
   type Checked,
@@ -50,11 +51,19 @@ const FIELDS = {
   freeze: defaulted(list(text), []),
   /** Seconds from one training window's end to the next; default: side by side. */
   every: optional(number({ above: 0 })),
+  /** The latest share of the training part that is trained on: what a recording that drifts is best known by. */
+  recent: defaulted(number({ above: 0, max: 1 }), 1),
+  /** Seconds after which a training window counts half: later ones come more often. Default: all as often. */
+  half_life: optional(number({ above: 0 })),
+  /** The share of those windows that is trained on, drawn by the seed: how much labelled data there is. */
+  share: defaulted(number({ above: 0, max: 1 }), 1),
   split: object({
     kind: defaulted(oneOf(['blocks', 'trials', 'interleaved-legacy']), 'blocks'),
     fractions,
     /** Of blocks: how often train, validation and test follow each other. */
     repeats: defaulted(whole(1), 1),
+    /** Of blocks: which of them comes first. */
+    order: defaulted<Part[]>(list(oneOf(PARTS), 3), [...PARTS]),
     /** Of blocks: seconds left out; default: as far as windows reach back. */
     gap: optional(number({ min: 0 })),
   }),
@@ -88,5 +97,7 @@ export function parseTrainSettings(raw: unknown = {}): TrainSettings {
     throw new ConfigError(`training.split.fractions should add up to 1, but add up to ${sum}.`);
   if (fractions.train === 0)
     throw new ConfigError('training.split.fractions.train should be above 0, but is 0.');
+  if (new Set(settings.split.order).size < 3)
+    throw new ConfigError('training.split.order should name train, validation and test once each.');
   return settings;
 }

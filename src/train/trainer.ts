@@ -2,7 +2,7 @@
 
 import { hideTokens, shuffleTies } from '../data/augment.js';
 import { BatchOrder } from '../data/order.js';
-import type { Split } from '../data/splits.js';
+import { recencyOf, type Split } from '../data/splits.js';
 import type { Tokenizer } from '../data/tokenizer.js';
 import type { Windows } from '../data/windows.js';
 import type { Engine } from '../gpu/engine.js';
@@ -192,7 +192,13 @@ class Session {
       dropout: this.#dropout,
     });
     this.#evaluator = this.#makeEvaluator();
-    this.#order = new BatchOrder(split.train.length, settings.batch, settings.seed);
+    const weights = settings.half_life && recencyOf(data.windows, split.train, settings.half_life);
+    this.#order = new BatchOrder(
+      split.train.length,
+      settings.batch,
+      settings.seed,
+      weights || undefined,
+    );
     const { rate, warmup, floor } = settings;
     this.#schedule = new RateSchedule({
       rate,

@@ -10,7 +10,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeNpy, parseNpz } from '../../src/data/npy.js';
+import { encodeNpy } from '../../src/data/formats/npy.js';
+import { parseNpz } from '../../src/data/formats/npz.js';
 import { readCheckpoint } from '../../src/train/checkpoint.js';
 import { neuroformer, Running } from '../helpers/cli.js';
 import { tinyWorkplace } from '../helpers/tiny-run.js';

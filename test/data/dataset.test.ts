@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { openDataset } from '../../src/data/dataset.js';
-import { encodeNpy, encodeNpz } from '../../src/data/npy.js';
+import { encodeNpy } from '../../src/data/formats/npy.js';
+import { encodeNpz } from '../../src/data/formats/npz.js';
 import { hubDataset, inputsDataset } from '../../src/simulate/dataset.js';
 import { simulateHub } from '../../src/simulate/hub.js';
 import { simulateInputs } from '../../src/simulate/inputs.js';
@@ -41,8 +42,8 @@ function open(description: object | string, files: object = ARRAYS) {
 }
 
 describe('a dataset folder', () => {
-  it('gives spikes by neuron in seconds and in order, silent neurons included', () => {
-    const { recording } = open({ spikes: { ...SPIKES, count: 4 }, duration: 0.4 });
+  it('gives spikes by neuron in seconds and in order, silent neurons included', async () => {
+    const { recording } = await open({ spikes: { ...SPIKES, count: 4 }, duration: 0.4 });
     const { spikes, duration } = recording.trials[0]!;
     expect(duration).toBe(0.4);
     const times = 'times' in spikes ? spikes.times.map((list) => [...list]) : [];
@@ -54,8 +55,8 @@ describe('a dataset folder', () => {
     ]);
   });
 
-  it('gives counts, frames, variables, trials and intervals, each on its clock', () => {
-    const { recording, units } = open({
+  it('gives counts, frames, variables, trials and intervals, each on its clock', async () => {
+    const { recording, units } = await open({
       name: 'everything',
       spikes: { counts: 'counts.npy', dt: 0.2 },
       frames: { data: 'frames.npy', dt: 0.1 },
@@ -87,9 +88,9 @@ describe('a dataset folder', () => {
     ]);
   });
 
-  it('of a simulated network comes back with its truth', () => {
+  it('of a simulated network comes back with its truth', async () => {
     const network = simulateHub({ neurons: 18, seconds: 5, seed: 3 });
-    const { recording, truth } = openDataset(folderOf(hubDataset(network)));
+    const { recording, truth } = await openDataset(folderOf(hubDataset(network)));
     expect(recording.neurons).toBe(18);
     const { spikes } = recording.trials[0]!;
     expect('times' in spikes && spikes.times).toEqual(network.spikes);
@@ -102,9 +103,9 @@ describe('a dataset folder', () => {
     });
   });
 
-  it('of driven neurons comes back with its inputs as frames', () => {
+  it('of driven neurons comes back with its inputs as frames', async () => {
     const driven = simulateInputs({ neurons: 6, seconds: 2, seed: 1 });
-    const { recording } = openDataset(folderOf(inputsDataset(driven)));
+    const { recording } = await openDataset(folderOf(inputsDataset(driven)));
     const { film } = recording.trials[0]!;
     expect(film).toMatchObject({ count: 40, height: 1, width: 6, dt: 0.05 });
     expect(film!.data).toEqual(driven.inputs);
@@ -127,7 +128,7 @@ describe('a dataset that cannot be used is refused with a sentence', () => {
     [
       'no spikes',
       {},
-      'spikes should be given as times with the neurons of each, or as counts with their dt.',
+      'spikes should be given as times with the neurons of each or with ends or sizes, as lists of times, as counts with their dt, or as traces with an event rule.',
     ],
     [
       'a file that is not there',
@@ -137,7 +138,7 @@ describe('a dataset that cannot be used is refused with a sentence', () => {
     [
       'an archive without a key',
       { spikes: { ...SPIKES, times: 'a.npz' } },
-      'holds times, neurons, speed, when, starts, stops, ids: say which after a #, as in a.npz#times.',
+      'dataset.yaml: spikes.times: a.npz is no array but holds times, neurons, speed, when, starts, stops, ids: name one after the #.',
     ],
     [
       'fewer neurons than spikes',
@@ -157,12 +158,12 @@ describe('a dataset that cannot be used is refused with a sentence', () => {
     [
       'counts without their step',
       { spikes: { counts: 'counts.npy' } },
-      'spikes.dt should be the seconds of a bin, but is missing.',
+      'spikes.dt should be the seconds of a bin, but is missing, and there is no spikes.clock.',
     ],
     [
       'counts of one axis',
       { spikes: { counts: 'a.npz#speed', dt: 1 } },
-      'spikes.counts should be numbers of [neurons, bins], but is [3].',
+      'spikes.counts should be numbers of [neurons, bins], but is [3]; say which axis is which under spikes.axes.',
     ],
     [
       'frames of two axes',
@@ -172,7 +173,7 @@ describe('a dataset that cannot be used is refused with a sentence', () => {
     [
       'a variable of several columns',
       { spikes: SPIKES, variables: { v: { data: 'counts.npy', dt: 1 } } },
-      'variables.v.data should be samples along one axis, but is [2, 3]: name each column as a variable of its own.',
+      'variables.v.data should be samples along one axis, but is [2, 3]: name each column as a variable of its own, as in counts.npy#[:,0].',
     ],
     [
       'a variable without a clock',
@@ -187,28 +188,28 @@ describe('a dataset that cannot be used is refused with a sentence', () => {
     [
       'an unknown unit',
       { spikes: { ...SPIKES, unit: 'min' } },
-      'spikes.unit should be one of "s", "ms", "us", but is "min".',
+      'spikes.unit should be s, ms, us or a number of seconds, but is "min".',
     ],
     [
       'a truth of another size',
       { spikes: SPIKES, truth: { weights: 'counts.npy', strong: 'counts.npy', hubs: 'a.npz#ids' } },
       'truth.weights should be numbers of [3, 3], but is [2, 3].',
     ],
-  ])('%s', (_, description, message) => {
-    expect(() => open(description)).toThrow(message);
-    expect(() => open(description)).toThrow(
+  ])('%s', async (_, description, message) => {
+    await expect(open(description)).rejects.toThrow(message);
+    await expect(open(description)).rejects.toThrow(
       expect.objectContaining({ name: expect.stringMatching(/^(RecordingError|ConfigError)$/) }),
     );
   });
 
-  it('a folder that is none, and one without a description', () => {
-    expect(() => openDataset('/nowhere')).toThrow(
+  it('a folder that is none, and one without a description', async () => {
+    await expect(openDataset('/nowhere')).rejects.toThrow(
       '/nowhere cannot be read: there is no such file or folder.',
     );
     const folder = folderOf({ 'x.txt': 'hello' });
-    expect(() => openDataset(folder)).toThrow(`${folder} holds no dataset.yaml`);
-    expect(() => openDataset(join(folder, 'x.txt'))).toThrow(
-      'is no dataset: give a folder with a dataset.yaml',
+    await expect(openDataset(folder)).rejects.toThrow(`${folder} holds no dataset.yaml`);
+    await expect(openDataset(join(folder, 'x.txt'))).rejects.toThrow(
+      'x.txt holds no spikes that could be told from names and shapes; it holds hello [0].',
     );
   });
 });

@@ -7,6 +7,7 @@ import {
   type Session,
   type TimedSeries,
 } from '../../src/data/recording.js';
+import { regular } from '../../src/data/sampling.js';
 import { Tokenizer } from '../../src/data/tokenizer.js';
 import { NeuronVocabulary, TimeVocabulary } from '../../src/data/tokens.js';
 import { truncationNotes, truncationOf } from '../../src/data/truncation.js';
@@ -130,6 +131,24 @@ describe('a recording', () => {
       expect(one.at(ref)).toEqual(other.at(ref));
     const later = { trial: 1, end: 0.2 };
     expect(one.at(later)).not.toEqual(other.at(later));
+  });
+
+  it('averages finer samples over the step windows want', () => {
+    const values = [1, 3, 5, 7, 9];
+    const even = regular({ values, dt: 0.05 }, 0.1, 1);
+    expect([...Array.from<number | string>(even.values)]).toEqual([2, 6]);
+    const times = [0, 0.04, 0.1, 0.35];
+    const { values: found } = regular({ values: [1, 3, 8, 6], times }, 0.2, 1);
+    expect([...Array.from<number | string>(found)]).toEqual([4, 6]);
+  });
+
+  it('averages and interpolates angles on their circle', () => {
+    const degrees = (values: number[], dt: number, wanted: number) =>
+      Array.from(regular({ values, dt }, wanted, 1, 360).values as ArrayLike<number>, (v) =>
+        Number(v.toFixed(6)),
+      );
+    expect(degrees([350, 10, 90, 110], 0.05, 0.1).map((v) => v % 360)).toEqual([0, 100]);
+    expect(degrees([350, 10], 0.1, 0.05).map((v) => v % 360)).toEqual([350, 0, 10]);
   });
 
   it('interpolates numbers to the step windows want, and holds labels', () => {
@@ -261,12 +280,12 @@ describe('a recording that cannot be used is refused with a sentence', () => {
     ],
     [
       'a trial that ends before it starts',
-      { spikes, trials: [{ start: 0.5, stop: 0.2 }] },
+      { spikes, duration: 0.7, trials: [{ start: 0.5, stop: 0.2 }] },
       'Trial 0 runs from 0.5 to 0.2 s; it should lie within the recording, 0 to 0.7 s, and end after it starts.',
     ],
     [
       'a trial past the end',
-      { spikes, trials: [{ start: 0, stop: 9, id: 4 }] },
+      { spikes, duration: 0.7, trials: [{ start: 0, stop: 9, id: 4 }] },
       'Trial 4 runs from 0 to 9 s; it should lie within the recording, 0 to 0.7 s, and end after it starts.',
     ],
     [
@@ -282,7 +301,7 @@ describe('a recording that cannot be used is refused with a sentence', () => {
     ],
     [
       'an interval past the end',
-      { spikes, intervals: { running: [{ start: 0, stop: 8 }] } },
+      { spikes, duration: 0.7, intervals: { running: [{ start: 0, stop: 8 }] } },
       'running 0 runs from 0 to 8 s; it should lie within the recording, 0 to 0.7 s, and end after it starts.',
     ],
   ])('%s', (_, session, message) => {
@@ -430,6 +449,17 @@ describe('the order of batches', () => {
     const order = new BatchOrder(10, 4, 7);
     expect([0, 1, 2, 3, 40].map((step) => order.batch(step))).toEqual(batches);
     expect(new BatchOrder(10, 4, 8).batch(0)).not.toEqual(batches[0]);
+  });
+
+  it('has windows as often as they weigh, and the same again', () => {
+    const weights = Float64Array.of(1, 0, 2, 5);
+    const order = () => new BatchOrder(4, 8, 3, weights);
+    const counts = [0, 0, 0, 0];
+    for (let step = 0; step < 100; step++) for (const n of order().batch(step)) counts[n]! += 1;
+    expect(counts.map((count) => count / 100)).toEqual(
+      [1, 0, 2, 5].map((n) => expect.closeTo(n, 0)),
+    );
+    expect(order().batch(7)).toEqual(order().batch(7));
   });
 
   it('is refused without windows, for half a batch, and for a seed that is none', () => {

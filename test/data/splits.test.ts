@@ -3,9 +3,11 @@ import { recordingOf, type Trial } from '../../src/data/recording.js';
 import {
   leaksOf,
   PARTS,
+  recencyOf,
   type Split,
   type SplitSettings,
   splitWindows,
+  thinned,
 } from '../../src/data/splits.js';
 import { NeuronVocabulary, TimeVocabulary } from '../../src/data/tokens.js';
 import {
@@ -69,6 +71,11 @@ describe('no window of one part reads what a window of another reads', () => {
   const settings: Record<string, SplitSettings> = {
     'one block each': { kind: 'blocks', fractions: FRACTIONS },
     'four rounds of blocks': { kind: 'blocks', fractions: FRACTIONS, repeats: 4 },
+    'blocks in another order': {
+      kind: 'blocks',
+      fractions: FRACTIONS,
+      order: ['validation', 'train', 'test'],
+    },
     'blocks with the shortest gap': { kind: 'blocks', fractions: FRACTIONS, repeats: 3, gap: 0.25 },
     'trials at random': { kind: 'trials', fractions: FRACTIONS, seed: 3 },
     'trials by number': { kind: 'trials', validation: [11], test: [13, 10] },
@@ -114,6 +121,38 @@ describe('a split', () => {
     expect([test![0], test!.at(-1)]).toEqual([80.4, 100]);
     expect(split.leftOut).toBe(14);
     expect(sizes(split).reduce((sum, n) => sum + n, split.leftOut)).toBe(2000);
+  });
+
+  it('by blocks has its parts in the order asked for', () => {
+    const order = ['test', 'train', 'validation'] as const;
+    const split = splitWindows(windowsOf([20]), { kind: 'blocks', fractions: FRACTIONS, order });
+    const first = (part: (typeof order)[number]) => split[part][0]!.end;
+    expect(first('test')).toBeLessThan(first('train'));
+    expect(first('train')).toBeLessThan(first('validation'));
+    expect(split.test.length).toBeGreaterThan(split.validation.length);
+  });
+
+  it('knows how much later windows count, over the borders of trials', () => {
+    const windows = windowsOf([2, 2]);
+    const refs = [0, 1].flatMap((trial) => [1, 2].map((end) => ({ trial, end })));
+    expect([...recencyOf(windows, refs, 1)]).toEqual([1 / 8, 1 / 4, 1 / 2, 1]);
+  });
+
+  it('thinned keeps the latest windows and draws its share of them by the seed', () => {
+    const whole = splitWindows(windowsOf([20]), { kind: 'blocks', fractions: FRACTIONS });
+    const less = (seed: number) => thinned(whole, { recent: 0.5, share: 0.1, seed });
+    const { train, leftOut, notes } = less(1);
+    expect(train.length).toBe(Math.round(0.1 * Math.ceil(whole.train.length / 2)));
+    expect(leftOut).toBe(whole.leftOut + whole.train.length - train.length);
+    const middle = whole.train[Math.floor(whole.train.length / 2)]!.end;
+    expect(train.every(({ end }) => end >= middle)).toBe(true);
+    expect(train.map(({ end }) => end)).toEqual(train.map(({ end }) => end).sort((p, q) => p - q));
+    expect(less(1).train).toEqual(train);
+    expect(less(2).train).not.toEqual(train);
+    expect(notes).toEqual([
+      `Of ${whole.train.length} training windows ${train.length} are used: the latest 50 %, and of them 10 %, drawn by the seed.`,
+    ]);
+    expect(thinned(whole, { recent: 1, share: 1, seed: 1 })).toBe(whole);
   });
 
   it('by trials keeps trials whole, and is the same for the same seed', () => {

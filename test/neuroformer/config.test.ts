@@ -232,7 +232,7 @@ const BAD: [string, unknown, string][] = [
   [
     'a prediction of nothing',
     behavior({}, { objective: null }),
-    'modalities.behavior.variables.speed.objective should be regression or classification',
+    'modalities.behavior.variables.speed.objective should be regression, circular or classification',
   ],
   [
     'an input nobody attends to',
@@ -242,7 +242,7 @@ const BAD: [string, unknown, string][] = [
   [
     'an unknown objective',
     behavior({}, { objective: 'rank' }),
-    'modalities.behavior.variables.speed.objective should be one of "regression", "classification", null, but is "rank".',
+    'modalities.behavior.variables.speed.objective should be one of "regression", "circular", "classification", null, but is "rank".',
   ],
   [
     'one thing to align',

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { recordingOf } from '../../src/data/recording.js';
 import { Windows } from '../../src/data/windows.js';
-import { type HostBatch, windowSettings } from '../../src/neuroformer/batch.js';
+import {
+  BatchLayout,
+  type HostBatch,
+  standardised,
+  tokenizerFor,
+  windowSettings,
+} from '../../src/neuroformer/batch.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { lossWeights } from '../../src/neuroformer/losses.js';
 import { RULE_NAMES, RULES, type RuleName } from '../../src/neuroformer/rules.js';
@@ -9,6 +15,7 @@ import { RateSchedule } from '../../src/nn/schedule.js';
 import { useEngine } from '../helpers/engine.js';
 import {
   apart,
+  madeUpRecording,
   TINY,
   TinyNeuroformer,
   WITH_BEHAVIOR,
@@ -93,6 +100,29 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
       moved(model(WITH_SPEED, 'behavior_values', on), change),
     );
     expectMoves(...((await Promise.all(shifts)) as [number, number]));
+  },
+
+  standardised() {
+    const recording = madeUpRecording();
+    for (const on of [true, false]) {
+      const { config } = parseConfig({ ...WITH_BEHAVIOR, rules: { standardised: on } });
+      const plain = tokenizerFor(config, recording);
+      const windows = new Windows(recording, windowSettings(config, plain));
+      const training = windows.refsOf(0).slice(0, 40);
+      const tokenizer = standardised(plain, config, windows, training);
+      const layout = new BatchLayout(config, tokenizer, recording);
+      const { targets, behavior } = layout.collate(training.map((ref) => windows.at(ref)));
+      const raw = training.map((ref) => windows.variables(ref).turn!.values.at(-1)!);
+      const entered = [targets.turn!, behavior.behavior!.speed!.values];
+      if (!on) expect(entered[0], 'as it is').toEqual(Float32Array.from(raw));
+      for (const values of on ? entered : []) {
+        const numbers = [...(values as Float32Array)];
+        const mean = numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+        const variance = numbers.reduce((sum, x) => sum + (x - mean) ** 2, 0) / numbers.length;
+        expect(mean, 'mean').toBeCloseTo(0, 5);
+        expect(variance, 'variance').toBeCloseTo(1, 5);
+      }
+    }
   },
 
   async video_positions() {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { encodeNpy, encodeNpz, type NpyArray, parseNpy, parseNpz } from '../../src/data/npy.js';
-import { HostRandom } from '../../src/random.js';
+import { encodeNpy, type NpyArray, parseNpy } from '../../../src/data/formats/npy.js';
+import { encodeNpz, parseNpz } from '../../../src/data/formats/npz.js';
+import { HostRandom } from '../../../src/random.js';
 
 /** A .npy file as NumPy writes it: a header of this type, order and shape, then the bytes. */
 function npy(

@@ -1,8 +1,9 @@
-/** NumPy's .npy arrays and .npz archives. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
+/** NumPy's .npy arrays. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 
-import { crc32 } from 'node:zlib';
-import { unzipSync, zipSync } from 'fflate';
-import { RecordingError } from './errors.js';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { RecordingError } from '../errors.js';
+import { exactNumber, half, pastExact } from './numbers.js';
+import { type ArrayPart, sizeOf } from './parts.js';
 
 /** An array in C order, whatever order and byte order the file has. */
 export interface NpyArray {
@@ -21,6 +22,8 @@ interface Type {
 }
 
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
+type Refuse = (reason: string) => RecordingError;
+
 /** No array is believed to be larger. */
 const MAX_ELEMENTS = 2 ** 31;
 
@@ -28,21 +31,9 @@ const f64: Make = (n) => new Float64Array(n);
 
 /** An integer of 64 bits, exact or refused. */
 function exact(value: bigint): number {
-  const number = Number(value);
-  if (!Number.isSafeInteger(number))
-    throw new RecordingError(
-      `it holds ${value}, which is past the integers a number keeps exactly`,
-    );
+  const number = exactNumber(value);
+  if (number === undefined) throw new RecordingError(pastExact(value));
   return number;
-}
-
-function half(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 const TYPES: Readonly<Record<string, Type>> = {
@@ -74,6 +65,15 @@ const REFUSED: Readonly<Record<string, string>> = {
   f: 'long doubles, whose form depends on the computer: save float64',
 };
 
+/** What a file says of its array: where its bytes start, and how they are to be read. */
+interface Header {
+  readonly shape: readonly number[];
+  readonly type: Type;
+  readonly little: boolean;
+  readonly fortran: boolean;
+  readonly start: number;
+}
+
 /**
  * Reads one array.
  *
@@ -81,7 +81,74 @@ const REFUSED: Readonly<Record<string, string>> = {
  * @throws RecordingError where it is no .npy file, cut short, or of a type that cannot be used.
  */
 export function parseNpy(bytes: Uint8Array, name = 'The array'): NpyArray {
-  const refuse = (reason: string) => new RecordingError(`${name} cannot be read: ${reason}.`);
+  const refuse = refusal(name);
+  const header = readHeader(bytes, bytes.length, refuse);
+  const { shape, start } = header;
+  return { shape, data: decode(header, bytes.subarray(start), sizeOf(shape), refuse) };
+}
+
+/** Of a file on disk no more is read than the places asked for, where they lie side by side. */
+export function openNpy(path: string, name = path): ArrayPart {
+  const refuse = refusal(name);
+  const { size } = statSync(path);
+  const header = readHeader(readRange(path, 0, Math.min(size, HEADER_MOST), refuse), size, refuse);
+  const { shape, start, type, fortran } = header;
+  const [places = 1, ...rest] = shape;
+  return {
+    kind: 'array',
+    type: Array.isArray(type.make(0)) ? 'text' : 'number',
+    shape,
+    attributes: {},
+    read(from = 0, to = places) {
+      const each = sizeOf(rest);
+      if (fortran && shape.length > 1) {
+        const all = decode(
+          header,
+          readRange(path, start, sizeOf(shape) * type.bytes, refuse),
+          sizeOf(shape),
+          refuse,
+        );
+        return all.slice(from * each, to * each);
+      }
+      const bytes = readRange(
+        path,
+        start + from * each * type.bytes,
+        (to - from) * each * type.bytes,
+        refuse,
+      );
+      return decode({ ...header, fortran: false }, bytes, (to - from) * each, refuse);
+    },
+  };
+}
+
+/** Headers are at most this long: a name, a type and a shape. */
+const HEADER_MOST = 65_536;
+
+function readRange(path: string, start: number, length: number, refuse: Refuse): Uint8Array {
+  const bytes = new Uint8Array(length);
+  const file = openSync(path, 'r');
+  try {
+    let at = 0;
+    while (at < length) {
+      const read = readSync(file, bytes, at, Math.min(length - at, 2 ** 30), start + at);
+      if (read === 0) throw refuse('it became shorter while it was read');
+      at += read;
+    }
+  } finally {
+    closeSync(file);
+  }
+  return bytes;
+}
+
+function refusal(name: string): Refuse {
+  return (reason) => new RecordingError(`${name} cannot be read: ${reason}.`);
+}
+
+/**
+ * @param bytes the start of the file.
+ * @param size bytes the file has in all.
+ */
+function readHeader(bytes: Uint8Array, size: number, refuse: Refuse): Header {
   if (bytes.length < 10 || MAGIC.some((byte, n) => bytes[n] !== byte))
     throw refuse('it is no .npy file');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -96,26 +163,33 @@ export function parseNpy(bytes: Uint8Array, name = 'The array'): NpyArray {
   );
   const { descr, fortran, shape } = parseHeader(header, refuse);
   const { little, type } = typeOf(descr, refuse);
-  const count = shape.reduce((product, n) => product * n, 1);
+  const count = sizeOf(shape);
   if (count > MAX_ELEMENTS) throw refuse(`its header claims ${count} elements`);
-  const available = bytes.length - start - length;
+  const available = size - start - length;
   if (count * type.bytes !== available) {
     throw refuse(
       `its shape [${shape.join(', ')}] needs ${count * type.bytes} bytes, but ${available} follow the header`,
     );
   }
+  return { shape, type, little, fortran, start: start + length };
+}
+
+function decode(
+  { shape, type, little, fortran }: Header,
+  bytes: Uint8Array,
+  count: number,
+  refuse: Refuse,
+): NpyArray['data'] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const data = type.make(count);
   const placeOf = fortran ? columnMajor(shape) : (n: number) => n;
   try {
-    for (let n = 0; n < count; n++) {
-      const at = start + length + placeOf(n) * type.bytes;
-      data[n] = type.read(view, at, little);
-    }
+    for (let n = 0; n < count; n++) data[n] = type.read(view, placeOf(n) * type.bytes, little);
   } catch (error) {
     if (error instanceof RecordingError) throw refuse(error.message);
     throw error;
   }
-  return { shape, data: data as NpyArray['data'] };
+  return data as NpyArray['data'];
 }
 
 /** Where element n in C order stands in Fortran order. */
@@ -136,8 +210,6 @@ function columnMajor(shape: readonly number[]): (n: number) => number {
     return place;
   };
 }
-
-type Refuse = (reason: string) => RecordingError;
 
 /** The header is a Python dictionary of three known keys. */
 function parseHeader(header: string, refuse: Refuse) {
@@ -207,74 +279,4 @@ export function encodeNpy(
   bytes.set(new TextEncoder().encode(`${text.padEnd(length - 1)}\n`), 10);
   bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), 10 + length);
   return bytes;
-}
-
-/** No archive is unpacked past this: a lying one must not fill the memory. */
-const MAX_UNPACKED = 2 ** 32;
-
-/**
- * Reads every array of an archive, by name.
- *
- * @throws RecordingError where it is no .npz file or one of its arrays cannot be read.
- */
-export function parseNpz(bytes: Uint8Array, name = 'The archive'): Map<string, NpyArray> {
-  let files: Record<string, Uint8Array>;
-  let total = 0;
-  try {
-    files = unzipSync(bytes, {
-      filter: ({ originalSize }) => {
-        total += originalSize;
-        return total <= MAX_UNPACKED;
-      },
-    });
-  } catch (error) {
-    throw new RecordingError(
-      `${name} cannot be read: it is no whole .npz file (${(error as Error).message}).`,
-    );
-  }
-  if (total > MAX_UNPACKED)
-    throw new RecordingError(`${name} cannot be read: it claims to unpack to ${total} bytes.`);
-  const sums = checksums(bytes);
-  const arrays = Object.entries(files).filter(([file]) => file.endsWith('.npy'));
-  if (arrays.length === 0) throw new RecordingError(`${name} holds no array.`);
-  const damaged = arrays.find(([file, data]) => sums.get(file) !== crc32(data));
-  if (damaged)
-    throw new RecordingError(
-      `${name} cannot be read: ${damaged[0]} in it is damaged, its checksum does not fit.`,
-    );
-  return new Map(
-    arrays.map(([file, data]) => {
-      const key = file.slice(0, -'.npy'.length);
-      return [key, parseNpy(data, `Array ${key} of ${name}`)];
-    }),
-  );
-}
-
-/** The checksum of every file, from the archive's central directory, which the unpacking does not look at. */
-function checksums(bytes: Uint8Array): Map<string, number> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const found = new Map<string, number>();
-  let end = bytes.length - 22;
-  while (end > 0 && view.getUint32(end, true) !== 0x06054b50) end -= 1;
-  let at = end < 0 ? 0 : view.getUint32(end + 16, true);
-  while (at + 46 <= bytes.length && view.getUint32(at, true) === 0x02014b50) {
-    const length = view.getUint16(at + 28, true);
-    const name = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + length));
-    found.set(name, view.getUint32(at + 16, true));
-    at += 46 + length + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
-  }
-  return found;
-}
-
-/** Arrays as an archive, packed. */
-export function encodeNpz(
-  arrays: Readonly<
-    Record<string, { data: Exclude<NpyArray['data'], string[]>; shape?: readonly number[] }>
-  >,
-): Uint8Array {
-  const files = Object.entries(arrays).map(([key, { data, shape }]) => [
-    `${key}.npy`,
-    encodeNpy(data, shape),
-  ]);
-  return zipSync(Object.fromEntries(files), { level: 6, mtime: new Date('1980-01-02') });
 }

@@ -1,0 +1,80 @@
+/** Scores of decoded variables, each with the interval that its own variation over time gives it. */
+
+import type { DecodedVariable } from './decode.js';
+import { blockBootstrap, scoreCircular, scoreClasses, scoreRegression } from './scores.js';
+
+/** A score, and between what it lies in 95 of 100 resamplings of the time that was scored. */
+export interface Score {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+export type Scores = Readonly<Record<string, Score>>;
+
+/** How the time that was scored is resampled, see `blockBootstrap`. */
+export interface Blocks {
+  readonly stretches: readonly number[];
+  readonly block: number;
+  readonly seed: number;
+  /** How often; default: 1000 times. */
+  readonly repeats?: number;
+}
+
+const REPEATS = 1000;
+
+/** Names of the scores of each kind of variable, as tables have them. */
+export const SCORES: Readonly<
+  Record<DecodedVariable['kind'], readonly [key: string, title: string][]>
+> = {
+  number: [
+    ['r', 'r'],
+    ['r2', 'R2'],
+    ['rmse', 'RMSE'],
+  ],
+  angle: [
+    ['median', 'median error (deg)'],
+    ['mean', 'mean error'],
+    ['signed', 'signed median'],
+    ['aligned', 'median after subtracting it'],
+  ],
+  class: [
+    ['accuracy', 'accuracy'],
+    ['f1', 'F1'],
+  ],
+};
+
+/** The scores of one variable; those of an angle in degrees. */
+export function scoresOf(variable: DecodedVariable, blocks: Blocks): Scores {
+  const keys = SCORES[variable.kind].map(([key]) => key);
+  const score = scorerOf(variable);
+  const values = score(Array.from({ length: variable.truth.length }, (_, n) => n));
+  const intervals = blockBootstrap({ repeats: REPEATS, ...blocks }, score);
+  return Object.fromEntries(
+    keys.map((key, n) => [key, { value: values[n]!, ...intervals[n]! }] as const),
+  );
+}
+
+/** The values of all scores of some rows, in the order of their names. */
+function scorerOf(variable: DecodedVariable): (rows: readonly number[]) => number[] {
+  if (variable.kind === 'class') {
+    const { truth, predicted } = variable;
+    return (rows) => {
+      const pick = <T>(values: readonly T[]) => rows.map((row) => values[row]!);
+      const { accuracy, f1 } = scoreClasses(pick(truth), pick(predicted));
+      return [accuracy, f1];
+    };
+  }
+  const { truth, predicted, period } = variable;
+  return (rows) => {
+    const pick = (values: Float64Array, factor: number) =>
+      Float64Array.from(rows, (row) => values[row]! * factor);
+    if (period === undefined) {
+      const { r, r2, rmse } = scoreRegression(pick(truth, 1), pick(predicted, 1));
+      return [r, r2, rmse];
+    }
+    const degrees = 360 / period;
+    const scores = scoreCircular(pick(truth, degrees), pick(predicted, degrees), 360);
+    return [scores.median, scores.mean, scores.signed, scores.aligned];
+  };
+}

@@ -1,0 +1,75 @@
+/** `decode`: behaviour read from spikes by a run's model, with scores and baselines. */
+
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import { PARTS, type Part } from '../data/splits.js';
+import { createEngine } from '../node.js';
+import { decodingTables } from '../report/decoded.js';
+import { openRun } from '../train/prepare.js';
+import { grouped } from '../words.js';
+import { decodeStage } from './decoding.js';
+import { count, positive, whole } from './options.js';
+import { say } from './stages.js';
+import { columns, guarded } from './terminal.js';
+
+interface DecodeOptions {
+  data?: string;
+  part: Part | 'all';
+  baselines?: boolean;
+  bin?: number;
+  history?: number[];
+  block: number;
+  seed: number;
+}
+
+export function addDecode(program: Command): void {
+  program
+    .command('decode')
+    .description("decode behaviour with a run's model, and score it beside baselines")
+    .argument('<run>', 'the folder of a run')
+    .option('--data <path>', 'where its data are now')
+    .addOption(
+      new Option('--part <name>', 'which part of the split')
+        .choices([...PARTS, 'all'])
+        .default('test'),
+    )
+    .option(
+      '--baselines',
+      'also fit mean, ridge, lasso and Bayes, and train MLP and GRUs, on the same windows',
+    )
+    .option(
+      '--bin <s>',
+      'seconds of a bin of the linear baselines; default: the step of decoding',
+      positive,
+    )
+    .option('--history <list>', 'bins they look back, such as 10,30', counts)
+    .option('--block <s>', 'seconds of a block of the bootstrap', positive, 10)
+    .option('--seed <n>', 'of the bootstrap', whole, 1)
+    .addHelpText('after', '\nExample:\n  neuroformer decode runs/ca1 --baselines')
+    .action((folder: string, options: DecodeOptions) => guarded(() => decode(folder, options)));
+}
+
+/** Numbers in rising order: '10,30'. */
+function counts(text: string): number[] {
+  return text
+    .split(',')
+    .map(count)
+    .sort((p, q) => p - q);
+}
+
+async function decode(folder: string, options: DecodeOptions): Promise<void> {
+  const run = await openRun(folder, { data: options.data });
+  const engine = await createEngine();
+  const { history, baselines = false, ...rest } = options;
+  const results = await decodeStage(engine, run, {
+    ...rest,
+    baselines,
+    ...(history && { histories: history }),
+  });
+  engine.dispose();
+  for (const { title, head, rows } of decodingTables(results))
+    say(`${title}\n${columns([head, ...rows])}\n`);
+  say(
+    `${grouped(results.refs.length)} moments of the ${options.part} part; in brackets 95 % intervals over blocks of ${options.block} s. Written to ${folder}/decoded.csv, decoded.nwb and decoded.json.`,
+  );
+}

@@ -1,0 +1,141 @@
+/** `inspect`: what a recording holds, what looks wrong, and the dataset.yaml it was read by. */
+
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { stringify } from 'yaml';
+import { overviewOf, type RecordingOverview, rasterInLetters } from '../analyze/overview.js';
+import { openDataset } from '../data/dataset.js';
+import type { Recording } from '../data/recording.js';
+import { truncationNotes, truncationOf } from '../data/truncation.js';
+import { Windows } from '../data/windows.js';
+import { tokenizerFor, windowSettings } from '../neuroformer/batch.js';
+import { parseConfig } from '../neuroformer/config.js';
+import { writeOverview } from '../report/overview.js';
+import { makeFolder } from '../train/files.js';
+import { grouped } from '../words.js';
+import { readSettings } from './options.js';
+import { say } from './stages.js';
+import { columns, guarded, spoken } from './terminal.js';
+
+interface InspectOptions {
+  config?: string;
+  out?: string;
+  force?: boolean;
+}
+
+export function addInspect(program: Command): void {
+  program
+    .command('inspect')
+    .description('say what a recording holds, what looks wrong, and how it would be read')
+    .argument('<path>', 'a dataset folder, or a file: NWB, MATLAB, NumPy, HDF5, CSV')
+    .option('--config <file>', 'also say what its windows and blocks would cut')
+    .option('--out <folder>', 'write a page with pictures, and the dataset.yaml')
+    .option('--force', 'write into a folder that holds something')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  neuroformer inspect session.nwb\n  neuroformer inspect data/hub --config hub.yaml --out look',
+    )
+    .action((path: string, options: InspectOptions) => guarded(() => inspect(path, options)));
+}
+
+async function inspect(path: string, { config, out, force }: InspectOptions): Promise<void> {
+  if (out !== undefined) makeFolder(out, force);
+  const dataset = await openDataset(path);
+  const { recording, units, notes, raw, guessed } = dataset;
+  const overview = overviewOf(recording, units);
+  say(facts(overview));
+  if (overview.variables.length > 0) say(`\n${variables(overview)}`);
+  if (overview.windows.length > 0) say(`\n${windows(overview)}`);
+  if (config !== undefined) say(`\n${blocks(recording, config)}`);
+  say(`\n${raster(recording, overview)}`);
+  for (const note of [...notes, ...overview.warnings]) say(`\nNote: ${note}`);
+  if (guessed)
+    say(`\nNobody described this file; it was read by this dataset.yaml:\n\n${stringify(raw)}`);
+  if (out === undefined) return;
+  const page = await writeOverview(out, dataset, overview);
+  say(`\nPictures and numbers: ${page}${guessed ? `, ${join(out, 'dataset.yaml')}` : ''}`);
+}
+
+function range(values: readonly number[], digits = 3): string {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const text = (value: number) => Number(value.toPrecision(digits)).toString();
+  return low === high ? text(low) : `${text(low)} to ${text(high)}`;
+}
+
+function facts(overview: RecordingOverview): string {
+  const { neurons, spikes, seconds, trials, gaps, rates, intervals } = overview;
+  const sorted = Float64Array.from(rates).sort();
+  const hertz = (value: number) => Number(value.toPrecision(3)).toString();
+  const at = (share: number) => hertz(sorted[Math.floor(share * (sorted.length - 1))]!);
+  const rows = [
+    ['recording', overview.name],
+    ['neurons', `${neurons}`],
+    ['spikes', `${grouped(spikes)}, ${hertz(spikes / neurons / seconds)} Hz a neuron`],
+    ['rates', `${at(0)} to ${at(1)} Hz, median ${at(0.5)}, middle half ${at(0.25)} to ${at(0.75)}`],
+    ['duration', `${grouped(Math.round(seconds * 100) / 100)} s (${spoken(seconds)})`],
+    [
+      'trials',
+      trials.count === 1
+        ? 'one, the whole session'
+        : `${trials.count}, of ${range([trials.shortest, trials.longest])} s`,
+    ],
+    ...(gaps.length > 0 ? [['gaps', `${gaps.length} between trials, of ${range(gaps)} s`]] : []),
+    ...intervals.map(({ name, count, seconds: sum }) => [
+      name,
+      `${count} intervals, ${spoken(sum)} in all`,
+    ]),
+  ];
+  const width = Math.max(...rows.map(([name]) => name!.length));
+  return rows.map(([name, value]) => `${name!.padEnd(width)}  ${value}`).join('\n');
+}
+
+function variables({ variables: all, trials }: RecordingOverview): string {
+  return columns([
+    ['variable', 'unit', 'range', 'samples', 'step (s)', ...(trials.count > 1 ? ['trials'] : [])],
+    ...all.map(({ name, unit = '', range: numbers, labels = [], samples, step, trials: own }) => [
+      name,
+      unit,
+      numbers ? range([numbers.low, numbers.high]) : shortList(labels),
+      grouped(samples),
+      Number.isFinite(step) ? Number(step.toPrecision(4)).toString() : '',
+      ...(trials.count > 1 ? [`${own}`] : []),
+    ]),
+  ]);
+}
+
+function shortList(labels: readonly string[]): string {
+  const shown = labels.slice(0, 4).join(', ');
+  return labels.length > 4 ? `${shown} and ${labels.length - 4} more` : shown;
+}
+
+function windows({ windows: all }: RecordingOverview): string {
+  return `Spikes in windows of so many seconds, and the block that holds 999 of 1000 (spikes, SOS and EOS):\n${columns(
+    [
+      ['window (s)', 'median', '99.9 %', 'most', 'block'],
+      ...all.map(({ seconds, median, nearlyAll, most }) =>
+        [seconds, median, nearlyAll, most, nearlyAll + 2].map(String),
+      ),
+    ],
+  )}`;
+}
+
+function blocks(recording: Recording, path: string): string {
+  const { config } = parseConfig(readSettings(path).model);
+  const all = new Windows(recording, windowSettings(config, tokenizerFor(config, recording)));
+  const refs = recording.trials.flatMap((_, trial) => all.refsOf(trial));
+  const cut = truncationNotes(truncationOf(all, refs));
+  return cut.length > 0
+    ? cut.join('\n')
+    : `No window is cut by the blocks of ${path}: ${grouped(refs.length)} windows side by side.`;
+}
+
+function raster(recording: Recording, { seconds, neurons }: RecordingOverview): string {
+  const lines = rasterInLetters(recording);
+  const frame = `+${'-'.repeat(lines[0]!.length)}+`;
+  return [
+    `Spikes of all ${neurons} neurons, ${spoken(seconds)} from left to right:`,
+    frame,
+    ...lines.map((line) => `|${line}|`),
+    frame,
+  ].join('\n');
+}

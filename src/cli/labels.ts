@@ -1,0 +1,152 @@
+/** `labels`: how much labelled data decoding needs, from a model that has learnt spikes against one that has not. */
+
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { decodedOf, stretchesOf, truthOf } from '../analyze/decode.js';
+import { scoresOf } from '../analyze/decoding-scores.js';
+import { createEngine, type Engine } from '../node.js';
+import type { LabelRun } from '../report/labels.js';
+import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
+import { type OpenedRun, openRun, partOf } from '../train/prepare.js';
+import { RunFolder } from '../train/run-folder.js';
+import type { TrainSettings } from '../train/settings.js';
+import { stepsOf } from '../train/trainer.js';
+import { decodeRun } from './decoding.js';
+import { count, probability } from './options.js';
+import { writeLabels } from './results.js';
+import { say, trainStage } from './stages.js';
+import { guarded, UsageError } from './terminal.js';
+
+interface LabelsOptions {
+  data?: string;
+  shares: number[];
+  seeds: number;
+  updates: number;
+  pretraining?: number;
+}
+
+export function addLabels(program: Command): void {
+  program
+    .command('labels')
+    .description(
+      'how much labelled data decoding needs: pre-trained on spikes against from scratch',
+    )
+    .argument('<run>', 'the folder of a run, whose data, model and training are used')
+    .option('--data <path>', 'where its data are now')
+    .option('--shares <list>', 'of the labelled windows', shares, [0.01, 0.05, 0.1, 1])
+    .option('--seeds <n>', 'of each', count, 5)
+    .option('--updates <n>', 'with labels, of each model', count, 200)
+    .option('--pretraining <n>', "updates on spikes alone; default: as many as the run's", count)
+    .addHelpText(
+      'after',
+      '\nExample:\n  neuroformer labels runs/hd --seeds 5\n\nWhat is trained stays in <run>/labels; stopped, it goes on where it was.',
+    )
+    .action((folder: string, options: LabelsOptions) => guarded(() => labels(folder, options)));
+}
+
+/** Shares in rising order: '0.01,0.1,1'. */
+function shares(text: string): number[] {
+  return text
+    .split(',')
+    .map(probability)
+    .sort((p, q) => p - q);
+}
+
+async function labels(folder: string, options: LabelsOptions): Promise<void> {
+  const run = await openRun(folder, { data: options.data });
+  if (decodedOf(run.layout).length === 0)
+    throw new UsageError('This model decodes nothing: name variables with predict: true.');
+  const { seeds, updates } = options;
+  const engine = await createEngine();
+  const pretraining = options.pretraining ?? stepsOf(run.facts.training, run.split.train.length);
+  const runs: LabelRun[] = [];
+  for (let seed = 1; seed <= seeds; seed++) {
+    const spikes = await pretrained(run, seed, pretraining);
+    for (const share of options.shares) {
+      for (const from of ['pretrained', 'scratch'] as const) {
+        runs.push(await labelled(engine, run, { seed, share, from, updates, spikes }));
+        say(inWords(runs.at(-1)!));
+      }
+    }
+  }
+  engine.dispose();
+  const variables = truthOf(run.layout, run.windows, []).map(({ name, kind }) => ({ name, kind }));
+  writeLabels(folder, { updates, pretraining, variables, runs });
+  say(`Written to ${folder}/labels.json; neuroformer report ${folder} draws the curve.`);
+}
+
+function inWords({ seed, share, windows, from, scores }: LabelRun): string {
+  const found = Object.entries(scores).map(([name, own]) => {
+    const [key, { value }] = Object.entries(own)[0]!;
+    return `${name} ${key} ${value.toFixed(3)}`;
+  });
+  return `seed ${seed}, ${Number((100 * share).toPrecision(3))} % (${windows} windows), ${from}: ${found.join(', ')}`;
+}
+
+/** Trains a sub-run unless it is trained already, and goes on with one that was stopped. */
+async function trained(
+  run: OpenedRun,
+  out: string,
+  settings: TrainSettings,
+  steps: number,
+  from?: string,
+): Promise<void> {
+  const folder = new RunFolder(out);
+  const resume = folder.exists;
+  if (resume && readCheckpoint(folder.last).progress.step >= steps) return;
+  const { stopped } = await trainStage({
+    data: run.dataset.path,
+    out,
+    config: run.config,
+    settings,
+    resume,
+    quiet: true,
+    ...(from !== undefined && !resume && { before: readModelFile(from), from }),
+  });
+  if (stopped === 'interrupted')
+    throw new UsageError(`Stopped; run neuroformer labels ${run.folder.path} again to go on.`);
+}
+
+/** A model of spikes alone; the file of its weights. */
+async function pretrained(run: OpenedRun, seed: number, steps: number): Promise<string> {
+  const out = join(run.folder.path, 'labels', `spikes-seed${seed}`);
+  const settings = { ...run.facts.training, seed, steps, share: 1, losses: ['id', 'time'] };
+  await trained(run, out, settings, steps);
+  return new RunFolder(out).last;
+}
+
+async function labelled(
+  engine: Engine,
+  run: OpenedRun,
+  {
+    seed,
+    share,
+    from,
+    updates,
+    spikes,
+  }: Pick<LabelRun, 'seed' | 'share' | 'from'> & {
+    updates: number;
+    spikes: string;
+  },
+): Promise<LabelRun> {
+  const out = join(run.folder.path, 'labels', `${from}-${share}-seed${seed}`);
+  // What the run's own share is, is what all labelled data are here.
+  const settings = {
+    ...run.facts.training,
+    seed,
+    steps: updates,
+    share: run.facts.training.share * share,
+  };
+  await trained(run, out, settings, updates, from === 'pretrained' ? spikes : undefined);
+  const opened = await openRun(out, { data: run.dataset.path, weights: 'last' });
+  const refs = partOf(run.split, 'test');
+  const decoded = await decodeRun(engine, opened, refs, `${from}, seed ${seed}`);
+  const blocks = { stretches: stretchesOf(refs), block: 1, seed: 1, repeats: 1 };
+  return {
+    seed,
+    share,
+    windows: opened.split.train.length,
+    from,
+    scores: Object.fromEntries(decoded.map((own) => [own.name, scoresOf(own, blocks)])),
+  };
+}

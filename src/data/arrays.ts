@@ -1,0 +1,402 @@
+/**
+ * Files of plain arrays (MATLAB, NumPy, HDF5, CSV): what they hold, told from names, shapes and values, as the
+ * dataset.yaml that would say it. What cannot be told is refused with a list of what is there.
+ */
+
+import { RecordingError } from './errors.js';
+import { isLine } from './files.js';
+import { type ArrayPart, type Numbers, type Part, sizeOf } from './formats/parts.js';
+import type { Guess } from './nwb.js';
+
+/** Arrays of one path, in which `*` stands for every place of a list. */
+export interface Leaf {
+  readonly path: string;
+  readonly arrays: readonly ArrayPart[];
+}
+
+/** Every array of a file; those that differ in the place of a list only are one leaf. */
+export function leavesOf(root: Part): Leaf[] {
+  const found = new Map<string, ArrayPart[]>();
+  const walk = (part: Part, path: string) => {
+    if (part.kind === 'array') {
+      const known = found.get(path);
+      if (known) known.push(part);
+      else found.set(path, [part]);
+    } else if (part.kind === 'list') {
+      for (const item of part.items) walk(item, path ? `${path}/*` : '*');
+    } else {
+      for (const [name, member] of part.members) walk(member, path ? `${path}/${name}` : name);
+    }
+  };
+  walk(root, '');
+  return [...found].map(([path, arrays]) => ({ path, arrays }));
+}
+
+/** What a leaf is, in words: its path and shape. */
+export function leafInWords({ path, arrays }: Leaf): string {
+  const [first] = arrays as [ArrayPart];
+  const shape = first.shape.length > 0 ? ` [${first.shape.join(' x ')}]` : '';
+  const text = first.type === 'text' ? ' text' : '';
+  if (!path.includes('*')) return `${path}${shape}${text}`;
+  return `${path} (${arrays.length} of them, the first${shape || ' a single value'}${text})`;
+}
+
+/** A leaf that is one array of numbers, and its values. */
+interface Vector {
+  readonly path: string;
+  readonly shape: readonly number[];
+  readonly values: Numbers;
+}
+
+/** Values looked at to tell what an array is. */
+const LOOKED_AT = 2 ** 25;
+
+/**
+ * What a file of arrays holds.
+ *
+ * @param file its name, for references.
+ * @throws RecordingError saying what is there where it cannot be told, or what is missing.
+ */
+export function describeArrays(root: Part, file: string): Guess {
+  const leaves = leavesOf(root);
+  const notes: string[] = [];
+  const vectors = leaves.flatMap((leaf) => vectorOf(leaf));
+  const found =
+    pairs(vectors, leaves, file, notes) ??
+    ragged(vectors, file, notes) ??
+    lists(leaves, file, notes) ??
+    counted(vectors, file, notes);
+  if (found) return { raw: found, notes };
+  throw new RecordingError(
+    `${file} holds no spikes that could be told from names and shapes; it holds ${leaves.slice(0, 12).map(leafInWords).join(', ') || 'nothing'}${leaves.length > 12 ? ` and ${leaves.length - 12} more` : ''}. Put a dataset.yaml beside it that says which array is what${hint(vectors, file)}.`,
+  );
+}
+
+/** One array of numbers, not too large to look at; nothing where it cannot be read. */
+function vectorOf({ path, arrays }: Leaf): Vector[] {
+  const [array, ...more] = arrays;
+  if (!array || more.length > 0 || array.type !== 'number') return [];
+  const { shape } = array;
+  if (sizeOf(shape) > LOOKED_AT || shape.includes(0)) return [];
+  try {
+    return [{ path, shape, values: array.read() as Numbers }];
+  } catch (error) {
+    // What cannot be used does not keep the rest from being understood.
+    if (error instanceof RecordingError) return [];
+    throw error;
+  }
+}
+
+/** What to write where something looks like spikes, but is not said enough of. */
+function hint(vectors: readonly Vector[], file: string): string {
+  const looks = vectors.find(
+    ({ path, shape }) => isTable(shape) && /spike|event|trace|fluor|dff|calc|^q/i.test(path),
+  );
+  if (!looks) return '';
+  const [rows = 0, columns = 0] = looks.shape;
+  const axes = rows > columns ? '[bins, neurons]' : '[neurons, bins]';
+  const kind = looks.values.every(isCount) ? 'counts' : 'traces';
+  const event = kind === 'traces' ? ', event: {above: 3, in: deviations}' : '';
+  return `, such as: spikes: {${kind}: '${file}#${looks.path}', axes: ${axes}, dt: 0.05${event}}, where dt is the seconds of a bin`;
+}
+
+function isTable(shape: readonly number[]): boolean {
+  return shape.length >= 2 && shape.every((n) => n > 1);
+}
+
+function isCount(value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= 1000;
+}
+
+function isWhole(values: Numbers): boolean {
+  return values.every((value) => Number.isInteger(value));
+}
+
+function last(path: string): string {
+  return path.split('/').at(-1)!;
+}
+
+const NEURONS = /neuron|unit|cell|cluster|^ids?$/i;
+
+/** Neurons by names, each of which is a number here. */
+function labelled(leaves: readonly Leaf[]): Vector | undefined {
+  const leaf = leaves.find(
+    ({ path, arrays }) =>
+      NEURONS.test(last(path)) && arrays[0]!.type === 'text' && arrays[0]!.shape.length === 1,
+  );
+  if (!leaf) return undefined;
+  const texts = leaf.arrays[0]!.read() as string[];
+  const known = [...new Set(texts)];
+  // From 1 on: names are labels, whatever their numbers.
+  const values = Int32Array.from(texts, (text) => known.indexOf(text) + 1);
+  return { path: leaf.path, shape: leaf.arrays[0]!.shape, values };
+}
+
+/** Times with the neuron of each, and perhaps its trial. */
+function pairs(
+  vectors: readonly Vector[],
+  leaves: readonly Leaf[],
+  file: string,
+  notes: string[],
+): object | undefined {
+  const lines = vectors.filter(({ shape }) => isLine(shape) && sizeOf(shape) > 1);
+  const named = (pattern: RegExp, length?: number) =>
+    lines.find(
+      ({ path, values }) => pattern.test(last(path)) && (length ?? values.length) === values.length,
+    );
+  const neurons =
+    lines.find(({ path, values }) => NEURONS.test(last(path)) && isWhole(values)) ??
+    labelled(leaves);
+  if (!neurons) return undefined;
+  const length = neurons.values.length;
+  const times =
+    named(/spike.*time|time.*spike/i, length) ?? named(/^t(ime)?s?$|spike|time/i, length);
+  if (!times) return undefined;
+  const trials = named(/trial/i, length);
+  const unit = unitOf(times.values, new Set(neurons.values).size, trials?.values, notes);
+  const relabel = !fromZero(neurons.values) || (trials && !fromZero(trials.values));
+  if (relabel) notes.push(`The numbers in ${neurons.path} are labels: neurons are numbered anew.`);
+  const spikes = {
+    times: `${file}#${times.path}`,
+    neurons: `${file}#${neurons.path}`,
+    ...(trials && { trials: `${file}#${trials.path}` }),
+    ...(relabel && { relabel: true }),
+    ...(unit !== 's' && { unit }),
+  };
+  if (!trials) return { spikes, ...startOf(times.values, unit, notes) };
+  const count = new Set(trials.values).size;
+  return { spikes, ...trialFacts(vectors, file, count, unit) };
+}
+
+/** Whether every number from 0 to the largest is there. */
+function fromZero(values: Numbers): boolean {
+  const seen = new Set(values);
+  return seen.has(0) && seen.size === extreme(values, Math.max) + 1;
+}
+
+/** How long trials are, and what has one value for each. */
+function trialFacts(vectors: readonly Vector[], file: string, count: number, unit: Unit): object {
+  const length = vectors.find(({ path, values }) => /^t_?max$/i.test(path) && values.length === 1);
+  const seconds = length && length.values[0]! * SECONDS[unit];
+  const variables = perTrial(vectors, file, count);
+  return {
+    ...(seconds && { trials: { duration: seconds } }),
+    ...(Object.keys(variables).length > 0 && { variables }),
+  };
+}
+
+function perTrial(vectors: readonly Vector[], file: string, count: number): Record<string, object> {
+  const own = vectors.filter(({ shape, values }) => isLine(shape) && values.length === count);
+  return Object.fromEntries(
+    own.map(({ path }) => [keyOf(path), { data: `${file}#${path}`, per_trial: true }]),
+  );
+}
+
+function keyOf(path: string): string {
+  return path.replace(/[^\w]+/g, '_');
+}
+
+type Unit = 's' | 'ms' | 'us';
+const SECONDS: Readonly<Record<Unit, number>> = { s: 1, ms: 1e-3, us: 1e-6 };
+/** Hz: neurons that are said to fire less are more likely counted in another unit. */
+const SLOWEST = 0.02;
+
+/** The unit that makes neurons fire as neurons do; said where it is not seconds. */
+function unitOf(
+  times: Numbers,
+  neurons: number,
+  trials: Numbers | undefined,
+  notes: string[],
+): Unit {
+  const [first, end] = [extreme(times, Math.min), extreme(times, Math.max)];
+  const span = (trials ? new Set(trials).size * end : end - Math.min(first, end)) || 1;
+  const rate = (unit: Unit) => times.length / neurons / (span * SECONDS[unit]);
+  const unit = (['s', 'ms', 'us'] as const).find((u) => rate(u) >= SLOWEST) ?? 's';
+  if (unit !== 's') {
+    notes.push(
+      `Times look like ${unit}: as seconds, a neuron would fire ${rate('s').toPrecision(2)} Hz, as ${unit} ${rate(unit).toPrecision(2)} Hz. Where that is wrong (samples, say), set spikes.unit in a dataset.yaml.`,
+    );
+  }
+  return unit;
+}
+
+function extreme(values: Numbers, pick: (a: number, b: number) => number): number {
+  let found = values[0] ?? 0;
+  for (const value of values) found = pick(found, value);
+  return found;
+}
+
+/** Seconds past which nothing at the beginning is taken for a clock that began before. */
+const LATE = 60;
+
+/** Where a session begins whose clock began long before. */
+function startOf(times: Numbers, unit: Unit, notes: string[]): object {
+  const first = extreme(times, Math.min) * SECONDS[unit];
+  const end = extreme(times, Math.max) * SECONDS[unit];
+  if (first < LATE && first * 10 < end) return {};
+  const start = Math.floor(first);
+  notes.push(`Nothing was recorded before ${first} s: the session begins at ${start} s.`);
+  return { start };
+}
+
+/** One long list of times, with how many each neuron has or where each ends. */
+function ragged(vectors: readonly Vector[], file: string, notes: string[]): object | undefined {
+  const lines = vectors.filter(({ shape }) => isLine(shape));
+  for (const times of lines.filter(({ path }) => /spike|time/i.test(last(path)))) {
+    for (const counts of lines) {
+      if (counts === times || counts.values.length < 2 || !isWhole(counts.values)) continue;
+      const { values } = counts;
+      const rising = values.every((value, n) => n === 0 || value >= values[n - 1]!);
+      const ends = rising && values.at(-1) === times.values.length;
+      let sum = 0;
+      for (const value of values) sum += value;
+      const sizes = sum === times.values.length;
+      if (!ends && !sizes) continue;
+      const unit = unitOf(times.values, values.length, undefined, notes);
+      return {
+        spikes: {
+          times: `${file}#${times.path}`,
+          [ends ? 'ends' : 'sizes']: `${file}#${counts.path}`,
+          ...(unit !== 's' && { unit }),
+        },
+        ...startOf(times.values, unit, notes),
+      };
+    }
+  }
+  return undefined;
+}
+
+/** A list with rising times for each neuron. */
+function lists(leaves: readonly Leaf[], file: string, notes: string[]): object | undefined {
+  const candidates = leaves.flatMap((leaf) => {
+    if (!leaf.path.includes('*') || !leaf.arrays.every(({ shape }) => isLine(shape))) return [];
+    const total = leaf.arrays.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    if (total < 2 * leaf.arrays.length || total > LOOKED_AT) return [];
+    if (leaf.arrays.some(({ type }) => type !== 'number')) return [];
+    const values = leaf.arrays.map((array) => array.read() as Numbers);
+    const rising = values.every((own) => own.every((time, n) => n === 0 || time >= own[n - 1]!));
+    return rising ? [{ leaf, values }] : [];
+  });
+  const likely = candidates.filter(({ leaf }) =>
+    /^(spike_?)?times?$|^ts$|^st$|spike/i.test(last(leaf.path)),
+  );
+  const [only, ...others] = likely.length > 0 ? likely : candidates;
+  if (!only) return undefined;
+  if (others.length > 0) throw ambiguous(file, [only.leaf, ...others.map(({ leaf }) => leaf)]);
+  const all = Float64Array.from(only.values.flatMap((own) => [...own]));
+  const unit = unitOf(all, only.values.length, undefined, notes);
+  return {
+    spikes: { lists: `${file}#${only.leaf.path}`, ...(unit !== 's' && { unit }) },
+    ...startOf(all, unit, notes),
+  };
+}
+
+function ambiguous(file: string, leaves: readonly Leaf[]): RecordingError {
+  return new RecordingError(
+    `${file} holds several things that could be spikes: ${leaves.map(leafInWords).join(', ')}. Put a dataset.yaml beside it that says which, and how long a bin of counts is: spikes: {counts: '${file}#${leaves[0]!.path}', axes: [bins, neurons], dt: 0.01}.`,
+  );
+}
+
+/** Counts in bins, with the clock of the bins. */
+function counted(vectors: readonly Vector[], file: string, notes: string[]): object | undefined {
+  const tables = vectors.filter(
+    ({ path, shape, values }) =>
+      isTable(shape) &&
+      shape.length <= 3 &&
+      values.every(isCount) &&
+      /spike|count|raster|^q/i.test(last(path)),
+  );
+  const [table, ...others] = tables;
+  if (!table) return undefined;
+  if (others.length > 0) {
+    const part = (v: Vector): ArrayPart => ({
+      kind: 'array',
+      type: 'number',
+      shape: v.shape,
+      attributes: {},
+      read: () => v.values,
+    });
+    throw ambiguous(
+      file,
+      tables.map((v) => ({ path: v.path, arrays: [part(v)] })),
+    );
+  }
+  if (table.shape.length === 3) return trialCounts(table, vectors, file);
+  const clock = vectors.find(
+    ({ shape, values }) => isLine(shape) && table.shape.includes(values.length) && isEven(values),
+  );
+  if (!clock) {
+    throw new RecordingError(
+      `${file}: ${table.path} [${table.shape.join(' x ')}] looks like spike counts, but nothing says how long a bin is: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: ${table.shape[0]! > table.shape[1]! ? '[bins, neurons]' : '[neurons, bins]'}, dt: 0.01}.`,
+    );
+  }
+  const bins = clock.values.length;
+  const spikes = {
+    counts: `${file}#${table.path}`,
+    axes: table.shape[0] === bins ? ['bins', 'neurons'] : ['neurons', 'bins'],
+    clock: `${file}#${clock.path}`,
+  };
+  const rest = vectors.filter((vector) => vector !== table && vector !== clock);
+  const variables = alongBins(rest, file, bins, clock.path);
+  const start = clock.values[0]!;
+  if (start !== 0) notes.push(`The first bin is at ${start} s: the session begins there.`);
+  return {
+    ...(start !== 0 && { start }),
+    spikes,
+    ...(Object.keys(variables).length > 0 && { variables }),
+  };
+}
+
+/** A clock that rises by one step. */
+function isEven(values: Numbers): boolean {
+  const step = (values.at(-1)! - values[0]!) / (values.length - 1);
+  return (
+    step > 0 &&
+    values.every((value, n) => n === 0 || Math.abs(value - values[n - 1]! - step) < step / 2)
+  );
+}
+
+/** Arrays with one value, or a few, in each bin. */
+function alongBins(
+  vectors: readonly Vector[],
+  file: string,
+  bins: number,
+  clock: string,
+): Record<string, object> {
+  const times = `${file}#${clock}`;
+  const entries = vectors.flatMap(({ path, shape }): [string, object][] => {
+    const key = keyOf(path);
+    if (isLine(shape) && sizeOf(shape) === bins) return [[key, { data: `${file}#${path}`, times }]];
+    const axis = shape.indexOf(bins);
+    const few = shape[1 - axis] ?? 0;
+    if (shape.length !== 2 || axis < 0 || few > 4) return [];
+    return Array.from({ length: few }, (_, n) => [
+      `${key}_${'xyz'[n] ?? n}`,
+      { data: `${file}#${path}${axis === 0 ? `[:,${n}]` : `[${n},:]`}`, times },
+    ]);
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Counts of [trials, neurons, bins], with the times of each trial's bins. */
+function trialCounts(table: Vector, vectors: readonly Vector[], file: string): object {
+  const [trials = 0, , bins = 0] = table.shape;
+  const clock = vectors.find(
+    ({ shape }) => shape.length === 2 && shape[0] === trials && shape[1] === bins,
+  );
+  if (!clock) {
+    throw new RecordingError(
+      `${file}: ${table.path} [${table.shape.join(' x ')}] looks like spike counts of trials, but nothing says how long a bin is: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: [trials, neurons, bins], dt: 0.01}.`,
+    );
+  }
+  const variables = perTrial(vectors, file, trials);
+  return {
+    spikes: {
+      counts: `${file}#${table.path}`,
+      axes: ['trials', 'neurons', 'bins'],
+      clock: `${file}#${clock.path}[0,:]`,
+    },
+    trials: { starts: `${file}#${clock.path}[:,0]` },
+    ...(Object.keys(variables).length > 0 && { variables }),
+  };
+}

@@ -1,0 +1,175 @@
+/** dataset.yaml: which array of which file is what, on which clock and in which unit. */
+
+import {
+  boolean,
+  type Check,
+  type Checked,
+  ConfigError,
+  defaulted,
+  isRecord,
+  list,
+  number,
+  object,
+  oneOf,
+  optional,
+  record,
+  show,
+  text,
+} from '../schema.js';
+
+const seconds = number({ above: 0 });
+const whole = (min: number) => number({ min, integer: true });
+
+/** Seconds per unit of time. */
+const UNITS: Readonly<Record<string, number>> = { s: 1, ms: 1e-3, us: 1e-6 };
+
+/** A unit of time as its seconds: a name, or a number such as 1/30000 for samples at 30 kHz. */
+const unit: Check<number> = (value, path) => {
+  if (value === undefined) return 1;
+  if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
+  const known = UNITS[String(value)];
+  if (known !== undefined) return known;
+  throw new ConfigError(
+    `${path} should be s, ms, us or a number of seconds, but is ${show(value)}.`,
+  );
+};
+
+/** One reference, or several whose arrays follow one another. */
+const references: Check<string[]> = (value, path) =>
+  typeof value === 'string' ? [text(value, path)] : list(text)(value, path);
+
+const event = object({
+  /** An event is where a trace rises above this: in its own unit, or robust standard deviations above its median. */
+  above: number(),
+  in: defaulted(oneOf(['value', 'deviations']), 'value'),
+  /** Every sample above it is an event, not only the first: for traces that are events already. */
+  each: defaulted(boolean, false),
+});
+
+const spikes = object({
+  /** Times of all neurons one after the other, with the neuron of each from 0 on, in any order. */
+  times: optional(text),
+  neurons: optional(text),
+  /** Or with where each neuron's times end, or how many it has. */
+  ends: optional(text),
+  sizes: optional(text),
+  /** Neurons and trials are labels, not numbers from 0: each that occurs gets a number, in order. */
+  relabel: defaulted(boolean, false),
+  /** The trial of each time, which then counts from its trial's start. */
+  trials: optional(text),
+  /** Or one array of times for each neuron; of arrays with two axes each column is a trial. */
+  lists: optional(references),
+  /** What short columns of lists are filled with: no spike. */
+  padding: optional(number()),
+  unit,
+  /** Neurons there are, where the last may be silent. */
+  count: optional(whole(1)),
+  /** Or whole counts, or traces in which events are found by a rule; `axes` names their axes in order. */
+  counts: optional(text),
+  traces: optional(references),
+  event: optional(event),
+  axes: optional(list(oneOf(['neurons', 'bins', 'trials']))),
+  /** Seconds of a bin, from `start` on; or the time of each bin. */
+  dt: optional(seconds),
+  start: defaulted(number(), 0),
+  clock: optional(text),
+});
+
+const frames = object({
+  /** [frames, height, width] */
+  data: text,
+  dt: seconds,
+  start: defaulted(number(), 0),
+});
+
+const variable = object({
+  /** Samples; of a pattern, one array for each trial, on the trial's clock. */
+  data: text,
+  /** One value for each trial, which holds all through it. */
+  per_trial: defaulted(boolean, false),
+  /** Samples at a step, from `start` on; or each at its own of `times`. */
+  dt: optional(seconds),
+  start: defaulted(number(), 0),
+  times: optional(text),
+  time_unit: unit,
+  /** The value is data x scale + offset, in this unit. */
+  scale: defaulted(number(), 1),
+  offset: defaulted(number(), 0),
+  unit: optional(text),
+  /** Samples of a moving average, half of them before each; at the ends of a trial of those there are. */
+  smooth: optional(whole(2)),
+  /** What to do with samples that are no number: refuse the file, or draw a line between their neighbours. */
+  missing: defaulted(oneOf(['refuse', 'interpolate']), 'refuse'),
+});
+
+const trials = object({
+  starts: optional(text),
+  stops: optional(text),
+  ids: optional(text),
+  unit,
+  /** What the first unit of time is numbered, and whether stops belong to their trials. */
+  from: defaulted(number(), 0),
+  inclusive: defaulted(boolean, false),
+  /** Trials that are used, by their place from 0; default: all. */
+  keep: optional(list(whole(0))),
+  /** Or trials that end wherever a clock steps by more than `above` seconds. */
+  gaps: optional(
+    object({
+      clock: text,
+      unit,
+      above: seconds,
+      /** Seconds of a place, where the data stand side by side as if nothing had been cut out. */
+      dt: optional(seconds),
+    }),
+  ),
+  /** Or, where spikes have their trials, how long each is, seconds. */
+  duration: optional(seconds),
+});
+
+const intervals = object({ starts: text, stops: text, unit });
+
+const FIELDS = {
+  name: optional(text),
+  /** Seconds on the files' clock where the session begins; times before are left out. */
+  start: defaulted(number(), 0),
+  /** Seconds; default: as long as the longest part. */
+  duration: optional(seconds),
+  spikes,
+  frames: optional(frames),
+  variables: defaulted(record(variable), {}),
+  trials: optional(trials),
+  intervals: defaulted(record(intervals), {}),
+  /** Of simulated data: what is to be found. */
+  truth: optional(
+    object({ weights: text, strong: text, hubs: text, groups: defaulted(whole(1), 1) }),
+  ),
+  simulated: defaulted(boolean, false),
+  notes: defaulted(list(text), []),
+} as const;
+
+/**
+ * Checks a description as YAML gives it.
+ *
+ * @throws ConfigError naming the key's path, what is allowed and what it is.
+ */
+export const checkDescription = object(FIELDS);
+
+/** A checked dataset.yaml with every default filled in. */
+export type Description = Checked<typeof checkDescription>;
+export type SpikesGiven = Description['spikes'];
+export type VariableGiven = Description['variables'][string];
+export type TrialsGiven = NonNullable<Description['trials']>;
+export type IntervalsGiven = Description['intervals'][string];
+
+/** Keys whose texts are no references. */
+const WORDS = new Set(['name', 'unit', 'time_unit', 'missing', 'in', 'axes', 'notes']);
+
+/** Every reference to an array, with the key it stands under. */
+export function referencesIn(described: unknown, path = ''): { key: string; text: string }[] {
+  if (typeof described === 'string') return [{ key: path, text: described }];
+  if (Array.isArray(described)) return described.flatMap((item) => referencesIn(item, path));
+  if (!isRecord(described)) return [];
+  return Object.entries(described).flatMap(([name, item]) =>
+    WORDS.has(name) && !isRecord(item) ? [] : referencesIn(item, path ? `${path}.${name}` : name),
+  );
+}

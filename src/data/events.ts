@@ -1,0 +1,46 @@
+/** Events in calcium traces, by a rule that somebody has stated. */
+
+import type { SpikesGiven } from './description.js';
+import { RecordingError } from './errors.js';
+import type { Numbers } from './formats/parts.js';
+
+/**
+ * Samples at which a trace has events.
+ *
+ * @param neuron its number, for complaints.
+ * @throws RecordingError where the rule says nothing of the trace.
+ */
+export function eventsOf(
+  trace: Numbers,
+  neuron: number,
+  { above, in: measure, each }: NonNullable<SpikesGiven['event']>,
+): number[] {
+  const threshold = measure === 'value' ? above : robustThreshold(trace, neuron, above);
+  const found: number[] = [];
+  for (let n = 0; n < trace.length; n++) {
+    const value = trace[n]!;
+    if (!Number.isFinite(value)) continue;
+    if (value > threshold && (each || n === 0 || !(trace[n - 1]! > threshold))) found.push(n);
+  }
+  return found;
+}
+
+/** The median absolute deviation of a normal distribution, in its standard deviations. */
+const MAD = 0.6745;
+
+function medianOf(values: Float64Array): number {
+  const sorted = values.toSorted();
+  const middle = sorted.length >> 1;
+  if (sorted.length % 2 === 1) return sorted[middle]!;
+  return ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}
+
+function robustThreshold(trace: Numbers, neuron: number, above: number): number {
+  const known = Float64Array.from(trace).filter(Number.isFinite);
+  const median = medianOf(known);
+  const deviation = medianOf(known.map((value) => Math.abs(value - median))) / MAD;
+  if (deviation > 0) return median + above * deviation;
+  throw new RecordingError(
+    `spikes.event: more than half of trace ${neuron} is one value, so deviations say nothing: set a threshold of its own unit, with in: value.`,
+  );
+}

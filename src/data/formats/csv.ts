@@ -1,0 +1,68 @@
+/** Tables as text: comma-, semicolon- or tab-separated values, as a group with an array for each column. */
+
+import { type CsvError, parse } from 'csv-parse/sync';
+import { RecordingError } from '../errors.js';
+import type { ArrayPart, GroupPart } from './parts.js';
+
+/** Text is one string in memory. */
+const MOST = 2 ** 28;
+
+/**
+ * Reads a table. Columns go by the names in its first row, or where that holds numbers by `column0`, `column1` and so
+ * on; a column of numbers alone, empty fields as NaN, is an array of numbers, any other of texts.
+ *
+ * @throws RecordingError where it is no table, or its rows differ in length.
+ */
+export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupPart {
+  const refuse = (reason: string) => new RecordingError(`${name} cannot be read: ${reason}.`);
+  if (bytes.length > MOST)
+    throw refuse(
+      `it is a table of ${(bytes.length / 2 ** 20).toFixed(0)} MiB; save it as .npz, NWB or HDF5`,
+    );
+  if (bytes.includes(0)) throw refuse('it holds bytes that are no text');
+  const rows = rowsOf(new TextDecoder().decode(bytes), refuse);
+  const [head = []] = rows;
+  if (rows.length === 0) throw refuse('it is empty');
+  const named = head.some((field) => field.trim() !== '' && !isNumber(field));
+  const names = named ? uniqueNames(head) : head.map((_, n) => `column${n}`);
+  const body = named ? rows.slice(1) : rows;
+  const columns = names.map((key, n): [string, ArrayPart] => [
+    key,
+    columnOf(body.map((row) => row[n]!)),
+  ]);
+  return { kind: 'group', members: new Map(columns), attributes: {} };
+}
+
+function rowsOf(text: string, refuse: (reason: string) => RecordingError): string[][] {
+  const [first = ''] = text.split('\n', 1);
+  const delimiter = ['\t', ';', ','].find((mark) => first.includes(mark)) ?? ',';
+  try {
+    return parse(text, { bom: true, delimiter, skip_empty_lines: true, comment: '#', trim: true });
+  } catch (error) {
+    const { message } = error as CsvError;
+    throw refuse(`it is no whole table (${message})`);
+  }
+}
+
+function isNumber(field: string): boolean {
+  return field.trim() !== '' && (!Number.isNaN(Number(field)) || /^nan$/i.test(field.trim()));
+}
+
+/** Names of columns; one without a name or with that of another gets its place. */
+function uniqueNames(head: readonly string[]): string[] {
+  return head.map((field, n) => (field && head.indexOf(field) === n ? field : `column${n}`));
+}
+
+function columnOf(fields: readonly string[]): ArrayPart {
+  const numeric = fields.every((field) => field === '' || isNumber(field));
+  const numbers = numeric
+    ? Float64Array.from(fields, (field) => (field === '' ? Number.NaN : Number(field)))
+    : undefined;
+  return {
+    kind: 'array',
+    type: numeric ? 'number' : 'text',
+    shape: [fields.length],
+    attributes: {},
+    read: (from = 0, to = fields.length) => (numbers ?? fields).slice(from, to) as Float64Array,
+  };
+}

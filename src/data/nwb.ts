@@ -1,0 +1,307 @@
+/** NWB 2 files (https://nwb-schema.readthedocs.io): what is in one, as the dataset.yaml that would say it. */
+
+import { RecordingError } from './errors.js';
+import { isLine } from './files.js';
+import type { ArrayPart, GroupPart, Numbers } from './formats/parts.js';
+
+/** A description as YAML has it, and what was taken for granted in it, in sentences. */
+export interface Guess {
+  readonly raw: object;
+  readonly notes: readonly string[];
+}
+
+/** A group of a file, and where it is. */
+interface Found {
+  readonly path: string;
+  readonly name: string;
+  readonly group: GroupPart;
+  /** Neurodata types of the groups around it. */
+  readonly within: readonly string[];
+}
+
+/** Series that are no behaviour: raw signals, images, pointers, and events without a value of their own. */
+const NO_BEHAVIOUR =
+  /Electrical|Image|Optical|TwoPhoton|OnePhoton|Index|Decomposition|Interval|Annotation|Patch|Clamp/;
+const TRACES = ['RoiResponseSeries'];
+/** A series of more columns is no variable but an array of them. */
+const COLUMNS = 4;
+const AXES = ['x', 'y', 'z'];
+/** So many traces of one kind, a group for each, are those of neurons. */
+const MANY = 5;
+
+export function isNwb(root: GroupPart): boolean {
+  return root.attributes.neurodata_type === 'NWBFile' || root.members.has('nwb_version');
+}
+
+/**
+ * What an NWB file holds: units, trials, intervals, and series of behaviour wherever they are.
+ *
+ * @param file its name, for references.
+ * @throws RecordingError where it holds no spikes and no traces, or is of version 1.
+ */
+export function describeNwb(root: GroupPart, file: string): Guess {
+  checkVersion(root, file);
+  const all = groupsIn(root);
+  const notes: string[] = [];
+  const units = unitsOf(all, file);
+  const traces = units ? undefined : tracesOf(all, file, notes);
+  const spikes = units ?? traces?.spikes;
+  if (!spikes) {
+    throw new RecordingError(
+      `${file} holds no units with spike times and no traces of neurons: it cannot be trained on.`,
+    );
+  }
+  const others = all.filter((found) => !traces?.used.includes(found));
+  const variables = variablesOf(others, file, notes);
+  const tables = all.filter(({ group }) => typeOf(group) === 'TimeIntervals' && isTimed(group));
+  const trials = tables.find(({ path }) => path === 'intervals/trials');
+  const further = tables.filter((table) => table !== trials && table.name !== 'epochs');
+  if (!trials && further.length > 0) {
+    notes.push(
+      `No table of intervals is called trials, so the session is one; to cut it by one of ${further.map(({ name }) => name).join(', ')}, name its start_time and stop_time under trials.`,
+    );
+  }
+  const timed = ({ path }: Found) => ({
+    starts: `${file}#${path}/start_time`,
+    stops: `${file}#${path}/stop_time`,
+  });
+  const named = further.map((table) => [table.name, timed(table)] as const);
+  return {
+    raw: {
+      spikes,
+      ...(Object.keys(variables).length > 0 && { variables }),
+      ...(trials && { trials: timed(trials) }),
+      ...(named.length > 0 && { intervals: Object.fromEntries(named) }),
+    },
+    notes,
+  };
+}
+
+function checkVersion(root: GroupPart, file: string): void {
+  const attribute = root.attributes.nwb_version;
+  const dataset = root.members.get('nwb_version');
+  const given =
+    typeof attribute === 'string'
+      ? attribute
+      : dataset?.kind === 'array'
+        ? String(dataset.read()[0])
+        : '';
+  const version = /\d[\d.]*/.exec(given)?.[0] ?? '';
+  if (version.startsWith('2')) return;
+  throw new RecordingError(
+    `${file} is NWB of version ${version || 'unknown'}, but only version 2 is read: ask its authors for it in NWB 2, or give its arrays in a dataset.yaml by their paths.`,
+  );
+}
+
+/** Every group with where it is, the whole tree. */
+function groupsIn(group: GroupPart, path = '', within: readonly string[] = []): Found[] {
+  return [...group.members].flatMap(([name, part]) => {
+    if (part.kind !== 'group' || name === 'specifications') return [];
+    const here = path ? `${path}/${name}` : name;
+    const found = { path: here, name, group: part, within };
+    return [found, ...groupsIn(part, here, [...within, typeOf(part)])];
+  });
+}
+
+function typeOf({ attributes }: GroupPart): string {
+  return typeof attributes.neurodata_type === 'string' ? attributes.neurodata_type : '';
+}
+
+function arrayIn(group: GroupPart, name: string): ArrayPart | undefined {
+  const part = group.members.get(name);
+  return part?.kind === 'array' ? part : undefined;
+}
+
+function isTimed(group: GroupPart): boolean {
+  const [starts, stops] = [arrayIn(group, 'start_time'), arrayIn(group, 'stop_time')];
+  return starts !== undefined && stops !== undefined && (starts.shape[0] ?? 0) > 0;
+}
+
+/** A table with ragged spike times, wherever it is. */
+function unitsOf(all: readonly Found[], file: string): object | undefined {
+  const tables = all.filter(
+    ({ group }) => arrayIn(group, 'spike_times') && arrayIn(group, 'spike_times_index'),
+  );
+  const [table] = [...tables].sort(
+    (p, q) => Number(q.path === 'units') - Number(p.path === 'units'),
+  );
+  if (!table) return undefined;
+  return {
+    times: `${file}#${table.path}/spike_times`,
+    ends: `${file}#${table.path}/spike_times_index`,
+  };
+}
+
+/** Fluorescence of neurons, with a rule of events that is said to be a guess. */
+function tracesOf(
+  all: readonly Found[],
+  file: string,
+  notes: string[],
+): { spikes: object; used: readonly Found[] } | undefined {
+  const usable = all.filter(({ group }) => clockOf(group, '', '') && numbersIn(group));
+  const matrices = usable.filter(
+    ({ group }) => TRACES.includes(typeOf(group)) && arrayIn(group, 'data')!.shape.length === 2,
+  );
+  const deconvolved = matrices.find(({ path }) => /deconv|spike/i.test(path));
+  const matrix = deconvolved ?? matrices.find(({ path }) => /df|fluor/i.test(path)) ?? matrices[0];
+  const event = deconvolved ? { above: 0, each: true } : { above: 3, in: 'deviations' };
+  if (matrix) {
+    sayRule(matrix.path, notes, event.each ?? false);
+    const spikes = {
+      traces: `${file}#${matrix.path}/data`,
+      axes: ['bins', 'neurons'],
+      event,
+      ...clockOf(matrix.group, file, matrix.path),
+    };
+    return { spikes, used: matrices };
+  }
+  const families = new Map<string, Found[]>();
+  for (const found of usable) {
+    if (!isLine(arrayIn(found.group, 'data')!.shape)) continue;
+    const family = found.path.replace(/\d+$/, '*');
+    families.set(family, [...(families.get(family) ?? []), found]);
+  }
+  const [largest] = [...families].sort(([, p], [, q]) => q.length - p.length);
+  if (!largest || largest[1].length < MANY) return undefined;
+  const [pattern, used] = largest;
+  const [first] = used as [Found, ...Found[]];
+  sayRule(pattern, notes, false);
+  const clock = clockOf(first.group, file, first.path);
+  return { spikes: { traces: `${file}#${pattern}/data`, event, ...clock }, used };
+}
+
+function sayRule(path: string, notes: string[], each: boolean): void {
+  const rule = each
+    ? 'every sample above 0 counts as an event'
+    : 'an event is where a trace rises above 3 robust standard deviations over its median';
+  notes.push(
+    `There are no units, so events were found in the traces at ${path}: ${rule}. That rule is a guess; say your own under spikes.event of a dataset.yaml.`,
+  );
+}
+
+/** Whether a series has numbers that a clock belongs to. */
+function numbersIn(group: GroupPart): boolean {
+  const data = arrayIn(group, 'data');
+  return data?.type === 'number' && (data.shape[0] ?? 0) > 1;
+}
+
+/** The clock of a series, as spikes have it; undefined where it has none. */
+function clockOf(group: GroupPart, file: string, path: string): object | undefined {
+  if (arrayIn(group, 'timestamps')) return { clock: `${file}#${path}/timestamps` };
+  const starting = arrayIn(group, 'starting_time');
+  const rate = starting?.attributes.rate;
+  if (!starting || typeof rate !== 'number' || !(rate > 0)) return undefined;
+  return { dt: 1 / rate, start: Number((starting.read() as Numbers)[0]) };
+}
+
+/** Series of behaviour, and tables whose columns have a clock, by names of their own. */
+function variablesOf(all: readonly Found[], file: string, notes: string[]): Record<string, object> {
+  const variables: Record<string, object> = {};
+  const add = (name: string, place: string, variable: object) => {
+    let key = name.replace(/[^\w]+/g, '_');
+    // Two series of one name, such as those of two eyes, go by the group they are in, too.
+    if (key in variables) key = `${place.split('/').at(-2) ?? ''}_${key}`.replace(/[^\w]+/g, '_');
+    if (!(key in variables)) variables[key] = variable;
+  };
+  for (const found of all) {
+    const { path, name, group } = found;
+    if (!/^(processing|acquisition)\//.test(path)) continue;
+    if (isBehaviour(found)) {
+      if (!rises(arrayIn(group, 'timestamps'))) {
+        notes.push(
+          `The times of ${path} do not rise from each to the next, as those of a variable would: it is left out.`,
+        );
+        continue;
+      }
+      for (const { column, index } of columnsOf(arrayIn(group, 'data')!))
+        add(`${name}${column}`, path, seriesOf(found, file, index, notes));
+    } else if (typeOf(group) === 'DynamicTable' && arrayIn(group, 'timestamps')) {
+      for (const [column, part] of group.members)
+        if (isColumn(column, part as ArrayPart, arrayIn(group, 'timestamps')!))
+          add(`${name}_${column}`, path, tableColumn(file, path, column, part as ArrayPart, notes));
+    }
+  }
+  return variables;
+}
+
+function isBehaviour({ group, within }: Found): boolean {
+  const type = typeOf(group);
+  if (!type.endsWith('Series') || NO_BEHAVIOUR.test(type) || TRACES.includes(type)) return false;
+  if (
+    within.some((around) =>
+      /BehavioralEvents|Fluorescence|DfOverF|ElectricalSeries|LFP/.test(around),
+    )
+  )
+    return false;
+  const data = arrayIn(group, 'data');
+  if (!numbersIn(group) || !clockOf(group, '', '')) return false;
+  return isLine(data!.shape) || (data!.shape.length === 2 && data!.shape[1]! <= COLUMNS);
+}
+
+function rises(clock: ArrayPart | undefined): boolean {
+  if (!clock) return true;
+  const times = clock.read() as Numbers;
+  return times.every((time, n) => n === 0 || time > times[n - 1]!);
+}
+
+/** What each column is called, and how it is picked. */
+function columnsOf({ shape }: ArrayPart): { column: string; index: string }[] {
+  if (isLine(shape)) return [{ column: '', index: '' }];
+  return Array.from({ length: shape[1]! }, (_, n) => ({
+    column: `_${AXES[n] ?? n}`,
+    index: `[:,${n}]`,
+  }));
+}
+
+function seriesOf({ path, group }: Found, file: string, index: string, notes: string[]): object {
+  const data = arrayIn(group, 'data')!;
+  const { conversion = 1, offset = 0, unit } = data.attributes;
+  const clock = arrayIn(group, 'timestamps')
+    ? { times: `${file}#${path}/timestamps` }
+    : clockOf(group, file, path);
+  return {
+    data: `${file}#${path}/data${index}`,
+    ...clock,
+    ...(conversion !== 1 && { scale: conversion }),
+    ...(offset !== 0 && { offset }),
+    ...(typeof unit === 'string' && /\w/.test(unit) && unit !== 'none' && { unit }),
+    ...filled(path, data, notes),
+  };
+}
+
+function isColumn(name: string, part: ArrayPart, clock: ArrayPart): boolean {
+  return (
+    part.kind === 'array' &&
+    part.type === 'number' &&
+    name !== 'id' &&
+    name !== 'timestamps' &&
+    part.shape.length === 1 &&
+    part.shape[0] === clock.shape[0]
+  );
+}
+
+function tableColumn(
+  file: string,
+  path: string,
+  column: string,
+  part: ArrayPart,
+  notes: string[],
+): object {
+  return {
+    data: `${file}#${path}/${column}`,
+    times: `${file}#${path}/timestamps`,
+    ...filled(`${path}/${column}`, part, notes),
+  };
+}
+
+/** Samples that are missing are drawn over, and it is said. */
+function filled(path: string, part: ArrayPart, notes: string[]): object {
+  const values = part.read() as Numbers;
+  let missing = 0;
+  for (const value of values) if (!Number.isFinite(value)) missing += 1;
+  if (missing === 0) return {};
+  notes.push(
+    `${missing} of ${values.length} samples of ${path} are no numbers; lines are drawn between their neighbours.`,
+  );
+  return { missing: 'interpolate' };
+}

@@ -1,0 +1,230 @@
+/** Decoded behaviour in a report: what it was and what was made of it, beside the baselines. */
+
+import { type DecodedVariable, stretchesOf } from '../analyze/decode.js';
+import { SCORES, type Score, type Scores } from '../analyze/decoding-scores.js';
+import type { Part } from '../data/splits.js';
+import type { WindowRef } from '../data/windows.js';
+import { grouped } from '../words.js';
+import { COLORS, draw, type Figure } from './draw.js';
+import type { Section, Table } from './html.js';
+
+/** One decoder: the model first, then the baselines. */
+export interface MethodScores {
+  readonly name: string;
+  readonly detail: string;
+  /** By variable. */
+  readonly scores: Readonly<Record<string, Scores>>;
+}
+
+/** What `decode` left in a run's folder. */
+export interface DecodedResults {
+  readonly part: Part | 'all';
+  readonly weights: string;
+  /** Windows decoded, and where each ended: its trial's place and seconds on the trial's clock. */
+  readonly refs: readonly WindowRef[];
+  /** By the model. */
+  readonly variables: readonly DecodedVariable[];
+  readonly units: Readonly<Record<string, string>>;
+  readonly methods: readonly MethodScores[];
+  /** Seconds of a block of the bootstrap. */
+  readonly block: number;
+  readonly trained: number;
+}
+
+const SOURCES = ['true', 'decoded'];
+const source = {
+  field: 'source',
+  type: 'nominal',
+  title: null,
+  scale: { domain: SOURCES, range: [COLORS.recorded, COLORS.generated] },
+};
+/** Seconds of a trace, and points of a scatter, that can be told apart. */
+const SHOWN = 60;
+const POINTS = 3000;
+
+export async function decodedSection(decoded: DecodedResults): Promise<Section> {
+  const { variables, refs, part, weights, block } = decoded;
+  const figures = await Promise.all(
+    variables.flatMap((variable) =>
+      variable.kind === 'class'
+        ? [confusionFigure(variable)]
+        : [tracesFigure(variable, decoded), scatterFigure(variable, decoded)],
+    ),
+  );
+  return {
+    title: 'Decoded behaviour',
+    text: [
+      `${grouped(refs.length)} moments of the ${part === 'all' ? 'whole recording' : `${part} part`}, decoded by ${weights}.`,
+    ],
+    tables: decodingTables(decoded).map((table) => ({
+      ...table,
+      caption: `The same windows for each method, trained on ${grouped(decoded.trained)}. In brackets 95 % intervals of a bootstrap over blocks of ${block} s; they say how much the score hangs on the stretch of time, not on the seed of training.`,
+    })),
+    figures,
+  };
+}
+
+/** A table for each variable: methods and their scores. */
+export function decodingTables({
+  variables,
+  units,
+  methods,
+}: DecodedResults): Omit<Table, 'caption'>[] {
+  return variables.map((variable) => {
+    const { name, kind } = variable;
+    return {
+      title: units[name] && kind === 'number' ? `${name} (${units[name]})` : name,
+      head: ['decoder', '', ...SCORES[kind].map(([, title]) => title)],
+      rows: methods.map(({ name: method, detail, scores }) => [
+        method,
+        detail,
+        ...SCORES[kind].map(([key]) => scoreInWords(scores[name]?.[key], digitsOf(key, kind))),
+      ]),
+    };
+  });
+}
+
+function digitsOf(key: string, kind: DecodedVariable['kind']): number {
+  if (kind === 'angle') return 1;
+  return key === 'rmse' ? 2 : 3;
+}
+
+function scoreInWords(score: Score | undefined, digits: number): string {
+  if (!score || !Number.isFinite(score.value)) return '';
+  const { value, low, high } = score;
+  return `${value.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
+}
+
+function title({ name }: DecodedVariable, { units }: DecodedResults): string {
+  return units[name] ? `${name} (${units[name]})` : name;
+}
+
+type Numeric = Extract<DecodedVariable, { kind: 'number' | 'angle' }>;
+
+/** The windows of the longest stretch, as many as can be told apart. */
+function shownRows(refs: readonly WindowRef[]): number[] {
+  const lengths = stretchesOf(refs);
+  const longest = lengths.indexOf(Math.max(...lengths));
+  const first = lengths.slice(0, longest).reduce((sum, length) => sum + length, 0);
+  const rows = Array.from({ length: lengths[longest] ?? 0 }, (_, n) => first + n);
+  return rows.filter((n) => refs[n]!.end - refs[first]!.end <= SHOWN);
+}
+
+function tracesFigure(variable: Numeric, decoded: DecodedResults): Promise<Figure> {
+  const rows = shownRows(decoded.refs).flatMap((n) =>
+    [variable.truth[n]!, variable.predicted[n]!].map((value, which) => ({
+      source: SOURCES[which],
+      time: Number(decoded.refs[n]!.end.toFixed(3)),
+      value,
+    })),
+  );
+  // A line through an angle that passes the full turn would cross the whole picture.
+  const mark =
+    variable.kind === 'angle'
+      ? { type: 'point', filled: true, size: 8, opacity: 0.9 }
+      : { type: 'line', strokeWidth: 1.4 };
+  return draw(
+    {
+      name: `decoded-${variable.name.replace(/\W+/g, '-')}`,
+      title: `${variable.name}, decoded`,
+      caption: `The first ${SHOWN} s of the longest stretch decoded.`,
+    },
+    rows,
+    {
+      width: 720,
+      height: 150,
+      mark,
+      encoding: {
+        x: {
+          field: 'time',
+          type: 'quantitative',
+          title: 'time in the trial (s)',
+          scale: { zero: false, nice: false },
+        },
+        y: {
+          field: 'value',
+          type: 'quantitative',
+          title: title(variable, decoded),
+          scale: { zero: false },
+        },
+        color: source,
+      },
+    },
+  );
+}
+
+function scatterFigure(variable: Numeric, decoded: DecodedResults): Promise<Figure> {
+  const { truth, predicted } = variable;
+  const stride = Math.max(1, Math.ceil(truth.length / POINTS));
+  const rows = Array.from({ length: Math.ceil(truth.length / stride) }, (_, n) => ({
+    true: truth[n * stride]!,
+    decoded: predicted[n * stride]!,
+  }));
+  const both = rows.flatMap((row) => [row.true, row.decoded]);
+  const [low, high] = [Math.min(...both), Math.max(...both)];
+  const axis = (field: string) => ({
+    field,
+    type: 'quantitative',
+    title: `${field} ${title(variable, decoded)}`,
+    scale: { domain: [low, high], zero: false },
+  });
+  return draw(
+    {
+      name: `scatter-${variable.name.replace(/\W+/g, '-')}`,
+      title: `${variable.name}, true and decoded`,
+      caption: `${stride > 1 ? `Every ${stride}th` : 'Every'} decoded moment, with the line where they are equal.`,
+    },
+    rows,
+    {
+      width: 260,
+      height: 260,
+      layer: [
+        {
+          mark: { type: 'rule', color: '#bbb', strokeDash: [4, 3] },
+          encoding: {
+            x: { datum: low, type: 'quantitative' },
+            y: { datum: low, type: 'quantitative' },
+            x2: { datum: high },
+            y2: { datum: high },
+          },
+        },
+        {
+          mark: { type: 'point', filled: true, size: 9, color: COLORS.generated, opacity: 0.35 },
+          encoding: { x: axis('true'), y: axis('decoded') },
+        },
+      ],
+    },
+  );
+}
+
+/** How often each class was taken for each other. */
+function confusionFigure(variable: Extract<DecodedVariable, { kind: 'class' }>): Promise<Figure> {
+  const { truth, predicted, name } = variable;
+  const counts = new Map<string, number>();
+  for (const [n, value] of truth.entries()) {
+    const key = JSON.stringify([value, predicted[n]]);
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  const rows = [...counts].map(([key, count]) => {
+    const [was, decoded] = JSON.parse(key) as [unknown, unknown];
+    return { true: String(was), decoded: String(decoded), windows: count };
+  });
+  return draw(
+    {
+      name: `confusion-${name.replace(/\W+/g, '-')}`,
+      title: `${name}, true and decoded`,
+      caption: 'Windows of each class, and what they were taken for.',
+    },
+    rows,
+    {
+      width: 240,
+      height: 240,
+      mark: 'rect',
+      encoding: {
+        x: { field: 'decoded', type: 'nominal' },
+        y: { field: 'true', type: 'nominal' },
+        color: { field: 'windows', type: 'quantitative', scale: { scheme: 'viridis' } },
+      },
+    },
+  );
+}

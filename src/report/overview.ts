@@ -1,0 +1,186 @@
+/** The page of `inspect`: a recording's spikes, rates and variables as pictures. */
+
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { RecordingOverview } from '../analyze/overview.js';
+import { within } from '../analyze/spikes.js';
+import type { Dataset } from '../data/dataset.js';
+import type { Recording, Variable } from '../data/recording.js';
+import { timesOf } from '../data/spikes.js';
+import { writeWhole } from '../train/files.js';
+import { grouped } from '../words.js';
+import { COLORS, draw, type Figure } from './draw.js';
+import { page } from './html.js';
+
+/** Marks that a picture bears. */
+const MARKS = 6000;
+
+/** Writes `inspect.html` into a folder, with the dataset.yaml where nobody wrote one; returns the page's path. */
+export async function writeOverview(
+  folder: string,
+  { recording, raw, guessed, notes }: Dataset,
+  overview: RecordingOverview,
+): Promise<string> {
+  const seconds = shownSeconds(recording);
+  const figures = [
+    await spikesFigure(recording, seconds),
+    await ratesFigure(overview.rates),
+    ...(await Promise.all(
+      overview.variables
+        .filter(({ range }) => range)
+        .map(({ name, unit }) => variableFigure(recording, name, unit, seconds)),
+    )),
+  ];
+  const rows = overview.variables.map(({ name, unit = '', range, labels, samples, step }) => [
+    name,
+    unit,
+    range ? `${range.low.toPrecision(4)} to ${range.high.toPrecision(4)}` : labels!.join(', '),
+    grouped(samples),
+    step.toPrecision(4),
+  ]);
+  const { neurons, spikes, trials } = overview;
+  const path = join(folder, 'inspect.html');
+  writeWhole(
+    path,
+    page(`${overview.name}`, 'What neuroformer inspect sees.', [
+      {
+        title: 'The recording',
+        text: [
+          `${neurons} neurons, ${grouped(spikes)} spikes, ${overview.seconds.toFixed(1)} s in ${trials.count === 1 ? 'one trial' : `${trials.count} trials`}.`,
+          ...notes,
+          ...overview.warnings,
+        ],
+        tables:
+          rows.length > 0
+            ? [
+                {
+                  title: 'Variables',
+                  caption: 'Step: the median, seconds.',
+                  head: ['variable', 'unit', 'range', 'samples', 'step'],
+                  rows,
+                },
+              ]
+            : [],
+        figures: figures.flatMap((figure) => (figure ? [figure] : [])),
+      },
+    ]),
+  );
+  if (guessed) writeWhole(join(folder, 'dataset.yaml'), stringify(raw));
+  return path;
+}
+
+/** As much of the first trial as a picture bears. */
+function shownSeconds({ trials }: Recording): number {
+  const { spikes, duration } = trials[0]!;
+  const count = timesOf(spikes).reduce((sum, { length }) => sum + length, 0);
+  const wanted = count > MARKS ? (duration * MARKS) / count : duration;
+  return Math.min(duration, Number(wanted.toPrecision(1)) || duration);
+}
+
+function spikesFigure({ trials, neurons }: Recording, seconds: number): Promise<Figure> {
+  const rows = timesOf(trials[0]!.spikes).flatMap((train, neuron) =>
+    within(train, 0, seconds).map((time) => ({ neuron, time: Number(time.toFixed(4)) })),
+  );
+  return draw(
+    {
+      name: 'spikes',
+      title: 'Spikes',
+      caption: `The first ${seconds.toPrecision(3)} s of the first trial, a row for each of ${neurons} neurons.`,
+    },
+    rows,
+    {
+      width: 720,
+      height: Math.max(110, Math.min(400, 4 * neurons)),
+      mark: { type: 'tick', orient: 'vertical', thickness: 1, bandSize: 0, color: COLORS.recorded },
+      encoding: {
+        x: timeAxis(seconds),
+        y: {
+          field: 'neuron',
+          type: 'quantitative',
+          scale: { domain: [-1, neurons], nice: false },
+          axis: { grid: false },
+        },
+        size: { value: Math.max(2, Math.min(6, 400 / neurons)) },
+      },
+    },
+  );
+}
+
+function timeAxis(seconds: number): object {
+  return {
+    field: 'time',
+    type: 'quantitative',
+    title: 'time (s)',
+    scale: { domain: [0, seconds], nice: false },
+  };
+}
+
+function ratesFigure(rates: Float64Array): Promise<Figure> {
+  const rows = Array.from(rates, (rate, neuron) => ({ neuron, rate }));
+  return draw(
+    {
+      name: 'rates',
+      title: 'Rates',
+      caption: `How many of ${rates.length} neurons fire how fast.`,
+    },
+    rows,
+    {
+      width: 320,
+      height: 160,
+      mark: { type: 'bar', color: COLORS.recorded },
+      encoding: {
+        x: { field: 'rate', type: 'quantitative', bin: { maxbins: 30 }, title: 'rate (Hz)' },
+        y: { aggregate: 'count', type: 'quantitative', title: 'neurons' },
+      },
+    },
+  );
+}
+
+async function variableFigure(
+  { trials }: Recording,
+  name: string,
+  unit: string | undefined,
+  seconds: number,
+): Promise<Figure | undefined> {
+  const found = trials.find(({ variables }) => variables[name]);
+  if (!found) return undefined;
+  // A variable of slow changes is seen better over more time than spikes are.
+  const shown = Math.min(found.duration, Math.max(seconds, 60));
+  const rows = samplesUpTo(found.variables[name]!, shown);
+  return draw(
+    {
+      name: name.replace(/\W+/g, '-'),
+      title: name,
+      caption: `The first ${shown.toPrecision(3)} s of trial ${found.id}.`,
+    },
+    rows,
+    {
+      width: 720,
+      height: 110,
+      mark: { type: 'line', strokeWidth: 1, color: COLORS.other },
+      encoding: {
+        x: timeAxis(shown),
+        y: {
+          field: 'value',
+          type: 'quantitative',
+          title: unit ? `${name} (${unit})` : name,
+          scale: { zero: false },
+        },
+      },
+    },
+  );
+}
+
+/** Samples of a variable up to a time, every so many of them where they are too many to see. */
+function samplesUpTo(variable: Variable, seconds: number): { time: number; value: number }[] {
+  const { values } = variable;
+  const at = (n: number) =>
+    'times' in variable ? variable.times[n]! : (variable.start ?? 0) + n * variable.dt;
+  let end = 0;
+  while (end < values.length && at(end) <= seconds) end += 1;
+  const stride = Math.max(1, Math.ceil(end / MARKS));
+  return Array.from({ length: Math.ceil(end / stride) }, (_, n) => ({
+    time: Number(at(n * stride).toFixed(4)),
+    value: Number(values[n * stride]),
+  }));
+}

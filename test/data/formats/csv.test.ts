@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { parseCsv } from '../../../src/data/formats/csv.js';
+import type { ArrayPart } from '../../../src/data/formats/parts.js';
+
+function columns(text: string) {
+  const { members } = parseCsv(new TextEncoder().encode(text), 'T');
+  return Object.fromEntries(
+    [...members].map(([name, part]) => [name, [...(part as ArrayPart).read()]]),
+  );
+}
+
+describe('a table', () => {
+  it('gives numbers and texts by the names of its columns', () => {
+    expect(columns('neuron,time\na,0.5\nb,1e-3\n')).toEqual({
+      neuron: ['a', 'b'],
+      time: [0.5, 0.001],
+    });
+  });
+
+  it('without names goes by places', () => {
+    expect(columns('0,0.5\n1,0.25')).toEqual({ column0: [0, 1], column1: [0.5, 0.25] });
+  });
+
+  it.each([
+    ['semicolons', 'a;b\n1;2\n'],
+    ['tabs', 'a\tb\r\n1\t2\r\n'],
+    ['a byte order mark and blanks', '\uFEFFa , b\n1 , 2\n\n'],
+    ['a comment before it', '# made by hand\na,b\n1,2'],
+    ['quotes', '"a","b"\n"1",2'],
+  ])('is read with %s', (_, text) => {
+    expect(columns(text)).toEqual({ a: [1], b: [2] });
+  });
+
+  it('keeps a field that is missing as no number', () => {
+    expect(columns('a,b\n1,\n,nan\n')).toEqual({ a: [1, Number.NaN], b: [Number.NaN, Number.NaN] });
+  });
+
+  it('gives a second column of one name its place', () => {
+    expect(columns('a,a\n1,2')).toEqual({ a: [1], column1: [2] });
+  });
+
+  it.each([
+    ['rows of different length', 'a,b\n1,2\n3', 'T cannot be read: it is no whole table'],
+    ['a quote that does not end', 'a,b\n"1,2\n', 'T cannot be read: it is no whole table'],
+    ['nothing in it', '', 'T cannot be read: it is empty.'],
+    ['bytes that are no text', 'a\0b', 'T cannot be read: it holds bytes that are no text.'],
+  ])('with %s is refused', (_, text, message) => {
+    expect(() => columns(text)).toThrow(message);
+  });
+});

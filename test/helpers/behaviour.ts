@@ -1,0 +1,104 @@
+/** Neurons tuned to a place and to a heading, so that both can be read from their spikes. */
+
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { encodeNpz } from '../../src/data/formats/npz.js';
+import { createRecording, type Recording } from '../../src/data/recording.js';
+import { HostRandom } from '../../src/random.js';
+
+export const TUNED = 16;
+const STEP = 0.05;
+
+/** What was simulated: spikes, a place from 0 to 10, a heading in radians, and the side of the place. */
+export interface Behaviour {
+  readonly times: Float64Array[];
+  readonly place: Float64Array;
+  readonly heading: Float64Array;
+  readonly side: string[];
+  readonly seconds: number;
+}
+
+/** The first half of the neurons has fields along the place, the second prefers headings. */
+export function simulateBehaviour(seconds: number, seed = 1): Behaviour {
+  const random = new HostRandom(seed);
+  const samples = Math.round(seconds / STEP);
+  const time = (n: number) => n * STEP;
+  const place = Float64Array.from({ length: samples }, (_, n) => 5 + 5 * Math.sin(time(n) / 1.3));
+  const heading = Float64Array.from({ length: samples }, (_, n) => (time(n) * 1.1) % (2 * Math.PI));
+  const half = TUNED / 2;
+  const rate = (neuron: number, n: number) =>
+    neuron < half
+      ? 40 * Math.exp(-((place[n]! - (10 * neuron) / (half - 1)) ** 2) / 3) + 0.5
+      : 30 * Math.exp(2 * (Math.cos(heading[n]! - (2 * Math.PI * neuron) / half) - 1)) + 0.5;
+  const times = Array.from({ length: TUNED }, (_, neuron) => {
+    const own: number[] = [];
+    for (let n = 0; n < samples; n++)
+      for (let bin = 0; bin < 5; bin++)
+        if (random.uniform() < rate(neuron, n) * 0.01) own.push(time(n) + bin * 0.01 + 0.002);
+    return Float64Array.from(own);
+  });
+  const side = Array.from(place, (value) => (value < 5 ? 'left' : 'right'));
+  return { times, place, heading, side, seconds };
+}
+
+export function behaviourRecording(seconds: number): Recording {
+  const { times, place, heading, side } = simulateBehaviour(seconds);
+  const series = (values: Float64Array | string[]) => ({ values, dt: STEP });
+  return createRecording({
+    name: 'tuned',
+    spikes: { times },
+    variables: { place: series(place), heading: series(heading), side: series(side) },
+    duration: seconds,
+  });
+}
+
+/** The tiny model that decodes place and heading every 0.1 s. */
+export const DECODING = {
+  n_embd: 16,
+  n_head: 2,
+  window: { curr: 0.1, prev: 0.1 },
+  resolution: { dt: 0.01 },
+  block_size: { id: 40, prev_id: 40 },
+  layers: { state: 1, state_history: 1, stimulus: 0 },
+  dropout: { attn: 0, resid: 0, id: 0, im: 0, time: 0 },
+  modalities: {
+    behavior: {
+      n_layers: 0,
+      window: 0.1,
+      variables: {
+        place: { dt: 0.1, predict: true, objective: 'regression' },
+        heading: { dt: 0.1, predict: true, objective: 'circular' },
+      },
+    },
+  },
+  loss: { variables: { place: 4, heading: 4 } },
+};
+
+/** A folder with data/ and config.yaml. */
+export function behaviourWorkplace(training: object): string {
+  const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
+  mkdirSync(join(folder, 'data'));
+  const { times, place, heading, seconds } = simulateBehaviour(60);
+  const all = times.flatMap((own, neuron) => Array.from(own, (time) => [time, neuron] as const));
+  const arrays = encodeNpz({
+    times: { data: Float64Array.from(all, ([time]) => time) },
+    neurons: { data: Int32Array.from(all, ([, neuron]) => neuron) },
+    place: { data: place },
+    heading: { data: heading },
+  });
+  writeFileSync(join(folder, 'data', 'tuned.npz'), arrays);
+  const variable = (name: string, unit: string) => ({ data: `tuned.npz#${name}`, dt: STEP, unit });
+  writeFileSync(
+    join(folder, 'data', 'dataset.yaml'),
+    stringify({
+      name: 'tuned neurons',
+      duration: seconds,
+      spikes: { times: 'tuned.npz#times', neurons: 'tuned.npz#neurons', count: TUNED },
+      variables: { place: variable('place', 'cm'), heading: variable('heading', 'rad') },
+    }),
+  );
+  writeFileSync(join(folder, 'config.yaml'), stringify({ ...DECODING, training }));
+  return folder;
+}

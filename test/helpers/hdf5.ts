@@ -1,0 +1,74 @@
+/** HDF5 files that tests write, and what they hold once opened. */
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { File, ready } from 'h5wasm/node';
+import { expect } from 'vitest';
+import { openHdf5 } from '../../src/data/formats/hdf5.js';
+import type { ArrayPart, GroupPart, Part } from '../../src/data/formats/parts.js';
+
+/** Files in a folder of their own, opened and removed together. */
+export class Hdf5Files {
+  readonly folder = mkdtempSync(join(tmpdir(), 'hdf5-'));
+  readonly #opened: { close(): void }[] = [];
+  #count = 0;
+
+  static async create(): Promise<Hdf5Files> {
+    await ready;
+    return new Hdf5Files();
+  }
+
+  remove(): void {
+    for (const file of this.#opened) file.close();
+    rmSync(this.folder, { recursive: true });
+  }
+
+  /** The path of a file of these bytes. */
+  file(bytes: Uint8Array): string {
+    this.#count += 1;
+    const path = join(this.folder, `${this.#count}.h5`);
+    writeFileSync(path, bytes);
+    return path;
+  }
+
+  /** The bytes of a file as the library writes it, in the oldest form, which has no checksums. */
+  written(write: (root: File) => void): Buffer {
+    const path = join(this.folder, 'written.h5');
+    const root = new File(path, 'w', { libver: ['earliest', 'latest'] });
+    write(root);
+    root.close();
+    return readFileSync(path);
+  }
+
+  /** Opens bytes, which complaints call X. */
+  open(bytes: Uint8Array, seconds?: number): GroupPart {
+    const found = openHdf5(this.file(bytes), 'X', seconds);
+    this.#opened.push(found);
+    return found.root;
+  }
+}
+
+/** The part at a path, by names and numbers. */
+export function at(part: Part, path: string): Part {
+  let found: Part = part;
+  for (const name of path.split('/'))
+    found =
+      found.kind === 'list' ? found.items[Number(name)]! : (found as GroupPart).members.get(name)!;
+  return found;
+}
+
+export function array(part: Part, path: string): ArrayPart {
+  return at(part, path) as ArrayPart;
+}
+
+/** What reading a part complains of. */
+export function complaint(read: () => unknown): string {
+  try {
+    read();
+  } catch (error) {
+    expect((error as Error).name, `${error}`).toBe('RecordingError');
+    return (error as Error).message;
+  }
+  return 'no complaint';
+}
