@@ -38,7 +38,9 @@ export function addConnectivity(program: Command): void {
 export function addReport(program: Command): void {
   program
     .command('report')
-    .description('one HTML page about a run: what ran, what it learnt, generated and explained')
+    .description(
+      'one HTML page about a run: what ran, what it learnt, decoded, generated and explained',
+    )
     .argument('<run>', 'the folder of a run')
     .option('--data <path>', 'where its data are now')
     .addHelpText('after', '\nExample:\n  neuroformer report runs/hub')

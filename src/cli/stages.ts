@@ -84,7 +84,7 @@ export async function trainStage(stage: TrainStage): Promise<TrainResult> {
   const { recording } = dataset;
   const tokenizer = before?.tokenizer && tokenizerAfter(before.tokenizer, config, recording);
   const data = prepare(recording, config, settings, tokenizer);
-  const notes = notesOn(data);
+  const notes = [...dataset.notes, ...notesOn(data)];
   for (const note of notes) tell(note);
   let adapter: string | undefined;
   const line = new LiveLine();

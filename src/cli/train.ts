@@ -23,7 +23,7 @@ export function addTrain(program: Command): void {
   program
     .command('train')
     .description('train a model on a recording')
-    .option('--data <path>', 'a dataset folder')
+    .option('--data <path>', 'a dataset folder, or a file such as session.nwb')
     .option('--config <file>', 'YAML: the model, and its training under "training"')
     .option('--out <folder>', 'where the run goes')
     .option(
@@ -42,7 +42,7 @@ export function addTrain(program: Command): void {
     .command('finetune')
     .description('train a model that begins from another')
     .argument('<from>', 'a run folder, or a file of weights')
-    .requiredOption('--data <path>', 'a dataset folder')
+    .requiredOption('--data <path>', 'a dataset folder, or a file such as session.nwb')
     .requiredOption('--out <folder>', 'where the run goes')
     .option(
       '--config <file>',

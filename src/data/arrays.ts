@@ -6,50 +6,8 @@
 import { RecordingError } from './errors.js';
 import { isLine } from './files.js';
 import { type ArrayPart, type Numbers, type Part, sizeOf } from './formats/parts.js';
+import { type Leaf, LOOKED_AT, leafInWords, leavesOf, type Vector, vectorOf } from './leaves.js';
 import type { Guess } from './nwb.js';
-
-/** Arrays of one path, in which `*` stands for every place of a list. */
-export interface Leaf {
-  readonly path: string;
-  readonly arrays: readonly ArrayPart[];
-}
-
-/** Every array of a file; those that differ in the place of a list only are one leaf. */
-export function leavesOf(root: Part): Leaf[] {
-  const found = new Map<string, ArrayPart[]>();
-  const walk = (part: Part, path: string) => {
-    if (part.kind === 'array') {
-      const known = found.get(path);
-      if (known) known.push(part);
-      else found.set(path, [part]);
-    } else if (part.kind === 'list') {
-      for (const item of part.items) walk(item, path ? `${path}/*` : '*');
-    } else {
-      for (const [name, member] of part.members) walk(member, path ? `${path}/${name}` : name);
-    }
-  };
-  walk(root, '');
-  return [...found].map(([path, arrays]) => ({ path, arrays }));
-}
-
-/** What a leaf is, in words: its path and shape. */
-export function leafInWords({ path, arrays }: Leaf): string {
-  const [first] = arrays as [ArrayPart];
-  const shape = first.shape.length > 0 ? ` [${first.shape.join(' x ')}]` : '';
-  const text = first.type === 'text' ? ' text' : '';
-  if (!path.includes('*')) return `${path}${shape}${text}`;
-  return `${path} (${arrays.length} of them, the first${shape || ' a single value'}${text})`;
-}
-
-/** A leaf that is one array of numbers, and its values. */
-interface Vector {
-  readonly path: string;
-  readonly shape: readonly number[];
-  readonly values: Numbers;
-}
-
-/** Values looked at to tell what an array is. */
-const LOOKED_AT = 2 ** 25;
 
 /**
  * What a file of arrays holds.
@@ -70,21 +28,6 @@ export function describeArrays(root: Part, file: string): Guess {
   throw new RecordingError(
     `${file} holds no spikes that could be told from names and shapes; it holds ${leaves.slice(0, 12).map(leafInWords).join(', ') || 'nothing'}${leaves.length > 12 ? ` and ${leaves.length - 12} more` : ''}. Put a dataset.yaml beside it that says which array is what${hint(vectors, file)}.`,
   );
-}
-
-/** One array of numbers, not too large to look at; nothing where it cannot be read. */
-function vectorOf({ path, arrays }: Leaf): Vector[] {
-  const [array, ...more] = arrays;
-  if (!array || more.length > 0 || array.type !== 'number') return [];
-  const { shape } = array;
-  if (sizeOf(shape) > LOOKED_AT || shape.includes(0)) return [];
-  try {
-    return [{ path, shape, values: array.read() as Numbers }];
-  } catch (error) {
-    // What cannot be used does not keep the rest from being understood.
-    if (error instanceof RecordingError) return [];
-    throw error;
-  }
 }
 
 /** What to write where something looks like spikes, but is not said enough of. */

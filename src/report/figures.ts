@@ -1,6 +1,7 @@
 /** The figures of a report. */
 
 import { scheme } from 'vega';
+import { median } from '../analyze/generated.js';
 import {
   type Around,
   histogram,
@@ -88,6 +89,7 @@ export function rasterFigure(
   recorded: Stretch,
   generated: Stretch,
   seconds: number,
+  past: 'own' | 'recorded',
 ): Promise<Figure> {
   const rows = rowsOfBoth(recorded, generated, ({ times, from, to }) =>
     times.flatMap((train, neuron) =>
@@ -102,7 +104,7 @@ export function rasterFigure(
     {
       name: 'raster',
       title: 'Spikes',
-      caption: `The first ${seconds} s of one trial as recorded, and as the model drew them, each window from its own spikes before.`,
+      caption: `The first ${seconds} s of one trial as recorded, and as the model drew them, each window from ${past === 'own' ? 'its own' : 'the recorded'} spikes before.`,
     },
     rows,
     {
@@ -125,7 +127,8 @@ export function rasterFigure(
             scale: { domain: [-1, neurons], nice: false },
             axis: { grid: false },
           },
-          size: { value: Math.max(2, Math.min(6, 240 / neurons)) },
+          // Few spikes of many neurons would not be seen at the height of a neuron.
+          size: { value: Math.max(rows.length < 2000 ? 4 : 2, Math.min(6, 240 / neurons)) },
           color: { ...color, legend: null },
         },
       },
@@ -184,8 +187,12 @@ export function rateFigure(
 export function intervalFigure(
   recorded: readonly Stretch[],
   generated: readonly Stretch[],
+  dt: number,
 ): Promise<Figure> {
-  const [width, bins] = [0.01, 40];
+  const bins = 40;
+  // Whole time steps, as many as reach to twice the median interval.
+  const wanted = (2 * median(intervalsOf(recorded)) || 0.4) / bins;
+  const width = Math.max(0.01, Math.ceil(wanted / dt) * dt);
   const rows = rowsOfBoth(recorded, generated, (stretches) =>
     Array.from(histogram(intervalsOf(stretches), width, bins), (share, n) => ({
       interval: Number((n * width).toFixed(3)),
@@ -196,7 +203,7 @@ export function intervalFigure(
     {
       name: 'intervals',
       title: 'Intervals between spikes',
-      caption: `Share of all intervals between a neuron’s spikes, in bins of ${1000 * width} ms.`,
+      caption: `Share of all intervals between a neuron’s spikes, in bins of ${Math.round(1000 * width)} ms.`,
     },
     rows,
     {

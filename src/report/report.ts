@@ -260,9 +260,9 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
       ...ahead,
     ],
     figures: [
-      await rasterFigure(recorded[0]!, trials[0]!, shown),
+      await rasterFigure(recorded[0]!, trials[0]!, shown, settings.past),
       await rateFigure(ratesOf(recorded), ratesOf(trials), scores.rateCorrelationSame),
-      await intervalFigure(recorded, trials),
+      await intervalFigure(recorded, trials, run.config.resolution.dt),
       await triggered.figure,
       ...(aligned ? [await timeCourseFigure(recorded, trials, bin, scores.psthCorrelation)] : []),
     ],

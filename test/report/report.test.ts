@@ -49,7 +49,7 @@ describe('a figure', () => {
 
   it('of spikes holds those of the time shown, recorded and generated', async () => {
     const stretch = (...times: number[]) => ({ times: [times], from: 10, to: 20 });
-    const { csv } = await rasterFigure(stretch(10.5, 11, 12.5), stretch(10.25), 2);
+    const { csv } = await rasterFigure(stretch(10.5, 11, 12.5), stretch(10.25), 2, 'own');
     expect(csv).toBe('source,neuron,time\nrecorded,0,0.5\nrecorded,0,1\ngenerated,0,0.25\n');
   });
 
