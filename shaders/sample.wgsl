@@ -5,7 +5,7 @@
 //   draw    c with probability proportional to exp(z_c / temperature) over what was kept; temperature 0 takes the
 //           largest (the first of ties)
 //
-// Shapes   logits [rows, classes]; lowest [rows] u32: classes below it are not drawn (absent: 0);
+// Shapes   logits [rows, classes]; lowest [rows] u32: what falls below it is drawn as it (absent: 0);
 //          drawn [rows] u32; logProbability [rows] = log softmax(z)[drawn] over all classes, temperature 1.
 // Grid     a workgroup of WG = LANES per row; each lane owns a run of neighbouring classes.
 // Memory   workgroup: 3 * WG words. Nothing is sorted: the cut is found by bisecting an order-preserving code.
@@ -79,22 +79,20 @@ fn all_best(local: u32, own: vec2u) -> vec2u {
     }
     workgroupBarrier();
   }
-  let best = workgroupUniformLoad(&bests[0]);
-  return best;
+  return bests[0];
 }
 
-// An invocation's run of classes, the first class allowed in its row, and where the row's logits start.
+// An invocation's run of classes, and where the row's logits start.
 struct Run {
   first: u32,
   end: u32,
-  lowest: u32,
   start: u32,
 }
 
 // How much of the run has a code of at least `cut`: its count, or its mass under softmax relative to `top`.
 fn at_least(run: Run, cut: u32, top: f32, massed: bool) -> f32 {
   var amount = 0.0;
-  for (var c = max(run.first, run.lowest); c < run.end; c++) {
+  for (var c = run.first; c < run.end; c++) {
     let z = logits[run.start + c];
     if (code(z) >= cut) {
       amount += select(1.0, exp(z - top), massed);
@@ -131,28 +129,20 @@ fn main(
   run.first = min(local * perLane, params.classes);
   run.end = min(run.first + perLane, params.classes);
   run.start = row * params.classes;
-  if (params.hasLowest != 0u) {
-    run.lowest = min(lowest[row], params.classes - 1u);
-  }
 
-  // The largest allowed logit; the largest of all, and the log of the mass relative to it, allowed or not.
-  var allowed = vec2u(0u, params.classes);
-  var any = vec2u(0u, params.classes);
+  // The largest logit, and the log of the mass relative to it.
+  var largest = vec2u(0u, params.classes);
   for (var c = run.first; c < run.end; c++) {
     let z = code(logits[run.start + c]);
-    if (z > any.x) {
-      any = vec2u(z, c);
-    }
-    if (c >= run.lowest && z > allowed.x) {
-      allowed = vec2u(z, c);
+    if (z > largest.x) {
+      largest = vec2u(z, c);
     }
   }
-  let best = all_best(local, allowed);
+  let best = all_best(local, largest);
   let top = logits[run.start + best.y];
-  let wholeTop = logits[run.start + all_best(local, any).y];
   var ownMass = 0.0;
   for (var c = run.first; c < run.end; c++) {
-    ownMass += exp(logits[run.start + c] - wholeTop);
+    ownMass += exp(logits[run.start + c] - top);
   }
   let logMass = log(all_sum(local, ownMass));
 
@@ -168,7 +158,7 @@ fn main(
 
   var weight = 0.0;
   let sharpness = select(0.0, 1.0 / params.temperature, params.temperature > 0.0);
-  for (var c = max(run.first, run.lowest); c < run.end; c++) {
+  for (var c = run.first; c < run.end; c++) {
     let z = logits[run.start + c];
     if (code(z) >= cut) {
       weight += exp((z - top) * sharpness);
@@ -196,7 +186,7 @@ fn main(
         left -= sums[l];
       }
     }
-    for (var c = max(lane * perLane, run.lowest); c < min((lane + 1u) * perLane, params.classes); c++) {
+    for (var c = lane * perLane; c < min((lane + 1u) * perLane, params.classes); c++) {
       let z = logits[run.start + c];
       if (code(z) >= cut) {
         class_ = c;
@@ -207,6 +197,9 @@ fn main(
       }
     }
   }
+  if (params.hasLowest != 0u) {
+    class_ = max(class_, min(lowest[row], params.classes - 1u));
+  }
   drawn[row] = class_;
-  logProbability[row] = (logits[run.start + class_] - wholeTop) - logMass;
+  logProbability[row] = (logits[run.start + class_] - top) - logMass;
 }

@@ -275,7 +275,7 @@ function startsOf(run: OpenedRun, { part, trials, seconds }: GenerateStage): Win
 }
 
 /** How often each test window is drawn for rates: the test part is short, and chance should not be all they show. */
-const TEST_DRAWS = 8;
+const TEST_DRAWS = 20;
 
 /** Scores one window ahead of the recorded past, on test windows, and rates on training windows, too. */
 async function aheadOf(

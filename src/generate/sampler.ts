@@ -20,8 +20,9 @@ export interface SamplerSettings {
   readonly time?: DrawSettings;
   readonly seed?: number;
   /**
-   * No spike is drawn before the one it follows, and only neurons, times within the window and the end can be drawn:
-   * the probabilities of the rest are shared out. Default: true, unless the model is `compat: original`.
+   * A spike drawn before the one it follows is put at the same time, and only neurons, times within the window and the
+   * end can be drawn: the probabilities of the rest are shared out. (Sharing out those of earlier times, too, makes
+   * windows run out of time: too few spikes.) Default: true, unless the model is `compat: original`.
    */
   readonly ordered?: boolean;
   /** Neurons that are never drawn. */

@@ -11,7 +11,7 @@ export interface SampleOptions {
   topK?: number;
   /** Keeps a logit if those above it hold at most this much of the probability. Default 1: all. */
   topP?: number;
-  /** u32, one per row: classes below it are not drawn; past the end, only the last class is. */
+  /** u32, one per row: what falls below it is drawn as it; past the end, as the last class. */
   lowest?: Tensor;
   random: RandomState;
   /** The stream to draw from; see `RandomState.newSite`. */
@@ -27,7 +27,7 @@ export interface Sampled {
 }
 
 /**
- * One class per row: lowest, then top-k, then top-p, then temperature, then a draw.
+ * One class per row: top-k, then top-p, then temperature, then a draw, then lowest.
  *
  * @param logits [..., classes]
  */

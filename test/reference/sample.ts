@@ -1,7 +1,7 @@
 /** Drawing classes from logits, in float64. */
 
 export interface Draw {
-  /** Classes below it are not drawn. */
+  /** What falls below it is drawn as it. */
   lowest?: number;
   topK?: number;
   topP?: number;
@@ -15,12 +15,9 @@ export function logSoftmax(logits: ArrayLike<number>): number[] {
   return row.map((z) => z - norm);
 }
 
-/** The classes left after `lowest`, then the k largest with ties, then those with at most p of the mass above them. */
-export function keptClasses(
-  logits: ArrayLike<number>,
-  { lowest = 0, topK = 0, topP = 1 }: Draw,
-): number[] {
-  let kept = Array.from(logits, (_, c) => c).filter((c) => c >= lowest);
+/** The k largest classes with ties, then those of them with at most p of the mass above them. */
+export function keptClasses(logits: ArrayLike<number>, { topK = 0, topP = 1 }: Draw): number[] {
+  let kept = Array.from(logits, (_, c) => c);
   const falling = kept.map((c) => logits[c]!).sort((a, b) => b - a);
   if (topK > 0 && topK < falling.length) {
     const least = falling[topK - 1]!;
@@ -38,7 +35,7 @@ export function keptClasses(
 
 /** The probability that each class is drawn. */
 export function drawProbabilities(logits: ArrayLike<number>, draw: Draw): number[] {
-  const { temperature = 1 } = draw;
+  const { temperature = 1, lowest = 0 } = draw;
   const kept = keptClasses(logits, draw);
   const top = kept.reduce((best, c) => (logits[c]! > logits[best]! ? c : best));
   const weights = Array.from(logits, (z, c) => {
@@ -46,5 +43,9 @@ export function drawProbabilities(logits: ArrayLike<number>, draw: Draw): number
     return kept.includes(c) ? Math.exp((z - logits[top]!) / temperature) : 0;
   });
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  return weights.map((weight) => weight / total);
+  const below = weights.slice(0, lowest).reduce((sum, weight) => sum + weight, 0);
+  return weights.map((weight, c) => {
+    if (c < lowest) return 0;
+    return (weight + (c === lowest ? below : 0)) / total;
+  });
 }
