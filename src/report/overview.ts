@@ -5,7 +5,7 @@ import { stringify } from 'yaml';
 import type { RecordingOverview } from '../analyze/overview.js';
 import { within } from '../analyze/spikes.js';
 import type { Dataset } from '../data/dataset.js';
-import type { Recording, Variable } from '../data/recording.js';
+import type { Recording, Trial, Variable } from '../data/recording.js';
 import { timesOf } from '../data/spikes.js';
 import { writeWhole } from '../train/files.js';
 import { grouped } from '../words.js';
@@ -69,23 +69,29 @@ export async function writeOverview(
   return path;
 }
 
-/** As much of the first trial as a picture bears. */
+/** The trial that is looked at: the longest, the first of those. */
+function shownTrial(trials: readonly Trial[]): Trial {
+  return trials.reduce((longest, trial) => (trial.duration > longest.duration ? trial : longest));
+}
+
+/** As much of it as a picture bears. */
 function shownSeconds({ trials }: Recording): number {
-  const { spikes, duration } = trials[0]!;
+  const { spikes, duration } = shownTrial(trials);
   const count = timesOf(spikes).reduce((sum, { length }) => sum + length, 0);
   const wanted = count > MARKS ? (duration * MARKS) / count : duration;
   return Math.min(duration, Number(wanted.toPrecision(1)) || duration);
 }
 
 function spikesFigure({ trials, neurons }: Recording, seconds: number): Promise<Figure> {
-  const rows = timesOf(trials[0]!.spikes).flatMap((train, neuron) =>
+  const { id, spikes } = shownTrial(trials);
+  const rows = timesOf(spikes).flatMap((train, neuron) =>
     within(train, 0, seconds).map((time) => ({ neuron, time: Number(time.toFixed(4)) })),
   );
   return draw(
     {
       name: 'spikes',
       title: 'Spikes',
-      caption: `The first ${seconds.toPrecision(3)} s of the first trial, a row for each of ${neurons} neurons.`,
+      caption: `The first ${seconds.toPrecision(3)} s of trial ${id}, a row for each of ${neurons} neurons.`,
     },
     rows,
     {
@@ -142,8 +148,9 @@ async function variableFigure(
   unit: string | undefined,
   seconds: number,
 ): Promise<Figure | undefined> {
-  const found = trials.find(({ variables }) => variables[name]);
-  if (!found) return undefined;
+  const having = trials.filter(({ variables }) => variables[name]);
+  if (having.length === 0) return undefined;
+  const found = shownTrial(having);
   // A variable of slow changes is seen better over more time than spikes are.
   const shown = Math.min(found.duration, Math.max(seconds, 60));
   const rows = samplesUpTo(found.variables[name]!, shown);

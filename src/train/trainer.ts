@@ -192,13 +192,11 @@ class Session {
       dropout: this.#dropout,
     });
     this.#evaluator = this.#makeEvaluator();
-    const weights = settings.half_life && recencyOf(data.windows, split.train, settings.half_life);
-    this.#order = new BatchOrder(
-      split.train.length,
-      settings.batch,
-      settings.seed,
-      weights || undefined,
-    );
+    const weights =
+      settings.half_life === undefined
+        ? undefined
+        : recencyOf(data.windows, split.train, settings.half_life);
+    this.#order = new BatchOrder(split.train.length, settings.batch, settings.seed, weights);
     const { rate, warmup, floor } = settings;
     this.#schedule = new RateSchedule({
       rate,

@@ -37,7 +37,14 @@ function rowsOf(text: string, refuse: (reason: string) => RecordingError): strin
   const [first = ''] = text.split('\n', 1);
   const delimiter = ['\t', ';', ','].find((mark) => first.includes(mark)) ?? ',';
   try {
-    return parse(text, { bom: true, delimiter, skip_empty_lines: true, comment: '#', trim: true });
+    return parse(text, {
+      bom: true,
+      delimiter,
+      skip_empty_lines: true,
+      comment: '#',
+      comment_no_infix: true,
+      trim: true,
+    });
   } catch (error) {
     const { message } = error as CsvError;
     throw refuse(`it is no whole table (${message})`);

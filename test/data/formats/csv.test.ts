@@ -31,6 +31,10 @@ describe('a table', () => {
     expect(columns(text)).toEqual({ a: [1], b: [2] });
   });
 
+  it('keeps what follows a # within a field', () => {
+    expect(columns('a,b\nx#1,2')).toEqual({ a: ['x#1'], b: [2] });
+  });
+
   it('keeps a field that is missing as no number', () => {
     expect(columns('a,b\n1,\n,nan\n')).toEqual({ a: [1, Number.NaN], b: [Number.NaN, Number.NaN] });
   });
