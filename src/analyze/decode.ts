@@ -101,13 +101,24 @@ export async function decodeWindows(
   });
 }
 
+/** Seconds from a window's end to that of the next of its trial, most often; undefined where trials have one each. */
+export function usualStep(refs: readonly WindowRef[]): number | undefined {
+  const steps = refs.slice(1).flatMap(({ trial, end }, n) => {
+    const before = refs[n]!;
+    return before.trial === trial && end > before.end ? [end - before.end] : [];
+  });
+  const usual = steps.toSorted((p, q) => p - q)[steps.length >> 1];
+  return usual === undefined ? undefined : Number(usual.toFixed(6));
+}
+
 /** How many windows follow one another without a break, again and again, in their order. */
 export function stretchesOf(refs: readonly WindowRef[]): number[] {
-  const steps = refs.slice(1).map(({ end }, n) => end - refs[n]!.end);
-  const usual = steps.toSorted((p, q) => p - q)[steps.length >> 1] ?? 0;
+  const usual = usualStep(refs) ?? 0;
   const lengths: number[] = [];
-  for (const [n, { trial }] of refs.entries()) {
-    const follows = n > 0 && refs[n - 1]!.trial === trial && steps[n - 1]! < 1.5 * usual;
+  for (const [n, { trial, end }] of refs.entries()) {
+    const before = refs[n - 1];
+    const step = before?.trial === trial ? end - before.end : 0;
+    const follows = step > 0 && step < 1.5 * usual;
     if (follows) lengths[lengths.length - 1]! += 1;
     else lengths.push(1);
   }

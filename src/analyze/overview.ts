@@ -47,6 +47,8 @@ export interface WindowSpikes {
 
 /** Windows as models have them, seconds. */
 const WINDOWS = [0.05, 0.1, 0.25, 0.5, 1, 2.5] as const;
+/** More windows than these are not counted. */
+const MOST_WINDOWS = 2e7;
 /** Hz: no neuron fires faster over a whole recording, few fire slower. */
 const FASTEST = 200;
 const SLOWEST = 0.01;
@@ -142,6 +144,8 @@ function windowSpikes(
   durations: readonly number[],
   seconds: number,
 ): WindowSpikes[] {
+  // Times in samples make recordings of months, whose windows would not fit into the memory: the warning says why.
+  if (durations.reduce((sum, duration) => sum + duration, 0) / seconds > MOST_WINDOWS) return [];
   const all: number[] = [];
   for (const [trial, times] of trains.entries()) {
     const counts = new Uint32Array(Math.floor(durations[trial]! / seconds + 1e-9));

@@ -3,8 +3,15 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { baselinesOf } from '../analyze/baselines.js';
-import { type DecodedVariable, decodedOf, decodeWindows, stretchesOf } from '../analyze/decode.js';
+import {
+  type DecodedVariable,
+  decodedOf,
+  decodeWindows,
+  stretchesOf,
+  usualStep,
+} from '../analyze/decode.js';
 import { scoresOf } from '../analyze/decoding-scores.js';
+import type { Trial } from '../data/recording.js';
 import type { Part } from '../data/splits.js';
 import type { WindowRef } from '../data/windows.js';
 import type { ModelConfig } from '../neuroformer/config.js';
@@ -50,11 +57,11 @@ export async function decodeStage(
       'This model decodes nothing: name variables with predict: true under modalities, and train or finetune it.',
     );
   }
-  const refs = partOf(split, stage.part);
+  const refs = inOrder(partOf(split, stage.part), dataset.recording.trials);
   if (refs.length === 0)
     throw new UsageError(`The ${stage.part} part has no windows: decode another with --part.`);
   const variables = await decodeRun(engine, run, refs, 'the model');
-  const usual = refs.length > 1 ? stepOf(refs) : windows.settings.current;
+  const usual = usualStep(refs) ?? windows.settings.current;
   const blocks = {
     stretches: stretchesOf(refs),
     block: Math.max(1, Math.round(stage.block / usual)),
@@ -96,10 +103,10 @@ export async function decodeStage(
   return results;
 }
 
-/** Seconds from one window's end to the next, the usual ones. */
-function stepOf(refs: readonly WindowRef[]): number {
-  const steps = refs.slice(1).map(({ end }, n) => end - refs[n]!.end);
-  return Number(steps.toSorted((p, q) => p - q)[steps.length >> 1]!.toFixed(6));
+/** Windows in the order of the session's time. */
+function inOrder(refs: readonly WindowRef[], trials: readonly Trial[]): WindowRef[] {
+  const time = ({ trial, end }: WindowRef) => trials[trial]!.start + end;
+  return [...refs].sort((p, q) => time(p) - time(q));
 }
 
 /** Every variable of the windows named, by a run's model. */

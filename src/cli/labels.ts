@@ -107,10 +107,16 @@ async function trained(
     throw new UsageError(`Stopped; run neuroformer labels ${run.folder.path} again to go on.`);
 }
 
+/** The run's settings with another seed, which must not deal its test windows out anew. */
+function settingsOf({ facts: { training } }: OpenedRun, seed: number): TrainSettings {
+  const split = { ...training.split, seed: training.split.seed ?? training.seed };
+  return { ...training, seed, split };
+}
+
 /** A model of spikes alone; the file of its weights. */
 async function pretrained(run: OpenedRun, seed: number, steps: number): Promise<string> {
   const out = join(run.folder.path, 'labels', `spikes-seed${seed}`);
-  const settings = { ...run.facts.training, seed, steps, share: 1, losses: ['id', 'time'] };
+  const settings = { ...settingsOf(run, seed), steps, share: 1, losses: ['id', 'time'] };
   await trained(run, out, settings, steps);
   return new RunFolder(out).last;
 }
@@ -131,12 +137,8 @@ async function labelled(
 ): Promise<LabelRun> {
   const out = join(run.folder.path, 'labels', `${from}-${share}-seed${seed}`);
   // What the run's own share is, is what all labelled data are here.
-  const settings = {
-    ...run.facts.training,
-    seed,
-    steps: updates,
-    share: run.facts.training.share * share,
-  };
+  const own = settingsOf(run, seed);
+  const settings = { ...own, steps: updates, share: own.share * share };
   await trained(run, out, settings, updates, from === 'pretrained' ? spikes : undefined);
   const opened = await openRun(out, { data: run.dataset.path, weights: 'last' });
   const refs = partOf(run.split, 'test');

@@ -5,17 +5,11 @@ import { checkDescription, type Description, referencesIn } from './description.
 import { RecordingError } from './errors.js';
 import { Files } from './files.js';
 import { describedAt } from './guess.js';
-import {
-  createRecording,
-  type Film,
-  type Recording,
-  recordingOf,
-  type Trial,
-} from './recording.js';
+import { createRecording, type Film, type Recording, recordingOf } from './recording.js';
 import { readSpikes } from './spike-sources.js';
 import { countSpikes, type Spikes, spanOf } from './spikes.js';
-import { readIntervals, readTrials } from './trial-sources.js';
-import { type ReadVariables, readVariables } from './variable-sources.js';
+import { keptPlaces, readNamedIntervals, readTrials } from './trial-sources.js';
+import { type ReadVariables, readVariables, withVariables } from './variable-sources.js';
 import { ofFile } from './yaml.js';
 
 /** The true wiring of a simulated recording. Weights and flags are [target x source]. */
@@ -92,15 +86,16 @@ function readRecording(
     intervals: Object.fromEntries(
       Object.entries(described.intervals).map(([name, given]) => [
         name,
-        readIntervals(`intervals.${name}`, given, files, start),
+        readNamedIntervals(name, given, files, start, note),
       ]),
     ),
     ...(duration !== undefined && { duration }),
     ...(source.recorded !== undefined && { recorded: source.recorded }),
   });
   sayCut(source.spikes, recording, note);
-  if (read.perTrial.length === 0) return recording;
-  const placed = recording.trials.map((trial, n) => withOwn(trial, read.perTrial, n, trials?.keep));
+  const placed = recording.trials.map((trial, n) =>
+    withVariables(trial, read.perTrial, spans?.[n]!.place ?? n, described.variables),
+  );
   return recordingOf(recording.name, placed, recording.intervals);
 }
 
@@ -113,20 +108,6 @@ function sayCut(spikes: Spikes, { trials }: Recording, note: (sentence: string) 
     0,
   );
   if (kept < all) note(`${all - kept} of ${all} spikes are in no trial.`);
-}
-
-function withOwn(
-  trial: Trial,
-  perTrial: ReadVariables['perTrial'],
-  n: number,
-  keep: readonly number[] | undefined,
-): Trial {
-  const place = keep ? keep[n]! : n;
-  const own = perTrial.flatMap(({ name, of }) => {
-    const variable = of(place, trial.duration);
-    return variable ? [[name, variable] as const] : [];
-  });
-  return { ...trial, variables: { ...trial.variables, ...Object.fromEntries(own) } };
 }
 
 /** Trials that each have a clock of their own, one after the other where nobody says when they were. */
@@ -143,10 +124,17 @@ function ofTrials(
     );
   }
   const { ids, duration: given, keep, starts, unit = 1 } = described.trials ?? {};
-  const duration = given ?? Math.max(...trials.map(spanOf));
-  const numbers = ids === undefined ? undefined : files.numbers('trials.ids', ids);
-  const begins = starts === undefined ? undefined : files.numbers('trials.starts', starts);
-  const places = keep ?? trials.map((_, n) => n);
+  const duration = given ?? trials.map(spanOf).reduce((a, b) => Math.max(a, b), 0);
+  const each = (key: 'ids' | 'starts', reference: string | undefined) => {
+    if (reference === undefined) return undefined;
+    const values = files.numbers(`trials.${key}`, reference);
+    if (values.length === trials.length) return values;
+    throw new RecordingError(
+      `trials.${key} has ${values.length} values, but there are ${trials.length} trials.`,
+    );
+  };
+  const [numbers, begins] = [each('ids', ids), each('starts', starts)];
+  const places = keptPlaces(keep ?? trials.map((_, n) => n), trials.length);
   return recordingOf(
     described.name,
     places.map((place, n) => {
@@ -157,7 +145,7 @@ function ofTrials(
         spikes: trials[place]!,
         variables: {},
       };
-      return withOwn(trial, perTrial, n, places);
+      return withVariables(trial, perTrial, place, described.variables);
     }),
   );
 }

@@ -23,14 +23,16 @@ const whole = (min: number) => number({ min, integer: true });
 /** Seconds per unit of time. */
 const UNITS: Readonly<Record<string, number>> = { s: 1, ms: 1e-3, us: 1e-6 };
 
-/** A unit of time as its seconds: a name, or a number such as 1/30000 for samples at 30 kHz. */
+/** A unit of time as its seconds: a name, a number, or a share of a second such as 1/30000 for samples at 30 kHz. */
 const unit: Check<number> = (value, path) => {
   if (value === undefined) return 1;
   if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
   const known = UNITS[String(value)];
   if (known !== undefined) return known;
+  const [, rate] = /^1\s*\/\s*(\d+(?:\.\d+)?)$/.exec(String(value)) ?? [];
+  if (Number(rate) > 0) return 1 / Number(rate);
   throw new ConfigError(
-    `${path} should be s, ms, us or a number of seconds, but is ${show(value)}.`,
+    `${path} should be s, ms, us, a number of seconds or a share of one such as 1/30000, but is ${show(value)}.`,
   );
 };
 
@@ -96,9 +98,15 @@ const variable = object({
   scale: defaulted(number(), 1),
   offset: defaulted(number(), 0),
   unit: optional(text),
-  /** Samples of a moving average, half of them before each; at the ends of a trial of those there are. */
+  /** Of an angle: a full turn in its unit, so that its means go around the circle. */
+  period: optional(seconds),
+  /** Samples of a moving average, half of them before each; at the ends of a trial of those there are. Labels of
+   * the last training windows then know so much of what comes after; keep it below the gap of the split. */
   smooth: optional(whole(2)),
-  /** What to do with samples that are no number: refuse the file, or draw a line between their neighbours. */
+  /**
+   * What to do with samples that are no number: refuse the file, or draw a line between their neighbours. Windows do not
+   * end where that line is long.
+   */
   missing: defaulted(oneOf(['refuse', 'interpolate']), 'refuse'),
 });
 
@@ -162,7 +170,7 @@ export type TrialsGiven = NonNullable<Description['trials']>;
 export type IntervalsGiven = Description['intervals'][string];
 
 /** Keys whose texts are no references. */
-const WORDS = new Set(['name', 'unit', 'time_unit', 'missing', 'in', 'axes', 'notes']);
+const WORDS = new Set(['name', 'unit', 'period', 'time_unit', 'missing', 'in', 'axes', 'notes']);
 
 /** Every reference to an array, with the key it stands under. */
 export function referencesIn(described: unknown, path = ''): { key: string; text: string }[] {

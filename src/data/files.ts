@@ -127,10 +127,28 @@ export class Files {
     return this.#array(key, text, part);
   }
 
-  /** One array, or what the reference's index picks of it. */
+  isPattern(text: string): boolean {
+    return isPattern(parseReference(text));
+  }
+
+  /** One array, or what the reference's index picks of it; of a pattern, the single value of each. */
   values(key: string, text: string): Values {
     const { index } = parseReference(text);
+    if (this.isPattern(text)) return this.#joined(key, text);
     return readValues(this.part(key, text), index, this.#where(key, text));
+  }
+
+  /** Single values, such as a field of every struct, as one array. */
+  #joined(key: string, text: string): Values {
+    const found = this.list(key, text);
+    const single = found.map((values) =>
+      values?.data.length === 1 ? values.data[0]! : Number.NaN,
+    );
+    if (found.some((values) => values && values.data.length > 1))
+      throw this.#complaint(key, text, 'names several arrays, but one is needed here');
+    const texts = single.some((value) => typeof value === 'string');
+    const data = texts ? single.map(String) : Float64Array.from(single as number[]);
+    return { shape: [data.length], data };
   }
 
   /** An array of numbers along one axis. */

@@ -28,12 +28,16 @@ export interface Series {
   readonly dt: number;
   /** When its first sample was taken, seconds on the trial's clock. Default 0. */
   readonly start?: number;
+  /** Of angles: a full turn. */
+  readonly period?: number;
 }
 
 /** A variable sampled whenever it was: rising times in seconds. */
 export interface TimedSeries {
   readonly values: ArrayLike<number> | readonly string[];
   readonly times: ArrayLike<number>;
+  /** Of angles: a full turn. */
+  readonly period?: number;
 }
 
 export type Variable = Series | TimedSeries;
@@ -172,7 +176,7 @@ function checkApart(trials: readonly Trial[]): void {
     const { id, start, duration } = sorted[n]!;
     if (next.start < start + duration - 1e-6) {
       throw new RecordingError(
-        `Trial ${next.id} begins at ${next.start} s, before trial ${id} ends at ${start + duration} s: trials should not overlap.`,
+        `Trial ${next.id} begins at ${next.start} s, before trial ${id} ends at ${start + duration} s: trials should not overlap; name those to use under trials.keep of a dataset.yaml.`,
       );
     }
   }
@@ -200,6 +204,7 @@ function filmWithin(film: Film | undefined, start: number, stop: number): { film
 
 /** The samples taken within a trial, on its clock; a label holds from before it. Undefined where there are none. */
 function cutVariable(series: Variable, start: number, stop: number): Variable | undefined {
+  const turn = series.period === undefined ? {} : { period: series.period };
   const slice = (first: number, end: number): Variable['values'] =>
     Array.prototype.slice.call(series.values, first, end);
   if (!('times' in series)) {
@@ -209,7 +214,7 @@ function cutVariable(series: Variable, start: number, stop: number): Variable | 
     const whole = first === 0 && end === values.length;
     const cut = whole ? values : slice(first, end);
     const at = from + first * dt - start;
-    return Math.abs(at) < 1e-9 ? { values: cut, dt } : { values: cut, dt, start: at };
+    return { values: cut, dt, ...(Math.abs(at) >= 1e-9 && { start: at }), ...turn };
   }
   const labels = typeof series.values[0] === 'string';
   let first = firstNotBefore(series.times, start - 1e-9);
@@ -219,7 +224,7 @@ function cutVariable(series: Variable, start: number, stop: number): Variable | 
   const times = Float64Array.from({ length: end - first }, (_, n) =>
     Math.max(labels ? 0 : Number.NEGATIVE_INFINITY, series.times[first + n]! - start),
   );
-  return { values: slice(first, end), times };
+  return { values: slice(first, end), times, ...turn };
 }
 
 function filmEnd(film: Film | undefined): number {

@@ -1,7 +1,7 @@
 /** What a window takes of a trial's variables and its film. */
 
 import { RecordingError } from './errors.js';
-import type { Film, Series, Variable } from './recording.js';
+import type { Film, Interval, Series, Variable } from './recording.js';
 import { arange, roundHalfEven } from './rounding.js';
 import type { ClassVocabulary } from './tokens.js';
 
@@ -29,30 +29,54 @@ export interface Samples {
 
 /**
  * A series of the step wanted. Finer samples are averaged over each step, coarser ones interpolated, on the circle where
- * they are angles; labels hold until the next, or the trial's end.
+ * they are angles; what is held, as labels are, holds until the next sample, or the trial's end.
  *
- * @param period of angles: a full turn.
+ * @param how.period of angles: a full turn; default: the series' own.
+ * @param how.held classes that are numbers, which have no mean.
  */
-export function regular(series: Variable, dt: number, duration: number, period?: number): Series {
+export function regular(
+  series: Variable,
+  dt: number,
+  duration: number,
+  how: { period?: number | undefined; held?: boolean } = {},
+): Series {
   if (!('times' in series) && Math.abs(series.dt / dt - 1) < 1e-9) return series;
   const { start = 0, values } = 'times' in series ? { ...series, start: series.times[0]! } : series;
   const timeOf = (n: number) => ('times' in series ? series.times[n]! : start + n * series.dt);
-  if (typeof values[0] === 'string')
-    return heldLabels(values as readonly string[], timeOf, dt, duration);
+  if (how.held || typeof values[0] === 'string') return held(values, timeOf, dt, duration);
   const numbers = values as ArrayLike<number>;
   const last = timeOf(numbers.length - 1);
   const step = numbers.length > 1 ? (last - start) / (numbers.length - 1) : dt;
-  const rejoin = joining(period);
+  const join = joining(how.period ?? series.period);
   // A mean needs a step and a half of samples; with fewer it would follow now one and now two of them.
   return step * 1.5 <= dt
-    ? averaged(numbers, timeOf, dt, last + step, rejoin)
-    : interpolated(numbers, timeOf, dt, rejoin);
+    ? averaged(numbers, timeOf, dt, last + step, join)
+    : interpolated(numbers, timeOf, dt, join);
+}
+
+/** Samples this much farther apart than usual have a hole between them. */
+const HOLE = 5;
+
+/** Stretches of a trial in which nothing of a series was sampled, far longer than its usual step and than `dt`. */
+export function holesOf(series: Variable, dt: number): Interval[] {
+  if (!('times' in series) || typeof series.values[0] === 'string') return [];
+  const times = Float64Array.from(series.times);
+  const steps = times.subarray(1).map((time, n) => time - times[n]!);
+  const usual = steps.toSorted()[steps.length >> 1] ?? 0;
+  return Array.from(steps).flatMap((step, n) =>
+    step > HOLE * usual && step > 2 * dt ? [{ start: times[n]!, stop: times[n + 1]! }] : [],
+  );
 }
 
 /** The weighted mean of some samples, by their places. */
-type Join = (values: ArrayLike<number>, places: readonly number[], weights?: number[]) => number;
+export type Join = (
+  values: ArrayLike<number>,
+  places: readonly number[],
+  weights?: number[],
+) => number;
 
-function joining(period: number | undefined): Join {
+/** How samples become their mean: plainly, or of angles on their circle. */
+export function joining(period: number | undefined): Join {
   const plain: Join = (values, places, weights) => {
     let [sum, total] = [0, 0];
     for (const [n, place] of places.entries()) {
@@ -116,8 +140,8 @@ function interpolated(
   return { values: found, dt, start };
 }
 
-function heldLabels(
-  values: readonly string[],
+function held(
+  values: Variable['values'],
   timeOf: (n: number) => number,
   dt: number,
   duration: number,
@@ -129,7 +153,7 @@ function heldLabels(
     while (at + 1 < values.length && timeOf(at + 1) <= start + n * dt + 1e-9) at += 1;
     return values[at]!;
   });
-  return { values: found, dt, start };
+  return { values: found as number[] | string[], dt, start };
 }
 
 /**

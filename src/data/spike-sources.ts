@@ -34,7 +34,7 @@ export function readSpikes(
 ): SpikeSource {
   const { times, neurons, ends, sizes, lists, counts, traces } = given;
   if (counts !== undefined) return fromCounts(given, counts, files, start);
-  if (traces !== undefined) return fromTraces(given, traces, files, start);
+  if (traces !== undefined) return fromTraces(given, traces, files, start, note);
   if (lists !== undefined) return fromLists(given, lists, files, start, note);
   if (times !== undefined && neurons !== undefined)
     return fromPairs(given, times, neurons, files, start, note);
@@ -126,7 +126,7 @@ function fromPairs(
   return {
     trials: members.map((own) => {
       const pick = (values: ArrayLike<number>) => Float64Array.from(own, (n) => values[n]!);
-      return { times: onSession(byNeuron(pick(when), pick(who), all), unit, start, note) };
+      return { times: onSession(byNeuron(pick(when), pick(who), all), unit, 0, note) };
     }),
   };
 }
@@ -232,7 +232,7 @@ function fromLists(
   return {
     trials: Array.from({ length: trials }, (_, trial) => {
       const columns = found.map((values) => real(columnOf(values, trial)));
-      return { times: onSession(columns, unit, start, note) };
+      return { times: onSession(columns, unit, 0, note) };
     }),
   };
 }
@@ -364,6 +364,7 @@ function fromTraces(
   references: readonly string[],
   files: Files,
   sessionStart: number,
+  note: (sentence: string) => void,
 ): SpikeSource {
   const { event, axes = ['neurons', 'bins'] } = given;
   if (!event) {
@@ -386,10 +387,11 @@ function fromTraces(
       `spikes.traces: trace ${odd} has ${traces[odd]!.length} samples, but trace 0 has ${bins}.`,
     );
   const { dt, start, times } = stepOf(given, files, bins);
-  const timeOf = (n: number) => (times ? times[n]! : start + n * dt) - sessionStart;
+  const timeOf = (n: number) => (times ? times[n]! : start + n * dt);
   const events = traces.map((trace, neuron) => eventsOf(trace, neuron, event));
+  const lists = events.map((places) => Float64Array.from(places, timeOf));
   return {
-    spikes: { times: events.map((places) => Float64Array.from(places, timeOf)) },
-    recorded: timeOf(bins - 1) + dt,
+    spikes: { times: onSession(lists, 1, sessionStart, note) },
+    recorded: timeOf(bins - 1) + dt - sessionStart,
   };
 }

@@ -151,8 +151,12 @@ function steps(given: readonly ClassValue[], resolution: number): number[] {
       `A classified variable with a resolution needs numbers, but has ${JSON.stringify(value)}.`,
     );
   });
-  const first = roundToStep(Math.min(...numbers), resolution);
-  const last = roundToStep(Math.max(...numbers), resolution);
+  const least = numbers.reduce((a, b) => Math.min(a, b));
+  const most = numbers.reduce((a, b) => Math.max(a, b));
+  const [first, last] = [least, most].map((value) => roundToStep(value, resolution)) as [
+    number,
+    number,
+  ];
   const count = Math.round((last - first) / resolution) + 1;
   return Array.from({ length: count }, (_, n) => roundDecimals(first + n * resolution, 6));
 }

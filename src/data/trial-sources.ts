@@ -22,8 +22,32 @@ export function readIntervals(
   }));
 }
 
-/** A trial as a file has it: seconds of the session, and its number. */
-type Span = Interval & { readonly id?: number };
+/** Named stretches within the recording; those without a start or an end, or outside of it, are left out, and it is said. */
+export function readNamedIntervals(
+  name: string,
+  given: IntervalsGiven,
+  files: Files,
+  start: number,
+  note: (sentence: string) => void,
+): Interval[] {
+  const all = readIntervals(`intervals.${name}`, given, files, start);
+  const usable = all.flatMap((interval) =>
+    interval.stop > Math.max(0, interval.start)
+      ? [{ start: Math.max(0, interval.start), stop: interval.stop }]
+      : [],
+  );
+  if (usable.length < all.length)
+    note(
+      `${all.length - usable.length} of ${all.length} intervals of ${name} have no start, no end or no length; they are left out.`,
+    );
+  return usable;
+}
+
+/** A trial: seconds of the session, its number, and its place in the file. */
+export interface Span extends Interval {
+  readonly id: number;
+  readonly place: number;
+}
 
 /**
  * Where trials begin and end.
@@ -38,34 +62,51 @@ export function readTrials(
   end: number,
   note: (sentence: string) => void,
 ): Span[] {
-  const { starts, stops, ids, unit, from, inclusive, gaps } = given;
-  if (gaps) return spansBetween(gaps, files, start);
-  if (starts === undefined)
-    throw new RecordingError('trials should have starts and stops, or gaps of a clock.');
-  const shift = start + from * unit;
-  const spans =
-    stops === undefined
-      ? Array.from(files.numbers('trials.starts', starts), (time) => ({
-          start: time * unit - shift,
-          stop: Number.NaN,
-        }))
-      : readIntervals('trials', { starts, stops, unit }, files, shift);
+  const { ids, keep } = given;
+  const spans = given.gaps ? spansBetween(given.gaps, files, start) : spansOf(given, files, start);
   const numbers = ids === undefined ? undefined : files.numbers('trials.ids', ids);
   if (numbers && numbers.length !== spans.length) {
     throw new RecordingError(
       `trials.ids has ${numbers.length} values, but there are ${spans.length} trials.`,
     );
   }
-  const named = spans.map((span, n) => ({
+  const named = withEnds(spans, end, note).map((span, place) => ({
+    ...span,
+    id: numbers?.[place] ?? place,
+    place,
+  }));
+  if (keep) return keptPlaces(keep, named.length).map((place) => named[place]!);
+  const whole = named.filter(({ start: from, stop }) => Number.isFinite(from) && stop !== from);
+  if (whole.length < named.length)
+    note(
+      `${named.length - whole.length} of ${named.length} trials have no start or no length; they are left out.`,
+    );
+  return whole;
+}
+
+function spansOf(given: TrialsGiven, files: Files, start: number): Interval[] {
+  const { starts, stops, unit, from, inclusive } = given;
+  if (starts === undefined)
+    throw new RecordingError('trials should have starts and stops, or gaps of a clock.');
+  const shift = start + from * unit;
+  if (stops === undefined) {
+    return Array.from(files.numbers('trials.starts', starts), (time) => ({
+      start: time * unit - shift,
+      stop: Number.NaN,
+    }));
+  }
+  return readIntervals('trials', { starts, stops, unit }, files, shift).map((span) => ({
     start: span.start,
     stop: span.stop + (inclusive ? unit : 0),
-    id: numbers?.[n] ?? n,
   }));
-  return kept(withEnds(named, end, note), given.keep);
 }
 
 /** A trial whose end nobody wrote down lasts until the next begins. */
-function withEnds(spans: readonly Span[], end: number, note: (sentence: string) => void): Span[] {
+function withEnds(
+  spans: readonly Interval[],
+  end: number,
+  note: (sentence: string) => void,
+): Interval[] {
   const open = spans.filter(({ stop }) => !Number.isFinite(stop)).length;
   if (open === 0) return [...spans];
   note(`${open} of ${spans.length} trials have no end: they last until the next one begins.`);
@@ -76,16 +117,13 @@ function withEnds(spans: readonly Span[], end: number, note: (sentence: string) 
   });
 }
 
-function kept(spans: readonly Span[], keep: readonly number[] | undefined): Span[] {
-  // A last trial after the last spike is empty: nothing of it was recorded.
-  if (!keep) return spans.filter(({ start, stop }) => !(stop === start));
-  return keep.map((place) => {
-    const span = spans[place];
-    if (span) return span;
-    throw new RecordingError(
-      `trials.keep names place ${place}, but there are ${spans.length} trials, from place 0 on.`,
-    );
-  });
+/** @throws RecordingError where there is no such place. */
+export function keptPlaces(keep: readonly number[], count: number): readonly number[] {
+  const wrong = keep.find((place) => place >= count);
+  if (wrong === undefined) return keep;
+  throw new RecordingError(
+    `trials.keep names place ${wrong}, but there are ${count} trials, from place 0 on.`,
+  );
 }
 
 /** What lies between the places where a clock jumps. */

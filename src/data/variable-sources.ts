@@ -4,13 +4,15 @@ import type { Description, VariableGiven } from './description.js';
 import { RecordingError } from './errors.js';
 import { type Files, isLine } from './files.js';
 import type { Values } from './formats/reference.js';
-import type { Variable } from './recording.js';
+import type { Trial, Variable } from './recording.js';
+import { joining } from './sampling.js';
 
 /** Variables on the session's clock, and those that have an array or a value for each trial. */
 export interface ReadVariables {
   readonly session: Readonly<Record<string, Variable>>;
   readonly perTrial: readonly {
     readonly name: string;
+    /** @param place of the trial in the file. */
     readonly of: (place: number, duration: number) => Variable | undefined;
   }[];
 }
@@ -25,8 +27,8 @@ export function readVariables(
     const key = `variables.${name}`;
     if (given.per_trial) {
       const values = samplesOf(key, given, files.values(`${key}.data`, given.data));
-      perTrial.push({ name, of: (place, duration) => held(values, place, duration) });
-    } else if (given.data.includes('*')) {
+      perTrial.push({ name, of: (place, duration) => constant(values[place], duration) });
+    } else if (files.isPattern(given.data)) {
       const found = files.list(`${key}.data`, given.data);
       const own = found.map((values) => values && ownClock(key, given, values));
       perTrial.push({ name, of: (place) => own[place] });
@@ -37,10 +39,26 @@ export function readVariables(
   return { session, perTrial };
 }
 
-/** One value all through a trial. */
-function held(values: Variable['values'], place: number, duration: number): Variable | undefined {
-  const value = values[place];
-  if (value === undefined) return undefined;
+/** A trial with the variables of its own, and with those smoothed that are to be: never over its borders. */
+export function withVariables(
+  trial: Trial,
+  perTrial: ReadVariables['perTrial'],
+  place: number,
+  given: Description['variables'],
+): Trial {
+  const own = perTrial.flatMap(({ name, of }) => {
+    const variable = of(place, trial.duration);
+    return variable ? [[name, variable] as const] : [];
+  });
+  const all = [...Object.entries(trial.variables), ...own].map(
+    ([name, variable]) => [name, smoothed(variable, given[name]?.smooth)] as const,
+  );
+  return { ...trial, variables: Object.fromEntries(all) };
+}
+
+/** One value all through a trial; nothing where it is missing. */
+function constant(value: number | string | undefined, duration: number): Variable | undefined {
+  if (value === undefined || Number.isNaN(value)) return undefined;
   const both = [value, value] as number[] | string[];
   return { values: both, times: Float64Array.of(0, duration) };
 }
@@ -49,27 +67,35 @@ function ownClock(key: string, given: VariableGiven, values: Values): Variable |
   if (values.data.length === 0) return undefined;
   if (given.dt === undefined)
     throw new RecordingError(`${key} should have dt, seconds a sample of each trial.`);
-  return { values: samplesOf(key, given, values), dt: given.dt, start: given.start };
+  const { dt, start, period } = given;
+  const series = { values: samplesOf(key, given, values), dt, start, ...turnOf(period) };
+  return given.missing === 'interpolate' ? withoutMissing(series) : series;
 }
 
 function onSession(key: string, given: VariableGiven, files: Files, start: number): Variable {
   const values = samplesOf(key, given, files.values(`${key}.data`, given.data));
+  const series = { values, ...clockOf(key, given, files, start), ...turnOf(given.period) };
+  return given.missing === 'interpolate' ? withoutMissing(series) : series;
+}
+
+function clockOf(key: string, given: VariableGiven, files: Files, start: number) {
   if (given.times !== undefined) {
-    const times = Float64Array.from(
-      files.numbers(`${key}.times`, given.times),
-      (time) => time * given.time_unit - start,
-    );
-    return { values, times };
+    const times = files.numbers(`${key}.times`, given.times);
+    return { times: Float64Array.from(times, (time) => time * given.time_unit - start) };
   }
   if (given.dt === undefined)
     throw new RecordingError(`${key} should have dt, seconds a sample, or times.`);
-  return { values, dt: given.dt, start: given.start - start };
+  return { dt: given.dt, start: given.start - start };
+}
+
+function turnOf(period: number | undefined) {
+  return period === undefined ? {} : { period };
 }
 
 /** Samples along one axis, in the unit they are wanted in. */
 function samplesOf(
   key: string,
-  { data: reference, scale, offset, missing, smooth }: VariableGiven,
+  { data: reference, scale, offset }: VariableGiven,
   { shape, data }: Values,
 ): Variable['values'] {
   if (!isLine(shape)) {
@@ -78,35 +104,39 @@ function samplesOf(
     );
   }
   if (Array.isArray(data)) return data;
-  const scaled =
-    scale === 1 && offset === 0 ? data : Float64Array.from(data, (value) => value * scale + offset);
-  const whole = missing === 'interpolate' ? interpolated(scaled) : scaled;
-  return smooth === undefined ? whole : smoothed(whole, smooth);
+  return scale === 1 && offset === 0
+    ? data
+    : Float64Array.from(data, (value) => value * scale + offset);
 }
 
-/** The mean of `count` samples around each: as many before it as it can be half of them, itself and the rest after. */
-function smoothed(samples: ArrayLike<number>, count: number): Float64Array {
+/** The samples that are numbers, each at its own time: lines are drawn between them where they are wanted. */
+function withoutMissing(series: Variable): Variable {
+  const values = series.values as ArrayLike<number>;
+  if (typeof values[0] === 'string') return series;
+  const known = Array.from(values, (_, n) => n).filter((n) => Number.isFinite(values[n]));
+  if (known.length === values.length) return series;
+  const timeOf = (n: number) =>
+    'times' in series ? series.times[n]! : (series.start ?? 0) + n * series.dt;
+  return {
+    values: Float64Array.from(known, (n) => values[n]!),
+    times: Float64Array.from(known, timeOf),
+    ...turnOf(series.period),
+  };
+}
+
+/** The mean of `count` samples around each: half of them before it, itself and the rest after. */
+function smoothed(series: Variable, count: number | undefined): Variable {
+  if (count === undefined || typeof series.values[0] === 'string') return series;
+  const samples = series.values as ArrayLike<number>;
+  const join = joining(series.period);
   const before = Math.floor(count / 2);
-  return Float64Array.from({ length: samples.length }, (_, n) => {
+  const values = Float64Array.from({ length: samples.length }, (_, n) => {
     const from = Math.max(0, n - before);
     const to = Math.min(samples.length, n - before + count);
-    let sum = 0;
-    for (let at = from; at < to; at++) sum += samples[at]!;
-    return sum / (to - from);
+    return join(
+      samples,
+      Array.from({ length: to - from }, (_, at) => from + at),
+    );
   });
-}
-
-/** Lines drawn over samples that are no number; the nearest sample before the first and after the last. */
-function interpolated(samples: ArrayLike<number>): Float64Array {
-  const filled = Float64Array.from(samples);
-  let before = -1;
-  for (let n = 0; n < filled.length; n++) {
-    if (!Number.isFinite(filled[n])) continue;
-    const [from, to] = [before < 0 ? filled[n]! : filled[before]!, filled[n]!];
-    for (let at = before + 1; at < n; at++)
-      filled[at] = from + ((to - from) * (at - before)) / (n - before);
-    before = n;
-  }
-  if (before >= 0) filled.fill(filled[before]!, before + 1);
-  return filled;
+  return { ...series, values };
 }

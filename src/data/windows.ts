@@ -5,6 +5,7 @@ import type { Film, Interval, Recording, Series, Trial } from './recording.js';
 import { roundHalfEven, roundToStep } from './rounding.js';
 import {
   framesUpTo,
+  holesOf,
   regular,
   type Samples,
   sampleSeries,
@@ -87,7 +88,12 @@ interface Prepared {
   readonly duration: number;
   readonly spikes: BinnedSpikes;
   readonly film: Film | undefined;
-  readonly variables: readonly { setting: VariableSetting; series: Series }[];
+  readonly variables: readonly {
+    setting: VariableSetting;
+    series: Series;
+    /** Where nothing of it was sampled: windows do not end there. */
+    holes: readonly Interval[];
+  }[];
 }
 
 /** Where a window is: its trial's place in the recording, and its end in seconds on the trial's clock. */
@@ -205,15 +211,28 @@ export class Windows {
     const { current, times } = this.settings;
     if (variables.length < this.#variables || (this.#film && !film)) return [];
     const recorded = (end: number) =>
-      variables.every(({ series: { values, dt, start = 0 } }) => {
+      variables.every(({ series: { values, dt, start = 0 }, holes }) => {
         const last = roundHalfEven((end - start) / dt);
-        return last >= 1 && last <= values.length;
+        const missing = holes.some(
+          (hole) => end - 2 * dt > hole.start - 1e-9 && end < hole.stop + 1e-9,
+        );
+        return last >= 1 && last <= values.length && !missing;
       });
     const count = Math.floor((duration - current) / every + 1e-6) + 1;
     const ends = Array.from({ length: Math.max(0, count) }, (_, n) =>
       roundToStep(current + n * every, times.dt),
     );
     return ends.filter(recorded).map((end) => ({ trial, end }));
+  }
+
+  /** Seconds of all trials in which nothing of a variable was sampled, by its name; only those that have such. */
+  holes(): Readonly<Record<string, number>> {
+    const found: Record<string, number> = {};
+    for (const { variables } of this.#trials)
+      for (const { setting, holes } of variables)
+        for (const { start, stop } of holes)
+          found[setting.name] = (found[setting.name] ?? 0) + stop - start;
+    return found;
   }
 
   /** Where the film of a window ends. */
@@ -234,9 +253,12 @@ export class Windows {
 function prepare(trial: Trial, settings: WindowSettings): Prepared {
   const variables = settings.variables.flatMap((setting) => {
     const series = trial.variables[setting.data ?? setting.name];
-    return series
-      ? [{ setting, series: regular(series, setting.dt, trial.duration, setting.period) }]
-      : [];
+    if (!series) return [];
+    const { dt, period, classes } = setting;
+    const how = { period, held: classes !== undefined };
+    return [
+      { setting, series: regular(series, dt, trial.duration, how), holes: holesOf(series, dt) },
+    ];
   });
   const spikes = binSpikes(trial.spikes, settings.times.dt);
   return { id: trial.id, duration: trial.duration, spikes, film: trial.film, variables };

@@ -75,6 +75,10 @@ export function notesOn({ windows, split, layout, config }: TrainingData): strin
     ...split.notes,
     ...truncationNotes(truncationOf(windows, split.train)),
     ...unused(recording, config),
+    ...Object.entries(windows.holes()).map(
+      ([name, seconds]) =>
+        `Nothing of ${name} was sampled in ${seconds.toFixed(1)} s of the recording: no window ends there.`,
+    ),
     ...lacking.map(({ name }) => `The recording has no ${name}: the model goes without it.`),
   ];
 }
@@ -109,7 +113,7 @@ function splitSettings({ split, seed }: TrainSettings): SplitSettings {
   const { kind, fractions, repeats, gap, order } = split;
   if (kind === 'blocks')
     return { kind, fractions, repeats, order, ...(gap !== undefined && { gap }) };
-  return { kind, fractions, seed };
+  return { kind, fractions, seed: split.seed ?? seed };
 }
 
 /** What the recording holds and the configuration does not ask for. */

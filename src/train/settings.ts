@@ -60,6 +60,8 @@ const FIELDS = {
   split: object({
     kind: defaulted(oneOf(['blocks', 'trials', 'interleaved-legacy']), 'blocks'),
     fractions,
+    /** Of trials and windows drawn at random: by which seed; default: the run's. */
+    seed: optional(number({ min: 0, max: 2 ** 32 - 1, integer: true })),
     /** Of blocks: how often train, validation and test follow each other. */
     repeats: defaulted(whole(1), 1),
     /** Of blocks: which of them comes first. */

@@ -188,7 +188,7 @@ describe('a dataset that cannot be used is refused with a sentence', () => {
     [
       'an unknown unit',
       { spikes: { ...SPIKES, unit: 'min' } },
-      'spikes.unit should be s, ms, us or a number of seconds, but is "min".',
+      'spikes.unit should be s, ms, us, a number of seconds or a share of one such as 1/30000, but is "min".',
     ],
     [
       'a truth of another size',

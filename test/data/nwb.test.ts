@@ -126,7 +126,9 @@ describe('an NWB 2 file', () => {
       numbers(table, 'timestamps', [0, 0.1, 0.2]);
       table.create_dataset({ name: 'id', data: new Int32Array([0, 1, 2]) });
     });
-    expect(samples(recording.trials[0]!.variables.pupil_width!)).toEqual([4, 5, 6]);
+    const width = recording.trials[0]!.variables.pupil_width!;
+    expect(samples(width)).toEqual([4, 6]);
+    expect('times' in width && [...Array.from(width.times)]).toEqual([0, 0.2]);
     expect(notes.join()).toContain(
       '1 of 3 samples of processing/eye_tracking/pupil/width are no numbers',
     );

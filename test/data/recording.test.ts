@@ -144,8 +144,9 @@ describe('a recording', () => {
 
   it('averages and interpolates angles on their circle', () => {
     const degrees = (values: number[], dt: number, wanted: number) =>
-      Array.from(regular({ values, dt }, wanted, 1, 360).values as ArrayLike<number>, (v) =>
-        Number(v.toFixed(6)),
+      Array.from(
+        regular({ values, dt }, wanted, 1, { period: 360 }).values as ArrayLike<number>,
+        (v) => Number(v.toFixed(6)),
       );
     expect(degrees([350, 10, 90, 110], 0.05, 0.1).map((v) => v % 360)).toEqual([0, 100]);
     expect(degrees([350, 10], 0.1, 0.05).map((v) => v % 360)).toEqual([350, 0, 10]);
@@ -199,7 +200,7 @@ describe('a recording that cannot be used is refused with a sentence', () => {
           { start: 0, stop: 1.5 },
         ],
       },
-      'Trial 0 begins at 1 s, before trial 1 ends at 1.5 s: trials should not overlap.',
+      'Trial 0 begins at 1 s, before trial 1 ends at 1.5 s: trials should not overlap; name those to use under trials.keep of a dataset.yaml.',
     ],
     [
       'no neuron',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { encodeNpz } from '../../src/data/formats/npz.js';
+import { regular } from '../../src/data/sampling.js';
 import { opener, spikeCounts, spikeTimes, useFolders } from '../helpers/dataset.js';
 import { matlabFile } from '../helpers/matlab.js';
 
@@ -266,7 +267,95 @@ describe('a variable', () => {
   it('with holes is refused, or drawn over where that is asked for', async () => {
     const holes = { data: 'a.npz#holes' };
     await expect(v(holes)).rejects.toThrow('Sample 0 of variable v is NaN; fill or cut out');
-    expect(await v({ ...holes, missing: 'interpolate' })).toEqual([1, 1, 2, 3, 4, 4]);
+    // What is left has times of its own, between which lines are drawn where they are wanted.
+    expect(await v({ ...holes, missing: 'interpolate' })).toEqual([1, 4]);
+  });
+});
+
+describe('what belongs to a trial stays with it', () => {
+  it('values of each, where a trial between them is empty', async () => {
+    const file = encodeNpz({
+      starts: f64(0, 10, 10, 20),
+      stops: f64(10, 10, 20, 30),
+      which: i32(5, 6, 7, 8),
+    });
+    const { recording, notes } = await open(
+      {
+        spikes: TIMES,
+        trials: { starts: 'b.npz#starts', stops: 'b.npz#stops' },
+        variables: { which: { data: 'b.npz#which', per_trial: true } },
+      },
+      { 'b.npz': file },
+    );
+    expect(recording.trials.map(({ id, variables }) => [id, variables.which!.values[0]])).toEqual([
+      [0, 5],
+      [2, 7],
+      [3, 8],
+    ]);
+    expect(notes).toContain('1 of 4 trials have no start or no length; they are left out.');
+  });
+
+  it('smoothing, which knows nothing of the next', async () => {
+    const trials = await trialsOf({
+      spikes: TIMES,
+      trials: { starts: 'a.npz#each', stops: 'a.npz#stops[1:3]', unit: 0.2, keep: [0] },
+      variables: { v: { data: 'a.npz#many[0,:]', dt: 0.1, smooth: 3 } },
+    });
+    // Samples 2 to 7 are in the trial of 0.2 to 0.8 s.
+    expect([...Array.from<number | string>(trials[0]!.variables.v!.values)]).toEqual([
+      2.5, 3, 4, 5, 6, 6.5,
+    ]);
+  });
+
+  it('values that are missing for some', async () => {
+    const file = encodeNpz({ choice: f64(1, Number.NaN) });
+    const trials = await trialsOf(
+      {
+        spikes: { ...TIMES, trials: 'a.npz#trial' },
+        variables: { choice: { data: 'b.npz#choice', per_trial: true } },
+      },
+      { 'b.npz': file },
+    );
+    expect(trials.map(({ variables }) => Object.keys(variables))).toEqual([['choice'], []]);
+  });
+
+  it('fields of single values in an array of structs, as starts and as labels', async () => {
+    const file = matlabFile({
+      t: [
+        { start: [0], stop: [1] },
+        { start: [1], stop: [3] },
+      ],
+    });
+    const trials = await trialsOf(
+      {
+        spikes: TIMES,
+        duration: 3,
+        trials: { starts: 'c.mat#t/*/start', stops: 'c.mat#t/*/stop' },
+      },
+      { 'c.mat': file },
+    );
+    expect(trials.map(({ start, duration }) => [start, duration])).toEqual([
+      [0, 1],
+      [1, 2],
+    ]);
+  });
+});
+
+describe('angles with missing samples', () => {
+  it('go around the circle', async () => {
+    const file = encodeNpz({ heading: f64(348, 354, Number.NaN, 6, 12) });
+    const { recording } = await open(
+      {
+        spikes: TIMES,
+        variables: {
+          heading: { data: 'b.npz#heading', dt: 0.1, period: 360, missing: 'interpolate' },
+        },
+      },
+      { 'b.npz': file },
+    );
+    const { values } = regular(recording.trials[0]!.variables.heading!, 0.1, 1);
+    const turned = Array.from(values as ArrayLike<number>, (v) => Math.round(v) % 360);
+    expect(turned).toEqual([348, 354, 0, 6, 12]);
   });
 });
 

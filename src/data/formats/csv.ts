@@ -34,7 +34,8 @@ export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupPart {
 }
 
 function rowsOf(text: string, refuse: (reason: string) => RecordingError): string[][] {
-  const [first = ''] = text.split('\n', 1);
+  // Marks within quotes are part of a field.
+  const first = text.split('\n', 1)[0]!.replace(/"[^"]*"/g, '');
   const delimiter = ['\t', ';', ','].find((mark) => first.includes(mark)) ?? ',';
   try {
     return parse(text, {
@@ -51,8 +52,11 @@ function rowsOf(text: string, refuse: (reason: string) => RecordingError): strin
   }
 }
 
+/** What tables write where there is no number. */
+const MISSING = /^(nan|na|n\/a|null|none)?$/i;
+
 function isNumber(field: string): boolean {
-  return field.trim() !== '' && (!Number.isNaN(Number(field)) || /^nan$/i.test(field.trim()));
+  return MISSING.test(field) ? field !== '' : !Number.isNaN(Number(field));
 }
 
 /** Names of columns; one without a name or with that of another gets its place. */
@@ -63,7 +67,7 @@ function uniqueNames(head: readonly string[]): string[] {
 function columnOf(fields: readonly string[]): ArrayPart {
   const numeric = fields.every((field) => field === '' || isNumber(field));
   const numbers = numeric
-    ? Float64Array.from(fields, (field) => (field === '' ? Number.NaN : Number(field)))
+    ? Float64Array.from(fields, (field) => (MISSING.test(field) ? Number.NaN : Number(field)))
     : undefined;
   return {
     kind: 'array',
