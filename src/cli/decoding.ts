@@ -1,6 +1,5 @@
 /** The stage of decoding: a run's model and the baselines on the same windows, scored in the same way. */
 
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { baselinesOf } from '../analyze/baselines.js';
 import {
@@ -17,13 +16,12 @@ import type { WindowRef } from '../data/windows.js';
 import type { ModelConfig } from '../neuroformer/config.js';
 import type { Engine } from '../node.js';
 import type { DecodedResults, MethodScores } from '../report/decoded.js';
-import { readCheckpoint } from '../train/checkpoint.js';
 import { makeFolder } from '../train/files.js';
 import { loadModel, type OpenedRun, openRun, partOf } from '../train/prepare.js';
-import { RunFolder } from '../train/run-folder.js';
 import { stepsOf } from '../train/trainer.js';
 import { writeDecoded, writeDecodedNwb } from './results.js';
-import { say, trainStage } from './stages.js';
+import { say } from './stages.js';
+import { trainOnce } from './sub-runs.js';
 import { LiveLine, UsageError } from './terminal.js';
 
 export interface DecodeStage {
@@ -154,22 +152,12 @@ async function trainedBaselines(engine: Engine, run: OpenedRun, refs: readonly W
   for (const [folder, { name, config: differs }] of Object.entries(NEURAL)) {
     const out = join(run.folder.path, 'baselines', folder);
     const settings = facts.training;
-    const begun = new RunFolder(out).exists;
     const steps = stepsOf(settings, split.train.length);
-    const done = begun ? readCheckpoint(new RunFolder(out).last).progress.step : 0;
-    if (done < steps) {
+    const differing = ownRules({ ...config, ...differs }, folder);
+    await trainOnce({ data: run.dataset.path, out, config: differing, settings }, steps, () => {
       say(`Training the baseline ${name}.`);
-      if (!existsSync(join(run.folder.path, 'baselines')))
-        makeFolder(join(run.folder.path, 'baselines'));
-      const { stopped } = await trainStage({
-        data: run.dataset.path,
-        out,
-        config: ownRules({ ...config, ...differs }, folder),
-        settings,
-        resume: begun,
-      });
-      if (stopped === 'interrupted') throw new UsageError('Stopped; decode again to go on.');
-    }
+      makeFolder(join(run.folder.path, 'baselines'), true);
+    });
     const trained = await openRun(out, { data: run.dataset.path });
     results.push({
       name,

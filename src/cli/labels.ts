@@ -6,7 +6,7 @@ import { decodedOf, stretchesOf, truthOf } from '../analyze/decode.js';
 import { scoresOf } from '../analyze/decoding-scores.js';
 import { createEngine, type Engine } from '../node.js';
 import type { LabelRun } from '../report/labels.js';
-import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
+import { readModelFile } from '../train/checkpoint.js';
 import { type OpenedRun, openRun, partOf } from '../train/prepare.js';
 import { RunFolder } from '../train/run-folder.js';
 import type { TrainSettings } from '../train/settings.js';
@@ -14,7 +14,8 @@ import { stepsOf } from '../train/trainer.js';
 import { decodeRun } from './decoding.js';
 import { count, probability } from './options.js';
 import { writeLabels } from './results.js';
-import { say, trainStage } from './stages.js';
+import { say } from './stages.js';
+import { trainOnce } from './sub-runs.js';
 import { guarded, UsageError } from './terminal.js';
 
 interface LabelsOptions {
@@ -83,28 +84,17 @@ function inWords({ seed, share, windows, from, scores }: LabelRun): string {
   return `seed ${seed}, ${Number((100 * share).toPrecision(3))} % (${windows} windows), ${from}: ${found.join(', ')}`;
 }
 
-/** Trains a sub-run unless it is trained already, and goes on with one that was stopped. */
-async function trained(
+/** Trains one of the models in its folder under the run's. */
+function train(
   run: OpenedRun,
   out: string,
   settings: TrainSettings,
   steps: number,
   from?: string,
 ): Promise<void> {
-  const folder = new RunFolder(out);
-  const resume = folder.exists;
-  if (resume && readCheckpoint(folder.last).progress.step >= steps) return;
-  const { stopped } = await trainStage({
-    data: run.dataset.path,
-    out,
-    config: run.config,
-    settings,
-    resume,
-    quiet: true,
-    ...(from !== undefined && !resume && { before: readModelFile(from), from }),
-  });
-  if (stopped === 'interrupted')
-    throw new UsageError(`Stopped; run neuroformer labels ${run.folder.path} again to go on.`);
+  const before = from === undefined ? {} : { before: readModelFile(from), from };
+  const { config, dataset } = run;
+  return trainOnce({ data: dataset.path, out, config, settings, quiet: true, ...before }, steps);
 }
 
 /** The run's settings with another seed, which must not deal its test windows out anew. */
@@ -117,7 +107,7 @@ function settingsOf({ facts: { training } }: OpenedRun, seed: number): TrainSett
 async function pretrained(run: OpenedRun, seed: number, steps: number): Promise<string> {
   const out = join(run.folder.path, 'labels', `spikes-seed${seed}`);
   const settings = { ...settingsOf(run, seed), steps, share: 1, losses: ['id', 'time'] };
-  await trained(run, out, settings, steps);
+  await train(run, out, settings, steps);
   return new RunFolder(out).last;
 }
 
@@ -139,7 +129,7 @@ async function labelled(
   // What the run's own share is, is what all labelled data are here.
   const own = settingsOf(run, seed);
   const settings = { ...own, steps: updates, share: own.share * share };
-  await trained(run, out, settings, updates, from === 'pretrained' ? spikes : undefined);
+  await train(run, out, settings, updates, from === 'pretrained' ? spikes : undefined);
   const opened = await openRun(out, { data: run.dataset.path, weights: 'last' });
   const refs = partOf(run.split, 'test');
   const decoded = await decodeRun(engine, opened, refs, `${from}, seed ${seed}`);

@@ -94,7 +94,7 @@ function readRecording(
   });
   sayCut(source.spikes, recording, note);
   const placed = recording.trials.map((trial, n) =>
-    withVariables(trial, read.perTrial, spans?.[n]!.place ?? n, described.variables),
+    withVariables(trial, read.perTrial, spans ? spans[n]!.place : n, described.variables),
   );
   return recordingOf(recording.name, placed, recording.intervals);
 }

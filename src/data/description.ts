@@ -172,6 +172,19 @@ export type IntervalsGiven = Description['intervals'][string];
 /** Keys whose texts are no references. */
 const WORDS = new Set(['name', 'unit', 'period', 'time_unit', 'missing', 'in', 'axes', 'notes']);
 
+/** A description whose references are changed, such as to be read from another folder. */
+export function mapReferences(described: unknown, change: (text: string) => string): unknown {
+  if (typeof described === 'string') return change(described);
+  if (Array.isArray(described)) return described.map((item) => mapReferences(item, change));
+  if (!isRecord(described)) return described;
+  return Object.fromEntries(
+    Object.entries(described).map(([name, item]) => [
+      name,
+      WORDS.has(name) && !isRecord(item) ? item : mapReferences(item, change),
+    ]),
+  );
+}
+
 /** Every reference to an array, with the key it stands under. */
 export function referencesIn(described: unknown, path = ''): { key: string; text: string }[] {
   if (typeof described === 'string') return [{ key: path, text: described }];

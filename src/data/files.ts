@@ -1,7 +1,7 @@
 /** The files of a dataset: opened by what they begin with, and read by reference. */
 
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import { RecordingError, reasonOf } from './errors.js';
 import { parseCsv } from './formats/csv.js';
 import { isMatlab5, parseMatlab } from './formats/matlab.js';
@@ -101,7 +101,7 @@ export class Files {
       for (const { key, text } of references) {
         const { file } = parseReference(text);
         if (files.#opened.has(file)) continue;
-        files.#opened.set(file, await openFile(join(folder, file), `${label}: ${key}: ${file}`));
+        files.#opened.set(file, await openFile(resolve(folder, file), `${label}: ${key}: ${file}`));
       }
       return files;
     } catch (error) {

@@ -1,10 +1,11 @@
 /** The page of `inspect`: a recording's spikes, rates and variables as pictures. */
 
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { stringify } from 'yaml';
 import type { RecordingOverview } from '../analyze/overview.js';
 import { within } from '../analyze/spikes.js';
 import type { Dataset } from '../data/dataset.js';
+import { mapReferences } from '../data/description.js';
 import type { Recording, Trial, Variable } from '../data/recording.js';
 import { timesOf } from '../data/spikes.js';
 import { writeWhole } from '../train/files.js';
@@ -18,7 +19,7 @@ const MARKS = 6000;
 /** Writes `inspect.html` into a folder, with the dataset.yaml where nobody wrote one; returns the page's path. */
 export async function writeOverview(
   folder: string,
-  { recording, raw, guessed, notes }: Dataset,
+  { path: source, recording, raw, guessed, notes }: Dataset,
   overview: RecordingOverview,
 ): Promise<string> {
   const seconds = shownSeconds(recording);
@@ -65,7 +66,11 @@ export async function writeOverview(
       },
     ]),
   );
-  if (guessed) writeWhole(join(folder, 'dataset.yaml'), stringify(raw));
+  if (guessed) {
+    const data = relative(folder, dirname(source));
+    const here = mapReferences(raw, (text) => join(data, text));
+    writeWhole(join(folder, 'dataset.yaml'), stringify(here));
+  }
   return path;
 }
 

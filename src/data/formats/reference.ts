@@ -62,6 +62,13 @@ export function isPattern({ path }: Reference): boolean {
 export function find(root: Part, path: readonly string[]): (Part | undefined)[] {
   const [name, ...rest] = path;
   if (name === undefined) return [root];
+  if (root.kind === 'group') {
+    // A column may be called 'speed (cm/s)': the longest name that is there is meant.
+    for (let length = path.length; length > 1; length--) {
+      const whole = root.members.get(path.slice(0, length).join('/'));
+      if (whole) return find(whole, path.slice(length));
+    }
+  }
   return childrenOf(root, name).flatMap((child) => (child ? find(child, rest) : [undefined]));
 }
 
@@ -70,9 +77,11 @@ function childrenOf(part: Part, name: string): (Part | undefined)[] {
   if (part.kind === 'list') {
     if (name === '*') return [...part.items];
     const at = name.split(',').map(Number);
+    const [row = 0, column] = at;
+    if (column === undefined) return [part.items[row]];
+    const rows = part.shape[0] ?? 0;
     // MATLAB's own order: columns one after the other.
-    const place = at.length === 1 ? at[0]! : at[0]! + at[1]! * (part.shape[0] ?? 0);
-    return [part.items[place]];
+    return [row < rows ? part.items[row + column * rows] : undefined];
   }
   if (!name.includes('*')) return [part.members.get(name)];
   const parts = name.split('*').map((text) => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
