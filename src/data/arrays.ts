@@ -6,8 +6,8 @@
 import { RecordingError } from './errors.js';
 import { isLine } from './files.js';
 import { type ArrayPart, type Numbers, type Part, sizeOf } from './formats/parts.js';
+import { type Guess, startAt } from './guesses.js';
 import { type Leaf, LOOKED_AT, leafInWords, leavesOf, type Vector, vectorOf } from './leaves.js';
-import type { Guess } from './nwb.js';
 
 /**
  * What a file of arrays holds.
@@ -95,7 +95,16 @@ function pairs(
   const times =
     named(/spike.*time|time.*spike/i, length) ?? named(/^t(ime)?s?$|spike|time/i, length);
   if (!times) return undefined;
-  const trials = named(/trial/i, length);
+  const dealt = named(/trial/i, length);
+  const lasting = lengthOf(vectors) !== undefined;
+  const trials = dealt && (lasting || !isSession(times.values, dealt.values)) ? dealt : undefined;
+  if (dealt) {
+    notes.push(
+      trials
+        ? `Times are taken to count from the start of their trial (${dealt.path}).`
+        : `Times go on from trial to trial, so they are taken for times of the session; name the trials' starts and stops under trials of a dataset.yaml to cut it.`,
+    );
+  }
   const unit = unitOf(times.values, new Set(neurons.values).size, trials?.values, notes);
   const relabel = !fromZero(neurons.values) || (trials && !fromZero(trials.values));
   if (relabel) notes.push(`The numbers in ${neurons.path} are labels: neurons are numbered anew.`);
@@ -111,16 +120,35 @@ function pairs(
   return { spikes, ...trialFacts(vectors, file, count, unit) };
 }
 
+/** Whether the times of each trial follow those of the trial before. */
+function isSession(times: Numbers, trials: Numbers): boolean {
+  const spans = new Map<number, { first: number; last: number }>();
+  for (const [n, trial] of trials.entries()) {
+    const { first, last: end } = spans.get(trial) ?? { first: times[n]!, last: times[n]! };
+    spans.set(trial, { first: Math.min(first, times[n]!), last: Math.max(end, times[n]!) });
+  }
+  const inOrder = [...spans].sort(([p], [q]) => p - q).map(([, span]) => span);
+  return (
+    inOrder.length > 1 && inOrder.every(({ first }, n) => n === 0 || first >= inOrder[n - 1]!.last)
+  );
+}
+
 /** Whether every number from 0 to the largest is there. */
 function fromZero(values: Numbers): boolean {
   const seen = new Set(values);
   return seen.has(0) && seen.size === extreme(values, Math.max) + 1;
 }
 
+/** How long every trial is, where the file says so. */
+function lengthOf(vectors: readonly Vector[]): number | undefined {
+  const found = vectors.find(({ path, values }) => /^t_?max$/i.test(path) && values.length === 1);
+  return found?.values[0];
+}
+
 /** How long trials are, and what has one value for each. */
 function trialFacts(vectors: readonly Vector[], file: string, count: number, unit: Unit): object {
-  const length = vectors.find(({ path, values }) => /^t_?max$/i.test(path) && values.length === 1);
-  const seconds = length && length.values[0]! * SECONDS[unit];
+  const length = lengthOf(vectors);
+  const seconds = length && length * SECONDS[unit];
   const variables = perTrial(vectors, file, count);
   return {
     ...(seconds && { trials: { duration: seconds } }),
@@ -129,7 +157,10 @@ function trialFacts(vectors: readonly Vector[], file: string, count: number, uni
 }
 
 function perTrial(vectors: readonly Vector[], file: string, count: number): Record<string, object> {
-  const own = vectors.filter(({ shape, values }) => isLine(shape) && values.length === count);
+  const own = vectors.filter(
+    ({ path, shape, values }) =>
+      isLine(shape) && values.length === count && !NEURONS.test(last(path)),
+  );
   return Object.fromEntries(
     own.map(({ path }) => [keyOf(path), { data: `${file}#${path}`, per_trial: true }]),
   );
@@ -157,7 +188,7 @@ function unitOf(
   const unit = (['s', 'ms', 'us'] as const).find((u) => rate(u) >= SLOWEST) ?? 's';
   if (unit !== 's') {
     notes.push(
-      `Times look like ${unit}: as seconds, a neuron would fire ${rate('s').toPrecision(2)} Hz, as ${unit} ${rate(unit).toPrecision(2)} Hz. Where that is wrong (samples, say), set spikes.unit in a dataset.yaml.`,
+      `Times look like ${unit}: as seconds, a neuron would fire ${rate('s').toPrecision(2)} Hz, as ${unit} ${rate(unit).toPrecision(2)} Hz. Where that is wrong, set spikes.unit in a dataset.yaml: 1/30000 for samples at 30 kHz.`,
     );
   }
   return unit;
@@ -169,17 +200,11 @@ function extreme(values: Numbers, pick: (a: number, b: number) => number): numbe
   return found;
 }
 
-/** Seconds past which nothing at the beginning is taken for a clock that began before. */
-const LATE = 60;
-
-/** Where a session begins whose clock began long before. */
+/** Where a session of these times begins. */
 function startOf(times: Numbers, unit: Unit, notes: string[]): object {
   const first = extreme(times, Math.min) * SECONDS[unit];
   const end = extreme(times, Math.max) * SECONDS[unit];
-  if (first < LATE && first * 10 < end) return {};
-  const start = Math.floor(first);
-  notes.push(`Nothing was recorded before ${first} s: the session begins at ${start} s.`);
-  return { start };
+  return startAt(first, end, notes);
 }
 
 /** One long list of times, with how many each neuron has or where each ends. */
@@ -209,29 +234,52 @@ function ragged(vectors: readonly Vector[], file: string, notes: string[]): obje
   return undefined;
 }
 
-/** A list with rising times for each neuron. */
+const TIMES = /^(spike_?)?times?$|^ts$|^st$|spike/i;
+
+/** A list with times for each neuron. */
 function lists(leaves: readonly Leaf[], file: string, notes: string[]): object | undefined {
   const candidates = leaves.flatMap((leaf) => {
-    if (!leaf.path.includes('*') || !leaf.arrays.every(({ shape }) => isLine(shape))) return [];
-    const total = leaf.arrays.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-    if (total < 2 * leaf.arrays.length || total > LOOKED_AT) return [];
-    if (leaf.arrays.some(({ type }) => type !== 'number')) return [];
-    const values = leaf.arrays.map((array) => array.read() as Numbers);
-    const rising = values.every((own) => own.every((time, n) => n === 0 || time >= own[n - 1]!));
-    return rising ? [{ leaf, values }] : [];
+    const named = TIMES.test(leaf.path.split('/').findLast((name) => name !== '*') ?? '');
+    const values = timesIn(leaf, named);
+    return values ? [{ leaf, values, named }] : [];
   });
-  const likely = candidates.filter(({ leaf }) =>
-    /^(spike_?)?times?$|^ts$|^st$|spike/i.test(last(leaf.path)),
-  );
+  const likely = candidates.filter(({ named }) => named);
   const [only, ...others] = likely.length > 0 ? likely : candidates;
   if (!only) return undefined;
   if (others.length > 0) throw ambiguous(file, [only.leaf, ...others.map(({ leaf }) => leaf)]);
+  const { path, grid } = only.leaf;
+  if (grid) {
+    throw new RecordingError(
+      `${file}: ${path} is a table of cells, ${only.values.length} in all, and nothing says whether its columns are trials: put a dataset.yaml beside it that names the cells of each neuron, or save one cell for each neuron.`,
+    );
+  }
+  if (path.split('*').length > 2)
+    notes.push(
+      `${path} is cells within cells: each of the ${only.values.length} is taken for a neuron.`,
+    );
   const all = Float64Array.from(only.values.flatMap((own) => [...own]));
   const unit = unitOf(all, only.values.length, undefined, notes);
   return {
-    spikes: { lists: `${file}#${only.leaf.path}`, ...(unit !== 's' && { unit }) },
+    spikes: { lists: `${file}#${path}`, ...(unit !== 's' && { unit }) },
     ...startOf(all, unit, notes),
   };
+}
+
+/** The lists of a leaf where they could be times: rising, unless their name says what they are. */
+function timesIn({ path, arrays }: Leaf, named: boolean): Numbers[] | undefined {
+  if (!path.includes('*') || !arrays.every(({ shape, type }) => isList(shape) && type === 'number'))
+    return undefined;
+  const total = arrays.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  if (total < (named ? 1 : 2 * arrays.length) || total > LOOKED_AT) return undefined;
+  const values = arrays.map((array) => array.read() as Numbers);
+  const numbers = values.every((own) => own.every((time) => Number.isFinite(time)));
+  const rising = (own: Numbers) => own.every((time, n) => n === 0 || time >= own[n - 1]!);
+  return numbers && (named || values.every(rising)) ? values : undefined;
+}
+
+/** An empty cell has two axes, but nothing along them. */
+function isList(shape: readonly number[]): boolean {
+  return isLine(shape) || shape.includes(0);
 }
 
 function ambiguous(file: string, leaves: readonly Leaf[]): RecordingError {
@@ -261,7 +309,7 @@ function counted(vectors: readonly Vector[], file: string, notes: string[]): obj
     });
     throw ambiguous(
       file,
-      tables.map((v) => ({ path: v.path, arrays: [part(v)] })),
+      tables.map((v) => ({ path: v.path, arrays: [part(v)], grid: false })),
     );
   }
   if (table.shape.length === 3) return trialCounts(table, vectors, file);
@@ -282,7 +330,8 @@ function counted(vectors: readonly Vector[], file: string, notes: string[]): obj
   const rest = vectors.filter((vector) => vector !== table && vector !== clock);
   const variables = alongBins(rest, file, bins, clock.path);
   const start = clock.values[0]!;
-  if (start !== 0) notes.push(`The first bin is at ${start} s: the session begins there.`);
+  if (start !== 0)
+    notes.push(`The first bin is at ${Number(start.toPrecision(9))} s: the session begins there.`);
   return {
     ...(start !== 0 && { start }),
     spikes,

@@ -7,24 +7,30 @@ import { type ArrayPart, type Numbers, type Part, sizeOf } from './formats/parts
 export interface Leaf {
   readonly path: string;
   readonly arrays: readonly ArrayPart[];
+  /** Whether a list on the way has rows and columns, which may be neurons and trials. */
+  readonly grid: boolean;
 }
 
 /** Every array of a file; those that differ in the place of a list only are one leaf. */
 export function leavesOf(root: Part): Leaf[] {
   const found = new Map<string, ArrayPart[]>();
-  const walk = (part: Part, path: string) => {
+  const grids = new Set<string>();
+  const walk = (part: Part, path: string, grid: boolean) => {
     if (part.kind === 'array') {
+      if (grid) grids.add(path);
       const known = found.get(path);
       if (known) known.push(part);
       else found.set(path, [part]);
     } else if (part.kind === 'list') {
-      for (const item of part.items) walk(item, path ? `${path}/*` : '*');
+      const both = grid || part.shape.filter((n) => n > 1).length > 1;
+      for (const item of part.items) walk(item, path ? `${path}/*` : '*', both);
     } else {
-      for (const [name, member] of part.members) walk(member, path ? `${path}/${name}` : name);
+      for (const [name, member] of part.members)
+        walk(member, path ? `${path}/${name}` : name, grid);
     }
   };
-  walk(root, '');
-  return [...found].map(([path, arrays]) => ({ path, arrays }));
+  walk(root, '', false);
+  return [...found].map(([path, arrays]) => ({ path, arrays, grid: grids.has(path) }));
 }
 
 /** What a leaf is, in words: its path and shape. */

@@ -2,13 +2,8 @@
 
 import { RecordingError } from './errors.js';
 import { isLine } from './files.js';
-import type { ArrayPart, GroupPart, Numbers } from './formats/parts.js';
-
-/** A description as YAML has it, and what was taken for granted in it, in sentences. */
-export interface Guess {
-  readonly raw: object;
-  readonly notes: readonly string[];
-}
+import { type ArrayPart, type GroupPart, type Numbers, sizeOf } from './formats/parts.js';
+import { type Guess, startAt } from './guesses.js';
 
 /** A group of a file, and where it is. */
 interface Found {
@@ -43,9 +38,9 @@ export function describeNwb(root: GroupPart, file: string): Guess {
   checkVersion(root, file);
   const all = groupsIn(root);
   const notes: string[] = [];
-  const units = unitsOf(all, file);
+  const units = unitsOf(all, notes);
   const traces = units ? undefined : tracesOf(all, file, notes);
-  const spikes = units ?? traces?.spikes;
+  const spikes = units ? raggedOf(units, file) : traces?.spikes;
   if (!spikes) {
     throw new RecordingError(
       `${file} holds no units with spike times and no traces of neurons: it cannot be trained on.`,
@@ -66,10 +61,13 @@ export function describeNwb(root: GroupPart, file: string): Guess {
     stops: `${file}#${path}/stop_time`,
   });
   const named = further.map((table) => [table.name, timed(table)] as const);
+  const known = { ...(trials && columnsOfTrials(trials, file)), ...variables };
   return {
     raw: {
+      // Trials say themselves when something was recorded.
+      ...(units && !trials && startAt(...spanOf(all, units), notes)),
       spikes,
-      ...(Object.keys(variables).length > 0 && { variables }),
+      ...(Object.keys(known).length > 0 && { variables: known }),
       ...(trials && { trials: timed(trials) }),
       ...(named.length > 0 && { intervals: Object.fromEntries(named) }),
     },
@@ -117,8 +115,52 @@ function isTimed(group: GroupPart): boolean {
   return starts !== undefined && stops !== undefined && (starts.shape[0] ?? 0) > 0;
 }
 
+/** What is said of each trial, but for times, which are on the session's clock. */
+function columnsOfTrials({ path, group }: Found, file: string): Record<string, object> {
+  const count = arrayIn(group, 'start_time')!.shape[0];
+  const entries = [...group.members].flatMap(([name, part]): [string, object][] => {
+    if (part.kind !== 'array' || part.shape.length !== 1 || part.shape[0] !== count) return [];
+    if (name === 'id' || /_time$|_index$|timeseries/.test(name) || !isReadable(part)) return [];
+    return [[keyOf(name), { data: `${file}#${path}/${name}`, per_trial: true }]];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** References and the like stand in tables, too. */
+function isReadable(part: ArrayPart): boolean {
+  try {
+    part.read(0, 1);
+    return true;
+  } catch (error) {
+    if (error instanceof RecordingError) return false;
+    throw error;
+  }
+}
+
+/** Units looked at for when a session began: their first spikes tell it. */
+const LOOKED_AT = 200;
+
+/** Seconds of the first thing recorded, spikes or behaviour, and of the last spike of what was looked at. */
+function spanOf(all: readonly Found[], { group }: Found): [first: number, last: number] {
+  const times = arrayIn(group, 'spike_times')!;
+  const ends = arrayIn(group, 'spike_times_index')!.read() as Numbers;
+  const total = times.shape[0] ?? 0;
+  let [first, last] = [Number.POSITIVE_INFINITY, 0];
+  for (let unit = 0; unit < Math.min(ends.length, LOOKED_AT); unit++) {
+    const [from, to] = [unit === 0 ? 0 : ends[unit - 1]!, ends[unit]!];
+    if (!(from < to && to <= total)) continue;
+    first = Math.min(first, Number(times.read(from, from + 1)[0]));
+    last = Math.max(last, Number(times.read(to - 1, to)[0]));
+  }
+  for (const found of all.filter(isBehaviour)) {
+    const clock = arrayIn(found.group, 'timestamps') ?? arrayIn(found.group, 'starting_time');
+    first = Math.min(first, Number(clock?.read(0, 1)[0] ?? first));
+  }
+  return Number.isFinite(first) ? [first, last] : [0, 1];
+}
+
 /** A table with ragged spike times, wherever it is. */
-function unitsOf(all: readonly Found[], file: string): object | undefined {
+function unitsOf(all: readonly Found[], notes: string[]): Found | undefined {
   const tables = all.filter(
     ({ group }) => arrayIn(group, 'spike_times') && arrayIn(group, 'spike_times_index'),
   );
@@ -126,10 +168,17 @@ function unitsOf(all: readonly Found[], file: string): object | undefined {
     (p, q) => Number(q.path === 'units') - Number(p.path === 'units'),
   );
   if (!table) return undefined;
-  return {
-    times: `${file}#${table.path}/spike_times`,
-    ends: `${file}#${table.path}/spike_times_index`,
-  };
+  if (tables.length > 1) {
+    const left = tables.filter((other) => other !== table).map(({ path }) => path);
+    notes.push(
+      `There are ${tables.length} tables of units; ${table.path} is read, ${left.join(', ')} not: name another under spikes of a dataset.yaml.`,
+    );
+  }
+  return table;
+}
+
+function raggedOf({ path }: Found, file: string): object {
+  return { times: `${file}#${path}/spike_times`, ends: `${file}#${path}/spike_times_index` };
 }
 
 /** Fluorescence of neurons, with a rule of events that is said to be a guess. */
@@ -147,6 +196,12 @@ function tracesOf(
   const event = deconvolved ? { above: 0, each: true } : { above: 3, in: 'deviations' };
   if (matrix) {
     sayRule(matrix.path, notes, event.each ?? false);
+    if (matrices.length > 1) {
+      const left = matrices.filter((other) => other !== matrix).map(({ path }) => path);
+      notes.push(
+        `${matrix.path} is read, ${left.join(', ')} not: list several under spikes.traces.`,
+      );
+    }
     const spikes = {
       traces: `${file}#${matrix.path}/data`,
       axes: ['bins', 'neurons'],
@@ -194,18 +249,29 @@ function clockOf(group: GroupPart, file: string, path: string): object | undefin
   return { dt: 1 / rate, start: Number((starting.read() as Numbers)[0]) };
 }
 
+function keyOf(name: string): string {
+  return name.replace(/[^\w]+/g, '_');
+}
+
 /** Series of behaviour, and tables whose columns have a clock, by names of their own. */
 function variablesOf(all: readonly Found[], file: string, notes: string[]): Record<string, object> {
   const variables: Record<string, object> = {};
   const add = (name: string, place: string, variable: object) => {
-    let key = name.replace(/[^\w]+/g, '_');
+    let key = keyOf(name);
     // Two series of one name, such as those of two eyes, go by the group they are in, too.
-    if (key in variables) key = `${place.split('/').at(-2) ?? ''}_${key}`.replace(/[^\w]+/g, '_');
+    if (key in variables) key = keyOf(`${place.split('/').at(-2) ?? ''}_${key}`);
     if (!(key in variables)) variables[key] = variable;
   };
   for (const found of all) {
     const { path, name, group } = found;
     if (!/^(processing|acquisition)\//.test(path)) continue;
+    const wide = isBehaviour(found) && columnsIn(group) > COLUMNS;
+    if (wide) {
+      notes.push(
+        `${path} has ${columnsIn(group)} columns, more than a variable has: name those you want under variables of a dataset.yaml.`,
+      );
+      continue;
+    }
     if (isBehaviour(found)) {
       if (!rises(arrayIn(group, 'timestamps'))) {
         notes.push(
@@ -233,9 +299,13 @@ function isBehaviour({ group, within }: Found): boolean {
     )
   )
     return false;
-  const data = arrayIn(group, 'data');
-  if (!numbersIn(group) || !clockOf(group, '', '')) return false;
-  return isLine(data!.shape) || (data!.shape.length === 2 && data!.shape[1]! <= COLUMNS);
+  return numbersIn(group) && clockOf(group, '', '') !== undefined;
+}
+
+/** Numbers of each sample. */
+function columnsIn(group: GroupPart): number {
+  const { shape } = arrayIn(group, 'data')!;
+  return isLine(shape) ? 1 : sizeOf(shape.slice(1));
 }
 
 function rises(clock: ArrayPart | undefined): boolean {

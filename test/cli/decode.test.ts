@@ -194,6 +194,12 @@ describe('a recording from the command line', () => {
     const guessed = await neuroformer('inspect', alone);
     expect(guessed.out).toContain('Nobody described this file; it was read by this dataset.yaml:');
     expect(guessed.out).toContain('times: alone.npz#times');
+    // What it writes opens from where it is.
+    const written = at('written');
+    expect((await neuroformer('inspect', alone, '--out', written)).code).toBe(0);
+    const again = await neuroformer('inspect', written);
+    expect(again.code, again.err).toBe(0);
+    expect(again.out).toContain('neurons    16');
   });
 
   it.each([

@@ -49,6 +49,58 @@ describe('a file that nobody described', () => {
     expect(trials[1]!.variables.choice!.values[0]).toBe(2);
   });
 
+  it('whose times go on from trial to trial is one session', async () => {
+    const times = Array.from({ length: 100 }, (_, n) => n);
+    const bytes = encodeNpz({
+      times: f64(...times),
+      unit: i32(...times.map((n) => n % 4)),
+      trial: i32(...times.map((n) => Math.floor(n / 10))),
+    });
+    const { recording, notes } = await openOne('a.npz', bytes);
+    expect(recording.trials).toHaveLength(1);
+    expect(recording.trials[0]!.duration).toBeCloseTo(99);
+    expect(notes.join()).toContain('Times go on from trial to trial');
+  });
+
+  it('with a table of cells is refused, as nothing says what its columns are', async () => {
+    const cells = matlabFile({ spikes: [[0.1, 0.2], [0.3], [0.1], [0.4]] });
+    // The shape of the cell is its second element: two rows of two.
+    const at = cells.indexOf(1, 160);
+    expect(at).toBeGreaterThan(0);
+    const view = new DataView(cells.buffer);
+    for (let n = 128; n < 200; n += 4)
+      if (view.getUint32(n, true) === 1 && view.getUint32(n + 4, true) === 4) {
+        view.setUint32(n, 2, true);
+        view.setUint32(n + 4, 2, true);
+        break;
+      }
+    await expect(openOne('x.mat', cells)).rejects.toThrow('spikes/* is a table of cells, 4 in all');
+  });
+
+  it('with cells within cells says that each is taken for a neuron', async () => {
+    const file = matlabFile({
+      spikes: [
+        [
+          [0.1, 0.5],
+          [0.2, 0.3],
+        ],
+        [[0.4, 0.6]],
+      ],
+    });
+    const { recording, notes } = await openOne('x.mat', file);
+    expect(recording.neurons).toBe(3);
+    expect(notes).toContain(
+      'spikes/*/* is cells within cells: each of the 3 is taken for a neuron.',
+    );
+  });
+
+  it('with an empty cell, and times out of order, is read', async () => {
+    const file = matlabFile({ spikes: [[0.5, 0.1], [], [0.2, 0.3]] });
+    const { recording, notes } = await openOne('x.mat', file);
+    expect(spikeTimes(recording.trials[0]!)).toEqual([[0.1, 0.5], [], [0.2, 0.3]]);
+    expect(notes.join()).toContain('were not in order');
+  });
+
   it('that is a table of texts and times has its units numbered', async () => {
     const { recording, notes } = await openOne('s.csv', 'unit,time\nb,0.5\na,0.1\na,0.7\n');
     expect(spikeTimes(recording.trials[0]!)).toEqual([[0.1, 0.7], [0.5]]);

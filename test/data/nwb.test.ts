@@ -170,6 +170,47 @@ describe('an NWB 2 file', () => {
     expect(recording.intervals).toEqual({ running: [{ start: 0.2, stop: 0.3 }] });
   });
 
+  it('has what is said of each trial, but for times', async () => {
+    const { recording } = await open((root) => {
+      units(root);
+      const trials = typed(root.create_group('intervals'), 'trials', 'TimeIntervals');
+      numbers(trials, 'start_time', [0, 0.4]);
+      numbers(trials, 'stop_time', [0.4, 1]);
+      numbers(trials, 'go_time', [0.1, 0.5]);
+      numbers(trials, 'contrast', [0.25, 1]);
+      trials.create_dataset({ name: 'choice', data: ['left', 'right'] });
+    });
+    expect(recording.trials.map(({ variables }) => Object.keys(variables).sort())).toEqual([
+      ['choice', 'contrast'],
+      ['choice', 'contrast'],
+    ]);
+    expect(recording.trials[1]!.variables.choice!.values[0]).toBe('right');
+  });
+
+  it('names what it leaves out: further units, and series too wide for a variable', async () => {
+    const { recording, notes } = await open((root) => {
+      units(root);
+      const module = typed(root.create_group('processing'), 'second', 'ProcessingModule');
+      units(module);
+      series(module, 'pose', 'TimeSeries', Array(30).fill(1), { shape: [3, 10] });
+    });
+    expect(recording.neurons).toBe(3);
+    expect(notes.join('\n')).toContain(
+      'There are 2 tables of units; units is read, processing/second/units not',
+    );
+    expect(notes.join('\n')).toContain('processing/second/pose has 10 columns');
+  });
+
+  it('whose clock began long before has its session begin where it was recorded', async () => {
+    const { recording, notes } = await open((root) => {
+      const table = typed(root, 'units', 'Units');
+      numbers(table, 'spike_times', [5000.5, 5001, 5002]);
+      table.create_dataset({ name: 'spike_times_index', data: new Uint8Array([2, 3]) });
+    });
+    expect(spikeTimes(recording.trials[0]!)).toEqual([[0.5, 1], [2]]);
+    expect(notes).toEqual(['Nothing was recorded before 5000.5 s: the session begins at 5000 s.']);
+  });
+
   it('without units has events found in its traces, by a rule that is said', async () => {
     const trace = [0, 1, -1, 0, 1, -1, 9, 9, 1, -1];
     const { recording, notes } = await open((root) => {

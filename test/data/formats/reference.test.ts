@@ -106,6 +106,15 @@ describe('a path', () => {
     expect(find(root, ['none'])).toEqual([undefined]);
   });
 
+  it('leads to a name with a slash in it', () => {
+    const table = group({ 'speed (cm/s)': a, speed: b });
+    expect(find(table, ['speed (cm', 's)'])).toEqual([a]);
+  });
+
+  it('past the rows of a list leads nowhere', () => {
+    expect(find(root, ['cells', '3,0', 'x'])).toEqual([undefined]);
+  });
+
   it('with a star leads to all, and says what has none', () => {
     expect(find(root, ['cells', '*', 'x'])).toEqual([a, undefined, b, c]);
   });
