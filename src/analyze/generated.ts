@@ -93,13 +93,17 @@ export interface AheadRates {
 /** Windows that rates are made of: more would say little more. */
 const MOST_WINDOWS = 2000;
 
-/** Draws windows that do not overlap, each `draws` times from its recorded past; of very many, some spread over all. */
+/**
+ * Draws windows that do not overlap from their recorded pasts; of very many, some spread over all.
+ *
+ * @param wanted windows to draw in all: each is drawn as often as it takes, and once at least.
+ */
 export async function ratesAhead(
   sampler: Sampler,
   windows: Windows,
   refs: readonly WindowRef[],
   size: number,
-  draws: number,
+  wanted: number,
   progress: (done: number, of: number) => void = () => {},
 ): Promise<AheadRates> {
   const { ids, current } = windows.settings;
@@ -107,6 +111,7 @@ export async function ratesAhead(
   const apart = evenly(all, Math.min(all.length, MOST_WINDOWS));
   const generated = new Float64Array(ids.neurons);
   const recorded = new Float64Array(ids.neurons);
+  const draws = Math.max(1, Math.ceil(wanted / apart.length));
   const total = apart.length * draws;
   for (let start = 0; start < total; start += size) {
     const places = Array.from({ length: size }, (_, n) => start + n);

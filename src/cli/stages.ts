@@ -274,8 +274,8 @@ function startsOf(run: OpenedRun, { part, trials, seconds }: GenerateStage): Win
   return evenly(candidates, trials);
 }
 
-/** How often each test window is drawn for rates: the test part is short, and chance should not be all they show. */
-const TEST_DRAWS = 20;
+/** Test windows are drawn so often that there are about as many in all: chance should not be what their rates show. */
+const TEST_DRAWN = 7200;
 
 /** Scores one window ahead of the recorded past, on test windows, and rates on training windows, too. */
 async function aheadOf(
@@ -292,11 +292,11 @@ async function aheadOf(
   const sampler = new Sampler(engine, model, layout, size, { seed: seed + 1 });
   const scored = await scoreWindows(sampler, windows, refs, size);
   const line = new LiveLine();
-  const rates = async (part: 'train' | 'test', draws: number) =>
-    ratesAhead(sampler, windows, split[part], size, draws, (done, of) =>
+  const rates = async (part: 'train' | 'test', wanted: number) =>
+    ratesAhead(sampler, windows, split[part], size, wanted, (done, of) =>
       line.show(`one window ahead, ${part} part: ${done} of ${of}`),
     );
-  const ahead = { train: await rates('train', 1), test: await rates('test', TEST_DRAWS) };
+  const ahead = { train: await rates('train', 0), test: await rates('test', TEST_DRAWN) };
   line.close();
   sampler.dispose();
   const trained = split.train.filter((_, n) => n % Math.ceil(split.train.length / 5000) === 0);
