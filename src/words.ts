@@ -4,3 +4,8 @@
 export function grouped(count: number): string {
   return count.toLocaleString('en-US');
 }
+
+/** A share as a percentage of three digits. */
+export function percent(share: number): string {
+  return `${Number((100 * share).toPrecision(3))} %`;
+}

@@ -1,6 +1,6 @@
 /** What a recording holds, at a glance: rates, variables, clocks, gaps, and what looks wrong. */
 
-import type { Recording, Trial, Variable } from '../data/recording.js';
+import { type Recording, sampleTime, type Trial, type Variable } from '../data/recording.js';
 import { countSpikes, firstNotBefore, timesOf } from '../data/spikes.js';
 import { grouped } from '../words.js';
 
@@ -102,8 +102,7 @@ function gapsOf(trials: readonly Trial[]): number[] {
 
 function timesOfSamples(variable: Variable): ArrayLike<number> {
   if ('times' in variable) return variable.times;
-  const { start = 0, dt, values } = variable;
-  return Float64Array.from({ length: values.length }, (_, n) => start + n * dt);
+  return Float64Array.from({ length: variable.values.length }, (_, n) => sampleTime(variable, n));
 }
 
 function variableOf(

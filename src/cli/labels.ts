@@ -11,6 +11,7 @@ import { type OpenedRun, openRun, partOf } from '../train/prepare.js';
 import { RunFolder } from '../train/run-folder.js';
 import type { TrainSettings } from '../train/settings.js';
 import { stepsOf } from '../train/trainer.js';
+import { percent } from '../words.js';
 import { decodeRun } from './decoding.js';
 import { count, probability } from './options.js';
 import { writeLabels } from './results.js';
@@ -81,7 +82,7 @@ function inWords({ seed, share, windows, from, scores }: LabelRun): string {
     const [key, { value }] = Object.entries(own)[0]!;
     return `${name} ${key} ${value.toFixed(3)}`;
   });
-  return `seed ${seed}, ${Number((100 * share).toPrecision(3))} % (${windows} windows), ${from}: ${found.join(', ')}`;
+  return `seed ${seed}, ${percent(share)} (${windows} windows), ${from}: ${found.join(', ')}`;
 }
 
 /** Trains one of the models in its folder under the run's. */

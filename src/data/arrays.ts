@@ -5,8 +5,8 @@
 
 import { RecordingError } from './errors.js';
 import { isLine } from './files.js';
-import { type ArrayPart, type Numbers, type Part, sizeOf } from './formats/parts.js';
-import { type Guess, startAt } from './guesses.js';
+import { type Numbers, type Part, sizeOf } from './formats/parts.js';
+import { type Guess, keyOf, startAt } from './guesses.js';
 import { type Leaf, LOOKED_AT, leafInWords, leavesOf, type Vector, vectorOf } from './leaves.js';
 
 /**
@@ -166,10 +166,6 @@ function perTrial(vectors: readonly Vector[], file: string, count: number): Reco
   );
 }
 
-function keyOf(path: string): string {
-  return path.replace(/[^\w]+/g, '_');
-}
-
 type Unit = 's' | 'ms' | 'us';
 const SECONDS: Readonly<Record<Unit, number>> = { s: 1, ms: 1e-3, us: 1e-6 };
 /** Hz: neurons that are said to fire less are more likely counted in another unit. */
@@ -246,7 +242,8 @@ function lists(leaves: readonly Leaf[], file: string, notes: string[]): object |
   const likely = candidates.filter(({ named }) => named);
   const [only, ...others] = likely.length > 0 ? likely : candidates;
   if (!only) return undefined;
-  if (others.length > 0) throw ambiguous(file, [only.leaf, ...others.map(({ leaf }) => leaf)]);
+  if (others.length > 0)
+    throw ambiguous(file, [only.leaf, ...others.map(({ leaf }) => leaf)], leafInWords);
   const { path, grid } = only.leaf;
   if (grid) {
     throw new RecordingError(
@@ -282,9 +279,17 @@ function isList(shape: readonly number[]): boolean {
   return isLine(shape) || shape.includes(0);
 }
 
-function ambiguous(file: string, leaves: readonly Leaf[]): RecordingError {
+function vectorInWords({ path, shape }: Vector): string {
+  return `${path} [${shape.join(' x ')}]`;
+}
+
+function ambiguous<T extends { readonly path: string }>(
+  file: string,
+  things: readonly T[],
+  inWords: (thing: T) => string,
+): RecordingError {
   return new RecordingError(
-    `${file} holds several things that could be spikes: ${leaves.map(leafInWords).join(', ')}. Put a dataset.yaml beside it that says which, and how long a bin of counts is: spikes: {counts: '${file}#${leaves[0]!.path}', axes: [bins, neurons], dt: 0.01}.`,
+    `${file} holds several things that could be spikes: ${things.map(inWords).join(', ')}. Put a dataset.yaml beside it that says which, and how long a bin of counts is: spikes: {counts: '${file}#${things[0]!.path}', axes: [bins, neurons], dt: 0.01}.`,
   );
 }
 
@@ -299,26 +304,14 @@ function counted(vectors: readonly Vector[], file: string, notes: string[]): obj
   );
   const [table, ...others] = tables;
   if (!table) return undefined;
-  if (others.length > 0) {
-    const part = (v: Vector): ArrayPart => ({
-      kind: 'array',
-      type: 'number',
-      shape: v.shape,
-      attributes: {},
-      read: () => v.values,
-    });
-    throw ambiguous(
-      file,
-      tables.map((v) => ({ path: v.path, arrays: [part(v)], grid: false })),
-    );
-  }
+  if (others.length > 0) throw ambiguous(file, tables, vectorInWords);
   if (table.shape.length === 3) return trialCounts(table, vectors, file);
   const clock = vectors.find(
     ({ shape, values }) => isLine(shape) && table.shape.includes(values.length) && isEven(values),
   );
   if (!clock) {
     throw new RecordingError(
-      `${file}: ${table.path} [${table.shape.join(' x ')}] looks like spike counts, but nothing says how long a bin is: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: ${table.shape[0]! > table.shape[1]! ? '[bins, neurons]' : '[neurons, bins]'}, dt: 0.01}.`,
+      `${file}: ${vectorInWords(table)} looks like spike counts, but nothing says how long a bin is: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: ${table.shape[0]! > table.shape[1]! ? '[bins, neurons]' : '[neurons, bins]'}, dt: 0.01}.`,
     );
   }
   const bins = clock.values.length;
@@ -378,7 +371,7 @@ function trialCounts(table: Vector, vectors: readonly Vector[], file: string): o
   );
   if (!clock) {
     throw new RecordingError(
-      `${file}: ${table.path} [${table.shape.join(' x ')}] looks like spike counts of trials, but nothing says how long a bin is: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: [trials, neurons, bins], dt: 0.01}.`,
+      `${file}: ${vectorInWords(table)} looks like spike counts of trials, but nothing says how long a bin is: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: [trials, neurons, bins], dt: 0.01}.`,
     );
   }
   const variables = perTrial(vectors, file, trials);

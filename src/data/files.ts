@@ -166,7 +166,7 @@ export class Files {
   line(key: string, text: string): { length: number; read(from: number, to: number): Numbers } {
     const part = this.part(key, text);
     if (parseReference(text).index || part.shape.length !== 1 || part.type !== 'number') {
-      const whole = this.numbers(key, text) as Numbers;
+      const whole = this.numbers(key, text);
       return { length: whole.length, read: (from, to) => whole.slice(from, to) };
     }
     return { length: part.shape[0]!, read: (from, to) => part.read(from, to) as Numbers };
@@ -186,10 +186,11 @@ export class Files {
   }
 
   #find(key: string, text: string): (Part | undefined)[] {
-    const { file, path } = parseReference(text);
+    const reference = parseReference(text);
+    const { file, path } = reference;
     const { root } = this.#opened.get(file)!;
     const parts = find(root, path);
-    if (parts.length > 0 && (isPattern(parseReference(text)) || parts[0])) return parts;
+    if (parts.length > 0 && (isPattern(reference) || parts[0])) return parts;
     const { depth, known } = knownAt(root, path);
     const where = path.slice(0, depth).join('/');
     throw new RecordingError(

@@ -16,3 +16,8 @@ export function startAt(first: number, end: number, notes: string[]): { start?: 
   notes.push(`Nothing was recorded before ${first} s: the session begins at ${start} s.`);
   return { start };
 }
+
+/** The name of a variable for what a file calls it. */
+export function keyOf(name: string): string {
+  return name.replace(/[^\w]+/g, '_');
+}

@@ -3,7 +3,7 @@
 import { RecordingError } from './errors.js';
 import { isLine } from './files.js';
 import { type ArrayPart, type GroupPart, type Numbers, sizeOf } from './formats/parts.js';
-import { type Guess, startAt } from './guesses.js';
+import { type Guess, keyOf, startAt } from './guesses.js';
 
 /** A group of a file, and where it is. */
 interface Found {
@@ -247,10 +247,6 @@ function clockOf(group: GroupPart, file: string, path: string): object | undefin
   const rate = starting?.attributes.rate;
   if (!starting || typeof rate !== 'number' || !(rate > 0)) return undefined;
   return { dt: 1 / rate, start: Number((starting.read() as Numbers)[0]) };
-}
-
-function keyOf(name: string): string {
-  return name.replace(/[^\w]+/g, '_');
 }
 
 /** Series of behaviour, and tables whose columns have a clock, by names of their own. */

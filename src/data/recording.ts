@@ -42,6 +42,11 @@ export interface TimedSeries {
 
 export type Variable = Series | TimedSeries;
 
+/** When sample n of a variable was taken, seconds on its clock. */
+export function sampleTime(series: Variable, n: number): number {
+  return 'times' in series ? series.times[n]! : (series.start ?? 0) + n * series.dt;
+}
+
 /** A stretch of time that no window may leave; its clock starts at 0. */
 export interface Trial {
   readonly id: number;

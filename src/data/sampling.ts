@@ -1,7 +1,7 @@
 /** What a window takes of a trial's variables and its film. */
 
 import { RecordingError } from './errors.js';
-import type { Film, Interval, Series, Variable } from './recording.js';
+import { type Film, type Interval, type Series, sampleTime, type Variable } from './recording.js';
 import { arange, roundHalfEven } from './rounding.js';
 import type { ClassVocabulary } from './tokens.js';
 
@@ -41,12 +41,12 @@ export function regular(
   how: { period?: number | undefined; held?: boolean } = {},
 ): Series {
   if (!('times' in series) && Math.abs(series.dt / dt - 1) < 1e-9) return series;
-  const { start = 0, values } = 'times' in series ? { ...series, start: series.times[0]! } : series;
-  const timeOf = (n: number) => ('times' in series ? series.times[n]! : start + n * series.dt);
+  const { values } = series;
+  const timeOf = (n: number) => sampleTime(series, n);
   if (how.held || typeof values[0] === 'string') return held(values, timeOf, dt, duration);
   const numbers = values as ArrayLike<number>;
   const last = timeOf(numbers.length - 1);
-  const step = numbers.length > 1 ? (last - start) / (numbers.length - 1) : dt;
+  const step = numbers.length > 1 ? (last - timeOf(0)) / (numbers.length - 1) : dt;
   const join = joining(how.period ?? series.period);
   // A mean needs a step and a half of samples; with fewer it would follow now one and now two of them.
   return step * 1.5 <= dt

@@ -1,6 +1,7 @@
 /** Splits of a recording's windows into training, validation and test, so that none reads what another is scored on. */
 
 import { HostRandom } from '../random.js';
+import { percent } from '../words.js';
 import { RecordingError } from './errors.js';
 import type { Interval, Trial } from './recording.js';
 import type { WindowRef, Windows } from './windows.js';
@@ -98,10 +99,6 @@ export function thinned(
     ...(share < 1 ? [`${percent(share)}, drawn by the seed`] : []),
   ].join(', and of them ')}.`;
   return { ...split, train, leftOut: split.leftOut + left, notes: [...split.notes, note] };
-}
-
-function percent(share: number): string {
-  return `${Number((100 * share).toPrecision(3))} %`;
 }
 
 /**

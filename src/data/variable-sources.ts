@@ -4,7 +4,7 @@ import type { Description, VariableGiven } from './description.js';
 import { RecordingError } from './errors.js';
 import { type Files, isLine } from './files.js';
 import type { Values } from './formats/reference.js';
-import type { Trial, Variable } from './recording.js';
+import { sampleTime, type Trial, type Variable } from './recording.js';
 import { joining } from './sampling.js';
 
 /** Variables on the session's clock, and those that have an array or a value for each trial. */
@@ -115,11 +115,9 @@ function withoutMissing(series: Variable): Variable {
   if (typeof values[0] === 'string') return series;
   const known = Array.from(values, (_, n) => n).filter((n) => Number.isFinite(values[n]));
   if (known.length === values.length) return series;
-  const timeOf = (n: number) =>
-    'times' in series ? series.times[n]! : (series.start ?? 0) + n * series.dt;
   return {
     values: Float64Array.from(known, (n) => values[n]!),
-    times: Float64Array.from(known, timeOf),
+    times: Float64Array.from(known, (n) => sampleTime(series, n)),
     ...turnOf(series.period),
   };
 }

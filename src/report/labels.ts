@@ -2,7 +2,7 @@
 
 import type { DecodedVariable } from '../analyze/decode.js';
 import { SCORES, type Scores } from '../analyze/decoding-scores.js';
-import { grouped } from '../words.js';
+import { grouped, percent } from '../words.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import type { Section } from './html.js';
 
@@ -55,10 +55,6 @@ function titleOf({ kind }: LabelResults['variables'][number]): string {
 
 function sharesOf(runs: readonly LabelRun[]): number[] {
   return [...new Set(runs.map(({ share }) => share))].sort((p, q) => p - q);
-}
-
-function percent(share: number): string {
-  return `${Number((100 * share).toPrecision(3))} %`;
 }
 
 function valuesOf(

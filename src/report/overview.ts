@@ -6,7 +6,7 @@ import type { RecordingOverview } from '../analyze/overview.js';
 import { within } from '../analyze/spikes.js';
 import type { Dataset } from '../data/dataset.js';
 import { mapReferences } from '../data/description.js';
-import type { Recording, Trial, Variable } from '../data/recording.js';
+import { type Recording, sampleTime, type Trial, type Variable } from '../data/recording.js';
 import { timesOf } from '../data/spikes.js';
 import { writeWhole } from '../train/files.js';
 import { grouped } from '../words.js';
@@ -186,8 +186,7 @@ async function variableFigure(
 /** Samples of a variable up to a time, every so many of them where they are too many to see. */
 function samplesUpTo(variable: Variable, seconds: number): { time: number; value: number }[] {
   const { values } = variable;
-  const at = (n: number) =>
-    'times' in variable ? variable.times[n]! : (variable.start ?? 0) + n * variable.dt;
+  const at = (n: number) => sampleTime(variable, n);
   let end = 0;
   while (end < values.length && at(end) <= seconds) end += 1;
   const stride = Math.max(1, Math.ceil(end / MARKS));

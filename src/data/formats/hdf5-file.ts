@@ -51,7 +51,7 @@ class Thread {
     Atomics.store(this.#bell, 0, 1);
     this.#worker = new Worker(PROGRAM, {
       eval: true,
-      workerData: { library: import.meta.resolve('h5wasm/node'), bell: this.#bell, port: port2 },
+      workerData: { hdf5: import.meta.resolve('h5wasm/node'), bell: this.#bell, port: port2 },
       transferList: [port2],
       stdout: true,
       stderr: true,

@@ -60,7 +60,7 @@ export type Answer = ({ readonly value: unknown } | { readonly reason: string })
 
 /** What the thread keeps in mind. */
 interface Session {
-  readonly library: Library;
+  readonly hdf5: Library;
   readonly files: Map<string, bigint>;
   /** The only file it may open, and the most memory it may take. */
   path: string;
@@ -90,7 +90,7 @@ export function textOf(bytes: Uint8Array): string {
  */
 function sessionOf(library: Library): Session {
   const session: Session = {
-    library,
+    hdf5: library,
     files: new Map(),
     path: '',
     memory: 0,
@@ -163,7 +163,7 @@ function closeFile(session: Session, key: string): void {
   session.files.delete(key);
   if (file === undefined) return;
   // What cannot be closed is still there when the file is opened anew: a new thread must do that.
-  const closed = session.library.close_file(file) >= 0;
+  const closed = session.hdf5.close_file(file) >= 0;
   if (!closed) session.failures = Number.POSITIVE_INFINITY;
 }
 
@@ -175,7 +175,7 @@ function fileOf(session: Session, { path, key, memory }: Source): bigint {
   // The library would take a file that was written anew for the one it still has open.
   for (const other of session.files.keys())
     if (other.startsWith(`${path}\0`)) closeFile(session, other);
-  const { library } = session;
+  const { hdf5: library } = session;
   const file = checked(session, () => library.open(path, library.H5F_ACC_RDONLY, false, -1, -1));
   session.files.set(key, file);
   return file;
@@ -189,7 +189,7 @@ function valuesOf(
   read: (pointer: bigint) => number,
   giveBack: (pointer: bigint) => number,
 ): Stored {
-  const { library } = session;
+  const { hdf5: library } = session;
   const pointer = library._malloc(size * count);
   if (pointer === 0) throw new Error('it needs more memory than there is');
   try {
@@ -214,7 +214,7 @@ function valuesOf(
 
 /** Numbers and texts; what else there is (references, records, ...) says nothing to us. */
 function attributesOf(session: Session, file: bigint, path: string): StoredAttribute[] {
-  const { library } = session;
+  const { hdf5: library } = session;
   const found: StoredAttribute[] = [];
   for (const name of checked(session, () => library.get_attribute_names(file, path))) {
     const metadata = checked(session, () => library.get_attribute_metadata(file, path, name));
@@ -238,7 +238,7 @@ function attributesOf(session: Session, file: bigint, path: string): StoredAttri
 
 /** Whether a name leads to a group or an array; of a link that leads to neither, the error says where it should. */
 function kindOf(session: Session, file: bigint, path: string): number {
-  const { library } = session;
+  const { hdf5: library } = session;
   let reason = 'it is neither a group nor an array';
   try {
     const kind = checked(session, () => library.get_type(file, path));
@@ -255,7 +255,7 @@ function kindOf(session: Session, file: bigint, path: string): number {
 }
 
 function describe(session: Session, file: bigint, path: string): Described {
-  const { library } = session;
+  const { hdf5: library } = session;
   const ask = <T>(call: () => T) => checked(session, call);
   try {
     const kind = kindOf(session, file, path);
@@ -272,7 +272,7 @@ function describe(session: Session, file: bigint, path: string): Described {
 }
 
 function read(session: Session, file: bigint, question: Question & { ask: 'read' }): Stored {
-  const { library } = session;
+  const { hdf5: library } = session;
   const { path, metadata } = question;
   const [offset, count] = [question.offset.map(BigInt), question.count.map(BigInt)];
   const size = question.count.reduce((product, n) => product * n, 1);
@@ -301,7 +301,7 @@ function resultOf(session: Session, question: Question): unknown {
   const file = fileOf(session, source);
   if (ask === 'describe') return question.paths.map((path) => describe(session, file, path));
   if (ask === 'read') return read(session, file, question);
-  return checked(session, () => session.library.get_names(file, question.path, false));
+  return checked(session, () => session.hdf5.get_names(file, question.path, false));
 }
 
 function answerTo(session: Session, question: Question): Answer {
@@ -312,7 +312,7 @@ function answerTo(session: Session, question: Question): Answer {
     result = { reason: (error as Error).message };
   }
   // A failed call keeps a little of the stack.
-  const worn = session.failures > 500 || session.library.HEAPU8.length > 2 ** 29;
+  const worn = session.failures > 500 || session.hdf5.HEAPU8.length > 2 ** 29;
   return { ...result, worn, broken: session.broken };
 }
 
@@ -363,7 +363,7 @@ export const PROGRAM = `
 console.log = console.warn = console.error = () => {};
 const { receiveMessageOnPort, workerData } = require('node:worker_threads');
 ${FUNCTIONS.join('\n')}
-import(workerData.library)
+import(workerData.hdf5)
   .then(({ ready }) => ready)
   .then((library) => serve(library, workerData.bell, workerData.port, receiveMessageOnPort));
 `;
