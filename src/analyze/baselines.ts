@@ -1,6 +1,7 @@
 /** Decoders that labs use already, on the same windows: the mean, ridge and lasso on lagged counts, Bayes. */
 
 import { Scale } from '../data/scales.js';
+import { mean } from '../data/statistics.js';
 import type { ClassValue } from '../data/tokens.js';
 import type { WindowRef, Windows } from '../data/windows.js';
 import type { BatchLayout } from '../neuroformer/batch.js';
@@ -116,8 +117,7 @@ function meanOf(known: readonly Targets[], asked: readonly DecodedVariable[]): B
   const variables = asked.map((variable, n) => {
     const { columns, read } = known[n]!;
     const means = columns.map((column) => {
-      const mean = column.reduce((sum, value) => sum + value, 0) / column.length;
-      return new Float64Array(variable.truth.length).fill(mean);
+      return new Float64Array(variable.truth.length).fill(mean(column));
     });
     return read(variable, means);
   });
@@ -185,6 +185,6 @@ function commonPenalty(design: SparseRows, targets: readonly Float64Array[], gap
 }
 
 function varianceOf(values: Float64Array): number {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length || 1;
+  const centre = mean(values);
+  return mean(values.map((value) => (value - centre) ** 2)) || 1;
 }

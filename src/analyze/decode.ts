@@ -1,5 +1,6 @@
 /** Behaviour decoded from windows by a model: what it was and what the model makes of it. */
 
+import { usual } from '../data/statistics.js';
 import type { ClassValue } from '../data/tokens.js';
 import type { WindowRef, Windows } from '../data/windows.js';
 import type { Engine } from '../gpu/engine.js';
@@ -107,18 +108,18 @@ export function usualStep(refs: readonly WindowRef[]): number | undefined {
     const before = refs[n]!;
     return before.trial === trial && end > before.end ? [end - before.end] : [];
   });
-  const usual = steps.toSorted((p, q) => p - q)[steps.length >> 1];
-  return usual === undefined ? undefined : Number(usual.toFixed(6));
+  const step = usual(steps);
+  return step === undefined ? undefined : Number(step.toFixed(6));
 }
 
 /** How many windows follow one another without a break, again and again, in their order. */
 export function stretchesOf(refs: readonly WindowRef[]): number[] {
-  const usual = usualStep(refs) ?? 0;
+  const most = usualStep(refs) ?? 0;
   const lengths: number[] = [];
   for (const [n, { trial, end }] of refs.entries()) {
     const before = refs[n - 1];
     const step = before?.trial === trial ? end - before.end : 0;
-    const follows = step > 0 && step < 1.5 * usual;
+    const follows = step > 0 && step < 1.5 * most;
     if (follows) lengths[lengths.length - 1]! += 1;
     else lengths.push(1);
   }

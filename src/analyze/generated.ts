@@ -2,6 +2,7 @@
 
 import type { Recording } from '../data/recording.js';
 import { countSpikes, timesOf } from '../data/spikes.js';
+import { mean, median } from '../data/statistics.js';
 import type { Window, WindowRef, Windows } from '../data/windows.js';
 import type { GeneratedWindow, Sampler } from '../generate/sampler.js';
 import type { GeneratedTrial } from '../generate/trials.js';
@@ -54,7 +55,6 @@ export function scoreGenerated(
     })),
   );
   const [same, generated] = [ratesOf(recorded), ratesOf(trials)];
-  const mean = (values: Float64Array) => values.reduce((sum, v) => sum + v, 0) / values.length;
   return {
     trials: trials.length,
     seconds: trials[0]!.to - trials[0]!.from,
@@ -70,15 +70,6 @@ export function scoreGenerated(
     psthCorrelation: correlation(timeCourse(recorded, bin), timeCourse(trials, bin)),
     full: trials.reduce((sum, { full }) => sum + full, 0),
   };
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((p, q) => p - q);
-  const middle = sorted.length / 2;
-  if (sorted.length === 0) return Number.NaN;
-  return sorted.length % 2 === 1
-    ? sorted[Math.floor(middle)]!
-    : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 /** Rates over windows side by side, drawn one ahead of the recorded past, and as they were recorded: Hz of each neuron. */
@@ -151,7 +142,6 @@ export interface AheadScores {
 }
 
 export function scoreAhead(train: AheadRates, test: AheadRates): AheadScores {
-  const mean = (rates: Float64Array) => rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
   return {
     trainWindows: train.windows,
     testWindows: test.windows,

@@ -2,6 +2,7 @@
 
 import { type Recording, sampleTime, type Trial, type Variable } from '../data/recording.js';
 import { countSpikes, firstNotBefore, timesOf } from '../data/spikes.js';
+import { usual } from '../data/statistics.js';
 import { grouped } from '../words.js';
 
 export interface RecordingOverview {
@@ -125,14 +126,13 @@ function variableOf(
       else [low, high] = [Math.min(low, value), Math.max(high, value)];
     }
   }
-  steps.sort((p, q) => p - q);
   const facts = {
     name,
     unit,
     trials: own.length,
     samples,
-    step: steps[steps.length >> 1] ?? Number.NaN,
-    longestStep: steps.at(-1) ?? Number.NaN,
+    step: usual(steps) ?? Number.NaN,
+    longestStep: steps.length > 0 ? steps.reduce((most, step) => Math.max(most, step)) : Number.NaN,
   };
   return labels.size > 0 ? { ...facts, labels: [...labels] } : { ...facts, range: { low, high } };
 }

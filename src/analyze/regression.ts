@@ -1,5 +1,7 @@
 /** Linear decoders of sparse counts: ridge and lasso on standardised columns, their penalty chosen on held-out rows. */
 
+import { mean } from '../data/statistics.js';
+
 /**
  * A matrix [rows x columns] of which only the entries that are not zero are kept: row r holds entries starts[r] up to
  * starts[r + 1], each a column and a value. A column is, say, the count of one neuron in the bin a number of bins back.
@@ -60,10 +62,6 @@ function dot(a: Float64Array, b: Float64Array): number {
   let sum = 0;
   for (let n = 0; n < a.length; n++) sum += a[n]! * b[n]!;
   return sum;
-}
-
-function mean(values: Float64Array): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /**

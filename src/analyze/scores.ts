@@ -1,5 +1,6 @@
 /** How well decoded behaviour agrees with what was recorded, and how sure that is. */
 
+import { mean, median } from '../data/statistics.js';
 import { HostRandom } from '../random.js';
 import { correlation } from './edges.js';
 
@@ -18,7 +19,7 @@ export function scoreRegression(
   predicted: ArrayLike<number>,
 ): RegressionScores {
   const rows = sameLength(truth, predicted);
-  const centre = meanOf(truth);
+  const centre = mean(truth);
   let [errors, spread] = [0, 0];
   for (let n = 0; n < rows; n++) {
     errors += (predicted[n]! - truth[n]!) ** 2;
@@ -59,10 +60,10 @@ export function scoreCircular(
   );
   const signed = circularMedian(errors, period);
   return {
-    median: medianOf(errors.map(Math.abs)),
-    mean: meanOf(errors.map(Math.abs)),
+    median: median(errors.map(Math.abs)),
+    mean: mean(errors.map(Math.abs)),
     signed,
-    aligned: medianOf(errors.map((error) => Math.abs(wrapped(error - signed, period)))),
+    aligned: median(errors.map((error) => Math.abs(wrapped(error - signed, period)))),
   };
 }
 
@@ -73,12 +74,12 @@ export function wrapped(angle: number, period: number): number {
 
 function circularMedian(errors: Float64Array, period: number): number {
   const turn = (2 * Math.PI) / period;
-  const x = meanOf(errors.map((error) => Math.cos(error * turn)));
-  const y = meanOf(errors.map((error) => Math.sin(error * turn)));
+  const x = mean(errors.map((error) => Math.cos(error * turn)));
+  const y = mean(errors.map((error) => Math.sin(error * turn)));
   // Errors spread evenly cancel but for rounding, which has a direction that says nothing.
   if (Math.hypot(x, y) < 1e-9) return Number.NaN;
   const centre = Math.atan2(y, x) / turn;
-  return wrapped(centre + medianOf(errors.map((error) => wrapped(error - centre, period))), period);
+  return wrapped(centre + median(errors.map((error) => wrapped(error - centre, period))), period);
 }
 
 export interface ClassScores {
@@ -102,7 +103,7 @@ export function scoreClasses<T>(truth: ArrayLike<T>, predicted: ArrayLike<T>): C
   const found = [...classes.values()];
   return {
     accuracy: found.reduce((sum, { both }) => sum + both, 0) / rows,
-    f1: meanOf(found.map(({ both, either }) => (2 * both) / either)),
+    f1: mean(found.map(({ both, either }) => (2 * both) / either)),
   };
 }
 
@@ -184,16 +185,6 @@ function percentile(sorted: Float64Array, share: number): number {
   const [below, above] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
   if (below === undefined || above === undefined) return Number.NaN;
   return below === above ? below : below + (at - Math.floor(at)) * (above - below);
-}
-
-function medianOf(values: Float64Array): number {
-  return percentile(values.slice().sort(), 0.5);
-}
-
-function meanOf(values: ArrayLike<number>): number {
-  let sum = 0;
-  for (let n = 0; n < values.length; n++) sum += values[n]!;
-  return sum / values.length;
 }
 
 function varies(values: ArrayLike<number>): boolean {

@@ -3,6 +3,7 @@
 import type { SpikesGiven } from './description.js';
 import { RecordingError } from './errors.js';
 import type { Numbers } from './formats/parts.js';
+import { median } from './statistics.js';
 
 /**
  * Samples at which a trace has events.
@@ -28,18 +29,11 @@ export function eventsOf(
 /** The median absolute deviation of a normal distribution, in its standard deviations. */
 const MAD = 0.6745;
 
-function medianOf(values: Float64Array): number {
-  const sorted = values.toSorted();
-  const middle = sorted.length >> 1;
-  if (sorted.length % 2 === 1) return sorted[middle]!;
-  return ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
-}
-
 function robustThreshold(trace: Numbers, neuron: number, above: number): number {
   const known = Float64Array.from(trace).filter(Number.isFinite);
-  const median = medianOf(known);
-  const deviation = medianOf(known.map((value) => Math.abs(value - median))) / MAD;
-  if (deviation > 0) return median + above * deviation;
+  const middle = median(known);
+  const deviation = median(known.map((value) => Math.abs(value - middle))) / MAD;
+  if (deviation > 0) return middle + above * deviation;
   throw new RecordingError(
     `spikes.event: more than half of trace ${neuron} is one value, so deviations say nothing: set a threshold of its own unit, with in: value.`,
   );

@@ -3,6 +3,7 @@
 import { RecordingError } from './errors.js';
 import { type Film, type Interval, type Series, sampleTime, type Variable } from './recording.js';
 import { arange, roundHalfEven } from './rounding.js';
+import { usual } from './statistics.js';
 import type { ClassVocabulary } from './tokens.js';
 
 /** A variable a window samples. */
@@ -62,9 +63,9 @@ export function holesOf(series: Variable, dt: number): Interval[] {
   if (!('times' in series) || typeof series.values[0] === 'string') return [];
   const times = Float64Array.from(series.times);
   const steps = times.subarray(1).map((time, n) => time - times[n]!);
-  const usual = steps.toSorted()[steps.length >> 1] ?? 0;
-  return Array.from(steps).flatMap((step, n) =>
-    step > HOLE * usual && step > 2 * dt ? [{ start: times[n]!, stop: times[n + 1]! }] : [],
+  const step = usual(steps) ?? 0;
+  return Array.from(steps).flatMap((own, n) =>
+    own > HOLE * step && own > 2 * dt ? [{ start: times[n]!, stop: times[n + 1]! }] : [],
   );
 }
 

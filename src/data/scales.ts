@@ -1,5 +1,7 @@
 /** How numbers enter a model and come out of it: in standard deviations from their mean, angles as cosine and sine. */
 
+import { mean } from './statistics.js';
+
 /** As it is stored with a model's weights: one mean and deviation, or those of cosine and sine. */
 export interface ScaleJson {
   readonly means: readonly number[];
@@ -23,7 +25,7 @@ export class Scale {
   static of(samples: readonly number[], period?: number): Scale {
     const parts = samples.map((sample) => partsOf(sample, period));
     const columns = (period === undefined ? [0] : [0, 1]).map((n) => parts.map((part) => part[n]!));
-    const means = columns.map(mean);
+    const means = columns.map((column) => mean(column));
     const deviations = columns.map((column, n) => {
       const deviation = Math.sqrt(mean(column.map((value) => (value - means[n]!) ** 2)));
       // What never changes in training has no size of its own.
@@ -72,8 +74,4 @@ function partsOf(value: number, period: number | undefined): number[] {
   if (period === undefined) return [value];
   const angle = (2 * Math.PI * value) / period;
   return [Math.cos(angle), Math.sin(angle)];
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -7,6 +7,7 @@ import { type Files, isLine } from './files.js';
 import type { Numbers } from './formats/parts.js';
 import type { Values } from './formats/reference.js';
 import { firstNotBefore, type SpikeCounts, type Spikes } from './spikes.js';
+import { usual } from './statistics.js';
 
 /** Spikes on the session's clock, or of trials that each have a clock of their own. */
 export type SpikeSource =
@@ -307,7 +308,7 @@ function stepOf(
     );
   }
   const steps = times.subarray(1).map((time, n) => time - times[n]!);
-  return { dt: dt ?? steps.toSorted()[steps.length >> 1] ?? 1, start: times[0] ?? 0, times };
+  return { dt: dt ?? usual(steps) ?? 1, start: times[0] ?? 0, times };
 }
 
 function fromCounts(

@@ -1,7 +1,6 @@
 /** The figures of a report. */
 
 import { scheme } from 'vega';
-import { median } from '../analyze/generated.js';
 import {
   type Around,
   histogram,
@@ -10,6 +9,7 @@ import {
   timeCourse,
   within,
 } from '../analyze/spikes.js';
+import { median } from '../data/statistics.js';
 import type { MetricLine } from '../train/run-folder.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import { pngUrl, type Rgb } from './png.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { countsOf, inverse, lagged, partial, pearson } from '../../src/analyze/correlation.js';
 import { auroc, correlation, ranks, scoreEdges } from '../../src/analyze/edges.js';
-import { median, scoreGenerated } from '../../src/analyze/generated.js';
+import { scoreGenerated } from '../../src/analyze/generated.js';
 import {
   aroundSpikes,
   histogram,
@@ -11,6 +11,7 @@ import {
   timeCourse,
 } from '../../src/analyze/spikes.js';
 import { createRecording } from '../../src/data/recording.js';
+import { median } from '../../src/data/statistics.js';
 import { HostRandom } from '../../src/random.js';
 
 /** The bin of every spike that a row of counts stands for. */

@@ -1,0 +1,21 @@
+/** Middles of numbers. */
+
+/** NaN where there are none. */
+export function mean(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let n = 0; n < values.length; n++) sum += values[n]!;
+  return sum / values.length;
+}
+
+/** The middle number, or the mean of the two; NaN where there are none. */
+export function median(values: ArrayLike<number>): number {
+  const sorted = Float64Array.from(values).sort();
+  const middle = sorted.length >> 1;
+  if (sorted.length === 0) return Number.NaN;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** The middle of some steps, the upper one of two, so that it is one that occurs; undefined where there are none. */
+export function usual(steps: ArrayLike<number>): number | undefined {
+  return Float64Array.from(steps).sort()[steps.length >> 1];
+}
