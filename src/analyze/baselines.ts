@@ -6,7 +6,7 @@ import type { ClassValue } from '../data/tokens.js';
 import type { WindowRef, Windows } from '../data/windows.js';
 import type { BatchLayout } from '../neuroformer/batch.js';
 import { chooseBayes, type WindowCounts } from './bayes.js';
-import { type DecodedVariable, truthOf } from './decode.js';
+import { type DecodedVariable, truthOf, usualStep } from './decode.js';
 import { laggedCounts } from './lagged.js';
 import { choosePenalty, fitRidge, type SparseRows } from './regression.js';
 
@@ -57,13 +57,13 @@ export function* baselinesOf(inputs: BaselineInputs): Generator<BaselineResult> 
     const lags = { bin, count };
     const design = laggedCounts(windows, train, lags);
     const asking = laggedCounts(windows, test, lags);
-    penalty ??= commonPenalty(design, targets, count);
+    penalty ??= commonPenalty(design, targets, gapOf(inputs, count));
     const ridge = fitRidge(design, targets, penalty);
     const seconds = `${Number((count * bin).toPrecision(3))} s`;
     const variables = decoded(ridge.predict(asking));
     yield { name: `ridge, ${seconds}`, detail: `penalty ${penalty}`, variables };
     if (count !== histories.at(-1)) continue;
-    const lasso = choosePenalty('lasso', design, targets, { gap: count });
+    const lasso = choosePenalty('lasso', design, targets, { gap: gapOf(inputs, count) });
     const range = lasso.penalties.map((own) => own.toPrecision(2)).join(', ');
     yield {
       name: `lasso, ${seconds}`,
@@ -124,6 +124,11 @@ function meanOf(known: readonly Targets[], asked: readonly DecodedVariable[]): B
   return { name: 'mean', detail: 'of training', variables };
 }
 
+/** How many training windows end within so many bins: left out before those held out, none shares spikes with them. */
+function gapOf({ train, bin }: BaselineInputs, bins: number): number {
+  return Math.ceil((bins * bin) / (usualStep(train) ?? bin) - 1e-9);
+}
+
 /** Counts of each neuron in the last seconds before every window's end, of several lengths. */
 function countsBefore(
   { windows, bin }: BaselineInputs,
@@ -165,7 +170,7 @@ function* poissonBayes(
       const { decoder, window, setting } = chooseBayes(fitted, truth.truth, {
         ...(variable.period !== undefined && { period: variable.period }),
         ...(tuning && { tuning }),
-        gap: longest,
+        gap: gapOf(inputs, longest),
       });
       details.push(`${Number((lengths[window]! * bin).toPrecision(3))} s, ${setting.bins} bins`);
       return [{ ...variable, predicted: decoder.decode(asking[window]!) }];

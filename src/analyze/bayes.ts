@@ -1,5 +1,6 @@
 /** A variable decoded from spike counts by Bayes' rule: Poisson spiking at rates that tuning curves give (Zhang 1998). */
 
+import { cosineAndSine, meanDirection, modulo } from '../data/angles.js';
 import { heldOut, rowsBetween, type SparseRows } from './regression.js';
 
 /** Spikes of each neuron in the last seconds before each row's time. */
@@ -84,19 +85,16 @@ export class BayesDecoder {
     return Float64Array.from({ length: window.counts.rows }, (_, row) => {
       const own = posterior.subarray(row * bins, (row + 1) * bins);
       const likeliest = this.centres[own.indexOf(Math.max(...own))]!;
-      return how === 'maximum' ? likeliest : (this.#mean(own) ?? likeliest);
+      const mean = how === 'maximum' ? likeliest : this.#mean(own);
+      return Number.isNaN(mean) ? likeliest : mean;
     });
   }
 
-  /** Nothing if an angle has no mean direction. */
-  #mean(posterior: Float64Array): number | undefined {
-    const over = (weight: (centre: number) => number) =>
-      posterior.reduce((sum, share, b) => sum + share * weight(this.centres[b]!), 0);
-    const period = this.#period;
-    if (period === undefined) return over((centre) => centre);
-    const turn = (2 * Math.PI) / period;
-    const [x, y] = [over((centre) => Math.cos(centre * turn)), over((c) => Math.sin(c * turn))];
-    return Math.hypot(x, y) < 1e-9 ? undefined : modulo(Math.atan2(y, x) / turn, period);
+  /** NaN if an angle has no mean direction. */
+  #mean(posterior: Float64Array): number {
+    return this.#period === undefined
+      ? posterior.reduce((sum, share, b) => sum + share * this.centres[b]!, 0)
+      : meanDirection(this.centres, this.#period, posterior);
   }
 }
 
@@ -214,10 +212,9 @@ function settingsOf(choice: BayesChoice): BayesSetting[] {
 }
 
 function errorOf(truth: readonly number[], decoded: Float64Array, period?: number): number {
-  const turn = (2 * Math.PI) / (period ?? 1);
   const sum = truth.reduce((total, value, row) => {
     const apart = decoded[row]! - value;
-    return total + (period === undefined ? apart ** 2 : 1 - Math.cos(apart * turn));
+    return total + (period === undefined ? apart ** 2 : 1 - cosineAndSine(apart, period)[0]);
   }, 0);
   return sum / truth.length;
 }
@@ -269,12 +266,6 @@ function binsOf(values: ArrayLike<number>, rows: number, { period, bins }: Bayes
       return Number.isNaN(at) ? 0 : Math.min(bins - 1, at);
     },
   };
-}
-
-function modulo(value: number, period: number): number {
-  const rest = value - period * Math.floor(value / period);
-  // Just below 0 rounds up to a full turn.
-  return rest < period ? rest : 0;
 }
 
 /** The weights of a bin and of those 1, 2, ... away from it, up to four standard deviations. */

@@ -1,5 +1,6 @@
 /** How well decoded behaviour agrees with what was recorded, and how sure that is. */
 
+import { meanDirection, wrapped } from '../data/angles.js';
 import { mean, median } from '../data/statistics.js';
 import { HostRandom } from '../random.js';
 import { correlation } from './edges.js';
@@ -67,18 +68,8 @@ export function scoreCircular(
   };
 }
 
-/** The same angle from half a turn below 0 up to half a turn above it. */
-export function wrapped(angle: number, period: number): number {
-  return angle - period * Math.floor(angle / period + 0.5);
-}
-
 function circularMedian(errors: Float64Array, period: number): number {
-  const turn = (2 * Math.PI) / period;
-  const x = mean(errors.map((error) => Math.cos(error * turn)));
-  const y = mean(errors.map((error) => Math.sin(error * turn)));
-  // Errors spread evenly cancel but for rounding, which has a direction that says nothing.
-  if (Math.hypot(x, y) < 1e-9) return Number.NaN;
-  const centre = Math.atan2(y, x) / turn;
+  const centre = meanDirection(errors, period);
   return wrapped(centre + median(errors.map((error) => wrapped(error - centre, period))), period);
 }
 

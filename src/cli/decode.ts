@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import { PARTS, type Part } from '../data/splits.js';
 import { createEngine } from '../node.js';
-import { decodingTables } from '../report/decoded.js';
+import { decodingTables, intervalsInWords } from '../report/decoded.js';
 import { openRun } from '../train/prepare.js';
 import { grouped } from '../words.js';
 import { decodeStage } from './decoding.js';
@@ -70,6 +70,6 @@ async function decode(folder: string, options: DecodeOptions): Promise<void> {
   for (const { title, head, rows } of decodingTables(results))
     say(`${title}\n${columns([head, ...rows])}\n`);
   say(
-    `${grouped(results.refs.length)} moments of the ${options.part} part; in brackets 95 % intervals over blocks of ${options.block} s. Written to ${folder}/decoded.csv, decoded.nwb and decoded.json.`,
+    `${grouped(results.refs.length)} moments of the ${options.part} part. ${intervalsInWords(results)}\nWritten to ${folder}/decoded.csv, decoded.nwb and decoded.json.`,
   );
 }

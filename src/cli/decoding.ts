@@ -154,11 +154,11 @@ async function trainedBaselines(engine: Engine, run: OpenedRun, refs: readonly W
     const settings = facts.training;
     const steps = stepsOf(settings, split.train.length);
     const differing = ownRules({ ...config, ...differs }, folder);
-    await trainOnce({ data: run.dataset.path, out, config: differing, settings }, steps, () => {
+    await trainOnce({ data: run.dataset, out, config: differing, settings }, steps, () => {
       say(`Training the baseline ${name}.`);
       makeFolder(join(run.folder.path, 'baselines'), true);
     });
-    const trained = await openRun(out, { data: run.dataset.path });
+    const trained = await openRun(out, { data: run.dataset });
     results.push({
       name,
       detail: `${steps} updates`,

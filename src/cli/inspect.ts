@@ -72,7 +72,10 @@ function facts(overview: RecordingOverview): string {
     ['neurons', `${neurons}`],
     ['spikes', `${grouped(spikes)}, ${hertz(spikes / neurons / seconds)} Hz a neuron`],
     ['rates', `${at(0)} to ${at(1)} Hz, median ${at(0.5)}, middle half ${at(0.25)} to ${at(0.75)}`],
-    ['duration', `${grouped(Math.round(seconds * 100) / 100)} s (${spoken(seconds)})`],
+    [
+      'duration',
+      `${grouped(Math.round(seconds * 100) / 100)} s${seconds < 90 ? '' : ` (${spoken(seconds)})`}`,
+    ],
     [
       'trials',
       trials.count === 1

@@ -95,7 +95,7 @@ function train(
 ): Promise<void> {
   const before = from === undefined ? {} : { before: readModelFile(from), from };
   const { config, dataset } = run;
-  return trainOnce({ data: dataset.path, out, config, settings, quiet: true, ...before }, steps);
+  return trainOnce({ data: dataset, out, config, settings, quiet: true, ...before }, steps);
 }
 
 /** The run's settings with another seed, which must not deal its test windows out anew. */
@@ -131,7 +131,7 @@ async function labelled(
   const own = settingsOf(run, seed);
   const settings = { ...own, steps: updates, share: own.share * share };
   await train(run, out, settings, updates, from === 'pretrained' ? spikes : undefined);
-  const opened = await openRun(out, { data: run.dataset.path, weights: 'last' });
+  const opened = await openRun(out, { data: run.dataset, weights: 'last' });
   const refs = partOf(run.split, 'test');
   const decoded = await decodeRun(engine, opened, refs, `${from}, seed ${seed}`);
   const blocks = { stretches: stretchesOf(refs), block: 1, seed: 1, repeats: 1 };

@@ -6,6 +6,7 @@ import type { Explained } from '../analyze/explain.js';
 import { parseCsv } from '../data/formats/csv.js';
 import { encodeNpz, parseNpz } from '../data/formats/npz.js';
 import { type NwbSeries, writeNwb } from '../data/formats/nwb-write.js';
+import type { ClassValue } from '../data/tokens.js';
 import type { DecodedResults } from '../report/decoded.js';
 import { toCsv } from '../report/draw.js';
 import type { LabelResults } from '../report/labels.js';
@@ -78,21 +79,19 @@ export function writeGeneratedNwb(
   });
 }
 
-/** Decoded numbers as NWB time series, beside what they were. */
+/** Decoded variables as NWB time series, beside what they were. */
 export function writeDecodedNwb(
   folder: string,
   { refs, variables, units, part, weights }: DecodedResults,
   { recording, started, starts }: { recording: string; started: string; starts: readonly number[] },
 ): Promise<void> {
   const timestamps = Float64Array.from(refs, ({ trial, end }) => starts[trial]! + end);
-  const series = variables.flatMap((variable): NwbSeries[] => {
-    // A series of NWB holds numbers.
-    if (variable.kind === 'class') return [];
-    const { name, truth, predicted } = variable;
+  const series = variables.flatMap(({ name, truth, predicted }): NwbSeries[] => {
     const both = { unit: units[name] ?? 'unknown', timestamps };
+    const decoded = `${name}_decoded`;
     return [
-      { ...both, name, description: 'As recorded.', data: truth },
-      { ...both, name: `${name}_decoded`, description: 'Decoded from spikes.', data: predicted },
+      { ...both, name, description: 'As recorded.', data: inNwb(truth) },
+      { ...both, name: decoded, description: 'Decoded from spikes.', data: inNwb(predicted) },
     ];
   });
   return writeNwb(join(folder, 'decoded.nwb'), {
@@ -100,6 +99,13 @@ export function writeDecodedNwb(
     started,
     series,
   });
+}
+
+/** Classes that have names keep them. */
+function inNwb(values: Float64Array | readonly ClassValue[]): NwbSeries['data'] {
+  return typeof values[0] === 'string'
+    ? Array.from(values, String)
+    : Float64Array.from(values, Number);
 }
 
 /**

@@ -12,7 +12,7 @@ import {
   type WindowScores,
 } from '../analyze/generated.js';
 import { scoreTokens, type TokenScores, tokenFrequencies } from '../analyze/tokens.js';
-import { openDataset } from '../data/dataset.js';
+import { type Dataset, openDataset } from '../data/dataset.js';
 import type { Part } from '../data/splits.js';
 import type { WindowRef } from '../data/windows.js';
 import { type DrawSettings, Sampler } from '../generate/sampler.js';
@@ -58,7 +58,8 @@ function adapterOf(engine: Engine): string {
 }
 
 export interface TrainStage {
-  readonly data: string;
+  /** Where the data are, or the data, already open. */
+  readonly data: string | Dataset;
   readonly out: string;
   readonly config: ModelConfig;
   readonly settings: TrainSettings;
@@ -80,7 +81,7 @@ export async function trainStage(stage: TrainStage): Promise<TrainResult> {
   if (!resume) makeFolder(stage.out, stage.force);
   else if (!folder.exists)
     throw new FileError(`${folder.last} is not there: ${stage.out} holds no run to resume.`);
-  const dataset = await openDataset(stage.data);
+  const dataset = typeof stage.data === 'string' ? await openDataset(stage.data) : stage.data;
   const { recording } = dataset;
   const tokenizer = before?.tokenizer && tokenizerAfter(before.tokenizer, config, recording);
   const data = prepare(recording, config, settings, tokenizer);
@@ -106,7 +107,7 @@ export async function trainStage(stage: TrainStage): Promise<TrainResult> {
         adapter = adapterOf(engine);
         return engine;
       },
-      onStart: () => folder.writeFacts(factsOf(stage, data, notes, adapter!)),
+      onStart: () => folder.writeFacts(factsOf(stage, dataset.path, data, notes, adapter!)),
       watcher: {
         note: (sentence) => {
           line.close();
@@ -146,6 +147,7 @@ async function announce(
 
 function factsOf(
   stage: TrainStage,
+  path: string,
   { split, fingerprint }: TrainingData,
   notes: readonly string[],
   adapter: string,
@@ -153,7 +155,7 @@ function factsOf(
   return {
     version: VERSION,
     started: new Date().toISOString(),
-    data: resolve(stage.data),
+    data: resolve(path),
     fingerprint,
     adapter,
     training: stage.settings,

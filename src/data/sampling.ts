@@ -1,5 +1,6 @@
 /** What a window takes of a trial's variables and its film. */
 
+import { meanDirection } from './angles.js';
 import { RecordingError } from './errors.js';
 import { type Film, type Interval, type Series, sampleTime, type Variable } from './recording.js';
 import { arange, roundHalfEven } from './rounding.js';
@@ -76,9 +77,16 @@ export type Join = (
   weights?: number[],
 ) => number;
 
-/** How samples become their mean: plainly, or of angles on their circle. */
+/** How samples become their mean: plainly, or of angles on their circle. The first stands for angles that cancel. */
 export function joining(period: number | undefined): Join {
-  const plain: Join = (values, places, weights) => {
+  if (period !== undefined) {
+    return (values, places, weights) => {
+      const angles = places.map((place) => values[place]!);
+      const direction = meanDirection(angles, period, weights);
+      return Number.isNaN(direction) ? angles[0]! : direction;
+    };
+  }
+  return (values, places, weights) => {
     let [sum, total] = [0, 0];
     for (const [n, place] of places.entries()) {
       const weight = weights?.[n] ?? 1;
@@ -86,17 +94,6 @@ export function joining(period: number | undefined): Join {
       total += weight;
     }
     return sum / total;
-  };
-  if (period === undefined) return plain;
-  const turn = (2 * Math.PI) / period;
-  return (values, places, weights) => {
-    const angles = places.map((place) => values[place]! * turn);
-    const all = angles.map((_, n) => n);
-    const angle = Math.atan2(
-      plain(angles.map(Math.sin), all, weights),
-      plain(angles.map(Math.cos), all, weights),
-    );
-    return (angle < 0 ? angle + 2 * Math.PI : angle) / turn;
   };
 }
 

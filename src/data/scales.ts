@@ -1,5 +1,6 @@
 /** How numbers enter a model and come out of it: in standard deviations from their mean, angles as cosine and sine. */
 
+import { angleOf, cosineAndSine } from './angles.js';
 import { mean } from './statistics.js';
 
 /** As it is stored with a model's weights: one mean and deviation, or those of cosine and sine. */
@@ -60,9 +61,7 @@ export class Scale {
   decode(encoded: ArrayLike<number>): number {
     const { means, deviations, period } = this.#json;
     const [first, second] = means.map((m, n) => encoded[n]! * deviations[n]! + m);
-    if (period === undefined) return first!;
-    const turn = Math.atan2(second!, first!) / (2 * Math.PI);
-    return (turn < 0 ? turn + 1 : turn) * period;
+    return period === undefined ? first! : angleOf(first!, second!, period);
   }
 
   toJSON(): ScaleJson {
@@ -71,7 +70,5 @@ export class Scale {
 }
 
 function partsOf(value: number, period: number | undefined): number[] {
-  if (period === undefined) return [value];
-  const angle = (2 * Math.PI * value) / period;
-  return [Math.cos(angle), Math.sin(angle)];
+  return period === undefined ? [value] : cosineAndSine(value, period);
 }

@@ -1,6 +1,6 @@
 /** Decoded behaviour in a report: what it was and what was made of it, beside the baselines. */
 
-import { type DecodedVariable, stretchesOf } from '../analyze/decode.js';
+import { type DecodedVariable, stretchesOf, usualStep } from '../analyze/decode.js';
 import { SCORES, type Score, type Scores } from '../analyze/decoding-scores.js';
 import type { Part } from '../data/splits.js';
 import type { WindowRef } from '../data/windows.js';
@@ -43,7 +43,7 @@ const SHOWN = 60;
 const POINTS = 3000;
 
 export async function decodedSection(decoded: DecodedResults): Promise<Section> {
-  const { variables, refs, part, weights, block } = decoded;
+  const { variables, refs, part, weights, trained } = decoded;
   const figures = await Promise.all(
     variables.flatMap((variable) =>
       variable.kind === 'class'
@@ -54,22 +54,25 @@ export async function decodedSection(decoded: DecodedResults): Promise<Section> 
   return {
     title: 'Decoded behaviour',
     text: [
-      `${grouped(refs.length)} moments of the ${part === 'all' ? 'whole recording' : `${part} part`}, decoded by ${weights}.`,
+      `${grouped(refs.length)} moments of the ${part === 'all' ? 'whole recording' : `${part} part`}, decoded by ${weights}. Each method was trained on the same ${grouped(trained)} windows. ${intervalsInWords(decoded)}`,
     ],
-    tables: decodingTables(decoded).map((table) => ({
-      ...table,
-      caption: `The same windows for each method, trained on ${grouped(decoded.trained)}. In brackets 95 % intervals of a bootstrap over blocks of ${block} s; they say how much the score hangs on the stretch of time, not on the seed of training.`,
-    })),
+    tables: decodingTables(decoded),
     figures,
   };
 }
 
+/** Fewer blocks than this are no sample. */
+const FEW = 10;
+
+/** What the tables have in brackets. */
+export function intervalsInWords({ refs, block }: DecodedResults): string {
+  const blocks = Math.round((refs.length * (usualStep(refs) ?? 0)) / block);
+  const few = `There ${blocks === 1 ? 'is one such block' : `are ${blocks} such blocks`} here, too few for that: give --block fewer seconds.`;
+  return `In brackets are 95 % intervals of a bootstrap over blocks of ${block} s; they say how much a score hangs on the stretch of time, not on the seed of training.${blocks < FEW ? ` ${few}` : ''}`;
+}
+
 /** A table for each variable: methods and their scores. */
-export function decodingTables({
-  variables,
-  units,
-  methods,
-}: DecodedResults): Omit<Table, 'caption'>[] {
+export function decodingTables({ variables, units, methods }: DecodedResults): Table[] {
   return variables.map((variable) => {
     const { name, kind } = variable;
     return {
@@ -219,12 +222,25 @@ function confusionFigure(variable: Extract<DecodedVariable, { kind: 'class' }>):
     {
       width: 240,
       height: 240,
-      mark: 'rect',
       encoding: {
         x: { field: 'decoded', type: 'nominal' },
         y: { field: 'true', type: 'nominal' },
-        color: { field: 'windows', type: 'quantitative', scale: { scheme: 'viridis' } },
       },
+      layer: [
+        {
+          mark: 'rect',
+          encoding: {
+            // Up to a blue that black numbers can be read on.
+            color: {
+              field: 'windows',
+              type: 'quantitative',
+              scale: { range: ['#f3f7fb', '#7fb1dc'] },
+              legend: null,
+            },
+          },
+        },
+        { mark: 'text', encoding: { text: { field: 'windows', type: 'quantitative' } } },
+      ],
     },
   );
 }

@@ -66,7 +66,14 @@ export function lossFigure(metrics: readonly MetricLine[]): Promise<Figure> {
       spec: {
         width: 210,
         height: 150,
-        mark: { type: 'line', strokeWidth: 1.5 },
+        layer: [
+          { mark: { type: 'line', strokeWidth: 1.5 } },
+          // A single validation, as a short training has, is no line.
+          {
+            transform: [{ filter: { field: 'windows', equal: 'validation' } }],
+            mark: { type: 'point', filled: true, size: 12, opacity: 1 },
+          },
+        ],
         encoding: {
           x: { field: 'step', type: 'quantitative', title: 'update' },
           y: { field: 'value', type: 'quantitative', title: 'loss', scale: { zero: false } },

@@ -4,7 +4,7 @@ import type { Figure } from './draw.js';
 
 export interface Table {
   readonly title: string;
-  readonly caption: string;
+  readonly caption?: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
@@ -74,8 +74,7 @@ function tableHtml({ title, caption, head, rows }: Table): string {
     `<tr>${values.map((value) => `<${kind}>${marked(value)}</${kind}>`).join('')}</tr>`;
   return `<table><caption>${escapeHtml(title)}</caption>
 <thead>${cells('th', head)}</thead>
-<tbody>${rows.map((row) => cells('td', row)).join('\n')}</tbody></table>
-<p class="note">${marked(caption)}</p>`;
+<tbody>${rows.map((row) => cells('td', row)).join('\n')}</tbody></table>${caption === undefined ? '' : `\n<p class="note">${marked(caption)}</p>`}`;
 }
 
 function figureHtml({ name, title, caption, svg, csv }: Figure): string {

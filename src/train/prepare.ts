@@ -177,13 +177,13 @@ export interface OpenedRun extends TrainingData {
 /**
  * Opens a run's folder with its data.
  *
- * @param options.data where the data are now; default: where the run found them.
+ * @param options.data where the data are now, or the data, already open; default: where the run found them.
  * @param options.weights which checkpoint: the best by its total validation loss where there is one, or the last.
  * @throws FileError where the folder is none of a run, or the data are not those it was trained on.
  */
 export async function openRun(
   path: string,
-  options: { data?: string | undefined; weights?: 'best' | 'last' } = {},
+  options: { data?: string | Dataset | undefined; weights?: 'best' | 'last' } = {},
 ): Promise<OpenedRun> {
   const folder = new RunFolder(path);
   const facts = folder.facts();
@@ -192,7 +192,8 @@ export async function openRun(
   const { config, tokenizer } = saved;
   if (!config || !tokenizer)
     throw new FileError(`${weights} holds weights without the configuration they belong to.`);
-  const dataset = await openDataset(options.data ?? facts.data);
+  const data = options.data ?? facts.data;
+  const dataset = typeof data === 'string' ? await openDataset(data) : data;
   const prepared = prepare(dataset.recording, config, facts.training, tokenizer);
   if (prepared.fingerprint !== facts.fingerprint) {
     throw new FileError(

@@ -56,7 +56,11 @@ describe('behaviour from the command line', () => {
       'Poisson Bayes, rates of its window',
     ]);
     for (const name of names) expect(out).toContain(name);
-    expect(variables.map(({ name }: { name: string }) => name)).toEqual(['place', 'heading']);
+    expect(variables.map(({ name }: { name: string }) => name)).toEqual([
+      'place',
+      'heading',
+      'side',
+    ]);
     const [model, , , , mean, ridge] = methods;
     // The neurons are tuned, so whatever reads them does far better than who does not.
     expect(model.scores.place.r2.value).toBeGreaterThan(0.6);
@@ -64,6 +68,8 @@ describe('behaviour from the command line', () => {
     expect(mean.scores.place.r2.value).toBeLessThan(0.1);
     expect(model.scores.heading.median.value).toBeLessThan(40);
     expect(mean.scores.heading.median.value).toBeGreaterThan(45);
+    expect(model.scores.side.accuracy.value).toBeGreaterThan(0.8);
+    expect(mean.scores.side.accuracy.value).toBeLessThan(0.7);
     const { low, value, high } = model.scores.place.r;
     expect(low).toBeLessThan(value);
     expect(high).toBeGreaterThan(value);
@@ -79,6 +85,8 @@ describe('behaviour from the command line', () => {
       'place_decoded',
       'heading',
       'heading_decoded',
+      'side',
+      'side_decoded',
     ]);
     // The last fifth of 60 s, less the 0.1 s that its first window would read of what comes before.
     expect(columns.time!.length).toBe(119);
@@ -90,6 +98,11 @@ describe('behaviour from the command line', () => {
         columns[name]!.map((value) => expect.closeTo(value, 9)),
       );
     }
+    const [sides] = find(root, ['processing', 'behavior', 'side_decoded', 'data']);
+    const named = readFileSync(at('run', 'decoded.csv'), 'utf8').trim().split('\n').slice(1);
+    expect(sides?.kind === 'array' && [...sides.read()]).toEqual(
+      named.map((row) => row.split(',').at(-1)),
+    );
     close();
   });
 
@@ -141,7 +154,13 @@ describe('behaviour from the command line', () => {
       const { value } = scores.place.r2;
       if (Number.isFinite(value)) expect(page, name).toContain(`<td>${value.toFixed(3)} (`);
     }
-    for (const name of ['decoded-place', 'scatter-heading', 'labels-place'])
+    for (const name of [
+      'decoded-place',
+      'scatter-heading',
+      'confusion-side',
+      'labels-place',
+      'labels-side',
+    ])
       expect(existsSync(at('run', 'figures', `${name}.svg`)), name).toBe(true);
     expect(page).toContain('Rates of neurons, one window ahead of the recorded past');
   });

@@ -76,11 +76,17 @@ export const DECODING = {
   loss: { variables: { place: 4, heading: 4 } },
 };
 
+/** The same with the side of the place, a class with names, so that every kind of variable is there. */
+const EVERY_KIND = structuredClone(DECODING) as typeof DECODING & { modalities: object };
+Object.assign(EVERY_KIND.modalities.behavior.variables, {
+  side: { dt: 0.1, predict: true, objective: 'classification' },
+});
+
 /** A folder with data/ and config.yaml. */
 export function behaviourWorkplace(training: object): string {
   const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
   mkdirSync(join(folder, 'data'));
-  const { times, place, heading, seconds } = simulateBehaviour(60);
+  const { times, place, heading, side, seconds } = simulateBehaviour(60);
   const all = times.flatMap((own, neuron) => Array.from(own, (time) => [time, neuron] as const));
   const arrays = encodeNpz({
     times: { data: Float64Array.from(all, ([time]) => time) },
@@ -89,6 +95,7 @@ export function behaviourWorkplace(training: object): string {
     heading: { data: heading },
   });
   writeFileSync(join(folder, 'data', 'tuned.npz'), arrays);
+  writeFileSync(join(folder, 'data', 'side.csv'), ['side', ...side, ''].join('\n'));
   const variable = (name: string, unit: string) => ({ data: `tuned.npz#${name}`, dt: STEP, unit });
   writeFileSync(
     join(folder, 'data', 'dataset.yaml'),
@@ -96,9 +103,13 @@ export function behaviourWorkplace(training: object): string {
       name: 'tuned neurons',
       duration: seconds,
       spikes: { times: 'tuned.npz#times', neurons: 'tuned.npz#neurons', count: TUNED },
-      variables: { place: variable('place', 'cm'), heading: variable('heading', 'rad') },
+      variables: {
+        place: variable('place', 'cm'),
+        heading: variable('heading', 'rad'),
+        side: { data: 'side.csv#side', dt: STEP },
+      },
     }),
   );
-  writeFileSync(join(folder, 'config.yaml'), stringify({ ...DECODING, training }));
+  writeFileSync(join(folder, 'config.yaml'), stringify({ ...EVERY_KIND, training }));
   return folder;
 }

@@ -35,7 +35,8 @@ export interface NwbSeries {
   readonly name: string;
   readonly description: string;
   readonly unit: string;
-  readonly data: Float64Array;
+  /** Numbers, or what each moment is called. */
+  readonly data: Float64Array | readonly string[];
   /** Seconds, rising. */
   readonly timestamps: Float64Array;
 }
@@ -163,7 +164,7 @@ function writeSeries(at: Group, { name, description, unit, data, timestamps }: N
   type(made, 'TimeSeries');
   made.create_attribute('description', description);
   made.create_attribute('comments', 'no comments');
-  const values = made.create_dataset({ name: 'data', data });
+  const values = made.create_dataset({ name: 'data', data: data as Float64Array | string[] });
   values.create_attribute('unit', unit);
   values.create_attribute('conversion', 1, null, '<f4');
   values.create_attribute('resolution', -1, null, '<f4');
