@@ -1,4 +1,4 @@
-/** Tables as text: comma-, semicolon- or tab-separated values, as a group with an array for each column. */
+/** Tables as text: values between commas, semicolons, tabs or spaces, as a group with an array for each column. */
 
 import { type CsvError, parse } from 'csv-parse/sync';
 import { RecordingError } from '../errors.js';
@@ -9,7 +9,8 @@ const MOST = 2 ** 28;
 
 /**
  * Reads a table. Columns go by the names in its first row, or where that holds numbers by `column0`, `column1` and so
- * on; a column of numbers alone, empty fields as NaN, is an array of numbers, any other of texts.
+ * on; a column of numbers alone, empty fields as NaN, is an array of numbers, any other of texts. Between semicolons
+ * numbers may have a decimal comma, for which such tables have semicolons.
  *
  * @throws RecordingError where it is no table, or its rows differ in length.
  */
@@ -20,7 +21,11 @@ export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupPart {
       `it is a table of ${(bytes.length / 2 ** 20).toFixed(0)} MiB; save it as .npz, NWB or HDF5`,
     );
   if (bytes.includes(0)) throw refuse('it holds bytes that are no text');
-  const rows = rowsOf(new TextDecoder().decode(bytes), refuse);
+  const text = new TextDecoder().decode(bytes);
+  const delimiter = delimiterOf(text);
+  const single = delimiter === ' ' ? text.replace(/^ +| +$/gm, '').replace(/ +/g, ' ') : text;
+  const found = rowsOf(single, delimiter, refuse);
+  const rows = delimiter === ';' ? found.map((row) => row.map(withPoint)) : found;
   const [head = []] = rows;
   if (rows.length === 0) throw refuse('it is empty');
   const named = head.some((field) => field.trim() !== '' && !isNumber(field));
@@ -33,10 +38,27 @@ export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupPart {
   return { kind: 'group', members: new Map(columns), attributes: {} };
 }
 
-function rowsOf(text: string, refuse: (reason: string) => RecordingError): string[][] {
+/** What stands between values: the first of these that the first row has, spaces only if the second has as many. */
+function delimiterOf(text: string): string {
+  const lines = text.split('\n', 50).filter((line) => line.trim() !== '' && !line.startsWith('#'));
   // Marks within quotes are part of a field.
-  const first = text.split('\n', 1)[0]!.replace(/"[^"]*"/g, '');
-  const delimiter = ['\t', ';', ','].find((mark) => first.includes(mark)) ?? ',';
+  const [first = '', second = ''] = lines.map((line) => line.trim().replace(/"[^"]*"/g, ''));
+  const mark = ['\t', ';', ','].find((own) => first.includes(own));
+  if (mark) return mark;
+  const words = (line: string) => line.split(/ +/).length;
+  return words(first) > 1 && words(first) === words(second) ? ' ' : ',';
+}
+
+/** A number with a decimal comma as one with a point. */
+function withPoint(field: string): string {
+  return /^[+-]?\d*,\d+(e[+-]?\d+)?$/i.test(field) ? field.replace(',', '.') : field;
+}
+
+function rowsOf(
+  text: string,
+  delimiter: string,
+  refuse: (reason: string) => RecordingError,
+): string[][] {
   try {
     return parse(text, {
       bom: true,

@@ -23,12 +23,25 @@ describe('a table', () => {
 
   it.each([
     ['semicolons', 'a;b\n1;2\n'],
+    ['spaces', '  a    b\n  1    2\n'],
     ['tabs', 'a\tb\r\n1\t2\r\n'],
     ['a byte order mark and blanks', '\uFEFFa , b\n1 , 2\n\n'],
     ['a comment before it', '# made by hand\na,b\n1,2'],
     ['quotes', '"a","b"\n"1",2'],
   ])('is read with %s', (_, text) => {
     expect(columns(text)).toEqual({ a: [1], b: [2] });
+  });
+
+  it('has decimal commas between semicolons only', () => {
+    expect(columns('time;neuron\n0,5;1\n-1,25e-1;2\n3;3')).toEqual({
+      time: [0.5, -0.125, 3],
+      neuron: [1, 2, 3],
+    });
+    expect(columns('time\tneuron\n1,250\t1')).toEqual({ time: ['1,250'], neuron: [1] });
+  });
+
+  it('of one column may have spaces in its name', () => {
+    expect(columns('spike time\n0.5\n0.75')).toEqual({ 'spike time': [0.5, 0.75] });
   });
 
   it('keeps what follows a # within a field', () => {
