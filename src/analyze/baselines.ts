@@ -8,14 +8,30 @@ import type { BatchLayout } from '../neuroformer/batch.js';
 import { chooseBayes, type WindowCounts } from './bayes.js';
 import { type DecodedVariable, truthOf, usualStep } from './decode.js';
 import { laggedCounts } from './lagged.js';
-import { choosePenalty, fitRidge, type SparseRows } from './regression.js';
+import {
+  choosePenalty,
+  fitRidge,
+  type SparseRows,
+  tryPenalties,
+  UnfitError,
+} from './regression.js';
 
 /** What one decoder made of the windows. */
 export interface BaselineResult {
   readonly name: string;
-  /** What was chosen for it on training windows. */
+  /** What was chosen for it on training windows; or why they do not allow it. */
   readonly detail: string;
-  readonly variables: readonly DecodedVariable[];
+  /** Undefined where there is nothing to decode with. */
+  readonly variables: readonly DecodedVariable[] | undefined;
+}
+
+function attempted(name: string, make: () => Omit<BaselineResult, 'name'>): BaselineResult {
+  try {
+    return { name, ...make() };
+  } catch (error) {
+    if (error instanceof UnfitError) return { name, detail: error.message, variables: undefined };
+    throw error;
+  }
 }
 
 export interface BaselineInputs {
@@ -57,19 +73,19 @@ export function* baselinesOf(inputs: BaselineInputs): Generator<BaselineResult> 
     const lags = { bin, count };
     const design = laggedCounts(windows, train, lags);
     const asking = laggedCounts(windows, test, lags);
-    penalty ??= commonPenalty(design, targets, gapOf(inputs, count));
-    const ridge = fitRidge(design, targets, penalty);
+    const gap = gapOf(inputs, count);
     const seconds = `${Number((count * bin).toPrecision(3))} s`;
-    const variables = decoded(ridge.predict(asking));
-    yield { name: `ridge, ${seconds}`, detail: `penalty ${penalty}`, variables };
+    yield attempted(`ridge, ${seconds}`, () => {
+      penalty ??= commonPenalty(design, targets, gap);
+      const ridge = fitRidge(design, targets, penalty);
+      return { detail: `penalty ${penalty}`, variables: decoded(ridge.predict(asking)) };
+    });
     if (count !== histories.at(-1)) continue;
-    const lasso = choosePenalty('lasso', design, targets, { gap: gapOf(inputs, count) });
-    const range = lasso.penalties.map((own) => own.toPrecision(2)).join(', ');
-    yield {
-      name: `lasso, ${seconds}`,
-      detail: `penalty ${range}`,
-      variables: decoded(lasso.model.predict(asking)),
-    };
+    yield attempted(`lasso, ${seconds}`, () => {
+      const { penalties, model } = choosePenalty('lasso', design, targets, { gap });
+      const range = penalties.map((own) => own.toPrecision(2)).join(', ');
+      return { detail: `penalty ${range}`, variables: decoded(model.predict(asking)) };
+    });
   }
   yield* poissonBayes(inputs, known, asked);
 }
@@ -162,27 +178,29 @@ function* poissonBayes(
   const fitted = countsBefore(inputs, train, lengths);
   const asking = countsBefore(inputs, test, lengths);
   const [oneBin] = countsBefore(inputs, train, [1]);
+  if (asked.every(({ kind }) => kind === 'class')) return;
   for (const tuning of [oneBin, undefined]) {
-    const details: string[] = [];
-    const variables = asked.flatMap((variable, n): DecodedVariable[] => {
-      const { truth } = known[n]!;
-      if (variable.kind === 'class' || truth.kind === 'class') return [];
-      const { decoder, window, setting } = chooseBayes(fitted, truth.truth, {
-        ...(variable.period !== undefined && { period: variable.period }),
-        ...(tuning && { tuning }),
-        gap: gapOf(inputs, longest),
-      });
-      details.push(`${Number((lengths[window]! * bin).toPrecision(3))} s, ${setting.bins} bins`);
-      return [{ ...variable, predicted: decoder.decode(asking[window]!) }];
-    });
-    if (variables.length === 0) return;
     const rates = tuning ? `rates of ${bin} s` : 'rates of its window';
-    yield { name: `Poisson Bayes, ${rates}`, detail: details.join('; '), variables };
+    yield attempted(`Poisson Bayes, ${rates}`, () => {
+      const details: string[] = [];
+      const variables = asked.flatMap((variable, n): DecodedVariable[] => {
+        const { truth } = known[n]!;
+        if (variable.kind === 'class' || truth.kind === 'class') return [];
+        const { decoder, window, setting } = chooseBayes(fitted, truth.truth, {
+          ...(variable.period !== undefined && { period: variable.period }),
+          ...(tuning && { tuning }),
+          gap: gapOf(inputs, longest),
+        });
+        details.push(`${Number((lengths[window]! * bin).toPrecision(3))} s, ${setting.bins} bins`);
+        return [{ ...variable, predicted: decoder.decode(asking[window]!) }];
+      });
+      return { detail: details.join('; '), variables };
+    });
   }
 }
 
 function commonPenalty(design: SparseRows, targets: readonly Float64Array[], gap: number): number {
-  const { tried } = choosePenalty('ridge', design, targets, { grid: PENALTIES, gap });
+  const tried = tryPenalties('ridge', design, targets, { grid: PENALTIES, gap });
   const sums = tried[0]!.penalties.map((_, n) =>
     tried.reduce((sum, { errors }, target) => sum + errors[n]! / varianceOf(targets[target]!), 0),
   );

@@ -1,5 +1,6 @@
 /** Behaviour decoded from windows by a model: what it was and what the model makes of it. */
 
+import { modulo } from '../data/angles.js';
 import { usual } from '../data/statistics.js';
 import type { ClassValue } from '../data/tokens.js';
 import type { WindowRef, Windows } from '../data/windows.js';
@@ -37,7 +38,7 @@ export function decodedOf(layout: BatchLayout) {
   return layout.variables.filter(({ setting }) => setting.predict);
 }
 
-/** What each variable was when a window ended: its truth, with nothing decoded yet. */
+/** What each variable was when a window ended, angles from 0 up to a full turn: its truth, with nothing decoded yet. */
 export function truthOf(
   layout: BatchLayout,
   windows: Windows,
@@ -50,10 +51,12 @@ export function truthOf(
     if (isClassified(setting) && classes)
       return { name, kind: 'class', truth: samples.map((n) => classes.values[n]!), predicted: [] };
     const period = periodOf(setting);
-    const numbers = { name, truth: Float64Array.from(samples), predicted: new Float64Array(0) };
-    return period === undefined
-      ? { ...numbers, kind: 'number' }
-      : { ...numbers, kind: 'angle', period };
+    const predicted = new Float64Array(0);
+    if (period === undefined)
+      return { name, kind: 'number', truth: Float64Array.from(samples), predicted };
+    // Decoded angles lie within the first turn, so what was recorded from half a turn below 0 on is brought there.
+    const truth = Float64Array.from(samples, (sample) => modulo(sample, period));
+    return { name, kind: 'angle', truth, predicted, period };
   });
 }
 
@@ -67,6 +70,7 @@ export async function decodeWindows(
   refs: readonly WindowRef[],
   progress: (done: number) => void = () => {},
 ): Promise<DecodedVariable[]> {
+  if (refs.length === 0) return truthOf(layout, windows, refs);
   const decoded = decodedOf(layout);
   const size = Math.min(64, refs.length);
   const batch = new Batch(engine, layout, size);

@@ -1,7 +1,13 @@
 /** Scores of decoded variables, each with the interval that its own variation over time gives it. */
 
 import type { DecodedVariable } from './decode.js';
-import { blockBootstrap, scoreCircular, scoreClasses, scoreRegression } from './scores.js';
+import {
+  blockBootstrap,
+  type Resampling,
+  scoreCircular,
+  scoreClasses,
+  scoreRegression,
+} from './scores.js';
 
 /** A score, and between what it lies in 95 of 100 resamplings of the time that was scored. */
 export interface Score {
@@ -13,13 +19,7 @@ export interface Score {
 export type Scores = Readonly<Record<string, Score>>;
 
 /** How the time that was scored is resampled, see `blockBootstrap`. */
-export interface Blocks {
-  readonly stretches: readonly number[];
-  readonly block: number;
-  readonly seed: number;
-  /** How often; default: 1000 times. */
-  readonly repeats?: number;
-}
+export type Blocks = Pick<Resampling, 'stretches' | 'block' | 'seed'>;
 
 const REPEATS = 1000;
 
@@ -44,15 +44,28 @@ export const SCORES: Readonly<
   ],
 };
 
-/** The scores of one variable; those of an angle in degrees. */
+/** The scores of one variable with their intervals; those of an angle in degrees. One block alone has no interval. */
 export function scoresOf(variable: DecodedVariable, blocks: Blocks): Scores {
-  const keys = SCORES[variable.kind].map(([key]) => key);
-  const score = scorerOf(variable);
-  const values = score(Array.from({ length: variable.truth.length }, (_, n) => n));
-  const intervals = blockBootstrap({ repeats: REPEATS, ...blocks }, score);
+  const none = { low: Number.NaN, high: Number.NaN };
+  const intervals =
+    blocksIn(blocks) < 2 ? [] : blockBootstrap({ repeats: REPEATS, ...blocks }, scorerOf(variable));
   return Object.fromEntries(
-    keys.map((key, n) => [key, { value: values[n]!, ...intervals[n]! }] as const),
+    Object.entries(valuesOf(variable)).map(
+      ([key, value], n) => [key, { value, ...(intervals[n] ?? none) }] as const,
+    ),
   );
+}
+
+/** The scores of one variable, without intervals. */
+export function valuesOf(variable: DecodedVariable): Record<string, number> {
+  const rows = Array.from({ length: variable.truth.length }, (_, n) => n);
+  const values = scorerOf(variable)(rows);
+  return Object.fromEntries(SCORES[variable.kind].map(([key], n) => [key, values[n]!] as const));
+}
+
+/** Blocks that stretches hold; one shorter than a block is a block of its own. */
+export function blocksIn({ stretches, block }: Pick<Blocks, 'stretches' | 'block'>): number {
+  return stretches.reduce((sum, length) => sum + length / Math.min(length, block), 0);
 }
 
 /** The values of all scores of some rows, in the order of their names. */

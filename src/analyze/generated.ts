@@ -1,7 +1,7 @@
 /** Generated spikes against recorded ones: the figures a report shows, with their baselines. */
 
 import type { Recording } from '../data/recording.js';
-import { countSpikes, timesOf } from '../data/spikes.js';
+import { countSpikes, spikesWithin, timesOf } from '../data/spikes.js';
 import { mean, median } from '../data/statistics.js';
 import type { Window, WindowRef, Windows } from '../data/windows.js';
 import type { GeneratedWindow, Sampler } from '../generate/sampler.js';
@@ -79,30 +79,34 @@ export interface AheadRates {
   readonly draws: number;
   readonly generated: Float64Array;
   readonly recorded: Float64Array;
+  /** Recorded, of all windows, however few were drawn. */
+  readonly all: Float64Array;
 }
 
 /** Windows that rates are made of: more would say little more. */
-const MOST_WINDOWS = 2000;
+const MOST_WINDOWS = 10_000;
+
+/** Spikes drawn of a neuron, on average, so that chance takes little from a correlation of rates; and most draws for it. */
+const ENOUGH_SPIKES = 300;
+const MOST_DRAWS = 100;
 
 /**
- * Draws windows that do not overlap from their recorded pasts; of very many, some spread over all.
- *
- * @param wanted windows to draw in all: each is drawn as often as it takes, and once at least.
+ * Draws windows that do not overlap from their recorded pasts; of very many, some spread over all. Each is drawn as often
+ * as it takes for the rates to be the model's and not those of chance.
  */
 export async function ratesAhead(
   sampler: Sampler,
   windows: Windows,
   refs: readonly WindowRef[],
   size: number,
-  wanted: number,
   progress: (done: number, of: number) => void = () => {},
 ): Promise<AheadRates> {
   const { ids, current } = windows.settings;
   const all = sideBySide(refs, current);
   const apart = evenly(all, Math.min(all.length, MOST_WINDOWS));
   const generated = new Float64Array(ids.neurons);
-  const recorded = new Float64Array(ids.neurons);
-  const draws = Math.max(1, Math.ceil(wanted / apart.length));
+  const recorded = recordedIn(windows, apart);
+  const draws = Math.min(MOST_DRAWS, Math.ceil(ENOUGH_SPIKES / Math.max(1, mean(recorded))));
   const total = apart.length * draws;
   for (let start = 0; start < total; start += size) {
     const places = Array.from({ length: size }, (_, n) => start + n);
@@ -112,15 +116,15 @@ export async function ratesAhead(
     for (const [n, place] of places.entries()) {
       if (place >= total) break;
       for (const id of drawn[n]!.ids) if (ids.isNeuron(id)) generated[id]! += 1 / draws;
-      if (place >= apart.length) continue;
-      for (const id of part[n]!.current.ids) if (ids.isNeuron(id)) recorded[id]! += 1;
     }
     progress(Math.min(total, start + size), total);
   }
   const seconds = apart.length * current;
   const hertz = (counts: Float64Array) => counts.map((count) => count / seconds);
+  const share = apart.length / all.length;
   return {
     windows: apart.length,
+    all: hertz(recordedIn(windows, all).map((count) => count * share)),
     draws,
     generated: hertz(generated),
     recorded: hertz(recorded),
@@ -129,9 +133,9 @@ export async function ratesAhead(
 
 /** Rates one window ahead against recorded ones: correlations over neurons. */
 export interface AheadScores {
-  readonly trainWindows: number;
-  readonly testWindows: number;
-  readonly draws: number;
+  /** Windows of each part, and how often each was drawn. */
+  readonly windows: { readonly train: number; readonly test: number };
+  readonly draws: { readonly train: number; readonly test: number };
   /** Generated with recorded rates of the same windows, of the training and of the test part. */
   readonly train: number;
   readonly test: number;
@@ -143,14 +147,25 @@ export interface AheadScores {
 
 export function scoreAhead(train: AheadRates, test: AheadRates): AheadScores {
   return {
-    trainWindows: train.windows,
-    testWindows: test.windows,
-    draws: test.draws,
+    windows: { train: train.windows, test: test.windows },
+    draws: { train: train.draws, test: test.draws },
     train: correlation(train.generated, train.recorded),
     test: correlation(test.generated, test.recorded),
-    recorded: correlation(train.recorded, test.recorded),
+    recorded: correlation(train.all, test.recorded),
     meanRate: { generated: mean(test.generated), recorded: mean(test.recorded) },
   };
+}
+
+/** Spikes of each neuron in the current parts of windows, also where a block cuts them. */
+function recordedIn(windows: Windows, refs: readonly WindowRef[]): Float64Array {
+  const counts = new Float64Array(windows.settings.ids.neurons);
+  for (const ref of refs) {
+    const spikes = windows.binned(ref.trial);
+    const { start, stop } = windows.span(ref).current;
+    const [first, end] = spikesWithin(spikes, start, stop);
+    for (let n = first; n < end; n++) counts[spikes.neurons[n]!]! += 1;
+  }
+  return counts;
 }
 
 /** Of windows in order, those that begin where one before them has ended. */

@@ -213,6 +213,9 @@ function duplicatesIn(trains: readonly (readonly ArrayLike<number>[])[]): number
 function oddVariable(variable: VariableOverview, recording: Recording): string[] {
   const { name, range, step, longestStep, trials } = variable;
   const all = recording.trials.length;
+  // Labels hold until the next, and one value for each trial all through it.
+  const sampled =
+    range !== undefined && recording.trials.some((trial) => !holds(trial.variables[name], trial));
   return [
     ...(range && range.low === range.high && variable.samples > all
       ? [`${name} is ${range.low} all the time: there is nothing to decode.`]
@@ -222,7 +225,7 @@ function oddVariable(variable: VariableOverview, recording: Recording): string[]
           `${name} runs from ${range.low.toFixed(2)} to ${range.high.toFixed(2)}, as angles do: decode it with objective: circular${range.high > 7 ? ', period: 360' : ''}.`,
         ]
       : []),
-    ...(longestStep > 10 * step && longestStep > 0.5
+    ...(sampled && longestStep > 10 * step && longestStep > 0.5
       ? [
           `${name} has a hole of ${longestStep.toFixed(2)} s, where its samples are ${step.toPrecision(3)} s apart elsewhere: cut the session there with trials.gaps.`,
         ]
@@ -232,8 +235,15 @@ function oddVariable(variable: VariableOverview, recording: Recording): string[]
           `${all - trials} of ${all} trials have no ${name}: windows that need it are taken from the others.`,
         ]
       : []),
-    ...clockOff(name, recording),
+    ...(sampled ? clockOff(name, step, recording) : []),
   ];
+}
+
+/** Whether a variable is one value all through a trial. */
+function holds(variable: Variable | undefined, { duration }: Trial): boolean {
+  if (!variable || !('times' in variable)) return variable === undefined;
+  const [from, to] = [variable.times[0], variable.times[1]];
+  return variable.times.length === 2 && from === 0 && to === duration;
 }
 
 /** Whether numbers fill a circle, in radians or degrees. */
@@ -250,7 +260,7 @@ function isTurn({ low, high }: { low: number; high: number }): boolean {
 }
 
 /** Where a variable's clock begins late or ends early, seconds of the trials it is in. */
-function clockOff(name: string, { trials }: Recording): string[] {
+function clockOff(name: string, step: number, { trials }: Recording): string[] {
   let [covered, whole] = [0, 0];
   for (const { variables, duration, spikes } of trials) {
     const variable = variables[name];
@@ -258,7 +268,7 @@ function clockOff(name: string, { trials }: Recording): string[] {
     const times = timesOfSamples(variable);
     const trains = timesOf(spikes);
     const first = Math.max(0, times[0]!);
-    const last = times[times.length - 1]!;
+    const last = times[times.length - 1]! + step;
     const inside = trains.reduce(
       (sum, train) => sum + firstNotBefore(train, last) - firstNotBefore(train, first),
       0,

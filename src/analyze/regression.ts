@@ -121,9 +121,14 @@ type Solver = (
   start: Float64Array,
 ) => Float64Array;
 
-function tooSmall(penalty: number): Error {
-  return new Error(
-    `A penalty of ${penalty} is too small for columns so alike: give a larger one, or fewer columns.`,
+/** A decoder that these windows do not allow; says why, without a full stop. */
+export class UnfitError extends Error {
+  override name = 'UnfitError';
+}
+
+function tooSmall(penalty: number): UnfitError {
+  return new UnfitError(
+    `a penalty of ${penalty} is too small for columns so alike: it takes a larger one, or fewer columns`,
   );
 }
 
@@ -328,13 +333,21 @@ export interface PenaltyChoice {
   readonly gap?: number;
 }
 
+/** What one target made of the penalties tried. */
+export interface TriedPenalties {
+  /** Falling, and the mean squared error of each on the rows held out. */
+  readonly penalties: readonly number[];
+  readonly errors: readonly number[];
+  /** The one with the least error, and the weights it gave. */
+  readonly best: { readonly penalty: number; readonly weights: Float64Array };
+}
+
 export interface ChosenPenalty {
   /** Fitted on all rows. */
   readonly model: LinearModel;
   /** The penalty of each target. */
   readonly penalties: readonly number[];
-  /** Of each target, the penalties tried, falling, and the mean squared error of each on the rows held out. */
-  readonly tried: readonly { readonly penalties: number[]; readonly errors: number[] }[];
+  readonly tried: readonly TriedPenalties[];
 }
 
 /**
@@ -347,12 +360,26 @@ export function choosePenalty(
   targets: Targets,
   choice: PenaltyChoice = {},
 ): ChosenPenalty {
+  const tried = tryPenalties(method, design, targets, choice);
+  const penalties = tried.map(({ best }) => best.penalty);
+  const starts = tried.map(({ best }) => best.weights);
+  const solver = method === 'ridge' ? solveRidge : solveLasso;
+  return { model: fitEach(solver, design, targets, penalties, starts), penalties, tried };
+}
+
+/** The errors that penalties make on the last rows when the others are fitted. */
+export function tryPenalties(
+  method: 'ridge' | 'lasso',
+  design: SparseRows,
+  targets: Targets,
+  choice: PenaltyChoice = {},
+): TriedPenalties[] {
   for (const target of targets) checkTarget(design, target);
   const solver = method === 'ridge' ? solveRidge : solveLasso;
   const { fitted, held } = heldOut(design.rows, choice);
   const z = new Standardised(rowsBetween(design, 0, fitted));
   const later = rowsBetween(design, held, design.rows);
-  const paths = targets.map((target) => {
+  return targets.map((target) => {
     const early = Float64Array.from({ length: fitted }, (_, row) => target[row]!);
     const centre = mean(early);
     const own = early.map((value) => value - centre);
@@ -366,12 +393,8 @@ export function choosePenalty(
       return { penalty, error, weights };
     });
     const best = found.reduce((least, one) => (one.error < least.error ? one : least));
-    return { best, tried: { penalties, errors: found.map(({ error }) => error) } };
+    return { best, penalties, errors: found.map(({ error }) => error) };
   });
-  const penalties = paths.map(({ best }) => best.penalty);
-  const starts = paths.map(({ best }) => best.weights);
-  const model = fitEach(solver, design, targets, penalties, starts);
-  return { model, penalties, tried: paths.map(({ tried }) => tried) };
 }
 
 /** Rows 0 up to `fitted` to fit on and rows from `held` on to choose on. */
@@ -382,8 +405,8 @@ export function heldOut(
   const held = rows - Math.max(1, Math.round(share * rows));
   const fitted = held - gap;
   if (fitted < 1)
-    throw new Error(
-      `Of ${rows} rows none are left to fit on when a share of ${share} and a gap of ${gap} rows are held out.`,
+    throw new UnfitError(
+      `of ${rows} windows none are left to fit on when a share of ${share} and a gap of ${gap} windows are held out`,
     );
   return { fitted, held };
 }

@@ -117,8 +117,8 @@ export interface Resampling {
 /**
  * 95 % intervals of scores of rows that are alike when near in time, by the moving-block bootstrap (Künsch 1989).
  *
- * As many rows as there are are drawn as blocks of consecutive ones, any block as likely as another. Blocks lie within
- * a stretch; one shorter than a block is drawn whole, and stretches are drawn so that each gives its share of rows.
+ * As many rows as there are are drawn as blocks of consecutive ones, of a stretch any as likely as another. One shorter
+ * than a block is drawn whole, and stretches are drawn so that each gives its share of rows.
  * A block should be longer than the rows are alike, and far shorter than all of them; few blocks make it too narrow.
  *
  * @param scores one or several, of rows by their number, which may repeat. Draws for which a score is NaN do not count

@@ -69,6 +69,7 @@ async function decode(folder: string, options: DecodeOptions): Promise<void> {
   engine.dispose();
   for (const { title, head, rows } of decodingTables(results))
     say(`${title}\n${columns([head, ...rows])}\n`);
+  for (const note of results.notes) say(note);
   say(
     `${grouped(results.refs.length)} moments of the ${options.part} part. ${intervalsInWords(results)}\nWritten to ${folder}/decoded.csv, decoded.nwb and decoded.json.`,
   );

@@ -9,7 +9,7 @@ import {
   stretchesOf,
   usualStep,
 } from '../analyze/decode.js';
-import { scoresOf } from '../analyze/decoding-scores.js';
+import { blocksIn, scoresOf } from '../analyze/decoding-scores.js';
 import type { Trial } from '../data/recording.js';
 import type { Part } from '../data/splits.js';
 import type { WindowRef } from '../data/windows.js';
@@ -19,7 +19,7 @@ import type { DecodedResults, MethodScores } from '../report/decoded.js';
 import { makeFolder } from '../train/files.js';
 import { loadModel, type OpenedRun, openRun, partOf } from '../train/prepare.js';
 import { stepsOf } from '../train/trainer.js';
-import { writeDecoded, writeDecodedNwb } from './results.js';
+import { COLUMNS, columnsOf, writeDecoded, writeDecodedNwb } from './results.js';
 import { say } from './stages.js';
 import { trainOnce } from './sub-runs.js';
 import { LiveLine, UsageError } from './terminal.js';
@@ -28,7 +28,7 @@ export interface DecodeStage {
   readonly part: Part | 'all';
   /** Whether baselines are fitted and trained, too. */
   readonly baselines: boolean;
-  /** Seconds of a bin of the linear ones' counts, and how many bins they look back; default: 10, and all a window reads. */
+  /** Seconds of a bin of the linear ones' counts, and how many bins they look back; default: 10, and as a window reads. */
   readonly bin?: number;
   readonly histories?: readonly number[];
   /** Seconds of a block of the bootstrap. */
@@ -37,11 +37,30 @@ export interface DecodeStage {
 }
 
 /** The baselines that are trained on the engine, by the folder they go to. */
-const NEURAL: Readonly<Record<string, { name: string; config: Partial<ModelConfig> }>> = {
-  mlp: { name: 'MLP', config: { mlp_only: true } },
-  gru: { name: 'GRU, causal', config: { gru_only: true } },
-  gru2: { name: 'GRU, both directions', config: { gru2_only: true } },
-};
+const NEURAL = {
+  mlp: { name: 'MLP', key: 'mlp_only' },
+  gru: { name: 'GRU, causal', key: 'gru_only' },
+  gru2: { name: 'GRU, both directions', key: 'gru2_only' },
+} as const;
+
+type Neural = keyof typeof NEURAL;
+const KINDS = Object.keys(NEURAL) as Neural[];
+
+/** Which baseline a configuration is; undefined of the model itself. */
+function kindOf(config: ModelConfig): Neural | undefined {
+  return KINDS.find((kind) => config[NEURAL[kind].key]);
+}
+
+function nameOf(config: ModelConfig): string {
+  const kind = kindOf(config);
+  return kind ? NEURAL[kind].name : 'Neuroformer';
+}
+
+/** Seconds of spikes that a model reads: the MLP has no past. */
+function readBy(config: ModelConfig): string {
+  const { curr, prev } = config.window;
+  return `${Number((kindOf(config) === 'mlp' ? curr : curr + prev).toPrecision(3))} s`;
+}
 
 /** Decodes a part of a run's recording, and writes what came of it into the run's folder. */
 export async function decodeStage(
@@ -58,6 +77,7 @@ export async function decodeStage(
   const refs = inOrder(partOf(split, stage.part), dataset.recording.trials);
   if (refs.length === 0)
     throw new UsageError(`The ${stage.part} part has no windows: decode another with --part.`);
+  checkColumns(decodedOf(layout).map(({ name }) => name));
   const variables = await decodeRun(engine, run, refs, 'the model');
   const usual = usualStep(refs) ?? windows.settings.current;
   const blocks = {
@@ -70,15 +90,22 @@ export async function decodeStage(
     detail,
     scores: Object.fromEntries(decoded.map((own) => [own.name, scoresOf(own, blocks)])),
   });
-  const methods: MethodScores[] = [scored('Neuroformer', '', variables)];
+  const methods: MethodScores[] = [
+    scored(nameOf(run.config), `${readBy(run.config)} of spikes`, variables),
+  ];
   if (stage.baselines) {
     for (const { name, detail, decoded } of await trainedBaselines(engine, run, refs))
       methods.push(scored(name, detail, decoded));
     const fitted = linearInputs(run, refs, stage, usual);
     const line = new LiveLine();
-    for (const result of baselinesOf(fitted)) {
-      methods.push(scored(result.name, result.detail, result.variables));
-      line.show(`baselines: ${result.name}`);
+    for (const { name, detail, variables: decoded } of baselinesOf(fitted)) {
+      line.show(`baselines: ${name}`);
+      if (decoded) {
+        methods.push(scored(name, detail, decoded));
+        continue;
+      }
+      line.close();
+      say(`${name} is left out: ${detail}.`);
     }
     line.close();
   }
@@ -88,17 +115,53 @@ export async function decodeStage(
     weights: run.weights,
     refs,
     variables,
-    units: dataset.units,
+    units: Object.fromEntries(
+      decodedOf(layout).flatMap(({ name, setting }) => {
+        const unit = dataset.units[setting.data ?? name];
+        return unit === undefined ? [] : [[name, unit] as const];
+      }),
+    ),
     methods,
     block,
+    blocks: Math.round(blocksIn(blocks)),
     trained: split.train.length,
+    notes: caveats(run, stage),
   };
-  const starts = dataset.recording.trials.map(({ start }) => start);
-  writeDecoded(run.folder.path, results, starts);
-  const { name: recording } = dataset.recording;
-  const { started } = run.facts;
-  await writeDecodedNwb(run.folder.path, results, { recording, started, starts });
+  writeDecoded(run.folder.path, results, dataset.recording);
+  await writeDecodedNwb(run.folder.path, results, dataset.recording, run.facts.started);
   return results;
+}
+
+/** What scores of these windows mean, where it is not what one would think: sentences. */
+function caveats({ layout, facts, weights }: OpenedRun, { part, baselines }: DecodeStage) {
+  const others = layout.variables.filter(({ setting }) => !setting.predict);
+  const read = [...(layout.frames ? ['video'] : []), ...others.map(({ name }) => name)];
+  return [
+    ...(part === 'train' || part === 'all'
+      ? [
+          'These windows include those that were trained on, so the scores say little about new data.',
+        ]
+      : []),
+    ...(part === 'validation' && weights.startsWith('best')
+      ? ['The weights were chosen by these windows, so the scores are a little too good.']
+      : []),
+    ...(baselines && read.length > 0
+      ? [`The model also reads ${read.join(', ')}; the baselines read spikes alone.`]
+      : []),
+    ...(baselines && facts.from !== undefined
+      ? ['The model began from another that had been trained before; the baselines did not.']
+      : []),
+  ];
+}
+
+/** Every variable has two columns in decoded.csv. @throws UsageError where two columns would have one name. */
+function checkColumns(names: readonly string[]): void {
+  const columns = [...COLUMNS, ...names.flatMap((name) => columnsOf(name))];
+  const twice = columns.find((column, n) => columns.indexOf(column) < n);
+  if (twice !== undefined)
+    throw new UsageError(
+      `decoded.csv would have two columns ${twice}: call the variable something else in the configuration, and give its name in the recording as data.`,
+    );
 }
 
 /** Windows in the order of the session's time. */
@@ -132,7 +195,7 @@ function linearInputs(
   usual: number,
 ) {
   const { current, past } = windows.settings;
-  const step = bin ?? usual;
+  const step = bin ?? Math.min(usual, current + past);
   const reach = Math.max(1, Math.round((current + past) / step));
   const short = Math.min(10, reach);
   return {
@@ -149,11 +212,14 @@ function linearInputs(
 async function trainedBaselines(engine: Engine, run: OpenedRun, refs: readonly WindowRef[]) {
   const results: { name: string; detail: string; decoded: DecodedVariable[] }[] = [];
   const { config, facts, split } = run;
-  for (const [folder, { name, config: differs }] of Object.entries(NEURAL)) {
-    const out = join(run.folder.path, 'baselines', folder);
-    const settings = facts.training;
-    const steps = stepsOf(settings, split.train.length);
-    const differing = ownRules({ ...config, ...differs }, folder);
+  // A baseline begins from initial weights, which must learn.
+  const settings = { ...facts.training, freeze: [] };
+  const steps = stepsOf(settings, split.train.length);
+  for (const kind of KINDS) {
+    if (kind === kindOf(config)) continue;
+    const { name } = NEURAL[kind];
+    const out = join(run.folder.path, 'baselines', kind);
+    const differing = configOf(config, kind);
     await trainOnce({ data: run.dataset, out, config: differing, settings }, steps, () => {
       say(`Training the baseline ${name}.`);
       makeFolder(join(run.folder.path, 'baselines'), true);
@@ -161,15 +227,16 @@ async function trainedBaselines(engine: Engine, run: OpenedRun, refs: readonly W
     const trained = await openRun(out, { data: run.dataset });
     results.push({
       name,
-      detail: `${steps} updates`,
+      detail: `${readBy(differing)} of spikes`,
       decoded: await decodeRun(engine, trained, refs, name),
     });
   }
   return results;
 }
 
-/** Both directions means that the second GRU of a layer runs backward through the window, which ends when it is decoded. */
-function ownRules(config: ModelConfig, folder: string): ModelConfig {
-  if (folder !== 'gru2') return config;
-  return { ...config, rules: { ...config.rules, causal_gru: false } };
+function configOf(config: ModelConfig, kind: Neural): ModelConfig {
+  const flags = Object.fromEntries(KINDS.map((own) => [NEURAL[own].key, own === kind] as const));
+  const own = { ...config, ...flags };
+  // Both directions: the second GRU of a layer runs backward through the window, which ends when it is decoded.
+  return kind === 'gru2' ? { ...own, rules: { ...own.rules, causal_gru: false } } : own;
 }

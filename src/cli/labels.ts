@@ -2,8 +2,8 @@
 
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { decodedOf, stretchesOf, truthOf } from '../analyze/decode.js';
-import { scoresOf } from '../analyze/decoding-scores.js';
+import { decodedOf, truthOf } from '../analyze/decode.js';
+import { valuesOf } from '../analyze/decoding-scores.js';
 import { createEngine, type Engine } from '../node.js';
 import type { LabelRun } from '../report/labels.js';
 import { readModelFile } from '../train/checkpoint.js';
@@ -58,6 +58,8 @@ async function labels(folder: string, options: LabelsOptions): Promise<void> {
   const run = await openRun(folder, { data: options.data });
   if (decodedOf(run.layout).length === 0)
     throw new UsageError('This model decodes nothing: name variables with predict: true.');
+  if (run.split.test.length === 0)
+    throw new UsageError('The test part has no windows, so that nothing could be scored on it.');
   const { seeds, updates } = options;
   const engine = await createEngine();
   const pretraining = options.pretraining ?? stepsOf(run.facts.training, run.split.train.length);
@@ -66,7 +68,7 @@ async function labels(folder: string, options: LabelsOptions): Promise<void> {
     const spikes = await pretrained(run, seed, pretraining);
     for (const share of options.shares) {
       for (const from of ['pretrained', 'scratch'] as const) {
-        runs.push(await labelled(engine, run, { seed, share, from, updates, spikes }));
+        runs.push(await labelled(engine, run, { seed, share, from, updates, pretraining, spikes }));
         say(inWords(runs.at(-1)!));
       }
     }
@@ -79,7 +81,7 @@ async function labels(folder: string, options: LabelsOptions): Promise<void> {
 
 function inWords({ seed, share, windows, from, scores }: LabelRun): string {
   const found = Object.entries(scores).map(([name, own]) => {
-    const [key, { value }] = Object.entries(own)[0]!;
+    const [key, value] = Object.entries(own)[0]!;
     return `${name} ${key} ${value.toFixed(3)}`;
   });
   return `seed ${seed}, ${percent(share)} (${windows} windows), ${from}: ${found.join(', ')}`;
@@ -98,15 +100,15 @@ function train(
   return trainOnce({ data: dataset, out, config, settings, quiet: true, ...before }, steps);
 }
 
-/** The run's settings with another seed, which must not deal its test windows out anew. */
+/** The run's settings with another seed, which must not deal its test windows out anew. Initial weights must learn. */
 function settingsOf({ facts: { training } }: OpenedRun, seed: number): TrainSettings {
   const split = { ...training.split, seed: training.split.seed ?? training.seed };
-  return { ...training, seed, split };
+  return { ...training, seed, split, freeze: [] };
 }
 
 /** A model of spikes alone; the file of its weights. */
 async function pretrained(run: OpenedRun, seed: number, steps: number): Promise<string> {
-  const out = join(run.folder.path, 'labels', `spikes-seed${seed}`);
+  const out = join(run.folder.path, 'labels', `spikes-${steps}-seed${seed}`);
   const settings = { ...settingsOf(run, seed), steps, share: 1, losses: ['id', 'time'] };
   await train(run, out, settings, steps);
   return new RunFolder(out).last;
@@ -120,13 +122,17 @@ async function labelled(
     share,
     from,
     updates,
+    pretraining,
     spikes,
   }: Pick<LabelRun, 'seed' | 'share' | 'from'> & {
     updates: number;
+    pretraining: number;
     spikes: string;
   },
 ): Promise<LabelRun> {
-  const out = join(run.folder.path, 'labels', `${from}-${share}-seed${seed}`);
+  // The name says all that may differ, so that what was trained otherwise is never taken for it.
+  const before = from === 'pretrained' ? `pretrained-${pretraining}` : from;
+  const out = join(run.folder.path, 'labels', `${before}-${share}-${updates}-seed${seed}`);
   // What the run's own share is, is what all labelled data are here.
   const own = settingsOf(run, seed);
   const settings = { ...own, steps: updates, share: own.share * share };
@@ -134,12 +140,11 @@ async function labelled(
   const opened = await openRun(out, { data: run.dataset, weights: 'last' });
   const refs = partOf(run.split, 'test');
   const decoded = await decodeRun(engine, opened, refs, `${from}, seed ${seed}`);
-  const blocks = { stretches: stretchesOf(refs), block: 1, seed: 1, repeats: 1 };
   return {
     seed,
     share,
     windows: opened.split.train.length,
     from,
-    scores: Object.fromEntries(decoded.map((own) => [own.name, scoresOf(own, blocks)])),
+    scores: Object.fromEntries(decoded.map((own) => [own.name, valuesOf(own)])),
   };
 }

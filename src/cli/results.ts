@@ -1,4 +1,4 @@
-/** What `generate` and `connectivity` leave in a run's folder: arrays as .npz, and everything else as .json. */
+/** What commands leave in a run's folder: arrays as .npz, tables as .csv, NWB, and everything else as .json. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import type { Explained } from '../analyze/explain.js';
 import { parseCsv } from '../data/formats/csv.js';
 import { encodeNpz, parseNpz } from '../data/formats/npz.js';
 import { type NwbSeries, writeNwb } from '../data/formats/nwb-write.js';
+import type { Recording } from '../data/recording.js';
 import type { ClassValue } from '../data/tokens.js';
 import type { DecodedResults } from '../report/decoded.js';
 import { toCsv } from '../report/draw.js';
@@ -83,15 +84,16 @@ export function writeGeneratedNwb(
 export function writeDecodedNwb(
   folder: string,
   { refs, variables, units, part, weights }: DecodedResults,
-  { recording, started, starts }: { recording: string; started: string; starts: readonly number[] },
+  { name: recording, trials }: Recording,
+  started: string,
 ): Promise<void> {
-  const timestamps = Float64Array.from(refs, ({ trial, end }) => starts[trial]! + end);
+  const timestamps = Float64Array.from(refs, ({ trial, end }) => trials[trial]!.start + end);
   const series = variables.flatMap(({ name, truth, predicted }): NwbSeries[] => {
     const both = { unit: units[name] ?? 'unknown', timestamps };
-    const decoded = `${name}_decoded`;
+    const [was, decoded] = columnsOf(name);
     return [
-      { ...both, name, description: 'As recorded.', data: inNwb(truth) },
-      { ...both, name: decoded, description: 'Decoded from spikes.', data: inNwb(predicted) },
+      { ...both, name: was, description: 'As recorded.', data: inNwb(truth) },
+      { ...both, name: decoded, description: 'Decoded.', data: inNwb(predicted) },
     ];
   });
   return writeNwb(join(folder, 'decoded.nwb'), {
@@ -170,23 +172,31 @@ export function readExplained(folder: string, neurons: number): TimedExplained |
   });
 }
 
+/** Columns of decoded.csv: the trial's place and its number, seconds on its clock and on that of the session. */
+export const COLUMNS = ['trial', 'trial_id', 'time', 'session_time'];
+
+/** A variable's columns: what it was, and what was decoded. */
+export function columnsOf(name: string): [string, string] {
+  return [name, `${name}_decoded`];
+}
+
 /** What `decode` leaves: a row for each moment, and everything else as .json. */
 export function writeDecoded(
   folder: string,
   { refs, variables, ...facts }: DecodedResults,
-  starts: readonly number[],
+  { trials }: Recording,
 ): void {
-  const rows = refs.map(({ trial, end }, n) => ({
-    trial,
-    time: Number(end.toFixed(6)),
-    session_time: Number((starts[trial]! + end).toFixed(6)),
-    ...Object.fromEntries(
-      variables.flatMap(({ name, truth, predicted }) => [
-        [name, truth[n]],
-        [`${name}_decoded`, predicted[n]],
-      ]),
-    ),
-  }));
+  const rows = refs.map(({ trial, end }, n) => {
+    const { id, start } = trials[trial]!;
+    const when = [trial, id, Number(end.toFixed(6)), Number((start + end).toFixed(6))];
+    return Object.fromEntries([
+      ...COLUMNS.map((name, column) => [name, when[column]] as const),
+      ...variables.flatMap(({ name, truth, predicted }) => {
+        const [was, decoded] = columnsOf(name);
+        return [[was, truth[n]] as const, [decoded, predicted[n]] as const];
+      }),
+    ]);
+  });
   writeWhole(join(folder, 'decoded.csv'), toCsv(rows));
   const listed = variables.map(({ truth: _, predicted: __, ...variable }) => variable);
   const json = JSON.stringify({ ...facts, variables: listed }, null, 2);
@@ -212,8 +222,8 @@ export function readDecoded(folder: string): DecodedResults | undefined {
     const [trials, ends] = [column('trial'), column('time')];
     const variables = read.variables.map((variable) => ({
       ...variable,
-      truth: column(variable.name),
-      predicted: column(`${variable.name}_decoded`),
+      truth: column(columnsOf(variable.name)[0]),
+      predicted: column(columnsOf(variable.name)[1]),
     })) as DecodedResults['variables'];
     const refs = Array.from(trials, (trial, n) => ({ trial, end: ends[n]! }));
     return { ...read, refs, variables };

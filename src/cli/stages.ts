@@ -256,7 +256,13 @@ function clampedOf({ silent = [], drive = {} }: GenerateStage): string {
   return text && `${text[0]!.toUpperCase()}${text.slice(1)}.`;
 }
 
-/** Moments spread over a part of the split, each with enough recorded after it. */
+/** Trials that an average over trials needs. */
+const SEVERAL = 10;
+
+/**
+ * Moments of a part of the split, each with enough recorded after it: the beginnings of trials where there are several,
+ * so that what is alike in them is so in those drawn; others spread evenly.
+ */
 function startsOf(run: OpenedRun, { part, trials, seconds }: GenerateStage): WindowRef[] {
   const { windows } = run;
   const { current } = windows.settings;
@@ -273,11 +279,9 @@ function startsOf(run: OpenedRun, { part, trials, seconds }: GenerateStage): Win
       `No window of the ${part} part has ${seconds} s recorded after it: draw fewer seconds, or from another part.`,
     );
   }
-  return evenly(candidates, trials);
+  const beginnings = candidates.filter(({ end }) => end < current + 1e-6);
+  return evenly(beginnings.length >= Math.min(trials, SEVERAL) ? beginnings : candidates, trials);
 }
-
-/** Test windows are drawn so often that there are about as many in all: chance should not be what their rates show. */
-const TEST_DRAWN = 7200;
 
 /** Scores one window ahead of the recorded past, on test windows, and rates on training windows, too. */
 async function aheadOf(
@@ -294,11 +298,14 @@ async function aheadOf(
   const sampler = new Sampler(engine, model, layout, size, { seed: seed + 1 });
   const scored = await scoreWindows(sampler, windows, refs, size);
   const line = new LiveLine();
-  const rates = async (part: 'train' | 'test', wanted: number) =>
-    ratesAhead(sampler, windows, split[part], size, wanted, (done, of) =>
-      line.show(`one window ahead, ${part} part: ${done} of ${of}`),
-    );
-  const ahead = { train: await rates('train', 0), test: await rates('test', TEST_DRAWN) };
+  const rates = async (part: 'train' | 'test') => {
+    const began = performance.now();
+    return ratesAhead(sampler, windows, split[part], size, (done, of) => {
+      const left = ((performance.now() - began) / 1000 / done) * (of - done);
+      line.show(`one window ahead, ${part} part: ${done} of ${of} windows  ${spoken(left)} left`);
+    });
+  };
+  const ahead = { train: await rates('train'), test: await rates('test') };
   line.close();
   sampler.dispose();
   const trained = split.train.filter((_, n) => n % Math.ceil(split.train.length / 5000) === 0);

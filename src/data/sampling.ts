@@ -48,12 +48,21 @@ export function regular(
   if (how.held || typeof values[0] === 'string') return held(values, timeOf, dt, duration);
   const numbers = values as ArrayLike<number>;
   const last = timeOf(numbers.length - 1);
-  const step = numbers.length > 1 ? (last - timeOf(0)) / (numbers.length - 1) : dt;
+  const step = 'times' in series ? (usualStep(series) ?? dt) : series.dt;
   const join = joining(how.period ?? series.period);
   // A mean needs a step and a half of samples; with fewer it would follow now one and now two of them.
   return step * 1.5 <= dt
     ? averaged(numbers, timeOf, dt, last + step, join)
     : interpolated(numbers, timeOf, dt, join);
+}
+
+/** Seconds from one sample to the next, most often. */
+function usualStep({ times }: { readonly times: ArrayLike<number> }): number | undefined {
+  return usual(
+    Float64Array.from(times)
+      .subarray(1)
+      .map((time, n) => time - times[n]!),
+  );
 }
 
 /** Samples this much farther apart than usual have a hole between them. */
@@ -154,18 +163,42 @@ function held(
   return { values: found as number[] | string[], dt, start };
 }
 
+/** The samples a window takes, by their places: from `first` up to `end`. */
+export interface Places {
+  readonly first: number;
+  readonly end: number;
+}
+
+/**
+ * The samples of the seconds from `from` up to `to`, at least one, all of which are over at `to`: none is of the future.
+ *
+ * @param exact otherwise the nearest, as in the original.
+ */
+export function placesOf(
+  { dt, start = 0 }: Pick<Series, 'dt' | 'start'>,
+  from: number,
+  to: number,
+  exact: boolean,
+): Places {
+  if (!exact)
+    return { first: roundHalfEven((from - start) / dt), end: roundHalfEven((to - start) / dt) };
+  const end = Math.floor((to - start) / dt + 1e-6);
+  return { first: end - Math.max(1, Math.round((to - from) / dt)), end };
+}
+
 /**
  * Samples from `from` up to `to`; where the series has not begun or has ended, its nearest sample.
  *
  * @param exact a sample's time is its place in the window; otherwise samples and times are cut as in the original.
  */
 export function sampleSeries(
-  { dt, values, start = 0 }: Series,
+  series: Series,
   from: number,
   to: number,
   { name, classes }: VariableSetting,
   exact: boolean,
 ): Samples {
+  const { dt, values } = series;
   const sample = (n: number) => {
     const value = values[n]!;
     if (classes) {
@@ -177,16 +210,14 @@ export function sampleSeries(
     }
     if (typeof value === 'number') return value;
     throw new RecordingError(
-      `Variable ${name} holds labels such as "${value}": set its objective to classification.`,
+      `Variable ${name} holds labels such as "${value}": labels can be predicted, with objective: classification, but not read.`,
     );
   };
-  const first = roundHalfEven((from - start) / dt);
-  const end = roundHalfEven((to - start) / dt);
+  const { first, end } = placesOf(series, from, to, exact);
   if (!exact) return originalSamples(sample, values.length, first, end, from, to, dt);
   const last = values.length - 1;
-  const length = Math.max(1, end - first);
-  const found = Float64Array.from({ length }, (_, n) =>
-    sample(Math.min(Math.max(end - length + n, 0), last)),
+  const found = Float64Array.from({ length: end - first }, (_, n) =>
+    sample(Math.min(Math.max(first + n, 0), last)),
   );
   return { values: found, times: found.map((_, n) => n * dt) };
 }

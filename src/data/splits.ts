@@ -52,7 +52,7 @@ export type Split = Readonly<Record<Part, readonly WindowRef[]>> & {
 export function splitWindows(windows: Windows, settings: SplitSettings, every?: number): Split {
   if (settings.kind === 'given') return givenSplit(windows, settings);
   const refs = windows.recording.trials.flatMap((_, trial) => windows.refsOf(trial, every));
-  const partOf = dealer(windows, settings, refs.length);
+  const partOf = dealer(windows, settings, refs);
   const parts: Record<Part, WindowRef[]> = { train: [], validation: [], test: [] };
   let leftOut = 0;
   for (const [n, ref] of refs.entries()) {
@@ -64,7 +64,7 @@ export function splitWindows(windows: Windows, settings: SplitSettings, every?: 
     const wanted = !('fractions' in settings) || settings.fractions[part] > 0;
     if (wanted && parts[part].length === 0) {
       throw new RecordingError(
-        `The ${part} part of the split has no window: the recording's ${refs.length} windows are too few, or its gap is too long.`,
+        `The ${part} part of the split has no window: ${whyEmpty(windows, settings, refs.length)}.`,
       );
     }
   }
@@ -75,6 +75,14 @@ export function splitWindows(windows: Windows, settings: SplitSettings, every?: 
         ]
       : [];
   return { ...parts, settings, leftOut, notes };
+}
+
+function whyEmpty({ recording }: Windows, { kind }: SplitSettings, count: number): string {
+  if (kind === 'trials')
+    return `its share of the ${recording.trials.length} trials is none, or its trials have no windows; make it larger, or split by blocks`;
+  return kind === 'blocks'
+    ? `of the recording's ${count} windows none lies in its share of the time with the gap before it; the gap is too long, the share too small, or a variable was not recorded there`
+    : `the recording's ${count} windows are too few`;
 }
 
 /**
@@ -140,16 +148,16 @@ type Dealer = (ref: WindowRef, n: number) => Part | undefined;
 function dealer(
   windows: Windows,
   settings: Exclude<SplitSettings, { kind: 'given' }>,
-  count: number,
+  refs: readonly WindowRef[],
 ): Dealer {
   if ('fractions' in settings) checkFractions(settings.fractions);
   switch (settings.kind) {
     case 'blocks':
-      return byBlocks(windows, settings);
+      return byBlocks(windows, settings, refs);
     case 'trials':
       return byTrials(windows, settings);
     case 'interleaved-legacy': {
-      const parts = deal(count, settings.fractions, settings.seed);
+      const parts = deal(refs.length, settings.fractions, settings.seed);
       return (_, n) => parts[n];
     }
   }
@@ -202,11 +210,17 @@ function byTrials(
   };
 }
 
-function byBlocks(windows: Windows, settings: SplitSettings & { kind: 'blocks' }): Dealer {
-  const { current, past, video = 0, variables } = windows.settings;
-  const reaches = variables.map(({ window }) => window - current);
-  const { fractions, order = PARTS, repeats = 1 } = settings;
-  const { gap = Math.max(past + video, ...reaches) } = settings;
+function byBlocks(
+  windows: Windows,
+  settings: SplitSettings & { kind: 'blocks' },
+  refs: readonly WindowRef[],
+): Dealer {
+  const reachOf = (ref: WindowRef) => {
+    const { current, all } = windows.span(ref);
+    return current.start - all.start;
+  };
+  const furthest = () => refs.reduce((most, ref) => Math.max(most, reachOf(ref)), 0);
+  const { fractions, order = PARTS, repeats = 1, gap = furthest() } = settings;
   if (!Number.isInteger(repeats) || repeats < 1)
     throw new RecordingError(`The repeats of a split should be 1 or more, but are ${repeats}.`);
   const { trials } = windows.recording;
@@ -223,7 +237,7 @@ function byBlocks(windows: Windows, settings: SplitSettings & { kind: 'blocks' }
   }
   return (ref) => {
     const { current, all } = windows.span(ref);
-    const reach = current.start - all.start;
+    const reach = reachOf(ref);
     if (gap < reach - 1e-9) {
       throw new RecordingError(
         `The gap of a split should be at least ${reach.toFixed(3)} s, as far as windows reach back, but is ${gap}.`,

@@ -153,10 +153,11 @@ function steps(given: readonly ClassValue[], resolution: number): number[] {
   });
   const least = numbers.reduce((a, b) => Math.min(a, b));
   const most = numbers.reduce((a, b) => Math.max(a, b));
-  const [first, last] = [least, most].map((value) => roundToStep(value, resolution)) as [
+  const [first, last] = [least, most].map((value) => roundHalfEven(value / resolution)) as [
     number,
     number,
   ];
-  const count = Math.round((last - first) / resolution) + 1;
-  return Array.from({ length: count }, (_, n) => roundDecimals(first + n * resolution, 6));
+  return Array.from({ length: last - first + 1 }, (_, n) =>
+    roundToStep((first + n) * resolution, resolution),
+  );
 }

@@ -69,13 +69,16 @@ function ownClock(key: string, given: VariableGiven, values: Values): Variable |
     throw new RecordingError(`${key} should have dt, seconds a sample of each trial.`);
   const { dt, start, period } = given;
   const series = { values: samplesOf(key, given, values), dt, start, ...turnOf(period) };
+  // A trial of which nothing is known has no such variable.
   return given.missing === 'interpolate' ? withoutMissing(series) : series;
 }
 
 function onSession(key: string, given: VariableGiven, files: Files, start: number): Variable {
   const values = samplesOf(key, given, files.values(`${key}.data`, given.data));
   const series = { values, ...clockOf(key, given, files, start), ...turnOf(given.period) };
-  return given.missing === 'interpolate' ? withoutMissing(series) : series;
+  const known = given.missing === 'interpolate' ? withoutMissing(series) : series;
+  if (!known) throw new RecordingError(`${key}.data holds no number: every sample is missing.`);
+  return known;
 }
 
 function clockOf(key: string, given: VariableGiven, files: Files, start: number) {
@@ -109,12 +112,13 @@ function samplesOf(
     : Float64Array.from(data, (value) => value * scale + offset);
 }
 
-/** The samples that are numbers, each at its own time: lines are drawn between them where they are wanted. */
-function withoutMissing(series: Variable): Variable {
+/** The samples that are numbers, each at its own time: lines are drawn between them. Undefined where there are none. */
+function withoutMissing(series: Variable): Variable | undefined {
   const values = series.values as ArrayLike<number>;
   if (typeof values[0] === 'string') return series;
   const known = Array.from(values, (_, n) => n).filter((n) => Number.isFinite(values[n]));
   if (known.length === values.length) return series;
+  if (known.length === 0) return undefined;
   return {
     values: Float64Array.from(known, (n) => values[n]!),
     times: Float64Array.from(known, (n) => sampleTime(series, n)),

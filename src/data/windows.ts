@@ -2,10 +2,11 @@
 
 import { RecordingError } from './errors.js';
 import type { Film, Interval, Recording, Series, Trial } from './recording.js';
-import { roundHalfEven, roundToStep } from './rounding.js';
+import { roundToStep } from './rounding.js';
 import {
   framesUpTo,
   holesOf,
+  placesOf,
   regular,
   type Samples,
   sampleSeries,
@@ -107,8 +108,8 @@ export class Windows {
   readonly recording: Recording;
   readonly settings: WindowSettings;
   readonly #trials: readonly Prepared[];
-  /** How many variables, and whether a film, the fullest trial has. */
-  readonly #variables: number;
+  /** Variables that some trial has, and whether any has a film: windows are of trials that have all. */
+  readonly #variables: readonly string[];
   readonly #film: boolean;
 
   /** @throws RecordingError naming a variable the recording lacks or holds in another form. */
@@ -121,7 +122,17 @@ export class Windows {
       );
     }
     this.#trials = recording.trials.map((trial) => prepare(trial, settings));
-    this.#variables = Math.max(...this.#trials.map(({ variables }) => variables.length));
+    const names = this.#trials.map(({ variables }) => variables.map(({ setting }) => setting.name));
+    this.#variables = [...new Set(names.flat())];
+    const whole = names.some((own) => own.length === this.#variables.length);
+    if (names.length > 0 && !whole) {
+      const counts = this.#variables.map(
+        (name) => `${name} in ${names.filter((own) => own.includes(name)).length}`,
+      );
+      throw new RecordingError(
+        `None of the ${names.length} trials has all variables that the configuration names: ${counts.join(', ')}. Name those that trials have together.`,
+      );
+    }
     this.#film = settings.video !== undefined && this.#trials.some(({ film }) => film);
   }
 
@@ -169,7 +180,11 @@ export class Windows {
       starts.push(this.#filmEnd(end) - video);
       stops.push(this.#filmEnd(end));
     }
-    for (const { setting } of variables) starts.push(stop - setting.window);
+    const exact = this.settings.rules.exactSampleTimes;
+    for (const { setting, series } of variables) {
+      const { first } = placesOf(series, stop - setting.window, stop, exact);
+      starts.push(exact ? (series.start ?? 0) + first * series.dt : stop - setting.window);
+    }
     return {
       current: { start: from, stop },
       past: { start: pastFrom, stop: from },
@@ -208,11 +223,12 @@ export class Windows {
    */
   refsOf(trial: number, every = this.settings.current): WindowRef[] {
     const { duration, variables, film } = this.#trial(trial);
-    const { current, times } = this.settings;
-    if (variables.length < this.#variables || (this.#film && !film)) return [];
+    const { current, times, rules } = this.settings;
+    if (variables.length < this.#variables.length || (this.#film && !film)) return [];
     const recorded = (end: number) =>
-      variables.every(({ series: { values, dt, start = 0 }, holes }) => {
-        const last = roundHalfEven((end - start) / dt);
+      variables.every(({ series, holes }) => {
+        const { values, dt } = series;
+        const { end: last } = placesOf(series, end - dt, end, rules.exactSampleTimes);
         const missing = holes.some(
           (hole) => end - 2 * dt > hole.start - 1e-9 && end < hole.stop + 1e-9,
         );
@@ -254,14 +270,23 @@ function prepare(trial: Trial, settings: WindowSettings): Prepared {
   const variables = settings.variables.flatMap((setting) => {
     const series = trial.variables[setting.data ?? setting.name];
     if (!series) return [];
-    const { dt, period, classes } = setting;
-    const how = { period, held: classes !== undefined };
-    return [
-      { setting, series: regular(series, dt, trial.duration, how), holes: holesOf(series, dt) },
-    ];
+    const { name, dt, period, classes } = setting;
+    checkPeriod(name, period, series.period);
+    // A class holds until another is noted: between its samples nothing is missing.
+    const held = classes !== undefined;
+    const holes = held ? [] : holesOf(series, dt);
+    return [{ setting, series: regular(series, dt, trial.duration, { period, held }), holes }];
   });
   const spikes = binSpikes(trial.spikes, settings.times.dt);
   return { id: trial.id, duration: trial.duration, spikes, film: trial.film, variables };
+}
+
+function checkPeriod(name: string, asked: number | undefined, recorded: number | undefined): void {
+  if (asked === undefined || recorded === undefined || Math.abs(asked / recorded - 1) < 1e-3)
+    return;
+  throw new RecordingError(
+    `A full turn of ${name} is ${recorded} in the recording, but ${Number(asked.toPrecision(6))} in the configuration: give it period: ${recorded}.`,
+  );
 }
 
 /** SOS, the last spikes that fit, EOS, and PAD to the end of the block. */

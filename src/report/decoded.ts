@@ -1,6 +1,6 @@
 /** Decoded behaviour in a report: what it was and what was made of it, beside the baselines. */
 
-import { type DecodedVariable, stretchesOf, usualStep } from '../analyze/decode.js';
+import { type DecodedVariable, stretchesOf } from '../analyze/decode.js';
 import { SCORES, type Score, type Scores } from '../analyze/decoding-scores.js';
 import type { Part } from '../data/splits.js';
 import type { WindowRef } from '../data/windows.js';
@@ -26,9 +26,13 @@ export interface DecodedResults {
   readonly variables: readonly DecodedVariable[];
   readonly units: Readonly<Record<string, string>>;
   readonly methods: readonly MethodScores[];
-  /** Seconds of a block of the bootstrap. */
+  /** Seconds of a block of the bootstrap, and how many blocks there are. */
   readonly block: number;
+  readonly blocks: number;
+  /** Windows that each method was trained on. */
   readonly trained: number;
+  /** What the scores mean where it is not what one would think: sentences. */
+  readonly notes: readonly string[];
 }
 
 const SOURCES = ['true', 'decoded'];
@@ -43,7 +47,7 @@ const SHOWN = 60;
 const POINTS = 3000;
 
 export async function decodedSection(decoded: DecodedResults): Promise<Section> {
-  const { variables, refs, part, weights, trained } = decoded;
+  const { variables, refs, part, weights, trained, notes } = decoded;
   const figures = await Promise.all(
     variables.flatMap((variable) =>
       variable.kind === 'class'
@@ -54,7 +58,8 @@ export async function decodedSection(decoded: DecodedResults): Promise<Section> 
   return {
     title: 'Decoded behaviour',
     text: [
-      `${grouped(refs.length)} moments of the ${part === 'all' ? 'whole recording' : `${part} part`}, decoded by ${weights}. Each method was trained on the same ${grouped(trained)} windows. ${intervalsInWords(decoded)}`,
+      `${grouped(refs.length)} moments of ${part === 'all' ? 'all parts' : `the ${part} part`}, decoded by ${weights}. Each method was trained on the same ${grouped(trained)} windows. ${intervalsInWords(decoded)}`,
+      ...notes,
     ],
     tables: decodingTables(decoded),
     figures,
@@ -65,10 +70,11 @@ export async function decodedSection(decoded: DecodedResults): Promise<Section> 
 const FEW = 10;
 
 /** What the tables have in brackets. */
-export function intervalsInWords({ refs, block }: DecodedResults): string {
-  const blocks = Math.round((refs.length * (usualStep(refs) ?? 0)) / block);
-  const few = `There ${blocks === 1 ? 'is one such block' : `are ${blocks} such blocks`} here, too few for that: give --block fewer seconds.`;
-  return `In brackets are 95 % intervals of a bootstrap over blocks of ${block} s; they say how much a score hangs on the stretch of time, not on the seed of training.${blocks < FEW ? ` ${few}` : ''}`;
+export function intervalsInWords({ block, blocks }: DecodedResults): string {
+  if (blocks < 2)
+    return `The moments are no more than one block of ${block} s, which gives no intervals.`;
+  const few = ` There are only ${blocks} such blocks here, so the intervals are too narrow.`;
+  return `In brackets are 95 % intervals of a bootstrap over blocks of ${block} s; they say how much a score hangs on the stretch of time, not on the seed of training.${blocks < FEW ? few : ''}`;
 }
 
 /** A table for each variable: methods and their scores. */
@@ -95,6 +101,7 @@ function digitsOf(key: string, kind: DecodedVariable['kind']): number {
 function scoreInWords(score: Score | undefined, digits: number): string {
   if (!score || !Number.isFinite(score.value)) return '';
   const { value, low, high } = score;
+  if (!Number.isFinite(low)) return value.toFixed(digits);
   return `${value.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
 }
 

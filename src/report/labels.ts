@@ -1,7 +1,8 @@
 /** How much labelled data decoding needs: fine-tuned from spikes alone against trained from scratch. */
 
 import type { DecodedVariable } from '../analyze/decode.js';
-import { SCORES, type Scores } from '../analyze/decoding-scores.js';
+import { SCORES } from '../analyze/decoding-scores.js';
+import { mean } from '../data/statistics.js';
 import { grouped, percent } from '../words.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import type { Section } from './html.js';
@@ -14,7 +15,7 @@ export interface LabelRun {
   readonly windows: number;
   readonly from: 'pretrained' | 'scratch';
   /** By variable. */
-  readonly scores: Readonly<Record<string, Scores>>;
+  readonly scores: Readonly<Record<string, Readonly<Record<string, number>>>>;
 }
 
 /** What `labels` left in a run's folder. */
@@ -66,16 +67,15 @@ function valuesOf(
   const key = SCORES[kind][0]![0];
   return runs
     .filter((run) => run.share === share && run.from === from)
-    .map(({ scores }) => scores[name]![key]!.value);
+    .map(({ scores }) => scores[name]![key]!);
 }
 
 /** The mean of several numbers with the least and the most of them. */
 function spread(values: readonly number[]): string {
   if (values.length === 0) return '';
   const digits = Math.max(...values.map(Math.abs)) < 2 ? 3 : 1;
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  return `${mean.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
+  return `${mean(values).toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
 }
 
 function curveFigure(
@@ -87,7 +87,7 @@ function curveFigure(
     share: 100 * share,
     from,
     seed,
-    score: scores[variable.name]![key]!.value,
+    score: scores[variable.name]![key]!,
   }));
   const x = {
     field: 'share',

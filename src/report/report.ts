@@ -202,8 +202,10 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
   const { recording } = run.dataset;
   const recorded = recordedStretches(recording, trials);
   const shown = Math.min(scores.seconds, Math.max(1, 20 * run.config.window.curr));
-  // Moments of one long recording have nothing in common that rates could follow.
-  const aligned = recording.trials.length > 1;
+  // Moments within trials have nothing in common that rates could follow; the beginnings of several trials have.
+  const aligned =
+    new Set(trials.map(({ start }) => start.trial)).size > 1 &&
+    trials.every(({ from }) => from < 1e-6);
   const triggered = around(run, recorded, trials);
   const rows: string[][] = [
     [
@@ -271,10 +273,12 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
 
 /** Rates one window ahead of the recorded past, in both parts. */
 function ratesTable(rates: AheadScores): Table {
-  const { trainWindows, testWindows, draws, train, test, recorded, meanRate } = rates;
+  const { windows, draws, train, test, recorded, meanRate } = rates;
+  const drawn = (part: 'train' | 'test') =>
+    `${grouped(windows[part])}, each drawn ${draws[part] === 1 ? 'once' : `${draws[part]} times`}`;
   return {
     title: 'Rates of neurons, one window ahead of the recorded past',
-    caption: `Correlation over neurons with the recorded rates of the same windows: ${grouped(trainWindows)} windows side by side of the training part, each drawn once, ${grouped(testWindows)} of the test part, each drawn ${draws} times. Baseline: the recorded rates of the training part.`,
+    caption: `Correlation over neurons with the recorded rates of the same windows, side by side: of the training part ${drawn('train')}; of the test part ${drawn('test')}. Baseline: the recorded rates of the training part.`,
     head: ['', 'model', 'baseline'],
     rows: [
       ['training part, r', figure(train), ''],

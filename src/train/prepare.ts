@@ -26,7 +26,7 @@ import {
 import type { ModelConfig } from '../neuroformer/config.js';
 import { Neuroformer } from '../neuroformer/model.js';
 import { loadNotes, type SavedModel } from '../neuroformer/saved.js';
-import { variablesOf } from '../neuroformer/variables.js';
+import { periodOf, variablesOf } from '../neuroformer/variables.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { readModelFile } from './checkpoint.js';
 import { FileError } from './files.js';
@@ -79,6 +79,7 @@ export function notesOn({ windows, split, layout, config }: TrainingData): strin
       ([name, seconds]) =>
         `Nothing of ${name} was sampled in ${seconds.toFixed(1)} s of the recording: no window ends there.`,
     ),
+    ...turnsOver(layout, recording),
     ...lacking.map(({ name }) => `The recording has no ${name}: the model goes without it.`),
   ];
 }
@@ -93,6 +94,11 @@ export function tokenizerAfter(
   recording: Recording,
 ): Tokenizer {
   const fresh = tokenizerFor(config, recording).toJSON();
+  const scales = variablesOf(config).flatMap(({ name, setting }) => {
+    const scale = before.scales[name];
+    // An angle's is none of a number, nor of an angle in other units.
+    return scale && scale.period === periodOf(setting) ? [[name, scale.toJSON()] as const] : [];
+  });
   const classes = Object.entries(fresh.classes).map(([name, own]) => {
     const known = before.toJSON().classes[name];
     const vocabulary = before.classes[name];
@@ -105,7 +111,7 @@ export function tokenizerAfter(
     ...fresh,
     neurons: before.ids.neurons,
     classes: Object.fromEntries(classes),
-    scales: before.toJSON().scales ?? {},
+    scales: Object.fromEntries(scales),
   });
 }
 
@@ -114,6 +120,26 @@ function splitSettings({ split, seed }: TrainSettings): SplitSettings {
   if (kind === 'blocks')
     return { kind, fractions, repeats, order, ...(gap !== undefined && { gap }) };
   return { kind, fractions, seed: split.seed ?? seed };
+}
+
+/** Angles that run over more than their turn: perhaps in degrees, when they are taken for radians. */
+function turnsOver(layout: BatchLayout, recording: Recording): string[] {
+  return layout.variables.flatMap(({ name, setting }) => {
+    const period = periodOf(setting);
+    if (period === undefined) return [];
+    let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (const { variables } of recording.trials) {
+      for (const value of Array.from(variables[setting.data ?? name]?.values ?? [], Number)) {
+        low = Math.min(low, value);
+        high = Math.max(high, value);
+      }
+    }
+    return high - low > 1.1 * period
+      ? [
+          `${name} runs from ${low.toFixed(2)} to ${high.toFixed(2)}, more than the full turn of ${period.toFixed(2)} that it is decoded with: if it is in other units, give it its period, such as 360.`,
+        ]
+      : [];
+  });
 }
 
 /** What the recording holds and the configuration does not ask for. */

@@ -55,7 +55,7 @@ const FIELDS = {
   recent: defaulted(number({ above: 0, max: 1 }), 1),
   /** Seconds after which a training window counts half: later ones come more often. Default: all as often. */
   half_life: optional(number({ above: 0 })),
-  /** The share of those windows that is trained on, drawn by the seed: how much labelled data there is. */
+  /** The share of the training windows, or of the latest of them, that is trained on, drawn by the seed: how much labelled data there is. */
   share: defaulted(number({ above: 0, max: 1 }), 1),
   split: object({
     kind: defaulted(oneOf(['blocks', 'trials', 'interleaved-legacy']), 'blocks'),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { baselinesOf } from '../../src/analyze/baselines.js';
 import { decodeWindows, stretchesOf, truthOf } from '../../src/analyze/decode.js';
-import { scoresOf } from '../../src/analyze/decoding-scores.js';
+import { blocksIn, scoresOf } from '../../src/analyze/decoding-scores.js';
 import { laggedCounts } from '../../src/analyze/lagged.js';
 import { overviewOf, rasterInLetters } from '../../src/analyze/overview.js';
 import { createRecording, recordingOf } from '../../src/data/recording.js';
@@ -35,6 +35,22 @@ describe('decoding', () => {
     );
     expect(gait!.truth).toEqual(samples.map((n) => ['rest', 'walk', 'run'][(n >> 3) % 3]));
     tiny.dispose();
+  });
+
+  it('has angles within the first turn, as they are decoded', () => {
+    const values = Float64Array.from({ length: 40 }, (_, n) => n * 9 - 180);
+    const recording = createRecording({
+      spikes: { times: [Float64Array.of(0.5, 1, 1.5)] },
+      variables: { heading: { values, dt: 0.1 } },
+      duration: 4,
+    });
+    const heading = { dt: 0.1, predict: true, objective: 'circular', period: 360 };
+    const modalities = { behavior: { n_layers: 0, window: 0.1, variables: { heading } } };
+    const { config } = parseConfig({ ...DECODING, modalities, loss: {} });
+    const settings = parseTrainSettings({ every: 0.1, split: SPLIT });
+    const { windows, layout, split } = prepare(recording, config, settings);
+    const [found] = truthOf(layout, windows, split.train.slice(0, 3));
+    expect([...(found!.truth as Float64Array)]).toEqual([180, 189, 198]);
   });
 
   it('decodes every window asked for, in order, whatever the batch', async () => {
@@ -108,9 +124,9 @@ describe('baselines', () => {
       'Poisson Bayes, rates of 0.1 s',
       'Poisson Bayes, rates of its window',
     ]);
-    const blocks = { stretches: stretchesOf(split.test), block: 20, seed: 1, repeats: 20 };
+    const blocks = { stretches: stretchesOf(split.test), block: 20, seed: 1 };
     const [mean, ...others] = results.map(({ variables }) =>
-      variables.map((variable) => scoresOf(variable, blocks)),
+      variables!.map((variable) => scoresOf(variable, blocks)),
     );
     expect(mean![0]!.r2!.value).toBeLessThan(0.1);
     for (const [n, [place, heading]] of others.entries()) {
@@ -120,6 +136,31 @@ describe('baselines', () => {
     }
   });
 
+  it('leave out what the windows do not allow, and say why', () => {
+    const { windows, layout, split } = prepared(10);
+    const inputs = { windows, layout, train: split.train, test: split.test, bin: 0.1 };
+    const results = [...baselinesOf({ ...inputs, histories: [2, 60] })];
+    const found = results.map(({ name, variables }) => [name, variables !== undefined]);
+    expect(found).toEqual([
+      ['mean', true],
+      ['ridge, 0.2 s', true],
+      ['ridge, 6 s', true],
+      ['lasso, 6 s', false],
+      ['Poisson Bayes, rates of 0.1 s', false],
+      ['Poisson Bayes, rates of its window', false],
+    ]);
+    expect(results[3]!.detail).toMatch(/^of 70 windows none are left to fit on/);
+  });
+
+  it('have no interval where all is one block', () => {
+    const truth = Float64Array.from({ length: 30 }, (_, n) => n);
+    const same = { name: 'x', kind: 'number' as const, truth, predicted: truth };
+    const { r } = scoresOf(same, { stretches: [30], block: 40, seed: 1 });
+    expect(r).toEqual({ value: 1, low: Number.NaN, high: Number.NaN });
+    expect(blocksIn({ stretches: [30, 5, 5], block: 10 })).toBe(5);
+    expect(scoresOf(same, { stretches: [15, 15], block: 40, seed: 1 }).r!.low).toBeCloseTo(1, 9);
+  });
+
   it('score nothing where the truth never varies', () => {
     const still = {
       name: 'x',
@@ -127,7 +168,7 @@ describe('baselines', () => {
       truth: new Float64Array(30),
       predicted: Float64Array.from({ length: 30 }, (_, n) => n),
     };
-    const scores = scoresOf(still, { stretches: [30], block: 5, seed: 1, repeats: 10 });
+    const scores = scoresOf(still, { stretches: [30], block: 5, seed: 1 });
     expect(scores.r!.value).toBeNaN();
     expect(scores.rmse!.value).toBeGreaterThan(0);
   });

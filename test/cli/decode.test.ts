@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openFile } from '../../src/data/files.js';
@@ -79,6 +79,7 @@ describe('behaviour from the command line', () => {
     const columns = table(at('run', 'decoded.csv'));
     expect(Object.keys(columns)).toEqual([
       'trial',
+      'trial_id',
       'time',
       'session_time',
       'place',
@@ -138,8 +139,19 @@ describe('behaviour from the command line', () => {
       ),
     );
     const weights = (seed: number) =>
-      readFileSync(at('run', 'labels', `spikes-seed${seed}`, 'last.safetensors'));
+      readFileSync(at('run', 'labels', `spikes-4-seed${seed}`, 'last.safetensors'));
     expect(weights(1)).not.toEqual(weights(2));
+    // Folders say how they were trained: what was trained otherwise is never taken for it.
+    expect(readdirSync(at('run', 'labels')).sort()).toEqual(
+      [1, 2]
+        .flatMap((seed) => [
+          `spikes-4-seed${seed}`,
+          ...[0.1, 1].flatMap((share) =>
+            ['pretrained-4', 'scratch'].map((from) => `${from}-${share}-4-seed${seed}`),
+          ),
+        ])
+        .sort(),
+    );
   });
 
   it('is on the page with its numbers, its pictures and the curve', async () => {
@@ -152,7 +164,7 @@ describe('behaviour from the command line', () => {
     const { methods } = JSON.parse(readFileSync(at('run', 'decoded.json'), 'utf8'));
     for (const { name, scores } of methods) {
       const { value } = scores.place.r2;
-      if (Number.isFinite(value)) expect(page, name).toContain(`<td>${value.toFixed(3)} (`);
+      if (Number.isFinite(value)) expect(page, name).toContain(`<td>${value.toFixed(3)}`);
     }
     for (const name of [
       'decoded-place',
@@ -182,6 +194,27 @@ describe('behaviour from the command line', () => {
       'This model decodes nothing: name variables with predict: true under modalities, and train or finetune it.\n',
     );
   });
+});
+
+it('a variable that would have the name of another column is refused', async () => {
+  const setting = '{data: place, dt: 0.1, predict: true, objective: regression}';
+  const sets = [
+    `modalities={behavior: {n_layers: 0, window: 0.1, variables: {time: ${setting}}}}`,
+    'loss.variables={}',
+    'training.steps=1',
+  ];
+  const args = ['--data', at('data'), '--config', at('config.yaml'), '--out', at('named')];
+  const { code, err } = await neuroformer(
+    'train',
+    ...args,
+    ...sets.flatMap((set) => ['--set', set]),
+  );
+  expect(code, err).toBe(0);
+  const decoded = await neuroformer('decode', at('named'));
+  expect(decoded.code).toBe(1);
+  expect(decoded.err).toBe(
+    'decoded.csv would have two columns time: call the variable something else in the configuration, and give its name in the recording as data.\n',
+  );
 });
 
 describe('a recording from the command line', () => {

@@ -76,7 +76,7 @@ describe('no window of one part reads what a window of another reads', () => {
       fractions: FRACTIONS,
       order: ['validation', 'train', 'test'],
     },
-    'blocks with the shortest gap': { kind: 'blocks', fractions: FRACTIONS, repeats: 3, gap: 0.25 },
+    'blocks with the shortest gap': { kind: 'blocks', fractions: FRACTIONS, repeats: 3, gap: 0.29 },
     'trials at random': { kind: 'trials', fractions: FRACTIONS, seed: 3 },
     'trials by number': { kind: 'trials', validation: [11], test: [13, 10] },
   };
@@ -116,10 +116,10 @@ describe('a split', () => {
     const split = splitWindows(windows, { kind: 'blocks', fractions: FRACTIONS });
     const [train, validation, test] = PARTS.map((part) => split[part].map(({ end }) => end));
     expect([train![0], train!.at(-1)]).toEqual([0.05, 70]);
-    // A window of 50 ms may begin 350 ms, past and video together, after its block does.
-    expect([validation![0], validation!.at(-1)]).toEqual([70.4, 80]);
-    expect([test![0], test!.at(-1)]).toEqual([80.4, 100]);
-    expect(split.leftOut).toBe(14);
+    // A window of 50 ms may begin 250 ms after its block does: its speed is that of 300 ms.
+    expect([validation![0], validation!.at(-1)]).toEqual([70.3, 80]);
+    expect([test![0], test!.at(-1)]).toEqual([80.3, 100]);
+    expect(split.leftOut).toBe(10);
     expect(sizes(split).reduce((sum, n) => sum + n, split.leftOut)).toBe(2000);
   });
 
@@ -227,7 +227,7 @@ describe('a split', () => {
     [
       'a part without windows',
       { kind: 'blocks', fractions: FRACTIONS, gap: 4 },
-      'The validation part of the split has no window: the recording’s 200 windows are too few, or its gap is too long.',
+      'The validation part of the split has no window: of the recording’s 200 windows none lies in its share of the time with the gap before it; the gap is too long, the share too small, or a variable was not recorded there.',
     ],
   ])('is refused with a sentence: %s', (_, settings, message) => {
     expect(() => splitWindows(windowsOf([10]), settings)).toThrow(

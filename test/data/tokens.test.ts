@@ -37,6 +37,15 @@ describe('vocabularies', () => {
     expect(gait.decode(1)).toBe(0.5);
   });
 
+  it('find every value given, however fine the steps', () => {
+    const turn = Math.PI / 4;
+    const given = Array.from({ length: 8 }, (_, n) => n * 0.7853981634 - Math.PI);
+    for (const resolution of [0.7853981634, turn, 0.1, 1 / 3]) {
+      const classes = new ClassVocabulary(given, resolution);
+      for (const value of given) expect(classes.find(value), `${value}`).toBeTypeOf('number');
+    }
+  });
+
   it('refuse what they cannot hold, in a sentence', () => {
     expect(() => new NeuronVocabulary(0)).toThrow('needs at least one, but has 0');
     expect(() => new TimeVocabulary(0, 0.1, 0.1)).toThrow(

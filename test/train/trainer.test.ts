@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createRecording } from '../../src/data/recording.js';
+import { Scale } from '../../src/data/scales.js';
 import { tokenizerFor } from '../../src/neuroformer/batch.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { openModel } from '../../src/neuroformer/saved.js';
@@ -191,6 +192,23 @@ describe('the vocabularies of a model that begins from another', () => {
       before.classes.gait!.values,
     );
     expect(tokenizerAfter(before, config, gaits('hop')).classes.gait!.values).toEqual(['hop']);
+  });
+
+  it('keep the scale of a variable of the same kind, and none of another', () => {
+    const scaled = before.scaled({ turn: Scale.of([1, 2, 3]), speed: Scale.of([1, 2, 3]) });
+    const circular = structuredClone(WITH_BEHAVIOR) as typeof WITH_BEHAVIOR & {
+      modalities: object;
+    };
+    const setting = Object.values(circular.modalities)
+      .flatMap(({ variables }) => Object.entries(variables as Record<string, object>))
+      .find(([name]) => name === 'turn')![1];
+    Object.assign(setting, { predict: true, objective: 'circular' });
+    const after = tokenizerAfter(scaled, parseConfig(circular).config, madeUpRecording());
+    expect(Object.keys(after.scales)).toEqual(['speed']);
+    expect(Object.keys(tokenizerAfter(scaled, config, madeUpRecording()).scales).sort()).toEqual([
+      'speed',
+      'turn',
+    ]);
   });
 
   it('take times and windows of the new configuration', () => {
