@@ -85,7 +85,8 @@ export function lossFigure(metrics: readonly MetricLine[]): Promise<Figure> {
           },
         },
       },
-      resolve: { scale: { y: 'independent' } },
+      // Each with an axis of its own: a row that is not full would have one with nothing above it.
+      resolve: { scale: { y: 'independent' }, axis: { x: 'independent' } },
       columns: 3,
     },
   );

@@ -227,7 +227,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
   if (windows && tokens) {
     ahead.push({
       title: 'One window ahead of the recorded past, test windows',
-      caption: `${windows.windows} windows drawn once; ${tokens.tokens} tokens, of them ${tokens.spikes} spikes. Baselines: windows drawn for another moment; always the busiest neuron; tokens by their frequency in training.`,
+      caption: `${grouped(windows.windows)} windows drawn once; ${grouped(tokens.tokens)} tokens, of them ${grouped(tokens.spikes)} spikes. Baselines: windows drawn for another moment; always the busiest neuron; tokens by their frequency in training.`,
       head: ['', 'model', 'baseline'],
       rows: [
         [
