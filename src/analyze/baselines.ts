@@ -25,6 +25,7 @@ export interface BaselineResult {
   readonly variables: readonly DecodedVariable[] | undefined;
 }
 
+/** What a decoder gives, or why these windows do not allow it. */
 function attempted(name: string, make: () => Omit<BaselineResult, 'name'>): BaselineResult {
   try {
     return { name, ...make() };
@@ -172,13 +173,13 @@ function* poissonBayes(
   known: readonly Targets[],
   asked: readonly DecodedVariable[],
 ): Generator<BaselineResult> {
+  if (asked.every(({ kind }) => kind === 'class')) return;
   const { train, test, bin, histories } = inputs;
   const longest = histories.at(-1)!;
   const lengths = [...new Set(SHARES.map((share) => Math.max(1, Math.round(share * longest))))];
   const fitted = countsBefore(inputs, train, lengths);
   const asking = countsBefore(inputs, test, lengths);
   const [oneBin] = countsBefore(inputs, train, [1]);
-  if (asked.every(({ kind }) => kind === 'class')) return;
   for (const tuning of [oneBin, undefined]) {
     const rates = tuning ? `rates of ${bin} s` : 'rates of its window';
     yield attempted(`Poisson Bayes, ${rates}`, () => {

@@ -48,7 +48,7 @@ export function regular(
   if (how.held || typeof values[0] === 'string') return held(values, timeOf, dt, duration);
   const numbers = values as ArrayLike<number>;
   const last = timeOf(numbers.length - 1);
-  const step = 'times' in series ? (usualStep(series) ?? dt) : series.dt;
+  const step = 'times' in series ? (usual(stepsOf(series)) ?? dt) : series.dt;
   const join = joining(how.period ?? series.period);
   // A mean needs a step and a half of samples; with fewer it would follow now one and now two of them.
   return step * 1.5 <= dt
@@ -56,13 +56,11 @@ export function regular(
     : interpolated(numbers, timeOf, dt, join);
 }
 
-/** Seconds from one sample to the next, most often. */
-function usualStep({ times }: { readonly times: ArrayLike<number> }): number | undefined {
-  return usual(
-    Float64Array.from(times)
-      .subarray(1)
-      .map((time, n) => time - times[n]!),
-  );
+/** Seconds from each sample to the next. */
+function stepsOf({ times }: { readonly times: ArrayLike<number> }): Float64Array {
+  return Float64Array.from(times)
+    .subarray(1)
+    .map((time, n) => time - times[n]!);
 }
 
 /** Samples this much farther apart than usual have a hole between them. */
@@ -71,8 +69,8 @@ const HOLE = 5;
 /** Stretches of a trial in which nothing of a series was sampled, far longer than its usual step and than `dt`. */
 export function holesOf(series: Variable, dt: number): Interval[] {
   if (!('times' in series) || typeof series.values[0] === 'string') return [];
-  const times = Float64Array.from(series.times);
-  const steps = times.subarray(1).map((time, n) => time - times[n]!);
+  const { times } = series;
+  const steps = stepsOf(series);
   const step = usual(steps) ?? 0;
   return Array.from(steps).flatMap((own, n) =>
     own > HOLE * step && own > 2 * dt ? [{ start: times[n]!, stop: times[n + 1]! }] : [],

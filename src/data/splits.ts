@@ -215,11 +215,8 @@ function byBlocks(
   settings: SplitSettings & { kind: 'blocks' },
   refs: readonly WindowRef[],
 ): Dealer {
-  const reachOf = (ref: WindowRef) => {
-    const { current, all } = windows.span(ref);
-    return current.start - all.start;
-  };
-  const furthest = () => refs.reduce((most, ref) => Math.max(most, reachOf(ref)), 0);
+  const reachOf = ({ current, all }: ReturnType<Windows['span']>) => current.start - all.start;
+  const furthest = () => refs.reduce((most, ref) => Math.max(most, reachOf(windows.span(ref))), 0);
   const { fractions, order = PARTS, repeats = 1, gap = furthest() } = settings;
   if (!Number.isInteger(repeats) || repeats < 1)
     throw new RecordingError(`The repeats of a split should be 1 or more, but are ${repeats}.`);
@@ -236,8 +233,9 @@ function byBlocks(
     }
   }
   return (ref) => {
-    const { current, all } = windows.span(ref);
-    const reach = reachOf(ref);
+    const span = windows.span(ref);
+    const { current, all } = span;
+    const reach = reachOf(span);
     if (gap < reach - 1e-9) {
       throw new RecordingError(
         `The gap of a split should be at least ${reach.toFixed(3)} s, as far as windows reach back, but is ${gap}.`,
