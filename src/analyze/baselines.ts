@@ -8,13 +8,8 @@ import type { BatchLayout } from '../neuroformer/batch.js';
 import { chooseBayes, type WindowCounts } from './bayes.js';
 import { type DecodedVariable, truthOf, usualStep } from './decode.js';
 import { laggedCounts } from './lagged.js';
-import {
-  choosePenalty,
-  fitRidge,
-  type SparseRows,
-  tryPenalties,
-  UnfitError,
-} from './regression.js';
+import { choosePenalty, tryPenalties } from './penalties.js';
+import { fitRidge, type SparseRows, UnfitError } from './regression.js';
 
 /** What one decoder made of the windows. */
 export interface BaselineResult {

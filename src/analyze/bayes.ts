@@ -1,7 +1,8 @@
 /** A variable decoded from spike counts by Bayes' rule: Poisson spiking at rates that tuning curves give (Zhang 1998). */
 
 import { cosineAndSine, meanDirection, modulo } from '../data/angles.js';
-import { heldOut, rowsBetween, type SparseRows } from './regression.js';
+import { heldOut } from './penalties.js';
+import { rowsBetween, type SparseRows } from './regression.js';
 
 /** Spikes of each neuron in the last seconds before each row's time. */
 export interface WindowCounts {

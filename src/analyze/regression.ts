@@ -69,7 +69,7 @@ function dot(a: Float64Array, b: Float64Array): number {
  *
  * Only x is kept, since z has no zeros: Z w = X (w / spread) - means . (w / spread), and alike for the transpose.
  */
-class Standardised {
+export class Standardised {
   readonly means: Float64Array;
   /** 1 / spread, and 0 where a column never varies, so that it weighs nothing. */
   readonly scales: Float64Array;
@@ -114,7 +114,7 @@ class Standardised {
 }
 
 /** Weights of standardised columns for a target of mean 0, found from `start` on. */
-type Solver = (
+export type Solver = (
   z: Standardised,
   target: Float64Array,
   penalty: number,
@@ -133,7 +133,7 @@ function tooSmall(penalty: number): UnfitError {
 }
 
 /** Conjugate gradients (Hestenes and Stiefel 1952) on (Z'Z + penalty) w = Z'y, whose matrix is never formed. */
-const solveRidge: Solver = (z, target, penalty, start) => {
+export const solveRidge: Solver = (z, target, penalty, start) => {
   const weights = start.slice();
   const right = z.transposedTimes(target);
   const curved = (vector: Float64Array) =>
@@ -216,7 +216,7 @@ function dualityGap(
 }
 
 /** Coordinate descent (Friedman, Hastie and Tibshirani 2010), mostly on the weights that are not 0. */
-const solveLasso: Solver = (z, target, penalty, start) => {
+export const solveLasso: Solver = (z, target, penalty, start) => {
   const weights = start.slice();
   const fitted = z.times(weights);
   const left = { rows: target.map((value, row) => value - fitted[row]!), shift: 0 };
@@ -287,7 +287,7 @@ export function fitLasso(design: SparseRows, targets: Targets, penalty: Penalty)
   return fitEach(solveLasso, design, targets, penalty);
 }
 
-function fitEach(
+export function fitEach(
   solver: Solver,
   design: SparseRows,
   targets: Targets,
@@ -311,7 +311,7 @@ function centred(target: ArrayLike<number>, centre: number): Float64Array {
   return Float64Array.from(target, (value) => value - centre);
 }
 
-function checkTarget({ rows }: SparseRows, target: ArrayLike<number>): void {
+export function checkTarget({ rows }: SparseRows, target: ArrayLike<number>): void {
   if (target.length !== rows || rows === 0)
     throw new Error(
       `A target has ${target.length} values and the design ${rows} rows: they must be as many, and at least one.`,
@@ -321,100 +321,4 @@ function checkTarget({ rows }: SparseRows, target: ArrayLike<number>): void {
     throw new Error(
       `A target is ${target[odd]} at row ${odd}: leave out the rows where it is unknown.`,
     );
-}
-
-/** How a penalty is chosen. */
-export interface PenaltyChoice {
-  /** Penalties to try; else 10^0 to 10^6 in half powers (ridge), or the largest useful down to its 100th (lasso). */
-  readonly grid?: readonly number[];
-  /** The last share of the rows is held out to choose on (0.2). */
-  readonly share?: number;
-  /** Rows left out before those, such as the bins a design looks back, so that no window is shared (0). */
-  readonly gap?: number;
-}
-
-/** What one target made of the penalties tried. */
-export interface TriedPenalties {
-  /** Falling, and the mean squared error of each on the rows held out. */
-  readonly penalties: readonly number[];
-  readonly errors: readonly number[];
-  /** The one with the least error, and the weights it gave. */
-  readonly best: { readonly penalty: number; readonly weights: Float64Array };
-}
-
-export interface ChosenPenalty {
-  /** Fitted on all rows. */
-  readonly model: LinearModel;
-  /** The penalty of each target. */
-  readonly penalties: readonly number[];
-  readonly tried: readonly TriedPenalties[];
-}
-
-/**
- * Tries penalties for each target on its own, keeps the one with the least squared error on the last rows, and fits
- * all rows with it. Give training rows only: test rows must take no part in this.
- */
-export function choosePenalty(
-  method: 'ridge' | 'lasso',
-  design: SparseRows,
-  targets: Targets,
-  choice: PenaltyChoice = {},
-): ChosenPenalty {
-  const tried = tryPenalties(method, design, targets, choice);
-  const penalties = tried.map(({ best }) => best.penalty);
-  const starts = tried.map(({ best }) => best.weights);
-  const solver = method === 'ridge' ? solveRidge : solveLasso;
-  return { model: fitEach(solver, design, targets, penalties, starts), penalties, tried };
-}
-
-/** The errors that penalties make on the last rows when the others are fitted. */
-export function tryPenalties(
-  method: 'ridge' | 'lasso',
-  design: SparseRows,
-  targets: Targets,
-  choice: PenaltyChoice = {},
-): TriedPenalties[] {
-  for (const target of targets) checkTarget(design, target);
-  const solver = method === 'ridge' ? solveRidge : solveLasso;
-  const { fitted, held } = heldOut(design.rows, choice);
-  const z = new Standardised(rowsBetween(design, 0, fitted));
-  const later = rowsBetween(design, held, design.rows);
-  return targets.map((target) => {
-    const early = Float64Array.from({ length: fitted }, (_, row) => target[row]!);
-    const centre = mean(early);
-    const own = early.map((value) => value - centre);
-    const penalties = [...(choice.grid ?? usualGrid(method, z, own))].sort((p, q) => q - p);
-    let weights: Float64Array = new Float64Array(design.columns);
-    const found = penalties.map((penalty) => {
-      // From a large penalty down, each the start of the next: they differ little.
-      weights = solver(z, own, penalty, weights);
-      const [predicted] = new LinearModel(z, [weights], [centre]).predict(later);
-      const error = mean(predicted!.map((value, row) => (value - target[held + row]!) ** 2));
-      return { penalty, error, weights };
-    });
-    const best = found.reduce((least, one) => (one.error < least.error ? one : least));
-    return { best, penalties, errors: found.map(({ error }) => error) };
-  });
-}
-
-/** Rows 0 up to `fitted` to fit on and rows from `held` on to choose on. */
-export function heldOut(
-  rows: number,
-  { share = 0.2, gap = 0 }: { share?: number; gap?: number },
-): { fitted: number; held: number } {
-  const held = rows - Math.max(1, Math.round(share * rows));
-  const fitted = held - gap;
-  if (fitted < 1)
-    throw new UnfitError(
-      `of ${rows} windows none are left to fit on when a share of ${share} and a gap of ${gap} windows are held out`,
-    );
-  return { fitted, held };
-}
-
-function usualGrid(method: 'ridge' | 'lasso', z: Standardised, target: Float64Array): number[] {
-  if (method === 'ridge') return Array.from({ length: 13 }, (_, n) => 10 ** (n / 2));
-  // At the steepest slope of the loss and above it, every weight is 0.
-  const steepest = z.transposedTimes(target).reduce((most, g) => Math.max(most, Math.abs(g)), 0);
-  const largest = steepest > 0 ? steepest / target.length : 1;
-  return Array.from({ length: 9 }, (_, n) => largest * 10 ** (-n / 4));
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { inverse } from '../../src/analyze/correlation.js';
 import { correlation } from '../../src/analyze/edges.js';
+import { choosePenalty } from '../../src/analyze/penalties.js';
 import {
-  choosePenalty,
   fitLasso,
   fitRidge,
   type LinearModel,
