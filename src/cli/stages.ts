@@ -195,13 +195,12 @@ export async function generateStage(
   const starts = startsOf(run, stage);
   const sampler = new Sampler(engine, model, layout, stage.trials, stage);
   const line = new LiveLine();
-  const began = performance.now();
+  const progress = line.counting(
+    (done, of) => `window ${done} of ${of}, ${stage.trials} trials at once`,
+  );
   let trials: GeneratedTrial[];
   try {
-    trials = await generateTrials(sampler, windows, { ...stage, starts }, (done, of) => {
-      const left = ((performance.now() - began) / 1000 / done) * (of - done);
-      line.show(`window ${done} of ${of}, ${stage.trials} trials at once  ${spoken(left)} left`);
-    });
+    trials = await generateTrials(sampler, windows, { ...stage, starts }, progress);
   } finally {
     line.close();
     sampler.dispose();
@@ -298,12 +297,11 @@ async function aheadOf(
   const sampler = new Sampler(engine, model, layout, size, { seed: seed + 1 });
   const scored = await scoreWindows(sampler, windows, refs, size);
   const line = new LiveLine();
-  const rates = async (part: 'train' | 'test') => {
-    const began = performance.now();
-    return ratesAhead(sampler, windows, split[part], size, (done, of) => {
-      const left = ((performance.now() - began) / 1000 / done) * (of - done);
-      line.show(`one window ahead, ${part} part: ${done} of ${of} windows  ${spoken(left)} left`);
-    });
+  const rates = (part: 'train' | 'test') => {
+    const progress = line.counting(
+      (done, of) => `one window ahead, ${part} part: ${done} of ${of} windows`,
+    );
+    return ratesAhead(sampler, windows, split[part], size, progress);
   };
   const ahead = { train: await rates('train'), test: await rates('test') };
   line.close();

@@ -21,6 +21,15 @@ export class LiveLine {
     this.#stream.write(`${text}\n`);
   }
 
+  /** Starts a clock: what is returned shows how far something is, and how long the rest takes at the pace so far. */
+  counting(text: (done: number, of: number) => string): (done: number, of: number) => void {
+    const began = performance.now();
+    return (done, of) => {
+      const left = ((performance.now() - began) / 1000 / done) * (of - done);
+      this.show(`${text(done, of)}  ${spoken(left)} left`);
+    };
+  }
+
   /** Ends the live line, so that what follows stands below it. */
   close(): void {
     if (this.#open) this.#stream.write('\r\u001b[K');

@@ -39,8 +39,9 @@ export function agreement(r: number): string {
     : 'there is no r, as one of them does not vary';
 }
 
-/** Losses over updates, in training and on the validation windows. */
+/** Losses over updates, in training and, where there are any, on the validation windows. */
 export function lossFigure(metrics: readonly MetricLine[]): Promise<Figure> {
+  const validated = metrics.some(({ kind }) => kind === 'validation');
   const rows = metrics.flatMap(({ step, kind, losses }) => {
     // With one loss the total is that loss.
     const parts = Object.keys(losses).length === 2 ? { loss: losses.loss! } : losses;
@@ -55,8 +56,7 @@ export function lossFigure(metrics: readonly MetricLine[]): Promise<Figure> {
     {
       name: 'losses',
       title: 'Losses',
-      caption:
-        'Each loss as it enters the total, over updates: means over the training batches since the last point, and over the validation windows.',
+      caption: `Each loss as it enters the total, over updates: means over the training batches since the last point${validated ? ', and over the validation windows' : ''}.`,
     },
     rows,
     {
@@ -81,6 +81,7 @@ export function lossFigure(metrics: readonly MetricLine[]): Promise<Figure> {
             field: 'windows',
             type: 'nominal',
             title: null,
+            legend: validated ? {} : null,
             scale: { domain: ['training', 'validation'], range: ['#9aa7b4', COLORS.generated] },
           },
         },

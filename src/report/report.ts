@@ -149,11 +149,11 @@ async function learntSection(run: OpenedRun): Promise<Section> {
       {
         title: 'Last losses',
         caption: 'As they enter the total.',
-        head: ['loss', 'training', 'validation'],
+        head: ['loss', 'training', ...(validation ? ['validation'] : [])],
         rows: names.map((name) => [
           name === 'loss' ? 'total' : name,
           cell(train?.losses[name]),
-          cell(validation?.losses[name]),
+          ...(validation ? [cell(validation.losses[name])] : []),
         ]),
       },
     ],
