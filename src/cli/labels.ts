@@ -1,7 +1,7 @@
 /** `labels`: how much labelled data decoding needs, from a model that has learnt spikes against one that has not. */
 
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { decodedOf, truthOf } from '../analyze/decode.js';
 import { valuesOf } from '../analyze/decoding-scores.js';
 import { createEngine, type Engine } from '../node.js';
@@ -27,6 +27,9 @@ interface LabelsOptions {
   pretraining?: number;
 }
 
+/** Shares of the labelled windows that are tried unless others are named. */
+const USUAL_SHARES = '0.01,0.05,0.1,1';
+
 export function addLabels(program: Command): void {
   program
     .command('labels')
@@ -35,7 +38,11 @@ export function addLabels(program: Command): void {
     )
     .argument('<run>', 'the folder of a run, whose data, model and training are used')
     .option('--data <path>', 'where its data are now')
-    .option('--shares <list>', 'of the labelled windows', shares, [0.01, 0.05, 0.1, 1])
+    .addOption(
+      new Option('--shares <list>', 'of the labelled windows')
+        .argParser(shares)
+        .default(shares(USUAL_SHARES), USUAL_SHARES),
+    )
     .option('--seeds <n>', 'of each', count, 5)
     .option('--updates <n>', 'with labels, of each model', count, 200)
     .option('--pretraining <n>', "updates on spikes alone; default: as many as the run's", count)
