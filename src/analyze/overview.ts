@@ -1,6 +1,12 @@
 /** What a recording holds, at a glance: rates, variables, clocks, gaps, and what looks wrong. */
 
-import { type Recording, sampleTime, type Trial, type Variable } from '../data/recording.js';
+import {
+  type Recording,
+  sampleTime,
+  type Trial,
+  type Variable,
+  variableNames,
+} from '../data/recording.js';
 import { countSpikes, firstNotBefore, timesOf } from '../data/spikes.js';
 import { usual } from '../data/statistics.js';
 import { grouped } from '../words.js';
@@ -18,6 +24,8 @@ export interface RecordingOverview {
   /** Hz of each neuron. */
   readonly rates: Float64Array;
   readonly variables: readonly VariableOverview[];
+  /** Pixels of a frame, and seconds from one to the next. */
+  readonly video?: { readonly height: number; readonly width: number; readonly dt: number };
   readonly intervals: readonly { name: string; count: number; seconds: number }[];
   readonly windows: readonly WindowSpikes[];
   readonly warnings: readonly string[];
@@ -67,8 +75,8 @@ export function overviewOf(
   );
   const begins = trials.map(({ start }) => start);
   const ends = trials.map(({ start, duration }) => start + duration);
-  const names = [...new Set(trials.flatMap(({ variables }) => Object.keys(variables)))];
-  const variables = names.map((key) => variableOf(key, units[key], trials));
+  const film = trials.find((trial) => trial.film)?.film;
+  const variables = variableNames(recording).map((key) => variableOf(key, units[key], trials));
   const overview = {
     name,
     neurons,
@@ -83,6 +91,7 @@ export function overviewOf(
     spikes: trains.reduce((sum, times) => sum + countSpikes(times), 0),
     rates: counts.map((count) => count / seconds),
     variables,
+    ...(film && { video: { height: film.height, width: film.width, dt: film.dt } }),
     intervals: Object.entries(intervals).map(([key, list]) => ({
       name: key,
       count: list.length,

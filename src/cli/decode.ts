@@ -1,7 +1,6 @@
 /** `decode`: behaviour read from spikes by a run's model, with scores and baselines. */
 
-import type { Command } from 'commander';
-import { Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { PARTS, type Part } from '../data/splits.js';
 import { createEngine } from '../node.js';
 import { decodingTables, intervalsInWords } from '../report/decoded.js';

@@ -1,13 +1,12 @@
 /** `generate`: trials drawn from a run's model. */
 
-import type { Command } from 'commander';
-import { Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { PARTS } from '../data/splits.js';
 import { createEngine } from '../node.js';
 import { openRun } from '../train/prepare.js';
 import { grouped } from '../words.js';
 import { count, neurons, notNegative, positive, probability, rates, whole } from './options.js';
-import { type GenerateStage, generateStage, ratesInWords, say } from './stages.js';
+import { aheadInWords, type GenerateStage, generateStage, ratesInWords, say } from './stages.js';
 import { guarded } from './terminal.js';
 
 interface GenerateOptions
@@ -80,10 +79,11 @@ async function generateCommand(folder: string, options: GenerateOptions): Promis
     time: { temperature: temperature(options.timeTemperature) },
   });
   engine.dispose();
-  const { scores, clamped } = results;
+  const { scores, clamped, ahead } = results;
   const name = clamped ? 'clamped' : 'generated';
   if (clamped) say(`${clamped} What was drawn is the model's prediction.`);
   say(
     `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${grouped(scores.spikes)} spikes. ${ratesInWords(scores)} Written to ${folder}/${name}.npz, ${name}.nwb and ${name}.json.`,
   );
+  if (ahead) say(aheadInWords(ahead));
 }

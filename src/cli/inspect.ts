@@ -7,11 +7,11 @@ import { overviewOf, type RecordingOverview, rasterInLetters } from '../analyze/
 import { openDataset } from '../data/dataset.js';
 import type { Recording } from '../data/recording.js';
 import { truncationNotes, truncationOf } from '../data/truncation.js';
-import { Windows } from '../data/windows.js';
-import { tokenizerFor, windowSettings } from '../neuroformer/batch.js';
 import { parseConfig } from '../neuroformer/config.js';
 import { writeOverview } from '../report/overview.js';
 import { makeFolder } from '../train/files.js';
+import { notesOn, prepare } from '../train/prepare.js';
+import { parseTrainSettings } from '../train/settings.js';
 import { grouped } from '../words.js';
 import { readSettings } from './options.js';
 import { say } from './stages.js';
@@ -28,7 +28,10 @@ export function addInspect(program: Command): void {
     .command('inspect')
     .description('say what a recording holds, what looks wrong, and how it would be read')
     .argument('<path>', 'a dataset folder, or a file: NWB, MATLAB, NumPy, HDF5, CSV')
-    .option('--config <file>', 'also say what its windows and blocks would cut')
+    .option(
+      '--config <file>',
+      'also say what it would make of the recording: windows, blocks, variables',
+    )
     .option('--out <folder>', 'write a page with pictures, and the dataset.yaml')
     .option('--force', 'write into a folder that holds something')
     .addHelpText(
@@ -46,7 +49,7 @@ async function inspect(path: string, { config, out, force }: InspectOptions): Pr
   say(facts(overview));
   if (overview.variables.length > 0) say(`\n${variables(overview)}`);
   if (overview.windows.length > 0) say(`\n${windows(overview)}`);
-  if (config !== undefined) say(`\n${blocks(recording, config)}`);
+  if (config !== undefined) say(`\n${configured(recording, config)}`);
   say(`\n${raster(recording, overview)}`);
   for (const note of [...notes, ...overview.warnings]) say(`\nNote: ${note}`);
   if (guessed)
@@ -63,7 +66,7 @@ function range(values: readonly number[], digits = 3): string {
 }
 
 function facts(overview: RecordingOverview): string {
-  const { neurons, spikes, seconds, trials, gaps, rates, intervals } = overview;
+  const { neurons, spikes, seconds, trials, gaps, rates, video, intervals } = overview;
   const sorted = Float64Array.from(rates).sort();
   const hertz = (value: number) => Number(value.toPrecision(3)).toString();
   const at = (share: number) => hertz(sorted[Math.floor(share * (sorted.length - 1))]!);
@@ -82,6 +85,9 @@ function facts(overview: RecordingOverview): string {
         ? 'one, the whole session'
         : `${trials.count}, of ${range([trials.shortest, trials.longest])} s`,
     ],
+    ...(video
+      ? [['video', `${video.height} x ${video.width} pixels, ${hertz(1 / video.dt)} Hz`]]
+      : []),
     ...(gaps.length > 0 ? [['gaps', `${gaps.length} between trials, of ${range(gaps)} s`]] : []),
     ...intervals.map(({ name, count, seconds: sum }) => [
       name,
@@ -122,14 +128,19 @@ function windows({ windows: all }: RecordingOverview): string {
   )}`;
 }
 
-function blocks(recording: Recording, path: string): string {
-  const { config } = parseConfig(readSettings(path).model);
-  const all = new Windows(recording, windowSettings(config, tokenizerFor(config, recording)));
-  const refs = recording.trials.flatMap((_, trial) => all.refsOf(trial));
-  const cut = truncationNotes(truncationOf(all, refs));
-  return cut.length > 0
-    ? cut.join('\n')
-    : `No window is cut by the blocks of ${path}: ${grouped(refs.length)} windows side by side.`;
+/** What a configuration makes of a recording: windows, and all that `train` would say of them. */
+function configured(recording: Recording, path: string): string {
+  const { model, training } = readSettings(path);
+  const { config, notes } = parseConfig(model);
+  const data = prepare(recording, config, parseTrainSettings(training));
+  const { train, validation, test, leftOut } = data.split;
+  const cut = truncationOf(data.windows, train);
+  return [
+    `Windows of ${path}: ${grouped(train.length)} for training, ${grouped(validation.length)} validation, ${grouped(test.length)} test, ${grouped(leftOut)} left out.`,
+    ...(truncationNotes(cut).length === 0 ? ['Its blocks hold all of their spikes.'] : []),
+    ...notes,
+    ...notesOn(data),
+  ].join('\n');
 }
 
 function raster(recording: Recording, { seconds, neurons }: RecordingOverview): string {

@@ -9,9 +9,9 @@ import type { LabelRun } from '../report/labels.js';
 import { readModelFile } from '../train/checkpoint.js';
 import { type OpenedRun, openRun, partOf } from '../train/prepare.js';
 import { RunFolder } from '../train/run-folder.js';
-import type { TrainSettings } from '../train/settings.js';
+import { splitOf, type TrainSettings } from '../train/settings.js';
 import { stepsOf } from '../train/trainer.js';
-import { percent } from '../words.js';
+import { grouped, percent } from '../words.js';
 import { decodeRun } from './decoding.js';
 import { count, probability } from './options.js';
 import { writeLabels } from './results.js';
@@ -70,6 +70,10 @@ async function labels(folder: string, options: LabelsOptions): Promise<void> {
   const { seeds, updates } = options;
   const engine = await createEngine();
   const pretraining = options.pretraining ?? stepsOf(run.facts.training, run.split.train.length);
+  const models = 2 * options.shares.length;
+  say(
+    `${seeds} times ${grouped(pretraining)} updates on spikes alone, then ${models} models of ${grouped(updates)} with labels: ${grouped(seeds * (pretraining + models * updates))} updates in all.`,
+  );
   const runs: LabelRun[] = [];
   for (let seed = 1; seed <= seeds; seed++) {
     const spikes = await pretrained(run, seed, pretraining);
@@ -109,8 +113,7 @@ function train(
 
 /** The run's settings with another seed, which must not deal its test windows out anew. Initial weights must learn. */
 function settingsOf({ facts: { training } }: OpenedRun, seed: number): TrainSettings {
-  const split = { ...training.split, seed: training.split.seed ?? training.seed };
-  return { ...training, seed, split, freeze: [] };
+  return { ...training, seed, split: splitOf(training), freeze: [] };
 }
 
 /** A model of spikes alone; the file of its weights. */

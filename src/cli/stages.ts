@@ -235,6 +235,11 @@ export function ratesInWords({ rateCorrelation }: GeneratedScores): string {
     : 'The rates have no correlation with the recording: one of them is the same for all neurons.';
 }
 
+/** The same of windows drawn one at a time, each from what was recorded before it. */
+export function aheadInWords({ train, test, recorded }: AheadScores): string {
+  return `One window ahead of the recorded past: r = ${train.toFixed(3)} in the training part and ${test.toFixed(3)} in the test part, where the recorded rates of the training part have ${recorded.toFixed(3)}.`;
+}
+
 function checkNeurons({ silent = [], drive = {} }: GenerateStage, neurons: number): void {
   const wrong = [...silent, ...Object.keys(drive).map(Number)].find(
     (neuron) => !Number.isInteger(neuron) || neuron < 0 || neuron >= neurons,

@@ -1,11 +1,12 @@
 /** `train` and `finetune`: a model from a recording, or from another model. */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import { parseConfig } from '../neuroformer/config.js';
 import { isRecord } from '../schema.js';
 import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
 import { RunFolder } from '../train/run-folder.js';
-import { parseTrainSettings } from '../train/settings.js';
+import { parseTrainSettings, splitOf, type TrainSettings } from '../train/settings.js';
 import { readSettings, setting } from './options.js';
 import { say, trainStage } from './stages.js';
 import { guarded, UsageError } from './terminal.js';
@@ -59,6 +60,11 @@ export function addTrain(program: Command): void {
 
 async function trainCommand(options: TrainOptions): Promise<void> {
   if (options.resume !== undefined) {
+    const other = (['config', 'out', 'set', 'force'] as const).find((name) => name in options);
+    if (other)
+      throw new UsageError(
+        `A run is resumed as it was begun: --${other} does not go with --resume. To go on differently: neuroformer finetune ${options.resume}.`,
+      );
     const folder = new RunFolder(options.resume);
     const { training, data } = folder.facts();
     const before = readCheckpoint(folder.last);
@@ -87,7 +93,8 @@ async function trainCommand(options: TrainOptions): Promise<void> {
 }
 
 async function finetuneCommand(from: string, options: TrainOptions): Promise<void> {
-  const path = from.endsWith('.safetensors') ? from : new RunFolder(from).weights;
+  const run = from.endsWith('.safetensors') ? undefined : new RunFolder(from);
+  const path = run?.weights ?? from;
   const before = readModelFile(path);
   const { model, training } = readSettings(options.config, options.set);
   const { config, notes } = parseConfig(merged({ ...before.config }, model));
@@ -97,11 +104,28 @@ async function finetuneCommand(from: string, options: TrainOptions): Promise<voi
     data: options.data!,
     out: options.out!,
     config,
-    settings: parseTrainSettings(training),
+    settings: run ? dealtAsIn(run, training) : parseTrainSettings(training),
     before,
     from: path,
     ...(options.force && { force: true }),
   });
+}
+
+/** Training settings, with the windows and the split of a run where they say none: what it was trained on stays so. */
+function dealtAsIn(run: RunFolder, training: unknown): TrainSettings {
+  const before = run.facts().training;
+  const split = splitOf(before);
+  const given = isRecord(training) ? training : {};
+  const settings = parseTrainSettings(
+    merged({ split, ...(before.every !== undefined && { every: before.every }) }, given),
+  );
+  if (!isDeepStrictEqual(settings.split, split))
+    say(
+      `The split is not that of ${run.path}: of the same recording, that model may have learnt windows that are for testing now.`,
+    );
+  else if (!('split' in given))
+    say(`Windows are dealt out as in ${run.path}; training.split says otherwise.`);
+  return settings;
 }
 
 /** `after` over `before`, key by key at every depth. */

@@ -3,10 +3,22 @@
  * dataset.yaml that would say it. What cannot be told is refused with a list of what is there.
  */
 
+import { countsIn } from './count-tables.js';
+import { referencesIn } from './description.js';
 import { RecordingError } from './errors.js';
 import { isLine } from './files.js';
 import { type Numbers, type Part, sizeOf } from './formats/parts.js';
-import { type Guess, keyOf, startAt } from './guesses.js';
+import { parseReference } from './formats/reference.js';
+import {
+  ambiguous,
+  type Guess,
+  isCount,
+  isTable,
+  last,
+  NEURONS,
+  perTrial,
+  startAt,
+} from './guesses.js';
 import { type Leaf, LOOKED_AT, leafInWords, leavesOf, type Vector, vectorOf } from './leaves.js';
 
 /**
@@ -23,43 +35,44 @@ export function describeArrays(root: Part, file: string): Guess {
     pairs(vectors, leaves, file, notes) ??
     ragged(vectors, file, notes) ??
     lists(leaves, file, notes) ??
-    counted(vectors, file, notes);
-  if (found) return { raw: found, notes };
+    countsIn(vectors, file, notes);
+  if (found) return { raw: found, notes: [...notes, ...unread(leaves, found)] };
   throw new RecordingError(
     `${file} holds no spikes that could be told from names and shapes; it holds ${leaves.slice(0, 12).map(leafInWords).join(', ') || 'nothing'}${leaves.length > 12 ? ` and ${leaves.length - 12} more` : ''}. Put a dataset.yaml beside it that says which array is what${hint(vectors, file)}.`,
   );
 }
 
+/** Arrays that nothing was made of: behaviour may be among them. */
+function unread(leaves: readonly Leaf[], found: object): string[] {
+  const used = new Set(referencesIn(found).map(({ text }) => parseReference(text).path.join('/')));
+  const left = leaves.filter(
+    ({ path, arrays }) => !used.has(path) && arrays.some(({ shape }) => sizeOf(shape) > 1),
+  );
+  if (left.length === 0) return [];
+  const named = left.slice(0, 8).map(leafInWords).join(', ');
+  return [
+    `Not read, as nothing says what they are: ${named}${left.length > 8 ? ` and ${left.length - 8} more` : ''}. What is behaviour, name under variables of a dataset.yaml.`,
+  ];
+}
+
 /** What to write where something looks like spikes, but is not said enough of. */
 function hint(vectors: readonly Vector[], file: string): string {
   const looks = vectors.find(
-    ({ path, shape }) => isTable(shape) && /spike|event|trace|fluor|dff|calc|^q/i.test(path),
+    ({ path, shape }) =>
+      isTable(shape) && /spike|spks|event|trace|fluor|^f(neu)?\b|dff|calc|^q/i.test(path || file),
   );
   if (!looks) return '';
   const [rows = 0, columns = 0] = looks.shape;
   const axes = rows > columns ? '[bins, neurons]' : '[neurons, bins]';
   const kind = looks.values.every(isCount) ? 'counts' : 'traces';
   const event = kind === 'traces' ? ', event: {above: 3, in: deviations}' : '';
-  return `, such as: spikes: {${kind}: '${file}#${looks.path}', axes: ${axes}, dt: 0.05${event}}, where dt is the seconds of a bin`;
-}
-
-function isTable(shape: readonly number[]): boolean {
-  return shape.length >= 2 && shape.every((n) => n > 1);
-}
-
-function isCount(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value <= 1000;
+  const name = looks.path === '' ? file : `${file}#${looks.path}`;
+  return `, such as: spikes: {${kind}: '${name}', axes: ${axes}, dt: 0.05${event}}, where dt is the seconds of a bin`;
 }
 
 function isWhole(values: Numbers): boolean {
   return values.every((value) => Number.isInteger(value));
 }
-
-function last(path: string): string {
-  return path.split('/').at(-1)!;
-}
-
-const NEURONS = /neuron|unit|cell|cluster|^ids?$/i;
 
 /** Neurons by names, each of which is a number here. */
 function labelled(leaves: readonly Leaf[]): Vector | undefined {
@@ -154,16 +167,6 @@ function trialFacts(vectors: readonly Vector[], file: string, count: number, uni
     ...(seconds && { trials: { duration: seconds } }),
     ...(Object.keys(variables).length > 0 && { variables }),
   };
-}
-
-function perTrial(vectors: readonly Vector[], file: string, count: number): Record<string, object> {
-  const own = vectors.filter(
-    ({ path, shape, values }) =>
-      isLine(shape) && values.length === count && !NEURONS.test(last(path)),
-  );
-  return Object.fromEntries(
-    own.map(({ path }) => [keyOf(path), { data: `${file}#${path}`, per_trial: true }]),
-  );
 }
 
 type Unit = 's' | 'ms' | 'us';
@@ -277,111 +280,4 @@ function timesIn({ path, arrays }: Leaf, named: boolean): Numbers[] | undefined 
 /** An empty cell has two axes, but nothing along them. */
 function isList(shape: readonly number[]): boolean {
   return isLine(shape) || shape.includes(0);
-}
-
-function vectorInWords({ path, shape }: Vector): string {
-  return `${path} [${shape.join(' x ')}]`;
-}
-
-function ambiguous<T extends { readonly path: string }>(
-  file: string,
-  things: readonly T[],
-  inWords: (thing: T) => string,
-): RecordingError {
-  return new RecordingError(
-    `${file} holds several things that could be spikes: ${things.map(inWords).join(', ')}. Put a dataset.yaml beside it that says which, and how long a bin of counts is: spikes: {counts: '${file}#${things[0]!.path}', axes: [bins, neurons], dt: 0.01}.`,
-  );
-}
-
-/** Counts in bins, with the clock of the bins. */
-function counted(vectors: readonly Vector[], file: string, notes: string[]): object | undefined {
-  const tables = vectors.filter(
-    ({ path, shape, values }) =>
-      isTable(shape) &&
-      shape.length <= 3 &&
-      values.every(isCount) &&
-      /spike|count|raster|^q/i.test(last(path)),
-  );
-  const [table, ...others] = tables;
-  if (!table) return undefined;
-  if (others.length > 0) throw ambiguous(file, tables, vectorInWords);
-  if (table.shape.length === 3) return trialCounts(table, vectors, file);
-  const clock = vectors.find(
-    ({ shape, values }) => isLine(shape) && table.shape.includes(values.length) && isEven(values),
-  );
-  if (!clock) {
-    throw new RecordingError(
-      `${file}: ${vectorInWords(table)} looks like spike counts, but nothing says how long a bin is: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: ${table.shape[0]! > table.shape[1]! ? '[bins, neurons]' : '[neurons, bins]'}, dt: 0.01}.`,
-    );
-  }
-  const bins = clock.values.length;
-  const spikes = {
-    counts: `${file}#${table.path}`,
-    axes: table.shape[0] === bins ? ['bins', 'neurons'] : ['neurons', 'bins'],
-    clock: `${file}#${clock.path}`,
-  };
-  const rest = vectors.filter((vector) => vector !== table && vector !== clock);
-  const variables = alongBins(rest, file, bins, clock.path);
-  const start = clock.values[0]!;
-  if (start !== 0)
-    notes.push(`The first bin is at ${Number(start.toPrecision(9))} s: the session begins there.`);
-  return {
-    ...(start !== 0 && { start }),
-    spikes,
-    ...(Object.keys(variables).length > 0 && { variables }),
-  };
-}
-
-/** A clock that rises by one step. */
-function isEven(values: Numbers): boolean {
-  const step = (values.at(-1)! - values[0]!) / (values.length - 1);
-  return (
-    step > 0 &&
-    values.every((value, n) => n === 0 || Math.abs(value - values[n - 1]! - step) < step / 2)
-  );
-}
-
-/** Arrays with one value, or a few, in each bin. */
-function alongBins(
-  vectors: readonly Vector[],
-  file: string,
-  bins: number,
-  clock: string,
-): Record<string, object> {
-  const times = `${file}#${clock}`;
-  const entries = vectors.flatMap(({ path, shape }): [string, object][] => {
-    const key = keyOf(path);
-    if (isLine(shape) && sizeOf(shape) === bins) return [[key, { data: `${file}#${path}`, times }]];
-    const axis = shape.indexOf(bins);
-    const few = shape[1 - axis] ?? 0;
-    if (shape.length !== 2 || axis < 0 || few > 4) return [];
-    return Array.from({ length: few }, (_, n) => [
-      `${key}_${'xyz'[n] ?? n}`,
-      { data: `${file}#${path}${axis === 0 ? `[:,${n}]` : `[${n},:]`}`, times },
-    ]);
-  });
-  return Object.fromEntries(entries);
-}
-
-/** Counts of [trials, neurons, bins], with the times of each trial's bins. */
-function trialCounts(table: Vector, vectors: readonly Vector[], file: string): object {
-  const [trials = 0, , bins = 0] = table.shape;
-  const clock = vectors.find(
-    ({ shape }) => shape.length === 2 && shape[0] === trials && shape[1] === bins,
-  );
-  if (!clock) {
-    throw new RecordingError(
-      `${file}: ${vectorInWords(table)} looks like spike counts of trials, but nothing says how long a bin is: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: [trials, neurons, bins], dt: 0.01}.`,
-    );
-  }
-  const variables = perTrial(vectors, file, trials);
-  return {
-    spikes: {
-      counts: `${file}#${table.path}`,
-      axes: ['trials', 'neurons', 'bins'],
-      clock: `${file}#${clock.path}[0,:]`,
-    },
-    trials: { starts: `${file}#${clock.path}[:,0]` },
-    ...(Object.keys(variables).length > 0 && { variables }),
-  };
 }

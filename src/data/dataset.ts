@@ -5,6 +5,7 @@ import { checkDescription, type Description, referencesIn } from './description.
 import { RecordingError } from './errors.js';
 import { Files } from './files.js';
 import { describedAt } from './guess.js';
+import { keepNeurons } from './kept-neurons.js';
 import { createRecording, type Film, type Recording, recordingOf } from './recording.js';
 import { readSpikes } from './spike-sources.js';
 import { countSpikes, type Spikes, spanOf } from './spikes.js';
@@ -72,7 +73,8 @@ function readRecording(
   files: Files,
   note: (sentence: string) => void,
 ): Recording {
-  const source = readSpikes(described.spikes, files, described.start, note);
+  const every = readSpikes(described.spikes, files, described.start, note);
+  const source = keepNeurons(every, described.spikes.keep, files, note);
   const read = readVariables(described, files);
   if ('trials' in source) return ofTrials(described, source.trials, read, files);
   const { start, duration, frames, trials } = described;

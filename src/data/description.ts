@@ -48,6 +48,24 @@ const event = object({
   each: defaulted(boolean, false),
 });
 
+/** Places from 0, or a value of each neuron's that has to be one of those named; default: any but 0. */
+const kept: Check<number[] | Checked<typeof keptBy>> = (value, path) => {
+  if (Array.isArray(value)) return list(whole(0))(value, path);
+  if (isRecord(value)) return keptBy(value, path);
+  throw new ConfigError(
+    `${path} should be a list of places or {by: file#array, values: [...]}, but is ${show(value)}.`,
+  );
+};
+
+const keptBy = object({
+  by: text,
+  values: optional(
+    list<string | number>((value, path) =>
+      typeof value === 'string' ? value : number()(value, path),
+    ),
+  ),
+});
+
 const spikes = object({
   /** Times of all neurons one after the other, with the neuron of each from 0 on, in any order. */
   times: optional(text),
@@ -66,6 +84,8 @@ const spikes = object({
   unit,
   /** Neurons there are, where the last may be silent. */
   count: optional(whole(1)),
+  /** Neurons that are used, such as those a sorter calls good; they are numbered anew. Default: all. */
+  keep: optional(kept),
   /** Or whole counts, or traces in which events are found by a rule; `axes` names their axes in order. */
   counts: optional(text),
   traces: optional(references),
@@ -170,7 +190,17 @@ export type TrialsGiven = NonNullable<Description['trials']>;
 export type IntervalsGiven = Description['intervals'][string];
 
 /** Keys whose texts are no references. */
-const WORDS = new Set(['name', 'unit', 'period', 'time_unit', 'missing', 'in', 'axes', 'notes']);
+const WORDS = new Set([
+  'name',
+  'unit',
+  'period',
+  'time_unit',
+  'missing',
+  'in',
+  'axes',
+  'values',
+  'notes',
+]);
 
 /** A description whose references are changed, such as to be read from another folder. */
 export function mapReferences(described: unknown, change: (text: string) => string): unknown {

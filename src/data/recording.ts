@@ -137,6 +137,11 @@ export function createRecording(session: Session): Recording {
   return { name, neurons: neuronsOf(spikes), trials, intervals };
 }
 
+/** The variables that some trial has. */
+export function variableNames({ trials }: Pick<Recording, 'trials'>): string[] {
+  return [...new Set(trials.flatMap(({ variables }) => Object.keys(variables)))];
+}
+
 /**
  * A recording of trials that each have a clock of their own, checked.
  *

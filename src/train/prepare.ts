@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { type Dataset, openDataset } from '../data/dataset.js';
 import { RecordingError } from '../data/errors.js';
-import type { Recording } from '../data/recording.js';
+import { type Recording, variableNames } from '../data/recording.js';
 import {
   type Part,
   type Split,
@@ -56,6 +56,7 @@ export function prepare(
   // Scales are those of all windows that may be trained on, however few of them are.
   const scaled = standardised(tokenizer, config, windows, whole.train);
   const layout = new BatchLayout(config, scaled, recording);
+  expectDecoded(layout, settings, recording);
   return {
     windows,
     split,
@@ -64,6 +65,24 @@ export function prepare(
     tokenizer: scaled,
     fingerprint: fingerprintOf(recording),
   };
+}
+
+/** @throws RecordingError where something is to be decoded that was not recorded. */
+function expectDecoded(
+  { config, variables }: BatchLayout,
+  { losses }: TrainSettings,
+  recording: Recording,
+): void {
+  const known = new Set(variables.map(({ name }) => name));
+  const lacking = variablesOf(config).find(
+    ({ name, setting }) =>
+      setting.predict && !known.has(name) && (!losses || losses.includes(name)),
+  );
+  if (!lacking) return;
+  const { name, setting } = lacking;
+  throw new RecordingError(
+    `The recording has no variable ${setting.data ?? name} to decode; it has ${variableNames(recording).join(', ') || 'none'}. If it has another name there, say it as data under ${name}.`,
+  );
 }
 
 /** What a user should know about the data of a run: sentences. */
@@ -145,12 +164,11 @@ function turnsOver(layout: BatchLayout, recording: Recording): string[] {
 /** What the recording holds and the configuration does not ask for. */
 function unused(recording: Recording, config: ModelConfig): string[] {
   const asked = new Set(variablesOf(config).map(({ name, setting }) => setting.data ?? name));
-  const names = new Set(recording.trials.flatMap(({ variables }) => Object.keys(variables)));
-  const idle = [...names].filter((name) => !asked.has(name));
-  const film = recording.trials.some((trial) => trial.film) && !config.frame_encoder;
+  const idle = variableNames(recording).filter((name) => !asked.has(name));
+  const film = recording.trials.some((trial) => trial.film) && config.window.frame === null;
   return [
     ...(film
-      ? ['The recording has a film, but the configuration has no frame_encoder: it is not used.']
+      ? ['The recording has a video, but the configuration has no window.frame: it is not used.']
       : []),
     ...(idle.length > 0
       ? [

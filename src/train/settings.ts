@@ -84,6 +84,11 @@ const checkFields = object(FIELDS);
 /** Checked settings with every default filled in. */
 export type TrainSettings = Checked<typeof checkFields>;
 
+/** The split of a run as another run can have it, whatever that one's seed. */
+export function splitOf({ split, seed }: TrainSettings): TrainSettings['split'] {
+  return { ...split, seed: split.seed ?? seed };
+}
+
 /**
  * Reads training settings from a plain object.
  *

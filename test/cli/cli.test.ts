@@ -13,6 +13,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeNpy } from '../../src/data/formats/npy.js';
 import { parseNpz } from '../../src/data/formats/npz.js';
 import { readCheckpoint } from '../../src/train/checkpoint.js';
+import { RunFolder } from '../../src/train/run-folder.js';
 import { neuroformer, Running } from '../helpers/cli.js';
 import { tinyWorkplace } from '../helpers/tiny-run.js';
 
@@ -126,6 +127,7 @@ describe('the command line, as a user goes along', () => {
     );
     expect(code, err).toBe(0);
     expect(out).toContain('3 updates in');
+    expect(out).toContain(`Windows are dealt out as in ${at('whole')};`);
     const [before, after] = [last('whole').tensors, last('fine').tensors];
     expect(after.get('tok_emb.weight')).toEqual(
       before.get('tok_emb.weight') && readBest('tok_emb.weight'),
@@ -153,6 +155,30 @@ describe('the command line, as a user goes along', () => {
     const page = readFileSync(at('whole', 'report.html'), 'utf8');
     expect(page).toContain('<h2>Clamped neurons</h2>');
     expect(page).toContain('neurons at temperature 1; times at temperature 1');
+  });
+
+  it('fine-tunes on the windows it was trained on, and says where they may be others', async () => {
+    const whole = new RunFolder(at('whole')).facts().training;
+    expect(new RunFolder(at('fine')).facts().training).toMatchObject({
+      split: { ...whole.split, seed: whole.seed },
+    });
+    const args = [
+      '--out',
+      at('dealt'),
+      '--set',
+      'training.split.repeats=2',
+      '--set',
+      'training.steps=1',
+    ];
+    const { code, out, err } = await neuroformer(
+      'finetune',
+      at('whole'),
+      '--data',
+      at('data'),
+      ...args,
+    );
+    expect(code, err).toBe(0);
+    expect(out).toContain('that model may have learnt windows that are for testing now.');
   });
 
   it('fine-tunes with single keys of an inner table, and keeps the others', async () => {
@@ -380,6 +406,11 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
       'nothing to train on',
       () => ['train', '--config', 'x'],
       /^train needs --data \(or --resume with a run's folder\)\.\n$/,
+    ],
+    [
+      'a run resumed otherwise than it was begun',
+      () => ['train', '--resume', at('whole'), '--set', 'training.steps=9'],
+      /^A run is resumed as it was begun: --set does not go with --resume\. To go on differently: neuroformer finetune .+whole\.\n$/,
     ],
     [
       'a configuration that is not there',

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openFile } from '../../src/data/files.js';
@@ -226,8 +226,24 @@ describe('a recording from the command line', () => {
     expect(out).toMatch(/^neurons +16$/m);
     expect(out).toMatch(/^place +cm +0\.00\S* to 10 +1,200 +0\.05$/m);
     expect(out).toMatch(/heading runs from 0\.00 to 6\.2\d, as angles do/);
-    expect(out).toContain('No window is cut');
+    expect(out).toMatch(/^Windows of .+: [\d,]+ for training, .+ test, [\d,]+ left out\.$/m);
+    expect(out).toContain('Its blocks hold all of their spikes.');
     expect(readFileSync(at('look', 'inspect.html'), 'utf8')).toContain('<svg');
+  });
+
+  it('without the variable that is to be decoded is refused, before training and by it', async () => {
+    const yaml = readFileSync(at('data', 'dataset.yaml'), 'utf8');
+    cpSync(at('data'), at('renamed'), { recursive: true });
+    writeFileSync(at('renamed', 'dataset.yaml'), yaml.replace(/^ {2}place:/m, '  position:'));
+    const config = ['--config', at('config.yaml')];
+    const train = ['train', '--data', at('renamed'), ...config, '--out', at('none')];
+    for (const args of [['inspect', at('renamed'), ...config], train]) {
+      const { code, err } = await neuroformer(...args);
+      expect(code).toBe(1);
+      expect(err).toMatch(
+        /^The recording has no variable place to decode; it has .*position.*\. If it has another name there, say it as data under place\.\n$/,
+      );
+    }
   });
 
   it('that nobody described is described by the file it would need', async () => {

@@ -55,6 +55,35 @@ describe('a dataset folder', () => {
     ]);
   });
 
+  it('keeps the neurons that are named by place, or by what an array says of each', async () => {
+    const more = encodeNpz({
+      good: { data: Uint8Array.of(1, 0, 1) },
+      rows: { data: Float64Array.of(0, 9, 1, 9, 1, 9), shape: [3, 2] },
+    });
+    const quality = 'quality\ngood\nnoise\ngood\n';
+    const files = { ...ARRAYS, 'more.npz': more, 'units.csv': quality };
+    const kept = async (keep: unknown) => {
+      const { recording, notes } = await open({ spikes: { ...SPIKES, keep }, duration: 1 }, files);
+      const { spikes } = recording.trials[0]!;
+      const times = 'times' in spikes ? spikes.times : [];
+      return { times: times.map((own) => [...own].map((time) => 1000 * time)), notes };
+    };
+    const close = (...lists: number[][]) => lists.map((own) => own.map((t) => expect.closeTo(t)));
+    expect((await kept([2, 1])).times).toEqual(close([100, 150], []));
+    expect((await kept({ by: 'more.npz#good' })).times).toEqual(close([200, 300], [100, 150]));
+    expect((await kept({ by: 'more.npz#rows[:,0]', values: [0] })).times).toEqual(
+      close([200, 300]),
+    );
+    const { times, notes } = await kept({ by: 'units.csv#quality', values: ['good'] });
+    expect(times).toEqual(close([200, 300], [100, 150]));
+    expect(notes).toContain(
+      'Of 3 neurons 2 are kept (spikes.keep), numbered from 0 in that order.',
+    );
+    const counts = { counts: 'counts.npy', dt: 0.2, keep: [1] };
+    const { spikes } = (await open({ spikes: counts }, files)).recording.trials[0]!;
+    expect('counts' in spikes && spikes.counts.map((row) => Array.from(row))).toEqual([[0, 0, 1]]);
+  });
+
   it('gives counts, frames, variables, trials and intervals, each on its clock', async () => {
     const { recording, units } = await open({
       name: 'everything',
@@ -121,6 +150,32 @@ describe('a dataset that cannot be used is refused with a sentence', () => {
         trials: { starts: 'a.npz#starts', stops: 'a.npz#stops', ids: 'a.npz#when', unit: 'ms' },
       },
       'trials.ids has 3 values, but there are 2 trials.',
+    ],
+    [
+      'a kept neuron that is not there',
+      { spikes: { ...SPIKES, keep: [0, 3] } },
+      'spikes.keep names place 3, but there are 3 neurons, from place 0 on.',
+    ],
+    [
+      'a neuron kept twice',
+      { spikes: { ...SPIKES, keep: [0, 0] } },
+      'spikes.keep names place 0 twice.',
+    ],
+    ['no neuron kept', { spikes: { ...SPIKES, keep: [] } }, 'spikes.keep names no neuron.'],
+    [
+      'values for other neurons than there are',
+      { spikes: { ...SPIKES, keep: { by: 'a.npz#times' } } },
+      'spikes.keep.by: a.npz#times has 4 values, but there are 3 neurons: each needs its own.',
+    ],
+    [
+      'a value that no neuron has',
+      { spikes: { ...SPIKES, keep: { by: 'a.npz#speed', values: [7, 'good'] } } },
+      'spikes.keep: no neuron has one of the values 7, good in a.npz#speed; the values there are 1, 2, 3.',
+    ],
+    [
+      'something else than places or values',
+      { spikes: { ...SPIKES, keep: 'all' } },
+      'spikes.keep should be a list of places or {by: file#array, values: [...]}, but is "all".',
     ],
     ['an unknown key', { spikes: SPIKES, frame: {} }, 'frame is not known; did you mean frames?'],
     ['no YAML', 'spikes: [', /is no valid YAML: line \d/],

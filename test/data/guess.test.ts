@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openDataset } from '../../src/data/dataset.js';
+import { encodeNpy } from '../../src/data/formats/npy.js';
 import { encodeNpz } from '../../src/data/formats/npz.js';
 import { writeNwb } from '../../src/data/formats/nwb-write.js';
 import { spikeCounts, spikeTimes, useFolders } from '../helpers/dataset.js';
@@ -121,6 +122,30 @@ describe('a file that nobody described', () => {
       [2.25, 3],
     ]);
     expect(notes).toEqual(['Nothing was recorded before 4397.5 s: the session begins at 4397 s.']);
+  });
+
+  it('says which of its arrays nothing was made of', async () => {
+    const times = Array.from({ length: 40 }, (_, n) => n);
+    const bytes = encodeNpz({
+      times: f64(...times),
+      unit: i32(...times.map((n) => n % 4)),
+      speed: f64(1, 2, 3),
+      rate: f64(30),
+    });
+    const { notes } = await openOne('a.npz', bytes);
+    expect(notes).toContain(
+      'Not read, as nothing says what they are: speed [3]. What is behaviour, name under variables of a dataset.yaml.',
+    );
+  });
+
+  it('that is one array of fluorescence is refused with the lines it needs', async () => {
+    const bytes = encodeNpy(
+      Float32Array.from({ length: 40 }, (_, n) => n / 7),
+      [4, 10],
+    );
+    await expect(openOne('F.npy', bytes)).rejects.toThrow(
+      "such as: spikes: {traces: 'F.npy', axes: [neurons, bins], dt: 0.05, event: {above: 3, in: deviations}}, where dt is the seconds of a bin.",
+    );
   });
 
   it('with counts and a clock has what was recorded beside them as variables', async () => {

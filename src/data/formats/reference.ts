@@ -1,5 +1,5 @@
 /**
- * Arrays by reference: `file`, `file#path` or `file#path[index]`, as a dataset.yaml names them.
+ * Arrays by reference: `file`, `file#path`, and either with an `[index]`, as a dataset.yaml names them.
  *
  * A path is names with slashes between them; a list takes a number from 0, or row and column as `3,0`; `*` stands for
  * any number or any letters, so that `acquisition/Activity_*` is one part for each neuron. An index is NumPy's: `[:,1]`
@@ -27,13 +27,12 @@ type IndexItem = number | { readonly from: number; readonly to: number | undefin
 
 /** @throws RecordingError where the index is none. */
 export function parseReference(text: string): Reference {
-  const hash = text.indexOf('#');
-  const file = (hash < 0 ? text : text.slice(0, hash)).trim();
-  const rest = hash < 0 ? '' : text.slice(hash + 1);
   // NWB names may hold brackets; only what looks like an index is one.
-  const [, path = rest, index] = /^(.*?)\[([\d\s:,-]*)\]$/.exec(rest) ?? [];
+  const [, whole = text, index] = /^(.*?)\[([\d\s:,-]*)\]$/.exec(text) ?? [];
+  const hash = whole.indexOf('#');
+  const path = hash < 0 ? '' : whole.slice(hash + 1);
   return {
-    file,
+    file: (hash < 0 ? whole : whole.slice(0, hash)).trim(),
     path: path.split('/').filter((name) => name !== ''),
     index: index === undefined ? undefined : index.split(',').map((item) => indexItem(item, text)),
   };

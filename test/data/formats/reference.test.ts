@@ -30,6 +30,11 @@ function picked(shape: readonly number[], text: string) {
 describe('a reference', () => {
   it('names a file, a path in it and a piece of what is there', () => {
     expect(parseReference('a.npy')).toEqual({ file: 'a.npy', path: [], index: undefined });
+    expect(parseReference('a.npy[:,1]')).toEqual({
+      file: 'a.npy',
+      path: [],
+      index: [{ from: 0, to: undefined }, 1],
+    });
     expect(parseReference('b c.nwb#processing/Tracked 2D [cm]/data[:, 1]')).toEqual({
       file: 'b c.nwb',
       path: ['processing', 'Tracked 2D [cm]', 'data'],
