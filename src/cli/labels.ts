@@ -74,6 +74,7 @@ async function labels(folder: string, options: LabelsOptions): Promise<void> {
   say(
     `${seeds} times ${grouped(pretraining)} updates on spikes alone, then ${models} models of ${grouped(updates)} with labels: ${grouped(seeds * (pretraining + models * updates))} updates in all.`,
   );
+  const variables = truthOf(run.layout, run.windows, []).map(({ name, kind }) => ({ name, kind }));
   const runs: LabelRun[] = [];
   for (let seed = 1; seed <= seeds; seed++) {
     const spikes = await pretrained(run, seed, pretraining);
@@ -83,10 +84,10 @@ async function labels(folder: string, options: LabelsOptions): Promise<void> {
         say(inWords(runs.at(-1)!));
       }
     }
+    // After each seed, so that what there is can be looked at while the others are trained.
+    writeLabels(folder, { updates, pretraining, variables, runs });
   }
   engine.dispose();
-  const variables = truthOf(run.layout, run.windows, []).map(({ name, kind }) => ({ name, kind }));
-  writeLabels(folder, { updates, pretraining, variables, runs });
   say(`Written to ${folder}/labels.json; neuroformer report ${folder} draws the curve.`);
 }
 
