@@ -2,11 +2,11 @@
 
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { decodedOf, truthOf } from '../analyze/decode.js';
+import { type DecodedVariable, decodedOf, truthOf } from '../analyze/decode.js';
 import { valuesOf } from '../analyze/decoding-scores.js';
 import { createEngine, type Engine } from '../node.js';
 import type { LabelRun } from '../report/labels.js';
-import { readModelFile } from '../train/checkpoint.js';
+import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
 import { type OpenedRun, openRun, partOf } from '../train/prepare.js';
 import { RunFolder } from '../train/run-folder.js';
 import { splitOf, type TrainSettings } from '../train/settings.js';
@@ -75,6 +75,11 @@ async function labels(folder: string, options: LabelsOptions): Promise<void> {
     `${seeds} times ${grouped(pretraining)} updates on spikes alone, then ${models} models of ${grouped(updates)} with labels: ${grouped(seeds * (pretraining + models * updates))} updates in all.`,
   );
   const variables = truthOf(run.layout, run.windows, []).map(({ name, kind }) => ({ name, kind }));
+  const test = partOf(run.split, 'test');
+  const whole = {
+    updates: readCheckpoint(run.folder.last).progress.step,
+    scores: scoresBy(await decodeRun(engine, run, test, 'the run itself')),
+  };
   const runs: LabelRun[] = [];
   for (let seed = 1; seed <= seeds; seed++) {
     const spikes = await pretrained(run, seed, pretraining);
@@ -85,10 +90,14 @@ async function labels(folder: string, options: LabelsOptions): Promise<void> {
       }
     }
     // After each seed, so that what there is can be looked at while the others are trained.
-    writeLabels(folder, { updates, pretraining, variables, runs });
+    writeLabels(folder, { updates, pretraining, variables, runs, whole });
   }
   engine.dispose();
   say(`Written to ${folder}/labels.json; neuroformer report ${folder} draws the curve.`);
+}
+
+function scoresBy(decoded: readonly DecodedVariable[]): LabelRun['scores'] {
+  return Object.fromEntries(decoded.map((own) => [own.name, valuesOf(own)]));
 }
 
 function inWords({ seed, share, windows, from, scores }: LabelRun): string {
@@ -156,6 +165,6 @@ async function labelled(
     share,
     windows: opened.split.train.length,
     from,
-    scores: Object.fromEntries(decoded.map((own) => [own.name, valuesOf(own)])),
+    scores: scoresBy(decoded),
   };
 }

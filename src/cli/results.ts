@@ -244,7 +244,7 @@ export function readLabels(folder: string): LabelResults | undefined {
   if (!existsSync(path)) return undefined;
   try {
     const read = parseFacts(path) as LabelResults;
-    if (read.runs.length === 0) throw new Error('no runs');
+    if (read.runs.length === 0 || !read.whole) throw new Error('no runs');
     return read;
   } catch {
     throw new FileError(

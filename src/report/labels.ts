@@ -14,44 +14,61 @@ export interface LabelRun {
   /** Windows with labels it was trained on. */
   readonly windows: number;
   readonly from: 'pretrained' | 'scratch';
-  /** By variable. */
-  readonly scores: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly scores: Scores;
+}
+
+/** By variable and name. */
+type Scores = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
+interface LabelVariable {
+  readonly name: string;
+  readonly kind: DecodedVariable['kind'];
 }
 
 /** What `labels` left in a run's folder. */
 export interface LabelResults {
   readonly updates: number;
   readonly pretraining: number;
-  readonly variables: readonly { readonly name: string; readonly kind: DecodedVariable['kind'] }[];
+  readonly variables: readonly LabelVariable[];
   readonly runs: readonly LabelRun[];
+  /** The run itself, which had all labels for as long as it was trained. */
+  readonly whole: { readonly updates: number; readonly scores: Scores };
 }
 
 const FROM = ['pretrained', 'scratch'] as const;
 
 export async function labelsSection(results: LabelResults): Promise<Section> {
-  const { variables, updates, pretraining, runs } = results;
+  const { variables, updates, pretraining, runs, whole } = results;
   const seeds = new Set(runs.map(({ seed }) => seed)).size;
   return {
     title: 'Labelled data',
     text: [
       `Each model was trained for ${grouped(updates)} updates on a share of the labelled windows, once from scratch and once from a model that had learnt spikes alone for ${grouped(pretraining)} updates, ${seeds} seeds each. A seed sets the weights, the windows drawn and their order. All are scored on the same test windows.`,
+      `From scratch with all labels, the run itself was trained for ${grouped(whole.updates)} updates. Where that does much better than ${grouped(updates)}, it is time and not labels that the models from scratch lacked.`,
     ],
     tables: variables.map((variable) => ({
       title: variable.name,
       caption: `${titleOf(variable)}: the mean over seeds, with the lowest and the highest.`,
       head: ['labelled windows', ...FROM],
-      rows: sharesOf(runs).map((share) => [
-        `${percent(share)} (${grouped(runs.find((run) => run.share === share)!.windows)})`,
-        ...FROM.map((from) => spread(valuesOf(results, variable, share, from))),
-      ]),
+      rows: [
+        ...sharesOf(runs).map((share) => [
+          `${percent(share)} (${grouped(runs.find((run) => run.share === share)!.windows)})`,
+          ...FROM.map((from) => spread(valuesOf(results, variable, share, from))),
+        ]),
+        [`all, ${grouped(whole.updates)} updates`, '', spread([scoreOf(whole.scores, variable)])],
+      ],
     })),
     figures: await Promise.all(variables.map((variable) => curveFigure(results, variable))),
   };
 }
 
 /** The score a variable is judged by: the first of its kind. */
-function titleOf({ kind }: LabelResults['variables'][number]): string {
+function titleOf({ kind }: LabelVariable): string {
   return SCORES[kind][0]![1];
+}
+
+function scoreOf(scores: Scores, { name, kind }: LabelVariable): number {
+  return scores[name]![SCORES[kind][0]![0]]!;
 }
 
 function sharesOf(runs: readonly LabelRun[]): number[] {
@@ -60,14 +77,13 @@ function sharesOf(runs: readonly LabelRun[]): number[] {
 
 function valuesOf(
   { runs }: LabelResults,
-  { name, kind }: LabelResults['variables'][number],
+  variable: LabelVariable,
   share: number,
   from: LabelRun['from'],
 ): number[] {
-  const key = SCORES[kind][0]![0];
   return runs
     .filter((run) => run.share === share && run.from === from)
-    .map(({ scores }) => scores[name]![key]!);
+    .map(({ scores }) => scoreOf(scores, variable));
 }
 
 /** The mean of several numbers with the least and the most of them. */
@@ -75,19 +91,17 @@ function spread(values: readonly number[]): string {
   if (values.length === 0) return '';
   const digits = Math.max(...values.map(Math.abs)) < 2 ? 3 : 1;
   const [low, high] = [Math.min(...values), Math.max(...values)];
+  if (values.length === 1) return low.toFixed(digits);
   return `${mean(values).toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
 }
 
-function curveFigure(
-  results: LabelResults,
-  variable: LabelResults['variables'][number],
-): Promise<Figure> {
-  const key = SCORES[variable.kind][0]![0];
+function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Figure> {
+  const { updates, scores: full } = results.whole;
   const rows = results.runs.map(({ seed, share, from, scores }) => ({
     share: 100 * share,
     from,
     seed,
-    score: scores[variable.name]![key]!,
+    score: scoreOf(scores, variable),
   }));
   const x = {
     field: 'share',
@@ -113,13 +127,18 @@ function curveFigure(
     {
       name: `labels-${variable.name.replace(/\W+/g, '-')}`,
       title: `${variable.name}, by how much of it was labelled`,
-      caption: 'A point for each seed; lines through their means.',
+      caption: `A point for each seed; lines through their means. Dashed: the run itself, ${grouped(updates)} updates with all labels.`,
     },
     rows,
     {
       width: 340,
       height: 220,
       layer: [
+        {
+          data: { values: [{ score: scoreOf(full, variable) }] },
+          mark: { type: 'rule', strokeDash: [4, 3], color: COLORS.recorded },
+          encoding: { y: y({}) },
+        },
         {
           mark: { type: 'line', strokeWidth: 1.6 },
           encoding: { x, y: y({ aggregate: 'mean' }), color },

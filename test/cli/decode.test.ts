@@ -122,7 +122,10 @@ describe('behaviour from the command line', () => {
       ...['--shares', '0.1,1', '--seeds', '2', '--updates', '4', '--pretraining', '4'],
     );
     expect(code, err).toBe(0);
-    const { runs } = JSON.parse(readFileSync(at('run', 'labels.json'), 'utf8'));
+    const { runs, whole } = JSON.parse(readFileSync(at('run', 'labels.json'), 'utf8'));
+    const { methods } = JSON.parse(readFileSync(at('run', 'decoded.json'), 'utf8'));
+    expect(whole.updates).toBe(100);
+    expect(whole.scores.place.r).toBeCloseTo(methods[0].scores.place.r.value, 12);
     const { train } = JSON.parse(readFileSync(at('run', 'run.json'), 'utf8')).windows;
     const keys = runs.map(
       ({ seed, share, from, windows }: Record<string, unknown>) =>
