@@ -1,7 +1,7 @@
 /** Splits of a recording's windows into training, validation and test, so that none reads what another is scored on. */
 
 import { HostRandom } from '../random.js';
-import { percent } from '../words.js';
+import { grouped, percent } from '../words.js';
 import { RecordingError } from './errors.js';
 import type { Interval, Trial } from './recording.js';
 import type { WindowRef, Windows } from './windows.js';
@@ -102,7 +102,7 @@ export function thinned(
   const train = share === 1 ? latest : drawn.sort((p, q) => p - q).map((n) => latest[n]!);
   const left = split.train.length - train.length;
   if (left === 0) return split;
-  const note = `Of ${split.train.length} training windows ${train.length} are used: ${[
+  const note = `Of ${grouped(split.train.length)} training windows ${grouped(train.length)} are used: ${[
     ...(recent < 1 ? [`the latest ${percent(recent)}`] : []),
     ...(share < 1 ? [`${percent(share)}, drawn by the seed`] : []),
   ].join(', and of them ')}.`;

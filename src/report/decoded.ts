@@ -182,7 +182,7 @@ function scatterFigure(variable: Numeric, decoded: DecodedResults): Promise<Figu
     {
       name: `scatter-${variable.name.replace(/\W+/g, '-')}`,
       title: `${variable.name}, true and decoded`,
-      caption: `${stride > 1 ? `Every ${stride}th` : 'Every'} decoded moment, with the line where they are equal.`,
+      caption: `${stride > 1 ? `One of ${stride} decoded moments` : 'Every decoded moment'}, with the line where they are equal.`,
     },
     rows,
     {
