@@ -113,17 +113,18 @@ async function finetuneCommand(from: string, options: TrainOptions): Promise<voi
 
 /** Training settings, with the windows and the split of a run where they say none: what it was trained on stays so. */
 function dealtAsIn(run: RunFolder, training: unknown): TrainSettings {
+  // What are no settings at all is refused there.
+  if (!isRecord(training)) return parseTrainSettings(training);
   const before = run.facts().training;
   const split = splitOf(before);
-  const given = isRecord(training) ? training : {};
   const settings = parseTrainSettings(
-    merged({ split, ...(before.every !== undefined && { every: before.every }) }, given),
+    merged({ split, ...(before.every !== undefined && { every: before.every }) }, training),
   );
   if (!isDeepStrictEqual(settings.split, split))
     say(
       `The split is not that of ${run.path}: of the same recording, that model may have learnt windows that are for testing now.`,
     );
-  else if (!('split' in given))
+  else if (!('split' in training))
     say(`Windows are dealt out as in ${run.path}; training.split says otherwise.`);
   return settings;
 }

@@ -5,6 +5,7 @@ import { RecordingError } from './errors.js';
 import type { Files } from './files.js';
 import type { SpikeSource } from './spike-sources.js';
 import type { Spikes } from './spikes.js';
+import { keptPlaces } from './trial-sources.js';
 
 /**
  * Spikes of the neurons that `spikes.keep` names, numbered anew in its order.
@@ -38,15 +39,9 @@ function rowsOf(spikes: Spikes): readonly ArrayLike<number>[] {
 
 function checked(keep: readonly number[], all: number): readonly number[] {
   if (keep.length === 0) throw new RecordingError('spikes.keep names no neuron.');
-  const wrong = keep.find((place) => place >= all);
-  if (wrong !== undefined) {
-    throw new RecordingError(
-      `spikes.keep names place ${wrong}, but there are ${all} neurons, from place 0 on.`,
-    );
-  }
   const twice = keep.find((place, n) => keep.indexOf(place) < n);
   if (twice !== undefined) throw new RecordingError(`spikes.keep names place ${twice} twice.`);
-  return keep;
+  return keptPlaces(keep, all, 'neurons');
 }
 
 function chosen(

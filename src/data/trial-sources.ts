@@ -118,11 +118,16 @@ function withEnds(
 }
 
 /** @throws RecordingError where there is no such place. */
-export function keptPlaces(keep: readonly number[], count: number): readonly number[] {
+export function keptPlaces(
+  keep: readonly number[],
+  count: number,
+  of: 'trials' | 'neurons' = 'trials',
+): readonly number[] {
   const wrong = keep.find((place) => place >= count);
   if (wrong === undefined) return keep;
+  const key = of === 'trials' ? 'trials.keep' : 'spikes.keep';
   throw new RecordingError(
-    `trials.keep names place ${wrong}, but there are ${count} trials, from place 0 on.`,
+    `${key} names place ${wrong}, but there are ${count} ${of}, from place 0 on.`,
   );
 }
 

@@ -26,7 +26,7 @@ import {
 import type { ModelConfig } from '../neuroformer/config.js';
 import { Neuroformer } from '../neuroformer/model.js';
 import { loadNotes, type SavedModel } from '../neuroformer/saved.js';
-import { periodOf, variablesOf } from '../neuroformer/variables.js';
+import { type ConfiguredVariable, periodOf, variablesOf } from '../neuroformer/variables.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { readModelFile } from './checkpoint.js';
 import { FileError } from './files.js';
@@ -68,15 +68,9 @@ export function prepare(
 }
 
 /** @throws RecordingError where something is to be decoded that was not recorded. */
-function expectDecoded(
-  { config, variables }: BatchLayout,
-  { losses }: TrainSettings,
-  recording: Recording,
-): void {
-  const known = new Set(variables.map(({ name }) => name));
-  const lacking = variablesOf(config).find(
-    ({ name, setting }) =>
-      setting.predict && !known.has(name) && (!losses || losses.includes(name)),
+function expectDecoded(layout: BatchLayout, { losses }: TrainSettings, recording: Recording): void {
+  const lacking = lackingIn(layout).find(
+    ({ name, setting }) => setting.predict && (!losses || losses.includes(name)),
   );
   if (!lacking) return;
   const { name, setting } = lacking;
@@ -85,11 +79,15 @@ function expectDecoded(
   );
 }
 
+/** Variables of the configuration that the recording does not have. */
+function lackingIn({ config, variables }: BatchLayout): ConfiguredVariable[] {
+  const known = new Set(variables.map(({ name }) => name));
+  return variablesOf(config).filter(({ name }) => !known.has(name));
+}
+
 /** What a user should know about the data of a run: sentences. */
 export function notesOn({ windows, split, layout, config }: TrainingData): string[] {
   const { recording } = windows;
-  const known = new Set(layout.variables.map(({ name }) => name));
-  const lacking = variablesOf(config).filter(({ name }) => !known.has(name));
   return [
     ...split.notes,
     ...truncationNotes(truncationOf(windows, split.train)),
@@ -99,7 +97,9 @@ export function notesOn({ windows, split, layout, config }: TrainingData): strin
         `Nothing of ${name} was sampled in ${seconds.toFixed(1)} s of the recording: no window ends there.`,
     ),
     ...turnsOver(layout, recording),
-    ...lacking.map(({ name }) => `The recording has no ${name}: the model goes without it.`),
+    ...lackingIn(layout).map(
+      ({ name }) => `The recording has no ${name}: the model goes without it.`,
+    ),
   ];
 }
 
