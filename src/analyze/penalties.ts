@@ -14,6 +14,9 @@ import {
   UnfitError,
 } from './regression.js';
 
+const SOLVERS = { ridge: solveRidge, lasso: solveLasso } as const;
+type Method = keyof typeof SOLVERS;
+
 /** How a penalty is chosen. */
 export interface PenaltyChoice {
   /** Penalties to try; else 10^0 to 10^6 in half powers (ridge), or the largest useful down to its 100th (lasso). */
@@ -46,7 +49,7 @@ export interface ChosenPenalty {
  * all rows with it. Give training rows only: test rows must take no part in this.
  */
 export function choosePenalty(
-  method: 'ridge' | 'lasso',
+  method: Method,
   design: SparseRows,
   targets: Targets,
   choice: PenaltyChoice = {},
@@ -54,19 +57,18 @@ export function choosePenalty(
   const tried = tryPenalties(method, design, targets, choice);
   const penalties = tried.map(({ best }) => best.penalty);
   const starts = tried.map(({ best }) => best.weights);
-  const solver = method === 'ridge' ? solveRidge : solveLasso;
-  return { model: fitEach(solver, design, targets, penalties, starts), penalties, tried };
+  const model = fitEach(SOLVERS[method], design, targets, penalties, starts);
+  return { model, penalties, tried };
 }
 
 /** The errors that penalties make on the last rows when the others are fitted. */
 export function tryPenalties(
-  method: 'ridge' | 'lasso',
+  method: Method,
   design: SparseRows,
   targets: Targets,
   choice: PenaltyChoice = {},
 ): TriedPenalties[] {
   for (const target of targets) checkTarget(design, target);
-  const solver = method === 'ridge' ? solveRidge : solveLasso;
   const { fitted, held } = heldOut(design.rows, choice);
   const z = new Standardised(rowsBetween(design, 0, fitted));
   const later = rowsBetween(design, held, design.rows);
@@ -78,7 +80,7 @@ export function tryPenalties(
     let weights: Float64Array = new Float64Array(design.columns);
     const found = penalties.map((penalty) => {
       // From a large penalty down, each the start of the next: they differ little.
-      weights = solver(z, own, penalty, weights);
+      weights = SOLVERS[method](z, own, penalty, weights);
       const [predicted] = new LinearModel(z, [weights], [centre]).predict(later);
       const error = mean(predicted!.map((value, row) => (value - target[held + row]!) ** 2));
       return { penalty, error, weights };
@@ -102,7 +104,7 @@ export function heldOut(
   return { fitted, held };
 }
 
-function usualGrid(method: 'ridge' | 'lasso', z: Standardised, target: Float64Array): number[] {
+function usualGrid(method: Method, z: Standardised, target: Float64Array): number[] {
   if (method === 'ridge') return Array.from({ length: 13 }, (_, n) => 10 ** (n / 2));
   // At the steepest slope of the loss and above it, every weight is 0.
   const steepest = z.transposedTimes(target).reduce((most, g) => Math.max(most, Math.abs(g)), 0);

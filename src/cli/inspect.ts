@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { overviewOf, type RecordingOverview, rasterInLetters } from '../analyze/overview.js';
 import { openDataset } from '../data/dataset.js';
 import type { Recording } from '../data/recording.js';
-import { truncationNotes, truncationOf } from '../data/truncation.js';
+import { truncationOf } from '../data/truncation.js';
 import { parseConfig } from '../neuroformer/config.js';
 import { writeOverview } from '../report/overview.js';
 import { makeFolder } from '../train/files.js';
@@ -44,9 +44,9 @@ export function addInspect(program: Command): void {
 async function inspect(path: string, { config, out, force }: InspectOptions): Promise<void> {
   if (out !== undefined) makeFolder(out, force);
   const dataset = await openDataset(path);
-  const { recording, units, notes, raw, guessed } = dataset;
+  const { recording, names, units, notes, raw, guessed } = dataset;
   const overview = overviewOf(recording, units);
-  say(facts(overview));
+  say(facts(overview, names));
   if (overview.variables.length > 0) say(`\n${variables(overview)}`);
   if (overview.windows.length > 0) say(`\n${windows(overview)}`);
   if (config !== undefined) say(`\n${configured(recording, config)}`);
@@ -65,14 +65,14 @@ function range(values: readonly number[], digits = 3): string {
   return low === high ? text(low) : `${text(low)} to ${text(high)}`;
 }
 
-function facts(overview: RecordingOverview): string {
+function facts(overview: RecordingOverview, names: readonly string[] | undefined): string {
   const { neurons, spikes, seconds, trials, gaps, rates, video, intervals } = overview;
   const sorted = Float64Array.from(rates).sort();
   const hertz = (value: number) => Number(value.toPrecision(3)).toString();
   const at = (share: number) => hertz(sorted[Math.floor(share * (sorted.length - 1))]!);
   const rows = [
     ['recording', overview.name],
-    ['neurons', `${neurons}`],
+    ['neurons', names ? `${neurons}, called ${shortList(names)}` : `${neurons}`],
     ['spikes', `${grouped(spikes)}, ${hertz(spikes / neurons / seconds)} Hz a neuron`],
     ['rates', `${at(0)} to ${at(1)} Hz, median ${at(0.5)}, middle half ${at(0.25)} to ${at(0.75)}`],
     [
@@ -137,9 +137,11 @@ function configured(recording: Recording, path: string): string {
   const cut = truncationOf(data.windows, train);
   return [
     `Windows of ${path}: ${grouped(train.length)} for training, ${grouped(validation.length)} validation, ${grouped(test.length)} test, ${grouped(leftOut)} left out.`,
-    ...(truncationNotes(cut).length === 0 ? ['Its blocks hold all of their spikes.'] : []),
+    ...(cut.current.windows + cut.past.windows === 0
+      ? ['Its blocks hold all of their spikes.']
+      : []),
     ...notes,
-    ...notesOn(data),
+    ...notesOn(data, cut),
   ].join('\n');
 }
 

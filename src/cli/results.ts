@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Explained } from '../analyze/explain.js';
+import type { Dataset } from '../data/dataset.js';
 import { parseCsv } from '../data/formats/csv.js';
 import { encodeNpz, parseNpz } from '../data/formats/npz.js';
 import { type NwbSeries, writeNwb } from '../data/formats/nwb-write.js';
@@ -17,7 +18,8 @@ import { FileError, writeWhole } from '../train/files.js';
 /** Trials drawn freely, or with neurons clamped: they do not replace one another. */
 export type GeneratedName = 'generated' | 'clamped';
 
-type TimedExplained = Explained & { readonly seconds: number };
+/** With what neurons are called, where that is not their place. */
+type TimedExplained = Explained & Pick<Dataset, 'names'> & { readonly seconds: number };
 
 export function writeGenerated(
   folder: string,
@@ -44,7 +46,7 @@ export function writeGeneratedNwb(
   folder: string,
   name: GeneratedName,
   { trials, clamped }: GeneratedResults,
-  { recording, started }: { recording: string; started: string },
+  { recording, names, started }: Pick<Dataset, 'names'> & { recording: string; started: string },
 ): Promise<void> {
   const neurons = trials[0]?.times.length ?? 0;
   const starts: number[] = [];
@@ -61,6 +63,7 @@ export function writeGeneratedNwb(
     description: `Spikes drawn by a model of ${recording}, no recording. Trials are set one after the other.${clamped && ` ${clamped}`}`,
     started,
     units: Array.from({ length: neurons }, (_, neuron) => Float64Array.from(onClock(neuron))),
+    ...(names && { names }),
     trials: {
       starts: Float64Array.from(starts),
       stops: Float64Array.from(trials, ({ from, to }, n) => starts[n]! + to - from),

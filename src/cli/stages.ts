@@ -221,8 +221,10 @@ export async function generateStage(
   };
   const name = clamped ? 'clamped' : 'generated';
   writeGenerated(run.folder.path, name, results);
+  const { recording, names } = run.dataset;
   await writeGeneratedNwb(run.folder.path, name, results, {
-    recording: run.dataset.recording.name,
+    recording: recording.name,
+    ...(names && { names }),
     started: run.facts.started,
   });
   return results;
@@ -337,7 +339,8 @@ export async function explainStage(
   ).finally(() => line.close());
   store.dispose();
   const seconds = (performance.now() - began) / 1000;
-  writeExplained(run.folder.path, { ...explained, seconds });
+  const { names } = run.dataset;
+  writeExplained(run.folder.path, { ...explained, seconds, ...(names && { names }) });
   return { ...explained, seconds };
 }
 

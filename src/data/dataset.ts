@@ -1,13 +1,13 @@
 /** Datasets on disk: a folder with a dataset.yaml, or a recording's own file. */
 
 import { basename, dirname } from 'node:path';
+import { describedAt } from './described.js';
 import { checkDescription, type Description, referencesIn } from './description.js';
 import { RecordingError } from './errors.js';
 import { Files } from './files.js';
-import { describedAt } from './guess.js';
 import { keepNeurons } from './kept-neurons.js';
 import { createRecording, type Film, type Recording, recordingOf } from './recording.js';
-import { readSpikes } from './spike-sources.js';
+import { readSpikes, type SpikeSource } from './spike-sources.js';
 import { countSpikes, type Spikes, spanOf } from './spikes.js';
 import { keptPlaces, readNamedIntervals, readTrials } from './trial-sources.js';
 import { type ReadVariables, readVariables, withVariables } from './variable-sources.js';
@@ -27,6 +27,8 @@ export interface Dataset {
   readonly path: string;
   readonly recording: Recording;
   readonly truth: Truth | undefined;
+  /** What the files call each neuron, where that is not its place. */
+  readonly names?: readonly string[];
   /** What each variable's numbers are in, where it is said. */
   readonly units: Readonly<Record<string, string>>;
   /** What it was read by: the dataset.yaml there is, or one that nobody wrote. */
@@ -48,7 +50,10 @@ export async function openDataset(path: string): Promise<Dataset> {
   const notes = [...said];
   try {
     const name = described.name ?? basename(guessed ? file : files.folder);
-    const recording = readRecording({ ...described, name }, files, (note) => notes.push(note));
+    const note = (sentence: string) => notes.push(sentence);
+    const every = readSpikes(described.spikes, files, described.start, note);
+    const source = keepNeurons(every, described.spikes.keep, files, note);
+    const recording = readRecording({ ...described, name }, source, files, note);
     const units = Object.entries(described.variables).flatMap(([key, { unit }]) =>
       unit === undefined ? [] : [[key, unit] as const],
     );
@@ -56,6 +61,7 @@ export async function openDataset(path: string): Promise<Dataset> {
       path: file,
       recording,
       truth: described.truth && truthOf(described.truth, files, recording.neurons),
+      ...(source.names?.some((own, place) => own !== `${place}`) && { names: source.names }),
       units: Object.fromEntries(units),
       raw,
       guessed,
@@ -70,11 +76,10 @@ type Named = Description & { readonly name: string };
 
 function readRecording(
   described: Named,
+  source: SpikeSource,
   files: Files,
   note: (sentence: string) => void,
 ): Recording {
-  const every = readSpikes(described.spikes, files, described.start, note);
-  const source = keepNeurons(every, described.spikes.keep, files, note);
   const read = readVariables(described, files);
   if ('trials' in source) return ofTrials(described, source.trials, read, files);
   const { start, duration, frames, trials } = described;

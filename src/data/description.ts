@@ -84,6 +84,8 @@ const spikes = object({
   unit,
   /** Neurons there are, where the last may be silent. */
   count: optional(whole(1)),
+  /** What each is called, such as the numbers a sorter gave them. Default: labels, or places from 0. */
+  names: optional(text),
   /** Neurons that are used, such as those a sorter calls good; they are numbered anew. Default: all. */
   keep: optional(kept),
   /** Or whole counts, or traces in which events are found by a rule; `axes` names their axes in order. */

@@ -3,7 +3,7 @@
 import type { SpikesGiven } from './description.js';
 import { RecordingError } from './errors.js';
 import type { Files } from './files.js';
-import type { SpikeSource } from './spike-sources.js';
+import { neuronsIn, type SpikeSource } from './spike-sources.js';
 import type { Spikes } from './spikes.js';
 import { keptPlaces } from './trial-sources.js';
 
@@ -20,21 +20,17 @@ export function keepNeurons(
   note: (sentence: string) => void,
 ): SpikeSource {
   if (keep === undefined) return source;
-  const [first] = 'trials' in source ? source.trials : [source.spikes];
-  const all = first ? rowsOf(first).length : 0;
+  const all = neuronsIn(source);
   const places = Array.isArray(keep) ? checked(keep, all) : chosen(keep, all, files);
   note(`Of ${all} neurons ${places.length} are kept (spikes.keep), numbered from 0 in that order.`);
   const pick = (spikes: Spikes): Spikes =>
     'counts' in spikes
       ? { ...spikes, counts: places.map((place) => spikes.counts[place]!) }
       : { times: places.map((place) => spikes.times[place]!) };
+  const names = places.map((place) => source.names?.[place] ?? `${place}`);
   return 'trials' in source
-    ? { trials: source.trials.map(pick) }
-    : { ...source, spikes: pick(source.spikes) };
-}
-
-function rowsOf(spikes: Spikes): readonly ArrayLike<number>[] {
-  return 'counts' in spikes ? spikes.counts : spikes.times;
+    ? { trials: source.trials.map(pick), names }
+    : { ...source, spikes: pick(source.spikes), names };
 }
 
 function checked(keep: readonly number[], all: number): readonly number[] {

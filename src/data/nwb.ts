@@ -177,8 +177,29 @@ function unitsOf(all: readonly Found[], notes: string[]): Found | undefined {
   return table;
 }
 
-function raggedOf({ path }: Found, file: string): object {
-  return { times: `${file}#${path}/spike_times`, ends: `${file}#${path}/spike_times_index` };
+function raggedOf({ path, group }: Found, file: string): object {
+  const column = columnOfNames(group);
+  return {
+    times: `${file}#${path}/spike_times`,
+    ends: `${file}#${path}/spike_times_index`,
+    ...(column !== undefined && { names: `${file}#${path}/${column}` }),
+  };
+}
+
+/** The column of what units are called: their names, or their numbers where those are not their places. */
+function columnOfNames(group: GroupPart): 'unit_name' | 'id' | undefined {
+  const count = arrayIn(group, 'spike_times_index')!.shape[0];
+  const usable = (name: string) => {
+    const part = arrayIn(group, name);
+    return part?.shape.length === 1 && part.shape[0] === count && isReadable(part)
+      ? part
+      : undefined;
+  };
+  if (usable('unit_name')) return 'unit_name';
+  const numbers = usable('id')?.read();
+  return numbers && Array.from<unknown>(numbers).some((id, place) => id !== place)
+    ? 'id'
+    : undefined;
 }
 
 /** Fluorescence of neurons, with a rule of events that is said to be a guess. */

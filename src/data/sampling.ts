@@ -19,6 +19,8 @@ export interface VariableSetting {
   readonly classes?: ClassVocabulary | undefined;
   /** Of an angle: a full turn. */
   readonly period?: number | undefined;
+  /** Whether the model reads it, and so may know no sample before it was taken. */
+  readonly read?: boolean;
 }
 
 /** Samples of a variable within a window, and their times from the window's start. */
@@ -35,24 +37,27 @@ export interface Samples {
  *
  * @param how.period of angles: a full turn; default: the series' own.
  * @param how.held classes that are numbers, which have no mean.
+ * @param how.read what a model reads: coarse samples hold until the next, as a line to that one would tell the future.
  */
 export function regular(
   series: Variable,
   dt: number,
   duration: number,
-  how: { period?: number | undefined; held?: boolean } = {},
+  how: { period?: number | undefined; held?: boolean; read?: boolean } = {},
 ): Series {
   if (!('times' in series) && Math.abs(series.dt / dt - 1) < 1e-9) return series;
   const { values } = series;
   const timeOf = (n: number) => sampleTime(series, n);
-  if (how.held || typeof values[0] === 'string') return held(values, timeOf, dt, duration);
+  const last = timeOf(values.length - 1);
+  if (how.held || typeof values[0] === 'string')
+    return held(values, timeOf, dt, Math.max(last, duration - dt));
   const numbers = values as ArrayLike<number>;
-  const last = timeOf(numbers.length - 1);
   const step = 'times' in series ? (usual(stepsOf(series)) ?? dt) : series.dt;
   const join = joining(how.period ?? series.period);
   // A mean needs a step and a half of samples; with fewer it would follow now one and now two of them.
-  return step * 1.5 <= dt
-    ? averaged(numbers, timeOf, dt, last + step, join)
+  if (step * 1.5 <= dt) return averaged(numbers, timeOf, dt, last + step, join);
+  return how.read
+    ? held(numbers, timeOf, dt, Math.max(last, last + step - dt))
     : interpolated(numbers, timeOf, dt, join);
 }
 
@@ -145,14 +150,14 @@ function interpolated(
   return { values: found, dt, start };
 }
 
+/** @param until when the last step begins. */
 function held(
   values: Variable['values'],
   timeOf: (n: number) => number,
   dt: number,
-  duration: number,
+  until: number,
 ): Series {
   const start = timeOf(0);
-  const until = Math.max(timeOf(values.length - 1), duration - dt);
   let at = 0;
   const found = Array.from({ length: Math.floor((until - start) / dt + 1e-9) + 1 }, (_, n) => {
     while (at + 1 < values.length && timeOf(at + 1) <= start + n * dt + 1e-9) at += 1;

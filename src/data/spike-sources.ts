@@ -6,17 +6,21 @@ import { eventsOf } from './events.js';
 import { type Files, isLine } from './files.js';
 import type { Numbers } from './formats/parts.js';
 import type { Values } from './formats/reference.js';
-import { firstNotBefore, type SpikeCounts, type Spikes } from './spikes.js';
+import { firstNotBefore, neuronsOf, type SpikeCounts, type Spikes } from './spikes.js';
 import { usual } from './statistics.js';
 
 /** Spikes on the session's clock, or of trials that each have a clock of their own. */
-export type SpikeSource =
+export type SpikeSource = {
+  /** What each neuron is called, where that is not its place. */
+  readonly names?: readonly string[];
+} & (
   | {
       readonly spikes: Spikes;
       /** Seconds that were recorded, where more is known than the last spike. */
       readonly recorded?: number;
     }
-  | { readonly trials: readonly Spikes[] };
+  | { readonly trials: readonly Spikes[] }
+);
 
 /** Neuron numbers past this are taken for a mistake. */
 const MOST_NEURONS = 1_000_000;
@@ -28,6 +32,30 @@ const MOST_NEURONS = 1_000_000;
  * @param note takes sentences about what was done to them.
  */
 export function readSpikes(
+  given: SpikesGiven,
+  files: Files,
+  start: number,
+  note: (sentence: string) => void,
+): SpikeSource {
+  const source = spikesOf(given, files, start, note);
+  if (given.names === undefined) return source;
+  const names = Array.from<number | string>(files.values('spikes.names', given.names).data);
+  const neurons = neuronsIn(source);
+  if (names.length !== neurons) {
+    throw new RecordingError(
+      `spikes.names: ${given.names} has ${names.length} values, but there are ${neurons} neurons: each needs its own.`,
+    );
+  }
+  return { ...source, names: names.map(String) };
+}
+
+/** How many neurons there are. */
+export function neuronsIn(source: SpikeSource): number {
+  const spikes = 'trials' in source ? source.trials[0] : source.spikes;
+  return spikes ? neuronsOf(spikes) : 0;
+}
+
+function spikesOf(
   given: SpikesGiven,
   files: Files,
   start: number,
@@ -102,18 +130,23 @@ function fromPairs(
   start: number,
   note: (sentence: string) => void,
 ): SpikeSource {
-  const numbered = (key: string, reference: string) =>
-    relabel ? places(files.values(key, reference).data) : files.numbers(key, reference);
+  const numbered = (key: string, reference: string): Labelled =>
+    relabel
+      ? byPlace(files.values(key, reference).data)
+      : { places: files.numbers(key, reference), names: [] };
   const when = files.numbers('spikes.times', times);
-  const who = numbered('spikes.neurons', neurons);
+  const { places: who, names } = numbered('spikes.neurons', neurons);
+  const called = names.length > 0 && names.length === (count ?? names.length) ? { names } : {};
   if (when.length !== who.length) {
     throw new RecordingError(
       `spikes.times has ${when.length} spikes, but spikes.neurons ${who.length}: each spike needs its neuron.`,
     );
   }
-  if (trials === undefined)
-    return { spikes: { times: onSession(byNeuron(when, who, count), unit, start, note) } };
-  const which = numbered('spikes.trials', trials);
+  if (trials === undefined) {
+    const lists = byNeuron(when, who, count);
+    return { spikes: { times: onSession(lists, unit, start, note) }, ...called };
+  }
+  const { places: which } = numbered('spikes.trials', trials);
   if (which.length !== when.length) {
     throw new RecordingError(
       `spikes.times has ${when.length} spikes, but spikes.trials ${which.length}: each spike needs its trial.`,
@@ -129,18 +162,26 @@ function fromPairs(
       const pick = (values: ArrayLike<number>) => Float64Array.from(own, (n) => values[n]!);
       return { times: onSession(byNeuron(pick(when), pick(who), all), unit, 0, note) };
     }),
+    ...called,
   };
 }
 
+interface Labelled {
+  readonly places: ArrayLike<number>;
+  /** What is at each place; empty of what is numbered from 0. */
+  readonly names: readonly string[];
+}
+
 /** The place of each label among those that occur, in order. */
-function places(labels: Numbers | string[]): Int32Array {
+function byPlace(labels: Numbers | string[]): Labelled {
   const sorted = [...new Set<number | string>(labels)].sort((p, q) =>
     typeof p === 'number' && typeof q === 'number'
       ? p - q
       : String(p).localeCompare(String(q), 'en', { numeric: true }),
   );
   const known = new Map(sorted.map((label, n) => [label, n]));
-  return Int32Array.from(labels as ArrayLike<number>, (label) => known.get(label)!);
+  const places = Int32Array.from(labels as ArrayLike<number>, (label) => known.get(label)!);
+  return { places, names: sorted.map(String) };
 }
 
 /** @throws RecordingError where one is no whole number from 0. */

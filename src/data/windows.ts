@@ -270,12 +270,14 @@ function prepare(trial: Trial, settings: WindowSettings): Prepared {
   const variables = settings.variables.flatMap((setting) => {
     const series = trial.variables[setting.data ?? setting.name];
     if (!series) return [];
-    const { name, dt, period, classes } = setting;
+    const { name, dt, period, classes, read = false } = setting;
     checkPeriod(name, period, series.period);
     // A class holds until another is noted: between its samples nothing is missing.
     const held = classes !== undefined;
     const holes = held ? [] : holesOf(series, dt);
-    return [{ setting, series: regular(series, dt, trial.duration, { period, held }), holes }];
+    return [
+      { setting, series: regular(series, dt, trial.duration, { period, held, read }), holes },
+    ];
   });
   const spikes = binSpikes(trial.spikes, settings.times.dt);
   return { id: trial.id, duration: trial.duration, spikes, film: trial.film, variables };

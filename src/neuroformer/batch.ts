@@ -40,6 +40,7 @@ export function windowSettings(config: ModelConfig, tokenizer: Tokenizer): Windo
         dt: setting.dt,
         classes: tokenizer.classes[name],
         period: periodOf(setting),
+        read: !setting.predict,
       }),
     ),
     rules: windowRules(config.rules),

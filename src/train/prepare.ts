@@ -13,7 +13,7 @@ import {
   thinned,
 } from '../data/splits.js';
 import { Tokenizer } from '../data/tokenizer.js';
-import { truncationNotes, truncationOf } from '../data/truncation.js';
+import { type Truncation, truncationNotes, truncationOf } from '../data/truncation.js';
 import { Windows } from '../data/windows.js';
 import type { Engine } from '../gpu/engine.js';
 import {
@@ -85,12 +85,19 @@ function lackingIn({ config, variables }: BatchLayout): ConfiguredVariable[] {
   return variablesOf(config).filter(({ name }) => !known.has(name));
 }
 
-/** What a user should know about the data of a run: sentences. */
-export function notesOn({ windows, split, layout, config }: TrainingData): string[] {
+/**
+ * What a user should know about the data of a run: sentences.
+ *
+ * @param cut what the blocks cut of the training windows, where it has been counted already.
+ */
+export function notesOn(
+  { windows, split, layout, config }: TrainingData,
+  cut: Truncation = truncationOf(windows, split.train),
+): string[] {
   const { recording } = windows;
   return [
     ...split.notes,
-    ...truncationNotes(truncationOf(windows, split.train)),
+    ...truncationNotes(cut),
     ...unused(recording, config),
     ...Object.entries(windows.holes()).map(
       ([name, seconds]) =>

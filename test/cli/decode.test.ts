@@ -1,9 +1,10 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDataset } from '../../src/data/dataset.js';
 import { openFile } from '../../src/data/files.js';
 import { find } from '../../src/data/formats/reference.js';
-import { behaviourWorkplace } from '../helpers/behaviour.js';
+import { behaviourWorkplace, labelOf, TUNED } from '../helpers/behaviour.js';
 import { neuroformer } from '../helpers/cli.js';
 
 let place: string;
@@ -160,7 +161,8 @@ describe('behaviour from the command line', () => {
   it('is on the page with its numbers, its pictures and the curve', async () => {
     const generated = await neuroformer('generate', at('run'), '--trials', '4', '--seconds', '1');
     expect(generated.code, generated.err).toBe(0);
-    expect(existsSync(at('run', 'generated.nwb'))).toBe(true);
+    const drawn = await openDataset(at('run', 'generated.nwb'));
+    expect(drawn.names).toEqual(Array.from({ length: TUNED }, (_, n) => `${labelOf(n)}`));
     const { code, err } = await neuroformer('report', at('run'));
     expect(code, err).toBe(0);
     const page = readFileSync(at('run', 'report.html'), 'utf8');

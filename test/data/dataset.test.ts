@@ -84,6 +84,20 @@ describe('a dataset folder', () => {
     expect('counts' in spikes && spikes.counts.map((row) => Array.from(row))).toEqual([[0, 0, 1]]);
   });
 
+  it('knows what neurons are called: by an array, by their labels, or by the places they were kept from', async () => {
+    const files = { ...ARRAYS, 'units.csv': 'name,shank\nLM4,7\nLM9,7\nV1-2,8\n' };
+    const named = async (more: object) =>
+      (await open({ spikes: { ...SPIKES, ...more }, duration: 1 }, files)).names;
+    expect(await named({})).toBeUndefined();
+    expect(await named({ keep: [0, 1, 2] })).toBeUndefined();
+    expect(await named({ keep: [2, 1] })).toEqual(['2', '1']);
+    expect(await named({ names: 'units.csv#name' })).toEqual(['LM4', 'LM9', 'V1-2']);
+    expect(await named({ names: 'units.csv#name', keep: [2, 0] })).toEqual(['V1-2', 'LM4']);
+    expect(await named({ relabel: true })).toEqual(['0', '2']);
+    // Whoever says how many there are beside those that occur has not said which.
+    expect(await named({ relabel: true, count: 3 })).toBeUndefined();
+  });
+
   it('gives counts, frames, variables, trials and intervals, each on its clock', async () => {
     const { recording, units } = await open({
       name: 'everything',
@@ -160,6 +174,11 @@ describe('a dataset that cannot be used is refused with a sentence', () => {
       'a neuron kept twice',
       { spikes: { ...SPIKES, keep: [0, 0] } },
       'spikes.keep names place 0 twice.',
+    ],
+    [
+      'names of other neurons',
+      { spikes: { ...SPIKES, names: 'a.npz#times' } },
+      'spikes.names: a.npz#times has 4 values, but there are 3 neurons: each needs its own.',
     ],
     ['no neuron kept', { spikes: { ...SPIKES, keep: [] } }, 'spikes.keep names no neuron.'],
     [

@@ -274,6 +274,21 @@ describe('an NWB file', () => {
     ]).toEqual([7, 8, 9, 10]);
   });
 
+  it('says what its units are called, by names or by numbers of their own', async () => {
+    const folder = folderOf({});
+    const of = async (names: string[]) => {
+      await writeNwb(join(folder, 'a.nwb'), {
+        description: 'made by a test',
+        started: '2026-01-01T00:00:00Z',
+        units: [Float64Array.of(0.1), Float64Array.of(0.2)],
+        names,
+      });
+      return (await openDataset(join(folder, 'a.nwb'))).names;
+    };
+    expect(await of(['CA1 3', 'CA1 8'])).toEqual(['CA1 3', 'CA1 8']);
+    expect(await of(['0', '1'])).toBeUndefined();
+  });
+
   it('without units or traces is refused', async () => {
     const folder = folderOf({});
     await writeNwb(join(folder, 'a.nwb'), {

@@ -88,6 +88,18 @@ describe('an NWB 2 file', () => {
     expect(spikeTimes(recording.trials[0]!)).toEqual([[0.2], [0.4]]);
   });
 
+  it('has its units called by their numbers where those are not their places', async () => {
+    const of = (ids: number[]) =>
+      open((root) => {
+        units(root);
+        (root.get('units') as Group).create_dataset({ name: 'id', data: Int32Array.from(ids) });
+      });
+    expect((await of([0, 1, 2])).names).toBeUndefined();
+    expect((await of([4, 7, 30])).names).toEqual(['4', '7', '30']);
+    // A column of another length says nothing of these units.
+    expect((await of([4, 7])).names).toBeUndefined();
+  });
+
   it('has behaviour at a rate, from a start, by conversion and offset, a variable for each axis', async () => {
     const { recording, units: known } = await open((root) => {
       units(root);

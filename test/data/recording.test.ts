@@ -180,6 +180,29 @@ describe('a recording', () => {
       0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45,
     ]);
   });
+
+  it('holds coarse samples of what a model reads, so that none comes from after the window', () => {
+    const windowsOf = (later: number, read: boolean) =>
+      new Windows(
+        createRecording({
+          spikes: times([0.5], []),
+          variables: { speed: { values: [1, 10, later], times: [0.1, 0.3, 0.5] } },
+          duration: 0.8,
+        }),
+        { ...SETTINGS, variables: [{ name: 'speed', window: 0.2, dt: 0.05, read }] },
+      );
+    const at = (end: number, later: number, read = true) => [
+      ...windowsOf(later, read).at({ trial: 0, end }).variables.speed!.values,
+    ];
+    expect(at(0.4, 20)).toEqual([1, 1, 10, 10]);
+    expect(at(0.5, 20)).toEqual(at(0.5, 30));
+    expect(at(0.55, 20)).not.toEqual(at(0.55, 30));
+    // What is decoded lies on the line to the next sample, as it was then.
+    expect(at(0.5, 20, false)).not.toEqual(at(0.5, 30, false));
+    // The last sample stands for as long as the others did.
+    const ends = windowsOf(20, true).refsOf(0);
+    expect(ends.at(-1)!.end).toBe(0.7);
+  });
 });
 
 describe('a recording that cannot be used is refused with a sentence', () => {

@@ -9,6 +9,8 @@ import { createRecording, type Recording } from '../../src/data/recording.js';
 import { HostRandom } from '../../src/random.js';
 
 export const TUNED = 16;
+/** What their files call them. */
+export const labelOf = (neuron: number) => 10 * neuron + 3;
 const STEP = 0.05;
 
 /** What was simulated: spikes, a place from 0 to 10, a heading in radians, and the side of the place. */
@@ -87,7 +89,7 @@ export function behaviourWorkplace(training: object): string {
   const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
   mkdirSync(join(folder, 'data'));
   const { times, place, heading, side, seconds } = simulateBehaviour(60);
-  const all = times.flatMap((own, neuron) => Array.from(own, (time) => [time, neuron] as const));
+  const all = times.flatMap((own, neuron) => Array.from(own, (time) => [time, labelOf(neuron)] as const));
   const arrays = encodeNpz({
     times: { data: Float64Array.from(all, ([time]) => time) },
     neurons: { data: Int32Array.from(all, ([, neuron]) => neuron) },
@@ -102,7 +104,7 @@ export function behaviourWorkplace(training: object): string {
     stringify({
       name: 'tuned neurons',
       duration: seconds,
-      spikes: { times: 'tuned.npz#times', neurons: 'tuned.npz#neurons', count: TUNED },
+      spikes: { times: 'tuned.npz#times', neurons: 'tuned.npz#neurons', relabel: true },
       variables: {
         place: variable('place', 'cm'),
         heading: variable('heading', 'rad'),

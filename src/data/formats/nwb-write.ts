@@ -15,6 +15,8 @@ export interface NwbContents {
   readonly started: string;
   /** Spike times of each neuron, seconds, rising. */
   readonly units?: readonly Float64Array[];
+  /** What each of them is called elsewhere. */
+  readonly names?: readonly string[];
   /** Seconds of each trial, and further columns of the same length. */
   readonly trials?: {
     readonly starts: Float64Array;
@@ -28,7 +30,7 @@ export interface NwbContents {
 export interface NwbColumn {
   readonly name: string;
   readonly description: string;
-  readonly data: Float64Array | Int32Array;
+  readonly data: Float64Array | Int32Array | readonly string[];
 }
 
 export interface NwbSeries {
@@ -67,7 +69,7 @@ export async function writeNwb(path: string, contents: NwbContents): Promise<voi
 }
 
 function writeFile(file: Group, contents: NwbContents): void {
-  const { description, started, units, trials, series = [] } = contents;
+  const { description, started, units, names, trials, series = [] } = contents;
   type(file, 'NWBFile');
   file.create_attribute('nwb_version', VERSION);
   text(file, 'identifier', randomUUID());
@@ -78,7 +80,7 @@ function writeFile(file: Group, contents: NwbContents): void {
   for (const name of ['acquisition', 'analysis', 'general', 'processing', 'stimulus'])
     file.create_group(name);
   for (const name of ['presentation', 'templates']) group(file, 'stimulus').create_group(name);
-  if (units) writeUnits(file, units);
+  if (units) writeUnits(file, units, names);
   if (trials) writeTrials(file, trials);
   if (series.length === 0) return;
   const behavior = group(file, 'processing').create_group('behavior');
@@ -103,7 +105,7 @@ function group(at: Group, name: string): Group {
 }
 
 function column(at: Group, { name, description, data }: NwbColumn, kind = 'VectorData'): Dataset {
-  const made = at.create_dataset({ name, data });
+  const made = at.create_dataset({ name, data: data as Float64Array | string[] });
   type(made, kind, 'hdmf-common');
   made.create_attribute('description', description);
   return made;
@@ -127,9 +129,15 @@ function table(
   type(id, 'ElementIdentifiers', 'hdmf-common');
 }
 
-function writeUnits(file: Group, units: readonly Float64Array[]): void {
+function writeUnits(
+  file: Group,
+  units: readonly Float64Array[],
+  names: readonly string[] | undefined,
+): void {
   const at = file.create_group('units');
-  table(at, 'Units', 'Neurons, by their numbers in the model.', ['spike_times'], units.length);
+  const columns = ['spike_times', ...(names ? ['unit_name'] : [])];
+  table(at, 'Units', 'Neurons, by their numbers in the model.', columns, units.length);
+  if (names) column(at, { name: 'unit_name', description: 'As in the recording.', data: names });
   const total = units.reduce((sum, { length }) => sum + length, 0);
   const times = new Float64Array(total);
   const ends = new Uint32Array(units.length);
