@@ -60,7 +60,9 @@ interface DemoOptions {
 export function addDemo(program: Command): void {
   program
     .command('demo')
-    .description('simulate a small network, train, generate, explain and report: a few minutes')
+    .description(
+      'simulate a small network, train, generate, read connectivity and report: a minute or two',
+    )
     .option('--out <folder>', 'where everything goes', 'runs/demo')
     .option('--neurons <n>', 'of the network, in three groups', count, 36)
     .option('--steps <n>', 'updates of training', count, 640)

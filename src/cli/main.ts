@@ -15,7 +15,7 @@ import { addTrain } from './train.js';
 
 const program = new Command('neuroformer')
   .description(
-    'A GPT over spikes, on any GPU: inspect, train, decode, generate, explain. Start with: neuroformer demo, or neuroformer inspect <your file>',
+    'A GPT over spikes, on any GPU: inspect, train, decode, generate, read connectivity. Start with: neuroformer demo, or neuroformer inspect <your file>',
   )
   .version(VERSION)
   .showHelpAfterError('(add --help for what there is)')

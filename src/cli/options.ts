@@ -3,7 +3,7 @@
 import { InvalidArgumentError } from 'commander';
 import { parse, YAMLParseError } from 'yaml';
 import { readYaml } from '../data/yaml.js';
-import { isRecord } from '../schema.js';
+import { ConfigError, isRecord, nearest } from '../schema.js';
 import { UsageError } from './terminal.js';
 
 /** Reads a number of one kind; nothing at all is none. */
@@ -57,6 +57,8 @@ export function readSettings(path: string | undefined, replaced: readonly string
     place(raw, keys, parsedValue(entry, entry.slice(at + 1)));
   }
   const { training, ...model } = raw;
+  const meant = Object.keys(model).find((key) => nearest(key, ['training']));
+  if (meant !== undefined) throw new ConfigError(`${meant} is not known; did you mean training?`);
   return { model, training: training ?? {} };
 }
 

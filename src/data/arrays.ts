@@ -65,7 +65,10 @@ function hint(vectors: readonly Vector[], file: string): string {
   const [rows = 0, columns = 0] = looks.shape;
   const axes = rows > columns ? '[bins, neurons]' : '[neurons, bins]';
   const kind = looks.values.every(isCount) ? 'counts' : 'traces';
-  const event = kind === 'traces' ? ', event: {above: 3, in: deviations}' : '';
+  // Deconvolved traces rest at 0, so that every other sample is an event.
+  const rests = 2 * looks.values.filter((value) => value === 0).length > looks.values.length;
+  const rule = rests ? '{above: 0, each: true}' : '{above: 3, in: deviations}';
+  const event = kind === 'traces' ? `, event: ${rule}` : '';
   const name = looks.path === '' ? file : `${file}#${looks.path}`;
   return `, such as: spikes: {${kind}: '${name}', axes: ${axes}, dt: 0.05${event}}, where dt is the seconds of a bin`;
 }

@@ -52,7 +52,7 @@ export async function openDataset(path: string): Promise<Dataset> {
     const name = described.name ?? basename(guessed ? file : files.folder);
     const note = (sentence: string) => notes.push(sentence);
     const every = readSpikes(described.spikes, files, described.start, note);
-    const source = keepNeurons(every, described.spikes.keep, files, note);
+    const source = keepNeurons(every, described.spikes, files, note);
     const recording = readRecording({ ...described, name }, source, files, note);
     const units = Object.entries(described.variables).flatMap(([key, { unit }]) =>
       unit === undefined ? [] : [[key, unit] as const],

@@ -8,6 +8,7 @@ import { RecordingError } from './errors.js';
 import { openFile } from './files.js';
 import { parseReference } from './formats/reference.js';
 import { describeNwb, isNwb } from './nwb.js';
+import { describePhy, isPhy, PHY_SPIKES } from './phy.js';
 import { readYaml } from './yaml.js';
 
 /** A description as YAML gives it, and the file its references are beside. */
@@ -34,6 +35,7 @@ export async function describedAt(path: string): Promise<Described> {
     return /\.ya?ml$/i.test(path) ? written(path) : ofDataFile(path);
   const file = join(path, 'dataset.yaml');
   if (existsSync(file)) return written(file);
+  if (isPhy(path)) return ofPhy(path);
   const found = readdirSync(path).filter((name) => DATA.test(name));
   if (found.length === 1) return ofDataFile(join(path, found[0]!));
   throw new RecordingError(
@@ -41,8 +43,18 @@ export async function describedAt(path: string): Promise<Described> {
   );
 }
 
+/** @throws RecordingError where it is the configuration of a model instead. */
 function written(file: string): Described {
-  return { file, raw: readYaml(file), guessed: false, notes: [] };
+  const raw = readYaml(file);
+  if (!('spikes' in raw) && ['modalities', 'n_embd', 'training'].some((key) => key in raw))
+    throw new RecordingError(
+      `${file} describes no recording: it looks like the configuration of a model, which is given with --config beside a recording's path.`,
+    );
+  return { file, raw, guessed: false, notes: [] };
+}
+
+function ofPhy(folder: string): Described {
+  return { file: join(folder, PHY_SPIKES[0]), ...describePhy(folder), guessed: true };
 }
 
 /** The dataset.yaml beside a file where it names that file; a guess otherwise. */
@@ -52,6 +64,8 @@ async function ofDataFile(path: string): Promise<Described> {
     const described = written(beside);
     const named = referencesIn(described.raw).map(({ text }) => parseReference(text).file);
     if (named.includes(basename(path))) return described;
+  } else if (PHY_SPIKES.some((name) => name === basename(path)) && isPhy(dirname(path))) {
+    return ofPhy(dirname(path));
   }
   const name = basename(path);
   const { root, close } = await openFile(path, name);

@@ -17,20 +17,26 @@ import {
   text,
 } from '../schema.js';
 
-const seconds = number({ above: 0 });
 const whole = (min: number) => number({ min, integer: true });
 
 /** Seconds per unit of time. */
 const UNITS: Readonly<Record<string, number>> = { s: 1, ms: 1e-3, us: 1e-6 };
 
+/** A share of a second by its rate, such as 1/30. */
+function shareOf(value: unknown): number | undefined {
+  const [, rate] = /^1\s*\/\s*(\d+(?:\.\d+)?)$/.exec(String(value)) ?? [];
+  return Number(rate) > 0 ? 1 / Number(rate) : undefined;
+}
+
+/** A number of seconds, or a share of one. */
+const seconds: Check<number> = (value, path) => shareOf(value) ?? number({ above: 0 })(value, path);
+
 /** A unit of time as its seconds: a name, a number, or a share of a second such as 1/30000 for samples at 30 kHz. */
 const unit: Check<number> = (value, path) => {
   if (value === undefined) return 1;
   if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
-  const known = UNITS[String(value)];
+  const known = UNITS[String(value)] ?? shareOf(value);
   if (known !== undefined) return known;
-  const [, rate] = /^1\s*\/\s*(\d+(?:\.\d+)?)$/.exec(String(value)) ?? [];
-  if (Number(rate) > 0) return 1 / Number(rate);
   throw new ConfigError(
     `${path} should be s, ms, us, a number of seconds or a share of one such as 1/30000, but is ${show(value)}.`,
   );
@@ -59,6 +65,8 @@ const kept: Check<number[] | Checked<typeof keptBy>> = (value, path) => {
 
 const keptBy = object({
   by: text,
+  /** What the neuron of each value is called, where the values do not stand in the order of the neurons. */
+  ids: optional(text),
   values: optional(
     list<string | number>((value, path) =>
       typeof value === 'string' ? value : number()(value, path),

@@ -15,22 +15,25 @@ import { keptPlaces } from './trial-sources.js';
  */
 export function keepNeurons(
   source: SpikeSource,
-  keep: SpikesGiven['keep'],
+  { keep, relabel }: SpikesGiven,
   files: Files,
   note: (sentence: string) => void,
 ): SpikeSource {
   if (keep === undefined) return source;
   const all = neuronsIn(source);
-  const places = Array.isArray(keep) ? checked(keep, all) : chosen(keep, all, files);
+  const names = source.names ?? Array.from({ length: all }, (_, place) => `${place}`);
+  const places = Array.isArray(keep)
+    ? checked(keep, all)
+    : chosen(keep, saidOf(keep, names, relabel, files, note));
   note(`Of ${all} neurons ${places.length} are kept (spikes.keep), numbered from 0 in that order.`);
   const pick = (spikes: Spikes): Spikes =>
     'counts' in spikes
       ? { ...spikes, counts: places.map((place) => spikes.counts[place]!) }
       : { times: places.map((place) => spikes.times[place]!) };
-  const names = places.map((place) => source.names?.[place] ?? `${place}`);
+  const kept = { names: places.map((place) => names[place]!) };
   return 'trials' in source
-    ? { trials: source.trials.map(pick), names }
-    : { ...source, spikes: pick(source.spikes), names };
+    ? { trials: source.trials.map(pick), ...kept }
+    : { ...source, spikes: pick(source.spikes), ...kept };
 }
 
 function checked(keep: readonly number[], all: number): readonly number[] {
@@ -40,26 +43,57 @@ function checked(keep: readonly number[], all: number): readonly number[] {
   return keptPlaces(keep, all, 'neurons');
 }
 
-function chosen(
-  { by, values }: Exclude<NonNullable<SpikesGiven['keep']>, number[]>,
-  all: number,
+type KeptBy = Exclude<NonNullable<SpikesGiven['keep']>, number[]>;
+type Said = number | string | undefined;
+
+/** What the array says of each neuron: in their order, or by what they are called. */
+function saidOf(
+  { by, ids, values }: KeptBy,
+  names: readonly string[],
+  relabel: boolean,
   files: Files,
-): number[] {
-  const { data } = files.values('spikes.keep.by', by);
-  if (data.length !== all) {
+  note: (sentence: string) => void,
+): Said[] {
+  const said = Array.from<number | string>(files.values('spikes.keep.by', by).data);
+  if (!values && said.some((value) => typeof value === 'string'))
+    throw new RecordingError(`spikes.keep.by: ${by} holds texts: say under values which are kept.`);
+  if (ids === undefined) {
+    if (relabel) {
+      throw new RecordingError(
+        `spikes.keep.by: neurons go by their labels here, so say under ids which label each value of ${by} belongs to, such as the cluster_id beside it.`,
+      );
+    }
+    if (said.length === names.length) return said;
     throw new RecordingError(
-      `spikes.keep.by: ${by} has ${data.length} values, but there are ${all} neurons: each needs its own.`,
+      `spikes.keep.by: ${by} has ${said.length} values, but there are ${names.length} neurons: each needs its own, or say under ids which neuron each belongs to.`,
     );
   }
-  if (Array.isArray(data) && !values)
-    throw new RecordingError(`spikes.keep.by: ${by} holds texts: say under values which are kept.`);
-  const named = new Set<number | string>(values);
-  const fits = (value: number | string) => (values ? named.has(value) : Number(value) !== 0);
-  const said: ArrayLike<number | string> = data;
-  const places = Array.from(said, (value, place) => (fits(value) ? place : -1));
-  const kept = places.filter((place) => place >= 0);
+  const called = Array.from<number | string>(files.values('spikes.keep.ids', ids).data).map(String);
+  if (called.length !== said.length) {
+    throw new RecordingError(
+      `spikes.keep.ids: ${ids} has ${called.length} values, but ${by} ${said.length}: they should belong together.`,
+    );
+  }
+  const known = new Map(called.map((name, n) => [name, said[n]!]));
+  if (known.size < called.length) {
+    const twice = called.find((name, n) => called.indexOf(name) < n);
+    throw new RecordingError(`spikes.keep.ids: ${ids} names ${twice} twice.`);
+  }
+  const lacking = names.filter((name) => !known.has(name));
+  if (lacking.length > 0)
+    note(
+      `${ids} does not name ${lacking.length} of ${names.length} neurons, such as ${lacking[0]}: they are left out.`,
+    );
+  return names.map((name) => known.get(name));
+}
+
+function chosen({ by, values }: KeptBy, said: readonly Said[]): number[] {
+  const named = new Set<Said>(values);
+  const fits = (value: Said) =>
+    value !== undefined && (values ? named.has(value) : Number(value) !== 0);
+  const kept = said.flatMap((value, place) => (fits(value) ? [place] : []));
   if (kept.length > 0) return kept;
-  const seen = [...new Set(Array.from(said))].slice(0, 6).join(', ');
+  const seen = [...new Set(said.filter((value) => value !== undefined))].slice(0, 6).join(', ');
   throw new RecordingError(
     `spikes.keep: no neuron has ${values ? `one of the values ${values.join(', ')}` : 'a value other than 0'} in ${by}; the values there are ${seen}.`,
   );

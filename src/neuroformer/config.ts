@@ -55,7 +55,7 @@ const variable = object({
 
 const group = object({
   /** Cross-attention blocks. */
-  n_layers: number({ min: 0, integer: true }),
+  n_layers: defaulted(number({ min: 0, integer: true }), 0),
   /** Seconds of its variables that a window holds. */
   window: seconds,
   variables: record(variable),

@@ -101,7 +101,9 @@ export function parseTrainSettings(raw: unknown = {}): TrainSettings {
   const { fractions } = settings.split;
   const sum = fractions.train + fractions.validation + fractions.test;
   if (Math.abs(sum - 1) > 1e-9)
-    throw new ConfigError(`training.split.fractions should add up to 1, but add up to ${sum}.`);
+    throw new ConfigError(
+      `training.split.fractions should add up to 1, but train ${fractions.train}, validation ${fractions.validation} and test ${fractions.test} add up to ${Number(sum.toPrecision(6))}; what is not given has its default.`,
+    );
   if (fractions.train === 0)
     throw new ConfigError('training.split.fractions.train should be above 0, but is 0.');
   if (new Set(settings.split.order).size < 3)

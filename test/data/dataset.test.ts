@@ -1,25 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
+import { describe, expect, it } from 'vitest';
 import { openDataset } from '../../src/data/dataset.js';
 import { encodeNpy } from '../../src/data/formats/npy.js';
 import { encodeNpz } from '../../src/data/formats/npz.js';
 import { hubDataset, inputsDataset } from '../../src/simulate/dataset.js';
 import { simulateHub } from '../../src/simulate/hub.js';
 import { simulateInputs } from '../../src/simulate/inputs.js';
+import { opener, spikeCounts, spikeTimes, useFolders } from '../helpers/dataset.js';
 
-const root = mkdtempSync(join(tmpdir(), 'neuroformer-'));
-afterAll(() => rmSync(root, { recursive: true }));
-
-let folders = 0;
-function folderOf(files: Readonly<Record<string, Uint8Array | string>>): string {
-  folders += 1;
-  const folder = mkdtempSync(join(root, `d${folders}`));
-  for (const [name, data] of Object.entries(files)) writeFileSync(join(folder, name), data);
-  return folder;
-}
+const folderOf = useFolders();
 
 const ARRAYS = {
   'a.npz': encodeNpz({
@@ -36,23 +25,14 @@ const ARRAYS = {
 };
 const SPIKES = { times: 'a.npz#times', neurons: 'a.npz#neurons', unit: 'ms' };
 
-function open(description: object | string, files: object = ARRAYS) {
-  const text = typeof description === 'string' ? description : stringify(description);
-  return openDataset(folderOf({ ...files, 'dataset.yaml': text }));
-}
+const open = opener(folderOf, ARRAYS);
 
 describe('a dataset folder', () => {
   it('gives spikes by neuron in seconds and in order, silent neurons included', async () => {
     const { recording } = await open({ spikes: { ...SPIKES, count: 4 }, duration: 0.4 });
-    const { spikes, duration } = recording.trials[0]!;
-    expect(duration).toBe(0.4);
-    const times = 'times' in spikes ? spikes.times.map((list) => [...list]) : [];
-    expect(times).toEqual([
-      [0.2, 0.3].map((t) => expect.closeTo(t)),
-      [],
-      [0.1, 0.15].map((t) => expect.closeTo(t)),
-      [],
-    ]);
+    const [trial] = recording.trials;
+    expect(trial!.duration).toBe(0.4);
+    expect(spikeTimes(trial!)).toEqual([[0.2, 0.3], [], [0.1, 0.15], []]);
   });
 
   it('keeps the neurons that are named by place, or by what an array says of each', async () => {
@@ -61,31 +41,40 @@ describe('a dataset folder', () => {
       rows: { data: Float64Array.of(0, 9, 1, 9, 1, 9), shape: [3, 2] },
     });
     const quality = 'quality\ngood\nnoise\ngood\n';
-    const files = { ...ARRAYS, 'more.npz': more, 'units.csv': quality };
+    const files = { 'more.npz': more, 'units.csv': quality };
     const kept = async (keep: unknown) => {
       const { recording, notes } = await open({ spikes: { ...SPIKES, keep }, duration: 1 }, files);
-      const { spikes } = recording.trials[0]!;
-      const times = 'times' in spikes ? spikes.times : [];
-      return { times: times.map((own) => [...own].map((time) => 1000 * time)), notes };
+      return { times: spikeTimes(recording.trials[0]!), notes };
     };
-    const close = (...lists: number[][]) => lists.map((own) => own.map((t) => expect.closeTo(t)));
-    expect((await kept([2, 1])).times).toEqual(close([100, 150], []));
-    expect((await kept({ by: 'more.npz#good' })).times).toEqual(close([200, 300], [100, 150]));
-    expect((await kept({ by: 'more.npz#rows[:,0]', values: [0] })).times).toEqual(
-      close([200, 300]),
-    );
+    const [first, last] = [
+      [0.2, 0.3],
+      [0.1, 0.15],
+    ];
+    expect((await kept([2, 1])).times).toEqual([last, []]);
+    expect((await kept({ by: 'more.npz#good' })).times).toEqual([first, last]);
+    expect((await kept({ by: 'more.npz#rows[:,0]', values: [0] })).times).toEqual([first]);
     const { times, notes } = await kept({ by: 'units.csv#quality', values: ['good'] });
-    expect(times).toEqual(close([200, 300], [100, 150]));
+    expect(times).toEqual([first, last]);
     expect(notes).toContain(
       'Of 3 neurons 2 are kept (spikes.keep), numbered from 0 in that order.',
     );
     const counts = { counts: 'counts.npy', dt: 0.2, keep: [1] };
-    const { spikes } = (await open({ spikes: counts }, files)).recording.trials[0]!;
-    expect('counts' in spikes && spikes.counts.map((row) => Array.from(row))).toEqual([[0, 0, 1]]);
+    const { recording } = await open({ spikes: counts }, files);
+    expect(spikeCounts(recording.trials[0]!)).toEqual([[0, 0, 1]]);
+  });
+
+  it('finds what is said of neurons by what they are called, in whatever order it stands', async () => {
+    const files = { 'units.tsv': 'id\tquality\n2\tgood\n1\tgood\n' };
+    const keep = { by: 'units.tsv#quality', ids: 'units.tsv#id', values: ['good'] };
+    const { names, notes } = await open({ spikes: { ...SPIKES, keep }, duration: 1 }, files);
+    expect(names).toEqual(['1', '2']);
+    expect(notes).toContain(
+      'units.tsv#id does not name 1 of 3 neurons, such as 0: they are left out.',
+    );
   });
 
   it('knows what neurons are called: by an array, by their labels, or by the places they were kept from', async () => {
-    const files = { ...ARRAYS, 'units.csv': 'name,shank\nLM4,7\nLM9,7\nV1-2,8\n' };
+    const files = { 'units.csv': 'name,shank\nLM4,7\nLM9,7\nV1-2,8\n' };
     const named = async (more: object) =>
       (await open({ spikes: { ...SPIKES, ...more }, duration: 1 }, files)).names;
     expect(await named({})).toBeUndefined();
@@ -116,9 +105,7 @@ describe('a dataset folder', () => {
       [9, 0.2, 0.2],
     ]);
     const [first, second] = recording.trials;
-    expect(
-      'counts' in second!.spikes && second!.spikes.counts.map((row) => [...Array.from(row)]),
-    ).toEqual([[1], [0]]);
+    expect(spikeCounts(second!)).toEqual([[1], [0]]);
     // Both frames, and the samples before 0.2 s, belong to the first trial alone.
     expect(first!.film).toMatchObject({ count: 2, height: 2, width: 2, dt: 0.1, start: 0 });
     expect(second!.film).toBeUndefined();
@@ -184,7 +171,17 @@ describe('a dataset that cannot be used is refused with a sentence', () => {
     [
       'values for other neurons than there are',
       { spikes: { ...SPIKES, keep: { by: 'a.npz#times' } } },
-      'spikes.keep.by: a.npz#times has 4 values, but there are 3 neurons: each needs its own.',
+      'spikes.keep.by: a.npz#times has 4 values, but there are 3 neurons: each needs its own, or say under ids which neuron each belongs to.',
+    ],
+    [
+      'labels kept by the order of a table',
+      { spikes: { ...SPIKES, relabel: true, keep: { by: 'a.npz#speed' } } },
+      'spikes.keep.by: neurons go by their labels here, so say under ids which label each value of a.npz#speed belongs to, such as the cluster_id beside it.',
+    ],
+    [
+      'ids of another length',
+      { spikes: { ...SPIKES, keep: { by: 'a.npz#speed', ids: 'a.npz#times' } } },
+      'spikes.keep.ids: a.npz#times has 4 values, but a.npz#speed 3: they should belong together.',
     ],
     [
       'a value that no neuron has',

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openDataset } from '../../src/data/dataset.js';
@@ -237,6 +238,48 @@ describe('a file that nobody described', () => {
     expect(alone.recording.neurons).toBe(2);
     await expect(openDataset(folderOf({ 'a.npz': bytes, 'b.npz': bytes }))).rejects.toThrow(
       'give one of its files to see what is in it: a.npz, b.npz.',
+    );
+  });
+});
+
+describe('a folder of phy', () => {
+  const PHY = {
+    'spike_times.npy': encodeNpy(Float64Array.of(3000, 6000, 9000, 12000, 15000), [5]),
+    'spike_clusters.npy': encodeNpy(Int32Array.of(40, 7, 12, 40, 7), [5]),
+    'params.py': "dat_path = 'raw.dat'\nsample_rate = 30000.\n",
+  };
+  // The table has an order of its own, and a cluster without spikes.
+  const group = 'cluster_id\tgroup\n40\tgood\n7\tnoise\n12\tgood\n3\tgood\n';
+
+  it('gives the clusters that are called good, at the times of their samples', async () => {
+    const folder = folderOf({ ...PHY, 'cluster_group.tsv': group });
+    for (const path of [folder, join(folder, 'spike_times.npy')]) {
+      const { recording, names, notes, guessed } = await openDataset(path);
+      expect(guessed).toBe(true);
+      expect(names).toEqual(['12', '40']);
+      expect(spikeTimes(recording.trials[0]!)).toEqual([[0.3], [0.1, 0.4]]);
+      expect(notes).toContain(
+        'Of 3 neurons 2 are kept (spikes.keep), numbered from 0 in that order.',
+      );
+    }
+  });
+
+  it('is opened again by the path that a run keeps, and by a dataset.yaml once there is one', async () => {
+    const folder = folderOf({ ...PHY, 'cluster_group.tsv': group });
+    const { path } = await openDataset(folder);
+    expect((await openDataset(path)).names).toEqual(['12', '40']);
+    const all = 'spikes: {times: spike_times.npy, neurons: spike_clusters.npy, relabel: true}\n';
+    writeFileSync(join(folder, 'dataset.yaml'), all);
+    expect((await openDataset(path)).names).toEqual(['7', '12', '40']);
+  });
+
+  it('has all its clusters where none is called anything, and needs its sample rate', async () => {
+    const { names, notes } = await openDataset(folderOf(PHY));
+    expect(names).toEqual(['7', '12', '40']);
+    expect(notes[0]).toContain('so all clusters are used.');
+    const { 'params.py': _, ...less } = PHY;
+    await expect(openDataset(folderOf(less))).rejects.toThrow(
+      'no params.py that says the sample_rate',
     );
   });
 });

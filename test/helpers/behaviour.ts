@@ -89,7 +89,9 @@ export function behaviourWorkplace(training: object): string {
   const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
   mkdirSync(join(folder, 'data'));
   const { times, place, heading, side, seconds } = simulateBehaviour(60);
-  const all = times.flatMap((own, neuron) => Array.from(own, (time) => [time, labelOf(neuron)] as const));
+  const all = times.flatMap((own, neuron) =>
+    Array.from(own, (time) => [time, labelOf(neuron)] as const),
+  );
   const arrays = encodeNpz({
     times: { data: Float64Array.from(all, ([time]) => time) },
     neurons: { data: Int32Array.from(all, ([, neuron]) => neuron) },
