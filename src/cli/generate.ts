@@ -28,7 +28,7 @@ export function addGenerate(program: Command): void {
     .description("draw trials of spikes from a run's model")
     .argument('<run>', 'the folder of a run')
     .option('--data <path>', 'where its data are now')
-    .option('--trials <n>', 'trials, drawn side by side', count, 20)
+    .option('--trials <n>', 'trials, drawn at the same time', count, 20)
     .option('--seconds <s>', 'of each trial', positive, 8)
     .addOption(
       new Option('--past <whose>', 'whose spikes the past holds')
@@ -51,10 +51,10 @@ export function addGenerate(program: Command): void {
     .option('--greedy', 'the likeliest neuron and time always')
     .option(
       '--silent <list>',
-      'neurons kept silent, such as 5,6: an experiment in the model',
+      'neurons kept silent, by their places from 0, such as 5,6: an experiment in the model',
       neurons,
     )
-    .option('--drive <list>', 'neurons made to fire at rates in Hz, such as 5:40,6:40', rates)
+    .option('--drive <list>', 'neurons made to fire at rates in Hz, by their places, such as 5:40,6:40', rates)
     .option('--seed <n>', 'of the draws', whole, 1)
     .addHelpText(
       'after',

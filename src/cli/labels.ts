@@ -43,7 +43,7 @@ export function addLabels(program: Command): void {
         .argParser(shares)
         .default(shares(USUAL_SHARES), USUAL_SHARES),
     )
-    .option('--seeds <n>', 'of each', count, 5)
+    .option('--seeds <n>', 'models of each kind, differing in their seed', count, 5)
     .option('--updates <n>', 'with labels, of each model', count, 200)
     .option('--pretraining <n>', "updates on spikes alone; default: as many as the run's", count)
     .addHelpText(

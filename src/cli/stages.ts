@@ -206,8 +206,9 @@ export async function generateStage(
     sampler.dispose();
   }
   const bin = Math.max(0.05, run.config.window.curr);
-  const scores = scoreGenerated(run.dataset.recording, trials, bin);
-  const clamped = clampedOf(stage);
+  const { recording, names } = run.dataset;
+  const scores = scoreGenerated(recording, trials, bin);
+  const clamped = clampedOf(stage, names);
   const ahead = clamped ? {} : await aheadOf(engine, run, model, split.test, stage.seed);
   store.dispose();
   const { past, part, seed, seconds, id, time } = stage;
@@ -221,7 +222,6 @@ export async function generateStage(
   };
   const name = clamped ? 'clamped' : 'generated';
   writeGenerated(run.folder.path, name, results);
-  const { recording, names } = run.dataset;
   await writeGeneratedNwb(run.folder.path, name, results, {
     recording: recording.name,
     ...(names && { names }),
@@ -252,10 +252,13 @@ function checkNeurons({ silent = [], drive = {} }: GenerateStage, neurons: numbe
     );
 }
 
-function clampedOf({ silent = [], drive = {} }: GenerateStage): string {
-  const driven = Object.entries(drive).map(([neuron, rate]) => `${neuron} at ${rate} Hz`);
+function clampedOf({ silent = [], drive = {} }: GenerateStage, names?: readonly string[]): string {
+  const called = (neuron: number) => (names ? `${neuron} (${names[neuron]})` : `${neuron}`);
+  const driven = Object.entries(drive).map(
+    ([neuron, rate]) => `${called(Number(neuron))} at ${rate} Hz`,
+  );
   const parts = [
-    ...(silent.length > 0 ? [`neurons ${silent.join(', ')} were silenced`] : []),
+    ...(silent.length > 0 ? [`neurons ${silent.map(called).join(', ')} were silenced`] : []),
     ...(driven.length > 0 ? [`neurons were driven: ${driven.join(', ')}`] : []),
   ];
   const text = parts.join('; ');
