@@ -41,7 +41,11 @@ export function addDecode(program: Command): void {
       'seconds of a bin of the linear baselines; default: the step of decoding',
       positive,
     )
-    .option('--history <list>', 'bins they look back, such as 10,30; default: 10, and as many as a window holds', counts)
+    .option(
+      '--history <list>',
+      'bins they look back, such as 10,30; default: 10, and as many as a window holds',
+      counts,
+    )
     .option('--block <s>', 'seconds of a block of the bootstrap', positive, 10)
     .option('--seed <n>', 'of the bootstrap', whole, 1)
     .addHelpText('after', '\nExample:\n  neuroformer decode runs/ca1 --baselines')

@@ -133,7 +133,10 @@ export async function decodeStage(
 }
 
 /** What scores of these windows mean, where it is not what one would think: sentences. */
-function caveats({ layout, facts, weights }: OpenedRun, { part, baselines }: DecodeStage) {
+function caveats(
+  { layout, facts, split, weights }: OpenedRun,
+  { part, baselines }: DecodeStage,
+): string[] {
   const others = layout.variables.filter(({ setting }) => !setting.predict);
   const read = [...(layout.frames ? ['video'] : []), ...others.map(({ name }) => name)];
   return [
@@ -142,6 +145,7 @@ function caveats({ layout, facts, weights }: OpenedRun, { part, baselines }: Dec
           'These windows include those that were trained on, so the scores say little about new data.',
         ]
       : []),
+    ...split.caveats,
     ...(part === 'validation' && weights.startsWith('best')
       ? ['The weights were chosen by these windows, so the scores are a little too good.']
       : []),

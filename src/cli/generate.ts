@@ -54,7 +54,11 @@ export function addGenerate(program: Command): void {
       'neurons kept silent, by their places from 0, such as 5,6: an experiment in the model',
       neurons,
     )
-    .option('--drive <list>', 'neurons made to fire at rates in Hz, by their places, such as 5:40,6:40', rates)
+    .option(
+      '--drive <list>',
+      'neurons made to fire at rates in Hz, by their places, such as 5:40,6:40',
+      rates,
+    )
     .option('--seed <n>', 'of the draws', whole, 1)
     .addHelpText(
       'after',

@@ -62,7 +62,8 @@ function shares(text: string): number[] {
 }
 
 async function labels(folder: string, options: LabelsOptions): Promise<void> {
-  const run = await openRun(folder, { data: options.data });
+  // The last weights, as those of the models it is compared with: no windows chose them.
+  const run = await openRun(folder, { data: options.data, weights: 'last' });
   if (decodedOf(run.layout).length === 0)
     throw new UsageError('This model decodes nothing: name variables with predict: true.');
   if (run.split.test.length === 0)
@@ -79,6 +80,7 @@ async function labels(folder: string, options: LabelsOptions): Promise<void> {
   const whole = {
     updates: readCheckpoint(run.folder.last).progress.step,
     scores: scoresBy(await decodeRun(engine, run, test, 'the run itself')),
+    finetuned: run.facts.from !== undefined,
   };
   const runs: LabelRun[] = [];
   for (let seed = 1; seed <= seeds; seed++) {

@@ -6,11 +6,17 @@ import { checkDescription, type Description, referencesIn } from './description.
 import { RecordingError } from './errors.js';
 import { Files } from './files.js';
 import { keepNeurons } from './kept-neurons.js';
+import { readOwnClocks } from './own-clocks.js';
 import { createRecording, type Film, type Recording, recordingOf } from './recording.js';
-import { readSpikes, type SpikeSource } from './spike-sources.js';
+import { readSpikes, type SpikeSource, type TrialSpikes } from './spike-sources.js';
 import { countSpikes, type Spikes, spanOf } from './spikes.js';
-import { keptPlaces, readNamedIntervals, readTrials } from './trial-sources.js';
-import { type ReadVariables, readVariables, withVariables } from './variable-sources.js';
+import { readNamedIntervals, readTrials } from './trial-sources.js';
+import {
+  checkPerTrial,
+  type ReadVariables,
+  readVariables,
+  withVariables,
+} from './variable-sources.js';
 import { ofFile } from './yaml.js';
 
 /** The true wiring of a simulated recording. Weights and flags are [target x source]. */
@@ -80,10 +86,14 @@ function readRecording(
   files: Files,
   note: (sentence: string) => void,
 ): Recording {
-  const read = readVariables(described, files);
-  if ('trials' in source) return ofTrials(described, source.trials, read, files);
+  // On trials' own clocks, arrays of samples begin where those do.
+  const begin = 'trials' in source ? described.spikes.start : 0;
+  const read = readVariables(described, begin, files);
+  if ('trials' in source) return ofTrials(described, source, read, files, note);
   const { start, duration, frames, trials } = described;
-  const spans = trials && readTrials(trials, files, start, spanOf(source.spikes), note);
+  const dealt = trials && readTrials(trials, files, start, spanOf(source.spikes), note);
+  const spans = dealt?.spans;
+  checkPerTrial(read, dealt?.count ?? 1);
   const recording = createRecording({
     name: described.name,
     spikes: source.spikes,
@@ -93,7 +103,7 @@ function readRecording(
     intervals: Object.fromEntries(
       Object.entries(described.intervals).map(([name, given]) => [
         name,
-        readNamedIntervals(name, given, files, start, note),
+        readNamedIntervals(name, given, files, start, duration ?? Number.POSITIVE_INFINITY, note),
       ]),
     ),
     ...(duration !== undefined && { duration }),
@@ -117,42 +127,27 @@ function sayCut(spikes: Spikes, { trials }: Recording, note: (sentence: string) 
   if (kept < all) note(`${all - kept} of ${all} spikes are in no trial.`);
 }
 
-/** Trials that each have a clock of their own, one after the other where nobody says when they were. */
+/** Trials that each have a clock of their own. */
 function ofTrials(
   described: Named,
-  trials: readonly Spikes[],
-  { perTrial, session }: ReadVariables,
+  source: TrialSpikes,
+  read: ReadVariables,
   files: Files,
+  note: (sentence: string) => void,
 ): Recording {
-  const [stray] = Object.keys(session);
+  const [stray] = Object.keys(read.session);
   if (stray !== undefined) {
     throw new RecordingError(
       `variables.${stray} is on the session's clock, but the spikes are on their trials': give it per_trial, or an array for each trial.`,
     );
   }
-  const { ids, duration: given, keep, starts, unit = 1 } = described.trials ?? {};
-  const duration = given ?? trials.map(spanOf).reduce((a, b) => Math.max(a, b), 0);
-  const each = (key: 'ids' | 'starts', reference: string | undefined) => {
-    if (reference === undefined) return undefined;
-    const values = files.numbers(`trials.${key}`, reference);
-    if (values.length === trials.length) return values;
-    throw new RecordingError(
-      `trials.${key} has ${values.length} values, but there are ${trials.length} trials.`,
-    );
-  };
-  const [numbers, begins] = [each('ids', ids), each('starts', starts)];
-  const places = keptPlaces(keep ?? trials.map((_, n) => n), trials.length);
+  checkPerTrial(read, source.trials.length);
+  const placed = readOwnClocks(described, source, files, note);
   return recordingOf(
     described.name,
-    places.map((place, n) => {
-      const trial = {
-        id: numbers?.[place] ?? place,
-        start: begins ? begins[place]! * unit - described.start : n * duration,
-        duration,
-        spikes: trials[place]!,
-        variables: {},
-      };
-      return withVariables(trial, perTrial, place, described.variables);
+    placed.map(({ id, place, start, stop, spikes }) => {
+      const trial = { id, start, duration: stop - start, spikes, variables: {} };
+      return withVariables(trial, read.perTrial, place, described.variables);
     }),
   );
 }

@@ -147,7 +147,9 @@ export class Files {
     if (found.some((values) => values && values.data.length > 1))
       throw this.#complaint(key, text, 'names several arrays, but one is needed here');
     const texts = single.some((value) => typeof value === 'string');
-    const data = texts ? single.map(String) : Float64Array.from(single as number[]);
+    // What is missing among texts is one without letters.
+    const worded = (value: number | string) => (Number.isNaN(value) ? '' : String(value));
+    const data = texts ? single.map(worded) : Float64Array.from(single as number[]);
     return { shape: [data.length], data };
   }
 

@@ -90,7 +90,7 @@ function saidOf(
 function chosen({ by, values }: KeptBy, said: readonly Said[]): number[] {
   const named = new Set<Said>(values);
   const fits = (value: Said) =>
-    value !== undefined && (values ? named.has(value) : Number(value) !== 0);
+    value !== undefined && (values ? named.has(value) : value !== 0 && !Number.isNaN(value));
   const kept = said.flatMap((value, place) => (fits(value) ? [place] : []));
   if (kept.length > 0) return kept;
   const seen = [...new Set(said.filter((value) => value !== undefined))].slice(0, 6).join(', ');

@@ -265,7 +265,7 @@ function numbersIn(group: GroupPart): boolean {
 function clockOf(group: GroupPart, file: string, path: string): object | undefined {
   if (arrayIn(group, 'timestamps')) return { clock: `${file}#${path}/timestamps` };
   const starting = arrayIn(group, 'starting_time');
-  const rate = starting?.attributes.rate;
+  const rate = single(starting?.attributes.rate);
   if (!starting || typeof rate !== 'number' || !(rate > 0)) return undefined;
   return { dt: 1 / rate, start: Number((starting.read() as Numbers)[0]) };
 }
@@ -342,7 +342,14 @@ function columnsOf({ shape }: ArrayPart): { column: string; index: string }[] {
 
 function seriesOf({ path, group }: Found, file: string, index: string, notes: string[]): object {
   const data = arrayIn(group, 'data')!;
-  const { conversion = 1, offset = 0, unit } = data.attributes;
+  const of = (name: string) => single(data.attributes[name]);
+  const factor = (name: string, none: number) => {
+    const value = of(name) ?? none;
+    if (typeof value === 'number' && Number.isFinite(value)) return value;
+    notes.push(`The ${name} of ${path} is ${value}, which is taken for ${none}.`);
+    return none;
+  };
+  const [conversion, offset, unit] = [factor('conversion', 1), factor('offset', 0), of('unit')];
   const clock = arrayIn(group, 'timestamps')
     ? { times: `${file}#${path}/timestamps` }
     : clockOf(group, file, path);
@@ -354,6 +361,11 @@ function seriesOf({ path, group }: Found, file: string, index: string, notes: st
     ...(typeof unit === 'string' && /\w/.test(unit) && unit !== 'none' && { unit }),
     ...filled(path, data, notes),
   };
+}
+
+/** An attribute that should be one value, which some files have as a list of one. */
+function single(attribute: unknown): unknown {
+  return Array.isArray(attribute) && attribute.length === 1 ? attribute[0] : attribute;
 }
 
 function isColumn(name: string, part: ArrayPart, clock: ArrayPart): boolean {

@@ -36,6 +36,8 @@ export interface Series {
 export interface TimedSeries {
   readonly values: ArrayLike<number> | readonly string[];
   readonly times: ArrayLike<number>;
+  /** The last number before the trial: what holds at its start where numbers hold until the next. */
+  readonly before?: number;
   /** Of angles: a full turn. */
   readonly period?: number;
 }
@@ -180,7 +182,7 @@ function checkNumbers(trials: readonly Trial[]): void {
 }
 
 /** Trials that share time would show one what belongs to the other. */
-function checkApart(trials: readonly Trial[]): void {
+export function checkApart(trials: readonly Pick<Trial, 'id' | 'start' | 'duration'>[]): void {
   const sorted = [...trials].sort((p, q) => p.start - q.start);
   for (const [n, next] of sorted.slice(1).entries()) {
     const { id, start, duration } = sorted[n]!;
@@ -212,7 +214,10 @@ function filmWithin(film: Film | undefined, start: number, stop: number): { film
   return { film: { ...film, data: own, count: end - first, start: from + first * dt - start } };
 }
 
-/** The samples taken within a trial, on its clock; a label holds from before it. Undefined where there are none. */
+/**
+ * The samples taken within a trial, on its clock; a label holds from before it, and so may a number. Undefined where
+ * there are none.
+ */
 function cutVariable(series: Variable, start: number, stop: number): Variable | undefined {
   const turn = series.period === undefined ? {} : { period: series.period };
   const slice = (first: number, end: number): Variable['values'] =>
@@ -230,11 +235,14 @@ function cutVariable(series: Variable, start: number, stop: number): Variable | 
   let first = firstNotBefore(series.times, start - 1e-9);
   const end = firstNotBefore(series.times, stop - 1e-9);
   if (labels && first > 0) first -= 1;
-  if (end <= first) return undefined;
+  const before = labels ? undefined : (series.values[first - 1] as number | undefined);
+  if (end <= first)
+    return before === undefined ? undefined : { values: [before], times: [0], ...turn };
   const times = Float64Array.from({ length: end - first }, (_, n) =>
     Math.max(labels ? 0 : Number.NEGATIVE_INFINITY, series.times[first + n]! - start),
   );
-  return { values: slice(first, end), times, ...turn };
+  const held = before !== undefined && times[0]! > 1e-9 ? { before } : {};
+  return { values: slice(first, end), times, ...held, ...turn };
 }
 
 function filmEnd(film: Film | undefined): number {
@@ -301,10 +309,11 @@ function checkVariable(name: string, series: Variable): void {
     const value = values[n];
     if (
       typeof value !== typeof values[0] ||
+      value === '' ||
       (typeof value === 'number' && !Number.isFinite(value))
     ) {
       throw new RecordingError(
-        `Sample ${n} of variable ${name} is ${value}; fill or cut out what is missing, as every sample should be ${typeof values[0] === 'string' ? 'a label' : 'a number'}.`,
+        `Sample ${n} of variable ${name} is ${value === '' ? 'missing' : value}; fill or cut out what is missing, as every sample should be ${typeof values[0] === 'string' ? 'a label' : 'a number'}.`,
       );
     }
   }

@@ -50,14 +50,14 @@ export function regular(
   const timeOf = (n: number) => sampleTime(series, n);
   const last = timeOf(values.length - 1);
   if (how.held || typeof values[0] === 'string')
-    return held(values, timeOf, dt, Math.max(last, duration - dt));
+    return held(series, dt, Math.max(last, duration - dt));
   const numbers = values as ArrayLike<number>;
   const step = 'times' in series ? (usual(stepsOf(series)) ?? dt) : series.dt;
   const join = joining(how.period ?? series.period);
   // A mean needs a step and a half of samples; with fewer it would follow now one and now two of them.
   if (step * 1.5 <= dt) return averaged(numbers, timeOf, dt, last + step, join);
   return how.read
-    ? held(numbers, timeOf, dt, Math.max(last, last + step - dt))
+    ? held(series, dt, Math.max(last, last + step - dt))
     : interpolated(numbers, timeOf, dt, join);
 }
 
@@ -151,12 +151,8 @@ function interpolated(
 }
 
 /** @param until when the last step begins. */
-function held(
-  values: Variable['values'],
-  timeOf: (n: number) => number,
-  dt: number,
-  until: number,
-): Series {
+function held(series: Variable, dt: number, until: number): Series {
+  const { values, timeOf } = withBefore(series);
   const start = timeOf(0);
   let at = 0;
   const found = Array.from({ length: Math.floor((until - start) / dt + 1e-9) + 1 }, (_, n) => {
@@ -164,6 +160,14 @@ function held(
     return values[at]!;
   });
   return { values: found as number[] | string[], dt, start };
+}
+
+/** What held before the trial begins with it. */
+function withBefore(series: Variable): { values: Variable['values']; timeOf(n: number): number } {
+  if (!('times' in series) || series.before === undefined)
+    return { values: series.values, timeOf: (n) => sampleTime(series, n) };
+  const values = [series.before, ...Array.from(series.values as ArrayLike<number>)];
+  return { values, timeOf: (n) => (n === 0 ? 0 : series.times[n - 1]!) };
 }
 
 /** The samples a window takes, by their places: from `first` up to `end`. */
@@ -256,6 +260,11 @@ export function framesIn(seconds: number, { dt }: Pick<Film, 'dt'>): number {
   return Math.ceil(seconds / dt - 1e-9);
 }
 
+/** How many frames have begun nearest to a time. */
+export function framesBefore({ start = 0, dt }: Pick<Film, 'start' | 'dt'>, end: number): number {
+  return roundHalfEven((end - start) / dt);
+}
+
 /**
  * The frames of `seconds` that end at `end`.
  *
@@ -270,10 +279,10 @@ export function framesUpTo(
   trial: number,
   waits: boolean,
 ): Float32Array {
-  const { data, dt, count: frameCount, height, width, start = 0, choose } = film;
+  const { data, count: frameCount, height, width, choose } = film;
   const count = framesIn(seconds, film);
   const size = height * width;
-  let last = roundHalfEven((end - start) / dt);
+  let last = framesBefore(film, end);
   if (choose) return choose(film, last, count, trial);
   last = Math.min(last, frameCount);
   if (!waits) last = Math.max(last, count);

@@ -6,21 +6,35 @@ import { eventsOf } from './events.js';
 import { type Files, isLine } from './files.js';
 import type { Numbers } from './formats/parts.js';
 import type { Values } from './formats/reference.js';
-import { firstNotBefore, neuronsOf, type SpikeCounts, type Spikes } from './spikes.js';
+import {
+  firstNotBefore,
+  neuronsOf,
+  type SpikeCounts,
+  type Spikes,
+  type SpikeTimes,
+} from './spikes.js';
 import { usual } from './statistics.js';
 
-/** Spikes on the session's clock, or of trials that each have a clock of their own. */
-export type SpikeSource = {
+interface Named {
   /** What each neuron is called, where that is not its place. */
   readonly names?: readonly string[];
-} & (
-  | {
-      readonly spikes: Spikes;
-      /** Seconds that were recorded, where more is known than the last spike. */
-      readonly recorded?: number;
-    }
-  | { readonly trials: readonly Spikes[] }
-);
+}
+
+/** Spikes on the session's clock. */
+export interface SessionSpikes extends Named {
+  readonly spikes: Spikes;
+  /** Seconds that were recorded, where more is known than the last spike. */
+  readonly recorded?: number;
+}
+
+/** Spikes of trials that each have a clock of their own. */
+export interface TrialSpikes extends Named {
+  readonly trials: readonly Spikes[];
+  /** What the file calls each trial, where that is not its place. */
+  readonly labels?: readonly string[];
+}
+
+export type SpikeSource = SessionSpikes | TrialSpikes;
 
 /** Neuron numbers past this are taken for a mistake. */
 const MOST_NEURONS = 1_000_000;
@@ -123,7 +137,7 @@ function secondsOf(list: ArrayLike<number>, unit: number, start: number, neuron:
 }
 
 function fromPairs(
-  { trials, unit, count, relabel }: SpikesGiven,
+  { trials, unit, count, relabel, start: begin }: SpikesGiven,
   times: string,
   neurons: string,
   files: Files,
@@ -146,7 +160,7 @@ function fromPairs(
     const lists = byNeuron(when, who, count);
     return { spikes: { times: onSession(lists, unit, start, note) }, ...called };
   }
-  const { places: which } = numbered('spikes.trials', trials);
+  const { places: which, names: labels } = numbered('spikes.trials', trials);
   if (which.length !== when.length) {
     throw new RecordingError(
       `spikes.times has ${when.length} spikes, but spikes.trials ${which.length}: each spike needs its trial.`,
@@ -157,13 +171,43 @@ function fromPairs(
   const known = largest(which, 'spikes.trials', 'trial') + 1;
   for (let trial = 0; trial < known; trial++) members.push([]);
   for (let n = 0; n < which.length; n++) members[which[n]!]!.push(n);
+  if (known > 1 && members[0]!.length === 0)
+    note(
+      'No spike is of trial 0: if trials are numbered from 1, set spikes.relabel, as everything else of trials goes by their places from 0.',
+    );
+  const lists = members.map((own) => {
+    const pick = (values: ArrayLike<number>) => Float64Array.from(own, (n) => values[n]!);
+    return byNeuron(pick(when), pick(who), all);
+  });
   return {
-    trials: members.map((own) => {
-      const pick = (values: ArrayLike<number>) => Float64Array.from(own, (n) => values[n]!);
-      return { times: onSession(byNeuron(pick(when), pick(who), all), unit, 0, note) };
-    }),
+    trials: onOwnClocks(lists, unit, begin, note),
     ...called,
+    ...(labels.length > 0 && { labels }),
   };
+}
+
+/** Each trial's times in seconds from where its clock begins, which may be before 0. */
+function onOwnClocks(
+  trials: readonly (readonly ArrayLike<number>[])[],
+  unit: number,
+  begin: number,
+  note: (sentence: string) => void,
+): SpikeTimes[] {
+  let [early, all] = [0, 0];
+  const found = trials.map((lists) => ({
+    times: lists.map((list, neuron) => {
+      const { times } = secondsOf(list, unit, begin, neuron);
+      const before = firstNotBefore(times, 0);
+      early += before;
+      all += times.length;
+      return before > 0 ? times.slice(before) : times;
+    }),
+  }));
+  if (early > 0)
+    note(
+      `${early} of ${all} spikes lie before their trials' clocks begin, at ${begin} s, and were left out; say as spikes.start where they begin.`,
+    );
+  return found;
 }
 
 interface Labelled {
@@ -253,7 +297,7 @@ function* ragged(
 }
 
 function fromLists(
-  { padding, unit }: SpikesGiven,
+  { padding, unit, start: begin }: SpikesGiven,
   lists: readonly string[],
   files: Files,
   start: number,
@@ -271,12 +315,10 @@ function fromLists(
     return { spikes: { times: onSession(all, unit, start, note) } };
   }
   const trials = found.reduce((most, { shape }) => Math.max(most, shape[1] ?? 1), 0);
-  return {
-    trials: Array.from({ length: trials }, (_, trial) => {
-      const columns = found.map((values) => real(columnOf(values, trial)));
-      return { times: onSession(columns, unit, 0, note) };
-    }),
-  };
+  const columns = Array.from({ length: trials }, (_, trial) =>
+    found.map((values) => real(columnOf(values, trial))),
+  );
+  return { trials: onOwnClocks(columns, unit, begin, note) };
 }
 
 /** Column `n` of [rows, columns]; empty where there is none. */
@@ -348,8 +390,12 @@ function stepOf(
       `spikes.clock has ${times.length} times, but there are ${bins} bins: each needs its own.`,
     );
   }
-  const steps = times.subarray(1).map((time, n) => time - times[n]!);
-  return { dt: dt ?? usual(steps) ?? 1, start: times[0] ?? 0, times };
+  return { dt: dt ?? meanStep(times), start: times[0] ?? 0, times };
+}
+
+/** Of rounded times each step is off, but not their mean. */
+function meanStep(times: Float64Array): number {
+  return times.length > 1 ? (times.at(-1)! - times[0]!) / (times.length - 1) : 1;
 }
 
 function fromCounts(
@@ -388,11 +434,23 @@ function checkCounts(counts: ArrayLike<number>): void {
   }
 }
 
+/** @throws RecordingError where a clock is none of even bins. */
 function checkEven(times: Float64Array | undefined, dt: number): void {
-  const odd = times?.findIndex((time, n) => n > 0 && Math.abs(time - times[n - 1]! - dt) > dt / 2);
-  if (odd === undefined || odd < 0) return;
+  if (!times) return;
+  const usually = usual(times.subarray(1).map((time, n) => time - times[n]!)) ?? dt;
+  const odd = times.findIndex(
+    (time, n) => n > 0 && Math.abs(time - times[n - 1]! - usually) > usually / 2,
+  );
+  if (odd >= 0) {
+    throw new RecordingError(
+      `spikes.clock steps by ${rounded(times[odd]! - times[odd - 1]!)} s before bin ${odd}, but by ${rounded(usually)} s elsewhere: name the places where time was cut out under trials.gaps.`,
+    );
+  }
+  const astray = times.findIndex((time, n) => Math.abs(time - times[0]! - n * dt) > dt / 2);
+  if (astray < 0) return;
+  const mean = meanStep(times);
   throw new RecordingError(
-    `spikes.clock steps by ${rounded(times![odd]! - times![odd - 1]!)} s before bin ${odd}, but by ${rounded(dt)} s elsewhere: name the places where time was cut out under trials.gaps.`,
+    `spikes.clock is at ${rounded(times[astray]!)} s in bin ${astray}, where bins of ${rounded(dt)} s would be at ${rounded(times[0]! + astray * dt)} s: ${mean === dt ? 'its steps are not even; give the times of the spikes instead' : 'leave out spikes.dt'}.`,
   );
 }
 

@@ -117,9 +117,10 @@ export function spikesWithin(
   return [firstNotBefore(bins, binAt(start, dt)), firstNotBefore(bins, binAt(stop, dt))];
 }
 
-/** The bin that begins nearest to a time. */
+/** How many bins are over at a time: what is still being counted then is of the future. */
 function binAt(time: number, dt: number): number {
-  return Math.max(0, roundHalfEven(time / dt));
+  // Times are rounded to microseconds, which must not cost a whole bin.
+  return Math.max(0, Math.floor(time / dt + 1e-3));
 }
 
 /** Event times of each neuron; of counts, the starts of their bins. */

@@ -39,8 +39,9 @@ export type Split = Readonly<Record<Part, readonly WindowRef[]>> & {
   readonly settings: SplitSettings;
   /** Windows in none of the parts, because they lie in a gap. */
   readonly leftOut: number;
-  /** What the user should know. */
+  /** What the user should know of how they were dealt out; and of what scores on them are worth. */
   readonly notes: readonly string[];
+  readonly caveats: readonly string[];
 };
 
 /**
@@ -68,13 +69,17 @@ export function splitWindows(windows: Windows, settings: SplitSettings, every?: 
       );
     }
   }
-  const notes =
+  const notes = Object.entries(windows.lacking(every)).map(
+    ([name, count]) =>
+      `${grouped(count)} windows are left out, as there is nothing of ${name} when they end.`,
+  );
+  const caveats =
     settings.kind === 'interleaved-legacy'
       ? [
           'The split is interleaved-legacy: test windows overlap training windows, so scores on them say little about new data.',
         ]
       : [];
-  return { ...parts, settings, leftOut, notes };
+  return { ...parts, settings, leftOut, notes, caveats };
 }
 
 function whyEmpty({ recording }: Windows, { kind }: SplitSettings, count: number): string {
@@ -135,12 +140,12 @@ function offsetsOf(trials: readonly Trial[]): number[] {
 
 /** Chosen windows as a split, with a note where parts read the same. */
 function givenSplit(windows: Windows, settings: SplitSettings & { kind: 'given' }): Split {
-  const split = { ...settings.windows, settings, leftOut: 0, notes: [] };
-  const notes = leaksOf(split, windows).map(
+  const split = { ...settings.windows, settings, leftOut: 0, notes: [], caveats: [] };
+  const caveats = leaksOf(split, windows).map(
     ({ part, from, windows: count }) =>
       `${count} of ${split[part].length} ${part} windows overlap what ${from} windows read, so scores on them say little about new data.`,
   );
-  return { ...split, notes };
+  return { ...split, caveats };
 }
 
 type Dealer = (ref: WindowRef, n: number) => Part | undefined;

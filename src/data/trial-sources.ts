@@ -22,23 +22,23 @@ export function readIntervals(
   }));
 }
 
-/** Named stretches within the recording; those without a start or an end, or outside of it, are left out, and it is said. */
+/** Named stretches within the recording of so many seconds; those without a start or an end, or outside of it, are left out, and it is said. */
 export function readNamedIntervals(
   name: string,
   given: IntervalsGiven,
   files: Files,
   start: number,
+  duration: number,
   note: (sentence: string) => void,
 ): Interval[] {
   const all = readIntervals(`intervals.${name}`, given, files, start);
-  const usable = all.flatMap((interval) =>
-    interval.stop > Math.max(0, interval.start)
-      ? [{ start: Math.max(0, interval.start), stop: interval.stop }]
-      : [],
-  );
+  const usable = all.flatMap(({ start: from, stop: to }) => {
+    const within = { start: Math.max(0, from), stop: Math.min(to, duration) };
+    return Number.isFinite(to) && within.stop > within.start ? [within] : [];
+  });
   if (usable.length < all.length)
     note(
-      `${all.length - usable.length} of ${all.length} intervals of ${name} have no start, no end or no length; they are left out.`,
+      `${all.length - usable.length} of ${all.length} intervals of ${name} have no start, no end or no length within the recording; they are left out.`,
     );
   return usable;
 }
@@ -50,7 +50,7 @@ export interface Span extends Interval {
 }
 
 /**
- * Where trials begin and end.
+ * Where trials begin and end: those that are used, and how many the files have.
  *
  * @param end seconds of the session's last spike: a last trial without an end goes so far.
  * @param note takes sentences about what was made of them.
@@ -61,22 +61,36 @@ export function readTrials(
   start: number,
   end: number,
   note: (sentence: string) => void,
+): { spans: Span[]; count: number } {
+  const found = given.gaps ? spansBetween(given.gaps, files, start) : spansOf(given, files, start);
+  const named = withEnds(found, end, note).map((span, place) => ({ ...span, id: place }));
+  return { spans: usableTrials(given, named, found.length, files, note), count: found.length };
+}
+
+/**
+ * The trials that are kept, or else all that have a start and a length, by the numbers the files give them.
+ *
+ * @param count how many there should be.
+ */
+export function usableTrials(
+  { ids, keep }: Partial<TrialsGiven> = {},
+  spans: readonly (Interval & { id: number })[],
+  count: number,
+  files: Files,
+  note: (sentence: string) => void,
 ): Span[] {
-  const { ids, keep } = given;
-  const spans = given.gaps ? spansBetween(given.gaps, files, start) : spansOf(given, files, start);
-  const numbers = ids === undefined ? undefined : files.numbers('trials.ids', ids);
-  if (numbers && numbers.length !== spans.length) {
+  const check = (key: 'ids' | 'starts', values: ArrayLike<unknown>) => {
+    if (values.length === count) return;
     throw new RecordingError(
-      `trials.ids has ${numbers.length} values, but there are ${spans.length} trials.`,
+      `trials.${key} has ${values.length} values, but there are ${count} trials.`,
     );
-  }
-  const named = withEnds(spans, end, note).map((span, place) => ({
-    ...span,
-    id: numbers?.[place] ?? place,
-    place,
-  }));
+  };
+  check('starts', spans);
+  const numbers = ids === undefined ? undefined : files.numbers('trials.ids', ids);
+  if (numbers) check('ids', numbers);
+  const named = spans.map((span, place) => ({ ...span, id: numbers?.[place] ?? span.id, place }));
   if (keep) return keptPlaces(keep, named.length).map((place) => named[place]!);
-  const whole = named.filter(({ start: from, stop }) => Number.isFinite(from) && stop !== from);
+  const whole = named.filter(({ start, stop }) => Number.isFinite(stop - start) && stop !== start);
   if (whole.length < named.length)
     note(
       `${named.length - whole.length} of ${named.length} trials have no start or no length; they are left out.`,
@@ -84,7 +98,8 @@ export function readTrials(
   return whole;
 }
 
-function spansOf(given: TrialsGiven, files: Files, start: number): Interval[] {
+/** Trials by their starts and stops; without stops none has an end yet. */
+export function spansOf(given: TrialsGiven, files: Files, start: number): Interval[] {
   const { starts, stops, unit, from, inclusive } = given;
   if (starts === undefined)
     throw new RecordingError('trials should have starts and stops, or gaps of a clock.');
@@ -112,8 +127,8 @@ function withEnds(
   note(`${open} of ${spans.length} trials have no end: they last until the next one begins.`);
   return spans.map((span, n) => {
     if (Number.isFinite(span.stop)) return span;
-    const next = spans[n + 1]?.start ?? Math.max(end, span.start);
-    return { ...span, stop: next };
+    const next = spans.slice(n + 1).find((later) => Number.isFinite(later.start));
+    return { ...span, stop: next?.start ?? Math.max(end, span.start) };
   });
 }
 

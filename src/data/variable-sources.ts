@@ -12,13 +12,17 @@ export interface ReadVariables {
   readonly session: Readonly<Record<string, Variable>>;
   readonly perTrial: readonly {
     readonly name: string;
+    /** How many trials it knows of. */
+    readonly count: number;
     /** @param place of the trial in the file. */
     readonly of: (place: number, duration: number) => Variable | undefined;
   }[];
 }
 
+/** @param begin seconds on the trials' own clocks where they begin. */
 export function readVariables(
   { variables, start }: Pick<Description, 'variables' | 'start'>,
+  begin: number,
   files: Files,
 ): ReadVariables {
   const session: Record<string, Variable> = {};
@@ -27,16 +31,26 @@ export function readVariables(
     const key = `variables.${name}`;
     if (given.per_trial) {
       const values = samplesOf(key, given, files.values(`${key}.data`, given.data));
-      perTrial.push({ name, of: (place, duration) => constant(values[place], duration) });
+      const of = (place: number, duration: number) => constant(values[place], duration);
+      perTrial.push({ name, count: values.length, of });
     } else if (files.isPattern(given.data)) {
       const found = files.list(`${key}.data`, given.data);
-      const own = found.map((values) => values && ownClock(key, given, values));
-      perTrial.push({ name, of: (place) => own[place] });
+      const own = found.map((values) => values && ownClock(key, given, values, begin));
+      perTrial.push({ name, count: own.length, of: (place) => own[place] });
     } else {
       session[name] = onSession(key, given, files, start);
     }
   }
   return { session, perTrial };
+}
+
+/** @throws RecordingError where something has values for more or fewer trials than there are. */
+export function checkPerTrial({ perTrial }: ReadVariables, trials: number): void {
+  const wrong = perTrial.find(({ count }) => count !== trials);
+  if (!wrong) return;
+  throw new RecordingError(
+    `variables.${wrong.name} has values for ${wrong.count} trials, but there are ${trials}: each needs its own, in their order; pick those there are with an index such as [0:${trials}].`,
+  );
 }
 
 /** A trial with the variables of its own, and with those smoothed that are to be: never over its borders. */
@@ -56,19 +70,25 @@ export function withVariables(
   return { ...trial, variables: Object.fromEntries(all) };
 }
 
-/** One value all through a trial; nothing where it is missing. */
+/** One value all through a trial; nothing where it is missing, which of texts is one without letters. */
 function constant(value: number | string | undefined, duration: number): Variable | undefined {
-  if (value === undefined || Number.isNaN(value)) return undefined;
+  if (value === undefined || value === '' || Number.isNaN(value)) return undefined;
   const both = [value, value] as number[] | string[];
   return { values: both, times: Float64Array.of(0, duration) };
 }
 
-function ownClock(key: string, given: VariableGiven, values: Values): Variable | undefined {
+function ownClock(
+  key: string,
+  given: VariableGiven,
+  values: Values,
+  begin: number,
+): Variable | undefined {
   if (values.data.length === 0) return undefined;
   if (given.dt === undefined)
     throw new RecordingError(`${key} should have dt, seconds a sample of each trial.`);
   const { dt, start, period } = given;
-  const series = { values: samplesOf(key, given, values), dt, start, ...turnOf(period) };
+  const clock = { dt, start: start - begin };
+  const series = { values: samplesOf(key, given, values), ...clock, ...turnOf(period) };
   // A trial of which nothing is known has no such variable.
   return given.missing === 'interpolate' ? withoutMissing(series) : series;
 }
@@ -112,15 +132,19 @@ function samplesOf(
     : Float64Array.from(data, (value) => value * scale + offset);
 }
 
-/** The samples that are numbers, each at its own time: lines are drawn between them. Undefined where there are none. */
+/**
+ * The samples that are there, each at its own time: lines are drawn between numbers, and labels hold until the next.
+ * Undefined where there are none.
+ */
 function withoutMissing(series: Variable): Variable | undefined {
-  const values = series.values as ArrayLike<number>;
-  if (typeof values[0] === 'string') return series;
-  const known = Array.from(values, (_, n) => n).filter((n) => Number.isFinite(values[n]));
+  const values: ArrayLike<number | string> = series.values;
+  const isThere = (value: number | string) =>
+    typeof value === 'string' ? value !== '' : Number.isFinite(value);
+  const known = Array.from(values, (_, n) => n).filter((n) => isThere(values[n]!));
   if (known.length === values.length) return series;
   if (known.length === 0) return undefined;
   return {
-    values: Float64Array.from(known, (n) => values[n]!),
+    values: known.map((n) => values[n]!) as number[] | string[],
     times: Float64Array.from(known, (n) => sampleTime(series, n)),
     ...turnOf(series.period),
   };

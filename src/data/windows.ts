@@ -4,6 +4,7 @@ import { RecordingError } from './errors.js';
 import type { Film, Interval, Recording, Series, Trial } from './recording.js';
 import { roundToStep } from './rounding.js';
 import {
+  framesBefore,
   framesUpTo,
   holesOf,
   placesOf,
@@ -222,33 +223,54 @@ export class Windows {
    * @param every default: side by side.
    */
   refsOf(trial: number, every = this.settings.current): WindowRef[] {
-    const { duration, variables, film } = this.#trial(trial);
-    const { current, times, rules } = this.settings;
-    if (variables.length < this.#variables.length || (this.#film && !film)) return [];
-    const recorded = (end: number) =>
-      variables.every(({ series, holes }) => {
-        const { values, dt } = series;
-        const { end: last } = placesOf(series, end - dt, end, rules.exactSampleTimes);
-        const missing = holes.some(
-          (hole) => end - 2 * dt > hole.start - 1e-9 && end < hole.stop + 1e-9,
-        );
-        return last >= 1 && last <= values.length && !missing;
-      });
-    const count = Math.floor((duration - current) / every + 1e-6) + 1;
-    const ends = Array.from({ length: Math.max(0, count) }, (_, n) =>
-      roundToStep(current + n * every, times.dt),
-    );
-    return ends.filter(recorded).map((end) => ({ trial, end }));
+    return this.#endsOf(trial, every)
+      .filter((end) => this.#lackingAt(trial, end) === undefined)
+      .map((end) => ({ trial, end }));
   }
 
-  /** Seconds of all trials in which nothing of a variable was sampled, by its name; only those that have such. */
-  holes(): Readonly<Record<string, number>> {
+  /** How many windows there are not because something was not recorded when they end, by its name. */
+  lacking(every = this.settings.current): Readonly<Record<string, number>> {
     const found: Record<string, number> = {};
-    for (const { variables } of this.#trials)
-      for (const { setting, holes } of variables)
-        for (const { start, stop } of holes)
-          found[setting.name] = (found[setting.name] ?? 0) + stop - start;
+    for (const trial of this.#trials.keys()) {
+      for (const end of this.#endsOf(trial, every)) {
+        const name = this.#lackingAt(trial, end);
+        if (name !== undefined) found[name] = (found[name] ?? 0) + 1;
+      }
+    }
     return found;
+  }
+
+  /** Where windows of a trial would end. */
+  #endsOf(trial: number, every: number): number[] {
+    const { current, times } = this.settings;
+    const count = Math.floor((this.#trial(trial).duration - current) / every + 1e-6) + 1;
+    return Array.from({ length: Math.max(0, count) }, (_, n) =>
+      roundToStep(current + n * every, times.dt),
+    );
+  }
+
+  /** What was not recorded when a window ends, if there is such. */
+  #lackingAt(trial: number, end: number): string | undefined {
+    const { variables, film } = this.#trial(trial);
+    const { rules } = this.settings;
+    const names = new Set(variables.map(({ setting }) => setting.name));
+    const absent = this.#variables.find((name) => !names.has(name));
+    if (absent !== undefined) return absent;
+    // Where the original reads beyond a film, it is followed; who chooses frames knows which there are.
+    if (this.#film && !film) return 'video';
+    if (film && this.#film && rules.videoEndsWithWindow && !film.choose) {
+      const shown = framesBefore(film, this.#filmEnd(end));
+      if (shown < 1 || shown > film.count) return 'video';
+    }
+    const missing = variables.find(({ series, holes }) => {
+      const { values, dt } = series;
+      const { end: last } = placesOf(series, end - dt, end, rules.exactSampleTimes);
+      const inHole = holes.some(
+        (hole) => end - 2 * dt > hole.start - 1e-9 && end < hole.stop + 1e-9,
+      );
+      return last < 1 || last > values.length || inHole;
+    });
+    return missing?.setting.name;
   }
 
   /** Where the film of a window ends. */

@@ -32,7 +32,12 @@ export interface LabelResults {
   readonly variables: readonly LabelVariable[];
   readonly runs: readonly LabelRun[];
   /** The run itself, which had all labels for as long as it was trained. */
-  readonly whole: { readonly updates: number; readonly scores: Scores };
+  readonly whole: {
+    readonly updates: number;
+    readonly scores: Scores;
+    /** Whether it began from another run, and not from scratch. */
+    readonly finetuned: boolean;
+  };
 }
 
 const FROM = ['pretrained', 'scratch'] as const;
@@ -44,7 +49,7 @@ export async function labelsSection(results: LabelResults): Promise<Section> {
     title: 'Labelled data',
     text: [
       `Each model was trained for ${grouped(updates)} updates on a share of the labelled windows, once from scratch and once from a model that had learnt spikes alone for ${grouped(pretraining)} updates, ${seeds} seeds each. A seed sets the weights, the windows drawn and their order. All are scored on the same test windows.`,
-      `From scratch with all labels, the run itself was trained for ${grouped(whole.updates)} updates. Where that does much better than ${grouped(updates)}, it is time and not labels that the models from scratch lacked.`,
+      `With all labels, the run itself was trained for ${grouped(whole.updates)} updates, ${whole.finetuned ? 'after those of the run it began from' : 'from scratch'}. Where that does much better than ${grouped(updates)}, it is time and not labels that the models from scratch lacked.`,
     ],
     tables: variables.map((variable) => ({
       title: variable.name,

@@ -97,12 +97,9 @@ export function notesOn(
   const { recording } = windows;
   return [
     ...split.notes,
+    ...split.caveats,
     ...truncationNotes(cut),
     ...unused(recording, config),
-    ...Object.entries(windows.holes()).map(
-      ([name, seconds]) =>
-        `Nothing of ${name} was sampled in ${seconds.toFixed(1)} s of the recording: no window ends there.`,
-    ),
     ...turnsOver(layout, recording),
     ...lackingIn(layout).map(
       ({ name }) => `The recording has no ${name}: the model goes without it.`,

@@ -37,7 +37,7 @@ describe('a dataset folder', () => {
 
   it('keeps the neurons that are named by place, or by what an array says of each', async () => {
     const more = encodeNpz({
-      good: { data: Uint8Array.of(1, 0, 1) },
+      good: { data: Float64Array.of(1, Number.NaN, 1) },
       rows: { data: Float64Array.of(0, 9, 1, 9, 1, 9), shape: [3, 2] },
     });
     const quality = 'quality\ngood\nnoise\ngood\n';

@@ -264,6 +264,20 @@ describe('a folder of phy', () => {
     }
   });
 
+  it('has what Kilosort calls good before anybody has looked, and rates as Python writes them', async () => {
+    const labels = 'cluster_id\tKSLabel\n40\tgood\n7\tmua\n12\tmua\n';
+    for (const file of ['cluster_group.tsv', 'cluster_KSLabel.tsv']) {
+      for (const rate of ['3e4', '30_000.0', '3E+4']) {
+        const params = `dtype = 'int16'\nsample_rate = ${rate}  # Hz\n`;
+        const { recording, names } = await openDataset(
+          folderOf({ ...PHY, [file]: labels, 'params.py': params }),
+        );
+        expect(names).toEqual(['40']);
+        expect(spikeTimes(recording.trials[0]!)).toEqual([[0.1, 0.4]]);
+      }
+    }
+  });
+
   it('is opened again by the path that a run keeps, and by a dataset.yaml once there is one', async () => {
     const folder = folderOf({ ...PHY, 'cluster_group.tsv': group });
     const { path } = await openDataset(folder);
@@ -276,7 +290,7 @@ describe('a folder of phy', () => {
   it('has all its clusters where none is called anything, and needs its sample rate', async () => {
     const { names, notes } = await openDataset(folderOf(PHY));
     expect(names).toEqual(['7', '12', '40']);
-    expect(notes[0]).toContain('so all clusters are used.');
+    expect(notes[0]).toContain('says which clusters are good, so all are used.');
     const { 'params.py': _, ...less } = PHY;
     await expect(openDataset(folderOf(less))).rejects.toThrow(
       'no params.py that says the sample_rate',

@@ -199,6 +199,46 @@ describe('an NWB 2 file', () => {
     expect(recording.trials[1]!.variables.choice!.values[0]).toBe('right');
   });
 
+  it('takes attributes that are lists of one, and says which are no numbers', async () => {
+    const { recording, notes } = await open((root) => {
+      units(root);
+      const behavior = typed(root.create_group('processing'), 'behavior', 'ProcessingModule');
+      const speed = series(behavior, 'speed', 'TimeSeries', [1, 2, 3], { rate: 5 });
+      const values = speed.get('data') as H5Dataset;
+      values.create_attribute('conversion', [0.01], [1]);
+      values.create_attribute('offset', Number.NaN);
+      const clock = speed.get('starting_time') as H5Dataset;
+      clock.delete_attribute('rate');
+      clock.create_attribute('rate', [5], [1]);
+    });
+    expect(recording.trials[0]!.variables.speed).toMatchObject({ dt: 0.2 });
+    expect(samples(recording.trials[0]!.variables.speed!)).toEqual([0.01, 0.02, 0.03]);
+    expect(notes).toContain(
+      'The offset of processing/behavior/speed is NaN, which is taken for 0.',
+    );
+  });
+
+  it('has intervals without an end left out, and trials between others that say nothing', async () => {
+    const { recording, notes } = await open((root) => {
+      units(root);
+      const intervals = root.create_group('intervals');
+      const trials = typed(intervals, 'trials', 'TimeIntervals');
+      numbers(trials, 'start_time', [0, Number.NaN, 0.6]);
+      numbers(trials, 'stop_time', [Number.NaN, Number.NaN, 1]);
+      const rest = typed(intervals, 'rest', 'TimeIntervals');
+      numbers(rest, 'start_time', [0.1, 0.5]);
+      numbers(rest, 'stop_time', [0.2, Number.POSITIVE_INFINITY]);
+    });
+    expect(recording.trials.map(({ start, duration }) => [start, duration])).toEqual([
+      [0, 0.6],
+      [0.6, 0.4],
+    ]);
+    expect(recording.intervals.rest).toEqual([{ start: 0.1, stop: 0.2 }]);
+    expect(notes.some((note) => note.startsWith('1 of 2 intervals of rest have no start'))).toBe(
+      true,
+    );
+  });
+
   it('names what it leaves out: further units, and series too wide for a variable', async () => {
     const { recording, notes } = await open((root) => {
       units(root);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { laggedCounts } from '../../src/analyze/lagged.js';
 import { type DataDictionary, fromDataDictionary } from '../../src/data/dictionary.js';
 import { BatchOrder } from '../../src/data/order.js';
 import {
@@ -179,6 +180,61 @@ describe('a recording', () => {
     expect(windows.refsOf(0).map(({ end }) => end)).toEqual([
       0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45,
     ]);
+  });
+
+  it('holds numbers that are classes over the beginning of a trial', () => {
+    const state = { values: [1, 2, 1], times: [0, 0.4, 1.2] };
+    const recording = createRecording({
+      spikes: times([0.5], []),
+      variables: { state },
+      trials: [0, 0.5, 1].map((start) => ({ start, stop: start + 0.5 })),
+    });
+    const tokenizer = Tokenizer.of(recording, { dt: 0.01, current: 0.05, past: 0.1 }, [
+      { name: 'state' },
+    ]);
+    const classes = tokenizer.classes.state!;
+    const windows = new Windows(recording, {
+      ...SETTINGS,
+      variables: [{ name: 'state', window: 0.1, dt: 0.1, classes }],
+    });
+    const decoded = [0, 1, 2].map((trial) =>
+      windows
+        .refsOf(trial, 0.1)
+        .map((ref) => classes.decode(windows.variables(ref).state!.values[0]!)),
+    );
+    expect(decoded).toEqual([
+      [1, 1, 1, 1],
+      [2, 2, 2, 2],
+      [2, 2, 1, 1],
+    ]);
+  });
+
+  it('has no window where no video was shown', () => {
+    const film = {
+      data: new Float32Array(10),
+      count: 10,
+      height: 1,
+      width: 1,
+      dt: 0.05,
+      start: 0.5,
+    };
+    const recording = createRecording({ spikes: times([0.5], []), frames: film, duration: 1.5 });
+    const windows = new Windows(recording, { ...SETTINGS, video: 0.1 });
+    const ends = windows.refsOf(0).map(({ end }) => end);
+    expect([ends[0], ends.at(-1), ends.length]).toEqual([0.55, 1, 10]);
+    expect(windows.lacking()).toEqual({ video: 20 });
+  });
+
+  it('counts no spikes in a bin that is not over', () => {
+    const counts = [Uint8Array.of(1, 2, 3, 4), new Uint8Array(4)];
+    const recording = createRecording({ spikes: { counts, dt: 0.1 }, duration: 0.4 });
+    const windows = new Windows(recording, SETTINGS);
+    const seen = windows.refsOf(0).map((ref) => windows.spikes(ref).current);
+    // Windows of half a bin: each bin once, when it is over.
+    expect(seen).toEqual([0, 1, 0, 2, 0, 3, 0, 4]);
+    const design = laggedCounts(windows, windows.refsOf(0), { bin: 0.1, count: 2 }, (n) => n);
+    expect(design.values.length).toBeGreaterThan(0);
+    expect(Math.min(...design.places)).toBeGreaterThanOrEqual(0);
   });
 
   it('holds coarse samples of what a model reads, so that none comes from after the window', () => {

@@ -140,6 +140,24 @@ describe('spikes are read', () => {
     );
   });
 
+  it('as counts by a clock of rounded times, without drifting off it', async () => {
+    const bins = 600;
+    const clock = Float64Array.from({ length: bins }, (_, n) => Math.round((1000 * n) / 30) / 1000);
+    const even = encodeNpz({
+      c: { data: new Uint8Array(bins).fill(1), shape: [1, bins] },
+      clock: { data: clock },
+      drifting: { data: clock.map((time, n) => time * (1 + n / 6000)) },
+    });
+    const counted = (more: object) =>
+      open({ spikes: { counts: 'b.npz#c', ...more } }, { 'b.npz': even });
+    const { recording } = await counted({ clock: 'b.npz#clock' });
+    expect(recording.trials[0]!.duration).toBeCloseTo(bins / 30, 2);
+    await expect(counted({ clock: 'b.npz#clock', dt: 0.033 })).rejects.toThrow(
+      /spikes\.clock is at 1\.\d+ s in bin \d+, where bins of 0\.033 s would be at 1\.\d+ s: leave out spikes\.dt\./,
+    );
+    await expect(counted({ clock: 'b.npz#drifting' })).rejects.toThrow(/spikes\.clock is at/);
+  });
+
   it('as counts of trials', async () => {
     const trials = await trialsOf({ spikes: { counts: 'a.npz#cube', dt: 0.1 } });
     expect(trials.map(spikeCounts)).toEqual([
@@ -236,7 +254,7 @@ describe('trials are cut', () => {
       {
         spikes: TIMES,
         duration: 3,
-        trials: { starts: 'a.npz#starts[0:2]', stops: 'a.npz#stops[0:2]', unit: 0.5, keep: [1] },
+        trials: { starts: 'a.npz#starts', stops: 'a.npz#stops', unit: 0.5, keep: [1] },
         variables: { speed: { data: 'c.mat#speed/*[1:]', dt: 0.1 } },
       },
       { 'c.mat': file },
@@ -337,6 +355,36 @@ describe('what belongs to a trial stays with it', () => {
     expect(trials.map(({ start, duration }) => [start, duration])).toEqual([
       [0, 1],
       [1, 2],
+    ]);
+  });
+});
+
+describe('labels with missing samples', () => {
+  const table = { 'b.csv': 'time,state\n0,run\n0.2,\n0.4,rest\n' };
+  const state = { data: 'b.csv#state', times: 'b.csv#time' };
+
+  it('are refused, or hold until the next', async () => {
+    const of = (more: object) =>
+      open({ spikes: TIMES, variables: { state: { ...state, ...more } } }, table);
+    await expect(of({})).rejects.toThrow('Sample 1 of variable state is missing; fill or cut out');
+    const { recording } = await of({ missing: 'interpolate' });
+    const { values } = regular(recording.trials[0]!.variables.state!, 0.1, 0.5);
+    expect(values).toEqual(['run', 'run', 'run', 'run', 'rest']);
+  });
+
+  it('leave their trials without what is said of each', async () => {
+    const { recording } = await open(
+      {
+        spikes: { ...TIMES, trials: 'a.npz#trial' },
+        variables: {
+          choice: { data: 'b.csv#state[1:]', per_trial: true },
+        },
+      },
+      table,
+    );
+    expect(recording.trials.map(({ variables }) => Object.keys(variables))).toEqual([
+      [],
+      ['choice'],
     ]);
   });
 });

@@ -176,7 +176,7 @@ describe('a split', () => {
       seed: 1,
     });
     expect(sizes(split)).toEqual([700, 100, 200]);
-    expect(split.notes[0]).toContain('test windows overlap training windows');
+    expect(split.caveats[0]).toContain('test windows overlap training windows');
     const leak = leaksOf(split, windows).find(
       ({ part, from }) => part === 'test' && from === 'train',
     );
@@ -192,7 +192,7 @@ describe('a split', () => {
       windows: { train: at(1, 2), validation: at(5), test: at(2.1, 8) },
     });
     expect(sizes(split)).toEqual([2, 1, 2]);
-    expect(split.notes).toEqual([
+    expect(split.caveats).toEqual([
       '1 of 2 test windows overlap what train windows read, so scores on them say little about new data.',
       '1 of 2 train windows overlap what test windows read, so scores on them say little about new data.',
     ]);

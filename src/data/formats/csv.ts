@@ -9,7 +9,8 @@ const MOST = 2 ** 28;
 
 /**
  * Reads a table. Columns go by the names in its first row, or where that holds numbers by `column0`, `column1` and so
- * on; a column of numbers alone, empty fields as NaN, is an array of numbers, any other of texts. Between semicolons
+ * on; a column of numbers alone, empty fields as NaN, is an array of numbers, any other of texts, as are integers past
+ * those a number keeps. Between semicolons
  * numbers may have a decimal comma, for which such tables have semicolons.
  *
  * @throws RecordingError where it is no table, or its rows differ in length.
@@ -28,7 +29,7 @@ export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupPart {
   const rows = delimiter === ';' ? found.map((row) => row.map(withPoint)) : found;
   const [head = []] = rows;
   if (rows.length === 0) throw refuse('it is empty');
-  const named = head.some((field) => field.trim() !== '' && !isNumber(field));
+  const named = isNumbered(head) || head.some((field) => field !== '' && !isNumber(field));
   const names = named ? uniqueNames(head) : head.map((_, n) => `column${n}`);
   const body = named ? rows.slice(1) : rows;
   const columns = names.map((key, n): [string, ArrayPart] => [
@@ -77,8 +78,17 @@ function rowsOf(
 /** What tables write where there is no number. */
 const MISSING = /^(nan|na|n\/a|null|none)?$/i;
 
+function isTooLong(field: string): boolean {
+  return /^[+-]?\d{16,}$/.test(field) && !Number.isSafeInteger(Number(field));
+}
+
 function isNumber(field: string): boolean {
   return MISSING.test(field) ? field !== '' : !Number.isNaN(Number(field));
+}
+
+/** Columns that go by 0, 1, 2 after one without a name: a table with its index, as pandas writes it. */
+function isNumbered([first, ...others]: readonly string[]): boolean {
+  return first === '' && others.length > 0 && others.every((field, n) => field === `${n}`);
 }
 
 /** Names of columns; one without a name or with that of another gets its place. */
@@ -87,7 +97,8 @@ function uniqueNames(head: readonly string[]): string[] {
 }
 
 function columnOf(fields: readonly string[]): ArrayPart {
-  const numeric = fields.every((field) => field === '' || isNumber(field));
+  // An integer that a number would not keep is a name, such as that of a neuron.
+  const numeric = fields.every((field) => field === '' || (isNumber(field) && !isTooLong(field)));
   const numbers = numeric
     ? Float64Array.from(fields, (field) => (MISSING.test(field) ? Number.NaN : Number(field)))
     : undefined;

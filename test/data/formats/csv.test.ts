@@ -21,6 +21,22 @@ describe('a table', () => {
     expect(columns('0,0.5\n1,0.25')).toEqual({ column0: [0, 1], column1: [0.5, 0.25] });
   });
 
+  it('with the index and the numbers that pandas gives has them for names', () => {
+    expect(columns(',0,1\n0,1.5,7\n1,1.6,8\n')).toEqual({
+      column0: [0, 1],
+      0: [1.5, 1.6],
+      1: [7, 8],
+    });
+  });
+
+  it('keeps integers that a number would round as texts', () => {
+    const ids = ['864691135212345679', '864691135212345680'];
+    expect(columns(`id,size\n${ids[0]},1e300\n${ids[1]},9007199254740991\n`)).toEqual({
+      id: ids,
+      size: [1e300, 9007199254740991],
+    });
+  });
+
   it.each([
     ['semicolons', 'a;b\n1;2\n'],
     ['spaces', '  a    b\n  1    2\n'],
