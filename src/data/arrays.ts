@@ -124,12 +124,17 @@ function pairs(
   const unit = unitOf(times.values, new Set(neurons.values).size, trials?.values, notes);
   const relabel = !fromZero(neurons.values) || (trials && !fromZero(trials.values));
   if (relabel) notes.push(`The numbers in ${neurons.path} are labels: neurons are numbered anew.`);
+  const first = trials ? extreme(times.values, Math.min) * SECONDS[unit] : 0;
+  const begin = Math.floor(10 * first) / 10;
+  if (begin < 0)
+    notes.push(`Trials are taken to begin at ${begin} s of their clocks, with the first spike.`);
   const spikes = {
     times: `${file}#${times.path}`,
     neurons: `${file}#${neurons.path}`,
     ...(trials && { trials: `${file}#${trials.path}` }),
     ...(relabel && { relabel: true }),
     ...(unit !== 's' && { unit }),
+    ...(begin < 0 && { start: begin }),
   };
   if (!trials) return { spikes, ...startOf(times.values, unit, notes) };
   const count = new Set(trials.values).size;

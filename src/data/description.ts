@@ -101,7 +101,7 @@ const spikes = object({
   traces: optional(references),
   event: optional(event),
   axes: optional(list(oneOf(['neurons', 'bins', 'trials']))),
-  /** Seconds of a bin, from `start` on; or the time of each bin. */
+  /** Seconds of a bin, or the time of each; `start` is where the clock begins: of bins, or of trials that have their own. */
   dt: optional(seconds),
   start: defaulted(number(), 0),
   clock: optional(text),
@@ -141,6 +141,7 @@ const variable = object({
 });
 
 const trials = object({
+  /** On the session's clock; of trials that have a clock of their own, when that is at 0. */
   starts: optional(text),
   stops: optional(text),
   ids: optional(text),

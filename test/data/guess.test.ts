@@ -51,6 +51,22 @@ describe('a file that nobody described', () => {
     expect(trials[1]!.variables.choice!.values[0]).toBe(2);
   });
 
+  it('whose trials begin before their clocks are at 0 keeps all spikes', async () => {
+    const bytes = encodeNpz({
+      times: f64(-0.93, 0.2, 0.4, -0.5, 0.1),
+      neurons: i32(0, 1, 0, 1, 0),
+      trials: i32(0, 0, 0, 1, 1),
+    });
+    const { recording, notes } = await openOne('a.npz', bytes);
+    expect(recording.trials.map(spikeTimes)).toEqual([
+      [[0.07, 1.4], [1.2]],
+      [[1.1], [0.5]],
+    ]);
+    expect(notes).toContain(
+      'Trials are taken to begin at -1 s of their clocks, with the first spike.',
+    );
+  });
+
   it('whose times go on from trial to trial is one session', async () => {
     const times = Array.from({ length: 100 }, (_, n) => n);
     const bytes = encodeNpz({
