@@ -1,8 +1,8 @@
 /** Trials whose spikes come with a clock for each: when they were in the session, and how long they lasted. */
 
-import type { Description } from './description.js';
+import type { Description, TrialsGiven } from './description.js';
 import type { Files } from './files.js';
-import { checkApart } from './recording.js';
+import { checkApart, type Interval } from './recording.js';
 import type { TrialSpikes } from './spike-sources.js';
 import { countSpikes, cutSpikes, type Spikes, spanOf } from './spikes.js';
 import { type Span, spansOf, usableTrials } from './trial-sources.js';
@@ -19,31 +19,20 @@ export interface OwnClock extends Span {
  * @throws RecordingError where there are not as many times as trials, or trials overlap.
  */
 export function readOwnClocks(
-  { trials: given, spikes: { start: begin }, start }: Description,
+  described: Description,
   { trials, labels }: TrialSpikes,
   files: Files,
   note: (sentence: string) => void,
 ): OwnClock[] {
-  const longest = given?.duration ?? trials.map(spanOf).reduce((a, b) => Math.max(a, b), 0);
-  const placed = given?.starts !== undefined || given?.stops !== undefined;
-  // A start is when the trial's clock is at 0, which may be later than the trial begins.
-  const spans = placed
-    ? spansOf(given, files, start).map((span) => ({ ...span, start: span.start + begin }))
-    : trials.map((_, n) => ({ start: n * longest, stop: (n + 1) * longest }));
-  const begins = spans.map((span) => span.start).sort((p, q) => p - q);
-  const ended = spans.map((span) => {
-    if (given?.duration !== undefined) return { ...span, stop: span.start + longest };
-    if (Number.isFinite(span.stop)) return span;
-    const next = begins.find((other) => other > span.start) ?? Number.POSITIVE_INFINITY;
-    return { ...span, stop: Math.min(span.start + longest, next) };
-  });
+  const { trials: given } = described;
   const numbered = labels?.map(Number).every((label) => Number.isInteger(label));
-  const named = ended.map((span, place) => ({
+  const named = spansOn(described, trials, files).map((span, place) => ({
     ...span,
     id: numbered ? Number(labels![place]) : place,
   }));
   const usable = usableTrials(given, named, trials.length, files, note);
-  if (placed) checkApart(usable.map((span) => ({ ...span, duration: span.stop - span.start })));
+  if (isPlaced(given))
+    checkApart(usable.map((span) => ({ ...span, duration: span.stop - span.start })));
   const cut = usable.map((span) => ({
     ...span,
     // Rounding must not cost the last spike.
@@ -51,6 +40,34 @@ export function readOwnClocks(
   }));
   sayLost(usable, trials, cut, note);
   return cut;
+}
+
+/** Whether somebody says when the trials were. */
+function isPlaced(given: Description['trials']): given is TrialsGiven {
+  return given?.starts !== undefined || given?.stops !== undefined;
+}
+
+/** From where each trial begins on the session's clock to its end, which the next trial may set. */
+function spansOn(
+  { trials: given, spikes: { start: begin }, start }: Description,
+  trials: readonly Spikes[],
+  files: Files,
+): Interval[] {
+  const longest = given?.duration ?? trials.map(spanOf).reduce((a, b) => Math.max(a, b), 0);
+  if (!isPlaced(given))
+    return trials.map((_, n) => ({ start: n * longest, stop: (n + 1) * longest }));
+  // What is called a start is when the trial's clock is at 0, which may be later than the trial begins.
+  const spans = spansOf(given, files, start).map((span) => ({
+    ...span,
+    start: span.start + begin,
+  }));
+  const starts = spans.map((span) => span.start).sort((p, q) => p - q);
+  return spans.map((span) => {
+    if (given.duration !== undefined) return { ...span, stop: span.start + longest };
+    if (Number.isFinite(span.stop)) return span;
+    const next = starts.find((other) => other > span.start) ?? Number.POSITIVE_INFINITY;
+    return { ...span, stop: Math.min(span.start + longest, next) };
+  });
 }
 
 /** Spikes after a trial's end are lost to the model: nobody should learn that by accident. */

@@ -202,8 +202,10 @@ export function fingerprintOf(recording: Recording): string {
     }
     for (const [name, series] of Object.entries(variables)) {
       hash.update(name);
-      if ('times' in series) numbers(series.times);
-      else numbers([series.dt, series.start ?? 0]);
+      if ('times' in series) {
+        numbers(series.times);
+        if (series.before !== undefined) numbers([series.before]);
+      } else numbers([series.dt, series.start ?? 0]);
       const values: ArrayLike<number | string> = series.values;
       if (typeof values[0] === 'string') hash.update(Array.from(values).join('\n'));
       else numbers(values as ArrayLike<number>);
