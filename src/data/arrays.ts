@@ -138,7 +138,8 @@ function pairs(
   };
   if (!trials) return { spikes, ...startOf(times.values, unit, notes) };
   const count = new Set(trials.values).size;
-  return { spikes, ...trialFacts(vectors, file, count, unit) };
+  const end = extreme(times.values, Math.max) * SECONDS[unit];
+  return { spikes, ...trialFacts(vectors, file, count, unit, { begin, end }) };
 }
 
 /** Whether the times of each trial follow those of the trial before. */
@@ -167,9 +168,17 @@ function lengthOf(vectors: readonly Vector[]): number | undefined {
 }
 
 /** How long trials are, and what has one value for each. */
-function trialFacts(vectors: readonly Vector[], file: string, count: number, unit: Unit): object {
+function trialFacts(
+  vectors: readonly Vector[],
+  file: string,
+  count: number,
+  unit: Unit,
+  { begin, end }: { begin: number; end: number },
+): object {
   const length = lengthOf(vectors);
-  const seconds = length && length * SECONDS[unit];
+  const said = length && length * SECONDS[unit];
+  // It may be how long trials are, or when on their clocks they end.
+  const seconds = said && end - begin > said ? said - begin : said;
   const variables = perTrial(vectors, file, count);
   return {
     ...(seconds && { trials: { duration: seconds } }),

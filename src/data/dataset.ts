@@ -9,7 +9,7 @@ import { keepNeurons } from './kept-neurons.js';
 import { readOwnClocks } from './own-clocks.js';
 import { createRecording, type Film, type Recording, recordingOf } from './recording.js';
 import { readSpikes, type SpikeSource, type TrialSpikes } from './spike-sources.js';
-import { countSpikes, type Spikes, spanOf } from './spikes.js';
+import { countSpikes, type Spikes, spanOf, timesOf } from './spikes.js';
 import { readNamedIntervals, readTrials } from './trial-sources.js';
 import {
   checkPerTrial,
@@ -141,7 +141,7 @@ function ofTrials(
       `variables.${stray} is on the session's clock, but the spikes are on their trials': give it per_trial, or an array for each trial.`,
     );
   }
-  checkPerTrial(read, source.trials.length);
+  checkPerTrial(read, source.trials.length, hintOf(source));
   const placed = readOwnClocks(described, source, files, note);
   return recordingOf(
     described.name,
@@ -150,6 +150,15 @@ function ofTrials(
       return withVariables(trial, read.perTrial, place, described.variables);
     }),
   );
+}
+
+/** Why there may be more or fewer values than trials. */
+function hintOf({ trials, labels }: TrialSpikes): string | undefined {
+  if (labels)
+    return `in the order of their labels, which are ${labels.slice(0, 6).join(', ')}${labels.length > 6 ? ' and so on' : ''}; a trial without spikes has none`;
+  return trials[0] && countSpikes(timesOf(trials[0])) === 0
+    ? 'in their order; no spike is of trial 0, so if trials are numbered from 1, set spikes.relabel'
+    : undefined;
 }
 
 function filmOf(given: NonNullable<Description['frames']>, files: Files, start: number): Film {

@@ -203,6 +203,9 @@ export type IntervalsGiven = Description['intervals'][string];
 /** Keys whose texts are no references. */
 const WORDS = new Set([
   'name',
+  'dt',
+  'duration',
+  'above',
   'unit',
   'period',
   'time_unit',

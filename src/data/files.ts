@@ -156,6 +156,9 @@ export class Files {
   /** An array of numbers along one axis. */
   numbers(key: string, text: string): Numbers {
     const { shape, data } = this.values(key, text);
+    // Tables keep integers past those that numbers keep as texts; as a time, one that is near does.
+    if (Array.isArray(data) && data.every((value) => /^[+-]?\d+$/.test(value)))
+      return Float64Array.from(data, Number);
     if (Array.isArray(data) || !isLine(shape)) {
       throw new RecordingError(
         `${this.#where(key, text)} should be numbers along one axis, but is [${shape.join(', ')}]${Array.isArray(data) ? ' of texts' : ''}.`,

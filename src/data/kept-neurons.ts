@@ -58,7 +58,7 @@ function saidOf(
   if (!values && said.some((value) => typeof value === 'string'))
     throw new RecordingError(`spikes.keep.by: ${by} holds texts: say under values which are kept.`);
   if (ids === undefined) {
-    if (relabel) {
+    if (relabel && names.some((name, place) => name !== `${place}`)) {
       throw new RecordingError(
         `spikes.keep.by: neurons go by their labels here, so say under ids which label each value of ${by} belongs to, such as the cluster_id beside it.`,
       );

@@ -1,10 +1,11 @@
 /** Trials whose spikes come with a clock for each: when they were in the session, and how long they lasted. */
 
 import type { Description, TrialsGiven } from './description.js';
+import { RecordingError } from './errors.js';
 import type { Files } from './files.js';
 import { checkApart, type Interval } from './recording.js';
 import type { TrialSpikes } from './spike-sources.js';
-import { countSpikes, cutSpikes, type Spikes, spanOf } from './spikes.js';
+import { countSpikes, cutSpikes, type Spikes, spanOf, timesOf } from './spikes.js';
 import { type Span, spansOf, usableTrials } from './trial-sources.js';
 
 /** A trial's spikes, seconds from its beginning. */
@@ -31,6 +32,12 @@ export function readOwnClocks(
     id: numbered ? Number(labels![place]) : place,
   }));
   const usable = usableTrials(given, named, trials.length, files, note);
+  for (const { id, start, stop } of usable) {
+    if (stop > start) continue;
+    throw new RecordingError(
+      `Trial ${id} runs from ${start} to ${stop} s of the session: trials.starts and trials.stops are both on the session's clock, and a trial ends after it starts.`,
+    );
+  }
   if (isPlaced(given))
     checkApart(usable.map((span) => ({ ...span, duration: span.stop - span.start })));
   const cut = usable.map((span) => ({
@@ -77,7 +84,7 @@ function sayLost(
   cut: readonly OwnClock[],
   note: (sentence: string) => void,
 ): void {
-  const count = (spikes: Spikes) => ('times' in spikes ? countSpikes(spikes.times) : 0);
+  const count = (spikes: Spikes) => countSpikes(timesOf(spikes));
   const all = usable.reduce((sum, { place }) => sum + count(trials[place]!), 0);
   const kept = cut.reduce((sum, { spikes }) => sum + count(spikes), 0);
   if (kept < all) note(`${all - kept} of ${all} spikes lie after the end of their trials.`);

@@ -36,8 +36,8 @@ export interface Series {
 export interface TimedSeries {
   readonly values: ArrayLike<number> | readonly string[];
   readonly times: ArrayLike<number>;
-  /** The last number before the trial: what holds at its start where numbers hold until the next. */
-  readonly before?: number;
+  /** The last number before the trial, at a time below 0: where numbers hold until the next, it holds at the start. */
+  readonly before?: { readonly time: number; readonly value: number };
   /** Of angles: a full turn. */
   readonly period?: number;
 }
@@ -235,13 +235,14 @@ function cutVariable(series: Variable, start: number, stop: number): Variable | 
   let first = firstNotBefore(series.times, start - 1e-9);
   const end = firstNotBefore(series.times, stop - 1e-9);
   if (labels && first > 0) first -= 1;
-  const before = labels ? undefined : (series.values[first - 1] as number | undefined);
+  const value = labels ? undefined : (series.values[first - 1] as number | undefined);
+  const before = value !== undefined && { value, time: series.times[first - 1]! - start };
   if (end <= first)
-    return before === undefined ? undefined : { values: [before], times: [0], ...turn };
+    return before ? { values: [before.value], times: [before.time], ...turn } : undefined;
   const times = Float64Array.from({ length: end - first }, (_, n) =>
     Math.max(labels ? 0 : Number.NEGATIVE_INFINITY, series.times[first + n]! - start),
   );
-  const held = before !== undefined && times[0]! > 1e-9 ? { before } : {};
+  const held = before && times[0]! > 1e-9 && { before };
   return { values: slice(first, end), times, ...held, ...turn };
 }
 

@@ -74,8 +74,9 @@ const HOLE = 5;
 /** Stretches of a trial in which nothing of a series was sampled, far longer than its usual step and than `dt`. */
 export function holesOf(series: Variable, dt: number): Interval[] {
   if (!('times' in series) || typeof series.values[0] === 'string') return [];
-  const { times } = series;
-  const steps = stepsOf(series);
+  const { before } = series;
+  const times = [...(before ? [before.time] : []), ...Array.from(series.times)];
+  const steps = stepsOf({ times });
   const step = usual(steps) ?? 0;
   return Array.from(steps).flatMap((own, n) =>
     own > HOLE * step && own > 2 * dt ? [{ start: times[n]!, stop: times[n + 1]! }] : [],
@@ -164,10 +165,11 @@ function held(series: Variable, dt: number, until: number): Series {
 
 /** What held before the trial begins with it. */
 function withBefore(series: Variable): { values: Variable['values']; timeOf(n: number): number } {
-  if (!('times' in series) || series.before === undefined)
-    return { values: series.values, timeOf: (n) => sampleTime(series, n) };
-  const values = [series.before, ...Array.from(series.values as ArrayLike<number>)];
-  return { values, timeOf: (n) => (n === 0 ? 0 : series.times[n - 1]!) };
+  if (!('times' in series)) return { values: series.values, timeOf: (n) => sampleTime(series, n) };
+  const { before, times } = series;
+  if (!before) return { values: series.values, timeOf: (n) => Math.max(0, times[n]!) };
+  const values = [before.value, ...Array.from(series.values as ArrayLike<number>)];
+  return { values, timeOf: (n) => (n === 0 ? 0 : times[n - 1]!) };
 }
 
 /** The samples a window takes, by their places: from `first` up to `end`. */

@@ -150,7 +150,10 @@ function fromPairs(
       : { places: files.numbers(key, reference), names: [] };
   const when = files.numbers('spikes.times', times);
   const { places: who, names } = numbered('spikes.neurons', neurons);
-  const called = names.length > 0 && names.length === (count ?? names.length) ? { names } : {};
+  // Whoever says how many there are beside those that have spikes has not said what the others are called.
+  const others = Math.max(0, (count ?? 0) - names.length);
+  const unnamed = Array.from({ length: others }, (_, n) => `unnamed ${names.length + n}`);
+  const called = names.length > 0 ? { names: [...names, ...unnamed] } : {};
   if (when.length !== who.length) {
     throw new RecordingError(
       `spikes.times has ${when.length} spikes, but spikes.neurons ${who.length}: each spike needs its neuron.`,
@@ -171,7 +174,7 @@ function fromPairs(
   const known = largest(which, 'spikes.trials', 'trial') + 1;
   for (let trial = 0; trial < known; trial++) members.push([]);
   for (let n = 0; n < which.length; n++) members[which[n]!]!.push(n);
-  if (known > 1 && members[0]!.length === 0)
+  if (members[0]?.length === 0)
     note(
       'No spike is of trial 0: if trials are numbered from 1, set spikes.relabel, as everything else of trials goes by their places from 0.',
     );

@@ -119,8 +119,9 @@ export function spikesWithin(
 
 /** How many bins are over at a time: what is still being counted then is of the future. */
 function binAt(time: number, dt: number): number {
-  // Times are rounded to microseconds, which must not cost a whole bin.
-  return Math.max(0, Math.floor(time / dt + 1e-3));
+  // Windows end at rounded times, and bins of a clock of rounded times have a step that is rounded, too: neither must
+  // cost a whole bin.
+  return Math.max(0, Math.floor(time / dt + 0.05));
 }
 
 /** Event times of each neuron; of counts, the starts of their bins. */

@@ -61,8 +61,10 @@ export class Tokenizer {
   ): Tokenizer {
     const classes = classified.map(({ name, data = name, resolution }) => {
       const found = recording.trials.flatMap(({ variables }) => {
-        const values: ArrayLike<ClassValue> = variables[data]?.values ?? [];
-        return Array.from(values);
+        const series = variables[data];
+        const values: ArrayLike<ClassValue> = series?.values ?? [];
+        const before = series && 'times' in series && series.before;
+        return [...(before ? [before.value] : []), ...Array.from(values)];
       });
       if (found.length === 0) {
         const known = Object.keys(recording.trials[0]!.variables);

@@ -44,12 +44,19 @@ export function readVariables(
   return { session, perTrial };
 }
 
-/** @throws RecordingError where something has values for more or fewer trials than there are. */
-export function checkPerTrial({ perTrial }: ReadVariables, trials: number): void {
+/**
+ * @param hint what may be the matter.
+ * @throws RecordingError where something has values for more or fewer trials than there are.
+ */
+export function checkPerTrial(
+  { perTrial }: ReadVariables,
+  trials: number,
+  hint = 'in their order',
+): void {
   const wrong = perTrial.find(({ count }) => count !== trials);
   if (!wrong) return;
   throw new RecordingError(
-    `variables.${wrong.name} has values for ${wrong.count} trials, but there are ${trials}: each needs its own, in their order; pick those there are with an index such as [0:${trials}].`,
+    `variables.${wrong.name} has values for ${wrong.count} trials, but there are ${trials}: each needs its own, ${hint}.`,
   );
 }
 

@@ -259,14 +259,16 @@ export class Windows {
     // Where the original reads beyond a film, it is followed; who chooses frames knows which there are.
     if (this.#film && !film) return 'video';
     if (film && this.#film && rules.videoEndsWithWindow && !film.choose) {
-      const shown = framesBefore(film, this.#filmEnd(end));
-      if (shown < 1 || shown > film.count) return 'video';
+      const seen = this.#filmEnd(end);
+      if (seen <= (film.start ?? 0) || framesBefore(film, seen) > film.count) return 'video';
     }
-    const missing = variables.find(({ series, holes }) => {
+    const missing = variables.find(({ setting, series, holes }) => {
       const { values, dt } = series;
       const { end: last } = placesOf(series, end - dt, end, rules.exactSampleTimes);
+      // What is held is old until a whole step after the hole; what is drawn to the next sample is near it before.
+      const late = setting.read ? dt : 0;
       const inHole = holes.some(
-        (hole) => end - 2 * dt > hole.start - 1e-9 && end < hole.stop + 1e-9,
+        (hole) => end - 2 * dt > hole.start - 1e-9 && end < hole.stop + late + 1e-9,
       );
       return last < 1 || last > values.length || inHole;
     });

@@ -204,7 +204,7 @@ export function fingerprintOf(recording: Recording): string {
       hash.update(name);
       if ('times' in series) {
         numbers(series.times);
-        if (series.before !== undefined) numbers([series.before]);
+        if (series.before) numbers([series.before.time, series.before.value]);
       } else numbers([series.dt, series.start ?? 0]);
       const values: ArrayLike<number | string> = series.values;
       if (typeof values[0] === 'string') hash.update(Array.from(values).join('\n'));

@@ -63,6 +63,17 @@ describe('a dataset folder', () => {
     expect(spikeCounts(recording.trials[0]!)).toEqual([[0, 0, 1]]);
   });
 
+  it('has steps as shares of a second', async () => {
+    const { recording } = await open({
+      spikes: { counts: 'counts.npy', dt: '1/5' },
+      variables: { speed: { data: 'a.npz#speed', dt: '1/10' } },
+      duration: '1/2',
+    });
+    const { spikes, variables, duration } = recording.trials[0]!;
+    expect([spikes, variables.speed]).toMatchObject([{ dt: 0.2 }, { dt: 0.1 }]);
+    expect(duration).toBe(0.5);
+  });
+
   it('finds what is said of neurons by what they are called, in whatever order it stands', async () => {
     const files = { 'units.tsv': 'id\tquality\n2\tgood\n1\tgood\n' };
     const keep = { by: 'units.tsv#quality', ids: 'units.tsv#id', values: ['good'] };
@@ -83,8 +94,7 @@ describe('a dataset folder', () => {
     expect(await named({ names: 'units.csv#name' })).toEqual(['LM4', 'LM9', 'V1-2']);
     expect(await named({ names: 'units.csv#name', keep: [2, 0] })).toEqual(['V1-2', 'LM4']);
     expect(await named({ relabel: true })).toEqual(['0', '2']);
-    // Whoever says how many there are beside those that occur has not said which.
-    expect(await named({ relabel: true, count: 3 })).toBeUndefined();
+    expect(await named({ relabel: true, count: 4 })).toEqual(['0', '2', 'unnamed 2', 'unnamed 3']);
   });
 
   it('gives counts, frames, variables, trials and intervals, each on its clock', async () => {

@@ -65,6 +65,15 @@ describe('a file that nobody described', () => {
     expect(notes).toContain(
       'Trials are taken to begin at -1 s of their clocks, with the first spike.',
     );
+    const ended = encodeNpz({
+      times: f64(-0.9, 1.4, 1.8, 0.2),
+      neurons: i32(0, 1, 0, 1),
+      trials: i32(0, 0, 1, 1),
+      tmax: f64(2),
+    });
+    const [trial] = (await openOne('b.npz', ended)).recording.trials;
+    expect(trial!.duration).toBeCloseTo(2.9);
+    expect(spikeTimes(trial!)).toEqual([[0], [2.3]]);
   });
 
   it('whose times go on from trial to trial is one session', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { encodeNpz } from '../../src/data/formats/npz.js';
-import { opener, spikeTimes, useFolders } from '../helpers/dataset.js';
+import { opener, spikeCounts, spikeTimes, useFolders } from '../helpers/dataset.js';
 import { matlabFile } from '../helpers/matlab.js';
 
 const f64 = (...values: number[]) => ({ data: Float64Array.from(values) });
@@ -17,6 +17,7 @@ const ARRAYS = {
     starts: f64(100, 110, 120),
     close: f64(100, 102, 120),
     stops: f64(102, 111, 124),
+    short: f64(2, 2, 2),
     choice: i32(5, 6, 7),
     four: i32(5, 6, 7, 8),
   }),
@@ -103,7 +104,15 @@ describe('trials with clocks of their own', () => {
   it('are refused where something has values for more of them, as nobody knows which', async () => {
     const variables = { choice: choiceOf('four') };
     await expect(spans({ spikes: SPIKES, variables })).rejects.toThrow(
-      'variables.choice has values for 4 trials, but there are 3: each needs its own, in their order; pick those there are with an index such as [0:3].',
+      'variables.choice has values for 4 trials, but there are 3: each needs its own, in their order.',
+    );
+    const labelled = { ...SPIKES, trials: 'a.npz#labels', relabel: true };
+    await expect(spans({ spikes: labelled, variables })).rejects.toThrow(
+      'each needs its own, in the order of their labels, which are 4, 7, 9; a trial without spikes has none.',
+    );
+    const late = { ...SPIKES, trials: 'a.npz#labels' };
+    await expect(spans({ spikes: late, variables })).rejects.toThrow(
+      'in their order; no spike is of trial 0, so if trials are numbered from 1, set spikes.relabel.',
     );
     const picked = { choice: choiceOf('four[1:]') };
     expect((await spans({ spikes: SPIKES, variables: picked })).trials).toHaveLength(3);
@@ -113,6 +122,26 @@ describe('trials with clocks of their own', () => {
     const { notes, trials } = await spans({ spikes: { ...SPIKES, trials: 'a.npz#labels' } });
     expect(trials).toHaveLength(10);
     expect(notes[0]).toContain('No spike is of trial 0: if trials are numbered from 1');
+  });
+
+  it('are refused where they end before they start', async () => {
+    const trials = { starts: 'a.npz#starts', stops: 'a.npz#short' };
+    await expect(spans({ spikes: SPIKES, trials })).rejects.toThrow(
+      "Trial 0 runs from 100 to 2 s of the session: trials.starts and trials.stops are both on the session's clock, and a trial ends after it starts.",
+    );
+  });
+
+  it('of counts lose those after their ends, and it is said', async () => {
+    const counts = encodeNpz({ c: { data: Uint8Array.of(1, 2, 3, 1, 1, 1), shape: [2, 1, 3] } });
+    const { recording, notes } = await open(
+      {
+        spikes: { counts: 'b.npz#c', dt: 0.1 },
+        trials: { starts: 'a.npz#starts[:2]', duration: 0.25 },
+      },
+      { 'b.npz': counts },
+    );
+    expect(recording.trials.map(spikeCounts)).toEqual([[[1, 2]], [[1, 1]]]);
+    expect(notes).toEqual(['4 of 9 spikes lie after the end of their trials.']);
   });
 
   it('are refused where they overlap', async () => {

@@ -209,6 +209,56 @@ describe('a recording', () => {
     ]);
   });
 
+  it('takes no number from before a trial for a sample of it', () => {
+    const sampled = Array.from({ length: 11 }, (_, n) => n / 10);
+    const speed = { values: [...sampled, 5, 6, 7], times: [...sampled, 10.5, 10.6, 10.7] };
+    const recording = createRecording({
+      spikes: times([0.5], []),
+      variables: { speed },
+      trials: [0, 5, 10].map((start) => ({ start, stop: start + 1 })),
+    });
+    for (const read of [false, true]) {
+      const variables = [{ name: 'speed', window: 0.1, dt: 0.1, read }];
+      const windows = new Windows(recording, { ...SETTINGS, variables });
+      const first = [0, 1, 2].map((trial) => windows.refsOf(trial, 0.1)[0]?.end);
+      expect(first).toEqual([expect.closeTo(0.15), undefined, expect.closeTo(0.65)]);
+    }
+  });
+
+  it('knows classes that were noted before the first trial alone', () => {
+    const state = { values: [7, 2, 1], times: [0, 0.8, 1.2] };
+    const trials = [{ start: 0.5, stop: 1.5 }];
+    const recording = createRecording({ spikes: times([0.5]), variables: { state }, trials });
+    const { classes } = Tokenizer.of(recording, { dt: 0.01, current: 0.05, past: 0.1 }, [
+      { name: 'state' },
+    ]);
+    expect(classes.state!.values).toEqual([1, 2, 7]);
+  });
+
+  it('shows the first frame of a slow video from its beginning', () => {
+    const frames = { data: new Float32Array(4), count: 4, height: 1, width: 1, dt: 0.5 };
+    const recording = createRecording({ spikes: times([0.5], []), frames, duration: 2 });
+    const windows = new Windows(recording, { ...SETTINGS, video: 0.5 });
+    expect(windows.lacking()).toEqual({});
+    expect(windows.refsOf(0)[0]!.end).toBe(0.05);
+  });
+
+  it('gives aligned windows their bins for as long as a clock of rounded times runs', () => {
+    const bins = 30_000;
+    const dt = Math.round((1000 * (bins - 1)) / 30) / 1000 / (bins - 1);
+    const counts = [new Uint8Array(bins), new Uint8Array(bins)];
+    for (let bin = 0; bin < bins; bin += 3) counts[0]![bin] = 1;
+    const recording = createRecording({ spikes: { counts, dt } });
+    const current = 0.1;
+    const clock = new TimeVocabulary(0.01, current, 0.1);
+    const windows = new Windows(recording, { ...SETTINGS, current, times: clock });
+    const odd = windows.refsOf(0).filter((ref) => {
+      const { ids, times: at } = windows.at(ref).current;
+      return ids[1] !== 0 || at[1] !== 0;
+    });
+    expect(odd).toEqual([]);
+  });
+
   it('has no window where no video was shown', () => {
     const film = {
       data: new Float32Array(10),

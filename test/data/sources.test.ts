@@ -64,6 +64,15 @@ describe('spikes are read', () => {
     );
   });
 
+  it('in nanoseconds of a clock that began long ago', async () => {
+    const table = 'time,unit\n1700000000000000000,0\n1700000000250000000,0\n';
+    const [trial] = await trialsOf(
+      { start: 1.7e9, spikes: { times: 'b.csv#time', neurons: 'b.csv#unit', unit: 1e-9 } },
+      { 'b.csv': table },
+    );
+    expect(spikeTimes(trial!)).toEqual([[0, 0.25]]);
+  });
+
   it('in samples, by the seconds of one', async () => {
     const [trial] = await trialsOf({ spikes: { ...TIMES, unit: 0.5 }, duration: 1 });
     expect(spikeTimes(trial!)[0]).toEqual([0.05, 0.15]);
