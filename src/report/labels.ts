@@ -49,7 +49,7 @@ export async function labelsSection(results: LabelResults): Promise<Section> {
     title: 'Labelled data',
     text: [
       `Each model was trained for ${grouped(updates)} updates on a share of the labelled windows, once from scratch and once from a model that had learnt spikes alone for ${grouped(pretraining)} updates, ${seeds} seeds each. A seed sets the weights, the windows drawn and their order. All are scored on the same test windows.`,
-      `With all labels, the run itself was trained for ${grouped(whole.updates)} updates, ${whole.finetuned ? 'after those of the run it began from' : 'from scratch'}. Where that does much better than ${grouped(updates)}, it is time and not labels that the models from scratch lacked.`,
+      `With all labels, the run itself was trained for ${grouped(whole.updates)} updates, ${whole.finetuned ? 'after those of the run it began from' : 'from scratch'}. Where that is much better, it is time and not labels that the models from scratch lacked after ${grouped(updates)}.`,
     ],
     tables: variables.map((variable) => ({
       title: variable.name,

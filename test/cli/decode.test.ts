@@ -228,7 +228,7 @@ describe('a recording from the command line', () => {
     const { code, out, err } = await neuroformer('inspect', at('data'), ...args);
     expect(code, err).toBe(0);
     expect(out).toMatch(/^recording +tuned neurons$/m);
-    expect(out).toMatch(/^neurons +16$/m);
+    expect(out).toMatch(/^neurons +16, called 3, 13, 23, 33 and 12 more$/m);
     expect(out).toMatch(/^place +cm +0\.00\S* to 10 +1,200 +0\.05$/m);
     expect(out).toMatch(/heading runs from 0\.00 to 6\.2\d, as angles do/);
     expect(out).toMatch(/^Windows of .+: [\d,]+ for training, .+ test, [\d,]+ left out\.$/m);
