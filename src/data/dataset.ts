@@ -1,6 +1,7 @@
 /** Datasets on disk: a folder with a dataset.yaml, or a recording's own file. */
 
 import { basename, dirname } from 'node:path';
+import { grouped } from '../words.js';
 import { describedAt } from './described.js';
 import { checkDescription, type Description, referencesIn } from './description.js';
 import { RecordingError } from './errors.js';
@@ -124,7 +125,7 @@ function sayCut(spikes: Spikes, { trials }: Recording, note: (sentence: string) 
     (sum, trial) => sum + ('times' in trial.spikes ? countSpikes(trial.spikes.times) : 0),
     0,
   );
-  if (kept < all) note(`${all - kept} of ${all} spikes are in no trial.`);
+  if (kept < all) note(`${grouped(all - kept)} of ${grouped(all)} spikes are in no trial.`);
 }
 
 /** Trials that each have a clock of their own. */

@@ -1,5 +1,6 @@
 /** Trials whose spikes come with a clock for each: when they were in the session, and how long they lasted. */
 
+import { grouped } from '../words.js';
 import type { Description, TrialsGiven } from './description.js';
 import { RecordingError } from './errors.js';
 import type { Files } from './files.js';
@@ -87,5 +88,6 @@ function sayLost(
   const count = (spikes: Spikes) => countSpikes(timesOf(spikes));
   const all = usable.reduce((sum, { place }) => sum + count(trials[place]!), 0);
   const kept = cut.reduce((sum, { spikes }) => sum + count(spikes), 0);
-  if (kept < all) note(`${all - kept} of ${all} spikes lie after the end of their trials.`);
+  if (kept < all)
+    note(`${grouped(all - kept)} of ${grouped(all)} spikes lie after the end of their trials.`);
 }

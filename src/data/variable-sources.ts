@@ -12,8 +12,9 @@ export interface ReadVariables {
   readonly session: Readonly<Record<string, Variable>>;
   readonly perTrial: readonly {
     readonly name: string;
-    /** How many trials it knows of. */
+    /** How many trials it knows of; the last ones may have nothing where `fewer` is set. */
     readonly count: number;
+    readonly fewer: boolean;
     /** @param place of the trial in the file. */
     readonly of: (place: number, duration: number) => Variable | undefined;
   }[];
@@ -32,11 +33,12 @@ export function readVariables(
     if (given.per_trial) {
       const values = samplesOf(key, given, files.values(`${key}.data`, given.data));
       const of = (place: number, duration: number) => constant(values[place], duration);
-      perTrial.push({ name, count: values.length, of });
+      perTrial.push({ name, count: values.length, fewer: false, of });
     } else if (files.isPattern(given.data)) {
       const found = files.list(`${key}.data`, given.data);
       const own = found.map((values) => values && ownClock(key, given, values, begin));
-      perTrial.push({ name, count: own.length, of: (place) => own[place] });
+      // Behaviour is often tracked in some of the trials alone.
+      perTrial.push({ name, count: own.length, fewer: true, of: (place) => own[place] });
     } else {
       session[name] = onSession(key, given, files, start);
     }
@@ -53,7 +55,7 @@ export function checkPerTrial(
   trials: number,
   hint = 'in their order',
 ): void {
-  const wrong = perTrial.find(({ count }) => count !== trials);
+  const wrong = perTrial.find(({ count, fewer }) => count > trials || (count < trials && !fewer));
   if (!wrong) return;
   throw new RecordingError(
     `variables.${wrong.name} has values for ${wrong.count} trials, but there are ${trials}: each needs its own, ${hint}.`,

@@ -271,6 +271,24 @@ describe('trials are cut', () => {
     expect(trials).toHaveLength(1);
     expect([...Array.from<number | string>(trials[0]!.variables.speed!.values)]).toEqual([1, 2]);
   });
+
+  it('and of fewer lists than trials the last have none; more are refused', async () => {
+    const of = (lists: number[][]) =>
+      trialsOf(
+        {
+          spikes: TIMES,
+          duration: 3,
+          trials: { starts: 'a.npz#starts', stops: 'a.npz#stops', unit: 0.5 },
+          variables: { speed: { data: 'c.mat#speed/*', dt: 0.1 } },
+        },
+        { 'c.mat': matlabFile({ speed: lists }) },
+      );
+    const having = (await of([[], [1, 2]])).map(({ variables }) => 'speed' in variables);
+    expect(having).toEqual([false, true, false]);
+    await expect(of([[], [1], [2], [3]])).rejects.toThrow(
+      'variables.speed has values for 4 trials, but there are 3: each needs its own, in their order.',
+    );
+  });
 });
 
 describe('a variable', () => {
