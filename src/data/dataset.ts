@@ -9,7 +9,8 @@ import { Files } from './files.js';
 import { keepNeurons } from './kept-neurons.js';
 import { readOwnClocks } from './own-clocks.js';
 import { createRecording, type Film, type Recording, recordingOf } from './recording.js';
-import { readSpikes, type SpikeSource, type TrialSpikes } from './spike-sources.js';
+import type { SpikeSource, TrialSpikes } from './spike-clocks.js';
+import { readSpikes } from './spike-sources.js';
 import { countSpikes, type Spikes, spanOf, timesOf } from './spikes.js';
 import { readNamedIntervals, readTrials } from './trial-sources.js';
 import {

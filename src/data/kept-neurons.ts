@@ -3,7 +3,7 @@
 import type { SpikesGiven } from './description.js';
 import { RecordingError } from './errors.js';
 import type { Files } from './files.js';
-import { neuronsIn, type SpikeSource } from './spike-sources.js';
+import { neuronsIn, type SpikeSource } from './spike-clocks.js';
 import type { Spikes } from './spikes.js';
 import { keptPlaces } from './trial-sources.js';
 

@@ -2,25 +2,20 @@
 
 import { RecordingError } from './errors.js';
 import { isLine } from './files.js';
-import { type ArrayPart, type GroupPart, type Numbers, sizeOf } from './formats/parts.js';
+import type { GroupPart, Numbers } from './formats/parts.js';
 import { type Guess, keyOf, startAt } from './guesses.js';
+import { isBehaviour, variablesOf } from './nwb-behaviour.js';
+import {
+  arrayIn,
+  clockOf,
+  type Found,
+  groupsIn,
+  isReadable,
+  numbersIn,
+  TRACES,
+  typeOf,
+} from './nwb-parts.js';
 
-/** A group of a file, and where it is. */
-interface Found {
-  readonly path: string;
-  readonly name: string;
-  readonly group: GroupPart;
-  /** Neurodata types of the groups around it. */
-  readonly within: readonly string[];
-}
-
-/** Series that are no behaviour: raw signals, images, pointers, and events without a value of their own. */
-const NO_BEHAVIOUR =
-  /Electrical|Image|Optical|TwoPhoton|OnePhoton|Index|Decomposition|Interval|Annotation|Patch|Clamp/;
-const TRACES = ['RoiResponseSeries'];
-/** A series of more columns is no variable but an array of them. */
-const COLUMNS = 4;
-const AXES = ['x', 'y', 'z'];
 /** So many traces of one kind, a group for each, are those of neurons. */
 const MANY = 5;
 
@@ -91,25 +86,6 @@ function checkVersion(root: GroupPart, file: string): void {
   );
 }
 
-/** Every group with where it is, the whole tree. */
-function groupsIn(group: GroupPart, path = '', within: readonly string[] = []): Found[] {
-  return [...group.members].flatMap(([name, part]) => {
-    if (part.kind !== 'group' || name === 'specifications') return [];
-    const here = path ? `${path}/${name}` : name;
-    const found = { path: here, name, group: part, within };
-    return [found, ...groupsIn(part, here, [...within, typeOf(part)])];
-  });
-}
-
-function typeOf({ attributes }: GroupPart): string {
-  return typeof attributes.neurodata_type === 'string' ? attributes.neurodata_type : '';
-}
-
-function arrayIn(group: GroupPart, name: string): ArrayPart | undefined {
-  const part = group.members.get(name);
-  return part?.kind === 'array' ? part : undefined;
-}
-
 function isTimed(group: GroupPart): boolean {
   const [starts, stops] = [arrayIn(group, 'start_time'), arrayIn(group, 'stop_time')];
   return starts !== undefined && stops !== undefined && (starts.shape[0] ?? 0) > 0;
@@ -124,17 +100,6 @@ function columnsOfTrials({ path, group }: Found, file: string): Record<string, o
     return [[keyOf(name), { data: `${file}#${path}/${name}`, per_trial: true }]];
   });
   return Object.fromEntries(entries);
-}
-
-/** References and the like stand in tables, too. */
-function isReadable(part: ArrayPart): boolean {
-  try {
-    part.read(0, 1);
-    return true;
-  } catch (error) {
-    if (error instanceof RecordingError) return false;
-    throw error;
-  }
 }
 
 /** Units looked at for when a session began: their first spikes tell it. */
@@ -253,154 +218,4 @@ function sayRule(path: string, notes: string[], each: boolean): void {
   notes.push(
     `There are no units, so events were found in the traces at ${path}: ${rule}. That rule is a guess; say your own under spikes.event of a dataset.yaml.`,
   );
-}
-
-/** Whether a series has numbers that a clock belongs to. */
-function numbersIn(group: GroupPart): boolean {
-  const data = arrayIn(group, 'data');
-  return data?.type === 'number' && (data.shape[0] ?? 0) > 1;
-}
-
-/** The clock of a series, as spikes have it; undefined where it has none. */
-function clockOf(group: GroupPart, file: string, path: string): object | undefined {
-  if (arrayIn(group, 'timestamps')) return { clock: `${file}#${path}/timestamps` };
-  const starting = arrayIn(group, 'starting_time');
-  const rate = single(starting?.attributes.rate);
-  if (!starting || typeof rate !== 'number' || !(rate > 0)) return undefined;
-  return { dt: 1 / rate, start: Number((starting.read() as Numbers)[0]) };
-}
-
-/** Series of behaviour, and tables whose columns have a clock, by names of their own. */
-function variablesOf(all: readonly Found[], file: string, notes: string[]): Record<string, object> {
-  const variables: Record<string, object> = {};
-  const add = (name: string, place: string, variable: object) => {
-    let key = keyOf(name);
-    // Two series of one name, such as those of two eyes, go by the group they are in, too.
-    if (key in variables) key = keyOf(`${place.split('/').at(-2) ?? ''}_${key}`);
-    if (!(key in variables)) variables[key] = variable;
-  };
-  for (const found of all) {
-    const { path, name, group } = found;
-    if (!/^(processing|acquisition)\//.test(path)) continue;
-    const wide = isBehaviour(found) && columnsIn(group) > COLUMNS;
-    if (wide) {
-      notes.push(
-        `${path} has ${columnsIn(group)} columns, more than a variable has: name those you want under variables of a dataset.yaml.`,
-      );
-      continue;
-    }
-    if (isBehaviour(found)) {
-      if (!rises(arrayIn(group, 'timestamps'))) {
-        notes.push(
-          `The times of ${path} do not rise from each to the next, as those of a variable would: it is left out.`,
-        );
-        continue;
-      }
-      for (const { column, index } of columnsOf(arrayIn(group, 'data')!))
-        add(`${name}${column}`, path, seriesOf(found, file, index, notes));
-    } else if (typeOf(group) === 'DynamicTable' && arrayIn(group, 'timestamps')) {
-      for (const [column, part] of group.members)
-        if (isColumn(column, part as ArrayPart, arrayIn(group, 'timestamps')!))
-          add(`${name}_${column}`, path, tableColumn(file, path, column, part as ArrayPart, notes));
-    }
-  }
-  return variables;
-}
-
-function isBehaviour({ group, within }: Found): boolean {
-  const type = typeOf(group);
-  if (!type.endsWith('Series') || NO_BEHAVIOUR.test(type) || TRACES.includes(type)) return false;
-  if (
-    within.some((around) =>
-      /BehavioralEvents|Fluorescence|DfOverF|ElectricalSeries|LFP/.test(around),
-    )
-  )
-    return false;
-  return numbersIn(group) && clockOf(group, '', '') !== undefined;
-}
-
-/** Numbers of each sample. */
-function columnsIn(group: GroupPart): number {
-  const { shape } = arrayIn(group, 'data')!;
-  return isLine(shape) ? 1 : sizeOf(shape.slice(1));
-}
-
-function rises(clock: ArrayPart | undefined): boolean {
-  if (!clock) return true;
-  const times = clock.read() as Numbers;
-  return times.every((time, n) => n === 0 || time > times[n - 1]!);
-}
-
-/** What each column is called, and how it is picked. */
-function columnsOf({ shape }: ArrayPart): { column: string; index: string }[] {
-  if (isLine(shape)) return [{ column: '', index: '' }];
-  return Array.from({ length: shape[1]! }, (_, n) => ({
-    column: `_${AXES[n] ?? n}`,
-    index: `[:,${n}]`,
-  }));
-}
-
-function seriesOf({ path, group }: Found, file: string, index: string, notes: string[]): object {
-  const data = arrayIn(group, 'data')!;
-  const of = (name: string) => single(data.attributes[name]);
-  const factor = (name: string, none: number) => {
-    const value = of(name) ?? none;
-    if (typeof value === 'number' && Number.isFinite(value)) return value;
-    notes.push(`The ${name} of ${path} is ${value}, which is taken for ${none}.`);
-    return none;
-  };
-  const [conversion, offset, unit] = [factor('conversion', 1), factor('offset', 0), of('unit')];
-  const clock = arrayIn(group, 'timestamps')
-    ? { times: `${file}#${path}/timestamps` }
-    : clockOf(group, file, path);
-  return {
-    data: `${file}#${path}/data${index}`,
-    ...clock,
-    ...(conversion !== 1 && { scale: conversion }),
-    ...(offset !== 0 && { offset }),
-    ...(typeof unit === 'string' && /\w/.test(unit) && unit !== 'none' && { unit }),
-    ...filled(path, data, notes),
-  };
-}
-
-/** An attribute that should be one value, which some files have as a list of one. */
-function single(attribute: unknown): unknown {
-  return Array.isArray(attribute) && attribute.length === 1 ? attribute[0] : attribute;
-}
-
-function isColumn(name: string, part: ArrayPart, clock: ArrayPart): boolean {
-  return (
-    part.kind === 'array' &&
-    part.type === 'number' &&
-    name !== 'id' &&
-    name !== 'timestamps' &&
-    part.shape.length === 1 &&
-    part.shape[0] === clock.shape[0]
-  );
-}
-
-function tableColumn(
-  file: string,
-  path: string,
-  column: string,
-  part: ArrayPart,
-  notes: string[],
-): object {
-  return {
-    data: `${file}#${path}/${column}`,
-    times: `${file}#${path}/timestamps`,
-    ...filled(`${path}/${column}`, part, notes),
-  };
-}
-
-/** Samples that are missing are drawn over, and it is said. */
-function filled(path: string, part: ArrayPart, notes: string[]): object {
-  const values = part.read() as Numbers;
-  let missing = 0;
-  for (const value of values) if (!Number.isFinite(value)) missing += 1;
-  if (missing === 0) return {};
-  notes.push(
-    `${missing} of ${values.length} samples of ${path} are no numbers; lines are drawn between their neighbours.`,
-  );
-  return { missing: 'interpolate' };
 }

@@ -5,7 +5,7 @@ import type { Description, TrialsGiven } from './description.js';
 import { RecordingError } from './errors.js';
 import type { Files } from './files.js';
 import { checkApart, type Interval } from './recording.js';
-import type { TrialSpikes } from './spike-sources.js';
+import type { TrialSpikes } from './spike-clocks.js';
 import { countSpikes, cutSpikes, type Spikes, spanOf, timesOf } from './spikes.js';
 import { type Span, spansOf, usableTrials } from './trial-sources.js';
 

@@ -253,9 +253,10 @@ export class Windows {
   #lackingAt(trial: number, end: number): string | undefined {
     const { variables, film } = this.#trial(trial);
     const { rules } = this.settings;
-    const names = new Set(variables.map(({ setting }) => setting.name));
-    const absent = this.#variables.find((name) => !names.has(name));
-    if (absent !== undefined) return absent;
+    if (variables.length < this.#variables.length)
+      return this.#variables.find((name) =>
+        variables.every(({ setting }) => setting.name !== name),
+      );
     // Where the original reads beyond a film, it is followed; who chooses frames knows which there are.
     if (this.#film && !film) return 'video';
     if (film && this.#film && rules.videoEndsWithWindow && !film.choose) {
