@@ -1,15 +1,17 @@
 /**
- * The benchmarks: `npm run bench`, or `npm run bench -- kernels | step | attention | generate | parity [DIR]`.
+ * The benchmarks: `npm run bench`, or `npm run bench -- kernels | step | attention | generate | parity [DIR] | ridge [DIR]`.
  *
- * Each prints its adapter, sizes, repeats, medians with their spread, and a ratio to the CPU measured beside it; parity
- * compares the model with the original's numbers instead, and exits with 1 where one falls outside its tolerance.
+ * Each prints its adapter, sizes, repeats, medians with their spread, and a ratio to the CPU measured beside it. Two
+ * measure no time: parity compares the model with the original's numbers, and exits with 1 where one falls outside its
+ * tolerance; ridge prints the scores of the linear decoder on the recordings of this repository.
  */
 
-import { createEngine } from '../src/node.js';
+import { createEngine, type Engine } from '../src/node.js';
 import { benchAttention } from './attention.js';
 import { benchGenerate } from './generate.js';
 import { benchKernels } from './kernels.js';
 import { benchParity } from './parity/main.js';
+import { benchRidge } from './ridge.js';
 import { benchStep } from './step.js';
 
 const BENCHES = {
@@ -18,13 +20,18 @@ const BENCHES = {
   attention: benchAttention,
   generate: benchGenerate,
   parity: benchParity,
+  ridge: (_: Engine, root?: string) => benchRidge(root),
 } as const;
 type BenchName = keyof typeof BENCHES;
 
+/** What follows one of these is the folder it reads. */
+const OF_A_FOLDER = ['parity', 'ridge'];
+
 async function main(): Promise<void> {
   const given = process.argv.slice(2);
-  // What follows parity is the folder of its cases.
-  const [names, folder] = given[0] === 'parity' ? [['parity'], given[1]] : [given, undefined];
+  const [names, folder] = OF_A_FOLDER.includes(given[0] ?? '')
+    ? [given.slice(0, 1), given[1]]
+    : [given, undefined];
   const unknown = names.find((name) => !(name in BENCHES));
   if (unknown)
     throw new Error(
@@ -37,7 +44,7 @@ async function main(): Promise<void> {
   );
   for (const name of names.length > 0 ? (names as BenchName[]) : (['kernels', 'step'] as const)) {
     console.log(`\n${name}`);
-    await (name === 'parity' ? benchParity(engine, folder) : BENCHES[name](engine));
+    await BENCHES[name](engine, folder);
   }
   engine.dispose();
 }

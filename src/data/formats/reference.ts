@@ -25,14 +25,16 @@ export interface Reference {
 /** One place of an axis, or places from one up to another. */
 type IndexItem = number | { readonly from: number; readonly to: number | undefined };
 
+/** A file may be called `mouse#3.nwb`: its name ends with the first extension of a file that can be read. */
+const FILE = /^(.*?\.(?:nwb|hdf5|hdf|h5|mat|npz|npy|csv|tsv|txt))(?:#(.*))?$/is;
+
 /** @throws RecordingError where the index is none. */
 export function parseReference(text: string): Reference {
   // NWB names may hold brackets; only what looks like an index is one.
   const [, whole = text, index] = /^(.*?)\[([\d\s:,-]*)\]$/.exec(text) ?? [];
-  const hash = whole.indexOf('#');
-  const path = hash < 0 ? '' : whole.slice(hash + 1);
+  const [, file = '', path = ''] = FILE.exec(whole) ?? /^([^#]*)#?(.*)$/s.exec(whole) ?? [];
   return {
-    file: (hash < 0 ? whole : whole.slice(0, hash)).trim(),
+    file: file.trim(),
     path: path.split('/').filter((name) => name !== ''),
     index: index === undefined ? undefined : index.split(',').map((item) => indexItem(item, text)),
   };

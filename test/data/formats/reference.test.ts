@@ -42,6 +42,16 @@ describe('a reference', () => {
     });
   });
 
+  it.each([
+    ['mouse#3.npy', 'mouse#3.npy', []],
+    ['mouse#3.nwb#units/id', 'mouse#3.nwb', ['units', 'id']],
+    ['#1/a.CSV#x.csv', '#1/a.CSV', ['x.csv']],
+    ['a.mat.h5#x#y', 'a.mat.h5', ['x#y']],
+    ['spikes#times', 'spikes', ['times']],
+  ])('%s is of the file %s', (text, file, path) => {
+    expect(parseReference(text)).toEqual({ file, path, index: undefined });
+  });
+
   it.each(['[a:]', '[]', '[1:2:3]'])(
     'whose index is %s is refused or is part of a name',
     (text) => {
