@@ -8,6 +8,7 @@ import { openRun } from '../train/prepare.js';
 import { grouped } from '../words.js';
 import { decodeStage } from './decoding.js';
 import { count, positive, whole } from './options.js';
+import { decodedName } from './results.js';
 import { say } from './stages.js';
 import { columns, guarded } from './terminal.js';
 
@@ -73,7 +74,8 @@ async function decode(folder: string, options: DecodeOptions): Promise<void> {
   for (const { title, head, rows } of decodingTables(results))
     say(`${title}\n${columns([head, ...rows])}\n`);
   for (const note of results.notes) say(note);
+  const written = decodedName(options.part);
   say(
-    `${grouped(results.refs.length)} moments of the ${options.part} part. ${intervalsInWords(results)}\nWritten to ${folder}/decoded.csv, decoded.nwb and decoded.json.`,
+    `${grouped(results.refs.length)} moments of the ${options.part} part. ${intervalsInWords(results)}\nWritten to ${folder}/${written}.csv, ${written}.nwb and ${written}.json.`,
   );
 }

@@ -1,7 +1,7 @@
 /** What commands leave in a run's folder: arrays as .npz, tables as .csv, NWB, and everything else as .json. */
 
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Explained } from '../analyze/explain.js';
 import type { Dataset } from '../data/dataset.js';
 import { parseCsv } from '../data/formats/csv.js';
@@ -83,6 +83,11 @@ export function writeGeneratedNwb(
   });
 }
 
+/** What the files of a decoded part are called: those of the test part have the plain name. */
+export function decodedName(part: DecodedResults['part']): string {
+  return part === 'test' ? 'decoded' : `decoded-${part}`;
+}
+
 /** Decoded variables as NWB time series, beside what they were. */
 export function writeDecodedNwb(
   folder: string,
@@ -99,7 +104,7 @@ export function writeDecodedNwb(
       { ...both, name: decoded, description: 'Decoded.', data: inNwb(predicted) },
     ];
   });
-  return writeNwb(join(folder, 'decoded.nwb'), {
+  return writeNwb(join(folder, `${decodedName(part)}.nwb`), {
     description: `Behaviour decoded by ${weights} from the ${part} part of ${recording}.`,
     started,
     series,
@@ -200,20 +205,24 @@ export function writeDecoded(
       }),
     ]);
   });
-  writeWhole(join(folder, 'decoded.csv'), toCsv(rows));
+  const path = join(folder, decodedName(facts.part));
+  writeWhole(`${path}.csv`, toCsv(rows));
   const listed = variables.map(({ truth: _, predicted: __, ...variable }) => variable);
   const json = JSON.stringify({ ...facts, variables: listed }, null, 2);
-  writeWhole(join(folder, 'decoded.json'), `${json}\n`);
+  writeWhole(`${path}.json`, `${json}\n`);
 }
 
 /**
- * What `decode` left, if it was run.
+ * What `decode` left, if it was run: of the test part where that was decoded.
  *
  * @throws FileError where it is damaged.
  */
 export function readDecoded(folder: string): DecodedResults | undefined {
-  const [facts, table] = [join(folder, 'decoded.json'), join(folder, 'decoded.csv')];
-  if (!existsSync(facts) || !existsSync(table)) return undefined;
+  const path = (['test', 'validation', 'all', 'train'] as const)
+    .map((part) => join(folder, decodedName(part)))
+    .find((name) => existsSync(`${name}.json`) && existsSync(`${name}.csv`));
+  if (path === undefined) return undefined;
+  const [facts, table] = [`${path}.json`, `${path}.csv`];
   try {
     const read = parseFacts(facts) as DecodedResults;
     const { members } = parseCsv(readFileSync(table), table);
@@ -232,7 +241,7 @@ export function readDecoded(folder: string): DecodedResults | undefined {
     return { ...read, refs, variables };
   } catch {
     throw new FileError(
-      `${facts} and decoded.csv do not hold what they should: run neuroformer decode again.`,
+      `${facts} and ${basename(table)} do not hold what they should: run neuroformer decode again.`,
     );
   }
 }

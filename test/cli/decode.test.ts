@@ -108,6 +108,16 @@ describe('behaviour from the command line', () => {
     close();
   });
 
+  it('leaves what was decoded of the test part when another is decoded', async () => {
+    const before = readFileSync(at('run', 'decoded.csv'));
+    const { code, out, err } = await neuroformer('decode', at('run'), '--part', 'train');
+    expect(code, err).toBe(0);
+    expect(out).toContain('decoded-train.csv, decoded-train.nwb and decoded-train.json.');
+    expect(readFileSync(at('run', 'decoded.csv'))).toEqual(before);
+    const { windows } = JSON.parse(readFileSync(at('run', 'run.json'), 'utf8'));
+    expect(table(at('run', 'decoded-train.csv')).time!.length).toBe(windows.train);
+  });
+
   it('keeps the baselines it has trained', async () => {
     const before = readFileSync(at('run', 'baselines', 'mlp', 'last.safetensors'));
     const { code, out } = await neuroformer('decode', at('run'), '--baselines');
