@@ -9,3 +9,9 @@ export function grouped(count: number): string {
 export function percent(share: number): string {
   return `${Number((100 * share).toPrecision(3))} %`;
 }
+
+/** A number with so many decimals; what rounds to nothing has no sign. */
+export function decimals(value: number, digits: number): string {
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? text.replace('-', '') : text;
+}

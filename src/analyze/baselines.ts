@@ -187,7 +187,8 @@ function* poissonBayes(
           ...(tuning && { tuning }),
           gap: gapOf(inputs, longest),
         });
-        details.push(`${Number((lengths[window]! * bin).toPrecision(3))} s, ${setting.bins} bins`);
+        const own = `${Number((lengths[window]! * bin).toPrecision(3))} s, ${setting.bins} bins`;
+        details.push(asked.length > 1 ? `${variable.name} ${own}` : own);
         return [{ ...variable, predicted: decoder.decode(asking[window]!) }];
       });
       return { detail: details.join('; '), variables };

@@ -4,7 +4,7 @@ import { type DecodedVariable, stretchesOf } from '../analyze/decode.js';
 import { SCORES, type Score, type Scores } from '../analyze/decoding-scores.js';
 import type { Part } from '../data/splits.js';
 import type { WindowRef } from '../data/windows.js';
-import { grouped } from '../words.js';
+import { decimals, grouped } from '../words.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import type { Section, Table } from './html.js';
 
@@ -81,28 +81,38 @@ export function intervalsInWords({ block, blocks }: DecodedResults): string {
 export function decodingTables({ variables, units, methods }: DecodedResults): Table[] {
   return variables.map((variable) => {
     const { name, kind } = variable;
+    const digits = Object.fromEntries(
+      SCORES[kind].map(([key]) => {
+        const column = methods.map(({ scores }) => scores[name]?.[key]?.value ?? Number.NaN);
+        return [key, digitsOf(key, kind, column)] as const;
+      }),
+    );
     return {
       title: units[name] && kind === 'number' ? `${name} (${units[name]})` : name,
       head: ['decoder', '', ...SCORES[kind].map(([, title]) => title)],
       rows: methods.map(({ name: method, detail, scores }) => [
         method,
         detail,
-        ...SCORES[kind].map(([key]) => scoreInWords(scores[name]?.[key], digitsOf(key, kind))),
+        ...SCORES[kind].map(([key]) => scoreInWords(scores[name]?.[key], digits[key]!)),
       ]),
     };
   });
 }
 
-function digitsOf(key: string, kind: DecodedVariable['kind']): number {
+/** Decimals of a score: in the variable's own unit, which may be any, the least has three digits in all. */
+function digitsOf(key: string, kind: DecodedVariable['kind'], scores: readonly number[]): number {
   if (kind === 'angle') return 1;
-  return key === 'rmse' ? 2 : 3;
+  const least = Math.min(...scores.filter((score) => score > 0));
+  if (key !== 'rmse' || !Number.isFinite(least)) return 3;
+  return Math.min(9, Math.max(0, 2 - Math.floor(Math.log10(least))));
 }
 
 function scoreInWords(score: Score | undefined, digits: number): string {
   if (!score || !Number.isFinite(score.value)) return '';
   const { value, low, high } = score;
-  if (!Number.isFinite(low)) return value.toFixed(digits);
-  return `${value.toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
+  const own = decimals(value, digits);
+  if (!Number.isFinite(low)) return own;
+  return `${own} (${decimals(low, digits)} to ${decimals(high, digits)})`;
 }
 
 function title({ name }: DecodedVariable, { units }: DecodedResults): string {

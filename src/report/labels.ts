@@ -3,7 +3,7 @@
 import type { DecodedVariable } from '../analyze/decode.js';
 import { SCORES } from '../analyze/decoding-scores.js';
 import { mean } from '../data/statistics.js';
-import { grouped, percent } from '../words.js';
+import { decimals, grouped, percent } from '../words.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import type { Section } from './html.js';
 
@@ -96,8 +96,8 @@ function spread(values: readonly number[]): string {
   if (values.length === 0) return '';
   const digits = Math.max(...values.map(Math.abs)) < 2 ? 3 : 1;
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  if (values.length === 1) return low.toFixed(digits);
-  return `${mean(values).toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`;
+  if (values.length === 1) return decimals(low, digits);
+  return `${decimals(mean(values), digits)} (${decimals(low, digits)} to ${decimals(high, digits)})`;
 }
 
 function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Figure> {

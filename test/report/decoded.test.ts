@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { type DecodedResults, decodingTables } from '../../src/report/decoded.js';
+
+const score = (value: number, spread = 0) => ({
+  value,
+  low: value - spread,
+  high: value + spread,
+});
+const truth = Float64Array.of(1, 2);
+
+function resultsOf(rmse: readonly number[], unit = 'mm'): DecodedResults {
+  return {
+    part: 'test',
+    weights: 'last.safetensors',
+    refs: [],
+    variables: [{ name: 'pupil', kind: 'number', truth, predicted: truth }],
+    units: { pupil: unit },
+    methods: rmse.map((value, n) => ({
+      name: `decoder ${n}`,
+      detail: '',
+      scores: { pupil: { r: score(Number.NaN), r2: score(-0.0004), rmse: score(value, 0.0001) } },
+    })),
+    block: 10,
+    blocks: 20,
+    trained: 100,
+    notes: [],
+  } as DecodedResults;
+}
+
+describe('tables of decoded behaviour', () => {
+  it('show errors in any unit with three digits, and all of a column alike', () => {
+    const [table] = decodingTables(resultsOf([0.01234, 0.00345]));
+    expect(table!.title).toBe('pupil (mm)');
+    expect(table!.rows.map((row) => row.at(-1))).toEqual([
+      '0.01234 (0.01224 to 0.01244)',
+      '0.00345 (0.00335 to 0.00355)',
+    ]);
+    const [coarse] = decodingTables(resultsOf([402.04, 1234.5]));
+    expect(coarse!.rows.map((row) => row.at(-1))).toEqual([
+      '402 (402 to 402)',
+      '1235 (1234 to 1235)',
+    ]);
+  });
+
+  it('leave out scores that do not exist, and the sign of what rounds to nothing', () => {
+    const [table] = decodingTables(resultsOf([1]));
+    expect(table!.rows[0]!.slice(2, 4)).toEqual(['', '0.000 (0.000 to 0.000)']);
+  });
+});
