@@ -32,7 +32,8 @@ const STYLE = `
   figure svg { max-width: 100%; height: auto; } figcaption { font-size: 0.85em; color: #555; } figcaption a { color: inherit; }
   table { border-collapse: collapse; margin: 0.6em 0; font-size: 0.9em; } caption { text-align: left; font-weight: bold; }
   th, td { padding: 0.2em 0.8em; text-align: right; border-bottom: 1px solid #eee; } th { border-bottom: 1px solid #888; }
-  th:first-child, td:first-child { text-align: left; } .lead { color: #555; } .note { font-size: 0.85em; color: #555; }
+  th:first-child, td:first-child { text-align: left; }
+  td:nth-child(n + 3) { white-space: nowrap; } .lead { color: #555; } .note { font-size: 0.85em; color: #555; }
 `;
 
 /** The page. Text between backticks is set as code. */
