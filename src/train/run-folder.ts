@@ -65,7 +65,7 @@ export class RunFolder {
    */
   clear(): void {
     const own =
-      /^(run\.json|metrics\.jsonl|(last|best(-.+)?)\.safetensors|(generated|clamped|connectivity)\.(npz|nwb|json)|decoded\.(csv|nwb|json)|labels\.json|report\.html|baselines|labels)$/;
+      /^(run\.json|metrics\.jsonl|(last|best(-.+)?)\.safetensors|(generated|clamped|connectivity)\.(npz|nwb|json)|decoded(-(train|validation|all))?\.(csv|nwb|json)|labels\.json|report\.html|baselines|labels)$/;
     try {
       for (const name of existsSync(this.path) ? readdirSync(this.path) : [])
         if (own.test(name)) rmSync(join(this.path, name), { recursive: true });

@@ -202,6 +202,7 @@ describe('the command line, as a user goes along', () => {
   it('started again with --force, leaves nothing of the run before', async () => {
     cpSync(at('damaged'), at('again'), { recursive: true });
     writeFileSync(at('again', 'notes.txt'), 'mine');
+    writeFileSync(at('again', 'decoded-train.json'), '{}');
     const args = ['--force', '--set', 'training.steps=1', '--set', 'training.validate_every=0'];
     const { code, err } = await neuroformer(...trainArgs('again'), ...args);
     expect(code, err).toBe(0);
