@@ -2,9 +2,11 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { baselinesOf } from '../src/analyze/baselines.js';
+import { type BaselineInputs, type BaselineResult, baselinesOf } from '../src/analyze/baselines.js';
+import type { DecodedVariable } from '../src/analyze/decode.js';
 import { SCORES, valuesOf } from '../src/analyze/decoding-scores.js';
 import { openDataset } from '../src/data/dataset.js';
+import { thinned } from '../src/data/splits.js';
 import type { WindowRef } from '../src/data/windows.js';
 import { readYaml } from '../src/data/yaml.js';
 import { parseConfig } from '../src/neuroformer/config.js';
@@ -12,7 +14,7 @@ import { prepare } from '../src/train/prepare.js';
 import { parseTrainSettings } from '../src/train/settings.js';
 
 /** Folders of recordings as this repository describes them, with the files to be put there. */
-export const RECORDINGS = 'bench/recordings';
+const RECORDINGS = 'bench/recordings';
 
 interface Case {
   readonly folder: string;
@@ -54,26 +56,33 @@ async function showRidges(root: string, { folder, bin, histories, recent }: Case
   const reach = Math.max(...histories) * bin;
   const kinds = { all: () => true, whole: ({ end }: WindowRef) => end > reach - bin / 2 };
   for (const [kind, keep] of Object.entries(kinds)) {
-    const known = data.split.train.filter(keep);
+    const known = { ...data.split, train: data.split.train.filter(keep) };
     const test = data.split.test.filter(keep);
     for (const latest of recent) {
-      const train = known.slice(Math.floor((1 - latest) * known.length));
+      const { train } = thinned(known, { ...settings, recent: latest });
       const fitted = `${latest < 1 ? `latest ${latest} of ` : ''}${kind} windows (${train.length})`;
-      for (const { name, detail, variables } of baselinesOf({
-        ...data,
-        ...{ train, test, bin, histories },
-      })) {
-        if (name.startsWith('lasso')) break;
-        if (!name.startsWith('ridge') || !variables) continue;
-        console.log(`${folder}, ${name}, ${detail}, ${fitted}, scored on ${test.length}`);
-        for (const variable of variables) {
-          const values = valuesOf(variable);
-          const scores = SCORES[variable.kind].map(([key, title]) => {
-            return `${title} ${values[key]!.toFixed(3)}`;
-          });
-          console.log(`  ${variable.name}: ${scores.join(', ')}`);
-        }
+      for (const ridge of ridgesOf({ ...data, train, test, bin, histories })) {
+        console.log(
+          `${folder}, ${ridge.name}, ${ridge.detail}, ${fitted}, scored on ${test.length}`,
+        );
+        for (const variable of ridge.variables ?? []) console.log(`  ${scoresInWords(variable)}`);
       }
     }
   }
+}
+
+/** The ridges alone: what comes after the last of them is never fitted. */
+function ridgesOf(inputs: BaselineInputs): BaselineResult[] {
+  const ridges: BaselineResult[] = [];
+  for (const result of baselinesOf(inputs)) {
+    if (result.name.startsWith('ridge')) ridges.push(result);
+    if (ridges.length === inputs.histories.length) break;
+  }
+  return ridges;
+}
+
+function scoresInWords(variable: DecodedVariable): string {
+  const values = valuesOf(variable);
+  const scores = SCORES[variable.kind].map(([key, title]) => `${title} ${values[key]!.toFixed(3)}`);
+  return `${variable.name}: ${scores.join(', ')}`;
 }

@@ -15,3 +15,8 @@ export function decimals(value: number, digits: number): string {
   const text = value.toFixed(digits);
   return Number(text) === 0 ? text.replace('-', '') : text;
 }
+
+/** Seconds in three digits. */
+export function inSeconds(seconds: number): string {
+  return `${Number(seconds.toPrecision(3))} s`;
+}

@@ -5,6 +5,7 @@ import { mean } from '../data/statistics.js';
 import type { ClassValue } from '../data/tokens.js';
 import type { WindowRef, Windows } from '../data/windows.js';
 import type { BatchLayout } from '../neuroformer/batch.js';
+import { inSeconds } from '../words.js';
 import { chooseBayes, type WindowCounts } from './bayes.js';
 import { type DecodedVariable, truthOf, usualStep } from './decode.js';
 import { laggedCounts } from './lagged.js';
@@ -70,7 +71,7 @@ export function* baselinesOf(inputs: BaselineInputs): Generator<BaselineResult> 
     const design = laggedCounts(windows, train, lags);
     const asking = laggedCounts(windows, test, lags);
     const gap = gapOf(inputs, count);
-    const seconds = `${Number((count * bin).toPrecision(3))} s`;
+    const seconds = inSeconds(count * bin);
     yield attempted(`ridge, ${seconds}`, () => {
       penalty ??= commonPenalty(design, targets, gap);
       const ridge = fitRidge(design, targets, penalty);
@@ -187,7 +188,7 @@ function* poissonBayes(
           ...(tuning && { tuning }),
           gap: gapOf(inputs, longest),
         });
-        const own = `${Number((lengths[window]! * bin).toPrecision(3))} s, ${setting.bins} bins`;
+        const own = `${inSeconds(lengths[window]! * bin)}, ${setting.bins} bins`;
         details.push(asked.length > 1 ? `${variable.name} ${own}` : own);
         return [{ ...variable, predicted: decoder.decode(asking[window]!) }];
       });

@@ -19,6 +19,7 @@ import type { DecodedResults, MethodScores } from '../report/decoded.js';
 import { makeFolder } from '../train/files.js';
 import { loadModel, type OpenedRun, openRun, partOf } from '../train/prepare.js';
 import { stepsOf } from '../train/trainer.js';
+import { inSeconds } from '../words.js';
 import { COLUMNS, columnsOf, writeDecoded, writeDecodedNwb } from './results.js';
 import { say } from './stages.js';
 import { trainOnce } from './sub-runs.js';
@@ -59,7 +60,7 @@ function nameOf(config: ModelConfig): string {
 /** Seconds of spikes that a model reads: the MLP has no past. */
 function readBy(config: ModelConfig): string {
   const { curr, prev } = config.window;
-  return `${Number((kindOf(config) === 'mlp' ? curr : curr + prev).toPrecision(3))} s`;
+  return inSeconds(kindOf(config) === 'mlp' ? curr : curr + prev);
 }
 
 /** Decodes a part of a run's recording, and writes what came of it into the run's folder. */

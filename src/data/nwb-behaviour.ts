@@ -28,22 +28,22 @@ export function variablesOf(
   for (const found of all) {
     const { path, name, group } = found;
     if (!/^(processing|acquisition)\//.test(path)) continue;
-    const wide = isBehaviour(found) && columnsIn(group) > COLUMNS;
-    if (wide) {
-      notes.push(
-        `${path} has ${columnsIn(group)} columns, more than a variable has: name those you want under variables of a dataset.yaml.`,
-      );
-      continue;
-    }
     if (isBehaviour(found)) {
+      if (columnsIn(group) > COLUMNS) {
+        notes.push(
+          `${path} has ${columnsIn(group)} columns, more than a variable has: name those you want under variables of a dataset.yaml.`,
+        );
+        continue;
+      }
       if (!rises(arrayIn(group, 'timestamps'))) {
         notes.push(
           `The times of ${path} do not rise from each to the next, as those of a variable would: it is left out.`,
         );
         continue;
       }
+      const shared = seriesOf(found, file, notes);
       for (const { column, index } of columnsOf(arrayIn(group, 'data')!))
-        add(`${name}${column}`, path, seriesOf(found, file, index, notes));
+        add(`${name}${column}`, path, { data: `${file}#${path}/data${index}`, ...shared });
     } else if (typeOf(group) === 'DynamicTable' && arrayIn(group, 'timestamps')) {
       for (const [column, part] of group.members)
         if (isColumn(column, part as ArrayPart, arrayIn(group, 'timestamps')!))
@@ -86,7 +86,8 @@ function columnsOf({ shape }: ArrayPart): { column: string; index: string }[] {
   }));
 }
 
-function seriesOf({ path, group }: Found, file: string, index: string, notes: string[]): object {
+/** What all columns of a series have in common: clock, unit, scale, and what is done where samples are missing. */
+function seriesOf({ path, group }: Found, file: string, notes: string[]): object {
   const data = arrayIn(group, 'data')!;
   const of = (name: string) => single(data.attributes[name]);
   const factor = (name: string, none: number) => {
@@ -100,7 +101,6 @@ function seriesOf({ path, group }: Found, file: string, index: string, notes: st
     ? { times: `${file}#${path}/timestamps` }
     : clockOf(group, file, path);
   return {
-    data: `${file}#${path}/data${index}`,
     ...clock,
     ...(conversion !== 1 && { scale: conversion }),
     ...(offset !== 0 && { offset }),
