@@ -1,0 +1,313 @@
+/**
+ * Step 7: a kernel becomes the bytes of a WebAssembly module (WebAssembly Core Specification 2.0, section 5).
+ *
+ *   in    set x, i32.add(get y, 1)
+ *   out   20 01 41 01 6a 21 02          local.get 1, i32.const 1, i32.add, local.set 2
+ *
+ * The module imports the device's memory and, where the kernel is checked, a function that is told of bad indices; it
+ * exports the kernel as `run`.
+ */
+
+import { instruction, type WasmType } from './instructions.js';
+import {
+  eachNode,
+  eachStatement,
+  type Kernel,
+  type Label,
+  type Local,
+  type Node,
+  nodesOf,
+  type Statement,
+} from './ir.js';
+
+const TYPE_CODES: Readonly<Record<WasmType, number>> = { i32: 0x7f, f32: 0x7d, v128: 0x7b };
+const NO_RESULT = 0x40;
+const FUNCTION = 0x60;
+/** The log2 of 4: what every access may count on, since addresses are multiples of words. */
+const WORD_ALIGNMENT = 2;
+
+export interface ModuleOptions {
+  /** Whether the memory is one that threads share. */
+  readonly isShared: boolean;
+  readonly isChecked: boolean;
+  /** The most pages of 64 KiB that the memory can have; must be those of the memory itself, or more. */
+  readonly maxPages: number;
+}
+
+export function emitModule(kernel: Kernel, options: ModuleOptions): Uint8Array<ArrayBuffer> {
+  const module = new Bytes();
+  module.raw(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
+  module.section(1, (types) => {
+    types.unsigned(options.isChecked ? 2 : 1);
+    types.raw(FUNCTION);
+    types.list(kernel.parameters, (p) => types.raw(TYPE_CODES[p.type]));
+    types.unsigned(0);
+    if (options.isChecked)
+      types.raw(FUNCTION, 3, TYPE_CODES.i32, TYPE_CODES.i32, TYPE_CODES.i32, 0);
+  });
+  module.section(2, (imports) => {
+    imports.unsigned(options.isChecked ? 2 : 1);
+    imports.name('device');
+    imports.name('memory');
+    imports.raw(0x02, options.isShared ? 0x03 : 0x01);
+    imports.unsigned(1);
+    imports.unsigned(options.maxPages);
+    if (!options.isChecked) return;
+    imports.name('device');
+    imports.name('report');
+    imports.raw(0x00, 1);
+  });
+  module.section(3, (functions) => functions.raw(1, 0));
+  module.section(7, (exports) => {
+    exports.unsigned(1);
+    exports.name('run');
+    exports.raw(0x00);
+    exports.unsigned(options.isChecked ? 1 : 0);
+  });
+  module.section(10, (code) => {
+    code.unsigned(1);
+    code.block(new FunctionWriter(kernel).bytes());
+  });
+  return module.result();
+}
+
+/** Bytes that grow, with the encodings of numbers that WebAssembly uses. */
+class Bytes {
+  readonly #bytes: number[] = [];
+
+  get all(): readonly number[] {
+    return this.#bytes;
+  }
+
+  raw(...bytes: number[]): void {
+    this.#bytes.push(...bytes);
+  }
+
+  /** LEB128 without a sign. */
+  unsigned(value: number): void {
+    let rest = value >>> 0;
+    do {
+      const low = rest & 0x7f;
+      rest >>>= 7;
+      this.#bytes.push(rest ? low | 0x80 : low);
+    } while (rest);
+  }
+
+  /** LEB128 with a sign. */
+  signed(value: number): void {
+    let rest = value | 0;
+    for (;;) {
+      const low = rest & 0x7f;
+      rest >>= 7;
+      const isLast = (rest === 0 && !(low & 0x40)) || (rest === -1 && (low & 0x40) !== 0);
+      this.#bytes.push(isLast ? low : low | 0x80);
+      if (isLast) return;
+    }
+  }
+
+  float(value: number): void {
+    this.raw(...new Uint8Array(Float32Array.of(value).buffer));
+  }
+
+  word(bits: number): void {
+    this.raw(bits & 0xff, (bits >> 8) & 0xff, (bits >> 16) & 0xff, (bits >>> 24) & 0xff);
+  }
+
+  name(text: string): void {
+    this.unsigned(text.length);
+    for (const character of text) this.#bytes.push(character.charCodeAt(0));
+  }
+
+  list<T>(items: readonly T[], write: (item: T) => void): void {
+    this.unsigned(items.length);
+    items.forEach(write);
+  }
+
+  /** Bytes after their number. */
+  block(bytes: Bytes): void {
+    this.unsigned(bytes.all.length);
+    for (const byte of bytes.all) this.#bytes.push(byte);
+  }
+
+  section(id: number, write: (bytes: Bytes) => void): void {
+    const content = new Bytes();
+    write(content);
+    this.raw(id);
+    this.block(content);
+  }
+
+  result(): Uint8Array<ArrayBuffer> {
+    return Uint8Array.from(this.#bytes);
+  }
+}
+
+/** The body of the one function. */
+class FunctionWriter {
+  readonly #kernel: Kernel;
+  readonly #code = new Bytes();
+  readonly #indices = new Map<Local, number>();
+  /** Labels around what is being written, the innermost last; `undefined` for that of an if. */
+  readonly #labels: (Label | undefined)[] = [];
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  bytes(): Bytes {
+    const code = this.#code;
+    const groups = this.#numberLocals();
+    code.list(groups, ([type, count]) => {
+      code.unsigned(count);
+      code.raw(TYPE_CODES[type]);
+    });
+    this.#statements(this.#kernel.body);
+    code.raw(0x0b);
+    return code;
+  }
+
+  /** Gives every local its index: parameters first, then one type after the other. */
+  #numberLocals(): [WasmType, number][] {
+    const { parameters, body } = this.#kernel;
+    for (const local of parameters) this.#indices.set(local, this.#indices.size);
+    const used = new Set<Local>();
+    eachStatement(body, (statement) => {
+      if (statement.kind === 'set') used.add(statement.local);
+      for (const node of nodesOf(statement))
+        eachNode(node, (n) => {
+          if (n.kind === 'get') used.add(n.local);
+        });
+    });
+    const own = [...used].filter((local) => !this.#indices.has(local));
+    return (['i32', 'f32', 'v128'] as const).flatMap((type) => {
+      const ofType = own.filter((local) => local.type === type);
+      for (const local of ofType) this.#indices.set(local, this.#indices.size);
+      return ofType.length > 0 ? [[type, ofType.length] as [WasmType, number]] : [];
+    });
+  }
+
+  #statements(body: readonly Statement[]): void {
+    for (const statement of body) this.#statement(statement);
+  }
+
+  #statement(statement: Statement): void {
+    const code = this.#code;
+    switch (statement.kind) {
+      case 'set':
+        this.#node(statement.value);
+        code.raw(0x21);
+        code.unsigned(this.#indices.get(statement.local)!);
+        return;
+      case 'store':
+        this.#node(statement.address);
+        this.#node(statement.value);
+        this.#access(statement.instruction, statement.offset);
+        return;
+      case 'clear':
+        this.#node(statement.address);
+        code.raw(0x41, 0x00, 0x41);
+        code.signed(statement.bytes);
+        // memory.fill
+        code.raw(0xfc, 0x0b, 0x00);
+        return;
+      case 'block':
+      case 'loop':
+        code.raw(statement.kind === 'block' ? 0x02 : 0x03, NO_RESULT);
+        this.#within(statement.label, statement.body);
+        code.raw(0x0b);
+        return;
+      case 'if':
+        this.#node(statement.condition);
+        code.raw(0x04, NO_RESULT);
+        this.#within(undefined, statement.whenTrue);
+        if (statement.whenFalse.length > 0) {
+          code.raw(0x05);
+          this.#within(undefined, statement.whenFalse);
+        }
+        code.raw(0x0b);
+        return;
+      case 'branch':
+        if (statement.condition) this.#node(statement.condition);
+        code.raw(statement.condition ? 0x0d : 0x0c);
+        code.unsigned(this.#depth(statement.label));
+        return;
+      case 'report':
+        code.raw(0x41);
+        code.signed(statement.access);
+        this.#node(statement.index);
+        this.#node(statement.count);
+        // call 0: what is imported
+        code.raw(0x10, 0x00);
+        return;
+      case 'barrier':
+        throw new Error('A barrier reached the bytes.');
+    }
+  }
+
+  #within(label: Label | undefined, body: readonly Statement[]): void {
+    this.#labels.push(label);
+    this.#statements(body);
+    this.#labels.pop();
+  }
+
+  /** How many labels a branch passes on its way out. */
+  #depth(label: Label): number {
+    const at = this.#labels.lastIndexOf(label);
+    if (at < 0) throw new Error(`A branch to ${label.name} is outside of it.`);
+    return this.#labels.length - 1 - at;
+  }
+
+  #node(node: Node): void {
+    const code = this.#code;
+    switch (node.kind) {
+      case 'constant':
+        code.raw(node.type === 'f32' ? 0x43 : 0x41);
+        if (node.type === 'f32') code.float(node.value);
+        else code.signed(node.value);
+        return;
+      case 'vector':
+        code.raw(0xfd, 0x0c);
+        for (const bits of node.bits) code.word(bits);
+        return;
+      case 'get':
+        code.raw(0x20);
+        code.unsigned(this.#indices.get(node.local)!);
+        return;
+      case 'load':
+        this.#node(node.address);
+        this.#access(node.instruction, node.offset);
+        return;
+      case 'shuffle':
+        for (const operand of node.operands) this.#node(operand);
+        code.raw(0xfd, 0x0d);
+        // Of bytes, where ours are lanes of four.
+        for (const lane of node.lanes) code.raw(4 * lane, 4 * lane + 1, 4 * lane + 2, 4 * lane + 3);
+        return;
+      case 'select':
+        for (const operand of node.operands) this.#node(operand);
+        if (node.type === 'v128') code.raw(0x1c, 1, TYPE_CODES.v128);
+        else code.raw(0x1b);
+        return;
+      case 'operation':
+        for (const operand of node.operands) this.#node(operand);
+        this.#opcode(node.instruction);
+        if (node.lane !== undefined) code.raw(node.lane);
+        return;
+    }
+  }
+
+  #access(name: string, offset: number): void {
+    this.#opcode(name);
+    this.#code.unsigned(WORD_ALIGNMENT);
+    this.#code.unsigned(offset);
+  }
+
+  #opcode(name: string): void {
+    const { prefix, code } = instruction(name);
+    if (prefix === 0) {
+      this.#code.raw(code);
+      return;
+    }
+    this.#code.raw(prefix);
+    this.#code.unsigned(code);
+  }
+}

@@ -1,0 +1,289 @@
+/**
+ * Making nodes with what is known already: constants are computed, neutral operands left out, multiplications by powers
+ * of two made shifts, and sums sorted so that their constant comes last.
+ *
+ *   in    add(shl(add(i, 3), 2), base)
+ *   out   add(add(shl(i, 2), base), 12)        and the 12 then goes into the load's own offset
+ *
+ * What pays: an address is found by one addition instead of three, and four neighboring words are seen to be
+ * neighbors, because their addresses differ in the constant alone.
+ */
+
+import {
+  f32,
+  i32,
+  isSame,
+  load,
+  type Node,
+  operation,
+  select as selectNode,
+  shuffle as shuffleNode,
+  vector,
+} from './ir.js';
+
+const floats = new Float32Array(1);
+const words = new Int32Array(floats.buffer);
+
+export function bitsOfFloat(value: number): number {
+  floats[0] = value;
+  return words[0]!;
+}
+
+export function floatOfBits(bits: number): number {
+  words[0] = bits;
+  return floats[0]!;
+}
+
+function isConstant(node: Node): node is Extract<Node, { kind: 'constant' }> {
+  return node.kind === 'constant';
+}
+
+/** The value of an i32 constant, else `undefined`. */
+export function constantOf(node: Node): number | undefined {
+  return isConstant(node) && node.type === 'i32' ? node.value : undefined;
+}
+
+// Integers
+
+const INTEGER: Readonly<Record<string, (a: number, b: number) => number>> = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: Math.imul,
+  and: (a, b) => a & b,
+  or: (a, b) => a | b,
+  xor: (a, b) => a ^ b,
+  shl: (a, b) => a << b,
+  shr_s: (a, b) => a >> b,
+  shr_u: (a, b) => a >>> b,
+  div_s: (a, b) => Math.trunc(a / b),
+  div_u: (a, b) => Math.trunc((a >>> 0) / (b >>> 0)),
+  rem_s: (a, b) => a % b,
+  rem_u: (a, b) => (a >>> 0) % (b >>> 0),
+  eq: (a, b) => Number(a === b),
+  ne: (a, b) => Number(a !== b),
+  lt_s: (a, b) => Number(a < b),
+  gt_s: (a, b) => Number(a > b),
+  le_s: (a, b) => Number(a <= b),
+  ge_s: (a, b) => Number(a >= b),
+  lt_u: (a, b) => Number(a >>> 0 < b >>> 0),
+  gt_u: (a, b) => Number(a >>> 0 > b >>> 0),
+  le_u: (a, b) => Number(a >>> 0 <= b >>> 0),
+  ge_u: (a, b) => Number(a >>> 0 >= b >>> 0),
+};
+
+const COMMUTATIVE = new Set(['add', 'mul', 'and', 'or', 'xor', 'eq', 'ne']);
+
+/** `i32.<name>` of two nodes. A division's second operand must not be zero. */
+export function integer(name: string, a: Node, b: Node): Node {
+  if (isConstant(a) && isConstant(b)) return i32(INTEGER[name]!(a.value, b.value));
+  if (isConstant(a) && COMMUTATIVE.has(name)) return integer(name, b, a);
+  if (isConstant(b)) {
+    const simpler = byConstant(name, a, b.value);
+    if (simpler) return simpler;
+  }
+  if (name === 'add') {
+    // The constant of either side comes last.
+    const [p, q] = [splitSum(a), splitSum(b)];
+    if (p.constant !== 0 || q.constant !== 0)
+      return integer('add', integer('add', p.rest, q.rest), i32(p.constant + q.constant));
+  }
+  return operation(`i32.${name}`, [a, b]);
+}
+
+/** What an operation with a constant on its right comes to, where that is simpler. */
+function byConstant(name: string, a: Node, b: number): Node | undefined {
+  const power = powerOfTwo(b);
+  switch (name) {
+    case 'sub':
+      return integer('add', a, i32(-b));
+    case 'add': {
+      if (b === 0) return a;
+      const { rest, constant } = splitSum(a);
+      return constant === 0 ? undefined : integer('add', rest, i32(constant + b));
+    }
+    case 'mul':
+      if (b === 0) return i32(0);
+      return power === undefined ? undefined : integer('shl', a, i32(power));
+    case 'shl': {
+      if (b === 0) return a;
+      const { rest, constant } = splitSum(a);
+      // (x + c) << n is (x << n) + (c << n) also where it wraps.
+      if (constant !== 0) return integer('add', integer('shl', rest, i32(b)), i32(constant << b));
+      return undefined;
+    }
+    case 'shr_u':
+    case 'shr_s':
+    case 'or':
+    case 'xor':
+      return b === 0 ? a : undefined;
+    case 'and':
+      return b === -1 ? a : b === 0 ? i32(0) : undefined;
+    case 'div_u':
+      return power === undefined ? undefined : integer('shr_u', a, i32(power));
+    case 'rem_u':
+      return power === undefined ? undefined : integer('and', a, i32(b - 1));
+    case 'div_s':
+      return b === 1 ? a : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function powerOfTwo(value: number): number | undefined {
+  const unsigned = value >>> 0;
+  return unsigned !== 0 && (unsigned & (unsigned - 1)) === 0
+    ? 31 - Math.clz32(unsigned)
+    : undefined;
+}
+
+/** A sum as what is not constant in it and what is. */
+export function splitSum(node: Node): { rest: Node; constant: number } {
+  if (node.kind === 'operation' && node.instruction === 'i32.add') {
+    const [rest, last] = node.operands as [Node, Node];
+    if (isConstant(last)) return { rest, constant: last.value };
+  }
+  return { rest: node, constant: 0 };
+}
+
+/** 1 where an i32 is zero, else 0. */
+export function isZero(node: Node): Node {
+  const value = constantOf(node);
+  if (value !== undefined) return i32(Number(value === 0));
+  return operation('i32.eqz', [node]);
+}
+
+// Floats
+
+const FLOAT: Readonly<Record<string, (a: number, b: number) => number>> = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+};
+const FLOAT_COMPARISON: Readonly<Record<string, (a: number, b: number) => boolean>> = {
+  eq: (a, b) => a === b,
+  ne: (a, b) => a !== b,
+  lt: (a, b) => a < b,
+  gt: (a, b) => a > b,
+  le: (a, b) => a <= b,
+  ge: (a, b) => a >= b,
+};
+
+/** `f32.<name>` of two nodes: an operation, or a comparison, whose result is an i32. */
+export function float(name: string, a: Node, b: Node): Node {
+  if (isConstant(a) && isConstant(b)) {
+    const compare = FLOAT_COMPARISON[name];
+    return compare ? i32(Number(compare(a.value, b.value))) : f32(FLOAT[name]!(a.value, b.value));
+  }
+  return operation(`f32.${name}`, [a, b]);
+}
+
+/** `a` where `condition` is not zero, else `b`. */
+export function select(a: Node, b: Node, condition: Node): Node {
+  const known = constantOf(condition);
+  if (known !== undefined) return known !== 0 ? a : b;
+  if (isConstant(a) && isConstant(b) && isSame(a, b)) return a;
+  return selectNode(a, b, condition);
+}
+
+// Vectors
+
+/** Four times the same number. */
+export function splat(node: Node): Node {
+  if (isConstant(node)) {
+    const bits = node.type === 'f32' ? bitsOfFloat(node.value) : node.value;
+    return vector([bits, bits, bits, bits]);
+  }
+  if (node.kind === 'load') return load('v128.load32_splat', node.address, node.offset);
+  if (
+    node.kind === 'operation' &&
+    node.lane !== undefined &&
+    node.instruction.endsWith('extract_lane')
+  ) {
+    const [of] = node.operands as [Node];
+    return shuffle(of, of, Array(4).fill(node.lane));
+  }
+  return operation(node.type === 'f32' ? 'f32x4.splat' : 'i32x4.splat', [node]);
+}
+
+/** One lane, as a number of type `type`. */
+export function lane(of: Node, index: number, type: 'f32' | 'i32'): Node {
+  if (of.kind === 'vector') {
+    const bits = of.bits[index]!;
+    return type === 'f32' ? f32(floatOfBits(bits)) : i32(bits);
+  }
+  if (of.kind === 'load' && of.instruction === 'v128.load')
+    return load(`${type}.load`, of.address, of.offset + 4 * index);
+  if (of.kind === 'load' && of.instruction === 'v128.load32_splat')
+    return load(`${type}.load`, of.address, of.offset);
+  if (of.kind === 'operation' && of.instruction === `${type}x4.splat`) return of.operands[0]!;
+  return operation(`${type}x4.extract_lane`, [of], index);
+}
+
+export function shuffle(a: Node, b: Node, lanes: readonly number[]): Node {
+  if (lanes.every((from, to) => from === to)) return a;
+  if (lanes.every((from, to) => from === to + 4)) return b;
+  if (a.kind === 'vector' && b.kind === 'vector') {
+    const bits = [...a.bits, ...b.bits];
+    return vector(lanes.map((from) => bits[from]!));
+  }
+  return shuffleNode(a, b, lanes);
+}
+
+/** A vector of four numbers, recognized as what it is: a constant, a splat, four neighboring words, lanes of another. */
+export function pack(lanes: readonly Node[]): Node {
+  const [first] = lanes as [Node, Node, Node, Node];
+  if (lanes.every(isConstant))
+    return vector(lanes.map((n) => (n.type === 'f32' ? bitsOfFloat(n.value) : n.value)));
+  if (lanes.every((n) => isSame(n, first))) return splat(first);
+  return neighbors(lanes) ?? permuted(lanes) ?? counting(lanes) ?? inserted(lanes);
+}
+
+/** Four words one after the other in memory: one load. */
+function neighbors(lanes: readonly Node[]): Node | undefined {
+  const [first] = lanes;
+  if (first?.kind !== 'load' || first.type === 'v128') return undefined;
+  const follows = (n: Node, at: number) =>
+    n.kind === 'load' &&
+    n.instruction === first.instruction &&
+    n.offset === first.offset + 4 * at &&
+    isSame(n.address, first.address);
+  return lanes.every(follows) ? load('v128.load', first.address, first.offset) : undefined;
+}
+
+/** Lanes of one vector in another order. */
+function permuted(lanes: readonly Node[]): Node | undefined {
+  const sources = lanes.map((n) =>
+    n.kind === 'operation' && n.instruction.endsWith('extract_lane') ? n : undefined,
+  );
+  const of = sources[0]?.operands[0];
+  if (!of || !sources.every((n) => n && isSame(n.operands[0]!, of))) return undefined;
+  return shuffle(
+    of,
+    of,
+    sources.map((n) => n!.lane!),
+  );
+}
+
+/** One number plus four constants. */
+function counting(lanes: readonly Node[]): Node | undefined {
+  if (lanes[0]!.type !== 'i32') return undefined;
+  const sums = lanes.map(splitSum);
+  const { rest } = sums[0]!;
+  if (!sums.every((sum) => isSame(sum.rest, rest))) return undefined;
+  return operation('i32x4.add', [splat(rest), vector(sums.map((sum) => sum.constant))]);
+}
+
+function inserted(lanes: readonly Node[]): Node {
+  const [first, ...others] = lanes as [Node, ...Node[]];
+  const name = first.type === 'f32' ? 'f32x4.replace_lane' : 'i32x4.replace_lane';
+  return others.reduce((made, n, at) => operation(name, [made, n], at + 1), splat(first));
+}
+
+/** A vector with one lane replaced. */
+export function withLane(of: Node, index: number, value: Node): Node {
+  const type = value.type === 'f32' ? 'f32' : 'i32';
+  if (of.kind === 'vector')
+    return pack([0, 1, 2, 3].map((n) => (n === index ? value : lane(of, n, type))));
+  return operation(`${type}x4.replace_lane`, [of, value], index);
+}

@@ -1,0 +1,293 @@
+/**
+ * The compiler's own form of a kernel, between the typed program and the bytes: WebAssembly's instructions as trees
+ * over named locals, and its control flow as nested lists of statements. One page, all there is.
+ *
+ * Rule  A node is a value that has not been computed yet. It may be used as often as wanted, and is computed anew each
+ *       time; but one that reads memory or a local that is set more than once (`isFleeting`) must be used before the
+ *       next statement that could change what it reads. Who keeps it longer puts it into a local of its own.
+ */
+
+import { instruction, type WasmType } from './instructions.js';
+
+export type { WasmType };
+
+/** A local variable of the WebAssembly function. */
+export interface Local {
+  readonly type: WasmType;
+  /** For people who read the text form. */
+  readonly name: string;
+  /** Whether it is set more than once. */
+  readonly mutable: boolean;
+}
+
+export type Node =
+  | { readonly kind: 'constant'; readonly type: 'i32' | 'f32'; readonly value: number }
+  | {
+      /** Four lanes, as the bits of each. */
+      readonly kind: 'vector';
+      readonly type: 'v128';
+      readonly bits: readonly number[];
+    }
+  | { readonly kind: 'get'; readonly type: WasmType; readonly local: Local }
+  | {
+      readonly kind: 'load';
+      readonly type: WasmType;
+      readonly instruction: LoadName;
+      readonly address: Node;
+      readonly offset: number;
+    }
+  | {
+      /** Lanes 0 to 3 are of the first operand, 4 to 7 of the second. */
+      readonly kind: 'shuffle';
+      readonly type: 'v128';
+      readonly operands: readonly [Node, Node];
+      readonly lanes: readonly number[];
+    }
+  | {
+      /** The second operand where the condition, an i32, is zero. */
+      readonly kind: 'select';
+      readonly type: WasmType;
+      readonly operands: readonly [Node, Node, Node];
+    }
+  | {
+      readonly kind: 'operation';
+      readonly type: WasmType;
+      readonly instruction: string;
+      readonly operands: readonly Node[];
+      /** Of extract_lane and replace_lane. */
+      readonly lane?: number;
+    };
+
+export type LoadName = 'i32.load' | 'f32.load' | 'v128.load' | 'v128.load32_splat';
+export type StoreName = 'i32.store' | 'f32.store' | 'v128.store';
+
+/** Where a branch goes: to the end of a block, or to the start of a loop. */
+export interface Label {
+  readonly name: string;
+}
+
+export type Statement =
+  | { readonly kind: 'set'; readonly local: Local; readonly value: Node }
+  | {
+      readonly kind: 'store';
+      readonly instruction: StoreName;
+      readonly address: Node;
+      readonly offset: number;
+      readonly value: Node;
+    }
+  | {
+      /** `bytes` zeros from an address on. */
+      readonly kind: 'clear';
+      readonly address: Node;
+      readonly bytes: number;
+    }
+  | { readonly kind: 'block'; readonly label: Label; readonly body: readonly Statement[] }
+  | { readonly kind: 'loop'; readonly label: Label; readonly body: readonly Statement[] }
+  | {
+      readonly kind: 'if';
+      readonly condition: Node;
+      readonly whenTrue: readonly Statement[];
+      readonly whenFalse: readonly Statement[];
+    }
+  | { readonly kind: 'branch'; readonly label: Label; readonly condition: Node | undefined }
+  | {
+      /** Every invocation of the workgroup comes here before one goes on. Gone after barriers.ts. */
+      readonly kind: 'barrier';
+    }
+  | {
+      /** Ends the kernel with a message of the checked mode: an index outside its array. */
+      readonly kind: 'report';
+      /** Which access: an index into the kernel's list of them. */
+      readonly access: number;
+      readonly index: Node;
+      readonly count: Node;
+    };
+
+/** A kernel, ready to be written as bytes. */
+export interface Kernel {
+  readonly name: string;
+  readonly parameters: readonly Local[];
+  readonly body: readonly Statement[];
+  /** Bytes of memory that a thread needs for itself while it runs the kernel. */
+  readonly scratch: number;
+}
+
+// Making nodes. Those that fold constants and know algebra are in fold.ts.
+
+export function i32(value: number): Node {
+  return { kind: 'constant', type: 'i32', value: value | 0 };
+}
+
+export function f32(value: number): Node {
+  return { kind: 'constant', type: 'f32', value: Math.fround(value) };
+}
+
+export function vector(bits: readonly number[]): Node {
+  return { kind: 'vector', type: 'v128', bits: bits.map((b) => b | 0) };
+}
+
+export function get(local: Local): Node {
+  return { kind: 'get', type: local.type, local };
+}
+
+export function operation(name: string, operands: readonly Node[], lane?: number): Node {
+  const { result: type } = instruction(name);
+  return {
+    kind: 'operation',
+    type,
+    instruction: name,
+    operands,
+    ...(lane !== undefined && { lane }),
+  };
+}
+
+export function load(name: LoadName, address: Node, offset: number): Node {
+  return { kind: 'load', type: instruction(name).result, instruction: name, address, offset };
+}
+
+export function shuffle(a: Node, b: Node, lanes: readonly number[]): Node {
+  return { kind: 'shuffle', type: 'v128', operands: [a, b], lanes };
+}
+
+/** `a` where `condition` is not zero, else `b`. */
+export function select(a: Node, b: Node, condition: Node): Node {
+  return { kind: 'select', type: a.type, operands: [a, b, condition] };
+}
+
+// Walking
+
+/** What a node is computed from. */
+export function operandsOf(node: Node): readonly Node[] {
+  if (node.kind === 'load') return [node.address];
+  return 'operands' in node ? node.operands : [];
+}
+
+/** The same node with other operands. */
+export function withOperands(node: Node, operands: readonly Node[]): Node {
+  if (node.kind === 'load') return { ...node, address: operands[0]! };
+  return 'operands' in node ? ({ ...node, operands } as Node) : node;
+}
+
+export function anyNode(node: Node, test: (node: Node) => boolean): boolean {
+  return test(node) || operandsOf(node).some((operand) => anyNode(operand, test));
+}
+
+/** The nodes that a statement itself holds, without those of the statements within it. */
+export function nodesOf(statement: Statement): readonly Node[] {
+  switch (statement.kind) {
+    case 'set':
+      return [statement.value];
+    case 'store':
+      return [statement.address, statement.value];
+    case 'clear':
+      return [statement.address];
+    case 'if':
+      return [statement.condition];
+    case 'branch':
+      return statement.condition ? [statement.condition] : [];
+    case 'report':
+      return [statement.index, statement.count];
+    default:
+      return [];
+  }
+}
+
+/** The lists of statements within a statement. */
+export function bodiesOf(statement: Statement): readonly (readonly Statement[])[] {
+  if (statement.kind === 'if') return [statement.whenTrue, statement.whenFalse];
+  return 'body' in statement ? [statement.body] : [];
+}
+
+/** The statement with its own nodes and the lists within it replaced. */
+export function mapStatement(
+  statement: Statement,
+  node: (node: Node) => Node,
+  body: (body: readonly Statement[]) => readonly Statement[],
+): Statement {
+  switch (statement.kind) {
+    case 'set':
+      return { ...statement, value: node(statement.value) };
+    case 'store':
+      return { ...statement, address: node(statement.address), value: node(statement.value) };
+    case 'clear':
+      return { ...statement, address: node(statement.address) };
+    case 'if': {
+      const condition = node(statement.condition);
+      return {
+        ...statement,
+        condition,
+        whenTrue: body(statement.whenTrue),
+        whenFalse: body(statement.whenFalse),
+      };
+    }
+    case 'branch':
+      return statement.condition
+        ? { ...statement, condition: node(statement.condition) }
+        : statement;
+    case 'report':
+      return { ...statement, index: node(statement.index), count: node(statement.count) };
+    case 'block':
+    case 'loop':
+      return { ...statement, body: body(statement.body) };
+    case 'barrier':
+      return statement;
+  }
+}
+
+/** Calls `visit` for every statement, outer ones before those within them. */
+export function eachStatement(
+  body: readonly Statement[],
+  visit: (statement: Statement) => void,
+): void {
+  for (const statement of body) {
+    visit(statement);
+    for (const inner of bodiesOf(statement)) eachStatement(inner, visit);
+  }
+}
+
+export function eachNode(node: Node, visit: (node: Node) => void): void {
+  visit(node);
+  for (const operand of operandsOf(node)) eachNode(operand, visit);
+}
+
+/** Whether a node's value may be another after the next statement: it reads memory or a local set more than once. */
+export function isFleeting(node: Node): boolean {
+  return anyNode(node, (n) => n.kind === 'load' || (n.kind === 'get' && n.local.mutable));
+}
+
+/** Whether a node costs nothing to compute again. */
+export function isTrivial(node: Node): boolean {
+  return node.kind === 'constant' || node.kind === 'vector' || node.kind === 'get';
+}
+
+/** Whether two nodes are the same computation. */
+export function isSame(a: Node, b: Node): boolean {
+  if (a === b) return true;
+  if (a.kind !== b.kind || a.type !== b.type) return false;
+  switch (a.kind) {
+    case 'constant':
+      return Object.is(a.value, (b as typeof a).value);
+    case 'get':
+      return a.local === (b as typeof a).local;
+    case 'vector':
+      return a.bits.every((bits, n) => bits === (b as typeof a).bits[n]);
+    case 'load': {
+      const other = b as typeof a;
+      return (
+        a.instruction === other.instruction &&
+        a.offset === other.offset &&
+        isSame(a.address, other.address)
+      );
+    }
+    case 'shuffle':
+      if (a.lanes.some((lane, n) => lane !== (b as typeof a).lanes[n])) return false;
+      break;
+    case 'operation': {
+      const other = b as typeof a;
+      if (a.instruction !== other.instruction || a.lane !== other.lane) return false;
+      break;
+    }
+  }
+  const [p, q] = [operandsOf(a), operandsOf(b)];
+  return p.length === q.length && p.every((node, n) => isSame(node, q[n]!));
+}

@@ -1,0 +1,266 @@
+/**
+ * The typed program: what the checker makes of a syntax tree. Every name is resolved, every expression has a type,
+ * every constant expression is its value, and reading a variable is told apart from naming it. One page, all there is.
+ */
+
+import type { Offset } from './source.js';
+import type { Access, Space, Struct, Type } from './types.js';
+
+export interface Program {
+  readonly text: string;
+  readonly entries: readonly Entry[];
+  /** All functions by name, entries among them. */
+  readonly functions: ReadonlyMap<string, ShaderFunction>;
+}
+
+/** A compute shader. */
+export interface Entry {
+  readonly name: string;
+  readonly body: readonly Statement[];
+  /** What each parameter, or each member of a struct parameter, is given. */
+  readonly inputs: readonly Input[];
+  readonly workgroupSize: readonly [number, number, number];
+  /** Variables outside functions that it uses, also through the functions it calls. */
+  readonly globals: readonly Variable[];
+}
+
+export type BuiltinInput =
+  | 'workgroup_id'
+  | 'num_workgroups'
+  | 'local_invocation_id'
+  | 'local_invocation_index'
+  | 'global_invocation_id';
+
+export interface Input {
+  readonly variable: Variable;
+  readonly values: readonly BuiltinInput[];
+}
+
+export interface ShaderFunction {
+  readonly name: string;
+  readonly parameters: readonly Variable[];
+  readonly result: Type;
+  readonly body: readonly Statement[];
+}
+
+/** Anything a name stands for at run time: `var`, `let`, a parameter, a global. */
+export interface Variable {
+  readonly name: string;
+  readonly type: Type;
+  readonly space: Space | 'let';
+  readonly access: Access;
+  /** Of a storage or uniform variable. */
+  readonly binding: { readonly group: number; readonly binding: number } | undefined;
+  /** What a private variable begins as. */
+  readonly initial?: Constant;
+  readonly at: Offset;
+}
+
+/** The value of a constant: a number, a truth value, or the parts of a vector, matrix, array or struct. */
+export type Constant = number | boolean | readonly Constant[];
+
+export type Expression =
+  | {
+      readonly kind: 'constant';
+      readonly type: Type;
+      readonly value: Constant;
+      readonly at: Offset;
+    }
+  | {
+      /** The value of a `let` or a parameter. */
+      readonly kind: 'value';
+      readonly type: Type;
+      readonly variable: Variable;
+      readonly at: Offset;
+    }
+  | {
+      /** What a place in memory holds now. */
+      readonly kind: 'read';
+      readonly type: Type;
+      readonly place: Place;
+      readonly at: Offset;
+    }
+  | {
+      readonly kind: 'unary';
+      readonly type: Type;
+      readonly operator: '-' | '!' | '~';
+      readonly operand: Expression;
+      readonly at: Offset;
+    }
+  | {
+      readonly kind: 'binary';
+      readonly type: Type;
+      readonly operator: BinaryOperator;
+      readonly left: Expression;
+      readonly right: Expression;
+      readonly at: Offset;
+    }
+  | {
+      /** A function of WGSL's own. */
+      readonly kind: 'builtin';
+      readonly type: Type;
+      readonly name: string;
+      readonly arguments: readonly Expression[];
+      readonly at: Offset;
+    }
+  | {
+      /** A vector of scalars and vectors, or of one scalar; a matrix of columns; an array; a struct; no parts: zeros. */
+      readonly kind: 'construct';
+      readonly type: Type;
+      readonly parts: readonly Expression[];
+      readonly at: Offset;
+    }
+  | {
+      /** `f32(x)`, `vec4u(v)`: numbers converted one by one. */
+      readonly kind: 'convert';
+      readonly type: Type;
+      readonly operand: Expression;
+      readonly at: Offset;
+    }
+  | {
+      readonly kind: 'bitcast';
+      readonly type: Type;
+      readonly operand: Expression;
+      readonly at: Offset;
+    }
+  | {
+      readonly kind: 'call';
+      readonly type: Type;
+      readonly function: ShaderFunction;
+      readonly arguments: readonly Expression[];
+      readonly at: Offset;
+    }
+  | {
+      /** A member of a struct that is a value. */
+      readonly kind: 'member';
+      readonly type: Type;
+      readonly of: Expression;
+      readonly index: number;
+      readonly at: Offset;
+    }
+  | {
+      /** Components of a vector: one gives a scalar, more a vector. */
+      readonly kind: 'swizzle';
+      readonly type: Type;
+      readonly of: Expression;
+      readonly lanes: readonly number[];
+      readonly at: Offset;
+    }
+  | {
+      /** An element of an array, vector or matrix that is a value. */
+      readonly kind: 'element';
+      readonly type: Type;
+      readonly of: Expression;
+      readonly index: Expression;
+      readonly at: Offset;
+    }
+  | {
+      readonly kind: 'address';
+      readonly type: Type;
+      readonly place: Place;
+      readonly at: Offset;
+    };
+
+export type BinaryOperator =
+  | '+'
+  | '-'
+  | '*'
+  | '/'
+  | '%'
+  | '&'
+  | '|'
+  | '^'
+  | '<<'
+  | '>>'
+  | '<'
+  | '>'
+  | '<='
+  | '>='
+  | '=='
+  | '!='
+  | '&&'
+  | '||';
+
+/** A place in memory: what WGSL calls a reference. */
+export type Place =
+  | {
+      readonly kind: 'variable';
+      readonly type: Type;
+      readonly variable: Variable;
+      readonly at: Offset;
+    }
+  | {
+      readonly kind: 'dereference';
+      readonly type: Type;
+      readonly pointer: Expression;
+      readonly at: Offset;
+    }
+  | {
+      readonly kind: 'member';
+      readonly type: Type;
+      readonly of: Place;
+      readonly struct: Struct;
+      readonly index: number;
+      readonly at: Offset;
+    }
+  | {
+      readonly kind: 'element';
+      readonly type: Type;
+      readonly of: Place;
+      readonly index: Expression;
+      readonly at: Offset;
+    };
+
+export type Statement =
+  | { readonly kind: 'block'; readonly body: readonly Statement[]; readonly at: Offset }
+  | {
+      /** `let` or `var`. */
+      readonly kind: 'declare';
+      readonly variable: Variable;
+      readonly value: Expression | undefined;
+      readonly at: Offset;
+    }
+  | {
+      readonly kind: 'assign';
+      readonly place: Place;
+      /** The operator of `+=` and its kind; the place is then found once. */
+      readonly operator: BinaryOperator | undefined;
+      readonly value: Expression;
+      readonly at: Offset;
+    }
+  | {
+      /** An expression whose value nobody wants. */
+      readonly kind: 'evaluate';
+      readonly value: Expression;
+      readonly at: Offset;
+    }
+  | {
+      readonly kind: 'if';
+      readonly condition: Expression;
+      readonly whenTrue: readonly Statement[];
+      readonly whenFalse: readonly Statement[];
+      readonly at: Offset;
+    }
+  | {
+      readonly kind: 'switch';
+      readonly selector: Expression;
+      readonly cases: readonly Case[];
+      readonly at: Offset;
+    }
+  | {
+      readonly kind: 'loop';
+      readonly initial: Statement | undefined;
+      readonly condition: Expression | undefined;
+      readonly body: readonly Statement[];
+      readonly continuing: readonly Statement[];
+      readonly breakIf: Expression | undefined;
+      readonly at: Offset;
+    }
+  | { readonly kind: 'break' | 'continue'; readonly at: Offset }
+  | { readonly kind: 'return'; readonly value: Expression | undefined; readonly at: Offset };
+
+export interface Case {
+  readonly selectors: readonly number[];
+  readonly isDefault: boolean;
+  readonly body: readonly Statement[];
+}
