@@ -1,25 +1,31 @@
-/** The public API in Node: everything of the browser-safe entry, with an engine that finds a GPU through Dawn. */
+/** The public API in Node: everything of the browser-safe entry, with an engine that finds a device by itself. */
 
 import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { create } from 'webgpu';
+import { cpuGpu, MAX_THREADS } from './cpu/index.js';
 import { isSoftware } from './gpu/device.js';
 import { Engine } from './gpu/engine.js';
 import { UnsupportedError } from './gpu/errors.js';
 import type { EngineOptions } from './gpu/options.js';
-import { softwareUnavailable, withSoftwareDriver } from './software.js';
+import { swiftShaderUnavailable, withSwiftShader } from './swiftshader.js';
 
+export { type CpuDeviceOptions, cpuGpu, requestCpuDevice } from './cpu/index.js';
 export { type Dataset, openDataset } from './data/dataset.js';
 export * from './index.js';
 export { readConfigFile } from './train/config-file.js';
 
-/** Which adapter to run on: a GPU, the software adapter, or a GPU where there is one. */
-export type AdapterChoice = 'auto' | 'gpu' | 'software';
+/**
+ * Which adapter to run on: a GPU through Dawn, the CPU device, SwiftShader through Dawn (a development dependency), or
+ * a GPU where there is one and else the CPU device.
+ */
+export type AdapterChoice = 'auto' | 'gpu' | 'cpu' | 'swiftshader';
 
 export interface NodeEngineOptions extends EngineOptions {
   /** Default: the environment's NEUROFORMER_ADAPTER, else 'auto'. */
   adapter?: AdapterChoice;
+  /** Threads of the CPU device, 1 to 64. Default: the environment's NEUROFORMER_THREADS, else all there are. */
+  threads?: number;
 }
 
 /** An adapter, the instance it belongs to, and why it was chosen. */
@@ -29,18 +35,18 @@ export interface FoundAdapter {
   readonly reason: string;
 }
 
-const CHOICES: readonly AdapterChoice[] = ['auto', 'gpu', 'software'];
+const CHOICES: readonly AdapterChoice[] = ['auto', 'gpu', 'cpu', 'swiftshader'];
 /** Timestamps are otherwise rounded to tenths of a millisecond, a browser's precaution. */
 const DAWN_FLAGS = ['disable-dawn-features=timestamp_quantization'];
 /**
- * Kernels guard their own indices. The checks Dawn would add around every access cost the software adapter a third of
- * a training step; NEUROFORMER_CHECKED=1 keeps them.
+ * Kernels guard their own indices. The checks Dawn would add around every access cost SwiftShader a third of a training
+ * step; NEUROFORMER_CHECKED=1 keeps them.
  */
 const UNCHECKED = ['enable-dawn-features=disable_robustness'];
 const POLL_MILLISECONDS = 0.3;
 
 /**
- * An engine on the best adapter of this computer: a GPU, else the software adapter.
+ * An engine on the best adapter of this computer: a GPU, else the CPU device.
  *
  * With DEBUG=1..4 in the environment it says what it does.
  *
@@ -49,53 +55,67 @@ const POLL_MILLISECONDS = 0.3;
 export async function createEngine(options: NodeEngineOptions = {}): Promise<Engine> {
   const debug = options.debug ?? debugLevel(process.env.DEBUG);
   if (options.device) {
-    return Engine.create({ idle: idleFor(options.device.adapterInfo), debug, ...options });
+    const idle = idleFor(options.device.adapterInfo);
+    return Engine.create({ debug, ...(idle && { idle }), ...options });
   }
-  const { gpu, adapter, reason } = await findAdapter(options.adapter);
-  return Engine.create({ gpu, reason, idle: idleFor(adapter.info), debug, ...options });
+  const show = debug >= 4 ? (options.log ?? console.error) : undefined;
+  const { gpu, adapter, reason } = await findAdapter(options.adapter, options.threads, show);
+  const idle = idleFor(adapter.info);
+  return Engine.create({ gpu, reason, debug, ...(idle && { idle }), ...options });
 }
 
 /**
  * Looks for an adapter as `createEngine` does.
  *
+ * @param show is given the CPU device's kernels in text form as they are compiled.
  * @throws UnsupportedError as there.
  */
-export async function findAdapter(choice?: AdapterChoice): Promise<FoundAdapter> {
+export async function findAdapter(
+  choice?: AdapterChoice,
+  threads?: number,
+  show?: (text: string) => void,
+): Promise<FoundAdapter> {
   const wanted = choice ?? choiceOf(process.env.NEUROFORMER_ADAPTER);
-  let system: FoundAdapter | undefined;
+  if (wanted === 'swiftshader') return swiftShader();
   if (wanted === 'gpu' || (wanted === 'auto' && mayHaveDriver())) {
-    system = await systemAdapter(wanted === 'gpu' ? 'a GPU was asked for' : 'a GPU was found');
-    if (system && !isSoftware(system.adapter.info)) return system;
+    const found = await dawnAdapter(wanted === 'gpu' ? 'a GPU was asked for' : 'a GPU was found');
+    if (found && !isSoftware(found.adapter.info)) return found;
   }
   if (wanted === 'gpu') {
     throw new UnsupportedError(
       'No GPU was found: check that its Vulkan, Metal or D3D12 driver is installed, or unset ' +
-        'NEUROFORMER_ADAPTER to run on the software adapter.',
+        'NEUROFORMER_ADAPTER to run on the CPU.',
     );
   }
-  const unavailable = softwareUnavailable();
-  if (unavailable && system)
-    return { ...system, reason: 'no GPU was found; the system has this one' };
-  if (unavailable && wanted === 'software') {
-    throw new UnsupportedError(`The software adapter was asked for, but ${unavailable}.`);
-  }
-  if (unavailable) throw new UnsupportedError(`No GPU was found, and ${unavailable}.`);
-  const reason = wanted === 'software' ? 'the software adapter was asked for' : 'no GPU was found';
+  const gpu = cpuGpu({
+    threads: threads ?? threadsOf(process.env.NEUROFORMER_THREADS),
+    checked: process.env.NEUROFORMER_CHECKED === '1',
+    show: show && ((text) => show(text())),
+  });
+  const reason = wanted === 'cpu' ? 'the CPU was asked for' : 'no GPU was found';
+  return { gpu, adapter: (await gpu.requestAdapter())!, reason };
+}
+
+async function swiftShader(): Promise<FoundAdapter> {
+  const unavailable = swiftShaderUnavailable();
+  if (unavailable) throw new UnsupportedError(`SwiftShader was asked for, but ${unavailable}.`);
   const flags = process.env.NEUROFORMER_CHECKED === '1' ? [] : UNCHECKED;
-  const software = await withSoftwareDriver(() => systemAdapter(reason, flags));
-  if (!software)
-    throw new UnsupportedError('No GPU was found, and the software adapter did not start.');
-  return software;
+  const found = await withSwiftShader(() => dawnAdapter('SwiftShader was asked for', flags));
+  if (!found) throw new UnsupportedError('SwiftShader was asked for, and did not start.');
+  return found;
 }
 
 /** Dawn's instances, kept for good: a device outliving its collected instance takes the process down with it. */
 const instances: GPU[] = [];
 
-async function systemAdapter(
+/** The system's adapter through Dawn; `undefined` where there is none, or no Dawn for this platform. */
+async function dawnAdapter(
   reason: string,
   flags: readonly string[] = [],
 ): Promise<FoundAdapter | undefined> {
-  const gpu = create([...DAWN_FLAGS, ...flags]);
+  const dawn = await import('webgpu').catch(() => undefined);
+  const gpu = dawn?.create([...DAWN_FLAGS, ...flags]);
+  if (!gpu) return undefined;
   instances.push(gpu);
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   return adapter ? { gpu, adapter, reason } : undefined;
@@ -121,6 +141,16 @@ function choiceOf(text: string | undefined): AdapterChoice {
   return choice;
 }
 
+/** @throws UnsupportedError where the text is not a number of threads. */
+function threadsOf(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  const threads = Number(text);
+  if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {
+    throw new UnsupportedError(`NEUROFORMER_THREADS is "${text}"; it can be 1 to ${MAX_THREADS}.`);
+  }
+  return threads;
+}
+
 function debugLevel(text: string | undefined): number {
   return text && /^[0-4]$/.test(text) ? Number(text) : 0;
 }
@@ -131,10 +161,11 @@ const sleeper = new Int32Array(new SharedArrayBuffer(4));
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
- * What to do between polls. A software adapter computes on the cores that would poll: a short sleep leaves them to it
- * and halves the wall time of small work.
+ * What to do between polls, which only Dawn needs. SwiftShader computes on the cores that would poll: a short sleep
+ * leaves them to it and halves the wall time of small work.
  */
-function idleFor(info: GPUAdapterInfo): () => Promise<void> {
+function idleFor(info: GPUAdapterInfo): (() => Promise<void>) | undefined {
+  if (info.vendor === 'cpu') return undefined;
   if (!isSoftware(info)) return turn;
   return async () => {
     await turn();

@@ -38,6 +38,8 @@ async function listDevices(): Promise<void> {
   ];
   const width = Math.max(...rows.map(([name]) => name!.length));
   for (const [name, value] of rows) say(`${name!.padEnd(width)}  ${value}`);
-  say('\nNEUROFORMER_ADAPTER=gpu or =software forces one kind.');
+  say(
+    '\nNEUROFORMER_ADAPTER=gpu or =cpu forces one kind; NEUROFORMER_THREADS=n sets the threads of the CPU.',
+  );
   engine.dispose();
 }

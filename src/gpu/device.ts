@@ -4,7 +4,7 @@ import { UnsupportedError } from './errors.js';
 
 /** Facts about the adapter and device in use. */
 export interface DeviceFacts {
-  /** 'software' for adapters that run on the CPU, else the vendor as the adapter names it ('nvidia', 'apple', ...). */
+  /** 'cpu' for the CPU device, 'software' for drivers that run on the CPU, else the adapter's name ('nvidia', ...). */
   readonly vendor: string;
   readonly description: string;
   readonly software: boolean;
@@ -51,7 +51,7 @@ export function factsOf(
   const software = isSoftware(info);
   const description = [info.description, info.architecture, info.device].filter(Boolean).join(', ');
   return {
-    vendor: software ? 'software' : info.vendor,
+    vendor: software && info.vendor !== 'cpu' ? 'software' : info.vendor,
     description: description || info.vendor || 'unnamed adapter',
     software,
     features: [...device.features].sort(),

@@ -49,6 +49,18 @@ const GPU: Tuning = {
 
 /** By vendor as the adapter names it; what is not listed is `GPU`. */
 const VENDORS: Readonly<Record<string, Partial<Tuning>>> = {
+  cpu: {
+    staged: false,
+    minWorkgroups: 8,
+    rowGroup: 16,
+    rowLanes: 1,
+    columnSlices: 1,
+    items: 16,
+    attentionGroup: 4,
+    attentionRows: 2,
+    reduceGroup: 1,
+    sampleGroup: 1,
+  },
   software: {
     staged: false,
     minWorkgroups: 4,

@@ -147,7 +147,7 @@ describe('limits', () => {
   } as GPUSupportedLimits;
 
   it('bound every workgroup and tile of the tuning', () => {
-    for (const vendor of ['nvidia', 'software', 'never heard of']) {
+    for (const vendor of ['nvidia', 'swiftshader', 'never heard of']) {
       for (const most of [64, 128, 256, 1024]) {
         const limits = { ...GENEROUS, maxComputeInvocationsPerWorkgroup: most };
         const tuning = tuningFor(vendor, limits);
@@ -273,25 +273,25 @@ describe('choosing an adapter', () => {
       const started = start();
       await expect(started).rejects.toThrow(UnsupportedError);
       await expect(started).rejects.toThrow(
-        'NEUROFORMER_ADAPTER is "cuda"; it can be auto, gpu, software.',
+        'NEUROFORMER_ADAPTER is "cuda"; it can be auto, gpu, cpu, swiftshader.',
       );
     }
   });
 
   it('takes the environment’s choice only where the call makes none', async () => {
-    process.env.NEUROFORMER_ADAPTER = 'software';
+    process.env.NEUROFORMER_ADAPTER = 'swiftshader';
     expect((await findAdapter()).reason).toBe('the software adapter was asked for');
     process.env.NEUROFORMER_ADAPTER = 'cuda';
-    expect((await findAdapter('software')).reason).toBe('the software adapter was asked for');
+    expect((await findAdapter('swiftshader')).reason).toBe('the software adapter was asked for');
     process.env.NEUROFORMER_ADAPTER = '';
     expect((await findAdapter()).adapter).toBeDefined();
   });
 
   it('with software asked for computes on the CPU, and says so', async () => {
-    const engine = await createEngine({ adapter: 'software' });
+    const engine = await createEngine({ adapter: 'swiftshader' });
     expect(engine.facts).toMatchObject({
       software: true,
-      vendor: 'software',
+      vendor: 'swiftshader',
       reason: 'the software adapter was asked for',
     });
     engine.dispose();

@@ -9,6 +9,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Each room's direct neighbours below; a room may import what its neighbours may. */
 const BELOW = {
+  cpu: [],
   gpu: [],
   tensor: ['gpu'],
   nn: ['tensor', 'random.ts'],
@@ -21,15 +22,16 @@ const BELOW = {
   report: ['analyze'],
   cli: ['report', 'simulate', 'node.ts'],
   'index.ts': ['generate', 'nn', 'data', 'simulate'],
-  'software.ts': [],
+  'swiftshader.ts': [],
   'random.ts': [],
   'schema.ts': [],
   'words.ts': [],
-  'node.ts': ['index.ts', 'software.ts', 'train', 'report'],
+  'node.ts': ['index.ts', 'cpu', 'swiftshader.ts', 'train', 'report'],
 };
 
 /** Rooms that run in a browser as they are: no package, nothing of Node. */
 const BROWSER_SAFE = [
+  'cpu',
   'gpu',
   'tensor',
   'nn',

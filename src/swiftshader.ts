@@ -1,6 +1,7 @@
 /**
- * The software adapter: SwiftShader, a Vulkan driver that runs on the CPU, from the npm package
- * `@sparticuz/chromium`, unpacked once into the user's cache folder. Linux x64 only.
+ * SwiftShader, a Vulkan driver that runs on the CPU, from the npm package `@sparticuz/chromium`, unpacked once into the
+ * user's cache folder. Linux x64 only. It is the other side of the tests, and a development dependency: what a user
+ * without a GPU runs on is the CPU device (src/cpu).
  */
 
 import { constants as fsConstants } from 'node:fs';
@@ -19,13 +20,13 @@ const LOADER = 'libvulkan.so.1';
 /** glibc's RTLD_NODELETE: the library stays although Node, finding no addon in it, lets it go. */
 const RTLD_NODELETE = 0x1000;
 
-/** Why there is no software adapter here, in words for the user; undefined where there can be one. */
-export function softwareUnavailable(): string | undefined {
+/** Why there is no SwiftShader here, in words for the user; undefined where there can be one. */
+export function swiftShaderUnavailable(): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
-    return `the software adapter exists for Linux on x64, not for ${process.platform} on ${process.arch}`;
+    return `SwiftShader comes for Linux on x64, not for ${process.platform} on ${process.arch}`;
   }
   if (!packageFolder()) {
-    return `the optional package ${PACKAGE} is not installed: npm install ${PACKAGE}@147.0.0`;
+    return `the development package ${PACKAGE} is not installed: npm install --save-dev ${PACKAGE}@147.0.0 tar-fs`;
   }
   return undefined;
 }
@@ -35,9 +36,9 @@ export function softwareUnavailable(): string | undefined {
  *
  * @throws Error where it cannot be unpacked, naming the folder.
  */
-export async function withSoftwareDriver<T>(create: () => Promise<T>): Promise<T> {
-  const unavailable = softwareUnavailable();
-  if (unavailable) throw new Error(`No software adapter: ${unavailable}.`);
+export async function withSwiftShader<T>(create: () => Promise<T>): Promise<T> {
+  const unavailable = swiftShaderUnavailable();
+  if (unavailable) throw new Error(`No SwiftShader: ${unavailable}.`);
   const folder = await unpacked();
   loadVulkanLoader(join(folder, LOADER));
   const names = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const;
@@ -79,9 +80,7 @@ async function unpacked(): Promise<string> {
       failure = error;
     }
   }
-  throw new Error(
-    `The software adapter could not be unpacked into ${roots.join(' or ')}: ${failure}`,
-  );
+  throw new Error(`SwiftShader could not be unpacked into ${roots.join(' or ')}: ${failure}`);
 }
 
 /** Unpacks beside the folder and renames, so that two processes at once do not see half of it. */

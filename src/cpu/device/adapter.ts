@@ -1,0 +1,115 @@
+/** The way in: a GPU object, its adapter, and the device of this computer's processor. */
+
+import type { Executor } from '../threads/executor.js';
+import { availableThreads, canShareMemory } from '../threads/host.js';
+import { PrivateExecutor } from '../threads/private-executor.js';
+import type { Delay } from '../threads/protocol.js';
+import { SharedExecutor } from '../threads/shared-executor.js';
+import { CpuDevice } from './device.js';
+import { domException } from './errors.js';
+import { FEATURES, grantLimits, LIMITS } from './limits.js';
+
+const MAX_PAGES = 65536;
+export const MAX_THREADS = 64;
+
+export interface CpuDeviceOptions {
+  /** How many threads compute: 1 to 64. Default: as many as can run at once; 1 in a page that cannot share memory. */
+  threads?: number | undefined;
+  /**
+   * Looks at every index into an array. One that is outside ends the device with a sentence that says where; kernels
+   * run several times slower. Default: false.
+   */
+  checked?: boolean | undefined;
+  /** Is given every compiled kernel in WebAssembly's text form, when it asks for it. */
+  show?: ((text: () => string) => void) | undefined;
+  /** False gives the memory to one worker, as in a page that is not cross-origin isolated. For tests. */
+  shared?: boolean | undefined;
+  /** Holds one thread up now and then. For tests. */
+  delay?: Delay | undefined;
+}
+
+/** `GPU`, as `navigator.gpu` is one, whose adapter is this computer's processor. */
+export function cpuGpu(options: CpuDeviceOptions = {}): GPU {
+  const gpu = {
+    wgslLanguageFeatures: new Set(['immediate_address_space', 'pointer_composite_access']),
+    requestAdapter: async () => new CpuAdapter(options),
+    getPreferredCanvasFormat: () => 'bgra8unorm',
+  };
+  return gpu as unknown as GPU;
+}
+
+/**
+ * A device that compiles kernels to WebAssembly and runs them on this computer's processor.
+ *
+ * @throws Error where the workers cannot be started, or `threads` is not 1 to 64.
+ */
+export function requestCpuDevice(
+  options: CpuDeviceOptions & GPUDeviceDescriptor = {},
+): Promise<GPUDevice> {
+  const descriptor: GPUDeviceDescriptor = {
+    requiredFeatures: [...FEATURES],
+    requiredLimits: LIMITS as unknown as Record<string, number>,
+    ...options,
+  };
+  return new CpuAdapter(options).requestDevice(descriptor);
+}
+
+export class CpuAdapter implements GPUAdapter {
+  declare readonly __brand: 'GPUAdapter';
+  readonly features: GPUSupportedFeatures = new Set(FEATURES) as GPUSupportedFeatures;
+  readonly limits: GPUSupportedLimits = LIMITS as GPUSupportedLimits;
+  readonly info: GPUAdapterInfo;
+  readonly isFallbackAdapter = true;
+  readonly #options: CpuDeviceOptions;
+  readonly #threads: number;
+  readonly #isShared: boolean;
+
+  /** @throws Error where the number of threads is not 1 to 64. */
+  constructor(options: CpuDeviceOptions = {}) {
+    this.#options = options;
+    this.#isShared = options.shared ?? canShareMemory();
+    this.#threads = this.#isShared ? threadCount(options.threads) : 1;
+    const threads = `${this.#threads} thread${this.#threads === 1 ? '' : 's'}`;
+    this.info = {
+      vendor: 'cpu',
+      architecture: 'wasm-simd',
+      device: threads,
+      description: 'CPU (WebAssembly)',
+      isFallbackAdapter: true,
+      subgroupMinSize: 4,
+      subgroupMaxSize: 128,
+    } as GPUAdapterInfo;
+  }
+
+  async requestDevice(descriptor: GPUDeviceDescriptor = {}): Promise<GPUDevice> {
+    const wanted = [...(descriptor.requiredFeatures ?? [])];
+    const missing = wanted.find((name) => !this.features.has(name));
+    if (missing) throw new TypeError(`requestDevice: this adapter has no feature ${missing}.`);
+    let limits: ReturnType<typeof grantLimits>;
+    try {
+      limits = grantLimits(descriptor.requiredLimits as Record<string, number>);
+    } catch (error) {
+      throw domException('OperationError', `requestDevice: ${(error as Error).message}`);
+    }
+    const executor: Executor = this.#isShared
+      ? await SharedExecutor.start(this.#threads, MAX_PAGES, this.#options.delay)
+      : await PrivateExecutor.start(MAX_PAGES);
+    const { checked = false, show } = this.#options;
+    return new CpuDevice({
+      executor,
+      limits,
+      features: new Set<string>(wanted),
+      info: this.info,
+      moduleOptions: { isShared: this.#isShared, isChecked: checked, maxPages: MAX_PAGES },
+      label: descriptor.label ?? '',
+      show,
+    });
+  }
+}
+
+function threadCount(wanted: number | undefined): number {
+  if (wanted === undefined) return Math.min(MAX_THREADS, Math.max(1, availableThreads()));
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > MAX_THREADS)
+    throw new RangeError(`threads is ${wanted}; it can be 1 to ${MAX_THREADS}.`);
+  return wanted;
+}

@@ -1,0 +1,486 @@
+/** Command encoders, compute passes, command buffers and query sets. */
+
+import type { Command, ExecutableKernel } from '../threads/executor.js';
+import type { CpuBindGroup } from './bindings.js';
+import { CpuBindGroup as BindGroup } from './bindings.js';
+import { asBuffer, type CpuBuffer } from './buffer.js';
+import type { CpuDevice } from './device.js';
+import { ensure, named, Refusal } from './errors.js';
+import { USAGE } from './limits.js';
+import { CpuComputePipeline, leastBytes, type PipelineContent } from './pipeline.js';
+
+/** A command whose buffers' addresses are looked up when it is submitted. */
+type Recorded = () => Command;
+
+export class CpuCommandBuffer implements GPUCommandBuffer {
+  declare readonly __brand: 'GPUCommandBuffer';
+  label: string;
+  /** `undefined` where it is invalid, or was submitted. */
+  content:
+    | { readonly commands: readonly Recorded[]; readonly buffers: ReadonlySet<CpuBuffer> }
+    | undefined;
+
+  constructor(label: string, content: CpuCommandBuffer['content']) {
+    this.label = label;
+    this.content = content;
+  }
+}
+
+const STAMP_BYTES = 8;
+
+export class CpuQuerySet implements GPUQuerySet {
+  declare readonly __brand: 'GPUQuerySet';
+  label: string;
+  readonly type: GPUQueryType;
+  readonly count: number;
+  readonly #device: CpuDevice;
+  #address: number | undefined;
+
+  constructor(device: CpuDevice, descriptor: GPUQuerySetDescriptor) {
+    this.#device = device;
+    this.label = descriptor.label ?? '';
+    this.type = descriptor.type;
+    this.count = descriptor.count;
+    this.#address = device.errors.attempt(named('createQuerySet', this.label), () => {
+      ensure(this.type === 'timestamp', () => `type "${this.type}" is not supported`);
+      ensure(
+        device.features.has('timestamp-query'),
+        () => 'the feature timestamp-query was not asked for',
+      );
+      ensure(this.count <= 4096, () => `${this.count} queries are past 4096`);
+      return device.allocate(STAMP_BYTES * this.count);
+    });
+  }
+
+  /** The address of one query. @throws Refusal where the set is invalid or destroyed. */
+  address(index: number): number {
+    if (this.#address === undefined) throw new Refusal(`query set "${this.label}" is invalid`);
+    return this.#address + STAMP_BYTES * index;
+  }
+
+  destroy(): undefined {
+    if (this.#address !== undefined) this.#device.release(this.#address);
+    this.#address = undefined;
+    return undefined;
+  }
+}
+
+export class CpuCommandEncoder implements GPUCommandEncoder {
+  declare readonly __brand: 'GPUCommandEncoder';
+  label: string;
+  readonly #device: CpuDevice;
+  readonly #commands: Recorded[] = [];
+  readonly #buffers = new Set<CpuBuffer>();
+  #pass: CpuComputePassEncoder | undefined;
+  #isFinished = false;
+  /** The first call that was refused: the command buffer will be invalid. */
+  #refusal: string | undefined;
+
+  constructor(device: CpuDevice, descriptor: GPUCommandEncoderDescriptor = {}) {
+    this.#device = device;
+    this.label = descriptor.label ?? '';
+  }
+
+  beginComputePass(descriptor: GPUComputePassDescriptor = {}): GPUComputePassEncoder {
+    const pass = new CpuComputePassEncoder(this.#device, this, descriptor.label ?? '');
+    this.note('beginComputePass', () => {
+      this.#pass = pass;
+      const { timestampWrites } = descriptor;
+      if (!timestampWrites) return;
+      const { beginningOfPassWriteIndex, endOfPassWriteIndex } = timestampWrites;
+      const querySet = timestampWrites.querySet as CpuQuerySet;
+      for (const index of [beginningOfPassWriteIndex, endOfPassWriteIndex])
+        ensure(
+          index === undefined || index < querySet.count,
+          () => `query ${index} is past ${querySet.count}`,
+        );
+      const stamp = (index: number | undefined) => {
+        if (index !== undefined)
+          this.record(() => ({ kind: 'stamp', to: querySet.address(index) }));
+      };
+      querySet.address(0);
+      stamp(beginningOfPassWriteIndex);
+      pass.atEnd = () => stamp(endOfPassWriteIndex);
+    });
+    return pass;
+  }
+
+  copyBufferToBuffer(source: GPUBuffer, ...rest: unknown[]): undefined {
+    const [sourceOffset, destination, destinationOffset, size] = copyArguments(source, rest);
+    return this.note('copyBufferToBuffer', () => {
+      const [from, to] = [asBuffer(source), asBuffer(destination)];
+      from.address();
+      to.address();
+      from.checkUsage(USAGE.COPY_SRC, 'COPY_SRC');
+      to.checkUsage(USAGE.COPY_DST, 'COPY_DST');
+      ensure(from !== to, () => 'source and destination are the same buffer');
+      for (const [name, value] of Object.entries({ sourceOffset, destinationOffset, size }))
+        ensure(value % 4 === 0, () => `${name} ${value} is not a multiple of 4`);
+      ensure(
+        sourceOffset + size <= from.size,
+        () => `${sourceOffset} + ${size} bytes are past the source's ${from.size}`,
+      );
+      ensure(
+        destinationOffset + size <= to.size,
+        () => `${destinationOffset} + ${size} bytes are past the destination's ${to.size}`,
+      );
+      this.use(from, to);
+      this.record(() => ({
+        kind: 'copy',
+        from: from.address() + sourceOffset,
+        to: to.address() + destinationOffset,
+        bytes: size,
+      }));
+    });
+  }
+
+  clearBuffer(buffer: GPUBuffer, offset = 0, size?: number): undefined {
+    return this.note('clearBuffer', () => {
+      const to = asBuffer(buffer);
+      const bytes = size ?? to.size - offset;
+      to.address();
+      to.checkUsage(USAGE.COPY_DST, 'COPY_DST');
+      ensure(offset % 4 === 0 && bytes % 4 === 0, () => 'offset and size must be multiples of 4');
+      ensure(
+        bytes >= 0 && offset + bytes <= to.size,
+        () => `${offset} + ${bytes} bytes are past the buffer's ${to.size}`,
+      );
+      this.use(to);
+      this.record(() => ({ kind: 'clear', to: to.address() + offset, bytes }));
+    });
+  }
+
+  resolveQuerySet(
+    querySet: GPUQuerySet,
+    first: number,
+    count: number,
+    destination: GPUBuffer,
+    offset: number,
+  ): undefined {
+    return this.note('resolveQuerySet', () => {
+      const queries = querySet as CpuQuerySet;
+      const to = asBuffer(destination);
+      const bytes = STAMP_BYTES * count;
+      queries.address(0);
+      to.address();
+      to.checkUsage(USAGE.QUERY_RESOLVE, 'QUERY_RESOLVE');
+      ensure(
+        first + count <= queries.count,
+        () => `queries ${first} to ${first + count - 1} are past ${queries.count}`,
+      );
+      ensure(offset % 256 === 0, () => `destinationOffset ${offset} is not a multiple of 256`);
+      ensure(
+        offset + bytes <= to.size,
+        () => `${offset} + ${bytes} bytes are past the buffer's ${to.size}`,
+      );
+      this.use(to);
+      this.record(() => ({
+        kind: 'copy',
+        from: queries.address(first),
+        to: to.address() + offset,
+        bytes,
+      }));
+    });
+  }
+
+  finish(descriptor: GPUCommandBufferDescriptor = {}): GPUCommandBuffer {
+    const content = this.#device.errors.attempt(named('finish', this.label), () => {
+      ensure(!this.#isFinished, () => 'the encoder is finished already');
+      ensure(this.#pass === undefined, () => 'a compute pass was not ended');
+      ensure(this.#refusal === undefined, () => this.#refusal!);
+      return { commands: this.#commands, buffers: this.#buffers };
+    });
+    this.#isFinished = true;
+    return new CpuCommandBuffer(descriptor.label ?? '', content);
+  }
+
+  pushDebugGroup(_: string): undefined {
+    return undefined;
+  }
+
+  popDebugGroup(): undefined {
+    return undefined;
+  }
+
+  insertDebugMarker(_: string): undefined {
+    return undefined;
+  }
+
+  beginRenderPass(): never {
+    throw new TypeError('beginRenderPass: a CPU device computes only; it does not draw.');
+  }
+
+  copyBufferToTexture(): never {
+    throw noTextures('copyBufferToTexture');
+  }
+
+  copyTextureToBuffer(): never {
+    throw noTextures('copyTextureToBuffer');
+  }
+
+  copyTextureToTexture(): never {
+    throw noTextures('copyTextureToTexture');
+  }
+
+  /** Runs a call's checks; the first that refuses makes the command buffer invalid. For passes, too. */
+  note(call: string, run: () => void, isOfPass = false): undefined {
+    try {
+      ensure(!this.#isFinished, () => 'the encoder is finished');
+      ensure(isOfPass || this.#pass === undefined, () => 'a compute pass is open');
+      run();
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.#refusal ??= `${call}: ${error.message}`;
+    }
+    return undefined;
+  }
+
+  record(command: Recorded): void {
+    this.#commands.push(command);
+  }
+
+  use(...buffers: readonly CpuBuffer[]): void {
+    for (const buffer of buffers) this.#buffers.add(buffer);
+  }
+
+  endPass(): void {
+    this.#pass = undefined;
+  }
+}
+
+function noTextures(call: string): TypeError {
+  return new TypeError(`${call}: a CPU device has no textures.`);
+}
+
+/** (source, destination, size?) or (source, sourceOffset, destination, destinationOffset, size?) */
+function copyArguments(
+  source: GPUBuffer,
+  rest: readonly unknown[],
+): [number, GPUBuffer, number, number] {
+  if (typeof rest[0] !== 'number') {
+    const [destination, size] = rest as [GPUBuffer, number | undefined];
+    return [0, destination, 0, size ?? source.size];
+  }
+  const [sourceOffset, destination, destinationOffset, size] = rest as [
+    number,
+    GPUBuffer,
+    number,
+    number | undefined,
+  ];
+  return [sourceOffset, destination, destinationOffset, size ?? source.size - sourceOffset];
+}
+
+interface SetGroup {
+  readonly group: CpuBindGroup;
+  readonly offsets: readonly number[];
+}
+
+export class CpuComputePassEncoder implements GPUComputePassEncoder {
+  declare readonly __brand: 'GPUComputePassEncoder';
+  label: string;
+  atEnd: () => void = () => {};
+  readonly #device: CpuDevice;
+  readonly #encoder: CpuCommandEncoder;
+  readonly #immediates = new Uint32Array(16);
+  #pipeline: PipelineContent | undefined;
+  readonly #groups: (SetGroup | undefined)[] = [];
+  #isEnded = false;
+
+  constructor(device: CpuDevice, encoder: CpuCommandEncoder, label: string) {
+    this.#device = device;
+    this.#encoder = encoder;
+    this.label = label;
+  }
+
+  setPipeline(pipeline: GPUComputePipeline): undefined {
+    return this.#note('setPipeline', () => {
+      ensure(
+        pipeline instanceof CpuComputePipeline,
+        () => 'the pipeline is not one of a CPU device',
+      );
+      this.#pipeline = pipeline.content;
+    });
+  }
+
+  setBindGroup(
+    index: number,
+    bindGroup: GPUBindGroup | null | undefined,
+    offsets: Iterable<number> = [],
+    start = 0,
+    length?: number,
+  ): undefined {
+    return this.#note('setBindGroup', () => {
+      const { limits } = this.#device;
+      ensure(
+        index < limits.maxBindGroups,
+        () => `group ${index} is past ${limits.maxBindGroups - 1}`,
+      );
+      if (!bindGroup) {
+        this.#groups[index] = undefined;
+        return;
+      }
+      ensure(bindGroup instanceof BindGroup, () => 'the bind group is not one of a CPU device');
+      const all = [...offsets];
+      const given = length === undefined ? all : all.slice(start, start + length);
+      this.#checkOffsets(bindGroup, given);
+      this.#groups[index] = { group: bindGroup, offsets: given };
+    });
+  }
+
+  #checkOffsets(group: CpuBindGroup, offsets: readonly number[]): void {
+    const { limits } = this.#device;
+    const dynamic = group.content.bound.filter(({ entry }) => entry.hasDynamicOffset);
+    ensure(
+      dynamic.length === offsets.length,
+      () => `${offsets.length} dynamic offsets are given for ${dynamic.length} bindings`,
+    );
+    for (const [n, { entry, buffer, offset, size }] of dynamic.entries()) {
+      const own = offsets[n]!;
+      const isUniform = entry.type === 'uniform';
+      const align = isUniform
+        ? limits.minUniformBufferOffsetAlignment
+        : limits.minStorageBufferOffsetAlignment;
+      ensure(own % align === 0, () => `dynamic offset ${own} is not a multiple of ${align}`);
+      ensure(
+        own + offset + size <= buffer.size,
+        () => `dynamic offset ${own} leads past the buffer's ${buffer.size}`,
+      );
+    }
+  }
+
+  setImmediates(
+    rangeOffset: number,
+    data: ArrayBufferView | ArrayBufferLike,
+    dataOffset = 0,
+    dataSize?: number,
+  ): undefined {
+    return this.#note('setImmediates', () => {
+      const bytes = bytesOf(data, dataOffset, dataSize);
+      ensure(
+        rangeOffset % 4 === 0 && bytes.length % 4 === 0,
+        () => 'offset and size must be multiples of 4',
+      );
+      const most = this.#device.limits.maxImmediateSize;
+      ensure(
+        rangeOffset + bytes.length <= most,
+        () => `${rangeOffset} + ${bytes.length} bytes are past ${most}`,
+      );
+      new Uint8Array(this.#immediates.buffer).set(bytes, rangeOffset);
+    });
+  }
+
+  dispatchWorkgroups(x: number, y = 1, z = 1): undefined {
+    return this.#note('dispatchWorkgroups', () => {
+      const pipeline = this.#pipeline;
+      ensure(pipeline !== undefined, () => 'no pipeline is set');
+      const most = this.#device.limits.maxComputeWorkgroupsPerDimension;
+      for (const count of [x, y, z])
+        ensure(count <= most, () => `${count} workgroups are past ${most}`);
+      const slots = this.#resolve(pipeline);
+      if (x * y * z === 0) return;
+      const { kernel, executable } = pipeline;
+      const immediates = [...this.#immediates.subarray(0, kernel.immediateBytes / 4)];
+      this.#encoder.record(() => run(executable, slots, immediates, [x, y, z]));
+    });
+  }
+
+  /** The buffers of the kernel's bindings. @throws Refusal where one is missing, too small, or used in two ways. */
+  #resolve({ kernel, groups }: PipelineContent): Slot[] {
+    for (const [n, layout] of groups.entries()) {
+      const set = this.#groups[n];
+      if (layout.entries.length === 0 && !set) continue;
+      ensure(set !== undefined, () => `group ${n} is not set`);
+      ensure(
+        set.group.content.layout.isCompatible(layout),
+        () => `group ${n} is of another layout than the pipeline's`,
+      );
+    }
+    const bound = groups.flatMap((_, n) => this.#groups[n]?.group.content.bound ?? []);
+    this.#encoder.use(...bound.map(({ buffer }) => buffer));
+    const written = new Set(bound.filter((b) => b.entry.type === 'storage').map((b) => b.buffer));
+    const readAsWell = bound.find((b) => b.entry.type !== 'storage' && written.has(b.buffer));
+    ensure(
+      !readAsWell,
+      () =>
+        `a buffer is bound both to be read (binding ${readAsWell!.entry.binding}) and to be written`,
+    );
+    return kernel.bindings.map(({ group, binding, variable }): Slot => {
+      const { group: set, offsets } = this.#groups[group]!;
+      const own = set.content.bound.find(({ entry }) => entry.binding === binding)!;
+      const dynamic = set.content.bound.filter(({ entry }) => entry.hasDynamicOffset).indexOf(own);
+      const least = leastBytes(variable.type);
+      ensure(
+        own.size >= least,
+        () => `binding ${binding} has ${own.size} bytes, and ${variable.name} needs ${least}`,
+      );
+      return { buffer: own.buffer, offset: own.offset + (offsets[dynamic] ?? 0), size: own.size };
+    });
+  }
+
+  dispatchWorkgroupsIndirect(): never {
+    throw new TypeError('dispatchWorkgroupsIndirect: a CPU device does not have it.');
+  }
+
+  end(): undefined {
+    this.#note('end', () => {
+      this.atEnd();
+      this.#encoder.endPass();
+    });
+    this.#isEnded = true;
+    return undefined;
+  }
+
+  pushDebugGroup(_: string): undefined {
+    return undefined;
+  }
+
+  popDebugGroup(): undefined {
+    return undefined;
+  }
+
+  insertDebugMarker(_: string): undefined {
+    return undefined;
+  }
+
+  #note(call: string, run: () => void): undefined {
+    return this.#encoder.note(
+      call,
+      () => {
+        ensure(!this.#isEnded, () => 'the pass is ended');
+        run();
+      },
+      true,
+    );
+  }
+}
+
+interface Slot {
+  readonly buffer: CpuBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
+function run(
+  kernel: ExecutableKernel,
+  slots: readonly Slot[],
+  immediates: readonly number[],
+  grid: readonly [number, number, number],
+): Command {
+  const context: number[] = [];
+  for (const { buffer, offset, size } of slots) context.push(buffer.address() + offset, size);
+  context.push(...immediates);
+  return { kind: 'run', kernel, context, grid };
+}
+
+/** The bytes of a view or buffer, from an element on. */
+export function bytesOf(
+  data: ArrayBufferView | ArrayBufferLike,
+  offset = 0,
+  size?: number,
+): Uint8Array {
+  if (!ArrayBuffer.isView(data))
+    return new Uint8Array(data, offset, size ?? data.byteLength - offset);
+  const unit = 'BYTES_PER_ELEMENT' in data ? (data.BYTES_PER_ELEMENT as number) : 1;
+  const bytes = size === undefined ? data.byteLength - offset * unit : size * unit;
+  return new Uint8Array(data.buffer, data.byteOffset + offset * unit, bytes);
+}

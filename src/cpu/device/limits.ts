@@ -1,0 +1,102 @@
+/** What the device can do, and the flags of WebGPU by value: its globals may be missing. */
+
+export const USAGE = {
+  MAP_READ: 0x01,
+  MAP_WRITE: 0x02,
+  COPY_SRC: 0x04,
+  COPY_DST: 0x08,
+  INDEX: 0x10,
+  VERTEX: 0x20,
+  UNIFORM: 0x40,
+  STORAGE: 0x80,
+  INDIRECT: 0x100,
+  QUERY_RESOLVE: 0x200,
+} as const;
+
+export const MAP_READ = 1;
+export const MAP_WRITE = 2;
+export const COMPUTE = 4;
+
+/** Bytes of one WebAssembly memory at most. */
+export const MAX_MEMORY = 65536 * 65536;
+
+export type Limits = Readonly<Record<Exclude<keyof GPUSupportedLimits, '__brand'>, number>>;
+
+/** Limits of textures and drawing are 0: there is neither. */
+export const LIMITS: Limits = {
+  maxTextureDimension1D: 0,
+  maxTextureDimension2D: 0,
+  maxTextureDimension3D: 0,
+  maxTextureArrayLayers: 0,
+  maxBindGroups: 4,
+  maxBindGroupsPlusVertexBuffers: 4,
+  maxBindingsPerBindGroup: 1000,
+  maxDynamicUniformBuffersPerPipelineLayout: 8,
+  maxDynamicStorageBuffersPerPipelineLayout: 8,
+  maxSampledTexturesPerShaderStage: 0,
+  maxSamplersPerShaderStage: 0,
+  maxStorageBuffersPerShaderStage: 64,
+  maxStorageBuffersInVertexStage: 0,
+  maxStorageBuffersInFragmentStage: 0,
+  maxStorageTexturesPerShaderStage: 0,
+  maxStorageTexturesInVertexStage: 0,
+  maxStorageTexturesInFragmentStage: 0,
+  maxUniformBuffersPerShaderStage: 64,
+  maxUniformBufferBindingSize: 65536,
+  maxStorageBufferBindingSize: 2 ** 31 - 4,
+  minUniformBufferOffsetAlignment: 32,
+  minStorageBufferOffsetAlignment: 32,
+  maxVertexBuffers: 0,
+  maxBufferSize: 2 ** 31,
+  maxVertexAttributes: 0,
+  maxVertexBufferArrayStride: 0,
+  maxInterStageShaderVariables: 0,
+  maxColorAttachments: 0,
+  maxColorAttachmentBytesPerSample: 0,
+  maxComputeWorkgroupStorageSize: 32768,
+  maxComputeInvocationsPerWorkgroup: 1024,
+  maxComputeWorkgroupSizeX: 1024,
+  maxComputeWorkgroupSizeY: 1024,
+  maxComputeWorkgroupSizeZ: 64,
+  maxComputeWorkgroupsPerDimension: 65535,
+  maxImmediateSize: 64,
+};
+
+/** What every device of WebGPU has at least: what one that asks for nothing gets, where the adapter has as much. */
+const DEFAULTS: Partial<Limits> = {
+  maxDynamicUniformBuffersPerPipelineLayout: 8,
+  maxDynamicStorageBuffersPerPipelineLayout: 4,
+  maxStorageBuffersPerShaderStage: 8,
+  maxUniformBuffersPerShaderStage: 12,
+  maxUniformBufferBindingSize: 65536,
+  maxStorageBufferBindingSize: 134217728,
+  minUniformBufferOffsetAlignment: 256,
+  minStorageBufferOffsetAlignment: 256,
+  maxBufferSize: 268435456,
+  maxComputeWorkgroupStorageSize: 16384,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupSizeX: 256,
+  maxComputeWorkgroupSizeY: 256,
+};
+
+export const FEATURES: readonly GPUFeatureName[] = ['timestamp-query'];
+
+/**
+ * The limits of a device that was asked for with `required`.
+ *
+ * @throws Error naming a limit that there is not, or that the adapter does not reach.
+ */
+export function grantLimits(required: Readonly<Record<string, number | undefined>> = {}): Limits {
+  const granted: Record<string, number> = { ...LIMITS, ...DEFAULTS };
+  for (const [name, value] of Object.entries(required)) {
+    if (value === undefined) continue;
+    const most = (LIMITS as Readonly<Record<string, number>>)[name];
+    if (most === undefined) throw new Error(`There is no limit ${name}.`);
+    const isLeast = name.startsWith('min');
+    if (isLeast ? value < most : value > most)
+      throw new Error(`${name} cannot be ${value}: this adapter has ${most}.`);
+    const standing = granted[name]!;
+    granted[name] = isLeast ? Math.min(standing, value) : Math.max(standing, value);
+  }
+  return granted as Limits;
+}

@@ -1,0 +1,95 @@
+/**
+ * Memory for buffers: addresses in the device's memory, handed out by the best fit among free blocks, which join their
+ * neighbors when they come back. So a long run that asks for the same sizes again finds them again.
+ */
+
+import { roundUp } from '../wgsl/types.js';
+
+/** Every block begins at a multiple of this: a cache line, and more than any type asks for. */
+const ALIGNMENT = 256;
+
+interface Block {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+export class Heap {
+  /** By address; no two touch. */
+  readonly #free: Block[] = [];
+  readonly #used = new Map<number, number>();
+  readonly #grow: (end: number) => boolean;
+  #end: number;
+
+  /**
+   * @param start the first address.
+   * @param grow makes the memory reach up to an address; false where it cannot.
+   */
+  constructor(start: number, grow: (end: number) => boolean) {
+    this.#end = roundUp(start, ALIGNMENT);
+    this.#grow = grow;
+  }
+
+  /** The end of what was ever handed out: beyond it the memory is untouched, and zero. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Bytes in use. */
+  get used(): number {
+    let sum = 0;
+    for (const bytes of this.#used.values()) sum += bytes;
+    return sum;
+  }
+
+  /** The address of a block, and whether it is fresh, so that it holds zeros; `undefined` where there is no room. */
+  allocate(bytes: number): { address: number; isFresh: boolean } | undefined {
+    const wanted = roundUp(Math.max(bytes, 1), ALIGNMENT);
+    const fitting = this.#bestFit(wanted);
+    if (fitting >= 0) {
+      const { address, bytes: all } = this.#free[fitting]!;
+      const rest = { address: address + wanted, bytes: all - wanted };
+      this.#free.splice(fitting, 1, ...(rest.bytes > 0 ? [rest] : []));
+      this.#used.set(address, wanted);
+      return { address, isFresh: false };
+    }
+    return this.#extend(wanted);
+  }
+
+  #extend(wanted: number): { address: number; isFresh: boolean } | undefined {
+    // A free block at the very end is made longer rather than left behind.
+    const last = this.#free.at(-1);
+    const isOpen = last !== undefined && last.address + last.bytes === this.#end;
+    const address = isOpen ? last.address : this.#end;
+    if (!this.#grow(address + wanted)) return undefined;
+    if (isOpen) this.#free.pop();
+    this.#end = address + wanted;
+    this.#used.set(address, wanted);
+    return { address, isFresh: !isOpen };
+  }
+
+  /** @throws Error where no block begins there. */
+  release(address: number): void {
+    const bytes = this.#used.get(address);
+    if (bytes === undefined) throw new Error(`No block begins at ${address}.`);
+    this.#used.delete(address);
+    let at = this.#free.findIndex((block) => block.address > address);
+    if (at < 0) at = this.#free.length;
+    const before = this.#free[at - 1];
+    const after = this.#free[at];
+    const joinsBefore = before !== undefined && before.address + before.bytes === address;
+    const joinsAfter = after !== undefined && address + bytes === after.address;
+    const joined = {
+      address: joinsBefore ? before.address : address,
+      bytes: bytes + (joinsBefore ? before.bytes : 0) + (joinsAfter ? after.bytes : 0),
+    };
+    this.#free.splice(joinsBefore ? at - 1 : at, Number(joinsBefore) + Number(joinsAfter), joined);
+  }
+
+  /** The smallest free block that is large enough, or -1. */
+  #bestFit(wanted: number): number {
+    let best = -1;
+    for (const [n, { bytes }] of this.#free.entries())
+      if (bytes >= wanted && (best < 0 || bytes < this.#free[best]!.bytes)) best = n;
+    return best;
+  }
+}

@@ -1,0 +1,97 @@
+/** A kernel in WebAssembly's text form, for people: operands in parentheses, locals by name. */
+
+import type { Kernel, Label, Local, Node, Statement } from './ir.js';
+
+export function writeText(kernel: Kernel): string {
+  const names = new Names();
+  const parameters = kernel.parameters.map((p) => ` (param ${names.of(p)} ${p.type})`).join('');
+  const body = kernel.body.flatMap((statement) => statementLines(statement, names, 2));
+  return [`(func $${kernel.name}${parameters}`, ...body, ')'].join('\n');
+}
+
+/** Locals of one name are told apart by a number. */
+class Names {
+  readonly #names = new Map<Local | Label, string>();
+  readonly #counts = new Map<string, number>();
+
+  of(thing: Local | Label): string {
+    const standing = this.#names.get(thing);
+    if (standing) return standing;
+    const count = this.#counts.get(thing.name) ?? 0;
+    this.#counts.set(thing.name, count + 1);
+    const plain = thing.name.replaceAll(/[^\w.]/g, '_');
+    const name = count === 0 ? `$${plain}` : `$${plain}_${count}`;
+    this.#names.set(thing, name);
+    return name;
+  }
+}
+
+function statementLines(statement: Statement, names: Names, depth: number): string[] {
+  const indent = ' '.repeat(depth);
+  const inner = (body: readonly Statement[]) =>
+    body.flatMap((s) => statementLines(s, names, depth + 2));
+  const text = (node: Node) => nodeText(node, names);
+  switch (statement.kind) {
+    case 'set':
+      return [`${indent}(local.set ${names.of(statement.local)} ${text(statement.value)})`];
+    case 'store': {
+      const { instruction, offset, address, value } = statement;
+      return [`${indent}(${instruction} offset=${offset} ${text(address)} ${text(value)})`];
+    }
+    case 'clear':
+      return [`${indent}(memory.fill ${text(statement.address)} 0 ${statement.bytes})`];
+    case 'block':
+    case 'loop':
+      return [
+        `${indent}(${statement.kind} ${names.of(statement.label)}`,
+        ...inner(statement.body),
+        `${indent})`,
+      ];
+    case 'if': {
+      const { condition, whenTrue, whenFalse } = statement;
+      const otherwise =
+        whenFalse.length > 0 ? [`${indent}(else`, ...inner(whenFalse), `${indent})`] : [];
+      return [
+        `${indent}(if ${text(condition)} (then`,
+        ...inner(whenTrue),
+        `${indent})`,
+        ...otherwise,
+        `${indent})`,
+      ];
+    }
+    case 'branch': {
+      const { label, condition } = statement;
+      return [
+        `${indent}${condition ? `(br_if ${names.of(label)} ${text(condition)})` : `(br ${names.of(label)})`}`,
+      ];
+    }
+    case 'report':
+      return [
+        `${indent}(call $report ${statement.access} ${text(statement.index)} ${text(statement.count)})`,
+      ];
+    case 'barrier':
+      return [`${indent};; barrier`];
+  }
+}
+
+function nodeText(node: Node, names: Names): string {
+  const operands = (nodes: readonly Node[]) => nodes.map((n) => nodeText(n, names)).join(' ');
+  switch (node.kind) {
+    case 'constant':
+      return String(node.value);
+    case 'vector':
+      return `(v128.const i32x4 ${node.bits.join(' ')})`;
+    case 'get':
+      return names.of(node.local);
+    case 'load':
+      return `(${node.instruction} offset=${node.offset} ${nodeText(node.address, names)})`;
+    case 'shuffle':
+      return `(shuffle ${node.lanes.join(' ')} ${operands(node.operands)})`;
+    case 'select':
+      return `(select ${operands(node.operands)})`;
+    case 'operation': {
+      const lane = node.lane === undefined ? '' : ` ${node.lane}`;
+      return `(${node.instruction}${lane} ${operands(node.operands)})`;
+    }
+  }
+}
