@@ -71,11 +71,27 @@ function checkFlags(shaders) {
   }
 }
 
-function workgroupBytes(reflection, source) {
+/** The text of an entry point and of every function it calls, directly or through others. */
+function reachableText(source, entry) {
+  const functions = new Map(
+    [...source.matchAll(/^fn (\w+)\([\s\S]*?^}$/gm)].map(([text, name]) => [name, text]),
+  );
+  const reached = new Set([entry]);
+  for (const name of reached) {
+    for (const [, called] of functions.get(name).matchAll(/\b(\w+)\(/g))
+      if (functions.has(called)) reached.add(called);
+  }
+  return [...reached].map((name) => functions.get(name)).join('\n');
+}
+
+/** Bytes of the workgroup variables that an entry point uses. */
+function workgroupBytes(reflection, source, entry) {
+  const text = reachableText(source, entry);
   let total = 0;
   for (const node of new WgslParser().parse(source)) {
     if (node.astNodeType !== 'var' || node.storage !== 'workgroup') continue;
-    total += reflection.getTypeInfo(node.type).size;
+    if (new RegExp(`\\b${node.name}\\b`).test(text))
+      total += reflection.getTypeInfo(node.type).size;
   }
   return total;
 }
@@ -122,12 +138,14 @@ function readShader(file) {
   const reflection = new WgslReflect(source);
   checkHeader(file, source);
   checkHelpers(file, source);
-  const bytes = workgroupBytes(reflection, source);
-  if (bytes > MAX_WORKGROUP_BYTES) {
-    complain(
-      file,
-      `${bytes} bytes of workgroup memory as declared, at most ${MAX_WORKGROUP_BYTES}`,
-    );
+  for (const { name } of reflection.entry.compute) {
+    const bytes = workgroupBytes(reflection, source, name);
+    if (bytes > MAX_WORKGROUP_BYTES) {
+      complain(
+        file,
+        `${name} has ${bytes} bytes of workgroup memory as declared, at most ${MAX_WORKGROUP_BYTES}`,
+      );
+    }
   }
   const constants = constantsOf(source);
   if (!('WG' in constants)) complain(file, 'declares no `const WG`, its workgroup size');

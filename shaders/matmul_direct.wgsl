@@ -1,4 +1,4 @@
-// Matrix product without workgroup memory, for adapters where a barrier is dear.
+// Matrix product without workgroup barriers, for the CPU: a workgroup is one invocation.
 //
 //   out[b] = epilogue(alpha * A[b] . B[b])       A[b] is M x K, B[b] is K x N, out[b] is M x N
 //
@@ -7,17 +7,24 @@
 //          tn   A stored [K, M], B stored [K, N]     dy^T . x, the gradient of its weight
 //          strided   any layout and any size: element (m, k) of A is at m * aM + k * aK, and so on
 //          nt, nn and tn read vec4: every stored row and every batch stride is a multiple of 4.
-// Grid     one invocation makes an 8 x 4 tile of out; a workgroup is a 4 x 4 patch of tiles (32 rows,
-//          16 columns), its invocations side by side along N so that they read the same words of A.
-// Memory   none but registers: 8 vec4 sums, all named. SwiftShader keeps a loop's body in one basic
-//          block, and so in SSE registers, only when nothing in it is an indexed array.
-// Numerics f32, sums in order of k. The epilogue, in this order and by flag: add bias; keep
-//          the activation's input in aux; GELU; times GELU'(aux); dropout; add residual; add to out.
-//          columnSums (tn only) adds sum_k A[k, m] to aux[m]: the bias gradient of the same layer.
+// Grid     a workgroup makes a block of out: BLOCK_M x BLOCK_N, TN_M x TN_N for tn. It packs B into panels of 8 columns,
+//          DEPTH (TN_DEPTH) of k at a time, and goes down the rows in tiles of 4 x 8.
+// Memory   workgroup: a panel and a column of partial sums, 10 KiB; tn packs A as well, 13.5 KiB. In a panel the 8 values of
+//          one k are neighbors: rows of B that lie a power of two apart would push each other out of the cache.
+// Numerics f32, sums in order of k. The epilogue, in this order and by flag: add bias; keep the activation's input in
+//          aux; GELU; times GELU'(aux); dropout; add residual; add to out. tn only accumulates, and columnSums adds
+//          sum_k A[k, m] to aux[m]: the bias gradient of the same layer.
+//
+// Why 4 x 8: eight vec4 sums, two of B and one of A at a time fit into the 16 vector registers of x64 and the 32 of Arm.
+// 8 x 4 and 6 x 8 spill; with k unrolled, V8 loads all of a turn's values first and spills, too.
 
-const WG = 16u;
-const PATCH_M = 4u;
-const PATCH_N = 4u;
+const WG = 1u;
+const BLOCK_M = 64u;
+const BLOCK_N = 32u;
+const DEPTH = 256u;
+const TN_M = 64u;
+const TN_N = 32u;
+const TN_DEPTH = 48u;
 
 const BIAS = 1u;
 const GELU = 2u;
@@ -62,27 +69,34 @@ struct Random {
 @group(0) @binding(6) var<uniform> random: Random;
 @group(1) @binding(0) var<uniform> params: Params;
 
-// Where an invocation's tile lies; rows past M are clamped for reading and skipped when writing.
-struct Tile {
+// B[k, n .. n + 7] at 2 k and 2 k + 1.
+var<workgroup> panel: array<vec4f, 2 * DEPTH>;
+// The eight sums of each tile of a panel, while K is longer than DEPTH.
+var<workgroup> partial: array<vec4f, 2 * BLOCK_M>;
+// The same for tn, and A[k, m .. m + 3] at (m / 4) TN_DEPTH + k.
+var<workgroup> panelTn: array<vec4f, 2 * TN_DEPTH>;
+var<workgroup> packedA: array<vec4f, TN_DEPTH * TN_M / 4u>;
+
+// A tile of out: rows 0 to 3, each as two vec4.
+struct Sums {
+  s00: vec4f, s01: vec4f,
+  s10: vec4f, s11: vec4f,
+  s20: vec4f, s21: vec4f,
+  s30: vec4f, s31: vec4f,
+}
+
+// Where a workgroup's block of out lies.
+struct Area {
   batch: u32,
   m: u32,
   n: u32,
-  inside: bool,
 }
 
-fn place(group: vec3u, groups: vec3u, local: u32) -> Tile {
-  let tilesN = (params.N + 4u * PATCH_N - 1u) / (4u * PATCH_N);
-  let tilesM = (params.M + 8u * PATCH_M - 1u) / (8u * PATCH_M);
-  let flat = group.x + group.y * groups.x;
-  let inBatch = flat % (tilesN * tilesM);
-  let batch = flat / (tilesN * tilesM);
-  let m = ((inBatch / tilesN) * PATCH_M + local / PATCH_N) * 8u;
-  let n = ((inBatch % tilesN) * PATCH_N + local % PATCH_N) * 4u;
-  return Tile(batch, m, n, batch < params.batch && m < params.M && n < params.N);
-}
-
-fn row(tile: Tile, i: u32) -> u32 {
-  return min(tile.m + i, params.M - 1u);
+fn place(flat: u32, blockM: u32, blockN: u32) -> Area {
+  let blocksN = (params.N + blockN - 1u) / blockN;
+  let blocksM = (params.M + blockM - 1u) / blockM;
+  let inBatch = flat % (blocksN * blocksM);
+  return Area(flat / (blocksN * blocksM), (inBatch / blocksN) * blockM, (inBatch % blocksN) * blockN);
 }
 
 // pcg4d of Jarzynski and Olano, Hash Functions for GPU Rendering, JCGT 9(3), 2020: four words.
@@ -115,258 +129,378 @@ fn gelu_grad(x: f32) -> f32 {
   return normal_cdf(x) + x * 0.39894228 * exp(-0.5 * x * x);
 }
 
-fn finish(tile: Tile, i: u32, sums: vec4f) {
-  if (tile.m + i >= params.M) {
-    return;
+fn normal_cdf4(x: vec4f) -> vec4f {
+  let z = abs(x) * 0.70710678;
+  let t = 1.0 / (1.0 + 0.5 * z);
+  let p = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + t * (-0.18628806
+    + t * (0.27886807 + t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277))))))));
+  let tail = 0.5 * t * exp(p - z * z);
+  return select(tail, 1.0 - tail, x > vec4f());
+}
+
+fn gelu_grad4(x: vec4f) -> vec4f {
+  return normal_cdf4(x) + x * 0.39894228 * exp(-0.5 * x * x);
+}
+
+// keep of four neighboring elements; element is a multiple of 4.
+fn keep4(element: u32) -> vec4f {
+  let words = hash4(vec4u(element / 4u, params.site, random.stream));
+  return select(vec4f(), vec4f(params.keepScale), words < vec4u(params.keepThreshold));
+}
+
+fn residual4(i: u32) -> vec4f {
+  return vec4f(residual[i], residual[i + 1u], residual[i + 2u], residual[i + 3u]);
+}
+
+fn aux4(i: u32) -> vec4f {
+  return vec4f(aux[i], aux[i + 1u], aux[i + 2u], aux[i + 3u]);
+}
+
+fn out4(i: u32) -> vec4f {
+  return vec4f(out[i], out[i + 1u], out[i + 2u], out[i + 3u]);
+}
+
+fn bias4(i: u32) -> vec4f {
+  return vec4f(bias[i], bias[i + 1u], bias[i + 2u], bias[i + 3u]);
+}
+
+fn set_aux4(i: u32, v: vec4f) {
+  aux[i] = v.x;
+  aux[i + 1u] = v.y;
+  aux[i + 2u] = v.z;
+  aux[i + 3u] = v.w;
+}
+
+fn set_out4(i: u32, v: vec4f) {
+  out[i] = v.x;
+  out[i + 1u] = v.y;
+  out[i + 2u] = v.z;
+  out[i + 3u] = v.w;
+}
+
+// The epilogue of a whole tile, whose every vec4 is aligned: each flag is asked once, not once an element.
+fn finish_tile(batch: u32, m: u32, n: u32, s: Sums) {
+  var v = array<vec4f, 8>(s.s00, s.s01, s.s10, s.s11, s.s20, s.s21, s.s30, s.s31);
+  let at = (batch * params.M + m) * params.N + n;
+  for (var t = 0u; t < 8u; t++) {
+    v[t] *= params.alpha;
   }
-  let start = (tile.batch * params.M + tile.m + i) * params.N + tile.n;
-  let columns = min(4u, params.N - tile.n);
-  for (var j = 0u; j < columns; j++) {
-    var value = params.alpha * sums[j];
-    if ((params.flags & BIAS) != 0u) {
-      value += bias[tile.n + j];
+  if ((params.flags & BIAS) != 0u) {
+    let left = bias4(n);
+    let right = bias4(n + 4u);
+    for (var t = 0u; t < 8u; t += 2u) {
+      v[t] += left;
+      v[t + 1u] += right;
     }
-    if ((params.flags & KEEP_INPUT) != 0u) {
-      aux[start + j] = value;
+  }
+  if ((params.flags & KEEP_INPUT) != 0u) {
+    for (var t = 0u; t < 8u; t++) {
+      set_aux4(at + (t / 2u) * params.N + 4u * (t % 2u), v[t]);
     }
-    if ((params.flags & GELU) != 0u) {
-      value *= normal_cdf(value);
+  }
+  if ((params.flags & GELU) != 0u) {
+    for (var t = 0u; t < 8u; t++) {
+      v[t] *= normal_cdf4(v[t]);
     }
-    if ((params.flags & GELU_GRAD) != 0u) {
-      value *= gelu_grad(aux[start + j]);
+  }
+  if ((params.flags & GELU_GRAD) != 0u) {
+    for (var t = 0u; t < 8u; t++) {
+      v[t] *= gelu_grad4(aux4(at + (t / 2u) * params.N + 4u * (t % 2u)));
     }
-    if ((params.flags & DROPOUT) != 0u) {
-      value *= keep(start + j);
+  }
+  if ((params.flags & DROPOUT) != 0u) {
+    for (var t = 0u; t < 8u; t++) {
+      v[t] *= keep4(at + (t / 2u) * params.N + 4u * (t % 2u));
     }
-    if ((params.flags & RESIDUAL) != 0u) {
-      value += residual[start + j];
+  }
+  if ((params.flags & RESIDUAL) != 0u) {
+    for (var t = 0u; t < 8u; t++) {
+      v[t] += residual4(at + (t / 2u) * params.N + 4u * (t % 2u));
     }
-    if ((params.flags & ACCUMULATE) != 0u) {
-      value += out[start + j];
+  }
+  if ((params.flags & ACCUMULATE) != 0u) {
+    for (var t = 0u; t < 8u; t++) {
+      v[t] += out4(at + (t / 2u) * params.N + 4u * (t % 2u));
     }
-    out[start + j] = value;
+  }
+  for (var t = 0u; t < 8u; t++) {
+    set_out4(at + (t / 2u) * params.N + 4u * (t % 2u), v[t]);
   }
 }
 
-fn add_column_sums(tile: Tile, columns: array<f32, 8>) {
-  var columnSum = columns;
-  for (var i = 0u; i < min(8u, params.M - tile.m); i++) {
-    aux[tile.m + i] += columnSum[i];
+// The epilogue of one element, for tiles at the edge.
+fn finish_element(start: u32, n: u32, sum: f32) {
+  var value = params.alpha * sum;
+  if ((params.flags & BIAS) != 0u) {
+    value += bias[n];
+  }
+  if ((params.flags & KEEP_INPUT) != 0u) {
+    aux[start] = value;
+  }
+  if ((params.flags & GELU) != 0u) {
+    value *= normal_cdf(value);
+  }
+  if ((params.flags & GELU_GRAD) != 0u) {
+    value *= gelu_grad(aux[start]);
+  }
+  if ((params.flags & DROPOUT) != 0u) {
+    value *= keep(start);
+  }
+  if ((params.flags & RESIDUAL) != 0u) {
+    value += residual[start];
+  }
+  if ((params.flags & ACCUMULATE) != 0u) {
+    value += out[start];
+  }
+  out[start] = value;
+}
+
+fn finish(batch: u32, m: u32, n: u32, s: Sums) {
+  if (m + 4u <= params.M && n + 8u <= params.N && params.N % 4u == 0u) {
+    finish_tile(batch, m, n, s);
+    return;
+  }
+  var v = array<vec4f, 8>(s.s00, s.s01, s.s10, s.s11, s.s20, s.s21, s.s30, s.s31);
+  for (var row = m; row < min(m + 4u, params.M); row++) {
+    for (var column = n; column < min(n + 8u, params.N); column++) {
+      let start = (batch * params.M + row) * params.N + column;
+      finish_element(start, column, v[2u * (row - m) + (column - n) / 4u][(column - n) % 4u]);
+    }
+  }
+}
+
+// Adds `count` of k to a tile whose rows of A begin at r; step is the way from one k to the next.
+fn multiply(start: Sums, r: vec4u, step: u32, count: u32) -> Sums {
+  var s = start;
+  var at = 0u;
+  for (var k = 0u; k < count; k++) {
+    let b0 = panel[2u * k];
+    let b1 = panel[2u * k + 1u];
+    let x0 = vec4f(a[r.x + at]);
+    s.s00 += x0 * b0;
+    s.s01 += x0 * b1;
+    let x1 = vec4f(a[r.y + at]);
+    s.s10 += x1 * b0;
+    s.s11 += x1 * b1;
+    let x2 = vec4f(a[r.z + at]);
+    s.s20 += x2 * b0;
+    s.s21 += x2 * b1;
+    let x3 = vec4f(a[r.w + at]);
+    s.s30 += x3 * b0;
+    s.s31 += x3 * b1;
+    at += step;
+  }
+  return s;
+}
+
+// The tiles of a panel, down from the first row of the area, for `count` of k from `first` on.
+fn go_down(area: Area, n: u32, first: u32, count: u32, baseA: u32, aM: u32, aK: u32) {
+  let last = params.M - 1u;
+  let end = min(area.m + BLOCK_M, params.M);
+  for (var m = area.m; m < end; m += 4u) {
+    let rows = min(vec4u(m, m + 1u, m + 2u, m + 3u), vec4u(last));
+    let slot = 2u * (m - area.m);
+    var s = Sums();
+    if (first > 0u) {
+      s = Sums(
+        partial[slot], partial[slot + 1u], partial[slot + 2u], partial[slot + 3u],
+        partial[slot + 4u], partial[slot + 5u], partial[slot + 6u], partial[slot + 7u],
+      );
+    }
+    s = multiply(s, vec4u(baseA + first * aK) + rows * aM, aK, count);
+    if (first + count < params.K) {
+      partial[slot] = s.s00;
+      partial[slot + 1u] = s.s01;
+      partial[slot + 2u] = s.s10;
+      partial[slot + 3u] = s.s11;
+      partial[slot + 4u] = s.s20;
+      partial[slot + 5u] = s.s21;
+      partial[slot + 6u] = s.s30;
+      partial[slot + 7u] = s.s31;
+    } else {
+      finish(area.batch, m, n, s);
+    }
   }
 }
 
 @compute @workgroup_size(WG)
-fn nt(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let tile = place(group, groups, local);
-  if (!tile.inside) {
+fn nt(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let area = place(group.x + group.y * groups.x, BLOCK_M, BLOCK_N);
+  if (area.batch >= params.batch) {
     return;
   }
   let K4 = params.K / 4u;
-  let baseA = tile.batch * (params.strideA / 4u);
-  let baseB = tile.batch * (params.strideB / 4u);
-  let lastN = params.N - 1u;
-  let r0 = baseA + row(tile, 0u) * K4;
-  let r1 = baseA + row(tile, 1u) * K4;
-  let r2 = baseA + row(tile, 2u) * K4;
-  let r3 = baseA + row(tile, 3u) * K4;
-  let r4 = baseA + row(tile, 4u) * K4;
-  let r5 = baseA + row(tile, 5u) * K4;
-  let r6 = baseA + row(tile, 6u) * K4;
-  let r7 = baseA + row(tile, 7u) * K4;
-  let c0 = baseB + min(tile.n + 0u, lastN) * K4;
-  let c1 = baseB + min(tile.n + 1u, lastN) * K4;
-  let c2 = baseB + min(tile.n + 2u, lastN) * K4;
-  let c3 = baseB + min(tile.n + 3u, lastN) * K4;
-  var s0 = vec4f();
-  var s1 = vec4f();
-  var s2 = vec4f();
-  var s3 = vec4f();
-  var s4 = vec4f();
-  var s5 = vec4f();
-  var s6 = vec4f();
-  var s7 = vec4f();
-  for (var k = 0u; k < K4; k++) {
-    // Columns of w are rows of B: x * w holds the dot products of x with four of them.
-    let w = mat4x4f(bVec[c0 + k], bVec[c1 + k], bVec[c2 + k], bVec[c3 + k]);
-    s0 += aVec[r0 + k] * w;
-    s1 += aVec[r1 + k] * w;
-    s2 += aVec[r2 + k] * w;
-    s3 += aVec[r3 + k] * w;
-    s4 += aVec[r4 + k] * w;
-    s5 += aVec[r5 + k] * w;
-    s6 += aVec[r6 + k] * w;
-    s7 += aVec[r7 + k] * w;
-  }
-  var sums = array<vec4f, 8>(s0, s1, s2, s3, s4, s5, s6, s7);
-  for (var i = 0u; i < 8u; i++) {
-    finish(tile, i, sums[i]);
+  let baseB = area.batch * (params.strideB / 4u);
+  let last = params.N - 1u;
+  for (var n = area.n; n < min(area.n + BLOCK_N, params.N); n += 8u) {
+    let c0 = baseB + min(n, last) * K4;
+    let c1 = baseB + min(n + 1u, last) * K4;
+    let c2 = baseB + min(n + 2u, last) * K4;
+    let c3 = baseB + min(n + 3u, last) * K4;
+    let c4 = baseB + min(n + 4u, last) * K4;
+    let c5 = baseB + min(n + 5u, last) * K4;
+    let c6 = baseB + min(n + 6u, last) * K4;
+    let c7 = baseB + min(n + 7u, last) * K4;
+    for (var first = 0u; first < params.K; first += DEPTH) {
+      let count = min(DEPTH, params.K - first);
+      for (var k = 0u; k < count / 4u; k++) {
+        // Four k of eight columns: two matrices, turned so that a row is one k.
+        let q = first / 4u + k;
+        let left = transpose(mat4x4f(bVec[c0 + q], bVec[c1 + q], bVec[c2 + q], bVec[c3 + q]));
+        panel[8u * k] = left[0];
+        panel[8u * k + 2u] = left[1];
+        panel[8u * k + 4u] = left[2];
+        panel[8u * k + 6u] = left[3];
+        let right = transpose(mat4x4f(bVec[c4 + q], bVec[c5 + q], bVec[c6 + q], bVec[c7 + q]));
+        panel[8u * k + 1u] = right[0];
+        panel[8u * k + 3u] = right[1];
+        panel[8u * k + 5u] = right[2];
+        panel[8u * k + 7u] = right[3];
+      }
+      go_down(area, n, first, count, area.batch * params.strideA, params.K, 1u);
+    }
   }
 }
 
 @compute @workgroup_size(WG)
-fn nn(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let tile = place(group, groups, local);
-  if (!tile.inside) {
+fn nn(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let area = place(group.x + group.y * groups.x, BLOCK_M, BLOCK_N);
+  if (area.batch >= params.batch) {
     return;
   }
-  let K4 = params.K / 4u;
   let N4 = params.N / 4u;
-  let baseA = tile.batch * (params.strideA / 4u);
-  let baseB = tile.batch * (params.strideB / 4u) + tile.n / 4u;
-  let r0 = baseA + row(tile, 0u) * K4;
-  let r1 = baseA + row(tile, 1u) * K4;
-  let r2 = baseA + row(tile, 2u) * K4;
-  let r3 = baseA + row(tile, 3u) * K4;
-  let r4 = baseA + row(tile, 4u) * K4;
-  let r5 = baseA + row(tile, 5u) * K4;
-  let r6 = baseA + row(tile, 6u) * K4;
-  let r7 = baseA + row(tile, 7u) * K4;
-  var s0 = vec4f();
-  var s1 = vec4f();
-  var s2 = vec4f();
-  var s3 = vec4f();
-  var s4 = vec4f();
-  var s5 = vec4f();
-  var s6 = vec4f();
-  var s7 = vec4f();
-  for (var k = 0u; k < K4; k++) {
-    let c = baseB + 4u * k * N4;
-    let w = mat4x4f(bVec[c], bVec[c + N4], bVec[c + 2u * N4], bVec[c + 3u * N4]);
-    s0 += w * aVec[r0 + k];
-    s1 += w * aVec[r1 + k];
-    s2 += w * aVec[r2 + k];
-    s3 += w * aVec[r3 + k];
-    s4 += w * aVec[r4 + k];
-    s5 += w * aVec[r5 + k];
-    s6 += w * aVec[r6 + k];
-    s7 += w * aVec[r7 + k];
-  }
-  var sums = array<vec4f, 8>(s0, s1, s2, s3, s4, s5, s6, s7);
-  for (var i = 0u; i < 8u; i++) {
-    finish(tile, i, sums[i]);
+  let baseB = area.batch * (params.strideB / 4u);
+  for (var n = area.n; n < min(area.n + BLOCK_N, params.N); n += 8u) {
+    // The panel's second four columns; past N they are read twice and written never.
+    let second = select(0u, 1u, n + 4u < params.N);
+    for (var first = 0u; first < params.K; first += DEPTH) {
+      let count = min(DEPTH, params.K - first);
+      for (var k = 0u; k < count; k++) {
+        let row = baseB + (first + k) * N4 + n / 4u;
+        panel[2u * k] = bVec[row];
+        panel[2u * k + 1u] = bVec[row + second];
+      }
+      go_down(area, n, first, count, area.batch * params.strideA, params.K, 1u);
+    }
   }
 }
 
 @compute @workgroup_size(WG)
-fn tn(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let tile = place(group, groups, local);
-  if (!tile.inside) {
+fn strided(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let area = place(group.x + group.y * groups.x, BLOCK_M, BLOCK_N);
+  if (area.batch >= params.batch) {
+    return;
+  }
+  let baseA = area.batch * params.strideA;
+  let baseB = area.batch * params.strideB;
+  let last = params.N - 1u;
+  for (var n = area.n; n < min(area.n + BLOCK_N, params.N); n += 8u) {
+    let left = baseB + min(vec4u(n, n + 1u, n + 2u, n + 3u), vec4u(last)) * params.bN;
+    let right = baseB + min(vec4u(n + 4u, n + 5u, n + 6u, n + 7u), vec4u(last)) * params.bN;
+    for (var first = 0u; first < params.K; first += DEPTH) {
+      let count = min(DEPTH, params.K - first);
+      for (var k = 0u; k < count; k++) {
+        let row = (first + k) * params.bK;
+        panel[2u * k] = vec4f(b[left.x + row], b[left.y + row], b[left.z + row], b[left.w + row]);
+        panel[2u * k + 1u] = vec4f(b[right.x + row], b[right.y + row], b[right.z + row], b[right.w + row]);
+      }
+      go_down(area, n, first, count, baseA, params.aM, params.aK);
+    }
+  }
+  if ((params.flags & COLUMN_SUMS) != 0u && area.n == 0u) {
+    for (var m = area.m; m < min(area.m + BLOCK_M, params.M); m++) {
+      var sum = 0.0;
+      for (var k = 0u; k < params.K; k++) {
+        sum += a[baseA + m * params.aM + k * params.aK];
+      }
+      aux[m] += sum;
+    }
+  }
+}
+
+// Adds `count` of k to a tile, both sides packed.
+fn multiply_packed(start: Sums, tile: u32, count: u32) -> Sums {
+  var s = start;
+  for (var k = 0u; k < count; k++) {
+    let b0 = panelTn[2u * k];
+    let b1 = panelTn[2u * k + 1u];
+    let x0 = vec4f(packedA[tile + k].x);
+    s.s00 += x0 * b0;
+    s.s01 += x0 * b1;
+    let x1 = vec4f(packedA[tile + k].y);
+    s.s10 += x1 * b0;
+    s.s11 += x1 * b1;
+    let x2 = vec4f(packedA[tile + k].z);
+    s.s20 += x2 * b0;
+    s.s21 += x2 * b1;
+    let x3 = vec4f(packedA[tile + k].w);
+    s.s30 += x3 * b0;
+    s.s31 += x3 * b1;
+  }
+  return s;
+}
+
+// Adds a tile to out, or writes it there; rows are whole vec4, so only the second four columns may be outside.
+fn put_tile(m: u32, n: u32, adds: bool, s: Sums) {
+  let at = m * params.N + n;
+  var v = array<vec4f, 8>(s.s00, s.s01, s.s10, s.s11, s.s20, s.s21, s.s30, s.s31);
+  for (var t = 0u; t < 8u; t++) {
+    let i = at + (t / 2u) * params.N + 4u * (t % 2u);
+    if (t % 2u == 0u || n + 4u < params.N) {
+      var value = params.alpha * v[t];
+      if (adds) {
+        value += out4(i);
+      }
+      set_out4(i, value);
+    }
+  }
+}
+
+@compute @workgroup_size(WG)
+fn tn(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let area = place(group.x + group.y * groups.x, TN_M, TN_N);
+  if (area.batch >= params.batch) {
     return;
   }
   let M4 = params.M / 4u;
   let N4 = params.N / 4u;
-  let baseA = tile.batch * (params.strideA / 4u) + tile.m / 4u;
-  let baseB = tile.batch * (params.strideB / 4u) + tile.n / 4u;
-  // The tile's second four rows of out; past M they are read twice and written never.
-  let low = select(0u, 1u, tile.m + 4u < params.M);
-  var s0 = vec4f();
-  var s1 = vec4f();
-  var s2 = vec4f();
-  var s3 = vec4f();
-  var s4 = vec4f();
-  var s5 = vec4f();
-  var s6 = vec4f();
-  var s7 = vec4f();
-  for (var k = 0u; k < params.K; k++) {
-    let upper = aVec[baseA + k * M4];
-    let lower = aVec[baseA + k * M4 + low];
-    let w = bVec[baseB + k * N4];
-    s0 += upper.x * w;
-    s1 += upper.y * w;
-    s2 += upper.z * w;
-    s3 += upper.w * w;
-    s4 += lower.x * w;
-    s5 += lower.y * w;
-    s6 += lower.z * w;
-    s7 += lower.w * w;
-  }
-  var sums = array<vec4f, 8>(s0, s1, s2, s3, s4, s5, s6, s7);
-  for (var i = 0u; i < 8u; i++) {
-    finish(tile, i, sums[i]);
-  }
-  if ((params.flags & COLUMN_SUMS) != 0u && tile.n == 0u) {
-    var upper = vec4f();
-    var lower = vec4f();
-    for (var k = 0u; k < params.K; k++) {
-      upper += aVec[baseA + k * M4];
-      lower += aVec[baseA + k * M4 + low];
-    }
-    add_column_sums(tile, array<f32, 8>(
-      upper.x, upper.y, upper.z, upper.w, lower.x, lower.y, lower.z, lower.w,
-    ));
-  }
-}
-
-@compute @workgroup_size(WG)
-fn strided(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let tile = place(group, groups, local);
-  if (!tile.inside) {
-    return;
-  }
-  let baseA = tile.batch * params.strideA;
-  let baseB = tile.batch * params.strideB;
-  let lastN = params.N - 1u;
-  let r0 = baseA + row(tile, 0u) * params.aM;
-  let r1 = baseA + row(tile, 1u) * params.aM;
-  let r2 = baseA + row(tile, 2u) * params.aM;
-  let r3 = baseA + row(tile, 3u) * params.aM;
-  let r4 = baseA + row(tile, 4u) * params.aM;
-  let r5 = baseA + row(tile, 5u) * params.aM;
-  let r6 = baseA + row(tile, 6u) * params.aM;
-  let r7 = baseA + row(tile, 7u) * params.aM;
-  let c0 = baseB + min(tile.n + 0u, lastN) * params.bN;
-  let c1 = baseB + min(tile.n + 1u, lastN) * params.bN;
-  let c2 = baseB + min(tile.n + 2u, lastN) * params.bN;
-  let c3 = baseB + min(tile.n + 3u, lastN) * params.bN;
-  var s0 = vec4f();
-  var s1 = vec4f();
-  var s2 = vec4f();
-  var s3 = vec4f();
-  var s4 = vec4f();
-  var s5 = vec4f();
-  var s6 = vec4f();
-  var s7 = vec4f();
-  for (var k = 0u; k < params.K; k++) {
-    let ka = k * params.aK;
-    let kb = k * params.bK;
-    let w = vec4f(b[c0 + kb], b[c1 + kb], b[c2 + kb], b[c3 + kb]);
-    s0 += a[r0 + ka] * w;
-    s1 += a[r1 + ka] * w;
-    s2 += a[r2 + ka] * w;
-    s3 += a[r3 + ka] * w;
-    s4 += a[r4 + ka] * w;
-    s5 += a[r5 + ka] * w;
-    s6 += a[r6 + ka] * w;
-    s7 += a[r7 + ka] * w;
-  }
-  var sums = array<vec4f, 8>(s0, s1, s2, s3, s4, s5, s6, s7);
-  for (var i = 0u; i < 8u; i++) {
-    finish(tile, i, sums[i]);
-  }
-  if ((params.flags & COLUMN_SUMS) != 0u && tile.n == 0u) {
-    var columns = array<f32, 8>();
-    for (var i = 0u; i < 8u; i++) {
-      let start = baseA + row(tile, i) * params.aM;
-      for (var k = 0u; k < params.K; k++) {
-        columns[i] += a[start + k * params.aK];
+  let baseA = area.batch * (params.strideA / 4u) + area.m / 4u;
+  let baseB = area.batch * (params.strideB / 4u);
+  let tiles = min(TN_M, params.M - area.m) / 4u;
+  let sumsColumns = (params.flags & COLUMN_SUMS) != 0u && area.n == 0u;
+  let firstRow = area.batch * params.M + area.m;
+  for (var first = 0u; first < params.K; first += TN_DEPTH) {
+    let count = min(TN_DEPTH, params.K - first);
+    for (var k = 0u; k < count; k++) {
+      for (var tile = 0u; tile < tiles; tile++) {
+        packedA[tile * TN_DEPTH + k] = aVec[baseA + (first + k) * M4 + tile];
       }
     }
-    add_column_sums(tile, columns);
+    let adds = first > 0u || (params.flags & ACCUMULATE) != 0u;
+    for (var n = area.n; n < min(area.n + TN_N, params.N); n += 8u) {
+      let second = select(0u, 1u, n + 4u < params.N);
+      for (var k = 0u; k < count; k++) {
+        let row = baseB + (first + k) * N4 + n / 4u;
+        panelTn[2u * k] = bVec[row];
+        panelTn[2u * k + 1u] = bVec[row + second];
+      }
+      for (var tile = 0u; tile < tiles; tile++) {
+        let s = multiply_packed(Sums(), tile * TN_DEPTH, count);
+        put_tile(firstRow + 4u * tile, n, adds, s);
+      }
+    }
+    if (sumsColumns) {
+      for (var tile = 0u; tile < tiles; tile++) {
+        var sum = vec4f();
+        for (var k = 0u; k < count; k++) {
+          sum += packedA[tile * TN_DEPTH + k];
+        }
+        let m = area.m + 4u * tile;
+        aux[m] += sum.x;
+        aux[m + 1u] += sum.y;
+        aux[m + 2u] += sum.z;
+        aux[m + 3u] += sum.w;
+      }
+    }
   }
 }

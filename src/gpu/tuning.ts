@@ -58,7 +58,7 @@ const VENDORS: Readonly<Record<string, Partial<Tuning>>> = {
     items: 16,
     attentionGroup: 4,
     attentionRows: 2,
-    reduceGroup: 1,
+    reduceGroup: 16,
     sampleGroup: 1,
   },
   software: {

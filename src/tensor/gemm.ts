@@ -39,8 +39,10 @@ export interface Product {
 /** The epilogue's bits, as the shaders declare them; shaders/embed.mjs checks that both declare the same. */
 const FLAGS = SHADERS.matmul_direct!.constants as Readonly<Record<string, number>>;
 
-/** The direct kernel's workgroup makes this patch of out. */
-const DIRECT = { m: 32, n: 16 } as const;
+/** The direct kernels' workgroups make blocks of out of these sizes. */
+const DIRECT = SHADERS.matmul_direct!.constants as Readonly<
+  Record<'BLOCK_M' | 'BLOCK_N' | 'TN_M' | 'TN_N', number>
+>;
 
 /** Runs a product. */
 export function gemm(engine: Engine, product: Product): void {
@@ -115,25 +117,24 @@ function vectorised({ layout, M, N, K }: Product): boolean {
 
 function direct(engine: Engine, p: Product): void {
   const params = { ...paramsOf(p), ...stridesOf(p) };
-  const groups = Math.ceil(p.M / DIRECT.m) * Math.ceil(p.N / DIRECT.n) * params.batch;
+  const groups = (m: number, n: number) =>
+    Math.ceil(p.M / m) * Math.ceil(p.N / n) * params.batch;
+  const rows = groups(DIRECT.BLOCK_M, DIRECT.BLOCK_N);
   const shared = bindingsOf(engine, p);
   const options = { flops: flopsOf(p) };
-  if (vectorised(p)) {
-    engine.dispatch(
-      `matmul_direct.${p.layout}`,
-      { ...shared, aVec: p.a, bVec: p.b },
-      params,
-      groups,
-      options,
-    );
+  // tn has no epilogue but these two.
+  const isPlain = (params.flags & ~(FLAGS.ACCUMULATE! | FLAGS.COLUMN_SUMS!)) === 0;
+  if (!vectorised(p) || (p.layout === 'tn' && !isPlain)) {
+    const bindings = { ...shared, a: p.a, b: p.b };
+    engine.dispatch('matmul_direct.strided', bindings, params, rows, options);
+  } else if (p.layout === 'tn') {
+    const columns = groups(DIRECT.TN_M, DIRECT.TN_N);
+    const { aux, out } = shared;
+    const bindings = { aux, out, aVec: p.a, bVec: p.b };
+    engine.dispatch('matmul_direct.tn', bindings, params, columns, options);
   } else {
-    engine.dispatch(
-      'matmul_direct.strided',
-      { ...shared, a: p.a, b: p.b },
-      params,
-      groups,
-      options,
-    );
+    const bindings = { ...shared, a: p.a, bVec: p.b };
+    engine.dispatch(`matmul_direct.${p.layout}`, bindings, params, rows, options);
   }
 }
 

@@ -106,10 +106,12 @@ function byConstant(name: string, a: Node, b: number): Node | undefined {
       return power === undefined ? undefined : integer('shl', a, i32(power));
     case 'shl': {
       if (b === 0) return a;
-      const { rest, constant } = splitSum(a);
-      // (x + c) << n is (x << n) + (c << n) also where it wraps.
-      if (constant !== 0) return integer('add', integer('shl', rest, i32(b)), i32(constant << b));
-      return undefined;
+      // (x + y) << n is (x << n) + (y << n) also where it wraps: sums of addresses stay sums.
+      if (a.kind === 'operation' && a.instruction === 'i32.add') {
+        const [x, y] = a.operands as [Node, Node];
+        return integer('add', integer('shl', x, i32(b)), integer('shl', y, i32(b)));
+      }
+      return shiftedAgain(a, b);
     }
     case 'shr_u':
     case 'shr_s':
@@ -127,6 +129,13 @@ function byConstant(name: string, a: Node, b: number): Node | undefined {
     default:
       return undefined;
   }
+}
+
+/** (x << n) << b as one shift. */
+function shiftedAgain(a: Node, b: number): Node | undefined {
+  if (a.kind !== 'operation' || a.instruction !== 'i32.shl') return undefined;
+  const [x, by] = a.operands as [Node, Node];
+  return isConstant(by) && by.value + b < 32 ? integer('shl', x, i32(by.value + b)) : undefined;
 }
 
 function powerOfTwo(value: number): number | undefined {

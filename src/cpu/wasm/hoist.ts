@@ -88,7 +88,8 @@ function add(a: Node, b: Node): Node {
   return operation('i32.add', [a, b]);
 }
 
-function termsOf(node: Node): Node[] {
+/** The operands of nested additions. */
+export function termsOf(node: Node): Node[] {
   if (node.kind === 'operation' && node.instruction === 'i32.add')
     return node.operands.flatMap(termsOf);
   return [node];
@@ -98,7 +99,7 @@ const localIds = new WeakMap<Local, number>();
 let nextLocalId = 0;
 
 /** The same text for the same computation. */
-function textOf(node: Node): string {
+export function textOf(node: Node): string {
   switch (node.kind) {
     case 'constant':
       return `${node.type} ${Object.is(node.value, -0) ? '-0' : node.value}`;

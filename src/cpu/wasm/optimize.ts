@@ -10,8 +10,9 @@ import { removeDeadCode } from './dead-code.js';
 import { hoist } from './hoist.js';
 import type { Kernel } from './ir.js';
 import { joinStores } from './join-stores.js';
+import { makePointers } from './pointers.js';
 
 export function optimize<K extends Kernel>(kernel: K): K {
   const joined = joinStores(removeDeadCode(kernel.body));
-  return { ...kernel, body: removeDeadCode(hoist(joined)) };
+  return { ...kernel, body: removeDeadCode(makePointers(removeDeadCode(hoist(joined)))) };
 }
