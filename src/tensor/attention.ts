@@ -159,9 +159,28 @@ function scoreParams(sizes: Sizes, options: AttentionOptions) {
 }
 
 /** Keys (or queries) staged at a time: what 16 KiB hold of two tiles, at most 32. */
-function tileFor(head: number): number {
+function stagedTile(head: number): number {
   const chunks = Math.ceil(head / 4);
   return Math.min(32, 4 * Math.floor(16384 / (2 * 16 * chunks * 4)));
+}
+
+/** Queries (or keys) that a workgroup of the direct kernels makes. */
+const DIRECT_ROWS = 32;
+
+/** Keys (or queries) in a panel of the direct kernels: whole eights of which 4 KiB hold two panels' worth, at most 64. */
+function directTile(head: number): number {
+  const words = 4 * Math.ceil(head / 4);
+  return Math.min(64, 8 * Math.max(1, Math.floor(1024 / words / 8)));
+}
+
+function tileFor(engine: Engine, head: number): number {
+  return engine.tuning.staged ? stagedTile(head) : directTile(head);
+}
+
+/** Queries, or keys, of one head that a workgroup makes. */
+function blockFor(engine: Engine, head: number): number {
+  const { staged, attentionGroup } = engine.tuning;
+  return staged ? attentionGroup * rowsFor(engine, head) : DIRECT_ROWS;
 }
 
 /** Two rows an invocation share their loads, as long as both fit into registers. */
@@ -170,14 +189,14 @@ function rowsFor(engine: Engine, head: number): number {
 }
 
 function queryBlocks(engine: Engine, { B, T, heads, head }: Sizes): number {
-  return B * heads * Math.ceil(T / (engine.tuning.attentionGroup * rowsFor(engine, head)));
+  return B * heads * Math.ceil(T / blockFor(engine, head));
 }
 
 /** Where queries are few and keys are many, the keys are split over workgroups and the parts merged. */
 function splitsFor(engine: Engine, sizes: Sizes, options: AttentionOptions): number {
   if (options.causal) return 1;
   const wanted = Math.floor(engine.tuning.minWorkgroups / queryBlocks(engine, sizes));
-  const most = Math.floor(sizes.S / (4 * tileFor(sizes.head)));
+  const most = Math.floor(sizes.S / (4 * tileFor(engine, sizes.head)));
   return Math.max(1, Math.min(wanted, most, MAX_SPLITS));
 }
 
@@ -214,41 +233,48 @@ function forward(
   const params = paramsOf(sizes, options, splits);
   const parts = splits > 1 ? Tensor.empty(engine, [splits, ...out.shape]) : undefined;
   const partials = splits > 1 ? Tensor.empty(engine, [splits, B, heads, T, 2]) : undefined;
-  const constants = { HEAD: head, WG: engine.tuning.attentionGroup };
-  engine.dispatch(
-    'attention_forward.forward',
-    {
-      query,
-      key,
-      value,
-      mask: options.mask ?? engine.absent.read,
-      out: parts ?? out,
-      rows,
-      partials: partials ?? engine.absent.write,
-      random: options.dropout?.random.state ?? engine.absent.read,
-    },
-    params,
-    queryBlocks(engine, sizes) * splits,
-    {
-      constants: {
-        ...constants,
-        ROWS: rowsFor(engine, head),
-        KEYS: tileFor(head),
-        STAGED: engine.tuning.staged,
-      },
-      flops: 4 * B * heads * T * S * head,
-    },
-  );
+  const buffers = {
+    query,
+    key,
+    value,
+    mask: options.mask ?? engine.absent.read,
+    out: parts ?? out,
+    partials: partials ?? engine.absent.write,
+    random: options.dropout?.random.state ?? engine.absent.read,
+  };
+  const groups = queryBlocks(engine, sizes) * splits;
+  const flops = 4 * B * heads * T * S * head;
+  if (engine.tuning.staged) {
+    const constants = stagedConstants(engine, head);
+    engine.dispatch('attention_forward.forward', { ...buffers, rows }, params, groups, {
+      constants: { ...constants, KEYS: stagedTile(head) },
+      flops,
+    });
+  } else {
+    const constants = directConstants(head);
+    engine.dispatch('attention_direct.forward', { ...buffers, newRows: rows }, params, groups, {
+      constants,
+      flops,
+    });
+  }
   if (!parts || !partials) return;
   engine.dispatch(
     'attention_forward.merge',
     { partialOut: parts, partialSums: partials, out, rows },
     params,
-    Math.ceil((B * heads * T * Math.ceil(head / 4)) / constants.WG),
-    { constants: { ...constants, STAGED: engine.tuning.staged } },
+    Math.ceil((B * heads * T * Math.ceil(head / 4)) / GROUP),
+    { constants: { HEAD: head, WG: GROUP } },
   );
   parts.release();
   partials.release();
+}
+
+function stagedConstants(engine: Engine, head: number) {
+  return { HEAD: head, WG: engine.tuning.attentionGroup, ROWS: rowsFor(engine, head) };
+}
+
+function directConstants(head: number) {
+  return { HEAD: head, ROWS: DIRECT_ROWS, TILE: directTile(head) };
 }
 
 interface BackwardTensors {
@@ -268,24 +294,19 @@ function backward(
 ): void {
   const { engine } = t.query;
   const { B, T, S, heads, head } = sizes;
-  const { staged, attentionGroup: WG } = engine.tuning;
-  const constants = {
-    HEAD: head,
-    WG,
-    ROWS: rowsFor(engine, head),
-    TILE: tileFor(head),
-    STAGED: staged,
-  };
   const random = options.dropout?.random.state ?? engine.absent.read;
   const mask = options.mask ?? engine.absent.read;
   const params = paramsOf(sizes, options, 1);
-  engine.dispatch(
-    'attention_backward.delta',
-    { out: t.out, dout: t.dout, newRows: t.rows },
-    params,
-    Math.ceil((B * heads * T) / WG),
-    { constants: { HEAD: head, WG } },
-  );
+  if (engine.tuning.staged) {
+    const buffers = { out: t.out, dout: t.dout, newRows: t.rows };
+    const constants = { HEAD: head, WG: GROUP };
+    const groups = Math.ceil((B * heads * T) / GROUP);
+    engine.dispatch('attention_backward.delta', buffers, params, groups, { constants });
+  } else {
+    const buffers = { made: t.out, dout: t.dout, newRows: t.rows };
+    const constants = directConstants(head);
+    engine.dispatch('attention_direct.delta', buffers, params, B * heads * T, { constants });
+  }
   const inputs = {
     query: t.query,
     key: t.key,
@@ -296,17 +317,25 @@ function backward(
     random,
   };
   if (gradients.wants(t.query))
-    queryGradient(gradients, t.query, inputs, sizes, options, constants);
+    queryGradient(gradients, t.query, inputs, sizes, options);
   if (!gradients.wants(t.key) && !gradients.wants(t.value)) return;
   const dk = Tensor.empty(engine, t.key.shape);
   const dv = Tensor.empty(engine, t.value.shape);
-  engine.dispatch(
-    'attention_backward.dkeys',
-    { ...inputs, dk, dv },
-    params,
-    B * heads * Math.ceil(S / (WG * constants.ROWS)),
-    { constants, flops: 8 * B * heads * T * S * head },
-  );
+  const groups = B * heads * Math.ceil(S / blockFor(engine, head));
+  const flops = 8 * B * heads * T * S * head;
+  if (engine.tuning.staged) {
+    const constants = { ...stagedConstants(engine, head), TILE: stagedTile(head) };
+    engine.dispatch('attention_backward.dkeys', { ...inputs, dk, dv }, params, groups, {
+      constants,
+      flops,
+    });
+  } else {
+    const constants = directConstants(head);
+    engine.dispatch('attention_direct.dkeys', { ...inputs, dk, dv }, params, groups, {
+      constants,
+      flops,
+    });
+  }
   if (gradients.wants(t.key)) gradients.give(t.key, dk);
   else dk.release();
   if (gradients.wants(t.value)) gradients.give(t.value, dv);
@@ -324,20 +353,23 @@ function queryGradient(
   inputs: BackwardInputs,
   sizes: Sizes,
   options: AttentionOptions,
-  constants: { HEAD: number; WG: number; ROWS: number; TILE: number; STAGED: boolean },
 ): void {
   const { engine } = query;
   const { B, T, S, heads, head } = sizes;
   const splits = splitsFor(engine, sizes, options);
   const dq = Tensor.empty(engine, query.shape);
   const parts = splits > 1 ? Tensor.empty(engine, [splits, ...query.shape]) : undefined;
-  engine.dispatch(
-    'attention_backward.dquery',
-    { ...inputs, dq: parts ?? dq },
-    paramsOf(sizes, options, splits),
-    queryBlocks(engine, sizes) * splits,
-    { constants, flops: 6 * B * heads * T * S * head },
-  );
+  const buffers = { ...inputs, dq: parts ?? dq };
+  const params = paramsOf(sizes, options, splits);
+  const groups = queryBlocks(engine, sizes) * splits;
+  const flops = 6 * B * heads * T * S * head;
+  if (engine.tuning.staged) {
+    const constants = { ...stagedConstants(engine, head), TILE: stagedTile(head) };
+    engine.dispatch('attention_backward.dquery', buffers, params, groups, { constants, flops });
+  } else {
+    const constants = directConstants(head);
+    engine.dispatch('attention_direct.dquery', buffers, params, groups, { constants, flops });
+  }
   if (parts) {
     engine.dispatch(
       'matmul_reduce.main',
