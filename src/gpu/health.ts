@@ -73,7 +73,7 @@ export class Health {
 
   /** Lets the event loop turn once, so that a loss that has happened is known. */
   turn(): Promise<void> {
-    return this.#idle?.() ?? new Promise((resolve) => setTimeout(resolve));
+    return this.#idle?.() ?? nextTask();
   }
 
   /** Waits for a promise of the device's, polling where the platform needs it, and fails with the device. */
@@ -95,4 +95,21 @@ export class Health {
     this.check();
     return result;
   }
+}
+
+/** Resolves in a task of its own; a timer would take a millisecond or more. */
+function nextTask(): Promise<void> {
+  const { setImmediate } = globalThis as { setImmediate?: (run: () => void) => void };
+  return new Promise((resolve) => {
+    if (setImmediate) {
+      setImmediate(resolve);
+      return;
+    }
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(0);
+  });
 }

@@ -143,21 +143,32 @@ export interface Bound {
   readonly size: number;
 }
 
+export interface BindGroupContent {
+  readonly layout: CpuBindGroupLayout;
+  /** In the order of the layout's entries. */
+  readonly bound: readonly Bound[];
+  /** Those whose offset is given anew with every use. */
+  readonly dynamic: readonly Bound[];
+}
+
 export class CpuBindGroup implements GPUBindGroup {
   declare readonly __brand: 'GPUBindGroup';
   label: string;
-  readonly #content: { layout: CpuBindGroupLayout; bound: readonly Bound[] } | undefined;
+  /** By pipeline: address and size of each of its bindings, once it was dispatched with this group. */
+  readonly resolved = new WeakMap<object, readonly number[]>();
+  readonly #content: BindGroupContent | undefined;
 
   constructor(device: CpuDevice, descriptor: GPUBindGroupDescriptor) {
     this.label = descriptor.label ?? '';
     this.#content = device.errors.attempt(named('createBindGroup', this.label), () => {
       const layout = asBindGroupLayout(descriptor.layout);
-      return { layout, bound: bind(device, layout, [...descriptor.entries]) };
+      const bound = bind(device, layout, [...descriptor.entries]);
+      return { layout, bound, dynamic: bound.filter(({ entry }) => entry.hasDynamicOffset) };
     });
   }
 
-  /** In the order of the layout's entries. @throws Refusal where the group is invalid. */
-  get content(): { layout: CpuBindGroupLayout; bound: readonly Bound[] } {
+  /** @throws Refusal where the group is invalid. */
+  get content(): BindGroupContent {
     if (!this.#content) throw new Refusal(`bind group "${this.label}" is invalid`);
     return this.#content;
   }

@@ -52,17 +52,16 @@ export class CpuBuffer implements GPUBuffer {
 
   /** Its address. @throws Refusal where commands may not use it: it is invalid, destroyed or mapped. */
   address(): number {
+    if (this.#address !== undefined) return this.#address;
     const of = this.label ? ` "${this.label}"` : '';
-    if (this.#isDestroyed) throw new Refusal(`buffer${of} is destroyed`);
-    if (this.#address === undefined) throw new Refusal(`buffer${of} is invalid`);
-    return this.#address;
+    throw new Refusal(`buffer${of} is ${this.#isDestroyed ? 'destroyed' : 'invalid'}`);
   }
 
   /** @throws Refusal where a submit may not use it. */
   checkUsableInSubmit(): void {
     this.address();
-    const of = this.label ? ` "${this.label}"` : '';
-    ensure(this.mapState === 'unmapped', () => `buffer${of} is ${this.mapState}`);
+    if (this.mapState === 'unmapped') return;
+    throw new Refusal(`buffer${this.label ? ` "${this.label}"` : ''} is ${this.mapState}`);
   }
 
   /** @throws Refusal where the buffer was not made with the usage. */

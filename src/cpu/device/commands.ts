@@ -1,26 +1,27 @@
 /** Command encoders, compute passes, command buffers and query sets. */
 
-import type { Command, ExecutableKernel } from '../threads/executor.js';
-import type { CpuBindGroup } from './bindings.js';
-import { CpuBindGroup as BindGroup } from './bindings.js';
+import type { Command } from '../threads/executor.js';
+import { CpuBindGroup } from './bindings.js';
 import { asBuffer, type CpuBuffer } from './buffer.js';
 import type { CpuDevice } from './device.js';
 import { ensure, named, Refusal } from './errors.js';
 import { USAGE } from './limits.js';
 import { CpuComputePipeline, leastBytes, type PipelineContent } from './pipeline.js';
 
-/** A command whose buffers' addresses are looked up when it is submitted. */
-type Recorded = () => Command;
+/** What a command buffer does, and what must be usable when it is submitted. */
+export interface CommandBufferContent {
+  readonly commands: readonly Command[];
+  readonly buffers: ReadonlySet<CpuBuffer>;
+  readonly groups: ReadonlySet<CpuBindGroup>;
+}
 
 export class CpuCommandBuffer implements GPUCommandBuffer {
   declare readonly __brand: 'GPUCommandBuffer';
   label: string;
   /** `undefined` where it is invalid, or was submitted. */
-  content:
-    | { readonly commands: readonly Recorded[]; readonly buffers: ReadonlySet<CpuBuffer> }
-    | undefined;
+  content: CommandBufferContent | undefined;
 
-  constructor(label: string, content: CpuCommandBuffer['content']) {
+  constructor(label: string, content: CommandBufferContent | undefined) {
     this.label = label;
     this.content = content;
   }
@@ -69,8 +70,9 @@ export class CpuCommandEncoder implements GPUCommandEncoder {
   declare readonly __brand: 'GPUCommandEncoder';
   label: string;
   readonly #device: CpuDevice;
-  readonly #commands: Recorded[] = [];
+  readonly #commands: Command[] = [];
   readonly #buffers = new Set<CpuBuffer>();
+  readonly #groups = new Set<CpuBindGroup>();
   #pass: CpuComputePassEncoder | undefined;
   #isFinished = false;
   /** The first call that was refused: the command buffer will be invalid. */
@@ -95,8 +97,7 @@ export class CpuCommandEncoder implements GPUCommandEncoder {
           () => `query ${index} is past ${querySet.count}`,
         );
       const stamp = (index: number | undefined) => {
-        if (index !== undefined)
-          this.record(() => ({ kind: 'stamp', to: querySet.address(index) }));
+        if (index !== undefined) this.record({ kind: 'stamp', to: querySet.address(index) });
       };
       querySet.address(0);
       stamp(beginningOfPassWriteIndex);
@@ -125,12 +126,12 @@ export class CpuCommandEncoder implements GPUCommandEncoder {
         () => `${destinationOffset} + ${size} bytes are past the destination's ${to.size}`,
       );
       this.use(from, to);
-      this.record(() => ({
+      this.record({
         kind: 'copy',
         from: from.address() + sourceOffset,
         to: to.address() + destinationOffset,
         bytes: size,
-      }));
+      });
     });
   }
 
@@ -146,7 +147,7 @@ export class CpuCommandEncoder implements GPUCommandEncoder {
         () => `${offset} + ${bytes} bytes are past the buffer's ${to.size}`,
       );
       this.use(to);
-      this.record(() => ({ kind: 'clear', to: to.address() + offset, bytes }));
+      this.record({ kind: 'clear', to: to.address() + offset, bytes });
     });
   }
 
@@ -174,12 +175,12 @@ export class CpuCommandEncoder implements GPUCommandEncoder {
         () => `${offset} + ${bytes} bytes are past the buffer's ${to.size}`,
       );
       this.use(to);
-      this.record(() => ({
+      this.record({
         kind: 'copy',
         from: queries.address(first),
         to: to.address() + offset,
         bytes,
-      }));
+      });
     });
   }
 
@@ -188,7 +189,7 @@ export class CpuCommandEncoder implements GPUCommandEncoder {
       ensure(!this.#isFinished, () => 'the encoder is finished already');
       ensure(this.#pass === undefined, () => 'a compute pass was not ended');
       ensure(this.#refusal === undefined, () => this.#refusal!);
-      return { commands: this.#commands, buffers: this.#buffers };
+      return { commands: this.#commands, buffers: this.#buffers, groups: this.#groups };
     });
     this.#isFinished = true;
     return new CpuCommandBuffer(descriptor.label ?? '', content);
@@ -235,12 +236,16 @@ export class CpuCommandEncoder implements GPUCommandEncoder {
     return undefined;
   }
 
-  record(command: Recorded): void {
+  record(command: Command): void {
     this.#commands.push(command);
   }
 
   use(...buffers: readonly CpuBuffer[]): void {
     for (const buffer of buffers) this.#buffers.add(buffer);
+  }
+
+  useGroup(group: CpuBindGroup): void {
+    this.#groups.add(group);
   }
 
   endPass(): void {
@@ -275,13 +280,16 @@ interface SetGroup {
   readonly offsets: readonly number[];
 }
 
+const NO_OFFSETS: readonly number[] = [];
+
 export class CpuComputePassEncoder implements GPUComputePassEncoder {
   declare readonly __brand: 'GPUComputePassEncoder';
   label: string;
   atEnd: () => void = () => {};
   readonly #device: CpuDevice;
   readonly #encoder: CpuCommandEncoder;
-  readonly #immediates = new Uint32Array(16);
+  readonly #immediates = new Int32Array(16);
+  readonly #immediateBytes = new Uint8Array(this.#immediates.buffer);
   #pipeline: PipelineContent | undefined;
   readonly #groups: (SetGroup | undefined)[] = [];
   #isEnded = false;
@@ -305,7 +313,7 @@ export class CpuComputePassEncoder implements GPUComputePassEncoder {
   setBindGroup(
     index: number,
     bindGroup: GPUBindGroup | null | undefined,
-    offsets: Iterable<number> = [],
+    offsets?: Iterable<number>,
     start = 0,
     length?: number,
   ): undefined {
@@ -319,17 +327,18 @@ export class CpuComputePassEncoder implements GPUComputePassEncoder {
         this.#groups[index] = undefined;
         return;
       }
-      ensure(bindGroup instanceof BindGroup, () => 'the bind group is not one of a CPU device');
-      const all = [...offsets];
+      ensure(bindGroup instanceof CpuBindGroup, () => 'the bind group is not one of a CPU device');
+      const all = offsets ? [...offsets] : NO_OFFSETS;
       const given = length === undefined ? all : all.slice(start, start + length);
       this.#checkOffsets(bindGroup, given);
+      this.#encoder.useGroup(bindGroup);
       this.#groups[index] = { group: bindGroup, offsets: given };
     });
   }
 
   #checkOffsets(group: CpuBindGroup, offsets: readonly number[]): void {
     const { limits } = this.#device;
-    const dynamic = group.content.bound.filter(({ entry }) => entry.hasDynamicOffset);
+    const { dynamic } = group.content;
     ensure(
       dynamic.length === offsets.length,
       () => `${offsets.length} dynamic offsets are given for ${dynamic.length} bindings`,
@@ -365,7 +374,7 @@ export class CpuComputePassEncoder implements GPUComputePassEncoder {
         rangeOffset + bytes.length <= most,
         () => `${rangeOffset} + ${bytes.length} bytes are past ${most}`,
       );
-      new Uint8Array(this.#immediates.buffer).set(bytes, rangeOffset);
+      this.#immediateBytes.set(bytes, rangeOffset);
     });
   }
 
@@ -374,47 +383,33 @@ export class CpuComputePassEncoder implements GPUComputePassEncoder {
       const pipeline = this.#pipeline;
       ensure(pipeline !== undefined, () => 'no pipeline is set');
       const most = this.#device.limits.maxComputeWorkgroupsPerDimension;
-      for (const count of [x, y, z])
-        ensure(count <= most, () => `${count} workgroups are past ${most}`);
-      const slots = this.#resolve(pipeline);
+      ensure(
+        x <= most && y <= most && z <= most,
+        () => `${Math.max(x, y, z)} workgroups are past ${most}`,
+      );
+      const slots = this.#slots(pipeline);
       if (x * y * z === 0) return;
-      const { kernel, executable } = pipeline;
-      const immediates = [...this.#immediates.subarray(0, kernel.immediateBytes / 4)];
-      this.#encoder.record(() => run(executable, slots, immediates, [x, y, z]));
+      const immediates = this.#immediates.slice(0, pipeline.kernel.immediateBytes / 4);
+      const { executable } = pipeline;
+      this.#encoder.record({ kind: 'run', kernel: executable, slots, immediates, grid: [x, y, z] });
     });
   }
 
-  /** The buffers of the kernel's bindings. @throws Refusal where one is missing, too small, or used in two ways. */
-  #resolve({ kernel, groups }: PipelineContent): Slot[] {
-    for (const [n, layout] of groups.entries()) {
-      const set = this.#groups[n];
-      if (layout.entries.length === 0 && !set) continue;
-      ensure(set !== undefined, () => `group ${n} is not set`);
-      ensure(
-        set.group.content.layout.isCompatible(layout),
-        () => `group ${n} is of another layout than the pipeline's`,
-      );
-    }
-    const bound = groups.flatMap((_, n) => this.#groups[n]?.group.content.bound ?? []);
-    this.#encoder.use(...bound.map(({ buffer }) => buffer));
-    const written = new Set(bound.filter((b) => b.entry.type === 'storage').map((b) => b.buffer));
-    const readAsWell = bound.find((b) => b.entry.type !== 'storage' && written.has(b.buffer));
-    ensure(
-      !readAsWell,
-      () =>
-        `a buffer is bound both to be read (binding ${readAsWell!.entry.binding}) and to be written`,
-    );
-    return kernel.bindings.map(({ group, binding, variable }): Slot => {
-      const { group: set, offsets } = this.#groups[group]!;
-      const own = set.content.bound.find(({ entry }) => entry.binding === binding)!;
-      const dynamic = set.content.bound.filter(({ entry }) => entry.hasDynamicOffset).indexOf(own);
-      const least = leastBytes(variable.type);
-      ensure(
-        own.size >= least,
-        () => `binding ${binding} has ${own.size} bytes, and ${variable.name} needs ${least}`,
-      );
-      return { buffer: own.buffer, offset: own.offset + (offsets[dynamic] ?? 0), size: own.size };
-    });
+  /**
+   * Address and size of each of the kernel's bindings.
+   *
+   * @throws Refusal where a group is missing or of another layout, a binding too small, or a buffer used in two ways.
+   */
+  #slots(pipeline: PipelineContent): readonly number[] {
+    const [only, ...others] = this.#groups;
+    // One group without dynamic offsets, as here nearly always: looked at once for each pipeline.
+    if (!only || only.offsets.length > 0 || pipeline.groups.length > 1 || others.some((o) => o))
+      return resolve(pipeline, this.#groups);
+    const known = only.group.resolved.get(pipeline);
+    if (known) return known;
+    const slots = resolve(pipeline, this.#groups);
+    only.group.resolved.set(pipeline, slots);
+    return slots;
   }
 
   dispatchWorkgroupsIndirect(): never {
@@ -454,22 +449,39 @@ export class CpuComputePassEncoder implements GPUComputePassEncoder {
   }
 }
 
-interface Slot {
-  readonly buffer: CpuBuffer;
-  readonly offset: number;
-  readonly size: number;
-}
-
-function run(
-  kernel: ExecutableKernel,
-  slots: readonly Slot[],
-  immediates: readonly number[],
-  grid: readonly [number, number, number],
-): Command {
-  const context: number[] = [];
-  for (const { buffer, offset, size } of slots) context.push(buffer.address() + offset, size);
-  context.push(...immediates);
-  return { kind: 'run', kernel, context, grid };
+function resolve(
+  { kernel, groups }: PipelineContent,
+  set: readonly (SetGroup | undefined)[],
+): number[] {
+  for (const [n, layout] of groups.entries()) {
+    const own = set[n];
+    if (layout.entries.length === 0 && !own) continue;
+    ensure(own !== undefined, () => `group ${n} is not set`);
+    ensure(
+      own.group.content.layout.isCompatible(layout),
+      () => `group ${n} is of another layout than the pipeline's`,
+    );
+  }
+  const bound = groups.flatMap((_, n) => set[n]?.group.content.bound ?? []);
+  const written = new Set(bound.filter((b) => b.entry.type === 'storage').map((b) => b.buffer));
+  const readAsWell = bound.find((b) => b.entry.type !== 'storage' && written.has(b.buffer));
+  ensure(
+    !readAsWell,
+    () =>
+      `a buffer is bound both to be read (binding ${readAsWell!.entry.binding}) and to be written`,
+  );
+  return kernel.bindings.flatMap(({ group, binding, variable }) => {
+    const { group: own, offsets } = set[group]!;
+    const { bound: all, dynamic } = own.content;
+    const here = all.find(({ entry }) => entry.binding === binding)!;
+    const least = leastBytes(variable.type);
+    ensure(
+      here.size >= least,
+      () => `binding ${binding} has ${here.size} bytes, and ${variable.name} needs ${least}`,
+    );
+    const moved = offsets[dynamic.indexOf(here)] ?? 0;
+    return [here.buffer.address() + here.offset + moved, here.size];
+  });
 }
 
 /** The bytes of a view or buffer, from an element on. */

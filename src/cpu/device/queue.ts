@@ -1,6 +1,6 @@
 /** The queue: writes and command lists, in order. */
 
-import { asBuffer, type CpuBuffer } from './buffer.js';
+import { asBuffer } from './buffer.js';
 import { bytesOf, CpuCommandBuffer } from './commands.js';
 import type { CpuDevice } from './device.js';
 import { domException, ensure } from './errors.js';
@@ -28,9 +28,12 @@ export class CpuQueue implements GPUQueue {
         );
         return given;
       });
-      const buffers = new Set<CpuBuffer>(all.flatMap((c) => [...c.content!.buffers]));
-      for (const buffer of buffers) buffer.checkUsableInSubmit();
-      const commands = all.flatMap((c) => c.content!.commands.map((command) => command()));
+      for (const { content } of all) {
+        for (const buffer of content!.buffers) buffer.checkUsableInSubmit();
+        for (const group of content!.groups)
+          for (const { buffer } of group.content.bound) buffer.checkUsableInSubmit();
+      }
+      const commands = all.flatMap((c) => c.content!.commands);
       for (const each of all) each.content = undefined;
       this.#device.submit(commands);
     });

@@ -8,8 +8,9 @@ export type Command =
   | {
       readonly kind: 'run';
       readonly kernel: ExecutableKernel;
-      /** Address and size of every binding, then the immediates: 32-bit words. */
-      readonly context: readonly number[];
+      /** Address and size of every binding, and the immediates after them: 32-bit words. */
+      readonly slots: readonly number[];
+      readonly immediates: Int32Array;
       readonly grid: readonly [number, number, number];
     }
   | { readonly kind: 'copy'; readonly from: number; readonly to: number; readonly bytes: number }
@@ -46,10 +47,9 @@ export interface Executor {
 
 /** Words that a list takes. */
 export function listWords(commands: readonly Command[]): number {
-  return commands.reduce(
-    (sum, c) => sum + p.COMMAND_WORDS + (c.kind === 'run' ? c.context.length : 0),
-    0,
-  );
+  let words = commands.length * p.COMMAND_WORDS;
+  for (const c of commands) if (c.kind === 'run') words += c.slots.length + c.immediates.length;
+  return words;
 }
 
 /**
@@ -77,7 +77,9 @@ export function writeList(
     words[own + p.CHUNK] = Math.max(1, Math.floor(total / (8 * threads)));
     kind = (Math.imul(kind, 31) + Math.imul(words[own + p.KERNEL]!, 7) + total) | 0;
     if (command.kind !== 'run') continue;
-    for (const word of command.context) words[at + context++] = word;
+    for (const word of command.slots) words[at + context++] = word;
+    words.set(command.immediates, at + context);
+    context += command.immediates.length;
   }
   return kind;
 }
