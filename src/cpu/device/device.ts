@@ -146,6 +146,14 @@ export class CpuDevice extends EventTarget implements GPUDevice {
     throw unsupported('createRenderBundleEncoder', 'computes only; it does not draw');
   }
 
+  /**
+   * Milliseconds that lists took and that their threads, summed, waited for each other, since the last call: not of
+   * WebGPU, but what a profile of this device lacks without it.
+   */
+  takeTimes(): { elapsed: number; waited: number; threads: number } {
+    return { ...this.#executor.takeTimes(), threads: this.#executor.threads };
+  }
+
   // For the objects that the device makes
 
   /** The address of `bytes` zeros. @throws NoMemory where there is no room. */

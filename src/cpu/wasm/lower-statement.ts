@@ -7,12 +7,13 @@
  */
 
 import { zeroOf } from '../wgsl/constants.js';
-import type { Expression, Place, ShaderFunction, Statement, Variable } from '../wgsl/program.js';
+import type { Expression, ShaderFunction, Statement, Variable } from '../wgsl/program.js';
 import { sizeOf, type Type, VOID } from '../wgsl/types.js';
 import { binary } from './arithmetic.js';
 import * as fold from './fold.js';
 import { clearMemory, type Frame } from './frame.js';
 import { bodiesOf, type Statement as Code, eachNode, i32, type Node, nodesOf } from './ir.js';
+import { type CountedLoop, countedLoop } from './loops.js';
 import { ExpressionLowering, hasEffects } from './lower-expression.js';
 import * as storage from './storage.js';
 import {
@@ -387,125 +388,6 @@ function resultVariable({ name, result }: ShaderFunction): Variable {
 function known(variable: Variable, value: number): Storage {
   const type = variable.type as Extract<Type, { kind: 'scalar' }>;
   return { kind: 'known', type, value: scalar(type, i32(value)) };
-}
-
-interface CountedLoop {
-  readonly variable: Variable;
-  readonly initial: Expression;
-  readonly condition: Expression;
-  readonly operator: '+' | '-' | '*' | '/' | '<<' | '>>';
-  readonly step: Expression;
-}
-
-/** The parts of `for (var i = a; condition; i += step)` whose body neither sets i nor leaves the loop. */
-function countedLoop(node: Extract<Statement, { kind: 'loop' }>): CountedLoop | undefined {
-  const { initial, condition, continuing, breakIf, body } = node;
-  if (initial?.kind !== 'declare' || initial.variable.space === 'let' || !initial.value)
-    return undefined;
-  const [step] = continuing;
-  if (!condition || breakIf || continuing.length !== 1 || step?.kind !== 'assign') return undefined;
-  const { variable } = initial;
-  const { operator, place } = step;
-  if (place.kind !== 'variable' || place.variable !== variable) return undefined;
-  if (!operator || !['+', '-', '*', '/', '<<', '>>'].includes(operator)) return undefined;
-  if (hasEffects(step.value) || hasEffects(condition)) return undefined;
-  if (variable.type.kind !== 'scalar' || variable.type.name === 'f32') return undefined;
-  if (mayChange(body, variable) || leavesLoop(body)) return undefined;
-  const counted = { variable, initial: initial.value, condition, step: step.value };
-  return { ...counted, operator: operator as CountedLoop['operator'] };
-}
-
-/** Whether a `break` or `continue` in the statements belongs to the loop around them. */
-function leavesLoop(body: readonly Statement[], inSwitch = false): boolean {
-  return body.some((node) => {
-    switch (node.kind) {
-      case 'break':
-        return !inSwitch;
-      case 'continue':
-        return true;
-      case 'block':
-        return leavesLoop(node.body, inSwitch);
-      case 'if':
-        return leavesLoop(node.whenTrue, inSwitch) || leavesLoop(node.whenFalse, inSwitch);
-      case 'switch':
-        return node.cases.some((c) => leavesLoop(c.body, true));
-      default:
-        return false;
-    }
-  });
-}
-
-/** Whether statements set a variable, or take its address. */
-function mayChange(body: readonly Statement[], variable: Variable): boolean {
-  const inPlace = (place: Place): boolean => {
-    if (place.kind === 'variable') return false;
-    if (place.kind === 'dereference') return inExpression(place.pointer);
-    return inPlace(place.of) || (place.kind === 'element' && inExpression(place.index));
-  };
-  const inExpression = (node: Expression): boolean => {
-    switch (node.kind) {
-      case 'address':
-        return rootOf(node.place) === variable || inPlace(node.place);
-      case 'read':
-        return inPlace(node.place);
-      case 'unary':
-      case 'convert':
-      case 'bitcast':
-        return inExpression(node.operand);
-      case 'binary':
-        return inExpression(node.left) || inExpression(node.right);
-      case 'builtin':
-      case 'call':
-        return node.arguments.some(inExpression);
-      case 'construct':
-        return node.parts.some(inExpression);
-      case 'member':
-      case 'swizzle':
-        return inExpression(node.of);
-      case 'element':
-        return inExpression(node.of) || inExpression(node.index);
-      default:
-        return false;
-    }
-  };
-  const maybe = (node: Expression | undefined) => node !== undefined && inExpression(node);
-  return body.some((node): boolean => {
-    switch (node.kind) {
-      case 'block':
-        return mayChange(node.body, variable);
-      case 'declare':
-      case 'evaluate':
-      case 'return':
-        return maybe(node.value);
-      case 'assign':
-        return rootOf(node.place) === variable || inPlace(node.place) || inExpression(node.value);
-      case 'if':
-        return (
-          inExpression(node.condition) ||
-          mayChange(node.whenTrue, variable) ||
-          mayChange(node.whenFalse, variable)
-        );
-      case 'switch':
-        return inExpression(node.selector) || node.cases.some((c) => mayChange(c.body, variable));
-      case 'loop':
-        return (
-          (node.initial !== undefined && mayChange([node.initial], variable)) ||
-          maybe(node.condition) ||
-          maybe(node.breakIf) ||
-          mayChange(node.body, variable) ||
-          mayChange(node.continuing, variable)
-        );
-      default:
-        return false;
-    }
-  });
-}
-
-function rootOf(place: Place): Variable | undefined {
-  if (place.kind === 'variable') return place.variable;
-  if (place.kind === 'dereference')
-    return place.pointer.kind === 'address' ? rootOf(place.pointer.place) : undefined;
-  return rootOf(place.of);
 }
 
 /** Nodes in statements, and the statements themselves. */

@@ -8,6 +8,7 @@
  * loops have pointers, and only so many as there are registers for.
  */
 
+import * as fold from './fold.js';
 import { termsOf, textOf } from './hoist.js';
 import {
   eachNode,
@@ -48,7 +49,7 @@ function isInnermost(loop: Loop): boolean {
 /** A local that grows by the same in every turn. */
 interface Counter {
   readonly local: Local;
-  readonly step: number;
+  readonly step: Node;
 }
 
 /** An address that is a steady part plus a counter times a power of two. */
@@ -107,7 +108,7 @@ function withPointers(loop: Loop): Statement[] {
     const moves = [...pointers.values()]
       .filter(({ moving }) => moving.counter === own)
       .map(({ local, moving }): Statement => {
-        const by = i32(own.step << moving.shift);
+        const by = fold.integer('shl', own.step, i32(moving.shift));
         return { kind: 'set', local, value: operation('i32.add', [get(local), by]) };
       });
     return [statement, ...moves];
@@ -124,8 +125,8 @@ function counterOf(statement: Statement, sets: ReadonlyMap<Local, number>): Coun
   const { local, value } = statement;
   if (value.kind !== 'operation' || value.instruction !== 'i32.add') return [];
   const [from, by] = value.operands as [Node, Node];
-  if (from.kind !== 'get' || from.local !== local || by.kind !== 'constant') return [];
-  return [{ local, step: by.value }];
+  if (from.kind !== 'get' || from.local !== local || !isSteady(by, sets)) return [];
+  return [{ local, step: by }];
 }
 
 /** An address as a counter's multiple beside what does not change in the loop. */
