@@ -73,7 +73,9 @@ struct Random {
 var<workgroup> panel: array<vec4f, 2 * DEPTH>;
 // The eight sums of each tile of a panel, while K is longer than DEPTH.
 var<workgroup> partial: array<vec4f, 2 * BLOCK_M>;
-// The same for tn, and A[k, m .. m + 3] at (m / 4) TN_DEPTH + k.
+// A tile on its way through the epilogue.
+var<workgroup> tile: array<vec4f, 8>;
+// The same panel for tn, and A[k, m .. m + 3] at (m / 4) TN_DEPTH + k.
 var<workgroup> panelTn: array<vec4f, 2 * TN_DEPTH>;
 var<workgroup> packedA: array<vec4f, TN_DEPTH * TN_M / 4u>;
 
@@ -178,53 +180,51 @@ fn set_out4(i: u32, v: vec4f) {
   out[i + 3u] = v.w;
 }
 
-// The epilogue of a whole tile, whose every vec4 is aligned: each flag is asked once, not once an element.
+// The epilogue of a whole tile, whose every vec4 is aligned: two vec4 at a time, so that each flag is asked four times and
+// not once an element.
 fn finish_tile(batch: u32, m: u32, n: u32, s: Sums) {
-  var v = array<vec4f, 8>(s.s00, s.s01, s.s10, s.s11, s.s20, s.s21, s.s30, s.s31);
-  let at = (batch * params.M + m) * params.N + n;
-  for (var t = 0u; t < 8u; t++) {
-    v[t] *= params.alpha;
-  }
-  if ((params.flags & BIAS) != 0u) {
-    let left = bias4(n);
-    let right = bias4(n + 4u);
-    for (var t = 0u; t < 8u; t += 2u) {
-      v[t] += left;
-      v[t + 1u] += right;
+  tile[0] = s.s00;
+  tile[1] = s.s01;
+  tile[2] = s.s10;
+  tile[3] = s.s11;
+  tile[4] = s.s20;
+  tile[5] = s.s21;
+  tile[6] = s.s30;
+  tile[7] = s.s31;
+  for (var row = 0u; row < 4u; row++) {
+    let at = (batch * params.M + m + row) * params.N + n;
+    var p = params.alpha * tile[2u * row];
+    var q = params.alpha * tile[2u * row + 1u];
+    if ((params.flags & BIAS) != 0u) {
+      p += bias4(n);
+      q += bias4(n + 4u);
     }
-  }
-  if ((params.flags & KEEP_INPUT) != 0u) {
-    for (var t = 0u; t < 8u; t++) {
-      set_aux4(at + (t / 2u) * params.N + 4u * (t % 2u), v[t]);
+    if ((params.flags & KEEP_INPUT) != 0u) {
+      set_aux4(at, p);
+      set_aux4(at + 4u, q);
     }
-  }
-  if ((params.flags & GELU) != 0u) {
-    for (var t = 0u; t < 8u; t++) {
-      v[t] *= normal_cdf4(v[t]);
+    if ((params.flags & GELU) != 0u) {
+      p *= normal_cdf4(p);
+      q *= normal_cdf4(q);
     }
-  }
-  if ((params.flags & GELU_GRAD) != 0u) {
-    for (var t = 0u; t < 8u; t++) {
-      v[t] *= gelu_grad4(aux4(at + (t / 2u) * params.N + 4u * (t % 2u)));
+    if ((params.flags & GELU_GRAD) != 0u) {
+      p *= gelu_grad4(aux4(at));
+      q *= gelu_grad4(aux4(at + 4u));
     }
-  }
-  if ((params.flags & DROPOUT) != 0u) {
-    for (var t = 0u; t < 8u; t++) {
-      v[t] *= keep4(at + (t / 2u) * params.N + 4u * (t % 2u));
+    if ((params.flags & DROPOUT) != 0u) {
+      p *= keep4(at);
+      q *= keep4(at + 4u);
     }
-  }
-  if ((params.flags & RESIDUAL) != 0u) {
-    for (var t = 0u; t < 8u; t++) {
-      v[t] += residual4(at + (t / 2u) * params.N + 4u * (t % 2u));
+    if ((params.flags & RESIDUAL) != 0u) {
+      p += residual4(at);
+      q += residual4(at + 4u);
     }
-  }
-  if ((params.flags & ACCUMULATE) != 0u) {
-    for (var t = 0u; t < 8u; t++) {
-      v[t] += out4(at + (t / 2u) * params.N + 4u * (t % 2u));
+    if ((params.flags & ACCUMULATE) != 0u) {
+      p += out4(at);
+      q += out4(at + 4u);
     }
-  }
-  for (var t = 0u; t < 8u; t++) {
-    set_out4(at + (t / 2u) * params.N + 4u * (t % 2u), v[t]);
+    set_out4(at, p);
+    set_out4(at + 4u, q);
   }
 }
 
@@ -419,21 +419,21 @@ fn strided(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
 }
 
 // Adds `count` of k to a tile, both sides packed.
-fn multiply_packed(start: Sums, tile: u32, count: u32) -> Sums {
+fn multiply_packed(start: Sums, column: u32, count: u32) -> Sums {
   var s = start;
   for (var k = 0u; k < count; k++) {
     let b0 = panelTn[2u * k];
     let b1 = panelTn[2u * k + 1u];
-    let x0 = vec4f(packedA[tile + k].x);
+    let x0 = vec4f(packedA[column + k].x);
     s.s00 += x0 * b0;
     s.s01 += x0 * b1;
-    let x1 = vec4f(packedA[tile + k].y);
+    let x1 = vec4f(packedA[column + k].y);
     s.s10 += x1 * b0;
     s.s11 += x1 * b1;
-    let x2 = vec4f(packedA[tile + k].z);
+    let x2 = vec4f(packedA[column + k].z);
     s.s20 += x2 * b0;
     s.s21 += x2 * b1;
-    let x3 = vec4f(packedA[tile + k].w);
+    let x3 = vec4f(packedA[column + k].w);
     s.s30 += x3 * b0;
     s.s31 += x3 * b1;
   }
@@ -472,8 +472,8 @@ fn tn(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3
   for (var first = 0u; first < params.K; first += TN_DEPTH) {
     let count = min(TN_DEPTH, params.K - first);
     for (var k = 0u; k < count; k++) {
-      for (var tile = 0u; tile < tiles; tile++) {
-        packedA[tile * TN_DEPTH + k] = aVec[baseA + (first + k) * M4 + tile];
+      for (var t = 0u; t < tiles; t++) {
+        packedA[t * TN_DEPTH + k] = aVec[baseA + (first + k) * M4 + t];
       }
     }
     let adds = first > 0u || (params.flags & ACCUMULATE) != 0u;
@@ -484,18 +484,18 @@ fn tn(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3
         panelTn[2u * k] = bVec[row];
         panelTn[2u * k + 1u] = bVec[row + second];
       }
-      for (var tile = 0u; tile < tiles; tile++) {
-        let s = multiply_packed(Sums(), tile * TN_DEPTH, count);
-        put_tile(firstRow + 4u * tile, n, adds, s);
+      for (var t = 0u; t < tiles; t++) {
+        let s = multiply_packed(Sums(), t * TN_DEPTH, count);
+        put_tile(firstRow + 4u * t, n, adds, s);
       }
     }
     if (sumsColumns) {
-      for (var tile = 0u; tile < tiles; tile++) {
+      for (var t = 0u; t < tiles; t++) {
         var sum = vec4f();
         for (var k = 0u; k < count; k++) {
-          sum += packedA[tile * TN_DEPTH + k];
+          sum += packedA[t * TN_DEPTH + k];
         }
-        let m = area.m + 4u * tile;
+        let m = area.m + 4u * t;
         aux[m] += sum.x;
         aux[m + 1u] += sum.y;
         aux[m + 2u] += sum.z;

@@ -28,14 +28,13 @@ import {
   type Label,
   type Local,
   load,
+  mapOperands,
   mapStatement,
   type Node,
   nodesOf,
-  operandsOf,
   type Statement,
   type StoreName,
   type WasmType,
-  withOperands,
 } from './ir.js';
 
 /** A stretch without barriers, run by each invocation; or a statement around barriers, run once. */
@@ -285,13 +284,7 @@ class Splitter {
       if (offset === undefined) return node;
       return load(loadName(node.type), get(this.#frame.invocationMemory), offset);
     }
-    const operands = operandsOf(node);
-    return operands.length > 0
-      ? withOperands(
-          node,
-          operands.map((n) => this.#fromSlots(n)),
-        )
-      : node;
+    return mapOperands(node, (operand) => this.#fromSlots(operand));
   }
 
   #toSlot(statement: Extract<Statement, { kind: 'set' }>): Statement {

@@ -12,9 +12,19 @@ export interface CompiledKernel extends LoweredKernel {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** Shaders that are remembered: a process that makes several devices compiles each kernel once. */
+const MAX_PROGRAMS = 512;
+const programs = new Map<string, Program>();
+const kernels = new WeakMap<Program, Map<string, CompiledKernel>>();
+
 /** Steps 1 to 3. @throws WgslError where the shader is not valid. */
 export function readShader(text: string): Program {
-  return check(parse(text), text);
+  const standing = programs.get(text);
+  if (standing) return standing;
+  const program = check(parse(text), text);
+  if (programs.size >= MAX_PROGRAMS) programs.delete(programs.keys().next().value!);
+  programs.set(text, program);
+  return program;
 }
 
 /** Steps 4 to 7. */
@@ -23,6 +33,14 @@ export function compileEntry(
   entry: Entry,
   options: ModuleOptions,
 ): CompiledKernel {
-  const kernel = optimize(lower(program, entry, options.isChecked));
-  return { ...kernel, bytes: emitModule(kernel, options) };
+  const known = kernels.get(program) ?? new Map<string, CompiledKernel>();
+  kernels.set(program, known);
+  const key = `${entry.name} ${options.isShared} ${options.isChecked} ${options.maxPages}`;
+  let compiled = known.get(key);
+  if (!compiled) {
+    const kernel = optimize(lower(program, entry, options.isChecked));
+    compiled = { ...kernel, bytes: emitModule(kernel, options) };
+    known.set(key, compiled);
+  }
+  return compiled;
 }

@@ -14,12 +14,12 @@ import {
   get,
   isTrivial,
   type Local,
+  mapOperands,
   mapStatement,
   type Node,
   operandsOf,
   operation,
   type Statement,
-  withOperands,
 } from './ir.js';
 
 export function hoist(body: readonly Statement[]): readonly Statement[] {
@@ -40,10 +40,19 @@ function hoistFrom(loop: Loop): { before: Statement[]; loop: Loop } {
   /** Locals of what was hoisted, by its text. */
   const hoisted = new Map<string, Local>();
 
-  const isSteady = (node: Node): boolean =>
-    node.kind === 'get'
-      ? !changing.has(node.local)
-      : node.kind !== 'load' && operandsOf(node).every(isSteady);
+  /** What was asked before; a local is asked for only after the statement that sets it was walked over. */
+  const answers = new Map<Node, boolean>();
+  const isSteady = (node: Node): boolean => {
+    if (node.kind === 'get') return !changing.has(node.local);
+    if (node.kind === 'load') return false;
+    if (node.kind === 'constant' || node.kind === 'vector') return true;
+    let answer = answers.get(node);
+    if (answer === undefined) {
+      answer = operandsOf(node).every(isSteady);
+      answers.set(node, answer);
+    }
+    return answer;
+  };
 
   const outside = (node: Node): Node => {
     if (isTrivial(node) && (node.kind !== 'vector' || node.bits.every((b) => b === 0))) return node;
@@ -67,8 +76,7 @@ function hoistFrom(loop: Loop): { before: Statement[]; loop: Loop } {
         return [sum, ...terms.filter((t) => !steady.includes(t)).map(rewrite)].reduce(add);
       }
     }
-    const operands = operandsOf(node);
-    return operands.length > 0 ? withOperands(node, operands.map(rewrite)) : node;
+    return mapOperands(node, rewrite);
   };
 
   const walk = (body: readonly Statement[]): Statement[] =>

@@ -162,10 +162,20 @@ export function operandsOf(node: Node): readonly Node[] {
   return 'operands' in node ? node.operands : [];
 }
 
-/** The same node with other operands. */
-export function withOperands(node: Node, operands: readonly Node[]): Node {
-  if (node.kind === 'load') return { ...node, address: operands[0]! };
-  return 'operands' in node ? ({ ...node, operands } as Node) : node;
+/** The node with each operand replaced; the same node where none changes. */
+export function mapOperands(node: Node, f: (operand: Node) => Node): Node {
+  if (node.kind === 'load') {
+    const address = f(node.address);
+    return address === node.address ? node : { ...node, address };
+  }
+  if (!('operands' in node)) return node;
+  let isChanged = false;
+  const operands = node.operands.map((operand) => {
+    const mapped = f(operand);
+    if (mapped !== operand) isChanged = true;
+    return mapped;
+  });
+  return isChanged ? ({ ...node, operands } as Node) : node;
 }
 
 export function anyNode(node: Node, test: (node: Node) => boolean): boolean {

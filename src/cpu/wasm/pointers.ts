@@ -16,13 +16,13 @@ import {
   get,
   i32,
   type Local,
+  mapOperands,
   mapStatement,
   type Node,
   nodesOf,
   operandsOf,
   operation,
   type Statement,
-  withOperands,
 } from './ir.js';
 
 /** x64 has 16 general registers, of which V8 and the loop itself need some. */
@@ -91,13 +91,9 @@ function withPointers(loop: Loop): Statement[] {
     }),
   );
   const replace = (node: Node): Node => {
-    if (node.type !== 'i32') return rebuilt(node);
-    const pointer = node.kind === 'operation' ? pointers.get(textOf(node)) : undefined;
-    return pointer ? get(pointer.local) : rebuilt(node);
-  };
-  const rebuilt = (node: Node): Node => {
-    const operands = operandsOf(node);
-    return operands.length > 0 ? withOperands(node, operands.map(replace)) : node;
+    const isSum = node.kind === 'operation' && node.instruction === 'i32.add';
+    const pointer = isSum ? pointers.get(textOf(node)) : undefined;
+    return pointer ? get(pointer.local) : mapOperands(node, replace);
   };
   const within = (body: readonly Statement[]): Statement[] =>
     body.map((s) => mapStatement(s, replace, within));
