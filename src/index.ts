@@ -1,5 +1,7 @@
 /** The public API, safe in browsers: nothing here needs Node. */
 
+export { type CpuDeviceOptions, cpuGpu, requestCpuDevice } from './cpu/index.js';
+export { createEngine, type PageEngineOptions } from './create-engine.js';
 export {
   type DataDictionary,
   type FrameCallback,
@@ -39,7 +41,7 @@ export {
   type TrialSettings,
 } from './generate/trials.js';
 export type { DeviceFacts } from './gpu/device.js';
-export { createEngine, Engine } from './gpu/engine.js';
+export { Engine } from './gpu/engine.js';
 export { DeviceLostError, GpuError, ShapeError, UnsupportedError } from './gpu/errors.js';
 export { Allocation, type BufferView, type MemoryUse } from './gpu/memory.js';
 export type { EngineCounts, EngineOptions } from './gpu/options.js';

@@ -10,7 +10,6 @@ import { UnsupportedError } from './gpu/errors.js';
 import type { EngineOptions } from './gpu/options.js';
 import { swiftShaderUnavailable, withSwiftShader } from './swiftshader.js';
 
-export { type CpuDeviceOptions, cpuGpu, requestCpuDevice } from './cpu/index.js';
 export { type Dataset, openDataset } from './data/dataset.js';
 export * from './index.js';
 export { readConfigFile } from './train/config-file.js';

@@ -380,8 +380,3 @@ export class Engine {
     if (this.#pending.length >= PENDING_LIMIT) this.flush();
   }
 }
-
-/** An engine: `Engine.create` under the name the Node entry has too, where it also looks for an adapter. */
-export function createEngine(options: EngineOptions = {}): Promise<Engine> {
-  return Engine.create(options);
-}

@@ -9,7 +9,7 @@ export interface MatmulTile {
 }
 
 export interface Tuning {
-  /** Whether tiles go through workgroup memory; adapters where a barrier is dear do better without. */
+  /** Whether products and attention go through workgroup memory, or are made without barriers, for the CPU. */
   readonly staged: boolean;
   /** Staged matmul tiles from the smallest to the largest. */
   readonly matmulTiles: readonly MatmulTile[];
@@ -61,15 +61,15 @@ const VENDORS: Readonly<Record<string, Partial<Tuning>>> = {
     reduceGroup: 16,
     sampleGroup: 1,
   },
+  // SwiftShader and its like: products and attention staged as on a GPU, since the kernels without barriers, made for the
+  // CPU device, take such drivers seconds to compile; rows without barriers, which are expensive there.
   software: {
-    staged: false,
     minWorkgroups: 4,
     rowGroup: 16,
     rowLanes: 1,
     columnSlices: 1,
     items: 16,
-    attentionGroup: 4,
-    attentionRows: 2,
+    attentionGroup: 32,
     reduceGroup: 4,
     sampleGroup: 4,
   },

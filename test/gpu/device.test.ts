@@ -18,11 +18,9 @@ const STEPS = 3;
 const own = useEngine();
 
 /** A device as an application might hold it, with nothing asked for, and the `GPU` it is from. */
-async function borrow(
-  options: GPURequestAdapterOptions = {},
-): Promise<{ gpu: GPU; device: GPUDevice }> {
+async function borrow(): Promise<{ gpu: GPU; device: GPUDevice }> {
   const { gpu } = await findAdapter();
-  const adapter = await gpu.requestAdapter(options);
+  const adapter = await gpu.requestAdapter();
   return { gpu, device: await adapter!.requestDevice() };
 }
 
@@ -117,12 +115,16 @@ describe('a borrowed device', () => {
   });
 
   it('of the compatibility level, with smaller limits, trains all the same', async () => {
-    const { gpu, device } = await borrow({ featureLevel: 'compatibility' });
+    const { gpu } = await findAdapter('swiftshader');
+    const adapter = await gpu.requestAdapter({ featureLevel: 'compatibility' });
+    const device = await adapter!.requestDevice();
     expect(device.limits.maxComputeInvocationsPerWorkgroup).toBeLessThan(256);
     const engine = await createEngine({ gpu, device });
+    const usual = await createEngine({ adapter: 'swiftshader' });
     const trained = await new TinyModel(engine).train(STEPS, true);
-    expect(trained).toEqual(await new TinyModel(own()).train(STEPS, true));
+    expect(trained).toEqual(await new TinyModel(usual).train(STEPS, true));
     engine.dispose();
+    usual.dispose();
     device.destroy();
   });
 });
@@ -251,7 +253,12 @@ describe('a device lost in mid-work', () => {
 });
 
 describe('choosing an adapter', () => {
-  const NAMES = ['NEUROFORMER_ADAPTER', 'VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const;
+  const NAMES = [
+    'NEUROFORMER_ADAPTER',
+    'NEUROFORMER_THREADS',
+    'VK_DRIVER_FILES',
+    'VK_ICD_FILENAMES',
+  ] as const;
   const before = NAMES.map((name) => process.env[name]);
 
   afterEach(() => {
@@ -279,20 +286,44 @@ describe('choosing an adapter', () => {
   });
 
   it('takes the environment’s choice only where the call makes none', async () => {
-    process.env.NEUROFORMER_ADAPTER = 'swiftshader';
-    expect((await findAdapter()).reason).toBe('the software adapter was asked for');
+    process.env.NEUROFORMER_ADAPTER = 'cpu';
+    expect((await findAdapter()).reason).toBe('the CPU was asked for');
     process.env.NEUROFORMER_ADAPTER = 'cuda';
-    expect((await findAdapter('swiftshader')).reason).toBe('the software adapter was asked for');
+    expect((await findAdapter('swiftshader')).reason).toBe('SwiftShader was asked for');
     process.env.NEUROFORMER_ADAPTER = '';
     expect((await findAdapter()).adapter).toBeDefined();
   });
 
-  it('with software asked for computes on the CPU, and says so', async () => {
+  it('with the CPU asked for computes on it, with as many threads as are asked for, and says so', async () => {
+    const engine = await createEngine({ adapter: 'cpu', threads: 3 });
+    expect(engine.facts).toMatchObject({
+      software: true,
+      vendor: 'cpu',
+      description: 'CPU (WebAssembly), wasm-simd, 3 threads',
+      reason: 'the CPU was asked for',
+    });
+    engine.dispose();
+  });
+
+  it('takes the number of threads from the environment, and refuses what is none', async () => {
+    process.env.NEUROFORMER_ADAPTER = 'cpu';
+    process.env.NEUROFORMER_THREADS = '2';
+    expect((await findAdapter()).adapter.info.device).toBe('2 threads');
+    expect((await findAdapter('cpu', 1)).adapter.info.device).toBe('1 thread');
+    for (const wrong of ['0', '65', '1.5', 'all']) {
+      process.env.NEUROFORMER_THREADS = wrong;
+      await expect(findAdapter()).rejects.toThrow(
+        `NEUROFORMER_THREADS is "${wrong}"; it can be 1 to 64.`,
+      );
+    }
+  });
+
+  it('with SwiftShader asked for computes on it, and says so', async () => {
     const engine = await createEngine({ adapter: 'swiftshader' });
     expect(engine.facts).toMatchObject({
       software: true,
-      vendor: 'swiftshader',
-      reason: 'the software adapter was asked for',
+      vendor: 'software',
+      reason: 'SwiftShader was asked for',
     });
     engine.dispose();
   });
@@ -305,16 +336,26 @@ describe('choosing an adapter', () => {
       await expect(found).rejects.toThrow(UnsupportedError);
       await expect(found).rejects.toThrow(
         'No GPU was found: check that its Vulkan, Metal or D3D12 driver is installed, or unset ' +
-          'NEUROFORMER_ADAPTER to run on the software adapter.',
+          'NEUROFORMER_ADAPTER to run on the CPU.',
       );
     },
   );
 
   it.runIf(process.platform === 'linux')(
-    'by itself falls back to the software adapter, restoring the environment it changed',
+    'by itself falls back to the CPU, and says why',
     async () => {
       hideDrivers();
-      expect((await findAdapter('auto')).reason).toBe('no GPU was found');
+      const { adapter, reason } = await findAdapter('auto');
+      expect(reason).toBe('no GPU was found');
+      expect(adapter.info.vendor).toBe('cpu');
+    },
+  );
+
+  it.runIf(process.platform === 'linux')(
+    'finds SwiftShader past other drivers, and restores the environment it changed',
+    async () => {
+      hideDrivers();
+      expect((await findAdapter('swiftshader')).adapter.info.description).toMatch(/SwiftShader/);
       expect(process.env.VK_DRIVER_FILES).toBe('/nowhere/icd.json');
     },
   );

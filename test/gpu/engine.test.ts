@@ -167,7 +167,7 @@ describe('a profile', () => {
     });
     const calls = Object.fromEntries(rows.map((row) => [row.kernel, row.calls]));
     expect(calls).toMatchObject({
-      'attention_forward.forward': 2,
+      [`attention_${engine().tuning.staged ? 'forward' : 'direct'}.forward`]: 2,
       'layernorm.forward': 6,
       'cross_entropy.rows': 2,
       'adamw.update': 2,

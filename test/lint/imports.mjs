@@ -21,7 +21,8 @@ const BELOW = {
   analyze: ['neuroformer', 'train', 'generate', 'simulate'],
   report: ['analyze'],
   cli: ['report', 'simulate', 'node.ts'],
-  'index.ts': ['generate', 'nn', 'data', 'simulate'],
+  'create-engine.ts': ['cpu', 'gpu'],
+  'index.ts': ['create-engine.ts', 'generate', 'nn', 'data', 'simulate'],
   'swiftshader.ts': [],
   'random.ts': [],
   'schema.ts': [],
@@ -40,6 +41,7 @@ const BROWSER_SAFE = [
   'random.ts',
   'schema.ts',
   'words.ts',
+  'create-engine.ts',
   'index.ts',
 ];
 

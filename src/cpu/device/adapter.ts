@@ -1,7 +1,7 @@
 /** The way in: a GPU object, its adapter, and the device of this computer's processor. */
 
 import type { Executor } from '../threads/executor.js';
-import { availableThreads, canShareMemory } from '../threads/host.js';
+import { availableThreads, canShareMemory, type WorkerFactory } from '../threads/host.js';
 import { PrivateExecutor } from '../threads/private-executor.js';
 import type { Delay } from '../threads/protocol.js';
 import { SharedExecutor } from '../threads/shared-executor.js';
@@ -22,6 +22,8 @@ export interface CpuDeviceOptions {
   checked?: boolean | undefined;
   /** Is given every compiled kernel in WebAssembly's text form, when it asks for it. */
   show?: ((text: () => string) => void) | undefined;
+  /** In a page: makes a worker that runs this room's threads/worker.js, where a bundler does not find it by itself. */
+  worker?: WorkerFactory | undefined;
   /** False gives the memory to one worker, as in a page that is not cross-origin isolated. For tests. */
   shared?: boolean | undefined;
   /** Holds one thread up now and then. For tests. */
@@ -91,10 +93,10 @@ export class CpuAdapter implements GPUAdapter {
     } catch (error) {
       throw domException('OperationError', `requestDevice: ${(error as Error).message}`);
     }
+    const { checked = false, show, worker, delay } = this.#options;
     const executor: Executor = this.#isShared
-      ? await SharedExecutor.start(this.#threads, MAX_PAGES, this.#options.delay)
-      : await PrivateExecutor.start(MAX_PAGES);
-    const { checked = false, show } = this.#options;
+      ? await SharedExecutor.start(this.#threads, MAX_PAGES, worker, delay)
+      : await PrivateExecutor.start(MAX_PAGES, worker);
     return new CpuDevice({
       executor,
       limits,

@@ -1,9 +1,7 @@
 /** What Node and pages do differently: starting workers, counting cores, sharing memory. */
 
+import { type NodeSystem, type NodeThreads, nodeModule } from './node.js';
 import type { Answer, Request, Start } from './protocol.js';
-
-type NodeThreads = typeof import('node:worker_threads');
-type NodeSystem = typeof import('node:os');
 
 /** A worker, as the main thread holds it. */
 export interface WorkerHandle {
@@ -20,14 +18,13 @@ export interface WorkerEvents {
   broke(message: string): void;
 }
 
-function builtin<T>(id: string): T | undefined {
-  const { process } = globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } };
-  return process?.getBuiltinModule?.(id) as T | undefined;
-}
+/** How a page starts a worker; for bundlers that do not follow `new Worker(new URL(..., import.meta.url))`. */
+export type WorkerFactory = () => Worker;
 
-export function startWorker(events: WorkerEvents): WorkerHandle {
-  const threads = builtin<NodeThreads>('node:worker_threads');
-  return threads ? startNodeWorker(threads, events) : startPageWorker(events);
+/** @param factory in a page: makes the worker that runs worker.js. */
+export function startWorker(events: WorkerEvents, factory?: WorkerFactory): WorkerHandle {
+  const threads = nodeModule<NodeThreads>('worker_threads');
+  return threads ? startNodeWorker(threads, events) : startPageWorker(events, factory);
 }
 
 function startNodeWorker(threads: NodeThreads, events: WorkerEvents): WorkerHandle {
@@ -42,8 +39,9 @@ function startNodeWorker(threads: NodeThreads, events: WorkerEvents): WorkerHand
   };
 }
 
-function startPageWorker(events: WorkerEvents): WorkerHandle {
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+function startPageWorker(events: WorkerEvents, factory?: WorkerFactory): WorkerHandle {
+  const worker =
+    factory?.() ?? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   worker.onmessage = ({ data }: MessageEvent<Answer>) => events.answer(data);
   worker.onerror = ({ message }) => events.broke(message || 'the worker could not be loaded');
   return {
@@ -62,6 +60,6 @@ export function canShareMemory(): boolean {
 
 /** How many threads can run at once. */
 export function availableThreads(): number {
-  const system = builtin<NodeSystem>('node:os');
+  const system = nodeModule<NodeSystem>('os');
   return system?.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1;
 }

@@ -11,7 +11,7 @@ import {
   writeList,
 } from './executor.js';
 import { Heap } from './heap.js';
-import { startWorker, type WorkerHandle } from './host.js';
+import { startWorker, type WorkerFactory, type WorkerHandle } from './host.js';
 import type * as p from './protocol.js';
 
 const PAGE = 65536;
@@ -30,9 +30,9 @@ export class PrivateExecutor implements Executor {
   readonly #waiting = new Map<number, (data: ArrayBuffer) => void>();
   #fail: (failure: p.Failure) => void = () => {};
 
-  static async start(maxPages: number): Promise<PrivateExecutor> {
+  static async start(maxPages: number, factory?: WorkerFactory): Promise<PrivateExecutor> {
     const executor = new PrivateExecutor(maxPages);
-    await executor.#start(maxPages);
+    await executor.#start(maxPages, factory);
     return executor;
   }
 
@@ -43,15 +43,18 @@ export class PrivateExecutor implements Executor {
     });
   }
 
-  #start(maxPages: number): Promise<void> {
+  #start(maxPages: number, factory: WorkerFactory | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#worker = startWorker({
-        answer: (answer) => (answer.kind === 'ready' ? resolve() : this.#answer(answer)),
-        broke: (text) => {
-          this.#end({ kernel: -1, access: -1, index: 0, count: 0, text });
-          reject(new Error(`The worker of the CPU device did not start: ${text}`));
+      this.#worker = startWorker(
+        {
+          answer: (answer) => (answer.kind === 'ready' ? resolve() : this.#answer(answer)),
+          broke: (text) => {
+            this.#end({ kernel: -1, access: -1, index: 0, count: 0, text });
+            reject(new Error(`The worker of the CPU device did not start: ${text}`));
+          },
         },
-      });
+        factory,
+      );
       this.#worker.send({ kind: 'private', initialPages: INITIAL_PAGES, maxPages });
     });
   }

@@ -13,7 +13,7 @@ import {
 } from './executor.js';
 import { Governor } from './governor.js';
 import { Heap } from './heap.js';
-import { startWorker, type WorkerHandle } from './host.js';
+import { startWorker, type WorkerFactory, type WorkerHandle } from './host.js';
 import * as p from './protocol.js';
 
 const PAGE = 65536;
@@ -57,9 +57,14 @@ export class SharedExecutor implements Executor {
   #fail: (failure: p.Failure) => void = () => {};
   #hasEnded = false;
 
-  static async start(threads: number, maxPages: number, delay?: p.Delay): Promise<SharedExecutor> {
+  static async start(
+    threads: number,
+    maxPages: number,
+    factory?: WorkerFactory,
+    delay?: p.Delay,
+  ): Promise<SharedExecutor> {
     const executor = new SharedExecutor(threads, maxPages);
-    await executor.#startWorkers(delay);
+    await executor.#startWorkers(factory, delay);
     return executor;
   }
 
@@ -81,17 +86,23 @@ export class SharedExecutor implements Executor {
     });
   }
 
-  async #startWorkers(delay: p.Delay | undefined): Promise<void> {
+  async #startWorkers(
+    factory: WorkerFactory | undefined,
+    delay: p.Delay | undefined,
+  ): Promise<void> {
     const memory = this.#memory;
     const ready = Array.from({ length: this.threads }, (_, thread) => {
       return new Promise<void>((resolve, reject) => {
-        const worker = startWorker({
-          answer: (answer) => (answer.kind === 'ready' ? resolve() : this.#answer(answer)),
-          broke: (text) => {
-            this.#broke(text);
-            reject(new Error(`A worker of the CPU device did not start: ${text}`));
+        const worker = startWorker(
+          {
+            answer: (answer) => (answer.kind === 'ready' ? resolve() : this.#answer(answer)),
+            broke: (text) => {
+              this.#broke(text);
+              reject(new Error(`A worker of the CPU device did not start: ${text}`));
+            },
           },
-        });
+          factory,
+        );
         worker.hold(true);
         worker.send({ kind: 'shared', memory, thread, delay });
         this.#workers.push(worker);

@@ -3,6 +3,7 @@
  * published, and sleeps between them; with a memory of its own it runs what it is sent.
  */
 
+import { type NodeThreads, nodeModule } from './node.js';
 import * as p from './protocol.js';
 import { BadIndex, Runner, Stopped } from './run-list.js';
 
@@ -10,7 +11,6 @@ import { BadIndex, Runner, Stopped } from './run-list.js';
 const SPIN_MILLISECONDS = 0.05;
 const LOOKS_PER_CLOCK = 64;
 
-type NodeThreads = typeof import('node:worker_threads');
 interface Port {
   send(answer: p.Answer, transfer?: ArrayBuffer[]): void;
   receive(handle: (message: p.Start | p.Request) => void): void;
@@ -42,9 +42,7 @@ function connect(begin: (port: Port, start: p.Start) => void): void {
 }
 
 function openPort(): Port {
-  const { process } = globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } };
-  const threads = process?.getBuiltinModule?.('node:worker_threads') as NodeThreads | undefined;
-  const parent = threads?.parentPort;
+  const parent = nodeModule<NodeThreads>('worker_threads')?.parentPort;
   if (parent)
     return {
       send: (answer, transfer = []) => parent.postMessage(answer, transfer),
