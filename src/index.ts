@@ -107,6 +107,7 @@ export {
 export { RateSchedule, type RateSettings } from './nn/schedule.js';
 export { HostRandom } from './random.js';
 export { ConfigError } from './schema.js';
+export { type HubNetwork, type HubSettings, simulateHub } from './simulate/hub.js';
 export { type AttentionOptions, attention, attentionProbabilities } from './tensor/attention.js';
 export { type Activation, activate, add, dropout, sumLosses } from './tensor/elementwise.js';
 export {

@@ -1,5 +1,5 @@
 /**
- * A headless Chromium whose WebGPU runs on the software adapter, from npm alone: the browser and the libraries a bare
+ * A headless Chromium whose WebGPU runs on SwiftShader, from npm alone: the browser and the libraries a bare
  * system lacks (NSS, NSPR, expat) are in the package `@sparticuz/chromium`, unpacked once into the user's cache folder.
  */
 
@@ -13,15 +13,17 @@ import { type Browser, chromium } from 'playwright-core';
 
 const PACKAGE = '@sparticuz/chromium';
 /** The package is made for a service that sandboxes it; without one, root may start it only so. */
-const FLAGS = ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+const FLAGS = ['--no-sandbox'];
+const WITH_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+const WITHOUT_WEBGPU = ['--disable-features=WebGPU', '--disable-blink-features=WebGPU'];
 
-/** Starts the browser. Its pages have WebGPU where their origin is secure, as http://localhost is. */
-export async function launchChromium(): Promise<Browser> {
+/** Starts the browser. Its pages have WebGPU where their origin is secure, as http://localhost is; or have none. */
+export async function launchChromium({ webgpu = true } = {}): Promise<Browser> {
   const folder = await unpacked();
   return chromium.launch({
     executablePath: join(folder, 'chromium'),
     headless: true,
-    args: FLAGS,
+    args: [...FLAGS, ...(webgpu ? WITH_WEBGPU : WITHOUT_WEBGPU)],
     env: {
       ...process.env,
       LD_LIBRARY_PATH: join(folder, 'al2023', 'lib'),

@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchChromium } from '../helpers/chromium.js';
+import { useEngine } from '../helpers/engine.js';
+import type { PageReport } from './cpu-page.js';
+import { trainDemo } from './train-demo.js';
+
+const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const FIREFOX = ['/usr/bin/firefox-esr', '/usr/bin/firefox'].find((path) => existsSync(path));
+const ISOLATED = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+};
+/** Chromium counts a task as long from here on. */
+const LONG_TASK = 50;
+
+/** The page, its worker and the device's, as a bundler that knows modules would lay them side by side. */
+async function bundle(): Promise<Map<string, string>> {
+  const built = await build({
+    entryPoints: {
+      page: file('cpu-page.ts'),
+      'cpu-worker': file('cpu-worker.ts'),
+      worker: file('../../src/cpu/threads/worker.ts'),
+    },
+    bundle: true,
+    write: false,
+    outdir: '/',
+    platform: 'browser',
+    format: 'esm',
+    target: 'es2022',
+    logLevel: 'silent',
+  });
+  return new Map(built.outputFiles.map(({ path, text }) => [path, text]));
+}
+
+/** A server of the page; what a page reports by itself comes out of `reported`. */
+async function serve(files: ReadonlyMap<string, string>, headers: Record<string, string>) {
+  let told: (report: PageReport) => void = () => {};
+  const reported = new Promise<PageReport>((resolve) => {
+    told = resolve;
+  });
+  const server = createServer((request, response) => {
+    const path = new URL(request.url!, 'http://localhost').pathname;
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    if (path === '/report') {
+      let body = '';
+      request.on('data', (chunk) => {
+        body += chunk;
+      });
+      request.on('end', () => {
+        response.end();
+        told(JSON.parse(body));
+      });
+      return;
+    }
+    const script = files.get(path);
+    response.setHeader('content-type', script ? 'text/javascript' : 'text/html');
+    response.end(
+      script ?? '<!doctype html><title>test</title><script type="module" src="page.js"></script>',
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return { server, reported, address: `http://localhost:${port}/` };
+}
+
+describe('a page without WebGPU', () => {
+  const engine = useEngine({ adapter: 'cpu' });
+  const servers: Server[] = [];
+  let files: Map<string, string>;
+  let browser: Browser;
+  let here: number[];
+
+  beforeAll(async () => {
+    files = await bundle();
+    browser = await launchChromium({ webgpu: false });
+    here = await trainDemo(engine(), 30);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    for (const server of servers) server.close();
+  });
+
+  async function reportOf(headers: Record<string, string>): Promise<PageReport> {
+    const { server, address } = await serve(files, headers);
+    servers.push(server);
+    const page = await browser.newPage();
+    const said: string[] = [];
+    page.on('console', (message) => said.push(message.text()));
+    page.on('pageerror', (error) => said.push(error.message));
+    await page.goto(address);
+    await page.waitForFunction('globalThis.report !== undefined');
+    const report = await page.evaluate<PageReport>('report()');
+    expect(said).toEqual([]);
+    await page.close();
+    return report;
+  }
+
+  for (const [name, headers, threads] of [
+    ['that is cross-origin isolated trains on all threads', ISOLATED, undefined],
+    ['that is not trains on one thread', {}, '1 thread'],
+  ] as const) {
+    it(`${name}, to the same losses as in Node, and never blocks`, async () => {
+      const report = await reportOf(headers);
+      expect(report.error).toBeUndefined();
+      expect(report.isIsolated).toBe(headers === ISOLATED);
+      const { facts, losses, said } = report.trained!;
+      expect(facts.vendor).toBe('cpu');
+      if (threads) expect(facts.description).toContain(threads);
+      expect(said).toEqual([
+        expect.stringMatching(
+          /^Neuroformer runs on CPU .+: (there is no WebGPU here|WebGPU found no adapter)\.$/,
+        ),
+      ]);
+      expect(losses).toEqual(here);
+      expect(losses.at(-1)).toBeLessThan(losses[0]!);
+      expect(report.longestTask).toBeLessThan(LONG_TASK);
+    });
+  }
+
+  it.runIf(FIREFOX)('in Firefox trains to the same losses', async () => {
+    const { server, reported, address } = await serve(files, ISOLATED);
+    servers.push(server);
+    const profile = mkdtempSync(join(tmpdir(), 'neuroformer-firefox-'));
+    const args = ['--headless', '--no-remote', '--profile', profile, `${address}?report`];
+    const firefox = spawn(FIREFOX!, args, { stdio: 'ignore' });
+    const report = await reported;
+    firefox.kill();
+    await new Promise((resolve) => firefox.once('exit', resolve));
+    rmSync(profile, { recursive: true, force: true });
+    expect(report.error).toBeUndefined();
+    expect(report.trained!.losses).toEqual(here);
+    expect(report.longestTask).toBeLessThan(LONG_TASK);
+  });
+});

@@ -1,0 +1,54 @@
+/** The demo's network and model, trained for some updates by the public API alone: wherever it runs, the same losses. */
+
+import {
+  BatchLayout,
+  BatchOrder,
+  createRecording,
+  type Engine,
+  modelSizes,
+  Neuroformer,
+  ParameterStore,
+  parseConfig,
+  simulateHub,
+  splitWindows,
+  TrainingStep,
+  tokenizerFor,
+  Windows,
+  windowSettings,
+} from '../../src/index.js';
+
+/** As in src/cli/demo.ts. */
+const MODEL = {
+  n_embd: 32,
+  n_head: 4,
+  wave_emb: true,
+  layers: { state: 0, state_history: 1, stimulus: 0 },
+  block_size: { id: 6, prev_id: 20 },
+  window: { curr: 0.005, prev: 0.03 },
+  resolution: { dt: 0.001 },
+  dropout: { attn: 0, resid: 0, id: 0, im: 0, time: 0 },
+};
+const BATCH = 64;
+
+/** The loss of every update. */
+export async function trainDemo(engine: Engine, updates: number): Promise<number[]> {
+  const { spikes, seconds } = simulateHub({ neurons: 36, seconds: 60, seed: 1 });
+  const recording = createRecording({ spikes: { times: spikes }, duration: seconds });
+  const { config } = parseConfig(MODEL);
+  const tokenizer = tokenizerFor(config, recording);
+  const windows = new Windows(recording, windowSettings(config, tokenizer));
+  const fractions = { train: 0.8, validation: 0.1, test: 0.1 };
+  const { train } = splitWindows(windows, { kind: 'blocks', fractions });
+  const layout = new BatchLayout(config, tokenizer, recording);
+  const store = new ParameterStore();
+  const model = new Neuroformer(store, config, modelSizes(tokenizer));
+  store.allocate(engine, 1);
+  const step = new TrainingStep(engine, store, model, layout, BATCH);
+  const order = new BatchOrder(train.length, BATCH, 1);
+  const losses: number[] = [];
+  for (let n = 0; n < updates; n++) {
+    const host = layout.collate(order.batch(n).map((place) => windows.at(train[place]!)));
+    losses.push((await step.run(host, 3e-3).losses()).loss);
+  }
+  return losses;
+}
