@@ -46,7 +46,7 @@ function checkHeader(file, source) {
 /** Two files may each hold a helper (a shader file is whole by itself), but only the same helper. */
 function checkHelpers(file, source) {
   for (const [text, name] of source.matchAll(
-    /^fn (hash4|keep|normal_cdf|gelu_grad|tanh_stable|dropout_words|hide|row_sum|group_sum|code4?|load_\w+)\([\s\S]*?^}$/gm,
+    /^fn (hash4|keep|keep_vec|normal_cdf4?|gelu_grad4?|tanh_stable4?|dropout_words|hide|row_sum|group_sum|code4?|load_\w+)\([\s\S]*?^}$/gm,
   )) {
     const known = helpers.get(name);
     if (!known) helpers.set(name, { file, text });

@@ -6,7 +6,8 @@
 //
 // Shapes   table [V, width]; ids [rows] u32; addend, out, dout [rows, width]; positions [T, width];
 //          order [rows] u32 holds the rows sorted by token, starts [V + 1] u32 where each token's rows begin.
-// Grid     gather: ITEMS elements an invocation. scatter, fold_rows: one invocation per element of the gradient.
+// Grid     gather: ITEMS elements an invocation. scatter, fold_rows: one invocation per element of the gradient. The
+//          entries called wide take four neighboring elements where these take one, and rows of whole vec4.
 // Numerics f32. No atomics: the host sorts the positions, so each sum has one owner and one order.
 //          An id past the table reads its last row; the host refuses such ids before they get here.
 
@@ -33,6 +34,13 @@ struct Params {
 @group(0) @binding(1) var<storage, read> order: array<u32>;
 @group(0) @binding(2) var<storage, read> starts: array<u32>;
 @group(0) @binding(3) var<storage, read_write> gradient: array<f32>;
+
+@group(0) @binding(0) var<storage, read> tableVec: array<vec4f>;
+@group(0) @binding(2) var<storage, read> addendVec: array<vec4f>;
+@group(0) @binding(3) var<storage, read> positionsVec: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> outVec: array<vec4f>;
+@group(0) @binding(0) var<storage, read> doutVec: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> gradientVec: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 @compute @workgroup_size(WG)
@@ -92,4 +100,70 @@ fn fold_rows(
     sum += dout[r * params.width + i % params.width];
   }
   gradient[i] += sum;
+}
+
+@compute @workgroup_size(WG)
+fn gather_wide(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let width = params.width / 4u;
+  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
+  for (var i = first; i < min(first + WG * ITEMS, params.rows * width); i += WG) {
+    let r = i / width;
+    let c = i - r * width;
+    var value = vec4f();
+    if (params.hasTable != 0u) {
+      value = tableVec[min(ids[r], params.vocabulary - 1u) * width + c];
+    }
+    if (params.hasAddend != 0u) {
+      value += addendVec[i];
+    }
+    if (params.hasPositions != 0u) {
+      value += positionsVec[(r % params.length) * width + c];
+    }
+    outVec[i] = value;
+  }
+}
+
+@compute @workgroup_size(WG)
+fn scatter_wide(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let width = params.width / 4u;
+  let i = (group.x + group.y * groups.x) * WG + local;
+  let v = i / width;
+  if (v >= params.vocabulary) {
+    return;
+  }
+  let c = i - v * width;
+  let end = min(starts[v + 1u], params.rows);
+  var sum = vec4f();
+  for (var p = starts[v]; p < end; p++) {
+    sum += doutVec[order[p] * width + c];
+  }
+  gradientVec[i] += sum;
+}
+
+@compute @workgroup_size(WG)
+fn fold_rows_wide(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let width = params.width / 4u;
+  let i = (group.x + group.y * groups.x) * WG + local;
+  if (i >= params.length * width) {
+    return;
+  }
+  let t = i / width;
+  let c = i - t * width;
+  var sum = vec4f();
+  for (var r = t; r < params.rows; r += params.length) {
+    sum += doutVec[r * width + c];
+  }
+  gradientVec[i] += sum;
 }

@@ -9,6 +9,7 @@
 //          stats [rows, 2] = (mean, rstd), written by forward. s is written only where there is a residual.
 // Grid     forward, backward: LANES invocations a row, WG / LANES rows a workgroup.
 //          scale: SLICES invocations a column, each over every SLICES-th row; WG / SLICES columns a workgroup.
+//          The entries called wide do the same for rows of whole vec4, one invocation a row (a vec4 of columns).
 // Memory   workgroup: WG vec2. With LANES and SLICES 1 (adapters where a barrier is dear) no barrier remains.
 // Numerics f32; the variance is the biased two-pass one; partial sums are added in a fixed order.
 
@@ -37,6 +38,17 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dgamma: array<f32>;
 @group(0) @binding(6) var<storage, read_write> dbeta: array<f32>;
+
+@group(0) @binding(0) var<storage, read> xVec: array<vec4f>;
+@group(0) @binding(1) var<storage, read> residualVec: array<vec4f>;
+@group(0) @binding(2) var<storage, read> gammaVec: array<vec4f>;
+@group(0) @binding(3) var<storage, read> betaVec: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> summedVec: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> yVec: array<vec4f>;
+@group(0) @binding(1) var<storage, read> dyVec: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> dxVec: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> dgammaVec: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> dbetaVec: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 var<workgroup> scratch: array<vec2f, WG>;
@@ -163,4 +175,105 @@ fn scale(
     dgamma[column] += sums.x;
     dbeta[column] += sums.y;
   }
+}
+
+fn total(v: vec4f) -> f32 {
+  return (v.x + v.y) + (v.z + v.w);
+}
+
+@compute @workgroup_size(WG)
+fn forward_wide(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let row = (group.x + group.y * groups.x) * WG + local;
+  if (row >= params.rows) {
+    return;
+  }
+  let width = params.width / 4u;
+  let start = row * width;
+  let scale = 1.0 / f32(params.width);
+  var sum = vec4f();
+  for (var c = 0u; c < width; c++) {
+    var value = xVec[start + c];
+    if (params.hasResidual != 0u) {
+      value += residualVec[start + c];
+      summedVec[start + c] = value;
+    }
+    sum += value;
+  }
+  let mean = total(sum) * scale;
+  var squares = vec4f();
+  for (var c = 0u; c < width; c++) {
+    var value = xVec[start + c];
+    if (params.hasResidual != 0u) {
+      value = summedVec[start + c];
+    }
+    squares += (value - mean) * (value - mean);
+  }
+  let rstd = inverseSqrt(total(squares) * scale + params.eps);
+  for (var c = 0u; c < width; c++) {
+    var value = xVec[start + c];
+    if (params.hasResidual != 0u) {
+      value = summedVec[start + c];
+    }
+    yVec[start + c] = (value - mean) * rstd * gammaVec[c] + betaVec[c];
+  }
+  newStats[row] = vec2f(mean, rstd);
+}
+
+@compute @workgroup_size(WG)
+fn backward_wide(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let row = (group.x + group.y * groups.x) * WG + local;
+  if (row >= params.rows) {
+    return;
+  }
+  let width = params.width / 4u;
+  let start = row * width;
+  let stat = stats[row];
+  var sumG = vec4f();
+  var sumGH = vec4f();
+  for (var c = 0u; c < width; c++) {
+    let g = dyVec[start + c] * gammaVec[c];
+    sumG += g;
+    sumGH += g * (xVec[start + c] - stat.x) * stat.y;
+  }
+  let means = vec2f(total(sumG), total(sumGH)) / f32(params.width);
+  for (var c = 0u; c < width; c++) {
+    let h = (xVec[start + c] - stat.x) * stat.y;
+    let value = stat.y * (dyVec[start + c] * gammaVec[c] - means.x - h * means.y);
+    if (params.accumulate != 0u) {
+      dxVec[start + c] += value;
+    } else {
+      dxVec[start + c] = value;
+    }
+  }
+}
+
+@compute @workgroup_size(WG)
+fn scale_wide(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let width = params.width / 4u;
+  let column = (group.x + group.y * groups.x) * WG + local;
+  if (column >= width) {
+    return;
+  }
+  var dgammaSum = vec4f();
+  var dbetaSum = vec4f();
+  for (var row = 0u; row < params.rows; row++) {
+    let stat = stats[row];
+    let g = dyVec[row * width + column];
+    dgammaSum += g * (xVec[row * width + column] - stat.x) * stat.y;
+    dbetaSum += g;
+  }
+  dgammaVec[column] += dgammaSum;
+  dbetaVec[column] += dbetaSum;
 }

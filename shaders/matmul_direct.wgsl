@@ -131,21 +131,21 @@ fn gelu_grad(x: f32) -> f32 {
   return normal_cdf(x) + x * 0.39894228 * exp(-0.5 * x * x);
 }
 
-fn normal_cdf4(x: vec4f) -> vec4f {
-  let z = abs(x) * 0.70710678;
+fn normal_cdf4(v: vec4f) -> vec4f {
+  let z = abs(v) * 0.70710678;
   let t = 1.0 / (1.0 + 0.5 * z);
   let p = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + t * (-0.18628806
     + t * (0.27886807 + t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277))))))));
   let tail = 0.5 * t * exp(p - z * z);
-  return select(tail, 1.0 - tail, x > vec4f());
+  return select(tail, 1.0 - tail, v > vec4f());
 }
 
-fn gelu_grad4(x: vec4f) -> vec4f {
-  return normal_cdf4(x) + x * 0.39894228 * exp(-0.5 * x * x);
+fn gelu_grad4(v: vec4f) -> vec4f {
+  return normal_cdf4(v) + v * 0.39894228 * exp(-0.5 * v * v);
 }
 
 // keep of four neighboring elements; element is a multiple of 4.
-fn keep4(element: u32) -> vec4f {
+fn keep_vec(element: u32) -> vec4f {
   let words = hash4(vec4u(element / 4u, params.site, random.stream));
   return select(vec4f(), vec4f(params.keepScale), words < vec4u(params.keepThreshold));
 }
@@ -212,8 +212,8 @@ fn finish_tile(batch: u32, m: u32, n: u32, s: Sums) {
       q *= gelu_grad4(aux4(at + 4u));
     }
     if ((params.flags & DROPOUT) != 0u) {
-      p *= keep4(at);
-      q *= keep4(at + 4u);
+      p *= keep_vec(at);
+      q *= keep_vec(at + 4u);
     }
     if ((params.flags & RESIDUAL) != 0u) {
       p += residual4(at);

@@ -316,8 +316,7 @@ function backward(
     rows: t.rows,
     random,
   };
-  if (gradients.wants(t.query))
-    queryGradient(gradients, t.query, inputs, sizes, options);
+  if (gradients.wants(t.query)) queryGradient(gradients, t.query, inputs, sizes, options);
   if (!gradients.wants(t.key) && !gradients.wants(t.value)) return;
   const dk = Tensor.empty(engine, t.key.shape);
   const dv = Tensor.empty(engine, t.value.shape);

@@ -2,6 +2,7 @@
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
+import { takesVectors } from './primitives.js';
 import { outputOf, remember } from './tape.js';
 import { elementsOf, expectShape, expectType, type Shape, Tensor } from './tensor.js';
 
@@ -145,24 +146,36 @@ function gather(
   const out = outputOf(engine, shape, [table, add, positions]);
   const absent = engine.absent.read;
   const sizes = { ...ABSENT, rows, width, length, vocabulary: tokens?.vocabulary ?? 0 };
-  engine.dispatch(
-    'embedding.gather',
-    {
+  const isWide = takesVectors(engine, width);
+  const perInvocation = isWide ? 4 : 1;
+  const has = {
+    hasTable: Number(table !== undefined),
+    hasAddend: Number(add !== undefined),
+    hasPositions: Number(positions !== undefined),
+  };
+  const { items } = engine.tuning;
+  const options = { constants: { WG: GROUP, ITEMS: items } };
+  const groups = Math.ceil(out.length / perInvocation / (GROUP * items));
+  const ids = tokens?.ids ?? absent;
+  if (isWide) {
+    const buffers = {
+      tableVec: table ?? absent,
+      ids,
+      addendVec: add ?? absent,
+      positionsVec: positions ?? absent,
+      outVec: out,
+    };
+    engine.dispatch('embedding.gather_wide', buffers, { ...sizes, ...has }, groups, options);
+  } else {
+    const buffers = {
       table: table ?? absent,
-      ids: tokens?.ids ?? absent,
+      ids,
       addend: add ?? absent,
       positions: positions ?? absent,
       out,
-    },
-    {
-      ...sizes,
-      hasTable: Number(table !== undefined),
-      hasAddend: Number(add !== undefined),
-      hasPositions: Number(positions !== undefined),
-    },
-    Math.ceil(out.length / (GROUP * engine.tuning.items)),
-    { constants: { WG: GROUP, ITEMS: engine.tuning.items } },
-  );
+    };
+    engine.dispatch('embedding.gather', buffers, { ...sizes, ...has }, groups, options);
+  }
   remember(engine, {
     op,
     outputs: [out],
@@ -172,17 +185,21 @@ function gather(
       if (tokens && gradients.wants(table)) {
         const { order, starts, vocabulary } = tokens;
         const gradient = gradients.accumulator(table);
-        const groups = Math.ceil((vocabulary * width) / GROUP);
-        engine.dispatch('embedding.scatter', { dout, order, starts, gradient }, sizes, groups);
+        const groups = Math.ceil((vocabulary * width) / perInvocation / GROUP);
+        if (isWide) {
+          const buffers = { doutVec: dout, order, starts, gradientVec: gradient };
+          engine.dispatch('embedding.scatter_wide', buffers, sizes, groups);
+        } else {
+          engine.dispatch('embedding.scatter', { dout, order, starts, gradient }, sizes, groups);
+        }
       }
       if (gradients.wants(positions)) {
         const gradient = gradients.accumulator(positions);
-        engine.dispatch(
-          'embedding.fold_rows',
-          { dout, gradient },
-          sizes,
-          Math.ceil((length * width) / GROUP),
-        );
+        const groups = Math.ceil((length * width) / perInvocation / GROUP);
+        if (isWide) {
+          const buffers = { doutVec: dout, gradientVec: gradient };
+          engine.dispatch('embedding.fold_rows_wide', buffers, sizes, groups);
+        } else engine.dispatch('embedding.fold_rows', { dout, gradient }, sizes, groups);
       }
       if (add) gradients.pass(out, add);
     },
@@ -220,13 +237,17 @@ export function sinusoid(positions: Tensor, width: number): Tensor {
   return engine.scope(() => {
     const frequencies = Tensor.from(engine, sinusoidFrequencies(perAxis), [perAxis / 2]);
     const out = Tensor.empty(engine, [rows!, width]);
-    engine.dispatch(
-      'sinusoid.main',
-      { x: positions, frequencies, out },
-      { rows: rows!, width, axes: axes!, perAxis },
-      Math.ceil(out.length / (GROUP * engine.tuning.items)),
-      { constants: { WG: GROUP, ITEMS: engine.tuning.items } },
-    );
+    const { items } = engine.tuning;
+    const buffers = { x: positions, frequencies };
+    const params = { rows: rows!, width, axes: axes!, perAxis };
+    const options = { constants: { WG: GROUP, ITEMS: items } };
+    if (takesVectors(engine, width) && perAxis % 4 === 0) {
+      const groups = Math.ceil(out.length / 4 / (GROUP * items));
+      engine.dispatch('sinusoid.main_wide', { ...buffers, outVec: out }, params, groups, options);
+    } else {
+      const groups = Math.ceil(out.length / (GROUP * items));
+      engine.dispatch('sinusoid.main', { ...buffers, out }, params, groups, options);
+    }
     return out;
   });
 }

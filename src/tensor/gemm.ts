@@ -117,8 +117,7 @@ function vectorised({ layout, M, N, K }: Product): boolean {
 
 function direct(engine: Engine, p: Product): void {
   const params = { ...paramsOf(p), ...stridesOf(p) };
-  const groups = (m: number, n: number) =>
-    Math.ceil(p.M / m) * Math.ceil(p.N / n) * params.batch;
+  const groups = (m: number, n: number) => Math.ceil(p.M / m) * Math.ceil(p.N / n) * params.batch;
   const rows = groups(DIRECT.BLOCK_M, DIRECT.BLOCK_N);
   const shared = bindingsOf(engine, p);
   const options = { flops: flopsOf(p) };

@@ -1,6 +1,6 @@
 /** Layer normalisation over the last axis. */
 
-import { rowWorkgroups } from './primitives.js';
+import { rowWorkgroups, takesVectors } from './primitives.js';
 import { outputOf, remember } from './tape.js';
 import { expectShape, expectType, Tensor } from './tensor.js';
 
@@ -45,21 +45,27 @@ export function layerNorm(
   const y = outputOf(engine, x.shape, inputs);
   const stats = Tensor.empty(engine, [rows, 2]);
   const params = { rows, width, eps, hasResidual: Number(residual !== undefined), accumulate: 0 };
-  engine.dispatch(
-    'layernorm.forward',
-    {
-      x,
-      residual: residual ?? engine.absent.read,
-      gamma,
-      beta,
-      summed: residual ? sum : engine.absent.write,
-      y,
+  const isWide = takesVectors(engine, width);
+  const absent = engine.absent;
+  const summed = residual ? sum : absent.write;
+  const rowGroups = isWide ? Math.ceil(rows / WG) : rowWorkgroups(engine, rows);
+  if (isWide) {
+    const buffers = {
+      xVec: x,
+      residualVec: residual ?? absent.read,
+      gammaVec: gamma,
+      betaVec: beta,
+      summedVec: summed,
+      yVec: y,
       newStats: stats,
-    },
-    params,
-    rowWorkgroups(engine, rows),
-    { constants: { WG, LANES } },
-  );
+    };
+    engine.dispatch('layernorm.forward_wide', buffers, params, rowGroups, { constants: { WG } });
+  } else {
+    const given = { x, residual: residual ?? absent.read, gamma, beta };
+    const buffers = { ...given, summed, y, newStats: stats };
+    const constants = { WG, LANES };
+    engine.dispatch('layernorm.forward', buffers, params, rowGroups, { constants });
+  }
   remember(engine, {
     op: 'layerNorm',
     outputs: residual ? [y, sum] : [y],
@@ -70,24 +76,34 @@ export function layerNorm(
         // The kernel makes both: what a frozen one would get goes nowhere.
         const unwanted = Tensor.empty(engine, [width]);
         const target = (p: Tensor) => (gradients.wants(p) ? gradients.accumulator(p) : unwanted);
-        engine.dispatch(
-          'layernorm.scale',
-          { x: sum, dy, stats, dgamma: target(gamma), dbeta: target(beta) },
-          params,
-          Math.ceil(width / (WG / SLICES)),
-          { constants: { WG, SLICES } },
-        );
+        const [dgamma, dbeta] = [target(gamma), target(beta)];
+        if (isWide) {
+          const buffers = { xVec: sum, dyVec: dy, stats, dgammaVec: dgamma, dbetaVec: dbeta };
+          // One vec4 of columns a workgroup: there are few of them, and rows are many.
+          const constants = { WG: 1 };
+          engine.dispatch('layernorm.scale_wide', buffers, params, width / 4, { constants });
+        } else {
+          const buffers = { x: sum, dy, stats, dgamma, dbeta };
+          const groups = Math.ceil(width / (WG / SLICES));
+          const constants = { WG, SLICES };
+          engine.dispatch('layernorm.scale', buffers, params, groups, { constants });
+        }
         unwanted.release();
       }
       if (dy && gradients.wants(sum)) {
         const { tensor, accumulate } = gradients.into(sum);
-        engine.dispatch(
-          'layernorm.backward',
-          { x: sum, gamma, dy, stats, dx: tensor },
-          { ...params, accumulate: Number(accumulate) },
-          rowWorkgroups(engine, rows),
-          { constants: { WG, LANES } },
-        );
+        const all = { ...params, accumulate: Number(accumulate) };
+        if (isWide) {
+          const buffers = { xVec: sum, gammaVec: gamma, dyVec: dy, stats, dxVec: tensor };
+          engine.dispatch('layernorm.backward_wide', buffers, all, rowGroups, {
+            constants: { WG },
+          });
+        } else {
+          const buffers = { x: sum, gamma, dy, stats, dx: tensor };
+          engine.dispatch('layernorm.backward', buffers, all, rowGroups, {
+            constants: { WG, LANES },
+          });
+        }
       }
       if (!residual) return;
       gradients.share(sum, x);

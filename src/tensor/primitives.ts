@@ -5,6 +5,12 @@ import type { BufferView } from '../gpu/memory.js';
 import type { Tensor } from './tensor.js';
 
 const GROUP = 64;
+
+/** Whether kernels take four neighbors at a time: where they are made for the CPU, and rows are whole vec4. */
+export function takesVectors(engine: Engine, width: number): boolean {
+  return !engine.tuning.staged && width % 4 === 0;
+}
+
 const NOTHING = {
   kind: 0,
   accumulate: 0,
@@ -32,13 +38,19 @@ export function runElementwise(
   params: Partial<typeof NOTHING>,
 ): void {
   const absent = engine.absent.read;
-  engine.dispatch(
-    `elementwise.${kernel}`,
-    { x: x ?? absent, saved: saved ?? absent, out, random: random ?? absent },
-    { ...NOTHING, ...params, n: out.length },
-    Math.ceil(out.length / (GROUP * engine.tuning.items)),
-    { constants: { WG: GROUP, ITEMS: engine.tuning.items } },
-  );
+  const { items } = engine.tuning;
+  const options = { constants: { WG: GROUP, ITEMS: items } };
+  const all = { ...NOTHING, ...params, n: out.length };
+  const given = { random: random ?? absent };
+  if (takesVectors(engine, out.length)) {
+    const buffers = { ...given, xVec: x ?? absent, savedVec: saved ?? absent, outVec: out };
+    const groups = Math.ceil(out.length / 4 / (GROUP * items));
+    engine.dispatch(`elementwise.${kernel}_wide`, buffers, all, groups, options);
+  } else {
+    const buffers = { ...given, x: x ?? absent, saved: saved ?? absent, out };
+    const groups = Math.ceil(out.length / (GROUP * items));
+    engine.dispatch(`elementwise.${kernel}`, buffers, all, groups, options);
+  }
 }
 
 /** to += from, element by element. */
