@@ -9,7 +9,7 @@
 // Grid     delta: one invocation a row. dquery: as attention_forward, over query tiles, keys split over
 //          workgroups where queries are few (dq is then [splits, B, T, H * HEAD], summed by matmul_reduce).
 //          dkeys: an invocation owns ROWS (1 or 2) keys of one head and goes over all queries.
-// Memory   O(T + S). Workgroup: 2 * TILE * C vec4 when STAGED, at most 16 KiB.
+// Memory   O(T + S). Workgroup: 2 * TILE * C vec4, at most 16 KiB.
 // Numerics f32; sums run in a fixed order; every key's gradient is made by one invocation, so no atomics.
 
 const HEAD = 16u;
@@ -19,7 +19,6 @@ const LAST = (HEAD + 3u) % 4u;
 const ROWS = 1u;
 const WG = 64u;
 const TILE = 32u;
-const STAGED = true;
 
 // As in attention_forward.
 const HIDDEN = -1.0e38;
@@ -173,40 +172,28 @@ fn store_dv(start: u32, c: u32, values: vec4f) {
   }
 }
 
-// Chunk c of four keys as columns: from the staged tile at `slot`, or from memory at `starts`.
-fn keys4(starts: vec4u, slot: u32, c: u32) -> mat4x4f {
-  if (STAGED) {
-    let at = slot * C + c;
-    return mat4x4f(tileA[at], tileA[at + C], tileA[at + 2u * C], tileA[at + 3u * C]);
-  }
-  return mat4x4f(load_key(starts.x, c), load_key(starts.y, c), load_key(starts.z, c), load_key(starts.w, c));
+// Chunk c of four keys as columns, from the staged tile at `slot`.
+fn keys4(slot: u32, c: u32) -> mat4x4f {
+  let at = slot * C + c;
+  return mat4x4f(tileA[at], tileA[at + C], tileA[at + 2u * C], tileA[at + 3u * C]);
 }
 
-// Chunk c of four values as columns: from the staged tile at `slot`, or from memory at `starts`.
-fn values4(starts: vec4u, slot: u32, c: u32) -> mat4x4f {
-  if (STAGED) {
-    let at = slot * C + c;
-    return mat4x4f(tileB[at], tileB[at + C], tileB[at + 2u * C], tileB[at + 3u * C]);
-  }
-  return mat4x4f(load_value(starts.x, c), load_value(starts.y, c), load_value(starts.z, c), load_value(starts.w, c));
+// Chunk c of four values as columns, from the staged tile at `slot`.
+fn values4(slot: u32, c: u32) -> mat4x4f {
+  let at = slot * C + c;
+  return mat4x4f(tileB[at], tileB[at + C], tileB[at + 2u * C], tileB[at + 3u * C]);
 }
 
-// Chunk c of four queries as columns: from the staged tile at `slot`, or from memory at `starts`.
-fn queries4(starts: vec4u, slot: u32, c: u32) -> mat4x4f {
-  if (STAGED) {
-    let at = slot * C + c;
-    return mat4x4f(tileA[at], tileA[at + C], tileA[at + 2u * C], tileA[at + 3u * C]);
-  }
-  return mat4x4f(load_query(starts.x, c), load_query(starts.y, c), load_query(starts.z, c), load_query(starts.w, c));
+// Chunk c of four queries as columns, from the staged tile at `slot`.
+fn queries4(slot: u32, c: u32) -> mat4x4f {
+  let at = slot * C + c;
+  return mat4x4f(tileA[at], tileA[at + C], tileA[at + 2u * C], tileA[at + 3u * C]);
 }
 
-// Chunk c of four output gradients as columns: from the staged tile at `slot`, or from memory at `starts`.
-fn douts4(starts: vec4u, slot: u32, c: u32) -> mat4x4f {
-  if (STAGED) {
-    let at = slot * C + c;
-    return mat4x4f(tileB[at], tileB[at + C], tileB[at + 2u * C], tileB[at + 3u * C]);
-  }
-  return mat4x4f(load_dout(starts.x, c), load_dout(starts.y, c), load_dout(starts.z, c), load_dout(starts.w, c));
+// Chunk c of four output gradients as columns, from the staged tile at `slot`.
+fn douts4(slot: u32, c: u32) -> mat4x4f {
+  let at = slot * C + c;
+  return mat4x4f(tileB[at], tileB[at + C], tileB[at + 2u * C], tileB[at + 3u * C]);
 }
 
 @compute @workgroup_size(WG)
@@ -294,26 +281,23 @@ fn dquery(
   }
 
   for (var tile = first; tile < end; tile += TILE) {
-    if (STAGED) {
-      workgroupBarrier();
-      for (var n = local; n < TILE * C; n += WG) {
-        let j = min(tile + n / C, params.keys - 1u);
-        let source = (batch * params.keys + j) * width + head * HEAD;
-        tileA[n] = load_key(source, n % C);
-        tileB[n] = load_value(source, n % C);
-      }
-      workgroupBarrier();
+    workgroupBarrier();
+    for (var n = local; n < TILE * C; n += WG) {
+      let j = min(tile + n / C, params.keys - 1u);
+      let source = (batch * params.keys + j) * width + head * HEAD;
+      tileA[n] = load_key(source, n % C);
+      tileB[n] = load_value(source, n % C);
     }
+    workgroupBarrier();
     for (var j = tile; j < min(tile + TILE, reach); j += 4u) {
       let positions = vec4u(j, j + 1u, j + 2u, j + 3u);
-      let starts = (batch * params.keys + min(positions, vec4u(params.keys - 1u))) * width + head * HEAD;
       var s0 = vec4f();
       var s1 = vec4f();
       var e0 = vec4f();
       var e1 = vec4f();
       for (var c = 0u; c < C; c++) {
-        let k = keys4(starts, j - tile, c);
-        let v = values4(starts, j - tile, c);
+        let k = keys4(j - tile, c);
+        let v = values4(j - tile, c);
         s0 += q0[c] * k;
         e0 += d0[c] * v;
         if (ROWS == 2u) {
@@ -331,7 +315,7 @@ fn dquery(
         ds1 = score_gradient(state1, row1, j, s1, e1);
       }
       for (var c = 0u; c < C; c++) {
-        let k = keys4(starts, j - tile, c);
+        let k = keys4(j - tile, c);
         g0[c] += k * ds0;
         if (ROWS == 2u) {
           g1[c] += k * ds1;
@@ -435,27 +419,24 @@ fn dkeys(
   let dark = hidden(batch, j0) && hidden(batch, j1);
 
   for (var tile = first; tile < params.queries; tile += TILE) {
-    if (STAGED) {
-      workgroupBarrier();
-      for (var n = local; n < TILE * C; n += WG) {
-        let i = min(tile + n / C, params.queries - 1u);
-        let source = (batch * params.queries + i) * width + head * HEAD;
-        tileA[n] = load_query(source, n % C);
-        tileB[n] = load_dout(source, n % C);
-      }
-      workgroupBarrier();
+    workgroupBarrier();
+    for (var n = local; n < TILE * C; n += WG) {
+      let i = min(tile + n / C, params.queries - 1u);
+      let source = (batch * params.queries + i) * width + head * HEAD;
+      tileA[n] = load_query(source, n % C);
+      tileB[n] = load_dout(source, n % C);
     }
+    workgroupBarrier();
     let end = select(min(tile + TILE, params.queries), 0u, dark);
     for (var i = max(tile, own); i < end; i += 4u) {
       let positions = vec4u(i, i + 1u, i + 2u, i + 3u);
-      let starts = (batch * params.queries + min(positions, vec4u(params.queries - 1u))) * width + head * HEAD;
       var s0 = vec4f();
       var s1 = vec4f();
       var e0 = vec4f();
       var e1 = vec4f();
       for (var c = 0u; c < C; c++) {
-        let q = queries4(starts, i - tile, c);
-        let d = douts4(starts, i - tile, c);
+        let q = queries4(i - tile, c);
+        let d = douts4(i - tile, c);
         s0 += k0[c] * q;
         e0 += v0[c] * d;
         if (ROWS == 2u) {
@@ -469,8 +450,8 @@ fn dkeys(
         column1 = column(rowBase, positions, j1, s1, e1);
       }
       for (var c = 0u; c < C; c++) {
-        let q = queries4(starts, i - tile, c);
-        let d = douts4(starts, i - tile, c);
+        let q = queries4(i - tile, c);
+        let d = douts4(i - tile, c);
         dk0[c] += q * column0.ds;
         dv0[c] += d * column0.kept;
         if (ROWS == 2u) {

@@ -9,8 +9,8 @@
 //          `splits` ranges of the keys. With splits > 1, out is [splits, B, T, H * HEAD], unnormalised, and
 //          partials [splits, B, H, T] = (max, sum); entry merge makes out and lse of them.
 // Memory   O(T + S): scores live in registers, four keys at a time, under a running maximum (Milakov and
-//          Gimelshein 2018; Dao et al. 2022). Workgroup: 2 * KEYS * C vec4, at most 16 KiB, when STAGED; not
-//          STAGED, each invocation reads the keys itself and meets no barrier.
+//          Gimelshein 2018; Dao et al. 2022). Workgroup: 2 * KEYS * C vec4, at most 16 KiB.
+//          (attention_direct is the same without workgroup barriers, for the CPU.)
 // Numerics f32; a hidden score is a finite -1e38; a query that sees no key gives 0, and lse 1e38. Dropout acts on p,
 //          after lse.
 
@@ -21,7 +21,6 @@ const LAST = (HEAD + 3u) % 4u;
 const ROWS = 1u;
 const WG = 64u;
 const KEYS = 32u;
-const STAGED = true;
 
 // Far below any score, and still finite when doubled; a running maximum starts above it, so exp of it is 0.
 const HIDDEN = -1.0e38;
@@ -144,22 +143,16 @@ fn store_out(start: u32, c: u32, values: vec4f) {
   }
 }
 
-// Chunk c of four keys as columns: from the staged tile at `slot`, or from memory at `starts`.
-fn keys4(starts: vec4u, slot: u32, c: u32) -> mat4x4f {
-  if (STAGED) {
-    let at = slot * C + c;
-    return mat4x4f(tileK[at], tileK[at + C], tileK[at + 2u * C], tileK[at + 3u * C]);
-  }
-  return mat4x4f(load_key(starts.x, c), load_key(starts.y, c), load_key(starts.z, c), load_key(starts.w, c));
+// Chunk c of four keys as columns, from the staged tile at `slot`.
+fn keys4(slot: u32, c: u32) -> mat4x4f {
+  let at = slot * C + c;
+  return mat4x4f(tileK[at], tileK[at + C], tileK[at + 2u * C], tileK[at + 3u * C]);
 }
 
-// Chunk c of four values as columns: from the staged tile at `slot`, or from memory at `starts`.
-fn values4(starts: vec4u, slot: u32, c: u32) -> mat4x4f {
-  if (STAGED) {
-    let at = slot * C + c;
-    return mat4x4f(tileV[at], tileV[at + C], tileV[at + 2u * C], tileV[at + 3u * C]);
-  }
-  return mat4x4f(load_value(starts.x, c), load_value(starts.y, c), load_value(starts.z, c), load_value(starts.w, c));
+// Chunk c of four values as columns, from the staged tile at `slot`.
+fn values4(slot: u32, c: u32) -> mat4x4f {
+  let at = slot * C + c;
+  return mat4x4f(tileV[at], tileV[at + C], tileV[at + 2u * C], tileV[at + 3u * C]);
 }
 
 fn load_partial(start: u32, c: u32) -> vec4f {
@@ -245,23 +238,20 @@ fn forward(
   var online1 = online0;
 
   for (var tile = first; tile < end; tile += KEYS) {
-    if (STAGED) {
-      workgroupBarrier();
-      for (var n = local; n < KEYS * C; n += WG) {
-        let j = min(tile + n / C, params.keys - 1u);
-        let source = (batch * params.keys + j) * width + head * HEAD;
-        tileK[n] = load_key(source, n % C);
-        tileV[n] = load_value(source, n % C);
-      }
-      workgroupBarrier();
+    workgroupBarrier();
+    for (var n = local; n < KEYS * C; n += WG) {
+      let j = min(tile + n / C, params.keys - 1u);
+      let source = (batch * params.keys + j) * width + head * HEAD;
+      tileK[n] = load_key(source, n % C);
+      tileV[n] = load_value(source, n % C);
     }
+    workgroupBarrier();
     for (var j = tile; j < min(tile + KEYS, reach); j += 4u) {
       let positions = vec4u(j, j + 1u, j + 2u, j + 3u);
-      let starts = (batch * params.keys + min(positions, vec4u(params.keys - 1u))) * width + head * HEAD;
       var s0 = vec4f();
       var s1 = vec4f();
       for (var c = 0u; c < C; c++) {
-        let k = keys4(starts, j - tile, c);
+        let k = keys4(j - tile, c);
         s0 += q0[c] * k;
         if (ROWS == 2u) {
           s1 += q1[c] * k;
@@ -279,7 +269,7 @@ fn forward(
         p1 = online1.weights * keep4(row1, j);
       }
       for (var c = 0u; c < C; c++) {
-        let v = values4(starts, j - tile, c);
+        let v = values4(j - tile, c);
         o0[c] = o0[c] * online0.shrink + v * p0;
         if (ROWS == 2u) {
           o1[c] = o1[c] * online1.shrink + v * p1;

@@ -49,6 +49,7 @@ const GPU: Tuning = {
 
 /** By vendor as the adapter names it; what is not listed is `GPU`. */
 const VENDORS: Readonly<Record<string, Partial<Tuning>>> = {
+  // Our own device: no barriers but in reductions of everything, which are few.
   cpu: {
     staged: false,
     minWorkgroups: 8,
@@ -56,8 +57,6 @@ const VENDORS: Readonly<Record<string, Partial<Tuning>>> = {
     rowLanes: 1,
     columnSlices: 1,
     items: 16,
-    attentionGroup: 4,
-    attentionRows: 2,
     reduceGroup: 16,
     sampleGroup: 1,
   },
