@@ -3,7 +3,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { cpuGpu, MAX_THREADS } from './cpu/index.js';
+import { cpuGpu, MAX_THREADS, threadTimes } from './cpu/index.js';
 import { isSoftware } from './gpu/device.js';
 import { Engine } from './gpu/engine.js';
 import { UnsupportedError } from './gpu/errors.js';
@@ -60,7 +60,15 @@ export async function createEngine(options: NodeEngineOptions = {}): Promise<Eng
   const show = debug >= 4 ? (options.log ?? console.error) : undefined;
   const { gpu, adapter, reason } = await findAdapter(options.adapter, options.threads, show);
   const idle = idleFor(adapter.info);
-  return Engine.create({ gpu, reason, debug, ...(idle && { idle }), ...options });
+  const report = isCpu(adapter.info) ? describeWaiting : undefined;
+  return Engine.create({
+    gpu,
+    reason,
+    debug,
+    ...(idle && { idle }),
+    ...(report && { report }),
+    ...options,
+  });
 }
 
 /**
@@ -154,6 +162,19 @@ function debugLevel(text: string | undefined): number {
   return text && /^[0-4]$/.test(text) ? Number(text) : 0;
 }
 
+function isCpu({ vendor }: GPUAdapterInfo): boolean {
+  return vendor === 'cpu';
+}
+
+/** How much of their time the CPU device's threads waited for each other. */
+function describeWaiting(device: GPUDevice): string | undefined {
+  const times = threadTimes(device);
+  if (!times || times.elapsed === 0) return undefined;
+  const { elapsed, waited, threads } = times;
+  const share = ((100 * waited) / (elapsed * threads)).toFixed(1);
+  return `${threads} threads computed for ${elapsed.toFixed(0)} ms and waited ${share}% of it for each other`;
+}
+
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 /** Dawn's events run on the event loop: one poll lets it turn once. */
@@ -164,7 +185,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
  * leaves them to it and halves the wall time of small work.
  */
 function idleFor(info: GPUAdapterInfo): (() => Promise<void>) | undefined {
-  if (info.vendor === 'cpu') return undefined;
+  if (isCpu(info)) return undefined;
   if (!isSoftware(info)) return turn;
   return async () => {
     await turn();

@@ -13,11 +13,21 @@ import { addSimulate } from './simulate.js';
 import { VERSION } from './stages.js';
 import { addTrain } from './train.js';
 
+// Whoever reads the output may stop reading, as `head` does: that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
+});
+
 const program = new Command('neuroformer')
   .description(
     'A GPT over spikes, on any GPU: inspect, train, decode, generate, read connectivity. Start with: neuroformer demo, or neuroformer inspect <your file>',
   )
   .version(VERSION)
+  .option('--threads <n>', 'of the CPU, where it computes: 1 to 64 (default: all there are)')
+  .hook('preAction', () => {
+    const { threads } = program.opts<{ threads?: string }>();
+    if (threads !== undefined) process.env.NEUROFORMER_THREADS = threads;
+  })
   .showHelpAfterError('(add --help for what there is)')
   .configureHelp({ sortSubcommands: false });
 

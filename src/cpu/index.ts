@@ -3,4 +3,16 @@
  * of the project and knows nothing of it; what it does and does not do is in README.md.
  */
 
+import { CpuDevice } from './device/device.js';
+
 export { type CpuDeviceOptions, cpuGpu, MAX_THREADS, requestCpuDevice } from './device/adapter.js';
+
+/**
+ * Milliseconds that a CPU device computed, and that its threads, summed, waited for each other, since the last call;
+ * `undefined` of any other device.
+ */
+export function threadTimes(
+  device: GPUDevice,
+): { elapsed: number; waited: number; threads: number } | undefined {
+  return device instanceof CpuDevice ? device.takeTimes() : undefined;
+}

@@ -31,6 +31,7 @@ export class Engine {
   readonly #health: Health;
   readonly #debug: number;
   readonly #log: (line: string) => void;
+  readonly #report: EngineOptions['report'];
   readonly #pool: BufferPool;
   readonly #staging: StagingRing;
   readonly #kernels: KernelCache;
@@ -79,6 +80,7 @@ export class Engine {
     this.#health = new Health(device, options.idle);
     this.#debug = options.debug ?? 0;
     this.#log = options.log ?? ((line) => console.error(line));
+    this.#report = options.report;
     const reason =
       options.reason ?? (borrowed ? 'the caller handed it over' : 'the preferred adapter');
     const facts = factsOf(device, gpu?.wgslLanguageFeatures, reason);
@@ -353,6 +355,8 @@ export class Engine {
   dispose(): void {
     if (this.#health.disposed) return;
     if (this.#debug >= 2 && this.#profiler) this.#log(profileTable(this.#profiler.rows()));
+    const report = this.#debug >= 2 ? this.#report?.(this.device) : undefined;
+    if (report) this.#log(report);
     this.#health.dispose();
     this.#pending = [];
     this.#pool.destroy();

@@ -16,6 +16,8 @@ export interface EngineOptions {
   debug?: number;
   /** Where DEBUG output goes. Default: `console.error`. */
   log?: (line: string) => void;
+  /** What the device says of itself beside the time per kernel, at DEBUG=2. */
+  report?: (device: GPUDevice) => string | undefined;
   /** Replaces single settings of the tuning table. */
   tuning?: Partial<Tuning>;
   /** False sends parameters through the uniform ring even where immediates exist. */
