@@ -17,7 +17,7 @@ import { RunFolder } from '../../src/train/run-folder.js';
 import { neuroformer, Running } from '../helpers/cli.js';
 import { tinyWorkplace } from '../helpers/tiny-run.js';
 
-const STEPS = 120;
+const STEPS = 400;
 let place: string;
 const at = (...parts: string[]) => join(place, ...parts);
 const trainArgs = (out: string) => [
@@ -289,7 +289,7 @@ describe('the command line, as a user goes along', () => {
 
   it('on Ctrl-C finishes the update, saves and says how to go on; then the weights are those of a run in one', async () => {
     const running = new Running(trainArgs('stopped'));
-    await untilUpdates(at('stopped'), 10);
+    await untilUpdates(running, at('stopped'), 10);
     running.child.kill('SIGINT');
     const { code, out, err } = await running.ended;
     expect(code).toBe(130);
@@ -307,7 +307,7 @@ describe('the command line, as a user goes along', () => {
       const args = started ? ['train', '--resume', at('killed')] : trainArgs('killed');
       const before = started ? last('killed').step : 0;
       const running = new Running(args);
-      await untilUpdates(at('killed'), before + 7 + 4 * kills);
+      await untilUpdates(running, at('killed'), before + 7 + 4 * kills);
       running.child.kill('SIGKILL');
       expect((await running.ended).signal).toBe('SIGKILL');
     }
@@ -317,10 +317,15 @@ describe('the command line, as a user goes along', () => {
   });
 });
 
-/** Waits until a run has logged so many updates. */
-async function untilUpdates(folder: string, updates: number): Promise<void> {
+/** Waits until a run has logged so many updates. @throws Error where it ends before. */
+async function untilUpdates(running: Running, folder: string, updates: number): Promise<void> {
   const file = join(folder, 'metrics.jsonl');
+  let hasEnded = false;
+  running.ended.then(() => {
+    hasEnded = true;
+  });
   for (;;) {
+    if (hasEnded) throw new Error(`The run ended before update ${updates}.`);
     const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
     const step = /"step":(\d+)/.exec(lines.at(-1) ?? '')?.[1];
     if (Number(step ?? 0) >= updates) return;
