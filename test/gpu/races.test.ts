@@ -120,6 +120,7 @@ function products(kit: Kit): void {
 function rows(kit: Kit): void {
   const t = kit.tensor.bind(kit);
   kit.train(() => layerNorm(t(5, 7), t(7), t(7), { residual: t(5, 7) }).y);
+  kit.train(() => layerNorm(t(5, 12), t(12), t(12), { residual: t(5, 12) }).y);
   kit.train(() => normalize(t(5, 7)));
   const targets = kit.words([7], (n) => (n === 3 ? 2 : n % 9));
   differentiate(kit.engine, () => crossEntropy(t(7, 9), targets, { ignore: 2, weights: t(9) }));
@@ -133,12 +134,14 @@ function sequences(kit: Kit): void {
   const tokens = new Tokens(kit.engine, [2, 5], 4, [0, 3, 3, 1, 0, 3, 3, 3, 1, 0]);
   const mask = kit.words([3, 5], (n) => Number(n < 9));
   kit.train(() => embedding(t(4, 6), tokens, { add: t(2, 5, 6), positions: t(7, 6) }));
+  kit.train(() => embedding(t(4, 8), tokens, { add: t(2, 5, 8), positions: t(7, 8) }));
   kit.train(() => addPositions(t(2, 5, 6), t(5, 6)));
   kit.train(() => slice(concatenate([t(2, 3, 5), t(2, 4, 5)]), 2, 4));
   kit.train(() => meanPool(t(3, 5, 30), mask));
   kit.train(() => conv3d(t(1, 2, 3, 5, 5), t(3, 2, 2, 3, 3), t(3), [1, 2, 1]).out);
   kit.train(() => unfold3d(t(1, 2, 3, 4, 4), [2, 2, 2], [1, 1, 2]).patches);
   sinusoid(t(7, 3), 20);
+  sinusoid(t(7, 1), 6);
   const weights = {
     weightInput: t(30, 5),
     biasInput: t(30),
@@ -166,10 +169,12 @@ function attentions(kit: Kit): void {
 function elements(kit: Kit): void {
   const t = kit.tensor.bind(kit);
   for (const kind of ['gelu', 'relu', 'tanh', 'sigmoid'] as const)
-    kit.train(() => activate(t(3, 50), kind));
-  kit.train(() => dropout(t(3, 50), kit.dropout));
-  addInto(kit.engine, t(200), t(200));
-  fill(t(200), 2);
+    for (const columns of [50, 52]) kit.train(() => activate(t(3, columns), kind));
+  for (const columns of [50, 52]) kit.train(() => dropout(t(3, columns), kit.dropout));
+  for (const length of [200, 201]) {
+    addInto(kit.engine, t(length), t(length));
+    fill(t(length), 2);
+  }
 }
 
 function adamStep(kit: Kit): void {
