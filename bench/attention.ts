@@ -50,7 +50,7 @@ async function sweep(engine: Engine, keys: number) {
   const make = (length: number) =>
     Tensor.from(engine, wave(length * width), [1, length, width], { requiresGrad: true });
   const [query, key, value, dout] = [make(QUERIES), make(keys), make(keys), make(QUERIES)];
-  const repeats = Math.max(1, Math.round((engine.facts.software ? 8192 : 1e6) / keys));
+  const repeats = Math.max(1, Math.round((engine.facts.software ? 65536 : 1e6) / keys));
   const run = () => attention(query, key, value, { heads: HEADS });
   const forwardOnly = onGpu(engine, () => void run(), repeats);
   const withBackward = onGpu(engine, () => withGradient(engine, dout, run), repeats);
