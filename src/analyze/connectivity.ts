@@ -176,15 +176,15 @@ function* hidings(host: HostBatch, layout: BatchLayout, neurons: number) {
   }
 }
 
-/** Log-probability of every position's next token. [B * T] */
+/** Log-probability of every position's next token, 0 where it is padding. [B * T] */
 async function logProbabilities(
   { engine, model, layout }: Reading,
   batch: Batch,
   host: HostBatch,
 ): Promise<Float32Array> {
   const values = await nextLogits(engine, model, batch, host);
-  const { size } = layout.tokenizer.ids;
+  const { size, PAD } = layout.tokenizer.ids;
   return Float32Array.from(host.nextIds, (target, row) =>
-    logProbability(values.subarray(row * size, (row + 1) * size), target),
+    target === PAD ? 0 : logProbability(values, target, row * size, size),
   );
 }

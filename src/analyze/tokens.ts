@@ -42,11 +42,18 @@ export async function nextLogits(
   return values;
 }
 
-/** The natural logarithm of one class's probability. */
-export function logProbability(logits: Float32Array, target: number): number {
-  const top = logits.reduce((most, z) => Math.max(most, z));
-  const mass = logits.reduce((sum, z) => sum + Math.exp(z - top), 0);
-  return logits[target]! - top - Math.log(mass);
+/** The natural logarithm of one class's probability, of the `classes` logits that begin at `first`. */
+export function logProbability(
+  logits: Float32Array,
+  target: number,
+  first = 0,
+  classes = logits.length,
+): number {
+  let top = Number.NEGATIVE_INFINITY;
+  for (let n = first; n < first + classes; n++) top = Math.max(top, logits[n]!);
+  let mass = 0;
+  for (let n = first; n < first + classes; n++) mass += Math.exp(logits[n]! - top);
+  return logits[first + target]! - top - Math.log(mass);
 }
 
 /** Scores every token of the batches. */
