@@ -12,7 +12,7 @@ export interface PageReport {
   readonly hasWebGpu: boolean;
 }
 
-const UPDATES = 30;
+const UPDATES = 50;
 const LONGEST_GAP = 5;
 
 /** Trains, and returns what happened. Called by the test, or by the page itself where nobody can call it. */

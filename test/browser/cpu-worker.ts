@@ -7,6 +7,7 @@ import { trainDemo } from './train-demo.js';
 export interface Trained {
   readonly facts: DeviceFacts;
   readonly losses: number[];
+  readonly hash: string;
   /** What was logged: that it runs on the CPU, and why. */
   readonly said: string[];
 }
@@ -20,9 +21,9 @@ scope.onmessage = async ({ data }) => {
   try {
     const said: string[] = [];
     const engine = await createEngine({ log: (line) => said.push(line) });
-    const losses = await trainDemo(engine, data.updates);
+    const trained = await trainDemo(engine, data.updates);
     engine.dispose();
-    scope.postMessage({ facts: engine.facts, losses, said });
+    scope.postMessage({ facts: engine.facts, ...trained, said });
   } catch (error) {
     scope.postMessage({ error: String(error) });
   }

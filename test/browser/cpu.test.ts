@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../helpers/chromium.js';
 import { useEngine } from '../helpers/engine.js';
 import type { PageReport } from './cpu-page.js';
-import { trainDemo } from './train-demo.js';
+import { type TrainedDemo, trainDemo } from './train-demo.js';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const FIREFOX = ['/usr/bin/firefox-esr', '/usr/bin/firefox'].find((path) => existsSync(path));
@@ -77,12 +77,12 @@ describe('a page without WebGPU', () => {
   const servers: Server[] = [];
   let files: Map<string, string>;
   let browser: Browser;
-  let here: number[];
+  let here: TrainedDemo;
 
   beforeAll(async () => {
     files = await bundle();
     browser = await launchChromium({ webgpu: false });
-    here = await trainDemo(engine(), 30);
+    here = await trainDemo(engine(), 50);
   });
   afterAll(async () => {
     await browser?.close();
@@ -108,11 +108,11 @@ describe('a page without WebGPU', () => {
     ['that is cross-origin isolated trains on all threads', ISOLATED, undefined],
     ['that is not trains on one thread', {}, '1 thread'],
   ] as const) {
-    it(`${name}, to the same losses as in Node, and never blocks`, async () => {
+    it(`${name}, to the same bits as in Node, and never blocks`, async () => {
       const report = await reportOf(headers);
       expect(report.error).toBeUndefined();
       expect(report.isIsolated).toBe(headers === ISOLATED);
-      const { facts, losses, said } = report.trained!;
+      const { facts, losses, hash, said } = report.trained!;
       expect(facts.vendor).toBe('cpu');
       if (threads) expect(facts.description).toContain(threads);
       expect(said).toEqual([
@@ -120,13 +120,13 @@ describe('a page without WebGPU', () => {
           /^Neuroformer runs on CPU .+: (there is no WebGPU here|WebGPU found no adapter)\.$/,
         ),
       ]);
-      expect(losses).toEqual(here);
+      expect({ losses, hash }).toEqual(here);
       expect(losses.at(-1)).toBeLessThan(losses[0]!);
       expect(report.longestTask).toBeLessThan(LONG_TASK);
     });
   }
 
-  it.runIf(FIREFOX)('in Firefox trains to the same losses', async () => {
+  it.runIf(FIREFOX)('in Firefox trains to the same bits', async () => {
     const { server, reported, address } = await serve(files, ISOLATED);
     servers.push(server);
     const profile = mkdtempSync(join(tmpdir(), 'neuroformer-firefox-'));
@@ -137,7 +137,8 @@ describe('a page without WebGPU', () => {
     await new Promise((resolve) => firefox.once('exit', resolve));
     rmSync(profile, { recursive: true, force: true });
     expect(report.error).toBeUndefined();
-    expect(report.trained!.losses).toEqual(here);
+    const { losses, hash } = report.trained!;
+    expect({ losses, hash }).toEqual(here);
     expect(report.longestTask).toBeLessThan(LONG_TASK);
   });
 });

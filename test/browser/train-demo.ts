@@ -30,8 +30,14 @@ const MODEL = {
 };
 const BATCH = 64;
 
-/** The loss of every update. */
-export async function trainDemo(engine: Engine, updates: number): Promise<number[]> {
+export interface TrainedDemo {
+  /** Of every update. */
+  readonly losses: number[];
+  /** SHA-256 over weights, gradients and both moments, in hexadecimal. */
+  readonly hash: string;
+}
+
+export async function trainDemo(engine: Engine, updates: number): Promise<TrainedDemo> {
   const { spikes, seconds } = simulateHub({ neurons: 36, seconds: 60, seed: 1 });
   const recording = createRecording({ spikes: { times: spikes }, duration: seconds });
   const { config } = parseConfig(MODEL);
@@ -50,5 +56,21 @@ export async function trainDemo(engine: Engine, updates: number): Promise<number
     const host = layout.collate(order.batch(n).map((place) => windows.at(train[place]!)));
     losses.push((await step.run(host, 3e-3).losses()).loss);
   }
-  return losses;
+  const { values, gradients, m, v } = store.memory;
+  const parts = await Promise.all([values, gradients, m, v].map((tensor) => tensor.floats()));
+  const hash = await sha256(parts);
+  step.dispose();
+  store.dispose();
+  return { losses, hash };
+}
+
+async function sha256(parts: readonly Float32Array[]): Promise<string> {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', all));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
