@@ -22,10 +22,36 @@ const SHORTEST = 300;
 /** Kinds of lists that are remembered. */
 const MAX_KINDS = 256;
 
+/** Chooses how many threads the next list is given, and is told how each went. */
+export interface Chooser {
+  readonly threads: number;
+  report(kind: number, threads: number, elapsed: number, waited: number): void;
+}
+
+/** For tests: every number of threads in turn, a few lists each. */
+export class Turns implements Chooser {
+  readonly #most: number;
+  readonly #lists: number;
+  #reported = 0;
+
+  constructor(most: number, lists: number) {
+    this.#most = most;
+    this.#lists = lists;
+  }
+
+  get threads(): number {
+    return 1 + (Math.floor(this.#reported / this.#lists) % this.#most);
+  }
+
+  report(): void {
+    this.#reported++;
+  }
+}
+
 /** What is known of one kind of list: by number of threads, its latest times in microseconds. */
 type Times = Map<number, number[]>;
 
-export class Governor {
+export class Governor implements Chooser {
   readonly #most: number;
   readonly #kinds = new Map<number, Times>();
   readonly #now: () => number;

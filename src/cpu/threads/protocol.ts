@@ -97,6 +97,8 @@ export interface Delay {
   readonly every: number;
   readonly milliseconds: number;
   readonly seed: number;
+  /** How often, in lists, another number of threads is chosen; never, unless given. */
+  readonly change?: number | undefined;
 }
 
 /** What the main thread asks of a worker with a memory of its own; in order. */

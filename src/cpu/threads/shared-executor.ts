@@ -11,7 +11,7 @@ import {
   listWords,
   writeList,
 } from './executor.js';
-import { Governor } from './governor.js';
+import { type Chooser, Governor, Turns } from './governor.js';
 import { Heap } from './heap.js';
 import { startWorker, type WorkerFactory, type WorkerHandle } from './host.js';
 import * as p from './protocol.js';
@@ -38,7 +38,7 @@ export class SharedExecutor implements Executor {
   readonly heap: Heap;
   readonly failed: Promise<p.Failure>;
   readonly #memory: WebAssembly.Memory;
-  readonly #governor: Governor;
+  readonly #governor: Chooser;
   #workers: WorkerHandle[] = [];
   #words: Int32Array;
   #bytes: Uint8Array;
@@ -46,9 +46,13 @@ export class SharedExecutor implements Executor {
   #scratch = { address: 0, stride: 0 };
   #published = 0;
   #collected = 0;
-  /** Published and not known to be finished. */
+  /**
+   * Published and not known to be finished. All of them have the same threads: one that has no part in a list would
+   * begin the next before the others are done with it, and its end could be told after the next one's.
+   */
   #inFlight: InFlight[] = [];
-  /** What could not be published, since too much is in flight. */
+  #threadsInFlight = 0;
+  /** What could not be published yet, since too much is in flight or with other threads. */
   #backlog: (readonly Command[])[] = [];
   /** Addresses that go back once a list is finished. */
   #released: { list: number; address: number }[] = [];
@@ -63,14 +67,14 @@ export class SharedExecutor implements Executor {
     factory?: WorkerFactory,
     delay?: p.Delay,
   ): Promise<SharedExecutor> {
-    const executor = new SharedExecutor(threads, maxPages);
+    const executor = new SharedExecutor(threads, maxPages, delay?.change);
     await executor.#startWorkers(factory, delay);
     return executor;
   }
 
-  private constructor(threads: number, maxPages: number) {
+  private constructor(threads: number, maxPages: number, change?: number) {
     this.threads = threads;
-    this.#governor = new Governor(threads);
+    this.#governor = change ? new Turns(threads, change) : new Governor(threads);
     this.#memory = new WebAssembly.Memory({
       initial: INITIAL_PAGES,
       maximum: maxPages,
@@ -138,15 +142,20 @@ export class SharedExecutor implements Executor {
   submit(commands: readonly Command[]): void {
     if (this.#hasEnded || commands.length === 0) return;
     this.#collect();
-    if (this.#backlog.length > 0 || this.#inFlight.length >= p.RING_SLOTS - 1) {
-      this.#backlog.push(commands);
-      this.#want();
-      return;
-    }
-    this.#publish(commands);
+    this.#backlog.push(commands);
+    this.#publishBacklog();
+    if (this.#backlog.length > 0) this.#want();
   }
 
-  #publish(commands: readonly Command[]): void {
+  #publishBacklog(): void {
+    while (this.#backlog.length > 0 && this.#inFlight.length < p.RING_SLOTS - 1) {
+      const { threads } = this.#governor;
+      if (this.#inFlight.length > 0 && threads !== this.#threadsInFlight) return;
+      this.#publish(this.#backlog.shift()!, threads);
+    }
+  }
+
+  #publish(commands: readonly Command[], threads: number): void {
     const block = this.heap.allocate(4 * listWords(commands));
     if (!block) {
       this.#end({
@@ -158,12 +167,13 @@ export class SharedExecutor implements Executor {
       });
       return;
     }
-    const { threads } = this.#governor;
     const start = block.address / 4;
     const kind = writeList(this.#words, start, start, commands, threads, this.#scratch);
     const list = (this.#published + 1) | 0;
     const slot = this.#slot(list);
     const words = this.#words;
+    // A thread that had no part in lists for long may be looking at this slot for an older one: see its #run.
+    Atomics.store(words, slot + p.SLOT_LIST, list - 1);
     words[slot + p.SLOT_START] = start;
     words[slot + p.SLOT_COMMANDS] = commands.length;
     words[slot + p.SLOT_LEFT] = 0;
@@ -172,6 +182,7 @@ export class SharedExecutor implements Executor {
     Atomics.store(words, slot + p.SLOT_THREADS, threads);
     Atomics.store(words, slot + p.SLOT_LIST, list);
     this.#published = list;
+    this.#threadsInFlight = threads;
     this.#inFlight.push({ list, kind, address: block.address });
     const active = words[p.ACTIVE]!;
     Atomics.store(words, p.ACTIVE, threads);
@@ -288,8 +299,7 @@ export class SharedExecutor implements Executor {
   #finished(): void {
     if (this.#hasEnded) return;
     this.#collect();
-    while (this.#backlog.length > 0 && this.#inFlight.length < p.RING_SLOTS - 1)
-      this.#publish(this.#backlog.shift()!);
+    this.#publishBacklog();
     if (this.#waiters.length > 0 || this.#backlog.length > 0) this.#want();
     else this.#workers[0]?.hold(false);
   }

@@ -249,6 +249,13 @@ describe('threads', () => {
     await agreesWithSerial({ threads: 3, delay }, 300, 23);
   });
 
+  it('give the same where their number changes between lists, one held up', async () => {
+    for (let thread = 0; thread < 3; thread++) {
+      const delay = { thread, every: 5, milliseconds: 1, seed: 7, change: 3 };
+      await agreesWithSerial({ threads: 3, delay }, 300, 37);
+    }
+  });
+
   it('give the same with everything queued at once, more than is in flight at a time', async () => {
     await agreesWithSerial({ threads: 2 }, 400, 29);
   });
