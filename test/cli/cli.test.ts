@@ -301,7 +301,10 @@ describe('the command line, as a user goes along', () => {
     expect(last('stopped')).toEqual(last('whole'));
   });
 
-  it('killed at any moment, goes on to the weights of a run in one', async () => {
+  // Five processes, each of which compiles the kernels anew.
+  it('killed at any moment, goes on to the weights of a run in one', {
+    timeout: 180_000,
+  }, async () => {
     for (let kills = 0; kills < 4; kills++) {
       const started = existsSync(at('killed', 'last.safetensors'));
       const args = started ? ['train', '--resume', at('killed')] : trainArgs('killed');
