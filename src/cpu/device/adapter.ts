@@ -8,10 +8,13 @@ import { SharedExecutor } from '../threads/shared-executor.js';
 import { CpuDevice } from './device.js';
 import { domException } from './errors.js';
 import { FEATURES, grantLimits, LIMITS } from './limits.js';
+import { unsigned } from './numbers.js';
 
 const MAX_PAGES = 65536;
+/** Threads of a device, at most. */
 export const MAX_THREADS = 64;
 
+/** How a device is made, beyond what WebGPU asks. */
 export interface CpuDeviceOptions {
   /** How many threads compute: 1 to 64. Default: as many as can run at once; 1 in a page that cannot share memory. */
   threads?: number | undefined;
@@ -56,6 +59,7 @@ export function requestCpuDevice(
   return new CpuAdapter(options).requestDevice(descriptor);
 }
 
+/** What there is on this computer, and the one device that it gives. */
 export class CpuAdapter implements GPUAdapter {
   declare readonly __brand: 'GPUAdapter';
   readonly features: GPUSupportedFeatures = new Set(FEATURES) as GPUSupportedFeatures;
@@ -65,6 +69,7 @@ export class CpuAdapter implements GPUAdapter {
   readonly #options: CpuDeviceOptions;
   readonly #threads: number;
   readonly #isShared: boolean;
+  #isUsed = false;
 
   /** @throws Error where the number of threads is not 1 to 64. */
   constructor(options: CpuDeviceOptions = {}) {
@@ -83,17 +88,25 @@ export class CpuAdapter implements GPUAdapter {
     } as GPUAdapterInfo;
   }
 
+  /** @throws TypeError or OperationError, as a rejection, where it cannot grant what is asked for, or has before. */
   async requestDevice(descriptor: GPUDeviceDescriptor = {}): Promise<GPUDevice> {
     const wanted = [...(descriptor.requiredFeatures ?? [])];
     const missing = wanted.find((name) => !this.features.has(name));
     if (missing) throw new TypeError(`requestDevice: this adapter has no feature ${missing}.`);
+    const required = readLimits(descriptor.requiredLimits ?? {});
     let limits: ReturnType<typeof grantLimits>;
     try {
-      limits = grantLimits(descriptor.requiredLimits as Record<string, number>);
+      limits = grantLimits(required);
     } catch (error) {
       throw domException('OperationError', `requestDevice: ${(error as Error).message}`);
     }
     const { checked = false, show, worker, delay } = this.#options;
+    if (this.#isUsed)
+      throw domException(
+        'OperationError',
+        'requestDevice: this adapter has given a device before.',
+      );
+    this.#isUsed = true;
     const executor: Executor = this.#isShared
       ? await SharedExecutor.start(this.#threads, MAX_PAGES, worker, delay)
       : await PrivateExecutor.start(MAX_PAGES, worker);
@@ -104,9 +117,16 @@ export class CpuAdapter implements GPUAdapter {
       info: this.info,
       moduleOptions: { isShared: this.#isShared, isChecked: checked, maxPages: MAX_PAGES },
       label: descriptor.label ?? '',
+      queueLabel: descriptor.defaultQueue?.label ?? '',
       show,
     });
   }
+}
+
+/** @throws TypeError where a limit is not a number that can be one. */
+function readLimits(given: Record<string, GPUSize64 | undefined>): Record<string, number> {
+  const stated = Object.entries(given).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(stated.map(([name, value]) => [name, unsigned(value, name)]));
 }
 
 function threadCount(wanted: number | undefined): number {

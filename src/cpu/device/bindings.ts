@@ -2,32 +2,57 @@
 
 import { asBuffer, type CpuBuffer } from './buffer.js';
 import type { CpuDevice } from './device.js';
-import { ensure, named, Refusal } from './errors.js';
-import { COMPUTE, USAGE } from './limits.js';
+import { checkOwner, ensure, named, Refusal, titled } from './errors.js';
+import { COMPUTE, USAGE, VERTEX } from './limits.js';
+import { MAX_U32, oneOf, unsigned } from './numbers.js';
 
+/** What may be bound at one binding. */
 export interface LayoutEntry {
   readonly binding: number;
+  readonly visibility: number;
   readonly type: GPUBufferBindingType;
   readonly hasDynamicOffset: boolean;
+  /** 0 where it is looked at with every dispatch instead. */
   readonly minBindingSize: number;
 }
 
+const TYPES: readonly GPUBufferBindingType[] = ['uniform', 'storage', 'read-only-storage'];
+
+/** What may be bound in a group. */
 export class CpuBindGroupLayout implements GPUBindGroupLayout {
   declare readonly __brand: 'GPUBindGroupLayout';
   label: string;
+  readonly device: CpuDevice;
+  /** The pipeline whose automatic layout this is of: groups of it go with that pipeline only. */
+  readonly owner: object | undefined;
   /** By binding; `undefined` where the layout is invalid. */
   readonly #entries: readonly LayoutEntry[] | undefined;
 
-  constructor(device: CpuDevice, descriptor: GPUBindGroupLayoutDescriptor) {
-    this.label = descriptor.label ?? '';
-    this.#entries = device.errors.attempt(named('createBindGroupLayout', this.label), () =>
-      readEntries(device, [...descriptor.entries]),
+  constructor(
+    device: CpuDevice,
+    label: string,
+    entries: readonly LayoutEntry[] | undefined,
+    owner?: object,
+  ) {
+    this.device = device;
+    this.label = label;
+    this.#entries = entries;
+    this.owner = owner;
+  }
+
+  /** @throws TypeError where the descriptor is not one. */
+  static create(device: CpuDevice, descriptor: GPUBindGroupLayoutDescriptor): CpuBindGroupLayout {
+    const { label = '' } = descriptor;
+    const given = [...descriptor.entries];
+    const entries = device.errors.attempt(named('createBindGroupLayout', label), () =>
+      readEntries(device, given),
     );
+    return new CpuBindGroupLayout(device, label, entries);
   }
 
   /** @throws Refusal where the layout is invalid. */
   get entries(): readonly LayoutEntry[] {
-    if (!this.#entries) throw new Refusal(`bind group layout "${this.label}" is invalid`);
+    if (!this.#entries) throw new Refusal(`${titled('bind group layout', this.label)} is invalid`);
     return this.#entries;
   }
 
@@ -36,11 +61,13 @@ export class CpuBindGroupLayout implements GPUBindGroupLayout {
     if (this === other) return true;
     const [p, q] = [this.entries, other.entries];
     return (
+      this.owner === other.owner &&
       p.length === q.length &&
       p.every((entry, n) => {
-        const { binding, type, hasDynamicOffset, minBindingSize } = q[n]!;
+        const { binding, visibility, type, hasDynamicOffset, minBindingSize } = q[n]!;
         return (
           entry.binding === binding &&
+          entry.visibility === visibility &&
           entry.type === type &&
           entry.hasDynamicOffset === hasDynamicOffset &&
           entry.minBindingSize === minBindingSize
@@ -51,86 +78,116 @@ export class CpuBindGroupLayout implements GPUBindGroupLayout {
 }
 
 function readEntries(device: CpuDevice, given: readonly GPUBindGroupLayoutEntry[]): LayoutEntry[] {
-  const { limits } = device;
   const entries = given.map((entry): LayoutEntry => {
-    const { binding, buffer, visibility } = entry;
-    ensure(binding < limits.maxBindingsPerBindGroup, () => `binding ${binding} is past the limit`);
+    const { buffer } = entry;
+    const binding = unsigned(entry.binding, 'binding', MAX_U32);
+    const visibility = unsigned(entry.visibility, 'visibility', MAX_U32);
     ensure((visibility & ~7) === 0, () => `binding ${binding} has visibility ${visibility}`);
     const others = ['sampler', 'texture', 'storageTexture', 'externalTexture'] as const;
     const other = others.find((kind) => entry[kind] !== undefined);
     ensure(!other, () => `binding ${binding} is a ${other}, and this device has buffers only`);
     ensure(buffer !== undefined, () => `binding ${binding} says nothing of its buffer`);
-    const { type = 'uniform', hasDynamicOffset = false, minBindingSize = 0 } = buffer;
-    return { binding, type, hasDynamicOffset, minBindingSize };
+    const type = oneOf(buffer.type ?? 'uniform', TYPES, 'type');
+    ensure(
+      type !== 'storage' || (visibility & VERTEX) === 0,
+      () => `binding ${binding} would be written by vertex shaders`,
+    );
+    const { hasDynamicOffset = false } = buffer;
+    const minBindingSize = unsigned(buffer.minBindingSize ?? 0, 'minBindingSize');
+    return { binding, visibility, type, hasDynamicOffset, minBindingSize };
   });
-  entries.sort((p, q) => p.binding - q.binding);
-  const twice = entries.find((entry, n) => entry.binding === entries[n + 1]?.binding);
-  ensure(!twice, () => `binding ${twice!.binding} stands twice`);
-  const isVisible = given.some((entry) => (entry.visibility & COMPUTE) !== 0);
-  if (isVisible) checkCounts(device, entries);
-  return entries;
+  checkEntries(device, entries);
+  return entries.sort((p, q) => p.binding - q.binding);
+}
+
+/** @throws Refusal where a group cannot have such entries. */
+export function checkEntries(device: CpuDevice, entries: readonly LayoutEntry[]): void {
+  const bindings = entries.map((entry) => entry.binding);
+  const most = device.limits.maxBindingsPerBindGroup;
+  const past = bindings.find((binding) => binding >= most);
+  ensure(past === undefined, () => `binding ${past} is past the limit, ${most - 1}`);
+  const twice = bindings.find((binding, n) => bindings.indexOf(binding) < n);
+  ensure(twice === undefined, () => `binding ${twice} stands twice`);
+  checkCounts(device, entries);
 }
 
 /** @throws Refusal where more buffers are bound than the device allows. */
-export function checkCounts({ limits }: CpuDevice, entries: readonly LayoutEntry[]): void {
-  const count = (of: (entry: LayoutEntry) => boolean, most: number, what: string) => {
-    const n = entries.filter(of).length;
-    ensure(n <= most, () => `${n} ${what} are past the limit, ${most}`);
-  };
-  const isUniform = (entry: LayoutEntry) => entry.type === 'uniform';
-  count((e) => !isUniform(e), limits.maxStorageBuffersPerShaderStage, 'storage buffers');
-  count(isUniform, limits.maxUniformBuffersPerShaderStage, 'uniform buffers');
-  const dynamic = entries.filter((e) => e.hasDynamicOffset);
-  const [uniform, storage] = [
+function checkCounts({ limits }: CpuDevice, entries: readonly LayoutEntry[]): void {
+  const check = (counted: readonly LayoutEntry[], most: number, what: string) =>
+    ensure(counted.length <= most, () => `${counted.length} ${what} are past the limit, ${most}`);
+  const uniform = entries.filter((e) => e.type === 'uniform');
+  const storage = entries.filter((e) => e.type !== 'uniform');
+  const isVisible = (e: LayoutEntry) => (e.visibility & COMPUTE) !== 0;
+  const isDynamic = (e: LayoutEntry) => e.hasDynamicOffset;
+  check(uniform.filter(isVisible), limits.maxUniformBuffersPerShaderStage, 'uniform buffers');
+  check(storage.filter(isVisible), limits.maxStorageBuffersPerShaderStage, 'storage buffers');
+  check(
+    uniform.filter(isDynamic),
     limits.maxDynamicUniformBuffersPerPipelineLayout,
-    limits.maxDynamicStorageBuffersPerPipelineLayout,
-  ];
-  count(
-    (e) => dynamic.includes(e) && isUniform(e),
-    uniform,
     'uniform buffers with dynamic offsets',
   );
-  count(
-    (e) => dynamic.includes(e) && !isUniform(e),
-    storage,
+  check(
+    storage.filter(isDynamic),
+    limits.maxDynamicStorageBuffersPerPipelineLayout,
     'storage buffers with dynamic offsets',
   );
 }
 
+/** What a pipeline is given. */
+export interface LayoutContent {
+  readonly groups: readonly CpuBindGroupLayout[];
+  readonly immediateSize: number;
+}
+
+/** @throws Refusal where a pipeline cannot have such a layout. */
+export function checkLayout(device: CpuDevice, { groups, immediateSize }: LayoutContent): void {
+  const { maxBindGroups, maxImmediateSize } = device.limits;
+  ensure(
+    groups.length <= maxBindGroups,
+    () => `${groups.length} groups are past the limit, ${maxBindGroups}`,
+  );
+  checkCounts(
+    device,
+    groups.flatMap((group) => group.entries),
+  );
+  ensure(
+    immediateSize <= maxImmediateSize,
+    () => `${immediateSize} bytes of immediates are past the limit, ${maxImmediateSize}`,
+  );
+  ensure(immediateSize % 4 === 0, () => `immediateSize ${immediateSize} is not a multiple of 4`);
+}
+
+/** The groups of a pipeline, and its immediates. */
 export class CpuPipelineLayout implements GPUPipelineLayout {
   declare readonly __brand: 'GPUPipelineLayout';
   label: string;
-  readonly #content: { groups: readonly CpuBindGroupLayout[]; immediateSize: number } | undefined;
+  readonly device: CpuDevice;
+  readonly #content: LayoutContent | undefined;
 
+  /** @throws TypeError where the descriptor is not one. */
   constructor(device: CpuDevice, descriptor: GPUPipelineLayoutDescriptor) {
+    this.device = device;
     this.label = descriptor.label ?? '';
-    const { immediateSize = 0 } = descriptor;
+    const immediateSize = unsigned(descriptor.immediateSize ?? 0, 'immediateSize', MAX_U32);
+    const given = [...descriptor.bindGroupLayouts].map((layout) =>
+      layout ? asBindGroupLayout(layout as GPUBindGroupLayout) : undefined,
+    );
     this.#content = device.errors.attempt(named('createPipelineLayout', this.label), () => {
-      const { limits } = device;
-      const groups = [...descriptor.bindGroupLayouts].map((layout) =>
-        asBindGroupLayout(layout as GPUBindGroupLayout),
-      );
-      ensure(
-        groups.length <= limits.maxBindGroups,
-        () => `${groups.length} groups are past ${limits.maxBindGroups}`,
-      );
-      checkCounts(
-        device,
-        groups.flatMap((g) => g.entries),
-      );
-      const most = limits.maxImmediateSize;
-      ensure(immediateSize <= most, () => `immediateSize ${immediateSize} is past ${most}`);
-      ensure(
-        immediateSize % 4 === 0,
-        () => `immediateSize ${immediateSize} is not a multiple of 4`,
-      );
-      return { groups, immediateSize };
+      for (const layout of given) {
+        if (!layout) continue;
+        checkOwner(device, layout, 'bind group layout');
+        ensure(!layout.owner, () => 'a bind group layout is of a pipeline’s automatic layout');
+      }
+      const groups = given.map((layout) => layout ?? new CpuBindGroupLayout(device, '', []));
+      const content = { groups, immediateSize };
+      checkLayout(device, content);
+      return content;
     });
   }
 
   /** @throws Refusal where the layout is invalid. */
-  get content(): { groups: readonly CpuBindGroupLayout[]; immediateSize: number } {
-    if (!this.#content) throw new Refusal(`pipeline layout "${this.label}" is invalid`);
+  get content(): LayoutContent {
+    if (!this.#content) throw new Refusal(`${titled('pipeline layout', this.label)} is invalid`);
     return this.#content;
   }
 }
@@ -143,6 +200,7 @@ export interface Bound {
   readonly size: number;
 }
 
+/** What is bound in a group. */
 export interface BindGroupContent {
   readonly layout: CpuBindGroupLayout;
   /** In the order of the layout's entries. */
@@ -151,74 +209,89 @@ export interface BindGroupContent {
   readonly dynamic: readonly Bound[];
 }
 
+/** Buffers bound as a layout says. */
 export class CpuBindGroup implements GPUBindGroup {
   declare readonly __brand: 'GPUBindGroup';
   label: string;
+  readonly device: CpuDevice;
   /** By pipeline: address and size of each of its bindings, once it was dispatched with this group. */
   readonly resolved = new WeakMap<object, readonly number[]>();
   readonly #content: BindGroupContent | undefined;
 
+  /** @throws TypeError where the descriptor is not one. */
   constructor(device: CpuDevice, descriptor: GPUBindGroupDescriptor) {
+    this.device = device;
     this.label = descriptor.label ?? '';
+    const layout = asBindGroupLayout(descriptor.layout);
+    const resources = [...descriptor.entries].map(asResource);
     this.#content = device.errors.attempt(named('createBindGroup', this.label), () => {
-      const layout = asBindGroupLayout(descriptor.layout);
-      const bound = bind(device, layout, [...descriptor.entries]);
+      checkOwner(device, layout, 'bind group layout');
+      const bound = bind(device, layout, resources);
       return { layout, bound, dynamic: bound.filter(({ entry }) => entry.hasDynamicOffset) };
     });
   }
 
   /** @throws Refusal where the group is invalid. */
   get content(): BindGroupContent {
-    if (!this.#content) throw new Refusal(`bind group "${this.label}" is invalid`);
+    if (!this.#content) throw new Refusal(`${titled('bind group', this.label)} is invalid`);
     return this.#content;
   }
+
+  /** @throws Refusal where a submit may not use it. */
+  checkUsable(): void {
+    for (const { buffer } of this.content.bound) buffer.checkUsable();
+  }
+}
+
+/** What is to be bound where. */
+interface Resource {
+  readonly binding: number;
+  readonly buffer: CpuBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** @throws TypeError where the entry's resource is not a buffer or a range of one. */
+function asResource({ binding, resource }: GPUBindGroupEntry): Resource {
+  const range = (
+    resource instanceof Object && 'buffer' in resource ? resource : { buffer: resource }
+  ) as GPUBufferBinding;
+  const buffer = asBuffer(range.buffer);
+  const offset = unsigned(range.offset ?? 0, 'offset');
+  const rest = Math.max(0, buffer.size - offset);
+  const size = range.size === undefined ? rest : unsigned(range.size, 'size');
+  return { binding: unsigned(binding, 'binding', MAX_U32), buffer, offset, size };
 }
 
 function bind(
   device: CpuDevice,
   layout: CpuBindGroupLayout,
-  given: readonly GPUBindGroupEntry[],
+  resources: readonly Resource[],
 ): Bound[] {
   const { entries } = layout;
   ensure(
-    given.length === entries.length,
-    () => `${given.length} entries are given for a layout of ${entries.length}`,
+    resources.length === entries.length,
+    () => `${resources.length} entries are given for a layout of ${entries.length}`,
   );
   return entries.map((entry): Bound => {
     const { binding } = entry;
-    const matching = given.filter((g) => g.binding === binding);
+    const matching = resources.filter((resource) => resource.binding === binding);
     ensure(matching.length === 1, () => `binding ${binding} is given ${matching.length} times`);
-    const { resource } = matching[0]!;
-    const range = asRange(resource);
-    const buffer = asBuffer(range.buffer);
-    const { offset = 0 } = range;
-    const size = range.size ?? buffer.size - offset;
-    checkRange(device, entry, buffer, offset, size);
-    return { entry, buffer, offset, size };
+    const { buffer, offset, size } = matching[0]!;
+    const bound = { entry, buffer, offset, size };
+    checkBound(device, bound);
+    return bound;
   });
 }
 
-function asRange(resource: GPUBindingResource): GPUBufferBinding {
-  const range =
-    resource instanceof Object && 'buffer' in resource ? resource : { buffer: resource };
-  return range as GPUBufferBinding;
-}
-
-function checkRange(
-  { limits }: CpuDevice,
-  { binding, type, minBindingSize }: LayoutEntry,
-  buffer: CpuBuffer,
-  offset: number,
-  size: number,
-): void {
-  const at = `binding ${binding}`;
-  buffer.address();
-  const isUniform = type === 'uniform';
+function checkBound(device: CpuDevice, { entry, buffer, offset, size }: Bound): void {
+  const { limits } = device;
+  const at = `binding ${entry.binding}`;
+  buffer.checkValid(device);
+  const isUniform = entry.type === 'uniform';
   if (isUniform) buffer.checkUsage(USAGE.UNIFORM, 'UNIFORM');
   else buffer.checkUsage(USAGE.STORAGE, 'STORAGE');
-  const align = isUniform
-    ? limits.minUniformBufferOffsetAlignment
-    : limits.minStorageBufferOffsetAlignment;
+  const align = offsetAlignment(device, entry);
   ensure(offset % align === 0, () => `${at}: offset ${offset} is not a multiple of ${align}`);
   ensure(size > 0, () => `${at} is empty`);
   ensure(
@@ -228,14 +301,19 @@ function checkRange(
   ensure(isUniform || size % 4 === 0, () => `${at}: size ${size} is not a multiple of 4`);
   const most = isUniform ? limits.maxUniformBufferBindingSize : limits.maxStorageBufferBindingSize;
   ensure(size <= most, () => `${at}: size ${size} is past the limit, ${most}`);
-  ensure(
-    size >= minBindingSize,
-    () => `${at}: size ${size} is less than the ${minBindingSize} of the layout`,
-  );
+  const least = entry.minBindingSize;
+  ensure(size >= least, () => `${at}: size ${size} is less than the ${least} of the layout`);
 }
 
-/** @throws TypeError where the layout is another device's. */
-export function asBindGroupLayout(layout: GPUBindGroupLayout): CpuBindGroupLayout {
+/** What offsets into a bound buffer must be multiples of. */
+export function offsetAlignment({ limits }: CpuDevice, { type }: LayoutEntry): number {
+  return type === 'uniform'
+    ? limits.minUniformBufferOffsetAlignment
+    : limits.minStorageBufferOffsetAlignment;
+}
+
+/** @throws TypeError where the layout is not one of a CPU device. */
+function asBindGroupLayout(layout: GPUBindGroupLayout): CpuBindGroupLayout {
   if (layout instanceof CpuBindGroupLayout) return layout;
   throw new TypeError('This bind group layout was not made by a CPU device.');
 }

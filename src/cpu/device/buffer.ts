@@ -1,8 +1,9 @@
 /** Buffers: a range of the device's memory, and its mapping to the host. */
 
 import type { CpuDevice } from './device.js';
-import { domException, ensure, named, Refusal } from './errors.js';
+import { checkOwner, domException, ensure, named, Refusal, titled } from './errors.js';
 import { MAP_READ, MAP_WRITE, USAGE } from './limits.js';
+import { MAX_U32, unsigned } from './numbers.js';
 
 const ALL_USAGES = Object.values(USAGE).reduce<number>((all, usage) => all | usage, 0);
 
@@ -15,147 +16,196 @@ interface Mapping {
   readonly ranges: { readonly offset: number; readonly bytes: ArrayBuffer }[];
 }
 
+/** A mapping that was asked for, and is not there yet. */
+interface Request {
+  readonly mode: number;
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** A buffer: a range of the device’s memory that the host can map. */
 export class CpuBuffer implements GPUBuffer {
   declare readonly __brand: 'GPUBuffer';
   label: string;
   readonly size: number;
   readonly usage: number;
-  /** Where it begins; `undefined` where it could not be made, or was destroyed. */
-  #address: number | undefined;
-  readonly #device: CpuDevice;
+  readonly device: CpuDevice;
+  /** Where it begins; 0 where it could not be made. It is no longer its own once it is destroyed. */
+  readonly address: number;
+  readonly #isValid: boolean;
   #isDestroyed = false;
-  #isPending = false;
   #mapping: Mapping | undefined;
+  /** Rejects the mapping that was asked for last and is not there yet. */
   #abort: ((error: Error) => void) | undefined;
 
+  /** @throws TypeError or RangeError where the descriptor is not one, or cannot be mapped. */
   constructor(device: CpuDevice, descriptor: GPUBufferDescriptor) {
-    this.#device = device;
+    this.device = device;
     this.label = descriptor.label ?? '';
-    this.size = descriptor.size;
-    this.usage = descriptor.usage;
+    this.size = unsigned(descriptor.size, 'size');
+    this.usage = unsigned(descriptor.usage, 'usage', MAX_U32);
     const { mappedAtCreation = false } = descriptor;
-    if (mappedAtCreation && this.size % 4 !== 0)
-      throw new RangeError(
-        `createBuffer: size ${this.size} is not a multiple of 4, and is to be mapped.`,
-      );
-    this.#address = device.errors.attempt(named('createBuffer', this.label), () => {
+    if (mappedAtCreation) this.#setMapping(this.#mappingAtCreation());
+    const address = device.errors.attempt(named('createBuffer', this.label), () => {
       this.#validate();
       return device.allocate(this.size);
     });
-    if (mappedAtCreation) this.#mapping = this.#newMapping(0, this.size, true, undefined);
+    this.#isValid = address !== undefined;
+    this.address = address ?? 0;
   }
 
   get mapState(): GPUBufferMapState {
     if (this.#mapping) return 'mapped';
-    return this.#isPending ? 'pending' : 'unmapped';
+    return this.#abort ? 'pending' : 'unmapped';
   }
 
-  /** Its address. @throws Refusal where commands may not use it: it is invalid, destroyed or mapped. */
-  address(): number {
-    if (this.#address !== undefined) return this.#address;
-    const of = this.label ? ` "${this.label}"` : '';
-    throw new Refusal(`buffer${of} is ${this.#isDestroyed ? 'destroyed' : 'invalid'}`);
+  /** @throws Refusal where it was made by another device, or could not be made. */
+  checkValid(device: CpuDevice): void {
+    checkOwner(device, this, 'buffer');
+    if (!this.#isValid) throw new Refusal(`${titled('buffer', this.label)} is invalid`);
   }
 
-  /** @throws Refusal where a submit may not use it. */
-  checkUsableInSubmit(): void {
-    this.address();
-    if (this.mapState === 'unmapped') return;
-    throw new Refusal(`buffer${this.label ? ` "${this.label}"` : ''} is ${this.mapState}`);
+  /** @throws Refusal where a submit may not use it: it is destroyed or mapped. */
+  checkUsable(): void {
+    if (this.#isDestroyed) throw new Refusal(`${titled('buffer', this.label)} is destroyed`);
+    if (!this.#mapping && !this.#abort) return;
+    throw new Refusal(`${titled('buffer', this.label)} is ${this.mapState}`);
   }
 
   /** @throws Refusal where the buffer was not made with the usage. */
   checkUsage(usage: number, name: string): void {
-    const of = this.label ? ` "${this.label}"` : '';
-    ensure((this.usage & usage) !== 0, () => `buffer${of} was not made with usage ${name}`);
+    if ((this.usage & usage) !== 0) return;
+    throw new Refusal(`${titled('buffer', this.label)} was not made with usage ${name}`);
   }
 
   destroy(): undefined {
     if (this.#isDestroyed) return undefined;
     this.unmap();
     this.#isDestroyed = true;
-    if (this.#address !== undefined) this.#device.release(this.#address);
-    this.#address = undefined;
+    if (this.#isValid) this.device.release(this.address);
     return undefined;
   }
 
-  async mapAsync(
-    mode: number,
-    offset = 0,
-    size = Math.max(0, this.size - offset),
-  ): Promise<undefined> {
-    const { errors } = this.#device;
-    const range = errors.attempt(named('mapAsync', this.label), () => {
-      const address = this.address();
-      ensure(this.mapState === 'unmapped', () => `the buffer is ${this.mapState} already`);
-      ensure(mode === MAP_READ || mode === MAP_WRITE, () => 'mode is neither READ nor WRITE');
-      if (mode === MAP_READ) this.checkUsage(USAGE.MAP_READ, 'MAP_READ');
-      else this.checkUsage(USAGE.MAP_WRITE, 'MAP_WRITE');
-      ensure(offset % 8 === 0, () => `offset ${offset} is not a multiple of 8`);
-      ensure(size % 4 === 0, () => `size ${size} is not a multiple of 4`);
-      ensure(offset + size <= this.size, () => `${offset} + ${size} bytes are past ${this.size}`);
-      return { address: address + offset };
-    });
-    if (!range) throw domException('OperationError', 'mapAsync: the buffer cannot be mapped.');
-    this.#isPending = true;
-    const aborted = new Promise<never>((_, reject) => {
-      this.#abort = reject;
-    });
-    const read = this.#device.read(range.address, size);
-    const data = await Promise.race([read, aborted, this.#device.ended]);
-    this.#abort = undefined;
-    this.#isPending = false;
-    this.#mapping = this.#newMapping(offset, size, mode === MAP_WRITE, data);
-    return undefined;
+  /** @throws TypeError, OperationError or AbortError, as a rejection. */
+  mapAsync(mode: number, offset?: number, size?: number): Promise<undefined> {
+    try {
+      const request = this.#newRequest(mode, offset, size);
+      if (this.device.isLost) throw domException('AbortError', 'mapAsync: the device is lost.');
+      const isAllowed = this.device.errors.attempt(named('mapAsync', this.label), () => {
+        this.#checkRequest(request);
+        return true;
+      });
+      if (!isAllowed)
+        throw domException('OperationError', 'mapAsync: the buffer cannot be mapped.');
+      return this.#map(request);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
-  getMappedRange(offset = 0, size = Math.max(0, this.size - offset)): ArrayBuffer {
+  getMappedRange(offset?: number, size?: number): ArrayBuffer {
+    const { start, bytes } = this.#range(offset, size);
     const mapping = this.#mapping;
     const refuse = (why: string) => domException('OperationError', `getMappedRange: ${why}.`);
     if (!mapping) throw refuse('the buffer is not mapped');
-    if (offset % 8 !== 0 || size % 4 !== 0)
+    if (start % 8 !== 0 || bytes % 4 !== 0)
       throw refuse('offset must be a multiple of 8, and size of 4');
     const { data } = mapping;
-    const start = offset - mapping.offset;
-    if (start < 0 || start + size > data.length)
-      throw refuse(`${offset} + ${size} bytes are outside of what is mapped`);
+    const from = start - mapping.offset;
+    if (from < 0 || from + bytes > data.length)
+      throw refuse(`${start} + ${bytes} bytes are outside of what is mapped`);
     const overlaps = mapping.ranges.some(
-      (r) => offset < r.offset + r.bytes.byteLength && r.offset < offset + size,
+      (r) => start < r.offset + r.bytes.byteLength && r.offset < start + bytes,
     );
     if (overlaps) throw refuse('the range overlaps one that was taken already');
-    const bytes = data.slice(start, start + size).buffer;
-    mapping.ranges.push({ offset, bytes });
-    return bytes;
+    const range = data.slice(from, from + bytes).buffer;
+    mapping.ranges.push({ offset: start, bytes: range });
+    return range;
   }
 
   unmap(): undefined {
-    this.#abort?.(domException('AbortError', 'mapAsync: the buffer was unmapped meanwhile.'));
-    this.#abort = undefined;
-    this.#isPending = false;
+    this.abortMapping('the buffer was unmapped or destroyed meanwhile');
     const mapping = this.#mapping;
-    this.#mapping = undefined;
-    for (const { offset, bytes } of mapping?.ranges ?? []) {
-      if (mapping!.isWritten && this.#address !== undefined)
-        this.#device.write(this.#address + offset, new Uint8Array(bytes));
+    if (!mapping) return undefined;
+    this.#setMapping(undefined);
+    for (const { offset, bytes } of mapping.ranges) {
+      if (mapping.isWritten && this.#isValid)
+        this.device.write(this.address + offset, new Uint8Array(bytes));
       // Whoever holds the range must not think that it still is the buffer.
       structuredClone(bytes, { transfer: [bytes] });
     }
     return undefined;
   }
 
-  #newMapping(
-    offset: number,
-    size: number,
-    isWritten: boolean,
-    data: ArrayBuffer | undefined,
-  ): Mapping {
-    return { offset, data: new Uint8Array(data ?? new ArrayBuffer(size)), isWritten, ranges: [] };
+  /** Rejects a mapping that is not there yet. */
+  abortMapping(why: string): void {
+    const abort = this.#abort;
+    this.#setAbort(undefined);
+    abort?.(domException('AbortError', `mapAsync: ${why}.`));
+  }
+
+  #range(offset: unknown = 0, size?: unknown): { start: number; bytes: number } {
+    const start = unsigned(offset, 'offset');
+    const bytes = size === undefined ? Math.max(0, this.size - start) : unsigned(size, 'size');
+    return { start, bytes };
+  }
+
+  #newRequest(mode: unknown, offset: unknown, size: unknown): Request {
+    const { start, bytes } = this.#range(offset, size);
+    return { mode: unsigned(mode, 'mode', MAX_U32), offset: start, size: bytes };
+  }
+
+  #checkRequest({ mode, offset, size }: Request): void {
+    this.checkValid(this.device);
+    ensure(!this.#isDestroyed, () => 'the buffer is destroyed');
+    ensure(this.mapState === 'unmapped', () => `the buffer is ${this.mapState} already`);
+    ensure(mode === MAP_READ || mode === MAP_WRITE, () => 'mode is neither READ nor WRITE');
+    if (mode === MAP_READ) this.checkUsage(USAGE.MAP_READ, 'MAP_READ');
+    else this.checkUsage(USAGE.MAP_WRITE, 'MAP_WRITE');
+    ensure(offset % 8 === 0, () => `offset ${offset} is not a multiple of 8`);
+    ensure(size % 4 === 0, () => `size ${size} is not a multiple of 4`);
+    ensure(offset + size <= this.size, () => `${offset} + ${size} bytes are past ${this.size}`);
+  }
+
+  #map({ mode, offset, size }: Request): Promise<undefined> {
+    return new Promise((resolve, reject) => {
+      this.#setAbort(reject);
+      this.device.read(this.address + offset, size).then((data) => {
+        // Unmapped meanwhile, and perhaps asked for again.
+        if (this.#abort !== reject) return;
+        this.#setAbort(undefined);
+        this.#setMapping(newMapping(offset, mode === MAP_WRITE, data));
+        resolve(undefined);
+      });
+    });
+  }
+
+  #mappingAtCreation(): Mapping {
+    const { size } = this;
+    if (size % 4 !== 0)
+      throw new RangeError(
+        `createBuffer: size ${size} is not a multiple of 4, and is to be mapped.`,
+      );
+    try {
+      return newMapping(0, true, new ArrayBuffer(size));
+    } catch {
+      throw new RangeError(`createBuffer: there is no room to map ${size} bytes.`);
+    }
+  }
+
+  #setMapping(mapping: Mapping | undefined): void {
+    this.#mapping = mapping;
+    this.device.noteMapping(this);
+  }
+
+  #setAbort(abort: ((error: Error) => void) | undefined): void {
+    this.#abort = abort;
+    this.device.noteMapping(this);
   }
 
   #validate(): void {
     const { size, usage } = this;
-    const most = this.#device.limits.maxBufferSize;
-    ensure(Number.isInteger(size) && size >= 0, () => `size is ${size}`);
+    const most = this.device.limits.maxBufferSize;
     ensure(size <= most, () => `size ${size} is past maxBufferSize, ${most}`);
     ensure(usage !== 0, () => 'usage is 0');
     ensure((usage & ~ALL_USAGES) === 0, () => `usage ${usage} has bits that mean nothing`);
@@ -169,7 +219,11 @@ export class CpuBuffer implements GPUBuffer {
   }
 }
 
-/** Our buffer behind a GPUBuffer. @throws TypeError where it is another device's. */
+function newMapping(offset: number, isWritten: boolean, data: ArrayBuffer): Mapping {
+  return { offset, data: new Uint8Array(data), isWritten, ranges: [] };
+}
+
+/** Our buffer behind a GPUBuffer. @throws TypeError where it is not one of a CPU device. */
 export function asBuffer(buffer: GPUBuffer): CpuBuffer {
   if (buffer instanceof CpuBuffer) return buffer;
   throw new TypeError('This buffer was not made by a CPU device.');

@@ -9,6 +9,7 @@ import { CpuBuffer } from './buffer.js';
 import { CpuCommandEncoder, CpuQuerySet } from './commands.js';
 import { type CpuError, CpuPipelineError, ErrorScopes, NoMemory } from './errors.js';
 import type { Limits } from './limits.js';
+import { oneOf } from './numbers.js';
 import { CpuComputePipeline, CpuShaderModule } from './pipeline.js';
 import { CpuQueue } from './queue.js';
 
@@ -20,10 +21,14 @@ export interface DeviceSetup {
   readonly info: GPUAdapterInfo;
   readonly moduleOptions: ModuleOptions;
   readonly label: string;
+  readonly queueLabel: string;
   /** Is given the text form of every kernel that is compiled. */
   readonly show?: ((text: () => string) => void) | undefined;
 }
 
+const FILTERS: readonly GPUErrorFilter[] = ['validation', 'out-of-memory', 'internal'];
+
+/** A GPUDevice whose work is done by an executor. */
 export class CpuDevice extends EventTarget implements GPUDevice {
   declare readonly __brand: 'GPUDevice';
   label: string;
@@ -36,12 +41,13 @@ export class CpuDevice extends EventTarget implements GPUDevice {
   readonly errors: ErrorScopes;
   readonly moduleOptions: ModuleOptions;
   readonly show: DeviceSetup['show'];
-  /** Rejects when the device is lost or destroyed. */
-  readonly ended: Promise<never>;
   readonly #executor: Executor;
   readonly #kernels: { readonly name: string; readonly kernel: CompiledKernel }[] = [];
+  /** Buffers that are mapped or are to be. */
+  readonly #mapped = new Set<CpuBuffer>();
+  /** Called when all work is done, or the device is lost. */
+  readonly #waiting = new Set<() => void>();
   #lose: (info: GPUDeviceLostInfo) => void = () => {};
-  #end: (error: Error) => void = () => {};
   #isLost = false;
 
   constructor(setup: DeviceSetup) {
@@ -53,19 +59,23 @@ export class CpuDevice extends EventTarget implements GPUDevice {
     this.moduleOptions = setup.moduleOptions;
     this.show = setup.show;
     this.#executor = setup.executor;
-    this.queue = new CpuQueue(this);
+    this.queue = new CpuQueue(this, setup.queueLabel);
     this.errors = new ErrorScopes((error) => this.#uncaptured(error));
     this.lost = new Promise((resolve) => {
       this.#lose = resolve;
     });
-    this.ended = new Promise((_, reject) => {
-      this.#end = reject;
-    });
-    this.ended.catch(() => {});
+    this.addEventListener('uncapturederror', (event) =>
+      this.onuncapturederror?.call(this, event as GPUUncapturedErrorEvent),
+    );
     setup.executor.failed.then((failure) => this.#loseWith('unknown', this.#describe(failure)));
   }
 
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
   destroy(): undefined {
+    if (!this.#isLost) for (const buffer of this.#mapped) buffer.unmap();
     this.#loseWith('destroyed', 'the device was destroyed');
     return undefined;
   }
@@ -75,7 +85,7 @@ export class CpuDevice extends EventTarget implements GPUDevice {
   }
 
   createBindGroupLayout(descriptor: GPUBindGroupLayoutDescriptor): GPUBindGroupLayout {
-    return new CpuBindGroupLayout(this, descriptor);
+    return CpuBindGroupLayout.create(this, descriptor);
   }
 
   createPipelineLayout(descriptor: GPUPipelineLayoutDescriptor): GPUPipelineLayout {
@@ -94,15 +104,14 @@ export class CpuDevice extends EventTarget implements GPUDevice {
     return new CpuComputePipeline(this, descriptor);
   }
 
-  /** @throws GPUPipelineError, as a rejection, where the pipeline is refused. */
+  /** @throws GPUPipelineError, as a rejection, where the pipeline is refused or cannot be made. */
   async createComputePipelineAsync(
     descriptor: GPUComputePipelineDescriptor,
   ): Promise<GPUComputePipeline> {
-    this.pushErrorScope('validation');
-    const pipeline = this.createComputePipeline(descriptor);
-    const error = await this.popErrorScope();
-    if (error) throw new CpuPipelineError(error.message, 'validation');
-    return pipeline;
+    const { made, error } = this.errors.capture(() => this.createComputePipeline(descriptor));
+    if (!error) return made;
+    const reason = error.kind === 'validation' ? 'validation' : 'internal';
+    throw new CpuPipelineError(error.message, reason);
   }
 
   createCommandEncoder(descriptor?: GPUCommandEncoderDescriptor): GPUCommandEncoder {
@@ -113,8 +122,9 @@ export class CpuDevice extends EventTarget implements GPUDevice {
     return new CpuQuerySet(this, descriptor);
   }
 
+  /** @throws TypeError where the filter is not one of WebGPU's. */
   pushErrorScope(filter: GPUErrorFilter): undefined {
-    this.errors.push(filter);
+    this.errors.push(oneOf(filter, FILTERS, 'filter'));
     return undefined;
   }
 
@@ -158,15 +168,15 @@ export class CpuDevice extends EventTarget implements GPUDevice {
 
   /** The address of `bytes` zeros. @throws NoMemory where there is no room. */
   allocate(bytes: number): number {
-    const block = this.#isLost
-      ? { address: 0, isFresh: true }
-      : this.#executor.heap.allocate(bytes);
+    if (this.#isLost) return 0;
+    const { heap } = this.#executor;
+    const block = heap.allocate(bytes);
     if (!block) {
-      const used = (this.#executor.heap.used / 2 ** 20).toFixed(0);
+      const used = (heap.used / 2 ** 20).toFixed(0);
       throw new NoMemory(`${bytes} bytes do not fit beside the ${used} MiB in use`);
     }
-    if (!block.isFresh && bytes > 0)
-      this.submit([{ kind: 'clear', to: block.address, bytes: 4 * Math.ceil(bytes / 4) }]);
+    const stale = 4 * Math.ceil(Math.min(bytes, block.stale) / 4);
+    if (stale > 0) this.submit([{ kind: 'clear', to: block.address, bytes: stale }]);
     return block.address;
   }
 
@@ -182,39 +192,58 @@ export class CpuDevice extends EventTarget implements GPUDevice {
     if (!this.#isLost) this.#executor.submit(commands);
   }
 
+  /** Never settles where the device is lost first. */
   read(address: number, bytes: number): Promise<ArrayBuffer> {
-    return this.#isLost ? this.ended : this.#executor.read(address, bytes);
+    return this.#executor.read(address, bytes);
   }
 
   /** Of a device that is lost, all work is done. */
   settled(): Promise<void> {
-    return this.#isLost
-      ? Promise.resolve()
-      : Promise.race([this.#executor.settled(), this.#whenEnded()]);
+    if (this.#isLost) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#waiting.delete(done);
+        resolve();
+      };
+      this.#waiting.add(done);
+      // As mappings wait, so that those asked for before are there before.
+      this.#executor.read(0, 0).then(done);
+    });
   }
 
+  /** Keeps in mind which buffers are mapped, or are to be. */
+  noteMapping(buffer: CpuBuffer): void {
+    if (buffer.mapState === 'unmapped') this.#mapped.delete(buffer);
+    else this.#mapped.add(buffer);
+  }
+
+  /** @throws NoMemory where there is no room for it. */
   addKernel(kernel: CompiledKernel, name: string): ExecutableKernel {
-    const executable = this.#executor.addKernel(kernel.bytes, kernel.scratch);
+    let executable: ExecutableKernel;
+    try {
+      executable = this.#executor.addKernel(kernel.bytes, kernel.scratch);
+    } catch (error) {
+      throw new NoMemory((error as Error).message);
+    }
     this.#kernels[executable.id] = { name, kernel };
     return executable;
   }
 
-  #whenEnded(): Promise<void> {
-    return this.ended.catch(() => {});
-  }
-
+  /** Tells listeners of an error in a task of its own, or whoever reads the console where none prevents it. */
   #uncaptured(error: CpuError): void {
-    if (this.#isLost) return;
-    const event = Object.assign(new Event('uncapturederror', { cancelable: true }), { error });
-    this.onuncapturederror?.call(this, event as unknown as GPUUncapturedErrorEvent);
-    this.dispatchEvent(event);
+    queueMicrotask(() => {
+      const event = Object.assign(new Event('uncapturederror', { cancelable: true }), { error });
+      if (this.dispatchEvent(event)) console.warn(`Uncaptured WebGPU error: ${error.message}`);
+    });
   }
 
   #loseWith(reason: GPUDeviceLostReason, message: string): void {
     if (this.#isLost) return;
     this.#isLost = true;
     this.#executor.close();
-    this.#end(new DOMException(`The device was lost: ${message}.`, 'AbortError'));
+    this.errors.lose();
+    for (const buffer of this.#mapped) buffer.abortMapping(`the device was lost: ${message}`);
+    for (const done of this.#waiting) done();
     this.#lose({ reason, message } as GPUDeviceLostInfo);
   }
 

@@ -9,25 +9,37 @@ export class Refusal extends Error {}
 /** Thrown within the device where memory has run out; callers see it as an out-of-memory error. */
 export class NoMemory extends Error {}
 
-/** What error scopes give: a GPUValidationError, GPUOutOfMemoryError or GPUInternalError, as far as its message goes. */
-export class CpuError implements GPUError {
-  declare readonly __brand: 'GPUError';
+/** Thrown within the device where it cannot do what WebGPU allows; callers see it as an internal error. */
+export class Incapacity extends Error {}
 
-  constructor(
-    readonly kind: GPUErrorFilter,
-    readonly message: string,
-  ) {}
+/** What error scopes give. */
+export abstract class CpuError implements GPUError {
+  declare readonly __brand: 'GPUError';
+  abstract readonly kind: GPUErrorFilter;
+
+  constructor(readonly message: string) {}
+}
+
+// Named as WebGPU names them, for who looks at the name: outside of pages there are no globals to compare with.
+class GPUValidationError extends CpuError {
+  readonly kind = 'validation';
+}
+
+class GPUOutOfMemoryError extends CpuError {
+  readonly kind = 'out-of-memory';
+}
+
+class GPUInternalError extends CpuError {
+  readonly kind = 'internal';
 }
 
 /** What createComputePipelineAsync rejects with. */
-export class CpuPipelineError extends Error {
-  override name = 'GPUPipelineError';
-
+export class CpuPipelineError extends DOMException {
   constructor(
     message: string,
     readonly reason: GPUPipelineErrorReason,
   ) {
-    super(message);
+    super(message, 'GPUPipelineError');
   }
 }
 
@@ -37,7 +49,8 @@ export function domException(name: string, message: string): Error {
 }
 
 interface Scope {
-  readonly filter: GPUErrorFilter;
+  /** `undefined` takes every kind. */
+  readonly filter: GPUErrorFilter | undefined;
   first: CpuError | null;
 }
 
@@ -45,6 +58,7 @@ interface Scope {
 export class ErrorScopes {
   readonly #scopes: Scope[] = [];
   readonly #uncaptured: (error: CpuError) => void;
+  #isLost = false;
 
   /** @param uncaptured is given the errors that no scope takes. */
   constructor(uncaptured: (error: CpuError) => void) {
@@ -57,15 +71,26 @@ export class ErrorScopes {
 
   /** @throws OperationError, as a rejection, where no scope is open. */
   async pop(): Promise<GPUError | null> {
+    if (this.#isLost) return null;
     const scope = this.#scopes.pop();
     if (!scope) throw domException('OperationError', 'popErrorScope: no error scope is open.');
     return scope.first as GPUError | null;
   }
 
-  report(error: CpuError): void {
-    const scope = this.#scopes.findLast(({ filter }) => filter === error.kind);
-    if (!scope) this.#uncaptured(error);
-    else scope.first ??= error;
+  /** What `make` returns, and the first error of any kind that it causes. */
+  capture<T>(make: () => T): { made: T; error: CpuError | null } {
+    const scope: Scope = { filter: undefined, first: null };
+    this.#scopes.push(scope);
+    try {
+      return { made: make(), error: scope.first };
+    } finally {
+      this.#scopes.pop();
+    }
+  }
+
+  /** A device that is lost has no errors any more: it takes every call, and does nothing. */
+  lose(): void {
+    this.#isLost = true;
   }
 
   /** What `make` returns, or `undefined` after its refusal was reported as an error of `what`. */
@@ -73,14 +98,31 @@ export class ErrorScopes {
     try {
       return make();
     } catch (error) {
-      if (error instanceof Refusal)
-        this.report(new CpuError('validation', `${what}: ${error.message}`));
-      else if (error instanceof NoMemory)
-        this.report(new CpuError('out-of-memory', `${what}: ${error.message}`));
-      else throw error;
+      this.#report(asGpuError(what, error));
       return undefined;
     }
   }
+
+  /** Reports that a call breaks a rule. */
+  refuse(what: string, why: string): void {
+    this.#report(new GPUValidationError(`${what}: ${why}`));
+  }
+
+  #report(error: CpuError): void {
+    if (this.#isLost) return;
+    const scope = this.#scopes.findLast(({ filter }) => (filter ?? error.kind) === error.kind);
+    if (!scope) this.#uncaptured(error);
+    else scope.first ??= error;
+  }
+}
+
+/** @throws the exception itself where it is none of those that mean a GPUError. */
+function asGpuError(what: string, error: unknown): CpuError {
+  const text = `${what}: ${(error as Error).message}`;
+  if (error instanceof Refusal) return new GPUValidationError(text);
+  if (error instanceof NoMemory) return new GPUOutOfMemoryError(text);
+  if (error instanceof Incapacity) return new GPUInternalError(text);
+  throw error;
 }
 
 /** A call and the label of its object, for messages. */
@@ -88,7 +130,22 @@ export function named(call: string, label: string | undefined): string {
   return label ? `${call}("${label}")` : call;
 }
 
+/** An object and its label, for messages. */
+export function titled(what: string, label: string): string {
+  return label ? `${what} "${label}"` : what;
+}
+
 /** @throws Refusal where the condition does not hold. */
 export function ensure(condition: boolean, rule: () => string): asserts condition {
   if (!condition) throw new Refusal(rule());
+}
+
+/** @throws Refusal where another device made the object. */
+export function checkOwner(
+  device: object,
+  object: { readonly device: object; readonly label: string },
+  what: string,
+): void {
+  if (object.device === device) return;
+  throw new Refusal(`${titled(what, object.label)} was made by another device`);
 }

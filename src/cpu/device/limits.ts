@@ -1,5 +1,6 @@
 /** What the device can do, and the flags of WebGPU by value: its globals may be missing. */
 
+/** GPUBufferUsage. */
 export const USAGE = {
   MAP_READ: 0x01,
   MAP_WRITE: 0x02,
@@ -13,13 +14,17 @@ export const USAGE = {
   QUERY_RESOLVE: 0x200,
 } as const;
 
+/** GPUMapMode. */
 export const MAP_READ = 1;
 export const MAP_WRITE = 2;
+/** GPUShaderStage. */
+export const VERTEX = 1;
 export const COMPUTE = 4;
 
 /** Bytes of one WebAssembly memory at most. */
 export const MAX_MEMORY = 65536 * 65536;
 
+/** All limits by name. */
 export type Limits = Readonly<Record<Exclude<keyof GPUSupportedLimits, '__brand'>, number>>;
 
 /** Limits of textures and drawing are 0: there is neither. */
@@ -79,6 +84,7 @@ const DEFAULTS: Partial<Limits> = {
   maxComputeWorkgroupSizeY: 256,
 };
 
+/** The features that a device can be asked for. */
 export const FEATURES: readonly GPUFeatureName[] = ['timestamp-query'];
 
 /**
@@ -93,10 +99,16 @@ export function grantLimits(required: Readonly<Record<string, number | undefined
     const most = (LIMITS as Readonly<Record<string, number>>)[name];
     if (most === undefined) throw new Error(`There is no limit ${name}.`);
     const isLeast = name.startsWith('min');
+    if (isLeast && !isPowerOfTwo(value))
+      throw new Error(`${name} cannot be ${value}: it must be a power of 2.`);
     if (isLeast ? value < most : value > most)
       throw new Error(`${name} cannot be ${value}: this adapter has ${most}.`);
     const standing = granted[name]!;
     granted[name] = isLeast ? Math.min(standing, value) : Math.max(standing, value);
   }
   return granted as Limits;
+}
+
+function isPowerOfTwo(value: number): boolean {
+  return value > 0 && value < 2 ** 32 && Number.isInteger(Math.log2(value));
 }

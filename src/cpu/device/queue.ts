@@ -1,45 +1,46 @@
 /** The queue: writes and command lists, in order. */
 
 import { asBuffer } from './buffer.js';
-import { bytesOf, CpuCommandBuffer } from './commands.js';
+import { CpuCommandBuffer } from './commands.js';
 import type { CpuDevice } from './device.js';
-import { domException, ensure } from './errors.js';
+import { checkOwner, domException, ensure } from './errors.js';
 import { USAGE } from './limits.js';
+import { bytesIn, unsigned } from './numbers.js';
 
+/** The one queue of a device. */
 export class CpuQueue implements GPUQueue {
   declare readonly __brand: 'GPUQueue';
-  label = '';
+  label: string;
   readonly #device: CpuDevice;
 
-  constructor(device: CpuDevice) {
+  constructor(device: CpuDevice, label: string) {
     this.#device = device;
+    this.label = label;
   }
 
+  /** @throws TypeError where something else than command buffers is given. */
   submit(commandBuffers: Iterable<GPUCommandBuffer>): undefined {
+    const all = [...commandBuffers].map(asCommandBuffer);
+    const contents = all.map(({ content }) => content);
+    // Whatever comes of it, none of them can be submitted again.
+    for (const each of all) each.content = undefined;
     this.#device.errors.attempt('submit', () => {
-      const all = [...commandBuffers].map((given) => {
-        ensure(
-          given instanceof CpuCommandBuffer,
-          () => 'a command buffer is not one of a CPU device',
-        );
-        ensure(
-          given.content !== undefined,
-          () => 'a command buffer is invalid, or was submitted before',
-        );
-        return given;
+      ensure(new Set(all).size === all.length, () => 'a command buffer is given twice');
+      for (const each of all) checkOwner(this.#device, each, 'command buffer');
+      const commands = contents.flatMap((content) => {
+        ensure(content !== undefined, () => 'a command buffer is invalid, or was submitted before');
+        for (const used of content.used) used.checkUsable();
+        return content.commands;
       });
-      for (const { content } of all) {
-        for (const buffer of content!.buffers) buffer.checkUsableInSubmit();
-        for (const group of content!.groups)
-          for (const { buffer } of group.content.bound) buffer.checkUsableInSubmit();
-      }
-      const commands = all.flatMap((c) => c.content!.commands);
-      for (const each of all) each.content = undefined;
       this.#device.submit(commands);
     });
     return undefined;
   }
 
+  /**
+   * @param dataOffset elements of a typed array, bytes of anything else; so is `size`.
+   * @throws TypeError where the data is none, OperationError where its range is outside of it or no multiple of 4 bytes.
+   */
   writeBuffer(
     buffer: GPUBuffer,
     bufferOffset: number,
@@ -47,17 +48,24 @@ export class CpuQueue implements GPUQueue {
     dataOffset = 0,
     size?: number,
   ): undefined {
-    const bytes = sourceBytes(data, dataOffset, size);
     const to = asBuffer(buffer);
-    this.#device.errors.attempt('writeBuffer', () => {
-      to.checkUsableInSubmit();
-      to.checkUsage(USAGE.COPY_DST, 'COPY_DST');
-      ensure(bufferOffset % 4 === 0, () => `bufferOffset ${bufferOffset} is not a multiple of 4`);
-      ensure(
-        bufferOffset + bytes.length <= to.size,
-        () => `${bufferOffset} + ${bytes.length} bytes are past the buffer's ${to.size}`,
+    const offset = unsigned(bufferOffset, 'bufferOffset');
+    const bytes = bytesIn(data, dataOffset, size, 'writeBuffer');
+    if (bytes.length % 4 !== 0)
+      throw domException(
+        'OperationError',
+        `writeBuffer: ${bytes.length} bytes are not a multiple of 4.`,
       );
-      this.#device.write(to.address() + bufferOffset, bytes);
+    this.#device.errors.attempt('writeBuffer', () => {
+      to.checkValid(this.#device);
+      to.checkUsable();
+      to.checkUsage(USAGE.COPY_DST, 'COPY_DST');
+      ensure(offset % 4 === 0, () => `bufferOffset ${offset} is not a multiple of 4`);
+      ensure(
+        offset + bytes.length <= to.size,
+        () => `${offset} + ${bytes.length} bytes are past the buffer's ${to.size}`,
+      );
+      this.#device.write(to.address + offset, bytes);
     });
     return undefined;
   }
@@ -76,19 +84,8 @@ export class CpuQueue implements GPUQueue {
   }
 }
 
-/** @throws OperationError where the range is outside of the data, or no multiple of 4 bytes. */
-function sourceBytes(
-  data: ArrayBufferView | ArrayBufferLike,
-  offset: number,
-  size?: number,
-): Uint8Array {
-  const refuse = (why: string) => domException('OperationError', `writeBuffer: ${why}.`);
-  let bytes: Uint8Array;
-  try {
-    bytes = bytesOf(data, offset, size);
-  } catch {
-    throw refuse('the data is shorter than what is to be written');
-  }
-  if (bytes.length % 4 !== 0) throw refuse(`${bytes.length} bytes are not a multiple of 4`);
-  return bytes;
+/** @throws TypeError where it is not one of a CPU device. */
+function asCommandBuffer(given: GPUCommandBuffer): CpuCommandBuffer {
+  if (given instanceof CpuCommandBuffer) return given;
+  throw new TypeError('This command buffer was not made by a CPU device.');
 }

@@ -13,6 +13,14 @@ interface Block {
   readonly bytes: number;
 }
 
+/** A block that was handed out. */
+export interface Allocated {
+  readonly address: number;
+  /** How many of its bytes, from its beginning, were another's before; those beyond are untouched, and zero. */
+  readonly stale: number;
+}
+
+/** The addresses of a memory, which it does not touch itself. */
 export class Heap {
   /** By address; no two touch. */
   readonly #free: Block[] = [];
@@ -41,8 +49,8 @@ export class Heap {
     return sum;
   }
 
-  /** The address of a block, and whether it is fresh, so that it holds zeros; `undefined` where there is no room. */
-  allocate(bytes: number): { address: number; isFresh: boolean } | undefined {
+  /** A block of at least so many bytes; `undefined` where there is no room. */
+  allocate(bytes: number): Allocated | undefined {
     const wanted = roundUp(Math.max(bytes, 1), ALIGNMENT);
     const fitting = this.#bestFit(wanted);
     if (fitting >= 0) {
@@ -50,12 +58,12 @@ export class Heap {
       const rest = { address: address + wanted, bytes: all - wanted };
       this.#free.splice(fitting, 1, ...(rest.bytes > 0 ? [rest] : []));
       this.#used.set(address, wanted);
-      return { address, isFresh: false };
+      return { address, stale: wanted };
     }
     return this.#extend(wanted);
   }
 
-  #extend(wanted: number): { address: number; isFresh: boolean } | undefined {
+  #extend(wanted: number): Allocated | undefined {
     // A free block at the very end is made longer rather than left behind.
     const last = this.#free.at(-1);
     const isOpen = last !== undefined && last.address + last.bytes === this.#end;
@@ -64,7 +72,7 @@ export class Heap {
     if (isOpen) this.#free.pop();
     this.#end = address + wanted;
     this.#used.set(address, wanted);
-    return { address, isFresh: !isOpen };
+    return { address, stale: isOpen ? last.bytes : 0 };
   }
 
   /** @throws Error where no block begins there. */

@@ -1,0 +1,469 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CpuDevice } from '../../../src/cpu/device/device.js';
+import { createEngine, type Engine, GpuError, requestCpuDevice } from '../../../src/node.js';
+import * as c from './calls.js';
+import {
+  type Devices,
+  expectOf,
+  judgeOn,
+  nameOfException,
+  newDevices,
+  type Setup,
+  useDevices,
+  verdictOf,
+} from './verdict.js';
+
+const devices = useDevices();
+const judge = judgeOn(devices);
+
+const DATA = c.STORAGE | c.COPY_SRC | c.COPY_DST;
+const ADD_ONE = `
+@group(0) @binding(0) var<storage, read_write> values: array<u32>;
+@compute @workgroup_size(1) fn main() { values[0] += 1; }`;
+const MEBIBYTE = 2 ** 20;
+
+/** Makes a test whose devices are its own, since it loses them. */
+function onNewDevices<T>(
+  name: string,
+  expected: T,
+  run: (device: GPUDevice) => Promise<T>,
+  exception?: { dawn: T; because: string },
+): void {
+  it(name, async () => {
+    const own = await newDevices();
+    await expectOf(own, expected, exception, run);
+    own.cpu.destroy();
+    own.dawn.destroy();
+  });
+}
+
+describe('what another device has made', () => {
+  let others: Devices;
+  beforeAll(async () => {
+    others = await newDevices();
+  });
+  afterAll(() => {
+    others.cpu.destroy();
+    others.dawn.destroy();
+  });
+  /** A call on a device, with what the other one of its kind has made. */
+  const foreign =
+    <T>(make: (other: GPUDevice) => T, use: (made: T, d: GPUDevice) => void): Setup =>
+    (d) => {
+      const made = make(d === devices().cpu ? others.cpu : others.dawn);
+      return () => use(made, d);
+    };
+  const buffer = (d: GPUDevice) => c.buffer(d, 16, DATA);
+  const layout = (d: GPUDevice) => c.groupLayout(d, 'storage');
+
+  judge(
+    'a write to its buffer',
+    'validation',
+    foreign(buffer, (b, d) => {
+      d.queue.writeBuffer(b, 0, new Uint32Array(1));
+    }),
+  );
+  judge(
+    'a copy from its buffer',
+    'validation',
+    foreign(buffer, (b, d) => {
+      c.encode(d, (encoder) => encoder.copyBufferToBuffer(b, buffer(d)));
+    }),
+  );
+  judge(
+    'a copy to its buffer',
+    'validation',
+    foreign(buffer, (b, d) => {
+      c.encode(d, (encoder) => encoder.copyBufferToBuffer(buffer(d), b));
+    }),
+  );
+  judge(
+    'a clear of its buffer',
+    'validation',
+    foreign(buffer, (b, d) => {
+      c.encode(d, (encoder) => encoder.clearBuffer(b));
+    }),
+  );
+  judge(
+    'a group of its buffer',
+    'validation',
+    foreign(buffer, (b, d) => {
+      c.group(d, layout(d), b);
+    }),
+  );
+  judge(
+    'a group of its layout',
+    'validation',
+    foreign(layout, (own, d) => {
+      c.group(d, own, buffer(d));
+    }),
+  );
+  judge(
+    'a pipeline layout of its group layout',
+    'validation',
+    foreign(layout, (own, d) => {
+      c.pipelineLayout(d, [own]);
+    }),
+  );
+  judge(
+    'a pipeline of its layout',
+    'validation',
+    foreign(
+      (other) => c.pipelineLayout(other, [layout(other)]),
+      (own, d) => void c.pipeline(d, ADD_ONE, own),
+    ),
+  );
+  judge(
+    'a pipeline of its shader',
+    'validation',
+    foreign(
+      (other) => other.createShaderModule({ code: ADD_ONE }),
+      (module, d) => void d.createComputePipeline({ layout: 'auto', compute: { module } }),
+    ),
+  );
+  judge(
+    'a pass with its pipeline',
+    'validation',
+    foreign(
+      (other) => c.pipeline(other, ADD_ONE),
+      (p, d) => void c.encodePass(d, (pass) => pass.setPipeline(p)),
+    ),
+  );
+  judge(
+    'a pass with its group',
+    'validation',
+    foreign(
+      (other) => c.group(other, layout(other), buffer(other)),
+      (g, d) => void c.encodePass(d, (pass) => pass.setBindGroup(0, g)),
+    ),
+  );
+  judge(
+    'a pass with its queries',
+    'validation',
+    foreign(
+      (other) => other.createQuerySet({ type: 'timestamp', count: 1 }),
+      (querySet, d) => {
+        const timestampWrites = { querySet, beginningOfPassWriteIndex: 0 };
+        c.encode(d, (encoder) => encoder.beginComputePass({ timestampWrites }).end());
+      },
+    ),
+  );
+  judge(
+    'a submit of its commands',
+    'validation',
+    foreign(
+      (other) => other.createCommandEncoder().finish(),
+      (commands, d) => d.queue.submit([commands]),
+    ),
+  );
+});
+
+describe('a device without the feature', () => {
+  it('has no timestamps', async () => {
+    const own = await newDevices({});
+    await expectOf(own, 'TypeError', undefined, (d) =>
+      nameOfException(() => d.createQuerySet({ type: 'timestamp', count: 1 })).then(String),
+    );
+    own.cpu.destroy();
+    own.dawn.destroy();
+  });
+});
+
+describe('a device that is destroyed', () => {
+  onNewDevices('is lost, and says that it was destroyed', ['destroyed', true], async (d) => {
+    d.destroy();
+    const { reason, message } = await d.lost;
+    return [reason, message.length > 0];
+  });
+
+  onNewDevices(
+    'rejects the mapping that is pending, and has no work left',
+    ['AbortError', 'done', 'unmapped'],
+    async (d) => {
+      const b = c.buffer(d, 16, c.MAP_READ | c.COPY_DST);
+      const mapping = nameOfException(() => b.mapAsync(c.READ));
+      const done = d.queue.onSubmittedWorkDone().then(() => 'done');
+      d.destroy();
+      return [await mapping, await done, b.mapState];
+    },
+  );
+
+  onNewDevices(
+    'unmaps its buffers',
+    ['unmapped', 'unmapped', 0, 0, 'OperationError'],
+    async (d) => {
+      const read = c.buffer(d, 16, c.MAP_READ | c.COPY_DST);
+      await read.mapAsync(c.READ);
+      const written = d.createBuffer({ size: 16, usage: c.STORAGE, mappedAtCreation: true });
+      const ranges = [read.getMappedRange(), written.getMappedRange(0, 8)];
+      d.destroy();
+      const again = await nameOfException(() => void written.getMappedRange(8, 8));
+      return [read.mapState, written.mapState, ...ranges.map((r) => r.byteLength), again];
+    },
+  );
+
+  onNewDevices(
+    'tells of no errors any more, neither old ones nor new',
+    [null, null, null, 0],
+    async (d) => {
+      let uncaptured = 0;
+      d.addEventListener('uncapturederror', () => uncaptured++);
+      d.pushErrorScope('validation');
+      c.buffer(d, 4, 0);
+      d.destroy();
+      const old = await d.popErrorScope();
+      d.pushErrorScope('validation');
+      c.buffer(d, 4, 0);
+      const inScope = await d.popErrorScope();
+      c.buffer(d, 4, 0);
+      const empty = await d.popErrorScope();
+      await new Promise((resolve) => setImmediate(resolve));
+      return [old, inScope, empty, uncaptured];
+    },
+  );
+
+  onNewDevices('maps nothing any more', ['AbortError', 'AbortError', 'AbortError'], async (d) => {
+    const old = c.buffer(d, 16, c.MAP_READ);
+    d.destroy();
+    const after = [old, c.buffer(d, 16, c.MAP_READ), c.buffer(d, 16, 0)];
+    return Promise.all(
+      after.map(async (b) => (await nameOfException(() => b.mapAsync(c.READ))) ?? ''),
+    );
+  });
+
+  onNewDevices(
+    'takes every call, and does nothing',
+    ['none', 16, 'unmapped', true, true],
+    async (d) => {
+      const [kept, shader] = [c.buffer(d, 16, DATA), d.createShaderModule({ code: ADD_ONE })];
+      const oldPipeline = c.pipeline(d, ADD_ONE);
+      const commands = c.encode(d, (encoder) => encoder.clearBuffer(kept));
+      d.destroy();
+      d.destroy();
+      const verdict = await verdictOf(d, () => {
+        d.queue.submit([commands]);
+        d.queue.submit([commands]);
+        d.queue.writeBuffer(kept, 0, new Uint32Array(4));
+        d.createShaderModule({ code: 'fn (' });
+        const p = c.pipeline(d, ADD_ONE);
+        const g = c.group(d, p.getBindGroupLayout(0), kept);
+        c.submitPass(d, (pass) => {
+          pass.setPipeline(oldPipeline);
+          pass.setBindGroup(0, g);
+          pass.dispatchWorkgroups(1);
+        });
+        d.createQuerySet({ type: 'timestamp', count: 2 }).destroy();
+        c.words(d, 1, 2).destroy();
+        kept.destroy();
+        return d.queue.onSubmittedWorkDone();
+      });
+      const mapped = d.createBuffer({ size: 16, usage: c.STORAGE, mappedAtCreation: true });
+      const { byteLength } = mapped.getMappedRange();
+      mapped.unmap();
+      const compute = { module: shader };
+      const good = await d.createComputePipelineAsync({ layout: 'auto', compute });
+      const bad = await d.createComputePipelineAsync({
+        layout: 'auto',
+        compute: { module: d.createShaderModule({ code: 'fn (' }) },
+      });
+      return [verdict, byteLength, mapped.mapState, good.label === '', bad.label === ''];
+    },
+  );
+
+  it('is not lost for its neighbor', async () => {
+    const lost = await requestCpuDevice({ threads: 2 });
+    const other = await requestCpuDevice({ threads: 2 });
+    lost.destroy();
+    await lost.lost;
+    expect(await c.read(other, c.words(other, 1, 2))).toEqual([1, 2]);
+    other.destroy();
+  });
+});
+
+describe('a kernel that leaves the memory', () => {
+  /** Writes at an index so large that no memory is there. */
+  const FAR = `
+@group(0) @binding(0) var<storage, read_write> values: array<u32>;
+@compute @workgroup_size(1) fn main() { values[values[0]] = 1; }`;
+
+  for (const shared of [true, false]) {
+    it(`loses the device with a sentence, and rejects all that waits: ${shared ? 'threads' : 'one worker'}`, async () => {
+      const device = await requestCpuDevice({ threads: 2, shared });
+      const uncaptured: string[] = [];
+      device.addEventListener('uncapturederror', ({ error }) => uncaptured.push(error.message));
+      const values = c.words(device, 2 ** 29, 0);
+      const p = device.createComputePipeline({
+        label: 'far',
+        layout: 'auto',
+        compute: { module: device.createShaderModule({ code: FAR }) },
+      });
+      const g = c.group(device, p.getBindGroupLayout(0), values);
+      c.submitPass(device, (pass) => {
+        pass.setPipeline(p);
+        pass.setBindGroup(0, g);
+        pass.dispatchWorkgroups(1);
+      });
+      const pending = [
+        nameOfException(() => c.read(device, values)),
+        nameOfException(() => device.queue.onSubmittedWorkDone()),
+      ];
+      const { reason, message } = await device.lost;
+      expect([reason, message]).toEqual([
+        'unknown',
+        'kernel far failed: memory access out of bounds',
+      ]);
+      expect(await Promise.all(pending)).toEqual(['AbortError', undefined]);
+      // As of a device that was destroyed, nothing more is to be had.
+      const verdict = await verdictOf(device, () => void c.buffer(device, 4, 0));
+      const late = await nameOfException(() => c.read(device, c.words(device, 1)));
+      expect([verdict, late, uncaptured]).toEqual(['none', 'AbortError', []]);
+    });
+  }
+
+  it('is for an engine the device that was lost, with the same sentence', async () => {
+    const device = await requestCpuDevice({ threads: 2 });
+    const engine = await createEngine({ device });
+    const values = c.words(device, 2 ** 29, 0);
+    const p = c.pipeline(device, FAR);
+    const g = c.group(device, p.getBindGroupLayout(0), values);
+    c.submitPass(device, (pass) => {
+      pass.setPipeline(p);
+      pass.setBindGroup(0, g);
+      pass.dispatchWorkgroups(1);
+    });
+    await expect(engine.lost).rejects.toThrow(
+      'The GPU device was lost (kernel main failed: memory access out of bounds)',
+    );
+    await expect(engine.finish()).rejects.toThrow('memory access out of bounds');
+    engine.dispose();
+  });
+});
+
+describe('memory', () => {
+  /** Real memory of this process, in bytes. */
+  const resident = () => process.memoryUsage().rss;
+
+  /** Makes buffers until there is no room. */
+  async function fill(device: GPUDevice, bytes: number): Promise<GPUBuffer[]> {
+    const made: GPUBuffer[] = [];
+    for (;;) {
+      device.pushErrorScope('out-of-memory');
+      const b = c.buffer(device, bytes, DATA);
+      const error = await device.popErrorScope();
+      if (error) {
+        expect(error.constructor.name).toBe('GPUOutOfMemoryError');
+        expect(error.message).toMatch(
+          new RegExp(`^createBuffer: ${bytes} bytes do not fit beside the \\d+ MiB in use$`),
+        );
+        return made;
+      }
+      made.push(b);
+    }
+  }
+
+  for (const shared of [true, false]) {
+    it(`of 4 GiB is used up to its end, and takes up none before it is written: ${shared ? 'threads' : 'one worker'}`, async () => {
+      const device = await requestCpuDevice({ threads: 1, shared });
+      const before = resident();
+      const made = await fill(device, 256 * MEBIBYTE);
+      // All but the first mebibyte, where the device keeps its own.
+      expect(made).toHaveLength(15);
+      const [last] = made.slice(-1);
+      device.queue.writeBuffer(last!, last!.size - 8, Uint32Array.of(5, 7));
+      const part = c.buffer(device, 8, DATA);
+      c.submit(device, (encoder) => encoder.copyBufferToBuffer(last!, last!.size - 8, part, 0, 8));
+      expect(await c.read(device, part)).toEqual([5, 7]);
+      expect(resident() - before).toBeLessThan(100 * MEBIBYTE);
+      device.destroy();
+    });
+  }
+
+  it('that comes back is handed out again, cleared', async () => {
+    const device = await requestCpuDevice({ threads: 1 });
+    const bytes = 64 * MEBIBYTE;
+    const made = await fill(device, bytes);
+    const ends = [0, bytes - 4];
+    for (const at of ends) device.queue.writeBuffer(made[7]!, at, Uint32Array.of(9));
+    made[7]!.destroy();
+    await device.queue.onSubmittedWorkDone();
+    const refilled = await fill(device, bytes);
+    expect(refilled).toHaveLength(1);
+    const [again] = refilled;
+    const out = made[0]!;
+    c.submit(device, (encoder) => {
+      for (const [n, at] of ends.entries()) encoder.copyBufferToBuffer(again!, at, out, 4 * n, 4);
+    });
+    const part = c.buffer(device, 8, c.MAP_READ | c.COPY_DST);
+    c.submit(device, (encoder) => encoder.copyBufferToBuffer(out, 0, part, 0, 8));
+    await part.mapAsync(c.READ);
+    expect([...new Uint32Array(part.getMappedRange())]).toEqual([0, 0]);
+    device.destroy();
+  });
+
+  it('is not cleared where it was never used, though the block begins with what was', async () => {
+    const device = await requestCpuDevice({ threads: 1 });
+    const small = c.words(device, 1, 2, 3, 4);
+    await device.queue.onSubmittedWorkDone();
+    small.destroy();
+    const before = resident();
+    const large = c.buffer(device, 2 ** 30, DATA);
+    const part = c.buffer(device, 16, DATA);
+    c.submit(device, (encoder) => encoder.copyBufferToBuffer(large, 0, part, 0, 16));
+    expect(await c.read(device, part)).toEqual([0, 0, 0, 0]);
+    expect(resident() - before).toBeLessThan(100 * MEBIBYTE);
+    device.destroy();
+  });
+
+  it('that runs out in an engine is the engine’s own sentence', async () => {
+    const before = resident();
+    const device = await requestCpuDevice({ threads: 1 });
+    const engine: Engine = await createEngine({ device });
+    for (let n = 0; n < 4; n++) engine.allocate(2 ** 30, 'lasting');
+    const finished = engine.finish();
+    await expect(finished).rejects.toThrow(GpuError);
+    await expect(finished).rejects.toThrow(
+      /^The GPU has no room for another 1024\.0 MiB \(\d+ MiB in use\): use a smaller batch or model\.$/,
+    );
+    expect(resident() - before).toBeLessThan(100 * MEBIBYTE);
+    engine.dispose();
+    device.destroy();
+  });
+});
+
+describe('takeTimes', () => {
+  it('says how many threads there are, and starts anew with every call', async () => {
+    const device = (await requestCpuDevice({ threads: 2 })) as CpuDevice;
+    const p = c.pipeline(device, ADD_ONE);
+    const g = c.group(device, p.getBindGroupLayout(0), c.words(device, 0));
+    c.submitPass(device, (pass) => {
+      pass.setPipeline(p);
+      pass.setBindGroup(0, g);
+      for (let n = 0; n < 100; n++) pass.dispatchWorkgroups(1000);
+    });
+    await device.queue.onSubmittedWorkDone();
+    const { elapsed, waited, threads } = device.takeTimes();
+    expect(elapsed).toBeGreaterThan(0);
+    expect(waited).toBeGreaterThanOrEqual(0);
+    expect(threads).toBe(2);
+    expect(device.takeTimes()).toEqual({ elapsed: 0, waited: 0, threads: 2 });
+    device.destroy();
+  });
+});
+
+describe('what a device that only computes does not have', () => {
+  const calls: Record<string, (d: GPUDevice) => unknown> = {
+    createTexture: (d) => d.createTexture({ size: [1], format: 'r8unorm', usage: 1 }),
+    createSampler: (d) => d.createSampler(),
+    importExternalTexture: (d) => d.importExternalTexture({} as GPUExternalTextureDescriptor),
+    createRenderPipeline: (d) => d.createRenderPipeline({} as GPURenderPipelineDescriptor),
+    createRenderBundleEncoder: (d) =>
+      d.createRenderBundleEncoder({} as GPURenderBundleEncoderDescriptor),
+    beginRenderPass: (d) => d.createCommandEncoder().beginRenderPass({} as GPURenderPassDescriptor),
+  };
+  for (const [name, call] of Object.entries(calls))
+    it(`${name} is a TypeError that says so`, () => {
+      expect(() => call(devices().cpu)).toThrow(
+        new RegExp(`^${name}: a CPU device (has no|computes only)`),
+      );
+    });
+});
