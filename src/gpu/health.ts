@@ -10,12 +10,11 @@ export class Health {
   readonly lost: Promise<never>;
   readonly #device: GPUDevice;
   readonly #idle: (() => Promise<void>) | undefined;
-  /** Rejects with the first failure or with the engine's end. */
-  readonly #ended: Promise<never>;
+  /** What waits, told of the first failure or of the engine's end. A race would keep each promise it ever saw. */
+  readonly #waiting = new Set<(error: Error) => void>();
   #failure: Error | undefined;
   #disposed = false;
   #reject: (error: Error) => void = () => {};
-  #end: (error: Error) => void = () => {};
 
   /** @param idle called between polls while something waits. */
   constructor(device: GPUDevice, idle: (() => Promise<void>) | undefined) {
@@ -24,12 +23,8 @@ export class Health {
     this.lost = new Promise((_, reject) => {
       this.#reject = reject;
     });
-    this.#ended = new Promise((_, reject) => {
-      this.#end = reject;
-    });
     // Whoever waits sees the rejection; where nobody does, it is no unhandled one.
     this.lost.catch(() => {});
-    this.#ended.catch(() => {});
     device.lost.then(({ message, reason }) => {
       if (!this.#disposed) this.fail(new DeviceLostError(message || reason || 'unknown reason'));
     });
@@ -78,22 +73,32 @@ export class Health {
 
   /** Waits for a promise of the device's, polling where the platform needs it, and fails with the device. */
   async settle<T>(promise: Promise<T>): Promise<T> {
-    // A mapping is aborted only with its device, and in browsers before the device is reported lost.
-    const own = promise.catch((error) =>
-      error?.name === 'AbortError' ? this.#ended : Promise.reject(error),
-    );
-    const raced = Promise.race([own, this.#ended]);
-    if (this.#idle) {
-      let done = false;
-      const note = () => {
-        done = true;
-      };
-      raced.then(note, note);
-      while (!done) await this.#idle();
+    let done = false;
+    let end: (error: Error) => void = () => {};
+    const settled = new Promise<T>((resolve, reject) => {
+      end = reject;
+      // A mapping is aborted only with its device, and in browsers before the device is reported lost.
+      promise.then(resolve, (error) => error?.name === 'AbortError' || reject(error));
+    });
+    const note = () => {
+      done = true;
+    };
+    settled.then(note, note);
+    this.#waiting.add(end);
+    try {
+      this.check();
+      while (this.#idle && !done) await this.#idle();
+      const result = await settled;
+      this.check();
+      return result;
+    } finally {
+      this.#waiting.delete(end);
     }
-    const result = await raced;
-    this.check();
-    return result;
+  }
+
+  #end(error: Error): void {
+    for (const end of this.#waiting) end(error);
+    this.#waiting.clear();
   }
 }
 
