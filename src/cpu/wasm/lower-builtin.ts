@@ -3,8 +3,10 @@
 import type { Expression, ShaderFunction } from '../wgsl/program.js';
 import {
   BOOL,
+  columnType,
   F32,
   I32,
+  type Matrix,
   type Scalar,
   scalarOf,
   type Type,
@@ -129,7 +131,7 @@ export function lowerBuiltin(frame: Frame, inline: Inline, call: Call, given: Va
     case 'cross':
       return cross(frame, a, b);
     case 'transpose':
-      return transpose(frame, a);
+      return transpose(frame, a, type as Matrix);
   }
   throw new Error(`The builtin ${name} cannot be lowered.`);
 }
@@ -295,17 +297,17 @@ function cross(frame: Frame, a: Value, b: Value): Value {
   return fromLanes(a.type as Vector, [component(1, 2), component(2, 0), component(0, 1)]);
 }
 
-function transpose(frame: Frame, value: Value): Value {
+function transpose(frame: Frame, value: Value, type: Matrix): Value {
   if (value.kind !== 'parts') throw new Error('Only a matrix is transposed.');
-  const { parts, type, transposed } = value;
-  if (parts.length === 4) {
+  const { parts, transposed } = value;
+  if (type.rows === 4 && type.columns === 4) {
     const rows = transposed ?? transpose4(frame.builder, parts, 'matrix');
     return { kind: 'parts', type, parts: rows, transposed: parts };
   }
   const kept = keep(frame.builder, value, 'matrix') as typeof value;
-  const made = parts.map((column, n) =>
+  const made = Array.from({ length: type.columns }, (_, n) =>
     fromLanes(
-      column.type as Vector,
+      columnType(type),
       kept.parts.map((each) => laneNode(each, n)),
     ),
   );

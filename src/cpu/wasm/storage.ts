@@ -10,6 +10,7 @@ import type { Variable } from '../wgsl/program.js';
 import {
   type ArrayType,
   alignOf,
+  BOOL,
   F32,
   type Matrix,
   type Scalar,
@@ -22,7 +23,7 @@ import {
 } from '../wgsl/types.js';
 import type { Builder } from './builder.js';
 import * as fold from './fold.js';
-import { get, i32, isFleeting, load, type Node, type StoreName } from './ir.js';
+import { get, i32, isFleeting, load, type Node, operation, type StoreName } from './ir.js';
 import {
   fromLanes,
   isVec4,
@@ -88,7 +89,12 @@ function readMemory(storage: MemoryStorage): Value {
     const name = type === F32 ? 'f32.load' : 'i32.load';
     return scalar(type, load(name, address, offset));
   }
-  if (isVec4(type)) return { kind: 'vec4', type, node: load('v128.load', address, offset) };
+  if (isVec4(type)) {
+    const node = load('v128.load', address, offset);
+    // true is 1 in memory, as it is for those who read one component, and all ones in a v128.
+    const isTruth = type.element === BOOL;
+    return { kind: 'vec4', type, node: isTruth ? operation('i32x4.neg', [node]) : node };
+  }
   const parts = Array.from({ length: checkedCount(type) }, (_, n) => read(part(storage, n)));
   return { kind: 'parts', type, parts };
 }
@@ -145,7 +151,8 @@ function writeMemory(builder: Builder, storage: MemoryStorage, value: Value): vo
     return;
   }
   if (isVec4(type)) {
-    store('v128.store', packed(value));
+    const node = packed(value);
+    store('v128.store', type.element === BOOL ? operation('i32x4.neg', [node]) : node);
     return;
   }
   const steady = keepFleeting(builder, value);

@@ -3,15 +3,25 @@
  * all arguments are constants. The others are refused by name.
  */
 
-import { ConstantError, convertsImplicitly, represent } from './constants.js';
+import {
+  ConstantError,
+  convertsImplicitly,
+  evaluateBinary,
+  evaluateDot,
+  represent,
+  zip,
+} from './constants.js';
+import type { Constant } from './program.js';
 import {
   ABSTRACT_FLOAT,
   ABSTRACT_INT,
+  type ArrayType,
+  arrayType,
   BOOL,
-  F32,
   I32,
   isFloat,
   isInteger,
+  matrixType,
   type Scalar,
   scalarOf,
   type Type,
@@ -33,18 +43,21 @@ export interface Builtin {
   readonly form: string;
   /** The overload for arguments of these types; `undefined` where none fits. */
   resolve(types: readonly Type[]): Overload | undefined;
-  /** The value for one component of each argument; absent where a call is never constant. */
-  readonly evaluate?: (...values: number[]) => number;
+  /** The value of a call whose arguments are constant; absent where a call is never constant. */
+  readonly evaluate?: (values: readonly Constant[], result: Type) => Constant;
+  /** What is wrong with arguments of which only some are constant, or nothing. */
+  readonly refuse?: (values: readonly (Constant | undefined)[]) => string | undefined;
   /** Whether a call may stand as a statement. */
   readonly statement?: true;
 }
 
-type Numbers = 'float' | 'integer' | 'number';
+type Numbers = 'float' | 'integer' | 'signed' | 'number';
 
 /** The one type that all of these can become, or `undefined`. */
 export function commonType(types: readonly Type[]): Type | undefined {
   const [first] = types;
   if (!first) return undefined;
+  if (first.kind === 'array') return commonArray(first, types);
   const scalars = types.map(scalarOf);
   if (scalars.some((s) => s === undefined) || types.some((t) => t.kind === 'matrix'))
     return types.every((t) => t === first) ? first : undefined;
@@ -52,6 +65,14 @@ export function commonType(types: readonly Type[]): Type | undefined {
   if (!own) return undefined;
   const shaped = types.map((t) => withScalar(t, own));
   return shaped.every((t) => t === shaped[0]) ? shaped[0] : undefined;
+}
+
+/** Arrays of one length have a common type where their elements have. */
+function commonArray({ count }: ArrayType, types: readonly Type[]): Type | undefined {
+  const arrays = types.filter((type) => type.kind === 'array' && type.count === count);
+  if (arrays.length < types.length) return undefined;
+  const element = commonType(arrays.map((type) => (type as ArrayType).element));
+  return element && arrayType(element, count);
 }
 
 function commonScalar(scalars: readonly Scalar[]): Scalar | undefined {
@@ -62,12 +83,19 @@ function commonScalar(scalars: readonly Scalar[]): Scalar | undefined {
 function allows(numbers: Numbers, type: Scalar | undefined): boolean {
   if (numbers === 'float') return isFloat(type) || type === ABSTRACT_INT;
   if (numbers === 'integer') return isInteger(type);
+  if (numbers === 'signed' && type === U32) return false;
   return isFloat(type) || isInteger(type);
 }
 
 /** Floats are wanted: integers without a type become them. */
 function asFloat(type: Type): Type {
   return scalarOf(type) === ABSTRACT_INT ? withScalar(type, ABSTRACT_FLOAT) : type;
+}
+
+/** What numbers without a type become: floats where only those are taken, i32 where bits are counted. */
+function settle(type: Type, numbers: Numbers): Type {
+  if (numbers === 'integer' && scalarOf(type) === ABSTRACT_INT) return withScalar(type, I32);
+  return numbers === 'float' ? asFloat(type) : type;
 }
 
 /** A function of each component by itself, of `count` arguments of one type. */
@@ -79,24 +107,43 @@ function componentwise(
 ): Builtin {
   return {
     form,
-    evaluate,
+    evaluate: (values, result) => eachLane(values, scalarOf(result)!, evaluate),
     resolve: (types) => {
       if (types.length !== count) return undefined;
       const common = commonType(types);
       if (!common || common.kind === 'matrix' || !allows(numbers, scalarOf(common)))
         return undefined;
-      const type = numbers === 'float' ? asFloat(common) : common;
+      const type = settle(common, numbers);
       return { parameters: types.map(() => type), result: type };
     },
   };
+}
+
+/** A function of numbers applied to each component; one number beside vectors counts for every component. */
+function eachLane(
+  values: readonly Constant[],
+  type: Scalar,
+  f: (...values: number[]) => number,
+): Constant {
+  const vector = values.find((value) => Array.isArray(value));
+  if (!vector) return numberOf(f(...(values as number[])), type);
+  return vector.map((_, n) => {
+    const lanes = values.map((value) => (Array.isArray(value) ? value[n] : value) as number);
+    return numberOf(f(...lanes), type);
+  });
+}
+
+/** @throws ConstantError where the number is not one of the type. */
+function numberOf(value: number, type: Scalar): number {
+  if (type === I32) return value | 0;
+  if (type === U32) return value >>> 0;
+  return represent(value, type);
 }
 
 const unary = (name: string, numbers: Numbers, f: (x: number) => number) =>
   [name, componentwise(`${name}(x)`, 1, numbers, f)] as const;
 const binary = (name: string, numbers: Numbers, f: (x: number, y: number) => number) =>
   [name, componentwise(`${name}(x, y)`, 2, numbers, f)] as const;
-const ternary = (name: string, numbers: Numbers, f: (x: number, y: number, z: number) => number) =>
-  [name, componentwise(`${name}(x, y, z)`, 3, numbers, f)] as const;
 
 /** A logarithm or root of a number that has none. */
 function positive(x: number, name: string): number {
@@ -111,28 +158,67 @@ function roundEven(x: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
-function clamp(x: number, low: number, high: number): number {
-  if (low > high)
-    throw new ConstantError(`clamp: the low end, ${low}, is above the high end, ${high}`);
-  return Math.min(Math.max(x, low), high);
+function power(x: number, y: number): number {
+  if (x < 0 || (x === 0 && y <= 0)) throw new ConstantError(`pow(${x}, ${y}) has no value`);
+  return x ** y;
 }
 
+/** clamp refuses bounds in the wrong order, also where only they are constant. */
+const CLAMP: Builtin = {
+  ...componentwise('clamp(x, low, high)', 3, 'number', (x, low, high) =>
+    Math.min(Math.max(x!, low!), high!),
+  ),
+  refuse: ([, low, high]) => {
+    if (low === undefined || high === undefined) return undefined;
+    const lanes = [high].flat() as number[];
+    const wrong = ([low].flat() as number[]).findIndex((value, n) => value > lanes[n]!);
+    if (wrong < 0) return undefined;
+    return `the low end of clamp, ${[low].flat()[wrong]}, is above the high end, ${lanes[wrong]}`;
+  },
+};
+
 /** A function of float vectors that gives one number. */
-function reduction(form: string, count: number): Builtin {
+function reduction(
+  form: string,
+  count: number,
+  evaluate: (type: Scalar, values: readonly Constant[]) => number,
+): Builtin {
   return {
     form,
+    evaluate: (values, result) => represent(evaluate(result as Scalar, values), result as Scalar),
     resolve: (types) => {
       const common = types.length === count ? commonType(types) : undefined;
       if (!common || common.kind === 'matrix' || !allows('float', scalarOf(common)))
         return undefined;
-      return { parameters: types.map(() => withScalar(common, F32)), result: F32 };
+      const type = asFloat(common);
+      return { parameters: types.map(() => type), result: scalarOf(type)! };
     },
   };
 }
 
-function truthTest(name: string): Builtin {
+function lengthOf(type: Scalar, v: Constant): number {
+  return Array.isArray(v) ? Math.sqrt(evaluateDot(type, v, v)) : Math.abs(v as number);
+}
+
+function minus(type: Scalar, a: Constant, b: Constant): Constant {
+  return zip(a, b, (x, y) => evaluateBinary('-', type, x, y));
+}
+
+function crossOf(type: Scalar, v: Constant, w: Constant): Constant {
+  const [p, q] = [v, w] as (readonly number[])[];
+  const product = (m: number, n: number) => evaluateBinary('*', type, p![m]!, q![n]!);
+  const component = (m: number, n: number) =>
+    evaluateBinary('-', type, product(m, n), product(n, m));
+  return [component(1, 2), component(2, 0), component(0, 1)];
+}
+
+function truthTest(name: 'all' | 'any'): Builtin {
   return {
     form: `${name}(v)`,
+    evaluate: ([v]) => {
+      const lanes = [v].flat();
+      return name === 'all' ? lanes.every(Boolean) : lanes.some(Boolean);
+    },
     resolve: ([type, ...more]) =>
       more.length === 0 && type && scalarOf(type) === BOOL
         ? { parameters: [type], result: BOOL }
@@ -159,7 +245,7 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   unary('log2', 'float', (x) => Math.log2(positive(x, 'log2'))),
   unary('round', 'float', roundEven),
   unary('saturate', 'float', (x) => Math.min(Math.max(x, 0), 1)),
-  unary('sign', 'number', Math.sign),
+  unary('sign', 'signed', Math.sign),
   unary('sin', 'float', Math.sin),
   unary('sqrt', 'float', (x) => Math.sqrt(positive(x, 'sqrt'))),
   unary('tanh', 'float', Math.tanh),
@@ -169,22 +255,24 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   unary('countTrailingZeros', 'integer', (x) => (x === 0 ? 32 : 31 - Math.clz32(x & -x))),
   binary('max', 'number', Math.max),
   binary('min', 'number', Math.min),
-  binary('pow', 'float', (x, y) => positive(x, 'pow') ** y),
+  binary('pow', 'float', power),
   binary('step', 'float', (edge, x) => Number(x >= edge)),
-  ternary('clamp', 'number', clamp),
-  ternary('fma', 'float', (x, y, z) => x * y + z),
+  ['fma', componentwise('fma(x, y, z)', 3, 'float', (x, y, z) => x! * y! + z!)],
+  ['clamp', CLAMP],
   [
     'mix',
     {
       form: 'mix(x, y, share)',
-      evaluate: (x, y, share) => x! * (1 - share!) + y! * share!,
+      evaluate: (values, result) =>
+        eachLane(values, scalarOf(result)!, (x, y, share) => x! * (1 - share!) + y! * share!),
       resolve: ([x, y, share, ...more]) => {
         if (!x || !y || !share || more.length > 0) return undefined;
         const common = commonType([x, y, ...(share.kind === 'scalar' ? [] : [share])]);
-        if (!common || common.kind === 'matrix' || !allows('float', scalarOf(common)))
+        const own = commonType([x, y, share].map((type) => scalarOf(type) ?? type));
+        if (!common || common.kind === 'matrix' || own?.kind !== 'scalar' || !allows('float', own))
           return undefined;
-        const type = withScalar(common, F32);
-        return { parameters: [type, type, withScalar(share, F32)], result: type };
+        const type = asFloat(withScalar(common, own));
+        return { parameters: [type, type, withScalar(share, scalarOf(type)!)], result: type };
       },
     },
   ],
@@ -192,6 +280,11 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
     'select',
     {
       form: 'select(ifFalse, ifTrue, condition)',
+      evaluate: ([no, yes, condition]) => {
+        if (!Array.isArray(condition)) return condition ? yes! : no!;
+        const [p, q] = [no, yes] as (readonly Constant[])[];
+        return condition.map((chosen, n) => (chosen ? q![n]! : p![n]!));
+      },
       resolve: ([no, yes, condition, ...more]) => {
         if (!no || !yes || !condition || more.length > 0) return undefined;
         const type = commonType([no, yes]);
@@ -204,12 +297,16 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ],
   ['all', truthTest('all')],
   ['any', truthTest('any')],
-  ['length', reduction('length(v)', 1)],
-  ['distance', reduction('distance(v, w)', 2)],
+  ['length', reduction('length(v)', 1, (type, [v]) => lengthOf(type, v!))],
+  [
+    'distance',
+    reduction('distance(v, w)', 2, (type, [v, w]) => lengthOf(type, minus(type, v!, w!))),
+  ],
   [
     'dot',
     {
       form: 'dot(v, w)',
+      evaluate: ([v, w], result) => evaluateDot(result as Scalar, v!, w!),
       resolve: (types) => {
         const common = types.length === 2 ? commonType(types) : undefined;
         if (common?.kind !== 'vector' || !allows('number', common.element)) return undefined;
@@ -221,11 +318,12 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
     'cross',
     {
       form: 'cross(v, w)',
+      evaluate: ([v, w], result) => crossOf(scalarOf(result)!, v!, w!),
       resolve: (types) => {
         const common = types.length === 2 ? commonType(types) : undefined;
         if (common?.kind !== 'vector' || common.size !== 3 || !allows('float', common.element))
           return undefined;
-        const type = withScalar(common, F32);
+        const type = asFloat(common);
         return { parameters: [type, type], result: type };
       },
     },
@@ -234,10 +332,16 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
     'normalize',
     {
       form: 'normalize(v)',
+      evaluate: ([v], result) => {
+        const own = scalarOf(result)!;
+        const length = lengthOf(own, v!);
+        if (length === 0) throw new ConstantError('a vector of length 0 has no direction');
+        return eachLane([v!], own, (x) => x / length);
+      },
       resolve: ([type, ...more]) => {
         if (more.length > 0 || type?.kind !== 'vector' || !allows('float', type.element))
           return undefined;
-        const own = withScalar(type, F32);
+        const own = asFloat(type);
         return { parameters: [own], result: own };
       },
     },
@@ -246,9 +350,13 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
     'transpose',
     {
       form: 'transpose(matrix)',
+      evaluate: ([matrix]) => {
+        const columns = matrix as readonly (readonly Constant[])[];
+        return columns[0]!.map((_, n) => columns.map((column) => column[n]!));
+      },
       resolve: ([type, ...more]) =>
-        more.length === 0 && type?.kind === 'matrix' && type.columns === type.rows
-          ? { parameters: [type], result: type }
+        more.length === 0 && type?.kind === 'matrix'
+          ? { parameters: [type], result: matrixType(type.rows, type.columns) }
           : undefined,
     },
   ],
@@ -271,7 +379,6 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
     'workgroupUniformLoad',
     {
       form: 'workgroupUniformLoad(&variable)',
-      statement: true,
       resolve: ([type, ...more]) =>
         more.length === 0 && type?.kind === 'pointer' && type.space === 'workgroup'
           ? { parameters: [type], result: type.target }
@@ -302,12 +409,4 @@ export function unsupportedBuiltin(name: string): string | undefined {
 /** What a call's arguments are, for errors: "f32 and vec2<u32>". */
 export function describeTypes(types: readonly Type[]): string {
   return types.length === 0 ? 'no arguments' : types.map(typeName).join(' and ');
-}
-
-/** One component's value of a constant call. @throws ConstantError where there is none. */
-export function evaluateBuiltin(builtin: Builtin, type: Scalar, values: number[]): number {
-  const value = builtin.evaluate!(...values);
-  if (type === I32) return value | 0;
-  if (type === U32) return value >>> 0;
-  return represent(value, type);
 }

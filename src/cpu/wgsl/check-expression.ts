@@ -13,18 +13,20 @@ import {
   type Builtin,
   commonType,
   describeTypes,
-  evaluateBuiltin,
   unsupportedBuiltin,
 } from './builtins.js';
+import { isPredeclaredType } from './check-type.js';
 import {
+  bitcastConstant,
   ConstantError,
   convertConstant,
   convertsImplicitly,
   evaluateBinary,
+  evaluateMatrix,
   evaluateUnary,
   mapConstant,
+  materialize,
   parseNumber,
-  represent,
   zeroOf,
   zip,
 } from './constants.js';
@@ -60,6 +62,7 @@ import {
   type Struct,
   scalarOf,
   type Type,
+  tooManyElements,
   typeName,
   U32,
   type Vector,
@@ -72,18 +75,19 @@ import {
 export type Named =
   | { readonly kind: 'constant'; readonly type: Type; readonly value: Constant }
   | { readonly kind: 'variable'; readonly variable: Variable }
-  | { readonly kind: 'function'; readonly function: ShaderFunction }
+  | { readonly kind: 'function'; readonly function: ShaderFunction; readonly isEntry: boolean }
   | { readonly kind: 'type'; readonly type: Type };
 
 /** What the expressions of a function, or of the module, see around them. */
 export interface Surroundings {
   readonly text: string;
   lookup(name: string, at: Offset): Named | undefined;
-  type(name: syntax.TypeName): Type;
+  type(name: syntax.Name): Type;
   /** Notes that a variable outside functions is used. */
-  use(variable: Variable): void;
+  use(variable: Variable, at: Offset): void;
 }
 
+const MIXED = new Set(['+', '-', '*', '/', '%']);
 const COMPARISONS = new Set(['<', '>', '<=', '>=', '==', '!=']);
 const COMPONENTS = ['xyzw', 'rgba'];
 const VECTOR_NAME = /^vec([234])$/;
@@ -91,6 +95,8 @@ const MATRIX_NAME = /^mat([234])x([234])$/;
 
 export class ExpressionChecker {
   readonly #around: Surroundings;
+  /** Whether the operand of a && or || is being checked that will never be evaluated. */
+  #isSkipped = false;
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -141,12 +147,22 @@ export class ExpressionChecker {
     return value.value as number;
   }
 
-  /** A place that can be assigned to or pointed at. @throws WgslError where the expression is a value. */
-  place(node: syntax.Expression): Place {
+  /**
+   * A place in memory.
+   *
+   * @param use what is done with it, for the error: "it cannot be assigned to".
+   * @throws WgslError where the expression is a value.
+   */
+  place(node: syntax.Expression, use: string): Place {
     const found = this.#placeOrValue(node);
     if ('place' in found) return found.place;
+    if (isSwizzleOfPlace(found.value))
+      return this.fail(
+        node.at,
+        'assigning to several components at once is not supported: this device has no swizzle_assignment',
+      );
     const name = node.kind === 'name' ? `"${node.name}"` : 'this expression';
-    return this.fail(node.at, `${name} is a value, not a variable: it cannot be assigned to`);
+    return this.fail(node.at, `${name} is a value, not a variable: ${use}`);
   }
 
   read(place: Place): Expression {
@@ -163,7 +179,11 @@ export class ExpressionChecker {
       return {
         ...value,
         type,
-        value: this.#guard(value.at, () => this.#retype(value.value, type)),
+        value: this.#guard(
+          value.at,
+          () => this.#retype(value.value, type),
+          () => zeroOf(type),
+        ),
       };
     return this.fail(value.at, `${what} is ${typeName(value.type)}, not ${typeName(type)}`);
   }
@@ -185,10 +205,9 @@ export class ExpressionChecker {
     const p = this.convert(left, withScalar(left.type, own), 'the left side');
     const q = this.convert(right, withScalar(right.type, own), 'the right side');
     const isComparison = COMPARISONS.has(operator);
-    if (
-      p.type !== q.type &&
-      (isComparison || own === BOOL || (p.type.kind === 'vector' && q.type.kind === 'vector'))
-    )
+    // Only sums, products and the like take a number beside a vector.
+    const areVectors = p.type.kind === 'vector' && q.type.kind === 'vector';
+    if (p.type !== q.type && (areVectors || !MIXED.has(operator)))
       return this.#refuse(operator, left, right, at);
     const shape = p.type.kind === 'vector' ? p.type : q.type;
     const type = isComparison ? withScalar(shape, BOOL) : shape;
@@ -204,7 +223,7 @@ export class ExpressionChecker {
 
   /** A name, member, element or dereferenced pointer: a place, or a value where what it is part of is one. */
   #placeOrValue(node: syntax.Expression): { place: Place } | { value: Expression } {
-    if (node.kind === 'name') return this.#name(node.name, node.at);
+    if (node.kind === 'name') return this.#name(node);
     if (node.kind === 'unary' && node.operator === '*') {
       const pointer = this.check(node.operand);
       if (pointer.type.kind !== 'pointer')
@@ -224,17 +243,25 @@ export class ExpressionChecker {
     return { kind: 'dereference', type: target, pointer, at: pointer.at };
   }
 
-  #name(name: string, at: Offset): { place: Place } | { value: Expression } {
+  #name({ name, template, at }: syntax.Name): { place: Place } | { value: Expression } {
     const named = this.#around.lookup(name, at);
-    if (!named) return this.fail(at, `"${name}" is not declared`);
+    if (!named) return this.#refuseName(name, at);
+    if (template.length > 0) this.fail(at, `"${name}" takes no template arguments`);
     if (named.kind === 'type') return this.fail(at, `"${name}" is a type, not a value`);
     if (named.kind === 'function') return this.fail(at, `"${name}" is a function: call it`);
     if (named.kind === 'constant') return { value: { ...named, at } };
     const { variable } = named;
     if (variable.space === 'let')
       return { value: { kind: 'value', type: variable.type, variable, at } };
-    this.#around.use(variable);
+    this.#around.use(variable, at);
     return { place: { kind: 'variable', type: variable.type, variable, at } };
+  }
+
+  #refuseName(name: string, at: Offset): never {
+    if (isPredeclaredType(name)) return this.fail(at, `"${name}" is a type, not a value`);
+    if (BUILTINS.has(name) || unsupportedBuiltin(name))
+      return this.fail(at, `"${name}" is a function: call it`);
+    return this.fail(at, `"${name}" is not declared`);
   }
 
   #member(
@@ -307,7 +334,12 @@ export class ExpressionChecker {
     if (index.kind === 'constant') {
       const value = index.value as number;
       if (value < 0 || (count !== undefined && value >= count))
-        return this.fail(node.at, `index ${value} is outside 0 to ${(count ?? Infinity) - 1}`);
+        return this.fail(
+          node.at,
+          count === undefined
+            ? `index ${value} is negative`
+            : `index ${value} is outside 0 to ${count - 1}`,
+        );
     }
     return index;
   }
@@ -316,8 +348,8 @@ export class ExpressionChecker {
 
   #unary(node: Extract<syntax.Expression, { kind: 'unary' }>): Expression {
     const { operator, at } = node;
-    if (operator === '*') return this.read(this.place(node));
-    if (operator === '&') return this.#address(this.place(node.operand), at);
+    if (operator === '*') return this.read(this.place(node, 'it cannot be read through'));
+    if (operator === '&') return this.#address(this.place(node.operand, 'it has no address'), at);
     const operand = this.check(node.operand);
     const own = operand.type.kind === 'matrix' ? undefined : scalarOf(operand.type);
     const fits =
@@ -330,10 +362,9 @@ export class ExpressionChecker {
       return this.fail(at, `"${operator}" does not take ${typeName(operand.type)}`);
     const { type } = operand;
     if (operand.kind === 'constant') {
-      const value = this.#guard(at, () =>
+      return this.#constant(type, at, () =>
         mapConstant(operand.value, (v) => evaluateUnary(operator as '-', own, v)),
       );
-      return { kind: 'constant', type, value, at };
     }
     return { kind: 'unary', type, operator: operator as '-' | '!' | '~', operand, at };
   }
@@ -358,11 +389,18 @@ export class ExpressionChecker {
   #binary(node: Extract<syntax.Expression, { kind: 'binary' }>): Expression {
     const operator = node.operator as BinaryOperator;
     const left = this.check(node.left);
-    if (left.kind === 'constant' && left.value === (operator === '||') && left.type === BOOL) {
-      // The right side of a decided && or || is typed, but its value is never asked for.
-      if (operator === '&&' || operator === '||') return { ...left, at: node.at };
-    }
-    return this.binary(operator, left, this.check(node.right), node.at);
+    const isLogical = operator === '&&' || operator === '||';
+    const isDecided = left.kind === 'constant' && left.value === (operator === '||');
+    if (!isLogical || !isDecided || left.type !== BOOL)
+      return this.binary(operator, left, this.check(node.right), node.at);
+    // The right side of a decided && or || is typed, but its value is never asked for.
+    const wasSkipped = this.#isSkipped;
+    this.#isSkipped = true;
+    const right = this.check(node.right);
+    this.#isSkipped = wasSkipped;
+    if (right.kind !== 'constant' || right.type !== BOOL)
+      return this.binary(operator, left, right, node.at);
+    return { ...left, at: node.at };
   }
 
   #logical(operator: '&&' | '||', left: Expression, right: Expression, at: Offset): Expression {
@@ -372,12 +410,13 @@ export class ExpressionChecker {
 
   #shift(operator: '<<' | '>>', left: Expression, right: Expression, at: Offset): Expression {
     const own = scalarOf(left.type);
-    if (!isInteger(own) || !isInteger(scalarOf(right.type)) || left.type.kind !== right.type.kind)
+    const haveOneShape = withScalar(left.type, U32) === withScalar(right.type, U32);
+    if (!isInteger(own) || !isInteger(scalarOf(right.type)) || !haveOneShape)
       return this.#refuse(operator, left, right, at);
     const by = this.convert(right, withScalar(right.type, U32), 'the number of bits');
     const isConstant = by.kind === 'constant' && left.kind === 'constant';
     const shifted = isConstant ? left : this.concrete(left);
-    if (by.kind === 'constant')
+    if (by.kind === 'constant' && !this.#isSkipped)
       mapConstant(by.value, (n) =>
         Number(n) > 31 && scalarOf(shifted.type) !== ABSTRACT_INT
           ? this.fail(at, `a shift by ${n} is past the 31 that 32 bits have`)
@@ -395,7 +434,9 @@ export class ExpressionChecker {
     const right = r.type.kind === 'matrix' ? r : this.#floats(r);
     const type = matrixResult(operator, left.type, right.type);
     if (!type) return this.#refuse(operator, l, r, at);
-    return { kind: 'binary', type, operator, left, right, at };
+    if (left.kind !== 'constant' || right.kind !== 'constant')
+      return { kind: 'binary', type, operator, left, right, at };
+    return this.#constant(type, at, () => evaluateMatrix(operator, left.value, right.value));
   }
 
   /** Numbers without a type, beside a matrix, are f32. */
@@ -423,7 +464,7 @@ export class ExpressionChecker {
   }
 
   #refuseZeroDivisor(operator: string, divisor: Expression, at: Offset): void {
-    if (operator !== '/' && operator !== '%') return;
+    if ((operator !== '/' && operator !== '%') || this.#isSkipped) return;
     if (divisor.kind !== 'constant' || !isInteger(scalarOf(divisor.type))) return;
     mapConstant(divisor.value, (v) => (v === 0 ? this.fail(at, 'an integer is divided by 0') : v));
   }
@@ -435,10 +476,9 @@ export class ExpressionChecker {
       // Numbers without a type are constants, so that beside a value at run time none is left.
       return node;
     }
-    const value = this.#guard(at, () =>
+    return this.#constant(type, at, () =>
       zip(left.value, right.value, (p, q) => evaluateBinary(operator, own, p, q)),
     );
-    return { kind: 'constant', type, value, at };
   }
 
   // Calls
@@ -447,15 +487,20 @@ export class ExpressionChecker {
     const { callee, at } = node;
     const given = () => node.arguments.map((argument) => this.check(argument));
     const named = this.#around.lookup(callee.name, callee.at);
-    if (named?.kind === 'function') return this.#functionCall(named.function, given(), at);
     if (named?.kind === 'constant' || named?.kind === 'variable')
       return this.fail(at, `"${callee.name}" is not a function`);
-    if (callee.name === 'bitcast') return this.#bitcast(callee, given(), at);
-    const inferred = callee.arguments.length === 0 && this.#inferredType(callee.name, given, at);
+    if (named?.kind === 'type') return this.#construct(this.#around.type(callee), given(), at);
+    if (!named && callee.name === 'bitcast') return this.#bitcast(callee, given(), at);
+    const hasTemplate = callee.template.length > 0;
+    const inferred = !named && !hasTemplate && this.#inferredType(callee.name, given, at);
     if (inferred) return this.#construct(inferred.type, inferred.parts, at);
     const builtin = named ? undefined : BUILTINS.get(callee.name);
+    if (hasTemplate && (named || builtin))
+      this.fail(at, `function ${callee.name} takes no template arguments`);
+    if (named?.isEntry) this.fail(at, `${callee.name} is an entry point: no function can call it`);
+    if (named) return this.#functionCall(named.function, given(), at);
     if (builtin) return this.#builtinCall(callee.name, builtin, given(), at);
-    const unsupported = named ? undefined : unsupportedBuiltin(callee.name);
+    const unsupported = unsupportedBuiltin(callee.name);
     if (unsupported) return this.fail(at, `"${callee.name}" is not supported: ${unsupported}`);
     return this.#construct(this.#around.type(callee), given(), at);
   }
@@ -463,7 +508,10 @@ export class ExpressionChecker {
   #functionCall(called: ShaderFunction, given: readonly Expression[], at: Offset): Expression {
     const { name, parameters, result } = called;
     if (given.length !== parameters.length)
-      return this.fail(at, `${name} takes ${parameters.length} arguments, not ${given.length}`);
+      return this.fail(
+        at,
+        `${name} takes ${parameters.length} argument${parameters.length === 1 ? '' : 's'}, not ${given.length}`,
+      );
     const converted = given.map((value, n) =>
       this.convert(value, parameters[n]!.type, `argument ${parameters[n]!.name} of ${name}`),
     );
@@ -484,21 +532,19 @@ export class ExpressionChecker {
     const converted = given.map((value, n) =>
       this.convert(value, settled.parameters[n]!, `argument ${n + 1} of ${name}`),
     );
+    const values = converted.map((v) => (v.kind === 'constant' ? v.value : undefined));
+    const refused = this.#isSkipped ? undefined : builtin.refuse?.(values);
+    if (refused) this.fail(at, refused);
     const { result: type } = settled;
-    if (constant) {
-      const own = scalarOf(type)!;
-      const values = converted.map((v) => (v as { value: Constant }).value);
-      const value = this.#guard(at, () => componentwise(builtin, own, values));
-      return { kind: 'constant', type, value, at };
-    }
-    return { kind: 'builtin', type, name, arguments: converted, at };
+    if (!constant) return { kind: 'builtin', type, name, arguments: converted, at };
+    return this.#constant(type, at, () => builtin.evaluate!(values as Constant[], type));
   }
 
-  #bitcast(callee: syntax.TypeName, given: readonly Expression[], at: Offset): Expression {
-    const [target] = callee.arguments;
-    if (!target || !('name' in target) || given.length !== 1)
+  #bitcast(callee: syntax.Name, given: readonly Expression[], at: Offset): Expression {
+    const [target, ...more] = callee.template;
+    if (target?.kind !== 'name' || more.length > 0 || given.length !== 1)
       return this.fail(at, 'bitcast<type>(value) takes one type and one value');
-    const type = this.#around.type(target as syntax.TypeName);
+    const type = this.#around.type(target);
     const operand = this.concrete(given[0]!);
     const isNumber = (t: Type) =>
       (t.kind === 'scalar' || t.kind === 'vector') && scalarOf(t) !== BOOL;
@@ -507,8 +553,13 @@ export class ExpressionChecker {
       !isNumber(operand.type) ||
       withScalar(type, F32) !== withScalar(operand.type, F32)
     )
-      return this.fail(at, `${typeName(operand.type)} has not the bits of ${typeName(type)}`);
-    return operand.type === type ? operand : { kind: 'bitcast', type, operand, at };
+      return this.fail(at, `bitcast cannot turn ${typeName(operand.type)} into ${typeName(type)}`);
+    if (operand.type === type) return operand;
+    if (operand.kind !== 'constant') return { kind: 'bitcast', type, operand, at };
+    const [from, to] = [scalarOf(operand.type)!, scalarOf(type)!];
+    return this.#constant(type, at, () =>
+      mapConstant(operand.value, (v) => bitcastConstant(v as number, from, to)),
+    );
   }
 
   /** The type of `vec4(...)`, `mat2x2(...)` and `array(...)`, whose elements' type the arguments decide. */
@@ -521,8 +572,10 @@ export class ExpressionChecker {
     const matrix = MATRIX_NAME.exec(name);
     if (!vector && !matrix && name !== 'array') return undefined;
     const parts = given();
-    if (matrix) return { type: matrixType(Number(matrix[1]) as 2, Number(matrix[2]) as 2), parts };
+    if (vector && parts.length === 0)
+      return { type: vectorType(Number(vector[1]) as 2, ABSTRACT_INT), parts };
     if (parts.length === 0) return this.fail(at, `${name}() needs a type: ${name}<f32>()`);
+    if (matrix) return { type: matrixType(Number(matrix[1]) as 2, Number(matrix[2]) as 2), parts };
     if (vector) {
       const own = commonType(parts.map((p) => scalarOf(p.type) ?? p.type));
       if (own?.kind !== 'scalar')
@@ -538,11 +591,13 @@ export class ExpressionChecker {
     }
     const own = commonType(parts.map((p) => p.type));
     if (!own) return this.fail(at, 'the elements of an array are all of one type');
-    return { type: arrayType(concreteType(own), parts.length), parts };
+    const isConstant = parts.every((p) => p.kind === 'constant');
+    return { type: arrayType(isConstant ? own : concreteType(own), parts.length), parts };
   }
 
   #construct(type: Type, given: readonly Expression[], at: Offset): Expression {
-    if (!isSized(type)) return this.fail(at, `no value can be made of ${typeName(type)}`);
+    if (!isSized(type) || tooManyElements(type))
+      return this.fail(at, `no value can be made of ${typeName(type)}`);
     if (given.length === 0) return { kind: 'constant', type, value: zeroOf(type), at };
     switch (type.kind) {
       case 'scalar':
@@ -580,10 +635,9 @@ export class ExpressionChecker {
     if (operand.type === type) return operand;
     const [from, to] = [scalarOf(operand.type)!, scalarOf(type)!];
     if (operand.kind !== 'constant') return { kind: 'convert', type, operand, at };
-    const value = this.#guard(at, () =>
+    return this.#constant(type, at, () =>
       mapConstant(operand.value, (v) => convertConstant(v, from, to)),
     );
-    return { kind: 'constant', type, value, at };
   }
 
   #constructVector(type: Vector, given: readonly Expression[], at: Offset): Expression {
@@ -600,7 +654,7 @@ export class ExpressionChecker {
     const size = sizes.reduce((sum, n) => sum + n, 0);
     const isSplat = parts.length === 1 && size === 1;
     if (size !== type.size && !isSplat)
-      return this.fail(at, `${typeName(type)} has ${type.size} components, and ${size} are given`);
+      return this.fail(at, `${typeName(type)} is made of ${type.size} components, not ${size}`);
     if (!parts.every((p) => p.kind === 'constant')) return { kind: 'construct', type, parts, at };
     const flat = parts.flatMap((p) => (p as { value: Constant }).value);
     const value = isSplat ? Array(type.size).fill(flat[0]) : flat;
@@ -633,7 +687,7 @@ export class ExpressionChecker {
     if (given.length !== types.length)
       return this.fail(
         at,
-        `${typeName(type)} has ${types.length} parts, and ${given.length} are given`,
+        `${typeName(type)} is made of ${types.length} value${types.length === 1 ? '' : 's'}, not ${given.length}`,
       );
     const parts = given.map((part, n) => this.convert(part, types[n]!, `part ${n + 1}`));
     if (!parts.every((p) => p.kind === 'constant')) return { kind: 'construct', type, parts, at };
@@ -656,16 +710,25 @@ export class ExpressionChecker {
   }
 
   #retype(value: Constant, type: Type): Constant {
-    const own = type.kind === 'array' ? scalarOf(type.element) : scalarOf(type);
-    return mapConstant(value, (v) => (typeof v === 'boolean' ? v : represent(v, own!)));
+    if (type.kind === 'array')
+      return (value as readonly Constant[]).map((part) => this.#retype(part, type.element));
+    const own = scalarOf(type)!;
+    return mapConstant(value, (v) => (typeof v === 'boolean' ? v : materialize(v, own)));
   }
 
-  #guard<T>(at: Offset, run: () => T): T {
+  #constant(type: Type, at: Offset, evaluate: () => Constant): Expression {
+    const value = this.#guard(at, evaluate, () => zeroOf(type));
+    return { kind: 'constant', type, value, at };
+  }
+
+  /** @param otherwise gives what counts as the value where an expression that is never evaluated has none. */
+  #guard<T>(at: Offset, run: () => T, otherwise?: () => T): T {
     try {
       return run();
     } catch (error) {
-      if (error instanceof ConstantError) return this.fail(at, error.message);
-      throw error;
+      if (!(error instanceof ConstantError)) throw error;
+      if (this.#isSkipped && otherwise) return otherwise();
+      return this.fail(at, error.message);
     }
   }
 }
@@ -688,13 +751,10 @@ function concreteOverload({ parameters, result }: { parameters: readonly Type[];
   };
 }
 
-function componentwise(builtin: Builtin, own: Scalar, values: readonly Constant[]): Constant {
-  const vector = values.find((v) => Array.isArray(v)) as readonly Constant[] | undefined;
-  if (!vector) return evaluateBuiltin(builtin, own, values as number[]);
-  return vector.map((_, n) => {
-    const parts = values.map((v) => (Array.isArray(v) ? v[n] : v) as number);
-    return evaluateBuiltin(builtin, own, parts);
-  });
+/** Whether a value is several components of a variable, or one of them: a later WGSL lets them be assigned to. */
+function isSwizzleOfPlace(value: Expression): boolean {
+  if (value.kind === 'element') return isSwizzleOfPlace(value.of);
+  return value.kind === 'swizzle' && (value.of.kind === 'read' || isSwizzleOfPlace(value.of));
 }
 
 /** The variable a place is part of; `undefined` where it lies behind a pointer. */

@@ -4,11 +4,13 @@
  *   in    let x = a + 1; x = 2;
  *   out   refused: "x" is a value, not a variable: it cannot be assigned to
  *
- * `if` of a constant keeps only the branch that is taken; both are checked all the same.
+ * An `if` whose condition is known keeps only the branch that is taken; both are checked all the same.
  */
 
+import { behaviors, statementBehaviors } from './behavior.js';
 import { BUILTINS } from './builtins.js';
 import { ExpressionChecker, type Named, rootOf, type Surroundings } from './check-expression.js';
+import { TypeChecker } from './check-type.js';
 import type { BinaryOperator, Case, Expression, Place, Statement, Variable } from './program.js';
 import type { Offset } from './source.js';
 import type * as syntax from './syntax.js';
@@ -19,31 +21,47 @@ import {
   isSized,
   scalarOf,
   type Type,
+  tooManyElements,
   typeName,
   U32,
   VOID,
 } from './types.js';
 
+/** A loop around a statement. */
+interface Loop {
+  readonly scope: ReadonlyMap<string, Named>;
+  /** Its first `continue`, and the names that the body had declared by then. */
+  first?: { readonly at: Offset; readonly names: ReadonlySet<string> };
+}
+
+/** Where `break`, `continue` and `return` would go. */
+interface Around {
+  readonly canBreak: boolean;
+  readonly loop: Loop | undefined;
+  /** Whether a continuing block stands around, which cannot be left by `return`. */
+  readonly isContinuing: boolean;
+}
+
 /** The function's body, typed. */
 export class FunctionChecker {
-  readonly #outside: Surroundings;
   readonly #result: Type;
   readonly #expressions: ExpressionChecker;
+  readonly #types: TypeChecker;
   readonly #scopes: Map<string, Named>[] = [];
-  #loops = 0;
-  #switches = 0;
-  #inContinuing = false;
+  #around: Around = { canBreak: false, loop: undefined, isContinuing: false };
+  /** Loops whose continuing block is being checked, and in which a `continue` skips declarations. */
+  readonly #skipping: Loop[] = [];
 
   constructor(outside: Surroundings, result: Type) {
-    this.#outside = outside;
     this.#result = result;
-    this.#expressions = new ExpressionChecker({
-      ...outside,
+    const around: Surroundings = {
       text: outside.text,
       lookup: (name, at) => this.#lookup(name) ?? outside.lookup(name, at),
-      type: (name) => outside.type(name),
-      use: (variable) => outside.use(variable),
-    });
+      type: (name) => this.#types.check(name),
+      use: (variable, at) => outside.use(variable, at),
+    };
+    this.#expressions = new ExpressionChecker(around);
+    this.#types = new TypeChecker(around, this.#expressions);
   }
 
   /** @throws WgslError where a statement breaks a rule, or a path ends without the result. */
@@ -53,7 +71,7 @@ export class FunctionChecker {
       this.#declare(parameter.name, { kind: 'variable', variable: parameter }, parameter.at);
     const statements = body.body.flatMap((statement) => this.#statement(statement));
     this.#scopes.pop();
-    if (this.#result !== VOID && !returns(statements))
+    if (this.#result !== VOID && behaviors(statements).has('next'))
       this.#fail(body.at, `${name} ends without a return of ${typeName(this.#result)}`);
     return statements;
   }
@@ -83,14 +101,11 @@ export class FunctionChecker {
       case 'loop':
         return [this.#loop(node)];
       case 'break':
-        if (this.#loops + this.#switches === 0)
-          this.#fail(at, '"break" stands in neither a loop nor a switch');
-        if (this.#inContinuing) this.#fail(at, '"break" cannot leave a continuing block');
-        return [{ kind: 'break', at }];
+        if (this.#around.canBreak) return [{ kind: 'break', at }];
+        if (this.#around.isContinuing) this.#fail(at, '"break" cannot leave a continuing block');
+        return this.#fail(at, '"break" stands in neither a loop nor a switch');
       case 'continue':
-        if (this.#loops === 0) this.#fail(at, '"continue" stands outside a loop');
-        if (this.#inContinuing) this.#fail(at, '"continue" cannot leave a continuing block');
-        return [{ kind: 'continue', at }];
+        return [this.#continue(at)];
       case 'return':
         return [this.#return(node)];
     }
@@ -104,7 +119,7 @@ export class FunctionChecker {
   }
 
   #declaration({ kind, name, type, value, at }: syntax.LocalDeclaration): Statement[] {
-    const wanted = type && this.#outside.type(type);
+    const wanted = type && this.#types.check(type);
     const given = value && this.#expressions.check(value);
     const converted =
       given && wanted
@@ -119,8 +134,8 @@ export class FunctionChecker {
     const own = converted?.type ?? wanted;
     if (!own) return this.#fail(at, `var ${name} needs a type or a value`);
     if (own === VOID) return this.#fail(at, `the value of ${name} is a call that gives nothing`);
-    if (kind === 'var' && !isSized(own))
-      return this.#fail(at, `var ${name} cannot be of ${typeName(own)}`);
+    if ((kind === 'var' && !isSized(own)) || tooManyElements(own))
+      return this.#fail(at, `${kind} ${name} cannot be of ${typeName(own)}`);
     const space = kind === 'let' ? 'let' : 'function';
     const variable: Variable = {
       name,
@@ -134,10 +149,16 @@ export class FunctionChecker {
     return [{ kind: 'declare', variable, value: converted, at }];
   }
 
-  #assignment({ target, operator, value, at }: syntax.Assignment): Statement {
-    if (!target) return { kind: 'evaluate', value: this.#expressions.checkConcrete(value), at };
-    const place = this.#expressions.place(target);
+  #assignment({ target, operator, value, isStep, at }: syntax.Assignment): Statement {
+    if (!target) {
+      const unused = this.#expressions.checkConcrete(value);
+      if (unused.type === VOID) this.#fail(value.at, 'this call gives nothing to assign');
+      return { kind: 'evaluate', value: unused, at };
+    }
+    const place = this.#expressions.place(target, 'it cannot be assigned to');
     this.#refuseReadOnly(place, at);
+    if (isStep && place.type !== I32 && place.type !== U32)
+      this.#fail(at, `"${operator}${operator}" takes i32 or u32, not ${typeName(place.type)}`);
     if (!operator) {
       const given = this.#expressions.checkAs(value, place.type, 'the value');
       if (!isSized(place.type)) this.#fail(at, `${typeName(place.type)} cannot be assigned`);
@@ -156,8 +177,10 @@ export class FunctionChecker {
 
   #refuseReadOnly(place: Place, at: Offset): void {
     const root = rootOf(place);
-    if (root && root.access === 'read')
-      this.#fail(at, `"${root.name}" is var<${root.space}, read>: it cannot be assigned to`);
+    if (root && root.access === 'read') {
+      const space = root.space === 'storage' ? 'storage, read' : root.space;
+      this.#fail(at, `"${root.name}" is var<${space}>: it cannot be assigned to`);
+    }
     let within: Place = place;
     while (within.kind === 'member' || within.kind === 'element') within = within.of;
     if (within.kind !== 'dereference' || within.pointer.type.kind !== 'pointer') return;
@@ -167,9 +190,10 @@ export class FunctionChecker {
 
   #callStatement(call: syntax.CallExpression): Statement {
     const value = this.#expressions.check(call);
-    const isFunction =
-      value.kind === 'call' || (value.kind === 'builtin' && BUILTINS.get(value.name)?.statement);
-    if (!isFunction) this.#fail(call.at, `the value of ${call.callee.name}(...) is not used`);
+    const canBeUnused =
+      (value.kind === 'call' && !value.function.mustUse) ||
+      (value.kind === 'builtin' && BUILTINS.get(value.name)?.statement);
+    if (!canBeUnused) this.#fail(call.at, `the value of ${call.callee.name}(...) is not used`);
     return { kind: 'evaluate', value, at: call.at };
   }
 
@@ -178,8 +202,11 @@ export class FunctionChecker {
     const then = this.#block(node.whenTrue);
     const otherwise = node.whenFalse ? this.#block(node.whenFalse) : [];
     const { at } = node;
-    if (condition.kind === 'constant')
-      return [{ kind: 'block', body: condition.value ? then : otherwise, at }];
+    const truth = knownTruth(condition);
+    if (truth !== undefined) {
+      const [body, untaken] = truth ? [then, otherwise] : [otherwise, then];
+      return [{ kind: 'block', body, decided: { condition, untaken }, at }];
+    }
     return [{ kind: 'if', condition, whenTrue: then, whenFalse: otherwise, at }];
   }
 
@@ -207,16 +234,11 @@ export class FunctionChecker {
         if (value.kind !== 'constant')
           return this.#fail(place, 'the value of a case must be constant');
         if (seen.has(value.value as number))
-          this.#fail(place, `the case ${value.value} stands twice`);
+          this.#fail(place, `case ${value.value} is given twice`);
         seen.add(value.value as number);
         values.push(value.value as number);
       }
-      const [loops, continuing] = [this.#loops, this.#inContinuing];
-      this.#switches += 1;
-      this.#inContinuing = false;
-      const statements = this.#block(body);
-      this.#switches -= 1;
-      [this.#loops, this.#inContinuing] = [loops, continuing];
+      const statements = this.#inside({ canBreak: true }, () => this.#block(body));
       return { selectors: values, isDefault: selectors.includes(undefined), body: statements };
     });
     if (defaults !== 1) this.#fail(at, `a switch has one default, and this one has ${defaults}`);
@@ -228,34 +250,54 @@ export class FunctionChecker {
     this.#scopes.push(new Map());
     const initial = node.initial && this.#statement(node.initial)[0];
     const condition = node.condition && this.#condition(node.condition);
-    const outer = { loops: this.#loops, switches: this.#switches, continuing: this.#inContinuing };
-    this.#loops += 1;
-    this.#switches = 0;
-    this.#inContinuing = false;
-    // A loop's body and its continuing block share a scope.
+    const scope = new Map<string, Named>();
+    this.#scopes.push(scope);
+    const loop: Loop = { scope };
+    const body = this.#inside({ canBreak: true, loop }, () =>
+      node.body.body.flatMap((statement) => this.#statement(statement)),
+    );
+    if (!node.sharesScope) this.#scopes.pop();
     this.#scopes.push(new Map());
-    const body = node.body.body.flatMap((statement) => this.#statement(statement));
-    [this.#loops, this.#inContinuing] = [0, true];
-    const continuing = node.continuing.flatMap((statement) => this.#statement(statement));
+    this.#skipping.push(loop);
+    const outside = { canBreak: false, loop: undefined, isContinuing: true };
+    const continuing = this.#inside(outside, () =>
+      node.continuing.flatMap((statement) => this.#statement(statement)),
+    );
     const breakIf = node.breakIf && this.#condition(node.breakIf);
+    this.#skipping.pop();
     this.#scopes.pop();
+    if (node.sharesScope) this.#scopes.pop();
     this.#scopes.pop();
-    this.#loops = outer.loops;
-    this.#switches = outer.switches;
-    this.#inContinuing = outer.continuing;
-    if (!condition && !breakIf && !leaves(body))
+    const typed = { kind: 'loop', initial, condition, body, continuing, breakIf, at } as const;
+    if (statementBehaviors(typed).size === 0)
       this.#fail(at, 'this loop has no way out: it needs a condition, a break or a return');
-    return { kind: 'loop', initial, condition, body, continuing, breakIf, at };
+    return typed;
+  }
+
+  #inside<T>(around: Partial<Around>, check: () => T): T {
+    const outer = this.#around;
+    this.#around = { ...outer, ...around };
+    const result = check();
+    this.#around = outer;
+    return result;
+  }
+
+  #continue(at: Offset): Statement {
+    const { loop, isContinuing } = this.#around;
+    if (!loop && isContinuing) this.#fail(at, '"continue" cannot leave a continuing block');
+    if (!loop) return this.#fail(at, '"continue" stands outside a loop');
+    loop.first ??= { at, names: new Set(loop.scope.keys()) };
+    return { kind: 'continue', at };
   }
 
   #return({ value, at }: Extract<syntax.Statement, { kind: 'return' }>): Statement {
-    if (this.#inContinuing) this.#fail(at, '"return" cannot leave a continuing block');
+    if (this.#around.isContinuing) this.#fail(at, '"return" cannot leave a continuing block');
     if (!value) {
       if (this.#result !== VOID)
         this.#fail(at, `a value of ${typeName(this.#result)} must be returned`);
       return { kind: 'return', value: undefined, at };
     }
-    if (this.#result === VOID) this.#fail(at, 'this function returns nothing, and here a value');
+    if (this.#result === VOID) this.#fail(at, 'a function without a result cannot return a value');
     const given = this.#expressions.checkAs(value, this.#result, 'the returned value');
     return { kind: 'return', value: given, at };
   }
@@ -270,7 +312,11 @@ export class FunctionChecker {
   // Names
 
   #lookup(name: string): Named | undefined {
-    return this.#scopes.findLast((scope) => scope.has(name))?.get(name);
+    const scope = this.#scopes.findLast((each) => each.has(name));
+    const first = this.#skipping.find((loop) => loop.scope === scope)?.first;
+    if (first && !first.names.has(name))
+      this.#fail(first.at, `"continue" skips "${name}", which the continuing block uses`);
+    return scope?.get(name);
   }
 
   #declare(name: string, named: Named, at: Offset): void {
@@ -289,6 +335,15 @@ export class FunctionChecker {
   }
 }
 
+/** Whether a condition holds, where that is known before the program runs: `false && x` does not. */
+function knownTruth(condition: Expression): boolean | undefined {
+  if (condition.kind === 'constant') return Boolean(condition.value);
+  if (condition.kind !== 'binary') return undefined;
+  const left = knownTruth(condition.left);
+  if (condition.operator === '&&' && left === false) return false;
+  return condition.operator === '||' && left === true ? true : undefined;
+}
+
 /** @throws WgslError where a const_assert is not constant, or false. */
 export function checkAssertion(
   expressions: ExpressionChecker,
@@ -298,72 +353,4 @@ export function checkAssertion(
   if (value.kind !== 'constant' || scalarOf(value.type) !== BOOL)
     expressions.fail(at, 'const_assert takes a constant bool');
   if (!value.value) expressions.fail(at, 'const_assert failed');
-}
-
-/** Whether every path through the statements returns. */
-function returns(body: readonly Statement[]): boolean {
-  return body.some((statement) => {
-    switch (statement.kind) {
-      case 'return':
-        return true;
-      case 'block':
-        return returns(statement.body);
-      case 'if':
-        return returns(statement.whenTrue) && returns(statement.whenFalse);
-      case 'switch':
-        return statement.cases.every((c) => returns(c.body) && !breaks(c.body));
-      case 'loop':
-        return !statement.condition && !statement.breakIf && !breaks(statement.body);
-      default:
-        return false;
-    }
-  });
-}
-
-/** Whether a `break` in the statements leaves what they are the body of. */
-function breaks(body: readonly Statement[]): boolean {
-  return body.some((statement) => {
-    if (statement.kind === 'break') return true;
-    if (statement.kind === 'block') return breaks(statement.body);
-    return statement.kind === 'if' && (breaks(statement.whenTrue) || breaks(statement.whenFalse));
-  });
-}
-
-/** Whether a loop's body can end the loop. */
-function leaves(body: readonly Statement[]): boolean {
-  return body.some((statement) => {
-    switch (statement.kind) {
-      case 'break':
-      case 'return':
-        return true;
-      case 'block':
-        return leaves(statement.body);
-      case 'if':
-        return leaves(statement.whenTrue) || leaves(statement.whenFalse);
-      case 'switch':
-        return statement.cases.some((c) => hasReturn(c.body));
-      case 'loop':
-        return hasReturn(statement.body);
-      default:
-        return false;
-    }
-  });
-}
-
-function hasReturn(body: readonly Statement[]): boolean {
-  return body.some((statement) => {
-    switch (statement.kind) {
-      case 'return':
-        return true;
-      case 'block':
-      case 'loop':
-        return hasReturn(statement.body);
-      case 'if':
-        return hasReturn(statement.whenTrue) || hasReturn(statement.whenFalse);
-      case 'switch':
-        return statement.cases.some((c) => hasReturn(c.body));
-      default:
-        return false;
-    }
-  });
 }

@@ -4,53 +4,43 @@
  *
  *   in    const N = 2u * M; const M = 8u; @compute @workgroup_size(N) fn main() { ... }
  *   out   entry main, workgroup size 16, 1, 1, with its typed statements
+ *
+ * Two rules concern whole functions and are asked of the typed program in the end: aliases.ts and uniformity.ts.
  */
 
+import { checkAliases } from './aliases.js';
+import { commonType } from './builtins.js';
 import { ExpressionChecker, type Named, type Surroundings } from './check-expression.js';
 import { checkAssertion, FunctionChecker } from './check-function.js';
+import { MODULE_SPACES, TypeChecker } from './check-type.js';
 import type { BuiltinInput, Entry, Input, Program, ShaderFunction, Variable } from './program.js';
 import { failAt, type Offset } from './source.js';
 import type * as syntax from './syntax.js';
 import {
   type Access,
   alignOf,
-  arrayType,
-  BOOL,
-  F32,
-  I32,
   isHostShareable,
   isSized,
-  matrixType,
-  pointerType,
-  type Scalar,
   type Space,
+  sizeOf,
   structType,
   type Type,
+  tooManyElements,
   typeName,
   U32,
   VOID,
   vectorType,
 } from './types.js';
-
-const SCALARS: Readonly<Record<string, Scalar>> = { f32: F32, i32: I32, u32: U32, bool: BOOL };
-const SHORT_SCALARS: Readonly<Record<string, Scalar>> = { f: F32, i: I32, u: U32 };
-const SPACES: readonly string[] = ['private', 'workgroup', 'storage', 'uniform', 'immediate'];
+import { checkUniformity } from './uniformity.js';
 
 /** Inputs of compute shaders, and their types. */
-const INPUTS: Readonly<Record<BuiltinInput, Type>> = {
-  workgroup_id: vectorType(3, U32),
-  num_workgroups: vectorType(3, U32),
-  local_invocation_id: vectorType(3, U32),
-  local_invocation_index: U32,
-  global_invocation_id: vectorType(3, U32),
-};
-
-/** Types of WGSL that this device does not have. */
-const UNSUPPORTED_TYPES: readonly (readonly [RegExp, string])[] = [
-  [/^texture_|^sampler/, 'this device has no textures and no samplers'],
-  [/^atomic$/, 'this device has no atomics'],
-  [/^(f16|vec[234]h|mat[234]x[234]h)$/, 'this device has no f16'],
-];
+const INPUTS: ReadonlyMap<string, Type> = new Map<BuiltinInput, Type>([
+  ['workgroup_id', vectorType(3, U32)],
+  ['num_workgroups', vectorType(3, U32)],
+  ['local_invocation_id', vectorType(3, U32)],
+  ['local_invocation_index', U32],
+  ['global_invocation_id', vectorType(3, U32)],
+]);
 
 /** @throws WgslError where the module breaks a rule of WGSL, or uses what this device does not have. */
 export function check(module: syntax.Module, text: string): Program {
@@ -74,8 +64,9 @@ class ModuleChecker {
   readonly #globals = new Map<ShaderFunction, Set<Variable>>();
   /** Of the functions being checked now, the innermost last. */
   readonly #collecting: Set<Variable>[] = [];
-  readonly #expressions: ExpressionChecker;
   readonly #surroundings: Surroundings;
+  readonly #expressions: ExpressionChecker;
+  readonly #types: TypeChecker;
 
   constructor(module: syntax.Module, text: string) {
     this.#module = module;
@@ -83,18 +74,16 @@ class ModuleChecker {
     this.#surroundings = {
       text,
       lookup: (name, at) => this.#lookup(name, at),
-      type: (name) => this.#type(name),
-      use: (variable) => {
+      type: (name) => this.#types.check(name),
+      use: (variable, at) => {
         if (variable.space === 'function') return;
         if (this.#collecting.length === 0)
-          this.#fail(
-            variable.at,
-            `"${variable.name}" is a variable: constants cannot be made of it`,
-          );
+          this.#fail(at, `"${variable.name}" is a variable: constants cannot be made of it`);
         this.#collecting.at(-1)!.add(variable);
       },
     };
     this.#expressions = new ExpressionChecker(this.#surroundings);
+    this.#types = new TypeChecker(this.#surroundings, this.#expressions);
   }
 
   program(): Program {
@@ -107,7 +96,10 @@ class ModuleChecker {
         named.kind === 'function' ? [[name, named.function] as const] : [],
       ),
     );
-    return { text: this.#text, entries, functions };
+    const program = { text: this.#text, entries, functions };
+    checkAliases(program);
+    checkUniformity(program);
+    return program;
   }
 
   #collect(): void {
@@ -159,15 +151,19 @@ class ModuleChecker {
       case 'struct':
         return { kind: 'type', type: this.#struct(declaration.node) };
       case 'alias':
-        return { kind: 'type', type: this.#type(declaration.node.type) };
+        return { kind: 'type', type: this.#types.check(declaration.node.type) };
       case 'function':
-        return { kind: 'function', function: this.#function(declaration.node) };
+        return {
+          kind: 'function',
+          function: this.#function(declaration.node),
+          isEntry: isEntry(declaration.node),
+        };
     }
   }
 
   #constant({ name, type, value, at }: syntax.ConstantDeclaration): Named {
     const given = type
-      ? this.#expressions.checkAs(value, this.#type(type), `the value of ${name}`)
+      ? this.#expressions.checkAs(value, this.#types.check(type), `the value of ${name}`)
       : this.#expressions.check(value);
     if (given.kind !== 'constant')
       return this.#fail(at, `the value of const ${name} is not constant`);
@@ -176,16 +172,21 @@ class ModuleChecker {
 
   #variable(node: syntax.VariableDeclaration): Variable {
     const { name, type: typeNode, at, attributes } = node;
+    const own = typeNode && this.#types.check(typeNode);
     const space = node.space ?? this.#fail(at, `var ${name} needs a space: var<workgroup>`);
-    if (!SPACES.includes(space) || space === 'function')
+    if (!MODULE_SPACES.includes(space))
       this.#fail(at, `var ${name} cannot be in space "${space}" outside functions`);
     const access = this.#access(node, space);
     if (node.value && space !== 'private')
       this.#fail(at, `var<${space}> ${name} cannot have a value`);
-    const type = typeNode ? this.#type(typeNode) : this.#fail(at, `var ${name} needs a type`);
-    const value = node.value && this.#expressions.checkAs(node.value, type, `the value of ${name}`);
+    const value =
+      node.value &&
+      (own
+        ? this.#expressions.checkAs(node.value, own, `the value of ${name}`)
+        : this.#expressions.checkConcrete(node.value));
     if (value && value.kind !== 'constant')
       this.#fail(at, `the value of var ${name} is not constant`);
+    const type = own ?? value?.type ?? this.#fail(at, `var ${name} needs a type`);
     const initial = value?.kind === 'constant' ? { initial: value.value } : {};
     this.#checkStored(name, space, type, at);
     const inBuffer = space === 'storage' || space === 'uniform';
@@ -207,174 +208,162 @@ class ModuleChecker {
   #checkStored(name: string, space: string, type: Type, at: Offset): void {
     if (space === 'workgroup' || space === 'private') {
       if (!isSized(type)) this.#fail(at, `var<${space}> ${name} cannot be of ${typeName(type)}`);
+      const excess = tooManyElements(type);
+      if (excess)
+        this.#fail(
+          at,
+          `var<${space}> ${name} has ${excess} elements: more than 65535 need a buffer`,
+        );
       return;
     }
     if (!isHostShareable(type))
       this.#fail(at, `var<${space}> ${name} cannot be of ${typeName(type)}: no buffer holds it`);
     if (space === 'storage') return;
     if (!isSized(type)) this.#fail(at, `var<${space}> ${name} cannot be of ${typeName(type)}`);
-    if (type.kind === 'array' && alignOf(type.element) % 16 !== 0)
-      this.#fail(at, `the elements of a uniform array must be aligned to 16 bytes`);
+    if (space === 'immediate' && holdsArray(type))
+      this.#fail(at, `var<immediate> ${name} cannot be of ${typeName(type)}: it holds an array`);
   }
 
   #binding(name: string, attributes: readonly syntax.Attribute[], at: Offset) {
     const number = (wanted: string) => {
       const attribute = attributes.find((a) => a.name === wanted);
-      if (attribute?.arguments.length !== 1)
-        return this.#fail(at, `var ${name} needs @group(n) and @binding(n)`);
-      return this.#expressions.constantInteger(attribute.arguments[0]!, `@${wanted}`);
+      if (!attribute) return this.#fail(at, `var ${name} needs @group(n) and @binding(n)`);
+      const value = this.#expressions.constantInteger(attribute.arguments[0]!, `@${wanted}`);
+      if (value < 0) this.#fail(attribute.at, `@${wanted} cannot be ${value}`);
+      return value;
     };
     return { group: number('group'), binding: number('binding') };
   }
 
-  // Types
+  // Structs
 
   #struct({ name, members, at }: syntax.StructDeclaration): Type {
     if (members.length === 0) this.#fail(at, `struct ${name} has no members`);
     const seen = new Set<string>();
     const laid = members.map((member, n) => {
-      if (seen.has(member.name)) this.#fail(member.at, `"${member.name}" is a member twice`);
+      if (seen.has(member.name))
+        this.#fail(member.at, `struct ${name} has two members "${member.name}"`);
       seen.add(member.name);
-      const type = this.#type(member.type);
+      const type = this.#types.check(member.type);
       if (!isSized(type) && (type.kind !== 'array' || n < members.length - 1))
         this.#fail(member.at, `member ${member.name} cannot be of ${typeName(type)}`);
-      const given = (wanted: string) => {
-        const attribute = member.attributes.find((a) => a.name === wanted);
-        const [value] = attribute?.arguments ?? [];
-        return value && { [wanted]: this.#expressions.constantInteger(value, `@${wanted}`) };
-      };
-      return { name: member.name, type, ...given('align'), ...given('size') };
+      this.#checkMemberInput(member, type);
+      return { name: member.name, type, ...this.#placement(member, type) };
     });
     return structType(name, laid);
   }
 
-  #type(node: syntax.TypeName): Type {
-    const { name, at } = node;
-    const [first, second] = node.arguments;
-    const scalar = SCALARS[name];
-    if (scalar) return scalar;
-    const vector = /^vec([234])([fiu])?$/.exec(name);
-    if (vector) return this.#vector(node, Number(vector[1]) as 2 | 3 | 4, vector[2]);
-    const matrix = /^mat([234])x([234])(f)?$/.exec(name);
-    if (matrix) {
-      const element = matrix[3] ? F32 : this.#typeArgument(first, at, name);
-      if (element !== F32) this.#fail(at, `a matrix is of f32, not of ${typeName(element)}`);
-      return matrixType(Number(matrix[1]) as 2, Number(matrix[2]) as 2);
-    }
-    if (name === 'array') return this.#array(first, second, at);
-    if (name === 'ptr') return this.#pointer(node);
-    const unsupported = UNSUPPORTED_TYPES.find(([pattern]) => pattern.test(name))?.[1];
-    if (unsupported) return this.#fail(at, `"${name}" is not supported: ${unsupported}`);
-    const named = this.#lookup(name, at);
-    if (named?.kind !== 'type') return this.#fail(at, `"${name}" is not a type`);
-    return named.type;
+  /** What @align and @size say of a member. */
+  #placement({ name, attributes }: syntax.Parameter, type: Type) {
+    const given = (wanted: string) => {
+      const attribute = attributes.find((a) => a.name === wanted);
+      if (!attribute) return undefined;
+      const value = this.#expressions.constantInteger(attribute.arguments[0]!, `@${wanted}`);
+      return { value, at: attribute.at };
+    };
+    const [align, size] = [given('align'), given('size')];
+    if (align && !(align.value > 0 && Number.isInteger(Math.log2(align.value))))
+      this.#fail(align.at, `@align is a power of two, not ${align.value}`);
+    if (align && align.value % alignOf(type) !== 0)
+      this.#fail(align.at, `${name} must be aligned to ${alignOf(type)}, not ${align.value}`);
+    if (size && !isSized(type))
+      this.#fail(size.at, `@size cannot be given to ${name}, whose size is that of the binding`);
+    if (size && size.value < sizeOf(type))
+      this.#fail(size.at, `${name} takes ${sizeOf(type)} bytes, more than @size(${size.value})`);
+    return { ...(align && { align: align.value }), ...(size && { size: size.value }) };
   }
 
-  #vector(node: syntax.TypeName, size: 2 | 3 | 4, letter: string | undefined): Type {
-    const element = letter
-      ? SHORT_SCALARS[letter]!
-      : this.#typeArgument(node.arguments[0], node.at, node.name);
-    if (element.kind !== 'scalar')
-      return this.#fail(node.at, `a vector is of numbers or bools, not of ${typeName(element)}`);
-    return vectorType(size, element);
-  }
-
-  #array(
-    element: syntax.TypeName | syntax.Expression | undefined,
-    count: syntax.TypeName | syntax.Expression | undefined,
-    at: Offset,
-  ): Type {
-    const own = this.#typeArgument(element, at, 'array');
-    if (!isSized(own)) this.#fail(at, `an array cannot be of ${typeName(own)}`);
-    if (!count) return arrayType(own, undefined);
-    const size = this.#expressions.constantInteger(asExpression(count), 'the size of an array');
-    if (size < 1) this.#fail(at, `an array has at least 1 element, not ${size}`);
-    return arrayType(own, size);
-  }
-
-  #pointer({ arguments: [space, target], at }: syntax.TypeName): Type {
-    const name = space && 'name' in space ? space.name : '';
-    if (name !== 'function' && !SPACES.includes(name))
-      this.#fail(at, `ptr<space, type> needs a space, not "${name}"`);
-    const type = this.#typeArgument(target, at, 'ptr');
-    const isReadOnly = name === 'storage' || name === 'uniform' || name === 'immediate';
-    return pointerType(name as Space, type, isReadOnly ? 'read' : 'read_write');
-  }
-
-  #typeArgument(
-    node: syntax.TypeName | syntax.Expression | undefined,
-    at: Offset,
-    of: string,
-  ): Type {
-    if (!node || ('kind' in node && node.kind !== 'name'))
-      return this.#fail(at, `${of}<...> needs a type`);
-    return this.#type(
-      'kind' in node ? ({ name: node.name, arguments: [], at: node.at } as syntax.TypeName) : node,
-    );
+  /** @builtin on a member counts where the struct is an entry point's parameter, but must be right anywhere. */
+  #checkMemberInput({ attributes }: syntax.Parameter, type: Type): void {
+    const attribute = attributes.find((a) => a.name === 'builtin');
+    if (attribute) this.#builtinInput(attribute, type);
   }
 
   // Functions
 
   #function(node: syntax.FunctionDeclaration): ShaderFunction {
-    const parameters = node.parameters.map(({ name, type, at }): Variable => {
-      const own = this.#type(type);
-      if (!isSized(own) && own.kind !== 'pointer')
-        this.#fail(at, `parameter ${name} cannot be of ${typeName(own)}`);
-      return { name, type: own, space: 'let', access: 'read', binding: undefined, at };
-    });
-    const result = node.result ? this.#type(node.result) : VOID;
-    if (node.result && !isSized(result))
+    const stage = node.attributes.find((a) => a.name === 'workgroup_size');
+    if (stage && !isEntry(node)) this.#fail(stage.at, '@workgroup_size needs @compute beside it');
+    const parameters = node.parameters.map((parameter) => this.#parameter(parameter, node));
+    const result = node.result ? this.#types.check(node.result) : VOID;
+    if (node.result && (!isSized(result) || tooManyElements(result)))
       this.#fail(node.at, `${node.name} cannot return ${typeName(result)}`);
     if (isEntry(node) && node.result) this.#fail(node.at, 'a compute shader returns nothing');
+    const mustUse = node.attributes.find((a) => a.name === 'must_use');
+    if (mustUse && result === VOID)
+      this.#fail(mustUse.at, `@must_use cannot stand before ${node.name}, which returns nothing`);
     const used = new Set<Variable>();
     this.#collecting.push(used);
     const checker = new FunctionChecker(this.#surroundings, result);
     const body = checker.check(node.name, parameters, node.body);
     this.#collecting.pop();
-    const made: ShaderFunction = { name: node.name, parameters, result, body };
+    const rule = mustUse ? { mustUse: true as const } : {};
+    const made: ShaderFunction = { name: node.name, parameters, result, body, ...rule };
     this.#globals.set(made, used);
     return made;
+  }
+
+  #parameter(
+    { name, type, attributes, at }: syntax.Parameter,
+    of: syntax.FunctionDeclaration,
+  ): Variable {
+    const own = this.#types.check(type);
+    if ((!isSized(own) && own.kind !== 'pointer') || tooManyElements(own))
+      this.#fail(at, `parameter ${name} cannot be of ${typeName(own)}`);
+    const [input] = attributes;
+    if (input && !isEntry(of))
+      this.#fail(
+        input.at,
+        `@builtin stands at an entry point's parameters, and ${of.name} is none`,
+      );
+    return { name, type: own, space: 'let', access: 'read', binding: undefined, at };
   }
 
   #entry(node: syntax.FunctionDeclaration): Entry {
     const named = this.#lookup(node.name, node.at) as Extract<Named, { kind: 'function' }>;
     const called = named.function;
-    const workgroup = node.attributes.find((a) => a.name === 'workgroup_size');
-    if (!workgroup) return this.#fail(node.at, `${node.name} needs @workgroup_size`);
-    const sizes = workgroup.arguments.map((size) =>
-      this.#expressions.constantInteger(size, '@workgroup_size'),
-    );
-    const [x, y = 1, z = 1] = sizes;
-    if (x === undefined || sizes.length > 3 || sizes.some((size) => size < 1))
-      return this.#fail(workgroup.at, '@workgroup_size takes 1 to 3 sizes of at least 1');
+    const workgroupSize = this.#workgroupSize(node);
     const inputs = node.parameters.map((p, n) => this.#input(p, called.parameters[n]!));
+    const taken = inputs.flatMap((input) => input.values);
+    const twice = taken.find((value, n) => taken.indexOf(value) < n);
+    if (twice) this.#fail(node.at, `${node.name} takes @builtin(${twice}) twice`);
     const globals = [...this.#globals.get(called)!];
     this.#refuseSharedBindings(node, globals);
-    return { name: node.name, body: called.body, inputs, workgroupSize: [x, y, z], globals };
+    return { name: node.name, body: called.body, inputs, workgroupSize, globals };
+  }
+
+  #workgroupSize(node: syntax.FunctionDeclaration): Entry['workgroupSize'] {
+    const attribute = node.attributes.find((a) => a.name === 'workgroup_size');
+    if (!attribute) return this.#fail(node.at, `${node.name} needs @workgroup_size`);
+    const sizes = attribute.arguments.map((size) => this.#expressions.check(size));
+    if (!commonType(sizes.map((size) => size.type)))
+      this.#fail(attribute.at, 'the sizes of @workgroup_size are all i32 or all u32');
+    const [x = 1, y = 1, z = 1] = attribute.arguments.map((size) =>
+      this.#expressions.constantInteger(size, '@workgroup_size'),
+    );
+    if (x < 1 || y < 1 || z < 1)
+      this.#fail(attribute.at, `a workgroup of ${x} x ${y} x ${z} has no invocation`);
+    return [x, y, z];
   }
 
   #input(node: syntax.Parameter, variable: Variable): Input {
     const { type } = variable;
-    const fields =
-      type.kind === 'struct'
-        ? this.#structFields(type.name)
-        : [{ attributes: node.attributes, at: node.at, type }];
+    const fields = type.kind === 'struct' ? this.#structFields(type.name) : [node];
     const values = fields.map((field, n) => {
       const attribute = field.attributes.find((a) => a.name === 'builtin');
-      const [given] = attribute?.arguments ?? [];
-      const name = given?.kind === 'name' ? given.name : undefined;
-      if (!name) return this.#fail(field.at, `parameter ${node.name} needs @builtin(...)`);
-      const wanted = INPUTS[name as BuiltinInput] as Type | undefined;
-      if (!wanted) return this.#fail(field.at, `@builtin(${name}) is not an input of this device`);
-      const own = type.kind === 'struct' ? type.members[n]!.type : type;
-      if (own !== wanted)
-        return this.#fail(
-          field.at,
-          `@builtin(${name}) is ${typeName(wanted)}, not ${typeName(own)}`,
-        );
-      return name as BuiltinInput;
+      if (!attribute) return this.#fail(field.at, `${field.name} needs @builtin(...)`);
+      return this.#builtinInput(attribute, type.kind === 'struct' ? type.members[n]!.type : type);
     });
     return { variable, values };
+  }
+
+  #builtinInput({ arguments: [given], at }: syntax.Attribute, type: Type): BuiltinInput {
+    const name = given?.kind === 'name' ? given.name : '';
+    const wanted = INPUTS.get(name);
+    if (!wanted) return this.#fail(at, `@builtin(${name}) is not an input of this device`);
+    if (type !== wanted)
+      this.#fail(at, `@builtin(${name}) is ${typeName(wanted)}, not ${typeName(type)}`);
+    return name as BuiltinInput;
   }
 
   #structFields(name: string): readonly syntax.Parameter[] {
@@ -408,6 +397,7 @@ function isEntry(node: syntax.FunctionDeclaration): boolean {
   return node.attributes.some((a) => a.name === 'compute');
 }
 
-function asExpression(node: syntax.TypeName | syntax.Expression): syntax.Expression {
-  return 'kind' in node ? node : { kind: 'name', name: node.name, at: node.at };
+function holdsArray(type: Type): boolean {
+  if (type.kind === 'struct') return type.members.some((m) => holdsArray(m.type));
+  return type.kind === 'array';
 }

@@ -41,14 +41,24 @@ export function represent(value: number, type: Scalar): number {
         throw new ConstantError(`${value} cannot be represented as u32`);
       return value + 0;
     case ABSTRACT_INT:
-      if (Math.abs(value) > EXACT) throw new ConstantError(`${value} is too large for an integer`);
-      return value;
+      if (Math.abs(value) > EXACT)
+        throw new ConstantError(
+          `${value} is past 2^53, the end of this device's integers without a type`,
+        );
+      return value + 0;
     case ABSTRACT_FLOAT:
-      if (!Number.isFinite(value)) throw new ConstantError(`${value} is not a finite number`);
+      if (!Number.isFinite(value)) throw new ConstantError('a float without a type overflows');
       return value;
     default:
       throw new ConstantError(`${value} is not a ${type.name}`);
   }
+}
+
+/** A number without a type becomes one of `type` by itself. @throws ConstantError where it cannot. */
+export function materialize(value: number, type: Scalar): number {
+  if (type === F32 && Math.abs(value) > MAX_F32)
+    throw new ConstantError(`${value} cannot be represented as f32`);
+  return represent(value, type);
 }
 
 /** Whether a number without a type can become one of `to` by itself: integers anything, floats only f32. */
@@ -66,18 +76,17 @@ export function convertConstant(
 ): number | boolean {
   if (to === BOOL) return typeof value === 'boolean' ? value : value !== 0;
   if (typeof value === 'boolean') return Number(value);
-  if (from === ABSTRACT_INT || from === ABSTRACT_FLOAT) {
-    const number = isFloat(from) && !isFloat(to) ? Math.trunc(value) : value;
-    return represent(number, to);
-  }
+  if (isFloat(from) && !isFloat(to)) return clampToInteger(value, from, to);
+  if (from === ABSTRACT_INT || from === ABSTRACT_FLOAT) return materialize(value, to);
   if (isFloat(to)) return represent(value, to);
-  if (from === F32) return clampToInteger(value, to);
   return to === I32 ? value | 0 : value >>> 0;
 }
 
-function clampToInteger(value: number, to: Scalar): number {
+/** The ends of a range are the last numbers that both types have: of f32 and u32 not 4294967295, but 4294967040. */
+function clampToInteger(value: number, from: Scalar, to: Scalar): number {
   const [least, most] = to === I32 ? [-(2 ** 31), 2 ** 31 - 1] : [0, 2 ** 32 - 1];
-  return Math.min(most, Math.max(least, Math.trunc(value))) + 0;
+  const common = from === F32 ? most - (to === I32 ? 2 ** 7 - 1 : 2 ** 8 - 1) : most;
+  return Math.min(common, Math.max(least, Math.trunc(value))) + 0;
 }
 
 /** Applies `f` to every pair of parts of two constants of one shape; a scalar beside a vector is used for each part. */
@@ -206,6 +215,33 @@ function wrap(value: number, type: Scalar): number {
   return type === I32 ? value | 0 : value >>> 0;
 }
 
+/** `a operator b` where at least one is a matrix of f32: sums, and products with a number, a vector or a matrix. */
+export function evaluateMatrix(operator: BinaryOperator, a: Constant, b: Constant): Constant {
+  if (operator !== '*' || !Array.isArray(a) || !Array.isArray(b))
+    return zip(a, b, (x, y) => evaluateBinary(operator, F32, x, y));
+  const [p, q] = [a, b] as [readonly Constant[], readonly Constant[]];
+  if (!Array.isArray(p[0])) return q.map((column) => evaluateDot(F32, p, column));
+  const columns = p as readonly (readonly number[])[];
+  const rows = columns[0]!.map((_, n) => columns.map((column) => column[n]!));
+  const times = (vector: Constant) => rows.map((row) => evaluateDot(F32, row, vector));
+  return Array.isArray(q[0]) ? q.map(times) : times(q);
+}
+
+/** The sum of the products of two vectors' components. */
+export function evaluateDot(type: Scalar, a: Constant, b: Constant): number {
+  const products = zip(a, b, (x, y) => evaluateBinary('*', type, x, y)) as readonly number[];
+  return products.reduce((sum, product) => evaluateBinary('+', type, sum, product) as number);
+}
+
+/** A number's 32 bits, taken for a number of another type. @throws ConstantError where they are no finite float. */
+export function bitcastConstant(value: number, from: Scalar, to: Scalar): number {
+  const view = new DataView(new ArrayBuffer(4));
+  if (from === F32) view.setFloat32(0, value);
+  else view.setUint32(0, value >>> 0);
+  if (to === F32) return represent(view.getFloat32(0), F32);
+  return to === I32 ? view.getInt32(0) : view.getUint32(0);
+}
+
 export function evaluateUnary(
   operator: '-' | '!' | '~',
   type: Scalar,
@@ -238,14 +274,19 @@ export function parseNumber(text: string): { type: Scalar; value: number } {
         : ABSTRACT_INT;
   if (type === F32 && Math.abs(value) > MAX_F32)
     throw new ConstantError(`${text} cannot be represented as f32`);
+  if (type === F32 && hexadecimal && Math.fround(value) !== value)
+    throw new ConstantError(`${text} is not exactly an f32`);
   return { type, value: represent(value, type) };
 }
 
 function hexadecimalValue(digits: string): number {
   const [, whole, fraction = '', exponent = '0'] =
     /^0x([0-9a-f]*)\.?([0-9a-f]*)(?:p([+-]?\d+))?$/i.exec(digits)!;
-  const mantissa = Number.parseInt(`${whole}${fraction}` || '0', 16);
-  return mantissa * 2 ** (Number(exponent) - 4 * fraction.length);
+  const mantissa = BigInt(`0x${whole}${fraction}`);
+  const isFloat = /[.p]/i.test(digits);
+  if (isFloat && BigInt(Number(mantissa)) !== mantissa)
+    throw new ConstantError(`${digits} has more digits than a float holds`);
+  return Number(mantissa) * 2 ** (Number(exponent) - 4 * fraction.length);
 }
 
 /** All zeros of a type, or `undefined` where it has no such value. */

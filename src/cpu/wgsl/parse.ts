@@ -10,6 +10,7 @@
 
 import { failAt, type Offset } from './source.js';
 import type * as syntax from './syntax.js';
+import { markTemplates } from './templates.js';
 import { type Token, tokenize } from './tokens.js';
 
 /** Words that mean something to the grammar, so that no declaration may take them. */
@@ -38,18 +39,35 @@ const RESERVED = new Set(
 `.match(/\w+/g),
 );
 
-/** After these names a `<` in an expression opens a template list. */
-const TEMPLATED = new Set([
-  ...['array', 'bitcast', 'ptr', 'atomic', 'vec2', 'vec3', 'vec4'],
-  ...[2, 3, 4].flatMap((c) => [2, 3, 4].map((r) => `mat${c}x${r}`)),
-]);
-
 /** The language extensions that change nothing for this device: they may be required. */
 const EXTENSIONS = new Set([
   'immediate_address_space',
   'pointer_composite_access',
+  'uniform_buffer_standard_layout',
   'unrestricted_pointer_parameters',
 ]);
+
+/** How many arguments each attribute takes, at least and at most. */
+const ATTRIBUTES: ReadonlyMap<string, readonly [number, number]> = new Map([
+  ['align', [1, 1]],
+  ['binding', [1, 1]],
+  ['builtin', [1, 1]],
+  ['compute', [0, 0]],
+  ['diagnostic', [2, 2]],
+  ['group', [1, 1]],
+  ['id', [1, 1]],
+  ['must_use', [0, 0]],
+  ['size', [1, 1]],
+  ['workgroup_size', [1, 3]],
+]);
+
+/** Attributes of shaders that this device does not run. */
+const DRAWING = new Set([
+  ...['vertex', 'fragment', 'location', 'interpolate', 'invariant', 'blend_src'],
+  ...['color', 'input_attachment_index'],
+]);
+
+const SEVERITIES = ['error', 'warning', 'info', 'off'];
 
 const MULTIPLICATIVE = new Set(['*', '/', '%']);
 const ADDITIVE = new Set(['+', '-']);
@@ -58,6 +76,18 @@ const RELATIONS = new Set(['<', '>', '<=', '>=', '==', '!=']);
 const BITWISE = new Set(['&', '|', '^']);
 const LOGICAL = new Set(['&&', '||']);
 const COMPOUND = new Set(['+=', '-=', '*=', '/=', '%=', '&=', '|=', '^=', '<<=', '>>=']);
+
+/** The attributes that may stand before a declaration. */
+const ALLOWED: ReadonlyMap<string, readonly string[]> = new Map([
+  ['var', ['group', 'binding']],
+  ['override', ['id']],
+  ['fn', ['compute', 'workgroup_size', 'must_use', 'diagnostic']],
+]);
+
+/** How deep statements and operands may be nested: WGSL asks for 127 blocks (section 2.4). */
+const MAX_NESTING = 128;
+/** How many operators an expression may have in a row. */
+const MAX_OPERATORS = 512;
 
 /** @throws WgslError where the text is not in WGSL's grammar, or not in the part of it this device has. */
 export function parse(text: string): syntax.Module {
@@ -68,10 +98,13 @@ class Parser {
   readonly #text: string;
   readonly #tokens: Token[];
   #next = 0;
+  #nesting = 0;
+  /** Of an expression of operators, how many lie on the longest way down. */
+  readonly #operators = new WeakMap<syntax.Expression, number>();
 
   constructor(text: string) {
     this.#text = text;
-    this.#tokens = tokenize(text);
+    this.#tokens = markTemplates(tokenize(text));
   }
 
   module(): syntax.Module {
@@ -86,6 +119,7 @@ class Parser {
       if (this.#take(';')) continue;
       const attributes = this.#attributes();
       const { text: word, at } = this.#peek;
+      this.#refuseAttributes(attributes, ALLOWED.get(word) ?? [], word);
       switch (word) {
         case 'const':
           constants.push(this.#constant());
@@ -120,49 +154,97 @@ class Parser {
     return { constants, variables, structs, aliases, functions, assertions };
   }
 
-  // Declarations
+  // Directives and attributes
 
   #directives(): void {
+    const severities = new Map<string, string>();
     for (;;) {
       const { text: word, at } = this.#peek;
       if (word === 'enable') {
         this.#advance();
         const extension = this.#peek.text;
         this.#fail(at, `"enable ${extension}" is not supported: this device has no ${extension}`);
-      } else if (word === 'requires') {
+      } else if (word === 'requires') this.#requires();
+      else if (word === 'diagnostic') {
         this.#advance();
-        do {
-          const { text: extension, at: place } = this.#name();
-          if (!EXTENSIONS.has(extension))
-            this.#fail(place, `the language extension "${extension}" is not supported`);
-        } while (this.#take(','));
+        this.#expect('(', 'after diagnostic');
+        const { severity, rule } = this.#diagnostic(this.#arguments('to close diagnostic('), at);
         this.#expect(';', 'after a directive');
-      } else if (word === 'diagnostic') {
-        while (!this.#take(';')) {
-          if (this.#peek.kind === 'end') this.#expect(';', 'after a directive');
-          this.#advance();
-        }
+        if ((severities.get(rule) ?? severity) !== severity)
+          this.#fail(at, `the diagnostic rule "${rule}" is given two severities`);
+        severities.set(rule, severity);
       } else return;
     }
   }
 
+  #requires(): void {
+    this.#advance();
+    do {
+      const { text: extension, at } = this.#name();
+      if (!EXTENSIONS.has(extension))
+        this.#fail(at, `the language extension "${extension}" is not supported`);
+    } while (this.#take(',') && !this.#at(';'));
+    this.#expect(';', 'after a directive');
+  }
+
+  /** The arguments of a diagnostic: it changes nothing here, since this device warns of nothing. */
+  #diagnostic(
+    [first, second]: readonly syntax.Expression[],
+    at: Offset,
+  ): { severity: string; rule: string } {
+    const severity = first?.kind === 'name' ? first.name : '';
+    if (!SEVERITIES.includes(severity))
+      this.#fail(at, `a diagnostic's severity is one of ${SEVERITIES.join(', ')}`);
+    if (second?.kind === 'name') return { severity, rule: second.name };
+    if (second?.kind === 'member' && second.of.kind === 'name')
+      return { severity, rule: `${second.of.name}.${second.name}` };
+    return this.#fail(at, 'a diagnostic needs the name of a rule');
+  }
+
   #attributes(): syntax.Attribute[] {
-    const found: syntax.Attribute[] = [];
+    const attributes: syntax.Attribute[] = [];
+    const taken = new Set<string>();
     while (this.#at('@')) {
       const { at } = this.#advance();
       const { text: name } = this.#advance();
-      const given: syntax.Expression[] = [];
-      if (this.#take('(')) {
-        while (!this.#at(')')) {
-          given.push(this.#expression());
-          if (!this.#take(',')) break;
-        }
-        this.#expect(')', `to close @${name}(`);
+      const counts = ATTRIBUTES.get(name);
+      if (DRAWING.has(name))
+        this.#fail(at, `@${name} is not supported: this device runs compute shaders only`);
+      if (!counts) return this.#fail(at, `"@${name}" is not an attribute of WGSL`);
+      const [least, most] = counts;
+      const given = this.#takesArguments(name, most) ? this.#arguments(`to close @${name}(`) : [];
+      if (given.length < least || given.length > most) {
+        const wanted = least === most ? `${least}` : `${least} to ${most}`;
+        this.#fail(
+          at,
+          `@${name} takes ${wanted} argument${wanted === '1' ? '' : 's'}, not ${given.length}`,
+        );
       }
-      found.push({ name, arguments: given, at });
+      const what = name === 'diagnostic' ? `${name} ${this.#diagnostic(given, at).rule}` : name;
+      if (taken.has(what)) this.#fail(at, `@${what} is given twice`);
+      taken.add(what);
+      attributes.push({ name, arguments: given, at });
     }
-    return found;
+    return attributes;
   }
+
+  /** Whether "(" follows. One after an attribute without arguments is left for the grammar to refuse. */
+  #takesArguments(name: string, most: number): boolean {
+    if (most === 0) return false;
+    this.#expect('(', `after @${name}`);
+    return true;
+  }
+
+  #refuseAttributes(
+    attributes: readonly syntax.Attribute[],
+    allowed: readonly string[],
+    before: string,
+  ): void {
+    const wrong = attributes.find(({ name }) => !allowed.includes(name));
+    if (wrong) this.#fail(wrong.at, `@${wrong.name} cannot stand before ${before}`);
+  }
+
+  // Declarations
 
   #constant(): syntax.ConstantDeclaration {
     const { at } = this.#advance();
@@ -178,11 +260,12 @@ class Parser {
     const { at } = this.#advance();
     let space: string | undefined;
     let access: string | undefined;
-    if (this.#take('<')) {
-      space = this.#advance().text;
-      if (this.#take(',')) access = this.#advance().text;
+    if (this.#atTemplate('<')) {
+      this.#advance();
+      space = this.#word('a space').text;
+      if (this.#take(',') && !this.#atTemplate('>')) access = this.#word('an access').text;
       this.#take(',');
-      this.#expect('>', 'to close var<');
+      this.#closeTemplate();
     }
     const { text: name } = this.#name();
     const type = this.#typeAnnotation();
@@ -195,8 +278,7 @@ class Parser {
     this.#advance();
     const { text: name, at } = this.#name();
     this.#expect('{', 'to open a struct');
-    const members = this.#parameters('}');
-    this.#take(';');
+    const members = this.#parameters('}', ['align', 'size', 'builtin']);
     return { name, members, at };
   }
 
@@ -213,10 +295,10 @@ class Parser {
     this.#advance();
     const { text: name, at } = this.#name();
     this.#expect('(', 'to open the parameters');
-    const parameters = this.#parameters(')');
-    let result: syntax.TypeName | undefined;
+    const parameters = this.#parameters(')', ['builtin']);
+    let result: syntax.Name | undefined;
     if (this.#take('->')) {
-      this.#attributes();
+      this.#refuseAttributes(this.#attributes(), [], 'the result of a compute shader');
       result = this.#type();
     }
     const body = this.#block();
@@ -224,12 +306,13 @@ class Parser {
   }
 
   /** `name: type, ...` up to and with the closing symbol. */
-  #parameters(close: string): syntax.Parameter[] {
+  #parameters(close: string, allowed: readonly string[]): syntax.Parameter[] {
     const found: syntax.Parameter[] = [];
     while (this.#peek.text !== close) {
       const attributes = this.#attributes();
       const { text: name, at } = this.#name();
-      this.#expect(':', `and the type of ${name}`);
+      this.#refuseAttributes(attributes, allowed, name);
+      this.#expect(':', `and a type after "${name}"`);
       found.push({ name, type: this.#type(), attributes, at });
       if (!this.#take(',')) break;
     }
@@ -244,48 +327,42 @@ class Parser {
     return { kind: 'assert', condition, at };
   }
 
-  #typeAnnotation(): syntax.TypeName | undefined {
+  #typeAnnotation(): syntax.Name | undefined {
     return this.#take(':') ? this.#type() : undefined;
   }
 
-  #type(): syntax.TypeName {
+  #type(): syntax.Name {
     const { text: name, at } = this.#word('a type');
-    return { name, arguments: this.#peek.text === '<' ? this.#template() : [], at };
+    return { kind: 'name', name, template: this.#template(), at };
   }
 
-  /** `<a, b>`: types, or expressions without a bare comparison or shift. */
-  #template(): (syntax.TypeName | syntax.Expression)[] {
-    this.#expect('<', 'to open a template list');
-    const found: (syntax.TypeName | syntax.Expression)[] = [];
+  /** `<a, b>`, where a list of types and values stands here. */
+  #template(): syntax.Expression[] {
+    if (!this.#atTemplate('<')) return [];
+    this.#advance();
+    const given: syntax.Expression[] = [];
     do {
-      if (this.#peek.text.startsWith('>')) break;
-      found.push(this.#templateArgument());
+      if (this.#atTemplate('>')) break;
+      given.push(this.#expression());
     } while (this.#take(','));
-    this.#closeTemplate();
-    return found;
+    const { at } = this.#closeTemplate();
+    if (given.length === 0) this.#fail(at, 'a template list cannot be empty');
+    return given;
   }
 
-  #templateArgument(): syntax.TypeName | syntax.Expression {
-    const { kind, text } = this.#peek;
-    const after = this.#tokens[this.#next + 1]!.text;
-    const aloneOrTemplated = after === ',' || after.startsWith('>') || after === '<';
-    if (kind === 'word' && text !== 'true' && text !== 'false' && aloneOrTemplated)
-      return this.#type();
-    return this.#additive();
+  #atTemplate(text: '<' | '>'): boolean {
+    return this.#peek.kind === 'template' && this.#peek.text === text;
   }
 
-  /** Takes one `>`, also off the front of `>>`, `>=` and `>>=`. */
-  #closeTemplate(): void {
-    const { text, at } = this.#peek;
-    if (!text.startsWith('>')) this.#expect('>', 'to close a template list');
-    if (text === '>') this.#advance();
-    else this.#tokens[this.#next] = { kind: 'symbol', text: text.slice(1), at: at + 1 };
+  #closeTemplate(): Token {
+    if (!this.#atTemplate('>')) this.#expect('>', 'to close a template list');
+    return this.#advance();
   }
 
   // Statements
 
   #block(): syntax.Block {
-    this.#attributes();
+    this.#refuseAttributes(this.#attributes(), ['diagnostic'], 'a block');
     const { at } = this.#expect('{', 'to open a block');
     const body: syntax.Statement[] = [];
     while (this.#peek.text !== '}') {
@@ -298,10 +375,14 @@ class Parser {
   }
 
   #statement(): syntax.Statement {
+    return this.#deeper(() => this.#anyStatement());
+  }
+
+  #anyStatement(): syntax.Statement {
     const attributes = this.#attributes();
     const { text, at } = this.#peek;
-    if (attributes.length > 0 && !['{', 'if', 'switch', 'loop', 'for', 'while'].includes(text))
-      this.#fail(at, 'attributes cannot stand before this statement');
+    const takesAttributes = ['{', 'if', 'switch', 'loop', 'for', 'while'].includes(text);
+    this.#refuseAttributes(attributes, takesAttributes ? ['diagnostic'] : [], 'this statement');
     switch (text) {
       case '{':
         return this.#block();
@@ -336,7 +417,7 @@ class Parser {
       }
       case 'break':
         this.#advance();
-        if (this.#peek.text === 'if')
+        if (this.#at('if'))
           this.#fail(at, '"break if" may only end the continuing block of a loop');
         return { kind: 'break', at };
       case 'continue':
@@ -352,12 +433,13 @@ class Parser {
     const { text, at } = this.#peek;
     if (text !== 'let' && text !== 'const' && text !== 'var') return this.#update();
     this.#advance();
-    if (text === 'var' && this.#peek.text === '<') {
+    if (text === 'var' && this.#atTemplate('<')) {
       this.#advance();
       const space = this.#advance();
       if (space.text !== 'function')
         this.#fail(space.at, `a variable in a function is in space function, not ${space.text}`);
-      this.#expect('>', 'to close var<');
+      this.#take(',');
+      this.#closeTemplate();
     }
     const { text: name } = this.#name();
     const type = this.#typeAnnotation();
@@ -374,23 +456,32 @@ class Parser {
       this.#advance();
       this.#expect('=', 'since "_" can only be assigned to');
       const value = this.#expression();
-      return { kind: 'assign', target: undefined, operator: undefined, value, at };
+      return {
+        kind: 'assign',
+        target: undefined,
+        operator: undefined,
+        value,
+        isStep: false,
+        at,
+      };
     }
     const target = this.#unary();
     const operator = this.#peek;
     if (operator.text === '=') {
       this.#advance();
-      return { kind: 'assign', target, operator: undefined, value: this.#expression(), at };
+      const value = this.#expression();
+      return { kind: 'assign', target, operator: undefined, value, isStep: false, at };
     }
     if (COMPOUND.has(operator.text)) {
       this.#advance();
       const value = this.#expression();
-      return { kind: 'assign', target, operator: operator.text.slice(0, -1), value, at };
+      const name = operator.text.slice(0, -1);
+      return { kind: 'assign', target, operator: name, value, isStep: false, at };
     }
     if (operator.text === '++' || operator.text === '--') {
       this.#advance();
       const value = { kind: 'number', text: '1', at: operator.at } as const;
-      return { kind: 'assign', target, operator: operator.text[0]!, value, at };
+      return { kind: 'assign', target, operator: operator.text[0]!, value, isStep: true, at };
     }
     if (target.kind === 'call') return { kind: 'call', call: target, at };
     return this.#fail(
@@ -407,7 +498,7 @@ class Parser {
       return { kind: 'if', condition, whenTrue: then, whenFalse: undefined, at };
     if (this.#peek.text !== 'if')
       return { kind: 'if', condition, whenTrue: then, whenFalse: this.#block(), at };
-    const nested = this.#if();
+    const nested = this.#deeper(() => this.#if());
     return {
       kind: 'if',
       condition,
@@ -420,7 +511,7 @@ class Parser {
   #switch(): syntax.Statement {
     const { at } = this.#advance();
     const selector = this.#expression();
-    this.#attributes();
+    this.#refuseAttributes(this.#attributes(), ['diagnostic'], 'a block');
     this.#expect('{', 'to open the cases');
     const cases: syntax.SwitchCase[] = [];
     while (!this.#take('}')) {
@@ -442,7 +533,7 @@ class Parser {
 
   #loop(): syntax.Statement {
     const { at } = this.#advance();
-    this.#attributes();
+    this.#refuseAttributes(this.#attributes(), ['diagnostic'], 'a block');
     const { at: open } = this.#expect('{', 'to open the loop');
     const body: syntax.Statement[] = [];
     let continuing: syntax.Statement[] = [];
@@ -465,16 +556,18 @@ class Parser {
       body: block,
       continuing,
       breakIf,
+      sharesScope: true,
       at,
     };
   }
 
   #continuing(): { continuing: syntax.Statement[]; breakIf: syntax.Expression | undefined } {
-    this.#attributes();
+    this.#refuseAttributes(this.#attributes(), ['diagnostic'], 'a block');
     this.#expect('{', 'to open the continuing block');
     const continuing: syntax.Statement[] = [];
     let breakIf: syntax.Expression | undefined;
     while (!this.#take('}')) {
+      if (this.#peek.kind === 'end') this.#expect('}', 'to close the continuing block');
       if (this.#take(';')) continue;
       const after = this.#tokens[this.#next + 1]!.text;
       if (this.#peek.text === 'break' && after === 'if') {
@@ -500,6 +593,7 @@ class Parser {
       body,
       continuing: [],
       breakIf: undefined,
+      sharesScope: false,
       at,
     };
   }
@@ -514,89 +608,129 @@ class Parser {
     const continuing = this.#peek.text === ')' ? [] : [this.#update()];
     this.#expect(')', 'to close the head of a for');
     const body = this.#block();
-    return { kind: 'loop', initial, condition, body, continuing, breakIf: undefined, at };
+    return {
+      kind: 'loop',
+      initial,
+      condition,
+      body,
+      continuing,
+      breakIf: undefined,
+      sharesScope: false,
+      at,
+    };
   }
 
   // Expressions, from the loosest binding to the tightest
 
   #expression(): syntax.Expression {
     const first = this.#unary();
-    const { text } = this.#peek;
-    if (BITWISE.has(text)) return this.#bitwise(first);
+    if (BITWISE.has(this.#operator)) return this.#bitwise(first);
     const left = this.#relation(first);
-    const { text: logical, at } = this.#peek;
-    if (!LOGICAL.has(logical)) return this.#refuseMixing(left, 'a comparison');
+    const { at } = this.#peek;
+    const logical = this.#operator;
+    if (!LOGICAL.has(logical)) return this.#refuseMixing(left);
     let result = left;
-    while (this.#peek.text === logical) {
+    while (this.#operator === logical) {
       this.#advance();
       const right = this.#relation(this.#unary());
-      result = { kind: 'binary', operator: logical, left: result, right, at };
+      result = this.#binary(logical, result, right, at);
     }
-    return this.#refuseMixing(result, `"${logical}"`);
+    return this.#refuseMixing(result);
   }
 
   /** A chain of one of & | ^, whose operands are unary. */
   #bitwise(first: syntax.Expression): syntax.Expression {
-    const { text: operator } = this.#peek;
+    const operator = this.#operator;
     let result = first;
-    while (this.#peek.text === operator) {
+    while (this.#operator === operator) {
       const { at } = this.#advance();
-      result = { kind: 'binary', operator, left: result, right: this.#unary(), at };
+      result = this.#binary(operator, result, this.#unary(), at);
     }
-    return this.#refuseMixing(result, `"${operator}"`);
+    return this.#refuseMixing(result);
   }
 
-  #refuseMixing(result: syntax.Expression, what: string): syntax.Expression {
-    const { text, at } = this.#peek;
+  #refuseMixing(result: syntax.Expression): syntax.Expression {
     const operators = [MULTIPLICATIVE, ADDITIVE, SHIFTS, RELATIONS, BITWISE, LOGICAL];
-    if (operators.some((set) => set.has(text)))
-      this.#fail(at, `"${text}" cannot follow ${what} without parentheses`);
+    if (operators.some((set) => set.has(this.#operator)))
+      this.#fail(
+        this.#peek.at,
+        `"${this.#operator}" cannot follow the operators before it without parentheses`,
+      );
     return result;
   }
 
   #relation(first: syntax.Expression): syntax.Expression {
     const left = this.#shift(first);
-    const { text: operator, at } = this.#peek;
+    const { at } = this.#peek;
+    const operator = this.#operator;
     if (!RELATIONS.has(operator)) return left;
     this.#advance();
-    return { kind: 'binary', operator, left, right: this.#shift(this.#unary()), at };
+    return this.#binary(operator, left, this.#shift(this.#unary()), at);
   }
 
   #shift(first: syntax.Expression): syntax.Expression {
-    const { text: operator, at } = this.#peek;
+    const { at } = this.#peek;
+    const operator = this.#operator;
     if (!SHIFTS.has(operator)) return this.#additive(first);
     this.#advance();
-    return { kind: 'binary', operator, left: first, right: this.#unary(), at };
+    return this.#binary(operator, first, this.#unary(), at);
   }
 
-  #additive(first?: syntax.Expression): syntax.Expression {
-    let result = this.#multiplicative(first ?? this.#unary());
-    while (ADDITIVE.has(this.#peek.text)) {
+  #additive(first: syntax.Expression): syntax.Expression {
+    let result = this.#multiplicative(first);
+    for (;;) {
+      this.#splitSigns();
+      if (!ADDITIVE.has(this.#operator)) return result;
       const { text: operator, at } = this.#advance();
       const right = this.#multiplicative(this.#unary());
-      result = { kind: 'binary', operator, left: result, right, at };
+      result = this.#binary(operator, result, right, at);
     }
-    return result;
   }
 
   #multiplicative(first: syntax.Expression): syntax.Expression {
     let result = first;
-    while (MULTIPLICATIVE.has(this.#peek.text)) {
+    while (MULTIPLICATIVE.has(this.#operator)) {
       const { text: operator, at } = this.#advance();
-      result = { kind: 'binary', operator, left: result, right: this.#unary(), at };
+      result = this.#binary(operator, result, this.#unary(), at);
     }
     return result;
   }
 
   #unary(): syntax.Expression {
+    return this.#deeper(() => this.#anyUnary());
+  }
+
+  #anyUnary(): syntax.Expression {
+    this.#splitSigns();
     const { text: operator, at } = this.#peek;
     if (['-', '!', '~', '*', '&'].includes(operator)) {
       this.#advance();
       return { kind: 'unary', operator, operand: this.#unary(), at };
     }
-    // Two signs in a row, which the lexer took for a decrement.
-    if (operator === '--') this.#fail(at, '"--" is a statement of its own: write -(-x)');
     return this.#postfix(this.#primary());
+  }
+
+  #binary(
+    operator: string,
+    left: syntax.Expression,
+    right: syntax.Expression,
+    at: Offset,
+  ): syntax.Expression {
+    const count = (of: syntax.Expression) => this.#operators.get(of) ?? 0;
+    const operators = 1 + Math.max(count(left), count(right));
+    if (operators > MAX_OPERATORS)
+      this.#fail(at, `this expression has more than ${MAX_OPERATORS} operators in a row`);
+    const node = { kind: 'binary', operator, left, right, at } as const;
+    this.#operators.set(node, operators);
+    return node;
+  }
+
+  /** In an expression `--` is two signs: `a--b` is `a - -b`. */
+  #splitSigns(): void {
+    const { text, at } = this.#peek;
+    if (text !== '--') return;
+    const sign = (n: number) => ({ kind: 'symbol', text: '-', at: at + n }) as const;
+    this.#tokens.splice(this.#next, 1, sign(0), sign(1));
   }
 
   #postfix(first: syntax.Expression): syntax.Expression {
@@ -631,20 +765,19 @@ class Parser {
     if (kind !== 'word' || KEYWORDS.has(text) || text === '_')
       return this.#fail(at, `an expression is expected here, not "${text}"`);
     this.#advance();
-    const templated = TEMPLATED.has(text) && this.#peek.text === '<';
-    const callee = { name: text, arguments: templated ? this.#template() : [], at };
-    if (this.#take('(')) return { kind: 'call', callee, arguments: this.#callArguments(), at };
-    if (templated) this.#fail(this.#peek.at, `"(" is expected after ${text}<...>`);
-    return { kind: 'name', name: text, at };
+    const name: syntax.Name = { kind: 'name', name: text, template: this.#template(), at };
+    if (!this.#take('(')) return name;
+    return { kind: 'call', callee: name, arguments: this.#arguments('to close the arguments'), at };
   }
 
-  #callArguments(): syntax.Expression[] {
+  /** Expressions up to and with the closing parenthesis; the opening one is taken already. */
+  #arguments(why: string): syntax.Expression[] {
     const found: syntax.Expression[] = [];
     while (!this.#at(')')) {
       found.push(this.#expression());
       if (!this.#take(',')) break;
     }
-    this.#expect(')', 'to close the arguments');
+    this.#expect(')', why);
     return found;
   }
 
@@ -652,6 +785,11 @@ class Parser {
 
   get #peek(): Token {
     return this.#tokens[this.#next]!;
+  }
+
+  /** The symbol here, or nothing where a word, a number or a template list's `<` stands. */
+  get #operator(): string {
+    return this.#peek.kind === 'symbol' ? this.#peek.text : '';
   }
 
   #at(text: string): boolean {
@@ -666,7 +804,7 @@ class Parser {
 
   #take(text: string): boolean {
     const { kind } = this.#peek;
-    if (kind === 'end' || kind === 'number' || this.#peek.text !== text) return false;
+    if ((kind !== 'word' && kind !== 'symbol') || this.#peek.text !== text) return false;
     this.#next += 1;
     return true;
   }
@@ -694,6 +832,16 @@ class Parser {
     if (RESERVED.has(token.text) || token.text === '_')
       this.#fail(token.at, `"${token.text}" is a reserved word`);
     return token;
+  }
+
+  /** Parses what is nested in what is being parsed. */
+  #deeper<T>(parseNested: () => T): T {
+    this.#nesting += 1;
+    if (this.#nesting > MAX_NESTING)
+      this.#fail(this.#peek.at, `this is nested more than ${MAX_NESTING} deep`);
+    const result = parseNested();
+    this.#nesting -= 1;
+    return result;
   }
 
   #fail(at: Offset, rule: string): never {

@@ -41,6 +41,8 @@ export interface ShaderFunction {
   readonly parameters: readonly Variable[];
   readonly result: Type;
   readonly body: readonly Statement[];
+  /** @must_use: a call cannot be a statement. */
+  readonly mustUse?: true;
 }
 
 /** Anything a name stands for at run time: `var`, `let`, a parameter, a global. */
@@ -212,7 +214,16 @@ export type Place =
     };
 
 export type Statement =
-  | { readonly kind: 'block'; readonly body: readonly Statement[]; readonly at: Offset }
+  | {
+      readonly kind: 'block';
+      readonly body: readonly Statement[];
+      /**
+       * Of an `if` whose condition is known, that condition and the branch that is not taken. Neither is part of the
+       * program, but WGSL's rules on control flow, which know no values, ask about them.
+       */
+      readonly decided?: { readonly condition: Expression; readonly untaken: readonly Statement[] };
+      readonly at: Offset;
+    }
   | {
       /** `let` or `var`. */
       readonly kind: 'declare';

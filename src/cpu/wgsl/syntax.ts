@@ -15,23 +15,24 @@ export interface Module {
   readonly assertions: readonly Assertion[];
 }
 
-/** `@name(arguments)` */
+/** `@name(arguments)`, of the names and counts that WGSL knows. */
 export interface Attribute {
   readonly name: string;
   readonly arguments: readonly Expression[];
   readonly at: Offset;
 }
 
-/** A name with its template arguments: `f32`, `vec4<f32>`, `array<vec4f, N>`. */
-export interface TypeName {
+/** A name with its template arguments, where it has some: `x`, `f32`, `vec4<f32>`, `array<vec4f, N>`. */
+export interface Name {
+  readonly kind: 'name';
   readonly name: string;
-  readonly arguments: readonly (TypeName | Expression)[];
+  readonly template: readonly Expression[];
   readonly at: Offset;
 }
 
 export interface ConstantDeclaration {
   readonly name: string;
-  readonly type: TypeName | undefined;
+  readonly type: Name | undefined;
   readonly value: Expression;
   readonly at: Offset;
 }
@@ -41,7 +42,7 @@ export interface VariableDeclaration {
   readonly name: string;
   readonly space: string | undefined;
   readonly access: string | undefined;
-  readonly type: TypeName | undefined;
+  readonly type: Name | undefined;
   readonly value: Expression | undefined;
   readonly attributes: readonly Attribute[];
   readonly at: Offset;
@@ -55,14 +56,14 @@ export interface StructDeclaration {
 
 export interface AliasDeclaration {
   readonly name: string;
-  readonly type: TypeName;
+  readonly type: Name;
   readonly at: Offset;
 }
 
 /** A function's parameter, or a struct's member. */
 export interface Parameter {
   readonly name: string;
-  readonly type: TypeName;
+  readonly type: Name;
   readonly attributes: readonly Attribute[];
   readonly at: Offset;
 }
@@ -70,7 +71,7 @@ export interface Parameter {
 export interface FunctionDeclaration {
   readonly name: string;
   readonly parameters: readonly Parameter[];
-  readonly result: TypeName | undefined;
+  readonly result: Name | undefined;
   readonly attributes: readonly Attribute[];
   readonly body: Block;
   readonly at: Offset;
@@ -85,7 +86,7 @@ export interface Assertion {
 export type Expression =
   | { readonly kind: 'number'; readonly text: string; readonly at: Offset }
   | { readonly kind: 'boolean'; readonly value: boolean; readonly at: Offset }
-  | { readonly kind: 'name'; readonly name: string; readonly at: Offset }
+  | Name
   | {
       readonly kind: 'unary';
       readonly operator: string;
@@ -114,7 +115,7 @@ export type Expression =
   | {
       /** A function's call, a value constructor's or a conversion: names are not known yet. */
       readonly kind: 'call';
-      readonly callee: TypeName;
+      readonly callee: Name;
       readonly arguments: readonly Expression[];
       readonly at: Offset;
     };
@@ -130,7 +131,7 @@ export interface Block {
 export interface LocalDeclaration {
   readonly kind: 'const' | 'let' | 'var';
   readonly name: string;
-  readonly type: TypeName | undefined;
+  readonly type: Name | undefined;
   readonly value: Expression | undefined;
   readonly at: Offset;
 }
@@ -140,6 +141,8 @@ export interface Assignment {
   readonly kind: 'assign';
   readonly target: Expression | undefined;
   readonly operator: string | undefined;
+  /** Whether it was written `++` or `--`, which only integers take. */
+  readonly isStep: boolean;
   readonly value: Expression;
   readonly at: Offset;
 }
@@ -173,6 +176,8 @@ export type Statement =
   | {
       /** for, while and loop alike; `continuing` runs after the body, then `breakIf` is asked. */
       readonly kind: 'loop';
+      /** Whether `continuing` sees what the body declares, as in a `loop`; the update of a `for` does not. */
+      readonly sharesScope: boolean;
       readonly initial: Statement | undefined;
       readonly condition: Expression | undefined;
       readonly body: Block;

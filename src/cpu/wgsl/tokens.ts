@@ -11,7 +11,8 @@
 import { failAt, type Offset } from './source.js';
 
 export interface Token {
-  readonly kind: 'word' | 'number' | 'symbol' | 'end';
+  /** `template`: a `<` or `>` around a list of types (templates.ts); the lexer itself makes none. */
+  readonly kind: 'word' | 'number' | 'symbol' | 'template' | 'end';
   readonly text: string;
   readonly at: Offset;
 }

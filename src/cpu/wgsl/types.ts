@@ -216,6 +216,15 @@ export function isSized(type: Type): boolean {
   return type.kind !== 'void' && type.kind !== 'pointer';
 }
 
+/** Elements of an array outside buffers, at most (WGSL, section 2.4). */
+const MAX_ELEMENTS = 65535;
+
+/** How many elements an array has, where they are more than can be outside buffers; else `undefined`. */
+export function tooManyElements(type: Type): number | undefined {
+  if (type.kind !== 'array' || type.count === undefined) return undefined;
+  return type.count > MAX_ELEMENTS ? type.count : undefined;
+}
+
 /** Whether a buffer can hold the type: numbers, and what is made of them. */
 export function isHostShareable(type: Type): boolean {
   if (type.kind === 'scalar') return type !== BOOL;
@@ -239,7 +248,7 @@ export function typeName(type: Type): string {
     case 'struct':
       return type.name;
     case 'pointer':
-      return `ptr<${type.space}, ${typeName(type.target)}>`;
+      return `ptr<${type.space}, ${typeName(type.target)}${type.space === 'storage' ? `, ${type.access}` : ''}>`;
     case 'void':
       return 'nothing';
   }

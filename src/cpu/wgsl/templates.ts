@@ -1,0 +1,48 @@
+/**
+ * Step 1b: which `<` and `>` enclose a template list, and which compare or shift. WGSL decides this before the grammar
+ * is asked (WGSL, section 3.9), by looking at the tokens alone: a `<` after a word opens a list where a `>` of the same
+ * depth of parentheses follows before the expression ends.
+ *
+ *   in    array<vec2<u32>, 4>()         a < b && c > d
+ *   out   all four are template         both are symbols, since && ends the first comparison
+ */
+
+import type { Token } from './tokens.js';
+
+/** After these symbols nothing before them can be continued by a `>`. */
+const ENDS = new Set([';', '{', ':']);
+const ASSIGNS = /^(?:=|[-+*/%&|^]=|<<=|>>=)$/;
+
+/** The tokens, with those around template lists told apart; a `>>` that closes two lists becomes two tokens. */
+export function markTemplates(tokens: readonly Token[]): Token[] {
+  const result: Token[] = [];
+  /** Positions in `result` of each `<` that may still be closed, with the parentheses and brackets around it. */
+  let open: { index: number; depth: number }[] = [];
+  let depth = 0;
+  const visit = (token: Token): void => {
+    const { kind, text, at } = token;
+    if (kind !== 'symbol') {
+      result.push(token);
+    } else if (text === '<' && result.at(-1)?.kind === 'word') {
+      open.push({ index: result.length, depth });
+      result.push(token);
+    } else if (text.startsWith('>') && open.at(-1)?.depth === depth) {
+      const { index } = open.pop()!;
+      result[index] = { ...result[index]!, kind: 'template' };
+      result.push({ kind: 'template', text: '>', at });
+      if (text.length > 1) visit({ kind: 'symbol', text: text.slice(1), at: at + 1 });
+    } else {
+      if (text === '(' || text === '[') depth += 1;
+      if (text === ')' || text === ']' || text === '&&' || text === '||')
+        open = open.filter((candidate) => candidate.depth < depth);
+      if (text === ')' || text === ']') depth = Math.max(0, depth - 1);
+      if (ENDS.has(text) || ASSIGNS.test(text)) {
+        open = [];
+        depth = 0;
+      }
+      result.push(token);
+    }
+  };
+  tokens.forEach(visit);
+  return result;
+}

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { behaviors } from '../../../src/cpu/wgsl/behavior.js';
+import { read } from './shaders.js';
+
+/** How the statements of a loop's body can end. */
+function endings(statements: string): string[] {
+  const { functions } = read(
+    `fn f(a: bool, n: i32) { loop { if a { break; } { ${statements} } } }`,
+  );
+  const [loop] = functions.get('f')!.body;
+  if (loop?.kind !== 'loop') throw new Error('The function begins with a loop.');
+  const block = loop.body.at(-1)!;
+  return [...behaviors([block])].sort();
+}
+
+describe('statements can end by', () => {
+  it.each([
+    ['', ['next']],
+    ['_ = n;', ['next']],
+    ['return;', ['return']],
+    ['break;', ['break']],
+    ['continue;', ['continue']],
+    ['return; break;', ['return']],
+    ['if a { return; }', ['next', 'return']],
+    ['if a { return; } else { break; }', ['break', 'return']],
+    ['if a { return; } continue;', ['continue', 'return']],
+    ['if true { return; }', ['next', 'return']],
+    ['if false { break; } else { return; }', ['break', 'return']],
+    ['switch n { case 1 { return; } default { continue; } }', ['continue', 'return']],
+    ['switch n { case 1 { break; } default { return; } }', ['next', 'return']],
+    ['switch n { default { } }', ['next']],
+    ['loop { break; }', ['next']],
+    ['loop { return; }', ['return']],
+    ['loop { if a { break; } return; }', ['next', 'return']],
+    ['loop { if a { continue; } return; }', ['return']],
+    ['loop { return; continuing { break if a; } }', ['return']],
+    ['loop { continuing { break if a; } }', ['next']],
+    ['while a { return; }', ['next', 'return']],
+    ['while true { return; }', ['next', 'return']],
+    ['for (;;) { return; }', ['return']],
+    ['for (; a;) { continue; }', ['next']],
+  ])('%s', (statements, expected) => {
+    expect(endings(statements)).toEqual(expected);
+  });
+});

@@ -1,0 +1,118 @@
+/** Shaders around a few words, and both devices' verdicts on them. */
+
+import { afterAll, beforeAll } from 'vitest';
+import { check } from '../../../src/cpu/wgsl/check.js';
+import { parse } from '../../../src/cpu/wgsl/parse.js';
+import type { Program } from '../../../src/cpu/wgsl/program.js';
+import { WgslError } from '../../../src/cpu/wgsl/source.js';
+import { findAdapter, requestCpuDevice } from '../../../src/node.js';
+
+/** A shader with these statements, which may write to `out`. */
+export function inMain(statements: string): string {
+  return `@group(0) @binding(0) var<storage, read_write> out: array<f32>;
+@compute @workgroup_size(1) fn main() { ${statements} }`;
+}
+
+/** A shader with these declarations, and an entry point that does nothing. */
+export function outside(declarations: string): string {
+  return `${declarations}
+@compute @workgroup_size(1) fn main() { }`;
+}
+
+/** A marked program's two readings: «wrong⇒right». */
+export function readings(code: string): { wrong: string; right: string } {
+  const mark = /«([^⇒»]*)⇒([^»]*)»/g;
+  return { wrong: code.replace(mark, '$1'), right: code.replace(mark, '$2') };
+}
+
+/** The program that the front end makes of a shader. @throws WgslError where it is refused. */
+export function read(code: string): Program {
+  return check(parse(code), code);
+}
+
+/** Why the front end refuses a shader, with line and column; `undefined` where it does not. */
+export function refusal(code: string): string | undefined {
+  try {
+    read(code);
+    return undefined;
+  } catch (error) {
+    if (error instanceof WgslError) return error.message;
+    throw error;
+  }
+}
+
+/** Why a device refuses a shader, or the pipeline of its entry point; `undefined` where it does not. */
+export async function deviceRefusal(device: GPUDevice, code: string): Promise<string | undefined> {
+  device.pushErrorScope('validation');
+  const module = device.createShaderModule({ code });
+  device.createComputePipeline({ layout: 'auto', compute: { module } });
+  return (await device.popErrorScope())?.message;
+}
+
+/** The same without a pipeline. */
+export async function moduleRefusal(device: GPUDevice, code: string): Promise<string | undefined> {
+  device.pushErrorScope('validation');
+  device.createShaderModule({ code });
+  return (await device.popErrorScope())?.message;
+}
+
+/** Words of the buffers that `compute` binds. */
+const WORDS = 64;
+const [MAP_READ, COPY_SRC, COPY_DST, UNIFORM, STORAGE] = [0x01, 0x04, 0x08, 0x40, 0x80];
+
+/**
+ * What `out`, at binding 0 of group 0, holds after one workgroup. The buffer at binding 1, where the shader has one,
+ * holds the floats 1, 2, 3, ...
+ *
+ * @throws Error where the device refuses the shader.
+ */
+export async function compute(device: GPUDevice, code: string): Promise<Float32Array> {
+  device.pushErrorScope('validation');
+  const module = device.createShaderModule({ code });
+  const pipeline = device.createComputePipeline({ layout: 'auto', compute: { module } });
+  const buffer = (usage: number) => device.createBuffer({ size: 4 * WORDS, usage });
+  const out = buffer(STORAGE | COPY_SRC);
+  const given = buffer(UNIFORM | STORAGE | COPY_DST);
+  const copy = buffer(MAP_READ | COPY_DST);
+  const floats = Float32Array.from({ length: WORDS }, (_, n) => n + 1);
+  device.queue.writeBuffer(given, 0, floats);
+  const entries = [{ binding: 0, resource: { buffer: out } }];
+  if (code.includes('@binding(1)')) entries.push({ binding: 1, resource: { buffer: given } });
+  const layout = pipeline.getBindGroupLayout(0);
+  const encoder = device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
+  pass.dispatchWorkgroups(1);
+  pass.end();
+  encoder.copyBufferToBuffer(out, 0, copy, 0, 4 * WORDS);
+  device.queue.submit([encoder.finish()]);
+  const error = await device.popErrorScope();
+  if (error) throw new Error(error.message);
+  await copy.mapAsync(1);
+  const result = new Float32Array(copy.getMappedRange().slice(0));
+  for (const each of [out, given, copy]) each.destroy();
+  return result;
+}
+
+/** Our device, and Dawn's on SwiftShader: two readings of WGSL that know nothing of each other. */
+export interface Devices {
+  readonly cpu: GPUDevice;
+  readonly dawn: GPUDevice;
+}
+
+/** Both devices, with WebGPU's default limits; opened before a file's tests and closed after them. */
+export function useDevices(): () => Devices {
+  let devices: Devices | undefined;
+  beforeAll(async () => {
+    const { adapter } = await findAdapter('swiftshader');
+    const requiredFeatures: GPUFeatureName[] = ['subgroups'];
+    const cpu = await requestCpuDevice({ threads: 1, requiredLimits: {} });
+    devices = { cpu, dawn: await adapter.requestDevice({ requiredFeatures }) };
+  });
+  afterAll(() => {
+    devices?.cpu.destroy();
+    devices?.dawn.destroy();
+  });
+  return () => devices!;
+}
