@@ -1,7 +1,6 @@
 /** Figures: a Vega-Lite specification in, an SVG and the numbers behind it out. */
 
-import { parse, View } from 'vega';
-import { compile, type TopLevelSpec } from 'vega-lite';
+import type { TopLevelSpec } from 'vega-lite';
 
 export interface Figure {
   /** Of its files, too: letters, digits and dashes. */
@@ -41,6 +40,8 @@ export async function draw(
   rows: readonly object[],
   spec: object,
 ): Promise<Figure> {
+  // Half of the time in which the command line starts would go into loading them.
+  const [{ parse, View }, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
   const whole = { ...spec, data: { values: rows }, config: CONFIG } as unknown as TopLevelSpec;
   const view = new View(parse(compile(whole).spec), { renderer: 'none' });
   const svg = await view.toSVG();

@@ -1,6 +1,5 @@
 /** The figures of a report. */
 
-import { scheme } from 'vega';
 import {
   type Around,
   histogram,
@@ -302,7 +301,7 @@ export function mapFigures(maps: readonly NamedMap[], neurons: number): Promise<
   return Promise.all(maps.map((map) => mapFigure(map, neurons)));
 }
 
-function mapFigure({ name, title, values }: NamedMap, neurons: number): Promise<Figure> {
+async function mapFigure({ name, title, values }: NamedMap, neurons: number): Promise<Figure> {
   const rows = Array.from(values, (value, at) => ({
     target: Math.floor(at / neurons),
     source: at % neurons,
@@ -328,6 +327,7 @@ function mapFigure({ name, title, values }: NamedMap, neurons: number): Promise<
     caption: 'Row: target, column: source. Colours end at the 99.5th percentile.',
   };
   if (neurons <= MANY) return draw(facts, rows, cells(title, neurons, color));
+  const { scheme } = await import('vega');
   const paint = scheme(signed ? 'redblue' : 'viridis') as unknown as (share: number) => string;
   const url = pngUrl(neurons, neurons, Math.ceil(600 / neurons), (source, target) => {
     if (source === target) return [255, 255, 255];

@@ -11,9 +11,10 @@
  *
  * Loops and branches around a barrier are uniform, as WGSL demands: they run once, and invocation 0 is asked which way.
  * A local that outlives its loop over invocations is kept in memory, one slot an invocation. An invocation that leaves a
- * block early notes which, and skips what comes until the end of that block.
+ * block early notes which, and skips what comes until the end of that block. What runs once is skipped where invocation 0
+ * has left: WGSL demands that all have left then, since otherwise some would come to the barrier in it and some not.
  *
- * It is right and not fast: the kernels made for this device meet no barrier.
+ * It is correct but slow: the kernels made for this device meet no barrier.
  */
 
 import { roundUp } from '../wgsl/types.js';
@@ -171,24 +172,22 @@ class Splitter {
   #segment(body: readonly Statement[]): Statement[] {
     const { builder } = this.#frame;
     const end = builder.label('segment');
-    const left = new Set<Label>();
     const own = new Set<Label>();
     eachStatement(body, (s) => (s.kind === 'block' || s.kind === 'loop') && own.add(s.label));
     const rewrite = (list: readonly Statement[]): Statement[] =>
       list.flatMap((statement): Statement[] => {
-        if (statement.kind === 'branch' && !own.has(statement.label)) {
-          left.add(statement.label);
+        if (statement.kind === 'branch' && !own.has(statement.label))
           return this.#leaveFor(statement.label, end, statement.condition);
-        }
         const mapped = mapStatement(statement, (n) => this.#fromSlots(n), rewrite);
         return [mapped.kind === 'set' ? this.#toSlot(mapped) : mapped];
       });
     const block: Statement = { kind: 'block', label: end, body: rewrite(body) };
-    const isHere = fold.isZero(this.#left());
-    const loops = this.#forEach([
-      { kind: 'if', condition: isHere, whenTrue: [block], whenFalse: [] },
-    ]);
-    return [...loops, ...[...left].flatMap((label) => this.#followInvocation0(label))];
+    return this.#forEach([this.#ifStaying([block])]);
+  }
+
+  /** What runs only where the invocation that memory belongs to has not left. */
+  #ifStaying(code: readonly Statement[]): Statement {
+    return { kind: 'if', condition: fold.isZero(this.#left()), whenTrue: code, whenFalse: [] };
   }
 
   #leaveFor(label: Label, end: Label, condition: Node | undefined): Statement[] {
@@ -198,25 +197,6 @@ class Splitter {
     ];
     if (!condition) return leave;
     return [{ kind: 'if', condition: this.#fromSlots(condition), whenTrue: leave, whenFalse: [] }];
-  }
-
-  /**
-   * Out of a loop around barriers all invocations go together, so that the code that runs once goes, too. Out of a
-   * block some may: the others go on, and those that left skip to its end.
-   */
-  #followInvocation0(label: Label): Statement[] {
-    const innermost = this.#around.findLastIndex((s) => s.kind === 'loop');
-    const target = this.#around.findIndex((s) => s.label === label);
-    if (innermost < 0 || target > innermost) return [];
-    const condition = fold.integer('eq', this.#left0(), i32(this.#idOf(label)));
-    return [
-      {
-        kind: 'if',
-        condition,
-        whenTrue: [{ kind: 'branch', label, condition: undefined }],
-        whenFalse: [],
-      },
-    ];
   }
 
   #uniform({ statement, bodies }: Extract<Piece, { kind: 'uniform' }>): Statement[] {
@@ -229,10 +209,10 @@ class Splitter {
       (node) => this.#fromSlots(node),
       (body) => written[bodiesOf(statement).indexOf(body)]!,
     );
-    if (statement.kind !== 'block') return [code];
+    if (statement.kind !== 'block') return [this.#ifStaying([code])];
     // Whoever left for the end of this block is there now.
     const id = this.#labelIds.get(statement.label);
-    if (id === undefined) return [code];
+    if (id === undefined) return [this.#ifStaying([code])];
     const isBack = fold.integer('eq', this.#left(), i32(id));
     const back: Statement = {
       kind: 'if',
@@ -240,7 +220,7 @@ class Splitter {
       whenTrue: [this.#setLeft(i32(0))],
       whenFalse: [],
     };
-    return [code, ...this.#forEach([back])];
+    return [this.#ifStaying([code]), ...this.#forEach([back])];
   }
 
   /** Points the invocation's memory at invocation 0's, whose locals code that runs once reads. */
@@ -302,10 +282,6 @@ class Splitter {
 
   #left(): Node {
     return load('i32.load', get(this.#frame.invocationMemory), this.#leftOffset);
-  }
-
-  #left0(): Node {
-    return load('i32.load', this.#memoryOf(i32(0)), this.#leftOffset);
   }
 
   #idOf(label: Label): number {

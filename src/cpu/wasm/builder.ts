@@ -58,6 +58,6 @@ export class Builder {
 
   /** Appends statements made elsewhere. */
   append(statements: readonly Statement[]): void {
-    this.#list.push(...statements);
+    for (const statement of statements) this.#list.push(statement);
   }
 }

@@ -20,9 +20,19 @@ import {
   type Statement,
 } from './ir.js';
 
+const SECTION = { types: 1, imports: 2, functions: 3, exports: 7, code: 10 } as const;
+const IMPORT = { function: 0x00, memory: 0x02 } as const;
+/** Whether a memory is shared; both have a maximum. */
+const LIMITS = { own: 0x01, shared: 0x03 } as const;
 const TYPE_CODES: Readonly<Record<WasmType, number>> = { i32: 0x7f, f32: 0x7d, v128: 0x7b };
 const NO_RESULT = 0x40;
 const FUNCTION = 0x60;
+/** What engines accept at most (WebAssembly JavaScript Interface, "Limits"). */
+const MAX_LOCALS = 50_000;
+const MAX_BODY_BYTES = 7_654_321;
+/** The one memory and the one imported function. */
+const MEMORY = 0;
+const REPORT = 0;
 /** The log2 of 4: what every access may count on, since addresses are multiples of words. */
 const WORD_ALIGNMENT = 2;
 
@@ -34,10 +44,11 @@ export interface ModuleOptions {
   readonly maxPages: number;
 }
 
+/** @throws Error where the kernel is larger than any engine accepts. */
 export function emitModule(kernel: Kernel, options: ModuleOptions): Uint8Array<ArrayBuffer> {
   const module = new Bytes();
   module.raw(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
-  module.section(1, (types) => {
+  module.section(SECTION.types, (types) => {
     types.unsigned(options.isChecked ? 2 : 1);
     types.raw(FUNCTION);
     types.list(kernel.parameters, (p) => types.raw(TYPE_CODES[p.type]));
@@ -45,26 +56,26 @@ export function emitModule(kernel: Kernel, options: ModuleOptions): Uint8Array<A
     if (options.isChecked)
       types.raw(FUNCTION, 3, TYPE_CODES.i32, TYPE_CODES.i32, TYPE_CODES.i32, 0);
   });
-  module.section(2, (imports) => {
+  module.section(SECTION.imports, (imports) => {
     imports.unsigned(options.isChecked ? 2 : 1);
     imports.name('device');
     imports.name('memory');
-    imports.raw(0x02, options.isShared ? 0x03 : 0x01);
+    imports.raw(IMPORT.memory, options.isShared ? LIMITS.shared : LIMITS.own);
     imports.unsigned(1);
     imports.unsigned(options.maxPages);
     if (!options.isChecked) return;
     imports.name('device');
     imports.name('report');
-    imports.raw(0x00, 1);
+    imports.raw(IMPORT.function, 1);
   });
-  module.section(3, (functions) => functions.raw(1, 0));
-  module.section(7, (exports) => {
+  module.section(SECTION.functions, (functions) => functions.raw(1, 0));
+  module.section(SECTION.exports, (exports) => {
     exports.unsigned(1);
     exports.name('run');
-    exports.raw(0x00);
+    exports.raw(IMPORT.function);
     exports.unsigned(options.isChecked ? 1 : 0);
   });
-  module.section(10, (code) => {
+  module.section(SECTION.code, (code) => {
     code.unsigned(1);
     code.block(new FunctionWriter(kernel).bytes());
   });
@@ -161,7 +172,11 @@ class FunctionWriter {
       code.raw(TYPE_CODES[type]);
     });
     this.#statements(this.#kernel.body);
-    code.raw(0x0b);
+    this.#opcode('end');
+    if (code.all.length > MAX_BODY_BYTES)
+      throw new Error(
+        `${this.#kernel.name} becomes ${code.all.length} bytes of WebAssembly, more than ${MAX_BODY_BYTES}`,
+      );
     return code;
   }
 
@@ -178,6 +193,10 @@ class FunctionWriter {
         });
     });
     const own = [...used].filter((local) => !this.#indices.has(local));
+    if (own.length > MAX_LOCALS)
+      throw new Error(
+        `${this.#kernel.name} needs ${own.length} locals, more than the ${MAX_LOCALS} of WebAssembly`,
+      );
     return (['i32', 'f32', 'v128'] as const).flatMap((type) => {
       const ofType = own.filter((local) => local.type === type);
       for (const local of ofType) this.#indices.set(local, this.#indices.size);
@@ -194,7 +213,7 @@ class FunctionWriter {
     switch (statement.kind) {
       case 'set':
         this.#node(statement.value);
-        code.raw(0x21);
+        this.#opcode('local.set');
         code.unsigned(this.#indices.get(statement.local)!);
         return;
       case 'store':
@@ -204,39 +223,40 @@ class FunctionWriter {
         return;
       case 'clear':
         this.#node(statement.address);
-        code.raw(0x41, 0x00, 0x41);
-        code.signed(statement.bytes);
-        // memory.fill
-        code.raw(0xfc, 0x0b, 0x00);
+        this.#constant(0);
+        this.#constant(statement.bytes);
+        this.#opcode('memory.fill');
+        code.unsigned(MEMORY);
         return;
       case 'block':
       case 'loop':
-        code.raw(statement.kind === 'block' ? 0x02 : 0x03, NO_RESULT);
+        this.#opcode(statement.kind);
+        code.raw(NO_RESULT);
         this.#within(statement.label, statement.body);
-        code.raw(0x0b);
+        this.#opcode('end');
         return;
       case 'if':
         this.#node(statement.condition);
-        code.raw(0x04, NO_RESULT);
+        this.#opcode('if');
+        code.raw(NO_RESULT);
         this.#within(undefined, statement.whenTrue);
         if (statement.whenFalse.length > 0) {
-          code.raw(0x05);
+          this.#opcode('else');
           this.#within(undefined, statement.whenFalse);
         }
-        code.raw(0x0b);
+        this.#opcode('end');
         return;
       case 'branch':
         if (statement.condition) this.#node(statement.condition);
-        code.raw(statement.condition ? 0x0d : 0x0c);
+        this.#opcode(statement.condition ? 'br_if' : 'br');
         code.unsigned(this.#depth(statement.label));
         return;
       case 'report':
-        code.raw(0x41);
-        code.signed(statement.access);
+        this.#constant(statement.access);
         this.#node(statement.index);
         this.#node(statement.count);
-        // call 0: what is imported
-        code.raw(0x10, 0x00);
+        this.#opcode('call');
+        code.unsigned(REPORT);
         return;
       case 'barrier':
         throw new Error('A barrier reached the bytes.');
@@ -260,16 +280,18 @@ class FunctionWriter {
     const code = this.#code;
     switch (node.kind) {
       case 'constant':
-        code.raw(node.type === 'f32' ? 0x43 : 0x41);
-        if (node.type === 'f32') code.float(node.value);
-        else code.signed(node.value);
+        if (node.type === 'i32') this.#constant(node.value);
+        else {
+          this.#opcode('f32.const');
+          code.float(node.value);
+        }
         return;
       case 'vector':
-        code.raw(0xfd, 0x0c);
+        this.#opcode('v128.const');
         for (const bits of node.bits) code.word(bits);
         return;
       case 'get':
-        code.raw(0x20);
+        this.#opcode('local.get');
         code.unsigned(this.#indices.get(node.local)!);
         return;
       case 'load':
@@ -278,14 +300,17 @@ class FunctionWriter {
         return;
       case 'shuffle':
         for (const operand of node.operands) this.#node(operand);
-        code.raw(0xfd, 0x0d);
+        this.#opcode('i8x16.shuffle');
         // Of bytes, where ours are lanes of four.
         for (const lane of node.lanes) code.raw(4 * lane, 4 * lane + 1, 4 * lane + 2, 4 * lane + 3);
         return;
       case 'select':
         for (const operand of node.operands) this.#node(operand);
-        if (node.type === 'v128') code.raw(0x1c, 1, TYPE_CODES.v128);
-        else code.raw(0x1b);
+        if (node.type !== 'v128') this.#opcode('select');
+        else {
+          this.#opcode('select_typed');
+          code.raw(1, TYPE_CODES.v128);
+        }
         return;
       case 'operation':
         for (const operand of node.operands) this.#node(operand);
@@ -293,6 +318,11 @@ class FunctionWriter {
         if (node.lane !== undefined) code.raw(node.lane);
         return;
     }
+  }
+
+  #constant(value: number): void {
+    this.#opcode('i32.const');
+    this.#code.signed(value);
   }
 
   #access(name: string, offset: number): void {

@@ -105,7 +105,9 @@ function byConstant(name: string, a: Node, b: number): Node | undefined {
       if (b === 0) return i32(0);
       return power === undefined ? undefined : integer('shl', a, i32(power));
     case 'shl': {
-      if (b === 0) return a;
+      // The hardware counts modulo 32.
+      if ((b & 31) === 0) return a;
+      if (b !== (b & 31)) return integer('shl', a, i32(b & 31));
       // (x + y) << n is (x << n) + (y << n) also where it wraps: sums of addresses stay sums.
       if (a.kind === 'operation' && a.instruction === 'i32.add') {
         const [x, y] = a.operands as [Node, Node];
@@ -131,11 +133,12 @@ function byConstant(name: string, a: Node, b: number): Node | undefined {
   }
 }
 
-/** (x << n) << b as one shift. */
+/** (x << n) << b as one shift, with both below 32. */
 function shiftedAgain(a: Node, b: number): Node | undefined {
   if (a.kind !== 'operation' || a.instruction !== 'i32.shl') return undefined;
   const [x, by] = a.operands as [Node, Node];
-  return isConstant(by) && by.value + b < 32 ? integer('shl', x, i32(by.value + b)) : undefined;
+  if (!isConstant(by)) return undefined;
+  return by.value + b < 32 ? integer('shl', x, i32(by.value + b)) : i32(0);
 }
 
 function powerOfTwo(value: number): number | undefined {

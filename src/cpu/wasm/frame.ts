@@ -8,8 +8,8 @@ import { positionAt } from '../wgsl/source.js';
 import { roundUp, type Type } from '../wgsl/types.js';
 import { Builder } from './builder.js';
 import * as fold from './fold.js';
-import { get, i32, type Local, load, type Node, type Statement } from './ir.js';
-import { footprint } from './storage.js';
+import { get, i32, type Local, load, type Node, type Statement, type WasmType } from './ir.js';
+import { allocate, fitsLocals, footprint } from './storage.js';
 import {
   isVec4,
   type MemoryStorage,
@@ -45,7 +45,7 @@ export class NeedsMemory extends Error {
 
 export class Frame {
   readonly builder = new Builder();
-  /** Statements that run once, before all workgroups. */
+  /** Statements that run once in a call of the kernel, before its workgroups. */
   readonly prologue: Statement[] = [];
   readonly bindings: readonly BindingSlot[];
   readonly accesses: CheckedAccess[] = [];
@@ -60,7 +60,8 @@ export class Frame {
   hasBarrier = false;
   readonly #storages = new Map<Variable, Storage>();
   readonly #values = new Map<Variable, Value>();
-  readonly #hoisted = new Map<string, Local>();
+  /** What the prologue loads: by the local it loads from, and by type and offset. */
+  readonly #loaded = new Map<Local, Map<string, Local>>();
   /** Variables that live in memory, since an earlier attempt met an index into them that is not known. */
   readonly #inMemory: ReadonlySet<Variable>;
 
@@ -71,6 +72,7 @@ export class Frame {
     inMemory: ReadonlySet<Variable>,
   ) {
     this.#inMemory = inMemory;
+    this.#loaded.set(this.context, new Map());
     this.bindings = entry.globals
       .filter((v) => v.binding !== undefined)
       .map((variable) => ({ ...variable.binding!, variable }))
@@ -99,8 +101,11 @@ export class Frame {
     this.#values.set(variable, value);
   }
 
-  livesInMemory(variable: Variable): boolean {
-    return this.#inMemory.has(variable);
+  /** Room for a variable of a function, or for one that is private: locals, where all its indices are known. */
+  allocate(variable: Variable): Storage {
+    const { type } = variable;
+    const isLocal = !this.#inMemory.has(variable) && fitsLocals(type);
+    return isLocal ? allocate(this.builder, variable) : this.invocationStorage(type);
   }
 
   /** Memory of the invocation's own. */
@@ -111,28 +116,42 @@ export class Frame {
     return this.#memory(type, get(this.invocationMemory), offset);
   }
 
-  /** What is loaded once per dispatch: an address, a size, a uniform. */
-  hoist(type: 'i32' | 'f32' | 'v128', from: Node, offset: number, name: string): Node {
-    const key = `${name} ${type} ${offset}`;
-    let local = this.#hoisted.get(key);
+  /** What the prologue loads, once for all workgroups of a call: an address, a size, a uniform. */
+  #loadOnce(type: WasmType, from: Local, offset: number, name: string): Node {
+    const loaded = this.#loaded.get(from)!;
+    const key = `${type} ${offset}`;
+    let local = loaded.get(key);
     if (!local) {
       local = { type, name, mutable: false };
-      const value = load(`${type}.load` as 'i32.load', from, offset);
+      const value = load(`${type}.load`, get(from), offset);
       this.prologue.push({ kind: 'set', local, value });
-      this.#hoisted.set(key, local);
+      loaded.set(key, local);
+      this.#loaded.set(local, new Map());
     }
     return get(local);
   }
 
-  /** A scalar or vec4 of a uniform, read once. */
-  readUniform(storage: MemoryStorage): Value {
-    const { type, address, offset } = storage;
-    const local = address.kind === 'get' ? address.local : this.context;
+  /** A scalar or vec4 of a uniform, read in the prologue; `undefined` where its address is not known there. */
+  readUniform({ type, address, offset }: MemoryStorage): Value | undefined {
+    if (address.kind !== 'get' || !this.#loaded.has(address.local)) return undefined;
+    const { local } = address;
+    const name = `${local.name}+${offset}`;
     if (type.kind === 'scalar')
-      return scalar(type, this.hoist(wasmTypeOf(type), address, offset, `${local.name}+`));
+      return scalar(type, this.#loadOnce(wasmTypeOf(type), local, offset, name));
     if (isVec4(type))
-      return { kind: 'vec4', type, node: this.hoist('v128', address, offset, `${local.name}+`) };
+      return { kind: 'vec4', type, node: this.#loadOnce('v128', local, offset, name) };
     throw new Error('Only scalars and vec4 of a uniform are read at once.');
+  }
+
+  /** A moment to go back to: where what is lowered from here on is thrown away, call what is returned. */
+  mark(): () => void {
+    const { invocationBytes, hasBarrier } = this;
+    const accesses = this.accesses.length;
+    return () => {
+      this.accesses.length = accesses;
+      this.invocationBytes = invocationBytes;
+      this.hasBarrier = hasBarrier;
+    };
   }
 
   /** The statement that ends a checked kernel where `index` is not below `count`. */
@@ -162,19 +181,16 @@ export class Frame {
       this.setStorage(variable, { ...storage, isUniform: true });
     } else if (space === 'storage' || space === 'uniform') {
       const slot = SLOT_BYTES * this.bindings.findIndex((b) => b.variable === variable);
-      const address = this.hoist('i32', get(this.context), slot, name);
-      const bytes = this.hoist('i32', get(this.context), slot + 4, `${name}.bytes`);
+      const address = this.#loadOnce('i32', this.context, slot, name);
+      const bytes = this.#loadOnce('i32', this.context, slot + 4, `${name}.bytes`);
       const storage = this.#memory(type, address, 0);
-      this.setStorage(variable, {
-        ...storage,
-        bindingBytes: bytes,
-        isUniform: space === 'uniform',
-      });
+      const binding = { bytes, offset: 0 };
+      this.setStorage(variable, { ...storage, binding, isUniform: space === 'uniform' });
     }
   }
 
   #memory(type: Type, address: Node, offset: number): MemoryStorage {
-    return { kind: 'memory', type, address, offset, bindingBytes: undefined, isUniform: false };
+    return { kind: 'memory', type, address, offset, binding: undefined, isUniform: false };
   }
 }
 

@@ -65,9 +65,21 @@ const ACCESSES: ReadonlyMap<string, Instruction> = new Map([
   ...rows(0xfd, 'v128', 'v128.load=0 v128.load32_splat=9 v128.store=b'),
 ]);
 
+/** What gives no value of its own, or one whose type the instruction says itself. */
+const STRUCTURE: ReadonlyMap<string, Instruction> = new Map([
+  ...rows(
+    0,
+    'i32',
+    `block=02 loop=03 if=04 else=05 end=0b br=0c br_if=0d call=10 select=1b select_typed=1c local.get=20 local.set=21
+     i32.const=41 f32.const=43`,
+  ),
+  ...rows(0xfc, 'i32', 'memory.fill=0b'),
+  ...rows(0xfd, 'v128', 'v128.const=0c'),
+]);
+
 /** @throws Error where the compiler asked for one that is not listed: a mistake of its own. */
 export function instruction(name: string): Instruction {
-  const found = INSTRUCTIONS.get(name) ?? ACCESSES.get(name);
-  if (!found) throw new Error(`There is no instruction ${name}.`);
-  return found;
+  const listed = INSTRUCTIONS.get(name) ?? ACCESSES.get(name) ?? STRUCTURE.get(name);
+  if (!listed) throw new Error(`There is no instruction ${name}.`);
+  return listed;
 }

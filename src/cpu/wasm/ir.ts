@@ -178,8 +178,13 @@ export function mapOperands(node: Node, f: (operand: Node) => Node): Node {
   return isChanged ? ({ ...node, operands } as Node) : node;
 }
 
-export function anyNode(node: Node, test: (node: Node) => boolean): boolean {
+function anyNode(node: Node, test: (node: Node) => boolean): boolean {
   return test(node) || operandsOf(node).some((operand) => anyNode(operand, test));
+}
+
+/** Whether computing a node reads memory, which a store may have changed. */
+export function readsMemory(node: Node): boolean {
+  return anyNode(node, (n) => n.kind === 'load');
 }
 
 /** The nodes that a statement itself holds, without those of the statements within it. */

@@ -9,7 +9,7 @@
  */
 
 import * as fold from './fold.js';
-import { isSame, type Node, type Statement } from './ir.js';
+import { isSame, type Node, readsMemory, type Statement } from './ir.js';
 
 type Store = Extract<Statement, { kind: 'store' }>;
 
@@ -46,7 +46,8 @@ function storeOfVector(four: readonly Statement[]): Store | undefined {
     s.instruction === first.instruction &&
     s.offset === first.offset + 4 * at &&
     isSame(s.address, first.address);
-  if (!four.every(follows)) return undefined;
+  // An address that is read from memory may be what the first of the stores changes.
+  if (!four.every(follows) || readsMemory(first.address)) return undefined;
   const values = four.map((s) => (s as Store).value);
   if (!values.every(isLaneOfLocal)) return undefined;
   return { ...first, instruction: 'v128.store', value: fold.pack(values) };

@@ -26,7 +26,7 @@ export function countedLoop(node: Extract<Statement, { kind: 'loop' }>): Counted
   const { operator, place } = step;
   if (place.kind !== 'variable' || place.variable !== variable) return undefined;
   if (!operator || !['+', '-', '*', '/', '<<', '>>'].includes(operator)) return undefined;
-  if (hasEffects(step.value) || hasEffects(condition)) return undefined;
+  if ([initial.value, step.value, condition].some(hasEffects)) return undefined;
   if (variable.type.kind !== 'scalar' || variable.type.name === 'f32') return undefined;
   if (mayChange(body, variable) || leavesLoop(body)) return undefined;
   if (!indexesLocals(body, new Set([variable]))) return undefined;

@@ -67,7 +67,8 @@ export function lowerBuiltin(frame: Frame, inline: Inline, call: Call, given: Va
 
   const instruction = FLOAT_INSTRUCTIONS[name];
   if (instruction) return mapFloat(instruction, a);
-  if (COUNTS[name]) return mapLanes(a, (node) => operation(COUNTS[name]!, [node]));
+  if (COUNTS[name])
+    return mapLanes(keep(builder, a, 'bits'), (node) => operation(COUNTS[name]!, [node]));
   if (preludeFunction(name)) return throughPrelude(inline, name, given);
   switch (name) {
     case 'workgroupBarrier':

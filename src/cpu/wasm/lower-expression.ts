@@ -127,9 +127,7 @@ export class ExpressionLowering {
 
   #read(from: Storage): Value {
     if (from.kind !== 'memory' || !from.isUniform) return storage.read(from);
-    if (storage.isSingle(from.type) && !isMoving(from.address))
-      return this.#frame.readUniform(from);
-    if (storage.isSingle(from.type)) return storage.read(from);
+    if (storage.isSingle(from.type)) return this.#frame.readUniform(from) ?? storage.read(from);
     const count = partCount(from.type as Parameters<typeof partCount>[0]);
     const parts = Array.from({ length: count }, (_, n) => this.#read(storage.part(from, n)));
     return { kind: 'parts', type: from.type, parts };
@@ -177,8 +175,8 @@ export class ExpressionLowering {
     if (type.kind !== 'vector') return { kind: 'parts', type, parts };
     const [first] = parts;
     if (parts.length === 1 && first?.kind === 'scalar') {
-      if (type.size === 4 && isFleeting(first.node) && first.node.kind === 'load') {
-        // A word read into all four lanes is one instruction.
+      if (type.size === 4 && type.element !== BOOL && first.node.kind === 'load') {
+        // A word read into all four lanes is one instruction; a bool would have to become all ones first.
         return { kind: 'vec4', type, node: fold.splat(first.node) };
       }
       const { node } = keep(this.#frame.builder, first, 'splat') as typeof first;
@@ -283,11 +281,6 @@ function placeHasEffects(place: Place): boolean {
     case 'element':
       return placeHasEffects(place.of) || hasEffects(place.index);
   }
-}
-
-/** Whether an address is more than a name: an index is part of it. */
-function isMoving(address: Node): boolean {
-  return address.kind !== 'get' || address.local.mutable;
 }
 
 /** Whether a node can be computed where the program would not have: it reads no memory and divides nothing. */

@@ -12,7 +12,7 @@ import { sizeOf, type Type, VOID } from '../wgsl/types.js';
 import { binary } from './arithmetic.js';
 import * as fold from './fold.js';
 import { clearMemory, type Frame } from './frame.js';
-import { bodiesOf, type Statement as Code, eachNode, i32, type Node, nodesOf } from './ir.js';
+import { bodiesOf, type Statement as Code, eachNode, i32, nodesOf } from './ir.js';
 import { type CountedLoop, countedLoop } from './loops.js';
 import { ExpressionLowering, hasEffects } from './lower-expression.js';
 import * as storage from './storage.js';
@@ -32,6 +32,9 @@ const MAX_NODES = 6000;
 /** A loop around another is unrolled only where one turn of it is this small. */
 const MAX_NODES_AROUND_LOOP = 60;
 
+/** Functions that call others twice, and so on, would double the code with each. */
+const MAX_CALLS = 5000;
+
 /** A call that is being put in place. */
 interface Call {
   readonly exit: Exit;
@@ -39,7 +42,7 @@ interface Call {
   /** How many ifs and loops stand around the statement being lowered. */
   depth: number;
   /** What the function returned where one return alone is ever reached. */
-  only?: Value;
+  only: Value | undefined;
 }
 
 export class StatementLowering {
@@ -48,13 +51,16 @@ export class StatementLowering {
   #call: Call;
   #break: Exit | undefined;
   #continue: Exit | undefined;
+  #calls = 0;
+  /** Loops that are too long to be unrolled. */
+  readonly #keptLoops = new Set<Statement>();
 
   constructor(frame: Frame) {
     this.#frame = frame;
     this.#expressions = new ExpressionLowering(frame, (called, given) =>
       this.#inline(called, given),
     );
-    this.#call = { exit: exit(frame, 'done'), result: undefined, depth: 0 };
+    this.#call = { exit: exit(frame, 'done'), result: undefined, depth: 0, only: undefined };
   }
 
   /** The statements of an entry point, in a list of their own. */
@@ -114,19 +120,14 @@ export class StatementLowering {
       return;
     }
     const { type } = variable;
-    if (this.#frame.livesInMemory(variable)) {
-      const memory = this.#frame.invocationStorage(type);
-      this.#frame.setStorage(variable, memory);
-      if (given) storage.write(builder, memory, given);
-      else clearMemory(builder, memory, sizeOf(type));
-      return;
-    }
-    const locals = storage.allocate(builder, variable);
-    storage.write(builder, locals, given ?? fromConstant(type, zeroOf(type)));
-    this.#frame.setStorage(variable, locals);
+    const room = this.#frame.allocate(variable);
+    this.#frame.setStorage(variable, room);
+    if (given) storage.write(builder, room, given);
+    else if (room.kind === 'memory') clearMemory(builder, room, sizeOf(type));
+    else storage.write(builder, room, fromConstant(type, zeroOf(type)));
   }
 
-  #assign({ place, operator, value, at: _ }: Extract<Statement, { kind: 'assign' }>): void {
+  #assign({ place, operator, value }: Extract<Statement, { kind: 'assign' }>): void {
     const { builder } = this.#frame;
     const isOneStore = storage.isSingle(place.type) && !operator && !hasEffects(value);
     const target = isOneStore
@@ -164,7 +165,7 @@ export class StatementLowering {
     return [code, leaves];
   }
 
-  /** A chain of ifs; `break` leaves it. */
+  /** An if for each case, in a block that a case leaves at its end. */
   #switch(node: Extract<Statement, { kind: 'switch' }>): boolean {
     const { builder } = this.#frame;
     const selector = builder.keep(nodeOf(this.#expressions.lower(node.selector)), 'selector');
@@ -173,43 +174,30 @@ export class StatementLowering {
     this.#break = done;
     this.#call.depth += 1;
     const fallback = node.cases.find((c) => c.isDefault)!;
-    const known = fold.constantOf(selector);
-    let leaves = false;
+    const selected = fold.constantOf(selector);
+    let leaves = true;
     const body = builder.inside(() => {
-      if (known !== undefined) {
-        const chosen = node.cases.find((c) => c.selectors.some((s) => (s | 0) === known));
+      if (selected !== undefined) {
+        const chosen = node.cases.find((c) => c.selectors.some((s) => (s | 0) === selected));
         leaves = this.#lowerAll((chosen ?? fallback).body);
         return;
       }
-      const listed = node.cases.filter((c) => !c.isDefault);
-      leaves = this.#cases(selector, listed, fallback.body);
+      for (const { selectors, body } of node.cases.filter((c) => !c.isDefault)) {
+        const condition = selectors
+          .map((value) => fold.integer('eq', selector, i32(value)))
+          .reduce((p, q) => fold.integer('or', p, q));
+        const whenTrue = builder.inside(() => {
+          if (!this.#lowerAll(body)) leave(builder, done);
+        });
+        builder.emit({ kind: 'if', condition, whenTrue, whenFalse: [] });
+      }
+      leaves = this.#lowerAll(fallback.body);
     });
     this.#call.depth -= 1;
     this.#break = outer;
     if (done.used) builder.emit({ kind: 'block', label: done.label, body });
     else builder.append(body);
     return leaves && !done.used;
-  }
-
-  #cases(
-    selector: Node,
-    [first, ...others]: readonly { selectors: readonly number[]; body: readonly Statement[] }[],
-    fallback: readonly Statement[],
-  ): boolean {
-    const { builder } = this.#frame;
-    if (!first) return this.#lowerAll(fallback);
-    const condition = first.selectors
-      .map((value) => fold.integer('eq', selector, i32(value)))
-      .reduce((p, q) => fold.integer('or', p, q));
-    let [thenLeaves, elseLeaves] = [false, false];
-    const then = builder.inside(() => {
-      thenLeaves = this.#lowerAll(first.body);
-    });
-    const otherwise = builder.inside(() => {
-      elseLeaves = this.#cases(selector, others, fallback);
-    });
-    builder.emit({ kind: 'if', condition, whenTrue: then, whenFalse: otherwise });
-    return thenLeaves && elseLeaves;
   }
 
   // Loops
@@ -281,12 +269,14 @@ export class StatementLowering {
    * nothing else. Where it does not, nothing is emitted and nothing returned.
    */
   #unroll(node: Extract<Statement, { kind: 'loop' }>): { leaves: boolean } | undefined {
+    if (this.#keptLoops.has(node)) return undefined;
     const counted = countedLoop(node);
     const values = counted && this.#trip(counted);
     if (!counted || !values) return undefined;
     const { builder } = this.#frame;
     const turns: Code[] = [];
     let leaves = false;
+    const goBack = this.#mark();
     for (const value of values) {
       const turn = builder.inside(() => {
         this.#frame.setStorage(counted.variable, known(counted.variable, value));
@@ -295,13 +285,30 @@ export class StatementLowering {
       const size = weigh(turn);
       const isTooLong = size * values.length > MAX_NODES;
       const isFirst = turns.length === 0;
-      if (isFirst && (isTooLong || (hasLoop(turn) && size > MAX_NODES_AROUND_LOOP)))
+      if (isFirst && (isTooLong || (hasLoop(turn) && size > MAX_NODES_AROUND_LOOP))) {
+        goBack();
+        // Looked at once: otherwise each of the loops around it would double the work.
+        this.#keptLoops.add(node);
         return undefined;
-      turns.push(...turn);
+      }
+      for (const statement of turn) turns.push(statement);
       if (leaves) break;
     }
     builder.append(turns);
     return { leaves };
+  }
+
+  /** A moment to go back to, where a turn that was lowered to see how long it is is thrown away. */
+  #mark(): () => void {
+    const goBack = this.#frame.mark();
+    const call = this.#call;
+    const { only } = call;
+    const { used } = call.exit;
+    return () => {
+      goBack();
+      call.only = only;
+      call.exit.used = used;
+    };
   }
 
   /** The values a loop's variable takes, where they are known and few. */
@@ -333,13 +340,18 @@ export class StatementLowering {
 
   #inline(called: ShaderFunction, given: readonly Value[]): Value {
     const { builder } = this.#frame;
+    this.#calls += 1;
+    if (this.#calls > MAX_CALLS)
+      throw new Error(
+        `${this.#frame.entry.name} makes more than ${MAX_CALLS} calls, each of which is put in place; the last is of ${called.name}`,
+      );
     for (const [n, parameter] of called.parameters.entries())
       this.#frame.setValue(parameter, keep(builder, given[n]!, parameter.name));
     const outer = { call: this.#call, break: this.#break, continue: this.#continue };
     const done = exit(this.#frame, called.name);
     const result =
-      called.result === VOID ? undefined : storage.allocate(builder, resultVariable(called));
-    const call: Call = { exit: done, result, depth: 0 };
+      called.result === VOID ? undefined : this.#frame.allocate(resultVariable(called));
+    const call: Call = { exit: done, result, depth: 0, only: undefined };
     this.#call = call;
     const body = builder.inside(() => {
       this.#lowerAll(called.body);

@@ -10,11 +10,18 @@
  */
 
 import { zeroOf } from '../wgsl/constants.js';
-import type { BuiltinInput, Entry, Program } from '../wgsl/program.js';
+import type { BuiltinInput, Entry, Program, Variable } from '../wgsl/program.js';
 import { roundUp, sizeOf, U32, vectorType } from '../wgsl/types.js';
 import { splitAtBarriers } from './barriers.js';
 import * as fold from './fold.js';
-import { type BindingSlot, type CheckedAccess, Frame, NeedsMemory, SLOT_BYTES } from './frame.js';
+import {
+  type BindingSlot,
+  type CheckedAccess,
+  clearMemory,
+  Frame,
+  NeedsMemory,
+  SLOT_BYTES,
+} from './frame.js';
 import { get, i32, type Kernel, type Local, type Node, type Statement } from './ir.js';
 import { StatementLowering } from './lower-statement.js';
 import * as storage from './storage.js';
@@ -49,7 +56,7 @@ const parameter = (name: string, mutable = false): Local => ({ type: 'i32', name
  * @throws Error where the kernel needs what cannot be compiled.
  */
 export function lower(program: Program, entry: Entry, isChecked: boolean): LoweredKernel {
-  const inMemory = new Set<Entry['globals'][number]>();
+  const inMemory = new Set<Variable>();
   for (;;) {
     try {
       return lowerWith(new Frame(entry, program.text, isChecked, inMemory));
@@ -212,12 +219,11 @@ function declareInputs(frame: Frame, grid: Grid, group: readonly Local[], invoca
 function declarePrivates(frame: Frame): void {
   const { builder } = frame;
   for (const variable of frame.entry.globals.filter((v) => v.space === 'private')) {
-    const { type } = variable;
-    const place = frame.livesInMemory(variable)
-      ? frame.invocationStorage(type)
-      : storage.allocate(builder, variable);
-    storage.write(builder, place, fromConstant(type, variable.initial ?? zeroOf(type)));
-    frame.setStorage(variable, place);
+    const { type, initial } = variable;
+    const room = frame.allocate(variable);
+    frame.setStorage(variable, room);
+    if (room.kind === 'memory' && !initial) clearMemory(builder, room, sizeOf(type));
+    else storage.write(builder, room, fromConstant(type, initial ?? zeroOf(type)));
   }
 }
 

@@ -44,6 +44,8 @@ import {
 export const MAX_OFFSET = 1 << 20;
 /** More parts than this are not copied one by one. */
 const MAX_PARTS = 4096;
+/** A variable of more scalars and vec4 than this lives in memory: there are no registers for it, and too many locals. */
+const MAX_LOCALS = 256;
 
 /** Locals for a variable: one for each scalar and vec4 in it. */
 export function allocate(
@@ -56,11 +58,23 @@ export function allocate(
     return { kind: 'local', type, local: builder.variable(wasmTypeOf(type), name), variable };
   const types = partTypes(type);
   const count = partCount(type as Struct);
-  if (count > MAX_PARTS) throw new Error(`${typeName(type)} has too many parts for locals.`);
   const parts = Array.from({ length: count }, (_, n) =>
     allocate(builder, variable, types(n), `${name}.${n}`),
   );
   return { kind: 'parts', type, parts, variable };
+}
+
+/** Whether a variable of this type is worth a local for each scalar and vec4 in it. */
+export function fitsLocals(type: Type): boolean {
+  return countLocals(type) <= MAX_LOCALS;
+}
+
+function countLocals(type: Type): number {
+  if (type.kind === 'scalar' || isVec4(type)) return 1;
+  const types = partTypes(type);
+  const count = partCount(type as Struct);
+  if (type.kind !== 'struct') return count === 0 ? 0 : count * countLocals(types(0));
+  return type.members.reduce((sum, { type: member }) => sum + countLocals(member), 0);
 }
 
 /** What a variable holds now. The value is fleeting: it must be used, or kept, before the next change. */
@@ -202,7 +216,11 @@ export function part(storage: Storage, n: number): Storage {
       const from =
         type.kind === 'struct' ? type.members[n]!.offset : n * strideOf(type as ArrayType);
       const { address, offset } = moved(storage.address, storage.offset + from);
-      return { ...storage, type: own, address, offset };
+      const binding = storage.binding && {
+        ...storage.binding,
+        offset: storage.binding.offset + from,
+      };
+      return { ...storage, type: own, address, offset, binding };
     }
     case 'lane':
       throw new Error('A component of a vector has no parts.');
@@ -232,8 +250,8 @@ function moved(address: Node, offset: number): { address: Node; offset: number }
 /** How many elements a runtime-sized array has in what is bound. */
 export function runtimeCount(storage: MemoryStorage): Node {
   const type = storage.type as ArrayType;
-  const bytes = storage.bindingBytes ?? i32(0);
-  const rest = fold.integer('sub', bytes, i32(storage.offset));
+  const { bytes, offset } = storage.binding!;
+  const rest = fold.integer('sub', bytes, i32(offset));
   return fold.integer('div_u', rest, i32(strideOf(type)));
 }
 

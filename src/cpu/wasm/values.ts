@@ -25,7 +25,7 @@ import {
 } from '../wgsl/types.js';
 import type { Builder } from './builder.js';
 import * as fold from './fold.js';
-import { f32, i32, type Label, type Local, type Node, operation, vector } from './ir.js';
+import { f32, i32, type Label, type Local, type Node } from './ir.js';
 
 export type Value = ScalarValue | Vec4Value | PartsValue | PointerValue;
 
@@ -91,8 +91,8 @@ export type Storage =
       readonly type: Type;
       readonly address: Node;
       readonly offset: number;
-      /** Bytes of the binding it is part of; `undefined` outside buffers. */
-      readonly bindingBytes: Node | undefined;
+      /** The binding it is part of: its bytes, and those before this part. `undefined` outside buffers. */
+      readonly binding: { readonly bytes: Node; readonly offset: number } | undefined;
       /** Nobody writes it while the kernel runs, and it is read once. */
       readonly isUniform: boolean;
     }
@@ -234,11 +234,4 @@ export function transpose4(builder: Builder, columns: readonly Value[], name: st
     kept(abHigh, cdHigh, [0, 1, 4, 5]),
     kept(abHigh, cdHigh, [2, 3, 6, 7]),
   ].map((node) => ({ kind: 'vec4', type: columns[0]!.type as Vector, node }));
-}
-
-export const ALL_ONES: Node = vector([-1, -1, -1, -1]);
-
-/** A bool vec4 turned around. */
-export function notMask(node: Node): Node {
-  return operation('v128.not', [node]);
 }

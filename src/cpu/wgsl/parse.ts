@@ -88,6 +88,8 @@ const ALLOWED: ReadonlyMap<string, readonly string[]> = new Map([
 const MAX_NESTING = 128;
 /** How many operators an expression may have in a row. */
 const MAX_OPERATORS = 512;
+/** `else if` in a row. */
+const MAX_ARMS = 512;
 
 /** @throws WgslError where the text is not in WGSL's grammar, or not in the part of it this device has. */
 export function parse(text: string): syntax.Module {
@@ -491,21 +493,20 @@ class Parser {
   }
 
   #if(): syntax.Statement {
-    const { at } = this.#advance();
-    const condition = this.#expression();
-    const then = this.#block();
-    if (!this.#take('else'))
-      return { kind: 'if', condition, whenTrue: then, whenFalse: undefined, at };
-    if (this.#peek.text !== 'if')
-      return { kind: 'if', condition, whenTrue: then, whenFalse: this.#block(), at };
-    const nested = this.#deeper(() => this.#if());
-    return {
-      kind: 'if',
-      condition,
-      whenTrue: then,
-      whenFalse: { kind: 'block', body: [nested], at: nested.at },
-      at,
-    };
+    const arms: Omit<Extract<syntax.Statement, { kind: 'if' }>, 'kind' | 'whenFalse'>[] = [];
+    let last: syntax.Block | undefined;
+    do {
+      const { at } = this.#advance();
+      if (arms.length === MAX_ARMS) this.#fail(at, `there are more than ${MAX_ARMS} "else if"`);
+      arms.push({ at, condition: this.#expression(), whenTrue: this.#block() });
+      if (!this.#take('else')) break;
+      if (this.#peek.text !== 'if') last = this.#block();
+    } while (!last);
+    const whenFalse = arms.slice(1).reduceRight<syntax.Block | undefined>((rest, arm) => {
+      const nested: syntax.Statement = { kind: 'if', ...arm, whenFalse: rest };
+      return { kind: 'block', body: [nested], at: arm.at };
+    }, last);
+    return { kind: 'if', ...arms[0]!, whenFalse };
   }
 
   #switch(): syntax.Statement {
