@@ -84,14 +84,28 @@ export function emitModule(kernel: Kernel, options: ModuleOptions): Uint8Array<A
 
 /** Bytes that grow, with the encodings of numbers that WebAssembly uses. */
 class Bytes {
-  readonly #bytes: number[] = [];
+  #bytes = new Uint8Array(256);
+  #length = 0;
 
-  get all(): readonly number[] {
-    return this.#bytes;
+  get length(): number {
+    return this.#length;
   }
 
   raw(...bytes: number[]): void {
-    this.#bytes.push(...bytes);
+    for (const byte of bytes) this.#byte(byte);
+  }
+
+  #byte(byte: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#length++] = byte;
+  }
+
+  #reserve(more: number): void {
+    const needed = this.#length + more;
+    if (needed <= this.#bytes.length) return;
+    const longer = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+    longer.set(this.#bytes);
+    this.#bytes = longer;
   }
 
   /** LEB128 without a sign. */
@@ -100,7 +114,7 @@ class Bytes {
     do {
       const low = rest & 0x7f;
       rest >>>= 7;
-      this.#bytes.push(rest ? low | 0x80 : low);
+      this.#byte(rest ? low | 0x80 : low);
     } while (rest);
   }
 
@@ -111,7 +125,7 @@ class Bytes {
       const low = rest & 0x7f;
       rest >>= 7;
       const isLast = (rest === 0 && !(low & 0x40)) || (rest === -1 && (low & 0x40) !== 0);
-      this.#bytes.push(isLast ? low : low | 0x80);
+      this.#byte(isLast ? low : low | 0x80);
       if (isLast) return;
     }
   }
@@ -126,7 +140,7 @@ class Bytes {
 
   name(text: string): void {
     this.unsigned(text.length);
-    for (const character of text) this.#bytes.push(character.charCodeAt(0));
+    for (const character of text) this.#byte(character.charCodeAt(0));
   }
 
   list<T>(items: readonly T[], write: (item: T) => void): void {
@@ -136,8 +150,10 @@ class Bytes {
 
   /** Bytes after their number. */
   block(bytes: Bytes): void {
-    this.unsigned(bytes.all.length);
-    for (const byte of bytes.all) this.#bytes.push(byte);
+    this.unsigned(bytes.length);
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes.result(), this.#length);
+    this.#length += bytes.length;
   }
 
   section(id: number, write: (bytes: Bytes) => void): void {
@@ -148,7 +164,7 @@ class Bytes {
   }
 
   result(): Uint8Array<ArrayBuffer> {
-    return Uint8Array.from(this.#bytes);
+    return this.#bytes.slice(0, this.#length);
   }
 }
 
@@ -173,9 +189,9 @@ class FunctionWriter {
     });
     this.#statements(this.#kernel.body);
     this.#opcode('end');
-    if (code.all.length > MAX_BODY_BYTES)
+    if (code.length > MAX_BODY_BYTES)
       throw new Error(
-        `${this.#kernel.name} becomes ${code.all.length} bytes of WebAssembly, more than ${MAX_BODY_BYTES}`,
+        `${this.#kernel.name} becomes ${code.length} bytes of WebAssembly, more than ${MAX_BODY_BYTES}`,
       );
     return code;
   }

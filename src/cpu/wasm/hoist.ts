@@ -14,6 +14,7 @@ import {
   get,
   isTrivial,
   type Local,
+  mapBody,
   mapOperands,
   mapStatement,
   type Node,
@@ -23,8 +24,8 @@ import {
 } from './ir.js';
 
 export function hoist(body: readonly Statement[]): readonly Statement[] {
-  return body.flatMap((statement): readonly Statement[] => {
-    if (statement.kind !== 'loop') return [mapStatement(statement, (node) => node, hoist)];
+  return mapBody(body, (statement) => {
+    if (statement.kind !== 'loop') return mapStatement(statement, (node) => node, hoist);
     const { before, loop } = hoistFrom(statement);
     // The inner loops next: what could leave both has left the outer one.
     return [...before, { ...loop, body: hoist(loop.body) }];
@@ -79,14 +80,14 @@ function hoistFrom(loop: Loop): { before: Statement[]; loop: Loop } {
     return mapOperands(node, rewrite);
   };
 
-  const walk = (body: readonly Statement[]): Statement[] =>
-    body.flatMap((statement) => {
+  const walk = (body: readonly Statement[]): readonly Statement[] =>
+    mapBody(body, (statement) => {
       if (statement.kind === 'set' && !statement.local.mutable && isSteady(statement.value)) {
         changing.delete(statement.local);
         before.push(statement);
         return [];
       }
-      return [mapStatement(statement, rewrite, walk)];
+      return mapStatement(statement, rewrite, walk);
     });
 
   return { loop: { ...loop, body: walk(loop.body) }, before };

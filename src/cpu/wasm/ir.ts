@@ -213,40 +213,66 @@ export function bodiesOf(statement: Statement): readonly (readonly Statement[])[
   return 'body' in statement ? [statement.body] : [];
 }
 
-/** The statement with its own nodes and the lists within it replaced. */
+/** The statement with what it holds replaced; the same statement where nothing changes. */
 export function mapStatement(
   statement: Statement,
   node: (node: Node) => Node,
   body: (body: readonly Statement[]) => readonly Statement[],
 ): Statement {
   switch (statement.kind) {
-    case 'set':
-      return { ...statement, value: node(statement.value) };
-    case 'store':
-      return { ...statement, address: node(statement.address), value: node(statement.value) };
-    case 'clear':
-      return { ...statement, address: node(statement.address) };
+    case 'set': {
+      const value = node(statement.value);
+      return value === statement.value ? statement : { ...statement, value };
+    }
+    case 'store': {
+      const [address, value] = [node(statement.address), node(statement.value)];
+      const isSame = address === statement.address && value === statement.value;
+      return isSame ? statement : { ...statement, address, value };
+    }
+    case 'clear': {
+      const address = node(statement.address);
+      return address === statement.address ? statement : { ...statement, address };
+    }
     case 'if': {
       const condition = node(statement.condition);
-      return {
-        ...statement,
-        condition,
-        whenTrue: body(statement.whenTrue),
-        whenFalse: body(statement.whenFalse),
-      };
+      const whenTrue = body(statement.whenTrue);
+      const whenFalse = body(statement.whenFalse);
+      const isSame =
+        condition === statement.condition &&
+        whenTrue === statement.whenTrue &&
+        whenFalse === statement.whenFalse;
+      return isSame ? statement : { ...statement, condition, whenTrue, whenFalse };
     }
-    case 'branch':
-      return statement.condition
-        ? { ...statement, condition: node(statement.condition) }
-        : statement;
+    case 'branch': {
+      const condition = statement.condition && node(statement.condition);
+      return condition === statement.condition ? statement : { ...statement, condition };
+    }
     case 'report':
       return { ...statement, index: node(statement.index), count: node(statement.count) };
     case 'block':
-    case 'loop':
-      return { ...statement, body: body(statement.body) };
+    case 'loop': {
+      const inner = body(statement.body);
+      return inner === statement.body ? statement : { ...statement, body: inner };
+    }
     case 'barrier':
       return statement;
   }
+}
+
+/** Each statement replaced by one, several or none; the same list where nothing changes. */
+export function mapBody(
+  body: readonly Statement[],
+  map: (statement: Statement) => Statement | readonly Statement[],
+): readonly Statement[] {
+  const mapped: Statement[] = [];
+  let isChanged = false;
+  for (const statement of body) {
+    const result = map(statement);
+    if (result !== statement) isChanged = true;
+    if ('kind' in result) mapped.push(result);
+    else for (const each of result) mapped.push(each);
+  }
+  return isChanged ? mapped : body;
 }
 
 /** Calls `visit` for every statement, outer ones before those within them. */

@@ -9,7 +9,7 @@
  */
 
 import * as fold from './fold.js';
-import { isSame, type Node, readsMemory, type Statement } from './ir.js';
+import { isSame, mapStatement, type Node, readsMemory, type Statement } from './ir.js';
 
 type Store = Extract<Statement, { kind: 'store' }>;
 
@@ -17,24 +17,10 @@ export function joinStores(body: readonly Statement[]): readonly Statement[] {
   const joined: Statement[] = [];
   for (let n = 0; n < body.length; n++) {
     const whole = storeOfVector(body.slice(n, n + 4));
-    joined.push(whole ?? joinWithin(body[n]!));
+    joined.push(whole ?? mapStatement(body[n]!, (node) => node, joinStores));
     if (whole) n += 3;
   }
   return joined;
-}
-
-function joinWithin(statement: Statement): Statement {
-  switch (statement.kind) {
-    case 'if': {
-      const whenTrue = joinStores(statement.whenTrue);
-      return { ...statement, whenTrue, whenFalse: joinStores(statement.whenFalse) };
-    }
-    case 'block':
-    case 'loop':
-      return { ...statement, body: joinStores(statement.body) };
-    default:
-      return statement;
-  }
 }
 
 function storeOfVector(four: readonly Statement[]): Store | undefined {

@@ -16,6 +16,7 @@ import {
   get,
   i32,
   type Local,
+  mapBody,
   mapOperands,
   mapStatement,
   type Node,
@@ -29,9 +30,9 @@ import {
 const MAX_POINTERS = 6;
 
 export function makePointers(body: readonly Statement[]): readonly Statement[] {
-  return body.flatMap((statement): readonly Statement[] => {
+  return mapBody(body, (statement) => {
     if (statement.kind !== 'loop' || !isInnermost(statement))
-      return [mapStatement(statement, (node) => node, makePointers)];
+      return mapStatement(statement, (node) => node, makePointers);
     return withPointers(statement);
   });
 }
@@ -95,8 +96,8 @@ function withPointers(loop: Loop): Statement[] {
     const pointer = isSum ? pointers.get(textOf(node)) : undefined;
     return pointer ? get(pointer.local) : mapOperands(node, replace);
   };
-  const within = (body: readonly Statement[]): Statement[] =>
-    body.map((s) => mapStatement(s, replace, within));
+  const within = (body: readonly Statement[]): readonly Statement[] =>
+    mapBody(body, (s) => mapStatement(s, replace, within));
 
   const body = loop.body.flatMap((statement): Statement[] => {
     const own = counters.find((c) => statement.kind === 'set' && statement.local === c.local);
