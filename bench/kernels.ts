@@ -29,7 +29,7 @@ import { withGradient } from './gradient.js';
 import { digits, onCpu, onGpu, peakOf, race, shareOfPeak, showTiming, table } from './measure.js';
 
 /** One line of the table. */
-interface KernelCase {
+export interface KernelCase {
   name: string;
   flops: number;
   bytes: number;
@@ -215,7 +215,7 @@ function attentionCase(s: AttentionSizes): KernelCase {
 }
 
 /** The kernels of one training step at its sizes, and the two matmuls the acceptance figures name. */
-const CASES: readonly KernelCase[] = [
+export const KERNEL_CASES: readonly KernelCase[] = [
   matmulCase(512, 512, 512),
   matmulCase(2400, 256, 1024),
   gradientCase('nn', 2400, 1024, 256),
@@ -235,7 +235,7 @@ const SUBMIT_MILLISECONDS = 20;
 const MOST_REPEATS = 200;
 
 /** How often a case must be repeated, from the faster of two single runs. */
-async function repeatsOf(engine: Engine, work: () => void): Promise<number> {
+export async function repeatsOf(engine: Engine, work: () => void): Promise<number> {
   const once = onGpu(engine, work, 1);
   await once();
   const milliseconds = await once();
@@ -256,7 +256,7 @@ export async function benchKernels(engine: Engine): Promise<void> {
       ...(peak ? ['of peak'] : []),
     ],
   ];
-  for (const c of CASES) {
+  for (const c of KERNEL_CASES) {
     const work = c.gpu(engine);
     const repeats = await repeatsOf(engine, work);
     const [gpu, cpu] = await race([onGpu(engine, work, repeats), onCpu(c.cpu())], ROUNDS);

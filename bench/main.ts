@@ -1,5 +1,6 @@
 /**
- * The benchmarks: `npm run bench`, or `npm run bench -- kernels | step | attention | generate | parity [DIR] | ridge [DIR]`.
+ * The benchmarks: `npm run bench`, or
+ * `npm run bench -- kernels | step | attention | generate | peers [PART] | threads | endurance | parity [DIR] | ridge [DIR]`.
  *
  * Each prints its adapter, sizes, repeats, medians with their spread, and a ratio to the CPU measured beside it. Two
  * measure no time: parity compares the model with the original's numbers, and exits with 1 where one falls outside its
@@ -8,11 +9,14 @@
 
 import { createEngine, type Engine } from '../src/node.js';
 import { benchAttention } from './attention.js';
+import { benchEndurance } from './endurance.js';
 import { benchGenerate } from './generate.js';
 import { benchKernels } from './kernels.js';
 import { benchParity } from './parity/main.js';
+import { benchPeers } from './peers/main.js';
 import { benchRidge } from './ridge.js';
 import { benchStep } from './step.js';
+import { benchOneProcess, benchThreads } from './threads.js';
 
 const BENCHES = {
   kernels: benchKernels,
@@ -24,18 +28,28 @@ const BENCHES = {
 } as const;
 type BenchName = keyof typeof BENCHES;
 
+/** Those that open their devices themselves. */
+const OF_OWN_DEVICES: Readonly<Record<string, (given: readonly string[]) => Promise<void>>> = {
+  peers: benchPeers,
+  threads: benchThreads,
+  'one-process': benchOneProcess,
+  endurance: benchEndurance,
+};
+
 /** What follows one of these is the folder it reads. */
 const OF_A_FOLDER = ['parity', 'ridge'];
 
 async function main(): Promise<void> {
   const given = process.argv.slice(2);
+  const own = OF_OWN_DEVICES[given[0] ?? ''];
+  if (own) return own(given.slice(1));
   const [names, folder] = OF_A_FOLDER.includes(given[0] ?? '')
     ? [given.slice(0, 1), given[1]]
     : [given, undefined];
   const unknown = names.find((name) => !(name in BENCHES));
   if (unknown)
     throw new Error(
-      `There is no bench "${unknown}": it can be ${Object.keys(BENCHES).join(', ')}.`,
+      `There is no bench "${unknown}": it can be ${[...Object.keys(BENCHES), ...Object.keys(OF_OWN_DEVICES)].join(', ')}.`,
     );
   const engine = await createEngine();
   console.log(`adapter: ${engine.facts.description} (${engine.facts.reason})`);

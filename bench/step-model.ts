@@ -52,8 +52,30 @@ export const STEP_SIZES: StepSizes = {
 };
 
 export const STEP_RATE = 1e-3;
+/** AdamW's settings, the engine's defaults, for those who do not know them. */
+export const STEP_OPTIMIZER = {
+  betas: [0.9, 0.95],
+  eps: 1e-8,
+  decay: 0.1,
+  maxNorm: 1,
+} as const;
+/** Whether AdamW decays the parameter of this name. */
+export const decays = (name: string) => /(attn|mlp|head).*weight$/.test(name);
 /** Weights of the two losses, those of Neuroformer. */
 export const LOSS_FACTORS = { token: 0.45, time: 0.3 } as const;
+
+/** A step to be about as small as steps get: what it takes is the cost of running anything. */
+export const TINY_STEP_SIZES: StepSizes = {
+  batch: 1,
+  queries: 4,
+  past: 4,
+  video: 4,
+  width: 16,
+  heads: 2,
+  blocks: 2,
+  tokens: 16,
+  times: 4,
+};
 
 /** One batch on the host. */
 export interface StepBatch {

@@ -13,7 +13,13 @@ import {
   lookUpBackward,
   type Named,
 } from '../test/reference/transformer.js';
-import { LOSS_FACTORS, type StepBatch, type StepSizes } from './step-model.js';
+import {
+  decays,
+  LOSS_FACTORS,
+  STEP_OPTIMIZER,
+  type StepBatch,
+  type StepSizes,
+} from './step-model.js';
 
 /** The reference model: parameters by the engine's names, and AdamW's state. */
 export class StepReference {
@@ -86,9 +92,7 @@ export class StepReference {
   /** One AdamW step; returns the loss before it. */
   train(rate: number): number {
     const { loss, gradients } = this.gradients();
-    const decays = (name: string) => /(attn|mlp|head).*weight$/.test(name);
-    const settings = { betas: [0.9, 0.95], eps: 1e-8, decay: 0.1, maxNorm: 1 } as const;
-    adamw(this.#parameters, gradients, decays, this.#state, rate, settings);
+    adamw(this.#parameters, gradients, decays, this.#state, rate, STEP_OPTIMIZER);
     return loss;
   }
 }

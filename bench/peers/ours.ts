@@ -1,0 +1,74 @@
+/** This library on one of its devices. */
+
+import { type AdapterChoice, createEngine, type Engine, Tensor } from '../../src/node.js';
+import { gemm } from '../../src/tensor/gemm.js';
+import { onGpu } from '../measure.js';
+import { STEP_RATE, StepModel } from '../step-model.js';
+import {
+  type Multiplier,
+  operandShapes,
+  type Peer,
+  type Product,
+  type StepSetup,
+  type Trainer,
+  timed,
+} from './peer.js';
+
+/** This library, and its engine. */
+export interface Ours extends Peer {
+  readonly engine: Engine;
+}
+
+/** On the CPU device with so many threads, or on another adapter. */
+export async function openOurs(adapter: AdapterChoice, threads?: number): Promise<Ours> {
+  const engine = await createEngine({ adapter, ...(threads && { threads }) });
+  return {
+    engine,
+    name: 'this library',
+    on:
+      adapter === 'cpu' ? `${threads} thread${threads === 1 ? '' : 's'}` : engine.facts.description,
+    trainer: async (setup) => trainer(engine, setup),
+    multiplier: async (product) => multiplier(engine, product),
+    close: () => engine.dispose(),
+  };
+}
+
+/** Its initial values are those of the setup: both come from the model's default seed. */
+function trainer(engine: Engine, { sizes, batch }: StepSetup): Trainer {
+  const model = new StepModel(engine, sizes, batch);
+  const step = model.record();
+  return {
+    step: () =>
+      timed(async () => {
+        model.optimizer.prepare(STEP_RATE);
+        step.run();
+        await engine.finish();
+      }),
+    loss: async () => (await step.value.floats())[0]!,
+    dispose() {
+      step.dispose();
+      model.dispose();
+    },
+  };
+}
+
+function multiplier(engine: Engine, product: Product): Multiplier {
+  const { form: layout, M, N, K } = product;
+  const shapes = operandShapes(product);
+  const a = Tensor.from(engine, product.a, shapes[0]);
+  const b = Tensor.from(engine, product.b, shapes[1]);
+  const out = Tensor.empty(engine, [M, N]);
+  const multiply = () => gemm(engine, { layout, M, N, K, a, b, out });
+  const runs = new Map<number, () => Promise<number> | number>();
+  return {
+    async run(repeats) {
+      const run = runs.get(repeats) ?? onGpu(engine, multiply, repeats);
+      runs.set(repeats, run);
+      return run();
+    },
+    result: () => out.floats(),
+    dispose() {
+      for (const held of [a, b, out]) held.dispose();
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/**
+ * The most that the CPU device's instructions can compute: a loop of multiplications and additions that stay in registers.
+ *
+ * WebAssembly has no fused multiply-add that rounds the same everywhere, so that each takes two instructions of four
+ * lanes. Eight chains keep both of a core's units busy while each waits for its last result.
+ */
+
+import { requestCpuDevice } from '../../src/index.js';
+import { timed } from './peer.js';
+
+const CHAINS = 8;
+const TURNS = 1 << 20;
+/** Of one workgroup; a multiplication and an addition of four lanes for each chain and turn. */
+const FLOP = 8 * CHAINS * TURNS;
+const GROUPS_OF_A_THREAD = 4;
+
+const names = Array.from({ length: CHAINS }, (_, n) => `x${n}`);
+const SHADER = /* wgsl */ `
+@group(0) @binding(0) var<storage, read_write> out: array<vec4f>;
+@compute @workgroup_size(1)
+fn main(@builtin(workgroup_id) group: vec3u) {
+  let factor = out[2 * group.x];
+  let term = out[2 * group.x + 1];
+  ${names.map((x, n) => `var ${x} = term + ${n}f;`).join('\n  ')}
+  for (var turn = 0u; turn < ${TURNS}u; turn++) {
+    ${names.map((x) => `${x} = ${x} * factor + term;`).join('\n    ')}
+  }
+  out[2 * group.x] = ${names.join(' + ')};
+}`;
+
+/** The loop on a CPU device of its own. */
+export class RegisterLoop {
+  readonly #device: GPUDevice;
+  readonly #pipeline: GPUComputePipeline;
+  readonly #group: GPUBindGroup;
+  readonly #groups: number;
+
+  private constructor(device: GPUDevice, threads: number) {
+    this.#device = device;
+    this.#groups = GROUPS_OF_A_THREAD * threads;
+    const module = device.createShaderModule({ code: SHADER });
+    this.#pipeline = device.createComputePipeline({ layout: 'auto', compute: { module } });
+    const buffer = device.createBuffer({ size: 32 * this.#groups, usage: 0x80 });
+    const layout = this.#pipeline.getBindGroupLayout(0);
+    this.#group = device.createBindGroup({
+      layout,
+      entries: [{ binding: 0, resource: { buffer } }],
+    });
+  }
+
+  static async open(threads: number): Promise<RegisterLoop> {
+    return new RegisterLoop(await requestCpuDevice({ threads }), threads);
+  }
+
+  /** GFLOP/s of one run. */
+  async run(): Promise<number> {
+    const { queue } = this.#device;
+    const milliseconds = await timed(async () => {
+      const encoder = this.#device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(this.#pipeline);
+      pass.setBindGroup(0, this.#group);
+      pass.dispatchWorkgroups(this.#groups);
+      pass.end();
+      queue.submit([encoder.finish()]);
+      await queue.onSubmittedWorkDone();
+    });
+    return (FLOP * this.#groups) / milliseconds / 1e6;
+  }
+
+  close(): void {
+    this.#device.destroy();
+  }
+}
