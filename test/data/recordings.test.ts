@@ -10,6 +10,7 @@ import { encodeNpy } from '../../src/data/formats/npy.js';
 import { encodeNpz } from '../../src/data/formats/npz.js';
 import { type Part, sizeOf } from '../../src/data/formats/parts.js';
 import { HostRandom } from '../../src/random.js';
+import { tries } from '../helpers/thorough.js';
 
 const ROOT = fileURLToPath(new URL('../fixtures/recordings', import.meta.url));
 const RECORDINGS = {
@@ -118,7 +119,7 @@ describe('damaged recordings', () => {
       const path = join(folder, `damaged${extname(name)}`);
       let refused = 0;
       let slowest = 0;
-      const count = copies[name] ?? 400;
+      const count = tries(copies[name] ?? 400);
       for (let n = 0; n < count; n++) {
         writeFileSync(path, damaged(bytes, random));
         const began = performance.now();

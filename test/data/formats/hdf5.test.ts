@@ -13,6 +13,7 @@ import {
 } from '../../../src/data/formats/parts.js';
 import { HostRandom } from '../../../src/random.js';
 import { array, at, complaint, Hdf5Files } from '../../helpers/hdf5.js';
+import { tries } from '../../helpers/thorough.js';
 
 const NWB = fileURLToPath(
   new URL('../../fixtures/recordings/nwb-alm/sub-anm369963_ses-20170228.nwb', import.meta.url),
@@ -384,12 +385,13 @@ describe('damaged HDF5 files', () => {
     });
   }
 
-  it('are read or refused with a sentence, and never end the process: 400 copies', () => {
+  it('are read or refused with a sentence, and never end the process', () => {
     const whole = new Uint8Array(readFileSync(NWB));
     const random = new HostRandom(11);
     const path = join(files.folder, 'damaged.nwb');
     const count = { read: 0, inPart: 0, refused: 0 };
-    for (let n = 0; n < 400; n++) {
+    const copies = tries(400);
+    for (let n = 0; n < copies; n++) {
       writeFileSync(path, damaged(whole, random));
       let complaints = 0;
       const message = complaint(() => {
@@ -404,6 +406,6 @@ describe('damaged HDF5 files', () => {
         /^no complaint$|^(\S.* of )?X cannot be read: .*[^.]\.$/s,
       );
     }
-    for (const times of Object.values(count)) expect(times).toBeGreaterThan(50);
+    for (const times of Object.values(count)) expect(times).toBeGreaterThan(copies / 8);
   });
 });
