@@ -868,6 +868,15 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
   }
 
+  // A split without keys, and a query without any, have nothing to sum.
+  if (area.first >= area.end) {
+    for (var i = area.row; i < endRow; i++) {
+      for (var c = 0u; c < C; c++) {
+        store_out(outBase + i * width, c, vec4f());
+      }
+    }
+  }
+
   let elements = area.split * params.batch * params.heads * params.queries + rowBase;
   for (var i = area.row; i < endRow; i++) {
     let top = memory[TOP + i - area.row];

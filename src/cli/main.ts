@@ -1,45 +1,11 @@
 #!/usr/bin/env node
-/** The command line: one file for each command beside this one. */
+/** The command line: what program.ts describes, in a process of its own. */
 
-import { Command } from 'commander';
-import { addConnectivity, addReport } from './connectivity.js';
-import { addDecode } from './decode.js';
-import { addDemo } from './demo.js';
-import { addDevices } from './devices.js';
-import { addGenerate } from './generate.js';
-import { addInspect } from './inspect.js';
-import { addLabels } from './labels.js';
-import { addSimulate } from './simulate.js';
-import { VERSION } from './stages.js';
-import { addTrain } from './train.js';
+import { createProgram } from './program.js';
 
 // Whoever reads the output may stop reading, as `head` does: that is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
 
-const program = new Command('neuroformer')
-  .description(
-    'A GPT over spikes, on any GPU: inspect, train, decode, generate, read connectivity. Start with: neuroformer demo, or neuroformer inspect <your file>',
-  )
-  .version(VERSION)
-  .option('--threads <n>', 'of the CPU, where it computes: 1 to 64 (default: all there are)')
-  .hook('preAction', () => {
-    const { threads } = program.opts<{ threads?: string }>();
-    if (threads !== undefined) process.env.NEUROFORMER_THREADS = threads;
-  })
-  .showHelpAfterError('(add --help for what there is)')
-  .configureHelp({ sortSubcommands: false });
-
-addDemo(program);
-addSimulate(program);
-addInspect(program);
-addTrain(program);
-addGenerate(program);
-addDecode(program);
-addLabels(program);
-addConnectivity(program);
-addReport(program);
-addDevices(program);
-
-await program.parseAsync();
+await createProgram().parseAsync();

@@ -14,7 +14,7 @@ import { encodeNpy } from '../../src/data/formats/npy.js';
 import { parseNpz } from '../../src/data/formats/npz.js';
 import { readCheckpoint } from '../../src/train/checkpoint.js';
 import { RunFolder } from '../../src/train/run-folder.js';
-import { neuroformer, Running } from '../helpers/cli.js';
+import { inOwnProcess, neuroformer, Running } from '../helpers/cli.js';
 import { tinyWorkplace } from '../helpers/tiny-run.js';
 
 const STEPS = 400;
@@ -43,7 +43,7 @@ function last(out: string) {
 
 describe('the command line, as a user goes along', () => {
   beforeAll(async () => {
-    const { code, err } = await neuroformer(...trainArgs('whole'));
+    const { code, err } = await inOwnProcess(...trainArgs('whole'));
     expect(code, err).toBe(0);
   });
 
@@ -83,7 +83,7 @@ describe('the command line, as a user goes along', () => {
     );
     expect(explained.code, explained.err).toBe(0);
     expect(explained.out).toContain('Attention');
-    const reported = await neuroformer('report', run);
+    const reported = await inOwnProcess('report', run);
     expect(reported.code, reported.err).toBe(0);
 
     const arrays = parseNpz(readFileSync(at('whole', 'generated.npz')));
@@ -506,5 +506,14 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
     expect(code).not.toBe(0);
     expect(err).toMatch(message);
     expect(err).not.toMatch(/^\s+at /m);
+  });
+
+  it.each([
+    [['train', '--dat', 'x'], /^error: unknown option/],
+    [['generate', 'none'], /cannot be read: .+\n$/],
+  ])('in a process of its own, too: %j', async (args, message) => {
+    const { code, err } = await inOwnProcess(...args);
+    expect(code).toBe(1);
+    expect(err).toMatch(message);
   });
 });
