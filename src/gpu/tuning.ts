@@ -1,6 +1,9 @@
 /** How kernels are shaped for an adapter: tile sizes and lanes, chosen by vendor, bounded by the device's limits. */
 
-/** A staged matmul tile: out tile, depth, and rows per invocation (each also makes 4 columns). */
+/**
+ * A staged matmul tile: out tile, depth, and rows per invocation (each also makes 4 columns). n is at least 4 * rows: the
+ * gradient of a bias takes an invocation for each of the m columns that it sums.
+ */
 export interface MatmulTile {
   readonly m: number;
   readonly n: number;
@@ -85,7 +88,8 @@ const POWERS_OF_TWO = [
 /**
  * The tuning for a vendor ('software' for software adapters), within the limits of the device.
  *
- * @throws Error where a setting that reductions halve is no power of two, or a row has more lanes than a workgroup.
+ * @throws Error where a setting that reductions halve is no power of two, a row has more lanes than a workgroup, or a tile
+ *   fewer invocations than rows.
  */
 export function tuningFor(
   vendor: string,
@@ -98,6 +102,13 @@ export function tuningFor(
   if (Math.max(tuning.rowLanes, tuning.columnSlices) > tuning.rowGroup) {
     throw new Error(
       `tuning.rowLanes and columnSlices should be at most rowGroup, ${tuning.rowGroup}.`,
+    );
+  }
+  const narrow = tuning.matmulTiles.find(({ n, rows }) => n < 4 * rows);
+  if (narrow) {
+    const { n, rows } = narrow;
+    throw new Error(
+      `A tile of tuning.matmulTiles with ${rows} rows needs an n of ${4 * rows}, not ${n}.`,
     );
   }
   const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);

@@ -142,6 +142,10 @@ describe('compiling', () => {
     await expect(createEngine({ tuning: { rowGroup: 8, rowLanes: 16 } })).rejects.toThrow(
       'at most rowGroup, 8',
     );
+    const matmulTiles = [{ m: 8, n: 8, k: 4, rows: 4 }];
+    await expect(createEngine({ tuning: { matmulTiles } })).rejects.toThrow(
+      'A tile of tuning.matmulTiles with 4 rows needs an n of 16, not 8.',
+    );
   });
 
   it('that the device refuses fails the engine with a GpuError that names the kernel', async () => {

@@ -24,7 +24,7 @@ import { type Captured, capture, examine, sourceOf } from '../helpers/races.js';
 /** As on a GPU, but with workgroups and tiles so small that tiny shapes cross every barrier more than once. */
 const TINY: Partial<Tuning> = {
   staged: true,
-  matmulTiles: [{ m: 8, n: 8, k: 4, rows: 4 }],
+  matmulTiles: [{ m: 8, n: 16, k: 4, rows: 4 }],
   minWorkgroups: 8,
   rowGroup: 8,
   rowLanes: 4,

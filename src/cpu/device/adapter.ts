@@ -36,7 +36,12 @@ export interface CpuDeviceOptions {
 /** `GPU`, as `navigator.gpu` is one, whose adapter is this computer's processor. */
 export function cpuGpu(options: CpuDeviceOptions = {}): GPU {
   const gpu = {
-    wgslLanguageFeatures: new Set(['immediate_address_space', 'pointer_composite_access']),
+    wgslLanguageFeatures: new Set([
+      'immediate_address_space',
+      'pointer_composite_access',
+      'uniform_buffer_standard_layout',
+      'unrestricted_pointer_parameters',
+    ]),
     requestAdapter: async () => new CpuAdapter(options),
     getPreferredCanvasFormat: () => 'bgra8unorm',
   };

@@ -307,9 +307,23 @@ function convertNode(node: Node, from: Scalar, to: Scalar): Node {
     if (known !== undefined) return f32(from === U32 ? known >>> 0 : known);
     return operation(from === I32 ? 'f32.convert_i32_s' : 'f32.convert_i32_u', [node]);
   }
-  if (from === F32 && to !== F32)
-    return operation(to === I32 ? 'i32.trunc_sat_f32_s' : 'i32.trunc_sat_f32_u', [node]);
+  if (from === F32 && to !== F32) {
+    const most = vectorOf(LARGEST[to.name as 'i32' | 'u32']);
+    const clamped = fold.lane(operation('f32x4.pmin', [fold.splat(node), most]), 0, 'f32');
+    return operation(to === I32 ? 'i32.trunc_sat_f32_s' : 'i32.trunc_sat_f32_u', [clamped]);
+  }
   return node;
+}
+
+/**
+ * The largest f32 that an integer type holds. WGSL clamps to it: the end of the integer type itself is not an f32.
+ * WebAssembly would go up to that end; it keeps the other ends, 0 and -2^31, and makes NaN 0.
+ */
+const LARGEST = { i32: 2 ** 31 - 2 ** 7, u32: 2 ** 32 - 2 ** 8 } as const;
+
+/** An f32 in all lanes. */
+function vectorOf(value: number): Node {
+  return fold.splat(f32(value));
 }
 
 function convertVector(node: Node, from: Scalar, to: Scalar): Node {
@@ -321,7 +335,10 @@ function convertVector(node: Node, from: Scalar, to: Scalar): Node {
     return operation('v128.and', [node, vector([one, one, one, one])]);
   }
   if (to === F32) return operation(`f32x4.convert_i32x4_${from === I32 ? 's' : 'u'}`, [node]);
-  if (from === F32) return operation(`i32x4.trunc_sat_f32x4_${to === I32 ? 's' : 'u'}`, [node]);
+  if (from === F32) {
+    const clamped = operation('f32x4.pmin', [node, vectorOf(LARGEST[to.name as 'i32' | 'u32'])]);
+    return operation(`i32x4.trunc_sat_f32x4_${to === I32 ? 's' : 'u'}`, [clamped]);
+  }
   return node;
 }
 

@@ -142,6 +142,8 @@ describe('an adapter', () => {
     expect([...wgslLanguageFeatures].sort()).toEqual([
       'immediate_address_space',
       'pointer_composite_access',
+      'uniform_buffer_standard_layout',
+      'unrestricted_pointer_parameters',
     ]);
   });
 });

@@ -2,6 +2,7 @@
 
 import { compileEntry, readShader } from '../../../src/cpu/wasm/compile.js';
 import { contextBytes } from '../../../src/cpu/wasm/lower.js';
+import { verify } from '../../../src/cpu/wasm/verify.js';
 import type { Entry, Program } from '../../../src/cpu/wgsl/program.js';
 import { interpret, type OpenFunctions } from './interpret.js';
 
@@ -73,6 +74,7 @@ export class IndexReport extends Error {}
 export function runCompiled(dispatch: Dispatch, isChecked = false): Buffers {
   const { program, entry } = entryOf(dispatch);
   const kernel = compileEntry(program, entry, { isShared: false, isChecked, maxPages: PAGES });
+  if (isChecked) verify(kernel);
   const report = (_access: number, index: number, count: number) => {
     throw new IndexReport(`index ${index} is outside ${count}`);
   };
