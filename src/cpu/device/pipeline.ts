@@ -2,7 +2,7 @@
 
 import type { ExecutableKernel } from '../threads/executor.js';
 import { type CompiledKernel, compileEntry, readShader } from '../wasm/compile.js';
-import { writeText } from '../wasm/text.js';
+import { writeText } from '../wasm/ir/text.js';
 import type { Entry, Program, Variable } from '../wgsl/program.js';
 import { WgslError } from '../wgsl/source.js';
 import {

@@ -1,11 +1,11 @@
 /** The whole way of a kernel: text, tokens, tree, typed program, lowered kernel, bytes. */
 
-import { check } from '../wgsl/check.js';
-import { parse } from '../wgsl/parse.js';
+import { check } from '../wgsl/check/check.js';
+import { parse } from '../wgsl/parse/parse.js';
 import type { Entry, Program } from '../wgsl/program.js';
 import { emitModule, type ModuleOptions } from './emit.js';
-import { type LoweredKernel, lower } from './lower.js';
-import { optimize } from './optimize.js';
+import { type LoweredKernel, lower } from './lower/lower.js';
+import { optimize } from './optimize/optimize.js';
 
 /** A kernel and its module's bytes. */
 export interface CompiledKernel extends LoweredKernel {

@@ -8,7 +8,7 @@
  * exports the kernel as `run`.
  */
 
-import { instruction, type WasmType } from './instructions.js';
+import { instruction, type WasmType } from './ir/instructions.js';
 import {
   eachNode,
   eachStatement,
@@ -18,7 +18,7 @@ import {
   type Node,
   nodesOf,
   type Statement,
-} from './ir.js';
+} from './ir/ir.js';
 
 const SECTION = { types: 1, imports: 2, functions: 3, exports: 7, code: 10 } as const;
 const IMPORT = { function: 0x00, memory: 0x02 } as const;

@@ -1,8 +1,8 @@
 /** One dispatch of a compute program, and three ways to run it: interpreted, compiled in this thread, on a device. */
 
 import { compileEntry, readShader } from '../../../src/cpu/wasm/compile.js';
-import { contextBytes } from '../../../src/cpu/wasm/lower.js';
-import { verify } from '../../../src/cpu/wasm/verify.js';
+import { verify } from '../../../src/cpu/wasm/ir/verify.js';
+import { contextBytes } from '../../../src/cpu/wasm/lower/lower.js';
 import type { Entry, Program } from '../../../src/cpu/wgsl/program.js';
 import { interpret, type OpenFunctions } from './interpret.js';
 

@@ -7,10 +7,10 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readShader } from '../../../src/cpu/wasm/compile.js';
-import { BUILTINS } from '../../../src/cpu/wgsl/builtins.js';
-import { parse } from '../../../src/cpu/wgsl/parse.js';
+import { BUILTINS } from '../../../src/cpu/wgsl/check/builtins.js';
+import { parse } from '../../../src/cpu/wgsl/parse/parse.js';
+import type * as syntax from '../../../src/cpu/wgsl/parse/syntax.js';
 import type * as program from '../../../src/cpu/wgsl/program.js';
-import type * as syntax from '../../../src/cpu/wgsl/syntax.js';
 import {
   BOOL,
   F32,

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { compileEntry, readShader } from '../../../src/cpu/wasm/compile.js';
 import { emitModule } from '../../../src/cpu/wasm/emit.js';
-import { i32, type Statement } from '../../../src/cpu/wasm/ir.js';
+import { i32, type Statement } from '../../../src/cpu/wasm/ir/ir.js';
 import { runCompiled } from '../helpers/dispatch.js';
 
 const OUT = '@group(0) @binding(0) var<storage, read_write> out: array<u32>;';

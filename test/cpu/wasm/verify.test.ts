@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compileEntry, readShader } from '../../../src/cpu/wasm/compile.js';
-import { get, i32, type Local, type Statement } from '../../../src/cpu/wasm/ir.js';
-import { verify } from '../../../src/cpu/wasm/verify.js';
+import { get, i32, type Local, type Statement } from '../../../src/cpu/wasm/ir/ir.js';
+import { verify } from '../../../src/cpu/wasm/ir/verify.js';
 import { specialise } from '../../../src/gpu/kernels.js';
 import { SHADERS } from '../../../src/gpu/shaders.gen.js';
 

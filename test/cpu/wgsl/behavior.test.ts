@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { behaviors } from '../../../src/cpu/wgsl/behavior.js';
+import { behaviors } from '../../../src/cpu/wgsl/rules/behavior.js';
 import { read } from './shaders.js';
 
 /** How the statements of a loop's body can end. */

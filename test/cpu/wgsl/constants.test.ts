@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { evaluateBinary, parseNumber, zeroOf } from '../../../src/cpu/wgsl/constants.js';
+import { evaluateBinary, parseNumber, zeroOf } from '../../../src/cpu/wgsl/check/constants.js';
 import type { Constant } from '../../../src/cpu/wgsl/program.js';
 import {
   ABSTRACT_FLOAT,

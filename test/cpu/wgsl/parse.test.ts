@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parse } from '../../../src/cpu/wgsl/parse.js';
-import type * as syntax from '../../../src/cpu/wgsl/syntax.js';
+import { parse } from '../../../src/cpu/wgsl/parse/parse.js';
+import type * as syntax from '../../../src/cpu/wgsl/parse/syntax.js';
 
 /** An expression as nested parentheses, operator first. */
 function sketch(node: syntax.Expression): string {

@@ -1,8 +1,8 @@
 /** Shaders around a few words, and both devices' verdicts on them. */
 
 import { afterAll, beforeAll } from 'vitest';
-import { check } from '../../../src/cpu/wgsl/check.js';
-import { parse } from '../../../src/cpu/wgsl/parse.js';
+import { check } from '../../../src/cpu/wgsl/check/check.js';
+import { parse } from '../../../src/cpu/wgsl/parse/parse.js';
 import type { Program } from '../../../src/cpu/wgsl/program.js';
 import { WgslError } from '../../../src/cpu/wgsl/source.js';
 import { findAdapter, requestCpuDevice } from '../../../src/node.js';

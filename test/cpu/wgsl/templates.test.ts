@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { markTemplates } from '../../../src/cpu/wgsl/templates.js';
-import { tokenize } from '../../../src/cpu/wgsl/tokens.js';
+import { markTemplates } from '../../../src/cpu/wgsl/parse/templates.js';
+import { tokenize } from '../../../src/cpu/wgsl/parse/tokens.js';
 
 /** The text of the tokens, with ⟨ and ⟩ for what encloses a template list. */
 function marked(text: string): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { tokenize } from '../../../src/cpu/wgsl/tokens.js';
+import { tokenize } from '../../../src/cpu/wgsl/parse/tokens.js';
 
 /** The tokens' texts, but for the end. */
 function texts(text: string): string[] {

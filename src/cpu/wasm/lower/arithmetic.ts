@@ -1,0 +1,365 @@
+/**
+ * Operators and conversions on lowered values.
+ *
+ *   a * b      (vec4f)   f32x4.mul
+ *   i / n      (u32)     i32.div_u with a divisor that is 1 where n is 0, as WGSL wants it, and so never traps
+ *   v > w      (vec4f)   f32x4.gt, whose lanes are all ones or all zeros
+ *   v * m      (mat4x4)  the sums over the columns of m's transpose
+ */
+
+import type { BinaryOperator } from '../../wgsl/program.js';
+import {
+  BOOL,
+  columnType,
+  F32,
+  I32,
+  type Matrix,
+  type Scalar,
+  scalarOf,
+  type Type,
+  U32,
+  type Vector,
+  vectorType,
+} from '../../wgsl/types.js';
+import type { Builder } from '../ir/builder.js';
+import * as fold from '../ir/fold.js';
+import { f32, i32, isTrivial, type Node, operation, vector } from '../ir/ir.js';
+import {
+  fromLanes,
+  keep,
+  laneNode,
+  laneNodes,
+  nodeOf,
+  type PartsValue,
+  packed,
+  type ScalarValue,
+  scalar,
+  splatNode,
+  transpose4,
+  type Value,
+} from './values.js';
+
+const NAMES: Readonly<Record<string, string>> = {
+  '+': 'add',
+  '-': 'sub',
+  '*': 'mul',
+  '/': 'div',
+  '%': 'rem',
+  '&': 'and',
+  '|': 'or',
+  '^': 'xor',
+  '<<': 'shl',
+  '>>': 'shr',
+  '<': 'lt',
+  '>': 'gt',
+  '<=': 'le',
+  '>=': 'ge',
+  '==': 'eq',
+  '!=': 'ne',
+};
+const COMPARISONS = new Set(['lt', 'gt', 'le', 'ge', 'eq', 'ne']);
+const WITH_SIGN = new Set(['lt', 'gt', 'le', 'ge', 'div', 'rem', 'shr']);
+
+/** `left operator right`, of types the checker has let pass; not `&&` and `||`, which choose what runs. */
+export function binary(
+  builder: Builder,
+  operator: BinaryOperator,
+  left: Value,
+  right: Value,
+  type: Type,
+): Value {
+  if (left.type.kind === 'matrix' || right.type.kind === 'matrix')
+    return matrixBinary(builder, operator, left, right, type);
+  const name = NAMES[operator]!;
+  if (left.kind === 'scalar' && right.kind === 'scalar')
+    return scalar(type as Scalar, scalarBinary(builder, name, left, right));
+  const isWhole = left.kind === 'vec4' || right.kind === 'vec4';
+  if (isWhole && hasVectorForm(name, scalarOf(left.type)!, right))
+    return { kind: 'vec4', type: type as Vector, node: vectorBinary(name, left, right) };
+  return byLane(builder, name, left, right, type as Vector);
+}
+
+// Scalars
+
+function scalarBinary(builder: Builder, name: string, left: ScalarValue, right: ScalarValue): Node {
+  const { type, node: a } = left;
+  const { node: b } = right;
+  if (type === F32) return name === 'rem' ? floatRemainder(builder, a, b) : fold.float(name, a, b);
+  if (name === 'div' || name === 'rem')
+    return fold.integer(withSign(name, type), ...divisible(builder, type, a, b));
+  return fold.integer(withSign(name, type), a, b);
+}
+
+function withSign(name: string, type: Scalar): string {
+  return WITH_SIGN.has(name) ? `${name}_${type === I32 ? 's' : 'u'}` : name;
+}
+
+/** Operands whose division has a result: x / 0 is x, and the least number divided by -1 is itself. */
+function divisible(builder: Builder, type: Scalar, a: Node, b: Node): [Node, Node] {
+  const known = fold.constantOf(b);
+  if (known !== undefined && known !== 0 && known !== -1) return [a, b];
+  if (known === -1 && type === U32) return [a, b];
+  const divisor = builder.keep(b, 'divisor');
+  if (type === U32) return [a, fold.integer('or', divisor, fold.isZero(divisor))];
+  const dividend = builder.keep(a, 'dividend');
+  const overflows = fold.integer(
+    'and',
+    fold.integer('eq', dividend, i32(-(2 ** 31))),
+    fold.integer('eq', divisor, i32(-1)),
+  );
+  const hasNoResult = fold.integer('or', fold.isZero(divisor), overflows);
+  return [dividend, fold.select(i32(1), divisor, hasNoResult)];
+}
+
+/** x - y * trunc(x / y) */
+function floatRemainder(builder: Builder, a: Node, b: Node): Node {
+  const [x, y] = [builder.keep(a, 'x'), builder.keep(b, 'y')];
+  const whole = operation('f32.trunc', [fold.float('div', x, y)]);
+  return fold.float('sub', x, fold.float('mul', y, whole));
+}
+
+// Vectors
+
+/** Whether there is one instruction for four lanes. */
+function hasVectorForm(name: string, type: Scalar, right: Value): boolean {
+  if (name === 'shl' || name === 'shr') return commonShift(right) !== undefined;
+  return type === F32 ? name !== 'rem' : name !== 'div' && name !== 'rem';
+}
+
+function vectorBinary(name: string, left: Value, right: Value): Node {
+  const type = scalarOf(left.type)!;
+  const a = wholeNode(left);
+  if (name === 'shl' || name === 'shr')
+    return operation(`i32x4.${withSign(name, type)}`, [a, commonShift(right)!]);
+  const b = wholeNode(right);
+  if (name === 'and' || name === 'or' || name === 'xor') return operation(`v128.${name}`, [a, b]);
+  if (type === F32) return operation(`f32x4.${name}`, [a, b]);
+  return operation(`i32x4.${COMPARISONS.has(name) ? withSign(name, type) : name}`, [a, b]);
+}
+
+/** A vec4, or a scalar in all lanes of one. */
+function wholeNode(value: Value): Node {
+  return value.kind === 'scalar' ? splatNode(value) : packed(value);
+}
+
+/** By how many bits all lanes are shifted, where that is one number. */
+function commonShift(by: Value): Node | undefined {
+  if (by.kind === 'scalar') return by.node;
+  if (by.kind !== 'vec4') return undefined;
+  if (by.node)
+    return by.node.kind === 'vector' && by.node.bits.every((n, _, all) => n === all[0])
+      ? i32(by.node.bits[0]!)
+      : undefined;
+  const [first, ...others] = by.lanes;
+  return others.every(
+    (n) =>
+      n === first ||
+      (fold.constantOf(n) !== undefined && fold.constantOf(n) === fold.constantOf(first!)),
+  )
+    ? first
+    : undefined;
+}
+
+function byLane(builder: Builder, name: string, left: Value, right: Value, type: Vector): Value {
+  const p = manyTimes(builder, left);
+  const q = manyTimes(builder, right);
+  const own = scalarOf(left.type)!;
+  const other = scalarOf(right.type)!;
+  const lanes = Array.from({ length: type.size }, (_, n) => {
+    const a = p.kind === 'scalar' ? p.node : laneNode(p, n);
+    const b = q.kind === 'scalar' ? q.node : laneNode(q, n);
+    return scalarBinary(builder, name, scalar(own, a), scalar(other, b));
+  });
+  return fromLanes(type, lanes);
+}
+
+/** A value that is used once for each lane: kept, unless it is a list of lanes that are used once each. */
+function manyTimes(builder: Builder, value: Value): Value {
+  return value.kind === 'parts' ? value : keep(builder, value, 'operand');
+}
+
+export function unary(builder: Builder, operator: '-' | '!' | '~', operand: Value): Value {
+  const own = scalarOf(operand.type)!;
+  if (operand.kind === 'scalar') return scalar(own, scalarUnary(operator, own, operand.node));
+  if (operand.type.kind === 'matrix') {
+    const { parts } = operand as PartsValue;
+    return {
+      kind: 'parts',
+      type: operand.type,
+      parts: parts.map((c) => unary(builder, operator, c)),
+    };
+  }
+  if (operand.kind === 'parts' || (operand.kind === 'vec4' && operand.lanes)) {
+    const lanes = laneNodes(operand).map((node) => scalarUnary(operator, own, node));
+    return fromLanes(operand.type as Vector, lanes);
+  }
+  const node = packed(operand);
+  const name = operator === '-' ? (own === F32 ? 'f32x4.neg' : 'i32x4.neg') : 'v128.not';
+  return { kind: 'vec4', type: operand.type as Vector, node: operation(name, [node]) };
+}
+
+function scalarUnary(operator: '-' | '!' | '~', type: Scalar, node: Node): Node {
+  if (operator === '!') return fold.isZero(node);
+  if (operator === '~') return fold.integer('xor', node, i32(-1));
+  if (type !== F32) return fold.integer('sub', i32(0), node);
+  return node.kind === 'constant' ? f32(-node.value) : operation('f32.neg', [node]);
+}
+
+// Matrices
+
+function matrixBinary(
+  builder: Builder,
+  operator: BinaryOperator,
+  left: Value,
+  right: Value,
+  type: Type,
+): Value {
+  if (operator !== '*') return byColumn(builder, operator, left, right, type as Matrix);
+  if (left.kind === 'scalar') return byColumn(builder, '*', right, left, type as Matrix);
+  if (right.kind === 'scalar') return byColumn(builder, '*', left, right, type as Matrix);
+  if (right.type.kind !== 'matrix') return matrixTimesVector(builder, left as PartsValue, right);
+  if (left.type.kind !== 'matrix') return vectorTimesMatrix(builder, left, right as PartsValue);
+  const columns = (right as PartsValue).parts;
+  const kept = keep(builder, left, 'matrix') as PartsValue;
+  const parts = columns.map((column) => matrixTimesVector(builder, kept, column));
+  return { kind: 'parts', type, parts };
+}
+
+function byColumn(
+  builder: Builder,
+  operator: BinaryOperator,
+  matrix: Value,
+  other: Value,
+  type: Matrix,
+): Value {
+  const column = columnType(type);
+  const steady = other.kind === 'scalar' ? keep(builder, other, 'factor') : other;
+  const parts = (matrix as PartsValue).parts.map((each, n) => {
+    const second = steady.kind === 'parts' ? steady.parts[n]! : steady;
+    return binary(builder, operator, each, second, column);
+  });
+  return { kind: 'parts', type, parts };
+}
+
+/** The columns times the vector's components, added up in order. */
+function matrixTimesVector(builder: Builder, matrix: PartsValue, operand: Value): Value {
+  return sumOfProducts(builder, matrix.parts, splitOften(builder, operand));
+}
+
+function vectorTimesMatrix(builder: Builder, operand: Value, matrix: PartsValue): Value {
+  const { columns, rows } = matrix.type as Matrix;
+  if (columns === 4 && rows === 4) {
+    const steady = keep(builder, matrix, 'matrix') as PartsValue;
+    const transposed = steady.transposed ?? transpose4(builder, steady.parts, 'matrix');
+    return sumOfProducts(builder, transposed, splitOften(builder, operand));
+  }
+  const kept = keep(builder, operand, 'operand');
+  const lanes = matrix.parts.map((column) => dotNode(builder, kept, column));
+  return fromLanes(vectorType(columns, F32), lanes);
+}
+
+/** A vector that is about to be taken apart: a name, or words in memory with a named address. */
+function splitOften(builder: Builder, operand: Value): Value {
+  if (operand.kind !== 'vec4' || operand.lanes) return keep(builder, operand, 'operand');
+  const { node } = operand;
+  if (node.kind !== 'load') return keep(builder, operand, 'operand');
+  const address = isTrivial(node.address) ? node.address : builder.keep(node.address, 'address');
+  return { ...operand, node: { ...node, address } };
+}
+
+function sumOfProducts(builder: Builder, columns: readonly Value[], factors: Value): Value {
+  const { type } = columns[0]!;
+  const products = columns.map((column, n) =>
+    binary(builder, '*', column, scalar(F32, laneNode(factors, n)), type),
+  );
+  return products.reduce((sum, product) => binary(builder, '+', sum, product, type));
+}
+
+/** The sum of the products of two vectors' components, in order. */
+export function dotNode(builder: Builder, left: Value, right: Value): Node {
+  const type = left.type as Vector;
+  const products = keep(builder, binary(builder, '*', left, right, type), 'products');
+  const own = type.element;
+  return laneNodes(products).reduce((sum, node) =>
+    own === F32 ? fold.float('add', sum, node) : fold.integer('add', sum, node),
+  );
+}
+
+// Conversions
+
+/** The numbers of a scalar or vector as those of another type. */
+export function convert(value: Value, type: Scalar | Vector): Value {
+  const [from, to] = [scalarOf(value.type)!, scalarOf(type)!];
+  if (value.kind === 'scalar') return scalar(to, convertNode(value.node, from, to));
+  if (value.kind === 'vec4' && value.node)
+    return { kind: 'vec4', type: type as Vector, node: convertVector(value.node, from, to) };
+  const lanes = laneNodes(value).map((node) => convertNode(node, from, to));
+  return fromLanes(type as Vector, lanes);
+}
+
+function convertNode(node: Node, from: Scalar, to: Scalar): Node {
+  const known = node.kind === 'constant' ? node.value : undefined;
+  if (to === BOOL) {
+    if (from === BOOL) return node;
+    return from === F32 ? fold.float('ne', node, f32(0)) : fold.integer('ne', node, i32(0));
+  }
+  if (to === F32 && from !== F32) {
+    if (known !== undefined) return f32(from === U32 ? known >>> 0 : known);
+    return operation(from === I32 ? 'f32.convert_i32_s' : 'f32.convert_i32_u', [node]);
+  }
+  if (from === F32 && to !== F32) {
+    const most = vectorOf(LARGEST[to.name as 'i32' | 'u32']);
+    const clamped = fold.lane(operation('f32x4.pmin', [fold.splat(node), most]), 0, 'f32');
+    return operation(to === I32 ? 'i32.trunc_sat_f32_s' : 'i32.trunc_sat_f32_u', [clamped]);
+  }
+  return node;
+}
+
+/**
+ * The largest f32 that an integer type holds. WGSL clamps to it: the end of the integer type itself is not an f32.
+ * WebAssembly would go up to that end; it keeps the other ends, 0 and -2^31, and makes NaN 0.
+ */
+const LARGEST = { i32: 2 ** 31 - 2 ** 7, u32: 2 ** 32 - 2 ** 8 } as const;
+
+/** An f32 in all lanes. */
+function vectorOf(value: number): Node {
+  return fold.splat(f32(value));
+}
+
+function convertVector(node: Node, from: Scalar, to: Scalar): Node {
+  if (from === to) return node;
+  const zero = vector([0, 0, 0, 0]);
+  if (to === BOOL) return operation(from === F32 ? 'f32x4.ne' : 'i32x4.ne', [node, zero]);
+  if (from === BOOL) {
+    const one = to === F32 ? fold.bitsOfFloat(1) : 1;
+    return operation('v128.and', [node, vector([one, one, one, one])]);
+  }
+  if (to === F32) return operation(`f32x4.convert_i32x4_${from === I32 ? 's' : 'u'}`, [node]);
+  if (from === F32) {
+    const clamped = operation('f32x4.pmin', [node, vectorOf(LARGEST[to.name as 'i32' | 'u32'])]);
+    return operation(`i32x4.trunc_sat_f32x4_${to === I32 ? 's' : 'u'}`, [clamped]);
+  }
+  return node;
+}
+
+/** The same bits as numbers of another type. */
+export function bitcast(value: Value, type: Scalar | Vector): Value {
+  if (value.kind === 'scalar') return scalar(type as Scalar, bitcastNode(value, scalarOf(type)!));
+  if (value.kind === 'vec4') return { kind: 'vec4', type: type as Vector, node: packed(value) };
+  const own = scalarOf(type)!;
+  const from = scalarOf(value.type)!;
+  const lanes = laneNodes(value).map((node) => bitcastNode(scalar(from, node), own));
+  return fromLanes(type as Vector, lanes);
+}
+
+function bitcastNode({ type, node }: ScalarValue, to: Scalar): Node {
+  if ((type === F32) === (to === F32)) return node;
+  if (node.kind === 'constant')
+    return to === F32 ? f32(fold.floatOfBits(node.value)) : i32(fold.bitsOfFloat(node.value));
+  return operation(to === F32 ? 'f32.reinterpret_i32' : 'i32.reinterpret_f32', [node]);
+}
+
+/** The value of a scalar node that must be one. */
+export function truth(value: Value): Node {
+  return nodeOf(value);
+}

@@ -1,0 +1,248 @@
+/**
+ * Which loops are unrolled: those of a known, short trip whose variable is an index into an array or vector of the
+ * function's own. Then every index is known, and the array is a handful of locals; otherwise it would live in memory.
+ * Other loops stay loops: V8 computes a long stretch's loads first, and has not the registers for them.
+ */
+
+import type { Expression, Place, ShaderFunction, Statement, Variable } from '../../wgsl/program.js';
+import { hasEffects } from './lower-expression.js';
+
+export interface CountedLoop {
+  readonly variable: Variable;
+  readonly initial: Expression;
+  readonly condition: Expression;
+  readonly operator: '+' | '-' | '*' | '/' | '<<' | '>>';
+  readonly step: Expression;
+}
+
+/** The parts of `for (var i = a; condition; i += step)` whose body neither sets i nor leaves the loop. */
+export function countedLoop(node: Extract<Statement, { kind: 'loop' }>): CountedLoop | undefined {
+  const { initial, condition, continuing, breakIf, body } = node;
+  if (initial?.kind !== 'declare' || initial.variable.space === 'let' || !initial.value)
+    return undefined;
+  const [step] = continuing;
+  if (!condition || breakIf || continuing.length !== 1 || step?.kind !== 'assign') return undefined;
+  const { variable } = initial;
+  const { operator, place } = step;
+  if (place.kind !== 'variable' || place.variable !== variable) return undefined;
+  if (!operator || !['+', '-', '*', '/', '<<', '>>'].includes(operator)) return undefined;
+  if ([initial.value, step.value, condition].some(hasEffects)) return undefined;
+  if (variable.type.kind !== 'scalar' || variable.type.name === 'f32') return undefined;
+  if (mayChange(body, variable) || leavesLoop(body)) return undefined;
+  if (!indexesLocals(body, new Set([variable]))) return undefined;
+  const counted = { variable, initial: initial.value, condition, step: step.value };
+  return { ...counted, operator: operator as CountedLoop['operator'] };
+}
+
+/** Whether a `break` or `continue` in the statements belongs to the loop around them. */
+function leavesLoop(body: readonly Statement[], inSwitch = false): boolean {
+  return body.some((node) => {
+    switch (node.kind) {
+      case 'break':
+        return !inSwitch;
+      case 'continue':
+        return true;
+      case 'block':
+        return leavesLoop(node.body, inSwitch);
+      case 'if':
+        return leavesLoop(node.whenTrue, inSwitch) || leavesLoop(node.whenFalse, inSwitch);
+      case 'switch':
+        return node.cases.some((c) => leavesLoop(c.body, true));
+      default:
+        return false;
+    }
+  });
+}
+
+/** Whether statements set a variable, or take its address. */
+function mayChange(body: readonly Statement[], variable: Variable): boolean {
+  const inPlace = (place: Place): boolean => {
+    if (place.kind === 'variable') return false;
+    if (place.kind === 'dereference') return inExpression(place.pointer);
+    return inPlace(place.of) || (place.kind === 'element' && inExpression(place.index));
+  };
+  const inExpression = (node: Expression): boolean => {
+    if (node.kind === 'address') return rootOf(node.place) === variable || inPlace(node.place);
+    if (node.kind === 'read') return inPlace(node.place);
+    return operandsOf(node).some(inExpression);
+  };
+  const maybe = (node: Expression | undefined) => node !== undefined && inExpression(node);
+  return body.some((node): boolean => {
+    switch (node.kind) {
+      case 'block':
+        return mayChange(node.body, variable);
+      case 'declare':
+      case 'evaluate':
+      case 'return':
+        return maybe(node.value);
+      case 'assign':
+        return rootOf(node.place) === variable || inPlace(node.place) || inExpression(node.value);
+      case 'if':
+        return (
+          inExpression(node.condition) ||
+          mayChange(node.whenTrue, variable) ||
+          mayChange(node.whenFalse, variable)
+        );
+      case 'switch':
+        return inExpression(node.selector) || node.cases.some((c) => mayChange(c.body, variable));
+      case 'loop':
+        return (
+          (node.initial !== undefined && mayChange([node.initial], variable)) ||
+          maybe(node.condition) ||
+          maybe(node.breakIf) ||
+          mayChange(node.body, variable) ||
+          mayChange(node.continuing, variable)
+        );
+      default:
+        return false;
+    }
+  });
+}
+
+function rootOf(place: Place): Variable | undefined {
+  if (place.kind === 'variable') return place.variable;
+  if (place.kind === 'dereference')
+    return place.pointer.kind === 'address' ? rootOf(place.pointer.place) : undefined;
+  return rootOf(place.of);
+}
+
+/**
+ * Whether statements index a variable or value of the function's own by one of `indices`, or by what is computed from
+ * them, also in the functions they call.
+ */
+function indexesLocals(body: readonly Statement[], indices: Set<Variable>): boolean {
+  return new IndexSearch(indices).inBody(body);
+}
+
+class IndexSearch {
+  readonly #indices: Set<Variable>;
+
+  constructor(indices: Set<Variable>) {
+    this.#indices = indices;
+  }
+
+  inBody(body: readonly Statement[]): boolean {
+    return body.some((node) => this.#inStatement(node));
+  }
+
+  #inStatement(node: Statement): boolean {
+    switch (node.kind) {
+      case 'block':
+        return this.inBody(node.body);
+      case 'declare':
+        if (node.value && this.#depends(node.value)) this.#indices.add(node.variable);
+        return this.#inAny([node.value]);
+      case 'evaluate':
+      case 'return':
+        return this.#inAny([node.value]);
+      case 'assign':
+        return this.#inPlace(node.place) || this.#inAny([node.value]);
+      case 'if':
+        return this.#inAny([node.condition]) || this.inBody([...node.whenTrue, ...node.whenFalse]);
+      case 'switch':
+        return this.#inAny([node.selector]) || node.cases.some((c) => this.inBody(c.body));
+      case 'loop': {
+        const initial = node.initial ? [node.initial] : [];
+        return this.inBody([...initial, ...node.body, ...node.continuing]);
+      }
+      default:
+        return false;
+    }
+  }
+
+  #inAny(nodes: readonly (Expression | undefined)[]): boolean {
+    return nodes.some((node) => node !== undefined && this.#inExpression(node));
+  }
+
+  #inExpression(node: Expression): boolean {
+    switch (node.kind) {
+      case 'element':
+        return this.#depends(node.index) || this.#inAny([node.of, node.index]);
+      case 'read':
+      case 'address':
+        return this.#inPlace(node.place);
+      case 'call':
+        return this.#inAny(node.arguments) || this.#inCall(node.function, node.arguments);
+      default:
+        return this.#inAny(operandsOf(node));
+    }
+  }
+
+  /** A function whose parameters are given what depends on the indices. */
+  #inCall(called: ShaderFunction, given: readonly Expression[]): boolean {
+    const passed = called.parameters.filter((_, n) => this.#depends(given[n]!));
+    return passed.length > 0 && indexesLocals(called.body, new Set(passed));
+  }
+
+  #inPlace(place: Place): boolean {
+    switch (place.kind) {
+      case 'variable':
+        return false;
+      case 'dereference':
+        return this.#inExpression(place.pointer);
+      case 'member':
+        return this.#inPlace(place.of);
+      case 'element':
+        return (
+          (isLocal(place.of) && this.#depends(place.index)) ||
+          this.#inPlace(place.of) ||
+          this.#inExpression(place.index)
+        );
+    }
+  }
+
+  #depends(node: Expression): boolean {
+    if (node.kind === 'value') return this.#indices.has(node.variable);
+    if (node.kind === 'read' || node.kind === 'address') return this.#placeDepends(node.place);
+    return operandsOf(node).some((operand) => this.#depends(operand));
+  }
+
+  #placeDepends(place: Place): boolean {
+    switch (place.kind) {
+      case 'variable':
+        return this.#indices.has(place.variable);
+      case 'dereference':
+        return this.#depends(place.pointer);
+      case 'member':
+        return this.#placeDepends(place.of);
+      case 'element':
+        return this.#placeDepends(place.of) || this.#depends(place.index);
+    }
+  }
+}
+
+/** Whether a place is part of a variable in a function, or behind a pointer, which may lead to one. */
+function isLocal(place: Place): boolean {
+  switch (place.kind) {
+    case 'variable':
+      return place.variable.space === 'function' || place.variable.space === 'private';
+    case 'dereference':
+      return true;
+    case 'member':
+    case 'element':
+      return isLocal(place.of);
+  }
+}
+
+function operandsOf(node: Expression): readonly Expression[] {
+  switch (node.kind) {
+    case 'unary':
+    case 'convert':
+    case 'bitcast':
+      return [node.operand];
+    case 'binary':
+      return [node.left, node.right];
+    case 'builtin':
+    case 'call':
+      return node.arguments;
+    case 'construct':
+      return node.parts;
+    case 'member':
+    case 'swizzle':
+      return [node.of];
+    case 'element':
+      return [node.of, node.index];
+    default:
+      return [];
+  }
+}

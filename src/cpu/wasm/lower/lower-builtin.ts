@@ -1,0 +1,316 @@
+/** Step 4b: WGSL's own functions: an instruction where WebAssembly has one, else a few, else a function of the prelude. */
+
+import type { Expression, ShaderFunction } from '../../wgsl/program.js';
+import {
+  BOOL,
+  columnType,
+  F32,
+  I32,
+  type Matrix,
+  type Scalar,
+  scalarOf,
+  type Type,
+  U32,
+  type Vector,
+  vectorType,
+} from '../../wgsl/types.js';
+import * as fold from '../ir/fold.js';
+import { f32, i32, type Node, operation } from '../ir/ir.js';
+import { binary, dotNode } from './arithmetic.js';
+import type { Frame } from './frame.js';
+import { preludeFunction } from './prelude.js';
+import * as storage from './storage.js';
+import {
+  fromLanes,
+  keep,
+  laneNode,
+  laneNodes,
+  type MemoryStorage,
+  nodeOf,
+  type PointerValue,
+  packed,
+  scalar,
+  splatNode,
+  transpose4,
+  type Value,
+} from './values.js';
+
+type Call = Extract<Expression, { kind: 'builtin' }>;
+type Inline = (called: ShaderFunction, given: readonly Value[]) => Value;
+
+/** Functions of one float that are one instruction, for scalars and for vec4. */
+const FLOAT_INSTRUCTIONS: Readonly<Record<string, string>> = {
+  ceil: 'ceil',
+  floor: 'floor',
+  round: 'nearest',
+  sqrt: 'sqrt',
+  trunc: 'trunc',
+};
+const COUNTS: Readonly<Record<string, string>> = {
+  countOneBits: 'i32.popcnt',
+  countLeadingZeros: 'i32.clz',
+  countTrailingZeros: 'i32.ctz',
+};
+
+const FLOAT4 = vectorType(4, F32);
+
+/** @param inline lowers the call of a function of the prelude. */
+export function lowerBuiltin(frame: Frame, inline: Inline, call: Call, given: Value[]): Value {
+  const { name, type } = call;
+  const { builder } = frame;
+  const [a, b, c] = given as [Value, Value, Value];
+  const compute = (operator: '+' | '-' | '*' | '/', p: Value, q: Value, of: Type = type) =>
+    binary(builder, operator, p, q, of);
+  const number = (value: number): Value => scalar(F32, f32(value));
+  const inner = (callee: string, ...values: Value[]): Value =>
+    lowerBuiltin(frame, inline, { ...call, name: callee, type: values[0]!.type }, values);
+
+  const instruction = FLOAT_INSTRUCTIONS[name];
+  if (instruction) return mapFloat(instruction, a);
+  if (COUNTS[name])
+    return mapLanes(keep(builder, a, 'bits'), (node) => operation(COUNTS[name]!, [node]));
+  if (preludeFunction(name)) return throughPrelude(inline, name, given);
+  switch (name) {
+    case 'workgroupBarrier':
+    case 'storageBarrier':
+      barrier(frame);
+      return scalar(U32, i32(0));
+    case 'workgroupUniformLoad': {
+      barrier(frame);
+      const value = keep(builder, storage.read((a as PointerValue).storage), 'uniform');
+      barrier(frame);
+      return value;
+    }
+    case 'arrayLength':
+      return scalar(U32, storage.runtimeCount((a as PointerValue).storage as MemoryStorage));
+    case 'abs':
+      return absolute(frame, a);
+    case 'sign':
+      return sign(frame, a);
+    case 'min':
+    case 'max':
+      return least(frame, name, a, b);
+    case 'clamp':
+      return inner('min', inner('max', a, b), c);
+    case 'saturate':
+      return inner('clamp', a, splatOf(type, 0), splatOf(type, 1));
+    case 'fract': {
+      const x = keep(builder, a, 'x');
+      return compute('-', x, mapFloat('floor', x));
+    }
+    case 'inverseSqrt':
+      return compute('/', number(1), mapFloat('sqrt', a));
+    case 'fma':
+      return compute('+', compute('*', a, b), c);
+    case 'mix': {
+      const share = keep(builder, c, 'share');
+      const rest = compute('-', number(1), share, share.type);
+      return compute('+', compute('*', a, rest), compute('*', b, share));
+    }
+    case 'step':
+      return select(
+        frame,
+        splatOf(type, 0),
+        splatOf(type, 1),
+        binary(builder, '<=', a, b, truthType(type)),
+      );
+    case 'select':
+      return select(frame, a, b, c);
+    case 'all':
+    case 'any':
+      return truthTest(name, a);
+    case 'dot':
+      return scalar(type as Scalar, dotNode(builder, a, b));
+    case 'length':
+      return scalar(F32, lengthNode(frame, a));
+    case 'distance':
+      return scalar(F32, lengthNode(frame, compute('-', a, b, a.type)));
+    case 'normalize': {
+      const v = keep(builder, a, 'v');
+      return compute('/', v, scalar(F32, builder.keep(lengthNode(frame, v), 'length')));
+    }
+    case 'cross':
+      return cross(frame, a, b);
+    case 'transpose':
+      return transpose(frame, a, type as Matrix);
+  }
+  throw new Error(`The builtin ${name} cannot be lowered.`);
+}
+
+function barrier(frame: Frame): void {
+  const [x, y, z] = frame.entry.workgroupSize;
+  if (x * y * z === 1) return;
+  frame.builder.emit({ kind: 'barrier' });
+  frame.hasBarrier = true;
+}
+
+function truthType(type: Type): Type {
+  return type.kind === 'vector' ? vectorType(type.size, BOOL) : BOOL;
+}
+
+function splatOf(type: Type, value: number): Value {
+  if (type.kind !== 'vector') return scalar(F32, f32(value));
+  return fromLanes(type, Array(type.size).fill(f32(value)));
+}
+
+/** One instruction on every component. */
+function mapFloat(instruction: string, value: Value): Value {
+  if (value.kind === 'vec4') {
+    const node = operation(`f32x4.${instruction}`, [packed(value)]);
+    return { kind: 'vec4', type: value.type, node };
+  }
+  return mapLanes(value, (node) => operation(`f32.${instruction}`, [node]));
+}
+
+function mapLanes(value: Value, f: (node: Node) => Node): Value {
+  if (value.kind === 'scalar') return scalar(value.type, f(value.node));
+  return fromLanes(value.type as Vector, laneNodes(value).map(f));
+}
+
+/** A function that the prelude has for vec4: of fewer components, the other lanes are computed and not used. */
+function throughPrelude(inline: Inline, name: string, given: readonly Value[]): Value {
+  const called = preludeFunction(name)!;
+  const [first] = given as [Value];
+  if (first.kind === 'vec4') return inline(called, given);
+  const wide = given.map((value): Value => {
+    if (value.kind === 'scalar') return { kind: 'vec4', type: FLOAT4, node: splatNode(value) };
+    const lanes = laneNodes(value);
+    return { kind: 'vec4', type: FLOAT4, lanes: [0, 1, 2, 3].map((n) => lanes[n] ?? lanes[0]!) };
+  });
+  const result = inline(called, wide);
+  if (first.kind === 'scalar') return scalar(F32, laneNode(result, 0));
+  const type = first.type as Vector;
+  return fromLanes(
+    type,
+    Array.from({ length: type.size }, (_, n) => laneNode(result, n)),
+  );
+}
+
+function absolute(frame: Frame, value: Value): Value {
+  const own = scalarOf(value.type)!;
+  if (own === U32) return value;
+  if (value.kind === 'vec4') {
+    const node = operation(own === F32 ? 'f32x4.abs' : 'i32x4.abs', [packed(value)]);
+    return { kind: 'vec4', type: value.type, node };
+  }
+  if (own === F32) return mapLanes(value, (node) => operation('f32.abs', [node]));
+  return mapLanes(value, (node) => {
+    const x = frame.builder.keep(node, 'x');
+    return fold.select(fold.integer('sub', i32(0), x), x, fold.integer('lt_s', x, i32(0)));
+  });
+}
+
+function sign(frame: Frame, value: Value): Value {
+  const own = scalarOf(value.type)!;
+  const x = keep(frame.builder, value, 'x');
+  return mapLanes(x, (node) => {
+    if (own === F32)
+      return fold.select(
+        f32(1),
+        fold.select(f32(-1), f32(0), fold.float('lt', node, f32(0))),
+        fold.float('gt', node, f32(0)),
+      );
+    const positive = fold.integer('gt_s', node, i32(0));
+    return fold.integer('sub', positive, fold.integer('lt_s', node, i32(0)));
+  });
+}
+
+/**
+ * min and max. Of floats through pmin and pmax, which are `b < a ? b : a` in one instruction; WebAssembly's scalar min
+ * and max order zeros and spread NaN, for which V8 branches on the data.
+ */
+function least(frame: Frame, name: 'min' | 'max', a: Value, b: Value): Value {
+  const own = scalarOf(a.type)!;
+  const vectorName = own === F32 ? `f32x4.p${name}` : `i32x4.${name}_${own === I32 ? 's' : 'u'}`;
+  if (a.kind === 'vec4')
+    return { kind: 'vec4', type: a.type, node: operation(vectorName, [packed(a), packed(b)]) };
+  const one = (x: Node, y: Node): Node => {
+    if (x.kind === 'constant' && y.kind === 'constant') {
+      const smaller = own === U32 ? x.value >>> 0 < y.value >>> 0 : x.value < y.value;
+      return smaller === (name === 'min') ? x : y;
+    }
+    if (own === F32)
+      return fold.lane(operation(vectorName, [fold.splat(x), fold.splat(y)]), 0, 'f32');
+    const [p, q] = [frame.builder.keep(x, 'x'), frame.builder.keep(y, 'y')];
+    const comparison = `${name === 'min' ? 'lt' : 'gt'}_${own === I32 ? 's' : 'u'}`;
+    return fold.select(p, q, fold.integer(comparison, p, q));
+  };
+  if (a.kind === 'scalar') return scalar(own, one(a.node, nodeOf(b)));
+  const [p, q] = [laneNodes(a), laneNodes(b)];
+  return fromLanes(
+    a.type as Vector,
+    p.map((x, n) => one(x, q[n]!)),
+  );
+}
+
+/** `yes` where the condition holds, else `no`: for all components at once, or one by one. */
+function select(frame: Frame, no: Value, yes: Value, condition: Value): Value {
+  if (condition.kind === 'vec4') {
+    const node = operation('v128.bitselect', [packed(yes), packed(no), packed(condition)]);
+    return { kind: 'vec4', type: yes.type as Vector, node };
+  }
+  if (condition.kind === 'parts') {
+    const [p, q, r] = [laneNodes(yes), laneNodes(no), laneNodes(condition)];
+    return fromLanes(
+      yes.type as Vector,
+      p.map((x, n) => fold.select(x, q[n]!, r[n]!)),
+    );
+  }
+  const known = fold.constantOf(nodeOf(condition));
+  if (known !== undefined) return known !== 0 ? yes : no;
+  const chosen = frame.builder.keep(nodeOf(condition), 'condition');
+  if (yes.kind === 'scalar') return scalar(yes.type, fold.select(yes.node, nodeOf(no), chosen));
+  if (yes.kind === 'vec4') {
+    const node = fold.select(packed(yes), packed(no), chosen);
+    return { kind: 'vec4', type: yes.type, node };
+  }
+  const [p, q] = [laneNodes(yes), laneNodes(no)];
+  return fromLanes(
+    yes.type as Vector,
+    p.map((x, n) => fold.select(x, q[n]!, chosen)),
+  );
+}
+
+function truthTest(name: 'all' | 'any', value: Value): Value {
+  if (value.kind === 'scalar') return value;
+  if (value.kind === 'vec4' && value.node)
+    return scalar(
+      BOOL,
+      operation(name === 'all' ? 'i32x4.all_true' : 'v128.any_true', [value.node]),
+    );
+  const combine = name === 'all' ? 'and' : 'or';
+  return scalar(
+    BOOL,
+    laneNodes(value).reduce((p, q) => fold.integer(combine, p, q)),
+  );
+}
+
+function lengthNode(frame: Frame, value: Value): Node {
+  if (value.kind === 'scalar') return operation('f32.abs', [value.node]);
+  const v = keep(frame.builder, value, 'v');
+  return operation('f32.sqrt', [dotNode(frame.builder, v, v)]);
+}
+
+function cross(frame: Frame, a: Value, b: Value): Value {
+  const [p, q] = [keep(frame.builder, a, 'v'), keep(frame.builder, b, 'w')];
+  const product = (m: number, n: number) => fold.float('mul', laneNode(p, m), laneNode(q, n));
+  const component = (m: number, n: number) => fold.float('sub', product(m, n), product(n, m));
+  return fromLanes(a.type as Vector, [component(1, 2), component(2, 0), component(0, 1)]);
+}
+
+function transpose(frame: Frame, value: Value, type: Matrix): Value {
+  if (value.kind !== 'parts') throw new Error('Only a matrix is transposed.');
+  const { parts, transposed } = value;
+  if (type.rows === 4 && type.columns === 4) {
+    const rows = transposed ?? transpose4(frame.builder, parts, 'matrix');
+    return { kind: 'parts', type, parts: rows, transposed: parts };
+  }
+  const kept = keep(frame.builder, value, 'matrix') as typeof value;
+  const made = Array.from({ length: type.columns }, (_, n) =>
+    fromLanes(
+      columnType(type),
+      kept.parts.map((each) => laneNode(each, n)),
+    ),
+  );
+  return { kind: 'parts', type, parts: made };
+}

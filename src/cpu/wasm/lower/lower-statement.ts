@@ -1,0 +1,421 @@
+/**
+ * Step 4c: statements become WebAssembly's nested control flow, calls are put in place, and loops of a known, short trip
+ * are unrolled.
+ *
+ *   in    for (var c = 0u; c < 4u; c++) { sums[c] += x[c] * w; }        with var sums: array<vec4f, 4>
+ *   out   four sets of four locals: every index is known, so that the array is four registers
+ */
+
+import { zeroOf } from '../../wgsl/check/constants.js';
+import type { Expression, ShaderFunction, Statement, Variable } from '../../wgsl/program.js';
+import { sizeOf, type Type, VOID } from '../../wgsl/types.js';
+import * as fold from '../ir/fold.js';
+import { bodiesOf, type Statement as Code, eachNode, i32, nodesOf } from '../ir/ir.js';
+import { binary } from './arithmetic.js';
+import { clearMemory, type Frame } from './frame.js';
+import { type CountedLoop, countedLoop } from './loops.js';
+import { ExpressionLowering, hasEffects } from './lower-expression.js';
+import * as storage from './storage.js';
+import {
+  type Exit,
+  fromConstant,
+  keep,
+  nodeOf,
+  type Storage,
+  scalar,
+  type Value,
+} from './values.js';
+
+/** The longest trip of a loop that is unrolled, and the most nodes it may become. */
+const MAX_TRIP = 64;
+const MAX_NODES = 6000;
+/** A loop around another is unrolled only where one turn of it is this small. */
+const MAX_NODES_AROUND_LOOP = 60;
+
+/** Functions that call others twice, and so on, would double the code with each. */
+const MAX_CALLS = 5000;
+
+/** A call that is being put in place. */
+interface Call {
+  readonly exit: Exit;
+  readonly result: Storage | undefined;
+  /** How many ifs and loops stand around the statement being lowered. */
+  depth: number;
+  /** What the function returned where one return alone is ever reached. */
+  only: Value | undefined;
+}
+
+export class StatementLowering {
+  readonly #frame: Frame;
+  readonly #expressions: ExpressionLowering;
+  #call: Call;
+  #break: Exit | undefined;
+  #continue: Exit | undefined;
+  #calls = 0;
+  /** Loops that are too long to be unrolled. */
+  readonly #keptLoops = new Set<Statement>();
+
+  constructor(frame: Frame) {
+    this.#frame = frame;
+    this.#expressions = new ExpressionLowering(frame, (called, given) =>
+      this.#inline(called, given),
+    );
+    this.#call = { exit: exit(frame, 'done'), result: undefined, depth: 0, only: undefined };
+  }
+
+  /** The statements of an entry point, in a list of their own. */
+  entry(body: readonly Statement[]): Code[] {
+    const { builder } = this.#frame;
+    const code = builder.inside(() => {
+      this.#lowerAll(body);
+    });
+    const { exit: done } = this.#call;
+    return done.used ? [{ kind: 'block', label: done.label, body: code }] : code;
+  }
+
+  /** Lowers statements up to one that leaves; whether there was one. */
+  #lowerAll(body: readonly Statement[]): boolean {
+    return body.some((statement) => this.#lower(statement));
+  }
+
+  #lower(node: Statement): boolean {
+    const { builder } = this.#frame;
+    switch (node.kind) {
+      case 'block':
+        return this.#lowerAll(node.body);
+      case 'declare':
+        this.#declare(node.variable, node.value);
+        return false;
+      case 'assign':
+        this.#assign(node);
+        return false;
+      case 'evaluate':
+        this.#expressions.lower(node.value);
+        return false;
+      case 'if':
+        return this.#if(node);
+      case 'switch':
+        return this.#switch(node);
+      case 'loop':
+        return this.#loop(node);
+      case 'break':
+        leave(builder, this.#break!);
+        return true;
+      case 'continue':
+        leave(builder, this.#continue!);
+        return true;
+      case 'return':
+        this.#return(node.value);
+        return true;
+    }
+  }
+
+  // Variables
+
+  #declare(variable: Variable, value: Expression | undefined): void {
+    const { builder } = this.#frame;
+    const given = value && this.#expressions.lower(value);
+    if (variable.space === 'let') {
+      this.#frame.setValue(variable, keep(builder, given!, variable.name));
+      return;
+    }
+    const { type } = variable;
+    const room = this.#frame.allocate(variable);
+    this.#frame.setStorage(variable, room);
+    if (given) storage.write(builder, room, given);
+    else if (room.kind === 'memory') clearMemory(builder, room, sizeOf(type));
+    else storage.write(builder, room, fromConstant(type, zeroOf(type)));
+  }
+
+  #assign({ place, operator, value }: Extract<Statement, { kind: 'assign' }>): void {
+    const { builder } = this.#frame;
+    const isOneStore = storage.isSingle(place.type) && !operator && !hasEffects(value);
+    const target = isOneStore
+      ? this.#expressions.place(place)
+      : this.#expressions.lastingPlace(place);
+    if (!operator) {
+      storage.write(builder, target, this.#expressions.lower(value));
+      return;
+    }
+    const old = storage.read(target);
+    const before = hasEffects(value) ? keep(builder, old, 'old') : old;
+    const given = this.#expressions.lower(value);
+    storage.write(builder, target, binary(builder, operator, before, given, place.type));
+  }
+
+  // Branches
+
+  #if(node: Extract<Statement, { kind: 'if' }>): boolean {
+    const condition = nodeOf(this.#expressions.lower(node.condition));
+    const known = fold.constantOf(condition);
+    if (known !== undefined) return this.#lowerAll(known !== 0 ? node.whenTrue : node.whenFalse);
+    const [then, thenLeaves] = this.#branch(node.whenTrue);
+    const [otherwise, elseLeaves] = this.#branch(node.whenFalse);
+    this.#frame.builder.emit({ kind: 'if', condition, whenTrue: then, whenFalse: otherwise });
+    return thenLeaves && elseLeaves;
+  }
+
+  #branch(body: readonly Statement[]): [Code[], boolean] {
+    let leaves = false;
+    this.#call.depth += 1;
+    const code = this.#frame.builder.inside(() => {
+      leaves = this.#lowerAll(body);
+    });
+    this.#call.depth -= 1;
+    return [code, leaves];
+  }
+
+  /** An if for each case, in a block that a case leaves at its end. */
+  #switch(node: Extract<Statement, { kind: 'switch' }>): boolean {
+    const { builder } = this.#frame;
+    const selector = builder.keep(nodeOf(this.#expressions.lower(node.selector)), 'selector');
+    const outer = this.#break;
+    const done = exit(this.#frame, 'switch');
+    this.#break = done;
+    this.#call.depth += 1;
+    const fallback = node.cases.find((c) => c.isDefault)!;
+    const selected = fold.constantOf(selector);
+    let leaves = true;
+    const body = builder.inside(() => {
+      if (selected !== undefined) {
+        const chosen = node.cases.find((c) => c.selectors.some((s) => (s | 0) === selected));
+        leaves = this.#lowerAll((chosen ?? fallback).body);
+        return;
+      }
+      for (const { selectors, body } of node.cases.filter((c) => !c.isDefault)) {
+        const condition = selectors
+          .map((value) => fold.integer('eq', selector, i32(value)))
+          .reduce((p, q) => fold.integer('or', p, q));
+        const whenTrue = builder.inside(() => {
+          if (!this.#lowerAll(body)) leave(builder, done);
+        });
+        builder.emit({ kind: 'if', condition, whenTrue, whenFalse: [] });
+      }
+      leaves = this.#lowerAll(fallback.body);
+    });
+    this.#call.depth -= 1;
+    this.#break = outer;
+    if (done.used) builder.emit({ kind: 'block', label: done.label, body });
+    else builder.append(body);
+    return leaves && !done.used;
+  }
+
+  // Loops
+
+  #loop(node: Extract<Statement, { kind: 'loop' }>): boolean {
+    const unrolled = this.#unroll(node);
+    if (unrolled) return unrolled.leaves;
+    const { builder } = this.#frame;
+    const outer = { break: this.#break, continue: this.#continue };
+    const done = exit(this.#frame, 'break');
+    const next = exit(this.#frame, 'continue');
+    const again = builder.label('loop');
+    if (node.initial) this.#lower(node.initial);
+    [this.#break, this.#continue] = [done, next];
+    this.#call.depth += 1;
+    const code = builder.inside(() => {
+      const turn = builder.inside(() => this.#turn(node, next, again));
+      this.#asked(node.condition, () => {
+        builder.emit({ kind: 'loop', label: again, body: turn });
+      });
+    });
+    this.#call.depth -= 1;
+    [this.#break, this.#continue] = [outer.break, outer.continue];
+    if (done.used) builder.emit({ kind: 'block', label: done.label, body: code });
+    else builder.append(code);
+    return false;
+  }
+
+  /** `then` under a condition, or without one. */
+  #asked(condition: Expression | undefined, then: () => void): void {
+    const { builder } = this.#frame;
+    const first = condition ? nodeOf(this.#expressions.lower(condition)) : i32(1);
+    const known = fold.constantOf(first);
+    if (known === 0) return;
+    if (known !== undefined) {
+      then();
+      return;
+    }
+    builder.emit({ kind: 'if', condition: first, whenTrue: builder.inside(then), whenFalse: [] });
+  }
+
+  /**
+   * One turn of a loop, which jumps back to its start at the end: the condition is asked once before the loop and again
+   * at the end of each turn, so that a turn has one branch.
+   */
+  #turn(node: Extract<Statement, { kind: 'loop' }>, next: Exit, again: Exit['label']): void {
+    const { builder } = this.#frame;
+    let leaves = false;
+    const body = builder.inside(() => {
+      leaves = this.#lowerAll(node.body);
+    });
+    if (next.used) builder.emit({ kind: 'block', label: next.label, body });
+    else builder.append(body);
+    if (leaves && !next.used) return;
+    this.#lowerAll(node.continuing);
+    if (node.breakIf) {
+      const condition = fold.isZero(nodeOf(this.#expressions.lower(node.breakIf)));
+      builder.emit({ kind: 'branch', label: again, condition });
+      return;
+    }
+    const condition = node.condition && nodeOf(this.#expressions.lower(node.condition));
+    const known = condition && fold.constantOf(condition);
+    if (known === 0) return;
+    builder.emit({ kind: 'branch', label: again, condition: known ? undefined : condition });
+  }
+
+  /**
+   * Lowers a loop turn by turn where its variable starts at a known value, moves by a known step and is changed by
+   * nothing else. Where it does not, nothing is emitted and nothing returned.
+   */
+  #unroll(node: Extract<Statement, { kind: 'loop' }>): { leaves: boolean } | undefined {
+    if (this.#keptLoops.has(node)) return undefined;
+    const counted = countedLoop(node);
+    const values = counted && this.#trip(counted);
+    if (!counted || !values) return undefined;
+    const { builder } = this.#frame;
+    const turns: Code[] = [];
+    let leaves = false;
+    const goBack = this.#mark();
+    for (const value of values) {
+      const turn = builder.inside(() => {
+        this.#frame.setStorage(counted.variable, known(counted.variable, value));
+        leaves = this.#lowerAll(node.body);
+      });
+      const size = weigh(turn);
+      const isTooLong = size * values.length > MAX_NODES;
+      const isFirst = turns.length === 0;
+      if (isFirst && (isTooLong || (hasLoop(turn) && size > MAX_NODES_AROUND_LOOP))) {
+        goBack();
+        // Looked at once: otherwise each of the loops around it would double the work.
+        this.#keptLoops.add(node);
+        return undefined;
+      }
+      for (const statement of turn) turns.push(statement);
+      if (leaves) break;
+    }
+    builder.append(turns);
+    return { leaves };
+  }
+
+  /** A moment to go back to, where a turn that was lowered to see how long it is is thrown away. */
+  #mark(): () => void {
+    const goBack = this.#frame.mark();
+    const call = this.#call;
+    const { only } = call;
+    const { used } = call.exit;
+    return () => {
+      goBack();
+      call.only = only;
+      call.exit.used = used;
+    };
+  }
+
+  /** The values a loop's variable takes, where they are known and few. */
+  #trip({ variable, initial, condition, operator, step }: CountedLoop): number[] | undefined {
+    const { builder } = this.#frame;
+    const values: number[] = [];
+    let trip: number[] | undefined;
+    // What is looked at here is thrown away: the turns are lowered afterwards.
+    builder.inside(() => {
+      let now = fold.constantOf(nodeOf(this.#expressions.lower(initial)));
+      while (now !== undefined && values.length <= MAX_TRIP) {
+        this.#frame.setStorage(variable, known(variable, now));
+        const goesOn = fold.constantOf(nodeOf(this.#expressions.lower(condition)));
+        if (goesOn === undefined) return;
+        if (goesOn === 0) {
+          trip = values;
+          return;
+        }
+        values.push(now);
+        const type = variable.type as Extract<Type, { kind: 'scalar' }>;
+        const by = this.#expressions.lower(step);
+        now = fold.constantOf(nodeOf(binary(builder, operator, scalar(type, i32(now)), by, type)));
+      }
+    });
+    return trip;
+  }
+
+  // Calls
+
+  #inline(called: ShaderFunction, given: readonly Value[]): Value {
+    const { builder } = this.#frame;
+    this.#calls += 1;
+    if (this.#calls > MAX_CALLS)
+      throw new Error(
+        `${this.#frame.entry.name} makes more than ${MAX_CALLS} calls, each of which is put in place; the last is of ${called.name}`,
+      );
+    for (const [n, parameter] of called.parameters.entries())
+      this.#frame.setValue(parameter, keep(builder, given[n]!, parameter.name));
+    const outer = { call: this.#call, break: this.#break, continue: this.#continue };
+    const done = exit(this.#frame, called.name);
+    const result =
+      called.result === VOID ? undefined : this.#frame.allocate(resultVariable(called));
+    const call: Call = { exit: done, result, depth: 0, only: undefined };
+    this.#call = call;
+    const body = builder.inside(() => {
+      this.#lowerAll(called.body);
+    });
+    this.#call = outer.call;
+    [this.#break, this.#continue] = [outer.break, outer.continue];
+    if (done.used) builder.emit({ kind: 'block', label: done.label, body });
+    else builder.append(body);
+    return call.only ?? (result ? storage.read(result) : { kind: 'parts', type: VOID, parts: [] });
+  }
+
+  #return(value: Expression | undefined): void {
+    const call = this.#call;
+    const { builder } = this.#frame;
+    const given = value && this.#expressions.lower(value);
+    if (call.depth === 0 && !call.exit.used) {
+      if (given) call.only = given;
+      return;
+    }
+    if (given) storage.write(builder, call.result!, given);
+    leave(builder, call.exit);
+  }
+}
+
+function exit(frame: Frame, name: string): Exit {
+  return { label: frame.builder.label(name), used: false };
+}
+
+function leave(builder: Frame['builder'], to: Exit): void {
+  to.used = true;
+  builder.emit({ kind: 'branch', label: to.label, condition: undefined });
+}
+
+/** Where a function's result is put when more than one return can be reached. */
+function resultVariable({ name, result }: ShaderFunction): Variable {
+  return {
+    name: `${name}.result`,
+    type: result,
+    space: 'function',
+    access: 'read_write',
+    binding: undefined,
+    at: 0,
+  };
+}
+
+function known(variable: Variable, value: number): Storage {
+  const type = variable.type as Extract<Type, { kind: 'scalar' }>;
+  return { kind: 'known', type, value: scalar(type, i32(value)) };
+}
+
+/** Nodes in statements, and the statements themselves. */
+function weigh(body: readonly Code[]): number {
+  let weight = 0;
+  for (const statement of body) {
+    weight += 1;
+    for (const node of nodesOf(statement))
+      eachNode(node, () => {
+        weight += 1;
+      });
+    for (const inner of bodiesOf(statement)) weight += weigh(inner);
+  }
+  return weight;
+}
+
+function hasLoop(body: readonly Code[]): boolean {
+  return body.some((statement) => statement.kind === 'loop' || bodiesOf(statement).some(hasLoop));
+}

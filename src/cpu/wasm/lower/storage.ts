@@ -1,0 +1,266 @@
+/**
+ * Reading, writing and taking apart what variables live in: locals of the WebAssembly function, or memory.
+ *
+ *   var sum: vec4f            one local
+ *   var sums: array<vec4f, 8> eight locals, while every index into it is known
+ *   out[i] (a buffer)         memory at base + 4 * i
+ */
+
+import type { Variable } from '../../wgsl/program.js';
+import {
+  type ArrayType,
+  alignOf,
+  BOOL,
+  F32,
+  type Matrix,
+  type Scalar,
+  type Struct,
+  sizeOf,
+  strideOf,
+  type Type,
+  typeName,
+  type Vector,
+} from '../../wgsl/types.js';
+import type { Builder } from '../ir/builder.js';
+import * as fold from '../ir/fold.js';
+import { get, i32, isFleeting, load, type Node, operation, type StoreName } from '../ir/ir.js';
+import {
+  fromLanes,
+  isVec4,
+  keep,
+  laneNode,
+  type MemoryStorage,
+  nodeOf,
+  packed,
+  partCount,
+  partTypes,
+  type Storage,
+  scalar,
+  type Value,
+  wasmTypeOf,
+} from './values.js';
+
+/** An offset up to here goes into the load itself. Buffers lie above it, so that no address below zero arises. */
+export const MAX_OFFSET = 1 << 20;
+/** More parts than this are not copied one by one. */
+const MAX_PARTS = 4096;
+/** A variable of more scalars and vec4 than this lives in memory: there are no registers for it, and too many locals. */
+const MAX_LOCALS = 256;
+
+/** Locals for a variable: one for each scalar and vec4 in it. */
+export function allocate(
+  builder: Builder,
+  variable: Variable,
+  type: Type = variable.type,
+  name: string = variable.name,
+): Storage {
+  if (type.kind === 'scalar' || isVec4(type))
+    return { kind: 'local', type, local: builder.variable(wasmTypeOf(type), name), variable };
+  const types = partTypes(type);
+  const count = partCount(type as Struct);
+  const parts = Array.from({ length: count }, (_, n) =>
+    allocate(builder, variable, types(n), `${name}.${n}`),
+  );
+  return { kind: 'parts', type, parts, variable };
+}
+
+/** Whether a variable of this type is worth a local for each scalar and vec4 in it. */
+export function fitsLocals(type: Type): boolean {
+  return countLocals(type) <= MAX_LOCALS;
+}
+
+function countLocals(type: Type): number {
+  if (type.kind === 'scalar' || isVec4(type)) return 1;
+  const types = partTypes(type);
+  const count = partCount(type as Struct);
+  if (type.kind !== 'struct') return count === 0 ? 0 : count * countLocals(types(0));
+  return type.members.reduce((sum, { type: member }) => sum + countLocals(member), 0);
+}
+
+/** What a variable holds now. The value is fleeting: it must be used, or kept, before the next change. */
+export function read(storage: Storage): Value {
+  switch (storage.kind) {
+    case 'known':
+      return storage.value;
+    case 'local': {
+      const { type } = storage;
+      const node = get(storage.local);
+      return type.kind === 'scalar' ? scalar(type, node) : { kind: 'vec4', type, node };
+    }
+    case 'lane':
+      return scalar(storage.type, laneNode(read(storage.of), storage.lane));
+    case 'parts':
+      return { kind: 'parts', type: storage.type, parts: storage.parts.map(read) };
+    case 'memory':
+      return readMemory(storage);
+  }
+}
+
+function readMemory(storage: MemoryStorage): Value {
+  const { type, offset } = storage;
+  const address = storage.address;
+  if (type.kind === 'scalar') {
+    const name = type === F32 ? 'f32.load' : 'i32.load';
+    return scalar(type, load(name, address, offset));
+  }
+  if (isVec4(type)) {
+    const node = load('v128.load', address, offset);
+    // true is 1 in memory, as it is for those who read one component, and all ones in a v128.
+    const isTruth = type.element === BOOL;
+    return { kind: 'vec4', type, node: isTruth ? operation('i32x4.neg', [node]) : node };
+  }
+  const parts = Array.from({ length: checkedCount(type) }, (_, n) => read(part(storage, n)));
+  return { kind: 'parts', type, parts };
+}
+
+function checkedCount(type: Type): number {
+  const count = partCount(type as Struct);
+  if (count > MAX_PARTS)
+    throw new Error(
+      `${typeName(type)} has too many parts to be copied at once: copy its elements.`,
+    );
+  return count;
+}
+
+/** Sets a variable. */
+export function write(builder: Builder, storage: Storage, value: Value): void {
+  switch (storage.kind) {
+    case 'local':
+      builder.set(storage.local, storage.type.kind === 'scalar' ? nodeOf(value) : packed(value));
+      return;
+    case 'lane': {
+      const whole = read(storage.of);
+      const { type } = whole as { type: Vector };
+      const lanes = [0, 1, 2, 3].map((n) =>
+        n === storage.lane ? nodeOf(value) : laneNode(whole, n),
+      );
+      const asMask = fromLanes(type, lanes);
+      const isTruth = type.element.name === 'bool';
+      const node = isTruth
+        ? packed(asMask)
+        : fold.withLane(packed(whole), storage.lane, nodeOf(value));
+      write(builder, storage.of, { kind: 'vec4', type, node });
+      return;
+    }
+    case 'parts': {
+      // Parts that read what earlier parts are about to change are taken first.
+      const steady = storage.parts.length > 1 ? keepFleeting(builder, value) : value;
+      for (const [n, each] of storage.parts.entries()) write(builder, each, partValue(steady, n));
+      return;
+    }
+    case 'memory':
+      writeMemory(builder, storage, value);
+      return;
+    case 'known':
+      throw new Error('The variable of an unrolled loop is set.');
+  }
+}
+
+function writeMemory(builder: Builder, storage: MemoryStorage, value: Value): void {
+  const { type, address, offset } = storage;
+  const store = (instruction: StoreName, node: Node) =>
+    builder.emit({ kind: 'store', instruction, address, offset, value: node });
+  if (type.kind === 'scalar') {
+    store(type === F32 ? 'f32.store' : 'i32.store', nodeOf(value));
+    return;
+  }
+  if (isVec4(type)) {
+    const node = packed(value);
+    store('v128.store', type.element === BOOL ? operation('i32x4.neg', [node]) : node);
+    return;
+  }
+  const steady = keepFleeting(builder, value);
+  for (let n = 0; n < checkedCount(type); n++)
+    write(builder, part(storage, n), partValue(steady, n));
+}
+
+function keepFleeting(builder: Builder, value: Value): Value {
+  return valueNodes(value).some(isFleeting) ? keep(builder, value, 'taken') : value;
+}
+
+/** All nodes of a value, in order. */
+export function valueNodes(value: Value): readonly Node[] {
+  switch (value.kind) {
+    case 'scalar':
+      return [value.node];
+    case 'vec4':
+      return value.lanes ?? [value.node];
+    case 'parts':
+      return value.parts.flatMap(valueNodes);
+    case 'pointer':
+      return value.storage.kind === 'memory' ? [value.storage.address] : [];
+  }
+}
+
+/** One part of a composite value, by an index that is known. */
+export function partValue(value: Value, n: number): Value {
+  if (value.kind === 'parts') return value.parts[n]!;
+  if (value.kind === 'vec4') return scalar(value.type.element, laneNode(value, n));
+  throw new Error(`A ${value.kind} value has no parts.`);
+}
+
+/** One part of a composite, by an index that is known: a member, an element, a component. */
+export function part(storage: Storage, n: number): Storage {
+  switch (storage.kind) {
+    case 'parts':
+      return storage.parts[n]!;
+    case 'local':
+      return { kind: 'lane', type: (storage.type as Vector).element, of: storage, lane: n };
+    case 'known': {
+      const value = partValue(storage.value, n);
+      return { kind: 'known', type: value.type, value };
+    }
+    case 'memory': {
+      const { type } = storage;
+      const own = partTypes(type)(n);
+      const from =
+        type.kind === 'struct' ? type.members[n]!.offset : n * strideOf(type as ArrayType);
+      const { address, offset } = moved(storage.address, storage.offset + from);
+      const binding = storage.binding && {
+        ...storage.binding,
+        offset: storage.binding.offset + from,
+      };
+      return { ...storage, type: own, address, offset, binding };
+    }
+    case 'lane':
+      throw new Error('A component of a vector has no parts.');
+  }
+}
+
+/** One element of an array, vector or matrix in memory, by an index that is not known. */
+export function element(storage: MemoryStorage, index: Node): MemoryStorage {
+  const type = storage.type as ArrayType | Vector | Matrix;
+  const own = partTypes(type)(0);
+  const bytes = fold.integer('mul', index, i32(strideOf(type)));
+  const sum = fold.integer('add', storage.address, bytes);
+  const { rest, constant } = fold.splitSum(sum);
+  const place =
+    constant >= 0
+      ? moved(rest, storage.offset + constant)
+      : { address: sum, offset: storage.offset };
+  return { ...storage, type: own, ...place };
+}
+
+/** An address and offset, whose offset fits into an instruction. */
+function moved(address: Node, offset: number): { address: Node; offset: number } {
+  if (offset < MAX_OFFSET) return { address, offset };
+  return { address: fold.integer('add', address, i32(offset)), offset: 0 };
+}
+
+/** How many elements a runtime-sized array has in what is bound. */
+export function runtimeCount(storage: MemoryStorage): Node {
+  const type = storage.type as ArrayType;
+  const { bytes, offset } = storage.binding!;
+  const rest = fold.integer('sub', bytes, i32(offset));
+  return fold.integer('div_u', rest, i32(strideOf(type)));
+}
+
+/** Bytes a variable takes in memory, and the multiple it begins at. */
+export function footprint(type: Type): { bytes: number; align: number } {
+  return { bytes: sizeOf(type), align: Math.max(16, alignOf(type)) };
+}
+
+/** Whether a type is one that a single local holds. */
+export function isSingle(type: Type): type is Scalar | Vector {
+  return type.kind === 'scalar' || isVec4(type);
+}

@@ -1,0 +1,50 @@
+/**
+ * Step 6b: four words of one vector, stored one after the other, are stored at once.
+ *
+ *   in    f32.store a+0, lane 0 of v; f32.store a+4, lane 1 of v; ... lane 2 ...; ... lane 3 of v
+ *   out   v128.store a+0, v
+ *
+ * What pays: buffers are arrays of f32, since rows need not be whole vec4; where they are, this is one instruction
+ * instead of eight. (Loads are joined when vectors are made: `pack` in fold.ts.)
+ */
+
+import * as fold from '../ir/fold.js';
+import { isSame, mapStatement, type Node, readsMemory, type Statement } from '../ir/ir.js';
+
+type Store = Extract<Statement, { kind: 'store' }>;
+
+export function joinStores(body: readonly Statement[]): readonly Statement[] {
+  const joined: Statement[] = [];
+  for (let n = 0; n < body.length; n++) {
+    const whole = storeOfVector(body.slice(n, n + 4));
+    joined.push(whole ?? mapStatement(body[n]!, (node) => node, joinStores));
+    if (whole) n += 3;
+  }
+  return joined;
+}
+
+function storeOfVector(four: readonly Statement[]): Store | undefined {
+  const [first] = four;
+  if (four.length < 4 || first?.kind !== 'store' || first.instruction === 'v128.store')
+    return undefined;
+  const follows = (s: Statement, at: number): s is Store =>
+    s.kind === 'store' &&
+    s.instruction === first.instruction &&
+    s.offset === first.offset + 4 * at &&
+    isSame(s.address, first.address);
+  // An address that is read from memory may be what the first of the stores changes.
+  if (!four.every(follows) || readsMemory(first.address)) return undefined;
+  const values = four.map((s) => (s as Store).value);
+  if (!values.every(isLaneOfLocal)) return undefined;
+  return { ...first, instruction: 'v128.store', value: fold.pack(values) };
+}
+
+/** Lanes of one vector in a local, which no store changes, or a constant. */
+function isLaneOfLocal(node: Node): boolean {
+  if (node.kind === 'constant') return true;
+  return (
+    node.kind === 'operation' &&
+    node.instruction.endsWith('extract_lane') &&
+    node.operands[0]!.kind === 'get'
+  );
+}

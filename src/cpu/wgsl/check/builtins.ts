@@ -1,0 +1,412 @@
+/**
+ * WGSL's own functions, as far as this device has them: which arguments each takes, what it gives, and its value where
+ * all arguments are constants. The others are refused by name.
+ */
+
+import type { Constant } from '../program.js';
+import {
+  ABSTRACT_FLOAT,
+  ABSTRACT_INT,
+  type ArrayType,
+  arrayType,
+  BOOL,
+  I32,
+  isFloat,
+  isInteger,
+  matrixType,
+  type Scalar,
+  scalarOf,
+  type Type,
+  typeName,
+  U32,
+  VOID,
+  vectorType,
+  withScalar,
+} from '../types.js';
+import {
+  ConstantError,
+  convertsImplicitly,
+  evaluateBinary,
+  evaluateDot,
+  represent,
+  zip,
+} from './constants.js';
+
+/** An overload that fits: what the arguments are converted to, and the result. */
+export interface Overload {
+  readonly parameters: readonly Type[];
+  readonly result: Type;
+}
+
+export interface Builtin {
+  /** How a call looks, for errors. */
+  readonly form: string;
+  /** The overload for arguments of these types; `undefined` where none fits. */
+  resolve(types: readonly Type[]): Overload | undefined;
+  /** The value of a call whose arguments are constant; absent where a call is never constant. */
+  readonly evaluate?: (values: readonly Constant[], result: Type) => Constant;
+  /** What is wrong with arguments of which only some are constant, or nothing. */
+  readonly refuse?: (values: readonly (Constant | undefined)[]) => string | undefined;
+  /** Whether a call may stand as a statement. */
+  readonly statement?: true;
+}
+
+type Numbers = 'float' | 'integer' | 'signed' | 'number';
+
+/** The one type that all of these can become, or `undefined`. */
+export function commonType(types: readonly Type[]): Type | undefined {
+  const [first] = types;
+  if (!first) return undefined;
+  if (first.kind === 'array') return commonArray(first, types);
+  const scalars = types.map(scalarOf);
+  if (scalars.some((s) => s === undefined) || types.some((t) => t.kind === 'matrix'))
+    return types.every((t) => t === first) ? first : undefined;
+  const own = commonScalar(scalars as Scalar[]);
+  if (!own) return undefined;
+  const shaped = types.map((t) => withScalar(t, own));
+  return shaped.every((t) => t === shaped[0]) ? shaped[0] : undefined;
+}
+
+/** Arrays of one length have a common type where their elements have. */
+function commonArray({ count }: ArrayType, types: readonly Type[]): Type | undefined {
+  const arrays = types.filter((type) => type.kind === 'array' && type.count === count);
+  if (arrays.length < types.length) return undefined;
+  const element = commonType(arrays.map((type) => (type as ArrayType).element));
+  return element && arrayType(element, count);
+}
+
+function commonScalar(scalars: readonly Scalar[]): Scalar | undefined {
+  const candidates = [...scalars, ABSTRACT_INT, ABSTRACT_FLOAT];
+  return candidates.find((to) => scalars.every((from) => convertsImplicitly(from, to)));
+}
+
+function allows(numbers: Numbers, type: Scalar | undefined): boolean {
+  if (numbers === 'float') return isFloat(type) || type === ABSTRACT_INT;
+  if (numbers === 'integer') return isInteger(type);
+  if (numbers === 'signed' && type === U32) return false;
+  return isFloat(type) || isInteger(type);
+}
+
+/** Floats are wanted: integers without a type become them. */
+function asFloat(type: Type): Type {
+  return scalarOf(type) === ABSTRACT_INT ? withScalar(type, ABSTRACT_FLOAT) : type;
+}
+
+/** What numbers without a type become: floats where only those are taken, i32 where bits are counted. */
+function settle(type: Type, numbers: Numbers): Type {
+  if (numbers === 'integer' && scalarOf(type) === ABSTRACT_INT) return withScalar(type, I32);
+  return numbers === 'float' ? asFloat(type) : type;
+}
+
+/** A function of each component by itself, of `count` arguments of one type. */
+function componentwise(
+  form: string,
+  count: number,
+  numbers: Numbers,
+  evaluate: (...values: number[]) => number,
+): Builtin {
+  return {
+    form,
+    evaluate: (values, result) => eachLane(values, scalarOf(result)!, evaluate),
+    resolve: (types) => {
+      if (types.length !== count) return undefined;
+      const common = commonType(types);
+      if (!common || common.kind === 'matrix' || !allows(numbers, scalarOf(common)))
+        return undefined;
+      const type = settle(common, numbers);
+      return { parameters: types.map(() => type), result: type };
+    },
+  };
+}
+
+/** A function of numbers applied to each component; one number beside vectors counts for every component. */
+function eachLane(
+  values: readonly Constant[],
+  type: Scalar,
+  f: (...values: number[]) => number,
+): Constant {
+  const vector = values.find((value) => Array.isArray(value));
+  if (!vector) return numberOf(f(...(values as number[])), type);
+  return vector.map((_, n) => {
+    const lanes = values.map((value) => (Array.isArray(value) ? value[n] : value) as number);
+    return numberOf(f(...lanes), type);
+  });
+}
+
+/** @throws ConstantError where the number is not one of the type. */
+function numberOf(value: number, type: Scalar): number {
+  if (type === I32) return value | 0;
+  if (type === U32) return value >>> 0;
+  return represent(value, type);
+}
+
+const unary = (name: string, numbers: Numbers, f: (x: number) => number) =>
+  [name, componentwise(`${name}(x)`, 1, numbers, f)] as const;
+const binary = (name: string, numbers: Numbers, f: (x: number, y: number) => number) =>
+  [name, componentwise(`${name}(x, y)`, 2, numbers, f)] as const;
+
+/** A logarithm or root of a number that has none. */
+function positive(x: number, name: string): number {
+  if (x < 0) throw new ConstantError(`${name}(${x}) has no value`);
+  return x;
+}
+
+/** To the nearest integer, ties to the even one. */
+function roundEven(x: number): number {
+  const floor = Math.floor(x);
+  if (x - floor !== 0.5) return Math.round(x);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+function power(x: number, y: number): number {
+  if (x < 0 || (x === 0 && y <= 0)) throw new ConstantError(`pow(${x}, ${y}) has no value`);
+  return x ** y;
+}
+
+/** clamp refuses bounds in the wrong order, also where only they are constant. */
+const CLAMP: Builtin = {
+  ...componentwise('clamp(x, low, high)', 3, 'number', (x, low, high) =>
+    Math.min(Math.max(x!, low!), high!),
+  ),
+  refuse: ([, low, high]) => {
+    if (low === undefined || high === undefined) return undefined;
+    const lanes = [high].flat() as number[];
+    const wrong = ([low].flat() as number[]).findIndex((value, n) => value > lanes[n]!);
+    if (wrong < 0) return undefined;
+    return `the low end of clamp, ${[low].flat()[wrong]}, is above the high end, ${lanes[wrong]}`;
+  },
+};
+
+/** A function of float vectors that gives one number. */
+function reduction(
+  form: string,
+  count: number,
+  evaluate: (type: Scalar, values: readonly Constant[]) => number,
+): Builtin {
+  return {
+    form,
+    evaluate: (values, result) => represent(evaluate(result as Scalar, values), result as Scalar),
+    resolve: (types) => {
+      const common = types.length === count ? commonType(types) : undefined;
+      if (!common || common.kind === 'matrix' || !allows('float', scalarOf(common)))
+        return undefined;
+      const type = asFloat(common);
+      return { parameters: types.map(() => type), result: scalarOf(type)! };
+    },
+  };
+}
+
+function lengthOf(type: Scalar, v: Constant): number {
+  return Array.isArray(v) ? Math.sqrt(evaluateDot(type, v, v)) : Math.abs(v as number);
+}
+
+function minus(type: Scalar, a: Constant, b: Constant): Constant {
+  return zip(a, b, (x, y) => evaluateBinary('-', type, x, y));
+}
+
+function crossOf(type: Scalar, v: Constant, w: Constant): Constant {
+  const [p, q] = [v, w] as (readonly number[])[];
+  const product = (m: number, n: number) => evaluateBinary('*', type, p![m]!, q![n]!);
+  const component = (m: number, n: number) =>
+    evaluateBinary('-', type, product(m, n), product(n, m));
+  return [component(1, 2), component(2, 0), component(0, 1)];
+}
+
+function truthTest(name: 'all' | 'any'): Builtin {
+  return {
+    form: `${name}(v)`,
+    evaluate: ([v]) => {
+      const lanes = [v].flat();
+      return name === 'all' ? lanes.every(Boolean) : lanes.some(Boolean);
+    },
+    resolve: ([type, ...more]) =>
+      more.length === 0 && type && scalarOf(type) === BOOL
+        ? { parameters: [type], result: BOOL }
+        : undefined,
+  };
+}
+
+const barrier = (name: string): Builtin => ({
+  form: `${name}()`,
+  statement: true,
+  resolve: (types) => (types.length === 0 ? { parameters: [], result: VOID } : undefined),
+});
+
+export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
+  unary('abs', 'number', Math.abs),
+  unary('ceil', 'float', Math.ceil),
+  unary('cos', 'float', Math.cos),
+  unary('exp', 'float', Math.exp),
+  unary('exp2', 'float', (x) => 2 ** x),
+  unary('floor', 'float', Math.floor),
+  unary('fract', 'float', (x) => x - Math.floor(x)),
+  unary('inverseSqrt', 'float', (x) => 1 / Math.sqrt(positive(x, 'inverseSqrt'))),
+  unary('log', 'float', (x) => Math.log(positive(x, 'log'))),
+  unary('log2', 'float', (x) => Math.log2(positive(x, 'log2'))),
+  unary('round', 'float', roundEven),
+  unary('saturate', 'float', (x) => Math.min(Math.max(x, 0), 1)),
+  unary('sign', 'signed', Math.sign),
+  unary('sin', 'float', Math.sin),
+  unary('sqrt', 'float', (x) => Math.sqrt(positive(x, 'sqrt'))),
+  unary('tanh', 'float', Math.tanh),
+  unary('trunc', 'float', Math.trunc),
+  unary('countOneBits', 'integer', (x) => (x >>> 0).toString(2).replaceAll('0', '').length),
+  unary('countLeadingZeros', 'integer', Math.clz32),
+  unary('countTrailingZeros', 'integer', (x) => (x === 0 ? 32 : 31 - Math.clz32(x & -x))),
+  binary('max', 'number', Math.max),
+  binary('min', 'number', Math.min),
+  binary('pow', 'float', power),
+  binary('step', 'float', (edge, x) => Number(x >= edge)),
+  ['fma', componentwise('fma(x, y, z)', 3, 'float', (x, y, z) => x! * y! + z!)],
+  ['clamp', CLAMP],
+  [
+    'mix',
+    {
+      form: 'mix(x, y, share)',
+      evaluate: (values, result) =>
+        eachLane(values, scalarOf(result)!, (x, y, share) => x! * (1 - share!) + y! * share!),
+      resolve: ([x, y, share, ...more]) => {
+        if (!x || !y || !share || more.length > 0) return undefined;
+        const common = commonType([x, y, ...(share.kind === 'scalar' ? [] : [share])]);
+        const own = commonType([x, y, share].map((type) => scalarOf(type) ?? type));
+        if (!common || common.kind === 'matrix' || own?.kind !== 'scalar' || !allows('float', own))
+          return undefined;
+        const type = asFloat(withScalar(common, own));
+        return { parameters: [type, type, withScalar(share, scalarOf(type)!)], result: type };
+      },
+    },
+  ],
+  [
+    'select',
+    {
+      form: 'select(ifFalse, ifTrue, condition)',
+      evaluate: ([no, yes, condition]) => {
+        if (!Array.isArray(condition)) return condition ? yes! : no!;
+        const [p, q] = [no, yes] as (readonly Constant[])[];
+        return condition.map((chosen, n) => (chosen ? q![n]! : p![n]!));
+      },
+      resolve: ([no, yes, condition, ...more]) => {
+        if (!no || !yes || !condition || more.length > 0) return undefined;
+        const type = commonType([no, yes]);
+        if (!type || type.kind === 'matrix' || !scalarOf(type)) return undefined;
+        const lanes = type.kind === 'vector' && condition === vectorType(type.size, BOOL);
+        if (condition !== BOOL && !lanes) return undefined;
+        return { parameters: [type, type, condition], result: type };
+      },
+    },
+  ],
+  ['all', truthTest('all')],
+  ['any', truthTest('any')],
+  ['length', reduction('length(v)', 1, (type, [v]) => lengthOf(type, v!))],
+  [
+    'distance',
+    reduction('distance(v, w)', 2, (type, [v, w]) => lengthOf(type, minus(type, v!, w!))),
+  ],
+  [
+    'dot',
+    {
+      form: 'dot(v, w)',
+      evaluate: ([v, w], result) => evaluateDot(result as Scalar, v!, w!),
+      resolve: (types) => {
+        const common = types.length === 2 ? commonType(types) : undefined;
+        if (common?.kind !== 'vector' || !allows('number', common.element)) return undefined;
+        return { parameters: [common, common], result: common.element };
+      },
+    },
+  ],
+  [
+    'cross',
+    {
+      form: 'cross(v, w)',
+      evaluate: ([v, w], result) => crossOf(scalarOf(result)!, v!, w!),
+      resolve: (types) => {
+        const common = types.length === 2 ? commonType(types) : undefined;
+        if (common?.kind !== 'vector' || common.size !== 3 || !allows('float', common.element))
+          return undefined;
+        const type = asFloat(common);
+        return { parameters: [type, type], result: type };
+      },
+    },
+  ],
+  [
+    'normalize',
+    {
+      form: 'normalize(v)',
+      evaluate: ([v], result) => {
+        const own = scalarOf(result)!;
+        const length = lengthOf(own, v!);
+        if (length === 0) throw new ConstantError('a vector of length 0 has no direction');
+        return eachLane([v!], own, (x) => x / length);
+      },
+      resolve: ([type, ...more]) => {
+        if (more.length > 0 || type?.kind !== 'vector' || !allows('float', type.element))
+          return undefined;
+        const own = asFloat(type);
+        return { parameters: [own], result: own };
+      },
+    },
+  ],
+  [
+    'transpose',
+    {
+      form: 'transpose(matrix)',
+      evaluate: ([matrix]) => {
+        const columns = matrix as readonly (readonly Constant[])[];
+        return columns[0]!.map((_, n) => columns.map((column) => column[n]!));
+      },
+      resolve: ([type, ...more]) =>
+        more.length === 0 && type?.kind === 'matrix'
+          ? { parameters: [type], result: matrixType(type.rows, type.columns) }
+          : undefined,
+    },
+  ],
+  [
+    'arrayLength',
+    {
+      form: 'arrayLength(&array)',
+      resolve: ([type, ...more]) =>
+        more.length === 0 &&
+        type?.kind === 'pointer' &&
+        type.target.kind === 'array' &&
+        type.target.count === undefined
+          ? { parameters: [type], result: U32 }
+          : undefined,
+    },
+  ],
+  ['workgroupBarrier', barrier('workgroupBarrier')],
+  ['storageBarrier', barrier('storageBarrier')],
+  [
+    'workgroupUniformLoad',
+    {
+      form: 'workgroupUniformLoad(&variable)',
+      resolve: ([type, ...more]) =>
+        more.length === 0 && type?.kind === 'pointer' && type.space === 'workgroup'
+          ? { parameters: [type], result: type.target }
+          : undefined,
+    },
+  ],
+]);
+
+/** Functions of WGSL that this device does not have, by what they need. */
+const UNSUPPORTED: readonly (readonly [RegExp, string])[] = [
+  [/^texture/, 'this device has no textures'],
+  [/^atomic/, 'this device has no atomics'],
+  [/^(subgroup|quad)/, 'this device has no subgroups'],
+  [/^(dpdx|dpdy|fwidth)/, 'derivatives belong to fragment shaders'],
+  [/^(un)?pack[24]x/, 'this device has no packed formats'],
+  [/^dot4/, 'this device has no packed dot products'],
+  [
+    /^(acos|acosh|asin|asinh|atan|atan2|atanh|cosh|sinh|tan|degrees|radians|ldexp|frexp|modf|smoothstep|determinant|faceForward|reflect|refract|quantizeToF16|reverseBits|extractBits|insertBits|firstLeadingBit|firstTrailingBit)$/,
+    'this device does not have it',
+  ],
+];
+
+/** Why a function of WGSL is not to be had here, or `undefined` where it is none of WGSL's. */
+export function unsupportedBuiltin(name: string): string | undefined {
+  return UNSUPPORTED.find(([pattern]) => pattern.test(name))?.[1];
+}
+
+/** What a call's arguments are, for errors: "f32 and vec2<u32>". */
+export function describeTypes(types: readonly Type[]): string {
+  return types.length === 0 ? 'no arguments' : types.map(typeName).join(' and ');
+}

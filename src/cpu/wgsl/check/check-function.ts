@@ -1,0 +1,356 @@
+/**
+ * Step 3b: the statements of a function are checked, in scopes of their own.
+ *
+ *   in    let x = a + 1; x = 2;
+ *   out   refused: "x" is a value, not a variable: it cannot be assigned to
+ *
+ * An `if` whose condition is known keeps only the branch that is taken; both are checked all the same.
+ */
+
+import type * as syntax from '../parse/syntax.js';
+import type { BinaryOperator, Case, Expression, Place, Statement, Variable } from '../program.js';
+import { behaviors, statementBehaviors } from '../rules/behavior.js';
+import type { Offset } from '../source.js';
+import {
+  BOOL,
+  I32,
+  isAbstract,
+  isSized,
+  scalarOf,
+  type Type,
+  tooManyElements,
+  typeName,
+  U32,
+  VOID,
+} from '../types.js';
+import { BUILTINS } from './builtins.js';
+import { ExpressionChecker, type Named, rootOf, type Surroundings } from './check-expression.js';
+import { TypeChecker } from './check-type.js';
+
+/** A loop around a statement. */
+interface Loop {
+  readonly scope: ReadonlyMap<string, Named>;
+  /** Its first `continue`, and the names that the body had declared by then. */
+  first?: { readonly at: Offset; readonly names: ReadonlySet<string> };
+}
+
+/** Where `break`, `continue` and `return` would go. */
+interface Around {
+  readonly canBreak: boolean;
+  readonly loop: Loop | undefined;
+  /** Whether a continuing block stands around, which cannot be left by `return`. */
+  readonly isContinuing: boolean;
+}
+
+/** The function's body, typed. */
+export class FunctionChecker {
+  readonly #result: Type;
+  readonly #expressions: ExpressionChecker;
+  readonly #types: TypeChecker;
+  readonly #scopes: Map<string, Named>[] = [];
+  #around: Around = { canBreak: false, loop: undefined, isContinuing: false };
+  /** Loops whose continuing block is being checked, and in which a `continue` skips declarations. */
+  readonly #skipping: Loop[] = [];
+
+  constructor(outside: Surroundings, result: Type) {
+    this.#result = result;
+    const around: Surroundings = {
+      text: outside.text,
+      lookup: (name, at) => this.#lookup(name) ?? outside.lookup(name, at),
+      type: (name) => this.#types.check(name),
+      use: (variable, at) => outside.use(variable, at),
+    };
+    this.#expressions = new ExpressionChecker(around);
+    this.#types = new TypeChecker(around, this.#expressions);
+  }
+
+  /** @throws WgslError where a statement breaks a rule, or a path ends without the result. */
+  check(name: string, parameters: readonly Variable[], body: syntax.Block): Statement[] {
+    this.#scopes.push(new Map());
+    for (const parameter of parameters)
+      this.#declare(parameter.name, { kind: 'variable', variable: parameter }, parameter.at);
+    const statements = body.body.flatMap((statement) => this.#statement(statement));
+    this.#scopes.pop();
+    if (this.#result !== VOID && behaviors(statements).has('next'))
+      this.#fail(body.at, `${name} ends without a return of ${typeName(this.#result)}`);
+    return statements;
+  }
+
+  // Statements
+
+  #statement(node: syntax.Statement): Statement[] {
+    const { at } = node;
+    switch (node.kind) {
+      case 'block':
+        return [{ kind: 'block', body: this.#block(node), at }];
+      case 'const':
+      case 'let':
+      case 'var':
+        return this.#declaration(node);
+      case 'assign':
+        return [this.#assignment(node)];
+      case 'call':
+        return [this.#callStatement(node.call)];
+      case 'assert':
+        checkAssertion(this.#expressions, node);
+        return [];
+      case 'if':
+        return this.#if(node);
+      case 'switch':
+        return [this.#switch(node)];
+      case 'loop':
+        return [this.#loop(node)];
+      case 'break':
+        if (this.#around.canBreak) return [{ kind: 'break', at }];
+        if (this.#around.isContinuing) this.#fail(at, '"break" cannot leave a continuing block');
+        return this.#fail(at, '"break" stands in neither a loop nor a switch');
+      case 'continue':
+        return [this.#continue(at)];
+      case 'return':
+        return [this.#return(node)];
+    }
+  }
+
+  #block({ body }: syntax.Block): Statement[] {
+    this.#scopes.push(new Map());
+    const statements = body.flatMap((statement) => this.#statement(statement));
+    this.#scopes.pop();
+    return statements;
+  }
+
+  #declaration({ kind, name, type, value, at }: syntax.LocalDeclaration): Statement[] {
+    const wanted = type && this.#types.check(type);
+    const given = value && this.#expressions.check(value);
+    const converted =
+      given && wanted
+        ? this.#expressions.convert(given, wanted, `the value of ${name}`)
+        : given && (kind === 'const' ? given : this.#expressions.concrete(given));
+    if (kind === 'const') {
+      if (converted?.kind !== 'constant')
+        return this.#fail(at, `the value of const ${name} is not constant: use let`);
+      this.#declare(name, converted, at);
+      return [];
+    }
+    const own = converted?.type ?? wanted;
+    if (!own) return this.#fail(at, `var ${name} needs a type or a value`);
+    if (own === VOID) return this.#fail(at, `the value of ${name} is a call that gives nothing`);
+    if ((kind === 'var' && !isSized(own)) || tooManyElements(own))
+      return this.#fail(at, `${kind} ${name} cannot be of ${typeName(own)}`);
+    const space = kind === 'let' ? 'let' : 'function';
+    const variable: Variable = {
+      name,
+      type: own,
+      space,
+      access: 'read_write',
+      binding: undefined,
+      at,
+    };
+    this.#declare(name, { kind: 'variable', variable }, at);
+    return [{ kind: 'declare', variable, value: converted, at }];
+  }
+
+  #assignment({ target, operator, value, isStep, at }: syntax.Assignment): Statement {
+    if (!target) {
+      const unused = this.#expressions.checkConcrete(value);
+      if (unused.type === VOID) this.#fail(value.at, 'this call gives nothing to assign');
+      return { kind: 'evaluate', value: unused, at };
+    }
+    const place = this.#expressions.place(target, 'it cannot be assigned to');
+    this.#refuseReadOnly(place, at);
+    if (isStep && place.type !== I32 && place.type !== U32)
+      this.#fail(at, `"${operator}${operator}" takes i32 or u32, not ${typeName(place.type)}`);
+    if (!operator) {
+      const given = this.#expressions.checkAs(value, place.type, 'the value');
+      if (!isSized(place.type)) this.#fail(at, `${typeName(place.type)} cannot be assigned`);
+      return { kind: 'assign', place, operator: undefined, value: given, at };
+    }
+    const old = this.#expressions.read(place);
+    const given = this.#expressions.check(value);
+    const result = this.#expressions.binary(operator as BinaryOperator, old, given, at);
+    if (result.type !== place.type || result.kind !== 'binary')
+      return this.#fail(
+        at,
+        `"${operator}=" gives ${typeName(result.type)}, not ${typeName(place.type)}`,
+      );
+    return { kind: 'assign', place, operator: result.operator, value: result.right, at };
+  }
+
+  #refuseReadOnly(place: Place, at: Offset): void {
+    const root = rootOf(place);
+    if (root && root.access === 'read') {
+      const space = root.space === 'storage' ? 'storage, read' : root.space;
+      this.#fail(at, `"${root.name}" is var<${space}>: it cannot be assigned to`);
+    }
+    let within: Place = place;
+    while (within.kind === 'member' || within.kind === 'element') within = within.of;
+    if (within.kind !== 'dereference' || within.pointer.type.kind !== 'pointer') return;
+    if (within.pointer.type.access === 'read')
+      this.#fail(at, 'this pointer is to read-only memory: it cannot be assigned through');
+  }
+
+  #callStatement(call: syntax.CallExpression): Statement {
+    const value = this.#expressions.check(call);
+    const canBeUnused =
+      (value.kind === 'call' && !value.function.mustUse) ||
+      (value.kind === 'builtin' && BUILTINS.get(value.name)?.statement);
+    if (!canBeUnused) this.#fail(call.at, `the value of ${call.callee.name}(...) is not used`);
+    return { kind: 'evaluate', value, at: call.at };
+  }
+
+  #if(node: Extract<syntax.Statement, { kind: 'if' }>): Statement[] {
+    const condition = this.#condition(node.condition);
+    const then = this.#block(node.whenTrue);
+    const otherwise = node.whenFalse ? this.#block(node.whenFalse) : [];
+    const { at } = node;
+    const truth = knownTruth(condition);
+    if (truth !== undefined) {
+      const [body, untaken] = truth ? [then, otherwise] : [otherwise, then];
+      return [{ kind: 'block', body, decided: { condition, untaken }, at }];
+    }
+    return [{ kind: 'if', condition, whenTrue: then, whenFalse: otherwise, at }];
+  }
+
+  #switch(node: Extract<syntax.Statement, { kind: 'switch' }>): Statement {
+    const { at } = node;
+    let selector = this.#expressions.check(node.selector);
+    const scalars = node.cases.flatMap((c) =>
+      c.selectors.map((s) => s && this.#expressions.check(s)),
+    );
+    const own = scalars.find((s) => s && !isAbstract(s.type))?.type ?? I32;
+    if (isAbstract(selector.type))
+      selector = this.#expressions.convert(selector, own, 'the selector');
+    if (selector.type !== I32 && selector.type !== U32)
+      this.#fail(at, `a switch selects by i32 or u32, not by ${typeName(selector.type)}`);
+    const seen = new Set<number>();
+    let defaults = 0;
+    const cases = node.cases.map(({ selectors, body, at: place }): Case => {
+      const values: number[] = [];
+      for (const each of selectors) {
+        if (!each) {
+          defaults += 1;
+          continue;
+        }
+        const value = this.#expressions.checkAs(each, selector.type, 'the case');
+        if (value.kind !== 'constant')
+          return this.#fail(place, 'the value of a case must be constant');
+        if (seen.has(value.value as number))
+          this.#fail(place, `case ${value.value} is given twice`);
+        seen.add(value.value as number);
+        values.push(value.value as number);
+      }
+      const statements = this.#inside({ canBreak: true }, () => this.#block(body));
+      return { selectors: values, isDefault: selectors.includes(undefined), body: statements };
+    });
+    if (defaults !== 1) this.#fail(at, `a switch has one default, and this one has ${defaults}`);
+    return { kind: 'switch', selector, cases, at };
+  }
+
+  #loop(node: Extract<syntax.Statement, { kind: 'loop' }>): Statement {
+    const { at } = node;
+    this.#scopes.push(new Map());
+    const initial = node.initial && this.#statement(node.initial)[0];
+    const condition = node.condition && this.#condition(node.condition);
+    const scope = new Map<string, Named>();
+    this.#scopes.push(scope);
+    const loop: Loop = { scope };
+    const body = this.#inside({ canBreak: true, loop }, () =>
+      node.body.body.flatMap((statement) => this.#statement(statement)),
+    );
+    if (!node.sharesScope) this.#scopes.pop();
+    this.#scopes.push(new Map());
+    this.#skipping.push(loop);
+    const outside = { canBreak: false, loop: undefined, isContinuing: true };
+    const continuing = this.#inside(outside, () =>
+      node.continuing.flatMap((statement) => this.#statement(statement)),
+    );
+    const breakIf = node.breakIf && this.#condition(node.breakIf);
+    this.#skipping.pop();
+    this.#scopes.pop();
+    if (node.sharesScope) this.#scopes.pop();
+    this.#scopes.pop();
+    const typed = { kind: 'loop', initial, condition, body, continuing, breakIf, at } as const;
+    if (statementBehaviors(typed).size === 0)
+      this.#fail(at, 'this loop has no way out: it needs a condition, a break or a return');
+    return typed;
+  }
+
+  #inside<T>(around: Partial<Around>, check: () => T): T {
+    const outer = this.#around;
+    this.#around = { ...outer, ...around };
+    const result = check();
+    this.#around = outer;
+    return result;
+  }
+
+  #continue(at: Offset): Statement {
+    const { loop, isContinuing } = this.#around;
+    if (!loop && isContinuing) this.#fail(at, '"continue" cannot leave a continuing block');
+    if (!loop) return this.#fail(at, '"continue" stands outside a loop');
+    loop.first ??= { at, names: new Set(loop.scope.keys()) };
+    return { kind: 'continue', at };
+  }
+
+  #return({ value, at }: Extract<syntax.Statement, { kind: 'return' }>): Statement {
+    if (this.#around.isContinuing) this.#fail(at, '"return" cannot leave a continuing block');
+    if (!value) {
+      if (this.#result !== VOID)
+        this.#fail(at, `a value of ${typeName(this.#result)} must be returned`);
+      return { kind: 'return', value: undefined, at };
+    }
+    if (this.#result === VOID) this.#fail(at, 'a function without a result cannot return a value');
+    const given = this.#expressions.checkAs(value, this.#result, 'the returned value');
+    return { kind: 'return', value: given, at };
+  }
+
+  #condition(node: syntax.Expression): Expression {
+    const condition = this.#expressions.check(node);
+    if (condition.type !== BOOL)
+      return this.#fail(node.at, `a condition is bool, not ${typeName(condition.type)}`);
+    return condition;
+  }
+
+  // Names
+
+  #lookup(name: string): Named | undefined {
+    const scope = this.#scopes.findLast((each) => each.has(name));
+    const first = this.#skipping.find((loop) => loop.scope === scope)?.first;
+    if (first && !first.names.has(name))
+      this.#fail(first.at, `"continue" skips "${name}", which the continuing block uses`);
+    return scope?.get(name);
+  }
+
+  #declare(name: string, named: Named, at: Offset): void {
+    const scope = this.#scopes.at(-1)!;
+    if (scope.has(name)) this.#fail(at, `"${name}" is declared twice in one scope`);
+    scope.set(
+      name,
+      named.kind === 'constant'
+        ? { kind: 'constant', type: named.type, value: named.value }
+        : named,
+    );
+  }
+
+  #fail(at: Offset, rule: string): never {
+    return this.#expressions.fail(at, rule);
+  }
+}
+
+/** Whether a condition holds, where that is known before the program runs: `false && x` does not. */
+function knownTruth(condition: Expression): boolean | undefined {
+  if (condition.kind === 'constant') return Boolean(condition.value);
+  if (condition.kind !== 'binary') return undefined;
+  const left = knownTruth(condition.left);
+  if (condition.operator === '&&' && left === false) return false;
+  return condition.operator === '||' && left === true ? true : undefined;
+}
+
+/** @throws WgslError where a const_assert is not constant, or false. */
+export function checkAssertion(
+  expressions: ExpressionChecker,
+  { condition, at }: syntax.Assertion,
+): void {
+  const value = expressions.check(condition);
+  if (value.kind !== 'constant' || scalarOf(value.type) !== BOOL)
+    expressions.fail(at, 'const_assert takes a constant bool');
+  if (!value.value) expressions.fail(at, 'const_assert failed');
+}

@@ -1,0 +1,157 @@
+/**
+ * Step 3c: the names of types become types.
+ *
+ *   in    array<vec4<f32>, 2 * N>          where const N = 8
+ *   out   an array of 16 vec4<f32>
+ */
+
+import type * as syntax from '../parse/syntax.js';
+import { failAt, type Offset } from '../source.js';
+import {
+  type Access,
+  arrayType,
+  BOOL,
+  F32,
+  I32,
+  isSized,
+  matrixType,
+  pointerType,
+  type Scalar,
+  type Space,
+  sizeOf,
+  type Type,
+  typeName,
+  U32,
+  vectorType,
+} from '../types.js';
+import type { ExpressionChecker, Surroundings } from './check-expression.js';
+
+/** Where a variable outside functions can be. */
+export const MODULE_SPACES: readonly string[] = [
+  ...['private', 'workgroup', 'storage', 'uniform', 'immediate'],
+];
+
+const SCALARS: ReadonlyMap<string, Scalar> = new Map([
+  ['f32', F32],
+  ['i32', I32],
+  ['u32', U32],
+  ['bool', BOOL],
+]);
+/** Bytes of an array at most. */
+const MAX_BYTES = 2 ** 32 - 1;
+
+/** Types of WGSL that this device does not have. */
+const UNSUPPORTED_TYPES: readonly (readonly [RegExp, string])[] = [
+  [/^texture_|^sampler/, 'this device has no textures and no samplers'],
+  [/^atomic$/, 'this device has no atomics'],
+  [/^(f16|vec[234]h|mat[234]x[234]h)$/, 'this device has no f16'],
+];
+
+/** Whether WGSL has a type of this name, so that no value is meant by it. */
+export function isPredeclaredType(name: string): boolean {
+  return /^(?:[fiu]32|f16|bool|array|atomic|ptr|vec[234][fiuh]?|mat[234]x[234][fh]?)$/.test(name);
+}
+
+export class TypeChecker {
+  readonly #around: Pick<Surroundings, 'text' | 'lookup'>;
+  readonly #expressions: ExpressionChecker;
+
+  /** @param expressions give the sizes of arrays. */
+  constructor(around: Pick<Surroundings, 'text' | 'lookup'>, expressions: ExpressionChecker) {
+    this.#around = around;
+    this.#expressions = expressions;
+  }
+
+  /** @throws WgslError where no type has this name, or this device does not have it. */
+  check(node: syntax.Name): Type {
+    const { name, at, template } = node;
+    const named = this.#around.lookup(name, at);
+    if (named && named.kind !== 'type') return this.#fail(at, `"${name}" is not a type`);
+    const type = named?.type ?? SCALARS.get(name) ?? this.#shortName(name);
+    if (type) {
+      if (template.length > 0) this.#fail(at, `type ${name} takes no template arguments`);
+      return type;
+    }
+    const vector = /^vec([234])$/.exec(name);
+    if (vector) return this.#vector(node, Number(vector[1]) as 2);
+    const matrix = /^mat([234])x([234])$/.exec(name);
+    if (matrix) return this.#matrix(node, Number(matrix[1]) as 2, Number(matrix[2]) as 2);
+    if (name === 'array') return this.#array(node);
+    if (name === 'ptr') return this.#pointer(node);
+    const unsupported = UNSUPPORTED_TYPES.find(([pattern]) => pattern.test(name))?.[1];
+    if (unsupported) return this.#fail(at, `"${name}" is not supported: ${unsupported}`);
+    return this.#fail(at, `"${name}" is not declared`);
+  }
+
+  /** `vec4f`, `mat2x2f` and the like. */
+  #shortName(name: string): Type | undefined {
+    const vector = /^vec([234])([fiu])$/.exec(name);
+    if (vector) return vectorType(Number(vector[1]) as 2, SCALARS.get(`${vector[2]}32`)!);
+    const matrix = /^mat([234])x([234])f$/.exec(name);
+    return matrix ? matrixType(Number(matrix[1]) as 2, Number(matrix[2]) as 2) : undefined;
+  }
+
+  #vector(node: syntax.Name, size: 2 | 3 | 4): Type {
+    const [element] = this.#arguments(node, 1);
+    const type = this.#typeArgument(element, node);
+    if (type.kind !== 'scalar')
+      return this.#fail(node.at, `a vector is of numbers or bools, not of ${typeName(type)}`);
+    return vectorType(size, type);
+  }
+
+  #matrix(node: syntax.Name, columns: 2 | 3 | 4, rows: 2 | 3 | 4): Type {
+    const [element] = this.#arguments(node, 1);
+    const type = this.#typeArgument(element, node);
+    if (type !== F32) this.#fail(node.at, `a matrix is of f32, not of ${typeName(type)}`);
+    return matrixType(columns, rows);
+  }
+
+  #array(node: syntax.Name): Type {
+    const { at } = node;
+    const [element, count] = this.#arguments(node, 1, 2);
+    const own = this.#typeArgument(element, node);
+    if (!isSized(own)) this.#fail(at, `an array cannot be of ${typeName(own)}`);
+    if (!count) return arrayType(own, undefined);
+    const size = this.#expressions.constantInteger(count, 'the size of an array');
+    if (size < 1) this.#fail(at, `an array has at least 1 element, not ${size}`);
+    const type = arrayType(own, size);
+    if (sizeOf(type) > MAX_BYTES) this.#fail(at, `an array of ${size} elements is past 4 GiB`);
+    return type;
+  }
+
+  #pointer(node: syntax.Name): Type {
+    const { at } = node;
+    const [first, target, third] = this.#arguments(node, 2, 3);
+    const space = first?.kind === 'name' ? first.name : '';
+    if (space !== 'function' && !MODULE_SPACES.includes(space))
+      this.#fail(at, `ptr<space, type> needs a space, not "${space}"`);
+    const type = this.#typeArgument(target, node);
+    const access = third?.kind === 'name' ? third.name : undefined;
+    if (third && space !== 'storage')
+      this.#fail(at, `a pointer to ${space} cannot be given an access`);
+    if (third && access !== 'read' && access !== 'read_write')
+      this.#fail(at, 'a pointer to storage is read or read_write');
+    const isReadOnly = space === 'storage' || space === 'uniform' || space === 'immediate';
+    const standard: Access = isReadOnly ? 'read' : 'read_write';
+    return pointerType(space as Space, type, (access as Access | undefined) ?? standard);
+  }
+
+  #arguments({ name, template, at }: syntax.Name, least: number, most = least) {
+    const count = template.length;
+    if (count < least || count > most) {
+      const wanted = least === most ? `${least}` : `${least} or ${most}`;
+      const arguments_ = wanted === '1' ? 'argument' : 'arguments';
+      this.#fail(at, `${name}<...> takes ${wanted} template ${arguments_}, not ${count}`);
+    }
+    return template;
+  }
+
+  #typeArgument(node: syntax.Expression | undefined, { name, at }: syntax.Name): Type {
+    if (node?.kind !== 'name') return this.#fail(at, `${name}<...> needs a type`);
+    return this.check(node);
+  }
+
+  #fail(at: Offset, rule: string): never {
+    return failAt(this.#around.text, at, rule);
+  }
+}

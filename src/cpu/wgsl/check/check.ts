@@ -1,0 +1,403 @@
+/**
+ * Step 3: a syntax tree becomes a typed program. Names outside functions are resolved when they are first met, so that
+ * declarations may stand in any order; a name that needs itself is refused.
+ *
+ *   in    const N = 2u * M; const M = 8u; @compute @workgroup_size(N) fn main() { ... }
+ *   out   entry main, workgroup size 16, 1, 1, with its typed statements
+ *
+ * Two rules concern whole functions and are asked of the typed program in the end: aliases.ts and uniformity.ts.
+ */
+
+import type * as syntax from '../parse/syntax.js';
+import type { BuiltinInput, Entry, Input, Program, ShaderFunction, Variable } from '../program.js';
+import { checkAliases } from '../rules/aliases.js';
+import { checkUniformity } from '../rules/uniformity.js';
+import { failAt, type Offset } from '../source.js';
+import {
+  type Access,
+  alignOf,
+  isHostShareable,
+  isSized,
+  type Space,
+  sizeOf,
+  structType,
+  type Type,
+  tooManyElements,
+  typeName,
+  U32,
+  VOID,
+  vectorType,
+} from '../types.js';
+import { commonType } from './builtins.js';
+import { ExpressionChecker, type Named, type Surroundings } from './check-expression.js';
+import { checkAssertion, FunctionChecker } from './check-function.js';
+import { MODULE_SPACES, TypeChecker } from './check-type.js';
+
+/** Inputs of compute shaders, and their types. */
+const INPUTS: ReadonlyMap<string, Type> = new Map<BuiltinInput, Type>([
+  ['workgroup_id', vectorType(3, U32)],
+  ['num_workgroups', vectorType(3, U32)],
+  ['local_invocation_id', vectorType(3, U32)],
+  ['local_invocation_index', U32],
+  ['global_invocation_id', vectorType(3, U32)],
+]);
+
+/** @throws WgslError where the module breaks a rule of WGSL, or uses what this device does not have. */
+export function check(module: syntax.Module, text: string): Program {
+  return new ModuleChecker(module, text).program();
+}
+
+type Declaration =
+  | { readonly kind: 'constant'; readonly node: syntax.ConstantDeclaration }
+  | { readonly kind: 'variable'; readonly node: syntax.VariableDeclaration }
+  | { readonly kind: 'struct'; readonly node: syntax.StructDeclaration }
+  | { readonly kind: 'alias'; readonly node: syntax.AliasDeclaration }
+  | { readonly kind: 'function'; readonly node: syntax.FunctionDeclaration };
+
+class ModuleChecker {
+  readonly #module: syntax.Module;
+  readonly #text: string;
+  readonly #declarations = new Map<string, Declaration>();
+  readonly #resolved = new Map<string, Named>();
+  readonly #underWay = new Set<string>();
+  /** The variables outside functions that each function uses, also through those it calls. */
+  readonly #globals = new Map<ShaderFunction, Set<Variable>>();
+  /** Of the functions being checked now, the innermost last. */
+  readonly #collecting: Set<Variable>[] = [];
+  readonly #surroundings: Surroundings;
+  readonly #expressions: ExpressionChecker;
+  readonly #types: TypeChecker;
+
+  constructor(module: syntax.Module, text: string) {
+    this.#module = module;
+    this.#text = text;
+    this.#surroundings = {
+      text,
+      lookup: (name, at) => this.#lookup(name, at),
+      type: (name) => this.#types.check(name),
+      use: (variable, at) => {
+        if (variable.space === 'function') return;
+        if (this.#collecting.length === 0)
+          this.#fail(at, `"${variable.name}" is a variable: constants cannot be made of it`);
+        this.#collecting.at(-1)!.add(variable);
+      },
+    };
+    this.#expressions = new ExpressionChecker(this.#surroundings);
+    this.#types = new TypeChecker(this.#surroundings, this.#expressions);
+  }
+
+  program(): Program {
+    this.#collect();
+    for (const name of this.#declarations.keys()) this.#lookup(name, 0);
+    for (const assertion of this.#module.assertions) checkAssertion(this.#expressions, assertion);
+    const entries = this.#module.functions.filter((f) => isEntry(f)).map((f) => this.#entry(f));
+    const functions = new Map(
+      [...this.#resolved].flatMap(([name, named]) =>
+        named.kind === 'function' ? [[name, named.function] as const] : [],
+      ),
+    );
+    const program = { text: this.#text, entries, functions };
+    checkAliases(program);
+    checkUniformity(program);
+    return program;
+  }
+
+  #collect(): void {
+    const add = (declaration: Declaration) => {
+      const { name, at } = declaration.node;
+      if (this.#declarations.has(name)) this.#fail(at, `"${name}" is declared twice`);
+      this.#declarations.set(name, declaration);
+    };
+    for (const node of this.#module.constants) add({ kind: 'constant', node });
+    for (const node of this.#module.variables) add({ kind: 'variable', node });
+    for (const node of this.#module.structs) add({ kind: 'struct', node });
+    for (const node of this.#module.aliases) add({ kind: 'alias', node });
+    for (const node of this.#module.functions) add({ kind: 'function', node });
+  }
+
+  // Names
+
+  #lookup(name: string, at: Offset): Named | undefined {
+    const declaration = this.#declarations.get(name);
+    if (!declaration) return undefined;
+    const standing = this.#resolved.get(name);
+    if (standing) {
+      // Whoever calls a function uses what it uses.
+      if (standing.kind === 'function') this.#useOf(standing.function);
+      return standing;
+    }
+    if (this.#underWay.has(name)) {
+      const what = declaration.kind === 'function' ? 'calls itself' : 'is made of itself';
+      this.#fail(at, `"${name}" ${what}, directly or through others`);
+    }
+    this.#underWay.add(name);
+    const resolved = this.#resolve(declaration);
+    this.#underWay.delete(name);
+    this.#resolved.set(name, resolved);
+    if (resolved.kind === 'function') this.#useOf(resolved.function);
+    return resolved;
+  }
+
+  #useOf(called: ShaderFunction): void {
+    for (const variable of this.#globals.get(called)!) this.#collecting.at(-1)?.add(variable);
+  }
+
+  #resolve(declaration: Declaration): Named {
+    switch (declaration.kind) {
+      case 'constant':
+        return this.#constant(declaration.node);
+      case 'variable':
+        return { kind: 'variable', variable: this.#variable(declaration.node) };
+      case 'struct':
+        return { kind: 'type', type: this.#struct(declaration.node) };
+      case 'alias':
+        return { kind: 'type', type: this.#types.check(declaration.node.type) };
+      case 'function':
+        return {
+          kind: 'function',
+          function: this.#function(declaration.node),
+          isEntry: isEntry(declaration.node),
+        };
+    }
+  }
+
+  #constant({ name, type, value, at }: syntax.ConstantDeclaration): Named {
+    const given = type
+      ? this.#expressions.checkAs(value, this.#types.check(type), `the value of ${name}`)
+      : this.#expressions.check(value);
+    if (given.kind !== 'constant')
+      return this.#fail(at, `the value of const ${name} is not constant`);
+    return { kind: 'constant', type: given.type, value: given.value };
+  }
+
+  #variable(node: syntax.VariableDeclaration): Variable {
+    const { name, type: typeNode, at, attributes } = node;
+    const own = typeNode && this.#types.check(typeNode);
+    const space = node.space ?? this.#fail(at, `var ${name} needs a space: var<workgroup>`);
+    if (!MODULE_SPACES.includes(space))
+      this.#fail(at, `var ${name} cannot be in space "${space}" outside functions`);
+    const access = this.#access(node, space);
+    if (node.value && space !== 'private')
+      this.#fail(at, `var<${space}> ${name} cannot have a value`);
+    const value =
+      node.value &&
+      (own
+        ? this.#expressions.checkAs(node.value, own, `the value of ${name}`)
+        : this.#expressions.checkConcrete(node.value));
+    if (value && value.kind !== 'constant')
+      this.#fail(at, `the value of var ${name} is not constant`);
+    const type = own ?? value?.type ?? this.#fail(at, `var ${name} needs a type`);
+    const initial = value?.kind === 'constant' ? { initial: value.value } : {};
+    this.#checkStored(name, space, type, at);
+    const inBuffer = space === 'storage' || space === 'uniform';
+    const binding = inBuffer ? this.#binding(name, attributes, at) : undefined;
+    if (!inBuffer && attributes.some(({ name: a }) => a === 'group' || a === 'binding'))
+      this.#fail(at, `var<${space}> ${name} has no group and binding`);
+    return { name, type, space: space as Space, access, binding, ...initial, at };
+  }
+
+  #access({ name, access, at }: syntax.VariableDeclaration, space: string): Access {
+    if (access && space !== 'storage')
+      this.#fail(at, `var<${space}> ${name} cannot be given an access`);
+    if (access && access !== 'read' && access !== 'read_write')
+      this.#fail(at, `var ${name} can be read or read_write, not "${access}"`);
+    if (space === 'storage') return (access ?? 'read') as Access;
+    return space === 'uniform' || space === 'immediate' ? 'read' : 'read_write';
+  }
+
+  #checkStored(name: string, space: string, type: Type, at: Offset): void {
+    if (space === 'workgroup' || space === 'private') {
+      if (!isSized(type)) this.#fail(at, `var<${space}> ${name} cannot be of ${typeName(type)}`);
+      const excess = tooManyElements(type);
+      if (excess)
+        this.#fail(
+          at,
+          `var<${space}> ${name} has ${excess} elements: more than 65535 need a buffer`,
+        );
+      return;
+    }
+    if (!isHostShareable(type))
+      this.#fail(at, `var<${space}> ${name} cannot be of ${typeName(type)}: no buffer holds it`);
+    if (space === 'storage') return;
+    if (!isSized(type)) this.#fail(at, `var<${space}> ${name} cannot be of ${typeName(type)}`);
+    if (space === 'immediate' && holdsArray(type))
+      this.#fail(at, `var<immediate> ${name} cannot be of ${typeName(type)}: it holds an array`);
+  }
+
+  #binding(name: string, attributes: readonly syntax.Attribute[], at: Offset) {
+    const number = (wanted: string) => {
+      const attribute = attributes.find((a) => a.name === wanted);
+      if (!attribute) return this.#fail(at, `var ${name} needs @group(n) and @binding(n)`);
+      const value = this.#expressions.constantInteger(attribute.arguments[0]!, `@${wanted}`);
+      if (value < 0) this.#fail(attribute.at, `@${wanted} cannot be ${value}`);
+      return value;
+    };
+    return { group: number('group'), binding: number('binding') };
+  }
+
+  // Structs
+
+  #struct({ name, members, at }: syntax.StructDeclaration): Type {
+    if (members.length === 0) this.#fail(at, `struct ${name} has no members`);
+    const seen = new Set<string>();
+    const laid = members.map((member, n) => {
+      if (seen.has(member.name))
+        this.#fail(member.at, `struct ${name} has two members "${member.name}"`);
+      seen.add(member.name);
+      const type = this.#types.check(member.type);
+      if (!isSized(type) && (type.kind !== 'array' || n < members.length - 1))
+        this.#fail(member.at, `member ${member.name} cannot be of ${typeName(type)}`);
+      this.#checkMemberInput(member, type);
+      return { name: member.name, type, ...this.#placement(member, type) };
+    });
+    return structType(name, laid);
+  }
+
+  /** What @align and @size say of a member. */
+  #placement({ name, attributes }: syntax.Parameter, type: Type) {
+    const given = (wanted: string) => {
+      const attribute = attributes.find((a) => a.name === wanted);
+      if (!attribute) return undefined;
+      const value = this.#expressions.constantInteger(attribute.arguments[0]!, `@${wanted}`);
+      return { value, at: attribute.at };
+    };
+    const [align, size] = [given('align'), given('size')];
+    if (align && !(align.value > 0 && Number.isInteger(Math.log2(align.value))))
+      this.#fail(align.at, `@align is a power of two, not ${align.value}`);
+    if (align && align.value % alignOf(type) !== 0)
+      this.#fail(align.at, `${name} must be aligned to ${alignOf(type)}, not ${align.value}`);
+    if (size && !isSized(type))
+      this.#fail(size.at, `@size cannot be given to ${name}, whose size is that of the binding`);
+    if (size && size.value < sizeOf(type))
+      this.#fail(size.at, `${name} takes ${sizeOf(type)} bytes, more than @size(${size.value})`);
+    return { ...(align && { align: align.value }), ...(size && { size: size.value }) };
+  }
+
+  /** @builtin on a member counts where the struct is an entry point's parameter, but must be right anywhere. */
+  #checkMemberInput({ attributes }: syntax.Parameter, type: Type): void {
+    const attribute = attributes.find((a) => a.name === 'builtin');
+    if (attribute) this.#builtinInput(attribute, type);
+  }
+
+  // Functions
+
+  #function(node: syntax.FunctionDeclaration): ShaderFunction {
+    const stage = node.attributes.find((a) => a.name === 'workgroup_size');
+    if (stage && !isEntry(node)) this.#fail(stage.at, '@workgroup_size needs @compute beside it');
+    const parameters = node.parameters.map((parameter) => this.#parameter(parameter, node));
+    const result = node.result ? this.#types.check(node.result) : VOID;
+    if (node.result && (!isSized(result) || tooManyElements(result)))
+      this.#fail(node.at, `${node.name} cannot return ${typeName(result)}`);
+    if (isEntry(node) && node.result) this.#fail(node.at, 'a compute shader returns nothing');
+    const mustUse = node.attributes.find((a) => a.name === 'must_use');
+    if (mustUse && result === VOID)
+      this.#fail(mustUse.at, `@must_use cannot stand before ${node.name}, which returns nothing`);
+    const used = new Set<Variable>();
+    this.#collecting.push(used);
+    const checker = new FunctionChecker(this.#surroundings, result);
+    const body = checker.check(node.name, parameters, node.body);
+    this.#collecting.pop();
+    const rule = mustUse ? { mustUse: true as const } : {};
+    const made: ShaderFunction = { name: node.name, parameters, result, body, ...rule };
+    this.#globals.set(made, used);
+    return made;
+  }
+
+  #parameter(
+    { name, type, attributes, at }: syntax.Parameter,
+    of: syntax.FunctionDeclaration,
+  ): Variable {
+    const own = this.#types.check(type);
+    if ((!isSized(own) && own.kind !== 'pointer') || tooManyElements(own))
+      this.#fail(at, `parameter ${name} cannot be of ${typeName(own)}`);
+    const [input] = attributes;
+    if (input && !isEntry(of))
+      this.#fail(
+        input.at,
+        `@builtin stands at an entry point's parameters, and ${of.name} is none`,
+      );
+    return { name, type: own, space: 'let', access: 'read', binding: undefined, at };
+  }
+
+  #entry(node: syntax.FunctionDeclaration): Entry {
+    const named = this.#lookup(node.name, node.at) as Extract<Named, { kind: 'function' }>;
+    const called = named.function;
+    const workgroupSize = this.#workgroupSize(node);
+    const inputs = node.parameters.map((p, n) => this.#input(p, called.parameters[n]!));
+    const taken = inputs.flatMap((input) => input.values);
+    const twice = taken.find((value, n) => taken.indexOf(value) < n);
+    if (twice) this.#fail(node.at, `${node.name} takes @builtin(${twice}) twice`);
+    const globals = [...this.#globals.get(called)!];
+    this.#refuseSharedBindings(node, globals);
+    return { name: node.name, body: called.body, inputs, workgroupSize, globals };
+  }
+
+  #workgroupSize(node: syntax.FunctionDeclaration): Entry['workgroupSize'] {
+    const attribute = node.attributes.find((a) => a.name === 'workgroup_size');
+    if (!attribute) return this.#fail(node.at, `${node.name} needs @workgroup_size`);
+    const sizes = attribute.arguments.map((size) => this.#expressions.check(size));
+    if (!commonType(sizes.map((size) => size.type)))
+      this.#fail(attribute.at, 'the sizes of @workgroup_size are all i32 or all u32');
+    const [x = 1, y = 1, z = 1] = attribute.arguments.map((size) =>
+      this.#expressions.constantInteger(size, '@workgroup_size'),
+    );
+    if (x < 1 || y < 1 || z < 1)
+      this.#fail(attribute.at, `a workgroup of ${x} x ${y} x ${z} has no invocation`);
+    return [x, y, z];
+  }
+
+  #input(node: syntax.Parameter, variable: Variable): Input {
+    const { type } = variable;
+    const fields = type.kind === 'struct' ? this.#structFields(type.name) : [node];
+    const values = fields.map((field, n) => {
+      const attribute = field.attributes.find((a) => a.name === 'builtin');
+      if (!attribute) return this.#fail(field.at, `${field.name} needs @builtin(...)`);
+      return this.#builtinInput(attribute, type.kind === 'struct' ? type.members[n]!.type : type);
+    });
+    return { variable, values };
+  }
+
+  #builtinInput({ arguments: [given], at }: syntax.Attribute, type: Type): BuiltinInput {
+    const name = given?.kind === 'name' ? given.name : '';
+    const wanted = INPUTS.get(name);
+    if (!wanted) return this.#fail(at, `@builtin(${name}) is not an input of this device`);
+    if (type !== wanted)
+      this.#fail(at, `@builtin(${name}) is ${typeName(wanted)}, not ${typeName(type)}`);
+    return name as BuiltinInput;
+  }
+
+  #structFields(name: string): readonly syntax.Parameter[] {
+    const declaration = this.#declarations.get(name);
+    return declaration?.kind === 'struct' ? declaration.node.members : [];
+  }
+
+  #refuseSharedBindings(node: syntax.FunctionDeclaration, globals: readonly Variable[]): void {
+    const taken = new Map<string, Variable>();
+    for (const variable of globals) {
+      if (!variable.binding) continue;
+      const key = `@group(${variable.binding.group}) @binding(${variable.binding.binding})`;
+      const other = taken.get(key);
+      if (other)
+        this.#fail(
+          node.at,
+          `${node.name} uses both ${other.name} and ${variable.name}, which share ${key}`,
+        );
+      taken.set(key, variable);
+    }
+    if (globals.filter((v) => v.space === 'immediate').length > 1)
+      this.#fail(node.at, `${node.name} uses more than one var<immediate>`);
+  }
+
+  #fail(at: Offset, rule: string): never {
+    return failAt(this.#text, at, rule);
+  }
+}
+
+function isEntry(node: syntax.FunctionDeclaration): boolean {
+  return node.attributes.some((a) => a.name === 'compute');
+}
+
+function holdsArray(type: Type): boolean {
+  if (type.kind === 'struct') return type.members.some((m) => holdsArray(m.type));
+  return type.kind === 'array';
+}

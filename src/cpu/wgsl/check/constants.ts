@@ -1,0 +1,308 @@
+/**
+ * Arithmetic on constants, as WGSL defines it: i32 and u32 wrap, f32 rounds after every operation, and what cannot be
+ * represented (overflow of a float or of a number without a type, a division by zero) is an error, not a value.
+ */
+
+import type { BinaryOperator, Constant } from '../program.js';
+import {
+  ABSTRACT_FLOAT,
+  ABSTRACT_INT,
+  BOOL,
+  F32,
+  I32,
+  isFloat,
+  type Scalar,
+  type Type,
+  U32,
+} from '../types.js';
+
+/** What is wrong with a constant expression; the checker adds where. */
+export class ConstantError extends Error {}
+
+/** Past this a number without a type loses digits here; WGSL's own limit is 2^63. */
+const EXACT = 2 ** 53;
+const MAX_F32 = 3.4028234663852886e38;
+
+/** Rounds or checks a number so that it is one of `type`. @throws ConstantError where it cannot be. */
+export function represent(value: number, type: Scalar): number {
+  switch (type) {
+    case F32: {
+      const rounded = Math.fround(value);
+      if (!Number.isFinite(rounded))
+        throw new ConstantError(`${value} cannot be represented as f32`);
+      return rounded;
+    }
+    case I32:
+      if (!Number.isInteger(value) || value < -(2 ** 31) || value >= 2 ** 31)
+        throw new ConstantError(`${value} cannot be represented as i32`);
+      return value + 0;
+    case U32:
+      if (!Number.isInteger(value) || value < 0 || value >= 2 ** 32)
+        throw new ConstantError(`${value} cannot be represented as u32`);
+      return value + 0;
+    case ABSTRACT_INT:
+      if (Math.abs(value) > EXACT)
+        throw new ConstantError(
+          `${value} is past 2^53, the end of this device's integers without a type`,
+        );
+      return value + 0;
+    case ABSTRACT_FLOAT:
+      if (!Number.isFinite(value)) throw new ConstantError('a float without a type overflows');
+      return value;
+    default:
+      throw new ConstantError(`${value} is not a ${type.name}`);
+  }
+}
+
+/** A number without a type becomes one of `type` by itself. @throws ConstantError where it cannot. */
+export function materialize(value: number, type: Scalar): number {
+  if (type === F32 && Math.abs(value) > MAX_F32)
+    throw new ConstantError(`${value} cannot be represented as f32`);
+  return represent(value, type);
+}
+
+/** Whether a number without a type can become one of `to` by itself: integers anything, floats only f32. */
+export function convertsImplicitly(from: Scalar, to: Scalar): boolean {
+  if (from === to) return true;
+  if (from === ABSTRACT_INT) return to !== BOOL;
+  return from === ABSTRACT_FLOAT && to === F32;
+}
+
+/** `f32(x)` and its kind, of a constant. */
+export function convertConstant(
+  value: number | boolean,
+  from: Scalar,
+  to: Scalar,
+): number | boolean {
+  if (to === BOOL) return typeof value === 'boolean' ? value : value !== 0;
+  if (typeof value === 'boolean') return Number(value);
+  if (isFloat(from) && !isFloat(to)) return clampToInteger(value, from, to);
+  if (from === ABSTRACT_INT || from === ABSTRACT_FLOAT) return materialize(value, to);
+  if (isFloat(to)) return represent(value, to);
+  return to === I32 ? value | 0 : value >>> 0;
+}
+
+/** The ends of a range are the last numbers that both types have: of f32 and u32 not 4294967295, but 4294967040. */
+function clampToInteger(value: number, from: Scalar, to: Scalar): number {
+  const [least, most] = to === I32 ? [-(2 ** 31), 2 ** 31 - 1] : [0, 2 ** 32 - 1];
+  const common = from === F32 ? most - (to === I32 ? 2 ** 7 - 1 : 2 ** 8 - 1) : most;
+  return Math.min(common, Math.max(least, Math.trunc(value))) + 0;
+}
+
+/** Applies `f` to every pair of parts of two constants of one shape; a scalar beside a vector is used for each part. */
+export function zip(
+  a: Constant,
+  b: Constant,
+  f: (a: number | boolean, b: number | boolean) => Constant,
+): Constant {
+  if (Array.isArray(a) && Array.isArray(b)) return a.map((part, n) => zip(part, b[n]!, f));
+  if (Array.isArray(a)) return a.map((part) => zip(part, b, f));
+  if (Array.isArray(b)) return b.map((part) => zip(a, part, f));
+  return f(a as number | boolean, b as number | boolean);
+}
+
+export function mapConstant(a: Constant, f: (a: number | boolean) => Constant): Constant {
+  return Array.isArray(a) ? a.map((part) => mapConstant(part, f)) : f(a as number | boolean);
+}
+
+/** The value of `a operator b`, both of scalar type `type`. */
+export function evaluateBinary(
+  operator: BinaryOperator,
+  type: Scalar,
+  a: number | boolean,
+  b: number | boolean,
+): number | boolean {
+  switch (operator) {
+    case '==':
+      return a === b;
+    case '!=':
+      return a !== b;
+    case '&&':
+      return Boolean(a) && Boolean(b);
+    case '||':
+      return Boolean(a) || Boolean(b);
+  }
+  if (typeof a === 'boolean' || typeof b === 'boolean') {
+    if (operator === '&') return Boolean(a) && Boolean(b);
+    return Boolean(a) || Boolean(b);
+  }
+  switch (operator) {
+    case '<':
+      return a < b;
+    case '>':
+      return a > b;
+    case '<=':
+      return a <= b;
+    case '>=':
+      return a >= b;
+  }
+  return isFloat(type) ? floatResult(operator, type, a, b) : integerResult(operator, type, a, b);
+}
+
+function floatResult(operator: BinaryOperator, type: Scalar, a: number, b: number): number {
+  switch (operator) {
+    case '+':
+      return represent(a + b, type);
+    case '-':
+      return represent(a - b, type);
+    case '*':
+      return represent(a * b, type);
+    case '/':
+      return represent(a / b, type);
+    default:
+      return represent(a % b, type);
+  }
+}
+
+function integerResult(operator: BinaryOperator, type: Scalar, a: number, b: number): number {
+  if ((operator === '/' || operator === '%') && b === 0)
+    throw new ConstantError(`${a} ${operator} 0 has no value`);
+  if (type === I32 && (operator === '/' || operator === '%') && a === -(2 ** 31) && b === -1)
+    throw new ConstantError(`${a} ${operator} -1 overflows`);
+  switch (operator) {
+    case '+':
+      return wrap(a + b, type);
+    case '-':
+      return wrap(a - b, type);
+    case '*':
+      return type === ABSTRACT_INT ? represent(a * b, type) : wrap(Math.imul(a, b), type);
+    case '/':
+      return Math.trunc(a / b) + 0;
+    case '%':
+      return (a % b) + 0;
+    case '&':
+      return bits(a, b, type, (p, q) => p & q);
+    case '|':
+      return bits(a, b, type, (p, q) => p | q);
+    case '^':
+      return bits(a, b, type, (p, q) => p ^ q);
+    case '<<':
+      return shiftLeft(a, b, type);
+    default:
+      if (type === ABSTRACT_INT) return Math.floor(a / 2 ** b);
+      return type === U32 ? a >>> checkShift(b) : a >> checkShift(b);
+  }
+}
+
+function shiftLeft(a: number, b: number, type: Scalar): number {
+  if (type === ABSTRACT_INT) return represent(a * 2 ** b, type);
+  const shifted = a * 2 ** checkShift(b);
+  if (type === I32 && shifted !== a << b) throw new ConstantError(`${a} << ${b} overflows`);
+  if (type === U32 && shifted >= 2 ** 32) throw new ConstantError(`${a} << ${b} overflows`);
+  return wrap(a << b, type);
+}
+
+function checkShift(by: number): number {
+  if (by > 31) throw new ConstantError(`a shift by ${by} is past the 31 that 32 bits have`);
+  return by;
+}
+
+function bits(a: number, b: number, type: Scalar, f: (a: number, b: number) => number): number {
+  if (type === ABSTRACT_INT) return Number(BigInt.asIntN(64, big(f, BigInt(a), BigInt(b))));
+  return wrap(f(a, b), type);
+}
+
+/** A bit operation on 64 bits, half by half. */
+function big(f: (a: number, b: number) => number, a: bigint, b: bigint): bigint {
+  const low = BigInt(f(Number(BigInt.asIntN(32, a)), Number(BigInt.asIntN(32, b))) >>> 0);
+  const high = BigInt(f(Number(BigInt.asIntN(32, a >> 32n)), Number(BigInt.asIntN(32, b >> 32n))));
+  return (high << 32n) | low;
+}
+
+/** An integer brought into the range of its type by leaving out the bits past it. */
+function wrap(value: number, type: Scalar): number {
+  if (type === ABSTRACT_INT) return represent(value, type);
+  return type === I32 ? value | 0 : value >>> 0;
+}
+
+/** `a operator b` where at least one is a matrix of f32: sums, and products with a number, a vector or a matrix. */
+export function evaluateMatrix(operator: BinaryOperator, a: Constant, b: Constant): Constant {
+  if (operator !== '*' || !Array.isArray(a) || !Array.isArray(b))
+    return zip(a, b, (x, y) => evaluateBinary(operator, F32, x, y));
+  const [p, q] = [a, b] as [readonly Constant[], readonly Constant[]];
+  if (!Array.isArray(p[0])) return q.map((column) => evaluateDot(F32, p, column));
+  const columns = p as readonly (readonly number[])[];
+  const rows = columns[0]!.map((_, n) => columns.map((column) => column[n]!));
+  const times = (vector: Constant) => rows.map((row) => evaluateDot(F32, row, vector));
+  return Array.isArray(q[0]) ? q.map(times) : times(q);
+}
+
+/** The sum of the products of two vectors' components. */
+export function evaluateDot(type: Scalar, a: Constant, b: Constant): number {
+  const products = zip(a, b, (x, y) => evaluateBinary('*', type, x, y)) as readonly number[];
+  return products.reduce((sum, product) => evaluateBinary('+', type, sum, product) as number);
+}
+
+/** A number's 32 bits, taken for a number of another type. @throws ConstantError where they are no finite float. */
+export function bitcastConstant(value: number, from: Scalar, to: Scalar): number {
+  const view = new DataView(new ArrayBuffer(4));
+  if (from === F32) view.setFloat32(0, value);
+  else view.setUint32(0, value >>> 0);
+  if (to === F32) return represent(view.getFloat32(0), F32);
+  return to === I32 ? view.getInt32(0) : view.getUint32(0);
+}
+
+export function evaluateUnary(
+  operator: '-' | '!' | '~',
+  type: Scalar,
+  a: number | boolean,
+): number | boolean {
+  if (operator === '!') return !a;
+  if (operator === '~') return wrap(~Number(a), type);
+  return isFloat(type) ? -Number(a) : wrap(0 - Number(a), type);
+}
+
+/** The number that a literal stands for, and its type. @throws ConstantError where it is out of range. */
+export function parseNumber(text: string): { type: Scalar; value: number } {
+  const hexadecimal = /^0x/i.test(text);
+  const suffix = hexadecimal
+    ? text.match(/[iu]$|(?<=p[+-]?\d+)[fh]$/i)?.[0]
+    : text.match(/[iufh]$/)?.[0];
+  const digits = suffix ? text.slice(0, -1) : text;
+  if (suffix === 'h') throw new ConstantError(`${text} is an f16, which this device does not have`);
+  const float = hexadecimal ? /[.p]/i.test(digits) : /[.e]/i.test(digits) || suffix === 'f';
+  if (!float && /^0\d/.test(digits)) throw new ConstantError(`${text} cannot begin with 0`);
+  const value = hexadecimal ? hexadecimalValue(digits) : Number(digits);
+  const type = float
+    ? suffix === 'f'
+      ? F32
+      : ABSTRACT_FLOAT
+    : suffix === 'u'
+      ? U32
+      : suffix === 'i'
+        ? I32
+        : ABSTRACT_INT;
+  if (type === F32 && Math.abs(value) > MAX_F32)
+    throw new ConstantError(`${text} cannot be represented as f32`);
+  if (type === F32 && hexadecimal && Math.fround(value) !== value)
+    throw new ConstantError(`${text} is not exactly an f32`);
+  return { type, value: represent(value, type) };
+}
+
+function hexadecimalValue(digits: string): number {
+  const [, whole, fraction = '', exponent = '0'] =
+    /^0x([0-9a-f]*)\.?([0-9a-f]*)(?:p([+-]?\d+))?$/i.exec(digits)!;
+  const mantissa = BigInt(`0x${whole}${fraction}`);
+  const isFloat = /[.p]/i.test(digits);
+  if (isFloat && BigInt(Number(mantissa)) !== mantissa)
+    throw new ConstantError(`${digits} has more digits than a float holds`);
+  return Number(mantissa) * 2 ** (Number(exponent) - 4 * fraction.length);
+}
+
+/** All zeros of a type, or `undefined` where it has no such value. */
+export function zeroOf(type: Type): Constant {
+  switch (type.kind) {
+    case 'vector':
+      return Array.from({ length: type.size }, () => zeroOf(type.element));
+    case 'matrix':
+      return Array.from({ length: type.columns }, () => Array.from({ length: type.rows }, () => 0));
+    case 'array': {
+      const zero = zeroOf(type.element);
+      return Array.from({ length: type.count ?? 0 }, () => zero);
+    }
+    case 'struct':
+      return type.members.map((m) => zeroOf(m.type));
+    default:
+      return type === BOOL ? false : 0;
+  }
+}

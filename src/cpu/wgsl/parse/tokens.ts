@@ -1,0 +1,90 @@
+/**
+ * Step 1: a shader's text becomes a list of tokens.
+ *
+ *   in    let x = 3u * y; // three
+ *   out   word let, word x, symbol =, number 3u, symbol *, word y, symbol ;, end
+ *
+ * Comments and blanks are gone after this step, so that no later one meets them; each token keeps its offset, so that
+ * every later error can name line and column.
+ */
+
+import { failAt, type Offset } from '../source.js';
+
+export interface Token {
+  /** `template`: a `<` or `>` around a list of types (templates.ts); the lexer itself makes none. */
+  readonly kind: 'word' | 'number' | 'symbol' | 'template' | 'end';
+  readonly text: string;
+  readonly at: Offset;
+}
+
+/** Longest first: the lexer takes the first that fits. */
+const SYMBOLS = [
+  ...['<<=', '>>='],
+  ...['->', '&&', '||', '==', '!=', '<=', '>=', '<<', '>>', '++', '--'],
+  ...['+=', '-=', '*=', '/=', '%=', '&=', '|=', '^='],
+  ...['(', ')', '[', ']', '{', '}', ';', ':', ',', '.', '@', '=', '<', '>'],
+  ...['+', '-', '*', '/', '%', '&', '|', '^', '!', '~'],
+];
+
+const BLANK = /[ \t\n\v\f\r\u0085\u200e\u200f\u2028\u2029]+/uy;
+const LINE_COMMENT = /\/\/[^\n\v\f\r\u0085\u2028\u2029]*/uy;
+const WORD = /[\p{XID_Start}_]\p{XID_Continue}*/uy;
+/** Hexadecimal floats, decimal floats, then integers; the suffix belongs to the number. */
+const NUMBER =
+  /0[xX](?:[0-9a-fA-F]*\.[0-9a-fA-F]+|[0-9a-fA-F]+\.[0-9a-fA-F]*)(?:[pP][+-]?\d+[fh]?)?|0[xX][0-9a-fA-F]+(?:[pP][+-]?\d+[fh]?|[iu]?)|(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?[fh]?|\d+[eE][+-]?\d+[fh]?|\d+[fhiu]?/uy;
+
+/** @throws WgslError at the first character that begins no token. */
+export function tokenize(text: string): Token[] {
+  const tokens: Token[] = [];
+  let at = 0;
+  const match = (pattern: RegExp): string | undefined => {
+    pattern.lastIndex = at;
+    return pattern.exec(text)?.[0];
+  };
+  while (at < text.length) {
+    const skipped = match(BLANK) ?? match(LINE_COMMENT) ?? blockComment(text, at);
+    if (skipped) {
+      at += skipped.length;
+      continue;
+    }
+    const token = tokenAt(text, at, match);
+    tokens.push(token);
+    at += token.text.length;
+  }
+  tokens.push({ kind: 'end', text: 'the end of the shader', at: text.length });
+  return tokens;
+}
+
+function tokenAt(text: string, at: Offset, match: (p: RegExp) => string | undefined): Token {
+  const number = match(NUMBER);
+  if (number) {
+    const next = text[at + number.length] ?? '';
+    if (/[\p{XID_Continue}]/u.test(next))
+      failAt(text, at, `"${number}${next}" is neither a number nor a name`);
+    return { kind: 'number', text: number, at };
+  }
+  const word = match(WORD);
+  if (word && word !== '_' && word.startsWith('__'))
+    failAt(text, at, `"${word}": a name cannot start with two underscores`);
+  if (word) return { kind: 'word', text: word, at };
+  const symbol = SYMBOLS.find((s) => text.startsWith(s, at));
+  if (symbol) return { kind: 'symbol', text: symbol, at };
+  return failAt(text, at, `the character ${JSON.stringify(text[at])} begins nothing in WGSL`);
+}
+
+/** A block comment, in which others may nest, or undefined where none begins. */
+function blockComment(text: string, start: Offset): string | undefined {
+  if (!text.startsWith('/*', start)) return undefined;
+  let depth = 0;
+  for (let at = start; at < text.length; at++) {
+    if (text.startsWith('/*', at)) {
+      depth += 1;
+      at += 1;
+    } else if (text.startsWith('*/', at)) {
+      depth -= 1;
+      at += 1;
+      if (depth === 0) return text.slice(start, at + 1);
+    }
+  }
+  return failAt(text, start, 'this comment is not closed: "*/" is missing');
+}

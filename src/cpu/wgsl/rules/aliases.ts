@@ -1,0 +1,156 @@
+/**
+ * Two names of one place in memory (WGSL, section 11.4.1 on alias analysis): a function that writes through a pointer
+ * must not be given another way to the same variable, so that a compiler may keep what it has read.
+ *
+ *   in    fn add(a: ptr<function, f32>, b: ptr<function, f32>) { *a += *b; }        add(&x, &x);
+ *   out   refused: a and b both point into "x", and add writes through one of them
+ *
+ * Each function is asked which of its pointer parameters and which variables outside functions it reads and writes,
+ * also through the functions it calls; then each of its calls is looked at.
+ */
+
+import { operands, placeOperands, Roots } from '../check/operands.js';
+import type { Expression, Program, ShaderFunction, Statement, Variable } from '../program.js';
+import { failAt, type Offset } from '../source.js';
+
+/** What a function does to pointer parameters and to variables outside functions. */
+interface Uses {
+  readonly read: Set<Variable>;
+  readonly written: Set<Variable>;
+}
+
+type Call = Extract<Expression, { kind: 'call' }>;
+
+/** @throws WgslError at a call that gives a function two ways to what it writes. */
+export function checkAliases({ functions, text }: Program): void {
+  const analysis = new AliasAnalysis(text);
+  for (const each of functions.values()) analysis.uses(each);
+}
+
+class AliasAnalysis {
+  readonly #text: string;
+  readonly #uses = new Map<ShaderFunction, Uses>();
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  uses(of: ShaderFunction): Uses {
+    let uses = this.#uses.get(of);
+    if (!uses) {
+      uses = { read: new Set(), written: new Set() };
+      new FunctionAliases(this, uses).visit(of.body);
+      this.#uses.set(of, uses);
+    }
+    return uses;
+  }
+
+  fail(at: Offset, rule: string): never {
+    return failAt(this.#text, at, rule);
+  }
+}
+
+class FunctionAliases {
+  readonly #analysis: AliasAnalysis;
+  readonly #uses: Uses;
+  readonly #roots = new Roots();
+
+  constructor(analysis: AliasAnalysis, uses: Uses) {
+    this.#analysis = analysis;
+    this.#uses = uses;
+  }
+
+  visit(body: readonly Statement[]): void {
+    for (const statement of body) this.#statement(statement);
+  }
+
+  #statement(statement: Statement): void {
+    switch (statement.kind) {
+      case 'block':
+        this.#expression(statement.decided?.condition);
+        this.visit(statement.body);
+        this.visit(statement.decided?.untaken ?? []);
+        break;
+      case 'declare':
+        this.#expression(statement.value);
+        this.#roots.declare(statement.variable, statement.value);
+        break;
+      case 'assign': {
+        const { variable } = this.#roots.root(statement.place);
+        for (const operand of placeOperands(statement.place)) this.#expression(operand);
+        this.#expression(statement.value);
+        this.#uses.written.add(variable);
+        if (statement.operator) this.#uses.read.add(variable);
+        break;
+      }
+      case 'evaluate':
+      case 'return':
+        this.#expression(statement.value);
+        break;
+      case 'if':
+        this.#expression(statement.condition);
+        this.visit(statement.whenTrue);
+        this.visit(statement.whenFalse);
+        break;
+      case 'switch':
+        this.#expression(statement.selector);
+        for (const { body } of statement.cases) this.visit(body);
+        break;
+      case 'loop':
+        if (statement.initial) this.#statement(statement.initial);
+        this.#expression(statement.condition);
+        this.visit(statement.body);
+        this.visit(statement.continuing);
+        this.#expression(statement.breakIf);
+    }
+  }
+
+  #expression(node: Expression | undefined): void {
+    if (!node) return;
+    for (const operand of operands(node)) this.#expression(operand);
+    if (node.kind === 'read') this.#uses.read.add(this.#roots.root(node.place).variable);
+    if (node.kind === 'builtin' && node.name === 'workgroupUniformLoad')
+      this.#uses.read.add(this.#roots.pointee(node.arguments[0]!).variable);
+    if (node.kind === 'call') this.#call(node);
+  }
+
+  #call(call: Call): void {
+    const { parameters, name } = call.function;
+    const inside = this.#analysis.uses(call.function);
+    const pointers = call.arguments.flatMap((argument, n) => {
+      const parameter = parameters[n]!;
+      if (parameter.type.kind !== 'pointer') return [];
+      return [{ parameter, at: argument.at, root: this.#roots.pointee(argument).variable }];
+    });
+    for (const { parameter, root, at } of pointers) {
+      const [isRead, isWritten] = [inside.read.has(parameter), inside.written.has(parameter)];
+      const other = pointers.find(
+        (each) =>
+          each.root === root &&
+          each.parameter !== parameter &&
+          (inside.read.has(each.parameter) || inside.written.has(each.parameter)),
+      );
+      if (isWritten && other)
+        this.#analysis.fail(
+          at,
+          `${parameter.name} and ${other.parameter.name} of ${name} both point into "${root.name}", and ${name} writes through ${parameter.name}`,
+        );
+      const usesRoot = inside.read.has(root) || inside.written.has(root);
+      if ((isWritten && usesRoot) || (isRead && inside.written.has(root)))
+        this.#analysis.fail(
+          at,
+          `${parameter.name} of ${name} points into "${root.name}", which ${name} also uses directly, and one of the two is written`,
+        );
+      if (isRead) this.#uses.read.add(root);
+      if (isWritten) this.#uses.written.add(root);
+    }
+    for (const variable of inside.read) if (isOutside(variable)) this.#uses.read.add(variable);
+    for (const variable of inside.written)
+      if (isOutside(variable)) this.#uses.written.add(variable);
+  }
+}
+
+/** Whether a variable stands outside functions, so that every function may use it. */
+function isOutside({ space }: Variable): boolean {
+  return space !== 'function' && space !== 'let';
+}

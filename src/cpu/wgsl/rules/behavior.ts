@@ -1,0 +1,67 @@
+/**
+ * How statements can end (WGSL, section 9.8): by going on to the next statement, or by leaving for the end of a loop or
+ * switch, for its next turn, or out of the function. Values are not looked at: `while true` may end, for all this knows.
+ *
+ *   in    if a { return 1; } else { break; }
+ *   out   return, break: what follows is never reached
+ */
+
+import type { Statement } from '../program.js';
+
+export type Behavior = 'next' | 'break' | 'continue' | 'return';
+
+/** The behaviors of a list of statements: up to the first that never goes on to the next. */
+export function behaviors(body: readonly Statement[]): ReadonlySet<Behavior> {
+  const result = new Set<Behavior>(['next']);
+  for (const statement of body) {
+    result.delete('next');
+    for (const behavior of statementBehaviors(statement)) result.add(behavior);
+    if (!result.has('next')) break;
+  }
+  return result;
+}
+
+const known = new WeakMap<Statement, ReadonlySet<Behavior>>();
+
+/** The behaviors of one statement. A loop that has none never ends. */
+export function statementBehaviors(statement: Statement): ReadonlySet<Behavior> {
+  let result = known.get(statement);
+  if (!result) {
+    result = find(statement);
+    known.set(statement, result);
+  }
+  return result;
+}
+
+function find(statement: Statement): ReadonlySet<Behavior> {
+  switch (statement.kind) {
+    case 'return':
+    case 'break':
+    case 'continue':
+      return new Set([statement.kind]);
+    case 'block':
+      return either(statement.body, statement.decided?.untaken ?? statement.body);
+    case 'if':
+      return either(statement.whenTrue, statement.whenFalse);
+    case 'switch': {
+      const result = new Set(statement.cases.flatMap((c) => [...behaviors(c.body)]));
+      if (result.delete('break')) result.add('next');
+      return result;
+    }
+    case 'loop': {
+      const { condition, breakIf, body, continuing } = statement;
+      const inside = new Set(behaviors(body));
+      const goesOn = inside.has('next') || inside.has('continue');
+      if (goesOn) for (const behavior of behaviors(continuing)) inside.add(behavior);
+      const ends = condition || inside.has('break') || (goesOn && breakIf);
+      const result = new Set<Behavior>(inside.has('return') ? ['return'] : []);
+      return ends ? result.add('next') : result;
+    }
+    default:
+      return new Set(['next']);
+  }
+}
+
+function either(a: readonly Statement[], b: readonly Statement[]): ReadonlySet<Behavior> {
+  return new Set([...behaviors(a), ...behaviors(b)]);
+}

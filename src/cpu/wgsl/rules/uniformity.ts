@@ -1,0 +1,451 @@
+/**
+ * Uniformity (WGSL, section 15.2): all invocations of a workgroup must come to a barrier, or none. So a barrier is
+ * refused where whether it is reached depends on a value that may differ between invocations.
+ *
+ *   in    if (local_index < count) { workgroupBarrier(); }
+ *   out   refused: the branch depends on local_invocation_index
+ *
+ * Each value is followed as the set of what it depends on: causes of difference (an invocation's own index, what memory
+ * holds that other invocations write) and, inside a function, what its caller gives. A branch on a value adds the
+ * value's set to the flow of control inside it; an assignment adds the flow's set to the variable; a path that may leave
+ * (return, break, continue) leaves its flow to what follows. Loops are followed until no set grows. Of a function a
+ * summary is kept, in which a call puts its arguments' sets.
+ *
+ * The device relies on it: src/cpu/wasm/barriers.ts runs loops and branches around a barrier once for all invocations.
+ */
+
+import { operands, placeOperands, type Root, Roots } from '../check/operands.js';
+import type {
+  BuiltinInput,
+  Entry,
+  Expression,
+  Place,
+  Program,
+  ShaderFunction,
+  Statement,
+  Variable,
+} from '../program.js';
+import { failAt, type Offset, positionAt } from '../source.js';
+import type { Type } from '../types.js';
+import { behaviors, statementBehaviors } from './behavior.js';
+
+/** What a value may depend on. */
+type Source = Cause | Given;
+
+/** What may differ between the invocations of a workgroup. */
+interface Cause {
+  readonly kind: 'cause';
+  readonly what: string;
+  readonly at: Offset;
+}
+
+/** What a function's caller decides: whether the call is reached, an argument, or what an argument points at. */
+type Given =
+  | { readonly kind: 'flow' }
+  | { readonly kind: 'argument'; readonly index: number }
+  | { readonly kind: 'pointee'; readonly index: number };
+
+type Sources = ReadonlySet<Source>;
+/** What the flow of control depends on, and the branch by which it does. */
+type Flow = ReadonlyMap<Source, Offset>;
+/** What the variables of a function hold. */
+type State = ReadonlyMap<Variable, Sources>;
+
+/** That a barrier be reached uniformly or, of workgroupUniformLoad, that its pointer be uniform. */
+interface Requirement {
+  readonly name: string;
+  readonly at: Offset;
+  readonly isAddress: boolean;
+  readonly flow: Flow;
+}
+
+/** What a call needs to know of a function. */
+interface Summary {
+  readonly result: Sources;
+  readonly requirements: readonly Requirement[];
+  /** What the variables behind pointer parameters hold in the end. */
+  readonly pointees: ReadonlyMap<number, Sources>;
+}
+
+/** Where `break` and `continue` go, and what the variables hold there. */
+interface Target {
+  readonly isLoop: boolean;
+  readonly breaks: State[];
+  readonly continues: State[];
+}
+
+const NOTHING: Sources = new Set();
+const FLOW: Given = { kind: 'flow' };
+const UNIFORM_INPUTS: ReadonlySet<BuiltinInput> = new Set(['workgroup_id', 'num_workgroups']);
+const BARRIERS = /\b(?:workgroupBarrier|storageBarrier|workgroupUniformLoad)\b/;
+
+/** @throws WgslError at a barrier that only some invocations of a workgroup may reach. */
+export function checkUniformity(program: Program): void {
+  if (!BARRIERS.test(program.text)) return;
+  const analysis = new UniformityAnalysis(program);
+  for (const each of program.functions.values()) analysis.summary(each);
+}
+
+class UniformityAnalysis {
+  readonly #program: Program;
+  readonly #summaries = new Map<ShaderFunction, Summary>();
+  readonly #causes = new Map<string, Cause>();
+
+  constructor(program: Program) {
+    this.#program = program;
+  }
+
+  summary(of: ShaderFunction): Summary {
+    let summary = this.#summaries.get(of);
+    if (!summary) {
+      const entry = this.#program.entries.find(({ name }) => name === of.name);
+      summary = new FunctionUniformity(this).analyze(of, entry);
+      this.#summaries.set(of, summary);
+    }
+    return summary;
+  }
+
+  /** The same object for the same place, so that sets know it again. */
+  cause(what: string, at: Offset): Cause {
+    const key = `${at} ${what}`;
+    const cause = this.#causes.get(key) ?? { kind: 'cause', what, at };
+    this.#causes.set(key, cause);
+    return cause;
+  }
+
+  refuse({ name, at, isAddress }: Requirement, cause: Cause, branch: Offset): never {
+    const line = (offset: Offset) => positionAt(this.#program.text, offset).line;
+    const rule = isAddress
+      ? `all invocations of a workgroup must give ${name} the same address, but this one`
+      : `${name} must be reached by all invocations of a workgroup or by none, but the branch in line ${line(branch)}`;
+    const reason = `depends on ${cause.what} (line ${line(cause.at)}), which may differ between them`;
+    return failAt(this.#program.text, at, `${rule} ${reason}`);
+  }
+}
+
+class FunctionUniformity {
+  readonly #analysis: UniformityAnalysis;
+  readonly #roots = new Roots();
+  /** What the values of `let`s and parameters depend on. */
+  readonly #values = new Map<Variable, Sources>();
+  readonly #given = new Map<string, Given>();
+  readonly #requirements = new Map<string, Requirement>();
+  readonly #targets: Target[] = [];
+  readonly #returns: State[] = [];
+  #result: Sources = NOTHING;
+  #state: State = new Map();
+
+  constructor(analysis: UniformityAnalysis) {
+    this.#analysis = analysis;
+  }
+
+  /** @param entry the entry point that the function is, if it is one: it has no caller. */
+  analyze(of: ShaderFunction, entry: Entry | undefined): Summary {
+    if (entry) this.#declareInputs(entry);
+    else this.#declareParameters(of);
+    this.#run(of.body, new Map(entry ? [] : [[FLOW, 0]]));
+    if (behaviors(of.body).has('next')) this.#returns.push(this.#state);
+    const end = join(this.#returns) ?? this.#state;
+    const pointees = of.parameters.flatMap((parameter, n) =>
+      pointsAtLocal(parameter.type) ? [[n, end.get(parameter) ?? NOTHING] as const] : [],
+    );
+    return {
+      result: this.#result,
+      requirements: [...this.#requirements.values()],
+      pointees: new Map(pointees),
+    };
+  }
+
+  #declareInputs(entry: Entry): void {
+    for (const { variable, values } of entry.inputs) {
+      const causes = values
+        .filter((value) => !UNIFORM_INPUTS.has(value))
+        .map((value) => this.#analysis.cause(value, variable.at));
+      this.#values.set(variable, new Set(causes));
+    }
+  }
+
+  #declareParameters({ parameters }: ShaderFunction): void {
+    for (const [index, parameter] of parameters.entries()) {
+      this.#values.set(parameter, new Set([this.#give('argument', index)]));
+      if (pointsAtLocal(parameter.type)) this.#hold(parameter, [this.#give('pointee', index)]);
+    }
+  }
+
+  #give(kind: 'argument' | 'pointee', index: number): Given {
+    const key = `${kind} ${index}`;
+    const given = this.#given.get(key) ?? { kind, index };
+    this.#given.set(key, given);
+    return given;
+  }
+
+  #hold(variable: Variable, sources: Iterable<Source>): void {
+    this.#state = new Map(this.#state).set(variable, new Set(sources));
+  }
+
+  // Statements
+
+  /** Runs statements up to one that never goes on. @returns the flow of control after them. */
+  #run(body: readonly Statement[], start: Flow): Flow {
+    let flow = start;
+    for (const statement of body) {
+      flow = this.#statement(statement, flow);
+      if (!statementBehaviors(statement).has('next')) break;
+    }
+    return flow;
+  }
+
+  #statement(node: Statement, flow: Flow): Flow {
+    switch (node.kind) {
+      case 'block':
+        return node.decided
+          ? this.#either(node, node.decided.condition, [node.body, node.decided.untaken], flow)
+          : this.#run(node.body, flow);
+      case 'declare':
+        this.#declare(node, flow);
+        return flow;
+      case 'assign':
+        this.#assign(node, flow);
+        return flow;
+      case 'evaluate':
+        this.#evaluate(node.value, flow);
+        return flow;
+      case 'if':
+        return this.#either(node, node.condition, [node.whenTrue, node.whenFalse], flow);
+      case 'switch': {
+        const bodies = node.cases.map((c) => c.body);
+        return this.#either(node, node.selector, bodies, flow);
+      }
+      case 'loop':
+        return this.#loop(node, flow);
+      case 'break':
+        this.#targets.at(-1)!.breaks.push(this.#state);
+        return flow;
+      case 'continue':
+        this.#targets.findLast((target) => target.isLoop)!.continues.push(this.#state);
+        return flow;
+      case 'return':
+        if (node.value)
+          this.#result = union(this.#result, this.#evaluate(node.value, flow), flow.keys());
+        this.#returns.push(this.#state);
+        return flow;
+    }
+  }
+
+  #declare({ variable, value }: Extract<Statement, { kind: 'declare' }>, flow: Flow): void {
+    const sources = value ? this.#evaluate(value, flow) : NOTHING;
+    this.#roots.declare(variable, value);
+    if (variable.space === 'let') this.#values.set(variable, sources);
+    else this.#hold(variable, union(sources, flow.keys()));
+  }
+
+  #assign(node: Extract<Statement, { kind: 'assign' }>, flow: Flow): void {
+    const { place, operator, value } = node;
+    const where = this.#evaluateAll(placeOperands(place), flow);
+    const sources = union(where, this.#evaluate(value, flow), flow.keys());
+    this.#write(this.#roots.root(place), sources, operator !== undefined);
+  }
+
+  /** Only variables of functions are followed: what others hold may differ in any case. */
+  #write({ variable, isWhole }: Root, sources: Sources, keepsOld: boolean): void {
+    const old = this.#state.get(variable);
+    if (!old) return;
+    this.#hold(variable, isWhole && !keepsOld ? sources : union(old, sources));
+  }
+
+  /** Runs bodies of which one is taken. After them the flow is as before, unless one of them may leave. */
+  #either(
+    node: Statement,
+    condition: Expression,
+    bodies: readonly (readonly Statement[])[],
+    flow: Flow,
+  ): Flow {
+    const inside = enter(flow, this.#evaluate(condition, flow), node.at);
+    const before = this.#state;
+    const target: Target = { isLoop: false, breaks: [], continues: [] };
+    if (node.kind === 'switch') this.#targets.push(target);
+    const ends: State[] = [];
+    let after: Flow = new Map();
+    for (const body of bodies) {
+      this.#state = before;
+      after = merge(after, this.#run(body, inside));
+      if (behaviors(body).has('next')) ends.push(this.#state);
+    }
+    if (node.kind === 'switch') this.#targets.pop();
+    this.#state = join([...ends, ...target.breaks]) ?? this.#state;
+    return onlyGoesOn(node) ? flow : after;
+  }
+
+  /** Runs a loop until nothing more is found: the sets only grow, and there are finitely many sources. */
+  #loop(node: Extract<Statement, { kind: 'loop' }>, flow: Flow): Flow {
+    if (node.initial) this.#statement(node.initial, flow);
+    let start = this.#state;
+    let head = flow;
+    for (;;) {
+      this.#state = start;
+      const target: Target = { isLoop: true, breaks: [], continues: [] };
+      const end = this.#turn(node, head, target);
+      const nextHead = merge(head, end);
+      const nextStart = join([start, this.#state])!;
+      const isStable = nextHead.size === head.size && weigh(nextStart) === weigh(start);
+      if (isStable) {
+        this.#state = join(target.breaks) ?? start;
+        return onlyGoesOn(node) ? flow : nextHead;
+      }
+      head = nextHead;
+      start = nextStart;
+    }
+  }
+
+  /** One turn of a loop. @returns the flow of control at its end. */
+  #turn(node: Extract<Statement, { kind: 'loop' }>, head: Flow, target: Target): Flow {
+    const { condition, body, continuing, breakIf, at } = node;
+    let flow = head;
+    if (condition) {
+      flow = enter(flow, this.#evaluate(condition, flow), at);
+      target.breaks.push(this.#state);
+    }
+    this.#targets.push(target);
+    flow = this.#run(body, flow);
+    this.#targets.pop();
+    const ways = behaviors(body);
+    if (!ways.has('next') && !ways.has('continue')) return flow;
+    const ends = ways.has('next') ? [this.#state] : [];
+    this.#state = join([...ends, ...target.continues]) ?? this.#state;
+    flow = this.#run(continuing, flow);
+    if (breakIf) {
+      flow = enter(flow, this.#evaluate(breakIf, flow), breakIf.at);
+      target.breaks.push(this.#state);
+    }
+    return flow;
+  }
+
+  // Expressions
+
+  /** What an expression's value depends on, apart from whether it is reached. */
+  #evaluate(node: Expression, flow: Flow): Sources {
+    switch (node.kind) {
+      case 'value':
+        return this.#values.get(node.variable) ?? NOTHING;
+      case 'read': {
+        const where = this.#evaluateAll(operands(node), flow);
+        return union(where, this.#contents(node.place));
+      }
+      case 'binary': {
+        if (node.operator !== '&&' && node.operator !== '||') break;
+        const left = this.#evaluate(node.left, flow);
+        const before = this.#state;
+        const right = this.#evaluate(node.right, enter(flow, left, node.at));
+        // A call on the right may have written through a pointer, or may not have been reached.
+        this.#state = join([before, this.#state])!;
+        return union(left, right);
+      }
+      case 'builtin':
+        return this.#builtin(node, flow);
+      case 'call':
+        return this.#call(node, flow);
+    }
+    return this.#evaluateAll(operands(node), flow);
+  }
+
+  #evaluateAll(nodes: readonly Expression[], flow: Flow): Sources {
+    return union(...nodes.map((node) => this.#evaluate(node, flow)));
+  }
+
+  /** What memory holds there. */
+  #contents(place: Place): Iterable<Source> {
+    const { variable } = this.#roots.root(place);
+    const { type } = variable;
+    const isPointer = variable.space === 'let' && type.kind === 'pointer';
+    const { space, access } = isPointer ? type : variable;
+    if (space === 'function') return this.#state.get(variable) ?? NOTHING;
+    if (access === 'read') return NOTHING;
+    const kind = space === 'storage' ? 'var<storage, read_write>' : `var<${space}>`;
+    const what = isPointer ? `the ${kind} behind ${variable.name}` : `${kind} ${variable.name}`;
+    return [this.#analysis.cause(what, place.at)];
+  }
+
+  #builtin(node: Extract<Expression, { kind: 'builtin' }>, flow: Flow): Sources {
+    const { name, at } = node;
+    const given = this.#evaluateAll(node.arguments, flow);
+    if (!BARRIERS.test(name)) return given;
+    this.#demand({ name, at, isAddress: false, flow });
+    this.#demand({ name, at, isAddress: true, flow: enter(new Map(), given, at) });
+    return NOTHING;
+  }
+
+  /** Refuses a barrier that depends on a cause; what the caller decides is left to the calls. */
+  #demand(requirement: Requirement): void {
+    const { at, isAddress, flow } = requirement;
+    for (const [source, branch] of flow)
+      if (source.kind === 'cause') this.#analysis.refuse(requirement, source, branch);
+    if (flow.size === 0) return;
+    const key = `${at} ${isAddress}`;
+    const known = this.#requirements.get(key)?.flow ?? new Map();
+    this.#requirements.set(key, { ...requirement, flow: merge(known, flow) });
+  }
+
+  #call(node: Extract<Expression, { kind: 'call' }>, flow: Flow): Sources {
+    const given = node.arguments.map((argument) => this.#evaluate(argument, flow));
+    const { result, requirements, pointees } = this.#analysis.summary(node.function);
+    const pointee = (index: number) => this.#roots.pointee(node.arguments[index]!);
+    /** What a source of the function's stands for here. */
+    const translate = (source: Source): Iterable<Source> => {
+      if (source.kind === 'cause') return [source];
+      if (source.kind === 'flow') return flow.keys();
+      if (source.kind === 'argument') return given[source.index]!;
+      return this.#state.get(pointee(source.index).variable) ?? NOTHING;
+    };
+    const translateAll = (sources: Sources) => union(...[...sources].map(translate));
+    for (const requirement of requirements) {
+      const translated = [...requirement.flow].map(([source, branch]): Flow => {
+        if (source.kind === 'flow') return flow;
+        return new Map([...translate(source)].map((each) => [each, branch]));
+      });
+      this.#demand({ ...requirement, flow: translated.reduce(merge, new Map()) });
+    }
+    const written = [...pointees].map(
+      ([n, sources]) => [pointee(n), union(translateAll(sources), flow.keys())] as const,
+    );
+    for (const [root, sources] of written) this.#write(root, sources, false);
+    return translateAll(result);
+  }
+}
+
+/** Whether a parameter points at a variable of the function that calls, whose contents are followed. */
+function pointsAtLocal(type: Type): boolean {
+  return type.kind === 'pointer' && type.space === 'function';
+}
+
+/** Whether no path through a statement leaves for anywhere but the next statement. */
+function onlyGoesOn(node: Statement): boolean {
+  const ways = statementBehaviors(node);
+  return ways.size === 1 && ways.has('next');
+}
+
+/** The flow of control inside a branch on a value. */
+function enter(flow: Flow, sources: Sources, at: Offset): Flow {
+  return merge(flow, new Map([...sources].map((source) => [source, at])));
+}
+
+function merge(a: Flow, b: Flow): Flow {
+  return new Map([...b, ...a]);
+}
+
+function union(...parts: Iterable<Source>[]): Sources {
+  return new Set(parts.flatMap((part) => [...part]));
+}
+
+/** What variables may hold where paths meet; `undefined` where no path leads. */
+function join([first, ...others]: readonly State[]): State | undefined {
+  if (!first) return undefined;
+  const result = new Map(first);
+  for (const state of others)
+    for (const [variable, sources] of state)
+      result.set(variable, union(result.get(variable) ?? NOTHING, sources));
+  return result;
+}
+
+function weigh(state: State): number {
+  return [...state.values()].reduce((sum, sources) => sum + sources.size, 0);
+}
