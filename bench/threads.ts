@@ -91,7 +91,7 @@ async function besideBusyProcesses(threads: number, quiet: Timing): Promise<void
 async function withThreadHeldUp(threads: number, single: Timing, quiet: Timing): Promise<void> {
   const until = Date.now() + 1000 * (SETTLING_SECONDS + 10);
   const delay = { thread: 1, every: HELD_EVERY, milliseconds: HELD_MILLISECONDS, seed: 1, until };
-  const device = await requestCpuDevice({ threads, delay });
+  const device = await requestCpuDevice({ threads, hooks: { delay } });
   const { step, dispose } = trainerOn(await createEngine({ device }));
   await forSeconds(SETTLING_SECONDS, step);
   const held: number[] = [];

@@ -10,10 +10,12 @@ import { addNewerLanguage, type PageGpu } from './browser.js';
 import { load, versionOf } from './install.js';
 import {
   blocksOf,
+  onThreads,
   operandShapes,
   type Peer,
   type Product,
   type StepSetup,
+  shortName,
   type Trainer,
   timed,
   withWeightsInOut,
@@ -90,7 +92,7 @@ export async function openJax(backend: 'wasm' | 'webgpu', gpu?: PageGpu): Promis
   const library = new JaxLibrary(jax, backend, gpu);
   return {
     name: `jax-js ${versionOf(PACKAGE)} ${backend}`,
-    on: backend === 'wasm' ? '1 thread' : gpu!.description,
+    on: backend === 'wasm' ? onThreads(1) : shortName(gpu!.description),
     trainer: async (setup) => library.trainer(setup),
     multiplier: async (product) => library.multiplier(product),
     close() {},

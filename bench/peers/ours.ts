@@ -6,10 +6,12 @@ import { onGpu } from '../measure.js';
 import { STEP_RATE, StepModel } from '../step-model.js';
 import {
   type Multiplier,
+  onThreads,
   operandShapes,
   type Peer,
   type Product,
   type StepSetup,
+  shortName,
   type Trainer,
   timed,
 } from './peer.js';
@@ -25,8 +27,7 @@ export async function openOurs(adapter: AdapterChoice, threads?: number): Promis
   return {
     engine,
     name: 'this library',
-    on:
-      adapter === 'cpu' ? `${threads} thread${threads === 1 ? '' : 's'}` : engine.facts.description,
+    on: adapter === 'cpu' ? onThreads(threads!) : shortName(engine.facts.description),
     trainer: async (setup) => trainer(engine, setup),
     multiplier: async (product) => multiplier(engine, product),
     close: () => engine.dispose(),

@@ -86,6 +86,16 @@ function transposed({ shape, data }: Values): Values {
   return { shape: [columns, rows], data: turned };
 }
 
+/** What a library runs on, where that is threads. */
+export function onThreads(threads: number): string {
+  return `${threads} thread${threads > 1 ? 's' : ''}`;
+}
+
+/** An adapter's description up to its details. */
+export function shortName(description: string): string {
+  return description.split(',')[0]!;
+}
+
 /** Milliseconds that `work` takes. */
 export async function timed(work: () => unknown): Promise<number> {
   const start = performance.now();

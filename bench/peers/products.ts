@@ -2,7 +2,7 @@
 
 import { HostRandom } from '../../src/index.js';
 import { digits, race, table, timingOf } from '../measure.js';
-import { FORMS, type Form, type Multiplier, type Peer, type Product } from './peer.js';
+import { FORMS, type Form, type Multiplier, onThreads, type Peer, type Product } from './peer.js';
 import { RegisterLoop } from './registers.js';
 
 /** [M, K, N]: a square, and the first linear layer of an MLP, with its rows. */
@@ -10,7 +10,7 @@ const SIZES = [
   [512, 512, 512],
   [2400, 256, 1024],
 ] as const;
-const ROUNDS = 7;
+const ROUNDS = 5;
 const ROUND_MILLISECONDS = 60;
 const MOST_REPEATS = 50;
 const CHECKED = 200;
@@ -31,7 +31,7 @@ export async function raceProducts(peers: readonly Peer[], threads: number): Pro
   const heads = SIZES.flatMap(([M, K, N]) => FORMS.map((form) => `${form} ${M} x ${K} x ${N}`));
   const names = [
     ...able.map(({ name, on }) => `${name}, ${on}`),
-    ...loops.map((n) => `loop in registers, ${n} thread${n > 1 ? 's' : ''}`),
+    ...loops.map((n) => `loop in registers, ${onThreads(n)}`),
   ];
   console.log(`GFLOP/s, medians of ${ROUNDS} rounds in turn; share of the loop in registers`);
   const rows = names.map((name, n) => [name, ...columns.map((column) => column[n]!)]);
@@ -68,10 +68,6 @@ async function raceProduct(
     if (peak < 0) return digits(rate);
     return `${digits(rate)} (${Math.round((100 * rate) / rates[peers.length + peak]!)}%)`;
   });
-}
-
-function onThreads(threads: number): string {
-  return `${threads} thread${threads > 1 ? 's' : ''}`;
 }
 
 function draw(form: Form, M: number, K: number, N: number): Product {

@@ -1,18 +1,21 @@
 /** The same training step in every library, in turn. */
 
-import { digits, race, showTiming, table, timingOf } from '../measure.js';
+import { digits, showTiming, type Timing, table, timingOf } from '../measure.js';
 import { makeBatch, StepModel, type StepSizes, stepFlops } from '../step-model.js';
-import { openLoops, referenceLosses } from './loops.js';
+import { LOOPS, runLoops } from './loops.js';
 import type { Ours } from './ours.js';
 import type { Peer, StepSetup, Trainer } from './peer.js';
 
-const CHECKED_STEPS = 5;
+const CHECKED_STEPS = 3;
 /** How far a loss may be from that of float64, relatively, for the library to count as computing the same. */
 const TOLERANCE = 1e-5;
-const ROUNDS = 7;
+const ROUNDS = 5;
 /** A round of a library is so long at least, so that a clock's ticks and a core's moods do not count. */
 const ROUND_MILLISECONDS = 150;
 const MOST_STEPS = 200;
+/** A library whose step takes longer takes part in so many rounds only, the first of them not counted. */
+const SLOW_MILLISECONDS = 3000;
+const SLOW_ROUNDS = 2;
 const BATCH_SEED = 3;
 
 interface Line {
@@ -20,7 +23,10 @@ interface Line {
   readonly trainer: Trainer;
   /** The largest relative distance of the first losses from those of float64. */
   readonly error: number;
+  /** How many it takes in a round, and how many rounds it takes part in. */
   readonly steps: number;
+  readonly rounds: number;
+  readonly milliseconds: number[];
 }
 
 /**
@@ -35,36 +41,38 @@ export async function raceSteps(
   baseline: Peer | undefined,
 ): Promise<void> {
   const setup = await setUp(sizes, ours);
-  const expected = referenceLosses(setup, CHECKED_STEPS);
+  const expected = runLoops(setup, CHECKED_STEPS);
   const lines: Line[] = [];
-  for (const peer of [...peers, openLoops()]) {
+  for (const peer of peers) {
     console.error(`  ${peer.name}, ${peer.on} ...`);
     const trainer = await peer.trainer(setup);
-    const error = await check(trainer, expected);
+    const error = await check(trainer, expected.losses);
     if (!(error <= TOLERANCE))
       throw new Error(`${peer.name} on ${peer.on} computes other losses: ${error} away.`);
-    const milliseconds = timingOf([await trainer.step(), await trainer.step()]).lowest;
-    const steps = Math.ceil(Math.min(MOST_STEPS, ROUND_MILLISECONDS / milliseconds));
-    lines.push({ peer, trainer, error, steps });
+    const once = await trainer.step();
+    const steps = Math.ceil(Math.min(MOST_STEPS, ROUND_MILLISECONDS / once));
+    const rounds = once > SLOW_MILLISECONDS ? SLOW_ROUNDS : ROUNDS + 1;
+    lines.push({ peer, trainer, error, steps, rounds, milliseconds: [] });
   }
-  const timings = await race(
-    lines.map(
-      ({ trainer, steps }) =>
-        () =>
-          meanStep(trainer, steps),
-    ),
-    ROUNDS,
-  );
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const { trainer, steps, rounds, milliseconds } of lines) {
+      const mean = round < rounds ? await meanStep(trainer, steps) : undefined;
+      if (round > 0 && mean !== undefined) milliseconds.push(mean);
+    }
+  }
+  const timings = lines.map(({ milliseconds }) => timingOf(milliseconds));
   const reference = timings[lines.findIndex(({ peer }) => peer === baseline)]?.median;
   const gflop = stepFlops(sizes) / 1e9;
-  const rows = lines.map(({ peer, error }, n) => [
+  const row = (peer: Pick<Peer, 'name' | 'on'>, timing: Timing, error: number) => [
     peer.name,
     peer.on,
-    showTiming(timings[n]!),
-    ...(reference ? [digits(timings[n]!.median / reference)] : []),
-    digits((1000 * gflop) / timings[n]!.median),
+    showTiming(timing),
+    ...(reference ? [digits(timing.median / reference)] : []),
+    digits((1000 * gflop) / timing.median),
     error.toExponential(1),
-  ]);
+  ];
+  const rows = lines.map(({ peer, error }, n) => row(peer, timings[n]!, error));
+  rows.push(row(LOOPS, timingOf(expected.milliseconds), 0));
   const ratio = baseline ? [`of ${baseline.name}`] : [];
   const head = ['library', 'on', 'ms a step (range)', ...ratio, 'GFLOP/s', 'loss differs by'];
   console.log(JSON.stringify(sizes));

@@ -10,10 +10,12 @@ import type { PageGpu } from './browser.js';
 import { load, packageFolder, versionOf } from './install.js';
 import {
   blocksOf,
+  onThreads,
   operandShapes,
   type Peer,
   type Product,
   type StepSetup,
+  shortName,
   type Trainer,
   timed,
   withWeightsInOut,
@@ -82,7 +84,7 @@ export async function openTfjs(backend: 'wasm' | 'webgpu', gpu?: PageGpu): Promi
   const tf = await quietly(() => loadBackend(backend));
   return {
     name: `TensorFlow.js ${versionOf(CORE)} ${backend}`,
-    on: backend === 'wasm' ? '1 thread' : gpu!.description,
+    on: backend === 'wasm' ? onThreads(1) : shortName(gpu!.description),
     trainer: async (setup) => {
       await tf.setBackend(backend);
       return new TfTrainer(tf, backend, setup, gpu);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { decays, LOSS_FACTORS, STEP_OPTIMIZER, STEP_RATE } from '../step-model.js';
 import { FOLDER } from './install.js';
-import { blocksOf, operandShapes, type Peer, type StepSetup } from './peer.js';
+import { blocksOf, onThreads, operandShapes, type Peer, type StepSetup } from './peer.js';
 
 /** NEUROFORMER_PYTHON, else the first of these that has PyTorch. */
 const PYTHONS = ['python3', '/usr/bin/python3'];
@@ -43,7 +43,7 @@ export async function openTorch(
   };
   return {
     name: `PyTorch ${version}`,
-    on: device === 'cpu' ? `${threads} thread${threads > 1 ? 's' : ''}` : 'CUDA',
+    on: device === 'cpu' ? onThreads(threads) : 'CUDA',
     async trainer(setup) {
       const made = await make({ do: 'train', ...describe(setup) });
       return {
