@@ -1,18 +1,26 @@
 /** The way in: a GPU object, its adapter, and the device of this computer's processor. */
 
 import type { Executor } from '../threads/executor.js';
-import { availableThreads, canShareMemory, type WorkerFactory } from '../threads/host.js';
+import {
+  availableThreads,
+  canShareMemory,
+  startWorker,
+  type WorkerFactory,
+  type WorkerStarter,
+} from '../threads/host.js';
 import { PrivateExecutor } from '../threads/private-executor.js';
-import type { Delay } from '../threads/protocol.js';
 import { SharedExecutor } from '../threads/shared-executor.js';
+import type { TestHooks } from '../threads/test-hooks.js';
+import { LANGUAGE_FEATURES } from '../wgsl/language-features.js';
 import { CpuDevice } from './device.js';
 import { domException } from './errors.js';
 import { FEATURES, grantLimits, LIMITS } from './limits.js';
 import { unsigned } from './numbers.js';
 
-const MAX_PAGES = 65536;
 /** Threads of a device, at most. */
 export const MAX_THREADS = 64;
+/** What WebGPU tells of subgroups where they are not among the features. */
+const NO_SUBGROUPS = { subgroupMinSize: 4, subgroupMaxSize: 128 };
 
 /** How a device is made, beyond what WebGPU asks. */
 export interface CpuDeviceOptions {
@@ -27,21 +35,14 @@ export interface CpuDeviceOptions {
   show?: ((text: () => string) => void) | undefined;
   /** In a page: makes a worker that runs this room's threads/worker.js, where a bundler does not find it by itself. */
   worker?: WorkerFactory | undefined;
-  /** False gives the memory to one worker, as in a page that is not cross-origin isolated. For tests. */
-  shared?: boolean | undefined;
-  /** Holds one thread up now and then. For tests. */
-  delay?: Delay | undefined;
+  /** For tests. */
+  hooks?: TestHooks | undefined;
 }
 
 /** `GPU`, as `navigator.gpu` is one, whose adapter is this computer's processor. */
 export function cpuGpu(options: CpuDeviceOptions = {}): GPU {
   const gpu = {
-    wgslLanguageFeatures: new Set([
-      'immediate_address_space',
-      'pointer_composite_access',
-      'uniform_buffer_standard_layout',
-      'unrestricted_pointer_parameters',
-    ]),
+    wgslLanguageFeatures: new Set(LANGUAGE_FEATURES),
     requestAdapter: async () => new CpuAdapter(options),
     getPreferredCanvasFormat: () => 'bgra8unorm',
   };
@@ -79,7 +80,7 @@ export class CpuAdapter implements GPUAdapter {
   /** @throws Error where the number of threads is not 1 to 64. */
   constructor(options: CpuDeviceOptions = {}) {
     this.#options = options;
-    this.#isShared = options.shared ?? canShareMemory();
+    this.#isShared = options.hooks?.isShared ?? canShareMemory();
     this.#threads = this.#isShared ? threadCount(options.threads) : 1;
     const threads = `${this.#threads} thread${this.#threads === 1 ? '' : 's'}`;
     this.info = {
@@ -88,8 +89,7 @@ export class CpuAdapter implements GPUAdapter {
       device: threads,
       description: 'CPU (WebAssembly)',
       isFallbackAdapter: true,
-      subgroupMinSize: 4,
-      subgroupMaxSize: 128,
+      ...NO_SUBGROUPS,
     } as GPUAdapterInfo;
   }
 
@@ -105,32 +105,33 @@ export class CpuAdapter implements GPUAdapter {
     } catch (error) {
       throw domException('OperationError', `requestDevice: ${(error as Error).message}`);
     }
-    const { checked = false, show, worker, delay } = this.#options;
+    const { checked = false, show } = this.#options;
     if (this.#isUsed)
       throw domException(
         'OperationError',
         'requestDevice: this adapter has given a device before.',
       );
     this.#isUsed = true;
-    const executor: Executor = this.#isShared
-      ? await SharedExecutor.start(this.#threads, MAX_PAGES, worker, delay)
-      : await PrivateExecutor.start(MAX_PAGES, worker);
-    return new CpuDevice({
-      executor,
-      limits,
-      features: new Set<string>(wanted),
-      info: this.info,
-      moduleOptions: { isShared: this.#isShared, isChecked: checked, maxPages: MAX_PAGES },
-      label: descriptor.label ?? '',
-      queueLabel: descriptor.defaultQueue?.label ?? '',
-      show,
-    });
+    const executor = await this.#startExecutor();
+    const isShared = this.#isShared;
+    const moduleOptions = { isShared, isChecked: checked, maxPages: executor.maxPages };
+    const services = { executor, limits, features: new Set<string>(wanted), moduleOptions, show };
+    const { label = '', defaultQueue } = descriptor;
+    return new CpuDevice(services, this.info, label, defaultQueue?.label ?? '');
+  }
+
+  #startExecutor(): Promise<Executor> {
+    const { worker, hooks } = this.#options;
+    const start: WorkerStarter = hooks?.startWorker ?? ((events) => startWorker(events, worker));
+    return this.#isShared
+      ? SharedExecutor.start(this.#threads, start, hooks)
+      : PrivateExecutor.start(start, hooks);
   }
 }
 
 /** @throws TypeError where a limit is not a number that can be one. */
-function readLimits(given: Record<string, GPUSize64 | undefined>): Record<string, number> {
-  const stated = Object.entries(given).filter(([, value]) => value !== undefined);
+function readLimits(limits: Record<string, GPUSize64 | undefined>): Record<string, number> {
+  const stated = Object.entries(limits).filter(([, value]) => value !== undefined);
   return Object.fromEntries(stated.map(([name, value]) => [name, unsigned(value, name)]));
 }
 

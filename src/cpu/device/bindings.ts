@@ -1,9 +1,9 @@
 /** Bind group layouts, pipeline layouts and bind groups: which buffer a kernel sees where. */
 
 import { asBuffer, type CpuBuffer } from './buffer.js';
-import type { CpuDevice } from './device.js';
+import type { DeviceContext } from './device-context.js';
 import { checkOwner, ensure, named, Refusal, titled } from './errors.js';
-import { COMPUTE, USAGE, VERTEX } from './limits.js';
+import { STAGE, USAGE } from './flags.js';
 import { MAX_U32, oneOf, unsigned } from './numbers.js';
 
 /** What may be bound at one binding. */
@@ -22,32 +22,35 @@ const TYPES: readonly GPUBufferBindingType[] = ['uniform', 'storage', 'read-only
 export class CpuBindGroupLayout implements GPUBindGroupLayout {
   declare readonly __brand: 'GPUBindGroupLayout';
   label: string;
-  readonly device: CpuDevice;
-  /** The pipeline whose automatic layout this is of: groups of it go with that pipeline only. */
+  readonly context: DeviceContext;
+  /** The pipeline whose automatic layout this belongs to: groups of it go with that pipeline only. */
   readonly owner: object | undefined;
   /** By binding; `undefined` where the layout is invalid. */
   readonly #entries: readonly LayoutEntry[] | undefined;
 
   constructor(
-    device: CpuDevice,
+    context: DeviceContext,
     label: string,
     entries: readonly LayoutEntry[] | undefined,
     owner?: object,
   ) {
-    this.device = device;
+    this.context = context;
     this.label = label;
     this.#entries = entries;
     this.owner = owner;
   }
 
   /** @throws TypeError where the descriptor is not one. */
-  static create(device: CpuDevice, descriptor: GPUBindGroupLayoutDescriptor): CpuBindGroupLayout {
+  static create(
+    context: DeviceContext,
+    descriptor: GPUBindGroupLayoutDescriptor,
+  ): CpuBindGroupLayout {
     const { label = '' } = descriptor;
-    const given = [...descriptor.entries];
-    const entries = device.errors.attempt(named('createBindGroupLayout', label), () =>
-      readEntries(device, given),
+    const descriptors = [...descriptor.entries];
+    const entries = context.errors.attempt(named('createBindGroupLayout', label), () =>
+      readEntries(context, descriptors),
     );
-    return new CpuBindGroupLayout(device, label, entries);
+    return new CpuBindGroupLayout(context, label, entries);
   }
 
   /** @throws Refusal where the layout is invalid. */
@@ -77,8 +80,11 @@ export class CpuBindGroupLayout implements GPUBindGroupLayout {
   }
 }
 
-function readEntries(device: CpuDevice, given: readonly GPUBindGroupLayoutEntry[]): LayoutEntry[] {
-  const entries = given.map((entry): LayoutEntry => {
+function readEntries(
+  context: DeviceContext,
+  descriptors: readonly GPUBindGroupLayoutEntry[],
+): LayoutEntry[] {
+  const entries = descriptors.map((entry): LayoutEntry => {
     const { buffer } = entry;
     const binding = unsigned(entry.binding, 'binding', MAX_U32);
     const visibility = unsigned(entry.visibility, 'visibility', MAX_U32);
@@ -86,38 +92,38 @@ function readEntries(device: CpuDevice, given: readonly GPUBindGroupLayoutEntry[
     const others = ['sampler', 'texture', 'storageTexture', 'externalTexture'] as const;
     const other = others.find((kind) => entry[kind] !== undefined);
     ensure(!other, () => `binding ${binding} is a ${other}, and this device has buffers only`);
-    ensure(buffer !== undefined, () => `binding ${binding} says nothing of its buffer`);
+    ensure(buffer !== undefined, () => `binding ${binding} has no buffer layout`);
     const type = oneOf(buffer.type ?? 'uniform', TYPES, 'type');
     ensure(
-      type !== 'storage' || (visibility & VERTEX) === 0,
+      type !== 'storage' || (visibility & STAGE.VERTEX) === 0,
       () => `binding ${binding} would be written by vertex shaders`,
     );
     const { hasDynamicOffset = false } = buffer;
     const minBindingSize = unsigned(buffer.minBindingSize ?? 0, 'minBindingSize');
     return { binding, visibility, type, hasDynamicOffset, minBindingSize };
   });
-  checkEntries(device, entries);
+  checkEntries(context, entries);
   return entries.sort((p, q) => p.binding - q.binding);
 }
 
 /** @throws Refusal where a group cannot have such entries. */
-export function checkEntries(device: CpuDevice, entries: readonly LayoutEntry[]): void {
+export function checkEntries(context: DeviceContext, entries: readonly LayoutEntry[]): void {
   const bindings = entries.map((entry) => entry.binding);
-  const most = device.limits.maxBindingsPerBindGroup;
-  const past = bindings.find((binding) => binding >= most);
-  ensure(past === undefined, () => `binding ${past} is past the limit, ${most - 1}`);
-  const twice = bindings.find((binding, n) => bindings.indexOf(binding) < n);
-  ensure(twice === undefined, () => `binding ${twice} stands twice`);
-  checkCounts(device, entries);
+  const { maxBindingsPerBindGroup: end } = context.limits;
+  const tooHigh = bindings.find((binding) => binding >= end);
+  ensure(tooHigh === undefined, () => `binding ${tooHigh} is past the limit, ${end - 1}`);
+  const repeated = bindings.find((binding, n) => bindings.indexOf(binding) < n);
+  ensure(repeated === undefined, () => `binding ${repeated} is given twice`);
+  checkCounts(context, entries);
 }
 
 /** @throws Refusal where more buffers are bound than the device allows. */
-function checkCounts({ limits }: CpuDevice, entries: readonly LayoutEntry[]): void {
-  const check = (counted: readonly LayoutEntry[], most: number, what: string) =>
-    ensure(counted.length <= most, () => `${counted.length} ${what} are past the limit, ${most}`);
+function checkCounts({ limits }: DeviceContext, entries: readonly LayoutEntry[]): void {
+  const check = (counted: readonly LayoutEntry[], limit: number, what: string) =>
+    ensure(counted.length <= limit, () => `${counted.length} ${what} are past the limit, ${limit}`);
   const uniform = entries.filter((e) => e.type === 'uniform');
   const storage = entries.filter((e) => e.type !== 'uniform');
-  const isVisible = (e: LayoutEntry) => (e.visibility & COMPUTE) !== 0;
+  const isVisible = (e: LayoutEntry) => (e.visibility & STAGE.COMPUTE) !== 0;
   const isDynamic = (e: LayoutEntry) => e.hasDynamicOffset;
   check(uniform.filter(isVisible), limits.maxUniformBuffersPerShaderStage, 'uniform buffers');
   check(storage.filter(isVisible), limits.maxStorageBuffersPerShaderStage, 'storage buffers');
@@ -133,21 +139,24 @@ function checkCounts({ limits }: CpuDevice, entries: readonly LayoutEntry[]): vo
   );
 }
 
-/** What a pipeline is given. */
+/** The bind groups of a pipeline, and the bytes of its immediates. */
 export interface LayoutContent {
   readonly groups: readonly CpuBindGroupLayout[];
   readonly immediateSize: number;
 }
 
 /** @throws Refusal where a pipeline cannot have such a layout. */
-export function checkLayout(device: CpuDevice, { groups, immediateSize }: LayoutContent): void {
-  const { maxBindGroups, maxImmediateSize } = device.limits;
+export function checkLayout(
+  context: DeviceContext,
+  { groups, immediateSize }: LayoutContent,
+): void {
+  const { maxBindGroups, maxImmediateSize } = context.limits;
   ensure(
     groups.length <= maxBindGroups,
     () => `${groups.length} groups are past the limit, ${maxBindGroups}`,
   );
   checkCounts(
-    device,
+    context,
     groups.flatMap((group) => group.entries),
   );
   ensure(
@@ -161,26 +170,26 @@ export function checkLayout(device: CpuDevice, { groups, immediateSize }: Layout
 export class CpuPipelineLayout implements GPUPipelineLayout {
   declare readonly __brand: 'GPUPipelineLayout';
   label: string;
-  readonly device: CpuDevice;
+  readonly context: DeviceContext;
   readonly #content: LayoutContent | undefined;
 
   /** @throws TypeError where the descriptor is not one. */
-  constructor(device: CpuDevice, descriptor: GPUPipelineLayoutDescriptor) {
-    this.device = device;
+  constructor(context: DeviceContext, descriptor: GPUPipelineLayoutDescriptor) {
+    this.context = context;
     this.label = descriptor.label ?? '';
     const immediateSize = unsigned(descriptor.immediateSize ?? 0, 'immediateSize', MAX_U32);
-    const given = [...descriptor.bindGroupLayouts].map((layout) =>
+    const layouts = [...descriptor.bindGroupLayouts].map((layout) =>
       layout ? asBindGroupLayout(layout as GPUBindGroupLayout) : undefined,
     );
-    this.#content = device.errors.attempt(named('createPipelineLayout', this.label), () => {
-      for (const layout of given) {
+    this.#content = context.errors.attempt(named('createPipelineLayout', this.label), () => {
+      for (const layout of layouts) {
         if (!layout) continue;
-        checkOwner(device, layout, 'bind group layout');
+        checkOwner(context, layout, 'bind group layout');
         ensure(!layout.owner, () => 'a bind group layout is of a pipeline’s automatic layout');
       }
-      const groups = given.map((layout) => layout ?? new CpuBindGroupLayout(device, '', []));
+      const groups = layouts.map((layout) => layout ?? new CpuBindGroupLayout(context, '', []));
       const content = { groups, immediateSize };
-      checkLayout(device, content);
+      checkLayout(context, content);
       return content;
     });
   }
@@ -193,7 +202,7 @@ export class CpuPipelineLayout implements GPUPipelineLayout {
 }
 
 /** A buffer's range, bound. */
-export interface Bound {
+interface Bound {
   readonly entry: LayoutEntry;
   readonly buffer: CpuBuffer;
   readonly offset: number;
@@ -201,11 +210,11 @@ export interface Bound {
 }
 
 /** What is bound in a group. */
-export interface BindGroupContent {
+interface BindGroupContent {
   readonly layout: CpuBindGroupLayout;
   /** In the order of the layout's entries. */
   readonly bound: readonly Bound[];
-  /** Those whose offset is given anew with every use. */
+  /** Those that get another offset added whenever the group is set. */
   readonly dynamic: readonly Bound[];
 }
 
@@ -213,20 +222,20 @@ export interface BindGroupContent {
 export class CpuBindGroup implements GPUBindGroup {
   declare readonly __brand: 'GPUBindGroup';
   label: string;
-  readonly device: CpuDevice;
+  readonly context: DeviceContext;
   /** By pipeline: address and size of each of its bindings, once it was dispatched with this group. */
   readonly resolved = new WeakMap<object, readonly number[]>();
   readonly #content: BindGroupContent | undefined;
 
   /** @throws TypeError where the descriptor is not one. */
-  constructor(device: CpuDevice, descriptor: GPUBindGroupDescriptor) {
-    this.device = device;
+  constructor(context: DeviceContext, descriptor: GPUBindGroupDescriptor) {
+    this.context = context;
     this.label = descriptor.label ?? '';
     const layout = asBindGroupLayout(descriptor.layout);
     const resources = [...descriptor.entries].map(asResource);
-    this.#content = device.errors.attempt(named('createBindGroup', this.label), () => {
-      checkOwner(device, layout, 'bind group layout');
-      const bound = bind(device, layout, resources);
+    this.#content = context.errors.attempt(named('createBindGroup', this.label), () => {
+      checkOwner(context, layout, 'bind group layout');
+      const bound = bind(context, layout, resources);
       return { layout, bound, dynamic: bound.filter(({ entry }) => entry.hasDynamicOffset) };
     });
   }
@@ -264,7 +273,7 @@ function asResource({ binding, resource }: GPUBindGroupEntry): Resource {
 }
 
 function bind(
-  device: CpuDevice,
+  context: DeviceContext,
   layout: CpuBindGroupLayout,
   resources: readonly Resource[],
 ): Bound[] {
@@ -279,19 +288,19 @@ function bind(
     ensure(matching.length === 1, () => `binding ${binding} is given ${matching.length} times`);
     const { buffer, offset, size } = matching[0]!;
     const bound = { entry, buffer, offset, size };
-    checkBound(device, bound);
+    checkBound(context, bound);
     return bound;
   });
 }
 
-function checkBound(device: CpuDevice, { entry, buffer, offset, size }: Bound): void {
-  const { limits } = device;
+function checkBound(context: DeviceContext, { entry, buffer, offset, size }: Bound): void {
+  const { limits } = context;
   const at = `binding ${entry.binding}`;
-  buffer.checkValid(device);
+  buffer.checkValid(context);
   const isUniform = entry.type === 'uniform';
   if (isUniform) buffer.checkUsage(USAGE.UNIFORM, 'UNIFORM');
   else buffer.checkUsage(USAGE.STORAGE, 'STORAGE');
-  const align = offsetAlignment(device, entry);
+  const align = offsetAlignment(context, entry);
   ensure(offset % align === 0, () => `${at}: offset ${offset} is not a multiple of ${align}`);
   ensure(size > 0, () => `${at} is empty`);
   ensure(
@@ -299,14 +308,14 @@ function checkBound(device: CpuDevice, { entry, buffer, offset, size }: Bound): 
     () => `${at}: ${offset} + ${size} bytes are past the buffer's ${buffer.size}`,
   );
   ensure(isUniform || size % 4 === 0, () => `${at}: size ${size} is not a multiple of 4`);
-  const most = isUniform ? limits.maxUniformBufferBindingSize : limits.maxStorageBufferBindingSize;
-  ensure(size <= most, () => `${at}: size ${size} is past the limit, ${most}`);
+  const limit = isUniform ? limits.maxUniformBufferBindingSize : limits.maxStorageBufferBindingSize;
+  ensure(size <= limit, () => `${at}: size ${size} is past the limit, ${limit}`);
   const least = entry.minBindingSize;
   ensure(size >= least, () => `${at}: size ${size} is less than the ${least} of the layout`);
 }
 
 /** What offsets into a bound buffer must be multiples of. */
-export function offsetAlignment({ limits }: CpuDevice, { type }: LayoutEntry): number {
+export function offsetAlignment({ limits }: DeviceContext, { type }: LayoutEntry): number {
   return type === 'uniform'
     ? limits.minUniformBufferOffsetAlignment
     : limits.minStorageBufferOffsetAlignment;

@@ -1,8 +1,8 @@
 /** Buffers: a range of the device's memory, and its mapping to the host. */
 
-import type { CpuDevice } from './device.js';
+import type { DeviceContext, Mappable } from './device-context.js';
 import { checkOwner, domException, ensure, named, Refusal, titled } from './errors.js';
-import { MAP_READ, MAP_WRITE, USAGE } from './limits.js';
+import { MAP_MODE, USAGE } from './flags.js';
 import { MAX_U32, unsigned } from './numbers.js';
 
 const ALL_USAGES = Object.values(USAGE).reduce<number>((all, usage) => all | usage, 0);
@@ -11,44 +11,52 @@ const ALL_USAGES = Object.values(USAGE).reduce<number>((all, usage) => all | usa
 interface Mapping {
   readonly offset: number;
   readonly data: Uint8Array<ArrayBuffer>;
-  readonly isWritten: boolean;
-  /** Ranges handed out, each with its bytes. */
-  readonly ranges: { readonly offset: number; readonly bytes: ArrayBuffer }[];
+  /** Whether what the host writes goes back into the buffer. */
+  readonly isWritable: boolean;
+  readonly ranges: MappedRange[];
+}
+
+/** A part of a mapping that was handed out. */
+interface MappedRange {
+  readonly offset: number;
+  readonly size: number;
+  readonly bytes: ArrayBuffer;
 }
 
 /** A mapping that was asked for, and is not there yet. */
-interface Request {
+interface MapRequest {
   readonly mode: number;
   readonly offset: number;
   readonly size: number;
 }
 
 /** A buffer: a range of the device’s memory that the host can map. */
-export class CpuBuffer implements GPUBuffer {
+export class CpuBuffer implements GPUBuffer, Mappable {
   declare readonly __brand: 'GPUBuffer';
   label: string;
   readonly size: number;
   readonly usage: number;
-  readonly device: CpuDevice;
+  readonly context: DeviceContext;
   /** Where it begins; 0 where it could not be made. It is no longer its own once it is destroyed. */
   readonly address: number;
-  readonly #isValid: boolean;
+  #isValid: boolean;
   #isDestroyed = false;
   #mapping: Mapping | undefined;
   /** Rejects the mapping that was asked for last and is not there yet. */
   #abort: ((error: Error) => void) | undefined;
 
   /** @throws TypeError or RangeError where the descriptor is not one, or cannot be mapped. */
-  constructor(device: CpuDevice, descriptor: GPUBufferDescriptor) {
-    this.device = device;
+  constructor(context: DeviceContext, descriptor: GPUBufferDescriptor) {
+    this.context = context;
     this.label = descriptor.label ?? '';
     this.size = unsigned(descriptor.size, 'size');
     this.usage = unsigned(descriptor.usage, 'usage', MAX_U32);
     const { mappedAtCreation = false } = descriptor;
     if (mappedAtCreation) this.#setMapping(this.#mappingAtCreation());
-    const address = device.errors.attempt(named('createBuffer', this.label), () => {
+    const call = named('createBuffer', this.label);
+    const address = context.errors.attempt(call, () => {
       this.#validate();
-      return device.allocate(this.size);
+      return context.allocate(call, this.size, () => this.#invalidate());
     });
     this.#isValid = address !== undefined;
     this.address = address ?? 0;
@@ -60,8 +68,8 @@ export class CpuBuffer implements GPUBuffer {
   }
 
   /** @throws Refusal where it was made by another device, or could not be made. */
-  checkValid(device: CpuDevice): void {
-    checkOwner(device, this, 'buffer');
+  checkValid(context: DeviceContext): void {
+    checkOwner(context, this, 'buffer');
     if (!this.#isValid) throw new Refusal(`${titled('buffer', this.label)} is invalid`);
   }
 
@@ -82,16 +90,22 @@ export class CpuBuffer implements GPUBuffer {
     if (this.#isDestroyed) return undefined;
     this.unmap();
     this.#isDestroyed = true;
-    if (this.#isValid) this.device.release(this.address);
+    if (this.#isValid) this.context.release(this.address);
     return undefined;
+  }
+
+  /** The host had no room for it. */
+  #invalidate(): void {
+    if (!this.#isDestroyed) this.context.release(this.address);
+    this.#isValid = false;
   }
 
   /** @throws TypeError, OperationError or AbortError, as a rejection. */
   mapAsync(mode: number, offset?: number, size?: number): Promise<undefined> {
     try {
       const request = this.#newRequest(mode, offset, size);
-      if (this.device.isLost) throw domException('AbortError', 'mapAsync: the device is lost.');
-      const isAllowed = this.device.errors.attempt(named('mapAsync', this.label), () => {
+      if (this.context.isLost) throw domException('AbortError', 'mapAsync: the device is lost.');
+      const isAllowed = this.context.errors.attempt(named('mapAsync', this.label), () => {
         this.#checkRequest(request);
         return true;
       });
@@ -115,11 +129,11 @@ export class CpuBuffer implements GPUBuffer {
     if (from < 0 || from + bytes > data.length)
       throw refuse(`${start} + ${bytes} bytes are outside of what is mapped`);
     const overlaps = mapping.ranges.some(
-      (r) => start < r.offset + r.bytes.byteLength && r.offset < start + bytes,
+      (r) => start < r.offset + r.size && r.offset < start + bytes,
     );
     if (overlaps) throw refuse('the range overlaps one that was taken already');
     const range = data.slice(from, from + bytes).buffer;
-    mapping.ranges.push({ offset: start, bytes: range });
+    mapping.ranges.push({ offset: start, size: bytes, bytes: range });
     return range;
   }
 
@@ -128,11 +142,12 @@ export class CpuBuffer implements GPUBuffer {
     const mapping = this.#mapping;
     if (!mapping) return undefined;
     this.#setMapping(undefined);
-    for (const { offset, bytes } of mapping.ranges) {
-      if (mapping.isWritten && this.#isValid)
-        this.device.write(this.address + offset, new Uint8Array(bytes));
-      // Whoever holds the range must not think that it still is the buffer.
-      structuredClone(bytes, { transfer: [bytes] });
+    for (const { offset, size, bytes } of mapping.ranges) {
+      // Of a range that the host has transferred elsewhere, what was written is lost.
+      const isThere = bytes.byteLength === size;
+      if (isThere && mapping.isWritable && this.#isValid)
+        this.context.write(this.address + offset, new Uint8Array(bytes));
+      detach(bytes);
     }
     return undefined;
   }
@@ -150,31 +165,38 @@ export class CpuBuffer implements GPUBuffer {
     return { start, bytes };
   }
 
-  #newRequest(mode: unknown, offset: unknown, size: unknown): Request {
+  #newRequest(mode: unknown, offset: unknown, size: unknown): MapRequest {
     const { start, bytes } = this.#range(offset, size);
     return { mode: unsigned(mode, 'mode', MAX_U32), offset: start, size: bytes };
   }
 
-  #checkRequest({ mode, offset, size }: Request): void {
-    this.checkValid(this.device);
+  #checkRequest({ mode, offset, size }: MapRequest): void {
+    this.checkValid(this.context);
     ensure(!this.#isDestroyed, () => 'the buffer is destroyed');
     ensure(this.mapState === 'unmapped', () => `the buffer is ${this.mapState} already`);
-    ensure(mode === MAP_READ || mode === MAP_WRITE, () => 'mode is neither READ nor WRITE');
-    if (mode === MAP_READ) this.checkUsage(USAGE.MAP_READ, 'MAP_READ');
+    ensure(
+      mode === MAP_MODE.READ || mode === MAP_MODE.WRITE,
+      () => 'mode is neither READ nor WRITE',
+    );
+    if (mode === MAP_MODE.READ) this.checkUsage(USAGE.MAP_READ, 'MAP_READ');
     else this.checkUsage(USAGE.MAP_WRITE, 'MAP_WRITE');
     ensure(offset % 8 === 0, () => `offset ${offset} is not a multiple of 8`);
     ensure(size % 4 === 0, () => `size ${size} is not a multiple of 4`);
     ensure(offset + size <= this.size, () => `${offset} + ${size} bytes are past ${this.size}`);
   }
 
-  #map({ mode, offset, size }: Request): Promise<undefined> {
+  #map({ mode, offset, size }: MapRequest): Promise<undefined> {
     return new Promise((resolve, reject) => {
       this.#setAbort(reject);
-      this.device.read(this.address + offset, size).then((data) => {
+      this.context.read(this.address + offset, size).then((data) => {
         // Unmapped meanwhile, and perhaps asked for again.
         if (this.#abort !== reject) return;
         this.#setAbort(undefined);
-        this.#setMapping(newMapping(offset, mode === MAP_WRITE, data));
+        if (!this.#isValid) {
+          reject(domException('OperationError', 'mapAsync: the buffer is invalid.'));
+          return;
+        }
+        this.#setMapping(newMapping(offset, mode === MAP_MODE.WRITE, data));
         resolve(undefined);
       });
     });
@@ -195,18 +217,18 @@ export class CpuBuffer implements GPUBuffer {
 
   #setMapping(mapping: Mapping | undefined): void {
     this.#mapping = mapping;
-    this.device.noteMapping(this);
+    this.context.noteMapping(this);
   }
 
   #setAbort(abort: ((error: Error) => void) | undefined): void {
     this.#abort = abort;
-    this.device.noteMapping(this);
+    this.context.noteMapping(this);
   }
 
   #validate(): void {
     const { size, usage } = this;
-    const most = this.device.limits.maxBufferSize;
-    ensure(size <= most, () => `size ${size} is past maxBufferSize, ${most}`);
+    const { maxBufferSize } = this.context.limits;
+    ensure(size <= maxBufferSize, () => `size ${size} is past maxBufferSize, ${maxBufferSize}`);
     ensure(usage !== 0, () => 'usage is 0');
     ensure((usage & ~ALL_USAGES) === 0, () => `usage ${usage} has bits that mean nothing`);
     const onlyWith = (flag: number, name: string, other: number, otherName: string) =>
@@ -219,8 +241,17 @@ export class CpuBuffer implements GPUBuffer {
   }
 }
 
-function newMapping(offset: number, isWritten: boolean, data: ArrayBuffer): Mapping {
-  return { offset, data: new Uint8Array(data), isWritten, ranges: [] };
+/** Whoever holds a range must not think that it still is the buffer. */
+function detach(bytes: ArrayBuffer): void {
+  try {
+    structuredClone(bytes, { transfer: [bytes] });
+  } catch {
+    // It was transferred before.
+  }
+}
+
+function newMapping(offset: number, isWritable: boolean, data: ArrayBuffer): Mapping {
+  return { offset, data: new Uint8Array(data), isWritable, ranges: [] };
 }
 
 /** Our buffer behind a GPUBuffer. @throws TypeError where it is not one of a CPU device. */

@@ -1,32 +1,18 @@
-/** The device: makes everything else, runs nothing itself. */
+/** The device as its users hold it: the members of GPUDevice, and nothing else. */
 
-import type { Command, ExecutableKernel, Executor } from '../threads/executor.js';
-import type { Failure } from '../threads/protocol.js';
-import type { CompiledKernel } from '../wasm/compile.js';
-import type { ModuleOptions } from '../wasm/emit.js';
 import { CpuBindGroup, CpuBindGroupLayout, CpuPipelineLayout } from './bindings.js';
 import { CpuBuffer } from './buffer.js';
-import { CpuCommandEncoder, CpuQuerySet } from './commands.js';
-import { type CpuError, CpuPipelineError, ErrorScopes, NoMemory } from './errors.js';
-import type { Limits } from './limits.js';
+import { CpuCommandEncoder } from './command-encoder.js';
+import { DeviceContext, type DeviceServices } from './device-context.js';
+import { type CpuError, CpuPipelineError } from './errors.js';
 import { oneOf } from './numbers.js';
 import { CpuComputePipeline, CpuShaderModule } from './pipeline.js';
+import { CpuQuerySet } from './query-set.js';
 import { CpuQueue } from './queue.js';
 
-/** What a device is made with. */
-export interface DeviceSetup {
-  readonly executor: Executor;
-  readonly limits: Limits;
-  readonly features: ReadonlySet<string>;
-  readonly info: GPUAdapterInfo;
-  readonly moduleOptions: ModuleOptions;
-  readonly label: string;
-  readonly queueLabel: string;
-  /** Is given the text form of every kernel that is compiled. */
-  readonly show?: ((text: () => string) => void) | undefined;
-}
-
 const FILTERS: readonly GPUErrorFilter[] = ['validation', 'out-of-memory', 'internal'];
+
+let contextOf: (device: CpuDevice) => DeviceContext;
 
 /** A GPUDevice whose work is done by an executor. */
 export class CpuDevice extends EventTarget implements GPUDevice {
@@ -38,98 +24,92 @@ export class CpuDevice extends EventTarget implements GPUDevice {
   readonly queue: GPUQueue;
   readonly lost: Promise<GPUDeviceLostInfo>;
   onuncapturederror: GPUDevice['onuncapturederror'] = null;
-  readonly errors: ErrorScopes;
-  readonly moduleOptions: ModuleOptions;
-  readonly show: DeviceSetup['show'];
-  readonly #executor: Executor;
-  readonly #kernels: { readonly name: string; readonly kernel: CompiledKernel }[] = [];
-  /** Buffers that are mapped or are to be. */
-  readonly #mapped = new Set<CpuBuffer>();
-  /** Called when all work is done, or the device is lost. */
-  readonly #waiting = new Set<() => void>();
-  #lose: (info: GPUDeviceLostInfo) => void = () => {};
-  #isLost = false;
+  readonly #context: DeviceContext;
 
-  constructor(setup: DeviceSetup) {
+  static {
+    contextOf = (device) => device.#context;
+  }
+
+  constructor(
+    services: DeviceServices,
+    adapterInfo: GPUAdapterInfo,
+    label: string,
+    queueLabel: string,
+  ) {
     super();
-    this.label = setup.label;
-    this.limits = setup.limits as GPUSupportedLimits;
-    this.features = setup.features as GPUSupportedFeatures;
-    this.adapterInfo = setup.info;
-    this.moduleOptions = setup.moduleOptions;
-    this.show = setup.show;
-    this.#executor = setup.executor;
-    this.queue = new CpuQueue(this, setup.queueLabel);
-    this.errors = new ErrorScopes((error) => this.#uncaptured(error));
-    this.lost = new Promise((resolve) => {
-      this.#lose = resolve;
-    });
+    const context = new DeviceContext(services, (error) => this.#dispatchUncaptured(error));
+    this.#context = context;
+    this.label = label;
+    this.limits = context.limits as GPUSupportedLimits;
+    this.features = context.features as GPUSupportedFeatures;
+    this.adapterInfo = adapterInfo;
+    this.lost = context.lost;
+    this.queue = new CpuQueue(context, queueLabel);
     this.addEventListener('uncapturederror', (event) =>
       this.onuncapturederror?.call(this, event as GPUUncapturedErrorEvent),
     );
-    setup.executor.failed.then((failure) => this.#loseWith('unknown', this.#describe(failure)));
-  }
-
-  get isLost(): boolean {
-    return this.#isLost;
   }
 
   destroy(): undefined {
-    if (!this.#isLost) for (const buffer of this.#mapped) buffer.unmap();
-    this.#loseWith('destroyed', 'the device was destroyed');
+    this.#context.destroy();
     return undefined;
   }
 
   createBuffer(descriptor: GPUBufferDescriptor): GPUBuffer {
-    return new CpuBuffer(this, descriptor);
+    return new CpuBuffer(this.#context, descriptor);
   }
 
   createBindGroupLayout(descriptor: GPUBindGroupLayoutDescriptor): GPUBindGroupLayout {
-    return CpuBindGroupLayout.create(this, descriptor);
+    return CpuBindGroupLayout.create(this.#context, descriptor);
   }
 
   createPipelineLayout(descriptor: GPUPipelineLayoutDescriptor): GPUPipelineLayout {
-    return new CpuPipelineLayout(this, descriptor);
+    return new CpuPipelineLayout(this.#context, descriptor);
   }
 
   createBindGroup(descriptor: GPUBindGroupDescriptor): GPUBindGroup {
-    return new CpuBindGroup(this, descriptor);
+    return new CpuBindGroup(this.#context, descriptor);
   }
 
   createShaderModule(descriptor: GPUShaderModuleDescriptor): GPUShaderModule {
-    return new CpuShaderModule(this, descriptor);
+    return new CpuShaderModule(this.#context, descriptor);
   }
 
   createComputePipeline(descriptor: GPUComputePipelineDescriptor): GPUComputePipeline {
-    return new CpuComputePipeline(this, descriptor);
+    return new CpuComputePipeline(this.#context, descriptor);
   }
 
-  /** @throws GPUPipelineError, as a rejection, where the pipeline is refused or cannot be made. */
+  /**
+   * Compiles in the thread that calls it, before it returns.
+   *
+   * @throws GPUPipelineError, as a rejection, where the pipeline is refused or cannot be made.
+   */
   async createComputePipelineAsync(
     descriptor: GPUComputePipelineDescriptor,
   ): Promise<GPUComputePipeline> {
-    const { made, error } = this.errors.capture(() => this.createComputePipeline(descriptor));
-    if (!error) return made;
+    const create = () => this.createComputePipeline(descriptor);
+    const { result, error } = this.#context.errors.capture(create);
+    if (!error) return result;
     const reason = error.kind === 'validation' ? 'validation' : 'internal';
     throw new CpuPipelineError(error.message, reason);
   }
 
   createCommandEncoder(descriptor?: GPUCommandEncoderDescriptor): GPUCommandEncoder {
-    return new CpuCommandEncoder(this, descriptor);
+    return new CpuCommandEncoder(this.#context, descriptor);
   }
 
   createQuerySet(descriptor: GPUQuerySetDescriptor): GPUQuerySet {
-    return new CpuQuerySet(this, descriptor);
+    return new CpuQuerySet(this.#context, descriptor);
   }
 
   /** @throws TypeError where the filter is not one of WebGPU's. */
   pushErrorScope(filter: GPUErrorFilter): undefined {
-    this.errors.push(oneOf(filter, FILTERS, 'filter'));
+    this.#context.errors.push(oneOf(filter, FILTERS, 'filter'));
     return undefined;
   }
 
   popErrorScope(): Promise<GPUError | null> {
-    return this.errors.pop();
+    return this.#context.errors.pop();
   }
 
   createTexture(): never {
@@ -156,108 +136,24 @@ export class CpuDevice extends EventTarget implements GPUDevice {
     throw unsupported('createRenderBundleEncoder', 'computes only; it does not draw');
   }
 
-  /**
-   * Milliseconds that lists took and that their threads, summed, waited for each other, since the last call: not of
-   * WebGPU, but what a profile of this device lacks without it.
-   */
-  takeTimes(): { elapsed: number; waited: number; threads: number } {
-    return { ...this.#executor.takeTimes(), threads: this.#executor.threads };
-  }
-
-  // For the objects that the device makes
-
-  /** The address of `bytes` zeros. @throws NoMemory where there is no room. */
-  allocate(bytes: number): number {
-    if (this.#isLost) return 0;
-    const { heap } = this.#executor;
-    const block = heap.allocate(bytes);
-    if (!block) {
-      const used = (heap.used / 2 ** 20).toFixed(0);
-      throw new NoMemory(`${bytes} bytes do not fit beside the ${used} MiB in use`);
-    }
-    const stale = 4 * Math.ceil(Math.min(bytes, block.stale) / 4);
-    if (stale > 0) this.submit([{ kind: 'clear', to: block.address, bytes: stale }]);
-    return block.address;
-  }
-
-  release(address: number): void {
-    if (!this.#isLost) this.#executor.release(address);
-  }
-
-  write(address: number, bytes: Uint8Array): void {
-    if (!this.#isLost) this.#executor.write(address, bytes);
-  }
-
-  submit(commands: readonly Command[]): void {
-    if (!this.#isLost) this.#executor.submit(commands);
-  }
-
-  /** Never settles where the device is lost first. */
-  read(address: number, bytes: number): Promise<ArrayBuffer> {
-    return this.#executor.read(address, bytes);
-  }
-
-  /** Of a device that is lost, all work is done. */
-  settled(): Promise<void> {
-    if (this.#isLost) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#waiting.delete(done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      // As mappings wait, so that those asked for before are there before.
-      this.#executor.read(0, 0).then(done);
-    });
-  }
-
-  /** Keeps in mind which buffers are mapped, or are to be. */
-  noteMapping(buffer: CpuBuffer): void {
-    if (buffer.mapState === 'unmapped') this.#mapped.delete(buffer);
-    else this.#mapped.add(buffer);
-  }
-
-  /** @throws NoMemory where there is no room for it. */
-  addKernel(kernel: CompiledKernel, name: string): ExecutableKernel {
-    let executable: ExecutableKernel;
-    try {
-      executable = this.#executor.addKernel(kernel.bytes, kernel.scratch);
-    } catch (error) {
-      throw new NoMemory((error as Error).message);
-    }
-    this.#kernels[executable.id] = { name, kernel };
-    return executable;
-  }
-
-  /** Tells listeners of an error in a task of its own, or whoever reads the console where none prevents it. */
-  #uncaptured(error: CpuError): void {
+  /** Tells listeners of an error in a microtask, or whoever reads the console where none prevents it. */
+  #dispatchUncaptured(error: CpuError): void {
     queueMicrotask(() => {
       const event = Object.assign(new Event('uncapturederror', { cancelable: true }), { error });
       if (this.dispatchEvent(event)) console.warn(`Uncaptured WebGPU error: ${error.message}`);
     });
   }
-
-  #loseWith(reason: GPUDeviceLostReason, message: string): void {
-    if (this.#isLost) return;
-    this.#isLost = true;
-    this.#executor.close();
-    this.errors.lose();
-    for (const buffer of this.#mapped) buffer.abortMapping(`the device was lost: ${message}`);
-    for (const done of this.#waiting) done();
-    this.#lose({ reason, message } as GPUDeviceLostInfo);
-  }
-
-  /** A failure in words: which kernel, and of a bad index where it stands. */
-  #describe({ kernel: id, access, index, count, text }: Failure): string {
-    const known = this.#kernels[id];
-    if (!known) return text;
-    const place = known.kernel.accesses[access];
-    if (!place) return `kernel ${known.name} failed: ${text}`;
-    const { name, line, column } = place;
-    return `kernel ${known.name}, line ${line}, column ${column}: index ${index} of ${name} is outside 0 to ${count - 1}`;
-  }
 }
 
 function unsupported(call: string, why: string): TypeError {
   return new TypeError(`${call}: a CPU device ${why}.`);
+}
+
+/** What a device's threads did since the last call; `undefined` of a device that is not one of the CPU. */
+export function takeThreadTimes(
+  device: GPUDevice,
+): { elapsed: number; waited: number; threads: number } | undefined {
+  if (!(device instanceof CpuDevice)) return undefined;
+  const context = contextOf(device);
+  return { ...context.takeTimes(), threads: context.threads };
 }

@@ -51,7 +51,10 @@ export function domException(name: string, message: string): Error {
 interface Scope {
   /** `undefined` takes every kind. */
   readonly filter: GPUErrorFilter | undefined;
-  first: CpuError | null;
+  /** The first error that it took. */
+  error: CpuError | null;
+  /** Settled once it is known whether there are errors of calls that were made while it was open. */
+  readonly pending: Promise<void>[];
 }
 
 /** The device's stack of error scopes. */
@@ -66,7 +69,7 @@ export class ErrorScopes {
   }
 
   push(filter: GPUErrorFilter): void {
-    this.#scopes.push({ filter, first: null });
+    this.#scopes.push({ filter, error: null, pending: [] });
   }
 
   /** @throws OperationError, as a rejection, where no scope is open. */
@@ -74,15 +77,16 @@ export class ErrorScopes {
     if (this.#isLost) return null;
     const scope = this.#scopes.pop();
     if (!scope) throw domException('OperationError', 'popErrorScope: no error scope is open.');
-    return scope.first as GPUError | null;
+    if (scope.pending.length > 0) await Promise.all(scope.pending);
+    return this.#isLost ? null : (scope.error as GPUError | null);
   }
 
-  /** What `make` returns, and the first error of any kind that it causes. */
-  capture<T>(make: () => T): { made: T; error: CpuError | null } {
-    const scope: Scope = { filter: undefined, first: null };
+  /** What `call` returns, and the first error of any kind that it causes. */
+  capture<T>(call: () => T): { result: T; error: CpuError | null } {
+    const scope: Scope = { filter: undefined, error: null, pending: [] };
     this.#scopes.push(scope);
     try {
-      return { made: make(), error: scope.first };
+      return { result: call(), error: scope.error };
     } finally {
       this.#scopes.pop();
     }
@@ -93,10 +97,10 @@ export class ErrorScopes {
     this.#isLost = true;
   }
 
-  /** What `make` returns, or `undefined` after its refusal was reported as an error of `what`. */
-  attempt<T>(what: string, make: () => T): T | undefined {
+  /** What `call` returns, or `undefined` after its refusal was reported as an error of `what`. */
+  attempt<T>(what: string, call: () => T): T | undefined {
     try {
-      return make();
+      return call();
     } catch (error) {
       this.#report(asGpuError(what, error));
       return undefined;
@@ -108,11 +112,20 @@ export class ErrorScopes {
     this.#report(new GPUValidationError(`${what}: ${why}`));
   }
 
-  #report(error: CpuError): void {
+  /** Reports later, as an error of `what`, what becomes of a call that is made now; the open scopes wait for it. */
+  reportLater(what: string, outcome: Promise<Refusal | NoMemory | undefined>): void {
+    const scopes = [...this.#scopes];
+    const reported = outcome.then((error) => {
+      if (error) this.#report(asGpuError(what, error), scopes);
+    });
+    for (const scope of scopes) scope.pending.push(reported);
+  }
+
+  #report(error: CpuError, scopes: readonly Scope[] = this.#scopes): void {
     if (this.#isLost) return;
-    const scope = this.#scopes.findLast(({ filter }) => (filter ?? error.kind) === error.kind);
+    const scope = scopes.findLast(({ filter }) => (filter ?? error.kind) === error.kind);
     if (!scope) this.#uncaptured(error);
-    else scope.first ??= error;
+    else scope.error ??= error;
   }
 }
 
@@ -142,10 +155,10 @@ export function ensure(condition: boolean, rule: () => string): asserts conditio
 
 /** @throws Refusal where another device made the object. */
 export function checkOwner(
-  device: object,
-  object: { readonly device: object; readonly label: string },
+  context: object,
+  object: { readonly context: object; readonly label: string },
   what: string,
 ): void {
-  if (object.device === device) return;
+  if (object.context === context) return;
   throw new Refusal(`${titled(what, object.label)} was made by another device`);
 }

@@ -1,33 +1,16 @@
-/** What the device can do, and the flags of WebGPU by value: its globals may be missing. */
-
-/** GPUBufferUsage. */
-export const USAGE = {
-  MAP_READ: 0x01,
-  MAP_WRITE: 0x02,
-  COPY_SRC: 0x04,
-  COPY_DST: 0x08,
-  INDEX: 0x10,
-  VERTEX: 0x20,
-  UNIFORM: 0x40,
-  STORAGE: 0x80,
-  INDIRECT: 0x100,
-  QUERY_RESOLVE: 0x200,
-} as const;
-
-/** GPUMapMode. */
-export const MAP_READ = 1;
-export const MAP_WRITE = 2;
-/** GPUShaderStage. */
-export const VERTEX = 1;
-export const COMPUTE = 4;
-
-/** Bytes of one WebAssembly memory at most. */
-export const MAX_MEMORY = 65536 * 65536;
+/** What the device can do: its features, and its limits. */
 
 /** All limits by name. */
 export type Limits = Readonly<Record<Exclude<keyof GPUSupportedLimits, '__brand'>, number>>;
 
-/** Limits of textures and drawing are 0: there is neither. */
+/**
+ * What the adapter has. Limits of textures and drawing are 0, since there is neither.
+ *
+ * - A binding is two words of a kernel's context: 64 of each kind are more than kernels use, not all that would go.
+ * - Sizes of bindings are signed 32-bit words in kernels, and multiples of 4: 2^31 - 4 is the largest.
+ * - Offsets of bindings are multiples of 32, twice the largest alignment of a type.
+ * - Invocations of a workgroup are a loop, and its memory is a thread's: the limits are those of common GPUs.
+ */
 export const LIMITS: Limits = {
   maxTextureDimension1D: 0,
   maxTextureDimension2D: 0,
@@ -96,15 +79,15 @@ export function grantLimits(required: Readonly<Record<string, number | undefined
   const granted: Record<string, number> = { ...LIMITS, ...DEFAULTS };
   for (const [name, value] of Object.entries(required)) {
     if (value === undefined) continue;
-    const most = (LIMITS as Readonly<Record<string, number>>)[name];
-    if (most === undefined) throw new Error(`There is no limit ${name}.`);
+    const best = (LIMITS as Readonly<Record<string, number>>)[name];
+    if (best === undefined) throw new Error(`There is no limit ${name}.`);
     const isLeast = name.startsWith('min');
     if (isLeast && !isPowerOfTwo(value))
       throw new Error(`${name} cannot be ${value}: it must be a power of 2.`);
-    if (isLeast ? value < most : value > most)
-      throw new Error(`${name} cannot be ${value}: this adapter has ${most}.`);
-    const standing = granted[name]!;
-    granted[name] = isLeast ? Math.min(standing, value) : Math.max(standing, value);
+    if (isLeast ? value < best : value > best)
+      throw new Error(`${name} cannot be ${value}: this adapter has ${best}.`);
+    const before = granted[name]!;
+    granted[name] = isLeast ? Math.min(before, value) : Math.max(before, value);
   }
   return granted as Limits;
 }

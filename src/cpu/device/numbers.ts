@@ -8,13 +8,13 @@ export const MAX_U32 = 2 ** 32 - 1;
 /**
  * A whole number, without its fraction.
  *
- * @throws TypeError where it is negative, past `most` or not a number.
+ * @throws TypeError where it is negative, past `max` or not a number.
  */
-export function unsigned(value: unknown, name: string, most = Number.MAX_SAFE_INTEGER): number {
+export function unsigned(value: unknown, name: string, max = Number.MAX_SAFE_INTEGER): number {
   const whole = Math.trunc(Number(value));
   // Adding 0 makes 0 of -0.
-  if (whole >= 0 && whole <= most) return whole + 0;
-  throw new TypeError(`${name} is ${value}; it must be a number from 0 to ${most}.`);
+  if (whole >= 0 && whole <= max) return whole + 0;
+  throw new TypeError(`${name} is ${value}; it must be a number from 0 to ${max}.`);
 }
 
 /** @throws TypeError where a value is not one of the words. */

@@ -2,7 +2,6 @@
 
 import type { ExecutableKernel } from '../threads/executor.js';
 import { type CompiledKernel, compileEntry, readShader } from '../wasm/compile.js';
-import { writeText } from '../wasm/ir/text.js';
 import type { Entry, Program, Variable } from '../wgsl/program.js';
 import { WgslError } from '../wgsl/source.js';
 import {
@@ -22,27 +21,27 @@ import {
   checkLayout,
   type LayoutContent,
 } from './bindings.js';
-import type { CpuDevice } from './device.js';
+import type { DeviceContext } from './device-context.js';
 import { checkOwner, ensure, Incapacity, named, Refusal, titled } from './errors.js';
-import { COMPUTE } from './limits.js';
+import { STAGE } from './flags.js';
 
 /** A shader, checked. */
 export class CpuShaderModule implements GPUShaderModule {
   declare readonly __brand: 'GPUShaderModule';
   label: string;
-  readonly device: CpuDevice;
+  readonly context: DeviceContext;
   readonly #program: Program | undefined;
   readonly #messages: readonly GPUCompilationMessage[] = [];
 
-  constructor(device: CpuDevice, descriptor: GPUShaderModuleDescriptor) {
-    this.device = device;
+  constructor(context: DeviceContext, descriptor: GPUShaderModuleDescriptor) {
+    this.context = context;
     this.label = descriptor.label ?? '';
     try {
       this.#program = readShader(`${descriptor.code}`);
     } catch (error) {
       if (!(error instanceof WgslError)) throw error;
       this.#messages = [compilationMessage(error, descriptor.code)];
-      device.errors.refuse(named('createShaderModule', this.label), error.message);
+      context.errors.refuse(named('createShaderModule', this.label), error.message);
     }
   }
 
@@ -87,14 +86,14 @@ export interface PipelineContent {
 export class CpuComputePipeline implements GPUComputePipeline {
   declare readonly __brand: 'GPUComputePipeline';
   label: string;
-  readonly device: CpuDevice;
+  readonly context: DeviceContext;
   readonly #content: PipelineContent | undefined;
   /** Why it is invalid. */
   #reason = '';
 
   /** @throws TypeError where the descriptor is not one. */
-  constructor(device: CpuDevice, descriptor: GPUComputePipelineDescriptor) {
-    this.device = device;
+  constructor(context: DeviceContext, descriptor: GPUComputePipelineDescriptor) {
+    this.context = context;
     this.label = descriptor.label ?? '';
     const { layout, compute } = descriptor;
     if (layout !== 'auto' && !(layout instanceof CpuPipelineLayout))
@@ -102,7 +101,7 @@ export class CpuComputePipeline implements GPUComputePipeline {
     const { module } = compute;
     if (!(module instanceof CpuShaderModule))
       throw new TypeError('This shader module was not made by a CPU device.');
-    this.#content = device.errors.attempt(named('createComputePipeline', this.label), () => {
+    this.#content = context.errors.attempt(named('createComputePipeline', this.label), () => {
       try {
         return this.#build(layout, module, compute);
       } catch (error) {
@@ -122,13 +121,13 @@ export class CpuComputePipeline implements GPUComputePipeline {
   getBindGroupLayout(index: number): GPUBindGroupLayout {
     // Of WebGPU's numbers this is the one that wraps around.
     const group = index >>> 0;
-    const { device } = this;
-    const layout = device.errors.attempt(named('getBindGroupLayout', this.label), () => {
-      const most = device.limits.maxBindGroups;
-      ensure(group < most, () => `group ${group} is past the limit, ${most - 1}`);
-      return this.content.groups[group] ?? new CpuBindGroupLayout(device, '', [], this);
+    const { context } = this;
+    const layout = context.errors.attempt(named('getBindGroupLayout', this.label), () => {
+      const { maxBindGroups } = context.limits;
+      ensure(group < maxBindGroups, () => `group ${group} is past the limit, ${maxBindGroups - 1}`);
+      return this.content.groups[group] ?? new CpuBindGroupLayout(context, '', [], this);
     });
-    return layout ?? new CpuBindGroupLayout(device, '', undefined);
+    return layout ?? new CpuBindGroupLayout(context, '', undefined);
   }
 
   /** Compiles the kernel, and checks it against the layout. @throws Refusal where they do not go together. */
@@ -137,30 +136,30 @@ export class CpuComputePipeline implements GPUComputePipeline {
     module: CpuShaderModule,
     { entryPoint, constants = {} }: GPUProgrammableStage,
   ): PipelineContent {
-    const { device } = this;
-    checkOwner(device, module, 'shader module');
+    const { context } = this;
+    checkOwner(context, module, 'shader module');
     const { program } = module;
     const overrides = Object.keys(constants);
     ensure(overrides.length === 0, () => `there is no override ${overrides[0]}`);
     const entry = findEntry(program, entryPoint);
-    checkWorkgroup(device, entry);
-    if (layout !== 'auto') checkOwner(device, layout, 'pipeline layout');
+    checkWorkgroup(context, entry);
+    if (layout !== 'auto') checkOwner(context, layout, 'pipeline layout');
     const content = layout === 'auto' ? automaticLayout(this, entry) : layout.content;
     checkEntry(entry, content);
-    const kernel = compile(device, program, entry);
+    const kernel = compile(context, program, entry);
     const name = this.label || entry.name;
-    device.show?.(() => `;; ${name}\n${writeText(kernel)}`);
-    const executable = device.addKernel(kernel, name);
-    const immediate = immediateOf(entry);
-    const immediateWords = immediate ? wordsRead(immediate.type, 0) : 0;
+    context.show?.(() => `;; ${name}\n${kernel.text()}`);
+    const executable = context.addKernel(kernel, name);
+    const immediate = findImmediate(entry);
+    const immediateWords = immediate ? occupiedWords(immediate.type, 0) : 0;
     return { kernel, executable, groups: content.groups, immediateWords };
   }
 }
 
 /** @throws Incapacity where a valid shader cannot be compiled here. */
-function compile(device: CpuDevice, program: Program, entry: Entry): CompiledKernel {
+function compile(context: DeviceContext, program: Program, entry: Entry): CompiledKernel {
   try {
-    return compileEntry(program, entry, device.moduleOptions);
+    return compileEntry(program, entry, context.moduleOptions);
   } catch (error) {
     throw new Incapacity((error as Error).message);
   }
@@ -171,32 +170,38 @@ function findEntry({ entries }: Program, name: string | undefined): Entry {
     ensure(entries.length === 1, () => `the module has ${entries.length} entry points: name one`);
     return entries[0]!;
   }
-  const found = entries.find((entry) => entry.name === name);
-  ensure(found !== undefined, () => `the module has no compute entry point "${name}"`);
-  return found;
+  const entry = entries.find((each) => each.name === name);
+  ensure(entry !== undefined, () => `the module has no compute entry point "${name}"`);
+  return entry;
 }
 
-function checkWorkgroup({ limits }: CpuDevice, { workgroupSize, globals }: Entry): void {
-  const most = [
+function checkWorkgroup({ limits }: DeviceContext, { workgroupSize, globals }: Entry): void {
+  const maxSizes = [
     limits.maxComputeWorkgroupSizeX,
     limits.maxComputeWorkgroupSizeY,
     limits.maxComputeWorkgroupSizeZ,
   ];
   for (const [n, size] of workgroupSize.entries())
-    ensure(size <= most[n]!, () => `a workgroup of ${size} along ${'xyz'[n]} is past ${most[n]}`);
-  const all = workgroupSize.reduce((product, size) => product * size, 1);
-  const mostAll = limits.maxComputeInvocationsPerWorkgroup;
-  ensure(all <= mostAll, () => `a workgroup of ${all} invocations is past ${mostAll}`);
+    ensure(
+      size <= maxSizes[n]!,
+      () => `a workgroup of ${size} along ${'xyz'[n]} is past ${maxSizes[n]}`,
+    );
+  const invocations = workgroupSize.reduce((product, size) => product * size, 1);
+  const maxInvocations = limits.maxComputeInvocationsPerWorkgroup;
+  ensure(
+    invocations <= maxInvocations,
+    () => `a workgroup of ${invocations} invocations is past ${maxInvocations}`,
+  );
   const bytes = globals
     .filter((v) => v.space === 'workgroup')
     .reduce((sum, v) => sum + roundUp(sizeOf(v.type), 16), 0);
-  const mostBytes = limits.maxComputeWorkgroupStorageSize;
-  ensure(bytes <= mostBytes, () => `${bytes} bytes of workgroup memory are past ${mostBytes}`);
+  const maxBytes = limits.maxComputeWorkgroupStorageSize;
+  ensure(bytes <= maxBytes, () => `${bytes} bytes of workgroup memory are past ${maxBytes}`);
 }
 
 /** The layout that an entry point's variables ask for. */
 function automaticLayout(pipeline: CpuComputePipeline, entry: Entry): LayoutContent {
-  const { device } = pipeline;
+  const { context } = pipeline;
   const bound = entry.globals.filter((v) => v.binding !== undefined);
   const count = Math.max(0, ...bound.map((v) => v.binding!.group + 1));
   const groups = Array.from({ length: count }, (_, group) => {
@@ -204,22 +209,22 @@ function automaticLayout(pipeline: CpuComputePipeline, entry: Entry): LayoutCont
       .filter((v) => v.binding!.group === group)
       .map((variable) => ({
         binding: variable.binding!.binding,
-        visibility: COMPUTE,
+        visibility: STAGE.COMPUTE,
         type: bindingType(variable),
         hasDynamicOffset: false,
-        minBindingSize: leastBytes(variable.type),
+        minBindingSize: minBindingBytes(variable.type),
       }))
       .sort((p, q) => p.binding - q.binding);
-    checkEntries(device, entries);
-    return new CpuBindGroupLayout(device, '', entries, pipeline);
+    checkEntries(context, entries);
+    return new CpuBindGroupLayout(context, '', entries, pipeline);
   });
-  const immediate = immediateOf(entry);
+  const immediate = findImmediate(entry);
   const content = { groups, immediateSize: immediate ? sizeOf(immediate.type) : 0 };
-  checkLayout(device, content);
+  checkLayout(context, content);
   return content;
 }
 
-function immediateOf({ globals }: Entry): Variable | undefined {
+function findImmediate({ globals }: Entry): Variable | undefined {
   return globals.find((v) => v.space === 'immediate');
 }
 
@@ -236,16 +241,16 @@ function checkEntry(entry: Entry, { groups, immediateSize }: LayoutContent): voi
     const at = `@group(${group}) @binding(${binding}) ${variable.name}`;
     const own = groups[group]?.entries.find((e) => e.binding === binding);
     ensure(own !== undefined, () => `the layout has no ${at}`);
-    ensure((own.visibility & COMPUTE) !== 0, () => `${at} is not visible to compute shaders`);
+    ensure((own.visibility & STAGE.COMPUTE) !== 0, () => `${at} is not visible to compute shaders`);
     const type = bindingType(variable);
     ensure(own.type === type, () => `${at} is ${type}, but ${own.type} in the layout`);
-    const [given, least] = [own.minBindingSize, leastBytes(variable.type)];
+    const [stated, least] = [own.minBindingSize, minBindingBytes(variable.type)];
     ensure(
-      given === 0 || given >= least,
-      () => `${at} takes ${least} bytes, and minBindingSize is ${given}`,
+      stated === 0 || stated >= least,
+      () => `${at} takes ${least} bytes, and minBindingSize is ${stated}`,
     );
   }
-  const immediate = immediateOf(entry);
+  const immediate = findImmediate(entry);
   const bytes = immediate ? roundUp(sizeOf(immediate.type), 4) : 0;
   ensure(
     bytes <= immediateSize,
@@ -254,20 +259,20 @@ function checkEntry(entry: Entry, { groups, immediateSize }: LayoutContent): voi
 }
 
 /** The fewest bytes that must be bound for a variable: a runtime-sized array counts with one element. */
-export function leastBytes(type: Type): number {
+export function minBindingBytes(type: Type): number {
   if (isSized(type) || type.kind !== 'struct') return sizeOf(type);
   const last = type.members.at(-1)!;
   return roundUp(last.offset + sizeOf(last.type), alignOf(type));
 }
 
-/** The words that a variable's numbers take, without the padding between them: bit n for the n-th. */
-function wordsRead(type: Type, offset: number): number {
+/** The words that a type occupies, without the padding between them: bit n for the n-th. */
+function occupiedWords(type: Type, offset: number): number {
   switch (type.kind) {
     case 'scalar':
       return 1 << (offset / 4);
     case 'struct':
       return type.members.reduce(
-        (words, member) => words | wordsRead(member.type, offset + member.offset),
+        (words, member) => words | occupiedWords(member.type, offset + member.offset),
         0,
       );
     case 'vector':
@@ -276,7 +281,7 @@ function wordsRead(type: Type, offset: number): number {
       const element = elementType(type)!;
       let words = 0;
       for (let n = 0; n < (elementCount(type) ?? 0); n++)
-        words |= wordsRead(element, offset + n * strideOf(type));
+        words |= occupiedWords(element, offset + n * strideOf(type));
       return words;
     }
     default:

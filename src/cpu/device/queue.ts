@@ -1,20 +1,20 @@
 /** The queue: writes and command lists, in order. */
 
 import { asBuffer } from './buffer.js';
-import { CpuCommandBuffer } from './commands.js';
-import type { CpuDevice } from './device.js';
+import { CpuCommandBuffer } from './command-encoder.js';
+import type { DeviceContext } from './device-context.js';
 import { checkOwner, domException, ensure } from './errors.js';
-import { USAGE } from './limits.js';
+import { USAGE } from './flags.js';
 import { bytesIn, unsigned } from './numbers.js';
 
 /** The one queue of a device. */
 export class CpuQueue implements GPUQueue {
   declare readonly __brand: 'GPUQueue';
   label: string;
-  readonly #device: CpuDevice;
+  readonly #context: DeviceContext;
 
-  constructor(device: CpuDevice, label: string) {
-    this.#device = device;
+  constructor(context: DeviceContext, label: string) {
+    this.#context = context;
     this.label = label;
   }
 
@@ -24,22 +24,22 @@ export class CpuQueue implements GPUQueue {
     const contents = all.map(({ content }) => content);
     // Whatever comes of it, none of them can be submitted again.
     for (const each of all) each.content = undefined;
-    this.#device.errors.attempt('submit', () => {
+    this.#context.errors.attempt('submit', () => {
       ensure(new Set(all).size === all.length, () => 'a command buffer is given twice');
-      for (const each of all) checkOwner(this.#device, each, 'command buffer');
+      for (const each of all) checkOwner(this.#context, each, 'command buffer');
       const commands = contents.flatMap((content) => {
         ensure(content !== undefined, () => 'a command buffer is invalid, or was submitted before');
         for (const used of content.used) used.checkUsable();
         return content.commands;
       });
-      this.#device.submit(commands);
+      this.#context.submit(commands);
     });
     return undefined;
   }
 
   /**
    * @param dataOffset elements of a typed array, bytes of anything else; so is `size`.
-   * @throws TypeError where the data is none, OperationError where its range is outside of it or no multiple of 4 bytes.
+   * @throws TypeError where the data is not bytes, OperationError where its range is outside of it or not a multiple of 4 bytes.
    */
   writeBuffer(
     buffer: GPUBuffer,
@@ -56,8 +56,8 @@ export class CpuQueue implements GPUQueue {
         'OperationError',
         `writeBuffer: ${bytes.length} bytes are not a multiple of 4.`,
       );
-    this.#device.errors.attempt('writeBuffer', () => {
-      to.checkValid(this.#device);
+    this.#context.errors.attempt('writeBuffer', () => {
+      to.checkValid(this.#context);
       to.checkUsable();
       to.checkUsage(USAGE.COPY_DST, 'COPY_DST');
       ensure(offset % 4 === 0, () => `bufferOffset ${offset} is not a multiple of 4`);
@@ -65,13 +65,13 @@ export class CpuQueue implements GPUQueue {
         offset + bytes.length <= to.size,
         () => `${offset} + ${bytes.length} bytes are past the buffer's ${to.size}`,
       );
-      this.#device.write(to.address + offset, bytes);
+      this.#context.write(to.address + offset, bytes);
     });
     return undefined;
   }
 
   async onSubmittedWorkDone(): Promise<undefined> {
-    await this.#device.settled();
+    await this.#context.finishWork();
     return undefined;
   }
 
@@ -85,7 +85,7 @@ export class CpuQueue implements GPUQueue {
 }
 
 /** @throws TypeError where it is not one of a CPU device. */
-function asCommandBuffer(given: GPUCommandBuffer): CpuCommandBuffer {
-  if (given instanceof CpuCommandBuffer) return given;
+function asCommandBuffer(commands: GPUCommandBuffer): CpuCommandBuffer {
+  if (commands instanceof CpuCommandBuffer) return commands;
   throw new TypeError('This command buffer was not made by a CPU device.');
 }

@@ -3,144 +3,151 @@
  * cores are busy with something else: a thread that has lost its core holds up all others at the next barrier, a
  * hundred times a training step. The results are the same bits whatever is chosen.
  *
- * Lists repeat (a training step is the same list again and again), so each is compared with itself: what it took with
- * so many threads, against what it took with half as many. A loss is believed after a few lists; more threads are
- * tried again after a while, and less often each time that they lose.
+ * Lists repeat (a training step is the same list again and again), so each is compared with itself, known by its
+ * signature: what it took with so many threads, against what it took with half as many. While one is measured, the other
+ * number is on trial:
+ *
+ *   fewer are tried   when a list's threads mostly wait for each other
+ *   more are tried    some time after fewer have won
+ *
+ * A trial ends when a list was seen often enough with both numbers, or when too many lists have passed without one, as
+ * where a training changes to an evaluation; then the one on trial has lost. The number that loses is tried again after
+ * a while, and after twice as long each time that it loses again.
  */
 
-/** A list with so many threads must have been seen this often before its time is believed. */
-const BELIEVED = 3;
-/** Waiting for more than this share of the threads' time is a reason to try fewer. */
-const SUSPICIOUS = 0.4;
-/** Fewer threads must be this much faster to stay. */
-const WORTH = 0.9;
-/** Seconds until more threads are tried again: at first, and at most. */
-const FIRST_RETRY = 0.5;
-const LAST_RETRY = 16;
-/** Shorter lists say nothing, in microseconds. */
-const SHORTEST = 300;
-/** Kinds of lists that are remembered. */
-const MAX_KINDS = 256;
+/** A list must have been seen this often with a number of threads before its time is believed: the median counts. */
+const MIN_SAMPLES = 3;
+/** Threads that wait for more than this share of their time are too many, if anything is: half of the work is lost. */
+const MAX_WAITING_SHARE = 0.4;
+/** Another number of threads must be this much faster to stay: less is within what the same list's times differ by. */
+const MIN_GAIN = 0.1;
+/** Shorter lists are mostly waking up and say nothing, in microseconds. */
+const MIN_LIST_MICROSECONDS = 300;
+/** A trial without a verdict ends after so many lists: a few steps of a training whose steps are dozens of lists. */
+const MAX_TRIAL_LISTS = 100;
+/** Seconds until the number that lost is tried again: at first, and at most. */
+const MIN_RETRY_SECONDS = 0.5;
+const MAX_RETRY_SECONDS = 16;
+/** Signatures that are remembered. */
+const MAX_SIGNATURES = 256;
 
 /** Chooses how many threads the next list is given, and is told how each went. */
 export interface Chooser {
-  readonly threads: number;
-  report(kind: number, threads: number, elapsed: number, waited: number): void;
-}
-
-/** For tests: every number of threads in turn, a few lists each. */
-export class Turns implements Chooser {
-  readonly #most: number;
-  readonly #lists: number;
-  #reported = 0;
-
-  constructor(most: number, lists: number) {
-    this.#most = most;
-    this.#lists = lists;
-  }
-
-  get threads(): number {
-    return 1 + (Math.floor(this.#reported / this.#lists) % this.#most);
-  }
-
-  report(): void {
-    this.#reported++;
-  }
-}
-
-/** What is known of one kind of list: by number of threads, its latest times in microseconds. */
-type Times = Map<number, number[]>;
-
-export class Governor implements Chooser {
-  readonly #most: number;
-  readonly #kinds = new Map<number, Times>();
-  readonly #now: () => number;
-  #threads: number;
-  #retryAfter = FIRST_RETRY;
-  #retryAt = Number.POSITIVE_INFINITY;
-  /** The number of threads that is on trial against another, from which it came. */
-  #trial: { from: number; kind: number } | undefined;
-
-  /** @param now seconds, for tests. */
-  constructor(most: number, now: () => number = () => performance.now() / 1000) {
-    this.#most = most;
-    this.#threads = most;
-    this.#now = now;
-  }
-
-  /** How many threads the next list is given. */
-  get threads(): number {
-    if (this.#threads < this.#most && !this.#trial && this.#now() >= this.#retryAt) {
-      this.#trial = { from: this.#threads, kind: -1 };
-      this.#forget(this.#most);
-      this.#threads = this.#most;
-    }
-    return this.#threads;
-  }
-
+  /** How many threads the next list is given. May be asked several times for the same list. */
+  next(): number;
   /**
    * Tells how a list went.
    *
-   * @param kind the same number for lists of the same commands.
+   * @param signature the same number for lists of the same commands.
    * @param elapsed microseconds from its first command to its last.
    * @param waited microseconds that its threads waited for each other, summed.
    */
-  report(kind: number, threads: number, elapsed: number, waited: number): void {
-    if (elapsed < SHORTEST || this.#most === 1) return;
-    const times = this.#timesOf(kind);
-    const own = times.get(threads) ?? [];
-    times.set(threads, [...own, elapsed].slice(-BELIEVED));
-    if (threads !== this.#threads) return;
-    if (this.#trial) this.#judge(kind, times);
-    else if (threads > 1 && waited > SUSPICIOUS * threads * elapsed) this.#suspect(times);
+  report(signature: number, threads: number, elapsed: number, waited: number): void;
+}
+
+/** The latest times of a list in microseconds, by number of threads. */
+type Times = Map<number, number[]>;
+
+/** When something may be tried, which is later each time that it loses. */
+class Retry {
+  #at = Number.NEGATIVE_INFINITY;
+  #after = MIN_RETRY_SECONDS;
+
+  isDue(now: number): boolean {
+    return now >= this.#at;
   }
 
-  #suspect(times: Times): void {
-    if ((times.get(this.#threads)?.length ?? 0) < BELIEVED) return;
-    const fewer = Math.max(1, this.#threads >> 1);
-    this.#trial = { from: this.#threads, kind: -1 };
-    this.#forget(fewer);
-    this.#threads = fewer;
+  lose(now: number): void {
+    this.#at = now + this.#after;
+    this.#after = Math.min(MAX_RETRY_SECONDS, 2 * this.#after);
   }
 
-  /** Whether the threads on trial beat those they came from, once the same kind of list was seen with both. */
-  #judge(_: number, times: Times): void {
-    const { from } = this.#trial!;
-    const [before, here] = [times.get(from), times.get(this.#threads)];
-    if (!before || before.length < BELIEVED || !here || here.length < BELIEVED) return;
-    const ratio = median(here) / median(before);
-    const isFewer = this.#threads < from;
-    this.#trial = undefined;
-    if (isFewer) {
-      if (ratio < WORTH) this.#retryAt = this.#now() + this.#retryAfter;
-      else this.#threads = from;
-      return;
-    }
-    // More threads were tried again: they stay if they are faster now.
-    if (ratio < WORTH) {
-      this.#retryAfter = FIRST_RETRY;
-      return;
-    }
-    this.#threads = from;
-    this.#retryAfter = Math.min(LAST_RETRY, 2 * this.#retryAfter);
-    this.#retryAt = this.#now() + this.#retryAfter;
-  }
-
-  #timesOf(kind: number): Times {
-    const standing = this.#kinds.get(kind);
-    if (standing) return standing;
-    if (this.#kinds.size >= MAX_KINDS) this.#kinds.clear();
-    const times: Times = new Map();
-    this.#kinds.set(kind, times);
-    return times;
-  }
-
-  /** Old times with so many threads say nothing of today. */
-  #forget(threads: number): void {
-    for (const times of this.#kinds.values()) times.delete(threads);
+  win(): void {
+    this.#after = MIN_RETRY_SECONDS;
   }
 }
 
-function median(values: readonly number[]): number {
-  return [...values].sort((p, q) => p - q)[values.length >> 1]!;
+/** Chooses the number of threads that is fastest now. */
+export class Governor implements Chooser {
+  readonly #maxThreads: number;
+  /** By signature; the one that was met last is the last. */
+  readonly #times = new Map<number, Times>();
+  readonly #now: () => number;
+  #threads: number;
+  /** The number of threads that the one in use is on trial against, and how many lists have passed since. */
+  #trial: { readonly against: number; lists: number } | undefined;
+  readonly #fewer = new Retry();
+  readonly #more = new Retry();
+
+  /** @param now seconds, for tests. */
+  constructor(maxThreads: number, now: () => number = () => performance.now() / 1000) {
+    this.#maxThreads = maxThreads;
+    this.#threads = maxThreads;
+    this.#now = now;
+  }
+
+  next(): number {
+    const hasFewer = this.#threads < this.#maxThreads;
+    if (hasFewer && !this.#trial && this.#more.isDue(this.#now())) this.#try(this.#maxThreads);
+    return this.#threads;
+  }
+
+  report(signature: number, threads: number, elapsed: number, waited: number): void {
+    if (this.#maxThreads === 1) return;
+    // Lists that were in flight when the trial began do not count.
+    if (this.#trial && threads === this.#threads) this.#trial.lists++;
+    if (elapsed >= MIN_LIST_MICROSECONDS) this.#note(signature, threads, elapsed, waited);
+    if (this.#trial && this.#trial.lists >= MAX_TRIAL_LISTS) this.#end(false);
+  }
+
+  #note(signature: number, threads: number, elapsed: number, waited: number): void {
+    const times = this.#recall(signature);
+    times.set(threads, [...(times.get(threads) ?? []), elapsed].slice(-MIN_SAMPLES));
+    if (threads !== this.#threads) return;
+    const isWaiting = waited > MAX_WAITING_SHARE * threads * elapsed;
+    if (this.#trial) this.#judge(times);
+    else if (threads > 1 && isWaiting && medianTime(times, threads) !== undefined)
+      if (this.#fewer.isDue(this.#now())) this.#try(threads >> 1);
+  }
+
+  /** Puts a number of threads on trial against the one in use. */
+  #try(threads: number): void {
+    // What so many threads took before says nothing of today.
+    for (const times of this.#times.values()) times.delete(threads);
+    this.#trial = { against: this.#threads, lists: 0 };
+    this.#threads = threads;
+  }
+
+  /** Ends the trial, once the same list was seen with both numbers of threads. */
+  #judge(times: Times): void {
+    const before = medianTime(times, this.#trial!.against);
+    const now = medianTime(times, this.#threads);
+    if (before !== undefined && now !== undefined) this.#end(now < (1 - MIN_GAIN) * before);
+  }
+
+  #end(isBetter: boolean): void {
+    const { against } = this.#trial!;
+    const [winner, loser] = isBetter ? [this.#threads, against] : [against, this.#threads];
+    const [won, lost] = winner < loser ? [this.#fewer, this.#more] : [this.#more, this.#fewer];
+    won.win();
+    lost.lose(this.#now());
+    this.#threads = winner;
+    this.#trial = undefined;
+  }
+
+  /** The times of a list; those of the one that was met longest ago make room for them. */
+  #recall(signature: number): Times {
+    const times: Times = this.#times.get(signature) ?? new Map();
+    this.#times.delete(signature);
+    if (this.#times.size >= MAX_SIGNATURES) this.#times.delete(this.#times.keys().next().value!);
+    this.#times.set(signature, times);
+    return times;
+  }
+}
+
+/** The median of a list's times, where there are enough. */
+function medianTime(times: Times, threads: number): number | undefined {
+  const own = times.get(threads);
+  if (!own || own.length < MIN_SAMPLES) return undefined;
+  return own.toSorted((p, q) => p - q)[own.length >> 1];
 }

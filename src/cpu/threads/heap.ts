@@ -1,11 +1,12 @@
 /**
  * Memory for buffers: addresses in the device's memory, handed out by the best fit among free blocks, which join their
  * neighbors when they come back. So a long run that asks for the same sizes again finds them again.
+ *
+ * Both `allocate` and `release` take time in proportion to the number of free blocks, of which there are few where sizes
+ * repeat.
  */
 
-import { roundUp } from '../wgsl/types.js';
-
-/** Every block begins at a multiple of this: a cache line, and more than any type asks for. */
+/** Every block begins at a multiple of this: no two share a cache line, and no type asks for more. */
 const ALIGNMENT = 256;
 
 interface Block {
@@ -14,7 +15,7 @@ interface Block {
 }
 
 /** A block that was handed out. */
-export interface Allocated {
+export interface HeapBlock {
   readonly address: number;
   /** How many of its bytes, from its beginning, were another's before; those beyond are untouched, and zero. */
   readonly stale: number;
@@ -26,6 +27,7 @@ export class Heap {
   readonly #free: Block[] = [];
   readonly #used = new Map<number, number>();
   readonly #grow: (end: number) => boolean;
+  /** The end of what was ever handed out: beyond it the memory is untouched, and zero. */
   #end: number;
 
   /**
@@ -33,13 +35,8 @@ export class Heap {
    * @param grow makes the memory reach up to an address; false where it cannot.
    */
   constructor(start: number, grow: (end: number) => boolean) {
-    this.#end = roundUp(start, ALIGNMENT);
+    this.#end = aligned(start);
     this.#grow = grow;
-  }
-
-  /** The end of what was ever handed out: beyond it the memory is untouched, and zero. */
-  get end(): number {
-    return this.#end;
   }
 
   /** Bytes in use. */
@@ -50,8 +47,8 @@ export class Heap {
   }
 
   /** A block of at least so many bytes; `undefined` where there is no room. */
-  allocate(bytes: number): Allocated | undefined {
-    const wanted = roundUp(Math.max(bytes, 1), ALIGNMENT);
+  allocate(bytes: number): HeapBlock | undefined {
+    const wanted = aligned(Math.max(bytes, 1));
     const fitting = this.#bestFit(wanted);
     if (fitting >= 0) {
       const { address, bytes: all } = this.#free[fitting]!;
@@ -63,7 +60,7 @@ export class Heap {
     return this.#extend(wanted);
   }
 
-  #extend(wanted: number): Allocated | undefined {
+  #extend(wanted: number): HeapBlock | undefined {
     // A free block at the very end is made longer rather than left behind.
     const last = this.#free.at(-1);
     const isOpen = last !== undefined && last.address + last.bytes === this.#end;
@@ -80,17 +77,29 @@ export class Heap {
     const bytes = this.#used.get(address);
     if (bytes === undefined) throw new Error(`No block begins at ${address}.`);
     this.#used.delete(address);
-    let at = this.#free.findIndex((block) => block.address > address);
-    if (at < 0) at = this.#free.length;
-    const before = this.#free[at - 1];
-    const after = this.#free[at];
+    const next = this.#free.findIndex((block) => block.address > address);
+    const index = next < 0 ? this.#free.length : next;
+    const before = this.#free[index - 1];
+    const after = this.#free[index];
     const joinsBefore = before !== undefined && before.address + before.bytes === address;
     const joinsAfter = after !== undefined && address + bytes === after.address;
     const joined = {
       address: joinsBefore ? before.address : address,
       bytes: bytes + (joinsBefore ? before.bytes : 0) + (joinsAfter ? after.bytes : 0),
     };
-    this.#free.splice(joinsBefore ? at - 1 : at, Number(joinsBefore) + Number(joinsAfter), joined);
+    const replaced = Number(joinsBefore) + Number(joinsAfter);
+    this.#free.splice(joinsBefore ? index - 1 : index, replaced, joined);
+  }
+
+  /** Forgets what is free beyond an address, where the memory turned out to end. */
+  cut(end: number): void {
+    const last = this.#free.at(-1);
+    if (!last || last.address + last.bytes !== this.#end || this.#end <= end) return;
+    this.#free.pop();
+    const start = Math.min(this.#end, Math.max(last.address, end));
+    if (start > last.address)
+      this.#free.push({ address: last.address, bytes: start - last.address });
+    this.#end = start;
   }
 
   /** The smallest free block that is large enough, or -1. */
@@ -100,4 +109,8 @@ export class Heap {
       if (bytes >= wanted && (best < 0 || bytes < this.#free[best]!.bytes)) best = n;
     return best;
   }
+}
+
+function aligned(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }

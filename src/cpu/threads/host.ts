@@ -1,25 +1,70 @@
 /** What Node and pages do differently: starting workers, counting cores, sharing memory. */
 
+import type { Answer, Start, WorkerRequest } from './messages.js';
 import { type NodeSystem, type NodeThreads, nodeModule } from './node.js';
-import type { Answer, Request, Start } from './protocol.js';
 
 /** A worker, as the main thread holds it. */
 export interface WorkerHandle {
-  send(message: Start | Request, transfer?: ArrayBuffer[]): void;
+  send(message: Start | WorkerRequest, transfer?: ArrayBuffer[]): void;
   /** Keeps the process alive, or lets it end, while the worker lives. Without effect in pages. */
   hold(isHeld: boolean): void;
+  /** Ends the worker, wherever it runs or sleeps. */
   stop(): void;
 }
 
 /** What a worker tells. */
 export interface WorkerEvents {
-  answer(answer: Answer): void;
-  /** The worker itself broke: it could not be loaded, or ran out of memory. */
-  broke(message: string): void;
+  onAnswer(answer: Answer): void;
+  /** The worker has ended by itself: it could not be loaded, ran out of memory, or was ended by another. */
+  onBroken(message: string): void;
 }
+
+/** Starts a worker that runs worker.js. */
+export type WorkerStarter = (events: WorkerEvents) => WorkerHandle;
 
 /** How a page starts a worker; for bundlers that do not follow `new Worker(new URL(..., import.meta.url))`. */
 export type WorkerFactory = () => Worker;
+
+/**
+ * Starts workers and tells each what it is to be.
+ *
+ * @returns them, once all of them are ready.
+ * @throws Error where one breaks before; the others are stopped.
+ */
+export function startWorkers(
+  messages: readonly Start[],
+  events: WorkerEvents,
+  start: WorkerStarter,
+): Promise<WorkerHandle[]> {
+  const workers: WorkerHandle[] = [];
+  return new Promise((resolve, reject) => {
+    let starting = messages.length;
+    const fail = (error: Error) => {
+      for (const worker of workers) worker.stop();
+      reject(error);
+    };
+    const onAnswer = (answer: Answer) => {
+      events.onAnswer(answer);
+      if (answer.kind !== 'ready' || --starting > 0) return;
+      for (const worker of workers) worker.hold(false);
+      resolve(workers);
+    };
+    const onBroken = (text: string) => {
+      if (starting === 0) events.onBroken(text);
+      else fail(new Error(`A worker of the CPU device did not start: ${text}`));
+    };
+    try {
+      for (const message of messages) {
+        const worker = start({ onAnswer, onBroken });
+        workers.push(worker);
+        worker.hold(true);
+        worker.send(message);
+      }
+    } catch (error) {
+      fail(error as Error);
+    }
+  });
+}
 
 /** @param factory in a page: makes the worker that runs worker.js. */
 export function startWorker(events: WorkerEvents, factory?: WorkerFactory): WorkerHandle {
@@ -29,21 +74,28 @@ export function startWorker(events: WorkerEvents, factory?: WorkerFactory): Work
 
 function startNodeWorker(threads: NodeThreads, events: WorkerEvents): WorkerHandle {
   const worker = new threads.Worker(new URL('./worker.js', import.meta.url));
+  let isStopped = false;
   worker.unref();
-  worker.on('message', (answer: Answer) => events.answer(answer));
-  worker.on('error', (error) => events.broke(error.message));
+  worker.on('message', (answer: Answer) => events.onAnswer(answer));
+  worker.on('error', (error) => events.onBroken(error.message));
+  worker.on('exit', (code) => {
+    if (!isStopped) events.onBroken(`the worker ended with code ${code}`);
+  });
   return {
     send: (message, transfer = []) => worker.postMessage(message, transfer),
     hold: (isHeld) => (isHeld ? worker.ref() : worker.unref()),
-    stop: () => void worker.terminate(),
+    stop: () => {
+      isStopped = true;
+      worker.terminate();
+    },
   };
 }
 
 function startPageWorker(events: WorkerEvents, factory?: WorkerFactory): WorkerHandle {
   const worker =
     factory?.() ?? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-  worker.onmessage = ({ data }: MessageEvent<Answer>) => events.answer(data);
-  worker.onerror = ({ message }) => events.broke(message || 'the worker could not be loaded');
+  worker.onmessage = ({ data }: MessageEvent<Answer>) => events.onAnswer(data);
+  worker.onerror = ({ message }) => events.onBroken(message || 'the worker could not be loaded');
   return {
     send: (message, transfer = []) => worker.postMessage(message, transfer),
     hold: () => {},

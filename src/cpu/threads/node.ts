@@ -6,19 +6,19 @@ export interface NodeThreads {
   readonly parentPort: NodePort | null;
 }
 
-export interface NodeWorker {
+interface NodeWorker {
   on(event: 'message', listener: (message: never) => void): void;
   on(event: 'error', listener: (error: Error) => void): void;
+  on(event: 'exit', listener: (code: number) => void): void;
   postMessage(message: unknown, transfer: readonly ArrayBuffer[]): void;
   ref(): void;
   unref(): void;
   terminate(): void;
 }
 
-export interface NodePort {
+interface NodePort {
   on(event: 'message', listener: (message: never) => void): void;
   postMessage(message: unknown, transfer: readonly ArrayBuffer[]): void;
-  close(): void;
 }
 
 /** `node:os` */
@@ -26,8 +26,23 @@ export interface NodeSystem {
   availableParallelism(): number;
 }
 
-/** A module of Node's own, or `undefined` where this is not Node. */
+/** As much of `process` as tells Node from pages. */
+interface NodeProcess {
+  readonly versions?: { readonly node?: string };
+  readonly getBuiltinModule?: (id: string) => unknown;
+}
+
+/**
+ * A module of Node's own, or `undefined` where this is not Node.
+ *
+ * @throws Error where this is a Node that cannot be asked for its modules.
+ */
 export function nodeModule<T>(name: 'worker_threads' | 'os'): T | undefined {
-  const { process } = globalThis as { process?: { getBuiltinModule?: (id: string) => unknown } };
-  return process?.getBuiltinModule?.(`node:${name}`) as T | undefined;
+  const { process } = globalThis as { process?: NodeProcess };
+  if (process?.getBuiltinModule) return process.getBuiltinModule(`node:${name}`) as T | undefined;
+  const version = process?.versions?.node;
+  if (version === undefined) return undefined;
+  throw new Error(
+    `The CPU device needs process.getBuiltinModule, which Node ${version} does not have: use Node 20.16 or later, 22.3 or later, or 24.`,
+  );
 }

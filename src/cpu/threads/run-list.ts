@@ -1,13 +1,16 @@
 /**
- * What a thread does with a list of commands: takes chunks of the first until none are left, waits until the others are
- * done with theirs, and goes on to the next. Which thread runs which workgroup is up to chance; what it computes is not,
- * since workgroups do not see each other's work within a command.
+ * What a thread does with a list of commands: it runs one after the other, each together with the list's other threads.
+ * Which thread runs which workgroup is up to chance; what it computes is not, since workgroups do not see each other's
+ * work within a command.
  */
 
-import * as p from './protocol.js';
+import { claimChunk, completeUnits, waitForOthers, wakeOthers } from './barrier.js';
+import * as w from './layout.js';
+import type { PublishedList } from './list-ring.js';
+import { type Failure, failure } from './messages.js';
 
 /** A kernel's function: context, own memory, first workgroup and the one after the last, workgroups along x, y, z. */
-export type Run = (
+type Run = (
   context: number,
   scratch: number,
   first: number,
@@ -28,36 +31,32 @@ export class BadIndex extends Error {
   }
 }
 
-/** Another thread has failed, or the device is being closed: there is nothing left to do. */
-export class Stopped extends Error {}
-
-/** How long a thread spins at a barrier before it sleeps, in milliseconds; and how long at most it sleeps on. */
-const SPIN_MILLISECONDS = 0.02;
-const NAP_MILLISECONDS = 100;
-const LOOKS_PER_CLOCK = 64;
+/** What the main thread is told of an error. @param kernel the one that ran; -1 for none. */
+export function describeFailure(error: unknown, kernel: number): Failure {
+  const text = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof BadIndex)) return failure(text, kernel);
+  const { access, index, count } = error;
+  return { text, kernel, access, index, count };
+}
 
 /** One thread's view of the memory and of the kernels. */
 export class Runner {
-  /** The kernel that runs now, for messages. */
+  /** The number of the kernel that runs now, for messages; -1 for none. */
   kernel = -1;
   #words: Int32Array;
   #bytes: Uint8Array;
   readonly #memory: WebAssembly.Memory;
   readonly #thread: number;
   readonly #kernels = new Map<number, Run>();
-  /** For tests: called at each barrier. */
   readonly #atBarrier: (() => void) | undefined;
 
+  /** @param atBarrier for tests: called at each barrier. */
   constructor(memory: WebAssembly.Memory, thread: number, atBarrier?: () => void) {
     this.#memory = memory;
     this.#thread = thread;
     this.#words = new Int32Array(memory.buffer);
     this.#bytes = new Uint8Array(memory.buffer);
     this.#atBarrier = atBarrier;
-  }
-
-  get words(): Int32Array {
-    return this.#words;
   }
 
   /** Compiles a kernel's module. V8 compiles the same bytes once for all threads of a process. */
@@ -72,124 +71,109 @@ export class Runner {
     return run;
   }
 
-  /** The memory may have grown: a view of the old one does not see what was added. */
-  refresh(): void {
-    if (this.#bytes.byteLength === this.#memory.buffer.byteLength) return;
-    this.#words = new Int32Array(this.#memory.buffer);
-    this.#bytes = new Uint8Array(this.#memory.buffer);
-  }
-
   /**
-   * Runs a list with `threads` threads, of which this is one.
+   * Runs a list.
    *
    * @returns milliseconds spent waiting for others.
-   * @throws Stopped, BadIndex, or what a kernel throws.
+   * @throws BadIndex, or what a kernel throws.
    */
-  run(start: number, commands: number, threads: number): number {
-    this.refresh();
+  run({ start, commands, threads, pages }: PublishedList): number {
+    this.#refresh(pages * w.PAGE);
     let waited = 0;
     for (let n = 0; n < commands; n++) {
-      const command = start + n * p.COMMAND_WORDS;
-      if (threads === 1) this.#chunk(command, 0, this.#words[command + p.TOTAL]!);
+      const command = start + n * w.COMMAND_WORDS;
+      if (threads === 1) this.#runChunk(command, 0, this.#words[command + w.TOTAL]!);
       else waited += this.#share(command);
     }
     this.kernel = -1;
     return waited;
   }
 
+  /**
+   * The memory may have grown, and a view of the old one does not see what was added. Where another thread has made it
+   * grow, this one may hear of it a moment later.
+   */
+  #refresh(bytes: number): void {
+    if (this.#bytes.byteLength >= bytes) return;
+    let { buffer } = this.#memory;
+    while (buffer.byteLength < bytes) ({ buffer } = this.#memory);
+    this.#words = new Int32Array(buffer);
+    this.#bytes = new Uint8Array(buffer);
+  }
+
   #share(command: number): number {
     const words = this.#words;
-    const total = words[command + p.TOTAL]!;
-    const chunk = words[command + p.CHUNK]!;
-    let done = 0;
+    const total = words[command + w.TOTAL]!;
+    const chunk = words[command + w.CHUNK]!;
+    let isLast = false;
     for (;;) {
-      const first = Atomics.add(words, command + p.NEXT, chunk);
-      if (first >= total) break;
+      const first = claimChunk(words, command);
+      if (first < 0) break;
       const end = Math.min(total, first + chunk);
-      this.#chunk(command, first, end);
-      done = Atomics.add(words, command + p.DONE, end - first) + end - first;
+      this.#runChunk(command, first, end);
+      isLast = completeUnits(words, command, end - first);
     }
     this.#atBarrier?.();
-    if (done === total) {
-      if (Atomics.load(words, p.SLEEPERS) > 0) Atomics.notify(words, command + p.DONE);
-      return 0;
-    }
-    return this.#await(command + p.DONE, total);
+    if (!isLast) return waitForOthers(words, command);
+    wakeOthers(words, command);
+    return 0;
   }
 
-  /** Spins for some microseconds, then sleeps until the last thread is done: it may need this core. */
-  #await(at: number, total: number): number {
-    const words = this.#words;
-    if (Atomics.load(words, at) >= total) return 0;
-    const start = performance.now();
-    for (;;) {
-      for (let look = 0; look < LOOKS_PER_CLOCK; look++)
-        if (Atomics.load(words, at) >= total) return performance.now() - start;
-      if (performance.now() - start > SPIN_MILLISECONDS) break;
-    }
-    Atomics.add(words, p.SLEEPERS, 1);
-    try {
-      for (;;) {
-        const now = Atomics.load(words, at);
-        if (now >= total) return performance.now() - start;
-        if (Atomics.load(words, p.STATE) !== p.RUNNING) throw new Stopped();
-        Atomics.wait(words, at, now, NAP_MILLISECONDS);
-      }
-    } finally {
-      Atomics.sub(words, p.SLEEPERS, 1);
-    }
-  }
-
-  #chunk(command: number, first: number, end: number): void {
-    const words = this.#words;
-    switch (words[command + p.KIND]) {
-      case p.RUN: {
-        const id = words[command + p.KERNEL]!;
-        this.kernel = id;
-        const run = this.#kernels.get(id) ?? this.#load(command, id);
-        const stride = words[command + p.SCRATCH_STRIDE]!;
-        run(
-          words[command + p.CONTEXT]!,
-          words[command + p.SCRATCH]! + stride * this.#thread,
-          first,
-          end,
-          words[command + p.COUNT_X]!,
-          words[command + p.COUNT_Y]!,
-          words[command + p.COUNT_Z]!,
-        );
+  #runChunk(command: number, first: number, end: number): void {
+    this.kernel = this.#words[command + w.KERNEL]!;
+    switch (this.#words[command + w.KIND]) {
+      case w.RUN:
+        this.#runKernel(command, first, end);
         return;
-      }
-      case p.COPY:
-      case p.CLEAR:
-        this.#move(command, first, end);
+      case w.COPY:
+      case w.CLEAR:
+        this.#copyOrClear(command, first, end);
         return;
-      case p.STAMP: {
-        const at = (words[command + p.TO]! >>> 0) / 4;
-        const nanoseconds = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
-        words[at] = Number(BigInt.asIntN(32, nanoseconds));
-        words[at + 1] = Number(BigInt.asIntN(32, nanoseconds >> 32n));
+      case w.STAMP:
+        this.#stamp(command);
         return;
-      }
     }
   }
 
-  #load(command: number, id: number): Run {
-    const from = this.#words[command + p.MODULE]! >>> 0;
-    const bytes = this.#bytes.slice(from, from + this.#words[command + p.MODULE_BYTES]!);
-    return this.addKernel(id, bytes as Uint8Array<ArrayBuffer>);
+  #runKernel(command: number, first: number, end: number): void {
+    const words = this.#words;
+    const run = this.#kernels.get(this.kernel) ?? this.#load(command);
+    const stride = words[command + w.SCRATCH_STRIDE]!;
+    run(
+      words[command + w.CONTEXT]!,
+      words[command + w.SCRATCH]! + stride * this.#thread,
+      first,
+      end,
+      words[command + w.COUNT_X]!,
+      words[command + w.COUNT_Y]!,
+      words[command + w.COUNT_Z]!,
+    );
   }
 
-  #move(command: number, first: number, end: number): void {
+  #load(command: number): Run {
+    const address = this.#words[command + w.MODULE]! >>> 0;
+    const bytes = this.#bytes.slice(address, address + this.#words[command + w.MODULE_BYTES]!);
+    return this.addKernel(this.kernel, bytes as Uint8Array<ArrayBuffer>);
+  }
+
+  #copyOrClear(command: number, first: number, end: number): void {
     const words = this.#words;
-    const bytes = words[command + p.BYTES]! >>> 0;
-    const begin = first * p.PIECE_BYTES;
-    const stop = Math.min(bytes, end * p.PIECE_BYTES);
-    const to = words[command + p.TO]! >>> 0;
-    if (words[command + p.KIND] === p.CLEAR) {
+    const bytes = words[command + w.BYTES]! >>> 0;
+    const begin = first * w.PIECE_BYTES;
+    const stop = Math.min(bytes, end * w.PIECE_BYTES);
+    const to = words[command + w.TO]! >>> 0;
+    if (words[command + w.KIND] === w.CLEAR) {
       this.#bytes.fill(0, to + begin, to + stop);
       return;
     }
-    const from = words[command + p.FROM]! >>> 0;
+    const from = words[command + w.FROM]! >>> 0;
     this.#bytes.copyWithin(to + begin, from + begin, from + stop);
+  }
+
+  #stamp(command: number): void {
+    const index = (this.#words[command + w.TO]! >>> 0) / 4;
+    const nanoseconds = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
+    this.#words[index] = Number(BigInt.asIntN(32, nanoseconds));
+    this.#words[index + 1] = Number(BigInt.asIntN(32, nanoseconds >> 32n));
   }
 }

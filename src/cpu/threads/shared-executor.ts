@@ -1,239 +1,175 @@
 /**
- * Threads over one shared memory. The main thread writes lists of commands there and goes on; the workers run them in
- * order, each command by all of them. The main thread never waits and never asks: where someone awaits a result, the
- * worker that finishes it sends a message.
+ * Threads over one shared memory. The main thread publishes lists of commands and goes on; the workers run them in order,
+ * each command by all of them (list-ring.ts). The main thread never waits and never asks: where someone awaits a result,
+ * the worker that finishes it sends a message.
+ *
+ * What is kept here is what cannot be done yet: lists for which there is no slot or no room, writes to memory that lists
+ * in flight may still read, blocks that they still use, and whoever waits for their end.
  */
 
-import {
-  type Command,
-  type ExecutableKernel,
-  type Executor,
-  listWords,
-  writeList,
-} from './executor.js';
-import { type Chooser, Governor, Turns } from './governor.js';
-import { Heap } from './heap.js';
-import { startWorker, type WorkerFactory, type WorkerHandle } from './host.js';
-import * as p from './protocol.js';
+import { createMemory, DeviceMemory, growMemory, PAGE_LIMITS } from './device-memory.js';
+import type { Allocation, Command, ExecutableKernel, Executor } from './executor.js';
+import { type Chooser, Governor } from './governor.js';
+import { startWorkers, type WorkerHandle, type WorkerStarter } from './host.js';
+import { CONTROL_BYTES, RESERVE, RESERVE_BYTES } from './layout.js';
+import { ListPublisher, MAX_IN_FLIGHT } from './list-ring.js';
+import { type Answer, type Failure, failure } from './messages.js';
+import { type TestHooks, ThreadTurns } from './test-hooks.js';
+import { listWords, writeList } from './write-list.js';
 
-const PAGE = 65536;
-const INITIAL_PAGES = 64;
-/** The memory grows by at least this much, so that it does not grow often. */
-const GROWTH = 16 * 2 ** 20;
+/** Commands or a write; in the backlog until it can be published, or done. */
+type Work =
+  | { readonly kind: 'list'; readonly commands: readonly Command[] }
+  | { readonly kind: 'write'; readonly address: number; readonly bytes: Uint8Array };
 
-interface Waiter {
-  readonly list: number;
-  resolve(): void;
-}
-
-/** What is to be done when a list is finished. */
 interface InFlight {
   readonly list: number;
-  readonly kind: number;
+  readonly signature: number;
+  /** The block where its commands lie. */
   readonly address: number;
 }
 
+/** Something to be done once so much work is done. */
+interface Deferred {
+  readonly work: number;
+  run(): void;
+}
+
+/** What is let go when the executor is closed. */
+interface Shared {
+  readonly memory: WebAssembly.Memory;
+  readonly ring: ListPublisher;
+  readonly workers: readonly WorkerHandle[];
+  /** Views of the memory, made anew when it has grown. */
+  words: Int32Array;
+  bytes: Uint8Array;
+}
+
+/** Runs commands on threads that share the memory with the main thread. */
 export class SharedExecutor implements Executor {
   readonly threads: number;
-  readonly heap: Heap;
-  readonly failed: Promise<p.Failure>;
-  readonly #memory: WebAssembly.Memory;
-  readonly #governor: Chooser;
-  #workers: WorkerHandle[] = [];
-  #words: Int32Array;
-  #bytes: Uint8Array;
+  readonly failed: Promise<Failure>;
+  readonly #memory: DeviceMemory;
+  readonly #chooser: Chooser;
+  /** `undefined` once the executor is closed. */
+  #shared: Shared | undefined;
   #kernels = 0;
-  #scratch = { address: 0, stride: 0 };
-  #published = 0;
-  #collected = 0;
-  /**
-   * Published and not known to be finished. All of them have the same threads: one that has no part in a list would
-   * begin the next before the others are done with it, and its end could be told after the next one's.
-   */
+  /** How much work was submitted so far, and how much of it is done: what is in flight, and the backlog, lie between. */
+  #submitted = 0;
+  #done = 0;
+  /** Published, and not known to be finished. */
   #inFlight: InFlight[] = [];
   #threadsInFlight = 0;
-  /** What could not be published yet, since too much is in flight or with other threads. */
-  #backlog: (readonly Command[])[] = [];
-  /** Addresses that go back once a list is finished. */
-  #released: { list: number; address: number }[] = [];
-  #waiters: Waiter[] = [];
+  #backlog: Work[] = [];
+  /** Blocks to be given back, and results to be read, each in the order of their work. */
+  #releases: Deferred[] = [];
+  #reads: Deferred[] = [];
   #times = { elapsed: 0, waited: 0 };
-  #fail: (failure: p.Failure) => void = () => {};
-  #hasEnded = false;
+  #fail: (failure: Failure) => void = () => {};
 
+  /** @throws Error where the workers cannot be started, or the host has no room for the memory. */
   static async start(
     threads: number,
-    maxPages: number,
-    factory?: WorkerFactory,
-    delay?: p.Delay,
+    starter: WorkerStarter,
+    hooks: TestHooks = {},
   ): Promise<SharedExecutor> {
-    const executor = new SharedExecutor(threads, maxPages, delay?.change);
-    await executor.#startWorkers(factory, delay);
+    const limits = hooks.maxPages ? [hooks.maxPages] : PAGE_LIMITS;
+    const { memory, maxPages } = createMemory(limits, true);
+    const control = new Int32Array(memory.buffer, 0, CONTROL_BYTES / 4);
+    const ring = new ListPublisher(control, threads, hooks.firstList);
+    const executor = new SharedExecutor(threads, maxPages, hooks.listsPerTurn);
+    const messages = Array.from({ length: threads }, (_, thread) => {
+      return { kind: 'shared', memory, thread, delay: hooks.delay } as const;
+    });
+    const events = {
+      onAnswer: (answer: Answer) => executor.#onAnswer(answer),
+      onBroken: (text: string) => executor.#lose(failure(text)),
+    };
+    const workers = await startWorkers(messages, events, starter);
+    executor.#shared = { memory, ring, workers, ...newViews(memory) };
     return executor;
   }
 
-  private constructor(threads: number, maxPages: number, change?: number) {
+  private constructor(threads: number, maxPages: number, listsPerTurn: number | undefined) {
     this.threads = threads;
-    this.#governor = change ? new Turns(threads, change) : new Governor(threads);
-    this.#memory = new WebAssembly.Memory({
-      initial: INITIAL_PAGES,
-      maximum: maxPages,
-      shared: true,
-    });
-    this.#words = new Int32Array(this.#memory.buffer);
-    this.#bytes = new Uint8Array(this.#memory.buffer);
-    this.#words[p.ACTIVE] = threads;
-    // Room below for the offsets that instructions add: see MAX_OFFSET in storage.ts.
-    this.heap = new Heap(Math.max(p.CONTROL_BYTES, 1 << 20), (end) => this.#growTo(end, maxPages));
+    this.#memory = new DeviceMemory(maxPages, (least, wished) => this.#grow(least, wished));
+    this.#chooser = listsPerTurn ? new ThreadTurns(threads, listsPerTurn) : new Governor(threads);
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
     });
   }
 
-  async #startWorkers(
-    factory: WorkerFactory | undefined,
-    delay: p.Delay | undefined,
-  ): Promise<void> {
-    const memory = this.#memory;
-    const ready = Array.from({ length: this.threads }, (_, thread) => {
-      return new Promise<void>((resolve, reject) => {
-        const worker = startWorker(
-          {
-            answer: (answer) => (answer.kind === 'ready' ? resolve() : this.#answer(answer)),
-            broke: (text) => {
-              this.#broke(text);
-              reject(new Error(`A worker of the CPU device did not start: ${text}`));
-            },
-          },
-          factory,
-        );
-        worker.hold(true);
-        worker.send({ kind: 'shared', memory, thread, delay });
-        this.#workers.push(worker);
-      });
-    });
-    try {
-      await Promise.all(ready);
-    } catch (error) {
-      this.close();
-      throw error;
-    }
-    for (const worker of this.#workers) worker.hold(false);
+  get maxPages(): number {
+    return this.#memory.maxPages;
   }
 
-  addKernel(bytes: Uint8Array<ArrayBuffer>, scratch: number): ExecutableKernel {
-    const block = this.heap.allocate(bytes.length);
-    if (!block) throw new Error('There is no room for another kernel.');
-    this.#bytes.set(bytes, block.address);
-    if (scratch > this.#scratch.stride) this.#growScratch(scratch);
-    return { id: this.#kernels++, address: block.address, bytes: bytes.length };
+  get usedBytes(): number {
+    return this.#memory.usedBytes;
   }
 
-  /** Every thread's own memory: as much as the kernel that needs most. */
-  #growScratch(bytes: number): void {
-    // A cache line more, so that threads do not write to each other's.
-    const stride = Math.ceil(bytes / 64 + 1) * 64;
-    const block = this.heap.allocate(stride * this.threads);
-    if (!block) throw new Error('There is no room for the threads’ own memory.');
-    if (this.#scratch.stride > 0) this.release(this.#scratch.address);
-    this.#scratch = { address: block.address, stride };
-  }
-
-  submit(commands: readonly Command[]): void {
-    if (this.#hasEnded || commands.length === 0) return;
+  allocate(bytes: number): Allocation | undefined {
     this.#collect();
-    this.#backlog.push(commands);
-    this.#publishBacklog();
-    if (this.#backlog.length > 0) this.#want();
-  }
-
-  #publishBacklog(): void {
-    while (this.#backlog.length > 0 && this.#inFlight.length < p.RING_SLOTS - 1) {
-      const { threads } = this.#governor;
-      if (this.#inFlight.length > 0 && threads !== this.#threadsInFlight) return;
-      this.#publish(this.#backlog.shift()!, threads);
-    }
-  }
-
-  #publish(commands: readonly Command[], threads: number): void {
-    const block = this.heap.allocate(4 * listWords(commands));
-    if (!block) {
-      this.#end({
-        kernel: -1,
-        access: -1,
-        index: 0,
-        count: 0,
-        text: 'no memory is left for commands',
-      });
-      return;
-    }
-    const start = block.address / 4;
-    const kind = writeList(this.#words, start, start, commands, threads, this.#scratch);
-    const list = (this.#published + 1) | 0;
-    const slot = this.#slot(list);
-    const words = this.#words;
-    // A thread that had no part in lists for long may be looking at this slot for an older one: see its #run.
-    Atomics.store(words, slot + p.SLOT_LIST, list - 1);
-    words[slot + p.SLOT_START] = start;
-    words[slot + p.SLOT_COMMANDS] = commands.length;
-    words[slot + p.SLOT_LEFT] = 0;
-    words[slot + p.SLOT_ELAPSED] = 0;
-    words[slot + p.SLOT_WAITED] = 0;
-    Atomics.store(words, slot + p.SLOT_THREADS, threads);
-    Atomics.store(words, slot + p.SLOT_LIST, list);
-    this.#published = list;
-    this.#threadsInFlight = threads;
-    this.#inFlight.push({ list, kind, address: block.address });
-    const active = words[p.ACTIVE]!;
-    Atomics.store(words, p.ACTIVE, threads);
-    Atomics.store(words, p.PUBLISHED, list);
-    if (threads > active) Atomics.notify(words, p.ACTIVE);
-    Atomics.notify(words, p.PUBLISHED);
-  }
-
-  write(address: number, bytes: Uint8Array): void {
-    if (this.#hasEnded || bytes.length === 0) return;
-    this.#collect();
-    if (this.#inFlight.length === 0 && this.#backlog.length === 0) {
-      this.#bytes.set(bytes, address);
-      return;
-    }
-    // What runs now may read the old bytes: the new ones wait aside.
-    const aside = this.heap.allocate(bytes.length);
-    if (!aside) {
-      this.#end({
-        kernel: -1,
-        access: -1,
-        index: 0,
-        count: 0,
-        text: 'no memory is left for a write',
-      });
-      return;
-    }
-    this.#bytes.set(bytes, aside.address);
-    this.submit([{ kind: 'copy', from: aside.address, to: address, bytes: bytes.length }]);
-    this.release(aside.address);
-  }
-
-  async read(address: number, bytes: number): Promise<ArrayBuffer> {
-    await this.settled();
-    return this.#bytes.slice(address, address + bytes).buffer as ArrayBuffer;
-  }
-
-  settled(): Promise<void> {
-    this.#collect();
-    if (this.#inFlight.length === 0 && this.#backlog.length === 0) return Promise.resolve();
-    const list = (this.#published + this.#backlog.length) | 0;
-    return new Promise((resolve) => {
-      this.#waiters.push({ list, resolve });
-      this.#want();
-    });
+    return this.#memory.allocate(bytes);
   }
 
   release(address: number): void {
     this.#collect();
-    if (this.#inFlight.length === 0 && this.#backlog.length === 0) this.heap.release(address);
-    else this.#released.push({ list: (this.#published + this.#backlog.length) | 0, address });
+    if (this.#isIdle()) this.#memory.release(address);
+    else this.#releases.push(this.#afterAll(() => this.#memory.release(address)));
+  }
+
+  addKernel(bytes: Uint8Array<ArrayBuffer>, scratch: number): ExecutableKernel {
+    const block = this.allocate(bytes.length);
+    if (!block) throw new Error('There is no room for another kernel.');
+    const { address } = block;
+    try {
+      const old = this.#memory.reserveScratch(scratch, this.threads);
+      if (old !== undefined) this.release(old);
+    } catch (error) {
+      this.#memory.release(address);
+      throw error;
+    }
+    this.#shared?.bytes.set(bytes, address);
+    return { id: this.#kernels++, address, bytes: bytes.length };
+  }
+
+  submit(commands: readonly Command[]): void {
+    if (commands.length > 0) this.#add({ kind: 'list', commands });
+  }
+
+  write(address: number, bytes: Uint8Array): void {
+    const shared = this.#shared;
+    if (!shared || bytes.length === 0) return;
+    this.#collect();
+    if (this.#isIdle()) {
+      shared.bytes.set(bytes, address);
+      return;
+    }
+    // What runs now may read the old bytes. The new ones wait beside them, and are copied by the threads.
+    const aside = this.#memory.allocate(bytes.length);
+    if (!aside) {
+      // Where there is no room they wait here, and what comes after them waits, too.
+      this.#add({ kind: 'write', address, bytes: bytes.slice() });
+      return;
+    }
+    shared.bytes.set(bytes, aside.address);
+    this.submit([{ kind: 'copy', from: aside.address, to: address, bytes: bytes.length }]);
+    this.release(aside.address);
+  }
+
+  read(address: number, bytes: number): Promise<ArrayBuffer> {
+    return new Promise((resolve) => {
+      const read = () => {
+        const copy = this.#shared?.bytes.slice(address, address + bytes);
+        if (copy) resolve(copy.buffer as ArrayBuffer);
+      };
+      this.#collect();
+      if (this.#isIdle()) read();
+      else {
+        this.#reads.push(this.#afterAll(read));
+        this.#requestNotice();
+      }
+    });
   }
 
   takeTimes(): { elapsed: number; waited: number } {
@@ -243,95 +179,143 @@ export class SharedExecutor implements Executor {
   }
 
   close(): void {
-    this.#hasEnded = true;
-    Atomics.store(this.#words, p.STATE, p.CLOSING);
-    Atomics.notify(this.#words, p.PUBLISHED);
-    Atomics.notify(this.#words, p.ACTIVE);
-    for (const worker of this.#workers) worker.stop();
-    this.#workers = [];
-    this.#waiters = [];
+    for (const worker of this.#shared?.workers ?? []) worker.stop();
+    this.#shared = undefined;
+    this.#inFlight = [];
+    this.#backlog = [];
+    this.#releases = [];
+    this.#reads = [];
+  }
+
+  #isIdle(): boolean {
+    return this.#inFlight.length === 0 && this.#backlog.length === 0;
+  }
+
+  #add(work: Work): void {
+    if (!this.#shared) return;
+    this.#collect();
+    this.#submitted++;
+    this.#backlog.push(work);
+    this.#publishBacklog();
+    if (this.#backlog.length > 0) this.#requestNotice();
+  }
+
+  /** Something to be done after everything submitted so far. */
+  #afterAll(run: () => void): Deferred {
+    return { work: this.#submitted, run };
+  }
+
+  /** Publishes what can be published now, in order. */
+  #publishBacklog(): void {
+    while (this.#backlog.length > 0) {
+      const [work] = this.#backlog as [Work];
+      const isTaken = work.kind === 'list' ? this.#publish(work.commands) : this.#write(work);
+      if (!isTaken) return;
+      this.#backlog.shift();
+    }
+  }
+
+  /** @returns whether the list was published. */
+  #publish(commands: readonly Command[]): boolean {
+    const shared = this.#shared;
+    const isEmpty = this.#inFlight.length === 0;
+    if (!shared || this.#inFlight.length >= MAX_IN_FLIGHT) return false;
+    const threads = this.#chooser.next();
+    if (!isEmpty && threads !== this.#threadsInFlight) return false;
+    const address = this.#listBlock(4 * listWords(commands));
+    if (address === undefined) {
+      // What is in flight gives its blocks back.
+      if (isEmpty) this.#lose(failure('no memory is left for commands'));
+      return false;
+    }
+    const start = address / 4;
+    const { scratch, pages } = this.#memory;
+    const signature = writeList(shared.words, start, start, commands, threads, scratch);
+    const list = shared.ring.publish({ start, commands: commands.length, threads, pages });
+    this.#threadsInFlight = threads;
+    this.#inFlight.push({ list, signature, address });
+    return true;
+  }
+
+  /** Room for a list: in the heap, or in what is kept back for one list where the heap is full. */
+  #listBlock(bytes: number): number | undefined {
+    const block = this.#memory.allocate(bytes);
+    if (block) return block.address;
+    return this.#inFlight.length === 0 && bytes <= RESERVE_BYTES ? RESERVE : undefined;
+  }
+
+  /** @returns whether the bytes were written: not while something runs that may read the old ones. */
+  #write({ address, bytes }: Extract<Work, { kind: 'write' }>): boolean {
+    if (this.#inFlight.length > 0) return false;
+    this.#shared?.bytes.set(bytes, address);
+    this.#finishWork();
+    return true;
   }
 
   /** Looks at what has finished since the last look. */
   #collect(): void {
-    const finished = Atomics.load(this.#words, p.FINISHED);
-    while (this.#inFlight.length > 0 && ((this.#inFlight[0]!.list - finished) | 0) <= 0) {
-      const { list, kind, address } = this.#inFlight.shift()!;
-      const slot = this.#slot(list);
-      const elapsed = this.#words[slot + p.SLOT_ELAPSED]!;
-      const waited = this.#words[slot + p.SLOT_WAITED]!;
-      this.#governor.report(kind, this.#words[slot + p.SLOT_THREADS]!, elapsed, waited);
+    const ring = this.#shared?.ring;
+    while (ring && this.#inFlight.length > 0 && ring.isFinished(this.#inFlight[0]!.list)) {
+      const { list, signature, address } = this.#inFlight.shift()!;
+      const { threads, elapsed, waited } = ring.times(list);
+      this.#chooser.report(signature, threads, elapsed, waited);
       this.#times.elapsed += elapsed / 1000;
       this.#times.waited += waited / 1000;
-      this.heap.release(address);
-      this.#collected = list;
+      if (address !== RESERVE) this.#memory.release(address);
+      this.#finishWork();
     }
-    const isDone = (list: number) => ((list - this.#collected) | 0) <= 0;
-    while (this.#released.length > 0 && isDone(this.#released[0]!.list))
-      this.heap.release(this.#released.shift()!.address);
-    const ready = this.#waiters.filter((w) => isDone(w.list));
-    if (ready.length === 0) return;
-    this.#waiters = this.#waiters.filter((w) => !isDone(w.list));
-    for (const waiter of ready) waiter.resolve();
   }
 
-  /** Asks to be told when the next list is finished that somebody waits for. */
-  #want(): void {
-    const [first] = this.#inFlight;
-    if (!first || this.#hasEnded) return;
-    const wanted = this.#backlog.length > 0 ? first.list : this.#waiters[0]?.list;
-    if (wanted === undefined) return;
-    this.#workers[0]?.hold(true);
-    Atomics.store(this.#words, p.WANTED, wanted);
-    // It may have finished just before: then nobody says so.
-    const finished = Atomics.load(this.#words, p.FINISHED);
-    const isLate = ((finished - wanted) | 0) >= 0;
-    if (isLate && Atomics.compareExchange(this.#words, p.WANTED, wanted, 0) === wanted)
-      queueMicrotask(() => this.#finished());
+  #finishWork(): void {
+    this.#done++;
+    for (const deferred of [this.#reads, this.#releases])
+      while (deferred.length > 0 && deferred[0]!.work <= this.#done) deferred.shift()!.run();
   }
 
-  #answer(answer: p.Answer): void {
-    if (this.#hasEnded) return;
-    if (answer.kind === 'finished') this.#finished();
-    if (answer.kind === 'failed') this.#end(answer.failure);
+  /** Asks to be told when the next work is done that something here waits for. */
+  #requestNotice(): void {
+    const list = this.#awaitedList();
+    if (!this.#shared || list === undefined) return;
+    const { workers, ring } = this.#shared;
+    workers[0]!.hold(true);
+    if (!ring.requestNotice(list)) queueMicrotask(() => this.#onNotice());
   }
 
-  #finished(): void {
-    if (this.#hasEnded) return;
+  #awaitedList(): number | undefined {
+    if (this.#backlog.length > 0) return this.#inFlight[0]?.list;
+    const [next] = this.#reads;
+    return next && this.#inFlight[next.work - this.#done - 1]?.list;
+  }
+
+  #onNotice(): void {
+    if (!this.#shared) return;
     this.#collect();
     this.#publishBacklog();
-    if (this.#waiters.length > 0 || this.#backlog.length > 0) this.#want();
-    else this.#workers[0]?.hold(false);
+    if (this.#reads.length > 0 || this.#backlog.length > 0) this.#requestNotice();
+    else this.#shared.workers[0]!.hold(false);
   }
 
-  #broke(text: string): void {
-    this.#end({ kernel: -1, access: -1, index: 0, count: 0, text });
+  #onAnswer(answer: Answer): void {
+    if (answer.kind === 'finished') this.#onNotice();
+    if (answer.kind === 'failed') this.#lose(answer.failure);
   }
 
   /** The device is lost: nothing more is run, and whoever waits is told through `failed`. */
-  #end(failure: p.Failure): void {
-    if (this.#hasEnded) return;
+  #lose(reason: Failure): void {
+    if (!this.#shared) return;
     this.close();
-    this.#fail(failure);
+    this.#fail(reason);
   }
 
-  #growTo(end: number, maxPages: number): boolean {
-    const now = this.#memory.buffer.byteLength;
-    if (end <= now) return true;
-    const most = maxPages * PAGE;
-    if (end > most) return false;
-    const target = Math.min(most, Math.max(end, now + GROWTH));
-    try {
-      this.#memory.grow(Math.ceil((target - now) / PAGE));
-    } catch {
-      return false;
-    }
-    this.#words = new Int32Array(this.#memory.buffer);
-    this.#bytes = new Uint8Array(this.#memory.buffer);
-    return true;
+  #grow(least: number, wished: number): number {
+    const shared = this.#shared;
+    if (!shared) return this.#memory.pages;
+    const pages = growMemory(shared.memory, least, wished);
+    Object.assign(shared, newViews(shared.memory));
+    return pages;
   }
+}
 
-  #slot(list: number): number {
-    return p.RING + ((list >>> 0) % p.RING_SLOTS) * p.SLOT_WORDS;
-  }
+function newViews({ buffer }: WebAssembly.Memory): Pick<Shared, 'words' | 'bytes'> {
+  return { words: new Int32Array(buffer), bytes: new Uint8Array(buffer) };
 }

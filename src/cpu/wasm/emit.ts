@@ -1,24 +1,22 @@
 /**
  * Step 7: a kernel becomes the bytes of a WebAssembly module (WebAssembly Core Specification 2.0, section 5).
  *
- *   in    set x, i32.add(get y, 1)
- *   out   20 01 41 01 6a 21 02          local.get 1, i32.const 1, i32.add, local.set 2
+ *   in    f32.store offset=4 p (f32.mul 2 (f32.load q))           with p and q locals 5 and 6
+ *   out   20 05                local.get 5
+ *         43 00 00 00 40       f32.const 2
+ *         20 06  2a 02 00      local.get 6, f32.load offset=0
+ *         94  38 02 04         f32.mul, f32.store offset=4
  *
  * The module imports the device's memory and, where the kernel is checked, a function that is told of bad indices; it
  * exports the kernel as `run`.
+ *
+ * Why: kernels are made while a page runs, and a library that writes WebAssembly is larger than what is needed of it
+ * here.
  */
 
 import { instruction, type WasmType } from './ir/instructions.js';
-import {
-  eachNode,
-  eachStatement,
-  type Kernel,
-  type Label,
-  type Local,
-  type Node,
-  nodesOf,
-  type Statement,
-} from './ir/ir.js';
+import type { Kernel, Label, Local, Node, Statement } from './ir/ir.js';
+import { localsUsed } from './ir/locals.js';
 
 const SECTION = { types: 1, imports: 2, functions: 3, exports: 7, code: 10 } as const;
 const IMPORT = { function: 0x00, memory: 0x02 } as const;
@@ -36,6 +34,7 @@ const REPORT = 0;
 /** The log2 of 4: what every access may count on, since addresses are multiples of words. */
 const WORD_ALIGNMENT = 2;
 
+/** What a module depends on besides its kernel. */
 export interface ModuleOptions {
   /** Whether the memory is one that threads share. */
   readonly isShared: boolean;
@@ -200,15 +199,7 @@ class FunctionWriter {
   #numberLocals(): [WasmType, number][] {
     const { parameters, body } = this.#kernel;
     for (const local of parameters) this.#indices.set(local, this.#indices.size);
-    const used = new Set<Local>();
-    eachStatement(body, (statement) => {
-      if (statement.kind === 'set') used.add(statement.local);
-      for (const node of nodesOf(statement))
-        eachNode(node, (n) => {
-          if (n.kind === 'get') used.add(n.local);
-        });
-    });
-    const own = [...used].filter((local) => !this.#indices.has(local));
+    const own = [...localsUsed(body)].filter((local) => !this.#indices.has(local));
     if (own.length > MAX_LOCALS)
       throw new Error(
         `${this.#kernel.name} needs ${own.length} locals, more than the ${MAX_LOCALS} of WebAssembly`,
@@ -235,7 +226,7 @@ class FunctionWriter {
       case 'store':
         this.#node(statement.address);
         this.#node(statement.value);
-        this.#access(statement.instruction, statement.offset);
+        this.#memoryOperands(statement.instruction, statement.offset);
         return;
       case 'clear':
         this.#node(statement.address);
@@ -312,7 +303,7 @@ class FunctionWriter {
         return;
       case 'load':
         this.#node(node.address);
-        this.#access(node.instruction, node.offset);
+        this.#memoryOperands(node.instruction, node.offset);
         return;
       case 'shuffle':
         for (const operand of node.operands) this.#node(operand);
@@ -341,7 +332,7 @@ class FunctionWriter {
     this.#code.signed(value);
   }
 
-  #access(name: string, offset: number): void {
+  #memoryOperands(name: string, offset: number): void {
     this.#opcode(name);
     this.#code.unsigned(WORD_ALIGNMENT);
     this.#code.unsigned(offset);

@@ -1,11 +1,12 @@
 /**
  * The typed program: what the checker makes of a syntax tree. Every name is resolved, every expression has a type,
- * every constant expression is its value, and reading a variable is told apart from naming it. One page, all there is.
+ * every constant expression is its value, and reading a variable is told apart from naming it.
  */
 
 import type { Offset } from './source.js';
 import type { Access, Space, Struct, Type } from './types.js';
 
+/** A shader that is valid. */
 export interface Program {
   readonly text: string;
   readonly entries: readonly Entry[];
@@ -24,6 +25,7 @@ export interface Entry {
   readonly globals: readonly Variable[];
 }
 
+/** What an entry point may be given. */
 export type BuiltinInput =
   | 'workgroup_id'
   | 'num_workgroups'
@@ -31,11 +33,13 @@ export type BuiltinInput =
   | 'local_invocation_index'
   | 'global_invocation_id';
 
+/** A parameter of an entry point, and what it is given. */
 export interface Input {
   readonly variable: Variable;
   readonly values: readonly BuiltinInput[];
 }
 
+/** A function of the shader, or an entry point. */
 export interface ShaderFunction {
   readonly name: string;
   readonly parameters: readonly Variable[];
@@ -61,6 +65,7 @@ export interface Variable {
 /** The value of a constant: a number, a truth value, or the parts of a vector, matrix, array or struct. */
 export type Constant = number | boolean | readonly Constant[];
 
+/** What has a value. */
 export type Expression =
   | {
       readonly kind: 'constant';
@@ -106,7 +111,7 @@ export type Expression =
       readonly at: Offset;
     }
   | {
-      /** A vector of scalars and vectors, or of one scalar; a matrix of columns; an array; a struct; no parts: zeros. */
+      /** A vector of scalars and vectors, or of one scalar; a matrix of columns; an array; a struct. */
       readonly kind: 'construct';
       readonly type: Type;
       readonly parts: readonly Expression[];
@@ -163,6 +168,7 @@ export type Expression =
       readonly at: Offset;
     };
 
+/** Operators between two operands. */
 export type BinaryOperator =
   | '+'
   | '-'
@@ -213,12 +219,13 @@ export type Place =
       readonly at: Offset;
     };
 
+/** What is executed. */
 export type Statement =
   | {
       readonly kind: 'block';
       readonly body: readonly Statement[];
       /**
-       * Of an `if` whose condition is known, that condition and the branch that is not taken. Neither is part of the
+       * Of an `if` whose condition is constant, that condition and the branch that is not taken. Neither is part of the
        * program, but WGSL's rules on control flow, which know no values, ask about them.
        */
       readonly decided?: { readonly condition: Expression; readonly untaken: readonly Statement[] };
@@ -234,13 +241,13 @@ export type Statement =
   | {
       readonly kind: 'assign';
       readonly place: Place;
-      /** The operator of `+=` and its kind; the place is then found once. */
+      /** The operator of `+=` and its kind; the place is then evaluated once. */
       readonly operator: BinaryOperator | undefined;
       readonly value: Expression;
       readonly at: Offset;
     }
   | {
-      /** An expression whose value nobody wants. */
+      /** An expression whose value is discarded. */
       readonly kind: 'evaluate';
       readonly value: Expression;
       readonly at: Offset;
@@ -270,6 +277,7 @@ export type Statement =
   | { readonly kind: 'break' | 'continue'; readonly at: Offset }
   | { readonly kind: 'return'; readonly value: Expression | undefined; readonly at: Offset };
 
+/** A case of a switch. */
 export interface Case {
   readonly selectors: readonly number[];
   readonly isDefault: boolean;

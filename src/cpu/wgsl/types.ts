@@ -1,5 +1,13 @@
-/** WGSL's types, as far as this device has them, and how they lie in memory (WGSL, section 14.4.1). */
+/**
+ * WGSL's types, as far as this device has them, and how they lie in memory (WGSL, section 14.4.1).
+ *
+ *   in    struct S { a: f32, b: vec3f, c: array<vec2f, 4> }
+ *   out   a at byte 0, b at 16, c at 32; 64 bytes, at multiples of 16
+ *
+ * Why: types made of others exist once each, so that `===` compares them.
+ */
 
+/** Any type of a value. */
 export type Type = Scalar | Vector | Matrix | ArrayType | Struct | Pointer | Void;
 
 /** `abstract-int` and `abstract-float` are numbers without a suffix, whose type their use decides. */
@@ -8,6 +16,7 @@ export interface Scalar {
   readonly name: 'f32' | 'i32' | 'u32' | 'bool' | 'abstract-int' | 'abstract-float';
 }
 
+/** `vec2` to `vec4`. */
 export interface Vector {
   readonly kind: 'vector';
   readonly size: 2 | 3 | 4;
@@ -21,6 +30,7 @@ export interface Matrix {
   readonly rows: 2 | 3 | 4;
 }
 
+/** `array<element, count>` */
 export interface ArrayType {
   readonly kind: 'array';
   readonly element: Type;
@@ -28,6 +38,7 @@ export interface ArrayType {
   readonly count: number | undefined;
 }
 
+/** A struct, with the layout of its members. */
 export interface Struct {
   readonly kind: 'struct';
   readonly name: string;
@@ -36,16 +47,19 @@ export interface Struct {
   readonly size: number;
 }
 
-export interface Member {
+interface Member {
   readonly name: string;
   readonly type: Type;
   /** Bytes from the struct's start. */
   readonly offset: number;
 }
 
+/** Where a variable lies. */
 export type Space = 'function' | 'private' | 'workgroup' | 'storage' | 'uniform' | 'immediate';
+/** What may be done with memory. */
 export type Access = 'read' | 'read_write';
 
+/** `ptr<space, target, access>` */
 export interface Pointer {
   readonly kind: 'pointer';
   readonly space: Space;
@@ -54,7 +68,7 @@ export interface Pointer {
 }
 
 /** What a function without a result gives. */
-export interface Void {
+interface Void {
   readonly kind: 'void';
 }
 
@@ -66,6 +80,7 @@ export const U32 = scalar('u32');
 export const BOOL = scalar('bool');
 export const ABSTRACT_INT = scalar('abstract-int');
 export const ABSTRACT_FLOAT = scalar('abstract-float');
+/** Of a call that gives no value. */
 export const VOID: Void = { kind: 'void' };
 
 /** Types made from others exist once each, so that `===` compares them. */
@@ -83,28 +98,33 @@ function identity(type: Type): number {
 }
 
 function intern<T extends Type>(key: string, type: T): T {
-  const standing = interned.get(key);
-  if (standing) return standing as T;
+  const existing = interned.get(key);
+  if (existing) return existing as T;
   interned.set(key, type);
   return type;
 }
 
+/** The vector of this size. */
 export function vectorType(size: Vector['size'], element: Scalar): Vector {
   return intern(`vec${size} ${element.name}`, { kind: 'vector', size, element });
 }
 
+/** The matrix of so many columns and rows. */
 export function matrixType(columns: Matrix['columns'], rows: Matrix['rows']): Matrix {
   return intern(`mat${columns}x${rows}`, { kind: 'matrix', columns, rows });
 }
 
+/** The vector that is one of a matrix's columns. */
 export function columnType({ rows }: Matrix): Vector {
   return vectorType(rows, F32);
 }
 
+/** The array of so many elements; without a count, a runtime-sized one. */
 export function arrayType(element: Type, count: number | undefined): ArrayType {
   return intern(`array ${identity(element)} ${count}`, { kind: 'array', element, count });
 }
 
+/** The pointer to memory in a space. */
 export function pointerType(space: Space, target: Type, access: Access): Pointer {
   const key = `ptr ${space} ${identity(target)} ${access}`;
   return intern(key, { kind: 'pointer', space, target, access });
@@ -118,16 +138,17 @@ export function structType(
   let end = 0;
   let align = 4;
   const laid = members.map((member) => {
-    const own = member.align ?? alignOf(member.type);
-    const offset = roundUp(end, own);
+    const memberAlign = member.align ?? alignOf(member.type);
+    const offset = roundUp(end, memberAlign);
     const runtimeSized = member.type.kind === 'array' && member.type.count === undefined;
     end = offset + (runtimeSized ? 0 : (member.size ?? sizeOf(member.type)));
-    align = Math.max(align, own);
+    align = Math.max(align, memberAlign);
     return { name: member.name, type: member.type, offset };
   });
   return { kind: 'struct', name, members: laid, align, size: roundUp(end, align) };
 }
 
+/** The next multiple of `align`. */
 export function roundUp(bytes: number, align: number): number {
   return Math.ceil(bytes / align) * align;
 }
@@ -184,7 +205,7 @@ export function elementCount(type: ArrayType | Vector | Matrix): number | undefi
 }
 
 /** The type of a value's numbers: of a vector its element's; `undefined` for other composites. */
-export function scalarOf(type: Type): Scalar | undefined {
+export function scalarType(type: Type): Scalar | undefined {
   if (type.kind === 'scalar') return type;
   if (type.kind === 'vector') return type.element;
   return type.kind === 'matrix' ? F32 : undefined;
@@ -195,16 +216,32 @@ export function withScalar(type: Type, element: Scalar): Type {
   return type.kind === 'vector' ? vectorType(type.size, element) : element;
 }
 
+/** Whether a type is of numbers without a type. */
 export function isAbstract(type: Type): boolean {
   if (type.kind === 'array') return isAbstract(type.element);
-  const own = scalarOf(type);
-  return own === ABSTRACT_INT || own === ABSTRACT_FLOAT;
+  const element = scalarType(type);
+  return element === ABSTRACT_INT || element === ABSTRACT_FLOAT;
 }
 
+/** What a number without a type becomes by itself: i32 or f32. */
+export function concreteScalar(type: Scalar): Scalar {
+  if (type === ABSTRACT_INT) return I32;
+  return type === ABSTRACT_FLOAT ? F32 : type;
+}
+
+/** The type with its numbers without a type made i32 and f32. */
+export function concreteType(type: Type): Type {
+  if (type.kind === 'array') return arrayType(concreteType(type.element), type.count);
+  const element = scalarType(type);
+  return element && type.kind !== 'matrix' ? withScalar(type, concreteScalar(element)) : type;
+}
+
+/** Whether a scalar is a float, with or without a type. */
 export function isFloat(type: Scalar | undefined): boolean {
   return type === F32 || type === ABSTRACT_FLOAT;
 }
 
+/** Whether a scalar is an integer, with or without a type. */
 export function isInteger(type: Scalar | undefined): boolean {
   return type === I32 || type === U32 || type === ABSTRACT_INT;
 }

@@ -127,7 +127,7 @@ describe('an adapter', () => {
   });
 
   it('has one thread where memory cannot be shared', async () => {
-    const adapter = await cpuGpu({ threads: 4, shared: false }).requestAdapter();
+    const adapter = await cpuGpu({ threads: 4, hooks: { isShared: false } }).requestAdapter();
     expect(adapter!.info.device).toBe('1 thread');
   });
 

@@ -47,7 +47,7 @@ describe('createBindGroupLayout', () => {
   judge('an entry that says nothing but that it is a buffer', 'none', create(entry(0, {})));
   judge('a type that there is not', 'TypeError', create(entry(0, { type: 'read-write' })));
   judge('bindings out of order, with gaps', 'none', create(entry(7), entry(2)));
-  judge('a binding that stands twice', 'validation', create(entry(3), entry(1), entry(3)));
+  judge('a binding that is given twice', 'validation', create(entry(3), entry(1), entry(3)));
   judge('binding 999', 'none', create(entry(999)));
   judge('binding 1000', 'validation', create(entry(1000)));
   judge('a negative binding', 'TypeError', create(entry(-1)));

@@ -402,6 +402,27 @@ describe('getMappedRange', () => {
     },
   );
 
+  compute(
+    'that was transferred elsewhere is lost, and the others are not',
+    [0, 0, 3, 4],
+    (d) => {
+      const b = d.createBuffer({ size: 16, usage: c.COPY_SRC, mappedAtCreation: true });
+      const ranges = [b.getMappedRange(0, 8), b.getMappedRange(8, 8)];
+      for (const [n, range] of ranges.entries()) new Uint32Array(range).set([2 * n + 1, 2 * n + 2]);
+      structuredClone(ranges[0], { transfer: [ranges[0]!] });
+      b.unmap();
+      return c.read(d, b);
+    },
+    { dawn: [1, 2, 3, 4], because: 'its binding for Node copies what cannot be transferred' },
+  );
+
+  compute('that was transferred elsewhere cannot be taken again', 'OperationError', async (d) => {
+    const b = d.createBuffer({ size: 16, usage: c.COPY_SRC, mappedAtCreation: true });
+    const range = b.getMappedRange(0, 8);
+    structuredClone(range, { transfer: [range] });
+    return nameOfException(() => void b.getMappedRange(0, 8));
+  });
+
   compute('at creation begins with zeros, and what is not taken stays zero', [0, 0, 5, 0], (d) => {
     const b = d.createBuffer({ size: 16, usage: c.COPY_SRC, mappedAtCreation: true });
     const range = new Uint32Array(b.getMappedRange(8, 8));

@@ -262,8 +262,12 @@ describe.each(Object.keys(SHADERS))('a kernel of shaders/%s.wgsl, checked,', (sh
 
 describe('a checked kernel', () => {
   /** The sentence with which a device is lost in a kernel that is given 9 in its first word. */
-  async function sentence(code: string, shared = true): Promise<string> {
-    const device = await requestCpuDevice({ checked: true, threads: 2, shared });
+  async function sentence(code: string, isShared = true): Promise<string> {
+    const device = await requestCpuDevice({
+      checked: true,
+      threads: 2,
+      hooks: { isShared },
+    });
     const values = c.words(device, 9, -7 >>> 0, 0, 0);
     const pipeline = device.createComputePipeline({
       label: 'k',

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CpuDevice } from '../../../src/cpu/device/device.js';
+import { threadTimes } from '../../../src/cpu/index.js';
+import { startWorker, type WorkerStarter } from '../../../src/cpu/threads/host.js';
 import { createEngine, type Engine, GpuError, requestCpuDevice } from '../../../src/node.js';
 import * as c from './calls.js';
 import {
@@ -286,9 +287,9 @@ describe('a kernel that leaves the memory', () => {
 @group(0) @binding(0) var<storage, read_write> values: array<u32>;
 @compute @workgroup_size(1) fn main() { values[values[0]] = 1; }`;
 
-  for (const shared of [true, false]) {
-    it(`loses the device with a sentence, and rejects all that waits: ${shared ? 'threads' : 'one worker'}`, async () => {
-      const device = await requestCpuDevice({ threads: 2, shared });
+  for (const isShared of [true, false]) {
+    it(`loses the device with a sentence, and rejects what is to be mapped: ${isShared ? 'threads' : 'one worker'}`, async () => {
+      const device = await requestCpuDevice({ threads: 2, hooks: { isShared } });
       const uncaptured: string[] = [];
       device.addEventListener('uncapturederror', ({ error }) => uncaptured.push(error.message));
       const values = c.words(device, 2 ** 29, 0);
@@ -313,7 +314,7 @@ describe('a kernel that leaves the memory', () => {
         'kernel far failed: memory access out of bounds',
       ]);
       expect(await Promise.all(pending)).toEqual(['AbortError', undefined]);
-      // As of a device that was destroyed, nothing more is to be had.
+      // As of a device that was destroyed, nothing more comes.
       const verdict = await verdictOf(device, () => void c.buffer(device, 4, 0));
       const late = await nameOfException(() => c.read(device, c.words(device, 1)));
       expect([verdict, late, uncaptured]).toEqual(['none', 'AbortError', []]);
@@ -361,9 +362,9 @@ describe('memory', () => {
     }
   }
 
-  for (const shared of [true, false]) {
-    it(`of 4 GiB is used up to its end, and takes up none before it is written: ${shared ? 'threads' : 'one worker'}`, async () => {
-      const device = await requestCpuDevice({ threads: 1, shared });
+  for (const isShared of [true, false]) {
+    it(`of 4 GiB is used up to its end, and takes up none before it is written: ${isShared ? 'threads' : 'one worker'}`, async () => {
+      const device = await requestCpuDevice({ threads: 1, hooks: { isShared } });
       const before = resident();
       const made = await fill(device, 256 * MEBIBYTE);
       // All but the first mebibyte, where the device keeps its own.
@@ -377,6 +378,90 @@ describe('memory', () => {
       device.destroy();
     });
   }
+
+  it('of a buffer that was destroyed comes back when the work is done, though nobody waits for it', async () => {
+    const device = await requestCpuDevice({ threads: 1 });
+    /** Whether there is room for a buffer of 2 GiB. */
+    const create = async () => {
+      device.pushErrorScope('out-of-memory');
+      const b = c.buffer(device, 2 ** 31, DATA);
+      return (await device.popErrorScope()) ? undefined : b;
+    };
+    const b = (await create())!;
+    c.submit(device, (encoder) => encoder.clearBuffer(b, 0, 4));
+    b.destroy();
+    let tries = 0;
+    while (!(await create()) && ++tries < 1000)
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(tries).toBeLessThan(1000);
+    device.destroy();
+  });
+
+  describe('that a page’s host refuses', () => {
+    /** One worker on a host that has 8 MiB, and does not say so before it is asked. */
+    const startOnSmallHost: WorkerStarter = (events) => {
+      const worker = startWorker({
+        ...events,
+        onAnswer: (answer) =>
+          events.onAnswer(answer.kind === 'ready' ? { ...answer, maxPages: 65536 } : answer),
+      });
+      const send: typeof worker.send = (message, transfer) =>
+        worker.send(
+          message.kind === 'private' ? { ...message, pageLimits: [128] } : message,
+          transfer,
+        );
+      return { ...worker, send };
+    };
+    let device: GPUDevice;
+    beforeAll(async () => {
+      const hooks = { isShared: false, startWorker: startOnSmallHost };
+      device = await requestCpuDevice({ hooks });
+    });
+    afterAll(() => device.destroy());
+
+    it('is an out-of-memory error, and the buffer is invalid', async () => {
+      device.pushErrorScope('out-of-memory');
+      const b = device.createBuffer({ size: 64 * MEBIBYTE, usage: DATA, label: 'b' });
+      const error = await device.popErrorScope();
+      expect(error!.constructor.name).toBe('GPUOutOfMemoryError');
+      expect(error!.message).toMatch(/^createBuffer\("b"\): 67108864 bytes do not fit beside the/);
+      const verdict = await verdictOf(device, () => {
+        device.queue.writeBuffer(b, 0, new Uint32Array(1));
+      });
+      expect(verdict).toBe('validation');
+      b.destroy();
+    });
+
+    it('loses nothing, though the buffer is used before that is known', async () => {
+      const kept = c.words(device, 1, 2);
+      device.pushErrorScope('out-of-memory');
+      const b = c.buffer(device, 64 * MEBIBYTE, DATA);
+      const readable = c.buffer(device, 64 * MEBIBYTE, c.MAP_READ | c.COPY_DST);
+      device.queue.writeBuffer(b, b.size - 8, Uint32Array.of(3, 4));
+      const p = c.pipeline(device, ADD_ONE);
+      const g = c.group(device, p.getBindGroupLayout(0), b);
+      c.submitPass(device, (pass) => {
+        pass.setPipeline(p);
+        pass.setBindGroup(0, g);
+        pass.dispatchWorkgroups(1);
+      });
+      c.submit(device, (encoder) => encoder.copyBufferToBuffer(b, 0, kept, 0, 8));
+      const mapping = nameOfException(() => readable.mapAsync(c.READ));
+      expect(await device.popErrorScope()).not.toBeNull();
+      expect(await mapping).toBe('OperationError');
+      expect(await c.read(device, kept)).toEqual([1, 2]);
+    });
+
+    it('is there again for smaller buffers', async () => {
+      device.pushErrorScope('out-of-memory');
+      const b = c.buffer(device, 6 * MEBIBYTE, DATA);
+      expect(await device.popErrorScope()).toBeNull();
+      device.queue.writeBuffer(b, b.size - 4, Uint32Array.of(9));
+      const part = c.buffer(device, 4, DATA);
+      c.submit(device, (encoder) => encoder.copyBufferToBuffer(b, b.size - 4, part, 0, 4));
+      expect(await c.read(device, part)).toEqual([9]);
+    });
+  });
 
   it('that comes back is handed out again, cleared', async () => {
     const device = await requestCpuDevice({ threads: 1 });
@@ -430,9 +515,9 @@ describe('memory', () => {
   });
 });
 
-describe('takeTimes', () => {
+describe('threadTimes', () => {
   it('says how many threads there are, and starts anew with every call', async () => {
-    const device = (await requestCpuDevice({ threads: 2 })) as CpuDevice;
+    const device = await requestCpuDevice({ threads: 2 });
     const p = c.pipeline(device, ADD_ONE);
     const g = c.group(device, p.getBindGroupLayout(0), c.words(device, 0));
     c.submitPass(device, (pass) => {
@@ -441,12 +526,28 @@ describe('takeTimes', () => {
       for (let n = 0; n < 100; n++) pass.dispatchWorkgroups(1000);
     });
     await device.queue.onSubmittedWorkDone();
-    const { elapsed, waited, threads } = device.takeTimes();
+    const { elapsed, waited, threads } = threadTimes(device)!;
     expect(elapsed).toBeGreaterThan(0);
     expect(waited).toBeGreaterThanOrEqual(0);
     expect(threads).toBe(2);
-    expect(device.takeTimes()).toEqual({ elapsed: 0, waited: 0, threads: 2 });
+    expect(threadTimes(device)).toEqual({ elapsed: 0, waited: 0, threads: 2 });
     device.destroy();
+  });
+
+  it('says nothing of a device that is not one of the CPU', () => {
+    expect(threadTimes(devices().dawn)).toBeUndefined();
+  });
+});
+
+describe('a device', () => {
+  it('has the members of a GPUDevice, and no others', () => {
+    const { cpu, dawn } = devices();
+    const names = [
+      ...Object.getOwnPropertyNames(Object.getPrototypeOf(cpu)),
+      ...Object.getOwnPropertyNames(cpu),
+    ];
+    expect(names.length).toBeGreaterThan(25);
+    expect(names.filter((name) => !(name in dawn))).toEqual([]);
   });
 });
 

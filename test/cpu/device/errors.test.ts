@@ -128,7 +128,7 @@ describe('uncapturederror', () => {
     },
     {
       dawn: ['handler', 'listener', 'returned'],
-      because: 'it tells of the error within the call, and the specification in a task of its own',
+      because: 'it tells of the error within the call, and the specification after it',
     },
   );
 
@@ -218,8 +218,8 @@ describe('ErrorScopes', () => {
       scopes.refuse('q', 'second');
       return 7;
     };
-    const { made, error } = scopes.capture(refuse);
-    expect([made, error?.message, error?.kind]).toEqual([7, 'p: first', 'validation']);
+    const { result, error } = scopes.capture(refuse);
+    expect([result, error?.message, error?.kind]).toEqual([7, 'p: first', 'validation']);
     expect(() =>
       scopes.capture(() => {
         throw new TypeError('wrong');
@@ -228,6 +228,41 @@ describe('ErrorScopes', () => {
     scopes.refuse('r', 'third');
     expect((await scopes.pop())?.message).toBe('r: third');
     await expect(scopes.pop()).rejects.toThrow('no error scope is open');
+  });
+
+  it('wait for what becomes known later of a call that was made in them', async () => {
+    const uncaptured: string[] = [];
+    const scopes = new ErrorScopes((error) => uncaptured.push(error.message));
+    let settle: (error: NoMemory | undefined) => void = () => {};
+    const outcome = () =>
+      new Promise<NoMemory | undefined>((resolve) => {
+        settle = resolve;
+      });
+    scopes.push('validation');
+    scopes.push('out-of-memory');
+    scopes.reportLater('p', outcome());
+    const settleFirst = settle;
+    const [inner, outer] = [scopes.pop(), scopes.pop()];
+    // This call is made in none.
+    scopes.reportLater('q', outcome());
+    settle(new NoMemory('full'));
+    scopes.push('out-of-memory');
+    scopes.reportLater('r', Promise.resolve(undefined));
+    expect(await scopes.pop()).toBeNull();
+    settleFirst(new NoMemory('full'));
+    expect([(await inner)?.message, await outer]).toEqual(['p: full', null]);
+    expect(uncaptured).toEqual(['q: full']);
+  });
+
+  it('give nothing of what becomes known after the device is lost', async () => {
+    const uncaptured: string[] = [];
+    const scopes = new ErrorScopes((error) => uncaptured.push(error.message));
+    scopes.push('out-of-memory');
+    scopes.reportLater('p', Promise.resolve(new NoMemory('full')));
+    const popped = scopes.pop();
+    scopes.lose();
+    expect(await popped).toBeNull();
+    expect(uncaptured).toEqual([]);
   });
 
   it('have no errors once the device is lost', async () => {

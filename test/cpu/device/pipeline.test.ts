@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { leastBytes } from '../../../src/cpu/device/pipeline.js';
+import { minBindingBytes } from '../../../src/cpu/device/pipeline.js';
 import { arrayType, F32, structType, U32, vectorType } from '../../../src/cpu/wgsl/types.js';
 import { requestCpuDevice } from '../../../src/node.js';
 import * as c from './calls.js';
@@ -306,7 +306,7 @@ describe('getBindGroupLayout', () => {
   });
 });
 
-describe('leastBytes', () => {
+describe('minBindingBytes', () => {
   it('counts a runtime-sized array with one element, and rounds a struct up to its alignment', () => {
     const vec3 = vectorType(3, F32);
     const tail = arrayType(U32, undefined);
@@ -315,7 +315,7 @@ describe('leastBytes', () => {
       { name: 'tail', type: tail },
     ]);
     const sizes = [U32, vec3, arrayType(vec3, undefined), arrayType(vec3, 3), headed].map(
-      leastBytes,
+      minBindingBytes,
     );
     expect(sizes).toEqual([4, 12, 16, 48, 32]);
   });

@@ -1,8 +1,7 @@
 /** One dispatch of a compute program, and three ways to run it: interpreted, compiled in this thread, on a device. */
 
-import { compileEntry, readShader } from '../../../src/cpu/wasm/compile.js';
+import { compileEntry, makeKernel, readShader } from '../../../src/cpu/wasm/compile.js';
 import { verify } from '../../../src/cpu/wasm/ir/verify.js';
-import { contextBytes } from '../../../src/cpu/wasm/lower/lower.js';
 import type { Entry, Program } from '../../../src/cpu/wgsl/program.js';
 import { interpret, type OpenFunctions } from './interpret.js';
 
@@ -18,7 +17,7 @@ export interface Dispatch {
   readonly immediates?: Uint32Array;
 }
 
-export function entryOf({ code, entry }: Dispatch): { program: Program; entry: Entry } {
+export function findEntry({ code, entry }: Dispatch): { program: Program; entry: Entry } {
   const program = readShader(code);
   const found = program.entries.find((e) => e.name === (entry ?? e.name));
   if (!found) throw new Error(`The program has no entry point ${entry}.`);
@@ -35,7 +34,7 @@ export function runInterpreted(
   options: { readonly functions?: OpenFunctions; readonly reversed?: boolean } = {},
 ): Buffers {
   const buffers = copies(dispatch.buffers);
-  const { program, entry } = entryOf(dispatch);
+  const { program, entry } = findEntry(dispatch);
   const { workgroups = [1, 1, 1], immediates } = dispatch;
   interpret({
     program,
@@ -72,9 +71,9 @@ export class IndexReport extends Error {}
  * @throws Error where the kernel has written outside its buffers and its own memory.
  */
 export function runCompiled(dispatch: Dispatch, isChecked = false): Buffers {
-  const { program, entry } = entryOf(dispatch);
+  const { program, entry } = findEntry(dispatch);
   const kernel = compileEntry(program, entry, { isShared: false, isChecked, maxPages: PAGES });
-  if (isChecked) verify(kernel);
+  if (isChecked) verify(makeKernel(program, entry, isChecked));
   const report = (_access: number, index: number, count: number) => {
     throw new IndexReport(`index ${index} is outside ${count}`);
   };
@@ -94,7 +93,7 @@ export function runCompiled(dispatch: Dispatch, isChecked = false): Buffers {
     return at;
   };
   take(0);
-  const context = take(contextBytes(kernel) / 4);
+  const context = take(2 * kernel.bindings.length + kernel.immediateBytes / 4);
   const places = kernel.bindings.map(({ group, binding }, slot) => {
     const key = `${group}.${binding}`;
     const bound = dispatch.buffers[key];
@@ -130,7 +129,7 @@ type ImmediatePass = GPUComputePassEncoder & {
  * @throws Error with the device's words, where it refuses anything.
  */
 export async function runOnDevice(device: GPUDevice, dispatch: Dispatch): Promise<Buffers> {
-  const { entry } = entryOf(dispatch);
+  const { entry } = findEntry(dispatch);
   const { workgroups = [1, 1, 1], immediates, code } = dispatch;
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ code });

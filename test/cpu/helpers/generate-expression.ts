@@ -17,7 +17,7 @@ import {
   matrixType,
   type Scalar,
   type Struct,
-  scalarOf,
+  scalarType,
   type Type,
   typeName,
   U32,
@@ -218,7 +218,7 @@ export class ExpressionGenerator {
     switch (type.kind) {
       case 'scalar':
       case 'vector':
-        return scalarOf(type) === BOOL ? this.#truth(type, depth) : this.#number(type, depth);
+        return scalarType(type) === BOOL ? this.#truth(type, depth) : this.#number(type, depth);
       case 'matrix':
         return this.#matrix(type, depth);
       default:
@@ -288,7 +288,7 @@ export class ExpressionGenerator {
 
   /** A number that is not 0, in every component. */
   #nonZero(type: Numeric): string {
-    const own = scalarOf(type) as Scalar;
+    const own = scalarType(type) as Scalar;
     const value = this.#random.between(1, 9);
     const text = own === F32 ? `${value}.5f` : `${value}${own === U32 ? 'u' : 'i'}`;
     return type.kind === 'scalar' ? text : `${typeName(type)}(${text})`;
@@ -297,7 +297,7 @@ export class ExpressionGenerator {
   // Numbers
 
   #number(type: Numeric, depth: number): Piece {
-    const own = scalarOf(type) as Scalar;
+    const own = scalarType(type) as Scalar;
     const choices: [number, () => Piece | undefined][] = [
       [6, () => this.#binary(type, own, depth)],
       [1, () => this.#unary(type, own, depth)],
@@ -407,7 +407,7 @@ export class ExpressionGenerator {
   }
 
   #splat(type: Numeric, value: number): string {
-    const own = scalarOf(type) as Scalar;
+    const own = scalarType(type) as Scalar;
     const number = own === F32 ? `${value}.0f` : own === I32 ? `i32(${value})` : `${value & 15}u`;
     return type.kind === 'scalar' ? number : `${typeName(type)}(${number})`;
   }
@@ -487,7 +487,7 @@ export class ExpressionGenerator {
 
   /** Kept small in a portable program. */
   #bounded(text: string, type: Type): string {
-    if (!this.#around.isPortable || scalarOf(type) !== F32) return text;
+    if (!this.#around.isPortable || scalarType(type) !== F32) return text;
     const edge = (sign: string) =>
       type.kind === 'vector' ? `${typeName(type)}(${sign}${MOST}.0)` : `${sign}${MOST}.0`;
     return `clamp(${text}, ${edge('-')}, ${edge('')})`;
@@ -692,7 +692,7 @@ function asWord(index: string, from: string | undefined): string {
 }
 
 /** The type with its numbers or bools replaced. */
-export function withElement(type: Numeric, element: Scalar): Numeric {
+function withElement(type: Numeric, element: Scalar): Numeric {
   return type.kind === 'scalar' ? element : vectorType(type.size, element);
 }
 

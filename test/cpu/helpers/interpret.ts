@@ -24,7 +24,7 @@ import {
   I32,
   type Scalar,
   type Struct,
-  scalarOf,
+  scalarType,
   strideOf,
   type Type,
   typeName,
@@ -475,11 +475,11 @@ class Invocation {
           node.parts.map((part) => this.#evaluate(part)),
         );
       case 'convert': {
-        const [from, to] = [scalarOf(node.operand.type)!, scalarOf(node.type)!];
+        const [from, to] = [scalarType(node.operand.type)!, scalarType(node.type)!];
         return each([this.#evaluate(node.operand)], ([x]) => convert(x!, from, to));
       }
       case 'bitcast': {
-        const [from, to] = [scalarOf(node.operand.type)!, scalarOf(node.type)!];
+        const [from, to] = [scalarType(node.operand.type)!, scalarType(node.type)!];
         const recast = (x: number) => fromBits(toBits(x, from), to);
         return each([this.#evaluate(node.operand)], ([x]) => recast(x as number));
       }
@@ -525,7 +525,7 @@ class Invocation {
 
   #builtin(node: Extract<Expression, { kind: 'builtin' }>): Value {
     const given = node.arguments.map((argument) => this.#evaluate(argument));
-    const own = scalarOf(node.arguments[0]!.type)!;
+    const own = scalarType(node.arguments[0]!.type)!;
     const open = this.#functions[node.name];
     if (open) return each(given, (x) => open(...(x as number[])));
     const componentwise = COMPONENTWISE[node.name];
@@ -582,7 +582,7 @@ function each(given: readonly Value[], f: (x: readonly (number | boolean)[]) => 
 }
 
 function unary(operator: '-' | '!' | '~', operand: Value, type: Type): Value {
-  const own = scalarOf(type);
+  const own = scalarType(type);
   return each([operand], ([x]) => {
     if (operator === '!') return !x;
     if (operator === '~') return integer(~(x as number), own!);
@@ -599,7 +599,7 @@ function binary(
 ): Value {
   if (operator === '*' && (leftType.kind === 'matrix' || rightType.kind === 'matrix'))
     return matrixProduct(left, right, leftType, rightType);
-  const own = scalarOf(leftType)!;
+  const own = scalarType(leftType)!;
   return each([left, right], ([a, b]) => {
     if (typeof a === 'boolean' || typeof b === 'boolean')
       return logic(operator, a as boolean, b as boolean);

@@ -4,7 +4,7 @@ import { compileEntry, readShader } from '../../../src/cpu/wasm/compile.js';
 import type { OpenFunctions } from './interpret.js';
 
 /** Functions whose last bits WGSL leaves open, and how many arguments each takes. */
-export const PRELUDE_FUNCTIONS = {
+const PRELUDE_FUNCTIONS = {
   cos: 1,
   exp: 1,
   exp2: 1,

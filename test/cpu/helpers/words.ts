@@ -7,19 +7,19 @@ const floats = new Float32Array(1);
 const words = new Uint32Array(floats.buffer);
 
 /** The f32 with these bits. */
-export function floatOf(bits: number): number {
+export function bitsToFloat(bits: number): number {
   words[0] = bits;
   return floats[0]!;
 }
 
 /** The bits of a number, rounded to f32. */
-export function bitsOf(value: number): number {
+export function floatBits(value: number): number {
   floats[0] = value;
   return words[0]!;
 }
 
 /** The scalar in each of a buffer's words; `undefined` where there is padding. */
-export function scalarsOf(type: Type, count: number): (Scalar | undefined)[] {
+function scalarsInWords(type: Type, count: number): (Scalar | undefined)[] {
   const scalars: (Scalar | undefined)[] = Array(count).fill(undefined);
   const visit = (part: Type, at: number): void => {
     switch (part.kind) {
@@ -33,7 +33,7 @@ export function scalarsOf(type: Type, count: number): (Scalar | undefined)[] {
       case 'matrix':
       case 'array': {
         const stride = strideOf(part) / 4;
-        const [inner, length] = elementsOf(part);
+        const [inner, length] = elementLayout(part);
         const most = length ?? Math.floor((count - at) / stride);
         for (let n = 0; n < most; n++) visit(inner, at + n * stride);
         return;
@@ -46,7 +46,7 @@ export function scalarsOf(type: Type, count: number): (Scalar | undefined)[] {
   return scalars;
 }
 
-function elementsOf(type: Extract<Type, { kind: 'vector' | 'matrix' | 'array' }>) {
+function elementLayout(type: Extract<Type, { kind: 'vector' | 'matrix' | 'array' }>) {
   if (type.kind === 'matrix')
     return [{ kind: 'vector', size: type.rows, element: F32 }, type.columns] as const;
   return [type.element, type.kind === 'vector' ? type.size : type.count] as const;
@@ -69,10 +69,10 @@ export function fillWords(
   random: Random,
   isPortable: boolean,
 ): void {
-  const scalars = scalarsOf(type, into.length);
+  const scalars = scalarsInWords(type, into.length);
   for (let n = 0; n < into.length; n++) {
     if (scalars[n] === F32)
-      into[n] = bitsOf(isPortable ? random.between(-99, 99) : randomFloat(random));
+      into[n] = floatBits(isPortable ? random.between(-99, 99) : randomFloat(random));
     else if (random.chance(0.5)) into[n] = random.below(12);
     else into[n] = random.chance(0.5) ? random.pick(INTEGERS) : random.bits();
   }
@@ -84,7 +84,7 @@ function randomFloat(random: Random): number {
   if (at < 14) return random.between(-4000, 4000) / 64;
   if (at < 18) return random.pick(FLOATS);
   if (at < 19) return random.pick(NOT_FINITE);
-  const any = floatOf(random.bits());
+  const any = bitsToFloat(random.bits());
   return Number.isNaN(any) ? 1 : any;
 }
 
@@ -103,10 +103,10 @@ export function difference(
   for (let n = 0; n < expected.length; n++) {
     const [p, q] = [expected[n]!, actual[n]!];
     if (p === q) continue;
-    scalars ??= scalarsOf(type, expected.length);
+    scalars ??= scalarsInWords(type, expected.length);
     const scalar = scalars[n];
     if (scalar === F32) {
-      const [a, b] = [floatOf(p), floatOf(q)];
+      const [a, b] = [bitsToFloat(p), bitsToFloat(q)];
       if (Number.isNaN(a) && Number.isNaN(b)) continue;
       if (anyZero && a === b) continue;
       return `word ${n} is ${b}, not ${a}`;

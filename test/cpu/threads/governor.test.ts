@@ -18,7 +18,7 @@ class Computer {
     const given: number[] = [];
     const end = this.now + milliseconds;
     while (this.now < end) {
-      const { threads } = this.governor;
+      const threads = this.governor.next();
       const elapsed = this.#elapsed(threads);
       this.now += elapsed;
       // What is not work is waiting: work is 100 ms of one thread.
@@ -63,5 +63,69 @@ describe('the number of threads', () => {
   it('is one where there is one', () => {
     const computer = new Computer(1, () => 100);
     expect(new Set(computer.run(5_000))).toEqual(new Set([1]));
+  });
+
+  it('is asked about seldom where threads wait, and fewer are no faster', () => {
+    // Half of the time of four threads is waiting; two take as long.
+    const computer = new Computer(4, (threads) => Math.max(50, 100 / threads));
+    computer.run(60_000);
+    expect(share(computer.run(60_000), 4)).toBeGreaterThan(0.9);
+  });
+});
+
+describe('a trial', () => {
+  /** Milliseconds and microseconds of lists that take as long on any number of threads, which wait for most of it. */
+  const LIST = 1;
+
+  /** A governor of four threads, which a list has made suspicious: it tries two. */
+  function onTrial() {
+    let now = 0;
+    const governor = new Governor(4, () => now / 1000);
+    const report = (signature: number, elapsed = 1000 * LIST, waitingShare = 0) => {
+      const threads = governor.next();
+      now += elapsed / 1000;
+      governor.report(signature, threads, elapsed, waitingShare * threads * elapsed);
+      return threads;
+    };
+    for (let n = 0; n < 3; n++) report(1, 1000 * LIST, 0.8);
+    expect(governor.next()).toBe(2);
+    return { governor, report };
+  }
+
+  it.each([
+    ['other lists follow', 1000],
+    ['only short lists follow', 50],
+  ])('ends where %s', (_, elapsed) => {
+    const { report } = onTrial();
+    const threads = Array.from({ length: 200 }, () => report(2, elapsed));
+    expect(threads[0]).toBe(2);
+    expect(new Set(threads.slice(-100))).toEqual(new Set([4]));
+  });
+
+  it('ends where there are more lists than are remembered', () => {
+    const { report } = onTrial();
+    const threads = Array.from({ length: 2000 }, (_, n) => report(2 + n));
+    expect(new Set(threads.slice(-1000))).toEqual(new Set([4]));
+  });
+
+  it('is repeated only after a while, where it came to nothing', () => {
+    const { report } = onTrial();
+    for (let n = 0; n < 100; n++) report(2);
+    // Suspicious lists again: half a second must have passed.
+    const threads = Array.from({ length: 600 }, () => report(3, 1000 * LIST, 0.8));
+    const trials = threads.filter((count, n) => count === 2 && threads[n - 1] !== 2).length;
+    expect(threads.slice(0, 400)).not.toContain(2);
+    expect(trials).toBe(1);
+  });
+
+  it('counts the lists that are remembered, though others come between', () => {
+    const { governor, report } = onTrial();
+    for (let n = 0; n < 3; n++) {
+      report(2);
+      report(1, 400 * LIST);
+    }
+    expect(governor.next()).toBe(2);
+    // Two are faster, and stay until more are tried again.
+    expect(report(2)).toBe(2);
   });
 });

@@ -4,14 +4,14 @@ import { Heap } from '../../../src/cpu/threads/heap.js';
 const UNIT = 256;
 const START = 4 * UNIT;
 
-/** A heap that may grow up to an address, and the ends that it asked for. */
-function newHeap(most = Number.POSITIVE_INFINITY): { heap: Heap; ends: number[] } {
+/** A heap that may grow up to an address, the ends that it was granted, and how far it reaches now. */
+function newHeap(limit = Number.POSITIVE_INFINITY, start = START) {
   const ends: number[] = [];
-  const heap = new Heap(START, (end) => {
-    ends.push(end);
-    return end <= most;
+  const heap = new Heap(start, (end) => {
+    if (end <= limit) ends.push(end);
+    return end <= limit;
   });
-  return { heap, ends };
+  return { heap, ends, end: () => ends.at(-1) ?? start };
 }
 
 /** Addresses of blocks of so many units each. */
@@ -29,10 +29,10 @@ function orders(n: number): number[][] {
 
 describe('a block', () => {
   it('begins at a multiple of 256, also where the heap does not', () => {
-    const heap = new Heap(1000, () => true);
+    const { heap, end } = newHeap(undefined, 1000);
     const addresses = [0, 1, 255, 256, 257, 4096].map((bytes) => heap.allocate(bytes)!.address);
     expect(addresses).toEqual([1024, 1280, 1536, 1792, 2048, 2560]);
-    expect(heap.end).toBe(2560 + 4096);
+    expect(end()).toBe(2560 + 4096);
   });
 
   it('counts with what it takes', () => {
@@ -45,14 +45,14 @@ describe('a block', () => {
   });
 
   it('is the smallest of the free ones that is large enough, the first of equals', () => {
-    const { heap } = newHeap();
+    const { heap, end } = newHeap();
     // Free blocks of 8, 3, 5 and 3 units, kept apart by one.
     const made = allocateUnits(heap, 8, 1, 3, 1, 5, 1, 3, 1);
     for (const n of [0, 2, 4, 6]) heap.release(made[n]!);
     expect(allocateUnits(heap, 3, 3, 4)).toEqual([made[2], made[6], made[4]]);
     // What is left of the blocks of 8 and 5.
     expect(allocateUnits(heap, 1, 7)).toEqual([made[4]! + 4 * UNIT, made[0]]);
-    expect(heap.end).toBe(START + 23 * UNIT);
+    expect(end()).toBe(START + 23 * UNIT);
   });
 
   it('is released once, and by its own address', () => {
@@ -78,12 +78,12 @@ describe('neighbors', () => {
   );
 
   it('stay apart where something between them is in use', () => {
-    const { heap } = newHeap();
+    const { heap, end } = newHeap();
     const made = allocateUnits(heap, 2, 1, 2);
     heap.release(made[0]!);
     heap.release(made[2]!);
     expect(allocateUnits(heap, 2, 2)).toEqual([made[0], made[2]]);
-    expect(heap.end).toBe(START + 5 * UNIT);
+    expect(end()).toBe(START + 5 * UNIT);
   });
 });
 
@@ -104,11 +104,11 @@ describe('growth', () => {
   });
 
   it('that fails changes nothing', () => {
-    const { heap } = newHeap(START + 10 * UNIT);
+    const { heap, end } = newHeap(START + 10 * UNIT);
     const made = allocateUnits(heap, 4, 4);
     heap.release(made[1]!);
     expect(heap.allocate(7 * UNIT)).toBeUndefined();
-    expect([heap.end, heap.used]).toEqual([START + 8 * UNIT, 4 * UNIT]);
+    expect([end(), heap.used]).toEqual([START + 8 * UNIT, 4 * UNIT]);
     expect(heap.allocate(6 * UNIT)).toEqual({ address: made[1], stale: 4 * UNIT });
     expect(heap.allocate(1)).toBeUndefined();
     heap.release(made[0]!);
@@ -116,12 +116,35 @@ describe('growth', () => {
   });
 
   it('goes past 2 GiB and up to 4 GiB without a sign', () => {
-    const { heap } = newHeap(2 ** 32);
+    const { heap, end } = newHeap(2 ** 32);
     const half = 2 ** 31;
     expect(heap.allocate(half)?.address).toBe(START);
     expect(heap.allocate(half - START)?.address).toBe(half + START);
-    expect(heap.end).toBe(2 ** 32);
+    expect(end()).toBe(2 ** 32);
     expect(heap.allocate(1)).toBeUndefined();
+  });
+});
+
+describe('a cut', () => {
+  it('takes away what is free at the end, and no more', () => {
+    const { heap, ends } = newHeap();
+    const made = allocateUnits(heap, 2, 3, 4);
+    heap.cut(START);
+    heap.release(made[2]!);
+    heap.cut(START + 7 * UNIT);
+    expect(heap.allocate(2 * UNIT)).toEqual({ address: START + 5 * UNIT, stale: 2 * UNIT });
+    const grown = ends.length;
+    expect(heap.allocate(UNIT)).toEqual({ address: START + 7 * UNIT, stale: 0 });
+    expect(ends).toHaveLength(grown + 1);
+  });
+
+  it('within a block takes away none of it', () => {
+    const { heap } = newHeap();
+    const made = allocateUnits(heap, 2, 3);
+    heap.release(made[1]!);
+    heap.cut(START + UNIT);
+    expect(heap.used).toBe(2 * UNIT);
+    expect(heap.allocate(UNIT)).toEqual({ address: START + 2 * UNIT, stale: 0 });
   });
 });
 
@@ -191,7 +214,7 @@ describe('100,000 allocations and releases', () => {
   for (const seed of [1, 2, 3]) {
     it(`never hand out what is in use, lose nothing, and leave one block: seed ${seed}`, () => {
       const random = uniform(seed);
-      const { heap, ends } = newHeap();
+      const { heap, ends, end } = newHeap();
       const model = new Model();
       for (let step = 0; step < 100_000; step++) {
         // It fills and empties in waves.
@@ -206,7 +229,7 @@ describe('100,000 allocations and releases', () => {
         } else heap.release(model.give(Math.floor(random() * model.blocks.length)));
         if (step % 1000 === 0) expect(heap.used).toBe(model.units * UNIT);
       }
-      const extent = heap.end - START;
+      const extent = end() - START;
       expect(model.peak).toBeGreaterThan(1000);
       expect(extent).toBeLessThan(1.5 * model.peak * UNIT);
       while (model.blocks.length > 0) heap.release(model.give(0));

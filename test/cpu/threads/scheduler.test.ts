@@ -246,14 +246,20 @@ describe('threads', () => {
 
   it('give the same where one of them is held up at random barriers', async () => {
     const delay = { thread: 1, every: 40, milliseconds: 1, seed: 5 };
-    await agreesWithSerial({ threads: 3, delay }, 300, 23);
+    await agreesWithSerial({ threads: 3, hooks: { delay } }, 300, 23);
   });
 
   it('give the same where their number changes between lists, one held up', async () => {
     for (let thread = 0; thread < 3; thread++) {
-      const delay = { thread, every: 5, milliseconds: 1, seed: 7, change: 3 };
-      await agreesWithSerial({ threads: 3, delay }, 300, 37);
+      const delay = { thread, every: 5, milliseconds: 1, seed: 7 };
+      await agreesWithSerial({ threads: 3, hooks: { delay, listsPerTurn: 3 } }, 300, 37);
     }
+  });
+
+  it('give the same where the numbers of lists wrap around, one held up', async () => {
+    const delay = { thread: 1, every: 20, milliseconds: 1, seed: 11 };
+    const hooks = { delay, listsPerTurn: 5, firstList: -150 };
+    await agreesWithSerial({ threads: 3, hooks }, 300, 41);
   });
 
   it('give the same with everything queued at once, more than is in flight at a time', async () => {
@@ -261,6 +267,6 @@ describe('threads', () => {
   });
 
   it('give the same as one worker with a memory of its own', async () => {
-    await agreesWithSerial({ shared: false }, 200, 31);
+    await agreesWithSerial({ hooks: { isShared: false } }, 200, 31);
   });
 });

@@ -24,7 +24,7 @@ import {
 } from '../../../src/cpu/wgsl/types.js';
 import { cpuGpu, findAdapter } from '../../../src/node.js';
 import { type Buffers, runCompiled, runInterpreted, runOnDevice } from '../helpers/dispatch.js';
-import { floatOf } from '../helpers/words.js';
+import { bitsToFloat } from '../helpers/words.js';
 import { refusal } from '../wgsl/shaders.js';
 import { MICRO_PROGRAMS, type MicroProgram } from './micro-programs.js';
 import { SIZES } from './micro-tables.js';
@@ -38,7 +38,7 @@ function differences(micro: MicroProgram, actual: Buffers): string[] {
       const near = key === '0.0' ? micro.near?.[n] : undefined;
       if (results[n] === word) return [];
       if (near === undefined) return [`${key}[${n}] is ${results[n]! | 0}, not ${word | 0}`];
-      const [a, b] = [floatOf(results[n]!), floatOf(word)];
+      const [a, b] = [bitsToFloat(results[n]!), bitsToFloat(word)];
       const isNear = Number.isNaN(b) ? Number.isNaN(a) : Math.abs(a - b) <= near;
       // Whether 0 has a sign is left open by WGSL; IEEE 754 says it.
       return isNear && !(micro.isOwn && a === 0) ? [] : [`${key}[${n}] is ${a}, not ${b}`];
@@ -224,7 +224,7 @@ describe('a micro-program is there', () => {
           return part.kind === 'bitcast' ? `bitcast<${to}>(${from})` : `${to}(${from})`;
         }),
     );
-    // A value of the type itself is left as it is, and one number for all components is no conversion.
+    // A value of the type itself is left as it is, and one number for all components is not a conversion.
     const numbers = TYPES.slice(0, 16);
     const pairs = numbers.flatMap((to) =>
       numbers

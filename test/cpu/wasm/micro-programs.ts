@@ -6,7 +6,7 @@
  */
 
 import type { Buffers } from '../helpers/dispatch.js';
-import { bitsOf } from '../helpers/words.js';
+import { floatBits } from '../helpers/words.js';
 import { LANES, SIZES, TABLE_PROGRAMS } from './micro-tables.js';
 
 /** A program, what it runs on, and what a buffer holds afterwards. */
@@ -454,7 +454,7 @@ const OTHER_FUNCTIONS: readonly MicroProgram[] = [
 // Memory
 
 const f32s = (...values: number[]) => new Uint32Array(Float32Array.from(values).buffer);
-const f = bitsOf;
+const f = floatBits;
 const X = UMAX;
 
 const MEMORY: readonly MicroProgram[] = [

@@ -5,7 +5,7 @@
  * when the kernel is compiled, for scalars and for vectors of every size.
  */
 
-import { bitsOf } from '../helpers/words.js';
+import { floatBits } from '../helpers/words.js';
 import type { MicroProgram } from './micro-programs.js';
 
 type ScalarName = 'f32' | 'i32' | 'u32' | 'bool';
@@ -34,7 +34,7 @@ interface Table {
 }
 
 const word = (type: ScalarName, value: Cell): number =>
-  type === 'f32' ? bitsOf(Number(value)) : Number(value) >>> 0;
+  type === 'f32' ? floatBits(Number(value)) : Number(value) >>> 0;
 
 /** A number in WGSL; those that no constant can be are made of a `let`. */
 function literal(type: ScalarName, value: Cell): string {

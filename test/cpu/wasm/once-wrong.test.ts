@@ -215,7 +215,7 @@ describe('a program that grows without end', () => {
 
   it('is refused in words, where it needs more locals than WebAssembly has', () => {
     const body = Array.from({ length: 50_001 }, (): Statement => {
-      const local = { type: 'i32', name: 'one', mutable: false } as const;
+      const local = { type: 'i32', name: 'one', isReassigned: false } as const;
       return { kind: 'set', local, value: i32(1) };
     });
     const kernel = { name: 'main', parameters: [], body, scratch: 0 };

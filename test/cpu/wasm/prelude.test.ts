@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { MAX_VALUES, preludeKernel } from '../helpers/prelude-kernel.js';
-import { bitsOf, floatOf } from '../helpers/words.js';
+import { bitsToFloat, floatBits } from '../helpers/words.js';
 
 const SMALLEST_NORMAL = 2 ** -126;
 const LARGEST = 3.4028234663852886e38;
@@ -18,7 +18,7 @@ const EDGES = [
 
 /** The float that lies `step` bit patterns further from 0. */
 function neighbor(x: number, step: number): number {
-  const y = floatOf(bitsOf(x) + step);
+  const y = bitsToFloat(floatBits(x) + step);
   return Number.isNaN(y) ? x : y;
 }
 
@@ -114,7 +114,7 @@ describe.each([
 });
 
 describe('sin and cos', () => {
-  const most = bitsOf(Math.PI);
+  const most = floatBits(Math.PI);
   const upward = Uint32Array.from({ length: SPREAD / 2 }, (_, n) =>
     Math.floor((n * most) / (SPREAD / 2)),
   );

@@ -13,7 +13,7 @@ import { findAdapter, requestCpuDevice } from '../../../src/node.js';
 import {
   type Buffers,
   type Dispatch,
-  entryOf,
+  findEntry,
   IndexReport,
   runCompiled,
   runInterpreted,
@@ -44,7 +44,7 @@ function bufferDifference(
   actual: Buffers,
   anyZero = false,
 ): string | undefined {
-  for (const { name, type, binding } of entryOf(dispatch).entry.globals) {
+  for (const { name, type, binding } of findEntry(dispatch).entry.globals) {
     if (!binding) continue;
     const key = `${binding.group}.${binding.binding}`;
     const found = difference(type, expected[key]!, actual[key]!, anyZero);

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { compileEntry, readShader } from '../../../src/cpu/wasm/compile.js';
+import { makeKernel, readShader } from '../../../src/cpu/wasm/compile.js';
 import { get, i32, type Local, type Statement } from '../../../src/cpu/wasm/ir/ir.js';
 import { verify } from '../../../src/cpu/wasm/ir/verify.js';
 import { specialise } from '../../../src/gpu/kernels.js';
 import { SHADERS } from '../../../src/gpu/shaders.gen.js';
 
-const t: Local = { type: 'i32', name: 't', mutable: true };
-const flag: Local = { type: 'i32', name: 'flag', mutable: false };
+const t: Local = { type: 'i32', name: 't', isReassigned: true };
+const flag: Local = { type: 'i32', name: 'flag', isReassigned: false };
 const label = { name: 'end' };
 const set: Statement = { kind: 'set', local: t, value: i32(1) };
 const read: Statement = {
@@ -52,11 +52,31 @@ describe('a local', () => {
   });
 });
 
+describe('a local that is not marked as reassigned', () => {
+  const once: Local = { type: 'i32', name: 'once', isReassigned: false };
+  const setOnce: Statement = { kind: 'set', local: once, value: i32(1) };
+
+  it('may be set by one statement, in every turn of a loop', () => {
+    expect(() => check(loop(setOnce, branch(true)))).not.toThrow();
+  });
+
+  it.each([
+    ['by two statements', [setOnce, setOnce]],
+    ['in two branches', [either([setOnce], [setOnce])]],
+  ] as [string, Statement[]][])('may not be set %s', (_, body) => {
+    expect(() => check(...body)).toThrow('k: once is set by 2 statements.');
+  });
+
+  it('may not be set where it is a parameter', () => {
+    const setFlag: Statement = { kind: 'set', local: flag, value: i32(1) };
+    expect(() => check(setFlag)).toThrow('k: flag is a parameter and set.');
+  });
+});
+
 describe('the shaders of the project', () => {
-  it.each(Object.entries(SHADERS))('read nothing that is not set: %s', (name, shader) => {
+  it.each(Object.entries(SHADERS))('keep the rules: %s', (name, shader) => {
     const program = readShader(specialise(name, shader.source, shader.constants, {}));
     for (const isChecked of [false, true])
-      for (const entry of program.entries)
-        verify(compileEntry(program, entry, { isShared: true, isChecked, maxPages: 16 }));
+      for (const entry of program.entries) verify(makeKernel(program, entry, isChecked));
   });
 });

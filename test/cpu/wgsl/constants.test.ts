@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { evaluateBinary, parseNumber, zeroOf } from '../../../src/cpu/wgsl/check/constants.js';
+import { evaluateBinary, parseNumber, zeroValue } from '../../../src/cpu/wgsl/check/constants.js';
 import type { Constant } from '../../../src/cpu/wgsl/program.js';
 import {
   ABSTRACT_FLOAT,
@@ -228,11 +228,11 @@ describe('vectors, matrices, arrays and structs', () => {
       { name: 'a', type: vectorType(2, F32) },
       { name: 'b', type: BOOL },
     ]);
-    expect(zeroOf(arrayType(s, 2))).toEqual([
+    expect(zeroValue(arrayType(s, 2))).toEqual([
       [[0, 0], false],
       [[0, 0], false],
     ]);
-    expect(zeroOf(matrixType(2, 3))).toEqual([
+    expect(zeroValue(matrixType(2, 3))).toEqual([
       [0, 0, 0],
       [0, 0, 0],
     ]);

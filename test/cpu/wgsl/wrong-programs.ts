@@ -667,7 +667,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
   ],
   'layout and bindings': [
     [
-      'an alignment that is no power of two',
+      'an alignment that is not a power of two',
       outside('struct S { @align(«12⇒16») a: f32 }'),
       '@align is a power of two, not 12',
     ],
@@ -824,9 +824,9 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'main takes @builtin(workgroup_id) twice',
     ],
     [
-      '@builtin on a function that is no entry point',
+      '@builtin on a function that is not an entry point',
       outside('fn f(«@builtin(workgroup_id)⇒» a: vec3u) { }'),
-      "@builtin stands at an entry point's parameters, and f is none",
+      "@builtin stands at an entry point's parameters, and f is not one",
     ],
     [
       'a member with an input of another type',

@@ -1,4 +1,11 @@
-/** Where lowering puts the statements it makes: a list that grows, and locals with names for people. */
+/**
+ * Where lowering puts the statements that it makes: a list that grows, and locals with names for people.
+ *
+ *   in    const x = builder.keep(load, 'x'); use(x); use(x)
+ *   out   set x, f32.load ...; and a node `get x` that can be used twice
+ *
+ * Why: what a value is computed from and when it is computed are decided in one place.
+ */
 
 import {
   get,
@@ -11,17 +18,18 @@ import {
   type WasmType,
 } from './ir.js';
 
+/** Collects statements. */
 export class Builder {
   #list: Statement[] = [];
 
-  /** A local that is set once. */
+  /** A local that one statement sets. */
   local(type: WasmType, name: string): Local {
-    return { type, name, mutable: false };
+    return { type, name, isReassigned: false };
   }
 
-  /** A local that is set as often as wanted. */
+  /** A local that any number of statements set. */
   variable(type: WasmType, name: string): Local {
-    return { type, name, mutable: true };
+    return { type, name, isReassigned: true };
   }
 
   label(name: string): Label {
@@ -36,7 +44,7 @@ export class Builder {
     this.emit({ kind: 'set', local, value });
   }
 
-  /** A node that can be used often and late: the node itself where it is cheap and lasting, else a local of its own. */
+  /** A node to be used often and late: the node itself where it is cheap and not fleeting, else a local set to it. */
   keep(node: Node, name: string): Node {
     if (isTrivial(node) && !isFleeting(node)) return node;
     const local = this.local(node.type, name);
@@ -56,7 +64,7 @@ export class Builder {
     }
   }
 
-  /** Appends statements made elsewhere. */
+  /** Appends statements from elsewhere. */
   append(statements: readonly Statement[]): void {
     for (const statement of statements) this.#list.push(statement);
   }

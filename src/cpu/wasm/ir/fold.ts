@@ -1,12 +1,12 @@
 /**
- * Making nodes with what is known already: constants are computed, neutral operands left out, multiplications by powers
- * of two made shifts, and sums sorted so that their constant comes last.
+ * Making nodes with what is constant already: constants are computed, neutral operands left out, multiplications by
+ * powers of two made shifts, and sums sorted so that their constant comes last.
  *
  *   in    add(shl(add(i, 3), 2), base)
  *   out   add(add(shl(i, 2), base), 12)        and the 12 then goes into the load's own offset
  *
- * What pays: an address is found by one addition instead of three, and four neighboring words are seen to be
- * neighbors, because their addresses differ in the constant alone.
+ * Why: an address is computed by one addition instead of three, and four neighboring words are seen to be neighbors,
+ * because their addresses differ in the constant alone.
  */
 
 import {
@@ -24,12 +24,14 @@ import {
 const floats = new Float32Array(1);
 const words = new Int32Array(floats.buffer);
 
-export function bitsOfFloat(value: number): number {
+/** The bits of an f32, as an i32. */
+export function floatBits(value: number): number {
   floats[0] = value;
   return words[0]!;
 }
 
-export function floatOfBits(bits: number): number {
+/** The f32 that has these bits. */
+export function bitsToFloat(bits: number): number {
   words[0] = bits;
   return floats[0]!;
 }
@@ -39,7 +41,7 @@ function isConstant(node: Node): node is Extract<Node, { kind: 'constant' }> {
 }
 
 /** The value of an i32 constant, else `undefined`. */
-export function constantOf(node: Node): number | undefined {
+export function constantValue(node: Node): number | undefined {
   return isConstant(node) && node.type === 'i32' ? node.value : undefined;
 }
 
@@ -159,7 +161,7 @@ export function splitSum(node: Node): { rest: Node; constant: number } {
 
 /** 1 where an i32 is zero, else 0. */
 export function isZero(node: Node): Node {
-  const value = constantOf(node);
+  const value = constantValue(node);
   if (value !== undefined) return i32(Number(value === 0));
   return operation('i32.eqz', [node]);
 }
@@ -192,8 +194,8 @@ export function float(name: string, a: Node, b: Node): Node {
 
 /** `a` where `condition` is not zero, else `b`. */
 export function select(a: Node, b: Node, condition: Node): Node {
-  const known = constantOf(condition);
-  if (known !== undefined) return known !== 0 ? a : b;
+  const constant = constantValue(condition);
+  if (constant !== undefined) return constant !== 0 ? a : b;
   if (isConstant(a) && isConstant(b) && isSame(a, b)) return a;
   return selectNode(a, b, condition);
 }
@@ -203,7 +205,7 @@ export function select(a: Node, b: Node, condition: Node): Node {
 /** Four times the same number. */
 export function splat(node: Node): Node {
   if (isConstant(node)) {
-    const bits = node.type === 'f32' ? bitsOfFloat(node.value) : node.value;
+    const bits = node.type === 'f32' ? floatBits(node.value) : node.value;
     return vector([bits, bits, bits, bits]);
   }
   if (node.kind === 'load') return load('v128.load32_splat', node.address, node.offset);
@@ -222,7 +224,7 @@ export function splat(node: Node): Node {
 export function lane(of: Node, index: number, type: 'f32' | 'i32'): Node {
   if (of.kind === 'vector') {
     const bits = of.bits[index]!;
-    return type === 'f32' ? f32(floatOfBits(bits)) : i32(bits);
+    return type === 'f32' ? f32(bitsToFloat(bits)) : i32(bits);
   }
   if (of.kind === 'load' && of.instruction === 'v128.load')
     return load(`${type}.load`, of.address, of.offset + 4 * index);
@@ -232,6 +234,7 @@ export function lane(of: Node, index: number, type: 'f32' | 'i32'): Node {
   return operation(`${type}x4.extract_lane`, [of], index);
 }
 
+/** Four of the lanes of two vectors: 0 to 3 are of `a`, 4 to 7 of `b`. */
 export function shuffle(a: Node, b: Node, lanes: readonly number[]): Node {
   if (lanes.every((from, to) => from === to)) return a;
   if (lanes.every((from, to) => from === to + 4)) return b;
@@ -242,11 +245,11 @@ export function shuffle(a: Node, b: Node, lanes: readonly number[]): Node {
   return shuffleNode(a, b, lanes);
 }
 
-/** A vector of four numbers, recognized as what it is: a constant, a splat, four neighboring words, lanes of another. */
+/** A vector of four numbers, or what it is more simply: a constant, a splat, neighboring words, lanes of another. */
 export function pack(lanes: readonly Node[]): Node {
   const [first] = lanes as [Node, Node, Node, Node];
   if (lanes.every(isConstant))
-    return vector(lanes.map((n) => (n.type === 'f32' ? bitsOfFloat(n.value) : n.value)));
+    return vector(lanes.map((n) => (n.type === 'f32' ? floatBits(n.value) : n.value)));
   if (lanes.every((n) => isSame(n, first))) return splat(first);
   return neighbors(lanes) ?? permuted(lanes) ?? counting(lanes) ?? inserted(lanes);
 }
@@ -289,7 +292,7 @@ function counting(lanes: readonly Node[]): Node | undefined {
 function inserted(lanes: readonly Node[]): Node {
   const [first, ...others] = lanes as [Node, ...Node[]];
   const name = first.type === 'f32' ? 'f32x4.replace_lane' : 'i32x4.replace_lane';
-  return others.reduce((made, n, at) => operation(name, [made, n], at + 1), splat(first));
+  return others.reduce((vec, n, at) => operation(name, [vec, n], at + 1), splat(first));
 }
 
 /** A vector with one lane replaced. */

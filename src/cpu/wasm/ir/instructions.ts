@@ -4,9 +4,10 @@
  * instructions: what is here gives the same bits on every processor.
  */
 
+/** The types of locals and nodes. */
 export type WasmType = 'i32' | 'f32' | 'v128';
 
-export interface Instruction {
+interface Instruction {
   /** 0 where the code stands by itself, else the byte before it. */
   readonly prefix: 0 | 0xfc | 0xfd;
   readonly code: number;
@@ -59,7 +60,7 @@ const TABLE = [
 const INSTRUCTIONS: ReadonlyMap<string, Instruction> = new Map(TABLE);
 
 /** Loads and stores: an address, and a number of bytes past it that the instruction itself adds. */
-const ACCESSES: ReadonlyMap<string, Instruction> = new Map([
+const LOADS_AND_STORES: ReadonlyMap<string, Instruction> = new Map([
   ...rows(0, 'i32', 'i32.load=28 i32.store=36'),
   ...rows(0, 'f32', 'f32.load=2a f32.store=38'),
   ...rows(0xfd, 'v128', 'v128.load=0 v128.load32_splat=9 v128.store=b'),
@@ -79,7 +80,7 @@ const STRUCTURE: ReadonlyMap<string, Instruction> = new Map([
 
 /** @throws Error where the compiler asked for one that is not listed: a mistake of its own. */
 export function instruction(name: string): Instruction {
-  const listed = INSTRUCTIONS.get(name) ?? ACCESSES.get(name) ?? STRUCTURE.get(name);
+  const listed = INSTRUCTIONS.get(name) ?? LOADS_AND_STORES.get(name) ?? STRUCTURE.get(name);
   if (!listed) throw new Error(`There is no instruction ${name}.`);
   return listed;
 }

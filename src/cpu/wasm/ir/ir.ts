@@ -1,10 +1,21 @@
 /**
  * The compiler's own form of a kernel, between the typed program and the bytes: WebAssembly's instructions as trees
- * over named locals, and its control flow as nested lists of statements. One page, all there is.
+ * over named locals, and its control flow as nested lists of statements.
  *
- * Rule  A node is a value that has not been computed yet. It may be used as often as wanted, and is computed anew each
- *       time; but one that reads memory or a local that is set more than once (`isFleeting`) must be used before the
- *       next statement that could change what it reads. Who keeps it longer puts it into a local of its own.
+ *   WGSL  out[i + 1u] = 2.0 * x[i];
+ *   form  f32.store offset=4 (i32.add out (i32.shl i 2)) (f32.mul 2 (f32.load offset=0 (i32.add x (i32.shl i 2))))
+ *
+ * Rules, of which verify.ts checks the first two:
+ *   1  A local is set on every path to where it is read.
+ *   2  A local is set by one statement, perhaps in every turn of a loop, unless it is marked as reassigned.
+ *   3  A node is a value that has not been computed yet. It may be used any number of times, and is computed anew
+ *      each time.
+ *   4  A node is fleeting where it reads memory or a local that is reassigned. It must be used before the next
+ *      statement that could change what it reads. Whoever needs it longer keeps it: Builder.keep sets a local to it.
+ *   5  Of the nodes only loads can trap, since divisors are never zero. So a node that is not fleeting may be computed
+ *      earlier than the program says, or where the program would not have computed it.
+ *
+ * Why: trees are simple to make and to match; what a machine's compiler does with single instructions is left to V8.
  */
 
 import { instruction, type WasmType } from './instructions.js';
@@ -16,10 +27,14 @@ export interface Local {
   readonly type: WasmType;
   /** For people who read the text form. */
   readonly name: string;
-  /** Whether it is set more than once. */
-  readonly mutable: boolean;
+  /**
+   * Whether several statements set it, so that an older read of it may still be pending when it changes. A local that
+   * one statement sets in every turn of a loop is not reassigned: its reads all follow that statement.
+   */
+  readonly isReassigned: boolean;
 }
 
+/** A value that is not computed yet. */
 export type Node =
   | { readonly kind: 'constant'; readonly type: 'i32' | 'f32'; readonly value: number }
   | {
@@ -58,7 +73,8 @@ export type Node =
       readonly lane?: number;
     };
 
-export type LoadName = 'i32.load' | 'f32.load' | 'v128.load' | 'v128.load32_splat';
+type LoadName = 'i32.load' | 'f32.load' | 'v128.load' | 'v128.load32_splat';
+/** Instructions that write memory. */
 export type StoreName = 'i32.store' | 'f32.store' | 'v128.store';
 
 /** Where a branch goes: to the end of a block, or to the start of a loop. */
@@ -66,6 +82,7 @@ export interface Label {
   readonly name: string;
 }
 
+/** What is executed. */
 export type Statement =
   | { readonly kind: 'set'; readonly local: Local; readonly value: Node }
   | {
@@ -91,7 +108,7 @@ export type Statement =
     }
   | { readonly kind: 'branch'; readonly label: Label; readonly condition: Node | undefined }
   | {
-      /** Every invocation of the workgroup comes here before one goes on. Gone after barriers.ts. */
+      /** Every invocation of the workgroup comes here before one goes on. Gone after step 5. */
       readonly kind: 'barrier';
     }
   | {
@@ -102,6 +119,9 @@ export type Statement =
       readonly index: Node;
       readonly count: Node;
     };
+
+/** A statement that a branch may repeat. */
+export type Loop = Extract<Statement, { kind: 'loop' }>;
 
 /** A kernel, ready to be written as bytes. */
 export interface Kernel {
@@ -114,22 +134,27 @@ export interface Kernel {
 
 // Making nodes. Those that fold constants and know algebra are in fold.ts.
 
+/** A constant i32, wrapped to 32 bits. */
 export function i32(value: number): Node {
   return { kind: 'constant', type: 'i32', value: value | 0 };
 }
 
+/** A constant f32, rounded. */
 export function f32(value: number): Node {
   return { kind: 'constant', type: 'f32', value: Math.fround(value) };
 }
 
+/** A constant v128, by the bits of its four lanes. */
 export function vector(bits: readonly number[]): Node {
   return { kind: 'vector', type: 'v128', bits: bits.map((b) => b | 0) };
 }
 
+/** What a local holds. */
 export function get(local: Local): Node {
   return { kind: 'get', type: local.type, local };
 }
 
+/** An instruction that has operands alone. @param lane of extract_lane and replace_lane. */
 export function operation(name: string, operands: readonly Node[], lane?: number): Node {
   const { result: type } = instruction(name);
   return {
@@ -141,10 +166,12 @@ export function operation(name: string, operands: readonly Node[], lane?: number
   };
 }
 
+/** What memory holds at `address + offset`. */
 export function load(name: LoadName, address: Node, offset: number): Node {
   return { kind: 'load', type: instruction(name).result, instruction: name, address, offset };
 }
 
+/** Four of the lanes of two vectors. */
 export function shuffle(a: Node, b: Node, lanes: readonly number[]): Node {
   return { kind: 'shuffle', type: 'v128', operands: [a, b], lanes };
 }
@@ -157,7 +184,7 @@ export function select(a: Node, b: Node, condition: Node): Node {
 // Walking
 
 /** What a node is computed from. */
-export function operandsOf(node: Node): readonly Node[] {
+export function nodeOperands(node: Node): readonly Node[] {
   if (node.kind === 'load') return [node.address];
   return 'operands' in node ? node.operands : [];
 }
@@ -179,7 +206,7 @@ export function mapOperands(node: Node, f: (operand: Node) => Node): Node {
 }
 
 function anyNode(node: Node, test: (node: Node) => boolean): boolean {
-  return test(node) || operandsOf(node).some((operand) => anyNode(operand, test));
+  return test(node) || nodeOperands(node).some((operand) => anyNode(operand, test));
 }
 
 /** Whether computing a node reads memory, which a store may have changed. */
@@ -188,7 +215,7 @@ export function readsMemory(node: Node): boolean {
 }
 
 /** The nodes that a statement itself holds, without those of the statements within it. */
-export function nodesOf(statement: Statement): readonly Node[] {
+export function ownNodes(statement: Statement): readonly Node[] {
   switch (statement.kind) {
     case 'set':
       return [statement.value];
@@ -208,7 +235,7 @@ export function nodesOf(statement: Statement): readonly Node[] {
 }
 
 /** The lists of statements within a statement. */
-export function bodiesOf(statement: Statement): readonly (readonly Statement[])[] {
+export function innerBodies(statement: Statement): readonly (readonly Statement[])[] {
   if (statement.kind === 'if') return [statement.whenTrue, statement.whenFalse];
   return 'body' in statement ? [statement.body] : [];
 }
@@ -282,18 +309,19 @@ export function eachStatement(
 ): void {
   for (const statement of body) {
     visit(statement);
-    for (const inner of bodiesOf(statement)) eachStatement(inner, visit);
+    for (const inner of innerBodies(statement)) eachStatement(inner, visit);
   }
 }
 
+/** Calls `visit` for a node and all that it is computed from. */
 export function eachNode(node: Node, visit: (node: Node) => void): void {
   visit(node);
-  for (const operand of operandsOf(node)) eachNode(operand, visit);
+  for (const operand of nodeOperands(node)) eachNode(operand, visit);
 }
 
-/** Whether a node's value may be another after the next statement: it reads memory or a local set more than once. */
+/** Whether a node's value may be another after the next statement: it reads memory or a local that is reassigned. */
 export function isFleeting(node: Node): boolean {
-  return anyNode(node, (n) => n.kind === 'load' || (n.kind === 'get' && n.local.mutable));
+  return anyNode(node, (n) => n.kind === 'load' || (n.kind === 'get' && n.local.isReassigned));
 }
 
 /** Whether a node costs nothing to compute again. */
@@ -329,6 +357,6 @@ export function isSame(a: Node, b: Node): boolean {
       break;
     }
   }
-  const [p, q] = [operandsOf(a), operandsOf(b)];
+  const [p, q] = [nodeOperands(a), nodeOperands(b)];
   return p.length === q.length && p.every((node, n) => isSame(node, q[n]!));
 }

@@ -1,10 +1,20 @@
-/** A kernel in WebAssembly's text form, for people: operands in parentheses, locals by name. */
+/**
+ * A kernel in the style of WebAssembly's text form, for people; no assembler reads it. Operands stand in parentheses,
+ * locals have names, constants have no instruction, and declarations of locals are left out.
+ *
+ *   in    the store of the example in ir.ts
+ *   out   (f32.store offset=4 (i32.add $out (i32.shl $i 2))
+ *           (f32.mul 2 (f32.load offset=0 (i32.add $x (i32.shl $i 2)))))
+ *
+ * Why: a kernel that is slow or wrong is read here first.
+ */
 
 import type { Kernel, Label, Local, Node, Statement } from './ir.js';
 
+/** The text of a kernel, several lines. */
 export function writeText(kernel: Kernel): string {
   const names = new Names();
-  const parameters = kernel.parameters.map((p) => ` (param ${names.of(p)} ${p.type})`).join('');
+  const parameters = kernel.parameters.map((p) => ` (param ${names.name(p)} ${p.type})`).join('');
   const body = kernel.body.flatMap((statement) => statementLines(statement, names, 2));
   return [`(func $${kernel.name}${parameters}`, ...body, ')'].join('\n');
 }
@@ -14,9 +24,9 @@ class Names {
   readonly #names = new Map<Local | Label, string>();
   readonly #counts = new Map<string, number>();
 
-  of(thing: Local | Label): string {
-    const standing = this.#names.get(thing);
-    if (standing) return standing;
+  name(thing: Local | Label): string {
+    const existing = this.#names.get(thing);
+    if (existing) return existing;
     const count = this.#counts.get(thing.name) ?? 0;
     this.#counts.set(thing.name, count + 1);
     const plain = thing.name.replaceAll(/[^\w.]/g, '_');
@@ -33,7 +43,7 @@ function statementLines(statement: Statement, names: Names, depth: number): stri
   const text = (node: Node) => nodeText(node, names);
   switch (statement.kind) {
     case 'set':
-      return [`${indent}(local.set ${names.of(statement.local)} ${text(statement.value)})`];
+      return [`${indent}(local.set ${names.name(statement.local)} ${text(statement.value)})`];
     case 'store': {
       const { instruction, offset, address, value } = statement;
       return [`${indent}(${instruction} offset=${offset} ${text(address)} ${text(value)})`];
@@ -43,7 +53,7 @@ function statementLines(statement: Statement, names: Names, depth: number): stri
     case 'block':
     case 'loop':
       return [
-        `${indent}(${statement.kind} ${names.of(statement.label)}`,
+        `${indent}(${statement.kind} ${names.name(statement.label)}`,
         ...inner(statement.body),
         `${indent})`,
       ];
@@ -62,7 +72,7 @@ function statementLines(statement: Statement, names: Names, depth: number): stri
     case 'branch': {
       const { label, condition } = statement;
       return [
-        `${indent}${condition ? `(br_if ${names.of(label)} ${text(condition)})` : `(br ${names.of(label)})`}`,
+        `${indent}${condition ? `(br_if ${names.name(label)} ${text(condition)})` : `(br ${names.name(label)})`}`,
       ];
     }
     case 'report':
@@ -82,7 +92,7 @@ function nodeText(node: Node, names: Names): string {
     case 'vector':
       return `(v128.const i32x4 ${node.bits.join(' ')})`;
     case 'get':
-      return names.of(node.local);
+      return names.name(node.local);
     case 'load':
       return `(${node.instruction} offset=${node.offset} ${nodeText(node.address, names)})`;
     case 'shuffle':

@@ -1,78 +1,84 @@
 /**
- * What every pass counts on and none looks at: a local is set on every way to where it is read. WebAssembly itself would
- * find a 0 there. (Types and labels are left to the engine, which refuses a module that has them wrong.)
+ * What every pass counts on and none looks at (the rules at the top of ir.ts): a local is set on every path to where it
+ * is read, and one that is not marked as reassigned is set by one statement. WebAssembly itself would find a 0 in the
+ * former. (Types and labels are left to the engine, which refuses a module that has them wrong.)
  *
  *   in    block { br_if block; set t, 1 }; store a, t
  *   out   "t is read where it may not be set"
  *
- * Why: a pass that moves a statement away from another, or throws one away, fails here by name, instead of computing a
- * wrong number for some input. Run by the tests, over all shaders and random programs.
+ * Why: a pass that moves a statement away from another, or drops one, fails here by name, instead of computing a wrong
+ * number for some input. Run by the tests, over all shaders and random programs.
  */
 
-import { eachNode, type Kernel, type Label, type Local, nodesOf, type Statement } from './ir.js';
+import type { Kernel, Label, Local, Statement } from './ir.js';
+import { countSets, statementReads } from './locals.js';
 
-/** The locals that are set; `undefined` where no way leads. */
-type Known = ReadonlySet<Local> | undefined;
+/** The locals that are set; `undefined` where no path leads. */
+type SetLocals = ReadonlySet<Local> | undefined;
 
-/** @throws Error where a local may be read before it is set. */
+/** @throws Error where a local may be read before it is set, or is set by more statements than it may be. */
 export function verify({ name, parameters, body }: Kernel): void {
+  for (const [local, count] of countSets(body)) {
+    if (local.isReassigned) continue;
+    if (count > 1) throw new Error(`${name}: ${local.name} is set by ${count} statements.`);
+    if (parameters.includes(local))
+      throw new Error(`${name}: ${local.name} is a parameter and set.`);
+  }
   new Verifier(name).follow(body, new Set(parameters));
 }
 
 class Verifier {
   readonly #name: string;
   /** What is set at each branch to the end of a block. */
-  readonly #leaving = new Map<Label, Known[]>();
+  readonly #leaving = new Map<Label, SetLocals[]>();
 
   constructor(name: string) {
     this.#name = name;
   }
 
   /** What is set after statements, given what is set before them. */
-  follow(body: readonly Statement[], before: Known): Known {
-    let known = before;
+  follow(body: readonly Statement[], before: SetLocals): SetLocals {
+    let isSet = before;
     for (const statement of body) {
-      if (known) this.#check(statement, known);
-      known = this.#after(statement, known);
+      if (isSet) this.#check(statement, isSet);
+      isSet = this.#after(statement, isSet);
     }
-    return known;
+    return isSet;
   }
 
-  #after(statement: Statement, known: Known): Known {
+  #after(statement: Statement, isSet: SetLocals): SetLocals {
     switch (statement.kind) {
       case 'set':
-        return known && new Set(known).add(statement.local);
+        return isSet && new Set(isSet).add(statement.local);
       case 'if':
         return both(
-          this.follow(statement.whenTrue, known),
-          this.follow(statement.whenFalse, known),
+          this.follow(statement.whenTrue, isSet),
+          this.follow(statement.whenFalse, isSet),
         );
       case 'block': {
-        const leaving: Known[] = [];
+        const leaving: SetLocals[] = [];
         this.#leaving.set(statement.label, leaving);
-        return leaving.concat(this.follow(statement.body, known)).reduce(both);
+        return leaving.concat(this.follow(statement.body, isSet)).reduce(both);
       }
       case 'loop':
-        return this.follow(statement.body, known);
+        return this.follow(statement.body, isSet);
       case 'branch':
-        this.#leaving.get(statement.label)?.push(known);
-        return statement.condition ? known : undefined;
+        this.#leaving.get(statement.label)?.push(isSet);
+        return statement.condition ? isSet : undefined;
       default:
-        return known;
+        return isSet;
     }
   }
 
-  #check(statement: Statement, known: ReadonlySet<Local>): void {
-    for (const node of nodesOf(statement))
-      eachNode(node, (n) => {
-        if (n.kind === 'get' && !known.has(n.local))
-          throw new Error(`${this.#name}: ${n.local.name} is read where it may not be set.`);
-      });
+  #check(statement: Statement, isSet: ReadonlySet<Local>): void {
+    for (const local of statementReads(statement))
+      if (!isSet.has(local))
+        throw new Error(`${this.#name}: ${local.name} is read where it may not be set.`);
   }
 }
 
-/** What is set on two ways that meet. */
-function both(a: Known, b: Known): Known {
+/** What is set on two paths that meet. */
+function both(a: SetLocals, b: SetLocals): SetLocals {
   if (!a || !b) return a ?? b;
   return new Set([...a].filter((local) => b.has(local)));
 }

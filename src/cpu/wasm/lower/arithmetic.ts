@@ -1,10 +1,13 @@
 /**
- * Operators and conversions on lowered values.
+ * Step 4e: operators and conversions on lowered values.
  *
- *   a * b      (vec4f)   f32x4.mul
- *   i / n      (u32)     i32.div_u with a divisor that is 1 where n is 0, as WGSL wants it, and so never traps
- *   v > w      (vec4f)   f32x4.gt, whose lanes are all ones or all zeros
- *   v * m      (mat4x4)  the sums over the columns of m's transpose
+ *   in         out
+ *   a * b      f32x4.mul, of vec4f
+ *   i / n      i32.div_u of u32, with a divisor that is 1 where n is 0, as WGSL wants it
+ *   v > w      f32x4.gt of vec4f, whose lanes are all ones or all zeros
+ *   v * m      of mat4x4f, the sums over the columns of m's transpose
+ *
+ * Why: no division can trap, so that later steps may move it; and a product with a matrix needs no sum across lanes.
  */
 
 import type { BinaryOperator } from '../../wgsl/program.js';
@@ -15,7 +18,7 @@ import {
   I32,
   type Matrix,
   type Scalar,
-  scalarOf,
+  scalarType,
   type Type,
   U32,
   type Vector,
@@ -29,7 +32,6 @@ import {
   keep,
   laneNode,
   laneNodes,
-  nodeOf,
   type PartsValue,
   packed,
   type ScalarValue,
@@ -73,8 +75,8 @@ export function binary(
   const name = NAMES[operator]!;
   if (left.kind === 'scalar' && right.kind === 'scalar')
     return scalar(type as Scalar, scalarBinary(builder, name, left, right));
-  const isWhole = left.kind === 'vec4' || right.kind === 'vec4';
-  if (isWhole && hasVectorForm(name, scalarOf(left.type)!, right))
+  const hasVec4 = left.kind === 'vec4' || right.kind === 'vec4';
+  if (hasVec4 && hasVectorForm(name, scalarType(left.type)!, right))
     return { kind: 'vec4', type: type as Vector, node: vectorBinary(name, left, right) };
   return byLane(builder, name, left, right, type as Vector);
 }
@@ -96,9 +98,9 @@ function withSign(name: string, type: Scalar): string {
 
 /** Operands whose division has a result: x / 0 is x, and the least number divided by -1 is itself. */
 function divisible(builder: Builder, type: Scalar, a: Node, b: Node): [Node, Node] {
-  const known = fold.constantOf(b);
-  if (known !== undefined && known !== 0 && known !== -1) return [a, b];
-  if (known === -1 && type === U32) return [a, b];
+  const constant = fold.constantValue(b);
+  if (constant !== undefined && constant !== 0 && constant !== -1) return [a, b];
+  if (constant === -1 && type === U32) return [a, b];
   const divisor = builder.keep(b, 'divisor');
   if (type === U32) return [a, fold.integer('or', divisor, fold.isZero(divisor))];
   const dividend = builder.keep(a, 'dividend');
@@ -114,8 +116,8 @@ function divisible(builder: Builder, type: Scalar, a: Node, b: Node): [Node, Nod
 /** x - y * trunc(x / y) */
 function floatRemainder(builder: Builder, a: Node, b: Node): Node {
   const [x, y] = [builder.keep(a, 'x'), builder.keep(b, 'y')];
-  const whole = operation('f32.trunc', [fold.float('div', x, y)]);
-  return fold.float('sub', x, fold.float('mul', y, whole));
+  const quotient = operation('f32.trunc', [fold.float('div', x, y)]);
+  return fold.float('sub', x, fold.float('mul', y, quotient));
 }
 
 // Vectors
@@ -127,18 +129,18 @@ function hasVectorForm(name: string, type: Scalar, right: Value): boolean {
 }
 
 function vectorBinary(name: string, left: Value, right: Value): Node {
-  const type = scalarOf(left.type)!;
-  const a = wholeNode(left);
+  const type = scalarType(left.type)!;
+  const a = vec4Node(left);
   if (name === 'shl' || name === 'shr')
     return operation(`i32x4.${withSign(name, type)}`, [a, commonShift(right)!]);
-  const b = wholeNode(right);
+  const b = vec4Node(right);
   if (name === 'and' || name === 'or' || name === 'xor') return operation(`v128.${name}`, [a, b]);
   if (type === F32) return operation(`f32x4.${name}`, [a, b]);
   return operation(`i32x4.${COMPARISONS.has(name) ? withSign(name, type) : name}`, [a, b]);
 }
 
 /** A vec4, or a scalar in all lanes of one. */
-function wholeNode(value: Value): Node {
+function vec4Node(value: Value): Node {
   return value.kind === 'scalar' ? splatNode(value) : packed(value);
 }
 
@@ -154,7 +156,7 @@ function commonShift(by: Value): Node | undefined {
   return others.every(
     (n) =>
       n === first ||
-      (fold.constantOf(n) !== undefined && fold.constantOf(n) === fold.constantOf(first!)),
+      (fold.constantValue(n) !== undefined && fold.constantValue(n) === fold.constantValue(first!)),
   )
     ? first
     : undefined;
@@ -163,12 +165,12 @@ function commonShift(by: Value): Node | undefined {
 function byLane(builder: Builder, name: string, left: Value, right: Value, type: Vector): Value {
   const p = manyTimes(builder, left);
   const q = manyTimes(builder, right);
-  const own = scalarOf(left.type)!;
-  const other = scalarOf(right.type)!;
+  const element = scalarType(left.type)!;
+  const otherType = scalarType(right.type)!;
   const lanes = Array.from({ length: type.size }, (_, n) => {
     const a = p.kind === 'scalar' ? p.node : laneNode(p, n);
     const b = q.kind === 'scalar' ? q.node : laneNode(q, n);
-    return scalarBinary(builder, name, scalar(own, a), scalar(other, b));
+    return scalarBinary(builder, name, scalar(element, a), scalar(otherType, b));
   });
   return fromLanes(type, lanes);
 }
@@ -178,9 +180,11 @@ function manyTimes(builder: Builder, value: Value): Value {
   return value.kind === 'parts' ? value : keep(builder, value, 'operand');
 }
 
+/** `operator operand`, of types the checker has let pass. */
 export function unary(builder: Builder, operator: '-' | '!' | '~', operand: Value): Value {
-  const own = scalarOf(operand.type)!;
-  if (operand.kind === 'scalar') return scalar(own, scalarUnary(operator, own, operand.node));
+  const element = scalarType(operand.type)!;
+  if (operand.kind === 'scalar')
+    return scalar(element, scalarUnary(operator, element, operand.node));
   if (operand.type.kind === 'matrix') {
     const { parts } = operand as PartsValue;
     return {
@@ -190,11 +194,11 @@ export function unary(builder: Builder, operator: '-' | '!' | '~', operand: Valu
     };
   }
   if (operand.kind === 'parts' || (operand.kind === 'vec4' && operand.lanes)) {
-    const lanes = laneNodes(operand).map((node) => scalarUnary(operator, own, node));
+    const lanes = laneNodes(operand).map((node) => scalarUnary(operator, element, node));
     return fromLanes(operand.type as Vector, lanes);
   }
   const node = packed(operand);
-  const name = operator === '-' ? (own === F32 ? 'f32x4.neg' : 'i32x4.neg') : 'v128.not';
+  const name = operator === '-' ? (element === F32 ? 'f32x4.neg' : 'i32x4.neg') : 'v128.not';
   return { kind: 'vec4', type: operand.type as Vector, node: operation(name, [node]) };
 }
 
@@ -233,9 +237,9 @@ function byColumn(
   type: Matrix,
 ): Value {
   const column = columnType(type);
-  const steady = other.kind === 'scalar' ? keep(builder, other, 'factor') : other;
+  const factor = other.kind === 'scalar' ? keep(builder, other, 'factor') : other;
   const parts = (matrix as PartsValue).parts.map((each, n) => {
-    const second = steady.kind === 'parts' ? steady.parts[n]! : steady;
+    const second = factor.kind === 'parts' ? factor.parts[n]! : factor;
     return binary(builder, operator, each, second, column);
   });
   return { kind: 'parts', type, parts };
@@ -249,8 +253,8 @@ function matrixTimesVector(builder: Builder, matrix: PartsValue, operand: Value)
 function vectorTimesMatrix(builder: Builder, operand: Value, matrix: PartsValue): Value {
   const { columns, rows } = matrix.type as Matrix;
   if (columns === 4 && rows === 4) {
-    const steady = keep(builder, matrix, 'matrix') as PartsValue;
-    const transposed = steady.transposed ?? transpose4(builder, steady.parts, 'matrix');
+    const factor = keep(builder, matrix, 'matrix') as PartsValue;
+    const transposed = factor.transposed ?? transpose4(builder, factor.parts, 'matrix');
     return sumOfProducts(builder, transposed, splitOften(builder, operand));
   }
   const kept = keep(builder, operand, 'operand');
@@ -279,9 +283,9 @@ function sumOfProducts(builder: Builder, columns: readonly Value[], factors: Val
 export function dotNode(builder: Builder, left: Value, right: Value): Node {
   const type = left.type as Vector;
   const products = keep(builder, binary(builder, '*', left, right, type), 'products');
-  const own = type.element;
+  const element = type.element;
   return laneNodes(products).reduce((sum, node) =>
-    own === F32 ? fold.float('add', sum, node) : fold.integer('add', sum, node),
+    element === F32 ? fold.float('add', sum, node) : fold.integer('add', sum, node),
   );
 }
 
@@ -289,7 +293,7 @@ export function dotNode(builder: Builder, left: Value, right: Value): Node {
 
 /** The numbers of a scalar or vector as those of another type. */
 export function convert(value: Value, type: Scalar | Vector): Value {
-  const [from, to] = [scalarOf(value.type)!, scalarOf(type)!];
+  const [from, to] = [scalarType(value.type)!, scalarType(type)!];
   if (value.kind === 'scalar') return scalar(to, convertNode(value.node, from, to));
   if (value.kind === 'vec4' && value.node)
     return { kind: 'vec4', type: type as Vector, node: convertVector(value.node, from, to) };
@@ -298,17 +302,17 @@ export function convert(value: Value, type: Scalar | Vector): Value {
 }
 
 function convertNode(node: Node, from: Scalar, to: Scalar): Node {
-  const known = node.kind === 'constant' ? node.value : undefined;
+  const constant = node.kind === 'constant' ? node.value : undefined;
   if (to === BOOL) {
     if (from === BOOL) return node;
     return from === F32 ? fold.float('ne', node, f32(0)) : fold.integer('ne', node, i32(0));
   }
   if (to === F32 && from !== F32) {
-    if (known !== undefined) return f32(from === U32 ? known >>> 0 : known);
+    if (constant !== undefined) return f32(from === U32 ? constant >>> 0 : constant);
     return operation(from === I32 ? 'f32.convert_i32_s' : 'f32.convert_i32_u', [node]);
   }
   if (from === F32 && to !== F32) {
-    const most = vectorOf(LARGEST[to.name as 'i32' | 'u32']);
+    const most = floatSplat(LARGEST[to.name as 'i32' | 'u32']);
     const clamped = fold.lane(operation('f32x4.pmin', [fold.splat(node), most]), 0, 'f32');
     return operation(to === I32 ? 'i32.trunc_sat_f32_s' : 'i32.trunc_sat_f32_u', [clamped]);
   }
@@ -322,7 +326,7 @@ function convertNode(node: Node, from: Scalar, to: Scalar): Node {
 const LARGEST = { i32: 2 ** 31 - 2 ** 7, u32: 2 ** 32 - 2 ** 8 } as const;
 
 /** An f32 in all lanes. */
-function vectorOf(value: number): Node {
+function floatSplat(value: number): Node {
   return fold.splat(f32(value));
 }
 
@@ -331,12 +335,12 @@ function convertVector(node: Node, from: Scalar, to: Scalar): Node {
   const zero = vector([0, 0, 0, 0]);
   if (to === BOOL) return operation(from === F32 ? 'f32x4.ne' : 'i32x4.ne', [node, zero]);
   if (from === BOOL) {
-    const one = to === F32 ? fold.bitsOfFloat(1) : 1;
+    const one = to === F32 ? fold.floatBits(1) : 1;
     return operation('v128.and', [node, vector([one, one, one, one])]);
   }
   if (to === F32) return operation(`f32x4.convert_i32x4_${from === I32 ? 's' : 'u'}`, [node]);
   if (from === F32) {
-    const clamped = operation('f32x4.pmin', [node, vectorOf(LARGEST[to.name as 'i32' | 'u32'])]);
+    const clamped = operation('f32x4.pmin', [node, floatSplat(LARGEST[to.name as 'i32' | 'u32'])]);
     return operation(`i32x4.trunc_sat_f32x4_${to === I32 ? 's' : 'u'}`, [clamped]);
   }
   return node;
@@ -344,22 +348,17 @@ function convertVector(node: Node, from: Scalar, to: Scalar): Node {
 
 /** The same bits as numbers of another type. */
 export function bitcast(value: Value, type: Scalar | Vector): Value {
-  if (value.kind === 'scalar') return scalar(type as Scalar, bitcastNode(value, scalarOf(type)!));
+  if (value.kind === 'scalar') return scalar(type as Scalar, bitcastNode(value, scalarType(type)!));
   if (value.kind === 'vec4') return { kind: 'vec4', type: type as Vector, node: packed(value) };
-  const own = scalarOf(type)!;
-  const from = scalarOf(value.type)!;
-  const lanes = laneNodes(value).map((node) => bitcastNode(scalar(from, node), own));
+  const element = scalarType(type)!;
+  const from = scalarType(value.type)!;
+  const lanes = laneNodes(value).map((node) => bitcastNode(scalar(from, node), element));
   return fromLanes(type as Vector, lanes);
 }
 
 function bitcastNode({ type, node }: ScalarValue, to: Scalar): Node {
   if ((type === F32) === (to === F32)) return node;
   if (node.kind === 'constant')
-    return to === F32 ? f32(fold.floatOfBits(node.value)) : i32(fold.bitsOfFloat(node.value));
+    return to === F32 ? f32(fold.bitsToFloat(node.value)) : i32(fold.floatBits(node.value));
   return operation(to === F32 ? 'f32.reinterpret_i32' : 'i32.reinterpret_f32', [node]);
-}
-
-/** The value of a scalar node that must be one. */
-export function truth(value: Value): Node {
-  return nodeOf(value);
 }

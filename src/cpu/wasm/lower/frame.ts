@@ -1,6 +1,11 @@
 /**
- * What lowering knows while it walks through a kernel: where each variable lives, what was read once for all workgroups,
- * and how much memory of its own an invocation and a workgroup need.
+ * What lowering keeps in mind while it walks through an entry point: where each variable lives or what value it has,
+ * and how much memory an invocation and a workgroup need.
+ *
+ *   in    var<workgroup> tile: array<f32, 64>; var<storage> x: array<f32>; let i = ...
+ *   out   tile: memory at workgroupMemory + 0; x: memory at a local of the prologue; i: an i32 in a local
+ *
+ * Why: every part of the lowering asks for variables, and none needs to know who declared them, or how.
  */
 
 import type { Entry, Variable } from '../../wgsl/program.js';
@@ -8,19 +13,13 @@ import { positionAt } from '../../wgsl/source.js';
 import { roundUp, type Type } from '../../wgsl/types.js';
 import { Builder } from '../ir/builder.js';
 import * as fold from '../ir/fold.js';
-import { get, i32, type Local, load, type Node, type Statement, type WasmType } from '../ir/ir.js';
-import { allocate, fitsLocals, footprint } from './storage.js';
-import {
-  isVec4,
-  type MemoryStorage,
-  type Storage,
-  scalar,
-  type Value,
-  wasmTypeOf,
-} from './values.js';
+import { get, type Local, type Node } from '../ir/ir.js';
+import { Prologue } from './prologue.js';
+import { allocate, fitsLocals, footprint, memoryStorage } from './storage.js';
+import type { MemoryStorage, Storage, Value } from './values.js';
 
 /** A buffer that a kernel reads or writes. */
-export interface BindingSlot {
+export interface KernelBinding {
   readonly group: number;
   readonly binding: number;
   readonly variable: Variable;
@@ -33,36 +32,34 @@ export interface CheckedAccess {
   readonly name: string;
 }
 
-/** Bytes of a slot in the context: the binding's address and its size. */
-export const SLOT_BYTES = 8;
+/** Bytes of a binding in the context: its address and its size. */
+const BINDING_BYTES = 8;
 
-/** Thrown where a variable turns out to need memory, since an index into it is not known. */
+/** Thrown where a variable turns out to need memory, since an index into it is not constant. */
 export class NeedsMemory extends Error {
   constructor(readonly variable: Variable) {
-    super(`${variable.name} is indexed by a value that is not known.`);
+    super(`${variable.name} is indexed by a value that is not constant.`);
   }
 }
 
+/** The variables and the memory of one entry point. */
 export class Frame {
   readonly builder = new Builder();
-  /** Statements that run once in a call of the kernel, before its workgroups. */
-  readonly prologue: Statement[] = [];
-  readonly bindings: readonly BindingSlot[];
+  readonly bindings: readonly KernelBinding[];
   readonly accesses: CheckedAccess[] = [];
   /** Address of the words that say where the bindings are, and of the immediates after them. */
-  readonly context: Local = { type: 'i32', name: 'context', mutable: false };
-  /** Address of this thread's own memory: the workgroup's variables first. */
-  readonly workgroupMemory: Local = { type: 'i32', name: 'scratch', mutable: false };
+  readonly context: Local = { type: 'i32', name: 'context', isReassigned: false };
+  /** Address of this thread's own memory: the workgroup's variables first, then constant tables. */
+  readonly workgroupMemory: Local = { type: 'i32', name: 'scratch', isReassigned: false };
   /** Address of one invocation's memory. */
-  readonly invocationMemory: Local = { type: 'i32', name: 'frame', mutable: true };
+  readonly invocationMemory: Local = { type: 'i32', name: 'invocationMemory', isReassigned: true };
+  readonly prologue: Prologue;
   workgroupBytes = 0;
   invocationBytes = 0;
   hasBarrier = false;
   readonly #storages = new Map<Variable, Storage>();
   readonly #values = new Map<Variable, Value>();
-  /** What the prologue loads: by the local it loads from, and by type and offset. */
-  readonly #loaded = new Map<Local, Map<string, Local>>();
-  /** Variables that live in memory, since an earlier attempt met an index into them that is not known. */
+  /** Variables that live in memory, since an earlier attempt met an index into them that is not constant. */
   readonly #inMemory: ReadonlySet<Variable>;
 
   constructor(
@@ -72,16 +69,29 @@ export class Frame {
     inMemory: ReadonlySet<Variable>,
   ) {
     this.#inMemory = inMemory;
-    this.#loaded.set(this.context, new Map());
     this.bindings = entry.globals
       .filter((v) => v.binding !== undefined)
       .map((variable) => ({ ...variable.binding!, variable }))
       .sort((a, b) => a.group - b.group || a.binding - b.binding);
-    for (const variable of entry.globals) this.#place(variable);
+    for (const variable of entry.globals)
+      if (variable.space === 'workgroup') this.setStorage(variable, this.#inWorkgroup(variable));
+    const tables = roundUp(this.workgroupBytes, 16);
+    this.prologue = new Prologue(this.context, this.workgroupMemory, tables);
+    for (const variable of entry.globals) {
+      const { space } = variable;
+      if (space === 'immediate') this.setStorage(variable, this.#inContext(variable));
+      else if (space === 'storage' || space === 'uniform')
+        this.setStorage(variable, this.#inBinding(variable));
+    }
+  }
+
+  /** Bytes of the thread's memory before that of its first invocation. */
+  get sharedBytes(): number {
+    return roundUp(this.prologue.end, 16);
   }
 
   /** Where a variable outside functions, or a `var`, lives. */
-  storageOf(variable: Variable): Storage {
+  storage(variable: Variable): Storage {
     const storage = this.#storages.get(variable);
     if (!storage) throw new Error(`${variable.name} has no storage yet.`);
     return storage;
@@ -91,7 +101,8 @@ export class Frame {
     this.#storages.set(variable, storage);
   }
 
-  valueOf(variable: Variable): Value {
+  /** The value of a `let` or a parameter. */
+  value(variable: Variable): Value {
     const value = this.#values.get(variable);
     if (!value) throw new Error(`${variable.name} has no value yet.`);
     return value;
@@ -101,7 +112,7 @@ export class Frame {
     this.#values.set(variable, value);
   }
 
-  /** Room for a variable of a function, or for one that is private: locals, where all its indices are known. */
+  /** Room for a variable of a function, or for one that is private: locals, where all its indices are constant. */
   allocate(variable: Variable): Storage {
     const { type } = variable;
     const isLocal = !this.#inMemory.has(variable) && fitsLocals(type);
@@ -113,34 +124,7 @@ export class Frame {
     const { bytes, align } = footprint(type);
     const offset = roundUp(this.invocationBytes, align);
     this.invocationBytes = offset + bytes;
-    return this.#memory(type, get(this.invocationMemory), offset);
-  }
-
-  /** What the prologue loads, once for all workgroups of a call: an address, a size, a uniform. */
-  #loadOnce(type: WasmType, from: Local, offset: number, name: string): Node {
-    const loaded = this.#loaded.get(from)!;
-    const key = `${type} ${offset}`;
-    let local = loaded.get(key);
-    if (!local) {
-      local = { type, name, mutable: false };
-      const value = load(`${type}.load`, get(from), offset);
-      this.prologue.push({ kind: 'set', local, value });
-      loaded.set(key, local);
-      this.#loaded.set(local, new Map());
-    }
-    return get(local);
-  }
-
-  /** A scalar or vec4 of a uniform, read in the prologue; `undefined` where its address is not known there. */
-  readUniform({ type, address, offset }: MemoryStorage): Value | undefined {
-    if (address.kind !== 'get' || !this.#loaded.has(address.local)) return undefined;
-    const { local } = address;
-    const name = `${local.name}+${offset}`;
-    if (type.kind === 'scalar')
-      return scalar(type, this.#loadOnce(wasmTypeOf(type), local, offset, name));
-    if (isVec4(type))
-      return { kind: 'vec4', type, node: this.#loadOnce('v128', local, offset, name) };
-    throw new Error('Only scalars and vec4 of a uniform are read at once.');
+    return memoryStorage(type, get(this.invocationMemory), offset);
   }
 
   /** A moment to go back to: where what is lowered from here on is thrown away, call what is returned. */
@@ -158,7 +142,7 @@ export class Frame {
   checkIndex(index: Node, count: Node, name: string, at: number): void {
     const access = this.accesses.push({ ...positionAt(this.text, at), name }) - 1;
     const condition = fold.integer('ge_u', index, count);
-    if (fold.constantOf(condition) === 0) return;
+    if (fold.constantValue(condition) === 0) return;
     this.builder.emit({
       kind: 'if',
       condition,
@@ -167,35 +151,25 @@ export class Frame {
     });
   }
 
-  /** Gives a variable outside functions its place. */
-  #place(variable: Variable): void {
+  #inWorkgroup({ type }: Variable): MemoryStorage {
+    const { bytes, align } = footprint(type);
+    const offset = roundUp(this.workgroupBytes, align);
+    this.workgroupBytes = offset + bytes;
+    return memoryStorage(type, get(this.workgroupMemory), offset);
+  }
+
+  /** Immediates follow the bindings in the context. */
+  #inContext({ type }: Variable): MemoryStorage {
+    const offset = BINDING_BYTES * this.bindings.length;
+    return { ...memoryStorage(type, get(this.context), offset), isReadOnce: true };
+  }
+
+  #inBinding(variable: Variable): MemoryStorage {
     const { type, space, name } = variable;
-    if (space === 'workgroup') {
-      const { bytes, align } = footprint(type);
-      const offset = roundUp(this.workgroupBytes, align);
-      this.workgroupBytes = offset + bytes;
-      this.setStorage(variable, this.#memory(type, get(this.workgroupMemory), offset));
-    } else if (space === 'immediate') {
-      const offset = SLOT_BYTES * this.bindings.length;
-      const storage = this.#memory(type, get(this.context), offset);
-      this.setStorage(variable, { ...storage, isUniform: true });
-    } else if (space === 'storage' || space === 'uniform') {
-      const slot = SLOT_BYTES * this.bindings.findIndex((b) => b.variable === variable);
-      const address = this.#loadOnce('i32', this.context, slot, name);
-      const bytes = this.#loadOnce('i32', this.context, slot + 4, `${name}.bytes`);
-      const storage = this.#memory(type, address, 0);
-      const binding = { bytes, offset: 0 };
-      this.setStorage(variable, { ...storage, binding, isUniform: space === 'uniform' });
-    }
+    const offset = BINDING_BYTES * this.bindings.findIndex((b) => b.variable === variable);
+    const address = this.prologue.load('i32', this.context, offset, name);
+    const bytes = this.prologue.load('i32', this.context, offset + 4, `${name}.bytes`);
+    const binding = { bytes, offset: 0 };
+    return { ...memoryStorage(type, address, 0), binding, isReadOnce: space === 'uniform' };
   }
-
-  #memory(type: Type, address: Node, offset: number): MemoryStorage {
-    return { kind: 'memory', type, address, offset, binding: undefined, isUniform: false };
-  }
-}
-
-/** Zeros a variable's memory. */
-export function clearMemory(builder: Builder, storage: MemoryStorage, bytes: number): void {
-  const { address, offset } = storage;
-  builder.emit({ kind: 'clear', address: fold.integer('add', address, i32(offset)), bytes });
 }

@@ -1,12 +1,18 @@
 /**
- * Which loops are unrolled: those of a known, short trip whose variable is an index into an array or vector of the
- * function's own. Then every index is known, and the array is a handful of locals; otherwise it would live in memory.
- * Other loops stay loops: V8 computes a long stretch's loads first, and has not the registers for them.
+ * Which loops are unrolled: those of a constant, short trip whose variable is an index into an array or vector of the
+ * function's own.
+ *
+ *   in    for (var c = 0u; c < 4u; c++) { sums[c] += w; }         for (var k = 0u; k < 4u; k++) { s += x[k]; }
+ *   out   unrolled: sums is of the function                       not unrolled: x is a buffer
+ *
+ * Why: with every index constant, the array is a handful of locals; otherwise it would live in memory. Other loops stay
+ * loops: of a long stretch V8 computes the loads first, and has not the registers for them.
  */
 
+import { hasEffects, operands, placeOperands, rootVariable } from '../../wgsl/operands.js';
 import type { Expression, Place, ShaderFunction, Statement, Variable } from '../../wgsl/program.js';
-import { hasEffects } from './lower-expression.js';
 
+/** The parts of a loop whose turns can be counted. */
 export interface CountedLoop {
   readonly variable: Variable;
   readonly initial: Expression;
@@ -30,8 +36,8 @@ export function countedLoop(node: Extract<Statement, { kind: 'loop' }>): Counted
   if (variable.type.kind !== 'scalar' || variable.type.name === 'f32') return undefined;
   if (mayChange(body, variable) || leavesLoop(body)) return undefined;
   if (!indexesLocals(body, new Set([variable]))) return undefined;
-  const counted = { variable, initial: initial.value, condition, step: step.value };
-  return { ...counted, operator: operator as CountedLoop['operator'] };
+  const parts = { variable, initial: initial.value, condition, step: step.value };
+  return { ...parts, operator: operator as CountedLoop['operator'] };
 }
 
 /** Whether a `break` or `continue` in the statements belongs to the loop around them. */
@@ -56,16 +62,9 @@ function leavesLoop(body: readonly Statement[], inSwitch = false): boolean {
 
 /** Whether statements set a variable, or take its address. */
 function mayChange(body: readonly Statement[], variable: Variable): boolean {
-  const inPlace = (place: Place): boolean => {
-    if (place.kind === 'variable') return false;
-    if (place.kind === 'dereference') return inExpression(place.pointer);
-    return inPlace(place.of) || (place.kind === 'element' && inExpression(place.index));
-  };
-  const inExpression = (node: Expression): boolean => {
-    if (node.kind === 'address') return rootOf(node.place) === variable || inPlace(node.place);
-    if (node.kind === 'read') return inPlace(node.place);
-    return operandsOf(node).some(inExpression);
-  };
+  const inExpression = (node: Expression): boolean =>
+    (node.kind === 'address' && rootVariable(node.place) === variable) ||
+    operands(node).some(inExpression);
   const maybe = (node: Expression | undefined) => node !== undefined && inExpression(node);
   return body.some((node): boolean => {
     switch (node.kind) {
@@ -76,7 +75,11 @@ function mayChange(body: readonly Statement[], variable: Variable): boolean {
       case 'return':
         return maybe(node.value);
       case 'assign':
-        return rootOf(node.place) === variable || inPlace(node.place) || inExpression(node.value);
+        return (
+          rootVariable(node.place) === variable ||
+          placeOperands(node.place).some(inExpression) ||
+          inExpression(node.value)
+        );
       case 'if':
         return (
           inExpression(node.condition) ||
@@ -97,13 +100,6 @@ function mayChange(body: readonly Statement[], variable: Variable): boolean {
         return false;
     }
   });
-}
-
-function rootOf(place: Place): Variable | undefined {
-  if (place.kind === 'variable') return place.variable;
-  if (place.kind === 'dereference')
-    return place.pointer.kind === 'address' ? rootOf(place.pointer.place) : undefined;
-  return rootOf(place.of);
 }
 
 /**
@@ -164,7 +160,7 @@ class IndexSearch {
       case 'call':
         return this.#inAny(node.arguments) || this.#inCall(node.function, node.arguments);
       default:
-        return this.#inAny(operandsOf(node));
+        return this.#inAny(operands(node));
     }
   }
 
@@ -194,20 +190,13 @@ class IndexSearch {
   #depends(node: Expression): boolean {
     if (node.kind === 'value') return this.#indices.has(node.variable);
     if (node.kind === 'read' || node.kind === 'address') return this.#placeDepends(node.place);
-    return operandsOf(node).some((operand) => this.#depends(operand));
+    return operands(node).some((operand) => this.#depends(operand));
   }
 
   #placeDepends(place: Place): boolean {
-    switch (place.kind) {
-      case 'variable':
-        return this.#indices.has(place.variable);
-      case 'dereference':
-        return this.#depends(place.pointer);
-      case 'member':
-        return this.#placeDepends(place.of);
-      case 'element':
-        return this.#placeDepends(place.of) || this.#depends(place.index);
-    }
+    const root = rootVariable(place);
+    if (root && this.#indices.has(root)) return true;
+    return placeOperands(place).some((operand) => this.#depends(operand));
   }
 }
 
@@ -221,28 +210,5 @@ function isLocal(place: Place): boolean {
     case 'member':
     case 'element':
       return isLocal(place.of);
-  }
-}
-
-function operandsOf(node: Expression): readonly Expression[] {
-  switch (node.kind) {
-    case 'unary':
-    case 'convert':
-    case 'bitcast':
-      return [node.operand];
-    case 'binary':
-      return [node.left, node.right];
-    case 'builtin':
-    case 'call':
-      return node.arguments;
-    case 'construct':
-      return node.parts;
-    case 'member':
-    case 'swizzle':
-      return [node.of];
-    case 'element':
-      return [node.of, node.index];
-    default:
-      return [];
   }
 }

@@ -1,6 +1,14 @@
-/** Step 4b: WGSL's own functions: an instruction where WebAssembly has one, else a few, else a function of the prelude. */
+/**
+ * Step 4d: WGSL's own functions become an instruction where WebAssembly has one, else a few, else a function of the
+ * prelude (prelude.ts).
+ *
+ *   in    sqrt(v), clamp(v, a, b), exp(v)                   with v: vec4f
+ *   out   f32x4.sqrt v; f32x4.pmin (f32x4.pmax v a) b; the body of the prelude's exp
+ *
+ * Why: four components cost one instruction, and no call is left in a loop.
+ */
 
-import type { Expression, ShaderFunction } from '../../wgsl/program.js';
+import type { Expression } from '../../wgsl/program.js';
 import {
   BOOL,
   columnType,
@@ -8,7 +16,7 @@ import {
   I32,
   type Matrix,
   type Scalar,
-  scalarOf,
+  scalarType,
   type Type,
   U32,
   type Vector,
@@ -18,6 +26,7 @@ import * as fold from '../ir/fold.js';
 import { f32, i32, type Node, operation } from '../ir/ir.js';
 import { binary, dotNode } from './arithmetic.js';
 import type { Frame } from './frame.js';
+import type { InlineCall } from './lower-expression.js';
 import { preludeFunction } from './prelude.js';
 import * as storage from './storage.js';
 import {
@@ -26,17 +35,16 @@ import {
   laneNode,
   laneNodes,
   type MemoryStorage,
-  nodeOf,
   type PointerValue,
   packed,
   scalar,
+  scalarNode,
   splatNode,
   transpose4,
   type Value,
 } from './values.js';
 
 type Call = Extract<Expression, { kind: 'builtin' }>;
-type Inline = (called: ShaderFunction, given: readonly Value[]) => Value;
 
 /** Functions of one float that are one instruction, for scalars and for vec4. */
 const FLOAT_INSTRUCTIONS: Readonly<Record<string, string>> = {
@@ -55,7 +63,7 @@ const COUNTS: Readonly<Record<string, string>> = {
 const FLOAT4 = vectorType(4, F32);
 
 /** @param inline lowers the call of a function of the prelude. */
-export function lowerBuiltin(frame: Frame, inline: Inline, call: Call, given: Value[]): Value {
+export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, given: Value[]): Value {
   const { name, type } = call;
   const { builder } = frame;
   const [a, b, c] = given as [Value, Value, Value];
@@ -70,69 +78,70 @@ export function lowerBuiltin(frame: Frame, inline: Inline, call: Call, given: Va
   if (COUNTS[name])
     return mapLanes(keep(builder, a, 'bits'), (node) => operation(COUNTS[name]!, [node]));
   if (preludeFunction(name)) return throughPrelude(inline, name, given);
+  // In the order of BUILTINS in wgsl/check/builtins.ts.
   switch (name) {
-    case 'workgroupBarrier':
-    case 'storageBarrier':
-      barrier(frame);
-      return scalar(U32, i32(0));
-    case 'workgroupUniformLoad': {
-      barrier(frame);
-      const value = keep(builder, storage.read((a as PointerValue).storage), 'uniform');
-      barrier(frame);
-      return value;
-    }
-    case 'arrayLength':
-      return scalar(U32, storage.runtimeCount((a as PointerValue).storage as MemoryStorage));
     case 'abs':
       return absolute(frame, a);
-    case 'sign':
-      return sign(frame, a);
-    case 'min':
-    case 'max':
-      return least(frame, name, a, b);
-    case 'clamp':
-      return inner('min', inner('max', a, b), c);
-    case 'saturate':
-      return inner('clamp', a, splatOf(type, 0), splatOf(type, 1));
     case 'fract': {
       const x = keep(builder, a, 'x');
       return compute('-', x, mapFloat('floor', x));
     }
     case 'inverseSqrt':
       return compute('/', number(1), mapFloat('sqrt', a));
+    case 'saturate':
+      return inner('clamp', a, repeatFloat(type, 0), repeatFloat(type, 1));
+    case 'sign':
+      return sign(frame, a);
+    case 'max':
+    case 'min':
+      return minOrMax(frame, name, a, b);
+    case 'step':
+      return select(
+        frame,
+        repeatFloat(type, 0),
+        repeatFloat(type, 1),
+        binary(builder, '<=', a, b, truthType(type)),
+      );
     case 'fma':
       return compute('+', compute('*', a, b), c);
+    case 'clamp':
+      return inner('min', inner('max', a, b), c);
     case 'mix': {
       const share = keep(builder, c, 'share');
       const rest = compute('-', number(1), share, share.type);
       return compute('+', compute('*', a, rest), compute('*', b, share));
     }
-    case 'step':
-      return select(
-        frame,
-        splatOf(type, 0),
-        splatOf(type, 1),
-        binary(builder, '<=', a, b, truthType(type)),
-      );
     case 'select':
       return select(frame, a, b, c);
     case 'all':
     case 'any':
       return truthTest(name, a);
-    case 'dot':
-      return scalar(type as Scalar, dotNode(builder, a, b));
     case 'length':
       return scalar(F32, lengthNode(frame, a));
     case 'distance':
       return scalar(F32, lengthNode(frame, compute('-', a, b, a.type)));
+    case 'dot':
+      return scalar(type as Scalar, dotNode(builder, a, b));
+    case 'cross':
+      return cross(frame, a, b);
     case 'normalize': {
       const v = keep(builder, a, 'v');
       return compute('/', v, scalar(F32, builder.keep(lengthNode(frame, v), 'length')));
     }
-    case 'cross':
-      return cross(frame, a, b);
     case 'transpose':
       return transpose(frame, a, type as Matrix);
+    case 'arrayLength':
+      return scalar(U32, storage.runtimeCount((a as PointerValue).storage as MemoryStorage));
+    case 'workgroupBarrier':
+    case 'storageBarrier':
+      barrier(frame);
+      return scalar(U32, i32(0));
+    case 'workgroupUniformLoad': {
+      barrier(frame);
+      const value = keep(builder, storage.read((a as PointerValue).storage), 'loaded');
+      barrier(frame);
+      return value;
+    }
   }
   throw new Error(`The builtin ${name} cannot be lowered.`);
 }
@@ -148,7 +157,7 @@ function truthType(type: Type): Type {
   return type.kind === 'vector' ? vectorType(type.size, BOOL) : BOOL;
 }
 
-function splatOf(type: Type, value: number): Value {
+function repeatFloat(type: Type, value: number): Value {
   if (type.kind !== 'vector') return scalar(F32, f32(value));
   return fromLanes(type, Array(type.size).fill(f32(value)));
 }
@@ -168,7 +177,7 @@ function mapLanes(value: Value, f: (node: Node) => Node): Value {
 }
 
 /** A function that the prelude has for vec4: of fewer components, the other lanes are computed and not used. */
-function throughPrelude(inline: Inline, name: string, given: readonly Value[]): Value {
+function throughPrelude(inline: InlineCall, name: string, given: readonly Value[]): Value {
   const called = preludeFunction(name)!;
   const [first] = given as [Value];
   if (first.kind === 'vec4') return inline(called, given);
@@ -187,13 +196,13 @@ function throughPrelude(inline: Inline, name: string, given: readonly Value[]): 
 }
 
 function absolute(frame: Frame, value: Value): Value {
-  const own = scalarOf(value.type)!;
-  if (own === U32) return value;
+  const element = scalarType(value.type)!;
+  if (element === U32) return value;
   if (value.kind === 'vec4') {
-    const node = operation(own === F32 ? 'f32x4.abs' : 'i32x4.abs', [packed(value)]);
+    const node = operation(element === F32 ? 'f32x4.abs' : 'i32x4.abs', [packed(value)]);
     return { kind: 'vec4', type: value.type, node };
   }
-  if (own === F32) return mapLanes(value, (node) => operation('f32.abs', [node]));
+  if (element === F32) return mapLanes(value, (node) => operation('f32.abs', [node]));
   return mapLanes(value, (node) => {
     const x = frame.builder.keep(node, 'x');
     return fold.select(fold.integer('sub', i32(0), x), x, fold.integer('lt_s', x, i32(0)));
@@ -201,10 +210,10 @@ function absolute(frame: Frame, value: Value): Value {
 }
 
 function sign(frame: Frame, value: Value): Value {
-  const own = scalarOf(value.type)!;
+  const element = scalarType(value.type)!;
   const x = keep(frame.builder, value, 'x');
   return mapLanes(x, (node) => {
-    if (own === F32)
+    if (element === F32)
       return fold.select(
         f32(1),
         fold.select(f32(-1), f32(0), fold.float('lt', node, f32(0))),
@@ -219,23 +228,24 @@ function sign(frame: Frame, value: Value): Value {
  * min and max. Of floats through pmin and pmax, which are `b < a ? b : a` in one instruction; WebAssembly's scalar min
  * and max order zeros and spread NaN, for which V8 branches on the data.
  */
-function least(frame: Frame, name: 'min' | 'max', a: Value, b: Value): Value {
-  const own = scalarOf(a.type)!;
-  const vectorName = own === F32 ? `f32x4.p${name}` : `i32x4.${name}_${own === I32 ? 's' : 'u'}`;
+function minOrMax(frame: Frame, name: 'min' | 'max', a: Value, b: Value): Value {
+  const element = scalarType(a.type)!;
+  const vectorName =
+    element === F32 ? `f32x4.p${name}` : `i32x4.${name}_${element === I32 ? 's' : 'u'}`;
   if (a.kind === 'vec4')
     return { kind: 'vec4', type: a.type, node: operation(vectorName, [packed(a), packed(b)]) };
   const one = (x: Node, y: Node): Node => {
     if (x.kind === 'constant' && y.kind === 'constant') {
-      const smaller = own === U32 ? x.value >>> 0 < y.value >>> 0 : x.value < y.value;
+      const smaller = element === U32 ? x.value >>> 0 < y.value >>> 0 : x.value < y.value;
       return smaller === (name === 'min') ? x : y;
     }
-    if (own === F32)
+    if (element === F32)
       return fold.lane(operation(vectorName, [fold.splat(x), fold.splat(y)]), 0, 'f32');
     const [p, q] = [frame.builder.keep(x, 'x'), frame.builder.keep(y, 'y')];
-    const comparison = `${name === 'min' ? 'lt' : 'gt'}_${own === I32 ? 's' : 'u'}`;
+    const comparison = `${name === 'min' ? 'lt' : 'gt'}_${element === I32 ? 's' : 'u'}`;
     return fold.select(p, q, fold.integer(comparison, p, q));
   };
-  if (a.kind === 'scalar') return scalar(own, one(a.node, nodeOf(b)));
+  if (a.kind === 'scalar') return scalar(element, one(a.node, scalarNode(b)));
   const [p, q] = [laneNodes(a), laneNodes(b)];
   return fromLanes(
     a.type as Vector,
@@ -256,10 +266,10 @@ function select(frame: Frame, no: Value, yes: Value, condition: Value): Value {
       p.map((x, n) => fold.select(x, q[n]!, r[n]!)),
     );
   }
-  const known = fold.constantOf(nodeOf(condition));
-  if (known !== undefined) return known !== 0 ? yes : no;
-  const chosen = frame.builder.keep(nodeOf(condition), 'condition');
-  if (yes.kind === 'scalar') return scalar(yes.type, fold.select(yes.node, nodeOf(no), chosen));
+  const constant = fold.constantValue(scalarNode(condition));
+  if (constant !== undefined) return constant !== 0 ? yes : no;
+  const chosen = frame.builder.keep(scalarNode(condition), 'condition');
+  if (yes.kind === 'scalar') return scalar(yes.type, fold.select(yes.node, scalarNode(no), chosen));
   if (yes.kind === 'vec4') {
     const node = fold.select(packed(yes), packed(no), chosen);
     return { kind: 'vec4', type: yes.type, node };
@@ -306,11 +316,11 @@ function transpose(frame: Frame, value: Value, type: Matrix): Value {
     return { kind: 'parts', type, parts: rows, transposed: parts };
   }
   const kept = keep(frame.builder, value, 'matrix') as typeof value;
-  const made = Array.from({ length: type.columns }, (_, n) =>
+  const columns = Array.from({ length: type.columns }, (_, n) =>
     fromLanes(
       columnType(type),
       kept.parts.map((each) => laneNode(each, n)),
     ),
   );
-  return { kind: 'parts', type, parts: made };
+  return { kind: 'parts', type, parts: columns };
 }

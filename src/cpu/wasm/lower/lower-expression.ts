@@ -1,14 +1,14 @@
 /**
- * Step 4a: typed expressions become nodes. Lowering computes what is known and makes instructions of what is not: it
- * runs the kernel as far as it can be run without its data.
+ * Step 4c: typed expressions become nodes. What is constant is computed; of what is not, instructions are made.
  *
- *   in    out[i + 1u] * 2.0            with i in a local
- *   out   f32.mul(f32.load offset=4 (i32.add(base, i32.shl(i, 2))), 2)
+ *   in    2.0 * x[i]                         with i in a local
+ *   out   f32.mul 2 (f32.load (i32.add x (i32.shl i 2)))
  *
- * Every call is inlined: WebAssembly's own inlining would come after the loops are unrolled and the arrays given to
- * locals, which is too late.
+ * Why: calls are put in place here, since WebAssembly engines inline only after loops are unrolled and arrays are given
+ * to locals, which is too late.
  */
 
+import { hasEffects } from '../../wgsl/operands.js';
 import type { Expression, Place, ShaderFunction } from '../../wgsl/program.js';
 import { BOOL, type Scalar, type Type, typeName, type Vector } from '../../wgsl/types.js';
 import * as fold from '../ir/fold.js';
@@ -25,23 +25,30 @@ import {
   laneNode,
   laneNodes,
   type MemoryStorage,
-  nodeOf,
   type PartsValue,
   packed,
   partCount,
   type Storage,
   scalar,
+  scalarNode,
   type Value,
 } from './values.js';
 
-/** How a function's call is lowered: by the part that lowers statements. */
-export type Inline = (called: ShaderFunction, given: readonly Value[]) => Value;
+/**
+ * A constant index into a runtime-sized array becomes part of the load's offset where it is below this. A larger one is
+ * treated as any other index: its offset could pass 32 bits, at which addresses wrap.
+ */
+const MAX_CONSTANT_INDEX = 1 << 16;
 
+/** How a function's call is lowered: by the part that lowers statements. */
+export type InlineCall = (called: ShaderFunction, given: readonly Value[]) => Value;
+
+/** Lowers expressions, and says where places lie. */
 export class ExpressionLowering {
   readonly #frame: Frame;
-  readonly #inline: Inline;
+  readonly #inline: InlineCall;
 
-  constructor(frame: Frame, inline: Inline) {
+  constructor(frame: Frame, inline: InlineCall) {
     this.#frame = frame;
     this.#inline = inline;
   }
@@ -52,9 +59,9 @@ export class ExpressionLowering {
       case 'constant':
         return fromConstant(node.type, node.value);
       case 'value':
-        return this.#frame.valueOf(node.variable);
+        return this.#frame.value(node.variable);
       case 'read':
-        return this.#read(this.place(node.place));
+        return this.#read(this.locate(node.place));
       case 'unary':
         return unary(this.#frame.builder, node.operator, this.lower(node.operand));
       case 'binary':
@@ -76,9 +83,8 @@ export class ExpressionLowering {
       case 'element':
         return this.#element(node);
       case 'address': {
-        const place = this.place(node.place);
         const type = node.type as Extract<Type, { kind: 'pointer' }>;
-        return { kind: 'pointer', type, storage: this.#lasting(place) };
+        return { kind: 'pointer', type, storage: this.locateKept(node.place) };
       }
     }
   }
@@ -91,44 +97,45 @@ export class ExpressionLowering {
     });
   }
 
-  /** Where a place is. */
-  place(place: Place): Storage {
+  /** Where a place lies. */
+  locate(place: Place): Storage {
     switch (place.kind) {
       case 'variable':
-        return this.#frame.storageOf(place.variable);
+        return this.#frame.storage(place.variable);
       case 'dereference': {
         const pointer = this.lower(place.pointer);
-        if (pointer.kind !== 'pointer') throw new Error('A value that is no pointer is followed.');
+        if (pointer.kind !== 'pointer')
+          throw new Error('A value that is not a pointer is followed.');
         return pointer.storage;
       }
       case 'member':
-        return storage.part(this.place(place.of), place.index);
+        return storage.part(this.locate(place.of), place.index);
       case 'element':
         return this.#elementPlace(place);
     }
   }
 
-  /** A place that stays the same while statements run: the parts of its address are kept. */
-  #lasting(place: Storage): Storage {
-    if (place.kind === 'lane') return { ...place, of: this.#lasting(place.of) };
-    if (place.kind !== 'memory') return place;
-    return { ...place, address: this.#frame.builder.keep(place.address, 'address') };
+  /** The same storage, whose address stays the same while statements run. */
+  #keepAddress(at: Storage): Storage {
+    if (at.kind === 'lane') return { ...at, of: this.#keepAddress(at.of) };
+    if (at.kind !== 'memory') return at;
+    return { ...at, address: this.#frame.builder.keep(at.address, 'address') };
   }
 
-  /** The same for an assignment whose value is computed before the place is written. */
-  lastingPlace(place: Place): Storage {
-    return this.#lasting(this.place(place));
+  /** The storage of a place that is written only after a value was computed. */
+  locateKept(place: Place): Storage {
+    return this.#keepAddress(this.locate(place));
   }
 
   #keepAll(value: Value): Value {
     const nodes = storage.valueNodes(value);
-    return nodes.some(isFleeting) ? keep(this.#frame.builder, value, 'early') : value;
+    return nodes.some(isFleeting) ? keep(this.#frame.builder, value, 'kept') : value;
   }
 
   #read(from: Storage): Value {
-    if (from.kind !== 'memory' || !from.isUniform) return storage.read(from);
-    if (storage.isSingle(from.type)) return this.#frame.readUniform(from) ?? storage.read(from);
-    const count = partCount(from.type as Parameters<typeof partCount>[0]);
+    if (from.kind !== 'memory' || !from.isReadOnce) return storage.read(from);
+    if (storage.isSingle(from.type)) return this.#frame.prologue.read(from) ?? storage.read(from);
+    const count = partCount(from.type);
     const parts = Array.from({ length: count }, (_, n) => this.#read(storage.part(from, n)));
     return { kind: 'parts', type: from.type, parts };
   }
@@ -144,15 +151,15 @@ export class ExpressionLowering {
   #logical(operator: '&&' | '||', left: Expression, right: Expression): Value {
     const { builder } = this.#frame;
     const isAnd = operator === '&&';
-    const first = nodeOf(this.lower(left));
-    const known = fold.constantOf(first);
-    if (known !== undefined)
-      return (known !== 0) === isAnd ? this.lower(right) : scalar(BOOL, i32(isAnd ? 0 : 1));
+    const first = scalarNode(this.lower(left));
+    const constant = fold.constantValue(first);
+    if (constant !== undefined)
+      return (constant !== 0) === isAnd ? this.lower(right) : scalar(BOOL, i32(isAnd ? 0 : 1));
     let second: Node = i32(0);
     const statements = builder.inside(() => {
-      second = nodeOf(this.lower(right));
+      second = scalarNode(this.lower(right));
     });
-    // What is cheap, safe and without a trace is computed in any case: a branch costs more.
+    // What is cheap, safe and free of side effects is computed in any case: a branch costs more.
     if (statements.length === 0 && isHarmless(second))
       return scalar(BOOL, fold.integer(isAnd ? 'and' : 'or', first, second));
     const result = builder.variable('i32', operator);
@@ -199,87 +206,56 @@ export class ExpressionLowering {
     );
   }
 
-  /** An element of a value. One that is not known is read from memory, where the value is put first. */
+  /** An element of a value. One that is not constant is read from memory, where the value is put first. */
   #element(node: Extract<Expression, { kind: 'element' }>): Value {
     const [of, index] = this.lowerAll([node.of, node.index]) as [Value, Value];
-    const position = nodeOf(index);
-    const known = fold.constantOf(position);
-    const count = partCount(of.type as Vector);
-    if (known !== undefined && known >= 0 && known < count) return storage.partValue(of, known);
+    const position = scalarNode(index);
+    const constant = fold.constantValue(position);
+    const count = partCount(of.type);
+    if (constant !== undefined && constant >= 0 && constant < count)
+      return storage.partValue(of, constant);
     const { builder } = this.#frame;
     const kept = builder.keep(position, 'index');
     if (this.#frame.isChecked) this.#frame.checkIndex(kept, i32(count), typeName(of.type), node.at);
+    if (node.of.kind === 'constant')
+      return storage.read(storage.element(this.#frame.prologue.table(of), kept));
     const memory = this.#frame.invocationStorage(of.type);
     storage.write(builder, memory, of);
     return keep(builder, storage.read(storage.element(memory, kept)), 'element');
   }
 
   #elementPlace(place: Extract<Place, { kind: 'element' }>): Storage {
-    const of = this.place(place.of);
-    const index = nodeOf(this.lower(place.index));
-    const known = fold.constantOf(index);
+    const of = this.locate(place.of);
+    const index = scalarNode(this.lower(place.index));
+    const constant = fold.constantValue(index);
     if (of.kind === 'memory') return this.#elementInMemory(of, index, place);
-    const count = partCount(of.type as Vector);
-    if (known !== undefined && known >= 0 && known < count) return storage.part(of, known);
+    const count = partCount(of.type);
+    if (constant !== undefined && constant >= 0 && constant < count)
+      return storage.part(of, constant);
     if ('variable' in of && of.variable) throw new NeedsMemory(of.variable);
     throw new Error('An element of no variable is named.');
   }
 
-  #elementInMemory(of: MemoryStorage, index: Node, place: Place & { kind: 'element' }): Storage {
-    const type = of.type as Vector;
+  #elementInMemory(
+    of: MemoryStorage,
+    index: Node,
+    place: Extract<Place, { kind: 'element' }>,
+  ): Storage {
     const isRuntimeSized = of.type.kind === 'array' && of.type.count === undefined;
     if (this.#frame.isChecked) {
       const kept = this.#frame.builder.keep(index, 'index');
-      const count = isRuntimeSized ? storage.runtimeCount(of) : i32(partCount(type));
-      this.#frame.checkIndex(kept, count, nameOf(place.of), place.at);
+      const count = isRuntimeSized ? storage.runtimeCount(of) : i32(partCount(of.type));
+      this.#frame.checkIndex(kept, count, placeName(place.of), place.at);
       return storage.element(of, kept);
     }
-    const known = fold.constantOf(index);
-    if (known !== undefined && known >= 0 && (isRuntimeSized ? known < 65536 : true))
-      return storage.part(of, known);
+    const constant = fold.constantValue(index);
+    if (
+      constant !== undefined &&
+      constant >= 0 &&
+      (!isRuntimeSized || constant < MAX_CONSTANT_INDEX)
+    )
+      return storage.part(of, constant);
     return storage.element(of, index);
-  }
-}
-
-/** Whether lowering an expression can emit statements that change something: it calls a function of the shader. */
-export function hasEffects(node: Expression): boolean {
-  switch (node.kind) {
-    case 'call':
-      return true;
-    case 'constant':
-    case 'value':
-      return false;
-    case 'read':
-    case 'address':
-      return placeHasEffects(node.place);
-    case 'unary':
-    case 'convert':
-    case 'bitcast':
-      return hasEffects(node.operand);
-    case 'binary':
-      return hasEffects(node.left) || hasEffects(node.right);
-    case 'builtin':
-      return node.name.startsWith('workgroup') || node.arguments.some(hasEffects);
-    case 'construct':
-      return node.parts.some(hasEffects);
-    case 'member':
-    case 'swizzle':
-      return hasEffects(node.of);
-    case 'element':
-      return hasEffects(node.of) || hasEffects(node.index);
-  }
-}
-
-function placeHasEffects(place: Place): boolean {
-  switch (place.kind) {
-    case 'variable':
-      return false;
-    case 'dereference':
-      return hasEffects(place.pointer);
-    case 'member':
-      return placeHasEffects(place.of);
-    case 'element':
-      return placeHasEffects(place.of) || hasEffects(place.index);
   }
 }
 
@@ -290,15 +266,15 @@ function isHarmless(node: Node): boolean {
   return 'operands' in node ? node.operands.every(isHarmless) : true;
 }
 
-function nameOf(place: Place): string {
+function placeName(place: Place): string {
   switch (place.kind) {
     case 'variable':
       return place.variable.name;
     case 'dereference':
       return 'what a pointer points at';
     case 'member':
-      return `${nameOf(place.of)}.${place.struct.members[place.index]!.name}`;
+      return `${placeName(place.of)}.${place.struct.members[place.index]!.name}`;
     case 'element':
-      return `${nameOf(place.of)}[...]`;
+      return `${placeName(place.of)}[...]`;
   }
 }

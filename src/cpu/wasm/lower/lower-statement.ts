@@ -1,39 +1,52 @@
 /**
- * Step 4c: statements become WebAssembly's nested control flow, calls are put in place, and loops of a known, short trip
- * are unrolled.
+ * Step 4b: statements become WebAssembly's nested control flow, calls are put in place, and loops of a constant, short
+ * trip are unrolled.
  *
  *   in    for (var c = 0u; c < 4u; c++) { sums[c] += x[c] * w; }        with var sums: array<vec4f, 4>
- *   out   four sets of four locals: every index is known, so that the array is four registers
+ *   out   four sets of four locals: every index is constant, so that the array is four registers
+ *
+ * Why: an array that is indexed by a variable must lie in memory, and is loaded and stored in every turn.
  */
 
-import { zeroOf } from '../../wgsl/check/constants.js';
+import { zeroValue } from '../../wgsl/check/constants.js';
+import { hasEffects } from '../../wgsl/operands.js';
 import type { Expression, ShaderFunction, Statement, Variable } from '../../wgsl/program.js';
-import { sizeOf, type Type, VOID } from '../../wgsl/types.js';
+import { type Type, VOID } from '../../wgsl/types.js';
 import * as fold from '../ir/fold.js';
-import { bodiesOf, type Statement as Code, eachNode, i32, nodesOf } from '../ir/ir.js';
-import { binary } from './arithmetic.js';
-import { clearMemory, type Frame } from './frame.js';
-import { type CountedLoop, countedLoop } from './loops.js';
-import { ExpressionLowering, hasEffects } from './lower-expression.js';
-import * as storage from './storage.js';
 import {
-  type Exit,
-  fromConstant,
-  keep,
-  nodeOf,
-  type Storage,
-  scalar,
-  type Value,
-} from './values.js';
+  type Statement as Code,
+  eachNode,
+  eachStatement,
+  i32,
+  innerBodies,
+  type Label,
+  ownNodes,
+} from '../ir/ir.js';
+import { binary } from './arithmetic.js';
+import type { Frame } from './frame.js';
+import { type CountedLoop, countedLoop } from './loops.js';
+import { ExpressionLowering } from './lower-expression.js';
+import * as storage from './storage.js';
+import { fromConstant, keep, type Storage, scalar, scalarNode, type Value } from './values.js';
 
-/** The longest trip of a loop that is unrolled, and the most nodes it may become. */
+/** Turns at most. An array of more elements than this would not fit into registers, which unrolling is for. */
 const MAX_TRIP = 64;
+/** Nodes that the turns may become: six times what the largest unrolled loop of the project's kernels needs, 1,024. */
 const MAX_NODES = 6000;
-/** A loop around another is unrolled only where one turn of it is this small. */
+/**
+ * Nodes of one turn, where it has a loop in it. Unrolling copies that loop, so that it is left to loops around hardly
+ * anything else: matmul_tiled's, of 800 nodes a turn, stays a loop.
+ */
 const MAX_NODES_AROUND_LOOP = 60;
 
 /** Functions that call others twice, and so on, would double the code with each. */
 const MAX_CALLS = 5000;
+
+/** The end of a block that statements may leave for; `used` once one does. */
+interface Exit {
+  readonly label: Label;
+  used: boolean;
+}
 
 /** A call that is being put in place. */
 interface Call {
@@ -45,6 +58,7 @@ interface Call {
   only: Value | undefined;
 }
 
+/** Lowers statements, and puts calls in place. */
 export class StatementLowering {
   readonly #frame: Frame;
   readonly #expressions: ExpressionLowering;
@@ -123,16 +137,16 @@ export class StatementLowering {
     const room = this.#frame.allocate(variable);
     this.#frame.setStorage(variable, room);
     if (given) storage.write(builder, room, given);
-    else if (room.kind === 'memory') clearMemory(builder, room, sizeOf(type));
-    else storage.write(builder, room, fromConstant(type, zeroOf(type)));
+    else if (room.kind === 'memory') storage.clear(builder, room);
+    else storage.write(builder, room, fromConstant(type, zeroValue(type)));
   }
 
   #assign({ place, operator, value }: Extract<Statement, { kind: 'assign' }>): void {
     const { builder } = this.#frame;
     const isOneStore = storage.isSingle(place.type) && !operator && !hasEffects(value);
     const target = isOneStore
-      ? this.#expressions.place(place)
-      : this.#expressions.lastingPlace(place);
+      ? this.#expressions.locate(place)
+      : this.#expressions.locateKept(place);
     if (!operator) {
       storage.write(builder, target, this.#expressions.lower(value));
       return;
@@ -146,9 +160,10 @@ export class StatementLowering {
   // Branches
 
   #if(node: Extract<Statement, { kind: 'if' }>): boolean {
-    const condition = nodeOf(this.#expressions.lower(node.condition));
-    const known = fold.constantOf(condition);
-    if (known !== undefined) return this.#lowerAll(known !== 0 ? node.whenTrue : node.whenFalse);
+    const condition = scalarNode(this.#expressions.lower(node.condition));
+    const constant = fold.constantValue(condition);
+    if (constant !== undefined)
+      return this.#lowerAll(constant !== 0 ? node.whenTrue : node.whenFalse);
     const [then, thenLeaves] = this.#branch(node.whenTrue);
     const [otherwise, elseLeaves] = this.#branch(node.whenFalse);
     this.#frame.builder.emit({ kind: 'if', condition, whenTrue: then, whenFalse: otherwise });
@@ -168,13 +183,13 @@ export class StatementLowering {
   /** An if for each case, in a block that a case leaves at its end. */
   #switch(node: Extract<Statement, { kind: 'switch' }>): boolean {
     const { builder } = this.#frame;
-    const selector = builder.keep(nodeOf(this.#expressions.lower(node.selector)), 'selector');
+    const selector = builder.keep(scalarNode(this.#expressions.lower(node.selector)), 'selector');
     const outer = this.#break;
     const done = exit(this.#frame, 'switch');
     this.#break = done;
     this.#call.depth += 1;
     const fallback = node.cases.find((c) => c.isDefault)!;
-    const selected = fold.constantOf(selector);
+    const selected = fold.constantValue(selector);
     let leaves = true;
     const body = builder.inside(() => {
       if (selected !== undefined) {
@@ -229,10 +244,10 @@ export class StatementLowering {
   /** `then` under a condition, or without one. */
   #asked(condition: Expression | undefined, then: () => void): void {
     const { builder } = this.#frame;
-    const first = condition ? nodeOf(this.#expressions.lower(condition)) : i32(1);
-    const known = fold.constantOf(first);
-    if (known === 0) return;
-    if (known !== undefined) {
+    const first = condition ? scalarNode(this.#expressions.lower(condition)) : i32(1);
+    const constant = fold.constantValue(first);
+    if (constant === 0) return;
+    if (constant !== undefined) {
       then();
       return;
     }
@@ -243,7 +258,7 @@ export class StatementLowering {
    * One turn of a loop, which jumps back to its start at the end: the condition is asked once before the loop and again
    * at the end of each turn, so that a turn has one branch.
    */
-  #turn(node: Extract<Statement, { kind: 'loop' }>, next: Exit, again: Exit['label']): void {
+  #turn(node: Extract<Statement, { kind: 'loop' }>, next: Exit, again: Label): void {
     const { builder } = this.#frame;
     let leaves = false;
     const body = builder.inside(() => {
@@ -254,18 +269,18 @@ export class StatementLowering {
     if (leaves && !next.used) return;
     this.#lowerAll(node.continuing);
     if (node.breakIf) {
-      const condition = fold.isZero(nodeOf(this.#expressions.lower(node.breakIf)));
+      const condition = fold.isZero(scalarNode(this.#expressions.lower(node.breakIf)));
       builder.emit({ kind: 'branch', label: again, condition });
       return;
     }
-    const condition = node.condition && nodeOf(this.#expressions.lower(node.condition));
-    const known = condition && fold.constantOf(condition);
-    if (known === 0) return;
-    builder.emit({ kind: 'branch', label: again, condition: known ? undefined : condition });
+    const condition = node.condition && scalarNode(this.#expressions.lower(node.condition));
+    const constant = condition && fold.constantValue(condition);
+    if (constant === 0) return;
+    builder.emit({ kind: 'branch', label: again, condition: constant ? undefined : condition });
   }
 
   /**
-   * Lowers a loop turn by turn where its variable starts at a known value, moves by a known step and is changed by
+   * Lowers a loop turn by turn where its variable starts at a constant, moves by a constant step and is changed by
    * nothing else. Where it does not, nothing is emitted and nothing returned.
    */
   #unroll(node: Extract<Statement, { kind: 'loop' }>): { leaves: boolean } | undefined {
@@ -279,10 +294,10 @@ export class StatementLowering {
     const goBack = this.#mark();
     for (const value of values) {
       const turn = builder.inside(() => {
-        this.#frame.setStorage(counted.variable, known(counted.variable, value));
+        this.#frame.setStorage(counted.variable, constantStorage(counted.variable, value));
         leaves = this.#lowerAll(node.body);
       });
-      const size = weigh(turn);
+      const size = countNodes(turn);
       const isTooLong = size * values.length > MAX_NODES;
       const isFirst = turns.length === 0;
       if (isFirst && (isTooLong || (hasLoop(turn) && size > MAX_NODES_AROUND_LOOP))) {
@@ -311,17 +326,17 @@ export class StatementLowering {
     };
   }
 
-  /** The values a loop's variable takes, where they are known and few. */
+  /** The values a loop's variable takes, where they are constant and few. */
   #trip({ variable, initial, condition, operator, step }: CountedLoop): number[] | undefined {
     const { builder } = this.#frame;
     const values: number[] = [];
     let trip: number[] | undefined;
     // What is looked at here is thrown away: the turns are lowered afterwards.
     builder.inside(() => {
-      let now = fold.constantOf(nodeOf(this.#expressions.lower(initial)));
+      let now = fold.constantValue(scalarNode(this.#expressions.lower(initial)));
       while (now !== undefined && values.length <= MAX_TRIP) {
-        this.#frame.setStorage(variable, known(variable, now));
-        const goesOn = fold.constantOf(nodeOf(this.#expressions.lower(condition)));
+        this.#frame.setStorage(variable, constantStorage(variable, now));
+        const goesOn = fold.constantValue(scalarNode(this.#expressions.lower(condition)));
         if (goesOn === undefined) return;
         if (goesOn === 0) {
           trip = values;
@@ -330,7 +345,9 @@ export class StatementLowering {
         values.push(now);
         const type = variable.type as Extract<Type, { kind: 'scalar' }>;
         const by = this.#expressions.lower(step);
-        now = fold.constantOf(nodeOf(binary(builder, operator, scalar(type, i32(now)), by, type)));
+        now = fold.constantValue(
+          scalarNode(binary(builder, operator, scalar(type, i32(now)), by, type)),
+        );
       }
     });
     return trip;
@@ -397,25 +414,26 @@ function resultVariable({ name, result }: ShaderFunction): Variable {
   };
 }
 
-function known(variable: Variable, value: number): Storage {
+function constantStorage(variable: Variable, value: number): Storage {
   const type = variable.type as Extract<Type, { kind: 'scalar' }>;
-  return { kind: 'known', type, value: scalar(type, i32(value)) };
+  return { kind: 'constant', type, value: scalar(type, i32(value)) };
 }
 
 /** Nodes in statements, and the statements themselves. */
-function weigh(body: readonly Code[]): number {
-  let weight = 0;
-  for (const statement of body) {
-    weight += 1;
-    for (const node of nodesOf(statement))
+function countNodes(body: readonly Code[]): number {
+  let count = 0;
+  eachStatement(body, (statement) => {
+    count += 1;
+    for (const node of ownNodes(statement))
       eachNode(node, () => {
-        weight += 1;
+        count += 1;
       });
-    for (const inner of bodiesOf(statement)) weight += weigh(inner);
-  }
-  return weight;
+  });
+  return count;
 }
 
 function hasLoop(body: readonly Code[]): boolean {
-  return body.some((statement) => statement.kind === 'loop' || bodiesOf(statement).some(hasLoop));
+  return body.some(
+    (statement) => statement.kind === 'loop' || innerBodies(statement).some(hasLoop),
+  );
 }

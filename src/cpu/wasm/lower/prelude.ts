@@ -2,10 +2,16 @@
  * Functions of WGSL that WebAssembly has no instruction for, written in WGSL themselves and compiled with the kernel
  * that calls them.
  *
+ *   in    exp(v)                                      with v: vec4f
+ *   out   a call of the exp below, which the lowering puts in place as any other call
+ *
+ * Why: a function in WGSL is put in place and hoisted with the code around it, and can be read beside its formula.
+ *
  * Numerics  exp and log are within 0.90 and 0.83 ulp of the exact value over all floats, keep NaN and infinities, and
  *           count what is below the smallest normal number as zero. exp reduces as Moshier's Cephes does (expf); its
  *           polynomial is fitted anew, with more weight where the result is below 1 and an ulp is smaller. log is
  *           Cephes's logf.
+ *           exp2, and so pow, counts results below the smallest normal number as zero, too.
  *           exp2, log2, pow, sin, cos and tanh meet what WGSL asks for (section 15.7.4.2).
  */
 

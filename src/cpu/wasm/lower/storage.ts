@@ -1,9 +1,12 @@
 /**
  * Reading, writing and taking apart what variables live in: locals of the WebAssembly function, or memory.
  *
- *   var sum: vec4f            one local
- *   var sums: array<vec4f, 8> eight locals, while every index into it is known
- *   out[i] (a buffer)         memory at base + 4 * i
+ *   in                          out
+ *   var sum: vec4f              one local
+ *   var sums: array<vec4f, 8>   eight locals, while every index into it is constant
+ *   out[i], of a buffer         memory at out + 4 * i
+ *
+ * Why: the rest of the lowering reads and writes variables in one way, wherever they are.
  */
 
 import type { Variable } from '../../wgsl/program.js';
@@ -14,13 +17,13 @@ import {
   F32,
   type Matrix,
   type Scalar,
-  type Struct,
   sizeOf,
   strideOf,
   type Type,
   typeName,
   type Vector,
 } from '../../wgsl/types.js';
+import { HEAP_START } from '../address-space.js';
 import type { Builder } from '../ir/builder.js';
 import * as fold from '../ir/fold.js';
 import { get, i32, isFleeting, load, type Node, operation, type StoreName } from '../ir/ir.js';
@@ -29,22 +32,26 @@ import {
   isVec4,
   keep,
   laneNode,
+  localType,
   type MemoryStorage,
-  nodeOf,
   packed,
   partCount,
-  partTypes,
+  partType,
   type Storage,
   scalar,
+  scalarNode,
   type Value,
-  wasmTypeOf,
 } from './values.js';
 
-/** An offset up to here goes into the load itself. Buffers lie above it, so that no address below zero arises. */
-export const MAX_OFFSET = 1 << 20;
-/** More parts than this are not copied one by one. */
+/**
+ * A value of more parts is not copied at once: each part is a load and a store, and 4,096 of them are some 50 KB of
+ * code already.
+ */
 const MAX_PARTS = 4096;
-/** A variable of more scalars and vec4 than this lives in memory: there are no registers for it, and too many locals. */
+/**
+ * A variable of more scalars and vec4 than this lives in memory. x64 has 16 registers of each kind; the locals beyond
+ * them only lie on the stack, and make V8 compile slowly.
+ */
 const MAX_LOCALS = 256;
 
 /** Locals for a variable: one for each scalar and vec4 in it. */
@@ -55,11 +62,10 @@ export function allocate(
   name: string = variable.name,
 ): Storage {
   if (type.kind === 'scalar' || isVec4(type))
-    return { kind: 'local', type, local: builder.variable(wasmTypeOf(type), name), variable };
-  const types = partTypes(type);
-  const count = partCount(type as Struct);
+    return { kind: 'local', type, local: builder.variable(localType(type), name), variable };
+  const count = partCount(type);
   const parts = Array.from({ length: count }, (_, n) =>
-    allocate(builder, variable, types(n), `${name}.${n}`),
+    allocate(builder, variable, partType(type, n), `${name}.${n}`),
   );
   return { kind: 'parts', type, parts, variable };
 }
@@ -71,16 +77,15 @@ export function fitsLocals(type: Type): boolean {
 
 function countLocals(type: Type): number {
   if (type.kind === 'scalar' || isVec4(type)) return 1;
-  const types = partTypes(type);
-  const count = partCount(type as Struct);
-  if (type.kind !== 'struct') return count === 0 ? 0 : count * countLocals(types(0));
+  const count = partCount(type);
+  if (type.kind !== 'struct') return count === 0 ? 0 : count * countLocals(partType(type, 0));
   return type.members.reduce((sum, { type: member }) => sum + countLocals(member), 0);
 }
 
 /** What a variable holds now. The value is fleeting: it must be used, or kept, before the next change. */
 export function read(storage: Storage): Value {
   switch (storage.kind) {
-    case 'known':
+    case 'constant':
       return storage.value;
     case 'local': {
       const { type } = storage;
@@ -114,7 +119,7 @@ function readMemory(storage: MemoryStorage): Value {
 }
 
 function checkedCount(type: Type): number {
-  const count = partCount(type as Struct);
+  const count = partCount(type);
   if (count > MAX_PARTS)
     throw new Error(
       `${typeName(type)} has too many parts to be copied at once: copy its elements.`,
@@ -126,32 +131,35 @@ function checkedCount(type: Type): number {
 export function write(builder: Builder, storage: Storage, value: Value): void {
   switch (storage.kind) {
     case 'local':
-      builder.set(storage.local, storage.type.kind === 'scalar' ? nodeOf(value) : packed(value));
+      builder.set(
+        storage.local,
+        storage.type.kind === 'scalar' ? scalarNode(value) : packed(value),
+      );
       return;
     case 'lane': {
-      const whole = read(storage.of);
-      const { type } = whole as { type: Vector };
+      const vector = read(storage.of);
+      const { type } = vector as { type: Vector };
       const lanes = [0, 1, 2, 3].map((n) =>
-        n === storage.lane ? nodeOf(value) : laneNode(whole, n),
+        n === storage.lane ? scalarNode(value) : laneNode(vector, n),
       );
       const asMask = fromLanes(type, lanes);
       const isTruth = type.element.name === 'bool';
       const node = isTruth
         ? packed(asMask)
-        : fold.withLane(packed(whole), storage.lane, nodeOf(value));
+        : fold.withLane(packed(vector), storage.lane, scalarNode(value));
       write(builder, storage.of, { kind: 'vec4', type, node });
       return;
     }
     case 'parts': {
       // Parts that read what earlier parts are about to change are taken first.
-      const steady = storage.parts.length > 1 ? keepFleeting(builder, value) : value;
-      for (const [n, each] of storage.parts.entries()) write(builder, each, partValue(steady, n));
+      const kept = storage.parts.length > 1 ? keepFleeting(builder, value) : value;
+      for (const [n, each] of storage.parts.entries()) write(builder, each, partValue(kept, n));
       return;
     }
     case 'memory':
       writeMemory(builder, storage, value);
       return;
-    case 'known':
+    case 'constant':
       throw new Error('The variable of an unrolled loop is set.');
   }
 }
@@ -161,7 +169,7 @@ function writeMemory(builder: Builder, storage: MemoryStorage, value: Value): vo
   const store = (instruction: StoreName, node: Node) =>
     builder.emit({ kind: 'store', instruction, address, offset, value: node });
   if (type.kind === 'scalar') {
-    store(type === F32 ? 'f32.store' : 'i32.store', nodeOf(value));
+    store(type === F32 ? 'f32.store' : 'i32.store', scalarNode(value));
     return;
   }
   if (isVec4(type)) {
@@ -169,13 +177,12 @@ function writeMemory(builder: Builder, storage: MemoryStorage, value: Value): vo
     store('v128.store', type.element === BOOL ? operation('i32x4.neg', [node]) : node);
     return;
   }
-  const steady = keepFleeting(builder, value);
-  for (let n = 0; n < checkedCount(type); n++)
-    write(builder, part(storage, n), partValue(steady, n));
+  const kept = keepFleeting(builder, value);
+  for (let n = 0; n < checkedCount(type); n++) write(builder, part(storage, n), partValue(kept, n));
 }
 
 function keepFleeting(builder: Builder, value: Value): Value {
-  return valueNodes(value).some(isFleeting) ? keep(builder, value, 'taken') : value;
+  return valueNodes(value).some(isFleeting) ? keep(builder, value, 'kept') : value;
 }
 
 /** All nodes of a value, in order. */
@@ -192,27 +199,27 @@ export function valueNodes(value: Value): readonly Node[] {
   }
 }
 
-/** One part of a composite value, by an index that is known. */
+/** One part of a composite value, by a constant index. */
 export function partValue(value: Value, n: number): Value {
   if (value.kind === 'parts') return value.parts[n]!;
   if (value.kind === 'vec4') return scalar(value.type.element, laneNode(value, n));
   throw new Error(`A ${value.kind} value has no parts.`);
 }
 
-/** One part of a composite, by an index that is known: a member, an element, a component. */
+/** One part of a composite, by a constant index: a member, an element, a component. */
 export function part(storage: Storage, n: number): Storage {
   switch (storage.kind) {
     case 'parts':
       return storage.parts[n]!;
     case 'local':
       return { kind: 'lane', type: (storage.type as Vector).element, of: storage, lane: n };
-    case 'known': {
+    case 'constant': {
       const value = partValue(storage.value, n);
-      return { kind: 'known', type: value.type, value };
+      return { kind: 'constant', type: value.type, value };
     }
     case 'memory': {
       const { type } = storage;
-      const own = partTypes(type)(n);
+      const ownType = partType(type, n);
       const from =
         type.kind === 'struct' ? type.members[n]!.offset : n * strideOf(type as ArrayType);
       const { address, offset } = moved(storage.address, storage.offset + from);
@@ -220,30 +227,30 @@ export function part(storage: Storage, n: number): Storage {
         ...storage.binding,
         offset: storage.binding.offset + from,
       };
-      return { ...storage, type: own, address, offset, binding };
+      return { ...storage, type: ownType, address, offset, binding };
     }
     case 'lane':
       throw new Error('A component of a vector has no parts.');
   }
 }
 
-/** One element of an array, vector or matrix in memory, by an index that is not known. */
+/** One element of an array, vector or matrix in memory, by an index that is not constant. */
 export function element(storage: MemoryStorage, index: Node): MemoryStorage {
   const type = storage.type as ArrayType | Vector | Matrix;
-  const own = partTypes(type)(0);
+  const elementType = partType(type, 0);
   const bytes = fold.integer('mul', index, i32(strideOf(type)));
   const sum = fold.integer('add', storage.address, bytes);
   const { rest, constant } = fold.splitSum(sum);
-  const place =
+  const position =
     constant >= 0
       ? moved(rest, storage.offset + constant)
       : { address: sum, offset: storage.offset };
-  return { ...storage, type: own, ...place };
+  return { ...storage, type: elementType, ...position };
 }
 
 /** An address and offset, whose offset fits into an instruction. */
 function moved(address: Node, offset: number): { address: Node; offset: number } {
-  if (offset < MAX_OFFSET) return { address, offset };
+  if (offset < HEAP_START) return { address, offset };
   return { address: fold.integer('add', address, i32(offset)), offset: 0 };
 }
 
@@ -253,6 +260,17 @@ export function runtimeCount(storage: MemoryStorage): Node {
   const { bytes, offset } = storage.binding!;
   const rest = fold.integer('sub', bytes, i32(offset));
   return fold.integer('div_u', rest, i32(strideOf(type)));
+}
+
+/** Memory outside bindings. */
+export function memoryStorage(type: Type, address: Node, offset: number): MemoryStorage {
+  return { kind: 'memory', type, address, offset, binding: undefined, isReadOnce: false };
+}
+
+/** Zeros a variable's memory. */
+export function clear(builder: Builder, { type, address, offset }: MemoryStorage): void {
+  const start = fold.integer('add', address, i32(offset));
+  builder.emit({ kind: 'clear', address: start, bytes: sizeOf(type) });
 }
 
 /** Bytes a variable takes in memory, and the multiple it begins at. */

@@ -1,34 +1,37 @@
 /**
  * What a WGSL value becomes: a scalar and a vec4 one node each, everything else its parts.
  *
+ *   in                      out
  *   f32, i32, u32, bool     an f32 or i32; false is 0 and true is 1
- *   vec4 of those           a v128, or four nodes while nobody needs them together; true in a lane of a v128 is all ones
+ *   vec4 of those           a v128, or four nodes while they are not needed together; in a v128 a true lane is all ones
  *   vec2, vec3, array, ...  a list of values
- *   pointer                 the storage it points at, known when the kernel is compiled
+ *   pointer                 the storage it points at, which is decided when the kernel is compiled
  *
- * What pays: the kernels are written in vec4, so that a vec4 sum is a SIMD register, and nothing has to be
- * vectorized over invocations.
+ * Why: the kernels are written in vec4, so that a vec4 sum is a SIMD register, and nothing has to be vectorized over
+ * invocations.
  */
 
 import type { Constant, Variable } from '../../wgsl/program.js';
 import {
   type ArrayType,
   BOOL,
-  columnType,
+  elementCount,
+  elementType,
   F32,
   type Matrix,
   type Pointer,
   type Scalar,
-  type Struct,
   type Type,
   type Vector,
 } from '../../wgsl/types.js';
 import type { Builder } from '../ir/builder.js';
 import * as fold from '../ir/fold.js';
-import { f32, i32, type Label, type Local, type Node } from '../ir/ir.js';
+import { f32, i32, type Local, type Node } from '../ir/ir.js';
 
+/** A WGSL value. */
 export type Value = ScalarValue | Vec4Value | PartsValue | PointerValue;
 
+/** A number or a truth value. */
 export interface ScalarValue {
   readonly kind: 'scalar';
   readonly type: Scalar;
@@ -36,7 +39,7 @@ export interface ScalarValue {
 }
 
 /** Either together as one v128, or lane by lane. */
-export type Vec4Value =
+type Vec4Value =
   | {
       readonly kind: 'vec4';
       readonly type: Vector;
@@ -50,6 +53,7 @@ export type Vec4Value =
       readonly node?: undefined;
     };
 
+/** A value that is a list of values. */
 export interface PartsValue {
   readonly kind: 'parts';
   readonly type: Type;
@@ -58,6 +62,7 @@ export interface PartsValue {
   readonly transposed?: readonly Value[];
 }
 
+/** A pointer, which is decided when the kernel is compiled. */
 export interface PointerValue {
   readonly kind: 'pointer';
   readonly type: Pointer;
@@ -93,36 +98,36 @@ export type Storage =
       readonly offset: number;
       /** The binding it is part of: its bytes, and those before this part. `undefined` outside buffers. */
       readonly binding: { readonly bytes: Node; readonly offset: number } | undefined;
-      /** Nobody writes it while the kernel runs, and it is read once. */
-      readonly isUniform: boolean;
+      /** Whether nobody writes it while the kernel runs, so that the prologue can read it: uniforms and immediates. */
+      readonly isReadOnce: boolean;
     }
   | {
       /** What is not stored at all: the variable of an unrolled loop. */
-      readonly kind: 'known';
+      readonly kind: 'constant';
       readonly type: Type;
       readonly value: Value;
     };
 
+/** Storage in memory. */
 export type MemoryStorage = Extract<Storage, { kind: 'memory' }>;
 
-export interface Exit {
-  readonly label: Label;
-  used: boolean;
-}
-
+/** The value of a node. */
 export function scalar(type: Scalar, node: Node): ScalarValue {
   return { kind: 'scalar', type, node };
 }
 
+/** Whether a type is a vector of four, which one local holds. */
 export function isVec4(type: Type): type is Vector {
   return type.kind === 'vector' && type.size === 4;
 }
 
-export function wasmTypeOf(type: Scalar | Vector): 'i32' | 'f32' | 'v128' {
+/** The type of the local that holds a scalar or a vec4. */
+export function localType(type: Scalar | Vector): 'i32' | 'f32' | 'v128' {
   if (type.kind === 'vector') return 'v128';
   return type === F32 ? 'f32' : 'i32';
 }
 
+/** The value of a constant. */
 export function fromConstant(type: Type, value: Constant): Value {
   if (type.kind === 'scalar') {
     const node = type === F32 ? f32(value as number) : i32(Number(value));
@@ -130,28 +135,29 @@ export function fromConstant(type: Type, value: Constant): Value {
   }
   const parts = value as readonly Constant[];
   if (isVec4(type)) {
-    const lanes = parts.map((part) => nodeOf(fromConstant(type.element, part)));
+    const lanes = parts.map((part) => scalarNode(fromConstant(type.element, part)));
     return { kind: 'vec4', type, lanes };
   }
-  const types = partTypes(type);
-  return { kind: 'parts', type, parts: parts.map((part, n) => fromConstant(types(n), part)) };
+  return {
+    kind: 'parts',
+    type,
+    parts: parts.map((part, n) => fromConstant(partType(type, n), part)),
+  };
 }
 
-/** The type of each part of a composite. */
-export function partTypes(type: Type): (n: number) => Type {
-  if (type.kind === 'struct') return (n) => type.members[n]!.type;
-  if (type.kind === 'matrix') return () => columnType(type);
-  return () => (type as Vector | ArrayType).element;
+/** The type of the n-th part of a composite: a member, an element, a component. */
+export function partType(type: Type, n: number): Type {
+  return type.kind === 'struct' ? type.members[n]!.type : elementType(type)!;
 }
 
-export function partCount(type: Struct | ArrayType | Matrix | Vector): number {
+/** How many parts a composite has; 0 for a runtime-sized array. */
+export function partCount(type: Type): number {
   if (type.kind === 'struct') return type.members.length;
-  if (type.kind === 'matrix') return type.columns;
-  return type.kind === 'vector' ? type.size : (type.count ?? 0);
+  return elementCount(type as Matrix | ArrayType | Vector) ?? 0;
 }
 
 /** The node of a scalar. */
-export function nodeOf(value: Value): Node {
+export function scalarNode(value: Value): Node {
   if (value.kind !== 'scalar') throw new Error(`A ${value.kind} value is not a scalar.`);
   return value.node;
 }
@@ -161,17 +167,17 @@ export function packed(value: Value): Node {
   if (value.kind !== 'vec4') throw new Error(`A ${value.kind} value is not a vec4.`);
   if (value.node) return value.node;
   const { lanes, type } = value;
-  return fold.pack(type.element === BOOL ? lanes.map(maskOf) : lanes);
+  return fold.pack(type.element === BOOL ? lanes.map(truthMask) : lanes);
 }
 
 /** All ones for true, in a lane. */
-function maskOf(node: Node): Node {
+function truthMask(node: Node): Node {
   return fold.integer('sub', i32(0), node);
 }
 
 /** One component of a vector of any size. */
 export function laneNode(value: Value, lane: number): Node {
-  if (value.kind === 'parts') return nodeOf(value.parts[lane]!);
+  if (value.kind === 'parts') return scalarNode(value.parts[lane]!);
   if (value.kind !== 'vec4') throw new Error(`A ${value.kind} value has no lanes.`);
   if (value.lanes) return value.lanes[lane]!;
   const { element } = value.type;
@@ -193,7 +199,7 @@ export function fromLanes(type: Vector, lanes: readonly Node[]): Value {
 
 /** A scalar used as a vec4 of itself. */
 export function splatNode({ type, node }: ScalarValue): Node {
-  return fold.splat(type === BOOL ? maskOf(node) : node);
+  return fold.splat(type === BOOL ? truthMask(node) : node);
 }
 
 /** The value put into locals, where it does not last by itself: it can then be used often and late. */
@@ -220,7 +226,7 @@ export function keep(builder: Builder, value: Value, name: string): Value {
 
 /**
  * The columns of a 4 x 4 matrix's transpose, in locals. A matrix is transposed once where it is kept, for all products
- * with a vector on its left; where there are none, the locals are dead and go.
+ * with a vector on its left; where there are none, the locals are removed as dead code.
  */
 export function transpose4(builder: Builder, columns: readonly Value[], name: string): Value[] {
   const [a, b, c, d] = columns.map(packed) as [Node, Node, Node, Node];

@@ -1,41 +1,24 @@
 /**
- * Step 6a: what nobody reads goes: locals that are set and never used, and ifs and blocks with nothing left in them.
+ * Step 6a: removes unread locals, and ifs and blocks with nothing left in them.
  *
- *   in    set t, load(a); set u, add(t, 1); store b, 2        with u never read
- *   out   store b, 2
+ *   in    set unread, load(a); if c { set other, 1 }; f32.store offset=4 out (f32.mul 2 x)
+ *   out   f32.store offset=4 out (f32.mul 2 x)
  *
- * What pays: lowering may compute more than is needed (all three ids of a workgroup, the transpose of every matrix)
- * and need not know.
+ * Why: lowering may compute more than is needed (all three ids of a workgroup, the transpose of every matrix) without
+ * knowing what is.
  */
 
-import {
-  bodiesOf,
-  eachNode,
-  eachStatement,
-  type Local,
-  nodesOf,
-  type Statement,
-} from '../ir/ir.js';
+import { innerBodies, type Local, type Statement } from '../ir/ir.js';
+import { localsRead } from '../ir/locals.js';
 
+/** Removes dead code until none is left: a set that goes may have been the last reader of another local. */
 export function removeDeadCode(body: readonly Statement[]): readonly Statement[] {
-  let now = body;
+  let rest = body;
   for (;;) {
-    const read = localsRead(now);
-    const cleaned = clean(now, read);
-    if (cleaned === now) return now;
-    now = cleaned;
+    const cleaned = clean(rest, localsRead(rest));
+    if (cleaned === rest) return rest;
+    rest = cleaned;
   }
-}
-
-function localsRead(body: readonly Statement[]): Set<Local> {
-  const read = new Set<Local>();
-  eachStatement(body, (statement) => {
-    for (const node of nodesOf(statement))
-      eachNode(node, (n) => {
-        if (n.kind === 'get') read.add(n.local);
-      });
-  });
-  return read;
 }
 
 /** The same list where nothing is dead in it. */
@@ -68,7 +51,7 @@ function cleanStatement(statement: Statement, read: ReadonlySet<Local>): Stateme
     }
     case 'block':
     case 'loop': {
-      const body = clean(bodiesOf(statement)[0]!, read);
+      const body = clean(innerBodies(statement)[0]!, read);
       if (body.length === 0) return undefined;
       return body === statement.body ? statement : { ...statement, body };
     }

@@ -1,134 +1,118 @@
 /**
  * Step 6c: what is the same in every turn of a loop is computed before it.
  *
- *   in    loop k: ... load(base + (row * width + 4 * k)) ...
- *   out   set t, base + row * width; loop k: ... load(t + 4 * k) ...
+ *   in    loop i: f32.store offset=4 (out + (i << 2)) (f32.mul 2 (f32.load (x + row * width + (i << 2))))
+ *   out   set invariant, x + row * width
+ *         loop i: f32.store offset=4 (out + (i << 2)) (f32.mul 2 (f32.load (invariant + (i << 2))))
  *
- * Sums are taken apart for it: what stays goes out, what moves remains. Nothing that is hoisted can trap (divisions have
- * divisors that are never zero), so it does no harm where the loop makes no turn, or the place it came from is not
- * reached; loads stay, because their addresses may then be anything.
+ * Sums are taken apart: the terms that stay the same go out, those that change remain. Nothing that is moved can trap
+ * (divisors are never zero), so a moved value does no harm where the loop makes no turn, or where the place it came
+ * from is not reached. Loads stay, because a store may change what they read, and because their addresses may be
+ * anything where they are not reached.
+ *
+ * Why: V8 keeps the order of a sum's terms. An index names them in any order, so that the invariant ones have to be
+ * brought together here before they can leave the loop.
  */
 
+import { computationKey } from '../ir/computation-key.js';
 import {
-  eachStatement,
   get,
   isTrivial,
   type Local,
+  type Loop,
   mapBody,
   mapOperands,
   mapStatement,
   type Node,
-  operandsOf,
   operation,
   type Statement,
 } from '../ir/ir.js';
+import { localsSet } from '../ir/locals.js';
+import { addends, isInvariant } from './invariant.js';
 
+/** Moves what is invariant out of all loops, the outer ones first: what leaves both has left the outer one then. */
 export function hoist(body: readonly Statement[]): readonly Statement[] {
   return mapBody(body, (statement) => {
     if (statement.kind !== 'loop') return mapStatement(statement, (node) => node, hoist);
-    const { before, loop } = hoistFrom(statement);
-    // The inner loops next: what could leave both has left the outer one.
-    return [...before, { ...loop, body: hoist(loop.body) }];
+    const { before, body: rest } = new LoopHoister(statement).hoist();
+    return [...before, { ...statement, body: hoist(rest) }];
   });
 }
 
-type Loop = Extract<Statement, { kind: 'loop' }>;
+/** Takes one loop apart. */
+class LoopHoister {
+  readonly #loop: Loop;
+  /** The locals that the loop sets; without those whose set has been moved out. */
+  readonly #setInLoop: Set<Local>;
+  /** Whether nodes are invariant. A local is asked about only after the statement that sets it was walked over. */
+  readonly #answers = new Map<Node, boolean>();
+  readonly #before: Statement[] = [];
+  /** The locals of what was moved out, by what they compute. */
+  readonly #moved = new Map<string, Local>();
 
-function hoistFrom(loop: Loop): { before: Statement[]; loop: Loop } {
-  const changing = new Set<Local>();
-  eachStatement(loop.body, (s) => s.kind === 'set' && changing.add(s.local));
-  const before: Statement[] = [];
-  /** Locals of what was hoisted, by its text. */
-  const hoisted = new Map<string, Local>();
+  constructor(loop: Loop) {
+    this.#loop = loop;
+    this.#setInLoop = localsSet(loop.body);
+  }
 
-  /** What was asked before; a local is asked for only after the statement that sets it was walked over. */
-  const answers = new Map<Node, boolean>();
-  const isSteady = (node: Node): boolean => {
-    if (node.kind === 'get') return !changing.has(node.local);
-    if (node.kind === 'load') return false;
-    if (node.kind === 'constant' || node.kind === 'vector') return true;
-    let answer = answers.get(node);
-    if (answer === undefined) {
-      answer = operandsOf(node).every(isSteady);
-      answers.set(node, answer);
-    }
-    return answer;
-  };
+  /** The statements that now come before the loop, and the loop's own. */
+  hoist(): { before: Statement[]; body: readonly Statement[] } {
+    const body = this.#walk(this.#loop.body);
+    return { before: this.#before, body };
+  }
 
-  const outside = (node: Node): Node => {
-    if (isTrivial(node) && (node.kind !== 'vector' || node.bits.every((b) => b === 0))) return node;
-    const key = textOf(node);
-    let local = hoisted.get(key);
-    if (!local) {
-      local = { type: node.type, name: 'steady', mutable: false };
-      hoisted.set(key, local);
-      before.push({ kind: 'set', local, value: node });
-    }
-    return get(local);
-  };
-
-  const rewrite = (node: Node): Node => {
-    if (isSteady(node)) return outside(node);
-    if (node.kind === 'operation' && node.instruction === 'i32.add') {
-      const terms = termsOf(node);
-      const steady = terms.filter(isSteady);
-      if (steady.length > 1) {
-        const sum = outside(steady.reduce(add));
-        return [sum, ...terms.filter((t) => !steady.includes(t)).map(rewrite)].reduce(add);
-      }
-    }
-    return mapOperands(node, rewrite);
-  };
-
-  const walk = (body: readonly Statement[]): readonly Statement[] =>
-    mapBody(body, (statement) => {
-      if (statement.kind === 'set' && !statement.local.mutable && isSteady(statement.value)) {
-        changing.delete(statement.local);
-        before.push(statement);
+  #walk(body: readonly Statement[]): readonly Statement[] {
+    return mapBody(body, (statement) => {
+      if (
+        statement.kind === 'set' &&
+        !statement.local.isReassigned &&
+        this.#isInvariant(statement.value)
+      ) {
+        this.#setInLoop.delete(statement.local);
+        this.#before.push(statement);
         return [];
       }
-      return mapStatement(statement, rewrite, walk);
+      return mapStatement(
+        statement,
+        (node) => this.#rewrite(node),
+        (inner) => this.#walk(inner),
+      );
     });
+  }
 
-  return { loop: { ...loop, body: walk(loop.body) }, before };
+  /** A node with its invariant parts read from locals that are set before the loop. */
+  #rewrite(node: Node): Node {
+    if (this.#isInvariant(node)) return this.#moveOut(node);
+    if (node.kind === 'operation' && node.instruction === 'i32.add') {
+      const terms = addends(node);
+      const invariant = terms.filter((term) => this.#isInvariant(term));
+      if (invariant.length > 1) {
+        const changing = terms.filter((term) => !invariant.includes(term));
+        const sum = this.#moveOut(invariant.reduce(add));
+        return [sum, ...changing.map((term) => this.#rewrite(term))].reduce(add);
+      }
+    }
+    return mapOperands(node, (operand) => this.#rewrite(operand));
+  }
+
+  #moveOut(node: Node): Node {
+    const isZeroVector = node.kind === 'vector' && node.bits.every((bits) => bits === 0);
+    if (isTrivial(node) && (node.kind !== 'vector' || isZeroVector)) return node;
+    const key = computationKey(node);
+    let local = this.#moved.get(key);
+    if (!local) {
+      local = { type: node.type, name: 'invariant', isReassigned: false };
+      this.#moved.set(key, local);
+      this.#before.push({ kind: 'set', local, value: node });
+    }
+    return get(local);
+  }
+
+  #isInvariant(node: Node): boolean {
+    return isInvariant(node, this.#setInLoop, this.#answers);
+  }
 }
 
 function add(a: Node, b: Node): Node {
   return operation('i32.add', [a, b]);
-}
-
-/** The operands of nested additions. */
-export function termsOf(node: Node): Node[] {
-  if (node.kind === 'operation' && node.instruction === 'i32.add')
-    return node.operands.flatMap(termsOf);
-  return [node];
-}
-
-const localIds = new WeakMap<Local, number>();
-let nextLocalId = 0;
-
-/** The same text for the same computation. */
-export function textOf(node: Node): string {
-  switch (node.kind) {
-    case 'constant':
-      return `${node.type} ${Object.is(node.value, -0) ? '-0' : node.value}`;
-    case 'vector':
-      return `v ${node.bits}`;
-    case 'get': {
-      let id = localIds.get(node.local);
-      if (id === undefined) {
-        id = nextLocalId++;
-        localIds.set(node.local, id);
-      }
-      return `l${id}`;
-    }
-    case 'load':
-      return `${node.instruction} ${node.offset} (${textOf(node.address)})`;
-    case 'shuffle':
-      return `shuffle ${node.lanes} (${node.operands.map(textOf)})`;
-    case 'select':
-      return `select (${node.operands.map(textOf)})`;
-    case 'operation':
-      return `${node.instruction} ${node.lane ?? ''} (${node.operands.map(textOf)})`;
-  }
 }

@@ -4,7 +4,7 @@
  *   in    f32.store a+0, lane 0 of v; f32.store a+4, lane 1 of v; ... lane 2 ...; ... lane 3 of v
  *   out   v128.store a+0, v
  *
- * What pays: buffers are arrays of f32, since rows need not be whole vec4; where they are, this is one instruction
+ * Why: buffers are arrays of f32, since a row need not be a multiple of four; where it is, this is one instruction
  * instead of eight. (Loads are joined when vectors are made: `pack` in fold.ts.)
  */
 
@@ -13,17 +13,18 @@ import { isSame, mapStatement, type Node, readsMemory, type Statement } from '..
 
 type Store = Extract<Statement, { kind: 'store' }>;
 
+/** Joins stores in all lists of statements. */
 export function joinStores(body: readonly Statement[]): readonly Statement[] {
   const joined: Statement[] = [];
   for (let n = 0; n < body.length; n++) {
-    const whole = storeOfVector(body.slice(n, n + 4));
-    joined.push(whole ?? mapStatement(body[n]!, (node) => node, joinStores));
-    if (whole) n += 3;
+    const vectorStore = joinedStore(body.slice(n, n + 4));
+    joined.push(vectorStore ?? mapStatement(body[n]!, (node) => node, joinStores));
+    if (vectorStore) n += 3;
   }
   return joined;
 }
 
-function storeOfVector(four: readonly Statement[]): Store | undefined {
+function joinedStore(four: readonly Statement[]): Store | undefined {
   const [first] = four;
   if (four.length < 4 || first?.kind !== 'store' || first.instruction === 'v128.store')
     return undefined;

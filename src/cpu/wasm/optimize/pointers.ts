@@ -1,13 +1,15 @@
 /**
  * Step 6d: addresses that move with a loop's counter become pointers of their own.
  *
- *   in    loop k: ... load(t + (k << 4)) ...; k = k + 1
- *   out   set p, t + (k << 4); loop k: ... load(p) ...; k = k + 1; p = p + 16
+ *   in    loop i: f32.store offset=4 (out + (i << 2)) (f32.mul 2 (f32.load (x + (i << 2)))); set i, i + 1
+ *   out   set p, out + (i << 2); set q, x + (i << 2)
+ *         loop i: f32.store offset=4 p (f32.mul 2 (f32.load q)); set i, i + 1; set p, p + 4; set q, q + 4
  *
- * What pays: one addition a turn for each pointer, instead of a shift and an addition for each access. Only innermost
- * loops have pointers, and only so many as there are registers for.
+ * Why: one addition a turn for each pointer, instead of a shift and an addition for each access. Only innermost loops
+ * have pointers, and only so many as there are registers for.
  */
 
+import { computationKey } from '../ir/computation-key.js';
 import * as fold from '../ir/fold.js';
 import {
   eachNode,
@@ -15,20 +17,44 @@ import {
   get,
   i32,
   type Local,
+  type Loop,
   mapBody,
   mapOperands,
   mapStatement,
   type Node,
-  nodesOf,
-  operandsOf,
   operation,
+  ownNodes,
   type Statement,
 } from '../ir/ir.js';
-import { termsOf, textOf } from './hoist.js';
+import { countSets } from '../ir/locals.js';
+import { addends, isInvariant } from './invariant.js';
 
 /** x64 has 16 general registers, of which V8 and the loop itself need some. */
 const MAX_POINTERS = 6;
 
+/** A local that grows by the same in every turn. */
+interface Counter {
+  readonly local: Local;
+  readonly step: Node;
+}
+
+/** An address that is an invariant part plus a counter times a power of two. */
+interface MovingAddress {
+  readonly counter: Counter;
+  readonly shift: number;
+  readonly node: Node;
+}
+
+/** A local that holds a moving address. */
+interface Pointer {
+  readonly local: Local;
+  readonly address: MovingAddress;
+}
+
+/** By the key of the address that each holds. */
+type Pointers = ReadonlyMap<string, Pointer>;
+
+/** Gives the innermost loops pointers. */
 export function makePointers(body: readonly Statement[]): readonly Statement[] {
   return mapBody(body, (statement) => {
     if (statement.kind !== 'loop' || !isInnermost(statement))
@@ -36,8 +62,6 @@ export function makePointers(body: readonly Statement[]): readonly Statement[] {
     return withPointers(statement);
   });
 }
-
-type Loop = Extract<Statement, { kind: 'loop' }>;
 
 function isInnermost(loop: Loop): boolean {
   let isInner = true;
@@ -47,99 +71,102 @@ function isInnermost(loop: Loop): boolean {
   return isInner;
 }
 
-/** A local that grows by the same in every turn. */
-interface Counter {
-  readonly local: Local;
-  readonly step: Node;
-}
-
-/** An address that is a steady part plus a counter times a power of two. */
-interface Moving {
-  readonly counter: Counter;
-  readonly shift: number;
-  readonly node: Node;
-}
-
 function withPointers(loop: Loop): Statement[] {
-  const sets = new Map<Local, number>();
-  eachStatement(loop.body, (s) => {
-    if (s.kind === 'set') sets.set(s.local, (sets.get(s.local) ?? 0) + 1);
-  });
-  const counters = loop.body.flatMap((s) => counterOf(s, sets));
+  const setCounts = countSets(loop.body);
+  const counters = loop.body.flatMap((statement) => findCounter(statement, setCounts));
   if (counters.length === 0) return [loop];
+  const pointers = choosePointers(loop, counters, setCounts);
+  const before = [...pointers.values()].map(
+    ({ local, address }): Statement => ({ kind: 'set', local, value: address.node }),
+  );
+  return [...before, { ...loop, body: usePointers(loop, counters, pointers) }];
+}
 
-  const uses = new Map<string, { moving: Moving; count: number }>();
-  eachStatement(loop.body, (statement) => {
-    for (const node of nodesOf(statement)) {
-      eachNode(node, (n) => {
-        if (n.kind === 'load') note(n.address);
-      });
-    }
-    if (statement.kind === 'store') note(statement.address);
-  });
-  function note(address: Node): void {
-    const moving = movingOf(address, counters, sets);
-    if (!moving) return;
-    const key = textOf(moving.node);
-    uses.set(key, { moving, count: (uses.get(key)?.count ?? 0) + 1 });
+/** Pointers for the addresses that are used most often. */
+function choosePointers(
+  loop: Loop,
+  counters: readonly Counter[],
+  setCounts: ReadonlyMap<Local, number>,
+): Pointers {
+  const uses = new Map<string, { address: MovingAddress; count: number }>();
+  for (const node of addressesIn(loop)) {
+    const address = findMovingAddress(node, counters, setCounts);
+    if (!address) continue;
+    const key = computationKey(node);
+    uses.set(key, { address, count: (uses.get(key)?.count ?? 0) + 1 });
   }
-
-  const chosen = [...uses].sort((p, q) => q[1].count - p[1].count).slice(0, MAX_POINTERS);
-  const pointers = new Map(
-    chosen.map(([key, { moving }]) => {
-      const local: Local = { type: 'i32', name: 'pointer', mutable: true };
-      return [key, { local, moving }] as const;
+  const chosen = [...uses].sort(([, p], [, q]) => q.count - p.count).slice(0, MAX_POINTERS);
+  return new Map(
+    chosen.map(([key, { address }]) => {
+      const local: Local = { type: 'i32', name: 'pointer', isReassigned: true };
+      return [key, { local, address }] as const;
     }),
   );
+}
+
+/** The addresses of all loads and stores in a loop. */
+function addressesIn(loop: Loop): Node[] {
+  const addresses: Node[] = [];
+  eachStatement(loop.body, (statement) => {
+    for (const node of ownNodes(statement))
+      eachNode(node, (n) => {
+        if (n.kind === 'load') addresses.push(n.address);
+      });
+    if (statement.kind === 'store') addresses.push(statement.address);
+  });
+  return addresses;
+}
+
+/** The loop's statements with pointers in place of addresses; each pointer moves where its counter does. */
+function usePointers(
+  loop: Loop,
+  counters: readonly Counter[],
+  pointers: Pointers,
+): readonly Statement[] {
   const replace = (node: Node): Node => {
     const isSum = node.kind === 'operation' && node.instruction === 'i32.add';
-    const pointer = isSum ? pointers.get(textOf(node)) : undefined;
+    const pointer = isSum ? pointers.get(computationKey(node)) : undefined;
     return pointer ? get(pointer.local) : mapOperands(node, replace);
   };
-  const within = (body: readonly Statement[]): readonly Statement[] =>
-    mapBody(body, (s) => mapStatement(s, replace, within));
-
-  const body = loop.body.flatMap((statement): Statement[] => {
-    const own = counters.find((c) => statement.kind === 'set' && statement.local === c.local);
-    if (!own) return [mapStatement(statement, replace, within)];
-    const moves = [...pointers.values()]
-      .filter(({ moving }) => moving.counter === own)
-      .map(({ local, moving }): Statement => {
-        const by = fold.integer('shl', own.step, i32(moving.shift));
-        return { kind: 'set', local, value: operation('i32.add', [get(local), by]) };
-      });
-    return [statement, ...moves];
+  const replaceIn = (body: readonly Statement[]): readonly Statement[] =>
+    mapBody(body, (statement) => mapStatement(statement, replace, replaceIn));
+  return loop.body.flatMap((statement): Statement[] => {
+    const counter = counters.find((c) => statement.kind === 'set' && statement.local === c.local);
+    if (!counter) return [mapStatement(statement, replace, replaceIn)];
+    const moving = [...pointers.values()].filter(({ address }) => address.counter === counter);
+    return [statement, ...moving.map(movePointer)];
   });
-  const before = [...pointers.values()].map(
-    ({ local, moving }): Statement => ({ kind: 'set', local, value: moving.node }),
-  );
-  return [...before, { ...loop, body }];
+}
+
+function movePointer({ local, address: { counter, shift } }: Pointer): Statement {
+  const bytes = fold.integer('shl', counter.step, i32(shift));
+  return { kind: 'set', local, value: operation('i32.add', [get(local), bytes]) };
 }
 
 /** `set i, i + step` as a statement that runs once a turn. */
-function counterOf(statement: Statement, sets: ReadonlyMap<Local, number>): Counter[] {
-  if (statement.kind !== 'set' || sets.get(statement.local) !== 1) return [];
+function findCounter(statement: Statement, setCounts: ReadonlyMap<Local, number>): Counter[] {
+  if (statement.kind !== 'set' || setCounts.get(statement.local) !== 1) return [];
   const { local, value } = statement;
   if (value.kind !== 'operation' || value.instruction !== 'i32.add') return [];
-  const [from, by] = value.operands as [Node, Node];
-  if (from.kind !== 'get' || from.local !== local || !isSteady(by, sets)) return [];
-  return [{ local, step: by }];
+  const [from, step] = value.operands as [Node, Node];
+  if (from.kind !== 'get' || from.local !== local || !isInvariant(step, setCounts)) return [];
+  return [{ local, step }];
 }
 
 /** An address as a counter's multiple beside what does not change in the loop. */
-function movingOf(
-  address: Node,
+function findMovingAddress(
+  node: Node,
   counters: readonly Counter[],
-  sets: ReadonlyMap<Local, number>,
-): Moving | undefined {
-  const terms = termsOf(address);
-  let found: { counter: Counter; shift: number } | undefined;
+  setCounts: ReadonlyMap<Local, number>,
+): MovingAddress | undefined {
+  const terms = addends(node);
+  let multiple: { counter: Counter; shift: number } | undefined;
   for (const term of terms) {
-    const scaled = scaledCounter(term, counters);
-    if (scaled && !found) found = scaled;
-    else if (!isSteady(term, sets)) return undefined;
+    const scaled = multiple ? undefined : scaledCounter(term, counters);
+    if (scaled) multiple = scaled;
+    else if (!isInvariant(term, setCounts)) return undefined;
   }
-  return found && terms.length > 1 ? { ...found, node: address } : undefined;
+  return multiple && terms.length > 1 ? { ...multiple, node } : undefined;
 }
 
 function scaledCounter(
@@ -151,9 +178,4 @@ function scaledCounter(
   if (of.kind !== 'get' || by.kind !== 'constant') return undefined;
   const counter = counters.find((c) => c.local === of.local);
   return counter && { counter, shift: by.value };
-}
-
-function isSteady(node: Node, sets: ReadonlyMap<Local, number>): boolean {
-  if (node.kind === 'get') return !sets.has(node.local);
-  return node.kind !== 'load' && operandsOf(node).every((operand) => isSteady(operand, sets));
 }

@@ -1,6 +1,12 @@
 /**
- * WGSL's own functions, as far as this device has them: which arguments each takes, what it gives, and its value where
- * all arguments are constants. The others are refused by name.
+ * WGSL's own functions, as far as this device has them: a table of the arguments that each takes, what it gives, and
+ * its value where all arguments are constant. The others are refused by name. Lowered in lower-builtin.ts, in the same
+ * order.
+ *
+ *   in    max(2, x)                       with x: f32
+ *   out   overload (f32, f32) -> f32: the 2 becomes an f32
+ *
+ * Why: adding a function is one row here and one case there.
  */
 
 import type { Constant } from '../program.js';
@@ -15,7 +21,7 @@ import {
   isInteger,
   matrixType,
   type Scalar,
-  scalarOf,
+  scalarType,
   type Type,
   typeName,
   U32,
@@ -33,11 +39,12 @@ import {
 } from './constants.js';
 
 /** An overload that fits: what the arguments are converted to, and the result. */
-export interface Overload {
+interface Overload {
   readonly parameters: readonly Type[];
   readonly result: Type;
 }
 
+/** A function of WGSL's own. */
 export interface Builtin {
   /** How a call looks, for errors. */
   readonly form: string;
@@ -58,12 +65,12 @@ export function commonType(types: readonly Type[]): Type | undefined {
   const [first] = types;
   if (!first) return undefined;
   if (first.kind === 'array') return commonArray(first, types);
-  const scalars = types.map(scalarOf);
+  const scalars = types.map(scalarType);
   if (scalars.some((s) => s === undefined) || types.some((t) => t.kind === 'matrix'))
     return types.every((t) => t === first) ? first : undefined;
-  const own = commonScalar(scalars as Scalar[]);
-  if (!own) return undefined;
-  const shaped = types.map((t) => withScalar(t, own));
+  const element = commonScalar(scalars as Scalar[]);
+  if (!element) return undefined;
+  const shaped = types.map((t) => withScalar(t, element));
   return shaped.every((t) => t === shaped[0]) ? shaped[0] : undefined;
 }
 
@@ -89,12 +96,12 @@ function allows(numbers: Numbers, type: Scalar | undefined): boolean {
 
 /** Floats are wanted: integers without a type become them. */
 function asFloat(type: Type): Type {
-  return scalarOf(type) === ABSTRACT_INT ? withScalar(type, ABSTRACT_FLOAT) : type;
+  return scalarType(type) === ABSTRACT_INT ? withScalar(type, ABSTRACT_FLOAT) : type;
 }
 
 /** What numbers without a type become: floats where only those are taken, i32 where bits are counted. */
 function settle(type: Type, numbers: Numbers): Type {
-  if (numbers === 'integer' && scalarOf(type) === ABSTRACT_INT) return withScalar(type, I32);
+  if (numbers === 'integer' && scalarType(type) === ABSTRACT_INT) return withScalar(type, I32);
   return numbers === 'float' ? asFloat(type) : type;
 }
 
@@ -107,11 +114,11 @@ function componentwise(
 ): Builtin {
   return {
     form,
-    evaluate: (values, result) => eachLane(values, scalarOf(result)!, evaluate),
+    evaluate: (values, result) => eachLane(values, scalarType(result)!, evaluate),
     resolve: (types) => {
       if (types.length !== count) return undefined;
       const common = commonType(types);
-      if (!common || common.kind === 'matrix' || !allows(numbers, scalarOf(common)))
+      if (!common || common.kind === 'matrix' || !allows(numbers, scalarType(common)))
         return undefined;
       const type = settle(common, numbers);
       return { parameters: types.map(() => type), result: type };
@@ -126,15 +133,15 @@ function eachLane(
   f: (...values: number[]) => number,
 ): Constant {
   const vector = values.find((value) => Array.isArray(value));
-  if (!vector) return numberOf(f(...(values as number[])), type);
+  if (!vector) return laneResult(f(...(values as number[])), type);
   return vector.map((_, n) => {
     const lanes = values.map((value) => (Array.isArray(value) ? value[n] : value) as number);
-    return numberOf(f(...lanes), type);
+    return laneResult(f(...lanes), type);
   });
 }
 
 /** @throws ConstantError where the number is not one of the type. */
-function numberOf(value: number, type: Scalar): number {
+function laneResult(value: number, type: Scalar): number {
   if (type === I32) return value | 0;
   if (type === U32) return value >>> 0;
   return represent(value, type);
@@ -188,15 +195,15 @@ function reduction(
     evaluate: (values, result) => represent(evaluate(result as Scalar, values), result as Scalar),
     resolve: (types) => {
       const common = types.length === count ? commonType(types) : undefined;
-      if (!common || common.kind === 'matrix' || !allows('float', scalarOf(common)))
+      if (!common || common.kind === 'matrix' || !allows('float', scalarType(common)))
         return undefined;
       const type = asFloat(common);
-      return { parameters: types.map(() => type), result: scalarOf(type)! };
+      return { parameters: types.map(() => type), result: scalarType(type)! };
     },
   };
 }
 
-function lengthOf(type: Scalar, v: Constant): number {
+function vectorLength(type: Scalar, v: Constant): number {
   return Array.isArray(v) ? Math.sqrt(evaluateDot(type, v, v)) : Math.abs(v as number);
 }
 
@@ -204,7 +211,7 @@ function minus(type: Scalar, a: Constant, b: Constant): Constant {
   return zip(a, b, (x, y) => evaluateBinary('-', type, x, y));
 }
 
-function crossOf(type: Scalar, v: Constant, w: Constant): Constant {
+function crossProduct(type: Scalar, v: Constant, w: Constant): Constant {
   const [p, q] = [v, w] as (readonly number[])[];
   const product = (m: number, n: number) => evaluateBinary('*', type, p![m]!, q![n]!);
   const component = (m: number, n: number) =>
@@ -220,7 +227,7 @@ function truthTest(name: 'all' | 'any'): Builtin {
       return name === 'all' ? lanes.every(Boolean) : lanes.some(Boolean);
     },
     resolve: ([type, ...more]) =>
-      more.length === 0 && type && scalarOf(type) === BOOL
+      more.length === 0 && type && scalarType(type) === BOOL
         ? { parameters: [type], result: BOOL }
         : undefined,
   };
@@ -232,6 +239,7 @@ const barrier = (name: string): Builtin => ({
   resolve: (types) => (types.length === 0 ? { parameters: [], result: VOID } : undefined),
 });
 
+/** All functions that this device has, by name. */
 export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   unary('abs', 'number', Math.abs),
   unary('ceil', 'float', Math.ceil),
@@ -264,15 +272,20 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
     {
       form: 'mix(x, y, share)',
       evaluate: (values, result) =>
-        eachLane(values, scalarOf(result)!, (x, y, share) => x! * (1 - share!) + y! * share!),
+        eachLane(values, scalarType(result)!, (x, y, share) => x! * (1 - share!) + y! * share!),
       resolve: ([x, y, share, ...more]) => {
         if (!x || !y || !share || more.length > 0) return undefined;
         const common = commonType([x, y, ...(share.kind === 'scalar' ? [] : [share])]);
-        const own = commonType([x, y, share].map((type) => scalarOf(type) ?? type));
-        if (!common || common.kind === 'matrix' || own?.kind !== 'scalar' || !allows('float', own))
+        const element = commonType([x, y, share].map((type) => scalarType(type) ?? type));
+        if (
+          !common ||
+          common.kind === 'matrix' ||
+          element?.kind !== 'scalar' ||
+          !allows('float', element)
+        )
           return undefined;
-        const type = asFloat(withScalar(common, own));
-        return { parameters: [type, type, withScalar(share, scalarOf(type)!)], result: type };
+        const type = asFloat(withScalar(common, element));
+        return { parameters: [type, type, withScalar(share, scalarType(type)!)], result: type };
       },
     },
   ],
@@ -288,7 +301,7 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
       resolve: ([no, yes, condition, ...more]) => {
         if (!no || !yes || !condition || more.length > 0) return undefined;
         const type = commonType([no, yes]);
-        if (!type || type.kind === 'matrix' || !scalarOf(type)) return undefined;
+        if (!type || type.kind === 'matrix' || !scalarType(type)) return undefined;
         const lanes = type.kind === 'vector' && condition === vectorType(type.size, BOOL);
         if (condition !== BOOL && !lanes) return undefined;
         return { parameters: [type, type, condition], result: type };
@@ -297,10 +310,10 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ],
   ['all', truthTest('all')],
   ['any', truthTest('any')],
-  ['length', reduction('length(v)', 1, (type, [v]) => lengthOf(type, v!))],
+  ['length', reduction('length(v)', 1, (type, [v]) => vectorLength(type, v!))],
   [
     'distance',
-    reduction('distance(v, w)', 2, (type, [v, w]) => lengthOf(type, minus(type, v!, w!))),
+    reduction('distance(v, w)', 2, (type, [v, w]) => vectorLength(type, minus(type, v!, w!))),
   ],
   [
     'dot',
@@ -318,7 +331,7 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
     'cross',
     {
       form: 'cross(v, w)',
-      evaluate: ([v, w], result) => crossOf(scalarOf(result)!, v!, w!),
+      evaluate: ([v, w], result) => crossProduct(scalarType(result)!, v!, w!),
       resolve: (types) => {
         const common = types.length === 2 ? commonType(types) : undefined;
         if (common?.kind !== 'vector' || common.size !== 3 || !allows('float', common.element))
@@ -333,16 +346,16 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
     {
       form: 'normalize(v)',
       evaluate: ([v], result) => {
-        const own = scalarOf(result)!;
-        const length = lengthOf(own, v!);
+        const element = scalarType(result)!;
+        const length = vectorLength(element, v!);
         if (length === 0) throw new ConstantError('a vector of length 0 has no direction');
-        return eachLane([v!], own, (x) => x / length);
+        return eachLane([v!], element, (x) => x / length);
       },
       resolve: ([type, ...more]) => {
         if (more.length > 0 || type?.kind !== 'vector' || !allows('float', type.element))
           return undefined;
-        const own = asFloat(type);
-        return { parameters: [own], result: own };
+        const element = asFloat(type);
+        return { parameters: [element], result: element };
       },
     },
   ],
@@ -401,7 +414,7 @@ const UNSUPPORTED: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** Why a function of WGSL is not to be had here, or `undefined` where it is none of WGSL's. */
+/** Why a function of WGSL is not supported, or `undefined` of a name that is not one. */
 export function unsupportedBuiltin(name: string): string | undefined {
   return UNSUPPORTED.find(([pattern]) => pattern.test(name))?.[1];
 }

@@ -1,13 +1,13 @@
 /**
- * Step 3a: expressions get types and, where they are constant, values.
+ * Step 2c: expressions get types and, where they are constant, values.
  *
- *   in    N * 2 + x.y          where const N = 4u, var x: vec2u
- *   out   binary + of u32 (constant u32 8, read of u32 (element 1 of variable x))
+ *   in    2.0 * x[i]                           where x is an array<f32> in a buffer
+ *   out   binary * of f32 (constant f32 2, read of f32 (element i of variable x))
  *
- * What pays: after this step, `if (STAGED)` is `if (false)` and `array<f32, 2 * CAP>` has a size, so that the lowering
- * leaves out what a specialized kernel does not need.
+ * Why: after this step `if (STAGED)` is `if (false)`, and `array<f32, 2 * CAP>` has a size.
  */
 
+import { rootVariable } from '../operands.js';
 import type * as syntax from '../parse/syntax.js';
 import type {
   BinaryOperator,
@@ -19,12 +19,11 @@ import type {
 } from '../program.js';
 import { failAt, type Offset } from '../source.js';
 import {
-  ABSTRACT_FLOAT,
   ABSTRACT_INT,
   type ArrayType,
-  arrayType,
   BOOL,
   columnType,
+  concreteType,
   elementCount,
   elementType,
   F32,
@@ -38,9 +37,8 @@ import {
   pointerType,
   type Scalar,
   type Struct,
-  scalarOf,
+  scalarType,
   type Type,
-  tooManyElements,
   typeName,
   U32,
   type Vector,
@@ -55,11 +53,10 @@ import {
   describeTypes,
   unsupportedBuiltin,
 } from './builtins.js';
+import { ConstructChecker } from './check-construct.js';
 import { isPredeclaredType } from './check-type.js';
 import {
-  bitcastConstant,
   ConstantError,
-  convertConstant,
   convertsImplicitly,
   evaluateBinary,
   evaluateMatrix,
@@ -67,7 +64,7 @@ import {
   mapConstant,
   materialize,
   parseNumber,
-  zeroOf,
+  zeroValue,
   zip,
 } from './constants.js';
 
@@ -90,11 +87,11 @@ export interface Surroundings {
 const MIXED = new Set(['+', '-', '*', '/', '%']);
 const COMPARISONS = new Set(['<', '>', '<=', '>=', '==', '!=']);
 const COMPONENTS = ['xyzw', 'rgba'];
-const VECTOR_NAME = /^vec([234])$/;
-const MATRIX_NAME = /^mat([234])x([234])$/;
 
+/** Checks expressions in the surroundings of a function, or of the module. */
 export class ExpressionChecker {
   readonly #around: Surroundings;
+  readonly #constructs = new ConstructChecker(this);
   /** Whether the operand of a && or || is being checked that will never be evaluated. */
   #isSkipped = false;
 
@@ -140,7 +137,7 @@ export class ExpressionChecker {
     const value = this.check(node);
     if (
       value.kind !== 'constant' ||
-      !isInteger(scalarOf(value.type)) ||
+      !isInteger(scalarType(value.type)) ||
       value.type.kind !== 'scalar'
     )
       return this.fail(node.at, `${what} must be a constant integer`);
@@ -154,9 +151,9 @@ export class ExpressionChecker {
    * @throws WgslError where the expression is a value.
    */
   place(node: syntax.Expression, use: string): Place {
-    const found = this.#placeOrValue(node);
-    if ('place' in found) return found.place;
-    if (isSwizzleOfPlace(found.value))
+    const result = this.#placeOrValue(node);
+    if ('place' in result) return result.place;
+    if (isSwizzleOfPlace(result.value))
       return this.fail(
         node.at,
         'assigning to several components at once is not supported: this device has no swizzle_assignment',
@@ -182,7 +179,7 @@ export class ExpressionChecker {
         value: this.#guard(
           value.at,
           () => this.#retype(value.value, type),
-          () => zeroOf(type),
+          () => zeroValue(type),
         ),
       };
     return this.fail(value.at, `${what} is ${typeName(value.type)}, not ${typeName(type)}`);
@@ -200,10 +197,11 @@ export class ExpressionChecker {
     if (left.type.kind === 'matrix' || right.type.kind === 'matrix')
       return this.#matrixProduct(operator, left, right, at);
     if (operator === '<<' || operator === '>>') return this.#shift(operator, left, right, at);
-    const own = this.#commonScalar(left, right);
-    if (!own || !this.#operatorTakes(operator, own)) return this.#refuse(operator, left, right, at);
-    const p = this.convert(left, withScalar(left.type, own), 'the left side');
-    const q = this.convert(right, withScalar(right.type, own), 'the right side');
+    const element = this.#commonScalar(left, right);
+    if (!element || !this.#operatorTakes(operator, element))
+      return this.#refuse(operator, left, right, at);
+    const p = this.convert(left, withScalar(left.type, element), 'the left side');
+    const q = this.convert(right, withScalar(right.type, element), 'the right side');
     const isComparison = COMPARISONS.has(operator);
     // Only sums, products and the like take a number beside a vector.
     const areVectors = p.type.kind === 'vector' && q.type.kind === 'vector';
@@ -212,7 +210,7 @@ export class ExpressionChecker {
     const shape = p.type.kind === 'vector' ? p.type : q.type;
     const type = isComparison ? withScalar(shape, BOOL) : shape;
     this.#refuseZeroDivisor(operator, q, at);
-    return this.#fold({ kind: 'binary', type, operator, left: p, right: q, at }, own);
+    return this.#fold({ kind: 'binary', type, operator, left: p, right: q, at }, element);
   }
 
   fail(at: Offset, rule: string): never {
@@ -314,10 +312,10 @@ export class ExpressionChecker {
     node: { index: syntax.Expression; at: Offset },
   ): { place: Place } | { value: Expression } {
     const { at } = node;
-    const whole = 'place' in of ? of.place.type : of.value.type;
-    const type = elementType(whole);
-    if (!type) return this.fail(at, `${typeName(whole)} has no elements`);
-    const index = this.#index(node.index, elementCount(whole as ArrayType | Vector | Matrix));
+    const composite = 'place' in of ? of.place.type : of.value.type;
+    const type = elementType(composite);
+    if (!type) return this.fail(at, `${typeName(composite)} has no elements`);
+    const index = this.#index(node.index, elementCount(composite as ArrayType | Vector | Matrix));
     if ('place' in of) return { place: { kind: 'element', type, of: of.place, index, at } };
     if (of.value.kind === 'constant' && index.kind === 'constant') {
       const value = (of.value.value as readonly Constant[])[index.value as number]!;
@@ -351,26 +349,26 @@ export class ExpressionChecker {
     if (operator === '*') return this.read(this.place(node, 'it cannot be read through'));
     if (operator === '&') return this.#address(this.place(node.operand, 'it has no address'), at);
     const operand = this.check(node.operand);
-    const own = operand.type.kind === 'matrix' ? undefined : scalarOf(operand.type);
+    const element = operand.type.kind === 'matrix' ? undefined : scalarType(operand.type);
     const fits =
       operator === '!'
-        ? own === BOOL
+        ? element === BOOL
         : operator === '~'
-          ? isInteger(own)
-          : isFloat(own) || isInteger(own);
-    if (!own || !fits || (operator === '-' && own === U32))
+          ? isInteger(element)
+          : isFloat(element) || isInteger(element);
+    if (!element || !fits || (operator === '-' && element === U32))
       return this.fail(at, `"${operator}" does not take ${typeName(operand.type)}`);
     const { type } = operand;
     if (operand.kind === 'constant') {
-      return this.#constant(type, at, () =>
-        mapConstant(operand.value, (v) => evaluateUnary(operator as '-', own, v)),
+      return this.constant(type, at, () =>
+        mapConstant(operand.value, (v) => evaluateUnary(operator as '-', element, v)),
       );
     }
     return { kind: 'unary', type, operator: operator as '-' | '!' | '~', operand, at };
   }
 
   #address(place: Place, at: Offset): Expression {
-    const root = rootOf(place);
+    const root = rootVariable(place);
     const isLane = place.kind === 'element' && place.of.type.kind === 'vector';
     if (isLane) return this.fail(at, 'a component of a vector has no address');
     if (!root) {
@@ -409,23 +407,23 @@ export class ExpressionChecker {
   }
 
   #shift(operator: '<<' | '>>', left: Expression, right: Expression, at: Offset): Expression {
-    const own = scalarOf(left.type);
+    const element = scalarType(left.type);
     const haveOneShape = withScalar(left.type, U32) === withScalar(right.type, U32);
-    if (!isInteger(own) || !isInteger(scalarOf(right.type)) || !haveOneShape)
+    if (!isInteger(element) || !isInteger(scalarType(right.type)) || !haveOneShape)
       return this.#refuse(operator, left, right, at);
     const by = this.convert(right, withScalar(right.type, U32), 'the number of bits');
     const isConstant = by.kind === 'constant' && left.kind === 'constant';
     const shifted = isConstant ? left : this.concrete(left);
     if (by.kind === 'constant' && !this.#isSkipped)
       mapConstant(by.value, (n) =>
-        Number(n) > 31 && scalarOf(shifted.type) !== ABSTRACT_INT
+        Number(n) > 31 && scalarType(shifted.type) !== ABSTRACT_INT
           ? this.fail(at, `a shift by ${n} is past the 31 that 32 bits have`)
           : n,
       );
     const { type } = shifted;
     return this.#fold(
       { kind: 'binary', type, operator, left: shifted, right: by, at },
-      scalarOf(type)!,
+      scalarType(type)!,
     );
   }
 
@@ -436,7 +434,7 @@ export class ExpressionChecker {
     if (!type) return this.#refuse(operator, l, r, at);
     if (left.kind !== 'constant' || right.kind !== 'constant')
       return { kind: 'binary', type, operator, left, right, at };
-    return this.#constant(type, at, () => evaluateMatrix(operator, left.value, right.value));
+    return this.constant(type, at, () => evaluateMatrix(operator, left.value, right.value));
   }
 
   /** Numbers without a type, beside a matrix, are f32. */
@@ -446,15 +444,15 @@ export class ExpressionChecker {
       : value;
   }
 
-  #operatorTakes(operator: BinaryOperator, own: Scalar): boolean {
+  #operatorTakes(operator: BinaryOperator, element: Scalar): boolean {
     if (operator === '==' || operator === '!=') return true;
-    if (own === BOOL) return operator === '&' || operator === '|';
-    if (operator === '&' || operator === '|' || operator === '^') return isInteger(own);
+    if (element === BOOL) return operator === '&' || operator === '|';
+    if (operator === '&' || operator === '|' || operator === '^') return isInteger(element);
     return true;
   }
 
   #commonScalar(left: Expression, right: Expression): Scalar | undefined {
-    const [p, q] = [scalarOf(left.type), scalarOf(right.type)];
+    const [p, q] = [scalarType(left.type), scalarType(right.type)];
     return p && q && (commonType([p, q]) as Scalar | undefined);
   }
 
@@ -465,19 +463,19 @@ export class ExpressionChecker {
 
   #refuseZeroDivisor(operator: string, divisor: Expression, at: Offset): void {
     if ((operator !== '/' && operator !== '%') || this.#isSkipped) return;
-    if (divisor.kind !== 'constant' || !isInteger(scalarOf(divisor.type))) return;
+    if (divisor.kind !== 'constant' || !isInteger(scalarType(divisor.type))) return;
     mapConstant(divisor.value, (v) => (v === 0 ? this.fail(at, 'an integer is divided by 0') : v));
   }
 
   /** A binary operation of two constants becomes its value. */
-  #fold(node: Extract<Expression, { kind: 'binary' }>, own: Scalar): Expression {
+  #fold(node: Extract<Expression, { kind: 'binary' }>, element: Scalar): Expression {
     const { left, right, operator, type, at } = node;
     if (left.kind !== 'constant' || right.kind !== 'constant') {
       // Numbers without a type are constants, so that beside a value at run time none is left.
       return node;
     }
-    return this.#constant(type, at, () =>
-      zip(left.value, right.value, (p, q) => evaluateBinary(operator, own, p, q)),
+    return this.constant(type, at, () =>
+      zip(left.value, right.value, (p, q) => evaluateBinary(operator, element, p, q)),
     );
   }
 
@@ -489,11 +487,12 @@ export class ExpressionChecker {
     const named = this.#around.lookup(callee.name, callee.at);
     if (named?.kind === 'constant' || named?.kind === 'variable')
       return this.fail(at, `"${callee.name}" is not a function`);
-    if (named?.kind === 'type') return this.#construct(this.#around.type(callee), given(), at);
+    if (named?.kind === 'type')
+      return this.#constructs.construct(this.#around.type(callee), given(), at);
     if (!named && callee.name === 'bitcast') return this.#bitcast(callee, given(), at);
     const hasTemplate = callee.template.length > 0;
-    const inferred = !named && !hasTemplate && this.#inferredType(callee.name, given, at);
-    if (inferred) return this.#construct(inferred.type, inferred.parts, at);
+    const inferred = !named && !hasTemplate && this.#constructs.inferType(callee.name, given, at);
+    if (inferred) return this.#constructs.construct(inferred.type, inferred.parts, at);
     const builtin = named ? undefined : BUILTINS.get(callee.name);
     if (hasTemplate && (named || builtin))
       this.fail(at, `function ${callee.name} takes no template arguments`);
@@ -502,7 +501,7 @@ export class ExpressionChecker {
     if (builtin) return this.#builtinCall(callee.name, builtin, given(), at);
     const unsupported = unsupportedBuiltin(callee.name);
     if (unsupported) return this.fail(at, `"${callee.name}" is not supported: ${unsupported}`);
-    return this.#construct(this.#around.type(callee), given(), at);
+    return this.#constructs.construct(this.#around.type(callee), given(), at);
   }
 
   #functionCall(called: ShaderFunction, given: readonly Expression[], at: Offset): Expression {
@@ -537,166 +536,14 @@ export class ExpressionChecker {
     if (refused) this.fail(at, refused);
     const { result: type } = settled;
     if (!constant) return { kind: 'builtin', type, name, arguments: converted, at };
-    return this.#constant(type, at, () => builtin.evaluate!(values as Constant[], type));
+    return this.constant(type, at, () => builtin.evaluate!(values as Constant[], type));
   }
 
   #bitcast(callee: syntax.Name, given: readonly Expression[], at: Offset): Expression {
     const [target, ...more] = callee.template;
     if (target?.kind !== 'name' || more.length > 0 || given.length !== 1)
       return this.fail(at, 'bitcast<type>(value) takes one type and one value');
-    const type = this.#around.type(target);
-    const operand = this.concrete(given[0]!);
-    const isNumber = (t: Type) =>
-      (t.kind === 'scalar' || t.kind === 'vector') && scalarOf(t) !== BOOL;
-    if (
-      !isNumber(type) ||
-      !isNumber(operand.type) ||
-      withScalar(type, F32) !== withScalar(operand.type, F32)
-    )
-      return this.fail(at, `bitcast cannot turn ${typeName(operand.type)} into ${typeName(type)}`);
-    if (operand.type === type) return operand;
-    if (operand.kind !== 'constant') return { kind: 'bitcast', type, operand, at };
-    const [from, to] = [scalarOf(operand.type)!, scalarOf(type)!];
-    return this.#constant(type, at, () =>
-      mapConstant(operand.value, (v) => bitcastConstant(v as number, from, to)),
-    );
-  }
-
-  /** The type of `vec4(...)`, `mat2x2(...)` and `array(...)`, whose elements' type the arguments decide. */
-  #inferredType(
-    name: string,
-    given: () => Expression[],
-    at: Offset,
-  ): { type: Type; parts: Expression[] } | undefined {
-    const vector = VECTOR_NAME.exec(name);
-    const matrix = MATRIX_NAME.exec(name);
-    if (!vector && !matrix && name !== 'array') return undefined;
-    const parts = given();
-    if (vector && parts.length === 0)
-      return { type: vectorType(Number(vector[1]) as 2, ABSTRACT_INT), parts };
-    if (parts.length === 0) return this.fail(at, `${name}() needs a type: ${name}<f32>()`);
-    if (matrix) return { type: matrixType(Number(matrix[1]) as 2, Number(matrix[2]) as 2), parts };
-    if (vector) {
-      const own = commonType(parts.map((p) => scalarOf(p.type) ?? p.type));
-      if (own?.kind !== 'scalar')
-        return this.fail(
-          at,
-          `${name}(...) does not take ${describeTypes(parts.map((p) => p.type))}`,
-        );
-      const isConstant = parts.every((p) => p.kind === 'constant');
-      return {
-        type: vectorType(Number(vector[1]) as 2, isConstant ? own : concreteScalar(own)),
-        parts,
-      };
-    }
-    const own = commonType(parts.map((p) => p.type));
-    if (!own) return this.fail(at, 'the elements of an array are all of one type');
-    const isConstant = parts.every((p) => p.kind === 'constant');
-    return { type: arrayType(isConstant ? own : concreteType(own), parts.length), parts };
-  }
-
-  #construct(type: Type, given: readonly Expression[], at: Offset): Expression {
-    if (!isSized(type) || tooManyElements(type))
-      return this.fail(at, `no value can be made of ${typeName(type)}`);
-    if (given.length === 0) return { kind: 'constant', type, value: zeroOf(type), at };
-    switch (type.kind) {
-      case 'scalar':
-        return this.#convertScalar(type, given, at);
-      case 'vector':
-        return this.#constructVector(type, given, at);
-      case 'matrix':
-        return this.#constructMatrix(type, given, at);
-      case 'array':
-        return this.#constructList(type, given, Array(type.count).fill(type.element), at);
-      default: {
-        const { members } = type as Struct;
-        return this.#constructList(
-          type,
-          given,
-          members.map((m) => m.type),
-          at,
-        );
-      }
-    }
-  }
-
-  #convertScalar(type: Scalar, given: readonly Expression[], at: Offset): Expression {
-    const [operand] = given;
-    if (given.length !== 1 || operand?.type.kind !== 'scalar')
-      return this.fail(
-        at,
-        `${type.name}(...) does not take ${describeTypes(given.map((g) => g.type))}`,
-      );
-    return this.#convertNumbers(operand, type, at);
-  }
-
-  /** A scalar or vector whose numbers become those of another type. */
-  #convertNumbers(operand: Expression, type: Type, at: Offset): Expression {
-    if (operand.type === type) return operand;
-    const [from, to] = [scalarOf(operand.type)!, scalarOf(type)!];
-    if (operand.kind !== 'constant') return { kind: 'convert', type, operand, at };
-    return this.#constant(type, at, () =>
-      mapConstant(operand.value, (v) => convertConstant(v, from, to)),
-    );
-  }
-
-  #constructVector(type: Vector, given: readonly Expression[], at: Offset): Expression {
-    const [first] = given;
-    if (given.length === 1 && first!.type.kind === 'vector' && first!.type.size === type.size)
-      return this.#convertNumbers(first!, type, at);
-    const parts = given.map((part) => {
-      const own = scalarOf(part.type);
-      if (!own || part.type.kind === 'matrix')
-        return this.fail(part.at, `a vector is made of numbers, not of ${typeName(part.type)}`);
-      return this.convert(part, withScalar(part.type, type.element), 'a component');
-    });
-    const sizes = parts.map((p) => (p.type.kind === 'vector' ? p.type.size : 1));
-    const size = sizes.reduce((sum, n) => sum + n, 0);
-    const isSplat = parts.length === 1 && size === 1;
-    if (size !== type.size && !isSplat)
-      return this.fail(at, `${typeName(type)} is made of ${type.size} components, not ${size}`);
-    if (!parts.every((p) => p.kind === 'constant')) return { kind: 'construct', type, parts, at };
-    const flat = parts.flatMap((p) => (p as { value: Constant }).value);
-    const value = isSplat ? Array(type.size).fill(flat[0]) : flat;
-    return { kind: 'constant', type, value, at };
-  }
-
-  #constructMatrix(type: Matrix, given: readonly Expression[], at: Offset): Expression {
-    const { columns, rows } = type;
-    if (given.length === 1 && given[0]!.type === type) return given[0]!;
-    const column = columnType(type);
-    if (given.length === columns)
-      return this.#constructList(type, given, Array(columns).fill(column), at);
-    if (given.length !== columns * rows)
-      return this.fail(
-        at,
-        `${typeName(type)} is made of ${columns} columns or ${columns * rows} numbers`,
-      );
-    const made = Array.from({ length: columns }, (_, c) =>
-      this.#constructVector(column, given.slice(c * rows, (c + 1) * rows), at),
-    );
-    return this.#constructList(type, made, Array(columns).fill(column), at);
-  }
-
-  #constructList(
-    type: Type,
-    given: readonly Expression[],
-    types: readonly Type[],
-    at: Offset,
-  ): Expression {
-    if (given.length !== types.length)
-      return this.fail(
-        at,
-        `${typeName(type)} is made of ${types.length} value${types.length === 1 ? '' : 's'}, not ${given.length}`,
-      );
-    const parts = given.map((part, n) => this.convert(part, types[n]!, `part ${n + 1}`));
-    if (!parts.every((p) => p.kind === 'constant')) return { kind: 'construct', type, parts, at };
-    return {
-      kind: 'constant',
-      type,
-      value: parts.map((p) => (p as { value: Constant }).value),
-      at,
-    };
+    return this.#constructs.bitcast(this.#around.type(target), given[0]!, at);
   }
 
   // Constants
@@ -704,7 +551,7 @@ export class ExpressionChecker {
   #becomes(from: Type, to: Type): boolean {
     if (from.kind === 'array' && to.kind === 'array')
       return from.count === to.count && this.#becomes(from.element, to.element);
-    const [p, q] = [scalarOf(from), scalarOf(to)];
+    const [p, q] = [scalarType(from), scalarType(to)];
     if (!p || !q || from.kind === 'matrix' || to.kind === 'matrix') return false;
     return convertsImplicitly(p, q) && withScalar(from, q) === to;
   }
@@ -712,12 +559,13 @@ export class ExpressionChecker {
   #retype(value: Constant, type: Type): Constant {
     if (type.kind === 'array')
       return (value as readonly Constant[]).map((part) => this.#retype(part, type.element));
-    const own = scalarOf(type)!;
-    return mapConstant(value, (v) => (typeof v === 'boolean' ? v : materialize(v, own)));
+    const element = scalarType(type)!;
+    return mapConstant(value, (v) => (typeof v === 'boolean' ? v : materialize(v, element)));
   }
 
-  #constant(type: Type, at: Offset, evaluate: () => Constant): Expression {
-    const value = this.#guard(at, evaluate, () => zeroOf(type));
+  /** A constant, whose value `evaluate` gives. @throws WgslError where it has none. */
+  constant(type: Type, at: Offset, evaluate: () => Constant): Expression {
+    const value = this.#guard(at, evaluate, () => zeroValue(type));
     return { kind: 'constant', type, value, at };
   }
 
@@ -733,17 +581,6 @@ export class ExpressionChecker {
   }
 }
 
-function concreteScalar(type: Scalar): Scalar {
-  if (type === ABSTRACT_INT) return I32;
-  return type === ABSTRACT_FLOAT ? F32 : type;
-}
-
-function concreteType(type: Type): Type {
-  if (type.kind === 'array') return arrayType(concreteType(type.element), type.count);
-  const own = scalarOf(type);
-  return own && type.kind !== 'matrix' ? withScalar(type, concreteScalar(own)) : type;
-}
-
 function concreteOverload({ parameters, result }: { parameters: readonly Type[]; result: Type }) {
   return {
     parameters: parameters.map(concreteType),
@@ -755,12 +592,6 @@ function concreteOverload({ parameters, result }: { parameters: readonly Type[];
 function isSwizzleOfPlace(value: Expression): boolean {
   if (value.kind === 'element') return isSwizzleOfPlace(value.of);
   return value.kind === 'swizzle' && (value.of.kind === 'read' || isSwizzleOfPlace(value.of));
-}
-
-/** The variable a place is part of; `undefined` where it lies behind a pointer. */
-export function rootOf(place: Place): Variable | undefined {
-  if (place.kind === 'variable') return place.variable;
-  return place.kind === 'dereference' ? undefined : rootOf(place.of);
 }
 
 function innermostPointer(place: Place): Extract<Type, { kind: 'pointer' }> {

@@ -1,12 +1,15 @@
 /**
- * Step 3b: the statements of a function are checked, in scopes of their own.
+ * Step 2b: the statements of a function are checked, in scopes of their own.
  *
- *   in    let x = a + 1; x = 2;
- *   out   refused: "x" is a value, not a variable: it cannot be assigned to
+ *   in    out[i + 1u] = 2.0 * x[i];                   let y = 1; y = 2;
+ *   out   assign to an element of the storage out     refused: "y" is a value, not a variable: it cannot be assigned to
  *
- * An `if` whose condition is known keeps only the branch that is taken; both are checked all the same.
+ * An `if` whose condition is constant keeps only the branch that is taken; both are checked all the same.
+ *
+ * Why: the lowering never meets the branches that a specialized kernel does not take.
  */
 
+import { rootVariable } from '../operands.js';
 import type * as syntax from '../parse/syntax.js';
 import type { BinaryOperator, Case, Expression, Place, Statement, Variable } from '../program.js';
 import { behaviors, statementBehaviors } from '../rules/behavior.js';
@@ -16,7 +19,7 @@ import {
   I32,
   isAbstract,
   isSized,
-  scalarOf,
+  scalarType,
   type Type,
   tooManyElements,
   typeName,
@@ -24,7 +27,7 @@ import {
   VOID,
 } from '../types.js';
 import { BUILTINS } from './builtins.js';
-import { ExpressionChecker, type Named, rootOf, type Surroundings } from './check-expression.js';
+import { ExpressionChecker, type Named, type Surroundings } from './check-expression.js';
 import { TypeChecker } from './check-type.js';
 
 /** A loop around a statement. */
@@ -131,15 +134,16 @@ export class FunctionChecker {
       this.#declare(name, converted, at);
       return [];
     }
-    const own = converted?.type ?? wanted;
-    if (!own) return this.#fail(at, `var ${name} needs a type or a value`);
-    if (own === VOID) return this.#fail(at, `the value of ${name} is a call that gives nothing`);
-    if ((kind === 'var' && !isSized(own)) || tooManyElements(own))
-      return this.#fail(at, `${kind} ${name} cannot be of ${typeName(own)}`);
+    const variableType = converted?.type ?? wanted;
+    if (!variableType) return this.#fail(at, `var ${name} needs a type or a value`);
+    if (variableType === VOID)
+      return this.#fail(at, `the value of ${name} is a call that gives nothing`);
+    if ((kind === 'var' && !isSized(variableType)) || tooManyElements(variableType))
+      return this.#fail(at, `${kind} ${name} cannot be of ${typeName(variableType)}`);
     const space = kind === 'let' ? 'let' : 'function';
     const variable: Variable = {
       name,
-      type: own,
+      type: variableType,
       space,
       access: 'read_write',
       binding: undefined,
@@ -176,7 +180,7 @@ export class FunctionChecker {
   }
 
   #refuseReadOnly(place: Place, at: Offset): void {
-    const root = rootOf(place);
+    const root = rootVariable(place);
     if (root && root.access === 'read') {
       const space = root.space === 'storage' ? 'storage, read' : root.space;
       this.#fail(at, `"${root.name}" is var<${space}>: it cannot be assigned to`);
@@ -202,7 +206,7 @@ export class FunctionChecker {
     const then = this.#block(node.whenTrue);
     const otherwise = node.whenFalse ? this.#block(node.whenFalse) : [];
     const { at } = node;
-    const truth = knownTruth(condition);
+    const truth = constantTruth(condition);
     if (truth !== undefined) {
       const [body, untaken] = truth ? [then, otherwise] : [otherwise, then];
       return [{ kind: 'block', body, decided: { condition, untaken }, at }];
@@ -216,14 +220,14 @@ export class FunctionChecker {
     const scalars = node.cases.flatMap((c) =>
       c.selectors.map((s) => s && this.#expressions.check(s)),
     );
-    const own = scalars.find((s) => s && !isAbstract(s.type))?.type ?? I32;
+    const selectorType = scalars.find((s) => s && !isAbstract(s.type))?.type ?? I32;
     if (isAbstract(selector.type))
-      selector = this.#expressions.convert(selector, own, 'the selector');
+      selector = this.#expressions.convert(selector, selectorType, 'the selector');
     if (selector.type !== I32 && selector.type !== U32)
       this.#fail(at, `a switch selects by i32 or u32, not by ${typeName(selector.type)}`);
     const seen = new Set<number>();
     let defaults = 0;
-    const cases = node.cases.map(({ selectors, body, at: place }): Case => {
+    const cases = node.cases.map(({ selectors, body, at: caseAt }): Case => {
       const values: number[] = [];
       for (const each of selectors) {
         if (!each) {
@@ -232,9 +236,9 @@ export class FunctionChecker {
         }
         const value = this.#expressions.checkAs(each, selector.type, 'the case');
         if (value.kind !== 'constant')
-          return this.#fail(place, 'the value of a case must be constant');
+          return this.#fail(caseAt, 'the value of a case must be constant');
         if (seen.has(value.value as number))
-          this.#fail(place, `case ${value.value} is given twice`);
+          this.#fail(caseAt, `case ${value.value} is given twice`);
         seen.add(value.value as number);
         values.push(value.value as number);
       }
@@ -335,11 +339,11 @@ export class FunctionChecker {
   }
 }
 
-/** Whether a condition holds, where that is known before the program runs: `false && x` does not. */
-function knownTruth(condition: Expression): boolean | undefined {
+/** Whether a condition holds, where that is decided before the program runs: `false && x` does not. */
+function constantTruth(condition: Expression): boolean | undefined {
   if (condition.kind === 'constant') return Boolean(condition.value);
   if (condition.kind !== 'binary') return undefined;
-  const left = knownTruth(condition.left);
+  const left = constantTruth(condition.left);
   if (condition.operator === '&&' && left === false) return false;
   return condition.operator === '||' && left === true ? true : undefined;
 }
@@ -350,7 +354,7 @@ export function checkAssertion(
   { condition, at }: syntax.Assertion,
 ): void {
   const value = expressions.check(condition);
-  if (value.kind !== 'constant' || scalarOf(value.type) !== BOOL)
+  if (value.kind !== 'constant' || scalarType(value.type) !== BOOL)
     expressions.fail(at, 'const_assert takes a constant bool');
   if (!value.value) expressions.fail(at, 'const_assert failed');
 }

@@ -1,8 +1,10 @@
 /**
- * Step 3c: the names of types become types.
+ * Step 2a: the names of types become types.
  *
  *   in    array<vec4<f32>, 2 * N>          where const N = 8
  *   out   an array of 16 vec4<f32>
+ *
+ * Why: whatever a program calls a type (`vec4f`, `vec4<f32>`, an alias), later steps see one object.
  */
 
 import type * as syntax from '../parse/syntax.js';
@@ -52,6 +54,7 @@ export function isPredeclaredType(name: string): boolean {
   return /^(?:[fiu]32|f16|bool|array|atomic|ptr|vec[234][fiuh]?|mat[234]x[234][fh]?)$/.test(name);
 }
 
+/** Finds the types that names stand for. */
 export class TypeChecker {
   readonly #around: Pick<Surroundings, 'text' | 'lookup'>;
   readonly #expressions: ExpressionChecker;
@@ -109,12 +112,12 @@ export class TypeChecker {
   #array(node: syntax.Name): Type {
     const { at } = node;
     const [element, count] = this.#arguments(node, 1, 2);
-    const own = this.#typeArgument(element, node);
-    if (!isSized(own)) this.#fail(at, `an array cannot be of ${typeName(own)}`);
-    if (!count) return arrayType(own, undefined);
+    const elementType = this.#typeArgument(element, node);
+    if (!isSized(elementType)) this.#fail(at, `an array cannot be of ${typeName(elementType)}`);
+    if (!count) return arrayType(elementType, undefined);
     const size = this.#expressions.constantInteger(count, 'the size of an array');
     if (size < 1) this.#fail(at, `an array has at least 1 element, not ${size}`);
-    const type = arrayType(own, size);
+    const type = arrayType(elementType, size);
     if (sizeOf(type) > MAX_BYTES) this.#fail(at, `an array of ${size} elements is past 4 GiB`);
     return type;
   }

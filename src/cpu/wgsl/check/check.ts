@@ -1,11 +1,13 @@
 /**
- * Step 3: a syntax tree becomes a typed program. Names outside functions are resolved when they are first met, so that
- * declarations may stand in any order; a name that needs itself is refused.
+ * Step 2: a syntax tree becomes a typed program (program.ts). Names outside functions are resolved when they are first
+ * met, so that declarations may stand in any order; a name that needs itself is refused.
  *
- *   in    const N = 2u * M; const M = 8u; @compute @workgroup_size(N) fn main() { ... }
+ *   in    const N = 2u * M; const M = 8u; @compute @workgroup_size(N) fn main() { out[i + 1u] = 2.0 * x[i]; }
  *   out   entry main, workgroup size 16, 1, 1, with its typed statements
  *
- * Two rules concern whole functions and are asked of the typed program in the end: aliases.ts and uniformity.ts.
+ * The rules that concern whole functions are asked of the typed program in the end (step 3).
+ *
+ * Why: every later step can rely on types and names, and none has to refuse a program that is not WGSL.
  */
 
 import type * as syntax from '../parse/syntax.js';
@@ -120,11 +122,11 @@ class ModuleChecker {
   #lookup(name: string, at: Offset): Named | undefined {
     const declaration = this.#declarations.get(name);
     if (!declaration) return undefined;
-    const standing = this.#resolved.get(name);
-    if (standing) {
+    const resolvedBefore = this.#resolved.get(name);
+    if (resolvedBefore) {
       // Whoever calls a function uses what it uses.
-      if (standing.kind === 'function') this.#useOf(standing.function);
-      return standing;
+      if (resolvedBefore.kind === 'function') this.#addUses(resolvedBefore.function);
+      return resolvedBefore;
     }
     if (this.#underWay.has(name)) {
       const what = declaration.kind === 'function' ? 'calls itself' : 'is made of itself';
@@ -134,11 +136,11 @@ class ModuleChecker {
     const resolved = this.#resolve(declaration);
     this.#underWay.delete(name);
     this.#resolved.set(name, resolved);
-    if (resolved.kind === 'function') this.#useOf(resolved.function);
+    if (resolved.kind === 'function') this.#addUses(resolved.function);
     return resolved;
   }
 
-  #useOf(called: ShaderFunction): void {
+  #addUses(called: ShaderFunction): void {
     for (const variable of this.#globals.get(called)!) this.#collecting.at(-1)?.add(variable);
   }
 
@@ -172,7 +174,7 @@ class ModuleChecker {
 
   #variable(node: syntax.VariableDeclaration): Variable {
     const { name, type: typeNode, at, attributes } = node;
-    const own = typeNode && this.#types.check(typeNode);
+    const declaredType = typeNode && this.#types.check(typeNode);
     const space = node.space ?? this.#fail(at, `var ${name} needs a space: var<workgroup>`);
     if (!MODULE_SPACES.includes(space))
       this.#fail(at, `var ${name} cannot be in space "${space}" outside functions`);
@@ -181,12 +183,12 @@ class ModuleChecker {
       this.#fail(at, `var<${space}> ${name} cannot have a value`);
     const value =
       node.value &&
-      (own
-        ? this.#expressions.checkAs(node.value, own, `the value of ${name}`)
+      (declaredType
+        ? this.#expressions.checkAs(node.value, declaredType, `the value of ${name}`)
         : this.#expressions.checkConcrete(node.value));
     if (value && value.kind !== 'constant')
       this.#fail(at, `the value of var ${name} is not constant`);
-    const type = own ?? value?.type ?? this.#fail(at, `var ${name} needs a type`);
+    const type = declaredType ?? value?.type ?? this.#fail(at, `var ${name} needs a type`);
     const initial = value?.kind === 'constant' ? { initial: value.value } : {};
     this.#checkStored(name, space, type, at);
     const inBuffer = space === 'storage' || space === 'uniform';
@@ -298,25 +300,28 @@ class ModuleChecker {
     const body = checker.check(node.name, parameters, node.body);
     this.#collecting.pop();
     const rule = mustUse ? { mustUse: true as const } : {};
-    const made: ShaderFunction = { name: node.name, parameters, result, body, ...rule };
-    this.#globals.set(made, used);
-    return made;
+    const checked: ShaderFunction = { name: node.name, parameters, result, body, ...rule };
+    this.#globals.set(checked, used);
+    return checked;
   }
 
   #parameter(
     { name, type, attributes, at }: syntax.Parameter,
     of: syntax.FunctionDeclaration,
   ): Variable {
-    const own = this.#types.check(type);
-    if ((!isSized(own) && own.kind !== 'pointer') || tooManyElements(own))
-      this.#fail(at, `parameter ${name} cannot be of ${typeName(own)}`);
+    const declaredType = this.#types.check(type);
+    if (
+      (!isSized(declaredType) && declaredType.kind !== 'pointer') ||
+      tooManyElements(declaredType)
+    )
+      this.#fail(at, `parameter ${name} cannot be of ${typeName(declaredType)}`);
     const [input] = attributes;
     if (input && !isEntry(of))
       this.#fail(
         input.at,
-        `@builtin stands at an entry point's parameters, and ${of.name} is none`,
+        `@builtin stands at an entry point's parameters, and ${of.name} is not one`,
       );
-    return { name, type: own, space: 'let', access: 'read', binding: undefined, at };
+    return { name, type: declaredType, space: 'let', access: 'read', binding: undefined, at };
   }
 
   #entry(node: syntax.FunctionDeclaration): Entry {

@@ -1,6 +1,11 @@
 /**
- * Arithmetic on constants, as WGSL defines it: i32 and u32 wrap, f32 rounds after every operation, and what cannot be
+ * Arithmetic on constants, as WGSL defines it: i32 and u32 wrap, f32 rounds after every operation. What cannot be
  * represented (overflow of a float or of a number without a type, a division by zero) is an error, not a value.
+ *
+ *   in    7u * 8u - 60u            1 / 0
+ *   out   4294967292u              refused
+ *
+ * Why: a constant has the value that the same expression has when the kernel runs.
  */
 
 import type { BinaryOperator, Constant } from '../program.js';
@@ -101,6 +106,7 @@ export function zip(
   return f(a as number | boolean, b as number | boolean);
 }
 
+/** Applies `f` to every number or truth value of a constant. */
 export function mapConstant(a: Constant, f: (a: number | boolean) => Constant): Constant {
   return Array.isArray(a) ? a.map((part) => mapConstant(part, f)) : f(a as number | boolean);
 }
@@ -233,7 +239,7 @@ export function evaluateDot(type: Scalar, a: Constant, b: Constant): number {
   return products.reduce((sum, product) => evaluateBinary('+', type, sum, product) as number);
 }
 
-/** A number's 32 bits, taken for a number of another type. @throws ConstantError where they are no finite float. */
+/** A number's 32 bits, taken for a number of another type. @throws ConstantError where they are not a finite float. */
 export function bitcastConstant(value: number, from: Scalar, to: Scalar): number {
   const view = new DataView(new ArrayBuffer(4));
   if (from === F32) view.setFloat32(0, value);
@@ -242,6 +248,7 @@ export function bitcastConstant(value: number, from: Scalar, to: Scalar): number
   return to === I32 ? view.getInt32(0) : view.getUint32(0);
 }
 
+/** The value of `operator a`, of scalar type `type`. */
 export function evaluateUnary(
   operator: '-' | '!' | '~',
   type: Scalar,
@@ -280,9 +287,9 @@ export function parseNumber(text: string): { type: Scalar; value: number } {
 }
 
 function hexadecimalValue(digits: string): number {
-  const [, whole, fraction = '', exponent = '0'] =
+  const [, integerPart, fraction = '', exponent = '0'] =
     /^0x([0-9a-f]*)\.?([0-9a-f]*)(?:p([+-]?\d+))?$/i.exec(digits)!;
-  const mantissa = BigInt(`0x${whole}${fraction}`);
+  const mantissa = BigInt(`0x${integerPart}${fraction}`);
   const isFloat = /[.p]/i.test(digits);
   if (isFloat && BigInt(Number(mantissa)) !== mantissa)
     throw new ConstantError(`${digits} has more digits than a float holds`);
@@ -290,18 +297,18 @@ function hexadecimalValue(digits: string): number {
 }
 
 /** All zeros of a type, or `undefined` where it has no such value. */
-export function zeroOf(type: Type): Constant {
+export function zeroValue(type: Type): Constant {
   switch (type.kind) {
     case 'vector':
-      return Array.from({ length: type.size }, () => zeroOf(type.element));
+      return Array.from({ length: type.size }, () => zeroValue(type.element));
     case 'matrix':
       return Array.from({ length: type.columns }, () => Array.from({ length: type.rows }, () => 0));
     case 'array': {
-      const zero = zeroOf(type.element);
+      const zero = zeroValue(type.element);
       return Array.from({ length: type.count ?? 0 }, () => zero);
     }
     case 'struct':
-      return type.members.map((m) => zeroOf(m.type));
+      return type.members.map((m) => zeroValue(m.type));
     default:
       return type === BOOL ? false : 0;
   }

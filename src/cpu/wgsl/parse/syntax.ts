@@ -1,11 +1,12 @@
 /**
  * The syntax tree: what the parser makes of the tokens, before anything is known of names and types.
  *
- * Every node has `at`, its offset in the text. One page, all there is.
+ * Every node has `at`, its offset in the text.
  */
 
 import type { Offset } from '../source.js';
 
+/** A shader: its declarations by kind, each in the order of the text. */
 export interface Module {
   readonly constants: readonly ConstantDeclaration[];
   readonly variables: readonly VariableDeclaration[];
@@ -30,6 +31,7 @@ export interface Name {
   readonly at: Offset;
 }
 
+/** `const name: type = value;` at the top of a module. */
 export interface ConstantDeclaration {
   readonly name: string;
   readonly type: Name | undefined;
@@ -48,12 +50,14 @@ export interface VariableDeclaration {
   readonly at: Offset;
 }
 
+/** `struct name { members }` */
 export interface StructDeclaration {
   readonly name: string;
   readonly members: readonly Parameter[];
   readonly at: Offset;
 }
 
+/** `alias name = type;` */
 export interface AliasDeclaration {
   readonly name: string;
   readonly type: Name;
@@ -68,6 +72,7 @@ export interface Parameter {
   readonly at: Offset;
 }
 
+/** `fn name(parameters) -> result { body }` */
 export interface FunctionDeclaration {
   readonly name: string;
   readonly parameters: readonly Parameter[];
@@ -77,12 +82,14 @@ export interface FunctionDeclaration {
   readonly at: Offset;
 }
 
+/** `const_assert condition;` */
 export interface Assertion {
   readonly kind: 'assert';
   readonly condition: Expression;
   readonly at: Offset;
 }
 
+/** What may stand where a value or a type is expected. */
 export type Expression =
   | { readonly kind: 'number'; readonly text: string; readonly at: Offset }
   | { readonly kind: 'boolean'; readonly value: boolean; readonly at: Offset }
@@ -120,14 +127,17 @@ export type Expression =
       readonly at: Offset;
     };
 
+/** `callee(arguments)` */
 export type CallExpression = Extract<Expression, { kind: 'call' }>;
 
+/** `{ body }` */
 export interface Block {
   readonly kind: 'block';
   readonly body: readonly Statement[];
   readonly at: Offset;
 }
 
+/** `const`, `let` or `var` in a function. */
 export interface LocalDeclaration {
   readonly kind: 'const' | 'let' | 'var';
   readonly name: string;
@@ -147,6 +157,7 @@ export interface Assignment {
   readonly at: Offset;
 }
 
+/** `case a, b: { body }` */
 export interface SwitchCase {
   /** `undefined` among them stands for `default`. */
   readonly selectors: readonly (Expression | undefined)[];
@@ -154,6 +165,7 @@ export interface SwitchCase {
   readonly at: Offset;
 }
 
+/** What may stand in a block. */
 export type Statement =
   | Block
   | LocalDeclaration

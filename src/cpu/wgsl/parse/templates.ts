@@ -1,10 +1,12 @@
 /**
- * Step 1b: which `<` and `>` enclose a template list, and which compare or shift. WGSL decides this before the grammar
- * is asked (WGSL, section 3.9), by looking at the tokens alone: a `<` after a word opens a list where a `>` of the same
- * depth of parentheses follows before the expression ends.
+ * Step 1b: which `<` and `>` enclose a template list, and which compare or shift (WGSL, section 3.9). Tokens alone
+ * decide: a `<` after a word opens a list where a `>` of the same depth of parentheses follows before the expression
+ * ends.
  *
  *   in    array<vec2<u32>, 4>()         a < b && c > d
  *   out   all four are template         both are symbols, since && ends the first comparison
+ *
+ * Why: WGSL defines it as a step before the grammar. With it, the parser never has to try two readings.
  */
 
 import type { Token } from './tokens.js';

@@ -1,15 +1,16 @@
 /**
- * Step 1: a shader's text becomes a list of tokens.
+ * Step 1a: a shader's text becomes a list of tokens.
  *
- *   in    let x = 3u * y; // three
- *   out   word let, word x, symbol =, number 3u, symbol *, word y, symbol ;, end
+ *   in    out[i + 1u] = 2.0 * x[i]; // twice
+ *   out   word out, symbol [, word i, symbol +, number 1u, symbol ], symbol =, number 2.0, symbol *, ..., end
  *
- * Comments and blanks are gone after this step, so that no later one meets them; each token keeps its offset, so that
- * every later error can name line and column.
+ * Why: comments and blanks are gone after this step, so that no later one meets them. Each token keeps its offset, so
+ * that every later error can name line and column.
  */
 
 import { failAt, type Offset } from '../source.js';
 
+/** A word, number or symbol of a shader. */
 export interface Token {
   /** `template`: a `<` or `>` around a list of types (templates.ts); the lexer itself makes none. */
   readonly kind: 'word' | 'number' | 'symbol' | 'template' | 'end';

@@ -1,17 +1,20 @@
 /**
- * Two names of one place in memory (WGSL, section 11.4.1 on alias analysis): a function that writes through a pointer
- * must not be given another way to the same variable, so that a compiler may keep what it has read.
+ * Step 3b: two names of one place in memory (WGSL, section 11.4.1 on alias analysis). A function that writes through a
+ * pointer must not be given another way to the same variable.
  *
  *   in    fn add(a: ptr<function, f32>, b: ptr<function, f32>) { *a += *b; }        add(&x, &x);
  *   out   refused: a and b both point into "x", and add writes through one of them
  *
  * Each function is asked which of its pointer parameters and which variables outside functions it reads and writes,
  * also through the functions it calls; then each of its calls is looked at.
+ *
+ * Why: a compiler may then keep what it has read.
  */
 
-import { operands, placeOperands, Roots } from '../check/operands.js';
+import { operands, placeOperands } from '../operands.js';
 import type { Expression, Program, ShaderFunction, Statement, Variable } from '../program.js';
 import { failAt, type Offset } from '../source.js';
+import { Roots } from './roots.js';
 
 /** What a function does to pointer parameters and to variables outside functions. */
 interface Uses {

@@ -1,14 +1,17 @@
 /**
- * How statements can end (WGSL, section 9.8): by going on to the next statement, or by leaving for the end of a loop or
- * switch, for its next turn, or out of the function. Values are not looked at: `while true` may end, for all this knows.
+ * Step 3a: how statements can end (WGSL, section 9.8): by going on to the next statement, or by leaving for the end of
+ * a loop or switch, for its next turn, or out of the function. Values are not looked at: `while true` may end, for all
+ * this knows.
  *
  *   in    if a { return 1; } else { break; }
  *   out   return, break: what follows is never reached
+ *
+ * Why: a function with a result must not come to its end without one, and a loop needs a way out.
  */
 
 import type { Statement } from '../program.js';
 
-export type Behavior = 'next' | 'break' | 'continue' | 'return';
+type Behavior = 'next' | 'break' | 'continue' | 'return';
 
 /** The behaviors of a list of statements: up to the first that never goes on to the next. */
 export function behaviors(body: readonly Statement[]): ReadonlySet<Behavior> {
@@ -21,19 +24,19 @@ export function behaviors(body: readonly Statement[]): ReadonlySet<Behavior> {
   return result;
 }
 
-const known = new WeakMap<Statement, ReadonlySet<Behavior>>();
+const cache = new WeakMap<Statement, ReadonlySet<Behavior>>();
 
 /** The behaviors of one statement. A loop that has none never ends. */
 export function statementBehaviors(statement: Statement): ReadonlySet<Behavior> {
-  let result = known.get(statement);
+  let result = cache.get(statement);
   if (!result) {
-    result = find(statement);
-    known.set(statement, result);
+    result = findBehaviors(statement);
+    cache.set(statement, result);
   }
   return result;
 }
 
-function find(statement: Statement): ReadonlySet<Behavior> {
+function findBehaviors(statement: Statement): ReadonlySet<Behavior> {
   switch (statement.kind) {
     case 'return':
     case 'break':

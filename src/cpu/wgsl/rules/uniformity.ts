@@ -1,20 +1,21 @@
 /**
- * Uniformity (WGSL, section 15.2): all invocations of a workgroup must come to a barrier, or none. So a barrier is
- * refused where whether it is reached depends on a value that may differ between invocations.
+ * Step 3c: uniformity (WGSL, section 15.2). All invocations of a workgroup must come to a barrier, or none. So a
+ * barrier is refused where whether it is reached depends on a value that may differ between invocations.
  *
  *   in    if (local_index < count) { workgroupBarrier(); }
  *   out   refused: the branch depends on local_invocation_index
  *
- * Each value is followed as the set of what it depends on: causes of difference (an invocation's own index, what memory
- * holds that other invocations write) and, inside a function, what its caller gives. A branch on a value adds the
- * value's set to the flow of control inside it; an assignment adds the flow's set to the variable; a path that may leave
- * (return, break, continue) leaves its flow to what follows. Loops are followed until no set grows. Of a function a
- * summary is kept, in which a call puts its arguments' sets.
+ * Each value is followed as the set of what it depends on: causes of difference (an invocation's own index, what
+ * memory holds that other invocations write) and, inside a function, what its caller gives. A branch on a value adds
+ * the value's set to the flow of control inside it; an assignment adds the flow's set to the variable; a path that may
+ * leave (return, break, continue) leaves its flow to what follows. Loops are followed until no set grows. Of a
+ * function a summary is kept, in which a call puts its arguments' sets.
  *
- * The device relies on it: src/cpu/wasm/barriers.ts runs loops and branches around a barrier once for all invocations.
+ * Why: the compiler relies on it. wasm/split/barriers.ts runs loops and branches around a barrier once for all
+ * invocations.
  */
 
-import { operands, placeOperands, type Root, Roots } from '../check/operands.js';
+import { operands, placeOperands } from '../operands.js';
 import type {
   BuiltinInput,
   Entry,
@@ -28,6 +29,7 @@ import type {
 import { failAt, type Offset, positionAt } from '../source.js';
 import type { Type } from '../types.js';
 import { behaviors, statementBehaviors } from './behavior.js';
+import { type Root, Roots } from './roots.js';
 
 /** What a value may depend on. */
 type Source = Cause | Given;
@@ -247,10 +249,10 @@ class FunctionUniformity {
   }
 
   /** Only variables of functions are followed: what others hold may differ in any case. */
-  #write({ variable, isWhole }: Root, sources: Sources, keepsOld: boolean): void {
+  #write({ variable, isAll }: Root, sources: Sources, keepsOld: boolean): void {
     const old = this.#state.get(variable);
     if (!old) return;
-    this.#hold(variable, isWhole && !keepsOld ? sources : union(old, sources));
+    this.#hold(variable, isAll && !keepsOld ? sources : union(old, sources));
   }
 
   /** Runs bodies of which one is taken. After them the flow is as before, unless one of them may leave. */
@@ -287,7 +289,8 @@ class FunctionUniformity {
       const end = this.#turn(node, head, target);
       const nextHead = merge(head, end);
       const nextStart = join([start, this.#state])!;
-      const isStable = nextHead.size === head.size && weigh(nextStart) === weigh(start);
+      const isStable =
+        nextHead.size === head.size && countSources(nextStart) === countSources(start);
       if (isStable) {
         this.#state = join(target.breaks) ?? start;
         return onlyGoesOn(node) ? flow : nextHead;
@@ -381,8 +384,8 @@ class FunctionUniformity {
       if (source.kind === 'cause') this.#analysis.refuse(requirement, source, branch);
     if (flow.size === 0) return;
     const key = `${at} ${isAddress}`;
-    const known = this.#requirements.get(key)?.flow ?? new Map();
-    this.#requirements.set(key, { ...requirement, flow: merge(known, flow) });
+    const before = this.#requirements.get(key)?.flow ?? new Map();
+    this.#requirements.set(key, { ...requirement, flow: merge(before, flow) });
   }
 
   #call(node: Extract<Expression, { kind: 'call' }>, flow: Flow): Sources {
@@ -446,6 +449,7 @@ function join([first, ...others]: readonly State[]): State | undefined {
   return result;
 }
 
-function weigh(state: State): number {
+/** The sources in all sets: they only grow. */
+function countSources(state: State): number {
   return [...state.values()].reduce((sum, sources) => sum + sources.size, 0);
 }

@@ -1,0 +1,119 @@
+/** How commands become the words that threads read: see layout.ts. */
+
+import type { Command } from './executor.js';
+import * as w from './layout.js';
+
+/**
+ * Into how many chunks a command is cut for each of its threads. The last chunk to end is what the others wait for: an
+ * eighth of a thread's share at most. Many more would cost as many claims, each of which takes the cache line that all
+ * threads want.
+ */
+const CHUNKS_PER_THREAD = 8;
+
+/** Every thread's own memory: the first one's address, and bytes from one thread's to the next. */
+export interface Scratch {
+  readonly address: number;
+  readonly stride: number;
+}
+
+/** Words that a list takes. */
+export function listWords(commands: readonly Command[]): number {
+  let words = commands.length * w.COMMAND_WORDS;
+  for (const c of commands) if (c.kind === 'run') words += c.slots.length + c.immediates.length;
+  return words;
+}
+
+/**
+ * Writes a list: the commands, then the contexts of those that run kernels.
+ *
+ * @param index where in `words` it begins.
+ * @param wordAddress the same place as a word of the memory in which it is to run.
+ * @returns its signature, a number that lists of the same commands share.
+ */
+export function writeList(
+  words: Int32Array,
+  index: number,
+  wordAddress: number,
+  commands: readonly Command[],
+  threads: number,
+  scratch: Scratch,
+): number {
+  words.fill(0, index, index + commands.length * w.COMMAND_WORDS);
+  let context = commands.length * w.COMMAND_WORDS;
+  let signature = commands.length;
+  for (const [n, command] of commands.entries()) {
+    const at = index + n * w.COMMAND_WORDS;
+    const total = writeCommand(words, at, command, 4 * (wordAddress + context), scratch);
+    words[at + w.TOTAL] = total;
+    words[at + w.CHUNK] = Math.max(1, Math.floor(total / (CHUNKS_PER_THREAD * threads)));
+    signature = (Math.imul(signature, 31) + Math.imul(words[at + w.KERNEL]!, 7) + total) | 0;
+    if (command.kind !== 'run') continue;
+    for (const word of command.slots) words[index + context++] = word;
+    words.set(command.immediates, index + context);
+    context += command.immediates.length;
+  }
+  return signature;
+}
+
+/** @returns into how many units a command can be cut. */
+function writeCommand(
+  words: Int32Array,
+  index: number,
+  command: Command,
+  context: number,
+  scratch: Scratch,
+): number {
+  switch (command.kind) {
+    case 'run': {
+      const [x, y, z] = command.grid;
+      words[index + w.KIND] = w.RUN;
+      words[index + w.KERNEL] = command.kernel.id;
+      words[index + w.CONTEXT] = context;
+      words[index + w.COUNT_X] = x;
+      words[index + w.COUNT_Y] = y;
+      words[index + w.COUNT_Z] = z;
+      words[index + w.MODULE] = command.kernel.address;
+      words[index + w.MODULE_BYTES] = command.kernel.bytes;
+      words[index + w.SCRATCH] = scratch.address;
+      words[index + w.SCRATCH_STRIDE] = scratch.stride;
+      return x * y * z;
+    }
+    case 'copy':
+    case 'clear':
+      words[index + w.KIND] = command.kind === 'copy' ? w.COPY : w.CLEAR;
+      words[index + w.KERNEL] = -1;
+      if (command.kind === 'copy') words[index + w.FROM] = command.from;
+      words[index + w.TO] = command.to;
+      words[index + w.BYTES] = command.bytes;
+      return Math.ceil(command.bytes / w.PIECE_BYTES);
+    case 'stamp':
+      words[index + w.KIND] = w.STAMP;
+      words[index + w.KERNEL] = -1;
+      words[index + w.TO] = command.to;
+      return 1;
+  }
+}
+
+/** The end of what commands read and write. */
+export function endOfUse(commands: readonly Command[]): number {
+  let end = 0;
+  for (const command of commands) end = Math.max(end, commandEnd(command));
+  return end;
+}
+
+function commandEnd(command: Command): number {
+  switch (command.kind) {
+    case 'run': {
+      let end = 0;
+      for (let n = 0; n < command.slots.length; n += 2)
+        end = Math.max(end, command.slots[n]! + command.slots[n + 1]!);
+      return end;
+    }
+    case 'copy':
+      return Math.max(command.from, command.to) + command.bytes;
+    case 'clear':
+      return command.to + command.bytes;
+    case 'stamp':
+      return command.to + 8;
+  }
+}

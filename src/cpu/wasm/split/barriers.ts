@@ -1,0 +1,246 @@
+/**
+ * Step 5b: kernels with barriers. A barrier means that all invocations of a workgroup come to it before one goes on;
+ * so the loop over invocations is split at each barrier.
+ *
+ *   in    a; workgroupBarrier(); b                     in a loop over invocations
+ *   out   loop over invocations: a                     then
+ *         loop over invocations: b
+ *
+ *   in    for (tile ...) { a; workgroupBarrier(); b }
+ *   out   for (tile ...) { loop over invocations: a; loop over invocations: b }
+ *
+ * Loops and branches around a barrier are uniform, as WGSL demands: they run once, and invocation 0 is asked which
+ * way. A local that outlives its loop over invocations is kept in memory (spills.ts). An invocation that leaves a
+ * block early notes which, and skips what comes until the end of that block. What runs once is skipped where
+ * invocation 0 has left: WGSL demands that all have left then, since otherwise some would come to the barrier in it
+ * and some not.
+ *
+ * Why: no thread ever waits for another at a barrier. It is correct but slow; the kernels made for this device meet
+ * none.
+ */
+
+import { roundUp } from '../../wgsl/types.js';
+import { countingLoop } from '../ir/counting-loop.js';
+import * as fold from '../ir/fold.js';
+import {
+  eachStatement,
+  get,
+  i32,
+  innerBodies,
+  type Label,
+  type Local,
+  load,
+  mapOperands,
+  mapStatement,
+  type Node,
+  type Statement,
+} from '../ir/ir.js';
+import type { LoweredEntry } from '../lower/lower.js';
+import { layOutSpills } from './spills.js';
+import type { WorkgroupCode } from './split.js';
+
+/** A segment without barriers, which each invocation runs; or a statement around barriers, which runs once for all. */
+export type Piece =
+  | { readonly kind: 'segment'; readonly body: readonly Statement[]; readonly id: number }
+  | {
+      readonly kind: 'around';
+      readonly statement: Statement;
+      readonly bodies: readonly (readonly Piece[])[];
+    };
+
+/** The word of #leftOffset, and the rest of the 16 bytes that a v128 after it is aligned to. */
+const LEFT_BYTES = 16;
+
+/** The code of a workgroup whose invocations wait for each other. */
+export function splitLoop(entry: LoweredEntry): WorkgroupCode {
+  return new Splitter(entry).split();
+}
+
+class Splitter {
+  readonly #entry: LoweredEntry;
+  #segments = 0;
+  /** The locals that are kept in memory, and where, in bytes from the start of an invocation's memory. */
+  #spilled: ReadonlyMap<Local, number> = new Map();
+  /** Bytes to the word that says which label the invocation has left for, 0 for none. */
+  readonly #leftOffset: number;
+  /** Bytes from one invocation's memory to the next. */
+  #stride = 0;
+  readonly #labelIds = new Map<Label, number>();
+  /** The statements around the one being written, whose code runs once. */
+  readonly #around: Extract<Statement, { kind: 'block' | 'loop' }>[] = [];
+
+  constructor(entry: LoweredEntry) {
+    this.#entry = entry;
+    this.#leftOffset = entry.invocationBytes;
+  }
+
+  split(): WorkgroupCode {
+    const { body, sharedBytes, size } = this.#entry;
+    const pieces = this.#pieces(body);
+    const { offsets, end } = layOutSpills(pieces, this.#leftOffset + LEFT_BYTES);
+    this.#spilled = offsets;
+    this.#stride = roundUp(end, 16);
+    const reset = this.#forEach([this.#setLeft(i32(0))]);
+    const code = [...reset, ...this.#write(pieces)];
+    return { code, scratch: sharedBytes + this.#stride * size };
+  }
+
+  // Cutting
+
+  #pieces(body: readonly Statement[]): Piece[] {
+    const pieces: Piece[] = [];
+    let segment: Statement[] = [];
+    const close = () => {
+      if (segment.length > 0) pieces.push({ kind: 'segment', body: segment, id: this.#segments++ });
+      segment = [];
+    };
+    const isInLoop = this.#around.some((s) => s.kind === 'loop');
+    for (const statement of body) {
+      const isBackward = isInLoop && statement.kind === 'branch' && this.#isAround(statement.label);
+      if (statement.kind === 'barrier') close();
+      else if (!holdsBarrier(statement) && !isBackward) segment.push(statement);
+      else {
+        close();
+        if (statement.kind === 'block' || statement.kind === 'loop') this.#around.push(statement);
+        const bodies = innerBodies(statement).map((inner) => this.#pieces(inner));
+        if (statement.kind === 'block' || statement.kind === 'loop') this.#around.pop();
+        pieces.push({ kind: 'around', statement, bodies });
+      }
+    }
+    close();
+    return pieces;
+  }
+
+  /** Whether a label is that of a loop around barriers: a branch to it is taken by all. */
+  #isAround(label: Label): boolean {
+    return this.#around.some((s) => s.kind === 'loop' && s.label === label);
+  }
+
+  // Writing
+
+  #write(pieces: readonly Piece[]): Statement[] {
+    return pieces.flatMap((piece) =>
+      piece.kind === 'segment' ? this.#segment(piece.body) : this.#runOnce(piece),
+    );
+  }
+
+  /** A segment, for each invocation that has not left a block around it. */
+  #segment(body: readonly Statement[]): Statement[] {
+    const end: Label = { name: 'segment' };
+    const inside = new Set<Label>();
+    eachStatement(body, (s) => (s.kind === 'block' || s.kind === 'loop') && inside.add(s.label));
+    const rewrite = (list: readonly Statement[]): Statement[] =>
+      list.flatMap((statement): Statement[] => {
+        if (statement.kind === 'branch' && !inside.has(statement.label))
+          return this.#leaveFor(statement.label, end, statement.condition);
+        const mapped = mapStatement(statement, (n) => this.#readSpilled(n), rewrite);
+        return [mapped.kind === 'set' ? this.#spill(mapped) : mapped];
+      });
+    const block: Statement = { kind: 'block', label: end, body: rewrite(body) };
+    return this.#forEach([this.#ifStaying([block])]);
+  }
+
+  /** What runs only where the invocation that memory belongs to has not left. */
+  #ifStaying(code: readonly Statement[]): Statement {
+    return { kind: 'if', condition: fold.isZero(this.#left()), whenTrue: code, whenFalse: [] };
+  }
+
+  #leaveFor(label: Label, end: Label, condition: Node | undefined): Statement[] {
+    const leave: Statement[] = [
+      this.#setLeft(i32(this.#labelId(label))),
+      { kind: 'branch', label: end, condition: undefined },
+    ];
+    if (!condition) return leave;
+    return [
+      { kind: 'if', condition: this.#readSpilled(condition), whenTrue: leave, whenFalse: [] },
+    ];
+  }
+
+  #runOnce({ statement, bodies }: Extract<Piece, { kind: 'around' }>): Statement[] {
+    const nested = statement.kind === 'block' || statement.kind === 'loop';
+    if (nested) this.#around.push(statement);
+    const written = bodies.map((pieces) => this.#write(pieces));
+    if (nested) this.#around.pop();
+    const code = mapStatement(
+      statement,
+      (node) => this.#readSpilled(node),
+      (body) => written[innerBodies(statement).indexOf(body)]!,
+    );
+    if (statement.kind !== 'block') return [this.#ifStaying([code])];
+    // Whoever left for the end of this block is there now.
+    const id = this.#labelIds.get(statement.label);
+    if (id === undefined) return [this.#ifStaying([code])];
+    const isBack = fold.integer('eq', this.#left(), i32(id));
+    const back: Statement = {
+      kind: 'if',
+      condition: isBack,
+      whenTrue: [this.#setLeft(i32(0))],
+      whenFalse: [],
+    };
+    return [this.#ifStaying([code]), ...this.#forEach([back])];
+  }
+
+  /** Points the invocation's memory at invocation 0's, whose locals code that runs once reads. */
+  #firstInvocation(): Statement[] {
+    const { invocation, invocationMemory } = this.#entry;
+    return [
+      { kind: 'set', local: invocation, value: i32(0) },
+      { kind: 'set', local: invocationMemory, value: this.#invocationAddress(i32(0)) },
+    ];
+  }
+
+  #forEach(body: readonly Statement[]): Statement[] {
+    const { invocation, invocationMemory, size } = this.#entry;
+    const address = this.#invocationAddress(get(invocation));
+    const turn: Statement[] = [{ kind: 'set', local: invocationMemory, value: address }, ...body];
+    return [
+      { kind: 'set', local: invocation, value: i32(0) },
+      countingLoop(invocation, i32(size), turn),
+      ...this.#firstInvocation(),
+    ];
+  }
+
+  #invocationAddress(invocation: Node): Node {
+    const { workgroupMemory, sharedBytes } = this.#entry;
+    const bytes = fold.integer('mul', invocation, i32(this.#stride));
+    return fold.integer('add', fold.integer('add', get(workgroupMemory), bytes), i32(sharedBytes));
+  }
+
+  #readSpilled(node: Node): Node {
+    if (node.kind === 'get') {
+      const offset = this.#spilled.get(node.local);
+      if (offset === undefined) return node;
+      return load(`${node.type}.load`, get(this.#entry.invocationMemory), offset);
+    }
+    return mapOperands(node, (operand) => this.#readSpilled(operand));
+  }
+
+  #spill(statement: Extract<Statement, { kind: 'set' }>): Statement {
+    const offset = this.#spilled.get(statement.local);
+    if (offset === undefined) return statement;
+    const instruction = `${statement.local.type}.store` as const;
+    const address = get(this.#entry.invocationMemory);
+    return { kind: 'store', instruction, address, offset, value: statement.value };
+  }
+
+  #setLeft(value: Node): Statement {
+    const address = get(this.#entry.invocationMemory);
+    return { kind: 'store', instruction: 'i32.store', address, offset: this.#leftOffset, value };
+  }
+
+  #left(): Node {
+    return load('i32.load', get(this.#entry.invocationMemory), this.#leftOffset);
+  }
+
+  #labelId(label: Label): number {
+    const id = this.#labelIds.get(label) ?? this.#labelIds.size + 1;
+    this.#labelIds.set(label, id);
+    return id;
+  }
+}
+
+function holdsBarrier(statement: Statement): boolean {
+  return (
+    statement.kind === 'barrier' || innerBodies(statement).some((body) => body.some(holdsBarrier))
+  );
+}

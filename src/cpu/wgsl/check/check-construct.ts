@@ -1,0 +1,216 @@
+/**
+ * Step 2d: calls that make a value of a type: constructors, conversions and bitcasts.
+ *
+ *   in    vec3(1, x, 2)                     f32(i)            array(1u, 2u)
+ *   out   construct vec3<f32> (1, x, 2)     convert to f32    constant array<u32, 2>
+ *
+ * Why: the parser cannot tell them from calls of functions, and the lowering meets only these three kinds.
+ */
+
+import type { Constant, Expression } from '../program.js';
+import type { Offset } from '../source.js';
+import {
+  ABSTRACT_INT,
+  arrayType,
+  BOOL,
+  columnType,
+  concreteScalar,
+  concreteType,
+  F32,
+  isSized,
+  type Matrix,
+  matrixType,
+  type Scalar,
+  type Struct,
+  scalarType,
+  type Type,
+  tooManyElements,
+  typeName,
+  type Vector,
+  vectorType,
+  withScalar,
+} from '../types.js';
+import { commonType, describeTypes } from './builtins.js';
+import type { ExpressionChecker } from './check-expression.js';
+import { bitcastConstant, convertConstant, mapConstant, zeroValue } from './constants.js';
+
+const VECTOR_NAME = /^vec([234])$/;
+const MATRIX_NAME = /^mat([234])x([234])$/;
+
+/** Checks calls that make a value: constructors, conversions and bitcasts. */
+export class ConstructChecker {
+  readonly #expressions: ExpressionChecker;
+
+  constructor(expressions: ExpressionChecker) {
+    this.#expressions = expressions;
+  }
+
+  /** `bitcast<type>(value)` */
+  bitcast(type: Type, value: Expression, at: Offset): Expression {
+    const operand = this.#expressions.concrete(value);
+    const isNumber = (t: Type) =>
+      (t.kind === 'scalar' || t.kind === 'vector') && scalarType(t) !== BOOL;
+    if (
+      !isNumber(type) ||
+      !isNumber(operand.type) ||
+      withScalar(type, F32) !== withScalar(operand.type, F32)
+    )
+      return this.#expressions.fail(
+        at,
+        `bitcast cannot turn ${typeName(operand.type)} into ${typeName(type)}`,
+      );
+    if (operand.type === type) return operand;
+    if (operand.kind !== 'constant') return { kind: 'bitcast', type, operand, at };
+    const [from, to] = [scalarType(operand.type)!, scalarType(type)!];
+    return this.#expressions.constant(type, at, () =>
+      mapConstant(operand.value, (v) => bitcastConstant(v as number, from, to)),
+    );
+  }
+
+  /** The type of `vec4(...)`, `mat2x2(...)` and `array(...)`, whose elements' type the arguments decide. */
+  inferType(
+    name: string,
+    given: () => Expression[],
+    at: Offset,
+  ): { type: Type; parts: Expression[] } | undefined {
+    const vector = VECTOR_NAME.exec(name);
+    const matrix = MATRIX_NAME.exec(name);
+    if (!vector && !matrix && name !== 'array') return undefined;
+    const parts = given();
+    if (vector && parts.length === 0)
+      return { type: vectorType(Number(vector[1]) as 2, ABSTRACT_INT), parts };
+    if (parts.length === 0)
+      return this.#expressions.fail(at, `${name}() needs a type: ${name}<f32>()`);
+    if (matrix) return { type: matrixType(Number(matrix[1]) as 2, Number(matrix[2]) as 2), parts };
+    if (vector) {
+      const element = commonType(parts.map((p) => scalarType(p.type) ?? p.type));
+      if (element?.kind !== 'scalar')
+        return this.#expressions.fail(
+          at,
+          `${name}(...) does not take ${describeTypes(parts.map((p) => p.type))}`,
+        );
+      const isConstant = parts.every((p) => p.kind === 'constant');
+      return {
+        type: vectorType(Number(vector[1]) as 2, isConstant ? element : concreteScalar(element)),
+        parts,
+      };
+    }
+    const element = commonType(parts.map((p) => p.type));
+    if (!element) return this.#expressions.fail(at, 'the elements of an array are all of one type');
+    const isConstant = parts.every((p) => p.kind === 'constant');
+    return { type: arrayType(isConstant ? element : concreteType(element), parts.length), parts };
+  }
+
+  /** `type(...)`: a vector, matrix, array or struct of its parts, or one number converted. */
+  construct(type: Type, given: readonly Expression[], at: Offset): Expression {
+    if (!isSized(type) || tooManyElements(type))
+      return this.#expressions.fail(at, `no value can be made of ${typeName(type)}`);
+    if (given.length === 0) return { kind: 'constant', type, value: zeroValue(type), at };
+    switch (type.kind) {
+      case 'scalar':
+        return this.#convertScalar(type, given, at);
+      case 'vector':
+        return this.#constructVector(type, given, at);
+      case 'matrix':
+        return this.#constructMatrix(type, given, at);
+      case 'array':
+        return this.#constructList(type, given, Array(type.count).fill(type.element), at);
+      default: {
+        const { members } = type as Struct;
+        return this.#constructList(
+          type,
+          given,
+          members.map((m) => m.type),
+          at,
+        );
+      }
+    }
+  }
+
+  #convertScalar(type: Scalar, given: readonly Expression[], at: Offset): Expression {
+    const [operand] = given;
+    if (given.length !== 1 || operand?.type.kind !== 'scalar')
+      return this.#expressions.fail(
+        at,
+        `${type.name}(...) does not take ${describeTypes(given.map((g) => g.type))}`,
+      );
+    return this.#convertNumbers(operand, type, at);
+  }
+
+  /** A scalar or vector whose numbers become those of another type. */
+  #convertNumbers(operand: Expression, type: Type, at: Offset): Expression {
+    if (operand.type === type) return operand;
+    const [from, to] = [scalarType(operand.type)!, scalarType(type)!];
+    if (operand.kind !== 'constant') return { kind: 'convert', type, operand, at };
+    return this.#expressions.constant(type, at, () =>
+      mapConstant(operand.value, (v) => convertConstant(v, from, to)),
+    );
+  }
+
+  #constructVector(type: Vector, given: readonly Expression[], at: Offset): Expression {
+    const [first] = given;
+    if (given.length === 1 && first!.type.kind === 'vector' && first!.type.size === type.size)
+      return this.#convertNumbers(first!, type, at);
+    const parts = given.map((part) => {
+      const element = scalarType(part.type);
+      if (!element || part.type.kind === 'matrix')
+        return this.#expressions.fail(
+          part.at,
+          `a vector is made of numbers, not of ${typeName(part.type)}`,
+        );
+      return this.#expressions.convert(part, withScalar(part.type, type.element), 'a component');
+    });
+    const sizes = parts.map((p) => (p.type.kind === 'vector' ? p.type.size : 1));
+    const size = sizes.reduce((sum, n) => sum + n, 0);
+    const isSplat = parts.length === 1 && size === 1;
+    if (size !== type.size && !isSplat)
+      return this.#expressions.fail(
+        at,
+        `${typeName(type)} is made of ${type.size} components, not ${size}`,
+      );
+    if (!parts.every((p) => p.kind === 'constant')) return { kind: 'construct', type, parts, at };
+    const flat = parts.flatMap((p) => (p as { value: Constant }).value);
+    const value = isSplat ? Array(type.size).fill(flat[0]) : flat;
+    return { kind: 'constant', type, value, at };
+  }
+
+  #constructMatrix(type: Matrix, given: readonly Expression[], at: Offset): Expression {
+    const { columns, rows } = type;
+    if (given.length === 1 && given[0]!.type === type) return given[0]!;
+    const column = columnType(type);
+    if (given.length === columns)
+      return this.#constructList(type, given, Array(columns).fill(column), at);
+    if (given.length !== columns * rows)
+      return this.#expressions.fail(
+        at,
+        `${typeName(type)} is made of ${columns} columns or ${columns * rows} numbers`,
+      );
+    const built = Array.from({ length: columns }, (_, c) =>
+      this.#constructVector(column, given.slice(c * rows, (c + 1) * rows), at),
+    );
+    return this.#constructList(type, built, Array(columns).fill(column), at);
+  }
+
+  #constructList(
+    type: Type,
+    given: readonly Expression[],
+    types: readonly Type[],
+    at: Offset,
+  ): Expression {
+    if (given.length !== types.length)
+      return this.#expressions.fail(
+        at,
+        `${typeName(type)} is made of ${types.length} value${types.length === 1 ? '' : 's'}, not ${given.length}`,
+      );
+    const parts = given.map((part, n) =>
+      this.#expressions.convert(part, types[n]!, `part ${n + 1}`),
+    );
+    if (!parts.every((p) => p.kind === 'constant')) return { kind: 'construct', type, parts, at };
+    return {
+      kind: 'constant',
+      type,
+      value: parts.map((p) => (p as { value: Constant }).value),
+      at,
+    };
+  }
+}

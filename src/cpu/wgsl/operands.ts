@@ -1,0 +1,68 @@
+/**
+ * What an expression of the typed program is evaluated from: one list for all that walk through programs.
+ *
+ *   in    out[f(i)] + 1
+ *   out   operands of the sum: the read of out[f(i)] and 1; of that read: f(i)
+ *
+ * Why: whether an expression has effects, depends on a variable or is uniform is asked of its operands first.
+ */
+
+import type { Expression, Place, Variable } from './program.js';
+
+/** The expressions that are evaluated for an expression, in order: its operands, and the indices of its places. */
+export function operands(node: Expression): readonly Expression[] {
+  switch (node.kind) {
+    case 'constant':
+    case 'value':
+      return [];
+    case 'read':
+    case 'address':
+      return placeOperands(node.place);
+    case 'unary':
+    case 'convert':
+    case 'bitcast':
+      return [node.operand];
+    case 'binary':
+      return [node.left, node.right];
+    case 'builtin':
+    case 'call':
+      return node.arguments;
+    case 'construct':
+      return node.parts;
+    case 'member':
+    case 'swizzle':
+      return [node.of];
+    case 'element':
+      return [node.of, node.index];
+  }
+}
+
+/** The pointers and indices that say which place is meant. */
+export function placeOperands(place: Place): readonly Expression[] {
+  switch (place.kind) {
+    case 'variable':
+      return [];
+    case 'dereference':
+      return [place.pointer];
+    case 'member':
+      return placeOperands(place.of);
+    case 'element':
+      return [...placeOperands(place.of), place.index];
+  }
+}
+
+/** The variable that a place is part of; `undefined` where it lies behind a pointer. */
+export function rootVariable(place: Place): Variable | undefined {
+  if (place.kind === 'variable') return place.variable;
+  return place.kind === 'dereference' ? undefined : rootVariable(place.of);
+}
+
+/**
+ * Whether evaluating an expression may change what others read: it calls a function of the shader, or waits for the
+ * other invocations of the workgroup.
+ */
+export function hasEffects(node: Expression): boolean {
+  if (node.kind === 'call') return true;
+  if (node.kind === 'builtin' && node.name.startsWith('workgroup')) return true;
+  return operands(node).some(hasEffects);
+}

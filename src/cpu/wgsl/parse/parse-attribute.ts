@@ -1,0 +1,146 @@
+/**
+ * Step 1c: directives, and the attributes before declarations, parameters and statements.
+ *
+ *   in    @group(0) @binding(N + 1) var ...
+ *   out   group (number 0), binding (binary + (name N) (number 1))
+ *
+ * Why: which attributes there are, and with how many arguments, is a table; the other parsers say which they allow.
+ */
+
+import { LANGUAGE_FEATURES } from '../language-features.js';
+import type { Offset } from '../source.js';
+import type { ExpressionParser } from './parse-expression.js';
+import type * as syntax from './syntax.js';
+import type { TokenReader } from './token-reader.js';
+
+/** How many arguments each attribute takes, at least and at most. */
+const ATTRIBUTES: ReadonlyMap<string, readonly [number, number]> = new Map([
+  ['align', [1, 1]],
+  ['binding', [1, 1]],
+  ['builtin', [1, 1]],
+  ['compute', [0, 0]],
+  ['diagnostic', [2, 2]],
+  ['group', [1, 1]],
+  ['id', [1, 1]],
+  ['must_use', [0, 0]],
+  ['size', [1, 1]],
+  ['workgroup_size', [1, 3]],
+]);
+
+/** Attributes of shaders that this device does not run. */
+const DRAWING = new Set([
+  ...['vertex', 'fragment', 'location', 'interpolate', 'invariant', 'blend_src'],
+  ...['color', 'input_attachment_index'],
+]);
+
+const SEVERITIES = ['error', 'warning', 'info', 'off'];
+
+/** Parses what begins with `@`, and the directives before all declarations. */
+export class AttributeParser {
+  readonly #tokens: TokenReader;
+  readonly #expressions: ExpressionParser;
+
+  constructor(tokens: TokenReader, expressions: ExpressionParser) {
+    this.#tokens = tokens;
+    this.#expressions = expressions;
+  }
+
+  /** Reads the directives: none of those that are accepted changes anything here. */
+  directives(): void {
+    const severities = new Map<string, string>();
+    for (;;) {
+      const { text: word, at } = this.#tokens.peek;
+      if (word === 'enable') {
+        this.#tokens.advance();
+        const extension = this.#tokens.peek.text;
+        this.#tokens.fail(
+          at,
+          `"enable ${extension}" is not supported: this device has no ${extension}`,
+        );
+      } else if (word === 'requires') this.#requires();
+      else if (word === 'diagnostic') {
+        this.#tokens.advance();
+        this.#tokens.expect('(', 'after diagnostic');
+        const { severity, rule } = this.#diagnostic(
+          this.#expressions.arguments('to close diagnostic('),
+          at,
+        );
+        this.#tokens.expect(';', 'after a directive');
+        if ((severities.get(rule) ?? severity) !== severity)
+          this.#tokens.fail(at, `the diagnostic rule "${rule}" is given two severities`);
+        severities.set(rule, severity);
+      } else return;
+    }
+  }
+
+  #requires(): void {
+    this.#tokens.advance();
+    do {
+      const { text: extension, at } = this.#tokens.name();
+      if (!LANGUAGE_FEATURES.includes(extension))
+        this.#tokens.fail(at, `the language extension "${extension}" is not supported`);
+    } while (this.#tokens.take(',') && !this.#tokens.at(';'));
+    this.#tokens.expect(';', 'after a directive');
+  }
+
+  /** The arguments of a diagnostic: it changes nothing here, since this device warns of nothing. */
+  #diagnostic(
+    [first, second]: readonly syntax.Expression[],
+    at: Offset,
+  ): { severity: string; rule: string } {
+    const severity = first?.kind === 'name' ? first.name : '';
+    if (!SEVERITIES.includes(severity))
+      this.#tokens.fail(at, `a diagnostic's severity is one of ${SEVERITIES.join(', ')}`);
+    if (second?.kind === 'name') return { severity, rule: second.name };
+    if (second?.kind === 'member' && second.of.kind === 'name')
+      return { severity, rule: `${second.of.name}.${second.name}` };
+    return this.#tokens.fail(at, 'a diagnostic needs the name of a rule');
+  }
+
+  /** The attributes that stand here. */
+  read(): syntax.Attribute[] {
+    const attributes: syntax.Attribute[] = [];
+    const taken = new Set<string>();
+    while (this.#tokens.at('@')) {
+      const { at } = this.#tokens.advance();
+      const { text: name } = this.#tokens.advance();
+      const counts = ATTRIBUTES.get(name);
+      if (DRAWING.has(name))
+        this.#tokens.fail(at, `@${name} is not supported: this device runs compute shaders only`);
+      if (!counts) return this.#tokens.fail(at, `"@${name}" is not an attribute of WGSL`);
+      const [least, most] = counts;
+      const given = this.#takesArguments(name, most)
+        ? this.#expressions.arguments(`to close @${name}(`)
+        : [];
+      if (given.length < least || given.length > most) {
+        const wanted = least === most ? `${least}` : `${least} to ${most}`;
+        this.#tokens.fail(
+          at,
+          `@${name} takes ${wanted} argument${wanted === '1' ? '' : 's'}, not ${given.length}`,
+        );
+      }
+      const what = name === 'diagnostic' ? `${name} ${this.#diagnostic(given, at).rule}` : name;
+      if (taken.has(what)) this.#tokens.fail(at, `@${what} is given twice`);
+      taken.add(what);
+      attributes.push({ name, arguments: given, at });
+    }
+    return attributes;
+  }
+
+  /** Whether "(" follows. One after an attribute without arguments is left for the grammar to refuse. */
+  #takesArguments(name: string, most: number): boolean {
+    if (most === 0) return false;
+    this.#tokens.expect('(', `after @${name}`);
+    return true;
+  }
+
+  /** @throws WgslError at an attribute that is not allowed there. */
+  refuse(
+    attributes: readonly syntax.Attribute[],
+    allowed: readonly string[],
+    before: string,
+  ): void {
+    const wrong = attributes.find(({ name }) => !allowed.includes(name));
+    if (wrong) this.#tokens.fail(wrong.at, `@${wrong.name} cannot stand before ${before}`);
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * Step 1e: expressions, from the operators that bind loosest to those that bind tightest, and the names of types.
+ *
+ *   in    2.0 * x[i] + 1.0
+ *   out   binary + (binary * (number 2.0) (index (name x) (name i))) (number 1.0)
+ *
+ * Why: the tree says what is computed first, and later steps need no rules of precedence.
+ */
+
+import type { Offset } from '../source.js';
+import type * as syntax from './syntax.js';
+import { KEYWORDS, type TokenReader } from './token-reader.js';
+
+const MULTIPLICATIVE = new Set(['*', '/', '%']);
+const ADDITIVE = new Set(['+', '-']);
+const SHIFTS = new Set(['<<', '>>']);
+const RELATIONS = new Set(['<', '>', '<=', '>=', '==', '!=']);
+const BITWISE = new Set(['&', '|', '^']);
+const LOGICAL = new Set(['&&', '||']);
+
+/** How many operators an expression may have in a row: later steps walk the tree by recursion. */
+const MAX_OPERATORS = 512;
+
+/** Parses expressions, and types, which look like some. */
+export class ExpressionParser {
+  readonly #tokens: TokenReader;
+  /** Of an expression of operators, how many lie on the longest path down. */
+  readonly #operators = new WeakMap<syntax.Expression, number>();
+
+  constructor(tokens: TokenReader) {
+    this.#tokens = tokens;
+  }
+
+  expression(): syntax.Expression {
+    const first = this.unary();
+    if (BITWISE.has(this.#tokens.operator)) return this.#bitwise(first);
+    const left = this.#relation(first);
+    const { at } = this.#tokens.peek;
+    const logical = this.#tokens.operator;
+    if (!LOGICAL.has(logical)) return this.#refuseMixing(left);
+    let result = left;
+    while (this.#tokens.operator === logical) {
+      this.#tokens.advance();
+      const right = this.#relation(this.unary());
+      result = this.#binary(logical, result, right, at);
+    }
+    return this.#refuseMixing(result);
+  }
+
+  /** A chain of one of & | ^, whose operands are unary. */
+  #bitwise(first: syntax.Expression): syntax.Expression {
+    const operator = this.#tokens.operator;
+    let result = first;
+    while (this.#tokens.operator === operator) {
+      const { at } = this.#tokens.advance();
+      result = this.#binary(operator, result, this.unary(), at);
+    }
+    return this.#refuseMixing(result);
+  }
+
+  /** An expression after which no other operator may follow. */
+  #refuseMixing(result: syntax.Expression): syntax.Expression {
+    const operators = [MULTIPLICATIVE, ADDITIVE, SHIFTS, RELATIONS, BITWISE, LOGICAL];
+    if (operators.some((set) => set.has(this.#tokens.operator)))
+      this.#tokens.fail(
+        this.#tokens.peek.at,
+        `"${this.#tokens.operator}" cannot follow the operators before it without parentheses`,
+      );
+    return result;
+  }
+
+  #relation(first: syntax.Expression): syntax.Expression {
+    const left = this.#shift(first);
+    const { at } = this.#tokens.peek;
+    const operator = this.#tokens.operator;
+    if (!RELATIONS.has(operator)) return left;
+    this.#tokens.advance();
+    return this.#binary(operator, left, this.#shift(this.unary()), at);
+  }
+
+  #shift(first: syntax.Expression): syntax.Expression {
+    const { at } = this.#tokens.peek;
+    const operator = this.#tokens.operator;
+    if (!SHIFTS.has(operator)) return this.#additive(first);
+    this.#tokens.advance();
+    return this.#binary(operator, first, this.unary(), at);
+  }
+
+  #additive(first: syntax.Expression): syntax.Expression {
+    let result = this.#multiplicative(first);
+    for (;;) {
+      this.#tokens.splitSigns();
+      if (!ADDITIVE.has(this.#tokens.operator)) return result;
+      const { text: operator, at } = this.#tokens.advance();
+      const right = this.#multiplicative(this.unary());
+      result = this.#binary(operator, result, right, at);
+    }
+  }
+
+  #multiplicative(first: syntax.Expression): syntax.Expression {
+    let result = first;
+    while (MULTIPLICATIVE.has(this.#tokens.operator)) {
+      const { text: operator, at } = this.#tokens.advance();
+      result = this.#binary(operator, result, this.unary(), at);
+    }
+    return result;
+  }
+
+  /** An expression without operators between two operands: what may stand on the left of an assignment. */
+  unary(): syntax.Expression {
+    return this.#tokens.deeper(() => this.#anyUnary());
+  }
+
+  #anyUnary(): syntax.Expression {
+    this.#tokens.splitSigns();
+    const { text: operator, at } = this.#tokens.peek;
+    if (['-', '!', '~', '*', '&'].includes(operator)) {
+      this.#tokens.advance();
+      return { kind: 'unary', operator, operand: this.unary(), at };
+    }
+    return this.#postfix(this.#primary());
+  }
+
+  #binary(
+    operator: string,
+    left: syntax.Expression,
+    right: syntax.Expression,
+    at: Offset,
+  ): syntax.Expression {
+    const count = (of: syntax.Expression) => this.#operators.get(of) ?? 0;
+    const operators = 1 + Math.max(count(left), count(right));
+    if (operators > MAX_OPERATORS)
+      this.#tokens.fail(at, `this expression has more than ${MAX_OPERATORS} operators in a row`);
+    const node = { kind: 'binary', operator, left, right, at } as const;
+    this.#operators.set(node, operators);
+    return node;
+  }
+
+  #postfix(first: syntax.Expression): syntax.Expression {
+    let result = first;
+    for (;;) {
+      const { at } = this.#tokens.peek;
+      if (this.#tokens.take('.')) {
+        result = { kind: 'member', of: result, name: this.#tokens.word('a member').text, at };
+      } else if (this.#tokens.take('[')) {
+        const index = this.expression();
+        this.#tokens.expect(']', 'to close an index');
+        result = { kind: 'index', of: result, index, at };
+      } else return result;
+    }
+  }
+
+  #primary(): syntax.Expression {
+    const { kind, text, at } = this.#tokens.peek;
+    if (kind === 'number') {
+      this.#tokens.advance();
+      return { kind: 'number', text, at };
+    }
+    if (text === 'true' || text === 'false') {
+      this.#tokens.advance();
+      return { kind: 'boolean', value: text === 'true', at };
+    }
+    if (this.#tokens.take('(')) {
+      const inner = this.expression();
+      this.#tokens.expect(')', 'to close a parenthesis');
+      return inner;
+    }
+    if (kind !== 'word' || KEYWORDS.has(text) || text === '_')
+      return this.#tokens.fail(at, `an expression is expected here, not "${text}"`);
+    this.#tokens.advance();
+    const name: syntax.Name = { kind: 'name', name: text, template: this.template(), at };
+    if (!this.#tokens.take('(')) return name;
+    return { kind: 'call', callee: name, arguments: this.arguments('to close the arguments'), at };
+  }
+
+  /** Expressions up to and with the closing parenthesis; the opening one is taken already. */
+  arguments(why: string): syntax.Expression[] {
+    const list: syntax.Expression[] = [];
+    while (!this.#tokens.at(')')) {
+      list.push(this.expression());
+      if (!this.#tokens.take(',')) break;
+    }
+    this.#tokens.expect(')', why);
+    return list;
+  }
+
+  /** `: type`, where it stands here. */
+  typeAnnotation(): syntax.Name | undefined {
+    return this.#tokens.take(':') ? this.type() : undefined;
+  }
+
+  type(): syntax.Name {
+    const { text: name, at } = this.#tokens.word('a type');
+    return { kind: 'name', name, template: this.template(), at };
+  }
+
+  /** `<a, b>`, where a list of types and values stands here. */
+  template(): syntax.Expression[] {
+    if (!this.#tokens.atTemplate('<')) return [];
+    this.#tokens.advance();
+    const given: syntax.Expression[] = [];
+    do {
+      if (this.#tokens.atTemplate('>')) break;
+      given.push(this.expression());
+    } while (this.#tokens.take(','));
+    const { at } = this.#tokens.closeTemplate();
+    if (given.length === 0) this.#tokens.fail(at, 'a template list cannot be empty');
+    return given;
+  }
+}

@@ -1,0 +1,53 @@
+/** A worker of a shared memory that runs nothing by itself: lists stay in flight until a test runs them. */
+
+import type { WorkerEvents, WorkerHandle } from '../../../src/cpu/threads/host.js';
+import { CONTROL_BYTES, FINISHED, PUBLISHED } from '../../../src/cpu/threads/layout.js';
+import { ListFollower } from '../../../src/cpu/threads/list-ring.js';
+import type { SharedStart } from '../../../src/cpu/threads/messages.js';
+import { Runner } from '../../../src/cpu/threads/run-list.js';
+
+/** The only thread of an executor. */
+export class ManualWorker {
+  /** Messages that it has sent since it was ready. */
+  notices = 0;
+  isHeld = false;
+  isStopped = false;
+  #events: WorkerEvents | undefined;
+  #words = new Int32Array(0);
+  #ring: ListFollower | undefined;
+  #runner: Runner | undefined;
+
+  /** What an executor starts it with. */
+  readonly start = (events: WorkerEvents): WorkerHandle => {
+    this.#events = events;
+    return {
+      send: (message) => this.#begin(message as SharedStart),
+      hold: (isHeld) => {
+        this.isHeld = isHeld;
+      },
+      stop: () => {
+        this.isStopped = true;
+      },
+    };
+  };
+
+  /** Runs so many lists that are in flight. @throws Error where there are not as many. */
+  run(lists = 1): void {
+    for (let n = 0; n < lists; n++) {
+      if (this.#words[PUBLISHED] === this.#words[FINISHED])
+        throw new Error('No list is in flight.');
+      const list = this.#ring!.next();
+      this.#runner!.run(list);
+      if (!this.#ring!.leave(list, 1, 0)) continue;
+      this.notices++;
+      this.#events!.onAnswer({ kind: 'finished' });
+    }
+  }
+
+  #begin({ memory, thread }: SharedStart): void {
+    this.#words = new Int32Array(memory.buffer, 0, CONTROL_BYTES / 4);
+    this.#ring = new ListFollower(this.#words, thread);
+    this.#runner = new Runner(memory, thread);
+    this.#events!.onAnswer({ kind: 'ready' });
+  }
+}

@@ -1,0 +1,223 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import type { Command } from '../../../src/cpu/threads/executor.js';
+import type { WorkerEvents } from '../../../src/cpu/threads/host.js';
+import { PAGE } from '../../../src/cpu/threads/layout.js';
+import { MAX_IN_FLIGHT } from '../../../src/cpu/threads/list-ring.js';
+import { SharedExecutor } from '../../../src/cpu/threads/shared-executor.js';
+import type { TestHooks } from '../../../src/cpu/threads/test-hooks.js';
+import { HEAP_START } from '../../../src/cpu/wasm/address-space.js';
+import { ManualWorker } from './manual-worker.js';
+
+/** 2 MiB, of which half is the heap's. */
+const MAX_PAGES = 32;
+const HEAP_BYTES = MAX_PAGES * PAGE - HEAP_START;
+const UNIT = 256;
+
+/** An executor whose only thread runs what a test tells it to. */
+async function start(hooks: TestHooks = {}) {
+  const worker = new ManualWorker();
+  const executor = await SharedExecutor.start(1, worker.start, { maxPages: MAX_PAGES, ...hooks });
+  let failure: string | undefined;
+  executor.failed.then(({ text }) => {
+    failure = text;
+  });
+  const allocate = (bytes: number) => executor.allocate(bytes)!.address;
+  return { worker, executor, allocate, failure: () => failure };
+}
+
+const clear = (to: number, bytes = 4): Command => ({ kind: 'clear', to, bytes });
+const copy = (from: number, to: number, bytes: number): Command => ({
+  kind: 'copy',
+  from,
+  to,
+  bytes,
+});
+const bytesOf = async (read: Promise<ArrayBuffer>) => [...new Uint8Array(await read)];
+
+describe('a block that is released', () => {
+  it('is there again once the lists before have run, though nobody has asked', async () => {
+    const { worker, executor, allocate } = await start();
+    const block = allocate(HEAP_BYTES - UNIT);
+    executor.submit([clear(block)]);
+    executor.release(block);
+    expect(executor.allocate(HEAP_BYTES - UNIT)).toBeUndefined();
+    worker.run();
+    expect(executor.allocate(HEAP_BYTES - UNIT)?.address).toBe(block);
+  });
+
+  it('makes room for a kernel, too', async () => {
+    const { worker, executor, allocate } = await start();
+    const block = allocate(HEAP_BYTES - UNIT);
+    executor.submit([clear(block)]);
+    executor.release(block);
+    worker.run();
+    expect(executor.addKernel(new Uint8Array(1000), 1000).bytes).toBe(1000);
+  });
+});
+
+describe('a kernel for which there is no room', () => {
+  it('leaves nothing behind', async () => {
+    const { executor } = await start();
+    executor.addKernel(new Uint8Array(100), 64);
+    const { usedBytes } = executor;
+    expect(() => executor.addKernel(new Uint8Array(100), HEAP_BYTES)).toThrow('no room');
+    expect(executor.usedBytes).toBe(usedBytes);
+    expect(() => executor.addKernel(new Uint8Array(HEAP_BYTES), 0)).toThrow('no room');
+    expect(executor.usedBytes).toBe(usedBytes);
+  });
+});
+
+describe('a write while lists run', () => {
+  it('waits in the memory, where there is room, and does not hold up what comes after', async () => {
+    const { worker, executor, allocate } = await start();
+    const [a, b] = [allocate(UNIT), allocate(UNIT)];
+    executor.write(a, Uint8Array.of(1, 2, 3, 4));
+    executor.submit([copy(a, b, 4)]);
+    executor.write(a, Uint8Array.of(5, 6, 7, 8));
+    executor.submit([copy(a, b + 4, 4)]);
+    const read = executor.read(b, 8);
+    worker.run(3);
+    expect(await bytesOf(read)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it('waits outside of the memory, where there is no room', async () => {
+    const { worker, executor, allocate, failure } = await start();
+    const bytes = 600 * 1024;
+    const [a, b] = [allocate(bytes), allocate(UNIT)];
+    executor.write(a, new Uint8Array(bytes).fill(1));
+    executor.submit([copy(a, b, 4)]);
+    const written = new Uint8Array(bytes).fill(2);
+    executor.write(a, written);
+    // It is taken as it is now, and what comes after it sees it.
+    written.fill(3);
+    executor.submit([copy(a + bytes - 4, b + 4, 4)]);
+    executor.write(a, Uint8Array.of(4));
+    const reads = [executor.read(b, 8), executor.read(a, 2)];
+    worker.run();
+    expect(worker.notices).toBe(1);
+    worker.run(2);
+    expect(await bytesOf(reads[0]!)).toEqual([1, 1, 1, 1, 2, 2, 2, 2]);
+    expect(await bytesOf(reads[1]!)).toEqual([4, 2]);
+    expect(failure()).toBeUndefined();
+    expect(executor.usedBytes).toBe(bytes + UNIT);
+  });
+});
+
+describe('lists in a memory that is full', () => {
+  it('run one after the other', async () => {
+    const { worker, executor, allocate, failure } = await start();
+    const [a, b] = [allocate(UNIT), allocate(HEAP_BYTES - UNIT)];
+    executor.write(a, Uint8Array.of(1, 2, 3, 4));
+    executor.submit([copy(a, b, 4)]);
+    executor.submit([clear(a)]);
+    executor.submit([copy(a, b + 4, 4)]);
+    const read = executor.read(b, 8);
+    worker.run(3);
+    expect(await bytesOf(read)).toEqual([1, 2, 3, 4, 0, 0, 0, 0]);
+    expect(failure()).toBeUndefined();
+    expect(executor.usedBytes).toBe(HEAP_BYTES);
+  });
+
+  it('that find room nowhere end the device', async () => {
+    const { worker, executor, allocate, failure } = await start();
+    const all = allocate(HEAP_BYTES);
+    executor.submit(Array.from({ length: 16_000 }, () => clear(all)));
+    await undefined;
+    expect(failure()).toBe('no memory is left for commands');
+    expect(worker.isStopped).toBe(true);
+  });
+});
+
+describe('more lists than are in flight at a time', () => {
+  it('follow when the first are finished, across the end of their numbers', async () => {
+    const { worker, executor, allocate } = await start({ firstList: -5 });
+    const a = allocate(UNIT);
+    const lists = 2 * MAX_IN_FLIGHT;
+    for (let n = 0; n < lists; n++) executor.submit([copy(a + n, a + n + 1, 1)]);
+    executor.write(a, Uint8Array.of(7));
+    const read = executor.read(a, 3);
+    worker.run(lists + 1);
+    expect(await bytesOf(read)).toEqual([7, 0, 0]);
+  });
+
+  it('are each told of, wherever their numbers wrap around', { timeout: 5000 }, async () => {
+    const { worker, executor, allocate } = await start({ firstList: -3 });
+    const a = allocate(UNIT);
+    for (let n = 0; n < 8; n++) {
+      executor.submit([clear(a)]);
+      const read = executor.read(a, 1);
+      worker.run();
+      await read;
+      expect(worker.notices).toBe(n + 1);
+    }
+  });
+});
+
+describe('the process', () => {
+  it('is kept alive while a result is awaited, and not by what is released', async () => {
+    const { worker, executor, allocate } = await start();
+    const a = allocate(UNIT);
+    executor.submit([clear(a)]);
+    executor.release(a);
+    expect(worker.isHeld).toBe(false);
+    const read = executor.read(a, 1);
+    executor.submit([clear(a)]);
+    expect(worker.isHeld).toBe(true);
+    worker.run();
+    await read;
+    expect(worker.isHeld).toBe(false);
+  });
+});
+
+describe('an executor that is closed', () => {
+  it('lets go of the memory', async () => {
+    const collect = exposedCollector();
+    let memory: WeakRef<object> | undefined;
+    const starter = ({ onAnswer }: WorkerEvents) => ({
+      send: (message: object) => {
+        memory = new WeakRef((message as { memory: WebAssembly.Memory }).memory.buffer);
+        onAnswer({ kind: 'ready' });
+      },
+      hold: () => {},
+      stop: () => {},
+    });
+    const executor = await SharedExecutor.start(1, starter, { maxPages: MAX_PAGES });
+    await collect();
+    expect(memory!.deref()).toBeDefined();
+    executor.close();
+    await collect();
+    expect(memory!.deref()).toBeUndefined();
+    expect(executor.threads).toBe(1);
+  });
+
+  it('takes every call, and does nothing', async () => {
+    const { worker, executor, allocate, failure } = await start();
+    const a = allocate(UNIT);
+    executor.submit([clear(a)]);
+    executor.close();
+    executor.submit([clear(a)]);
+    executor.write(a, Uint8Array.of(1));
+    executor.release(a);
+    let isRead = false;
+    executor.read(a, 1).then(() => {
+      isRead = true;
+    });
+    worker.run();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([isRead, failure(), worker.isStopped]).toEqual([false, undefined, true]);
+  });
+});
+
+/** Collects garbage, until nothing is left that can be. */
+function exposedCollector(): () => Promise<void> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  return async () => {
+    for (let n = 0; n < 3; n++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      collect();
+    }
+  };
+}
