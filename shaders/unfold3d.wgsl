@@ -5,7 +5,7 @@
 //
 // Shapes   video, dvideo [B, channels, frames, height, width]; patches, dpatches [B, t * h * w, channels * kt * kh * kw],
 //          places in the order t, h, w and kernel voxels in that of a Conv3d weight.
-// Grid     one invocation per element of the result, ITEMS each.
+// Grid     one invocation per element of the result, ITEMS each. An index is taken apart by one division for each axis.
 // Numerics f32. fold gathers (each voxel sums its patches in a fixed order), so no atomics.
 
 const WG = 64u;
@@ -42,15 +42,17 @@ fn unfold(
   let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
   for (var i = first; i < min(first + WG * ITEMS, params.batch * params.t * params.h * params.w * params.channels * params.kt * params.kh * params.kw); i += WG) {
     let p = params;
-    let k = i % p.kw;
-    let j = (i / p.kw) % p.kh;
-    let d = (i / (p.kw * p.kh)) % p.kt;
-    let channel = (i / (p.kw * p.kh * p.kt)) % p.channels;
-    let place = i / (p.kw * p.kh * p.kt * p.channels);
-    let x0 = (place % p.w) * p.strideW + k;
-    let y0 = ((place / p.w) % p.h) * p.strideH + j;
-    let t0 = ((place / (p.w * p.h)) % p.t) * p.strideT + d;
-    let b = place / (p.w * p.h * p.t);
+    let kernelRow = i / p.kw;
+    let kernelSlice = kernelRow / p.kh;
+    let plane = kernelSlice / p.kt;
+    let place = plane / p.channels;
+    let row = place / p.w;
+    let frame = row / p.h;
+    let b = frame / p.t;
+    let channel = plane - place * p.channels;
+    let t0 = (frame - b * p.t) * p.strideT + kernelSlice - plane * p.kt;
+    let y0 = (row - frame * p.h) * p.strideH + kernelRow - kernelSlice * p.kh;
+    let x0 = (place - row * p.w) * p.strideW + i - kernelRow * p.kw;
     out[i] = x[(((b * p.channels + channel) * p.frames + t0) * p.height + y0) * p.width + x0];
   }
 }
@@ -70,11 +72,14 @@ fn fold(
   let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
   for (var i = first; i < min(first + WG * ITEMS, params.batch * params.channels * params.frames * params.height * params.width); i += WG) {
     let p = params;
-    let x0 = i % p.width;
-    let y0 = (i / p.width) % p.height;
-    let t0 = (i / (p.width * p.height)) % p.frames;
-    let channel = (i / (p.width * p.height * p.frames)) % p.channels;
-    let b = i / (p.width * p.height * p.frames * p.channels);
+    let row = i / p.width;
+    let frame = row / p.height;
+    let plane = frame / p.frames;
+    let b = plane / p.channels;
+    let channel = plane - b * p.channels;
+    let t0 = frame - plane * p.frames;
+    let y0 = row - frame * p.height;
+    let x0 = i - row * p.width;
     let ts = holders(t0, p.kt, p.strideT, p.t);
     let ys = holders(y0, p.kh, p.strideH, p.h);
     let xs = holders(x0, p.kw, p.strideW, p.w);

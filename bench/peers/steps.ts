@@ -7,7 +7,7 @@ import type { Ours } from './ours.js';
 import type { Peer, StepSetup, Trainer } from './peer.js';
 
 const CHECKED_STEPS = 3;
-/** How far a loss may be from that of float64, relatively, for the library to count as computing the same. */
+/** How far a loss may be from that of float64, as a share, for the library to count as computing the same. */
 const TOLERANCE = 1e-5;
 const ROUNDS = 5;
 /** A round of a library is so long at least, so that a clock's ticks and a core's moods do not count. */
@@ -21,7 +21,7 @@ const BATCH_SEED = 3;
 interface Line {
   readonly peer: Peer;
   readonly trainer: Trainer;
-  /** The largest relative distance of the first losses from those of float64. */
+  /** The largest distance of the first losses from those of float64, as a share of the largest loss. */
   readonly error: number;
   /** How many it takes in a round, and how many rounds it takes part in. */
   readonly steps: number;
@@ -96,9 +96,9 @@ async function check(trainer: Trainer, expected: readonly number[]): Promise<num
   let worst = 0;
   for (const loss of expected) {
     await trainer.step();
-    worst = Math.max(worst, Math.abs((await trainer.loss()) - loss) / loss);
+    worst = Math.max(worst, Math.abs((await trainer.loss()) - loss));
   }
-  return worst;
+  return worst / Math.max(...expected);
 }
 
 async function meanStep(trainer: Trainer, steps: number): Promise<number> {
