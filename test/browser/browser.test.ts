@@ -6,6 +6,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../helpers/chromium.js';
 import { useEngine } from '../helpers/engine.js';
+import { THOROUGH } from '../helpers/thorough.js';
 import { generateFrom, trainedModel } from './generate.js';
 import type * as page from './page.js';
 import { type Losses, train } from './train.js';
@@ -99,13 +100,16 @@ describe('in a browser', () => {
       expect(last).toBeLessThan(first!);
   });
 
-  it('a device of the page’s own is trained on just as well, and lives on', async () => {
-    const { losses, alive } = await run('trainOnBorrowedDevice');
-    expect(difference(losses, await train(engine()))).toBeLessThan(1e-5);
-    expect(alive).toBe(true);
-  });
+  it.runIf(THOROUGH)(
+    'a device of the page’s own is trained on just as well, and lives on',
+    async () => {
+      const { losses, alive } = await run('trainOnBorrowedDevice');
+      expect(difference(losses, await train(engine()))).toBeLessThan(1e-5);
+      expect(alive).toBe(true);
+    },
+  );
 
-  it('a model trained in Node is loaded and draws the same spikes', async () => {
+  it.runIf(THOROUGH)('a model trained in Node is loaded and draws the same spikes', async () => {
     const here = await generateFrom(engine(), await trainedModel(engine()));
     const there = await run('generateFromServedModel');
     expect(here.flat(2).length).toBeGreaterThan(100);

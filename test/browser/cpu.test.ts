@@ -10,6 +10,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../helpers/chromium.js';
 import { useEngine } from '../helpers/engine.js';
+import { THOROUGH } from '../helpers/thorough.js';
 import type { PageReport } from './cpu-page.js';
 import { type TrainedDemo, trainDemo } from './train-demo.js';
 
@@ -126,7 +127,7 @@ describe('a page without WebGPU', () => {
     });
   }
 
-  it.runIf(FIREFOX)('in Firefox trains to the same bits', async () => {
+  it.runIf(FIREFOX && THOROUGH)('in Firefox trains to the same bits', async () => {
     const { server, reported, address } = await serve(files, ISOLATED);
     servers.push(server);
     const profile = mkdtempSync(join(tmpdir(), 'neuroformer-firefox-'));

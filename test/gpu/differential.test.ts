@@ -14,10 +14,12 @@ import { HostRandom } from '../../src/random.js';
 import { compare, type Expected, expectedOf, KERNEL_BOUNDS } from '../helpers/kernel-bounds.js';
 import { FAMILIES, randomOps } from '../helpers/random-ops.js';
 import { type Made, replay, type Taken, take } from '../helpers/replay.js';
+import { THOROUGH } from '../helpers/thorough.js';
 
 const SEED = Number(process.env.NEUROFORMER_SEED ?? 1);
 const CASES = Number(process.env.NEUROFORMER_CASES ?? 300);
-const DEVICES = ['cpu', 'swiftshader'] as const;
+/** SwiftShader compiles the kernels for most of a minute: it has its say where all is tried. */
+const DEVICES = THOROUGH ? (['cpu', 'swiftshader'] as const) : (['cpu'] as const);
 const NAMES = Object.keys(KERNELS) as KernelName[];
 
 let taken: Taken[] = [];
@@ -79,7 +81,7 @@ describe(`${CASES} calls of ops on random shapes, seed ${SEED}`, () => {
     300_000,
   );
 
-  it('run every kernel on both devices', () => {
+  it('run every kernel on every device', () => {
     const run = new Set(taken.map(({ kernel }) => kernel));
     expect([...run].sort()).toEqual([...NAMES].sort());
     for (const adapter of DEVICES) expect(made.get(adapter)?.length).toBe(taken.length);

@@ -38,11 +38,11 @@ interface NodeProcess {
  * @throws Error where this is a Node that cannot be asked for its modules.
  */
 export function nodeModule<T>(name: 'worker_threads' | 'os'): T | undefined {
-  const { process } = globalThis as { process?: NodeProcess };
-  if (process?.getBuiltinModule) return process.getBuiltinModule(`node:${name}`) as T | undefined;
-  const version = process?.versions?.node;
+  const { process: node } = globalThis as { process?: NodeProcess };
+  if (node?.getBuiltinModule) return node.getBuiltinModule(`node:${name}`) as T | undefined;
+  const version = node?.versions?.node;
   if (version === undefined) return undefined;
   throw new Error(
-    `The CPU device needs process.getBuiltinModule, which Node ${version} does not have: use Node 20.16 or later, 22.3 or later, or 24.`,
+    `The CPU device needs Node's getBuiltinModule, which Node ${version} does not have: use Node 20.16 or later, 22.3 or later, or 24.`,
   );
 }

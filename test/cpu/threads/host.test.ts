@@ -123,7 +123,7 @@ describe('a Node whose modules cannot be asked for', () => {
   it('gives a sentence that says which can', async () => {
     vi.stubGlobal('process', { versions: { node: '21.7.0' } });
     const sentence =
-      'The CPU device needs process.getBuiltinModule, which Node 21.7.0 does not have: ' +
+      "The CPU device needs Node's getBuiltinModule, which Node 21.7.0 does not have: " +
       'use Node 20.16 or later, 22.3 or later, or 24.';
     expect(() => availableThreads()).toThrow(sentence);
     const adapter = await cpuGpu({ threads: 2 }).requestAdapter();
