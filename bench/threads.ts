@@ -14,7 +14,7 @@ const STEPS = 30;
 const BATCH_SEED = 3;
 const HELD_MILLISECONDS = 4;
 /** Of the barriers at which a thread is held up: one in so many. */
-const HELD_EVERY = 50;
+const HELD_EVERY = 8;
 /** Seconds in which the device may find out how many threads are worth it. */
 const SETTLING_SECONDS = 10;
 const PROCESSES = 40;

@@ -9,9 +9,16 @@ export function roundHalfEven(value: number): number {
   return below % 2 === 0 ? below : below + 1;
 }
 
+/** Numbers up to here are exact to a thousandth. */
+const MAX_PLAIN = 2 ** 42;
+
 /** To so many decimals, by way of the decimal form. */
 export function roundDecimals(value: number, decimals: number): number {
-  return Number(value.toFixed(decimals));
+  const scaled = value * 10 ** decimals;
+  const nearest = Math.round(scaled);
+  // The product is off by some units in its last place: which decimal is the nearest is plain unless two nearly are.
+  const isPlain = Math.abs(nearest - scaled) < 0.499 && Math.abs(scaled) < MAX_PLAIN && value !== 0;
+  return isPlain ? nearest / 10 ** decimals : Number(value.toFixed(decimals));
 }
 
 /** A time brought to a multiple of dt: round(dt * round(value / dt), 6). */

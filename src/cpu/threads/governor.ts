@@ -10,6 +10,9 @@
  *   fewer are tried   when a list's threads mostly wait for each other
  *   more are tried    some time after fewer have won
  *
+ * A list that is nearly nothing is given one thread: what others would save is less than what waking them costs, and the
+ * main thread, which writes the next list meanwhile, has a core to itself.
+ *
  * A trial ends when a list was seen often enough with both numbers, or when too many lists have passed without one, as
  * where a training changes to an evaluation; then the one on trial has lost. The number that loses is tried again after
  * a while, and after twice as long each time that it loses again.
@@ -23,6 +26,8 @@ const MAX_WAITING_SHARE = 0.4;
 const MIN_GAIN = 0.1;
 /** Shorter lists are mostly waking up and say nothing, in microseconds. */
 const MIN_LIST_MICROSECONDS = 300;
+/** A list of less work has one thread, in microseconds: two would save half of that, and cost about as much to wake. */
+const SHORT_MICROSECONDS = 1000;
 /** A trial without a verdict ends after so many lists: a few steps of a training whose steps are dozens of lists. */
 const MAX_TRIAL_LISTS = 100;
 /** Seconds until the number that lost is tried again: at first, and at most. */
@@ -33,12 +38,16 @@ const MAX_SIGNATURES = 256;
 
 /** Chooses how many threads the next list is given, and is told how each went. */
 export interface Chooser {
-  /** How many threads the next list is given. May be asked several times for the same list. */
-  next(): number;
+  /**
+   * How many threads the next list is given. May be asked several times for the same list.
+   *
+   * @param signature the same number for lists of the same commands.
+   * @param inFlight how many threads the lists in flight have; `undefined` where there are none.
+   */
+  next(signature: number, inFlight: number | undefined): number;
   /**
    * Tells how a list went.
    *
-   * @param signature the same number for lists of the same commands.
    * @param elapsed microseconds from its first command to its last.
    * @param waited microseconds that its threads waited for each other, summed.
    */
@@ -72,6 +81,8 @@ export class Governor implements Chooser {
   readonly #maxThreads: number;
   /** By signature; the one that was met last is the last. */
   readonly #times = new Map<number, Times>();
+  /** Signatures of lists that are nearly nothing. */
+  readonly #short = new Set<number>();
   readonly #now: () => number;
   #threads: number;
   /** The number of threads that the one in use is on trial against, and how many lists have passed since. */
@@ -86,7 +97,8 @@ export class Governor implements Chooser {
     this.#now = now;
   }
 
-  next(): number {
+  next(signature: number, inFlight: number | undefined): number {
+    if (this.#short.has(signature)) return inFlight ?? 1;
     const hasFewer = this.#threads < this.#maxThreads;
     if (hasFewer && !this.#trial && this.#more.isDue(this.#now())) this.#try(this.#maxThreads);
     return this.#threads;
@@ -94,9 +106,13 @@ export class Governor implements Chooser {
 
   report(signature: number, threads: number, elapsed: number, waited: number): void {
     if (this.#maxThreads === 1) return;
+    const isShort = threads * elapsed - waited < SHORT_MICROSECONDS;
     // Lists that were in flight when the trial began do not count.
-    if (this.#trial && threads === this.#threads) this.#trial.lists++;
-    if (elapsed >= MIN_LIST_MICROSECONDS) this.#note(signature, threads, elapsed, waited);
+    if (this.#trial && (isShort || threads === this.#threads)) this.#trial.lists++;
+    if (!isShort) this.#short.delete(signature);
+    else if (this.#short.size < MAX_SIGNATURES) this.#short.add(signature);
+    if (!isShort && elapsed >= MIN_LIST_MICROSECONDS)
+      this.#note(signature, threads, elapsed, waited);
     if (this.#trial && this.#trial.lists >= MAX_TRIAL_LISTS) this.#end(false);
   }
 

@@ -15,7 +15,7 @@ import { CONTROL_BYTES, RESERVE, RESERVE_BYTES } from './layout.js';
 import { ListPublisher, MAX_IN_FLIGHT } from './list-ring.js';
 import { type Answer, type Failure, failure } from './messages.js';
 import { type TestHooks, ThreadTurns } from './test-hooks.js';
-import { listWords, writeList } from './write-list.js';
+import { listSignature, listWords, writeList } from './write-list.js';
 
 /** Commands or a write; in the backlog until it can be published, or done. */
 type Work =
@@ -220,7 +220,8 @@ export class SharedExecutor implements Executor {
     const shared = this.#shared;
     const isEmpty = this.#inFlight.length === 0;
     if (!shared || this.#inFlight.length >= MAX_IN_FLIGHT) return false;
-    const threads = this.#chooser.next();
+    const signature = listSignature(commands);
+    const threads = this.#chooser.next(signature, isEmpty ? undefined : this.#threadsInFlight);
     if (!isEmpty && threads !== this.#threadsInFlight) return false;
     const address = this.#listBlock(4 * listWords(commands));
     if (address === undefined) {
@@ -230,7 +231,7 @@ export class SharedExecutor implements Executor {
     }
     const start = address / 4;
     const { scratch, pages } = this.#memory;
-    const signature = writeList(shared.words, start, start, commands, threads, scratch);
+    writeList(shared.words, start, start, commands, threads, scratch);
     const list = shared.ring.publish({ start, commands: commands.length, threads, pages });
     this.#threadsInFlight = threads;
     this.#inFlight.push({ list, signature, address });

@@ -28,7 +28,6 @@ export function listWords(commands: readonly Command[]): number {
  *
  * @param index where in `words` it begins.
  * @param wordAddress the same place as a word of the memory in which it is to run.
- * @returns its signature, a number that lists of the same commands share.
  */
 export function writeList(
   words: Int32Array,
@@ -37,32 +36,29 @@ export function writeList(
   commands: readonly Command[],
   threads: number,
   scratch: Scratch,
-): number {
+): void {
   words.fill(0, index, index + commands.length * w.COMMAND_WORDS);
   let context = commands.length * w.COMMAND_WORDS;
-  let signature = commands.length;
   for (const [n, command] of commands.entries()) {
     const at = index + n * w.COMMAND_WORDS;
-    const total = writeCommand(words, at, command, 4 * (wordAddress + context), scratch);
+    const total = countUnits(command);
+    writeCommand(words, at, command, 4 * (wordAddress + context), scratch);
     words[at + w.TOTAL] = total;
     words[at + w.CHUNK] = Math.max(1, Math.floor(total / (CHUNKS_PER_THREAD * threads)));
-    signature = (Math.imul(signature, 31) + Math.imul(words[at + w.KERNEL]!, 7) + total) | 0;
     if (command.kind !== 'run') continue;
     for (const word of command.slots) words[index + context++] = word;
     words.set(command.immediates, index + context);
     context += command.immediates.length;
   }
-  return signature;
 }
 
-/** @returns into how many units a command can be cut. */
 function writeCommand(
   words: Int32Array,
   index: number,
   command: Command,
   context: number,
   scratch: Scratch,
-): number {
+): void {
   switch (command.kind) {
     case 'run': {
       const [x, y, z] = command.grid;
@@ -76,7 +72,7 @@ function writeCommand(
       words[index + w.MODULE_BYTES] = command.kernel.bytes;
       words[index + w.SCRATCH] = scratch.address;
       words[index + w.SCRATCH_STRIDE] = scratch.stride;
-      return x * y * z;
+      return;
     }
     case 'copy':
     case 'clear':
@@ -85,13 +81,38 @@ function writeCommand(
       if (command.kind === 'copy') words[index + w.FROM] = command.from;
       words[index + w.TO] = command.to;
       words[index + w.BYTES] = command.bytes;
-      return Math.ceil(command.bytes / w.PIECE_BYTES);
+      return;
     case 'stamp':
       words[index + w.KIND] = w.STAMP;
       words[index + w.KERNEL] = -1;
       words[index + w.TO] = command.to;
+      return;
+  }
+}
+
+/** Into how many units a command can be cut: workgroups, or pieces of memory. */
+function countUnits(command: Command): number {
+  switch (command.kind) {
+    case 'run': {
+      const [x, y, z] = command.grid;
+      return x * y * z;
+    }
+    case 'copy':
+    case 'clear':
+      return Math.ceil(command.bytes / w.PIECE_BYTES);
+    case 'stamp':
       return 1;
   }
+}
+
+/** A number that lists of the same commands share. */
+export function listSignature(commands: readonly Command[]): number {
+  let signature = commands.length;
+  for (const command of commands) {
+    const kernel = command.kind === 'run' ? command.kernel.id : -1;
+    signature = (Math.imul(signature, 31) + Math.imul(kernel, 7) + countUnits(command)) | 0;
+  }
+  return signature;
 }
 
 /** The end of what commands read and write. */
