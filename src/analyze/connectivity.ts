@@ -20,7 +20,7 @@
 import type { Engine } from '../gpu/engine.js';
 import { Batch, type BatchLayout, type HostBatch } from '../neuroformer/batch.js';
 import type { Neuroformer } from '../neuroformer/model.js';
-import { logProbability, nextLogits } from './tokens.js';
+import { logProbability, NextLogits } from './tokens.js';
 
 export interface AttentionMaps {
   readonly attention: Float64Array;
@@ -129,33 +129,70 @@ class AttentionSums {
 
 /** The drop of each target's log-probability when one source's past spikes are hidden. [neurons x neurons] */
 export async function ablationMap(reading: Reading): Promise<Float64Array> {
-  const { engine, layout, size, batches } = reading;
+  const { engine, model, layout, size, batches } = reading;
   const { neurons } = layout.tokenizer.ids;
   if (!layout.config.rules.mask_padding)
     throw new Error('Ablation hides spikes by the padding mask: set rules.mask_padding.');
   const sums = new Float64Array(neurons * neurons);
   const targets = new Float64Array(neurons);
-  const batch = new Batch(engine, layout, size);
-  for (const host of batches) {
-    const whole = await logProbabilities(reading, batch, host);
-    for (const target of host.nextIds) if (target < neurons) targets[target]! += 1;
-    for (const hidden of hidings(host, layout, neurons)) {
-      const without = await logProbabilities(reading, batch, {
-        ...host,
-        pastMask: hidden.mask,
-      });
-      for (const [n, target] of host.nextIds.entries()) {
-        const source = hidden.source[Math.floor(n / layout.config.block_size.id)]!;
-        if (target < neurons && source >= 0)
-          sums[target * neurons + source]! += whole[n]! - without[n]!;
-      }
+  const logits = new NextLogits(engine, model, layout, size);
+  const ask = ({ host, hidden }: Question) =>
+    logits.of(hidden ? { ...host, pastMask: hidden.mask } : host);
+  let whole = new Float32Array();
+  const use = ({ host, hidden }: Question, values: Float32Array) => {
+    const answer = logProbabilities(values, host, layout);
+    if (!hidden) {
+      whole = answer;
+      for (const target of host.nextIds) if (target < neurons) targets[target]! += 1;
+      return;
     }
-  }
-  batch.dispose();
+    for (const [n, target] of host.nextIds.entries()) {
+      const source = hidden.source[Math.floor(n / layout.config.block_size.id)]!;
+      if (target < neurons && source >= 0)
+        sums[target * neurons + source]! += whole[n]! - answer[n]!;
+    }
+  };
+  await oneAhead(questions(batches, layout, neurons), ask, use);
+  logits.dispose();
   return sums.map((sum, at) => {
     const [to, from] = [Math.floor(at / neurons), at % neurons];
     return to === from || targets[to] === 0 ? 0 : sum / targets[to]!;
   });
+}
+
+/** What the model is asked about a batch: with the whole past, or with some of it hidden. */
+interface Question {
+  readonly host: HostBatch;
+  readonly hidden?: { readonly source: readonly number[]; readonly mask: Uint32Array<ArrayBuffer> };
+}
+
+/** Each batch with its whole past, then with one source of each window hidden, until all were. */
+function* questions(
+  batches: Iterable<HostBatch>,
+  layout: BatchLayout,
+  neurons: number,
+): Generator<Question> {
+  for (const host of batches) {
+    yield { host };
+    for (const hidden of hidings(host, layout, neurons)) yield { host, hidden };
+  }
+}
+
+/** Asks one question ahead: while the device computes an answer, the host uses the one before. */
+async function oneAhead<Q, A>(
+  questions: Iterable<Q>,
+  ask: (question: Q) => Promise<A>,
+  use: (question: Q, answer: A) => void,
+): Promise<void> {
+  let pending: { question: Q; answer: Promise<A> } | undefined;
+  for (const question of questions) {
+    const asked = { question, answer: ask(question) };
+    // Nobody waits for it where the one before it fails.
+    asked.answer.catch(() => {});
+    if (pending) use(pending.question, await pending.answer);
+    pending = asked;
+  }
+  if (pending) use(pending.question, await pending.answer);
 }
 
 /** Masks that hide one source of each window at a time, until every source of every window was hidden once. */
@@ -177,12 +214,11 @@ function* hidings(host: HostBatch, layout: BatchLayout, neurons: number) {
 }
 
 /** Log-probability of every position's next token, 0 where it is padding. [B * T] */
-async function logProbabilities(
-  { engine, model, layout }: Reading,
-  batch: Batch,
+function logProbabilities(
+  values: Float32Array,
   host: HostBatch,
-): Promise<Float32Array> {
-  const values = await nextLogits(engine, model, batch, host);
+  layout: BatchLayout,
+): Float32Array<ArrayBuffer> {
   const { size, PAD } = layout.tokenizer.ids;
   return Float32Array.from(host.nextIds, (target, row) =>
     target === PAD ? 0 : logProbability(values, target, row * size, size),

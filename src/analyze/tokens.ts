@@ -1,8 +1,10 @@
 /** How well a model predicts the next neuron, token by token, beside a model that only knows how often each fires. */
 
 import type { Engine } from '../gpu/engine.js';
+import type { Step } from '../gpu/step.js';
 import { Batch, type BatchLayout, type HostBatch } from '../neuroformer/batch.js';
 import type { Neuroformer } from '../neuroformer/model.js';
+import type { Tensor } from '../tensor/tensor.js';
 
 export interface TokenScores {
   /** Tokens scored: spikes and window ends. */
@@ -28,18 +30,28 @@ export function tokenFrequencies(batches: Iterable<HostBatch>, layout: BatchLayo
   return counts.map((count) => count / total);
 }
 
-/** The model's logits of every position's next neuron, [B * T, ids]. */
-export async function nextLogits(
-  engine: Engine,
-  model: Neuroformer,
-  batch: Batch,
-  host: HostBatch,
-): Promise<Float32Array> {
-  batch.write(host);
-  const logits = engine.scope(() => model.forward(batch.inputs).idLogits);
-  const values = await logits.floats();
-  logits.dispose();
-  return values;
+/** A model's logits of every position's next neuron, batch by batch: recorded once, as all batches have one shape. */
+export class NextLogits {
+  readonly #batch: Batch;
+  readonly #step: Step<Tensor>;
+
+  constructor(engine: Engine, model: Neuroformer, layout: BatchLayout, size: number) {
+    const batch = new Batch(engine, layout, size);
+    this.#batch = batch;
+    this.#step = engine.record(() => model.forward(batch.inputs).idLogits);
+  }
+
+  /** The logits of a batch, [B * T, ids]. The next may be asked for before these have come. */
+  async of(host: HostBatch): Promise<Float32Array> {
+    this.#batch.write(host);
+    const [bytes] = await this.#step.runAndFetch([this.#step.value]).read();
+    return new Float32Array(bytes!);
+  }
+
+  dispose(): void {
+    this.#step.dispose();
+    this.#batch.dispose();
+  }
 }
 
 /** The natural logarithm of one class's probability, of the `classes` logits that begin at `first`. */
@@ -68,10 +80,10 @@ export async function scoreTokens(
   const { ids } = layout.tokenizer;
   let busiest = 0;
   for (let n = 0; n < ids.neurons; n++) if (frequencies[n]! > frequencies[busiest]!) busiest = n;
-  const batch = new Batch(engine, layout, size);
+  const logits = new NextLogits(engine, model, layout, size);
   let [tokens, spikes, right, unigramRight, bits, unigramBits] = [0, 0, 0, 0, 0, 0];
   for (const host of batches) {
-    const values = await nextLogits(engine, model, batch, host);
+    const values = await logits.of(host);
     for (const [row, target] of host.nextIds.entries()) {
       if (target === ids.PAD) continue;
       const own = values.subarray(row * ids.size, (row + 1) * ids.size);
@@ -86,7 +98,7 @@ export async function scoreTokens(
       unigramRight += Number(busiest === target);
     }
   }
-  batch.dispose();
+  logits.dispose();
   return {
     tokens,
     spikes,
