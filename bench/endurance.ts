@@ -16,6 +16,8 @@ export async function benchEndurance(): Promise<void> {
 }
 
 async function openAndClose(): Promise<void> {
+  // The stream that is written to is a handle, too.
+  console.log(`${DEVICES} devices, then ${UPDATES} updates`);
   const before = process.getActiveResourcesInfo().length;
   for (let look = 0; look < LOOKS; look++) {
     for (let n = 0; n < DEVICES / LOOKS; n++) {
@@ -27,6 +29,8 @@ async function openAndClose(): Promise<void> {
     }
     console.log(`${((look + 1) * DEVICES) / LOOKS} devices opened and closed: ${describeMemory()}`);
   }
+  // Workers end when they have heard of it.
+  await new Promise((resolve) => setTimeout(resolve, 1000));
   const more = process.getActiveResourcesInfo().length - before;
   console.log(`handles that are left: ${more}`);
 }
