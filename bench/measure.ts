@@ -27,6 +27,13 @@ export function digits(value: number): string {
   return value.toFixed(Math.min(decimals, 4));
 }
 
+/** Milliseconds that `work` takes. */
+export async function timed(work: () => unknown): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
 /** Something to time: milliseconds of one run. */
 export type Contender = () => Promise<number> | number;
 

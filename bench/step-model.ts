@@ -22,6 +22,7 @@ import {
   Tensor,
   Tokens,
 } from '../src/index.js';
+import { timed } from './measure.js';
 
 export interface StepSizes {
   batch: number;
@@ -184,6 +185,38 @@ export class StepModel {
       held.dispose();
     this.optimizer.dispose();
     this.store.dispose();
+  }
+}
+
+/** A model on an engine that is trained step by step, each of them waited for. */
+export class StepTrainer {
+  readonly #engine: Engine;
+  readonly #model: StepModel;
+  readonly #step: Step<Tensor>;
+
+  constructor(engine: Engine, sizes: StepSizes, batch: StepBatch) {
+    this.#engine = engine;
+    this.#model = new StepModel(engine, sizes, batch);
+    this.#step = this.#model.record();
+  }
+
+  /** Takes one step to its end; returns milliseconds. */
+  step(): Promise<number> {
+    return timed(async () => {
+      this.#model.optimizer.prepare(STEP_RATE);
+      this.#step.run();
+      await this.#engine.finish();
+    });
+  }
+
+  /** The last step's loss, before its update. */
+  async loss(): Promise<number> {
+    return (await this.#step.value.floats())[0]!;
+  }
+
+  dispose(): void {
+    this.#step.dispose();
+    this.#model.dispose();
   }
 }
 

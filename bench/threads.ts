@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { createEngine, type Engine, requestCpuDevice } from '../src/node.js';
 import { digits, showTiming, type Timing, timingOf } from './measure.js';
-import { makeBatch, STEP_RATE, STEP_SIZES, StepModel } from './step-model.js';
+import { makeBatch, STEP_SIZES, StepTrainer } from './step-model.js';
 
 const STEPS = 30;
 const BATCH_SEED = 3;
@@ -42,31 +42,22 @@ export async function benchOneProcess(): Promise<void> {
 
 /** Times steps, after some that are not counted, and disposes of the engine. */
 async function stepsOn(engine: Engine, count = STEPS): Promise<Timing> {
-  const { step, dispose } = trainerOn(engine);
-  for (let n = 0; n < 3; n++) await step();
+  const trainer = trainerOn(engine);
+  for (let n = 0; n < 3; n++) await trainer.step();
+  const timing = await timeSteps(trainer, count);
+  trainer.dispose();
+  engine.dispose();
+  return timing;
+}
+
+async function timeSteps(trainer: StepTrainer, count: number): Promise<Timing> {
   const times: number[] = [];
-  for (let n = 0; n < count; n++) times.push(await step());
-  dispose();
+  for (let n = 0; n < count; n++) times.push(await trainer.step());
   return timingOf(times);
 }
 
-function trainerOn(engine: Engine) {
-  const model = new StepModel(engine, STEP_SIZES, makeBatch(STEP_SIZES, BATCH_SEED));
-  const step = model.record();
-  return {
-    async step(): Promise<number> {
-      const start = performance.now();
-      model.optimizer.prepare(STEP_RATE);
-      step.run();
-      await engine.finish();
-      return performance.now() - start;
-    },
-    dispose() {
-      step.dispose();
-      model.dispose();
-      engine.dispose();
-    },
-  };
+function trainerOn(engine: Engine): StepTrainer {
+  return new StepTrainer(engine, STEP_SIZES, makeBatch(STEP_SIZES, BATCH_SEED));
 }
 
 async function besideBusyProcesses(threads: number, quiet: Timing): Promise<void> {
@@ -74,12 +65,12 @@ async function besideBusyProcesses(threads: number, quiet: Timing): Promise<void
     spawn(process.execPath, ['-e', 'for (;;);']),
   );
   try {
-    const { step, dispose } = trainerOn(await createEngine({ adapter: 'cpu', threads }));
-    await forSeconds(SETTLING_SECONDS, step);
-    const times: number[] = [];
-    for (let n = 0; n < STEPS; n++) times.push(await step());
-    dispose();
-    const timing = timingOf(times);
+    const engine = await createEngine({ adapter: 'cpu', threads });
+    const trainer = trainerOn(engine);
+    await forSeconds(SETTLING_SECONDS, () => trainer.step());
+    const timing = await timeSteps(trainer, STEPS);
+    trainer.dispose();
+    engine.dispose();
     console.log(
       `beside ${threads} busy processes: ${showTiming(timing)} ms, ${digits(timing.median / quiet.median)} times as long`,
     );
@@ -92,10 +83,11 @@ async function withThreadHeldUp(threads: number, single: Timing, quiet: Timing):
   const until = Date.now() + 1000 * (SETTLING_SECONDS + 10);
   const delay = { thread: 1, every: HELD_EVERY, milliseconds: HELD_MILLISECONDS, seed: 1, until };
   const device = await requestCpuDevice({ threads, hooks: { delay } });
-  const { step, dispose } = trainerOn(await createEngine({ device }));
-  await forSeconds(SETTLING_SECONDS, step);
+  const engine = await createEngine({ device });
+  const trainer = trainerOn(engine);
+  await forSeconds(SETTLING_SECONDS, () => trainer.step());
   const held: number[] = [];
-  while (Date.now() < until) held.push(await step());
+  while (Date.now() < until) held.push(await trainer.step());
   const timing = timingOf(held);
   console.log(
     `one thread held up for ${HELD_MILLISECONDS} ms at one barrier in ${HELD_EVERY}: ${showTiming(timing)} ms, ` +
@@ -104,11 +96,12 @@ async function withThreadHeldUp(threads: number, single: Timing, quiet: Timing):
   const start = performance.now();
   let recovered: number | undefined;
   await forSeconds(2 * SETTLING_SECONDS, async () => {
-    const milliseconds = await step();
+    const milliseconds = await trainer.step();
     if (milliseconds < 1.2 * quiet.median) recovered ??= (performance.now() - start) / 1000;
   });
   console.log(`when that is over, as fast as before after ${digits(recovered ?? Number.NaN)} s`);
-  dispose();
+  trainer.dispose();
+  engine.dispose();
   device.destroy();
 }
 

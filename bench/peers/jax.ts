@@ -5,11 +5,14 @@
  * the gradient of its `take` does not compile in 0.1.25.
  */
 
+import { timed } from '../measure.js';
 import { decays, LOSS_FACTORS, STEP_OPTIMIZER, STEP_RATE } from '../step-model.js';
 import { addNewerLanguage, type PageGpu } from './browser.js';
 import { load, versionOf } from './install.js';
 import {
   blocksOf,
+  CLIP_EPS,
+  LAYER_NORM_EPS,
   onThreads,
   operandShapes,
   type Peer,
@@ -17,13 +20,10 @@ import {
   type StepSetup,
   shortName,
   type Trainer,
-  timed,
   withWeightsInOut,
 } from './peer.js';
 
 const PACKAGE = '@jax-js/jax';
-const LAYER_NORM_EPS = 1e-5;
-const CLIP_EPS = 1e-6;
 
 /** The part of the library that is used here. */
 interface Jax {

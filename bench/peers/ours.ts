@@ -3,17 +3,14 @@
 import { type AdapterChoice, createEngine, type Engine, Tensor } from '../../src/node.js';
 import { gemm } from '../../src/tensor/gemm.js';
 import { onGpu } from '../measure.js';
-import { STEP_RATE, StepModel } from '../step-model.js';
+import { StepTrainer } from '../step-model.js';
 import {
   type Multiplier,
   onThreads,
   operandShapes,
   type Peer,
   type Product,
-  type StepSetup,
   shortName,
-  type Trainer,
-  timed,
 } from './peer.js';
 
 /** This library, and its engine. */
@@ -28,28 +25,10 @@ export async function openOurs(adapter: AdapterChoice, threads?: number): Promis
     engine,
     name: 'this library',
     on: adapter === 'cpu' ? onThreads(threads!) : shortName(engine.facts.description),
-    trainer: async (setup) => trainer(engine, setup),
+    // Its initial values are those of the setup: both come from the model's default seed.
+    trainer: async ({ sizes, batch }) => new StepTrainer(engine, sizes, batch),
     multiplier: async (product) => multiplier(engine, product),
     close: () => engine.dispose(),
-  };
-}
-
-/** Its initial values are those of the setup: both come from the model's default seed. */
-function trainer(engine: Engine, { sizes, batch }: StepSetup): Trainer {
-  const model = new StepModel(engine, sizes, batch);
-  const step = model.record();
-  return {
-    step: () =>
-      timed(async () => {
-        model.optimizer.prepare(STEP_RATE);
-        step.run();
-        await engine.finish();
-      }),
-    loss: async () => (await step.value.floats())[0]!,
-    dispose() {
-      step.dispose();
-      model.dispose();
-    },
   };
 }
 

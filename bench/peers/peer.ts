@@ -62,6 +62,10 @@ export function operandShapes({ form, M, N, K }: Product): [[number, number], [n
   return [form === 'tn' ? [K, M] : [M, K], form === 'nt' ? [N, K] : [K, N]];
 }
 
+/** What layer norm adds to the variance, and clipping to the norm: as the engine and PyTorch do. */
+export const LAYER_NORM_EPS = 1e-5;
+export const CLIP_EPS = 1e-6;
+
 /** The blocks of the step in their order: their names, and what they attend to. */
 export function blocksOf({ blocks }: StepSizes) {
   return (['history', 'stimulus', 'state'] as const).flatMap((kind) =>
@@ -94,11 +98,4 @@ export function onThreads(threads: number): string {
 /** An adapter's description up to its details. */
 export function shortName(description: string): string {
   return description.split(',')[0]!;
-}
-
-/** Milliseconds that `work` takes. */
-export async function timed(work: () => unknown): Promise<number> {
-  const start = performance.now();
-  await work();
-  return performance.now() - start;
 }

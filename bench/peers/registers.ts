@@ -7,7 +7,7 @@
  */
 
 import { requestCpuDevice } from '../../src/index.js';
-import { timed } from './peer.js';
+import { timed } from '../measure.js';
 
 const CHAINS = 13;
 const TURNS = 1 << 20;

@@ -5,11 +5,14 @@
  * looked up by a product with one-hot rows, since the WebAssembly backend lacks the gradient of `gather`.
  */
 
+import { timed } from '../measure.js';
 import { decays, LOSS_FACTORS, STEP_OPTIMIZER, STEP_RATE } from '../step-model.js';
 import type { PageGpu } from './browser.js';
 import { load, packageFolder, versionOf } from './install.js';
 import {
   blocksOf,
+  CLIP_EPS,
+  LAYER_NORM_EPS,
   onThreads,
   operandShapes,
   type Peer,
@@ -17,15 +20,12 @@ import {
   type StepSetup,
   shortName,
   type Trainer,
-  timed,
   withWeightsInOut,
 } from './peer.js';
 
 const CORE = '@tensorflow/tfjs';
 const WASM = '@tensorflow/tfjs-backend-wasm';
 const WEBGPU = '@tensorflow/tfjs-backend-webgpu';
-const LAYER_NORM_EPS = 1e-5;
-const CLIP_EPS = 1e-6;
 const MASKED = -1e9;
 
 /** The part of the library that is used here. */

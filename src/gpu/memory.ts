@@ -304,13 +304,14 @@ export class BufferPool {
   }
 
   #create(capacity: number): GPUBuffer {
-    const held = (this.#bytes / 2 ** 20).toFixed(0);
+    const before = this.#bytes;
     this.#device.pushErrorScope('out-of-memory');
     const buffer = this.#device.createBuffer({ size: capacity, usage: USAGE });
     this.#device.popErrorScope().then(
       (error) => {
         if (!error) return;
         const asked = (capacity / 2 ** 20).toFixed(1);
+        const held = (before / 2 ** 20).toFixed(0);
         this.#onError(
           new GpuError(
             `The GPU has no room for another ${asked} MiB (${held} MiB in use): ` +
