@@ -41,6 +41,8 @@ export class CpuBuffer implements GPUBuffer, Mappable {
   readonly address: number;
   #isValid: boolean;
   #isDestroyed = false;
+  /** When the last was submitted that uses it: it can be mapped after that, though more is submitted since. */
+  #lastUse = 0;
   #mapping: Mapping | undefined;
   /** Rejects the mapping that was asked for last and is not there yet. */
   #abort: ((error: Error) => void) | undefined;
@@ -60,6 +62,7 @@ export class CpuBuffer implements GPUBuffer, Mappable {
     });
     this.#isValid = address !== undefined;
     this.address = address ?? 0;
+    this.noteUse();
   }
 
   get mapState(): GPUBufferMapState {
@@ -84,6 +87,10 @@ export class CpuBuffer implements GPUBuffer, Mappable {
   checkUsage(usage: number, name: string): void {
     if ((this.usage & usage) !== 0) return;
     throw new Refusal(`${titled('buffer', this.label)} was not made with usage ${name}`);
+  }
+
+  noteUse(): void {
+    this.#lastUse = this.context.submitted;
   }
 
   destroy(): undefined {
@@ -149,6 +156,7 @@ export class CpuBuffer implements GPUBuffer, Mappable {
         this.context.write(this.address + offset, new Uint8Array(bytes));
       detach(bytes);
     }
+    this.noteUse();
     return undefined;
   }
 
@@ -188,7 +196,7 @@ export class CpuBuffer implements GPUBuffer, Mappable {
   #map({ mode, offset, size }: MapRequest): Promise<undefined> {
     return new Promise((resolve, reject) => {
       this.#setAbort(reject);
-      this.context.read(this.address + offset, size).then((data) => {
+      this.context.read(this.address + offset, size, this.#lastUse).then((data) => {
         // Unmapped meanwhile, and perhaps asked for again.
         if (this.#abort !== reject) return;
         this.#setAbort(undefined);

@@ -113,9 +113,18 @@ export class DeviceContext {
     if (!this.#isLost) this.#executor.submit(commands);
   }
 
-  /** Never settles where the device is lost first. */
-  read(address: number, bytes: number): Promise<ArrayBuffer> {
-    return this.#executor.read(address, bytes);
+  /** How much work was submitted so far: a moment to read after. */
+  get submitted(): number {
+    return this.#executor.submitted;
+  }
+
+  /**
+   * Never settles where the device is lost first.
+   *
+   * @param after the moment when the last was submitted that uses those bytes.
+   */
+  read(address: number, bytes: number, after: number): Promise<ArrayBuffer> {
+    return this.#executor.read(address, bytes, after);
   }
 
   /** Resolves when all work is done: of a device that is lost, all is. */

@@ -33,6 +33,7 @@ export class CpuQueue implements GPUQueue {
         return content.commands;
       });
       this.#context.submit(commands);
+      for (const content of contents) for (const used of content!.used) used.noteUse?.();
     });
     return undefined;
   }
@@ -66,6 +67,7 @@ export class CpuQueue implements GPUQueue {
         () => `${offset} + ${bytes.length} bytes are past the buffer's ${to.size}`,
       );
       this.#context.write(to.address + offset, bytes);
+      to.noteUse();
     });
     return undefined;
   }

@@ -9,6 +9,8 @@ import type { CpuQuerySet } from './query-set.js';
 export interface Usable {
   /** @throws Refusal where it is not. */
   checkUsable(): void;
+  /** Called when work was submitted that uses it. */
+  noteUse?(): void;
 }
 
 /** What a command buffer does, and what must be usable when it is submitted. */

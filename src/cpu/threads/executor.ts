@@ -39,6 +39,8 @@ export interface Allocation {
 
 export interface Executor {
   readonly threads: number;
+  /** How much work was submitted so far: a moment to read after. */
+  readonly submitted: number;
   /** Pages of the memory at most. */
   readonly maxPages: number;
   /** Bytes of the memory in use. */
@@ -58,8 +60,13 @@ export interface Executor {
   submit(commands: readonly Command[]): void;
   /** Writes bytes after everything submitted before. They are taken before this returns. */
   write(address: number, bytes: Uint8Array): void;
-  /** Bytes as everything submitted before leaves them. Never settles once the executor is closed or has failed. */
-  read(address: number, bytes: number): Promise<ArrayBuffer>;
+  /**
+   * Bytes as the work up to a moment leaves them, where nothing later changes them. Never settles once the executor is
+   * closed or has failed.
+   *
+   * @param after what `submitted` was at that moment; default: everything submitted before.
+   */
+  read(address: number, bytes: number, after?: number): Promise<ArrayBuffer>;
   /** Milliseconds that lists took, and that threads waited in them, summed, since the last call; 0 where not measured. */
   takeTimes(): { elapsed: number; waited: number };
   /** Ends the workers and lets go of the memory. */

@@ -24,6 +24,8 @@ interface Ungranted {
 /** Runs commands on one worker. */
 export class PrivateExecutor implements Executor {
   readonly threads = 1;
+  /** Everything is served in order, a read after all that was sent before it. */
+  readonly submitted = 0;
   readonly failed: Promise<Failure>;
   readonly #memory: DeviceMemory;
   /** `undefined` once the executor is closed. */

@@ -4,7 +4,8 @@
  * the worker that finishes it sends a message.
  *
  * What is kept here is what cannot be done yet: lists for which there is no slot or no room, writes to memory that lists
- * in flight may still read, blocks that they still use, and whoever waits for their end.
+ * in flight may still read, blocks that they still use, and whoever waits for their end. Such writes go along with the
+ * next list, as copies at its beginning: a list of their own each would have to be written and handed over.
  */
 
 import { createMemory, DeviceMemory, growMemory, PAGE_LIMITS } from './device-memory.js';
@@ -17,10 +18,19 @@ import { type Answer, type Failure, failure } from './messages.js';
 import { type TestHooks, ThreadTurns } from './test-hooks.js';
 import { listSignature, listWords, writeList } from './write-list.js';
 
+type Copy = Extract<Command, { kind: 'copy' }>;
+
 /** Commands or a write; in the backlog until it can be published, or done. */
 type Work =
-  | { readonly kind: 'list'; readonly commands: readonly Command[] }
+  | {
+      readonly kind: 'list';
+      readonly copies: readonly Copy[];
+      readonly commands: readonly Command[];
+    }
   | { readonly kind: 'write'; readonly address: number; readonly bytes: Uint8Array };
+
+/** More do not go along with one list, which must find room in the memory. */
+const MAX_COPIES = 256;
 
 interface InFlight {
   readonly list: number;
@@ -61,6 +71,8 @@ export class SharedExecutor implements Executor {
   #inFlight: InFlight[] = [];
   #threadsInFlight = 0;
   #backlog: Work[] = [];
+  /** Writes that go along with the next list: from where they wait in the memory to where they belong. */
+  #copies: Copy[] = [];
   /** Blocks to be given back, and results to be read, each in the order of their work. */
   #releases: Deferred[] = [];
   #reads: Deferred[] = [];
@@ -99,6 +111,10 @@ export class SharedExecutor implements Executor {
     });
   }
 
+  get submitted(): number {
+    return this.#submitted + (this.#copies.length > 0 ? 1 : 0);
+  }
+
   get maxPages(): number {
     return this.#memory.maxPages;
   }
@@ -115,7 +131,7 @@ export class SharedExecutor implements Executor {
   release(address: number): void {
     this.#collect();
     if (this.#isIdle()) this.#memory.release(address);
-    else this.#releases.push(this.#afterAll(() => this.#memory.release(address)));
+    else defer(this.#releases, this.submitted, () => this.#memory.release(address));
   }
 
   addKernel(bytes: Uint8Array<ArrayBuffer>, scratch: number): ExecutableKernel {
@@ -134,7 +150,7 @@ export class SharedExecutor implements Executor {
   }
 
   submit(commands: readonly Command[]): void {
-    if (commands.length > 0) this.#add({ kind: 'list', commands });
+    if (commands.length > 0) this.#addList(commands);
   }
 
   write(address: number, bytes: Uint8Array): void {
@@ -149,24 +165,27 @@ export class SharedExecutor implements Executor {
     const aside = this.#memory.allocate(bytes.length);
     if (!aside) {
       // Where there is no room they wait here, and what comes after them waits, too.
+      this.#sendCopies();
       this.#add({ kind: 'write', address, bytes: bytes.slice() });
       return;
     }
     shared.bytes.set(bytes, aside.address);
-    this.submit([{ kind: 'copy', from: aside.address, to: address, bytes: bytes.length }]);
+    this.#copies.push({ kind: 'copy', from: aside.address, to: address, bytes: bytes.length });
     this.release(aside.address);
+    if (this.#copies.length === MAX_COPIES) this.#sendCopies();
   }
 
-  read(address: number, bytes: number): Promise<ArrayBuffer> {
+  read(address: number, bytes: number, after = this.submitted): Promise<ArrayBuffer> {
     return new Promise((resolve) => {
       const read = () => {
         const copy = this.#shared?.bytes.slice(address, address + bytes);
         if (copy) resolve(copy.buffer as ArrayBuffer);
       };
+      if (after > this.#submitted) this.#sendCopies();
       this.#collect();
-      if (this.#isIdle()) read();
+      if (after <= this.#done) read();
       else {
-        this.#reads.push(this.#afterAll(read));
+        defer(this.#reads, after, read);
         this.#requestNotice();
       }
     });
@@ -183,12 +202,25 @@ export class SharedExecutor implements Executor {
     this.#shared = undefined;
     this.#inFlight = [];
     this.#backlog = [];
+    this.#copies = [];
     this.#releases = [];
     this.#reads = [];
   }
 
   #isIdle(): boolean {
-    return this.#inFlight.length === 0 && this.#backlog.length === 0;
+    return this.#done === this.submitted;
+  }
+
+  /** Adds a list, and the writes that came before it. */
+  #addList(commands: readonly Command[]): void {
+    const copies = this.#copies;
+    this.#copies = [];
+    this.#add({ kind: 'list', copies, commands });
+  }
+
+  /** A list of their own, where no other may follow. */
+  #sendCopies(): void {
+    if (this.#copies.length > 0) this.#addList([]);
   }
 
   #add(work: Work): void {
@@ -200,27 +232,24 @@ export class SharedExecutor implements Executor {
     if (this.#backlog.length > 0) this.#requestNotice();
   }
 
-  /** Something to be done after everything submitted so far. */
-  #afterAll(run: () => void): Deferred {
-    return { work: this.#submitted, run };
-  }
-
   /** Publishes what can be published now, in order. */
   #publishBacklog(): void {
     while (this.#backlog.length > 0) {
       const [work] = this.#backlog as [Work];
-      const isTaken = work.kind === 'list' ? this.#publish(work.commands) : this.#write(work);
+      const isTaken = work.kind === 'list' ? this.#publish(work) : this.#write(work);
       if (!isTaken) return;
       this.#backlog.shift();
     }
   }
 
   /** @returns whether the list was published. */
-  #publish(commands: readonly Command[]): boolean {
+  #publish({ copies, commands: own }: Extract<Work, { kind: 'list' }>): boolean {
     const shared = this.#shared;
     const isEmpty = this.#inFlight.length === 0;
     if (!shared || this.#inFlight.length >= MAX_IN_FLIGHT) return false;
-    const signature = listSignature(commands);
+    const commands = [...copies, ...own];
+    // Whether what it reads was written before or goes along is up to chance: it is the same list.
+    const signature = listSignature(own);
     const threads = this.#chooser.next(signature, isEmpty ? undefined : this.#threadsInFlight);
     if (!isEmpty && threads !== this.#threadsInFlight) return false;
     const address = this.#listBlock(4 * listWords(commands));
@@ -265,6 +294,16 @@ export class SharedExecutor implements Executor {
       if (address !== RESERVE) this.#memory.release(address);
       this.#finishWork();
     }
+    if (this.#copies.length > 0 && this.#done === this.#submitted) this.#makeCopies();
+  }
+
+  /** Writes what waits beside its place: nothing reads the old bytes any more. */
+  #makeCopies(): void {
+    for (const { from, to, bytes } of this.#copies)
+      this.#shared?.bytes.copyWithin(to, from, from + bytes);
+    this.#copies = [];
+    this.#submitted++;
+    this.#finishWork();
   }
 
   #finishWork(): void {
@@ -315,6 +354,12 @@ export class SharedExecutor implements Executor {
     Object.assign(shared, newViews(shared.memory));
     return pages;
   }
+}
+
+/** Keeps what is to be done after some work behind all that comes before it. */
+function defer(waiting: Deferred[], work: number, run: () => void): void {
+  const place = waiting.findLastIndex((other) => other.work <= work) + 1;
+  waiting.splice(place, 0, { work, run });
 }
 
 function newViews({ buffer }: WebAssembly.Memory): Pick<Shared, 'words' | 'bytes'> {

@@ -185,6 +185,25 @@ describe('mapAsync', () => {
     return [...new Uint32Array(staging.getMappedRange())];
   });
 
+  compute('does not wait for work that does not use the buffer', ['map', 'done'], async (d) => {
+    const staging = c.buffer(d, 4, READABLE);
+    const words = c.words(d, 1);
+    c.submit(d, (encoder) => encoder.copyBufferToBuffer(words, 0, staging, 0, 4));
+    const p = c.pipeline(d, SLOW);
+    const g = c.group(d, p.getBindGroupLayout(0), c.words(d, 0));
+    c.submitPass(d, (pass) => {
+      pass.setPipeline(p);
+      pass.setBindGroup(0, g);
+      for (let n = 0; n < 100; n++) pass.dispatchWorkgroups(1);
+    });
+    const order: string[] = [];
+    await Promise.all([
+      d.queue.onSubmittedWorkDone().then(() => order.push('done')),
+      staging.mapAsync(c.READ).then(() => order.push('map')),
+    ]);
+    return order;
+  });
+
   compute(
     'says where a buffer stands',
     ['unmapped', 'pending', 'mapped', 'unmapped', 'pending', 'unmapped', 'unmapped'],

@@ -78,8 +78,55 @@ describe('a write while lists run', () => {
     executor.write(a, Uint8Array.of(5, 6, 7, 8));
     executor.submit([copy(a, b + 4, 4)]);
     const read = executor.read(b, 8);
-    worker.run(3);
+    worker.run(2);
     expect(await bytesOf(read)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it('goes along with the next list, in order with other writes', async () => {
+    const { worker, executor, allocate } = await start();
+    const [a, b] = [allocate(UNIT), allocate(UNIT)];
+    const { usedBytes } = executor;
+    executor.submit([clear(b)]);
+    for (const byte of [1, 2]) executor.write(a, new Uint8Array(4).fill(byte));
+    executor.write(a + 2, Uint8Array.of(3));
+    executor.submit([copy(a, b, 4)]);
+    worker.run(2);
+    expect(() => worker.run()).toThrow('No list is in flight.');
+    expect(await bytesOf(executor.read(b, 4))).toEqual([2, 2, 3, 2]);
+    expect(executor.usedBytes).toBe(usedBytes);
+  });
+
+  it('is done without one where it is read', async () => {
+    const { worker, executor, allocate } = await start();
+    const a = allocate(UNIT);
+    executor.submit([clear(a)]);
+    executor.write(a, Uint8Array.of(5));
+    const read = executor.read(a, 1);
+    worker.run(2);
+    expect(await bytesOf(read)).toEqual([5]);
+  });
+
+  it('is in a list of its own with others where there are many', async () => {
+    const { worker, executor, allocate } = await start();
+    const a = allocate(1000);
+    executor.submit([clear(a)]);
+    for (let n = 0; n < 600; n++) executor.write(a + n, Uint8Array.of(n));
+    const read = executor.read(a, 600);
+    worker.run(4);
+    expect(await bytesOf(read)).toEqual(Array.from({ length: 600 }, (_, n) => n & 255));
+  });
+
+  it('is done by the main thread once nothing runs any more', async () => {
+    const { worker, executor, allocate } = await start();
+    const a = allocate(UNIT);
+    const { usedBytes } = executor;
+    executor.submit([clear(a)]);
+    executor.write(a, Uint8Array.of(5, 6));
+    worker.run();
+    executor.write(a + 1, Uint8Array.of(7));
+    expect(await bytesOf(executor.read(a, 2))).toEqual([5, 7]);
+    expect(() => worker.run()).toThrow('No list is in flight.');
+    expect(executor.usedBytes).toBe(usedBytes);
   });
 
   it('waits outside of the memory, where there is no room', async () => {
@@ -102,6 +149,33 @@ describe('a write while lists run', () => {
     expect(await bytesOf(reads[1]!)).toEqual([4, 2]);
     expect(failure()).toBeUndefined();
     expect(executor.usedBytes).toBe(bytes + UNIT);
+  });
+});
+
+describe('a read', () => {
+  it('waits for the work up to its moment, and for no more', async () => {
+    const { worker, executor, allocate } = await start();
+    const a = allocate(UNIT);
+    const moments: number[] = [];
+    for (const byte of [1, 2, 3]) {
+      executor.submit([clear(a)]);
+      executor.write(a + byte, Uint8Array.of(byte));
+      moments.push(executor.submitted);
+    }
+    const order: string[] = [];
+    const read = (name: string, after?: number) =>
+      executor.read(a, 4, after).then(() => order.push(name));
+    const reads = [read('all'), read('second', moments[1]), read('first', moments[0])];
+    worker.run(2);
+    await reads[2];
+    expect(order).toEqual(['first']);
+    worker.run();
+    await reads[1];
+    expect(order).toEqual(['first', 'second']);
+    worker.run();
+    await reads[0];
+    await read('late', moments[0]);
+    expect(order).toEqual(['first', 'second', 'all', 'late']);
   });
 });
 
