@@ -71,10 +71,8 @@ struct Random {
 
 // B[k, n .. n + 7] at 2 k and 2 k + 1.
 var<workgroup> panel: array<vec4f, 2 * DEPTH>;
-// The eight sums of each tile of a panel, while K is longer than DEPTH.
+// The eight sums of each tile of a panel: while K is longer than DEPTH, and on their way through the epilogue.
 var<workgroup> partial: array<vec4f, 2 * BLOCK_M>;
-// A tile on its way through the epilogue.
-var<workgroup> tile: array<vec4f, 8>;
 // The same panel for tn, and A[k, m .. m + 3] at (m / 4) TN_DEPTH + k.
 var<workgroup> panelTn: array<vec4f, 2 * TN_DEPTH>;
 var<workgroup> packedA: array<vec4f, TN_DEPTH * TN_M / 4u>;
@@ -131,17 +129,57 @@ fn gelu_grad(x: f32) -> f32 {
   return normal_cdf(x) + x * 0.39894228 * exp(-0.5 * x * x);
 }
 
-fn normal_cdf4(v: vec4f) -> vec4f {
-  let z = abs(v) * 0.70710678;
-  let t = 1.0 / (1.0 + 0.5 * z);
-  let p = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + t * (-0.18628806
-    + t * (0.27886807 + t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277))))))));
-  let tail = 0.5 * t * exp(p - z * z);
-  return select(tail, 1.0 - tail, v > vec4f());
+// Four vec4 of one tile.
+struct Four {
+  a: vec4f, b: vec4f, c: vec4f, d: vec4f,
 }
 
-fn gelu_grad4(v: vec4f) -> vec4f {
-  return normal_cdf4(v) + v * 0.39894228 * exp(-0.5 * v * v);
+// normal_cdf of four vec4, by turns: each step waits for the one before it, and four of them wait at the same time.
+fn normal_cdfs(v: Four) -> Four {
+  let z = Four(abs(v.a) * 0.70710678, abs(v.b) * 0.70710678, abs(v.c) * 0.70710678, abs(v.d) * 0.70710678);
+  let t = Four(
+    1.0 / (1.0 + 0.5 * z.a), 1.0 / (1.0 + 0.5 * z.b), 1.0 / (1.0 + 0.5 * z.c), 1.0 / (1.0 + 0.5 * z.d),
+  );
+  let one = vec4f(0.17087277);
+  var p = Four(one, one, one, one);
+  p = next_term(p, t, -0.82215223);
+  p = next_term(p, t, 1.48851587);
+  p = next_term(p, t, -1.13520398);
+  p = next_term(p, t, 0.27886807);
+  p = next_term(p, t, -0.18628806);
+  p = next_term(p, t, 0.09678418);
+  p = next_term(p, t, 0.37409196);
+  p = next_term(p, t, 1.00002368);
+  p = next_term(p, t, -1.26551223);
+  let tail = Four(
+    0.5 * t.a * exp(p.a - z.a * z.a), 0.5 * t.b * exp(p.b - z.b * z.b),
+    0.5 * t.c * exp(p.c - z.c * z.c), 0.5 * t.d * exp(p.d - z.d * z.d),
+  );
+  return Four(
+    select(tail.a, 1.0 - tail.a, v.a > vec4f()), select(tail.b, 1.0 - tail.b, v.b > vec4f()),
+    select(tail.c, 1.0 - tail.c, v.c > vec4f()), select(tail.d, 1.0 - tail.d, v.d > vec4f()),
+  );
+}
+
+// Horner's rule, four at a time.
+fn next_term(p: Four, t: Four, term: f32) -> Four {
+  return Four(term + t.a * p.a, term + t.b * p.b, term + t.c * p.c, term + t.d * p.d);
+}
+
+fn gelu_grads(v: Four) -> Four {
+  let cdf = normal_cdfs(v);
+  return Four(
+    cdf.a + v.a * 0.39894228 * exp(-0.5 * v.a * v.a), cdf.b + v.b * 0.39894228 * exp(-0.5 * v.b * v.b),
+    cdf.c + v.c * 0.39894228 * exp(-0.5 * v.c * v.c), cdf.d + v.d * 0.39894228 * exp(-0.5 * v.d * v.d),
+  );
+}
+
+fn times(p: Four, q: Four) -> Four {
+  return Four(p.a * q.a, p.b * q.b, p.c * q.c, p.d * q.d);
+}
+
+fn plus(p: Four, q: Four) -> Four {
+  return Four(p.a + q.a, p.b + q.b, p.c + q.c, p.d + q.d);
 }
 
 // keep of four neighboring elements; element is a multiple of 4.
@@ -180,51 +218,97 @@ fn set_out4(i: u32, v: vec4f) {
   out[i + 3u] = v.w;
 }
 
-// The epilogue of a whole tile, whose every vec4 is aligned: two vec4 at a time, so that each flag is asked four times and
-// not once an element.
-fn finish_tile(batch: u32, m: u32, n: u32, s: Sums) {
-  tile[0] = s.s00;
-  tile[1] = s.s01;
-  tile[2] = s.s10;
-  tile[3] = s.s11;
-  tile[4] = s.s20;
-  tile[5] = s.s21;
-  tile[6] = s.s30;
-  tile[7] = s.s31;
-  for (var row = 0u; row < 4u; row++) {
-    let at = (batch * params.M + m + row) * params.N + n;
-    var p = params.alpha * tile[2u * row];
-    var q = params.alpha * tile[2u * row + 1u];
+fn put_row(at: u32, left: vec4f, right: vec4f) {
+  set_out4(at, left);
+  set_out4(at + 4u, right);
+}
+
+fn put_row_added(at: u32, left: vec4f, right: vec4f) {
+  set_out4(at, left + residual4(at));
+  set_out4(at + 4u, right + residual4(at + 4u));
+}
+
+// The epilogue of a whole tile with bias and residual at most, as most have: the flags are asked once, the bias is read
+// once, and the sums stay in registers.
+fn finish_plain(batch: u32, m: u32, n: u32, s: Sums) {
+  var left = vec4f();
+  var right = vec4f();
+  if ((params.flags & BIAS) != 0u) {
+    left = bias4(n);
+    right = bias4(n + 4u);
+  }
+  let at = (batch * params.M + m) * params.N + n;
+  if ((params.flags & RESIDUAL) != 0u) {
+    put_row_added(at, params.alpha * s.s00 + left, params.alpha * s.s01 + right);
+    put_row_added(at + params.N, params.alpha * s.s10 + left, params.alpha * s.s11 + right);
+    put_row_added(at + 2u * params.N, params.alpha * s.s20 + left, params.alpha * s.s21 + right);
+    put_row_added(at + 3u * params.N, params.alpha * s.s30 + left, params.alpha * s.s31 + right);
+  } else {
+    put_row(at, params.alpha * s.s00 + left, params.alpha * s.s01 + right);
+    put_row(at + params.N, params.alpha * s.s10 + left, params.alpha * s.s11 + right);
+    put_row(at + 2u * params.N, params.alpha * s.s20 + left, params.alpha * s.s21 + right);
+    put_row(at + 3u * params.N, params.alpha * s.s30 + left, params.alpha * s.s31 + right);
+  }
+}
+
+// Four vec4 of each array: eight columns of two rows that begin at p and q.
+fn residuals(p: u32, q: u32) -> Four {
+  return Four(residual4(p), residual4(p + 4u), residual4(q), residual4(q + 4u));
+}
+
+fn auxes(p: u32, q: u32) -> Four {
+  return Four(aux4(p), aux4(p + 4u), aux4(q), aux4(q + 4u));
+}
+
+fn outs(p: u32, q: u32) -> Four {
+  return Four(out4(p), out4(p + 4u), out4(q), out4(q + 4u));
+}
+
+fn keeps(p: u32, q: u32) -> Four {
+  return Four(keep_vec(p), keep_vec(p + 4u), keep_vec(q), keep_vec(q + 4u));
+}
+
+// The epilogue of a whole tile whose sums are in partial, two rows at a time, so that each flag is asked twice and not once
+// an element. Dropout draws for four elements at a time: with it N is a multiple of 4.
+fn finish_tile(batch: u32, m: u32, n: u32, slot: u32) {
+  for (var row = 0u; row < 4u; row += 2u) {
+    let p = (batch * params.M + m + row) * params.N + n;
+    let q = p + params.N;
+    let i = slot + 2u * row;
+    var v = Four(
+      params.alpha * partial[i], params.alpha * partial[i + 1u],
+      params.alpha * partial[i + 2u], params.alpha * partial[i + 3u],
+    );
     if ((params.flags & BIAS) != 0u) {
-      p += bias4(n);
-      q += bias4(n + 4u);
+      let left = bias4(n);
+      let right = bias4(n + 4u);
+      v = plus(v, Four(left, right, left, right));
     }
     if ((params.flags & KEEP_INPUT) != 0u) {
-      set_aux4(at, p);
-      set_aux4(at + 4u, q);
+      set_aux4(p, v.a);
+      set_aux4(p + 4u, v.b);
+      set_aux4(q, v.c);
+      set_aux4(q + 4u, v.d);
     }
     if ((params.flags & GELU) != 0u) {
-      p *= normal_cdf4(p);
-      q *= normal_cdf4(q);
+      v = times(v, normal_cdfs(v));
     }
     if ((params.flags & GELU_GRAD) != 0u) {
-      p *= gelu_grad4(aux4(at));
-      q *= gelu_grad4(aux4(at + 4u));
+      v = times(v, gelu_grads(auxes(p, q)));
     }
     if ((params.flags & DROPOUT) != 0u) {
-      p *= keep_vec(at);
-      q *= keep_vec(at + 4u);
+      v = times(v, keeps(p, q));
     }
     if ((params.flags & RESIDUAL) != 0u) {
-      p += residual4(at);
-      q += residual4(at + 4u);
+      v = plus(v, residuals(p, q));
     }
     if ((params.flags & ACCUMULATE) != 0u) {
-      p += out4(at);
-      q += out4(at + 4u);
+      v = plus(v, outs(p, q));
     }
-    set_out4(at, p);
-    set_out4(at + 4u, q);
+    set_out4(p, v.a);
+    set_out4(p + 4u, v.b);
+    set_out4(q, v.c);
+    set_out4(q + 4u, v.d);
   }
 }
 
@@ -255,16 +339,13 @@ fn finish_element(start: u32, n: u32, sum: f32) {
   out[start] = value;
 }
 
-fn finish(batch: u32, m: u32, n: u32, s: Sums) {
-  if (m + 4u <= params.M && n + 8u <= params.N && params.N % 4u == 0u) {
-    finish_tile(batch, m, n, s);
-    return;
-  }
-  var v = array<vec4f, 8>(s.s00, s.s01, s.s10, s.s11, s.s20, s.s21, s.s30, s.s31);
+// The epilogue of a tile at the edge, element by element.
+fn finish_edge(batch: u32, m: u32, n: u32, slot: u32) {
   for (var row = m; row < min(m + 4u, params.M); row++) {
     for (var column = n; column < min(n + 8u, params.N); column++) {
       let start = (batch * params.M + row) * params.N + column;
-      finish_element(start, column, v[2u * (row - m) + (column - n) / 4u][(column - n) % 4u]);
+      let sums = partial[slot + 2u * (row - m) + (column - n) / 4u];
+      finish_element(start, column, sums[(column - n) % 4u]);
     }
   }
 }
@@ -293,10 +374,14 @@ fn multiply(start: Sums, r: vec4u, step: u32, count: u32) -> Sums {
   return s;
 }
 
-// The tiles of a panel, down from the first row of the area, for `count` of k from `first` on.
+// The tiles of a panel, down from the first row of the area, for `count` of k from `first` on. What is more than plain is
+// finished in a loop of its own, which has the registers to itself.
 fn go_down(area: Area, n: u32, first: u32, count: u32, baseA: u32, aM: u32, aK: u32) {
   let last = params.M - 1u;
   let end = min(area.m + BLOCK_M, params.M);
+  let isLast = first + count == params.K;
+  let isWhole = n + 8u <= params.N;
+  let isPlain = isLast && isWhole && (params.flags & ~(BIAS | RESIDUAL)) == 0u;
   for (var m = area.m; m < end; m += 4u) {
     let rows = min(vec4u(m, m + 1u, m + 2u, m + 3u), vec4u(last));
     let slot = 2u * (m - area.m);
@@ -308,7 +393,9 @@ fn go_down(area: Area, n: u32, first: u32, count: u32, baseA: u32, aM: u32, aK: 
       );
     }
     s = multiply(s, vec4u(baseA + first * aK) + rows * aM, aK, count);
-    if (first + count < params.K) {
+    if (isPlain && m + 4u <= params.M) {
+      finish_plain(area.batch, m, n, s);
+    } else {
       partial[slot] = s.s00;
       partial[slot + 1u] = s.s01;
       partial[slot + 2u] = s.s10;
@@ -317,8 +404,18 @@ fn go_down(area: Area, n: u32, first: u32, count: u32, baseA: u32, aM: u32, aK: 
       partial[slot + 5u] = s.s21;
       partial[slot + 6u] = s.s30;
       partial[slot + 7u] = s.s31;
-    } else {
-      finish(area.batch, m, n, s);
+    }
+  }
+  if (!isLast) {
+    return;
+  }
+  let inVectors = isWhole && ((params.flags & DROPOUT) == 0u || params.N % 4u == 0u);
+  for (var m = area.m; m < end; m += 4u) {
+    let slot = 2u * (m - area.m);
+    if (!inVectors || m + 4u > params.M) {
+      finish_edge(area.batch, m, n, slot);
+    } else if (!isPlain) {
+      finish_tile(area.batch, m, n, slot);
     }
   }
 }
