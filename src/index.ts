@@ -130,6 +130,7 @@ export {
   type CrossEntropyOptions,
   contrastiveLoss,
   crossEntropy,
+  crossEntropyOfRows,
   meanSquaredError,
   NO_CLASS,
   normalize,

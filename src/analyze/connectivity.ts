@@ -20,7 +20,8 @@
 import type { Engine } from '../gpu/engine.js';
 import { Batch, type BatchLayout, type HostBatch } from '../neuroformer/batch.js';
 import type { Neuroformer } from '../neuroformer/model.js';
-import { logProbability, NextLogits } from './tokens.js';
+import { crossEntropyOfRows } from '../tensor/losses.js';
+import { RecordedPass } from './tokens.js';
 
 export interface AttentionMaps {
   readonly attention: Float64Array;
@@ -135,12 +136,13 @@ export async function ablationMap(reading: Reading): Promise<Float64Array> {
     throw new Error('Ablation hides spikes by the padding mask: set rules.mask_padding.');
   const sums = new Float64Array(neurons * neurons);
   const targets = new Float64Array(neurons);
-  const logits = new NextLogits(engine, model, layout, size);
+  const losses = new RecordedPass(engine, layout, size, ({ inputs, targets: { nextIds, padId } }) =>
+    crossEntropyOfRows(model.forward(inputs).idLogits, nextIds, { ignore: padId }),
+  );
   const ask = ({ host, hidden }: Question) =>
-    logits.of(hidden ? { ...host, pastMask: hidden.mask } : host);
-  let whole = new Float32Array();
-  const use = ({ host, hidden }: Question, values: Float32Array) => {
-    const answer = logProbabilities(values, host, layout);
+    losses.of(hidden ? { ...host, pastMask: hidden.mask } : host);
+  let whole: Float32Array = new Float32Array();
+  const use = ({ host, hidden }: Question, answer: Float32Array) => {
     if (!hidden) {
       whole = answer;
       for (const target of host.nextIds) if (target < neurons) targets[target]! += 1;
@@ -149,11 +151,11 @@ export async function ablationMap(reading: Reading): Promise<Float64Array> {
     for (const [n, target] of host.nextIds.entries()) {
       const source = hidden.source[Math.floor(n / layout.config.block_size.id)]!;
       if (target < neurons && source >= 0)
-        sums[target * neurons + source]! += whole[n]! - answer[n]!;
+        sums[target * neurons + source]! += answer[n]! - whole[n]!;
     }
   };
   await oneAhead(questions(batches, layout, neurons), ask, use);
-  logits.dispose();
+  losses.dispose();
   return sums.map((sum, at) => {
     const [to, from] = [Math.floor(at / neurons), at % neurons];
     return to === from || targets[to] === 0 ? 0 : sum / targets[to]!;
@@ -211,16 +213,4 @@ function* hidings(host: HostBatch, layout: BatchLayout, neurons: number) {
     );
     yield { source, mask };
   }
-}
-
-/** Log-probability of every position's next token, 0 where it is padding. [B * T] */
-function logProbabilities(
-  values: Float32Array,
-  host: HostBatch,
-  layout: BatchLayout,
-): Float32Array<ArrayBuffer> {
-  const { size, PAD } = layout.tokenizer.ids;
-  return Float32Array.from(host.nextIds, (target, row) =>
-    target === PAD ? 0 : logProbability(values, target, row * size, size),
-  );
 }

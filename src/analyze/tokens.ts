@@ -30,18 +30,19 @@ export function tokenFrequencies(batches: Iterable<HostBatch>, layout: BatchLayo
   return counts.map((count) => count / total);
 }
 
-/** A model's logits of every position's next neuron, batch by batch: recorded once, as all batches have one shape. */
-export class NextLogits {
+/** One tensor of every batch, made by a pass that is recorded once, as all batches have one shape. */
+export class RecordedPass {
   readonly #batch: Batch;
   readonly #step: Step<Tensor>;
 
-  constructor(engine: Engine, model: Neuroformer, layout: BatchLayout, size: number) {
+  /** @param make floats, of a batch. */
+  constructor(engine: Engine, layout: BatchLayout, size: number, make: (batch: Batch) => Tensor) {
     const batch = new Batch(engine, layout, size);
     this.#batch = batch;
-    this.#step = engine.record(() => model.forward(batch.inputs).idLogits);
+    this.#step = engine.record(() => make(batch));
   }
 
-  /** The logits of a batch, [B * T, ids]. The next may be asked for before these have come. */
+  /** The floats of a batch. The next may be asked for before these have come. */
   async of(host: HostBatch): Promise<Float32Array> {
     this.#batch.write(host);
     const [bytes] = await this.#step.runAndFetch([this.#step.value]).read();
@@ -54,18 +55,13 @@ export class NextLogits {
   }
 }
 
-/** The natural logarithm of one class's probability, of the `classes` logits that begin at `first`. */
-export function logProbability(
-  logits: Float32Array,
-  target: number,
-  first = 0,
-  classes = logits.length,
-): number {
+/** The natural logarithm of one class's probability. */
+function logProbability(logits: Float32Array, target: number): number {
   let top = Number.NEGATIVE_INFINITY;
-  for (let n = first; n < first + classes; n++) top = Math.max(top, logits[n]!);
+  for (const logit of logits) top = Math.max(top, logit);
   let mass = 0;
-  for (let n = first; n < first + classes; n++) mass += Math.exp(logits[n]! - top);
-  return logits[first + target]! - top - Math.log(mass);
+  for (const logit of logits) mass += Math.exp(logit - top);
+  return logits[target]! - top - Math.log(mass);
 }
 
 /** Scores every token of the batches. */
@@ -80,7 +76,12 @@ export async function scoreTokens(
   const { ids } = layout.tokenizer;
   let busiest = 0;
   for (let n = 0; n < ids.neurons; n++) if (frequencies[n]! > frequencies[busiest]!) busiest = n;
-  const logits = new NextLogits(engine, model, layout, size);
+  const logits = new RecordedPass(
+    engine,
+    layout,
+    size,
+    ({ inputs }) => model.forward(inputs).idLogits,
+  );
   let [tokens, spikes, right, unigramRight, bits, unigramBits] = [0, 0, 0, 0, 0, 0];
   for (const host of batches) {
     const values = await logits.of(host);

@@ -13,17 +13,21 @@ export function shuffleTies(window: Window, random: HostRandom): Window {
 }
 
 function shuffled(window: TokenWindow, random: HostRandom): TokenWindow {
-  const { ids, times, nextIds } = window;
+  const { ids, nextIds, nextTimes } = window;
   const last = nextIds.length - Math.max(0, window.pad - 1);
-  const tokens = Int32Array.of(ids[0]!, ...nextIds);
-  const when = Int32Array.of(times[0]!, ...window.nextTimes);
+  const tokens = new Int32Array(nextIds.length + 1);
+  tokens[0] = ids[0]!;
+  tokens.set(nextIds, 1);
+  const when = (n: number) => nextTimes[n - 1];
   // Spikes stand between the start token and the end.
   for (let start = 1; start < last; ) {
     let end = start + 1;
-    while (end < last && when[end] === when[start]) end += 1;
+    while (end < last && when(end) === when(start)) end += 1;
     for (let n = end - 1; n > start; n--) {
       const other = start + random.integer(n - start + 1);
-      [tokens[n], tokens[other]] = [tokens[other]!, tokens[n]!];
+      const token = tokens[n]!;
+      tokens[n] = tokens[other]!;
+      tokens[other] = token;
     }
     start = end;
   }

@@ -165,8 +165,8 @@ export class BatchLayout {
     const { id: T, prev_id: P } = this.config.block_size;
     const ids = gather(new Uint32Array(B * T), (w) => w.current.ids);
     const pastIds = gather(new Uint32Array(B * P), (w) => w.past.ids);
-    const flags = (tokens: Uint32Array, holds: (token: number) => boolean) =>
-      Uint32Array.from(tokens, (token) => Number(holds(token)));
+    const flags = (tokens: Uint32Array<ArrayBuffer>, holds: (token: number) => boolean) =>
+      tokens.map((token) => Number(holds(token)));
     return {
       ids: tokenLists(ids, neurons.size),
       times: gather(new Float32Array(B * T), (w) => w.current.times),

@@ -33,16 +33,12 @@ export function crossEntropy(
 ): Tensor {
   const { engine } = logits;
   const { ignore = NO_CLASS, weights, factor = 1 } = options;
-  const classes = logits.axis(-1);
-  const rows = logits.length / classes;
-  expectType('crossEntropy', 'logits', logits, 'f32');
-  expectShape('crossEntropy', 'targets', targets.reshape([targets.length]), [rows], {}, 'u32');
+  const { rows, classes } = rowsOf('crossEntropy', logits, targets);
   if (weights) {
     expectShape('crossEntropy', 'weights', weights, [classes]);
   }
   const { loss, totals, gradient } = lossOutputs(engine, logits);
   const rowLoss = Tensor.empty(engine, [rows]);
-  const { rowGroup, rowLanes: LANES, reduceGroup } = engine.tuning;
   const params = {
     rows,
     classes,
@@ -52,19 +48,67 @@ export function crossEntropy(
     factor,
   };
   const perClass = { targets, weights: weights ?? engine.absent.read, totals };
-  const single = { constants: { WG: reduceGroup } };
+  const single = { constants: { WG: engine.tuning.reduceGroup } };
   engine.dispatch('cross_entropy.total_weight', perClass, params, 1, single);
   engine.dispatch(
     'cross_entropy.rows',
     { ...perClass, logits, gradient: gradient ?? engine.absent.write, rowLoss },
     params,
-    rowWorkgroups(engine, rows),
-    { constants: { WG: rowGroup, LANES } },
+    ...rowGrid(engine, rows),
   );
   engine.dispatch('cross_entropy.total_loss', { rowLoss, totals }, params, 1, single);
   rowLoss.release();
   finishLoss('crossEntropy', loss, logits, gradient);
   return loss;
+}
+
+/**
+ * -log softmax(logits)[target] of every row by itself, 0 where it does not count. Has no gradient.
+ *
+ * @param logits [..., classes]
+ * @param targets u32, one per row
+ * @returns [rows]
+ */
+export function crossEntropyOfRows(
+  logits: Tensor,
+  targets: Tensor,
+  { ignore = NO_CLASS }: Pick<CrossEntropyOptions, 'ignore'> = {},
+): Tensor {
+  const { engine } = logits;
+  const { rows, classes } = rowsOf('crossEntropyOfRows', logits, targets);
+  const rowLoss = Tensor.empty(engine, [rows]);
+  // Read only for a gradient.
+  const totals = Tensor.empty(engine, [2]);
+  engine.dispatch(
+    'cross_entropy.rows',
+    {
+      logits,
+      targets,
+      weights: engine.absent.read,
+      gradient: engine.absent.write,
+      rowLoss,
+      totals,
+    },
+    { rows, classes, ignored: ignore, hasWeights: 0, wantsGradient: 0, factor: 1 },
+    ...rowGrid(engine, rows),
+  );
+  totals.release();
+  return rowLoss;
+}
+
+/** @throws ShapeError where there is not one target a row. */
+function rowsOf(op: string, logits: Tensor, targets: Tensor): { rows: number; classes: number } {
+  const classes = logits.axis(-1);
+  const rows = logits.length / classes;
+  expectType(op, 'logits', logits, 'f32');
+  expectShape(op, 'targets', targets.reshape([targets.length]), [rows], {}, 'u32');
+  return { rows, classes };
+}
+
+/** Workgroups and constants of a kernel that has LANES invocations for each row. */
+function rowGrid(engine: Engine, rows: number) {
+  const { rowGroup: WG, rowLanes: LANES } = engine.tuning;
+  return [rowWorkgroups(engine, rows), { constants: { WG, LANES } }] as const;
 }
 
 export interface SquaredErrorOptions {
@@ -131,12 +175,10 @@ export function normalize(x: Tensor, eps = 1e-12): Tensor {
   expectType('normalize', 'x', x, 'f32');
   const width = x.axis(-1);
   const rows = x.length / width;
-  const { rowGroup: WG, rowLanes: LANES } = engine.tuning;
   const y = outputOf(engine, x.shape, [x]);
   const norms = Tensor.empty(engine, [rows]);
   const params = { rows, width, eps, accumulate: 0 };
-  const options = { constants: { WG, LANES } };
-  const groups = rowWorkgroups(engine, rows);
+  const [groups, options] = rowGrid(engine, rows);
   engine.dispatch('normalize.forward', { x, out: y, norms }, params, groups, options);
   remember(engine, {
     op: 'normalize',

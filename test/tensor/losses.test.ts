@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { HostRandom } from '../../src/random.js';
 import { sumLosses } from '../../src/tensor/elementwise.js';
-import { crossEntropy, meanSquaredError, NO_CLASS } from '../../src/tensor/losses.js';
+import {
+  crossEntropy,
+  crossEntropyOfRows,
+  meanSquaredError,
+  NO_CLASS,
+} from '../../src/tensor/losses.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import {
@@ -217,6 +222,30 @@ for (const [variant, options] of [
       });
     });
 
+    it('equal the reference row by row', async () => {
+      const random = new HostRandom(4);
+      for (const shape of SHAPES) {
+        const [rows, classes] = shape;
+        const { targets, ignore } = rowsOf(shape);
+        const logits = Float32Array.from({ length: rows * classes }, () => 3 * random.normal());
+        const losses = crossEntropyOfRows(
+          Tensor.from(engine(), logits, shape),
+          Tensor.from(engine(), targets, [rows]),
+          { ignore },
+        );
+        const expected = Array.from(targets, (target, row) => {
+          const own = logits.subarray(row * classes, (row + 1) * classes);
+          const setup = { targets: [target], ignore };
+          return reference.crossEntropy(
+            map(ref([1, classes]), (_, n) => own[n]!),
+            setup,
+          );
+        });
+        expect(losses.shape).toEqual([rows]);
+        expectClose('crossEntropyOfRows', 'elementwise', await losses.floats(), expected);
+      }
+    });
+
     it('take logits and targets of several leading axes', async () => {
       await checkLoss(engine(), plainCase([30, 7], [2, 3, 5]));
     });
@@ -283,6 +312,11 @@ describe('losses given what they cannot take', () => {
     expectShapeErrors([
       [() => crossEntropy(words(3, 4), words(3)), `crossEntropy: logits ${f32}`],
       [() => crossEntropy(x, words(4)), 'crossEntropy: targets should be [3], but is [4].'],
+      [() => crossEntropyOfRows(words(3, 4), words(3)), `crossEntropyOfRows: logits ${f32}`],
+      [
+        () => crossEntropyOfRows(x, words(4)),
+        'crossEntropyOfRows: targets should be [3], but is [4].',
+      ],
       [
         () => crossEntropy(x, floats(3)),
         'crossEntropy: targets should be of type u32, but is f32.',
