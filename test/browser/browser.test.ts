@@ -91,7 +91,7 @@ describe('in a browser', () => {
     return Math.max(...one!.map((loss, n) => Math.abs(loss - other![n]!) / Math.abs(other![n]!)));
   }
 
-  it('the same training gives the same losses as in Node', async () => {
+  it.runIf(THOROUGH)('the same training gives the same losses as in Node', async () => {
     const { facts, losses } = await run('trainOnOwnDevice');
     expect(facts.software).toBe(true);
     const here = await train(engine());

@@ -15,6 +15,7 @@ import { parseNpz } from '../../src/data/formats/npz.js';
 import { readCheckpoint } from '../../src/train/checkpoint.js';
 import { RunFolder } from '../../src/train/run-folder.js';
 import { inOwnProcess, neuroformer, Running } from '../helpers/cli.js';
+import { THOROUGH } from '../helpers/thorough.js';
 import { tinyWorkplace } from '../helpers/tiny-run.js';
 
 const STEPS = 400;
@@ -305,7 +306,7 @@ describe('the command line, as a user goes along', () => {
   it('killed at any moment, goes on to the weights of a run in one', {
     timeout: 180_000,
   }, async () => {
-    for (let kills = 0; kills < 4; kills++) {
+    for (let kills = 0; kills < (THOROUGH ? 4 : 2); kills++) {
       const started = existsSync(at('killed', 'last.safetensors'));
       const args = started ? ['train', '--resume', at('killed')] : trainArgs('killed');
       const before = started ? last('killed').step : 0;

@@ -17,8 +17,12 @@ export interface Dispatch {
   readonly immediates?: Uint32Array;
 }
 
+/** The program that was read last: it is asked for again and again while its runs are compared. */
+let latest: { readonly code: string; readonly program: Program } | undefined;
+
 export function findEntry({ code, entry }: Dispatch): { program: Program; entry: Entry } {
-  const program = readShader(code);
+  if (latest?.code !== code) latest = { code, program: readShader(code) };
+  const { program } = latest;
   const found = program.entries.find((e) => e.name === (entry ?? e.name));
   if (!found) throw new Error(`The program has no entry point ${entry}.`);
   return { program, entry: found };
