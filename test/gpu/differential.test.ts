@@ -291,7 +291,8 @@ async function faultsOf(shader: string, line: string, wrong: string): Promise<st
   const source = info.source.replaceAll(line, wrong);
   expect(source).not.toBe(info.source);
   SHADERS[shader] = { ...info, source };
-  const engine = await createEngine({ device: cpu.device });
+  // A device of its own: one that looks at every index is lost by some mistakes.
+  const engine = await createEngine({ adapter: 'cpu' });
   try {
     const own = taken.flatMap(({ kernel }, n) => (KERNELS[kernel].shader === shader ? [n] : []));
     const results = await replay(
@@ -301,7 +302,7 @@ async function faultsOf(shader: string, line: string, wrong: string): Promise<st
     return results.flatMap((result, i) => compare(expected[own[i]!]!, result).faults);
   } catch (error) {
     const { message } = error as Error;
-    if (!message.endsWith('wrote outside its buffers.')) throw error;
+    if (!/wrote outside its buffers\.$|index \d+ of \w+ is outside/.test(message)) throw error;
     return [message];
   } finally {
     SHADERS[shader] = info;
