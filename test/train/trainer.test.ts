@@ -109,6 +109,22 @@ describe('training', () => {
     expect(steps).toEqual([...steps].sort((p, q) => p - q));
   });
 
+  it('begun on two threads of the CPU goes on with one to the weights of a run on either', async () => {
+    const on = (threads: number) => ({
+      ...runOf(),
+      openEngine: () => createEngine({ adapter: 'cpu', threads }),
+    });
+    const runs = [on(1), on(2), on(2)];
+    for (const whole of runs.slice(0, 2)) await train(whole);
+    const parts = runs[2]!;
+    let updates = 0;
+    await train({ ...parts, shouldStop: () => ++updates === 9 });
+    await train({ ...parts, openEngine: runs[0]!.openEngine, resume: true });
+    const [one, two, both] = runs.map(({ folder }) => contents(folder.last));
+    expect(both).toEqual(two);
+    expect(two).toEqual(one);
+  });
+
   it('goes on from its last checkpoint on a new device when the device is lost', async () => {
     const whole = runOf();
     await train(whole);
