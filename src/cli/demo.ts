@@ -61,7 +61,7 @@ export function addDemo(program: Command): void {
   program
     .command('demo')
     .description(
-      'simulate a small network, train, generate, read connectivity and report: less than half a minute',
+      'simulate a small network, train, generate, read connectivity and report: a quarter of a minute',
     )
     .option('--out <folder>', 'where everything goes', 'runs/demo')
     .option('--neurons <n>', 'of the network, in three groups', count, 36)
