@@ -15,7 +15,7 @@ import { parseNpz } from '../../src/data/formats/npz.js';
 import { readCheckpoint } from '../../src/train/checkpoint.js';
 import { RunFolder } from '../../src/train/run-folder.js';
 import { inOwnProcess, neuroformer, Running } from '../helpers/cli.js';
-import { THOROUGH } from '../helpers/thorough.js';
+import { THOROUGH, tries } from '../helpers/thorough.js';
 import { tinyWorkplace } from '../helpers/tiny-run.js';
 
 const STEPS = 400;
@@ -306,7 +306,7 @@ describe('the command line, as a user goes along', () => {
   it('killed at any moment, goes on to the weights of a run in one', {
     timeout: 180_000,
   }, async () => {
-    for (let kills = 0; kills < (THOROUGH ? 4 : 2); kills++) {
+    for (let kills = 0; kills < tries(4); kills++) {
       const started = existsSync(at('killed', 'last.safetensors'));
       const args = started ? ['train', '--resume', at('killed')] : trainArgs('killed');
       const before = started ? last('killed').step : 0;
@@ -338,27 +338,31 @@ async function untilUpdates(running: Running, folder: string, updates: number): 
 }
 
 describe('the demo', () => {
-  it('goes from nothing to a report, and says how long each stage took', async () => {
-    const { code, out, err } = await neuroformer(
-      'demo',
-      '--out',
-      at('demo'),
-      '--neurons',
-      '18',
-      '--steps',
-      '40',
-      '--trials',
-      '4',
-      '--seconds',
-      '1',
-    );
-    expect(code, err).toBe(0);
-    for (const stage of ['Simulating', 'Training', 'Generating', 'Explaining', 'Reporting'])
-      expect(out).toMatch(new RegExp(`^${stage}: [\\d.]+ s$`, 'm'));
-    expect(out).toMatch(/Attention (beats|does not beat) Pearson correlation/);
-    expect(out.trim().split('\n').at(-1)).toMatch(/The report is .+report\.html$/);
-    expect(readFileSync(at('demo', 'report.html'), 'utf8')).toContain('Connectivity');
-  }, 240_000);
+  it.runIf(THOROUGH)(
+    'goes from nothing to a report, and says how long each stage took',
+    async () => {
+      const { code, out, err } = await neuroformer(
+        'demo',
+        '--out',
+        at('demo'),
+        '--neurons',
+        '18',
+        '--steps',
+        '40',
+        '--trials',
+        '4',
+        '--seconds',
+        '1',
+      );
+      expect(code, err).toBe(0);
+      for (const stage of ['Simulating', 'Training', 'Generating', 'Explaining', 'Reporting'])
+        expect(out).toMatch(new RegExp(`^${stage}: [\\d.]+ s$`, 'm'));
+      expect(out).toMatch(/Attention (beats|does not beat) Pearson correlation/);
+      expect(out.trim().split('\n').at(-1)).toMatch(/The report is .+report\.html$/);
+      expect(readFileSync(at('demo', 'report.html'), 'utf8')).toContain('Connectivity');
+    },
+    240_000,
+  );
 });
 
 describe('help', () => {

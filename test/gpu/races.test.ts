@@ -20,6 +20,7 @@ import { concatenate, conv3d, meanPool, slice, unfold3d } from '../../src/tensor
 import { differentiate } from '../../src/tensor/tape.js';
 import { elementsOf, Tensor } from '../../src/tensor/tensor.js';
 import { type Captured, capture, examine, sourceOf } from '../helpers/races.js';
+import { THOROUGH, tries } from '../helpers/thorough.js';
 
 /** As on a GPU, but with workgroups and tiles so small that tiny shapes cross every barrier more than once. */
 const TINY: Partial<Tuning> = {
@@ -216,7 +217,8 @@ describe('every kernel', () => {
     expect([...new Set(run)].sort()).toEqual(Object.keys(KERNELS).sort());
   });
 
-  it.each(Object.keys(TUNINGS))(
+  // With two attention rows it is attention alone that differs.
+  it.each(Object.keys(TUNINGS).filter((name) => THOROUGH || !name.includes('two')))(
     'races nowhere, and makes on the CPU what it makes on the GPU: %s',
     (name) => {
       const found = captured.get(name)!.flatMap((dispatch) => {
@@ -246,13 +248,16 @@ function withoutBarrier(n: number): (source: string) => string {
 describe('the check', () => {
   const shaders = Object.keys(SHADERS).filter((name) => SHADERS[name]!.source.match(BARRIER));
 
-  it.each(shaders)('notices every barrier taken out of %s', (shader) => {
-    const barriers = [...SHADERS[shader]!.source.matchAll(BARRIER)];
-    const spare = barriers.flatMap((_, n) =>
-      problemsOf(shader, withoutBarrier(n)).length > 0 ? [] : [n],
-    );
-    expect(spare).toEqual(SPARE[shader] ?? []);
-  });
+  it.each(shaders.slice(0, tries(shaders.length)))(
+    'notices every barrier taken out of %s',
+    (shader) => {
+      const barriers = [...SHADERS[shader]!.source.matchAll(BARRIER)];
+      const spare = barriers.flatMap((_, n) =>
+        problemsOf(shader, withoutBarrier(n)).length > 0 ? [] : [n],
+      );
+      expect(spare).toEqual(SPARE[shader] ?? []);
+    },
+  );
 
   it('sees two workgroups write one word', () => {
     const everyGroupAlike = (source: string) =>
