@@ -11,13 +11,6 @@ const LARGEST = 256 * 2 ** 20;
 const READABLE = c.MAP_READ | c.COPY_DST;
 const WRITABLE = c.MAP_WRITE | c.COPY_SRC;
 
-/** A shader that adds to its first word, again and again: long enough to be still running when the next call is made. */
-const SLOW = `
-@group(0) @binding(0) var<storage, read_write> sum: array<u32>;
-@compute @workgroup_size(1) fn main() {
-  for (var n = 0u; n < 100000u; n++) { sum[0] = sum[0] + (n & 1u); }
-}`;
-
 describe('createBuffer', () => {
   const create =
     (descriptor: object): Setup =>
@@ -171,15 +164,9 @@ describe('mapAsync', () => {
   );
 
   compute('waits for what uses the buffer', [250_000], async (d) => {
-    const sum = c.buffer(d, 4, c.STORAGE | c.COPY_SRC);
+    const sum = c.words(d, 0, 0);
     const staging = c.buffer(d, 4, READABLE);
-    const p = c.pipeline(d, SLOW);
-    const g = c.group(d, p.getBindGroupLayout(0), sum);
-    c.submitPass(d, (pass) => {
-      pass.setPipeline(p);
-      pass.setBindGroup(0, g);
-      for (let n = 0; n < 5; n++) pass.dispatchWorkgroups(1);
-    });
+    c.runSlowly(d, sum, 5);
     c.submit(d, (encoder) => encoder.copyBufferToBuffer(sum, 0, staging, 0, 4));
     await staging.mapAsync(c.READ);
     return [...new Uint32Array(staging.getMappedRange())];
@@ -189,13 +176,7 @@ describe('mapAsync', () => {
     const staging = c.buffer(d, 4, READABLE);
     const words = c.words(d, 1);
     c.submit(d, (encoder) => encoder.copyBufferToBuffer(words, 0, staging, 0, 4));
-    const p = c.pipeline(d, SLOW);
-    const g = c.group(d, p.getBindGroupLayout(0), c.words(d, 0));
-    c.submitPass(d, (pass) => {
-      pass.setPipeline(p);
-      pass.setBindGroup(0, g);
-      for (let n = 0; n < 100; n++) pass.dispatchWorkgroups(1);
-    });
+    c.runSlowly(d, c.words(d, 0, 0), 100);
     const order: string[] = [];
     await Promise.all([
       d.queue.onSubmittedWorkDone().then(() => order.push('done')),

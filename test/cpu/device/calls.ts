@@ -130,3 +130,22 @@ export function group(
     })),
   });
 }
+
+/** Adds to the first word for a while, then puts it into the second. */
+const SLOW = `
+@group(0) @binding(0) var<storage, read_write> values: array<u32>;
+@compute @workgroup_size(1) fn main() {
+  for (var n = 0u; n < 100000u; n++) { values[0] = values[0] + (n & 1u); }
+  values[1] = values[0];
+}`;
+
+/** Submits a kernel that is still running when the next calls are made: it adds 50,000 to the first of two words. */
+export function runSlowly(device: GPUDevice, values: GPUBuffer, times = 1): void {
+  const slow = pipeline(device, SLOW);
+  const bound = group(device, slow.getBindGroupLayout(0), values);
+  submitPass(device, (pass) => {
+    pass.setPipeline(slow);
+    pass.setBindGroup(0, bound);
+    for (let n = 0; n < times; n++) pass.dispatchWorkgroups(1);
+  });
+}

@@ -7,24 +7,6 @@ const judge = judgeOn(devices);
 const compute = computeOn(devices);
 
 const DATA = c.STORAGE | c.COPY_SRC | c.COPY_DST;
-/** Adds to the first word for a while, then puts it into the second. */
-const SLOW = `
-@group(0) @binding(0) var<storage, read_write> values: array<u32>;
-@compute @workgroup_size(1) fn main() {
-  for (var n = 0u; n < 100000u; n++) { values[0] = values[0] + (n & 1u); }
-  values[1] = values[0];
-}`;
-
-/** Runs the slow kernel on a buffer. */
-function runSlowly(d: GPUDevice, values: GPUBuffer): void {
-  const p = c.pipeline(d, SLOW);
-  const g = c.group(d, p.getBindGroupLayout(0), values);
-  c.submitPass(d, (pass) => {
-    pass.setPipeline(p);
-    pass.setBindGroup(0, g);
-    pass.dispatchWorkgroups(1);
-  });
-}
 
 describe('writeBuffer', () => {
   const write =
@@ -140,7 +122,7 @@ describe('writeBuffer', () => {
   compute('takes the data as it is when it is called', [50_000, 50_000, 1, 2], async (d) => {
     const b = c.words(d, 0, 0, 0, 0);
     const data = Uint32Array.of(1, 2);
-    runSlowly(d, b);
+    c.runSlowly(d, b);
     d.queue.writeBuffer(b, 8, data);
     data.fill(9);
     return c.read(d, b);
@@ -153,11 +135,11 @@ describe('writeBuffer', () => {
       const b = c.words(d, 0, 0);
       const first = c.words(d, 0);
       d.queue.writeBuffer(b, 0, Uint32Array.of(5));
-      runSlowly(d, b);
-      runSlowly(d, b);
+      c.runSlowly(d, b);
+      c.runSlowly(d, b);
       c.submit(d, (encoder) => encoder.copyBufferToBuffer(b, 4, first, 0, 4));
       d.queue.writeBuffer(b, 0, Uint32Array.of(7));
-      runSlowly(d, b);
+      c.runSlowly(d, b);
       return [...(await c.read(d, b)), ...(await c.read(d, first))];
     },
   );
@@ -293,7 +275,7 @@ describe('onSubmittedWorkDone', () => {
         ]);
       };
       await round();
-      runSlowly(d, c.words(d, 0, 0));
+      c.runSlowly(d, c.words(d, 0, 0));
       await round();
       return order;
     },
