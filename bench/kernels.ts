@@ -14,17 +14,17 @@ import {
   Tensor,
   zeros,
 } from '../src/index.js';
-import { gemm } from '../src/tensor/gemm.js';
-import { gelu } from '../test/reference/activations.js';
-import { adamw, newAdamWState } from '../test/reference/adamw.js';
-import { map, ref } from '../test/reference/array.js';
-import { attentionBackward, attention as attentionReference } from '../test/reference/attention.js';
-import { layerNormBackward, layerNorm as layerNormReference } from '../test/reference/layernorm.js';
-import * as reference from '../test/reference/linear.js';
+import { gelu } from '../src/reference/activations.js';
+import { adamw, newAdamWState } from '../src/reference/adamw.js';
+import { map, ref } from '../src/reference/array.js';
+import { attentionBackward, attention as attentionReference } from '../src/reference/attention.js';
+import { layerNormBackward, layerNorm as layerNormReference } from '../src/reference/layernorm.js';
+import * as reference from '../src/reference/linear.js';
 import {
   crossEntropyGradient,
   crossEntropy as crossEntropyReference,
-} from '../test/reference/losses.js';
+} from '../src/reference/losses.js';
+import { gemm } from '../src/tensor/gemm.js';
 import { withGradient } from './gradient.js';
 import { digits, onCpu, onGpu, peakOf, race, shareOfPeak, showTiming, table } from './measure.js';
 

@@ -2,16 +2,20 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BaselineInputs, type BaselineResult, baselinesOf } from '../src/analyze/baselines.js';
-import type { DecodedVariable } from '../src/analyze/decode.js';
 import { SCORES, valuesOf } from '../src/analyze/decoding-scores.js';
-import { openDataset } from '../src/data/dataset.js';
-import { thinned } from '../src/data/splits.js';
-import type { WindowRef } from '../src/data/windows.js';
-import { readYaml } from '../src/data/yaml.js';
+import {
+  type BaselineInputs,
+  type BaselineResult,
+  baselinesOf,
+} from '../src/analyze/linear-baselines.js';
+import { openDataset } from '../src/dataset/dataset.js';
 import { parseConfig } from '../src/neuroformer/config.js';
-import { prepare } from '../src/train/prepare.js';
+import type { DecodedVariable } from '../src/probe/decode.js';
+import { thinned } from '../src/recording/splits.js';
+import type { WindowRef } from '../src/recording/windows.js';
+import { readYaml } from '../src/text/yaml.js';
 import { parseTrainSettings } from '../src/train/settings.js';
+import { prepare } from '../src/train/training-data.js';
 
 /** Folders of recordings as this repository describes them, with the files to be put there. */
 const RECORDINGS = 'bench/recordings';

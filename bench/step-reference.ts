@@ -1,9 +1,9 @@
-/** The training step of step-model.ts in float64, from the functions of test/reference. */
+/** The training step of step-model.ts in float64, from the functions of src/reference. */
 
-import { adamw, newAdamWState } from '../test/reference/adamw.js';
-import { map, type Ref, ref } from '../test/reference/array.js';
-import { linear, matmulNN, matmulTN } from '../test/reference/linear.js';
-import { crossEntropy, crossEntropyGradient } from '../test/reference/losses.js';
+import { adamw, newAdamWState } from '../src/reference/adamw.js';
+import { map, type Ref, ref } from '../src/reference/array.js';
+import { linear, matmulNN, matmulTN } from '../src/reference/linear.js';
+import { crossEntropy, crossEntropyGradient } from '../src/reference/losses.js';
 import {
   addGradient,
   type BlockTrace,
@@ -12,7 +12,7 @@ import {
   lookUp,
   lookUpBackward,
   type Named,
-} from '../test/reference/transformer.js';
+} from '../src/reference/transformer.js';
 import {
   decays,
   LOSS_FACTORS,

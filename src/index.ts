@@ -3,33 +3,6 @@
 export { type CpuDeviceOptions, cpuGpu, requestCpuDevice } from './cpu/index.js';
 export { createEngine, type PageEngineOptions } from './create-engine.js';
 export {
-  type DataDictionary,
-  type FrameCallback,
-  fromDataDictionary,
-} from './data/dictionary.js';
-export { RecordingError } from './data/errors.js';
-export { BatchOrder } from './data/order.js';
-export {
-  createRecording,
-  type Film,
-  type Interval,
-  type Recording,
-  recordingOf,
-  type Session,
-  type Trial,
-  type Variable,
-} from './data/recording.js';
-export {
-  type Fractions,
-  leaksOf,
-  type Split,
-  type SplitSettings,
-  splitWindows,
-} from './data/splits.js';
-export { Tokenizer } from './data/tokenizer.js';
-export { truncationNotes, truncationOf } from './data/truncation.js';
-export { type Window, type WindowRef, Windows } from './data/windows.js';
-export {
   type DrawSettings,
   type GeneratedWindow,
   Sampler,
@@ -48,6 +21,7 @@ export type { EngineCounts, EngineOptions } from './gpu/options.js';
 export { type ProfileRow, profileTable } from './gpu/profile.js';
 export { type Fetched, Step } from './gpu/step.js';
 export type { Tuning } from './gpu/tuning.js';
+export { HostRandom } from './math/random.js';
 export {
   Batch,
   BatchLayout,
@@ -105,8 +79,33 @@ export {
   SafetensorsError,
 } from './nn/safetensors.js';
 export { RateSchedule, type RateSettings } from './nn/schedule.js';
-export { HostRandom } from './random.js';
-export { ConfigError } from './schema.js';
+export { BatchOrder } from './recording/batch-order.js';
+export {
+  type DataDictionary,
+  type FrameCallback,
+  fromDataDictionary,
+} from './recording/data-dictionary.js';
+export { RecordingError } from './recording/errors.js';
+export {
+  createRecording,
+  type Film,
+  type Interval,
+  type Recording,
+  recordingOf,
+  type Session,
+  type Trial,
+  type Variable,
+} from './recording/recording.js';
+export {
+  type Fractions,
+  leaksOf,
+  type Split,
+  type SplitSettings,
+  splitWindows,
+} from './recording/splits.js';
+export { Tokenizer } from './recording/tokenizer.js';
+export { truncationNotes, truncationOf } from './recording/truncation.js';
+export { type Window, type WindowRef, Windows } from './recording/windows.js';
 export { type HubNetwork, type HubSettings, simulateHub } from './simulate/hub.js';
 export { type AttentionOptions, attention, attentionProbabilities } from './tensor/attention.js';
 export { type Activation, activate, add, dropout, sumLosses } from './tensor/elementwise.js';
@@ -150,3 +149,4 @@ export {
   tracks,
 } from './tensor/tape.js';
 export { type DType, type Shape, Tensor } from './tensor/tensor.js';
+export { ConfigError } from './text/schema.js';

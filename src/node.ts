@@ -8,11 +8,11 @@ import { isSoftware } from './gpu/device.js';
 import { Engine } from './gpu/engine.js';
 import { UnsupportedError } from './gpu/errors.js';
 import type { EngineOptions } from './gpu/options.js';
-import { swiftShaderUnavailable, withSwiftShader } from './swiftshader.js';
+import { swiftShaderUnavailable, withSwiftShader } from './node/swiftshader.js';
 
-export { type Dataset, openDataset } from './data/dataset.js';
+export { type Dataset, openDataset } from './dataset/dataset.js';
 export * from './index.js';
-export { readConfigFile } from './train/config-file.js';
+export { readConfigFile } from './node/config-file.js';
 
 /**
  * Which adapter to run on: a GPU through Dawn, the CPU device, SwiftShader through Dawn (a development dependency), or

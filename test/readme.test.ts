@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { checkDescription } from '../src/data/description.js';
+import { checkDescription } from '../src/dataset/description.js';
 import { parseConfig } from '../src/neuroformer/config.js';
 import { RULES } from '../src/neuroformer/rules.js';
 import { parseTrainSettings } from '../src/train/settings.js';

@@ -1,18 +1,18 @@
 /** Vocabularies, times and windows against the examples of tokenizer.json. */
 
-import { type Film, recordingOf, type Series, type Trial } from '../../src/data/recording.js';
+import { type Film, recordingOf, type Series, type Trial } from '../../src/recording/recording.js';
 import {
   type ClassValue,
   ClassVocabulary,
   NeuronVocabulary,
   TimeVocabulary,
-} from '../../src/data/tokens.js';
+} from '../../src/recording/vocabularies.js';
 import {
   ORIGINAL_RULES,
   type Window,
   type WindowSettings,
   Windows,
-} from '../../src/data/windows.js';
+} from '../../src/recording/windows.js';
 import type { Tally } from './tally.js';
 
 type Token = number | string;

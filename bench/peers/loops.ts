@@ -4,7 +4,7 @@ import { STEP_RATE } from '../step-model.js';
 import { StepReference } from '../step-reference.js';
 import type { Peer, StepSetup } from './peer.js';
 
-/** The loops of test/reference, which are timed while they are asked for the losses. */
+/** The loops of src/reference, which are timed while they are asked for the losses. */
 export const LOOPS: Pick<Peer, 'name' | 'on'> = { name: 'plain loops, float64', on: '1 thread' };
 
 /** The first losses, and what their steps took. */

@@ -1,6 +1,6 @@
 /** A variable decoded from spike counts by Bayes' rule: Poisson spiking at rates that tuning curves give (Zhang 1998). */
 
-import { cosineAndSine, meanDirection, modulo } from '../data/angles.js';
+import { cosineAndSine, meanDirection, modulo } from '../math/angles.js';
 import { heldOut } from './penalties.js';
 import { rowsBetween, type SparseRows } from './regression.js';
 

@@ -1,7 +1,7 @@
 /** What linear decoders read of a window: each neuron's spikes in bins before the moment to be decoded. */
 
-import { spikesWithin } from '../data/spikes.js';
-import type { WindowRef, Windows } from '../data/windows.js';
+import { spikesWithin } from '../recording/spikes.js';
+import type { WindowRef, Windows } from '../recording/windows.js';
 import type { SparseRows } from './regression.js';
 
 /** Bins of a linear decoder, the last of which ends when the window does. */

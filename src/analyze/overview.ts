@@ -1,15 +1,15 @@
 /** What a recording holds, at a glance: rates, variables, clocks, gaps, and what looks wrong. */
 
+import { usual } from '../math/statistics.js';
 import {
   type Recording,
   sampleTime,
   type Trial,
   type Variable,
   variableNames,
-} from '../data/recording.js';
-import { countSpikes, firstNotBefore, timesOf } from '../data/spikes.js';
-import { usual } from '../data/statistics.js';
-import { grouped } from '../words.js';
+} from '../recording/recording.js';
+import { countSpikes, firstNotBefore, timesOf } from '../recording/spikes.js';
+import { grouped } from '../text/format.js';
 
 export interface RecordingOverview {
   readonly name: string;

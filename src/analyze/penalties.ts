@@ -1,6 +1,6 @@
 /** Penalties of linear decoders, chosen on the last of the training rows. */
 
-import { mean } from '../data/statistics.js';
+import { mean } from '../math/statistics.js';
 import {
   checkTarget,
   fitEach,

@@ -1,6 +1,6 @@
 /** Linear decoders of sparse counts: ridge and lasso on standardised columns, their penalty chosen on held-out rows. */
 
-import { mean } from '../data/statistics.js';
+import { mean } from '../math/statistics.js';
 
 /**
  * A matrix [rows x columns] of which only the entries that are not zero are kept: row r holds entries starts[r] up to

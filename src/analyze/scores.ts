@@ -1,8 +1,8 @@
 /** How well decoded behaviour agrees with what was recorded, and how sure that is. */
 
-import { meanDirection, wrapped } from '../data/angles.js';
-import { mean, median } from '../data/statistics.js';
-import { HostRandom } from '../random.js';
+import { meanDirection, wrapped } from '../math/angles.js';
+import { HostRandom } from '../math/random.js';
+import { mean, median } from '../math/statistics.js';
 import { correlation } from './edges.js';
 
 export interface RegressionScores {

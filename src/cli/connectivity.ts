@@ -3,9 +3,9 @@
 import type { Command } from 'commander';
 import { createEngine } from '../node.js';
 import { scoreTable, verdict } from '../report/report.js';
-import { openRun } from '../train/prepare.js';
+import { explainStage, reportStage, say } from '../stages/train.js';
+import { openRun } from '../train/training-data.js';
 import { count, whole } from './options.js';
-import { explainStage, reportStage, say } from './stages.js';
 import { columns, guarded } from './terminal.js';
 
 export function addConnectivity(program: Command): void {

@@ -1,15 +1,15 @@
 /** `decode`: behaviour read from spikes by a run's model, with scores and baselines. */
 
 import { type Command, Option } from 'commander';
-import { PARTS, type Part } from '../data/splits.js';
 import { createEngine } from '../node.js';
+import { PARTS, type Part } from '../recording/splits.js';
 import { decodingTables, intervalsInWords } from '../report/decoded.js';
-import { openRun } from '../train/prepare.js';
-import { grouped } from '../words.js';
-import { decodeStage } from './decoding.js';
+import { decodeStage } from '../stages/decode.js';
+import { decodedName } from '../stages/result-files.js';
+import { say } from '../stages/train.js';
+import { grouped } from '../text/format.js';
+import { openRun } from '../train/training-data.js';
 import { count, positive, whole } from './options.js';
-import { decodedName } from './results.js';
-import { say } from './stages.js';
 import { columns, guarded } from './terminal.js';
 
 interface DecodeOptions {

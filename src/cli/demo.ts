@@ -2,16 +2,12 @@
 
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { countSpikesOfNetwork } from '../analyze/network.js';
+import { countSpikesOfNetwork } from '../analyze/hub-check.js';
+import { hubDataset } from '../dataset/simulated.js';
 import { parseConfig } from '../neuroformer/config.js';
+import { makeFolder } from '../node/files.js';
 import { createEngine } from '../node.js';
 import { scoreTable, verdict } from '../report/report.js';
-import { hubDataset } from '../simulate/dataset.js';
-import { makeFolder } from '../train/files.js';
-import { openRun } from '../train/prepare.js';
-import { parseTrainSettings } from '../train/settings.js';
-import { count, positive, whole } from './options.js';
-import { simulateAccepted, writeDataset } from './simulate.js';
 import {
   explainStage,
   generateStage,
@@ -19,7 +15,11 @@ import {
   reportStage,
   say,
   trainStage,
-} from './stages.js';
+} from '../stages/train.js';
+import { parseTrainSettings } from '../train/settings.js';
+import { openRun } from '../train/training-data.js';
+import { count, positive, whole } from './options.js';
+import { simulateAccepted, writeDataset } from './simulate.js';
 import { columns, guarded, spoken } from './terminal.js';
 
 /**

@@ -2,8 +2,8 @@
 
 import type { Command } from 'commander';
 import { createEngine } from '../node.js';
-import { grouped } from '../words.js';
-import { say } from './stages.js';
+import { say } from '../stages/train.js';
+import { grouped } from '../text/format.js';
 import { guarded } from './terminal.js';
 
 /** The limits that decide what fits and how kernels are shaped. */

@@ -1,12 +1,18 @@
 /** `generate`: trials drawn from a run's model. */
 
 import { type Command, Option } from 'commander';
-import { PARTS } from '../data/splits.js';
 import { createEngine } from '../node.js';
-import { openRun } from '../train/prepare.js';
-import { grouped } from '../words.js';
+import { PARTS } from '../recording/splits.js';
+import {
+  aheadInWords,
+  type GenerateStage,
+  generateStage,
+  ratesInWords,
+  say,
+} from '../stages/train.js';
+import { grouped } from '../text/format.js';
+import { openRun } from '../train/training-data.js';
 import { count, neurons, notNegative, positive, probability, rates, whole } from './options.js';
-import { aheadInWords, type GenerateStage, generateStage, ratesInWords, say } from './stages.js';
 import { guarded } from './terminal.js';
 
 interface GenerateOptions

@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { overviewOf, type RecordingOverview, rasterInLetters } from '../analyze/overview.js';
-import { openDataset } from '../data/dataset.js';
-import type { Recording } from '../data/recording.js';
-import { truncationOf } from '../data/truncation.js';
+import { openDataset } from '../dataset/dataset.js';
 import { parseConfig } from '../neuroformer/config.js';
+import { makeFolder } from '../node/files.js';
+import type { Recording } from '../recording/recording.js';
+import { truncationOf } from '../recording/truncation.js';
 import { writeOverview } from '../report/overview.js';
-import { makeFolder } from '../train/files.js';
-import { notesOn, prepare } from '../train/prepare.js';
+import { say } from '../stages/train.js';
+import { grouped } from '../text/format.js';
 import { parseTrainSettings } from '../train/settings.js';
-import { grouped } from '../words.js';
+import { notesOn, prepare } from '../train/training-data.js';
 import { readSettings } from './options.js';
-import { say } from './stages.js';
 import { columns, guarded, spoken } from './terminal.js';
 
 interface InspectOptions {

@@ -2,21 +2,21 @@
 
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { type DecodedVariable, decodedOf, truthOf } from '../analyze/decode.js';
 import { valuesOf } from '../analyze/decoding-scores.js';
 import { createEngine, type Engine } from '../node.js';
+import { type DecodedVariable, decodedOf, truthOf } from '../probe/decode.js';
 import type { LabelRun } from '../report/labels.js';
+import { decodeRun } from '../stages/decode.js';
+import { writeLabels } from '../stages/result-files.js';
+import { say } from '../stages/train.js';
+import { trainOnce } from '../stages/train-once.js';
+import { grouped, percent } from '../text/format.js';
 import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
-import { type OpenedRun, openRun, partOf } from '../train/prepare.js';
-import { RunFolder } from '../train/run-folder.js';
+import { RunFolder } from '../train/run-records.js';
 import { splitOf, type TrainSettings } from '../train/settings.js';
 import { stepsOf } from '../train/trainer.js';
-import { grouped, percent } from '../words.js';
-import { decodeRun } from './decoding.js';
+import { type OpenedRun, openRun, partOf } from '../train/training-data.js';
 import { count, probability } from './options.js';
-import { writeLabels } from './results.js';
-import { say } from './stages.js';
-import { trainOnce } from './sub-runs.js';
 import { guarded, UsageError } from './terminal.js';
 
 interface LabelsOptions {

@@ -2,8 +2,8 @@
 
 import { InvalidArgumentError } from 'commander';
 import { parse, YAMLParseError } from 'yaml';
-import { readYaml } from '../data/yaml.js';
-import { ConfigError, isRecord, nearest } from '../schema.js';
+import { ConfigError, isRecord, nearest } from '../text/schema.js';
+import { readYaml } from '../text/yaml.js';
 import { UsageError } from './terminal.js';
 
 /** Reads a number of one kind; nothing at all is none. */

@@ -1,6 +1,7 @@
 /** The commands and their options; one file for each command beside this one. */
 
 import { Command } from 'commander';
+import { VERSION } from '../stages/train.js';
 import { addConnectivity, addReport } from './connectivity.js';
 import { addDecode } from './decode.js';
 import { addDemo } from './demo.js';
@@ -9,7 +10,6 @@ import { addGenerate } from './generate.js';
 import { addInspect } from './inspect.js';
 import { addLabels } from './labels.js';
 import { addSimulate } from './simulate.js';
-import { VERSION } from './stages.js';
 import { addTrain } from './train.js';
 
 /** The command line, ready to parse its arguments. */

@@ -2,15 +2,15 @@
 
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { countSpikesOfNetwork, groupsShow } from '../analyze/network.js';
-import { countSpikes } from '../data/spikes.js';
-import { type DatasetFiles, hubDataset, inputsDataset } from '../simulate/dataset.js';
+import { countSpikesOfNetwork, groupsShow } from '../analyze/hub-check.js';
+import { type DatasetFiles, hubDataset, inputsDataset } from '../dataset/simulated.js';
+import { makeFolder, writeWhole } from '../node/files.js';
+import { countSpikes } from '../recording/spikes.js';
 import { type HubNetwork, type HubSettings, simulateHub } from '../simulate/hub.js';
 import { simulateInputs } from '../simulate/inputs.js';
-import { makeFolder, writeWhole } from '../train/files.js';
-import { grouped } from '../words.js';
+import { say } from '../stages/train.js';
+import { grouped } from '../text/format.js';
 import { count, positive, whole } from './options.js';
-import { say } from './stages.js';
 import { guarded, LiveLine } from './terminal.js';
 
 export function writeDataset(folder: string, files: DatasetFiles): void {

@@ -3,12 +3,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import { parseConfig } from '../neuroformer/config.js';
-import { isRecord } from '../schema.js';
+import { say, trainStage } from '../stages/train.js';
+import { isRecord } from '../text/schema.js';
 import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
-import { RunFolder } from '../train/run-folder.js';
+import { RunFolder } from '../train/run-records.js';
 import { parseTrainSettings, splitOf, type TrainSettings } from '../train/settings.js';
 import { readSettings, setting } from './options.js';
-import { say, trainStage } from './stages.js';
 import { guarded, UsageError } from './terminal.js';
 
 interface TrainOptions {

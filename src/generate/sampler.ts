@@ -1,11 +1,11 @@
 /** Drawing windows of spikes from a model, token by token, many windows at once. */
 
-import type { Window } from '../data/windows.js';
 import type { Engine } from '../gpu/engine.js';
 import type { Step } from '../gpu/step.js';
 import { Batch, type BatchLayout, type HostBatch, modelSizes } from '../neuroformer/batch.js';
 import { Decoding, type NextLogits } from '../neuroformer/decoding.js';
 import type { Neuroformer } from '../neuroformer/model.js';
+import type { Window } from '../recording/windows.js';
 import { addPositions, tokenLists } from '../tensor/embedding.js';
 import { RandomState } from '../tensor/random.js';
 import { type SampleOptions, sample } from '../tensor/sample.js';

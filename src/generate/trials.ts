@@ -1,11 +1,11 @@
 /** Whole trials: window after window, each with what was drawn before as its past. */
 
-import { shuffleTies } from '../data/augment.js';
-import { RecordingError } from '../data/errors.js';
-import { roundHalfEven } from '../data/rounding.js';
-import { type BinnedSpikes, spikesWithin } from '../data/spikes.js';
-import type { TokenWindow, WindowRef, Windows } from '../data/windows.js';
-import { HostRandom } from '../random.js';
+import { HostRandom } from '../math/random.js';
+import { roundHalfEven } from '../math/rounding.js';
+import { shuffleTies } from '../recording/augment.js';
+import { RecordingError } from '../recording/errors.js';
+import { type BinnedSpikes, spikesWithin } from '../recording/spikes.js';
+import type { TokenWindow, WindowRef, Windows } from '../recording/windows.js';
 import type { GeneratedWindow, Sampler } from './sampler.js';
 
 export interface TrialSettings {

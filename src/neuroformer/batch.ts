@@ -1,14 +1,20 @@
 /** Batches: windows as arrays on the host, and the tensors they are written into, the same ones at every step. */
 
-import type { Recording } from '../data/recording.js';
-import { framesIn, type VariableSetting } from '../data/sampling.js';
-import { Scale } from '../data/scales.js';
-import { Tokenizer } from '../data/tokenizer.js';
-import type { Window, WindowRef, WindowRules, WindowSettings, Windows } from '../data/windows.js';
 import type { Engine } from '../gpu/engine.js';
-import { ConfigError } from '../schema.js';
+import type { Recording } from '../recording/recording.js';
+import { framesIn, type VariableSetting } from '../recording/sampling.js';
+import { Scale } from '../recording/scales.js';
+import { Tokenizer } from '../recording/tokenizer.js';
+import type {
+  Window,
+  WindowRef,
+  WindowRules,
+  WindowSettings,
+  Windows,
+} from '../recording/windows.js';
 import { type TokenLists, Tokens, tokenLists } from '../tensor/embedding.js';
 import { type Shape, Tensor } from '../tensor/tensor.js';
+import { ConfigError } from '../text/schema.js';
 import type { ModelConfig } from './config.js';
 import type { ModelTargets } from './losses.js';
 import type { BehaviorInput, ModelInputs, ModelSizes } from './model.js';

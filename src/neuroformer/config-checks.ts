@@ -1,6 +1,6 @@
 /** What the keys of a configuration must agree on: each complaint is one sentence. */
 
-import { ConfigError, show } from '../schema.js';
+import { ConfigError, show } from '../text/schema.js';
 import type { ModalityGroup, ModelConfig } from './config.js';
 import { variablesOf } from './variables.js';
 

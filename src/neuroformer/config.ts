@@ -21,7 +21,7 @@ import {
   record,
   show,
   text,
-} from '../schema.js';
+} from '../text/schema.js';
 import { checkTogether } from './config-checks.js';
 import { RULE_NAMES, type RuleName, type Rules, rulesOf } from './rules.js';
 import { variablesOf } from './variables.js';

@@ -3,7 +3,7 @@
 import type { Engine } from '../gpu/engine.js';
 import { rehearse } from '../gpu/rehearsal.js';
 import { ParameterStore } from '../nn/parameters.js';
-import { grouped } from '../words.js';
+import { grouped } from '../text/format.js';
 import { type BatchLayout, modelSizes } from './batch.js';
 import { Neuroformer } from './model.js';
 import { TrainingStep } from './step.js';

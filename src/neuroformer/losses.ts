@@ -1,9 +1,9 @@
 /** The losses: next neuron, its time, what is decoded, and the alignment of modalities. */
 
-import { ConfigError } from '../schema.js';
 import { sumLosses } from '../tensor/elementwise.js';
 import { contrastiveLoss, crossEntropy, meanSquaredError, normalize } from '../tensor/losses.js';
 import { Tensor } from '../tensor/tensor.js';
+import { ConfigError } from '../text/schema.js';
 import type { ModelConfig } from './config.js';
 import type { ModelOutputs, Neuroformer } from './model.js';
 

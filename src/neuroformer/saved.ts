@@ -1,6 +1,5 @@
 /** A model in one safetensors file: weights under the original's names, configuration and vocabularies in its header. */
 
-import { Tokenizer, type TokenizerJson } from '../data/tokenizer.js';
 import type { LoadReport, ParameterStore } from '../nn/parameters.js';
 import {
   decodeSafetensors,
@@ -8,6 +7,7 @@ import {
   type HostTensor,
   SafetensorsError,
 } from '../nn/safetensors.js';
+import { Tokenizer, type TokenizerJson } from '../recording/tokenizer.js';
 import { type ModelConfig, parseConfig } from './config.js';
 
 /** Keys of the header's metadata; 'format' is what PyTorch's readers look for. */

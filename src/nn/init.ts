@@ -1,6 +1,6 @@
 /** Initial values of parameters, drawn on the host from a seed. */
 
-import type { HostRandom } from '../random.js';
+import type { HostRandom } from '../math/random.js';
 
 /** Writes a parameter's initial values. */
 export type Initializer = (values: Float32Array, random: HostRandom) => void;

@@ -5,7 +5,7 @@
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
-import { HostRandom } from '../random.js';
+import { HostRandom } from '../math/random.js';
 import { elementsOf, type Shape, showShape, Tensor } from '../tensor/tensor.js';
 import type { Initializer } from './init.js';
 import { decodeSafetensors, encodeSafetensors, type HostTensor } from './safetensors.js';

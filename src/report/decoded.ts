@@ -1,10 +1,10 @@
 /** Decoded behaviour in a report: what it was and what was made of it, beside the baselines. */
 
-import { type DecodedVariable, stretchesOf } from '../analyze/decode.js';
 import { SCORES, type Score, type Scores } from '../analyze/decoding-scores.js';
-import type { Part } from '../data/splits.js';
-import type { WindowRef } from '../data/windows.js';
-import { decimals, grouped } from '../words.js';
+import { type DecodedVariable, stretchesOf } from '../probe/decode.js';
+import type { Part } from '../recording/splits.js';
+import type { WindowRef } from '../recording/windows.js';
+import { decimals, grouped } from '../text/format.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import type { Section, Table } from './html.js';
 

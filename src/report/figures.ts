@@ -7,9 +7,9 @@ import {
   type Stretch,
   timeCourse,
   within,
-} from '../analyze/spikes.js';
-import { median } from '../data/statistics.js';
-import type { MetricLine } from '../train/run-folder.js';
+} from '../analyze/spike-trains.js';
+import { median } from '../math/statistics.js';
+import type { MetricLine } from '../train/run-records.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import { pngUrl, type Rgb } from './png.js';
 

@@ -1,9 +1,9 @@
 /** How much labelled data decoding needs: fine-tuned from spikes alone against trained from scratch. */
 
-import type { DecodedVariable } from '../analyze/decode.js';
 import { SCORES } from '../analyze/decoding-scores.js';
-import { mean } from '../data/statistics.js';
-import { decimals, grouped, percent } from '../words.js';
+import { mean } from '../math/statistics.js';
+import type { DecodedVariable } from '../probe/decode.js';
+import { decimals, grouped, percent } from '../text/format.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import type { Section } from './html.js';
 

@@ -3,13 +3,13 @@
 import { dirname, join, relative } from 'node:path';
 import { stringify } from 'yaml';
 import type { RecordingOverview } from '../analyze/overview.js';
-import { within } from '../analyze/spikes.js';
-import type { Dataset } from '../data/dataset.js';
-import { mapReferences } from '../data/description.js';
-import { type Recording, sampleTime, type Trial, type Variable } from '../data/recording.js';
-import { timesOf } from '../data/spikes.js';
-import { writeWhole } from '../train/files.js';
-import { grouped } from '../words.js';
+import { within } from '../analyze/spike-trains.js';
+import type { Dataset } from '../dataset/dataset.js';
+import { mapReferences } from '../dataset/description.js';
+import { writeWhole } from '../node/files.js';
+import { type Recording, sampleTime, type Trial, type Variable } from '../recording/recording.js';
+import { timesOf } from '../recording/spikes.js';
+import { grouped } from '../text/format.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import { page } from './html.js';
 

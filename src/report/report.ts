@@ -2,21 +2,21 @@
 
 import { join } from 'node:path';
 import { correlation } from '../analyze/edges.js';
-import type { ConnectivityMap, Explained } from '../analyze/explain.js';
+import { aroundSpikes, ratesOf, type Stretch } from '../analyze/spike-trains.js';
+import type { DrawSettings } from '../generate/sampler.js';
+import type { GeneratedTrial } from '../generate/trials.js';
+import { makeFolder, writeWhole } from '../node/files.js';
+import type { ConnectivityMap, Explained } from '../probe/connectivity.js';
 import {
   type AheadScores,
   type GeneratedScores,
   recordedStretches,
   type WindowScores,
-} from '../analyze/generated.js';
-import { aroundSpikes, ratesOf, type Stretch } from '../analyze/spikes.js';
-import type { TokenScores } from '../analyze/tokens.js';
-import type { Part } from '../data/splits.js';
-import type { DrawSettings } from '../generate/sampler.js';
-import type { GeneratedTrial } from '../generate/trials.js';
-import { makeFolder, writeWhole } from '../train/files.js';
-import type { OpenedRun } from '../train/prepare.js';
-import { grouped } from '../words.js';
+} from '../probe/generated.js';
+import type { TokenScores } from '../probe/token-scores.js';
+import type { Part } from '../recording/splits.js';
+import { grouped } from '../text/format.js';
+import type { OpenedRun } from '../train/training-data.js';
 import { type DecodedResults, decodedSection } from './decoded.js';
 import type { Figure } from './draw.js';
 import {

@@ -13,8 +13,8 @@
  * are in units of the threshold; times in seconds.
  */
 
-import { RecordingError } from '../data/errors.js';
-import { HostRandom } from '../random.js';
+import { HostRandom } from '../math/random.js';
+import { RecordingError } from '../recording/errors.js';
 
 export interface HubSettings {
   /** Default 300. */

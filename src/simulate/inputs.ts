@@ -6,8 +6,8 @@
  *   neuron i spikes in a millisecond with probability  1 ms * (BASE + PEAK s_map(i)(t)^4)
  */
 
-import { RecordingError } from '../data/errors.js';
-import { HostRandom } from '../random.js';
+import { HostRandom } from '../math/random.js';
+import { RecordingError } from '../recording/errors.js';
 
 export interface InputSettings {
   /** Neurons, and inputs. Default 1000. */

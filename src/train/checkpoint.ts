@@ -1,14 +1,14 @@
 /** Checkpoints: one safetensors file that holds everything a run needs to go on as if it had never stopped. */
 
 import { readFileSync } from 'node:fs';
-import { reasonOf } from '../data/errors.js';
-import type { Tokenizer } from '../data/tokenizer.js';
 import type { ModelConfig } from '../neuroformer/config.js';
 import { openModel, type SavedModel, saveModel } from '../neuroformer/saved.js';
 import type { AdamW } from '../nn/optimizer.js';
 import type { ParameterStore } from '../nn/parameters.js';
 import { type HostTensor, SafetensorsError } from '../nn/safetensors.js';
-import { FileError, writeWhole } from './files.js';
+import { FileError, writeWhole } from '../node/files.js';
+import { reasonOf } from '../recording/errors.js';
+import type { Tokenizer } from '../recording/tokenizer.js';
 
 /** Where a run stands, beside its weights. */
 export interface Progress {

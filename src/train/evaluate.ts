@@ -1,14 +1,14 @@
 /** Losses on windows that are not trained on. */
 
-import { shuffleTies } from '../data/augment.js';
-import type { WindowRef, Windows } from '../data/windows.js';
 import type { Engine } from '../gpu/engine.js';
 import type { Step } from '../gpu/step.js';
+import { HostRandom } from '../math/random.js';
 import { Batch, type BatchLayout, type HostBatch } from '../neuroformer/batch.js';
 import { modelLosses } from '../neuroformer/losses.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import type { StepLosses } from '../neuroformer/step.js';
-import { HostRandom } from '../random.js';
+import { shuffleTies } from '../recording/augment.js';
+import type { WindowRef, Windows } from '../recording/windows.js';
 import type { Tensor } from '../tensor/tensor.js';
 
 /** How many of those available make whole batches, or all that are wanted where they make none. */

@@ -1,6 +1,6 @@
 /** How a model is trained: every setting with its default, and what it is checked against. */
 
-import { PARTS, type Part } from '../data/splits.js';
+import { PARTS, type Part } from '../recording/splits.js';
 import {
   boolean,
   type Checked,
@@ -14,7 +14,7 @@ import {
   optional,
   show,
   text,
-} from '../schema.js';
+} from '../text/schema.js';
 
 const share = number({ min: 0, max: 1 });
 const whole = (min: number) => number({ min, integer: true });

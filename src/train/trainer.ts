@@ -1,12 +1,8 @@
 /** The trainer: updates, looks at validation windows, checkpoints; and going on after a stop as if there had been none. */
 
-import { hideTokens, shuffleTies } from '../data/augment.js';
-import { BatchOrder } from '../data/order.js';
-import { recencyOf, type Split } from '../data/splits.js';
-import type { Tokenizer } from '../data/tokenizer.js';
-import type { Windows } from '../data/windows.js';
 import type { Engine } from '../gpu/engine.js';
 import { DeviceLostError } from '../gpu/errors.js';
+import { HostRandom } from '../math/random.js';
 import { type BatchLayout, type HostBatch, modelSizes } from '../neuroformer/batch.js';
 import type { ModelConfig } from '../neuroformer/config.js';
 import { Neuroformer } from '../neuroformer/model.js';
@@ -14,12 +10,16 @@ import { loadNotes, type SavedModel } from '../neuroformer/saved.js';
 import { type StepLosses, TrainingStep } from '../neuroformer/step.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { RateSchedule } from '../nn/schedule.js';
-import { HostRandom } from '../random.js';
-import { ConfigError } from '../schema.js';
+import { hideTokens, shuffleTies } from '../recording/augment.js';
+import { BatchOrder } from '../recording/batch-order.js';
+import { recencyOf, type Split } from '../recording/splits.js';
+import type { Tokenizer } from '../recording/tokenizer.js';
+import type { Windows } from '../recording/windows.js';
 import { RandomState } from '../tensor/random.js';
+import { ConfigError } from '../text/schema.js';
 import { type Progress, readCheckpoint, restore, writeCheckpoint } from './checkpoint.js';
 import { batchesOf, Evaluator, spread } from './evaluate.js';
-import type { RunFolder } from './run-folder.js';
+import type { RunFolder } from './run-records.js';
 import type { TrainSettings } from './settings.js';
 
 /** What a run trains on. */

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { countsOf, inverse, lagged, partial, pearson } from '../../src/analyze/correlation.js';
 import { auroc, correlation, ranks, scoreEdges } from '../../src/analyze/edges.js';
-import { scoreGenerated } from '../../src/analyze/generated.js';
 import {
   aroundSpikes,
   histogram,
@@ -9,10 +8,11 @@ import {
   ratesOf,
   setF1,
   timeCourse,
-} from '../../src/analyze/spikes.js';
-import { createRecording } from '../../src/data/recording.js';
-import { median } from '../../src/data/statistics.js';
-import { HostRandom } from '../../src/random.js';
+} from '../../src/analyze/spike-trains.js';
+import { HostRandom } from '../../src/math/random.js';
+import { median } from '../../src/math/statistics.js';
+import { scoreGenerated } from '../../src/probe/generated.js';
+import { createRecording } from '../../src/recording/recording.js';
 
 /** The bin of every spike that a row of counts stands for. */
 const binsOf = (row: ArrayLike<number>) =>

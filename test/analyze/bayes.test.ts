@@ -7,7 +7,7 @@ import {
 } from '../../src/analyze/bayes.js';
 import type { SparseRows } from '../../src/analyze/regression.js';
 import { scoreCircular } from '../../src/analyze/scores.js';
-import { HostRandom } from '../../src/random.js';
+import { HostRandom } from '../../src/math/random.js';
 
 function sparse(table: readonly ArrayLike<number>[]): SparseRows {
   const starts = new Int32Array(table.length + 1);

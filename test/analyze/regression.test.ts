@@ -9,7 +9,7 @@ import {
   rowsBetween,
   type SparseRows,
 } from '../../src/analyze/regression.js';
-import { HostRandom } from '../../src/random.js';
+import { HostRandom } from '../../src/math/random.js';
 
 function sparse(table: readonly (readonly number[])[], columns = table[0]!.length): SparseRows {
   const entries = table.map((row) => [...row.entries()].filter(([, value]) => value !== 0));

@@ -5,7 +5,7 @@ import {
   scoreClasses,
   scoreRegression,
 } from '../../src/analyze/scores.js';
-import { HostRandom } from '../../src/random.js';
+import { HostRandom } from '../../src/math/random.js';
 
 describe('scores of a number', () => {
   it('are as computed by hand', () => {

@@ -10,10 +10,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeNpy } from '../../src/data/formats/npy.js';
-import { parseNpz } from '../../src/data/formats/npz.js';
+import { encodeNpy } from '../../src/formats/npy.js';
+import { parseNpz } from '../../src/formats/npz.js';
 import { readCheckpoint } from '../../src/train/checkpoint.js';
-import { RunFolder } from '../../src/train/run-folder.js';
+import { RunFolder } from '../../src/train/run-records.js';
 import { inOwnProcess, neuroformer, Running } from '../helpers/cli.js';
 import { THOROUGH, tries } from '../helpers/thorough.js';
 import { tinyWorkplace } from '../helpers/tiny-run.js';

@@ -1,9 +1,9 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openDataset } from '../../src/data/dataset.js';
-import { openFile } from '../../src/data/files.js';
-import { find } from '../../src/data/formats/reference.js';
+import { openDataset } from '../../src/dataset/dataset.js';
+import { openFile } from '../../src/dataset/files.js';
+import { find } from '../../src/dataset/reference.js';
 import { behaviourWorkplace, labelOf, TUNED } from '../helpers/behaviour.js';
 import { neuroformer } from '../helpers/cli.js';
 

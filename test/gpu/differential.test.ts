@@ -9,12 +9,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KernelName } from '../../src/gpu/kernels.js';
 import { KERNELS, SHADERS } from '../../src/gpu/shaders.gen.js';
+import { HostRandom } from '../../src/math/random.js';
 import { createEngine, type Engine } from '../../src/node.js';
-import { HostRandom } from '../../src/random.js';
-import { compare, type Expected, expectedOf, KERNEL_BOUNDS } from '../helpers/kernel-bounds.js';
 import { FAMILIES, randomOps } from '../helpers/random-ops.js';
 import { type Made, replay, type Taken, take } from '../helpers/replay.js';
 import { THOROUGH } from '../helpers/thorough.js';
+import { compare, type Expected, expectedOf, KERNEL_BOUNDS } from '../races/kernel-bounds.js';
 
 const SEED = Number(process.env.NEUROFORMER_SEED ?? 1);
 const CASES = Number(process.env.NEUROFORMER_CASES ?? 300);

@@ -4,9 +4,9 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { encodeNpz } from '../../src/data/formats/npz.js';
-import { createRecording, type Recording } from '../../src/data/recording.js';
-import { HostRandom } from '../../src/random.js';
+import { encodeNpz } from '../../src/formats/npz.js';
+import { HostRandom } from '../../src/math/random.js';
+import { createRecording, type Recording } from '../../src/recording/recording.js';
 
 export const TUNED = 16;
 /** What their files call them. */

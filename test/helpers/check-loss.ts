@@ -1,11 +1,11 @@
 /** The counterpart of `checkOp` for losses: ops that end in one element and make their gradient on the way. */
 
 import { expect } from 'vitest';
+import { HostRandom } from '../../src/math/random.js';
 import type { Engine } from '../../src/node.js';
-import { HostRandom } from '../../src/random.js';
+import { map, type Ref, ref } from '../../src/reference/array.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import type { Tensor } from '../../src/tensor/tensor.js';
-import { map, type Ref, ref } from '../reference/array.js';
 import { type Case, expectClose, inputsOf, type OpCase, type Refs, tensorOf } from './check.js';
 
 /** A loss under test: how the engine runs it, and how the reference does. */

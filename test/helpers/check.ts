@@ -1,12 +1,12 @@
 /** One helper tests an op: forward and every gradient against the float64 reference, over a table of shapes. */
 
 import { afterAll, expect } from 'vitest';
+import { HostRandom } from '../../src/math/random.js';
 import type { Engine } from '../../src/node.js';
-import { HostRandom } from '../../src/random.js';
+import { map, type Ref, ref } from '../../src/reference/array.js';
 import { add } from '../../src/tensor/elementwise.js';
 import { differentiate, markLoss, outputOf, remember } from '../../src/tensor/tape.js';
 import { Tensor } from '../../src/tensor/tensor.js';
-import { map, type Ref, ref } from '../reference/array.js';
 import { TOLERANCE, type ToleranceKind } from './tolerances.js';
 
 export type Refs<K extends string> = Record<K, Ref>;

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { stringify } from 'yaml';
-import { openDataset } from '../../src/data/dataset.js';
-import type { Trial } from '../../src/data/recording.js';
+import { openDataset } from '../../src/dataset/dataset.js';
+import type { Trial } from '../../src/recording/recording.js';
 
 export type TestFiles = Readonly<Record<string, Uint8Array | string>>;
 

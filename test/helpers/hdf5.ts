@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { File, ready } from 'h5wasm/node';
 import { expect } from 'vitest';
-import { openHdf5 } from '../../src/data/formats/hdf5.js';
-import type { ArrayPart, GroupPart, Part } from '../../src/data/formats/parts.js';
+import { openHdf5 } from '../../src/formats/hdf5/hdf5.js';
+import type { ArrayPart, GroupPart, Part } from '../../src/formats/parts.js';
 
 /** Files in a folder of their own, opened and removed together. */
 export class Hdf5Files {

@@ -6,10 +6,10 @@
 
 import type { Engine } from '../../src/gpu/engine.js';
 import type { Tuning } from '../../src/gpu/tuning.js';
+import { HostRandom } from '../../src/math/random.js';
 import { Linear } from '../../src/nn/layers.js';
 import { AdamW } from '../../src/nn/optimizer.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
-import { HostRandom } from '../../src/random.js';
 import { attention, attentionProbabilities } from '../../src/tensor/attention.js';
 import { type Activation, activate, dropout, sumLosses } from '../../src/tensor/elementwise.js';
 import { addPositions, embedding, sinusoid, Tokens } from '../../src/tensor/embedding.js';

@@ -1,8 +1,6 @@
 /** A made-up recording, and a model a few numbers wide for it. */
 
-import { createRecording, type Recording } from '../../src/data/recording.js';
-import type { Tokenizer } from '../../src/data/tokenizer.js';
-import { type Window, Windows } from '../../src/data/windows.js';
+import { HostRandom } from '../../src/math/random.js';
 import {
   Batch,
   BatchLayout,
@@ -16,7 +14,9 @@ import { modelLosses } from '../../src/neuroformer/losses.js';
 import { type ModelOutputs, Neuroformer } from '../../src/neuroformer/model.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
 import type { Engine } from '../../src/node.js';
-import { HostRandom } from '../../src/random.js';
+import { createRecording, type Recording } from '../../src/recording/recording.js';
+import type { Tokenizer } from '../../src/recording/tokenizer.js';
+import { type Window, Windows } from '../../src/recording/windows.js';
 import type { Tensor } from '../../src/tensor/tensor.js';
 
 export const NEURONS = 7;

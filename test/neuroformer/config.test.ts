@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { RULE_NAMES } from '../../src/neuroformer/rules.js';
-import { ConfigError } from '../../src/schema.js';
+import { ConfigError } from '../../src/text/schema.js';
 
 /** The values of the original's configs/V1AL/mconf.yaml. */
 const V1AL = {

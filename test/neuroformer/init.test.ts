@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
+import { HostRandom } from '../../src/math/random.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { Neuroformer } from '../../src/neuroformer/model.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
-import { HostRandom } from '../../src/random.js';
 import { goldenJson } from '../helpers/golden.js';
 
 interface Distribution {

@@ -1,6 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { recordingOf } from '../../src/data/recording.js';
-import { Windows } from '../../src/data/windows.js';
 import {
   BatchLayout,
   type HostBatch,
@@ -12,6 +10,8 @@ import { parseConfig } from '../../src/neuroformer/config.js';
 import { lossWeights } from '../../src/neuroformer/losses.js';
 import { RULE_NAMES, RULES, type RuleName } from '../../src/neuroformer/rules.js';
 import { RateSchedule } from '../../src/nn/schedule.js';
+import { recordingOf } from '../../src/recording/recording.js';
+import { Windows } from '../../src/recording/windows.js';
 import { useEngine } from '../helpers/engine.js';
 import {
   apart,

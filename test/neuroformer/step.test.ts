@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRecording } from '../../src/data/recording.js';
-import { type Window, Windows } from '../../src/data/windows.js';
+import { HostRandom } from '../../src/math/random.js';
 import {
   BatchLayout,
   modelSizes,
@@ -13,7 +12,8 @@ import { Neuroformer } from '../../src/neuroformer/model.js';
 import { TrainingStep } from '../../src/neuroformer/step.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
 import { createEngine } from '../../src/node.js';
-import { HostRandom } from '../../src/random.js';
+import { createRecording } from '../../src/recording/recording.js';
+import { type Window, Windows } from '../../src/recording/windows.js';
 import { RandomState } from '../../src/tensor/random.js';
 import { useEngine } from '../helpers/engine.js';
 import { THOROUGH } from '../helpers/thorough.js';

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { HostRandom } from '../../src/math/random.js';
 import { normal } from '../../src/nn/init.js';
 import { AdamW } from '../../src/nn/optimizer.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
-import { HostRandom } from '../../src/random.js';
+import { adamw, newAdamWState } from '../../src/reference/adamw.js';
+import { type Ref, ref } from '../../src/reference/array.js';
 import { expectClose, printWorstErrors } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
-import { adamw, newAdamWState } from '../reference/adamw.js';
-import { type Ref, ref } from '../reference/array.js';
 
 const SHAPES = {
   'a.weight': [9, 7],

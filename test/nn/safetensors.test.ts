@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { HostRandom } from '../../src/math/random.js';
 import {
   decodeSafetensors,
   encodeSafetensors,
   type HostTensor,
   SafetensorsError,
 } from '../../src/nn/safetensors.js';
-import { HostRandom } from '../../src/random.js';
 
 const TENSORS = new Map<string, HostTensor>([
   [

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { makeBatch, STEP_RATE, StepModel, type StepSizes } from '../../bench/step-model.js';
 import { StepReference } from '../../bench/step-reference.js';
+import { HostRandom } from '../../src/math/random.js';
 import { normal } from '../../src/nn/init.js';
 import { Block } from '../../src/nn/layers.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
-import { HostRandom } from '../../src/random.js';
+import { type Ref, ref } from '../../src/reference/array.js';
+import { block, blockBackward, type Named } from '../../src/reference/transformer.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import {
   expectClose,
@@ -14,8 +16,6 @@ import {
   withCotangent,
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
-import { type Ref, ref } from '../reference/array.js';
-import { block, blockBackward, type Named } from '../reference/transformer.js';
 
 const SMALL: StepSizes = {
   batch: 2,

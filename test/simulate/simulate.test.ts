@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { groupsShow } from '../../src/analyze/network.js';
+import { groupsShow } from '../../src/analyze/hub-check.js';
 import { groupOf, simulateHub } from '../../src/simulate/hub.js';
 import { INPUT_STEP, simulateInputs } from '../../src/simulate/inputs.js';
 

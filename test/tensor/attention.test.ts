@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { HostRandom } from '../../src/random.js';
+import { HostRandom } from '../../src/math/random.js';
+import * as reference from '../../src/reference/attention.js';
+import { attentionKeep } from '../../src/reference/random.js';
 import { attention, attentionProbabilities } from '../../src/tensor/attention.js';
 import { RandomState } from '../../src/tensor/random.js';
 import { Tensor } from '../../src/tensor/tensor.js';
@@ -13,8 +15,6 @@ import {
   tensorOf,
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
-import * as reference from '../reference/attention.js';
-import { attentionKeep } from '../reference/random.js';
 
 interface Setup extends reference.AttentionSetup {
   B: number;

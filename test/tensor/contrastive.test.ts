@@ -1,5 +1,7 @@
 import { describe, it } from 'vitest';
-import { HostRandom } from '../../src/random.js';
+import { HostRandom } from '../../src/math/random.js';
+import { map, plus, type Ref, ref } from '../../src/reference/array.js';
+import * as reference from '../../src/reference/losses.js';
 import { contrastiveLoss, normalize } from '../../src/tensor/losses.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import {
@@ -13,8 +15,6 @@ import {
 } from '../helpers/check.js';
 import { asOp, checkLoss, type LossCase } from '../helpers/check-loss.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
-import { map, plus, type Ref, ref } from '../reference/array.js';
-import * as reference from '../reference/losses.js';
 
 type Shape = readonly [rows: number, width: number];
 

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { ref } from '../../src/reference/array.js';
+import * as reference from '../../src/reference/conv3d.js';
 import { conv3d, type Triple, unfold3d } from '../../src/tensor/sequence.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import {
@@ -10,8 +12,6 @@ import {
   usedTwice,
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
-import { ref } from '../reference/array.js';
-import * as reference from '../reference/conv3d.js';
 
 interface Setup {
   /** [B, C, frames, height, width] */

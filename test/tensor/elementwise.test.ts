@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { HostRandom } from '../../src/random.js';
+import { HostRandom } from '../../src/math/random.js';
+import { ACTIVATIONS } from '../../src/reference/activations.js';
+import { map, plus, ref } from '../../src/reference/array.js';
+import {
+  activateBackward,
+  activate as activation,
+  masked,
+} from '../../src/reference/elementwise.js';
+import { dropoutMask } from '../../src/reference/random.js';
 import {
   type Activation,
   activate,
@@ -23,10 +31,6 @@ import {
   withCotangent,
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
-import { ACTIVATIONS } from '../reference/activations.js';
-import { map, plus, ref } from '../reference/array.js';
-import { activateBackward, activate as activation, masked } from '../reference/elementwise.js';
-import { dropoutMask } from '../reference/random.js';
 
 /** One, odd, around 4, 16, 32, 64, and around what a workgroup takes (256 and 1024), long, of several axes. */
 const SHAPES: readonly (readonly number[])[] = [

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { HostRandom } from '../../src/math/random.js';
 import type { Engine } from '../../src/node.js';
-import { HostRandom } from '../../src/random.js';
+import { map, type Ref, ref } from '../../src/reference/array.js';
+import * as reference from '../../src/reference/embedding.js';
 import { add } from '../../src/tensor/elementwise.js';
 import { addPositions, embedding, sinusoid, Tokens } from '../../src/tensor/embedding.js';
 import { differentiate } from '../../src/tensor/tape.js';
@@ -17,8 +19,6 @@ import {
   withCotangent,
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
-import { map, type Ref, ref } from '../reference/array.js';
-import * as reference from '../reference/embedding.js';
 
 type Shape = readonly [B: number, T: number, width: number, vocabulary: number];
 

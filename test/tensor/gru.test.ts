@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { ref } from '../../src/reference/array.js';
+import * as reference from '../../src/reference/gru.js';
 import { gru } from '../../src/tensor/gru.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import {
@@ -10,8 +12,6 @@ import {
   tensorOf,
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
-import { ref } from '../reference/array.js';
-import * as reference from '../reference/gru.js';
 
 type Inputs = keyof reference.GruRefs;
 

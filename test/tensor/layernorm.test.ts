@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { HostRandom } from '../../src/random.js';
+import { HostRandom } from '../../src/math/random.js';
+import { plus } from '../../src/reference/array.js';
+import * as reference from '../../src/reference/layernorm.js';
 import { layerNorm } from '../../src/tensor/layernorm.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import {
@@ -13,8 +15,6 @@ import {
   withCotangent,
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
-import { plus } from '../reference/array.js';
-import * as reference from '../reference/layernorm.js';
 
 /** [rows, width]: one row, odd widths, around the lanes and slices, long rows and long columns. */
 const SHAPES = [

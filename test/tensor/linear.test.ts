@@ -1,10 +1,10 @@
 import { describe, it } from 'vitest';
+import { gelu, geluGradient } from '../../src/reference/activations.js';
+import { map, plus, type Ref, ref } from '../../src/reference/array.js';
+import * as reference from '../../src/reference/linear.js';
 import { linear, matmulTransposed, mlp } from '../../src/tensor/linear.js';
 import { checkOp, checkReference, type OpCase, printWorstErrors } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
-import { gelu, geluGradient } from '../reference/activations.js';
-import { map, plus, type Ref, ref } from '../reference/array.js';
-import * as reference from '../reference/linear.js';
 
 /** [rows, in, out]: ones, odd sizes, around the tiles (8 x 4, 32 x 16, 32 x 32, 64 x 64), long. */
 const SHAPES = [

@@ -1,14 +1,19 @@
 import { describe, expect, it } from 'vitest';
+import { HostRandom } from '../../src/math/random.js';
 import type { Engine } from '../../src/node.js';
-import { HostRandom } from '../../src/random.js';
+import { map, type Ref, ref, rowsOf } from '../../src/reference/array.js';
+import { type Stream, sampleUniform } from '../../src/reference/random.js';
+import {
+  type Draw,
+  drawProbabilities,
+  keptClasses,
+  logSoftmax,
+} from '../../src/reference/sample.js';
 import { RandomState } from '../../src/tensor/random.js';
 import { type SampleOptions, sample } from '../../src/tensor/sample.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import { expectClose, expectShapeErrors, printWorstErrors, tensorOf } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
-import { map, type Ref, ref, rowsOf } from '../reference/array.js';
-import { type Stream, sampleUniform } from '../reference/random.js';
-import { type Draw, drawProbabilities, keptClasses, logSoftmax } from '../reference/sample.js';
 
 /** [rows, classes]: ones, odd sizes, around 4, 16, 32 and 64, many rows, many classes. */
 const SHAPES = [

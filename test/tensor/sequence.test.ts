@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { HostRandom } from '../../src/random.js';
+import { HostRandom } from '../../src/math/random.js';
+import { plus } from '../../src/reference/array.js';
+import * as reference from '../../src/reference/sequence.js';
 import { concatenate, meanPool, slice } from '../../src/tensor/sequence.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import {
@@ -11,8 +13,6 @@ import {
   usedTwice,
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
-import { plus } from '../reference/array.js';
-import * as reference from '../reference/sequence.js';
 
 type Shape = readonly [B: number, T: number, width: number];
 

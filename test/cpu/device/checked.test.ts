@@ -17,7 +17,7 @@ import { concatenate, slice, unfold3d } from '../../../src/tensor/sequence.js';
 import { differentiate } from '../../../src/tensor/tape.js';
 import { elementsOf } from '../../../src/tensor/tensor.js';
 import { STAGED } from '../../helpers/engine.js';
-import { type Captured, capture, examine, sourceOf } from '../../helpers/races.js';
+import { type Captured, capture, examine, sourceOf } from '../../races/races.js';
 import * as c from './calls.js';
 
 /** Something of every shader file, forward and backward, small enough to be looked at word by word. */

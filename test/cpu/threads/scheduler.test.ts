@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CpuDeviceOptions, requestCpuDevice } from '../../../src/cpu/index.js';
-import { HostRandom } from '../../../src/random.js';
+import { HostRandom } from '../../../src/math/random.js';
 import { tries } from '../../helpers/thorough.js';
 
 /** Words of every buffer; not a multiple of a workgroup. */

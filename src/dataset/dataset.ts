@@ -1,0 +1,202 @@
+/** Datasets on disk: a folder with a dataset.yaml, or a recording's own file. */
+
+import { basename, dirname } from 'node:path';
+import { RecordingError } from '../recording/errors.js';
+import { createRecording, type Film, type Recording, recordingOf } from '../recording/recording.js';
+import { countSpikes, type Spikes, spanOf, timesOf } from '../recording/spikes.js';
+import { grouped } from '../text/format.js';
+import { ofFile } from '../text/yaml.js';
+import { checkDescription, type Description, referencesIn } from './description.js';
+import { Files } from './files.js';
+import { keepNeurons } from './keep-neurons.js';
+import { describedAt } from './locate.js';
+import { readSpikes } from './read-spikes.js';
+import { readNamedIntervals, readTrials } from './read-trials.js';
+import {
+  checkPerTrial,
+  type ReadVariables,
+  readVariables,
+  withVariables,
+} from './read-variables.js';
+import type { SpikeSource, TrialSpikes } from './spike-clocks.js';
+import { readOwnClocks } from './trial-clocks.js';
+
+/** The true wiring of a simulated recording. Weights and flags are [target x source]. */
+export interface Truth {
+  readonly neurons: number;
+  readonly weights: Float64Array;
+  readonly strong: Uint8Array;
+  readonly hubs: readonly number[];
+  readonly groups: number;
+}
+
+export interface Dataset {
+  /** The file it was opened by. */
+  readonly path: string;
+  readonly recording: Recording;
+  readonly truth: Truth | undefined;
+  /** What the files call each neuron, where that is not its place. */
+  readonly names?: readonly string[];
+  /** What each variable's numbers are in, where it is said. */
+  readonly units: Readonly<Record<string, string>>;
+  /** What it was read by: the dataset.yaml there is, or one that nobody wrote. */
+  readonly raw: object;
+  readonly guessed: boolean;
+  /** What was done to the data, and what looks odd: sentences. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Opens a dataset: a folder, its dataset.yaml, or a file that needs none.
+ *
+ * @throws RecordingError or ConfigError naming the file or key that does not do.
+ */
+export async function openDataset(path: string): Promise<Dataset> {
+  const { file, raw, guessed, notes: said } = await describedAt(path);
+  const described = ofFile(file, () => checkDescription(raw, ''));
+  const files = await Files.open(dirname(file), basename(file), referencesIn(raw));
+  const notes = [...said];
+  try {
+    const name = described.name ?? basename(guessed ? file : files.folder);
+    const note = (sentence: string) => notes.push(sentence);
+    const every = readSpikes(described.spikes, files, described.start, note);
+    const source = keepNeurons(every, described.spikes, files, note);
+    const recording = readRecording({ ...described, name }, source, files, note);
+    const units = Object.entries(described.variables).flatMap(([key, { unit }]) =>
+      unit === undefined ? [] : [[key, unit] as const],
+    );
+    return {
+      path: file,
+      recording,
+      truth: described.truth && truthOf(described.truth, files, recording.neurons),
+      ...(source.names?.some((own, place) => own !== `${place}`) && { names: source.names }),
+      units: Object.fromEntries(units),
+      raw,
+      guessed,
+      notes,
+    };
+  } finally {
+    files.close();
+  }
+}
+
+type Named = Description & { readonly name: string };
+
+function readRecording(
+  described: Named,
+  source: SpikeSource,
+  files: Files,
+  note: (sentence: string) => void,
+): Recording {
+  // On trials' own clocks, arrays of samples begin where those do.
+  const begin = 'trials' in source ? described.spikes.start : 0;
+  const read = readVariables(described, begin, files);
+  if ('trials' in source) return ofTrials(described, source, read, files, note);
+  const { start, duration, frames, trials } = described;
+  const dealt = trials && readTrials(trials, files, start, spanOf(source.spikes), note);
+  const spans = dealt?.spans;
+  checkPerTrial(read, dealt?.count ?? 1);
+  const recording = createRecording({
+    name: described.name,
+    spikes: source.spikes,
+    ...(frames && { frames: filmOf(frames, files, start) }),
+    variables: read.session,
+    ...(spans && { trials: spans }),
+    intervals: Object.fromEntries(
+      Object.entries(described.intervals).map(([name, given]) => [
+        name,
+        readNamedIntervals(name, given, files, start, duration ?? Number.POSITIVE_INFINITY, note),
+      ]),
+    ),
+    ...(duration !== undefined && { duration }),
+    ...(source.recorded !== undefined && { recorded: source.recorded }),
+  });
+  sayCut(source.spikes, recording, note);
+  const placed = recording.trials.map((trial, n) =>
+    withVariables(trial, read.perTrial, spans ? spans[n]!.place : n, described.variables),
+  );
+  return recordingOf(recording.name, placed, recording.intervals);
+}
+
+/** Spikes that no trial holds are lost to the model: nobody should learn that by accident. */
+function sayCut(spikes: Spikes, { trials }: Recording, note: (sentence: string) => void): void {
+  if ('counts' in spikes) return;
+  const all = countSpikes(spikes.times);
+  const kept = trials.reduce(
+    (sum, trial) => sum + ('times' in trial.spikes ? countSpikes(trial.spikes.times) : 0),
+    0,
+  );
+  if (kept < all) note(`${grouped(all - kept)} of ${grouped(all)} spikes are in no trial.`);
+}
+
+/** Trials that each have a clock of their own. */
+function ofTrials(
+  described: Named,
+  source: TrialSpikes,
+  read: ReadVariables,
+  files: Files,
+  note: (sentence: string) => void,
+): Recording {
+  const [stray] = Object.keys(read.session);
+  if (stray !== undefined) {
+    throw new RecordingError(
+      `variables.${stray} is on the session's clock, but the spikes are on their trials': give it per_trial, or an array for each trial.`,
+    );
+  }
+  checkPerTrial(read, source.trials.length, hintOf(source));
+  const placed = readOwnClocks(described, source, files, note);
+  return recordingOf(
+    described.name,
+    placed.map(({ id, place, start, stop, spikes }) => {
+      const trial = { id, start, duration: stop - start, spikes, variables: {} };
+      return withVariables(trial, read.perTrial, place, described.variables);
+    }),
+  );
+}
+
+/** Why there may be more or fewer values than trials. */
+function hintOf({ trials, labels }: TrialSpikes): string | undefined {
+  if (labels)
+    return `in the order of their labels, which are ${labels.slice(0, 6).join(', ')}${labels.length > 6 ? ' and so on' : ''}; a trial without spikes has none`;
+  return trials[0] && countSpikes(timesOf(trials[0])) === 0
+    ? 'in their order; no spike is of trial 0, so if trials are numbered from 1, set spikes.relabel'
+    : undefined;
+}
+
+function filmOf(given: NonNullable<Description['frames']>, files: Files, start: number): Film {
+  const { data, shape } = files.values('frames.data', given.data);
+  if (shape.length !== 3 || Array.isArray(data)) {
+    throw new RecordingError(
+      `frames.data should be numbers of [frames, height, width], but is [${shape.join(', ')}].`,
+    );
+  }
+  const [count, height, width] = shape as [number, number, number];
+  const kept = data instanceof Uint8Array || data instanceof Float32Array;
+  return {
+    data: kept ? data : Float32Array.from(data),
+    count,
+    height,
+    width,
+    dt: given.dt,
+    start: given.start - start,
+  };
+}
+
+function truthOf(given: NonNullable<Description['truth']>, files: Files, neurons: number): Truth {
+  const square = (key: 'weights' | 'strong') => {
+    const { data, shape } = files.values(`truth.${key}`, given[key]);
+    if (Array.isArray(data) || shape.length !== 2 || shape.some((n) => n !== neurons)) {
+      throw new RecordingError(
+        `truth.${key} should be numbers of [${neurons}, ${neurons}], but is [${shape.join(', ')}].`,
+      );
+    }
+    return data;
+  };
+  return {
+    neurons,
+    weights: Float64Array.from(square('weights')),
+    strong: Uint8Array.from(square('strong')),
+    hubs: Array.from(files.numbers('truth.hubs', given.hubs)),
+    groups: given.groups,
+  };
+}

@@ -1,0 +1,71 @@
+/** What Kilosort and phy leave in a folder (https://phy.readthedocs.io): spikes with their clusters, as a dataset.yaml would say it. */
+
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { RecordingError } from '../recording/errors.js';
+import type { Guess } from './guess.js';
+
+export const PHY_SPIKES = ['spike_times.npy', 'spike_clusters.npy'] as const;
+/** What tells good clusters from others: by hand, or else by Kilosort. */
+const QUALITY = [
+  { file: 'cluster_group.tsv', column: 'group' },
+  // As Kilosort 4 writes it, until phy has saved groups.
+  { file: 'cluster_group.tsv', column: 'KSLabel' },
+  { file: 'cluster_KSLabel.tsv', column: 'KSLabel' },
+] as const;
+
+/** Whether a folder holds spikes as phy does. */
+export function isPhy(folder: string): boolean {
+  return PHY_SPIKES.every((file) => existsSync(join(folder, file)));
+}
+
+/**
+ * The clusters of a folder that are called good; all of them where nobody has called them anything.
+ *
+ * @throws RecordingError where nothing says how many samples a second has.
+ */
+export function describePhy(folder: string): Guess {
+  const [times, clusters] = PHY_SPIKES;
+  const rate = sampleRate(folder);
+  const quality = QUALITY.find(({ file, column }) => headOf(join(folder, file)).includes(column));
+  const keep = quality && {
+    by: `${quality.file}#${quality.column}`,
+    ids: `${quality.file}#cluster_id`,
+    values: ['good'],
+  };
+  return {
+    raw: {
+      name: basename(resolve(folder)),
+      spikes: {
+        times,
+        neurons: clusters,
+        relabel: true,
+        unit: `1/${rate}`,
+        ...(keep && { keep }),
+      },
+    },
+    notes: keep
+      ? [`Clusters that ${keep.by} calls good are used; name others under spikes.keep.values.`]
+      : [
+          'No cluster_group.tsv or cluster_KSLabel.tsv says which clusters are good, so all are used.',
+        ],
+  };
+}
+
+/** The names of a table's columns; none where there is no such file. */
+function headOf(file: string): string[] {
+  if (!existsSync(file)) return [];
+  const [first = ''] = readFileSync(file, 'utf8').split(/\r?\n/, 1);
+  return first.split('\t').map((name) => name.trim());
+}
+
+function sampleRate(folder: string): number {
+  const file = join(folder, 'params.py');
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const [, written = ''] = /^\s*sample_rate\s*=\s*([\d_.]+(?:e\+?\d+)?)/im.exec(text) ?? [];
+  const rate = Number(written.replaceAll('_', ''));
+  if (rate > 0) return rate;
+  throw new RecordingError(
+    `${folder} has spikes as phy keeps them, in samples, but no params.py that says the sample_rate: put a dataset.yaml there with spikes: {times: ${PHY_SPIKES.join(', neurons: ')}, relabel: true, unit: 1/30000}, where 30000 is samples a second.`,
+  );
+}

@@ -1,0 +1,147 @@
+/** Behaviour in an NWB file: series and tables with a clock, wherever they are. */
+
+import { type ArrayPart, type GroupPart, type Numbers, sizeOf } from '../formats/parts.js';
+import { isLine } from './files.js';
+import { keyOf } from './guess.js';
+import { arrayIn, clockOf, type Found, numbersIn, single, TRACES, typeOf } from './nwb-groups.js';
+
+/** Series that are no behaviour: raw signals, images, pointers, and events without a value of their own. */
+const NO_BEHAVIOUR =
+  /Electrical|Image|Optical|TwoPhoton|OnePhoton|Index|Decomposition|Interval|Annotation|Patch|Clamp/;
+/** A series of more columns is no variable but an array of them. */
+const COLUMNS = 4;
+const AXES = ['x', 'y', 'z'];
+
+/** Series of behaviour, and tables whose columns have a clock, by names of their own. */
+export function variablesOf(
+  all: readonly Found[],
+  file: string,
+  notes: string[],
+): Record<string, object> {
+  const variables: Record<string, object> = {};
+  const add = (name: string, place: string, variable: object) => {
+    let key = keyOf(name);
+    // Two series of one name, such as those of two eyes, go by the group they are in, too.
+    if (key in variables) key = keyOf(`${place.split('/').at(-2) ?? ''}_${key}`);
+    if (!(key in variables)) variables[key] = variable;
+  };
+  for (const found of all) {
+    const { path, name, group } = found;
+    if (!/^(processing|acquisition)\//.test(path)) continue;
+    if (isBehaviour(found)) {
+      if (columnsIn(group) > COLUMNS) {
+        notes.push(
+          `${path} has ${columnsIn(group)} columns, more than a variable has: name those you want under variables of a dataset.yaml.`,
+        );
+        continue;
+      }
+      if (!rises(arrayIn(group, 'timestamps'))) {
+        notes.push(
+          `The times of ${path} do not rise from each to the next, as those of a variable would: it is left out.`,
+        );
+        continue;
+      }
+      const shared = seriesOf(found, file, notes);
+      for (const { column, index } of columnsOf(arrayIn(group, 'data')!))
+        add(`${name}${column}`, path, { data: `${file}#${path}/data${index}`, ...shared });
+    } else if (typeOf(group) === 'DynamicTable' && arrayIn(group, 'timestamps')) {
+      for (const [column, part] of group.members)
+        if (isColumn(column, part as ArrayPart, arrayIn(group, 'timestamps')!))
+          add(`${name}_${column}`, path, tableColumn(file, path, column, part as ArrayPart, notes));
+    }
+  }
+  return variables;
+}
+
+export function isBehaviour({ group, within }: Found): boolean {
+  const type = typeOf(group);
+  if (!type.endsWith('Series') || NO_BEHAVIOUR.test(type) || TRACES.includes(type)) return false;
+  if (
+    within.some((around) =>
+      /BehavioralEvents|Fluorescence|DfOverF|ElectricalSeries|LFP/.test(around),
+    )
+  )
+    return false;
+  return numbersIn(group) && clockOf(group, '', '') !== undefined;
+}
+
+/** Numbers of each sample. */
+function columnsIn(group: GroupPart): number {
+  const { shape } = arrayIn(group, 'data')!;
+  return isLine(shape) ? 1 : sizeOf(shape.slice(1));
+}
+
+function rises(clock: ArrayPart | undefined): boolean {
+  if (!clock) return true;
+  const times = clock.read() as Numbers;
+  return times.every((time, n) => n === 0 || time > times[n - 1]!);
+}
+
+/** What each column is called, and how it is picked. */
+function columnsOf({ shape }: ArrayPart): { column: string; index: string }[] {
+  if (isLine(shape)) return [{ column: '', index: '' }];
+  return Array.from({ length: shape[1]! }, (_, n) => ({
+    column: `_${AXES[n] ?? n}`,
+    index: `[:,${n}]`,
+  }));
+}
+
+/** What all columns of a series have in common: clock, unit, scale, and what is done where samples are missing. */
+function seriesOf({ path, group }: Found, file: string, notes: string[]): object {
+  const data = arrayIn(group, 'data')!;
+  const of = (name: string) => single(data.attributes[name]);
+  const factor = (name: string, none: number) => {
+    const value = of(name) ?? none;
+    if (typeof value === 'number' && Number.isFinite(value)) return value;
+    notes.push(`The ${name} of ${path} is ${value}, which is taken for ${none}.`);
+    return none;
+  };
+  const [conversion, offset, unit] = [factor('conversion', 1), factor('offset', 0), of('unit')];
+  const clock = arrayIn(group, 'timestamps')
+    ? { times: `${file}#${path}/timestamps` }
+    : clockOf(group, file, path);
+  return {
+    ...clock,
+    ...(conversion !== 1 && { scale: conversion }),
+    ...(offset !== 0 && { offset }),
+    ...(typeof unit === 'string' && /\w/.test(unit) && unit !== 'none' && { unit }),
+    ...filled(path, data, notes),
+  };
+}
+
+function isColumn(name: string, part: ArrayPart, clock: ArrayPart): boolean {
+  return (
+    part.kind === 'array' &&
+    part.type === 'number' &&
+    name !== 'id' &&
+    name !== 'timestamps' &&
+    part.shape.length === 1 &&
+    part.shape[0] === clock.shape[0]
+  );
+}
+
+function tableColumn(
+  file: string,
+  path: string,
+  column: string,
+  part: ArrayPart,
+  notes: string[],
+): object {
+  return {
+    data: `${file}#${path}/${column}`,
+    times: `${file}#${path}/timestamps`,
+    ...filled(`${path}/${column}`, part, notes),
+  };
+}
+
+/** Samples that are missing are drawn over, and it is said. */
+function filled(path: string, part: ArrayPart, notes: string[]): object {
+  const values = part.read() as Numbers;
+  let missing = 0;
+  for (const value of values) if (!Number.isFinite(value)) missing += 1;
+  if (missing === 0) return {};
+  notes.push(
+    `${missing} of ${values.length} samples of ${path} are no numbers; lines are drawn between their neighbours.`,
+  );
+  return { missing: 'interpolate' };
+}

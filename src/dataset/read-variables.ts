@@ -1,0 +1,177 @@
+/** Variables as files hold them, brought onto a clock and into their unit. */
+
+import { RecordingError } from '../recording/errors.js';
+import { sampleTime, type Trial, type Variable } from '../recording/recording.js';
+import { joining } from '../recording/sampling.js';
+import type { Description, VariableGiven } from './description.js';
+import { type Files, isLine } from './files.js';
+import type { Values } from './reference.js';
+
+/** Variables on the session's clock, and those that have an array or a value for each trial. */
+export interface ReadVariables {
+  readonly session: Readonly<Record<string, Variable>>;
+  readonly perTrial: readonly {
+    readonly name: string;
+    /** How many trials it knows of; the last ones may have nothing where `fewer` is set. */
+    readonly count: number;
+    readonly fewer: boolean;
+    /** @param place of the trial in the file. */
+    readonly of: (place: number, duration: number) => Variable | undefined;
+  }[];
+}
+
+/** @param begin seconds on the trials' own clocks where they begin. */
+export function readVariables(
+  { variables, start }: Pick<Description, 'variables' | 'start'>,
+  begin: number,
+  files: Files,
+): ReadVariables {
+  const session: Record<string, Variable> = {};
+  const perTrial: ReadVariables['perTrial'][number][] = [];
+  for (const [name, given] of Object.entries(variables)) {
+    const key = `variables.${name}`;
+    if (given.per_trial) {
+      const values = samplesOf(key, given, files.values(`${key}.data`, given.data));
+      const of = (place: number, duration: number) => constant(values[place], duration);
+      perTrial.push({ name, count: values.length, fewer: false, of });
+    } else if (files.isPattern(given.data)) {
+      const found = files.list(`${key}.data`, given.data);
+      const own = found.map((values) => values && ownClock(key, given, values, begin));
+      // Behaviour is often tracked in some of the trials alone.
+      perTrial.push({ name, count: own.length, fewer: true, of: (place) => own[place] });
+    } else {
+      session[name] = onSession(key, given, files, start);
+    }
+  }
+  return { session, perTrial };
+}
+
+/**
+ * @param hint what may be the matter.
+ * @throws RecordingError where something has values for more or fewer trials than there are.
+ */
+export function checkPerTrial(
+  { perTrial }: ReadVariables,
+  trials: number,
+  hint = 'in their order',
+): void {
+  const wrong = perTrial.find(({ count, fewer }) => count > trials || (count < trials && !fewer));
+  if (!wrong) return;
+  throw new RecordingError(
+    `variables.${wrong.name} has values for ${wrong.count} trials, but there are ${trials}: each needs its own, ${hint}.`,
+  );
+}
+
+/** A trial with the variables of its own, and with those smoothed that are to be: never over its borders. */
+export function withVariables(
+  trial: Trial,
+  perTrial: ReadVariables['perTrial'],
+  place: number,
+  given: Description['variables'],
+): Trial {
+  const own = perTrial.flatMap(({ name, of }) => {
+    const variable = of(place, trial.duration);
+    return variable ? [[name, variable] as const] : [];
+  });
+  const all = [...Object.entries(trial.variables), ...own].map(
+    ([name, variable]) => [name, smoothed(variable, given[name]?.smooth)] as const,
+  );
+  return { ...trial, variables: Object.fromEntries(all) };
+}
+
+/** One value all through a trial; nothing where it is missing, which of texts is one without letters. */
+function constant(value: number | string | undefined, duration: number): Variable | undefined {
+  if (value === undefined || value === '' || Number.isNaN(value)) return undefined;
+  const both = [value, value] as number[] | string[];
+  return { values: both, times: Float64Array.of(0, duration) };
+}
+
+function ownClock(
+  key: string,
+  given: VariableGiven,
+  values: Values,
+  begin: number,
+): Variable | undefined {
+  if (values.data.length === 0) return undefined;
+  if (given.dt === undefined)
+    throw new RecordingError(`${key} should have dt, seconds a sample of each trial.`);
+  const { dt, start, period } = given;
+  const clock = { dt, start: start - begin };
+  const series = { values: samplesOf(key, given, values), ...clock, ...turnOf(period) };
+  // A trial of which nothing is known has no such variable.
+  return given.missing === 'interpolate' ? withoutMissing(series) : series;
+}
+
+function onSession(key: string, given: VariableGiven, files: Files, start: number): Variable {
+  const values = samplesOf(key, given, files.values(`${key}.data`, given.data));
+  const series = { values, ...clockOf(key, given, files, start), ...turnOf(given.period) };
+  const known = given.missing === 'interpolate' ? withoutMissing(series) : series;
+  if (!known) throw new RecordingError(`${key}.data holds no number: every sample is missing.`);
+  return known;
+}
+
+function clockOf(key: string, given: VariableGiven, files: Files, start: number) {
+  if (given.times !== undefined) {
+    const times = files.numbers(`${key}.times`, given.times);
+    return { times: Float64Array.from(times, (time) => time * given.time_unit - start) };
+  }
+  if (given.dt === undefined)
+    throw new RecordingError(`${key} should have dt, seconds a sample, or times.`);
+  return { dt: given.dt, start: given.start - start };
+}
+
+function turnOf(period: number | undefined) {
+  return period === undefined ? {} : { period };
+}
+
+/** Samples along one axis, in the unit they are wanted in. */
+function samplesOf(
+  key: string,
+  { data: reference, scale, offset }: VariableGiven,
+  { shape, data }: Values,
+): Variable['values'] {
+  if (!isLine(shape)) {
+    throw new RecordingError(
+      `${key}.data should be samples along one axis, but is [${shape.join(', ')}]: name each column as a variable of its own, as in ${reference}${reference.includes('#') ? '' : '#'}[:,0].`,
+    );
+  }
+  if (Array.isArray(data)) return data;
+  return scale === 1 && offset === 0
+    ? data
+    : Float64Array.from(data, (value) => value * scale + offset);
+}
+
+/**
+ * The samples that are there, each at its own time: lines are drawn between numbers, and labels hold until the next.
+ * Undefined where there are none.
+ */
+function withoutMissing(series: Variable): Variable | undefined {
+  const values: ArrayLike<number | string> = series.values;
+  const isThere = (value: number | string) =>
+    typeof value === 'string' ? value !== '' : Number.isFinite(value);
+  const known = Array.from(values, (_, n) => n).filter((n) => isThere(values[n]!));
+  if (known.length === values.length) return series;
+  if (known.length === 0) return undefined;
+  return {
+    values: known.map((n) => values[n]!) as number[] | string[],
+    times: Float64Array.from(known, (n) => sampleTime(series, n)),
+    ...turnOf(series.period),
+  };
+}
+
+/** The mean of `count` samples around each: half of them before it, itself and the rest after. */
+function smoothed(series: Variable, count: number | undefined): Variable {
+  if (count === undefined || typeof series.values[0] === 'string') return series;
+  const samples = series.values as ArrayLike<number>;
+  const join = joining(series.period);
+  const before = Math.floor(count / 2);
+  const values = Float64Array.from({ length: samples.length }, (_, n) => {
+    const from = Math.max(0, n - before);
+    const to = Math.min(samples.length, n - before + count);
+    return join(
+      samples,
+      Array.from({ length: to - from }, (_, at) => from + at),
+    );
+  });
+  return { ...series, values };
+}

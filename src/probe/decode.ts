@@ -1,0 +1,138 @@
+/** Behaviour decoded from windows by a model: what it was and what the model makes of it. */
+
+import type { Engine } from '../gpu/engine.js';
+import { modulo } from '../math/angles.js';
+import { usual } from '../math/statistics.js';
+import { Batch, type BatchLayout } from '../neuroformer/batch.js';
+import type { Neuroformer } from '../neuroformer/model.js';
+import { isClassified, periodOf } from '../neuroformer/variables.js';
+import type { ClassValue } from '../recording/vocabularies.js';
+import type { WindowRef, Windows } from '../recording/windows.js';
+
+/** One variable at every decoded moment, in its own unit. */
+export type DecodedVariable = { readonly name: string } & (
+  | {
+      readonly kind: 'number' | 'angle';
+      readonly truth: Float64Array;
+      readonly predicted: Float64Array;
+      /** Of an angle: a full turn. */
+      readonly period?: number;
+    }
+  | {
+      readonly kind: 'class';
+      readonly truth: readonly ClassValue[];
+      readonly predicted: readonly ClassValue[];
+    }
+);
+
+/** What a model is asked with. */
+export interface DecodingInputs {
+  readonly engine: Engine;
+  readonly model: Neuroformer;
+  readonly layout: BatchLayout;
+  readonly windows: Windows;
+}
+
+/** The variables a configuration decodes and a recording has. */
+export function decodedOf(layout: BatchLayout) {
+  return layout.variables.filter(({ setting }) => setting.predict);
+}
+
+/** What each variable was when a window ended, angles from 0 up to a full turn: its truth, with nothing decoded yet. */
+export function truthOf(
+  layout: BatchLayout,
+  windows: Windows,
+  refs: readonly WindowRef[],
+): DecodedVariable[] {
+  const found = refs.map((ref) => windows.variables(ref));
+  return decodedOf(layout).map(({ name, setting }): DecodedVariable => {
+    const samples = found.map((variables) => variables[name]!.values.at(-1)!);
+    const classes = layout.tokenizer.classes[name];
+    if (isClassified(setting) && classes)
+      return { name, kind: 'class', truth: samples.map((n) => classes.values[n]!), predicted: [] };
+    const period = periodOf(setting);
+    const predicted = new Float64Array(0);
+    if (period === undefined)
+      return { name, kind: 'number', truth: Float64Array.from(samples), predicted };
+    // Decoded angles lie within the first turn, so what was recorded from half a turn below 0 on is brought there.
+    const truth = Float64Array.from(samples, (sample) => modulo(sample, period));
+    return { name, kind: 'angle', truth, predicted, period };
+  });
+}
+
+/**
+ * Decodes the windows named, in their order.
+ *
+ * @param progress called after every batch with how many of the windows are done.
+ */
+export async function decodeWindows(
+  { engine, model, layout, windows }: DecodingInputs,
+  refs: readonly WindowRef[],
+  progress: (done: number) => void = () => {},
+): Promise<DecodedVariable[]> {
+  if (refs.length === 0) return truthOf(layout, windows, refs);
+  const decoded = decodedOf(layout);
+  const size = Math.min(64, refs.length);
+  const batch = new Batch(engine, layout, size);
+  const step = engine.record(() => model.forward(batch.inputs).predictions);
+  const outputs = decoded.map((): number[][] => []);
+  try {
+    for (let start = 0; start < refs.length; start += size) {
+      const part = refs.slice(start, start + size);
+      // The last batch is filled up with its own first window; what comes of that is not used.
+      const filled = Array.from({ length: size }, (_, n) => part[n] ?? part[0]!);
+      batch.write(layout.collate(filled.map((ref) => windows.at(ref))));
+      const read = await step.runAndFetch(decoded.map(({ name }) => step.value[name]!)).read();
+      for (const [n, bytes] of read.entries()) {
+        const values = new Float32Array(bytes);
+        const width = values.length / size;
+        for (let row = 0; row < part.length; row++)
+          outputs[n]!.push([...values.subarray(row * width, (row + 1) * width)]);
+      }
+      progress(start + part.length);
+    }
+  } finally {
+    step.dispose();
+    batch.dispose();
+  }
+  return truthOf(layout, windows, refs).map((variable, n): DecodedVariable => {
+    const rows = outputs[n]!;
+    if (variable.kind !== 'class') {
+      const scale = layout.scaleOf(decoded[n]!);
+      return { ...variable, predicted: Float64Array.from(rows, (row) => scale.decode(row)) };
+    }
+    const { values } = layout.tokenizer.classes[variable.name]!;
+    return { ...variable, predicted: rows.map((row) => values[largest(row, values.length)]!) };
+  });
+}
+
+/** Seconds from a window's end to that of the next of its trial, most often; undefined where trials have one each. */
+export function usualStep(refs: readonly WindowRef[]): number | undefined {
+  const steps = refs.slice(1).flatMap(({ trial, end }, n) => {
+    const before = refs[n]!;
+    return before.trial === trial && end > before.end ? [end - before.end] : [];
+  });
+  const step = usual(steps);
+  return step === undefined ? undefined : Number(step.toFixed(6));
+}
+
+/** How many windows follow one another without a break, again and again, in their order. */
+export function stretchesOf(refs: readonly WindowRef[]): number[] {
+  const most = usualStep(refs) ?? 0;
+  const lengths: number[] = [];
+  for (const [n, { trial, end }] of refs.entries()) {
+    const before = refs[n - 1];
+    const step = before?.trial === trial ? end - before.end : 0;
+    const follows = step > 0 && step < 1.5 * most;
+    if (follows) lengths[lengths.length - 1]! += 1;
+    else lengths.push(1);
+  }
+  return lengths;
+}
+
+/** Which of the first `count` numbers is largest. */
+function largest(numbers: readonly number[], count: number): number {
+  let best = 0;
+  for (let n = 1; n < count; n++) if (numbers[n]! > numbers[best]!) best = n;
+  return best;
+}

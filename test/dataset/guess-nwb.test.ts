@@ -1,0 +1,320 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Group, Dataset as H5Dataset } from 'h5wasm/node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDataset } from '../../src/dataset/dataset.js';
+import { spikeTimes, useFolders } from '../helpers/dataset.js';
+import { Hdf5Files } from '../helpers/hdf5.js';
+
+const folderOf = useFolders();
+let files: Hdf5Files;
+beforeAll(async () => {
+  files = await Hdf5Files.create();
+});
+afterAll(() => files.remove());
+
+/** A group of one neurodata type. */
+function typed(at: Group, name: string, type: string): Group {
+  const made = at.create_group(name);
+  made.create_attribute('neurodata_type', type);
+  return made;
+}
+
+function numbers(
+  at: Group,
+  name: string,
+  data: number[],
+  shape: number[] = [data.length],
+): H5Dataset {
+  return at.create_dataset({ name, data: Float64Array.from(data), shape });
+}
+
+/** A series at a rate, in its own unit. */
+function series(
+  at: Group,
+  name: string,
+  type: string,
+  data: number[],
+  {
+    rate = 10,
+    start = 0,
+    shape,
+    attributes = {},
+  }: {
+    rate?: number;
+    start?: number;
+    shape?: number[];
+    attributes?: Record<string, number | string>;
+  } = {},
+): Group {
+  const made = typed(at, name, type);
+  const values = numbers(made, 'data', data, shape);
+  for (const [key, value] of Object.entries(attributes)) values.create_attribute(key, value);
+  made
+    .create_dataset({ name: 'starting_time', data: start, dtype: '<d' })
+    .create_attribute('rate', rate);
+  return made;
+}
+
+/** Opens an NWB file that was written so; its root says version 2.6. */
+function open(write: (root: Group) => void, version = '2.6.0') {
+  const path = join(folderOf({}), 'x.nwb');
+  const bytes = files.written((root) => {
+    root.create_attribute('neurodata_type', 'NWBFile');
+    root.create_attribute('nwb_version', version);
+    write(root);
+  });
+  writeFileSync(path, bytes);
+  return openDataset(path);
+}
+
+function units(at: Group): void {
+  const table = typed(at, 'units', 'Units');
+  numbers(table, 'spike_times', [0.1, 0.5, 0.3, 0.9]);
+  table.create_dataset({ name: 'spike_times_index', data: new Uint8Array([2, 2, 4]) });
+}
+
+const samples = (variable: { values: ArrayLike<number | string> }) =>
+  Array.from(variable.values, (value) => Number(Number(value).toFixed(6)));
+
+describe('an NWB 2 file', () => {
+  it('has its units found wherever they sit', async () => {
+    const { recording } = await open((root) => {
+      const module = typed(root.create_group('processing'), 'ecephys', 'ProcessingModule');
+      const table = typed(module, 'sorted', 'Units');
+      numbers(table, 'spike_times', [0.2, 0.4]);
+      table.create_dataset({ name: 'spike_times_index', data: new Uint8Array([1, 2]) });
+    });
+    expect(spikeTimes(recording.trials[0]!)).toEqual([[0.2], [0.4]]);
+  });
+
+  it('has its units called by their numbers where those are not their places', async () => {
+    const of = (ids: number[]) =>
+      open((root) => {
+        units(root);
+        (root.get('units') as Group).create_dataset({ name: 'id', data: Int32Array.from(ids) });
+      });
+    expect((await of([0, 1, 2])).names).toBeUndefined();
+    expect((await of([4, 7, 30])).names).toEqual(['4', '7', '30']);
+    // A column of another length says nothing of these units.
+    expect((await of([4, 7])).names).toBeUndefined();
+  });
+
+  it('has behaviour at a rate, from a start, by conversion and offset, a variable for each axis', async () => {
+    const { recording, units: known } = await open((root) => {
+      units(root);
+      const behavior = typed(root.create_group('processing'), 'behavior', 'ProcessingModule');
+      const position = typed(behavior, 'Position', 'Position');
+      series(position, 'place on track', 'SpatialSeries', [1, 2, 3, 4, 5, 6], {
+        shape: [3, 2],
+        start: 0.2,
+        attributes: { conversion: 0.5, offset: 1, unit: 'meters' },
+      });
+      const speeds = typed(behavior, 'BehavioralTimeSeries', 'BehavioralTimeSeries');
+      series(speeds, 'speed', 'TimeSeries', [7, 8, 9], { attributes: { unit: 'cm/s' } });
+    });
+    const { variables } = recording.trials[0]!;
+    expect(Object.keys(variables).sort()).toEqual([
+      'place_on_track_x',
+      'place_on_track_y',
+      'speed',
+    ]);
+    expect(variables.place_on_track_x).toMatchObject({ dt: 0.1, start: 0.2 });
+    expect(samples(variables.place_on_track_x!)).toEqual([1.5, 2.5, 3.5]);
+    expect(samples(variables.place_on_track_y!)).toEqual([2, 3, 4]);
+    expect(known).toEqual({
+      place_on_track_x: 'meters',
+      place_on_track_y: 'meters',
+      speed: 'cm/s',
+    });
+  });
+
+  it('takes pupils from a table with a clock, and draws over what was not seen', async () => {
+    const { recording, notes } = await open((root) => {
+      units(root);
+      const module = typed(root.create_group('processing'), 'eye_tracking', 'ProcessingModule');
+      const table = typed(module, 'pupil', 'DynamicTable');
+      numbers(table, 'width', [4, Number.NaN, 6]);
+      numbers(table, 'timestamps', [0, 0.1, 0.2]);
+      table.create_dataset({ name: 'id', data: new Int32Array([0, 1, 2]) });
+    });
+    const width = recording.trials[0]!.variables.pupil_width!;
+    expect(samples(width)).toEqual([4, 6]);
+    expect('times' in width && [...Array.from(width.times)]).toEqual([0, 0.2]);
+    expect(notes.join()).toContain(
+      '1 of 3 samples of processing/eye_tracking/pupil/width are no numbers',
+    );
+  });
+
+  it('leaves out what is no behaviour: raw signals, images, events, clocks that do not rise', async () => {
+    const { recording, notes } = await open((root) => {
+      units(root);
+      const acquisition = root.create_group('acquisition');
+      series(acquisition, 'lfp', 'ElectricalSeries', [1, 2, 3]);
+      series(acquisition, 'film', 'ImageSeries', [1, 2, 3]);
+      const licks = typed(acquisition, 'licks', 'BehavioralEvents');
+      series(licks, 'left', 'TimeSeries', [1, 1, 1]);
+      const ttl = typed(acquisition, 'ttl', 'TimeSeries');
+      numbers(ttl, 'data', [1, 2, 3]);
+      numbers(ttl, 'timestamps', [0, 0.1, 0.1]);
+    });
+    expect(recording.trials[0]!.variables).toEqual({});
+    expect(notes).toEqual([
+      'The times of acquisition/ttl do not rise from each to the next, as those of a variable would: it is left out.',
+    ]);
+  });
+
+  it('is cut into its trials, and keeps other intervals by name', async () => {
+    const { recording } = await open((root) => {
+      units(root);
+      const intervals = root.create_group('intervals');
+      const trials = typed(intervals, 'trials', 'TimeIntervals');
+      numbers(trials, 'start_time', [0, 0.4]);
+      numbers(trials, 'stop_time', [0.4, 1]);
+      const running = typed(intervals, 'running', 'TimeIntervals');
+      numbers(running, 'start_time', [0.2]);
+      numbers(running, 'stop_time', [0.3]);
+    });
+    expect(recording.trials.map(spikeTimes)).toEqual([
+      [[0.1], [], [0.3]],
+      [[0.1], [], [0.5]],
+    ]);
+    expect(recording.intervals).toEqual({ running: [{ start: 0.2, stop: 0.3 }] });
+  });
+
+  it('has what is said of each trial, but for times', async () => {
+    const { recording } = await open((root) => {
+      units(root);
+      const trials = typed(root.create_group('intervals'), 'trials', 'TimeIntervals');
+      numbers(trials, 'start_time', [0, 0.4]);
+      numbers(trials, 'stop_time', [0.4, 1]);
+      numbers(trials, 'go_time', [0.1, 0.5]);
+      numbers(trials, 'contrast', [0.25, 1]);
+      trials.create_dataset({ name: 'choice', data: ['left', 'right'] });
+    });
+    expect(recording.trials.map(({ variables }) => Object.keys(variables).sort())).toEqual([
+      ['choice', 'contrast'],
+      ['choice', 'contrast'],
+    ]);
+    expect(recording.trials[1]!.variables.choice!.values[0]).toBe('right');
+  });
+
+  it('takes attributes that are lists of one, and says which are no numbers', async () => {
+    const { recording, notes } = await open((root) => {
+      units(root);
+      const behavior = typed(root.create_group('processing'), 'behavior', 'ProcessingModule');
+      const speed = series(behavior, 'speed', 'TimeSeries', [1, 2, 3], { rate: 5 });
+      const values = speed.get('data') as H5Dataset;
+      values.create_attribute('conversion', [0.01], [1]);
+      values.create_attribute('offset', Number.NaN);
+      const clock = speed.get('starting_time') as H5Dataset;
+      clock.delete_attribute('rate');
+      clock.create_attribute('rate', [5], [1]);
+    });
+    expect(recording.trials[0]!.variables.speed).toMatchObject({ dt: 0.2 });
+    expect(samples(recording.trials[0]!.variables.speed!)).toEqual([0.01, 0.02, 0.03]);
+    expect(notes).toContain(
+      'The offset of processing/behavior/speed is NaN, which is taken for 0.',
+    );
+  });
+
+  it('has intervals without an end left out, and trials between others that say nothing', async () => {
+    const { recording, notes } = await open((root) => {
+      units(root);
+      const intervals = root.create_group('intervals');
+      const trials = typed(intervals, 'trials', 'TimeIntervals');
+      numbers(trials, 'start_time', [0, Number.NaN, 0.6]);
+      numbers(trials, 'stop_time', [Number.NaN, Number.NaN, 1]);
+      const rest = typed(intervals, 'rest', 'TimeIntervals');
+      numbers(rest, 'start_time', [0.1, 0.5]);
+      numbers(rest, 'stop_time', [0.2, Number.POSITIVE_INFINITY]);
+    });
+    expect(recording.trials.map(({ start, duration }) => [start, duration])).toEqual([
+      [0, 0.6],
+      [0.6, 0.4],
+    ]);
+    expect(recording.intervals.rest).toEqual([{ start: 0.1, stop: 0.2 }]);
+    expect(notes.some((note) => note.startsWith('1 of 2 intervals of rest have no start'))).toBe(
+      true,
+    );
+  });
+
+  it('names what it leaves out: further units, and series too wide for a variable', async () => {
+    const { recording, notes } = await open((root) => {
+      units(root);
+      const module = typed(root.create_group('processing'), 'second', 'ProcessingModule');
+      units(module);
+      series(module, 'pose', 'TimeSeries', Array(30).fill(1), { shape: [3, 10] });
+    });
+    expect(recording.neurons).toBe(3);
+    expect(notes.join('\n')).toContain(
+      'There are 2 tables of units; units is read, processing/second/units not',
+    );
+    expect(notes.join('\n')).toContain('processing/second/pose has 10 columns');
+  });
+
+  it('whose clock began long before has its session begin where it was recorded', async () => {
+    const { recording, notes } = await open((root) => {
+      const table = typed(root, 'units', 'Units');
+      numbers(table, 'spike_times', [5000.5, 5001, 5002]);
+      table.create_dataset({ name: 'spike_times_index', data: new Uint8Array([2, 3]) });
+    });
+    expect(spikeTimes(recording.trials[0]!)).toEqual([[0.5, 1], [2]]);
+    expect(notes).toEqual(['Nothing was recorded before 5000.5 s: the session begins at 5000 s.']);
+  });
+
+  it('without units has events found in its traces, by a rule that is said', async () => {
+    const trace = [0, 1, -1, 0, 1, -1, 9, 9, 1, -1];
+    const { recording, notes } = await open((root) => {
+      const ophys = typed(root.create_group('processing'), 'ophys', 'ProcessingModule');
+      const dff = typed(ophys, 'DfOverF', 'DfOverF');
+      series(
+        dff,
+        'RoiResponseSeries',
+        'RoiResponseSeries',
+        trace.flatMap((x) => [x, -x]),
+        {
+          shape: [10, 2],
+        },
+      );
+    });
+    expect(spikeTimes(recording.trials[0]!)).toEqual([[0.6], []]);
+    expect(recording.trials[0]!.duration).toBeCloseTo(1);
+    expect(notes.join()).toContain('That rule is a guess; say your own under spikes.event');
+  });
+
+  it('with a group for each neuron has them in the order of their numbers', async () => {
+    const { recording } = await open((root) => {
+      const acquisition = root.create_group('acquisition');
+      for (const neuron of [10, 2, 1, 0, 3])
+        series(
+          acquisition,
+          `Activity_${neuron}`,
+          'TimeSeries',
+          Array.from({ length: 11 }, (_, n) => (n === neuron ? 99 : (n % 3) - 1)),
+        );
+    });
+    expect(spikeTimes(recording.trials[0]!)).toEqual([[0], [0.1], [0.2], [0.3], [1]]);
+    expect(recording.trials[0]!.variables).toEqual({});
+  });
+
+  it('of version 1, or without anything to read, is refused in a sentence', async () => {
+    await expect(open(() => {}, '1.0.6')).rejects.toThrow(
+      'x.nwb is NWB of version 1.0.6, but only version 2 is read',
+    );
+    await expect(open(() => {})).rejects.toThrow(
+      'x.nwb holds no units with spike times and no traces of neurons',
+    );
+  });
+
+  it('whose index points past its spikes is refused in a sentence', async () => {
+    const short = open((root) => {
+      const table = typed(root, 'units', 'Units');
+      numbers(table, 'spike_times', [0.1, 0.5]);
+      table.create_dataset({ name: 'spike_times_index', data: new Uint32Array([2, 32415]) });
+    });
+    await expect(short).rejects.toThrow(
+      'the times of neuron 1 would be places 2 to 32415, but spikes.times has 2: the file is cut short',
+    );
+  });
+});

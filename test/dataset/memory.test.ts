@@ -1,0 +1,76 @@
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { useFolders } from '../helpers/dataset.js';
+import { THOROUGH } from '../helpers/thorough.js';
+
+const folderOf = useFolders();
+const built = (file: string) =>
+  JSON.stringify(fileURLToPath(new URL(`../../dist/src/${file}`, import.meta.url)));
+
+/** Runs a script on its own and returns what it prints, as JSON. */
+function run(script: string, ...args: string[]) {
+  const options = ['--input-type=module', '-e', script, ...args];
+  return JSON.parse(execFileSync(process.execPath, options, { encoding: 'utf8' }));
+}
+
+/** What is recorded, in seconds, and what reading it may take, in MB. */
+const [SECONDS, MEGABYTES] = [3600, 1000];
+
+/** 2,000 neurons of 1 to 9 Hz, and how fast an animal ran. */
+const WRITE = `
+const { writeNwb } = await import(${built('formats/write-nwb.js')});
+const { HostRandom } = await import(${built('math/random.js')});
+const random = new HostRandom(1);
+const units = Array.from({ length: 2000 }, (_, neuron) => {
+  const count = Math.round(${SECONDS} * (1 + (8 * neuron) / 1999));
+  return Float64Array.from({ length: count }, () => ${SECONDS} * random.uniform()).sort();
+});
+await writeNwb(process.argv[1], {
+  description: '2,000 neurons, made up.',
+  started: '2026-01-01T00:00:00Z',
+  units,
+  series: [{
+    name: 'speed', description: '', unit: 'cm/s',
+    data: Float64Array.from({ length: ${20 * SECONDS} }, (_, n) => Math.sin(n / 50)),
+    timestamps: Float64Array.from({ length: ${20 * SECONDS} }, (_, n) => n / 20),
+  }],
+});
+console.log(JSON.stringify({ spikes: units.reduce((sum, own) => sum + own.length, 0) }));`;
+
+const READ = `
+const { openDataset } = await import(${built('dataset/dataset.js')});
+const { overviewOf } = await import(${built('analyze/overview.js')});
+const { Windows } = await import(${built('recording/windows.js')});
+const { tokenizerFor, windowSettings } = await import(${built('neuroformer/batch.js')});
+const { parseConfig } = await import(${built('neuroformer/config.js')});
+const { recording } = await openDataset(process.argv[1]);
+const { config } = parseConfig({ window: { curr: 0.05, prev: 0.15 }, block_size: { id: 700, prev_id: 1900 } });
+const windows = new Windows(recording, windowSettings(config, tokenizerFor(config, recording)));
+const refs = windows.refsOf(0);
+const inWindows = refs.reduce((sum, ref) => sum + windows.spikes(ref).current, 0);
+const { neurons, spikes, seconds } = overviewOf(recording);
+const { maxRSS } = process.resourceUsage();
+console.log(JSON.stringify({ neurons, spikes, seconds, windows: refs.length, inWindows, megabytes: maxRSS / 1e3 }));`;
+
+describe.runIf(THOROUGH)(`${SECONDS / 60} minutes of 2,000 neurons`, () => {
+  let path: string;
+  let written: number;
+  beforeAll(() => {
+    path = join(folderOf({}), 'long.nwb');
+    written = run(WRITE, path).spikes;
+  });
+
+  it(`are inspected and cut into windows with less than ${MEGABYTES} MB`, () => {
+    const found = run(READ, path);
+    expect(written).toBeGreaterThan(9990 * SECONDS);
+    expect(found.neurons).toBe(2000);
+    expect(found.spikes).toBe(written);
+    expect(found.seconds).toBeCloseTo(SECONDS, 1);
+    expect(found.windows).toBeGreaterThan(20 * SECONDS - 10);
+    // All but the last window, which may not be whole.
+    expect(found.inWindows).toBeGreaterThan(0.999 * written);
+    expect(found.megabytes).toBeLessThan(MEGABYTES);
+  });
+});

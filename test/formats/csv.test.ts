@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { parseCsv } from '../../src/formats/csv.js';
+import type { ArrayPart } from '../../src/formats/parts.js';
+
+function columns(text: string) {
+  const { members } = parseCsv(new TextEncoder().encode(text), 'T');
+  return Object.fromEntries(
+    [...members].map(([name, part]) => [name, [...(part as ArrayPart).read()]]),
+  );
+}
+
+describe('a table', () => {
+  it('gives numbers and texts by the names of its columns', () => {
+    expect(columns('neuron,time\na,0.5\nb,1e-3\n')).toEqual({
+      neuron: ['a', 'b'],
+      time: [0.5, 0.001],
+    });
+  });
+
+  it('without names goes by places', () => {
+    expect(columns('0,0.5\n1,0.25')).toEqual({ column0: [0, 1], column1: [0.5, 0.25] });
+  });
+
+  it('with the index and the numbers that pandas gives has them for names', () => {
+    expect(columns(',0,1\n0,1.5,7\n1,1.6,8\n')).toEqual({
+      column0: [0, 1],
+      0: [1.5, 1.6],
+      1: [7, 8],
+    });
+  });
+
+  it('keeps integers that a number would round as texts', () => {
+    const ids = ['864691135212345679', '864691135212345680'];
+    expect(columns(`id,size\n${ids[0]},1e300\n${ids[1]},9007199254740991\n`)).toEqual({
+      id: ids,
+      size: [1e300, 9007199254740991],
+    });
+  });
+
+  it.each([
+    ['semicolons', 'a;b\n1;2\n'],
+    ['spaces', '  a    b\n  1    2\n'],
+    ['tabs', 'a\tb\r\n1\t2\r\n'],
+    ['a byte order mark and blanks', '\uFEFFa , b\n1 , 2\n\n'],
+    ['a comment before it', '# made by hand\na,b\n1,2'],
+    ['quotes', '"a","b"\n"1",2'],
+  ])('is read with %s', (_, text) => {
+    expect(columns(text)).toEqual({ a: [1], b: [2] });
+  });
+
+  it('has decimal commas between semicolons only', () => {
+    expect(columns('time;neuron\n0,5;1\n-1,25e-1;2\n3;3')).toEqual({
+      time: [0.5, -0.125, 3],
+      neuron: [1, 2, 3],
+    });
+    expect(columns('time\tneuron\n1,250\t1')).toEqual({ time: ['1,250'], neuron: [1] });
+  });
+
+  it('of one column may have spaces in its name', () => {
+    expect(columns('spike time\n0.5\n0.75')).toEqual({ 'spike time': [0.5, 0.75] });
+  });
+
+  it('keeps what follows a # within a field', () => {
+    expect(columns('a,b\nx#1,2')).toEqual({ a: ['x#1'], b: [2] });
+  });
+
+  it('keeps a field that is missing as no number', () => {
+    expect(columns('a,b\n1,\n,nan\n')).toEqual({ a: [1, Number.NaN], b: [Number.NaN, Number.NaN] });
+  });
+
+  it('gives a second column of one name its place', () => {
+    expect(columns('a,a\n1,2')).toEqual({ a: [1], column1: [2] });
+  });
+
+  it.each([
+    ['rows of different length', 'a,b\n1,2\n3', 'T cannot be read: it is no whole table'],
+    ['a quote that does not end', 'a,b\n"1,2\n', 'T cannot be read: it is no whole table'],
+    ['nothing in it', '', 'T cannot be read: it is empty.'],
+    ['bytes that are no text', 'a\0b', 'T cannot be read: it holds bytes that are no text.'],
+  ])('with %s is refused', (_, text, message) => {
+    expect(() => columns(text)).toThrow(message);
+  });
+});

@@ -1,0 +1,406 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Dataset, File, Group, GuessableDataTypes } from 'h5wasm/node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openHdf5 } from '../../../src/formats/hdf5/hdf5.js';
+import { type ArrayPart, type GroupPart, type Part, sizeOf } from '../../../src/formats/parts.js';
+import { HostRandom } from '../../../src/math/random.js';
+import { array, at, complaint, Hdf5Files } from '../../helpers/hdf5.js';
+import { tries } from '../../helpers/thorough.js';
+
+const NWB = fileURLToPath(
+  new URL('../../fixtures/recordings/nwb-alm/sub-anm369963_ses-20170228.nwb', import.meta.url),
+);
+
+let files: Hdf5Files;
+
+beforeAll(async () => {
+  files = await Hdf5Files.create();
+});
+
+afterAll(() => files.remove());
+
+/** A file as the library writes it, opened; complaints call it X. */
+function opened(write: (root: File) => void): GroupPart {
+  return files.open(files.written(write));
+}
+
+/** Puts other bytes in the place of those that are there once. */
+function patched(bytes: Buffer, before: string, after: string): Buffer {
+  const place = bytes.indexOf(Buffer.from(before, 'hex'));
+  expect(place).toBeGreaterThan(0);
+  const copy = Buffer.from(bytes);
+  copy.set(Buffer.from(after, 'hex'), place);
+  return copy;
+}
+
+describe('an HDF5 file', () => {
+  it.each<[string, GuessableDataTypes]>([
+    ['Int8Array', Int8Array.of(-1, 0, 100, 3)],
+    ['Uint8Array', Uint8Array.of(255, 0, 100, 3)],
+    ['Int16Array', Int16Array.of(-300, 0, 100, 3)],
+    ['Uint16Array', Uint16Array.of(65535, 0, 100, 3)],
+    ['Int32Array', Int32Array.of(-7e8, 0, 100, 3)],
+    ['Uint32Array', Uint32Array.of(4e9, 0, 100, 3)],
+    ['Float32Array', Float32Array.of(0.5, Number.NaN, -Infinity, 3)],
+    ['Float64Array', Float64Array.of(0.1, Number.NaN, Infinity, 1e300)],
+  ])('gives numbers as the narrowest array that keeps them: %s', (name, data) => {
+    const root = opened((f) => f.create_dataset({ name: 'a', data, shape: [2, 2] }));
+    const part = array(root, 'a');
+    expect([part.type, part.shape]).toEqual(['number', [2, 2]]);
+    expect(part.read().constructor.name).toBe(name);
+    expect(part.read()).toEqual(data);
+    expect(part.read(1)).toEqual((data as Float64Array).slice(2));
+    expect(part.read(0, 1)).toEqual((data as Float64Array).slice(0, 2));
+    expect(part.read(2, 2)).toHaveLength(0);
+  });
+
+  it('keeps integers of 64 bits exactly, or refuses them', () => {
+    const most = BigInt(Number.MAX_SAFE_INTEGER);
+    const root = opened((f) => {
+      f.create_dataset({ name: 'signed', data: BigInt64Array.of(-most, -1n, most) });
+      f.create_dataset({ name: 'unsigned', data: BigUint64Array.of(0n, most) });
+      f.create_dataset({ name: 'large', data: BigInt64Array.of(1n, -most - 1n) });
+    });
+    expect(array(root, 'signed').read()).toEqual(Float64Array.of(-Number(most), -1, Number(most)));
+    expect(array(root, 'unsigned').read()).toEqual(Float64Array.of(0, Number(most)));
+    expect(array(root, 'large').read(0, 1)).toEqual(Float64Array.of(1));
+    expect(complaint(() => array(root, 'large').read())).toBe(
+      'large of X cannot be read: it holds -9007199254740992, which is past the integers a number keeps exactly.',
+    );
+  });
+
+  it('has either byte order', () => {
+    const bytes = files.written((f) => f.create_dataset({ name: 'a', data: Int16Array.of(1, -2) }));
+    // One bit of the type says so; the bytes stay where they are.
+    const turned = patched(bytes, '1008000002000000', '1009000002000000');
+    expect(array(files.open(turned), 'a').read()).toEqual(Int16Array.of(256, -257));
+  });
+
+  it('has half precision', () => {
+    // 1, -2, 0.5, the smallest above 0, infinity, none.
+    const halves = Uint16Array.of(0x3c00, 0xc000, 0x3800, 0x0001, 0x7c00, 0x7e00);
+    const stored = new Float32Array(6);
+    new Uint16Array(stored.buffer).set(halves);
+    const bytes = files.written((f) => f.create_dataset({ name: 'a', data: stored }));
+    const half = patched(
+      bytes,
+      '11201f00040000000000200017080017' + '7f000000',
+      '11200f0002000000000010000a05000a' + '0f000000',
+    );
+    const found = array(files.open(half), 'a').read();
+    expect([...found]).toEqual([1, -2, 0.5, 2 ** -24, Infinity, Number.NaN]);
+  });
+
+  it('gives texts, of fixed or of any length', () => {
+    const root = opened((f) => {
+      f.create_dataset({ name: 'any', data: ['größer', '', 'x'.repeat(5000)] });
+      f.create_dataset({ name: 'fixed', data: ['é', 'two', 'three'], dtype: 'S5' });
+      f.create_dataset({ name: 'ascii', data: ['a', 'b', 'c', 'd'], dtype: 'A3', shape: [2, 2] });
+      f.create_dataset({ name: 'one', data: 'a session', shape: [] });
+    });
+    expect(array(root, 'any').type).toBe('text');
+    expect(array(root, 'any').read()).toEqual(['größer', '', 'x'.repeat(5000)]);
+    expect(array(root, 'any').read(1, 2)).toEqual(['']);
+    expect(array(root, 'fixed').read()).toEqual(['é', 'two', 'three']);
+    expect(array(root, 'ascii').read(1)).toEqual(['c', 'd']);
+    expect([array(root, 'one').shape, array(root, 'one').read()]).toEqual([[], ['a session']]);
+  });
+
+  it('gives a single value the shape [], and groups and arrays their attributes', () => {
+    const root = opened((f) => {
+      const data = f.create_group('series').create_dataset({ name: 'data', data: 2.5, shape: [] });
+      data.create_attribute('unit', 'volts');
+      data.create_attribute('conversion', 1e-3, [], '<d');
+      data.create_attribute('grid', Int32Array.of(3, 4));
+      data.create_attribute('labels', ['x', 'y']);
+      (f.get('series') as Group).create_attribute('neurodata_type', 'TimeSeries', [], 'S10');
+      f.create_attribute('where', [data.create_reference()]);
+    });
+    const data = array(root, 'series/data');
+    expect([data.shape, [...data.read()]]).toEqual([[], [2.5]]);
+    expect(data.read(1)).toHaveLength(0);
+    expect(data.attributes).toEqual({
+      unit: 'volts',
+      conversion: 1e-3,
+      grid: [3, 4],
+      labels: ['x', 'y'],
+    });
+    expect((at(root, 'series') as GroupPart).attributes).toEqual({ neurodata_type: 'TimeSeries' });
+    // A reference says nothing here.
+    expect(root.attributes).toEqual({});
+  });
+
+  it('is read by range, whatever its chunks', () => {
+    const shape = [23, 17, 3];
+    const data = Float64Array.from({ length: sizeOf(shape) }, (_, n) => n / 4);
+    const chunkings = [undefined, [1, 1, 1], [4, 5, 2], [23, 1, 3], [7, 17, 3], [30, 20, 5]];
+    const root = opened((f) => {
+      for (const [n, chunks] of chunkings.entries()) {
+        const maxshape = [null, null, null];
+        const packed = n % 2 === 1 && { compression: 4 };
+        const layout = chunks ? { chunks, maxshape, ...packed } : {};
+        f.create_dataset({ name: `${n}`, data, shape, ...layout });
+      }
+    });
+    for (const n of chunkings.keys()) {
+      const part = array(root, `${n}`);
+      expect(part.read(), `chunks ${n}`).toEqual(data);
+      for (const [from, to] of [
+        [0, 1],
+        [3, 9],
+        [22, 23],
+        [5, 5],
+        [20, 99],
+      ] as const)
+        expect(part.read(from, to)).toEqual(data.slice(from * 51, to * 51));
+    }
+  });
+
+  it('larger than a tile comes whole and in pieces', () => {
+    const data = Int32Array.from({ length: 6_000_000 }, (_, n) => (n * 7919) % 1_000_003);
+    const root = opened((f) => {
+      f.create_dataset({ name: 'long', data });
+      f.create_dataset({ name: 'wide', data, shape: [2, 3_000_000], chunks: [2, 100_000] });
+    });
+    const same = (found: ReturnType<ArrayPart['read']>, expected: Int32Array) =>
+      Buffer.from(Int32Array.from(found as Int32Array).buffer).equals(
+        Buffer.from(expected.slice().buffer),
+      );
+    for (const name of ['long', 'wide']) expect(same(array(root, name).read(), data)).toBe(true);
+    expect(same(array(root, 'wide').read(1, 2), data.slice(3_000_000))).toBe(true);
+    expect(array(root, 'long').read(4_194_300, 4_194_310)).toEqual(
+      data.slice(4_194_300, 4_194_310),
+    );
+  });
+
+  it('has its links followed, and says of those that lead nowhere where they should', () => {
+    const root = opened((f) => {
+      f.create_group('a')
+        .create_group('b')
+        .create_dataset({ name: 'data', data: [1, 2] });
+      f.create_soft_link('/a/b', 'soft');
+      f.create_hard_link('/a/b/data', 'hard');
+      f.create_soft_link('/no/such/place', 'broken');
+      f.create_external_link('movie.h5', '/frames', 'external');
+      f.create_hard_link('/a', 'a/b/up');
+      f.create_soft_link('/', 'a/b/top');
+    });
+    expect([...root.members.keys()]).toEqual(['a', 'broken', 'external', 'hard', 'soft']);
+    expect([...array(root, 'soft/data').read()]).toEqual([1, 2]);
+    expect([...array(root, 'hard').read()]).toEqual([1, 2]);
+    const says = (path: string) => complaint(() => array(root, path).read());
+    expect(says('broken')).toBe(
+      'broken of X cannot be read: it is a link to /no/such/place, which leads nowhere.',
+    );
+    expect(says('external')).toBe(
+      'external of X cannot be read: it is a link to /frames in another file, movie.h5.',
+    );
+    for (const name of ['up', 'top'])
+      expect(says(`a/b/${name}`)).toBe(
+        `a/b/${name} of X cannot be read: it is a link back to a group that it is in.`,
+      );
+  });
+
+  it('refuses records and references when they are read, not before', () => {
+    const root = opened((f) => {
+      const columns = new Map<string, GuessableDataTypes>([
+        ['start', Int32Array.of(1, 2)],
+        ['count', Int32Array.of(3, 4)],
+      ]);
+      f.create_dataset({ name: 'records', data: columns });
+      const reference = (f.get('records') as Dataset).create_reference();
+      f.create_dataset({ name: 'references', data: [reference] });
+    });
+    expect(array(root, 'records').shape).toEqual([2]);
+    expect(complaint(() => array(root, 'records').read())).toBe(
+      'records of X cannot be read: it holds records of several fields: save one array for each.',
+    );
+    expect(complaint(() => array(root, 'references').read())).toBe(
+      'references of X cannot be read: it holds references to other arrays: name those.',
+    );
+  });
+
+  it('is read in turn with others', () => {
+    const roots = [1, 2, 3].map((n) =>
+      opened((f) => f.create_dataset({ name: 'a', data: [n, n + 1] })),
+    );
+    for (const place of [0, 1])
+      for (const [n, root] of roots.entries())
+        expect([...array(root, 'a').read(place, place + 1)]).toEqual([n + 1 + place]);
+  });
+
+  it('is not mistaken for what it was before, nor read after it was closed', () => {
+    const path = files.file(files.written((f) => f.create_dataset({ name: 'a', data: [1, 2] })));
+    const before = openHdf5(path, 'X');
+    writeFileSync(
+      path,
+      files.written((f) => f.create_dataset({ name: 'a', data: [7, 8, 9] })),
+    );
+    expect(complaint(() => array(before.root, 'a').read())).toBe(
+      'a of X cannot be read: it has changed since it was opened.',
+    );
+    const after = openHdf5(path, 'X');
+    expect([...array(after.root, 'a').read()]).toEqual([7, 8, 9]);
+    before.close();
+    expect([...array(after.root, 'a').read()]).toEqual([7, 8, 9]);
+    after.close();
+    expect(complaint(() => array(after.root, 'a').read())).toBe(
+      'a of X cannot be read: it has been closed.',
+    );
+  });
+
+  it.each<[string, (path: string) => string, string]>([
+    ['that is not there', (path) => `${path}.none`, 'there is no such file'],
+    ['that is a folder', () => files.folder, 'it is no file'],
+    ['that is none', () => files.file(Buffer.from('t,neuron\n')), 'it is no HDF5 file'],
+    ['cut short', (path) => files.file(readFileSync(path).subarray(0, 1500)), 'it is cut short'],
+  ])('%s is refused with a sentence', (_, name, reason) => {
+    const path = files.file(files.written((f) => f.create_dataset({ name: 'a', data: [1, 2] })));
+    expect(complaint(() => openHdf5(name(path), 'X'))).toBe(`X cannot be read: ${reason}.`);
+  });
+});
+
+describe('an NWB file', () => {
+  it('is a tree of its groups', () => {
+    const { root, close } = openHdf5(NWB);
+    expect(root.attributes.neurodata_type).toBe('NWBFile');
+    expect(array(root, 'session_start_time').read()).toEqual(['2017-02-28T00:00:00-06:00']);
+    const units = at(root, 'units') as GroupPart;
+    expect(units.attributes.colnames).toEqual([
+      'depth',
+      'quality',
+      'cell_type',
+      'spike_times',
+      'electrodes',
+    ]);
+    const times = array(units, 'spike_times');
+    expect(times.shape).toEqual([1679]);
+    expect([...times.read(0, 2)]).toEqual([372.7602499999996, 392.8397059999998]);
+    expect(times.read().at(-1)).toBe(1460.7240679999995);
+    expect([...array(units, 'spike_times_index').read()]).toEqual([1679]);
+    expect(array(root, 'intervals/trials/type').read(0, 1)).toEqual(['lick right']);
+    const licks = array(root, 'acquisition/lick_times/lick_left_times/data');
+    expect(licks.attributes).toMatchObject({ conversion: 1, unit: 'a.u.' });
+    close();
+  });
+});
+
+describe('damaged HDF5 files', () => {
+  it('that make the library loop for ever are stopped, and others read on', () => {
+    const good = files.written((f) => f.create_dataset({ name: 'a', data: ['one', 'two'] }));
+    const bad = Buffer.from(good);
+    // A text that takes no room: the library looks at the same place again and again.
+    bad.fill(0, bad.indexOf('GCOL') + 16, bad.indexOf('GCOL') + 32);
+    const root = files.open(bad, 0.3);
+    expect(complaint(() => array(root, 'a').read())).toBe(
+      'a of X cannot be read: the HDF5 library did not come to an end with it within 1 seconds.',
+    );
+    expect(complaint(() => array(root, 'a').read())).toBe(
+      'a of X cannot be read: it is damaged at a.',
+    );
+    expect(array(files.open(good), 'a').read()).toEqual(['one', 'two']);
+  });
+
+  it('let the process end, and print nothing', () => {
+    const good = files.written((f) => f.create_dataset({ name: 'a', data: ['one', 'two'] }));
+    const bad = Buffer.from(good);
+    bad.fill(0, bad.indexOf('GCOL') + 16, bad.indexOf('GCOL') + 32);
+    const program = `
+      import { openHdf5 } from ${JSON.stringify(new URL('../../../dist/src/formats/hdf5/hdf5.js', import.meta.url).href)};
+      for (const path of ${JSON.stringify([bad, good.subarray(0, 1000), good].map((bytes) => files.file(bytes)))}) {
+        try {
+          console.log(openHdf5(path, 'X', 0.3).root.members.get('a').read().join());
+        } catch (error) {
+          console.log(error.name);
+        }
+      }`;
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--input-type=module', '--eval', program],
+      { encoding: 'utf8' },
+    );
+    expect([status, stdout, stderr]).toEqual([0, 'RecordingError\nRecordingError\none,two\n', '']);
+  });
+
+  it('that claim more than they can hold are refused before memory is taken', () => {
+    const data = new Uint8Array(12345);
+    const bytes = files.written((f) =>
+      f.create_dataset({ name: 'a', data, chunks: [100], compression: 4 }),
+    );
+    const lie = Buffer.from(bytes);
+    const length = Buffer.from('3930000000000000', 'hex');
+    for (let place = lie.indexOf(length); place >= 0; place = lie.indexOf(length, place + 1))
+      lie.writeBigUInt64LE(2n ** 40n, place);
+    expect(complaint(() => array(files.open(lie), 'a').read())).toBe(
+      `a of X cannot be read: its shape [1099511627776] needs 1099511627776 bytes, which a file of ${lie.length} cannot hold.`,
+    );
+  });
+
+  /** A copy with something wrong: cut short, bits flipped, bytes set, or a stretch repeated. */
+  function damaged(bytes: Uint8Array, random: HostRandom): Uint8Array {
+    const kind = random.integer(4);
+    if (kind === 0) return bytes.slice(0, random.integer(bytes.length));
+    const copy = bytes.slice();
+    const times = 1 + random.integer(8);
+    for (let n = 0; n < times; n++) {
+      const place = random.integer(copy.length);
+      if (kind === 1) copy[place]! ^= 1 << random.integer(8);
+      else if (kind === 2) copy[place] = random.integer(256);
+      else {
+        const from = random.integer(copy.length);
+        copy.copyWithin(place, from, from + random.integer(4096));
+      }
+    }
+    return copy;
+  }
+
+  /** Reads all there is; how many complaints there were. */
+  function readAll(part: Part, label: string): number {
+    const said = (read: () => number) => {
+      let count = 0;
+      const message = complaint(() => {
+        count = read();
+      });
+      if (message === 'no complaint') return count;
+      expect(message, label).toMatch(/^(\S.* of )?X cannot be read: .*[^.]\.$/s);
+      return 1;
+    };
+    if (part.kind === 'array') {
+      return said(() => {
+        expect(part.read(), label).toHaveLength(sizeOf(part.shape));
+        return 0;
+      });
+    }
+    return said(() => {
+      const inside = part.kind === 'group' ? [...part.members.values()] : part.items;
+      return inside.reduce((sum, member) => sum + readAll(member, label), 0);
+    });
+  }
+
+  it('are read or refused with a sentence, and never end the process', () => {
+    const whole = new Uint8Array(readFileSync(NWB));
+    const random = new HostRandom(11);
+    const path = join(files.folder, 'damaged.nwb');
+    const count = { read: 0, inPart: 0, refused: 0 };
+    const copies = tries(400);
+    for (let n = 0; n < copies; n++) {
+      writeFileSync(path, damaged(whole, random));
+      let complaints = 0;
+      const message = complaint(() => {
+        const { root, close } = openHdf5(path, 'X', 0.5);
+        complaints = readAll(root, `copy ${n}`);
+        close();
+      });
+      // One array of the whole file holds references.
+      if (message === 'no complaint') count[complaints > 1 ? 'inPart' : 'read'] += 1;
+      else count.refused += 1;
+      expect(message, `copy ${n}`).toMatch(
+        /^no complaint$|^(\S.* of )?X cannot be read: .*[^.]\.$/s,
+      );
+    }
+    for (const times of Object.values(count)) expect(times).toBeGreaterThan(copies / 8);
+  });
+});

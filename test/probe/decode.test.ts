@@ -1,0 +1,237 @@
+import { describe, expect, it } from 'vitest';
+import { blocksIn, scoresOf } from '../../src/analyze/decoding-scores.js';
+import { laggedCounts } from '../../src/analyze/lagged.js';
+import { baselinesOf } from '../../src/analyze/linear-baselines.js';
+import { overviewOf, rasterInLetters } from '../../src/analyze/overview.js';
+import { parseConfig } from '../../src/neuroformer/config.js';
+import { decodeWindows, stretchesOf, truthOf } from '../../src/probe/decode.js';
+import { createRecording, recordingOf } from '../../src/recording/recording.js';
+import { parseTrainSettings } from '../../src/train/settings.js';
+import { prepare } from '../../src/train/training-data.js';
+import { behaviourRecording, DECODING, TUNED } from '../helpers/behaviour.js';
+import { useEngine } from '../helpers/engine.js';
+import { TinyNeuroformer, WITH_BEHAVIOR } from '../helpers/tiny-neuroformer.js';
+
+const engine = useEngine();
+
+const SPLIT = { fractions: { train: 0.7, validation: 0.1, test: 0.2 } };
+
+/** Windows that end every 0.1 s of a minute of tuned neurons. */
+function prepared(seconds = 60) {
+  const { config } = parseConfig(DECODING);
+  const settings = parseTrainSettings({ every: 0.1, split: SPLIT });
+  return prepare(behaviourRecording(seconds), config, settings);
+}
+
+describe('decoding', () => {
+  it('gives what each window’s variables were, in their own units and classes', () => {
+    const tiny = new TinyNeuroformer(engine(), WITH_BEHAVIOR);
+    const refs = [1, 2.35, 3.6].map((end) => ({ trial: 0, end }));
+    const [turn, gait] = truthOf(tiny.layout, tiny.windows, refs);
+    // The last of the window's samples of 0.05 s began that long before its end.
+    const samples = refs.map(({ end }) => Math.round((end - 0.05) / 0.05));
+    expect([...(turn!.truth as Float64Array)]).toEqual(
+      samples.map((n) => expect.closeTo(Math.cos(n / 11), 12)),
+    );
+    expect(gait!.truth).toEqual(samples.map((n) => ['rest', 'walk', 'run'][(n >> 3) % 3]));
+    tiny.dispose();
+  });
+
+  it('has angles within the first turn, as they are decoded', () => {
+    const values = Float64Array.from({ length: 40 }, (_, n) => n * 9 - 180);
+    const recording = createRecording({
+      spikes: { times: [Float64Array.of(0.5, 1, 1.5)] },
+      variables: { heading: { values, dt: 0.1 } },
+      duration: 4,
+    });
+    const heading = { dt: 0.1, predict: true, objective: 'circular', period: 360 };
+    const modalities = { behavior: { n_layers: 0, window: 0.1, variables: { heading } } };
+    const { config } = parseConfig({ ...DECODING, modalities, loss: {} });
+    const settings = parseTrainSettings({ every: 0.1, split: SPLIT });
+    const { windows, layout, split } = prepare(recording, config, settings);
+    const [found] = truthOf(layout, windows, split.train.slice(0, 3));
+    expect([...(found!.truth as Float64Array)]).toEqual([180, 189, 198]);
+  });
+
+  it('decodes every window asked for, in order, whatever the batch', async () => {
+    const tiny = new TinyNeuroformer(engine(), WITH_BEHAVIOR);
+    const { model, layout, windows } = tiny;
+    const refs = windows.refsOf(0).slice(0, 70);
+    const inputs = { engine: engine(), model, layout, windows };
+    const [all] = await decodeWindows(inputs, refs);
+    expect(all!.predicted).toHaveLength(70);
+    for (const n of [0, 63, 64, 69]) {
+      const [one] = await decodeWindows(inputs, [refs[n]!]);
+      expect(one!.predicted[0], `window ${n}`).toBeCloseTo(all!.predicted[n] as number, 5);
+    }
+    const [, gait] = await decodeWindows(inputs, refs.slice(0, 3));
+    for (const value of gait!.predicted) expect(['rest', 'walk', 'run']).toContain(value);
+    tiny.dispose();
+  });
+
+  it('counts windows that follow one another, trial by trial and hole by hole', () => {
+    const refs = [0.1, 0.2, 0.3, 0.7, 0.8].map((end) => ({ trial: 0, end }));
+    expect(stretchesOf([...refs, { trial: 1, end: 0.1 }, { trial: 1, end: 0.2 }])).toEqual([
+      3, 2, 2,
+    ]);
+    expect(stretchesOf([])).toEqual([]);
+  });
+});
+
+describe('lagged counts', () => {
+  const spikes = { times: [[0.01, 0.11, 0.12, 0.29], [0.05]].map((t) => Float64Array.from(t)) };
+  const recording = createRecording({ spikes, duration: 1 });
+  const { config } = parseConfig({ window: { curr: 0.1, prev: 0.1 }, layers: { stimulus: 0 } });
+  const { windows } = prepare(
+    recording,
+    config,
+    parseTrainSettings({ split: { fractions: { train: 1, validation: 0, test: 0 } } }),
+  );
+  const rows = (ends: number[], count: number) => {
+    const refs = ends.map((end) => ({ trial: 0, end }));
+    const { starts, places, values } = laggedCounts(windows, refs, { bin: 0.1, count }, (n) => n);
+    return ends.map((_, row) => {
+      const dense = new Array<number>(2 * count).fill(0);
+      for (let n = starts[row]!; n < starts[row + 1]!; n++) dense[places[n]!] = values[n]!;
+      return dense;
+    });
+  };
+
+  it('are those of each bin before a window’s end, the latest first, none before the trial', () => {
+    expect(rows([0.3, 0.2, 0.1], 2)).toEqual([
+      [1, 0, 2, 0],
+      [2, 0, 1, 1],
+      [1, 1, 0, 0],
+    ]);
+  });
+
+  it('enter as square roots where nothing else is said', () => {
+    const { values } = laggedCounts(windows, [{ trial: 0, end: 0.2 }], { bin: 0.1, count: 1 });
+    expect([...values]).toEqual([Math.SQRT2]);
+  });
+});
+
+describe('baselines', () => {
+  it('read place and heading from tuned neurons, each better than the mean', () => {
+    const { windows, layout, split } = prepared();
+    const inputs = { windows, layout, train: split.train, test: split.test, bin: 0.1 };
+    const results = [...baselinesOf({ ...inputs, histories: [1, 2] })];
+    expect(results.map(({ name }) => name)).toEqual([
+      'mean',
+      'ridge, 0.1 s',
+      'ridge, 0.2 s',
+      'lasso, 0.2 s',
+      'Poisson Bayes, rates of 0.1 s',
+      'Poisson Bayes, rates of its window',
+    ]);
+    const blocks = { stretches: stretchesOf(split.test), block: 20, seed: 1 };
+    const [mean, ...others] = results.map(({ variables }) =>
+      variables!.map((variable) => scoresOf(variable, blocks)),
+    );
+    expect(mean![0]!.r2!.value).toBeLessThan(0.1);
+    for (const [n, [place, heading]] of others.entries()) {
+      expect(place!.r2!.value, results[n + 1]!.name).toBeGreaterThan(0.7);
+      expect(heading!.median!.value, results[n + 1]!.name).toBeLessThan(25);
+      expect(place!.r2!.low).toBeLessThanOrEqual(place!.r2!.value);
+    }
+  });
+
+  it('leave out what the windows do not allow, and say why', () => {
+    const { windows, layout, split } = prepared(10);
+    const inputs = { windows, layout, train: split.train, test: split.test, bin: 0.1 };
+    const results = [...baselinesOf({ ...inputs, histories: [2, 60] })];
+    const found = results.map(({ name, variables }) => [name, variables !== undefined]);
+    expect(found).toEqual([
+      ['mean', true],
+      ['ridge, 0.2 s', true],
+      ['ridge, 6 s', true],
+      ['lasso, 6 s', false],
+      ['Poisson Bayes, rates of 0.1 s', false],
+      ['Poisson Bayes, rates of its window', false],
+    ]);
+    expect(results[3]!.detail).toMatch(/^of 70 windows none are left to fit on/);
+  });
+
+  it('have no interval where all is one block', () => {
+    const truth = Float64Array.from({ length: 30 }, (_, n) => n);
+    const same = { name: 'x', kind: 'number' as const, truth, predicted: truth };
+    const { r } = scoresOf(same, { stretches: [30], block: 40, seed: 1 });
+    expect(r).toEqual({ value: 1, low: Number.NaN, high: Number.NaN });
+    expect(blocksIn({ stretches: [30, 5, 5], block: 10 })).toBe(5);
+    expect(scoresOf(same, { stretches: [15, 15], block: 40, seed: 1 }).r!.low).toBeCloseTo(1, 9);
+  });
+
+  it('score nothing where the truth never varies', () => {
+    const still = {
+      name: 'x',
+      kind: 'number' as const,
+      truth: new Float64Array(30),
+      predicted: Float64Array.from({ length: 30 }, (_, n) => n),
+    };
+    const scores = scoresOf(still, { stretches: [30], block: 5, seed: 1 });
+    expect(scores.r!.value).toBeNaN();
+    expect(scores.rmse!.value).toBeGreaterThan(0);
+  });
+});
+
+describe('an overview', () => {
+  const trial = (id: number, start: number, times: number[][], variables = {}) => ({
+    id,
+    start,
+    duration: 2,
+    spikes: { times: times.map((own) => Float64Array.from(own)) },
+    variables,
+  });
+
+  it('counts neurons, spikes, seconds, gaps and what windows hold', () => {
+    const { times } = { times: [[0.1, 0.2, 1.5], []] };
+    const found = overviewOf(recordingOf('two', [trial(0, 0, times), trial(1, 5, times)]));
+    expect(found).toMatchObject({ neurons: 2, spikes: 6, seconds: 4, span: 7, gaps: [3] });
+    expect([...found.rates]).toEqual([1.5, 0]);
+    expect(found.windows.find(({ seconds }) => seconds === 1)).toEqual({
+      seconds: 1,
+      median: 2,
+      nearlyAll: 2,
+      most: 2,
+    });
+    expect(found.warnings).toEqual([
+      '1 of 2 neurons never fire: they cost the model a token each and teach it nothing.',
+    ]);
+  });
+
+  it('says what looks wrong, and what to do', () => {
+    const doubled = [[0.5, 0.5, 0.7], Array.from({ length: 500 }, (_, n) => n / 250)];
+    const variables = {
+      still: { values: [3, 3, 3, 3], dt: 0.5 },
+      heading: { values: [0, 2, 4, 6.28], dt: 0.5 },
+      holed: { values: [1, 2, 3, 4], times: [0, 0.1, 0.2, 1.9] },
+      short: { values: [1, 2], dt: 0.1 },
+    };
+    const { warnings } = overviewOf(recordingOf('odd', [trial(0, 0, doubled, variables)]));
+    const all = warnings.join('\n');
+    expect(all).toContain('1 neurons fire faster than 200 Hz');
+    expect(all).toContain('1 spikes stand at the very time of another of the same neuron');
+    expect(all).toContain('still is 3 all the time');
+    expect(all).toContain('heading runs from 0.00 to 6.28, as angles do');
+    expect(all).toContain('holed has a hole of 1.70 s');
+    expect(all).toContain('The clock of short covers');
+  });
+
+  it('knows times that are no seconds by their rate', () => {
+    const times = Array.from({ length: 20 }, (_, n) => 1000 * n + 500);
+    const slow = createRecording({ spikes: { times: [Float64Array.from(times)] } });
+    expect(overviewOf(slow).warnings.join()).toContain('say which with spikes.unit');
+  });
+
+  it('draws spikes as letters, more of them darker', () => {
+    const times = [[...Array(50).keys()].map((n) => n / 100), [0.75]].map((t) =>
+      Float64Array.from(t),
+    );
+    const recording = createRecording({ spikes: { times }, duration: 1 });
+    expect(rasterInLetters(recording, 4, 2)).toEqual(['@@  ', '   .']);
+  });
+
+  it('of tuned neurons has a row for each, up to twenty', () => {
+    expect(rasterInLetters(behaviourRecording(5))).toHaveLength(TUNED);
+  });
+});

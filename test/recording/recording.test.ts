@@ -1,0 +1,630 @@
+import { describe, expect, it } from 'vitest';
+import { laggedCounts } from '../../src/analyze/lagged.js';
+import { BatchOrder } from '../../src/recording/batch-order.js';
+import { type DataDictionary, fromDataDictionary } from '../../src/recording/data-dictionary.js';
+import {
+  createRecording,
+  recordingOf,
+  type Session,
+  type TimedSeries,
+} from '../../src/recording/recording.js';
+import { regular } from '../../src/recording/sampling.js';
+import { Tokenizer } from '../../src/recording/tokenizer.js';
+import { truncationNotes, truncationOf } from '../../src/recording/truncation.js';
+import { NeuronVocabulary, TimeVocabulary } from '../../src/recording/vocabularies.js';
+import { PAPER_RULES, type WindowSettings, Windows } from '../../src/recording/windows.js';
+
+const times = (...lists: number[][]) => ({ times: lists.map((list) => Float64Array.from(list)) });
+
+const SETTINGS: WindowSettings = {
+  current: 0.05,
+  past: 0.1,
+  block: 6,
+  pastBlock: 6,
+  ids: new NeuronVocabulary(2),
+  times: new TimeVocabulary(0.01, 0.05, 0.1),
+  variables: [],
+  rules: PAPER_RULES,
+};
+
+describe('a recording', () => {
+  it('is cut into trials, each on its own clock', () => {
+    const recording = createRecording({
+      spikes: times([0.5, 1.25, 2.5], [1.5]),
+      variables: {
+        speed: { values: [0, 1, 2, 3], dt: 1 },
+        lick: { values: [5, 6], times: [1.2, 2.4] },
+      },
+      frames: {
+        data: Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8),
+        count: 4,
+        height: 1,
+        width: 2,
+        dt: 1,
+      },
+      trials: [
+        { start: 0, stop: 1 },
+        { start: 1, stop: 3, id: 7 },
+      ],
+      intervals: { running: [{ start: 0.5, stop: 2 }] },
+    });
+    expect(recording.neurons).toBe(2);
+    expect(recording.trials.map(({ id, start, duration }) => [id, start, duration])).toEqual([
+      [0, 0, 1],
+      [7, 1, 2],
+    ]);
+    const [, second] = recording.trials;
+    expect(second!.spikes).toEqual(times([0.25, 1.5], [0.5]));
+    expect(second!.film).toMatchObject({ count: 2, start: 0 });
+    expect([...second!.film!.data]).toEqual([3, 4, 5, 6]);
+    expect(second!.variables.speed).toEqual({ values: [1, 2], dt: 1 });
+    const { times: licks } = second!.variables.lick as TimedSeries;
+    expect(Array.from(licks)).toEqual([expect.closeTo(0.2), expect.closeTo(1.4)]);
+    expect(recording.intervals.running).toEqual([{ start: 0.5, stop: 2 }]);
+  });
+
+  it('lasts as long as its longest part', () => {
+    const { trials } = createRecording({
+      spikes: times([0.5], []),
+      variables: { speed: { values: [1, 2, 3], dt: 0.5 } },
+    });
+    expect(trials[0]!.duration).toBe(1.5);
+  });
+
+  it('gives the same windows from a trial as from the session it was cut from', () => {
+    const session: Session = {
+      spikes: times([0.11, 0.52, 0.575, 0.61], [0.3, 0.53, 0.64]),
+      variables: { speed: { values: Array.from({ length: 20 }, (_, n) => n), dt: 0.05 } },
+      frames: {
+        data: Float32Array.from({ length: 20 }, (_, n) => n),
+        count: 20,
+        height: 1,
+        width: 1,
+        dt: 0.05,
+      },
+      duration: 1,
+    };
+    const settings: WindowSettings = {
+      ...SETTINGS,
+      video: 0.1,
+      variables: [{ name: 'speed', window: 0.1, dt: 0.05 }],
+    };
+    const whole = new Windows(createRecording(session), settings).at({ trial: 0, end: 0.65 });
+    const trials = [{ start: 0.25, stop: 1 }];
+    const cut = new Windows(createRecording({ ...session, trials }), settings);
+    const same = cut.at({ trial: 0, end: 0.4 });
+    expect(same.current.ids).toEqual(whole.current.ids);
+    expect(same.current.times).toEqual(whole.current.times);
+    expect(same.past.ids).toEqual(whole.past.ids);
+    expect(same.frames).toEqual(whole.frames);
+    expect(same.variables).toEqual(whole.variables);
+    expect([...same.variables.speed!.values]).toEqual([11, 12]);
+  });
+
+  it('shows no trial what was recorded in another', () => {
+    const steps = Array.from({ length: 20 }, (_, n) => n);
+    const session = (late: number): Session => ({
+      spikes: times(
+        [0.11, 0.32, 0.575, 0.61].map((t) => (t > 0.5 ? t + late : t)),
+        [],
+      ),
+      variables: { speed: { values: steps.map((n) => (n < 10 ? n : n + 100 * late)), dt: 0.05 } },
+      frames: {
+        data: Float32Array.from(steps, (n) => (n < 10 ? n : n + late)),
+        count: 20,
+        height: 1,
+        width: 1,
+        dt: 0.05,
+      },
+      trials: [
+        { start: 0, stop: 0.5 },
+        { start: 0.5, stop: 1 },
+      ],
+    });
+    const settings: WindowSettings = {
+      ...SETTINGS,
+      video: 0.1,
+      variables: [{ name: 'speed', window: 0.1, dt: 0.05 }],
+    };
+    const windowsOf = (late: number) => new Windows(createRecording(session(late)), settings);
+    const [one, other] = [windowsOf(0), windowsOf(0.02)];
+    for (const ref of [0.4, 0.45, 0.475, 0.5].map((end) => ({ trial: 0, end })))
+      expect(one.at(ref)).toEqual(other.at(ref));
+    const later = { trial: 1, end: 0.2 };
+    expect(one.at(later)).not.toEqual(other.at(later));
+  });
+
+  it('averages finer samples over the step windows want', () => {
+    const values = [1, 3, 5, 7, 9];
+    const even = regular({ values, dt: 0.05 }, 0.1, 1);
+    expect([...Array.from<number | string>(even.values)]).toEqual([2, 6]);
+    const times = [0, 0.04, 0.1, 0.35];
+    const { values: found } = regular({ values: [1, 3, 8, 6], times }, 0.2, 1);
+    expect([...Array.from<number | string>(found)]).toEqual([4, 6]);
+  });
+
+  it('averages and interpolates angles on their circle', () => {
+    const degrees = (values: number[], dt: number, wanted: number) =>
+      Array.from(
+        regular({ values, dt }, wanted, 1, { period: 360 }).values as ArrayLike<number>,
+        (v) => Number(v.toFixed(6)),
+      );
+    expect(degrees([350, 10, 90, 110], 0.05, 0.1).map((v) => v % 360)).toEqual([0, 100]);
+    expect(degrees([350, 10], 0.1, 0.05).map((v) => v % 360)).toEqual([350, 0, 10]);
+  });
+
+  it('interpolates numbers to the step windows want, and holds labels', () => {
+    const recording = createRecording({
+      spikes: times([0.5], []),
+      variables: {
+        speed: { values: [0, 10, 20], times: [0.1, 0.3, 0.4] },
+        gait: { values: ['rest', 'run'], times: [0.1, 0.32] },
+      },
+      duration: 0.5,
+    });
+    const tokenizer = Tokenizer.of(recording, { dt: 0.01, current: 0.05, past: 0.1 }, [
+      { name: 'gait' },
+    ]);
+    const windows = new Windows(recording, {
+      ...SETTINGS,
+      variables: [
+        { name: 'v', data: 'speed', window: 0.2, dt: 0.05 },
+        { name: 'gait', window: 0.2, dt: 0.05, classes: tokenizer.classes.gait },
+      ],
+    });
+    const { v, gait } = windows.at({ trial: 0, end: 0.4 }).variables;
+    expect([...v!.values]).toEqual([5, 7.5, 10, 15].map((value) => expect.closeTo(value)));
+    const labels = [...gait!.values].map((token) => tokenizer.classes.gait!.decode(token));
+    expect(labels).toEqual(['rest', 'rest', 'rest', 'run']);
+    // The first sample is at 0.1 s and the last at 0.4 s: other windows have nothing to decode.
+    expect(windows.refsOf(0).map(({ end }) => end)).toEqual([
+      0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45,
+    ]);
+  });
+
+  it('holds numbers that are classes over the beginning of a trial', () => {
+    const state = { values: [1, 2, 1], times: [0, 0.4, 1.2] };
+    const recording = createRecording({
+      spikes: times([0.5], []),
+      variables: { state },
+      trials: [0, 0.5, 1].map((start) => ({ start, stop: start + 0.5 })),
+    });
+    const tokenizer = Tokenizer.of(recording, { dt: 0.01, current: 0.05, past: 0.1 }, [
+      { name: 'state' },
+    ]);
+    const classes = tokenizer.classes.state!;
+    const windows = new Windows(recording, {
+      ...SETTINGS,
+      variables: [{ name: 'state', window: 0.1, dt: 0.1, classes }],
+    });
+    const decoded = [0, 1, 2].map((trial) =>
+      windows
+        .refsOf(trial, 0.1)
+        .map((ref) => classes.decode(windows.variables(ref).state!.values[0]!)),
+    );
+    expect(decoded).toEqual([
+      [1, 1, 1, 1],
+      [2, 2, 2, 2],
+      [2, 2, 1, 1],
+    ]);
+  });
+
+  it('takes no number from before a trial for a sample of it', () => {
+    const sampled = Array.from({ length: 11 }, (_, n) => n / 10);
+    const speed = { values: [...sampled, 5, 6, 7], times: [...sampled, 10.5, 10.6, 10.7] };
+    const recording = createRecording({
+      spikes: times([0.5], []),
+      variables: { speed },
+      trials: [0, 5, 10].map((start) => ({ start, stop: start + 1 })),
+    });
+    for (const read of [false, true]) {
+      const variables = [{ name: 'speed', window: 0.1, dt: 0.1, read }];
+      const windows = new Windows(recording, { ...SETTINGS, variables });
+      const first = [0, 1, 2].map((trial) => windows.refsOf(trial, 0.1)[0]?.end);
+      expect(first).toEqual([expect.closeTo(0.15), undefined, expect.closeTo(0.65)]);
+    }
+  });
+
+  it('knows classes that were noted before the first trial alone', () => {
+    const state = { values: [7, 2, 1], times: [0, 0.8, 1.2] };
+    const trials = [{ start: 0.5, stop: 1.5 }];
+    const recording = createRecording({ spikes: times([0.5]), variables: { state }, trials });
+    const { classes } = Tokenizer.of(recording, { dt: 0.01, current: 0.05, past: 0.1 }, [
+      { name: 'state' },
+    ]);
+    expect(classes.state!.values).toEqual([1, 2, 7]);
+  });
+
+  it('shows the first frame of a slow video from its beginning', () => {
+    const frames = { data: new Float32Array(4), count: 4, height: 1, width: 1, dt: 0.5 };
+    const recording = createRecording({ spikes: times([0.5], []), frames, duration: 2 });
+    const windows = new Windows(recording, { ...SETTINGS, video: 0.5 });
+    expect(windows.lacking()).toEqual({});
+    expect(windows.refsOf(0)[0]!.end).toBe(0.05);
+  });
+
+  it('gives aligned windows their bins for as long as a clock of rounded times runs', () => {
+    const bins = 30_000;
+    const dt = Math.round((1000 * (bins - 1)) / 30) / 1000 / (bins - 1);
+    const counts = [new Uint8Array(bins), new Uint8Array(bins)];
+    for (let bin = 0; bin < bins; bin += 3) counts[0]![bin] = 1;
+    const recording = createRecording({ spikes: { counts, dt } });
+    const current = 0.1;
+    const clock = new TimeVocabulary(0.01, current, 0.1);
+    const windows = new Windows(recording, { ...SETTINGS, current, times: clock });
+    const odd = windows.refsOf(0).filter((ref) => {
+      const { ids, times: at } = windows.at(ref).current;
+      return ids[1] !== 0 || at[1] !== 0;
+    });
+    expect(odd).toEqual([]);
+  });
+
+  it('has no window where no video was shown', () => {
+    const film = {
+      data: new Float32Array(10),
+      count: 10,
+      height: 1,
+      width: 1,
+      dt: 0.05,
+      start: 0.5,
+    };
+    const recording = createRecording({ spikes: times([0.5], []), frames: film, duration: 1.5 });
+    const windows = new Windows(recording, { ...SETTINGS, video: 0.1 });
+    const ends = windows.refsOf(0).map(({ end }) => end);
+    expect([ends[0], ends.at(-1), ends.length]).toEqual([0.55, 1, 10]);
+    expect(windows.lacking()).toEqual({ video: 20 });
+  });
+
+  it('counts no spikes in a bin that is not over', () => {
+    const counts = [Uint8Array.of(1, 2, 3, 4), new Uint8Array(4)];
+    const recording = createRecording({ spikes: { counts, dt: 0.1 }, duration: 0.4 });
+    const windows = new Windows(recording, SETTINGS);
+    const seen = windows.refsOf(0).map((ref) => windows.spikes(ref).current);
+    // Windows of half a bin: each bin once, when it is over.
+    expect(seen).toEqual([0, 1, 0, 2, 0, 3, 0, 4]);
+    const design = laggedCounts(windows, windows.refsOf(0), { bin: 0.1, count: 2 }, (n) => n);
+    expect(design.values.length).toBeGreaterThan(0);
+    expect(Math.min(...design.places)).toBeGreaterThanOrEqual(0);
+  });
+
+  it('holds coarse samples of what a model reads, so that none comes from after the window', () => {
+    const windowsOf = (later: number, read: boolean) =>
+      new Windows(
+        createRecording({
+          spikes: times([0.5], []),
+          variables: { speed: { values: [1, 10, later], times: [0.1, 0.3, 0.5] } },
+          duration: 0.8,
+        }),
+        { ...SETTINGS, variables: [{ name: 'speed', window: 0.2, dt: 0.05, read }] },
+      );
+    const at = (end: number, later: number, read = true) => [
+      ...windowsOf(later, read).at({ trial: 0, end }).variables.speed!.values,
+    ];
+    expect(at(0.4, 20)).toEqual([1, 1, 10, 10]);
+    expect(at(0.5, 20)).toEqual(at(0.5, 30));
+    expect(at(0.55, 20)).not.toEqual(at(0.55, 30));
+    // What is decoded lies on the line to the next sample, as it was then.
+    expect(at(0.5, 20, false)).not.toEqual(at(0.5, 30, false));
+    // The last sample stands for as long as the others did.
+    const ends = windowsOf(20, true).refsOf(0);
+    expect(ends.at(-1)!.end).toBe(0.7);
+  });
+});
+
+describe('a recording that cannot be used is refused with a sentence', () => {
+  const spikes = times([0.5], [0.7]);
+  const film = { data: new Float32Array(8), count: 2, height: 2, width: 2, dt: 0.05 };
+  const variable = (values: unknown, more: object = { dt: 0.1 }) => ({
+    spikes,
+    variables: { speed: { values, ...more } },
+  });
+  it.each<[string, object, string]>([
+    [
+      'trials that overlap',
+      {
+        spikes: times([0.5]),
+        duration: 3,
+        trials: [
+          { start: 1, stop: 3 },
+          { start: 0, stop: 1.5 },
+        ],
+      },
+      'Trial 0 begins at 1 s, before trial 1 ends at 1.5 s: trials should not overlap; name those to use under trials.keep of a dataset.yaml.',
+    ],
+    [
+      'no neuron',
+      { spikes: times() },
+      'The recording has no neuron; spikes need at least one row or list.',
+    ],
+    [
+      'nothing in it',
+      { spikes: times([]) },
+      'The recording recording is 0 s long: there is nothing in it.',
+    ],
+    ['no trial', { spikes, trials: [] }, 'The recording recording has no trial.'],
+    [
+      'a spike before the start',
+      { spikes: times([0.5, -1]) },
+      'Spike 1 of neuron 0 is at -1 s; times should be numbers from 0 on.',
+    ],
+    [
+      'a spike that is no number',
+      { spikes: times([0.5], [Number.NaN]) },
+      'Spike 0 of neuron 1 is at NaN s; times should be numbers from 0 on.',
+    ],
+    [
+      'spikes out of order',
+      { spikes: times([0.5, 0.4]) },
+      'Spike 1 of neuron 0 is at 0.4 s, before the one it follows (0.5 s): sort its times.',
+    ],
+    [
+      'counts of different lengths',
+      { spikes: { counts: [[1, 2], [1]], dt: 0.1 } },
+      'Neuron 1 has 1 bins, but neuron 0 has 2: counts should be a matrix of neurons and bins.',
+    ],
+    [
+      'counts without a step',
+      { spikes: { counts: [[1, 2]], dt: 0 } },
+      'The step of spikes should be above 0 seconds, but is 0.',
+    ],
+    [
+      'too few pixels',
+      { spikes, frames: { ...film, count: 3 } },
+      'The frames are 3 of 2 x 2, so they need 12 pixels, but hold 8.',
+    ],
+    [
+      'a pixel that is no number',
+      { spikes, frames: { ...film, data: Float32Array.of(0, 1, 2, 3, 4, Number.NaN, 6, 7) } },
+      'Frame 1 has a pixel that is NaN; pixels should be numbers.',
+    ],
+    [
+      'frames without a step',
+      { spikes, frames: { ...film, dt: Number.NaN } },
+      'The step of frames should be above 0 seconds, but is NaN.',
+    ],
+    ['a variable without samples', variable([]), 'Variable speed has no sample.'],
+    [
+      'a sample that is no number',
+      variable([1, Number.NaN]),
+      'Sample 1 of variable speed is NaN; fill or cut out what is missing, as every sample should be a number.',
+    ],
+    [
+      'a label among numbers',
+      variable([1, 'fast']),
+      'Sample 1 of variable speed is fast; fill or cut out what is missing, as every sample should be a number.',
+    ],
+    [
+      'a variable without a step',
+      variable([1], { dt: -1 }),
+      'The step of variable speed should be above 0 seconds, but is -1.',
+    ],
+    [
+      'more samples than times',
+      variable([1, 2], { times: [0] }),
+      'Variable speed has 2 samples, but 1 times.',
+    ],
+    [
+      'sample times that do not rise',
+      variable([1, 2], { times: [0.3, 0.3] }),
+      'Sample 1 of variable speed is at 0.3 s, not after the one before it; times should rise.',
+    ],
+    [
+      'a trial that ends before it starts',
+      { spikes, duration: 0.7, trials: [{ start: 0.5, stop: 0.2 }] },
+      'Trial 0 runs from 0.5 to 0.2 s; it should lie within the recording, 0 to 0.7 s, and end after it starts.',
+    ],
+    [
+      'a trial past the end',
+      { spikes, duration: 0.7, trials: [{ start: 0, stop: 9, id: 4 }] },
+      'Trial 4 runs from 0 to 9 s; it should lie within the recording, 0 to 0.7 s, and end after it starts.',
+    ],
+    [
+      'two trials of one number',
+      {
+        spikes,
+        trials: [
+          { start: 0, stop: 0.2, id: 1 },
+          { start: 0.3, stop: 0.5, id: 1 },
+        ],
+      },
+      'Two trials have the number 1.',
+    ],
+    [
+      'an interval past the end',
+      { spikes, duration: 0.7, intervals: { running: [{ start: 0, stop: 8 }] } },
+      'running 0 runs from 0 to 8 s; it should lie within the recording, 0 to 0.7 s, and end after it starts.',
+    ],
+  ])('%s', (_, session, message) => {
+    expect(() => createRecording(session as Session)).toThrow(
+      expect.objectContaining({ name: 'RecordingError', message }),
+    );
+  });
+
+  it('trials of different neurons, or windows of too few', () => {
+    const trial = { start: 0, duration: 1, variables: {} };
+    const trials = [
+      { ...trial, id: 0, spikes: times([0.1], [0.2]) },
+      { ...trial, id: 1, spikes: times([0.1]) },
+    ];
+    expect(() => recordingOf('two', trials)).toThrow(
+      'Trial 1 has 1 neurons, but trial 0 has 2: all need the same.',
+    );
+    const three = recordingOf('three', [{ ...trial, id: 0, spikes: times([], [], [0.1]) }]);
+    expect(() => new Windows(three, SETTINGS)).toThrow(
+      'The recording has 3 neurons, but the vocabulary only 2: use the tokenizer made for it.',
+    );
+  });
+});
+
+describe('the data dictionary of the original', () => {
+  const counts = [
+    [0, 1, 0, 0, 2, 0, 0, 0, 0, 1],
+    [1, 0, 0, 0, 0, 0, 0, 1, 0, 0],
+  ];
+  const steps = { dt: 0.01, frames: 0.05, behavior: 0.05 };
+
+  it('maps one matrix, its frames, behaviour and intervals onto a recording', () => {
+    const { recording, intervals } = fromDataDictionary(
+      {
+        spikes: counts,
+        frames: { data: new Float32Array(12), shape: [2, 2, 3] },
+        behavior: { speed: [0.5, 0.6] },
+        intervals: [0.05, 0.1],
+        train_intervals: [0.05],
+        test_intervals: [0.1],
+        finetune_intervals: [],
+      },
+      steps,
+    );
+    const [trial] = recording.trials;
+    expect(trial!.duration).toBeCloseTo(0.1, 12);
+    expect([trial!.film!.count, trial!.film!.height, trial!.film!.width]).toEqual([2, 2, 3]);
+    expect(trial!.variables.speed).toEqual({ values: [0.5, 0.6], dt: 0.05 });
+    expect(intervals).toEqual({
+      all: [
+        { trial: 0, end: 0.05 },
+        { trial: 0, end: 0.1 },
+      ],
+      train: [{ trial: 0, end: 0.05 }],
+      test: [{ trial: 0, end: 0.1 }],
+      finetune: [],
+    });
+  });
+
+  it('maps matrices per trial, and asks the callback which frames a trial showed', () => {
+    const asked: unknown[] = [];
+    const { recording, intervals } = fromDataDictionary(
+      {
+        spikes: { 3: counts, 8: counts },
+        frames: { data: Float32Array.from({ length: 12 }, (_, n) => n), shape: [2, 6, 1, 1] },
+        callback: (frames, end, count, { trial }) => {
+          asked.push([end, count, trial]);
+          const film = trial === 3 ? 0 : 6;
+          return frames.data.slice(film + end - count, film + end) as Float32Array;
+        },
+        intervals: [[0.1, 8]],
+      },
+      steps,
+    );
+    expect(recording.trials.map(({ id }) => id)).toEqual([3, 8]);
+    const windows = new Windows(recording, { ...SETTINGS, video: 0.1 });
+    expect([...windows.at(intervals.all[0]!).frames!]).toEqual([6, 7]);
+    expect(asked).toEqual([[2, 2, 8]]);
+  });
+
+  it.each<[string, DataDictionary, string]>([
+    [
+      'a trial that is not there',
+      { spikes: counts, intervals: [[0.1, 5]] },
+      'intervals names trial 5, which spikes does not have.',
+    ],
+    [
+      'films without a callback',
+      { spikes: counts, frames: { data: new Float32Array(4), shape: [2, 2, 1, 1] } },
+      'frames should be [frames, height, width], or with a callback [films, frames, height, width], but is [2, 2, 1, 1].',
+    ],
+    [
+      'a trial without behaviour',
+      { spikes: { 1: counts }, behavior: { speed: { 2: [1] } } },
+      'speed has no samples for trial 1.',
+    ],
+  ])('is refused with a sentence: %s', (_, data, message) => {
+    expect(() => fromDataDictionary(data, steps)).toThrow(
+      expect.objectContaining({ name: 'RecordingError', message }),
+    );
+  });
+});
+
+describe('truncation', () => {
+  it('is counted and told: how many windows are cut, and what would hold them', () => {
+    const recording = createRecording({
+      spikes: times(
+        [0.01, 0.02, 0.03, 0.06, 0.11, 0.12],
+        [0.015, 0.025, 0.035, 0.115, 0.125, 0.13],
+      ),
+      duration: 0.2,
+    });
+    const windows = new Windows(recording, SETTINGS);
+    const truncation = truncationOf(windows, windows.refsOf(0));
+    expect(truncation).toEqual({
+      windows: 4,
+      current: { block: 6, windows: 2, spikes: 12, lost: 3, needed: 8 },
+      past: { block: 6, windows: 3, spikes: 19, lost: 7, needed: 9 },
+    });
+    expect(truncationNotes(truncation)).toEqual([
+      '2 of 4 current windows (50.0 %) have more spikes than block_size.id = 6 holds; their earliest 3 spikes (25.0 %) are left out. A block of 8 would hold all.',
+      '3 of 4 past windows (75.0 %) have more spikes than block_size.prev_id = 6 holds; their earliest 7 spikes (36.8 %) are left out. A block of 9 would hold all.',
+    ]);
+    const cut = windows.at({ trial: 0, end: 0.05 }).current;
+    expect([...cut.ids]).toEqual([2, 0, 1, 0, 1, 3]);
+    const roomy = new Windows(recording, { ...SETTINGS, block: 8, pastBlock: 9 });
+    expect(truncationNotes(truncationOf(roomy, roomy.refsOf(0)))).toEqual([]);
+  });
+});
+
+describe('the order of batches', () => {
+  it('comes by every window once an epoch, in another order each time', () => {
+    const order = new BatchOrder(10, 4, 7);
+    const seen = [0, 1, 2, 3, 4].flatMap((step) => order.batch(step));
+    const [first, second] = [seen.slice(0, 10), seen.slice(10)];
+    const all = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    expect([...first].sort((p, q) => p - q)).toEqual(all);
+    expect([...second].sort((p, q) => p - q)).toEqual(all);
+    expect(first).not.toEqual(second);
+    expect(first).not.toEqual(all);
+  });
+
+  it('is a function of seed and step: it resumes anywhere', () => {
+    const batches = [0, 1, 2, 3, 40].map((step) => new BatchOrder(10, 4, 7).batch(step));
+    const order = new BatchOrder(10, 4, 7);
+    expect([0, 1, 2, 3, 40].map((step) => order.batch(step))).toEqual(batches);
+    expect(new BatchOrder(10, 4, 8).batch(0)).not.toEqual(batches[0]);
+  });
+
+  it('has windows as often as they weigh, and the same again', () => {
+    const weights = Float64Array.of(1, 0, 2, 5);
+    const order = () => new BatchOrder(4, 8, 3, weights);
+    const counts = [0, 0, 0, 0];
+    for (let step = 0; step < 100; step++) for (const n of order().batch(step)) counts[n]! += 1;
+    expect(counts.map((count) => count / 100)).toEqual(
+      [1, 0, 2, 5].map((n) => expect.closeTo(n, 0)),
+    );
+    expect(order().batch(7)).toEqual(order().batch(7));
+  });
+
+  it('is refused without windows, for half a batch, and for a seed that is none', () => {
+    expect(() => new BatchOrder(0, 4, 7)).toThrow('There is no window to make batches of.');
+    expect(() => new BatchOrder(5, 0.5, 7)).toThrow('should have 1 or more windows, but has 0.5');
+    expect(() => new BatchOrder(5, 1, -7)).toThrow('from 0 to 4294967295, but is -7');
+  });
+});
+
+describe('a tokenizer', () => {
+  const recording = createRecording({
+    spikes: times([0.5], [0.7]),
+    variables: {
+      gait: { values: ['walk', 'rest', 'walk'], dt: 0.3 },
+      angle: { values: [0.2, 1.1, 0.4], dt: 0.3 },
+    },
+  });
+  const windows = { dt: 0.01, current: 0.05, past: 0.15 };
+
+  it('is made for a recording, and comes back from JSON the same', () => {
+    const made = Tokenizer.of(recording, windows, [
+      { name: 'gait' },
+      { name: 'turn', data: 'angle', resolution: 0.5 },
+    ]);
+    expect(made.classes.gait!.values).toEqual(['rest', 'walk']);
+    expect(made.classes.turn!.values).toEqual([0, 0.5, 1]);
+    const back = new Tokenizer(JSON.parse(JSON.stringify(made)));
+    expect(back.toJSON()).toEqual(made.toJSON());
+    expect([back.ids.size, back.times.size]).toEqual([5, made.times.size]);
+    expect(back.classes.turn!.encode(1.1)).toBe(2);
+  });
+
+  it('names a classified variable the recording lacks', () => {
+    expect(() => Tokenizer.of(recording, windows, [{ name: 'pupil' }])).toThrow(
+      'The recording has no variable pupil to classify; it has gait, angle.',
+    );
+  });
+});

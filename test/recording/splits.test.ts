@@ -1,0 +1,237 @@
+import { describe, expect, it } from 'vitest';
+import { recordingOf, type Trial } from '../../src/recording/recording.js';
+import {
+  leaksOf,
+  PARTS,
+  recencyOf,
+  type Split,
+  type SplitSettings,
+  splitWindows,
+  thinned,
+} from '../../src/recording/splits.js';
+import { NeuronVocabulary, TimeVocabulary } from '../../src/recording/vocabularies.js';
+import {
+  ORIGINAL_RULES,
+  PAPER_RULES,
+  type WindowSettings,
+  Windows,
+} from '../../src/recording/windows.js';
+
+const FRACTIONS = { train: 0.7, validation: 0.1, test: 0.2 };
+
+function trial(id: number, duration: number): Trial {
+  const count = Math.round(duration / 0.05);
+  return {
+    id,
+    start: 0,
+    duration,
+    spikes: { times: [new Float64Array(), new Float64Array()] },
+    film: { data: new Float32Array(count), count, height: 1, width: 1, dt: 0.05 },
+    variables: { speed: { values: new Float64Array(count), dt: 0.05 } },
+  };
+}
+
+function windowsOf(durations: readonly number[], settings: Partial<WindowSettings> = {}): Windows {
+  const recording = recordingOf(
+    'blank',
+    durations.map((duration, n) => trial(n + 10, duration)),
+  );
+  return new Windows(recording, {
+    current: 0.05,
+    past: 0.15,
+    block: 10,
+    pastBlock: 20,
+    ids: new NeuronVocabulary(2),
+    times: new TimeVocabulary(0.01, 0.05, 0.15),
+    video: 0.2,
+    variables: [{ name: 'speed', window: 0.3, dt: 0.05 }],
+    rules: PAPER_RULES,
+    ...settings,
+  });
+}
+
+const sizes = (split: Split) => PARTS.map((part) => split[part].length);
+
+/** Compares every pair of windows of different parts: slow, and with nothing in common with `leaksOf`. */
+function overlapsByHand(split: Split, windows: Windows): number {
+  let overlaps = 0;
+  for (const train of split.train) {
+    for (const part of ['validation', 'test'] as const) {
+      for (const other of split[part]) {
+        if (train.trial !== other.trial) continue;
+        const [a, b] = [train, other].map((ref) => windows.span(ref).all);
+        if (Math.max(a!.start, b!.start, 0) < Math.min(a!.stop, b!.stop) - 1e-9) overlaps += 1;
+      }
+    }
+  }
+  return overlaps;
+}
+
+describe('no window of one part reads what a window of another reads', () => {
+  const settings: Record<string, SplitSettings> = {
+    'one block each': { kind: 'blocks', fractions: FRACTIONS },
+    'four rounds of blocks': { kind: 'blocks', fractions: FRACTIONS, repeats: 4 },
+    'blocks in another order': {
+      kind: 'blocks',
+      fractions: FRACTIONS,
+      order: ['validation', 'train', 'test'],
+    },
+    'blocks with the shortest gap': { kind: 'blocks', fractions: FRACTIONS, repeats: 3, gap: 0.29 },
+    'trials at random': { kind: 'trials', fractions: FRACTIONS, seed: 3 },
+    'trials by number': { kind: 'trials', validation: [11], test: [13, 10] },
+  };
+  for (const [name, setting] of Object.entries(settings)) {
+    it.each([
+      ['side by side', undefined],
+      ['overlapping', 0.01],
+    ])(`${name}, windows %s`, (_, every) => {
+      const windows = windowsOf([7, 5, 6.3, 8, 4.05, 3, 3, 3, 3, 3]);
+      const split = splitWindows(windows, setting, every);
+      expect(overlapsByHand(split, windows)).toBe(0);
+      expect(leaksOf(split, windows)).toEqual([]);
+      expect(Math.min(...sizes(split))).toBeGreaterThan(20);
+    });
+  }
+
+  it('also where a variable reaches back furthest, without a gap being named', () => {
+    const windows = windowsOf([20], { variables: [{ name: 'speed', window: 1, dt: 0.05 }] });
+    const split = splitWindows(windows, { kind: 'blocks', fractions: FRACTIONS, repeats: 2 });
+    expect(overlapsByHand(split, windows)).toBe(0);
+    expect(leaksOf(split, windows)).toEqual([]);
+    // Half of 20 s is 7 s of training, and of 1 s of validation 0.95 s are the gap.
+    expect(split.validation.map(({ end }) => end)).toEqual([8, 18]);
+  });
+
+  it('also where the video ends after the window, as in the original', () => {
+    const windows = windowsOf([20], { rules: ORIGINAL_RULES });
+    const split = splitWindows(windows, { kind: 'blocks', fractions: FRACTIONS, repeats: 2 });
+    expect(overlapsByHand(split, windows)).toBe(0);
+    expect(leaksOf(split, windows)).toEqual([]);
+  });
+});
+
+describe('a split', () => {
+  it('by blocks keeps the order of time and leaves out what lies in a gap', () => {
+    const windows = windowsOf([100]);
+    const split = splitWindows(windows, { kind: 'blocks', fractions: FRACTIONS });
+    const [train, validation, test] = PARTS.map((part) => split[part].map(({ end }) => end));
+    expect([train![0], train!.at(-1)]).toEqual([0.05, 70]);
+    // A window of 50 ms may begin 250 ms after its block does: its speed is that of 300 ms.
+    expect([validation![0], validation!.at(-1)]).toEqual([70.3, 80]);
+    expect([test![0], test!.at(-1)]).toEqual([80.3, 100]);
+    expect(split.leftOut).toBe(10);
+    expect(sizes(split).reduce((sum, n) => sum + n, split.leftOut)).toBe(2000);
+  });
+
+  it('by blocks has its parts in the order asked for', () => {
+    const order = ['test', 'train', 'validation'] as const;
+    const split = splitWindows(windowsOf([20]), { kind: 'blocks', fractions: FRACTIONS, order });
+    const first = (part: (typeof order)[number]) => split[part][0]!.end;
+    expect(first('test')).toBeLessThan(first('train'));
+    expect(first('train')).toBeLessThan(first('validation'));
+    expect(split.test.length).toBeGreaterThan(split.validation.length);
+  });
+
+  it('knows how much later windows count, over the borders of trials', () => {
+    const windows = windowsOf([2, 2]);
+    const refs = [0, 1].flatMap((trial) => [1, 2].map((end) => ({ trial, end })));
+    expect([...recencyOf(windows, refs, 1)]).toEqual([1 / 8, 1 / 4, 1 / 2, 1]);
+  });
+
+  it('thinned keeps the latest windows and draws its share of them by the seed', () => {
+    const whole = splitWindows(windowsOf([20]), { kind: 'blocks', fractions: FRACTIONS });
+    const less = (seed: number) => thinned(whole, { recent: 0.5, share: 0.1, seed });
+    const { train, leftOut, notes } = less(1);
+    expect(train.length).toBe(Math.round(0.1 * Math.ceil(whole.train.length / 2)));
+    expect(leftOut).toBe(whole.leftOut + whole.train.length - train.length);
+    const middle = whole.train[Math.floor(whole.train.length / 2)]!.end;
+    expect(train.every(({ end }) => end >= middle)).toBe(true);
+    expect(train.map(({ end }) => end)).toEqual(train.map(({ end }) => end).sort((p, q) => p - q));
+    expect(less(1).train).toEqual(train);
+    expect(less(2).train).not.toEqual(train);
+    expect(notes).toEqual([
+      `Of ${whole.train.length} training windows ${train.length} are used: the latest 50 %, and of them 10 %, drawn by the seed.`,
+    ]);
+    expect(thinned(whole, { recent: 1, share: 1, seed: 1 })).toBe(whole);
+  });
+
+  it('by trials keeps trials whole, and is the same for the same seed', () => {
+    const windows = windowsOf(Array(20).fill(1));
+    const settings = { kind: 'trials', fractions: FRACTIONS, seed: 5 } as const;
+    const split = splitWindows(windows, settings);
+    expect(sizes(split)).toEqual([14 * 20, 2 * 20, 4 * 20]);
+    for (const part of PARTS) {
+      const trials = new Set(split[part].map((ref) => ref.trial));
+      expect(split[part]).toHaveLength(trials.size * 20);
+    }
+    expect(splitWindows(windows, settings)).toEqual(split);
+    expect(splitWindows(windows, { ...settings, seed: 6 }).test).not.toEqual(split.test);
+  });
+
+  it('interleaved-legacy leaks, and says so', () => {
+    const windows = windowsOf([50]);
+    const split = splitWindows(windows, {
+      kind: 'interleaved-legacy',
+      fractions: FRACTIONS,
+      seed: 1,
+    });
+    expect(sizes(split)).toEqual([700, 100, 200]);
+    expect(split.caveats[0]).toContain('test windows overlap training windows');
+    const leak = leaksOf(split, windows).find(
+      ({ part, from }) => part === 'test' && from === 'train',
+    );
+    expect(leak!.windows).toBe(200);
+    expect(overlapsByHand(split, windows)).toBeGreaterThan(200);
+  });
+
+  it('given by somebody else is taken as it is, with a note of how much it leaks', () => {
+    const windows = windowsOf([10]);
+    const at = (...ends: number[]) => ends.map((end) => ({ trial: 0, end }));
+    const split = splitWindows(windows, {
+      kind: 'given',
+      windows: { train: at(1, 2), validation: at(5), test: at(2.1, 8) },
+    });
+    expect(sizes(split)).toEqual([2, 1, 2]);
+    expect(split.caveats).toEqual([
+      '1 of 2 test windows overlap what train windows read, so scores on them say little about new data.',
+      '1 of 2 train windows overlap what test windows read, so scores on them say little about new data.',
+    ]);
+  });
+
+  it.each<[string, SplitSettings, string]>([
+    [
+      'fractions that do not add up',
+      { kind: 'blocks', fractions: { train: 0.7, validation: 0.2, test: 0.2 } },
+      'The fractions of a split should be shares from 0 to 1 that add up to 1, but are train 0.7, validation 0.2, test 0.2.',
+    ],
+    [
+      'a gap shorter than what windows read back',
+      { kind: 'blocks', fractions: FRACTIONS, gap: 0.1 },
+      'The gap of a split should be at least 0.250 s, as far as windows reach back, but is 0.1.',
+    ],
+    [
+      'a trial that is not there',
+      { kind: 'trials', validation: [10], test: [99] },
+      'The split names trial 99, which the recording does not have.',
+    ],
+    [
+      'a trial in two parts',
+      { kind: 'trials', validation: [10], test: [10] },
+      'The split names trial 10 for validation and for test.',
+    ],
+    [
+      'half a round of blocks',
+      { kind: 'blocks', fractions: FRACTIONS, repeats: 0.5 },
+      'The repeats of a split should be 1 or more, but are 0.5.',
+    ],
+    [
+      'a part without windows',
+      { kind: 'blocks', fractions: FRACTIONS, gap: 4 },
+      'The validation part of the split has no window: of the recording’s 200 windows none lies in its share of the time with the gap before it; the gap is too long, the share too small, or a variable was not recorded there.',
+    ],
+  ])('is refused with a sentence: %s', (_, settings, message) => {
+    expect(() => splitWindows(windowsOf([10]), settings)).toThrow(
+      expect.objectContaining({ name: 'RecordingError', message: message.replace('’', "'") }),
+    );
+  });
+});

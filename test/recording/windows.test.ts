@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import {
+  checkTokenizer,
+  settingsOf,
+  type TokenizerExamples,
+  windowOf,
+} from '../../bench/parity/check-tokenizer.js';
+import { findingTable, Tally } from '../../bench/parity/tally.js';
+import type { Film, Trial } from '../../src/recording/recording.js';
+import { spikesFromCounts, spikesFromTimes } from '../../src/recording/spikes.js';
+import {
+  ORIGINAL_RULES,
+  PAPER_RULES,
+  type WindowRules,
+  type WindowSettings,
+} from '../../src/recording/windows.js';
+import { goldenJson } from '../helpers/golden.js';
+
+const golden = goldenJson<TokenizerExamples>('tokenizer.json');
+
+it('vocabularies, time tokens and windows are the original’s in every example', () => {
+  const tally = new Tally();
+  checkTokenizer(golden, tally);
+  const differing = tally.findings.filter(({ share }) => !(share <= 1));
+  expect(findingTable(differing.map((finding) => ({ ...finding, case: '' })))).toBe('');
+  const compared = Object.fromEntries(tally.findings.map(({ what, compared }) => [what, compared]));
+  expect(compared).toEqual({
+    vocabularies: 74,
+    'times as tokens': 9,
+    'classes as tokens': 2,
+    windows: 688,
+    'fractional counts': 10,
+  });
+});
+
+const settingsWith = (rules: WindowRules): WindowSettings => ({
+  ...settingsOf(golden.windowing[0]!),
+  variables: [],
+  rules,
+});
+
+function filmOf(numbers: readonly number[]): Film {
+  return { data: Float32Array.from(numbers), count: numbers.length, height: 1, width: 1, dt: 0.05 };
+}
+
+describe('windows under the paper’s rules', () => {
+  const counts = Array.from({ length: 6 }, (_, n) =>
+    Array.from({ length: 30 }, (_, bin) => Number((bin + n) % 3 === 0)),
+  );
+  const trial: Trial = {
+    id: 0,
+    start: 0,
+    duration: 0.3,
+    spikes: { counts, dt: 0.01 },
+    film: filmOf([...Array(15).keys()]),
+    variables: {},
+  };
+  const at = (end: number, rules: WindowRules) => windowOf(trial, end, settingsWith(rules));
+
+  it('keep the start token of a full window, with the times of the spikes that stay', () => {
+    const [paper, original] = [PAPER_RULES, ORIGINAL_RULES].map((rules) => at(0.2, rules).current);
+    expect(paper!.spikes).toBeGreaterThan(6);
+    expect(paper!.ids).toEqual(original!.ids);
+    expect(paper!.times[0]).toBe(0);
+    expect(original!.times[0]).not.toBe(0);
+    expect(paper!.times.slice(1)).toEqual(original!.times.slice(1));
+  });
+
+  it('count the past’s times from its own start, also before the trial', () => {
+    const [paper, original] = [PAPER_RULES, ORIGINAL_RULES].map((rules) => at(0.1, rules).past);
+    const last = paper!.ids.indexOf(7) - 1;
+    expect(paper!.times[last]! - original!.times[last]!).toBe(10);
+  });
+
+  it('end the video with the window, its first frame standing still before it began', () => {
+    expect([...at(0.5, PAPER_RULES).frames!]).toEqual([6, 7, 8, 9]);
+    expect([...at(0.5, ORIGINAL_RULES).frames!]).toEqual([7, 8, 9, 10]);
+    expect([...at(0.1, PAPER_RULES).frames!]).toEqual([0, 0, 0, 1]);
+  });
+
+  it('are the same from event times as from the counts of their bins', () => {
+    const times = counts.map((row) =>
+      row.flatMap((count, bin) => (count ? [bin * 0.01 + 0.004] : [])),
+    );
+    expect(spikesFromTimes(times, 0.01)).toEqual(spikesFromCounts(counts, 0.01));
+  });
+});
+
+describe('spikes', () => {
+  it('that are no numbers or lie before the start are refused, naming the neuron', () => {
+    expect(() =>
+      spikesFromCounts(
+        [
+          [0, 1],
+          [0, Number.NaN],
+        ],
+        0.01,
+      ),
+    ).toThrow('neuron 1 in bin 1 is NaN');
+    expect(() => spikesFromTimes([[0.1], [0.2, -0.5]], 0.01)).toThrow(
+      'Spike 1 of neuron 1 is at -0.5 s',
+    );
+  });
+
+  it('at a whole number of bins belong to the bin they start', () => {
+    expect([...spikesFromTimes([[0.1 + 0.2, 0.7 - 0.1]], 0.1).bins]).toEqual([3, 6]);
+  });
+});
