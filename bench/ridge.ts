@@ -2,18 +2,19 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { DecodedVariable } from '../src/analyze/decoded-variable.js';
 import { SCORES, valuesOf } from '../src/analyze/decoding-scores.js';
 import {
   type BaselineInputs,
   type BaselineResult,
-  baselinesOf,
+  linearBaselines,
 } from '../src/analyze/linear-baselines.js';
-import { openDataset } from '../src/dataset/dataset.js';
 import { parseConfig } from '../src/neuroformer/config.js';
-import type { DecodedVariable } from '../src/probe/decode.js';
+import { readYamlFile } from '../src/node/config-file.js';
+import { openDataset } from '../src/node/dataset.js';
+import { truthOf } from '../src/probe/decode.js';
 import { thinned } from '../src/recording/splits.js';
 import type { WindowRef } from '../src/recording/windows.js';
-import { readYaml } from '../src/text/yaml.js';
 import { parseTrainSettings } from '../src/train/settings.js';
 import { prepare } from '../src/train/training-data.js';
 
@@ -53,7 +54,7 @@ export async function benchRidge(root = RECORDINGS): Promise<void> {
 }
 
 async function showRidges(root: string, { folder, bin, histories, recent }: Case): Promise<void> {
-  const { training, ...model } = readYaml(join(root, folder, 'config.yaml'));
+  const { training, ...model } = readYamlFile(join(root, folder, 'config.yaml'));
   const { recording } = await openDataset(join(root, folder));
   const settings = { ...parseTrainSettings(training), share: 1 };
   const data = prepare(recording, parseConfig(model).config, settings);
@@ -65,7 +66,9 @@ async function showRidges(root: string, { folder, bin, histories, recent }: Case
     for (const latest of recent) {
       const { train } = thinned(known, { ...settings, recent: latest });
       const fitted = `${latest < 1 ? `latest ${latest} of ` : ''}${kind} windows (${train.length})`;
-      for (const ridge of ridgesOf({ ...data, train, test, bin, histories })) {
+      const truth = (refs: readonly WindowRef[]) => truthOf(data.layout, data.windows, refs);
+      const inputs = { windows: data.windows, truth, train, test, bin, histories };
+      for (const ridge of ridgesOf(inputs)) {
         console.log(
           `${folder}, ${ridge.name}, ${ridge.detail}, ${fitted}, scored on ${test.length}`,
         );
@@ -78,7 +81,7 @@ async function showRidges(root: string, { folder, bin, histories, recent }: Case
 /** The ridges alone: what comes after the last of them is never fitted. */
 function ridgesOf(inputs: BaselineInputs): BaselineResult[] {
   const ridges: BaselineResult[] = [];
-  for (const result of baselinesOf(inputs)) {
+  for (const result of linearBaselines(inputs)) {
     if (result.name.startsWith('ridge')) ridges.push(result);
     if (ridges.length === inputs.histories.length) break;
   }

@@ -1,5 +1,6 @@
 // Reads every shader with wgsl_reflect, checks the house rules, and writes src/gpu/shaders.gen.ts:
-// the sources, each kernel's bindings and parameter layout, and TypeScript types for its arguments.
+// the sources, each kernel's bindings and parameter layout, and TypeScript types for its arguments;
+// and src/version.gen.ts, the version of package.json.
 // `npm run shaders`; with --check only the rules are checked.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -8,6 +9,8 @@ import { WgslParser, WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
 
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const OUTPUT = fileURLToPath(new URL('../src/gpu/shaders.gen.ts', import.meta.url));
+const VERSION_OUTPUT = fileURLToPath(new URL('../src/version.gen.ts', import.meta.url));
+const MANIFEST = new URL('../package.json', import.meta.url);
 
 const MAX_STORAGE_BUFFERS = 8;
 const MAX_PARAMETER_BYTES = 64;
@@ -202,6 +205,13 @@ if (problems.length > 0) {
   console.error(problems.join('\n'));
   process.exit(1);
 }
-if (!process.argv.includes('--check')) writeFileSync(OUTPUT, render(shaders));
+if (!process.argv.includes('--check')) {
+  writeFileSync(OUTPUT, render(shaders));
+  const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8'));
+  writeFileSync(
+    VERSION_OUTPUT,
+    `// Written by shaders/embed.mjs from package.json: do not edit.\n/** The version of this package. */\nexport const VERSION = '${version}';\n`,
+  );
+}
 const count = shaders.reduce((n, s) => n + s.kernels.length, 0);
 console.log(`${count} kernels in ${files.length} shaders: house rules hold`);

@@ -1,6 +1,6 @@
 /** Scores of decoded variables, each with the interval that its own variation over time gives it. */
 
-import type { DecodedVariable } from '../probe/decode.js';
+import type { DecodedVariable } from './decoded-variable.js';
 import {
   blockBootstrap,
   type Resampling,

@@ -1,13 +1,12 @@
 /** Decoders that labs use already, on the same windows: the mean, ridge and lasso on lagged counts, Bayes. */
 
 import { mean } from '../math/statistics.js';
-import type { BatchLayout } from '../neuroformer/batch.js';
-import { type DecodedVariable, truthOf, usualStep } from '../probe/decode.js';
 import { Scale } from '../recording/scales.js';
 import type { ClassValue } from '../recording/vocabularies.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
-import { inSeconds } from '../text/format.js';
+import { formatSeconds } from '../text/format.js';
 import { chooseBayes, type WindowCounts } from './bayes.js';
+import { type DecodedVariable, usualStep } from './decoded-variable.js';
 import { laggedCounts } from './lagged.js';
 import { choosePenalty, tryPenalties } from './penalties.js';
 import { fitRidge, type SparseRows, UnfitError } from './regression.js';
@@ -33,7 +32,8 @@ function attempted(name: string, make: () => Omit<BaselineResult, 'name'>): Base
 
 export interface BaselineInputs {
   readonly windows: Windows;
-  readonly layout: BatchLayout;
+  /** What is to be decoded, as it was when some windows ended. */
+  readonly truth: (refs: readonly WindowRef[]) => DecodedVariable[];
   readonly train: readonly WindowRef[];
   readonly test: readonly WindowRef[];
   /** Seconds of a bin of counts. */
@@ -51,10 +51,10 @@ const PENALTIES = [0, 1, 2, 3, 4, 5, 6].map((power) => 10 ** power);
  * One penalty does for all variables and histories of the ridge: the one with the least error, in variances, of the
  * shortest history on the last fifth of the training windows.
  */
-export function* baselinesOf(inputs: BaselineInputs): Generator<BaselineResult> {
-  const { windows, layout, train, test, bin, histories } = inputs;
-  const known = truthOf(layout, windows, train).map(targetsOf);
-  const asked = truthOf(layout, windows, test);
+export function* linearBaselines(inputs: BaselineInputs): Generator<BaselineResult> {
+  const { windows, truth, train, test, bin, histories } = inputs;
+  const known = truth(train).map(targetsOf);
+  const asked = truth(test);
   yield meanOf(known, asked);
   const targets = known.flatMap(({ columns }) => columns);
   const decoded = (columns: readonly ArrayLike<number>[]) => {
@@ -71,7 +71,7 @@ export function* baselinesOf(inputs: BaselineInputs): Generator<BaselineResult> 
     const design = laggedCounts(windows, train, lags);
     const asking = laggedCounts(windows, test, lags);
     const gap = gapOf(inputs, count);
-    const seconds = inSeconds(count * bin);
+    const seconds = formatSeconds(count * bin);
     yield attempted(`ridge, ${seconds}`, () => {
       penalty ??= commonPenalty(design, targets, gap);
       const ridge = fitRidge(design, targets, penalty);
@@ -188,7 +188,7 @@ function* poissonBayes(
           ...(tuning && { tuning }),
           gap: gapOf(inputs, longest),
         });
-        const own = `${inSeconds(lengths[window]! * bin)}, ${setting.bins} bins`;
+        const own = `${formatSeconds(lengths[window]! * bin)}, ${setting.bins} bins`;
         details.push(asked.length > 1 ? `${variable.name} ${own}` : own);
         return [{ ...variable, predicted: decoder.decode(asking[window]!) }];
       });

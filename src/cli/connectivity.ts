@@ -3,10 +3,12 @@
 import type { Command } from 'commander';
 import { createEngine } from '../node.js';
 import { scoreTable, verdict } from '../report/report.js';
-import { explainStage, reportStage, say } from '../stages/train.js';
-import { openRun } from '../train/training-data.js';
+import { explainStage } from '../stages/explain.js';
+import { reportStage } from '../stages/report.js';
+import { alignedTable } from '../text/table.js';
 import { count, whole } from './options.js';
-import { columns, guarded } from './terminal.js';
+import { openRunFolder } from './run-folder.js';
+import { runCommand, say } from './terminal.js';
 
 export function addConnectivity(program: Command): void {
   program
@@ -23,13 +25,14 @@ export function addConnectivity(program: Command): void {
         folder: string,
         options: { data?: string; windows: number; ablationWindows: number; seed: number },
       ) =>
-        guarded(async () => {
-          const run = await openRun(folder, { data: options.data });
+        runCommand(async (watcher) => {
+          const run = await openRunFolder(folder, options.data);
           const engine = await createEngine();
-          const { maps } = await explainStage(engine, run, options);
+          const { maps } = await explainStage(engine, run, options, watcher);
           engine.dispose();
+          watcher.close();
           const table = scoreTable(maps);
-          if (table) say(`${columns([table.head, ...table.rows])}\n${verdict(maps)}`);
+          if (table) say(`${alignedTable([table.head, ...table.rows])}\n${verdict(maps)}`);
           say(`${maps.length} maps written to ${folder}/connectivity.npz and connectivity.json.`);
         }),
     );
@@ -39,15 +42,17 @@ export function addReport(program: Command): void {
   program
     .command('report')
     .description(
-      'one HTML page about a run: what ran, what it learnt, decoded, generated and explained',
+      'one HTML page about a run: what ran, what it learned, decoded, generated and explained',
     )
     .argument('<run>', 'the folder of a run')
     .option('--data <path>', 'where its data are now')
     .addHelpText('after', '\nExample:\n  neuroformer report runs/hub')
     .action((folder: string, options: { data?: string }) =>
-      guarded(async () => {
-        const path = await reportStage(await openRun(folder, { data: options.data }));
-        say(`The report is ${path}; its figures and their numbers are in ${folder}/figures.`);
+      runCommand(async () => {
+        const path = await reportStage(await openRunFolder(folder, options.data));
+        say(
+          `The report is ${folder}/${path}; its figures and their numbers are in ${folder}/figures.`,
+        );
       }),
     );
 }

@@ -1,16 +1,16 @@
-/** `decode`: behaviour read from spikes by a run's model, with scores and baselines. */
+/** `decode`: behavior read from spikes by a run's model, with scores and baselines. */
 
 import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
 import { PARTS, type Part } from '../recording/splits.js';
-import { decodingTables, intervalsInWords } from '../report/decoded.js';
+import { decodingTables, describeIntervals } from '../report/decoded.js';
 import { decodeStage } from '../stages/decode.js';
 import { decodedName } from '../stages/result-files.js';
-import { say } from '../stages/train.js';
 import { grouped } from '../text/format.js';
-import { openRun } from '../train/training-data.js';
+import { alignedTable } from '../text/table.js';
 import { count, positive, whole } from './options.js';
-import { columns, guarded } from './terminal.js';
+import { openRunFolder } from './run-folder.js';
+import { runCommand, say, type TerminalWatcher } from './terminal.js';
 
 interface DecodeOptions {
   data?: string;
@@ -25,7 +25,7 @@ interface DecodeOptions {
 export function addDecode(program: Command): void {
   program
     .command('decode')
-    .description("decode behaviour with a run's model, and score it beside baselines")
+    .description("decode behavior with a run's model, and score it beside baselines")
     .argument('<run>', 'the folder of a run')
     .option('--data <path>', 'where its data are now')
     .addOption(
@@ -50,7 +50,9 @@ export function addDecode(program: Command): void {
     .option('--block <s>', 'seconds of a block of the bootstrap', positive, 10)
     .option('--seed <n>', 'of the bootstrap', whole, 1)
     .addHelpText('after', '\nExample:\n  neuroformer decode runs/ca1 --baselines')
-    .action((folder: string, options: DecodeOptions) => guarded(() => decode(folder, options)));
+    .action((folder: string, options: DecodeOptions) =>
+      runCommand((watcher) => decode(folder, options, watcher)),
+    );
 }
 
 /** Numbers in rising order: '10,30'. */
@@ -61,21 +63,23 @@ function counts(text: string): number[] {
     .sort((p, q) => p - q);
 }
 
-async function decode(folder: string, options: DecodeOptions): Promise<void> {
-  const run = await openRun(folder, { data: options.data });
+async function decode(
+  folder: string,
+  options: DecodeOptions,
+  watcher: TerminalWatcher,
+): Promise<void> {
+  const run = await openRunFolder(folder, options.data);
   const engine = await createEngine();
   const { history, baselines = false, ...rest } = options;
-  const results = await decodeStage(engine, run, {
-    ...rest,
-    baselines,
-    ...(history && { histories: history }),
-  });
+  const stage = { ...rest, baselines, ...(history && { histories: history }) };
+  const results = await decodeStage(engine, run, stage, () => createEngine(), watcher);
   engine.dispose();
+  watcher.close();
   for (const { title, head, rows } of decodingTables(results))
-    say(`${title}\n${columns([head, ...rows])}\n`);
+    say(`${title}\n${alignedTable([head, ...rows])}\n`);
   for (const note of results.notes) say(note);
   const written = decodedName(options.part);
   say(
-    `${grouped(results.refs.length)} moments of the ${options.part} part. ${intervalsInWords(results)}\nWritten to ${folder}/${written}.csv, ${written}.nwb and ${written}.json.`,
+    `${grouped(results.refs.length)} moments of the ${options.part} part. ${describeIntervals(results)}\nWritten to ${folder}/${written}.csv, ${written}.nwb and ${written}.json.`,
   );
 }

@@ -2,9 +2,9 @@
 
 import type { Command } from 'commander';
 import { createEngine } from '../node.js';
-import { say } from '../stages/train.js';
 import { grouped } from '../text/format.js';
-import { guarded } from './terminal.js';
+import { alignedPairs } from '../text/table.js';
+import { runCommand, say } from './terminal.js';
 
 /** The limits that decide what fits and how kernels are shaped. */
 const LIMITS = [
@@ -22,22 +22,21 @@ export function addDevices(program: Command): void {
     .command('devices')
     .description('say which adapter would be used, why, and what it can do')
     .addHelpText('after', '\nExample:\n  neuroformer devices')
-    .action(() => guarded(listDevices));
+    .action(() => runCommand(listDevices));
 }
 
 async function listDevices(): Promise<void> {
   const engine = await createEngine();
   const { facts, device, tuning } = engine;
-  const rows = [
+  const rows: [string, string][] = [
     ['adapter', facts.description],
     ['chosen because', facts.reason],
     ['kernels', tuning.staged ? 'staged through workgroup memory' : 'direct, without barriers'],
     ['parameters', facts.immediates ? 'immediates' : 'uniform ring'],
     ['features', facts.features.join(', ')],
-    ...LIMITS.map((name) => [name, grouped(device.limits[name])]),
+    ...LIMITS.map((name): [string, string] => [name, grouped(device.limits[name])]),
   ];
-  const width = Math.max(...rows.map(([name]) => name!.length));
-  for (const [name, value] of rows) say(`${name!.padEnd(width)}  ${value}`);
+  say(alignedPairs(rows));
   say(
     '\nNEUROFORMER_ADAPTER=gpu or =cpu forces one kind; NEUROFORMER_THREADS=n sets the threads of the CPU.',
   );

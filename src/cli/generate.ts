@@ -4,16 +4,15 @@ import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
 import { PARTS } from '../recording/splits.js';
 import {
-  aheadInWords,
+  describeAhead,
+  describeRates,
   type GenerateStage,
   generateStage,
-  ratesInWords,
-  say,
-} from '../stages/train.js';
+} from '../stages/generate.js';
 import { grouped } from '../text/format.js';
-import { openRun } from '../train/training-data.js';
 import { count, neurons, notNegative, positive, probability, rates, whole } from './options.js';
-import { guarded } from './terminal.js';
+import { openRunFolder } from './run-folder.js';
+import { runCommand, say, type TerminalWatcher } from './terminal.js';
 
 interface GenerateOptions
   extends Pick<
@@ -71,15 +70,19 @@ export function addGenerate(program: Command): void {
       '\nExamples:\n  neuroformer generate runs/hub --trials 20 --seconds 32\n  neuroformer generate runs/hub --silent 5,6',
     )
     .action((folder: string, options: GenerateOptions) =>
-      guarded(() => generateCommand(folder, options)),
+      runCommand((watcher) => generateCommand(folder, options, watcher)),
     );
 }
 
-async function generateCommand(folder: string, options: GenerateOptions): Promise<void> {
-  const run = await openRun(folder, { data: options.data });
+async function generateCommand(
+  folder: string,
+  options: GenerateOptions,
+  watcher: TerminalWatcher,
+): Promise<void> {
+  const run = await openRunFolder(folder, options.data);
   const engine = await createEngine();
   const temperature = (value: number) => (options.greedy ? 0 : value);
-  const results = await generateStage(engine, run, {
+  const stage = {
     ...options,
     id: {
       temperature: temperature(options.temperature),
@@ -87,13 +90,14 @@ async function generateCommand(folder: string, options: GenerateOptions): Promis
       ...(options.topP !== undefined && { topP: options.topP }),
     },
     time: { temperature: temperature(options.timeTemperature) },
-  });
+  };
+  const { scores, clamped, ahead } = await generateStage(engine, run, stage, watcher);
   engine.dispose();
-  const { scores, clamped, ahead } = results;
+  watcher.close();
   const name = clamped ? 'clamped' : 'generated';
   if (clamped) say(`${clamped} What was drawn is the model's prediction.`);
   say(
-    `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${grouped(scores.spikes)} spikes. ${ratesInWords(scores)} Written to ${folder}/${name}.npz, ${name}.nwb and ${name}.json.`,
+    `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${grouped(scores.spikes)} spikes. ${describeRates(scores)} Written to ${folder}/${name}.npz, ${name}.nwb and ${name}.json.`,
   );
-  if (ahead) say(aheadInWords(ahead));
+  if (ahead) say(describeAhead(ahead));
 }

@@ -1,21 +1,18 @@
 /** `inspect`: what a recording holds, what looks wrong, and the dataset.yaml it was read by. */
 
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import { overviewOf, type RecordingOverview, rasterInLetters } from '../analyze/overview.js';
-import { openDataset } from '../dataset/dataset.js';
-import { parseConfig } from '../neuroformer/config.js';
-import { makeFolder } from '../node/files.js';
+import { type RecordingOverview, rasterInLetters } from '../analyze/overview.js';
+import { diskStore } from '../node/disk-store.js';
+import { openDataset } from '../node.js';
+import { expectEmpty } from '../ports/run-store.js';
 import type { Recording } from '../recording/recording.js';
-import { truncationOf } from '../recording/truncation.js';
-import { writeOverview } from '../report/overview.js';
-import { say } from '../stages/train.js';
-import { grouped } from '../text/format.js';
-import { parseTrainSettings } from '../train/settings.js';
-import { notesOn, prepare } from '../train/training-data.js';
+import { inspectStage, tryConfiguration, writeOverview } from '../stages/inspect.js';
+import { formatDuration, grouped } from '../text/format.js';
+import { alignedPairs, alignedTable } from '../text/table.js';
 import { readSettings } from './options.js';
-import { columns, guarded, spoken } from './terminal.js';
+import { runCommand, say } from './terminal.js';
 
 interface InspectOptions {
   config?: string;
@@ -38,14 +35,14 @@ export function addInspect(program: Command): void {
       'after',
       '\nExamples:\n  neuroformer inspect session.nwb\n  neuroformer inspect data/hub --config hub.yaml --out look',
     )
-    .action((path: string, options: InspectOptions) => guarded(() => inspect(path, options)));
+    .action((path: string, options: InspectOptions) => runCommand(() => inspect(path, options)));
 }
 
 async function inspect(path: string, { config, out, force }: InspectOptions): Promise<void> {
-  if (out !== undefined) makeFolder(out, force);
+  if (out !== undefined) await expectEmpty(diskStore(out), force);
   const dataset = await openDataset(path);
-  const { recording, names, units, notes, raw, guessed } = dataset;
-  const overview = overviewOf(recording, units);
+  const { recording, names, notes, raw, guessed } = dataset;
+  const overview = inspectStage(dataset);
   say(facts(overview, names));
   if (overview.variables.length > 0) say(`\n${variables(overview)}`);
   if (overview.windows.length > 0) say(`\n${windows(overview)}`);
@@ -55,8 +52,10 @@ async function inspect(path: string, { config, out, force }: InspectOptions): Pr
   if (guessed)
     say(`\nNobody described this file; it was read by this dataset.yaml:\n\n${stringify(raw)}`);
   if (out === undefined) return;
-  const page = await writeOverview(out, dataset, overview);
-  say(`\nPictures and numbers: ${page}${guessed ? `, ${join(out, 'dataset.yaml')}` : ''}`);
+  const folder = relative(out, dirname(dataset.path));
+  await writeOverview(diskStore(out), dataset, overview, (text) => join(folder, text));
+  const written = [join(out, 'inspect.html'), ...(guessed ? [join(out, 'dataset.yaml')] : [])];
+  say(`\nPictures and numbers: ${written.join(', ')}`);
 }
 
 function range(values: readonly number[], digits = 3): string {
@@ -70,14 +69,14 @@ function facts(overview: RecordingOverview, names: readonly string[] | undefined
   const sorted = Float64Array.from(rates).sort();
   const hertz = (value: number) => Number(value.toPrecision(3)).toString();
   const at = (share: number) => hertz(sorted[Math.floor(share * (sorted.length - 1))]!);
-  const rows = [
+  const rows: [string, string][] = [
     ['recording', overview.name],
     ['neurons', names ? `${neurons}, called ${shortList(names)}` : `${neurons}`],
     ['spikes', `${grouped(spikes)}, ${hertz(spikes / neurons / seconds)} Hz a neuron`],
     ['rates', `${at(0)} to ${at(1)} Hz, median ${at(0.5)}, middle half ${at(0.25)} to ${at(0.75)}`],
     [
       'duration',
-      `${grouped(Math.round(seconds * 100) / 100)} s${seconds < 90 ? '' : ` (${spoken(seconds)})`}`,
+      `${grouped(Math.round(seconds * 100) / 100)} s${seconds < 90 ? '' : ` (${formatDuration(seconds)})`}`,
     ],
     [
       'trials',
@@ -86,20 +85,26 @@ function facts(overview: RecordingOverview, names: readonly string[] | undefined
         : `${trials.count}, of ${range([trials.shortest, trials.longest])} s`,
     ],
     ...(video
-      ? [['video', `${video.height} x ${video.width} pixels, ${hertz(1 / video.dt)} Hz`]]
+      ? [
+          ['video', `${video.height} x ${video.width} pixels, ${hertz(1 / video.dt)} Hz`] as [
+            string,
+            string,
+          ],
+        ]
       : []),
-    ...(gaps.length > 0 ? [['gaps', `${gaps.length} between trials, of ${range(gaps)} s`]] : []),
-    ...intervals.map(({ name, count, seconds: sum }) => [
+    ...(gaps.length > 0
+      ? [['gaps', `${gaps.length} between trials, of ${range(gaps)} s`] as [string, string]]
+      : []),
+    ...intervals.map(({ name, count, seconds: sum }): [string, string] => [
       name,
-      `${count} intervals, ${spoken(sum)} in all`,
+      `${count} intervals, ${formatDuration(sum)} in all`,
     ]),
   ];
-  const width = Math.max(...rows.map(([name]) => name!.length));
-  return rows.map(([name, value]) => `${name!.padEnd(width)}  ${value}`).join('\n');
+  return alignedPairs(rows);
 }
 
 function variables({ variables: all, trials }: RecordingOverview): string {
-  return columns([
+  return alignedTable([
     ['variable', 'unit', 'range', 'samples', 'step (s)', ...(trials.count > 1 ? ['trials'] : [])],
     ...all.map(({ name, unit = '', range: numbers, labels = [], samples, step, trials: own }) => [
       name,
@@ -118,7 +123,7 @@ function shortList(labels: readonly string[]): string {
 }
 
 function windows({ windows: all }: RecordingOverview): string {
-  return `Spikes in windows of so many seconds, and the block that holds 999 of 1000 (spikes, SOS and EOS):\n${columns(
+  return `Spikes in windows of so many seconds, and the block that holds 999 of 1000 (spikes, SOS and EOS):\n${alignedTable(
     [
       ['window (s)', 'median', '99.9 %', 'most', 'block'],
       ...all.map(({ seconds, median, nearlyAll, most }) =>
@@ -130,18 +135,14 @@ function windows({ windows: all }: RecordingOverview): string {
 
 /** What a configuration makes of a recording: windows, and all that `train` would say of them. */
 function configured(recording: Recording, path: string): string {
-  const { model, training } = readSettings(path);
-  const { config, notes } = parseConfig(model);
-  const data = prepare(recording, config, parseTrainSettings(training));
+  const { data, cut, notes } = tryConfiguration(recording, readSettings(path));
   const { train, validation, test, leftOut } = data.split;
-  const cut = truncationOf(data.windows, train);
   return [
     `Windows of ${path}: ${grouped(train.length)} for training, ${grouped(validation.length)} validation, ${grouped(test.length)} test, ${grouped(leftOut)} left out.`,
     ...(cut.current.windows + cut.past.windows === 0
       ? ['Its blocks hold all of their spikes.']
       : []),
     ...notes,
-    ...notesOn(data, cut),
   ].join('\n');
 }
 
@@ -149,7 +150,7 @@ function raster(recording: Recording, { seconds, neurons }: RecordingOverview): 
   const lines = rasterInLetters(recording);
   const frame = `+${'-'.repeat(lines[0]!.length)}+`;
   return [
-    `Spikes of all ${neurons} neurons, ${spoken(seconds)} from left to right:`,
+    `Spikes of all ${neurons} neurons, ${formatDuration(seconds)} from left to right:`,
     frame,
     ...lines.map((line) => `|${line}|`),
     frame,

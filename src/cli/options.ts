@@ -2,9 +2,9 @@
 
 import { InvalidArgumentError } from 'commander';
 import { parse, YAMLParseError } from 'yaml';
+import { readYamlFile } from '../node/config-file.js';
+import { UsageError } from '../stages/errors.js';
 import { ConfigError, isRecord, nearest } from '../text/schema.js';
-import { readYaml } from '../text/yaml.js';
-import { UsageError } from './terminal.js';
 
 /** Reads a number of one kind; nothing at all is none. */
 function numeric(kind: string, fits: (value: number) => boolean): (text: string) => number {
@@ -50,7 +50,7 @@ export function setting(text: string, before: readonly string[] = []): string[] 
 
 /** The model's and the training settings of a file, single ones replaced. */
 export function readSettings(path: string | undefined, replaced: readonly string[] = []) {
-  const raw = path === undefined ? {} : readYaml(path);
+  const raw = path === undefined ? {} : readYamlFile(path);
   for (const entry of replaced) {
     const at = entry.indexOf('=');
     const keys = entry.slice(0, at).split('.');

@@ -1,7 +1,7 @@
 /** The commands and their options; one file for each command beside this one. */
 
 import { Command } from 'commander';
-import { VERSION } from '../stages/train.js';
+import { VERSION } from '../version.gen.js';
 import { addConnectivity, addReport } from './connectivity.js';
 import { addDecode } from './decode.js';
 import { addDemo } from './demo.js';

@@ -1,116 +1,128 @@
 /** What the user sees of a command: sentences, one live line of progress, and errors without a stack. */
 
 import { GpuError, ShapeError, UnsupportedError } from '../node.js';
+import type { Progress, Watcher } from '../ports/watcher.js';
+import { formatDuration } from '../text/format.js';
 
-/** A live line on standard error: rewritten on a terminal, now and then a line elsewhere. */
-export class LiveLine {
+/** Says something on standard output. */
+export function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Elsewhere than on a terminal progress is a line every so often. */
+const LINE_MILLISECONDS = 10_000;
+
+/**
+ * A watcher that is a terminal: notes on standard output, progress as a live line on standard error, and Ctrl-C as the
+ * wish to stop.
+ */
+export class TerminalWatcher implements Watcher {
   readonly #stream = process.stderr;
   #shown = 0;
-  #open = false;
+  #isLineOpen = false;
+  #isStopAsked = false;
+  #activity = '';
 
-  show(text: string): void {
+  note(sentence: string): void {
+    this.close();
+    say(sentence);
+  }
+
+  progress(state: Progress): void {
+    // What is new is shown at once, wherever.
+    if (state.activity !== this.#activity) this.#shown = 0;
+    this.#activity = state.activity;
+    const text = describeProgress(state);
     if (this.#stream.isTTY) {
       const width = (this.#stream.columns ?? 100) - 1;
       this.#stream.write(`\r\u001b[K${text.slice(0, width)}`);
-      this.#open = true;
+      this.#isLineOpen = true;
       return;
     }
     const now = performance.now();
-    if (this.#shown !== 0 && now - this.#shown < 10_000) return;
+    if (this.#shown !== 0 && now - this.#shown < LINE_MILLISECONDS) return;
     this.#shown = now;
     this.#stream.write(`${text}\n`);
   }
 
-  /** Starts a clock: what is returned shows how far something is, and how long the rest takes at the pace so far. */
-  counting(text: (done: number, of: number) => string): (done: number, of: number) => void {
-    const began = performance.now();
-    return (done, of) => {
-      const left = ((performance.now() - began) / 1000 / done) * (of - done);
-      this.show(`${text(done, of)}  ${spoken(left)} left`);
-    };
+  shouldStop(): boolean {
+    return this.#isStopAsked;
+  }
+
+  canStop(does: boolean): void {
+    this.#isStopAsked = false;
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.off(signal, this.#onSignal);
+      if (does) process.on(signal, this.#onSignal);
+    }
   }
 
   /** Ends the live line, so that what follows stands below it. */
   close(): void {
-    if (this.#open) this.#stream.write('\r\u001b[K');
-    this.#open = false;
+    if (this.#isLineOpen) this.#stream.write('\r\u001b[K');
+    this.#isLineOpen = false;
     this.#shown = 0;
   }
+
+  readonly #onSignal = () => {
+    if (this.#isStopAsked) process.exit(130);
+    this.#isStopAsked = true;
+    this.close();
+    this.#stream.write('Stopping after this update and saving; once more to stop at once.\n');
+  };
 }
 
-/** Seconds in words. */
-export function spoken(seconds: number): string {
-  if (!Number.isFinite(seconds)) return '?';
-  if (seconds < 90) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
-}
-
-/** Columns of text, the first to the left and the others to the right. */
-export function columns(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, n) => Math.max(...rows.map((row) => row[n]!.length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, n) => (n === 0 ? cell.padEnd(widths[n]!) : cell.padStart(widths[n]!)))
-        .join('  '),
-    )
-    .join('\n');
+function describeProgress({ activity, done, total, unit, detail, secondsLeft }: Progress): string {
+  const counted = done !== undefined && total !== undefined;
+  return [
+    counted ? `${activity}: ${done} of ${total}${unit ? ` ${unit}` : ''}` : activity,
+    ...(detail ? [detail] : []),
+    ...(secondsLeft === undefined ? [] : [`${formatDuration(secondsLeft)} left`]),
+  ].join('  ');
 }
 
 /** Errors that are the user's to read: their message says everything. */
-const SPOKEN = new Set([
+const FOR_USERS = new Set([
   'ConfigError',
   'RecordingError',
   'FileError',
+  'SourceError',
   'UsageError',
+  'StoppedError',
   'TrainingError',
   'SafetensorsError',
 ]);
 
-/** A wrong use of a command. */
-export class UsageError extends Error {
-  override name = 'UsageError';
+/** Exit code of a command that was stopped on request, as shells have it for SIGINT. */
+const STOPPED = 130;
+
+/** Says where a training stopped on request, and how it goes on. */
+export function sayStopped(update: number, folder: string): void {
+  say(`Saved at update ${update}. To go on: neuroformer train --resume ${folder}`);
+  process.exitCode = STOPPED;
 }
 
-/** Runs a command; what goes wrong is one sentence and an exit code of 1. */
-export async function guarded(run: () => Promise<void>): Promise<void> {
+/** Runs a command; what goes wrong is one sentence and an exit code. */
+export async function runCommand(run: (watcher: TerminalWatcher) => Promise<void>): Promise<void> {
+  const watcher = new TerminalWatcher();
   try {
-    await run();
+    await run(watcher);
   } catch (error) {
-    process.exitCode = 1;
-    process.stderr.write(`${sentenceOf(error)}\n`);
+    watcher.close();
+    process.exitCode = (error as Error).name === 'StoppedError' ? STOPPED : 1;
+    process.stderr.write(`${messageFor(error)}\n`);
     if (process.env.DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  } finally {
+    watcher.close();
   }
 }
 
-function sentenceOf(error: unknown): string {
+function messageFor(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const known =
-    SPOKEN.has(error.name) ||
+  const isForUsers =
+    FOR_USERS.has(error.name) ||
     error instanceof UnsupportedError ||
     error instanceof GpuError ||
     error instanceof ShapeError;
-  return known ? error.message : `${error.message} (run again with DEBUG=1 to see where.)`;
-}
-
-/** True from the first Ctrl-C on; a second one ends the process at once. */
-export function interruptFlag(onFirst: () => void): { readonly asked: boolean; done(): void } {
-  const state = { asked: false };
-  const listener = () => {
-    if (state.asked) process.exit(130);
-    state.asked = true;
-    onFirst();
-  };
-  process.on('SIGINT', listener);
-  process.on('SIGTERM', listener);
-  return {
-    get asked() {
-      return state.asked;
-    },
-    done() {
-      process.off('SIGINT', listener);
-      process.off('SIGTERM', listener);
-    },
-  };
+  return isForUsers ? error.message : `${error.message} (run again with DEBUG=1 to see where.)`;
 }

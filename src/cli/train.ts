@@ -1,15 +1,20 @@
 /** `train` and `finetune`: a model from a recording, or from another model. */
 
+import { basename, dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Command } from 'commander';
 import { parseConfig } from '../neuroformer/config.js';
-import { say, trainStage } from '../stages/train.js';
+import { diskStore } from '../node/disk-store.js';
+import { createEngine, openDataset } from '../node.js';
+import { expectEmpty } from '../ports/run-store.js';
+import { UsageError } from '../stages/errors.js';
+import { type TrainStage, trainStage } from '../stages/train.js';
 import { isRecord } from '../text/schema.js';
 import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
-import { RunFolder } from '../train/run-records.js';
+import { LAST, RunRecords } from '../train/run-records.js';
 import { parseTrainSettings, splitOf, type TrainSettings } from '../train/settings.js';
 import { readSettings, setting } from './options.js';
-import { guarded, UsageError } from './terminal.js';
+import { runCommand, say, sayStopped, type TerminalWatcher } from './terminal.js';
 
 interface TrainOptions {
   data?: string;
@@ -38,7 +43,7 @@ export function addTrain(program: Command): void {
       'after',
       '\nExamples:\n  neuroformer train --data data/hub --config hub.yaml --out runs/hub\n  neuroformer train --resume runs/hub',
     )
-    .action((options: TrainOptions) => guarded(() => trainCommand(options)));
+    .action((options: TrainOptions) => runCommand((watcher) => trainCommand(options, watcher)));
   program
     .command('finetune')
     .description('train a model that begins from another')
@@ -55,27 +60,24 @@ export function addTrain(program: Command): void {
       'after',
       '\nExample:\n  neuroformer finetune runs/spikes --data data/lab --config speed.yaml --out runs/speed --set training.freeze=[tok_emb]',
     )
-    .action((from: string, options: TrainOptions) => guarded(() => finetuneCommand(from, options)));
+    .action((from: string, options: TrainOptions) =>
+      runCommand((watcher) => finetuneCommand(from, options, watcher)),
+    );
 }
 
-async function trainCommand(options: TrainOptions): Promise<void> {
+async function trainCommand(options: TrainOptions, watcher: TerminalWatcher): Promise<void> {
   if (options.resume !== undefined) {
     const other = (['config', 'out', 'set', 'force'] as const).find((name) => name in options);
     if (other)
       throw new UsageError(
         `A run is resumed as it was begun: --${other} does not go with --resume. To go on differently: neuroformer finetune ${options.resume}.`,
       );
-    const folder = new RunFolder(options.resume);
-    const { training, data } = folder.facts();
-    const before = readCheckpoint(folder.last);
-    await trainStage({
-      data: options.data ?? data,
-      out: options.resume,
-      config: before.config,
-      settings: training,
-      before,
-      resume: true,
-    });
+    const store = diskStore(options.resume);
+    const { training, data } = await new RunRecords(store).facts();
+    const before = await readCheckpoint(store, LAST);
+    const dataset = await openDataset(options.data ?? data);
+    const stage = { dataset, store, config: before.config, settings: training, before };
+    await run({ ...stage, resume: true }, watcher);
     return;
   }
   const missing = (['data', 'config', 'out'] as const).find((name) => options[name] === undefined);
@@ -83,49 +85,63 @@ async function trainCommand(options: TrainOptions): Promise<void> {
   const { model, training } = readSettings(options.config, options.set);
   const { config, notes } = parseConfig(model);
   for (const note of notes) say(note);
-  await trainStage({
-    data: options.data!,
-    out: options.out!,
-    config,
-    settings: parseTrainSettings(training),
-    ...(options.force && { force: true }),
-  });
+  const settings = parseTrainSettings(training);
+  await begin({ config, settings }, options, watcher);
 }
 
-async function finetuneCommand(from: string, options: TrainOptions): Promise<void> {
-  const run = from.endsWith('.safetensors') ? undefined : new RunFolder(from);
-  const path = run?.weights ?? from;
-  const before = readModelFile(path);
+async function finetuneCommand(
+  from: string,
+  options: TrainOptions,
+  watcher: TerminalWatcher,
+): Promise<void> {
+  const isFile = from.endsWith('.safetensors');
+  const store = diskStore(isFile ? dirname(from) : from);
+  const records = isFile ? undefined : new RunRecords(store);
+  const weights = (await records?.weights()) ?? basename(from);
+  const before = await readModelFile(store, weights);
   const { model, training } = readSettings(options.config, options.set);
   const { config, notes } = parseConfig(merged({ ...before.config }, model));
   const known = new Set(before.config && parseConfig(before.config).notes);
   for (const note of notes) if (!known.has(note)) say(note);
-  await trainStage({
-    data: options.data!,
-    out: options.out!,
-    config,
-    settings: run ? dealtAsIn(run, training) : parseTrainSettings(training),
-    before,
-    from: path,
-    ...(options.force && { force: true }),
-  });
+  const settings = records ? await sameSplitAs(records, training) : parseTrainSettings(training);
+  const path = isFile ? from : `${from}/${weights}`;
+  await begin({ config, settings, before, from: path }, options, watcher);
+}
+
+/** Trains on the data and into the folder that the options name. */
+async function begin(
+  stage: Omit<TrainStage, 'dataset' | 'store'>,
+  { data, out, force }: TrainOptions,
+  watcher: TerminalWatcher,
+): Promise<void> {
+  const store = diskStore(out!);
+  await expectEmpty(store, force);
+  const dataset = await openDataset(data!);
+  await run({ ...stage, dataset, store, force: true }, watcher);
+}
+
+async function run(stage: TrainStage, watcher: TerminalWatcher): Promise<void> {
+  const { stopped, progress } = await trainStage(stage, () => createEngine(), watcher);
+  watcher.close();
+  if (stopped === 'interrupted') sayStopped(progress.step, stage.store.name);
 }
 
 /** Training settings, with the windows and the split of a run where they say none: what it was trained on stays so. */
-function dealtAsIn(run: RunFolder, training: unknown): TrainSettings {
+async function sameSplitAs(records: RunRecords, training: unknown): Promise<TrainSettings> {
   // What are no settings at all is refused there.
   if (!isRecord(training)) return parseTrainSettings(training);
-  const before = run.facts().training;
+  const before = (await records.facts()).training;
   const split = splitOf(before);
   const settings = parseTrainSettings(
     merged({ split, ...(before.every !== undefined && { every: before.every }) }, training),
   );
+  const { name } = records.store;
   if (!isDeepStrictEqual(settings.split, split))
     say(
-      `The split is not that of ${run.path}: of the same recording, that model may have learnt windows that are for testing now.`,
+      `The split is not that of ${name}: of the same recording, that model may have learned windows that are for testing now.`,
     );
   else if (!('split' in training))
-    say(`Windows are dealt out as in ${run.path}; training.split says otherwise.`);
+    say(`Windows are dealt out as in ${name}; training.split says otherwise.`);
   return settings;
 }
 

@@ -1,15 +1,15 @@
-/** Datasets on disk: a folder with a dataset.yaml, or a recording's own file. */
+/** Datasets: a folder with a dataset.yaml, or a recording's own file. */
 
-import { basename, dirname } from 'node:path';
+import { type Folder, pathIn } from '../ports/folder.js';
 import { RecordingError } from '../recording/errors.js';
 import { createRecording, type Film, type Recording, recordingOf } from '../recording/recording.js';
 import { countSpikes, type Spikes, spanOf, timesOf } from '../recording/spikes.js';
 import { grouped } from '../text/format.js';
-import { ofFile } from '../text/yaml.js';
+import { checkFile } from '../text/yaml.js';
 import { checkDescription, type Description, referencesIn } from './description.js';
 import { Files } from './files.js';
 import { keepNeurons } from './keep-neurons.js';
-import { describedAt } from './locate.js';
+import { locate } from './locate.js';
 import { readSpikes } from './read-spikes.js';
 import { readNamedIntervals, readTrials } from './read-trials.js';
 import {
@@ -31,8 +31,9 @@ export interface Truth {
 }
 
 export interface Dataset {
-  /** The file it was opened by. */
+  /** The file it was opened by, as messages have it, and where it can be opened again. */
   readonly path: string;
+  readonly location: string;
   readonly recording: Recording;
   readonly truth: Truth | undefined;
   /** What the files call each neuron, where that is not its place. */
@@ -47,17 +48,25 @@ export interface Dataset {
 }
 
 /**
- * Opens a dataset: a folder, its dataset.yaml, or a file that needs none.
+ * Opens a dataset.
  *
+ * @param file of the folder: its dataset.yaml by whatever name, or a file that needs none; default: what the folder holds.
  * @throws RecordingError or ConfigError naming the file or key that does not do.
  */
-export async function openDataset(path: string): Promise<Dataset> {
-  const { file, raw, guessed, notes: said } = await describedAt(path);
-  const described = ofFile(file, () => checkDescription(raw, ''));
-  const files = await Files.open(dirname(file), basename(file), referencesIn(raw));
-  const notes = [...said];
+export async function openDataset(folder: Folder, file?: string): Promise<Dataset> {
+  const located = await locate(folder, file);
+  const { raw, guessed } = located;
+  const path = pathIn(folder, located.file);
+  const described = checkFile(path, () => checkDescription(raw, ''));
+  const files = await Files.open(
+    folder,
+    located.file,
+    referencesIn(raw),
+    located.opened && [[located.file, located.opened]],
+  );
+  const notes = [...located.notes];
   try {
-    const name = described.name ?? basename(guessed ? file : files.folder);
+    const name = described.name ?? (guessed ? located.file : folder.title);
     const note = (sentence: string) => notes.push(sentence);
     const every = readSpikes(described.spikes, files, described.start, note);
     const source = keepNeurons(every, described.spikes, files, note);
@@ -66,7 +75,8 @@ export async function openDataset(path: string): Promise<Dataset> {
       unit === undefined ? [] : [[key, unit] as const],
     );
     return {
-      path: file,
+      path,
+      location: path,
       recording,
       truth: described.truth && truthOf(described.truth, files, recording.neurons),
       ...(source.names?.some((own, place) => own !== `${place}`) && { names: source.names }),

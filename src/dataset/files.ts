@@ -1,117 +1,48 @@
 /** The files of a dataset: opened by what they begin with, and read by reference. */
 
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { parseCsv } from '../formats/csv.js';
-import { isMatlab5, parseMatlab } from '../formats/matlab5.js';
-import { openNpy } from '../formats/npy.js';
-import { openNpz } from '../formats/npz.js';
+import { type OpenedFile, openFile } from '../formats/open.js';
 import type { ArrayPart, Numbers, Part } from '../formats/parts.js';
-import { RecordingError, reasonOf } from '../recording/errors.js';
+import type { ByteSource } from '../ports/byte-source.js';
+import { SourceError } from '../ports/errors.js';
+import type { Folder } from '../ports/folder.js';
+import { RecordingError } from '../recording/errors.js';
 import { find, isPattern, parseReference, readValues, type Values } from './reference.js';
-
-/** A file's contents; closed when nothing more is read of it. */
-export interface OpenedFile {
-  readonly root: Part;
-  close(): void;
-}
-
-/** What is read whole is at most this many bytes; HDF5 and .npy files are read by range. */
-const MOST = 2 ** 31;
-/** An HDF5 file begins with this, or has it after a block of the user's own, as MATLAB's have. */
-const HDF5 = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
-
-/**
- * Opens a file of any format that is read: NumPy, MATLAB, HDF5 and NWB, CSV.
- *
- * @param name what complaints call it.
- * @throws RecordingError where it is none of them, or damaged.
- */
-export async function openFile(path: string, name = path): Promise<OpenedFile> {
-  const head = headOf(path, name);
-  const begins = (at: number, bytes: readonly number[]) =>
-    bytes.every((byte, n) => head[at + n] === byte);
-  if ([0, 512, 1024, 2048].some((at) => begins(at, HDF5))) {
-    // The library is large: nobody who opens no such file should wait for it.
-    const { openHdf5 } = await import('../formats/hdf5/hdf5.js');
-    return openHdf5(path, name);
-  }
-  if (begins(0, [0x93, 0x4e, 0x55])) return held(openNpy(path, name));
-  const whole = () => readWhole(path, name);
-  if (begins(0, [0x50, 0x4b])) return held(openNpz(whole(), name));
-  if (isMatlab5(head)) return held(parseMatlab(whole(), name));
-  if (/\.(csv|tsv|txt)$/i.test(path)) return held(parseCsv(whole(), name));
-  if (/\.mat$/i.test(path)) return held(parseMatlab(head, name));
-  throw new RecordingError(
-    `${name} cannot be read: it is no NWB, HDF5, MATLAB, .npy, .npz or CSV file, by what it begins with.`,
-  );
-}
-
-function held(root: Part): OpenedFile {
-  return { root, close() {} };
-}
-
-function headOf(path: string, name: string): Uint8Array {
-  const head = new Uint8Array(4096);
-  try {
-    if (statSync(path).isDirectory()) throw new RecordingError(`${name} is a folder, not a file.`);
-    const file = openSync(path, 'r');
-    const length = readSync(file, head);
-    closeSync(file);
-    return head.subarray(0, length);
-  } catch (error) {
-    if (error instanceof RecordingError) throw error;
-    throw new RecordingError(`${name} cannot be read: ${reasonOf(error, 'file')}.`);
-  }
-}
-
-function readWhole(path: string, name: string): Uint8Array {
-  const { size } = statSync(path);
-  if (size > MOST) {
-    throw new RecordingError(
-      `${name} cannot be read: it has ${(size / 2 ** 30).toFixed(1)} GiB, and such files are read whole; save it as NWB or HDF5, which are read in pieces.`,
-    );
-  }
-  return readFileSync(path);
-}
 
 /** Files of one folder by name; each is opened once. */
 export class Files {
-  readonly #folder: string;
   readonly #label: string;
-  readonly #opened = new Map<string, OpenedFile>();
+  readonly #opened: Map<string, OpenedFile>;
 
-  private constructor(folder: string, label: string) {
-    this.#folder = folder;
+  private constructor(label: string, opened: Iterable<readonly [string, OpenedFile]>) {
     this.#label = label;
+    this.#opened = new Map(opened);
   }
 
   /**
    * Opens every file that references name.
    *
-   * @param label the file the references stand in, for complaints.
+   * @param label the file the references stand in, for messages.
+   * @param opened files that are open already, by name; they are closed with the others.
    */
   static async open(
-    folder: string,
+    folder: Folder,
     label: string,
     references: readonly { key: string; text: string }[],
+    opened: Iterable<readonly [string, OpenedFile]> = [],
   ): Promise<Files> {
-    const files = new Files(folder, label);
+    const files = new Files(label, opened);
     try {
       for (const { key, text } of references) {
         const { file } = parseReference(text);
         if (files.#opened.has(file)) continue;
-        files.#opened.set(file, await openFile(resolve(folder, file), `${label}: ${key}: ${file}`));
+        const name = `${label}: ${key}: ${file}`;
+        files.#opened.set(file, await openFile(sourceIn(folder, file, name), name));
       }
       return files;
     } catch (error) {
       files.close();
       throw error;
     }
-  }
-
-  get folder(): string {
-    return this.#folder;
   }
 
   close(): void {
@@ -215,6 +146,17 @@ export class Files {
 
   #where(key: string, text: string): string {
     return `${this.#label}: ${key}: ${text}`;
+  }
+}
+
+/** @throws RecordingError where there is no such file, under the name that messages have. */
+export function sourceIn(folder: Folder, file: string, name: string): ByteSource {
+  try {
+    return folder.open(file);
+  } catch (error) {
+    if (error instanceof SourceError)
+      throw new RecordingError(`${name} cannot be read: ${error.message}.`);
+    throw error;
   }
 }
 

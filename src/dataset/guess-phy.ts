@@ -1,7 +1,8 @@
 /** What Kilosort and phy leave in a folder (https://phy.readthedocs.io): spikes with their clusters, as a dataset.yaml would say it. */
 
-import { existsSync, readFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { readWhole } from '../ports/byte-source.js';
+import { SourceError } from '../ports/errors.js';
+import type { Folder } from '../ports/folder.js';
 import { RecordingError } from '../recording/errors.js';
 import type { Guess } from './guess.js';
 
@@ -15,8 +16,8 @@ const QUALITY = [
 ] as const;
 
 /** Whether a folder holds spikes as phy does. */
-export function isPhy(folder: string): boolean {
-  return PHY_SPIKES.every((file) => existsSync(join(folder, file)));
+export function isPhy(folder: Folder): boolean {
+  return PHY_SPIKES.every((file) => folder.has(file));
 }
 
 /**
@@ -24,10 +25,10 @@ export function isPhy(folder: string): boolean {
  *
  * @throws RecordingError where nothing says how many samples a second has.
  */
-export function describePhy(folder: string): Guess {
+export function describePhy(folder: Folder): Guess {
   const [times, clusters] = PHY_SPIKES;
   const rate = sampleRate(folder);
-  const quality = QUALITY.find(({ file, column }) => headOf(join(folder, file)).includes(column));
+  const quality = QUALITY.find(({ file, column }) => columnNames(folder, file).includes(column));
   const keep = quality && {
     by: `${quality.file}#${quality.column}`,
     ids: `${quality.file}#cluster_id`,
@@ -35,7 +36,7 @@ export function describePhy(folder: string): Guess {
   };
   return {
     raw: {
-      name: basename(resolve(folder)),
+      name: folder.title,
       spikes: {
         times,
         neurons: clusters,
@@ -53,19 +54,27 @@ export function describePhy(folder: string): Guess {
 }
 
 /** The names of a table's columns; none where there is no such file. */
-function headOf(file: string): string[] {
-  if (!existsSync(file)) return [];
-  const [first = ''] = readFileSync(file, 'utf8').split(/\r?\n/, 1);
+function columnNames(folder: Folder, file: string): string[] {
+  const [first = ''] = textIn(folder, file).split(/\r?\n/, 1);
   return first.split('\t').map((name) => name.trim());
 }
 
-function sampleRate(folder: string): number {
-  const file = join(folder, 'params.py');
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+/** A file's text; empty where it is not there. */
+function textIn(folder: Folder, file: string): string {
+  try {
+    return new TextDecoder().decode(readWhole(folder.open(file)));
+  } catch (error) {
+    if (error instanceof SourceError) return '';
+    throw error;
+  }
+}
+
+function sampleRate(folder: Folder): number {
+  const text = textIn(folder, 'params.py');
   const [, written = ''] = /^\s*sample_rate\s*=\s*([\d_.]+(?:e\+?\d+)?)/im.exec(text) ?? [];
   const rate = Number(written.replaceAll('_', ''));
   if (rate > 0) return rate;
   throw new RecordingError(
-    `${folder} has spikes as phy keeps them, in samples, but no params.py that says the sample_rate: put a dataset.yaml there with spikes: {times: ${PHY_SPIKES.join(', neurons: ')}, relabel: true, unit: 1/30000}, where 30000 is samples a second.`,
+    `${folder.name} has spikes as phy keeps them, in samples, but no params.py that says the sample_rate: put a dataset.yaml there with spikes: {times: ${PHY_SPIKES.join(', neurons: ')}, relabel: true, unit: 1/30000}, where 30000 is samples a second.`,
   );
 }

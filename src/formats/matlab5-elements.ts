@@ -1,6 +1,6 @@
 /** What a MATLAB 5 file is made of: tagged elements of numbers, letters or packed elements. After MathWorks, 'MAT-File Format'. */
 
-import { inflateSync } from 'node:zlib';
+import { inflate, TooLargeError } from './inflate.js';
 import { exactNumber, pastExact } from './numbers.js';
 import { type Numbers, sizeOf } from './parts.js';
 
@@ -100,15 +100,13 @@ export function wrongCount(
 export function unpack(element: Element, most: number): Block {
   const tooMuch = 'it unpacks to more than 2 GiB: save its variables in several files';
   if (most < 1) throw new Flaw(tooMuch);
-  // What is unpacked keeps its last piece of memory whole, so a small element gets small pieces.
-  const chunkSize = Math.min(Math.max(4 * element.length, 64), 2 ** 20);
   try {
-    const bytes = inflateSync(bytesOf(element), { maxOutputLength: most, chunkSize });
-    return blockOf(bytes, element.block.little);
+    return blockOf(inflate(bytesOf(element), most), element.block.little);
   } catch (error) {
-    const { code, message } = error as Error & { code?: string };
-    if (code === 'ERR_BUFFER_TOO_LARGE') throw new Flaw(tooMuch);
-    throw new Flaw(`what is packed in it cannot be unpacked (${message}): ${DAMAGED}`);
+    if (error instanceof TooLargeError) throw new Flaw(tooMuch);
+    throw new Flaw(
+      `what is packed in it cannot be unpacked (${(error as Error).message}): ${DAMAGED}`,
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 /** NumPy's .npy arrays. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
 
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import type { ByteSource } from '../ports/byte-source.js';
 import { RecordingError } from '../recording/errors.js';
 import { exactNumber, half, pastExact } from './numbers.js';
 import { type ArrayPart, sizeOf } from './parts.js';
@@ -87,11 +87,18 @@ export function parseNpy(bytes: Uint8Array, name = 'The array'): NpyArray {
   return { shape, data: decode(header, bytes.subarray(start), sizeOf(shape), refuse) };
 }
 
-/** Of a file on disk no more is read than the places asked for, where they lie side by side. */
-export function openNpy(path: string, name = path): ArrayPart {
+/** Of a file no more is read than the places asked for, where they lie side by side. */
+export function openNpy(source: ByteSource, name = source.name): ArrayPart {
   const refuse = refusal(name);
-  const { size } = statSync(path);
-  const header = readHeader(readRange(path, 0, Math.min(size, HEADER_MOST), refuse), size, refuse);
+  const { size } = source;
+  const read = (offset: number, length: number) => {
+    try {
+      return source.read(offset, length);
+    } catch (error) {
+      throw refuse((error as Error).message);
+    }
+  };
+  const header = readHeader(read(0, Math.min(size, MAX_HEADER_BYTES)), size, refuse);
   const { shape, start, type, fortran } = header;
   const [places = 1, ...rest] = shape;
   return {
@@ -102,43 +109,19 @@ export function openNpy(path: string, name = path): ArrayPart {
     read(from = 0, to = places) {
       const each = sizeOf(rest);
       if (fortran && shape.length > 1) {
-        const all = decode(
-          header,
-          readRange(path, start, sizeOf(shape) * type.bytes, refuse),
-          sizeOf(shape),
-          refuse,
-        );
+        const count = sizeOf(shape);
+        const all = decode(header, read(start, count * type.bytes), count, refuse);
         return all.slice(from * each, to * each);
       }
-      const bytes = readRange(
-        path,
-        start + from * each * type.bytes,
-        (to - from) * each * type.bytes,
-        refuse,
-      );
-      return decode({ ...header, fortran: false }, bytes, (to - from) * each, refuse);
+      const count = (to - from) * each;
+      const bytes = read(start + from * each * type.bytes, count * type.bytes);
+      return decode({ ...header, fortran: false }, bytes, count, refuse);
     },
   };
 }
 
 /** Headers are at most this long: a name, a type and a shape. */
-const HEADER_MOST = 65_536;
-
-function readRange(path: string, start: number, length: number, refuse: Refuse): Uint8Array {
-  const bytes = new Uint8Array(length);
-  const file = openSync(path, 'r');
-  try {
-    let at = 0;
-    while (at < length) {
-      const read = readSync(file, bytes, at, Math.min(length - at, 2 ** 30), start + at);
-      if (read === 0) throw refuse('it became shorter while it was read');
-      at += read;
-    }
-  } finally {
-    closeSync(file);
-  }
-  return bytes;
-}
+const MAX_HEADER_BYTES = 65_536;
 
 function refusal(name: string): Refuse {
   return (reason) => new RecordingError(`${name} cannot be read: ${reason}.`);

@@ -1,8 +1,8 @@
 /** NumPy's .npz archives: a zip file with a .npy file for each array. */
 
-import { crc32 } from 'node:zlib';
 import { unzipSync, zipSync } from 'fflate';
 import { RecordingError } from '../recording/errors.js';
+import { crc32 } from './checksums.js';
 import { encodeNpy, type NpyArray, parseNpy } from './npy.js';
 import { type ArrayPart, type GroupPart, refusedPart, sizeOf } from './parts.js';
 

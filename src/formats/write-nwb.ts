@@ -1,9 +1,6 @@
 /** Writing NWB 2 files: spike times as a Units table, its trials, and series on a clock of their own. */
 
-import { randomUUID } from 'node:crypto';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
-import type { Dataset, Group } from 'h5wasm/node';
-import { RecordingError, reasonOf } from '../recording/errors.js';
+import type { Dataset, Group } from 'h5wasm';
 
 /** Of the schema whose types are used here: https://nwb-schema.readthedocs.io/en/stable. */
 const VERSION = '2.7.0';
@@ -43,36 +40,45 @@ export interface NwbSeries {
   readonly timestamps: Float64Array;
 }
 
-/**
- * Writes an NWB file, whole or not at all: what was there before stays until it is complete.
- *
- * @throws RecordingError where it cannot be written.
- */
-export async function writeNwb(path: string, contents: NwbContents): Promise<void> {
-  const { ready, File } = await import('h5wasm/node');
-  await ready;
-  const unfinished = `${path}.part`;
+/** The bytes of an NWB file. */
+export async function encodeNwb(contents: NwbContents): Promise<Uint8Array<ArrayBuffer>> {
+  const { ready, File } = await import('h5wasm');
+  const { FS } = await ready;
+  filesWritten += 1;
+  const path = `/written-${filesWritten}.nwb`;
+  const file = new File(path, 'w');
   try {
-    // The system says why a file cannot be made; the library would only say that it cannot.
-    writeFileSync(unfinished, '');
-    const file = new File(unfinished, 'w');
-    try {
-      writeFile(file, contents);
-    } finally {
-      file.close();
-    }
-    renameSync(unfinished, path);
-  } catch (error) {
-    rmSync(unfinished, { force: true });
-    throw new RecordingError(`${path} cannot be written: ${reasonOf(error)}.`);
+    writeFile(file, contents);
+  } finally {
+    file.close();
   }
+  const bytes = Uint8Array.from((FS as unknown as MemoryDisk).readFile(path));
+  (FS as unknown as MemoryDisk).unlink(path);
+  return bytes;
+}
+
+let filesWritten = 0;
+
+/** As much of Emscripten's file system as is used here, which h5wasm's types leave out. */
+interface MemoryDisk {
+  readFile(path: string): Uint8Array;
+  unlink(path: string): void;
+}
+
+/** A random identifier (RFC 9562, version 4), also where the page's origin is not secure. */
+function randomUuid(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40;
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80;
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
 function writeFile(file: Group, contents: NwbContents): void {
   const { description, started, units, names, trials, series = [] } = contents;
   type(file, 'NWBFile');
   file.create_attribute('nwb_version', VERSION);
-  text(file, 'identifier', randomUUID());
+  text(file, 'identifier', randomUuid());
   text(file, 'session_description', description);
   text(file, 'session_start_time', started);
   text(file, 'timestamps_reference_time', started);
@@ -93,7 +99,7 @@ function writeFile(file: Group, contents: NwbContents): void {
 function type(object: Group | Dataset, name: string, namespace = 'core'): void {
   object.create_attribute('namespace', namespace);
   object.create_attribute('neurodata_type', name);
-  object.create_attribute('object_id', randomUUID());
+  object.create_attribute('object_id', randomUuid());
 }
 
 function text(at: Group, name: string, data: string): void {

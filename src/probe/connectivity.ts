@@ -8,6 +8,7 @@ import { HostRandom } from '../math/random.js';
 import { type BatchLayout, type HostBatch, modelSizes } from '../neuroformer/batch.js';
 import { Neuroformer } from '../neuroformer/model.js';
 import { ParameterStore } from '../nn/parameters.js';
+import { silentWatcher, type Watcher } from '../ports/watcher.js';
 import { timesOf } from '../recording/spikes.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 import { groupOf } from '../simulate/hub.js';
@@ -51,11 +52,11 @@ export interface Subject {
 
 const BATCH = 200;
 
-/** Every map, one after the other; `watch` is told which is being made, and how far it is. */
+/** Every map, one after the other. */
 export async function explain(
   subject: Subject,
   settings: ExplainSettings = {},
-  watch: (state: string) => void = () => {},
+  watcher: Watcher = silentWatcher,
 ): Promise<Explained> {
   const { engine, layout, windows, truth } = subject;
   const { seed = 1 } = settings;
@@ -73,15 +74,15 @@ export async function explain(
   ) => {
     maps.push({ name, title, kind, values });
   };
-  let making = '';
+  let activity = '';
   const stage = (title: string) => {
-    making = title;
-    watch(title);
+    activity = `connectivity, ${title}`;
+    watcher.progress({ activity });
   };
-  function* watched(batches: Iterable<HostBatch>, size: number, of: number) {
+  function* watched(batches: Iterable<HostBatch>, size: number, total: number) {
     let done = 0;
     for (const host of batches) {
-      watch(`${making}, ${done} of ${of} windows`);
+      watcher.progress({ activity, done, total, unit: 'windows' });
       yield host;
       done += size;
     }

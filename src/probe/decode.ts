@@ -1,29 +1,12 @@
 /** Behaviour decoded from windows by a model: what it was and what the model makes of it. */
 
+import type { DecodedVariable } from '../analyze/decoded-variable.js';
 import type { Engine } from '../gpu/engine.js';
 import { modulo } from '../math/angles.js';
-import { usual } from '../math/statistics.js';
 import { Batch, type BatchLayout } from '../neuroformer/batch.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import { isClassified, periodOf } from '../neuroformer/variables.js';
-import type { ClassValue } from '../recording/vocabularies.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
-
-/** One variable at every decoded moment, in its own unit. */
-export type DecodedVariable = { readonly name: string } & (
-  | {
-      readonly kind: 'number' | 'angle';
-      readonly truth: Float64Array;
-      readonly predicted: Float64Array;
-      /** Of an angle: a full turn. */
-      readonly period?: number;
-    }
-  | {
-      readonly kind: 'class';
-      readonly truth: readonly ClassValue[];
-      readonly predicted: readonly ClassValue[];
-    }
-);
 
 /** What a model is asked with. */
 export interface DecodingInputs {
@@ -104,30 +87,6 @@ export async function decodeWindows(
     const { values } = layout.tokenizer.classes[variable.name]!;
     return { ...variable, predicted: rows.map((row) => values[largest(row, values.length)]!) };
   });
-}
-
-/** Seconds from a window's end to that of the next of its trial, most often; undefined where trials have one each. */
-export function usualStep(refs: readonly WindowRef[]): number | undefined {
-  const steps = refs.slice(1).flatMap(({ trial, end }, n) => {
-    const before = refs[n]!;
-    return before.trial === trial && end > before.end ? [end - before.end] : [];
-  });
-  const step = usual(steps);
-  return step === undefined ? undefined : Number(step.toFixed(6));
-}
-
-/** How many windows follow one another without a break, again and again, in their order. */
-export function stretchesOf(refs: readonly WindowRef[]): number[] {
-  const most = usualStep(refs) ?? 0;
-  const lengths: number[] = [];
-  for (const [n, { trial, end }] of refs.entries()) {
-    const before = refs[n - 1];
-    const step = before?.trial === trial ? end - before.end : 0;
-    const follows = step > 0 && step < 1.5 * most;
-    if (follows) lengths[lengths.length - 1]! += 1;
-    else lengths.push(1);
-  }
-  return lengths;
 }
 
 /** Which of the first `count` numbers is largest. */

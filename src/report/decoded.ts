@@ -1,39 +1,12 @@
 /** Decoded behaviour in a report: what it was and what was made of it, beside the baselines. */
 
-import { SCORES, type Score, type Scores } from '../analyze/decoding-scores.js';
-import { type DecodedVariable, stretchesOf } from '../probe/decode.js';
-import type { Part } from '../recording/splits.js';
+import { type DecodedVariable, stretchesOf } from '../analyze/decoded-variable.js';
+import { SCORES, type Score } from '../analyze/decoding-scores.js';
+import type { DecodedResults } from '../probe/results.js';
 import type { WindowRef } from '../recording/windows.js';
 import { decimals, grouped } from '../text/format.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import type { Section, Table } from './html.js';
-
-/** One decoder: the model first, then the baselines. */
-export interface MethodScores {
-  readonly name: string;
-  readonly detail: string;
-  /** By variable. */
-  readonly scores: Readonly<Record<string, Scores>>;
-}
-
-/** What `decode` left in a run's folder. */
-export interface DecodedResults {
-  readonly part: Part | 'all';
-  readonly weights: string;
-  /** Windows decoded, and where each ended: its trial's place and seconds on the trial's clock. */
-  readonly refs: readonly WindowRef[];
-  /** By the model. */
-  readonly variables: readonly DecodedVariable[];
-  readonly units: Readonly<Record<string, string>>;
-  readonly methods: readonly MethodScores[];
-  /** Seconds of a block of the bootstrap, and how many blocks there are. */
-  readonly block: number;
-  readonly blocks: number;
-  /** Windows that each method was trained on. */
-  readonly trained: number;
-  /** What the scores mean where it is not what one would think: sentences. */
-  readonly notes: readonly string[];
-}
 
 const SOURCES = ['true', 'decoded'];
 const source = {
@@ -58,7 +31,7 @@ export async function decodedSection(decoded: DecodedResults): Promise<Section> 
   return {
     title: 'Decoded behaviour',
     text: [
-      `${grouped(refs.length)} moments of ${part === 'all' ? 'all parts' : `the ${part} part`}, decoded by ${weights}. Each method was trained on the same ${grouped(trained)} windows. ${intervalsInWords(decoded)}`,
+      `${grouped(refs.length)} moments of ${part === 'all' ? 'all parts' : `the ${part} part`}, decoded by ${weights}. Each method was trained on the same ${grouped(trained)} windows. ${describeIntervals(decoded)}`,
       ...notes,
     ],
     tables: decodingTables(decoded),
@@ -70,7 +43,7 @@ export async function decodedSection(decoded: DecodedResults): Promise<Section> 
 const FEW = 10;
 
 /** What the tables have in brackets. */
-export function intervalsInWords({ block, blocks }: DecodedResults): string {
+export function describeIntervals({ block, blocks }: DecodedResults): string {
   if (blocks < 2)
     return `The moments are no more than one block of ${block} s, which gives no intervals.`;
   const few = ` There are only ${blocks} such blocks here, so the intervals are too narrow.`;

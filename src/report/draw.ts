@@ -1,6 +1,7 @@
 /** Figures: a Vega-Lite specification in, an SVG and the numbers behind it out. */
 
 import type { TopLevelSpec } from 'vega-lite';
+import { toCsv } from '../text/table.js';
 
 export interface Figure {
   /** Of its files, too: letters, digits and dashes. */
@@ -47,19 +48,4 @@ export async function draw(
   const svg = await view.toSVG();
   view.finalize();
   return { ...facts, svg, csv: toCsv(rows) };
-}
-
-/** Rows of one kind as a table with a header. */
-export function toCsv(rows: readonly object[]): string {
-  const [first] = rows;
-  if (!first) return '';
-  const keys = Object.keys(first);
-  const cell = (value: unknown) => {
-    const text = String(value ?? '');
-    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
-  const lines = rows.map((row) =>
-    keys.map((key) => cell((row as Record<string, unknown>)[key])).join(','),
-  );
-  return `${[keys.join(','), ...lines].join('\n')}\n`;
 }

@@ -2,43 +2,10 @@
 
 import { SCORES } from '../analyze/decoding-scores.js';
 import { mean } from '../math/statistics.js';
-import type { DecodedVariable } from '../probe/decode.js';
+import type { LabelResults, LabelRun, LabelVariable, ScoreValues } from '../probe/results.js';
 import { decimals, grouped, percent } from '../text/format.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import type { Section } from './html.js';
-
-/** One training run: how it began, on what share of the labelled windows, and what it decodes of the test part. */
-export interface LabelRun {
-  readonly seed: number;
-  readonly share: number;
-  /** Windows with labels it was trained on. */
-  readonly windows: number;
-  readonly from: 'pretrained' | 'scratch';
-  readonly scores: Scores;
-}
-
-/** By variable and name. */
-type Scores = Readonly<Record<string, Readonly<Record<string, number>>>>;
-
-interface LabelVariable {
-  readonly name: string;
-  readonly kind: DecodedVariable['kind'];
-}
-
-/** What `labels` left in a run's folder. */
-export interface LabelResults {
-  readonly updates: number;
-  readonly pretraining: number;
-  readonly variables: readonly LabelVariable[];
-  readonly runs: readonly LabelRun[];
-  /** The run itself, which had all labels for as long as it was trained. */
-  readonly whole: {
-    readonly updates: number;
-    readonly scores: Scores;
-    /** Whether it began from another run, and not from scratch. */
-    readonly finetuned: boolean;
-  };
-}
 
 const FROM = ['pretrained', 'scratch'] as const;
 
@@ -72,7 +39,7 @@ function titleOf({ kind }: LabelVariable): string {
   return SCORES[kind][0]![1];
 }
 
-function scoreOf(scores: Scores, { name, kind }: LabelVariable): number {
+function scoreOf(scores: ScoreValues, { name, kind }: LabelVariable): number {
   return scores[name]![SCORES[kind][0]![0]]!;
 }
 

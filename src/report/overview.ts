@@ -1,12 +1,8 @@
 /** The page of `inspect`: a recording's spikes, rates and variables as pictures. */
 
-import { dirname, join, relative } from 'node:path';
-import { stringify } from 'yaml';
 import type { RecordingOverview } from '../analyze/overview.js';
 import { within } from '../analyze/spike-trains.js';
 import type { Dataset } from '../dataset/dataset.js';
-import { mapReferences } from '../dataset/description.js';
-import { writeWhole } from '../node/files.js';
 import { type Recording, sampleTime, type Trial, type Variable } from '../recording/recording.js';
 import { timesOf } from '../recording/spikes.js';
 import { grouped } from '../text/format.js';
@@ -16,10 +12,9 @@ import { page } from './html.js';
 /** Marks that a picture bears. */
 const MARKS = 6000;
 
-/** Writes `inspect.html` into a folder, with the dataset.yaml where nobody wrote one; returns the page's path. */
-export async function writeOverview(
-  folder: string,
-  { path: source, recording, raw, guessed, notes }: Dataset,
+/** The page about a dataset's recording. */
+export async function renderOverview(
+  { recording, notes }: Dataset,
   overview: RecordingOverview,
 ): Promise<string> {
   const seconds = shownSeconds(recording);
@@ -40,38 +35,28 @@ export async function writeOverview(
     step.toPrecision(4),
   ]);
   const { neurons, spikes, trials } = overview;
-  const path = join(folder, 'inspect.html');
-  writeWhole(
-    path,
-    page(`${overview.name}`, 'What neuroformer inspect sees.', [
-      {
-        title: 'The recording',
-        text: [
-          `${neurons} neurons, ${grouped(spikes)} spikes, ${overview.seconds.toFixed(1)} s in ${trials.count === 1 ? 'one trial' : `${trials.count} trials`}.`,
-          ...notes,
-          ...overview.warnings,
-        ],
-        tables:
-          rows.length > 0
-            ? [
-                {
-                  title: 'Variables',
-                  caption: 'Step: the median, seconds.',
-                  head: ['variable', 'unit', 'range', 'samples', 'step'],
-                  rows,
-                },
-              ]
-            : [],
-        figures: figures.flatMap((figure) => (figure ? [figure] : [])),
-      },
-    ]),
-  );
-  if (guessed) {
-    const data = relative(folder, dirname(source));
-    const here = mapReferences(raw, (text) => join(data, text));
-    writeWhole(join(folder, 'dataset.yaml'), stringify(here));
-  }
-  return path;
+  return page(`${overview.name}`, 'What neuroformer inspect sees.', [
+    {
+      title: 'The recording',
+      text: [
+        `${neurons} neurons, ${grouped(spikes)} spikes, ${overview.seconds.toFixed(1)} s in ${trials.count === 1 ? 'one trial' : `${trials.count} trials`}.`,
+        ...notes,
+        ...overview.warnings,
+      ],
+      tables:
+        rows.length > 0
+          ? [
+              {
+                title: 'Variables',
+                caption: 'Step: the median, seconds.',
+                head: ['variable', 'unit', 'range', 'samples', 'step'],
+                rows,
+              },
+            ]
+          : [],
+      figures: figures.flatMap((figure) => (figure ? [figure] : [])),
+    },
+  ]);
 }
 
 /** The trial that is looked at: the longest, the first of those. */

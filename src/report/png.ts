@@ -1,6 +1,7 @@
 /** Pictures of many cells: a matrix of hundreds of rows is too much for an SVG of rectangles. */
 
-import { crc32, deflateSync } from 'node:zlib';
+import { zlibSync } from 'fflate';
+import { crc32 } from '../formats/checksums.js';
 
 /** Red, green and blue from 0 to 255. */
 export type Rgb = readonly [number, number, number];
@@ -27,19 +28,42 @@ export function pngUrl(
   view.setUint32(0, w);
   view.setUint32(4, h);
   header.set([8, 2, 0, 0, 0], 8);
-  const png = Buffer.concat([
+  const png = joined([
     Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
     chunk('IHDR', header),
-    chunk('IDAT', deflateSync(pixels)),
+    chunk('IDAT', zlibSync(pixels)),
     chunk('IEND', new Uint8Array()),
   ]);
-  return `data:image/png;base64,${png.toString('base64')}`;
+  return `data:image/png;base64,${base64(png)}`;
 }
 
-function chunk(kind: string, data: Uint8Array): Buffer {
-  const named = Buffer.concat([Buffer.from(kind, 'latin1'), data]);
-  const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
-  length.writeUInt32BE(data.length);
-  sum.writeUInt32BE(crc32(named));
-  return Buffer.concat([length, named, sum]);
+function chunk(kind: string, data: Uint8Array): Uint8Array {
+  const named = joined([new TextEncoder().encode(kind), data]);
+  return joined([bigEndian(data.length), named, bigEndian(crc32(named))]);
+}
+
+function bigEndian(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value);
+  return bytes;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+/** Bytes that are turned into letters at once: a call takes only so many arguments. */
+const PIECE_BYTES = 2 ** 13;
+
+function base64(bytes: Uint8Array): string {
+  let letters = '';
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES)
+    letters += String.fromCharCode(...bytes.subarray(at, at + PIECE_BYTES));
+  return btoa(letters);
 }

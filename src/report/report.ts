@@ -1,23 +1,20 @@
 /** What a report says: what ran, how it learnt, what it generated, and what it read from the wiring. */
 
-import { join } from 'node:path';
 import { correlation } from '../analyze/edges.js';
 import { aroundSpikes, ratesOf, type Stretch } from '../analyze/spike-trains.js';
 import type { DrawSettings } from '../generate/sampler.js';
-import type { GeneratedTrial } from '../generate/trials.js';
-import { makeFolder, writeWhole } from '../node/files.js';
 import type { ConnectivityMap, Explained } from '../probe/connectivity.js';
-import {
-  type AheadScores,
-  type GeneratedScores,
-  recordedStretches,
-  type WindowScores,
-} from '../probe/generated.js';
-import type { TokenScores } from '../probe/token-scores.js';
-import type { Part } from '../recording/splits.js';
+import { type AheadScores, recordedStretches } from '../probe/generated.js';
+import type {
+  DecodedResults,
+  ExplainedResults,
+  GeneratedResults,
+  LabelResults,
+} from '../probe/results.js';
 import { grouped } from '../text/format.js';
-import type { OpenedRun } from '../train/training-data.js';
-import { type DecodedResults, decodedSection } from './decoded.js';
+import type { OpenedRun } from '../train/open-run.js';
+import type { MetricLine } from '../train/run-records.js';
+import { decodedSection } from './decoded.js';
 import type { Figure } from './draw.js';
 import {
   agreement,
@@ -30,69 +27,48 @@ import {
   timeCourseFigure,
 } from './figures.js';
 import { page, type Section, type Table } from './html.js';
-import { type LabelResults, labelsSection } from './labels.js';
-
-/** What `generate` left in a run's folder. */
-export interface GeneratedResults {
-  readonly trials: readonly GeneratedTrial[];
-  readonly scores: GeneratedScores;
-  /** How they were drawn: by which weights, from which part of the split, each head's own draw. */
-  readonly settings: {
-    readonly past: 'own' | 'recorded';
-    readonly part: Part | 'all';
-    readonly seed: number;
-    readonly seconds: number;
-    readonly id: DrawSettings | undefined;
-    readonly time: DrawSettings | undefined;
-    readonly weights: string;
-  };
-  /** Which neurons were clamped, in a sentence; empty where none was. */
-  readonly clamped: string;
-  /** One window ahead of the recorded past. */
-  readonly windows?: WindowScores;
-  readonly tokens?: TokenScores;
-  readonly ahead?: AheadScores;
-  readonly bin: number;
-}
+import { labelsSection } from './labels.js';
 
 /** Everything a report is made of. */
 export interface ReportInputs {
   readonly run: OpenedRun;
+  readonly metrics: readonly MetricLine[];
   readonly generated: GeneratedResults | undefined;
   /** The same with neurons clamped. */
   readonly clamped: GeneratedResults | undefined;
-  readonly explained: (Explained & { readonly seconds: number }) | undefined;
+  readonly explained: ExplainedResults | undefined;
   readonly decoded: DecodedResults | undefined;
   readonly labels: LabelResults | undefined;
   /** Seconds of each stage, where they are known. */
-  readonly stages: readonly (readonly [stage: string, seconds: number])[];
+  readonly durations: readonly (readonly [stage: string, seconds: number])[];
 }
 
-/** Makes the report and its figures; returns the path of the page. */
-export async function writeReport(inputs: ReportInputs): Promise<string> {
+/** The report: a page that needs nothing else, and its figures as files of their own. */
+export interface Report {
+  readonly page: string;
+  readonly figures: readonly Figure[];
+}
+
+/** The report of a run. */
+export async function renderReport(inputs: ReportInputs): Promise<Report> {
   const { run } = inputs;
   const sections = [
     ranSection(inputs),
-    await learntSection(run),
+    await learntSection(inputs.metrics),
     ...(inputs.decoded ? [await decodedSection(inputs.decoded)] : []),
     ...(inputs.labels ? [await labelsSection(inputs.labels)] : []),
     ...(inputs.generated ? [await generatedSection(run, inputs.generated)] : []),
     ...(inputs.clamped ? [await clampedSection(run, inputs.clamped)] : []),
     ...(inputs.explained ? [await wiringSection(run, inputs.explained)] : []),
   ];
-  const figures = join(run.folder.path, 'figures');
-  makeFolder(figures, true);
-  for (const figure of sections.flatMap((section) => section.figures ?? [])) {
-    writeWhole(join(figures, `${figure.name}.svg`), figure.svg);
-    writeWhole(join(figures, `${figure.name}.csv`), figure.csv);
-  }
-  const path = join(run.folder.path, 'report.html');
   const lead = `${run.dataset.recording.name}; ${run.facts.started.slice(0, 16).replace('T', ' ')}.`;
-  writeWhole(path, page('Neuroformer report', lead, sections));
-  return path;
+  return {
+    page: page('Neuroformer report', lead, sections),
+    figures: sections.flatMap(({ figures = [] }) => figures),
+  };
 }
 
-function ranSection({ run, stages }: ReportInputs): Section {
+function ranSection({ run, durations }: ReportInputs): Section {
   const { facts, config, split, dataset } = run;
   const { recording } = dataset;
   const seconds = recording.trials.reduce((sum, { duration }) => sum + duration, 0);
@@ -116,7 +92,7 @@ function ranSection({ run, stages }: ReportInputs): Section {
       `width ${config.n_embd}, ${config.n_head} heads, blocks: ${config.layers.state} state, ${config.layers.state_history} history, ${config.layers.stimulus} stimulus; rules of the ${config.compat}`,
     ],
     ['seed', String(facts.training.seed)],
-    ...stages.map(([stage, took]): [string, string] => [stage, `${took.toFixed(1)} s`]),
+    ...durations.map(([stage, took]): [string, string] => [stage, `${took.toFixed(1)} s`]),
   ];
   return {
     title: 'What ran',
@@ -132,8 +108,7 @@ function ranSection({ run, stages }: ReportInputs): Section {
   };
 }
 
-async function learntSection(run: OpenedRun): Promise<Section> {
-  const metrics = run.folder.metrics();
+async function learntSection(metrics: readonly MetricLine[]): Promise<Section> {
   const last = (kind: string) => metrics.findLast((line) => line.kind === kind);
   const [train, validation] = [last('train'), last('validation')];
   const names = Object.keys(train?.losses ?? {});

@@ -1,28 +1,21 @@
 /** The stage of decoding: a run's model and the baselines on the same windows, scored in the same way. */
 
-import { join } from 'node:path';
+import { type DecodedVariable, stretchesOf, usualStep } from '../analyze/decoded-variable.js';
 import { blocksIn, scoresOf } from '../analyze/decoding-scores.js';
-import { baselinesOf } from '../analyze/linear-baselines.js';
-import { LiveLine, UsageError } from '../cli/terminal.js';
+import { linearBaselines } from '../analyze/linear-baselines.js';
+import type { Engine } from '../gpu/engine.js';
 import type { ModelConfig } from '../neuroformer/config.js';
-import { makeFolder } from '../node/files.js';
-import type { Engine } from '../node.js';
-import {
-  type DecodedVariable,
-  decodedOf,
-  decodeWindows,
-  stretchesOf,
-  usualStep,
-} from '../probe/decode.js';
+import type { Watcher } from '../ports/watcher.js';
+import { decodedOf, decodeWindows, truthOf } from '../probe/decode.js';
+import type { DecodedResults, MethodScores } from '../probe/results.js';
 import type { Trial } from '../recording/recording.js';
 import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
-import type { DecodedResults, MethodScores } from '../report/decoded.js';
-import { inSeconds } from '../text/format.js';
-import { stepsOf } from '../train/trainer.js';
-import { loadModel, type OpenedRun, openRun, partOf } from '../train/training-data.js';
-import { COLUMNS, columnsOf, writeDecoded, writeDecodedNwb } from './result-files.js';
-import { say } from './train.js';
+import { formatSeconds } from '../text/format.js';
+import { loadModel, type OpenedRun, openRun, windowsInPart } from '../train/open-run.js';
+import { totalUpdates } from '../train/trainer.js';
+import { UsageError } from './errors.js';
+import { columnNames, MOMENT_COLUMNS, writeDecoded, writeDecodedNwb } from './result-files.js';
 import { trainOnce } from './train-once.js';
 
 export interface DecodeStage {
@@ -44,46 +37,55 @@ const NEURAL = {
   gru2: { name: 'GRU, both directions', key: 'gru2_only' },
 } as const;
 
-type Neural = keyof typeof NEURAL;
-const KINDS = Object.keys(NEURAL) as Neural[];
+type NeuralKind = keyof typeof NEURAL;
+const KINDS = Object.keys(NEURAL) as NeuralKind[];
+/** Bins that the shorter history of the linear baselines has. */
+const SHORT_HISTORY = 10;
 
 /** Which baseline a configuration is; undefined of the model itself. */
-function kindOf(config: ModelConfig): Neural | undefined {
+function kindOf(config: ModelConfig): NeuralKind | undefined {
   return KINDS.find((kind) => config[NEURAL[kind].key]);
 }
 
-function nameOf(config: ModelConfig): string {
+function methodName(config: ModelConfig): string {
   const kind = kindOf(config);
   return kind ? NEURAL[kind].name : 'Neuroformer';
 }
 
-/** Seconds of spikes that a model reads: the MLP has no past. */
-function readBy(config: ModelConfig): string {
+/** How much a model reads: the MLP has no past. */
+function spikesRead(config: ModelConfig): string {
   const { curr, prev } = config.window;
-  return inSeconds(kindOf(config) === 'mlp' ? curr : curr + prev);
+  return `${formatSeconds(kindOf(config) === 'mlp' ? curr : curr + prev)} of spikes`;
 }
 
-/** Decodes a part of a run's recording, and writes what came of it into the run's folder. */
+/**
+ * Decodes a part of a run's recording, and writes what comes of it into the run's store.
+ *
+ * @param openEngine opens an engine for each baseline that has to be trained.
+ */
 export async function decodeStage(
   engine: Engine,
   run: OpenedRun,
   stage: DecodeStage,
+  openEngine: () => Promise<Engine>,
+  watcher: Watcher,
 ): Promise<DecodedResults> {
   const { windows, layout, split, dataset } = run;
-  if (decodedOf(layout).length === 0) {
+  const decodable = decodedOf(layout);
+  if (decodable.length === 0) {
     throw new UsageError(
       'This model decodes nothing: name variables with predict: true under modalities, and train or finetune it.',
     );
   }
-  const refs = inOrder(partOf(split, stage.part), dataset.recording.trials);
+  const refs = inOrder(windowsInPart(split, stage.part), dataset.recording.trials);
   if (refs.length === 0)
     throw new UsageError(`The ${stage.part} part has no windows: decode another with --part.`);
-  checkColumns(decodedOf(layout).map(({ name }) => name));
-  const variables = await decodeRun(engine, run, refs, 'the model');
-  const usual = usualStep(refs) ?? windows.settings.current;
+  checkColumns(decodable.map(({ name }) => name));
+  const variables = await decodeRun(engine, run, refs, 'the model', watcher);
+  const step = usualStep(refs) ?? windows.settings.current;
   const blocks = {
     stretches: stretchesOf(refs),
-    block: Math.max(1, Math.round(stage.block / usual)),
+    block: Math.max(1, Math.round(stage.block / step)),
     seed: stage.seed,
   };
   const scored = (name: string, detail: string, decoded: readonly DecodedVariable[]) => ({
@@ -92,44 +94,38 @@ export async function decodeStage(
     scores: Object.fromEntries(decoded.map((own) => [own.name, scoresOf(own, blocks)])),
   });
   const methods: MethodScores[] = [
-    scored(nameOf(run.config), `${readBy(run.config)} of spikes`, variables),
+    scored(methodName(run.config), spikesRead(run.config), variables),
   ];
   if (stage.baselines) {
-    for (const { name, detail, decoded } of await trainedBaselines(engine, run, refs))
-      methods.push(scored(name, detail, decoded));
-    const fitted = linearInputs(run, refs, stage, usual);
-    const line = new LiveLine();
-    for (const { name, detail, variables: decoded } of baselinesOf(fitted)) {
-      line.show(`baselines: ${name}`);
-      if (decoded) {
-        methods.push(scored(name, detail, decoded));
-        continue;
-      }
-      line.close();
-      say(`${name} is left out: ${detail}.`);
+    const trained = await trainedBaselines(engine, run, refs, openEngine, watcher);
+    for (const { name, detail, decoded } of trained) methods.push(scored(name, detail, decoded));
+    const inputs = linearInputs(run, refs, stage, step);
+    for (const { name, detail, variables: decoded } of linearBaselines(inputs)) {
+      watcher.progress({ activity: `baselines: ${name}` });
+      if (decoded) methods.push(scored(name, detail, decoded));
+      else watcher.note(`${name} is left out: ${detail}.`);
     }
-    line.close();
   }
-  const { part, block } = stage;
   const results: DecodedResults = {
-    part,
+    part: stage.part,
     weights: run.weights,
     refs,
     variables,
     units: Object.fromEntries(
-      decodedOf(layout).flatMap(({ name, setting }) => {
+      decodable.flatMap(({ name, setting }) => {
         const unit = dataset.units[setting.data ?? name];
         return unit === undefined ? [] : [[name, unit] as const];
       }),
     ),
     methods,
-    block,
+    block: stage.block,
     blocks: Math.round(blocksIn(blocks)),
     trained: split.train.length,
     notes: caveats(run, stage),
   };
-  writeDecoded(run.folder.path, results, dataset.recording);
-  await writeDecodedNwb(run.folder.path, results, dataset.recording, run.facts.started);
+  const files = run.records.store;
+  await writeDecoded(files, results, dataset.recording);
+  await writeDecodedNwb(files, results, dataset.recording, run.facts.started);
   return results;
 }
 
@@ -161,7 +157,7 @@ function caveats(
 
 /** Every variable has two columns in decoded.csv. @throws UsageError where two columns would have one name. */
 function checkColumns(names: readonly string[]): void {
-  const columns = [...COLUMNS, ...names.flatMap((name) => columnsOf(name))];
+  const columns = [...MOMENT_COLUMNS, ...names.flatMap((name) => columnNames(name))];
   const twice = columns.find((column, n) => columns.indexOf(column) < n);
   if (twice !== undefined)
     throw new UsageError(
@@ -175,71 +171,80 @@ function inOrder(refs: readonly WindowRef[], trials: readonly Trial[]): WindowRe
   return [...refs].sort((p, q) => time(p) - time(q));
 }
 
-/** Every variable of the windows named, by a run's model. */
+/**
+ * Every variable of some windows, decoded by a run's model.
+ *
+ * @param who decodes, as the progress has it.
+ */
 export async function decodeRun(
   engine: Engine,
   run: OpenedRun,
   refs: readonly WindowRef[],
-  what: string,
+  who: string,
+  watcher: Watcher,
 ): Promise<DecodedVariable[]> {
-  const { store, model, notes } = await loadModel(engine, run);
-  for (const note of notes) say(note);
-  const line = new LiveLine();
   const { layout, windows } = run;
-  const decoded = await decodeWindows({ engine, model, layout, windows }, refs, (done) =>
-    line.show(`decoding by ${what}: ${done} of ${refs.length} windows`),
-  ).finally(() => line.close());
-  store.dispose();
-  return decoded;
+  const { store, model, notes } = await loadModel(engine, run);
+  try {
+    for (const note of notes) watcher.note(note);
+    const activity = `decoding by ${who}`;
+    return await decodeWindows({ engine, model, layout, windows }, refs, (done) =>
+      watcher.progress({ activity, done, total: refs.length, unit: 'windows' }),
+    );
+  } finally {
+    store.dispose();
+  }
 }
 
 function linearInputs(
   { windows, layout, split }: OpenedRun,
   test: readonly WindowRef[],
   { bin, histories }: DecodeStage,
-  usual: number,
+  step: number,
 ) {
   const { current, past } = windows.settings;
-  const step = bin ?? Math.min(usual, current + past);
-  const reach = Math.max(1, Math.round((current + past) / step));
-  const short = Math.min(10, reach);
+  const seconds = bin ?? Math.min(step, current + past);
+  const reach = Math.max(1, Math.round((current + past) / seconds));
   return {
     windows,
-    layout,
+    truth: (refs: readonly WindowRef[]) => truthOf(layout, windows, refs),
     train: split.train,
     test,
-    bin: step,
-    histories: histories ?? [...new Set([short, reach])],
+    bin: seconds,
+    histories: histories ?? [...new Set([Math.min(SHORT_HISTORY, reach), reach])],
   };
 }
 
-/** Trains what is not trained yet, each in a folder of its own inside the run's, and decodes the same windows. */
-async function trainedBaselines(engine: Engine, run: OpenedRun, refs: readonly WindowRef[]) {
+/** Trains what is not trained yet, each in a store of its own inside the run's, and decodes the same windows. */
+async function trainedBaselines(
+  engine: Engine,
+  run: OpenedRun,
+  refs: readonly WindowRef[],
+  openEngine: () => Promise<Engine>,
+  watcher: Watcher,
+) {
   const results: { name: string; detail: string; decoded: DecodedVariable[] }[] = [];
-  const { config, facts, split } = run;
+  const { config, facts, split, dataset } = run;
   // A baseline begins from initial weights, which must learn.
   const settings = { ...facts.training, freeze: [] };
-  const steps = stepsOf(settings, split.train.length);
+  const updates = totalUpdates(settings, split.train.length);
   for (const kind of KINDS) {
     if (kind === kindOf(config)) continue;
     const { name } = NEURAL[kind];
-    const out = join(run.folder.path, 'baselines', kind);
-    const differing = configOf(config, kind);
-    await trainOnce({ data: run.dataset, out, config: differing, settings }, steps, () => {
-      say(`Training the baseline ${name}.`);
-      makeFolder(join(run.folder.path, 'baselines'), true);
-    });
-    const trained = await openRun(out, { data: run.dataset });
-    results.push({
-      name,
-      detail: `${readBy(differing)} of spikes`,
-      decoded: await decodeRun(engine, trained, refs, name),
-    });
+    const store = run.records.store.within(`baselines/${kind}`);
+    const own = configWith(config, kind);
+    const stage = { dataset, store, config: own, settings, force: true };
+    await trainOnce(stage, updates, openEngine, watcher, () =>
+      watcher.note(`Training the baseline ${name}.`),
+    );
+    const trained = await openRun(store, dataset);
+    const decoded = await decodeRun(engine, trained, refs, name, watcher);
+    results.push({ name, detail: spikesRead(own), decoded });
   }
   return results;
 }
 
-function configOf(config: ModelConfig, kind: Neural): ModelConfig {
+function configWith(config: ModelConfig, kind: NeuralKind): ModelConfig {
   const flags = Object.fromEntries(KINDS.map((own) => [NEURAL[own].key, own === kind] as const));
   const own = { ...config, ...flags };
   // Both directions: the second GRU of a layer runs backward through the window, which ends when it is decoded.

@@ -1,31 +1,28 @@
-/** What commands leave in a run's folder: arrays as .npz, tables as .csv, NWB, and everything else as .json. */
+/** What stages leave in a run's store: arrays as .npz, tables as .csv, NWB, and everything else as .json. */
 
-import { existsSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import type { Dataset } from '../dataset/dataset.js';
 import { parseCsv } from '../formats/csv.js';
 import { encodeNpz, parseNpz } from '../formats/npz.js';
-import { type NwbSeries, writeNwb } from '../formats/write-nwb.js';
-import { FileError, writeWhole } from '../node/files.js';
-import type { Explained } from '../probe/connectivity.js';
+import { encodeNwb, type NwbSeries } from '../formats/write-nwb.js';
+import { FileError } from '../ports/errors.js';
+import { type RunStore, readText } from '../ports/run-store.js';
+import type {
+  DecodedResults,
+  ExplainedResults,
+  GeneratedResults,
+  LabelResults,
+} from '../probe/results.js';
 import type { Recording } from '../recording/recording.js';
 import type { ClassValue } from '../recording/vocabularies.js';
-import type { DecodedResults } from '../report/decoded.js';
-import { toCsv } from '../report/draw.js';
-import type { LabelResults } from '../report/labels.js';
-import type { GeneratedResults } from '../report/report.js';
+import { toCsv } from '../text/table.js';
 
 /** Trials drawn freely, or with neurons clamped: they do not replace one another. */
 export type GeneratedName = 'generated' | 'clamped';
 
-/** With what neurons are called, where that is not their place. */
-type TimedExplained = Explained & Pick<Dataset, 'names'> & { readonly seconds: number };
-
-export function writeGenerated(
-  folder: string,
+export async function writeGenerated(
+  store: RunStore,
   name: GeneratedName,
   { trials, ...facts }: GeneratedResults,
-): void {
+): Promise<void> {
   const rows = trials.flatMap(({ times }, n) =>
     times.flatMap((list, neuron) => Array.from(list, (time) => [n, neuron, time] as const)),
   );
@@ -38,15 +35,15 @@ export function writeGenerated(
     time: { data: Float64Array.from(rows, ([, , time]) => time) },
     spans: { data: spans, shape: [trials.length, 5] },
   });
-  writeBoth(folder, name, arrays, facts);
+  await writeBoth(store, name, arrays, facts);
 }
 
 /** Generated spikes as an NWB Units table. Trials stand one after the other, as those of one moment may overlap. */
-export function writeGeneratedNwb(
-  folder: string,
+export async function writeGeneratedNwb(
+  store: RunStore,
   name: GeneratedName,
   { trials, clamped }: GeneratedResults,
-  { recording, names, started }: Pick<Dataset, 'names'> & { recording: string; started: string },
+  { recording, names, started }: { recording: string; names?: readonly string[]; started: string },
 ): Promise<void> {
   const neurons = trials[0]?.times.length ?? 0;
   const starts: number[] = [];
@@ -59,7 +56,7 @@ export function writeGeneratedNwb(
     trials.flatMap(({ times, from }, n) =>
       Array.from(times[neuron]!, (time) => starts[n]! + time - from),
     );
-  return writeNwb(join(folder, `${name}.nwb`), {
+  const bytes = await encodeNwb({
     description: `Spikes drawn by a model of ${recording}, no recording. Trials are set one after the other.${clamped && ` ${clamped}`}`,
     started,
     units: Array.from({ length: neurons }, (_, neuron) => Float64Array.from(onClock(neuron))),
@@ -81,6 +78,7 @@ export function writeGeneratedNwb(
       ],
     },
   });
+  await store.write(`${name}.nwb`, bytes);
 }
 
 /** What the files of a decoded part are called: those of the test part have the plain name. */
@@ -89,8 +87,8 @@ export function decodedName(part: DecodedResults['part']): string {
 }
 
 /** Decoded variables as NWB time series, beside what they were. */
-export function writeDecodedNwb(
-  folder: string,
+export async function writeDecodedNwb(
+  store: RunStore,
   { refs, variables, units, part, weights }: DecodedResults,
   { name: recording, trials }: Recording,
   started: string,
@@ -98,17 +96,15 @@ export function writeDecodedNwb(
   const timestamps = Float64Array.from(refs, ({ trial, end }) => trials[trial]!.start + end);
   const series = variables.flatMap(({ name, truth, predicted }): NwbSeries[] => {
     const both = { unit: units[name] ?? 'unknown', timestamps };
-    const [was, decoded] = columnsOf(name);
+    const [was, decoded] = columnNames(name);
     return [
       { ...both, name: was, description: 'As recorded.', data: inNwb(truth) },
       { ...both, name: decoded, description: 'Decoded.', data: inNwb(predicted) },
     ];
   });
-  return writeNwb(join(folder, `${decodedName(part)}.nwb`), {
-    description: `Behaviour decoded by ${weights} from the ${part} part of ${recording}.`,
-    started,
-    series,
-  });
+  const description = `Behavior decoded by ${weights} from the ${part} part of ${recording}.`;
+  const bytes = await encodeNwb({ description, started, series });
+  await store.write(`${decodedName(part)}.nwb`, bytes);
 }
 
 /** Classes that have names keep them. */
@@ -124,11 +120,11 @@ function inNwb(values: Float64Array | readonly ClassValue[]): NwbSeries['data'] 
  * @throws FileError where it is damaged.
  */
 export function readGenerated(
-  folder: string,
+  store: RunStore,
   name: GeneratedName,
   neurons: number,
-): GeneratedResults | undefined {
-  return readBoth(folder, name, 'generate', (facts, get) => {
+): Promise<GeneratedResults | undefined> {
+  return readBoth(store, name, 'generate', (facts, get) => {
     const [trial, neuron, time, spans] = [get('trial'), get('neuron'), get('time'), get('spans')];
     const trials = Array.from({ length: spans.length / 5 }, (_, n) => {
       const span = (column: number) => spans[5 * n + column]!;
@@ -153,11 +149,14 @@ export function readGenerated(
   });
 }
 
-export function writeExplained(folder: string, { maps, ...facts }: TimedExplained): void {
+export async function writeExplained(
+  store: RunStore,
+  { maps, ...facts }: ExplainedResults,
+): Promise<void> {
   const shape = [facts.neurons, facts.neurons];
   const arrays = maps.map(({ name, values }) => [name, { data: values, shape }] as const);
   const listed = maps.map(({ values: _, ...map }) => map);
-  writeBoth(folder, 'connectivity', encodeNpz(Object.fromEntries(arrays)), {
+  await writeBoth(store, 'connectivity', encodeNpz(Object.fromEntries(arrays)), {
     ...facts,
     maps: listed,
   });
@@ -168,12 +167,15 @@ export function writeExplained(folder: string, { maps, ...facts }: TimedExplaine
  *
  * @throws FileError where it is damaged.
  */
-export function readExplained(folder: string, neurons: number): TimedExplained | undefined {
-  return readBoth(folder, 'connectivity', 'connectivity', (facts, get) => {
-    const read = facts as TimedExplained;
+export function readExplained(
+  store: RunStore,
+  neurons: number,
+): Promise<ExplainedResults | undefined> {
+  return readBoth(store, 'connectivity', 'connectivity', (facts, get) => {
+    const read = facts as ExplainedResults;
     const maps = read.maps.map((map) => {
       const values = get(map.name);
-      if (values.length !== neurons ** 2) throw new Error(`${map.name} is no map of all pairs`);
+      if (values.length !== neurons ** 2) throw new Error(`${map.name} is not a map of all pairs`);
       return { ...map, values };
     });
     return { ...read, maps };
@@ -181,35 +183,35 @@ export function readExplained(folder: string, neurons: number): TimedExplained |
 }
 
 /** Columns of decoded.csv: the trial's place and its number, seconds on its clock and on that of the session. */
-export const COLUMNS = ['trial', 'trial_id', 'time', 'session_time'];
+export const MOMENT_COLUMNS = ['trial', 'trial_id', 'time', 'session_time'];
 
 /** A variable's columns: what it was, and what was decoded. */
-export function columnsOf(name: string): [string, string] {
+export function columnNames(name: string): [string, string] {
   return [name, `${name}_decoded`];
 }
 
 /** What `decode` leaves: a row for each moment, and everything else as .json. */
-export function writeDecoded(
-  folder: string,
+export async function writeDecoded(
+  store: RunStore,
   { refs, variables, ...facts }: DecodedResults,
   { trials }: Recording,
-): void {
+): Promise<void> {
   const rows = refs.map(({ trial, end }, n) => {
     const { id, start } = trials[trial]!;
     const when = [trial, id, Number(end.toFixed(6)), Number((start + end).toFixed(6))];
     return Object.fromEntries([
-      ...COLUMNS.map((name, column) => [name, when[column]] as const),
+      ...MOMENT_COLUMNS.map((name, column) => [name, when[column]] as const),
       ...variables.flatMap(({ name, truth, predicted }) => {
-        const [was, decoded] = columnsOf(name);
+        const [was, decoded] = columnNames(name);
         return [[was, truth[n]] as const, [decoded, predicted[n]] as const];
       }),
     ]);
   });
-  const path = join(folder, decodedName(facts.part));
-  writeWhole(`${path}.csv`, toCsv(rows));
+  const path = decodedName(facts.part);
+  await store.write(`${path}.csv`, toCsv(rows));
   const listed = variables.map(({ truth: _, predicted: __, ...variable }) => variable);
   const json = JSON.stringify({ ...facts, variables: listed }, null, 2);
-  writeWhole(`${path}.json`, `${json}\n`);
+  await store.write(`${path}.json`, `${json}\n`);
 }
 
 /**
@@ -217,15 +219,15 @@ export function writeDecoded(
  *
  * @throws FileError where it is damaged.
  */
-export function readDecoded(folder: string): DecodedResults | undefined {
+export async function readDecoded(store: RunStore): Promise<DecodedResults | undefined> {
+  const names = await store.list();
   const path = (['test', 'validation', 'all', 'train'] as const)
-    .map((part) => join(folder, decodedName(part)))
-    .find((name) => existsSync(`${name}.json`) && existsSync(`${name}.csv`));
+    .map(decodedName)
+    .find((name) => names.includes(`${name}.json`) && names.includes(`${name}.csv`));
   if (path === undefined) return undefined;
-  const [facts, table] = [`${path}.json`, `${path}.csv`];
   try {
-    const read = parseFacts(facts) as DecodedResults;
-    const { members } = parseCsv(readFileSync(table), table);
+    const read = parseFacts((await readText(store, `${path}.json`))!) as DecodedResults;
+    const { members } = parseCsv((await store.read(`${path}.csv`))!);
     const column = (name: string) => {
       const part = members.get(name);
       if (part?.kind !== 'array') throw new Error(`no column ${name}`);
@@ -234,65 +236,77 @@ export function readDecoded(folder: string): DecodedResults | undefined {
     const [trials, ends] = [column('trial'), column('time')];
     const variables = read.variables.map((variable) => ({
       ...variable,
-      truth: column(columnsOf(variable.name)[0]),
-      predicted: column(columnsOf(variable.name)[1]),
+      truth: column(columnNames(variable.name)[0]),
+      predicted: column(columnNames(variable.name)[1]),
     })) as DecodedResults['variables'];
     const refs = Array.from(trials, (trial, n) => ({ trial, end: ends[n]! }));
     return { ...read, refs, variables };
   } catch {
     throw new FileError(
-      `${facts} and ${basename(table)} do not hold what they should: run neuroformer decode again.`,
+      `${store.name}/${path}.json and ${path}.csv do not hold what they should: run neuroformer decode again.`,
     );
   }
 }
 
-export function writeLabels(folder: string, results: LabelResults): void {
-  writeWhole(join(folder, 'labels.json'), `${JSON.stringify(results, null, 2)}\n`);
+export async function writeLabels(store: RunStore, results: LabelResults): Promise<void> {
+  await store.write(LABELS, `${JSON.stringify(results, null, 2)}\n`);
 }
 
-/** What `labels` left, if it was run. */
-export function readLabels(folder: string): LabelResults | undefined {
-  const path = join(folder, 'labels.json');
-  if (!existsSync(path)) return undefined;
+const LABELS = 'labels.json';
+
+/**
+ * What `labels` left, if it was run.
+ *
+ * @throws FileError where it is damaged.
+ */
+export async function readLabels(store: RunStore): Promise<LabelResults | undefined> {
+  const text = await readText(store, LABELS);
+  if (text === undefined) return undefined;
   try {
-    const read = parseFacts(path) as LabelResults;
+    const read = parseFacts(text) as LabelResults;
     if (read.runs.length === 0 || !read.whole) throw new Error('no runs');
     return read;
   } catch {
     throw new FileError(
-      `${path} does not hold what it should: run neuroformer labels again, which keeps what is trained.`,
+      `${store.name}/${LABELS} does not hold what it should: run neuroformer labels again, which keeps what is trained.`,
     );
   }
 }
 
 /** JSON writes NaN, a score that does not exist, as null. */
-function parseFacts(path: string): unknown {
-  return JSON.parse(readFileSync(path, 'utf8'), (_, value) => value ?? Number.NaN);
+function parseFacts(text: string): unknown {
+  return JSON.parse(text, (_, value) => value ?? Number.NaN);
 }
 
-function writeBoth(folder: string, name: string, arrays: Uint8Array, facts: object): void {
-  writeWhole(join(folder, `${name}.npz`), arrays);
-  writeWhole(join(folder, `${name}.json`), `${JSON.stringify(facts, null, 2)}\n`);
+async function writeBoth(
+  store: RunStore,
+  name: string,
+  arrays: Uint8Array,
+  facts: object,
+): Promise<void> {
+  await store.write(`${name}.npz`, arrays);
+  await store.write(`${name}.json`, `${JSON.stringify(facts, null, 2)}\n`);
 }
 
-function readBoth<T>(
-  folder: string,
+async function readBoth<T>(
+  store: RunStore,
   name: string,
   command: string,
   make: (facts: unknown, get: (key: string) => Float64Array) => T,
-): T | undefined {
-  const [facts, arrays] = [join(folder, `${name}.json`), join(folder, `${name}.npz`)];
-  if (!existsSync(facts) || !existsSync(arrays)) return undefined;
+): Promise<T | undefined> {
+  const facts = await readText(store, `${name}.json`);
+  const packed = await store.read(`${name}.npz`);
+  if (facts === undefined || packed === undefined) return undefined;
   try {
-    const found = parseNpz(readFileSync(arrays), arrays);
+    const arrays = parseNpz(packed);
     return make(parseFacts(facts), (key) => {
-      const array = found.get(key);
+      const array = arrays.get(key);
       if (!array) throw new Error(`no array ${key}`);
       return Float64Array.from(array.data as ArrayLike<number>);
     });
   } catch {
     throw new FileError(
-      `${facts} and ${name}.npz do not hold what they should: run neuroformer ${command} again.`,
+      `${store.name}/${name}.json and ${name}.npz do not hold what they should: run neuroformer ${command} again.`,
     );
   }
 }

@@ -1,37 +1,36 @@
-/** Runs inside another run's folder: baselines, and models of some of the labels. */
+/** Runs inside another run's store: baselines, and models of a share of the labels. */
 
-import { UsageError } from '../cli/terminal.js';
+import type { Engine } from '../gpu/engine.js';
+import type { Watcher } from '../ports/watcher.js';
 import { readCheckpoint } from '../train/checkpoint.js';
-import { RunFolder } from '../train/run-records.js';
+import { LAST, RunRecords } from '../train/run-records.js';
+import { StoppedError } from './errors.js';
 import { type TrainStage, trainStage } from './train.js';
 
 /**
  * Trains a run unless it is trained already, and goes on with one that was stopped.
  *
- * @param steps updates it makes in all.
- * @param begin called where there is something to train.
- * @throws UsageError where somebody stops it; the same command goes on.
+ * @param updates it makes in all.
+ * @param onTraining called where there is something to train.
+ * @throws StoppedError where somebody stops it; the same command goes on.
  */
 export async function trainOnce(
   stage: Omit<TrainStage, 'resume'>,
-  steps: number,
-  begin: () => void = () => {},
+  updates: number,
+  openEngine: () => Promise<Engine>,
+  watcher: Watcher,
+  onTraining: () => void = () => {},
 ): Promise<void> {
-  const folder = new RunFolder(stage.out);
-  const resume = folder.exists;
+  const resume = await new RunRecords(stage.store).exist();
   if (resume) {
-    const { step, stale } = readCheckpoint(folder.last).progress;
+    const { step, stale } = (await readCheckpoint(stage.store, LAST)).progress;
     const { patience } = stage.settings;
-    if (step >= steps || (patience > 0 && stale >= patience)) return;
+    if (step >= updates || (patience > 0 && stale >= patience)) return;
   }
-  begin();
+  onTraining();
   const { before, from, ...rest } = stage;
-  const { stopped } = await trainStage({
-    ...rest,
-    resume,
-    ...(!resume && before && { before }),
-    ...(!resume && from !== undefined && { from }),
-  });
+  const begun = !resume && { ...(before && { before }), ...(from !== undefined && { from }) };
+  const { stopped } = await trainStage({ ...rest, ...begun, resume }, openEngine, watcher);
   if (stopped === 'interrupted')
-    throw new UsageError('Stopped; give the same command again to go on where it was.');
+    throw new StoppedError('Stopped; give the same command again to go on where it was.');
 }

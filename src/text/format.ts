@@ -17,6 +17,14 @@ export function decimals(value: number, digits: number): string {
 }
 
 /** Seconds in three digits. */
-export function inSeconds(seconds: number): string {
+export function formatSeconds(seconds: number): string {
   return `${Number(seconds.toPrecision(3))} s`;
+}
+
+/** A duration in the unit it is best read in: seconds, minutes or hours. */
+export function formatDuration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '?';
+  if (seconds < 90) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
 }

@@ -1,13 +1,12 @@
 /** Checkpoints: one safetensors file that holds everything a run needs to go on as if it had never stopped. */
 
-import { readFileSync } from 'node:fs';
 import type { ModelConfig } from '../neuroformer/config.js';
 import { openModel, type SavedModel, saveModel } from '../neuroformer/saved.js';
 import type { AdamW } from '../nn/optimizer.js';
 import type { ParameterStore } from '../nn/parameters.js';
 import { type HostTensor, SafetensorsError } from '../nn/safetensors.js';
-import { FileError, writeWhole } from '../node/files.js';
-import { reasonOf } from '../recording/errors.js';
+import { FileError } from '../ports/errors.js';
+import type { RunStore } from '../ports/run-store.js';
 import type { Tokenizer } from '../recording/tokenizer.js';
 
 /** Where a run stands, beside its weights. */
@@ -39,6 +38,7 @@ export interface Checkpoint extends SavedModel {
 
 /** Writes the weights, and with an optimizer everything to go on from. */
 export async function writeCheckpoint(
+  files: RunStore,
   path: string,
   store: ParameterStore,
   config: ModelConfig,
@@ -53,7 +53,7 @@ export async function writeCheckpoint(
         extra.set(`optimizer.${kind}.${name}`, tensor);
   }
   const metadata = { [PROGRESS_KEY]: JSON.stringify(progress) };
-  writeWhole(path, await saveModel(store, config, tokenizer, metadata, extra));
+  await files.write(path, await saveModel(store, config, tokenizer, metadata, extra));
 }
 
 /**
@@ -61,8 +61,8 @@ export async function writeCheckpoint(
  *
  * @throws FileError where it cannot be read or is damaged.
  */
-export function readModelFile(path: string): SavedModel {
-  return readSaved(path, 'model', ({ saved }) => saved);
+export function readModelFile(files: RunStore, path: string): Promise<SavedModel> {
+  return readSaved(files, path, 'model', ({ saved }) => saved);
 }
 
 /**
@@ -70,8 +70,8 @@ export function readModelFile(path: string): SavedModel {
  *
  * @throws FileError where it cannot be read, is damaged, or lacks what a run needs.
  */
-export function readCheckpoint(path: string): Checkpoint {
-  return readSaved(path, 'checkpoint', ({ saved, moments }) => {
+export function readCheckpoint(files: RunStore, path: string): Promise<Checkpoint> {
+  return readSaved(files, path, 'checkpoint', ({ saved, moments }) => {
     const { config, tokenizer, metadata } = saved;
     const text = metadata[PROGRESS_KEY];
     if (!config || !tokenizer || text === undefined)
@@ -87,25 +87,27 @@ interface Parts {
 }
 
 /** Reads a file as a `kind` of thing; what is wrong with it is one sentence. */
-function readSaved<T>(path: string, kind: string, make: (parts: Parts) => T): T {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw new FileError(`${path} cannot be read: ${reasonOf(error)}.`);
-  }
+async function readSaved<T>(
+  files: RunStore,
+  path: string,
+  kind: string,
+  make: (parts: Parts) => T,
+): Promise<T> {
+  const name = `${files.name}/${path}`;
+  const bytes = await files.read(path);
+  if (!bytes) throw new FileError(`${name} cannot be read: there is no such file or folder.`);
   try {
     const saved = openModel(bytes);
     const moments = { m: new Map<string, HostTensor>(), v: new Map<string, HostTensor>() };
     const weights = new Map<string, HostTensor>();
-    for (const [name, tensor] of saved.tensors) {
-      const [, which, parameter] = /^optimizer\.([mv])\.(.+)$/.exec(name) ?? [];
+    for (const [tensorName, tensor] of saved.tensors) {
+      const [, which, parameter] = /^optimizer\.([mv])\.(.+)$/.exec(tensorName) ?? [];
       if (which && parameter) moments[which as 'm' | 'v'].set(parameter, tensor);
-      else weights.set(name, tensor);
+      else weights.set(tensorName, tensor);
     }
     return make({ saved: { ...saved, tensors: weights }, moments });
   } catch (error) {
-    throw new FileError(`${path} is no usable ${kind}: ${(error as Error).message}`);
+    throw new FileError(`${name} is not a usable ${kind}: ${(error as Error).message}`);
   }
 }
 
@@ -114,12 +116,14 @@ export async function restore(
   { tensors, moments, progress }: Checkpoint,
   store: ParameterStore,
   optimizer: AdamW,
-  path: string,
+  name: string,
 ): Promise<void> {
   const { missing, misshapen } = await store.assign(tensors);
   const lost = missing[0] ?? misshapen[0]?.name;
   if (lost !== undefined)
-    throw new FileError(`${path} is no checkpoint of this model: parameter ${lost} does not fit.`);
+    throw new FileError(
+      `${name} is not a checkpoint of this model: parameter ${lost} does not fit.`,
+    );
   store.assignMoments('m', moments.m);
   store.assignMoments('v', moments.v);
   optimizer.steps = progress.step;

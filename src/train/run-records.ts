@@ -1,9 +1,7 @@
-/** A run's folder: what it was started with, its metrics, its checkpoints. It can be moved, and read by itself. */
+/** A run's records: what it was started with, its metrics, its checkpoints. They can be moved, and read by themselves. */
 
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { FileError, writeWhole } from '../node/files.js';
-import { reasonOf } from '../recording/errors.js';
+import { FileError } from '../ports/errors.js';
+import { type RunStore, readText } from '../ports/run-store.js';
 import { ConfigError, isRecord } from '../text/schema.js';
 import { parseTrainSettings, type TrainSettings } from './settings.js';
 
@@ -34,55 +32,58 @@ export interface MetricLine {
   readonly rate?: number;
 }
 
-export class RunFolder {
-  constructor(readonly path: string) {}
+const FACTS = 'run.json';
+const METRICS = 'metrics.jsonl';
+/** The checkpoint that a run goes on from. */
+export const LAST = 'last.safetensors';
 
-  get last(): string {
-    return join(this.path, 'last.safetensors');
+/** The weights best at an objective: 'loss' for the total, or a single loss's name. */
+export function bestWeights(objective = 'loss'): string {
+  return objective === 'loss' ? 'best.safetensors' : `best-${objective}.safetensors`;
+}
+
+/** What a run, and what was made of it, leaves in its store. */
+const OWN_FILES =
+  /^(run\.json|metrics\.jsonl|(last|best(-.+)?)\.safetensors|(generated|clamped|connectivity)\.(npz|nwb|json)|decoded(-(train|validation|all))?\.(csv|nwb|json)|labels\.json|report\.html|baselines|labels)$/;
+
+export class RunRecords {
+  constructor(readonly store: RunStore) {}
+
+  /** Whether there is a checkpoint to go on from. */
+  async exist(): Promise<boolean> {
+    return (await this.store.list()).includes(LAST);
   }
 
-  /** The weights best at an objective: 'loss' for the total, or a single loss's name. */
-  best(objective = 'loss'): string {
-    return join(
-      this.path,
-      objective === 'loss' ? 'best.safetensors' : `best-${objective}.safetensors`,
-    );
-  }
-
-  /** The weights to use: the best by its total validation loss, or the last where there is none. */
-  get weights(): string {
-    return existsSync(this.best()) ? this.best() : this.last;
-  }
-
-  get exists(): boolean {
-    return existsSync(this.last);
+  /** The weights to use: the best by the total validation loss, or the last where there is none. */
+  async weights(): Promise<string> {
+    const names = await this.store.list();
+    return names.includes(bestWeights()) ? bestWeights() : LAST;
   }
 
   /**
-   * Takes away what an earlier run has left, the runs of its baselines and labels included; other files stay.
+   * Removes what an earlier run has left, the runs of its baselines and labels included; other files stay.
    *
    * @throws FileError where that is not allowed.
    */
-  clear(): void {
-    const own =
-      /^(run\.json|metrics\.jsonl|(last|best(-.+)?)\.safetensors|(generated|clamped|connectivity)\.(npz|nwb|json)|decoded(-(train|validation|all))?\.(csv|nwb|json)|labels\.json|report\.html|baselines|labels)$/;
-    try {
-      for (const name of existsSync(this.path) ? readdirSync(this.path) : [])
-        if (own.test(name)) rmSync(join(this.path, name), { recursive: true });
-    } catch (error) {
-      throw new FileError(`${this.path} cannot be cleared: ${reasonOf(error)}.`);
-    }
+  async clear(): Promise<void> {
+    for (const name of await this.store.list())
+      if (OWN_FILES.test(name)) await this.store.remove(name);
   }
 
-  writeFacts(facts: RunFacts): void {
-    writeWhole(join(this.path, 'run.json'), `${JSON.stringify(facts, null, 2)}\n`);
+  async writeFacts(facts: RunFacts): Promise<void> {
+    await this.store.write(FACTS, `${JSON.stringify(facts, null, 2)}\n`);
   }
 
   /** @throws FileError where there are none or they are damaged. */
-  facts(): RunFacts {
-    const path = join(this.path, 'run.json');
+  async facts(): Promise<RunFacts> {
+    const refusal = (reason: string) =>
+      new FileError(
+        `${this.store.name}/${FACTS} cannot be read: ${reason}. Is ${this.store.name} the folder of a run?`,
+      );
+    const text = await readText(this.store, FACTS);
+    if (text === undefined) throw refusal('there is no such file or folder');
     try {
-      const facts: unknown = JSON.parse(readFileSync(path, 'utf8'));
+      const facts: unknown = JSON.parse(text);
       if (
         !isRecord(facts) ||
         typeof facts.data !== 'string' ||
@@ -91,43 +92,32 @@ export class RunFolder {
         throw new ConfigError('it does not say which data the run was trained on');
       return { ...facts, training: parseTrainSettings(facts.training) } as unknown as RunFacts;
     } catch (error) {
-      const invalid = error instanceof SyntaxError ? 'it is no valid JSON' : reasonOf(error);
-      const reason = invalid.replace(/\.$/, '');
-      throw new FileError(
-        `${path} cannot be read: ${reason}. Is ${this.path} the folder of a run?`,
-      );
+      const isJson = !(error instanceof SyntaxError);
+      const reason = isJson ? (error as Error).message : 'it is not valid JSON';
+      throw refusal(reason.replace(/\.$/, ''));
     }
   }
 
-  addMetrics(line: MetricLine): void {
-    const path = join(this.path, 'metrics.jsonl');
-    try {
-      appendFileSync(path, `${JSON.stringify(line)}\n`);
-    } catch (error) {
-      throw new FileError(`${path} cannot be written: ${reasonOf(error)}.`);
-    }
+  async addMetrics(line: MetricLine): Promise<void> {
+    await this.store.append(METRICS, JSON.stringify(line));
   }
 
   /** Every line of metrics that is whole, in the order they were written. */
-  metrics(): MetricLine[] {
-    const path = join(this.path, 'metrics.jsonl');
-    if (!existsSync(path)) return [];
-    return readFileSync(path, 'utf8')
-      .split('\n')
-      .flatMap((line) => {
-        try {
-          return line ? [JSON.parse(line) as MetricLine] : [];
-        } catch {
-          // A line that a crash cut short.
-          return [];
-        }
-      });
+  async metrics(): Promise<MetricLine[]> {
+    const text = (await readText(this.store, METRICS)) ?? '';
+    return text.split('\n').flatMap((line) => {
+      try {
+        return line ? [JSON.parse(line) as MetricLine] : [];
+      } catch {
+        // A line that a crash cut short.
+        return [];
+      }
+    });
   }
 
-  /** Forgets metrics of updates after `step`: they are made again. */
-  cutMetrics(step: number): void {
-    const kept = this.metrics().filter((line) => line.step <= step);
-    const text = kept.map((line) => `${JSON.stringify(line)}\n`).join('');
-    writeWhole(join(this.path, 'metrics.jsonl'), text);
+  /** Drops metrics of updates after `step`: they are made again. */
+  async cutMetrics(step: number): Promise<void> {
+    const kept = (await this.metrics()).filter((line) => line.step <= step);
+    await this.store.write(METRICS, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
   }
 }

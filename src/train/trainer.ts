@@ -3,64 +3,38 @@
 import type { Engine } from '../gpu/engine.js';
 import { DeviceLostError } from '../gpu/errors.js';
 import { HostRandom } from '../math/random.js';
-import { type BatchLayout, type HostBatch, modelSizes } from '../neuroformer/batch.js';
-import type { ModelConfig } from '../neuroformer/config.js';
+import { type HostBatch, modelSizes } from '../neuroformer/batch.js';
 import { Neuroformer } from '../neuroformer/model.js';
 import { loadNotes, type SavedModel } from '../neuroformer/saved.js';
 import { type StepLosses, TrainingStep } from '../neuroformer/step.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { RateSchedule } from '../nn/schedule.js';
+import type { Watcher } from '../ports/watcher.js';
 import { hideTokens, shuffleTies } from '../recording/augment.js';
 import { BatchOrder } from '../recording/batch-order.js';
-import { recencyOf, type Split } from '../recording/splits.js';
-import type { Tokenizer } from '../recording/tokenizer.js';
-import type { Windows } from '../recording/windows.js';
+import { recencyOf } from '../recording/splits.js';
 import { RandomState } from '../tensor/random.js';
+import { grouped } from '../text/format.js';
 import { ConfigError } from '../text/schema.js';
 import { type Progress, readCheckpoint, restore, writeCheckpoint } from './checkpoint.js';
 import { batchesOf, Evaluator, spread } from './evaluate.js';
-import type { RunFolder } from './run-records.js';
+import { bestWeights, LAST, type RunRecords } from './run-records.js';
 import type { TrainSettings } from './settings.js';
-
-/** What a run trains on. */
-export interface TrainingData {
-  readonly windows: Windows;
-  readonly split: Split;
-  readonly layout: BatchLayout;
-  readonly config: ModelConfig;
-  readonly tokenizer: Tokenizer;
-  readonly fingerprint: string;
-}
-
-/** What somebody who watches is told. */
-export interface Watcher {
-  /** A sentence. */
-  note(sentence: string): void;
-  /** After every line of metrics. */
-  progress(state: {
-    step: number;
-    steps: number;
-    loss: number;
-    tokensPerSecond: number;
-    secondsLeft: number;
-  }): void;
-}
+import type { TrainingData } from './training-data.js';
 
 export interface TrainerOptions {
   readonly data: TrainingData;
   readonly settings: TrainSettings;
-  readonly folder: RunFolder;
-  /** Opens an engine: once, and again where a device is lost. */
+  readonly records: RunRecords;
+  /** Opens an engine: once, and again where a device is lost. What it gives is disposed of in the end. */
   readonly openEngine: () => Promise<Engine>;
-  /** Goes on from the folder's last checkpoint. */
+  /** Goes on from the last checkpoint. */
   readonly resume?: boolean;
   /** Weights to begin from. */
   readonly from?: SavedModel;
   readonly watcher: Watcher;
-  /** Called when a new run begins: everything was checked, and what an earlier run left in the folder is gone. */
-  readonly onStart?: () => void;
-  /** Asked after every update. */
-  readonly shouldStop?: () => boolean;
+  /** Called when a new run begins: everything was checked, and what an earlier run left is gone. */
+  readonly onStart?: () => Promise<void> | void;
 }
 
 export interface TrainResult {
@@ -74,17 +48,17 @@ export class TrainingError extends Error {
 }
 
 /** Losses that may be on their way while the next updates are sent. */
-const AHEAD = 2;
+const MAX_IN_FLIGHT = 2;
 /** Devices that may be lost before a run gives up. */
-const LOSSES_BORNE = 3;
+const MAX_LOST_DEVICES = 3;
 
 /**
  * Trains a model until its updates are done, its patience is out, or somebody asks it to stop.
  *
  * @throws FileError, ConfigError, or what the device says; the last checkpoint stays usable.
  */
-export async function train(options: TrainerOptions): Promise<TrainResult> {
-  const { folder, openEngine, watcher } = options;
+export async function trainModel(options: TrainerOptions): Promise<TrainResult> {
+  const { records, openEngine, watcher } = options;
   let resume = options.resume ?? false;
   for (let lost = 0; ; lost++) {
     const engine = await openEngine();
@@ -92,8 +66,8 @@ export async function train(options: TrainerOptions): Promise<TrainResult> {
     try {
       return await session.run(resume);
     } catch (error) {
-      if (!(error instanceof DeviceLostError) || lost + 1 >= LOSSES_BORNE || !folder.exists)
-        throw error;
+      const isLoss = error instanceof DeviceLostError && lost + 1 < MAX_LOST_DEVICES;
+      if (!isLoss || !(await records.exist())) throw error;
       watcher.note(
         `The device was lost (${error.message}); going on from the last checkpoint on a new one.`,
       );
@@ -106,7 +80,7 @@ export async function train(options: TrainerOptions): Promise<TrainResult> {
 }
 
 /** Updates a run makes in all. */
-export function stepsOf(settings: TrainSettings, windows: number): number {
+export function totalUpdates(settings: TrainSettings, windows: number): number {
   const { steps, epochs, batch, accumulate } = settings;
   return steps ?? Math.max(1, Math.round((epochs * windows) / (batch * accumulate)));
 }
@@ -120,7 +94,7 @@ class LossesInFlight {
   /** Adds an update's, and reads the oldest where too many are on their way. */
   async add(step: number, losses: () => Promise<StepLosses>): Promise<void> {
     this.#waiting.push({ step, losses });
-    if (this.#waiting.length > AHEAD) await this.#land();
+    if (this.#waiting.length > MAX_IN_FLIGHT) await this.#land();
   }
 
   /** Reads all that are on their way. */
@@ -179,7 +153,7 @@ class Session {
       );
     this.#engine = engine;
     this.#options = options;
-    this.#steps = stepsOf(settings, split.train.length);
+    this.#steps = totalUpdates(settings, split.train.length);
     this.#model = new Neuroformer(this.#store, config, modelSizes(tokenizer));
     this.#store.allocate(engine, settings.seed);
     this.#freeze(settings.freeze);
@@ -238,14 +212,14 @@ class Session {
 
   /** Logs, validates and saves where it is time to; says whether, and why, training ends here. */
   async #look(rate: number): Promise<'patience' | 'interrupted' | undefined> {
-    const { settings, shouldStop } = this.#options;
+    const { settings, watcher } = this.#options;
     const { step } = this.#progress;
     const done = step === this.#steps;
     const due = (every: number) => every > 0 && (step % every === 0 || done);
     if (due(settings.log_every)) await this.#log(rate);
     if (this.#evaluator && due(settings.validate_every)) await this.#validate();
     const impatient = settings.patience > 0 && this.#progress.stale >= settings.patience;
-    const asked = shouldStop?.() ?? false;
+    const asked = watcher.shouldStop();
     if (impatient || asked || due(settings.checkpoint_every)) await this.#save();
     if (done) return undefined;
     if (impatient) return 'patience';
@@ -260,22 +234,23 @@ class Session {
   }
 
   async #start(resume: boolean): Promise<void> {
-    const { folder, from, watcher, data } = this.#options;
+    const { records, from, watcher, data } = this.#options;
     if (resume) {
-      const checkpoint = readCheckpoint(folder.last);
+      const checkpoint = await readCheckpoint(records.store, LAST);
       if (checkpoint.progress.fingerprint !== data.fingerprint) {
         throw new ConfigError(
           'The data are not those this run was started with: resume with the same, or start a run of its own.',
         );
       }
-      await restore(checkpoint, this.#store, this.#step.optimizer, folder.last);
+      const name = `${records.store.name}/${LAST}`;
+      await restore(checkpoint, this.#store, this.#step.optimizer, name);
       this.#progress = checkpoint.progress;
-      folder.cutMetrics(this.#progress.step);
+      await records.cutMetrics(this.#progress.step);
       watcher.note(`Going on from update ${this.#progress.step} of ${this.#steps}.`);
       return;
     }
-    folder.clear();
-    this.#options.onStart?.();
+    await records.clear();
+    await this.#options.onStart?.();
     if (from)
       for (const note of loadNotes(await this.#store.assign(from.tensors))) watcher.note(note);
     await this.#save();
@@ -324,18 +299,20 @@ class Session {
   }
 
   async #log(rate: number): Promise<void> {
-    const { folder, watcher } = this.#options;
+    const { records, watcher } = this.#options;
     const losses = await this.#losses.means();
     this.#tick();
     const { step, tokens, seconds } = this.#progress;
-    folder.addMetrics({ step, kind: 'train', losses, tokens, seconds, rate });
+    await records.addMetrics({ step, kind: 'train', losses, tokens, seconds, rate });
     const made = step - this.#first.step;
     const perStep = (seconds - this.#first.seconds) / made;
+    const pace = (tokens - this.#first.tokens) / (seconds - this.#first.seconds);
     watcher.progress({
-      step,
-      steps: this.#steps,
-      loss: losses.loss!,
-      tokensPerSecond: (tokens - this.#first.tokens) / (seconds - this.#first.seconds),
+      activity: 'training',
+      done: step,
+      total: this.#steps,
+      unit: 'updates',
+      detail: `loss ${losses.loss!.toFixed(4)}  ${grouped(Math.round(pace))} tokens/s`,
       secondsLeft: (this.#steps - step) * perStep,
     });
   }
@@ -349,7 +326,7 @@ class Session {
   }
 
   async #validate(): Promise<void> {
-    const { data, settings, folder } = this.#options;
+    const { data, settings, records } = this.#options;
     await this.#losses.settle();
     const evaluator = this.#evaluator!;
     const refs = spread(data.split.validation, settings.validation_windows, evaluator.size);
@@ -357,7 +334,7 @@ class Session {
       batchesOf(data.windows, data.layout, refs, evaluator.size),
     );
     const { step } = this.#progress;
-    folder.addMetrics({ step, kind: 'validation', losses });
+    await records.addMetrics({ step, kind: 'validation', losses });
     const best = { ...this.#progress.best };
     const improved = Object.entries(losses).filter(
       ([name, loss]) => loss < (best[name]?.loss ?? Number.POSITIVE_INFINITY),
@@ -368,18 +345,27 @@ class Session {
     // With a single loss the total is that loss.
     const objectives =
       Object.keys(losses).length > 2 ? improved : improved.filter(([name]) => name === 'loss');
-    for (const [name] of objectives) await this.#write(folder.best(name), false);
+    for (const [name] of objectives) await this.#write(bestWeights(name), false);
   }
 
   async #save(): Promise<void> {
     // A loss that is no number must not reach a checkpoint.
     await this.#losses.settle();
     this.#tick();
-    await this.#write(this.#options.folder.last, true);
+    await this.#write(LAST, true);
   }
 
   #write(path: string, withOptimizer: boolean): Promise<void> {
-    const { config, tokenizer } = this.#options.data;
-    return writeCheckpoint(path, this.#store, config, tokenizer, this.#progress, withOptimizer);
+    const { data, records } = this.#options;
+    const { config, tokenizer } = data;
+    return writeCheckpoint(
+      records.store,
+      path,
+      this.#store,
+      config,
+      tokenizer,
+      this.#progress,
+      withOptimizer,
+    );
   }
 }

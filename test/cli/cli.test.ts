@@ -12,9 +12,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeNpy } from '../../src/formats/npy.js';
 import { parseNpz } from '../../src/formats/npz.js';
-import { readCheckpoint } from '../../src/train/checkpoint.js';
-import { RunFolder } from '../../src/train/run-records.js';
+import { diskStore } from '../../src/node/disk-store.js';
+import { RunRecords } from '../../src/train/run-records.js';
 import { inOwnProcess, neuroformer, Running } from '../helpers/cli.js';
+import { checkpointAt } from '../helpers/run-files.js';
 import { THOROUGH, tries } from '../helpers/thorough.js';
 import { tinyWorkplace } from '../helpers/tiny-run.js';
 
@@ -37,8 +38,8 @@ beforeAll(() => {
 afterAll(() => rmSync(place, { recursive: true }));
 
 /** Weights and moments of a run's last checkpoint. */
-function last(out: string) {
-  const { tensors, moments, progress } = readCheckpoint(at(out, 'last.safetensors'));
+async function last(out: string) {
+  const { tensors, moments, progress } = await checkpointAt(at(out, 'last.safetensors'));
   return { tensors, moments, step: progress.step };
 }
 
@@ -48,7 +49,7 @@ describe('the command line, as a user goes along', () => {
     expect(code, err).toBe(0);
   });
 
-  it('trains into a folder that is complete in itself', () => {
+  it('trains into a folder that is complete in itself', async () => {
     expect(readdirSync(at('whole')).sort()).toEqual([
       'best-id.safetensors',
       'best-time.safetensors',
@@ -57,7 +58,7 @@ describe('the command line, as a user goes along', () => {
       'metrics.jsonl',
       'run.json',
     ]);
-    expect(last('whole').step).toBe(STEPS);
+    expect((await last('whole')).step).toBe(STEPS);
   });
 
   it('does not write over a run, unless it is told to', async () => {
@@ -129,15 +130,15 @@ describe('the command line, as a user goes along', () => {
     expect(code, err).toBe(0);
     expect(out).toContain('3 updates in');
     expect(out).toContain(`Windows are dealt out as in ${at('whole')};`);
-    const [before, after] = [last('whole').tensors, last('fine').tensors];
+    const [before, after] = [(await last('whole')).tensors, (await last('fine')).tensors];
     expect(after.get('tok_emb.weight')).toEqual(
-      before.get('tok_emb.weight') && readBest('tok_emb.weight'),
+      before.get('tok_emb.weight') && (await readBest('tok_emb.weight')),
     );
-    expect(after.get('pos_emb')!.data).not.toEqual(readBest('pos_emb')!.data);
+    expect(after.get('pos_emb')!.data).not.toEqual((await readBest('pos_emb'))!.data);
   });
 
-  function readBest(name: string) {
-    return readCheckpoint(at('whole', 'best.safetensors')).tensors.get(name);
+  async function readBest(name: string) {
+    return (await checkpointAt(at('whole', 'best.safetensors'))).tensors.get(name);
   }
 
   it('keeps trials with clamped neurons apart from those drawn freely', async () => {
@@ -159,8 +160,8 @@ describe('the command line, as a user goes along', () => {
   });
 
   it('fine-tunes on the windows it was trained on, and says where they may be others', async () => {
-    const whole = new RunFolder(at('whole')).facts().training;
-    expect(new RunFolder(at('fine')).facts().training).toMatchObject({
+    const whole = (await new RunRecords(diskStore(at('whole'))).facts()).training;
+    expect((await new RunRecords(diskStore(at('fine'))).facts()).training).toMatchObject({
       split: { ...whole.split, seed: whole.seed },
     });
     const args = [
@@ -179,17 +180,18 @@ describe('the command line, as a user goes along', () => {
       ...args,
     );
     expect(code, err).toBe(0);
-    expect(out).toContain('that model may have learnt windows that are for testing now.');
+    expect(out).toContain('that model may have learned windows that are for testing now.');
   });
 
   it('fine-tunes with single keys of an inner table, and keeps the others', async () => {
     const args = ['--set', 'window.prev=0.02', '--set', 'training.steps=1', '--out', at('deep')];
     const { code, err } = await neuroformer('finetune', at('whole'), '--data', at('data'), ...args);
     expect(code, err).toBe(0);
-    const { config, tokenizer } = readCheckpoint(at('deep', 'last.safetensors'));
+    const { config, tokenizer } = await checkpointAt(at('deep', 'last.safetensors'));
     expect(config.window).toMatchObject({ curr: 0.005, prev: 0.02 });
     expect(tokenizer.toJSON().past).toBe(0.02);
-    expect(readCheckpoint(at('whole', 'last.safetensors')).tokenizer.toJSON().past).toBe(0.03);
+    const whole = await checkpointAt(at('whole', 'last.safetensors'));
+    expect(whole.tokenizer.toJSON().past).toBe(0.03);
   });
 
   it('says that results are damaged, and what to do', async () => {
@@ -258,7 +260,7 @@ describe('the command line, as a user goes along', () => {
     const { code, err } = await neuroformer('report', at('untested'));
     expect([code, err]).toEqual([
       1,
-      `${at('untested', 'figures')} cannot be made: part of its path is a file.\n`,
+      `${at('untested', 'figures', 'losses.svg')} cannot be written: part of its path is a file.\n`,
     ]);
   });
 
@@ -281,7 +283,7 @@ describe('the command line, as a user goes along', () => {
     const fine = ['--data', at('two'), '--out', at('fewer'), '--set', 'training.steps=2'];
     const tuned = await neuroformer('finetune', at('gaits'), ...fine);
     expect(tuned.code, tuned.err).toBe(0);
-    const { tokenizer } = readCheckpoint(at('fewer', 'last.safetensors'));
+    const { tokenizer } = await checkpointAt(at('fewer', 'last.safetensors'));
     expect(tokenizer.classes.gait!.values).toEqual([0, 1, 2]);
     const resumed = await neuroformer('train', '--resume', at('fewer'));
     expect(resumed.code, resumed.err).toBe(0);
@@ -296,10 +298,10 @@ describe('the command line, as a user goes along', () => {
     expect(code).toBe(130);
     expect(err).toContain('Stopping after this update and saving; once more to stop at once.');
     expect(out).toMatch(/Saved at update \d+\. To go on: neuroformer train --resume .+stopped\n$/);
-    expect(last('stopped').step).toBeLessThan(STEPS);
+    expect((await last('stopped')).step).toBeLessThan(STEPS);
     const resumed = await neuroformer('train', '--resume', at('stopped'));
     expect(resumed.code, resumed.err).toBe(0);
-    expect(last('stopped')).toEqual(last('whole'));
+    expect(await last('stopped')).toEqual(await last('whole'));
   });
 
   // Five processes, each of which compiles the kernels anew.
@@ -309,7 +311,7 @@ describe('the command line, as a user goes along', () => {
     for (let kills = 0; kills < tries(4); kills++) {
       const started = existsSync(at('killed', 'last.safetensors'));
       const args = started ? ['train', '--resume', at('killed')] : trainArgs('killed');
-      const before = started ? last('killed').step : 0;
+      const before = started ? (await last('killed')).step : 0;
       const running = new Running(args);
       await untilUpdates(running, at('killed'), before + 7 + 4 * kills);
       running.child.kill('SIGKILL');
@@ -317,7 +319,7 @@ describe('the command line, as a user goes along', () => {
     }
     const resumed = await neuroformer('train', '--resume', at('killed'));
     expect(resumed.code, resumed.err).toBe(0);
-    expect(last('killed')).toEqual(last('whole'));
+    expect(await last('killed')).toEqual(await last('whole'));
   });
 });
 
@@ -434,7 +436,7 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
     [
       'a configuration that is no YAML',
       () => ['train', '--data', 'x', '--config', at('broken.yaml'), '--out', at('o')],
-      /broken\.yaml is no valid YAML: line \d: .+\.\n$/,
+      /broken\.yaml is not valid YAML: line \d: .+\.\n$/,
     ],
     [
       'an unknown key',
@@ -474,7 +476,7 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
     [
       'a path through a file',
       () => ['simulate', 'hub', at('config.yaml', 'x')],
-      /config\.yaml.x cannot be made: part of its path is a file\.\n$/,
+      /config\.yaml.x cannot be read: part of its path is a file\.\n$/,
     ],
     [
       'a number that is none',

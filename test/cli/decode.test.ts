@@ -1,9 +1,10 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openDataset } from '../../src/dataset/dataset.js';
-import { openFile } from '../../src/dataset/files.js';
 import { find } from '../../src/dataset/reference.js';
+import { openFile } from '../../src/formats/open.js';
+import { openDataset } from '../../src/node/dataset.js';
+import { diskSource } from '../../src/node/disk-source.js';
 import { behaviourWorkplace, labelOf, TUNED } from '../helpers/behaviour.js';
 import { neuroformer } from '../helpers/cli.js';
 
@@ -93,7 +94,7 @@ describe('behaviour from the command line', () => {
     // The last fifth of 60 s, less the 0.1 s that its first window would read of what comes before.
     expect(columns.time!.length).toBe(119);
     expect(columns.time!.at(-1)).toBe(60);
-    const { root, close } = await openFile(at('run', 'decoded.nwb'));
+    const { root, close } = await openFile(diskSource(at('run', 'decoded.nwb')));
     for (const name of ['place', 'place_decoded', 'heading_decoded']) {
       const [data] = find(root, ['processing', 'behavior', name, 'data']);
       expect(data?.kind === 'array' && [...(data.read() as Float64Array)]).toEqual(

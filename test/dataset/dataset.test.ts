@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openDataset } from '../../src/dataset/dataset.js';
 import { hubDataset, inputsDataset } from '../../src/dataset/simulated.js';
 import { encodeNpy } from '../../src/formats/npy.js';
 import { encodeNpz } from '../../src/formats/npz.js';
+import { openDataset } from '../../src/node/dataset.js';
 import { simulateHub } from '../../src/simulate/hub.js';
 import { simulateInputs } from '../../src/simulate/inputs.js';
 import { opener, spikeCounts, spikeTimes, useFolders } from '../helpers/dataset.js';
@@ -204,7 +204,7 @@ describe('a dataset that cannot be used is refused with a sentence', () => {
       'spikes.keep should be a list of places or {by: file#array, values: [...]}, but is "all".',
     ],
     ['an unknown key', { spikes: SPIKES, frame: {} }, 'frame is not known; did you mean frames?'],
-    ['no YAML', 'spikes: [', /is no valid YAML: line \d/],
+    ['no YAML', 'spikes: [', /is not valid YAML: line \d/],
     ['no keys', '- 1', 'should hold keys with values, but is [1].'],
     [
       'no spikes',

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Group, Dataset as H5Dataset } from 'h5wasm/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openDataset } from '../../src/dataset/dataset.js';
+import { openDataset } from '../../src/node/dataset.js';
 import { spikeTimes, useFolders } from '../helpers/dataset.js';
 import { Hdf5Files } from '../helpers/hdf5.js';
 

@@ -20,14 +20,15 @@ const [SECONDS, MEGABYTES] = [3600, 1000];
 
 /** 2,000 neurons of 1 to 9 Hz, and how fast an animal ran. */
 const WRITE = `
-const { writeNwb } = await import(${built('formats/write-nwb.js')});
+const { writeFileSync } = await import('node:fs');
+const { encodeNwb } = await import(${built('formats/write-nwb.js')});
 const { HostRandom } = await import(${built('math/random.js')});
 const random = new HostRandom(1);
 const units = Array.from({ length: 2000 }, (_, neuron) => {
   const count = Math.round(${SECONDS} * (1 + (8 * neuron) / 1999));
   return Float64Array.from({ length: count }, () => ${SECONDS} * random.uniform()).sort();
 });
-await writeNwb(process.argv[1], {
+const bytes = await encodeNwb({
   description: '2,000 neurons, made up.',
   started: '2026-01-01T00:00:00Z',
   units,
@@ -37,10 +38,11 @@ await writeNwb(process.argv[1], {
     timestamps: Float64Array.from({ length: ${20 * SECONDS} }, (_, n) => n / 20),
   }],
 });
+writeFileSync(process.argv[1], bytes);
 console.log(JSON.stringify({ spikes: units.reduce((sum, own) => sum + own.length, 0) }));`;
 
 const READ = `
-const { openDataset } = await import(${built('dataset/dataset.js')});
+const { openDataset } = await import(${built('node/dataset.js')});
 const { overviewOf } = await import(${built('analyze/overview.js')});
 const { Windows } = await import(${built('recording/windows.js')});
 const { tokenizerFor, windowSettings } = await import(${built('neuroformer/batch.js')});

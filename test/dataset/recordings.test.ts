@@ -4,12 +4,13 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { overviewOf } from '../../src/analyze/overview.js';
-import { openDataset } from '../../src/dataset/dataset.js';
-import { openFile } from '../../src/dataset/files.js';
 import { encodeNpy } from '../../src/formats/npy.js';
 import { encodeNpz } from '../../src/formats/npz.js';
+import { openFile } from '../../src/formats/open.js';
 import { type Part, sizeOf } from '../../src/formats/parts.js';
 import { HostRandom } from '../../src/math/random.js';
+import { openDataset } from '../../src/node/dataset.js';
+import { diskSource } from '../../src/node/disk-source.js';
 import { tries } from '../helpers/thorough.js';
 
 const ROOT = fileURLToPath(new URL('../fixtures/recordings', import.meta.url));
@@ -124,7 +125,7 @@ describe('damaged recordings', () => {
         writeFileSync(path, damaged(bytes, random));
         const began = performance.now();
         try {
-          const { root, close } = await openFile(path, name);
+          const { root, close } = await openFile(diskSource(path), name);
           try {
             walk(root);
           } finally {

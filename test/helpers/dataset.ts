@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import { stringify } from 'yaml';
-import { openDataset } from '../../src/dataset/dataset.js';
+import { openDataset } from '../../src/node/dataset.js';
 import type { Trial } from '../../src/recording/recording.js';
 
 export type TestFiles = Readonly<Record<string, Uint8Array | string>>;

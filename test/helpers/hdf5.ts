@@ -2,11 +2,18 @@
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { File, ready } from 'h5wasm/node';
 import { expect } from 'vitest';
-import { openHdf5 } from '../../src/formats/hdf5/hdf5.js';
+import { sourceIn } from '../../src/dataset/files.js';
+import { openHdf5 } from '../../src/formats/hdf5/open.js';
 import type { ArrayPart, GroupPart, Part } from '../../src/formats/parts.js';
+import { diskFolder } from '../../src/node/disk-source.js';
+
+/** Opens the file at a path, as datasets do. */
+export function openHdf5At(path: string, name = path, seconds?: number) {
+  return openHdf5(sourceIn(diskFolder(dirname(path)), basename(path), name), name, seconds);
+}
 
 /** Files in a folder of their own, opened and removed together. */
 export class Hdf5Files {
@@ -43,7 +50,7 @@ export class Hdf5Files {
 
   /** Opens bytes, which complaints call X. */
   open(bytes: Uint8Array, seconds?: number): GroupPart {
-    const found = openHdf5(this.file(bytes), 'X', seconds);
+    const found = openHdf5At(this.file(bytes), 'X', seconds);
     this.#opened.push(found);
     return found.root;
   }

@@ -4,9 +4,9 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { HUB_MODEL, HUB_TRAINING } from '../../src/cli/demo.js';
 import { hubDataset } from '../../src/dataset/simulated.js';
 import { simulateHub } from '../../src/simulate/hub.js';
+import { HUB_MODEL, HUB_TRAINING } from '../../src/stages/demo.js';
 
 export const DROPPING = { attn: 0.1, resid: 0.1, id: 0.1, im: 0.1, time: 0.1 };
 

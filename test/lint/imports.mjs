@@ -1,5 +1,5 @@
-// Which rooms of src/ may import which: arrows point one way only, and the core needs neither Node nor a package.
-// Run by `npm run lint`; prints every import that breaks a rule and exits with 1.
+// Which rooms of src/ may import which, and which packages: arrows point one way only, and all rooms but those named run
+// in a browser. Run by `npm run lint`; prints every import that breaks a rule and exits with 1.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative } from 'node:path';
@@ -7,50 +7,49 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Each room's direct neighbours below; a room may import what its neighbours may. */
+/** Rooms from the bottom up, each with its neighbors below; a room may import what its neighbors may. */
 const BELOW = {
   math: [],
-  text: ['recording'],
+  text: [],
   cpu: [],
   gpu: [],
+  reference: ['math'],
+  ports: ['text'],
   tensor: ['gpu', 'math'],
-  nn: ['tensor', 'math'],
-  recording: ['math', 'text'],
+  nn: ['tensor'],
+  recording: ['math', 'text', 'ports'],
   neuroformer: ['nn', 'recording'],
   generate: ['neuroformer'],
   simulate: ['recording'],
-  formats: ['recording'],
+  formats: ['recording', 'ports'],
   dataset: ['formats', 'simulate'],
-  node: ['neuroformer', 'recording'],
-  train: ['neuroformer', 'dataset', 'node'],
-  analyze: ['neuroformer', 'simulate', 'probe'],
+  train: ['neuroformer', 'dataset'],
+  analyze: ['recording', 'simulate'],
   probe: ['analyze', 'generate', 'train'],
   report: ['probe'],
-  stages: ['report', 'cli'],
+  stages: ['report', 'version.gen.ts'],
+  node: ['neuroformer', 'dataset', 'cpu'],
   cli: ['stages', 'node.ts'],
-  reference: ['math'],
+  'version.gen.ts': [],
   'create-engine.ts': ['cpu', 'gpu'],
-  'index.ts': ['create-engine.ts', 'generate', 'simulate'],
-  'node.ts': ['index.ts', 'node', 'dataset'],
+  'index.ts': ['create-engine.ts', 'stages'],
+  'node.ts': ['index.ts', 'node'],
 };
 
-/** Rooms that run in a browser as they are: no package, nothing of Node. */
-const BROWSER_SAFE = [
-  'math',
-  'cpu',
-  'gpu',
-  'tensor',
-  'nn',
-  'recording',
-  'neuroformer',
-  'generate',
-  'reference',
-  'create-engine.ts',
-  'index.ts',
-];
+/** Packages that a room may import; no other room may. */
+const PACKAGES = {
+  text: ['yaml'],
+  ports: ['@noble/hashes/sha2.js'],
+  formats: ['csv-parse/sync', 'fflate', 'h5wasm'],
+  dataset: ['yaml'],
+  report: ['fflate', 'vega', 'vega-lite'],
+  stages: ['yaml'],
+  node: ['webgpu', 'tar-fs'],
+  cli: ['commander', 'yaml'],
+};
 
-/** The one file that may import Dawn. */
-const DAWN = 'node.ts';
+/** The rooms that do not run in browsers: they alone may import modules of Node. */
+const NODE_ROOMS = ['node', 'cli'];
 
 function reachable(room, seen = new Set([room])) {
   for (const below of BELOW[room] ?? []) {
@@ -72,32 +71,70 @@ function filesBelow(folder) {
 
 const roomOf = (path) => path.split('/')[0];
 
-function complaintsAbout(file) {
+/** What a file imports, types included: its own files by path from src/, others as they stand. */
+function importsIn(file) {
+  const path = relative(join(ROOT, 'src'), file);
+  const targets = readFileSync(file, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'([^'\s]+)'[;)]/g);
+  return [...targets].map(([, target]) =>
+    target.startsWith('.')
+      ? { own: posix.join(dirname(path), target).replace(/\.js$/, '.ts') }
+      : { foreign: target },
+  );
+}
+
+function problemsIn(file) {
   const path = relative(join(ROOT, 'src'), file);
   const room = roomOf(path);
   if (!(room in BELOW))
-    return [`src/${path}: "${room}" is no room; add it to test/lint/imports.mjs`];
+    return [`src/${path}: "${room}" is not a room; add it to test/lint/imports.mjs`];
   const allowed = reachable(room);
-  const complaints = [];
-  for (const [, target] of readFileSync(file, 'utf8').matchAll(
-    /(?:from|import)\s*\(?\s*'([^']+)'/g,
-  )) {
-    if (target.startsWith('.')) {
-      const to = posix.join(dirname(path), target).replace(/\.js$/, '.ts');
-      if (to.startsWith('..')) complaints.push(`src/${path}: imports ${target}, outside src/`);
-      else if (!allowed.has(roomOf(to)))
-        complaints.push(`src/${path}: ${room} may not import ${roomOf(to)} (${target})`);
-    } else if (target === 'webgpu' && path !== DAWN) {
-      complaints.push(`src/${path}: only src/${DAWN} imports webgpu`);
-    } else if (BROWSER_SAFE.includes(room)) {
-      complaints.push(`src/${path}: ${room} runs in browsers and may not import ${target}`);
+  return importsIn(file).flatMap(({ own, foreign }) => {
+    if (own?.startsWith('..')) return [`src/${path}: imports ${own}, outside src/`];
+    if (own !== undefined)
+      return allowed.has(roomOf(own)) ? [] : [`src/${path}: ${room} may not import ${own}`];
+    if (foreign.startsWith('node:'))
+      return NODE_ROOMS.includes(room)
+        ? []
+        : [`src/${path}: ${room} runs in browsers and may not import ${foreign}`];
+    return PACKAGES[room]?.includes(foreign)
+      ? []
+      : [`src/${path}: ${room} may not import ${foreign}`];
+  });
+}
+
+/** Files that import one another in a circle, types left aside: the circle, or nothing. */
+function circleIn(files) {
+  const graph = new Map(
+    files.map((file) => {
+      const path = relative(join(ROOT, 'src'), file);
+      const text = readFileSync(file, 'utf8').replaceAll(/^import type [^;]+;$/gm, '');
+      const targets = text.matchAll(/(?:from|import)\s+'(\.[^']+)'/g);
+      const own = [...targets].map(([, t]) => posix.join(dirname(path), t).replace(/\.js$/, '.ts'));
+      return [path, own];
+    }),
+  );
+  const done = new Set();
+  const visit = (path, trail) => {
+    if (trail.includes(path)) return [...trail.slice(trail.indexOf(path)), path];
+    if (done.has(path)) return undefined;
+    for (const next of graph.get(path) ?? []) {
+      const circle = visit(next, [...trail, path]);
+      if (circle) return circle;
     }
+    done.add(path);
+    return undefined;
+  };
+  for (const path of graph.keys()) {
+    const circle = visit(path, []);
+    if (circle) return circle;
   }
-  return complaints;
+  return undefined;
 }
 
 const files = filesBelow(join(ROOT, 'src'));
-const complaints = files.flatMap(complaintsAbout);
-for (const complaint of complaints) console.error(complaint);
-console.log(`imports of ${files.length} files: ${complaints.length} break a rule`);
-process.exitCode = complaints.length > 0 ? 1 : 0;
+const problems = files.flatMap(problemsIn);
+const circle = circleIn(files);
+if (circle) problems.push(`a circle of imports: ${circle.join(' -> ')}`);
+for (const problem of problems) console.error(problem);
+console.log(`imports of ${files.length} files: ${problems.length} break a rule`);
+process.exitCode = problems.length > 0 ? 1 : 0;

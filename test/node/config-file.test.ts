@@ -71,11 +71,11 @@ describe('the original’s configuration files', () => {
 describe('a configuration file that cannot be used is refused with a sentence', () => {
   it.each([
     ['an unknown key', 'n_embd: 32\nnhead: 4\n', 'nhead is not known; did you mean n_head?'],
-    ['no YAML', 'n_embd: [32\nn_head: 4\n', / is no valid YAML: line \d: .+\.$/],
+    ['no YAML', 'n_embd: [32\nn_head: 4\n', / is not valid YAML: line \d: .+\.$/],
     [
       'one key twice',
       'n_head: 4\nn_head: 8\n',
-      'is no valid YAML: line 2: Map keys must be unique.',
+      'is not valid YAML: line 2: Map keys must be unique.',
     ],
     ['nothing', '', 'should hold keys with values, but is null.'],
     ['a list', '- 1\n- 2\n', 'should hold keys with values, but is [1,2].'],

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { stretchesOf } from '../../src/analyze/decoded-variable.js';
 import { blocksIn, scoresOf } from '../../src/analyze/decoding-scores.js';
 import { laggedCounts } from '../../src/analyze/lagged.js';
-import { baselinesOf } from '../../src/analyze/linear-baselines.js';
+import { linearBaselines } from '../../src/analyze/linear-baselines.js';
 import { overviewOf, rasterInLetters } from '../../src/analyze/overview.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
-import { decodeWindows, stretchesOf, truthOf } from '../../src/probe/decode.js';
+import { decodeWindows, truthOf } from '../../src/probe/decode.js';
 import { createRecording, recordingOf } from '../../src/recording/recording.js';
+import type { WindowRef } from '../../src/recording/windows.js';
 import { parseTrainSettings } from '../../src/train/settings.js';
 import { prepare } from '../../src/train/training-data.js';
 import { behaviourRecording, DECODING, TUNED } from '../helpers/behaviour.js';
@@ -114,8 +116,9 @@ describe('lagged counts', () => {
 describe('baselines', () => {
   it('read place and heading from tuned neurons, each better than the mean', () => {
     const { windows, layout, split } = prepared();
-    const inputs = { windows, layout, train: split.train, test: split.test, bin: 0.1 };
-    const results = [...baselinesOf({ ...inputs, histories: [1, 2] })];
+    const truth = (refs: readonly WindowRef[]) => truthOf(layout, windows, refs);
+    const inputs = { windows, truth, train: split.train, test: split.test, bin: 0.1 };
+    const results = [...linearBaselines({ ...inputs, histories: [1, 2] })];
     expect(results.map(({ name }) => name)).toEqual([
       'mean',
       'ridge, 0.1 s',
@@ -138,8 +141,9 @@ describe('baselines', () => {
 
   it('leave out what the windows do not allow, and say why', () => {
     const { windows, layout, split } = prepared(10);
-    const inputs = { windows, layout, train: split.train, test: split.test, bin: 0.1 };
-    const results = [...baselinesOf({ ...inputs, histories: [2, 60] })];
+    const truth = (refs: readonly WindowRef[]) => truthOf(layout, windows, refs);
+    const inputs = { windows, truth, train: split.train, test: split.test, bin: 0.1 };
+    const results = [...linearBaselines({ ...inputs, histories: [2, 60] })];
     const found = results.map(({ name, variables }) => [name, variables !== undefined]);
     expect(found).toEqual([
       ['mean', true],

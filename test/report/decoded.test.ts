@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type DecodedResults, decodingTables } from '../../src/report/decoded.js';
+import type { DecodedResults } from '../../src/probe/results.js';
+import { decodingTables } from '../../src/report/decoded.js';
 
 const score = (value: number, spread = 0) => ({
   value,

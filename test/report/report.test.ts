@@ -1,9 +1,10 @@
 import { inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { draw, toCsv } from '../../src/report/draw.js';
+import { draw } from '../../src/report/draw.js';
 import { lossFigure, mapFigures, rasterFigure } from '../../src/report/figures.js';
 import { page } from '../../src/report/html.js';
 import { scoreTable, verdict } from '../../src/report/report.js';
+import { toCsv } from '../../src/text/table.js';
 
 const scores = (auroc: number, direction: number) => ({
   auroc,

@@ -6,14 +6,17 @@ import { tokenizerFor } from '../../src/neuroformer/batch.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { openModel } from '../../src/neuroformer/saved.js';
 import { decodeSafetensors, encodeSafetensors } from '../../src/nn/safetensors.js';
+import { diskStore } from '../../src/node/disk-store.js';
 import { createEngine, type Engine } from '../../src/node.js';
+import { silentWatcher } from '../../src/ports/watcher.js';
 import { createRecording } from '../../src/recording/recording.js';
 import { Scale } from '../../src/recording/scales.js';
-import { readCheckpoint } from '../../src/train/checkpoint.js';
-import { RunFolder } from '../../src/train/run-records.js';
+import { bestWeights, RunRecords } from '../../src/train/run-records.js';
 import { parseTrainSettings } from '../../src/train/settings.js';
-import { type TrainerOptions, train } from '../../src/train/trainer.js';
-import { prepare, tokenizerAfter } from '../../src/train/training-data.js';
+import { tokenizerAfter } from '../../src/train/tokenizer-after.js';
+import { type TrainerOptions, trainModel } from '../../src/train/trainer.js';
+import { prepare } from '../../src/train/training-data.js';
+import { checkpointAt } from '../helpers/run-files.js';
 import { madeUpRecording, TINY, WITH_BEHAVIOR, WITH_VIDEO } from '../helpers/tiny-neuroformer.js';
 import { DROPPING } from '../helpers/tiny-run.js';
 
@@ -38,31 +41,44 @@ const MODEL = {
 };
 
 let folders = 0;
+interface TestRun extends TrainerOptions {
+  readonly path: string;
+  /** What was noted. */
+  readonly notes: string[];
+}
+
 /** A run that is yet to start, in a folder of its own. */
 function runOf(
   training: object = {},
   model: object = MODEL,
   changes: Partial<TrainerOptions> = {},
-): TrainerOptions & { folder: RunFolder; notes: string[] } {
+): TestRun {
   folders += 1;
-  const path = join(root, `run${folders}`);
-  const folder = new RunFolder(mkdtempSync(path));
+  const path = mkdtempSync(join(root, `run${folders}`));
   const notes: string[] = [];
   const settings = parseTrainSettings({ ...TRAINING, ...training });
   return {
     data: prepare(madeUpRecording(), parseConfig(model).config, settings),
     settings,
-    folder,
+    records: new RunRecords(diskStore(path)),
     openEngine: () => createEngine(),
-    watcher: { note: (sentence) => notes.push(sentence), progress: () => {} },
+    watcher: { ...silentWatcher, note: (sentence) => notes.push(sentence) },
+    path,
     notes,
     ...changes,
   };
 }
 
-/** Everything of a checkpoint but the time it took. */
-function contents(path: string) {
-  const { tensors, moments, progress } = readCheckpoint(path);
+/** The same run with a watcher that is asked whether to stop. */
+function stopping(run: TestRun, shouldStop: () => boolean): TestRun {
+  return { ...run, watcher: { ...run.watcher, shouldStop } };
+}
+
+const last = ({ path }: TestRun) => join(path, 'last.safetensors');
+
+/** Everything of a run's last checkpoint but the time it took. */
+async function contents(run: TestRun) {
+  const { tensors, moments, progress } = await checkpointAt(last(run));
   const { seconds: _, ...rest } = progress;
   return { tensors, moments, progress: rest };
 }
@@ -70,16 +86,16 @@ function contents(path: string) {
 describe('training', () => {
   it('writes a run that can be read by itself: metrics, the last and the best of each objective', async () => {
     const run = runOf();
-    const { stopped, progress } = await train(run);
+    const { stopped, progress } = await trainModel(run);
     expect([stopped, progress.step]).toEqual(['done', 24]);
-    const metrics = run.folder.metrics();
+    const metrics = await run.records.metrics();
     const steps = (kind: string) => metrics.flatMap((l) => (l.kind === kind ? [l.step] : []));
     expect(steps('train')).toEqual([4, 8, 12, 16, 20, 24]);
     expect(steps('validation')).toEqual([8, 16, 24]);
     expect(Object.keys(metrics[0]!.losses).sort()).toEqual(['gait', 'id', 'loss', 'time', 'turn']);
     const looks = metrics.filter(({ kind }) => kind === 'validation');
     for (const objective of ['loss', 'id', 'turn']) {
-      const best = openModel(readFileSync(run.folder.best(objective)));
+      const best = openModel(readFileSync(join(run.path, bestWeights(objective))));
       const lowest = Math.min(...looks.map(({ losses }) => losses[objective]!));
       const { best: known } = JSON.parse(best.metadata['neuroformer.progress']!);
       expect(known[objective].loss, objective).toBe(lowest);
@@ -90,22 +106,21 @@ describe('training', () => {
 
   it('goes on after a stop as if there had been none, to the last bit', async () => {
     const whole = runOf();
-    await train(whole);
+    await trainModel(whole);
     const parts = runOf();
     for (const until of [5, 11, 18]) {
       let updates = 0;
-      const before = until === 5 ? 0 : readCheckpoint(parts.folder.last).progress.step;
-      const { stopped, progress } = await train({
-        ...parts,
+      const before = until === 5 ? 0 : (await checkpointAt(last(parts))).progress.step;
+      const { stopped, progress } = await trainModel({
+        ...stopping(parts, () => before + ++updates >= until),
         resume: until > 5,
-        shouldStop: () => before + ++updates >= until,
       });
       expect([stopped, progress.step]).toEqual(['interrupted', until]);
     }
-    await train({ ...parts, resume: true });
-    expect(contents(parts.folder.last)).toEqual(contents(whole.folder.last));
+    await trainModel({ ...parts, resume: true });
+    expect(await contents(parts)).toEqual(await contents(whole));
     expect(parts.notes).toContain('Going on from update 18 of 24.');
-    const steps = parts.folder.metrics().map(({ step }) => step);
+    const steps = (await parts.records.metrics()).map(({ step }) => step);
     expect(steps).toEqual([...steps].sort((p, q) => p - q));
   });
 
@@ -115,19 +130,19 @@ describe('training', () => {
       openEngine: () => createEngine({ adapter: 'cpu', threads }),
     });
     const runs = [on(1), on(2), on(2)];
-    for (const whole of runs.slice(0, 2)) await train(whole);
+    for (const whole of runs.slice(0, 2)) await trainModel(whole);
     const parts = runs[2]!;
     let updates = 0;
-    await train({ ...parts, shouldStop: () => ++updates === 9 });
-    await train({ ...parts, openEngine: runs[0]!.openEngine, resume: true });
-    const [one, two, both] = runs.map(({ folder }) => contents(folder.last));
+    await trainModel(stopping(parts, () => ++updates === 9));
+    await trainModel({ ...parts, openEngine: runs[0]!.openEngine, resume: true });
+    const [one, two, both] = await Promise.all(runs.map(contents));
     expect(both).toEqual(two);
     expect(two).toEqual(one);
   });
 
   it('goes on from its last checkpoint on a new device when the device is lost', async () => {
     const whole = runOf();
-    await train(whole);
+    await trainModel(whole);
     const engines: Engine[] = [];
     const lost = runOf({}, MODEL, {
       openEngine: async () => {
@@ -136,26 +151,25 @@ describe('training', () => {
       },
     });
     let updates = 0;
-    await train({
-      ...lost,
-      shouldStop: () => {
+    await trainModel(
+      stopping(lost, () => {
         updates += 1;
         if (updates === 15) engines[0]!.device.destroy();
         return false;
-      },
-    });
+      }),
+    );
     expect(engines).toHaveLength(2);
     expect(lost.notes[0]).toMatch(
       /^The device was lost \(.+\); going on from the last checkpoint on a new one\.$/,
     );
     expect(lost.notes[1]).toBe('Going on from update 12 of 24.');
-    expect(contents(lost.folder.last)).toEqual(contents(whole.folder.last));
+    expect(await contents(lost)).toEqual(await contents(whole));
   });
 
   it('stops early when the validation loss has not improved', async () => {
     const run = runOf({ patience: 2, rate: 1e-9, validate_every: 2, steps: 100 });
     // At such a rate nothing is learnt, so that looks are equal and none is better than the first.
-    const { stopped, progress } = await train(run);
+    const { stopped, progress } = await trainModel(run);
     expect(stopped).toBe('patience');
     expect(progress.step).toBeLessThan(100);
     expect(progress.stale).toBe(2);
@@ -163,10 +177,12 @@ describe('training', () => {
 
   it('leaves frozen parameters as they are, and moves the others', async () => {
     const run = runOf({ freeze: ['tok_emb', 'head_'], steps: 3 }, TINY);
-    await train(run);
+    await trainModel(run);
     const other = runOf({ steps: 1, rate: 1e-12 }, TINY);
-    await train(other);
-    const [after, before] = [run, other].map(({ folder }) => readCheckpoint(folder.last).tensors);
+    await trainModel(other);
+    const [after, before] = await Promise.all(
+      [run, other].map(async (own) => (await checkpointAt(last(own))).tensors),
+    );
     expect(after!.get('tok_emb.weight')).toEqual(before!.get('tok_emb.weight'));
     expect(after!.get('head_id.weight')).toEqual(before!.get('head_id.weight'));
     expect(after!.get('pos_emb')!.data).not.toEqual(before!.get('pos_emb')!.data);
@@ -174,20 +190,20 @@ describe('training', () => {
 
   it('begins from another model, and says what is new', async () => {
     const spikes = runOf({ steps: 5 }, TINY);
-    await train(spikes);
-    const from = openModel(readFileSync(spikes.folder.last));
+    await trainModel(spikes);
+    const from = openModel(readFileSync(last(spikes)));
     const speed = runOf({ steps: 1, rate: 1e-12, losses: ['turn'] }, WITH_BEHAVIOR, { from });
-    await train(speed);
+    await trainModel(speed);
     expect(speed.notes[0]).toMatch(/^\d+ parameters were loaded\.$/);
     expect(speed.notes[1]).toMatch(
       /^\d+ parameters are new and keep their initial values: modality_/,
     );
-    const { tensors } = readCheckpoint(speed.folder.last);
+    const { tensors } = await checkpointAt(last(speed));
     const apart = tensors
       .get('tok_emb.weight')!
       .data.map((v, n) => v - from.tensors.get('tok_emb.weight')!.data[n]!);
     expect(Math.max(...Array.from(apart, Math.abs))).toBeLessThan(1e-9);
-    expect(Object.keys(speed.folder.metrics()[0]!.losses)).toEqual(['turn', 'loss']);
+    expect(Object.keys((await speed.records.metrics())[0]!.losses)).toEqual(['turn', 'loss']);
   });
 });
 
@@ -236,27 +252,27 @@ describe('the vocabularies of a model that begins from another', () => {
 describe('a run that cannot go on is refused with a sentence', () => {
   it('of other data', async () => {
     const run = runOf({ steps: 2 }, TINY);
-    await train(run);
+    await trainModel(run);
     const settings = run.settings;
     const data = prepare(madeUpRecording(7), parseConfig(TINY).config, settings);
-    await expect(train({ ...run, data, resume: true })).rejects.toThrow(
+    await expect(trainModel({ ...run, data, resume: true })).rejects.toThrow(
       'The data are not those this run was started with: resume with the same, or start a run of its own.',
     );
   });
 
   it('of a checkpoint cut short, which stays as it is', async () => {
     const run = runOf({ steps: 2 }, TINY);
-    await train(run);
-    const bytes = readFileSync(run.folder.last);
+    await trainModel(run);
+    const bytes = readFileSync(last(run));
     for (const length of [0, 7, 100, bytes.length - 1]) {
-      writeFileSync(run.folder.last, bytes.subarray(0, length));
-      await expect(train({ ...run, resume: true })).rejects.toThrow(
+      writeFileSync(last(run), bytes.subarray(0, length));
+      await expect(trainModel({ ...run, resume: true })).rejects.toThrow(
         expect.objectContaining({
           name: 'FileError',
-          message: expect.stringContaining(`${run.folder.last} is no usable checkpoint: `),
+          message: expect.stringContaining(`${last(run)} is not a usable checkpoint: `),
         }),
       );
-      expect(readFileSync(run.folder.last)).toEqual(bytes.subarray(0, length));
+      expect(readFileSync(last(run))).toEqual(bytes.subarray(0, length));
     }
   });
 
@@ -273,21 +289,21 @@ describe('a run that cannot go on is refused with a sentence', () => {
 
   it('from weights that are no numbers', async () => {
     const run = runOf({ steps: 1 }, TINY);
-    await train(run);
-    const { tensors, metadata } = decodeSafetensors(readFileSync(run.folder.last));
+    await trainModel(run);
+    const { tensors, metadata } = decodeSafetensors(readFileSync(last(run)));
     (tensors.get('tok_emb.weight')!.data as Float32Array)[3] = Number.NaN;
-    writeFileSync(run.folder.last, encodeSafetensors(tensors, metadata));
-    expect(() => readCheckpoint(run.folder.last)).toThrow(
-      'is no usable checkpoint: tok_emb.weight holds values that are no numbers: it is damaged.',
+    writeFileSync(last(run), encodeSafetensors(tensors, metadata));
+    await expect(checkpointAt(last(run))).rejects.toThrow(
+      'is not a usable checkpoint: tok_emb.weight holds values that are no numbers: it is damaged.',
     );
   });
 
   it('whose loss is no number, its last checkpoint whole', async () => {
     const run = runOf({ rate: 1e30, clip: 0, warmup: 0, steps: 50, checkpoint_every: 1000 }, TINY);
-    await expect(train(run)).rejects.toThrow(
+    await expect(trainModel(run)).rejects.toThrow(
       /^The loss of update \d+ is NaN: the weights have run away\./,
     );
-    expect(readCheckpoint(run.folder.last).progress.step).toBe(0);
+    expect((await checkpointAt(last(run))).progress.step).toBe(0);
   });
 
   it.each([
@@ -302,7 +318,7 @@ describe('a run that cannot go on is refused with a sentence', () => {
       'There is no loss to train with: of pupil this model has none.',
     ],
   ])('%s', async (_, training, message) => {
-    await expect(train(runOf(training, TINY))).rejects.toThrow(message.replace('’', "'"));
+    await expect(trainModel(runOf(training, TINY))).rejects.toThrow(message.replace('’', "'"));
   });
 
   it.each([

@@ -13,18 +13,18 @@ import {
   refusedPart,
   sizeOf,
 } from '../parts.js';
-import type { Found, Hdf5File } from './file.js';
+import type { Hdf5File, NamedObject } from './file.js';
+import type { StoredValues } from './library.js';
 import {
   attributesFrom,
   CLASS,
-  type DescribedDataset,
+  type DatasetInfo,
   lazyGroup,
   readRows,
   type Type,
   typeOf,
   type Values,
 } from './values.js';
-import type { Stored } from './worker.js';
 
 /** What cells hold, and what MATLAB keeps for its own objects. */
 const STORES = ['#refs#', '#subsystem#'];
@@ -35,52 +35,52 @@ const MOST_DENSE = 2 ** 27;
 const ADDRESSES: Type = {
   kind: 'text',
   make: (length) => new Array<string>(length),
-  decode: (stored: Stored) =>
+  decode: (stored: StoredValues) =>
     Array.from({ length: stored.length / 8 }, (_, n) =>
       (stored as Uint8Array).subarray(8 * n, 8 * n + 8).join(' '),
     ),
 };
 
-function attributeOf({ described }: Found, name: string): number | string | undefined {
-  if (described.kind === 'refused') return undefined;
-  const value = attributesFrom(described.attributes)[name];
+function attributeOf({ info }: NamedObject, name: string): number | string | undefined {
+  if (info.kind === 'refused') return undefined;
+  const value = attributesFrom(info.attributes)[name];
   return Array.isArray(value) ? value[0] : (value as number | string | undefined);
 }
 
 /** Whether what a file holds has MATLAB's classes. */
-export function isMatlab73(members: ReadonlyMap<string, Found>): boolean {
-  return [...members.values()].some((found) => attributeOf(found, 'MATLAB_class') !== undefined);
+export function isMatlab73(members: ReadonlyMap<string, NamedObject>): boolean {
+  return [...members.values()].some((object) => attributeOf(object, 'MATLAB_class') !== undefined);
 }
 
 /** The variables of a file, by name, in the form of those of older files: see parseMatlab. */
 export function matlabMembers(
   file: Hdf5File,
-  members: ReadonlyMap<string, Found>,
+  members: ReadonlyMap<string, NamedObject>,
 ): Map<string, Part> {
   const reader = new Reader(file, members.get('#refs#'));
   const variables = [...members].filter(([name]) => !STORES.includes(name));
   return new Map(
-    variables.map(([name, found]) => [
+    variables.map(([name, object]) => [
       name,
-      reader.part({ ...found, label: `Variable ${name}` }, []),
+      reader.part({ ...object, label: `Variable ${name}` }, []),
     ]),
   );
 }
 
 class Reader {
   readonly #file: Hdf5File;
-  readonly #store: Found | undefined;
-  #stored: Map<string, Found> | undefined;
+  readonly #store: NamedObject | undefined;
+  #stored: Map<string, NamedObject> | undefined;
 
-  constructor(file: Hdf5File, store: Found | undefined) {
+  constructor(file: Hdf5File, store: NamedObject | undefined) {
     this.#file = file;
     this.#store = store;
   }
 
   /** @param around addresses of what it is in. */
-  part(found: Found, around: readonly string[]): Part {
+  part(object: NamedObject, around: readonly string[]): Part {
     try {
-      return this.#part(found, around);
+      return this.#part(object, around);
     } catch (error) {
       // What is damaged should not keep its neighbours from being read.
       if (error instanceof RecordingError) return refusedPart(error);
@@ -88,25 +88,25 @@ class Reader {
     }
   }
 
-  #part(found: Found, around: readonly string[]): Part {
-    const { described } = found;
-    if (described.kind === 'refused') return this.#refused(found, described.reason);
-    if (around.includes(described.address))
-      return this.#refused(found, 'it holds what it is in, without an end');
-    const inside = [...around, described.address];
-    const of = attributeOf(found, 'MATLAB_class');
+  #part(object: NamedObject, around: readonly string[]): Part {
+    const { info } = object;
+    if (info.kind === 'refused') return this.#refused(object, info.reason);
+    if (around.includes(info.address))
+      return this.#refused(object, 'it holds what it is in, without an end');
+    const inside = [...around, info.address];
+    const of = attributeOf(object, 'MATLAB_class');
     if (of === 'function_handle')
-      return this.#refused(found, 'it holds a function: save the values that it gives');
-    if (attributeOf(found, 'MATLAB_object_decode') !== undefined) {
+      return this.#refused(object, 'it holds a function: save the values that it gives');
+    if (attributeOf(object, 'MATLAB_object_decode') !== undefined) {
       const reason = `it holds an object of class ${of}, which only MATLAB can read: save its values as arrays, cells or structs`;
-      return this.#refused(found, reason);
+      return this.#refused(object, reason);
     }
-    if (described.kind === 'group') return this.#struct(found, inside);
-    return this.#array(found, described, of, inside);
+    if (info.kind === 'group') return this.#struct(object, inside);
+    return this.#array(object, info, of, inside);
   }
 
   #refused(
-    { label }: Pick<Found, 'label'>,
+    { label }: Pick<NamedObject, 'label'>,
     reason: string,
     shape: readonly number[] = [],
   ): ArrayPart {
@@ -114,59 +114,54 @@ class Reader {
   }
 
   #array(
-    found: Found,
-    described: DescribedDataset,
+    object: NamedObject,
+    info: DatasetInfo,
     of: number | string | undefined,
     around: readonly string[],
   ): Part {
-    const type = typeOf(described.metadata);
-    const empty = Boolean(attributeOf(found, 'MATLAB_empty')) && typeof type !== 'string';
-    const stored = [...(described.metadata.shape ?? [0])].reverse();
+    const type = typeOf(info.metadata);
+    const empty = Boolean(attributeOf(object, 'MATLAB_empty')) && typeof type !== 'string';
+    const stored = [...(info.metadata.shape ?? [0])].reverse();
     // Of an empty array the axes are stored as its values.
-    const shape = empty ? Array.from(this.#rows(found, described, type), Number) : stored;
+    const shape = empty ? Array.from(this.#rows(object, info, type), Number) : stored;
     if (empty && !shape.includes(0))
       return this.#refused(
-        found,
+        object,
         `it is damaged: it should be empty, but is [${shape.join(', ')}]`,
       );
     if (of === 'cell' || (empty && of === 'struct')) {
       const items = () =>
-        this.#addresses(found).map((address, n) =>
-          this.#referred(address, `${found.label}{${n + 1}}`, around),
+        this.#addresses(object).map((address, n) =>
+          this.#referred(address, `${object.label}{${n + 1}}`, around),
         );
       return lazyList(shape, empty ? () => [] : items);
     }
-    if (typeof type === 'string') return this.#refused(found, `it holds ${type}`, shape);
-    if (of === 'char') return this.#text(found, described, type, empty ? [0] : shape);
+    if (typeof type === 'string') return this.#refused(object, `it holds ${type}`, shape);
+    if (of === 'char') return this.#text(object, info, type, empty ? [0] : shape);
     const read = (from = 0, to = shape[0] ?? 1) =>
-      empty ? type.make(0) : this.#rows(found, described, type, from, to);
+      empty ? type.make(0) : this.#rows(object, info, type, from, to);
     return arrayPart(type.kind, shape, read);
   }
 
   /** Places along MATLAB's first axis. */
   #rows(
-    found: Found,
-    described: DescribedDataset,
+    object: NamedObject,
+    info: DatasetInfo,
     type: Type,
     from = 0,
     to = Number.POSITIVE_INFINITY,
   ): Values {
-    return readRows({ file: this.#file, found, described, type, reversed: true }, from, to);
+    return readRows({ file: this.#file, object, info, type, reversed: true }, from, to);
   }
 
   /** A row of letters is one text, a matrix of letters a text per row, without the blanks that fill it up. */
-  #text(
-    found: Found,
-    described: DescribedDataset,
-    type: Type,
-    shape: readonly number[],
-  ): ArrayPart {
+  #text(object: NamedObject, info: DatasetInfo, type: Type, shape: readonly number[]): ArrayPart {
     const [rows = 1, columns = 1] = shape;
     if (sizeOf(shape) === 0) return arrayPart('text', [], (from, to) => [''].slice(from, to));
     if (shape.length > 2)
-      return this.#refused(found, 'it holds letters in three axes or more: save a cell of texts');
+      return this.#refused(object, 'it holds letters in three axes or more: save a cell of texts');
     const texts = (from = 0, to = rows) => {
-      const letters = this.#rows(found, described, type, from, to) as ArrayLike<number>;
+      const letters = this.#rows(object, info, type, from, to) as ArrayLike<number>;
       return Array.from({ length: letters.length / columns }, (_, row) => {
         let text = '';
         for (let n = row * columns; n < (row + 1) * columns; n++)
@@ -178,11 +173,11 @@ class Reader {
   }
 
   /** A struct, an array of structs or a sparse array. */
-  #struct(found: Found, around: readonly string[]): Part {
-    const { label } = found;
-    const fields = this.#file.members(found, (name) => `${label}.${name}`);
-    const height = attributeOf(found, 'MATLAB_sparse');
-    if (typeof height === 'number') return this.#sparse(found, fields, height);
+  #struct(object: NamedObject, around: readonly string[]): Part {
+    const { label } = object;
+    const fields = this.#file.members(object, (name) => `${label}.${name}`);
+    const height = attributeOf(object, 'MATLAB_sparse');
+    if (typeof height === 'number') return this.#sparse(object, fields, height);
     const shape = shapeOfStructs([...fields.values()]);
     if (!shape) return lazyGroup({}, () => mapped(fields, (_, field) => this.part(field, around)));
     return lazyList(shape, () => {
@@ -198,7 +193,11 @@ class Reader {
   }
 
   /** Columns of values that are not 0, with the rows they are in and where each column begins. */
-  #sparse(found: Found, fields: ReadonlyMap<string, Found>, height: number): ArrayPart {
+  #sparse(
+    object: NamedObject,
+    fields: ReadonlyMap<string, NamedObject>,
+    height: number,
+  ): ArrayPart {
     const load = (name: string) => {
       const field = fields.get(name);
       const part = field && this.part(field, []);
@@ -206,12 +205,12 @@ class Reader {
     };
     const starts = load('jc');
     const width = starts.length - 1;
-    if (!(width >= 0)) return this.#refused(found, 'it is a sparse array without its columns');
+    if (!(width >= 0)) return this.#refused(object, 'it is a sparse array without its columns');
     return arrayPart('number', [height, width], (from = 0, to = height) => {
       const size = Math.max(0, to - from) * width;
       if (size > MOST_DENSE) {
         const reason = `it holds a sparse array of ${size} values with its zeros, too many at once: save [row, column, value] = find(...)`;
-        throw this.#file.refusal(found.label, reason);
+        throw this.#file.refusal(object.label, reason);
       }
       const [values, rows] = [load('data'), load('ir')];
       const dense = values.slice(0, 0).constructor as new (length: number) => Numbers;
@@ -219,7 +218,7 @@ class Reader {
       for (let column = 0; column < width; column++) {
         for (let n = starts[column]!; n < starts[column + 1]!; n++) {
           if (!(rows[n]! < height))
-            throw this.#file.refusal(found.label, 'it is damaged: its rows do not fit its shape');
+            throw this.#file.refusal(object.label, 'it is damaged: its rows do not fit its shape');
           if (rows[n]! >= from && rows[n]! < to)
             numbers[(rows[n]! - from) * width + column] = values[n]!;
         }
@@ -228,25 +227,25 @@ class Reader {
     });
   }
 
-  #addresses(found: Found): string[] {
-    const described = found.described as DescribedDataset;
-    if (described.metadata.type !== CLASS.reference)
-      throw this.#file.refusal(found.label, 'it is damaged: it refers to nothing');
-    const dataset = { file: this.#file, found, described, type: ADDRESSES, reversed: false };
+  #addresses(object: NamedObject): string[] {
+    const info = object.info as DatasetInfo;
+    if (info.metadata.type !== CLASS.reference)
+      throw this.#file.refusal(object.label, 'it is damaged: it refers to nothing');
+    const dataset = { file: this.#file, object, info, type: ADDRESSES, reversed: false };
     return readRows(dataset, 0, Number.POSITIVE_INFINITY) as string[];
   }
 
   #referred(address: string, label: string, around: readonly string[]): Part {
-    const found = this.#storedAt(address);
-    if (!found) return this.#refused({ label }, 'it refers to something that is not there');
-    return this.part({ ...found, label }, around);
+    const object = this.#storedAt(address);
+    if (!object) return this.#refused({ label }, 'it refers to something that is not there');
+    return this.part({ ...object, label }, around);
   }
 
-  #storedAt(address: string): Found | undefined {
+  #storedAt(address: string): NamedObject | undefined {
     // The library finds a name for an address by a search through the whole file.
     this.#stored ??= new Map(
-      [...(this.#store ? this.#file.members(this.#store).values() : [])].flatMap((found) =>
-        found.described.kind === 'refused' ? [] : [[found.described.address, found] as const],
+      [...(this.#store ? this.#file.members(this.#store).values() : [])].flatMap((object) =>
+        object.info.kind === 'refused' ? [] : [[object.info.address, object] as const],
       ),
     );
     return this.#stored.get(address);
@@ -278,12 +277,12 @@ function mapped<T, U>(map: ReadonlyMap<string, T>, to: (name: string, value: T) 
 }
 
 /** An array of structs is a group of arrays of addresses, which have no class as cells have. */
-function shapeOfStructs(fields: readonly Found[]): number[] | undefined {
-  const shapes = fields.map((found) => {
-    const { described } = found;
-    const classless = attributeOf(found, 'MATLAB_class') === undefined;
-    if (described.kind !== 'dataset' || !classless) return undefined;
-    return described.metadata.type === CLASS.reference ? described.metadata.shape : undefined;
+function shapeOfStructs(fields: readonly NamedObject[]): number[] | undefined {
+  const shapes = fields.map((object) => {
+    const { info } = object;
+    const classless = attributeOf(object, 'MATLAB_class') === undefined;
+    if (info.kind !== 'dataset' || !classless) return undefined;
+    return info.metadata.type === CLASS.reference ? info.metadata.shape : undefined;
   });
   const [shape] = shapes;
   const same = shapes.every((other) => other && other.join() === shape?.join());

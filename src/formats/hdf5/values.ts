@@ -1,20 +1,21 @@
 /** Values of HDF5 datasets and attributes: bytes to numbers and texts, and rows of a dataset, a tile at a time. */
 
-import type { Metadata } from 'h5wasm/node';
+import type { Metadata } from 'h5wasm';
 import { half, pastExact } from '../numbers.js';
 import { type Attributes, type GroupPart, type Numbers, type Part, sizeOf } from '../parts.js';
-import type { Found, Hdf5File } from './file.js';
-import { type Described, type Stored, type StoredAttribute, textOf } from './worker.js';
+import type { Hdf5File, NamedObject } from './file.js';
+import type { ObjectInfo, StoredAttribute, StoredValues } from './library.js';
+import { textFrom } from './text.js';
 
 export type Values = Numbers | string[];
-export type DescribedDataset = Described & { readonly kind: 'dataset' };
+export type DatasetInfo = ObjectInfo & { readonly kind: 'dataset' };
 
 /** How values are stored. */
 export interface Type {
   readonly kind: 'number' | 'text';
   make(length: number): Values;
   /** @throws Error where a number cannot be kept. */
-  decode(stored: Stored): Values;
+  decode(stored: StoredValues): Values;
 }
 
 /** HDF5's own numbers of its classes. */
@@ -55,10 +56,10 @@ function isComplex({ compound_type }: Metadata): boolean {
 }
 
 function textType({ size, vlen, strpad }: Metadata): Type {
-  const decode = (stored: Stored) => {
+  const decode = (stored: StoredValues) => {
     if (vlen || Array.isArray(stored)) return stored as string[];
     return Array.from({ length: stored.length / size }, (_, n) => {
-      const text = textOf(stored.subarray(n * size, (n + 1) * size));
+      const text = textFrom(stored.subarray(n * size, (n + 1) * size));
       return strpad === PADDED_WITH_SPACES ? text.replace(/ +$/, '') : text;
     });
   };
@@ -80,7 +81,7 @@ function floatType(size: number): Type | string {
   if (size === 8) return plainType(Float64Array);
   if (size === 4) return plainType(Float32Array);
   if (size !== 2) return `numbers of ${8 * size} bits, whose form is no standard: save float64`;
-  const decode = (stored: Stored) =>
+  const decode = (stored: StoredValues) =>
     Float32Array.from(new Uint16Array((stored as Uint8Array<ArrayBuffer>).buffer), half);
   return { ...plainType(Float32Array), decode };
 }
@@ -90,7 +91,7 @@ function integerType(size: number, signed: boolean): Type | string {
   if (size === 2) return plainType(signed ? Int16Array : Uint16Array);
   if (size === 4) return plainType(signed ? Int32Array : Uint32Array);
   if (size !== 8) return `integers of ${8 * size} bits: save int32 or float64`;
-  const decode = (stored: Stored) => {
+  const decode = (stored: StoredValues) => {
     const { buffer } = stored as Uint8Array<ArrayBuffer>;
     const low = new Uint32Array(buffer);
     const high = signed ? new Int32Array(buffer) : low;
@@ -168,7 +169,7 @@ const UNWRITTEN_CHUNKS = 2 ** 16;
 const BYTES_OF_CHUNK = 8;
 
 /** Why a dataset's shape cannot be true, where it cannot. */
-function lieOf({ metadata, filters }: DescribedDataset, fileBytes: number): string | undefined {
+function lieOf({ metadata, filters }: DatasetInfo, fileBytes: number): string | undefined {
   const shape = metadata.shape ?? [];
   const { chunks, vlen } = metadata;
   const each = vlen ? TEXT_BYTES : metadata.size;
@@ -189,8 +190,8 @@ function lieOf({ metadata, filters }: DescribedDataset, fileBytes: number): stri
 /** A dataset, its type, and whether its axes are given in reverse, as MATLAB has them. */
 export interface Dataset {
   readonly file: Hdf5File;
-  readonly found: Found;
-  readonly described: DescribedDataset;
+  readonly object: NamedObject;
+  readonly info: DatasetInfo;
   readonly type: Type;
   readonly reversed: boolean;
 }
@@ -201,8 +202,8 @@ export interface Dataset {
  * @throws RecordingError where the file is damaged there.
  */
 export function readRows(dataset: Dataset, from: number, to: number): Values {
-  const { file, found, described, type, reversed } = dataset;
-  const shape = described.metadata.shape ?? [0];
+  const { file, object, info, type, reversed } = dataset;
+  const shape = info.metadata.shape ?? [0];
   const axis = reversed ? shape.length - 1 : 0;
   const places = shape[axis] ?? 1;
   const first = Math.min(Math.max(from, 0), places);
@@ -211,31 +212,31 @@ export function readRows(dataset: Dataset, from: number, to: number): Values {
   if (axis in count) count[axis] = last - first;
   const total = last === first ? 0 : sizeOf(count);
   if (total === 0) return type.make(0);
-  const lie = lieOf(described, file.size);
-  if (lie !== undefined) throw file.refusal(found.label, lie);
-  const bytes = total * described.metadata.size;
+  const lie = lieOf(info, file.size);
+  if (lie !== undefined) throw file.refusal(object.label, lie);
+  const bytes = total * info.metadata.size;
   if (bytes > MOST_BYTES || (type.kind === 'text' && total > MOST_TEXTS))
-    throw file.refusal(found.label, `${total} values are too many to be read at once`);
+    throw file.refusal(object.label, `${total} values are too many to be read at once`);
   const offset = count.map((_, n) => (n === axis ? first : 0));
   try {
     return readBox(dataset, offset, count, total);
   } catch (error) {
     // An integer that no number keeps, or no memory for the values.
     if ((error as Error).name === 'RecordingError') throw error;
-    throw file.refusal(found.label, (error as Error).message);
+    throw file.refusal(object.label, (error as Error).message);
   }
 }
 
 function readBox(
-  { file, found, described, type, reversed }: Dataset,
+  { file, object, info, type, reversed }: Dataset,
   offset: readonly number[],
   count: readonly number[],
   total: number,
 ): Values {
-  const { metadata } = described;
+  const { metadata } = info;
   const strides = stridesOf(count, reversed);
   const load = (at: readonly number[], lengths: readonly number[]) =>
-    type.decode(file.read(found, metadata, at, lengths));
+    type.decode(file.read(object, metadata, at, lengths));
   const tiles = tilesOf(offset, count, metadata);
   if (tiles.length === 1 && isInPlace(count, strides)) return load(offset, count);
   const values = type.make(total);

@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Dataset, File, Group, GuessableDataTypes } from 'h5wasm/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openHdf5 } from '../../../src/formats/hdf5/hdf5.js';
 import { type ArrayPart, type GroupPart, type Part, sizeOf } from '../../../src/formats/parts.js';
 import { HostRandom } from '../../../src/math/random.js';
-import { array, at, complaint, Hdf5Files } from '../../helpers/hdf5.js';
+import { array, at, complaint, Hdf5Files, openHdf5At } from '../../helpers/hdf5.js';
 import { tries } from '../../helpers/thorough.js';
 
 const NWB = fileURLToPath(
@@ -234,7 +233,7 @@ describe('an HDF5 file', () => {
 
   it('is not mistaken for what it was before, nor read after it was closed', () => {
     const path = files.file(files.written((f) => f.create_dataset({ name: 'a', data: [1, 2] })));
-    const before = openHdf5(path, 'X');
+    const before = openHdf5At(path, 'X');
     writeFileSync(
       path,
       files.written((f) => f.create_dataset({ name: 'a', data: [7, 8, 9] })),
@@ -242,7 +241,7 @@ describe('an HDF5 file', () => {
     expect(complaint(() => array(before.root, 'a').read())).toBe(
       'a of X cannot be read: it has changed since it was opened.',
     );
-    const after = openHdf5(path, 'X');
+    const after = openHdf5At(path, 'X');
     expect([...array(after.root, 'a').read()]).toEqual([7, 8, 9]);
     before.close();
     expect([...array(after.root, 'a').read()]).toEqual([7, 8, 9]);
@@ -254,18 +253,18 @@ describe('an HDF5 file', () => {
 
   it.each<[string, (path: string) => string, string]>([
     ['that is not there', (path) => `${path}.none`, 'there is no such file'],
-    ['that is a folder', () => files.folder, 'it is no file'],
-    ['that is none', () => files.file(Buffer.from('t,neuron\n')), 'it is no HDF5 file'],
+    ['that is a folder', () => files.folder, 'it is a folder, not a file'],
+    ['that is none', () => files.file(Buffer.from('t,neuron\n')), 'it is not an HDF5 file'],
     ['cut short', (path) => files.file(readFileSync(path).subarray(0, 1500)), 'it is cut short'],
   ])('%s is refused with a sentence', (_, name, reason) => {
     const path = files.file(files.written((f) => f.create_dataset({ name: 'a', data: [1, 2] })));
-    expect(complaint(() => openHdf5(name(path), 'X'))).toBe(`X cannot be read: ${reason}.`);
+    expect(complaint(() => openHdf5At(name(path), 'X'))).toBe(`X cannot be read: ${reason}.`);
   });
 });
 
 describe('an NWB file', () => {
   it('is a tree of its groups', () => {
-    const { root, close } = openHdf5(NWB);
+    const { root, close } = openHdf5At(NWB);
     expect(root.attributes.neurodata_type).toBe('NWBFile');
     expect(array(root, 'session_start_time').read()).toEqual(['2017-02-28T00:00:00-06:00']);
     const units = at(root, 'units') as GroupPart;
@@ -296,7 +295,7 @@ describe('damaged HDF5 files', () => {
     bad.fill(0, bad.indexOf('GCOL') + 16, bad.indexOf('GCOL') + 32);
     const root = files.open(bad, 0.3);
     expect(complaint(() => array(root, 'a').read())).toBe(
-      'a of X cannot be read: the HDF5 library did not come to an end with it within 1 seconds.',
+      'a of X cannot be read: the HDF5 library did not finish with it within 1 seconds.',
     );
     expect(complaint(() => array(root, 'a').read())).toBe(
       'a of X cannot be read: it is damaged at a.',
@@ -308,11 +307,14 @@ describe('damaged HDF5 files', () => {
     const good = files.written((f) => f.create_dataset({ name: 'a', data: ['one', 'two'] }));
     const bad = Buffer.from(good);
     bad.fill(0, bad.indexOf('GCOL') + 16, bad.indexOf('GCOL') + 32);
+    const built = (file: string) =>
+      JSON.stringify(new URL(`../../../dist/src/${file}`, import.meta.url).href);
     const program = `
-      import { openHdf5 } from ${JSON.stringify(new URL('../../../dist/src/formats/hdf5/hdf5.js', import.meta.url).href)};
+      import { openHdf5 } from ${built('formats/hdf5/open.js')};
+      import { diskSource } from ${built('node/disk-source.js')};
       for (const path of ${JSON.stringify([bad, good.subarray(0, 1000), good].map((bytes) => files.file(bytes)))}) {
         try {
-          console.log(openHdf5(path, 'X', 0.3).root.members.get('a').read().join());
+          console.log(openHdf5(diskSource(path), 'X', 0.3).root.members.get('a').read().join());
         } catch (error) {
           console.log(error.name);
         }
@@ -390,7 +392,7 @@ describe('damaged HDF5 files', () => {
       writeFileSync(path, damaged(whole, random));
       let complaints = 0;
       const message = complaint(() => {
-        const { root, close } = openHdf5(path, 'X', 0.5);
+        const { root, close } = openHdf5At(path, 'X', 0.5);
         complaints = readAll(root, `copy ${n}`);
         close();
       });

@@ -1,0 +1,122 @@
+/**
+ * A run store in the browser's own file system (OPFS, https://fs.spec.whatwg.org): private to the origin, it outlives
+ * reloads and needs no permission. In a page or, better, in a worker.
+ */
+
+import { FileError, reasonFor } from './errors.js';
+import type { RunStore } from './run-store.js';
+
+/**
+ * The store of a folder in the origin's private file system.
+ *
+ * @param path folders with slashes between them, such as 'runs/first'.
+ */
+export function opfsStore(path: string): RunStore {
+  return new OpfsStore(path.split('/').filter((part) => part !== ''));
+}
+
+class OpfsStore implements RunStore {
+  readonly name: string;
+  readonly #parts: readonly string[];
+
+  constructor(parts: readonly string[]) {
+    this.name = parts.join('/');
+    this.#parts = parts;
+  }
+
+  async write(path: string, data: Uint8Array | string): Promise<void> {
+    await this.#attempt(path, 'written', 'What was there is as it was.', async () => {
+      const file = await this.#file(path);
+      // What is written goes into a copy, which replaces the file when it is closed.
+      const writable = await file!.createWritable();
+      try {
+        await writable.write(data as Uint8Array<ArrayBuffer> | string);
+      } catch (error) {
+        await writable.abort();
+        throw error;
+      }
+      await writable.close();
+    });
+  }
+
+  async append(path: string, line: string): Promise<void> {
+    await this.#attempt(path, 'written', undefined, async () => {
+      const file = await this.#file(path);
+      const { size } = await file!.getFile();
+      const writable = await file!.createWritable({ keepExistingData: true });
+      await writable.write({ type: 'write', position: size, data: `${line}\n` });
+      await writable.close();
+    });
+  }
+
+  read(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return this.#attempt(path, 'read', undefined, async () => {
+      const file = await this.#file(path, false);
+      return file && new Uint8Array(await (await file.getFile()).arrayBuffer());
+    });
+  }
+
+  list(): Promise<string[]> {
+    return this.#attempt('', 'read', undefined, async () => {
+      const folder = await this.#folder(this.#parts, false);
+      const names: string[] = [];
+      if (folder) for await (const name of folder.keys()) names.push(name);
+      return names.sort();
+    });
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.#attempt(path, 'removed', undefined, async () => {
+      const [folders, name] = this.#split(path);
+      const folder = await this.#folder(folders, false);
+      await folder?.removeEntry(name, { recursive: true }).catch(unlessAbsent);
+    });
+  }
+
+  within(folder: string): RunStore {
+    return new OpfsStore([...this.#parts, ...folder.split('/')]);
+  }
+
+  #split(path: string): [folders: string[], name: string] {
+    const parts = [...this.#parts, ...path.split('/')];
+    return [parts.slice(0, -1), parts.at(-1)!];
+  }
+
+  /** A file; undefined where it is not there and `create` does not say to make it. */
+  async #file(path: string, create = true): Promise<FileSystemFileHandle | undefined> {
+    const [folders, name] = this.#split(path);
+    const folder = await this.#folder(folders, create);
+    return folder?.getFileHandle(name, { create }).catch(unlessAbsent);
+  }
+
+  async #folder(
+    parts: readonly string[],
+    create: boolean,
+  ): Promise<FileSystemDirectoryHandle | undefined> {
+    let folder: FileSystemDirectoryHandle | undefined = await navigator.storage.getDirectory();
+    for (const part of parts)
+      folder = await folder?.getDirectoryHandle(part, { create }).catch(unlessAbsent);
+    return folder;
+  }
+
+  async #attempt<T>(
+    path: string,
+    what: 'written' | 'read' | 'removed',
+    more: string | undefined,
+    run: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      const name = path === '' ? this.name : `${this.name}/${path}`;
+      const sentence = `${name} cannot be ${what}: ${reasonFor(error)}.`;
+      throw new FileError(more === undefined ? sentence : `${sentence} ${more}`);
+    }
+  }
+}
+
+/** Nothing where there is no such entry. @throws whatever else went wrong. */
+function unlessAbsent(error: unknown): undefined {
+  if ((error as Error).name === 'NotFoundError') return undefined;
+  throw error;
+}

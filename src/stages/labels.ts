@@ -1,0 +1,157 @@
+/** The stage of labels: how much labelled data decoding needs, pre-trained on spikes against from scratch. */
+
+import type { DecodedVariable } from '../analyze/decoded-variable.js';
+import { valuesOf } from '../analyze/decoding-scores.js';
+import type { Engine } from '../gpu/engine.js';
+import type { Watcher } from '../ports/watcher.js';
+import { decodedOf, truthOf } from '../probe/decode.js';
+import type { LabelRun } from '../probe/results.js';
+import { grouped, percent } from '../text/format.js';
+import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
+import { type OpenedRun, openRun, windowsInPart } from '../train/open-run.js';
+import { LAST } from '../train/run-records.js';
+import { splitOf, type TrainSettings } from '../train/settings.js';
+import { totalUpdates } from '../train/trainer.js';
+import { decodeRun } from './decode.js';
+import { UsageError } from './errors.js';
+import { writeLabels } from './result-files.js';
+import { trainOnce } from './train-once.js';
+
+export interface LabelsStage {
+  /** Shares of the labelled windows, rising. */
+  readonly shares: readonly number[];
+  /** Models of each kind, differing in their seed. */
+  readonly seeds: number;
+  /** With labels, of each model. */
+  readonly updates: number;
+  /** Updates on spikes alone; default: as many as the run's. */
+  readonly pretraining?: number;
+}
+
+/**
+ * Trains models on shares of the labels and writes their scores into the run's store, after each seed.
+ *
+ * @param run with its last weights, as those of the models it is compared with: no windows chose them.
+ */
+export async function labelsStage(
+  engine: Engine,
+  run: OpenedRun,
+  stage: LabelsStage,
+  openEngine: () => Promise<Engine>,
+  watcher: Watcher,
+): Promise<void> {
+  if (decodedOf(run.layout).length === 0)
+    throw new UsageError('This model decodes nothing: name variables with predict: true.');
+  if (run.split.test.length === 0)
+    throw new UsageError('The test part has no windows, so that nothing could be scored on it.');
+  const { seeds, updates, shares } = stage;
+  const pretraining = stage.pretraining ?? totalUpdates(run.facts.training, run.split.train.length);
+  const models = 2 * shares.length;
+  watcher.note(
+    `${seeds} times ${grouped(pretraining)} updates on spikes alone, then ${models} models of ${grouped(updates)} with labels: ${grouped(seeds * (pretraining + models * updates))} updates in all.`,
+  );
+  const context = { engine, run, openEngine, watcher };
+  const variables = truthOf(run.layout, run.windows, []).map(({ name, kind }) => ({ name, kind }));
+  const test = windowsInPart(run.split, 'test');
+  const { progress } = await readCheckpoint(run.records.store, LAST);
+  const whole = {
+    updates: progress.step,
+    scores: scoresBy(await decodeRun(engine, run, test, 'the run itself', watcher)),
+    finetuned: run.facts.from !== undefined,
+  };
+  const runs: LabelRun[] = [];
+  for (let seed = 1; seed <= seeds; seed++) {
+    const spikes = await trainOnSpikes(context, seed, pretraining);
+    for (const share of shares) {
+      for (const from of ['pretrained', 'scratch'] as const) {
+        const own = { seed, share, from, updates, pretraining, spikes };
+        runs.push(await trainOnLabels(context, own));
+        watcher.note(describeRun(runs.at(-1)!));
+      }
+    }
+    // After each seed, so that what there is can be looked at while the others are trained.
+    await writeLabels(run.records.store, { updates, pretraining, variables, runs, whole });
+  }
+}
+
+/** What every model of the stage shares. */
+interface Context {
+  readonly engine: Engine;
+  readonly run: OpenedRun;
+  readonly openEngine: () => Promise<Engine>;
+  readonly watcher: Watcher;
+}
+
+function scoresBy(decoded: readonly DecodedVariable[]): LabelRun['scores'] {
+  return Object.fromEntries(decoded.map((own) => [own.name, valuesOf(own)]));
+}
+
+function describeRun({ seed, share, windows, from, scores }: LabelRun): string {
+  const firstScores = Object.entries(scores).map(([name, own]) => {
+    const [key, value] = Object.entries(own)[0]!;
+    return `${name} ${key} ${value.toFixed(3)}`;
+  });
+  return `seed ${seed}, ${percent(share)} (${windows} windows), ${from}: ${firstScores.join(', ')}`;
+}
+
+/** Trains one of the models in its folder of the run's store, unless it is trained already. */
+async function trainIn(
+  { run, openEngine, watcher }: Context,
+  folder: string,
+  settings: TrainSettings,
+  updates: number,
+  from?: string,
+): Promise<void> {
+  const { store } = run.records;
+  const before = from !== undefined && { before: await readModelFile(store, from), from };
+  const { config, dataset } = run;
+  const stage = { dataset, store: store.within(folder), config, settings, quiet: true, ...before };
+  await trainOnce(stage, updates, openEngine, watcher);
+}
+
+/** The run's settings with another seed, which must not deal its test windows out anew. Initial weights must learn. */
+function settingsWith({ facts: { training } }: OpenedRun, seed: number): TrainSettings {
+  return { ...training, seed, split: splitOf(training), freeze: [] };
+}
+
+/** A model of spikes alone; the file of its weights in the run's store. */
+async function trainOnSpikes(context: Context, seed: number, updates: number): Promise<string> {
+  const folder = `labels/spikes-${updates}-seed${seed}`;
+  const settings = {
+    ...settingsWith(context.run, seed),
+    steps: updates,
+    share: 1,
+    losses: ['id', 'time'],
+  };
+  await trainIn(context, folder, settings, updates);
+  return `${folder}/${LAST}`;
+}
+
+async function trainOnLabels(
+  context: Context,
+  {
+    seed,
+    share,
+    from,
+    updates,
+    pretraining,
+    spikes,
+  }: Pick<LabelRun, 'seed' | 'share' | 'from'> & {
+    updates: number;
+    pretraining: number;
+    spikes: string;
+  },
+): Promise<LabelRun> {
+  const { engine, run, watcher } = context;
+  // The name says all that may differ, so that what was trained otherwise is never taken for it.
+  const before = from === 'pretrained' ? `pretrained-${pretraining}` : from;
+  const folder = `labels/${before}-${share}-${updates}-seed${seed}`;
+  // What the run's own share is, is what all labelled data are here.
+  const own = settingsWith(run, seed);
+  const settings = { ...own, steps: updates, share: own.share * share };
+  await trainIn(context, folder, settings, updates, from === 'pretrained' ? spikes : undefined);
+  const opened = await openRun(run.records.store.within(folder), run.dataset, 'last');
+  const refs = windowsInPart(run.split, 'test');
+  const decoded = await decodeRun(engine, opened, refs, `${from}, seed ${seed}`, watcher);
+  return { seed, share, windows: opened.split.train.length, from, scores: scoresBy(decoded) };
+}
