@@ -3,8 +3,8 @@
 import type { Command } from 'commander';
 import { createEngine } from '../node.js';
 import { scoreTable, verdict } from '../report/report.js';
-import { explainStage } from '../stages/explain.js';
-import { reportStage } from '../stages/report.js';
+import { explain } from '../stages/explain.js';
+import { REPORT, report } from '../stages/report.js';
 import { alignedTable } from '../text/table.js';
 import { count, whole } from './options.js';
 import { openRunFolder } from './run-folder.js';
@@ -27,9 +27,7 @@ export function addConnectivity(program: Command): void {
       ) =>
         runCommand(async (watcher) => {
           const run = await openRunFolder(folder, options.data);
-          const engine = await createEngine();
-          const { maps } = await explainStage(engine, run, options, watcher);
-          engine.dispose();
+          const { maps } = await explain(run, options, { engine: createEngine, watcher });
           watcher.close();
           const table = scoreTable(maps);
           if (table) say(`${alignedTable([table.head, ...table.rows])}\n${verdict(maps)}`);
@@ -49,9 +47,9 @@ export function addReport(program: Command): void {
     .addHelpText('after', '\nExample:\n  neuroformer report runs/hub')
     .action((folder: string, options: { data?: string }) =>
       runCommand(async () => {
-        const path = await reportStage(await openRunFolder(folder, options.data));
+        await report(await openRunFolder(folder, options.data));
         say(
-          `The report is ${folder}/${path}; its figures and their numbers are in ${folder}/figures.`,
+          `The report is ${folder}/${REPORT}; its figures and their numbers are in ${folder}/figures.`,
         );
       }),
     );

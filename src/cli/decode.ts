@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
 import { PARTS, type Part } from '../recording/splits.js';
 import { decodingTables, describeIntervals } from '../report/decoded.js';
-import { decodeStage } from '../stages/decode.js';
+import { decode } from '../stages/decode.js';
 import { decodedName } from '../stages/result-files.js';
 import { grouped } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
@@ -51,7 +51,7 @@ export function addDecode(program: Command): void {
     .option('--seed <n>', 'of the bootstrap', whole, 1)
     .addHelpText('after', '\nExample:\n  neuroformer decode runs/ca1 --baselines')
     .action((folder: string, options: DecodeOptions) =>
-      runCommand((watcher) => decode(folder, options, watcher)),
+      runCommand((watcher) => decodeCommand(folder, options, watcher)),
     );
 }
 
@@ -63,17 +63,15 @@ function counts(text: string): number[] {
     .sort((p, q) => p - q);
 }
 
-async function decode(
+async function decodeCommand(
   folder: string,
   options: DecodeOptions,
   watcher: TerminalWatcher,
 ): Promise<void> {
   const run = await openRunFolder(folder, options.data);
-  const engine = await createEngine();
-  const { history, baselines = false, ...rest } = options;
-  const stage = { ...rest, baselines, ...(history && { histories: history }) };
-  const results = await decodeStage(engine, run, stage, () => createEngine(), watcher);
-  engine.dispose();
+  const { history, ...rest } = options;
+  const settings = { ...rest, ...(history && { histories: history }) };
+  const results = await decode(run, settings, { engine: createEngine, watcher });
   watcher.close();
   for (const { title, head, rows } of decodingTables(results))
     say(`${title}\n${alignedTable([head, ...rows])}\n`);

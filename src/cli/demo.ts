@@ -6,6 +6,7 @@ import { createEngine, openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
 import { scoreTable, verdict } from '../report/report.js';
 import { type DemoStage, demoStage } from '../stages/demo.js';
+import { REPORT } from '../stages/report.js';
 import { formatDuration } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
 import { count, positive, whole } from './options.js';
@@ -41,15 +42,15 @@ async function demo(
   const store = diskStore(out);
   await expectEmpty(store, force);
   const data = () => openDataset(`${out}/data`);
-  const results = await demoStage(store, stage, data, () => createEngine(), watcher);
+  const results = await demoStage(store, stage, data, { engine: createEngine, watcher });
   watcher.close();
   if ('stoppedAt' in results) {
     sayStopped(results.stoppedAt, out);
     return;
   }
-  const { maps, report } = results;
+  const { maps } = results;
   const table = scoreTable(maps)!;
   say(`\n${alignedTable([table.head, ...table.rows])}\n\n${verdict(maps)}`);
   const took = formatDuration((performance.now() - began) / 1000);
-  say(`\nDone in ${took}. The report is ${out}/${report}`);
+  say(`\nDone in ${took}. The report is ${out}/${REPORT}`);
 }

@@ -6,8 +6,8 @@ import { PARTS } from '../recording/splits.js';
 import {
   describeAhead,
   describeRates,
-  type GenerateStage,
-  generateStage,
+  type GenerateSettings,
+  generate,
 } from '../stages/generate.js';
 import { grouped } from '../text/format.js';
 import { count, neurons, notNegative, positive, probability, rates, whole } from './options.js';
@@ -16,7 +16,7 @@ import { runCommand, say, type TerminalWatcher } from './terminal.js';
 
 interface GenerateOptions
   extends Pick<
-    GenerateStage,
+    GenerateSettings,
     'trials' | 'seconds' | 'past' | 'part' | 'seed' | 'silent' | 'drive'
   > {
   data?: string;
@@ -80,9 +80,8 @@ async function generateCommand(
   watcher: TerminalWatcher,
 ): Promise<void> {
   const run = await openRunFolder(folder, options.data);
-  const engine = await createEngine();
   const temperature = (value: number) => (options.greedy ? 0 : value);
-  const stage = {
+  const settings = {
     ...options,
     id: {
       temperature: temperature(options.temperature),
@@ -91,8 +90,8 @@ async function generateCommand(
     },
     time: { temperature: temperature(options.timeTemperature) },
   };
-  const { scores, clamped, ahead } = await generateStage(engine, run, stage, watcher);
-  engine.dispose();
+  const context = { engine: createEngine, watcher };
+  const { scores, clamped, ahead } = await generate(run, settings, context);
   watcher.close();
   const name = clamped ? 'clamped' : 'generated';
   if (clamped) say(`${clamped} What was drawn is the model's prediction.`);

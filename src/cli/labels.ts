@@ -2,12 +2,12 @@
 
 import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
-import { type LabelsStage, labelsStage } from '../stages/labels.js';
+import { compareLabels, type LabelsSettings } from '../stages/labels.js';
 import { count, probability } from './options.js';
 import { openRunFolder } from './run-folder.js';
 import { runCommand, say, type TerminalWatcher } from './terminal.js';
 
-interface LabelsOptions extends LabelsStage {
+interface LabelsOptions extends LabelsSettings {
   readonly data?: string;
 }
 
@@ -53,9 +53,7 @@ async function labels(
   watcher: TerminalWatcher,
 ): Promise<void> {
   const run = await openRunFolder(folder, options.data, 'last');
-  const engine = await createEngine();
-  await labelsStage(engine, run, options, () => createEngine(), watcher);
-  engine.dispose();
+  await compareLabels(run, options, { engine: createEngine, watcher });
   watcher.close();
   say(`Written to ${folder}/labels.json; neuroformer report ${folder} draws the curve.`);
 }

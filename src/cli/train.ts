@@ -121,7 +121,7 @@ async function begin(
 }
 
 async function run(stage: TrainStage, watcher: TerminalWatcher): Promise<void> {
-  const { stopped, progress } = await trainStage(stage, () => createEngine(), watcher);
+  const { stopped, progress } = await trainStage(stage, { engine: createEngine, watcher });
   watcher.close();
   if (stopped === 'interrupted') sayStopped(progress.step, stage.store.name);
 }

@@ -115,6 +115,10 @@ export class Sampler {
     this.#allowed?.times.dispose();
   }
 
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   /** Runs the whole model for every token. */
   async #drawWhole(host: HostBatch, rows: Rows): Promise<void> {
     const { ids: neurons, times: steps } = this.#layout.tokenizer;
@@ -269,5 +273,9 @@ class Cache {
     for (const chunk of this.#chunks) chunk.dispose();
     this.#begin.dispose();
     this.#decoding.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
   }
 }

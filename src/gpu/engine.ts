@@ -367,6 +367,10 @@ export class Engine {
     if (!this.#borrowed) this.device.destroy();
   }
 
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   /** @throws Error where memory was given back already. */
   #use(view: BufferView, what: string): void {
     if (view.released)

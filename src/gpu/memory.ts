@@ -62,6 +62,10 @@ export class Allocation implements BufferView {
     this.pool.dispose(this);
   }
 
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   /** Takes it out of every scope: it lives until it is released. */
   detach(): void {
     this.pool.detach(this);

@@ -324,4 +324,8 @@ export class Batch {
   dispose(): void {
     for (const tensor of this.#tensors) tensor.dispose();
   }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }

@@ -103,6 +103,10 @@ export class Decoding {
     for (const mask of this.#masks) mask.dispose();
   }
 
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   #embed(n: number): Tensor {
     return this.#model.currentState.at(n, this.ids, this.times, this.#timeTable);
   }

@@ -104,4 +104,8 @@ export class TrainingStep {
     this.#batch.dispose();
     this.optimizer.dispose();
   }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }

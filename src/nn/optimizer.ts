@@ -119,6 +119,10 @@ export class AdamW {
       tensor.dispose();
   }
 
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   /** Tells the kernel what moves, where that has changed since it was told. */
   #markBlocks(): void {
     const moving = [...this.store].map(({ tensor }) => tensor.requiresGrad && tensor.reached);

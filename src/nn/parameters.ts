@@ -231,6 +231,10 @@ export class ParameterStore implements Declare {
     this.#memory = undefined;
   }
 
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   #split(flat: Float32Array): Map<string, HostTensor> {
     if (flat.length !== this.#length)
       throw new ShapeError('ParameterStore', 'data', `${this.#length} floats`, `${flat.length}`);

@@ -19,9 +19,9 @@
 
 import type { Engine } from '../gpu/engine.js';
 import { Batch, type BatchLayout, type HostBatch } from '../neuroformer/batch.js';
+import { ForwardPass } from '../neuroformer/forward-pass.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import { crossEntropyOfRows } from '../tensor/losses.js';
-import { RecordedPass } from './token-scores.js';
 
 export interface AttentionMaps {
   readonly attention: Float64Array;
@@ -136,11 +136,13 @@ export async function ablationMap(reading: Reading): Promise<Float64Array> {
     throw new Error('Ablation hides spikes by the padding mask: set rules.mask_padding.');
   const sums = new Float64Array(neurons * neurons);
   const targets = new Float64Array(neurons);
-  const losses = new RecordedPass(engine, layout, size, ({ inputs, targets: { nextIds, padId } }) =>
-    crossEntropyOfRows(model.forward(inputs).idLogits, nextIds, { ignore: padId }),
-  );
-  const ask = ({ host, hidden }: Question) =>
-    losses.of(hidden ? { ...host, pastMask: hidden.mask } : host);
+  using pass = new ForwardPass(engine, layout, size, ({ inputs, targets: { nextIds, padId } }) => ({
+    losses: crossEntropyOfRows(model.forward(inputs).idLogits, nextIds, { ignore: padId }),
+  }));
+  const ask = async ({ host, hidden }: Question) => {
+    const { losses } = await pass.run(hidden ? { ...host, pastMask: hidden.mask } : host);
+    return losses;
+  };
   let whole: Float32Array = new Float32Array();
   const use = ({ host, hidden }: Question, answer: Float32Array) => {
     if (!hidden) {
@@ -155,7 +157,6 @@ export async function ablationMap(reading: Reading): Promise<Float64Array> {
     }
   };
   await oneAhead(questions(batches, layout, neurons), ask, use);
-  losses.dispose();
   return sums.map((sum, at) => {
     const [to, from] = [Math.floor(at / neurons), at % neurons];
     return to === from || targets[to] === 0 ? 0 : sum / targets[to]!;

@@ -53,7 +53,7 @@ export interface Subject {
 const BATCH = 200;
 
 /** Every map, one after the other. */
-export async function explain(
+export async function explainModel(
   subject: Subject,
   settings: ExplainSettings = {},
   watcher: Watcher = silentWatcher,

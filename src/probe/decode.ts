@@ -3,7 +3,8 @@
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
 import type { Engine } from '../gpu/engine.js';
 import { modulo } from '../math/angles.js';
-import { Batch, type BatchLayout } from '../neuroformer/batch.js';
+import type { BatchLayout } from '../neuroformer/batch.js';
+import { ForwardPass } from '../neuroformer/forward-pass.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import { isClassified, periodOf } from '../neuroformer/variables.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
@@ -56,27 +57,25 @@ export async function decodeWindows(
   if (refs.length === 0) return truthOf(layout, windows, refs);
   const decoded = decodedOf(layout);
   const size = Math.min(64, refs.length);
-  const batch = new Batch(engine, layout, size);
-  const step = engine.record(() => model.forward(batch.inputs).predictions);
+  using pass = new ForwardPass(
+    engine,
+    layout,
+    size,
+    ({ inputs }) => model.forward(inputs).predictions,
+  );
   const outputs = decoded.map((): number[][] => []);
-  try {
-    for (let start = 0; start < refs.length; start += size) {
-      const part = refs.slice(start, start + size);
-      // The last batch is filled up with its own first window; what comes of that is not used.
-      const filled = Array.from({ length: size }, (_, n) => part[n] ?? part[0]!);
-      batch.write(layout.collate(filled.map((ref) => windows.at(ref))));
-      const read = await step.runAndFetch(decoded.map(({ name }) => step.value[name]!)).read();
-      for (const [n, bytes] of read.entries()) {
-        const values = new Float32Array(bytes);
-        const width = values.length / size;
-        for (let row = 0; row < part.length; row++)
-          outputs[n]!.push([...values.subarray(row * width, (row + 1) * width)]);
-      }
-      progress(start + part.length);
+  for (let start = 0; start < refs.length; start += size) {
+    const part = refs.slice(start, start + size);
+    // The last batch is filled up with its own first window; what comes of that is not used.
+    const filled = Array.from({ length: size }, (_, n) => part[n] ?? part[0]!);
+    const predictions = await pass.run(layout.collate(filled.map((ref) => windows.at(ref))));
+    for (const [n, { name }] of decoded.entries()) {
+      const values = predictions[name]!;
+      const width = values.length / size;
+      for (let row = 0; row < part.length; row++)
+        outputs[n]!.push([...values.subarray(row * width, (row + 1) * width)]);
     }
-  } finally {
-    step.dispose();
-    batch.dispose();
+    progress(start + part.length);
   }
   return truthOf(layout, windows, refs).map((variable, n): DecodedVariable => {
     const rows = outputs[n]!;

@@ -1,10 +1,9 @@
 /** How well a model predicts the next neuron, token by token, beside a model that only knows how often each fires. */
 
 import type { Engine } from '../gpu/engine.js';
-import type { Step } from '../gpu/step.js';
-import { Batch, type BatchLayout, type HostBatch } from '../neuroformer/batch.js';
+import type { BatchLayout, HostBatch } from '../neuroformer/batch.js';
+import { ForwardPass } from '../neuroformer/forward-pass.js';
 import type { Neuroformer } from '../neuroformer/model.js';
-import type { Tensor } from '../tensor/tensor.js';
 
 export interface TokenScores {
   /** Tokens scored: spikes and window ends. */
@@ -30,31 +29,6 @@ export function tokenFrequencies(batches: Iterable<HostBatch>, layout: BatchLayo
   return counts.map((count) => count / total);
 }
 
-/** One tensor of every batch, made by a pass that is recorded once, as all batches have one shape. */
-export class RecordedPass {
-  readonly #batch: Batch;
-  readonly #step: Step<Tensor>;
-
-  /** @param make floats, of a batch. */
-  constructor(engine: Engine, layout: BatchLayout, size: number, make: (batch: Batch) => Tensor) {
-    const batch = new Batch(engine, layout, size);
-    this.#batch = batch;
-    this.#step = engine.record(() => make(batch));
-  }
-
-  /** The floats of a batch. The next may be asked for before these have come. */
-  async of(host: HostBatch): Promise<Float32Array> {
-    this.#batch.write(host);
-    const [bytes] = await this.#step.runAndFetch([this.#step.value]).read();
-    return new Float32Array(bytes!);
-  }
-
-  dispose(): void {
-    this.#step.dispose();
-    this.#batch.dispose();
-  }
-}
-
 /** The natural logarithm of one class's probability. */
 function logProbability(logits: Float32Array, target: number): number {
   let top = Number.NEGATIVE_INFINITY;
@@ -76,18 +50,15 @@ export async function scoreTokens(
   const { ids } = layout.tokenizer;
   let busiest = 0;
   for (let n = 0; n < ids.neurons; n++) if (frequencies[n]! > frequencies[busiest]!) busiest = n;
-  const logits = new RecordedPass(
-    engine,
-    layout,
-    size,
-    ({ inputs }) => model.forward(inputs).idLogits,
-  );
+  using pass = new ForwardPass(engine, layout, size, ({ inputs }) => ({
+    logits: model.forward(inputs).idLogits,
+  }));
   let [tokens, spikes, right, unigramRight, bits, unigramBits] = [0, 0, 0, 0, 0, 0];
   for (const host of batches) {
-    const values = await logits.of(host);
+    const { logits } = await pass.run(host);
     for (const [row, target] of host.nextIds.entries()) {
       if (target === ids.PAD) continue;
-      const own = values.subarray(row * ids.size, (row + 1) * ids.size);
+      const own = logits.subarray(row * ids.size, (row + 1) * ids.size);
       tokens += 1;
       bits -= logProbability(own, target) / Math.LN2;
       unigramBits -= Math.log2(frequencies[target]!);
@@ -99,7 +70,6 @@ export async function scoreTokens(
       unigramRight += Number(busiest === target);
     }
   }
-  logits.dispose();
   return {
     tokens,
     spikes,

@@ -3,32 +3,38 @@
 import { type DecodedVariable, stretchesOf, usualStep } from '../analyze/decoded-variable.js';
 import { blocksIn, scoresOf } from '../analyze/decoding-scores.js';
 import { linearBaselines } from '../analyze/linear-baselines.js';
-import type { Engine } from '../gpu/engine.js';
 import type { ModelConfig } from '../neuroformer/config.js';
-import type { Watcher } from '../ports/watcher.js';
 import { decodedOf, decodeWindows, truthOf } from '../probe/decode.js';
 import type { DecodedResults, MethodScores } from '../probe/results.js';
 import type { Trial } from '../recording/recording.js';
 import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
 import { formatSeconds } from '../text/format.js';
+import { withEngine } from '../train/engine-source.js';
 import { loadModel, type OpenedRun, openRun, windowsInPart } from '../train/open-run.js';
 import { totalUpdates } from '../train/trainer.js';
+import { type StageOptions, stageContext } from './context.js';
 import { UsageError } from './errors.js';
 import { columnNames, MOMENT_COLUMNS, writeDecoded, writeDecodedNwb } from './result-files.js';
 import { trainOnce } from './train-once.js';
 
-export interface DecodeStage {
-  readonly part: Part | 'all';
-  /** Whether baselines are fitted and trained, too. */
-  readonly baselines: boolean;
+export interface DecodeSettings {
+  /** Which part of the split. Default 'test'. */
+  readonly part?: Part | 'all';
+  /** Whether baselines are fitted and trained, too. Default: not. */
+  readonly baselines?: boolean;
   /** Seconds of a bin of the linear ones' counts, and how many bins they look back; default: 10, and as a window reads. */
   readonly bin?: number;
   readonly histories?: readonly number[];
-  /** Seconds of a block of the bootstrap. */
-  readonly block: number;
-  readonly seed: number;
+  /** Seconds of a block of the bootstrap. Default 10. */
+  readonly block?: number;
+  /** Of the bootstrap. Default 1. */
+  readonly seed?: number;
 }
+
+const DEFAULTS = { part: 'test', baselines: false, block: 10, seed: 1 } as const;
+
+type DecodeStage = DecodeSettings & Required<Pick<DecodeSettings, keyof typeof DEFAULTS>>;
 
 /** The baselines that are trained on the engine, by the folder they go to. */
 const NEURAL = {
@@ -61,15 +67,15 @@ function spikesRead(config: ModelConfig): string {
 /**
  * Decodes a part of a run's recording, and writes what comes of it into the run's store.
  *
- * @param openEngine opens an engine for each baseline that has to be trained.
+ * @throws UsageError where the model decodes nothing, or the part has no windows.
  */
-export async function decodeStage(
-  engine: Engine,
+export async function decode(
   run: OpenedRun,
-  stage: DecodeStage,
-  openEngine: () => Promise<Engine>,
-  watcher: Watcher,
+  settings: DecodeSettings,
+  options: StageOptions,
 ): Promise<DecodedResults> {
+  const context = stageContext(options);
+  const stage: DecodeStage = { ...DEFAULTS, ...settings };
   const { windows, layout, split, dataset } = run;
   const decodable = decodedOf(layout);
   if (decodable.length === 0) {
@@ -81,7 +87,7 @@ export async function decodeStage(
   if (refs.length === 0)
     throw new UsageError(`The ${stage.part} part has no windows: decode another with --part.`);
   checkColumns(decodable.map(({ name }) => name));
-  const variables = await decodeRun(engine, run, refs, 'the model', watcher);
+  const variables = await decodeRun(run, refs, 'the model', context);
   const step = usualStep(refs) ?? windows.settings.current;
   const blocks = {
     stretches: stretchesOf(refs),
@@ -97,13 +103,13 @@ export async function decodeStage(
     scored(methodName(run.config), spikesRead(run.config), variables),
   ];
   if (stage.baselines) {
-    const trained = await trainedBaselines(engine, run, refs, openEngine, watcher);
+    const trained = await trainedBaselines(run, refs, context);
     for (const { name, detail, decoded } of trained) methods.push(scored(name, detail, decoded));
     const inputs = linearInputs(run, refs, stage, step);
     for (const { name, detail, variables: decoded } of linearBaselines(inputs)) {
-      watcher.progress({ activity: `baselines: ${name}` });
+      context.watcher.progress({ activity: `baselines: ${name}` });
       if (decoded) methods.push(scored(name, detail, decoded));
-      else watcher.note(`${name} is left out: ${detail}.`);
+      else context.watcher.note(`${name} is left out: ${detail}.`);
     }
   }
   const results: DecodedResults = {
@@ -176,24 +182,22 @@ function inOrder(refs: readonly WindowRef[], trials: readonly Trial[]): WindowRe
  *
  * @param who decodes, as the progress has it.
  */
-export async function decodeRun(
-  engine: Engine,
+export function decodeRun(
   run: OpenedRun,
   refs: readonly WindowRef[],
   who: string,
-  watcher: Watcher,
+  { engine: source, watcher }: Required<StageOptions>,
 ): Promise<DecodedVariable[]> {
   const { layout, windows } = run;
-  const { store, model, notes } = await loadModel(engine, run);
-  try {
-    for (const note of notes) watcher.note(note);
-    const activity = `decoding by ${who}`;
-    return await decodeWindows({ engine, model, layout, windows }, refs, (done) =>
+  const activity = `decoding by ${who}`;
+  return withEngine(source, async (engine) => {
+    using loaded = await loadModel(engine, run);
+    for (const note of loaded.notes) watcher.note(note);
+    const inputs = { engine, model: loaded.model, layout, windows };
+    return await decodeWindows(inputs, refs, (done) =>
       watcher.progress({ activity, done, total: refs.length, unit: 'windows' }),
     );
-  } finally {
-    store.dispose();
-  }
+  });
 }
 
 function linearInputs(
@@ -217,11 +221,9 @@ function linearInputs(
 
 /** Trains what is not trained yet, each in a store of its own inside the run's, and decodes the same windows. */
 async function trainedBaselines(
-  engine: Engine,
   run: OpenedRun,
   refs: readonly WindowRef[],
-  openEngine: () => Promise<Engine>,
-  watcher: Watcher,
+  context: Required<StageOptions>,
 ) {
   const results: { name: string; detail: string; decoded: DecodedVariable[] }[] = [];
   const { config, facts, split, dataset } = run;
@@ -234,11 +236,11 @@ async function trainedBaselines(
     const store = run.records.store.within(`baselines/${kind}`);
     const own = configWith(config, kind);
     const stage = { dataset, store, config: own, settings, force: true };
-    await trainOnce(stage, updates, openEngine, watcher, () =>
-      watcher.note(`Training the baseline ${name}.`),
+    await trainOnce(stage, updates, context, () =>
+      context.watcher.note(`Training the baseline ${name}.`),
     );
     const trained = await openRun(store, dataset);
-    const decoded = await decodeRun(engine, trained, refs, name, watcher);
+    const decoded = await decodeRun(trained, refs, name, context);
     results.push({ name, detail: spikesRead(own), decoded });
   }
   return results;

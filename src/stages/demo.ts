@@ -3,17 +3,17 @@
 import { countSpikesOfNetwork } from '../analyze/hub-check.js';
 import type { Dataset } from '../dataset/dataset.js';
 import { hubDataset } from '../dataset/simulated.js';
-import type { Engine } from '../gpu/engine.js';
 import { parseConfig } from '../neuroformer/config.js';
 import type { RunStore } from '../ports/run-store.js';
-import type { Watcher } from '../ports/watcher.js';
 import type { ConnectivityMap } from '../probe/connectivity.js';
 import { formatDuration } from '../text/format.js';
+import { withEngine } from '../train/engine-source.js';
 import { openRun } from '../train/open-run.js';
 import { parseTrainSettings } from '../train/settings.js';
-import { explainStage } from './explain.js';
-import { describeRates, generateStage } from './generate.js';
-import { reportStage } from './report.js';
+import { type StageOptions, stageContext } from './context.js';
+import { explain } from './explain.js';
+import { describeRates, generate } from './generate.js';
+import { report } from './report.js';
 import { simulateAccepted, writeDataset } from './simulate.js';
 import { trainStage } from './train.js';
 
@@ -59,8 +59,6 @@ export interface DemoStage {
 
 export interface DemoResults {
   readonly maps: readonly ConnectivityMap[];
-  /** Of the report, in the store. */
-  readonly report: string;
 }
 
 /**
@@ -73,9 +71,9 @@ export async function demoStage(
   store: RunStore,
   { neurons, steps, trials, seconds, seed }: DemoStage,
   openDataset: () => Promise<Dataset>,
-  openEngine: () => Promise<Engine>,
-  watcher: Watcher,
+  options: StageOptions,
 ): Promise<DemoResults | { readonly stoppedAt: number }> {
+  const { engine: source, watcher } = stageContext(options);
   const durations: [string, number][] = [];
   const stage = async <T>(title: string, run: () => Promise<T> | T): Promise<T> => {
     watcher.note(`\n${title}`);
@@ -96,21 +94,17 @@ export async function demoStage(
   const { config } = parseConfig(HUB_MODEL);
   const settings = parseTrainSettings({ ...HUB_TRAINING, steps, seed });
   const { stopped, progress } = await stage('Training', () =>
-    trainStage({ dataset, store, config, settings, force: true }, openEngine, watcher),
+    trainStage({ dataset, store, config, settings, force: true }, options),
   );
   if (stopped === 'interrupted') return { stoppedAt: progress.step };
   const run = await openRun(store, dataset, 'last');
-  const engine = await openEngine();
-  try {
-    const drawing = { trials, seconds, past: 'own', part: 'all', seed } as const;
-    const { scores } = await stage('Generating', () =>
-      generateStage(engine, run, drawing, watcher),
-    );
+  const { maps } = await withEngine(source, async (engine) => {
+    const own = { engine, watcher };
+    const drawing = { trials, seconds, seed };
+    const { scores } = await stage('Generating', () => generate(run, drawing, own));
     watcher.note(describeRates(scores));
-    const { maps } = await stage('Explaining', () => explainStage(engine, run, { seed }, watcher));
-    const report = await stage('Reporting', () => reportStage(run, durations));
-    return { maps, report };
-  } finally {
-    engine.dispose();
-  }
+    return stage('Explaining', () => explain(run, { seed }, own));
+  });
+  await stage('Reporting', () => report(run, durations));
+  return { maps };
 }

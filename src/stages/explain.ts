@@ -1,34 +1,30 @@
 /** The stage of explaining: directed connectivity from a run's attention and by ablation, with controls. */
 
-import type { Engine } from '../gpu/engine.js';
-import type { Watcher } from '../ports/watcher.js';
-import { type ExplainSettings, explain } from '../probe/connectivity.js';
+import { type ExplainSettings, explainModel } from '../probe/connectivity.js';
 import type { ExplainedResults } from '../probe/results.js';
+import { withEngine } from '../train/engine-source.js';
 import { loadModel, type OpenedRun, windowsInPart } from '../train/open-run.js';
+import { type StageOptions, stageContext } from './context.js';
 import { writeExplained } from './result-files.js';
 
 /** Connectivity of a run's model, written into its store. */
-export async function explainStage(
-  engine: Engine,
+export async function explain(
   run: OpenedRun,
   settings: ExplainSettings,
-  watcher: Watcher,
+  options: StageOptions,
 ): Promise<ExplainedResults> {
-  const { windows, layout, split, dataset } = run;
-  const { store, model } = await loadModel(engine, run);
-  try {
-    const began = performance.now();
+  const { engine: source, watcher } = stageContext(options);
+  const { windows, layout, split, dataset, records } = run;
+  const began = performance.now();
+  const explained = await withEngine(source, async (engine) => {
+    using loaded = await loadModel(engine, run);
     const refs = windowsInPart(split, 'all');
-    const explained = await explain(
-      { engine, model, layout, windows, refs, truth: dataset.truth },
-      settings,
-      watcher,
-    );
-    const seconds = (performance.now() - began) / 1000;
-    const results = { ...explained, seconds, ...(dataset.names && { names: dataset.names }) };
-    await writeExplained(run.records.store, results);
-    return results;
-  } finally {
-    store.dispose();
-  }
+    const { truth } = dataset;
+    const subject = { engine, model: loaded.model, layout, windows, refs, truth };
+    return await explainModel(subject, settings, watcher);
+  });
+  const seconds = (performance.now() - began) / 1000;
+  const results = { ...explained, seconds, ...(dataset.names && { names: dataset.names }) };
+  await writeExplained(records.store, results);
+  return results;
 }

@@ -18,28 +18,35 @@ import type { GeneratedResults } from '../probe/results.js';
 import { scoreTokens, type TokenScores, tokenFrequencies } from '../probe/token-scores.js';
 import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
+import { withEngine } from '../train/engine-source.js';
 import { batchesOf, evenly, spread } from '../train/evaluate.js';
 import { loadModel, type OpenedRun, windowsInPart } from '../train/open-run.js';
+import { type StageOptions, stageContext } from './context.js';
 import { UsageError } from './errors.js';
 import { writeGenerated, writeGeneratedNwb } from './result-files.js';
 
-export interface GenerateStage {
-  /** Trials, drawn at the same time. */
-  readonly trials: number;
-  /** Of each trial. */
-  readonly seconds: number;
-  /** Whose spikes the past holds. */
-  readonly past: 'own' | 'recorded';
-  /** Which part of the split trials begin in. */
-  readonly part: Part | 'all';
-  /** How neurons and times are drawn. */
+export interface GenerateSettings {
+  /** Trials, drawn at the same time. Default 20. */
+  readonly trials?: number;
+  /** Of each trial. Default 8. */
+  readonly seconds?: number;
+  /** Whose spikes the past holds: those drawn, or those recorded. Default 'own'. */
+  readonly past?: 'own' | 'recorded';
+  /** Which part of the split trials begin in. Default 'all'. */
+  readonly part?: Part | 'all';
+  /** How neurons and times are drawn. Default: at temperature 1. */
   readonly id?: DrawSettings;
   readonly time?: DrawSettings;
-  readonly seed: number;
+  /** Of the draws. Default 1. */
+  readonly seed?: number;
   /** Neurons kept silent, and neurons made to fire at rates in Hz, by index. */
   readonly silent?: readonly number[];
   readonly drive?: Readonly<Record<number, number>>;
 }
+
+const DEFAULTS = { trials: 20, seconds: 8, past: 'own', part: 'all', seed: 1 } as const;
+
+type GenerateStage = GenerateSettings & Required<Pick<GenerateSettings, keyof typeof DEFAULTS>>;
 
 /** Trials that an average over trials needs. */
 const MIN_ALIGNED_TRIALS = 10;
@@ -49,48 +56,63 @@ const MAX_AHEAD_WINDOWS = 1000;
 /** Training windows that frequencies of tokens are counted in. */
 const MAX_COUNTED_WINDOWS = 5000;
 
-/** Draws trials from a run's model, scores them, and writes both into the run's store. */
-export async function generateStage(
+/**
+ * Draws trials from a run's model, scores them, and writes both into the run's store.
+ *
+ * @throws UsageError where the recording has no room for such trials, or a clamped neuron is not there.
+ */
+export async function generate(
+  run: OpenedRun,
+  settings: GenerateSettings,
+  options: StageOptions,
+): Promise<GeneratedResults> {
+  const { engine: source, watcher } = stageContext(options);
+  const stage: GenerateStage = { ...DEFAULTS, ...settings };
+  checkNeurons(stage, run.layout.tokenizer.ids.neurons);
+  const starts = startsIn(run, stage);
+  const results = await withEngine(source, (engine) =>
+    drawAndScore(engine, run, stage, starts, watcher),
+  );
+  const { dataset, facts, records } = run;
+  const name = results.clamped ? 'clamped' : 'generated';
+  await writeGenerated(records.store, name, results);
+  await writeGeneratedNwb(records.store, name, results, {
+    recording: dataset.recording.name,
+    ...(dataset.names && { names: dataset.names }),
+    started: facts.started,
+  });
+  return results;
+}
+
+async function drawAndScore(
   engine: Engine,
   run: OpenedRun,
   stage: GenerateStage,
+  starts: readonly WindowRef[],
   watcher: Watcher,
 ): Promise<GeneratedResults> {
   const { windows, layout, dataset } = run;
-  const { store, model, notes } = await loadModel(engine, run);
-  try {
-    for (const note of notes) watcher.note(note);
-    checkNeurons(stage, layout.tokenizer.ids.neurons);
-    const starts = startsIn(run, stage);
-    const sampler = new Sampler(engine, model, layout, stage.trials, stage);
-    const progress = timedProgress(watcher, `drawing ${stage.trials} trials at once`, 'windows');
-    const trials = await generateTrials(sampler, windows, { ...stage, starts }, progress).finally(
-      () => sampler.dispose(),
-    );
-    const bin = Math.max(0.05, run.config.window.curr);
-    const clamped = describeClamps(stage, dataset.names);
-    const ahead = clamped ? {} : await scoreOneAhead(engine, run, model, stage.seed, watcher);
-    const { past, part, seed, seconds, id, time } = stage;
-    const results: GeneratedResults = {
-      trials,
-      scores: scoreGenerated(dataset.recording, trials, bin),
-      settings: { past, part, seed, seconds, id, time, weights: run.weights },
-      clamped,
-      bin,
-      ...ahead,
-    };
-    const name = clamped ? 'clamped' : 'generated';
-    const files = run.records.store;
-    await writeGenerated(files, name, results);
-    await writeGeneratedNwb(files, name, results, {
-      recording: dataset.recording.name,
-      ...(dataset.names && { names: dataset.names }),
-      started: run.facts.started,
-    });
-    return results;
-  } finally {
-    store.dispose();
-  }
+  using loaded = await loadModel(engine, run);
+  for (const note of loaded.notes) watcher.note(note);
+  const { model } = loaded;
+  const progress = timedProgress(watcher, `drawing ${stage.trials} trials at once`, 'windows');
+  const drawTrials = async () => {
+    using sampler = new Sampler(engine, model, layout, stage.trials, stage);
+    return await generateTrials(sampler, windows, { ...stage, starts }, progress);
+  };
+  const trials = await drawTrials();
+  const bin = Math.max(0.05, run.config.window.curr);
+  const clamped = describeClamps(stage, dataset.names);
+  const ahead = clamped ? {} : await scoreOneAhead(engine, run, model, stage.seed, watcher);
+  const { past, part, seed, seconds, id, time } = stage;
+  return {
+    trials,
+    scores: scoreGenerated(dataset.recording, trials, bin),
+    settings: { past, part, seed, seconds, id, time, weights: run.weights },
+    clamped,
+    bin,
+    ...ahead,
+  };
 }
 
 /** How well generated rates agree with the recorded ones, in a sentence. */
@@ -105,7 +127,7 @@ export function describeAhead({ train, test, recorded }: AheadScores): string {
   return `One window ahead of the recorded past: r = ${train.toFixed(3)} in the training part and ${test.toFixed(3)} in the test part, where the recorded rates of the training part have ${recorded.toFixed(3)}.`;
 }
 
-function checkNeurons({ silent = [], drive = {} }: GenerateStage, neurons: number): void {
+function checkNeurons({ silent = [], drive = {} }: GenerateSettings, neurons: number): void {
   const wrong = [...silent, ...Object.keys(drive).map(Number)].find(
     (neuron) => !Number.isInteger(neuron) || neuron < 0 || neuron >= neurons,
   );
@@ -117,7 +139,7 @@ function checkNeurons({ silent = [], drive = {} }: GenerateStage, neurons: numbe
 
 /** Which neurons were clamped, as a sentence; empty where none was. */
 function describeClamps(
-  { silent = [], drive = {} }: GenerateStage,
+  { silent = [], drive = {} }: GenerateSettings,
   names?: readonly string[],
 ): string {
   const called = (neuron: number) => (names ? `${neuron} (${names[neuron]})` : `${neuron}`);
@@ -169,21 +191,17 @@ async function scoreOneAhead(
   if (split.test.length === 0) return {};
   const size = Math.min(AHEAD_BATCH, split.test.length);
   const refs = spread(split.test, MAX_AHEAD_WINDOWS, size);
-  const sampler = new Sampler(engine, model, layout, size, { seed: seed + 1 });
-  try {
-    const scored = await scoreWindows(sampler, windows, refs, size);
-    const rates = (part: 'train' | 'test') => {
-      const progress = timedProgress(watcher, `one window ahead, ${part} part`, 'windows');
-      return ratesAhead(sampler, windows, split[part], size, progress);
-    };
-    const ahead = scoreAhead(await rates('train'), await rates('test'));
-    const stride = Math.ceil(split.train.length / MAX_COUNTED_WINDOWS);
-    const counted = split.train.filter((_, n) => n % stride === 0);
-    const frequencies = tokenFrequencies(batchesOf(windows, layout, counted, 1), layout);
-    const batches = batchesOf(windows, layout, refs, size);
-    const tokens = await scoreTokens(engine, model, layout, size, batches, frequencies);
-    return { windows: scored, tokens, ahead };
-  } finally {
-    sampler.dispose();
-  }
+  using sampler = new Sampler(engine, model, layout, size, { seed: seed + 1 });
+  const scored = await scoreWindows(sampler, windows, refs, size);
+  const rates = (part: 'train' | 'test') => {
+    const progress = timedProgress(watcher, `one window ahead, ${part} part`, 'windows');
+    return ratesAhead(sampler, windows, split[part], size, progress);
+  };
+  const ahead = scoreAhead(await rates('train'), await rates('test'));
+  const stride = Math.ceil(split.train.length / MAX_COUNTED_WINDOWS);
+  const counted = split.train.filter((_, n) => n % stride === 0);
+  const frequencies = tokenFrequencies(batchesOf(windows, layout, counted, 1), layout);
+  const batches = batchesOf(windows, layout, refs, size);
+  const tokens = await scoreTokens(engine, model, layout, size, batches, frequencies);
+  return { windows: scored, tokens, ahead };
 }

@@ -2,8 +2,6 @@
 
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
 import { valuesOf } from '../analyze/decoding-scores.js';
-import type { Engine } from '../gpu/engine.js';
-import type { Watcher } from '../ports/watcher.js';
 import { decodedOf, truthOf } from '../probe/decode.js';
 import type { LabelRun } from '../probe/results.js';
 import { grouped, percent } from '../text/format.js';
@@ -12,12 +10,13 @@ import { type OpenedRun, openRun, windowsInPart } from '../train/open-run.js';
 import { LAST } from '../train/run-records.js';
 import { splitOf, type TrainSettings } from '../train/settings.js';
 import { totalUpdates } from '../train/trainer.js';
+import { type StageOptions, stageContext } from './context.js';
 import { decodeRun } from './decode.js';
 import { UsageError } from './errors.js';
 import { writeLabels } from './result-files.js';
 import { trainOnce } from './train-once.js';
 
-export interface LabelsStage {
+export interface LabelsSettings {
   /** Shares of the labelled windows, rising. */
   readonly shares: readonly number[];
   /** Models of each kind, differing in their seed. */
@@ -33,30 +32,30 @@ export interface LabelsStage {
  *
  * @param run with its last weights, as those of the models it is compared with: no windows chose them.
  */
-export async function labelsStage(
-  engine: Engine,
+export async function compareLabels(
   run: OpenedRun,
-  stage: LabelsStage,
-  openEngine: () => Promise<Engine>,
-  watcher: Watcher,
+  settings: LabelsSettings,
+  options: StageOptions,
 ): Promise<void> {
+  const context = { run, ...stageContext(options) };
+  const { watcher } = context;
   if (decodedOf(run.layout).length === 0)
     throw new UsageError('This model decodes nothing: name variables with predict: true.');
   if (run.split.test.length === 0)
     throw new UsageError('The test part has no windows, so that nothing could be scored on it.');
-  const { seeds, updates, shares } = stage;
-  const pretraining = stage.pretraining ?? totalUpdates(run.facts.training, run.split.train.length);
+  const { seeds, updates, shares } = settings;
+  const pretraining =
+    settings.pretraining ?? totalUpdates(run.facts.training, run.split.train.length);
   const models = 2 * shares.length;
   watcher.note(
     `${seeds} times ${grouped(pretraining)} updates on spikes alone, then ${models} models of ${grouped(updates)} with labels: ${grouped(seeds * (pretraining + models * updates))} updates in all.`,
   );
-  const context = { engine, run, openEngine, watcher };
   const variables = truthOf(run.layout, run.windows, []).map(({ name, kind }) => ({ name, kind }));
   const test = windowsInPart(run.split, 'test');
   const { progress } = await readCheckpoint(run.records.store, LAST);
   const whole = {
     updates: progress.step,
-    scores: scoresBy(await decodeRun(engine, run, test, 'the run itself', watcher)),
+    scores: scoresBy(await decodeRun(run, test, 'the run itself', context)),
     finetuned: run.facts.from !== undefined,
   };
   const runs: LabelRun[] = [];
@@ -75,11 +74,8 @@ export async function labelsStage(
 }
 
 /** What every model of the stage shares. */
-interface Context {
-  readonly engine: Engine;
+interface Context extends Required<StageOptions> {
   readonly run: OpenedRun;
-  readonly openEngine: () => Promise<Engine>;
-  readonly watcher: Watcher;
 }
 
 function scoresBy(decoded: readonly DecodedVariable[]): LabelRun['scores'] {
@@ -96,17 +92,18 @@ function describeRun({ seed, share, windows, from, scores }: LabelRun): string {
 
 /** Trains one of the models in its folder of the run's store, unless it is trained already. */
 async function trainIn(
-  { run, openEngine, watcher }: Context,
+  context: Context,
   folder: string,
   settings: TrainSettings,
   updates: number,
   from?: string,
 ): Promise<void> {
+  const { run } = context;
   const { store } = run.records;
   const before = from !== undefined && { before: await readModelFile(store, from), from };
   const { config, dataset } = run;
   const stage = { dataset, store: store.within(folder), config, settings, quiet: true, ...before };
-  await trainOnce(stage, updates, openEngine, watcher);
+  await trainOnce(stage, updates, context);
 }
 
 /** The run's settings with another seed, which must not deal its test windows out anew. Initial weights must learn. */
@@ -142,7 +139,7 @@ async function trainOnLabels(
     spikes: string;
   },
 ): Promise<LabelRun> {
-  const { engine, run, watcher } = context;
+  const { run } = context;
   // The name says all that may differ, so that what was trained otherwise is never taken for it.
   const before = from === 'pretrained' ? `pretrained-${pretraining}` : from;
   const folder = `labels/${before}-${share}-${updates}-seed${seed}`;
@@ -152,6 +149,6 @@ async function trainOnLabels(
   await trainIn(context, folder, settings, updates, from === 'pretrained' ? spikes : undefined);
   const opened = await openRun(run.records.store.within(folder), run.dataset, 'last');
   const refs = windowsInPart(run.split, 'test');
-  const decoded = await decodeRun(engine, opened, refs, `${from}, seed ${seed}`, watcher);
+  const decoded = await decodeRun(opened, refs, `${from}, seed ${seed}`, context);
   return { seed, share, windows: opened.split.train.length, from, scores: scoresBy(decoded) };
 }

@@ -1,22 +1,24 @@
 /** The stage of reporting: one page about whatever is in a run's store. */
 
-import { renderReport } from '../report/report.js';
+import { type Report, renderReport } from '../report/report.js';
 import type { OpenedRun } from '../train/open-run.js';
 import { readDecoded, readExplained, readGenerated, readLabels } from './result-files.js';
 
+/** The report's path in a run's store. */
+export const REPORT = 'report.html';
+
 /**
- * Writes the report and its figures into the run's store.
+ * Makes the report of a run and writes it, with its figures, into the run's store.
  *
  * @param durations seconds of each stage, where they are known.
- * @returns the report's path in the store.
  */
-export async function reportStage(
+export async function report(
   run: OpenedRun,
   durations: readonly (readonly [stage: string, seconds: number])[] = [],
-): Promise<string> {
+): Promise<Report> {
   const { store } = run.records;
   const { neurons } = run.dataset.recording;
-  const { page, figures } = await renderReport({
+  const rendered = await renderReport({
     run,
     metrics: await run.records.metrics(),
     generated: await readGenerated(store, 'generated', neurons),
@@ -26,10 +28,10 @@ export async function reportStage(
     labels: await readLabels(store),
     durations,
   });
-  for (const { name, svg, csv } of figures) {
+  for (const { name, svg, csv } of rendered.figures) {
     await store.write(`figures/${name}.svg`, svg);
     await store.write(`figures/${name}.csv`, csv);
   }
-  await store.write('report.html', page);
-  return 'report.html';
+  await store.write(REPORT, rendered.page);
+  return rendered;
 }

@@ -1,9 +1,8 @@
 /** Runs inside another run's store: baselines, and models of a share of the labels. */
 
-import type { Engine } from '../gpu/engine.js';
-import type { Watcher } from '../ports/watcher.js';
 import { readCheckpoint } from '../train/checkpoint.js';
 import { LAST, RunRecords } from '../train/run-records.js';
+import type { StageOptions } from './context.js';
 import { StoppedError } from './errors.js';
 import { type TrainStage, trainStage } from './train.js';
 
@@ -17,8 +16,7 @@ import { type TrainStage, trainStage } from './train.js';
 export async function trainOnce(
   stage: Omit<TrainStage, 'resume'>,
   updates: number,
-  openEngine: () => Promise<Engine>,
-  watcher: Watcher,
+  options: StageOptions,
   onTraining: () => void = () => {},
 ): Promise<void> {
   const resume = await new RunRecords(stage.store).exist();
@@ -30,7 +28,7 @@ export async function trainOnce(
   onTraining();
   const { before, from, ...rest } = stage;
   const begun = !resume && { ...(before && { before }), ...(from !== undefined && { from }) };
-  const { stopped } = await trainStage({ ...rest, ...begun, resume }, openEngine, watcher);
+  const { stopped } = await trainStage({ ...rest, ...begun, resume }, options);
   if (stopped === 'interrupted')
     throw new StoppedError('Stopped; give the same command again to go on where it was.');
 }

@@ -2,19 +2,23 @@
 
 import type { Dataset } from '../dataset/dataset.js';
 import type { Engine } from '../gpu/engine.js';
-import type { ModelConfig } from '../neuroformer/config.js';
+import { type ModelConfig, parseConfig } from '../neuroformer/config.js';
 import { describeEstimate, estimateMemory } from '../neuroformer/estimate.js';
 import type { SavedModel } from '../neuroformer/saved.js';
 import { FileError } from '../ports/errors.js';
-import { expectEmpty, type RunStore } from '../ports/run-store.js';
-import type { Watcher } from '../ports/watcher.js';
+import { expectEmpty, memoryStore, type RunStore } from '../ports/run-store.js';
+import type { Recording } from '../recording/recording.js';
+import { ConfigError, isRecord, show } from '../text/schema.js';
+import { type OpenedRun, openRun } from '../train/open-run.js';
 import { LAST, type RunFacts, RunRecords } from '../train/run-records.js';
-import type { TrainSettings } from '../train/settings.js';
+import { parseTrainSettings, type TrainSettings } from '../train/settings.js';
 import { tokenizerAfter } from '../train/tokenizer-after.js';
 import { type TrainResult, trainModel } from '../train/trainer.js';
 import { notesOn, prepare, type TrainingData } from '../train/training-data.js';
 import { VERSION } from '../version.gen.js';
+import { type StageOptions, stageContext } from './context.js';
 
+/** A run that is to be trained. */
 export interface TrainStage {
   readonly dataset: Dataset;
   readonly store: RunStore;
@@ -35,15 +39,11 @@ export interface TrainStage {
 /**
  * Trains into a store, or goes on with what is in it.
  *
- * @param openEngine opens an engine, again where a device is lost; the stage disposes of what it gives.
  * @throws FileError, ConfigError, RecordingError, TrainingError, or what the device says.
  */
-export async function trainStage(
-  stage: TrainStage,
-  openEngine: () => Promise<Engine>,
-  watcher: Watcher,
-): Promise<TrainResult> {
+export async function trainStage(stage: TrainStage, options: StageOptions): Promise<TrainResult> {
   const { config, settings, before, dataset, store, resume = false, quiet = false } = stage;
+  const { engine, watcher } = stageContext(options);
   const records = new RunRecords(store);
   if (!resume) await expectEmpty(store, stage.force);
   else if (!(await records.exist()))
@@ -54,8 +54,10 @@ export async function trainStage(
   const tokenizer = before?.tokenizer && tokenizerAfter(before.tokenizer, config, recording);
   const data = prepare(recording, config, settings, tokenizer);
   const notes = [...dataset.notes, ...notesOn(data)];
-  const told: Watcher = quiet ? { ...watcherOf(watcher), note() {} } : watcher;
-  for (const note of notes) told.note(note);
+  const note = (sentence: string) => {
+    if (!quiet) watcher.note(sentence);
+  };
+  for (const sentence of notes) note(sentence);
   let adapter: string | undefined;
   watcher.canStop?.(true);
   try {
@@ -64,15 +66,18 @@ export async function trainStage(
       settings,
       records,
       resume,
+      engine,
       ...(before && !resume && { from: before }),
-      openEngine: async () => {
-        const engine = await openEngine();
-        if (adapter === undefined) await announce(engine, data, settings, told);
-        adapter = adapterName(engine);
-        return engine;
+      onEngine: async (opened) => {
+        if (adapter === undefined) await announce(opened, data, settings, note);
+        adapter = adapterName(opened);
       },
       onStart: () => records.writeFacts(factsOf(stage, data, notes, adapter!)),
-      watcher: told,
+      watcher: {
+        note,
+        progress: (state) => watcher.progress(state),
+        shouldStop: () => watcher.shouldStop(),
+      },
     });
     if (result.stopped === 'patience')
       watcher.note(
@@ -84,12 +89,67 @@ export async function trainStage(
   }
 }
 
-/** A watcher's methods, which a spread of an object of a class would lose. */
-function watcherOf(watcher: Watcher): Watcher {
+export interface TrainOptions extends StageOptions {
+  /** Where the run goes; default: memory. */
+  readonly store?: RunStore;
+  /** Goes on with the run that is in the store, as it was begun. */
+  readonly resume?: boolean;
+  /** Writes into a store that holds something. */
+  readonly force?: boolean;
+  /** Weights to begin from. */
+  readonly before?: SavedModel;
+}
+
+/** A run that was trained, and how it ended. */
+export interface TrainedRun extends OpenedRun {
+  readonly result: TrainResult;
+}
+
+/**
+ * Trains a model on a recording.
+ *
+ * @param recording in memory, or a dataset as it was opened.
+ * @param config the keys of a configuration file, with the settings of training under `training`.
+ * @throws ConfigError, RecordingError, FileError or TrainingError, one sentence each; or what the device says.
+ */
+export async function train(
+  recording: Recording | Dataset,
+  config: object,
+  { store = memoryStore(), resume, force, before, ...options }: TrainOptions,
+): Promise<TrainedRun> {
+  const dataset = 'recording' in recording ? recording : inMemory(recording);
+  const { training = {}, ...model } = expectKeys(config);
+  const result = await trainStage(
+    {
+      dataset,
+      store,
+      config: parseConfig(model).config,
+      settings: parseTrainSettings(training),
+      ...(resume && { resume }),
+      ...(force && { force }),
+      ...(before && { before }),
+    },
+    options,
+  );
+  return { ...(await openRun(store, dataset)), result };
+}
+
+function expectKeys(config: object): Record<string, unknown> {
+  if (isRecord(config)) return config;
+  throw new ConfigError(`A configuration should be keys with values, but is ${show(config)}.`);
+}
+
+/** A recording as a dataset that was not opened from files. */
+function inMemory(recording: Recording): Dataset {
   return {
-    note: (sentence) => watcher.note(sentence),
-    progress: (state) => watcher.progress(state),
-    shouldStop: () => watcher.shouldStop(),
+    path: recording.name,
+    location: recording.name,
+    recording,
+    truth: undefined,
+    units: {},
+    raw: {},
+    guessed: false,
+    notes: [],
   };
 }
 
@@ -101,11 +161,11 @@ async function announce(
   engine: Engine,
   data: TrainingData,
   settings: TrainSettings,
-  watcher: Watcher,
+  note: (sentence: string) => void,
 ): Promise<void> {
-  watcher.note(`Adapter: ${adapterName(engine)}.`);
+  note(`Adapter: ${adapterName(engine)}.`);
   const memory = await estimateMemory(engine, data.layout, settings.batch);
-  watcher.note(describeEstimate(memory, settings.batch));
+  note(describeEstimate(memory, settings.batch));
 }
 
 function factsOf(

@@ -91,6 +91,10 @@ export class Tokens {
     this.order.dispose();
     this.starts.dispose();
   }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }
 
 export interface EmbeddingOptions {

@@ -47,6 +47,10 @@ export class RandomState {
     this.state.dispose();
   }
 
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   #upload(): void {
     this.state.write(mix(this.#seed % 2 ** 32, Math.floor(this.#seed / 2 ** 32), this.#step));
   }

@@ -1,15 +1,14 @@
 /** Losses on windows that are not trained on. */
 
 import type { Engine } from '../gpu/engine.js';
-import type { Step } from '../gpu/step.js';
 import { HostRandom } from '../math/random.js';
-import { Batch, type BatchLayout, type HostBatch } from '../neuroformer/batch.js';
+import type { BatchLayout, HostBatch } from '../neuroformer/batch.js';
+import { ForwardPass } from '../neuroformer/forward-pass.js';
 import { modelLosses } from '../neuroformer/losses.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import type { StepLosses } from '../neuroformer/step.js';
 import { shuffleTies } from '../recording/augment.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
-import type { Tensor } from '../tensor/tensor.js';
 
 /** How many of those available make whole batches, or all that are wanted where they make none. */
 export function wholeBatches(wanted: number, available: number, batch: number): number {
@@ -42,12 +41,12 @@ export function* batchesOf(
   }
 }
 
-/** Forward passes with losses, recorded once. */
+/** Mean losses on windows that are not trained on. It owns the memory of a batch. */
 export class Evaluator {
   readonly #layout: BatchLayout;
-  readonly #batch: Batch;
-  readonly #step: Step<{ loss: Tensor } & Record<string, Tensor>>;
+  readonly #pass: ForwardPass<string>;
 
+  /** @param only these losses; default: all the model has. */
   constructor(
     engine: Engine,
     model: Neuroformer,
@@ -56,40 +55,36 @@ export class Evaluator {
     only?: readonly string[],
   ) {
     this.#layout = layout;
-    this.#batch = new Batch(engine, layout, size);
-    this.#step = engine.record(() => {
-      const outputs = model.forward(this.#batch.inputs);
-      const made = modelLosses(model, outputs, this.#batch.targets, {}, only);
-      return { ...made.parts, loss: made.total };
-    });
+    this.#pass = new ForwardPass(
+      engine,
+      layout,
+      size,
+      ({ inputs, targets }) => modelLosses(model, model.forward(inputs), targets, {}, only).parts,
+    );
   }
 
   get size(): number {
-    return this.#batch.size;
+    return this.#pass.size;
   }
 
   /** Mean losses: each batch counts by how many targets its loss is a mean over. */
   async losses(batches: Iterable<HostBatch>): Promise<StepLosses> {
     const sums: Record<string, number> = {};
     const weights: Record<string, number> = {};
-    const parts = Object.entries(this.#step.value).filter(([name]) => name !== 'loss');
     for (const host of batches) {
-      this.#batch.write(host);
-      const read = await this.#step.runAndFetch(parts.map(([, tensor]) => tensor)).read();
-      for (const [n, [name]] of parts.entries()) {
+      for (const [name, [value]] of Object.entries(await this.#pass.run(host))) {
         const weight = this.#weightOf(name, host);
-        sums[name] = (sums[name] ?? 0) + weight * new Float32Array(read[n]!)[0]!;
+        sums[name] = (sums[name] ?? 0) + weight * value!;
         weights[name] = (weights[name] ?? 0) + weight;
       }
     }
-    const means = parts.map(([name]) => [name, sums[name]! / weights[name]!] as const);
+    const means = this.#pass.names.map((name) => [name, sums[name]! / weights[name]!] as const);
     const loss = means.reduce((sum, [, mean]) => sum + mean, 0);
     return { ...Object.fromEntries(means), loss };
   }
 
-  dispose(): void {
-    this.#step.dispose();
-    this.#batch.dispose();
+  [Symbol.dispose](): void {
+    this.#pass[Symbol.dispose]();
   }
 
   #weightOf(name: string, host: HostBatch): number {

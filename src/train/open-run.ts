@@ -56,16 +56,22 @@ export async function openRun(
   return { ...prepared, records, facts, dataset, saved, weights };
 }
 
-/** A run's model on a device; `notes` say what did not fit. `store` owns its memory. */
+/** A model on a device, whose memory it owns; `notes` say which of the weights did not fit. */
+export interface LoadedModel extends Disposable {
+  readonly model: Neuroformer;
+  readonly notes: readonly string[];
+}
+
+/** Puts a run's model on a device. */
 export async function loadModel(
   engine: Engine,
   { config, tokenizer, saved }: Pick<OpenedRun, 'config' | 'tokenizer' | 'saved'>,
-): Promise<{ store: ParameterStore; model: Neuroformer; notes: string[] }> {
+): Promise<LoadedModel> {
   const store = new ParameterStore();
   const model = new Neuroformer(store, config, modelSizes(tokenizer));
   store.allocate(engine);
   const notes = loadNotes(await store.assign(saved.tensors));
-  return { store, model, notes };
+  return { model, notes, [Symbol.dispose]: () => store.dispose() };
 }
 
 /** Windows of a part of the split, or all of them. */

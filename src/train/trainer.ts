@@ -17,6 +17,7 @@ import { RandomState } from '../tensor/random.js';
 import { grouped } from '../text/format.js';
 import { ConfigError } from '../text/schema.js';
 import { type Progress, readCheckpoint, restore, writeCheckpoint } from './checkpoint.js';
+import { type EngineSource, withEngine } from './engine-source.js';
 import { batchesOf, Evaluator, spread } from './evaluate.js';
 import { bestWeights, LAST, type RunRecords } from './run-records.js';
 import type { TrainSettings } from './settings.js';
@@ -26,8 +27,9 @@ export interface TrainerOptions {
   readonly data: TrainingData;
   readonly settings: TrainSettings;
   readonly records: RunRecords;
-  /** Opens an engine: once, and again where a device is lost. What it gives is disposed of in the end. */
-  readonly openEngine: () => Promise<Engine>;
+  readonly engine: EngineSource;
+  /** Called with each engine before anything runs on it. */
+  readonly onEngine?: (engine: Engine) => Promise<void>;
   /** Goes on from the last checkpoint. */
   readonly resume?: boolean;
   /** Weights to begin from. */
@@ -58,23 +60,23 @@ const MAX_LOST_DEVICES = 3;
  * @throws FileError, ConfigError, or what the device says; the last checkpoint stays usable.
  */
 export async function trainModel(options: TrainerOptions): Promise<TrainResult> {
-  const { records, openEngine, watcher } = options;
+  const { records, engine: source, watcher } = options;
   let resume = options.resume ?? false;
-  for (let lost = 0; ; lost++) {
-    const engine = await openEngine();
-    const session = new Session(engine, options);
+  const attempt = async (engine: Engine) => {
+    await options.onEngine?.(engine);
+    using session = new Session(engine, options);
+    return await session.run(resume);
+  };
+  for (let lost = 1; ; lost++) {
     try {
-      return await session.run(resume);
+      return await withEngine(source, attempt);
     } catch (error) {
-      const isLoss = error instanceof DeviceLostError && lost + 1 < MAX_LOST_DEVICES;
-      if (!isLoss || !(await records.exist())) throw error;
+      const isLoss = error instanceof DeviceLostError && typeof source === 'function';
+      if (!isLoss || lost >= MAX_LOST_DEVICES || !(await records.exist())) throw error;
       watcher.note(
         `The device was lost (${error.message}); going on from the last checkpoint on a new one.`,
       );
       resume = true;
-    } finally {
-      session.dispose();
-      engine.dispose();
     }
   }
 }
@@ -226,9 +228,9 @@ class Session {
     return asked ? 'interrupted' : undefined;
   }
 
-  dispose(): void {
+  [Symbol.dispose](): void {
     this.#step.dispose();
-    this.#evaluator?.dispose();
+    this.#evaluator?.[Symbol.dispose]();
     this.#dropout.dispose();
     this.#store.dispose();
   }

@@ -61,7 +61,7 @@ function runOf(
     data: prepare(madeUpRecording(), parseConfig(model).config, settings),
     settings,
     records: new RunRecords(diskStore(path)),
-    openEngine: () => createEngine(),
+    engine: () => createEngine(),
     watcher: { ...silentWatcher, note: (sentence) => notes.push(sentence) },
     path,
     notes,
@@ -127,14 +127,14 @@ describe('training', () => {
   it('begun on two threads of the CPU goes on with one to the weights of a run on either', async () => {
     const on = (threads: number) => ({
       ...runOf(),
-      openEngine: () => createEngine({ adapter: 'cpu', threads }),
+      engine: () => createEngine({ adapter: 'cpu', threads }),
     });
     const runs = [on(1), on(2), on(2)];
     for (const whole of runs.slice(0, 2)) await trainModel(whole);
     const parts = runs[2]!;
     let updates = 0;
     await trainModel(stopping(parts, () => ++updates === 9));
-    await trainModel({ ...parts, openEngine: runs[0]!.openEngine, resume: true });
+    await trainModel({ ...parts, engine: runs[0]!.engine, resume: true });
     const [one, two, both] = await Promise.all(runs.map(contents));
     expect(both).toEqual(two);
     expect(two).toEqual(one);
@@ -145,7 +145,7 @@ describe('training', () => {
     await trainModel(whole);
     const engines: Engine[] = [];
     const lost = runOf({}, MODEL, {
-      openEngine: async () => {
+      engine: async () => {
         engines.push(await createEngine());
         return engines.at(-1)!;
       },
