@@ -1,6 +1,6 @@
 /** `npm run bench -- attention`: attention from 512 to 65,536 keys at 100 queries, forward and backward. */
 
-import { attention, type Engine, Tensor } from '../src/index.js';
+import { attention, type Engine, Tensor } from '../src/engine.js';
 import { createEngine } from '../src/node.js';
 import { withGradient } from './gradient.js';
 import { digits, onGpu, race, showTiming, table } from './measure.js';

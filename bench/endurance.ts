@@ -1,6 +1,7 @@
 /** `npm run bench -- endurance`: whether the CPU device gives back what it takes, over many devices and many updates. */
 
-import { createEngine, requestCpuDevice, Tensor } from '../src/node.js';
+import { requestCpuDevice, Tensor } from '../src/engine.js';
+import { createEngine } from '../src/node.js';
 import { digits } from './measure.js';
 import { makeBatch, STEP_RATE, StepModel, TINY_STEP_SIZES } from './step-model.js';
 

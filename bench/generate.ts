@@ -1,18 +1,12 @@
 /** Sampling: the time a token takes with keys and values kept, against running the whole model for each. */
 
-import {
-  BatchLayout,
-  createRecording,
-  type Engine,
-  modelSizes,
-  Neuroformer,
-  ParameterStore,
-  parseConfig,
-  Sampler,
-  tokenizerFor,
-  Windows,
-  windowSettings,
-} from '../src/node.js';
+import { type Engine, ParameterStore } from '../src/engine.js';
+import { Sampler } from '../src/generate/sampler.js';
+import { BatchLayout, modelSizes, tokenizerFor, windowSettings } from '../src/neuroformer/batch.js';
+import { parseConfig } from '../src/neuroformer/config.js';
+import { Neuroformer } from '../src/neuroformer/model.js';
+import { createRecording } from '../src/recording/recording.js';
+import { Windows } from '../src/recording/windows.js';
 import { simulateHub } from '../src/simulate/hub.js';
 
 const TRIALS = 20;

@@ -7,7 +7,8 @@
  * tolerance; ridge prints the scores of the linear decoder on the recordings of this repository.
  */
 
-import { createEngine, type Engine } from '../src/node.js';
+import type { Engine } from '../src/engine.js';
+import { createEngine } from '../src/node.js';
 import { benchAttention } from './attention.js';
 import { benchEndurance } from './endurance.js';
 import { benchGenerate } from './generate.js';

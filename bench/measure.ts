@@ -1,6 +1,6 @@
 /** Timing for the benchmarks: interleaved repeats, medians with their spread, and tables. */
 
-import type { Engine } from '../src/index.js';
+import type { Engine } from '../src/engine.js';
 
 /** Milliseconds of repeated runs. */
 export interface Timing {

@@ -21,7 +21,7 @@ import {
   sumLosses,
   Tensor,
   Tokens,
-} from '../src/index.js';
+} from '../src/engine.js';
 import { timed } from './measure.js';
 
 export interface StepSizes {

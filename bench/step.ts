@@ -1,6 +1,6 @@
 /** `npm run bench -- step`: one whole transformer training step, replayed, against the float64 reference. */
 
-import { type Engine, profileTable } from '../src/index.js';
+import { type Engine, profileTable } from '../src/engine.js';
 import { digits, onCpu, peakOf, race, showTiming, timingOf } from './measure.js';
 import { makeBatch, STEP_RATE, STEP_SIZES, StepModel, stepFlops } from './step-model.js';
 import { StepReference } from './step-reference.js';

@@ -6,7 +6,8 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { createEngine, type Engine, requestCpuDevice } from '../src/node.js';
+import { type Engine, requestCpuDevice } from '../src/engine.js';
+import { createEngine } from '../src/node.js';
 import { digits, showTiming, type Timing, timingOf } from './measure.js';
 import { makeBatch, STEP_SIZES, StepTrainer } from './step-model.js';
 

@@ -5,7 +5,6 @@
 //                                                            for tanh and sigmoid; x is the incoming gradient
 //   dropout         out[i] (+)= x[i] * keep(i) / (1 - rate)  forward and backward alike: nothing is stored
 //   combine         out[i] (+)= alpha * x[i] + beta * saved[i]
-//   fill            out[i] = alpha
 //
 // Grid     an invocation takes ITEMS elements, WG apart; the entries called wide take ITEMS vec4 (n is a multiple of 4).
 // Numerics f32. GELU has a relative error below 5e-6 down to x = -6. tanh goes through exp(-2 |x|): no overflow.
@@ -158,18 +157,6 @@ fn combine(
   }
 }
 
-@compute @workgroup_size(WG)
-fn fill(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.n); i += WG) {
-    out[i] = params.alpha;
-  }
-}
-
 fn normal_cdf4(v: vec4f) -> vec4f {
   let z = abs(v) * 0.70710678;
   let t = 1.0 / (1.0 + 0.5 * z);
@@ -270,17 +257,5 @@ fn combine_wide(
       value += params.beta * savedVec[i];
     }
     put4(i, value);
-  }
-}
-
-@compute @workgroup_size(WG)
-fn fill_wide(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) local: u32,
-) {
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.n / 4u); i += WG) {
-    outVec[i] = vec4f(params.alpha);
   }
 }

@@ -1,16 +1,16 @@
-// Layer normalisation of rows, with an optional residual added before it.
+// Layer normalization of rows.
 //
-//   forward    s = x + residual;  y = (s - mean) * rstd * gamma + beta,  rstd = 1 / sqrt(var + eps)
-//   backward   g = dy * gamma;  h = (s - mean) * rstd
-//              ds (+)= rstd * (g - mean(g) - h * mean(g * h))
+//   forward    y = (x - mean) * rstd * gamma + beta,  rstd = 1 / sqrt(var + eps)
+//   backward   g = dy * gamma;  h = (x - mean) * rstd
+//              dx (+)= rstd * (g - mean(g) - h * mean(g * h))
 //   scale      dgamma[c] += sum_r dy * h;  dbeta[c] += sum_r dy
 //
-// Shapes   x, residual, s, y, dy, ds [rows, width]; gamma, beta, dgamma, dbeta [width];
-//          stats [rows, 2] = (mean, rstd), written by forward. s is written only where there is a residual.
+// Shapes   x, y, dy, dx [rows, width]; gamma, beta, dgamma, dbeta [width];
+//          stats [rows, 2] = (mean, rstd), written by forward.
 // Grid     forward, backward: LANES invocations a row, WG / LANES rows a workgroup.
 //          scale: SLICES invocations a column, each over every SLICES-th row; WG / SLICES columns a workgroup.
 //          The entries called wide do the same for rows of whole vec4, one invocation a row (a vec4 of columns).
-// Memory   workgroup: WG vec2. With LANES and SLICES 1 (adapters where a barrier is dear) no barrier remains.
+// Memory   workgroup: WG vec2. With LANES and SLICES 1 (adapters where a workgroup barrier is expensive) no barrier remains.
 // Numerics f32; the variance is the biased two-pass one; partial sums are added in a fixed order.
 
 const WG = 64u;
@@ -21,15 +21,12 @@ struct Params {
   rows: u32,
   width: u32,
   eps: f32,
-  hasResidual: u32,
   accumulate: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read> residual: array<f32>;
 @group(0) @binding(2) var<storage, read> gamma: array<f32>;
 @group(0) @binding(3) var<storage, read> beta: array<f32>;
-@group(0) @binding(4) var<storage, read_write> summed: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 @group(0) @binding(6) var<storage, read_write> newStats: array<vec2f>;
 
@@ -40,10 +37,8 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> dbeta: array<f32>;
 
 @group(0) @binding(0) var<storage, read> xVec: array<vec4f>;
-@group(0) @binding(1) var<storage, read> residualVec: array<vec4f>;
 @group(0) @binding(2) var<storage, read> gammaVec: array<vec4f>;
 @group(0) @binding(3) var<storage, read> betaVec: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> summedVec: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> yVec: array<vec4f>;
 @group(0) @binding(1) var<storage, read> dyVec: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> dxVec: array<vec4f>;
@@ -86,31 +81,19 @@ fn forward(
 
   var sum = 0.0;
   for (var c = lane; c < end; c += LANES) {
-    var value = x[start + c];
-    if (params.hasResidual != 0u) {
-      value += residual[start + c];
-      summed[start + c] = value;
-    }
-    sum += value;
+    sum += x[start + c];
   }
   let mean = row_sum(local, vec2f(sum, 0.0)).x * scale;
 
   var squares = 0.0;
   for (var c = lane; c < end; c += LANES) {
-    var value = x[start + c];
-    if (params.hasResidual != 0u) {
-      value += residual[start + c];
-    }
+    let value = x[start + c];
     squares += (value - mean) * (value - mean);
   }
   let rstd = inverseSqrt(row_sum(local, vec2f(squares, 0.0)).x * scale + params.eps);
 
   for (var c = lane; c < end; c += LANES) {
-    var value = x[start + c];
-    if (params.hasResidual != 0u) {
-      value += residual[start + c];
-    }
-    y[start + c] = (value - mean) * rstd * gamma[c] + beta[c];
+    y[start + c] = (x[start + c] - mean) * rstd * gamma[c] + beta[c];
   }
   if (row < params.rows && lane == 0u) {
     newStats[row] = vec2f(mean, rstd);
@@ -196,29 +179,17 @@ fn forward_wide(
   let scale = 1.0 / f32(params.width);
   var sum = vec4f();
   for (var c = 0u; c < width; c++) {
-    var value = xVec[start + c];
-    if (params.hasResidual != 0u) {
-      value += residualVec[start + c];
-      summedVec[start + c] = value;
-    }
-    sum += value;
+    sum += xVec[start + c];
   }
   let mean = total(sum) * scale;
   var squares = vec4f();
   for (var c = 0u; c < width; c++) {
-    var value = xVec[start + c];
-    if (params.hasResidual != 0u) {
-      value = summedVec[start + c];
-    }
+    let value = xVec[start + c];
     squares += (value - mean) * (value - mean);
   }
   let rstd = inverseSqrt(total(squares) * scale + params.eps);
   for (var c = 0u; c < width; c++) {
-    var value = xVec[start + c];
-    if (params.hasResidual != 0u) {
-      value = summedVec[start + c];
-    }
-    yVec[start + c] = (value - mean) * rstd * gammaVec[c] + betaVec[c];
+    yVec[start + c] = (xVec[start + c] - mean) * rstd * gammaVec[c] + betaVec[c];
   }
   newStats[row] = vec2f(mean, rstd);
 }

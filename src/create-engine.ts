@@ -1,16 +1,20 @@
-/** The choice of a device where there is no Node: the browser's WebGPU where it has a GPU, else this computer's processor. */
+/** The one way to make an engine where there is no Node: on the browser's WebGPU where it has a GPU, else on the processor. */
 
 import { type CpuDeviceOptions, cpuGpu } from './cpu/index.js';
 import { isSoftware } from './gpu/device.js';
-import { Engine } from './gpu/engine.js';
+import type { Engine } from './gpu/engine.js';
 import { UnsupportedError } from './gpu/errors.js';
+import { openEngine } from './gpu/open-engine.js';
 import type { EngineOptions } from './gpu/options.js';
 
-export interface PageEngineOptions extends EngineOptions {
-  /** 'gpu' takes no other, 'cpu' asks for none. Default: 'auto', a GPU where there is one and else the CPU. */
+/** How an engine is made. */
+export interface CreateEngineOptions extends EngineOptions {
+  /** 'gpu' takes no other, 'cpu' asks for none. Default: 'auto', a GPU where there is one and else the CPU device. */
   adapter?: 'auto' | 'gpu' | 'cpu';
-  /** Of the CPU device: how many threads, and how its workers are started. */
-  cpu?: Pick<CpuDeviceOptions, 'threads' | 'checked' | 'worker'>;
+  /** Threads of the CPU device, 1 to 64. Default: as many as can run at once. */
+  threads?: number;
+  /** More of the CPU device: whether it looks at every index, and how its workers are started. */
+  cpu?: Pick<CpuDeviceOptions, 'checked' | 'worker'>;
 }
 
 /**
@@ -20,14 +24,14 @@ export interface PageEngineOptions extends EngineOptions {
  *
  * @throws UnsupportedError where a GPU was asked for and there is none, or the device lacks what the kernels need.
  */
-export async function createEngine(options: PageEngineOptions = {}): Promise<Engine> {
-  if (options.device || options.gpu) return Engine.create(options);
-  const wanted = options.adapter ?? 'auto';
-  const found = wanted === 'cpu' ? 'the CPU was asked for' : await findGpu(wanted === 'gpu');
-  if (typeof found !== 'string') return Engine.create({ gpu: found, ...options });
-  const engine = await Engine.create({ gpu: cpuGpu(options.cpu), reason: found, ...options });
-  if (wanted === 'auto')
-    (options.log ?? console.warn)(`Neuroformer runs on ${engine.facts.description}: ${found}.`);
+export async function createEngine(options: CreateEngineOptions = {}): Promise<Engine> {
+  const { adapter = 'auto', threads, cpu, ...own } = options;
+  if (own.device || own.gpu) return openEngine(own);
+  const gpu = adapter === 'cpu' ? 'the CPU was asked for' : await findGpu(adapter === 'gpu');
+  if (typeof gpu !== 'string') return openEngine({ gpu, ...own });
+  const engine = await openEngine({ gpu: cpuGpu({ ...cpu, threads }), reason: gpu, ...own });
+  if (adapter === 'auto')
+    (own.log ?? console.warn)(`Neuroformer runs on ${engine.facts.description}: ${gpu}.`);
   return engine;
 }
 
@@ -41,6 +45,11 @@ async function findGpu(isNeeded: boolean): Promise<GPU | string> {
     : adapter
       ? 'WebGPU has no GPU here'
       : 'WebGPU found no adapter';
-  if (isNeeded) throw new UnsupportedError(`A GPU was asked for, but ${reason}.`);
+  if (isNeeded) {
+    throw new UnsupportedError(
+      `A GPU was asked for, but ${reason}: use a browser that has it, import createEngine from ` +
+        '"neuroformer-webgpu/node" in Node, or hand over a GPUDevice as { device }.',
+    );
+  }
   return reason;
 }

@@ -1,8 +1,8 @@
 /** One case of the golden reference: what is compared, and within what tolerance. See test/fixtures/golden/README.md. */
 
 import { join } from 'node:path';
+import type { Engine } from '../../src/engine.js';
 import type { Block } from '../../src/nn/layers.js';
-import type { Engine } from '../../src/node.js';
 import type { Tensor } from '../../src/tensor/tensor.js';
 import { GoldenCase, hasFile, readJson, readTensors } from './golden-case.js';
 import type { Allowed, Tally } from './tally.js';

@@ -1,6 +1,6 @@
 /** Top-k, top-p and temperature against filtering.json, seen through what the sampler draws. */
 
-import { type Engine, RandomState, sample, Tensor } from '../../src/node.js';
+import { type Engine, RandomState, sample, Tensor } from '../../src/engine.js';
 import type { Tally } from './tally.js';
 
 export interface FilteringExamples {

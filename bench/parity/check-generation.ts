@@ -1,11 +1,11 @@
 /** Greedy generation and decoding against a `generate-*` folder, token for token. */
 
 import { basename } from 'node:path';
+import { type Engine, type HostTensor, ParameterStore } from '../../src/engine.js';
 import { type GeneratedWindow, Sampler } from '../../src/generate/sampler.js';
 import { Batch, BatchLayout, windowSettings } from '../../src/neuroformer/batch.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { Neuroformer } from '../../src/neuroformer/model.js';
-import { type Engine, type HostTensor, ParameterStore } from '../../src/node.js';
 import { recordingOf, type Trial } from '../../src/recording/recording.js';
 import { Tokenizer } from '../../src/recording/tokenizer.js';
 import { type Window, Windows } from '../../src/recording/windows.js';

@@ -3,13 +3,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
+import type { Engine } from '../../src/engine.js';
 import { type ModelConfig, parseConfig } from '../../src/neuroformer/config.js';
 import { type ClassWeights, type ModelTargets, modelLosses } from '../../src/neuroformer/losses.js';
 import { type BehaviorInput, type ModelInputs, Neuroformer } from '../../src/neuroformer/model.js';
 import { AdamW } from '../../src/nn/optimizer.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
 import { decodeSafetensors, type HostTensor } from '../../src/nn/safetensors.js';
-import type { Engine } from '../../src/node.js';
 import { Tokens } from '../../src/tensor/embedding.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import { Tensor } from '../../src/tensor/tensor.js';

@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Engine } from '../../src/node.js';
+import type { Engine } from '../../src/engine.js';
 import { checkCase } from './check-case.js';
 import { checkFiltering, type FilteringExamples } from './check-filtering.js';
 import { GoldenGeneration } from './check-generation.js';

@@ -1,6 +1,7 @@
 /** This library on one of its devices. */
 
-import { type AdapterChoice, createEngine, type Engine, Tensor } from '../../src/node.js';
+import { type Engine, Tensor } from '../../src/engine.js';
+import { type AdapterChoice, createEngine } from '../../src/node.js';
 import { gemm } from '../../src/tensor/gemm.js';
 import { onGpu } from '../measure.js';
 import { StepTrainer } from '../step-model.js';

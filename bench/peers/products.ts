@@ -1,6 +1,6 @@
 /** The products of linear layers in every library that multiplies, in turn, beside a loop in registers. */
 
-import { HostRandom } from '../../src/index.js';
+import { HostRandom } from '../../src/engine.js';
 import { digits, race, table, timingOf } from '../measure.js';
 import { FORMS, type Form, type Multiplier, onThreads, type Peer, type Product } from './peer.js';
 import { RegisterLoop } from './registers.js';

@@ -6,7 +6,7 @@
  * term are what the 16 registers of x64 hold, and one more chain is slower by a third.
  */
 
-import { requestCpuDevice } from '../../src/index.js';
+import { requestCpuDevice } from '../../src/engine.js';
 import { timed } from '../measure.js';
 
 const CHAINS = 13;

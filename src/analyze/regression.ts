@@ -215,7 +215,12 @@ function dualityGap(
   );
 }
 
-/** Coordinate descent (Friedman, Hastie and Tibshirani 2010), mostly on the weights that are not 0. */
+/**
+ * The lasso (Tibshirani 1996): least |y - Z w - b|^2 / (2 rows) + penalty |w|_1, with Z the standardised columns, by
+ * coordinate descent (Friedman, Hastie and Tibshirani 2010), mostly on the weights that are not 0.
+ *
+ * Ends where the duality gap says that the loss is within 1e-7 of the target's variance of its minimum.
+ */
 export const solveLasso: Solver = (z, target, penalty, start) => {
   const weights = start.slice();
   const fitted = z.times(weights);
@@ -278,15 +283,7 @@ export function fitRidge(design: SparseRows, targets: Targets, penalty: Penalty)
   return fitEach(solveRidge, design, targets, penalty);
 }
 
-/**
- * The lasso (Tibshirani 1996): least |y - Z w - b|^2 / (2 rows) + penalty |w|_1, with Z the standardised columns.
- *
- * Ends where the duality gap says that the loss is within 1e-7 of the target's variance of its minimum.
- */
-export function fitLasso(design: SparseRows, targets: Targets, penalty: Penalty): LinearModel {
-  return fitEach(solveLasso, design, targets, penalty);
-}
-
+/** Fits each target with a penalty of its own, from weights to start with where they are given. */
 export function fitEach(
   solver: Solver,
   design: SparseRows,

@@ -1,6 +1,6 @@
 /** What the user sees of a command: sentences, one live line of progress, and errors without a stack. */
 
-import { GpuError, ShapeError, UnsupportedError } from '../node.js';
+import { GpuError, ShapeError, UnsupportedError } from '../engine.js';
 import type { Progress, Watcher } from '../ports/watcher.js';
 import { formatDuration } from '../text/format.js';
 

@@ -17,7 +17,7 @@ export interface DeviceFacts {
 }
 
 /** Features taken where offered; none is required. */
-const WANTED_FEATURES: readonly GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups'];
+const WANTED_FEATURES: readonly GPUFeatureName[] = ['timestamp-query'];
 
 /** Limits raised to what the adapter has: large models and long sequences need them. */
 const WANTED_LIMITS = [

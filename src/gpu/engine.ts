@@ -2,9 +2,9 @@
 
 import { BindGroupCache } from './bind-groups.js';
 import { type Command, describe, encodeCommands, UniformRing } from './commands.js';
-import { checkLimits, type DeviceFacts, factsOf, requestDevice } from './device.js';
+import { checkLimits, type DeviceFacts, factsOf } from './device.js';
+import { DeviceFailure } from './device-failure.js';
 import { UnsupportedError } from './errors.js';
-import { Health } from './health.js';
 import { KernelCache, type KernelName, type Kernels, packParams } from './kernels.js';
 import {
   type Allocation,
@@ -12,9 +12,10 @@ import {
   type BufferView,
   type Life,
   type MemoryUse,
-  newHolder,
+  newStepMemory,
 } from './memory.js';
-import type { DispatchOptions, EngineCounts, EngineOptions } from './options.js';
+import type { DispatchOptions, EngineCounts, EngineSetup } from './options.js';
+import type { OwnKernel } from './own-kernel.js';
 import { type ProfileRow, Profiler, profileTable } from './profile.js';
 import { type Slot, StagingRing } from './staging.js';
 import { Step } from './step.js';
@@ -28,88 +29,62 @@ export class Engine {
   readonly facts: DeviceFacts;
   readonly tuning: Tuning;
   readonly #borrowed: boolean;
-  readonly #health: Health;
+  readonly #failure: DeviceFailure;
   readonly #debug: number;
   readonly #log: (line: string) => void;
-  readonly #report: EngineOptions['report'];
+  readonly #report: EngineSetup['report'];
   readonly #pool: BufferPool;
   readonly #staging: StagingRing;
   readonly #kernels: KernelCache;
   readonly #ring: UniformRing | undefined;
   readonly #bindGroups: BindGroupCache;
   readonly #counts = { dispatches: 0, submits: 0 };
-  readonly #absent: { read: Allocation; write: Allocation };
+  readonly #placeholders: { read: Allocation; write: Allocation };
   #pending: Command[] = [];
   #recording: Command[] | undefined;
   #profiler: Profiler | undefined;
   #profiled: Promise<void>[] = [];
 
   /**
-   * An engine on a device of its own, or on a borrowed one.
+   * Made by `createEngine`.
    *
-   * @throws UnsupportedError where there is no adapter, or the device lacks what the kernels need.
+   * @internal
    */
-  static async create(options: EngineOptions = {}): Promise<Engine> {
-    const gpu = options.gpu ?? (globalThis.navigator as Navigator | undefined)?.gpu;
-    if (options.device) return new Engine(options.device, true, gpu, options);
-    if (!gpu) {
-      throw new UnsupportedError(
-        'There is no WebGPU here: use a browser that has it, import from "neuroformer-webgpu/node" ' +
-          'in Node, or hand over a GPUDevice as { device }.',
-      );
-    }
-    const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-    if (!adapter) {
-      throw new UnsupportedError(
-        'WebGPU found no adapter: check the graphics driver and the browser flags.',
-      );
-    }
-    checkLimits(adapter.limits);
-    return new Engine(await requestDevice(adapter), false, gpu, options);
-  }
-
-  private constructor(
-    device: GPUDevice,
-    borrowed: boolean,
-    gpu: GPU | undefined,
-    options: EngineOptions,
-  ) {
+  constructor(device: GPUDevice, options: EngineSetup) {
     checkLimits(device.limits);
     this.device = device;
-    this.#borrowed = borrowed;
-    this.#health = new Health(device, options.idle);
+    this.#borrowed = options.borrowed;
+    this.#failure = new DeviceFailure(device, options.idle);
     this.#debug = options.debug ?? 0;
     this.#log = options.log ?? ((line) => console.error(line));
     this.#report = options.report;
-    const reason =
-      options.reason ?? (borrowed ? 'the caller handed it over' : 'the preferred adapter');
-    const facts = factsOf(device, gpu?.wgslLanguageFeatures, reason);
+    const facts = factsOf(device, options.languageFeatures, options.reason);
     this.facts = { ...facts, immediates: facts.immediates && options.immediates !== false };
     this.tuning = tuningFor(this.facts.vendor, device.limits, options.tuning);
-    this.#pool = new BufferPool(device, (error) => this.#health.fail(error));
+    this.#pool = new BufferPool(device, (error) => this.#failure.fail(error));
     this.#staging = new StagingRing(device);
     this.#bindGroups = new BindGroupCache(device);
     this.#kernels = new KernelCache(
       device,
       this.facts.immediates,
-      (what, make) => this.#health.watch(`Compiling ${what} failed`, make),
+      (what, make) => this.#failure.watch(`Compiling ${what} failed`, make),
       this.#debug >= 4 ? this.#log : undefined,
     );
     if (this.#kernels.paramsLayout)
       this.#ring = new UniformRing(device, this.#kernels.paramsLayout);
-    this.#absent = { read: this.#pool.acquire(256), write: this.#pool.acquire(256) };
+    this.#placeholders = { read: this.#pool.acquire(256), write: this.#pool.acquire(256) };
     if (this.#debug >= 1) this.#log(`${this.facts.description}: ${this.facts.reason}`);
     if (this.#debug >= 2 && this.facts.timestamps) this.#profiler = new Profiler(device);
   }
 
   /** Rejects with DeviceLostError when the device is lost; never resolves. */
   get lost(): Promise<never> {
-    return this.#health.lost;
+    return this.#failure.lost;
   }
 
   /** Memory of at least `bytes`, undefined contents; lives as long as `life` says. */
   allocate(bytes: number, life: Life = 'scoped'): Allocation {
-    this.#health.check();
+    this.#failure.check();
     const most = Math.min(
       this.device.limits.maxStorageBufferBindingSize,
       this.device.limits.maxBufferSize,
@@ -144,12 +119,12 @@ export class Engine {
   }
 
   /** What to bind where a kernel's buffer is unused: reads see zeros, writes are never made. */
-  get absent(): { readonly read: BufferView; readonly write: BufferView } {
-    return this.#absent;
+  get placeholders(): { readonly read: BufferView; readonly write: BufferView } {
+    return this.#placeholders;
   }
 
   /**
-   * Appends one kernel to the command list.
+   * Appends one kernel to the command list: one of the library's, by name, or one made by `defineKernel`.
    *
    * @param workgroups how many, folded over two dimensions past 65,535.
    */
@@ -158,23 +133,40 @@ export class Engine {
     buffers: Readonly<Record<Kernels[K]['buffers'], BufferView>>,
     params: Readonly<Kernels[K]['params']>,
     workgroups: number,
-    options: DispatchOptions<K> = {},
+    options?: DispatchOptions<K>,
+  ): void;
+  dispatch<Buffer extends string, Param extends string>(
+    kernel: OwnKernel<Buffer, Param>,
+    buffers: Readonly<Record<Buffer, BufferView>>,
+    params: Readonly<Record<Param, number>>,
+    workgroups: number,
+    options?: { readonly flops?: number },
+  ): void;
+  dispatch(
+    which: KernelName | OwnKernel,
+    buffers: Readonly<Record<string, BufferView>>,
+    params: Readonly<Record<string, number>>,
+    workgroups: number,
+    options: DispatchOptions<KernelName> = {},
   ): void {
     if (workgroups <= 0) return;
-    const kernel = this.#kernels.get(name, options.constants ?? {});
+    const kernel =
+      typeof which === 'string'
+        ? this.#kernels.get(which, options.constants ?? {})
+        : this.#kernels.getOwn(which);
     const x = Math.min(workgroups, WORKGROUPS_PER_DIMENSION);
     const y = Math.ceil(workgroups / x);
     const group = this.#bindGroups.get(kernel, buffers);
     let bytes = 0;
     for (const [binding, view] of Object.entries<BufferView>(buffers)) {
-      this.#use(view, `${name}: ${binding}`);
+      this.#use(view, `${kernel.name}: ${binding}`);
       bytes += view.size;
     }
     this.#append({
       kind: 'dispatch',
       kernel,
       group,
-      params: packParams(kernel.info, params as Record<string, number>),
+      params: packParams(kernel.info, params),
       x,
       y,
       flops: options.flops ?? 0,
@@ -211,7 +203,7 @@ export class Engine {
     }
     // The queue runs writes at once, so commands that still read the old contents must go first.
     if (!this.#recording) this.flush();
-    this.#health.check();
+    this.#failure.check();
     this.device.queue.writeBuffer(
       to.buffer,
       to.offset,
@@ -247,9 +239,9 @@ export class Engine {
   async finish(): Promise<void> {
     this.flush();
     // Of a device that is destroyed all work is done, before it is said to be lost.
-    await this.settle(this.device.queue.onSubmittedWorkDone().then(() => this.#health.turn()));
+    await this.settle(this.device.queue.onSubmittedWorkDone().then(() => this.#failure.turn()));
     await Promise.all(this.#profiled.splice(0));
-    this.#health.check();
+    this.#failure.check();
   }
 
   /**
@@ -258,24 +250,24 @@ export class Engine {
    * Replays run on the same buffers: write new inputs into the tensors `fn` read, and read the ones it returned.
    */
   record<T>(fn: () => T): Step<T> {
-    this.#health.check();
+    this.#failure.check();
     if (this.#recording)
       throw new Error('A step is being recorded already: recordings do not nest.');
     this.flush();
-    const holder = newHolder();
+    const memory = newStepMemory();
     const commands: Command[] = [];
     this.#recording = commands;
     try {
-      const value = this.#pool.hold(holder, fn);
+      const value = this.#pool.holdFor(memory, fn);
       const ring =
         this.#kernels.paramsLayout && new UniformRing(this.device, this.#kernels.paramsLayout);
       ring?.fill(commands);
       return new Step(this, value, commands, ring, () => {
-        this.#pool.drop(holder);
+        this.#pool.dropStep(memory);
         ring?.destroy();
       });
     } catch (error) {
-      this.#pool.drop(holder);
+      this.#pool.dropStep(memory);
       throw error;
     } finally {
       this.#recording = undefined;
@@ -288,8 +280,8 @@ export class Engine {
     ring?: UniformRing,
     reads: readonly BufferView[] = [],
   ): Slot | undefined {
-    this.#health.check();
-    const made = this.#health.watch('The GPU refused a command', () => {
+    this.#failure.check();
+    const made = this.#failure.watch('The GPU refused a command', () => {
       const encoder = this.device.createCommandEncoder();
       encodeCommands(encoder, commands, ring, this.#profiler?.timestampsFor);
       const slot = reads.length > 0 ? this.#staging.copy(encoder, reads) : undefined;
@@ -311,7 +303,7 @@ export class Engine {
 
   /** Waits for a promise of the device's, and fails with the device. */
   settle<T>(promise: Promise<T>): Promise<T> {
-    return this.#health.settle(promise);
+    return this.#failure.settle(promise);
   }
 
   /** Time per kernel while `fn` runs, from timestamp queries. */
@@ -353,11 +345,11 @@ export class Engine {
 
   /** Gives everything back; a borrowed device lives on. */
   dispose(): void {
-    if (this.#health.disposed) return;
+    if (this.#failure.disposed) return;
     if (this.#debug >= 2 && this.#profiler) this.#log(profileTable(this.#profiler.rows()));
     const report = this.#debug >= 2 ? this.#report?.(this.device) : undefined;
     if (report) this.#log(report);
-    this.#health.dispose();
+    this.#failure.dispose();
     this.#pending = [];
     this.#pool.destroy();
     this.#staging.destroy();
@@ -379,7 +371,7 @@ export class Engine {
   }
 
   #append(command: Command): void {
-    this.#health.check();
+    this.#failure.check();
     if (this.#recording) {
       this.#recording.push(command);
       return;

@@ -1,5 +1,6 @@
 /** Kernels: shader sources specialised by constants, compiled once, with their layouts and parameter packing. */
 
+import type { OwnKernel } from './own-kernel.js';
 import { KERNELS, type Kernels, SHADERS } from './shaders.gen.js';
 
 export type { Kernels };
@@ -35,7 +36,7 @@ export interface KernelInfo {
 
 /** A compiled entry point. */
 export interface Kernel {
-  readonly name: KernelName;
+  readonly name: string;
   readonly info: KernelInfo;
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
@@ -51,7 +52,7 @@ const IMMEDIATE_PARAMS = 'var<immediate> params: Params;';
  *
  * @throws Error where a name is not declared in the file or a value is of the wrong type.
  */
-export function specialise(
+export function specialize(
   shader: string,
   source: string,
   declared: Readonly<Record<string, ConstantValue>>,
@@ -89,6 +90,7 @@ export class KernelCache {
   readonly #kernels = new Map<string, Kernel>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #modules = new Map<string, GPUShaderModule>();
+  readonly #own = new WeakMap<OwnKernel, Kernel>();
   readonly paramsLayout: GPUBindGroupLayout | undefined;
 
   /**
@@ -122,8 +124,21 @@ export class KernelCache {
     const key = kernelKey(name, constants);
     let kernel = this.#kernels.get(key);
     if (!kernel) {
-      kernel = this.#compile(name, constants, key);
+      const info = KERNELS[name];
+      kernel = this.#compile(name, info, key, () => this.#moduleOf(info.shader, constants));
       this.#kernels.set(key, kernel);
+    }
+    return kernel;
+  }
+
+  /** A kernel that is not among the embedded ones. */
+  getOwn(own: OwnKernel): Kernel {
+    let kernel = this.#own.get(own);
+    if (!kernel) {
+      kernel = this.#compile(own.name, own.info, own.name, () =>
+        this.#module(own.name, own.source),
+      );
+      this.#own.set(own, kernel);
     }
     return kernel;
   }
@@ -132,8 +147,7 @@ export class KernelCache {
     return this.#kernels.size;
   }
 
-  #compile(name: KernelName, constants: Record<string, ConstantValue>, key: string): Kernel {
-    const info = KERNELS[name];
+  #compile(name: string, info: KernelInfo, key: string, moduleFor: () => GPUShaderModule): Kernel {
     const [layoutKey, layout] = this.#layoutOf(info);
     const groups = [layout];
     if (this.paramsLayout) groups.push(this.paramsLayout);
@@ -147,7 +161,7 @@ export class KernelCache {
             ...(this.#immediates && { immediateSize: info.paramBytes }),
           } as GPUPipelineLayoutDescriptor,
         ),
-        compute: { module: this.#moduleOf(info.shader, constants), entryPoint: info.entry },
+        compute: { module: moduleFor(), entryPoint: info.entry },
       }),
     );
     return { name, info, pipeline, layout, layoutKey };
@@ -158,15 +172,18 @@ export class KernelCache {
     let module = this.#modules.get(key);
     if (!module) {
       const { source, constants: declared } = SHADERS[shader]!;
-      let code = specialise(shader, source, declared, constants);
-      if (this.#immediates) {
-        code = `requires immediate_address_space;\n${code.replace(UNIFORM_PARAMS, IMMEDIATE_PARAMS)}`;
-      }
-      this.#show?.(`// ${key}\n${code}`);
-      module = this.#device.createShaderModule({ label: key, code });
+      module = this.#module(key, specialize(shader, source, declared, constants));
       this.#modules.set(key, module);
     }
     return module;
+  }
+
+  #module(label: string, source: string): GPUShaderModule {
+    const code = this.#immediates
+      ? `requires immediate_address_space;\n${source.replace(UNIFORM_PARAMS, IMMEDIATE_PARAMS)}`
+      : source;
+    this.#show?.(`// ${label}\n${code}`);
+    return this.#device.createShaderModule({ label, code });
   }
 
   #layoutOf(info: KernelInfo): [string, GPUBindGroupLayout] {

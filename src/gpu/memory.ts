@@ -43,7 +43,7 @@ export class Allocation implements BufferView {
   readonly offset = 0;
   released = false;
   /** The recording it belongs to: it goes back to the pool with it, not before. */
-  owner: Holder | undefined;
+  owner: StepMemory | undefined;
 
   constructor(
     readonly buffer: GPUBuffer,
@@ -76,7 +76,7 @@ export class Allocation implements BufferView {
 type Sized = readonly [buffer: GPUBuffer, capacity: number];
 
 /** Keeps every buffer a recorded step touches out of other hands until the step is disposed. */
-export interface Holder {
+export interface StepMemory {
   /** Free again within the recording. */
   readonly free: Map<number, GPUBuffer[]>;
   /** Every buffer the recording took, with its capacity. */
@@ -91,7 +91,7 @@ export interface Holder {
   readonly constants: Set<GPUBuffer>;
 }
 
-export function newHolder(): Holder {
+export function newStepMemory(): StepMemory {
   return {
     free: new Map(),
     owned: new Map(),
@@ -122,8 +122,8 @@ export class BufferPool {
   readonly #free = new Map<number, GPUBuffer[]>();
   readonly #scopes: Set<Allocation>[] = [];
   /** Recordings that may be replayed. */
-  readonly #holders = new Set<Holder>();
-  #holder: Holder | undefined;
+  readonly #steps = new Set<StepMemory>();
+  #step: StepMemory | undefined;
   /** What was disposed while gradients may still need it. */
   #deferred: Set<Allocation> | undefined;
   #buffers = 0;
@@ -139,21 +139,21 @@ export class BufferPool {
     this.#onError = onError;
   }
 
-  /** A buffer of at least `bytes` (rounded up to a multiple of 16); contents undefined. */
+  /** A buffer of at least `bytes` (rounded up to a multiple of 4, 16 at least); contents undefined. */
   acquire(bytes: number, life: Life = 'scoped'): Allocation {
     const size = Math.max(16, Math.ceil(bytes / 4) * 4);
     const capacity = Math.min(sizeClass(size), this.#device.limits.maxBufferSize);
-    const holder = life === 'lasting' ? undefined : this.#holder;
+    const memory = life === 'lasting' ? undefined : this.#step;
     const buffer =
-      (life === 'constant' ? undefined : holder?.free.get(capacity)?.pop()) ??
+      (life === 'constant' ? undefined : memory?.free.get(capacity)?.pop()) ??
       this.#free.get(capacity)?.pop() ??
       this.#create(capacity);
     const allocation = new Allocation(buffer, size, capacity, this);
-    if (holder) {
-      allocation.owner = holder;
-      holder.owned.set(buffer, capacity);
-      holder.live.add(allocation);
-      if (life === 'constant') holder.constants.add(buffer);
+    if (memory) {
+      allocation.owner = memory;
+      memory.owned.set(buffer, capacity);
+      memory.live.add(allocation);
+      if (life === 'constant') memory.constants.add(buffer);
     }
     this.#liveBuffers += 1;
     this.#liveBytes += capacity;
@@ -167,8 +167,8 @@ export class BufferPool {
     this.#retire(allocation);
     this.detach(allocation);
     if (!owner) this.#recycle(buffer, capacity);
-    else if (owner === this.#holder && !owner.constants.has(buffer)) {
-      give(owner.free, capacity, buffer);
+    else if (owner === this.#step && !owner.constants.has(buffer)) {
+      putBack(owner.free, capacity, buffer);
     }
   }
 
@@ -196,12 +196,12 @@ export class BufferPool {
 
   /** Notes that a command of the recording touches a buffer. */
   touch(buffer: GPUBuffer): void {
-    this.#holder?.touched.add(buffer);
+    this.#step?.touched.add(buffer);
   }
 
   /** Whether the host may write a buffer now: not where a recording's own commands will. */
   isHostWritable(buffer: GPUBuffer): boolean {
-    return !this.#holder?.owned.has(buffer) || this.#holder.constants.has(buffer);
+    return !this.#step?.owned.has(buffer) || this.#step.constants.has(buffer);
   }
 
   /** Runs `fn` and releases what it allocated, except what its result owns. */
@@ -227,30 +227,30 @@ export class BufferPool {
     for (const scope of this.#scopes) scope.delete(allocation);
   }
 
-  /** Runs `fn` with every buffer it takes kept for `holder`. */
-  hold<T>(holder: Holder, fn: () => T): T {
-    if (this.#holder) throw new Error('A step is being recorded already: recordings do not nest.');
-    this.#holder = holder;
-    this.#holders.add(holder);
+  /** Runs `fn` with every buffer it takes kept for a recorded step. */
+  holdFor<T>(memory: StepMemory, fn: () => T): T {
+    if (this.#step) throw new Error('A step is being recorded already: recordings do not nest.');
+    this.#step = memory;
+    this.#steps.add(memory);
     const scopes = this.#scopes.splice(0);
     try {
       return refusePromise(fn());
     } finally {
-      this.#holder = undefined;
+      this.#step = undefined;
       this.#scopes.push(...scopes);
     }
   }
 
-  /** Gives a holder's buffers back to the pool. */
-  drop(holder: Holder): void {
+  /** Gives a step's buffers back to the pool. */
+  dropStep(memory: StepMemory): void {
     if (this.#destroyed) return;
-    this.#holders.delete(holder);
-    for (const allocation of holder.live) this.#retire(allocation);
-    for (const [buffer, capacity] of [...holder.owned, ...holder.parked]) {
+    this.#steps.delete(memory);
+    for (const allocation of memory.live) this.#retire(allocation);
+    for (const [buffer, capacity] of [...memory.owned, ...memory.parked]) {
       this.#recycle(buffer, capacity);
     }
-    holder.owned.clear();
-    holder.parked.length = 0;
+    memory.owned.clear();
+    memory.parked.length = 0;
   }
 
   /** Destroys the buffers nobody uses. */
@@ -291,13 +291,13 @@ export class BufferPool {
 
   /** Puts a buffer where the next taker finds it, or aside while a recording still replays commands on it. */
   #recycle(buffer: GPUBuffer, capacity: number): void {
-    for (const holder of this.#holders) {
-      if (holder.touched.has(buffer)) {
-        holder.parked.push([buffer, capacity]);
+    for (const memory of this.#steps) {
+      if (memory.touched.has(buffer)) {
+        memory.parked.push([buffer, capacity]);
         return;
       }
     }
-    give(this.#free, capacity, buffer);
+    putBack(this.#free, capacity, buffer);
   }
 
   #retire(allocation: Allocation): void {
@@ -334,7 +334,7 @@ export class BufferPool {
   }
 }
 
-function give(lists: Map<number, GPUBuffer[]>, capacity: number, buffer: GPUBuffer): void {
+function putBack(lists: Map<number, GPUBuffer[]>, capacity: number, buffer: GPUBuffer): void {
   const list = lists.get(capacity);
   if (list) list.push(buffer);
   else lists.set(capacity, [buffer]);

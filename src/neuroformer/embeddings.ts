@@ -133,7 +133,7 @@ export class BehaviorEmbedding {
     const { weight, bias } = this.#norm;
     const scaled = this.#valuesEnter
       ? linear(column, weight.tensor.reshape([1, 1]), { bias: bias.tensor })
-      : layerNorm(column, weight.tensor, bias.tensor).y;
+      : layerNorm(column, weight.tensor, bias.tensor);
     const value = this.#second.call(this.#first.call(scaled, { gelu: true }));
     const code = sinusoid(times.reshape([B * n, 1]), this.#width).reshape([B, n, this.#width]);
     return dropout(add(value, code), drop);

@@ -1,7 +1,7 @@
 /** What memory training will take, known before it starts. */
 
+import { dryRun } from '../gpu/dry-run.js';
 import type { Engine } from '../gpu/engine.js';
-import { rehearse } from '../gpu/rehearsal.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { grouped } from '../text/format.js';
 import { type BatchLayout, modelSizes } from './batch.js';
@@ -18,7 +18,7 @@ export interface MemoryEstimate {
   readonly peak: number;
 }
 
-/** Rehearses one training step of a model made for these batches. */
+/** Dry-runs one training step of a model made for these batches. */
 export async function estimateMemory(
   engine: Engine,
   layout: BatchLayout,
@@ -26,14 +26,14 @@ export async function estimateMemory(
 ): Promise<MemoryEstimate> {
   let parameters = 0;
   let state = 0;
-  const use = await rehearse(engine, (rehearsal) => {
-    const before = rehearsal.memory().bytes;
+  const use = await dryRun(engine, (dry) => {
+    const before = dry.memory().bytes;
     const store = new ParameterStore();
     const model = new Neuroformer(store, layout.config, modelSizes(layout.tokenizer));
-    store.allocate(rehearsal);
+    store.allocate(dry);
     parameters = store.count;
-    state = rehearsal.memory().bytes - before;
-    new TrainingStep(rehearsal, store, model, layout, batchSize);
+    state = dry.memory().bytes - before;
+    new TrainingStep(dry, store, model, layout, batchSize);
   });
   return { parameters, state, peak: use.peakBytes };
 }

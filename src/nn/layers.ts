@@ -60,7 +60,7 @@ export class LayerNorm {
   }
 
   call(x: Tensor): Tensor {
-    return layerNorm(x, this.weight.tensor, this.bias.tensor, { eps: this.eps }).y;
+    return layerNorm(x, this.weight.tensor, this.bias.tensor, { eps: this.eps });
   }
 }
 
@@ -235,11 +235,11 @@ export class Block {
       outputDropout: branchDropout?.[0],
       residual: x,
     });
-    const thought = this.mlp.call(this.ln2.call(attended), {
+    const mlpOut = this.mlp.call(this.ln2.call(attended), {
       residual: attended,
       dropout: branchDropout?.[1],
     });
-    return this.lnF.call(thought);
+    return this.lnF.call(mlpOut);
   }
 
   /** What its attention gives to each key in the same call: [B, heads, T, S]. */

@@ -4,10 +4,11 @@ import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { cpuGpu, MAX_THREADS, threadTimes } from '../cpu/index.js';
+import type { CreateEngineOptions } from '../create-engine.js';
 import { isSoftware } from '../gpu/device.js';
-import { Engine } from '../gpu/engine.js';
+import type { Engine } from '../gpu/engine.js';
 import { UnsupportedError } from '../gpu/errors.js';
-import type { EngineOptions } from '../gpu/options.js';
+import { openEngine } from '../gpu/open-engine.js';
 import { swiftShaderUnavailable, withSwiftShader } from './swiftshader.js';
 
 /**
@@ -16,11 +17,10 @@ import { swiftShaderUnavailable, withSwiftShader } from './swiftshader.js';
  */
 export type AdapterChoice = 'auto' | 'gpu' | 'cpu' | 'swiftshader';
 
-export interface NodeEngineOptions extends EngineOptions {
+/** How an engine is made in Node; threads are by default those of the environment's NEUROFORMER_THREADS. */
+export interface NodeEngineOptions extends Omit<CreateEngineOptions, 'adapter'> {
   /** Default: the environment's NEUROFORMER_ADAPTER, else 'auto'. */
   adapter?: AdapterChoice;
-  /** Threads of the CPU device, 1 to 64. Default: the environment's NEUROFORMER_THREADS, else all there are. */
-  threads?: number;
 }
 
 /** An adapter, the instance it belongs to, and why it was chosen. */
@@ -48,22 +48,22 @@ const POLL_MILLISECONDS = 0.3;
  * @throws UnsupportedError where no adapter of the kind asked for exists, saying what to do.
  */
 export async function createEngine(options: NodeEngineOptions = {}): Promise<Engine> {
-  const debug = options.debug ?? debugLevel(process.env.DEBUG);
-  if (options.device) {
-    const idle = idleFor(options.device.adapterInfo);
-    return Engine.create({ debug, ...(idle && { idle }), ...options });
+  const { adapter: choice, threads, cpu: _, ...own } = options;
+  const debug = own.debug ?? debugLevel(process.env.DEBUG);
+  if (own.device || own.gpu) {
+    const idle = own.device && idleFor(own.device.adapterInfo);
+    return openEngine({ ...own, debug, ...(idle && { idle }) });
   }
-  const show = debug >= 4 ? (options.log ?? console.error) : undefined;
-  const { gpu, adapter, reason } = await findAdapter(options.adapter, options.threads, show);
+  const show = debug >= 4 ? (own.log ?? console.error) : undefined;
+  const { gpu, adapter, reason } = await findAdapter(choice, threads, show);
   const idle = idleFor(adapter.info);
-  const report = isCpu(adapter.info) ? describeWaiting : undefined;
-  return Engine.create({
+  return openEngine({
+    ...own,
     gpu,
     reason,
     debug,
     ...(idle && { idle }),
-    ...(report && { report }),
-    ...options,
+    ...(isCpu(adapter.info) && { report: describeWaiting }),
   });
 }
 

@@ -4,7 +4,7 @@ import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import type { BufferView } from '../gpu/memory.js';
 import { type Dropout, dropoutParams } from './random.js';
-import { type Gradients, outputOf, remember } from './tape.js';
+import { type Gradients, newOutput, pushNode } from './tape.js';
 import { expectShape, Tensor } from './tensor.js';
 
 export interface AttentionOptions {
@@ -52,7 +52,7 @@ export function attention(
 ): Tensor {
   const { engine } = query;
   const { out, rows, sizes } = attend(query, key, value, options);
-  remember(engine, {
+  pushNode(engine, {
     op: 'attention',
     outputs: [out],
     saved: [rows],
@@ -82,7 +82,7 @@ export function attentionProbabilities(
     const probability = Tensor.empty(engine, [B, heads, T, S]);
     engine.dispatch(
       'attention_rows.probabilities',
-      { query, key, mask: options.mask ?? engine.absent.read, rows, probability },
+      { query, key, mask: options.mask ?? engine.placeholders.read, rows, probability },
       rowParams(sizes, options),
       Math.ceil((B * heads * T * Math.ceil(S / 4)) / GROUP),
       { constants: { HEAD: head, WG: GROUP } },
@@ -96,7 +96,7 @@ function attend(query: Tensor, key: Tensor, value: Tensor, options: AttentionOpt
   const { engine } = query;
   const sizes = checkSizes(query, key, value, options);
   const { B, T, heads } = sizes;
-  const out = outputOf(engine, query.shape, [query, key, value]);
+  const out = newOutput(engine, query.shape, [query, key, value]);
   const rows = Tensor.empty(engine, [B, heads, T, 4]);
   if (isSparse(sizes, options)) findThresholds(engine, query, key, rows, sizes, options);
   forward(engine, query, key, value, out, rows, sizes, options);
@@ -211,7 +211,7 @@ function findThresholds(
   const { B, T, S, heads, head } = sizes;
   engine.dispatch(
     'attention_rows.threshold',
-    { query, key, mask: options.mask ?? engine.absent.read, rows },
+    { query, key, mask: options.mask ?? engine.placeholders.read, rows },
     rowParams(sizes, options),
     Math.ceil((B * heads * T) / GROUP),
     { constants: { HEAD: head, WG: GROUP }, flops: 33 * 2 * B * heads * T * S * head },
@@ -237,10 +237,10 @@ function forward(
     query,
     key,
     value,
-    mask: options.mask ?? engine.absent.read,
+    mask: options.mask ?? engine.placeholders.read,
     out: parts ?? out,
-    partials: partials ?? engine.absent.write,
-    random: options.dropout?.random.state ?? engine.absent.read,
+    partials: partials ?? engine.placeholders.write,
+    random: options.dropout?.random.state ?? engine.placeholders.read,
   };
   const groups = queryBlocks(engine, sizes) * splits;
   const flops = 4 * B * heads * T * S * head;
@@ -294,8 +294,8 @@ function backward(
 ): void {
   const { engine } = t.query;
   const { B, T, S, heads, head } = sizes;
-  const random = options.dropout?.random.state ?? engine.absent.read;
-  const mask = options.mask ?? engine.absent.read;
+  const random = options.dropout?.random.state ?? engine.placeholders.read;
+  const mask = options.mask ?? engine.placeholders.read;
   const params = paramsOf(sizes, options, 1);
   if (engine.tuning.staged) {
     const buffers = { out: t.out, dout: t.dout, newRows: t.rows };
@@ -335,9 +335,9 @@ function backward(
       flops,
     });
   }
-  if (gradients.wants(t.key)) gradients.give(t.key, dk);
+  if (gradients.wants(t.key)) gradients.accumulate(t.key, dk);
   else dk.release();
-  if (gradients.wants(t.value)) gradients.give(t.value, dv);
+  if (gradients.wants(t.value)) gradients.accumulate(t.value, dv);
   else dv.release();
 }
 
@@ -372,11 +372,11 @@ function queryGradient(
   if (parts) {
     engine.dispatch(
       'matmul_reduce.main',
-      { partials: parts, out: dq, columnSums: engine.absent.write },
+      { partials: parts, out: dq, columnSums: engine.placeholders.write },
       { elements: dq.length, columns: 0, stride: dq.length, splits, accumulate: 0, alpha: 1 },
       Math.ceil(dq.length / 64),
     );
     parts.release();
   }
-  gradients.give(query, dq);
+  gradients.accumulate(query, dq);
 }

@@ -4,7 +4,7 @@ import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import { runElementwise as run, scaleInto } from './primitives.js';
 import { type Dropout, dropoutParams } from './random.js';
-import { markLoss, outputOf, remember } from './tape.js';
+import { markLoss, newOutput, pushNode } from './tape.js';
 import { elementsOf, expectShape, expectType, type Tensor } from './tensor.js';
 
 export type Activation = 'gelu' | 'relu' | 'tanh' | 'sigmoid';
@@ -14,9 +14,9 @@ const KINDS: Readonly<Record<Activation, number>> = { gelu: 0, relu: 1, tanh: 2,
 export function activate(x: Tensor, kind: Activation): Tensor {
   const { engine } = x;
   expectType('activate', 'x', x, 'f32');
-  const y = outputOf(engine, x.shape, [x]);
+  const y = newOutput(engine, x.shape, [x]);
   run(engine, 'activate', { x, out: y }, { kind: KINDS[kind] });
-  remember(engine, {
+  pushNode(engine, {
     op: kind,
     outputs: [y],
     backward(gradients) {
@@ -51,9 +51,9 @@ export function dropout(x: Tensor, options: Dropout | undefined): Tensor {
   if (!options || options.rate === 0) return x;
   const { engine } = x;
   expectType('dropout', 'x', x, 'f32');
-  const y = outputOf(engine, x.shape, [x]);
+  const y = newOutput(engine, x.shape, [x]);
   applyDropout(engine, x, options, { tensor: y, accumulate: false });
-  remember(engine, {
+  pushNode(engine, {
     op: 'dropout',
     outputs: [y],
     backward(gradients) {
@@ -80,9 +80,9 @@ export function add(a: Tensor, b: Tensor): Tensor {
   const { engine } = a;
   expectType('add', 'a', a, 'f32');
   expectShape('add', 'b', b, a.shape);
-  const y = outputOf(engine, a.shape, [a, b]);
+  const y = newOutput(engine, a.shape, [a, b]);
   run(engine, 'combine', { x: a, saved: b, out: y }, { alpha: 1, beta: 1 });
-  remember(engine, {
+  pushNode(engine, {
     op: 'add',
     outputs: [y],
     backward(gradients) {
@@ -101,12 +101,12 @@ export function sumLosses(losses: readonly Tensor[], factors?: readonly number[]
     throw new ShapeError('sumLosses', 'factors', `${losses.length} numbers`, `${factors.length}`);
   }
   const { engine } = first;
-  const total = markLoss(outputOf(engine, [1], losses));
+  const total = markLoss(newOutput(engine, [1], losses));
   for (const [n, loss] of losses.entries()) {
     if (elementsOf(loss.shape) !== 1) expectShape('sumLosses', `loss ${n}`, loss, [1]);
     scaleInto(engine, loss, factors?.[n] ?? 1, total, n > 0);
   }
-  remember(engine, {
+  pushNode(engine, {
     op: 'sumLosses',
     outputs: [total],
     backward(gradients) {

@@ -3,7 +3,7 @@
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import { takesVectors } from './primitives.js';
-import { outputOf, remember } from './tape.js';
+import { newOutput, pushNode } from './tape.js';
 import { elementsOf, expectShape, expectType, type Shape, Tensor } from './tensor.js';
 
 const GROUP = 64;
@@ -147,8 +147,8 @@ function gather(
     const { P } = expectShape(op, 'positions', positions, ['P', width]) as { P: number };
     if (P < length) throw new ShapeError(op, 'positions', `at least ${length} rows`, `${P}`);
   }
-  const out = outputOf(engine, shape, [table, add, positions]);
-  const absent = engine.absent.read;
+  const out = newOutput(engine, shape, [table, add, positions]);
+  const placeholder = engine.placeholders.read;
   const sizes = { ...ABSENT, rows, width, length, vocabulary: tokens?.vocabulary ?? 0 };
   const isWide = takesVectors(engine, width);
   const perInvocation = isWide ? 4 : 1;
@@ -160,27 +160,27 @@ function gather(
   const { items } = engine.tuning;
   const options = { constants: { WG: GROUP, ITEMS: items } };
   const groups = Math.ceil(out.length / perInvocation / (GROUP * items));
-  const ids = tokens?.ids ?? absent;
+  const ids = tokens?.ids ?? placeholder;
   if (isWide) {
     const buffers = {
-      tableVec: table ?? absent,
+      tableVec: table ?? placeholder,
       ids,
-      addendVec: add ?? absent,
-      positionsVec: positions ?? absent,
+      addendVec: add ?? placeholder,
+      positionsVec: positions ?? placeholder,
       outVec: out,
     };
     engine.dispatch('embedding.gather_wide', buffers, { ...sizes, ...has }, groups, options);
   } else {
     const buffers = {
-      table: table ?? absent,
+      table: table ?? placeholder,
       ids,
-      addend: add ?? absent,
-      positions: positions ?? absent,
+      addend: add ?? placeholder,
+      positions: positions ?? placeholder,
       out,
     };
     engine.dispatch('embedding.gather', buffers, { ...sizes, ...has }, groups, options);
   }
-  remember(engine, {
+  pushNode(engine, {
     op,
     outputs: [out],
     backward(gradients) {

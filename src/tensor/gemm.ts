@@ -66,7 +66,7 @@ function flagsOf(p: Product): number {
 
 /** The buffers common to both kernels. */
 function bindingsOf(engine: Engine, p: Product) {
-  const { read, write } = engine.absent;
+  const { read, write } = engine.placeholders;
   return {
     bias: p.bias ?? read,
     residual: p.residual ?? read,
@@ -201,7 +201,7 @@ function staged(engine: Engine, p: Product): void {
   const columns = p.columnSums ? M : 0;
   engine.dispatch(
     'matmul_reduce.main',
-    { partials, out: p.out, columnSums: p.columnSums ?? engine.absent.write },
+    { partials, out: p.out, columnSums: p.columnSums ?? engine.placeholders.write },
     {
       elements: M * N,
       columns,

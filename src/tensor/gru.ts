@@ -4,7 +4,7 @@ import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import type { Kernels } from '../gpu/shaders.gen.js';
 import { linear, productGradients } from './linear.js';
-import { outputOf, remember } from './tape.js';
+import { newOutput, pushNode } from './tape.js';
 import { expectShape, Tensor } from './tensor.js';
 
 /** Weights under PyTorch's names; gates in the order reset, update, new. */
@@ -71,7 +71,7 @@ function recur(
   const { engine } = gates;
   const [B, T] = gates.shape as [number, number];
   const width = first.axis(1);
-  const out = outputOf(engine, [B, T, width], [gates, first, weight, bias]);
+  const out = newOutput(engine, [B, T, width], [gates, first, weight, bias]);
   const saves = out.requiresGrad;
   const previous = Tensor.empty(engine, saves ? out.shape : [1]);
   const saved = Tensor.empty(engine, saves ? [B, T, 4 * width] : [1]);
@@ -88,13 +88,13 @@ function recur(
   const packed = pack(weight, params);
   engine.dispatch(
     'gru.forward',
-    { x: gates, packed, bias, first, mask: mask ?? engine.absent.read, out, previous, saved },
+    { x: gates, packed, bias, first, mask: mask ?? engine.placeholders.read, out, previous, saved },
     params,
     B,
     options,
   );
   packed.release();
-  remember(engine, {
+  pushNode(engine, {
     op: 'gru',
     outputs: [out],
     saved: [previous, saved],
@@ -119,7 +119,7 @@ function recur(
         [gates, dx],
         [first, dfirst],
       ] as const) {
-        if (gradients.wants(input)) gradients.give(input, gradient);
+        if (gradients.wants(input)) gradients.accumulate(input, gradient);
         else gradient.release();
       }
     },

@@ -4,7 +4,7 @@ import { ShapeError } from '../gpu/errors.js';
 import { activateGradient, applyDropout } from './elementwise.js';
 import { gemm } from './gemm.js';
 import type { Dropout } from './random.js';
-import { type Gradients, outputOf, remember, tracks } from './tape.js';
+import { type Gradients, newOutput, pushNode, tracks } from './tape.js';
 import { elementsOf, expectShape, expectType, Tensor } from './tensor.js';
 
 export interface LinearOptions {
@@ -32,7 +32,7 @@ export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): 
   const shape = [...x.shape.slice(0, -1), outer];
   if (residual) expectShape('linear', 'residual', residual, shape);
   const inputs = [x, weight, bias, residual];
-  const y = outputOf(engine, shape, inputs);
+  const y = newOutput(engine, shape, inputs);
   const before = gelu && tracks(engine, inputs) ? Tensor.empty(engine, shape) : undefined;
   gemm(engine, {
     layout: 'nt',
@@ -48,7 +48,7 @@ export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): 
     dropout,
     residual,
   });
-  remember(engine, {
+  pushNode(engine, {
     op: 'linear',
     outputs: [y],
     saved: before ? [before] : [],
@@ -181,7 +181,7 @@ export function mlp(
   const tracked = tracks(engine, inputs);
   const h = Tensor.empty(engine, [...lead, hidden]);
   const u = tracked ? Tensor.empty(engine, h.shape) : undefined;
-  const y = outputOf(engine, [...lead, outer], inputs);
+  const y = newOutput(engine, [...lead, outer], inputs);
   gemm(engine, {
     layout: 'nt',
     M: rows,
@@ -206,7 +206,7 @@ export function mlp(
     dropout,
     residual,
   });
-  remember(engine, {
+  pushNode(engine, {
     op: 'mlp',
     outputs: [y],
     saved: u ? [h, u] : [h],
@@ -252,9 +252,9 @@ export function matmulTransposed(a: Tensor, b: Tensor, alpha = 1): Tensor {
   const K = a.axis(-1);
   const { N } = expectShape('matmulTransposed', 'b', b, [...lead, 'N', K]) as { N: number };
   const batch = elementsOf(lead);
-  const y = outputOf(engine, [...lead, M, N], [a, b]);
+  const y = newOutput(engine, [...lead, M, N], [a, b]);
   gemm(engine, { layout: 'nt', M, N, K, batch, a, b, out: y, alpha });
-  remember(engine, {
+  pushNode(engine, {
     op: 'matmulTransposed',
     outputs: [y],
     backward(gradients) {

@@ -4,7 +4,7 @@ import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import { matmulTransposed } from './linear.js';
 import { rowWorkgroups, scaleInto } from './primitives.js';
-import { markLoss, outputOf, remember, tracks } from './tape.js';
+import { markLoss, newOutput, pushNode, tracks } from './tape.js';
 import { expectShape, expectType, Tensor } from './tensor.js';
 
 /** No class has this number: rows with it never count. */
@@ -47,12 +47,12 @@ export function crossEntropy(
     wantsGradient: Number(gradient !== undefined),
     factor,
   };
-  const perClass = { targets, weights: weights ?? engine.absent.read, totals };
+  const perClass = { targets, weights: weights ?? engine.placeholders.read, totals };
   const single = { constants: { WG: engine.tuning.reduceGroup } };
   engine.dispatch('cross_entropy.total_weight', perClass, params, 1, single);
   engine.dispatch(
     'cross_entropy.rows',
-    { ...perClass, logits, gradient: gradient ?? engine.absent.write, rowLoss },
+    { ...perClass, logits, gradient: gradient ?? engine.placeholders.write, rowLoss },
     params,
     ...rowGrid(engine, rows),
   );
@@ -84,8 +84,8 @@ export function crossEntropyOfRows(
     {
       logits,
       targets,
-      weights: engine.absent.read,
-      gradient: engine.absent.write,
+      weights: engine.placeholders.read,
+      gradient: engine.placeholders.write,
       rowLoss,
       totals,
     },
@@ -148,8 +148,8 @@ export function meanSquaredError(
     {
       prediction,
       truth,
-      weights: weights ?? engine.absent.read,
-      gradient: gradient ?? engine.absent.write,
+      weights: weights ?? engine.placeholders.read,
+      gradient: gradient ?? engine.placeholders.write,
       totals,
     },
     {
@@ -175,12 +175,12 @@ export function normalize(x: Tensor, eps = 1e-12): Tensor {
   expectType('normalize', 'x', x, 'f32');
   const width = x.axis(-1);
   const rows = x.length / width;
-  const y = outputOf(engine, x.shape, [x]);
+  const y = newOutput(engine, x.shape, [x]);
   const norms = Tensor.empty(engine, [rows]);
   const params = { rows, width, eps, accumulate: 0 };
   const [groups, options] = rowGrid(engine, rows);
   engine.dispatch('normalize.forward', { x, out: y, norms }, params, groups, options);
-  remember(engine, {
+  pushNode(engine, {
     op: 'normalize',
     outputs: [y],
     saved: [norms],
@@ -252,7 +252,7 @@ function lossOutputs(
 function finishLoss(op: string, loss: Tensor, input: Tensor, gradient: Tensor | undefined): void {
   const { engine } = loss;
   markLoss(loss);
-  remember(engine, {
+  pushNode(engine, {
     op,
     outputs: [loss],
     backward(gradients) {
@@ -260,7 +260,7 @@ function finishLoss(op: string, loss: Tensor, input: Tensor, gradient: Tensor | 
       if (!gradient || factor === undefined || factor === 0) {
         gradient?.release();
       } else if (factor === 1) {
-        gradients.give(input, gradient);
+        gradients.accumulate(input, gradient);
       } else {
         const { tensor, accumulate } = gradients.into(input);
         scaleInto(engine, gradient, factor, tensor, accumulate);

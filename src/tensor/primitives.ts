@@ -21,7 +21,7 @@ const NOTHING = {
   site: 0,
 };
 
-type ElementwiseKernel = 'activate' | 'activate_grad' | 'dropout' | 'combine' | 'fill';
+type ElementwiseKernel = 'activate' | 'activate_grad' | 'dropout' | 'combine';
 
 interface ElementwiseArguments {
   x?: BufferView;
@@ -37,17 +37,22 @@ export function runElementwise(
   { x, saved, random, out }: ElementwiseArguments,
   params: Partial<typeof NOTHING>,
 ): void {
-  const absent = engine.absent.read;
+  const placeholder = engine.placeholders.read;
   const { items } = engine.tuning;
   const options = { constants: { WG: GROUP, ITEMS: items } };
   const all = { ...NOTHING, ...params, n: out.length };
-  const given = { random: random ?? absent };
+  const given = { random: random ?? placeholder };
   if (takesVectors(engine, out.length)) {
-    const buffers = { ...given, xVec: x ?? absent, savedVec: saved ?? absent, outVec: out };
+    const buffers = {
+      ...given,
+      xVec: x ?? placeholder,
+      savedVec: saved ?? placeholder,
+      outVec: out,
+    };
     const groups = Math.ceil(out.length / 4 / (GROUP * items));
     engine.dispatch(`elementwise.${kernel}_wide`, buffers, all, groups, options);
   } else {
-    const buffers = { ...given, x: x ?? absent, saved: saved ?? absent, out };
+    const buffers = { ...given, x: x ?? placeholder, saved: saved ?? placeholder, out };
     const groups = Math.ceil(out.length / (GROUP * items));
     engine.dispatch(`elementwise.${kernel}`, buffers, all, groups, options);
   }
@@ -72,11 +77,6 @@ export function scaleInto(
     { x: from, out: to },
     { alpha: factor, accumulate: Number(accumulate) },
   );
-}
-
-/** Sets every element. */
-export function fill(tensor: Tensor, value: number): void {
-  runElementwise(tensor.engine, 'fill', { out: tensor }, { alpha: value });
 }
 
 /** Workgroups of a kernel that gives `rowLanes` invocations to each row. */

@@ -10,7 +10,6 @@ export class RandomState {
   readonly state: Tensor;
   readonly #seed: number;
   #step = 0;
-  #sites = 0;
 
   /** @param seed a non-negative integer below 2^53. */
   constructor(engine: Engine, seed: number) {
@@ -35,12 +34,6 @@ export class RandomState {
   set step(step: number) {
     this.#step = step;
     this.#upload();
-  }
-
-  /** A number for one more place that draws, so that no two places share a stream. */
-  newSite(): number {
-    this.#sites += 1;
-    return this.#sites;
   }
 
   dispose(): void {
@@ -83,6 +76,7 @@ function stir(v: Uint32Array): void {
 export interface Dropout {
   /** From 0 up to but not including 1. */
   readonly rate: number;
+  /** A number for the place, so that no two places share a stream. */
   readonly site: number;
   readonly random: RandomState;
 }

@@ -14,7 +14,7 @@ export interface SampleOptions {
   /** u32, one per row: what falls below it is drawn as it; past the end, as the last class. */
   lowest?: Tensor;
   random: RandomState;
-  /** The stream to draw from; see `RandomState.newSite`. */
+  /** A number for the place that draws, so that no two places share a stream. */
   site: number;
 }
 
@@ -49,7 +49,13 @@ export function sample(logits: Tensor, options: SampleOptions): Sampled {
   const logProbability = Tensor.empty(engine, [rows]);
   engine.dispatch(
     'sample.main',
-    { logits, lowest: lowest ?? engine.absent.read, drawn, logProbability, random: random.state },
+    {
+      logits,
+      lowest: lowest ?? engine.placeholders.read,
+      drawn,
+      logProbability,
+      random: random.state,
+    },
     {
       rows,
       classes,

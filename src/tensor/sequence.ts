@@ -3,7 +3,7 @@
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import { linear } from './linear.js';
-import { outputOf, remember, type Target } from './tape.js';
+import { newOutput, pushNode, type Target } from './tape.js';
 import { expectShape, showShape, Tensor } from './tensor.js';
 
 const GROUP = 64;
@@ -57,7 +57,7 @@ export function concatenate(parts: readonly Tensor[]): Tensor {
     expectShape('concatenate', `part ${n}`, part, ['B', `T${n}`, 'width'], bound);
   }
   const length = parts.reduce((sum, part) => sum + part.axis(1), 0);
-  const out = outputOf(engine, [first.axis(0), length, first.axis(2)], parts);
+  const out = newOutput(engine, [first.axis(0), length, first.axis(2)], parts);
   let outStart = 0;
   for (const part of parts) {
     copyRun(
@@ -68,7 +68,7 @@ export function concatenate(parts: readonly Tensor[]): Tensor {
     );
     outStart += part.axis(1);
   }
-  remember(engine, {
+  pushNode(engine, {
     op: 'concatenate',
     outputs: [out],
     backward(gradients) {
@@ -128,9 +128,9 @@ export function slice(x: Tensor, start: number, length: number): Tensor {
   if (!whole || start < 0 || length < 1 || start + length > T) {
     throw new ShapeError('slice', 'the range', `within 0 to ${T}`, `${start} to ${start + length}`);
   }
-  const out = outputOf(engine, [B, length, width], [x]);
+  const out = newOutput(engine, [B, length, width], [x]);
   copyRun(engine, x, { tensor: out, accumulate: false }, { length, inStart: start, outStart: 0 });
-  remember(engine, {
+  pushNode(engine, {
     op: 'slice',
     outputs: [out],
     backward(gradients) {
@@ -160,7 +160,7 @@ export function meanPool(x: Tensor, mask?: Tensor): Tensor {
   if (mask) {
     expectShape('meanPool', 'mask', mask, [B, T], {}, 'u32');
   }
-  const out = outputOf(engine, [B, width], [x]);
+  const out = newOutput(engine, [B, width], [x]);
   const counts = Tensor.empty(engine, [B]);
   const params = {
     batch: B,
@@ -173,9 +173,9 @@ export function meanPool(x: Tensor, mask?: Tensor): Tensor {
     accumulate: 0,
     hasMask: Number(mask !== undefined),
   };
-  const buffers = { mask: mask ?? engine.absent.read, counts };
+  const buffers = { mask: mask ?? engine.placeholders.read, counts };
   engine.dispatch('sequence.pool', { ...buffers, x, out }, params, Math.ceil((B * width) / GROUP));
-  remember(engine, {
+  pushNode(engine, {
     op: 'meanPool',
     outputs: [out],
     saved: [counts],
@@ -240,7 +240,7 @@ export function unfold3d(
   const [kt, kh, kw] = kernel;
   const [t, h, w] = places;
   const [strideT, strideH, strideW] = stride;
-  const patches = outputOf(engine, [batch, t * h * w, channels * kt * kh * kw], [video]);
+  const patches = newOutput(engine, [batch, t * h * w, channels * kt * kh * kw], [video]);
   const params = {
     batch,
     channels,
@@ -263,7 +263,7 @@ export function unfold3d(
   engine.dispatch('unfold3d.unfold', { x: video, out: patches }, forward, groups(patches.length), {
     constants,
   });
-  remember(engine, {
+  pushNode(engine, {
     op: 'unfold3d',
     outputs: [patches],
     backward(gradients) {

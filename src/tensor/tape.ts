@@ -21,7 +21,7 @@ export function tracks(engine: Engine, inputs: readonly (Tensor | undefined)[]):
 }
 
 /** An op's output: undefined contents, tracked where one of its inputs is. */
-export function outputOf(
+export function newOutput(
   engine: Engine,
   shape: Shape,
   inputs: readonly (Tensor | undefined)[],
@@ -30,7 +30,7 @@ export function outputOf(
 }
 
 /** Appends a node, if any of its outputs is tracked; otherwise gives its saved memory back at once. */
-export function remember(engine: Engine, node: TapeNode): void {
+export function pushNode(engine: Engine, node: TapeNode): void {
   const tape = tapes.get(engine);
   if (tape && node.outputs.some((output) => output.requiresGrad)) tape.push(node);
   else for (const saved of node.saved ?? []) saved.release();
@@ -148,7 +148,7 @@ export class Gradients {
   }
 
   /** Adds a finished gradient; its memory becomes the walk's. */
-  give({ root }: Tensor, gradient: Tensor): void {
+  accumulate({ root }: Tensor, gradient: Tensor): void {
     const known = this.#standing(root);
     if (known) {
       addInto(this.#engine, gradient, known);
@@ -163,7 +163,7 @@ export class Gradients {
     const gradient = this.#known.get(output.root);
     if (!gradient || !this.wants(input)) return;
     this.#known.delete(output.root);
-    this.give(input, gradient);
+    this.accumulate(input, gradient);
   }
 
   /** Adds an output's gradient to an input it was added to, leaving it in place. */

@@ -3,11 +3,14 @@ import { inverse } from '../../src/analyze/correlation.js';
 import { correlation } from '../../src/analyze/edges.js';
 import { choosePenalty } from '../../src/analyze/penalties.js';
 import {
-  fitLasso,
+  fitEach,
   fitRidge,
   type LinearModel,
+  type Penalty,
   rowsBetween,
   type SparseRows,
+  solveLasso,
+  type Targets,
 } from '../../src/analyze/regression.js';
 import { HostRandom } from '../../src/math/random.js';
 
@@ -132,6 +135,9 @@ describe('ridge', () => {
     expect(correlation(own, predicted!)).toBeGreaterThan(0.99);
   });
 });
+
+const fitLasso = (design: SparseRows, targets: Targets, penalty: Penalty) =>
+  fitEach(solveLasso, design, targets, penalty);
 
 describe('lasso', () => {
   const table = counts(150, 10, 7);

@@ -30,13 +30,26 @@ async function bundle(entry: string, globalName?: string) {
 }
 
 describe('the bundle for browsers', () => {
-  it('of the main entry is our own sources only: no package, nothing of Node', async () => {
-    const { text, metafile } = await bundle('../../src/index.ts');
+  it('of the engine is our own sources only: no package, nothing of Node', async () => {
+    const { text, metafile } = await bundle('../../src/engine.ts');
     const inputs = Object.keys(metafile.inputs);
     expect(inputs.filter((input) => !input.startsWith('src/'))).toEqual([]);
-    expect(inputs).not.toContain('src/node.ts');
+    expect(inputs.some((input) => /^src\/(recording|neuroformer|train)\//.test(input))).toBe(false);
     expect(Object.values(metafile.outputs).flatMap((output) => output.imports)).toEqual([]);
     expect(text).not.toMatch(/["'`]node:\w|\brequire\(|\bprocess\.|\bBuffer\b/);
+  });
+
+  it('of the main entry has nothing of Node', async () => {
+    const { metafile } = await bundle('../../src/index.ts');
+    const inputs = Object.keys(metafile.inputs);
+    expect(inputs.filter((input) => /^src\/(node|cli)\b/.test(input))).toEqual([]);
+    const packages = inputs.flatMap(
+      (input) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ?? [],
+    );
+    for (const name of ['h5wasm', 'vega', 'yaml', 'fflate']) expect(packages).toContain(name);
+    for (const name of ['webgpu', 'commander', 'tar-fs']) expect(packages).not.toContain(name);
+    const external = Object.values(metafile.outputs).flatMap((output) => output.imports);
+    expect(external.filter(({ external }) => external)).toEqual([]);
   });
 
   it('shows that the check would find Node, for the entry that needs it', async () => {

@@ -1,6 +1,6 @@
 /** A page's worker that trains on the CPU device and tells its page the losses. */
 
-import { createEngine, type DeviceFacts } from '../../src/index.js';
+import { createEngine, type DeviceFacts } from '../../src/engine.js';
 import { trainDemo } from './train-demo.js';
 
 /** What the worker answers. */

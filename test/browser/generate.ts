@@ -1,25 +1,21 @@
 /** A model trained in one place and drawn from in another, by the public API alone. */
 
+import { type Engine, HostRandom, ParameterStore } from '../../src/engine.js';
+import { Sampler } from '../../src/generate/sampler.js';
+import { generateTrials } from '../../src/generate/trials.js';
 import {
   BatchLayout,
-  BatchOrder,
-  createRecording,
-  type Engine,
-  generateTrials,
-  HostRandom,
   modelSizes,
-  Neuroformer,
-  openModel,
-  ParameterStore,
-  parseConfig,
-  type Recording,
-  Sampler,
-  saveModel,
-  TrainingStep,
   tokenizerFor,
-  Windows,
   windowSettings,
-} from '../../src/index.js';
+} from '../../src/neuroformer/batch.js';
+import { parseConfig } from '../../src/neuroformer/config.js';
+import { Neuroformer } from '../../src/neuroformer/model.js';
+import { openModel, saveModel } from '../../src/neuroformer/saved.js';
+import { TrainingStep } from '../../src/neuroformer/step.js';
+import { BatchOrder } from '../../src/recording/batch-order.js';
+import { createRecording, type Recording } from '../../src/recording/recording.js';
+import { Windows } from '../../src/recording/windows.js';
 
 const NEURONS = 12;
 const SECONDS = 20;

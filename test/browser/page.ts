@@ -1,12 +1,12 @@
 /** What the test's page can do, called by the test from outside. */
 
-import { type DeviceFacts, Engine, Tensor } from '../../src/index.js';
+import { createEngine, type DeviceFacts, Tensor } from '../../src/engine.js';
 import { generateFrom } from './generate.js';
 import { type Losses, train } from './train.js';
 
 /** Trains on a device of the engine's own. */
 export async function trainOnOwnDevice(): Promise<{ facts: DeviceFacts; losses: Losses }> {
-  const engine = await Engine.create();
+  const engine = await createEngine({ adapter: 'gpu' });
   const losses = await train(engine);
   engine.dispose();
   return { facts: engine.facts, losses };
@@ -15,10 +15,10 @@ export async function trainOnOwnDevice(): Promise<{ facts: DeviceFacts; losses: 
 /** Trains on a device of the page's, with nothing asked for, which must live on. */
 export async function trainOnBorrowedDevice(): Promise<{ losses: Losses; alive: boolean }> {
   const device = await requestDevice();
-  const engine = await Engine.create({ device });
+  const engine = await createEngine({ device });
   const losses = await train(engine);
   engine.dispose();
-  const next = await Engine.create({ device });
+  const next = await createEngine({ device });
   const alive = (await Tensor.from(next, [3], [1]).floats())[0] === 3;
   next.dispose();
   device.destroy();
@@ -28,7 +28,7 @@ export async function trainOnBorrowedDevice(): Promise<{ losses: Losses; alive: 
 /** What reads pending and made after say when the page's device is destroyed. */
 export async function loseDevice(): Promise<string[]> {
   const device = await requestDevice();
-  const engine = await Engine.create({ device });
+  const engine = await createEngine({ device });
   const x = Tensor.from(engine, [1, 2], [2]);
   const pending = [x.floats(), engine.finish(), engine.lost];
   device.destroy();
@@ -40,7 +40,7 @@ export async function loseDevice(): Promise<string[]> {
 /** Loads the model that the test's server has, and draws from it. */
 export async function generateFromServedModel(): Promise<number[][][]> {
   const file = new Uint8Array(await (await fetch('/model.safetensors')).arrayBuffer());
-  const engine = await Engine.create();
+  const engine = await createEngine({ adapter: 'gpu' });
   const trials = await generateFrom(engine, file);
   engine.dispose();
   return trials;

@@ -1,21 +1,20 @@
 /** The demo's network and model, trained for some updates by the public API alone: wherever it runs, the same losses. */
 
+import { type Engine, ParameterStore } from '../../src/engine.js';
 import {
   BatchLayout,
-  BatchOrder,
-  createRecording,
-  type Engine,
   modelSizes,
-  Neuroformer,
-  ParameterStore,
-  parseConfig,
-  simulateHub,
-  splitWindows,
-  TrainingStep,
   tokenizerFor,
-  Windows,
   windowSettings,
-} from '../../src/index.js';
+} from '../../src/neuroformer/batch.js';
+import { parseConfig } from '../../src/neuroformer/config.js';
+import { Neuroformer } from '../../src/neuroformer/model.js';
+import { TrainingStep } from '../../src/neuroformer/step.js';
+import { BatchOrder } from '../../src/recording/batch-order.js';
+import { createRecording } from '../../src/recording/recording.js';
+import { splitWindows } from '../../src/recording/splits.js';
+import { Windows } from '../../src/recording/windows.js';
+import { simulateHub } from '../../src/simulate/hub.js';
 
 /** As in src/cli/demo.ts. */
 const MODEL = {

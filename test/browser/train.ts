@@ -11,7 +11,7 @@ import {
   meanSquaredError,
   ParameterStore,
   Tensor,
-} from '../../src/index.js';
+} from '../../src/engine.js';
 
 /** The losses of each training, step by step. */
 export interface Losses {

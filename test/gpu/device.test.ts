@@ -1,17 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { create } from 'webgpu';
-import { checkLimits } from '../../src/gpu/device.js';
-import { tuningFor } from '../../src/gpu/tuning.js';
 import {
-  createEngine,
+  createEngine as createPageEngine,
   DeviceLostError,
-  Engine,
-  findAdapter,
   Tensor,
   UnsupportedError,
-} from '../../src/node.js';
-import { addInto, fill } from '../../src/tensor/primitives.js';
+} from '../../src/engine.js';
+import { checkLimits } from '../../src/gpu/device.js';
+import { tuningFor } from '../../src/gpu/tuning.js';
+import { createEngine, findAdapter } from '../../src/node.js';
+import { addInto } from '../../src/tensor/primitives.js';
 import { useEngine } from '../helpers/engine.js';
+import { fill } from '../helpers/fill.js';
 import { THOROUGH } from '../helpers/thorough.js';
 import { TinyModel } from '../helpers/tiny-model.js';
 
@@ -365,17 +365,17 @@ describe('choosing an adapter', () => {
   );
 
   it('without WebGPU says where to get it', async () => {
-    const started = Engine.create();
+    const started = createPageEngine({ adapter: 'gpu' });
     await expect(started).rejects.toThrow(UnsupportedError);
     await expect(started).rejects.toThrow(
-      'There is no WebGPU here: use a browser that has it, import from "neuroformer-webgpu/node" in Node, ' +
-        'or hand over a GPUDevice as { device }.',
+      'A GPU was asked for, but there is no WebGPU here: use a browser that has it, import createEngine from ' +
+        '"neuroformer-webgpu/node" in Node, or hand over a GPUDevice as { device }.',
     );
   });
 
   it.runIf(process.platform === 'linux')('without any adapter says what to check', async () => {
     hideDrivers();
-    const started = Engine.create({ gpu: create([]) });
+    const started = createPageEngine({ gpu: create([]) });
     await expect(started).rejects.toThrow(UnsupportedError);
     await expect(started).rejects.toThrow(
       'WebGPU found no adapter: check the graphics driver and the browser flags.',

@@ -1,7 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { createEngine, type Engine, findAdapter, Tensor } from '../../src/node.js';
-import { addInto, fill } from '../../src/tensor/primitives.js';
+import { type Engine, Tensor } from '../../src/engine.js';
+import { createEngine, findAdapter } from '../../src/node.js';
+import { addInto } from '../../src/tensor/primitives.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
+import { FILL, fill } from '../helpers/fill.js';
 import { TinyModel } from '../helpers/tiny-model.js';
 
 describe.each([
@@ -104,18 +106,18 @@ describe('the order of commands', () => {
   it('leaves out a kernel with no workgroups, and refuses one whose buffer is missing or data that do not fit', async () => {
     const x = Tensor.from(engine(), [1, 2], [2]);
     const { dispatches } = engine().counts();
-    const { read } = engine().absent;
+    const { read } = engine().placeholders;
     const params = {
       n: 2,
       kind: 0,
       accumulate: 0,
-      alpha: 9,
+      alpha: 1,
       beta: 0,
       keepThreshold: 0,
       keepScale: 1,
       site: 0,
     };
-    engine().dispatch('elementwise.fill', { out: x }, params, 0);
+    engine().dispatch(FILL, { out: x }, { n: 2, value: 9 }, 0);
     expect([...(await x.floats())]).toEqual([1, 2]);
     expect(engine().counts().dispatches).toBe(dispatches);
     expect(() =>
@@ -154,9 +156,7 @@ describe('a profile', () => {
       step.run();
       step.dispose();
     });
-    // Four numbers are one vec4, which kernels that are not staged take whole.
-    const fillKernel = engine().tuning.staged ? 'elementwise.fill' : 'elementwise.fill_wide';
-    expect(rows.map(({ kernel, calls }) => [kernel, calls])).toEqual([[fillKernel, 2100]]);
+    expect(rows.map(({ kernel, calls }) => [kernel, calls])).toEqual([[FILL.name, 2100]]);
     x.dispose();
   });
 
@@ -194,7 +194,7 @@ describe('a profile', () => {
       fill(x, 3);
     });
     fill(x, 4);
-    expect(rows.map(({ kernel, calls }) => [kernel, calls])).toEqual([['elementwise.fill', 2]]);
+    expect(rows.map(({ kernel, calls }) => [kernel, calls])).toEqual([[FILL.name, 2]]);
     x.dispose();
   });
 });
@@ -215,7 +215,9 @@ describe('what an engine says', () => {
     return lines;
   }
   const adapter = expect.stringMatching(/^.+: (no GPU was found|.+ was asked for|a GPU was found)/);
-  const table = expect.stringMatching(/^kernel +calls +ms +share +GFLOP\/s +GB\/s\nelementwise\./);
+  const table = expect.stringMatching(
+    /^kernel +calls +ms +share +GFLOP\/s +GB\/s\n(elementwise|test)\./,
+  );
 
   /** What the CPU device adds to a profile: how long its threads waited for each other. */
   function waiting(): unknown[] {
@@ -241,7 +243,7 @@ describe('what an engine says', () => {
       adapter,
       'clear 40 bytes',
       'clear 40 bytes',
-      expect.stringMatching(/^elementwise\.fill \[1 x 1\] n=10 kind=0 accumulate=0 alpha=1 /),
+      expect.stringMatching(/^test\.fill \[1 x 1\] n=10 value=1$/),
       expect.stringMatching(/^elementwise\.combine \[1 x 1\] n=10 kind=0 accumulate=1 alpha=1 /),
       'copy 40 bytes',
       table,

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { KernelCache, packParams, specialise } from '../../src/gpu/kernels.js';
+import { GpuError, Tensor } from '../../src/engine.js';
+import { KernelCache, packParams, specialize } from '../../src/gpu/kernels.js';
 import { KERNELS, SHADERS } from '../../src/gpu/shaders.gen.js';
-import { createEngine, GpuError, Tensor } from '../../src/node.js';
+import { createEngine } from '../../src/node.js';
 import { dropoutParams } from '../../src/tensor/random.js';
 import { useEngine } from '../helpers/engine.js';
 
@@ -16,7 +17,7 @@ const DECLARED = { WG: 64, TILE: 8, STAGED: true };
 
 describe('specialising a source', () => {
   it('rewrites the initialisers of the constants asked for, and nothing else', () => {
-    const lines = specialise('demo', SOURCE, DECLARED, { WG: 32, TILE: 4, STAGED: false });
+    const lines = specialize('demo', SOURCE, DECLARED, { WG: 32, TILE: 4, STAGED: false });
     expect(lines.split('\n')).toEqual([
       'const WG = 32u;',
       'const TILE: u32 = 4u;',
@@ -27,15 +28,15 @@ describe('specialising a source', () => {
   });
 
   it('leaves the source as it is without constants, or with undefined ones', () => {
-    expect(specialise('demo', SOURCE, DECLARED, {})).toBe(SOURCE);
-    expect(specialise('demo', SOURCE, DECLARED, { WG: undefined })).toBe(SOURCE);
+    expect(specialize('demo', SOURCE, DECLARED, {})).toBe(SOURCE);
+    expect(specialize('demo', SOURCE, DECLARED, { WG: undefined })).toBe(SOURCE);
   });
 
   it('refuses a constant the file does not declare, naming those it does', () => {
-    expect(() => specialise('demo', SOURCE, DECLARED, { LANES: 4 })).toThrow(
+    expect(() => specialize('demo', SOURCE, DECLARED, { LANES: 4 })).toThrow(
       'shaders/demo.wgsl declares no constant LANES; it declares WG, TILE, STAGED.',
     );
-    expect(() => specialise('demo', SOURCE, DECLARED, { TILE_M: 4 })).toThrow('TILE_M');
+    expect(() => specialize('demo', SOURCE, DECLARED, { TILE_M: 4 })).toThrow('TILE_M');
   });
 
   it.each([
@@ -45,7 +46,7 @@ describe('specialising a source', () => {
     ['a negative number', { WG: -1 }],
     ['no number', { WG: Number.NaN }],
   ])('refuses %s', (_, wanted) => {
-    expect(() => specialise('demo', SOURCE, DECLARED, wanted)).toThrow(
+    expect(() => specialize('demo', SOURCE, DECLARED, wanted)).toThrow(
       /shaders\/demo\.wgsl: constant \w+ is \w+, so .+ cannot replace it\./,
     );
   });
@@ -55,7 +56,7 @@ describe('specialising a source', () => {
       for (const [name, standing] of Object.entries(constants)) {
         const value = typeof standing === 'number' ? standing + 1 : !standing;
         const before = source.split('\n');
-        const after = specialise(shader, source, constants, { [name]: value }).split('\n');
+        const after = specialize(shader, source, constants, { [name]: value }).split('\n');
         const changed = after.filter((line, n) => line !== before[n]);
         expect(changed, `${shader} ${name}`).toEqual([
           `const ${name} = ${value}${typeof value === 'number' ? 'u' : ''};`,
@@ -114,12 +115,14 @@ describe('compiling', () => {
 
   it('happens once for a name and its constants, whatever else is undefined among them', () => {
     const cache = cacheOf();
-    const first = cache.get('elementwise.fill', { ITEMS: 2 });
-    expect(cache.get('elementwise.fill', { ITEMS: 2 })).toBe(first);
+    const first = cache.get('elementwise.activate', { ITEMS: 2 });
+    expect(cache.get('elementwise.activate', { ITEMS: 2 })).toBe(first);
     expect(
-      cache.get('elementwise.fill', { ITEMS: 2, WG: undefined } as unknown as { ITEMS: number }),
+      cache.get('elementwise.activate', { ITEMS: 2, WG: undefined } as unknown as {
+        ITEMS: number;
+      }),
     ).toBe(first);
-    expect(cache.get('elementwise.fill', { ITEMS: 3 })).not.toBe(first);
+    expect(cache.get('elementwise.activate', { ITEMS: 3 })).not.toBe(first);
     expect(cache.get('elementwise.combine', { ITEMS: 2 })).not.toBe(first);
     expect(cache.compiled).toBe(3);
   });
@@ -157,19 +160,19 @@ describe('compiling', () => {
       accumulate: 0,
       alpha: 1,
       beta: 0,
-      ...dropoutParams('fill', undefined),
+      ...dropoutParams('combine', undefined),
     };
     const buffers = {
       out: x,
-      x: broken.absent.read,
-      saved: broken.absent.read,
-      random: broken.absent.read,
+      x: broken.placeholders.read,
+      saved: broken.placeholders.read,
+      random: broken.placeholders.read,
     };
-    broken.dispatch('elementwise.fill', buffers, params, 1, { constants: { WG: 65536 } });
+    broken.dispatch('elementwise.combine', buffers, params, 1, { constants: { WG: 65536 } });
     const error = await x.floats().catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(GpuError);
     expect(String(error)).toMatch(
-      /^GpuError: Compiling elementwise\.fill WG=65536 failed: .*65536/s,
+      /^GpuError: Compiling elementwise\.combine WG=65536 failed: .*65536/s,
     );
     expect(() => Tensor.zeros(broken, [2])).toThrow(error as GpuError);
     broken.dispose();

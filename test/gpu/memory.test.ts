@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type Engine, Tensor, UnsupportedError } from '../../src/engine.js';
 import { sizeClass } from '../../src/gpu/memory.js';
-import { createEngine, type Engine, Tensor, UnsupportedError } from '../../src/node.js';
-import { addInto, fill } from '../../src/tensor/primitives.js';
+import { createEngine } from '../../src/node.js';
+import { addInto } from '../../src/tensor/primitives.js';
 import { useEngine } from '../helpers/engine.js';
+import { fill } from '../helpers/fill.js';
 import { TinyModel } from '../helpers/tiny-model.js';
 
 const engine = useEngine();

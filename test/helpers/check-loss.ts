@@ -1,8 +1,8 @@
 /** The counterpart of `checkOp` for losses: ops that end in one element and make their gradient on the way. */
 
 import { expect } from 'vitest';
+import type { Engine } from '../../src/engine.js';
 import { HostRandom } from '../../src/math/random.js';
-import type { Engine } from '../../src/node.js';
 import { map, type Ref, ref } from '../../src/reference/array.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import type { Tensor } from '../../src/tensor/tensor.js';

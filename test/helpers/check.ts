@@ -1,11 +1,11 @@
 /** One helper tests an op: forward and every gradient against the float64 reference, over a table of shapes. */
 
 import { afterAll, expect } from 'vitest';
+import type { Engine } from '../../src/engine.js';
 import { HostRandom } from '../../src/math/random.js';
-import type { Engine } from '../../src/node.js';
 import { map, type Ref, ref } from '../../src/reference/array.js';
 import { add } from '../../src/tensor/elementwise.js';
-import { differentiate, markLoss, outputOf, remember } from '../../src/tensor/tape.js';
+import { differentiate, markLoss, newOutput, pushNode } from '../../src/tensor/tape.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import { TOLERANCE, type ToleranceKind } from './tolerances.js';
 
@@ -98,13 +98,13 @@ export function tensorOf(engine: Engine, values: Ref, requiresGrad = false): Ten
 /** A loss whose gradient with respect to `out` is the cotangent: sum(cotangent * out), its value left at 0. */
 export function withCotangent(out: Tensor, cotangent: Ref): Tensor {
   const { engine } = out;
-  const loss = markLoss(outputOf(engine, [1], [out]));
+  const loss = markLoss(newOutput(engine, [1], [out]));
   const given = tensorOf(engine, cotangent);
   engine.clear(loss);
-  remember(engine, {
+  pushNode(engine, {
     op: 'cotangent',
     outputs: [loss],
-    backward: (gradients) => gradients.give(out, given),
+    backward: (gradients) => gradients.accumulate(out, given),
   });
   return loss;
 }

@@ -1,7 +1,8 @@
 /** Engines for tests: one shared by all tests of a file that only need some engine. */
 
 import { afterAll, beforeAll } from 'vitest';
-import { createEngine, type Engine, findAdapter, type NodeEngineOptions } from '../../src/node.js';
+import type { Engine } from '../../src/engine.js';
+import { createEngine, findAdapter, type NodeEngineOptions } from '../../src/node.js';
 
 /** A GPU-shaped tuning that fits the software adapter, so that staged kernels are tested without a GPU. */
 export const STAGED: NonNullable<NodeEngineOptions['tuning']> = {

@@ -93,19 +93,33 @@ export async function take(
     engine.copy({ ...poison, size: Math.min(allocation.size, CHUNK) }, allocation);
     return allocation;
   };
-  engine.dispatch = (kernel, buffers, params, workgroups, options = {}) => {
+  const taking = (
+    kernel: KernelName,
+    buffers: Record<string, BufferView>,
+    params: Record<string, number>,
+    workgroups: number,
+    options: { constants?: object } = {},
+  ) => {
     const before = Object.fromEntries(
       KERNELS[kernel].bindings.map((binding) => [
         binding.name,
-        snapshots.take((buffers as Record<string, BufferView>)[binding.name]!),
+        snapshots.take(buffers[binding.name]!),
       ]),
     );
     if (workgroups > 0) {
       const constants = (options.constants ?? {}) as Taken['constants'];
       taken.push({ name, kernel, constants, params: asRead(kernel, params), workgroups, before });
     }
-    dispatch.call(engine, kernel, buffers, params as never, workgroups, options as never);
+    dispatch.call(
+      engine,
+      kernel as never,
+      buffers as never,
+      params as never,
+      workgroups,
+      options as never,
+    );
   };
+  engine.dispatch = taking as Engine['dispatch'];
   try {
     for (const { name: given, run } of cases) {
       name = given;

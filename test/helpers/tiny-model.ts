@@ -1,9 +1,9 @@
 /** A model of one attention block, small enough to train in milliseconds: what the engine's own tests run. */
 
+import type { Engine } from '../../src/engine.js';
 import { Block, Embedding, Linear } from '../../src/nn/layers.js';
 import { AdamW } from '../../src/nn/optimizer.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
-import type { Engine } from '../../src/node.js';
 import { Tokens } from '../../src/tensor/embedding.js';
 import { crossEntropy } from '../../src/tensor/losses.js';
 import { RandomState } from '../../src/tensor/random.js';

@@ -1,5 +1,6 @@
 /** A made-up recording, and a model a few numbers wide for it. */
 
+import type { Engine } from '../../src/engine.js';
 import { HostRandom } from '../../src/math/random.js';
 import {
   Batch,
@@ -13,7 +14,6 @@ import { type ModelConfig, parseConfig } from '../../src/neuroformer/config.js';
 import { modelLosses } from '../../src/neuroformer/losses.js';
 import { type ModelOutputs, Neuroformer } from '../../src/neuroformer/model.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
-import type { Engine } from '../../src/node.js';
 import { createRecording, type Recording } from '../../src/recording/recording.js';
 import type { Tokenizer } from '../../src/recording/tokenizer.js';
 import { type Window, Windows } from '../../src/recording/windows.js';

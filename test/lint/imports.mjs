@@ -28,10 +28,11 @@ const BELOW = {
   probe: ['analyze', 'generate', 'train'],
   report: ['probe'],
   stages: ['report', 'version.gen.ts'],
-  node: ['neuroformer', 'dataset', 'cpu'],
-  cli: ['stages', 'node.ts'],
+  node: ['neuroformer', 'dataset', 'create-engine.ts'],
+  cli: ['stages', 'node.ts', 'engine.ts'],
   'version.gen.ts': [],
   'create-engine.ts': ['cpu', 'gpu'],
+  'engine.ts': ['create-engine.ts', 'nn'],
   'index.ts': ['create-engine.ts', 'stages'],
   'node.ts': ['index.ts', 'node'],
 };

@@ -12,7 +12,8 @@ import { checkFiltering, type FilteringExamples } from '../../bench/parity/check
 import { GoldenGeneration } from '../../bench/parity/check-generation.js';
 import type { GoldenCase } from '../../bench/parity/golden-case.js';
 import { findingTable, Tally } from '../../bench/parity/tally.js';
-import { createEngine, type Engine } from '../../src/node.js';
+import type { Engine } from '../../src/engine.js';
+import { createEngine } from '../../src/node.js';
 import { borrowDefaultDevice } from '../helpers/engine.js';
 import { goldenJson } from '../helpers/golden.js';
 

@@ -680,7 +680,6 @@ const combine = elementwise((run, i) => {
   if (run.p.beta === 0) return first;
   return add(first, multiply(exact(run.p.beta!), run.number('saved', i)));
 });
-const fillElements = elementwise((run) => exact(run.p.alpha!));
 
 // Rows.
 
@@ -688,22 +687,18 @@ const fillElements = elementwise((run) => exact(run.p.alpha!));
  * What a row of layer normalisation was made from: the sums, their mean and 1 / standard deviation.
  */
 function layerNormForward(run: Run): void {
-  const { rows, width, eps, hasResidual } = run.p as Record<string, number>;
+  const { rows, width, eps } = run.p as Record<string, number>;
   const share = divide(exact(1), exact(width!));
   for (let row = 0; row < rows!; row++) {
     const at = row * width!;
-    const s = range(width!).map((c) => {
-      const x = run.number('x', at + c);
-      return hasResidual !== 0 ? add(x, run.number('residual', at + c)) : x;
-    });
-    const mean = multiply(sumOf(s), share);
-    const centered = s.map((value) => subtract(value, mean));
+    const x = range(width!).map((c) => run.number('x', at + c));
+    const mean = multiply(sumOf(x), share);
+    const centered = x.map((value) => subtract(value, mean));
     const variance = multiply(sumOf(centered.map((c) => multiply(c, c))), share);
     const rstd = inverseSqrt(add(variance, exact(eps!)));
     for (const [c, value] of centered.entries()) {
       const scaled = multiply(multiply(value, rstd), run.number('gamma', c));
       run.put('y', at + c, add(scaled, run.number('beta', c)));
-      if (hasResidual !== 0) run.put('summed', at + c, s[c]!);
     }
     run.put('newStats', 2 * row, mean);
     run.put('newStats', 2 * row + 1, rstd);
@@ -1168,8 +1163,6 @@ export const KERNEL_BOUNDS: Readonly<Record<KernelName, KernelBound>> = {
   'elementwise.dropout_wide': { bound: SCALED, expect: dropElements },
   'elementwise.combine': { bound: SCALED, expect: combine },
   'elementwise.combine_wide': { bound: SCALED, expect: combine },
-  'elementwise.fill': { bound: COPIED, expect: fillElements },
-  'elementwise.fill_wide': { bound: COPIED, expect: fillElements },
   'embedding.gather': { bound: GATHERED, expect: gather },
   'embedding.gather_wide': { bound: GATHERED, expect: gather },
   'embedding.scatter': { bound: SUMMED, expect: scatter },

@@ -8,7 +8,7 @@
  */
 
 import type { Engine } from '../../src/gpu/engine.js';
-import { type KernelName, packParams, specialise } from '../../src/gpu/kernels.js';
+import { type KernelName, packParams, specialize } from '../../src/gpu/kernels.js';
 import type { BufferView } from '../../src/gpu/memory.js';
 import type { DispatchOptions } from '../../src/gpu/options.js';
 import { KERNELS, SHADERS } from '../../src/gpu/shaders.gen.js';
@@ -65,20 +65,27 @@ export async function capture(engine: Engine, fn: () => void): Promise<Captured[
         return [name, copy];
       }),
     );
-  engine.dispatch = (kernel, buffers, params, workgroups, options: DispatchOptions<never> = {}) => {
+  const captured = (
+    kernel: KernelName,
+    buffers: Record<string, BufferView>,
+    params: Record<string, number>,
+    workgroups: number,
+    options: DispatchOptions<never> = {},
+  ) => {
     const before = copies(buffers);
-    dispatch(kernel, buffers, params, workgroups, options);
+    dispatch(kernel, buffers as never, params as never, workgroups, options);
     const after = copies(buffers);
     const constants = { ...(options.constants as Captured['constants'] | undefined) };
     taken.push({
       kernel,
       constants,
-      params: params as Record<string, number>,
+      params,
       workgroups,
       before,
       after,
     });
   };
+  engine.dispatch = captured as Engine['dispatch'];
   try {
     fn();
   } finally {
@@ -112,7 +119,7 @@ async function download(engine: Engine, taken: Snapshot): Promise<Captured> {
 export function sourceOf({ kernel, constants }: Captured): string {
   const { shader } = KERNELS[kernel];
   const { source, constants: declared } = SHADERS[shader]!;
-  return specialise(shader, source, declared, constants);
+  return specialize(shader, source, declared, constants);
 }
 
 const translations = new Map<string, Translated>();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Engine } from '../../src/engine.js';
 import { HostRandom } from '../../src/math/random.js';
-import type { Engine } from '../../src/node.js';
 import { map, type Ref, ref } from '../../src/reference/array.js';
 import * as reference from '../../src/reference/embedding.js';
 import { add } from '../../src/tensor/elementwise.js';

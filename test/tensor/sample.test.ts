@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Engine } from '../../src/engine.js';
 import { HostRandom } from '../../src/math/random.js';
-import type { Engine } from '../../src/node.js';
 import { map, type Ref, ref, rowsOf } from '../../src/reference/array.js';
 import { type Stream, sampleUniform } from '../../src/reference/random.js';
 import {
@@ -286,12 +286,6 @@ describe('sampled draws', () => {
     const logits = logitsOf([2, 3, 5]);
     const { drawn } = await drawFrom(engine(), logits);
     expect(drawn).toEqual((await drawFrom(engine(), ref([6, 5], logits.data))).drawn);
-  });
-
-  it('have sites of their own from one random state', () => {
-    const random = new RandomState(engine(), 1);
-    const sites = Array.from({ length: 50 }, () => random.newSite());
-    expect(new Set(sites).size).toBe(50);
   });
 });
 

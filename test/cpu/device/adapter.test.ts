@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { FEATURES, LIMITS } from '../../../src/cpu/device/limits.js';
 import { MAX_THREADS } from '../../../src/cpu/index.js';
 import { availableThreads } from '../../../src/cpu/threads/host.js';
-import { cpuGpu, findAdapter, requestCpuDevice } from '../../../src/node.js';
+import { cpuGpu, requestCpuDevice } from '../../../src/engine.js';
+import { findAdapter } from '../../../src/node.js';
 import * as c from './calls.js';
 import { nameOfException } from './verdict.js';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { requestCpuDevice } from '../../../src/node.js';
+import { requestCpuDevice } from '../../../src/engine.js';
 import * as c from './calls.js';
 import { computeOn, judgeOn, nameOfException, type Setup, useDevices } from './verdict.js';
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { threadTimes } from '../../../src/cpu/index.js';
 import { startWorker, type WorkerStarter } from '../../../src/cpu/threads/host.js';
-import { createEngine, type Engine, GpuError, requestCpuDevice } from '../../../src/node.js';
+import { type Engine, GpuError, requestCpuDevice } from '../../../src/engine.js';
+import { createEngine } from '../../../src/node.js';
 import * as c from './calls.js';
 import {
   type Devices,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { minBindingBytes } from '../../../src/cpu/device/pipeline.js';
 import { arrayType, F32, structType, U32, vectorType } from '../../../src/cpu/wgsl/types.js';
-import { requestCpuDevice } from '../../../src/node.js';
+import { requestCpuDevice } from '../../../src/engine.js';
 import * as c from './calls.js';
 import {
   computeOn,

@@ -5,7 +5,8 @@
  */
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type CpuDeviceOptions, cpuGpu, findAdapter } from '../../../src/node.js';
+import { type CpuDeviceOptions, cpuGpu } from '../../../src/engine.js';
+import { findAdapter } from '../../../src/node.js';
 
 /**
  * How a call ended: 'none' where nothing was wrong; the kinds of the errors that scopes caught; the name of the exception

@@ -7,7 +7,7 @@ import {
   type WorkerEvents,
 } from '../../../src/cpu/threads/host.js';
 import type { Answer } from '../../../src/cpu/threads/messages.js';
-import { cpuGpu } from '../../../src/node.js';
+import { cpuGpu } from '../../../src/engine.js';
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -22,7 +22,8 @@ import {
   U32,
   vectorType,
 } from '../../../src/cpu/wgsl/types.js';
-import { cpuGpu, findAdapter } from '../../../src/node.js';
+import { cpuGpu } from '../../../src/engine.js';
+import { findAdapter } from '../../../src/node.js';
 import { THOROUGH } from '../../helpers/thorough.js';
 import { type Buffers, runCompiled, runInterpreted, runOnDevice } from '../helpers/dispatch.js';
 import { bitsToFloat } from '../helpers/words.js';

@@ -9,7 +9,8 @@
  */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findAdapter, requestCpuDevice } from '../../../src/node.js';
+import { requestCpuDevice } from '../../../src/engine.js';
+import { findAdapter } from '../../../src/node.js';
 import {
   type Buffers,
   type Dispatch,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { makeKernel, readShader } from '../../../src/cpu/wasm/compile.js';
 import { get, i32, type Local, type Statement } from '../../../src/cpu/wasm/ir/ir.js';
 import { verify } from '../../../src/cpu/wasm/ir/verify.js';
-import { specialise } from '../../../src/gpu/kernels.js';
+import { specialize } from '../../../src/gpu/kernels.js';
 import { SHADERS } from '../../../src/gpu/shaders.gen.js';
 
 const t: Local = { type: 'i32', name: 't', isReassigned: true };
@@ -75,7 +75,7 @@ describe('a local that is not marked as reassigned', () => {
 
 describe('the shaders of the project', () => {
   it.each(Object.entries(SHADERS))('keep the rules: %s', (name, shader) => {
-    const program = readShader(specialise(name, shader.source, shader.constants, {}));
+    const program = readShader(specialize(name, shader.source, shader.constants, {}));
     for (const isChecked of [false, true])
       for (const entry of program.entries) verify(makeKernel(program, entry, isChecked));
   });

@@ -5,7 +5,8 @@ import { check } from '../../../src/cpu/wgsl/check/check.js';
 import { parse } from '../../../src/cpu/wgsl/parse/parse.js';
 import type { Program } from '../../../src/cpu/wgsl/program.js';
 import { WgslError } from '../../../src/cpu/wgsl/source.js';
-import { findAdapter, requestCpuDevice } from '../../../src/node.js';
+import { requestCpuDevice } from '../../../src/engine.js';
+import { findAdapter } from '../../../src/node.js';
 
 /** A shader with these statements, which may write to `out`. */
 export function inMain(statements: string): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { specialise } from '../../../src/gpu/kernels.js';
+import { specialize } from '../../../src/gpu/kernels.js';
 import { SHADERS } from '../../../src/gpu/shaders.gen.js';
 import { Random } from '../helpers/random.js';
 import { randomBarriers } from './random-barriers.js';
@@ -286,7 +286,7 @@ describe('all shaders of the project keep the rule', () => {
     const { source, constants } = SHADERS[name]!;
     for (const staged of 'STAGED' in constants ? [true, false] : [undefined]) {
       const wanted = staged === undefined ? constants : { ...constants, STAGED: staged };
-      expect(refusal(specialise(name, source, constants, wanted))).toBeUndefined();
+      expect(refusal(specialize(name, source, constants, wanted))).toBeUndefined();
     }
   });
 });

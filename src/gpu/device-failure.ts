@@ -5,7 +5,7 @@ import { DeviceLostError, GpuError } from './errors.js';
 const DISPOSED = 'This engine was disposed.';
 
 /** Remembers the first failure, and lets everything that waits fail with it. */
-export class Health {
+export class DeviceFailure {
   /** Rejects with the first failure; never resolves. */
   readonly lost: Promise<never>;
   readonly #device: GPUDevice;

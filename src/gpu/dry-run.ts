@@ -1,27 +1,25 @@
 /**
- * Rehearsals: work run on a device that computes nothing and only hands out handles, so that the pool's own counters
+ * Dry runs: work on a device that computes nothing and only hands out handles, so that the pool's own counters
  * say beforehand what memory the same work takes on the real one.
  */
 
-import { Engine } from './engine.js';
+import type { Engine } from './engine.js';
 import type { MemoryUse } from './memory.js';
+import { openEngine } from './open-engine.js';
 
 /** Runs `fn` on an engine of the same limits and tuning that computes nothing. Nothing it reads back means anything. */
-export async function rehearse(
-  engine: Engine,
-  fn: (rehearsal: Engine) => void,
-): Promise<MemoryUse> {
-  const rehearsal = await Engine.create({
+export async function dryRun(engine: Engine, fn: (dry: Engine) => void): Promise<MemoryUse> {
+  const dry = await openEngine({
     device: emptyDevice(engine.device),
     tuning: engine.tuning,
     immediates: engine.facts.immediates,
     debug: 0,
   });
   try {
-    fn(rehearsal);
-    return rehearsal.memory();
+    fn(dry);
+    return dry.memory();
   } finally {
-    rehearsal.dispose();
+    dry.dispose();
   }
 }
 

@@ -1,0 +1,95 @@
+/** Tensors, operations and layers on a WebGPU device: the engine alone, in browsers and in Node, with no dependency. */
+
+export { type CpuDeviceOptions, cpuGpu, requestCpuDevice } from './cpu/index.js';
+export { type CreateEngineOptions, createEngine } from './create-engine.js';
+export type { DeviceFacts } from './gpu/device.js';
+export type { Engine } from './gpu/engine.js';
+export { DeviceLostError, GpuError, ShapeError, UnsupportedError } from './gpu/errors.js';
+export { Allocation, type BufferView, type MemoryUse } from './gpu/memory.js';
+export type { DispatchOptions, EngineCounts, EngineOptions } from './gpu/options.js';
+export { defineKernel, type OwnKernel, type OwnKernelDefinition } from './gpu/own-kernel.js';
+export { type ProfileRow, profileTable } from './gpu/profile.js';
+export { type Fetched, Step } from './gpu/step.js';
+export type { MatmulTile, Tuning } from './gpu/tuning.js';
+export { HostRandom } from './math/random.js';
+export { type Initializer, normal, ones, uniform, zeros } from './nn/init.js';
+export {
+  type AttentionCall,
+  type AttentionLayerOptions,
+  Block,
+  type BlockCall,
+  Embedding,
+  Gru,
+  type KeysValues,
+  LayerNorm,
+  Linear,
+  type LinearLayerOptions,
+  Mlp,
+  MultiHeadAttention,
+} from './nn/layers.js';
+export { AdamW, type AdamWOptions } from './nn/optimizer.js';
+export {
+  type Declare,
+  type LoadReport,
+  Parameter,
+  type ParameterOptions,
+  ParameterStore,
+} from './nn/parameters.js';
+export {
+  decodeSafetensors,
+  encodeSafetensors,
+  type HostTensor,
+  type Safetensors,
+  SafetensorsError,
+} from './nn/safetensors.js';
+export { RateSchedule, type RateSettings } from './nn/schedule.js';
+export { type AttentionOptions, attention, attentionProbabilities } from './tensor/attention.js';
+export { type Activation, activate, add, dropout, sumLosses } from './tensor/elementwise.js';
+export {
+  addPositions,
+  type EmbeddingOptions,
+  embedding,
+  sinusoid,
+  type TokenLists,
+  Tokens,
+} from './tensor/embedding.js';
+export { type GruOptions, type GruWeights, gru } from './tensor/gru.js';
+export { type LayerNormOptions, layerNorm } from './tensor/layernorm.js';
+export {
+  type LinearOptions,
+  linear,
+  type MlpWeights,
+  matmulTransposed,
+  mlp,
+} from './tensor/linear.js';
+export {
+  type CrossEntropyOptions,
+  contrastiveLoss,
+  crossEntropy,
+  crossEntropyOfRows,
+  meanSquaredError,
+  NO_CLASS,
+  normalize,
+  type SquaredErrorOptions,
+} from './tensor/losses.js';
+export { type Dropout, RandomState } from './tensor/random.js';
+export { type Sampled, type SampleOptions, sample } from './tensor/sample.js';
+export { concatenate, conv3d, meanPool, slice, type Triple, unfold3d } from './tensor/sequence.js';
+export {
+  type Differentiated,
+  differentiate,
+  type Gradients,
+  markLoss,
+  newOutput,
+  pushNode,
+  type TapeNode,
+  type Target,
+  tracks,
+} from './tensor/tape.js';
+export {
+  type DType,
+  type Shape,
+  Tensor,
+  type TensorOptions,
+  type TypedArray,
+} from './tensor/tensor.js';

@@ -1,0 +1,31 @@
+/** From a GPU object, or a device that is lent, to an engine. */
+
+import { checkLimits, requestDevice } from './device.js';
+import { Engine } from './engine.js';
+import { UnsupportedError } from './errors.js';
+import type { EngineOptions, PlatformOptions } from './options.js';
+
+/**
+ * An engine on a device of its own, or on a borrowed one.
+ *
+ * @throws UnsupportedError where there is no adapter, or the device lacks what the kernels need.
+ */
+export async function openEngine(options: EngineOptions & PlatformOptions): Promise<Engine> {
+  const { device, gpu, ...rest } = options;
+  const languageFeatures = (gpu ?? (globalThis.navigator as Navigator | undefined)?.gpu)
+    ?.wgslLanguageFeatures;
+  if (device) {
+    const reason = options.reason ?? 'the caller handed it over';
+    return new Engine(device, { ...rest, reason, borrowed: true, languageFeatures });
+  }
+  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) {
+    throw new UnsupportedError(
+      'WebGPU found no adapter: check the graphics driver and the browser flags.',
+    );
+  }
+  checkLimits(adapter.limits);
+  const reason = options.reason ?? 'the preferred adapter';
+  const own = await requestDevice(adapter);
+  return new Engine(own, { ...rest, reason, borrowed: false, languageFeatures });
+}
