@@ -1,76 +1,40 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { text } from 'node:stream/consumers';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../helpers/chromium.js';
 import { useEngine } from '../helpers/engine.js';
 import { THOROUGH } from '../helpers/thorough.js';
 import type { PageReport } from './cpu-page.js';
+import { bundlePages, ISOLATED, servePages } from './serve.js';
 import { type TrainedDemo, trainDemo } from './train-demo.js';
 
-const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const FIREFOX = ['/usr/bin/firefox-esr', '/usr/bin/firefox'].find((path) => existsSync(path));
-const ISOLATED = {
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-embedder-policy': 'require-corp',
-};
 /** Chromium counts a task as long from here on. */
 const LONG_TASK = 50;
 
-/** The page, its worker and the device's, as a bundler that knows modules would lay them side by side. */
-async function bundle(): Promise<Map<string, string>> {
-  const built = await build({
-    entryPoints: {
-      page: file('cpu-page.ts'),
-      'cpu-worker': file('cpu-worker.ts'),
-      worker: file('../../src/cpu/threads/worker.ts'),
-    },
-    bundle: true,
-    write: false,
-    outdir: '/',
-    platform: 'browser',
-    format: 'esm',
-    target: 'es2022',
-    logLevel: 'silent',
-  });
-  return new Map(built.outputFiles.map(({ path, text }) => [path, text]));
-}
-
 /** A server of the page; what a page reports by itself comes out of `reported`. */
-async function serve(files: ReadonlyMap<string, string>, headers: Record<string, string>) {
-  let told: (report: PageReport) => void = () => {};
+async function serve(
+  files: ReadonlyMap<string, string>,
+  headers: Readonly<Record<string, string>>,
+) {
+  let resolveReport: (report: PageReport) => void = () => {};
   const reported = new Promise<PageReport>((resolve) => {
-    told = resolve;
+    resolveReport = resolve;
   });
-  const server = createServer((request, response) => {
-    const path = new URL(request.url!, 'http://localhost').pathname;
-    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    if (path === '/report') {
-      let body = '';
-      request.on('data', (chunk) => {
-        body += chunk;
-      });
-      request.on('end', () => {
-        response.end();
-        told(JSON.parse(body));
-      });
-      return;
-    }
-    const script = files.get(path);
-    response.setHeader('content-type', script ? 'text/javascript' : 'text/html');
-    response.end(
-      script ?? '<!doctype html><title>test</title><script type="module" src="page.js"></script>',
-    );
+  const site = await servePages(files, headers, (path, request, response) => {
+    if (path !== '/report') return false;
+    text(request).then((body) => {
+      response.end();
+      resolveReport(JSON.parse(body));
+    });
+    return true;
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  return { server, reported, address: `http://localhost:${port}/` };
+  return { ...site, reported };
 }
 
 describe('a page without WebGPU', () => {
@@ -81,7 +45,11 @@ describe('a page without WebGPU', () => {
   let here: TrainedDemo;
 
   beforeAll(async () => {
-    files = await bundle();
+    files = await bundlePages({
+      page: 'cpu-page.ts',
+      'cpu-worker': 'cpu-worker.ts',
+      worker: '../../src/cpu/threads/worker.ts',
+    });
     browser = await launchChromium({ webgpu: false });
     here = await trainDemo(engine(), 50);
   });

@@ -45,13 +45,13 @@ class LibraryThread {
 
   constructor() {
     this.#exchange.pass(NEXT, EMPTY);
-    const url = new URL('./worker.js', import.meta.url);
+    const url = new URL('./hdf5-worker.js', import.meta.url);
     this.#worker = startWorker(
       url,
       this.#exchange.buffer,
       MAX_HEAP_MEGABYTES,
       // Bundlers look for these very words.
-      () => new Worker(new URL('./worker.js', import.meta.url), { type: 'module' }),
+      () => new Worker(new URL('./hdf5-worker.js', import.meta.url), { type: 'module' }),
     );
   }
 

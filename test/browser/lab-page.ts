@@ -1,0 +1,22 @@
+/** A page with a file input, whose worker does what the test asks for with the files that were chosen. */
+
+const input = document.createElement('input');
+input.type = 'file';
+input.multiple = true;
+// Drawing it would need fonts, which a headless browser may lack.
+input.hidden = true;
+document.body.append(input);
+
+const worker = new Worker(new URL('./lab-worker.js', import.meta.url), { type: 'module' });
+
+/** Runs an action of the worker with the chosen files and further arguments. */
+function act(name: string, ...args: unknown[]): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) =>
+      'error' in data ? reject(new Error(data.error)) : resolve(data.value);
+    worker.onerror = ({ message }) => reject(new Error(message));
+    worker.postMessage({ name, args: [[...input.files!], ...args] });
+  });
+}
+
+Object.assign(globalThis, { act });

@@ -1,0 +1,34 @@
+/** A recording as a list of its arrays, each by its hash: what two recordings are compared by. */
+
+import { sha256 } from '../../src/ports/sha256.js';
+import type { Recording } from '../../src/recording/recording.js';
+
+/** Every array of a recording, and every number beside them, as lines of text. */
+export function recordingArrays({ name, neurons, trials, intervals }: Recording): string[] {
+  const lines = [`${name}: ${neurons} neurons, intervals ${JSON.stringify(intervals)}`];
+  for (const { id, start, duration, spikes, film, variables } of trials) {
+    lines.push(`trial ${id}: ${start} s, ${duration} s`);
+    const trains = 'counts' in spikes ? spikes.counts : spikes.times;
+    for (const [neuron, train] of trains.entries())
+      lines.push(`neuron ${neuron}: ${hashOf(train)}`);
+    if (film)
+      lines.push(`film ${film.count} x ${film.height} x ${film.width}: ${hashOf(film.data)}`);
+    for (const [variable, series] of Object.entries(variables)) {
+      lines.push(`${variable}: ${hashOf(series.values)}`);
+      if ('times' in series) lines.push(`${variable} at ${hashOf(series.times)}`);
+      else lines.push(`${variable} every ${series.dt} s from ${series.start ?? 0} s`);
+    }
+  }
+  return lines;
+}
+
+function hashOf(values: ArrayLike<number | string>): string {
+  const hash = sha256();
+  const numbers = typeof values[0] !== 'string';
+  hash.update(
+    numbers
+      ? new Uint8Array(Float64Array.from(values as ArrayLike<number>).buffer)
+      : new TextEncoder().encode(JSON.stringify(Array.from(values))),
+  );
+  return `${values.length} values, ${hash.hex()}`;
+}
