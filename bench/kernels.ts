@@ -26,7 +26,16 @@ import {
 } from '../src/reference/losses.js';
 import { gemm } from '../src/tensor/gemm.js';
 import { withGradient } from './gradient.js';
-import { digits, onCpu, onGpu, peakOf, race, shareOfPeak, showTiming, table } from './measure.js';
+import {
+  adapterPeak,
+  digits,
+  onCpu,
+  onGpu,
+  race,
+  shareOfPeak,
+  showTiming,
+  table,
+} from './measure.js';
 
 /** One line of the table. */
 export interface KernelCase {
@@ -235,7 +244,7 @@ const SUBMIT_MILLISECONDS = 20;
 const MOST_REPEATS = 200;
 
 /** How often a case must be repeated, from the faster of two single runs. */
-export async function repeatsOf(engine: Engine, work: () => void): Promise<number> {
+export async function chooseRepeats(engine: Engine, work: () => void): Promise<number> {
   const once = onGpu(engine, work, 1);
   await once();
   const milliseconds = await once();
@@ -244,7 +253,7 @@ export async function repeatsOf(engine: Engine, work: () => void): Promise<numbe
 
 /** Runs and prints the table. */
 export async function benchKernels(engine: Engine): Promise<void> {
-  const peak = peakOf(engine);
+  const peak = adapterPeak(engine);
   const rows = [
     [
       'kernel',
@@ -258,7 +267,7 @@ export async function benchKernels(engine: Engine): Promise<void> {
   ];
   for (const c of KERNEL_CASES) {
     const work = c.gpu(engine);
-    const repeats = await repeatsOf(engine, work);
+    const repeats = await chooseRepeats(engine, work);
     const [gpu, cpu] = await race([onGpu(engine, work, repeats), onCpu(c.cpu())], ROUNDS);
     const gflops = c.flops / gpu!.median / 1e6;
     const gbytes = c.bytes / gpu!.median / 1e6;

@@ -9,7 +9,7 @@ export interface Timing {
   readonly highest: number;
 }
 
-export function timingOf(milliseconds: readonly number[]): Timing {
+export function summarizeTimes(milliseconds: readonly number[]): Timing {
   const sorted = [...milliseconds].sort((p, q) => p - q);
   const middle = sorted.length / 2;
   const median = (sorted[Math.floor(middle - 0.5)]! + sorted[Math.ceil(middle - 0.5)]!) / 2;
@@ -46,7 +46,7 @@ export async function race(contenders: readonly Contender[], rounds: number): Pr
       if (round > 0) times[n]!.push(milliseconds);
     }
   }
-  return times.map(timingOf);
+  return times.map(summarizeTimes);
 }
 
 /**
@@ -103,7 +103,7 @@ const PEAKS: readonly (readonly [RegExp, Peak])[] = [
 ];
 
 /** The peak of the adapter: known, or given as NEUROFORMER_PEAK=GFLOPS,GBS, or undefined. */
-export function peakOf(engine: Engine): Peak | undefined {
+export function adapterPeak(engine: Engine): Peak | undefined {
   const given = process.env.NEUROFORMER_PEAK?.split(',').map(Number);
   if (given?.length === 2 && given.every((n) => n > 0))
     return { gflops: given[0]!, gbytes: given[1]! };

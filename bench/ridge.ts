@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DecodedVariable } from '../src/analyze/decoded-variable.js';
-import { SCORES, valuesOf } from '../src/analyze/decoding-scores.js';
+import { SCORES, scoreVariable } from '../src/analyze/decoding-scores.js';
 import {
   type BaselineInputs,
   type BaselineResult,
@@ -12,7 +12,7 @@ import {
 import { parseConfig } from '../src/neuroformer/config.js';
 import { readYamlFile } from '../src/node/config-file.js';
 import { openDataset } from '../src/node/dataset.js';
-import { truthOf } from '../src/probe/decode.js';
+import { recordedValues } from '../src/probe/decode.js';
 import { thinned } from '../src/recording/splits.js';
 import type { WindowRef } from '../src/recording/windows.js';
 import { parseTrainSettings } from '../src/train/settings.js';
@@ -66,9 +66,9 @@ async function showRidges(root: string, { folder, bin, histories, recent }: Case
     for (const latest of recent) {
       const { train } = thinned(known, { ...settings, recent: latest });
       const fitted = `${latest < 1 ? `latest ${latest} of ` : ''}${kind} windows (${train.length})`;
-      const truth = (refs: readonly WindowRef[]) => truthOf(data.layout, data.windows, refs);
+      const truth = (refs: readonly WindowRef[]) => recordedValues(data.layout, data.windows, refs);
       const inputs = { windows: data.windows, truth, train, test, bin, histories };
-      for (const ridge of ridgesOf(inputs)) {
+      for (const ridge of fitRidges(inputs)) {
         console.log(
           `${folder}, ${ridge.name}, ${ridge.detail}, ${fitted}, scored on ${test.length}`,
         );
@@ -79,7 +79,7 @@ async function showRidges(root: string, { folder, bin, histories, recent }: Case
 }
 
 /** The ridges alone: what comes after the last of them is never fitted. */
-function ridgesOf(inputs: BaselineInputs): BaselineResult[] {
+function fitRidges(inputs: BaselineInputs): BaselineResult[] {
   const ridges: BaselineResult[] = [];
   for (const result of linearBaselines(inputs)) {
     if (result.name.startsWith('ridge')) ridges.push(result);
@@ -89,7 +89,7 @@ function ridgesOf(inputs: BaselineInputs): BaselineResult[] {
 }
 
 function scoresInWords(variable: DecodedVariable): string {
-  const values = valuesOf(variable);
+  const values = scoreVariable(variable);
   const scores = SCORES[variable.kind].map(([key, title]) => `${title} ${values[key]!.toFixed(3)}`);
   return `${variable.name}: ${scores.join(', ')}`;
 }

@@ -1,7 +1,7 @@
 /** `npm run bench -- step`: one whole transformer training step, replayed, against the float64 reference. */
 
 import { type Engine, profileTable } from '../src/engine.js';
-import { digits, onCpu, peakOf, race, showTiming, timingOf } from './measure.js';
+import { adapterPeak, digits, onCpu, race, showTiming, summarizeTimes } from './measure.js';
 import { makeBatch, STEP_RATE, STEP_SIZES, StepModel, stepFlops } from './step-model.js';
 import { StepReference } from './step-reference.js';
 
@@ -46,7 +46,7 @@ export async function benchStep(engine: Engine): Promise<void> {
   console.log(
     `float64 reference: ${digits(cpu!.median)} ms, ${digits(cpu!.median / gpu!.median)} times as long in the same round`,
   );
-  const peak = peakOf(engine);
+  const peak = adapterPeak(engine);
   if (peak)
     console.log(
       `share of the adapter's peak: ${((100 * gflop * 1000) / more[0]!.median / peak.gflops).toFixed(2)}%`,
@@ -91,7 +91,7 @@ async function steadyState(engine: Engine, model: StepModel, step: RecordedStep)
   console.log(
     `a replayed step: ${per('dispatches')} dispatches, ${per('submits')} submits, ` +
       `${(memory.created - memoryBefore.created) / ROUNDS} buffers and ${per('bindGroups')} bind groups created, ` +
-      `host encode ${showTiming(timingOf(encode))} ms`,
+      `host encode ${showTiming(summarizeTimes(encode))} ms`,
   );
   console.log(
     `peak GPU memory: ${digits(memory.peakBytes / MiB)} MiB in ${memory.buffers} buffers`,

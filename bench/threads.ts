@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type Engine, requestCpuDevice } from '../src/engine.js';
 import { createEngine } from '../src/node.js';
-import { digits, showTiming, type Timing, timingOf } from './measure.js';
+import { digits, showTiming, summarizeTimes, type Timing } from './measure.js';
 import { makeBatch, STEP_SIZES, StepTrainer } from './step-model.js';
 
 const STEPS = 30;
@@ -54,7 +54,7 @@ async function stepsOn(engine: Engine, count = STEPS): Promise<Timing> {
 async function timeSteps(trainer: StepTrainer, count: number): Promise<Timing> {
   const times: number[] = [];
   for (let n = 0; n < count; n++) times.push(await trainer.step());
-  return timingOf(times);
+  return summarizeTimes(times);
 }
 
 function trainerOn(engine: Engine): StepTrainer {
@@ -89,7 +89,7 @@ async function withThreadHeldUp(threads: number, single: Timing, quiet: Timing):
   await forSeconds(SETTLING_SECONDS, () => trainer.step());
   const held: number[] = [];
   while (Date.now() < until) held.push(await trainer.step());
-  const timing = timingOf(held);
+  const timing = summarizeTimes(held);
   console.log(
     `one thread held up for ${HELD_MILLISECONDS} ms at one barrier in ${HELD_EVERY}: ${showTiming(timing)} ms, ` +
       `${digits(timing.median / single.median)} times as long as on one thread`,
@@ -116,7 +116,7 @@ function inProcesses(): void {
   const medians = Array.from({ length: PROCESSES }, () =>
     Number(execFileSync(process.execPath, [main, 'one-process'], { encoding: 'utf8' })),
   );
-  const timing = timingOf(medians);
+  const timing = summarizeTimes(medians);
   console.log(
     `${PROCESSES} processes, one after the other: ${showTiming(timing)} ms a step, ` +
       `the slowest ${digits(timing.highest / timing.median)} times the median`,

@@ -39,21 +39,21 @@ export async function openCase(engine: Engine, folder: string, tally: Tally): Pr
 
 /** Every array of outputs.safetensors. */
 export async function checkForward(golden: GoldenCase, tally: Tally): Promise<void> {
-  const found = golden.engine.scope(() => activationsOf(golden));
+  const found = golden.engine.scope(() => passActivations(golden));
   for (const [name, { data }] of golden.outputs) {
     const value = found[name];
-    tally.near(kindOf(name), name, value ? await value.floats() : [], data, ACTIVATION);
+    tally.near(caseKind(name), name, value ? await value.floats() : [], data, ACTIVATION);
   }
   for (const value of Object.values(found)) value.dispose();
 }
 
-function kindOf(name: string): string {
+function caseKind(name: string): string {
   if (name.endsWith('.attention')) return 'attention';
   return name.startsWith('act.') ? 'activations' : 'outputs';
 }
 
 /** Everything a pass makes, by the reference's names. */
-function activationsOf(golden: GoldenCase): Record<string, Tensor> {
+function passActivations(golden: GoldenCase): Record<string, Tensor> {
   const found: Record<string, Tensor> = {};
   const { model, inputs } = golden;
   const outputs = model.forward(inputs, (place, value) => {

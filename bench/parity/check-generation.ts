@@ -6,7 +6,7 @@ import { type GeneratedWindow, Sampler } from '../../src/generate/sampler.js';
 import { Batch, BatchLayout, windowSettings } from '../../src/neuroformer/batch.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { Neuroformer } from '../../src/neuroformer/model.js';
-import { recordingOf, type Trial } from '../../src/recording/recording.js';
+import { assembleRecording, type Trial } from '../../src/recording/recording.js';
 import { Tokenizer } from '../../src/recording/tokenizer.js';
 import { type Window, Windows } from '../../src/recording/windows.js';
 import { readJson, readTensors } from './golden-case.js';
@@ -67,7 +67,7 @@ export class GoldenGeneration {
       past: window.prev,
       classes: {},
     });
-    const recording = recordingOf(basename(folder), [trialOf(data, this.#config)]);
+    const recording = assembleRecording(basename(folder), [goldenTrial(data, this.#config)]);
     this.#windows = new Windows(recording, windowSettings(config, tokenizer));
     this.#layout = new BatchLayout(config, tokenizer, recording);
     const { ids, times } = tokenizer;
@@ -161,7 +161,7 @@ function withReorderedPast(window: Window): Window {
   return { ...window, past: { ...past, ids: reorder(past.ids), times: reorder(past.times) } };
 }
 
-function trialOf(data: ReadonlyMap<string, HostTensor>, { model }: GenerateConfig): Trial {
+function goldenTrial(data: ReadonlyMap<string, HostTensor>, { model }: GenerateConfig): Trial {
   const { data: spikes, shape } = data.get('spikes')!;
   const [neurons, bins] = shape as [number, number];
   const { dt, frames } = model.resolution;

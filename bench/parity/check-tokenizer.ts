@@ -1,6 +1,11 @@
 /** Vocabularies, times and windows against the examples of tokenizer.json. */
 
-import { type Film, recordingOf, type Series, type Trial } from '../../src/recording/recording.js';
+import {
+  assembleRecording,
+  type Film,
+  type Series,
+  type Trial,
+} from '../../src/recording/recording.js';
 import {
   type ClassValue,
   ClassVocabulary,
@@ -110,9 +115,9 @@ export function checkTokenizer(examples: TokenizerExamples, tally: Tally): void 
   checkFractional(examples.fractional, tally);
 }
 
-export function settingsOf({ settings: s }: WindowingExample): WindowSettings {
+export function exampleSettings({ settings: s }: WindowingExample): WindowSettings {
   const groups = Object.values(s.modalities ?? {});
-  const classesOf = (name: string, resolution: number | undefined) => {
+  const classEdges = (name: string, resolution: number | undefined) => {
     const tokens = s[`${name}_tokens`] as Token[];
     const values = tokens.filter((token) => !SPECIAL.includes(token as never));
     return new ClassVocabulary(values, resolution);
@@ -130,7 +135,7 @@ export function settingsOf({ settings: s }: WindowingExample): WindowSettings {
         name,
         window,
         dt,
-        classes: objective === 'classification' ? classesOf(name, resolution) : undefined,
+        classes: objective === 'classification' ? classEdges(name, resolution) : undefined,
       })),
     ),
     rules: ORIGINAL_RULES,
@@ -138,7 +143,7 @@ export function settingsOf({ settings: s }: WindowingExample): WindowSettings {
 }
 
 /** The trial an item belongs to; recordings per trial show one film for each twenty trials. */
-export function trialOf({ settings, data }: WindowingExample, id: number): Trial {
+export function exampleTrial({ settings, data }: WindowingExample, id: number): Trial {
   const perTrial = !Array.isArray(data.spikes);
   const counts = perTrial
     ? (data.spikes as Record<string, number[][]>)[id]!
@@ -171,17 +176,17 @@ export function trialOf({ settings, data }: WindowingExample, id: number): Trial
   };
 }
 
-export function windowOf(trial: Trial, end: number, settings: WindowSettings): Window {
-  return new Windows(recordingOf('example', [trial]), settings).at({ trial: 0, end });
+export function exampleWindow(trial: Trial, end: number, settings: WindowSettings): Window {
+  return new Windows(assembleRecording('example', [trial]), settings).at({ trial: 0, end });
 }
 
 const f32 = (values: ArrayLike<number>) => Array.from(values, Math.fround);
 
 function checkWindows(example: WindowingExample, tally: Tally): void {
-  const settings = settingsOf(example);
+  const settings = exampleSettings(example);
   for (const { interval, x, y } of example.items) {
     const [end, id] = Array.isArray(interval) ? interval : [interval, 0];
-    const window = windowOf(trialOf(example, id), end, settings);
+    const window = exampleWindow(exampleTrial(example, id), end, settings);
     const same = (name: string, actual: unknown, expected: unknown) =>
       tally.same('windows', `${name} of ${interval}: ${example.what}`, actual, expected);
     compareTokens(window, x, y, same);
@@ -234,7 +239,7 @@ function checkFractional(f: TokenizerExamples['fractional'], tally: Tally): void
     spikes: { counts: f.spikes, dt: f.dt },
     variables: {},
   };
-  compareTokens(windowOf(trial, f.interval, settings), f.x, f.y, (name, actual, expected) =>
+  compareTokens(exampleWindow(trial, f.interval, settings), f.x, f.y, (name, actual, expected) =>
     tally.same('fractional counts', name, actual, expected),
   );
 }

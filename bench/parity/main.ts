@@ -14,7 +14,7 @@ import { type Finding, findingTable, Tally } from './tally.js';
 export const GOLDEN = 'test/fixtures/golden';
 
 /** What each entry of a folder is checked by; entries of other names are left alone. */
-function checkOf(
+function entryCheck(
   root: string,
   name: string,
 ): ((engine: Engine, tally: Tally) => Promise<void>) | undefined {
@@ -45,7 +45,7 @@ export async function benchParity(engine: Engine, root = GOLDEN): Promise<void> 
   const names = readdirSync(root).sort();
   const rows: (Finding & { case: string })[] = [];
   for (const name of names) {
-    const check = checkOf(root, name);
+    const check = entryCheck(root, name);
     if (!check) continue;
     const tally = new Tally();
     try {

@@ -37,7 +37,7 @@ export function load<T>(name: string): T {
   return require(name) as T;
 }
 
-export function versionOf(name: string): string {
+export function installedVersion(name: string): string {
   const path = join(FOLDER, 'node_modules', name, 'package.json');
   return JSON.parse(readFileSync(path, 'utf8')).version;
 }

@@ -8,9 +8,8 @@
 import { timed } from '../measure.js';
 import { decays, LOSS_FACTORS, STEP_OPTIMIZER, STEP_RATE } from '../step-model.js';
 import { addNewerLanguage, type PageGpu } from './browser.js';
-import { load, versionOf } from './install.js';
+import { installedVersion, load } from './install.js';
 import {
-  blocksOf,
   CLIP_EPS,
   LAYER_NORM_EPS,
   onThreads,
@@ -19,6 +18,7 @@ import {
   type Product,
   type StepSetup,
   shortName,
+  stepBlocks,
   type Trainer,
   withWeightsInOut,
 } from './peer.js';
@@ -91,7 +91,7 @@ export async function openJax(backend: 'wasm' | 'webgpu', gpu?: PageGpu): Promis
   if (!have.includes(backend)) throw new Error(`jax-js did not start its ${backend} backend`);
   const library = new JaxLibrary(jax, backend, gpu);
   return {
-    name: `jax-js ${versionOf(PACKAGE)} ${backend}`,
+    name: `jax-js ${installedVersion(PACKAGE)} ${backend}`,
     on: backend === 'wasm' ? onThreads(1) : shortName(gpu!.description),
     trainer: async (setup) => library.trainer(setup),
     multiplier: async (product) => library.multiplier(product),
@@ -202,7 +202,7 @@ class JaxLibrary {
     const table = p['tok_emb.weight']!;
     const past = embed(inputs.pastIds!, table.ref, 'pos_emb_prev');
     let x = embed(inputs.ids!, table, 'pos_emb');
-    for (const { kind, prefix } of blocksOf(s)) {
+    for (const { kind, prefix } of stepBlocks(s)) {
       const source = { history: past, stimulus: inputs.video!, state: x }[kind];
       const attended = nn.dotProductAttention(
         heads(linear(layerNorm(x.ref, `${prefix}.ln1`), `${prefix}.attn.query`)),

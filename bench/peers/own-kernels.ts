@@ -17,7 +17,7 @@ import {
   unfold3d,
 } from '../../src/engine.js';
 import { withGradient } from '../gradient.js';
-import { KERNEL_CASES, type KernelCase, repeatsOf } from '../kernels.js';
+import { chooseRepeats, KERNEL_CASES, type KernelCase } from '../kernels.js';
 import { digits, onGpu, race, showTiming, table } from '../measure.js';
 
 const ROUNDS = 5;
@@ -128,7 +128,7 @@ export async function raceOwnKernels(
     const contenders = [];
     for (const { engine } of engines) {
       const work = kernel.gpu(engine);
-      contenders.push(onGpu(engine, work, await repeatsOf(engine, work)));
+      contenders.push(onGpu(engine, work, await chooseRepeats(engine, work)));
     }
     const timings = await race(contenders, ROUNDS);
     const [first, last] = [timings[0]!.median, timings.at(-1)!.median];

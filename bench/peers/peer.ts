@@ -67,7 +67,7 @@ export const LAYER_NORM_EPS = 1e-5;
 export const CLIP_EPS = 1e-6;
 
 /** The blocks of the step in their order: their names, and what they attend to. */
-export function blocksOf({ blocks }: StepSizes) {
+export function stepBlocks({ blocks }: StepSizes) {
   return (['history', 'stimulus', 'state'] as const).flatMap((kind) =>
     Array.from({ length: blocks }, (_, n) => ({ kind, prefix: `${kind}.${n}` })),
   );

@@ -1,7 +1,7 @@
 /** The products of linear layers in every library that multiplies, in turn, beside a loop in registers. */
 
 import { HostRandom } from '../../src/engine.js';
-import { digits, race, table, timingOf } from '../measure.js';
+import { digits, race, summarizeTimes, table } from '../measure.js';
 import { FORMS, type Form, type Multiplier, onThreads, type Peer, type Product } from './peer.js';
 import { RegisterLoop } from './registers.js';
 
@@ -51,7 +51,7 @@ async function raceProduct(
     const multiplier = await peer.multiplier!(product);
     await multiplier.run(1);
     check(product, await multiplier.result(), peer);
-    const milliseconds = timingOf([await multiplier.run(1), await multiplier.run(1)]).lowest;
+    const milliseconds = summarizeTimes([await multiplier.run(1), await multiplier.run(1)]).lowest;
     const repeats = Math.ceil(Math.min(MOST_REPEATS, ROUND_MILLISECONDS / milliseconds));
     multipliers.push(multiplier);
     contenders.push(() => multiplier.run(repeats));

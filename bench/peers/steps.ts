@@ -1,6 +1,6 @@
 /** The same training step in every library, in turn. */
 
-import { digits, showTiming, type Timing, table, timingOf } from '../measure.js';
+import { digits, showTiming, summarizeTimes, type Timing, table } from '../measure.js';
 import { makeBatch, StepModel, type StepSizes, stepFlops } from '../step-model.js';
 import { LOOPS, runLoops } from './loops.js';
 import type { Ours } from './ours.js';
@@ -60,7 +60,7 @@ export async function raceSteps(
       if (round > 0 && mean !== undefined) milliseconds.push(mean);
     }
   }
-  const timings = lines.map(({ milliseconds }) => timingOf(milliseconds));
+  const timings = lines.map(({ milliseconds }) => summarizeTimes(milliseconds));
   const reference = timings[lines.findIndex(({ peer }) => peer === baseline)]?.median;
   const gflop = stepFlops(sizes) / 1e9;
   const row = (peer: Pick<Peer, 'name' | 'on'>, timing: Timing, error: number) => [
@@ -72,7 +72,7 @@ export async function raceSteps(
     error.toExponential(1),
   ];
   const rows = lines.map(({ peer, error }, n) => row(peer, timings[n]!, error));
-  rows.push(row(LOOPS, timingOf(expected.milliseconds), 0));
+  rows.push(row(LOOPS, summarizeTimes(expected.milliseconds), 0));
   const ratio = baseline ? [`of ${baseline.name}`] : [];
   const head = ['library', 'on', 'ms a step (range)', ...ratio, 'GFLOP/s', 'loss differs by'];
   console.log(JSON.stringify(sizes));

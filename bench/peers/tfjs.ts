@@ -8,9 +8,8 @@
 import { timed } from '../measure.js';
 import { decays, LOSS_FACTORS, STEP_OPTIMIZER, STEP_RATE } from '../step-model.js';
 import type { PageGpu } from './browser.js';
-import { load, packageFolder, versionOf } from './install.js';
+import { installedVersion, load, packageFolder } from './install.js';
 import {
-  blocksOf,
   CLIP_EPS,
   LAYER_NORM_EPS,
   onThreads,
@@ -19,6 +18,7 @@ import {
   type Product,
   type StepSetup,
   shortName,
+  stepBlocks,
   type Trainer,
   withWeightsInOut,
 } from './peer.js';
@@ -83,7 +83,7 @@ interface Optimizer {
 export async function openTfjs(backend: 'wasm' | 'webgpu', gpu?: PageGpu): Promise<Peer> {
   const tf = await quietly(() => loadBackend(backend));
   return {
-    name: `TensorFlow.js ${versionOf(CORE)} ${backend}`,
+    name: `TensorFlow.js ${installedVersion(CORE)} ${backend}`,
     on: backend === 'wasm' ? onThreads(1) : shortName(gpu!.description),
     trainer: async (setup) => {
       await tf.setBackend(backend);
@@ -249,7 +249,7 @@ class TfTrainer implements Trainer {
     const { ids, pastIds, video, nextIds, nextTimes } = this.#inputs;
     const past = embed(pastIds, p('pos_emb_prev'));
     let x = embed(ids, p('pos_emb'));
-    for (const { kind, prefix } of blocksOf(s)) {
+    for (const { kind, prefix } of stepBlocks(s)) {
       const source = { history: past, stimulus: video, state: x }[kind];
       const attended = attend(
         linear(layerNorm(x, `${prefix}.ln1`), `${prefix}.attn.query`),

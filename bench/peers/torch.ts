@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { decays, LOSS_FACTORS, STEP_OPTIMIZER, STEP_RATE } from '../step-model.js';
 import { FOLDER } from './install.js';
-import { blocksOf, onThreads, operandShapes, type Peer, type StepSetup } from './peer.js';
+import { onThreads, operandShapes, type Peer, type StepSetup, stepBlocks } from './peer.js';
 
 /** NEUROFORMER_PYTHON, else the first of these that has PyTorch. */
 const PYTHONS = ['python3', '/usr/bin/python3'];
@@ -105,7 +105,7 @@ function describe({ sizes: s, batch, parameters }: StepSetup) {
   const names = [...parameters.keys()];
   return {
     sizes: s,
-    blocks: blocksOf(s),
+    blocks: stepBlocks(s),
     factors: LOSS_FACTORS,
     optimizer: { rate: STEP_RATE, betas, eps, decay, maxNorm },
     decayed: names.filter(decays),

@@ -114,7 +114,7 @@ export function fitBayes(
 ): BayesDecoder {
   const { period, bins, smoothing, floor = 0.01, prior = 'occupancy' } = setting;
   const { columns, starts, places, values: spikes } = tuning.counts;
-  const { centres, binAt } = binsOf(values, tuning.counts.rows, setting);
+  const { centres, binAt } = valueBins(values, tuning.counts.rows, setting);
   checkSetting(bins, smoothing, floor);
   const kernel = gaussian(smoothing, bins);
   const smooth = (curve: Float64Array) => smoothed(curve, kernel, period !== undefined);
@@ -189,9 +189,9 @@ export function chooseBayes(
   for (const [window, own] of windows.entries()) {
     const learnt = between(tuning ?? own, 0, fitted);
     const asked = between(own, held, rows);
-    for (const setting of settingsOf(choice)) {
+    for (const setting of expandChoice(choice)) {
       const decoded = fitBayes(learnt, early, setting).decode(asked);
-      const error = errorOf(later, decoded, choice.period);
+      const error = decodingError(later, decoded, choice.period);
       if (error < (best?.error ?? Number.POSITIVE_INFINITY)) best = { window, setting, error };
     }
   }
@@ -202,7 +202,7 @@ export function chooseBayes(
   return { ...best, decoder: fitBayes(tuning ?? windows[best.window]!, values, best.setting) };
 }
 
-function settingsOf(choice: BayesChoice): BayesSetting[] {
+function expandChoice(choice: BayesChoice): BayesSetting[] {
   const { period, floor, prior, bins = [16, 32, 64], smoothing = [0, 1, 2] } = choice;
   const fixed = {
     ...(period === undefined ? {} : { period }),
@@ -212,7 +212,7 @@ function settingsOf(choice: BayesChoice): BayesSetting[] {
   return bins.flatMap((own) => smoothing.map((sd) => ({ ...fixed, bins: own, smoothing: sd })));
 }
 
-function errorOf(truth: readonly number[], decoded: Float64Array, period?: number): number {
+function decodingError(truth: readonly number[], decoded: Float64Array, period?: number): number {
   const sum = truth.reduce((total, value, row) => {
     const apart = decoded[row]! - value;
     return total + (period === undefined ? apart ** 2 : 1 - cosineAndSine(apart, period)[0]);
@@ -246,7 +246,7 @@ function checkSetting(bins: number, smoothing: number, floor: number): void {
 }
 
 /** Where the bins of the variable lie; a value beyond the ends goes to the nearest. */
-function binsOf(values: ArrayLike<number>, rows: number, { period, bins }: BayesSetting) {
+function valueBins(values: ArrayLike<number>, rows: number, { period, bins }: BayesSetting) {
   checkRows(values, rows);
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (let row = 0; row < rows; row++) {

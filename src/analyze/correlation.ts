@@ -11,7 +11,7 @@ export interface Counts {
 }
 
 /** Counts from the bins of each neuron's spikes, rising; a bin past the last is left out. */
-export function countsOf(spikes: readonly ArrayLike<number>[], bins: number): Counts {
+export function spikeCounts(spikes: readonly ArrayLike<number>[], bins: number): Counts {
   const starts = new Uint32Array(bins + 1);
   const forEach = (visit: (bin: number, neuron: number, count: number) => void) => {
     for (const [neuron, own] of spikes.entries()) {
@@ -55,7 +55,7 @@ export function countTrials(
     }
     start += length;
   }
-  return countsOf(spikes, start);
+  return spikeCounts(spikes, start);
 }
 
 /** Mean and spread of each neuron's counts. */

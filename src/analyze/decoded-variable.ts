@@ -31,7 +31,7 @@ export function usualStep(refs: readonly WindowRef[]): number | undefined {
 }
 
 /** How many windows follow one another without a break, again and again, in their order. */
-export function stretchesOf(refs: readonly WindowRef[]): number[] {
+export function runLengths(refs: readonly WindowRef[]): number[] {
   const most = usualStep(refs) ?? 0;
   const lengths: number[] = [];
   for (const [n, { trial, end }] of refs.entries()) {

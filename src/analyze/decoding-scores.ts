@@ -45,21 +45,23 @@ export const SCORES: Readonly<
 };
 
 /** The scores of one variable with their intervals; those of an angle in degrees. One block alone has no interval. */
-export function scoresOf(variable: DecodedVariable, blocks: Blocks): Scores {
+export function scoreWithIntervals(variable: DecodedVariable, blocks: Blocks): Scores {
   const none = { low: Number.NaN, high: Number.NaN };
   const intervals =
-    blocksIn(blocks) < 2 ? [] : blockBootstrap({ repeats: REPEATS, ...blocks }, scorerOf(variable));
+    blocksIn(blocks) < 2
+      ? []
+      : blockBootstrap({ repeats: REPEATS, ...blocks }, rowScorer(variable));
   return Object.fromEntries(
-    Object.entries(valuesOf(variable)).map(
+    Object.entries(scoreVariable(variable)).map(
       ([key, value], n) => [key, { value, ...(intervals[n] ?? none) }] as const,
     ),
   );
 }
 
 /** The scores of one variable, without intervals. */
-export function valuesOf(variable: DecodedVariable): Record<string, number> {
+export function scoreVariable(variable: DecodedVariable): Record<string, number> {
   const rows = Array.from({ length: variable.truth.length }, (_, n) => n);
-  const values = scorerOf(variable)(rows);
+  const values = rowScorer(variable)(rows);
   return Object.fromEntries(SCORES[variable.kind].map(([key], n) => [key, values[n]!] as const));
 }
 
@@ -69,7 +71,7 @@ export function blocksIn({ stretches, block }: Pick<Blocks, 'stretches' | 'block
 }
 
 /** The values of all scores of some rows, in the order of their names. */
-function scorerOf(variable: DecodedVariable): (rows: readonly number[]) => number[] {
+function rowScorer(variable: DecodedVariable): (rows: readonly number[]) => number[] {
   if (variable.kind === 'class') {
     const { truth, predicted } = variable;
     return (rows) => {

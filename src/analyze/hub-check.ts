@@ -1,7 +1,7 @@
 /** Whether a simulated network is fit to show anything: correlation should see its groups, but not its hubs. */
 
 import { countSpikes } from '../recording/spikes.js';
-import { groupOf, type HubNetwork } from '../simulate/hub.js';
+import { type HubNetwork, neuronGroup } from '../simulate/hub.js';
 import { grouped } from '../text/format.js';
 import { countTrials, pearson } from './correlation.js';
 import { auroc, scoreEdges } from './edges.js';
@@ -17,7 +17,7 @@ export interface Shown {
 export function groupsShow(network: HubNetwork): Shown {
   const { neurons, groups, seconds, spikes } = network;
   const map = pearson(countTrials([{ times: spikes, duration: seconds }], WIDTH));
-  const group = (neuron: number) => groupOf(neuron, neurons, groups);
+  const group = (neuron: number) => neuronGroup(neuron, neurons, groups);
   const pairs = [...map.keys()].filter((at) => Math.floor(at / neurons) !== at % neurons);
   const together = pairs.map((at) =>
     Number(group(Math.floor(at / neurons)) === group(at % neurons)),

@@ -53,9 +53,9 @@ const PENALTIES = [0, 1, 2, 3, 4, 5, 6].map((power) => 10 ** power);
  */
 export function* linearBaselines(inputs: BaselineInputs): Generator<BaselineResult> {
   const { windows, truth, train, test, bin, histories } = inputs;
-  const known = truth(train).map(targetsOf);
+  const known = truth(train).map(regressionTargets);
   const asked = truth(test);
-  yield meanOf(known, asked);
+  yield predictMean(known, asked);
   const targets = known.flatMap(({ columns }) => columns);
   const decoded = (columns: readonly ArrayLike<number>[]) => {
     let next = 0;
@@ -70,7 +70,7 @@ export function* linearBaselines(inputs: BaselineInputs): Generator<BaselineResu
     const lags = { bin, count };
     const design = laggedCounts(windows, train, lags);
     const asking = laggedCounts(windows, test, lags);
-    const gap = gapOf(inputs, count);
+    const gap = gapInWindows(inputs, count);
     const seconds = formatSeconds(count * bin);
     yield attempted(`ridge, ${seconds}`, () => {
       penalty ??= commonPenalty(design, targets, gap);
@@ -94,7 +94,7 @@ interface Targets {
   read(asked: DecodedVariable, columns: readonly ArrayLike<number>[]): DecodedVariable;
 }
 
-function targetsOf(truth: DecodedVariable): Targets {
+function regressionTargets(truth: DecodedVariable): Targets {
   if (truth.kind === 'class') {
     const classes = [...new Set(truth.truth)];
     return {
@@ -126,7 +126,7 @@ function targetsOf(truth: DecodedVariable): Targets {
 }
 
 /** What is always said: the mean, an angle's mean direction, the most frequent class. */
-function meanOf(known: readonly Targets[], asked: readonly DecodedVariable[]): BaselineResult {
+function predictMean(known: readonly Targets[], asked: readonly DecodedVariable[]): BaselineResult {
   const variables = asked.map((variable, n) => {
     const { columns, read } = known[n]!;
     const means = columns.map((column) => {
@@ -138,7 +138,7 @@ function meanOf(known: readonly Targets[], asked: readonly DecodedVariable[]): B
 }
 
 /** How many training windows end within so many bins: left out before those held out, none shares spikes with them. */
-function gapOf({ train, bin }: BaselineInputs, bins: number): number {
+function gapInWindows({ train, bin }: BaselineInputs, bins: number): number {
   return Math.ceil((bins * bin) / (usualStep(train) ?? bin) - 1e-9);
 }
 
@@ -186,7 +186,7 @@ function* poissonBayes(
         const { decoder, window, setting } = chooseBayes(fitted, truth.truth, {
           ...(variable.period !== undefined && { period: variable.period }),
           ...(tuning && { tuning }),
-          gap: gapOf(inputs, longest),
+          gap: gapInWindows(inputs, longest),
         });
         const own = `${formatSeconds(lengths[window]! * bin)}, ${setting.bins} bins`;
         details.push(asked.length > 1 ? `${variable.name} ${own}` : own);
@@ -200,12 +200,12 @@ function* poissonBayes(
 function commonPenalty(design: SparseRows, targets: readonly Float64Array[], gap: number): number {
   const tried = tryPenalties('ridge', design, targets, { grid: PENALTIES, gap });
   const sums = tried[0]!.penalties.map((_, n) =>
-    tried.reduce((sum, { errors }, target) => sum + errors[n]! / varianceOf(targets[target]!), 0),
+    tried.reduce((sum, { errors }, target) => sum + errors[n]! / variance(targets[target]!), 0),
   );
   return tried[0]!.penalties[sums.indexOf(Math.min(...sums))]!;
 }
 
-function varianceOf(values: Float64Array): number {
+function variance(values: Float64Array): number {
   const centre = mean(values);
   return mean(values.map((value) => (value - centre) ** 2)) || 1;
 }

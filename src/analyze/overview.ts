@@ -8,7 +8,7 @@ import {
   type Variable,
   variableNames,
 } from '../recording/recording.js';
-import { countSpikes, firstNotBefore, timesOf } from '../recording/spikes.js';
+import { countSpikes, firstNotBefore, spikeTimes } from '../recording/spikes.js';
 import { grouped } from '../text/format.js';
 
 export interface RecordingOverview {
@@ -62,12 +62,12 @@ const MOST_WINDOWS = 2e7;
 const FASTEST = 200;
 const SLOWEST = 0.01;
 
-export function overviewOf(
+export function summarizeRecording(
   recording: Recording,
   units: Readonly<Record<string, string>> = {},
 ): RecordingOverview {
   const { name, neurons, trials, intervals } = recording;
-  const trains = trials.map(({ spikes }) => timesOf(spikes));
+  const trains = trials.map(({ spikes }) => spikeTimes(spikes));
   const durations = trials.map(({ duration }) => duration);
   const seconds = durations.reduce((sum, duration) => sum + duration, 0);
   const counts = Float64Array.from({ length: neurons }, (_, n) =>
@@ -76,7 +76,9 @@ export function overviewOf(
   const begins = trials.map(({ start }) => start);
   const ends = trials.map(({ start, duration }) => start + duration);
   const film = trials.find((trial) => trial.film)?.film;
-  const variables = variableNames(recording).map((key) => variableOf(key, units[key], trials));
+  const variables = variableNames(recording).map((key) =>
+    summarizeVariable(key, units[key], trials),
+  );
   const overview = {
     name,
     neurons,
@@ -87,7 +89,7 @@ export function overviewOf(
       shortest: durations.reduce((a, b) => Math.min(a, b)),
       longest: durations.reduce((a, b) => Math.max(a, b)),
     },
-    gaps: gapsOf(trials),
+    gaps: gapsBetweenTrials(trials),
     spikes: trains.reduce((sum, times) => sum + countSpikes(times), 0),
     rates: counts.map((count) => count / seconds),
     variables,
@@ -102,7 +104,7 @@ export function overviewOf(
   return { ...overview, warnings: warningsOn(recording, trains, overview) };
 }
 
-function gapsOf(trials: readonly Trial[]): number[] {
+function gapsBetweenTrials(trials: readonly Trial[]): number[] {
   const sorted = [...trials].sort((p, q) => p.start - q.start);
   return sorted.slice(1).flatMap(({ start }, n) => {
     const gap = start - sorted[n]!.start - sorted[n]!.duration;
@@ -115,7 +117,7 @@ function timesOfSamples(variable: Variable): ArrayLike<number> {
   return Float64Array.from({ length: variable.values.length }, (_, n) => sampleTime(variable, n));
 }
 
-function variableOf(
+function summarizeVariable(
   name: string,
   unit: string | undefined,
   trials: readonly Trial[],
@@ -275,7 +277,7 @@ function clockOff(name: string, step: number, { trials }: Recording): string[] {
     const variable = variables[name];
     if (!variable) continue;
     const times = timesOfSamples(variable);
-    const trains = timesOf(spikes);
+    const trains = spikeTimes(spikes);
     const first = Math.max(0, times[0]!);
     const last = times[times.length - 1]! + step;
     const inside = trains.reduce(
@@ -304,7 +306,7 @@ export function rasterInLetters({ trials, neurons }: Recording, columns = 72, ro
   const counts = Array.from({ length: lines }, () => new Float64Array(columns));
   let offset = 0;
   for (const { spikes, duration } of trials) {
-    for (const [neuron, train] of timesOf(spikes).entries()) {
+    for (const [neuron, train] of spikeTimes(spikes).entries()) {
       const row = counts[Math.floor((neuron * lines) / neurons)]!;
       for (let n = 0; n < train.length; n++) {
         const at = Math.floor(((offset + train[n]!) / seconds) * columns);

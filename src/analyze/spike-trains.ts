@@ -19,7 +19,7 @@ export function within(times: ArrayLike<number>, from: number, to: number): numb
 }
 
 /** Hz of each neuron over all stretches. */
-export function ratesOf(stretches: readonly Stretch[]): Float64Array {
+export function firingRates(stretches: readonly Stretch[]): Float64Array {
   const neurons = stretches[0]?.times.length ?? 0;
   const seconds = stretches.reduce((sum, { from, to }) => sum + to - from, 0);
   return Float64Array.from({ length: neurons }, (_, n) => {
@@ -32,7 +32,7 @@ export function ratesOf(stretches: readonly Stretch[]): Float64Array {
 }
 
 /** Seconds between a neuron's spikes and its next, all neurons and stretches together. */
-export function intervalsOf(stretches: readonly Stretch[]): number[] {
+export function interspikeIntervals(stretches: readonly Stretch[]): number[] {
   return stretches.flatMap(({ times, from, to }) =>
     times.flatMap((train) => {
       const own = within(train, from, to);

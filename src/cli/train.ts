@@ -12,7 +12,7 @@ import { type TrainStage, trainStage } from '../stages/train.js';
 import { isRecord } from '../text/schema.js';
 import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
 import { LAST, RunRecords } from '../train/run-records.js';
-import { parseTrainSettings, splitOf, type TrainSettings } from '../train/settings.js';
+import { parseTrainSettings, splitWithSeed, type TrainSettings } from '../train/settings.js';
 import { readSettings, setting } from './options.js';
 import { runCommand, say, sayStopped, type TerminalWatcher } from './terminal.js';
 
@@ -131,7 +131,7 @@ async function sameSplitAs(records: RunRecords, training: unknown): Promise<Trai
   // What are no settings at all is refused there.
   if (!isRecord(training)) return parseTrainSettings(training);
   const before = (await records.facts()).training;
-  const split = splitOf(before);
+  const split = splitWithSeed(before);
   const settings = parseTrainSettings(
     merged({ split, ...(before.every !== undefined && { every: before.every }) }, training),
   );

@@ -1,6 +1,6 @@
 /** Every array of a file, in one list: what a guess at its contents looks at. */
 
-import { type ArrayPart, type Numbers, type Part, sizeOf } from '../formats/parts.js';
+import { type ArrayPart, elementCount, type Numbers, type Part } from '../formats/parts.js';
 import { RecordingError } from '../recording/errors.js';
 
 /** Arrays of one path, in which `*` stands for every place of a list. */
@@ -12,7 +12,7 @@ export interface Leaf {
 }
 
 /** Every array of a file; those that differ in the place of a list only are one leaf. */
-export function leavesOf(root: Part): Leaf[] {
+export function listArrays(root: Part): Leaf[] {
   const found = new Map<string, ArrayPart[]>();
   const grids = new Set<string>();
   const walk = (part: Part, path: string, grid: boolean) => {
@@ -53,11 +53,11 @@ export interface Vector {
 export const LOOKED_AT = 2 ** 25;
 
 /** One array of numbers, not too large to look at; nothing where it cannot be read. */
-export function vectorOf({ path, arrays }: Leaf): Vector[] {
+export function readVector({ path, arrays }: Leaf): Vector[] {
   const [array, ...more] = arrays;
   if (!array || more.length > 0 || array.type !== 'number') return [];
   const { shape } = array;
-  if (sizeOf(shape) > LOOKED_AT || shape.includes(0)) return [];
+  if (elementCount(shape) > LOOKED_AT || shape.includes(0)) return [];
   try {
     return [{ path, shape, values: array.read() as Numbers }];
   } catch (error) {

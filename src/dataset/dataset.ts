@@ -2,8 +2,13 @@
 
 import { type Folder, pathIn } from '../ports/folder.js';
 import { RecordingError } from '../recording/errors.js';
-import { createRecording, type Film, type Recording, recordingOf } from '../recording/recording.js';
-import { countSpikes, type Spikes, spanOf, timesOf } from '../recording/spikes.js';
+import {
+  assembleRecording,
+  createRecording,
+  type Film,
+  type Recording,
+} from '../recording/recording.js';
+import { countSpikes, type Spikes, spikesEnd, spikeTimes } from '../recording/spikes.js';
 import { grouped } from '../text/format.js';
 import { checkFile } from '../text/yaml.js';
 import { checkDescription, type Description, referencesIn } from './description.js';
@@ -78,7 +83,7 @@ export async function openDataset(folder: Folder, file?: string): Promise<Datase
       path,
       location: path,
       recording,
-      truth: described.truth && truthOf(described.truth, files, recording.neurons),
+      truth: described.truth && readTruth(described.truth, files, recording.neurons),
       ...(source.names?.some((own, place) => own !== `${place}`) && { names: source.names }),
       units: Object.fromEntries(units),
       raw,
@@ -103,13 +108,13 @@ function readRecording(
   const read = readVariables(described, begin, files);
   if ('trials' in source) return ofTrials(described, source, read, files, note);
   const { start, duration, frames, trials } = described;
-  const dealt = trials && readTrials(trials, files, start, spanOf(source.spikes), note);
+  const dealt = trials && readTrials(trials, files, start, spikesEnd(source.spikes), note);
   const spans = dealt?.spans;
   checkPerTrial(read, dealt?.count ?? 1);
   const recording = createRecording({
     name: described.name,
     spikes: source.spikes,
-    ...(frames && { frames: filmOf(frames, files, start) }),
+    ...(frames && { frames: readVideo(frames, files, start) }),
     variables: read.session,
     ...(spans && { trials: spans }),
     intervals: Object.fromEntries(
@@ -125,7 +130,7 @@ function readRecording(
   const placed = recording.trials.map((trial, n) =>
     withVariables(trial, read.perTrial, spans ? spans[n]!.place : n, described.variables),
   );
-  return recordingOf(recording.name, placed, recording.intervals);
+  return assembleRecording(recording.name, placed, recording.intervals);
 }
 
 /** Spikes that no trial holds are lost to the model: nobody should learn that by accident. */
@@ -153,9 +158,9 @@ function ofTrials(
       `variables.${stray} is on the session's clock, but the spikes are on their trials': give it per_trial, or an array for each trial.`,
     );
   }
-  checkPerTrial(read, source.trials.length, hintOf(source));
+  checkPerTrial(read, source.trials.length, countHint(source));
   const placed = readOwnClocks(described, source, files, note);
-  return recordingOf(
+  return assembleRecording(
     described.name,
     placed.map(({ id, place, start, stop, spikes }) => {
       const trial = { id, start, duration: stop - start, spikes, variables: {} };
@@ -165,15 +170,15 @@ function ofTrials(
 }
 
 /** Why there may be more or fewer values than trials. */
-function hintOf({ trials, labels }: TrialSpikes): string | undefined {
+function countHint({ trials, labels }: TrialSpikes): string | undefined {
   if (labels)
     return `in the order of their labels, which are ${labels.slice(0, 6).join(', ')}${labels.length > 6 ? ' and so on' : ''}; a trial without spikes has none`;
-  return trials[0] && countSpikes(timesOf(trials[0])) === 0
+  return trials[0] && countSpikes(spikeTimes(trials[0])) === 0
     ? 'in their order; no spike is of trial 0, so if trials are numbered from 1, set spikes.relabel'
     : undefined;
 }
 
-function filmOf(given: NonNullable<Description['frames']>, files: Files, start: number): Film {
+function readVideo(given: NonNullable<Description['frames']>, files: Files, start: number): Film {
   const { data, shape } = files.values('frames.data', given.data);
   if (shape.length !== 3 || Array.isArray(data)) {
     throw new RecordingError(
@@ -192,7 +197,7 @@ function filmOf(given: NonNullable<Description['frames']>, files: Files, start: 
   };
 }
 
-function truthOf(given: NonNullable<Description['truth']>, files: Files, neurons: number): Truth {
+function readTruth(given: NonNullable<Description['truth']>, files: Files, neurons: number): Truth {
   const square = (key: 'weights' | 'strong') => {
     const { data, shape } = files.values(`truth.${key}`, given[key]);
     if (Array.isArray(data) || shape.length !== 2 || shape.some((n) => n !== neurons)) {

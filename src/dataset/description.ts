@@ -6,11 +6,11 @@ import {
   type Checked,
   ConfigError,
   defaulted,
+  isOneOf,
   isRecord,
   list,
   number,
   object,
-  oneOf,
   optional,
   record,
   show,
@@ -23,19 +23,20 @@ const whole = (min: number) => number({ min, integer: true });
 const UNITS: Readonly<Record<string, number>> = { s: 1, ms: 1e-3, us: 1e-6 };
 
 /** A share of a second by its rate, such as 1/30. */
-function shareOf(value: unknown): number | undefined {
+function parseFraction(value: unknown): number | undefined {
   const [, rate] = /^1\s*\/\s*(\d+(?:\.\d+)?)$/.exec(String(value)) ?? [];
   return Number(rate) > 0 ? 1 / Number(rate) : undefined;
 }
 
 /** A number of seconds, or a share of one. */
-const seconds: Check<number> = (value, path) => shareOf(value) ?? number({ above: 0 })(value, path);
+const seconds: Check<number> = (value, path) =>
+  parseFraction(value) ?? number({ above: 0 })(value, path);
 
 /** A unit of time as its seconds: a name, a number, or a share of a second such as 1/30000 for samples at 30 kHz. */
 const unit: Check<number> = (value, path) => {
   if (value === undefined) return 1;
   if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
-  const known = UNITS[String(value)] ?? shareOf(value);
+  const known = UNITS[String(value)] ?? parseFraction(value);
   if (known !== undefined) return known;
   throw new ConfigError(
     `${path} should be s, ms, us, a number of seconds or a share of one such as 1/30000, but is ${show(value)}.`,
@@ -49,7 +50,7 @@ const references: Check<string[]> = (value, path) =>
 const event = object({
   /** An event is where a trace rises above this: in its own unit, or robust standard deviations above its median. */
   above: number(),
-  in: defaulted(oneOf(['value', 'deviations']), 'value'),
+  in: defaulted(isOneOf(['value', 'deviations']), 'value'),
   /** Every sample above it is an event, not only the first: for traces that are events already. */
   each: defaulted(boolean, false),
 });
@@ -100,7 +101,7 @@ const spikes = object({
   counts: optional(text),
   traces: optional(references),
   event: optional(event),
-  axes: optional(list(oneOf(['neurons', 'bins', 'trials']))),
+  axes: optional(list(isOneOf(['neurons', 'bins', 'trials']))),
   /** Seconds of a bin, or the time of each; `start` is where the clock begins: of bins, or of trials that have their own. */
   dt: optional(seconds),
   start: defaulted(number(), 0),
@@ -137,7 +138,7 @@ const variable = object({
    * What to do with samples that are no number: refuse the file, or draw a line between their neighbours. Windows do not
    * end where that line is long.
    */
-  missing: defaulted(oneOf(['refuse', 'interpolate']), 'refuse'),
+  missing: defaulted(isOneOf(['refuse', 'interpolate']), 'refuse'),
 });
 
 const trials = object({

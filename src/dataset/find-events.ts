@@ -11,7 +11,7 @@ import type { SpikesGiven } from './description.js';
  * @param neuron its number, for complaints.
  * @throws RecordingError where the rule says nothing of the trace.
  */
-export function eventsOf(
+export function findEvents(
   trace: Numbers,
   neuron: number,
   { above, in: measure, each }: NonNullable<SpikesGiven['event']>,

@@ -3,15 +3,15 @@
  * dataset.yaml that would say it. What cannot be told is refused with a list of what is there.
  */
 
-import { type Numbers, type Part, sizeOf } from '../formats/parts.js';
+import { elementCount, type Numbers, type Part } from '../formats/parts.js';
 import { RecordingError } from '../recording/errors.js';
 import {
   type Leaf,
   LOOKED_AT,
   leafInWords,
-  leavesOf,
+  listArrays,
+  readVector,
   type Vector,
-  vectorOf,
 } from './arrays-in-file.js';
 import { referencesIn } from './description.js';
 import { isLine } from './files.js';
@@ -35,9 +35,9 @@ import { parseReference } from './reference.js';
  * @throws RecordingError saying what is there where it cannot be told, or what is missing.
  */
 export function describeArrays(root: Part, file: string): Guess {
-  const leaves = leavesOf(root);
+  const leaves = listArrays(root);
   const notes: string[] = [];
-  const vectors = leaves.flatMap((leaf) => vectorOf(leaf));
+  const vectors = leaves.flatMap((leaf) => readVector(leaf));
   const found =
     pairs(vectors, leaves, file, notes) ??
     ragged(vectors, file, notes) ??
@@ -53,7 +53,7 @@ export function describeArrays(root: Part, file: string): Guess {
 function unread(leaves: readonly Leaf[], found: object): string[] {
   const used = new Set(referencesIn(found).map(({ text }) => parseReference(text).path.join('/')));
   const left = leaves.filter(
-    ({ path, arrays }) => !used.has(path) && arrays.some(({ shape }) => sizeOf(shape) > 1),
+    ({ path, arrays }) => !used.has(path) && arrays.some(({ shape }) => elementCount(shape) > 1),
   );
   if (left.length === 0) return [];
   const named = left.slice(0, 8).map(leafInWords).join(', ');
@@ -105,7 +105,7 @@ function pairs(
   file: string,
   notes: string[],
 ): object | undefined {
-  const lines = vectors.filter(({ shape }) => isLine(shape) && sizeOf(shape) > 1);
+  const lines = vectors.filter(({ shape }) => isLine(shape) && elementCount(shape) > 1);
   const named = (pattern: RegExp, length?: number) =>
     lines.find(
       ({ path, values }) => pattern.test(last(path)) && (length ?? values.length) === values.length,
@@ -119,7 +119,7 @@ function pairs(
     named(/spike.*time|time.*spike/i, length) ?? named(/^t(ime)?s?$|spike|time/i, length);
   if (!times) return undefined;
   const dealt = named(/trial/i, length);
-  const lasting = lengthOf(vectors) !== undefined;
+  const lasting = trialLength(vectors) !== undefined;
   const trials = dealt && (lasting || !isSession(times.values, dealt.values)) ? dealt : undefined;
   if (dealt) {
     notes.push(
@@ -128,7 +128,7 @@ function pairs(
         : `Times go on from trial to trial, so they are taken for times of the session; name the trials' starts and stops under trials of a dataset.yaml to cut it.`,
     );
   }
-  const unit = unitOf(times.values, new Set(neurons.values).size, trials?.values, notes);
+  const unit = guessTimeUnit(times.values, new Set(neurons.values).size, trials?.values, notes);
   const relabel = !fromZero(neurons.values) || (trials && !fromZero(trials.values));
   if (relabel) notes.push(`The numbers in ${neurons.path} are labels: neurons are numbered anew.`);
   const first = trials ? extreme(times.values, Math.min) * SECONDS[unit] : 0;
@@ -143,7 +143,7 @@ function pairs(
     ...(unit !== 's' && { unit }),
     ...(begin < 0 && { start: begin }),
   };
-  if (!trials) return { spikes, ...startOf(times.values, unit, notes) };
+  if (!trials) return { spikes, ...guessStart(times.values, unit, notes) };
   const count = new Set(trials.values).size;
   const end = extreme(times.values, Math.max) * SECONDS[unit];
   return { spikes, ...trialFacts(vectors, file, count, unit, { begin, end }) };
@@ -169,7 +169,7 @@ function fromZero(values: Numbers): boolean {
 }
 
 /** How long every trial is, where the file says so. */
-function lengthOf(vectors: readonly Vector[]): number | undefined {
+function trialLength(vectors: readonly Vector[]): number | undefined {
   const found = vectors.find(({ path, values }) => /^t_?max$/i.test(path) && values.length === 1);
   return found?.values[0];
 }
@@ -182,7 +182,7 @@ function trialFacts(
   unit: Unit,
   { begin, end }: { begin: number; end: number },
 ): object {
-  const length = lengthOf(vectors);
+  const length = trialLength(vectors);
   const said = length && length * SECONDS[unit];
   // It may be how long trials are, or when on their clocks they end.
   const seconds = said && end - begin > said ? said - begin : said;
@@ -199,7 +199,7 @@ const SECONDS: Readonly<Record<Unit, number>> = { s: 1, ms: 1e-3, us: 1e-6 };
 const SLOWEST = 0.02;
 
 /** The unit that makes neurons fire as neurons do; said where it is not seconds. */
-function unitOf(
+function guessTimeUnit(
   times: Numbers,
   neurons: number,
   trials: Numbers | undefined,
@@ -224,7 +224,7 @@ function extreme(values: Numbers, pick: (a: number, b: number) => number): numbe
 }
 
 /** Where a session of these times begins. */
-function startOf(times: Numbers, unit: Unit, notes: string[]): object {
+function guessStart(times: Numbers, unit: Unit, notes: string[]): object {
   const first = extreme(times, Math.min) * SECONDS[unit];
   const end = extreme(times, Math.max) * SECONDS[unit];
   return startAt(first, end, notes);
@@ -243,14 +243,14 @@ function ragged(vectors: readonly Vector[], file: string, notes: string[]): obje
       for (const value of values) sum += value;
       const sizes = sum === times.values.length;
       if (!ends && !sizes) continue;
-      const unit = unitOf(times.values, values.length, undefined, notes);
+      const unit = guessTimeUnit(times.values, values.length, undefined, notes);
       return {
         spikes: {
           times: `${file}#${times.path}`,
           [ends ? 'ends' : 'sizes']: `${file}#${counts.path}`,
           ...(unit !== 's' && { unit }),
         },
-        ...startOf(times.values, unit, notes),
+        ...guessStart(times.values, unit, notes),
       };
     }
   }
@@ -282,10 +282,10 @@ function lists(leaves: readonly Leaf[], file: string, notes: string[]): object |
       `${path} is cells within cells: each of the ${only.values.length} is taken for a neuron.`,
     );
   const all = Float64Array.from(only.values.flatMap((own) => [...own]));
-  const unit = unitOf(all, only.values.length, undefined, notes);
+  const unit = guessTimeUnit(all, only.values.length, undefined, notes);
   return {
     spikes: { lists: `${file}#${path}`, ...(unit !== 's' && { unit }) },
-    ...startOf(all, unit, notes),
+    ...guessStart(all, unit, notes),
   };
 }
 
@@ -293,7 +293,7 @@ function lists(leaves: readonly Leaf[], file: string, notes: string[]): object |
 function timesIn({ path, arrays }: Leaf, named: boolean): Numbers[] | undefined {
   if (!path.includes('*') || !arrays.every(({ shape, type }) => isList(shape) && type === 'number'))
     return undefined;
-  const total = arrays.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const total = arrays.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   if (total < (named ? 1 : 2 * arrays.length) || total > LOOKED_AT) return undefined;
   const values = arrays.map((array) => array.read() as Numbers);
   const numbers = values.every((own) => own.every((time) => Number.isFinite(time)));

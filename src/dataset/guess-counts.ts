@@ -1,10 +1,18 @@
 /** Tables of spike counts in a file of arrays: of bins, or of trials, with the clock they stand on. */
 
-import { type Numbers, sizeOf } from '../formats/parts.js';
+import { elementCount, type Numbers } from '../formats/parts.js';
 import { RecordingError } from '../recording/errors.js';
 import type { Vector } from './arrays-in-file.js';
 import { isLine } from './files.js';
-import { ambiguous, isCount, isTable, keyOf, last, perTrial, vectorInWords } from './guess.js';
+import {
+  ambiguous,
+  isCount,
+  isTable,
+  last,
+  perTrial,
+  variableName,
+  vectorInWords,
+} from './guess.js';
 
 /** Counts in bins, with the clock of the bins. */
 export function countsIn(
@@ -67,8 +75,9 @@ function alongBins(
 ): Record<string, object> {
   const times = `${file}#${clock}`;
   const entries = vectors.flatMap(({ path, shape }): [string, object][] => {
-    const key = keyOf(path);
-    if (isLine(shape) && sizeOf(shape) === bins) return [[key, { data: `${file}#${path}`, times }]];
+    const key = variableName(path);
+    if (isLine(shape) && elementCount(shape) === bins)
+      return [[key, { data: `${file}#${path}`, times }]];
     const axis = shape.indexOf(bins);
     const few = shape[1 - axis] ?? 0;
     if (shape.length !== 2 || axis < 0 || few > 4) return [];

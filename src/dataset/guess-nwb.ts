@@ -3,17 +3,17 @@
 import type { GroupPart, Numbers } from '../formats/parts.js';
 import { RecordingError } from '../recording/errors.js';
 import { isLine } from './files.js';
-import { type Guess, keyOf, startAt } from './guess.js';
-import { isBehaviour, variablesOf } from './nwb-behavior.js';
+import { type Guess, startAt, variableName } from './guess.js';
+import { behaviorVariables, isBehaviour } from './nwb-behavior.js';
 import {
   arrayIn,
-  clockOf,
   type Found,
   groupsIn,
   isReadable,
+  neurodataType,
   numbersIn,
+  seriesClock,
   TRACES,
-  typeOf,
 } from './nwb-groups.js';
 
 /** So many traces of one kind, a group for each, are those of neurons. */
@@ -33,17 +33,19 @@ export function describeNwb(root: GroupPart, file: string): Guess {
   checkVersion(root, file);
   const all = groupsIn(root);
   const notes: string[] = [];
-  const units = unitsOf(all, notes);
-  const traces = units ? undefined : tracesOf(all, file, notes);
-  const spikes = units ? raggedOf(units, file) : traces?.spikes;
+  const units = findUnits(all, notes);
+  const traces = units ? undefined : findTraces(all, file, notes);
+  const spikes = units ? raggedSpikes(units, file) : traces?.spikes;
   if (!spikes) {
     throw new RecordingError(
       `${file} holds no units with spike times and no traces of neurons: it cannot be trained on.`,
     );
   }
   const others = all.filter((found) => !traces?.used.includes(found));
-  const variables = variablesOf(others, file, notes);
-  const tables = all.filter(({ group }) => typeOf(group) === 'TimeIntervals' && isTimed(group));
+  const variables = behaviorVariables(others, file, notes);
+  const tables = all.filter(
+    ({ group }) => neurodataType(group) === 'TimeIntervals' && isTimed(group),
+  );
   const trials = tables.find(({ path }) => path === 'intervals/trials');
   const further = tables.filter((table) => table !== trials && table.name !== 'epochs');
   if (!trials && further.length > 0) {
@@ -60,7 +62,7 @@ export function describeNwb(root: GroupPart, file: string): Guess {
   return {
     raw: {
       // Trials say themselves when something was recorded.
-      ...(units && !trials && startAt(...spanOf(all, units), notes)),
+      ...(units && !trials && startAt(...recordedSpan(all, units), notes)),
       spikes,
       ...(Object.keys(known).length > 0 && { variables: known }),
       ...(trials && { trials: timed(trials) }),
@@ -97,7 +99,7 @@ function columnsOfTrials({ path, group }: Found, file: string): Record<string, o
   const entries = [...group.members].flatMap(([name, part]): [string, object][] => {
     if (part.kind !== 'array' || part.shape.length !== 1 || part.shape[0] !== count) return [];
     if (name === 'id' || /_time$|_index$|timeseries/.test(name) || !isReadable(part)) return [];
-    return [[keyOf(name), { data: `${file}#${path}/${name}`, per_trial: true }]];
+    return [[variableName(name), { data: `${file}#${path}/${name}`, per_trial: true }]];
   });
   return Object.fromEntries(entries);
 }
@@ -106,7 +108,7 @@ function columnsOfTrials({ path, group }: Found, file: string): Record<string, o
 const LOOKED_AT = 200;
 
 /** Seconds of the first thing recorded, spikes or behaviour, and of the last spike of what was looked at. */
-function spanOf(all: readonly Found[], { group }: Found): [first: number, last: number] {
+function recordedSpan(all: readonly Found[], { group }: Found): [first: number, last: number] {
   const times = arrayIn(group, 'spike_times')!;
   const ends = arrayIn(group, 'spike_times_index')!.read() as Numbers;
   const total = times.shape[0] ?? 0;
@@ -125,7 +127,7 @@ function spanOf(all: readonly Found[], { group }: Found): [first: number, last: 
 }
 
 /** A table with ragged spike times, wherever it is. */
-function unitsOf(all: readonly Found[], notes: string[]): Found | undefined {
+function findUnits(all: readonly Found[], notes: string[]): Found | undefined {
   const tables = all.filter(
     ({ group }) => arrayIn(group, 'spike_times') && arrayIn(group, 'spike_times_index'),
   );
@@ -142,7 +144,7 @@ function unitsOf(all: readonly Found[], notes: string[]): Found | undefined {
   return table;
 }
 
-function raggedOf({ path, group }: Found, file: string): object {
+function raggedSpikes({ path, group }: Found, file: string): object {
   const column = columnOfNames(group);
   return {
     times: `${file}#${path}/spike_times`,
@@ -168,14 +170,15 @@ function columnOfNames(group: GroupPart): 'unit_name' | 'id' | undefined {
 }
 
 /** Fluorescence of neurons, with a rule of events that is said to be a guess. */
-function tracesOf(
+function findTraces(
   all: readonly Found[],
   file: string,
   notes: string[],
 ): { spikes: object; used: readonly Found[] } | undefined {
-  const usable = all.filter(({ group }) => clockOf(group, '', '') && numbersIn(group));
+  const usable = all.filter(({ group }) => seriesClock(group, '', '') && numbersIn(group));
   const matrices = usable.filter(
-    ({ group }) => TRACES.includes(typeOf(group)) && arrayIn(group, 'data')!.shape.length === 2,
+    ({ group }) =>
+      TRACES.includes(neurodataType(group)) && arrayIn(group, 'data')!.shape.length === 2,
   );
   const deconvolved = matrices.find(({ path }) => /deconv|spike/i.test(path));
   const matrix = deconvolved ?? matrices.find(({ path }) => /df|fluor/i.test(path)) ?? matrices[0];
@@ -192,7 +195,7 @@ function tracesOf(
       traces: `${file}#${matrix.path}/data`,
       axes: ['bins', 'neurons'],
       event,
-      ...clockOf(matrix.group, file, matrix.path),
+      ...seriesClock(matrix.group, file, matrix.path),
     };
     return { spikes, used: matrices };
   }
@@ -207,7 +210,7 @@ function tracesOf(
   const [pattern, used] = largest;
   const [first] = used as [Found, ...Found[]];
   sayRule(pattern, notes, false);
-  const clock = clockOf(first.group, file, first.path);
+  const clock = seriesClock(first.group, file, first.path);
   return { spikes: { traces: `${file}#${pattern}/data`, event, ...clock }, used };
 }
 

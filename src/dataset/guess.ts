@@ -22,7 +22,7 @@ export function startAt(first: number, end: number, notes: string[]): { start?: 
 }
 
 /** The name of a variable for what a file calls it. */
-export function keyOf(name: string): string {
+export function variableName(name: string): string {
   return name.replace(/[^\w]+/g, '_');
 }
 
@@ -55,7 +55,7 @@ export function perTrial(
       isLine(shape) && values.length === count && !NEURONS.test(last(path)),
   );
   return Object.fromEntries(
-    own.map(({ path }) => [keyOf(path), { data: `${file}#${path}`, per_trial: true }]),
+    own.map(({ path }) => [variableName(path), { data: `${file}#${path}`, per_trial: true }]),
   );
 }
 

@@ -24,7 +24,7 @@ export function keepNeurons(
   const names = source.names ?? Array.from({ length: all }, (_, place) => `${place}`);
   const places = Array.isArray(keep)
     ? checked(keep, all)
-    : chosen(keep, saidOf(keep, names, relabel, files, note));
+    : chosen(keep, valuePerNeuron(keep, names, relabel, files, note));
   note(`Of ${all} neurons ${places.length} are kept (spikes.keep), numbered from 0 in that order.`);
   const pick = (spikes: Spikes): Spikes =>
     'counts' in spikes
@@ -47,7 +47,7 @@ type KeptBy = Exclude<NonNullable<SpikesGiven['keep']>, number[]>;
 type Said = number | string | undefined;
 
 /** What the array says of each neuron: in their order, or by what they are called. */
-function saidOf(
+function valuePerNeuron(
   { by, ids, values }: KeptBy,
   names: readonly string[],
   relabel: boolean,

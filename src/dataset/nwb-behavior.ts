@@ -1,9 +1,17 @@
 /** Behaviour in an NWB file: series and tables with a clock, wherever they are. */
 
-import { type ArrayPart, type GroupPart, type Numbers, sizeOf } from '../formats/parts.js';
+import { type ArrayPart, elementCount, type GroupPart, type Numbers } from '../formats/parts.js';
 import { isLine } from './files.js';
-import { keyOf } from './guess.js';
-import { arrayIn, clockOf, type Found, numbersIn, single, TRACES, typeOf } from './nwb-groups.js';
+import { variableName } from './guess.js';
+import {
+  arrayIn,
+  type Found,
+  neurodataType,
+  numbersIn,
+  seriesClock,
+  single,
+  TRACES,
+} from './nwb-groups.js';
 
 /** Series that are no behaviour: raw signals, images, pointers, and events without a value of their own. */
 const NO_BEHAVIOUR =
@@ -13,16 +21,16 @@ const COLUMNS = 4;
 const AXES = ['x', 'y', 'z'];
 
 /** Series of behaviour, and tables whose columns have a clock, by names of their own. */
-export function variablesOf(
+export function behaviorVariables(
   all: readonly Found[],
   file: string,
   notes: string[],
 ): Record<string, object> {
   const variables: Record<string, object> = {};
   const add = (name: string, place: string, variable: object) => {
-    let key = keyOf(name);
+    let key = variableName(name);
     // Two series of one name, such as those of two eyes, go by the group they are in, too.
-    if (key in variables) key = keyOf(`${place.split('/').at(-2) ?? ''}_${key}`);
+    if (key in variables) key = variableName(`${place.split('/').at(-2) ?? ''}_${key}`);
     if (!(key in variables)) variables[key] = variable;
   };
   for (const found of all) {
@@ -41,10 +49,10 @@ export function variablesOf(
         );
         continue;
       }
-      const shared = seriesOf(found, file, notes);
-      for (const { column, index } of columnsOf(arrayIn(group, 'data')!))
+      const shared = describeSeries(found, file, notes);
+      for (const { column, index } of seriesColumns(arrayIn(group, 'data')!))
         add(`${name}${column}`, path, { data: `${file}#${path}/data${index}`, ...shared });
-    } else if (typeOf(group) === 'DynamicTable' && arrayIn(group, 'timestamps')) {
+    } else if (neurodataType(group) === 'DynamicTable' && arrayIn(group, 'timestamps')) {
       for (const [column, part] of group.members)
         if (isColumn(column, part as ArrayPart, arrayIn(group, 'timestamps')!))
           add(`${name}_${column}`, path, tableColumn(file, path, column, part as ArrayPart, notes));
@@ -54,7 +62,7 @@ export function variablesOf(
 }
 
 export function isBehaviour({ group, within }: Found): boolean {
-  const type = typeOf(group);
+  const type = neurodataType(group);
   if (!type.endsWith('Series') || NO_BEHAVIOUR.test(type) || TRACES.includes(type)) return false;
   if (
     within.some((around) =>
@@ -62,13 +70,13 @@ export function isBehaviour({ group, within }: Found): boolean {
     )
   )
     return false;
-  return numbersIn(group) && clockOf(group, '', '') !== undefined;
+  return numbersIn(group) && seriesClock(group, '', '') !== undefined;
 }
 
 /** Numbers of each sample. */
 function columnsIn(group: GroupPart): number {
   const { shape } = arrayIn(group, 'data')!;
-  return isLine(shape) ? 1 : sizeOf(shape.slice(1));
+  return isLine(shape) ? 1 : elementCount(shape.slice(1));
 }
 
 function rises(clock: ArrayPart | undefined): boolean {
@@ -78,7 +86,7 @@ function rises(clock: ArrayPart | undefined): boolean {
 }
 
 /** What each column is called, and how it is picked. */
-function columnsOf({ shape }: ArrayPart): { column: string; index: string }[] {
+function seriesColumns({ shape }: ArrayPart): { column: string; index: string }[] {
   if (isLine(shape)) return [{ column: '', index: '' }];
   return Array.from({ length: shape[1]! }, (_, n) => ({
     column: `_${AXES[n] ?? n}`,
@@ -87,7 +95,7 @@ function columnsOf({ shape }: ArrayPart): { column: string; index: string }[] {
 }
 
 /** What all columns of a series have in common: clock, unit, scale, and what is done where samples are missing. */
-function seriesOf({ path, group }: Found, file: string, notes: string[]): object {
+function describeSeries({ path, group }: Found, file: string, notes: string[]): object {
   const data = arrayIn(group, 'data')!;
   const of = (name: string) => single(data.attributes[name]);
   const factor = (name: string, none: number) => {
@@ -99,7 +107,7 @@ function seriesOf({ path, group }: Found, file: string, notes: string[]): object
   const [conversion, offset, unit] = [factor('conversion', 1), factor('offset', 0), of('unit')];
   const clock = arrayIn(group, 'timestamps')
     ? { times: `${file}#${path}/timestamps` }
-    : clockOf(group, file, path);
+    : seriesClock(group, file, path);
   return {
     ...clock,
     ...(conversion !== 1 && { scale: conversion }),

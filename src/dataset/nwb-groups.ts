@@ -21,11 +21,11 @@ export function groupsIn(group: GroupPart, path = '', within: readonly string[] 
     if (part.kind !== 'group' || name === 'specifications') return [];
     const here = path ? `${path}/${name}` : name;
     const found = { path: here, name, group: part, within };
-    return [found, ...groupsIn(part, here, [...within, typeOf(part)])];
+    return [found, ...groupsIn(part, here, [...within, neurodataType(part)])];
   });
 }
 
-export function typeOf({ attributes }: GroupPart): string {
+export function neurodataType({ attributes }: GroupPart): string {
   return typeof attributes.neurodata_type === 'string' ? attributes.neurodata_type : '';
 }
 
@@ -52,7 +52,7 @@ export function numbersIn(group: GroupPart): boolean {
 }
 
 /** The clock of a series, as spikes have it; undefined where it has none. */
-export function clockOf(group: GroupPart, file: string, path: string): object | undefined {
+export function seriesClock(group: GroupPart, file: string, path: string): object | undefined {
   if (arrayIn(group, 'timestamps')) return { clock: `${file}#${path}/timestamps` };
   const starting = arrayIn(group, 'starting_time');
   const rate = single(starting?.attributes.rate);

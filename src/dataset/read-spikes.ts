@@ -23,7 +23,7 @@ export function readSpikes(
   start: number,
   note: (sentence: string) => void,
 ): SpikeSource {
-  const source = spikesOf(given, files, start, note);
+  const source = readSource(given, files, start, note);
   if (given.names === undefined) return source;
   const names = Array.from<number | string>(files.values('spikes.names', given.names).data);
   const neurons = neuronsIn(source);
@@ -35,7 +35,7 @@ export function readSpikes(
   return { ...source, names: names.map(String) };
 }
 
-function spikesOf(
+function readSource(
   given: SpikesGiven,
   files: Files,
   start: number,
@@ -215,13 +215,13 @@ function fromLists(
   }
   const trials = found.reduce((most, { shape }) => Math.max(most, shape[1] ?? 1), 0);
   const columns = Array.from({ length: trials }, (_, trial) =>
-    found.map((values) => real(columnOf(values, trial))),
+    found.map((values) => real(columnValues(values, trial))),
   );
   return { trials: onOwnClocks(columns, unit, begin, note) };
 }
 
 /** Column `n` of [rows, columns]; empty where there is none. */
-function columnOf({ shape, data }: Values, n: number): Float64Array {
+function columnValues({ shape, data }: Values, n: number): Float64Array {
   const [rows = 0, columns = 1] = shape;
   if (n >= columns) return new Float64Array(0);
   return Float64Array.from({ length: rows }, (_, row) => Number(data[row * columns + n]));

@@ -62,7 +62,9 @@ export function readTrials(
   end: number,
   note: (sentence: string) => void,
 ): { spans: Span[]; count: number } {
-  const found = given.gaps ? spansBetween(given.gaps, files, start) : spansOf(given, files, start);
+  const found = given.gaps
+    ? spansBetween(given.gaps, files, start)
+    : trialIntervals(given, files, start);
   const named = withEnds(found, end, note).map((span, place) => ({ ...span, id: place }));
   return { spans: usableTrials(given, named, found.length, files, note), count: found.length };
 }
@@ -99,7 +101,7 @@ export function usableTrials(
 }
 
 /** Trials by their starts and stops; without stops none has an end yet. */
-export function spansOf(given: TrialsGiven, files: Files, start: number): Interval[] {
+export function trialIntervals(given: TrialsGiven, files: Files, start: number): Interval[] {
   const { starts, stops, unit, from, inclusive } = given;
   if (starts === undefined)
     throw new RecordingError('trials should have starts and stops, or gaps of a clock.');

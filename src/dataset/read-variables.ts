@@ -31,7 +31,7 @@ export function readVariables(
   for (const [name, given] of Object.entries(variables)) {
     const key = `variables.${name}`;
     if (given.per_trial) {
-      const values = samplesOf(key, given, files.values(`${key}.data`, given.data));
+      const values = readSamples(key, given, files.values(`${key}.data`, given.data));
       const of = (place: number, duration: number) => constant(values[place], duration);
       perTrial.push({ name, count: values.length, fewer: false, of });
     } else if (files.isPattern(given.data)) {
@@ -97,20 +97,20 @@ function ownClock(
     throw new RecordingError(`${key} should have dt, seconds a sample of each trial.`);
   const { dt, start, period } = given;
   const clock = { dt, start: start - begin };
-  const series = { values: samplesOf(key, given, values), ...clock, ...turnOf(period) };
+  const series = { values: readSamples(key, given, values), ...clock, ...fullTurn(period) };
   // A trial of which nothing is known has no such variable.
   return given.missing === 'interpolate' ? withoutMissing(series) : series;
 }
 
 function onSession(key: string, given: VariableGiven, files: Files, start: number): Variable {
-  const values = samplesOf(key, given, files.values(`${key}.data`, given.data));
-  const series = { values, ...clockOf(key, given, files, start), ...turnOf(given.period) };
+  const values = readSamples(key, given, files.values(`${key}.data`, given.data));
+  const series = { values, ...readClock(key, given, files, start), ...fullTurn(given.period) };
   const known = given.missing === 'interpolate' ? withoutMissing(series) : series;
   if (!known) throw new RecordingError(`${key}.data holds no number: every sample is missing.`);
   return known;
 }
 
-function clockOf(key: string, given: VariableGiven, files: Files, start: number) {
+function readClock(key: string, given: VariableGiven, files: Files, start: number) {
   if (given.times !== undefined) {
     const times = files.numbers(`${key}.times`, given.times);
     return { times: Float64Array.from(times, (time) => time * given.time_unit - start) };
@@ -120,12 +120,12 @@ function clockOf(key: string, given: VariableGiven, files: Files, start: number)
   return { dt: given.dt, start: given.start - start };
 }
 
-function turnOf(period: number | undefined) {
+function fullTurn(period: number | undefined) {
   return period === undefined ? {} : { period };
 }
 
 /** Samples along one axis, in the unit they are wanted in. */
-function samplesOf(
+function readSamples(
   key: string,
   { data: reference, scale, offset }: VariableGiven,
   { shape, data }: Values,
@@ -155,7 +155,7 @@ function withoutMissing(series: Variable): Variable | undefined {
   return {
     values: known.map((n) => values[n]!) as number[] | string[],
     times: Float64Array.from(known, (n) => sampleTime(series, n)),
-    ...turnOf(series.period),
+    ...fullTurn(series.period),
   };
 }
 

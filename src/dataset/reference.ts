@@ -6,7 +6,7 @@
  * for the second column, `[1:]` for all but the first place.
  */
 
-import { type ArrayPart, type Numbers, type Part, sizeOf } from '../formats/parts.js';
+import { type ArrayPart, elementCount, type Numbers, type Part } from '../formats/parts.js';
 import { RecordingError } from '../recording/errors.js';
 
 /** A piece of an array, in C order. */
@@ -70,10 +70,10 @@ export function find(root: Part, path: readonly string[]): (Part | undefined)[] 
       if (whole) return find(whole, path.slice(length));
     }
   }
-  return childrenOf(root, name).flatMap((child) => (child ? find(child, rest) : [undefined]));
+  return matchingChildren(root, name).flatMap((child) => (child ? find(child, rest) : [undefined]));
 }
 
-function childrenOf(part: Part, name: string): (Part | undefined)[] {
+function matchingChildren(part: Part, name: string): (Part | undefined)[] {
   if (part.kind === 'array') return [undefined];
   if (part.kind === 'list') {
     if (name === '*') return [...part.items];
@@ -106,11 +106,11 @@ export function readValues(
   where: string,
 ): Values {
   if (!index) return { shape: part.shape, data: part.read() };
-  const items = itemsOf(part.shape, index, where);
+  const items = indexItems(part.shape, index, where);
   const [first = { from: 0, to: 1 }, ...rest] = items;
-  const places = rangeOf(first);
-  const each = sizeOf(part.shape.slice(1));
-  const picked = offsetsOf(part.shape.slice(1), rest.map(rangeOf));
+  const places = indexRange(first);
+  const each = elementCount(part.shape.slice(1));
+  const picked = offsetsInRow(part.shape.slice(1), rest.map(indexRange));
   const shape = items.flatMap((item, axis) => {
     if (typeof item === 'number' || part.shape[axis] === 1) return [];
     return [item.to! - item.from];
@@ -130,7 +130,7 @@ export function readValues(
 }
 
 /** An item for every axis, within its length. */
-function itemsOf(
+function indexItems(
   shape: readonly number[],
   index: readonly IndexItem[],
   where: string,
@@ -145,7 +145,7 @@ function itemsOf(
   return shape.map((length, axis) => {
     const n = axes.indexOf(axis);
     const item = n < 0 ? { from: 0, to: length } : index[n]!;
-    const { from, to } = rangeOf(item, length);
+    const { from, to } = indexRange(item, length);
     if (from > to || to > length) {
       throw new RecordingError(
         `${where} has ${length} places along axis ${axis}, numbered from 0: there is no ${typeof item === 'number' ? item : `${from}:${to}`}.`,
@@ -155,13 +155,13 @@ function itemsOf(
   });
 }
 
-function rangeOf(item: IndexItem, length = 0): { from: number; to: number } {
+function indexRange(item: IndexItem, length = 0): { from: number; to: number } {
   if (typeof item === 'number') return { from: item, to: item + 1 };
   return { from: item.from, to: item.to ?? length };
 }
 
 /** Where the places picked of the further axes stand within one place of the first. */
-function offsetsOf(
+function offsetsInRow(
   shape: readonly number[],
   ranges: readonly { from: number; to: number }[],
 ): number[] {

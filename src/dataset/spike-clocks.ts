@@ -1,7 +1,7 @@
 /** Spikes on the session's clock, or on clocks of their trials, in seconds and in order. */
 
 import { RecordingError } from '../recording/errors.js';
-import { firstNotBefore, neuronsOf, type Spikes, type SpikeTimes } from '../recording/spikes.js';
+import { firstNotBefore, neuronCount, type Spikes, type SpikeTimes } from '../recording/spikes.js';
 
 interface Named {
   /** What each neuron is called, where that is not its place. */
@@ -27,7 +27,7 @@ export type SpikeSource = SessionSpikes | TrialSpikes;
 /** How many neurons there are. */
 export function neuronsIn(source: SpikeSource): number {
   const spikes = 'trials' in source ? source.trials[0] : source.spikes;
-  return spikes ? neuronsOf(spikes) : 0;
+  return spikes ? neuronCount(spikes) : 0;
 }
 
 /**
@@ -44,7 +44,7 @@ export function onSession(
   const brought: Float64Array[] = [];
   let [early, unsorted] = [0, 0];
   for (const list of lists) {
-    const { times, sorted } = secondsOf(list, unit, start, brought.length);
+    const { times, sorted } = toSeconds(list, unit, start, brought.length);
     if (!sorted) unsorted += 1;
     const before = firstNotBefore(times, 0);
     brought.push(before > 0 ? times.slice(before) : times);
@@ -59,7 +59,7 @@ export function onSession(
 }
 
 /** Changes the list where that saves a copy. @throws RecordingError where a time is no number. */
-function secondsOf(list: ArrayLike<number>, unit: number, start: number, neuron: number) {
+function toSeconds(list: ArrayLike<number>, unit: number, start: number, neuron: number) {
   const times = list instanceof Float64Array ? list : Float64Array.from(list);
   let sorted = true;
   for (let n = 0; n < times.length; n++) {
@@ -86,7 +86,7 @@ export function onOwnClocks(
   let [early, all] = [0, 0];
   const found = trials.map((lists) => ({
     times: lists.map((list, neuron) => {
-      const { times } = secondsOf(list, unit, begin, neuron);
+      const { times } = toSeconds(list, unit, begin, neuron);
       const before = firstNotBefore(times, 0);
       early += before;
       all += times.length;

@@ -6,7 +6,7 @@ import { RecordingError } from '../recording/errors.js';
 import type { SpikeCounts } from '../recording/spikes.js';
 import type { SpikesGiven } from './description.js';
 import { type Files, isLine } from './files.js';
-import { eventsOf } from './find-events.js';
+import { findEvents } from './find-events.js';
 import type { Values } from './reference.js';
 import { onSession, type SpikeSource } from './spike-clocks.js';
 
@@ -53,7 +53,7 @@ class Table {
 }
 
 /** Bins of a step, from a clock or as given. */
-function stepOf(
+function binClock(
   { dt, start, clock, unit }: SpikesGiven,
   files: Files,
   bins: number,
@@ -91,7 +91,7 @@ export function fromCounts(
     values.shape.length === 3 ? ['trials', 'neurons', 'bins'] : ['neurons', 'bins'];
   const table = new Table('spikes.counts', values, given.axes ?? usual);
   checkCounts(table.data);
-  const { dt, start, times } = stepOf(given, files, table.length('bins'));
+  const { dt, start, times } = binClock(given, files, table.length('bins'));
   checkEven(times, dt);
   const of = (trial: number): SpikeCounts => ({
     counts: Array.from({ length: table.length('neurons') }, (_, n) => table.row(n, trial)),
@@ -168,12 +168,12 @@ export function fromTraces(
     throw new RecordingError(
       `spikes.traces: trace ${odd} has ${traces[odd]!.length} samples, but trace 0 has ${bins}.`,
     );
-  const { dt, start, times } = stepOf(given, files, bins);
-  const timeOf = (n: number) => (times ? times[n]! : start + n * dt);
-  const events = traces.map((trace, neuron) => eventsOf(trace, neuron, event));
-  const lists = events.map((places) => Float64Array.from(places, timeOf));
+  const { dt, start, times } = binClock(given, files, bins);
+  const timeAt = (n: number) => (times ? times[n]! : start + n * dt);
+  const events = traces.map((trace, neuron) => findEvents(trace, neuron, event));
+  const lists = events.map((places) => Float64Array.from(places, timeAt));
   return {
     spikes: { times: onSession(lists, 1, sessionStart, note) },
-    recorded: timeOf(bins - 1) + dt - sessionStart,
+    recorded: timeAt(bins - 1) + dt - sessionStart,
   };
 }

@@ -2,11 +2,11 @@
 
 import { RecordingError } from '../recording/errors.js';
 import { checkApart, type Interval } from '../recording/recording.js';
-import { countSpikes, cutSpikes, type Spikes, spanOf, timesOf } from '../recording/spikes.js';
+import { countSpikes, cutSpikes, type Spikes, spikesEnd, spikeTimes } from '../recording/spikes.js';
 import { grouped } from '../text/format.js';
 import type { Description, TrialsGiven } from './description.js';
 import type { Files } from './files.js';
-import { type Span, spansOf, usableTrials } from './read-trials.js';
+import { type Span, trialIntervals, usableTrials } from './read-trials.js';
 import type { TrialSpikes } from './spike-clocks.js';
 
 /** A trial's spikes, seconds from its beginning. */
@@ -61,11 +61,11 @@ function spansOn(
   trials: readonly Spikes[],
   files: Files,
 ): Interval[] {
-  const longest = given?.duration ?? trials.map(spanOf).reduce((a, b) => Math.max(a, b), 0);
+  const longest = given?.duration ?? trials.map(spikesEnd).reduce((a, b) => Math.max(a, b), 0);
   if (!isPlaced(given))
     return trials.map((_, n) => ({ start: n * longest, stop: (n + 1) * longest }));
   // What is called a start is when the trial's clock is at 0, which may be later than the trial begins.
-  const spans = spansOf(given, files, start).map((span) => ({
+  const spans = trialIntervals(given, files, start).map((span) => ({
     ...span,
     start: span.start + begin,
   }));
@@ -85,7 +85,7 @@ function sayLost(
   cut: readonly OwnClock[],
   note: (sentence: string) => void,
 ): void {
-  const count = (spikes: Spikes) => countSpikes(timesOf(spikes));
+  const count = (spikes: Spikes) => countSpikes(spikeTimes(spikes));
   const all = usable.reduce((sum, { place }) => sum + count(trials[place]!), 0);
   const kept = cut.reduce((sum, { spikes }) => sum + count(spikes), 0);
   if (kept < all)

@@ -23,9 +23,9 @@ export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupPart {
     );
   if (bytes.includes(0)) throw refuse('it holds bytes that are no text');
   const text = new TextDecoder().decode(bytes);
-  const delimiter = delimiterOf(text);
+  const delimiter = guessDelimiter(text);
   const single = delimiter === ' ' ? text.replace(/^ +| +$/gm, '').replace(/ +/g, ' ') : text;
-  const found = rowsOf(single, delimiter, refuse);
+  const found = parseRows(single, delimiter, refuse);
   const rows = delimiter === ';' ? found.map((row) => row.map(withPoint)) : found;
   const [head = []] = rows;
   if (rows.length === 0) throw refuse('it is empty');
@@ -34,13 +34,13 @@ export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupPart {
   const body = named ? rows.slice(1) : rows;
   const columns = names.map((key, n): [string, ArrayPart] => [
     key,
-    columnOf(body.map((row) => row[n]!)),
+    columnPart(body.map((row) => row[n]!)),
   ]);
   return { kind: 'group', members: new Map(columns), attributes: {} };
 }
 
 /** What stands between values: the first of these that the first row has, spaces only if the second has as many. */
-function delimiterOf(text: string): string {
+function guessDelimiter(text: string): string {
   const lines = text.split('\n', 50).filter((line) => line.trim() !== '' && !line.startsWith('#'));
   // Marks within quotes are part of a field.
   const [first = '', second = ''] = lines.map((line) => line.trim().replace(/"[^"]*"/g, ''));
@@ -55,7 +55,7 @@ function withPoint(field: string): string {
   return /^[+-]?\d*,\d+(e[+-]?\d+)?$/i.test(field) ? field.replace(',', '.') : field;
 }
 
-function rowsOf(
+function parseRows(
   text: string,
   delimiter: string,
   refuse: (reason: string) => RecordingError,
@@ -96,7 +96,7 @@ function uniqueNames(head: readonly string[]): string[] {
   return head.map((field, n) => (field && head.indexOf(field) === n ? field : `column${n}`));
 }
 
-function columnOf(fields: readonly string[]): ArrayPart {
+function columnPart(fields: readonly string[]): ArrayPart {
   // An integer that a number would not keep is a name, such as that of a neuron.
   const numeric = fields.every((field) => field === '' || (isNumber(field) && !isTooLong(field)));
   const numbers = numeric

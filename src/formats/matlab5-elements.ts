@@ -2,7 +2,7 @@
 
 import { inflate, TooLargeError } from './inflate.js';
 import { exactNumber, pastExact } from './numbers.js';
-import { type Numbers, sizeOf } from './parts.js';
+import { elementCount, type Numbers } from './parts.js';
 
 /** What is wrong, as the end of a sentence whose beginning the reader knows. */
 export class Flaw extends Error {}
@@ -32,12 +32,12 @@ const MAX_TEXT = 2 ** 24;
 const MAX_LIST = 256;
 
 /** Bytes as a block, without a copy. */
-export function blockOf(bytes: Uint8Array, little: boolean): Block {
+export function asBlock(bytes: Uint8Array, little: boolean): Block {
   return { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), little };
 }
 
 /** What an element holds, without a copy. */
-export function bytesOf({ block: { view }, at, length }: Element): Uint8Array {
+export function elementBytes({ block: { view }, at, length }: Element): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset + at, length);
 }
 
@@ -101,7 +101,7 @@ export function unpack(element: Element, most: number): Block {
   const tooMuch = 'it unpacks to more than 2 GiB: save its variables in several files';
   if (most < 1) throw new Flaw(tooMuch);
   try {
-    return blockOf(inflate(bytesOf(element), most), element.block.little);
+    return asBlock(inflate(elementBytes(element), most), element.block.little);
   } catch (error) {
     if (error instanceof TooLargeError) throw new Flaw(tooMuch);
     throw new Flaw(
@@ -172,14 +172,14 @@ function reader(element: Element): (n: number) => number {
 }
 
 /** Every number of a short element. */
-export function listOf(element: Element): number[] {
+export function elementNumbers(element: Element): number[] {
   if (element.length > MAX_LIST) throw new Flaw(`a list in it is too long: ${DAMAGED}`);
   const read = reader(element);
   return Array.from({ length: Math.floor(numbersIn(element)) }, (_, n) => read(n));
 }
 
 /** Rows `from` up to `to` of numbers that are stored column after column, in C order. */
-export function rowsOf(
+export function readRows(
   element: Element,
   shape: readonly number[],
   from: number,
@@ -188,12 +188,12 @@ export function rowsOf(
   const { bytes, make, read } = storedIn(element);
   const { view, little } = element.block;
   const [rows = 0, ...axes] = shape;
-  const columns = sizeOf(axes);
+  const columns = elementCount(axes);
   const numbers = room(make, (to - from) * columns);
-  const placeOf = axes.length > 1 ? inOrderOfC(axes) : (column: number) => column;
+  const indexInC = axes.length > 1 ? inOrderOfC(axes) : (column: number) => column;
   for (let column = 0; column < columns; column++) {
     let at = element.at + (column * rows + from) * bytes;
-    let place = placeOf(column);
+    let place = indexInC(column);
     for (let row = from; row < to; row++) {
       numbers[place] = read(view, at, little);
       at += bytes;
@@ -205,7 +205,7 @@ export function rowsOf(
 
 /** Where element n of an order in which the first axis runs fastest stands in that in which the last does. */
 function inOrderOfC(axes: readonly number[]): (n: number) => number {
-  const strides = axes.map((_, axis) => sizeOf(axes.slice(axis + 1)));
+  const strides = axes.map((_, axis) => elementCount(axes.slice(axis + 1)));
   return (n) => {
     let rest = n;
     let place = 0;
@@ -225,26 +225,26 @@ export interface Sparse {
 }
 
 /** Rows `from` up to `to` of a sparse matrix, with its zeros. */
-export function denseRowsOf(
+export function readSparseRows(
   sparse: Sparse,
   [height, width]: readonly [number, number],
   from: number,
   to: number,
 ): Numbers {
-  const rowOf = reader(sparse.rows);
-  const startOf = reader(sparse.starts);
+  const rowAt = reader(sparse.rows);
+  const startAt = reader(sparse.starts);
   const read = reader(sparse.values);
   const most = Math.min(numbersIn(sparse.rows), numbersIn(sparse.values));
   const numbers = room(storedIn(sparse.values).make, (to - from) * width);
-  let n = startOf(0);
+  let n = startAt(0);
   for (let column = 0; column < width; column++) {
-    const end = startOf(column + 1);
+    const end = startAt(column + 1);
     // Columns that go back would make the same values be gone through again and again.
     const inOrder = n >= 0 && n <= end && end <= most;
     if (!(inOrder && Number.isInteger(n) && Number.isInteger(end)))
       throw new Flaw(`its columns overlap: ${DAMAGED}`);
     for (; n < end; n++) {
-      const row = rowOf(n);
+      const row = rowAt(n);
       if (!(Number.isInteger(row) && row >= 0 && row < height))
         throw new Flaw(`it has a value in row ${row + 1} of ${height}: ${DAMAGED}`);
       if (row >= from && row < to) numbers[(row - from) * width + column] = read(n);
@@ -254,11 +254,13 @@ export function denseRowsOf(
 }
 
 /** The letters of an element, which are numbers of any width or UTF-8. */
-function textOf(element: Element): string {
+function elementText(element: Element): string {
   if (element.length > MAX_TEXT) throw new Flaw(`it holds a text of ${element.length} bytes`);
   if (element.type === UTF8) {
     try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytesOf(element));
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
+        elementBytes(element),
+      );
     } catch {
       throw new Flaw(`its letters are not the UTF-8 they claim to be: ${DAMAGED}`);
     }
@@ -285,9 +287,9 @@ function textOf(element: Element): string {
 }
 
 /** The text of every row. Letters stand column after column, so those of a row stand apart. */
-export function textsOf(element: Element, rows: number, columns: number): string[] {
+export function elementTexts(element: Element, rows: number, columns: number): string[] {
   const count = rows * columns;
-  const text = textOf(element);
+  const text = elementText(element);
   // MATLAB counts a letter past 16 bits as two, other programs as one or as its bytes.
   const letters = text.length === count ? text : [...text];
   const fits = letters.length === count || (rows === 1 && element.length === count);

@@ -2,31 +2,31 @@
 
 import { RecordingError } from '../recording/errors.js';
 import {
+  asBlock,
   type Block,
   BYTES,
-  blockOf,
-  bytesOf,
   COMPRESSED,
   Cursor,
   DAMAGED,
-  denseRowsOf,
   type Element,
+  elementBytes,
+  elementNumbers,
+  elementTexts,
   Flaw,
-  listOf,
   MATRIX,
   numbersIn,
-  rowsOf,
-  textsOf,
+  readRows,
+  readSparseRows,
   unpack,
   wrongCount,
 } from './matlab5-elements.js';
 import {
   type ArrayPart,
+  elementCount,
   type GroupPart,
   type ListPart,
   type Numbers,
   type Part,
-  sizeOf,
 } from './parts.js';
 
 const HEADER_BYTES = 128;
@@ -78,7 +78,7 @@ interface Opened {
  * @param bytes the file, or its first 520 bytes.
  */
 export function isMatlab5(bytes: Uint8Array): boolean {
-  return byteOrder(bytes) !== undefined && versionOf(bytes) === 1 && !isHdf5(bytes);
+  return byteOrder(bytes) !== undefined && fileVersion(bytes) === 1 && !isHdf5(bytes);
 }
 
 /**
@@ -93,7 +93,7 @@ export function isMatlab5(bytes: Uint8Array): boolean {
  */
 export function parseMatlab(bytes: Uint8Array, name = 'The file'): GroupPart {
   if (!isMatlab5(bytes)) throw complaint(name, '', whatElse(bytes));
-  return new Reader(name).file(blockOf(bytes, byteOrder(bytes) === 'little'));
+  return new Reader(name).file(asBlock(bytes, byteOrder(bytes) === 'little'));
 }
 
 function complaint(file: string, path: string, reason: string): RecordingError {
@@ -107,7 +107,7 @@ function byteOrder(bytes: Uint8Array): 'little' | 'big' | undefined {
   return mark === 'IM' ? 'little' : mark === 'MI' ? 'big' : undefined;
 }
 
-function versionOf(bytes: Uint8Array): number {
+function fileVersion(bytes: Uint8Array): number {
   return bytes[byteOrder(bytes) === 'little' ? 125 : 124]!;
 }
 
@@ -124,13 +124,13 @@ function whatElse(bytes: Uint8Array): string {
   if (isHdf5(bytes)) return `it is HDF5, which MATLAB 7.3 files are too, and ${expected}`;
   if (isMatlab4(bytes)) return `it is a MATLAB file of version 4, and ${expected}`;
   if (byteOrder(bytes) === undefined) return `it is no MATLAB file or cut short, and ${expected}`;
-  return `it is a MATLAB file of the unknown version ${versionOf(bytes)}, and ${expected}`;
+  return `it is a MATLAB file of the unknown version ${fileVersion(bytes)}, and ${expected}`;
 }
 
 /** Version 4 has no header: its first variable has a type of four digits, a shape, a flag and the length of a name. */
 function isMatlab4(bytes: Uint8Array): boolean {
   if (bytes.length < 20) return false;
-  const { view } = blockOf(bytes, true);
+  const { view } = asBlock(bytes, true);
   return [true, false].some((little) => {
     const type = view.getUint32(0, little);
     const known = type < 5000 && Math.floor(type / 100) % 10 === 0 && type % 10 < 3;
@@ -190,14 +190,14 @@ class Reader {
     if (kind < SPARSE || kind > UINT64) return this.#closed(opened, path);
     if (flags & COMPLEX) return this.#refused(shape, path, 'complex numbers: save their parts');
     if (kind === SPARSE) return this.#sparse(opened, path);
-    const count = sizeOf(shape);
+    const count = elementCount(shape);
     if (count === 0) return this.#array('number', shape, path, () => new Float64Array());
     const element = rest.next();
     const found = numbersIn(element);
     if (found !== count) throw wrongCount(shape, count, found);
     const logical = (flags & LOGICAL) !== 0;
     return this.#array('number', shape, path, (from, to) => {
-      const numbers = rowsOf(element, shape, from, to);
+      const numbers = readRows(element, shape, from, to);
       return logical ? zerosAndOnes(numbers) : numbers;
     });
   }
@@ -230,7 +230,7 @@ class Reader {
       return this.#refused(shape, path, `values of the unknown MATLAB class ${kind}`);
     // An object of the old kind has its class where a struct has its fields, a new one after its system's name.
     if (kind === OPAQUE) rest.next();
-    const of = nameOf(rest.next());
+    const of = readName(rest.next());
     const [what, instead] = (Object.hasOwn(CLOSED, of) && CLOSED[of]) || [
       `an object of class ${of}`,
       'its values in a struct',
@@ -241,13 +241,13 @@ class Reader {
 
   #text(shape: readonly number[], rest: Cursor, path: string): ArrayPart {
     const [rows, columns] = shape as [number, number];
-    const count = sizeOf(shape);
+    const count = elementCount(shape);
     if (count === 0) return this.#array('text', [], path, (from, to) => [''].slice(from, to));
     if (shape.length > 2)
       return this.#refused(shape, path, 'letters in three axes or more: save a cell of texts');
     const element = rest.next();
     return this.#array('text', rows === 1 ? [] : [rows], path, (from, to) =>
-      textsOf(element, rows, columns).slice(from, to),
+      elementTexts(element, rows, columns).slice(from, to),
     );
   }
 
@@ -269,7 +269,7 @@ class Reader {
         throw new Flaw(
           `it holds a sparse array of ${size} values with its zeros, too many at once: save [row, column, value] = find(${path})`,
         );
-      const numbers = denseRowsOf(sparse, [height, width], from, to);
+      const numbers = readSparseRows(sparse, [height, width], from, to);
       return logical ? zerosAndOnes(numbers) : numbers;
     });
   }
@@ -296,7 +296,7 @@ class Reader {
 
   /** How many elements there are, once their parts are known to have room in what is left, and in the memory. */
   #expect(shape: readonly number[], each: number, { left }: Cursor): number {
-    const count = sizeOf(shape);
+    const count = elementCount(shape);
     if (8 * count * each > left) throw wrongCount(shape, count * each, left / 8, 'parts');
     this.#charge(count * Math.max(1, each));
     return count;
@@ -309,14 +309,14 @@ class Reader {
 
   /** Names of one width, filled up with zeros. */
   #fields(rest: Cursor): string[] {
-    const [width = 0] = listOf(rest.next());
+    const [width = 0] = elementNumbers(rest.next());
     const names = rest.next();
     const count = names.length === 0 ? 0 : names.length / width;
     if (!(Number.isInteger(width) && Number.isInteger(count) && count >= 0))
       throw new Flaw(`the names of its fields have no length: ${DAMAGED}`);
     this.#charge(count);
     return Array.from({ length: count }, (_, n) =>
-      nameOf({ ...names, at: names.at + n * width, length: width }),
+      readName({ ...names, at: names.at + n * width, length: width }),
     );
   }
 
@@ -344,19 +344,19 @@ function open(element: Element): Opened {
   if (element.type !== MATRIX)
     throw new Flaw(`an element of type ${element.type} stands where an array should: ${DAMAGED}`);
   const rest = new Cursor(element.block, element.at, element.at + element.length);
-  const [flags = 0, ...more] = listOf(rest.next());
+  const [flags = 0, ...more] = elementNumbers(rest.next());
   if (more.length !== 1) throw new Flaw(`an array in it has no class: ${DAMAGED}`);
   const kind = flags & 0xff;
   // A new object has no shape.
-  const shape = kind === OPAQUE ? [] : shapeOf(rest.next());
-  return { kind, flags, shape, name: nameOf(rest.next()), rest };
+  const shape = kind === OPAQUE ? [] : readShape(rest.next());
+  return { kind, flags, shape, name: readName(rest.next()), rest };
 }
 
-function shapeOf(element: Element): number[] {
+function readShape(element: Element): number[] {
   if (element.length > 4 * MAX_AXES) throw new Flaw(`it has more than ${MAX_AXES} axes`);
-  const shape = listOf(element);
+  const shape = elementNumbers(element);
   // The empty too: who multiplies their axes must get a number.
-  const largest = sizeOf(shape.filter((n) => n !== 0));
+  const largest = elementCount(shape.filter((n) => n !== 0));
   if (
     shape.length < 2 ||
     shape.some((n) => !(Number.isInteger(n) && n >= 0)) ||
@@ -366,7 +366,7 @@ function shapeOf(element: Element): number[] {
   return shape;
 }
 
-function nameOf(element: Element): string {
+function readName(element: Element): string {
   if (element.length > MAX_NAME) throw new Flaw(`it has a name of ${element.length} letters`);
-  return new TextDecoder().decode(bytesOf(element)).split('\0', 1)[0]!;
+  return new TextDecoder().decode(elementBytes(element)).split('\0', 1)[0]!;
 }

@@ -3,7 +3,7 @@
 import type { ByteSource } from '../ports/byte-source.js';
 import { RecordingError } from '../recording/errors.js';
 import { exactNumber, half, pastExact } from './numbers.js';
-import { type ArrayPart, sizeOf } from './parts.js';
+import { type ArrayPart, elementCount } from './parts.js';
 
 /** An array in C order, whatever order and byte order the file has. */
 export interface NpyArray {
@@ -84,7 +84,7 @@ export function parseNpy(bytes: Uint8Array, name = 'The array'): NpyArray {
   const refuse = refusal(name);
   const header = readHeader(bytes, bytes.length, refuse);
   const { shape, start } = header;
-  return { shape, data: decode(header, bytes.subarray(start), sizeOf(shape), refuse) };
+  return { shape, data: decode(header, bytes.subarray(start), elementCount(shape), refuse) };
 }
 
 /** Of a file no more is read than the places asked for, where they lie side by side. */
@@ -107,9 +107,9 @@ export function openNpy(source: ByteSource, name = source.name): ArrayPart {
     shape,
     attributes: {},
     read(from = 0, to = places) {
-      const each = sizeOf(rest);
+      const each = elementCount(rest);
       if (fortran && shape.length > 1) {
-        const count = sizeOf(shape);
+        const count = elementCount(shape);
         const all = decode(header, read(start, count * type.bytes), count, refuse);
         return all.slice(from * each, to * each);
       }
@@ -145,8 +145,8 @@ function readHeader(bytes: Uint8Array, size: number, refuse: Refuse): Header {
     bytes.subarray(start, start + length),
   );
   const { descr, fortran, shape } = parseHeader(header, refuse);
-  const { little, type } = typeOf(descr, refuse);
-  const count = sizeOf(shape);
+  const { little, type } = parseDescr(descr, refuse);
+  const count = elementCount(shape);
   if (count > MAX_ELEMENTS) throw refuse(`its header claims ${count} elements`);
   const available = size - start - length;
   if (count * type.bytes !== available) {
@@ -165,9 +165,9 @@ function decode(
 ): NpyArray['data'] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const data = type.make(count);
-  const placeOf = fortran ? columnMajor(shape) : (n: number) => n;
+  const indexInC = fortran ? columnMajor(shape) : (n: number) => n;
   try {
-    for (let n = 0; n < count; n++) data[n] = type.read(view, placeOf(n) * type.bytes, little);
+    for (let n = 0; n < count; n++) data[n] = type.read(view, indexInC(n) * type.bytes, little);
   } catch (error) {
     if (error instanceof RecordingError) throw refuse(error.message);
     throw error;
@@ -210,7 +210,7 @@ function parseHeader(header: string, refuse: Refuse) {
   return { descr, fortran: order === 'True', shape };
 }
 
-function typeOf(descr: string, refuse: Refuse): { little: boolean; type: Type } {
+function parseDescr(descr: string, refuse: Refuse): { little: boolean; type: Type } {
   const [, order = '', kind = '', digits = ''] = /^([<>|=]?)([a-zA-Z])(\d*)/.exec(descr) ?? [];
   const little = order !== '>';
   const type = TYPES[`${kind}${digits}`];

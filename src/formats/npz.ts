@@ -4,7 +4,7 @@ import { unzipSync, zipSync } from 'fflate';
 import { RecordingError } from '../recording/errors.js';
 import { crc32 } from './checksums.js';
 import { encodeNpy, type NpyArray, parseNpy } from './npy.js';
-import { type ArrayPart, type GroupPart, refusedPart, sizeOf } from './parts.js';
+import { type ArrayPart, elementCount, type GroupPart, refusedPart } from './parts.js';
 
 /** No archive is unpacked past this: a lying one must not fill the memory. */
 const MAX_UNPACKED = 2 ** 32;
@@ -28,7 +28,7 @@ export function parseNpz(bytes: Uint8Array, name = 'The archive'): Map<string, N
 export function openNpz(bytes: Uint8Array, name = 'The archive'): GroupPart {
   const parts = unpacked(bytes, name).map(([key, data]): [string, ArrayPart] => {
     try {
-      return [key, partOf(parseNpy(data, `Array ${key} of ${name}`))];
+      return [key, asPart(parseNpy(data, `Array ${key} of ${name}`))];
     } catch (error) {
       if (!(error instanceof RecordingError)) throw error;
       return [key, refusedPart(error)];
@@ -37,9 +37,9 @@ export function openNpz(bytes: Uint8Array, name = 'The archive'): GroupPart {
   return { kind: 'group', members: new Map(parts), attributes: {} };
 }
 
-function partOf({ shape, data }: NpyArray): ArrayPart {
+function asPart({ shape, data }: NpyArray): ArrayPart {
   const [places = 1, ...rest] = shape;
-  const each = sizeOf(rest);
+  const each = elementCount(rest);
   return {
     kind: 'array',
     type: Array.isArray(data) ? 'text' : 'number',

@@ -48,7 +48,7 @@ export interface ListPart {
 export type Part = ArrayPart | GroupPart | ListPart;
 
 /** How many values an array has. */
-export function sizeOf(shape: readonly number[]): number {
+export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, n) => product * n, 1);
 }
 

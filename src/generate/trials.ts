@@ -126,7 +126,7 @@ class GrowingTrial {
   }
 
   past(ref: WindowRef): TokenWindow {
-    return this.#windows.pastOf(ref, this.#recent(ref));
+    return this.#windows.pastWindow(ref, this.#recent(ref));
   }
 
   /** Adds what was drawn for a window, in the order of time. */

@@ -23,7 +23,7 @@ export class BindGroupCache {
     for (const { name } of kernel.info.bindings) {
       const view = buffers[name];
       if (!view) throw new Error(`${kernel.name}: buffer ${name} is missing.`);
-      key += `|${this.#idOf(view.buffer)}:${view.offset}:${view.size}`;
+      key += `|${this.#bufferId(view.buffer)}:${view.offset}:${view.size}`;
     }
     let group = this.#groups.get(key);
     if (!group) {
@@ -49,7 +49,7 @@ export class BindGroupCache {
     });
   }
 
-  #idOf(buffer: GPUBuffer): number {
+  #bufferId(buffer: GPUBuffer): number {
     let id = this.#ids.get(buffer);
     if (id === undefined) {
       id = this.#nextId++;

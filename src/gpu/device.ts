@@ -42,7 +42,7 @@ export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
 }
 
 /** Gathers the facts about a device; `reason` says why it is the one. */
-export function factsOf(
+export function deviceFacts(
   device: GPUDevice,
   languageFeatures: ReadonlySet<string> | undefined,
   reason: string,

@@ -2,7 +2,7 @@
 
 import { BindGroupCache } from './bind-groups.js';
 import { type Command, describe, encodeCommands, UniformRing } from './commands.js';
-import { checkLimits, type DeviceFacts, factsOf } from './device.js';
+import { checkLimits, type DeviceFacts, deviceFacts } from './device.js';
 import { DeviceFailure } from './device-failure.js';
 import { UnsupportedError } from './errors.js';
 import { KernelCache, type KernelName, type Kernels, packParams } from './kernels.js';
@@ -58,7 +58,7 @@ export class Engine {
     this.#debug = options.debug ?? 0;
     this.#log = options.log ?? ((line) => console.error(line));
     this.#report = options.report;
-    const facts = factsOf(device, options.languageFeatures, options.reason);
+    const facts = deviceFacts(device, options.languageFeatures, options.reason);
     this.facts = { ...facts, immediates: facts.immediates && options.immediates !== false };
     this.tuning = tuningFor(this.facts.vendor, device.limits, options.tuning);
     this.#pool = new BufferPool(device, (error) => this.#failure.fail(error));

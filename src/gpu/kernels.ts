@@ -125,7 +125,7 @@ export class KernelCache {
     let kernel = this.#kernels.get(key);
     if (!kernel) {
       const info = KERNELS[name];
-      kernel = this.#compile(name, info, key, () => this.#moduleOf(info.shader, constants));
+      kernel = this.#compile(name, info, key, () => this.#cachedModule(info.shader, constants));
       this.#kernels.set(key, kernel);
     }
     return kernel;
@@ -148,7 +148,7 @@ export class KernelCache {
   }
 
   #compile(name: string, info: KernelInfo, key: string, moduleFor: () => GPUShaderModule): Kernel {
-    const [layoutKey, layout] = this.#layoutOf(info);
+    const [layoutKey, layout] = this.#groupLayout(info);
     const groups = [layout];
     if (this.paramsLayout) groups.push(this.paramsLayout);
     const pipeline = this.#watch(key, () =>
@@ -167,7 +167,7 @@ export class KernelCache {
     return { name, info, pipeline, layout, layoutKey };
   }
 
-  #moduleOf(shader: string, constants: Record<string, ConstantValue>): GPUShaderModule {
+  #cachedModule(shader: string, constants: Record<string, ConstantValue>): GPUShaderModule {
     const key = kernelKey(shader, constants);
     let module = this.#modules.get(key);
     if (!module) {
@@ -186,7 +186,7 @@ export class KernelCache {
     return this.#device.createShaderModule({ label, code });
   }
 
-  #layoutOf(info: KernelInfo): [string, GPUBindGroupLayout] {
+  #groupLayout(info: KernelInfo): [string, GPUBindGroupLayout] {
     const key = info.bindings.map((b) => `${b.binding}${b.kind}`).join();
     let layout = this.#layouts.get(key);
     if (!layout) {

@@ -7,7 +7,7 @@ export function cosineAndSine(angle: number, period: number): [number, number] {
 }
 
 /** The angle with such a cosine and sine, of any common length: from 0 up to a full turn. */
-export function angleOf(cosine: number, sine: number, period: number): number {
+export function angleFromCosineSine(cosine: number, sine: number, period: number): number {
   return modulo((Math.atan2(sine, cosine) / (2 * Math.PI)) * period, period);
 }
 
@@ -38,5 +38,5 @@ export function meanDirection(
     total += weight;
   }
   // What cancels leaves rounding, which has a direction that says nothing.
-  return Math.hypot(x, y) > 1e-9 * total ? angleOf(x, y, period) : Number.NaN;
+  return Math.hypot(x, y) > 1e-9 * total ? angleFromCosineSine(x, y, period) : Number.NaN;
 }

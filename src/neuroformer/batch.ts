@@ -21,10 +21,10 @@ import type { BehaviorInput, ModelInputs, ModelSizes } from './model.js';
 import type { Rules } from './rules.js';
 import {
   type ConfiguredVariable,
+  configuredVariables,
+  decodedPeriod,
   isClassified,
-  partsOf,
-  periodOf,
-  variablesOf,
+  targetWidth,
 } from './variables.js';
 
 /** What windows a configuration reads. */
@@ -38,14 +38,14 @@ export function windowSettings(config: ModelConfig, tokenizer: Tokenizer): Windo
     ids: tokenizer.ids,
     times: tokenizer.times,
     video: window.frame ?? undefined,
-    variables: variablesOf(config).map(
+    variables: configuredVariables(config).map(
       ({ name, window: held, setting }): VariableSetting => ({
         name,
         data: setting.data,
         window: held,
         dt: setting.dt,
         classes: tokenizer.classes[name],
-        period: periodOf(setting),
+        period: decodedPeriod(setting),
         read: !setting.predict,
       }),
     ),
@@ -64,7 +64,7 @@ export function windowRules(rules: Rules): WindowRules {
 
 /** The classes of a classified variable among what a tokenizer is made for. */
 function classifiedVariables(config: ModelConfig) {
-  const classified = variablesOf(config).filter((v) => isClassified(v.setting));
+  const classified = configuredVariables(config).filter((v) => isClassified(v.setting));
   return classified.map(({ name, setting: { data, resolution } }) => ({ name, data, resolution }));
 }
 
@@ -92,7 +92,7 @@ export function standardised(
   training: readonly WindowRef[],
 ): Tokenizer {
   if (!config.rules.standardised) return tokenizer;
-  const numeric = variablesOf(config).filter(({ setting }) => !isClassified(setting));
+  const numeric = configuredVariables(config).filter(({ setting }) => !isClassified(setting));
   const unknown = numeric.filter(({ name }) => !tokenizer.scales[name]);
   const samples = new Map(unknown.map(({ name }) => [name, [] as number[]]));
   for (const ref of unknown.length > 0 ? training : []) {
@@ -105,7 +105,10 @@ export function standardised(
   const known = unknown.filter(({ name }) => samples.get(name)!.length > 0);
   return tokenizer.scaled(
     Object.fromEntries(
-      known.map(({ name, setting }) => [name, Scale.of(samples.get(name)!, periodOf(setting))]),
+      known.map(({ name, setting }) => [
+        name,
+        Scale.of(samples.get(name)!, decodedPeriod(setting)),
+      ]),
     ),
   );
 }
@@ -148,7 +151,7 @@ export class BatchLayout {
     this.config = config;
     this.tokenizer = tokenizer;
     const film = recording.trials.find((trial) => trial.film)?.film;
-    this.variables = variablesOf(config).filter(({ name, setting }) =>
+    this.variables = configuredVariables(config).filter(({ name, setting }) =>
       recording.trials.some(({ variables }) => (setting.data ?? name) in variables),
     );
     const seconds = config.window.frame;
@@ -194,8 +197,8 @@ export class BatchLayout {
     for (const { group, name, setting, samples } of this.variables) {
       if (setting.predict) continue;
       const gather = (part: 'values' | 'times') =>
-        Float32Array.from(windows.flatMap((w) => lastOf(w.variables[name]![part], samples)));
-      const scale = this.scaleOf({ name, setting });
+        Float32Array.from(windows.flatMap((w) => lastPadded(w.variables[name]![part], samples)));
+      const scale = this.variableScale({ name, setting });
       const values = gather('values').map((value) => scale.encode(value)[0]!);
       behavior[group] ??= {};
       behavior[group][name] = { values, times: gather('times') };
@@ -209,15 +212,15 @@ export class BatchLayout {
     const entries = predicted.map(({ name, setting }) => {
       const values = windows.map((w) => w.variables[name]!.values.at(-1)!);
       if (isClassified(setting)) return [name, Uint32Array.from(values)];
-      const scale = this.scaleOf({ name, setting });
+      const scale = this.variableScale({ name, setting });
       return [name, Float32Array.from(values.flatMap((value) => scale.encode(value)))];
     });
     return Object.fromEntries(entries);
   }
 
   /** How a variable's numbers enter the model. */
-  scaleOf({ name, setting }: Pick<ConfiguredVariable, 'name' | 'setting'>): Scale {
-    return this.tokenizer.scales[name] ?? Scale.identity(periodOf(setting));
+  variableScale({ name, setting }: Pick<ConfiguredVariable, 'name' | 'setting'>): Scale {
+    return this.tokenizer.scales[name] ?? Scale.identity(decodedPeriod(setting));
   }
 }
 
@@ -241,7 +244,7 @@ function checkFrames(frames: readonly number[], { frame_encoder, layers }: Model
 }
 
 /** The last n numbers, the first of them repeated in front where there are fewer. */
-function lastOf(numbers: Float64Array, n: number): number[] {
+function lastPadded(numbers: Float64Array, n: number): number[] {
   return Array.from({ length: n }, (_, i) => numbers[Math.max(0, numbers.length - n + i)]!);
 }
 
@@ -283,7 +286,7 @@ export class Batch {
       if (setting.predict) {
         variables[name] = isClassified(setting)
           ? tensor([size], 'u32', (host) => host.targets[name]!)
-          : tensor([size, partsOf(setting)], 'f32', (host) => host.targets[name]!);
+          : tensor([size, targetWidth(setting)], 'f32', (host) => host.targets[name]!);
         continue;
       }
       behavior[group] ??= {};

@@ -2,7 +2,7 @@
 
 import { ConfigError, show } from '../text/schema.js';
 import type { ModalityGroup, ModelConfig } from './config.js';
-import { variablesOf } from './variables.js';
+import { configuredVariables } from './variables.js';
 
 /** What each key cannot know by itself. */
 export function checkTogether(config: ModelConfig): void {
@@ -88,7 +88,7 @@ function checkGroup(
 /** Variables go by their own names in losses and predictions, whatever their group. */
 function checkNames(config: ModelConfig): void {
   const groups = new Map<string, string>();
-  for (const { group, name } of variablesOf(config)) {
+  for (const { group, name } of configuredVariables(config)) {
     const other = groups.get(name);
     if (other !== undefined) {
       throw new ConfigError(
@@ -106,7 +106,7 @@ function checkLoss({ loss, contrastive, modalities }: ModelConfig): void {
       `loss.gamma + loss.mu should be at most 1, but is ${gamma} + ${loss.mu}: the rest is the weight of L_dt.`,
     );
   }
-  const predicted = variablesOf({ modalities }).flatMap(({ name, setting }) =>
+  const predicted = configuredVariables({ modalities }).flatMap(({ name, setting }) =>
     setting.predict ? [name] : [],
   );
   const unknown = Object.keys(loss.variables).find((name) => !predicted.includes(name));

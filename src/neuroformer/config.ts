@@ -11,20 +11,20 @@ import {
   type Checked,
   ConfigError,
   defaulted,
+  isOneOf,
   isRecord,
   list,
   nullable,
   number,
   object,
-  oneOf,
   optional,
   record,
   show,
   text,
 } from '../text/schema.js';
 import { checkTogether } from './config-checks.js';
-import { RULE_NAMES, type RuleName, type Rules, rulesOf } from './rules.js';
-import { variablesOf } from './variables.js';
+import { RULE_NAMES, type RuleName, type Rules, rulesFor } from './rules.js';
+import { configuredVariables } from './variables.js';
 
 const count = (otherwise: number, min = 0) => defaulted(number({ min, integer: true }), otherwise);
 /** A probability of dropping; the original's configurations have 0.2 everywhere. */
@@ -42,7 +42,7 @@ const variable = object({
   dt: seconds,
   /** Whether it is predicted; otherwise it is an input. */
   predict: flag(false),
-  objective: defaulted(oneOf(['regression', 'circular', 'classification', null]), null),
+  objective: defaulted(isOneOf(['regression', 'circular', 'classification', null]), null),
   /** Of a circular variable: what a full turn is in its unit; default: 2 pi, of radians. */
   period: optional(number({ above: 0 })),
   /** Step between the classes of a classified number. */
@@ -69,7 +69,7 @@ const clipVariable: Check<string | Record<string, string>> = (value, path) =>
   typeof value === 'string' ? text(value, path) : record(text)(value, path);
 
 const FIELDS = {
-  compat: defaulted(oneOf(['paper', 'original']), 'paper'),
+  compat: defaulted(isOneOf(['paper', 'original']), 'paper'),
   /** Single switches other than `compat` says; see rules.ts. */
   rules: object(
     Object.fromEntries(RULE_NAMES.map((name) => [name, optional(boolean)])) as Record<
@@ -91,7 +91,7 @@ const FIELDS = {
   gru_only: flag(false),
   gru2_only: flag(false),
   /** What variables are decoded from: the mean of the last layer, or its EOS token, better for what changes fast. */
-  pool: defaulted(oneOf(['mean', 'eos']), 'mean'),
+  pool: defaulted(isOneOf(['mean', 'eos']), 'mean'),
 
   dropout: object({
     attn: rate(0.2),
@@ -255,7 +255,7 @@ export function parseConfig(raw: unknown): ParsedConfig {
   const modalities = fields.modalities ?? {};
   notes.push(...unsupported(modalities));
   const vars = fields.contrastive.vars.map((entry) => readVariable(entry, modalities, notes));
-  const rules = { ...rulesOf(fields.compat), ...fields.rules } as Rules;
+  const rules = { ...rulesFor(fields.compat), ...fields.rules } as Rules;
   const config: ModelConfig = {
     ...fields,
     rules,
@@ -269,7 +269,7 @@ export function parseConfig(raw: unknown): ParsedConfig {
 
 /** What a configuration asks for that is read and left undone. */
 function unsupported(modalities: ModelConfig['modalities']): string[] {
-  const images = variablesOf({ modalities }).filter(({ setting }) => setting['3D']);
+  const images = configuredVariables({ modalities }).filter(({ setting }) => setting['3D']);
   return images.map(
     ({ group, name }) =>
       `modalities.${group}.variables.${name}.3D asks for whole images, but one number of each sample is decoded.`,

@@ -24,7 +24,7 @@ import {
   videoCode,
 } from './embeddings.js';
 import { type Observe, Pass, Stack } from './stack.js';
-import { isClassified, partsOf, variablesOf } from './variables.js';
+import { configuredVariables, isClassified, targetWidth } from './variables.js';
 
 /** Sizes that come from the data: vocabularies, and classes of each classified variable. */
 export interface ModelSizes {
@@ -160,7 +160,7 @@ export class Neuroformer {
     this.decoder = stack('state', trunk.at('neural_state_blocks'), layers.state);
     // The original owns this layer and never calls it; it stays for the sake of its weight files.
     new LayerNorm(trunk.at('ln_f'), width);
-    this.baseline = baselineOf(store, config);
+    this.baseline = createBaseline(store, config);
 
     this.heads = {
       variables: variableHeads(store.at('modality_projection_heads'), config, sizes),
@@ -319,7 +319,7 @@ function videoSettings({ frame_encoder }: ModelConfig): VideoSettings {
   };
 }
 
-function baselineOf(store: ParameterStore, config: ModelConfig): Baseline | undefined {
+function createBaseline(store: ParameterStore, config: ModelConfig): Baseline | undefined {
   const { n_embd, mlp_only, gru_only, gru2_only, rules } = config;
   if (mlp_only) return new MlpBaseline(store.at('mlp'), n_embd, rules);
   if (gru_only || gru2_only) return new GruBaseline(store.at('gru'), n_embd, gru2_only, rules);
@@ -329,18 +329,18 @@ function baselineOf(store: ParameterStore, config: ModelConfig): Baseline | unde
 /** What is decoded: one number of a regressed variable, two of an angle, the classes of a classified one. */
 function variableHeads(place: Declare, config: ModelConfig, sizes: ModelSizes) {
   const heads: Record<string, Linear> = {};
-  for (const { group, name, setting } of variablesOf(config)) {
+  for (const { group, name, setting } of configuredVariables(config)) {
     if (!setting.predict) continue;
     const at = place.at(`${group}.${name}`);
     heads[name] = isClassified(setting)
-      ? new Linear(at, config.n_embd, classesOf(name, setting, config, sizes), { bias: false })
-      : new Linear(at, config.n_embd, partsOf(setting));
+      ? new Linear(at, config.n_embd, classCount(name, setting, config, sizes), { bias: false })
+      : new Linear(at, config.n_embd, targetWidth(setting));
   }
   return heads;
 }
 
 /** How many classes a variable has: as many as its vocabulary, or what the configuration says. */
-function classesOf(
+function classCount(
   name: string,
   { n_classes }: VariableConfig,
   { rules }: ModelConfig,

@@ -48,6 +48,6 @@ export type Rules = Readonly<Record<RuleName, boolean>>;
 export const RULE_NAMES = Object.keys(RULES) as RuleName[];
 
 /** All on, or all off. */
-export function rulesOf(compat: 'paper' | 'original'): Rules {
+export function rulesFor(compat: 'paper' | 'original'): Rules {
   return Object.fromEntries(RULE_NAMES.map((name) => [name, compat === 'paper'])) as Rules;
 }

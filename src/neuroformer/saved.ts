@@ -59,12 +59,12 @@ export function openModel(file: Uint8Array): SavedModel {
   return {
     tensors,
     config: config === undefined ? undefined : parseConfig(config).config,
-    tokenizer: tokenizerOf(json(TOKENIZER_KEY)),
+    tokenizer: parseTokenizer(json(TOKENIZER_KEY)),
     metadata,
   };
 }
 
-function tokenizerOf(json: unknown): Tokenizer | undefined {
+function parseTokenizer(json: unknown): Tokenizer | undefined {
   if (json === undefined) return undefined;
   try {
     return new Tokenizer(json as TokenizerJson);

@@ -12,7 +12,9 @@ export interface ConfiguredVariable {
 }
 
 /** Every variable with its group. */
-export function variablesOf({ modalities }: Pick<ModelConfig, 'modalities'>): ConfiguredVariable[] {
+export function configuredVariables({
+  modalities,
+}: Pick<ModelConfig, 'modalities'>): ConfiguredVariable[] {
   return Object.entries(modalities).flatMap(([group, { window, variables }]) =>
     Object.entries(variables).map(([name, setting]) => ({
       group,
@@ -30,11 +32,11 @@ export function isClassified({ predict, objective }: VariableConfig): boolean {
 }
 
 /** A full turn of a variable that is decoded as an angle; undefined of any other. */
-export function periodOf({ predict, objective, period }: VariableConfig): number | undefined {
+export function decodedPeriod({ predict, objective, period }: VariableConfig): number | undefined {
   return predict && objective === 'circular' ? (period ?? 2 * Math.PI) : undefined;
 }
 
 /** Numbers a regressed variable is decoded as: one, or the cosine and sine of an angle. */
-export function partsOf(setting: VariableConfig): number {
-  return periodOf(setting) === undefined ? 1 : 2;
+export function targetWidth(setting: VariableConfig): number {
+  return decodedPeriod(setting) === undefined ? 1 : 2;
 }

@@ -6,7 +6,7 @@
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import { HostRandom } from '../math/random.js';
-import { elementsOf, type Shape, showShape, Tensor } from '../tensor/tensor.js';
+import { elementCount, type Shape, showShape, Tensor } from '../tensor/tensor.js';
 import type { Initializer } from './init.js';
 import { decodeSafetensors, encodeSafetensors, type HostTensor } from './safetensors.js';
 
@@ -33,7 +33,7 @@ export class Parameter {
   ) {}
 
   get length(): number {
-    return elementsOf(this.shape);
+    return elementCount(this.shape);
   }
 
   get tensor(): Tensor {

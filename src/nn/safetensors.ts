@@ -3,7 +3,7 @@
  * https://github.com/huggingface/safetensors#format
  */
 
-import { elementsOf, type Shape, showShape } from '../tensor/tensor.js';
+import { elementCount, type Shape, showShape } from '../tensor/tensor.js';
 
 export type HostData = Float32Array | Int32Array | Uint32Array;
 
@@ -39,7 +39,7 @@ export function encodeSafetensors(
   if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
   let end = 0;
   for (const [name, { dtype, shape, data }] of tensors) {
-    if (data.length !== elementsOf(shape)) {
+    if (data.length !== elementCount(shape)) {
       throw new SafetensorsError(
         `Tensor ${name} of shape ${showShape(shape)} has ${data.length} elements.`,
       );
@@ -134,9 +134,9 @@ function readEntry(name: string, entry: unknown, available: number) {
       `its data run from byte ${begin} to ${end}, but the file holds ${available}: it is cut short or damaged`,
     );
   }
-  if (end - begin !== 4 * elementsOf(shape)) {
+  if (end - begin !== 4 * elementCount(shape)) {
     throw wrong(
-      `its shape ${showShape(shape)} needs ${4 * elementsOf(shape)} bytes, but it has ${end - begin}`,
+      `its shape ${showShape(shape)} needs ${4 * elementCount(shape)} bytes, but it has ${end - begin}`,
     );
   }
   return { dtype: dtype as keyof typeof TYPES, shape: shape as number[], begin, end };

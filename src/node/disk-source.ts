@@ -24,7 +24,7 @@ const MAX_READ_BYTES = 2 ** 30;
  * @throws SourceError where there is no such file, it is a folder, or it may not be read.
  */
 export function diskSource(path: string, name = path): ByteSource {
-  const opened = stateOf(path);
+  const opened = fileState(path);
   return {
     name,
     size: opened.size,
@@ -41,7 +41,7 @@ interface FileState {
   readonly key: string;
 }
 
-function stateOf(path: string): FileState {
+function fileState(path: string): FileState {
   return attempt(() => {
     const stat = statSync(path, { bigint: true });
     if (stat.isDirectory()) throw new SourceError('it is a folder, not a file');

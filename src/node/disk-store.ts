@@ -26,7 +26,7 @@ export function diskStore(path: string): RunStore {
     },
     async append(file, line) {
       attempt(join(path, file), 'written', () => {
-        makeFolderOf(join(path, file));
+        createParentFolder(join(path, file));
         appendFileSync(join(path, file), `${line}\n`);
       });
     },
@@ -57,7 +57,7 @@ function namesIn(folder: string): string[] {
   }
 }
 
-function makeFolderOf(file: string): void {
+function createParentFolder(file: string): void {
   try {
     mkdirSync(dirname(file), { recursive: true });
   } catch (error) {
@@ -69,7 +69,7 @@ function makeFolderOf(file: string): void {
 
 /** Writes a file whole: a reader, or a crash at any moment, finds the old one or the new one. */
 function writeFile(path: string, data: Uint8Array | string): void {
-  attempt(path, 'written', () => makeFolderOf(path));
+  attempt(path, 'written', () => createParentFolder(path));
   const temporary = join(dirname(path), `.${basename(path)}.part`);
   const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
   try {

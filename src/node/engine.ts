@@ -78,7 +78,7 @@ export async function findAdapter(
   threads?: number,
   show?: (text: string) => void,
 ): Promise<FoundAdapter> {
-  const wanted = choice ?? choiceOf(process.env.NEUROFORMER_ADAPTER);
+  const wanted = choice ?? parseAdapterChoice(process.env.NEUROFORMER_ADAPTER);
   if (wanted === 'swiftshader') return swiftShader();
   if (wanted === 'gpu' || (wanted === 'auto' && mayHaveDriver())) {
     const found = await dawnAdapter(wanted === 'gpu' ? 'a GPU was asked for' : 'a GPU was found');
@@ -91,7 +91,7 @@ export async function findAdapter(
     );
   }
   const gpu = cpuGpu({
-    threads: threads ?? threadsOf(process.env.NEUROFORMER_THREADS),
+    threads: threads ?? parseThreadCount(process.env.NEUROFORMER_THREADS),
     checked: process.env.NEUROFORMER_CHECKED === '1',
     show: show && ((text) => show(text())),
   });
@@ -133,7 +133,7 @@ function mayHaveDriver(): boolean {
   return folders.some((folder) => existsSync(folder) && readdirSync(folder).length > 0);
 }
 
-function choiceOf(text: string | undefined): AdapterChoice {
+function parseAdapterChoice(text: string | undefined): AdapterChoice {
   if (text === undefined || text === '') return 'auto';
   const choice = CHOICES.find((c) => c === text);
   if (!choice) {
@@ -145,7 +145,7 @@ function choiceOf(text: string | undefined): AdapterChoice {
 }
 
 /** @throws UnsupportedError where the text is not a number of threads. */
-function threadsOf(text: string | undefined): number | undefined {
+function parseThreadCount(text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined;
   const threads = Number(text);
   if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS) {

@@ -29,7 +29,7 @@ export function memoryFolder(
   name: string,
   files: Readonly<Record<string, Uint8Array | string>>,
 ): Folder {
-  return folderOf(name, Object.keys(files), (path) =>
+  return folderFromMap(name, Object.keys(files), (path) =>
     memorySource(pathIn({ name }, path), files[path]!),
   );
 }
@@ -46,12 +46,12 @@ export function fileFolder(files: readonly File[]): Folder {
     if (rest.length > 0) name = first!;
     byPath.set(rest.length > 0 ? rest.join('/') : file.name, file);
   }
-  return folderOf(name, [...byPath.keys()], (path) =>
+  return folderFromMap(name, [...byPath.keys()], (path) =>
     fileSource(byPath.get(path)!, pathIn({ name }, path)),
   );
 }
 
-function folderOf(
+function folderFromMap(
   name: string,
   paths: readonly string[],
   open: (path: string) => ByteSource,

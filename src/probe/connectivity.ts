@@ -9,10 +9,10 @@ import { type BatchLayout, type HostBatch, modelSizes } from '../neuroformer/bat
 import { Neuroformer } from '../neuroformer/model.js';
 import { ParameterStore } from '../nn/parameters.js';
 import { silentWatcher, type Watcher } from '../ports/watcher.js';
-import { timesOf } from '../recording/spikes.js';
+import { spikeTimes } from '../recording/spikes.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
-import { groupOf } from '../simulate/hub.js';
-import { batchesOf, wholeBatches } from '../train/evaluate.js';
+import { neuronGroup } from '../simulate/hub.js';
+import { wholeBatches, windowBatches } from '../train/evaluate.js';
 import { ablationMap, attentionMaps, type Reading } from './attention-maps.js';
 
 /** One map of pairs, [target x source]. */
@@ -89,7 +89,7 @@ export async function explainModel(
   }
   const reading = (model: Neuroformer, refs: readonly WindowRef[], tieSeed = seed): Reading => {
     const size = Math.min(BATCH, refs.length);
-    const batches = batchesOf(windows, layout, refs, size, tieSeed);
+    const batches = windowBatches(windows, layout, refs, size, tieSeed);
     return { engine, model, layout, size, batches: watched(batches, size, refs.length) };
   };
 
@@ -121,7 +121,7 @@ export async function explainModel(
 
   stage('correlations');
   const trials = windows.recording.trials.map(({ spikes, duration }) => ({
-    times: timesOf(spikes),
+    times: spikeTimes(spikes),
     duration,
   }));
   const coarse = countTrials(trials, 0.05);
@@ -142,7 +142,7 @@ export async function explainModel(
   const neurons = layout.tokenizer.ids.neurons;
   const wiring = truth && {
     ...truth,
-    group: (neuron: number) => groupOf(neuron, neurons, truth.groups),
+    group: (neuron: number) => neuronGroup(neuron, neurons, truth.groups),
   };
   return {
     neurons,

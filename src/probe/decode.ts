@@ -6,7 +6,7 @@ import { modulo } from '../math/angles.js';
 import type { BatchLayout } from '../neuroformer/batch.js';
 import { ForwardPass } from '../neuroformer/forward-pass.js';
 import type { Neuroformer } from '../neuroformer/model.js';
-import { isClassified, periodOf } from '../neuroformer/variables.js';
+import { decodedPeriod, isClassified } from '../neuroformer/variables.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 
 /** What a model is asked with. */
@@ -18,23 +18,23 @@ export interface DecodingInputs {
 }
 
 /** The variables a configuration decodes and a recording has. */
-export function decodedOf(layout: BatchLayout) {
+export function predictedVariables(layout: BatchLayout) {
   return layout.variables.filter(({ setting }) => setting.predict);
 }
 
 /** What each variable was when a window ended, angles from 0 up to a full turn: its truth, with nothing decoded yet. */
-export function truthOf(
+export function recordedValues(
   layout: BatchLayout,
   windows: Windows,
   refs: readonly WindowRef[],
 ): DecodedVariable[] {
   const found = refs.map((ref) => windows.variables(ref));
-  return decodedOf(layout).map(({ name, setting }): DecodedVariable => {
+  return predictedVariables(layout).map(({ name, setting }): DecodedVariable => {
     const samples = found.map((variables) => variables[name]!.values.at(-1)!);
     const classes = layout.tokenizer.classes[name];
     if (isClassified(setting) && classes)
       return { name, kind: 'class', truth: samples.map((n) => classes.values[n]!), predicted: [] };
-    const period = periodOf(setting);
+    const period = decodedPeriod(setting);
     const predicted = new Float64Array(0);
     if (period === undefined)
       return { name, kind: 'number', truth: Float64Array.from(samples), predicted };
@@ -54,8 +54,8 @@ export async function decodeWindows(
   refs: readonly WindowRef[],
   progress: (done: number) => void = () => {},
 ): Promise<DecodedVariable[]> {
-  if (refs.length === 0) return truthOf(layout, windows, refs);
-  const decoded = decodedOf(layout);
+  if (refs.length === 0) return recordedValues(layout, windows, refs);
+  const decoded = predictedVariables(layout);
   const size = Math.min(64, refs.length);
   using pass = new ForwardPass(
     engine,
@@ -77,10 +77,10 @@ export async function decodeWindows(
     }
     progress(start + part.length);
   }
-  return truthOf(layout, windows, refs).map((variable, n): DecodedVariable => {
+  return recordedValues(layout, windows, refs).map((variable, n): DecodedVariable => {
     const rows = outputs[n]!;
     if (variable.kind !== 'class') {
-      const scale = layout.scaleOf(decoded[n]!);
+      const scale = layout.variableScale(decoded[n]!);
       return { ...variable, predicted: Float64Array.from(rows, (row) => scale.decode(row)) };
     }
     const { values } = layout.tokenizer.classes[variable.name]!;

@@ -1,12 +1,18 @@
 /** Generated spikes against recorded ones: the figures a report shows, with their baselines. */
 
 import { correlation } from '../analyze/edges.js';
-import { intervalsOf, ratesOf, type Stretch, setF1, timeCourse } from '../analyze/spike-trains.js';
+import {
+  firingRates,
+  interspikeIntervals,
+  type Stretch,
+  setF1,
+  timeCourse,
+} from '../analyze/spike-trains.js';
 import type { GeneratedWindow, Sampler } from '../generate/sampler.js';
 import type { GeneratedTrial } from '../generate/trials.js';
 import { mean, median } from '../math/statistics.js';
 import type { Recording } from '../recording/recording.js';
-import { countSpikes, spikesWithin, timesOf } from '../recording/spikes.js';
+import { countSpikes, spikesWithin, spikeTimes } from '../recording/spikes.js';
 import type { Window, WindowRef, Windows } from '../recording/windows.js';
 import { evenly } from '../train/evaluate.js';
 
@@ -34,7 +40,7 @@ export function recordedStretches(
   trials: readonly GeneratedTrial[],
 ): Stretch[] {
   return trials.map(({ start, from, to }) => ({
-    times: timesOf(recording.trials[start.trial]!.spikes),
+    times: spikeTimes(recording.trials[start.trial]!.spikes),
     from,
     to,
   }));
@@ -47,14 +53,14 @@ export function scoreGenerated(
   bin: number,
 ): GeneratedScores {
   const recorded = recordedStretches(recording, trials);
-  const whole = ratesOf(
+  const whole = firingRates(
     recording.trials.map(({ spikes, duration }) => ({
-      times: timesOf(spikes),
+      times: spikeTimes(spikes),
       from: 0,
       to: duration,
     })),
   );
-  const [same, generated] = [ratesOf(recorded), ratesOf(trials)];
+  const [same, generated] = [firingRates(recorded), firingRates(trials)];
   return {
     trials: trials.length,
     seconds: trials[0]!.to - trials[0]!.from,
@@ -64,8 +70,8 @@ export function scoreGenerated(
     rateCorrelationRecorded: correlation(same, whole),
     meanRate: { recorded: mean(whole), generated: mean(generated) },
     medianInterval: {
-      recorded: median(intervalsOf(recorded)),
-      generated: median(intervalsOf(trials)),
+      recorded: median(interspikeIntervals(recorded)),
+      generated: median(interspikeIntervals(trials)),
     },
     psthCorrelation: correlation(timeCourse(recorded, bin), timeCourse(trials, bin)),
     full: trials.reduce((sum, { full }) => sum + full, 0),

@@ -1,7 +1,13 @@
 /** The original's data dictionary: arrays by well-known keys, as its scripts put them together. */
 
 import { RecordingError } from './errors.js';
-import { type Film, type Recording, recordingOf, type Trial, type Variable } from './recording.js';
+import {
+  assembleRecording,
+  type Film,
+  type Recording,
+  type Trial,
+  type Variable,
+} from './recording.js';
 import type { WindowRef } from './windows.js';
 
 /** Frames as one array: [frames, height, width], or [films, frames, height, width] where trials show different films. */
@@ -66,7 +72,7 @@ export function fromDataDictionary(
   const matrices = perTrial
     ? Object.entries(data.spikes as Record<number, Counts>)
     : [['0', data.spikes as Counts] as const];
-  const film = data.frames && filmOf(data.frames, steps.frames, data.callback);
+  const film = data.frames && trialVideo(data.frames, steps.frames, data.callback);
   const trials = matrices.map(([key, counts]): Trial => {
     const id = Number(key);
     return {
@@ -75,12 +81,12 @@ export function fromDataDictionary(
       duration: steps.dt * (counts[0]?.length ?? 0),
       spikes: { counts, dt: steps.dt },
       ...(film && { film }),
-      variables: variablesOf(data.behavior ?? {}, steps, perTrial ? id : undefined),
+      variables: trialVariables(data.behavior ?? {}, steps, perTrial ? id : undefined),
     };
   });
-  const recording = recordingOf(name, trials);
+  const recording = assembleRecording(name, trials);
   const refs = (key: keyof DataDictionary, list: readonly DictionaryInterval[] = []) =>
-    list.map((entry) => refOf(entry, String(key), trials));
+    list.map((entry) => windowRef(entry, String(key), trials));
   return {
     recording,
     intervals: {
@@ -92,14 +98,14 @@ export function fromDataDictionary(
   };
 }
 
-function refOf(entry: DictionaryInterval, key: string, trials: readonly Trial[]): WindowRef {
+function windowRef(entry: DictionaryInterval, key: string, trials: readonly Trial[]): WindowRef {
   const [end, id] = typeof entry === 'number' ? [entry, trials[0]!.id] : entry;
   const trial = trials.findIndex((candidate) => candidate.id === id);
   if (trial < 0) throw new RecordingError(`${key} names trial ${id}, which spikes does not have.`);
   return { trial, end };
 }
 
-function variablesOf(
+function trialVariables(
   behavior: NonNullable<DataDictionary['behavior']>,
   { behavior: step }: DictionarySteps,
   trial: number | undefined,
@@ -118,7 +124,7 @@ function variablesOf(
   );
 }
 
-function filmOf(
+function trialVideo(
   frames: FrameArray,
   dt: number | undefined,
   callback: FrameCallback | undefined,

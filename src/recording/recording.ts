@@ -1,7 +1,7 @@
 /** Recordings in memory: trials, each with its spikes, its film and its variables on clocks of their own. */
 
 import { RecordingError } from './errors.js';
-import { cutSpikes, firstNotBefore, neuronsOf, type Spikes, spanOf } from './spikes.js';
+import { cutSpikes, firstNotBefore, neuronCount, type Spikes, spikesEnd } from './spikes.js';
 
 /** A film: `count` frames of height x width, row-major. */
 export interface Film {
@@ -105,7 +105,7 @@ export function createRecording(session: Session): Recording {
   );
   const parts = [
     session.recorded ?? 0,
-    spanOf(spikes),
+    spikesEnd(spikes),
     filmEnd(frames),
     ...Object.values(variables).map(variableEnd),
   ];
@@ -136,7 +136,7 @@ export function createRecording(session: Session): Recording {
   });
   checkNumbers(trials);
   checkApart(trials);
-  return { name, neurons: neuronsOf(spikes), trials, intervals };
+  return { name, neurons: neuronCount(spikes), trials, intervals };
 }
 
 /** The variables that some trial has. */
@@ -149,18 +149,18 @@ export function variableNames({ trials }: Pick<Recording, 'trials'>): string[] {
  *
  * @throws RecordingError naming what is wrong with which part.
  */
-export function recordingOf(
+export function assembleRecording(
   name: string,
   trials: readonly Trial[],
   intervals: Recording['intervals'] = {},
 ): Recording {
   const first = trials[0];
   if (!first) throw new RecordingError(`The recording ${name} has no trial.`);
-  const neurons = neuronsOf(first.spikes);
+  const neurons = neuronCount(first.spikes);
   checkNumbers(trials);
   for (const trial of trials) {
     checkSpikes(trial.spikes);
-    const found = neuronsOf(trial.spikes);
+    const found = neuronCount(trial.spikes);
     if (found !== neurons) {
       throw new RecordingError(
         `Trial ${trial.id} has ${found} neurons, but trial ${first.id} has ${neurons}: all need the same.`,
@@ -256,7 +256,7 @@ function variableEnd(series: Variable): number {
 }
 
 function checkSpikes(spikes: Spikes): void {
-  if (neuronsOf(spikes) === 0)
+  if (neuronCount(spikes) === 0)
     throw new RecordingError('The recording has no neuron; spikes need at least one row or list.');
   if ('counts' in spikes) {
     const { counts, dt } = spikes;

@@ -47,22 +47,22 @@ export function regular(
 ): Series {
   if (!('times' in series) && Math.abs(series.dt / dt - 1) < 1e-9) return series;
   const { values } = series;
-  const timeOf = (n: number) => sampleTime(series, n);
-  const last = timeOf(values.length - 1);
+  const timeAt = (n: number) => sampleTime(series, n);
+  const last = timeAt(values.length - 1);
   if (how.held || typeof values[0] === 'string')
     return held(series, dt, Math.max(last, duration - dt));
   const numbers = values as ArrayLike<number>;
-  const step = 'times' in series ? (usual(stepsOf(series)) ?? dt) : series.dt;
+  const step = 'times' in series ? (usual(sampleIntervals(series)) ?? dt) : series.dt;
   const join = joining(how.period ?? series.period);
   // A mean needs a step and a half of samples; with fewer it would follow now one and now two of them.
-  if (step * 1.5 <= dt) return averaged(numbers, timeOf, dt, last + step, join);
+  if (step * 1.5 <= dt) return averaged(numbers, timeAt, dt, last + step, join);
   return how.read
     ? held(series, dt, Math.max(last, last + step - dt))
-    : interpolated(numbers, timeOf, dt, join);
+    : interpolated(numbers, timeAt, dt, join);
 }
 
 /** Seconds from each sample to the next. */
-function stepsOf({ times }: { readonly times: ArrayLike<number> }): Float64Array {
+function sampleIntervals({ times }: { readonly times: ArrayLike<number> }): Float64Array {
   return Float64Array.from(times)
     .subarray(1)
     .map((time, n) => time - times[n]!);
@@ -72,11 +72,11 @@ function stepsOf({ times }: { readonly times: ArrayLike<number> }): Float64Array
 const HOLE = 5;
 
 /** Stretches of a trial in which nothing of a series was sampled, far longer than its usual step and than `dt`. */
-export function holesOf(series: Variable, dt: number): Interval[] {
+export function findHoles(series: Variable, dt: number): Interval[] {
   if (!('times' in series) || typeof series.values[0] === 'string') return [];
   const { before } = series;
   const times = [...(before ? [before.time] : []), ...Array.from(series.times)];
-  const steps = stepsOf({ times });
+  const steps = sampleIntervals({ times });
   const step = usual(steps) ?? 0;
   return Array.from(steps).flatMap((own, n) =>
     own > HOLE * step && own > 2 * dt ? [{ start: times[n]!, stop: times[n + 1]! }] : [],
@@ -113,18 +113,18 @@ export function joining(period: number | undefined): Join {
 /** Each step's mean; a step without a sample has the one before it. */
 function averaged(
   values: ArrayLike<number>,
-  timeOf: (n: number) => number,
+  timeAt: (n: number) => number,
   dt: number,
   end: number,
   join: Join,
 ): Series {
-  const start = timeOf(0);
+  const start = timeAt(0);
   const length = Math.max(1, Math.floor((end - start) / dt + 1e-6));
   let next = 0;
   let before = values[0]!;
   const found = Float64Array.from({ length }, (_, n) => {
     const places: number[] = [];
-    for (; next < values.length && timeOf(next) < start + (n + 1) * dt - 1e-9; next++)
+    for (; next < values.length && timeAt(next) < start + (n + 1) * dt - 1e-9; next++)
       places.push(next);
     if (places.length > 0) before = join(values, places);
     return before;
@@ -134,18 +134,18 @@ function averaged(
 
 function interpolated(
   values: ArrayLike<number>,
-  timeOf: (n: number) => number,
+  timeAt: (n: number) => number,
   dt: number,
   join: Join,
 ): Series {
-  const start = timeOf(0);
-  const length = Math.floor((timeOf(values.length - 1) - start) / dt + 1e-9) + 1;
+  const start = timeAt(0);
+  const length = Math.floor((timeAt(values.length - 1) - start) / dt + 1e-9) + 1;
   let at = 0;
   const found = Float64Array.from({ length }, (_, n) => {
     const time = start + n * dt;
-    while (at + 1 < values.length && timeOf(at + 1) <= time + 1e-9) at += 1;
+    while (at + 1 < values.length && timeAt(at + 1) <= time + 1e-9) at += 1;
     if (at + 1 === values.length) return values[at]!;
-    const share = Math.max(0, (time - timeOf(at)) / (timeOf(at + 1) - timeOf(at)));
+    const share = Math.max(0, (time - timeAt(at)) / (timeAt(at + 1) - timeAt(at)));
     return share === 0 ? values[at]! : join(values, [at, at + 1], [1 - share, share]);
   });
   return { values: found, dt, start };
@@ -153,27 +153,27 @@ function interpolated(
 
 /** @param until when the last step begins. */
 function held(series: Variable, dt: number, until: number): Series {
-  const { values, timeOf } = withBefore(series);
-  const start = timeOf(0);
+  const { values, timeAt } = withBefore(series);
+  const start = timeAt(0);
   let at = 0;
   const found = Array.from({ length: Math.floor((until - start) / dt + 1e-9) + 1 }, (_, n) => {
-    while (at + 1 < values.length && timeOf(at + 1) <= start + n * dt + 1e-9) at += 1;
+    while (at + 1 < values.length && timeAt(at + 1) <= start + n * dt + 1e-9) at += 1;
     return values[at]!;
   });
   return { values: found as number[] | string[], dt, start };
 }
 
 /** What held before the trial begins with it. */
-function withBefore(series: Variable): { values: Variable['values']; timeOf(n: number): number } {
-  if (!('times' in series)) return { values: series.values, timeOf: (n) => sampleTime(series, n) };
+function withBefore(series: Variable): { values: Variable['values']; timeAt(n: number): number } {
+  if (!('times' in series)) return { values: series.values, timeAt: (n) => sampleTime(series, n) };
   const { before, times } = series;
-  if (!before) return { values: series.values, timeOf: (n) => Math.max(0, times[n]!) };
+  if (!before) return { values: series.values, timeAt: (n) => Math.max(0, times[n]!) };
   const values = [before.value, ...Array.from(series.values as ArrayLike<number>)];
-  return { values, timeOf: (n) => (n === 0 ? 0 : times[n - 1]!) };
+  return { values, timeAt: (n) => (n === 0 ? 0 : times[n - 1]!) };
 }
 
 /** The samples a window takes, by their places: from `first` up to `end`. */
-export interface Places {
+export interface SampleRange {
   readonly first: number;
   readonly end: number;
 }
@@ -183,12 +183,12 @@ export interface Places {
  *
  * @param exact otherwise the nearest, as in the original.
  */
-export function placesOf(
+export function samplesBetween(
   { dt, start = 0 }: Pick<Series, 'dt' | 'start'>,
   from: number,
   to: number,
   exact: boolean,
-): Places {
+): SampleRange {
   if (!exact)
     return { first: roundHalfEven((from - start) / dt), end: roundHalfEven((to - start) / dt) };
   const end = Math.floor((to - start) / dt + 1e-6);
@@ -222,7 +222,7 @@ export function sampleSeries(
       `Variable ${name} holds labels such as "${value}": labels can be predicted, with objective: classification, but not read.`,
     );
   };
-  const { first, end } = placesOf(series, from, to, exact);
+  const { first, end } = samplesBetween(series, from, to, exact);
   if (!exact) return originalSamples(sample, values.length, first, end, from, to, dt);
   const last = values.length - 1;
   const found = Float64Array.from({ length: end - first }, (_, n) =>

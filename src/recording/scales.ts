@@ -1,6 +1,6 @@
 /** How numbers enter a model and come out of it: in standard deviations from their mean, angles as cosine and sine. */
 
-import { angleOf, cosineAndSine } from '../math/angles.js';
+import { angleFromCosineSine, cosineAndSine } from '../math/angles.js';
 import { mean } from '../math/statistics.js';
 
 /** As it is stored with a model's weights: one mean and deviation, or those of cosine and sine. */
@@ -24,7 +24,7 @@ export class Scale {
    * @param period of an angle, a full turn in the samples' unit.
    */
   static of(samples: readonly number[], period?: number): Scale {
-    const parts = samples.map((sample) => partsOf(sample, period));
+    const parts = samples.map((sample) => valueComponents(sample, period));
     const columns = (period === undefined ? [0] : [0, 1]).map((n) => parts.map((part) => part[n]!));
     const means = columns.map((column) => mean(column));
     const deviations = columns.map((column, n) => {
@@ -54,14 +54,14 @@ export class Scale {
 
   encode(value: number): number[] {
     const { means, deviations, period } = this.#json;
-    return partsOf(value, period).map((part, n) => (part - means[n]!) / deviations[n]!);
+    return valueComponents(value, period).map((part, n) => (part - means[n]!) / deviations[n]!);
   }
 
   /** The value that was encoded; an angle from 0 up to a full turn. */
   decode(encoded: ArrayLike<number>): number {
     const { means, deviations, period } = this.#json;
     const [first, second] = means.map((m, n) => encoded[n]! * deviations[n]! + m);
-    return period === undefined ? first! : angleOf(first!, second!, period);
+    return period === undefined ? first! : angleFromCosineSine(first!, second!, period);
   }
 
   toJSON(): ScaleJson {
@@ -69,6 +69,6 @@ export class Scale {
   }
 }
 
-function partsOf(value: number, period: number | undefined): number[] {
+function valueComponents(value: number, period: number | undefined): number[] {
   return period === undefined ? [value] : cosineAndSine(value, period);
 }

@@ -74,7 +74,7 @@ export function spikesFromCounts(counts: readonly ArrayLike<number>[], dt: numbe
  * @throws RecordingError naming the neuron whose time is no finite number or lies before the start.
  */
 export function spikesFromTimes(times: readonly ArrayLike<number>[], dt: number): BinnedSpikes {
-  const binOf = (neuron: number, n: number) => {
+  const spikeBin = (neuron: number, n: number) => {
     const time = times[neuron]![n]!;
     if (!Number.isFinite(time) || time < 0) {
       throw new RecordingError(
@@ -88,18 +88,18 @@ export function spikesFromTimes(times: readonly ArrayLike<number>[], dt: number)
   let last = -1;
   for (const [neuron, list] of times.entries()) {
     total += list.length;
-    for (let n = 0; n < list.length; n++) last = Math.max(last, binOf(neuron, n));
+    for (let n = 0; n < list.length; n++) last = Math.max(last, spikeBin(neuron, n));
   }
   // A counting sort: neurons come in order, so those of one bin do too.
   const starts = new Int32Array(last + 2);
   for (const [neuron, list] of times.entries())
-    for (let n = 0; n < list.length; n++) starts[binOf(neuron, n) + 1]! += 1;
+    for (let n = 0; n < list.length; n++) starts[spikeBin(neuron, n) + 1]! += 1;
   for (let bin = 0; bin <= last; bin++) starts[bin + 1]! += starts[bin]!;
   const bins = new Int32Array(total);
   const neurons = new Int32Array(total);
   for (const [neuron, list] of times.entries()) {
     for (let n = 0; n < list.length; n++) {
-      const bin = binOf(neuron, n);
+      const bin = spikeBin(neuron, n);
       const at = starts[bin]!++;
       bins[at] = bin;
       neurons[at] = neuron;
@@ -125,7 +125,7 @@ function binAt(time: number, dt: number): number {
 }
 
 /** Event times of each neuron; of counts, the starts of their bins. */
-export function timesOf(spikes: Spikes): readonly ArrayLike<number>[] {
+export function spikeTimes(spikes: Spikes): readonly ArrayLike<number>[] {
   if ('times' in spikes) return spikes.times;
   return spikes.counts.map((row) => {
     const times: number[] = [];
@@ -141,7 +141,7 @@ export function countSpikes(times: readonly ArrayLike<number>[]): number {
 }
 
 /** Neurons a recording of these spikes has. */
-export function neuronsOf(spikes: Spikes): number {
+export function neuronCount(spikes: Spikes): number {
   return 'counts' in spikes ? spikes.counts.length : spikes.times.length;
 }
 
@@ -172,7 +172,7 @@ export function firstNotBefore(rising: ArrayLike<number>, value: number): number
 }
 
 /** Seconds up to the end of the last bin, or just past the last spike. */
-export function spanOf(spikes: Spikes): number {
+export function spikesEnd(spikes: Spikes): number {
   if ('counts' in spikes)
     return spikes.dt * spikes.counts.reduce((most, row) => Math.max(most, row.length), 0);
   const latest = spikes.times.reduce((most, times) => Math.max(most, times.at(-1) ?? 0), 0);

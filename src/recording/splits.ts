@@ -52,12 +52,12 @@ export type Split = Readonly<Record<Part, readonly WindowRef[]>> & {
  */
 export function splitWindows(windows: Windows, settings: SplitSettings, every?: number): Split {
   if (settings.kind === 'given') return givenSplit(windows, settings);
-  const refs = windows.recording.trials.flatMap((_, trial) => windows.refsOf(trial, every));
-  const partOf = dealer(windows, settings, refs);
+  const refs = windows.recording.trials.flatMap((_, trial) => windows.windowsInTrial(trial, every));
+  const windowPart = dealer(windows, settings, refs);
   const parts: Record<Part, WindowRef[]> = { train: [], validation: [], test: [] };
   let leftOut = 0;
   for (const [n, ref] of refs.entries()) {
-    const part = partOf(ref, n);
+    const part = windowPart(ref, n);
     if (part) parts[part].push(ref);
     else leftOut += 1;
   }
@@ -118,19 +118,19 @@ export function thinned(
  * How much each window counts where those of a recording that drifts count the more the later they are: half as much
  * for every `halfLife` seconds recorded after it.
  */
-export function recencyOf(
+export function recencyWeights(
   windows: Windows,
   refs: readonly WindowRef[],
   halfLife: number,
 ): Float64Array {
-  const offsets = offsetsOf(windows.recording.trials);
+  const offsets = trialOffsets(windows.recording.trials);
   const times = refs.map(({ trial, end }) => offsets[trial]! + end);
   const last = times.reduce((a, b) => Math.max(a, b), 0);
   return Float64Array.from(times, (time) => 2 ** ((time - last) / halfLife));
 }
 
 /** Trials one after the other make one line of time, whatever clocks they came from: where each begins on it. */
-function offsetsOf(trials: readonly Trial[]): number[] {
+function trialOffsets(trials: readonly Trial[]): number[] {
   let total = 0;
   return trials.map(({ duration }) => {
     total += duration;
@@ -141,7 +141,7 @@ function offsetsOf(trials: readonly Trial[]): number[] {
 /** Chosen windows as a split, with a note where parts read the same. */
 function givenSplit(windows: Windows, settings: SplitSettings & { kind: 'given' }): Split {
   const split = { ...settings.windows, settings, leftOut: 0, notes: [], caveats: [] };
-  const caveats = leaksOf(split, windows).map(
+  const caveats = findLeaks(split, windows).map(
     ({ part, from, windows: count }) =>
       `${count} of ${split[part].length} ${part} windows overlap what ${from} windows read, so scores on them say little about new data.`,
   );
@@ -220,13 +220,14 @@ function byBlocks(
   settings: SplitSettings & { kind: 'blocks' },
   refs: readonly WindowRef[],
 ): Dealer {
-  const reachOf = ({ current, all }: ReturnType<Windows['span']>) => current.start - all.start;
-  const furthest = () => refs.reduce((most, ref) => Math.max(most, reachOf(windows.span(ref))), 0);
+  const pastReach = ({ current, all }: ReturnType<Windows['span']>) => current.start - all.start;
+  const furthest = () =>
+    refs.reduce((most, ref) => Math.max(most, pastReach(windows.span(ref))), 0);
   const { fractions, order = PARTS, repeats = 1, gap = furthest() } = settings;
   if (!Number.isInteger(repeats) || repeats < 1)
     throw new RecordingError(`The repeats of a split should be 1 or more, but are ${repeats}.`);
   const { trials } = windows.recording;
-  const offsets = offsetsOf(trials);
+  const offsets = trialOffsets(trials);
   const total = trials.reduce((sum, { duration }) => sum + duration, 0);
   const blocks: (Interval & { part: Part })[] = [];
   let edge = 0;
@@ -240,7 +241,7 @@ function byBlocks(
   return (ref) => {
     const span = windows.span(ref);
     const { current, all } = span;
-    const reach = reachOf(span);
+    const reach = pastReach(span);
     if (gap < reach - 1e-9) {
       throw new RecordingError(
         `The gap of a split should be at least ${reach.toFixed(3)} s, as far as windows reach back, but is ${gap}.`,
@@ -265,10 +266,10 @@ export interface Leak {
 }
 
 /** Every overlap between what windows of different parts read; empty for a split that does not leak. */
-export function leaksOf(split: Split, windows: Windows): Leak[] {
+export function findLeaks(split: Split, windows: Windows): Leak[] {
   const leaks: Leak[] = [];
   for (const from of PARTS) {
-    const covered = coverOf(split[from], windows);
+    const covered = intervalsRead(split[from], windows);
     for (const part of PARTS) {
       if (part === from) continue;
       const found = split[part].filter((ref) => {
@@ -288,7 +289,7 @@ function readBy(windows: Windows, ref: WindowRef): Interval {
 }
 
 /** The stretches of each trial that windows read, joined where they meet. */
-function coverOf(refs: readonly WindowRef[], windows: Windows): Map<number, Interval[]> {
+function intervalsRead(refs: readonly WindowRef[], windows: Windows): Map<number, Interval[]> {
   const cover = new Map<number, Interval[]>();
   const sorted = [...refs].sort((p, q) => p.trial - q.trial || p.end - q.end);
   for (const ref of sorted) {

@@ -20,7 +20,7 @@ export interface Cut {
 }
 
 /** Counts what the blocks cut of these windows. A block of n tokens holds n - 2 spikes, SOS and EOS. */
-export function truncationOf(windows: Windows, refs: readonly WindowRef[]): Truncation {
+export function measureTruncation(windows: Windows, refs: readonly WindowRef[]): Truncation {
   const { block, pastBlock } = windows.settings;
   const counts = refs.map((ref) => windows.spikes(ref));
   return {

@@ -4,13 +4,13 @@ import { roundToStep } from '../math/rounding.js';
 import { RecordingError } from './errors.js';
 import type { Film, Interval, Recording, Series, Trial } from './recording.js';
 import {
+  findHoles,
   framesBefore,
   framesUpTo,
-  holesOf,
-  placesOf,
   regular,
   type Samples,
   sampleSeries,
+  samplesBetween,
   type VariableSetting,
 } from './sampling.js';
 import { type BinnedSpikes, binSpikes, spikesWithin } from './spikes.js';
@@ -183,7 +183,7 @@ export class Windows {
     }
     const exact = this.settings.rules.exactSampleTimes;
     for (const { setting, series } of variables) {
-      const { first } = placesOf(series, stop - setting.window, stop, exact);
+      const { first } = samplesBetween(series, stop - setting.window, stop, exact);
       starts.push(exact ? (series.start ?? 0) + first * series.dt : stop - setting.window);
     }
     return {
@@ -199,7 +199,7 @@ export class Windows {
   }
 
   /** The past window before `ref`'s current one, of these spikes instead of the recorded ones. */
-  pastOf(ref: WindowRef, spikes: BinnedSpikes): TokenWindow {
+  pastWindow(ref: WindowRef, spikes: BinnedSpikes): TokenWindow {
     const { past } = this.span(ref);
     const { pastBlock, rules } = this.settings;
     return tokenWindow({ spikes }, past, pastBlock, this.settings, rules.pastHasOwnClock);
@@ -222,8 +222,8 @@ export class Windows {
    *
    * @param every default: side by side.
    */
-  refsOf(trial: number, every = this.settings.current): WindowRef[] {
-    return this.#endsOf(trial, every)
+  windowsInTrial(trial: number, every = this.settings.current): WindowRef[] {
+    return this.#windowEnds(trial, every)
       .filter((end) => this.#lackingAt(trial, end) === undefined)
       .map((end) => ({ trial, end }));
   }
@@ -232,7 +232,7 @@ export class Windows {
   lacking(every = this.settings.current): Readonly<Record<string, number>> {
     const found: Record<string, number> = {};
     for (const trial of this.#trials.keys()) {
-      for (const end of this.#endsOf(trial, every)) {
+      for (const end of this.#windowEnds(trial, every)) {
         const name = this.#lackingAt(trial, end);
         if (name !== undefined) found[name] = (found[name] ?? 0) + 1;
       }
@@ -241,7 +241,7 @@ export class Windows {
   }
 
   /** Where windows of a trial would end. */
-  #endsOf(trial: number, every: number): number[] {
+  #windowEnds(trial: number, every: number): number[] {
     const { current, times } = this.settings;
     const count = Math.floor((this.#trial(trial).duration - current) / every + 1e-6) + 1;
     return Array.from({ length: Math.max(0, count) }, (_, n) =>
@@ -265,7 +265,7 @@ export class Windows {
     }
     const missing = variables.find(({ setting, series, holes }) => {
       const { values, dt } = series;
-      const { end: last } = placesOf(series, end - dt, end, rules.exactSampleTimes);
+      const { end: last } = samplesBetween(series, end - dt, end, rules.exactSampleTimes);
       // What is held is old until a whole step after the hole; what is drawn to the next sample is near it before.
       const late = setting.read ? dt : 0;
       const inHole = holes.some(
@@ -299,7 +299,7 @@ function prepare(trial: Trial, settings: WindowSettings): Prepared {
     checkPeriod(name, period, series.period);
     // A class holds until another is noted: between its samples nothing is missing.
     const held = classes !== undefined;
-    const holes = held ? [] : holesOf(series, dt);
+    const holes = held ? [] : findHoles(series, dt);
     return [
       { setting, series: regular(series, dt, trial.duration, { period, held, read }), holes },
     ];

@@ -24,7 +24,7 @@ export function plus(a: Ref, b: Ref): Ref {
 }
 
 /** The last axis, and how many rows of it there are. */
-export function rowsOf(a: Ref): { rows: number; width: number } {
+export function rowShape(a: Ref): { rows: number; width: number } {
   const width = a.shape.at(-1)!;
   return { rows: a.data.length / width, width };
 }

@@ -29,14 +29,14 @@ interface Sizes {
   D: number;
 }
 
-function sizesOf({ query, key }: AttentionRefs, { heads }: AttentionSetup): Sizes {
+function attentionSizes({ query, key }: AttentionRefs, { heads }: AttentionSetup): Sizes {
   const [B, T, width] = query.shape as [number, number, number];
   return { B, T, S: key.shape[1]!, H: heads, D: width / heads };
 }
 
 /** p [B, H, T, S]; a row whose keys are all hidden is zero. */
 export function probabilities(refs: AttentionRefs, setup: AttentionSetup): Ref {
-  const { B, T, S, H, D } = sizesOf(refs, setup);
+  const { B, T, S, H, D } = attentionSizes(refs, setup);
   const p = ref([B, H, T, S]);
   for (let row = 0; row < B * H * T; row++) {
     const i = row % T;
@@ -63,7 +63,7 @@ export function probabilities(refs: AttentionRefs, setup: AttentionSetup): Ref {
 }
 
 export function attention(refs: AttentionRefs, setup: AttentionSetup): Ref {
-  const { B, T, S, H, D } = sizesOf(refs, setup);
+  const { B, T, S, H, D } = attentionSizes(refs, setup);
   const p = probabilities(refs, setup);
   const out = like(refs.query);
   for (let row = 0; row < B * H * T; row++) {
@@ -81,7 +81,7 @@ export function attentionBackward(
   setup: AttentionSetup,
   dout: Ref,
 ): AttentionRefs {
-  const sizes = sizesOf(refs, setup);
+  const sizes = attentionSizes(refs, setup);
   const { B, T, S, H, D } = sizes;
   const p = probabilities(refs, setup);
   const gradients = {

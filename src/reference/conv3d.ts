@@ -6,7 +6,7 @@ type Sizes3 = [number, number, number];
 type Triple = Readonly<Sizes3>;
 
 /** How many places a kernel fits in, along time, height and width. */
-export function placesOf({ shape }: Ref, kernel: Triple, stride: Triple): Triple {
+export function outputShape({ shape }: Ref, kernel: Triple, stride: Triple): Triple {
   const [, , ...extent] = shape;
   return extent.map((n, axis) => Math.floor((n - kernel[axis]!) / stride[axis]!) + 1) as Sizes3;
 }
@@ -23,7 +23,7 @@ function eachVoxel(
 ): void {
   const [B, C, frames, height, width] = video.shape as [number, number, number, number, number];
   const [kt, kh, kw] = kernel;
-  const [t, h, w] = placesOf(video, kernel, stride);
+  const [t, h, w] = outputShape(video, kernel, stride);
   let element = 0;
   for (let b = 0; b < B; b++) {
     for (let place = 0; place < t * h * w; place++) {
@@ -43,7 +43,7 @@ function eachVoxel(
 }
 
 export function unfold3d(video: Ref, kernel: Triple, stride: Triple): Ref {
-  const places = placesOf(video, kernel, stride);
+  const places = outputShape(video, kernel, stride);
   const size = (numbers: readonly number[]) => numbers.reduce((product, n) => product * n, 1);
   const patches = ref([video.shape[0]!, size(places), video.shape[1]! * size(kernel)]);
   eachVoxel(video, kernel, stride, (voxel, element) => {
@@ -87,7 +87,7 @@ function eachProduct(
 /** [B, t * h * w, out] */
 export function conv3d(refs: Conv3dRefs, stride: Triple): Ref {
   const { video, weight, bias } = refs;
-  const [t, h, w] = placesOf(video, weight.shape.slice(2) as Sizes3, stride);
+  const [t, h, w] = outputShape(video, weight.shape.slice(2) as Sizes3, stride);
   const outer = weight.shape[0]!;
   const out = map(ref([video.shape[0]!, t * h * w, outer]), (_, n) => bias.data[n % outer]!);
   eachProduct(refs, stride, (o, v, k) => {

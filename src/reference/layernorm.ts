@@ -1,10 +1,10 @@
 /** Layer normalisation in float64. */
 
-import { like, type Ref, ref, rowsOf } from './array.js';
+import { like, type Ref, ref, rowShape } from './array.js';
 
 /** Mean and 1 / sqrt(biased variance + eps) of each row. */
 function statistics(x: Ref, eps: number): { mean: number; rstd: number }[] {
-  const { rows, width } = rowsOf(x);
+  const { rows, width } = rowShape(x);
   return Array.from({ length: rows }, (_, r) => {
     const row = x.data.subarray(r * width, (r + 1) * width);
     const mean = row.reduce((sum, v) => sum + v, 0) / width;
@@ -14,7 +14,7 @@ function statistics(x: Ref, eps: number): { mean: number; rstd: number }[] {
 }
 
 export function layerNorm(x: Ref, gamma: Ref, beta: Ref, eps = 1e-5): Ref {
-  const { width } = rowsOf(x);
+  const { width } = rowShape(x);
   const stats = statistics(x, eps);
   const y = like(x);
   for (let n = 0; n < x.data.length; n++) {
@@ -26,7 +26,7 @@ export function layerNorm(x: Ref, gamma: Ref, beta: Ref, eps = 1e-5): Ref {
 }
 
 export function layerNormBackward(x: Ref, gamma: Ref, dy: Ref, eps = 1e-5) {
-  const { rows, width } = rowsOf(x);
+  const { rows, width } = rowShape(x);
   const stats = statistics(x, eps);
   const dx = like(x);
   const dgamma = ref([width]);

@@ -1,11 +1,11 @@
 /** Linear maps and products in float64. */
 
 import { gelu, geluGradient } from './activations.js';
-import { map, type Ref, ref, rowsOf } from './array.js';
+import { map, type Ref, ref, rowShape } from './array.js';
 
 /** A [M, K] times B^T, B [N, K]. */
 export function matmulNT(a: Ref, b: Ref): Ref {
-  const { rows: M, width: K } = rowsOf(a);
+  const { rows: M, width: K } = rowShape(a);
   const N = b.shape.at(-2)!;
   const out = ref([...a.shape.slice(0, -1), N]);
   for (let m = 0; m < M; m++) {
@@ -20,7 +20,7 @@ export function matmulNT(a: Ref, b: Ref): Ref {
 
 /** A [M, K] times B [K, N]. */
 export function matmulNN(a: Ref, b: Ref): Ref {
-  const { rows: M, width: K } = rowsOf(a);
+  const { rows: M, width: K } = rowShape(a);
   const N = b.shape.at(-1)!;
   const out = ref([...a.shape.slice(0, -1), N]);
   for (let m = 0; m < M; m++) {
@@ -34,8 +34,8 @@ export function matmulNN(a: Ref, b: Ref): Ref {
 
 /** A^T times B, A [K, M] and B [K, N]; leading axes count as rows. */
 export function matmulTN(a: Ref, b: Ref): Ref {
-  const { rows: K, width: M } = rowsOf(a);
-  const { width: N } = rowsOf(b);
+  const { rows: K, width: M } = rowShape(a);
+  const { width: N } = rowShape(b);
   const out = ref([M, N]);
   for (let k = 0; k < K; k++) {
     for (let m = 0; m < M; m++) {
@@ -48,7 +48,7 @@ export function matmulTN(a: Ref, b: Ref): Ref {
 
 /** The sum over rows. */
 export function columnSums(a: Ref): Ref {
-  const { rows, width } = rowsOf(a);
+  const { rows, width } = rowShape(a);
   const out = ref([width]);
   for (let r = 0; r < rows; r++)
     for (let c = 0; c < width; c++) out.data[c]! += a.data[r * width + c]!;
@@ -58,7 +58,7 @@ export function columnSums(a: Ref): Ref {
 /** x W^T + b. */
 export function linear(x: Ref, weight: Ref, bias?: Ref): Ref {
   const y = matmulNT(x, weight);
-  const { width } = rowsOf(y);
+  const { width } = rowShape(y);
   return bias ? map(y, (value, n) => value + bias.data[n % width]!) : y;
 }
 

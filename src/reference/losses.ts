@@ -1,6 +1,6 @@
 /** Losses in float64, each with its gradient. */
 
-import { like, map, type Ref, rowsOf } from './array.js';
+import { like, map, type Ref, rowShape } from './array.js';
 import { matmulNN, matmulNT, matmulTN } from './linear.js';
 
 export interface CrossEntropySetup {
@@ -19,7 +19,7 @@ function logSumExp(row: Float64Array): number {
 
 /** The rows that count, each with its share of the mean. */
 function counted(logits: Ref, { targets, ignore, weights }: CrossEntropySetup) {
-  const { rows, width: classes } = rowsOf(logits);
+  const { rows, width: classes } = rowShape(logits);
   const found = Array.from({ length: rows }, (_, r) => r)
     .filter((r) => targets[r] !== ignore && targets[r]! < classes)
     .map((r) => ({
@@ -79,13 +79,13 @@ function shares({ data }: Ref, weights: Ref | undefined): Float64Array {
 
 /** Each row divided by the larger of its length and eps. */
 export function normalize(x: Ref, eps = 1e-12): Ref {
-  const { width } = rowsOf(x);
+  const { width } = rowShape(x);
   const norms = lengths(x);
   return map(x, (value, n) => value / Math.max(norms[Math.floor(n / width)]!, eps));
 }
 
 export function normalizeBackward(x: Ref, dy: Ref, eps = 1e-12): Ref {
-  const { rows, width } = rowsOf(x);
+  const { rows, width } = rowShape(x);
   const norms = lengths(x);
   const dx = like(x);
   for (let r = 0; r < rows; r++) {
@@ -101,7 +101,7 @@ export function normalizeBackward(x: Ref, dy: Ref, eps = 1e-12): Ref {
 }
 
 function lengths(x: Ref): number[] {
-  const { rows, width } = rowsOf(x);
+  const { rows, width } = rowShape(x);
   return Array.from({ length: rows }, (_, r) =>
     Math.hypot(...x.data.subarray(r * width, (r + 1) * width)),
   );

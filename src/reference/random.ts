@@ -34,7 +34,7 @@ export function hash4(key: Words): Words {
 }
 
 /** The two words a kernel reads for a seed and a step. */
-function streamOf(seed: number, step: number): readonly [number, number] {
+function streamWords(seed: number, step: number): readonly [number, number] {
   const [x, y] = hash4(hash4([seed % 2 ** 32, Math.floor(seed / 2 ** 32), step, 0]));
   return [x, y];
 }
@@ -47,7 +47,7 @@ function keepThreshold(rate: number): number {
 /** What dropout multiplies each element by: 0, or 1 / (1 - rate). */
 export function dropoutMask({ seed, step, site }: Stream, rate: number, length: number) {
   return Float64Array.from({ length }, (_, element) => {
-    const words = hash4([Math.floor(element / 4), site, ...streamOf(seed, step)]);
+    const words = hash4([Math.floor(element / 4), site, ...streamWords(seed, step)]);
     return words[element % 4]! < keepThreshold(rate) ? 1 / (1 - rate) : 0;
   });
 }
@@ -61,12 +61,12 @@ export function attentionKeep(
   key: number,
   rate: number,
 ): number {
-  const [x, y] = streamOf(seed, step);
+  const [x, y] = streamWords(seed, step);
   const words = hash4([Math.floor(key / 4), row, x, y ^ site]);
   return words[key % 4]! < keepThreshold(rate) ? 1 / (1 - rate) : 0;
 }
 
 /** The number from 0 up to but not including 1 that a row's draw is made with. */
 export function sampleUniform({ seed, step, site }: Stream, row: number): number {
-  return (hash4([row, site, ...streamOf(seed, step)])[0] >>> 8) / 2 ** 24;
+  return (hash4([row, site, ...streamWords(seed, step)])[0] >>> 8) / 2 ** 24;
 }

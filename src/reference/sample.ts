@@ -23,12 +23,12 @@ export function keptClasses(logits: ArrayLike<number>, { topK = 0, topP = 1 }: D
     const least = falling[topK - 1]!;
     kept = kept.filter((c) => logits[c]! >= least);
   }
-  const massOf = (classes: number[]) =>
+  const totalMass = (classes: number[]) =>
     classes.reduce((sum, c) => sum + Math.exp(logits[c]! - falling[0]!), 0);
   if (topP < 1) {
-    const most = topP * massOf(kept);
+    const most = topP * totalMass(kept);
     const before = kept;
-    kept = before.filter((c) => massOf(before.filter((d) => logits[d]! > logits[c]!)) <= most);
+    kept = before.filter((c) => totalMass(before.filter((d) => logits[d]! > logits[c]!)) <= most);
   }
   return kept;
 }

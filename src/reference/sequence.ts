@@ -55,7 +55,7 @@ export function concatenateBackward(parts: readonly Ref[], dout: Ref): Ref[] {
 }
 
 /** How many positions of batch row b count. */
-function countOf(mask: ArrayLike<number> | undefined, b: number, T: number): number {
+function unmaskedCount(mask: ArrayLike<number> | undefined, b: number, T: number): number {
   let count = 0;
   for (let t = 0; t < T; t++) if (mask?.[b * T + t] !== 0) count += 1;
   return count;
@@ -66,7 +66,7 @@ export function meanPool(x: Ref, mask?: ArrayLike<number>): Ref {
   const [B, T, width] = x.shape as Sizes;
   const out = ref([B, width]);
   for (let b = 0; b < B; b++) {
-    const count = countOf(mask, b, T);
+    const count = unmaskedCount(mask, b, T);
     for (let t = 0; t < T; t++) {
       if (mask?.[b * T + t] === 0) continue;
       for (let c = 0; c < width; c++) out.data[b * width + c]! += x.data[at(x, b, t) + c]! / count;
@@ -79,7 +79,7 @@ export function meanPoolBackward(x: Ref, mask: ArrayLike<number> | undefined, do
   const [B, T, width] = x.shape as Sizes;
   const dx = like(x);
   for (let b = 0; b < B; b++) {
-    const count = countOf(mask, b, T);
+    const count = unmaskedCount(mask, b, T);
     for (let t = 0; t < T; t++) {
       if (mask?.[b * T + t] === 0) continue;
       for (let c = 0; c < width; c++) dx.data[at(x, b, t) + c] = dout.data[b * width + c]! / count;

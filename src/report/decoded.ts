@@ -1,6 +1,6 @@
 /** Decoded behaviour in a report: what it was and what was made of it, beside the baselines. */
 
-import { type DecodedVariable, stretchesOf } from '../analyze/decoded-variable.js';
+import { type DecodedVariable, runLengths } from '../analyze/decoded-variable.js';
 import { SCORES, type Score } from '../analyze/decoding-scores.js';
 import type { DecodedResults } from '../probe/results.js';
 import type { WindowRef } from '../recording/windows.js';
@@ -57,7 +57,7 @@ export function decodingTables({ variables, units, methods }: DecodedResults): T
     const digits = Object.fromEntries(
       SCORES[kind].map(([key]) => {
         const column = methods.map(({ scores }) => scores[name]?.[key]?.value ?? Number.NaN);
-        return [key, digitsOf(key, kind, column)] as const;
+        return [key, scoreDigits(key, kind, column)] as const;
       }),
     );
     return {
@@ -73,7 +73,11 @@ export function decodingTables({ variables, units, methods }: DecodedResults): T
 }
 
 /** Decimals of a score: in the variable's own unit, which may be any, the least has three digits in all. */
-function digitsOf(key: string, kind: DecodedVariable['kind'], scores: readonly number[]): number {
+function scoreDigits(
+  key: string,
+  kind: DecodedVariable['kind'],
+  scores: readonly number[],
+): number {
   if (kind === 'angle') return 1;
   const least = Math.min(...scores.filter((score) => score > 0));
   if (key !== 'rmse' || !Number.isFinite(least)) return 3;
@@ -96,7 +100,7 @@ type Numeric = Extract<DecodedVariable, { kind: 'number' | 'angle' }>;
 
 /** The windows of the longest stretch, as many as can be told apart. */
 function shownRows(refs: readonly WindowRef[]): number[] {
-  const lengths = stretchesOf(refs);
+  const lengths = runLengths(refs);
   const longest = lengths.indexOf(Math.max(...lengths));
   const first = lengths.slice(0, longest).reduce((sum, length) => sum + length, 0);
   const rows = Array.from({ length: lengths[longest] ?? 0 }, (_, n) => first + n);

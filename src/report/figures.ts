@@ -3,7 +3,7 @@
 import {
   type Around,
   histogram,
-  intervalsOf,
+  interspikeIntervals,
   type Stretch,
   timeCourse,
   within,
@@ -199,10 +199,10 @@ export function intervalFigure(
 ): Promise<Figure> {
   const bins = 40;
   // Whole time steps, as many as reach to twice the median interval.
-  const wanted = (2 * median(intervalsOf(recorded)) || 0.4) / bins;
+  const wanted = (2 * median(interspikeIntervals(recorded)) || 0.4) / bins;
   const width = Math.max(0.01, Math.ceil(wanted / dt) * dt);
   const rows = rowsOfBoth(recorded, generated, (stretches) =>
-    Array.from(histogram(intervalsOf(stretches), width, bins), (share, n) => ({
+    Array.from(histogram(interspikeIntervals(stretches), width, bins), (share, n) => ({
       interval: Number((n * width).toFixed(3)),
       share,
     })),
@@ -333,7 +333,7 @@ async function mapFigure({ name, title, values }: NamedMap, neurons: number): Pr
     if (source === target) return [255, 255, 255];
     const share = values[target * neurons + source]! / most;
     const clamped = Math.max(signed ? -1 : 0, Math.min(1, share));
-    return rgbOf(paint(signed ? (1 - clamped) / 2 : clamped));
+    return parseColor(paint(signed ? (1 - clamped) / 2 : clamped));
   });
   return draw(facts, rows, picture(title, neurons, url, color));
 }
@@ -390,7 +390,7 @@ function picture(title: string, neurons: number, url: string, color: object): ob
 }
 
 /** The numbers of a colour as Vega writes it: rgb(1, 2, 3) or #010203. */
-function rgbOf(text: string): Rgb {
+function parseColor(text: string): Rgb {
   const parts = text.startsWith('#')
     ? [1, 3, 5].map((at) => Number.parseInt(text.slice(at, at + 2), 16))
     : (text.match(/[\d.]+/g) ?? []).map(Number);

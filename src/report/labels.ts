@@ -20,14 +20,18 @@ export async function labelsSection(results: LabelResults): Promise<Section> {
     ],
     tables: variables.map((variable) => ({
       title: variable.name,
-      caption: `${titleOf(variable)}: the mean over seeds, with the lowest and the highest.`,
+      caption: `${headlineScore(variable)}: the mean over seeds, with the lowest and the highest.`,
       head: ['labelled windows', ...FROM],
       rows: [
-        ...sharesOf(runs).map((share) => [
+        ...labeledShares(runs).map((share) => [
           `${percent(share)} (${grouped(runs.find((run) => run.share === share)!.windows)})`,
-          ...FROM.map((from) => spread(valuesOf(results, variable, share, from))),
+          ...FROM.map((from) => spread(scoresAtShare(results, variable, share, from))),
         ]),
-        [`all, ${grouped(whole.updates)} updates`, '', spread([scoreOf(whole.scores, variable)])],
+        [
+          `all, ${grouped(whole.updates)} updates`,
+          '',
+          spread([headlineValue(whole.scores, variable)]),
+        ],
       ],
     })),
     figures: await Promise.all(variables.map((variable) => curveFigure(results, variable))),
@@ -35,19 +39,19 @@ export async function labelsSection(results: LabelResults): Promise<Section> {
 }
 
 /** The score a variable is judged by: the first of its kind. */
-function titleOf({ kind }: LabelVariable): string {
+function headlineScore({ kind }: LabelVariable): string {
   return SCORES[kind][0]![1];
 }
 
-function scoreOf(scores: ScoreValues, { name, kind }: LabelVariable): number {
+function headlineValue(scores: ScoreValues, { name, kind }: LabelVariable): number {
   return scores[name]![SCORES[kind][0]![0]]!;
 }
 
-function sharesOf(runs: readonly LabelRun[]): number[] {
+function labeledShares(runs: readonly LabelRun[]): number[] {
   return [...new Set(runs.map(({ share }) => share))].sort((p, q) => p - q);
 }
 
-function valuesOf(
+function scoresAtShare(
   { runs }: LabelResults,
   variable: LabelVariable,
   share: number,
@@ -55,7 +59,7 @@ function valuesOf(
 ): number[] {
   return runs
     .filter((run) => run.share === share && run.from === from)
-    .map(({ scores }) => scoreOf(scores, variable));
+    .map(({ scores }) => headlineValue(scores, variable));
 }
 
 /** The mean of several numbers with the least and the most of them. */
@@ -73,14 +77,14 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
     share: 100 * share,
     from,
     seed,
-    score: scoreOf(scores, variable),
+    score: headlineValue(scores, variable),
   }));
   const x = {
     field: 'share',
     type: 'quantitative',
     title: 'labelled windows (%)',
     scale: { type: 'log' },
-    axis: { values: sharesOf(results.runs).map((share) => 100 * share), grid: false },
+    axis: { values: labeledShares(results.runs).map((share) => 100 * share), grid: false },
   };
   const color = {
     field: 'from',
@@ -91,7 +95,7 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
   const y = (more: object) => ({
     field: 'score',
     type: 'quantitative',
-    title: titleOf(variable),
+    title: headlineScore(variable),
     scale: { zero: false },
     ...more,
   });
@@ -107,7 +111,7 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
       height: 220,
       layer: [
         {
-          data: { values: [{ score: scoreOf(full, variable) }] },
+          data: { values: [{ score: headlineValue(full, variable) }] },
           mark: { type: 'rule', strokeDash: [4, 3], color: COLORS.recorded },
           encoding: { y: y({}) },
         },

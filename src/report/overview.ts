@@ -4,7 +4,7 @@ import type { RecordingOverview } from '../analyze/overview.js';
 import { within } from '../analyze/spike-trains.js';
 import type { Dataset } from '../dataset/dataset.js';
 import { type Recording, sampleTime, type Trial, type Variable } from '../recording/recording.js';
-import { timesOf } from '../recording/spikes.js';
+import { spikeTimes } from '../recording/spikes.js';
 import { grouped } from '../text/format.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import { page } from './html.js';
@@ -67,14 +67,14 @@ function shownTrial(trials: readonly Trial[]): Trial {
 /** As much of it as a picture bears. */
 function shownSeconds({ trials }: Recording): number {
   const { spikes, duration } = shownTrial(trials);
-  const count = timesOf(spikes).reduce((sum, { length }) => sum + length, 0);
+  const count = spikeTimes(spikes).reduce((sum, { length }) => sum + length, 0);
   const wanted = count > MARKS ? (duration * MARKS) / count : duration;
   return Math.min(duration, Number(wanted.toPrecision(1)) || duration);
 }
 
 function spikesFigure({ trials, neurons }: Recording, seconds: number): Promise<Figure> {
   const { id, spikes } = shownTrial(trials);
-  const rows = timesOf(spikes).flatMap((train, neuron) =>
+  const rows = spikeTimes(spikes).flatMap((train, neuron) =>
     within(train, 0, seconds).map((time) => ({ neuron, time: Number(time.toFixed(4)) })),
   );
   return draw(

@@ -1,7 +1,7 @@
 /** What a report says: what ran, how it learnt, what it generated, and what it read from the wiring. */
 
 import { correlation } from '../analyze/edges.js';
-import { aroundSpikes, ratesOf, type Stretch } from '../analyze/spike-trains.js';
+import { aroundSpikes, firingRates, type Stretch } from '../analyze/spike-trains.js';
 import type { DrawSettings } from '../generate/sampler.js';
 import type { ConnectivityMap, Explained } from '../probe/connectivity.js';
 import { type AheadScores, recordedStretches } from '../probe/generated.js';
@@ -147,7 +147,7 @@ function around(run: OpenedRun, recorded: readonly Stretch[], generated: readonl
     after: 20 * steps * dt,
     bin: steps * dt,
   };
-  const rates = ratesOf(recorded);
+  const rates = firingRates(recorded);
   const source =
     truth?.hubs[Math.floor(truth.hubs.length / 2)] ?? rates.indexOf(Math.max(...rates));
   const neurons = Array.from({ length: recording.neurons }, (_, n) => n);
@@ -238,7 +238,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
     ],
     figures: [
       await rasterFigure(recorded[0]!, trials[0]!, shown, settings.past),
-      await rateFigure(ratesOf(recorded), ratesOf(trials), scores.rateCorrelationSame),
+      await rateFigure(firingRates(recorded), firingRates(trials), scores.rateCorrelationSame),
       await intervalFigure(recorded, trials, run.config.resolution.dt),
       await triggered.figure,
       ...(aligned ? [await timeCourseFigure(recorded, trials, bin, scores.psthCorrelation)] : []),

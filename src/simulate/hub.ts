@@ -58,7 +58,7 @@ interface Wiring {
 const SMALL: Wiring = { hubs: 2, weight: 0.18, reach: Infinity, background: [-0.2, 0.1] };
 const LARGE: Wiring = { hubs: 10, weight: 0.1, reach: 25, background: [-0.04, 0.02] };
 
-function wiringOf(groupSize: number): Wiring {
+function groupWiring(groupSize: number): Wiring {
   return groupSize < 50 ? SMALL : LARGE;
 }
 
@@ -79,7 +79,7 @@ export interface HubNetwork {
 }
 
 /** The group of a neuron, when groups are of equal size. */
-export function groupOf(neuron: number, neurons: number, groups: number): number {
+export function neuronGroup(neuron: number, neurons: number, groups: number): number {
   return Math.floor((neuron * groups) / neurons);
 }
 
@@ -115,7 +115,7 @@ interface Wired {
 
 function wire(neurons: number, groups: number, random: HostRandom): Wired {
   const size = neurons / groups;
-  const { hubs: perGroup, weight, reach, background } = wiringOf(size);
+  const { hubs: perGroup, weight, reach, background } = groupWiring(size);
   const weights = new Float64Array(neurons * neurons);
   const strong = new Uint8Array(neurons * neurons);
   const [low, high] = background;
@@ -129,7 +129,7 @@ function wire(neurons: number, groups: number, random: HostRandom): Wired {
     for (let n = 0; n < perGroup; n++) hubs.push(first + n);
   }
   for (const hub of hubs) {
-    const start = groupOf(hub, neurons, groups) * size;
+    const start = neuronGroup(hub, neurons, groups) * size;
     for (let to = start; to < start + size; to++) {
       if (to === hub || random.uniform() >= HUB_SHARE) continue;
       const near = Math.exp(-((to - hub) ** 2) / (2 * reach ** 2));
@@ -167,7 +167,7 @@ function run(
   const events = per((n) =>
     isHub(n) ? HUB_EVENTS : EVENTS * (1 - SPREAD + 2 * SPREAD * random.uniform()),
   );
-  const group = per((n) => groupOf(n, neurons, groups));
+  const group = per((n) => neuronGroup(n, neurons, groups));
   const slots = Math.max(...DELAYS) + 1;
   const arriving = Array.from({ length: slots }, () => new Float64Array(neurons));
   const potential = new Float64Array(neurons);

@@ -1,10 +1,10 @@
 /** The stage of decoding: a run's model and the baselines on the same windows, scored in the same way. */
 
-import { type DecodedVariable, stretchesOf, usualStep } from '../analyze/decoded-variable.js';
-import { blocksIn, scoresOf } from '../analyze/decoding-scores.js';
+import { type DecodedVariable, runLengths, usualStep } from '../analyze/decoded-variable.js';
+import { blocksIn, scoreWithIntervals } from '../analyze/decoding-scores.js';
 import { linearBaselines } from '../analyze/linear-baselines.js';
 import type { ModelConfig } from '../neuroformer/config.js';
-import { decodedOf, decodeWindows, truthOf } from '../probe/decode.js';
+import { decodeWindows, predictedVariables, recordedValues } from '../probe/decode.js';
 import type { DecodedResults, MethodScores } from '../probe/results.js';
 import type { Trial } from '../recording/recording.js';
 import type { Part } from '../recording/splits.js';
@@ -49,19 +49,19 @@ const KINDS = Object.keys(NEURAL) as NeuralKind[];
 const SHORT_HISTORY = 10;
 
 /** Which baseline a configuration is; undefined of the model itself. */
-function kindOf(config: ModelConfig): NeuralKind | undefined {
+function neuralKind(config: ModelConfig): NeuralKind | undefined {
   return KINDS.find((kind) => config[NEURAL[kind].key]);
 }
 
 function methodName(config: ModelConfig): string {
-  const kind = kindOf(config);
+  const kind = neuralKind(config);
   return kind ? NEURAL[kind].name : 'Neuroformer';
 }
 
 /** How much a model reads: the MLP has no past. */
 function spikesRead(config: ModelConfig): string {
   const { curr, prev } = config.window;
-  return `${formatSeconds(kindOf(config) === 'mlp' ? curr : curr + prev)} of spikes`;
+  return `${formatSeconds(neuralKind(config) === 'mlp' ? curr : curr + prev)} of spikes`;
 }
 
 /**
@@ -77,7 +77,7 @@ export async function decode(
   const context = stageContext(options);
   const stage: DecodeStage = { ...DEFAULTS, ...settings };
   const { windows, layout, split, dataset } = run;
-  const decodable = decodedOf(layout);
+  const decodable = predictedVariables(layout);
   if (decodable.length === 0) {
     throw new UsageError(
       'This model decodes nothing: name variables with predict: true under modalities, and train or finetune it.',
@@ -90,14 +90,14 @@ export async function decode(
   const variables = await decodeRun(run, refs, 'the model', context);
   const step = usualStep(refs) ?? windows.settings.current;
   const blocks = {
-    stretches: stretchesOf(refs),
+    stretches: runLengths(refs),
     block: Math.max(1, Math.round(stage.block / step)),
     seed: stage.seed,
   };
   const scored = (name: string, detail: string, decoded: readonly DecodedVariable[]) => ({
     name,
     detail,
-    scores: Object.fromEntries(decoded.map((own) => [own.name, scoresOf(own, blocks)])),
+    scores: Object.fromEntries(decoded.map((own) => [own.name, scoreWithIntervals(own, blocks)])),
   });
   const methods: MethodScores[] = [
     scored(methodName(run.config), spikesRead(run.config), variables),
@@ -211,7 +211,7 @@ function linearInputs(
   const reach = Math.max(1, Math.round((current + past) / seconds));
   return {
     windows,
-    truth: (refs: readonly WindowRef[]) => truthOf(layout, windows, refs),
+    truth: (refs: readonly WindowRef[]) => recordedValues(layout, windows, refs),
     train: split.train,
     test,
     bin: seconds,
@@ -231,7 +231,7 @@ async function trainedBaselines(
   const settings = { ...facts.training, freeze: [] };
   const updates = totalUpdates(settings, split.train.length);
   for (const kind of KINDS) {
-    if (kind === kindOf(config)) continue;
+    if (kind === neuralKind(config)) continue;
     const { name } = NEURAL[kind];
     const store = run.records.store.within(`baselines/${kind}`);
     const own = configWith(config, kind);

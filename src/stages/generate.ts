@@ -19,7 +19,7 @@ import { scoreTokens, type TokenScores, tokenFrequencies } from '../probe/token-
 import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
 import { withEngine } from '../train/engine-source.js';
-import { batchesOf, evenly, spread } from '../train/evaluate.js';
+import { evenly, spread, windowBatches } from '../train/evaluate.js';
 import { loadModel, type OpenedRun, windowsInPart } from '../train/open-run.js';
 import { type StageOptions, stageContext } from './context.js';
 import { UsageError } from './errors.js';
@@ -200,8 +200,8 @@ async function scoreOneAhead(
   const ahead = scoreAhead(await rates('train'), await rates('test'));
   const stride = Math.ceil(split.train.length / MAX_COUNTED_WINDOWS);
   const counted = split.train.filter((_, n) => n % stride === 0);
-  const frequencies = tokenFrequencies(batchesOf(windows, layout, counted, 1), layout);
-  const batches = batchesOf(windows, layout, refs, size);
+  const frequencies = tokenFrequencies(windowBatches(windows, layout, counted, 1), layout);
+  const batches = windowBatches(windows, layout, refs, size);
   const tokens = await scoreTokens(engine, model, layout, size, batches, frequencies);
   return { windows: scored, tokens, ahead };
 }

@@ -1,20 +1,20 @@
 /** The stage of inspecting: what a recording holds, what looks wrong, and what a configuration would make of it. */
 
 import { stringify } from 'yaml';
-import { overviewOf, type RecordingOverview } from '../analyze/overview.js';
+import { type RecordingOverview, summarizeRecording } from '../analyze/overview.js';
 import type { Dataset } from '../dataset/dataset.js';
 import { mapReferences } from '../dataset/description.js';
 import { type ParsedConfig, parseConfig } from '../neuroformer/config.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { Recording } from '../recording/recording.js';
-import { type Truncation, truncationOf } from '../recording/truncation.js';
+import { measureTruncation, type Truncation } from '../recording/truncation.js';
 import { renderOverview } from '../report/overview.js';
 import { parseTrainSettings } from '../train/settings.js';
 import { notesOn, prepare, type TrainingData } from '../train/training-data.js';
 
 /** What is in a dataset's recording. */
 export function inspectStage({ recording, units }: Dataset): RecordingOverview {
-  return overviewOf(recording, units);
+  return summarizeRecording(recording, units);
 }
 
 /** What a configuration makes of a recording. */
@@ -33,7 +33,7 @@ export function tryConfiguration(
 ): ConfiguredOverview {
   const { config, notes } = parseConfig(model);
   const data = prepare(recording, config, parseTrainSettings(training));
-  const cut = truncationOf(data.windows, data.split.train);
+  const cut = measureTruncation(data.windows, data.split.train);
   return { data, cut, notes: [...notes, ...notesOn(data, cut)] };
 }
 

@@ -1,14 +1,14 @@
 /** The stage of labels: how much labelled data decoding needs, pre-trained on spikes against from scratch. */
 
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
-import { valuesOf } from '../analyze/decoding-scores.js';
-import { decodedOf, truthOf } from '../probe/decode.js';
+import { scoreVariable } from '../analyze/decoding-scores.js';
+import { predictedVariables, recordedValues } from '../probe/decode.js';
 import type { LabelRun } from '../probe/results.js';
 import { grouped, percent } from '../text/format.js';
 import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
 import { type OpenedRun, openRun, windowsInPart } from '../train/open-run.js';
 import { LAST } from '../train/run-records.js';
-import { splitOf, type TrainSettings } from '../train/settings.js';
+import { splitWithSeed, type TrainSettings } from '../train/settings.js';
 import { totalUpdates } from '../train/trainer.js';
 import { type StageOptions, stageContext } from './context.js';
 import { decodeRun } from './decode.js';
@@ -39,7 +39,7 @@ export async function compareLabels(
 ): Promise<void> {
   const context = { run, ...stageContext(options) };
   const { watcher } = context;
-  if (decodedOf(run.layout).length === 0)
+  if (predictedVariables(run.layout).length === 0)
     throw new UsageError('This model decodes nothing: name variables with predict: true.');
   if (run.split.test.length === 0)
     throw new UsageError('The test part has no windows, so that nothing could be scored on it.');
@@ -50,7 +50,10 @@ export async function compareLabels(
   watcher.note(
     `${seeds} times ${grouped(pretraining)} updates on spikes alone, then ${models} models of ${grouped(updates)} with labels: ${grouped(seeds * (pretraining + models * updates))} updates in all.`,
   );
-  const variables = truthOf(run.layout, run.windows, []).map(({ name, kind }) => ({ name, kind }));
+  const variables = recordedValues(run.layout, run.windows, []).map(({ name, kind }) => ({
+    name,
+    kind,
+  }));
   const test = windowsInPart(run.split, 'test');
   const { progress } = await readCheckpoint(run.records.store, LAST);
   const whole = {
@@ -79,7 +82,7 @@ interface Context extends Required<StageOptions> {
 }
 
 function scoresBy(decoded: readonly DecodedVariable[]): LabelRun['scores'] {
-  return Object.fromEntries(decoded.map((own) => [own.name, valuesOf(own)]));
+  return Object.fromEntries(decoded.map((own) => [own.name, scoreVariable(own)]));
 }
 
 function describeRun({ seed, share, windows, from, scores }: LabelRun): string {
@@ -108,7 +111,7 @@ async function trainIn(
 
 /** The run's settings with another seed, which must not deal its test windows out anew. Initial weights must learn. */
 function settingsWith({ facts: { training } }: OpenedRun, seed: number): TrainSettings {
-  return { ...training, seed, split: splitOf(training), freeze: [] };
+  return { ...training, seed, split: splitWithSeed(training), freeze: [] };
 }
 
 /** A model of spikes alone; the file of its weights in the run's store. */

@@ -72,7 +72,7 @@ export async function trainStage(stage: TrainStage, options: StageOptions): Prom
         if (adapter === undefined) await announce(opened, data, settings, note);
         adapter = adapterName(opened);
       },
-      onStart: () => records.writeFacts(factsOf(stage, data, notes, adapter!)),
+      onStart: () => records.writeFacts(runFacts(stage, data, notes, adapter!)),
       watcher: {
         note,
         progress: (state) => watcher.progress(state),
@@ -168,7 +168,7 @@ async function announce(
   note(describeEstimate(memory, settings.batch));
 }
 
-function factsOf(
+function runFacts(
   { dataset, settings, from }: TrainStage,
   { split, fingerprint }: TrainingData,
   notes: readonly string[],

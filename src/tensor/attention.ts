@@ -128,11 +128,11 @@ function isSparse({ S }: Sizes, { topK }: AttentionOptions): boolean {
   return topK !== undefined && topK < S;
 }
 
-function scaleOf({ head }: Sizes, { scale }: AttentionOptions): number {
+function scoreScale({ head }: Sizes, { scale }: AttentionOptions): number {
   return scale ?? 1 / Math.sqrt(head);
 }
 
-function paramsOf(sizes: Sizes, options: AttentionOptions, splits: number) {
+function attentionParams(sizes: Sizes, options: AttentionOptions, splits: number) {
   return {
     ...scoreParams(sizes, options),
     splits,
@@ -154,7 +154,7 @@ function scoreParams(sizes: Sizes, options: AttentionOptions) {
     causal: Number(options.causal ?? false),
     hasMask: Number(options.mask !== undefined),
     sparse: Number(isSparse(sizes, options)),
-    scale: scaleOf(sizes, options),
+    scale: scoreScale(sizes, options),
   };
 }
 
@@ -230,7 +230,7 @@ function forward(
 ): void {
   const { B, T, S, heads, head } = sizes;
   const splits = splitsFor(engine, sizes, options);
-  const params = paramsOf(sizes, options, splits);
+  const params = attentionParams(sizes, options, splits);
   const parts = splits > 1 ? Tensor.empty(engine, [splits, ...out.shape]) : undefined;
   const partials = splits > 1 ? Tensor.empty(engine, [splits, B, heads, T, 2]) : undefined;
   const buffers = {
@@ -296,7 +296,7 @@ function backward(
   const { B, T, S, heads, head } = sizes;
   const random = options.dropout?.random.state ?? engine.placeholders.read;
   const mask = options.mask ?? engine.placeholders.read;
-  const params = paramsOf(sizes, options, 1);
+  const params = attentionParams(sizes, options, 1);
   if (engine.tuning.staged) {
     const buffers = { out: t.out, dout: t.dout, newRows: t.rows };
     const constants = { HEAD: head, WG: GROUP };
@@ -359,7 +359,7 @@ function queryGradient(
   const dq = Tensor.empty(engine, query.shape);
   const parts = splits > 1 ? Tensor.empty(engine, [splits, ...query.shape]) : undefined;
   const buffers = { ...inputs, dq: parts ?? dq };
-  const params = paramsOf(sizes, options, splits);
+  const params = attentionParams(sizes, options, splits);
   const groups = queryBlocks(engine, sizes) * splits;
   const flops = 6 * B * heads * T * S * head;
   if (engine.tuning.staged) {

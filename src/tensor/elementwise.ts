@@ -5,7 +5,7 @@ import { ShapeError } from '../gpu/errors.js';
 import { runElementwise as run, scaleInto } from './primitives.js';
 import { type Dropout, dropoutParams } from './random.js';
 import { markLoss, newOutput, pushNode } from './tape.js';
-import { elementsOf, expectShape, expectType, type Tensor } from './tensor.js';
+import { elementCount, expectShape, expectType, type Tensor } from './tensor.js';
 
 export type Activation = 'gelu' | 'relu' | 'tanh' | 'sigmoid';
 
@@ -103,7 +103,7 @@ export function sumLosses(losses: readonly Tensor[], factors?: readonly number[]
   const { engine } = first;
   const total = markLoss(newOutput(engine, [1], losses));
   for (const [n, loss] of losses.entries()) {
-    if (elementsOf(loss.shape) !== 1) expectShape('sumLosses', `loss ${n}`, loss, [1]);
+    if (elementCount(loss.shape) !== 1) expectShape('sumLosses', `loss ${n}`, loss, [1]);
     scaleInto(engine, loss, factors?.[n] ?? 1, total, n > 0);
   }
   pushNode(engine, {

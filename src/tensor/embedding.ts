@@ -4,7 +4,7 @@ import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import { takesVectors } from './primitives.js';
 import { newOutput, pushNode } from './tape.js';
-import { elementsOf, expectShape, expectType, type Shape, Tensor } from './tensor.js';
+import { elementCount, expectShape, expectType, type Shape, Tensor } from './tensor.js';
 
 const GROUP = 64;
 const ABSENT = { vocabulary: 0, length: 1, hasTable: 0, hasAddend: 0, hasPositions: 0 };
@@ -62,7 +62,7 @@ export class Tokens {
   ) {
     this.vocabulary = vocabulary;
     this.ids = Tensor.empty(engine, shape, 'u32').keep();
-    this.order = Tensor.empty(engine, [elementsOf(shape)], 'u32').keep();
+    this.order = Tensor.empty(engine, [elementCount(shape)], 'u32').keep();
     this.starts = Tensor.empty(engine, [vocabulary + 1], 'u32').keep();
     if (ids) this.write(ids);
   }
@@ -139,7 +139,7 @@ function gather(
   const { engine } = (table ?? add)!;
   const width = shape.at(-1)!;
   const length = shape.at(-2) ?? 1;
-  const rows = elementsOf(shape) / width;
+  const rows = elementCount(shape) / width;
   if (add) {
     expectShape(op, 'add', add, shape);
   }

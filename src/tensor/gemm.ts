@@ -50,7 +50,7 @@ export function gemm(engine: Engine, product: Product): void {
   else direct(engine, product);
 }
 
-function flagsOf(p: Product): number {
+function productFlags(p: Product): number {
   const bits = [
     p.bias && FLAGS.BIAS,
     p.gelu && FLAGS.GELU,
@@ -65,7 +65,7 @@ function flagsOf(p: Product): number {
 }
 
 /** The buffers common to both kernels. */
-function bindingsOf(engine: Engine, p: Product) {
+function productBindings(engine: Engine, p: Product) {
   const { read, write } = engine.placeholders;
   return {
     bias: p.bias ?? read,
@@ -77,7 +77,7 @@ function bindingsOf(engine: Engine, p: Product) {
 }
 
 /** Parameters common to both kernels. */
-function paramsOf(p: Product) {
+function productParams(p: Product) {
   const { M, N, K, batch = 1, alpha = 1 } = p;
   return {
     M,
@@ -87,17 +87,17 @@ function paramsOf(p: Product) {
     strideA: M * K,
     strideB: K * N,
     alpha,
-    flags: flagsOf(p),
+    flags: productFlags(p),
     ...dropoutParams('matmul', p.dropout),
   };
 }
 
-function flopsOf({ M, N, K, batch = 1 }: Product): number {
+function productFlops({ M, N, K, batch = 1 }: Product): number {
   return 2 * M * N * K * batch;
 }
 
 /** Element strides of A's (m, k) and B's (k, n). */
-function stridesOf({ layout, M, N, K }: Product) {
+function elementStrides({ layout, M, N, K }: Product) {
   switch (layout) {
     case 'nt':
       return { aM: K, aK: 1, bK: 1, bN: K };
@@ -116,11 +116,11 @@ function vectorised({ layout, M, N, K }: Product): boolean {
 }
 
 function direct(engine: Engine, p: Product): void {
-  const params = { ...paramsOf(p), ...stridesOf(p) };
+  const params = { ...productParams(p), ...elementStrides(p) };
   const groups = (m: number, n: number) => Math.ceil(p.M / m) * Math.ceil(p.N / n) * params.batch;
   const rows = groups(DIRECT.BLOCK_M, DIRECT.BLOCK_N);
-  const shared = bindingsOf(engine, p);
-  const options = { flops: flopsOf(p) };
+  const shared = productBindings(engine, p);
+  const options = { flops: productFlops(p) };
   // tn has no epilogue but these two.
   const isPlain = (params.flags & ~(FLAGS.ACCUMULATE! | FLAGS.COLUMN_SUMS!)) === 0;
   if (!vectorised(p) || (p.layout === 'tn' && !isPlain)) {
@@ -150,7 +150,7 @@ const MIN_SPLIT_K = 256;
 /** Into how many ranges K is split: only where the tiles are few, K is long and no epilogue needs the whole sum. */
 function splitsFor(engine: Engine, p: Product, groups: number): number {
   const plain =
-    (flagsOf(p) & ~(FLAGS.ACCUMULATE! | FLAGS.COLUMN_SUMS!)) === 0 && (p.batch ?? 1) === 1;
+    (productFlags(p) & ~(FLAGS.ACCUMULATE! | FLAGS.COLUMN_SUMS!)) === 0 && (p.batch ?? 1) === 1;
   if (!plain) return 1;
   const wanted = Math.floor(engine.tuning.minWorkgroups / groups);
   return Math.max(1, Math.min(wanted, Math.floor(p.K / MIN_SPLIT_K), 32));
@@ -162,7 +162,7 @@ function staged(engine: Engine, p: Product): void {
   const splits = splitsFor(engine, p, groups);
   const { layout, M, N, K } = p;
   const params = {
-    ...paramsOf(p),
+    ...productParams(p),
     lineA: layout === 'tn' ? M : K,
     lineB: layout === 'nt' ? K : N,
     splits,
@@ -176,10 +176,10 @@ function staged(engine: Engine, p: Product): void {
     A_ALONG_K: layout !== 'tn',
     B_ALONG_K: layout === 'nt',
   };
-  const options = { constants, flops: flopsOf(p) };
+  const options = { constants, flops: productFlops(p) };
   const stride = M * N + M;
   const partials = splits > 1 ? engine.allocate(4 * splits * stride) : undefined;
-  const shared = { ...bindingsOf(engine, p), ...(partials && { out: partials }) };
+  const shared = { ...productBindings(engine, p), ...(partials && { out: partials }) };
   if (vectorised(p)) {
     engine.dispatch(
       'matmul_tiled.wide',

@@ -5,7 +5,7 @@ import { activateGradient, applyDropout } from './elementwise.js';
 import { gemm } from './gemm.js';
 import type { Dropout } from './random.js';
 import { type Gradients, newOutput, pushNode, tracks } from './tape.js';
-import { elementsOf, expectShape, expectType, Tensor } from './tensor.js';
+import { elementCount, expectShape, expectType, Tensor } from './tensor.js';
 
 export interface LinearOptions {
   /** [out] */
@@ -92,7 +92,7 @@ function linearGradients(
   const { tensor, accumulate } = gradients.into(x);
   gemm(x.engine, {
     layout: 'nn',
-    M: elementsOf(x.shape) / inner,
+    M: elementCount(x.shape) / inner,
     N: inner,
     K: outer,
     a: dy,
@@ -120,7 +120,7 @@ export function productGradients(
     layout: 'tn',
     M: outer,
     N: inner,
-    K: elementsOf(x.shape) / inner,
+    K: elementCount(x.shape) / inner,
     a: dy,
     b: x,
     out: tensor,
@@ -251,7 +251,7 @@ export function matmulTransposed(a: Tensor, b: Tensor, alpha = 1): Tensor {
   const M = a.axis(-2);
   const K = a.axis(-1);
   const { N } = expectShape('matmulTransposed', 'b', b, [...lead, 'N', K]) as { N: number };
-  const batch = elementsOf(lead);
+  const batch = elementCount(lead);
   const y = newOutput(engine, [...lead, M, N], [a, b]);
   gemm(engine, { layout: 'nt', M, N, K, batch, a, b, out: y, alpha });
   pushNode(engine, {
@@ -306,5 +306,5 @@ function checkLinear(
   const inner = x.axis(-1);
   const { out } = expectShape(op, 'weight', weight, ['out', inner]) as { out: number };
   if (bias) expectShape(op, 'bias', bias, [out]);
-  return [elementsOf(x.shape) / inner, inner, out];
+  return [elementCount(x.shape) / inner, inner, out];
 }

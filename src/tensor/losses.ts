@@ -33,7 +33,7 @@ export function crossEntropy(
 ): Tensor {
   const { engine } = logits;
   const { ignore = NO_CLASS, weights, factor = 1 } = options;
-  const { rows, classes } = rowsOf('crossEntropy', logits, targets);
+  const { rows, classes } = rowShape('crossEntropy', logits, targets);
   if (weights) {
     expectShape('crossEntropy', 'weights', weights, [classes]);
   }
@@ -75,7 +75,7 @@ export function crossEntropyOfRows(
   { ignore = NO_CLASS }: Pick<CrossEntropyOptions, 'ignore'> = {},
 ): Tensor {
   const { engine } = logits;
-  const { rows, classes } = rowsOf('crossEntropyOfRows', logits, targets);
+  const { rows, classes } = rowShape('crossEntropyOfRows', logits, targets);
   const rowLoss = Tensor.empty(engine, [rows]);
   // Read only for a gradient.
   const totals = Tensor.empty(engine, [2]);
@@ -97,7 +97,7 @@ export function crossEntropyOfRows(
 }
 
 /** @throws ShapeError where there is not one target a row. */
-function rowsOf(op: string, logits: Tensor, targets: Tensor): { rows: number; classes: number } {
+function rowShape(op: string, logits: Tensor, targets: Tensor): { rows: number; classes: number } {
   const classes = logits.axis(-1);
   const rows = logits.length / classes;
   expectType(op, 'logits', logits, 'f32');

@@ -62,12 +62,12 @@ export class Tensor implements BufferView, Owner {
     dtype: DType = 'f32',
     options?: TensorOptions,
   ): Tensor {
-    return Tensor.#over(engine, shape, dtype, engine.allocate(4 * elementsOf(shape)), options);
+    return Tensor.#over(engine, shape, dtype, engine.allocate(4 * elementCount(shape)), options);
   }
 
   /** A tensor of zeros that outlives scopes and recordings, until it is disposed. */
   static lasting(engine: Engine, shape: Shape): Tensor {
-    return Tensor.#over(engine, shape, 'f32', engine.allocateLasting(4 * elementsOf(shape)));
+    return Tensor.#over(engine, shape, 'f32', engine.allocateLasting(4 * elementCount(shape)));
   }
 
   /**
@@ -84,7 +84,7 @@ export class Tensor implements BufferView, Owner {
     options: TensorOptions & { dtype?: DType; offset?: number } = {},
   ): Tensor {
     const { dtype = 'f32', offset = 0 } = options;
-    const size = 4 * elementsOf(shape);
+    const size = 4 * elementCount(shape);
     if (offset % 256 !== 0)
       throw new ShapeError('fromBuffer', 'offset', 'a multiple of 256', `${offset}`);
     if (offset + size > buffer.size) {
@@ -114,7 +114,7 @@ export class Tensor implements BufferView, Owner {
     options?: TensorOptions,
   ): Tensor {
     // A tensor of no elements still binds something.
-    const size = 4 * elementsOf(shape) || allocation.size;
+    const size = 4 * elementCount(shape) || allocation.size;
     const view = { buffer: allocation.buffer, offset: 0, size };
     return new Tensor(engine, shape, dtype, view, { ...options, allocation });
   }
@@ -144,7 +144,7 @@ export class Tensor implements BufferView, Owner {
     const array =
       data instanceof Float32Array || data instanceof Uint32Array ? data : new Float32Array(data);
     const dtype = array instanceof Uint32Array ? 'u32' : 'f32';
-    const allocation = engine.allocate(4 * elementsOf(shape), 'constant');
+    const allocation = engine.allocate(4 * elementCount(shape), 'constant');
     const tensor = Tensor.#over(engine, shape, dtype, allocation, options);
     tensor.write(array);
     return tensor;
@@ -165,7 +165,7 @@ export class Tensor implements BufferView, Owner {
 
   /** How many elements. */
   get length(): number {
-    return elementsOf(this.shape);
+    return elementCount(this.shape);
   }
 
   /** The length of axis `n`, counted from the end where negative. */
@@ -195,7 +195,7 @@ export class Tensor implements BufferView, Owner {
 
   /** The same memory under another shape of as many elements. */
   reshape(shape: Shape): Tensor {
-    if (elementsOf(shape) !== this.length) {
+    if (elementCount(shape) !== this.length) {
       throw new ShapeError('reshape', 'shape', `${this.length} elements`, showShape(shape));
     }
     return new Tensor(this.engine, shape, this.dtype, this, { root: this.root });
@@ -226,7 +226,7 @@ export class Tensor implements BufferView, Owner {
   }
 }
 
-export function elementsOf(shape: Shape): number {
+export function elementCount(shape: Shape): number {
   return shape.reduce((product, n) => product * n, 1);
 }
 

@@ -61,7 +61,7 @@ export const text: Check<string> = (value, path) => {
   return value;
 };
 
-export function oneOf<const T extends readonly (string | null)[]>(choices: T): Check<T[number]> {
+export function isOneOf<const T extends readonly (string | null)[]>(choices: T): Check<T[number]> {
   return (value, path) => {
     if (!choices.includes(value as T[number]))
       throw refuse(path, `one of ${choices.map(show).join(', ')}`, value);

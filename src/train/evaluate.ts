@@ -27,7 +27,7 @@ export function spread(refs: readonly WindowRef[], most: number, batch: number):
 }
 
 /** Batches of windows one after the other, ties in an order that is random but always the same. */
-export function* batchesOf(
+export function* windowBatches(
   windows: Windows,
   layout: BatchLayout,
   refs: readonly WindowRef[],
@@ -73,7 +73,7 @@ export class Evaluator {
     const weights: Record<string, number> = {};
     for (const host of batches) {
       for (const [name, [value]] of Object.entries(await this.#pass.run(host))) {
-        const weight = this.#weightOf(name, host);
+        const weight = this.#lossWeight(name, host);
         sums[name] = (sums[name] ?? 0) + weight * value!;
         weights[name] = (weights[name] ?? 0) + weight;
       }
@@ -87,7 +87,7 @@ export class Evaluator {
     this.#pass[Symbol.dispose]();
   }
 
-  #weightOf(name: string, host: HostBatch): number {
+  #lossWeight(name: string, host: HostBatch): number {
     if (name !== 'id' && name !== 'time') return 1;
     const { PAD } = this.#layout.tokenizer.ids;
     return host.nextIds.reduce((count, token) => count + Number(token !== PAD), 0);

@@ -6,11 +6,11 @@ import {
   type Checked,
   ConfigError,
   defaulted,
+  isOneOf,
   isRecord,
   list,
   number,
   object,
-  oneOf,
   optional,
   show,
   text,
@@ -58,14 +58,14 @@ const FIELDS = {
   /** The share of the training windows, or of the latest of them, that is trained on, drawn by the seed: how much labelled data there is. */
   share: defaulted(number({ above: 0, max: 1 }), 1),
   split: object({
-    kind: defaulted(oneOf(['blocks', 'trials', 'interleaved-legacy']), 'blocks'),
+    kind: defaulted(isOneOf(['blocks', 'trials', 'interleaved-legacy']), 'blocks'),
     fractions,
     /** Of trials and windows drawn at random: by which seed; default: the run's. */
     seed: optional(number({ min: 0, max: 2 ** 32 - 1, integer: true })),
     /** Of blocks: how often train, validation and test follow each other. */
     repeats: defaulted(whole(1), 1),
     /** Of blocks: which of them comes first. */
-    order: defaulted<Part[]>(list(oneOf(PARTS), 3), [...PARTS]),
+    order: defaulted<Part[]>(list(isOneOf(PARTS), 3), [...PARTS]),
     /** Of blocks: seconds left out; default: as far as windows reach back. */
     gap: optional(number({ min: 0 })),
   }),
@@ -85,7 +85,7 @@ const checkFields = object(FIELDS);
 export type TrainSettings = Checked<typeof checkFields>;
 
 /** The split of a run as another run can have it, whatever that one's seed. */
-export function splitOf({ split, seed }: TrainSettings): TrainSettings['split'] {
+export function splitWithSeed({ split, seed }: TrainSettings): TrainSettings['split'] {
   return { ...split, seed: split.seed ?? seed };
 }
 

@@ -2,7 +2,7 @@
 
 import { tokenizerFor } from '../neuroformer/batch.js';
 import type { ModelConfig } from '../neuroformer/config.js';
-import { periodOf, variablesOf } from '../neuroformer/variables.js';
+import { configuredVariables, decodedPeriod } from '../neuroformer/variables.js';
 import type { Recording } from '../recording/recording.js';
 import { Tokenizer } from '../recording/tokenizer.js';
 
@@ -16,10 +16,12 @@ export function tokenizerAfter(
   recording: Recording,
 ): Tokenizer {
   const fresh = tokenizerFor(config, recording).toJSON();
-  const scales = variablesOf(config).flatMap(({ name, setting }) => {
+  const scales = configuredVariables(config).flatMap(({ name, setting }) => {
     const scale = before.scales[name];
     // A scale fits only a variable of the same kind and unit.
-    return scale && scale.period === periodOf(setting) ? [[name, scale.toJSON()] as const] : [];
+    return scale && scale.period === decodedPeriod(setting)
+      ? [[name, scale.toJSON()] as const]
+      : [];
   });
   const classes = Object.entries(fresh.classes).map(([name, own]) => {
     const known = before.toJSON().classes[name];

@@ -12,13 +12,13 @@ import { RateSchedule } from '../nn/schedule.js';
 import type { Watcher } from '../ports/watcher.js';
 import { hideTokens, shuffleTies } from '../recording/augment.js';
 import { BatchOrder } from '../recording/batch-order.js';
-import { recencyOf } from '../recording/splits.js';
+import { recencyWeights } from '../recording/splits.js';
 import { RandomState } from '../tensor/random.js';
 import { grouped } from '../text/format.js';
 import { ConfigError } from '../text/schema.js';
 import { type Progress, readCheckpoint, restore, writeCheckpoint } from './checkpoint.js';
 import { type EngineSource, withEngine } from './engine-source.js';
-import { batchesOf, Evaluator, spread } from './evaluate.js';
+import { Evaluator, spread, windowBatches } from './evaluate.js';
 import { bestWeights, LAST, type RunRecords } from './run-records.js';
 import type { TrainSettings } from './settings.js';
 import type { TrainingData } from './training-data.js';
@@ -171,7 +171,7 @@ class Session {
     const weights =
       settings.half_life === undefined
         ? undefined
-        : recencyOf(data.windows, split.train, settings.half_life);
+        : recencyWeights(data.windows, split.train, settings.half_life);
     this.#order = new BatchOrder(split.train.length, settings.batch, settings.seed, weights);
     const { rate, warmup, floor } = settings;
     this.#schedule = new RateSchedule({
@@ -333,7 +333,7 @@ class Session {
     const evaluator = this.#evaluator!;
     const refs = spread(data.split.validation, settings.validation_windows, evaluator.size);
     const losses = await evaluator.losses(
-      batchesOf(data.windows, data.layout, refs, evaluator.size),
+      windowBatches(data.windows, data.layout, refs, evaluator.size),
     );
     const { step } = this.#progress;
     await records.addMetrics({ step, kind: 'validation', losses });

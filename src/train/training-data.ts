@@ -2,13 +2,17 @@
 
 import { BatchLayout, standardised, tokenizerFor, windowSettings } from '../neuroformer/batch.js';
 import type { ModelConfig } from '../neuroformer/config.js';
-import { type ConfiguredVariable, periodOf, variablesOf } from '../neuroformer/variables.js';
+import {
+  type ConfiguredVariable,
+  configuredVariables,
+  decodedPeriod,
+} from '../neuroformer/variables.js';
 import { RecordingError } from '../recording/errors.js';
 import { fingerprint } from '../recording/fingerprint.js';
 import { type Recording, variableNames } from '../recording/recording.js';
 import { type Split, type SplitSettings, splitWindows, thinned } from '../recording/splits.js';
 import type { Tokenizer } from '../recording/tokenizer.js';
-import { type Truncation, truncationNotes, truncationOf } from '../recording/truncation.js';
+import { measureTruncation, type Truncation, truncationNotes } from '../recording/truncation.js';
 import { Windows } from '../recording/windows.js';
 import type { TrainSettings } from './settings.js';
 
@@ -71,7 +75,7 @@ function expectDecoded(layout: BatchLayout, { losses }: TrainSettings, recording
 /** Variables of the configuration that the recording does not have. */
 function missingVariables({ config, variables }: BatchLayout): ConfiguredVariable[] {
   const known = new Set(variables.map(({ name }) => name));
-  return variablesOf(config).filter(({ name }) => !known.has(name));
+  return configuredVariables(config).filter(({ name }) => !known.has(name));
 }
 
 /**
@@ -81,7 +85,7 @@ function missingVariables({ config, variables }: BatchLayout): ConfiguredVariabl
  */
 export function notesOn(
   { windows, split, layout, config }: TrainingData,
-  cut: Truncation = truncationOf(windows, split.train),
+  cut: Truncation = measureTruncation(windows, split.train),
 ): string[] {
   const { recording } = windows;
   return [
@@ -106,7 +110,7 @@ function splitSettings({ split, seed }: TrainSettings): SplitSettings {
 /** Angles that run over more than their turn: perhaps in degrees, when they are taken for radians. */
 function turnsOver(layout: BatchLayout, recording: Recording): string[] {
   return layout.variables.flatMap(({ name, setting }) => {
-    const period = periodOf(setting);
+    const period = decodedPeriod(setting);
     if (period === undefined) return [];
     let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
     for (const { variables } of recording.trials) {
@@ -125,7 +129,9 @@ function turnsOver(layout: BatchLayout, recording: Recording): string[] {
 
 /** What the recording holds and the configuration does not ask for. */
 function unused(recording: Recording, config: ModelConfig): string[] {
-  const asked = new Set(variablesOf(config).map(({ name, setting }) => setting.data ?? name));
+  const asked = new Set(
+    configuredVariables(config).map(({ name, setting }) => setting.data ?? name),
+  );
   const idle = variableNames(recording).filter((name) => !asked.has(name));
   const film = recording.trials.some((trial) => trial.film) && config.window.frame === null;
   return [

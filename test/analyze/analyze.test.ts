@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { countsOf, inverse, lagged, partial, pearson } from '../../src/analyze/correlation.js';
+import { inverse, lagged, partial, pearson, spikeCounts } from '../../src/analyze/correlation.js';
 import { auroc, correlation, ranks, scoreEdges } from '../../src/analyze/edges.js';
 import {
   aroundSpikes,
+  firingRates,
   histogram,
-  intervalsOf,
-  ratesOf,
+  interspikeIntervals,
   setF1,
   timeCourse,
 } from '../../src/analyze/spike-trains.js';
@@ -15,7 +15,7 @@ import { scoreGenerated } from '../../src/probe/generated.js';
 import { createRecording } from '../../src/recording/recording.js';
 
 /** The bin of every spike that a row of counts stands for. */
-const binsOf = (row: ArrayLike<number>) =>
+const spikeBins = (row: ArrayLike<number>) =>
   Array.from(row).flatMap((count, bin) => Array<number>(count).fill(bin));
 
 /** Counts of three neurons: the second follows the first by one bin, the third is on its own. */
@@ -27,7 +27,7 @@ function followers(bins: number) {
     rows[2]![b] = Number(random.uniform() < 0.2);
     rows[1]![b] = rows[0]![b - 1]!;
   }
-  return { rows, counts: countsOf(rows.map(binsOf), bins) };
+  return { rows, counts: spikeCounts(rows.map(spikeBins), bins) };
 }
 
 describe('correlations of spike counts', () => {
@@ -52,7 +52,7 @@ describe('correlations of spike counts', () => {
   });
 
   it('count several spikes of a neuron in a bin', () => {
-    const twice = countsOf([[1, 1, 4], [1]], 5);
+    const twice = spikeCounts([[1, 1, 4], [1]], 5);
     expect([...twice.values]).toEqual([2, 1, 1]);
     expect([...twice.ids]).toEqual([0, 1, 0]);
   });
@@ -62,7 +62,7 @@ describe('correlations of spike counts', () => {
     const n = 5000;
     const common = Array.from({ length: n }, () => random.integer(6));
     const noisy = () => common.map((v) => v + random.integer(4));
-    const made = countsOf([common, noisy(), noisy()].map(binsOf), n);
+    const made = spikeCounts([common, noisy(), noisy()].map(spikeBins), n);
     const [plain, given] = [pearson(made), partial(made)];
     expect(plain[1 * 3 + 2]).toBeGreaterThan(0.5);
     expect(Math.abs(given[1 * 3 + 2]!)).toBeLessThan(0.05);
@@ -130,8 +130,8 @@ describe('generated against recorded spikes', () => {
   };
 
   it('have rates, intervals and courses as counted by hand', () => {
-    expect([...ratesOf([trial])]).toEqual([4, 1]);
-    expect(intervalsOf([trial])).toEqual([0.2, 0.5, 0.1].map((v) => expect.closeTo(v)));
+    expect([...firingRates([trial])]).toEqual([4, 1]);
+    expect(interspikeIntervals([trial])).toEqual([0.2, 0.5, 0.1].map((v) => expect.closeTo(v)));
     expect([...timeCourse([trial], 0.5)]).toEqual([2, 3]);
     expect([...histogram([0, 0.1, 0.15, 0.9], 0.1, 3)]).toEqual([0.25, 0.5, 0]);
     expect(median([3, 1, 2])).toBe(2);

@@ -53,7 +53,7 @@ function headDirection(rows: number, seed: number) {
 }
 
 /** Sums over the last rows, of which the first have fewer. */
-function windowOf(counts: readonly number[][], rows: number): WindowCounts {
+function windowCounts(counts: readonly number[][], rows: number): WindowCounts {
   const running = counts[0]!.map(() => 0);
   const sums = counts.map((own, row) => {
     const gone = counts[row - rows];
@@ -72,7 +72,7 @@ describe('Bayes with tuning curves', () => {
   const train = headDirection(4000, 1);
   const test = headDirection(800, 2);
   const setting = { period: 360, bins: 36, smoothing: 1 };
-  const decoder = fitBayes(windowOf(train.counts, 1), train.angles, setting);
+  const decoder = fitBayes(windowCounts(train.counts, 1), train.angles, setting);
 
   it('finds the rates that were planted', () => {
     for (const neuron of [0, 5])
@@ -83,7 +83,7 @@ describe('Bayes with tuning curves', () => {
   });
 
   it('decodes a planted direction, across the end of the turn as elsewhere', () => {
-    const decoded = decoder.decode(windowOf(test.counts, 2));
+    const decoded = decoder.decode(windowCounts(test.counts, 2));
     expect(scoreCircular(test.angles, decoded, 360).median).toBeLessThan(8);
     const near = [...test.angles.keys()].filter((n) => Math.abs(test.angles[n]! - 180) > 170);
     expect(near.length).toBeGreaterThan(20);
@@ -93,7 +93,7 @@ describe('Bayes with tuning curves', () => {
   });
 
   it('has a posterior that adds up to one, and its maximum in the middle of a bin', () => {
-    const window = windowOf(test.counts.slice(0, 20), 2);
+    const window = windowCounts(test.counts.slice(0, 20), 2);
     const posterior = decoder.posterior(window);
     for (let row = 0; row < 20; row++)
       expect(sum(posterior.subarray(row * 36, row * 36 + 36))).toBeCloseTo(1, 12);
@@ -106,7 +106,10 @@ describe('Bayes with tuning curves', () => {
     expect([...decoder.posterior(silent)]).toEqual(
       [...decoder.prior].map((p) => expect.closeTo(p)),
     );
-    const flat = fitBayes(windowOf(train.counts, 1), train.angles, { ...setting, prior: 'flat' });
+    const flat = fitBayes(windowCounts(train.counts, 1), train.angles, {
+      ...setting,
+      prior: 'flat',
+    });
     expect([...flat.posterior(silent)]).toEqual(Array(36).fill(expect.closeTo(1 / 36, 12)));
   });
 });
@@ -192,7 +195,7 @@ describe('Bayes of a number', () => {
 
 describe('choosing how Bayes decodes', () => {
   const { angles, counts } = headDirection(1500, 5);
-  const windows = [1, 3, 60].map((rows) => windowOf(counts, rows));
+  const windows = [1, 3, 60].map((rows) => windowCounts(counts, rows));
 
   it('takes a window neither too short nor too long, and is fitted on all rows with it', () => {
     const choice = { period: 360, bins: [8, 36], smoothing: [1] };
@@ -222,12 +225,12 @@ describe('choosing how Bayes decodes', () => {
     const spikes = Array.from(round, (angle) =>
       Array.from({ length: 36 }, (_, n) => Number(Math.floor(angle / 10) === n)),
     );
-    const own = windowOf(spikes, 8);
+    const own = windowCounts(spikes, 8);
     const decode = (tuning: WindowCounts) => {
       const decoded = fitBayes(tuning, round, { period: 360, bins: 72, smoothing: 0 }).decode(own);
       return scoreCircular(round, decoded, 360).signed;
     };
     expect(Math.abs(decode(own))).toBeLessThan(4);
-    expect(decode(windowOf(spikes, 1))).toBeLessThan(-12);
+    expect(decode(windowCounts(spikes, 1))).toBeLessThan(-12);
   });
 });

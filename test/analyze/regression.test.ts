@@ -42,7 +42,7 @@ function counts(rows: number, columns: number, seed = 1): number[][] {
 }
 
 /** A target of three of the columns and noise. */
-function targetOf(table: readonly (readonly number[])[], seed = 2): Float64Array {
+function makeTarget(table: readonly (readonly number[])[], seed = 2): Float64Array {
   const random = new HostRandom(seed);
   return Float64Array.from(
     table,
@@ -50,21 +50,21 @@ function targetOf(table: readonly (readonly number[])[], seed = 2): Float64Array
   );
 }
 
-function meanOf(values: ArrayLike<number>): number {
+function mean(values: ArrayLike<number>): number {
   let sum = 0;
   for (let n = 0; n < values.length; n++) sum += values[n]!;
   return sum / values.length;
 }
 
 function centred(values: ArrayLike<number>): Float64Array {
-  return Float64Array.from(values, (v) => v - meanOf(values));
+  return Float64Array.from(values, (v) => v - mean(values));
 }
 
 /** Columns with mean 0 and standard deviation 1, [columns][rows]; zeros where one never varies. */
 function standardised(table: readonly (readonly number[])[]): number[][] {
   return table[0]!.map((_, c) => {
     const own = centred(table.map((row) => row[c]!));
-    const spread = Math.sqrt(meanOf(own.map((v) => v * v)));
+    const spread = Math.sqrt(mean(own.map((v) => v * v)));
     return Array.from(own, (v) => (spread > 1e-9 ? v / spread : 0));
   });
 }
@@ -85,7 +85,7 @@ function slopesAt(model: LinearModel, table: number[][], target: Float64Array): 
 describe('ridge', () => {
   const table = counts(120, 8);
   const design = sparse(table);
-  const target = targetOf(table);
+  const target = makeTarget(table);
 
   it.each([0.01, 10, 1000])('with penalty %d equals the direct solution', (penalty) => {
     const z = standardised(table);
@@ -97,7 +97,7 @@ describe('ridge', () => {
     for (const [c, weight] of direct.entries()) expect(model.weights[0]![c]).toBeCloseTo(weight, 9);
     const [predicted] = model.predict(design);
     for (let row = 0; row < 120; row++) {
-      const sum = direct.reduce((total, weight, c) => total + weight * z[c]![row]!, meanOf(target));
+      const sum = direct.reduce((total, weight, c) => total + weight * z[c]![row]!, mean(target));
       expect(predicted![row]).toBeCloseTo(sum, 9);
     }
   });
@@ -116,11 +116,11 @@ describe('ridge', () => {
     expect(norm(1)).toBeGreaterThan(norm(100));
     expect(norm(1e12)).toBeLessThan(1e-12);
     const [flat] = fitRidge(design, [target], 1e12).predict(design);
-    expect(flat![3]).toBeCloseTo(meanOf(target), 6);
+    expect(flat![3]).toBeCloseTo(mean(target), 6);
   });
 
   it('fits several targets as it fits each', () => {
-    const other = targetOf(counts(120, 8, 9), 3);
+    const other = makeTarget(counts(120, 8, 9), 3);
     const both = fitRidge(design, [target, other], [10, 50]).predict(design);
     expect(both).toEqual([
       ...fitRidge(design, [target], 10).predict(design),
@@ -130,7 +130,7 @@ describe('ridge', () => {
 
   it('has more columns than rows without harm', () => {
     const wide = counts(20, 60, 4);
-    const own = targetOf(wide);
+    const own = makeTarget(wide);
     const [predicted] = fitRidge(sparse(wide), [own], 0.1).predict(sparse(wide));
     expect(correlation(own, predicted!)).toBeGreaterThan(0.99);
   });
@@ -142,7 +142,7 @@ const fitLasso = (design: SparseRows, targets: Targets, penalty: Penalty) =>
 describe('lasso', () => {
   const table = counts(150, 10, 7);
   const design = sparse(table);
-  const target = targetOf(table);
+  const target = makeTarget(table);
 
   it.each([0.02, 0.2, 0.8])('with penalty %d meets its optimality conditions', (penalty) => {
     const model = fitLasso(design, [target], penalty);
@@ -172,7 +172,7 @@ describe('lasso', () => {
 
 describe('standardising', () => {
   const table = counts(60, 6, 3);
-  const target = targetOf(table);
+  const target = makeTarget(table);
 
   it('uses the rows fitted on only, whatever is predicted', () => {
     const model = fitRidge(sparse(table), [target], 5);
@@ -200,7 +200,7 @@ describe('standardising', () => {
 describe('choosing a penalty', () => {
   const table = counts(300, 30, 5);
   const design = sparse(table);
-  const target = targetOf(table);
+  const target = makeTarget(table);
 
   it.each(['ridge', 'lasso'] as const)('keeps the %s that does best on held-out rows', (method) => {
     const grid = [0.003, 0.03, 0.3, 3, 30, 300, 3000];
@@ -209,7 +209,7 @@ describe('choosing a penalty', () => {
     const errors = tried[0]!.penalties.map((penalty) => {
       const early = fitting(rowsBetween(design, 0, 240), [target.slice(0, 240)], penalty);
       const [predicted] = early.predict(rowsBetween(design, 240, 300));
-      return meanOf(predicted!.map((v, n) => (v - target[240 + n]!) ** 2));
+      return mean(predicted!.map((v, n) => (v - target[240 + n]!) ** 2));
     });
     for (const [n, error] of errors.entries()) expect(tried[0]!.errors[n]).toBeCloseTo(error, 5);
     expect(penalties[0]).toBe(tried[0]!.penalties[errors.indexOf(Math.min(...errors))]);

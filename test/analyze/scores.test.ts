@@ -119,16 +119,16 @@ describe('block bootstrap', () => {
 
   it('draws consecutive rows of one stretch, and each stretch by its share', () => {
     const stretches = [40, 0, 3, 57];
-    const stretchOf = (row: number) => (row < 40 ? 0 : row < 43 ? 2 : 3);
+    const blockAt = (row: number) => (row < 40 ? 0 : row < 43 ? 2 : 3);
     const drawn = [0, 0, 0, 0];
     const found = blockBootstrap({ stretches, block: 10, repeats: 400, seed: 4 }, (rows) => {
       let broken = rows.length - 100;
       for (let n = 0; n < 100; ) {
-        const own = stretchOf(rows[n]!);
+        const own = blockAt(rows[n]!);
         const end = Math.min(100, n + (own === 2 ? 3 : 10));
         drawn[own]! += end - n;
         while (++n < end)
-          broken += Number(rows[n] !== rows[n - 1]! + 1 || stretchOf(rows[n]!) !== own);
+          broken += Number(rows[n] !== rows[n - 1]! + 1 || blockAt(rows[n]!) !== own);
       }
       return [broken];
     });

@@ -58,7 +58,7 @@ describe('a page without WebGPU', () => {
     for (const server of servers) server.close();
   });
 
-  async function reportOf(headers: Record<string, string>): Promise<PageReport> {
+  async function pageReport(headers: Record<string, string>): Promise<PageReport> {
     const { server, address } = await serve(files, headers);
     servers.push(server);
     const page = await browser.newPage();
@@ -78,7 +78,7 @@ describe('a page without WebGPU', () => {
     ['that is not trains on one thread', {}, '1 thread'],
   ] as const) {
     it(`${name}, to the same bits as in Node, and never blocks`, async () => {
-      const report = await reportOf(headers);
+      const report = await pageReport(headers);
       expect(report.error).toBeUndefined();
       expect(report.isIsolated).toBe(headers === ISOLATED);
       const { facts, losses, hash, said } = report.trained!;

@@ -56,7 +56,7 @@ export async function trainedModel(engine: Engine): Promise<Uint8Array> {
   const model = new Neuroformer(store, config, modelSizes(tokenizer));
   store.allocate(engine, 1);
   const step = new TrainingStep(engine, store, model, layout, 16);
-  const refs = windows.refsOf(0);
+  const refs = windows.windowsInTrial(0);
   const order = new BatchOrder(refs.length, 16, 1);
   for (let n = 0; n < 60; n++)
     step.run(layout.collate(order.batch(n).map((at) => windows.at(refs[at]!))), 3e-3);

@@ -10,19 +10,19 @@ export function recordingArrays({ name, neurons, trials, intervals }: Recording)
     lines.push(`trial ${id}: ${start} s, ${duration} s`);
     const trains = 'counts' in spikes ? spikes.counts : spikes.times;
     for (const [neuron, train] of trains.entries())
-      lines.push(`neuron ${neuron}: ${hashOf(train)}`);
+      lines.push(`neuron ${neuron}: ${hashValues(train)}`);
     if (film)
-      lines.push(`film ${film.count} x ${film.height} x ${film.width}: ${hashOf(film.data)}`);
+      lines.push(`film ${film.count} x ${film.height} x ${film.width}: ${hashValues(film.data)}`);
     for (const [variable, series] of Object.entries(variables)) {
-      lines.push(`${variable}: ${hashOf(series.values)}`);
-      if ('times' in series) lines.push(`${variable} at ${hashOf(series.times)}`);
+      lines.push(`${variable}: ${hashValues(series.values)}`);
+      if ('times' in series) lines.push(`${variable} at ${hashValues(series.times)}`);
       else lines.push(`${variable} every ${series.dt} s from ${series.start ?? 0} s`);
     }
   }
   return lines;
 }
 
-function hashOf(values: ArrayLike<number | string>): string {
+function hashValues(values: ArrayLike<number | string>): string {
   const hash = sha256();
   const numbers = typeof values[0] !== 'string';
   hash.update(

@@ -5,7 +5,7 @@ import { find } from '../../src/dataset/reference.js';
 import { openFile } from '../../src/formats/open.js';
 import { openDataset } from '../../src/node/dataset.js';
 import { diskSource } from '../../src/node/disk-source.js';
-import { behaviourWorkplace, labelOf, TUNED } from '../helpers/behaviour.js';
+import { behaviourWorkplace, neuronLabel, TUNED } from '../helpers/behaviour.js';
 import { neuroformer } from '../helpers/cli.js';
 
 let place: string;
@@ -173,7 +173,7 @@ describe('behaviour from the command line', () => {
     const generated = await neuroformer('generate', at('run'), '--trials', '4', '--seconds', '1');
     expect(generated.code, generated.err).toBe(0);
     const drawn = await openDataset(at('run', 'generated.nwb'));
-    expect(drawn.names).toEqual(Array.from({ length: TUNED }, (_, n) => `${labelOf(n)}`));
+    expect(drawn.names).toEqual(Array.from({ length: TUNED }, (_, n) => `${neuronLabel(n)}`));
     const { code, err } = await neuroformer('report', at('run'));
     expect(code, err).toBe(0);
     const page = readFileSync(at('run', 'report.html'), 'utf8');

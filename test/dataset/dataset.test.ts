@@ -8,7 +8,7 @@ import { simulateHub } from '../../src/simulate/hub.js';
 import { simulateInputs } from '../../src/simulate/inputs.js';
 import { opener, spikeCounts, spikeTimes, useFolders } from '../helpers/dataset.js';
 
-const folderOf = useFolders();
+const writeFolder = useFolders();
 
 const ARRAYS = {
   'a.npz': encodeNpz({
@@ -25,7 +25,7 @@ const ARRAYS = {
 };
 const SPIKES = { times: 'a.npz#times', neurons: 'a.npz#neurons', unit: 'ms' };
 
-const open = opener(folderOf, ARRAYS);
+const open = opener(writeFolder, ARRAYS);
 
 describe('a dataset folder', () => {
   it('gives spikes by neuron in seconds and in order, silent neurons included', async () => {
@@ -130,7 +130,7 @@ describe('a dataset folder', () => {
 
   it('of a simulated network comes back with its truth', async () => {
     const network = simulateHub({ neurons: 18, seconds: 5, seed: 3 });
-    const { recording, truth } = await openDataset(folderOf(hubDataset(network)));
+    const { recording, truth } = await openDataset(writeFolder(hubDataset(network)));
     expect(recording.neurons).toBe(18);
     const { spikes } = recording.trials[0]!;
     expect('times' in spikes && spikes.times).toEqual(network.spikes);
@@ -145,7 +145,7 @@ describe('a dataset folder', () => {
 
   it('of driven neurons comes back with its inputs as frames', async () => {
     const driven = simulateInputs({ neurons: 6, seconds: 2, seed: 1 });
-    const { recording } = await openDataset(folderOf(inputsDataset(driven)));
+    const { recording } = await openDataset(writeFolder(inputsDataset(driven)));
     const { film } = recording.trials[0]!;
     expect(film).toMatchObject({ count: 40, height: 1, width: 6, dt: 0.05 });
     expect(film!.data).toEqual(driven.inputs);
@@ -287,7 +287,7 @@ describe('a dataset that cannot be used is refused with a sentence', () => {
     await expect(openDataset('/nowhere')).rejects.toThrow(
       '/nowhere cannot be read: there is no such file or folder.',
     );
-    const folder = folderOf({ 'x.txt': 'hello' });
+    const folder = writeFolder({ 'x.txt': 'hello' });
     await expect(openDataset(folder)).rejects.toThrow(`${folder} holds no dataset.yaml`);
     await expect(openDataset(join(folder, 'x.txt'))).rejects.toThrow(
       'x.txt holds no spikes that could be told from names and shapes; it holds hello [0].',

@@ -8,10 +8,10 @@ import { openDataset } from '../../src/node/dataset.js';
 import { spikeCounts, spikeTimes, useFolders } from '../helpers/dataset.js';
 import { matlabFile } from '../helpers/matlab.js';
 
-const folderOf = useFolders();
+const writeFolder = useFolders();
 
 async function openOne(name: string, bytes: Uint8Array | string, more = {}) {
-  return openDataset(join(folderOf({ [name]: bytes, ...more }), name));
+  return openDataset(join(writeFolder({ [name]: bytes, ...more }), name));
 }
 
 const f64 = (...values: number[]) => ({ data: Float64Array.from(values) });
@@ -259,9 +259,9 @@ describe('a file that nobody described', () => {
 
   it('is read where it is alone in a folder, and asked for where it is not', async () => {
     const bytes = encodeNpz({ spikes: f64(0.1, 0.9), sCount: i32(1, 1) });
-    const alone = await openDataset(folderOf({ 'a.npz': bytes, 'notes.txt': 'x' }));
+    const alone = await openDataset(writeFolder({ 'a.npz': bytes, 'notes.txt': 'x' }));
     expect(alone.recording.neurons).toBe(2);
-    await expect(openDataset(folderOf({ 'a.npz': bytes, 'b.npz': bytes }))).rejects.toThrow(
+    await expect(openDataset(writeFolder({ 'a.npz': bytes, 'b.npz': bytes }))).rejects.toThrow(
       'give one of its files to see what is in it: a.npz, b.npz.',
     );
   });
@@ -277,7 +277,7 @@ describe('a folder of phy', () => {
   const group = 'cluster_id\tgroup\n40\tgood\n7\tnoise\n12\tgood\n3\tgood\n';
 
   it('gives the clusters that are called good, at the times of their samples', async () => {
-    const folder = folderOf({ ...PHY, 'cluster_group.tsv': group });
+    const folder = writeFolder({ ...PHY, 'cluster_group.tsv': group });
     for (const path of [folder, join(folder, 'spike_times.npy')]) {
       const { recording, names, notes, guessed } = await openDataset(path);
       expect(guessed).toBe(true);
@@ -295,7 +295,7 @@ describe('a folder of phy', () => {
       for (const rate of ['3e4', '30_000.0', '3E+4']) {
         const params = `dtype = 'int16'\nsample_rate = ${rate}  # Hz\n`;
         const { recording, names } = await openDataset(
-          folderOf({ ...PHY, [file]: labels, 'params.py': params }),
+          writeFolder({ ...PHY, [file]: labels, 'params.py': params }),
         );
         expect(names).toEqual(['40']);
         expect(spikeTimes(recording.trials[0]!)).toEqual([[0.1, 0.4]]);
@@ -304,7 +304,7 @@ describe('a folder of phy', () => {
   });
 
   it('is opened again by the path that a run keeps, and by a dataset.yaml once there is one', async () => {
-    const folder = folderOf({ ...PHY, 'cluster_group.tsv': group });
+    const folder = writeFolder({ ...PHY, 'cluster_group.tsv': group });
     const { path } = await openDataset(folder);
     expect((await openDataset(path)).names).toEqual(['12', '40']);
     const all = 'spikes: {times: spike_times.npy, neurons: spike_clusters.npy, relabel: true}\n';
@@ -313,11 +313,11 @@ describe('a folder of phy', () => {
   });
 
   it('has all its clusters where none is called anything, and needs its sample rate', async () => {
-    const { names, notes } = await openDataset(folderOf(PHY));
+    const { names, notes } = await openDataset(writeFolder(PHY));
     expect(names).toEqual(['7', '12', '40']);
     expect(notes[0]).toContain('says which clusters are good, so all are used.');
     const { 'params.py': _, ...less } = PHY;
-    await expect(openDataset(folderOf(less))).rejects.toThrow(
+    await expect(openDataset(writeFolder(less))).rejects.toThrow(
       'no params.py that says the sample_rate',
     );
   });
@@ -333,7 +333,7 @@ describe('an NWB file', () => {
   });
 
   it('gives its units, its trials and its series of behaviour', async () => {
-    const folder = folderOf({});
+    const folder = writeFolder({});
     writeFileSync(
       join(folder, 'a.nwb'),
       await encodeNwb({
@@ -360,7 +360,7 @@ describe('an NWB file', () => {
   });
 
   it('says what its units are called, by names or by numbers of their own', async () => {
-    const folder = folderOf({});
+    const folder = writeFolder({});
     const of = async (names: string[]) => {
       writeFileSync(
         join(folder, 'a.nwb'),
@@ -378,7 +378,7 @@ describe('an NWB file', () => {
   });
 
   it('without units or traces is refused', async () => {
-    const folder = folderOf({});
+    const folder = writeFolder({});
     writeFileSync(
       join(folder, 'a.nwb'),
       await encodeNwb({

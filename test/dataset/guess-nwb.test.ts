@@ -6,7 +6,7 @@ import { openDataset } from '../../src/node/dataset.js';
 import { spikeTimes, useFolders } from '../helpers/dataset.js';
 import { Hdf5Files } from '../helpers/hdf5.js';
 
-const folderOf = useFolders();
+const writeFolder = useFolders();
 let files: Hdf5Files;
 beforeAll(async () => {
   files = await Hdf5Files.create();
@@ -58,7 +58,7 @@ function series(
 
 /** Opens an NWB file that was written so; its root says version 2.6. */
 function open(write: (root: Group) => void, version = '2.6.0') {
-  const path = join(folderOf({}), 'x.nwb');
+  const path = join(writeFolder({}), 'x.nwb');
   const bytes = files.written((root) => {
     root.create_attribute('neurodata_type', 'NWBFile');
     root.create_attribute('nwb_version', version);

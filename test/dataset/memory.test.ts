@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { useFolders } from '../helpers/dataset.js';
 import { THOROUGH } from '../helpers/thorough.js';
 
-const folderOf = useFolders();
+const writeFolder = useFolders();
 const built = (file: string) =>
   JSON.stringify(fileURLToPath(new URL(`../../dist/src/${file}`, import.meta.url)));
 
@@ -43,16 +43,16 @@ console.log(JSON.stringify({ spikes: units.reduce((sum, own) => sum + own.length
 
 const READ = `
 const { openDataset } = await import(${built('node/dataset.js')});
-const { overviewOf } = await import(${built('analyze/overview.js')});
+const { summarizeRecording } = await import(${built('analyze/overview.js')});
 const { Windows } = await import(${built('recording/windows.js')});
 const { tokenizerFor, windowSettings } = await import(${built('neuroformer/batch.js')});
 const { parseConfig } = await import(${built('neuroformer/config.js')});
 const { recording } = await openDataset(process.argv[1]);
 const { config } = parseConfig({ window: { curr: 0.05, prev: 0.15 }, block_size: { id: 700, prev_id: 1900 } });
 const windows = new Windows(recording, windowSettings(config, tokenizerFor(config, recording)));
-const refs = windows.refsOf(0);
+const refs = windows.windowsInTrial(0);
 const inWindows = refs.reduce((sum, ref) => sum + windows.spikes(ref).current, 0);
-const { neurons, spikes, seconds } = overviewOf(recording);
+const { neurons, spikes, seconds } = summarizeRecording(recording);
 const { maxRSS } = process.resourceUsage();
 console.log(JSON.stringify({ neurons, spikes, seconds, windows: refs.length, inWindows, megabytes: maxRSS / 1e3 }));`;
 
@@ -60,7 +60,7 @@ describe.runIf(THOROUGH)(`${SECONDS / 60} minutes of 2,000 neurons`, () => {
   let path: string;
   let written: number;
   beforeAll(() => {
-    path = join(folderOf({}), 'long.nwb');
+    path = join(writeFolder({}), 'long.nwb');
     written = run(WRITE, path).spikes;
   });
 

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { overviewOf } from '../../src/analyze/overview.js';
+import { summarizeRecording } from '../../src/analyze/overview.js';
 import { encodeNpy } from '../../src/formats/npy.js';
 import { encodeNpz } from '../../src/formats/npz.js';
 import { openFile } from '../../src/formats/open.js';
-import { type Part, sizeOf } from '../../src/formats/parts.js';
+import { elementCount, type Part } from '../../src/formats/parts.js';
 import { HostRandom } from '../../src/math/random.js';
 import { openDataset } from '../../src/node/dataset.js';
 import { diskSource } from '../../src/node/disk-source.js';
@@ -23,7 +23,7 @@ const RECORDINGS = {
 describe('published recordings hold what their owners say', () => {
   it('171 units of a reaching monkey in MATLAB 5', async () => {
     const { recording } = await openDataset(RECORDINGS.m1);
-    const { neurons, spikes, seconds, variables } = overviewOf(recording);
+    const { neurons, spikes, seconds, variables } = summarizeRecording(recording);
     expect([neurons, spikes]).toEqual([171, 2_352_815]);
     expect(seconds).toBeCloseTo(15536 * 0.05, 6);
     expect(variables.map(({ name }) => name).sort()).toEqual(
@@ -36,7 +36,7 @@ describe('published recordings hold what their owners say', () => {
 
   it('31 units of a rat on a track in cells of cells', async () => {
     const { recording } = await openDataset(RECORDINGS.nelpy);
-    const { rates, spikes, seconds } = overviewOf(recording);
+    const { rates, spikes, seconds } = summarizeRecording(recording);
     expect(rates.filter((rate) => rate > 0)).toHaveLength(31);
     expect(spikes).toBe(28_829);
     expect(seconds).toBeCloseTo(6365.1 - 4397, 0);
@@ -44,7 +44,7 @@ describe('published recordings hold what their owners say', () => {
 
   it('one unit of a mouse and 178 trials in NWB', async () => {
     const { recording, notes } = await openDataset(RECORDINGS.alm);
-    const { neurons, spikes, trials } = overviewOf(recording);
+    const { neurons, spikes, trials } = summarizeRecording(recording);
     expect([neurons, spikes, trials.count]).toEqual([1, 1679, 178]);
     expect(notes).toEqual([
       'The times of 1 of 1 neurons were not in order; they were sorted.',
@@ -95,7 +95,7 @@ describe('damaged recordings', () => {
   function walk(part: Part): void {
     if (part.kind === 'group') for (const member of part.members.values()) walk(member);
     else if (part.kind === 'list') for (const item of part.items) walk(item);
-    else spoken(() => expect(part.read().length).toBe(sizeOf(part.shape)));
+    else spoken(() => expect(part.read().length).toBe(elementCount(part.shape)));
   }
 
   /** What may be thrown: a sentence, by its kind. */

@@ -34,7 +34,7 @@ const ARRAYS = {
 const open = opener(useFolders(), ARRAYS);
 const TIMES = { times: 'a.npz#times', neurons: 'a.npz#neurons' };
 
-async function trialsOf(description: object, files = {}) {
+async function openTrials(description: object, files = {}) {
   return (await open(description, files)).recording.trials;
 }
 
@@ -43,13 +43,13 @@ describe('spikes are read', () => {
     ['where each neuron’s end', { ends: 'a.npz#ends' }],
     ['how many each has', { sizes: 'a.npz#sizes' }],
   ])('as one list with %s', async (_, how) => {
-    const [trial] = await trialsOf({ spikes: { times: 'a.npz#times', ...how }, duration: 1 });
+    const [trial] = await openTrials({ spikes: { times: 'a.npz#times', ...how }, duration: 1 });
     expect(spikeTimes(trial!)).toEqual([[0.1, 0.3], [], [0.2, 0.4, 0.5]]);
   });
 
   it('with labels for neurons, in the order of the labels', async () => {
     const spikes = { times: 'a.npz#times', neurons: 'a.npz#labels', relabel: true };
-    const [trial] = await trialsOf({ spikes, duration: 1 });
+    const [trial] = await openTrials({ spikes, duration: 1 });
     expect(spikeTimes(trial!)).toEqual([[0.4], [0.1, 0.3], [0.2, 0.5]]);
   });
 
@@ -66,7 +66,7 @@ describe('spikes are read', () => {
 
   it('in nanoseconds of a clock that began long ago', async () => {
     const table = 'time,unit\n1700000000000000000,0\n1700000000250000000,0\n';
-    const [trial] = await trialsOf(
+    const [trial] = await openTrials(
       { start: 1.7e9, spikes: { times: 'b.csv#time', neurons: 'b.csv#unit', unit: 1e-9 } },
       { 'b.csv': table },
     );
@@ -74,12 +74,12 @@ describe('spikes are read', () => {
   });
 
   it('in samples, by the seconds of one', async () => {
-    const [trial] = await trialsOf({ spikes: { ...TIMES, unit: 0.5 }, duration: 1 });
+    const [trial] = await openTrials({ spikes: { ...TIMES, unit: 0.5 }, duration: 1 });
     expect(spikeTimes(trial!)[0]).toEqual([0.05, 0.15]);
   });
 
   it('by trial, each on its own clock, with values that hold all through it', async () => {
-    const trials = await trialsOf({
+    const trials = await openTrials({
       spikes: { ...TIMES, trials: 'a.npz#trial' },
       trials: { duration: 0.6 },
       variables: { contrast: { data: 'a.npz#each', per_trial: true } },
@@ -98,7 +98,7 @@ describe('spikes are read', () => {
   it('as lists of a MATLAB cell, empty cells being no neuron', async () => {
     const file = matlabFile({ units: [{ time: [0.1, 0.4] }, [], { time: [0.3] }] });
     const spikes = { lists: 'c.mat#units/*/time' };
-    const [trial] = await trialsOf({ spikes, duration: 1 }, { 'c.mat': file });
+    const [trial] = await openTrials({ spikes, duration: 1 }, { 'c.mat': file });
     expect(spikeTimes(trial!)).toEqual([[0.1, 0.4], [0.3]]);
   });
 
@@ -113,7 +113,7 @@ describe('spikes are read', () => {
         table([[0, 0.5]]),
       ],
     });
-    const trials = await trialsOf(
+    const trials = await openTrials(
       { spikes: { lists: 'c.mat#st/*', padding: 0 }, trials: { duration: 1 } },
       { 'c.mat': file },
     );
@@ -124,14 +124,14 @@ describe('spikes are read', () => {
   });
 
   it('as counts, whatever the order of the axes', async () => {
-    const across = await trialsOf({ spikes: { counts: 'a.npz#counts', dt: 0.1 } });
+    const across = await openTrials({ spikes: { counts: 'a.npz#counts', dt: 0.1 } });
     expect(spikeCounts(across[0]!)).toEqual([
       [0, 1],
       [2, 0],
       [3, 0],
       [0, 1],
     ]);
-    const down = await trialsOf({
+    const down = await openTrials({
       spikes: { counts: 'a.npz#counts', axes: ['bins', 'neurons'], dt: 0.1 },
     });
     expect(spikeCounts(down[0]!)).toEqual([
@@ -142,7 +142,7 @@ describe('spikes are read', () => {
 
   it('as counts with a clock, which says their step and their start', async () => {
     const spikes = { counts: 'a.npz#counts', axes: ['bins', 'neurons'], clock: 'a.npz#clock' };
-    const [trial] = await trialsOf({ start: 5, spikes });
+    const [trial] = await openTrials({ start: 5, spikes });
     expect(trial!.duration).toBeCloseTo(0.4);
     await expect(open({ spikes })).rejects.toThrow(
       'The counts begin at 5 s, but the session at 0 s: set start: 5.',
@@ -168,7 +168,7 @@ describe('spikes are read', () => {
   });
 
   it('as counts of trials', async () => {
-    const trials = await trialsOf({ spikes: { counts: 'a.npz#cube', dt: 0.1 } });
+    const trials = await openTrials({ spikes: { counts: 'a.npz#cube', dt: 0.1 } });
     expect(trials.map(spikeCounts)).toEqual([
       [
         [1, 0],
@@ -187,7 +187,7 @@ describe('spikes are read', () => {
     [{ above: 4 }, [[], [0, 0.3]]],
   ])('as events of traces by the rule %o', async (event, expected) => {
     const spikes = { traces: 'a.npz#traces', dt: 0.1, event };
-    const [trial] = await trialsOf({ spikes, duration: 0.4 });
+    const [trial] = await openTrials({ spikes, duration: 0.4 });
     expect(spikeTimes(trial!)).toEqual(expected);
   });
 
@@ -196,7 +196,7 @@ describe('spikes are read', () => {
     const trace = [0, 1, -1, 0, 1, -1, 9, 9, 1, -1, 1, -1, 1, -1, 0, 9];
     const file = encodeNpz({ t: { data: Float64Array.from(trace), shape: [1, 16] } });
     const spikes = { traces: 'b.npz#t', dt: 1, event: { above: 3, in: 'deviations' } };
-    const [trial] = await trialsOf({ spikes, duration: 16 }, { 'b.npz': file });
+    const [trial] = await openTrials({ spikes, duration: 16 }, { 'b.npz': file });
     expect(spikeTimes(trial!)).toEqual([[6, 15]]);
   });
 });
@@ -205,7 +205,7 @@ describe('trials are cut', () => {
   const samples = { data: 'a.npz#many[0,:]', dt: 0.1 };
 
   it('in frames numbered from 1 with the last one in, some of them kept', async () => {
-    const trials = await trialsOf({
+    const trials = await openTrials({
       spikes: { ...TIMES },
       trials: {
         starts: 'a.npz#starts',
@@ -232,7 +232,7 @@ describe('trials are cut', () => {
   });
 
   it('where a clock jumps, on that clock', async () => {
-    const trials = await trialsOf({
+    const trials = await openTrials({
       spikes: TIMES,
       duration: 3,
       trials: { gaps: { clock: 'a.npz#jumps', above: 1 } },
@@ -245,7 +245,7 @@ describe('trials are cut', () => {
 
   it('where a clock jumps, in data that stand side by side', async () => {
     const counts = encodeNpz({ c: { data: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), shape: [1, 8] } });
-    const trials = await trialsOf(
+    const trials = await openTrials(
       {
         spikes: { counts: 'b.npz#c', dt: 0.1 },
         variables: { v: samples },
@@ -259,7 +259,7 @@ describe('trials are cut', () => {
 
   it('and lists of samples belong to trials in order, an empty one to none', async () => {
     const file = matlabFile({ speed: [[], [9, 1, 2], [9, 3, 4, 5]] });
-    const trials = await trialsOf(
+    const trials = await openTrials(
       {
         spikes: TIMES,
         duration: 3,
@@ -274,7 +274,7 @@ describe('trials are cut', () => {
 
   it('and of fewer lists than trials the last have none; more are refused', async () => {
     const of = (lists: number[][]) =>
-      trialsOf(
+      openTrials(
         {
           spikes: TIMES,
           duration: 3,
@@ -293,7 +293,7 @@ describe('trials are cut', () => {
 
 describe('a variable', () => {
   const v = async (given: object) => {
-    const [trial] = await trialsOf({
+    const [trial] = await openTrials({
       spikes: TIMES,
       variables: { v: { data: 'a.npz#line', dt: 0.1, ...given } },
     });
@@ -341,7 +341,7 @@ describe('what belongs to a trial stays with it', () => {
   });
 
   it('smoothing, which knows nothing of the next', async () => {
-    const trials = await trialsOf({
+    const trials = await openTrials({
       spikes: TIMES,
       trials: { starts: 'a.npz#each', stops: 'a.npz#stops[1:3]', unit: 0.2, keep: [0] },
       variables: { v: { data: 'a.npz#many[0,:]', dt: 0.1, smooth: 3 } },
@@ -354,7 +354,7 @@ describe('what belongs to a trial stays with it', () => {
 
   it('values that are missing for some', async () => {
     const file = encodeNpz({ choice: f64(1, Number.NaN) });
-    const trials = await trialsOf(
+    const trials = await openTrials(
       {
         spikes: { ...TIMES, trials: 'a.npz#trial' },
         variables: { choice: { data: 'b.npz#choice', per_trial: true } },
@@ -371,7 +371,7 @@ describe('what belongs to a trial stays with it', () => {
         { start: [1], stop: [3] },
       ],
     });
-    const trials = await trialsOf(
+    const trials = await openTrials(
       {
         spikes: TIMES,
         duration: 3,

@@ -92,7 +92,7 @@ describe('trials with clocks of their own', () => {
 
   it('have the numbers they are called by, and what is said of each', async () => {
     const spikes = { ...SPIKES, trials: 'a.npz#labels', relabel: true };
-    const { trials } = await spans({ spikes, variables: { choice: choiceOf('choice') } });
+    const { trials } = await spans({ spikes, variables: { choice: readChoice('choice') } });
     expect(trials.map(({ id }) => id)).toEqual([4, 7, 9]);
     expect(trials.map(({ variables }) => variables.choice!.values)).toEqual([
       [5, 5],
@@ -102,7 +102,7 @@ describe('trials with clocks of their own', () => {
   });
 
   it('are refused where something has values for more of them, as nobody knows which', async () => {
-    const variables = { choice: choiceOf('four') };
+    const variables = { choice: readChoice('four') };
     await expect(spans({ spikes: SPIKES, variables })).rejects.toThrow(
       'variables.choice has values for 4 trials, but there are 3: each needs its own, in their order.',
     );
@@ -114,7 +114,7 @@ describe('trials with clocks of their own', () => {
     await expect(spans({ spikes: late, variables })).rejects.toThrow(
       'in their order; no spike is of trial 0, so if trials are numbered from 1, set spikes.relabel.',
     );
-    const picked = { choice: choiceOf('four[1:]') };
+    const picked = { choice: readChoice('four[1:]') };
     expect((await spans({ spikes: SPIKES, variables: picked })).trials).toHaveLength(3);
   });
 
@@ -152,6 +152,6 @@ describe('trials with clocks of their own', () => {
   });
 });
 
-function choiceOf(name: string) {
+function readChoice(name: string) {
   return { data: `a.npz#${name}`, per_trial: true };
 }

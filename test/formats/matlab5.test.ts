@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { isMatlab5, parseMatlab } from '../../src/formats/matlab5.js';
 import {
   type ArrayPart,
+  elementCount,
   type GroupPart,
   type ListPart,
   type Part,
-  sizeOf,
 } from '../../src/formats/parts.js';
 import { HostRandom } from '../../src/math/random.js';
 import { codes, joined, Writer } from '../helpers/matlab.js';
@@ -19,8 +19,8 @@ const NELPY = readFileSync(new URL('ca1-tracks-nelpy/spikes.mat', RECORDINGS));
 const w = new Writer();
 const EMPTY = w.tagged(14, new Uint8Array());
 
-const membersOf = (bytes: Uint8Array) => parseMatlab(bytes, 'X').members;
-const array = (bytes: Uint8Array, name = 'x') => membersOf(bytes).get(name) as ArrayPart;
+const parseMembers = (bytes: Uint8Array) => parseMatlab(bytes, 'X').members;
+const array = (bytes: Uint8Array, name = 'x') => parseMembers(bytes).get(name) as ArrayPart;
 const found = (part: Part | undefined) => [...(part as ArrayPart).read()];
 
 describe('published recordings in MATLAB files', () => {
@@ -185,7 +185,7 @@ describe('cells and structs', () => {
       EMPTY,
       w.matrix(2, [1, 1], '', w.fields(4, 'st', 'id'), w.real([2]), w.real([3])),
     ];
-    const cell = membersOf(w.file(w.matrix(1, [2, 2], 'x', ...items))).get('x') as ListPart;
+    const cell = parseMembers(w.file(w.matrix(1, [2, 2], 'x', ...items))).get('x') as ListPart;
     expect(cell.shape).toEqual([2, 2]);
     expect(cell.items.map(({ kind }) => kind)).toEqual(['array', 'list', 'array', 'group']);
     expect((cell.items[1] as ListPart).items.map(found)).toEqual([['a'], [4]]);
@@ -200,7 +200,7 @@ describe('cells and structs', () => {
   it('of several structs are lists of groups', () => {
     const values = [1, 2, 3, 4].map((value) => w.real([value]));
     const part = w.matrix(2, [2, 1], 'x', w.fields(8, 'time', 'rate'), ...values);
-    const list = membersOf(w.file(part)).get('x') as ListPart;
+    const list = parseMembers(w.file(part)).get('x') as ListPart;
     expect(list.shape).toEqual([2, 1]);
     expect(list.items.map((item) => found((item as GroupPart).members.get('rate')))).toEqual([
       [2],
@@ -210,7 +210,7 @@ describe('cells and structs', () => {
 
   it('may be empty', () => {
     const file = w.file(w.matrix(1, [0, 3], 'c'), w.matrix(2, [0, 0], 's', w.fields(4, 'a')));
-    expect([...membersOf(file).values()]).toEqual([
+    expect([...parseMembers(file).values()]).toEqual([
       { kind: 'list', shape: [0, 3], items: [] },
       { kind: 'list', shape: [0, 0], items: [] },
     ]);
@@ -243,7 +243,7 @@ describe('what cannot be used', () => {
   ])('is refused when it is read, and the rest of the file is not: %s', (what, variable) => {
     // The last has no name: where MATLAB keeps what its objects hold.
     const file = w.file(variable, w.real([1], 'y'), w.real([9]));
-    expect([...membersOf(file).keys()]).toEqual(['x', 'y']);
+    expect([...parseMembers(file).keys()]).toEqual(['x', 'y']);
     const part = array(file);
     expect(() => part.read()).toThrow(
       expect.objectContaining({
@@ -297,17 +297,17 @@ describe('what cannot be used', () => {
       `an element of type 40 stands where an array should: ${damaged}.`,
     ],
   ])('is refused as a whole with a sentence: %s', (_, bytes, message) => {
-    expect(() => membersOf(bytes)).toThrow(
+    expect(() => parseMembers(bytes)).toThrow(
       expect.objectContaining({
         name: 'RecordingError',
         message: expect.stringContaining(message),
       }),
     );
-    expect(() => membersOf(bytes)).toThrow(/^(Variable x\S* of )?X cannot be read: .+\.$/);
+    expect(() => parseMembers(bytes)).toThrow(/^(Variable x\S* of )?X cannot be read: .+\.$/);
   });
 
   it('is a file that ends after its header', () => {
-    expect(() => membersOf(w.file())).toThrow('X holds no variable.');
+    expect(() => parseMembers(w.file())).toThrow('X holds no variable.');
   });
 
   it('is told from a file of version 5 to 7 by its header', () => {
@@ -356,7 +356,7 @@ describe('damaged files', () => {
       return parts.reduce((sum, item) => sum + readAll(item), 0);
     }
     try {
-      expect(part.read().length).toBe(sizeOf(part.shape));
+      expect(part.read().length).toBe(elementCount(part.shape));
       return 0;
     } catch (error) {
       if ((error as Error).name !== 'RecordingError') throw error;

@@ -121,7 +121,7 @@ describe('what is drawn', () => {
 });
 
 describe('generated trials', () => {
-  async function trialsOf(tiny: TinyNeuroformer, settings: Partial<TrialSettings> = {}) {
+  async function drawTrials(tiny: TinyNeuroformer, settings: Partial<TrialSettings> = {}) {
     const starts = [1, 2, 3].map((end) => ({ trial: 0, end }));
     const sampler = new Sampler(engine(), tiny.model, tiny.layout, 3, {
       seed: 4,
@@ -133,7 +133,7 @@ describe('generated trials', () => {
   }
 
   it('begin where they are told, and keep to their stretch of time', async () => {
-    const trials = await trialsOf(new TinyNeuroformer(engine(), TINY));
+    const trials = await drawTrials(new TinyNeuroformer(engine(), TINY));
     expect(trials.map(({ from, to }) => [from, to])).toEqual([
       [0.95, 1.95],
       [1.95, 2.95],
@@ -150,7 +150,7 @@ describe('generated trials', () => {
 
   it('run freely on their own spikes, or on the recorded past', async () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
-    const [own, recorded] = [await trialsOf(tiny), await trialsOf(tiny, { past: 'recorded' })];
+    const [own, recorded] = [await drawTrials(tiny), await drawTrials(tiny, { past: 'recorded' })];
     expect(own).not.toEqual(recorded);
     // The first window has the recorded past either way.
     const first = (trials: typeof own) =>
@@ -184,11 +184,11 @@ describe('generated trials', () => {
 
   it('hold no spike of silenced neurons, and those driven fire as told', async () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
-    const silenced = await trialsOf(tiny, { silent: [2, 3] });
+    const silenced = await drawTrials(tiny, { silent: [2, 3] });
     expect(silenced.flatMap(({ times }) => [times[2]!.length, times[3]!.length])).toEqual([
       0, 0, 0, 0, 0, 0,
     ]);
-    const [calm, driven] = [await trialsOf(tiny), await trialsOf(tiny, { drive: { 5: 100 } })];
+    const [calm, driven] = [await drawTrials(tiny), await drawTrials(tiny, { drive: { 5: 100 } })];
     const count = (trials: typeof calm) =>
       trials.reduce((sum, { times }) => sum + times[5]!.length, 0);
     expect(count(driven) - count(calm)).toBeGreaterThan(200);
@@ -196,7 +196,7 @@ describe('generated trials', () => {
 
   it('cannot run past the end of the recording', async () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
-    await expect(trialsOf(tiny, { seconds: 4 })).rejects.toThrow(
+    await expect(drawTrials(tiny, { seconds: 4 })).rejects.toThrow(
       'Trial 0 lasts 6 s, but drawing from 2.95 s would end at 6.950 s: draw fewer seconds or start earlier.',
     );
   });

@@ -15,7 +15,7 @@ import { createEngine } from '../../src/node.js';
 import { FAMILIES, randomOps } from '../helpers/random-ops.js';
 import { type Made, replay, type Taken, take } from '../helpers/replay.js';
 import { THOROUGH } from '../helpers/thorough.js';
-import { compare, type Expected, expectedOf, KERNEL_BOUNDS } from '../races/kernel-bounds.js';
+import { compare, type Expected, expectedBuffers, KERNEL_BOUNDS } from '../races/kernel-bounds.js';
 
 const SEED = Number(process.env.NEUROFORMER_SEED ?? 1);
 const CASES = Number(process.env.NEUROFORMER_CASES ?? 300);
@@ -40,7 +40,7 @@ beforeAll(async () => {
     taken.push(...(await take(engine, cases)));
     engine.dispose();
   }
-  expected = taken.map(expectedOf);
+  expected = taken.map(expectedBuffers);
 }, 300_000);
 
 afterAll(() => {
@@ -162,7 +162,7 @@ function changeOperands(n: number, random: HostRandom): Sensitivity {
     for (let times = 0; times < 2; times++) {
       const at = random.integer(words.length);
       const before = { ...dispatch.before, [name]: exchange(words, at, random) };
-      const changed = expectedOf({ ...dispatch, before });
+      const changed = expectedBuffers({ ...dispatch, before });
       // A word that the kernel leaves alone would differ by itself.
       if (changed[name]?.numbers.has(at) === false) changed[name].words[at] = words[at]!;
       if (!isMoved(expected[n]!, changed) || isOpen(changed)) continue;
@@ -174,7 +174,7 @@ function changeOperands(n: number, random: HostRandom): Sensitivity {
 }
 
 /** Some dispatches of a kernel, small and large ones, but for those that take a reference long. */
-function someOf(kernel: KernelName): number[] {
+function chooseDispatches(kernel: KernelName): number[] {
   const size = (n: number) =>
     Object.values(taken[n]!.before).reduce((sum, { length }) => sum + length, 0);
   const all = taken.flatMap((one, n) => (one.kernel === kernel && size(n) < 8000 ? [n] : []));
@@ -291,7 +291,7 @@ let mistaken: Engine | undefined;
 afterAll(() => mistaken?.dispose());
 
 /** What the CPU device's dispatches of a shader show when its source is changed. */
-async function faultsOf(shader: string, line: string, wrong: string): Promise<string[]> {
+async function faultsWhenChanged(shader: string, line: string, wrong: string): Promise<string[]> {
   const info = SHADERS[shader]!;
   const source = info.source.replaceAll(line, wrong);
   expect(source).not.toBe(info.source);
@@ -321,7 +321,7 @@ describe('the bounds', () => {
   it.each(NAMES)('notice a wrong operand of %s', (kernel) => {
     const random = new HostRandom(SEED);
     const total: Sensitivity = { changes: 0, noticed: 0 };
-    for (const n of someOf(kernel)) {
+    for (const n of chooseDispatches(kernel)) {
       const { changes, noticed } = changeOperands(n, random);
       total.changes += changes;
       total.noticed += noticed;
@@ -331,6 +331,6 @@ describe('the bounds', () => {
   });
 
   it.each(MISTAKES)('notice %s in %s', async (_, shader, line, wrong) => {
-    expect(await faultsOf(shader, line, wrong)).not.toEqual([]);
+    expect(await faultsWhenChanged(shader, line, wrong)).not.toEqual([]);
   });
 });

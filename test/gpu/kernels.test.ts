@@ -108,13 +108,13 @@ describe('packing parameters', () => {
 describe('compiling', () => {
   const engine = useEngine();
 
-  function cacheOf(): KernelCache {
+  function newCache(): KernelCache {
     const { device, facts } = engine();
     return new KernelCache(device, facts.immediates, (_, make) => make());
   }
 
   it('happens once for a name and its constants, whatever else is undefined among them', () => {
-    const cache = cacheOf();
+    const cache = newCache();
     const first = cache.get('elementwise.activate', { ITEMS: 2 });
     expect(cache.get('elementwise.activate', { ITEMS: 2 })).toBe(first);
     expect(
@@ -128,7 +128,7 @@ describe('compiling', () => {
   });
 
   it('gives kernels that bind alike one bind group layout', () => {
-    const cache = cacheOf();
+    const cache = newCache();
     const [one, other] = [
       cache.get('elementwise.dropout', {}),
       cache.get('elementwise.dropout', { ITEMS: 1 }),

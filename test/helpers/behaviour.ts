@@ -10,7 +10,7 @@ import { createRecording, type Recording } from '../../src/recording/recording.j
 
 export const TUNED = 16;
 /** What their files call them. */
-export const labelOf = (neuron: number) => 10 * neuron + 3;
+export const neuronLabel = (neuron: number) => 10 * neuron + 3;
 const STEP = 0.05;
 
 /** What was simulated: spikes, a place from 0 to 10, a heading in radians, and the side of the place. */
@@ -90,7 +90,7 @@ export function behaviourWorkplace(training: object): string {
   mkdirSync(join(folder, 'data'));
   const { times, place, heading, side, seconds } = simulateBehaviour(60);
   const all = times.flatMap((own, neuron) =>
-    Array.from(own, (time) => [time, labelOf(neuron)] as const),
+    Array.from(own, (time) => [time, neuronLabel(neuron)] as const),
   );
   const arrays = encodeNpz({
     times: { data: Float64Array.from(all, ([time]) => time) },

@@ -6,7 +6,7 @@ import { HostRandom } from '../../src/math/random.js';
 import { map, type Ref, ref } from '../../src/reference/array.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import type { Tensor } from '../../src/tensor/tensor.js';
-import { type Case, expectClose, inputsOf, type OpCase, type Refs, tensorOf } from './check.js';
+import { type Case, caseInputs, expectClose, type OpCase, type Refs, toTensor } from './check.js';
 
 /** A loss under test: how the engine runs it, and how the reference does. */
 export interface LossCase<K extends string> extends Case<K> {
@@ -21,12 +21,12 @@ export async function checkLoss<K extends string>(
   seed = 1,
 ): Promise<void> {
   const names = Object.keys(loss.inputs) as K[];
-  const refs = inputsOf(loss, new HostRandom(seed));
+  const refs = caseInputs(loss, new HostRandom(seed));
   const expected = [loss.value(refs)];
   const gradients = loss.gradients(refs);
   const isConstant = (name: K) => loss.constant?.includes(name) ?? false;
   const tensors = {} as Record<K, Tensor>;
-  for (const name of names) tensors[name] = tensorOf(engine, refs[name], !isConstant(name));
+  for (const name of names) tensors[name] = toTensor(engine, refs[name], !isConstant(name));
 
   const alone = loss.run(tensors);
   const value = differentiate(engine, () => loss.run(tensors));

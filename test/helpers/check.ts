@@ -79,7 +79,7 @@ export function randomRef(random: HostRandom, shape: readonly number[]): Ref {
 }
 
 /** The inputs of a case: the values it gives, random numbers elsewhere. */
-export function inputsOf<K extends string>(
+export function caseInputs<K extends string>(
   { inputs, values }: Pick<Case<K>, 'inputs' | 'values'>,
   random: HostRandom,
 ): Refs<K> {
@@ -91,7 +91,7 @@ export function inputsOf<K extends string>(
   return refs;
 }
 
-export function tensorOf(engine: Engine, values: Ref, requiresGrad = false): Tensor {
+export function toTensor(engine: Engine, values: Ref, requiresGrad = false): Tensor {
   return Tensor.from(engine, Float32Array.from(values.data), values.shape, { requiresGrad });
 }
 
@@ -99,7 +99,7 @@ export function tensorOf(engine: Engine, values: Ref, requiresGrad = false): Ten
 export function withCotangent(out: Tensor, cotangent: Ref): Tensor {
   const { engine } = out;
   const loss = markLoss(newOutput(engine, [1], [out]));
-  const given = tensorOf(engine, cotangent);
+  const given = toTensor(engine, cotangent);
   engine.clear(loss);
   pushNode(engine, {
     op: 'cotangent',
@@ -117,13 +117,13 @@ export async function checkOp<K extends string>(
 ): Promise<void> {
   const random = new HostRandom(seed);
   const names = Object.keys(op.inputs) as K[];
-  const refs = inputsOf(op, random);
+  const refs = caseInputs(op, random);
   const expected = op.forward(refs);
   const cotangent = randomRef(random, expected.shape);
   const gradients = op.backward(refs, cotangent);
   const tensors = {} as Record<K, Tensor>;
   for (const name of names)
-    tensors[name] = tensorOf(engine, refs[name], !op.constant?.includes(name));
+    tensors[name] = toTensor(engine, refs[name], !op.constant?.includes(name));
   const { out } = differentiate(engine, () => {
     const out = op.run(tensors);
     return { loss: withCotangent(out, cotangent), out };
@@ -168,7 +168,7 @@ export function usedTwice<K extends string>(op: OpCase<K>): OpCase<K> {
 export function checkReference<K extends string>(op: OpCase<K>, seed = 2): void {
   const random = new HostRandom(seed);
   const names = Object.keys(op.inputs) as K[];
-  const refs = inputsOf(op, random);
+  const refs = caseInputs(op, random);
   const cotangent = randomRef(random, op.forward(refs).shape);
   const gradients = op.backward(refs, cotangent);
   const value = () => {

@@ -22,10 +22,10 @@ export function useFolders(): (files: TestFiles) => string {
 }
 
 /** Opens a dataset of these files and this description. */
-export function opener(folderOf: (files: TestFiles) => string, shared: TestFiles = {}) {
+export function opener(writeFolder: (files: TestFiles) => string, shared: TestFiles = {}) {
   return (description: object | string, files: TestFiles = {}) => {
     const text = typeof description === 'string' ? description : stringify(description);
-    return openDataset(folderOf({ ...shared, ...files, 'dataset.yaml': text }));
+    return openDataset(writeFolder({ ...shared, ...files, 'dataset.yaml': text }));
   };
 }
 

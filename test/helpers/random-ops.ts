@@ -34,7 +34,7 @@ import {
   writePositions,
 } from '../../src/tensor/sequence.js';
 import { differentiate } from '../../src/tensor/tape.js';
-import { elementsOf, Tensor } from '../../src/tensor/tensor.js';
+import { elementCount, Tensor } from '../../src/tensor/tensor.js';
 
 const TILES: Tuning['matmulTiles'] = [{ m: 8, n: 16, k: 4, rows: 4 }];
 
@@ -156,7 +156,7 @@ class Kit {
 
   scaled(deviation: number, ...shape: number[]): Tensor {
     const normal = () => deviation * this.host.normal();
-    const values = Float32Array.from({ length: elementsOf(shape) }, normal);
+    const values = Float32Array.from({ length: elementCount(shape) }, normal);
     return Tensor.from(this.engine, values, shape, { requiresGrad: true });
   }
 
@@ -167,7 +167,7 @@ class Kit {
   }
 
   words(shape: readonly number[], word: (n: number) => number): Tensor {
-    const values = Uint32Array.from({ length: elementsOf(shape) }, (_, n) => word(n));
+    const values = Uint32Array.from({ length: elementCount(shape) }, (_, n) => word(n));
     return Tensor.from(this.engine, values, shape);
   }
 

@@ -132,7 +132,7 @@ export class TinyNeuroformer {
     return ends.map((end) => this.windows.at({ trial: 0, end }));
   }
 
-  batchOf(host: HostBatch): Batch {
+  uploadBatch(host: HostBatch): Batch {
     const batch = new Batch(this.engine, this.layout, host.mask.length / this.config.block_size.id);
     batch.write(host);
     return batch;
@@ -143,7 +143,7 @@ export class TinyNeuroformer {
     windows: readonly Window[],
     change: (host: HostBatch) => HostBatch = (host) => host,
   ): Promise<Record<string, Float32Array>> {
-    const batch = this.batchOf(change(this.layout.collate(windows)));
+    const batch = this.uploadBatch(change(this.layout.collate(windows)));
     const found = this.engine.scope(() => flat(this.model.forward(batch.inputs)));
     const read: Record<string, Float32Array> = {};
     for (const [name, tensor] of Object.entries(found)) {
@@ -156,7 +156,7 @@ export class TinyNeuroformer {
 
   /** Every loss of windows by name, and the total. */
   async losses(windows: readonly Window[]): Promise<Record<string, number>> {
-    const batch = this.batchOf(this.layout.collate(windows));
+    const batch = this.uploadBatch(this.layout.collate(windows));
     const found = this.engine.scope(() => {
       const outputs = this.model.forward(batch.inputs);
       const { total, parts } = modelLosses(this.model, outputs, batch.targets);

@@ -1,16 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { angleOf, cosineAndSine, meanDirection, modulo, wrapped } from '../../src/math/angles.js';
+import {
+  angleFromCosineSine,
+  cosineAndSine,
+  meanDirection,
+  modulo,
+  wrapped,
+} from '../../src/math/angles.js';
 import { regular } from '../../src/recording/sampling.js';
 
 describe('angles', () => {
   it('come back from cosine and sine, whatever the length, within one turn', () => {
     for (const angle of [0, 1e-20, 45, 180, 270, 359.999]) {
       const [x, y] = cosineAndSine(angle, 360);
-      expect(angleOf(3 * x, 3 * y, 360)).toBeCloseTo(angle, 9);
+      expect(angleFromCosineSine(3 * x, 3 * y, 360)).toBeCloseTo(angle, 9);
     }
     const full = 2 * Math.PI;
-    expect(angleOf(1, -1e-20, full)).toBeLessThan(full);
-    expect(angleOf(...cosineAndSine(-90, 360), 360)).toBeCloseTo(270, 9);
+    expect(angleFromCosineSine(1, -1e-20, full)).toBeLessThan(full);
+    expect(angleFromCosineSine(...cosineAndSine(-90, 360), 360)).toBeCloseTo(270, 9);
   });
 
   it('have one name within a turn, or within half a turn of 0', () => {

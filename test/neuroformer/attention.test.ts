@@ -14,7 +14,7 @@ const EVERYTHING = { ...WITH_VIDEO, modalities: WITH_SPEED.modalities };
 describe('attention on request', () => {
   it('is there for every block and head, each row adding up to one over the keys it may see', async () => {
     const tiny = new TinyNeuroformer(engine(), EVERYTHING);
-    const batch = tiny.batchOf(tiny.layout.collate(tiny.at(1, 2.35)));
+    const batch = tiny.uploadBatch(tiny.layout.collate(tiny.at(1, 2.35)));
     const [B, H, T, P] = [2, 2, 12, 20];
     const sources: Record<string, number> = {
       'encoder.id.0': T,
@@ -51,7 +51,7 @@ describe('attention on request', () => {
 
   it('costs nothing where nobody asks, and gives its memory back', async () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
-    const batch = tiny.batchOf(tiny.layout.collate(tiny.at(1)));
+    const batch = tiny.uploadBatch(tiny.layout.collate(tiny.at(1)));
     const live = engine().memory().liveBuffers;
     const { 'history.0': found } = tiny.model.attention(batch.inputs, ['history.0']);
     expect(engine().memory().liveBuffers).toBe(live + 1);
@@ -61,7 +61,7 @@ describe('attention on request', () => {
 
   it('names the blocks there are where one is asked for that is not', () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
-    const batch = tiny.batchOf(tiny.layout.collate(tiny.at(1)));
+    const batch = tiny.uploadBatch(tiny.layout.collate(tiny.at(1)));
     expect(() => tiny.model.attention(batch.inputs, ['stimulus.0'])).toThrow(
       'There is no block stimulus.0 in this model: it has encoder.id.0, history.0, state.0.',
     );
@@ -81,7 +81,7 @@ describe('what is decoded', () => {
     const windows = mean.at(1, 2.35);
     const hosts = [mean, eos].map((tiny) => tiny.layout.collate(windows));
     const read = async (tiny: TinyNeuroformer, host: (typeof hosts)[0]) => {
-      const batch = tiny.batchOf(host!);
+      const batch = tiny.uploadBatch(host!);
       const outputs = tiny.model.forward(batch.inputs);
       const last = await outputs.lastLayer.floats();
       const weights = await tiny.store.values();
@@ -113,7 +113,7 @@ describe('what is decoded', () => {
 
   it('needs the windows’ ends where it is read from them', () => {
     const tiny = new TinyNeuroformer(engine(), { ...raw, pool: 'eos' });
-    const batch = tiny.batchOf(tiny.layout.collate(tiny.at(1)));
+    const batch = tiny.uploadBatch(tiny.layout.collate(tiny.at(1)));
     expect(() => tiny.model.forward({ ...batch.inputs, eos: undefined })).toThrow(
       'pool is eos, but the batch does not say where each window ends.',
     );
@@ -128,7 +128,7 @@ describe('video as features made elsewhere', () => {
     };
     const tiny = new TinyNeuroformer(engine(), raw);
     expect(tiny.store.get('video_encoder.to_patch_embedding.1.weight').shape).toEqual([8, 24]);
-    const batch = tiny.batchOf(tiny.layout.collate(tiny.at(1)));
+    const batch = tiny.uploadBatch(tiny.layout.collate(tiny.at(1)));
     const { 'stimulus.0': found } = tiny.model.attention(batch.inputs, ['stimulus.0']);
     expect(found!.shape, 'the start token and two frames').toEqual([1, 2, 12, 3]);
   });

@@ -10,7 +10,7 @@ import { parseConfig } from '../../src/neuroformer/config.js';
 import { lossWeights } from '../../src/neuroformer/losses.js';
 import { RULE_NAMES, RULES, type RuleName } from '../../src/neuroformer/rules.js';
 import { RateSchedule } from '../../src/nn/schedule.js';
-import { recordingOf } from '../../src/recording/recording.js';
+import { assembleRecording } from '../../src/recording/recording.js';
 import { Windows } from '../../src/recording/windows.js';
 import { useEngine } from '../helpers/engine.js';
 import {
@@ -108,7 +108,7 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
       const { config } = parseConfig({ ...WITH_BEHAVIOR, rules: { standardised: on } });
       const plain = tokenizerFor(config, recording);
       const windows = new Windows(recording, windowSettings(config, plain));
-      const training = windows.refsOf(0).slice(0, 40);
+      const training = windows.windowsInTrial(0).slice(0, 40);
       const tokenizer = standardised(plain, config, windows, training);
       const layout = new BatchLayout(config, tokenizer, recording);
       const { targets, behavior } = layout.collate(training.map((ref) => windows.at(ref)));
@@ -213,7 +213,7 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
     const starts = [true, false].map((on) => {
       const narrow = { ...TINY, block_size: { id: 4, prev_id: 20 } };
       const tiny = model(narrow, 'keeps_start', on);
-      const full = tiny.windows.refsOf(0).map((ref) => tiny.windows.at(ref).current);
+      const full = tiny.windows.windowsInTrial(0).map((ref) => tiny.windows.at(ref).current);
       expect(full.some(({ spikes }) => spikes > 2)).toBe(true);
       return Math.max(...full.map(({ times }) => times[0]!));
     });
@@ -242,7 +242,7 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
   exact_sample_times() {
     const times = [true, false].map((on) => {
       const tiny = model(WITH_SPEED, 'exact_sample_times', on);
-      const refs = tiny.windows.refsOf(0);
+      const refs = tiny.windows.windowsInTrial(0);
       return new Set(
         refs.map((ref) => tiny.windows.at(ref).variables.speed!.times.at(-1)!.toFixed(6)),
       );
@@ -396,7 +396,7 @@ describe('a recording that lacks a modality', () => {
       modalities: WITH_SPEED.modalities,
     });
     const { film: _, ...bare } = whole.recording.trials[0]!;
-    const recording = recordingOf('bare', [{ ...bare, variables: {} }]);
+    const recording = assembleRecording('bare', [{ ...bare, variables: {} }]);
     const partial = new TinyNeuroformer(
       engine(),
       { ...WITH_VIDEO, modalities: WITH_SPEED.modalities },
@@ -407,13 +407,13 @@ describe('a recording that lacks a modality', () => {
     expect(host.behavior).toEqual({});
     const outputs = await partial.outputs(partial.at(1));
     const names: string[] = [];
-    const batch = partial.batchOf(host);
+    const batch = partial.uploadBatch(host);
     partial.model.forward(batch.inputs, (name) => names.push(name));
     expect(names.some((name) => name.startsWith('stimulus') || name.startsWith('behavior'))).toBe(
       false,
     );
     expect(outputs.idLogits!.every(Number.isFinite)).toBe(true);
     const windows = new Windows(recording, windowSettings(partial.config, partial.tokenizer));
-    expect(windows.refsOf(0)).toHaveLength(120);
+    expect(windows.windowsInTrial(0)).toHaveLength(120);
   });
 });

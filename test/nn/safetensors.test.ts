@@ -20,7 +20,7 @@ const TENSORS = new Map<string, HostTensor>([
 const encode = () => encodeSafetensors(TENSORS, { made: 'by a test' });
 
 /** A file of a given header and as many data bytes. */
-function fileOf(header: unknown, dataBytes: number): Uint8Array {
+function encodeFile(header: unknown, dataBytes: number): Uint8Array {
   const json = new TextEncoder().encode(
     typeof header === 'string' ? header : JSON.stringify(header),
   );
@@ -108,7 +108,7 @@ describe('safetensors', () => {
     [
       'a header longer than the file',
       (() => {
-        const f = fileOf('{}', 0);
+        const f = encodeFile('{}', 0);
         f[0] = 200;
         return f;
       })(),
@@ -117,60 +117,60 @@ describe('safetensors', () => {
     [
       'a header length beyond all memory',
       (() => {
-        const f = fileOf('{}', 0);
+        const f = encodeFile('{}', 0);
         f.fill(255, 0, 8);
         return f;
       })(),
       /cut short or is no safetensors/,
     ],
-    ['no JSON', fileOf('{"a":', 0), /no valid JSON/],
-    ['a list for a header', fileOf('[1]', 0), /no JSON object/],
+    ['no JSON', encodeFile('{"a":', 0), /no valid JSON/],
+    ['a list for a header', encodeFile('[1]', 0), /no JSON object/],
     [
       'an unknown type',
-      fileOf(entry({ dtype: 'BF16' }), 8),
+      encodeFile(entry({ dtype: 'BF16' }), 8),
       /Tensor a: type "BF16" is not supported/,
     ],
     [
       'a negative size',
-      fileOf(entry({ shape: [-2] }), 8),
+      encodeFile(entry({ shape: [-2] }), 8),
       /Tensor a: its shape is no list of whole numbers/,
     ],
     [
       'a size that is no number',
-      fileOf(entry({ shape: '2' }), 8),
+      encodeFile(entry({ shape: '2' }), 8),
       /Tensor a: its shape is no list/,
     ],
     [
       'data past the end',
-      fileOf(entry({ data_offsets: [0, 16], shape: [4] }), 8),
+      encodeFile(entry({ data_offsets: [0, 16], shape: [4] }), 8),
       /run from byte 0 to 16, but the file holds 8/,
     ],
     [
       'data that end before they begin',
-      fileOf(entry({ data_offsets: [8, 0] }), 8),
+      encodeFile(entry({ data_offsets: [8, 0] }), 8),
       /Tensor a: its data run from byte 8 to 0/,
     ],
     [
       'a shape that needs other bytes',
-      fileOf(entry({ shape: [3] }), 8),
+      encodeFile(entry({ shape: [3] }), 8),
       /its shape \[3\] needs 12 bytes, but it has 8/,
     ],
     [
       'a hole before the data',
-      fileOf(entry({ data_offsets: [4, 12] }), 12),
+      encodeFile(entry({ data_offsets: [4, 12] }), 12),
       /hole or overlap at byte 4/,
     ],
     [
       'two tensors in one place',
-      fileOf({ ...entry(), b: { dtype: 'F32', shape: [2], data_offsets: [0, 8] } }, 8),
+      encodeFile({ ...entry(), b: { dtype: 'F32', shape: [2], data_offsets: [0, 8] } }, 8),
       /hole or overlap at byte 0/,
     ],
     [
       'metadata that are no strings',
-      fileOf({ __metadata__: { n: 1 } }, 0),
+      encodeFile({ __metadata__: { n: 1 } }, 0),
       /metadata are not strings/,
     ],
-    ['an entry that is no object', fileOf({ a: 7 }, 0), /Tensor a: its entry is no object/],
+    ['an entry that is no object', encodeFile({ a: 7 }, 0), /Tensor a: its entry is no object/],
   ])('with %s are refused in one sentence', (_, file, message) => {
     expect(() => decodeSafetensors(file)).toThrow(message);
     expect(() => decodeSafetensors(file)).toThrow(SafetensorsError);

@@ -12,7 +12,7 @@ import {
   expectClose,
   printWorstErrors,
   randomRef,
-  tensorOf,
+  toTensor,
   withCotangent,
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
@@ -69,8 +69,8 @@ for (const [variant, options] of [
         const gradients: Named = new Map();
         const expected = blockBackward(parameters, 'b', trace, setup, dy, gradients);
 
-        const xt = tensorOf(engine(), x, true);
-        const st = causal ? xt : tensorOf(engine(), source, true);
+        const xt = toTensor(engine(), x, true);
+        const st = causal ? xt : toTensor(engine(), source, true);
         const { y } = differentiate(engine(), () => {
           const y = layer.call(xt, st, { causal });
           return { loss: withCotangent(y, dy), y };

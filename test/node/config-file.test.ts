@@ -21,7 +21,7 @@ function written(text: string): string {
 }
 
 /** How many parameters the model of a file has for so many neurons. */
-function countOf(name: string, neurons: number, changes: object = {}): number {
+function parameterCount(name: string, neurons: number, changes: object = {}): number {
   const { config: read } = readConfigFile(fixture(name));
   const config = { ...read, ...changes, compat: 'original' as const };
   const { resolution, window } = config;
@@ -48,10 +48,10 @@ describe('the original’s configuration files', () => {
   });
 
   it('make models of exactly as many parameters', () => {
-    expect(countOf('v1al', 386)).toBe(24_080_384);
-    expect(countOf('visnav-predict', 2023)).toBe(28_203_023);
+    expect(parameterCount('v1al', 386)).toBe(24_080_384);
+    expect(parameterCount('visnav-predict', 2023)).toBe(28_203_023);
     // Counted by the original without behaviour inputs, which are commented out in some of its versions of the file.
-    expect(countOf('visnav-contrastive', 2023, { modalities: {} })).toBe(25_105_152);
+    expect(parameterCount('visnav-contrastive', 2023, { modalities: {} })).toBe(25_105_152);
   });
 
   it('say that a whole image is not decoded where they ask for it', () => {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { stretchesOf } from '../../src/analyze/decoded-variable.js';
-import { blocksIn, scoresOf } from '../../src/analyze/decoding-scores.js';
+import { runLengths } from '../../src/analyze/decoded-variable.js';
+import { blocksIn, scoreWithIntervals } from '../../src/analyze/decoding-scores.js';
 import { laggedCounts } from '../../src/analyze/lagged.js';
 import { linearBaselines } from '../../src/analyze/linear-baselines.js';
-import { overviewOf, rasterInLetters } from '../../src/analyze/overview.js';
+import { rasterInLetters, summarizeRecording } from '../../src/analyze/overview.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
-import { decodeWindows, truthOf } from '../../src/probe/decode.js';
-import { createRecording, recordingOf } from '../../src/recording/recording.js';
+import { decodeWindows, recordedValues } from '../../src/probe/decode.js';
+import { assembleRecording, createRecording } from '../../src/recording/recording.js';
 import type { WindowRef } from '../../src/recording/windows.js';
 import { parseTrainSettings } from '../../src/train/settings.js';
 import { prepare } from '../../src/train/training-data.js';
@@ -29,7 +29,7 @@ describe('decoding', () => {
   it('gives what each window’s variables were, in their own units and classes', () => {
     const tiny = new TinyNeuroformer(engine(), WITH_BEHAVIOR);
     const refs = [1, 2.35, 3.6].map((end) => ({ trial: 0, end }));
-    const [turn, gait] = truthOf(tiny.layout, tiny.windows, refs);
+    const [turn, gait] = recordedValues(tiny.layout, tiny.windows, refs);
     // The last of the window's samples of 0.05 s began that long before its end.
     const samples = refs.map(({ end }) => Math.round((end - 0.05) / 0.05));
     expect([...(turn!.truth as Float64Array)]).toEqual(
@@ -51,14 +51,14 @@ describe('decoding', () => {
     const { config } = parseConfig({ ...DECODING, modalities, loss: {} });
     const settings = parseTrainSettings({ every: 0.1, split: SPLIT });
     const { windows, layout, split } = prepare(recording, config, settings);
-    const [found] = truthOf(layout, windows, split.train.slice(0, 3));
+    const [found] = recordedValues(layout, windows, split.train.slice(0, 3));
     expect([...(found!.truth as Float64Array)]).toEqual([180, 189, 198]);
   });
 
   it('decodes every window asked for, in order, whatever the batch', async () => {
     const tiny = new TinyNeuroformer(engine(), WITH_BEHAVIOR);
     const { model, layout, windows } = tiny;
-    const refs = windows.refsOf(0).slice(0, 70);
+    const refs = windows.windowsInTrial(0).slice(0, 70);
     const inputs = { engine: engine(), model, layout, windows };
     const [all] = await decodeWindows(inputs, refs);
     expect(all!.predicted).toHaveLength(70);
@@ -73,10 +73,10 @@ describe('decoding', () => {
 
   it('counts windows that follow one another, trial by trial and hole by hole', () => {
     const refs = [0.1, 0.2, 0.3, 0.7, 0.8].map((end) => ({ trial: 0, end }));
-    expect(stretchesOf([...refs, { trial: 1, end: 0.1 }, { trial: 1, end: 0.2 }])).toEqual([
+    expect(runLengths([...refs, { trial: 1, end: 0.1 }, { trial: 1, end: 0.2 }])).toEqual([
       3, 2, 2,
     ]);
-    expect(stretchesOf([])).toEqual([]);
+    expect(runLengths([])).toEqual([]);
   });
 });
 
@@ -116,7 +116,7 @@ describe('lagged counts', () => {
 describe('baselines', () => {
   it('read place and heading from tuned neurons, each better than the mean', () => {
     const { windows, layout, split } = prepared();
-    const truth = (refs: readonly WindowRef[]) => truthOf(layout, windows, refs);
+    const truth = (refs: readonly WindowRef[]) => recordedValues(layout, windows, refs);
     const inputs = { windows, truth, train: split.train, test: split.test, bin: 0.1 };
     const results = [...linearBaselines({ ...inputs, histories: [1, 2] })];
     expect(results.map(({ name }) => name)).toEqual([
@@ -127,9 +127,9 @@ describe('baselines', () => {
       'Poisson Bayes, rates of 0.1 s',
       'Poisson Bayes, rates of its window',
     ]);
-    const blocks = { stretches: stretchesOf(split.test), block: 20, seed: 1 };
+    const blocks = { stretches: runLengths(split.test), block: 20, seed: 1 };
     const [mean, ...others] = results.map(({ variables }) =>
-      variables!.map((variable) => scoresOf(variable, blocks)),
+      variables!.map((variable) => scoreWithIntervals(variable, blocks)),
     );
     expect(mean![0]!.r2!.value).toBeLessThan(0.1);
     for (const [n, [place, heading]] of others.entries()) {
@@ -141,7 +141,7 @@ describe('baselines', () => {
 
   it('leave out what the windows do not allow, and say why', () => {
     const { windows, layout, split } = prepared(10);
-    const truth = (refs: readonly WindowRef[]) => truthOf(layout, windows, refs);
+    const truth = (refs: readonly WindowRef[]) => recordedValues(layout, windows, refs);
     const inputs = { windows, truth, train: split.train, test: split.test, bin: 0.1 };
     const results = [...linearBaselines({ ...inputs, histories: [2, 60] })];
     const found = results.map(({ name, variables }) => [name, variables !== undefined]);
@@ -159,10 +159,12 @@ describe('baselines', () => {
   it('have no interval where all is one block', () => {
     const truth = Float64Array.from({ length: 30 }, (_, n) => n);
     const same = { name: 'x', kind: 'number' as const, truth, predicted: truth };
-    const { r } = scoresOf(same, { stretches: [30], block: 40, seed: 1 });
+    const { r } = scoreWithIntervals(same, { stretches: [30], block: 40, seed: 1 });
     expect(r).toEqual({ value: 1, low: Number.NaN, high: Number.NaN });
     expect(blocksIn({ stretches: [30, 5, 5], block: 10 })).toBe(5);
-    expect(scoresOf(same, { stretches: [15, 15], block: 40, seed: 1 }).r!.low).toBeCloseTo(1, 9);
+    expect(
+      scoreWithIntervals(same, { stretches: [15, 15], block: 40, seed: 1 }).r!.low,
+    ).toBeCloseTo(1, 9);
   });
 
   it('score nothing where the truth never varies', () => {
@@ -172,7 +174,7 @@ describe('baselines', () => {
       truth: new Float64Array(30),
       predicted: Float64Array.from({ length: 30 }, (_, n) => n),
     };
-    const scores = scoresOf(still, { stretches: [30], block: 5, seed: 1 });
+    const scores = scoreWithIntervals(still, { stretches: [30], block: 5, seed: 1 });
     expect(scores.r!.value).toBeNaN();
     expect(scores.rmse!.value).toBeGreaterThan(0);
   });
@@ -189,7 +191,9 @@ describe('an overview', () => {
 
   it('counts neurons, spikes, seconds, gaps and what windows hold', () => {
     const { times } = { times: [[0.1, 0.2, 1.5], []] };
-    const found = overviewOf(recordingOf('two', [trial(0, 0, times), trial(1, 5, times)]));
+    const found = summarizeRecording(
+      assembleRecording('two', [trial(0, 0, times), trial(1, 5, times)]),
+    );
     expect(found).toMatchObject({ neurons: 2, spikes: 6, seconds: 4, span: 7, gaps: [3] });
     expect([...found.rates]).toEqual([1.5, 0]);
     expect(found.windows.find(({ seconds }) => seconds === 1)).toEqual({
@@ -211,7 +215,9 @@ describe('an overview', () => {
       holed: { values: [1, 2, 3, 4], times: [0, 0.1, 0.2, 1.9] },
       short: { values: [1, 2], dt: 0.1 },
     };
-    const { warnings } = overviewOf(recordingOf('odd', [trial(0, 0, doubled, variables)]));
+    const { warnings } = summarizeRecording(
+      assembleRecording('odd', [trial(0, 0, doubled, variables)]),
+    );
     const all = warnings.join('\n');
     expect(all).toContain('1 neurons fire faster than 200 Hz');
     expect(all).toContain('1 spikes stand at the very time of another of the same neuron');
@@ -224,7 +230,7 @@ describe('an overview', () => {
   it('knows times that are no seconds by their rate', () => {
     const times = Array.from({ length: 20 }, (_, n) => 1000 * n + 500);
     const slow = createRecording({ spikes: { times: [Float64Array.from(times)] } });
-    expect(overviewOf(slow).warnings.join()).toContain('say which with spikes.unit');
+    expect(summarizeRecording(slow).warnings.join()).toContain('say which with spikes.unit');
   });
 
   it('draws spikes as letters, more of them darker', () => {

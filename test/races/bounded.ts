@@ -194,7 +194,7 @@ export class Sum {
   }
 }
 
-export function sumOf(terms: Iterable<Bounded>): Bounded {
+export function sumBounded(terms: Iterable<Bounded>): Bounded {
   const sum = new Sum();
   for (const term of terms) sum.add(term);
   return sum.total();

@@ -28,7 +28,7 @@ import {
   sigmoid,
   squareRoot,
   subtract,
-  sumOf,
+  sumBounded,
 } from './bounded.js';
 
 /** How one kernel is checked. */
@@ -52,7 +52,7 @@ export interface Expected {
 }
 
 /** What each storage buffer of a dispatch should hold. */
-export function expectedOf(taken: Taken): Record<string, Expected> {
+export function expectedBuffers(taken: Taken): Record<string, Expected> {
   const run = new Run(taken);
   KERNEL_BOUNDS[taken.kernel].expect(run);
   return run.expected;
@@ -265,7 +265,7 @@ function reducePartials(run: Run): void {
   const { elements, columns, stride, splits, accumulate, alpha } = run.p as Record<string, number>;
   for (let i = 0; i < elements! + columns!; i++) {
     const parts = range(splits!).map((s) => run.number('partials', s * stride! + i));
-    const sum = sumOf(parts);
+    const sum = sumBounded(parts);
     if (i >= elements!) run.accumulate('columnSums', i - elements!, sum, true);
     else run.accumulate('out', i, multiply(exact(alpha!), sum), accumulate !== 0);
   }
@@ -362,7 +362,7 @@ function keyRanges(run: Run, tile: number): number[][] {
 }
 
 /** How often a running maximum over blocks of `step` scores may rise, and by how much in all. */
-function risesOf(scores: readonly Bounded[], step: number): { rises: number; height: number } {
+function maximumRises(scores: readonly Bounded[], step: number): { rises: number; height: number } {
   let top = Number.NEGATIVE_INFINITY;
   let first = top;
   let rises = 0;
@@ -392,14 +392,14 @@ function attentionForward(tileName: string, step: number): (run: Run) => void {
           .filter(({ share }) => share.value > 0);
         const scores = seen.map(({ s }) => s);
         const top = scores.length > 0 ? scores.reduce(larger) : exact(NO_TOP);
-        const { rises, height } = risesOf(scores, step || run.constant(tileName));
+        const { rises, height } = maximumRises(scores, step || run.constant(tileName));
         // Each rise multiplies the older sums by an exp, and rounds them.
         const units = 4 * rises + 2 * height;
         const weights = seen.map(({ j, s, share }) => ({
           j,
           w: multiply(share, exponential(subtract(s, exact(top.value)))),
         }));
-        const sum = loosened(sumOf(weights.map(({ w }) => w)), units);
+        const sum = loosened(sumBounded(weights.map(({ w }) => w)), units);
         const outputs = range(head).map((d) => {
           const o = new Sum();
           for (const { j, w } of weights) {
@@ -462,11 +462,11 @@ function mergeSplits(run: Run): void {
     const weights = parts.map((at) =>
       sums[at + 1]! > 0 ? exponential(subtract(exact(sums[at]!), exact(top))) : exact(0),
     );
-    const sum = sumOf(weights.map((w, s) => multiply(w, exact(sums[parts[s]! + 1]!))));
+    const sum = sumBounded(weights.map((w, s) => multiply(w, exact(sums[parts[s]! + 1]!))));
     const normalize = sum.value > 0 ? divide(exact(1), sum) : exact(0);
     for (let d = 0; d < head; d++) {
       const part = (s: number) => run.number('partialOut', s * all.length * head + row.start + d);
-      const o = sumOf(weights.map((w, s) => multiply(w, part(s))));
+      const o = sumBounded(weights.map((w, s) => multiply(w, part(s))));
       run.put('out', row.start + d, multiply(o, normalize));
     }
     const lse = sum.value > 0 ? add(exact(top), logarithm(sum)) : exact(NO_LSE);
@@ -513,7 +513,7 @@ function queryGradient(run: Run): void {
         g: scoreGradient(run, row, j).ds,
       }));
       for (let d = 0; d < head; d++) {
-        const sum = sumOf(
+        const sum = sumBounded(
           ds
             .filter(({ g }) => g.value !== 0 || g.error !== 0)
             .map(({ from, g }) => multiply(g, exact(key[from + d]!))),
@@ -540,8 +540,8 @@ function keyGradients(run: Run): void {
         for (let d = 0; d < head; d++) {
           const dk = columns.map(({ row, ds }) => multiply(ds, exact(query[row.start + d]!)));
           const dv = columns.map(({ row, kept }) => multiply(kept, exact(dout[row.start + d]!)));
-          run.put('dk', at + d, multiply(scale, sumOf(dk)));
-          run.put('dv', at + d, sumOf(dv));
+          run.put('dk', at + d, multiply(scale, sumBounded(dk)));
+          run.put('dv', at + d, sumBounded(dv));
         }
       }
     }
@@ -592,7 +592,7 @@ function targetWeight(run: Run, row: number): Bounded {
 }
 
 function totalWeight(run: Run): void {
-  run.put('totals', 1, sumOf(range(run.p.rows!).map((row) => targetWeight(run, row))));
+  run.put('totals', 1, sumBounded(range(run.p.rows!).map((row) => targetWeight(run, row))));
 }
 
 function crossEntropyRows(run: Run): void {
@@ -603,10 +603,10 @@ function crossEntropyRows(run: Run): void {
     const top = z.reduce(larger);
     const weights = z.map((value) => exponential(subtract(value, top)));
     // Any term may be rescaled at each rise of the maximum, and by each merge of two lanes.
-    const { rises, height } = risesOf(z, 1);
+    const { rises, height } = maximumRises(z, 1);
     const units =
       4 * (Math.min(rises, Math.ceil(classes! / 4) + 3) + Math.log2(lanes)) + 2 * height;
-    const sum = loosened(sumOf(weights), units);
+    const sum = loosened(sumBounded(weights), units);
     const weight = targetWeight(run, row);
     const target = Math.min(run.words('targets')[row]!, classes! - 1);
     const nll = add(subtract(top, z[target]!), logarithm(sum));
@@ -625,7 +625,7 @@ function crossEntropyRows(run: Run): void {
 }
 
 function totalLoss(run: Run): void {
-  const sum = sumOf(range(run.p.rows!).map((row) => run.number('rowLoss', row)));
+  const sum = sumBounded(range(run.p.rows!).map((row) => run.number('rowLoss', row)));
   const weight = run.number('totals', 1);
   const loss = divide(multiply(exact(run.p.factor!), sum), weight);
   run.put('totals', 0, weight.value > 0 ? loss : exact(0));
@@ -634,13 +634,13 @@ function totalLoss(run: Run): void {
 function squaredError(run: Run): void {
   const { n, hasWeights, wantsGradient, factor } = run.p as Record<string, number>;
   const weight = (i: number) => (hasWeights !== 0 ? run.number('weights', i) : exact(1));
-  const total = sumOf(range(n!).map(weight));
+  const total = sumBounded(range(n!).map(weight));
   const scale = total.value > 0 ? divide(exact(factor!), total) : exact(0);
   const errors = range(n!).map((i) =>
     subtract(run.number('prediction', i), run.number('truth', i)),
   );
   const squares = errors.map((e, i) => multiply(multiply(weight(i), e), e));
-  run.put('totals', 0, multiply(scale, sumOf(squares)));
+  run.put('totals', 0, multiply(scale, sumBounded(squares)));
   run.put('totals', 1, total);
   if (wantsGradient === 0) return;
   for (const [i, e] of errors.entries())
@@ -692,9 +692,9 @@ function layerNormForward(run: Run): void {
   for (let row = 0; row < rows!; row++) {
     const at = row * width!;
     const x = range(width!).map((c) => run.number('x', at + c));
-    const mean = multiply(sumOf(x), share);
+    const mean = multiply(sumBounded(x), share);
     const centered = x.map((value) => subtract(value, mean));
-    const variance = multiply(sumOf(centered.map((c) => multiply(c, c))), share);
+    const variance = multiply(sumBounded(centered.map((c) => multiply(c, c))), share);
     const rstd = inverseSqrt(add(variance, exact(eps!)));
     for (const [c, value] of centered.entries()) {
       const scaled = multiply(multiply(value, rstd), run.number('gamma', c));
@@ -719,8 +719,8 @@ function layerNormBackward(run: Run): void {
       multiply(run.number('dy', row * width! + c), run.number('gamma', c)),
     );
     const h = columns.map((c) => standardized(run, row, c));
-    const meanG = divide(sumOf(g), exact(width!));
-    const meanGH = divide(sumOf(g.map((value, c) => multiply(value, h[c]!))), exact(width!));
+    const meanG = divide(sumBounded(g), exact(width!));
+    const meanGH = divide(sumBounded(g.map((value, c) => multiply(value, h[c]!))), exact(width!));
     const rstd = run.number('stats', 2 * row + 1);
     for (const c of columns) {
       const inner = subtract(subtract(g[c]!, meanG), multiply(h[c]!, meanGH));
@@ -734,8 +734,8 @@ function layerNormScale(run: Run): void {
   for (let c = 0; c < width!; c++) {
     const dy = range(rows!).map((row) => run.number('dy', row * width! + c));
     const products = dy.map((g, row) => multiply(g, standardized(run, row, c)));
-    run.accumulate('dgamma', c, sumOf(products), true);
-    run.accumulate('dbeta', c, sumOf(dy), true);
+    run.accumulate('dgamma', c, sumBounded(products), true);
+    run.accumulate('dbeta', c, sumBounded(dy), true);
   }
 }
 
@@ -743,7 +743,7 @@ function normalizeForward(run: Run): void {
   const { rows, width, eps } = run.p as Record<string, number>;
   for (let row = 0; row < rows!; row++) {
     const x = range(width!).map((c) => run.number('x', row * width! + c));
-    const norm = larger(squareRoot(sumOf(x.map((v) => multiply(v, v)))), exact(eps!));
+    const norm = larger(squareRoot(sumBounded(x.map((v) => multiply(v, v)))), exact(eps!));
     for (const [c, v] of x.entries()) run.put('out', row * width! + c, divide(v, norm));
     run.put('norms', row, norm);
   }
@@ -781,7 +781,7 @@ function gather(run: Run): void {
       }
       if (hasAddend !== 0) terms.push(run.number('addend', r * width! + c));
       if (hasPositions !== 0) terms.push(run.number('positions', (r % length!) * width! + c));
-      run.put('out', r * width! + c, sumOf(terms));
+      run.put('out', r * width! + c, sumBounded(terms));
     }
 }
 
@@ -846,7 +846,7 @@ function pool(run: Run): void {
     const count = included.length;
     for (let c = 0; c < width!; c++) {
       const terms = included.map((t) => run.number('x', (b * inLength! + t) * width! + c));
-      run.put('out', b * width! + c, divide(sumOf(terms), exact(Math.max(count, 1))));
+      run.put('out', b * width! + c, divide(sumBounded(terms), exact(Math.max(count, 1))));
     }
     run.put('counts', b, exact(count));
   }
@@ -915,7 +915,7 @@ function packWeights(run: Run): void {
 }
 
 /** The positions of a sequence in the order in which the recurrence takes them. */
-function stepsOf({ p }: Run): number[] {
+function recurrenceOrder({ p }: Run): number[] {
   const steps = range(p.length!);
   return p.reverse !== 0 ? steps.reverse() : steps;
 }
@@ -926,7 +926,7 @@ function gruForward(run: Run): void {
   const B = run.workgroups;
   for (let b = 0; b < B; b++) {
     let state = units.map((unit) => run.number('first', b * H! + unit));
-    for (const t of stepsOf(run)) {
+    for (const t of recurrenceOrder(run)) {
       const row = b * T! + t;
       const skipped = !isIncluded(run, row);
       const gate = (n: number, unit: number) => {
@@ -939,10 +939,10 @@ function gruForward(run: Run): void {
       const bias = (n: number, unit: number) => run.number('bias', n * H! + unit);
       const before = state;
       state = units.map((unit) => {
-        const reset = sigmoid(sumOf([x(0, unit), gate(0, unit), bias(0, unit)]));
+        const reset = sigmoid(sumBounded([x(0, unit), gate(0, unit), bias(0, unit)]));
         const update = skipped
           ? exact(1)
-          : sigmoid(sumOf([x(1, unit), gate(1, unit), bias(1, unit)]));
+          : sigmoid(sumBounded([x(1, unit), gate(1, unit), bias(1, unit)]));
         const own = add(gate(2, unit), bias(2, unit));
         const fresh = hyperbolicTangent(add(x(2, unit), multiply(reset, own)));
         const kept = multiply(update, before[unit]!);
@@ -966,7 +966,7 @@ function gruBackward(run: Run): void {
   const one = exact(1);
   for (let b = 0; b < B; b++) {
     let carried = units.map(() => exact(0));
-    for (const t of stepsOf(run).reverse()) {
+    for (const t of recurrenceOrder(run).reverse()) {
       const row = b * T! + t;
       const gates = units.map((unit) => {
         const saved = (n: number) => run.number('saved', (row * 4 + n) * H! + unit);
@@ -1013,7 +1013,7 @@ const SETTINGS = [
 
 type Settings = Record<(typeof SETTINGS)[number], Bounded>;
 
-function settingsOf(run: Run): Settings {
+function resolveSettings(run: Run): Settings {
   const entries = SETTINGS.map((name, n) => [name, run.number('settings', n)]);
   return Object.fromEntries(entries) as Settings;
 }
@@ -1023,7 +1023,7 @@ const BLOCK = 64;
 
 function gradientSquares(run: Run): void {
   const { n, groups } = run.p as Record<string, number>;
-  const { gradScale } = settingsOf(run);
+  const { gradScale } = resolveSettings(run);
   const width = 4 * run.constant('WG');
   const sums = range(groups!).map(() => new Sum());
   for (let i = 0; i < n!; i++) {
@@ -1035,8 +1035,8 @@ function gradientSquares(run: Run): void {
 }
 
 function gradientNorm(run: Run): void {
-  const { maxNorm } = settingsOf(run);
-  const length = squareRoot(sumOf(range(run.p.groups!).map((n) => run.number('partials', n))));
+  const { maxNorm } = resolveSettings(run);
+  const length = squareRoot(sumBounded(range(run.p.groups!).map((n) => run.number('partials', n))));
   run.put('totals', 0, length);
   const clips = maxNorm.value > 0 && length.value > maxNorm.value;
   const small = exact(Math.fround(1e-6));
@@ -1044,7 +1044,8 @@ function gradientNorm(run: Run): void {
 }
 
 function updateParameters(run: Run): void {
-  const { rate, beta1, beta2, eps, decay, correction1, correction2, gradScale } = settingsOf(run);
+  const { rate, beta1, beta2, eps, decay, correction1, correction2, gradScale } =
+    resolveSettings(run);
   const one = exact(1);
   const scale = multiply(gradScale, run.number('totals', 1));
   for (let i = 0; i < run.p.n!; i++) {
@@ -1104,7 +1105,9 @@ function drawClasses(run: Run): void {
       }
     }
     if (hasLowest !== 0) drawn = Math.max(drawn, Math.min(run.words('lowest')[row]!, classes! - 1));
-    const logMass = logarithm(sumOf(z.map((v) => exponential(subtract(exact(v), exact(top))))));
+    const logMass = logarithm(
+      sumBounded(z.map((v) => exponential(subtract(exact(v), exact(top))))),
+    );
     run.putWord('drawn', row, drawn);
     run.put('logProbability', row, subtract(subtract(exact(z[drawn]!), exact(top)), logMass));
     if (!isOpen) continue;

@@ -19,9 +19,9 @@ import { type Dropout, RandomState } from '../../src/tensor/random.js';
 import { sample } from '../../src/tensor/sample.js';
 import { concatenate, conv3d, meanPool, slice, unfold3d } from '../../src/tensor/sequence.js';
 import { differentiate } from '../../src/tensor/tape.js';
-import { elementsOf, Tensor } from '../../src/tensor/tensor.js';
+import { elementCount, Tensor } from '../../src/tensor/tensor.js';
 import { THOROUGH, tries } from '../helpers/thorough.js';
-import { type Captured, capture, examine, sourceOf } from './races.js';
+import { type Captured, capture, dispatchedSource, examine } from './races.js';
 
 /** As on a GPU, but with workgroups and tiles so small that tiny shapes cross every barrier more than once. */
 const TINY: Partial<Tuning> = {
@@ -68,7 +68,7 @@ class Kit {
   }
 
   tensor(...shape: number[]): Tensor {
-    const values = Float32Array.from({ length: elementsOf(shape) }, () => this.#host.normal());
+    const values = Float32Array.from({ length: elementCount(shape) }, () => this.#host.normal());
     return Tensor.from(this.engine, values, shape, { requiresGrad: true });
   }
 
@@ -80,7 +80,7 @@ class Kit {
   }
 
   words(shape: number[], word: (n: number) => number): Tensor {
-    const values = Uint32Array.from({ length: elementsOf(shape) }, (_, n) => word(n));
+    const values = Uint32Array.from({ length: elementCount(shape) }, (_, n) => word(n));
     return Tensor.from(this.engine, values, shape);
   }
 
@@ -187,14 +187,14 @@ function adamStep(kit: Kit): void {
 const captured = new Map<string, Captured[]>();
 
 /** The dispatches of a shader's kernels, under every tuning. */
-function dispatchesOf(shader: string): Captured[] {
+function shaderDispatches(shader: string): Captured[] {
   return [...captured.values()].flat().filter((d) => KERNELS[d.kernel].shader === shader);
 }
 
 /** What a change of a shader's source shows in the first of its dispatches that shows anything. */
-function problemsOf(shader: string, change: (source: string) => string): string[] {
-  for (const dispatch of dispatchesOf(shader)) {
-    const { problems } = examine(dispatch, change(sourceOf(dispatch)));
+function problemsWhenChanged(shader: string, change: (source: string) => string): string[] {
+  for (const dispatch of shaderDispatches(shader)) {
+    const { problems } = examine(dispatch, change(dispatchedSource(dispatch)));
     if (problems.length > 0) return problems;
   }
   return [];
@@ -251,7 +251,7 @@ describe('the check', () => {
     (shader) => {
       const barriers = [...SHADERS[shader]!.source.matchAll(BARRIER)];
       const spare = barriers.flatMap((_, n) =>
-        problemsOf(shader, withoutBarrier(n)).length > 0 ? [] : [n],
+        problemsWhenChanged(shader, withoutBarrier(n)).length > 0 ? [] : [n],
       );
       expect(spare).toEqual(SPARE[shader] ?? []);
     },
@@ -260,7 +260,7 @@ describe('the check', () => {
   it('sees two workgroups write one word', () => {
     const everyGroupAlike = (source: string) =>
       source.replaceAll('group.x + group.y', '0u * group.y');
-    const found = problemsOf('elementwise', everyGroupAlike);
+    const found = problemsWhenChanged('elementwise', everyGroupAlike);
     expect(found).toContainEqual(expect.stringMatching(/^out: two workgroups race, lines \d+ and/));
   });
 
@@ -270,14 +270,14 @@ describe('the check', () => {
         'scratch[local] = sums;',
         'if (local == 1u) { return; }\n    scratch[local] = sums;',
       );
-    const found = problemsOf('layernorm', early);
+    const found = problemsWhenChanged('layernorm', early);
     expect(found).toContainEqual(expect.stringMatching(/^barrier not reached by all/));
   });
 
   it('sees words read and written outside a buffer', () => {
     const unbounded = (source: string) =>
       source.replaceAll('min(first + WG * ITEMS, params.n)', 'first + WG * ITEMS');
-    const found = problemsOf('elementwise', unbounded);
+    const found = problemsWhenChanged('elementwise', unbounded);
     expect(found).toContainEqual(expect.stringMatching(/x is read outside$/));
     expect(found).toContainEqual(expect.stringMatching(/out is written outside$/));
   });
@@ -286,7 +286,7 @@ describe('the check', () => {
     const dispatch = captured
       .get('without barriers, as on the CPU')!
       .find((d) => d.kernel === 'elementwise.combine')!;
-    const changed = sourceOf(dispatch).replace('params.alpha * x[i]', '2.5 * x[i]');
+    const changed = dispatchedSource(dispatch).replace('params.alpha * x[i]', '2.5 * x[i]');
     const { differences } = examine(dispatch, changed);
     expect(differences.length).toBeGreaterThan(0);
     expect(differences[0]).toMatch(/^out\[\d+\] is \S+, on the GPU \S+$/);

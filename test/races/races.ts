@@ -116,7 +116,7 @@ async function download(engine: Engine, taken: Snapshot): Promise<Captured> {
 }
 
 /** The source a captured dispatch ran. */
-export function sourceOf({ kernel, constants }: Captured): string {
+export function dispatchedSource({ kernel, constants }: Captured): string {
   const { shader } = KERNELS[kernel];
   const { source, constants: declared } = SHADERS[shader]!;
   return specialize(shader, source, declared, constants);
@@ -132,7 +132,7 @@ function translated(source: string, entry: string): Translated {
 }
 
 /** Runs a captured dispatch on the CPU, with its own source or a changed one. */
-export function examine(captured: Captured, source = sourceOf(captured)): Verdict {
+export function examine(captured: Captured, source = dispatchedSource(captured)): Verdict {
   const { entry, bindings } = KERNELS[captured.kernel];
   const kernel = translated(source, entry);
   const buffers = new Map<string, Uint32Array>([['params', captured.params]]);

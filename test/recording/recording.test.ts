@@ -3,14 +3,14 @@ import { laggedCounts } from '../../src/analyze/lagged.js';
 import { BatchOrder } from '../../src/recording/batch-order.js';
 import { type DataDictionary, fromDataDictionary } from '../../src/recording/data-dictionary.js';
 import {
+  assembleRecording,
   createRecording,
-  recordingOf,
   type Session,
   type TimedSeries,
 } from '../../src/recording/recording.js';
 import { regular } from '../../src/recording/sampling.js';
 import { Tokenizer } from '../../src/recording/tokenizer.js';
-import { truncationNotes, truncationOf } from '../../src/recording/truncation.js';
+import { measureTruncation, truncationNotes } from '../../src/recording/truncation.js';
 import { NeuronVocabulary, TimeVocabulary } from '../../src/recording/vocabularies.js';
 import { PAPER_RULES, type WindowSettings, Windows } from '../../src/recording/windows.js';
 
@@ -126,8 +126,8 @@ describe('a recording', () => {
       video: 0.1,
       variables: [{ name: 'speed', window: 0.1, dt: 0.05 }],
     };
-    const windowsOf = (late: number) => new Windows(createRecording(session(late)), settings);
-    const [one, other] = [windowsOf(0), windowsOf(0.02)];
+    const makeWindows = (late: number) => new Windows(createRecording(session(late)), settings);
+    const [one, other] = [makeWindows(0), makeWindows(0.02)];
     for (const ref of [0.4, 0.45, 0.475, 0.5].map((end) => ({ trial: 0, end })))
       expect(one.at(ref)).toEqual(other.at(ref));
     const later = { trial: 1, end: 0.2 };
@@ -177,7 +177,7 @@ describe('a recording', () => {
     const labels = [...gait!.values].map((token) => tokenizer.classes.gait!.decode(token));
     expect(labels).toEqual(['rest', 'rest', 'rest', 'run']);
     // The first sample is at 0.1 s and the last at 0.4 s: other windows have nothing to decode.
-    expect(windows.refsOf(0).map(({ end }) => end)).toEqual([
+    expect(windows.windowsInTrial(0).map(({ end }) => end)).toEqual([
       0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45,
     ]);
   });
@@ -199,7 +199,7 @@ describe('a recording', () => {
     });
     const decoded = [0, 1, 2].map((trial) =>
       windows
-        .refsOf(trial, 0.1)
+        .windowsInTrial(trial, 0.1)
         .map((ref) => classes.decode(windows.variables(ref).state!.values[0]!)),
     );
     expect(decoded).toEqual([
@@ -220,7 +220,7 @@ describe('a recording', () => {
     for (const read of [false, true]) {
       const variables = [{ name: 'speed', window: 0.1, dt: 0.1, read }];
       const windows = new Windows(recording, { ...SETTINGS, variables });
-      const first = [0, 1, 2].map((trial) => windows.refsOf(trial, 0.1)[0]?.end);
+      const first = [0, 1, 2].map((trial) => windows.windowsInTrial(trial, 0.1)[0]?.end);
       expect(first).toEqual([expect.closeTo(0.15), undefined, expect.closeTo(0.65)]);
     }
   });
@@ -240,7 +240,7 @@ describe('a recording', () => {
     const recording = createRecording({ spikes: times([0.5], []), frames, duration: 2 });
     const windows = new Windows(recording, { ...SETTINGS, video: 0.5 });
     expect(windows.lacking()).toEqual({});
-    expect(windows.refsOf(0)[0]!.end).toBe(0.05);
+    expect(windows.windowsInTrial(0)[0]!.end).toBe(0.05);
   });
 
   it('gives aligned windows their bins for as long as a clock of rounded times runs', () => {
@@ -252,7 +252,7 @@ describe('a recording', () => {
     const current = 0.1;
     const clock = new TimeVocabulary(0.01, current, 0.1);
     const windows = new Windows(recording, { ...SETTINGS, current, times: clock });
-    const odd = windows.refsOf(0).filter((ref) => {
+    const odd = windows.windowsInTrial(0).filter((ref) => {
       const { ids, times: at } = windows.at(ref).current;
       return ids[1] !== 0 || at[1] !== 0;
     });
@@ -270,7 +270,7 @@ describe('a recording', () => {
     };
     const recording = createRecording({ spikes: times([0.5], []), frames: film, duration: 1.5 });
     const windows = new Windows(recording, { ...SETTINGS, video: 0.1 });
-    const ends = windows.refsOf(0).map(({ end }) => end);
+    const ends = windows.windowsInTrial(0).map(({ end }) => end);
     expect([ends[0], ends.at(-1), ends.length]).toEqual([0.55, 1, 10]);
     expect(windows.lacking()).toEqual({ video: 20 });
   });
@@ -279,16 +279,21 @@ describe('a recording', () => {
     const counts = [Uint8Array.of(1, 2, 3, 4), new Uint8Array(4)];
     const recording = createRecording({ spikes: { counts, dt: 0.1 }, duration: 0.4 });
     const windows = new Windows(recording, SETTINGS);
-    const seen = windows.refsOf(0).map((ref) => windows.spikes(ref).current);
+    const seen = windows.windowsInTrial(0).map((ref) => windows.spikes(ref).current);
     // Windows of half a bin: each bin once, when it is over.
     expect(seen).toEqual([0, 1, 0, 2, 0, 3, 0, 4]);
-    const design = laggedCounts(windows, windows.refsOf(0), { bin: 0.1, count: 2 }, (n) => n);
+    const design = laggedCounts(
+      windows,
+      windows.windowsInTrial(0),
+      { bin: 0.1, count: 2 },
+      (n) => n,
+    );
     expect(design.values.length).toBeGreaterThan(0);
     expect(Math.min(...design.places)).toBeGreaterThanOrEqual(0);
   });
 
   it('holds coarse samples of what a model reads, so that none comes from after the window', () => {
-    const windowsOf = (later: number, read: boolean) =>
+    const makeWindows = (later: number, read: boolean) =>
       new Windows(
         createRecording({
           spikes: times([0.5], []),
@@ -298,7 +303,7 @@ describe('a recording', () => {
         { ...SETTINGS, variables: [{ name: 'speed', window: 0.2, dt: 0.05, read }] },
       );
     const at = (end: number, later: number, read = true) => [
-      ...windowsOf(later, read).at({ trial: 0, end }).variables.speed!.values,
+      ...makeWindows(later, read).at({ trial: 0, end }).variables.speed!.values,
     ];
     expect(at(0.4, 20)).toEqual([1, 1, 10, 10]);
     expect(at(0.5, 20)).toEqual(at(0.5, 30));
@@ -306,7 +311,7 @@ describe('a recording', () => {
     // What is decoded lies on the line to the next sample, as it was then.
     expect(at(0.5, 20, false)).not.toEqual(at(0.5, 30, false));
     // The last sample stands for as long as the others did.
-    const ends = windowsOf(20, true).refsOf(0);
+    const ends = makeWindows(20, true).windowsInTrial(0);
     expect(ends.at(-1)!.end).toBe(0.7);
   });
 });
@@ -446,10 +451,10 @@ describe('a recording that cannot be used is refused with a sentence', () => {
       { ...trial, id: 0, spikes: times([0.1], [0.2]) },
       { ...trial, id: 1, spikes: times([0.1]) },
     ];
-    expect(() => recordingOf('two', trials)).toThrow(
+    expect(() => assembleRecording('two', trials)).toThrow(
       'Trial 1 has 1 neurons, but trial 0 has 2: all need the same.',
     );
-    const three = recordingOf('three', [{ ...trial, id: 0, spikes: times([], [], [0.1]) }]);
+    const three = assembleRecording('three', [{ ...trial, id: 0, spikes: times([], [], [0.1]) }]);
     expect(() => new Windows(three, SETTINGS)).toThrow(
       'The recording has 3 neurons, but the vocabulary only 2: use the tokenizer made for it.',
     );
@@ -545,7 +550,7 @@ describe('truncation', () => {
       duration: 0.2,
     });
     const windows = new Windows(recording, SETTINGS);
-    const truncation = truncationOf(windows, windows.refsOf(0));
+    const truncation = measureTruncation(windows, windows.windowsInTrial(0));
     expect(truncation).toEqual({
       windows: 4,
       current: { block: 6, windows: 2, spikes: 12, lost: 3, needed: 8 },
@@ -558,7 +563,7 @@ describe('truncation', () => {
     const cut = windows.at({ trial: 0, end: 0.05 }).current;
     expect([...cut.ids]).toEqual([2, 0, 1, 0, 1, 3]);
     const roomy = new Windows(recording, { ...SETTINGS, block: 8, pastBlock: 9 });
-    expect(truncationNotes(truncationOf(roomy, roomy.refsOf(0)))).toEqual([]);
+    expect(truncationNotes(measureTruncation(roomy, roomy.windowsInTrial(0)))).toEqual([]);
   });
 });
 

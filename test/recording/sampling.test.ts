@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRecording, recordingOf, type Trial } from '../../src/recording/recording.js';
+import { assembleRecording, createRecording, type Trial } from '../../src/recording/recording.js';
 import { PARTS, splitWindows } from '../../src/recording/splits.js';
 import {
   ClassVocabulary,
@@ -36,10 +36,10 @@ describe('variables of windows', () => {
   it('of which trials have different ones are those of trials that have all', () => {
     const both = { left: rising, right: rising };
     const sides = ['left', 'right'].map((name) => ({ ...speed, name }));
-    const some = recordingOf('a', [trial(0, { left: rising }), trial(1, both)]);
+    const some = assembleRecording('a', [trial(0, { left: rising }), trial(1, both)]);
     const windows = new Windows(some, settings(sides));
-    expect([0, 1].map((n) => windows.refsOf(n).length)).toEqual([0, 20]);
-    const none = recordingOf('b', [
+    expect([0, 1].map((n) => windows.windowsInTrial(n).length)).toEqual([0, 20]);
+    const none = assembleRecording('b', [
       trial(0, { left: rising }),
       trial(1, { right: rising }),
       trial(2, { left: rising }),
@@ -50,7 +50,10 @@ describe('variables of windows', () => {
   });
 
   it('are over when the window ends, wherever its end lies between their samples', () => {
-    const windows = new Windows(recordingOf('a', [trial(0, { speed: rising })]), settings([speed]));
+    const windows = new Windows(
+      assembleRecording('a', [trial(0, { speed: rising })]),
+      settings([speed]),
+    );
     // Sample n is of the 0.1 s from n tenths on.
     const last = (end: number) => windows.variables({ trial: 0, end }).speed!.values.at(-1);
     expect([1, 1.04, 1.06, 1.09, 1.1].map(last)).toEqual([9, 9, 9, 9, 10]);
@@ -76,14 +79,14 @@ describe('variables of windows', () => {
 
   it('that hold until they change have no holes, and numbers have', () => {
     const codes = { values: [1, 2, 1, 2, 1], times: [0, 0.1, 0.2, 1.7, 1.8] };
-    const recording = recordingOf('a', [trial(0, { code: codes })]);
+    const recording = assembleRecording('a', [trial(0, { code: codes })]);
     const code = { name: 'code', window: 0.1, dt: 0.1 };
     const classes = new ClassVocabulary([1, 2]);
     const held = new Windows(recording, settings([{ ...code, classes }]));
-    expect(held.refsOf(0)).toHaveLength(20);
+    expect(held.windowsInTrial(0)).toHaveLength(20);
     expect(held.lacking()).toEqual({});
     const sampled = new Windows(recording, settings([code]));
-    const there = sampled.refsOf(0);
+    const there = sampled.windowsInTrial(0);
     expect(there.map(({ end }) => end).filter((end) => end > 0.4 && end < 1.7)).toEqual([]);
     expect(there.length).toBeGreaterThan(2);
     expect(sampled.lacking()).toEqual({ code: 20 - there.length });
@@ -91,12 +94,12 @@ describe('variables of windows', () => {
 
   it('that go round at another turn than recorded are refused', () => {
     const heading = { values: [350, 10, 20], dt: 0.1, period: 360 };
-    const recording = recordingOf('a', [trial(0, { heading })]);
+    const recording = assembleRecording('a', [trial(0, { heading })]);
     const setting = { name: 'heading', window: 0.1, dt: 0.1 };
     expect(() => new Windows(recording, settings([{ ...setting, period: 2 * Math.PI }]))).toThrow(
       'A full turn of heading is 360 in the recording, but 6.28319 in the configuration: give it period: 360.',
     );
     const windows = new Windows(recording, settings([{ ...setting, period: 360 }]));
-    expect(windows.refsOf(0).length).toBeGreaterThan(0);
+    expect(windows.windowsInTrial(0).length).toBeGreaterThan(0);
   });
 });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { recordingOf, type Trial } from '../../src/recording/recording.js';
+import { assembleRecording, type Trial } from '../../src/recording/recording.js';
 import {
-  leaksOf,
+  findLeaks,
   PARTS,
-  recencyOf,
+  recencyWeights,
   type Split,
   type SplitSettings,
   splitWindows,
@@ -31,8 +31,11 @@ function trial(id: number, duration: number): Trial {
   };
 }
 
-function windowsOf(durations: readonly number[], settings: Partial<WindowSettings> = {}): Windows {
-  const recording = recordingOf(
+function makeWindows(
+  durations: readonly number[],
+  settings: Partial<WindowSettings> = {},
+): Windows {
+  const recording = assembleRecording(
     'blank',
     durations.map((duration, n) => trial(n + 10, duration)),
   );
@@ -52,7 +55,7 @@ function windowsOf(durations: readonly number[], settings: Partial<WindowSetting
 
 const sizes = (split: Split) => PARTS.map((part) => split[part].length);
 
-/** Compares every pair of windows of different parts: slow, and with nothing in common with `leaksOf`. */
+/** Compares every pair of windows of different parts: slow, and with nothing in common with `findLeaks`. */
 function overlapsByHand(split: Split, windows: Windows): number {
   let overlaps = 0;
   for (const train of split.train) {
@@ -85,34 +88,34 @@ describe('no window of one part reads what a window of another reads', () => {
       ['side by side', undefined],
       ['overlapping', 0.01],
     ])(`${name}, windows %s`, (_, every) => {
-      const windows = windowsOf([7, 5, 6.3, 8, 4.05, 3, 3, 3, 3, 3]);
+      const windows = makeWindows([7, 5, 6.3, 8, 4.05, 3, 3, 3, 3, 3]);
       const split = splitWindows(windows, setting, every);
       expect(overlapsByHand(split, windows)).toBe(0);
-      expect(leaksOf(split, windows)).toEqual([]);
+      expect(findLeaks(split, windows)).toEqual([]);
       expect(Math.min(...sizes(split))).toBeGreaterThan(20);
     });
   }
 
   it('also where a variable reaches back furthest, without a gap being named', () => {
-    const windows = windowsOf([20], { variables: [{ name: 'speed', window: 1, dt: 0.05 }] });
+    const windows = makeWindows([20], { variables: [{ name: 'speed', window: 1, dt: 0.05 }] });
     const split = splitWindows(windows, { kind: 'blocks', fractions: FRACTIONS, repeats: 2 });
     expect(overlapsByHand(split, windows)).toBe(0);
-    expect(leaksOf(split, windows)).toEqual([]);
+    expect(findLeaks(split, windows)).toEqual([]);
     // Half of 20 s is 7 s of training, and of 1 s of validation 0.95 s are the gap.
     expect(split.validation.map(({ end }) => end)).toEqual([8, 18]);
   });
 
   it('also where the video ends after the window, as in the original', () => {
-    const windows = windowsOf([20], { rules: ORIGINAL_RULES });
+    const windows = makeWindows([20], { rules: ORIGINAL_RULES });
     const split = splitWindows(windows, { kind: 'blocks', fractions: FRACTIONS, repeats: 2 });
     expect(overlapsByHand(split, windows)).toBe(0);
-    expect(leaksOf(split, windows)).toEqual([]);
+    expect(findLeaks(split, windows)).toEqual([]);
   });
 });
 
 describe('a split', () => {
   it('by blocks keeps the order of time and leaves out what lies in a gap', () => {
-    const windows = windowsOf([100]);
+    const windows = makeWindows([100]);
     const split = splitWindows(windows, { kind: 'blocks', fractions: FRACTIONS });
     const [train, validation, test] = PARTS.map((part) => split[part].map(({ end }) => end));
     expect([train![0], train!.at(-1)]).toEqual([0.05, 70]);
@@ -125,7 +128,7 @@ describe('a split', () => {
 
   it('by blocks has its parts in the order asked for', () => {
     const order = ['test', 'train', 'validation'] as const;
-    const split = splitWindows(windowsOf([20]), { kind: 'blocks', fractions: FRACTIONS, order });
+    const split = splitWindows(makeWindows([20]), { kind: 'blocks', fractions: FRACTIONS, order });
     const first = (part: (typeof order)[number]) => split[part][0]!.end;
     expect(first('test')).toBeLessThan(first('train'));
     expect(first('train')).toBeLessThan(first('validation'));
@@ -133,13 +136,13 @@ describe('a split', () => {
   });
 
   it('knows how much later windows count, over the borders of trials', () => {
-    const windows = windowsOf([2, 2]);
+    const windows = makeWindows([2, 2]);
     const refs = [0, 1].flatMap((trial) => [1, 2].map((end) => ({ trial, end })));
-    expect([...recencyOf(windows, refs, 1)]).toEqual([1 / 8, 1 / 4, 1 / 2, 1]);
+    expect([...recencyWeights(windows, refs, 1)]).toEqual([1 / 8, 1 / 4, 1 / 2, 1]);
   });
 
   it('thinned keeps the latest windows and draws its share of them by the seed', () => {
-    const whole = splitWindows(windowsOf([20]), { kind: 'blocks', fractions: FRACTIONS });
+    const whole = splitWindows(makeWindows([20]), { kind: 'blocks', fractions: FRACTIONS });
     const less = (seed: number) => thinned(whole, { recent: 0.5, share: 0.1, seed });
     const { train, leftOut, notes } = less(1);
     expect(train.length).toBe(Math.round(0.1 * Math.ceil(whole.train.length / 2)));
@@ -156,7 +159,7 @@ describe('a split', () => {
   });
 
   it('by trials keeps trials whole, and is the same for the same seed', () => {
-    const windows = windowsOf(Array(20).fill(1));
+    const windows = makeWindows(Array(20).fill(1));
     const settings = { kind: 'trials', fractions: FRACTIONS, seed: 5 } as const;
     const split = splitWindows(windows, settings);
     expect(sizes(split)).toEqual([14 * 20, 2 * 20, 4 * 20]);
@@ -169,7 +172,7 @@ describe('a split', () => {
   });
 
   it('interleaved-legacy leaks, and says so', () => {
-    const windows = windowsOf([50]);
+    const windows = makeWindows([50]);
     const split = splitWindows(windows, {
       kind: 'interleaved-legacy',
       fractions: FRACTIONS,
@@ -177,7 +180,7 @@ describe('a split', () => {
     });
     expect(sizes(split)).toEqual([700, 100, 200]);
     expect(split.caveats[0]).toContain('test windows overlap training windows');
-    const leak = leaksOf(split, windows).find(
+    const leak = findLeaks(split, windows).find(
       ({ part, from }) => part === 'test' && from === 'train',
     );
     expect(leak!.windows).toBe(200);
@@ -185,7 +188,7 @@ describe('a split', () => {
   });
 
   it('given by somebody else is taken as it is, with a note of how much it leaks', () => {
-    const windows = windowsOf([10]);
+    const windows = makeWindows([10]);
     const at = (...ends: number[]) => ends.map((end) => ({ trial: 0, end }));
     const split = splitWindows(windows, {
       kind: 'given',
@@ -230,7 +233,7 @@ describe('a split', () => {
       'The validation part of the split has no window: of the recording’s 200 windows none lies in its share of the time with the gap before it; the gap is too long, the share too small, or a variable was not recorded there.',
     ],
   ])('is refused with a sentence: %s', (_, settings, message) => {
-    expect(() => splitWindows(windowsOf([10]), settings)).toThrow(
+    expect(() => splitWindows(makeWindows([10]), settings)).toThrow(
       expect.objectContaining({ name: 'RecordingError', message: message.replace('’', "'") }),
     );
   });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import {
   checkTokenizer,
-  settingsOf,
+  exampleSettings,
+  exampleWindow,
   type TokenizerExamples,
-  windowOf,
 } from '../../bench/parity/check-tokenizer.js';
 import { findingTable, Tally } from '../../bench/parity/tally.js';
 import type { Film, Trial } from '../../src/recording/recording.js';
@@ -34,12 +34,12 @@ it('vocabularies, time tokens and windows are the original’s in every example'
 });
 
 const settingsWith = (rules: WindowRules): WindowSettings => ({
-  ...settingsOf(golden.windowing[0]!),
+  ...exampleSettings(golden.windowing[0]!),
   variables: [],
   rules,
 });
 
-function filmOf(numbers: readonly number[]): Film {
+function makeVideo(numbers: readonly number[]): Film {
   return { data: Float32Array.from(numbers), count: numbers.length, height: 1, width: 1, dt: 0.05 };
 }
 
@@ -52,10 +52,10 @@ describe('windows under the paper’s rules', () => {
     start: 0,
     duration: 0.3,
     spikes: { counts, dt: 0.01 },
-    film: filmOf([...Array(15).keys()]),
+    film: makeVideo([...Array(15).keys()]),
     variables: {},
   };
-  const at = (end: number, rules: WindowRules) => windowOf(trial, end, settingsWith(rules));
+  const at = (end: number, rules: WindowRules) => exampleWindow(trial, end, settingsWith(rules));
 
   it('keep the start token of a full window, with the times of the spikes that stay', () => {
     const [paper, original] = [PAPER_RULES, ORIGINAL_RULES].map((rules) => at(0.2, rules).current);

@@ -9,7 +9,7 @@ const score = (value: number, spread = 0) => ({
 });
 const truth = Float64Array.of(1, 2);
 
-function resultsOf(rmse: readonly number[], unit = 'mm'): DecodedResults {
+function makeResults(rmse: readonly number[], unit = 'mm'): DecodedResults {
   return {
     part: 'test',
     weights: 'last.safetensors',
@@ -30,13 +30,13 @@ function resultsOf(rmse: readonly number[], unit = 'mm'): DecodedResults {
 
 describe('tables of decoded behaviour', () => {
   it('show errors in any unit with three digits, and all of a column alike', () => {
-    const [table] = decodingTables(resultsOf([0.01234, 0.00345]));
+    const [table] = decodingTables(makeResults([0.01234, 0.00345]));
     expect(table!.title).toBe('pupil (mm)');
     expect(table!.rows.map((row) => row.at(-1))).toEqual([
       '0.01234 (0.01224 to 0.01244)',
       '0.00345 (0.00335 to 0.00355)',
     ]);
-    const [coarse] = decodingTables(resultsOf([402.04, 1234.5]));
+    const [coarse] = decodingTables(makeResults([402.04, 1234.5]));
     expect(coarse!.rows.map((row) => row.at(-1))).toEqual([
       '402 (402 to 402)',
       '1235 (1234 to 1235)',
@@ -44,7 +44,7 @@ describe('tables of decoded behaviour', () => {
   });
 
   it('leave out scores that do not exist, and the sign of what rounds to nothing', () => {
-    const [table] = decodingTables(resultsOf([1]));
+    const [table] = decodingTables(makeResults([1]));
     expect(table!.rows[0]!.slice(2, 4)).toEqual(['', '0.000 (0.000 to 0.000)']);
   });
 });

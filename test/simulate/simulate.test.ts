@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { groupsShow } from '../../src/analyze/hub-check.js';
-import { groupOf, simulateHub } from '../../src/simulate/hub.js';
+import { neuronGroup, simulateHub } from '../../src/simulate/hub.js';
 import { INPUT_STEP, simulateInputs } from '../../src/simulate/inputs.js';
 
 describe('a hub network', () => {
@@ -13,8 +13,8 @@ describe('a hub network', () => {
         (to) => network.strong[to * 36 + hub],
       );
       expect(targets.length).toBeGreaterThan(6);
-      expect(new Set(targets.map((to) => groupOf(to, 36, 3)))).toEqual(
-        new Set([groupOf(hub, 36, 3)]),
+      expect(new Set(targets.map((to) => neuronGroup(to, 36, 3)))).toEqual(
+        new Set([neuronGroup(hub, 36, 3)]),
       );
     }
     const others = network.strong.filter((_, at) => !network.hubs.includes(at % 36));

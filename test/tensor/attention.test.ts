@@ -12,7 +12,7 @@ import {
   type OpCase,
   printWorstErrors,
   randomRef,
-  tensorOf,
+  toTensor,
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 
@@ -40,7 +40,7 @@ const SHAPES: readonly Setup[] = [
   { B: 1, T: 2, S: 700, heads: 1, D: 8 },
 ];
 
-function maskOf({ B, S }: Setup): Uint32Array {
+function makeMask({ B, S }: Setup): Uint32Array {
   const random = new HostRandom(11);
   const mask = Uint32Array.from({ length: B * S }, () => Number(random.uniform() < 0.7));
   // The first batch row sees some keys for certain, the last one none at all.
@@ -87,17 +87,17 @@ function dropoutCase(setup: Setup, rate: number): OpCase<Names> {
   };
 }
 
-const variantsOf = (shape: Setup): [string, Setup][] => [
+const attentionVariants = (shape: Setup): [string, Setup][] => [
   ['attention, cross', shape],
   ['attention, causal', { ...shape, causal: true }],
-  ['attention, masked', { ...shape, mask: maskOf(shape) }],
+  ['attention, masked', { ...shape, mask: makeMask(shape) }],
   ['attention, sparse', { ...shape, topK: 3 }],
-  ['attention, causal, masked, sparse', { ...shape, causal: true, mask: maskOf(shape), topK: 5 }],
+  ['attention, causal, masked, sparse', { ...shape, causal: true, mask: makeMask(shape), topK: 5 }],
 ];
 
 describe('the reference', () => {
   const small = { B: 2, T: 3, S: 4, heads: 2, D: 3 };
-  for (const [name, setup] of variantsOf(small)) {
+  for (const [name, setup] of attentionVariants(small)) {
     it(`has the gradients of its own ${name}`, () => checkReference(attentionCase(name, setup)));
   }
 });
@@ -114,7 +114,7 @@ for (const [variant, options] of [
     for (const shape of SHAPES) {
       const { B, T, S, heads, D } = shape;
       it(`equals the reference at B ${B}, T ${T}, S ${S}, ${heads} heads of ${D}, with its gradients`, async () => {
-        for (const [name, setup] of variantsOf(shape))
+        for (const [name, setup] of attentionVariants(shape))
           await checkOp(engine(), attentionCase(name, setup));
       });
     }
@@ -130,12 +130,12 @@ for (const [variant, options] of [
     it('materialises the probabilities it uses', async () => {
       const shape = { B: 2, T: 6, S: 21, heads: 2, D: 8 };
       const random = new HostRandom(5);
-      for (const [name, setup] of variantsOf(shape)) {
+      for (const [name, setup] of attentionVariants(shape)) {
         const query = randomRef(random, [2, 6, 16]);
         const key = randomRef(random, [2, 21, 16]);
         const expected = reference.probabilities({ query, key, value: key }, setup);
         const { causal = false, topK, mask } = setup;
-        const p = attentionProbabilities(tensorOf(engine(), query), tensorOf(engine(), key), {
+        const p = attentionProbabilities(toTensor(engine(), query), toTensor(engine(), key), {
           heads: 2,
           causal,
           topK,

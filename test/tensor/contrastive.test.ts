@@ -49,7 +49,7 @@ function normalizeCase(shape: readonly number[], eps?: number): OpCase<'x'> {
   };
 }
 
-function diagonalOf({ engine, shape }: Tensor): Tensor {
+function diagonal({ engine, shape }: Tensor): Tensor {
   const [rows] = shape as Shape;
   return Tensor.from(
     engine,
@@ -68,7 +68,7 @@ function contrastiveCase(shape: Shape): LossCase<'u' | 'v'> {
     kind: 'product',
     inputs: { u: shape, v: shape },
     values: { u: side(), v: side() },
-    run: ({ u, v }) => contrastiveLoss(u, v, diagonalOf(u), setup),
+    run: ({ u, v }) => contrastiveLoss(u, v, diagonal(u), setup),
     value: ({ u, v }) => reference.contrastiveLoss(u, v, setup),
     gradients: ({ u, v }) => reference.contrastiveLossBackward(u, v, setup),
   };
@@ -83,7 +83,7 @@ function cosineCase(shape: Shape): LossCase<'x' | 'y'> {
     name: 'contrastiveLoss of normalize',
     kind: 'product',
     inputs: { x: shape, y: shape },
-    run: ({ x, y }) => contrastiveLoss(normalize(x), normalize(y), diagonalOf(x), setup),
+    run: ({ x, y }) => contrastiveLoss(normalize(x), normalize(y), diagonal(x), setup),
     value: (refs) => reference.contrastiveLoss(...unit(refs), setup),
     gradients: (refs) => {
       const { u, v } = reference.contrastiveLossBackward(...unit(refs), setup);

@@ -35,7 +35,7 @@ const SETUPS: readonly Setup[] = [
   { video: [1, 2, 300, 3, 2], out: 3, kernel: [4, 3, 2], stride: [3, 1, 1] },
 ];
 
-function labelOf({ video, out, kernel, stride }: Setup): string {
+function setupLabel({ video, out, kernel, stride }: Setup): string {
   return `${video.join(' x ')}, ${out} of ${kernel.join(' x ')} every ${stride.join(', ')}`;
 }
 
@@ -83,7 +83,7 @@ for (const [variant, options] of [
     printWorstErrors();
 
     for (const setup of SETUPS) {
-      it(`equal the reference at ${labelOf(setup)}, with their gradients`, async () => {
+      it(`equal the reference at ${setupLabel(setup)}, with their gradients`, async () => {
         await checkOp(engine(), unfoldCase(setup));
         await checkOp(engine(), convCase(setup));
       });

@@ -26,7 +26,7 @@ import {
   expectShapeErrors,
   type OpCase,
   printWorstErrors,
-  tensorOf,
+  toTensor,
   usedTwice,
   withCotangent,
 } from '../helpers/check.js';
@@ -158,7 +158,7 @@ for (const [variant, options] of [
     it('give GELU and tanh to a small relative error where they are small', async () => {
       const negative = map(ref([96]), (_, n) => Math.fround(-n / 16 - 1e-3));
       for (const kind of ['gelu', 'tanh'] as const) {
-        const y = await activate(tensorOf(engine(), negative), kind).floats();
+        const y = await activate(toTensor(engine(), negative), kind).floats();
         const ratios = y.map((value, n) => value / ACTIVATIONS[kind][0](negative.data[n]!));
         expectClose(`${kind}, of each element`, 'product', ratios, new Float32Array(96).fill(1));
       }
@@ -169,11 +169,14 @@ for (const [variant, options] of [
 describe('dropout', () => {
   const engine = useEngine();
   const ones = (n: number) =>
-    tensorOf(
+    toTensor(
       engine(),
       map(ref([n]), () => 1),
     );
-  const maskOf = async (stream: { seed: number; step: number; site: number }, rate: number) => {
+  const maskOnDevice = async (
+    stream: { seed: number; step: number; site: number },
+    rate: number,
+  ) => {
     const random = new RandomState(engine(), stream.seed);
     random.step = stream.step;
     return dropout(ones(4099), { rate, site: stream.site, random }).floats();
@@ -188,7 +191,7 @@ describe('dropout', () => {
       [987_654_321, 1, 2 ** 31, 0.999],
     ] as const) {
       const expected = dropoutMask({ seed, step, site }, rate, 4099);
-      const actual = await maskOf({ seed, step, site }, rate);
+      const actual = await maskOnDevice({ seed, step, site }, rate);
       expect([...actual]).toEqual([...Float32Array.from(expected)]);
     }
   });
@@ -206,10 +209,10 @@ describe('dropout', () => {
 
   it('draws another mask for another seed, step or site, and the same for the same', async () => {
     const stream = { seed: 5, step: 6, site: 7 };
-    const mask = await maskOf(stream, 0.5);
-    expect(await maskOf(stream, 0.5)).toEqual(mask);
+    const mask = await maskOnDevice(stream, 0.5);
+    expect(await maskOnDevice(stream, 0.5)).toEqual(mask);
     for (const other of [{ seed: 6 }, { seed: 5 + 2 ** 32 }, { step: 7 }, { site: 8 }]) {
-      const changed = await maskOf({ ...stream, ...other }, 0.5);
+      const changed = await maskOnDevice({ ...stream, ...other }, 0.5);
       const equal = changed.filter((value, n) => value === mask[n]).length;
       // Two independent masks agree on half of 4099 elements, give or take 32.
       expect(Math.abs(equal - 4099 / 2), JSON.stringify(other)).toBeLessThan(4 * 32);
@@ -261,7 +264,7 @@ describe('sumLosses', () => {
   it('adds losses times their factors, a loss given twice counting twice', async () => {
     const x = leaf([1, 2, 4]);
     const y = leaf([3, 0, 0]);
-    const zero = tensorOf(engine(), ref([3]));
+    const zero = toTensor(engine(), ref([3]));
     const total = differentiate(engine(), () => {
       const a = meanSquaredError(x, zero);
       const b = meanSquaredError(y, zero);
@@ -275,7 +278,7 @@ describe('sumLosses', () => {
 
   it('multiplies the factors of sums within sums, and counts 1 where none is given', async () => {
     const x = leaf([2]);
-    const zero = tensorOf(engine(), ref([1]));
+    const zero = toTensor(engine(), ref([1]));
     const total = differentiate(engine(), () => {
       const a = meanSquaredError(x, zero);
       return sumLosses([sumLosses([a, meanSquaredError(x, zero)]), a], [3, 0.5]);
@@ -287,7 +290,7 @@ describe('sumLosses', () => {
   it('gives nothing to the input of a loss left out of the sum', async () => {
     const x = leaf([2]);
     const y = leaf([2]);
-    const zero = tensorOf(engine(), ref([1]));
+    const zero = toTensor(engine(), ref([1]));
     differentiate(engine(), () => {
       meanSquaredError(y, zero);
       return sumLosses([meanSquaredError(x, zero)]);

@@ -14,7 +14,7 @@ import {
   expectShapeErrors,
   type OpCase,
   printWorstErrors,
-  tensorOf,
+  toTensor,
   usedTwice,
   withCotangent,
 } from '../helpers/check.js';
@@ -42,13 +42,17 @@ const SHAPES: readonly Shape[] = [
 ];
 
 /** Tokens that repeat and leave some of the vocabulary out. */
-function idsOf([B, T, , vocabulary]: Shape): number[] {
+function makeIds([B, T, , vocabulary]: Shape): number[] {
   const random = new HostRandom(4);
   return Array.from({ length: B * T }, () => random.integer(Math.max(1, vocabulary - 1)));
 }
 
 /** Runs `op` on the tokens, which the surrounding `differentiate` gives back. */
-function tokensOf({ engine }: Tensor, [B, T, , vocabulary]: Shape, ids: readonly number[]): Tokens {
+function makeTokens(
+  { engine }: Tensor,
+  [B, T, , vocabulary]: Shape,
+  ids: readonly number[],
+): Tokens {
   return new Tokens(engine, [B, T], vocabulary, ids);
 }
 
@@ -57,12 +61,12 @@ type FullInputs = 'table' | 'add' | 'positions';
 /** Everything at once; two more positions than the sequence has. */
 function fullCase(shape: Shape): OpCase<FullInputs> {
   const [B, T, width, vocabulary] = shape;
-  const ids = idsOf(shape);
+  const ids = makeIds(shape);
   return {
     name: 'embedding, add, positions',
     kind: 'product',
     inputs: { table: [vocabulary, width], add: [B, T, width], positions: [T + 2, width] },
-    run: ({ table, ...options }) => embedding(table, tokensOf(table, shape, ids), options),
+    run: ({ table, ...options }) => embedding(table, makeTokens(table, shape, ids), options),
     forward: (refs) => reference.embedding(refs, ids, [B, T, width]),
     backward: (refs, dout) => reference.embeddingBackward(refs, ids, dout),
   };
@@ -70,12 +74,12 @@ function fullCase(shape: Shape): OpCase<FullInputs> {
 
 function tableCase(shape: Shape): OpCase<'table'> {
   const [B, T, width, vocabulary] = shape;
-  const ids = idsOf(shape);
+  const ids = makeIds(shape);
   return {
     name: 'embedding',
     kind: 'product',
     inputs: { table: [vocabulary, width] },
-    run: ({ table }) => embedding(table, tokensOf(table, shape, ids)),
+    run: ({ table }) => embedding(table, makeTokens(table, shape, ids)),
     forward: (refs) => reference.embedding(refs, ids, [B, T, width]),
     backward: (refs, dout) => reference.embeddingBackward(refs, ids, dout),
   };
@@ -146,14 +150,14 @@ for (const [variant, options] of [
         backward: ({ table }, dout) => {
           const all = { table, add: table, positions: table };
           const gradients = reference.embeddingBackward(all, ids, dout);
-          return { table: sumOf(gradients.table!, gradients.add!, gradients.positions!) };
+          return { table: sumRefs(gradients.table!, gradients.add!, gradients.positions!) };
         },
       });
     });
   });
 }
 
-function sumOf(...refs: [Ref, ...Ref[]]): Ref {
+function sumRefs(...refs: [Ref, ...Ref[]]): Ref {
   return map(refs[0], (_, n) => refs.reduce((sum, { data }) => sum + data[n]!, 0));
 }
 
@@ -161,7 +165,7 @@ describe('tokens', () => {
   const engine = useEngine();
 
   it('are kept with their rows sorted by token, ties in order', async () => {
-    const ids = idsOf([3, 31, 1, 12]);
+    const ids = makeIds([3, 31, 1, 12]);
     const tokens = new Tokens(engine(), [3, 31], 12, ids);
     const { order, starts } = reference.sortedRows(ids, 12);
     expect(tokens.shape).toEqual([3, 31]);
@@ -200,12 +204,12 @@ describe('sinusoidal codes', () => {
 
   async function check(engine: Engine, positions: Ref, width: number): Promise<void> {
     const name = `sinusoid, ${positions.shape[1]}-D`;
-    const actual = await sinusoid(tensorOf(engine, positions), width).floats();
+    const actual = await sinusoid(toTensor(engine, positions), width).floats();
     expectClose(name, 'elementwise', actual, reference.sinusoid(positions, width).data);
   }
 
   /** `axes` columns of numbers up to 1e4: whole, fractional, negative. */
-  function positionsOf(rows: number, axes: number): Ref {
+  function makePositions(rows: number, axes: number): Ref {
     const random = new HostRandom(axes);
     const of = [
       (n: number) => n,
@@ -228,7 +232,7 @@ describe('sinusoidal codes', () => {
         [65, 129],
         [2000, 12],
       ] as const) {
-        await check(engine(), positionsOf(rows, axes), width);
+        await check(engine(), makePositions(rows, axes), width);
       }
     });
   }
@@ -247,14 +251,14 @@ describe('sinusoidal codes', () => {
   });
 
   it('are those of Vaswani et al. 2017 for one axis', async () => {
-    const code = await sinusoid(tensorOf(engine(), ref([2, 1], [0, 3])), 4).floats();
+    const code = await sinusoid(toTensor(engine(), ref([2, 1], [0, 3])), 4).floats();
     const expected = [0, 1, 0, 1, Math.sin(3), Math.cos(3), Math.sin(0.03), Math.cos(0.03)];
     expectClose('sinusoid, by hand', 'elementwise', code, expected);
   });
 
   it('pass no gradient to the positions', async () => {
-    const positions = tensorOf(engine(), ref([2, 1], [1, 2]), true);
-    const x = tensorOf(engine(), ref([2, 4]), true);
+    const positions = toTensor(engine(), ref([2, 1], [1, 2]), true);
+    const x = toTensor(engine(), ref([2, 4]), true);
     const cotangent = map(ref([2, 4]), (_, n) => n);
     differentiate(engine(), () => withCotangent(add(x, sinusoid(positions, 4)), cotangent));
     expect(positions.gradient).toBeUndefined();

@@ -9,7 +9,7 @@ import {
   expectShapeErrors,
   type OpCase,
   printWorstErrors,
-  tensorOf,
+  toTensor,
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 
@@ -94,7 +94,7 @@ for (const [variant, options] of [
 
 describe('the GRU', () => {
   const engine = useEngine();
-  const zeros = (...shape: number[]) => tensorOf(engine(), ref(shape));
+  const zeros = (...shape: number[]) => toTensor(engine(), ref(shape));
   const weights = (inner: number, hidden: number) => ({
     weightInput: zeros(3 * hidden, inner),
     biasInput: zeros(3 * hidden),
@@ -103,7 +103,7 @@ describe('the GRU', () => {
   });
 
   it('without weights halves its state at every step', async () => {
-    const first = tensorOf(engine(), ref([1, 2], [8, -4]));
+    const first = toTensor(engine(), ref([1, 2], [8, -4]));
     const out = await gru(zeros(1, 3, 1), first, weights(1, 2)).floats();
     expect([...out]).toEqual([4, -2, 2, -1, 1, -0.5]);
   });

@@ -6,7 +6,7 @@ import {
   checkReference,
   type OpCase,
   printWorstErrors,
-  tensorOf,
+  toTensor,
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 
@@ -57,15 +57,15 @@ for (const [variant, options] of [
     }
 
     it('gives beta for a row of equal numbers', async () => {
-      const x = tensorOf(engine(), {
+      const x = toTensor(engine(), {
         shape: [1, 6],
         data: new Float64Array(6).fill(3.5),
       });
-      const gamma = tensorOf(engine(), {
+      const gamma = toTensor(engine(), {
         shape: [6],
         data: new Float64Array(6).fill(2),
       });
-      const beta = tensorOf(engine(), {
+      const beta = toTensor(engine(), {
         shape: [6],
         data: new Float64Array([1, 2, 3, 4, 5, 6]),
       });
@@ -73,11 +73,11 @@ for (const [variant, options] of [
     });
 
     it('names the argument of the wrong shape', () => {
-      const x = tensorOf(engine(), {
+      const x = toTensor(engine(), {
         shape: [2, 3],
         data: new Float64Array(6),
       });
-      const narrow = tensorOf(engine(), {
+      const narrow = toTensor(engine(), {
         shape: [2],
         data: new Float64Array(2),
       });

@@ -57,7 +57,7 @@ interface Rows {
 }
 
 /** Targets of every class, the first and last among them; some rows ignored, some past the last class. */
-function rowsOf([rows, classes]: Shape): Rows {
+function makeRows([rows, classes]: Shape): Rows {
   const random = new HostRandom(9);
   const ignore = classes > 2 ? 1 : NO_CLASS;
   const targets = Uint32Array.from({ length: rows }, (_, r) => {
@@ -86,7 +86,7 @@ function plainCase(shape: Shape, leading: readonly number[] = [shape[0]]): LossC
 }
 
 function weightedCase(shape: Shape): LossCase<'logits'> {
-  const { targets, ignore, weights } = rowsOf(shape);
+  const { targets, ignore, weights } = makeRows(shape);
   const setup = { targets, ignore, weights, factor: -0.6 };
   return {
     name: 'crossEntropy, ignore, weights, factor',
@@ -226,7 +226,7 @@ for (const [variant, options] of [
       const random = new HostRandom(4);
       for (const shape of SHAPES) {
         const [rows, classes] = shape;
-        const { targets, ignore } = rowsOf(shape);
+        const { targets, ignore } = makeRows(shape);
         const logits = Float32Array.from({ length: rows * classes }, () => 3 * random.normal());
         const losses = crossEntropyOfRows(
           Tensor.from(engine(), logits, shape),

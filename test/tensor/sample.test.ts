@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine.js';
 import { HostRandom } from '../../src/math/random.js';
-import { map, type Ref, ref, rowsOf } from '../../src/reference/array.js';
+import { map, type Ref, ref, rowShape } from '../../src/reference/array.js';
 import { type Stream, sampleUniform } from '../../src/reference/random.js';
 import {
   type Draw,
@@ -12,7 +12,7 @@ import {
 import { RandomState } from '../../src/tensor/random.js';
 import { type SampleOptions, sample } from '../../src/tensor/sample.js';
 import { Tensor } from '../../src/tensor/tensor.js';
-import { expectClose, expectShapeErrors, printWorstErrors, tensorOf } from '../helpers/check.js';
+import { expectClose, expectShapeErrors, printWorstErrors, toTensor } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 
 /** [rows, classes]: ones, odd sizes, around 4, 16, 32 and 64, many rows, many classes. */
@@ -56,16 +56,16 @@ const STREAM: Stream = { seed: 2 ** 35 + 77, step: 3, site: 5 };
 async function drawFrom(engine: Engine, logits: Ref, draw: Draw = {}, stream: Stream = STREAM) {
   const random = new RandomState(engine, stream.seed);
   random.step = stream.step;
-  const { rows } = rowsOf(logits);
+  const { rows } = rowShape(logits);
   const { lowest, ...rest } = draw;
   const options: SampleOptions = { ...rest, random, site: stream.site };
   if (lowest !== undefined)
     options.lowest = Tensor.from(engine, new Uint32Array(rows).fill(lowest), [rows]);
-  const { drawn, logProbability } = sample(tensorOf(engine, logits), options);
+  const { drawn, logProbability } = sample(toTensor(engine, logits), options);
   return { drawn: [...(await drawn.words())], logProbability: await logProbability.floats() };
 }
 
-function logitsOf(shape: readonly number[], scale = 2): Ref {
+function makeLogits(shape: readonly number[], scale = 2): Ref {
   const random = new HostRandom(13);
   return map(ref(shape), () => Math.fround(scale * random.normal()));
 }
@@ -117,7 +117,7 @@ for (const [variant, options] of [
 
     for (const shape of SHAPES) {
       it(`draws what the row's uniform number falls on, at ${shape.join(' x ')}`, async () => {
-        const logits = logitsOf(shape);
+        const logits = makeLogits(shape);
         for (const draw of DRAWS.filter(({ lowest = 0 }) => lowest < shape[1])) {
           const { drawn, logProbability } = await drawFrom(engine(), logits, draw);
           const label = JSON.stringify(draw);
@@ -192,7 +192,7 @@ for (const [variant, options] of [
       const rows = 400;
       const lowest = Uint32Array.from({ length: rows }, (_, r) => r % 8);
       const random = new RandomState(engine(), 1);
-      const { drawn } = sample(tensorOf(engine(), logitsOf([rows, 6])), {
+      const { drawn } = sample(toTensor(engine(), makeLogits([rows, 6])), {
         lowest: Tensor.from(engine(), lowest, [rows]),
         random,
         site: 1,
@@ -206,7 +206,7 @@ for (const [variant, options] of [
     });
 
     it('never draws a class hidden by -3e38, and is as exact far from zero', async () => {
-      const shown = logitsOf([200, 9], 1);
+      const shown = makeLogits([200, 9], 1);
       const far = map(shown, (z, n) => Math.fround(n % 4 === 1 ? -3e38 : 5000 + z));
       const { drawn, logProbability } = await drawFrom(engine(), far);
       expect(drawn.filter((c, r) => far.data[r * 9 + c]! < 0)).toEqual([]);
@@ -249,7 +249,7 @@ describe('sampled draws', () => {
     { lowest: 1, topK: 9, topP: 0.9, temperature: 1.5 },
   ]) {
     it(`come as often as the softmax says, with ${JSON.stringify(draw)}`, async () => {
-      const logits = [...logitsOf([12], 0.8).data];
+      const logits = [...makeLogits([12], 0.8).data];
       const counts = Array<number>(12).fill(0);
       for (let step = 0; step < 4; step++) {
         const stream = { ...STREAM, step };
@@ -283,7 +283,7 @@ describe('sampled draws', () => {
   });
 
   it('take logits of several leading axes row by row', async () => {
-    const logits = logitsOf([2, 3, 5]);
+    const logits = makeLogits([2, 3, 5]);
     const { drawn } = await drawFrom(engine(), logits);
     expect(drawn).toEqual((await drawFrom(engine(), ref([6, 5], logits.data))).drawn);
   });

@@ -110,7 +110,7 @@ function poolCase(shape: Shape, mask?: Uint32Array): OpCase<'x'> {
 }
 
 /** Hides about a third of the positions, and all of the last row's where there are several rows. */
-function maskOf([B, T]: Shape): Uint32Array {
+function makeMask([B, T]: Shape): Uint32Array {
   const random = new HostRandom(6);
   const shows = (n: number) => random.integer(3) > 0 && (B === 1 || n < (B - 1) * T);
   // Any word but zero counts as one.
@@ -125,7 +125,7 @@ describe('the reference', () => {
     checkReference(sliceCase(small, 1, 3));
     checkReference(overlapCase(small));
     checkReference(poolCase(small));
-    checkReference(poolCase(small, maskOf(small)));
+    checkReference(poolCase(small, makeMask(small)));
   });
 });
 
@@ -147,7 +147,7 @@ for (const [variant, options] of [
         await checkOp(engine(), sliceCase(shape, T - 1, 1));
         await checkOp(engine(), overlapCase(shape));
         await checkOp(engine(), poolCase(shape));
-        await checkOp(engine(), poolCase(shape, maskOf(shape)));
+        await checkOp(engine(), poolCase(shape, makeMask(shape)));
       });
     }
 
@@ -156,14 +156,14 @@ for (const [variant, options] of [
       await checkOp(engine(), usedTwice(concatenateCase(shape)));
       await checkOp(engine(), usedTwice(sliceCase(shape, 3, 11)));
       await checkOp(engine(), usedTwice(poolCase(shape)));
-      await checkOp(engine(), usedTwice(poolCase(shape, maskOf(shape))));
+      await checkOp(engine(), usedTwice(poolCase(shape, makeMask(shape))));
     });
 
     it('leave no gradient with a frozen input', async () => {
       const shape = [2, 5, 3] as const;
       for (const constant of [['x'], ['y'], ['x', 'z'], ['x', 'y', 'z']] as const)
         await checkOp(engine(), { ...concatenateCase(shape), constant });
-      for (const op of [sliceCase(shape, 1, 2), poolCase(shape), poolCase(shape, maskOf(shape))])
+      for (const op of [sliceCase(shape, 1, 2), poolCase(shape), poolCase(shape, makeMask(shape))])
         await checkOp(engine(), { ...op, constant: ['x'] });
     });
   });

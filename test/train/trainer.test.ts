@@ -49,7 +49,7 @@ interface TestRun extends TrainerOptions {
 }
 
 /** A run that is yet to start, in a folder of its own. */
-function runOf(
+function newRun(
   training: object = {},
   model: object = MODEL,
   changes: Partial<TrainerOptions> = {},
@@ -86,7 +86,7 @@ async function contents(run: TestRun) {
 
 describe('training', () => {
   it('writes a run that can be read by itself: metrics, the last and the best of each objective', async () => {
-    const run = runOf();
+    const run = newRun();
     const { stopped, progress } = await trainModel(run);
     expect([stopped, progress.step]).toEqual(['done', 24]);
     const metrics = await run.records.metrics();
@@ -106,9 +106,9 @@ describe('training', () => {
   });
 
   it('goes on after a stop as if there had been none, to the last bit', async () => {
-    const whole = runOf();
+    const whole = newRun();
     await trainModel(whole);
-    const parts = runOf();
+    const parts = newRun();
     for (const until of [5, 11, 18]) {
       let updates = 0;
       const before = until === 5 ? 0 : (await checkpointAt(last(parts))).progress.step;
@@ -127,7 +127,7 @@ describe('training', () => {
 
   it('begun on two threads of the CPU goes on with one to the weights of a run on either', async () => {
     const on = (threads: number) => ({
-      ...runOf(),
+      ...newRun(),
       engine: () => createEngine({ adapter: 'cpu', threads }),
     });
     const runs = [on(1), on(2), on(2)];
@@ -142,10 +142,10 @@ describe('training', () => {
   });
 
   it('goes on from its last checkpoint on a new device when the device is lost', async () => {
-    const whole = runOf();
+    const whole = newRun();
     await trainModel(whole);
     const engines: Engine[] = [];
-    const lost = runOf({}, MODEL, {
+    const lost = newRun({}, MODEL, {
       engine: async () => {
         engines.push(await createEngine());
         return engines.at(-1)!;
@@ -168,7 +168,7 @@ describe('training', () => {
   });
 
   it('stops early when the validation loss has not improved', async () => {
-    const run = runOf({ patience: 2, rate: 1e-9, validate_every: 2, steps: 100 });
+    const run = newRun({ patience: 2, rate: 1e-9, validate_every: 2, steps: 100 });
     // At such a rate nothing is learnt, so that looks are equal and none is better than the first.
     const { stopped, progress } = await trainModel(run);
     expect(stopped).toBe('patience');
@@ -177,9 +177,9 @@ describe('training', () => {
   });
 
   it('leaves frozen parameters as they are, and moves the others', async () => {
-    const run = runOf({ freeze: ['tok_emb', 'head_'], steps: 3 }, TINY);
+    const run = newRun({ freeze: ['tok_emb', 'head_'], steps: 3 }, TINY);
     await trainModel(run);
-    const other = runOf({ steps: 1, rate: 1e-12 }, TINY);
+    const other = newRun({ steps: 1, rate: 1e-12 }, TINY);
     await trainModel(other);
     const [after, before] = await Promise.all(
       [run, other].map(async (own) => (await checkpointAt(last(own))).tensors),
@@ -190,10 +190,10 @@ describe('training', () => {
   });
 
   it('begins from another model, and says what is new', async () => {
-    const spikes = runOf({ steps: 5 }, TINY);
+    const spikes = newRun({ steps: 5 }, TINY);
     await trainModel(spikes);
     const from = openModel(readFileSync(last(spikes)));
-    const speed = runOf({ steps: 1, rate: 1e-12, losses: ['turn'] }, WITH_BEHAVIOR, { from });
+    const speed = newRun({ steps: 1, rate: 1e-12, losses: ['turn'] }, WITH_BEHAVIOR, { from });
     await trainModel(speed);
     expect(speed.notes[0]).toMatch(/^\d+ parameters were loaded\.$/);
     expect(speed.notes[1]).toMatch(
@@ -252,7 +252,7 @@ describe('the vocabularies of a model that begins from another', () => {
 
 describe('a run that cannot go on is refused with a sentence', () => {
   it('of other data', async () => {
-    const run = runOf({ steps: 2 }, TINY);
+    const run = newRun({ steps: 2 }, TINY);
     await trainModel(run);
     const settings = run.settings;
     const data = prepare(madeUpRecording(7), parseConfig(TINY).config, settings);
@@ -262,7 +262,7 @@ describe('a run that cannot go on is refused with a sentence', () => {
   });
 
   it('of a checkpoint cut short, which stays as it is', async () => {
-    const run = runOf({ steps: 2 }, TINY);
+    const run = newRun({ steps: 2 }, TINY);
     await trainModel(run);
     const bytes = readFileSync(last(run));
     for (const length of [0, 7, 100, bytes.length - 1]) {
@@ -278,7 +278,7 @@ describe('a run that cannot go on is refused with a sentence', () => {
   });
 
   it('of other neurons than the model knows', () => {
-    const { data, settings } = runOf({}, TINY);
+    const { data, settings } = newRun({}, TINY);
     const other = createRecording({
       spikes: { times: [0.1, 0.2].map((time) => Float64Array.of(time)) },
       duration: 5,
@@ -289,7 +289,7 @@ describe('a run that cannot go on is refused with a sentence', () => {
   });
 
   it('from weights that are no numbers', async () => {
-    const run = runOf({ steps: 1 }, TINY);
+    const run = newRun({ steps: 1 }, TINY);
     await trainModel(run);
     const { tensors, metadata } = decodeSafetensors(readFileSync(last(run)));
     (tensors.get('tok_emb.weight')!.data as Float32Array)[3] = Number.NaN;
@@ -300,7 +300,7 @@ describe('a run that cannot go on is refused with a sentence', () => {
   });
 
   it('whose loss is no number, its last checkpoint whole', async () => {
-    const run = runOf({ rate: 1e30, clip: 0, warmup: 0, steps: 50, checkpoint_every: 1000 }, TINY);
+    const run = newRun({ rate: 1e30, clip: 0, warmup: 0, steps: 50, checkpoint_every: 1000 }, TINY);
     await expect(trainModel(run)).rejects.toThrow(
       /^The loss of update \d+ is NaN: the weights have run away\./,
     );
@@ -319,7 +319,7 @@ describe('a run that cannot go on is refused with a sentence', () => {
       'There is no loss to train with: of pupil this model has none.',
     ],
   ])('%s', async (_, training, message) => {
-    await expect(trainModel(runOf(training, TINY))).rejects.toThrow(message.replace('’', "'"));
+    await expect(trainModel(newRun(training, TINY))).rejects.toThrow(message.replace('’', "'"));
   });
 
   it.each([

@@ -4,7 +4,7 @@ import { asBuffer, type CpuBuffer } from './buffer.js';
 import type { DeviceContext } from './device-context.js';
 import { checkOwner, ensure, named, Refusal, titled } from './errors.js';
 import { STAGE, USAGE } from './flags.js';
-import { MAX_U32, oneOf, unsigned } from './numbers.js';
+import { MAX_U32, requireOneOf, unsigned } from './numbers.js';
 
 /** What may be bound at one binding. */
 export interface LayoutEntry {
@@ -93,7 +93,7 @@ function readEntries(
     const other = others.find((kind) => entry[kind] !== undefined);
     ensure(!other, () => `binding ${binding} is a ${other}, and this device has buffers only`);
     ensure(buffer !== undefined, () => `binding ${binding} has no buffer layout`);
-    const type = oneOf(buffer.type ?? 'uniform', TYPES, 'type');
+    const type = requireOneOf(buffer.type ?? 'uniform', TYPES, 'type');
     ensure(
       type !== 'storage' || (visibility & STAGE.VERTEX) === 0,
       () => `binding ${binding} would be written by vertex shaders`,

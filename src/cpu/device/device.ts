@@ -5,7 +5,7 @@ import { CpuBuffer } from './buffer.js';
 import { CpuCommandEncoder } from './command-encoder.js';
 import { DeviceContext, type DeviceServices } from './device-context.js';
 import { type CpuError, CpuPipelineError } from './errors.js';
-import { oneOf } from './numbers.js';
+import { requireOneOf } from './numbers.js';
 import { CpuComputePipeline, CpuShaderModule } from './pipeline.js';
 import { CpuQuerySet } from './query-set.js';
 import { CpuQueue } from './queue.js';
@@ -104,7 +104,7 @@ export class CpuDevice extends EventTarget implements GPUDevice {
 
   /** @throws TypeError where the filter is not one of WebGPU's. */
   pushErrorScope(filter: GPUErrorFilter): undefined {
-    this.#context.errors.push(oneOf(filter, FILTERS, 'filter'));
+    this.#context.errors.push(requireOneOf(filter, FILTERS, 'filter'));
     return undefined;
   }
 

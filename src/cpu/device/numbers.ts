@@ -18,7 +18,7 @@ export function unsigned(value: unknown, name: string, max = Number.MAX_SAFE_INT
 }
 
 /** @throws TypeError where a value is not one of the words. */
-export function oneOf<T extends string>(value: T, words: readonly T[], name: string): T {
+export function requireOneOf<T extends string>(value: T, words: readonly T[], name: string): T {
   if (words.includes(value)) return value;
   throw new TypeError(`${name} is "${value}"; it must be ${words.join(', ')}.`);
 }

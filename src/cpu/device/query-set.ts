@@ -2,7 +2,7 @@
 
 import type { DeviceContext } from './device-context.js';
 import { checkOwner, ensure, named, Refusal, titled } from './errors.js';
-import { MAX_U32, oneOf, unsigned } from './numbers.js';
+import { MAX_U32, requireOneOf, unsigned } from './numbers.js';
 
 /** Bytes of a time. */
 export const STAMP_BYTES = 8;
@@ -24,7 +24,7 @@ export class CpuQuerySet implements GPUQuerySet {
   constructor(context: DeviceContext, descriptor: GPUQuerySetDescriptor) {
     this.context = context;
     this.label = descriptor.label ?? '';
-    this.type = oneOf(descriptor.type, QUERY_TYPES, 'type');
+    this.type = requireOneOf(descriptor.type, QUERY_TYPES, 'type');
     this.count = unsigned(descriptor.count, 'count', MAX_U32);
     if (this.type === 'timestamp' && !context.features.has('timestamp-query'))
       throw new TypeError('createQuerySet: the feature timestamp-query was not asked for.');

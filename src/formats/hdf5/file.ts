@@ -3,7 +3,7 @@
 import type { Metadata } from 'h5wasm';
 import type { ByteSource } from '../../ports/byte-source.js';
 import { RecordingError } from '../../recording/errors.js';
-import { sizeOf } from '../parts.js';
+import { elementCount } from '../parts.js';
 import type { ObjectInfo, Question, QuestionedFile, StoredValues } from './library.js';
 import { answerTo, isRunning } from './thread.js';
 
@@ -92,7 +92,7 @@ export class Hdf5File {
   ): StoredValues {
     const { size, vlen, chunks } = metadata;
     const question = { ask: 'read', path, metadata: { size, vlen }, offset, count } as const;
-    const bytes = size * Math.max(sizeOf(count), sizeOf(chunks ?? []));
+    const bytes = size * Math.max(elementCount(count), elementCount(chunks ?? []));
     return this.#ask(label, question, bytes / BYTES_PER_SECOND);
   }
 

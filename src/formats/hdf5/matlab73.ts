@@ -7,11 +7,11 @@
 import { RecordingError } from '../../recording/errors.js';
 import {
   type ArrayPart,
+  elementCount,
   type ListPart,
   type Numbers,
   type Part,
   refusedPart,
-  sizeOf,
 } from '../parts.js';
 import type { Hdf5File, NamedObject } from './file.js';
 import type { StoredValues } from './library.js';
@@ -19,10 +19,10 @@ import {
   attributesFrom,
   CLASS,
   type DatasetInfo,
+  elementType,
   lazyGroup,
   readRows,
   type Type,
-  typeOf,
   type Values,
 } from './values.js';
 
@@ -41,7 +41,7 @@ const ADDRESSES: Type = {
     ),
 };
 
-function attributeOf({ info }: NamedObject, name: string): number | string | undefined {
+function attributeValue({ info }: NamedObject, name: string): number | string | undefined {
   if (info.kind === 'refused') return undefined;
   const value = attributesFrom(info.attributes)[name];
   return Array.isArray(value) ? value[0] : (value as number | string | undefined);
@@ -49,7 +49,9 @@ function attributeOf({ info }: NamedObject, name: string): number | string | und
 
 /** Whether what a file holds has MATLAB's classes. */
 export function isMatlab73(members: ReadonlyMap<string, NamedObject>): boolean {
-  return [...members.values()].some((object) => attributeOf(object, 'MATLAB_class') !== undefined);
+  return [...members.values()].some(
+    (object) => attributeValue(object, 'MATLAB_class') !== undefined,
+  );
 }
 
 /** The variables of a file, by name, in the form of those of older files: see parseMatlab. */
@@ -94,10 +96,10 @@ class Reader {
     if (around.includes(info.address))
       return this.#refused(object, 'it holds what it is in, without an end');
     const inside = [...around, info.address];
-    const of = attributeOf(object, 'MATLAB_class');
+    const of = attributeValue(object, 'MATLAB_class');
     if (of === 'function_handle')
       return this.#refused(object, 'it holds a function: save the values that it gives');
-    if (attributeOf(object, 'MATLAB_object_decode') !== undefined) {
+    if (attributeValue(object, 'MATLAB_object_decode') !== undefined) {
       const reason = `it holds an object of class ${of}, which only MATLAB can read: save its values as arrays, cells or structs`;
       return this.#refused(object, reason);
     }
@@ -119,8 +121,8 @@ class Reader {
     of: number | string | undefined,
     around: readonly string[],
   ): Part {
-    const type = typeOf(info.metadata);
-    const empty = Boolean(attributeOf(object, 'MATLAB_empty')) && typeof type !== 'string';
+    const type = elementType(info.metadata);
+    const empty = Boolean(attributeValue(object, 'MATLAB_empty')) && typeof type !== 'string';
     const stored = [...(info.metadata.shape ?? [0])].reverse();
     // Of an empty array the axes are stored as its values.
     const shape = empty ? Array.from(this.#rows(object, info, type), Number) : stored;
@@ -157,7 +159,7 @@ class Reader {
   /** A row of letters is one text, a matrix of letters a text per row, without the blanks that fill it up. */
   #text(object: NamedObject, info: DatasetInfo, type: Type, shape: readonly number[]): ArrayPart {
     const [rows = 1, columns = 1] = shape;
-    if (sizeOf(shape) === 0) return arrayPart('text', [], (from, to) => [''].slice(from, to));
+    if (elementCount(shape) === 0) return arrayPart('text', [], (from, to) => [''].slice(from, to));
     if (shape.length > 2)
       return this.#refused(object, 'it holds letters in three axes or more: save a cell of texts');
     const texts = (from = 0, to = rows) => {
@@ -176,13 +178,13 @@ class Reader {
   #struct(object: NamedObject, around: readonly string[]): Part {
     const { label } = object;
     const fields = this.#file.members(object, (name) => `${label}.${name}`);
-    const height = attributeOf(object, 'MATLAB_sparse');
+    const height = attributeValue(object, 'MATLAB_sparse');
     if (typeof height === 'number') return this.#sparse(object, fields, height);
     const shape = shapeOfStructs([...fields.values()]);
     if (!shape) return lazyGroup({}, () => mapped(fields, (_, field) => this.part(field, around)));
     return lazyList(shape, () => {
       const columns = mapped(fields, (_, field) => this.#addresses(field));
-      return Array.from({ length: sizeOf(shape) }, (_, n) =>
+      return Array.from({ length: elementCount(shape) }, (_, n) =>
         lazyGroup({}, () =>
           mapped(columns, (name, addresses) =>
             this.#referred(addresses[n]!, `${label}(${n + 1}).${name}`, around),
@@ -280,7 +282,7 @@ function mapped<T, U>(map: ReadonlyMap<string, T>, to: (name: string, value: T) 
 function shapeOfStructs(fields: readonly NamedObject[]): number[] | undefined {
   const shapes = fields.map((object) => {
     const { info } = object;
-    const classless = attributeOf(object, 'MATLAB_class') === undefined;
+    const classless = attributeValue(object, 'MATLAB_class') === undefined;
     if (info.kind !== 'dataset' || !classless) return undefined;
     return info.metadata.type === CLASS.reference ? info.metadata.shape : undefined;
   });

@@ -12,7 +12,7 @@ import { Hdf5File, type NamedObject } from './file.js';
 export { prepareHdf5 } from './thread.js';
 
 import { isMatlab73, matlabMembers } from './matlab73.js';
-import { attributesFrom, type DatasetInfo, lazyGroup, readRows, typeOf } from './values.js';
+import { attributesFrom, type DatasetInfo, elementType, lazyGroup, readRows } from './values.js';
 
 /**
  * Opens an HDF5 file. The library starts with the first, which takes a third of a second; in a page it must have been
@@ -29,34 +29,34 @@ export function openHdf5(
 ): { readonly root: GroupPart; close(): void } {
   const file = new Hdf5File(source, name, seconds);
   try {
-    return { root: rootOf(file), close: () => file.close() };
+    return { root: rootPart(file), close: () => file.close() };
   } catch (error) {
     file.close();
     throw error;
   }
 }
 
-function rootOf(file: Hdf5File): GroupPart {
+function rootPart(file: Hdf5File): GroupPart {
   const [top] = file.lookUp(['/']);
   const { info } = top!;
   if (info.kind === 'refused') throw file.refusal('', info.reason);
   const objects = file.members(top!);
   const members = isMatlab73(objects)
     ? matlabMembers(file, objects)
-    : membersOf(file, objects, [info.address]);
+    : memberParts(file, objects, [info.address]);
   return { kind: 'group', attributes: attributesFrom(info.attributes), members };
 }
 
 /** @param around addresses of the groups around them, into which a link may lead back. */
-function membersOf(
+function memberParts(
   file: Hdf5File,
   objects: ReadonlyMap<string, NamedObject>,
   around: readonly string[],
 ): Map<string, Part> {
-  return new Map([...objects].map(([name, member]) => [name, partOf(file, member, around)]));
+  return new Map([...objects].map(([name, member]) => [name, asPart(file, member, around)]));
 }
 
-function partOf(file: Hdf5File, object: NamedObject, around: readonly string[]): Part {
+function asPart(file: Hdf5File, object: NamedObject, around: readonly string[]): Part {
   const { info, label } = object;
   if (info.kind === 'refused') return refusedPart(file.refusal(label, info.reason));
   if (info.kind === 'dataset') return arrayPart(file, object, info);
@@ -64,7 +64,7 @@ function partOf(file: Hdf5File, object: NamedObject, around: readonly string[]):
   if (around.includes(address))
     return refusedPart(file.refusal(label, 'it is a link back to a group that it is in'));
   return lazyGroup(attributesFrom(info.attributes), () =>
-    membersOf(file, file.members(object), [...around, address]),
+    memberParts(file, file.members(object), [...around, address]),
   );
 }
 
@@ -72,7 +72,7 @@ function arrayPart(file: Hdf5File, object: NamedObject, info: DatasetInfo): Arra
   const { metadata } = info;
   // Without a shape: HDF5's way to store nothing at all.
   const shape = metadata.shape ?? [0];
-  const type = typeOf(metadata);
+  const type = elementType(metadata);
   if (typeof type === 'string')
     return refusedPart(file.refusal(object.label, `it holds ${type}`), shape);
   const sources = new Set(metadata.virtual_sources?.map(({ file_name }) => file_name));

@@ -2,7 +2,13 @@
 
 import type { Metadata } from 'h5wasm';
 import { half, pastExact } from '../numbers.js';
-import { type Attributes, type GroupPart, type Numbers, type Part, sizeOf } from '../parts.js';
+import {
+  type Attributes,
+  elementCount,
+  type GroupPart,
+  type Numbers,
+  type Part,
+} from '../parts.js';
 import type { Hdf5File, NamedObject } from './file.js';
 import type { ObjectInfo, StoredAttribute, StoredValues } from './library.js';
 import { textFrom } from './text.js';
@@ -35,7 +41,7 @@ const REFUSED: Readonly<Record<number, string>> = {
 const PADDED_WITH_SPACES = 2;
 
 /** How a dataset's values become ours, or else what they are. */
-export function typeOf(metadata: Metadata): Type | string {
+export function elementType(metadata: Metadata): Type | string {
   const { type, size } = metadata;
   if (type === CLASS.text) return textType(metadata);
   if (type === CLASS.float) return floatType(size);
@@ -122,7 +128,7 @@ function turned(bytes: Uint8Array, size: number): Uint8Array {
 export function attributesFrom(stored: readonly StoredAttribute[]): Attributes {
   const attributes: Record<string, Attributes[string]> = {};
   for (const { name, metadata, values } of stored) {
-    const type = typeOf(metadata);
+    const type = elementType(metadata);
     if (typeof type === 'string') continue;
     let list: (number | string)[];
     try {
@@ -169,19 +175,22 @@ const UNWRITTEN_CHUNKS = 2 ** 16;
 const BYTES_OF_CHUNK = 8;
 
 /** Why a dataset's shape cannot be true, where it cannot. */
-function lieOf({ metadata, filters }: DatasetInfo, fileBytes: number): string | undefined {
+function impossibleShape(
+  { metadata, filters }: DatasetInfo,
+  fileBytes: number,
+): string | undefined {
   const shape = metadata.shape ?? [];
   const { chunks, vlen } = metadata;
   const each = vlen ? TEXT_BYTES : metadata.size;
   const most = Math.max(UNWRITTEN_BYTES, fileBytes * (filters > 0 ? MOST_UNPACKED : 1));
-  const claimed = sizeOf(shape) * each;
+  const claimed = elementCount(shape) * each;
   const shown = `[${shape.join(', ')}]`;
   if (!(claimed <= most))
     return `its shape ${shown} needs ${claimed} bytes, which a file of ${fileBytes} cannot hold`;
   if (!chunks) return undefined;
-  if (!(sizeOf(chunks) * each <= most) || chunks.includes(0))
+  if (!(elementCount(chunks) * each <= most) || chunks.includes(0))
     return `its chunks of [${chunks.join(', ')}] are larger than a file of ${fileBytes} bytes can hold`;
-  const count = sizeOf(shape.map((length, axis) => Math.ceil(length / chunks[axis]!)));
+  const count = elementCount(shape.map((length, axis) => Math.ceil(length / chunks[axis]!)));
   if (count > Math.max(UNWRITTEN_CHUNKS, fileBytes / BYTES_OF_CHUNK))
     return `its shape ${shown} needs ${count} chunks, which a file of ${fileBytes} bytes cannot hold`;
   return undefined;
@@ -210,9 +219,9 @@ export function readRows(dataset: Dataset, from: number, to: number): Values {
   const last = Math.min(Math.max(to, first), places);
   const count = [...shape];
   if (axis in count) count[axis] = last - first;
-  const total = last === first ? 0 : sizeOf(count);
+  const total = last === first ? 0 : elementCount(count);
   if (total === 0) return type.make(0);
-  const lie = lieOf(info, file.size);
+  const lie = impossibleShape(info, file.size);
   if (lie !== undefined) throw file.refusal(object.label, lie);
   const bytes = total * info.metadata.size;
   if (bytes > MOST_BYTES || (type.kind === 'text' && total > MOST_TEXTS))
@@ -234,10 +243,10 @@ function readBox(
   total: number,
 ): Values {
   const { metadata } = info;
-  const strides = stridesOf(count, reversed);
+  const strides = rowStrides(count, reversed);
   const load = (at: readonly number[], lengths: readonly number[]) =>
     type.decode(file.read(object, metadata, at, lengths));
-  const tiles = tilesOf(offset, count, metadata);
+  const tiles = splitIntoBoxes(offset, count, metadata);
   if (tiles.length === 1 && isInPlace(count, strides)) return load(offset, count);
   const values = type.make(total);
   for (const tile of tiles) {
@@ -248,13 +257,15 @@ function readBox(
 }
 
 /** How far apart neighbours along each axis are. */
-function stridesOf(count: readonly number[], reversed: boolean): number[] {
-  return count.map((_, axis) => sizeOf(reversed ? count.slice(0, axis) : count.slice(axis + 1)));
+function rowStrides(count: readonly number[], reversed: boolean): number[] {
+  return count.map((_, axis) =>
+    elementCount(reversed ? count.slice(0, axis) : count.slice(axis + 1)),
+  );
 }
 
 /** Whether a box's values, in its own order, are in order among values of these strides. */
 function isInPlace(count: readonly number[], strides: readonly number[]): boolean {
-  return count.every((n, axis) => n === 1 || strides[axis] === sizeOf(count.slice(axis + 1)));
+  return count.every((n, axis) => n === 1 || strides[axis] === elementCount(count.slice(axis + 1)));
 }
 
 interface Box {
@@ -263,11 +274,15 @@ interface Box {
 }
 
 /** Boxes that make up a box: of whole chunks, where it has any, and of no more than is read at once, where it can be. */
-function tilesOf(offset: readonly number[], count: readonly number[], metadata: Metadata): Box[] {
+function splitIntoBoxes(
+  offset: readonly number[],
+  count: readonly number[],
+  metadata: Metadata,
+): Box[] {
   const { chunks, vlen } = metadata;
   const size = vlen ? TEXT_WORK : metadata.size;
   const step = count.map((_, axis) => chunks?.[axis] ?? 1);
-  let room = Math.min(TILE_BYTES / (sizeOf(step) * size), chunks ? TILE_CHUNKS : TILE_BYTES);
+  let room = Math.min(TILE_BYTES / (elementCount(step) * size), chunks ? TILE_CHUNKS : TILE_BYTES);
   for (let axis = step.length - 1; axis >= 0; axis--) {
     const [from, to] = [offset[axis]!, offset[axis]! + count[axis]!];
     const needed = Math.ceil(to / step[axis]!) - Math.floor(from / step[axis]!);
@@ -278,7 +293,7 @@ function tilesOf(offset: readonly number[], count: readonly number[], metadata: 
   }
   let boxes: Box[] = [{ offset: [], count: [] }];
   for (const [axis, n] of count.entries()) {
-    const spans = spansOf(offset[axis]!, offset[axis]! + n, step[axis]!);
+    const spans = cutAxis(offset[axis]!, offset[axis]! + n, step[axis]!);
     boxes = boxes.flatMap((box) =>
       spans.map(([from, to]) => ({
         offset: [...box.offset, from],
@@ -290,7 +305,7 @@ function tilesOf(offset: readonly number[], count: readonly number[], metadata: 
 }
 
 /** Cuts an axis at whole steps. */
-function spansOf(from: number, to: number, step: number): [number, number][] {
+function cutAxis(from: number, to: number, step: number): [number, number][] {
   const spans: [number, number][] = [];
   for (let at = from; at < to; at = spans.at(-1)![1])
     spans.push([at, Math.min(to, (Math.floor(at / step) + 1) * step)]);

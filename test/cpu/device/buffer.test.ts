@@ -88,7 +88,7 @@ describe('mapAsync', () => {
   judge('a negative offset', 'TypeError', range(-8));
   judge('a negative size', 'TypeError', range(0, -4));
 
-  const mapOf =
+  const mapBuffer =
     (make: (d: GPUDevice) => GPUBuffer | Promise<GPUBuffer>, ...range: number[]): Setup =>
     async (d) => {
       const b = await make(d);
@@ -97,29 +97,29 @@ describe('mapAsync', () => {
   judge(
     'an empty buffer',
     'none',
-    mapOf((d) => c.buffer(d, 0, READABLE)),
+    mapBuffer((d) => c.buffer(d, 0, READABLE)),
   );
   judge(
     'a buffer of 6 bytes',
     refused,
-    mapOf((d) => c.buffer(d, 6, READABLE)),
+    mapBuffer((d) => c.buffer(d, 6, READABLE)),
   );
   judge(
     '4 bytes of a buffer of 6',
     'none',
-    mapOf((d) => c.buffer(d, 6, READABLE), 0, 4),
+    mapBuffer((d) => c.buffer(d, 6, READABLE), 0, 4),
   );
-  judge('an invalid buffer', refused, mapOf(c.invalidBuffer));
+  judge('an invalid buffer', refused, mapBuffer(c.invalidBuffer));
   judge(
     'a destroyed buffer',
     refused,
-    mapOf((d) => destroyed(c.buffer(d, 64, READABLE))),
+    mapBuffer((d) => destroyed(c.buffer(d, 64, READABLE))),
   );
-  judge('a mapped buffer', refused, mapOf(mappedBuffer));
+  judge('a mapped buffer', refused, mapBuffer(mappedBuffer));
   judge(
     'a buffer mapped at creation',
     refused,
-    mapOf((d) => d.createBuffer({ size: 64, usage: WRITABLE, mappedAtCreation: true })),
+    mapBuffer((d) => d.createBuffer({ size: 64, usage: WRITABLE, mappedAtCreation: true })),
   );
   judge(
     'a buffer that is to be mapped already',

@@ -16,15 +16,17 @@ import { RandomState } from '../../../src/tensor/random.js';
 import { sample } from '../../../src/tensor/sample.js';
 import { concatenate, slice, unfold3d } from '../../../src/tensor/sequence.js';
 import { differentiate } from '../../../src/tensor/tape.js';
-import { elementsOf } from '../../../src/tensor/tensor.js';
+import { elementCount } from '../../../src/tensor/tensor.js';
 import { STAGED } from '../../helpers/engine.js';
-import { type Captured, capture, examine, sourceOf } from '../../races/races.js';
+import { type Captured, capture, dispatchedSource, examine } from '../../races/races.js';
 import * as c from './calls.js';
 
 /** Something of every shader file, forward and backward, small enough to be looked at word by word. */
 function everyShader(engine: Engine): void {
   const t = (...shape: number[]) => {
-    const values = Float32Array.from({ length: elementsOf(shape) }, (_, n) => Math.sin(7 * n + 1));
+    const values = Float32Array.from({ length: elementCount(shape) }, (_, n) =>
+      Math.sin(7 * n + 1),
+    );
     return Tensor.from(engine, values, shape, { requiresGrad: true });
   };
   const words = (...values: number[]) =>
@@ -88,7 +90,7 @@ afterAll(() => checked?.destroy());
 async function run(
   device: GPUDevice,
   dispatch: Captured,
-  code = sourceOf(dispatch),
+  code = dispatchedSource(dispatch),
 ): Promise<Record<string, Uint32Array> | string> {
   const { bindings, entry } = KERNELS[dispatch.kernel];
   const layout = device.createBindGroupLayout({
@@ -175,7 +177,7 @@ function cutShort(dispatch: Captured, choose: (below: number) => number) {
 
 /** A source with one index into a buffer moved far away by chance, and where it stands. */
 function withIndexMoved(dispatch: Captured, choose: (below: number) => number) {
-  const source = sourceOf(dispatch);
+  const source = dispatchedSource(dispatch);
   const names = KERNELS[dispatch.kernel].bindings.map(({ name }) => name);
   const accesses = [...source.matchAll(new RegExp(`(?<![.\\w&])(${names.join('|')})\\[`, 'g'))];
   const { 1: name, 0: text, index: at } = accesses[choose(accesses.length)]!;
@@ -233,7 +235,7 @@ describe.each(Object.keys(SHADERS))('a kernel of shaders/%s.wgsl, checked,', (sh
       expect(faults.map((text) => text.replace(/(read|written)/, 'used'))).toContain(
         `line ${line}: ${name} is used outside`,
       );
-      const source = sourceOf(cut.dispatch);
+      const source = dispatchedSource(cut.dispatch);
       expect(last).toBe(cut.words / wordsPerElement(source, name) - 1);
       expect(index).toBeGreaterThan(last);
       // The column is that of the bracket.

@@ -5,14 +5,14 @@ import { type Engine, GpuError, requestCpuDevice } from '../../../src/engine.js'
 import { createEngine } from '../../../src/node.js';
 import * as c from './calls.js';
 import {
+  callVerdict,
   type Devices,
-  expectOf,
+  expectSame,
   judgeOn,
   nameOfException,
   newDevices,
   type Setup,
   useDevices,
-  verdictOf,
 } from './verdict.js';
 
 const devices = useDevices();
@@ -33,7 +33,7 @@ function onNewDevices<T>(
 ): void {
   it(name, async () => {
     const own = await newDevices();
-    await expectOf(own, expected, exception, run);
+    await expectSame(own, expected, exception, run);
     own.cpu.destroy();
     own.dawn.destroy();
   });
@@ -163,7 +163,7 @@ describe('what another device has made', () => {
 describe('a device without the feature', () => {
   it('has no timestamps', async () => {
     const own = await newDevices({});
-    await expectOf(own, 'TypeError', undefined, (d) =>
+    await expectSame(own, 'TypeError', undefined, (d) =>
       nameOfException(() => d.createQuerySet({ type: 'timestamp', count: 1 })).then(String),
     );
     own.cpu.destroy();
@@ -242,7 +242,7 @@ describe('a device that is destroyed', () => {
       const commands = c.encode(d, (encoder) => encoder.clearBuffer(kept));
       d.destroy();
       d.destroy();
-      const verdict = await verdictOf(d, () => {
+      const verdict = await callVerdict(d, () => {
         d.queue.submit([commands]);
         d.queue.submit([commands]);
         d.queue.writeBuffer(kept, 0, new Uint32Array(4));
@@ -316,7 +316,7 @@ describe('a kernel that leaves the memory', () => {
       ]);
       expect(await Promise.all(pending)).toEqual(['AbortError', undefined]);
       // As of a device that was destroyed, nothing more comes.
-      const verdict = await verdictOf(device, () => void c.buffer(device, 4, 0));
+      const verdict = await callVerdict(device, () => void c.buffer(device, 4, 0));
       const late = await nameOfException(() => c.read(device, c.words(device, 1)));
       expect([verdict, late, uncaptured]).toEqual(['none', 'AbortError', []]);
     });
@@ -426,7 +426,7 @@ describe('memory', () => {
       const error = await device.popErrorScope();
       expect(error!.constructor.name).toBe('GPUOutOfMemoryError');
       expect(error!.message).toMatch(/^createBuffer\("b"\): 67108864 bytes do not fit beside the/);
-      const verdict = await verdictOf(device, () => {
+      const verdict = await callVerdict(device, () => {
         device.queue.writeBuffer(b, 0, new Uint32Array(1));
       });
       expect(verdict).toBe('validation');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytesIn, oneOf, unsigned } from '../../../src/cpu/device/numbers.js';
+import { bytesIn, requireOneOf, unsigned } from '../../../src/cpu/device/numbers.js';
 
 describe('unsigned', () => {
   it('takes numbers as WebGPU’s interfaces do: without their fraction, and what can be made a number', () => {
@@ -23,10 +23,10 @@ describe('unsigned', () => {
   });
 });
 
-describe('oneOf', () => {
+describe('requireOneOf', () => {
   it('takes one of the words, and names them all where it is none', () => {
-    expect(oneOf('p', ['p', 'q'], 'type')).toBe('p');
-    expect(() => oneOf('r', ['p', 'q'], 'type')).toThrow(
+    expect(requireOneOf('p', ['p', 'q'], 'type')).toBe('p');
+    expect(() => requireOneOf('r', ['p', 'q'], 'type')).toThrow(
       new TypeError('type is "r"; it must be p, q.'),
     );
   });

@@ -4,12 +4,12 @@ import { arrayType, F32, structType, U32, vectorType } from '../../../src/cpu/wg
 import { requestCpuDevice } from '../../../src/engine.js';
 import * as c from './calls.js';
 import {
+  callVerdict,
   computeOn,
   judgeOn,
   nameOfException,
   type Setup,
   useDevices,
-  verdictOf,
 } from './verdict.js';
 
 const devices = useDevices();
@@ -341,7 +341,7 @@ describe('a pipeline of this device', () => {
 @group(0) @binding(1) var<storage, read_write> copy: array<f32, 5000>;
 @compute @workgroup_size(1) fn main() { copy = source; }`,
     });
-    const verdict = await verdictOf(device, () => {
+    const verdict = await callVerdict(device, () => {
       device.createComputePipeline({ layout: 'auto', compute: { module } });
     });
     expect(verdict).toBe('internal');

@@ -32,7 +32,7 @@ const WORDS: Readonly<Record<Verdict, string>> = {
 };
 
 /** Runs a call within a scope of every kind, and waits for what it returns. */
-export async function verdictOf(device: GPUDevice, call: () => unknown): Promise<Verdict> {
+export async function callVerdict(device: GPUDevice, call: () => unknown): Promise<Verdict> {
   for (const filter of FILTERS) device.pushErrorScope(filter);
   const thrown = nameOfException(call);
   const popped = FILTERS.toReversed().map((filter) =>
@@ -98,12 +98,12 @@ export type Judge = (
 export function judgeOn(devices: () => Devices): Judge {
   return (name, verdict, setup, exception) => {
     it(`${name} ${WORDS[verdict] ?? `gives ${verdict}`}`, async () => {
-      await expectOf(devices(), verdict, exception, async (device) => {
+      await expectSame(devices(), verdict, exception, async (device) => {
         let call: () => unknown = () => {};
-        const prepared = await verdictOf(device, async () => {
+        const prepared = await callVerdict(device, async () => {
           call = await setup(device);
         });
-        return prepared === 'none' ? verdictOf(device, call) : `${prepared}, while preparing`;
+        return prepared === 'none' ? callVerdict(device, call) : `${prepared}, while preparing`;
       });
     });
   };
@@ -120,12 +120,12 @@ export type Compute = <T>(
 /** @returns what makes a test of a computation on the devices given. */
 export function computeOn(devices: () => Devices): Compute {
   return (name, expected, run, exception) => {
-    it(name, () => expectOf(devices(), expected, exception, run));
+    it(name, () => expectSame(devices(), expected, exception, run));
   };
 }
 
 /** Expects the same of both devices, one after the other, but for the exception. */
-export async function expectOf<T>(
+export async function expectSame<T>(
   devices: Devices,
   expected: T,
   exception: Exception<T> | undefined,

@@ -630,13 +630,13 @@ export class ExpressionGenerator {
         if (type !== BOOL) throw new Error(`No name in scope holds ${typeName(type)}.`);
         return `(${this.#leaf(U32, depth)} > ${this.#random.below(9)}u)`;
       case 'vector':
-        return this.#madeOf(type, Array(type.size).fill(type.element), depth);
+        return this.#constructorCall(type, Array(type.size).fill(type.element), depth);
       case 'matrix':
-        return this.#madeOf(type, Array(type.columns).fill(columnType(type)), depth);
+        return this.#constructorCall(type, Array(type.columns).fill(columnType(type)), depth);
       case 'array':
-        return this.#madeOf(type, Array(type.count).fill(type.element), depth);
+        return this.#constructorCall(type, Array(type.count).fill(type.element), depth);
       default:
-        return this.#madeOf(
+        return this.#constructorCall(
           type,
           (type as Struct).members.map((m) => m.type),
           depth,
@@ -644,7 +644,7 @@ export class ExpressionGenerator {
     }
   }
 
-  #madeOf(type: Type, parts: readonly Type[], depth: number): string {
+  #constructorCall(type: Type, parts: readonly Type[], depth: number): string {
     return `${typeName(type)}(${parts.map((part) => this.#leaf(part, depth)).join(', ')})`;
   }
 

@@ -134,7 +134,7 @@ class ProgramGenerator {
       random,
       isPortable,
       names: () => this.#visible(),
-      call: (type, depth) => this.#callOf(type, depth),
+      call: (type, depth) => this.#callExpression(type, depth),
     });
     this.#arguments = new ExpressionGenerator({
       random,
@@ -509,7 +509,7 @@ class ProgramGenerator {
   // Calls
 
   /** A call as part of an expression: of a function whose pointers something in scope can be given to. */
-  #callOf(type: Type, depth: number): string | undefined {
+  #callExpression(type: Type, depth: number): string | undefined {
     const fitting = this.#functions.filter((f) => f.result === type && !f.hasBarrier);
     return fitting.length > 0 ? this.#call(this.#random.pick(fitting), depth, 1) : undefined;
   }
@@ -780,11 +780,11 @@ class ProgramGenerator {
       repeats: context.repeats * most,
     };
     const form = random.pick(LOOP_FORMS);
-    const lines = this.#scope.inside(() => this.#loopOf(form, inner, most, leavesReading));
+    const lines = this.#scope.inside(() => this.#loopLines(form, inner, most, leavesReading));
     return leavesReading ? [...lines, ...this.#barrier()] : lines;
   }
 
-  #loopOf(form: LoopForm, context: Context, most: number, leavesReading: boolean): string[] {
+  #loopLines(form: LoopForm, context: Context, most: number, leavesReading: boolean): string[] {
     const random = this.#random;
     const { isUniform } = context;
     const type = random.pick([I32, U32]);

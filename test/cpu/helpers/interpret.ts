@@ -63,14 +63,14 @@ export function interpret(given: Interpretation): void {
   const functions = { ...OPEN_FUNCTIONS, ...given.functions };
   const buffers = new Map<Variable, Location>();
   for (const variable of entry.globals) {
-    const words = wordsOf(variable, given);
+    const words = variableWords(variable, given);
     if (words) buffers.set(variable, new BufferLocation(words, 0, variable.type));
   }
   for (const id of ids(workgroups, reversed))
     runWorkgroup(entry, buffers, functions, id, workgroups, reversed);
 }
 
-function wordsOf({ name, space, binding }: Variable, given: Interpretation) {
+function variableWords({ name, space, binding }: Variable, given: Interpretation) {
   if (space === 'immediate') return given.immediates;
   if (!binding) return undefined;
   const words = given.buffers[`${binding.group}.${binding.binding}`];

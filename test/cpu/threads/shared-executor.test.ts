@@ -34,7 +34,7 @@ const copy = (from: number, to: number, bytes: number): Command => ({
   to,
   bytes,
 });
-const bytesOf = async (read: Promise<ArrayBuffer>) => [...new Uint8Array(await read)];
+const readBytes = async (read: Promise<ArrayBuffer>) => [...new Uint8Array(await read)];
 
 describe('a block that is released', () => {
   it('is there again once the lists before have run, though nobody has asked', async () => {
@@ -79,7 +79,7 @@ describe('a write while lists run', () => {
     executor.submit([copy(a, b + 4, 4)]);
     const read = executor.read(b, 8);
     worker.run(2);
-    expect(await bytesOf(read)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(await readBytes(read)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
   it('goes along with the next list, in order with other writes', async () => {
@@ -92,7 +92,7 @@ describe('a write while lists run', () => {
     executor.submit([copy(a, b, 4)]);
     worker.run(2);
     expect(() => worker.run()).toThrow('No list is in flight.');
-    expect(await bytesOf(executor.read(b, 4))).toEqual([2, 2, 3, 2]);
+    expect(await readBytes(executor.read(b, 4))).toEqual([2, 2, 3, 2]);
     expect(executor.usedBytes).toBe(usedBytes);
   });
 
@@ -103,7 +103,7 @@ describe('a write while lists run', () => {
     executor.write(a, Uint8Array.of(5));
     const read = executor.read(a, 1);
     worker.run(2);
-    expect(await bytesOf(read)).toEqual([5]);
+    expect(await readBytes(read)).toEqual([5]);
   });
 
   it('is in a list of its own with others where there are many', async () => {
@@ -113,7 +113,7 @@ describe('a write while lists run', () => {
     for (let n = 0; n < 600; n++) executor.write(a + n, Uint8Array.of(n));
     const read = executor.read(a, 600);
     worker.run(4);
-    expect(await bytesOf(read)).toEqual(Array.from({ length: 600 }, (_, n) => n & 255));
+    expect(await readBytes(read)).toEqual(Array.from({ length: 600 }, (_, n) => n & 255));
   });
 
   it('is done by the main thread once nothing runs any more', async () => {
@@ -124,7 +124,7 @@ describe('a write while lists run', () => {
     executor.write(a, Uint8Array.of(5, 6));
     worker.run();
     executor.write(a + 1, Uint8Array.of(7));
-    expect(await bytesOf(executor.read(a, 2))).toEqual([5, 7]);
+    expect(await readBytes(executor.read(a, 2))).toEqual([5, 7]);
     expect(() => worker.run()).toThrow('No list is in flight.');
     expect(executor.usedBytes).toBe(usedBytes);
   });
@@ -145,8 +145,8 @@ describe('a write while lists run', () => {
     worker.run();
     expect(worker.notices).toBe(1);
     worker.run(2);
-    expect(await bytesOf(reads[0]!)).toEqual([1, 1, 1, 1, 2, 2, 2, 2]);
-    expect(await bytesOf(reads[1]!)).toEqual([4, 2]);
+    expect(await readBytes(reads[0]!)).toEqual([1, 1, 1, 1, 2, 2, 2, 2]);
+    expect(await readBytes(reads[1]!)).toEqual([4, 2]);
     expect(failure()).toBeUndefined();
     expect(executor.usedBytes).toBe(bytes + UNIT);
   });
@@ -189,7 +189,7 @@ describe('lists in a memory that is full', () => {
     executor.submit([copy(a, b + 4, 4)]);
     const read = executor.read(b, 8);
     worker.run(3);
-    expect(await bytesOf(read)).toEqual([1, 2, 3, 4, 0, 0, 0, 0]);
+    expect(await readBytes(read)).toEqual([1, 2, 3, 4, 0, 0, 0, 0]);
     expect(failure()).toBeUndefined();
     expect(executor.usedBytes).toBe(HEAP_BYTES);
   });
@@ -213,7 +213,7 @@ describe('more lists than are in flight at a time', () => {
     executor.write(a, Uint8Array.of(7));
     const read = executor.read(a, 3);
     worker.run(lists + 1);
-    expect(await bytesOf(read)).toEqual([7, 0, 0]);
+    expect(await readBytes(read)).toEqual([7, 0, 0]);
   });
 
   it('are each told of, wherever their numbers wrap around', { timeout: 5000 }, async () => {

@@ -96,10 +96,10 @@ function* parts(within: unknown, seen = new Set<object>()): Generator<Record<str
 
 const treeParts = trees.flatMap((tree) => [...parts(tree)]);
 const typedParts = typed.flatMap((each) => [...parts(each)]);
-const valuesOf = (from: readonly Record<string, unknown>[], key: string) =>
+const collectValues = (from: readonly Record<string, unknown>[], key: string) =>
   new Set(from.map((part) => part[key]));
-const kindsInTrees = valuesOf(treeParts, 'kind');
-const kindsInPrograms = valuesOf(typedParts, 'kind');
+const kindsInTrees = collectValues(treeParts, 'kind');
+const kindsInPrograms = collectValues(typedParts, 'kind');
 
 /** All keys; TypeScript asks for each kind of the union to be among them. */
 const kinds = <K extends string>(of: Readonly<Record<K, true>>) => Object.keys(of);
@@ -262,7 +262,7 @@ describe('a micro-program is there', () => {
     attributes.push('must_use', 'size', 'workgroup_size');
     const text = all.map(({ code }) => code).join('\n');
     const named = (pattern: RegExp) => new Set([...text.matchAll(pattern)].map((m) => m[1]));
-    expect(missing(spaces, valuesOf(typedParts, 'space'))).toEqual([]);
+    expect(missing(spaces, collectValues(typedParts, 'space'))).toEqual([]);
     expect(missing(inputs, named(/@builtin\((\w+)\)/g))).toEqual([]);
     expect(missing(attributes, named(/@(\w+)/g))).toEqual([]);
   });

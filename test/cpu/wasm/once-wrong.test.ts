@@ -179,7 +179,7 @@ describe('a program that was once compiled wrongly', () => {
 const OPTIONS = { isShared: false, isChecked: false, maxPages: 16 };
 
 describe('a program that grows without end', () => {
-  const bytesOf = (code: string) => {
+  const compileBytes = (code: string) => {
     const program = readShader(code);
     return compileEntry(program, program.entries[0]!, OPTIONS).bytes.length;
   };
@@ -188,7 +188,7 @@ describe('a program that grows without end', () => {
 
   it('does not, where bits of vectors are counted inside each other', () => {
     const code = nested(12, 'vec4u(out[0])', (v) => `(countOneBits(${v}) + 1u)`);
-    expect(bytesOf(`${OUT} ${main(`out[1] = (${code}).y;`)}`)).toBeLessThan(1000);
+    expect(compileBytes(`${OUT} ${main(`out[1] = (${code}).y;`)}`)).toBeLessThan(1000);
   });
 
   it('does not, where loops that could be unrolled lie inside each other', () => {
@@ -199,7 +199,7 @@ describe('a program that grows without end', () => {
     );
     const start = performance.now();
     expect(
-      bytesOf(`${OUT} ${main(`var a: array<u32, 4>; var s = 0u; ${loops} out[0] = s;`)}`),
+      compileBytes(`${OUT} ${main(`var a: array<u32, 4>; var s = 0u; ${loops} out[0] = s;`)}`),
     ).toBeLessThan(50_000);
     expect(performance.now() - start).toBeLessThan(5000);
   });
@@ -210,7 +210,7 @@ describe('a program that grows without end', () => {
       (_, n) => `fn f${n + 1}(x: u32) -> u32 { return f${n}(x) + f${n}(x + 1u); }`,
     );
     const code = `${OUT} fn f0(x: u32) -> u32 { return x * out[0]; } ${functions.join('\n')} ${main('out[1] = f14(l);')}`;
-    expect(() => bytesOf(code)).toThrow(/main makes more than 5000 calls/);
+    expect(() => compileBytes(code)).toThrow(/main makes more than 5000 calls/);
   });
 
   it('is refused in words, where it needs more locals than WebAssembly has', () => {

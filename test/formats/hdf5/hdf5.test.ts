@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Dataset, File, Group, GuessableDataTypes } from 'h5wasm/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ArrayPart, type GroupPart, type Part, sizeOf } from '../../../src/formats/parts.js';
+import {
+  type ArrayPart,
+  elementCount,
+  type GroupPart,
+  type Part,
+} from '../../../src/formats/parts.js';
 import { HostRandom } from '../../../src/math/random.js';
 import { array, at, complaint, Hdf5Files, openHdf5At } from '../../helpers/hdf5.js';
 import { tries } from '../../helpers/thorough.js';
@@ -134,7 +139,7 @@ describe('an HDF5 file', () => {
 
   it('is read by range, whatever its chunks', () => {
     const shape = [23, 17, 3];
-    const data = Float64Array.from({ length: sizeOf(shape) }, (_, n) => n / 4);
+    const data = Float64Array.from({ length: elementCount(shape) }, (_, n) => n / 4);
     const chunkings = [undefined, [1, 1, 1], [4, 5, 2], [23, 1, 3], [7, 17, 3], [30, 20, 5]];
     const root = opened((f) => {
       for (const [n, chunks] of chunkings.entries()) {
@@ -372,7 +377,7 @@ describe('damaged HDF5 files', () => {
     };
     if (part.kind === 'array') {
       return said(() => {
-        expect(part.read(), label).toHaveLength(sizeOf(part.shape));
+        expect(part.read(), label).toHaveLength(elementCount(part.shape));
         return 0;
       });
     }

@@ -17,14 +17,14 @@ import {
 import {
   attribute,
   callsIn,
+  elementType,
   isBare,
   isEntry,
-  itemOf,
   literal,
   type Node,
-  partsOf,
-  typeOf,
-  wordsOf,
+  nodeType,
+  scalarParts,
+  wordCount,
   zero,
 } from './tree.js';
 
@@ -74,9 +74,9 @@ class Translator {
       if (node.astNodeType === 'function') this.#functions.set(node.name, node);
       if (node.astNodeType === 'const') this.#constants.set(node.name, node.value.value.data[0]!);
       if (node.astNodeType !== 'var') continue;
-      const type = typeOf(node.type);
+      const type = nodeType(node.type);
       this.#globals.set(node.name, { variable: node.name, at: '0', type });
-      if (node.storage === 'workgroup') this.#workgroup.set(node.name, wordsOf(type));
+      if (node.storage === 'workgroup') this.#workgroup.set(node.name, wordCount(type));
     }
   }
 
@@ -105,7 +105,7 @@ class Translator {
     const scope = new Map<string, Place>(this.#globals);
     const names = fn.args.map((arg) => {
       const js = this.#fresh(arg.name);
-      scope.set(arg.name, { js, type: typeOf(arg.type) });
+      scope.set(arg.name, { js, type: nodeType(arg.type) });
       return js;
     });
     const star = this.#waits(fn.name) ? '*' : '';
@@ -148,7 +148,7 @@ class Translator {
 
   #declare(node: Node, scope: Map<string, Place>): string {
     const value: Code | undefined = node.value && this.#value(node.value, scope);
-    let type = node.type ? typeOf(node.type) : value!.type;
+    let type = node.type ? nodeType(node.type) : value!.type;
     if (type.kind === 'scalar' && type.of === 'x32') type = { kind: 'scalar', of: 'i32' };
     const js = this.#fresh(node.name);
     scope.set(node.name, { js, type });
@@ -220,7 +220,7 @@ class Translator {
         return this.#create(node, scope);
       case 'bitcastExpr': {
         const value = this.#value(node.value, scope);
-        const type = typeOf(node.type);
+        const type = nodeType(node.type);
         const of = (t: Type) => (t as { of: Scalar }).of;
         return { js: `M.bitcast(${value.js}, '${of(value.type)}', '${of(type)}')`, type };
       }
@@ -259,13 +259,13 @@ class Translator {
       return builtin;
     }
     const js = `fn_${node.name}(${args.map((arg) => arg.js).join(', ')})`;
-    const type: Type = fn.returnType ? typeOf(fn.returnType) : { kind: 'void' };
+    const type: Type = fn.returnType ? nodeType(fn.returnType) : { kind: 'void' };
     return { js: this.#waits(node.name) ? `(yield* ${js})` : js, type };
   }
 
   /** A constructor: zero, a conversion, a scalar spread over a vector, or the parts in order. */
   #create(node: Node, scope: Scope): Code {
-    const type = typeOf(node.type);
+    const type = nodeType(node.type);
     const args = (node.args ?? []).map((arg) => this.#value(arg, scope));
     if (args.length === 0) return { js: zero(type), type };
     if (type.kind === 'scalar') return builtinCode(type.of, args)!;
@@ -299,8 +299,8 @@ class Translator {
     let step: { index: string; words: string; type: Type };
     if (postfix.index) {
       const index = this.#value(postfix.index, scope).js;
-      const item = itemOf(type);
-      step = { index, words: `(${index}) * ${wordsOf(item)}`, type: item };
+      const item = elementType(type);
+      step = { index, words: `(${index}) * ${wordCount(item)}`, type: item };
     } else if (type.kind === 'struct') {
       const name = postfix.value as unknown as string;
       const n = type.members.findIndex((m) => m.name === name);
@@ -309,7 +309,7 @@ class Translator {
     } else {
       const n = 'xyzw'.indexOf(postfix.value as unknown as string);
       if (n < 0) throw new Error(`Line ${postfix.line}: the translation knows no such swizzle.`);
-      step = { index: String(n), words: String(n), type: itemOf(type) };
+      step = { index: String(n), words: String(n), type: elementType(type) };
     }
     if ('js' in place) return { js: `${place.js}[${step.index}]`, type: step.type };
     return {
@@ -341,7 +341,7 @@ class TypedMemory {
 
   load(variable: string, at: number, type: Type, line: number): Value {
     if (type.kind === 'scalar') return this.memory.read(variable, at, type.of, line);
-    return partsOf(type).map((part) => this.load(variable, at + part.at, part.type, line));
+    return scalarParts(type).map((part) => this.load(variable, at + part.at, part.type, line));
   }
 
   store(variable: string, at: number, type: Type, line: number, value: Value): void {
@@ -349,7 +349,7 @@ class TypedMemory {
       this.memory.write(variable, at, type.of, line, value as number | boolean);
       return;
     }
-    for (const [n, part] of partsOf(type).entries()) {
+    for (const [n, part] of scalarParts(type).entries()) {
       this.store(variable, at + part.at, part.type, line, (value as Value[])[n]!);
     }
   }

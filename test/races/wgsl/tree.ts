@@ -37,7 +37,7 @@ export interface Node {
 
 const SCALARS: Readonly<Record<string, Scalar>> = { f: 'f32', u: 'u32', i: 'i32' };
 
-export function wordsOf(type: Type): number {
+export function wordCount(type: Type): number {
   switch (type.kind) {
     case 'scalar':
       return 1;
@@ -46,51 +46,51 @@ export function wordsOf(type: Type): number {
     case 'mat':
       return 16;
     case 'array':
-      return type.n * wordsOf(type.item);
+      return type.n * wordCount(type.item);
     case 'struct':
-      return type.members.reduce((words, m) => Math.max(words, m.at + wordsOf(m.type)), 0);
+      return type.members.reduce((words, m) => Math.max(words, m.at + wordCount(m.type)), 0);
     case 'void':
       return 0;
   }
 }
 
-export function partsOf(type: Type): { at: number; type: Type }[] {
+export function scalarParts(type: Type): { at: number; type: Type }[] {
   if (type.kind === 'struct') return type.members;
-  const item = itemOf(type);
+  const item = elementType(type);
   const n = type.kind === 'mat' ? 4 : (type as { n: number }).n;
-  return Array.from({ length: n }, (_, i) => ({ at: i * wordsOf(item), type: item }));
+  return Array.from({ length: n }, (_, i) => ({ at: i * wordCount(item), type: item }));
 }
 
-export function itemOf(type: Type): Type {
+export function elementType(type: Type): Type {
   if (type.kind === 'array') return type.item;
   if (type.kind === 'vec') return { kind: 'scalar', of: type.of };
   if (type.kind === 'mat') return { kind: 'vec', n: 4, of: 'f32' };
   throw new Error(`A ${type.kind} has no elements.`);
 }
 
-export function typeOf(node: Node): Type {
-  if (node.name === 'ptr') return typeOf(node.type);
-  if (node.name === 'array') return { kind: 'array', n: node.count, item: typeOf(node.format) };
+export function nodeType(node: Node): Type {
+  if (node.name === 'ptr') return nodeType(node.type);
+  if (node.name === 'array') return { kind: 'array', n: node.count, item: nodeType(node.format) };
   if (node.name.startsWith('mat4x4')) return { kind: 'mat' };
   const vector = /^vec([234])([fui]?)$/.exec(node.name);
   if (vector) {
     const of = SCALARS[vector[2]!] ?? (node.format.name as Scalar);
     return { kind: 'vec', n: Number(vector[1]), of };
   }
-  if (node.astNodeType === 'struct') return structOf(node);
+  if (node.astNodeType === 'struct') return structType(node);
   if (['f32', 'u32', 'i32', 'bool', 'x32'].includes(node.name)) {
     return { kind: 'scalar', of: node.name as Scalar };
   }
   throw new Error(`The translation knows no type ${node.name}.`);
 }
 
-function structOf(node: Node): Type {
+function structType(node: Node): Type {
   let end = 0;
   const members = node.members.map(({ name, type: memberNode }) => {
-    const type = typeOf(memberNode);
+    const type = nodeType(memberNode);
     const align = type.kind === 'vec' ? (type.n === 2 ? 2 : 4) : type.kind === 'scalar' ? 1 : 4;
     const at = Math.ceil(end / align) * align;
-    end = at + wordsOf(type);
+    end = at + wordCount(type);
     return { name, type, at };
   });
   return { kind: 'struct', members };
@@ -106,7 +106,7 @@ export function literal({ data, typeInfo }: Node): Code {
 export function zero(type: Type): string {
   if (type.kind === 'scalar') return type.of === 'bool' ? 'false' : '0';
   if (type.kind === 'struct') return `[${type.members.map((m) => zero(m.type)).join(', ')}]`;
-  return `Array.from({ length: ${partsOf(type).length} }, () => ${zero(itemOf(type))})`;
+  return `Array.from({ length: ${scalarParts(type).length} }, () => ${zero(elementType(type))})`;
 }
 
 export function attribute(node: Node, name: string): string {
