@@ -30,7 +30,7 @@ export async function benchGenerate(engine: Engine): Promise<void> {
   const model = new Neuroformer(store, config, modelSizes(tokenizer));
   store.allocate(engine, 1);
   const starts = Array.from({ length: TRIALS }, (_, n) =>
-    windows.at({ trial: 0, end: 1 + 0.4 * n }),
+    windows.at({ trialIndex: 0, end: 1 + 0.4 * n }),
   );
   const samplers = [true, false].map(
     (cached) => new Sampler(engine, model, layout, TRIALS, { seed: 1, cached }),

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DecodedVariable } from '../src/analyze/decoded-variable.js';
-import { SCORES, scoreVariable } from '../src/analyze/decoding-scores.js';
+import { SCORE_NAMES, scoreVariable } from '../src/analyze/decoding-scores.js';
 import {
   type BaselineInputs,
   type BaselineResult,
@@ -90,6 +90,8 @@ function fitRidges(inputs: BaselineInputs): BaselineResult[] {
 
 function scoresInWords(variable: DecodedVariable): string {
   const values = scoreVariable(variable);
-  const scores = SCORES[variable.kind].map(([key, title]) => `${title} ${values[key]!.toFixed(3)}`);
+  const scores = SCORE_NAMES[variable.kind].map(
+    ([key, title]) => `${title} ${values[key]!.toFixed(3)}`,
+  );
   return `${variable.name}: ${scores.join(', ')}`;
 }

@@ -8,7 +8,7 @@ export { diskStore } from './node/disk-store.js';
 export {
   type AdapterChoice,
   createEngine,
-  type FoundAdapter,
-  findAdapter,
   type NodeEngineOptions,
+  type SelectedAdapter as FoundAdapter,
+  selectAdapter as findAdapter,
 } from './node/engine.js';

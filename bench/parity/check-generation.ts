@@ -90,7 +90,7 @@ export class GoldenGeneration {
 
   async #checkMode(name: 'true_past' | 'own_past', mode: Mode, tally: Tally): Promise<void> {
     const windows = mode.windows.map(({ interval }, n) => {
-      const window = this.#windows.at({ trial: 0, end: interval });
+      const window = this.#windows.at({ trialIndex: 0, end: interval });
       return name === 'own_past' && this.#replacesPast(n) ? withReorderedPast(window) : window;
     });
     for (const [n, { past }] of windows.entries()) {
@@ -138,7 +138,7 @@ export class GoldenGeneration {
   }
 
   async #checkDecoding(decode: NonNullable<Generated['decode']>, tally: Tally): Promise<void> {
-    const windows = this.#config.intervals.map((end) => this.#windows.at({ trial: 0, end }));
+    const windows = this.#config.intervals.map((end) => this.#windows.at({ trialIndex: 0, end }));
     const host = this.#layout.collate(windows);
     const batch = new Batch(this.#engine, this.#layout, windows.length);
     batch.write(host);
@@ -177,7 +177,7 @@ function goldenTrial(data: ReadonlyMap<string, HostTensor>, { model }: GenerateC
     duration: bins * dt,
     spikes: { counts, dt },
     ...(video && {
-      film: {
+      video: {
         data: video.data as Float32Array,
         count: video.shape[0]!,
         height: video.shape[1]!,

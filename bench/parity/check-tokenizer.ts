@@ -2,9 +2,9 @@
 
 import {
   assembleRecording,
-  type Film,
   type Series,
   type Trial,
+  type Video,
 } from '../../src/recording/recording.js';
 import {
   type ClassValue,
@@ -142,18 +142,18 @@ export function exampleSettings({ settings: s }: WindowingExample): WindowSettin
   };
 }
 
-/** The trial an item belongs to; recordings per trial show one film for each twenty trials. */
+/** The trial an item belongs to; recordings per trial show one video for each twenty trials. */
 export function exampleTrial({ settings, data }: WindowingExample, id: number): Trial {
   const perTrial = !Array.isArray(data.spikes);
   const counts = perTrial
     ? (data.spikes as Record<string, number[][]>)[id]!
     : (data.spikes as number[][]);
-  const films = data.frame_numbers;
-  // Quirk 14: with films per trial the original takes the number of films for that of frames.
+  const videos = data.frame_numbers;
+  // Quirk 14: with videos per trial the original takes the number of videos for that of frames.
   const numbers = perTrial
-    ? (films as number[][])[Math.floor(id / 20.5)]!.slice(0, 4)
-    : (films as number[]);
-  const film: Film = {
+    ? (videos as number[][])[Math.floor(id / 20.5)]!.slice(0, 4)
+    : (videos as number[]);
+  const video: Video = {
     data: Float32Array.from(numbers),
     count: numbers.length,
     height: 1,
@@ -171,13 +171,13 @@ export function exampleTrial({ settings, data }: WindowingExample, id: number): 
     start: 0,
     duration: counts[0]!.length * settings.dt,
     spikes: { counts, dt: settings.dt },
-    film,
+    video,
     variables: Object.fromEntries(steps),
   };
 }
 
 export function exampleWindow(trial: Trial, end: number, settings: WindowSettings): Window {
-  return new Windows(assembleRecording('example', [trial]), settings).at({ trial: 0, end });
+  return new Windows(assembleRecording('example', [trial]), settings).at({ trialIndex: 0, end });
 }
 
 const f32 = (values: ArrayLike<number>) => Array.from(values, Math.fround);

@@ -71,7 +71,7 @@ export class BayesDecoder {
         const first = places[at]! * bins;
         for (let b = 0; b < bins; b++) own[b]! += values[at]! * logRates[first + b]!;
       }
-      normalise(own);
+      normalize(own);
     }
     return found;
   }
@@ -293,7 +293,7 @@ function smoothed(curve: Float64Array, kernel: Float64Array, circular: boolean):
 }
 
 /** Logarithms of weights to shares that add up to one. */
-function normalise(logs: Float64Array): void {
+function normalize(logs: Float64Array): void {
   const largest = Math.max(...logs);
   let sum = 0;
   for (let b = 0; b < logs.length; b++) {

@@ -21,10 +21,10 @@ export type DecodedVariable = { readonly name: string } & (
 );
 
 /** Seconds from a window's end to that of the next of its trial, most often; undefined where trials have one each. */
-export function usualStep(refs: readonly WindowRef[]): number | undefined {
-  const steps = refs.slice(1).flatMap(({ trial, end }, n) => {
+export function commonStep(refs: readonly WindowRef[]): number | undefined {
+  const steps = refs.slice(1).flatMap(({ trialIndex, end }, n) => {
     const before = refs[n]!;
-    return before.trial === trial && end > before.end ? [end - before.end] : [];
+    return before.trialIndex === trialIndex && end > before.end ? [end - before.end] : [];
   });
   const step = usual(steps);
   return step === undefined ? undefined : Number(step.toFixed(6));
@@ -32,11 +32,11 @@ export function usualStep(refs: readonly WindowRef[]): number | undefined {
 
 /** How many windows follow one another without a break, again and again, in their order. */
 export function runLengths(refs: readonly WindowRef[]): number[] {
-  const most = usualStep(refs) ?? 0;
+  const most = commonStep(refs) ?? 0;
   const lengths: number[] = [];
-  for (const [n, { trial, end }] of refs.entries()) {
+  for (const [n, { trialIndex, end }] of refs.entries()) {
     const before = refs[n - 1];
-    const step = before?.trial === trial ? end - before.end : 0;
+    const step = before?.trialIndex === trialIndex ? end - before.end : 0;
     const follows = step > 0 && step < 1.5 * most;
     if (follows) lengths[lengths.length - 1]! += 1;
     else lengths.push(1);

@@ -21,10 +21,10 @@ export type Scores = Readonly<Record<string, Score>>;
 /** How the time that was scored is resampled, see `blockBootstrap`. */
 export type Blocks = Pick<Resampling, 'stretches' | 'block' | 'seed'>;
 
-const REPEATS = 1000;
+const BOOTSTRAP_REPEATS = 1000;
 
 /** Names of the scores of each kind of variable, as tables have them. */
-export const SCORES: Readonly<
+export const SCORE_NAMES: Readonly<
   Record<DecodedVariable['kind'], readonly [key: string, title: string][]>
 > = {
   number: [
@@ -50,7 +50,7 @@ export function scoreWithIntervals(variable: DecodedVariable, blocks: Blocks): S
   const intervals =
     blocksIn(blocks) < 2
       ? []
-      : blockBootstrap({ repeats: REPEATS, ...blocks }, rowScorer(variable));
+      : blockBootstrap({ repeats: BOOTSTRAP_REPEATS, ...blocks }, rowScorer(variable));
   return Object.fromEntries(
     Object.entries(scoreVariable(variable)).map(
       ([key, value], n) => [key, { value, ...(intervals[n] ?? none) }] as const,
@@ -62,7 +62,9 @@ export function scoreWithIntervals(variable: DecodedVariable, blocks: Blocks): S
 export function scoreVariable(variable: DecodedVariable): Record<string, number> {
   const rows = Array.from({ length: variable.truth.length }, (_, n) => n);
   const values = rowScorer(variable)(rows);
-  return Object.fromEntries(SCORES[variable.kind].map(([key], n) => [key, values[n]!] as const));
+  return Object.fromEntries(
+    SCORE_NAMES[variable.kind].map(([key], n) => [key, values[n]!] as const),
+  );
 }
 
 /** Blocks that stretches hold; one shorter than a block is a block of its own. */

@@ -6,17 +6,17 @@ import { grouped } from '../text/format.js';
 import { countTrials, pearson } from './correlation.js';
 import { auroc, scoreEdges } from './edges.js';
 
-const WIDTH = 0.05;
+const BIN_SECONDS = 0.05;
 
-export interface Shown {
+export interface HubEvidence {
   readonly accepted: boolean;
   readonly sentence: string;
 }
 
 /** Pearson correlation in bins of 50 ms against groups, hubs, and hub edges within groups. */
-export function groupsShow(network: HubNetwork): Shown {
+export function hubEvidence(network: HubNetwork): HubEvidence {
   const { neurons, groups, seconds, spikes } = network;
-  const map = pearson(countTrials([{ times: spikes, duration: seconds }], WIDTH));
+  const map = pearson(countTrials([{ times: spikes, duration: seconds }], BIN_SECONDS));
   const group = (neuron: number) => neuronGroup(neuron, neurons, groups);
   const pairs = [...map.keys()].filter((at) => Math.floor(at / neurons) !== at % neurons);
   const together = pairs.map((at) =>

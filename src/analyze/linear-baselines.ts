@@ -6,7 +6,7 @@ import type { ClassValue } from '../recording/vocabularies.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 import { formatSeconds } from '../text/format.js';
 import { chooseBayes, type WindowCounts } from './bayes.js';
-import { type DecodedVariable, usualStep } from './decoded-variable.js';
+import { commonStep, type DecodedVariable } from './decoded-variable.js';
 import { laggedCounts } from './lagged.js';
 import { choosePenalty, tryPenalties } from './penalties.js';
 import { fitRidge, type SparseRows, UnfitError } from './regression.js';
@@ -139,7 +139,7 @@ function predictMean(known: readonly Targets[], asked: readonly DecodedVariable[
 
 /** How many training windows end within so many bins: left out before those held out, none shares spikes with them. */
 function gapInWindows({ train, bin }: BaselineInputs, bins: number): number {
-  return Math.ceil((bins * bin) / (usualStep(train) ?? bin) - 1e-9);
+  return Math.ceil((bins * bin) / (commonStep(train) ?? bin) - 1e-9);
 }
 
 /** Counts of each neuron in the last seconds before every window's end, of several lengths. */
@@ -158,7 +158,7 @@ function countsBefore(
 }
 
 /** Shares of the longest history that a Bayes decoder may count spikes over. */
-const SHARES = [1 / 12, 1 / 6, 1 / 3, 2 / 3, 1];
+const HISTORY_SHARES = [1 / 12, 1 / 6, 1 / 3, 2 / 3, 1];
 
 /**
  * Each number and angle on its own; nothing where there is none. Rates are taken from the bin that ends with a window
@@ -172,7 +172,9 @@ function* poissonBayes(
   if (asked.every(({ kind }) => kind === 'class')) return;
   const { train, test, bin, histories } = inputs;
   const longest = histories.at(-1)!;
-  const lengths = [...new Set(SHARES.map((share) => Math.max(1, Math.round(share * longest))))];
+  const lengths = [
+    ...new Set(HISTORY_SHARES.map((share) => Math.max(1, Math.round(share * longest)))),
+  ];
   const fitted = countsBefore(inputs, train, lengths);
   const asking = countsBefore(inputs, test, lengths);
   const [oneBin] = countsBefore(inputs, train, [1]);

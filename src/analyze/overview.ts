@@ -55,12 +55,12 @@ export interface WindowSpikes {
 }
 
 /** Windows as models have them, seconds. */
-const WINDOWS = [0.05, 0.1, 0.25, 0.5, 1, 2.5] as const;
+const WINDOW_LENGTHS = [0.05, 0.1, 0.25, 0.5, 1, 2.5] as const;
 /** More windows than these are not counted. */
-const MOST_WINDOWS = 2e7;
+const MAX_COUNTED_WINDOWS = 2e7;
 /** Hz: no neuron fires faster over a whole recording, few fire slower. */
-const FASTEST = 200;
-const SLOWEST = 0.01;
+const MAX_PLAUSIBLE_RATE = 200;
+const MIN_PLAUSIBLE_RATE = 0.01;
 
 export function summarizeRecording(
   recording: Recording,
@@ -75,7 +75,7 @@ export function summarizeRecording(
   );
   const begins = trials.map(({ start }) => start);
   const ends = trials.map(({ start, duration }) => start + duration);
-  const film = trials.find((trial) => trial.film)?.film;
+  const video = trials.find((trial) => trial.video)?.video;
   const variables = variableNames(recording).map((key) =>
     summarizeVariable(key, units[key], trials),
   );
@@ -93,13 +93,13 @@ export function summarizeRecording(
     spikes: trains.reduce((sum, times) => sum + countSpikes(times), 0),
     rates: counts.map((count) => count / seconds),
     variables,
-    ...(film && { video: { height: film.height, width: film.width, dt: film.dt } }),
+    ...(video && { video: { height: video.height, width: video.width, dt: video.dt } }),
     intervals: Object.entries(intervals).map(([key, list]) => ({
       name: key,
       count: list.length,
       seconds: list.reduce((sum, { start, stop }) => sum + stop - start, 0),
     })),
-    windows: WINDOWS.flatMap((length) => windowSpikes(trains, durations, length)),
+    windows: WINDOW_LENGTHS.flatMap((length) => windowSpikes(trains, durations, length)),
   };
   return { ...overview, warnings: warningsOn(recording, trains, overview) };
 }
@@ -112,7 +112,7 @@ function gapsBetweenTrials(trials: readonly Trial[]): number[] {
   });
 }
 
-function timesOfSamples(variable: Variable): ArrayLike<number> {
+function sampleTimes(variable: Variable): ArrayLike<number> {
   if ('times' in variable) return variable.times;
   return Float64Array.from({ length: variable.values.length }, (_, n) => sampleTime(variable, n));
 }
@@ -128,7 +128,7 @@ function summarizeVariable(
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   const labels = new Set<string>();
   for (const variable of own) {
-    const times = timesOfSamples(variable);
+    const times = sampleTimes(variable);
     samples += times.length;
     for (let n = 1; n < times.length; n++) steps.push(times[n]! - times[n - 1]!);
     for (let n = 0; n < variable.values.length; n++) {
@@ -155,7 +155,8 @@ function windowSpikes(
   seconds: number,
 ): WindowSpikes[] {
   // Times in samples make recordings of months, whose windows would not fit into the memory: the warning says why.
-  if (durations.reduce((sum, duration) => sum + duration, 0) / seconds > MOST_WINDOWS) return [];
+  if (durations.reduce((sum, duration) => sum + duration, 0) / seconds > MAX_COUNTED_WINDOWS)
+    return [];
   const all: number[] = [];
   for (const [trial, times] of trains.entries()) {
     const counts = new Uint32Array(Math.floor(durations[trial]! / seconds + 1e-9));
@@ -182,7 +183,7 @@ function warningsOn(
 ): string[] {
   const { rates, neurons, spikes, seconds } = overview;
   const silent = rates.filter((rate) => rate === 0).length;
-  const fast = rates.filter((rate) => rate > FASTEST).length;
+  const fast = rates.filter((rate) => rate > MAX_PLAUSIBLE_RATE).length;
   const mean = spikes / neurons / seconds;
   const twice = recording.trials.some(({ spikes: own }) => 'times' in own)
     ? duplicatesIn(trains)
@@ -196,10 +197,10 @@ function warningsOn(
       : []),
     ...(fast > 0
       ? [
-          `${fast} neurons fire faster than ${FASTEST} Hz: are times in another unit, or spikes of several cells in one?`,
+          `${fast} neurons fire faster than ${MAX_PLAUSIBLE_RATE} Hz: are times in another unit, or spikes of several cells in one?`,
         ]
       : []),
-    ...(spikes > 0 && mean < SLOWEST
+    ...(spikes > 0 && mean < MIN_PLAUSIBLE_RATE
       ? [
           `Neurons fire ${mean.toPrecision(2)} Hz in the mean, over ${grouped(Math.round(seconds))} s: times that are samples or milliseconds look so; say which with spikes.unit.`,
         ]
@@ -209,7 +210,7 @@ function warningsOn(
           `${grouped(twice)} spikes stand at the very time of another of the same neuron: the same events, sorted twice?`,
         ]
       : []),
-    ...overview.variables.flatMap((variable) => oddVariable(variable, recording)),
+    ...overview.variables.flatMap((variable) => variableWarnings(variable, recording)),
   ];
 }
 
@@ -221,7 +222,7 @@ function duplicatesIn(trains: readonly (readonly ArrayLike<number>[])[]): number
   return found;
 }
 
-function oddVariable(variable: VariableOverview, recording: Recording): string[] {
+function variableWarnings(variable: VariableOverview, recording: Recording): string[] {
   const { name, range, step, longestStep, trials } = variable;
   const all = recording.trials.length;
   // Labels hold until the next, and one value for each trial all through it.
@@ -276,7 +277,7 @@ function clockOff(name: string, step: number, { trials }: Recording): string[] {
   for (const { variables, duration, spikes } of trials) {
     const variable = variables[name];
     if (!variable) continue;
-    const times = timesOfSamples(variable);
+    const times = sampleTimes(variable);
     const trains = spikeTimes(spikes);
     const first = Math.max(0, times[0]!);
     const last = times[times.length - 1]! + step;
@@ -297,7 +298,7 @@ function clockOff(name: string, step: number, { trials }: Recording): string[] {
 }
 
 /** Letters from no spike to many. */
-const SHADES = ' .:-=+*#%@';
+const DENSITY_LETTERS = ' .:-=+*#%@';
 
 /** Spikes of the whole recording as rows of letters: neurons from top to bottom, time from left to right. */
 export function rasterInLetters({ trials, neurons }: Recording, columns = 72, rows = 20): string[] {
@@ -321,7 +322,12 @@ export function rasterInLetters({ trials, neurons }: Recording, columns = 72, ro
     Array.from(row, (count) =>
       count === 0
         ? ' '
-        : SHADES[Math.min(SHADES.length - 1, 1 + Math.floor((count / most) * (SHADES.length - 2)))],
+        : DENSITY_LETTERS[
+            Math.min(
+              DENSITY_LETTERS.length - 1,
+              1 + Math.floor((count / most) * (DENSITY_LETTERS.length - 2)),
+            )
+          ],
     ).join(''),
   );
 }

@@ -7,7 +7,7 @@ import {
   LinearModel,
   rowsBetween,
   type SparseRows,
-  Standardised,
+  Standardized,
   solveLasso,
   solveRidge,
   type Targets,
@@ -70,13 +70,13 @@ export function tryPenalties(
 ): TriedPenalties[] {
   for (const target of targets) checkTarget(design, target);
   const { fitted, held } = heldOut(design.rows, choice);
-  const z = new Standardised(rowsBetween(design, 0, fitted));
+  const z = new Standardized(rowsBetween(design, 0, fitted));
   const later = rowsBetween(design, held, design.rows);
   return targets.map((target) => {
     const early = Float64Array.from({ length: fitted }, (_, row) => target[row]!);
     const centre = mean(early);
     const own = early.map((value) => value - centre);
-    const penalties = [...(choice.grid ?? usualGrid(method, z, own))].sort((p, q) => q - p);
+    const penalties = [...(choice.grid ?? defaultGrid(method, z, own))].sort((p, q) => q - p);
     let weights: Float64Array = new Float64Array(design.columns);
     const found = penalties.map((penalty) => {
       // From a large penalty down, each the start of the next: they differ little.
@@ -104,7 +104,7 @@ export function heldOut(
   return { fitted, held };
 }
 
-function usualGrid(method: Method, z: Standardised, target: Float64Array): number[] {
+function defaultGrid(method: Method, z: Standardized, target: Float64Array): number[] {
   if (method === 'ridge') return Array.from({ length: 13 }, (_, n) => 10 ** (n / 2));
   // At the steepest slope of the loss and above it, every weight is 0.
   const steepest = z.transposedTimes(target).reduce((most, g) => Math.max(most, Math.abs(g)), 0);

@@ -69,7 +69,7 @@ function dot(a: Float64Array, b: Float64Array): number {
  *
  * Only x is kept, since z has no zeros: Z w = X (w / spread) - means . (w / spread), and alike for the transpose.
  */
-export class Standardised {
+export class Standardized {
   readonly means: Float64Array;
   /** 1 / spread, and 0 where a column never varies, so that it weighs nothing. */
   readonly scales: Float64Array;
@@ -115,7 +115,7 @@ export class Standardised {
 
 /** Weights of standardised columns for a target of mean 0, found from `start` on. */
 export type Solver = (
-  z: Standardised,
+  z: Standardized,
   target: Float64Array,
   penalty: number,
   start: Float64Array,
@@ -167,7 +167,7 @@ interface Residual {
 
 /** The best value of some weights, one after the other, given the rest; returns the largest squared change. */
 function sweep(
-  z: Standardised,
+  z: Standardized,
   columns: Iterable<number>,
   penalty: number,
   weights: Float64Array,
@@ -197,7 +197,7 @@ function sweep(
 
 /** How far the lasso's loss can still be above its minimum, by a point of the dual problem (Kim et al. 2007). */
 function dualityGap(
-  z: Standardised,
+  z: Standardized,
   target: Float64Array,
   penalty: number,
   weights: Float64Array,
@@ -247,7 +247,7 @@ export class LinearModel {
    * @param intercepts the mean of each target over the rows it was fitted on.
    */
   constructor(
-    z: Standardised,
+    z: Standardized,
     readonly weights: readonly Float64Array[],
     readonly intercepts: readonly number[],
   ) {
@@ -292,19 +292,19 @@ export function fitEach(
   starts?: readonly Float64Array[],
 ): LinearModel {
   for (const target of targets) checkTarget(design, target);
-  const z = new Standardised(design);
+  const z = new Standardized(design);
   const intercepts = targets.map((target) => mean(Float64Array.from(target)));
   const weights = targets.map((target, n) => {
     const own = typeof penalty === 'number' ? penalty : penalty[n];
     if (own === undefined || !(own > 0) || !Number.isFinite(own))
       throw new Error(`The penalty of target ${n} is ${own}: it must be a number above 0.`);
     const start = starts?.[n] ?? new Float64Array(design.columns);
-    return solver(z, centred(target, intercepts[n]!), own, start);
+    return solver(z, centered(target, intercepts[n]!), own, start);
   });
   return new LinearModel(z, weights, intercepts);
 }
 
-function centred(target: ArrayLike<number>, centre: number): Float64Array {
+function centered(target: ArrayLike<number>, centre: number): Float64Array {
   return Float64Array.from(target, (value) => value - centre);
 }
 

@@ -8,7 +8,7 @@ import { REPORT, report } from '../stages/report.js';
 import { alignedTable } from '../text/table.js';
 import { count, whole } from './options.js';
 import { openRunFolder } from './run-folder.js';
-import { runCommand, say } from './terminal.js';
+import { print, runCommand } from './terminal.js';
 
 export function addConnectivity(program: Command): void {
   program
@@ -30,8 +30,8 @@ export function addConnectivity(program: Command): void {
           const { maps } = await explain(run, options, { engine: createEngine, watcher });
           watcher.close();
           const table = scoreTable(maps);
-          if (table) say(`${alignedTable([table.head, ...table.rows])}\n${verdict(maps)}`);
-          say(`${maps.length} maps written to ${folder}/connectivity.npz and connectivity.json.`);
+          if (table) print(`${alignedTable([table.head, ...table.rows])}\n${verdict(maps)}`);
+          print(`${maps.length} maps written to ${folder}/connectivity.npz and connectivity.json.`);
         }),
     );
 }
@@ -48,7 +48,7 @@ export function addReport(program: Command): void {
     .action((folder: string, options: { data?: string }) =>
       runCommand(async () => {
         await report(await openRunFolder(folder, options.data));
-        say(
+        print(
           `The report is ${folder}/${REPORT}; its figures and their numbers are in ${folder}/figures.`,
         );
       }),

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
-import { PARTS, type Part } from '../recording/splits.js';
+import { type Part, SPLIT_PARTS } from '../recording/splits.js';
 import { decodingTables, describeIntervals } from '../report/decoded.js';
 import { decode } from '../stages/decode.js';
 import { decodedName } from '../stages/result-files.js';
@@ -10,7 +10,7 @@ import { grouped } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
 import { count, positive, whole } from './options.js';
 import { openRunFolder } from './run-folder.js';
-import { runCommand, say, type TerminalWatcher } from './terminal.js';
+import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
 interface DecodeOptions {
   data?: string;
@@ -30,7 +30,7 @@ export function addDecode(program: Command): void {
     .option('--data <path>', 'where its data are now')
     .addOption(
       new Option('--part <name>', 'which part of the split')
-        .choices([...PARTS, 'all'])
+        .choices([...SPLIT_PARTS, 'all'])
         .default('test'),
     )
     .option(
@@ -74,10 +74,10 @@ async function decodeCommand(
   const results = await decode(run, settings, { engine: createEngine, watcher });
   watcher.close();
   for (const { title, head, rows } of decodingTables(results))
-    say(`${title}\n${alignedTable([head, ...rows])}\n`);
-  for (const note of results.notes) say(note);
+    print(`${title}\n${alignedTable([head, ...rows])}\n`);
+  for (const note of results.notes) print(note);
   const written = decodedName(options.part);
-  say(
+  print(
     `${grouped(results.refs.length)} moments of the ${options.part} part. ${describeIntervals(results)}\nWritten to ${folder}/${written}.csv, ${written}.nwb and ${written}.json.`,
   );
 }

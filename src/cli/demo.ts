@@ -10,7 +10,7 @@ import { REPORT } from '../stages/report.js';
 import { formatDuration } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
 import { count, positive, whole } from './options.js';
-import { runCommand, say, sayStopped, type TerminalWatcher } from './terminal.js';
+import { print, printStopped, runCommand, type TerminalWatcher } from './terminal.js';
 
 interface DemoOptions extends DemoStage {
   readonly out: string;
@@ -45,12 +45,12 @@ async function demo(
   const results = await demoStage(store, stage, data, { engine: createEngine, watcher });
   watcher.close();
   if ('stoppedAt' in results) {
-    sayStopped(results.stoppedAt, out);
+    printStopped(results.stoppedAt, out);
     return;
   }
   const { maps } = results;
   const table = scoreTable(maps)!;
-  say(`\n${alignedTable([table.head, ...table.rows])}\n\n${verdict(maps)}`);
+  print(`\n${alignedTable([table.head, ...table.rows])}\n\n${verdict(maps)}`);
   const took = formatDuration((performance.now() - began) / 1000);
-  say(`\nDone in ${took}. The report is ${out}/${REPORT}`);
+  print(`\nDone in ${took}. The report is ${out}/${REPORT}`);
 }

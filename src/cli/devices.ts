@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { createEngine } from '../node.js';
 import { grouped } from '../text/format.js';
 import { alignedPairs } from '../text/table.js';
-import { runCommand, say } from './terminal.js';
+import { print, runCommand } from './terminal.js';
 
 /** The limits that decide what fits and how kernels are shaped. */
 const LIMITS = [
@@ -36,8 +36,8 @@ async function listDevices(): Promise<void> {
     ['features', facts.features.join(', ')],
     ...LIMITS.map((name): [string, string] => [name, grouped(device.limits[name])]),
   ];
-  say(alignedPairs(rows));
-  say(
+  print(alignedPairs(rows));
+  print(
     '\nNEUROFORMER_ADAPTER=gpu or =cpu forces one kind; NEUROFORMER_THREADS=n sets the threads of the CPU.',
   );
   engine.dispose();

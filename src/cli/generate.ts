@@ -2,7 +2,7 @@
 
 import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
-import { PARTS } from '../recording/splits.js';
+import { SPLIT_PARTS } from '../recording/splits.js';
 import {
   describeAhead,
   describeRates,
@@ -12,7 +12,7 @@ import {
 import { grouped } from '../text/format.js';
 import { count, neurons, notNegative, positive, probability, rates, whole } from './options.js';
 import { openRunFolder } from './run-folder.js';
-import { runCommand, say, type TerminalWatcher } from './terminal.js';
+import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
 interface GenerateOptions
   extends Pick<
@@ -42,7 +42,7 @@ export function addGenerate(program: Command): void {
     )
     .addOption(
       new Option('--part <name>', 'which part of the split trials begin in')
-        .choices([...PARTS, 'all'])
+        .choices([...SPLIT_PARTS, 'all'])
         .default('all'),
     )
     .option('--temperature <t>', 'of the neurons drawn; 0 takes the likeliest', notNegative, 1)
@@ -94,9 +94,9 @@ async function generateCommand(
   const { scores, clamped, ahead } = await generate(run, settings, context);
   watcher.close();
   const name = clamped ? 'clamped' : 'generated';
-  if (clamped) say(`${clamped} What was drawn is the model's prediction.`);
-  say(
+  if (clamped) print(`${clamped} What was drawn is the model's prediction.`);
+  print(
     `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${grouped(scores.spikes)} spikes. ${describeRates(scores)} Written to ${folder}/${name}.npz, ${name}.nwb and ${name}.json.`,
   );
-  if (ahead) say(describeAhead(ahead));
+  if (ahead) print(describeAhead(ahead));
 }

@@ -8,11 +8,11 @@ import { diskStore } from '../node/disk-store.js';
 import { openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
 import type { Recording } from '../recording/recording.js';
-import { inspectStage, tryConfiguration, writeOverview } from '../stages/inspect.js';
+import { inspectStage, overviewConfigured, writeOverview } from '../stages/inspect.js';
 import { formatDuration, grouped } from '../text/format.js';
 import { alignedPairs, alignedTable } from '../text/table.js';
 import { readSettings } from './options.js';
-import { runCommand, say } from './terminal.js';
+import { print, runCommand } from './terminal.js';
 
 interface InspectOptions {
   config?: string;
@@ -43,19 +43,19 @@ async function inspect(path: string, { config, out, force }: InspectOptions): Pr
   const dataset = await openDataset(path);
   const { recording, names, notes, raw, guessed } = dataset;
   const overview = inspectStage(dataset);
-  say(facts(overview, names));
-  if (overview.variables.length > 0) say(`\n${variables(overview)}`);
-  if (overview.windows.length > 0) say(`\n${windows(overview)}`);
-  if (config !== undefined) say(`\n${configured(recording, config)}`);
-  say(`\n${raster(recording, overview)}`);
-  for (const note of [...notes, ...overview.warnings]) say(`\nNote: ${note}`);
+  print(facts(overview, names));
+  if (overview.variables.length > 0) print(`\n${variables(overview)}`);
+  if (overview.windows.length > 0) print(`\n${windows(overview)}`);
+  if (config !== undefined) print(`\n${configured(recording, config)}`);
+  print(`\n${raster(recording, overview)}`);
+  for (const note of [...notes, ...overview.warnings]) print(`\nNote: ${note}`);
   if (guessed)
-    say(`\nNobody described this file; it was read by this dataset.yaml:\n\n${stringify(raw)}`);
+    print(`\nNobody described this file; it was read by this dataset.yaml:\n\n${stringify(raw)}`);
   if (out === undefined) return;
   const folder = relative(out, dirname(dataset.path));
   await writeOverview(diskStore(out), dataset, overview, (text) => join(folder, text));
   const written = [join(out, 'inspect.html'), ...(guessed ? [join(out, 'dataset.yaml')] : [])];
-  say(`\nPictures and numbers: ${written.join(', ')}`);
+  print(`\nPictures and numbers: ${written.join(', ')}`);
 }
 
 function range(values: readonly number[], digits = 3): string {
@@ -135,7 +135,7 @@ function windows({ windows: all }: RecordingOverview): string {
 
 /** What a configuration makes of a recording: windows, and all that `train` would say of them. */
 function configured(recording: Recording, path: string): string {
-  const { data, cut, notes } = tryConfiguration(recording, readSettings(path));
+  const { data, cut, notes } = overviewConfigured(recording, readSettings(path));
   const { train, validation, test, leftOut } = data.split;
   return [
     `Windows of ${path}: ${grouped(train.length)} for training, ${grouped(validation.length)} validation, ${grouped(test.length)} test, ${grouped(leftOut)} left out.`,

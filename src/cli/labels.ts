@@ -5,14 +5,14 @@ import { createEngine } from '../node.js';
 import { compareLabels, type LabelsSettings } from '../stages/labels.js';
 import { count, probability } from './options.js';
 import { openRunFolder } from './run-folder.js';
-import { runCommand, say, type TerminalWatcher } from './terminal.js';
+import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
 interface LabelsOptions extends LabelsSettings {
   readonly data?: string;
 }
 
 /** Shares of the labelled windows that are tried unless others are named. */
-const USUAL_SHARES = '0.01,0.05,0.1,1';
+const DEFAULT_SHARES = '0.01,0.05,0.1,1';
 
 export function addLabels(program: Command): void {
   program
@@ -25,7 +25,7 @@ export function addLabels(program: Command): void {
     .addOption(
       new Option('--shares <list>', 'of the labelled windows')
         .argParser(shares)
-        .default(shares(USUAL_SHARES), USUAL_SHARES),
+        .default(shares(DEFAULT_SHARES), DEFAULT_SHARES),
     )
     .option('--seeds <n>', 'models of each kind, differing in their seed', count, 5)
     .option('--updates <n>', 'with labels, of each model', count, 200)
@@ -55,5 +55,5 @@ async function labels(
   const run = await openRunFolder(folder, options.data, 'last');
   await compareLabels(run, options, { engine: createEngine, watcher });
   watcher.close();
-  say(`Written to ${folder}/labels.json; neuroformer report ${folder} draws the curve.`);
+  print(`Written to ${folder}/labels.json; neuroformer report ${folder} draws the curve.`);
 }

@@ -54,7 +54,7 @@ export function readSettings(path: string | undefined, replaced: readonly string
   for (const entry of replaced) {
     const at = entry.indexOf('=');
     const keys = entry.slice(0, at).split('.');
-    place(raw, keys, parsedValue(entry, entry.slice(at + 1)));
+    place(raw, keys, parseValue(entry, entry.slice(at + 1)));
   }
   const { training, ...model } = raw;
   const meant = Object.keys(model).find((key) => nearest(key, ['training']));
@@ -62,7 +62,7 @@ export function readSettings(path: string | undefined, replaced: readonly string
   return { model, training: training ?? {} };
 }
 
-function parsedValue(entry: string, text: string): unknown {
+function parseValue(entry: string, text: string): unknown {
   try {
     return parse(text);
   } catch (error) {

@@ -11,7 +11,7 @@ import { simulateInputs } from '../simulate/inputs.js';
 import { simulateAccepted, simulationProgress, writeDataset } from '../stages/simulate.js';
 import { grouped } from '../text/format.js';
 import { count, positive, whole } from './options.js';
-import { runCommand, say } from './terminal.js';
+import { print, runCommand } from './terminal.js';
 
 export function addSimulate(program: Command): void {
   const simulate = program
@@ -37,7 +37,7 @@ export function addSimulate(program: Command): void {
         const network = simulateAccepted(options, watcher);
         watcher.close();
         await writeDataset(store, hubDataset(network));
-        say(`${countSpikesOfNetwork(network)} Written to ${folder}.`);
+        print(`${countSpikesOfNetwork(network)} Written to ${folder}.`);
       }),
     );
   simulate
@@ -60,7 +60,7 @@ export function addSimulate(program: Command): void {
           watcher.close();
           await writeDataset(store, inputsDataset(driven));
           const { neurons, seconds, spikes } = driven;
-          say(
+          print(
             `${neurons} neurons, ${seconds} s, ${grouped(countSpikes(spikes))} spikes. Written to ${folder}.`,
           );
         }),

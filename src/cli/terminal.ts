@@ -5,12 +5,12 @@ import type { Progress, Watcher } from '../ports/watcher.js';
 import { formatDuration } from '../text/format.js';
 
 /** Says something on standard output. */
-export function say(text: string): void {
+export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
 /** Elsewhere than on a terminal progress is a line every so often. */
-const LINE_MILLISECONDS = 10_000;
+const MIN_LINE_INTERVAL_MS = 10_000;
 
 /**
  * A watcher that is a terminal: notes on standard output, progress as a live line on standard error, and Ctrl-C as the
@@ -25,7 +25,7 @@ export class TerminalWatcher implements Watcher {
 
   note(sentence: string): void {
     this.close();
-    say(sentence);
+    print(sentence);
   }
 
   progress(state: Progress): void {
@@ -40,7 +40,7 @@ export class TerminalWatcher implements Watcher {
       return;
     }
     const now = performance.now();
-    if (this.#shown !== 0 && now - this.#shown < LINE_MILLISECONDS) return;
+    if (this.#shown !== 0 && now - this.#shown < MIN_LINE_INTERVAL_MS) return;
     this.#shown = now;
     this.#stream.write(`${text}\n`);
   }
@@ -82,7 +82,7 @@ function describeProgress({ activity, done, total, unit, detail, secondsLeft }: 
 }
 
 /** Errors that are the user's to read: their message says everything. */
-const FOR_USERS = new Set([
+const USER_ERRORS = new Set([
   'ConfigError',
   'RecordingError',
   'FileError',
@@ -94,12 +94,12 @@ const FOR_USERS = new Set([
 ]);
 
 /** Exit code of a command that was stopped on request, as shells have it for SIGINT. */
-const STOPPED = 130;
+const STOPPED_EXIT_CODE = 130;
 
 /** Says where a training stopped on request, and how it goes on. */
-export function sayStopped(update: number, folder: string): void {
-  say(`Saved at update ${update}. To go on: neuroformer train --resume ${folder}`);
-  process.exitCode = STOPPED;
+export function printStopped(update: number, folder: string): void {
+  print(`Saved at update ${update}. To go on: neuroformer train --resume ${folder}`);
+  process.exitCode = STOPPED_EXIT_CODE;
 }
 
 /** Runs a command; what goes wrong is one sentence and an exit code. */
@@ -109,7 +109,7 @@ export async function runCommand(run: (watcher: TerminalWatcher) => Promise<void
     await run(watcher);
   } catch (error) {
     watcher.close();
-    process.exitCode = (error as Error).name === 'StoppedError' ? STOPPED : 1;
+    process.exitCode = (error as Error).name === 'StoppedError' ? STOPPED_EXIT_CODE : 1;
     process.stderr.write(`${messageFor(error)}\n`);
     if (process.env.DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   } finally {
@@ -120,7 +120,7 @@ export async function runCommand(run: (watcher: TerminalWatcher) => Promise<void
 function messageFor(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const isForUsers =
-    FOR_USERS.has(error.name) ||
+    USER_ERRORS.has(error.name) ||
     error instanceof UnsupportedError ||
     error instanceof GpuError ||
     error instanceof ShapeError;

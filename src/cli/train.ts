@@ -11,10 +11,10 @@ import { UsageError } from '../stages/errors.js';
 import { type TrainStage, trainStage } from '../stages/train.js';
 import { isRecord } from '../text/schema.js';
 import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
-import { LAST, RunRecords } from '../train/run-records.js';
+import { LAST_CHECKPOINT, RunRecords } from '../train/run-records.js';
 import { parseTrainSettings, splitWithSeed, type TrainSettings } from '../train/settings.js';
 import { readSettings, setting } from './options.js';
-import { runCommand, say, sayStopped, type TerminalWatcher } from './terminal.js';
+import { print, printStopped, runCommand, type TerminalWatcher } from './terminal.js';
 
 interface TrainOptions {
   data?: string;
@@ -74,7 +74,7 @@ async function trainCommand(options: TrainOptions, watcher: TerminalWatcher): Pr
       );
     const store = diskStore(options.resume);
     const { training, data } = await new RunRecords(store).facts();
-    const before = await readCheckpoint(store, LAST);
+    const before = await readCheckpoint(store, LAST_CHECKPOINT);
     const dataset = await openDataset(options.data ?? data);
     const stage = { dataset, store, config: before.config, settings: training, before };
     await run({ ...stage, resume: true }, watcher);
@@ -84,7 +84,7 @@ async function trainCommand(options: TrainOptions, watcher: TerminalWatcher): Pr
   if (missing) throw new UsageError(`train needs --${missing} (or --resume with a run's folder).`);
   const { model, training } = readSettings(options.config, options.set);
   const { config, notes } = parseConfig(model);
-  for (const note of notes) say(note);
+  for (const note of notes) print(note);
   const settings = parseTrainSettings(training);
   await begin({ config, settings }, options, watcher);
 }
@@ -102,7 +102,7 @@ async function finetuneCommand(
   const { model, training } = readSettings(options.config, options.set);
   const { config, notes } = parseConfig(merged({ ...before.config }, model));
   const known = new Set(before.config && parseConfig(before.config).notes);
-  for (const note of notes) if (!known.has(note)) say(note);
+  for (const note of notes) if (!known.has(note)) print(note);
   const settings = records ? await sameSplitAs(records, training) : parseTrainSettings(training);
   const path = isFile ? from : `${from}/${weights}`;
   await begin({ config, settings, before, from: path }, options, watcher);
@@ -123,7 +123,7 @@ async function begin(
 async function run(stage: TrainStage, watcher: TerminalWatcher): Promise<void> {
   const { stopped, progress } = await trainStage(stage, { engine: createEngine, watcher });
   watcher.close();
-  if (stopped === 'interrupted') sayStopped(progress.step, stage.store.name);
+  if (stopped === 'interrupted') printStopped(progress.step, stage.store.name);
 }
 
 /** Training settings, with the windows and the split of a run where they say none: what it was trained on stays so. */
@@ -137,11 +137,11 @@ async function sameSplitAs(records: RunRecords, training: unknown): Promise<Trai
   );
   const { name } = records.store;
   if (!isDeepStrictEqual(settings.split, split))
-    say(
+    print(
       `The split is not that of ${name}: of the same recording, that model may have learned windows that are for testing now.`,
     );
   else if (!('split' in training))
-    say(`Windows are dealt out as in ${name}; training.split says otherwise.`);
+    print(`Windows are dealt out as in ${name}; training.split says otherwise.`);
   return settings;
 }
 

@@ -4,7 +4,7 @@ import { type ArrayPart, elementCount, type Numbers, type Part } from '../format
 import { RecordingError } from '../recording/errors.js';
 
 /** Arrays of one path, in which `*` stands for every place of a list. */
-export interface Leaf {
+export interface ArrayEntry {
   readonly path: string;
   readonly arrays: readonly ArrayPart[];
   /** Whether a list on the way has rows and columns, which may be neurons and trials. */
@@ -12,7 +12,7 @@ export interface Leaf {
 }
 
 /** Every array of a file; those that differ in the place of a list only are one leaf. */
-export function listArrays(root: Part): Leaf[] {
+export function listArrays(root: Part): ArrayEntry[] {
   const found = new Map<string, ArrayPart[]>();
   const grids = new Set<string>();
   const walk = (part: Part, path: string, grid: boolean) => {
@@ -34,7 +34,7 @@ export function listArrays(root: Part): Leaf[] {
 }
 
 /** What a leaf is, in words: its path and shape. */
-export function leafInWords({ path, arrays }: Leaf): string {
+export function describeEntry({ path, arrays }: ArrayEntry): string {
   const [first] = arrays as [ArrayPart];
   const shape = first.shape.length > 0 ? ` [${first.shape.join(' x ')}]` : '';
   const text = first.type === 'text' ? ' text' : '';
@@ -50,14 +50,14 @@ export interface Vector {
 }
 
 /** Values looked at to tell what an array is. */
-export const LOOKED_AT = 2 ** 25;
+export const MAX_VECTOR_VALUES = 2 ** 25;
 
 /** One array of numbers, not too large to look at; nothing where it cannot be read. */
-export function readVector({ path, arrays }: Leaf): Vector[] {
+export function readVector({ path, arrays }: ArrayEntry): Vector[] {
   const [array, ...more] = arrays;
   if (!array || more.length > 0 || array.type !== 'number') return [];
   const { shape } = array;
-  if (elementCount(shape) > LOOKED_AT || shape.includes(0)) return [];
+  if (elementCount(shape) > MAX_VECTOR_VALUES || shape.includes(0)) return [];
   try {
     return [{ path, shape, values: array.read() as Numbers }];
   } catch (error) {

@@ -5,8 +5,8 @@ import { RecordingError } from '../recording/errors.js';
 import {
   assembleRecording,
   createRecording,
-  type Film,
   type Recording,
+  type Video,
 } from '../recording/recording.js';
 import { countSpikes, type Spikes, spikesEnd, spikeTimes } from '../recording/spikes.js';
 import { grouped } from '../text/format.js';
@@ -106,7 +106,7 @@ function readRecording(
   // On trials' own clocks, arrays of samples begin where those do.
   const begin = 'trials' in source ? described.spikes.start : 0;
   const read = readVariables(described, begin, files);
-  if ('trials' in source) return ofTrials(described, source, read, files, note);
+  if ('trials' in source) return readPerTrial(described, source, read, files, note);
   const { start, duration, frames, trials } = described;
   const dealt = trials && readTrials(trials, files, start, spikesEnd(source.spikes), note);
   const spans = dealt?.spans;
@@ -118,15 +118,15 @@ function readRecording(
     variables: read.session,
     ...(spans && { trials: spans }),
     intervals: Object.fromEntries(
-      Object.entries(described.intervals).map(([name, given]) => [
+      Object.entries(described.intervals).map(([name, spec]) => [
         name,
-        readNamedIntervals(name, given, files, start, duration ?? Number.POSITIVE_INFINITY, note),
+        readNamedIntervals(name, spec, files, start, duration ?? Number.POSITIVE_INFINITY, note),
       ]),
     ),
     ...(duration !== undefined && { duration }),
     ...(source.recorded !== undefined && { recorded: source.recorded }),
   });
-  sayCut(source.spikes, recording, note);
+  noteDropped(source.spikes, recording, note);
   const placed = recording.trials.map((trial, n) =>
     withVariables(trial, read.perTrial, spans ? spans[n]!.place : n, described.variables),
   );
@@ -134,7 +134,11 @@ function readRecording(
 }
 
 /** Spikes that no trial holds are lost to the model: nobody should learn that by accident. */
-function sayCut(spikes: Spikes, { trials }: Recording, note: (sentence: string) => void): void {
+function noteDropped(
+  spikes: Spikes,
+  { trials }: Recording,
+  note: (sentence: string) => void,
+): void {
   if ('counts' in spikes) return;
   const all = countSpikes(spikes.times);
   const kept = trials.reduce(
@@ -145,7 +149,7 @@ function sayCut(spikes: Spikes, { trials }: Recording, note: (sentence: string) 
 }
 
 /** Trials that each have a clock of their own. */
-function ofTrials(
+function readPerTrial(
   described: Named,
   source: TrialSpikes,
   read: ReadVariables,
@@ -178,8 +182,8 @@ function countHint({ trials, labels }: TrialSpikes): string | undefined {
     : undefined;
 }
 
-function readVideo(given: NonNullable<Description['frames']>, files: Files, start: number): Film {
-  const { data, shape } = files.values('frames.data', given.data);
+function readVideo(spec: NonNullable<Description['frames']>, files: Files, start: number): Video {
+  const { data, shape } = files.values('frames.data', spec.data);
   if (shape.length !== 3 || Array.isArray(data)) {
     throw new RecordingError(
       `frames.data should be numbers of [frames, height, width], but is [${shape.join(', ')}].`,
@@ -192,14 +196,14 @@ function readVideo(given: NonNullable<Description['frames']>, files: Files, star
     count,
     height,
     width,
-    dt: given.dt,
-    start: given.start - start,
+    dt: spec.dt,
+    start: spec.start - start,
   };
 }
 
-function readTruth(given: NonNullable<Description['truth']>, files: Files, neurons: number): Truth {
+function readTruth(spec: NonNullable<Description['truth']>, files: Files, neurons: number): Truth {
   const square = (key: 'weights' | 'strong') => {
-    const { data, shape } = files.values(`truth.${key}`, given[key]);
+    const { data, shape } = files.values(`truth.${key}`, spec[key]);
     if (Array.isArray(data) || shape.length !== 2 || shape.some((n) => n !== neurons)) {
       throw new RecordingError(
         `truth.${key} should be numbers of [${neurons}, ${neurons}], but is [${shape.join(', ')}].`,
@@ -211,7 +215,7 @@ function readTruth(given: NonNullable<Description['truth']>, files: Files, neuro
     neurons,
     weights: Float64Array.from(square('weights')),
     strong: Uint8Array.from(square('strong')),
-    hubs: Array.from(files.numbers('truth.hubs', given.hubs)),
-    groups: given.groups,
+    hubs: Array.from(files.numbers('truth.hubs', spec.hubs)),
+    groups: spec.groups,
   };
 }

@@ -17,10 +17,10 @@ import {
   text,
 } from '../text/schema.js';
 
-const whole = (min: number) => number({ min, integer: true });
+const wholeNumber = (min: number) => number({ min, integer: true });
 
 /** Seconds per unit of time. */
-const UNITS: Readonly<Record<string, number>> = { s: 1, ms: 1e-3, us: 1e-6 };
+const SECONDS_PER_UNIT: Readonly<Record<string, number>> = { s: 1, ms: 1e-3, us: 1e-6 };
 
 /** A share of a second by its rate, such as 1/30. */
 function parseFraction(value: unknown): number | undefined {
@@ -36,7 +36,7 @@ const seconds: Check<number> = (value, path) =>
 const unit: Check<number> = (value, path) => {
   if (value === undefined) return 1;
   if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
-  const known = UNITS[String(value)] ?? parseFraction(value);
+  const known = SECONDS_PER_UNIT[String(value)] ?? parseFraction(value);
   if (known !== undefined) return known;
   throw new ConfigError(
     `${path} should be s, ms, us, a number of seconds or a share of one such as 1/30000, but is ${show(value)}.`,
@@ -57,7 +57,7 @@ const event = object({
 
 /** Places from 0, or a value of each neuron's that has to be one of those named; default: any but 0. */
 const kept: Check<number[] | Checked<typeof keptBy>> = (value, path) => {
-  if (Array.isArray(value)) return list(whole(0))(value, path);
+  if (Array.isArray(value)) return list(wholeNumber(0))(value, path);
   if (isRecord(value)) return keptBy(value, path);
   throw new ConfigError(
     `${path} should be a list of places or {by: file#array, values: [...]}, but is ${show(value)}.`,
@@ -92,7 +92,7 @@ const spikes = object({
   padding: optional(number()),
   unit,
   /** Neurons there are, where the last may be silent. */
-  count: optional(whole(1)),
+  count: optional(wholeNumber(1)),
   /** What each is called, such as the numbers a sorter gave them. Default: labels, or places from 0. */
   names: optional(text),
   /** Neurons that are used, such as those a sorter calls good; they are numbered anew. Default: all. */
@@ -133,7 +133,7 @@ const variable = object({
   period: optional(seconds),
   /** Samples of a moving average, half of them before each; at the ends of a trial of those there are. Labels of
    * the last training windows then know so much of what comes after; keep it below the gap of the split. */
-  smooth: optional(whole(2)),
+  smooth: optional(wholeNumber(2)),
   /**
    * What to do with samples that are no number: refuse the file, or draw a line between their neighbours. Windows do not
    * end where that line is long.
@@ -151,7 +151,7 @@ const trials = object({
   from: defaulted(number(), 0),
   inclusive: defaulted(boolean, false),
   /** Trials that are used, by their place from 0; default: all. */
-  keep: optional(list(whole(0))),
+  keep: optional(list(wholeNumber(0))),
   /** Or trials that end wherever a clock steps by more than `above` seconds. */
   gaps: optional(
     object({
@@ -168,7 +168,7 @@ const trials = object({
 
 const intervals = object({ starts: text, stops: text, unit });
 
-const FIELDS = {
+const DESCRIPTION_FIELDS = {
   name: optional(text),
   /** Seconds on the files' clock where the session begins; times before are left out. */
   start: defaulted(number(), 0),
@@ -181,7 +181,7 @@ const FIELDS = {
   intervals: defaulted(record(intervals), {}),
   /** Of simulated data: what is to be found. */
   truth: optional(
-    object({ weights: text, strong: text, hubs: text, groups: defaulted(whole(1), 1) }),
+    object({ weights: text, strong: text, hubs: text, groups: defaulted(wholeNumber(1), 1) }),
   ),
   simulated: defaulted(boolean, false),
   notes: defaulted(list(text), []),
@@ -192,17 +192,17 @@ const FIELDS = {
  *
  * @throws ConfigError naming the key's path, what is allowed and what it is.
  */
-export const checkDescription = object(FIELDS);
+export const checkDescription = object(DESCRIPTION_FIELDS);
 
 /** A checked dataset.yaml with every default filled in. */
 export type Description = Checked<typeof checkDescription>;
-export type SpikesGiven = Description['spikes'];
-export type VariableGiven = Description['variables'][string];
-export type TrialsGiven = NonNullable<Description['trials']>;
-export type IntervalsGiven = Description['intervals'][string];
+export type SpikesSpec = Description['spikes'];
+export type VariableSpec = Description['variables'][string];
+export type TrialsSpec = NonNullable<Description['trials']>;
+export type IntervalsSpec = Description['intervals'][string];
 
 /** Keys whose texts are no references. */
-const WORDS = new Set([
+const PLAIN_TEXT_KEYS = new Set([
   'name',
   'dt',
   'duration',
@@ -225,7 +225,7 @@ export function mapReferences(described: unknown, change: (text: string) => stri
   return Object.fromEntries(
     Object.entries(described).map(([name, item]) => [
       name,
-      WORDS.has(name) && !isRecord(item) ? item : mapReferences(item, change),
+      PLAIN_TEXT_KEYS.has(name) && !isRecord(item) ? item : mapReferences(item, change),
     ]),
   );
 }
@@ -236,6 +236,8 @@ export function referencesIn(described: unknown, path = ''): { key: string; text
   if (Array.isArray(described)) return described.flatMap((item) => referencesIn(item, path));
   if (!isRecord(described)) return [];
   return Object.entries(described).flatMap(([name, item]) =>
-    WORDS.has(name) && !isRecord(item) ? [] : referencesIn(item, path ? `${path}.${name}` : name),
+    PLAIN_TEXT_KEYS.has(name) && !isRecord(item)
+      ? []
+      : referencesIn(item, path ? `${path}.${name}` : name),
   );
 }

@@ -3,7 +3,7 @@
 import type { Numbers } from '../formats/parts.js';
 import { median } from '../math/statistics.js';
 import { RecordingError } from '../recording/errors.js';
-import type { SpikesGiven } from './description.js';
+import type { SpikesSpec } from './description.js';
 
 /**
  * Samples at which a trace has events.
@@ -14,7 +14,7 @@ import type { SpikesGiven } from './description.js';
 export function findEvents(
   trace: Numbers,
   neuron: number,
-  { above, in: measure, each }: NonNullable<SpikesGiven['event']>,
+  { above, in: measure, each }: NonNullable<SpikesSpec['event']>,
 ): number[] {
   const threshold = measure === 'value' ? above : robustThreshold(trace, neuron, above);
   const found: number[] = [];
@@ -27,12 +27,12 @@ export function findEvents(
 }
 
 /** The median absolute deviation of a normal distribution, in its standard deviations. */
-const MAD = 0.6745;
+const MAD_IN_SD = 0.6745;
 
 function robustThreshold(trace: Numbers, neuron: number, above: number): number {
   const known = Float64Array.from(trace).filter(Number.isFinite);
   const middle = median(known);
-  const deviation = median(known.map((value) => Math.abs(value - middle))) / MAD;
+  const deviation = median(known.map((value) => Math.abs(value - middle))) / MAD_IN_SD;
   if (deviation > 0) return middle + above * deviation;
   throw new RecordingError(
     `spikes.event: more than half of trace ${neuron} is one value, so deviations say nothing: set a threshold of its own unit, with in: value.`,

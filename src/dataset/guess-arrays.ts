@@ -6,10 +6,10 @@
 import { elementCount, type Numbers, type Part } from '../formats/parts.js';
 import { RecordingError } from '../recording/errors.js';
 import {
-  type Leaf,
-  LOOKED_AT,
-  leafInWords,
+  type ArrayEntry,
+  describeEntry,
   listArrays,
+  MAX_VECTOR_VALUES,
   readVector,
   type Vector,
 } from './arrays-in-file.js';
@@ -21,7 +21,7 @@ import {
   isCount,
   isTable,
   last,
-  NEURONS,
+  NEURON_NAME,
   perTrial,
   startAt,
 } from './guess.js';
@@ -45,18 +45,18 @@ export function describeArrays(root: Part, file: string): Guess {
     countsIn(vectors, file, notes);
   if (found) return { raw: found, notes: [...notes, ...unread(leaves, found)] };
   throw new RecordingError(
-    `${file} holds no spikes that could be told from names and shapes; it holds ${leaves.slice(0, 12).map(leafInWords).join(', ') || 'nothing'}${leaves.length > 12 ? ` and ${leaves.length - 12} more` : ''}. Put a dataset.yaml beside it that says which array is what${hint(vectors, file)}.`,
+    `${file} holds no spikes that could be told from names and shapes; it holds ${leaves.slice(0, 12).map(describeEntry).join(', ') || 'nothing'}${leaves.length > 12 ? ` and ${leaves.length - 12} more` : ''}. Put a dataset.yaml beside it that says which array is what${hint(vectors, file)}.`,
   );
 }
 
 /** Arrays that nothing was made of: behaviour may be among them. */
-function unread(leaves: readonly Leaf[], found: object): string[] {
+function unread(leaves: readonly ArrayEntry[], found: object): string[] {
   const used = new Set(referencesIn(found).map(({ text }) => parseReference(text).path.join('/')));
   const left = leaves.filter(
     ({ path, arrays }) => !used.has(path) && arrays.some(({ shape }) => elementCount(shape) > 1),
   );
   if (left.length === 0) return [];
-  const named = left.slice(0, 8).map(leafInWords).join(', ');
+  const named = left.slice(0, 8).map(describeEntry).join(', ');
   return [
     `Not read, as nothing says what they are: ${named}${left.length > 8 ? ` and ${left.length - 8} more` : ''}. What is behaviour, name under variables of a dataset.yaml.`,
   ];
@@ -85,10 +85,10 @@ function isWhole(values: Numbers): boolean {
 }
 
 /** Neurons by names, each of which is a number here. */
-function labelled(leaves: readonly Leaf[]): Vector | undefined {
+function namedNeurons(leaves: readonly ArrayEntry[]): Vector | undefined {
   const leaf = leaves.find(
     ({ path, arrays }) =>
-      NEURONS.test(last(path)) && arrays[0]!.type === 'text' && arrays[0]!.shape.length === 1,
+      NEURON_NAME.test(last(path)) && arrays[0]!.type === 'text' && arrays[0]!.shape.length === 1,
   );
   if (!leaf) return undefined;
   const texts = leaf.arrays[0]!.read() as string[];
@@ -101,7 +101,7 @@ function labelled(leaves: readonly Leaf[]): Vector | undefined {
 /** Times with the neuron of each, and perhaps its trial. */
 function pairs(
   vectors: readonly Vector[],
-  leaves: readonly Leaf[],
+  leaves: readonly ArrayEntry[],
   file: string,
   notes: string[],
 ): object | undefined {
@@ -111,8 +111,8 @@ function pairs(
       ({ path, values }) => pattern.test(last(path)) && (length ?? values.length) === values.length,
     );
   const neurons =
-    lines.find(({ path, values }) => NEURONS.test(last(path)) && isWhole(values)) ??
-    labelled(leaves);
+    lines.find(({ path, values }) => NEURON_NAME.test(last(path)) && isWhole(values)) ??
+    namedNeurons(leaves);
   if (!neurons) return undefined;
   const length = neurons.values.length;
   const times =
@@ -131,7 +131,7 @@ function pairs(
   const unit = guessTimeUnit(times.values, new Set(neurons.values).size, trials?.values, notes);
   const relabel = !fromZero(neurons.values) || (trials && !fromZero(trials.values));
   if (relabel) notes.push(`The numbers in ${neurons.path} are labels: neurons are numbered anew.`);
-  const first = trials ? extreme(times.values, Math.min) * SECONDS[unit] : 0;
+  const first = trials ? extreme(times.values, Math.min) * SECONDS_PER_UNIT[unit] : 0;
   const begin = Math.floor(10 * first) / 10;
   if (begin < 0)
     notes.push(`Trials are taken to begin at ${begin} s of their clocks, with the first spike.`);
@@ -145,7 +145,7 @@ function pairs(
   };
   if (!trials) return { spikes, ...guessStart(times.values, unit, notes) };
   const count = new Set(trials.values).size;
-  const end = extreme(times.values, Math.max) * SECONDS[unit];
+  const end = extreme(times.values, Math.max) * SECONDS_PER_UNIT[unit];
   return { spikes, ...trialFacts(vectors, file, count, unit, { begin, end }) };
 }
 
@@ -183,7 +183,7 @@ function trialFacts(
   { begin, end }: { begin: number; end: number },
 ): object {
   const length = trialLength(vectors);
-  const said = length && length * SECONDS[unit];
+  const said = length && length * SECONDS_PER_UNIT[unit];
   // It may be how long trials are, or when on their clocks they end.
   const seconds = said && end - begin > said ? said - begin : said;
   const variables = perTrial(vectors, file, count);
@@ -194,9 +194,9 @@ function trialFacts(
 }
 
 type Unit = 's' | 'ms' | 'us';
-const SECONDS: Readonly<Record<Unit, number>> = { s: 1, ms: 1e-3, us: 1e-6 };
+const SECONDS_PER_UNIT: Readonly<Record<Unit, number>> = { s: 1, ms: 1e-3, us: 1e-6 };
 /** Hz: neurons that are said to fire less are more likely counted in another unit. */
-const SLOWEST = 0.02;
+const MIN_PLAUSIBLE_RATE = 0.02;
 
 /** The unit that makes neurons fire as neurons do; said where it is not seconds. */
 function guessTimeUnit(
@@ -207,8 +207,8 @@ function guessTimeUnit(
 ): Unit {
   const [first, end] = [extreme(times, Math.min), extreme(times, Math.max)];
   const span = (trials ? new Set(trials).size * end : end - Math.min(first, end)) || 1;
-  const rate = (unit: Unit) => times.length / neurons / (span * SECONDS[unit]);
-  const unit = (['s', 'ms', 'us'] as const).find((u) => rate(u) >= SLOWEST) ?? 's';
+  const rate = (unit: Unit) => times.length / neurons / (span * SECONDS_PER_UNIT[unit]);
+  const unit = (['s', 'ms', 'us'] as const).find((u) => rate(u) >= MIN_PLAUSIBLE_RATE) ?? 's';
   if (unit !== 's') {
     notes.push(
       `Times look like ${unit}: as seconds, a neuron would fire ${rate('s').toPrecision(2)} Hz, as ${unit} ${rate(unit).toPrecision(2)} Hz. Where that is wrong, set spikes.unit in a dataset.yaml: 1/30000 for samples at 30 kHz.`,
@@ -225,8 +225,8 @@ function extreme(values: Numbers, pick: (a: number, b: number) => number): numbe
 
 /** Where a session of these times begins. */
 function guessStart(times: Numbers, unit: Unit, notes: string[]): object {
-  const first = extreme(times, Math.min) * SECONDS[unit];
-  const end = extreme(times, Math.max) * SECONDS[unit];
+  const first = extreme(times, Math.min) * SECONDS_PER_UNIT[unit];
+  const end = extreme(times, Math.max) * SECONDS_PER_UNIT[unit];
   return startAt(first, end, notes);
 }
 
@@ -257,12 +257,12 @@ function ragged(vectors: readonly Vector[], file: string, notes: string[]): obje
   return undefined;
 }
 
-const TIMES = /^(spike_?)?times?$|^ts$|^st$|spike/i;
+const TIMES_NAME = /^(spike_?)?times?$|^ts$|^st$|spike/i;
 
 /** A list with times for each neuron. */
-function lists(leaves: readonly Leaf[], file: string, notes: string[]): object | undefined {
+function lists(leaves: readonly ArrayEntry[], file: string, notes: string[]): object | undefined {
   const candidates = leaves.flatMap((leaf) => {
-    const named = TIMES.test(leaf.path.split('/').findLast((name) => name !== '*') ?? '');
+    const named = TIMES_NAME.test(leaf.path.split('/').findLast((name) => name !== '*') ?? '');
     const values = timesIn(leaf, named);
     return values ? [{ leaf, values, named }] : [];
   });
@@ -270,7 +270,7 @@ function lists(leaves: readonly Leaf[], file: string, notes: string[]): object |
   const [only, ...others] = likely.length > 0 ? likely : candidates;
   if (!only) return undefined;
   if (others.length > 0)
-    throw ambiguous(file, [only.leaf, ...others.map(({ leaf }) => leaf)], leafInWords);
+    throw ambiguous(file, [only.leaf, ...others.map(({ leaf }) => leaf)], describeEntry);
   const { path, grid } = only.leaf;
   if (grid) {
     throw new RecordingError(
@@ -290,11 +290,11 @@ function lists(leaves: readonly Leaf[], file: string, notes: string[]): object |
 }
 
 /** The lists of a leaf where they could be times: rising, unless their name says what they are. */
-function timesIn({ path, arrays }: Leaf, named: boolean): Numbers[] | undefined {
+function timesIn({ path, arrays }: ArrayEntry, named: boolean): Numbers[] | undefined {
   if (!path.includes('*') || !arrays.every(({ shape, type }) => isList(shape) && type === 'number'))
     return undefined;
   const total = arrays.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  if (total < (named ? 1 : 2 * arrays.length) || total > LOOKED_AT) return undefined;
+  if (total < (named ? 1 : 2 * arrays.length) || total > MAX_VECTOR_VALUES) return undefined;
   const values = arrays.map((array) => array.read() as Numbers);
   const numbers = values.every((own) => own.every((time) => Number.isFinite(time)));
   const rising = (own: Numbers) => own.every((time, n) => n === 0 || time >= own[n - 1]!);

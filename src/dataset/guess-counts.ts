@@ -6,12 +6,12 @@ import type { Vector } from './arrays-in-file.js';
 import { isLine } from './files.js';
 import {
   ambiguous,
+  describeVector,
   isCount,
   isTable,
   last,
   perTrial,
   variableName,
-  vectorInWords,
 } from './guess.js';
 
 /** Counts in bins, with the clock of the bins. */
@@ -29,14 +29,14 @@ export function countsIn(
   );
   const [table, ...others] = tables;
   if (!table) return undefined;
-  if (others.length > 0) throw ambiguous(file, tables, vectorInWords);
+  if (others.length > 0) throw ambiguous(file, tables, describeVector);
   if (table.shape.length === 3) return trialCounts(table, vectors, file);
   const clock = vectors.find(
     ({ shape, values }) => isLine(shape) && table.shape.includes(values.length) && isEven(values),
   );
   if (!clock) {
     throw new RecordingError(
-      `${file}: ${vectorInWords(table)} looks like spike counts, but nothing says how long a bin is: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: ${table.shape[0]! > table.shape[1]! ? '[bins, neurons]' : '[neurons, bins]'}, dt: 0.01}.`,
+      `${file}: ${describeVector(table)} looks like spike counts, but nothing says how long a bin is: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: ${table.shape[0]! > table.shape[1]! ? '[bins, neurons]' : '[neurons, bins]'}, dt: 0.01}.`,
     );
   }
   const bins = clock.values.length;
@@ -97,7 +97,7 @@ function trialCounts(table: Vector, vectors: readonly Vector[], file: string): o
   );
   if (!clock) {
     throw new RecordingError(
-      `${file}: ${vectorInWords(table)} looks like spike counts of trials, but nothing says how long a bin is: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: [trials, neurons, bins], dt: 0.01}.`,
+      `${file}: ${describeVector(table)} looks like spike counts of trials, but nothing says how long a bin is: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: [trials, neurons, bins], dt: 0.01}.`,
     );
   }
   const variables = perTrial(vectors, file, trials);

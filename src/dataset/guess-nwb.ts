@@ -4,20 +4,20 @@ import type { GroupPart, Numbers } from '../formats/parts.js';
 import { RecordingError } from '../recording/errors.js';
 import { isLine } from './files.js';
 import { type Guess, startAt, variableName } from './guess.js';
-import { behaviorVariables, isBehaviour } from './nwb-behavior.js';
+import { behaviorVariables, isBehavior } from './nwb-behavior.js';
 import {
   arrayIn,
-  type Found,
   groupsIn,
   isReadable,
+  type NamedGroup,
   neurodataType,
   numbersIn,
   seriesClock,
-  TRACES,
+  TRACE_TYPES,
 } from './nwb-groups.js';
 
 /** So many traces of one kind, a group for each, are those of neurons. */
-const MANY = 5;
+const MIN_TRACES = 5;
 
 export function isNwb(root: GroupPart): boolean {
   return root.attributes.neurodata_type === 'NWBFile' || root.members.has('nwb_version');
@@ -53,7 +53,7 @@ export function describeNwb(root: GroupPart, file: string): Guess {
       `No table of intervals is called trials, so the session is one; to cut it by one of ${further.map(({ name }) => name).join(', ')}, name its start_time and stop_time under trials.`,
     );
   }
-  const timed = ({ path }: Found) => ({
+  const timed = ({ path }: NamedGroup) => ({
     starts: `${file}#${path}/start_time`,
     stops: `${file}#${path}/stop_time`,
   });
@@ -75,13 +75,13 @@ export function describeNwb(root: GroupPart, file: string): Guess {
 function checkVersion(root: GroupPart, file: string): void {
   const attribute = root.attributes.nwb_version;
   const dataset = root.members.get('nwb_version');
-  const given =
+  const spec =
     typeof attribute === 'string'
       ? attribute
       : dataset?.kind === 'array'
         ? String(dataset.read()[0])
         : '';
-  const version = /\d[\d.]*/.exec(given)?.[0] ?? '';
+  const version = /\d[\d.]*/.exec(spec)?.[0] ?? '';
   if (version.startsWith('2')) return;
   throw new RecordingError(
     `${file} is NWB of version ${version || 'unknown'}, but only version 2 is read: ask its authors for it in NWB 2, or give its arrays in a dataset.yaml by their paths.`,
@@ -94,7 +94,7 @@ function isTimed(group: GroupPart): boolean {
 }
 
 /** What is said of each trial, but for times, which are on the session's clock. */
-function columnsOfTrials({ path, group }: Found, file: string): Record<string, object> {
+function columnsOfTrials({ path, group }: NamedGroup, file: string): Record<string, object> {
   const count = arrayIn(group, 'start_time')!.shape[0];
   const entries = [...group.members].flatMap(([name, part]): [string, object][] => {
     if (part.kind !== 'array' || part.shape.length !== 1 || part.shape[0] !== count) return [];
@@ -105,21 +105,24 @@ function columnsOfTrials({ path, group }: Found, file: string): Record<string, o
 }
 
 /** Units looked at for when a session began: their first spikes tell it. */
-const LOOKED_AT = 200;
+const MAX_UNITS_READ = 200;
 
 /** Seconds of the first thing recorded, spikes or behaviour, and of the last spike of what was looked at. */
-function recordedSpan(all: readonly Found[], { group }: Found): [first: number, last: number] {
+function recordedSpan(
+  all: readonly NamedGroup[],
+  { group }: NamedGroup,
+): [first: number, last: number] {
   const times = arrayIn(group, 'spike_times')!;
   const ends = arrayIn(group, 'spike_times_index')!.read() as Numbers;
   const total = times.shape[0] ?? 0;
   let [first, last] = [Number.POSITIVE_INFINITY, 0];
-  for (let unit = 0; unit < Math.min(ends.length, LOOKED_AT); unit++) {
+  for (let unit = 0; unit < Math.min(ends.length, MAX_UNITS_READ); unit++) {
     const [from, to] = [unit === 0 ? 0 : ends[unit - 1]!, ends[unit]!];
     if (!(from < to && to <= total)) continue;
     first = Math.min(first, Number(times.read(from, from + 1)[0]));
     last = Math.max(last, Number(times.read(to - 1, to)[0]));
   }
-  for (const found of all.filter(isBehaviour)) {
+  for (const found of all.filter(isBehavior)) {
     const clock = arrayIn(found.group, 'timestamps') ?? arrayIn(found.group, 'starting_time');
     first = Math.min(first, Number(clock?.read(0, 1)[0] ?? first));
   }
@@ -127,7 +130,7 @@ function recordedSpan(all: readonly Found[], { group }: Found): [first: number, 
 }
 
 /** A table with ragged spike times, wherever it is. */
-function findUnits(all: readonly Found[], notes: string[]): Found | undefined {
+function findUnits(all: readonly NamedGroup[], notes: string[]): NamedGroup | undefined {
   const tables = all.filter(
     ({ group }) => arrayIn(group, 'spike_times') && arrayIn(group, 'spike_times_index'),
   );
@@ -144,7 +147,7 @@ function findUnits(all: readonly Found[], notes: string[]): Found | undefined {
   return table;
 }
 
-function raggedSpikes({ path, group }: Found, file: string): object {
+function raggedSpikes({ path, group }: NamedGroup, file: string): object {
   const column = columnOfNames(group);
   return {
     times: `${file}#${path}/spike_times`,
@@ -171,20 +174,20 @@ function columnOfNames(group: GroupPart): 'unit_name' | 'id' | undefined {
 
 /** Fluorescence of neurons, with a rule of events that is said to be a guess. */
 function findTraces(
-  all: readonly Found[],
+  all: readonly NamedGroup[],
   file: string,
   notes: string[],
-): { spikes: object; used: readonly Found[] } | undefined {
+): { spikes: object; used: readonly NamedGroup[] } | undefined {
   const usable = all.filter(({ group }) => seriesClock(group, '', '') && numbersIn(group));
   const matrices = usable.filter(
     ({ group }) =>
-      TRACES.includes(neurodataType(group)) && arrayIn(group, 'data')!.shape.length === 2,
+      TRACE_TYPES.includes(neurodataType(group)) && arrayIn(group, 'data')!.shape.length === 2,
   );
   const deconvolved = matrices.find(({ path }) => /deconv|spike/i.test(path));
   const matrix = deconvolved ?? matrices.find(({ path }) => /df|fluor/i.test(path)) ?? matrices[0];
   const event = deconvolved ? { above: 0, each: true } : { above: 3, in: 'deviations' };
   if (matrix) {
-    sayRule(matrix.path, notes, event.each ?? false);
+    noteEventRule(matrix.path, notes, event.each ?? false);
     if (matrices.length > 1) {
       const left = matrices.filter((other) => other !== matrix).map(({ path }) => path);
       notes.push(
@@ -199,22 +202,22 @@ function findTraces(
     };
     return { spikes, used: matrices };
   }
-  const families = new Map<string, Found[]>();
+  const families = new Map<string, NamedGroup[]>();
   for (const found of usable) {
     if (!isLine(arrayIn(found.group, 'data')!.shape)) continue;
     const family = found.path.replace(/\d+$/, '*');
     families.set(family, [...(families.get(family) ?? []), found]);
   }
   const [largest] = [...families].sort(([, p], [, q]) => q.length - p.length);
-  if (!largest || largest[1].length < MANY) return undefined;
+  if (!largest || largest[1].length < MIN_TRACES) return undefined;
   const [pattern, used] = largest;
-  const [first] = used as [Found, ...Found[]];
-  sayRule(pattern, notes, false);
+  const [first] = used as [NamedGroup, ...NamedGroup[]];
+  noteEventRule(pattern, notes, false);
   const clock = seriesClock(first.group, file, first.path);
   return { spikes: { traces: `${file}#${pattern}/data`, event, ...clock }, used };
 }
 
-function sayRule(path: string, notes: string[], each: boolean): void {
+function noteEventRule(path: string, notes: string[], each: boolean): void {
   const rule = each
     ? 'every sample above 0 counts as an event'
     : 'an event is where a trace rises above 3 robust standard deviations over its median';

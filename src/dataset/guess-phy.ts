@@ -8,7 +8,7 @@ import type { Guess } from './guess.js';
 
 export const PHY_SPIKES = ['spike_times.npy', 'spike_clusters.npy'] as const;
 /** What tells good clusters from others: by hand, or else by Kilosort. */
-const QUALITY = [
+const QUALITY_FILES = [
   { file: 'cluster_group.tsv', column: 'group' },
   // As Kilosort 4 writes it, until phy has saved groups.
   { file: 'cluster_group.tsv', column: 'KSLabel' },
@@ -28,7 +28,9 @@ export function isPhy(folder: Folder): boolean {
 export function describePhy(folder: Folder): Guess {
   const [times, clusters] = PHY_SPIKES;
   const rate = sampleRate(folder);
-  const quality = QUALITY.find(({ file, column }) => columnNames(folder, file).includes(column));
+  const quality = QUALITY_FILES.find(({ file, column }) =>
+    columnNames(folder, file).includes(column),
+  );
   const keep = quality && {
     by: `${quality.file}#${quality.column}`,
     ids: `${quality.file}#cluster_id`,

@@ -11,11 +11,11 @@ export interface Guess {
 }
 
 /** Seconds past which nothing at the beginning is taken for a clock that began before. */
-const LATE = 60;
+const MIN_LATE_START = 60;
 
 /** Where a session begins whose clock began long before: seconds of the first and the last thing recorded. */
 export function startAt(first: number, end: number, notes: string[]): { start?: number } {
-  if (first < LATE && first * 10 < end) return {};
+  if (first < MIN_LATE_START && first * 10 < end) return {};
   const start = Math.floor(first);
   notes.push(`Nothing was recorded before ${first} s: the session begins at ${start} s.`);
   return { start };
@@ -42,7 +42,7 @@ export function last(path: string): string {
 }
 
 /** Names of what says which neuron. */
-export const NEURONS = /neuron|unit|cell|cluster|^ids?$/i;
+export const NEURON_NAME = /neuron|unit|cell|cluster|^ids?$/i;
 
 /** What has one value for each trial. */
 export function perTrial(
@@ -52,14 +52,14 @@ export function perTrial(
 ): Record<string, object> {
   const own = vectors.filter(
     ({ path, shape, values }) =>
-      isLine(shape) && values.length === count && !NEURONS.test(last(path)),
+      isLine(shape) && values.length === count && !NEURON_NAME.test(last(path)),
   );
   return Object.fromEntries(
     own.map(({ path }) => [variableName(path), { data: `${file}#${path}`, per_trial: true }]),
   );
 }
 
-export function vectorInWords({ path, shape }: Vector): string {
+export function describeVector({ path, shape }: Vector): string {
   return `${path} [${shape.join(' x ')}]`;
 }
 

@@ -2,9 +2,9 @@
 
 import { RecordingError } from '../recording/errors.js';
 import type { Spikes } from '../recording/spikes.js';
-import type { SpikesGiven } from './description.js';
+import type { SpikesSpec } from './description.js';
 import type { Files } from './files.js';
-import { keptPlaces } from './read-trials.js';
+import { keptIndices } from './read-trials.js';
 import { neuronsIn, type SpikeSource } from './spike-clocks.js';
 
 /**
@@ -15,7 +15,7 @@ import { neuronsIn, type SpikeSource } from './spike-clocks.js';
  */
 export function keepNeurons(
   source: SpikeSource,
-  { keep, relabel }: SpikesGiven,
+  { keep, relabel }: SpikesSpec,
   files: Files,
   note: (sentence: string) => void,
 ): SpikeSource {
@@ -24,7 +24,7 @@ export function keepNeurons(
   const names = source.names ?? Array.from({ length: all }, (_, place) => `${place}`);
   const places = Array.isArray(keep)
     ? checked(keep, all)
-    : chosen(keep, valuePerNeuron(keep, names, relabel, files, note));
+    : chosen(keep, labelPerNeuron(keep, names, relabel, files, note));
   note(`Of ${all} neurons ${places.length} are kept (spikes.keep), numbered from 0 in that order.`);
   const pick = (spikes: Spikes): Spikes =>
     'counts' in spikes
@@ -40,20 +40,20 @@ function checked(keep: readonly number[], all: number): readonly number[] {
   if (keep.length === 0) throw new RecordingError('spikes.keep names no neuron.');
   const twice = keep.find((place, n) => keep.indexOf(place) < n);
   if (twice !== undefined) throw new RecordingError(`spikes.keep names place ${twice} twice.`);
-  return keptPlaces(keep, all, 'neurons');
+  return keptIndices(keep, all, 'neurons');
 }
 
-type KeptBy = Exclude<NonNullable<SpikesGiven['keep']>, number[]>;
-type Said = number | string | undefined;
+type KeptBy = Exclude<NonNullable<SpikesSpec['keep']>, number[]>;
+type LabelPerNeuron = number | string | undefined;
 
 /** What the array says of each neuron: in their order, or by what they are called. */
-function valuePerNeuron(
+function labelPerNeuron(
   { by, ids, values }: KeptBy,
   names: readonly string[],
   relabel: boolean,
   files: Files,
   note: (sentence: string) => void,
-): Said[] {
+): LabelPerNeuron[] {
   const said = Array.from<number | string>(files.values('spikes.keep.by', by).data);
   if (!values && said.some((value) => typeof value === 'string'))
     throw new RecordingError(`spikes.keep.by: ${by} holds texts: say under values which are kept.`);
@@ -87,9 +87,9 @@ function valuePerNeuron(
   return names.map((name) => known.get(name));
 }
 
-function chosen({ by, values }: KeptBy, said: readonly Said[]): number[] {
-  const named = new Set<Said>(values);
-  const fits = (value: Said) =>
+function chosen({ by, values }: KeptBy, said: readonly LabelPerNeuron[]): number[] {
+  const named = new Set<LabelPerNeuron>(values);
+  const fits = (value: LabelPerNeuron) =>
     value !== undefined && (values ? named.has(value) : value !== 0 && !Number.isNaN(value));
   const kept = said.flatMap((value, place) => (fits(value) ? [place] : []));
   if (kept.length > 0) return kept;

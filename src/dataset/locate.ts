@@ -25,8 +25,8 @@ export interface LocatedDescription {
   readonly opened?: OpenedFile;
 }
 
-const DATA = /\.(nwb|h5|hdf5|mat|npz|npy|csv|tsv)$/i;
-const DESCRIPTION = 'dataset.yaml';
+const DATA_FILE = /\.(nwb|h5|hdf5|mat|npz|npy|csv|tsv)$/i;
+const DESCRIPTION_FILE = 'dataset.yaml';
 
 /**
  * The description of a dataset: its dataset.yaml, or a guess at what a file holds.
@@ -36,10 +36,10 @@ const DESCRIPTION = 'dataset.yaml';
  */
 export async function locate(folder: Folder, file?: string): Promise<LocatedDescription> {
   if (file !== undefined)
-    return /\.ya?ml$/i.test(file) ? writtenIn(folder, file) : fromDataFile(folder, file);
-  if (folder.has(DESCRIPTION)) return writtenIn(folder, DESCRIPTION);
+    return /\.ya?ml$/i.test(file) ? existingDescription(folder, file) : fromDataFile(folder, file);
+  if (folder.has(DESCRIPTION_FILE)) return existingDescription(folder, DESCRIPTION_FILE);
   if (isPhy(folder)) return fromPhy(folder);
-  const data = folder.list().filter((name) => DATA.test(name));
+  const data = folder.list().filter((name) => DATA_FILE.test(name));
   if (data.length === 1) return fromDataFile(folder, data[0]!);
   throw new RecordingError(
     `${folder.name} holds no dataset.yaml, which says which of its arrays are spikes, frames and variables${data.length > 1 ? `; give one of its files to see what is in it: ${data.slice(0, 8).join(', ')}${data.length > 8 ? ' and others' : ''}` : ''}.`,
@@ -47,7 +47,7 @@ export async function locate(folder: Folder, file?: string): Promise<LocatedDesc
 }
 
 /** @throws RecordingError where it is the configuration of a model instead; ConfigError where it is not YAML. */
-function writtenIn(folder: Folder, file: string): LocatedDescription {
+function existingDescription(folder: Folder, file: string): LocatedDescription {
   const path = pathIn(folder, file);
   const raw = readYaml(folder, file, path);
   if (!('spikes' in raw) && ['modalities', 'n_embd', 'training'].some((key) => key in raw))
@@ -74,8 +74,8 @@ function fromPhy(folder: Folder): LocatedDescription {
 
 /** The dataset.yaml beside a file where it names that file; a guess otherwise. */
 async function fromDataFile(folder: Folder, file: string): Promise<LocatedDescription> {
-  if (folder.has(DESCRIPTION)) {
-    const written = writtenIn(folder, DESCRIPTION);
+  if (folder.has(DESCRIPTION_FILE)) {
+    const written = existingDescription(folder, DESCRIPTION_FILE);
     const named = referencesIn(written.raw).map(({ text }) => parseReference(text).file);
     if (named.includes(file)) return written;
   } else if (PHY_SPIKES.some((name) => name === file) && isPhy(folder)) {

@@ -5,24 +5,24 @@ import { isLine } from './files.js';
 import { variableName } from './guess.js';
 import {
   arrayIn,
-  type Found,
+  type NamedGroup,
   neurodataType,
   numbersIn,
   seriesClock,
   single,
-  TRACES,
+  TRACE_TYPES,
 } from './nwb-groups.js';
 
 /** Series that are no behaviour: raw signals, images, pointers, and events without a value of their own. */
-const NO_BEHAVIOUR =
+const NOT_BEHAVIOR =
   /Electrical|Image|Optical|TwoPhoton|OnePhoton|Index|Decomposition|Interval|Annotation|Patch|Clamp/;
 /** A series of more columns is no variable but an array of them. */
-const COLUMNS = 4;
+const MAX_COLUMNS = 4;
 const AXES = ['x', 'y', 'z'];
 
 /** Series of behaviour, and tables whose columns have a clock, by names of their own. */
 export function behaviorVariables(
-  all: readonly Found[],
+  all: readonly NamedGroup[],
   file: string,
   notes: string[],
 ): Record<string, object> {
@@ -36,8 +36,8 @@ export function behaviorVariables(
   for (const found of all) {
     const { path, name, group } = found;
     if (!/^(processing|acquisition)\//.test(path)) continue;
-    if (isBehaviour(found)) {
-      if (columnsIn(group) > COLUMNS) {
+    if (isBehavior(found)) {
+      if (columnsIn(group) > MAX_COLUMNS) {
         notes.push(
           `${path} has ${columnsIn(group)} columns, more than a variable has: name those you want under variables of a dataset.yaml.`,
         );
@@ -61,9 +61,10 @@ export function behaviorVariables(
   return variables;
 }
 
-export function isBehaviour({ group, within }: Found): boolean {
+export function isBehavior({ group, within }: NamedGroup): boolean {
   const type = neurodataType(group);
-  if (!type.endsWith('Series') || NO_BEHAVIOUR.test(type) || TRACES.includes(type)) return false;
+  if (!type.endsWith('Series') || NOT_BEHAVIOR.test(type) || TRACE_TYPES.includes(type))
+    return false;
   if (
     within.some((around) =>
       /BehavioralEvents|Fluorescence|DfOverF|ElectricalSeries|LFP/.test(around),
@@ -95,7 +96,7 @@ function seriesColumns({ shape }: ArrayPart): { column: string; index: string }[
 }
 
 /** What all columns of a series have in common: clock, unit, scale, and what is done where samples are missing. */
-function describeSeries({ path, group }: Found, file: string, notes: string[]): object {
+function describeSeries({ path, group }: NamedGroup, file: string, notes: string[]): object {
   const data = arrayIn(group, 'data')!;
   const of = (name: string) => single(data.attributes[name]);
   const factor = (name: string, none: number) => {

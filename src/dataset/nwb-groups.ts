@@ -4,7 +4,7 @@ import type { ArrayPart, GroupPart, Numbers } from '../formats/parts.js';
 import { RecordingError } from '../recording/errors.js';
 
 /** A group of a file, and where it is. */
-export interface Found {
+export interface NamedGroup {
   readonly path: string;
   readonly name: string;
   readonly group: GroupPart;
@@ -13,10 +13,14 @@ export interface Found {
 }
 
 /** Neurodata types of traces of neurons. */
-export const TRACES = ['RoiResponseSeries'];
+export const TRACE_TYPES = ['RoiResponseSeries'];
 
 /** Every group with where it is, the whole tree. */
-export function groupsIn(group: GroupPart, path = '', within: readonly string[] = []): Found[] {
+export function groupsIn(
+  group: GroupPart,
+  path = '',
+  within: readonly string[] = [],
+): NamedGroup[] {
   return [...group.members].flatMap(([name, part]) => {
     if (part.kind !== 'group' || name === 'specifications') return [];
     const here = path ? `${path}/${name}` : name;

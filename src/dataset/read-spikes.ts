@@ -2,14 +2,14 @@
 
 import type { Numbers } from '../formats/parts.js';
 import { RecordingError } from '../recording/errors.js';
-import type { SpikesGiven } from './description.js';
+import type { SpikesSpec } from './description.js';
 import { type Files, isLine } from './files.js';
 import type { Values } from './reference.js';
 import { neuronsIn, onOwnClocks, onSession, type SpikeSource } from './spike-clocks.js';
 import { fromCounts, fromTraces } from './spike-tables.js';
 
 /** Neuron numbers past this are taken for a mistake. */
-const MOST_NEURONS = 1_000_000;
+const MAX_NEURONS = 1_000_000;
 
 /**
  * Reads spikes as they are described.
@@ -18,38 +18,38 @@ const MOST_NEURONS = 1_000_000;
  * @param note takes sentences about what was done to them.
  */
 export function readSpikes(
-  given: SpikesGiven,
+  spec: SpikesSpec,
   files: Files,
   start: number,
   note: (sentence: string) => void,
 ): SpikeSource {
-  const source = readSource(given, files, start, note);
-  if (given.names === undefined) return source;
-  const names = Array.from<number | string>(files.values('spikes.names', given.names).data);
+  const source = readSource(spec, files, start, note);
+  if (spec.names === undefined) return source;
+  const names = Array.from<number | string>(files.values('spikes.names', spec.names).data);
   const neurons = neuronsIn(source);
   if (names.length !== neurons) {
     throw new RecordingError(
-      `spikes.names: ${given.names} has ${names.length} values, but there are ${neurons} neurons: each needs its own.`,
+      `spikes.names: ${spec.names} has ${names.length} values, but there are ${neurons} neurons: each needs its own.`,
     );
   }
   return { ...source, names: names.map(String) };
 }
 
 function readSource(
-  given: SpikesGiven,
+  spec: SpikesSpec,
   files: Files,
   start: number,
   note: (sentence: string) => void,
 ): SpikeSource {
-  const { times, neurons, ends, sizes, lists, counts, traces } = given;
-  if (counts !== undefined) return fromCounts(given, counts, files, start);
-  if (traces !== undefined) return fromTraces(given, traces, files, start, note);
-  if (lists !== undefined) return fromLists(given, lists, files, start, note);
+  const { times, neurons, ends, sizes, lists, counts, traces } = spec;
+  if (counts !== undefined) return fromCounts(spec, counts, files, start);
+  if (traces !== undefined) return fromTraces(spec, traces, files, start, note);
+  if (lists !== undefined) return fromLists(spec, lists, files, start, note);
   if (times !== undefined && neurons !== undefined)
-    return fromPairs(given, times, neurons, files, start, note);
+    return fromPairs(spec, times, neurons, files, start, note);
   if (times !== undefined && (ends !== undefined || sizes !== undefined)) {
-    const read = ragged(given, times, files);
-    return { spikes: { times: onSession(read, given.unit, start, note) } };
+    const read = ragged(spec, times, files);
+    return { spikes: { times: onSession(read, spec.unit, start, note) } };
   }
   throw new RecordingError(
     'spikes should be given as times with the neurons of each or with ends or sizes, as lists of times, as counts with their dt, or as traces with an event rule.',
@@ -57,14 +57,14 @@ function readSource(
 }
 
 function fromPairs(
-  { trials, unit, count, relabel, start: begin }: SpikesGiven,
+  { trials, unit, count, relabel, start: begin }: SpikesSpec,
   times: string,
   neurons: string,
   files: Files,
   start: number,
   note: (sentence: string) => void,
 ): SpikeSource {
-  const numbered = (key: string, reference: string): Labelled =>
+  const numbered = (key: string, reference: string): LabeledSpikes =>
     relabel
       ? byPlace(files.values(key, reference).data)
       : { places: files.numbers(key, reference), names: [] };
@@ -109,14 +109,14 @@ function fromPairs(
   };
 }
 
-interface Labelled {
+interface LabeledSpikes {
   readonly places: ArrayLike<number>;
   /** What is at each place; empty of what is numbered from 0. */
   readonly names: readonly string[];
 }
 
 /** The place of each label among those that occur, in order. */
-function byPlace(labels: Numbers | string[]): Labelled {
+function byPlace(labels: Numbers | string[]): LabeledSpikes {
   const sorted = [...new Set<number | string>(labels)].sort((p, q) =>
     typeof p === 'number' && typeof q === 'number'
       ? p - q
@@ -132,7 +132,7 @@ function largest(numbers: ArrayLike<number>, key: string, what: string): number 
   let most = -1;
   for (let n = 0; n < numbers.length; n++) {
     const number = numbers[n]!;
-    if (!Number.isInteger(number) || number < 0 || number >= MOST_NEURONS) {
+    if (!Number.isInteger(number) || number < 0 || number >= MAX_NEURONS) {
       throw new RecordingError(
         `${key}: spike ${n} is of ${what} ${number}; ${what}s are numbered from 0.`,
       );
@@ -167,16 +167,16 @@ function byNeuron(
 
 /** Stretches of one long list, each read by itself. */
 function* ragged(
-  { ends, sizes }: SpikesGiven,
+  { ends, sizes }: SpikesSpec,
   times: string,
   files: Files,
 ): Generator<ArrayLike<number>> {
   const line = files.line('spikes.times', times);
   const total = line.length;
   const key = ends !== undefined ? 'ends' : 'sizes';
-  const given = files.numbers(`spikes.${key}`, (ends ?? sizes)!);
+  const spec = files.numbers(`spikes.${key}`, (ends ?? sizes)!);
   let from = 0;
-  const spans = Array.from(given, (value, neuron) => {
+  const spans = Array.from(spec, (value, neuron) => {
     const to = key === 'ends' ? value : from + value;
     if (!Number.isInteger(to) || to < from || to > total) {
       throw new RecordingError(
@@ -196,7 +196,7 @@ function* ragged(
 }
 
 function fromLists(
-  { padding, unit, start: begin }: SpikesGiven,
+  { padding, unit, start: begin }: SpikesSpec,
   lists: readonly string[],
   files: Files,
   start: number,

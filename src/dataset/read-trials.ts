@@ -2,13 +2,13 @@
 
 import { RecordingError } from '../recording/errors.js';
 import type { Interval } from '../recording/recording.js';
-import type { IntervalsGiven, TrialsGiven } from './description.js';
+import type { IntervalsSpec, TrialsSpec } from './description.js';
 import type { Files } from './files.js';
 
 /** Stretches by their starts and stops, seconds of a session that begins at `start` on the files' clock. */
 export function readIntervals(
   key: string,
-  { starts, stops, unit }: IntervalsGiven,
+  { starts, stops, unit }: IntervalsSpec,
   files: Files,
   start: number,
 ): Interval[] {
@@ -25,13 +25,13 @@ export function readIntervals(
 /** Named stretches within the recording of so many seconds; those without a start or an end, or outside of it, are left out, and it is said. */
 export function readNamedIntervals(
   name: string,
-  given: IntervalsGiven,
+  spec: IntervalsSpec,
   files: Files,
   start: number,
   duration: number,
   note: (sentence: string) => void,
 ): Interval[] {
-  const all = readIntervals(`intervals.${name}`, given, files, start);
+  const all = readIntervals(`intervals.${name}`, spec, files, start);
   const usable = all.flatMap(({ start: from, stop: to }) => {
     const within = { start: Math.max(0, from), stop: Math.min(to, duration) };
     return Number.isFinite(to) && within.stop > within.start ? [within] : [];
@@ -56,17 +56,17 @@ export interface Span extends Interval {
  * @param note takes sentences about what was made of them.
  */
 export function readTrials(
-  given: TrialsGiven,
+  spec: TrialsSpec,
   files: Files,
   start: number,
   end: number,
   note: (sentence: string) => void,
 ): { spans: Span[]; count: number } {
-  const found = given.gaps
-    ? spansBetween(given.gaps, files, start)
-    : trialIntervals(given, files, start);
+  const found = spec.gaps
+    ? spansBetween(spec.gaps, files, start)
+    : trialIntervals(spec, files, start);
   const named = withEnds(found, end, note).map((span, place) => ({ ...span, id: place }));
-  return { spans: usableTrials(given, named, found.length, files, note), count: found.length };
+  return { spans: usableTrials(spec, named, found.length, files, note), count: found.length };
 }
 
 /**
@@ -75,7 +75,7 @@ export function readTrials(
  * @param count how many there should be.
  */
 export function usableTrials(
-  { ids, keep }: Partial<TrialsGiven> = {},
+  { ids, keep }: Partial<TrialsSpec> = {},
   spans: readonly (Interval & { id: number })[],
   count: number,
   files: Files,
@@ -91,7 +91,7 @@ export function usableTrials(
   const numbers = ids === undefined ? undefined : files.numbers('trials.ids', ids);
   if (numbers) check('ids', numbers);
   const named = spans.map((span, place) => ({ ...span, id: numbers?.[place] ?? span.id, place }));
-  if (keep) return keptPlaces(keep, named.length).map((place) => named[place]!);
+  if (keep) return keptIndices(keep, named.length).map((place) => named[place]!);
   const whole = named.filter(({ start, stop }) => Number.isFinite(stop - start) && stop !== start);
   if (whole.length < named.length)
     note(
@@ -101,8 +101,8 @@ export function usableTrials(
 }
 
 /** Trials by their starts and stops; without stops none has an end yet. */
-export function trialIntervals(given: TrialsGiven, files: Files, start: number): Interval[] {
-  const { starts, stops, unit, from, inclusive } = given;
+export function trialIntervals(spec: TrialsSpec, files: Files, start: number): Interval[] {
+  const { starts, stops, unit, from, inclusive } = spec;
   if (starts === undefined)
     throw new RecordingError('trials should have starts and stops, or gaps of a clock.');
   const shift = start + from * unit;
@@ -135,7 +135,7 @@ function withEnds(
 }
 
 /** @throws RecordingError where there is no such place. */
-export function keptPlaces(
+export function keptIndices(
   keep: readonly number[],
   count: number,
   of: 'trials' | 'neurons' = 'trials',
@@ -150,7 +150,7 @@ export function keptPlaces(
 
 /** What lies between the places where a clock jumps. */
 function spansBetween(
-  { clock, unit, above, dt }: NonNullable<TrialsGiven['gaps']>,
+  { clock, unit, above, dt }: NonNullable<TrialsSpec['gaps']>,
   files: Files,
   start: number,
 ): Interval[] {

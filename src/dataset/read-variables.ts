@@ -3,7 +3,7 @@
 import { RecordingError } from '../recording/errors.js';
 import { sampleTime, type Trial, type Variable } from '../recording/recording.js';
 import { joining } from '../recording/sampling.js';
-import type { Description, VariableGiven } from './description.js';
+import type { Description, VariableSpec } from './description.js';
 import { type Files, isLine } from './files.js';
 import type { Values } from './reference.js';
 
@@ -14,7 +14,7 @@ export interface ReadVariables {
     readonly name: string;
     /** How many trials it knows of; the last ones may have nothing where `fewer` is set. */
     readonly count: number;
-    readonly fewer: boolean;
+    readonly mayEndEarly: boolean;
     /** @param place of the trial in the file. */
     readonly of: (place: number, duration: number) => Variable | undefined;
   }[];
@@ -28,19 +28,19 @@ export function readVariables(
 ): ReadVariables {
   const session: Record<string, Variable> = {};
   const perTrial: ReadVariables['perTrial'][number][] = [];
-  for (const [name, given] of Object.entries(variables)) {
+  for (const [name, spec] of Object.entries(variables)) {
     const key = `variables.${name}`;
-    if (given.per_trial) {
-      const values = readSamples(key, given, files.values(`${key}.data`, given.data));
+    if (spec.per_trial) {
+      const values = readSamples(key, spec, files.values(`${key}.data`, spec.data));
       const of = (place: number, duration: number) => constant(values[place], duration);
-      perTrial.push({ name, count: values.length, fewer: false, of });
-    } else if (files.isPattern(given.data)) {
-      const found = files.list(`${key}.data`, given.data);
-      const own = found.map((values) => values && ownClock(key, given, values, begin));
+      perTrial.push({ name, count: values.length, mayEndEarly: false, of });
+    } else if (files.isPattern(spec.data)) {
+      const found = files.list(`${key}.data`, spec.data);
+      const own = found.map((values) => values && ownClock(key, spec, values, begin));
       // Behaviour is often tracked in some of the trials alone.
-      perTrial.push({ name, count: own.length, fewer: true, of: (place) => own[place] });
+      perTrial.push({ name, count: own.length, mayEndEarly: true, of: (place) => own[place] });
     } else {
-      session[name] = onSession(key, given, files, start);
+      session[name] = onSession(key, spec, files, start);
     }
   }
   return { session, perTrial };
@@ -55,7 +55,9 @@ export function checkPerTrial(
   trials: number,
   hint = 'in their order',
 ): void {
-  const wrong = perTrial.find(({ count, fewer }) => count > trials || (count < trials && !fewer));
+  const wrong = perTrial.find(
+    ({ count, mayEndEarly }) => count > trials || (count < trials && !mayEndEarly),
+  );
   if (!wrong) return;
   throw new RecordingError(
     `variables.${wrong.name} has values for ${wrong.count} trials, but there are ${trials}: each needs its own, ${hint}.`,
@@ -67,14 +69,14 @@ export function withVariables(
   trial: Trial,
   perTrial: ReadVariables['perTrial'],
   place: number,
-  given: Description['variables'],
+  spec: Description['variables'],
 ): Trial {
   const own = perTrial.flatMap(({ name, of }) => {
     const variable = of(place, trial.duration);
     return variable ? [[name, variable] as const] : [];
   });
   const all = [...Object.entries(trial.variables), ...own].map(
-    ([name, variable]) => [name, smoothed(variable, given[name]?.smooth)] as const,
+    ([name, variable]) => [name, smoothed(variable, spec[name]?.smooth)] as const,
   );
   return { ...trial, variables: Object.fromEntries(all) };
 }
@@ -88,36 +90,36 @@ function constant(value: number | string | undefined, duration: number): Variabl
 
 function ownClock(
   key: string,
-  given: VariableGiven,
+  spec: VariableSpec,
   values: Values,
   begin: number,
 ): Variable | undefined {
   if (values.data.length === 0) return undefined;
-  if (given.dt === undefined)
+  if (spec.dt === undefined)
     throw new RecordingError(`${key} should have dt, seconds a sample of each trial.`);
-  const { dt, start, period } = given;
+  const { dt, start, period } = spec;
   const clock = { dt, start: start - begin };
-  const series = { values: readSamples(key, given, values), ...clock, ...fullTurn(period) };
+  const series = { values: readSamples(key, spec, values), ...clock, ...fullTurn(period) };
   // A trial of which nothing is known has no such variable.
-  return given.missing === 'interpolate' ? withoutMissing(series) : series;
+  return spec.missing === 'interpolate' ? withoutMissing(series) : series;
 }
 
-function onSession(key: string, given: VariableGiven, files: Files, start: number): Variable {
-  const values = readSamples(key, given, files.values(`${key}.data`, given.data));
-  const series = { values, ...readClock(key, given, files, start), ...fullTurn(given.period) };
-  const known = given.missing === 'interpolate' ? withoutMissing(series) : series;
+function onSession(key: string, spec: VariableSpec, files: Files, start: number): Variable {
+  const values = readSamples(key, spec, files.values(`${key}.data`, spec.data));
+  const series = { values, ...readClock(key, spec, files, start), ...fullTurn(spec.period) };
+  const known = spec.missing === 'interpolate' ? withoutMissing(series) : series;
   if (!known) throw new RecordingError(`${key}.data holds no number: every sample is missing.`);
   return known;
 }
 
-function readClock(key: string, given: VariableGiven, files: Files, start: number) {
-  if (given.times !== undefined) {
-    const times = files.numbers(`${key}.times`, given.times);
-    return { times: Float64Array.from(times, (time) => time * given.time_unit - start) };
+function readClock(key: string, spec: VariableSpec, files: Files, start: number) {
+  if (spec.times !== undefined) {
+    const times = files.numbers(`${key}.times`, spec.times);
+    return { times: Float64Array.from(times, (time) => time * spec.time_unit - start) };
   }
-  if (given.dt === undefined)
+  if (spec.dt === undefined)
     throw new RecordingError(`${key} should have dt, seconds a sample, or times.`);
-  return { dt: given.dt, start: given.start - start };
+  return { dt: spec.dt, start: spec.start - start };
 }
 
 function fullTurn(period: number | undefined) {
@@ -127,7 +129,7 @@ function fullTurn(period: number | undefined) {
 /** Samples along one axis, in the unit they are wanted in. */
 function readSamples(
   key: string,
-  { data: reference, scale, offset }: VariableGiven,
+  { data: reference, scale, offset }: VariableSpec,
   { shape, data }: Values,
 ): Variable['values'] {
   if (!isLine(shape)) {

@@ -26,13 +26,13 @@ export interface Reference {
 type IndexItem = number | { readonly from: number; readonly to: number | undefined };
 
 /** A file may be called `mouse#3.nwb`: its name ends with the first extension of a file that can be read. */
-const FILE = /^(.*?\.(?:nwb|hdf5|hdf|h5|mat|npz|npy|csv|tsv|txt))(?:#(.*))?$/is;
+const FILE_PATTERN = /^(.*?\.(?:nwb|hdf5|hdf|h5|mat|npz|npy|csv|tsv|txt))(?:#(.*))?$/is;
 
 /** @throws RecordingError where the index is none. */
 export function parseReference(text: string): Reference {
   // NWB names may hold brackets; only what looks like an index is one.
   const [, whole = text, index] = /^(.*?)\[([\d\s:,-]*)\]$/.exec(text) ?? [];
-  const [, file = '', path = ''] = FILE.exec(whole) ?? /^([^#]*)#?(.*)$/s.exec(whole) ?? [];
+  const [, file = '', path = ''] = FILE_PATTERN.exec(whole) ?? /^([^#]*)#?(.*)$/s.exec(whole) ?? [];
   return {
     file: file.trim(),
     path: path.split('/').filter((name) => name !== ''),
@@ -93,7 +93,7 @@ function matchingChildren(part: Part, name: string): (Part | undefined)[] {
 }
 
 /** Values read at once while a column is picked out of a wide array. */
-const PIECE = 2 ** 21;
+const VALUES_PER_READ = 2 ** 21;
 
 /**
  * Reads an array, or what an index picks of it. Axes of length 1 need no item.
@@ -115,7 +115,7 @@ export function readValues(
     if (typeof item === 'number' || part.shape[axis] === 1) return [];
     return [item.to! - item.from];
   });
-  const step = Math.max(1, Math.floor(PIECE / Math.max(1, each)));
+  const step = Math.max(1, Math.floor(VALUES_PER_READ / Math.max(1, each)));
   const count = places.to - places.from;
   let data: Numbers | string[] | undefined;
   for (let from = places.from; from < places.to; from += step) {

@@ -4,7 +4,7 @@ import type { Numbers } from '../formats/parts.js';
 import { usual } from '../math/statistics.js';
 import { RecordingError } from '../recording/errors.js';
 import type { SpikeCounts } from '../recording/spikes.js';
-import type { SpikesGiven } from './description.js';
+import type { SpikesSpec } from './description.js';
 import { type Files, isLine } from './files.js';
 import { findEvents } from './find-events.js';
 import type { Values } from './reference.js';
@@ -54,7 +54,7 @@ class Table {
 
 /** Bins of a step, from a clock or as given. */
 function binClock(
-  { dt, start, clock, unit }: SpikesGiven,
+  { dt, start, clock, unit }: SpikesSpec,
   files: Files,
   bins: number,
 ): { dt: number; start: number; times?: Float64Array } {
@@ -81,7 +81,7 @@ function meanStep(times: Float64Array): number {
 }
 
 export function fromCounts(
-  given: SpikesGiven,
+  spec: SpikesSpec,
   reference: string,
   files: Files,
   sessionStart: number,
@@ -89,15 +89,15 @@ export function fromCounts(
   const values = files.values('spikes.counts', reference);
   const usual: Axis[] =
     values.shape.length === 3 ? ['trials', 'neurons', 'bins'] : ['neurons', 'bins'];
-  const table = new Table('spikes.counts', values, given.axes ?? usual);
+  const table = new Table('spikes.counts', values, spec.axes ?? usual);
   checkCounts(table.data);
-  const { dt, start, times } = binClock(given, files, table.length('bins'));
+  const { dt, start, times } = binClock(spec, files, table.length('bins'));
   checkEven(times, dt);
   const of = (trial: number): SpikeCounts => ({
     counts: Array.from({ length: table.length('neurons') }, (_, n) => table.row(n, trial)),
     dt,
   });
-  if ((given.axes ?? usual).includes('trials'))
+  if ((spec.axes ?? usual).includes('trials'))
     return { trials: Array.from({ length: table.length('trials') }, (_, n) => of(n)) };
   const lead = start - sessionStart;
   if (Math.abs(lead) < dt / 2) return { spikes: of(0) };
@@ -142,13 +142,13 @@ function rounded(value: number): number {
 
 /** Events of each trace, at the times of their samples. */
 export function fromTraces(
-  given: SpikesGiven,
+  spec: SpikesSpec,
   references: readonly string[],
   files: Files,
   sessionStart: number,
   note: (sentence: string) => void,
 ): SpikeSource {
-  const { event, axes = ['neurons', 'bins'] } = given;
+  const { event, axes = ['neurons', 'bins'] } = spec;
   if (!event) {
     throw new RecordingError(
       'spikes.event should say what an event of the traces is, such as {above: 3, in: deviations} or {above: 0, each: true}, but is missing.',
@@ -168,7 +168,7 @@ export function fromTraces(
     throw new RecordingError(
       `spikes.traces: trace ${odd} has ${traces[odd]!.length} samples, but trace 0 has ${bins}.`,
     );
-  const { dt, start, times } = binClock(given, files, bins);
+  const { dt, start, times } = binClock(spec, files, bins);
   const timeAt = (n: number) => (times ? times[n]! : start + n * dt);
   const events = traces.map((trace, neuron) => findEvents(trace, neuron, event));
   const lists = events.map((places) => Float64Array.from(places, timeAt));

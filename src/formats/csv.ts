@@ -5,7 +5,7 @@ import { RecordingError } from '../recording/errors.js';
 import type { ArrayPart, GroupPart } from './parts.js';
 
 /** Text is one string in memory. */
-const MOST = 2 ** 28;
+const MAX_TEXT_BYTES = 2 ** 28;
 
 /**
  * Reads a table. Columns go by the names in its first row, or where that holds numbers by `column0`, `column1` and so
@@ -17,7 +17,7 @@ const MOST = 2 ** 28;
  */
 export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupPart {
   const refuse = (reason: string) => new RecordingError(`${name} cannot be read: ${reason}.`);
-  if (bytes.length > MOST)
+  if (bytes.length > MAX_TEXT_BYTES)
     throw refuse(
       `it is a table of ${(bytes.length / 2 ** 20).toFixed(0)} MiB; save it as .npz, NWB or HDF5`,
     );
@@ -76,14 +76,14 @@ function parseRows(
 }
 
 /** What tables write where there is no number. */
-const MISSING = /^(nan|na|n\/a|null|none)?$/i;
+const MISSING_VALUES = /^(nan|na|n\/a|null|none)?$/i;
 
 function isTooLong(field: string): boolean {
   return /^[+-]?\d{16,}$/.test(field) && !Number.isSafeInteger(Number(field));
 }
 
 function isNumber(field: string): boolean {
-  return MISSING.test(field) ? field !== '' : !Number.isNaN(Number(field));
+  return MISSING_VALUES.test(field) ? field !== '' : !Number.isNaN(Number(field));
 }
 
 /** Columns that go by 0, 1, 2 after one without a name: a table with its index, as pandas writes it. */
@@ -100,7 +100,9 @@ function columnPart(fields: readonly string[]): ArrayPart {
   // An integer that a number would not keep is a name, such as that of a neuron.
   const numeric = fields.every((field) => field === '' || (isNumber(field) && !isTooLong(field)));
   const numbers = numeric
-    ? Float64Array.from(fields, (field) => (MISSING.test(field) ? Number.NaN : Number(field)))
+    ? Float64Array.from(fields, (field) =>
+        MISSING_VALUES.test(field) ? Number.NaN : Number(field),
+      )
     : undefined;
   return {
     kind: 'array',

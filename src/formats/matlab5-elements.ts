@@ -124,7 +124,7 @@ function exact(value: bigint): number {
 }
 
 /** How numbers are stored, which may be narrower than their class in MATLAB: doubles that are small integers are bytes. */
-const STORED: Readonly<Record<number, Stored>> = {
+const STORED_TYPES: Readonly<Record<number, Stored>> = {
   1: { bytes: 1, make: (n) => new Int8Array(n), read: (v, at) => v.getInt8(at) },
   2: { bytes: 1, make: (n) => new Uint8Array(n), read: (v, at) => v.getUint8(at) },
   3: { bytes: 2, make: (n) => new Int16Array(n), read: (v, at, le) => v.getInt16(at, le) },
@@ -146,7 +146,7 @@ const STORED: Readonly<Record<number, Stored>> = {
 };
 
 function storedIn({ type }: Element): Stored {
-  const stored = STORED[type];
+  const stored = STORED_TYPES[type];
   if (!stored) throw new Flaw(`its numbers are stored as the unknown type ${type}: ${DAMAGED}`);
   return stored;
 }

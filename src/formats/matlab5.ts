@@ -52,7 +52,7 @@ const LOGICAL = 0x200;
 const COMPLEX = 0x800;
 
 /** Classes whose form MathWorks keeps to itself: what they are, and what to save in place of x. */
-const CLOSED: Readonly<Record<string, readonly [string, string]>> = {
+const UNDOCUMENTED_CLASSES: Readonly<Record<string, readonly [string, string]>> = {
   string: ['MATLAB strings', 'cellstr(x)'],
   table: ['a table', `table2struct(x, 'ToScalar', true)`],
   timetable: ['a timetable', 'its columns as arrays and its times in seconds'],
@@ -92,7 +92,7 @@ export function isMatlab5(bytes: Uint8Array): boolean {
  * @throws RecordingError where it is no such file or damaged.
  */
 export function parseMatlab(bytes: Uint8Array, name = 'The file'): GroupPart {
-  if (!isMatlab5(bytes)) throw complaint(name, '', whatElse(bytes));
+  if (!isMatlab5(bytes)) throw complaint(name, '', suggestFormat(bytes));
   return new Reader(name).file(asBlock(bytes, byteOrder(bytes) === 'little'));
 }
 
@@ -118,7 +118,7 @@ function isHdf5(bytes: Uint8Array): boolean {
 }
 
 /** What a file is that is none of level 5. */
-function whatElse(bytes: Uint8Array): string {
+function suggestFormat(bytes: Uint8Array): string {
   const expected = `a MATLAB file of version 5 to 7 was expected, as save(..., '-v7') writes`;
   if (bytes.length === 0) return `it is empty, and ${expected}`;
   if (isHdf5(bytes)) return `it is HDF5, which MATLAB 7.3 files are too, and ${expected}`;
@@ -214,7 +214,7 @@ class Reader {
       const last = Math.min(Math.max(to, first), places);
       return this.#within(path, () => load(first, last));
     };
-    return { kind: 'array', type, shape, attributes: NONE, read };
+    return { kind: 'array', type, shape, attributes: NO_ATTRIBUTES, read };
   }
 
   #refused(shape: readonly number[], path: string, what: string): ArrayPart {
@@ -231,10 +231,8 @@ class Reader {
     // An object of the old kind has its class where a struct has its fields, a new one after its system's name.
     if (kind === OPAQUE) rest.next();
     const of = readName(rest.next());
-    const [what, instead] = (Object.hasOwn(CLOSED, of) && CLOSED[of]) || [
-      `an object of class ${of}`,
-      'its values in a struct',
-    ];
+    const [what, instead] = (Object.hasOwn(UNDOCUMENTED_CLASSES, of) &&
+      UNDOCUMENTED_CLASSES[of]) || [`an object of class ${of}`, 'its values in a struct'];
     const save = instead.replace(/\bx\b/, () => path);
     return this.#refused(shape, path, `${what}, which only MATLAB can read: save ${save}`);
   }
@@ -289,7 +287,7 @@ class Reader {
       const start = count === 1 ? path : `${path}(${n})`;
       const members = new Map<string, Part>();
       for (const field of fields) members.set(field, this.#item(rest, `${start}.${field}`, depth));
-      groups.push({ kind: 'group', members, attributes: NONE });
+      groups.push({ kind: 'group', members, attributes: NO_ATTRIBUTES });
     }
     return count === 1 ? groups[0]! : { kind: 'list', shape, items: groups };
   }
@@ -337,7 +335,7 @@ function zerosAndOnes(numbers: Numbers): Numbers {
   return numbers;
 }
 
-const NONE: ArrayPart['attributes'] = Object.freeze({});
+const NO_ATTRIBUTES: ArrayPart['attributes'] = Object.freeze({});
 
 /** Class, shape and name, with which all matrices begin. */
 function open(element: Element): Opened {

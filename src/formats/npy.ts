@@ -2,7 +2,7 @@
 
 import type { ByteSource } from '../ports/byte-source.js';
 import { RecordingError } from '../recording/errors.js';
-import { exactNumber, half, pastExact } from './numbers.js';
+import { exactNumber, halfFloat, pastExact } from './numbers.js';
 import { type ArrayPart, elementCount } from './parts.js';
 
 /** An array in C order, whatever order and byte order the file has. */
@@ -49,14 +49,14 @@ const TYPES: Readonly<Record<string, Type>> = {
   f2: {
     bytes: 2,
     make: (n) => new Float32Array(n),
-    read: (v, at, le) => half(v.getUint16(at, le)),
+    read: (v, at, le) => halfFloat(v.getUint16(at, le)),
   },
   f4: { bytes: 4, make: (n) => new Float32Array(n), read: (v, at, le) => v.getFloat32(at, le) },
   f8: { bytes: 8, make: f64, read: (v, at, le) => v.getFloat64(at, le) },
 };
 
 /** Types that NumPy writes and that cannot be spikes or samples, and why. */
-const REFUSED: Readonly<Record<string, string>> = {
+const UNSUPPORTED_TYPES: Readonly<Record<string, string>> = {
   O: 'Python objects, which only Python can read: save plain arrays',
   c: 'complex numbers: save their parts',
   M: 'dates: save seconds as numbers',
@@ -197,7 +197,7 @@ function columnMajor(shape: readonly number[]): (n: number) => number {
 /** The header is a Python dictionary of three known keys. */
 function parseHeader(header: string, refuse: Refuse) {
   const fields = /'descr':\s*\[/.test(header);
-  if (fields) throw refuse(`it holds ${REFUSED.V}`);
+  if (fields) throw refuse(`it holds ${UNSUPPORTED_TYPES.V}`);
   const descr = /'descr':\s*'([^']+)'/.exec(header)?.[1];
   const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
   const list = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
@@ -236,10 +236,10 @@ function parseDescr(descr: string, refuse: Refuse): { little: boolean; type: Typ
     };
     return { little, type: { bytes: size, make: (n) => new Array<string>(n), read } };
   }
-  throw refuse(`it holds ${REFUSED[kind] ?? `values of the unknown type ${descr}`}`);
+  throw refuse(`it holds ${UNSUPPORTED_TYPES[kind] ?? `values of the unknown type ${descr}`}`);
 }
 
-const WRITTEN = [
+const WRITABLE_TYPES = [
   [Float64Array, '<f8'],
   [Float32Array, '<f4'],
   [Int32Array, '<i4'],
@@ -252,7 +252,7 @@ export function encodeNpy(
   data: Exclude<NpyArray['data'], string[]>,
   shape: readonly number[] = [data.length],
 ): Uint8Array {
-  const descr = WRITTEN.find(([type]) => data instanceof type)![1];
+  const descr = WRITABLE_TYPES.find(([type]) => data instanceof type)![1];
   const tuple = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
   const text = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${tuple}), }`;
   const length = Math.ceil((10 + text.length + 1) / 64) * 64 - 10;

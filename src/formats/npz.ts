@@ -4,7 +4,7 @@ import { unzipSync, zipSync } from 'fflate';
 import { RecordingError } from '../recording/errors.js';
 import { crc32 } from './checksums.js';
 import { encodeNpy, type NpyArray, parseNpy } from './npy.js';
-import { type ArrayPart, elementCount, type GroupPart, refusedPart } from './parts.js';
+import { type ArrayPart, elementCount, type GroupPart, unreadablePart } from './parts.js';
 
 /** No archive is unpacked past this: a lying one must not fill the memory. */
 const MAX_UNPACKED = 2 ** 32;
@@ -31,7 +31,7 @@ export function openNpz(bytes: Uint8Array, name = 'The archive'): GroupPart {
       return [key, asPart(parseNpy(data, `Array ${key} of ${name}`))];
     } catch (error) {
       if (!(error instanceof RecordingError)) throw error;
-      return [key, refusedPart(error)];
+      return [key, unreadablePart(error)];
     }
   });
   return { kind: 'group', members: new Map(parts), attributes: {} };

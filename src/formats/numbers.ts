@@ -12,7 +12,7 @@ export function exactNumber(value: bigint): number | undefined {
 }
 
 /** A number of half precision, from its bits. */
-export function half(bits: number): number {
+export function halfFloat(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;

@@ -15,7 +15,7 @@ export interface OpenedFile {
 }
 
 /** What is read whole is at most this many bytes; HDF5 and .npy files are read by range. */
-const MAX_WHOLE_BYTES = 2 ** 31;
+const MAX_READ_ALL_BYTES = 2 ** 31;
 const HEAD_BYTES = 4096;
 /** An HDF5 file begins with this, or has it after a block of the user's own, as MATLAB's have. */
 const HDF5 = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -38,7 +38,7 @@ export async function openFile(source: ByteSource, name = source.name): Promise<
     return openHdf5(source, name);
   }
   if (begins(0, [0x93, 0x4e, 0x55])) return held(openNpy(source, name));
-  const whole = () => readWhole(source, name);
+  const whole = () => readAll(source, name);
   if (begins(0, [0x50, 0x4b])) return held(openNpz(whole(), name));
   if (isMatlab5(head)) return held(parseMatlab(whole(), name));
   if (/\.(csv|tsv|txt)$/i.test(source.name)) return held(parseCsv(whole(), name));
@@ -60,9 +60,9 @@ function readRange(source: ByteSource, name: string, length: number): Uint8Array
   }
 }
 
-function readWhole(source: ByteSource, name: string): Uint8Array {
+function readAll(source: ByteSource, name: string): Uint8Array {
   const { size } = source;
-  if (size > MAX_WHOLE_BYTES) {
+  if (size > MAX_READ_ALL_BYTES) {
     throw new RecordingError(
       `${name} cannot be read: it has ${(size / 2 ** 30).toFixed(1)} GiB, and such files are read whole; save it as NWB or HDF5, which are read in pieces.`,
     );

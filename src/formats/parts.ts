@@ -53,7 +53,7 @@ export function elementCount(shape: readonly number[]): number {
 }
 
 /** An array that the format holds and nobody can use: its complaint comes when it is read, and only then. */
-export function refusedPart(error: RecordingError, shape: readonly number[] = []): ArrayPart {
+export function unreadablePart(error: RecordingError, shape: readonly number[] = []): ArrayPart {
   const read = () => {
     throw error;
   };

@@ -3,7 +3,7 @@
 import type { Dataset, Group } from 'h5wasm';
 
 /** Of the schema whose types are used here: https://nwb-schema.readthedocs.io/en/stable. */
-const VERSION = '2.7.0';
+const NWB_VERSION = '2.7.0';
 
 export interface NwbContents {
   /** What the file holds, and how it came to be. */
@@ -77,7 +77,7 @@ function randomUuid(): string {
 function writeFile(file: Group, contents: NwbContents): void {
   const { description, started, units, names, trials, series = [] } = contents;
   type(file, 'NWBFile');
-  file.create_attribute('nwb_version', VERSION);
+  file.create_attribute('nwb_version', NWB_VERSION);
   text(file, 'identifier', randomUuid());
   text(file, 'session_description', description);
   text(file, 'session_start_time', started);

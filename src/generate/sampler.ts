@@ -47,7 +47,7 @@ interface Drawn {
 /** Positions drawn before the host looks whether every window has ended. */
 const CHUNK = 8;
 /** Added to the logits of what may not be drawn: less than any logit, and finite. */
-const NEVER = -1e30;
+const FORBIDDEN_LOGIT = -1e30;
 
 /** Draws the current windows of a batch from their pasts and everything else the model reads. */
 export class Sampler {
@@ -175,7 +175,7 @@ export class Sampler {
     const table = (size: number, may: (token: number) => boolean) =>
       Tensor.from(
         this.#engine,
-        Float32Array.from({ length: size }, (_, token) => (may(token) ? 0 : NEVER)),
+        Float32Array.from({ length: size }, (_, token) => (may(token) ? 0 : FORBIDDEN_LOGIT)),
         [1, size],
       ).keep();
     const ids = (token: number) =>

@@ -55,7 +55,7 @@ export async function generateTrials(
   const random = new HostRandom(seed);
   const trials = starts.map((start) => new GrowingTrial(windows, start, settings, random));
   for (let n = 0; n < count; n++) {
-    const refs = starts.map(({ trial, end }) => ({ trial, end: end + n * current }));
+    const refs = starts.map(({ trialIndex, end }) => ({ trialIndex, end: end + n * current }));
     const given = refs.map((ref, row) => {
       const recorded = windows.at(ref);
       const own = past === 'own' ? trials[row]!.past(ref) : recorded.past;
@@ -71,7 +71,7 @@ export async function generateTrials(
 
 function checkSpans(windows: Windows, starts: readonly WindowRef[], count: number): void {
   for (const start of starts) {
-    const { id, duration } = windows.recording.trials[start.trial]!;
+    const { id, duration } = windows.recording.trials[start.trialIndex]!;
     const last = start.end + (count - 1) * windows.settings.current;
     if (last <= duration + 1e-6) continue;
     throw new RecordingError(
@@ -118,7 +118,7 @@ class GrowingTrial {
     this.#drive = Object.entries(drive).map(([neuron, rate]) => [Number(neuron), rate]);
     const { current, past } = windows.span(start);
     this.#from = current.start;
-    const spikes = windows.binned(start.trial);
+    const spikes = windows.binned(start.trialIndex);
     const [first, end] = spikesWithin(spikes, past.start, past.stop);
     this.#bins = [...spikes.bins.subarray(first, end)];
     this.#neurons = [...spikes.neurons.subarray(first, end)];
@@ -132,7 +132,7 @@ class GrowingTrial {
   /** Adds what was drawn for a window, in the order of time. */
   add(ref: WindowRef, { ids, times, stoppedBy }: GeneratedWindow): void {
     const { ids: neurons, times: steps, current } = this.#windows.settings;
-    const { dt } = this.#windows.binned(this.#start.trial);
+    const { dt } = this.#windows.binned(this.#start.trialIndex);
     const start = this.#windows.span(ref).current.start;
     const found: [bin: number, neuron: number][] = [];
     const binAt = (seconds: number) => roundHalfEven((start + seconds) / dt);
@@ -153,7 +153,7 @@ class GrowingTrial {
 
   finish(count: number): GeneratedTrial {
     const { ids, current } = this.#windows.settings;
-    const { dt } = this.#windows.binned(this.#start.trial);
+    const { dt } = this.#windows.binned(this.#start.trialIndex);
     const times: number[][] = Array.from({ length: ids.neurons }, () => []);
     for (let n = this.#recorded; n < this.#bins.length; n++)
       times[this.#neurons[n]!]!.push(this.#bins[n]! * dt);
@@ -168,7 +168,7 @@ class GrowingTrial {
 
   /** The spikes that a past window can reach. */
   #recent(ref: WindowRef): BinnedSpikes {
-    const { dt } = this.#windows.binned(this.#start.trial);
+    const { dt } = this.#windows.binned(this.#start.trialIndex);
     const earliest = Math.floor(this.#windows.span(ref).past.start / dt) - 1;
     let first = this.#bins.length;
     while (first > 0 && this.#bins[first - 1]! >= earliest) first -= 1;

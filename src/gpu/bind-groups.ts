@@ -4,14 +4,14 @@ import type { Kernel } from './kernels.js';
 import type { BufferView } from './memory.js';
 
 /** Past this many the cache starts anew: a program whose buffers never repeat should not grow without end. */
-const MOST = 8192;
+const MAX_CACHED_GROUPS = 8192;
 
 export class BindGroupCache {
   readonly #device: GPUDevice;
   readonly #groups = new Map<string, GPUBindGroup>();
   readonly #ids = new WeakMap<GPUBuffer, number>();
   #nextId = 0;
-  created = 0;
+  createdCount = 0;
 
   constructor(device: GPUDevice) {
     this.#device = device;
@@ -27,7 +27,7 @@ export class BindGroupCache {
     }
     let group = this.#groups.get(key);
     if (!group) {
-      if (this.#groups.size >= MOST) this.#groups.clear();
+      if (this.#groups.size >= MAX_CACHED_GROUPS) this.#groups.clear();
       group = this.#create(kernel, buffers);
       this.#groups.set(key, group);
     }
@@ -39,7 +39,7 @@ export class BindGroupCache {
   }
 
   #create(kernel: Kernel, buffers: Readonly<Record<string, BufferView>>): GPUBindGroup {
-    this.created += 1;
+    this.createdCount += 1;
     return this.#device.createBindGroup({
       layout: kernel.layout,
       entries: kernel.info.bindings.map(({ name, binding }) => {

@@ -92,9 +92,9 @@ export function encodeCommands(
   endPass();
 }
 
-const SLOT = 256;
+const SLOT_BYTES = 256;
 /** Every slot is bound whole: at most 16 scalars. */
-const BOUND = 64;
+const BOUND_BYTES = 64;
 // GPUBufferUsage.UNIFORM | COPY_DST by value: the global may be missing.
 const UNIFORM = 0x40 | 0x08;
 
@@ -118,7 +118,7 @@ export class UniformRing implements ParamRing {
   }
 
   offset(n: number): number {
-    return n * SLOT;
+    return n * SLOT_BYTES;
   }
 
   /** Writes the dispatches' parameters; the queue orders the write before the submit that reads it. */
@@ -126,8 +126,9 @@ export class UniformRing implements ParamRing {
     const dispatches = commands.filter((c) => c.kind === 'dispatch');
     if (dispatches.length === 0) return;
     if (dispatches.length > this.#slots) this.#grow(dispatches.length);
-    const words = new Uint32Array((dispatches.length * SLOT) / 4);
-    for (const [n, dispatch] of dispatches.entries()) words.set(dispatch.params, (n * SLOT) / 4);
+    const words = new Uint32Array((dispatches.length * SLOT_BYTES) / 4);
+    for (const [n, dispatch] of dispatches.entries())
+      words.set(dispatch.params, (n * SLOT_BYTES) / 4);
     this.#device.queue.writeBuffer(this.#buffer!, 0, words);
   }
 
@@ -141,10 +142,10 @@ export class UniformRing implements ParamRing {
   #grow(slots: number): void {
     this.#buffer?.destroy();
     this.#slots = Math.max(64, 2 * slots);
-    this.#buffer = this.#device.createBuffer({ size: this.#slots * SLOT, usage: UNIFORM });
+    this.#buffer = this.#device.createBuffer({ size: this.#slots * SLOT_BYTES, usage: UNIFORM });
     this.#group = this.#device.createBindGroup({
       layout: this.#layout,
-      entries: [{ binding: 0, resource: { buffer: this.#buffer, size: BOUND } }],
+      entries: [{ binding: 0, resource: { buffer: this.#buffer, size: BOUND_BYTES } }],
     });
     this.created += 1;
   }

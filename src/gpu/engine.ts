@@ -338,7 +338,7 @@ export class Engine {
   counts(): EngineCounts {
     return {
       ...this.#counts,
-      bindGroups: this.#bindGroups.created,
+      bindGroups: this.#bindGroups.createdCount,
       kernels: this.#kernels.compiled,
     };
   }

@@ -104,11 +104,11 @@ export function newStepMemory(): StepMemory {
 
 // STORAGE | UNIFORM | COPY_SRC | COPY_DST: the numbers of GPUBufferUsage, whose global may be missing.
 const USAGE = 0x80 | 0x40 | 0x04 | 0x08;
-const SMALLEST = 256;
+const MIN_BUFFER_BYTES = 256;
 
 /** The next size class: powers of two and their quarters, so at most a quarter is wasted. */
 export function sizeClass(bytes: number): number {
-  if (bytes <= SMALLEST) return SMALLEST;
+  if (bytes <= MIN_BUFFER_BYTES) return MIN_BUFFER_BYTES;
   const power = 2 ** Math.floor(Math.log2(bytes));
   const quarter = power / 4;
   return power + Math.ceil((bytes - power) / quarter) * quarter;

@@ -33,7 +33,7 @@ export interface Tuning {
   readonly sampleGroup: number;
 }
 
-const GPU: Tuning = {
+const DEFAULT_TUNING: Tuning = {
   staged: true,
   matmulTiles: [
     { m: 32, n: 32, k: 16, rows: 4 },
@@ -51,7 +51,7 @@ const GPU: Tuning = {
 };
 
 /** By vendor as the adapter names it; what is not listed is `GPU`. */
-const VENDORS: Readonly<Record<string, Partial<Tuning>>> = {
+const VENDOR_TUNINGS: Readonly<Record<string, Partial<Tuning>>> = {
   // Our own device: no barriers but in reductions of everything, which are few.
   cpu: {
     staged: false,
@@ -96,7 +96,7 @@ export function tuningFor(
   limits: GPUSupportedLimits,
   settings: Partial<Tuning> = {},
 ): Tuning {
-  const tuning: Tuning = { ...GPU, ...VENDORS[vendor], ...settings };
+  const tuning: Tuning = { ...DEFAULT_TUNING, ...VENDOR_TUNINGS[vendor], ...settings };
   const odd = POWERS_OF_TWO.find((name) => !Number.isInteger(Math.log2(tuning[name])));
   if (odd) throw new Error(`tuning.${odd} should be a power of two, but is ${tuning[odd]}.`);
   if (Math.max(tuning.rowLanes, tuning.columnSlices) > tuning.rowGroup) {

@@ -85,7 +85,7 @@ export function tokenizerFor(config: ModelConfig, recording: Recording): Tokeniz
  * The tokenizer with the scales of every number a configuration reads or predicts, from training windows; scales that
  * it has already stay. Under the original's rules numbers have none.
  */
-export function standardised(
+export function standardized(
   tokenizer: Tokenizer,
   config: ModelConfig,
   windows: Windows,
@@ -150,12 +150,13 @@ export class BatchLayout {
   constructor(config: ModelConfig, tokenizer: Tokenizer, recording: Recording) {
     this.config = config;
     this.tokenizer = tokenizer;
-    const film = recording.trials.find((trial) => trial.film)?.film;
+    const video = recording.trials.find((trial) => trial.video)?.video;
     this.variables = configuredVariables(config).filter(({ name, setting }) =>
       recording.trials.some(({ variables }) => (setting.data ?? name) in variables),
     );
     const seconds = config.window.frame;
-    if (film && seconds !== null) this.frames = [framesIn(seconds, film), film.height, film.width];
+    if (video && seconds !== null)
+      this.frames = [framesIn(seconds, video), video.height, video.width];
     if (this.frames) checkFrames(this.frames, config);
   }
 

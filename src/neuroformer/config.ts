@@ -206,7 +206,7 @@ export interface ParsedConfig {
 }
 
 /** Spellings of the original's files that its code never reads. */
-const MISSPELT: Readonly<Record<string, string>> = { ingore_index_pad: 'ignore_index_pad' };
+const MISSPELLED_KEYS: Readonly<Record<string, string>> = { ingore_index_pad: 'ignore_index_pad' };
 
 /** Settings of the original's files that do nothing, there or here. */
 const WITHOUT_EFFECT = [
@@ -242,7 +242,7 @@ export function parseConfig(raw: unknown): ParsedConfig {
     throw new ConfigError(`A configuration should be keys with values, but is ${show(raw)}.`);
   const notes: string[] = [];
   const given = { ...raw };
-  for (const [wrong, right] of Object.entries(MISSPELT)) {
+  for (const [wrong, right] of Object.entries(MISSPELLED_KEYS)) {
     if (!(wrong in given)) continue;
     given[right] ??= given[wrong];
     delete given[wrong];

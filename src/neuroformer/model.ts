@@ -103,8 +103,8 @@ export class Neuroformer {
     const encoder = store.at('feature_encoder');
     const trunk = store.at('neural_visual_transformer');
     const stacks: Record<string, Stack> = {};
-    const stack = (name: string, place: Declare, count: number) => {
-      stacks[name] = new Stack(name, place, count, stackSettings(config, name));
+    const stack = (name: string, scope: Declare, count: number) => {
+      stacks[name] = new Stack(name, scope, count, stackSettings(config, name));
       return stacks[name];
     };
     this.stacks = stacks;
@@ -144,9 +144,9 @@ export class Neuroformer {
     );
     const modalities: Record<string, Modality> = {};
     for (const [name, { n_layers, variables }] of Object.entries(config.modalities)) {
-      const place = store.at(`modality_embeddings.${name}`);
+      const scope = store.at(`modality_embeddings.${name}`);
       const embedding = (variable: string) =>
-        new BehaviorEmbedding(place.at(variable), width, rules.behavior_values);
+        new BehaviorEmbedding(scope.at(variable), width, rules.behavior_values);
       const inputs = Object.keys(variables).map((variable) => [variable, embedding(variable)]);
       const count = rules.layers_per_group
         ? n_layers
@@ -327,11 +327,11 @@ function createBaseline(store: ParameterStore, config: ModelConfig): Baseline | 
 }
 
 /** What is decoded: one number of a regressed variable, two of an angle, the classes of a classified one. */
-function variableHeads(place: Declare, config: ModelConfig, sizes: ModelSizes) {
+function variableHeads(scope: Declare, config: ModelConfig, sizes: ModelSizes) {
   const heads: Record<string, Linear> = {};
   for (const { group, name, setting } of configuredVariables(config)) {
     if (!setting.predict) continue;
-    const at = place.at(`${group}.${name}`);
+    const at = scope.at(`${group}.${name}`);
     heads[name] = isClassified(setting)
       ? new Linear(at, config.n_embd, classCount(name, setting, config, sizes), { bias: false })
       : new Linear(at, config.n_embd, targetWidth(setting));

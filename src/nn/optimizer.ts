@@ -1,7 +1,7 @@
 /** AdamW over a flat parameter store. */
 
 import { Tensor } from '../tensor/tensor.js';
-import { BLOCK, type ParameterStore } from './parameters.js';
+import { BLOCK_ELEMENTS, type ParameterStore } from './parameters.js';
 
 export interface AdamWOptions {
   /** Default [0.9, 0.95]. */
@@ -14,12 +14,12 @@ export interface AdamWOptions {
   maxNorm?: number;
 }
 
-const TRAINABLE = 1;
-const DECAYED = 2;
+const TRAINABLE_FLAG = 1;
+const DECAYED_FLAG = 2;
 /** Workgroups that square the gradient, each leaving one partial sum. */
-const GROUPS = 64;
+const NORM_WORKGROUPS = 64;
 /** The update: invocations a workgroup. */
-const GROUP = 64;
+const UPDATE_WORKGROUP_SIZE = 64;
 
 /**
  * AdamW (Loshchilov and Hutter 2019) with clipping by the global norm.
@@ -35,7 +35,7 @@ export class AdamW {
   readonly #settings: Tensor;
   readonly #partials: Tensor;
   readonly #blocks: Tensor;
-  #moving: boolean[] = [];
+  #updated: boolean[] = [];
   #steps = 0;
 
   constructor(store: ParameterStore, options: AdamWOptions = {}) {
@@ -44,8 +44,8 @@ export class AdamW {
     const { engine } = store;
     this.totals = Tensor.zeros(engine, [2]).keep();
     this.#settings = Tensor.empty(engine, [16]).keep();
-    this.#partials = Tensor.empty(engine, [GROUPS]).keep();
-    this.#blocks = Tensor.zeros(engine, [store.length / BLOCK], 'u32').keep();
+    this.#partials = Tensor.empty(engine, [NORM_WORKGROUPS]).keep();
+    this.#blocks = Tensor.zeros(engine, [store.length / BLOCK_ELEMENTS], 'u32').keep();
   }
 
   /** Updates made so far; set it when resuming. */
@@ -84,8 +84,8 @@ export class AdamW {
     } = this.store.memory;
     const { reduceGroup: WG, staged } = engine.tuning;
     // Neighbouring invocations should read neighbouring words on a GPU; on a CPU, one should read on by itself.
-    const VECTORS = staged ? 1 : BLOCK / 4;
-    const params = { n: this.store.length, groups: GROUPS };
+    const VECTORS = staged ? 1 : BLOCK_ELEMENTS / 4;
+    const params = { n: this.store.length, groups: NORM_WORKGROUPS };
     const settings = this.#settings;
     const blocks = this.#blocks;
     const partials = this.#partials;
@@ -95,7 +95,7 @@ export class AdamW {
       'adamw.squares',
       { gradients, blocks, partials, settings },
       params,
-      GROUPS,
+      NORM_WORKGROUPS,
       reduce,
     );
     engine.dispatch('adamw.norm', { partials, totals, settings }, params, 1, reduce);
@@ -103,8 +103,8 @@ export class AdamW {
       'adamw.update',
       { gradients, blocks, totals, parameters, firstMoment, secondMoment, settings },
       params,
-      Math.ceil(this.store.length / (4 * GROUP * VECTORS)),
-      { constants: { WG: GROUP, VECTORS } },
+      Math.ceil(this.store.length / (4 * UPDATE_WORKGROUP_SIZE * VECTORS)),
+      { constants: { WG: UPDATE_WORKGROUP_SIZE, VECTORS } },
     );
   }
 
@@ -126,13 +126,17 @@ export class AdamW {
   /** Tells the kernel what moves, where that has changed since it was told. */
   #markBlocks(): void {
     const moving = [...this.store].map(({ tensor }) => tensor.requiresGrad && tensor.reached);
-    if (moving.every((moves, n) => moves === this.#moving[n])) return;
-    this.#moving = moving;
+    if (moving.every((moves, n) => moves === this.#updated[n])) return;
+    this.#updated = moving;
     const marks = new Uint32Array(this.#blocks.length);
     for (const [n, p] of [...this.store].entries()) {
       if (!moving[n]) continue;
-      const first = p.start / BLOCK;
-      marks.fill(TRAINABLE | (p.decay ? DECAYED : 0), first, first + Math.ceil(p.length / BLOCK));
+      const first = p.start / BLOCK_ELEMENTS;
+      marks.fill(
+        TRAINABLE_FLAG | (p.decay ? DECAYED_FLAG : 0),
+        first,
+        first + Math.ceil(p.length / BLOCK_ELEMENTS),
+      );
     }
     this.#blocks.write(marks);
   }

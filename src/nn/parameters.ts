@@ -11,7 +11,7 @@ import type { Initializer } from './init.js';
 import { decodeSafetensors, encodeSafetensors, type HostTensor } from './safetensors.js';
 
 /** Elements per block: 256 bytes, what a binding's offset must be a multiple of. */
-export const BLOCK = 64;
+export const BLOCK_ELEMENTS = 64;
 
 export interface ParameterOptions {
   init: Initializer;
@@ -75,7 +75,7 @@ export class ParameterStore implements Declare {
     if (this.#byName.has(name)) throw new Error(`Parameter ${name} was declared twice.`);
     const parameter = new Parameter(name, shape, init, decay, this.#length);
     this.#byName.set(name, parameter);
-    this.#length += Math.ceil(parameter.length / BLOCK) * BLOCK;
+    this.#length += Math.ceil(parameter.length / BLOCK_ELEMENTS) * BLOCK_ELEMENTS;
     return parameter;
   }
 

@@ -24,20 +24,20 @@ export interface NodeEngineOptions extends Omit<CreateEngineOptions, 'adapter'> 
 }
 
 /** An adapter, the instance it belongs to, and why it was chosen. */
-export interface FoundAdapter {
+export interface SelectedAdapter {
   readonly gpu: GPU;
   readonly adapter: GPUAdapter;
   readonly reason: string;
 }
 
-const CHOICES: readonly AdapterChoice[] = ['auto', 'gpu', 'cpu', 'swiftshader'];
+const ADAPTER_CHOICES: readonly AdapterChoice[] = ['auto', 'gpu', 'cpu', 'swiftshader'];
 /** Timestamps are otherwise rounded to tenths of a millisecond, a browser's precaution. */
 const DAWN_FLAGS = ['disable-dawn-features=timestamp_quantization'];
 /**
  * Kernels guard their own indices. The checks Dawn would add around every access cost SwiftShader a third of a training
  * step; NEUROFORMER_CHECKED=1 keeps them.
  */
-const UNCHECKED = ['enable-dawn-features=disable_robustness'];
+const ROBUSTNESS_OFF = ['enable-dawn-features=disable_robustness'];
 const POLL_MILLISECONDS = 0.3;
 
 /**
@@ -55,7 +55,7 @@ export async function createEngine(options: NodeEngineOptions = {}): Promise<Eng
     return openEngine({ ...own, debug, ...(idle && { idle }) });
   }
   const show = debug >= 4 ? (own.log ?? console.error) : undefined;
-  const { gpu, adapter, reason } = await findAdapter(choice, threads, show);
+  const { gpu, adapter, reason } = await selectAdapter(choice, threads, show);
   const idle = idleFor(adapter.info);
   return openEngine({
     ...own,
@@ -73,11 +73,11 @@ export async function createEngine(options: NodeEngineOptions = {}): Promise<Eng
  * @param show is given the CPU device's kernels in text form as they are compiled.
  * @throws UnsupportedError as there.
  */
-export async function findAdapter(
+export async function selectAdapter(
   choice?: AdapterChoice,
   threads?: number,
   show?: (text: string) => void,
-): Promise<FoundAdapter> {
+): Promise<SelectedAdapter> {
   const wanted = choice ?? parseAdapterChoice(process.env.NEUROFORMER_ADAPTER);
   if (wanted === 'swiftshader') return swiftShader();
   if (wanted === 'gpu' || (wanted === 'auto' && mayHaveDriver())) {
@@ -99,10 +99,10 @@ export async function findAdapter(
   return { gpu, adapter: (await gpu.requestAdapter())!, reason };
 }
 
-async function swiftShader(): Promise<FoundAdapter> {
+async function swiftShader(): Promise<SelectedAdapter> {
   const unavailable = swiftShaderUnavailable();
   if (unavailable) throw new UnsupportedError(`SwiftShader was asked for, but ${unavailable}.`);
-  const flags = process.env.NEUROFORMER_CHECKED === '1' ? [] : UNCHECKED;
+  const flags = process.env.NEUROFORMER_CHECKED === '1' ? [] : ROBUSTNESS_OFF;
   const found = await withSwiftShader(() => dawnAdapter('SwiftShader was asked for', flags));
   if (!found) throw new UnsupportedError('SwiftShader was asked for, and did not start.');
   return found;
@@ -115,7 +115,7 @@ const instances: GPU[] = [];
 async function dawnAdapter(
   reason: string,
   flags: readonly string[] = [],
-): Promise<FoundAdapter | undefined> {
+): Promise<SelectedAdapter | undefined> {
   const dawn = await import('webgpu').catch(() => undefined);
   const gpu = dawn?.create([...DAWN_FLAGS, ...flags]);
   if (!gpu) return undefined;
@@ -135,10 +135,10 @@ function mayHaveDriver(): boolean {
 
 function parseAdapterChoice(text: string | undefined): AdapterChoice {
   if (text === undefined || text === '') return 'auto';
-  const choice = CHOICES.find((c) => c === text);
+  const choice = ADAPTER_CHOICES.find((c) => c === text);
   if (!choice) {
     throw new UnsupportedError(
-      `NEUROFORMER_ADAPTER is "${text}"; it can be ${CHOICES.join(', ')}.`,
+      `NEUROFORMER_ADAPTER is "${text}"; it can be ${ADAPTER_CHOICES.join(', ')}.`,
     );
   }
   return choice;

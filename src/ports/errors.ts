@@ -11,7 +11,7 @@ export class SourceError extends Error {
 }
 
 /** What Node (error codes) and browsers (names of DOMExceptions) call common reasons, in words. */
-const REASONS: Readonly<Record<string, string>> = {
+const REASON_WORDS: Readonly<Record<string, string>> = {
   EACCES: 'permission is denied',
   EPERM: 'permission is denied',
   EROFS: 'it is on a read-only disk',
@@ -32,5 +32,5 @@ export function reasonFor(error: unknown, kind = 'file or folder'): string {
   const { code, name, message } = error as Error & { code?: unknown };
   const key = typeof code === 'string' ? code : name;
   if (key === 'ENOENT' || key === 'NotFoundError') return `there is no such ${kind}`;
-  return REASONS[key] ?? message;
+  return REASON_WORDS[key] ?? message;
 }

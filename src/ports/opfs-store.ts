@@ -69,7 +69,7 @@ class OpfsStore implements RunStore {
     await this.#attempt(path, 'removed', undefined, async () => {
       const [folders, name] = this.#split(path);
       const folder = await this.#folder(folders, false);
-      await folder?.removeEntry(name, { recursive: true }).catch(unlessAbsent);
+      await folder?.removeEntry(name, { recursive: true }).catch(undefinedIfMissing);
     });
   }
 
@@ -86,7 +86,7 @@ class OpfsStore implements RunStore {
   async #file(path: string, create = true): Promise<FileSystemFileHandle | undefined> {
     const [folders, name] = this.#split(path);
     const folder = await this.#folder(folders, create);
-    return folder?.getFileHandle(name, { create }).catch(unlessAbsent);
+    return folder?.getFileHandle(name, { create }).catch(undefinedIfMissing);
   }
 
   async #folder(
@@ -95,7 +95,7 @@ class OpfsStore implements RunStore {
   ): Promise<FileSystemDirectoryHandle | undefined> {
     let folder: FileSystemDirectoryHandle | undefined = await navigator.storage.getDirectory();
     for (const part of parts)
-      folder = await folder?.getDirectoryHandle(part, { create }).catch(unlessAbsent);
+      folder = await folder?.getDirectoryHandle(part, { create }).catch(undefinedIfMissing);
     return folder;
   }
 
@@ -116,7 +116,7 @@ class OpfsStore implements RunStore {
 }
 
 /** Nothing where there is no such entry. @throws whatever else went wrong. */
-function unlessAbsent(error: unknown): undefined {
+function undefinedIfMissing(error: unknown): undefined {
   if ((error as Error).name === 'NotFoundError') return undefined;
   throw error;
 }

@@ -50,7 +50,7 @@ export interface Subject {
   readonly truth: Truth | undefined;
 }
 
-const BATCH = 200;
+const ABLATION_BATCH = 200;
 
 /** Every map, one after the other. */
 export async function explainModel(
@@ -63,7 +63,7 @@ export async function explainModel(
   const chosen = choose(subject.refs, settings.windows ?? 4000, seed);
   const fewer = chosen.slice(
     0,
-    wholeBatches(settings.ablationWindows ?? 4000, chosen.length, BATCH),
+    wholeBatches(settings.ablationWindows ?? 4000, chosen.length, ABLATION_BATCH),
   );
   const maps: Omit<ConnectivityMap, 'scores'>[] = [];
   const add = (
@@ -88,7 +88,7 @@ export async function explainModel(
     }
   }
   const reading = (model: Neuroformer, refs: readonly WindowRef[], tieSeed = seed): Reading => {
-    const size = Math.min(BATCH, refs.length);
+    const size = Math.min(ABLATION_BATCH, refs.length);
     const batches = windowBatches(windows, layout, refs, size, tieSeed);
     return { engine, model, layout, size, batches: watched(batches, size, refs.length) };
   };
@@ -155,7 +155,10 @@ export async function explainModel(
 /** Windows at random, as many as make whole batches. */
 function choose(refs: readonly WindowRef[], wanted: number, seed: number): WindowRef[] {
   const order = new HostRandom(seed).permutation(refs.length);
-  return Array.from(order.subarray(0, wholeBatches(wanted, refs.length, BATCH)), (n) => refs[n]!);
+  return Array.from(
+    order.subarray(0, wholeBatches(wanted, refs.length, ABLATION_BATCH)),
+    (n) => refs[n]!,
+  );
 }
 
 function freshModel(engine: Engine, layout: BatchLayout, seed: number) {

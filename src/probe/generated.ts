@@ -40,7 +40,7 @@ export function recordedStretches(
   trials: readonly GeneratedTrial[],
 ): Stretch[] {
   return trials.map(({ start, from, to }) => ({
-    times: spikeTimes(recording.trials[start.trial]!.spikes),
+    times: spikeTimes(recording.trials[start.trialIndex]!.spikes),
     from,
     to,
   }));
@@ -90,11 +90,11 @@ export interface AheadRates {
 }
 
 /** Windows that rates are made of: more would say little more. */
-const MOST_WINDOWS = 10_000;
+const MAX_RATE_WINDOWS = 10_000;
 
 /** Spikes drawn of a neuron, on average, so that chance takes little from a correlation of rates; and most draws for it. */
-const ENOUGH_SPIKES = 300;
-const MOST_DRAWS = 100;
+const TARGET_DRAWN_SPIKES = 300;
+const MAX_DRAWS = 100;
 
 /**
  * Draws windows that do not overlap from their recorded pasts; of very many, some spread over all. Each is drawn as often
@@ -109,10 +109,10 @@ export async function ratesAhead(
 ): Promise<AheadRates> {
   const { ids, current } = windows.settings;
   const all = sideBySide(refs, current);
-  const apart = evenly(all, Math.min(all.length, MOST_WINDOWS));
+  const apart = evenly(all, Math.min(all.length, MAX_RATE_WINDOWS));
   const generated = new Float64Array(ids.neurons);
   const recorded = recordedIn(windows, apart);
-  const draws = Math.min(MOST_DRAWS, Math.ceil(ENOUGH_SPIKES / Math.max(1, mean(recorded))));
+  const draws = Math.min(MAX_DRAWS, Math.ceil(TARGET_DRAWN_SPIKES / Math.max(1, mean(recorded))));
   const total = apart.length * draws;
   for (let start = 0; start < total; start += size) {
     const places = Array.from({ length: size }, (_, n) => start + n);
@@ -166,7 +166,7 @@ export function scoreAhead(train: AheadRates, test: AheadRates): AheadScores {
 function recordedIn(windows: Windows, refs: readonly WindowRef[]): Float64Array {
   const counts = new Float64Array(windows.settings.ids.neurons);
   for (const ref of refs) {
-    const spikes = windows.binned(ref.trial);
+    const spikes = windows.binned(ref.trialIndex);
     const { start, stop } = windows.span(ref).current;
     const [first, end] = spikesWithin(spikes, start, stop);
     for (let n = first; n < end; n++) counts[spikes.neurons[n]!]! += 1;
@@ -179,7 +179,7 @@ function sideBySide(refs: readonly WindowRef[], current: number): WindowRef[] {
   const chosen: WindowRef[] = [];
   for (const ref of refs) {
     const last = chosen.at(-1);
-    const free = !last || last.trial !== ref.trial || ref.end - last.end > current - 1e-6;
+    const free = !last || last.trialIndex !== ref.trialIndex || ref.end - last.end > current - 1e-6;
     if (free) chosen.push(ref);
   }
   return chosen;

@@ -3,14 +3,14 @@
 import { RecordingError } from './errors.js';
 import {
   assembleRecording,
-  type Film,
   type Recording,
   type Trial,
   type Variable,
+  type Video,
 } from './recording.js';
 import type { WindowRef } from './windows.js';
 
-/** Frames as one array: [frames, height, width], or [films, frames, height, width] where trials show different films. */
+/** Frames as one array: [frames, height, width], or [videos, frames, height, width] where trials show different videos. */
 export interface FrameArray {
   readonly data: Float32Array | Uint8Array;
   readonly shape: readonly number[];
@@ -53,7 +53,7 @@ export interface DictionarySteps {
 }
 
 /** A recording, and the windows the dictionary names. */
-export interface MappedDictionary {
+export interface TrialDictionary {
   readonly recording: Recording;
   readonly intervals: Readonly<Record<'all' | 'train' | 'test' | 'finetune', readonly WindowRef[]>>;
 }
@@ -67,12 +67,12 @@ export function fromDataDictionary(
   data: DataDictionary,
   steps: DictionarySteps,
   name = 'recording',
-): MappedDictionary {
+): TrialDictionary {
   const perTrial = !Array.isArray(data.spikes);
   const matrices = perTrial
     ? Object.entries(data.spikes as Record<number, Counts>)
     : [['0', data.spikes as Counts] as const];
-  const film = data.frames && trialVideo(data.frames, steps.frames, data.callback);
+  const video = data.frames && trialVideo(data.frames, steps.frames, data.callback);
   const trials = matrices.map(([key, counts]): Trial => {
     const id = Number(key);
     return {
@@ -80,7 +80,7 @@ export function fromDataDictionary(
       start: 0,
       duration: steps.dt * (counts[0]?.length ?? 0),
       spikes: { counts, dt: steps.dt },
-      ...(film && { film }),
+      ...(video && { video }),
       variables: trialVariables(data.behavior ?? {}, steps, perTrial ? id : undefined),
     };
   });
@@ -100,9 +100,10 @@ export function fromDataDictionary(
 
 function windowRef(entry: DictionaryInterval, key: string, trials: readonly Trial[]): WindowRef {
   const [end, id] = typeof entry === 'number' ? [entry, trials[0]!.id] : entry;
-  const trial = trials.findIndex((candidate) => candidate.id === id);
-  if (trial < 0) throw new RecordingError(`${key} names trial ${id}, which spikes does not have.`);
-  return { trial, end };
+  const trialIndex = trials.findIndex((candidate) => candidate.id === id);
+  if (trialIndex < 0)
+    throw new RecordingError(`${key} names trial ${id}, which spikes does not have.`);
+  return { trialIndex, end };
 }
 
 function trialVariables(
@@ -128,17 +129,17 @@ function trialVideo(
   frames: FrameArray,
   dt: number | undefined,
   callback: FrameCallback | undefined,
-): Film {
+): Video {
   if (dt === undefined) throw new RecordingError('Nobody says how many seconds a frame lasts.');
   const { data, shape } = frames;
   if (shape.length !== 3 && !(shape.length === 4 && callback)) {
     throw new RecordingError(
-      `frames should be [frames, height, width], or with a callback [films, frames, height, width], but is [${shape.join(', ')}].`,
+      `frames should be [frames, height, width], or with a callback [videos, frames, height, width], but is [${shape.join(', ')}].`,
     );
   }
   const [height, width] = shape.slice(-2) as [number, number];
   const count = shape.slice(0, -2).reduce((product, n) => product * n, 1);
-  const choose: Film['choose'] =
+  const choose: Video['choose'] =
     callback && ((_, end, wanted, trial) => callback(frames, end, wanted, { trial }));
   return { data, count, height, width, dt, ...(choose && { choose }) };
 }

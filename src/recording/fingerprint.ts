@@ -10,16 +10,16 @@ export function fingerprint(recording: Recording): string {
   const numbers = (values: ArrayLike<number>) => {
     hash.update(new Uint8Array(Float64Array.from(values).buffer));
   };
-  for (const { id, start, duration, spikes, film, variables } of recording.trials) {
+  for (const { id, start, duration, spikes, video, variables } of recording.trials) {
     numbers([id, start, duration]);
     if ('counts' in spikes) numbers([spikes.dt]);
     for (const row of 'counts' in spikes ? spikes.counts : spikes.times) {
       numbers([row.length]);
       numbers(row);
     }
-    if (film) {
-      numbers([film.count, film.height, film.width, film.dt, film.start ?? 0]);
-      hash.update(new Uint8Array(film.data.buffer, film.data.byteOffset, film.data.byteLength));
+    if (video) {
+      numbers([video.count, video.height, video.width, video.dt, video.start ?? 0]);
+      hash.update(new Uint8Array(video.data.buffer, video.data.byteOffset, video.data.byteLength));
     }
     for (const [name, series] of Object.entries(variables)) {
       text(name);

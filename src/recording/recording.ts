@@ -1,10 +1,10 @@
-/** Recordings in memory: trials, each with its spikes, its film and its variables on clocks of their own. */
+/** Recordings in memory: trials, each with its spikes, its video and its variables on clocks of their own. */
 
 import { RecordingError } from './errors.js';
 import { cutSpikes, firstNotBefore, neuronCount, type Spikes, spikesEnd } from './spikes.js';
 
-/** A film: `count` frames of height x width, row-major. */
-export interface Film {
+/** A video: `count` frames of height x width, row-major. */
+export interface Video {
   readonly data: Float32Array | Uint8Array;
   readonly count: number;
   readonly height: number;
@@ -17,7 +17,7 @@ export interface Film {
    * Chooses the frames of a window instead of the ones that end with it: `count` frames before frame number `end`.
    * The original's name for it is the callback.
    */
-  readonly choose?: (film: Film, end: number, count: number, trial: number) => Float32Array;
+  readonly choose?: (video: Video, end: number, count: number, trial: number) => Float32Array;
 }
 
 /** A variable sampled at a fixed step. */
@@ -57,7 +57,7 @@ export interface Trial {
   /** Seconds. */
   readonly duration: number;
   readonly spikes: Spikes;
-  readonly film?: Film;
+  readonly video?: Video;
   readonly variables: Readonly<Record<string, Variable>>;
 }
 
@@ -79,7 +79,7 @@ export interface Recording {
 export interface Session {
   readonly name?: string;
   readonly spikes: Spikes;
-  readonly frames?: Film;
+  readonly frames?: Video;
   readonly variables?: Readonly<Record<string, Variable>>;
   /** Default: one trial, the whole session. */
   readonly trials?: readonly (Interval & { id?: number })[];
@@ -98,7 +98,7 @@ export interface Session {
 export function createRecording(session: Session): Recording {
   const { name = 'recording', spikes, frames, variables = {}, intervals = {} } = session;
   checkSpikes(spikes);
-  if (frames) checkFilm(frames);
+  if (frames) checkVideo(frames);
   for (const [variable, series] of Object.entries(variables)) checkVariable(variable, series);
   const ends = [...(session.trials ?? []), ...Object.values(intervals).flat()].map(
     ({ stop }) => stop,
@@ -106,7 +106,7 @@ export function createRecording(session: Session): Recording {
   const parts = [
     session.recorded ?? 0,
     spikesEnd(spikes),
-    filmEnd(frames),
+    videoEnd(frames),
     ...Object.values(variables).map(variableEnd),
   ];
   const duration = session.duration ?? [...parts, ...ends].reduce((a, b) => Math.max(a, b));
@@ -125,7 +125,7 @@ export function createRecording(session: Session): Recording {
       start,
       duration: stop - start,
       spikes: cutSpikes(spikes, start, stop),
-      ...filmWithin(frames, start, stop),
+      ...videoWithin(frames, start, stop),
       variables: Object.fromEntries(
         Object.entries(variables).flatMap(([key, series]) => {
           const cut = cutVariable(series, start, stop);
@@ -166,7 +166,7 @@ export function assembleRecording(
         `Trial ${trial.id} has ${found} neurons, but trial ${first.id} has ${neurons}: all need the same.`,
       );
     }
-    if (trial.film) checkFilm(trial.film);
+    if (trial.video) checkVideo(trial.video);
     for (const [variable, series] of Object.entries(trial.variables))
       checkVariable(variable, series);
   }
@@ -202,16 +202,16 @@ function samplesWithin(from: number, dt: number, length: number, start: number, 
 }
 
 /** The frames that begin within a trial, on its clock; nothing where there are none. */
-function filmWithin(film: Film | undefined, start: number, stop: number): { film?: Film } {
-  if (!film) return {};
-  const { data, count, height, width, dt, start: from = 0, choose } = film;
+function videoWithin(video: Video | undefined, start: number, stop: number): { video?: Video } {
+  if (!video) return {};
+  const { data, count, height, width, dt, start: from = 0, choose } = video;
   const [first, end] = samplesWithin(from, dt, count, start, stop);
   if (end === first) return {};
   // Who chooses frames itself is given all of them.
-  if (choose) return { film: { ...film, start: from - start } };
+  if (choose) return { video: { ...video, start: from - start } };
   const size = height * width;
   const own = data.subarray(first * size, end * size);
-  return { film: { ...film, data: own, count: end - first, start: from + first * dt - start } };
+  return { video: { ...video, data: own, count: end - first, start: from + first * dt - start } };
 }
 
 /**
@@ -246,8 +246,8 @@ function cutVariable(series: Variable, start: number, stop: number): Variable | 
   return { values: slice(first, end), times, ...held, ...turn };
 }
 
-function filmEnd(film: Film | undefined): number {
-  return film ? (film.start ?? 0) + film.count * film.dt : 0;
+function videoEnd(video: Video | undefined): number {
+  return video ? (video.start ?? 0) + video.count * video.dt : 0;
 }
 
 function variableEnd(series: Variable): number {
@@ -286,7 +286,7 @@ function checkSpikes(spikes: Spikes): void {
   }
 }
 
-function checkFilm({ data, count, height, width, dt }: Film): void {
+function checkVideo({ data, count, height, width, dt }: Video): void {
   checkStep('frames', dt);
   const needed = count * height * width;
   if (data.length !== needed || needed === 0) {

@@ -1,10 +1,10 @@
-/** What a window takes of a trial's variables and its film. */
+/** What a window takes of a trial's variables and its video. */
 
 import { meanDirection } from '../math/angles.js';
 import { arange, roundHalfEven } from '../math/rounding.js';
 import { usual } from '../math/statistics.js';
 import { RecordingError } from './errors.js';
-import { type Film, type Interval, type Series, sampleTime, type Variable } from './recording.js';
+import { type Interval, type Series, sampleTime, type Variable, type Video } from './recording.js';
 import type { ClassVocabulary } from './vocabularies.js';
 
 /** A variable a window samples. */
@@ -69,17 +69,17 @@ function sampleIntervals({ times }: { readonly times: ArrayLike<number> }): Floa
 }
 
 /** Samples this much farther apart than usual have a hole between them. */
-const HOLE = 5;
+const GAP_FACTOR = 5;
 
 /** Stretches of a trial in which nothing of a series was sampled, far longer than its usual step and than `dt`. */
-export function findHoles(series: Variable, dt: number): Interval[] {
+export function findSamplingGaps(series: Variable, dt: number): Interval[] {
   if (!('times' in series) || typeof series.values[0] === 'string') return [];
   const { before } = series;
   const times = [...(before ? [before.time] : []), ...Array.from(series.times)];
   const steps = sampleIntervals({ times });
   const step = usual(steps) ?? 0;
   return Array.from(steps).flatMap((own, n) =>
-    own > HOLE * step && own > 2 * dt ? [{ start: times[n]!, stop: times[n + 1]! }] : [],
+    own > GAP_FACTOR * step && own > 2 * dt ? [{ start: times[n]!, stop: times[n + 1]! }] : [],
   );
 }
 
@@ -257,35 +257,35 @@ function fitTo(numbers: readonly number[], length: number): Float64Array {
   return fitted;
 }
 
-/** How many frames so many seconds of a film are. */
-export function framesIn(seconds: number, { dt }: Pick<Film, 'dt'>): number {
+/** How many frames so many seconds of a video are. */
+export function framesIn(seconds: number, { dt }: Pick<Video, 'dt'>): number {
   return Math.ceil(seconds / dt - 1e-9);
 }
 
 /** How many frames have begun nearest to a time. */
-export function framesBefore({ start = 0, dt }: Pick<Film, 'start' | 'dt'>, end: number): number {
+export function framesBefore({ start = 0, dt }: Pick<Video, 'start' | 'dt'>, end: number): number {
   return roundHalfEven((end - start) / dt);
 }
 
 /**
  * The frames of `seconds` that end at `end`.
  *
- * @param trial its number, for a film that chooses its frames by it.
- * @param waits before the film has run so long its first frame stands still; otherwise it reads on into the future, as
+ * @param trialId its number, for a video that chooses its frames by it.
+ * @param waits before the video has run so long its first frame stands still; otherwise it reads on into the future, as
  *   the original does.
  */
 export function framesUpTo(
-  film: Film,
+  video: Video,
   end: number,
   seconds: number,
-  trial: number,
+  trialId: number,
   waits: boolean,
 ): Float32Array {
-  const { data, count: frameCount, height, width, choose } = film;
-  const count = framesIn(seconds, film);
+  const { data, count: frameCount, height, width, choose } = video;
+  const count = framesIn(seconds, video);
   const size = height * width;
-  let last = framesBefore(film, end);
-  if (choose) return choose(film, last, count, trial);
+  let last = framesBefore(video, end);
+  if (choose) return choose(video, last, count, trialId);
   last = Math.min(last, frameCount);
   if (!waits) last = Math.max(last, count);
   const frames = new Float32Array(count * size);

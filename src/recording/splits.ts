@@ -6,8 +6,8 @@ import { RecordingError } from './errors.js';
 import type { Interval, Trial } from './recording.js';
 import type { WindowRef, Windows } from './windows.js';
 
-export const PARTS = ['train', 'validation', 'test'] as const;
-export type Part = (typeof PARTS)[number];
+export const SPLIT_PARTS = ['train', 'validation', 'test'] as const;
+export type Part = (typeof SPLIT_PARTS)[number];
 
 /** The share of each part; they add up to 1. */
 export type Fractions = Readonly<Record<Part, number>>;
@@ -61,11 +61,11 @@ export function splitWindows(windows: Windows, settings: SplitSettings, every?: 
     if (part) parts[part].push(ref);
     else leftOut += 1;
   }
-  for (const part of PARTS) {
+  for (const part of SPLIT_PARTS) {
     const wanted = !('fractions' in settings) || settings.fractions[part] > 0;
     if (wanted && parts[part].length === 0) {
       throw new RecordingError(
-        `The ${part} part of the split has no window: ${whyEmpty(windows, settings, refs.length)}.`,
+        `The ${part} part of the split has no window: ${explainEmptyPart(windows, settings, refs.length)}.`,
       );
     }
   }
@@ -82,7 +82,7 @@ export function splitWindows(windows: Windows, settings: SplitSettings, every?: 
   return { ...parts, settings, leftOut, notes, caveats };
 }
 
-function whyEmpty({ recording }: Windows, { kind }: SplitSettings, count: number): string {
+function explainEmptyPart({ recording }: Windows, { kind }: SplitSettings, count: number): string {
   if (kind === 'trials')
     return `its share of the ${recording.trials.length} trials is none, or its trials have no windows; make it larger, or split by blocks`;
   return kind === 'blocks'
@@ -124,7 +124,7 @@ export function recencyWeights(
   halfLife: number,
 ): Float64Array {
   const offsets = trialOffsets(windows.recording.trials);
-  const times = refs.map(({ trial, end }) => offsets[trial]! + end);
+  const times = refs.map(({ trialIndex, end }) => offsets[trialIndex]! + end);
   const last = times.reduce((a, b) => Math.max(a, b), 0);
   return Float64Array.from(times, (time) => 2 ** ((time - last) / halfLife));
 }
@@ -169,11 +169,11 @@ function dealer(
 }
 
 function checkFractions(fractions: Fractions): void {
-  const shares = PARTS.map((part) => fractions[part]);
+  const shares = SPLIT_PARTS.map((part) => fractions[part]);
   const sum = shares.reduce((total, share) => total + share, 0);
   if (shares.every((share) => share >= 0 && share <= 1) && Math.abs(sum - 1) < 1e-9) return;
   throw new RecordingError(
-    `The fractions of a split should be shares from 0 to 1 that add up to 1, but are ${PARTS.map((part) => `${part} ${fractions[part]}`).join(', ')}.`,
+    `The fractions of a split should be shares from 0 to 1 that add up to 1, but are ${SPLIT_PARTS.map((part) => `${part} ${fractions[part]}`).join(', ')}.`,
   );
 }
 
@@ -196,7 +196,7 @@ function byTrials(
   const { trials } = windows.recording;
   if ('fractions' in settings) {
     const parts = deal(trials.length, settings.fractions, settings.seed);
-    return ({ trial }) => parts[trial];
+    return ({ trialIndex }) => parts[trialIndex];
   }
   const { validation, test } = settings;
   const ids = trials.map(({ id }) => id);
@@ -208,8 +208,8 @@ function byTrials(
   const both = validation.find((id) => test.includes(id));
   if (both !== undefined)
     throw new RecordingError(`The split names trial ${both} for validation and for test.`);
-  return ({ trial }) => {
-    const id = ids[trial]!;
+  return ({ trialIndex }) => {
+    const id = ids[trialIndex]!;
     if (test.includes(id)) return 'test';
     return validation.includes(id) ? 'validation' : 'train';
   };
@@ -223,7 +223,7 @@ function byBlocks(
   const pastReach = ({ current, all }: ReturnType<Windows['span']>) => current.start - all.start;
   const furthest = () =>
     refs.reduce((most, ref) => Math.max(most, pastReach(windows.span(ref))), 0);
-  const { fractions, order = PARTS, repeats = 1, gap = furthest() } = settings;
+  const { fractions, order = SPLIT_PARTS, repeats = 1, gap = furthest() } = settings;
   if (!Number.isInteger(repeats) || repeats < 1)
     throw new RecordingError(`The repeats of a split should be 1 or more, but are ${repeats}.`);
   const { trials } = windows.recording;
@@ -247,7 +247,7 @@ function byBlocks(
         `The gap of a split should be at least ${reach.toFixed(3)} s, as far as windows reach back, but is ${gap}.`,
       );
     }
-    const offset = offsets[ref.trial]!;
+    const offset = offsets[ref.trialIndex]!;
     const block = blocks.find(({ stop }) => offset + current.stop <= stop + 1e-9);
     if (!block) return blocks.at(-1)!.part;
     const opensInTrial = block.start > offset + 1e-9;
@@ -268,13 +268,15 @@ export interface Leak {
 /** Every overlap between what windows of different parts read; empty for a split that does not leak. */
 export function findLeaks(split: Split, windows: Windows): Leak[] {
   const leaks: Leak[] = [];
-  for (const from of PARTS) {
+  for (const from of SPLIT_PARTS) {
     const covered = intervalsRead(split[from], windows);
-    for (const part of PARTS) {
+    for (const part of SPLIT_PARTS) {
       if (part === from) continue;
       const found = split[part].filter((ref) => {
-        const { start, stop } = readBy(windows, ref);
-        return covered.get(ref.trial)?.some((c) => c.start < stop - 1e-9 && start < c.stop - 1e-9);
+        const { start, stop } = intervalsReadBy(windows, ref);
+        return covered
+          .get(ref.trialIndex)
+          ?.some((c) => c.start < stop - 1e-9 && start < c.stop - 1e-9);
       });
       if (found[0]) leaks.push({ part, from, windows: found.length, example: found[0] });
     }
@@ -283,7 +285,7 @@ export function findLeaks(split: Split, windows: Windows): Leak[] {
 }
 
 /** What a window reads of its trial: nothing was recorded before its start. */
-function readBy(windows: Windows, ref: WindowRef): Interval {
+function intervalsReadBy(windows: Windows, ref: WindowRef): Interval {
   const { start, stop } = windows.span(ref).all;
   return { start: Math.max(0, start), stop };
 }
@@ -291,12 +293,12 @@ function readBy(windows: Windows, ref: WindowRef): Interval {
 /** The stretches of each trial that windows read, joined where they meet. */
 function intervalsRead(refs: readonly WindowRef[], windows: Windows): Map<number, Interval[]> {
   const cover = new Map<number, Interval[]>();
-  const sorted = [...refs].sort((p, q) => p.trial - q.trial || p.end - q.end);
+  const sorted = [...refs].sort((p, q) => p.trialIndex - q.trialIndex || p.end - q.end);
   for (const ref of sorted) {
-    const read = readBy(windows, ref);
-    const known = cover.get(ref.trial);
+    const read = intervalsReadBy(windows, ref);
+    const known = cover.get(ref.trialIndex);
     const last = known?.at(-1);
-    if (!known) cover.set(ref.trial, [read]);
+    if (!known) cover.set(ref.trialIndex, [read]);
     else if (last && read.start <= last.stop + 1e-9)
       known[known.length - 1] = { start: last.start, stop: Math.max(last.stop, read.stop) };
     else known.push(read);

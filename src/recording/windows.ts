@@ -2,9 +2,9 @@
 
 import { roundToStep } from '../math/rounding.js';
 import { RecordingError } from './errors.js';
-import type { Film, Interval, Recording, Series, Trial } from './recording.js';
+import type { Interval, Recording, Series, Trial, Video } from './recording.js';
 import {
-  findHoles,
+  findSamplingGaps,
   framesBefore,
   framesUpTo,
   regular,
@@ -74,7 +74,7 @@ export interface TokenWindow {
 
 /** Everything of one moment. */
 export interface Window {
-  readonly trial: number;
+  readonly trialId: number;
   /** Seconds from the trial's start: where the current window ends. */
   readonly end: number;
   readonly current: TokenWindow;
@@ -89,18 +89,18 @@ interface Prepared {
   readonly id: number;
   readonly duration: number;
   readonly spikes: BinnedSpikes;
-  readonly film: Film | undefined;
+  readonly video: Video | undefined;
   readonly variables: readonly {
     setting: VariableSetting;
     series: Series;
     /** Where nothing of it was sampled: windows do not end there. */
-    holes: readonly Interval[];
+    gaps: readonly Interval[];
   }[];
 }
 
 /** Where a window is: its trial's place in the recording, and its end in seconds on the trial's clock. */
 export interface WindowRef {
-  readonly trial: number;
+  readonly trialIndex: number;
   readonly end: number;
 }
 
@@ -109,9 +109,9 @@ export class Windows {
   readonly recording: Recording;
   readonly settings: WindowSettings;
   readonly #trials: readonly Prepared[];
-  /** Variables that some trial has, and whether any has a film: windows are of trials that have all. */
+  /** Variables that some trial has, and whether any has a video: windows are of trials that have all. */
   readonly #variables: readonly string[];
-  readonly #film: boolean;
+  readonly #video: boolean;
 
   /** @throws RecordingError naming a variable the recording lacks or holds in another form. */
   constructor(recording: Recording, settings: WindowSettings) {
@@ -134,25 +134,32 @@ export class Windows {
         `None of the ${names.length} trials has all variables that the configuration names: ${counts.join(', ')}. Name those that trials have together.`,
       );
     }
-    this.#film = settings.video !== undefined && this.#trials.some(({ film }) => film);
+    this.#video = settings.video !== undefined && this.#trials.some(({ video }) => video);
   }
 
   /** The window that ends at `end`, with the past just before it. */
-  at({ trial: index, end }: WindowRef): Window {
-    const trial = this.#trial(index);
+  at(ref: WindowRef): Window {
+    const { end } = ref;
+    const trial = this.#trial(ref.trialIndex);
     const { settings } = this;
-    const { video, pastBlock, block, rules } = settings;
-    const { current, past } = this.span({ trial: index, end });
+    const { video: seconds, pastBlock, block, rules } = settings;
+    const { current, past } = this.span(ref);
     return {
-      trial: trial.id,
+      trialId: trial.id,
       end,
       current: tokenWindow(trial, current, block, settings, false),
       past: tokenWindow(trial, past, pastBlock, settings, rules.pastHasOwnClock),
       frames:
-        trial.film && video !== undefined
-          ? framesUpTo(trial.film, this.#filmEnd(end), video, trial.id, rules.videoEndsWithWindow)
+        trial.video && seconds !== undefined
+          ? framesUpTo(
+              trial.video,
+              this.#videoEnd(end),
+              seconds,
+              trial.id,
+              rules.videoEndsWithWindow,
+            )
           : undefined,
-      variables: this.variables({ trial: index, end }),
+      variables: this.variables(ref),
     };
   }
 
@@ -161,7 +168,7 @@ export class Windows {
     const { times, rules } = this.settings;
     const { stop } = this.span(ref).current;
     return Object.fromEntries(
-      this.#trial(ref.trial).variables.map(({ setting, series }) => {
+      this.#trial(ref.trialIndex).variables.map(({ setting, series }) => {
         const from = roundToStep(stop - setting.window, times.dt);
         return [setting.name, sampleSeries(series, from, stop, setting, rules.exactSampleTimes)];
       }),
@@ -169,17 +176,17 @@ export class Windows {
   }
 
   /** What a window reads: its current part, its past, and everything together. Seconds on the trial's clock. */
-  span({ trial: index, end }: WindowRef): { current: Interval; past: Interval; all: Interval } {
-    const { current, past, video, times } = this.settings;
+  span({ trialIndex, end }: WindowRef): { current: Interval; past: Interval; all: Interval } {
+    const { current, past, video: videoSeconds, times } = this.settings;
     const from = roundToStep(end - current, times.dt);
     const stop = roundToStep(from + current, times.dt);
     const pastFrom = roundToStep(from - past, times.dt);
     const starts = [pastFrom];
     const stops = [stop];
-    const { film, variables } = this.#trial(index);
-    if (film && video !== undefined) {
-      starts.push(this.#filmEnd(end) - video);
-      stops.push(this.#filmEnd(end));
+    const { video, variables } = this.#trial(trialIndex);
+    if (video && videoSeconds !== undefined) {
+      starts.push(this.#videoEnd(end) - videoSeconds);
+      stops.push(this.#videoEnd(end));
     }
     const exact = this.settings.rules.exactSampleTimes;
     for (const { setting, series } of variables) {
@@ -194,8 +201,8 @@ export class Windows {
   }
 
   /** A trial's spikes in the tokenizer's bins. */
-  binned(trial: number): BinnedSpikes {
-    return this.#trial(trial).spikes;
+  binned(trialIndex: number): BinnedSpikes {
+    return this.#trial(trialIndex).spikes;
   }
 
   /** The past window before `ref`'s current one, of these spikes instead of the recorded ones. */
@@ -207,7 +214,7 @@ export class Windows {
 
   /** How many spikes fall into the current and the past window, before any are cut. */
   spikes(ref: WindowRef): { current: number; past: number } {
-    const { spikes } = this.#trial(ref.trial);
+    const { spikes } = this.#trial(ref.trialIndex);
     const { current, past } = this.span(ref);
     const within = (interval: Interval) => {
       const [first, end] = spikesWithin(spikes, interval.start, interval.stop);
@@ -222,10 +229,10 @@ export class Windows {
    *
    * @param every default: side by side.
    */
-  windowsInTrial(trial: number, every = this.settings.current): WindowRef[] {
-    return this.#windowEnds(trial, every)
-      .filter((end) => this.#lackingAt(trial, end) === undefined)
-      .map((end) => ({ trial, end }));
+  windowsInTrial(trialIndex: number, every = this.settings.current): WindowRef[] {
+    return this.#windowEnds(trialIndex, every)
+      .filter((end) => this.#isMissingAt(trialIndex, end) === undefined)
+      .map((end) => ({ trialIndex, end }));
   }
 
   /** How many windows there are not because something was not recorded when they end, by its name. */
@@ -233,7 +240,7 @@ export class Windows {
     const found: Record<string, number> = {};
     for (const trial of this.#trials.keys()) {
       for (const end of this.#windowEnds(trial, every)) {
-        const name = this.#lackingAt(trial, end);
+        const name = this.#isMissingAt(trial, end);
         if (name !== undefined) found[name] = (found[name] ?? 0) + 1;
       }
     }
@@ -241,43 +248,43 @@ export class Windows {
   }
 
   /** Where windows of a trial would end. */
-  #windowEnds(trial: number, every: number): number[] {
+  #windowEnds(trialIndex: number, every: number): number[] {
     const { current, times } = this.settings;
-    const count = Math.floor((this.#trial(trial).duration - current) / every + 1e-6) + 1;
+    const count = Math.floor((this.#trial(trialIndex).duration - current) / every + 1e-6) + 1;
     return Array.from({ length: Math.max(0, count) }, (_, n) =>
       roundToStep(current + n * every, times.dt),
     );
   }
 
   /** What was not recorded when a window ends, if there is such. */
-  #lackingAt(trial: number, end: number): string | undefined {
-    const { variables, film } = this.#trial(trial);
+  #isMissingAt(trialIndex: number, end: number): string | undefined {
+    const { variables, video } = this.#trial(trialIndex);
     const { rules } = this.settings;
     if (variables.length < this.#variables.length)
       return this.#variables.find((name) =>
         variables.every(({ setting }) => setting.name !== name),
       );
-    // Where the original reads beyond a film, it is followed; who chooses frames knows which there are.
-    if (this.#film && !film) return 'video';
-    if (film && this.#film && rules.videoEndsWithWindow && !film.choose) {
-      const seen = this.#filmEnd(end);
-      if (seen <= (film.start ?? 0) || framesBefore(film, seen) > film.count) return 'video';
+    // Where the original reads beyond a video, it is followed; who chooses frames knows which there are.
+    if (this.#video && !video) return 'video';
+    if (video && this.#video && rules.videoEndsWithWindow && !video.choose) {
+      const seen = this.#videoEnd(end);
+      if (seen <= (video.start ?? 0) || framesBefore(video, seen) > video.count) return 'video';
     }
-    const missing = variables.find(({ setting, series, holes }) => {
+    const missing = variables.find(({ setting, series, gaps }) => {
       const { values, dt } = series;
       const { end: last } = samplesBetween(series, end - dt, end, rules.exactSampleTimes);
-      // What is held is old until a whole step after the hole; what is drawn to the next sample is near it before.
+      // What is held is old until a whole step after the gap; what is drawn to the next sample is near it before.
       const late = setting.read ? dt : 0;
-      const inHole = holes.some(
-        (hole) => end - 2 * dt > hole.start - 1e-9 && end < hole.stop + late + 1e-9,
+      const inGap = gaps.some(
+        (gap) => end - 2 * dt > gap.start - 1e-9 && end < gap.stop + late + 1e-9,
       );
-      return last < 1 || last > values.length || inHole;
+      return last < 1 || last > values.length || inGap;
     });
     return missing?.setting.name;
   }
 
-  /** Where the film of a window ends. */
-  #filmEnd(end: number): number {
+  /** Where the video of a window ends. */
+  #videoEnd(end: number): number {
     return end + (this.settings.rules.videoEndsWithWindow ? 0 : this.settings.current);
   }
 
@@ -299,13 +306,11 @@ function prepare(trial: Trial, settings: WindowSettings): Prepared {
     checkPeriod(name, period, series.period);
     // A class holds until another is noted: between its samples nothing is missing.
     const held = classes !== undefined;
-    const holes = held ? [] : findHoles(series, dt);
-    return [
-      { setting, series: regular(series, dt, trial.duration, { period, held, read }), holes },
-    ];
+    const gaps = held ? [] : findSamplingGaps(series, dt);
+    return [{ setting, series: regular(series, dt, trial.duration, { period, held, read }), gaps }];
   });
   const spikes = binSpikes(trial.spikes, settings.times.dt);
-  return { id: trial.id, duration: trial.duration, spikes, film: trial.film, variables };
+  return { id: trial.id, duration: trial.duration, spikes, video: trial.video, variables };
 }
 
 function checkPeriod(name: string, asked: number | undefined, recorded: number | undefined): void {

@@ -1,23 +1,23 @@
 /** Decoded behaviour in a report: what it was and what was made of it, beside the baselines. */
 
 import { type DecodedVariable, runLengths } from '../analyze/decoded-variable.js';
-import { SCORES, type Score } from '../analyze/decoding-scores.js';
+import { SCORE_NAMES, type Score } from '../analyze/decoding-scores.js';
 import type { DecodedResults } from '../probe/results.js';
 import type { WindowRef } from '../recording/windows.js';
 import { decimals, grouped } from '../text/format.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import type { Section, Table } from './html.js';
 
-const SOURCES = ['true', 'decoded'];
+const SERIES_NAMES = ['true', 'decoded'];
 const source = {
   field: 'source',
   type: 'nominal',
   title: null,
-  scale: { domain: SOURCES, range: [COLORS.recorded, COLORS.generated] },
+  scale: { domain: SERIES_NAMES, range: [COLORS.recorded, COLORS.generated] },
 };
 /** Seconds of a trace, and points of a scatter, that can be told apart. */
-const SHOWN = 60;
-const POINTS = 3000;
+const SHOWN_SECONDS = 60;
+const MAX_SCATTER_POINTS = 3000;
 
 export async function decodedSection(decoded: DecodedResults): Promise<Section> {
   const { variables, refs, part, weights, trained, notes } = decoded;
@@ -40,14 +40,14 @@ export async function decodedSection(decoded: DecodedResults): Promise<Section> 
 }
 
 /** Fewer blocks than this are no sample. */
-const FEW = 10;
+const MIN_BLOCKS = 10;
 
 /** What the tables have in brackets. */
 export function describeIntervals({ block, blocks }: DecodedResults): string {
   if (blocks < 2)
     return `The moments are no more than one block of ${block} s, which gives no intervals.`;
   const few = ` There are only ${blocks} such blocks here, so the intervals are too narrow.`;
-  return `In brackets are 95 % intervals of a bootstrap over blocks of ${block} s; they say how much a score hangs on the stretch of time, not on the seed of training.${blocks < FEW ? few : ''}`;
+  return `In brackets are 95 % intervals of a bootstrap over blocks of ${block} s; they say how much a score hangs on the stretch of time, not on the seed of training.${blocks < MIN_BLOCKS ? few : ''}`;
 }
 
 /** A table for each variable: methods and their scores. */
@@ -55,18 +55,18 @@ export function decodingTables({ variables, units, methods }: DecodedResults): T
   return variables.map((variable) => {
     const { name, kind } = variable;
     const digits = Object.fromEntries(
-      SCORES[kind].map(([key]) => {
+      SCORE_NAMES[kind].map(([key]) => {
         const column = methods.map(({ scores }) => scores[name]?.[key]?.value ?? Number.NaN);
         return [key, scoreDigits(key, kind, column)] as const;
       }),
     );
     return {
       title: units[name] && kind === 'number' ? `${name} (${units[name]})` : name,
-      head: ['decoder', '', ...SCORES[kind].map(([, title]) => title)],
+      head: ['decoder', '', ...SCORE_NAMES[kind].map(([, title]) => title)],
       rows: methods.map(({ name: method, detail, scores }) => [
         method,
         detail,
-        ...SCORES[kind].map(([key]) => scoreInWords(scores[name]?.[key], digits[key]!)),
+        ...SCORE_NAMES[kind].map(([key]) => describeScore(scores[name]?.[key], digits[key]!)),
       ]),
     };
   });
@@ -84,7 +84,7 @@ function scoreDigits(
   return Math.min(9, Math.max(0, 2 - Math.floor(Math.log10(least))));
 }
 
-function scoreInWords(score: Score | undefined, digits: number): string {
+function describeScore(score: Score | undefined, digits: number): string {
   if (!score || !Number.isFinite(score.value)) return '';
   const { value, low, high } = score;
   const own = decimals(value, digits);
@@ -104,13 +104,13 @@ function shownRows(refs: readonly WindowRef[]): number[] {
   const longest = lengths.indexOf(Math.max(...lengths));
   const first = lengths.slice(0, longest).reduce((sum, length) => sum + length, 0);
   const rows = Array.from({ length: lengths[longest] ?? 0 }, (_, n) => first + n);
-  return rows.filter((n) => refs[n]!.end - refs[first]!.end <= SHOWN);
+  return rows.filter((n) => refs[n]!.end - refs[first]!.end <= SHOWN_SECONDS);
 }
 
 function tracesFigure(variable: Numeric, decoded: DecodedResults): Promise<Figure> {
   const rows = shownRows(decoded.refs).flatMap((n) =>
     [variable.truth[n]!, variable.predicted[n]!].map((value, which) => ({
-      source: SOURCES[which],
+      source: SERIES_NAMES[which],
       time: Number(decoded.refs[n]!.end.toFixed(3)),
       value,
     })),
@@ -124,7 +124,7 @@ function tracesFigure(variable: Numeric, decoded: DecodedResults): Promise<Figur
     {
       name: `decoded-${variable.name.replace(/\W+/g, '-')}`,
       title: `${variable.name}, decoded`,
-      caption: `The first ${SHOWN} s of the longest stretch decoded.`,
+      caption: `The first ${SHOWN_SECONDS} s of the longest stretch decoded.`,
     },
     rows,
     {
@@ -152,7 +152,7 @@ function tracesFigure(variable: Numeric, decoded: DecodedResults): Promise<Figur
 
 function scatterFigure(variable: Numeric, decoded: DecodedResults): Promise<Figure> {
   const { truth, predicted } = variable;
-  const stride = Math.max(1, Math.ceil(truth.length / POINTS));
+  const stride = Math.max(1, Math.ceil(truth.length / MAX_SCATTER_POINTS));
   const rows = Array.from({ length: Math.ceil(truth.length / stride) }, (_, n) => ({
     true: truth[n * stride]!,
     decoded: predicted[n * stride]!,

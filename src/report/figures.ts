@@ -293,8 +293,8 @@ export interface NamedMap {
 }
 
 /** Neurons past which the cells of a map are a picture instead of rectangles. */
-const MANY = 64;
-const SIDE = 230;
+const MAX_CELLS_AS_RECTANGLES = 64;
+const MAP_PIXELS = 230;
 
 /** Maps of all pairs in one order, each with its own colours. */
 export function mapFigures(maps: readonly NamedMap[], neurons: number): Promise<Figure[]> {
@@ -319,14 +319,14 @@ async function mapFigure({ name, title, values }: NamedMap, neurons: number): Pr
     type: 'quantitative',
     title: null,
     scale,
-    legend: { gradientLength: SIDE, format: '.2~f' },
+    legend: { gradientLength: MAP_PIXELS, format: '.2~f' },
   };
   const facts = {
     name,
     title,
     caption: 'Row: target, column: source. Colours end at the 99.5th percentile.',
   };
-  if (neurons <= MANY) return draw(facts, rows, cells(title, neurons, color));
+  if (neurons <= MAX_CELLS_AS_RECTANGLES) return draw(facts, rows, cells(title, neurons, color));
   const { scheme } = await import('vega');
   const paint = scheme(signed ? 'redblue' : 'viridis') as unknown as (share: number) => string;
   const url = pngUrl(neurons, neurons, Math.ceil(600 / neurons), (source, target) => {
@@ -352,8 +352,8 @@ function cells(title: string, neurons: number, color: object): object {
     },
   });
   return {
-    width: SIDE,
-    height: SIDE,
+    width: MAP_PIXELS,
+    height: MAP_PIXELS,
     title,
     mark: { type: 'rect' },
     encoding: { x: axis('source'), y: axis('target'), color },
@@ -370,8 +370,8 @@ function picture(title: string, neurons: number, url: string, color: object): ob
     axis: { grid: false },
   });
   return {
-    width: SIDE,
-    height: SIDE,
+    width: MAP_PIXELS,
+    height: MAP_PIXELS,
     title,
     layer: [
       {
@@ -381,7 +381,7 @@ function picture(title: string, neurons: number, url: string, color: object): ob
         encoding: { x: axis('source'), y: axis('target'), color },
       },
       {
-        mark: { type: 'image', width: SIDE, height: SIDE },
+        mark: { type: 'image', width: MAP_PIXELS, height: MAP_PIXELS },
         data: { values: [{ middle: neurons / 2, url }] },
         encoding: { x: axis('source'), y: axis('target'), url: { field: 'url', type: 'nominal' } },
       },

@@ -1,6 +1,6 @@
 /** How much labelled data decoding needs: fine-tuned from spikes alone against trained from scratch. */
 
-import { SCORES } from '../analyze/decoding-scores.js';
+import { SCORE_NAMES } from '../analyze/decoding-scores.js';
 import { mean } from '../math/statistics.js';
 import type { LabelResults, LabelRun, LabelVariable, ScoreValues } from '../probe/results.js';
 import { decimals, grouped, percent } from '../text/format.js';
@@ -40,11 +40,11 @@ export async function labelsSection(results: LabelResults): Promise<Section> {
 
 /** The score a variable is judged by: the first of its kind. */
 function headlineScore({ kind }: LabelVariable): string {
-  return SCORES[kind][0]![1];
+  return SCORE_NAMES[kind][0]![1];
 }
 
 function headlineValue(scores: ScoreValues, { name, kind }: LabelVariable): number {
-  return scores[name]![SCORES[kind][0]![0]]!;
+  return scores[name]![SCORE_NAMES[kind][0]![0]]!;
 }
 
 function labeledShares(runs: readonly LabelRun[]): number[] {

@@ -10,7 +10,7 @@ import { COLORS, draw, type Figure } from './draw.js';
 import { page } from './html.js';
 
 /** Marks that a picture bears. */
-const MARKS = 6000;
+const MAX_MARKS = 6000;
 
 /** The page about a dataset's recording. */
 export async function renderOverview(
@@ -68,7 +68,7 @@ function shownTrial(trials: readonly Trial[]): Trial {
 function shownSeconds({ trials }: Recording): number {
   const { spikes, duration } = shownTrial(trials);
   const count = spikeTimes(spikes).reduce((sum, { length }) => sum + length, 0);
-  const wanted = count > MARKS ? (duration * MARKS) / count : duration;
+  const wanted = count > MAX_MARKS ? (duration * MAX_MARKS) / count : duration;
   return Math.min(duration, Number(wanted.toPrecision(1)) || duration);
 }
 
@@ -174,7 +174,7 @@ function samplesUpTo(variable: Variable, seconds: number): { time: number; value
   const at = (n: number) => sampleTime(variable, n);
   let end = 0;
   while (end < values.length && at(end) <= seconds) end += 1;
-  const stride = Math.max(1, Math.ceil(end / MARKS));
+  const stride = Math.max(1, Math.ceil(end / MAX_MARKS));
   return Array.from({ length: Math.ceil(end / stride) }, (_, n) => ({
     time: Number(at(n * stride).toFixed(4)),
     value: Number(values[n * stride]),

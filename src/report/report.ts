@@ -53,8 +53,8 @@ export interface Report {
 export async function renderReport(inputs: ReportInputs): Promise<Report> {
   const { run } = inputs;
   const sections = [
-    ranSection(inputs),
-    await learntSection(inputs.metrics),
+    runSection(inputs),
+    await trainingSection(inputs.metrics),
     ...(inputs.decoded ? [await decodedSection(inputs.decoded)] : []),
     ...(inputs.labels ? [await labelsSection(inputs.labels)] : []),
     ...(inputs.generated ? [await generatedSection(run, inputs.generated)] : []),
@@ -68,7 +68,7 @@ export async function renderReport(inputs: ReportInputs): Promise<Report> {
   };
 }
 
-function ranSection({ run, durations }: ReportInputs): Section {
+function runSection({ run, durations }: ReportInputs): Section {
   const { facts, config, split, dataset } = run;
   const { recording } = dataset;
   const seconds = recording.trials.reduce((sum, { duration }) => sum + duration, 0);
@@ -108,7 +108,7 @@ function ranSection({ run, durations }: ReportInputs): Section {
   };
 }
 
-async function learntSection(metrics: readonly MetricLine[]): Promise<Section> {
+async function trainingSection(metrics: readonly MetricLine[]): Promise<Section> {
   const last = (kind: string) => metrics.findLast((line) => line.kind === kind);
   const [train, validation] = [last('train'), last('validation')];
   const names = Object.keys(train?.losses ?? {});
@@ -179,7 +179,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
   const shown = Math.min(scores.seconds, Math.max(1, 20 * run.config.window.curr));
   // Moments within trials have nothing in common that rates could follow; the beginnings of several trials have.
   const aligned =
-    new Set(trials.map(({ start }) => start.trial)).size > 1 &&
+    new Set(trials.map(({ start }) => start.trialIndex)).size > 1 &&
     trials.every(({ from }) => from < 1e-6);
   const triggered = around(run, recorded, trials);
   const rows: string[][] = [
@@ -224,7 +224,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
     title: 'Generated spikes',
     text: [
       `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${grouped(scores.spikes)} spikes, ${settings.past === 'own' ? 'free running: each window’s past holds the spikes drawn before' : 'each window from the recorded past'}. ${scores.full} windows ended because their block was full.`,
-      drawnAs(settings),
+      describeDrawing(settings),
     ],
     tables: [
       {
@@ -268,7 +268,7 @@ function ratesTable(rates: AheadScores): Table {
 }
 
 /** How trials were drawn, in a sentence. */
-function drawnAs({ weights, part, seed, id, time }: GeneratedResults['settings']): string {
+function describeDrawing({ weights, part, seed, id, time }: GeneratedResults['settings']): string {
   const words = (head: string, { temperature = 1, topK, topP }: DrawSettings = {}) =>
     [
       `${head} at temperature ${temperature}`,
@@ -297,7 +297,11 @@ function figure(value: number): string {
   return Number.isFinite(value) ? value.toFixed(3) : '';
 }
 
-const KINDS = { model: 'model', control: 'control', correlation: 'from spikes alone' } as const;
+const METHOD_KINDS = {
+  model: 'model',
+  control: 'control',
+  correlation: 'from spikes alone',
+} as const;
 
 async function wiringSection(run: OpenedRun, explained: Explained): Promise<Section> {
   const { maps, neurons } = explained;
@@ -336,7 +340,7 @@ export function scoreTable(maps: readonly ConnectivityMap[]): Table | undefined 
     head: ['map', '', 'AUROC', 'in groups', 'direction', 'hubs', 'r2', 'Spearman'],
     rows: scored.map(({ title, kind, scores }) => [
       title,
-      KINDS[kind],
+      METHOD_KINDS[kind],
       figure(scores.auroc),
       figure(scores.aurocWithin),
       figure(scores.direction),

@@ -55,11 +55,11 @@ interface Wiring {
   readonly background: readonly [number, number];
 }
 
-const SMALL: Wiring = { hubs: 2, weight: 0.18, reach: Infinity, background: [-0.2, 0.1] };
-const LARGE: Wiring = { hubs: 10, weight: 0.1, reach: 25, background: [-0.04, 0.02] };
+const SMALL_GROUP: Wiring = { hubs: 2, weight: 0.18, reach: Infinity, background: [-0.2, 0.1] };
+const LARGE_GROUP: Wiring = { hubs: 10, weight: 0.1, reach: 25, background: [-0.04, 0.02] };
 
 function groupWiring(groupSize: number): Wiring {
-  return groupSize < 50 ? SMALL : LARGE;
+  return groupSize < 50 ? SMALL_GROUP : LARGE_GROUP;
 }
 
 /** A simulated network: what happened, and what was wired. */

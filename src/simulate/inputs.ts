@@ -18,8 +18,8 @@ export interface InputSettings {
 }
 
 /** Hz: without input, and at its peak. */
-const BASE = 0.5;
-const PEAK = 20;
+const BASE_RATE = 0.5;
+const PEAK_RATE = 20;
 /** Seconds between two samples of the inputs. */
 export const INPUT_STEP = 0.05;
 
@@ -59,7 +59,7 @@ export function simulateInputs(
   const spikes = Array.from({ length: neurons }, (_, n) => {
     const times: number[] = [];
     for (let t = 0; t < steps; t++) {
-      const rate = BASE + PEAK * input(map[n]!, t / 1000) ** 4;
+      const rate = BASE_RATE + PEAK_RATE * input(map[n]!, t / 1000) ** 4;
       if (random.uniform() < rate / 1000) times.push(t / 1000);
     }
     progress((n + 1) / neurons);

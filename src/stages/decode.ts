@@ -1,6 +1,6 @@
 /** The stage of decoding: a run's model and the baselines on the same windows, scored in the same way. */
 
-import { type DecodedVariable, runLengths, usualStep } from '../analyze/decoded-variable.js';
+import { commonStep, type DecodedVariable, runLengths } from '../analyze/decoded-variable.js';
 import { blocksIn, scoreWithIntervals } from '../analyze/decoding-scores.js';
 import { linearBaselines } from '../analyze/linear-baselines.js';
 import type { ModelConfig } from '../neuroformer/config.js';
@@ -37,25 +37,25 @@ const DEFAULTS = { part: 'test', baselines: false, block: 10, seed: 1 } as const
 type DecodeStage = DecodeSettings & Required<Pick<DecodeSettings, keyof typeof DEFAULTS>>;
 
 /** The baselines that are trained on the engine, by the folder they go to. */
-const NEURAL = {
+const NEURAL_BASELINES = {
   mlp: { name: 'MLP', key: 'mlp_only' },
   gru: { name: 'GRU, causal', key: 'gru_only' },
   gru2: { name: 'GRU, both directions', key: 'gru2_only' },
 } as const;
 
-type NeuralKind = keyof typeof NEURAL;
-const KINDS = Object.keys(NEURAL) as NeuralKind[];
+type NeuralKind = keyof typeof NEURAL_BASELINES;
+const NEURAL_KINDS = Object.keys(NEURAL_BASELINES) as NeuralKind[];
 /** Bins that the shorter history of the linear baselines has. */
 const SHORT_HISTORY = 10;
 
 /** Which baseline a configuration is; undefined of the model itself. */
 function neuralKind(config: ModelConfig): NeuralKind | undefined {
-  return KINDS.find((kind) => config[NEURAL[kind].key]);
+  return NEURAL_KINDS.find((kind) => config[NEURAL_BASELINES[kind].key]);
 }
 
 function methodName(config: ModelConfig): string {
   const kind = neuralKind(config);
-  return kind ? NEURAL[kind].name : 'Neuroformer';
+  return kind ? NEURAL_BASELINES[kind].name : 'Neuroformer';
 }
 
 /** How much a model reads: the MLP has no past. */
@@ -88,7 +88,7 @@ export async function decode(
     throw new UsageError(`The ${stage.part} part has no windows: decode another with --part.`);
   checkColumns(decodable.map(({ name }) => name));
   const variables = await decodeRun(run, refs, 'the model', context);
-  const step = usualStep(refs) ?? windows.settings.current;
+  const step = commonStep(refs) ?? windows.settings.current;
   const blocks = {
     stretches: runLengths(refs),
     block: Math.max(1, Math.round(stage.block / step)),
@@ -173,7 +173,7 @@ function checkColumns(names: readonly string[]): void {
 
 /** Windows in the order of the session's time. */
 function inOrder(refs: readonly WindowRef[], trials: readonly Trial[]): WindowRef[] {
-  const time = ({ trial, end }: WindowRef) => trials[trial]!.start + end;
+  const time = ({ trialIndex, end }: WindowRef) => trials[trialIndex]!.start + end;
   return [...refs].sort((p, q) => time(p) - time(q));
 }
 
@@ -230,9 +230,9 @@ async function trainedBaselines(
   // A baseline begins from initial weights, which must learn.
   const settings = { ...facts.training, freeze: [] };
   const updates = totalUpdates(settings, split.train.length);
-  for (const kind of KINDS) {
+  for (const kind of NEURAL_KINDS) {
     if (kind === neuralKind(config)) continue;
-    const { name } = NEURAL[kind];
+    const { name } = NEURAL_BASELINES[kind];
     const store = run.records.store.within(`baselines/${kind}`);
     const own = configWith(config, kind);
     const stage = { dataset, store, config: own, settings, force: true };
@@ -247,7 +247,9 @@ async function trainedBaselines(
 }
 
 function configWith(config: ModelConfig, kind: NeuralKind): ModelConfig {
-  const flags = Object.fromEntries(KINDS.map((own) => [NEURAL[own].key, own === kind] as const));
+  const flags = Object.fromEntries(
+    NEURAL_KINDS.map((own) => [NEURAL_BASELINES[own].key, own === kind] as const),
+  );
   const own = { ...config, ...flags };
   // Both directions: the second GRU of a layer runs backward through the window, which ends when it is decoded.
   return kind === 'gru2' ? { ...own, rules: { ...own.rules, causal_gru: false } } : own;

@@ -166,8 +166,8 @@ function startsIn(run: OpenedRun, { part, trials, seconds }: GenerateStage): Win
       `A trial is at least one window long: ${current} s, but --seconds is ${seconds}.`,
     );
   }
-  const fits = ({ trial, end }: WindowRef) =>
-    end - current + seconds <= windows.recording.trials[trial]!.duration + 1e-6;
+  const fits = ({ trialIndex, end }: WindowRef) =>
+    end - current + seconds <= windows.recording.trials[trialIndex]!.duration + 1e-6;
   const candidates = windowsInPart(run.split, part).filter(fits);
   if (candidates.length === 0) {
     throw new UsageError(

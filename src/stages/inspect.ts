@@ -27,7 +27,7 @@ export interface ConfiguredOverview {
 }
 
 /** @throws ConfigError or RecordingError where the configuration does not fit. */
-export function tryConfiguration(
+export function overviewConfigured(
   recording: Recording,
   { model, training }: { readonly model: unknown; readonly training: unknown },
 ): ConfiguredOverview {

@@ -7,7 +7,7 @@ import type { LabelRun } from '../probe/results.js';
 import { grouped, percent } from '../text/format.js';
 import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
 import { type OpenedRun, openRun, windowsInPart } from '../train/open-run.js';
-import { LAST } from '../train/run-records.js';
+import { LAST_CHECKPOINT } from '../train/run-records.js';
 import { splitWithSeed, type TrainSettings } from '../train/settings.js';
 import { totalUpdates } from '../train/trainer.js';
 import { type StageOptions, stageContext } from './context.js';
@@ -55,7 +55,7 @@ export async function compareLabels(
     kind,
   }));
   const test = windowsInPart(run.split, 'test');
-  const { progress } = await readCheckpoint(run.records.store, LAST);
+  const { progress } = await readCheckpoint(run.records.store, LAST_CHECKPOINT);
   const whole = {
     updates: progress.step,
     scores: scoresBy(await decodeRun(run, test, 'the run itself', context)),
@@ -110,7 +110,7 @@ async function trainIn(
 }
 
 /** The run's settings with another seed, which must not deal its test windows out anew. Initial weights must learn. */
-function settingsWith({ facts: { training } }: OpenedRun, seed: number): TrainSettings {
+function withShare({ facts: { training } }: OpenedRun, seed: number): TrainSettings {
   return { ...training, seed, split: splitWithSeed(training), freeze: [] };
 }
 
@@ -118,13 +118,13 @@ function settingsWith({ facts: { training } }: OpenedRun, seed: number): TrainSe
 async function trainOnSpikes(context: Context, seed: number, updates: number): Promise<string> {
   const folder = `labels/spikes-${updates}-seed${seed}`;
   const settings = {
-    ...settingsWith(context.run, seed),
+    ...withShare(context.run, seed),
     steps: updates,
     share: 1,
     losses: ['id', 'time'],
   };
   await trainIn(context, folder, settings, updates);
-  return `${folder}/${LAST}`;
+  return `${folder}/${LAST_CHECKPOINT}`;
 }
 
 async function trainOnLabels(
@@ -147,7 +147,7 @@ async function trainOnLabels(
   const before = from === 'pretrained' ? `pretrained-${pretraining}` : from;
   const folder = `labels/${before}-${share}-${updates}-seed${seed}`;
   // What the run's own share is, is what all labelled data are here.
-  const own = settingsWith(run, seed);
+  const own = withShare(run, seed);
   const settings = { ...own, steps: updates, share: own.share * share };
   await trainIn(context, folder, settings, updates, from === 'pretrained' ? spikes : undefined);
   const opened = await openRun(run.records.store.within(folder), run.dataset, 'last');

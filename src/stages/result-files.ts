@@ -27,7 +27,7 @@ export async function writeGenerated(
     times.flatMap((list, neuron) => Array.from(list, (time) => [n, neuron, time] as const)),
   );
   const spans = Float64Array.from(
-    trials.flatMap(({ start, from, to, full }) => [start.trial, start.end, from, to, full]),
+    trials.flatMap(({ start, from, to, full }) => [start.trialIndex, start.end, from, to, full]),
   );
   const arrays = encodeNpz({
     trial: { data: Int32Array.from(rows, ([trial]) => trial) },
@@ -68,7 +68,7 @@ export async function writeGeneratedNwb(
         {
           name: 'recorded_trial',
           description: 'Place of the recorded trial it begins in.',
-          data: Int32Array.from(trials, ({ start }) => start.trial),
+          data: Int32Array.from(trials, ({ start }) => start.trialIndex),
         },
         {
           name: 'recorded_from',
@@ -93,7 +93,10 @@ export async function writeDecodedNwb(
   { name: recording, trials }: Recording,
   started: string,
 ): Promise<void> {
-  const timestamps = Float64Array.from(refs, ({ trial, end }) => trials[trial]!.start + end);
+  const timestamps = Float64Array.from(
+    refs,
+    ({ trialIndex, end }) => trials[trialIndex]!.start + end,
+  );
   const series = variables.flatMap(({ name, truth, predicted }): NwbSeries[] => {
     const both = { unit: units[name] ?? 'unknown', timestamps };
     const [was, decoded] = columnNames(name);
@@ -129,7 +132,7 @@ export function readGenerated(
     const trials = Array.from({ length: spans.length / 5 }, (_, n) => {
       const span = (column: number) => spans[5 * n + column]!;
       return {
-        start: { trial: span(0), end: span(1) },
+        start: { trialIndex: span(0), end: span(1) },
         from: span(2),
         to: span(3),
         full: span(4),
@@ -196,9 +199,9 @@ export async function writeDecoded(
   { refs, variables, ...facts }: DecodedResults,
   { trials }: Recording,
 ): Promise<void> {
-  const rows = refs.map(({ trial, end }, n) => {
-    const { id, start } = trials[trial]!;
-    const when = [trial, id, Number(end.toFixed(6)), Number((start + end).toFixed(6))];
+  const rows = refs.map(({ trialIndex, end }, n) => {
+    const { id, start } = trials[trialIndex]!;
+    const when = [trialIndex, id, Number(end.toFixed(6)), Number((start + end).toFixed(6))];
     return Object.fromEntries([
       ...MOMENT_COLUMNS.map((name, column) => [name, when[column]] as const),
       ...variables.flatMap(({ name, truth, predicted }) => {
@@ -239,7 +242,7 @@ export async function readDecoded(store: RunStore): Promise<DecodedResults | und
       truth: column(columnNames(variable.name)[0]),
       predicted: column(columnNames(variable.name)[1]),
     })) as DecodedResults['variables'];
-    const refs = Array.from(trials, (trial, n) => ({ trial, end: ends[n]! }));
+    const refs = Array.from(trials, (trialIndex, n) => ({ trialIndex, end: ends[n]! }));
     return { ...read, refs, variables };
   } catch {
     throw new FileError(
@@ -249,10 +252,10 @@ export async function readDecoded(store: RunStore): Promise<DecodedResults | und
 }
 
 export async function writeLabels(store: RunStore, results: LabelResults): Promise<void> {
-  await store.write(LABELS, `${JSON.stringify(results, null, 2)}\n`);
+  await store.write(LABELS_FILE, `${JSON.stringify(results, null, 2)}\n`);
 }
 
-const LABELS = 'labels.json';
+const LABELS_FILE = 'labels.json';
 
 /**
  * What `labels` left, if it was run.
@@ -260,7 +263,7 @@ const LABELS = 'labels.json';
  * @throws FileError where it is damaged.
  */
 export async function readLabels(store: RunStore): Promise<LabelResults | undefined> {
-  const text = await readText(store, LABELS);
+  const text = await readText(store, LABELS_FILE);
   if (text === undefined) return undefined;
   try {
     const read = parseFacts(text) as LabelResults;
@@ -268,7 +271,7 @@ export async function readLabels(store: RunStore): Promise<LabelResults | undefi
     return read;
   } catch {
     throw new FileError(
-      `${store.name}/${LABELS} does not hold what it should: run neuroformer labels again, which keeps what is trained.`,
+      `${store.name}/${LABELS_FILE} does not hold what it should: run neuroformer labels again, which keeps what is trained.`,
     );
   }
 }

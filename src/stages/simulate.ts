@@ -1,6 +1,6 @@
 /** The stage of simulating: recordings whose truth is known, as the files of a dataset folder. */
 
-import { groupsShow } from '../analyze/hub-check.js';
+import { hubEvidence } from '../analyze/hub-check.js';
 import type { DatasetFiles } from '../dataset/simulated.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { Watcher } from '../ports/watcher.js';
@@ -31,7 +31,7 @@ export function simulateAccepted(settings: HubSettings, watcher: Watcher): HubNe
   for (let attempt = 0; ; attempt++) {
     const own = { ...settings, seed: seed + SEED_STEP * attempt };
     const network = simulateHub(own, simulationProgress(watcher));
-    const { accepted, sentence } = groupsShow(network);
+    const { accepted, sentence } = hubEvidence(network);
     if (accepted || attempt === MAX_ATTEMPTS - 1) {
       watcher.note(sentence);
       return network;

@@ -1,7 +1,7 @@
 /** Runs inside another run's store: baselines, and models of a share of the labels. */
 
 import { readCheckpoint } from '../train/checkpoint.js';
-import { LAST, RunRecords } from '../train/run-records.js';
+import { LAST_CHECKPOINT, RunRecords } from '../train/run-records.js';
 import type { StageOptions } from './context.js';
 import { StoppedError } from './errors.js';
 import { type TrainStage, trainStage } from './train.js';
@@ -21,7 +21,7 @@ export async function trainOnce(
 ): Promise<void> {
   const resume = await new RunRecords(stage.store).exist();
   if (resume) {
-    const { step, stale } = (await readCheckpoint(stage.store, LAST)).progress;
+    const { step, stale } = (await readCheckpoint(stage.store, LAST_CHECKPOINT)).progress;
     const { patience } = stage.settings;
     if (step >= updates || (patience > 0 && stale >= patience)) return;
   }

@@ -10,7 +10,7 @@ import { expectEmpty, memoryStore, type RunStore } from '../ports/run-store.js';
 import type { Recording } from '../recording/recording.js';
 import { ConfigError, isRecord, show } from '../text/schema.js';
 import { type OpenedRun, openRun } from '../train/open-run.js';
-import { LAST, type RunFacts, RunRecords } from '../train/run-records.js';
+import { LAST_CHECKPOINT, type RunFacts, RunRecords } from '../train/run-records.js';
 import { parseTrainSettings, type TrainSettings } from '../train/settings.js';
 import { tokenizerAfter } from '../train/tokenizer-after.js';
 import { type TrainResult, trainModel } from '../train/trainer.js';
@@ -48,7 +48,7 @@ export async function trainStage(stage: TrainStage, options: StageOptions): Prom
   if (!resume) await expectEmpty(store, stage.force);
   else if (!(await records.exist()))
     throw new FileError(
-      `${store.name}/${LAST} is not there: ${store.name} holds no run to resume.`,
+      `${store.name}/${LAST_CHECKPOINT} is not there: ${store.name} holds no run to resume.`,
     );
   const { recording } = dataset;
   const tokenizer = before?.tokenizer && tokenizerAfter(before.tokenizer, config, recording);
@@ -69,7 +69,7 @@ export async function trainStage(stage: TrainStage, options: StageOptions): Prom
       engine,
       ...(before && !resume && { from: before }),
       onEngine: async (opened) => {
-        if (adapter === undefined) await announce(opened, data, settings, note);
+        if (adapter === undefined) await noteRun(opened, data, settings, note);
         adapter = adapterName(opened);
       },
       onStart: () => records.writeFacts(runFacts(stage, data, notes, adapter!)),
@@ -157,7 +157,7 @@ function adapterName(engine: Engine): string {
   return `${engine.facts.description} (${engine.facts.reason})`;
 }
 
-async function announce(
+async function noteRun(
   engine: Engine,
   data: TrainingData,
   settings: TrainSettings,

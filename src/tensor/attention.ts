@@ -34,7 +34,7 @@ interface Sizes {
 
 const MAX_HEAD = 128;
 const MAX_SPLITS = 64;
-const GROUP = 64;
+const WORKGROUP_SIZE = 64;
 
 /**
  * softmax(q k^T * scale) v per head, hidden keys left out; a query that sees no key gives 0.
@@ -84,8 +84,8 @@ export function attentionProbabilities(
       'attention_rows.probabilities',
       { query, key, mask: options.mask ?? engine.placeholders.read, rows, probability },
       rowParams(sizes, options),
-      Math.ceil((B * heads * T * Math.ceil(S / 4)) / GROUP),
-      { constants: { HEAD: head, WG: GROUP } },
+      Math.ceil((B * heads * T * Math.ceil(S / 4)) / WORKGROUP_SIZE),
+      { constants: { HEAD: head, WG: WORKGROUP_SIZE } },
     );
     return probability;
   });
@@ -213,8 +213,8 @@ function findThresholds(
     'attention_rows.threshold',
     { query, key, mask: options.mask ?? engine.placeholders.read, rows },
     rowParams(sizes, options),
-    Math.ceil((B * heads * T) / GROUP),
-    { constants: { HEAD: head, WG: GROUP }, flops: 33 * 2 * B * heads * T * S * head },
+    Math.ceil((B * heads * T) / WORKGROUP_SIZE),
+    { constants: { HEAD: head, WG: WORKGROUP_SIZE }, flops: 33 * 2 * B * heads * T * S * head },
   );
 }
 
@@ -262,8 +262,8 @@ function forward(
     'attention_forward.merge',
     { partialOut: parts, partialSums: partials, out, rows },
     params,
-    Math.ceil((B * heads * T * Math.ceil(head / 4)) / GROUP),
-    { constants: { HEAD: head, WG: GROUP } },
+    Math.ceil((B * heads * T * Math.ceil(head / 4)) / WORKGROUP_SIZE),
+    { constants: { HEAD: head, WG: WORKGROUP_SIZE } },
   );
   parts.release();
   partials.release();
@@ -299,8 +299,8 @@ function backward(
   const params = attentionParams(sizes, options, 1);
   if (engine.tuning.staged) {
     const buffers = { out: t.out, dout: t.dout, newRows: t.rows };
-    const constants = { HEAD: head, WG: GROUP };
-    const groups = Math.ceil((B * heads * T) / GROUP);
+    const constants = { HEAD: head, WG: WORKGROUP_SIZE };
+    const groups = Math.ceil((B * heads * T) / WORKGROUP_SIZE);
     engine.dispatch('attention_backward.delta', buffers, params, groups, { constants });
   } else {
     const buffers = { made: t.out, dout: t.dout, newRows: t.rows };

@@ -9,13 +9,18 @@ import { elementCount, expectShape, expectType, type Tensor } from './tensor.js'
 
 export type Activation = 'gelu' | 'relu' | 'tanh' | 'sigmoid';
 
-const KINDS: Readonly<Record<Activation, number>> = { gelu: 0, relu: 1, tanh: 2, sigmoid: 3 };
+const ACTIVATION_CODES: Readonly<Record<Activation, number>> = {
+  gelu: 0,
+  relu: 1,
+  tanh: 2,
+  sigmoid: 3,
+};
 /** f(x), element by element; GELU is the exact erf form, as PyTorch's default. */
 export function activate(x: Tensor, kind: Activation): Tensor {
   const { engine } = x;
   expectType('activate', 'x', x, 'f32');
   const y = newOutput(engine, x.shape, [x]);
-  run(engine, 'activate', { x, out: y }, { kind: KINDS[kind] });
+  run(engine, 'activate', { x, out: y }, { kind: ACTIVATION_CODES[kind] });
   pushNode(engine, {
     op: kind,
     outputs: [y],
@@ -42,7 +47,7 @@ export function activateGradient(
   saved: Tensor,
   target: { tensor: Tensor; accumulate: boolean },
 ): void {
-  const params = { kind: KINDS[kind], accumulate: Number(target.accumulate) };
+  const params = { kind: ACTIVATION_CODES[kind], accumulate: Number(target.accumulate) };
   run(engine, 'activate_grad', { x: dy, saved, out: target.tensor }, params);
 }
 

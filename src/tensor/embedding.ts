@@ -2,12 +2,12 @@
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
-import { takesVectors } from './primitives.js';
+import { canVectorize } from './primitives.js';
 import { newOutput, pushNode } from './tape.js';
 import { elementCount, expectShape, expectType, type Shape, Tensor } from './tensor.js';
 
-const GROUP = 64;
-const ABSENT = { vocabulary: 0, length: 1, hasTable: 0, hasAddend: 0, hasPositions: 0 };
+const WORKGROUP_SIZE = 64;
+const ABSENT_INPUTS = { vocabulary: 0, length: 1, hasTable: 0, hasAddend: 0, hasPositions: 0 };
 
 /** Token ids with their rows in the order of the tokens: the lists that make an embedding's gradient deterministic. */
 export interface TokenLists {
@@ -149,8 +149,8 @@ function gather(
   }
   const out = newOutput(engine, shape, [table, add, positions]);
   const placeholder = engine.placeholders.read;
-  const sizes = { ...ABSENT, rows, width, length, vocabulary: tokens?.vocabulary ?? 0 };
-  const isWide = takesVectors(engine, width);
+  const sizes = { ...ABSENT_INPUTS, rows, width, length, vocabulary: tokens?.vocabulary ?? 0 };
+  const isWide = canVectorize(engine, width);
   const perInvocation = isWide ? 4 : 1;
   const has = {
     hasTable: Number(table !== undefined),
@@ -158,8 +158,8 @@ function gather(
     hasPositions: Number(positions !== undefined),
   };
   const { items } = engine.tuning;
-  const options = { constants: { WG: GROUP, ITEMS: items } };
-  const groups = Math.ceil(out.length / perInvocation / (GROUP * items));
+  const options = { constants: { WG: WORKGROUP_SIZE, ITEMS: items } };
+  const groups = Math.ceil(out.length / perInvocation / (WORKGROUP_SIZE * items));
   const ids = tokens?.ids ?? placeholder;
   if (isWide) {
     const buffers = {
@@ -189,7 +189,7 @@ function gather(
       if (tokens && gradients.wants(table)) {
         const { order, starts, vocabulary } = tokens;
         const gradient = gradients.accumulator(table);
-        const groups = Math.ceil((vocabulary * width) / perInvocation / GROUP);
+        const groups = Math.ceil((vocabulary * width) / perInvocation / WORKGROUP_SIZE);
         if (isWide) {
           const buffers = { doutVec: dout, order, starts, gradientVec: gradient };
           engine.dispatch('embedding.scatter_wide', buffers, sizes, groups);
@@ -199,7 +199,7 @@ function gather(
       }
       if (gradients.wants(positions)) {
         const gradient = gradients.accumulator(positions);
-        const groups = Math.ceil((length * width) / perInvocation / GROUP);
+        const groups = Math.ceil((length * width) / perInvocation / WORKGROUP_SIZE);
         if (isWide) {
           const buffers = { doutVec: dout, gradientVec: gradient };
           engine.dispatch('embedding.fold_rows_wide', buffers, sizes, groups);
@@ -244,12 +244,12 @@ export function sinusoid(positions: Tensor, width: number): Tensor {
     const { items } = engine.tuning;
     const buffers = { x: positions, frequencies };
     const params = { rows: rows!, width, axes: axes!, perAxis };
-    const options = { constants: { WG: GROUP, ITEMS: items } };
-    if (takesVectors(engine, width) && perAxis % 4 === 0) {
-      const groups = Math.ceil(out.length / 4 / (GROUP * items));
+    const options = { constants: { WG: WORKGROUP_SIZE, ITEMS: items } };
+    if (canVectorize(engine, width) && perAxis % 4 === 0) {
+      const groups = Math.ceil(out.length / 4 / (WORKGROUP_SIZE * items));
       engine.dispatch('sinusoid.main_wide', { ...buffers, outVec: out }, params, groups, options);
     } else {
-      const groups = Math.ceil(out.length / (GROUP * items));
+      const groups = Math.ceil(out.length / (WORKGROUP_SIZE * items));
       engine.dispatch('sinusoid.main', { ...buffers, out }, params, groups, options);
     }
     return out;

@@ -37,10 +37,10 @@ export interface Product {
 }
 
 /** The epilogue's bits, as the shaders declare them; shaders/embed.mjs checks that both declare the same. */
-const FLAGS = SHADERS.matmul_direct!.constants as Readonly<Record<string, number>>;
+const EPILOGUE_FLAGS = SHADERS.matmul_direct!.constants as Readonly<Record<string, number>>;
 
 /** The direct kernels' workgroups make blocks of out of these sizes. */
-const DIRECT = SHADERS.matmul_direct!.constants as Readonly<
+const DIRECT_BLOCKS = SHADERS.matmul_direct!.constants as Readonly<
   Record<'BLOCK_M' | 'BLOCK_N' | 'TN_M' | 'TN_N', number>
 >;
 
@@ -52,14 +52,14 @@ export function gemm(engine: Engine, product: Product): void {
 
 function productFlags(p: Product): number {
   const bits = [
-    p.bias && FLAGS.BIAS,
-    p.gelu && FLAGS.GELU,
-    p.geluGradient && FLAGS.GELU_GRAD,
-    p.dropout && p.dropout.rate > 0 && FLAGS.DROPOUT,
-    p.residual && FLAGS.RESIDUAL,
-    p.accumulate && FLAGS.ACCUMULATE,
-    p.columnSums && FLAGS.COLUMN_SUMS,
-    p.keepInput && FLAGS.KEEP_INPUT,
+    p.bias && EPILOGUE_FLAGS.BIAS,
+    p.gelu && EPILOGUE_FLAGS.GELU,
+    p.geluGradient && EPILOGUE_FLAGS.GELU_GRAD,
+    p.dropout && p.dropout.rate > 0 && EPILOGUE_FLAGS.DROPOUT,
+    p.residual && EPILOGUE_FLAGS.RESIDUAL,
+    p.accumulate && EPILOGUE_FLAGS.ACCUMULATE,
+    p.columnSums && EPILOGUE_FLAGS.COLUMN_SUMS,
+    p.keepInput && EPILOGUE_FLAGS.KEEP_INPUT,
   ];
   return bits.reduce<number>((flags, bit) => flags | (bit || 0), 0);
 }
@@ -109,7 +109,7 @@ function elementStrides({ layout, M, N, K }: Product) {
 }
 
 /** Whether every stored row of A and B is a whole number of vec4. */
-function vectorised({ layout, M, N, K }: Product): boolean {
+function vectorized({ layout, M, N, K }: Product): boolean {
   const rowA = layout === 'tn' ? M : K;
   const rowB = layout === 'nt' ? K : N;
   return rowA % 4 === 0 && rowB % 4 === 0;
@@ -118,16 +118,17 @@ function vectorised({ layout, M, N, K }: Product): boolean {
 function direct(engine: Engine, p: Product): void {
   const params = { ...productParams(p), ...elementStrides(p) };
   const groups = (m: number, n: number) => Math.ceil(p.M / m) * Math.ceil(p.N / n) * params.batch;
-  const rows = groups(DIRECT.BLOCK_M, DIRECT.BLOCK_N);
+  const rows = groups(DIRECT_BLOCKS.BLOCK_M, DIRECT_BLOCKS.BLOCK_N);
   const shared = productBindings(engine, p);
   const options = { flops: productFlops(p) };
   // tn has no epilogue but these two.
-  const isPlain = (params.flags & ~(FLAGS.ACCUMULATE! | FLAGS.COLUMN_SUMS!)) === 0;
-  if (!vectorised(p) || (p.layout === 'tn' && !isPlain)) {
+  const isPlain =
+    (params.flags & ~(EPILOGUE_FLAGS.ACCUMULATE! | EPILOGUE_FLAGS.COLUMN_SUMS!)) === 0;
+  if (!vectorized(p) || (p.layout === 'tn' && !isPlain)) {
     const bindings = { ...shared, a: p.a, b: p.b };
     engine.dispatch('matmul_direct.strided', bindings, params, rows, options);
   } else if (p.layout === 'tn') {
-    const columns = groups(DIRECT.TN_M, DIRECT.TN_N);
+    const columns = groups(DIRECT_BLOCKS.TN_M, DIRECT_BLOCKS.TN_N);
     const { aux, out } = shared;
     const bindings = { aux, out, aVec: p.a, bVec: p.b };
     engine.dispatch('matmul_direct.tn', bindings, params, columns, options);
@@ -150,7 +151,8 @@ const MIN_SPLIT_K = 256;
 /** Into how many ranges K is split: only where the tiles are few, K is long and no epilogue needs the whole sum. */
 function splitsFor(engine: Engine, p: Product, groups: number): number {
   const plain =
-    (productFlags(p) & ~(FLAGS.ACCUMULATE! | FLAGS.COLUMN_SUMS!)) === 0 && (p.batch ?? 1) === 1;
+    (productFlags(p) & ~(EPILOGUE_FLAGS.ACCUMULATE! | EPILOGUE_FLAGS.COLUMN_SUMS!)) === 0 &&
+    (p.batch ?? 1) === 1;
   if (!plain) return 1;
   const wanted = Math.floor(engine.tuning.minWorkgroups / groups);
   return Math.max(1, Math.min(wanted, Math.floor(p.K / MIN_SPLIT_K), 32));
@@ -180,7 +182,7 @@ function staged(engine: Engine, p: Product): void {
   const stride = M * N + M;
   const partials = splits > 1 ? engine.allocate(4 * splits * stride) : undefined;
   const shared = { ...productBindings(engine, p), ...(partials && { out: partials }) };
-  if (vectorised(p)) {
+  if (vectorized(p)) {
     engine.dispatch(
       'matmul_tiled.wide',
       { ...shared, aVec: p.a, bVec: p.b },

@@ -19,7 +19,7 @@ export interface GruWeights {
 
 /** What 16 KiB of workgroup memory hold of the backward's four vectors. */
 const MAX_HIDDEN = 1024;
-const PACK_GROUP = 64;
+const PACK_WORKGROUP_SIZE = 64;
 
 export interface GruOptions {
   /** Runs from the last position to the first. Default false. */
@@ -140,9 +140,9 @@ function constantsFor(engine: Engine, width: number): { WG: number; CAP: number 
 function pack(weight: Tensor, params: Params): Tensor {
   const { engine } = weight;
   const repacked = Tensor.empty(engine, [weight.axis(0), params.padded]);
-  const groups = Math.ceil(repacked.length / (4 * PACK_GROUP));
+  const groups = Math.ceil(repacked.length / (4 * PACK_WORKGROUP_SIZE));
   engine.dispatch('gru.pack', { weight, repacked }, params, groups, {
-    constants: { WG: PACK_GROUP },
+    constants: { WG: PACK_WORKGROUP_SIZE },
   });
   return repacked;
 }

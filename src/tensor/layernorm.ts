@@ -1,6 +1,6 @@
 /** Layer normalization over the last axis. */
 
-import { rowWorkgroups, takesVectors } from './primitives.js';
+import { canVectorize, rowWorkgroups } from './primitives.js';
 import { newOutput, pushNode } from './tape.js';
 import { expectShape, expectType, Tensor } from './tensor.js';
 
@@ -33,7 +33,7 @@ export function layerNorm(
   const y = newOutput(engine, x.shape, [x, gamma, beta]);
   const stats = Tensor.empty(engine, [rows, 2]);
   const params = { rows, width, eps, accumulate: 0 };
-  const isWide = takesVectors(engine, width);
+  const isWide = canVectorize(engine, width);
   const groups = isWide ? Math.ceil(rows / WG) : rowWorkgroups(engine, rows);
   if (isWide) {
     const buffers = { xVec: x, gammaVec: gamma, betaVec: beta, yVec: y, newStats: stats };

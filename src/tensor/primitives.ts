@@ -4,10 +4,10 @@ import type { Engine } from '../gpu/engine.js';
 import type { BufferView } from '../gpu/memory.js';
 import type { Tensor } from './tensor.js';
 
-const GROUP = 64;
+const WORKGROUP_SIZE = 64;
 
 /** Whether kernels take four neighbors at a time: where they are made for the CPU, and rows are whole vec4. */
-export function takesVectors(engine: Engine, width: number): boolean {
+export function canVectorize(engine: Engine, width: number): boolean {
   return !engine.tuning.staged && width % 4 === 0;
 }
 
@@ -39,21 +39,21 @@ export function runElementwise(
 ): void {
   const placeholder = engine.placeholders.read;
   const { items } = engine.tuning;
-  const options = { constants: { WG: GROUP, ITEMS: items } };
+  const options = { constants: { WG: WORKGROUP_SIZE, ITEMS: items } };
   const all = { ...NOTHING, ...params, n: out.length };
   const given = { random: random ?? placeholder };
-  if (takesVectors(engine, out.length)) {
+  if (canVectorize(engine, out.length)) {
     const buffers = {
       ...given,
       xVec: x ?? placeholder,
       savedVec: saved ?? placeholder,
       outVec: out,
     };
-    const groups = Math.ceil(out.length / 4 / (GROUP * items));
+    const groups = Math.ceil(out.length / 4 / (WORKGROUP_SIZE * items));
     engine.dispatch(`elementwise.${kernel}_wide`, buffers, all, groups, options);
   } else {
     const buffers = { ...given, x: x ?? placeholder, saved: saved ?? placeholder, out };
-    const groups = Math.ceil(out.length / (GROUP * items));
+    const groups = Math.ceil(out.length / (WORKGROUP_SIZE * items));
     engine.dispatch(`elementwise.${kernel}`, buffers, all, groups, options);
   }
 }

@@ -54,14 +54,14 @@ function mix(a: number, b: number, c: number): Uint32Array {
   const v = Uint32Array.of(a, b, c, 0);
   for (let round = 0; round < 2; round++) {
     for (let n = 0; n < 4; n++) v[n] = Math.imul(v[n]!, 1664525) + 1013904223;
-    stir(v);
+    mixSeed(v);
     for (let n = 0; n < 4; n++) v[n]! ^= v[n]! >>> 16;
-    stir(v);
+    mixSeed(v);
   }
   return v;
 }
 
-function stir(v: Uint32Array): void {
+function mixSeed(v: Uint32Array): void {
   for (const [to, p, q] of [
     [0, 1, 3],
     [1, 2, 0],

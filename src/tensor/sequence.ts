@@ -6,7 +6,7 @@ import { linear } from './linear.js';
 import { newOutput, pushNode, type Target } from './tape.js';
 import { expectShape, showShape, Tensor } from './tensor.js';
 
-const GROUP = 64;
+const WORKGROUP_SIZE = 64;
 
 /** A run of `length` positions, copied from `inStart` of x to `outStart` of out. */
 interface Run {
@@ -37,8 +37,8 @@ function copyRun(
       accumulate: Number(target.accumulate),
       hasMask: 0,
     },
-    Math.ceil((batch * length * width) / (GROUP * engine.tuning.items)),
-    { constants: { WG: GROUP, ITEMS: engine.tuning.items } },
+    Math.ceil((batch * length * width) / (WORKGROUP_SIZE * engine.tuning.items)),
+    { constants: { WG: WORKGROUP_SIZE, ITEMS: engine.tuning.items } },
   );
 }
 
@@ -174,7 +174,12 @@ export function meanPool(x: Tensor, mask?: Tensor): Tensor {
     hasMask: Number(mask !== undefined),
   };
   const buffers = { mask: mask ?? engine.placeholders.read, counts };
-  engine.dispatch('sequence.pool', { ...buffers, x, out }, params, Math.ceil((B * width) / GROUP));
+  engine.dispatch(
+    'sequence.pool',
+    { ...buffers, x, out },
+    params,
+    Math.ceil((B * width) / WORKGROUP_SIZE),
+  );
   pushNode(engine, {
     op: 'meanPool',
     outputs: [out],
@@ -187,15 +192,15 @@ export function meanPool(x: Tensor, mask?: Tensor): Tensor {
         'sequence.pool_grad',
         { ...buffers, x: dout, out: tensor },
         { ...params, accumulate: Number(accumulate) },
-        Math.ceil((B * T * width) / (GROUP * engine.tuning.items)),
-        { constants: { WG: GROUP, ITEMS: engine.tuning.items } },
+        Math.ceil((B * T * width) / (WORKGROUP_SIZE * engine.tuning.items)),
+        { constants: { WG: WORKGROUP_SIZE, ITEMS: engine.tuning.items } },
       );
     },
   });
   return out;
 }
 
-const VIDEO = ['B', 'channels', 'frames', 'height', 'width'] as const;
+const VIDEO_AXES = ['B', 'channels', 'frames', 'height', 'width'] as const;
 
 /** Three numbers along time, height and width. */
 export type Triple = readonly [number, number, number];
@@ -212,7 +217,7 @@ export function unfold3d(
   stride: Triple,
 ): { patches: Tensor; places: Triple } {
   const { engine } = video;
-  expectShape('unfold3d', 'video', video, VIDEO);
+  expectShape('unfold3d', 'video', video, VIDEO_AXES);
   const [batch, channels, frames, height, width] = video.shape as [
     number,
     number,
@@ -257,8 +262,8 @@ export function unfold3d(
     h,
     w,
   };
-  const constants = { WG: GROUP, ITEMS: engine.tuning.items };
-  const groups = (elements: number) => Math.ceil(elements / (GROUP * engine.tuning.items));
+  const constants = { WG: WORKGROUP_SIZE, ITEMS: engine.tuning.items };
+  const groups = (elements: number) => Math.ceil(elements / (WORKGROUP_SIZE * engine.tuning.items));
   const forward = { ...params, accumulate: 0 };
   engine.dispatch('unfold3d.unfold', { x: video, out: patches }, forward, groups(patches.length), {
     constants,
@@ -296,7 +301,7 @@ export function conv3d(
   bias: Tensor | undefined,
   stride: Triple,
 ): { out: Tensor; places: Triple } {
-  const { channels } = expectShape('conv3d', 'video', video, VIDEO) as { channels: number };
+  const { channels } = expectShape('conv3d', 'video', video, VIDEO_AXES) as { channels: number };
   expectShape('conv3d', 'weight', weight, ['out', channels, 'kt', 'kh', 'kw']);
   if (bias) expectShape('conv3d', 'bias', bias, [weight.axis(0)]);
   const [outer, , ...kernel] = weight.shape as [number, number, number, number, number];

@@ -103,14 +103,14 @@ export interface Target {
 /** The gradients known so far on the walk back, by root tensor. */
 export class Gradients {
   readonly #engine: Engine;
-  readonly #known = new Map<Tensor, Tensor>();
+  readonly #gradients = new Map<Tensor, Tensor>();
   readonly #factors = new Map<Tensor, number>();
-  readonly #made: ReadonlySet<Tensor>;
+  readonly #taped: ReadonlySet<Tensor>;
 
   constructor(engine: Engine, loss: Tensor, tape: readonly TapeNode[]) {
     this.#engine = engine;
     this.#factors.set(loss.root, 1);
-    this.#made = new Set(tape.flatMap((node) => node.outputs.map((output) => output.root)));
+    this.#taped = new Set(tape.flatMap((node) => node.outputs.map((output) => output.root)));
   }
 
   wants(tensor: Tensor | undefined): tensor is Tensor {
@@ -119,7 +119,7 @@ export class Gradients {
 
   /** d loss / d tensor, or undefined where nothing depends on it. */
   of(tensor: Tensor): Tensor | undefined {
-    return this.#known.get(tensor.root)?.reshape(tensor.shape);
+    return this.#gradients.get(tensor.root)?.reshape(tensor.shape);
   }
 
   /** The factor a loss enters the total with, or undefined where it does not enter. */
@@ -133,10 +133,10 @@ export class Gradients {
 
   /** Where a kernel writes its share of d loss / d tensor. */
   into({ root, shape }: Tensor): Target {
-    const known = this.#standing(root);
+    const known = this.#existing(root);
     if (known) return { tensor: known.reshape(shape), accumulate: true };
     const fresh = Tensor.empty(this.#engine, root.shape);
-    this.#known.set(root, fresh);
+    this.#gradients.set(root, fresh);
     return { tensor: fresh.reshape(shape), accumulate: false };
   }
 
@@ -149,26 +149,26 @@ export class Gradients {
 
   /** Adds a finished gradient; its memory becomes the walk's. */
   accumulate({ root }: Tensor, gradient: Tensor): void {
-    const known = this.#standing(root);
+    const known = this.#existing(root);
     if (known) {
       addInto(this.#engine, gradient, known);
       gradient.release();
     } else {
-      this.#known.set(root, gradient.root);
+      this.#gradients.set(root, gradient.root);
     }
   }
 
   /** Hands an output's gradient on to the input it was added to; nothing may need it after. */
   pass(output: Tensor, input: Tensor): void {
-    const gradient = this.#known.get(output.root);
+    const gradient = this.#gradients.get(output.root);
     if (!gradient || !this.wants(input)) return;
-    this.#known.delete(output.root);
+    this.#gradients.delete(output.root);
     this.accumulate(input, gradient);
   }
 
   /** Adds an output's gradient to an input it was added to, leaving it in place. */
   share(output: Tensor, input: Tensor): void {
-    const gradient = this.#known.get(output.root);
+    const gradient = this.#gradients.get(output.root);
     if (!gradient || !this.wants(input)) return;
     const { tensor, accumulate } = this.into(input);
     scaleInto(this.#engine, gradient, 1, tensor, accumulate);
@@ -176,13 +176,13 @@ export class Gradients {
 
   /** Gives back the gradient of a tensor the walk is done with. */
   drop(tensor: Tensor): void {
-    this.#known.get(tensor.root)?.release();
-    this.#known.delete(tensor.root);
+    this.#gradients.get(tensor.root)?.release();
+    this.#gradients.delete(tensor.root);
   }
 
   /** The gradient that is there: one of this walk, or that of a leaf, which outlives every walk. */
-  #standing(root: Tensor): Tensor | undefined {
-    if (this.#made.has(root)) return this.#known.get(root);
+  #existing(root: Tensor): Tensor | undefined {
+    if (this.#taped.has(root)) return this.#gradients.get(root);
     root.reached = true;
     if (!root.gradient || root.gradient.released)
       root.gradient = Tensor.lasting(this.#engine, root.shape);

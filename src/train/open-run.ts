@@ -11,7 +11,7 @@ import type { RunStore } from '../ports/run-store.js';
 import type { Part, Split } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
 import { readModelFile } from './checkpoint.js';
-import { LAST, type RunFacts, RunRecords } from './run-records.js';
+import { LAST_CHECKPOINT, type RunFacts, RunRecords } from './run-records.js';
 import { prepare, type TrainingData } from './training-data.js';
 
 /** A run as it can be read again. */
@@ -38,7 +38,7 @@ export async function openRun(
 ): Promise<OpenedRun> {
   const records = new RunRecords(store);
   const facts = await records.facts();
-  const weights = which === 'last' ? LAST : await records.weights();
+  const weights = which === 'last' ? LAST_CHECKPOINT : await records.weights();
   const saved = await readModelFile(store, weights);
   const { config, tokenizer } = saved;
   if (!config || !tokenizer) {

@@ -32,10 +32,10 @@ export interface MetricLine {
   readonly rate?: number;
 }
 
-const FACTS = 'run.json';
-const METRICS = 'metrics.jsonl';
+const FACTS_FILE = 'run.json';
+const METRICS_FILE = 'metrics.jsonl';
 /** The checkpoint that a run goes on from. */
-export const LAST = 'last.safetensors';
+export const LAST_CHECKPOINT = 'last.safetensors';
 
 /** The weights best at an objective: 'loss' for the total, or a single loss's name. */
 export function bestWeights(objective = 'loss'): string {
@@ -51,13 +51,13 @@ export class RunRecords {
 
   /** Whether there is a checkpoint to go on from. */
   async exist(): Promise<boolean> {
-    return (await this.store.list()).includes(LAST);
+    return (await this.store.list()).includes(LAST_CHECKPOINT);
   }
 
   /** The weights to use: the best by the total validation loss, or the last where there is none. */
   async weights(): Promise<string> {
     const names = await this.store.list();
-    return names.includes(bestWeights()) ? bestWeights() : LAST;
+    return names.includes(bestWeights()) ? bestWeights() : LAST_CHECKPOINT;
   }
 
   /**
@@ -71,16 +71,16 @@ export class RunRecords {
   }
 
   async writeFacts(facts: RunFacts): Promise<void> {
-    await this.store.write(FACTS, `${JSON.stringify(facts, null, 2)}\n`);
+    await this.store.write(FACTS_FILE, `${JSON.stringify(facts, null, 2)}\n`);
   }
 
   /** @throws FileError where there are none or they are damaged. */
   async facts(): Promise<RunFacts> {
     const refusal = (reason: string) =>
       new FileError(
-        `${this.store.name}/${FACTS} cannot be read: ${reason}. Is ${this.store.name} the folder of a run?`,
+        `${this.store.name}/${FACTS_FILE} cannot be read: ${reason}. Is ${this.store.name} the folder of a run?`,
       );
-    const text = await readText(this.store, FACTS);
+    const text = await readText(this.store, FACTS_FILE);
     if (text === undefined) throw refusal('there is no such file or folder');
     try {
       const facts: unknown = JSON.parse(text);
@@ -99,12 +99,12 @@ export class RunRecords {
   }
 
   async addMetrics(line: MetricLine): Promise<void> {
-    await this.store.append(METRICS, JSON.stringify(line));
+    await this.store.append(METRICS_FILE, JSON.stringify(line));
   }
 
   /** Every line of metrics that is whole, in the order they were written. */
   async metrics(): Promise<MetricLine[]> {
-    const text = (await readText(this.store, METRICS)) ?? '';
+    const text = (await readText(this.store, METRICS_FILE)) ?? '';
     return text.split('\n').flatMap((line) => {
       try {
         return line ? [JSON.parse(line) as MetricLine] : [];
@@ -118,6 +118,6 @@ export class RunRecords {
   /** Drops metrics of updates after `step`: they are made again. */
   async cutMetrics(step: number): Promise<void> {
     const kept = (await this.metrics()).filter((line) => line.step <= step);
-    await this.store.write(METRICS, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    await this.store.write(METRICS_FILE, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
   }
 }

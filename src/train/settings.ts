@@ -1,6 +1,6 @@
 /** How a model is trained: every setting with its default, and what it is checked against. */
 
-import { PARTS, type Part } from '../recording/splits.js';
+import { type Part, SPLIT_PARTS } from '../recording/splits.js';
 import {
   boolean,
   type Checked,
@@ -65,7 +65,7 @@ const FIELDS = {
     /** Of blocks: how often train, validation and test follow each other. */
     repeats: defaulted(whole(1), 1),
     /** Of blocks: which of them comes first. */
-    order: defaulted<Part[]>(list(isOneOf(PARTS), 3), [...PARTS]),
+    order: defaulted<Part[]>(list(isOneOf(SPLIT_PARTS), 3), [...SPLIT_PARTS]),
     /** Of blocks: seconds left out; default: as far as windows reach back. */
     gap: optional(number({ min: 0 })),
   }),

@@ -19,7 +19,7 @@ import { ConfigError } from '../text/schema.js';
 import { type Progress, readCheckpoint, restore, writeCheckpoint } from './checkpoint.js';
 import { type EngineSource, withEngine } from './engine-source.js';
 import { Evaluator, spread, windowBatches } from './evaluate.js';
-import { bestWeights, LAST, type RunRecords } from './run-records.js';
+import { bestWeights, LAST_CHECKPOINT, type RunRecords } from './run-records.js';
 import type { TrainSettings } from './settings.js';
 import type { TrainingData } from './training-data.js';
 
@@ -96,12 +96,12 @@ class LossesInFlight {
   /** Adds an update's, and reads the oldest where too many are on their way. */
   async add(step: number, losses: () => Promise<StepLosses>): Promise<void> {
     this.#waiting.push({ step, losses });
-    if (this.#waiting.length > MAX_IN_FLIGHT) await this.#land();
+    if (this.#waiting.length > MAX_IN_FLIGHT) await this.#receive();
   }
 
   /** Reads all that are on their way. */
   async settle(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#land();
+    while (this.#waiting.length > 0) await this.#receive();
   }
 
   /** The mean of each loss since this was last asked. */
@@ -114,7 +114,7 @@ class LossesInFlight {
   }
 
   /** @throws Error where a loss is no number. */
-  async #land(): Promise<void> {
+  async #receive(): Promise<void> {
     const { step, losses } = this.#waiting.shift()!;
     const found = await losses();
     if (!Number.isFinite(found.loss)) {
@@ -143,8 +143,8 @@ class Session {
   readonly #losses = new LossesInFlight();
   #progress: Progress;
   /** Where this session began, and when the clock was last looked at. */
-  #first: Progress;
-  #since = performance.now();
+  #startProgress: Progress;
+  #clockStart = performance.now();
 
   constructor(engine: Engine, options: TrainerOptions) {
     const { data, settings } = options;
@@ -183,16 +183,16 @@ class Session {
     });
     const { fingerprint } = data;
     this.#progress = { step: 0, tokens: 0, best: {}, stale: 0, seconds: 0, fingerprint };
-    this.#first = this.#progress;
+    this.#startProgress = this.#progress;
   }
 
   async run(resume: boolean): Promise<TrainResult> {
     await this.#start(resume);
-    this.#since = performance.now();
-    this.#first = this.#progress;
+    this.#clockStart = performance.now();
+    this.#startProgress = this.#progress;
     while (this.#progress.step < this.#steps) {
       const rate = await this.#update();
-      const stopped = await this.#look(rate);
+      const stopped = await this.#afterUpdate(rate);
       if (stopped) return { stopped, progress: this.#progress };
     }
     const { step, seconds } = this.#progress;
@@ -213,7 +213,7 @@ class Session {
   }
 
   /** Logs, validates and saves where it is time to; says whether, and why, training ends here. */
-  async #look(rate: number): Promise<'patience' | 'interrupted' | undefined> {
+  async #afterUpdate(rate: number): Promise<'patience' | 'interrupted' | undefined> {
     const { settings, watcher } = this.#options;
     const { step } = this.#progress;
     const done = step === this.#steps;
@@ -238,13 +238,13 @@ class Session {
   async #start(resume: boolean): Promise<void> {
     const { records, from, watcher, data } = this.#options;
     if (resume) {
-      const checkpoint = await readCheckpoint(records.store, LAST);
+      const checkpoint = await readCheckpoint(records.store, LAST_CHECKPOINT);
       if (checkpoint.progress.fingerprint !== data.fingerprint) {
         throw new ConfigError(
           'The data are not those this run was started with: resume with the same, or start a run of its own.',
         );
       }
-      const name = `${records.store.name}/${LAST}`;
+      const name = `${records.store.name}/${LAST_CHECKPOINT}`;
       await restore(checkpoint, this.#store, this.#step.optimizer, name);
       this.#progress = checkpoint.progress;
       await records.cutMetrics(this.#progress.step);
@@ -303,12 +303,12 @@ class Session {
   async #log(rate: number): Promise<void> {
     const { records, watcher } = this.#options;
     const losses = await this.#losses.means();
-    this.#tick();
+    this.#countSeconds();
     const { step, tokens, seconds } = this.#progress;
     await records.addMetrics({ step, kind: 'train', losses, tokens, seconds, rate });
-    const made = step - this.#first.step;
-    const perStep = (seconds - this.#first.seconds) / made;
-    const pace = (tokens - this.#first.tokens) / (seconds - this.#first.seconds);
+    const made = step - this.#startProgress.step;
+    const perStep = (seconds - this.#startProgress.seconds) / made;
+    const pace = (tokens - this.#startProgress.tokens) / (seconds - this.#startProgress.seconds);
     watcher.progress({
       activity: 'training',
       done: step,
@@ -320,10 +320,10 @@ class Session {
   }
 
   /** Adds the time since it was last asked to that of the run. */
-  #tick(): void {
+  #countSeconds(): void {
     const now = performance.now();
-    const seconds = this.#progress.seconds + (now - this.#since) / 1000;
-    this.#since = now;
+    const seconds = this.#progress.seconds + (now - this.#clockStart) / 1000;
+    this.#clockStart = now;
     this.#progress = { ...this.#progress, seconds };
   }
 
@@ -353,8 +353,8 @@ class Session {
   async #save(): Promise<void> {
     // A loss that is no number must not reach a checkpoint.
     await this.#losses.settle();
-    this.#tick();
-    await this.#write(LAST, true);
+    this.#countSeconds();
+    await this.#write(LAST_CHECKPOINT, true);
   }
 
   #write(path: string, withOptimizer: boolean): Promise<void> {

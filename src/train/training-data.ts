@@ -1,6 +1,6 @@
 /** From a recording to what a run trains on: windows, split, vocabularies, batches. */
 
-import { BatchLayout, standardised, tokenizerFor, windowSettings } from '../neuroformer/batch.js';
+import { BatchLayout, standardized, tokenizerFor, windowSettings } from '../neuroformer/batch.js';
 import type { ModelConfig } from '../neuroformer/config.js';
 import {
   type ConfiguredVariable,
@@ -47,7 +47,7 @@ export function prepare(
   const whole = splitWindows(windows, splitSettings(settings), settings.every);
   const split = thinned(whole, settings);
   // Scales are those of all windows that may be trained on, however few of them are.
-  const scaled = standardised(tokenizer, config, windows, whole.train);
+  const scaled = standardized(tokenizer, config, windows, whole.train);
   const layout = new BatchLayout(config, scaled, recording);
   expectDecoded(layout, settings, recording);
   return {
@@ -133,9 +133,9 @@ function unused(recording: Recording, config: ModelConfig): string[] {
     configuredVariables(config).map(({ name, setting }) => setting.data ?? name),
   );
   const idle = variableNames(recording).filter((name) => !asked.has(name));
-  const film = recording.trials.some((trial) => trial.film) && config.window.frame === null;
+  const video = recording.trials.some((trial) => trial.video) && config.window.frame === null;
   return [
-    ...(film
+    ...(video
       ? ['The recording has a video, but the configuration has no window.frame: it is not used.']
       : []),
     ...(idle.length > 0

@@ -122,7 +122,7 @@ describe('generated against recorded spikes', () => {
     duration: 1,
   });
   const trial = {
-    start: { trial: 0, end: 0.1 },
+    start: { trialIndex: 0, end: 0.1 },
     from: 0,
     to: 1,
     times: [[0.1, 0.3, 0.8, 0.9], [0.5]].map((list) => Float64Array.from(list)),

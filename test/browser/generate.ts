@@ -77,7 +77,7 @@ export async function generateFrom(engine: Engine, file: Uint8Array): Promise<nu
   store.allocate(engine);
   await store.assign(tensors);
   const sampler = new Sampler(engine, model, layout, 3, { seed: 7 });
-  const starts = [1, 5, 9].map((end) => ({ trial: 0, end }));
+  const starts = [1, 5, 9].map((end) => ({ trialIndex: 0, end }));
   const trials = await generateTrials(sampler, windows, { starts, seconds: 3 });
   sampler.dispose();
   store.dispose();

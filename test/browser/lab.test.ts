@@ -14,7 +14,7 @@ import { encodeNpz } from '../../src/formats/npz.js';
 import { decode, openRun, report, train } from '../../src/index.js';
 import { createEngine, diskStore, openDataset } from '../../src/node.js';
 import { sha256 } from '../../src/ports/sha256.js';
-import { LAST } from '../../src/train/run-records.js';
+import { LAST_CHECKPOINT } from '../../src/train/run-records.js';
 import { behaviourWorkplace, DECODING } from '../helpers/behaviour.js';
 import { launchChromium } from '../helpers/chromium.js';
 import { checkpointAt } from '../helpers/run-files.js';
@@ -49,9 +49,9 @@ const RECORDINGS: Readonly<Record<string, () => Promise<{ paths: string[]; name?
     mkdirSync(folder, { recursive: true });
     const count = 200;
     const counts = Uint8Array.from({ length: 6 * count }, (_, n) => (n % 11 === 0 ? 1 : 0));
-    const film = Uint8Array.from({ length: 20 * 6 * 4 }, (_, n) => n % 251);
+    const video = Uint8Array.from({ length: 20 * 6 * 4 }, (_, n) => n % 251);
     writeFileSync(join(folder, 'counts.npy'), encodeNpy(counts, [6, count]));
-    writeFileSync(join(folder, 'film.npy'), encodeNpy(film, [20, 6, 4]));
+    writeFileSync(join(folder, 'video.npy'), encodeNpy(video, [20, 6, 4]));
     const rows = Array.from({ length: count }, (_, n) => `${Math.sin(n / 9).toFixed(6)},${n % 3}`);
     writeFileSync(join(folder, 'behavior.csv'), ['speed,gait', ...rows, ''].join('\n'));
     writeFileSync(
@@ -59,14 +59,14 @@ const RECORDINGS: Readonly<Record<string, () => Promise<{ paths: string[]; name?
       stringify({
         name: 'described',
         spikes: { counts: 'counts.npy', axes: ['neurons', 'bins'], dt: 0.05 },
-        frames: { data: 'film.npy', dt: 0.5 },
+        frames: { data: 'video.npy', dt: 0.5 },
         variables: {
           speed: { data: 'behavior.csv#speed', dt: 0.05 },
           gait: { data: 'behavior.csv#gait', dt: 0.05 },
         },
       }),
     );
-    const names = ['dataset.yaml', 'counts.npy', 'film.npy', 'behavior.csv'];
+    const names = ['dataset.yaml', 'counts.npy', 'video.npy', 'behavior.csv'];
     return { paths: names.map((name) => join(folder, name)), name: 'dataset.yaml' };
   },
 };
@@ -296,7 +296,7 @@ describe('a run in the browser’s own file system', () => {
     const engine = () => createEngine({ adapter: 'cpu' });
     const dataset = await openDataset(join(place, 'data'));
     await train(dataset, CONFIG, { engine, store });
-    const { tensors } = await checkpointAt(join(place, 'run', LAST));
+    const { tensors } = await checkpointAt(join(place, 'run', LAST_CHECKPOINT));
     const here = Object.fromEntries(
       [...tensors].map(([name, { data }]) => {
         const hash = sha256();

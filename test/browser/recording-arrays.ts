@@ -6,13 +6,15 @@ import type { Recording } from '../../src/recording/recording.js';
 /** Every array of a recording, and every number beside them, as lines of text. */
 export function recordingArrays({ name, neurons, trials, intervals }: Recording): string[] {
   const lines = [`${name}: ${neurons} neurons, intervals ${JSON.stringify(intervals)}`];
-  for (const { id, start, duration, spikes, film, variables } of trials) {
+  for (const { id, start, duration, spikes, video, variables } of trials) {
     lines.push(`trial ${id}: ${start} s, ${duration} s`);
     const trains = 'counts' in spikes ? spikes.counts : spikes.times;
     for (const [neuron, train] of trains.entries())
       lines.push(`neuron ${neuron}: ${hashValues(train)}`);
-    if (film)
-      lines.push(`film ${film.count} x ${film.height} x ${film.width}: ${hashValues(film.data)}`);
+    if (video)
+      lines.push(
+        `video ${video.count} x ${video.height} x ${video.width}: ${hashValues(video.data)}`,
+      );
     for (const [variable, series] of Object.entries(variables)) {
       lines.push(`${variable}: ${hashValues(series.values)}`);
       if ('times' in series) lines.push(`${variable} at ${hashValues(series.times)}`);

@@ -117,8 +117,8 @@ describe('a dataset folder', () => {
     const [first, second] = recording.trials;
     expect(spikeCounts(second!)).toEqual([[1], [0]]);
     // Both frames, and the samples before 0.2 s, belong to the first trial alone.
-    expect(first!.film).toMatchObject({ count: 2, height: 2, width: 2, dt: 0.1, start: 0 });
-    expect(second!.film).toBeUndefined();
+    expect(first!.video).toMatchObject({ count: 2, height: 2, width: 2, dt: 0.1, start: 0 });
+    expect(second!.video).toBeUndefined();
     expect(first!.variables.speed).toEqual({ values: [1, 2], dt: 0.1 });
     expect(second!.variables.speed).toEqual({ values: [3], dt: 0.1 });
     expect(units).toEqual({ speed: 'cm/s' });
@@ -146,9 +146,9 @@ describe('a dataset folder', () => {
   it('of driven neurons comes back with its inputs as frames', async () => {
     const driven = simulateInputs({ neurons: 6, seconds: 2, seed: 1 });
     const { recording } = await openDataset(writeFolder(inputsDataset(driven)));
-    const { film } = recording.trials[0]!;
-    expect(film).toMatchObject({ count: 40, height: 1, width: 6, dt: 0.05 });
-    expect(film!.data).toEqual(driven.inputs);
+    const { video } = recording.trials[0]!;
+    expect(video).toMatchObject({ count: 40, height: 1, width: 6, dt: 0.05 });
+    expect(video!.data).toEqual(driven.inputs);
   });
 });
 

@@ -151,7 +151,7 @@ describe('an NWB 2 file', () => {
       units(root);
       const acquisition = root.create_group('acquisition');
       series(acquisition, 'lfp', 'ElectricalSeries', [1, 2, 3]);
-      series(acquisition, 'film', 'ImageSeries', [1, 2, 3]);
+      series(acquisition, 'video', 'ImageSeries', [1, 2, 3]);
       const licks = typed(acquisition, 'licks', 'BehavioralEvents');
       series(licks, 'left', 'TimeSeries', [1, 1, 1]);
       const ttl = typed(acquisition, 'ttl', 'TimeSeries');

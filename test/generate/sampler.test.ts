@@ -122,7 +122,7 @@ describe('what is drawn', () => {
 
 describe('generated trials', () => {
   async function drawTrials(tiny: TinyNeuroformer, settings: Partial<TrialSettings> = {}) {
-    const starts = [1, 2, 3].map((end) => ({ trial: 0, end }));
+    const starts = [1, 2, 3].map((end) => ({ trialIndex: 0, end }));
     const sampler = new Sampler(engine(), tiny.model, tiny.layout, 3, {
       seed: 4,
       ...(settings.silent && { silent: settings.silent }),
@@ -171,7 +171,7 @@ describe('generated trials', () => {
         return sampler.generate(windows);
       },
     } as unknown as Sampler;
-    const starts = [{ trial: 0, end: 1 }];
+    const starts = [{ trialIndex: 0, end: 1 }];
     const [trial] = await generateTrials(watched, tiny.windows, { starts, seconds: 0.3 });
     const between = (from: number, to: number) =>
       trial!.times.flatMap((list, neuron) =>

@@ -22,7 +22,7 @@ import type { Tensor } from '../../src/tensor/tensor.js';
 export const NEURONS = 7;
 const SECONDS = 6;
 
-/** Six seconds: some 20 Hz a neuron, a film of 4 x 6 pixels at 20 Hz, speed and turn at 20 Hz, a gait that changes. */
+/** Six seconds: some 20 Hz a neuron, a video of 4 x 6 pixels at 20 Hz, speed and turn at 20 Hz, a gait that changes. */
 export function madeUpRecording(seed = 1): Recording {
   const random = new HostRandom(seed);
   const train = () => {
@@ -129,7 +129,7 @@ export class TinyNeuroformer {
 
   /** The windows that end at these times. */
   at(...ends: number[]): Window[] {
-    return ends.map((end) => this.windows.at({ trial: 0, end }));
+    return ends.map((end) => this.windows.at({ trialIndex: 0, end }));
   }
 
   uploadBatch(host: HostBatch): Batch {

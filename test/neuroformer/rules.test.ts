@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   BatchLayout,
   type HostBatch,
-  standardised,
+  standardized,
   tokenizerFor,
   windowSettings,
 } from '../../src/neuroformer/batch.js';
@@ -109,7 +109,7 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
       const plain = tokenizerFor(config, recording);
       const windows = new Windows(recording, windowSettings(config, plain));
       const training = windows.windowsInTrial(0).slice(0, 40);
-      const tokenizer = standardised(plain, config, windows, training);
+      const tokenizer = standardized(plain, config, windows, training);
       const layout = new BatchLayout(config, tokenizer, recording);
       const { targets, behavior } = layout.collate(training.map((ref) => windows.at(ref)));
       const raw = training.map((ref) => windows.variables(ref).turn!.values.at(-1)!);
@@ -395,7 +395,7 @@ describe('a recording that lacks a modality', () => {
       ...WITH_VIDEO,
       modalities: WITH_SPEED.modalities,
     });
-    const { film: _, ...bare } = whole.recording.trials[0]!;
+    const { video: _, ...bare } = whole.recording.trials[0]!;
     const recording = assembleRecording('bare', [{ ...bare, variables: {} }]);
     const partial = new TinyNeuroformer(
       engine(),

@@ -186,7 +186,7 @@ describe('the memory estimate', () => {
       const model = new Neuroformer(store, config, modelSizes(tokenizer));
       store.allocate(engine, 1);
       const step = new TrainingStep(engine, store, model, layout, 2);
-      const host = layout.collate([1, 1.5].map((end) => windows.at({ trial: 0, end })));
+      const host = layout.collate([1, 1.5].map((end) => windows.at({ trialIndex: 0, end })));
       const { loss } = await step.run(host, 1e-3).losses();
       expect(loss).toBeGreaterThan(2);
       const { peakBytes } = engine.memory();

@@ -28,7 +28,7 @@ function prepared(seconds = 60) {
 describe('decoding', () => {
   it('gives what each window’s variables were, in their own units and classes', () => {
     const tiny = new TinyNeuroformer(engine(), WITH_BEHAVIOR);
-    const refs = [1, 2.35, 3.6].map((end) => ({ trial: 0, end }));
+    const refs = [1, 2.35, 3.6].map((end) => ({ trialIndex: 0, end }));
     const [turn, gait] = recordedValues(tiny.layout, tiny.windows, refs);
     // The last of the window's samples of 0.05 s began that long before its end.
     const samples = refs.map(({ end }) => Math.round((end - 0.05) / 0.05));
@@ -72,10 +72,10 @@ describe('decoding', () => {
   });
 
   it('counts windows that follow one another, trial by trial and hole by hole', () => {
-    const refs = [0.1, 0.2, 0.3, 0.7, 0.8].map((end) => ({ trial: 0, end }));
-    expect(runLengths([...refs, { trial: 1, end: 0.1 }, { trial: 1, end: 0.2 }])).toEqual([
-      3, 2, 2,
-    ]);
+    const refs = [0.1, 0.2, 0.3, 0.7, 0.8].map((end) => ({ trialIndex: 0, end }));
+    expect(runLengths([...refs, { trialIndex: 1, end: 0.1 }, { trialIndex: 1, end: 0.2 }])).toEqual(
+      [3, 2, 2],
+    );
     expect(runLengths([])).toEqual([]);
   });
 });
@@ -90,7 +90,7 @@ describe('lagged counts', () => {
     parseTrainSettings({ split: { fractions: { train: 1, validation: 0, test: 0 } } }),
   );
   const rows = (ends: number[], count: number) => {
-    const refs = ends.map((end) => ({ trial: 0, end }));
+    const refs = ends.map((end) => ({ trialIndex: 0, end }));
     const { starts, places, values } = laggedCounts(windows, refs, { bin: 0.1, count }, (n) => n);
     return ends.map((_, row) => {
       const dense = new Array<number>(2 * count).fill(0);
@@ -108,7 +108,7 @@ describe('lagged counts', () => {
   });
 
   it('enter as square roots where nothing else is said', () => {
-    const { values } = laggedCounts(windows, [{ trial: 0, end: 0.2 }], { bin: 0.1, count: 1 });
+    const { values } = laggedCounts(windows, [{ trialIndex: 0, end: 0.2 }], { bin: 0.1, count: 1 });
     expect([...values]).toEqual([Math.SQRT2]);
   });
 });

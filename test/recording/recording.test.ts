@@ -55,8 +55,8 @@ describe('a recording', () => {
     ]);
     const [, second] = recording.trials;
     expect(second!.spikes).toEqual(times([0.25, 1.5], [0.5]));
-    expect(second!.film).toMatchObject({ count: 2, start: 0 });
-    expect([...second!.film!.data]).toEqual([3, 4, 5, 6]);
+    expect(second!.video).toMatchObject({ count: 2, start: 0 });
+    expect([...second!.video!.data]).toEqual([3, 4, 5, 6]);
     expect(second!.variables.speed).toEqual({ values: [1, 2], dt: 1 });
     const { times: licks } = second!.variables.lick as TimedSeries;
     expect(Array.from(licks)).toEqual([expect.closeTo(0.2), expect.closeTo(1.4)]);
@@ -89,10 +89,10 @@ describe('a recording', () => {
       video: 0.1,
       variables: [{ name: 'speed', window: 0.1, dt: 0.05 }],
     };
-    const whole = new Windows(createRecording(session), settings).at({ trial: 0, end: 0.65 });
+    const whole = new Windows(createRecording(session), settings).at({ trialIndex: 0, end: 0.65 });
     const trials = [{ start: 0.25, stop: 1 }];
     const cut = new Windows(createRecording({ ...session, trials }), settings);
-    const same = cut.at({ trial: 0, end: 0.4 });
+    const same = cut.at({ trialIndex: 0, end: 0.4 });
     expect(same.current.ids).toEqual(whole.current.ids);
     expect(same.current.times).toEqual(whole.current.times);
     expect(same.past.ids).toEqual(whole.past.ids);
@@ -128,9 +128,9 @@ describe('a recording', () => {
     };
     const makeWindows = (late: number) => new Windows(createRecording(session(late)), settings);
     const [one, other] = [makeWindows(0), makeWindows(0.02)];
-    for (const ref of [0.4, 0.45, 0.475, 0.5].map((end) => ({ trial: 0, end })))
+    for (const ref of [0.4, 0.45, 0.475, 0.5].map((end) => ({ trialIndex: 0, end })))
       expect(one.at(ref)).toEqual(other.at(ref));
-    const later = { trial: 1, end: 0.2 };
+    const later = { trialIndex: 1, end: 0.2 };
     expect(one.at(later)).not.toEqual(other.at(later));
   });
 
@@ -172,7 +172,7 @@ describe('a recording', () => {
         { name: 'gait', window: 0.2, dt: 0.05, classes: tokenizer.classes.gait },
       ],
     });
-    const { v, gait } = windows.at({ trial: 0, end: 0.4 }).variables;
+    const { v, gait } = windows.at({ trialIndex: 0, end: 0.4 }).variables;
     expect([...v!.values]).toEqual([5, 7.5, 10, 15].map((value) => expect.closeTo(value)));
     const labels = [...gait!.values].map((token) => tokenizer.classes.gait!.decode(token));
     expect(labels).toEqual(['rest', 'rest', 'rest', 'run']);
@@ -260,7 +260,7 @@ describe('a recording', () => {
   });
 
   it('has no window where no video was shown', () => {
-    const film = {
+    const video = {
       data: new Float32Array(10),
       count: 10,
       height: 1,
@@ -268,7 +268,7 @@ describe('a recording', () => {
       dt: 0.05,
       start: 0.5,
     };
-    const recording = createRecording({ spikes: times([0.5], []), frames: film, duration: 1.5 });
+    const recording = createRecording({ spikes: times([0.5], []), frames: video, duration: 1.5 });
     const windows = new Windows(recording, { ...SETTINGS, video: 0.1 });
     const ends = windows.windowsInTrial(0).map(({ end }) => end);
     expect([ends[0], ends.at(-1), ends.length]).toEqual([0.55, 1, 10]);
@@ -303,7 +303,7 @@ describe('a recording', () => {
         { ...SETTINGS, variables: [{ name: 'speed', window: 0.2, dt: 0.05, read }] },
       );
     const at = (end: number, later: number, read = true) => [
-      ...makeWindows(later, read).at({ trial: 0, end }).variables.speed!.values,
+      ...makeWindows(later, read).at({ trialIndex: 0, end }).variables.speed!.values,
     ];
     expect(at(0.4, 20)).toEqual([1, 1, 10, 10]);
     expect(at(0.5, 20)).toEqual(at(0.5, 30));
@@ -318,7 +318,7 @@ describe('a recording', () => {
 
 describe('a recording that cannot be used is refused with a sentence', () => {
   const spikes = times([0.5], [0.7]);
-  const film = { data: new Float32Array(8), count: 2, height: 2, width: 2, dt: 0.05 };
+  const video = { data: new Float32Array(8), count: 2, height: 2, width: 2, dt: 0.05 };
   const variable = (values: unknown, more: object = { dt: 0.1 }) => ({
     spikes,
     variables: { speed: { values, ...more } },
@@ -374,17 +374,17 @@ describe('a recording that cannot be used is refused with a sentence', () => {
     ],
     [
       'too few pixels',
-      { spikes, frames: { ...film, count: 3 } },
+      { spikes, frames: { ...video, count: 3 } },
       'The frames are 3 of 2 x 2, so they need 12 pixels, but hold 8.',
     ],
     [
       'a pixel that is no number',
-      { spikes, frames: { ...film, data: Float32Array.of(0, 1, 2, 3, 4, Number.NaN, 6, 7) } },
+      { spikes, frames: { ...video, data: Float32Array.of(0, 1, 2, 3, 4, Number.NaN, 6, 7) } },
       'Frame 1 has a pixel that is NaN; pixels should be numbers.',
     ],
     [
       'frames without a step',
-      { spikes, frames: { ...film, dt: Number.NaN } },
+      { spikes, frames: { ...video, dt: Number.NaN } },
       'The step of frames should be above 0 seconds, but is NaN.',
     ],
     ['a variable without samples', variable([]), 'Variable speed has no sample.'],
@@ -483,15 +483,15 @@ describe('the data dictionary of the original', () => {
     );
     const [trial] = recording.trials;
     expect(trial!.duration).toBeCloseTo(0.1, 12);
-    expect([trial!.film!.count, trial!.film!.height, trial!.film!.width]).toEqual([2, 2, 3]);
+    expect([trial!.video!.count, trial!.video!.height, trial!.video!.width]).toEqual([2, 2, 3]);
     expect(trial!.variables.speed).toEqual({ values: [0.5, 0.6], dt: 0.05 });
     expect(intervals).toEqual({
       all: [
-        { trial: 0, end: 0.05 },
-        { trial: 0, end: 0.1 },
+        { trialIndex: 0, end: 0.05 },
+        { trialIndex: 0, end: 0.1 },
       ],
-      train: [{ trial: 0, end: 0.05 }],
-      test: [{ trial: 0, end: 0.1 }],
+      train: [{ trialIndex: 0, end: 0.05 }],
+      test: [{ trialIndex: 0, end: 0.1 }],
       finetune: [],
     });
   });
@@ -504,8 +504,8 @@ describe('the data dictionary of the original', () => {
         frames: { data: Float32Array.from({ length: 12 }, (_, n) => n), shape: [2, 6, 1, 1] },
         callback: (frames, end, count, { trial }) => {
           asked.push([end, count, trial]);
-          const film = trial === 3 ? 0 : 6;
-          return frames.data.slice(film + end - count, film + end) as Float32Array;
+          const video = trial === 3 ? 0 : 6;
+          return frames.data.slice(video + end - count, video + end) as Float32Array;
         },
         intervals: [[0.1, 8]],
       },
@@ -524,9 +524,9 @@ describe('the data dictionary of the original', () => {
       'intervals names trial 5, which spikes does not have.',
     ],
     [
-      'films without a callback',
+      'videos without a callback',
       { spikes: counts, frames: { data: new Float32Array(4), shape: [2, 2, 1, 1] } },
-      'frames should be [frames, height, width], or with a callback [films, frames, height, width], but is [2, 2, 1, 1].',
+      'frames should be [frames, height, width], or with a callback [videos, frames, height, width], but is [2, 2, 1, 1].',
     ],
     [
       'a trial without behaviour',
@@ -560,7 +560,7 @@ describe('truncation', () => {
       '2 of 4 current windows (50.0 %) have more spikes than block_size.id = 6 holds; their earliest 3 spikes (25.0 %) are left out. A block of 8 would hold all.',
       '3 of 4 past windows (75.0 %) have more spikes than block_size.prev_id = 6 holds; their earliest 7 spikes (36.8 %) are left out. A block of 9 would hold all.',
     ]);
-    const cut = windows.at({ trial: 0, end: 0.05 }).current;
+    const cut = windows.at({ trialIndex: 0, end: 0.05 }).current;
     expect([...cut.ids]).toEqual([2, 0, 1, 0, 1, 3]);
     const roomy = new Windows(recording, { ...SETTINGS, block: 8, pastBlock: 9 });
     expect(truncationNotes(measureTruncation(roomy, roomy.windowsInTrial(0)))).toEqual([]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { assembleRecording, createRecording, type Trial } from '../../src/recording/recording.js';
-import { PARTS, splitWindows } from '../../src/recording/splits.js';
+import { SPLIT_PARTS, splitWindows } from '../../src/recording/splits.js';
 import {
   ClassVocabulary,
   NeuronVocabulary,
@@ -55,7 +55,7 @@ describe('variables of windows', () => {
       settings([speed]),
     );
     // Sample n is of the 0.1 s from n tenths on.
-    const last = (end: number) => windows.variables({ trial: 0, end }).speed!.values.at(-1);
+    const last = (end: number) => windows.variables({ trialIndex: 0, end }).speed!.values.at(-1);
     expect([1, 1.04, 1.06, 1.09, 1.1].map(last)).toEqual([9, 9, 9, 9, 10]);
   });
 
@@ -70,7 +70,7 @@ describe('variables of windows', () => {
     const windows = new Windows(recording, settings([slow]));
     const fractions = { train: 0.7, validation: 0.1, test: 0.2 };
     const split = splitWindows(windows, { kind: 'blocks', fractions }, 0.02);
-    const samples = PARTS.flatMap((part) => [
+    const samples = SPLIT_PARTS.flatMap((part) => [
       ...new Set(split[part].map((ref) => windows.variables(ref).speed!.values.at(-1))),
     ]);
     expect(new Set(samples).size).toBe(samples.length);

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { assembleRecording, type Trial } from '../../src/recording/recording.js';
 import {
   findLeaks,
-  PARTS,
   recencyWeights,
+  SPLIT_PARTS,
   type Split,
   type SplitSettings,
   splitWindows,
@@ -26,7 +26,7 @@ function trial(id: number, duration: number): Trial {
     start: 0,
     duration,
     spikes: { times: [new Float64Array(), new Float64Array()] },
-    film: { data: new Float32Array(count), count, height: 1, width: 1, dt: 0.05 },
+    video: { data: new Float32Array(count), count, height: 1, width: 1, dt: 0.05 },
     variables: { speed: { values: new Float64Array(count), dt: 0.05 } },
   };
 }
@@ -53,7 +53,7 @@ function makeWindows(
   });
 }
 
-const sizes = (split: Split) => PARTS.map((part) => split[part].length);
+const sizes = (split: Split) => SPLIT_PARTS.map((part) => split[part].length);
 
 /** Compares every pair of windows of different parts: slow, and with nothing in common with `findLeaks`. */
 function overlapsByHand(split: Split, windows: Windows): number {
@@ -61,7 +61,7 @@ function overlapsByHand(split: Split, windows: Windows): number {
   for (const train of split.train) {
     for (const part of ['validation', 'test'] as const) {
       for (const other of split[part]) {
-        if (train.trial !== other.trial) continue;
+        if (train.trialIndex !== other.trialIndex) continue;
         const [a, b] = [train, other].map((ref) => windows.span(ref).all);
         if (Math.max(a!.start, b!.start, 0) < Math.min(a!.stop, b!.stop) - 1e-9) overlaps += 1;
       }
@@ -117,7 +117,7 @@ describe('a split', () => {
   it('by blocks keeps the order of time and leaves out what lies in a gap', () => {
     const windows = makeWindows([100]);
     const split = splitWindows(windows, { kind: 'blocks', fractions: FRACTIONS });
-    const [train, validation, test] = PARTS.map((part) => split[part].map(({ end }) => end));
+    const [train, validation, test] = SPLIT_PARTS.map((part) => split[part].map(({ end }) => end));
     expect([train![0], train!.at(-1)]).toEqual([0.05, 70]);
     // A window of 50 ms may begin 250 ms after its block does: its speed is that of 300 ms.
     expect([validation![0], validation!.at(-1)]).toEqual([70.3, 80]);
@@ -137,7 +137,7 @@ describe('a split', () => {
 
   it('knows how much later windows count, over the borders of trials', () => {
     const windows = makeWindows([2, 2]);
-    const refs = [0, 1].flatMap((trial) => [1, 2].map((end) => ({ trial, end })));
+    const refs = [0, 1].flatMap((trialIndex) => [1, 2].map((end) => ({ trialIndex, end })));
     expect([...recencyWeights(windows, refs, 1)]).toEqual([1 / 8, 1 / 4, 1 / 2, 1]);
   });
 
@@ -163,8 +163,8 @@ describe('a split', () => {
     const settings = { kind: 'trials', fractions: FRACTIONS, seed: 5 } as const;
     const split = splitWindows(windows, settings);
     expect(sizes(split)).toEqual([14 * 20, 2 * 20, 4 * 20]);
-    for (const part of PARTS) {
-      const trials = new Set(split[part].map((ref) => ref.trial));
+    for (const part of SPLIT_PARTS) {
+      const trials = new Set(split[part].map((ref) => ref.trialIndex));
       expect(split[part]).toHaveLength(trials.size * 20);
     }
     expect(splitWindows(windows, settings)).toEqual(split);
@@ -189,7 +189,7 @@ describe('a split', () => {
 
   it('given by somebody else is taken as it is, with a note of how much it leaks', () => {
     const windows = makeWindows([10]);
-    const at = (...ends: number[]) => ends.map((end) => ({ trial: 0, end }));
+    const at = (...ends: number[]) => ends.map((end) => ({ trialIndex: 0, end }));
     const split = splitWindows(windows, {
       kind: 'given',
       windows: { train: at(1, 2), validation: at(5), test: at(2.1, 8) },

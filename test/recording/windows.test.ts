@@ -6,7 +6,7 @@ import {
   type TokenizerExamples,
 } from '../../bench/parity/check-tokenizer.js';
 import { findingTable, Tally } from '../../bench/parity/tally.js';
-import type { Film, Trial } from '../../src/recording/recording.js';
+import type { Trial, Video } from '../../src/recording/recording.js';
 import { spikesFromCounts, spikesFromTimes } from '../../src/recording/spikes.js';
 import {
   ORIGINAL_RULES,
@@ -39,7 +39,7 @@ const settingsWith = (rules: WindowRules): WindowSettings => ({
   rules,
 });
 
-function makeVideo(numbers: readonly number[]): Film {
+function makeVideo(numbers: readonly number[]): Video {
   return { data: Float32Array.from(numbers), count: numbers.length, height: 1, width: 1, dt: 0.05 };
 }
 
@@ -52,7 +52,7 @@ describe('windows under the paper’s rules', () => {
     start: 0,
     duration: 0.3,
     spikes: { counts, dt: 0.01 },
-    film: makeVideo([...Array(15).keys()]),
+    video: makeVideo([...Array(15).keys()]),
     variables: {},
   };
   const at = (end: number, rules: WindowRules) => exampleWindow(trial, end, settingsWith(rules));

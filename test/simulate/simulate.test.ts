@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { groupsShow } from '../../src/analyze/hub-check.js';
+import { hubEvidence } from '../../src/analyze/hub-check.js';
 import { neuronGroup, simulateHub } from '../../src/simulate/hub.js';
 import { INPUT_STEP, simulateInputs } from '../../src/simulate/inputs.js';
 
@@ -58,11 +58,11 @@ describe('a hub network', () => {
   });
 
   it('is accepted because correlation sees its groups and not its hubs', () => {
-    const { accepted, sentence } = groupsShow(simulateHub({ neurons: 36, seconds: 300, seed: 1 }));
+    const { accepted, sentence } = hubEvidence(simulateHub({ neurons: 36, seconds: 300, seed: 1 }));
     expect(accepted).toBe(true);
     expect(sentence).toContain('finds 0 % of the hubs');
     const spikes = network.spikes.map(() => network.spikes[0]!);
-    expect(groupsShow({ ...network, spikes }).accepted).toBe(false);
+    expect(hubEvidence({ ...network, spikes }).accepted).toBe(false);
   });
 
   it('of 300 neurons has ten hubs near 50, 150 and 250, as the paper’s figure', () => {

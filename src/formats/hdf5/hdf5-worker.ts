@@ -20,7 +20,7 @@ import { onFirstMessage } from './platform.js';
 // A thread that prints keeps its process from ending.
 console.log = console.warn = console.error = () => {};
 
-const EMPTY = new Uint8Array();
+const NO_BYTES = new Uint8Array();
 
 onFirstMessage<SharedArrayBuffer>((buffer) => {
   void serve(new Exchange(buffer));
@@ -33,7 +33,7 @@ async function serve(exchange: Exchange): Promise<never> {
   const session = new LibrarySession(library, (offset, length) =>
     cache.bytes(file!, offset, length),
   );
-  send(exchange, EMPTY);
+  send(exchange, NO_BYTES);
   for (;;) {
     waitFor(exchange, QUESTION);
     const question = decodeMessage<Question>(exchange.data());

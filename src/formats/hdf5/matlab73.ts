@@ -11,7 +11,7 @@ import {
   type ListPart,
   type Numbers,
   type Part,
-  refusedPart,
+  unreadablePart,
 } from '../parts.js';
 import type { Hdf5File, NamedObject } from './file.js';
 import type { StoredValues } from './library.js';
@@ -27,12 +27,12 @@ import {
 } from './values.js';
 
 /** What cells hold, and what MATLAB keeps for its own objects. */
-const STORES = ['#refs#', '#subsystem#'];
+const INTERNAL_GROUPS = ['#refs#', '#subsystem#'];
 /** No sparse array is made dense past this many values at once. */
-const MOST_DENSE = 2 ** 27;
+const MAX_DENSE_VALUES = 2 ** 27;
 
 /** Addresses as texts, as the descriptions of what they lead to have them. */
-const ADDRESSES: Type = {
+const ADDRESS_TYPE: Type = {
   kind: 'text',
   make: (length) => new Array<string>(length),
   decode: (stored: StoredValues) =>
@@ -60,7 +60,7 @@ export function matlabMembers(
   members: ReadonlyMap<string, NamedObject>,
 ): Map<string, Part> {
   const reader = new Reader(file, members.get('#refs#'));
-  const variables = [...members].filter(([name]) => !STORES.includes(name));
+  const variables = [...members].filter(([name]) => !INTERNAL_GROUPS.includes(name));
   return new Map(
     variables.map(([name, object]) => [
       name,
@@ -85,7 +85,7 @@ class Reader {
       return this.#part(object, around);
     } catch (error) {
       // What is damaged should not keep its neighbours from being read.
-      if (error instanceof RecordingError) return refusedPart(error);
+      if (error instanceof RecordingError) return unreadablePart(error);
       throw error;
     }
   }
@@ -112,7 +112,7 @@ class Reader {
     reason: string,
     shape: readonly number[] = [],
   ): ArrayPart {
-    return refusedPart(this.#file.refusal(label, reason), shape);
+    return unreadablePart(this.#file.refusal(label, reason), shape);
   }
 
   #array(
@@ -210,7 +210,7 @@ class Reader {
     if (!(width >= 0)) return this.#refused(object, 'it is a sparse array without its columns');
     return arrayPart('number', [height, width], (from = 0, to = height) => {
       const size = Math.max(0, to - from) * width;
-      if (size > MOST_DENSE) {
+      if (size > MAX_DENSE_VALUES) {
         const reason = `it holds a sparse array of ${size} values with its zeros, too many at once: save [row, column, value] = find(...)`;
         throw this.#file.refusal(object.label, reason);
       }
@@ -233,7 +233,7 @@ class Reader {
     const info = object.info as DatasetInfo;
     if (info.metadata.type !== CLASS.reference)
       throw this.#file.refusal(object.label, 'it is damaged: it refers to nothing');
-    const dataset = { file: this.#file, object, info, type: ADDRESSES, reversed: false };
+    const dataset = { file: this.#file, object, info, type: ADDRESS_TYPE, reversed: false };
     return readRows(dataset, 0, Number.POSITIVE_INFINITY) as string[];
   }
 

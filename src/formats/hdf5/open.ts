@@ -6,7 +6,7 @@
  */
 
 import type { ByteSource } from '../../ports/byte-source.js';
-import { type ArrayPart, type GroupPart, type Part, refusedPart } from '../parts.js';
+import { type ArrayPart, type GroupPart, type Part, unreadablePart } from '../parts.js';
 import { Hdf5File, type NamedObject } from './file.js';
 
 export { prepareHdf5 } from './thread.js';
@@ -58,11 +58,11 @@ function memberParts(
 
 function asPart(file: Hdf5File, object: NamedObject, around: readonly string[]): Part {
   const { info, label } = object;
-  if (info.kind === 'refused') return refusedPart(file.refusal(label, info.reason));
+  if (info.kind === 'refused') return unreadablePart(file.refusal(label, info.reason));
   if (info.kind === 'dataset') return arrayPart(file, object, info);
   const { address } = info;
   if (around.includes(address))
-    return refusedPart(file.refusal(label, 'it is a link back to a group that it is in'));
+    return unreadablePart(file.refusal(label, 'it is a link back to a group that it is in'));
   return lazyGroup(attributesFrom(info.attributes), () =>
     memberParts(file, file.members(object), [...around, address]),
   );
@@ -74,12 +74,12 @@ function arrayPart(file: Hdf5File, object: NamedObject, info: DatasetInfo): Arra
   const shape = metadata.shape ?? [0];
   const type = elementType(metadata);
   if (typeof type === 'string')
-    return refusedPart(file.refusal(object.label, `it holds ${type}`), shape);
+    return unreadablePart(file.refusal(object.label, `it holds ${type}`), shape);
   const sources = new Set(metadata.virtual_sources?.map(({ file_name }) => file_name));
   sources.delete('.');
   if (sources.size > 0) {
     const reason = `it is put together from other files (${[...sources].slice(0, 3).join(', ')})`;
-    return refusedPart(file.refusal(object.label, reason), shape);
+    return unreadablePart(file.refusal(object.label, reason), shape);
   }
   const dataset = { file, object, info, type, reversed: false };
   return {

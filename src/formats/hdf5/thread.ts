@@ -33,7 +33,7 @@ const WAITING_FACTOR = 20;
 /** How often the clocks are looked at while waiting. */
 const TICK_MILLISECONDS = 100;
 const MAX_HEAP_MEGABYTES = 1024;
-const EMPTY = new Uint8Array();
+const NO_BYTES = new Uint8Array();
 
 /**
  * The library's thread. It is one of its own because damaged files make the library loop for ever, which only ending the
@@ -44,7 +44,7 @@ class LibraryThread {
   readonly #worker: StartedWorker;
 
   constructor() {
-    this.#exchange.pass(NEXT, EMPTY);
+    this.#exchange.pass(NEXT, NO_BYTES);
     const url = new URL('./hdf5-worker.js', import.meta.url);
     this.#worker = startWorker(
       url,
@@ -96,7 +96,7 @@ class LibraryThread {
       if (state === READ) this.#read(source!);
       else if (state === PART) {
         parts.push(this.#exchange.data());
-        this.#exchange.pass(NEXT, EMPTY);
+        this.#exchange.pass(NEXT, NO_BYTES);
       } else if (state === ANSWER) {
         return joined([...parts, this.#exchange.data()]);
       } else if (!this.#exchange.wait(state, TICK_MILLISECONDS)) {

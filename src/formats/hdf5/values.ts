@@ -1,7 +1,7 @@
 /** Values of HDF5 datasets and attributes: bytes to numbers and texts, and rows of a dataset, a tile at a time. */
 
 import type { Metadata } from 'h5wasm';
-import { half, pastExact } from '../numbers.js';
+import { halfFloat, pastExact } from '../numbers.js';
 import {
   type Attributes,
   elementCount,
@@ -27,7 +27,7 @@ export interface Type {
 /** HDF5's own numbers of its classes. */
 export const CLASS = { integer: 0, float: 1, text: 3, compound: 6, reference: 7, enumeration: 8 };
 
-const REFUSED: Readonly<Record<number, string>> = {
+const UNSUPPORTED_CLASSES: Readonly<Record<number, string>> = {
   2: 'times of a kind without a standard: save seconds as numbers',
   4: 'fields of bits: save integers',
   5: 'bytes without a meaning: save numbers or texts',
@@ -53,7 +53,7 @@ export function elementType(metadata: Metadata): Type | string {
     return { ...plain, decode: (stored) => plain.decode(turned(stored as Uint8Array, size)) };
   }
   if (type === CLASS.compound && isComplex(metadata)) return 'complex numbers: save their parts';
-  return REFUSED[type] ?? 'values of an unknown type';
+  return UNSUPPORTED_CLASSES[type] ?? 'values of an unknown type';
 }
 
 function isComplex({ compound_type }: Metadata): boolean {
@@ -88,7 +88,7 @@ function floatType(size: number): Type | string {
   if (size === 4) return plainType(Float32Array);
   if (size !== 2) return `numbers of ${8 * size} bits, whose form is no standard: save float64`;
   const decode = (stored: StoredValues) =>
-    Float32Array.from(new Uint16Array((stored as Uint8Array<ArrayBuffer>).buffer), half);
+    Float32Array.from(new Uint16Array((stored as Uint8Array<ArrayBuffer>).buffer), halfFloat);
   return { ...plainType(Float32Array), decode };
 }
 
@@ -162,10 +162,10 @@ export function lazyGroup(
 const TILE_BYTES = 2 ** 24;
 const TILE_CHUNKS = 4096;
 /** What is read with one call. */
-const MOST_BYTES = 2 ** 31;
-const MOST_TEXTS = 2 ** 22;
+const MAX_CALL_BYTES = 2 ** 31;
+const MAX_TEXTS = 2 ** 22;
 /** Deflate makes at most this much of a byte. */
-const MOST_UNPACKED = 1032;
+const MAX_DEFLATE_RATIO = 1032;
 /** A text of any length takes so much in the file besides its letters, and is taken for so much where it is read. */
 const TEXT_BYTES = 16;
 const TEXT_WORK = 256;
@@ -182,7 +182,7 @@ function impossibleShape(
   const shape = metadata.shape ?? [];
   const { chunks, vlen } = metadata;
   const each = vlen ? TEXT_BYTES : metadata.size;
-  const most = Math.max(UNWRITTEN_BYTES, fileBytes * (filters > 0 ? MOST_UNPACKED : 1));
+  const most = Math.max(UNWRITTEN_BYTES, fileBytes * (filters > 0 ? MAX_DEFLATE_RATIO : 1));
   const claimed = elementCount(shape) * each;
   const shown = `[${shape.join(', ')}]`;
   if (!(claimed <= most))
@@ -224,7 +224,7 @@ export function readRows(dataset: Dataset, from: number, to: number): Values {
   const lie = impossibleShape(info, file.size);
   if (lie !== undefined) throw file.refusal(object.label, lie);
   const bytes = total * info.metadata.size;
-  if (bytes > MOST_BYTES || (type.kind === 'text' && total > MOST_TEXTS))
+  if (bytes > MAX_CALL_BYTES || (type.kind === 'text' && total > MAX_TEXTS))
     throw file.refusal(object.label, `${total} values are too many to be read at once`);
   const offset = count.map((_, n) => (n === axis ? first : 0));
   try {
