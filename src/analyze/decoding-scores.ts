@@ -19,7 +19,7 @@ export interface Score {
 export type Scores = Readonly<Record<string, Score>>;
 
 /** How the time that was scored is resampled, see `blockBootstrap`. */
-export type Blocks = Pick<Resampling, 'stretches' | 'block' | 'seed'>;
+export type Blocks = Pick<Resampling, 'segments' | 'block' | 'seed'>;
 
 const BOOTSTRAP_REPEATS = 1000;
 
@@ -67,9 +67,9 @@ export function scoreVariable(variable: DecodedVariable): Record<string, number>
   );
 }
 
-/** Blocks that stretches hold; one shorter than a block is a block of its own. */
-export function blocksIn({ stretches, block }: Pick<Blocks, 'stretches' | 'block'>): number {
-  return stretches.reduce((sum, length) => sum + length / Math.min(length, block), 0);
+/** Blocks that segments hold; one shorter than a block is a block of its own. */
+export function blocksIn({ segments, block }: Pick<Blocks, 'segments' | 'block'>): number {
+  return segments.reduce((sum, length) => sum + length / Math.min(length, block), 0);
 }
 
 /** The values of all scores of some rows, in the order of their names. */

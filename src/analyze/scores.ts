@@ -107,7 +107,7 @@ export interface Interval {
 /** How rows are drawn again and again. */
 export interface Resampling {
   /** Rows of each stretch that follow one another without a break, such as a trial, in the order of the rows. */
-  readonly stretches: readonly number[];
+  readonly segments: readonly number[];
   /** Rows of a block. */
   readonly block: number;
   readonly repeats: number;
@@ -118,22 +118,22 @@ export interface Resampling {
  * 95 % intervals of scores of rows that are alike when near in time, by the moving-block bootstrap (Künsch 1989).
  *
  * As many rows as there are are drawn as blocks of consecutive ones, of a stretch any as likely as another. One shorter
- * than a block is drawn whole, and stretches are drawn so that each gives its share of rows.
+ * than a block is drawn whole, and segments are drawn so that each gives its share of rows.
  * A block should be longer than the rows are alike, and far shorter than all of them; few blocks make it too narrow.
  *
  * @param scores one or several, of rows by their number, which may repeat. Draws for which a score is NaN do not count
  *     for it; its interval is NaN if all are so.
  */
 export function blockBootstrap(
-  { stretches, block, repeats, seed }: Resampling,
+  { segments, block, repeats, seed }: Resampling,
   scores: (rows: readonly number[]) => readonly number[],
 ): Interval[] {
   if (!Number.isInteger(block) || block < 1 || !Number.isInteger(repeats) || repeats < 1)
     throw new Error(
       `A bootstrap of ${repeats} repeats of blocks of ${block} rows cannot be drawn: both must be whole numbers above 0.`,
     );
-  const draw = blockDrawer(stretches, block, new HostRandom(seed));
-  const total = stretches.reduce((sum, length) => sum + length, 0);
+  const draw = blockDrawer(segments, block, new HostRandom(seed));
+  const total = segments.reduce((sum, length) => sum + length, 0);
   const rows = Array<number>(total).fill(0);
   const found: number[][] = [];
   for (let repeat = 0; repeat < repeats; repeat++) {
@@ -153,11 +153,11 @@ export function blockBootstrap(
 }
 
 /** Draws the first row and the number of rows of a block. */
-function blockDrawer(stretches: readonly number[], block: number, random: HostRandom) {
+function blockDrawer(segments: readonly number[], block: number, random: HostRandom) {
   const placed: { start: number; length: number; until: number }[] = [];
   let [start, until] = [0, 0];
-  for (const length of stretches) {
-    // The blocks it holds, so that long and short stretches are drawn in proportion to their rows.
+  for (const length of segments) {
+    // The blocks it holds, so that long and short segments are drawn in proportion to their rows.
     if (length > 0) until += length / Math.min(length, block);
     if (length > 0) placed.push({ start, length, until });
     start += length;

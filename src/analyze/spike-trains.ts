@@ -5,8 +5,8 @@ import { firstNotBefore } from '../recording/spikes.js';
 /** Spikes of each neuron: event times in seconds, rising. */
 export type Trains = readonly ArrayLike<number>[];
 
-/** Spikes of some stretches of time, each from `from` up to `to` seconds on a clock of its own. */
-export interface Stretch {
+/** Spikes of some segments of time, each from `from` up to `to` seconds on a clock of its own. */
+export interface SpikeSegment {
   readonly times: Trains;
   readonly from: number;
   readonly to: number;
@@ -18,12 +18,12 @@ export function within(times: ArrayLike<number>, from: number, to: number): numb
   return Array.prototype.slice.call(times, first, end);
 }
 
-/** Hz of each neuron over all stretches. */
-export function firingRates(stretches: readonly Stretch[]): Float64Array {
-  const neurons = stretches[0]?.times.length ?? 0;
-  const seconds = stretches.reduce((sum, { from, to }) => sum + to - from, 0);
+/** Hz of each neuron over all segments. */
+export function firingRates(segments: readonly SpikeSegment[]): Float64Array {
+  const neurons = segments[0]?.times.length ?? 0;
+  const seconds = segments.reduce((sum, { from, to }) => sum + to - from, 0);
   return Float64Array.from({ length: neurons }, (_, n) => {
-    const spikes = stretches.reduce(
+    const spikes = segments.reduce(
       (sum, { times, from, to }) => sum + within(times[n]!, from, to).length,
       0,
     );
@@ -31,9 +31,9 @@ export function firingRates(stretches: readonly Stretch[]): Float64Array {
   });
 }
 
-/** Seconds between a neuron's spikes and its next, all neurons and stretches together. */
-export function interspikeIntervals(stretches: readonly Stretch[]): number[] {
-  return stretches.flatMap(({ times, from, to }) =>
+/** Seconds between a neuron's spikes and its next, all neurons and segments together. */
+export function interspikeIntervals(segments: readonly SpikeSegment[]): number[] {
+  return segments.flatMap(({ times, from, to }) =>
     times.flatMap((train) => {
       const own = within(train, from, to);
       return own.slice(1).map((time, n) => time - own[n]!);
@@ -41,13 +41,13 @@ export function interspikeIntervals(stretches: readonly Stretch[]): number[] {
   );
 }
 
-/** Mean rate per neuron in bins from each stretch's start, over stretches: Hz, [bins]. */
-export function timeCourse(stretches: readonly Stretch[], bin: number): Float64Array {
-  const seconds = Math.min(...stretches.map(({ from, to }) => to - from));
+/** Mean rate per neuron in bins from each stretch's start, over segments: Hz, [bins]. */
+export function timeCourse(segments: readonly SpikeSegment[], bin: number): Float64Array {
+  const seconds = Math.min(...segments.map(({ from, to }) => to - from));
   const bins = Math.max(1, Math.floor(seconds / bin + 1e-9));
   const counts = new Float64Array(bins);
   let neurons = 0;
-  for (const { times, from, to } of stretches) {
+  for (const { times, from, to } of segments) {
     neurons = times.length;
     for (const train of times) {
       for (const time of within(train, from, to)) {
@@ -56,7 +56,7 @@ export function timeCourse(stretches: readonly Stretch[], bin: number): Float64A
       }
     }
   }
-  return counts.map((count) => count / (bin * neurons * stretches.length));
+  return counts.map((count) => count / (bin * neurons * segments.length));
 }
 
 /** Where rates around a neuron's spikes are looked at: seconds before and after them, in bins. */
@@ -71,7 +71,7 @@ export interface Around {
  * Spikes too near the border of their stretch are left out.
  */
 export function aroundSpikes(
-  stretches: readonly Stretch[],
+  segments: readonly SpikeSegment[],
   source: number,
   targets: readonly number[],
   { before, after, bin }: Around,
@@ -79,7 +79,7 @@ export function aroundSpikes(
   const bins = Math.round((before + after) / bin);
   const counts = new Float64Array(bins);
   let events = 0;
-  for (const { times, from, to } of stretches) {
+  for (const { times, from, to } of segments) {
     const triggers = within(times[source]!, from + before, to - after);
     events += triggers.length;
     for (const target of targets) {

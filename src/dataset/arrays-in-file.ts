@@ -1,21 +1,21 @@
 /** Every array of a file, in one list: what a guess at its contents looks at. */
 
-import { type ArrayPart, elementCount, type Numbers, type Part } from '../formats/parts.js';
+import { type ArrayNode, type DataNode, elementCount, type Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 
 /** Arrays of one path, in which `*` stands for every place of a list. */
 export interface ArrayEntry {
   readonly path: string;
-  readonly arrays: readonly ArrayPart[];
+  readonly arrays: readonly ArrayNode[];
   /** Whether a list on the way has rows and columns, which may be neurons and trials. */
   readonly grid: boolean;
 }
 
 /** Every array of a file; those that differ in the place of a list only are one leaf. */
-export function listArrays(root: Part): ArrayEntry[] {
-  const found = new Map<string, ArrayPart[]>();
+export function listArrays(root: DataNode): ArrayEntry[] {
+  const found = new Map<string, ArrayNode[]>();
   const grids = new Set<string>();
-  const walk = (part: Part, path: string, grid: boolean) => {
+  const walk = (part: DataNode, path: string, grid: boolean) => {
     if (part.kind === 'array') {
       if (grid) grids.add(path);
       const known = found.get(path);
@@ -35,7 +35,7 @@ export function listArrays(root: Part): ArrayEntry[] {
 
 /** What a leaf is, in words: its path and shape. */
 export function describeEntry({ path, arrays }: ArrayEntry): string {
-  const [first] = arrays as [ArrayPart];
+  const [first] = arrays as [ArrayNode];
   const shape = first.shape.length > 0 ? ` [${first.shape.join(' x ')}]` : '';
   const text = first.type === 'text' ? ' text' : '';
   if (!path.includes('*')) return `${path || 'one array'}${shape}${text}`;

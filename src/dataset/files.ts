@@ -1,7 +1,7 @@
 /** The files of a dataset: opened by what they begin with, and read by reference. */
 
+import type { ArrayNode, DataNode, Numbers } from '../formats/nodes.js';
 import { type OpenedFile, openFile } from '../formats/open.js';
-import type { ArrayPart, Numbers, Part } from '../formats/parts.js';
 import type { ByteSource } from '../ports/byte-source.js';
 import { SourceError } from '../ports/errors.js';
 import type { Folder } from '../ports/folder.js';
@@ -50,7 +50,7 @@ export class Files {
   }
 
   /** One array; nothing of it is read yet. */
-  part(key: string, text: string): ArrayPart {
+  part(key: string, text: string): ArrayNode {
     const reference = parseReference(text);
     const [part, ...more] = this.#find(key, text);
     if (more.length > 0 || isPattern(reference))
@@ -121,7 +121,7 @@ export class Files {
     );
   }
 
-  #find(key: string, text: string): (Part | undefined)[] {
+  #find(key: string, text: string): (DataNode | undefined)[] {
     const reference = parseReference(text);
     const { file, path } = reference;
     const { root } = this.#opened.get(file)!;
@@ -134,7 +134,7 @@ export class Files {
     );
   }
 
-  #array(key: string, text: string, part: Part | undefined): ArrayPart {
+  #array(key: string, text: string, part: DataNode | undefined): ArrayNode {
     if (part?.kind === 'array') return part;
     const inside = part?.kind === 'group' ? listed([...part.members.keys()]) : 'a list';
     throw this.#complaint(key, text, `is no array but holds ${inside}: name one after the #`);
@@ -161,7 +161,7 @@ export function sourceIn(folder: Folder, file: string, name: string): ByteSource
 }
 
 /** An index picks nothing of an array without values, whatever its axes. */
-function emptied(part: Part): boolean {
+function emptied(part: DataNode): boolean {
   return part.kind === 'array' && part.shape.includes(0);
 }
 
@@ -170,7 +170,7 @@ export function isLine(shape: readonly number[]): boolean {
 }
 
 /** How far a path can be followed, and what is there. */
-function knownAt(root: Part, path: readonly string[]): { depth: number; known: string[] } {
+function knownAt(root: DataNode, path: readonly string[]): { depth: number; known: string[] } {
   let depth = 0;
   while (depth < path.length && find(root, path.slice(0, depth + 1)).some((part) => part))
     depth += 1;

@@ -1,6 +1,6 @@
 /** Events in calcium traces, by a rule that somebody has stated. */
 
-import type { Numbers } from '../formats/parts.js';
+import type { Numbers } from '../formats/nodes.js';
 import { median } from '../math/statistics.js';
 import { RecordingError } from '../recording/errors.js';
 import type { SpikesSpec } from './description.js';

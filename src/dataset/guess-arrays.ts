@@ -3,7 +3,7 @@
  * dataset.yaml that would say it. What cannot be told is refused with a list of what is there.
  */
 
-import { elementCount, type Numbers, type Part } from '../formats/parts.js';
+import { type DataNode, elementCount, type Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 import {
   type ArrayEntry,
@@ -34,7 +34,7 @@ import { parseReference } from './reference.js';
  * @param file its name, for references.
  * @throws RecordingError saying what is there where it cannot be told, or what is missing.
  */
-export function describeArrays(root: Part, file: string): Guess {
+export function describeArrays(root: DataNode, file: string): Guess {
   const leaves = listArrays(root);
   const notes: string[] = [];
   const vectors = leaves.flatMap((leaf) => readVector(leaf));

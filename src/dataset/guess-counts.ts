@@ -1,6 +1,6 @@
 /** Tables of spike counts in a file of arrays: of bins, or of trials, with the clock they stand on. */
 
-import { elementCount, type Numbers } from '../formats/parts.js';
+import { elementCount, type Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 import type { Vector } from './arrays-in-file.js';
 import { isLine } from './files.js';

@@ -1,6 +1,6 @@
 /** NWB 2 files (https://nwb-schema.readthedocs.io): what is in one, as the dataset.yaml that would say it. */
 
-import type { GroupPart, Numbers } from '../formats/parts.js';
+import type { GroupNode, Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 import { isLine } from './files.js';
 import { type Guess, startAt, variableName } from './guess.js';
@@ -19,7 +19,7 @@ import {
 /** So many traces of one kind, a group for each, are those of neurons. */
 const MIN_TRACES = 5;
 
-export function isNwb(root: GroupPart): boolean {
+export function isNwb(root: GroupNode): boolean {
   return root.attributes.neurodata_type === 'NWBFile' || root.members.has('nwb_version');
 }
 
@@ -29,7 +29,7 @@ export function isNwb(root: GroupPart): boolean {
  * @param file its name, for references.
  * @throws RecordingError where it holds no spikes and no traces, or is of version 1.
  */
-export function describeNwb(root: GroupPart, file: string): Guess {
+export function describeNwb(root: GroupNode, file: string): Guess {
   checkVersion(root, file);
   const all = groupsIn(root);
   const notes: string[] = [];
@@ -72,7 +72,7 @@ export function describeNwb(root: GroupPart, file: string): Guess {
   };
 }
 
-function checkVersion(root: GroupPart, file: string): void {
+function checkVersion(root: GroupNode, file: string): void {
   const attribute = root.attributes.nwb_version;
   const dataset = root.members.get('nwb_version');
   const spec =
@@ -88,7 +88,7 @@ function checkVersion(root: GroupPart, file: string): void {
   );
 }
 
-function isTimed(group: GroupPart): boolean {
+function isTimed(group: GroupNode): boolean {
   const [starts, stops] = [arrayIn(group, 'start_time'), arrayIn(group, 'stop_time')];
   return starts !== undefined && stops !== undefined && (starts.shape[0] ?? 0) > 0;
 }
@@ -157,7 +157,7 @@ function raggedSpikes({ path, group }: NamedGroup, file: string): object {
 }
 
 /** The column of what units are called: their names, or their numbers where those are not their places. */
-function columnOfNames(group: GroupPart): 'unit_name' | 'id' | undefined {
+function columnOfNames(group: GroupNode): 'unit_name' | 'id' | undefined {
   const count = arrayIn(group, 'spike_times_index')!.shape[0];
   const usable = (name: string) => {
     const part = arrayIn(group, name);

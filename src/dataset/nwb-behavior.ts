@@ -1,6 +1,6 @@
 /** Behaviour in an NWB file: series and tables with a clock, wherever they are. */
 
-import { type ArrayPart, elementCount, type GroupPart, type Numbers } from '../formats/parts.js';
+import { type ArrayNode, elementCount, type GroupNode, type Numbers } from '../formats/nodes.js';
 import { isLine } from './files.js';
 import { variableName } from './guess.js';
 import {
@@ -54,8 +54,8 @@ export function behaviorVariables(
         add(`${name}${column}`, path, { data: `${file}#${path}/data${index}`, ...shared });
     } else if (neurodataType(group) === 'DynamicTable' && arrayIn(group, 'timestamps')) {
       for (const [column, part] of group.members)
-        if (isColumn(column, part as ArrayPart, arrayIn(group, 'timestamps')!))
-          add(`${name}_${column}`, path, tableColumn(file, path, column, part as ArrayPart, notes));
+        if (isColumn(column, part as ArrayNode, arrayIn(group, 'timestamps')!))
+          add(`${name}_${column}`, path, tableColumn(file, path, column, part as ArrayNode, notes));
     }
   }
   return variables;
@@ -75,19 +75,19 @@ export function isBehavior({ group, within }: NamedGroup): boolean {
 }
 
 /** Numbers of each sample. */
-function columnsIn(group: GroupPart): number {
+function columnsIn(group: GroupNode): number {
   const { shape } = arrayIn(group, 'data')!;
   return isLine(shape) ? 1 : elementCount(shape.slice(1));
 }
 
-function rises(clock: ArrayPart | undefined): boolean {
+function rises(clock: ArrayNode | undefined): boolean {
   if (!clock) return true;
   const times = clock.read() as Numbers;
   return times.every((time, n) => n === 0 || time > times[n - 1]!);
 }
 
 /** What each column is called, and how it is picked. */
-function seriesColumns({ shape }: ArrayPart): { column: string; index: string }[] {
+function seriesColumns({ shape }: ArrayNode): { column: string; index: string }[] {
   if (isLine(shape)) return [{ column: '', index: '' }];
   return Array.from({ length: shape[1]! }, (_, n) => ({
     column: `_${AXES[n] ?? n}`,
@@ -118,7 +118,7 @@ function describeSeries({ path, group }: NamedGroup, file: string, notes: string
   };
 }
 
-function isColumn(name: string, part: ArrayPart, clock: ArrayPart): boolean {
+function isColumn(name: string, part: ArrayNode, clock: ArrayNode): boolean {
   return (
     part.kind === 'array' &&
     part.type === 'number' &&
@@ -133,7 +133,7 @@ function tableColumn(
   file: string,
   path: string,
   column: string,
-  part: ArrayPart,
+  part: ArrayNode,
   notes: string[],
 ): object {
   return {
@@ -144,7 +144,7 @@ function tableColumn(
 }
 
 /** Samples that are missing are drawn over, and it is said. */
-function filled(path: string, part: ArrayPart, notes: string[]): object {
+function filled(path: string, part: ArrayNode, notes: string[]): object {
   const values = part.read() as Numbers;
   let missing = 0;
   for (const value of values) if (!Number.isFinite(value)) missing += 1;

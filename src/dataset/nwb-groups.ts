@@ -1,13 +1,13 @@
 /** Groups of an NWB file, and what may be in them. */
 
-import type { ArrayPart, GroupPart, Numbers } from '../formats/parts.js';
+import type { ArrayNode, GroupNode, Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 
 /** A group of a file, and where it is. */
 export interface NamedGroup {
   readonly path: string;
   readonly name: string;
-  readonly group: GroupPart;
+  readonly group: GroupNode;
   /** Neurodata types of the groups around it. */
   readonly within: readonly string[];
 }
@@ -17,7 +17,7 @@ export const TRACE_TYPES = ['RoiResponseSeries'];
 
 /** Every group with where it is, the whole tree. */
 export function groupsIn(
-  group: GroupPart,
+  group: GroupNode,
   path = '',
   within: readonly string[] = [],
 ): NamedGroup[] {
@@ -29,17 +29,17 @@ export function groupsIn(
   });
 }
 
-export function neurodataType({ attributes }: GroupPart): string {
+export function neurodataType({ attributes }: GroupNode): string {
   return typeof attributes.neurodata_type === 'string' ? attributes.neurodata_type : '';
 }
 
-export function arrayIn(group: GroupPart, name: string): ArrayPart | undefined {
+export function arrayIn(group: GroupNode, name: string): ArrayNode | undefined {
   const part = group.members.get(name);
   return part?.kind === 'array' ? part : undefined;
 }
 
 /** References and the like stand in tables, too. */
-export function isReadable(part: ArrayPart): boolean {
+export function isReadable(part: ArrayNode): boolean {
   try {
     part.read(0, 1);
     return true;
@@ -50,13 +50,13 @@ export function isReadable(part: ArrayPart): boolean {
 }
 
 /** Whether a series has numbers that a clock belongs to. */
-export function numbersIn(group: GroupPart): boolean {
+export function numbersIn(group: GroupNode): boolean {
   const data = arrayIn(group, 'data');
   return data?.type === 'number' && (data.shape[0] ?? 0) > 1;
 }
 
 /** The clock of a series, as spikes have it; undefined where it has none. */
-export function seriesClock(group: GroupPart, file: string, path: string): object | undefined {
+export function seriesClock(group: GroupNode, file: string, path: string): object | undefined {
   if (arrayIn(group, 'timestamps')) return { clock: `${file}#${path}/timestamps` };
   const starting = arrayIn(group, 'starting_time');
   const rate = single(starting?.attributes.rate);

@@ -1,6 +1,6 @@
 /** Spikes as files hold them, brought into times or counts of each neuron. */
 
-import type { Numbers } from '../formats/parts.js';
+import type { Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 import type { SpikesSpec } from './description.js';
 import { type Files, isLine } from './files.js';

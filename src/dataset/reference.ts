@@ -6,7 +6,7 @@
  * for the second column, `[1:]` for all but the first place.
  */
 
-import { type ArrayPart, elementCount, type Numbers, type Part } from '../formats/parts.js';
+import { type ArrayNode, type DataNode, elementCount, type Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 
 /** A piece of an array, in C order. */
@@ -60,7 +60,7 @@ export function isPattern({ path }: Reference): boolean {
  * The parts a path leads to, in order. Of a pattern, undefined stands for what a list has no such part for, as an empty
  * cell has none.
  */
-export function find(root: Part, path: readonly string[]): (Part | undefined)[] {
+export function find(root: DataNode, path: readonly string[]): (DataNode | undefined)[] {
   const [name, ...rest] = path;
   if (name === undefined) return [root];
   if (root.kind === 'group') {
@@ -73,7 +73,7 @@ export function find(root: Part, path: readonly string[]): (Part | undefined)[] 
   return matchingChildren(root, name).flatMap((child) => (child ? find(child, rest) : [undefined]));
 }
 
-function matchingChildren(part: Part, name: string): (Part | undefined)[] {
+function matchingChildren(part: DataNode, name: string): (DataNode | undefined)[] {
   if (part.kind === 'array') return [undefined];
   if (part.kind === 'list') {
     if (name === '*') return [...part.items];
@@ -101,7 +101,7 @@ const VALUES_PER_READ = 2 ** 21;
  * @throws RecordingError where the index does not fit; `where` begins its sentence.
  */
 export function readValues(
-  part: ArrayPart,
+  part: ArrayNode,
   index: readonly IndexItem[] | undefined,
   where: string,
 ): Values {

@@ -1,6 +1,6 @@
 /** Spikes as tables of neurons and bins hold them: counts, and traces in which events are found. */
 
-import type { Numbers } from '../formats/parts.js';
+import type { Numbers } from '../formats/nodes.js';
 import { usual } from '../math/statistics.js';
 import { RecordingError } from '../recording/errors.js';
 import type { SpikeCounts } from '../recording/spikes.js';

@@ -2,7 +2,7 @@
 
 import { type CsvError, parse } from 'csv-parse/sync';
 import { RecordingError } from '../recording/errors.js';
-import type { ArrayPart, GroupPart } from './parts.js';
+import type { ArrayNode, GroupNode } from './nodes.js';
 
 /** Text is one string in memory. */
 const MAX_TEXT_BYTES = 2 ** 28;
@@ -15,7 +15,7 @@ const MAX_TEXT_BYTES = 2 ** 28;
  *
  * @throws RecordingError where it is no table, or its rows differ in length.
  */
-export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupPart {
+export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupNode {
   const refuse = (reason: string) => new RecordingError(`${name} cannot be read: ${reason}.`);
   if (bytes.length > MAX_TEXT_BYTES)
     throw refuse(
@@ -32,9 +32,9 @@ export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupPart {
   const named = isNumbered(head) || head.some((field) => field !== '' && !isNumber(field));
   const names = named ? uniqueNames(head) : head.map((_, n) => `column${n}`);
   const body = named ? rows.slice(1) : rows;
-  const columns = names.map((key, n): [string, ArrayPart] => [
+  const columns = names.map((key, n): [string, ArrayNode] => [
     key,
-    columnPart(body.map((row) => row[n]!)),
+    columnNode(body.map((row) => row[n]!)),
   ]);
   return { kind: 'group', members: new Map(columns), attributes: {} };
 }
@@ -96,7 +96,7 @@ function uniqueNames(head: readonly string[]): string[] {
   return head.map((field, n) => (field && head.indexOf(field) === n ? field : `column${n}`));
 }
 
-function columnPart(fields: readonly string[]): ArrayPart {
+function columnNode(fields: readonly string[]): ArrayNode {
   // An integer that a number would not keep is a name, such as that of a neuron.
   const numeric = fields.every((field) => field === '' || (isNumber(field) && !isTooLong(field)));
   const numbers = numeric

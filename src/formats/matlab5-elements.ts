@@ -1,8 +1,8 @@
 /** What a MATLAB 5 file is made of: tagged elements of numbers, letters or packed elements. After MathWorks, 'MAT-File Format'. */
 
 import { inflate, TooLargeError } from './inflate.js';
+import { elementCount, type Numbers } from './nodes.js';
 import { exactNumber, pastExact } from './numbers.js';
-import { elementCount, type Numbers } from './parts.js';
 
 /** What is wrong, as the end of a sentence whose beginning the reader knows. */
 export class Flaw extends Error {}

@@ -21,13 +21,13 @@ import {
   wrongCount,
 } from './matlab5-elements.js';
 import {
-  type ArrayPart,
+  type ArrayNode,
+  type DataNode,
   elementCount,
-  type GroupPart,
-  type ListPart,
+  type GroupNode,
+  type ListNode,
   type Numbers,
-  type Part,
-} from './parts.js';
+} from './nodes.js';
 
 const HEADER_BYTES = 128;
 /** No file is unpacked past this: a lying one must not fill the memory. */
@@ -91,7 +91,7 @@ export function isMatlab5(bytes: Uint8Array): boolean {
  * @param name what complaints call it.
  * @throws RecordingError where it is no such file or damaged.
  */
-export function parseMatlab(bytes: Uint8Array, name = 'The file'): GroupPart {
+export function parseMatlab(bytes: Uint8Array, name = 'The file'): GroupNode {
   if (!isMatlab5(bytes)) throw complaint(name, '', suggestFormat(bytes));
   return new Reader(name).file(asBlock(bytes, byteOrder(bytes) === 'little'));
 }
@@ -142,14 +142,14 @@ function isMatlab4(bytes: Uint8Array): boolean {
 class Reader {
   readonly #name: string;
   #unpackedLeft = MAX_UNPACKED;
-  #partsLeft = MAX_PARTS;
+  #nodesLeft = MAX_PARTS;
 
   constructor(name: string) {
     this.#name = name;
   }
 
-  file(block: Block): GroupPart {
-    const members = new Map<string, Part>();
+  file(block: Block): GroupNode {
+    const members = new Map<string, DataNode>();
     const cursor = new Cursor(block, HEADER_BYTES, block.view.byteLength);
     while (cursor.left > 0) {
       this.#within('', () => this.#charge(1));
@@ -158,7 +158,7 @@ class Reader {
       if (opened.name === '') continue;
       members.set(
         opened.name,
-        this.#within(opened.name, () => this.#part(opened, opened.name, 0)),
+        this.#within(opened.name, () => this.#node(opened, opened.name, 0)),
       );
     }
     if (members.size === 0) throw new RecordingError(`${this.#name} holds no variable.`);
@@ -182,7 +182,7 @@ class Reader {
     return new Cursor(block, 0, block.view.byteLength).next();
   }
 
-  #part(opened: Opened, path: string, depth: number): Part {
+  #node(opened: Opened, path: string, depth: number): DataNode {
     const { kind, flags, shape, rest } = opened;
     if (kind === CELL) return this.#cell(shape, rest, path, depth);
     if (kind === STRUCT) return this.#struct(shape, rest, path, depth);
@@ -203,11 +203,11 @@ class Reader {
   }
 
   #array(
-    type: ArrayPart['type'],
+    type: ArrayNode['type'],
     shape: readonly number[],
     path: string,
-    load: (from: number, to: number) => ReturnType<ArrayPart['read']>,
-  ): ArrayPart {
+    load: (from: number, to: number) => ReturnType<ArrayNode['read']>,
+  ): ArrayNode {
     const places = shape[0] ?? 1;
     const read = (from = 0, to = places) => {
       const first = Math.min(Math.max(from, 0), places);
@@ -217,13 +217,13 @@ class Reader {
     return { kind: 'array', type, shape, attributes: NO_ATTRIBUTES, read };
   }
 
-  #refused(shape: readonly number[], path: string, what: string): ArrayPart {
+  #refused(shape: readonly number[], path: string, what: string): ArrayNode {
     return this.#array('number', shape, path, () => {
       throw new Flaw(`it holds ${what}`);
     });
   }
 
-  #closed({ kind, shape, rest }: Opened, path: string): ArrayPart {
+  #closed({ kind, shape, rest }: Opened, path: string): ArrayNode {
     if (kind === FUNCTION)
       return this.#refused(shape, path, `a function: save the values that it gives`);
     if (kind !== OBJECT && kind !== OPAQUE)
@@ -237,7 +237,7 @@ class Reader {
     return this.#refused(shape, path, `${what}, which only MATLAB can read: save ${save}`);
   }
 
-  #text(shape: readonly number[], rest: Cursor, path: string): ArrayPart {
+  #text(shape: readonly number[], rest: Cursor, path: string): ArrayNode {
     const [rows, columns] = shape as [number, number];
     const count = elementCount(shape);
     if (count === 0) return this.#array('text', [], path, (from, to) => [''].slice(from, to));
@@ -249,7 +249,7 @@ class Reader {
     );
   }
 
-  #sparse({ shape, rest, flags }: Opened, path: string): ArrayPart {
+  #sparse({ shape, rest, flags }: Opened, path: string): ArrayNode {
     const [height, width] = shape as [number, number];
     const [rows, starts, stored] = [rest.next(), rest.next(), rest.next()];
     const logical = (flags & LOGICAL) !== 0;
@@ -272,20 +272,20 @@ class Reader {
     });
   }
 
-  #cell(shape: readonly number[], rest: Cursor, path: string, depth: number): ListPart {
+  #cell(shape: readonly number[], rest: Cursor, path: string, depth: number): ListNode {
     const count = this.#expect(shape, 1, rest);
-    const items: Part[] = [];
+    const items: DataNode[] = [];
     for (let n = 1; n <= count; n++) items.push(this.#item(rest, `${path}{${n}}`, depth));
     return { kind: 'list', shape, items };
   }
 
-  #struct(shape: readonly number[], rest: Cursor, path: string, depth: number): Part {
+  #struct(shape: readonly number[], rest: Cursor, path: string, depth: number): DataNode {
     const fields = this.#fields(rest);
     const count = this.#expect(shape, fields.length, rest);
-    const groups: GroupPart[] = [];
+    const groups: GroupNode[] = [];
     for (let n = 1; n <= count; n++) {
       const start = count === 1 ? path : `${path}(${n})`;
-      const members = new Map<string, Part>();
+      const members = new Map<string, DataNode>();
       for (const field of fields) members.set(field, this.#item(rest, `${start}.${field}`, depth));
       groups.push({ kind: 'group', members, attributes: NO_ATTRIBUTES });
     }
@@ -301,8 +301,8 @@ class Reader {
   }
 
   #charge(parts: number): void {
-    this.#partsLeft -= parts;
-    if (this.#partsLeft < 0) throw new Flaw(`it holds more than ${MAX_PARTS} arrays and names`);
+    this.#nodesLeft -= parts;
+    if (this.#nodesLeft < 0) throw new Flaw(`it holds more than ${MAX_PARTS} arrays and names`);
   }
 
   /** Names of one width, filled up with zeros. */
@@ -318,14 +318,14 @@ class Reader {
     );
   }
 
-  #item(rest: Cursor, path: string, depth: number): Part {
+  #item(rest: Cursor, path: string, depth: number): DataNode {
     return this.#within(path, () => {
       if (depth === MAX_DEPTH) throw new Flaw(`it is nested ${MAX_DEPTH} deep`);
       const element = rest.next();
       // An empty array is often left out.
       if (element.type === MATRIX && element.length === 0)
         return this.#array('number', [0, 0], path, () => new Float64Array());
-      return this.#part(open(element), path, depth + 1);
+      return this.#node(open(element), path, depth + 1);
     });
   }
 }
@@ -335,7 +335,7 @@ function zerosAndOnes(numbers: Numbers): Numbers {
   return numbers;
 }
 
-const NO_ATTRIBUTES: ArrayPart['attributes'] = Object.freeze({});
+const NO_ATTRIBUTES: ArrayNode['attributes'] = Object.freeze({});
 
 /** Class, shape and name, with which all matrices begin. */
 function open(element: Element): Opened {

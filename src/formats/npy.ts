@@ -2,8 +2,8 @@
 
 import type { ByteSource } from '../ports/byte-source.js';
 import { RecordingError } from '../recording/errors.js';
+import { type ArrayNode, elementCount } from './nodes.js';
 import { exactNumber, halfFloat, pastExact } from './numbers.js';
-import { type ArrayPart, elementCount } from './parts.js';
 
 /** An array in C order, whatever order and byte order the file has. */
 export interface NpyArray {
@@ -88,7 +88,7 @@ export function parseNpy(bytes: Uint8Array, name = 'The array'): NpyArray {
 }
 
 /** Of a file no more is read than the places asked for, where they lie side by side. */
-export function openNpy(source: ByteSource, name = source.name): ArrayPart {
+export function openNpy(source: ByteSource, name = source.name): ArrayNode {
   const refuse = refusal(name);
   const { size } = source;
   const read = (offset: number, length: number) => {

@@ -3,8 +3,8 @@
 import { unzipSync, zipSync } from 'fflate';
 import { RecordingError } from '../recording/errors.js';
 import { crc32 } from './checksums.js';
+import { type ArrayNode, elementCount, type GroupNode, unreadableNode } from './nodes.js';
 import { encodeNpy, type NpyArray, parseNpy } from './npy.js';
-import { type ArrayPart, elementCount, type GroupPart, unreadablePart } from './parts.js';
 
 /** No archive is unpacked past this: a lying one must not fill the memory. */
 const MAX_UNPACKED = 2 ** 32;
@@ -25,19 +25,19 @@ export function parseNpz(bytes: Uint8Array, name = 'The archive'): Map<string, N
  *
  * @throws RecordingError where it is no .npz file.
  */
-export function openNpz(bytes: Uint8Array, name = 'The archive'): GroupPart {
-  const parts = unpacked(bytes, name).map(([key, data]): [string, ArrayPart] => {
+export function openNpz(bytes: Uint8Array, name = 'The archive'): GroupNode {
+  const parts = unpacked(bytes, name).map(([key, data]): [string, ArrayNode] => {
     try {
-      return [key, asPart(parseNpy(data, `Array ${key} of ${name}`))];
+      return [key, asNode(parseNpy(data, `Array ${key} of ${name}`))];
     } catch (error) {
       if (!(error instanceof RecordingError)) throw error;
-      return [key, unreadablePart(error)];
+      return [key, unreadableNode(error)];
     }
   });
   return { kind: 'group', members: new Map(parts), attributes: {} };
 }
 
-function asPart({ shape, data }: NpyArray): ArrayPart {
+function asNode({ shape, data }: NpyArray): ArrayNode {
   const [places = 1, ...rest] = shape;
   const each = elementCount(rest);
   return {

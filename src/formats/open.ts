@@ -4,13 +4,13 @@ import type { ByteSource } from '../ports/byte-source.js';
 import { RecordingError } from '../recording/errors.js';
 import { parseCsv } from './csv.js';
 import { isMatlab5, parseMatlab } from './matlab5.js';
+import type { DataNode } from './nodes.js';
 import { openNpy } from './npy.js';
 import { openNpz } from './npz.js';
-import type { Part } from './parts.js';
 
 /** A file's contents; closed when nothing more is read of it. */
 export interface OpenedFile {
-  readonly root: Part;
+  readonly root: DataNode;
   close(): void;
 }
 
@@ -48,7 +48,7 @@ export async function openFile(source: ByteSource, name = source.name): Promise<
   );
 }
 
-function held(root: Part): OpenedFile {
+function held(root: DataNode): OpenedFile {
   return { root, close() {} };
 }
 

@@ -4,7 +4,7 @@ import { correlation } from '../analyze/edges.js';
 import {
   firingRates,
   interspikeIntervals,
-  type Stretch,
+  type SpikeSegment,
   setF1,
   timeCourse,
 } from '../analyze/spike-trains.js';
@@ -20,10 +20,10 @@ export interface GeneratedScores {
   readonly trials: number;
   readonly seconds: number;
   readonly spikes: number;
-  /** Correlation over neurons of generated with recorded rates: of the whole recording, and of the same stretches. */
+  /** Correlation over neurons of generated with recorded rates: of the whole recording, and of the same segments. */
   readonly rateCorrelation: number;
   readonly rateCorrelationSame: number;
-  /** Correlation over neurons of the recorded rates of these stretches with those of the whole recording. */
+  /** Correlation over neurons of the recorded rates of these segments with those of the whole recording. */
   readonly rateCorrelationRecorded: number;
   readonly meanRate: { readonly recorded: number; readonly generated: number };
   /** Seconds; the median interval between a neuron's spikes. */
@@ -34,11 +34,11 @@ export interface GeneratedScores {
   readonly full: number;
 }
 
-/** The stretches of a recording that trials were generated for. */
-export function recordedStretches(
+/** The segments of a recording that trials were generated for. */
+export function recordedSegments(
   recording: Recording,
   trials: readonly GeneratedTrial[],
-): Stretch[] {
+): SpikeSegment[] {
   return trials.map(({ start, from, to }) => ({
     times: spikeTimes(recording.trials[start.trialIndex]!.spikes),
     from,
@@ -52,7 +52,7 @@ export function scoreGenerated(
   trials: readonly GeneratedTrial[],
   bin: number,
 ): GeneratedScores {
-  const recorded = recordedStretches(recording, trials);
+  const recorded = recordedSegments(recording, trials);
   const whole = firingRates(
     recording.trials.map(({ spikes, duration }) => ({
       times: spikeTimes(spikes),

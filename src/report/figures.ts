@@ -4,7 +4,7 @@ import {
   type Around,
   histogram,
   interspikeIntervals,
-  type Stretch,
+  type SpikeSegment,
   timeCourse,
   within,
 } from '../analyze/spike-trains.js';
@@ -94,8 +94,8 @@ export function lossFigure(metrics: readonly MetricLine[]): Promise<Figure> {
 
 /** Spikes of one stretch, recorded above and generated below. */
 export function rasterFigure(
-  recorded: Stretch,
-  generated: Stretch,
+  recorded: SpikeSegment,
+  generated: SpikeSegment,
   seconds: number,
   past: 'own' | 'recorded',
 ): Promise<Figure> {
@@ -193,16 +193,16 @@ export function rateFigure(
 
 /** Intervals between a neuron's spikes. */
 export function intervalFigure(
-  recorded: readonly Stretch[],
-  generated: readonly Stretch[],
+  recorded: readonly SpikeSegment[],
+  generated: readonly SpikeSegment[],
   dt: number,
 ): Promise<Figure> {
   const bins = 40;
   // Whole time steps, as many as reach to twice the median interval.
   const wanted = (2 * median(interspikeIntervals(recorded)) || 0.4) / bins;
   const width = Math.max(0.01, Math.ceil(wanted / dt) * dt);
-  const rows = rowsOfBoth(recorded, generated, (stretches) =>
-    Array.from(histogram(interspikeIntervals(stretches), width, bins), (share, n) => ({
+  const rows = rowsOfBoth(recorded, generated, (segments) =>
+    Array.from(histogram(interspikeIntervals(segments), width, bins), (share, n) => ({
       interval: Number((n * width).toFixed(3)),
       share,
     })),
@@ -229,13 +229,13 @@ export function intervalFigure(
 
 /** The mean rate over trials, from their starts. */
 export function timeCourseFigure(
-  recorded: readonly Stretch[],
-  generated: readonly Stretch[],
+  recorded: readonly SpikeSegment[],
+  generated: readonly SpikeSegment[],
   bin: number,
   r: number,
 ): Promise<Figure> {
-  const rows = rowsOfBoth(recorded, generated, (stretches) =>
-    Array.from(timeCourse(stretches, bin), (rate, n) => ({
+  const rows = rowsOfBoth(recorded, generated, (segments) =>
+    Array.from(timeCourse(segments, bin), (rate, n) => ({
       time: Number((n * bin).toFixed(4)),
       rate,
     })),

@@ -1,10 +1,10 @@
 /** What a report says: what ran, how it learnt, what it generated, and what it read from the wiring. */
 
 import { correlation } from '../analyze/edges.js';
-import { aroundSpikes, firingRates, type Stretch } from '../analyze/spike-trains.js';
+import { aroundSpikes, firingRates, type SpikeSegment } from '../analyze/spike-trains.js';
 import type { DrawSettings } from '../generate/sampler.js';
 import type { ConnectivityMap, Explained } from '../probe/connectivity.js';
-import { type AheadScores, recordedStretches } from '../probe/generated.js';
+import { type AheadScores, recordedSegments } from '../probe/generated.js';
 import type {
   DecodedResults,
   ExplainedResults,
@@ -137,7 +137,11 @@ async function trainingSection(metrics: readonly MetricLine[]): Promise<Section>
 }
 
 /** Rates around the spikes of one neuron: of a hub's targets where the wiring is known, of all others where not. */
-function around(run: OpenedRun, recorded: readonly Stretch[], generated: readonly Stretch[]) {
+function around(
+  run: OpenedRun,
+  recorded: readonly SpikeSegment[],
+  generated: readonly SpikeSegment[],
+) {
   const { config, dataset } = run;
   const { truth, recording } = dataset;
   const dt = config.resolution.dt;
@@ -153,8 +157,8 @@ function around(run: OpenedRun, recorded: readonly Stretch[], generated: readonl
   const neurons = Array.from({ length: recording.neurons }, (_, n) => n);
   const wired = neurons.filter((n) => truth?.strong[n * recording.neurons + source]);
   const targets = wired.length > 0 ? wired : neurons.filter((n) => n !== source);
-  const [there, here] = [recorded, generated].map((stretches) =>
-    aroundSpikes(stretches, source, targets, window),
+  const [there, here] = [recorded, generated].map((segments) =>
+    aroundSpikes(segments, source, targets, window),
   ) as [Float64Array, Float64Array];
   const r = correlation(there, here);
   const who =
@@ -175,7 +179,7 @@ function around(run: OpenedRun, recorded: readonly Stretch[], generated: readonl
 async function generatedSection(run: OpenedRun, generated: GeneratedResults): Promise<Section> {
   const { trials, scores, settings, bin, windows, tokens, ahead: rates } = generated;
   const { recording } = run.dataset;
-  const recorded = recordedStretches(recording, trials);
+  const recorded = recordedSegments(recording, trials);
   const shown = Math.min(scores.seconds, Math.max(1, 20 * run.config.window.curr));
   // Moments within trials have nothing in common that rates could follow; the beginnings of several trials have.
   const aligned =
@@ -188,7 +192,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
       figure(scores.rateCorrelation),
       figure(scores.rateCorrelationRecorded),
     ],
-    ['rates of neurons, r with the same stretches', figure(scores.rateCorrelationSame), ''],
+    ['rates of neurons, r with the same segments', figure(scores.rateCorrelationSame), ''],
     ['mean rate (Hz)', figure(scores.meanRate.generated), figure(scores.meanRate.recorded)],
     [
       'median interval between spikes (s)',
@@ -230,7 +234,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
       {
         title: 'Generated against recorded',
         caption:
-          'The last column is the recording itself: for rates, the same stretches against the whole.',
+          'The last column is the recording itself: for rates, the same segments against the whole.',
         head: ['', 'generated', 'recorded'],
         rows,
       },

@@ -90,7 +90,7 @@ export async function decode(
   const variables = await decodeRun(run, refs, 'the model', context);
   const step = commonStep(refs) ?? windows.settings.current;
   const blocks = {
-    stretches: runLengths(refs),
+    segments: runLengths(refs),
     block: Math.max(1, Math.round(stage.block / step)),
     seed: stage.seed,
   };

@@ -89,7 +89,7 @@ describe('block bootstrap', () => {
   it('is the same for one seed and another for another', () => {
     const values = Array.from({ length: 50 }, (_, n) => (n * n) % 17);
     const run = (seed: number) =>
-      blockBootstrap({ stretches: [50], block: 5, repeats: 100, seed }, mean(values));
+      blockBootstrap({ segments: [50], block: 5, repeats: 100, seed }, mean(values));
     expect(run(1)).toEqual(run(1));
     expect(run(1)).not.toEqual(run(2));
   });
@@ -106,7 +106,7 @@ describe('block bootstrap', () => {
       });
       for (const [name, block] of [['blocks', 25] as const, ['single', 1] as const]) {
         const [found] = blockBootstrap(
-          { stretches: [300], block, repeats: 100, seed: run },
+          { segments: [300], block, repeats: 100, seed: run },
           mean(values),
         );
         if (found!.low < 0 && found!.high > 0) covered[name] += 1;
@@ -118,10 +118,10 @@ describe('block bootstrap', () => {
   });
 
   it('draws consecutive rows of one stretch, and each stretch by its share', () => {
-    const stretches = [40, 0, 3, 57];
+    const segments = [40, 0, 3, 57];
     const blockAt = (row: number) => (row < 40 ? 0 : row < 43 ? 2 : 3);
     const drawn = [0, 0, 0, 0];
-    const found = blockBootstrap({ stretches, block: 10, repeats: 400, seed: 4 }, (rows) => {
+    const found = blockBootstrap({ segments, block: 10, repeats: 400, seed: 4 }, (rows) => {
       let broken = rows.length - 100;
       for (let n = 0; n < 100; ) {
         const own = blockAt(rows[n]!);
@@ -133,12 +133,12 @@ describe('block bootstrap', () => {
       return [broken];
     });
     expect(found).toEqual([{ low: 0, high: 0 }]);
-    for (const [n, length] of stretches.entries())
+    for (const [n, length] of segments.entries())
       expect(Math.abs(drawn[n]! / 400 - length)).toBeLessThanOrEqual(2);
   });
 
   it('gives an interval for each of several scores, NaN for one that never exists', () => {
-    const found = blockBootstrap({ stretches: [9], block: 3, repeats: 20, seed: 1 }, (rows) => [
+    const found = blockBootstrap({ segments: [9], block: 3, repeats: 20, seed: 1 }, (rows) => [
       rows.length,
       Number.NaN,
     ]);
@@ -146,7 +146,7 @@ describe('block bootstrap', () => {
       { low: 9, high: 9 },
       { low: Number.NaN, high: Number.NaN },
     ]);
-    const none = { stretches: [0], block: 3, repeats: 2, seed: 1 };
+    const none = { segments: [0], block: 3, repeats: 2, seed: 1 };
     expect(blockBootstrap(none, mean([]))).toEqual([{ low: Number.NaN, high: Number.NaN }]);
     expect(() => blockBootstrap({ ...none, block: 0 }, mean([]))).toThrow('blocks of 0 rows');
   });

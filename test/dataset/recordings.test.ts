@@ -4,10 +4,10 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { summarizeRecording } from '../../src/analyze/overview.js';
+import { type DataNode, elementCount } from '../../src/formats/nodes.js';
 import { encodeNpy } from '../../src/formats/npy.js';
 import { encodeNpz } from '../../src/formats/npz.js';
 import { openFile } from '../../src/formats/open.js';
-import { elementCount, type Part } from '../../src/formats/parts.js';
 import { HostRandom } from '../../src/math/random.js';
 import { openDataset } from '../../src/node/dataset.js';
 import { diskSource } from '../../src/node/disk-source.js';
@@ -92,7 +92,7 @@ describe('damaged recordings', () => {
   }
 
   /** Reads everything there is. */
-  function walk(part: Part): void {
+  function walk(part: DataNode): void {
     if (part.kind === 'group') for (const member of part.members.values()) walk(member);
     else if (part.kind === 'list') for (const item of part.items) walk(item);
     else spoken(() => expect(part.read().length).toBe(elementCount(part.shape)));

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { find, parseReference, readValues } from '../../src/dataset/reference.js';
-import type { ArrayPart, GroupPart, Part } from '../../src/formats/parts.js';
+import type { ArrayNode, DataNode, GroupNode } from '../../src/formats/nodes.js';
 
 /** An array of 0, 1, 2 and so on, that remembers which places of it were read. */
-function counted(shape: readonly number[], reads: [number, number][] = []): ArrayPart {
+function counted(shape: readonly number[], reads: [number, number][] = []): ArrayNode {
   const each = shape.slice(1).reduce((product, n) => product * n, 1);
   return {
     kind: 'array',
@@ -17,7 +17,7 @@ function counted(shape: readonly number[], reads: [number, number][] = []): Arra
   };
 }
 
-function group(members: Readonly<Record<string, Part>>): GroupPart {
+function group(members: Readonly<Record<string, DataNode>>): GroupNode {
   return { kind: 'group', members: new Map(Object.entries(members)), attributes: {} };
 }
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { parseCsv } from '../../src/formats/csv.js';
-import type { ArrayPart } from '../../src/formats/parts.js';
+import type { ArrayNode } from '../../src/formats/nodes.js';
 
 function columns(text: string) {
   const { members } = parseCsv(new TextEncoder().encode(text), 'T');
   return Object.fromEntries(
-    [...members].map(([name, part]) => [name, [...(part as ArrayPart).read()]]),
+    [...members].map(([name, part]) => [name, [...(part as ArrayNode).read()]]),
   );
 }
 

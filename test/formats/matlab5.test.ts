@@ -3,12 +3,12 @@ import { deflateSync, inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { isMatlab5, parseMatlab } from '../../src/formats/matlab5.js';
 import {
-  type ArrayPart,
+  type ArrayNode,
+  type DataNode,
   elementCount,
-  type GroupPart,
-  type ListPart,
-  type Part,
-} from '../../src/formats/parts.js';
+  type GroupNode,
+  type ListNode,
+} from '../../src/formats/nodes.js';
 import { HostRandom } from '../../src/math/random.js';
 import { codes, joined, Writer } from '../helpers/matlab.js';
 
@@ -20,13 +20,13 @@ const w = new Writer();
 const EMPTY = w.tagged(14, new Uint8Array());
 
 const parseMembers = (bytes: Uint8Array) => parseMatlab(bytes, 'X').members;
-const array = (bytes: Uint8Array, name = 'x') => parseMembers(bytes).get(name) as ArrayPart;
-const found = (part: Part | undefined) => [...(part as ArrayPart).read()];
+const array = (bytes: Uint8Array, name = 'x') => parseMembers(bytes).get(name) as ArrayNode;
+const found = (part: DataNode | undefined) => [...(part as ArrayNode).read()];
 
 describe('published recordings in MATLAB files', () => {
   it('are read with the counts of their descriptions: 171 units of motor cortex', () => {
     const { members } = parseMatlab(STEVENSON);
-    const of = (name: string) => members.get(name) as ArrayPart;
+    const of = (name: string) => members.get(name) as ArrayNode;
     expect([...members.keys()]).toEqual(['time', 'spikes', 'handVel', 'handPos']);
     expect(of('spikes').shape).toEqual([171, 15536]);
     const spikes = of('spikes').read() as Uint8Array;
@@ -40,8 +40,8 @@ describe('published recordings in MATLAB files', () => {
   });
 
   it('are read with the counts of their descriptions: 31 units of 13 tetrodes in nested cells', () => {
-    const outer = parseMatlab(NELPY).members.get('spikes') as ListPart;
-    const tetrodes = (outer.items[0] as ListPart).items[0] as ListPart;
+    const outer = parseMatlab(NELPY).members.get('spikes') as ListNode;
+    const tetrodes = (outer.items[0] as ListNode).items[0] as ListNode;
     expect([outer.shape, tetrodes.shape]).toEqual([
       [1, 1],
       [1, 13],
@@ -185,12 +185,12 @@ describe('cells and structs', () => {
       EMPTY,
       w.matrix(2, [1, 1], '', w.fields(4, 'st', 'id'), w.real([2]), w.real([3])),
     ];
-    const cell = parseMembers(w.file(w.matrix(1, [2, 2], 'x', ...items))).get('x') as ListPart;
+    const cell = parseMembers(w.file(w.matrix(1, [2, 2], 'x', ...items))).get('x') as ListNode;
     expect(cell.shape).toEqual([2, 2]);
     expect(cell.items.map(({ kind }) => kind)).toEqual(['array', 'list', 'array', 'group']);
-    expect((cell.items[1] as ListPart).items.map(found)).toEqual([['a'], [4]]);
-    expect((cell.items[2] as ArrayPart).shape).toEqual([0, 0]);
-    const { members } = cell.items[3] as GroupPart;
+    expect((cell.items[1] as ListNode).items.map(found)).toEqual([['a'], [4]]);
+    expect((cell.items[2] as ArrayNode).shape).toEqual([0, 0]);
+    const { members } = cell.items[3] as GroupNode;
     expect([...members].map(([name, part]) => [name, ...found(part)])).toEqual([
       ['st', 2],
       ['id', 3],
@@ -200,9 +200,9 @@ describe('cells and structs', () => {
   it('of several structs are lists of groups', () => {
     const values = [1, 2, 3, 4].map((value) => w.real([value]));
     const part = w.matrix(2, [2, 1], 'x', w.fields(8, 'time', 'rate'), ...values);
-    const list = parseMembers(w.file(part)).get('x') as ListPart;
+    const list = parseMembers(w.file(part)).get('x') as ListNode;
     expect(list.shape).toEqual([2, 1]);
-    expect(list.items.map((item) => found((item as GroupPart).members.get('rate')))).toEqual([
+    expect(list.items.map((item) => found((item as GroupNode).members.get('rate')))).toEqual([
       [2],
       [4],
     ]);
@@ -350,7 +350,7 @@ describe('damaged files', () => {
   }
 
   /** Reads everything; returns how many arrays were refused. */
-  function readAll(part: Part): number {
+  function readAll(part: DataNode): number {
     if (part.kind !== 'array') {
       const parts = part.kind === 'list' ? part.items : [...part.members.values()];
       return parts.reduce((sum, item) => sum + readAll(item), 0);

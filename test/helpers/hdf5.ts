@@ -7,7 +7,7 @@ import { File, ready } from 'h5wasm/node';
 import { expect } from 'vitest';
 import { sourceIn } from '../../src/dataset/files.js';
 import { openHdf5 } from '../../src/formats/hdf5/open.js';
-import type { ArrayPart, GroupPart, Part } from '../../src/formats/parts.js';
+import type { ArrayNode, DataNode, GroupNode } from '../../src/formats/nodes.js';
 import { diskFolder } from '../../src/node/disk-source.js';
 
 /** Opens the file at a path, as datasets do. */
@@ -49,7 +49,7 @@ export class Hdf5Files {
   }
 
   /** Opens bytes, which complaints call X. */
-  open(bytes: Uint8Array, seconds?: number): GroupPart {
+  open(bytes: Uint8Array, seconds?: number): GroupNode {
     const found = openHdf5At(this.file(bytes), 'X', seconds);
     this.#opened.push(found);
     return found.root;
@@ -57,16 +57,16 @@ export class Hdf5Files {
 }
 
 /** The part at a path, by names and numbers. */
-export function at(part: Part, path: string): Part {
-  let found: Part = part;
+export function at(part: DataNode, path: string): DataNode {
+  let found: DataNode = part;
   for (const name of path.split('/'))
     found =
-      found.kind === 'list' ? found.items[Number(name)]! : (found as GroupPart).members.get(name)!;
+      found.kind === 'list' ? found.items[Number(name)]! : (found as GroupNode).members.get(name)!;
   return found;
 }
 
-export function array(part: Part, path: string): ArrayPart {
-  return at(part, path) as ArrayPart;
+export function array(part: DataNode, path: string): ArrayNode {
+  return at(part, path) as ArrayNode;
 }
 
 /** What reading a part complains of. */

@@ -127,7 +127,7 @@ describe('baselines', () => {
       'Poisson Bayes, rates of 0.1 s',
       'Poisson Bayes, rates of its window',
     ]);
-    const blocks = { stretches: runLengths(split.test), block: 20, seed: 1 };
+    const blocks = { segments: runLengths(split.test), block: 20, seed: 1 };
     const [mean, ...others] = results.map(({ variables }) =>
       variables!.map((variable) => scoreWithIntervals(variable, blocks)),
     );
@@ -159,12 +159,13 @@ describe('baselines', () => {
   it('have no interval where all is one block', () => {
     const truth = Float64Array.from({ length: 30 }, (_, n) => n);
     const same = { name: 'x', kind: 'number' as const, truth, predicted: truth };
-    const { r } = scoreWithIntervals(same, { stretches: [30], block: 40, seed: 1 });
+    const { r } = scoreWithIntervals(same, { segments: [30], block: 40, seed: 1 });
     expect(r).toEqual({ value: 1, low: Number.NaN, high: Number.NaN });
-    expect(blocksIn({ stretches: [30, 5, 5], block: 10 })).toBe(5);
-    expect(
-      scoreWithIntervals(same, { stretches: [15, 15], block: 40, seed: 1 }).r!.low,
-    ).toBeCloseTo(1, 9);
+    expect(blocksIn({ segments: [30, 5, 5], block: 10 })).toBe(5);
+    expect(scoreWithIntervals(same, { segments: [15, 15], block: 40, seed: 1 }).r!.low).toBeCloseTo(
+      1,
+      9,
+    );
   });
 
   it('score nothing where the truth never varies', () => {
@@ -174,7 +175,7 @@ describe('baselines', () => {
       truth: new Float64Array(30),
       predicted: Float64Array.from({ length: 30 }, (_, n) => n),
     };
-    const scores = scoreWithIntervals(still, { stretches: [30], block: 5, seed: 1 });
+    const scores = scoreWithIntervals(still, { segments: [30], block: 5, seed: 1 });
     expect(scores.r!.value).toBeNaN();
     expect(scores.rmse!.value).toBeGreaterThan(0);
   });

@@ -3,7 +3,7 @@
 import type { Metadata } from 'h5wasm';
 import type { ByteSource } from '../../ports/byte-source.js';
 import { RecordingError } from '../../recording/errors.js';
-import { elementCount } from '../parts.js';
+import { elementCount } from '../nodes.js';
 import type { ObjectInfo, Question, QuestionedFile, StoredValues } from './library.js';
 import { answerTo, isRunning } from './thread.js';
 

@@ -6,13 +6,13 @@
 
 import { RecordingError } from '../../recording/errors.js';
 import {
-  type ArrayPart,
+  type ArrayNode,
+  type DataNode,
   elementCount,
-  type ListPart,
+  type ListNode,
   type Numbers,
-  type Part,
-  unreadablePart,
-} from '../parts.js';
+  unreadableNode,
+} from '../nodes.js';
 import type { Hdf5File, NamedObject } from './file.js';
 import type { StoredValues } from './library.js';
 import {
@@ -58,7 +58,7 @@ export function isMatlab73(members: ReadonlyMap<string, NamedObject>): boolean {
 export function matlabMembers(
   file: Hdf5File,
   members: ReadonlyMap<string, NamedObject>,
-): Map<string, Part> {
+): Map<string, DataNode> {
   const reader = new Reader(file, members.get('#refs#'));
   const variables = [...members].filter(([name]) => !INTERNAL_GROUPS.includes(name));
   return new Map(
@@ -80,17 +80,17 @@ class Reader {
   }
 
   /** @param around addresses of what it is in. */
-  part(object: NamedObject, around: readonly string[]): Part {
+  part(object: NamedObject, around: readonly string[]): DataNode {
     try {
       return this.#part(object, around);
     } catch (error) {
       // What is damaged should not keep its neighbours from being read.
-      if (error instanceof RecordingError) return unreadablePart(error);
+      if (error instanceof RecordingError) return unreadableNode(error);
       throw error;
     }
   }
 
-  #part(object: NamedObject, around: readonly string[]): Part {
+  #part(object: NamedObject, around: readonly string[]): DataNode {
     const { info } = object;
     if (info.kind === 'refused') return this.#refused(object, info.reason);
     if (around.includes(info.address))
@@ -111,8 +111,8 @@ class Reader {
     { label }: Pick<NamedObject, 'label'>,
     reason: string,
     shape: readonly number[] = [],
-  ): ArrayPart {
-    return unreadablePart(this.#file.refusal(label, reason), shape);
+  ): ArrayNode {
+    return unreadableNode(this.#file.refusal(label, reason), shape);
   }
 
   #array(
@@ -120,7 +120,7 @@ class Reader {
     info: DatasetInfo,
     of: number | string | undefined,
     around: readonly string[],
-  ): Part {
+  ): DataNode {
     const type = elementType(info.metadata);
     const empty = Boolean(attributeValue(object, 'MATLAB_empty')) && typeof type !== 'string';
     const stored = [...(info.metadata.shape ?? [0])].reverse();
@@ -142,7 +142,7 @@ class Reader {
     if (of === 'char') return this.#text(object, info, type, empty ? [0] : shape);
     const read = (from = 0, to = shape[0] ?? 1) =>
       empty ? type.make(0) : this.#rows(object, info, type, from, to);
-    return arrayPart(type.kind, shape, read);
+    return arrayNode(type.kind, shape, read);
   }
 
   /** Places along MATLAB's first axis. */
@@ -157,9 +157,9 @@ class Reader {
   }
 
   /** A row of letters is one text, a matrix of letters a text per row, without the blanks that fill it up. */
-  #text(object: NamedObject, info: DatasetInfo, type: Type, shape: readonly number[]): ArrayPart {
+  #text(object: NamedObject, info: DatasetInfo, type: Type, shape: readonly number[]): ArrayNode {
     const [rows = 1, columns = 1] = shape;
-    if (elementCount(shape) === 0) return arrayPart('text', [], (from, to) => [''].slice(from, to));
+    if (elementCount(shape) === 0) return arrayNode('text', [], (from, to) => [''].slice(from, to));
     if (shape.length > 2)
       return this.#refused(object, 'it holds letters in three axes or more: save a cell of texts');
     const texts = (from = 0, to = rows) => {
@@ -171,11 +171,11 @@ class Reader {
         return rows === 1 ? text : text.replace(/[ \0]+$/, '');
       });
     };
-    return arrayPart('text', rows === 1 ? [] : [rows], texts);
+    return arrayNode('text', rows === 1 ? [] : [rows], texts);
   }
 
   /** A struct, an array of structs or a sparse array. */
-  #struct(object: NamedObject, around: readonly string[]): Part {
+  #struct(object: NamedObject, around: readonly string[]): DataNode {
     const { label } = object;
     const fields = this.#file.members(object, (name) => `${label}.${name}`);
     const height = attributeValue(object, 'MATLAB_sparse');
@@ -199,7 +199,7 @@ class Reader {
     object: NamedObject,
     fields: ReadonlyMap<string, NamedObject>,
     height: number,
-  ): ArrayPart {
+  ): ArrayNode {
     const load = (name: string) => {
       const field = fields.get(name);
       const part = field && this.part(field, []);
@@ -208,7 +208,7 @@ class Reader {
     const starts = load('jc');
     const width = starts.length - 1;
     if (!(width >= 0)) return this.#refused(object, 'it is a sparse array without its columns');
-    return arrayPart('number', [height, width], (from = 0, to = height) => {
+    return arrayNode('number', [height, width], (from = 0, to = height) => {
       const size = Math.max(0, to - from) * width;
       if (size > MAX_DENSE_VALUES) {
         const reason = `it holds a sparse array of ${size} values with its zeros, too many at once: save [row, column, value] = find(...)`;
@@ -237,7 +237,7 @@ class Reader {
     return readRows(dataset, 0, Number.POSITIVE_INFINITY) as string[];
   }
 
-  #referred(address: string, label: string, around: readonly string[]): Part {
+  #referred(address: string, label: string, around: readonly string[]): DataNode {
     const object = this.#storedAt(address);
     if (!object) return this.#refused({ label }, 'it refers to something that is not there');
     return this.part({ ...object, label }, around);
@@ -254,16 +254,16 @@ class Reader {
   }
 }
 
-function arrayPart(
-  type: ArrayPart['type'],
+function arrayNode(
+  type: ArrayNode['type'],
   shape: readonly number[],
-  read: ArrayPart['read'],
-): ArrayPart {
+  read: ArrayNode['read'],
+): ArrayNode {
   return { kind: 'array', type, shape, attributes: {}, read };
 }
 
-function lazyList(shape: readonly number[], load: () => Part[]): ListPart {
-  let items: Part[] | undefined;
+function lazyList(shape: readonly number[], load: () => DataNode[]): ListNode {
+  let items: DataNode[] | undefined;
   return {
     kind: 'list',
     shape,

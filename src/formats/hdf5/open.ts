@@ -6,7 +6,7 @@
  */
 
 import type { ByteSource } from '../../ports/byte-source.js';
-import { type ArrayPart, type GroupPart, type Part, unreadablePart } from '../parts.js';
+import { type ArrayNode, type DataNode, type GroupNode, unreadableNode } from '../nodes.js';
 import { Hdf5File, type NamedObject } from './file.js';
 
 export { prepareHdf5 } from './thread.js';
@@ -26,60 +26,60 @@ export function openHdf5(
   source: ByteSource,
   name = source.name,
   seconds?: number,
-): { readonly root: GroupPart; close(): void } {
+): { readonly root: GroupNode; close(): void } {
   const file = new Hdf5File(source, name, seconds);
   try {
-    return { root: rootPart(file), close: () => file.close() };
+    return { root: rootNode(file), close: () => file.close() };
   } catch (error) {
     file.close();
     throw error;
   }
 }
 
-function rootPart(file: Hdf5File): GroupPart {
+function rootNode(file: Hdf5File): GroupNode {
   const [top] = file.lookUp(['/']);
   const { info } = top!;
   if (info.kind === 'refused') throw file.refusal('', info.reason);
   const objects = file.members(top!);
   const members = isMatlab73(objects)
     ? matlabMembers(file, objects)
-    : memberParts(file, objects, [info.address]);
+    : memberNodes(file, objects, [info.address]);
   return { kind: 'group', attributes: attributesFrom(info.attributes), members };
 }
 
 /** @param around addresses of the groups around them, into which a link may lead back. */
-function memberParts(
+function memberNodes(
   file: Hdf5File,
   objects: ReadonlyMap<string, NamedObject>,
   around: readonly string[],
-): Map<string, Part> {
-  return new Map([...objects].map(([name, member]) => [name, asPart(file, member, around)]));
+): Map<string, DataNode> {
+  return new Map([...objects].map(([name, member]) => [name, asNode(file, member, around)]));
 }
 
-function asPart(file: Hdf5File, object: NamedObject, around: readonly string[]): Part {
+function asNode(file: Hdf5File, object: NamedObject, around: readonly string[]): DataNode {
   const { info, label } = object;
-  if (info.kind === 'refused') return unreadablePart(file.refusal(label, info.reason));
+  if (info.kind === 'refused') return unreadableNode(file.refusal(label, info.reason));
   if (info.kind === 'dataset') return arrayPart(file, object, info);
   const { address } = info;
   if (around.includes(address))
-    return unreadablePart(file.refusal(label, 'it is a link back to a group that it is in'));
+    return unreadableNode(file.refusal(label, 'it is a link back to a group that it is in'));
   return lazyGroup(attributesFrom(info.attributes), () =>
-    memberParts(file, file.members(object), [...around, address]),
+    memberNodes(file, file.members(object), [...around, address]),
   );
 }
 
-function arrayPart(file: Hdf5File, object: NamedObject, info: DatasetInfo): ArrayPart {
+function arrayPart(file: Hdf5File, object: NamedObject, info: DatasetInfo): ArrayNode {
   const { metadata } = info;
   // Without a shape: HDF5's way to store nothing at all.
   const shape = metadata.shape ?? [0];
   const type = elementType(metadata);
   if (typeof type === 'string')
-    return unreadablePart(file.refusal(object.label, `it holds ${type}`), shape);
+    return unreadableNode(file.refusal(object.label, `it holds ${type}`), shape);
   const sources = new Set(metadata.virtual_sources?.map(({ file_name }) => file_name));
   sources.delete('.');
   if (sources.size > 0) {
     const reason = `it is put together from other files (${[...sources].slice(0, 3).join(', ')})`;
-    return unreadablePart(file.refusal(object.label, reason), shape);
+    return unreadableNode(file.refusal(object.label, reason), shape);
   }
   const dataset = { file, object, info, type, reversed: false };
   return {

@@ -1,14 +1,14 @@
 /** Values of HDF5 datasets and attributes: bytes to numbers and texts, and rows of a dataset, a tile at a time. */
 
 import type { Metadata } from 'h5wasm';
-import { halfFloat, pastExact } from '../numbers.js';
 import {
   type Attributes,
+  type DataNode,
   elementCount,
-  type GroupPart,
+  type GroupNode,
   type Numbers,
-  type Part,
-} from '../parts.js';
+} from '../nodes.js';
+import { halfFloat, pastExact } from '../numbers.js';
 import type { Hdf5File, NamedObject } from './file.js';
 import type { ObjectInfo, StoredAttribute, StoredValues } from './library.js';
 import { textFrom } from './text.js';
@@ -145,9 +145,9 @@ export function attributesFrom(stored: readonly StoredAttribute[]): Attributes {
 /** A group whose members are looked at when they are asked for. */
 export function lazyGroup(
   attributes: Attributes,
-  load: () => ReadonlyMap<string, Part>,
-): GroupPart {
-  let members: ReadonlyMap<string, Part> | undefined;
+  load: () => ReadonlyMap<string, DataNode>,
+): GroupNode {
+  let members: ReadonlyMap<string, DataNode> | undefined;
   return {
     kind: 'group',
     attributes,

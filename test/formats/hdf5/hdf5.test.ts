@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url';
 import type { Dataset, File, Group, GuessableDataTypes } from 'h5wasm/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  type ArrayPart,
+  type ArrayNode,
+  type DataNode,
   elementCount,
-  type GroupPart,
-  type Part,
-} from '../../../src/formats/parts.js';
+  type GroupNode,
+} from '../../../src/formats/nodes.js';
 import { HostRandom } from '../../../src/math/random.js';
 import { array, at, complaint, Hdf5Files, openHdf5At } from '../../helpers/hdf5.js';
 import { tries } from '../../helpers/thorough.js';
@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => files.remove());
 
 /** A file as the library writes it, opened; complaints call it X. */
-function opened(write: (root: File) => void): GroupPart {
+function opened(write: (root: File) => void): GroupNode {
   return files.open(files.written(write));
 }
 
@@ -132,7 +132,7 @@ describe('an HDF5 file', () => {
       grid: [3, 4],
       labels: ['x', 'y'],
     });
-    expect((at(root, 'series') as GroupPart).attributes).toEqual({ neurodata_type: 'TimeSeries' });
+    expect((at(root, 'series') as GroupNode).attributes).toEqual({ neurodata_type: 'TimeSeries' });
     // A reference says nothing here.
     expect(root.attributes).toEqual({});
   });
@@ -169,7 +169,7 @@ describe('an HDF5 file', () => {
       f.create_dataset({ name: 'long', data });
       f.create_dataset({ name: 'wide', data, shape: [2, 3_000_000], chunks: [2, 100_000] });
     });
-    const same = (found: ReturnType<ArrayPart['read']>, expected: Int32Array) =>
+    const same = (found: ReturnType<ArrayNode['read']>, expected: Int32Array) =>
       Buffer.from(Int32Array.from(found as Int32Array).buffer).equals(
         Buffer.from(expected.slice().buffer),
       );
@@ -272,7 +272,7 @@ describe('an NWB file', () => {
     const { root, close } = openHdf5At(NWB);
     expect(root.attributes.neurodata_type).toBe('NWBFile');
     expect(array(root, 'session_start_time').read()).toEqual(['2017-02-28T00:00:00-06:00']);
-    const units = at(root, 'units') as GroupPart;
+    const units = at(root, 'units') as GroupNode;
     expect(units.attributes.colnames).toEqual([
       'depth',
       'quality',
@@ -365,7 +365,7 @@ describe('damaged HDF5 files', () => {
   }
 
   /** Reads all there is; how many complaints there were. */
-  function readAll(part: Part, label: string): number {
+  function readAll(part: DataNode, label: string): number {
     const said = (read: () => number) => {
       let count = 0;
       const message = complaint(() => {

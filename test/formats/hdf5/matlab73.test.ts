@@ -1,6 +1,6 @@
 import type { Dataset, File, Group, GuessableDataTypes } from 'h5wasm/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ArrayPart, GroupPart, ListPart } from '../../../src/formats/parts.js';
+import type { ArrayNode, GroupNode, ListNode } from '../../../src/formats/nodes.js';
 import { array, at, complaint, Hdf5Files } from '../../helpers/hdf5.js';
 
 let files: Hdf5Files;
@@ -59,7 +59,7 @@ class Matlab {
 }
 
 describe('a MATLAB 7.3 file', () => {
-  function matlab(write: (to: Matlab, root: File) => void): GroupPart {
+  function matlab(write: (to: Matlab, root: File) => void): GroupNode {
     const bytes = files.written((root) => write(new Matlab(root), root));
     // MATLAB's own header stands before all the rest.
     const header = Buffer.alloc(512);
@@ -108,9 +108,9 @@ describe('a MATLAB 7.3 file', () => {
       to.empty(f, 'nothing', [0, 3], 'double');
       to.empty(f, 'cells', [0, 0], 'cell');
     });
-    const spikes = at(root, 'spikes') as ListPart;
+    const spikes = at(root, 'spikes') as ListNode;
     expect([spikes.kind, spikes.shape]).toEqual(['list', [2, 2]]);
-    expect(spikes.items.slice(0, 3).map((item) => [...(item as ArrayPart).read()])).toEqual([
+    expect(spikes.items.slice(0, 3).map((item) => [...(item as ArrayNode).read()])).toEqual([
       [1],
       [2],
       [3],
@@ -140,7 +140,7 @@ describe('a MATLAB 7.3 file', () => {
     });
     expect(array(root, 'session/animal').read()).toEqual(['m1']);
     expect([...array(root, 'session/rig/rate').read()]).toEqual([30]);
-    const units = at(root, 'unit') as ListPart;
+    const units = at(root, 'unit') as ListNode;
     expect([units.kind, units.shape]).toEqual(['list', [1, 3]]);
     expect([...array(units, '2/id').read()]).toEqual([7]);
     expect(array(units, '1/label').read()).toEqual(['b']);

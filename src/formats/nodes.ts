@@ -17,7 +17,7 @@ export type Numbers =
 export type Attributes = Readonly<Record<string, number | string | readonly (number | string)[]>>;
 
 /** An array in C order: the last axis runs fastest, whatever order the file has. A single value has the shape []. */
-export interface ArrayPart {
+export interface ArrayNode {
   readonly kind: 'array';
   readonly type: 'number' | 'text';
   readonly shape: readonly number[];
@@ -32,20 +32,20 @@ export interface ArrayPart {
 }
 
 /** A folder of a file: an HDF5 group, a MATLAB struct, an archive. */
-export interface GroupPart {
+export interface GroupNode {
   readonly kind: 'group';
-  readonly members: ReadonlyMap<string, Part>;
+  readonly members: ReadonlyMap<string, DataNode>;
   readonly attributes: Attributes;
 }
 
 /** Parts by number: a MATLAB cell or array of structs, in MATLAB's own order (columns one after the other). */
-export interface ListPart {
+export interface ListNode {
   readonly kind: 'list';
   readonly shape: readonly number[];
-  readonly items: readonly Part[];
+  readonly items: readonly DataNode[];
 }
 
-export type Part = ArrayPart | GroupPart | ListPart;
+export type DataNode = ArrayNode | GroupNode | ListNode;
 
 /** How many values an array has. */
 export function elementCount(shape: readonly number[]): number {
@@ -53,7 +53,7 @@ export function elementCount(shape: readonly number[]): number {
 }
 
 /** An array that the format holds and nobody can use: its complaint comes when it is read, and only then. */
-export function unreadablePart(error: RecordingError, shape: readonly number[] = []): ArrayPart {
+export function unreadableNode(error: RecordingError, shape: readonly number[] = []): ArrayNode {
   const read = () => {
     throw error;
   };
