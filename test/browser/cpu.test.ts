@@ -48,7 +48,6 @@ describe('a page without WebGPU', () => {
     files = await bundlePages({
       page: 'cpu-page.ts',
       'cpu-worker': 'cpu-worker.ts',
-      worker: '../../src/cpu/threads/worker.ts',
     });
     browser = await launchChromium({ webgpu: false });
     here = await trainDemo(engine(), 50);

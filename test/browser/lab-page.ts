@@ -3,8 +3,6 @@
 const input = document.createElement('input');
 input.type = 'file';
 input.multiple = true;
-// Drawing it would need fonts, which a headless browser may lack.
-input.hidden = true;
 document.body.append(input);
 
 const worker = new Worker(new URL('./lab-worker.js', import.meta.url), { type: 'module' });

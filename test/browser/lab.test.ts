@@ -102,9 +102,6 @@ beforeAll(async () => {
   files = await bundlePages({
     page: 'lab-page.ts',
     'lab-worker': 'lab-worker.ts',
-    // The library's threads: of the CPU device, and of HDF5.
-    worker: '../../src/cpu/threads/worker.ts',
-    'hdf5-worker': '../../src/formats/hdf5/hdf5-worker.ts',
   });
   browser = await launchChromium({ webgpu: false });
 });

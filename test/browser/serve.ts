@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -11,19 +12,34 @@ export const ISOLATED = {
   'cross-origin-embedder-policy': 'require-corp',
 };
 
-const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+/** What a server answers to every other path. The headless browser has no fonts, without which it cannot draw a file input. */
+const PAGE = `<!doctype html>
+<meta charset="utf-8">
+<link rel="icon" href="data:,">
+<title>test</title>
+<style>input { display: none }</style>
+<body><script type="module" src="page.js"></script>`;
+
+const file = (path: string) =>
+  isAbsolute(path) ? path : fileURLToPath(new URL(path, import.meta.url));
+
+/** The library's own workers: of the CPU device's threads, and of HDF5. */
+const LIBRARY_WORKERS = {
+  worker: '../../src/cpu/threads/worker.ts',
+  'hdf5-worker': '../../src/formats/hdf5/hdf5-worker.ts',
+};
 
 /**
- * Bundles of some entries, by path.
+ * Bundles of some entries and of the library's workers, by path.
  *
- * @param entries sources by the name their bundle has, relative to this folder; `page` is what a page loads.
+ * @param entries sources by the name their bundle has, absolute or relative to this folder; `page` is what a page loads.
  */
 export async function bundlePages(
   entries: Readonly<Record<string, string>>,
 ): Promise<Map<string, string>> {
   const built = await build({
     entryPoints: Object.fromEntries(
-      Object.entries(entries).map(([name, path]) => [name, file(path)]),
+      Object.entries({ ...LIBRARY_WORKERS, ...entries }).map(([name, path]) => [name, file(path)]),
     ),
     bundle: true,
     write: false,
@@ -55,10 +71,7 @@ export async function servePages(
     if (answer(path, request, response)) return;
     const script = files.get(path);
     response.setHeader('content-type', script ? 'text/javascript' : 'text/html');
-    response.end(
-      script ??
-        '<!doctype html><link rel="icon" href="data:,"><title>test</title><script type="module" src="page.js"></script>',
-    );
+    response.end(script ?? PAGE);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

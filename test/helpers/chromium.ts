@@ -15,15 +15,25 @@ const PACKAGE = '@sparticuz/chromium';
 /** The package is made for a service that sandboxes it; without one, root may start it only so. */
 const FLAGS = ['--no-sandbox'];
 const WITH_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+/** Presents what WebGPU draws on a canvas without a GPU: all of the browser's drawing goes through SwiftShader's Vulkan. */
+const WITH_CANVAS = [
+  '--enable-features=Vulkan',
+  '--use-vulkan=swiftshader',
+  '--use-angle=swiftshader',
+];
 const WITHOUT_WEBGPU = ['--disable-features=WebGPU', '--disable-blink-features=WebGPU'];
 
-/** Starts the browser. Its pages have WebGPU where their origin is secure, as http://localhost is; or have none. */
-export async function launchChromium({ webgpu = true } = {}): Promise<Browser> {
+/**
+ * Starts the browser. Its pages have WebGPU where their origin is secure, as http://localhost is; or have none.
+ *
+ * @param canvas whether pages draw with WebGPU, too.
+ */
+export async function launchChromium({ webgpu = true, canvas = false } = {}): Promise<Browser> {
   const folder = await unpacked();
   return chromium.launch({
     executablePath: join(folder, 'chromium'),
     headless: true,
-    args: [...FLAGS, ...(webgpu ? WITH_WEBGPU : WITHOUT_WEBGPU)],
+    args: [...FLAGS, ...(webgpu ? WITH_WEBGPU : WITHOUT_WEBGPU), ...(canvas ? WITH_CANVAS : [])],
     env: {
       ...process.env,
       LD_LIBRARY_PATH: join(folder, 'al2023', 'lib'),

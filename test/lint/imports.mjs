@@ -35,6 +35,7 @@ const BELOW = {
   'engine.ts': ['create-engine.ts', 'nn'],
   'index.ts': ['create-engine.ts', 'stages'],
   'node.ts': ['index.ts', 'node'],
+  examples: [],
 };
 
 /** Packages that a room may import; no other room may. */
@@ -47,6 +48,7 @@ const PACKAGES = {
   stages: ['yaml'],
   node: ['webgpu', 'tar-fs'],
   cli: ['commander', 'yaml'],
+  examples: ['neuroformer-webgpu', 'neuroformer-webgpu/engine', 'neuroformer-webgpu/node'],
 };
 
 /** The rooms that do not run in browsers: they alone may import modules of Node. */
