@@ -110,6 +110,7 @@ const spikes = object({
   counts: optional(text),
   /** Calcium traces, in which `event` says what an event is. Events count as spikes. */
   traces: optional(references),
+  /** The rule that finds events in `traces`. */
   event: optional(event),
   /** The axes of `counts` or `traces` in order. Default: [neurons, bins]; for counts with three axes, trials first. */
   axes: optional(list(isOneOf(['neurons', 'bins', 'trials']))),
@@ -151,14 +152,14 @@ const variable = object({
   /** For an angle: a full turn in the unit of the values, so that means go around the circle. */
   period: optional(seconds),
   /**
-   * The length of a moving average in samples, half of them before the sample that they replace. Near the ends of a trial
-   * it averages the samples that exist. The last training windows then contain some of what follows them, so keep the
-   * average shorter than the gap between the parts of the split.
+   * Replaces each sample by the mean of this many samples, half of them before it; fewer near the ends of a trial. The
+   * labels of the last training windows then depend on later samples, so keep this shorter than the gap between the parts
+   * of the split.
    */
   smooth: optional(integerFrom(2)),
   /**
-   * What to do with missing samples (NaN, or an empty text): refuse the file, or leave them out, so that numbers are
-   * interpolated and labels hold until the next one. No window ends in a gap far longer than the usual step.
+   * What to do with missing samples (NaN, or an empty text): refuse the file, or leave them out. Numbers are then
+   * interpolated and labels hold until the next one. No window ends in a gap that is far longer than the usual step.
    */
   missing: defaulted(isOneOf(['refuse', 'interpolate']), 'refuse'),
 });
@@ -181,10 +182,11 @@ const trials = object({
   /** Instead of `starts`: a new trial begins wherever `clock` steps by more than `above` seconds. */
   gaps: optional(
     object({
+      /** The time of each sample, in `unit`. */
       clock: text,
       unit,
       above: seconds,
-      /** Seconds per sample of `clock`, for data that are concatenated as if nothing had been cut out between. */
+      /** Seconds per sample, for data that are concatenated as if nothing had been cut out between samples. */
       dt: optional(seconds),
     }),
   ),
@@ -192,6 +194,7 @@ const trials = object({
   duration: optional(seconds),
 });
 
+/** Where named intervals start and stop, in `unit`. */
 const intervals = object({ starts: text, stops: text, unit });
 
 const DESCRIPTION_FIELDS = {
@@ -199,7 +202,7 @@ const DESCRIPTION_FIELDS = {
   name: optional(text),
   /** When the session starts on the clock of the files, seconds. Anything earlier is left out. */
   start: defaulted(number(), 0),
-  /** Seconds. Default: until everything recorded has ended. */
+  /** Seconds. Default: up to the end of everything recorded. */
   duration: optional(seconds),
   spikes,
   frames: optional(frames),

@@ -1,6 +1,6 @@
 /**
  * Guesses what a file of plain arrays (MATLAB, NumPy, HDF5, CSV) contains from names, shapes and values, and writes it as
- * a description. A file whose spikes are not recognized is refused with a list of its arrays.
+ * a description. A file whose spikes are not recognized is rejected with a list of its arrays.
  */
 
 import { type DataNode, elementCount, type Numbers } from '../formats/nodes.js';
@@ -44,7 +44,7 @@ export function guessFromArrays(root: DataNode, file: string): GuessedDescriptio
     guessRagged(arrays, file, notes) ??
     guessLists(entries, file, notes) ??
     guessCounts(arrays, file, notes);
-  if (raw) return { raw, notes: [...notes, ...noteUnused(entries, raw)] };
+  if (raw) return { raw, notes: [...notes, ...unusedNotes(entries, raw)] };
   throw new RecordingError(
     `${file} contains no spikes that can be recognized by name and shape; it contains ${listEntries(entries, 12) || 'nothing'}. Put a dataset.yaml beside it that says which array is what${suggestSpikes(arrays, file)}.`,
   );
@@ -57,8 +57,8 @@ function listEntries(entries: readonly ArrayEntry[], limit: number): string {
   return `${shown}${hidden > 0 ? ` and ${hidden} more` : ''}`;
 }
 
-/** Notes the arrays that the description does not use: behavior may be among them. */
-function noteUnused(entries: readonly ArrayEntry[], description: object): string[] {
+/** A note on the arrays that the description does not use, some of which may be behavior; none if all are used. */
+function unusedNotes(entries: readonly ArrayEntry[], description: object): string[] {
   const usedPaths = new Set(
     listReferences(description).map(({ text }) => parseReference(text).path.join('/')),
   );
@@ -106,12 +106,12 @@ function readNeuronNames(entries: readonly ArrayEntry[]): NumericArray | undefin
   if (!entry) return undefined;
   const texts = entry.arrays[0]!.read() as string[];
   const names = [...new Set(texts)];
-  // Numbers from 1 count as labels, which names have to be read as.
+  // Without a 0 the numbers are not taken for indices, so that the names are read as labels.
   const values = Int32Array.from(texts, (text) => names.indexOf(text) + 1);
   return { path: entry.path, shape: entry.arrays[0]!.shape, values };
 }
 
-/** Recognizes an array of spike times with one of the neuron of each, and perhaps one of the trial of each. */
+/** Recognizes spike times that come with the neuron of each spike, and perhaps with its trial. */
 function guessPairs(
   arrays: readonly NumericArray[],
   entries: readonly ArrayEntry[],
@@ -216,8 +216,8 @@ function describeTrials(
 ): object {
   const length = statedTrialLength(arrays);
   const stated = length && length * SECONDS_PER_UNIT[unit];
-  // The file may state how long trials are, or the time on their clocks at which they end. Spikes that span more than a
-  // trial's length tell that it is the latter.
+  // The file may state how long trials are, or the time on their clocks at which they end. It is the latter if spikes
+  // span more than the stated time.
   const duration = stated && end - begin > stated ? stated - begin : stated;
   const variables = perTrialVariables(arrays, file, trialCount);
   return {
@@ -267,7 +267,7 @@ function guessStart(times: Numbers, unit: Unit, notes: string[]): object {
   return guessSessionStart(first, end, notes);
 }
 
-/** Recognizes one array with the times of all neurons in turn, and one with how many each has or where each ends. */
+/** Recognizes spike times grouped by neuron in one array, with the size or the end of each group in another. */
 function guessRagged(
   arrays: readonly NumericArray[],
   file: string,
@@ -275,9 +275,9 @@ function guessRagged(
 ): object | undefined {
   const vectors = arrays.filter(({ shape }) => isOneDimensional(shape));
   for (const times of vectors.filter(({ path }) => /spike|time/i.test(lastName(path)))) {
-    for (const counts of vectors) {
-      const { values } = counts;
-      if (counts === times || values.length < 2 || !allIntegers(values)) continue;
+    for (const endsOrSizes of vectors) {
+      const { values } = endsOrSizes;
+      if (endsOrSizes === times || values.length < 2 || !allIntegers(values)) continue;
       const isRising = values.every((value, n) => n === 0 || value >= values[n - 1]!);
       const areEnds = isRising && values.at(-1) === times.values.length;
       let sum = 0;
@@ -288,7 +288,7 @@ function guessRagged(
       return {
         spikes: {
           times: `${file}#${times.path}`,
-          [areEnds ? 'ends' : 'sizes']: `${file}#${counts.path}`,
+          [areEnds ? 'ends' : 'sizes']: `${file}#${endsOrSizes.path}`,
           ...(unit !== 's' && { unit }),
         },
         ...guessStart(times.values, unit, notes),

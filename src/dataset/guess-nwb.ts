@@ -108,12 +108,12 @@ function trialVariables({ path, group }: NamedGroup, file: string): Record<strin
   return Object.fromEntries(entries);
 }
 
-/** Units whose first and last spikes are read to find when the session began. */
+/** At most this many units are read to find when the session started. */
 const MAX_UNITS_READ = 200;
 
 /**
- * Seconds at which the first spike or behavior was recorded, and the last spike, of the first units. [0, 1] where nothing
- * was recorded.
+ * The times in seconds of whatever was recorded first, spikes or behavior, and of the last spike, judged by the first
+ * MAX_UNITS_READ units. [0, 1] where nothing was recorded.
  */
 function recordedSpan(
   groups: readonly NamedGroup[],

@@ -57,7 +57,7 @@ function readUnnamed(
   );
 }
 
-/** Reads an array of times with one of the neuron of each, and perhaps one of the trial of each. */
+/** Reads spike times that come with the neuron of each spike, and perhaps with its trial. */
 function readPairs(
   { trials, unit, count, relabel, start: begin }: SpikesSpec,
   timesReference: string,
