@@ -8,7 +8,7 @@ import type { ArrayValues } from './reference.js';
 import { countNeurons, type LoadedSpikes, toSessionClock, toTrialClocks } from './spike-clocks.js';
 import { readCounts, readTraces } from './spike-tables.js';
 
-/** A neuron or trial index this large or larger is refused: it is more likely a label. */
+/** Neuron and trial indices are below this; a larger number is more likely a label. */
 const MAX_INDICES = 1_000_000;
 
 /**

@@ -13,7 +13,7 @@ import type { DataFiles } from './files.js';
  * @returns intervals in seconds on the session clock; NaN where the file has no value.
  * @throws RecordingError where there are not as many stops as starts.
  */
-export function readIntervals(
+function readIntervals(
   key: string,
   { starts, stops, unit }: IntervalsSpec,
   files: DataFiles,

@@ -42,7 +42,7 @@ describe('a dataset folder', () => {
     });
     const quality = 'quality\ngood\nnoise\ngood\n';
     const files = { 'values.npz': values, 'units.csv': quality };
-    const kept = async (keep: unknown) => {
+    const openWithKeep = async (keep: unknown) => {
       const { recording, notes } = await open({ spikes: { ...SPIKES, keep }, duration: 1 }, files);
       return { times: spikeTimes(recording.trials[0]!), notes };
     };
@@ -50,10 +50,12 @@ describe('a dataset folder', () => {
       [0.2, 0.3],
       [0.1, 0.15],
     ];
-    expect((await kept([2, 1])).times).toEqual([neuron2, []]);
-    expect((await kept({ by: 'values.npz#good' })).times).toEqual([neuron0, neuron2]);
-    expect((await kept({ by: 'values.npz#rows[:,0]', values: [0] })).times).toEqual([neuron0]);
-    const { times, notes } = await kept({ by: 'units.csv#quality', values: ['good'] });
+    expect((await openWithKeep([2, 1])).times).toEqual([neuron2, []]);
+    expect((await openWithKeep({ by: 'values.npz#good' })).times).toEqual([neuron0, neuron2]);
+    expect((await openWithKeep({ by: 'values.npz#rows[:,0]', values: [0] })).times).toEqual([
+      neuron0,
+    ]);
+    const { times, notes } = await openWithKeep({ by: 'units.csv#quality', values: ['good'] });
     expect(times).toEqual([neuron0, neuron2]);
     expect(notes).toContain(
       'spikes.keep selects 2 of 3 neurons; they are renumbered from 0 in that order.',
