@@ -456,7 +456,7 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
     [
       'a folder without a description',
       () => ['train', '--data', at('empty'), '--config', at('config.yaml'), '--out', at('o')],
-      /empty holds no dataset\.yaml, .+\n$/,
+      /empty contains no dataset\.yaml, .+\n$/,
     ],
     [
       'NaN in the data',
