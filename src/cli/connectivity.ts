@@ -2,11 +2,11 @@
 
 import type { Command } from 'commander';
 import { createEngine } from '../node.js';
-import { scoreTable, verdict } from '../report/report.js';
+import { attentionVerdict, scoreTable } from '../report/report.js';
 import { explain } from '../stages/explain.js';
-import { REPORT, report } from '../stages/report.js';
+import { REPORT_PATH, report } from '../stages/report.js';
 import { alignedTable } from '../text/table.js';
-import { count, whole } from './options.js';
+import { parseCount, parseWhole } from './options.js';
 import { openRunFolder } from './run-folder.js';
 import { print, runCommand } from './terminal.js';
 
@@ -16,9 +16,9 @@ export function addConnectivity(program: Command): void {
     .description("directed connectivity from a run's attention and by ablation, with controls")
     .argument('<run>', 'the folder of a run')
     .option('--data <path>', 'where its data are now')
-    .option('--windows <n>', 'windows read for attention', count, 4000)
-    .option('--ablation-windows <n>', 'windows read for ablation', count, 4000)
-    .option('--seed <n>', 'of the windows and of the untrained control', whole, 1)
+    .option('--windows <n>', 'windows read for attention', parseCount, 4000)
+    .option('--ablation-windows <n>', 'windows read for ablation', parseCount, 4000)
+    .option('--seed <n>', 'of the windows and of the untrained control', parseWhole, 1)
     .addHelpText('after', '\nExample:\n  neuroformer connectivity runs/hub --windows 8000')
     .action(
       (
@@ -30,7 +30,8 @@ export function addConnectivity(program: Command): void {
           const { maps } = await explain(run, options, { engine: createEngine, watcher });
           watcher.close();
           const table = scoreTable(maps);
-          if (table) print(`${alignedTable([table.head, ...table.rows])}\n${verdict(maps)}`);
+          if (table)
+            print(`${alignedTable([table.head, ...table.rows])}\n${attentionVerdict(maps)}`);
           print(`${maps.length} maps written to ${folder}/connectivity.npz and connectivity.json.`);
         }),
     );
@@ -49,7 +50,7 @@ export function addReport(program: Command): void {
       runCommand(async () => {
         await report(await openRunFolder(folder, options.data));
         print(
-          `The report is ${folder}/${REPORT}; its figures and their numbers are in ${folder}/figures.`,
+          `The report is ${folder}/${REPORT_PATH}; its figures and their numbers are in ${folder}/figures.`,
         );
       }),
     );

@@ -5,10 +5,10 @@ import { createEngine } from '../node.js';
 import { type Part, SPLIT_PARTS } from '../recording/splits.js';
 import { decodingTables, describeIntervals } from '../report/decoded.js';
 import { decode } from '../stages/decode.js';
-import { decodedName } from '../stages/result-files.js';
+import { decodedFileName } from '../stages/result-files.js';
 import { grouped } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
-import { count, positive, whole } from './options.js';
+import { parseCount, parsePositive, parseWhole } from './options.js';
 import { openRunFolder } from './run-folder.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
@@ -40,15 +40,15 @@ export function addDecode(program: Command): void {
     .option(
       '--bin <s>',
       'seconds of a bin of the linear baselines; default: the step of decoding',
-      positive,
+      parsePositive,
     )
     .option(
       '--history <list>',
       'bins they look back, such as 10,30; default: 10, and as many as a window holds',
       counts,
     )
-    .option('--block <s>', 'seconds of a block of the bootstrap', positive, 10)
-    .option('--seed <n>', 'of the bootstrap', whole, 1)
+    .option('--block <s>', 'seconds of a block of the bootstrap', parsePositive, 10)
+    .option('--seed <n>', 'of the bootstrap', parseWhole, 1)
     .addHelpText('after', '\nExample:\n  neuroformer decode runs/ca1 --baselines')
     .action((folder: string, options: DecodeOptions) =>
       runCommand((watcher) => decodeCommand(folder, options, watcher)),
@@ -59,7 +59,7 @@ export function addDecode(program: Command): void {
 function counts(text: string): number[] {
   return text
     .split(',')
-    .map(count)
+    .map(parseCount)
     .sort((p, q) => p - q);
 }
 
@@ -76,7 +76,7 @@ async function decodeCommand(
   for (const { title, head, rows } of decodingTables(results))
     print(`${title}\n${alignedTable([head, ...rows])}\n`);
   for (const note of results.notes) print(note);
-  const written = decodedName(options.part);
+  const written = decodedFileName(options.part);
   print(
     `${grouped(results.refs.length)} moments of the ${options.part} part. ${describeIntervals(results)}\nWritten to ${folder}/${written}.csv, ${written}.nwb and ${written}.json.`,
   );

@@ -10,7 +10,15 @@ import {
   generate,
 } from '../stages/generate.js';
 import { grouped } from '../text/format.js';
-import { count, neurons, notNegative, positive, probability, rates, whole } from './options.js';
+import {
+  parseCount,
+  parseNeurons,
+  parseNonNegative,
+  parsePositive,
+  parseRates,
+  parseShare,
+  parseWhole,
+} from './options.js';
 import { openRunFolder } from './run-folder.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
@@ -33,8 +41,8 @@ export function addGenerate(program: Command): void {
     .description("draw trials of spikes from a run's model")
     .argument('<run>', 'the folder of a run')
     .option('--data <path>', 'where its data are now')
-    .option('--trials <n>', 'trials, drawn at the same time', count, 20)
-    .option('--seconds <s>', 'of each trial', positive, 8)
+    .option('--trials <n>', 'trials, drawn at the same time', parseCount, 20)
+    .option('--seconds <s>', 'of each trial', parsePositive, 8)
     .addOption(
       new Option('--past <whose>', 'whose spikes the past holds')
         .choices(['own', 'recorded'])
@@ -45,26 +53,22 @@ export function addGenerate(program: Command): void {
         .choices([...SPLIT_PARTS, 'all'])
         .default('all'),
     )
-    .option('--temperature <t>', 'of the neurons drawn; 0 takes the likeliest', notNegative, 1)
-    .option('--time-temperature <t>', 'of the times drawn', notNegative, 1)
-    .option('--top-k <n>', 'only the n likeliest neurons', count)
-    .option(
-      '--top-p <p>',
-      'only the likeliest neurons that share p of the probability',
-      probability,
-    )
+    .option('--temperature <t>', 'of the neurons drawn; 0 takes the likeliest', parseNonNegative, 1)
+    .option('--time-temperature <t>', 'of the times drawn', parseNonNegative, 1)
+    .option('--top-k <n>', 'only the n likeliest neurons', parseCount)
+    .option('--top-p <p>', 'only the likeliest neurons that share p of the probability', parseShare)
     .option('--greedy', 'the likeliest neuron and time always')
     .option(
       '--silent <list>',
       'neurons kept silent, by their places from 0, such as 5,6: an experiment in the model',
-      neurons,
+      parseNeurons,
     )
     .option(
       '--drive <list>',
       'neurons made to fire at rates in Hz, by their places, such as 5:40,6:40',
-      rates,
+      parseRates,
     )
-    .option('--seed <n>', 'of the draws', whole, 1)
+    .option('--seed <n>', 'of the draws', parseWhole, 1)
     .addHelpText(
       'after',
       '\nExamples:\n  neuroformer generate runs/hub --trials 20 --seconds 32\n  neuroformer generate runs/hub --silent 5,6',

@@ -8,7 +8,7 @@ import { diskStore } from '../node/disk-store.js';
 import { openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
 import type { Recording } from '../recording/recording.js';
-import { inspectStage, overviewConfigured, writeOverview } from '../stages/inspect.js';
+import { inspectStage, previewConfig, writeOverview } from '../stages/inspect.js';
 import { formatDuration, grouped } from '../text/format.js';
 import { alignedPairs, alignedTable } from '../text/table.js';
 import { readSettings } from './options.js';
@@ -135,7 +135,7 @@ function windows({ windows: all }: RecordingOverview): string {
 
 /** What a configuration makes of a recording: windows, and all that `train` would say of them. */
 function configured(recording: Recording, path: string): string {
-  const { data, cut, notes } = overviewConfigured(recording, readSettings(path));
+  const { data, cut, notes } = previewConfig(recording, readSettings(path));
   const { train, validation, test, leftOut } = data.split;
   return [
     `Windows of ${path}: ${grouped(train.length)} for training, ${grouped(validation.length)} validation, ${grouped(test.length)} test, ${grouped(leftOut)} left out.`,

@@ -3,7 +3,7 @@
 import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
 import { compareLabels, type LabelsSettings } from '../stages/labels.js';
-import { count, probability } from './options.js';
+import { parseCount, parseShare } from './options.js';
 import { openRunFolder } from './run-folder.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
@@ -27,9 +27,13 @@ export function addLabels(program: Command): void {
         .argParser(shares)
         .default(shares(DEFAULT_SHARES), DEFAULT_SHARES),
     )
-    .option('--seeds <n>', 'models of each kind, differing in their seed', count, 5)
-    .option('--updates <n>', 'with labels, of each model', count, 200)
-    .option('--pretraining <n>', "updates on spikes alone; default: as many as the run's", count)
+    .option('--seeds <n>', 'models of each kind, differing in their seed', parseCount, 5)
+    .option('--updates <n>', 'with labels, of each model', parseCount, 200)
+    .option(
+      '--pretraining <n>',
+      "updates on spikes alone; default: as many as the run's",
+      parseCount,
+    )
     .addHelpText(
       'after',
       '\nExample:\n  neuroformer labels runs/hd --seeds 5\n\nWhat is trained stays in <run>/labels; stopped, it goes on where it was.',
@@ -43,7 +47,7 @@ export function addLabels(program: Command): void {
 function shares(text: string): number[] {
   return text
     .split(',')
-    .map(probability)
+    .map(parseShare)
     .sort((p, q) => p - q);
 }
 

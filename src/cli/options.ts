@@ -16,34 +16,34 @@ function numeric(kind: string, fits: (value: number) => boolean): (text: string)
   };
 }
 
-export const positive = numeric('a number above 0', (value) => value > 0);
-export const whole = numeric('a whole number from 0', (n) => Number.isInteger(n) && n >= 0);
-export const count = numeric('a whole number from 1', (n) => Number.isInteger(n) && n >= 1);
+export const parsePositive = numeric('a number above 0', (value) => value > 0);
+export const parseWhole = numeric('a whole number from 0', (n) => Number.isInteger(n) && n >= 0);
+export const parseCount = numeric('a whole number from 1', (n) => Number.isInteger(n) && n >= 1);
 /** Above 0, so that something is left. */
-export const probability = numeric('a number above 0, and at most 1', (p) => p > 0 && p <= 1);
+export const parseShare = numeric('a number above 0, and at most 1', (p) => p > 0 && p <= 1);
 /** Such as a temperature. */
-export const notNegative = numeric('a number from 0', (value) => value >= 0);
+export const parseNonNegative = numeric('a number from 0', (value) => value >= 0);
 
 /** Neurons by number: '3,5,8'. */
-export function neurons(text: string): number[] {
-  return text.split(',').map(whole);
+export function parseNeurons(text: string): number[] {
+  return text.split(',').map(parseWhole);
 }
 
 /** Neurons with rates in Hz: '5:40,6:40'. */
-export function rates(text: string): Record<number, number> {
+export function parseRates(text: string): Record<number, number> {
   return Object.fromEntries(
     text.split(',').map((pair) => {
       const [neuron = '', rate = '', ...more] = pair.split(':');
-      const hertz = positive(rate);
+      const hertz = parsePositive(rate);
       if (more.length > 0 || hertz > 1000)
         throw new InvalidArgumentError('It should be neuron:rate, with a rate of at most 1000 Hz.');
-      return [whole(neuron), hertz] as const;
+      return [parseWhole(neuron), hertz] as const;
     }),
   );
 }
 
 /** A setting on the command line: 'training.rate=0.001'. */
-export function setting(text: string, before: readonly string[] = []): string[] {
+export function collectSetting(text: string, before: readonly string[] = []): string[] {
   if (!/^[^=]+=/.test(text)) throw new InvalidArgumentError('It should be key=value.');
   return [...before, text];
 }

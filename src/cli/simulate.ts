@@ -8,9 +8,9 @@ import { expectEmpty } from '../ports/run-store.js';
 import { countSpikes } from '../recording/spikes.js';
 import type { HubSettings } from '../simulate/hub.js';
 import { simulateInputs } from '../simulate/inputs.js';
-import { simulateAccepted, simulationProgress, writeDataset } from '../stages/simulate.js';
+import { simulateUntilAccepted, simulationProgress, writeDataset } from '../stages/simulate.js';
 import { grouped } from '../text/format.js';
-import { count, positive, whole } from './options.js';
+import { parseCount, parsePositive, parseWhole } from './options.js';
 import { print, runCommand } from './terminal.js';
 
 export function addSimulate(program: Command): void {
@@ -25,16 +25,16 @@ export function addSimulate(program: Command): void {
     .command('hub')
     .argument('<folder>', 'where to write the dataset')
     .description('spiking neurons in groups, with hubs that drive many others')
-    .option('--neurons <n>', 'neurons, a multiple of the groups', count, 300)
-    .option('--groups <n>', 'groups', count, 3)
-    .option('--seconds <s>', 'length', positive, 600)
-    .option('--seed <n>', 'of wiring and activity', whole, 1)
+    .option('--neurons <n>', 'neurons, a multiple of the groups', parseCount, 300)
+    .option('--groups <n>', 'groups', parseCount, 3)
+    .option('--seconds <s>', 'length', parsePositive, 600)
+    .option('--seed <n>', 'of wiring and activity', parseWhole, 1)
     .option('--force', 'write into a folder that holds something')
     .action((folder: string, options: HubSettings & { force?: boolean }) =>
       runCommand(async (watcher) => {
         const store = diskStore(folder);
         await expectEmpty(store, options.force);
-        const network = simulateAccepted(options, watcher);
+        const network = simulateUntilAccepted(options, watcher);
         watcher.close();
         await writeDataset(store, hubDataset(network));
         print(`${countSpikesOfNetwork(network)} Written to ${folder}.`);
@@ -44,9 +44,9 @@ export function addSimulate(program: Command): void {
     .command('inputs')
     .argument('<folder>', 'where to write the dataset')
     .description('neurons each driven by one of as many periodic inputs, through a hidden map')
-    .option('--neurons <n>', 'neurons, and inputs', count, 1000)
-    .option('--seconds <s>', 'length', positive, 60)
-    .option('--seed <n>', 'of the map and the activity', whole, 1)
+    .option('--neurons <n>', 'neurons, and inputs', parseCount, 1000)
+    .option('--seconds <s>', 'length', parsePositive, 60)
+    .option('--seed <n>', 'of the map and the activity', parseWhole, 1)
     .option('--force', 'write into a folder that holds something')
     .action(
       (

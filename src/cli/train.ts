@@ -8,12 +8,12 @@ import { diskStore } from '../node/disk-store.js';
 import { createEngine, openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
 import { UsageError } from '../stages/errors.js';
-import { type TrainStage, trainStage } from '../stages/train.js';
+import { type TrainRequest, trainStage } from '../stages/train.js';
 import { isRecord } from '../text/schema.js';
 import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
 import { LAST_CHECKPOINT, RunRecords } from '../train/run-records.js';
 import { parseTrainSettings, splitWithSeed, type TrainSettings } from '../train/settings.js';
-import { readSettings, setting } from './options.js';
+import { collectSetting, readSettings } from './options.js';
 import { print, printStopped, runCommand, type TerminalWatcher } from './terminal.js';
 
 interface TrainOptions {
@@ -35,7 +35,7 @@ export function addTrain(program: Command): void {
     .option(
       '--set <key=value>',
       'one setting, such as training.steps=500; may be repeated',
-      setting,
+      collectSetting,
     )
     .option('--resume <folder>', 'go on with a run from its last checkpoint')
     .option('--force', 'write into a folder that holds something')
@@ -54,7 +54,7 @@ export function addTrain(program: Command): void {
       '--config <file>',
       'YAML: what differs from the model before; its training under "training"',
     )
-    .option('--set <key=value>', 'one setting; may be repeated', setting)
+    .option('--set <key=value>', 'one setting; may be repeated', collectSetting)
     .option('--force', 'write into a folder that holds something')
     .addHelpText(
       'after',
@@ -73,7 +73,7 @@ async function trainCommand(options: TrainOptions, watcher: TerminalWatcher): Pr
         `A run is resumed as it was begun: --${other} does not go with --resume. To go on differently: neuroformer finetune ${options.resume}.`,
       );
     const store = diskStore(options.resume);
-    const { training, data } = await new RunRecords(store).facts();
+    const { training, data } = await new RunRecords(store).readFacts();
     const before = await readCheckpoint(store, LAST_CHECKPOINT);
     const dataset = await openDataset(options.data ?? data);
     const stage = { dataset, store, config: before.config, settings: training, before };
@@ -97,7 +97,7 @@ async function finetuneCommand(
   const isFile = from.endsWith('.safetensors');
   const store = diskStore(isFile ? dirname(from) : from);
   const records = isFile ? undefined : new RunRecords(store);
-  const weights = (await records?.weights()) ?? basename(from);
+  const weights = (await records?.weightsPath()) ?? basename(from);
   const before = await readModelFile(store, weights);
   const { model, training } = readSettings(options.config, options.set);
   const { config, notes } = parseConfig(merged({ ...before.config }, model));
@@ -105,12 +105,12 @@ async function finetuneCommand(
   for (const note of notes) if (!known.has(note)) print(note);
   const settings = records ? await sameSplitAs(records, training) : parseTrainSettings(training);
   const path = isFile ? from : `${from}/${weights}`;
-  await begin({ config, settings, before, from: path }, options, watcher);
+  await begin({ config, settings, initialModel: before, initialModelPath: path }, options, watcher);
 }
 
 /** Trains on the data and into the folder that the options name. */
 async function begin(
-  stage: Omit<TrainStage, 'dataset' | 'store'>,
+  stage: Omit<TrainRequest, 'dataset' | 'store'>,
   { data, out, force }: TrainOptions,
   watcher: TerminalWatcher,
 ): Promise<void> {
@@ -120,7 +120,7 @@ async function begin(
   await run({ ...stage, dataset, store, force: true }, watcher);
 }
 
-async function run(stage: TrainStage, watcher: TerminalWatcher): Promise<void> {
+async function run(stage: TrainRequest, watcher: TerminalWatcher): Promise<void> {
   const { stopped, progress } = await trainStage(stage, { engine: createEngine, watcher });
   watcher.close();
   if (stopped === 'interrupted') printStopped(progress.step, stage.store.name);
@@ -130,7 +130,7 @@ async function run(stage: TrainStage, watcher: TerminalWatcher): Promise<void> {
 async function sameSplitAs(records: RunRecords, training: unknown): Promise<TrainSettings> {
   // What are no settings at all is refused there.
   if (!isRecord(training)) return parseTrainSettings(training);
-  const before = (await records.facts()).training;
+  const before = (await records.readFacts()).training;
   const split = splitWithSeed(before);
   const settings = parseTrainSettings(
     merged({ split, ...(before.every !== undefined && { every: before.every }) }, training),

@@ -11,7 +11,7 @@ import {
 import { median } from '../math/statistics.js';
 import type { MetricLine } from '../train/run-records.js';
 import { COLORS, draw, type Figure } from './draw.js';
-import { pngUrl, type Rgb } from './png.js';
+import { pngDataUrl, type Rgb } from './png.js';
 
 const SOURCES = ['recorded', 'generated'] as const;
 const color = {
@@ -32,7 +32,7 @@ function rowsOfBoth<T, R extends object>(
 }
 
 /** How well recorded and generated numbers agree, in words. */
-export function agreement(r: number): string {
+export function describeCorrelation(r: number): string {
   return Number.isFinite(r)
     ? `r = ${r.toFixed(3)} between the two`
     : 'there is no r, as one of them does not vary';
@@ -166,7 +166,7 @@ export function rateFigure(
     {
       name: 'rates',
       title: 'Firing rates',
-      caption: `A point for each of ${recorded.length} neurons, with the line of equal rates; ${agreement(r)}.`,
+      caption: `A point for each of ${recorded.length} neurons, with the line of equal rates; ${describeCorrelation(r)}.`,
     },
     rows,
     {
@@ -244,7 +244,7 @@ export function timeCourseFigure(
     {
       name: 'psth',
       title: 'Rates over time',
-      caption: `Mean rate of a neuron over ${recorded.length} trials from their starts (PSTH), in bins of ${bin} s; ${agreement(r)}.`,
+      caption: `Mean rate of a neuron over ${recorded.length} trials from their starts (PSTH), in bins of ${bin} s; ${describeCorrelation(r)}.`,
     },
     rows,
     {
@@ -261,7 +261,7 @@ export function timeCourseFigure(
 }
 
 /** The mean rate of some neurons around another's spikes. */
-export function aroundFigure(
+export function spikeTriggeredFigure(
   recorded: Float64Array,
   generated: Float64Array,
   { before, bin }: Around,
@@ -329,7 +329,7 @@ async function mapFigure({ name, title, values }: NamedMap, neurons: number): Pr
   if (neurons <= MAX_CELLS_AS_RECTANGLES) return draw(facts, rows, cells(title, neurons, color));
   const { scheme } = await import('vega');
   const paint = scheme(signed ? 'redblue' : 'viridis') as unknown as (share: number) => string;
-  const url = pngUrl(neurons, neurons, Math.ceil(600 / neurons), (source, target) => {
+  const url = pngDataUrl(neurons, neurons, Math.ceil(600 / neurons), (source, target) => {
     if (source === target) return [255, 255, 255];
     const share = values[target * neurons + source]! / most;
     const clamped = Math.max(signed ? -1 : 0, Math.min(1, share));

@@ -37,7 +37,7 @@ const STYLE = `
 `;
 
 /** The page. Text between backticks is set as code. */
-export function page(title: string, lead: string, sections: readonly Section[]): string {
+export function renderPage(title: string, lead: string, sections: readonly Section[]): string {
   const body = sections.map(sectionHtml).join('\n');
   return `<!doctype html>
 <html lang="en">

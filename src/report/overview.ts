@@ -7,7 +7,7 @@ import { type Recording, sampleTime, type Trial, type Variable } from '../record
 import { spikeTimes } from '../recording/spikes.js';
 import { grouped } from '../text/format.js';
 import { COLORS, draw, type Figure } from './draw.js';
-import { page } from './html.js';
+import { renderPage } from './html.js';
 
 /** Marks that a picture bears. */
 const MAX_MARKS = 6000;
@@ -35,7 +35,7 @@ export async function renderOverview(
     step.toPrecision(4),
   ]);
   const { neurons, spikes, trials } = overview;
-  return page(`${overview.name}`, 'What neuroformer inspect sees.', [
+  return renderPage(`${overview.name}`, 'What neuroformer inspect sees.', [
     {
       title: 'The recording',
       text: [

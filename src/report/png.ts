@@ -11,7 +11,7 @@ export type Rgb = readonly [number, number, number];
  *
  * @param color of the cell in a column and a row.
  */
-export function pngUrl(
+export function pngDataUrl(
   width: number,
   height: number,
   scale: number,

@@ -17,16 +17,16 @@ import type { MetricLine } from '../train/run-records.js';
 import { decodedSection } from './decoded.js';
 import type { Figure } from './draw.js';
 import {
-  agreement,
-  aroundFigure,
+  describeCorrelation,
   intervalFigure,
   lossFigure,
   mapFigures,
   rasterFigure,
   rateFigure,
+  spikeTriggeredFigure,
   timeCourseFigure,
 } from './figures.js';
-import { page, type Section, type Table } from './html.js';
+import { renderPage, type Section, type Table } from './html.js';
 import { labelsSection } from './labels.js';
 
 /** Everything a report is made of. */
@@ -63,7 +63,7 @@ export async function renderReport(inputs: ReportInputs): Promise<Report> {
   ];
   const lead = `${run.dataset.recording.name}; ${run.facts.started.slice(0, 16).replace('T', ' ')}.`;
   return {
-    page: page('Neuroformer report', lead, sections),
+    page: renderPage('Neuroformer report', lead, sections),
     figures: sections.flatMap(({ figures = [] }) => figures),
   };
 }
@@ -167,11 +167,11 @@ function around(
       : 'all other neurons';
   return {
     r,
-    figure: aroundFigure(
+    figure: spikeTriggeredFigure(
       there,
       here,
       window,
-      `Mean rate of ${who}, around the spikes of neuron ${source}, in bins of ${(1000 * window.bin).toFixed(0)} ms; ${agreement(r)}.`,
+      `Mean rate of ${who}, around the spikes of neuron ${source}, in bins of ${(1000 * window.bin).toFixed(0)} ms; ${describeCorrelation(r)}.`,
     ),
   };
 }
@@ -325,7 +325,7 @@ async function wiringSection(run: OpenedRun, explained: Explained): Promise<Sect
     text: [
       `Read from ${explained.windows} windows, ablation from ${explained.ablationWindows}. Attention and ablation say what the model depends on, not what causes what. Spikes of one time bin have no order; the maps were read again with another order of ties.`,
       ...(table
-        ? [verdict(maps)]
+        ? [attentionVerdict(maps)]
         : ['The true wiring is not known here, so the maps have no scores.']),
     ],
     tables: table ? [table] : [],
@@ -356,7 +356,7 @@ export function scoreTable(maps: readonly ConnectivityMap[]): Table | undefined 
 }
 
 /** Whether attention beats Pearson, in a sentence that says no where it does not. */
-export function verdict(maps: readonly ConnectivityMap[]): string {
+export function attentionVerdict(maps: readonly ConnectivityMap[]): string {
   const scores = (name: string) => maps.find((map) => map.name === name)?.scores;
   const attention = scores('attention');
   const pearsons = [scores('pearson10'), scores('pearson50')].flatMap((s) => (s ? [s] : []));

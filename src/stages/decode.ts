@@ -15,7 +15,7 @@ import { loadModel, type OpenedRun, openRun, windowsInPart } from '../train/open
 import { totalUpdates } from '../train/trainer.js';
 import { type StageOptions, stageContext } from './context.js';
 import { UsageError } from './errors.js';
-import { columnNames, MOMENT_COLUMNS, writeDecoded, writeDecodedNwb } from './result-files.js';
+import { TIME_COLUMNS, variableColumns, writeDecoded, writeDecodedNwb } from './result-files.js';
 import { trainOnce } from './train-once.js';
 
 export interface DecodeSettings {
@@ -163,7 +163,7 @@ function caveats(
 
 /** Every variable has two columns in decoded.csv. @throws UsageError where two columns would have one name. */
 function checkColumns(names: readonly string[]): void {
-  const columns = [...MOMENT_COLUMNS, ...names.flatMap((name) => columnNames(name))];
+  const columns = [...TIME_COLUMNS, ...names.flatMap((name) => variableColumns(name))];
   const twice = columns.find((column, n) => columns.indexOf(column) < n);
   if (twice !== undefined)
     throw new UsageError(

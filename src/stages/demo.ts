@@ -14,7 +14,7 @@ import { type StageOptions, stageContext } from './context.js';
 import { explain } from './explain.js';
 import { describeRates, generate } from './generate.js';
 import { report } from './report.js';
-import { simulateAccepted, writeDataset } from './simulate.js';
+import { simulateUntilAccepted, writeDataset } from './simulate.js';
 import { trainStage } from './train.js';
 
 /**
@@ -45,7 +45,7 @@ export const HUB_TRAINING = {
 /** Seconds of activity that are simulated. */
 const SIMULATED_SECONDS = 600;
 
-export interface DemoStage {
+export interface DemoSettings {
   /** Of the network, in three groups. */
   readonly neurons: number;
   /** Updates of training. */
@@ -69,7 +69,7 @@ export interface DemoResults {
  */
 export async function demoStage(
   store: RunStore,
-  { neurons, steps, trials, seconds, seed }: DemoStage,
+  { neurons, steps, trials, seconds, seed }: DemoSettings,
   openDataset: () => Promise<Dataset>,
   options: StageOptions,
 ): Promise<DemoResults | { readonly stoppedAt: number }> {
@@ -86,7 +86,7 @@ export async function demoStage(
   };
 
   await stage('Simulating', async () => {
-    const network = simulateAccepted({ neurons, seconds: SIMULATED_SECONDS, seed }, watcher);
+    const network = simulateUntilAccepted({ neurons, seconds: SIMULATED_SECONDS, seed }, watcher);
     await writeDataset(store.within('data'), hubDataset(network));
     watcher.note(countSpikesOfNetwork(network));
   });

@@ -19,7 +19,7 @@ import { scoreTokens, type TokenScores, tokenFrequencies } from '../probe/token-
 import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
 import { withEngine } from '../train/engine-source.js';
-import { evenly, spread, windowBatches } from '../train/evaluate.js';
+import { evenly, spreadWindows, windowBatches } from '../train/evaluate.js';
 import { loadModel, type OpenedRun, windowsInPart } from '../train/open-run.js';
 import { type StageOptions, stageContext } from './context.js';
 import { UsageError } from './errors.js';
@@ -190,7 +190,7 @@ async function scoreOneAhead(
   const { windows, layout, split } = run;
   if (split.test.length === 0) return {};
   const size = Math.min(AHEAD_BATCH, split.test.length);
-  const refs = spread(split.test, MAX_AHEAD_WINDOWS, size);
+  const refs = spreadWindows(split.test, MAX_AHEAD_WINDOWS, size);
   using sampler = new Sampler(engine, model, layout, size, { seed: seed + 1 });
   const scored = await scoreWindows(sampler, windows, refs, size);
   const rates = (part: 'train' | 'test') => {

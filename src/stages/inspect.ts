@@ -10,7 +10,7 @@ import type { Recording } from '../recording/recording.js';
 import { measureTruncation, type Truncation } from '../recording/truncation.js';
 import { renderOverview } from '../report/overview.js';
 import { parseTrainSettings } from '../train/settings.js';
-import { notesOn, prepare, type TrainingData } from '../train/training-data.js';
+import { dataNotes, prepare, type TrainingData } from '../train/training-data.js';
 
 /** What is in a dataset's recording. */
 export function inspectStage({ recording, units }: Dataset): RecordingOverview {
@@ -18,7 +18,7 @@ export function inspectStage({ recording, units }: Dataset): RecordingOverview {
 }
 
 /** What a configuration makes of a recording. */
-export interface ConfiguredOverview {
+export interface ConfigPreview {
   readonly data: TrainingData;
   /** What its blocks cut of the training windows. */
   readonly cut: Truncation;
@@ -27,14 +27,14 @@ export interface ConfiguredOverview {
 }
 
 /** @throws ConfigError or RecordingError where the configuration does not fit. */
-export function overviewConfigured(
+export function previewConfig(
   recording: Recording,
   { model, training }: { readonly model: unknown; readonly training: unknown },
-): ConfiguredOverview {
+): ConfigPreview {
   const { config, notes } = parseConfig(model);
   const data = prepare(recording, config, parseTrainSettings(training));
   const cut = measureTruncation(data.windows, data.split.train);
-  return { data, cut, notes: [...notes, ...notesOn(data, cut)] };
+  return { data, cut, notes: [...notes, ...dataNotes(data, cut)] };
 }
 
 /**

@@ -5,7 +5,7 @@ import type { OpenedRun } from '../train/open-run.js';
 import { readDecoded, readExplained, readGenerated, readLabels } from './result-files.js';
 
 /** The report's path in a run's store. */
-export const REPORT = 'report.html';
+export const REPORT_PATH = 'report.html';
 
 /**
  * Makes the report of a run and writes it, with its figures, into the run's store.
@@ -20,7 +20,7 @@ export async function report(
   const { neurons } = run.dataset.recording;
   const rendered = await renderReport({
     run,
-    metrics: await run.records.metrics(),
+    metrics: await run.records.readMetrics(),
     generated: await readGenerated(store, 'generated', neurons),
     clamped: await readGenerated(store, 'clamped', neurons),
     explained: await readExplained(store, neurons),
@@ -32,6 +32,6 @@ export async function report(
     await store.write(`figures/${name}.svg`, svg);
     await store.write(`figures/${name}.csv`, csv);
   }
-  await store.write(REPORT, rendered.page);
+  await store.write(REPORT_PATH, rendered.page);
   return rendered;
 }

@@ -82,7 +82,7 @@ export async function writeGeneratedNwb(
 }
 
 /** What the files of a decoded part are called: those of the test part have the plain name. */
-export function decodedName(part: DecodedResults['part']): string {
+export function decodedFileName(part: DecodedResults['part']): string {
   return part === 'test' ? 'decoded' : `decoded-${part}`;
 }
 
@@ -99,7 +99,7 @@ export async function writeDecodedNwb(
   );
   const series = variables.flatMap(({ name, truth, predicted }): NwbSeries[] => {
     const both = { unit: units[name] ?? 'unknown', timestamps };
-    const [was, decoded] = columnNames(name);
+    const [was, decoded] = variableColumns(name);
     return [
       { ...both, name: was, description: 'As recorded.', data: inNwb(truth) },
       { ...both, name: decoded, description: 'Decoded.', data: inNwb(predicted) },
@@ -107,7 +107,7 @@ export async function writeDecodedNwb(
   });
   const description = `Behavior decoded by ${weights} from the ${part} part of ${recording}.`;
   const bytes = await encodeNwb({ description, started, series });
-  await store.write(`${decodedName(part)}.nwb`, bytes);
+  await store.write(`${decodedFileName(part)}.nwb`, bytes);
 }
 
 /** Classes that have names keep them. */
@@ -186,10 +186,10 @@ export function readExplained(
 }
 
 /** Columns of decoded.csv: the trial's place and its number, seconds on its clock and on that of the session. */
-export const MOMENT_COLUMNS = ['trial', 'trial_id', 'time', 'session_time'];
+export const TIME_COLUMNS = ['trial', 'trial_id', 'time', 'session_time'];
 
 /** A variable's columns: what it was, and what was decoded. */
-export function columnNames(name: string): [string, string] {
+export function variableColumns(name: string): [string, string] {
   return [name, `${name}_decoded`];
 }
 
@@ -203,14 +203,14 @@ export async function writeDecoded(
     const { id, start } = trials[trialIndex]!;
     const when = [trialIndex, id, Number(end.toFixed(6)), Number((start + end).toFixed(6))];
     return Object.fromEntries([
-      ...MOMENT_COLUMNS.map((name, column) => [name, when[column]] as const),
+      ...TIME_COLUMNS.map((name, column) => [name, when[column]] as const),
       ...variables.flatMap(({ name, truth, predicted }) => {
-        const [was, decoded] = columnNames(name);
+        const [was, decoded] = variableColumns(name);
         return [[was, truth[n]] as const, [decoded, predicted[n]] as const];
       }),
     ]);
   });
-  const path = decodedName(facts.part);
+  const path = decodedFileName(facts.part);
   await store.write(`${path}.csv`, toCsv(rows));
   const listed = variables.map(({ truth: _, predicted: __, ...variable }) => variable);
   const json = JSON.stringify({ ...facts, variables: listed }, null, 2);
@@ -225,7 +225,7 @@ export async function writeDecoded(
 export async function readDecoded(store: RunStore): Promise<DecodedResults | undefined> {
   const names = await store.list();
   const path = (['test', 'validation', 'all', 'train'] as const)
-    .map(decodedName)
+    .map(decodedFileName)
     .find((name) => names.includes(`${name}.json`) && names.includes(`${name}.csv`));
   if (path === undefined) return undefined;
   try {
@@ -239,8 +239,8 @@ export async function readDecoded(store: RunStore): Promise<DecodedResults | und
     const [trials, ends] = [column('trial'), column('time')];
     const variables = read.variables.map((variable) => ({
       ...variable,
-      truth: column(columnNames(variable.name)[0]),
-      predicted: column(columnNames(variable.name)[1]),
+      truth: column(variableColumns(variable.name)[0]),
+      predicted: column(variableColumns(variable.name)[1]),
     })) as DecodedResults['variables'];
     const refs = Array.from(trials, (trialIndex, n) => ({ trialIndex, end: ends[n]! }));
     return { ...read, refs, variables };

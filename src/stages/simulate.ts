@@ -26,7 +26,7 @@ export function simulationProgress(watcher: Watcher): (share: number) => void {
  * Simulates networks with one seed after the other until correlation shows the groups but not the hubs, and says which
  * seed it was.
  */
-export function simulateAccepted(settings: HubSettings, watcher: Watcher): HubNetwork {
+export function simulateUntilAccepted(settings: HubSettings, watcher: Watcher): HubNetwork {
   const { seed = 1 } = settings;
   for (let attempt = 0; ; attempt++) {
     const own = { ...settings, seed: seed + SEED_STEP * attempt };

@@ -4,7 +4,7 @@ import { readCheckpoint } from '../train/checkpoint.js';
 import { LAST_CHECKPOINT, RunRecords } from '../train/run-records.js';
 import type { StageOptions } from './context.js';
 import { StoppedError } from './errors.js';
-import { type TrainStage, trainStage } from './train.js';
+import { type TrainRequest, trainStage } from './train.js';
 
 /**
  * Trains a run unless it is trained already, and goes on with one that was stopped.
@@ -14,19 +14,19 @@ import { type TrainStage, trainStage } from './train.js';
  * @throws StoppedError where somebody stops it; the same command goes on.
  */
 export async function trainOnce(
-  stage: Omit<TrainStage, 'resume'>,
+  stage: Omit<TrainRequest, 'resume'>,
   updates: number,
   options: StageOptions,
   onTraining: () => void = () => {},
 ): Promise<void> {
-  const resume = await new RunRecords(stage.store).exist();
+  const resume = await new RunRecords(stage.store).hasCheckpoint();
   if (resume) {
     const { step, stale } = (await readCheckpoint(stage.store, LAST_CHECKPOINT)).progress;
     const { patience } = stage.settings;
     if (step >= updates || (patience > 0 && stale >= patience)) return;
   }
   onTraining();
-  const { before, from, ...rest } = stage;
+  const { initialModel: before, initialModelPath: from, ...rest } = stage;
   const begun = !resume && { ...(before && { before }), ...(from !== undefined && { from }) };
   const { stopped } = await trainStage({ ...rest, ...begun, resume }, options);
   if (stopped === 'interrupted')

@@ -14,12 +14,12 @@ import { LAST_CHECKPOINT, type RunFacts, RunRecords } from '../train/run-records
 import { parseTrainSettings, type TrainSettings } from '../train/settings.js';
 import { tokenizerAfter } from '../train/tokenizer-after.js';
 import { type TrainResult, trainModel } from '../train/trainer.js';
-import { notesOn, prepare, type TrainingData } from '../train/training-data.js';
+import { dataNotes, prepare, type TrainingData } from '../train/training-data.js';
 import { VERSION } from '../version.gen.js';
 import { type StageOptions, stageContext } from './context.js';
 
 /** A run that is to be trained. */
-export interface TrainStage {
+export interface TrainRequest {
   readonly dataset: Dataset;
   readonly store: RunStore;
   readonly config: ModelConfig;
@@ -29,9 +29,9 @@ export interface TrainStage {
   /** Goes on from the last checkpoint in the store. */
   readonly resume?: boolean;
   /** The model it begins from, or goes on with. */
-  readonly before?: SavedModel;
+  readonly initialModel?: SavedModel;
   /** The file that model began from. */
-  readonly from?: string;
+  readonly initialModelPath?: string;
   /** Says nothing but how far it is. */
   readonly quiet?: boolean;
 }
@@ -41,19 +41,27 @@ export interface TrainStage {
  *
  * @throws FileError, ConfigError, RecordingError, TrainingError, or what the device says.
  */
-export async function trainStage(stage: TrainStage, options: StageOptions): Promise<TrainResult> {
-  const { config, settings, before, dataset, store, resume = false, quiet = false } = stage;
+export async function trainStage(stage: TrainRequest, options: StageOptions): Promise<TrainResult> {
+  const {
+    config,
+    settings,
+    initialModel: before,
+    dataset,
+    store,
+    resume = false,
+    quiet = false,
+  } = stage;
   const { engine, watcher } = stageContext(options);
   const records = new RunRecords(store);
   if (!resume) await expectEmpty(store, stage.force);
-  else if (!(await records.exist()))
+  else if (!(await records.hasCheckpoint()))
     throw new FileError(
       `${store.name}/${LAST_CHECKPOINT} is not there: ${store.name} holds no run to resume.`,
     );
   const { recording } = dataset;
   const tokenizer = before?.tokenizer && tokenizerAfter(before.tokenizer, config, recording);
   const data = prepare(recording, config, settings, tokenizer);
-  const notes = [...dataset.notes, ...notesOn(data)];
+  const notes = [...dataset.notes, ...dataNotes(data)];
   const note = (sentence: string) => {
     if (!quiet) watcher.note(sentence);
   };
@@ -67,7 +75,7 @@ export async function trainStage(stage: TrainStage, options: StageOptions): Prom
       records,
       resume,
       engine,
-      ...(before && !resume && { from: before }),
+      ...(before && !resume && { initialModel: before }),
       onEngine: async (opened) => {
         if (adapter === undefined) await noteRun(opened, data, settings, note);
         adapter = adapterName(opened);
@@ -97,7 +105,7 @@ export interface TrainOptions extends StageOptions {
   /** Writes into a store that holds something. */
   readonly force?: boolean;
   /** Weights to begin from. */
-  readonly before?: SavedModel;
+  readonly initialModel?: SavedModel;
 }
 
 /** A run that was trained, and how it ended. */
@@ -115,7 +123,7 @@ export interface TrainedRun extends OpenedRun {
 export async function train(
   recording: Recording | Dataset,
   config: object,
-  { store = memoryStore(), resume, force, before, ...options }: TrainOptions,
+  { store = memoryStore(), resume, force, initialModel: before, ...options }: TrainOptions,
 ): Promise<TrainedRun> {
   const dataset = 'recording' in recording ? recording : inMemory(recording);
   const { training = {}, ...model } = expectKeys(config);
@@ -127,7 +135,7 @@ export async function train(
       settings: parseTrainSettings(training),
       ...(resume && { resume }),
       ...(force && { force }),
-      ...(before && { before }),
+      ...(before && { initialModel: before }),
     },
     options,
   );
@@ -169,7 +177,7 @@ async function noteRun(
 }
 
 function runFacts(
-  { dataset, settings, from }: TrainStage,
+  { dataset, settings, initialModelPath: from }: TrainRequest,
   { split, fingerprint }: TrainingData,
   notes: readonly string[],
   adapter: string,

@@ -10,7 +10,7 @@ import type { RunStore } from '../ports/run-store.js';
 import type { Tokenizer } from '../recording/tokenizer.js';
 
 /** Where a run stands, beside its weights. */
-export interface Progress {
+export interface TrainingProgress {
   /** Updates made. */
   readonly step: number;
   /** Tokens seen, padding included. */
@@ -31,7 +31,7 @@ const PROGRESS_KEY = 'neuroformer.progress';
 export interface Checkpoint extends SavedModel {
   readonly config: ModelConfig;
   readonly tokenizer: Tokenizer;
-  readonly progress: Progress;
+  readonly progress: TrainingProgress;
   /** Adam's moments by parameter, as flat stores. */
   readonly moments: { m: ReadonlyMap<string, HostTensor>; v: ReadonlyMap<string, HostTensor> };
 }
@@ -43,7 +43,7 @@ export async function writeCheckpoint(
   store: ParameterStore,
   config: ModelConfig,
   tokenizer: Tokenizer,
-  progress: Progress,
+  progress: TrainingProgress,
   withOptimizer: boolean,
 ): Promise<void> {
   const extra = new Map<string, HostTensor>();
@@ -76,7 +76,7 @@ export function readCheckpoint(files: RunStore, path: string): Promise<Checkpoin
     const text = metadata[PROGRESS_KEY];
     if (!config || !tokenizer || text === undefined)
       throw new SafetensorsError('it holds weights, but not where training stood.');
-    return { ...saved, config, tokenizer, progress: JSON.parse(text) as Progress, moments };
+    return { ...saved, config, tokenizer, progress: JSON.parse(text) as TrainingProgress, moments };
   });
 }
 
@@ -112,7 +112,7 @@ async function readSaved<T>(
 }
 
 /** Puts a checkpoint's weights and moments back; every one must be there. */
-export async function restore(
+export async function restoreCheckpoint(
   { tensors, moments, progress }: Checkpoint,
   store: ParameterStore,
   optimizer: AdamW,

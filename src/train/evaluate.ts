@@ -22,7 +22,11 @@ export function evenly<T>(items: readonly T[], count: number): T[] {
 }
 
 /** As many windows as fit into whole batches, spread evenly over those given. */
-export function spread(refs: readonly WindowRef[], most: number, batch: number): WindowRef[] {
+export function spreadWindows(
+  refs: readonly WindowRef[],
+  most: number,
+  batch: number,
+): WindowRef[] {
   return evenly(refs, wholeBatches(most, refs.length, batch));
 }
 

@@ -37,8 +37,8 @@ export async function openRun(
   which: 'best' | 'last' = 'best',
 ): Promise<OpenedRun> {
   const records = new RunRecords(store);
-  const facts = await records.facts();
-  const weights = which === 'last' ? LAST_CHECKPOINT : await records.weights();
+  const facts = await records.readFacts();
+  const weights = which === 'last' ? LAST_CHECKPOINT : await records.weightsPath();
   const saved = await readModelFile(store, weights);
   const { config, tokenizer } = saved;
   if (!config || !tokenizer) {

@@ -38,7 +38,7 @@ const METRICS_FILE = 'metrics.jsonl';
 export const LAST_CHECKPOINT = 'last.safetensors';
 
 /** The weights best at an objective: 'loss' for the total, or a single loss's name. */
-export function bestWeights(objective = 'loss'): string {
+export function bestWeightsPath(objective = 'loss'): string {
   return objective === 'loss' ? 'best.safetensors' : `best-${objective}.safetensors`;
 }
 
@@ -50,14 +50,14 @@ export class RunRecords {
   constructor(readonly store: RunStore) {}
 
   /** Whether there is a checkpoint to go on from. */
-  async exist(): Promise<boolean> {
+  async hasCheckpoint(): Promise<boolean> {
     return (await this.store.list()).includes(LAST_CHECKPOINT);
   }
 
   /** The weights to use: the best by the total validation loss, or the last where there is none. */
-  async weights(): Promise<string> {
+  async weightsPath(): Promise<string> {
     const names = await this.store.list();
-    return names.includes(bestWeights()) ? bestWeights() : LAST_CHECKPOINT;
+    return names.includes(bestWeightsPath()) ? bestWeightsPath() : LAST_CHECKPOINT;
   }
 
   /**
@@ -75,7 +75,7 @@ export class RunRecords {
   }
 
   /** @throws FileError where there are none or they are damaged. */
-  async facts(): Promise<RunFacts> {
+  async readFacts(): Promise<RunFacts> {
     const refusal = (reason: string) =>
       new FileError(
         `${this.store.name}/${FACTS_FILE} cannot be read: ${reason}. Is ${this.store.name} the folder of a run?`,
@@ -103,7 +103,7 @@ export class RunRecords {
   }
 
   /** Every line of metrics that is whole, in the order they were written. */
-  async metrics(): Promise<MetricLine[]> {
+  async readMetrics(): Promise<MetricLine[]> {
     const text = (await readText(this.store, METRICS_FILE)) ?? '';
     return text.split('\n').flatMap((line) => {
       try {
@@ -116,8 +116,8 @@ export class RunRecords {
   }
 
   /** Drops metrics of updates after `step`: they are made again. */
-  async cutMetrics(step: number): Promise<void> {
-    const kept = (await this.metrics()).filter((line) => line.step <= step);
+  async dropMetricsAfter(step: number): Promise<void> {
+    const kept = (await this.readMetrics()).filter((line) => line.step <= step);
     await this.store.write(METRICS_FILE, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
   }
 }

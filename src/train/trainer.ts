@@ -16,10 +16,15 @@ import { recencyWeights } from '../recording/splits.js';
 import { RandomState } from '../tensor/random.js';
 import { grouped } from '../text/format.js';
 import { ConfigError } from '../text/schema.js';
-import { type Progress, readCheckpoint, restore, writeCheckpoint } from './checkpoint.js';
+import {
+  readCheckpoint,
+  restoreCheckpoint,
+  type TrainingProgress,
+  writeCheckpoint,
+} from './checkpoint.js';
 import { type EngineSource, withEngine } from './engine-source.js';
-import { Evaluator, spread, windowBatches } from './evaluate.js';
-import { bestWeights, LAST_CHECKPOINT, type RunRecords } from './run-records.js';
+import { Evaluator, spreadWindows, windowBatches } from './evaluate.js';
+import { bestWeightsPath, LAST_CHECKPOINT, type RunRecords } from './run-records.js';
 import type { TrainSettings } from './settings.js';
 import type { TrainingData } from './training-data.js';
 
@@ -33,7 +38,7 @@ export interface TrainerOptions {
   /** Goes on from the last checkpoint. */
   readonly resume?: boolean;
   /** Weights to begin from. */
-  readonly from?: SavedModel;
+  readonly initialModel?: SavedModel;
   readonly watcher: Watcher;
   /** Called when a new run begins: everything was checked, and what an earlier run left is gone. */
   readonly onStart?: () => Promise<void> | void;
@@ -41,7 +46,7 @@ export interface TrainerOptions {
 
 export interface TrainResult {
   readonly stopped: 'done' | 'patience' | 'interrupted';
-  readonly progress: Progress;
+  readonly progress: TrainingProgress;
 }
 
 /** Training that cannot go on; one sentence. */
@@ -64,7 +69,7 @@ export async function trainModel(options: TrainerOptions): Promise<TrainResult> 
   let resume = options.resume ?? false;
   const attempt = async (engine: Engine) => {
     await options.onEngine?.(engine);
-    using session = new Session(engine, options);
+    using session = new Trainer(engine, options);
     return await session.run(resume);
   };
   for (let lost = 1; ; lost++) {
@@ -72,7 +77,7 @@ export async function trainModel(options: TrainerOptions): Promise<TrainResult> 
       return await withEngine(source, attempt);
     } catch (error) {
       const isLoss = error instanceof DeviceLostError && typeof source === 'function';
-      if (!isLoss || lost >= MAX_LOST_DEVICES || !(await records.exist())) throw error;
+      if (!isLoss || lost >= MAX_LOST_DEVICES || !(await records.hasCheckpoint())) throw error;
       watcher.note(
         `The device was lost (${error.message}); going on from the last checkpoint on a new one.`,
       );
@@ -129,7 +134,7 @@ class LossesInFlight {
 }
 
 /** Training on one device. */
-class Session {
+class Trainer {
   readonly #engine: Engine;
   readonly #options: TrainerOptions;
   readonly #store = new ParameterStore();
@@ -141,9 +146,9 @@ class Session {
   readonly #steps: number;
   readonly #dropout: RandomState;
   readonly #losses = new LossesInFlight();
-  #progress: Progress;
+  #progress: TrainingProgress;
   /** Where this session began, and when the clock was last looked at. */
-  #startProgress: Progress;
+  #startProgress: TrainingProgress;
   #clockStart = performance.now();
 
   constructor(engine: Engine, options: TrainerOptions) {
@@ -236,7 +241,7 @@ class Session {
   }
 
   async #start(resume: boolean): Promise<void> {
-    const { records, from, watcher, data } = this.#options;
+    const { records, initialModel: from, watcher, data } = this.#options;
     if (resume) {
       const checkpoint = await readCheckpoint(records.store, LAST_CHECKPOINT);
       if (checkpoint.progress.fingerprint !== data.fingerprint) {
@@ -245,9 +250,9 @@ class Session {
         );
       }
       const name = `${records.store.name}/${LAST_CHECKPOINT}`;
-      await restore(checkpoint, this.#store, this.#step.optimizer, name);
+      await restoreCheckpoint(checkpoint, this.#store, this.#step.optimizer, name);
       this.#progress = checkpoint.progress;
-      await records.cutMetrics(this.#progress.step);
+      await records.dropMetricsAfter(this.#progress.step);
       watcher.note(`Going on from update ${this.#progress.step} of ${this.#steps}.`);
       return;
     }
@@ -331,7 +336,7 @@ class Session {
     const { data, settings, records } = this.#options;
     await this.#losses.settle();
     const evaluator = this.#evaluator!;
-    const refs = spread(data.split.validation, settings.validation_windows, evaluator.size);
+    const refs = spreadWindows(data.split.validation, settings.validation_windows, evaluator.size);
     const losses = await evaluator.losses(
       windowBatches(data.windows, data.layout, refs, evaluator.size),
     );
@@ -347,7 +352,7 @@ class Session {
     // With a single loss the total is that loss.
     const objectives =
       Object.keys(losses).length > 2 ? improved : improved.filter(([name]) => name === 'loss');
-    for (const [name] of objectives) await this.#write(bestWeights(name), false);
+    for (const [name] of objectives) await this.#write(bestWeightsPath(name), false);
   }
 
   async #save(): Promise<void> {

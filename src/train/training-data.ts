@@ -83,7 +83,7 @@ function missingVariables({ config, variables }: BatchLayout): ConfiguredVariabl
  *
  * @param cut what the blocks cut of the training windows, where it has been counted already.
  */
-export function notesOn(
+export function dataNotes(
   { windows, split, layout, config }: TrainingData,
   cut: Truncation = measureTruncation(windows, split.train),
 ): string[] {

@@ -14,10 +14,10 @@ import { encodeNpy } from '../../src/formats/npy.js';
 import { parseNpz } from '../../src/formats/npz.js';
 import { diskStore } from '../../src/node/disk-store.js';
 import { RunRecords } from '../../src/train/run-records.js';
-import { inOwnProcess, neuroformer, Running } from '../helpers/cli.js';
+import { neuroformer, RunningCommand, runInChildProcess } from '../helpers/cli.js';
 import { checkpointAt } from '../helpers/run-files.js';
 import { THOROUGH, tries } from '../helpers/thorough.js';
-import { tinyWorkplace } from '../helpers/tiny-run.js';
+import { tinyWorkspace } from '../helpers/tiny-run.js';
 
 const STEPS = 400;
 let place: string;
@@ -33,7 +33,7 @@ const trainArgs = (out: string) => [
 ];
 
 beforeAll(() => {
-  place = tinyWorkplace({ steps: STEPS, checkpoint_every: 5, validate_every: 40, log_every: 5 });
+  place = tinyWorkspace({ steps: STEPS, checkpoint_every: 5, validate_every: 40, log_every: 5 });
 });
 afterAll(() => rmSync(place, { recursive: true }));
 
@@ -45,7 +45,7 @@ async function last(out: string) {
 
 describe('the command line, as a user goes along', () => {
   beforeAll(async () => {
-    const { code, err } = await inOwnProcess(...trainArgs('whole'));
+    const { code, err } = await runInChildProcess(...trainArgs('whole'));
     expect(code, err).toBe(0);
   });
 
@@ -85,7 +85,7 @@ describe('the command line, as a user goes along', () => {
     );
     expect(explained.code, explained.err).toBe(0);
     expect(explained.out).toContain('Attention');
-    const reported = await inOwnProcess('report', run);
+    const reported = await runInChildProcess('report', run);
     expect(reported.code, reported.err).toBe(0);
 
     const arrays = parseNpz(readFileSync(at('whole', 'generated.npz')));
@@ -160,8 +160,8 @@ describe('the command line, as a user goes along', () => {
   });
 
   it('fine-tunes on the windows it was trained on, and says where they may be others', async () => {
-    const whole = (await new RunRecords(diskStore(at('whole'))).facts()).training;
-    expect((await new RunRecords(diskStore(at('fine'))).facts()).training).toMatchObject({
+    const whole = (await new RunRecords(diskStore(at('whole'))).readFacts()).training;
+    expect((await new RunRecords(diskStore(at('fine'))).readFacts()).training).toMatchObject({
       split: { ...whole.split, seed: whole.seed },
     });
     const args = [
@@ -291,7 +291,7 @@ describe('the command line, as a user goes along', () => {
   });
 
   it('on Ctrl-C finishes the update, saves and says how to go on; then the weights are those of a run in one', async () => {
-    const running = new Running(trainArgs('stopped'));
+    const running = new RunningCommand(trainArgs('stopped'));
     await untilUpdates(running, at('stopped'), 10);
     running.child.kill('SIGINT');
     const { code, out, err } = await running.ended;
@@ -312,7 +312,7 @@ describe('the command line, as a user goes along', () => {
       const started = existsSync(at('killed', 'last.safetensors'));
       const args = started ? ['train', '--resume', at('killed')] : trainArgs('killed');
       const before = started ? (await last('killed')).step : 0;
-      const running = new Running(args);
+      const running = new RunningCommand(args);
       await untilUpdates(running, at('killed'), before + 7 + 4 * kills);
       running.child.kill('SIGKILL');
       expect((await running.ended).signal).toBe('SIGKILL');
@@ -324,7 +324,11 @@ describe('the command line, as a user goes along', () => {
 });
 
 /** Waits until a run has logged so many updates. @throws Error where it ends before. */
-async function untilUpdates(running: Running, folder: string, updates: number): Promise<void> {
+async function untilUpdates(
+  running: RunningCommand,
+  folder: string,
+  updates: number,
+): Promise<void> {
   const file = join(folder, 'metrics.jsonl');
   let hasEnded = false;
   running.ended.then(() => {
@@ -519,7 +523,7 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
     [['train', '--dat', 'x'], /^error: unknown option/],
     [['generate', 'none'], /cannot be read: .+\n$/],
   ])('in a process of its own, too: %j', async (args, message) => {
-    const { code, err } = await inOwnProcess(...args);
+    const { code, err } = await runInChildProcess(...args);
     expect(code).toBe(1);
     expect(err).toMatch(message);
   });

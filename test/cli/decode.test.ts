@@ -5,14 +5,14 @@ import { find } from '../../src/dataset/reference.js';
 import { openFile } from '../../src/formats/open.js';
 import { openDataset } from '../../src/node/dataset.js';
 import { diskSource } from '../../src/node/disk-source.js';
-import { behaviourWorkplace, neuronLabel, TUNED } from '../helpers/behaviour.js';
+import { behaviorWorkspace, neuronLabel, TUNED } from '../helpers/behavior.js';
 import { neuroformer } from '../helpers/cli.js';
 
 let place: string;
 const at = (...parts: string[]) => join(place, ...parts);
 
 beforeAll(async () => {
-  place = behaviourWorkplace({
+  place = behaviorWorkspace({
     steps: 100,
     batch: 16,
     every: 0.1,

@@ -7,7 +7,7 @@ import { createProgram } from '../../src/cli/program.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 
-export interface Ended {
+export interface CommandResult {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly out: string;
@@ -15,9 +15,9 @@ export interface Ended {
 }
 
 /** A command that is running. */
-export class Running {
+export class RunningCommand {
   readonly child: ChildProcess;
-  readonly ended: Promise<Ended>;
+  readonly ended: Promise<CommandResult>;
   #out = '';
   #err = '';
 
@@ -38,15 +38,15 @@ export class Running {
 }
 
 /** Runs a command in a process of its own, as its users do. */
-export function inOwnProcess(...args: string[]): Promise<Ended> {
-  return new Running(args).ended;
+export function runInChildProcess(...args: string[]): Promise<CommandResult> {
+  return new RunningCommand(args).ended;
 }
 
 /**
  * Runs a command in this process, which has compiled most kernels before. One at a time: what is written to stdout and
  * stderr meanwhile is the command's.
  */
-export async function neuroformer(...args: string[]): Promise<Ended> {
+export async function neuroformer(...args: string[]): Promise<CommandResult> {
   const { env, exitCode } = process;
   const written = { stdout: '', stderr: '' };
   const streams = ['stdout', 'stderr'] as const;

@@ -8,10 +8,10 @@ import { hubDataset } from '../../src/dataset/simulated.js';
 import { simulateHub } from '../../src/simulate/hub.js';
 import { HUB_MODEL, HUB_TRAINING } from '../../src/stages/demo.js';
 
-export const DROPPING = { attn: 0.1, resid: 0.1, id: 0.1, im: 0.1, time: 0.1 };
+export const DROPOUT = { attn: 0.1, resid: 0.1, id: 0.1, im: 0.1, time: 0.1 };
 
 /** A folder with data/ and config.yaml. */
-export function tinyWorkplace(training: object = {}, model: object = {}): string {
+export function tinyWorkspace(training: object = {}, model: object = {}): string {
   const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
   mkdirSync(join(folder, 'data'));
   const network = simulateHub({ neurons: 18, seconds: 30, seed: 2 });
@@ -20,7 +20,7 @@ export function tinyWorkplace(training: object = {}, model: object = {}): string
   const config = {
     ...HUB_MODEL,
     n_embd: 16,
-    dropout: DROPPING,
+    dropout: DROPOUT,
     ...model,
     training: { ...HUB_TRAINING, batch: 16, token_dropout: 0.1, ...training },
   };

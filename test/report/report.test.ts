@@ -2,8 +2,8 @@ import { inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { draw } from '../../src/report/draw.js';
 import { lossFigure, mapFigures, rasterFigure } from '../../src/report/figures.js';
-import { page } from '../../src/report/html.js';
-import { scoreTable, verdict } from '../../src/report/report.js';
+import { renderPage } from '../../src/report/html.js';
+import { attentionVerdict, scoreTable } from '../../src/report/report.js';
 import { toCsv } from '../../src/text/table.js';
 
 const scores = (auroc: number, direction: number) => ({
@@ -91,7 +91,7 @@ describe('the page', () => {
   it('escapes what it shows, and keeps the drawings’ ids apart', () => {
     const svg = '<svg width="300" height="10"><clipPath id="c"/><g clip-path="url(#c)"/></svg>';
     const figure = (name: string) => ({ name, title: name, caption: 'a `b` <c>', svg, csv: '' });
-    const html = page('A & B', 'x < y', [
+    const html = renderPage('A & B', 'x < y', [
       { title: 'T', text: ['1 < 2'], figures: [figure('one'), figure('two')] },
     ]);
     expect(html).toContain('<h1>A &amp; B</h1>');
@@ -105,7 +105,7 @@ describe('the page', () => {
   });
 
   it('says whether attention beats Pearson, also where it does not', () => {
-    const won = verdict([
+    const won = attentionVerdict([
       map('attention', 0.99, 1),
       map('pearson10', 0.9, 0.5),
       map('pearson50', 0.8, 0.5),
@@ -113,9 +113,9 @@ describe('the page', () => {
     expect(won).toBe(
       'Attention beats Pearson correlation on both: AUROC of strong edges 0.990 against 0.900, direction 1.000 against 0.500.',
     );
-    const lost = verdict([map('attention', 0.89, 1), map('pearson10', 0.9, 0.5)]);
+    const lost = attentionVerdict([map('attention', 0.89, 1), map('pearson10', 0.9, 0.5)]);
     expect(lost).toMatch(/^Attention does not beat Pearson correlation on both here: /);
-    const even = verdict([
+    const even = attentionVerdict([
       map('attention', 0.99, 1),
       map('pearson10', 0.9, 0.5),
       map('lagged', 0.999, 1),
@@ -127,7 +127,7 @@ describe('the page', () => {
     // As they come back from JSON.
     const none = JSON.parse(JSON.stringify(map('attention', Number.NaN, Number.NaN)));
     expect(scoreTable([none])!.rows[0]!.slice(2, 5)).toEqual(['', '', '']);
-    expect(verdict([none, map('pearson10', 0.9, 0.5)])).toBe(
+    expect(attentionVerdict([none, map('pearson10', 0.9, 0.5)])).toBe(
       'The true wiring has no strong edges of one direction that maps could be scored by.',
     );
   });

@@ -12,14 +12,14 @@ import { createEngine } from '../../src/node.js';
 import { silentWatcher } from '../../src/ports/watcher.js';
 import { createRecording } from '../../src/recording/recording.js';
 import { Scale } from '../../src/recording/scales.js';
-import { bestWeights, RunRecords } from '../../src/train/run-records.js';
+import { bestWeightsPath, RunRecords } from '../../src/train/run-records.js';
 import { parseTrainSettings } from '../../src/train/settings.js';
 import { tokenizerAfter } from '../../src/train/tokenizer-after.js';
 import { type TrainerOptions, trainModel } from '../../src/train/trainer.js';
 import { prepare } from '../../src/train/training-data.js';
 import { checkpointAt } from '../helpers/run-files.js';
 import { madeUpRecording, TINY, WITH_BEHAVIOR, WITH_VIDEO } from '../helpers/tiny-neuroformer.js';
-import { DROPPING } from '../helpers/tiny-run.js';
+import { DROPOUT } from '../helpers/tiny-run.js';
 
 const root = mkdtempSync(join(tmpdir(), 'neuroformer-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -38,7 +38,7 @@ const TRAINING = {
 const MODEL = {
   ...WITH_VIDEO,
   modalities: WITH_BEHAVIOR.modalities,
-  dropout: DROPPING,
+  dropout: DROPOUT,
 };
 
 let folders = 0;
@@ -89,14 +89,14 @@ describe('training', () => {
     const run = newRun();
     const { stopped, progress } = await trainModel(run);
     expect([stopped, progress.step]).toEqual(['done', 24]);
-    const metrics = await run.records.metrics();
+    const metrics = await run.records.readMetrics();
     const steps = (kind: string) => metrics.flatMap((l) => (l.kind === kind ? [l.step] : []));
     expect(steps('train')).toEqual([4, 8, 12, 16, 20, 24]);
     expect(steps('validation')).toEqual([8, 16, 24]);
     expect(Object.keys(metrics[0]!.losses).sort()).toEqual(['gait', 'id', 'loss', 'time', 'turn']);
     const looks = metrics.filter(({ kind }) => kind === 'validation');
     for (const objective of ['loss', 'id', 'turn']) {
-      const best = openModel(readFileSync(join(run.path, bestWeights(objective))));
+      const best = openModel(readFileSync(join(run.path, bestWeightsPath(objective))));
       const lowest = Math.min(...looks.map(({ losses }) => losses[objective]!));
       const { best: known } = JSON.parse(best.metadata['neuroformer.progress']!);
       expect(known[objective].loss, objective).toBe(lowest);
@@ -121,7 +121,7 @@ describe('training', () => {
     await trainModel({ ...parts, resume: true });
     expect(await contents(parts)).toEqual(await contents(whole));
     expect(parts.notes).toContain('Going on from update 18 of 24.');
-    const steps = (await parts.records.metrics()).map(({ step }) => step);
+    const steps = (await parts.records.readMetrics()).map(({ step }) => step);
     expect(steps).toEqual([...steps].sort((p, q) => p - q));
   });
 
@@ -193,7 +193,9 @@ describe('training', () => {
     const spikes = newRun({ steps: 5 }, TINY);
     await trainModel(spikes);
     const from = openModel(readFileSync(last(spikes)));
-    const speed = newRun({ steps: 1, rate: 1e-12, losses: ['turn'] }, WITH_BEHAVIOR, { from });
+    const speed = newRun({ steps: 1, rate: 1e-12, losses: ['turn'] }, WITH_BEHAVIOR, {
+      initialModel: from,
+    });
     await trainModel(speed);
     expect(speed.notes[0]).toMatch(/^\d+ parameters were loaded\.$/);
     expect(speed.notes[1]).toMatch(
@@ -204,7 +206,7 @@ describe('training', () => {
       .get('tok_emb.weight')!
       .data.map((v, n) => v - from.tensors.get('tok_emb.weight')!.data[n]!);
     expect(Math.max(...Array.from(apart, Math.abs))).toBeLessThan(1e-9);
-    expect(Object.keys((await speed.records.metrics())[0]!.losses)).toEqual(['turn', 'loss']);
+    expect(Object.keys((await speed.records.readMetrics())[0]!.losses)).toEqual(['turn', 'loss']);
   });
 });
 

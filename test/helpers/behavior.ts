@@ -14,7 +14,7 @@ export const neuronLabel = (neuron: number) => 10 * neuron + 3;
 const STEP = 0.05;
 
 /** What was simulated: spikes, a place from 0 to 10, a heading in radians, and the side of the place. */
-export interface Behaviour {
+export interface Behavior {
   readonly times: Float64Array[];
   readonly place: Float64Array;
   readonly heading: Float64Array;
@@ -23,7 +23,7 @@ export interface Behaviour {
 }
 
 /** The first half of the neurons has fields along the place, the second prefers headings. */
-export function simulateBehaviour(seconds: number, seed = 1): Behaviour {
+export function simulateBehavior(seconds: number, seed = 1): Behavior {
   const random = new HostRandom(seed);
   const samples = Math.round(seconds / STEP);
   const time = (n: number) => n * STEP;
@@ -45,8 +45,8 @@ export function simulateBehaviour(seconds: number, seed = 1): Behaviour {
   return { times, place, heading, side, seconds };
 }
 
-export function behaviourRecording(seconds: number): Recording {
-  const { times, place, heading, side } = simulateBehaviour(seconds);
+export function behaviorRecording(seconds: number): Recording {
+  const { times, place, heading, side } = simulateBehavior(seconds);
   const series = (values: Float64Array | string[]) => ({ values, dt: STEP });
   return createRecording({
     name: 'tuned',
@@ -85,10 +85,10 @@ Object.assign(EVERY_KIND.modalities.behavior.variables, {
 });
 
 /** A folder with data/ and config.yaml. */
-export function behaviourWorkplace(training: object): string {
+export function behaviorWorkspace(training: object): string {
   const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
   mkdirSync(join(folder, 'data'));
-  const { times, place, heading, side, seconds } = simulateBehaviour(60);
+  const { times, place, heading, side, seconds } = simulateBehavior(60);
   const all = times.flatMap((own, neuron) =>
     Array.from(own, (time) => [time, neuronLabel(neuron)] as const),
   );
