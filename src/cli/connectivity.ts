@@ -1,4 +1,4 @@
-/** `connectivity` and `report`: what a run's model depends on, and everything about the run on one page. */
+/** The commands `connectivity`, which reads what a model depends on, and `report`, which shows a run on one page. */
 
 import type { Command } from 'commander';
 import { createEngine } from '../node.js';
@@ -10,15 +10,18 @@ import { parseCount, parseWhole } from './options.js';
 import { openRunFolder } from './run-folder.js';
 import { print, runCommand } from './terminal.js';
 
+/** Adds the command `connectivity`. */
 export function addConnectivity(program: Command): void {
   program
     .command('connectivity')
-    .description("directed connectivity from a run's attention and by ablation, with controls")
-    .argument('<run>', 'the folder of a run')
-    .option('--data <path>', 'where its data are now')
-    .option('--windows <n>', 'windows read for attention', parseCount, 4000)
-    .option('--ablation-windows <n>', 'windows read for ablation', parseCount, 4000)
-    .option('--seed <n>', 'of the windows and of the untrained control', parseWhole, 1)
+    .description(
+      "read directed connectivity from a model's attention and by ablation, with controls",
+    )
+    .argument('<run>', 'run folder')
+    .option('--data <path>', 'path of its data, if they were moved')
+    .option('--windows <n>', 'number of windows to read attention from', parseCount, 4000)
+    .option('--ablation-windows <n>', 'number of windows for ablation', parseCount, 4000)
+    .option('--seed <n>', 'random seed of the windows and of the untrained control', parseWhole, 1)
     .addHelpText('after', '\nExample:\n  neuroformer connectivity runs/hub --windows 8000')
     .action(
       (
@@ -37,20 +40,21 @@ export function addConnectivity(program: Command): void {
     );
 }
 
+/** Adds the command `report`. */
 export function addReport(program: Command): void {
   program
     .command('report')
     .description(
-      'one HTML page about a run: what ran, what it learned, decoded, generated and explained',
+      'write an HTML page about a run: training, decoding, generated spikes, connectivity',
     )
-    .argument('<run>', 'the folder of a run')
-    .option('--data <path>', 'where its data are now')
+    .argument('<run>', 'run folder')
+    .option('--data <path>', 'path of its data, if they were moved')
     .addHelpText('after', '\nExample:\n  neuroformer report runs/hub')
     .action((folder: string, options: { data?: string }) =>
       runCommand(async () => {
         await report(await openRunFolder(folder, options.data));
         print(
-          `The report is ${folder}/${REPORT_PATH}; its figures and their numbers are in ${folder}/figures.`,
+          `The report is ${folder}/${REPORT_PATH}. Its figures and their numbers are in ${folder}/figures.`,
         );
       }),
     );
