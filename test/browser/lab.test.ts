@@ -290,7 +290,7 @@ describe('a run in the browser’s own file system', () => {
       true,
     );
     expect(resumed.step).toBe(UPDATES);
-    expect(resumed.notes).toContain(`Going on from update ${HALFWAY} of ${UPDATES}.`);
+    expect(resumed.notes).toContain(`Resuming at update ${HALFWAY} of ${UPDATES}.`);
 
     const store = diskStore(join(place, 'run'));
     const engine = () => createEngine({ adapter: 'cpu' });

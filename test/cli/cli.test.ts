@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  watch,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -19,9 +20,10 @@ import { checkpointAt } from '../helpers/run-files.js';
 import { THOROUGH, tries } from '../helpers/thorough.js';
 import { tinyWorkspace } from '../helpers/tiny-run.js';
 
+/** Updates of the run that most tests share, and of the same run stopped or killed. */
 const STEPS = 400;
-let place: string;
-const at = (...parts: string[]) => join(place, ...parts);
+let folder: string;
+const at = (...parts: string[]) => join(folder, ...parts);
 const trainArgs = (out: string) => [
   'train',
   '--data',
@@ -33,24 +35,24 @@ const trainArgs = (out: string) => [
 ];
 
 beforeAll(() => {
-  place = tinyWorkspace({ steps: STEPS, checkpoint_every: 5, validate_every: 40, log_every: 5 });
+  folder = tinyWorkspace({ steps: STEPS, checkpoint_every: 5, validate_every: 40, log_every: 5 });
 });
-afterAll(() => rmSync(place, { recursive: true }));
+afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Weights and moments of a run's last checkpoint. */
-async function last(out: string) {
+/** Weights, moments and update of a run's last checkpoint. */
+async function lastCheckpoint(out: string) {
   const { tensors, moments, progress } = await checkpointAt(at(out, 'last.safetensors'));
   return { tensors, moments, step: progress.step };
 }
 
-describe('the command line, as a user goes along', () => {
+describe('the command line, from training to the report', () => {
   beforeAll(async () => {
-    const { code, err } = await runInChildProcess(...trainArgs('whole'));
+    const { code, err } = await runInChildProcess(...trainArgs('run'));
     expect(code, err).toBe(0);
   });
 
-  it('trains into a folder that is complete in itself', async () => {
-    expect(readdirSync(at('whole')).sort()).toEqual([
+  it('trains into a folder with all that later commands need', async () => {
+    expect(readdirSync(at('run')).sort()).toEqual([
       'best-id.safetensors',
       'best-time.safetensors',
       'best.safetensors',
@@ -58,21 +60,21 @@ describe('the command line, as a user goes along', () => {
       'metrics.jsonl',
       'run.json',
     ]);
-    expect((await last('whole')).step).toBe(STEPS);
+    expect((await lastCheckpoint('run')).step).toBe(STEPS);
   });
 
-  it('does not write over a run, unless it is told to', async () => {
-    const before = readFileSync(at('whole', 'last.safetensors'));
-    const { code, err } = await neuroformer(...trainArgs('whole'));
+  it('does not overwrite a run without --force', async () => {
+    const before = readFileSync(at('run', 'last.safetensors'));
+    const { code, err } = await neuroformer(...trainArgs('run'));
     expect(code).toBe(1);
     expect(err).toBe(
-      `${at('whole')} holds something already: name another folder, or say --force to write into it.\n`,
+      `${at('run')} holds something already: name another folder, or say --force to write into it.\n`,
     );
-    expect(readFileSync(at('whole', 'last.safetensors'))).toEqual(before);
+    expect(readFileSync(at('run', 'last.safetensors'))).toEqual(before);
   });
 
-  it('generates, explains and reports; the page holds the numbers of the run and needs nothing else', async () => {
-    const run = at('whole');
+  it('generates, reads connectivity and reports on one self-contained page', async () => {
+    const run = at('run');
     const generated = await neuroformer('generate', run, '--trials', '4', '--seconds', '1');
     expect(generated.code, generated.err).toBe(0);
     const explained = await neuroformer(
@@ -88,34 +90,34 @@ describe('the command line, as a user goes along', () => {
     const reported = await runInChildProcess('report', run);
     expect(reported.code, reported.err).toBe(0);
 
-    const arrays = parseNpz(readFileSync(at('whole', 'generated.npz')));
-    const { scores } = JSON.parse(readFileSync(at('whole', 'generated.json'), 'utf8'));
+    const arrays = parseNpz(readFileSync(at('run', 'generated.npz')));
+    const { scores } = JSON.parse(readFileSync(at('run', 'generated.json'), 'utf8'));
     expect(arrays.get('time')!.data.length).toBe(scores.spikes);
-    const { maps } = JSON.parse(readFileSync(at('whole', 'connectivity.json'), 'utf8'));
-    const page = readFileSync(at('whole', 'report.html'), 'utf8');
-    for (const { title, scores: own } of maps) {
+    const { maps } = JSON.parse(readFileSync(at('run', 'connectivity.json'), 'utf8'));
+    const page = readFileSync(at('run', 'report.html'), 'utf8');
+    for (const { title, scores: mapScores } of maps) {
       expect(page).toContain(title);
-      expect(page, title).toContain(`<td>${own.auroc.toFixed(3)}</td>`);
+      expect(page, title).toContain(`<td>${mapScores.auroc.toFixed(3)}</td>`);
     }
     expect(page).toContain(`<td>${scores.rateCorrelation.toFixed(3)}</td>`);
     expect(page).not.toMatch(/(src|href)="https?:/);
     expect(page).not.toContain('<script');
-    const figures = readdirSync(at('whole', 'figures'));
+    const figures = readdirSync(at('run', 'figures'));
     for (const name of ['losses', 'raster', 'rates', 'intervals', 'weights', 'attention'])
       expect(figures).toEqual(expect.arrayContaining([`${name}.svg`, `${name}.csv`]));
-    const ratesFile = readFileSync(at('whole', 'figures', 'rates.csv'), 'utf8');
-    const inPage = /href="data:text\/csv;charset=utf-8,([^"]+)" download="rates.csv"/.exec(
+    const ratesFile = readFileSync(at('run', 'figures', 'rates.csv'), 'utf8');
+    const embedded = /href="data:text\/csv;charset=utf-8,([^"]+)" download="rates.csv"/.exec(
       page,
     )![1];
-    expect(decodeURIComponent(inPage ?? '')).toBe(ratesFile);
+    expect(decodeURIComponent(embedded ?? '')).toBe(ratesFile);
     const rates = ratesFile.trim().split('\n');
     expect([rates[0], rates.length]).toEqual(['neuron,recorded,generated', 19]);
   });
 
-  it('fine-tunes from a run, with what differs', async () => {
+  it('fine-tunes a run with changed settings', async () => {
     const { code, out, err } = await neuroformer(
       'finetune',
-      at('whole'),
+      at('run'),
       '--data',
       at('data'),
       '--out',
@@ -129,8 +131,13 @@ describe('the command line, as a user goes along', () => {
     );
     expect(code, err).toBe(0);
     expect(out).toContain('3 updates in');
-    expect(out).toContain(`Windows are dealt out as in ${at('whole')};`);
-    const [before, after] = [(await last('whole')).tensors, (await last('fine')).tensors];
+    expect(out).toContain(
+      `The split is that of ${at('run')}; set training.split for another one.\n`,
+    );
+    const [before, after] = [
+      (await lastCheckpoint('run')).tensors,
+      (await lastCheckpoint('fine')).tensors,
+    ];
     expect(after.get('tok_emb.weight')).toEqual(
       before.get('tok_emb.weight') && (await readBest('tok_emb.weight')),
     );
@@ -138,31 +145,31 @@ describe('the command line, as a user goes along', () => {
   });
 
   async function readBest(name: string) {
-    return (await checkpointAt(at('whole', 'best.safetensors'))).tensors.get(name);
+    return (await checkpointAt(at('run', 'best.safetensors'))).tensors.get(name);
   }
 
-  it('keeps trials with clamped neurons apart from those drawn freely', async () => {
-    const before = readFileSync(at('whole', 'generated.npz'));
+  it('keeps trials with clamped neurons apart from freely generated ones', async () => {
+    const before = readFileSync(at('run', 'generated.npz'));
     const args = ['--silent', '0,1', '--drive', '5:200', '--trials', '2', '--seconds', '1'];
-    const { code, out, err } = await neuroformer('generate', at('whole'), ...args);
+    const { code, out, err } = await neuroformer('generate', at('run'), ...args);
     expect(code, err).toBe(0);
-    expect(out).toContain('Neurons 0, 1 were silenced; neurons were driven: 5 at 200 Hz.');
-    expect(readFileSync(at('whole', 'generated.npz'))).toEqual(before);
+    expect(out).toContain('Neurons silenced: 0, 1. Neurons driven: 5 at 200 Hz.');
+    expect(readFileSync(at('run', 'generated.npz'))).toEqual(before);
     const neurons = Array.from(
-      parseNpz(readFileSync(at('whole', 'clamped.npz'))).get('neuron')!.data as Int32Array,
+      parseNpz(readFileSync(at('run', 'clamped.npz'))).get('neuron')!.data as Int32Array,
     );
     expect(neurons).not.toContain(0);
     expect(neurons.filter((n) => n === 5).length).toBeGreaterThan(100);
-    expect((await neuroformer('report', at('whole'))).code).toBe(0);
-    const page = readFileSync(at('whole', 'report.html'), 'utf8');
+    expect((await neuroformer('report', at('run'))).code).toBe(0);
+    const page = readFileSync(at('run', 'report.html'), 'utf8');
     expect(page).toContain('<h2>Clamped neurons</h2>');
     expect(page).toContain('neurons at temperature 1; times at temperature 1');
   });
 
-  it('fine-tunes on the windows it was trained on, and says where they may be others', async () => {
-    const whole = (await new RunRecords(diskStore(at('whole'))).readFacts()).training;
+  it('fine-tunes with the split of the run, and warns where another split is set', async () => {
+    const { training } = await new RunRecords(diskStore(at('run'))).readFacts();
     expect((await new RunRecords(diskStore(at('fine'))).readFacts()).training).toMatchObject({
-      split: { ...whole.split, seed: whole.seed },
+      split: { ...training.split, seed: training.seed },
     });
     const args = [
       '--out',
@@ -174,35 +181,39 @@ describe('the command line, as a user goes along', () => {
     ];
     const { code, out, err } = await neuroformer(
       'finetune',
-      at('whole'),
+      at('run'),
       '--data',
       at('data'),
       ...args,
     );
     expect(code, err).toBe(0);
-    expect(out).toContain('that model may have learned windows that are for testing now.');
+    expect(out).toContain(
+      `The split differs from that of ${at('run')}. On the same recording, that model may have been trained on windows that are now test windows.`,
+    );
   });
 
-  it('fine-tunes with single keys of an inner table, and keeps the others', async () => {
+  it('changes single nested settings when fine-tuning, and keeps the others', async () => {
     const args = ['--set', 'window.prev=0.02', '--set', 'training.steps=1', '--out', at('deep')];
-    const { code, err } = await neuroformer('finetune', at('whole'), '--data', at('data'), ...args);
+    const { code, err } = await neuroformer('finetune', at('run'), '--data', at('data'), ...args);
     expect(code, err).toBe(0);
     const { config, tokenizer } = await checkpointAt(at('deep', 'last.safetensors'));
     expect(config.window).toMatchObject({ curr: 0.005, prev: 0.02 });
     expect(tokenizer.toJSON().past).toBe(0.02);
-    const whole = await checkpointAt(at('whole', 'last.safetensors'));
-    expect(whole.tokenizer.toJSON().past).toBe(0.03);
+    const original = await checkpointAt(at('run', 'last.safetensors'));
+    expect(original.tokenizer.toJSON().past).toBe(0.03);
   });
 
-  it('says that results are damaged, and what to do', async () => {
-    cpSync(at('whole'), at('damaged'), { recursive: true });
+  it('says which results are damaged, and what to do', async () => {
+    cpSync(at('run'), at('damaged'), { recursive: true });
     writeFileSync(at('damaged', 'generated.json'), '{"scores": {}}');
     const { code, err } = await neuroformer('report', at('damaged'));
     expect(code).toBe(1);
-    expect(err).toMatch(/do not hold what they should: run neuroformer generate again\.\n$/);
+    expect(err).toBe(
+      `${at('damaged')}/generated.json or generated.npz is damaged: run neuroformer generate again.\n`,
+    );
   });
 
-  it('started again with --force, leaves nothing of the run before', async () => {
+  it('removes the files of an earlier run when started with --force', async () => {
     cpSync(at('damaged'), at('again'), { recursive: true });
     writeFileSync(at('again', 'notes.txt'), 'mine');
     writeFileSync(at('again', 'decoded-train.json'), '{}');
@@ -213,21 +224,24 @@ describe('the command line, as a user goes along', () => {
     expect(names.sort()).toEqual(['last.safetensors', 'metrics.jsonl', 'notes.txt', 'run.json']);
   });
 
-  it('with --force and a mistake, takes nothing away', async () => {
+  it('removes nothing when --force is used with a wrong setting', async () => {
     const before = readdirSync(at('damaged')).sort();
     const args = ['--force', '--set', 'training.freeze=[nothing]'];
     const { code, err } = await neuroformer(...trainArgs('damaged'), ...args);
-    expect([code, err]).toEqual([1, "freeze names nothing, but no parameter's name begins so.\n"]);
+    expect([code, err]).toEqual([
+      1,
+      "training.freeze lists nothing, but no parameter's name begins with it.\n",
+    ]);
     expect(readdirSync(at('damaged')).sort()).toEqual(before);
   });
 
-  it('draws and reports where the split has no test part', async () => {
+  it('generates where the split has no test part, and refuses trials shorter than a window', async () => {
     const fractions = 'training.split.fractions={train: 0.9, validation: 0.1, test: 0}';
     const args = ['--set', fractions, '--set', 'training.steps=1'];
     const trained = await neuroformer(...trainArgs('untested'), ...args);
     expect(trained.code, trained.err).toBe(0);
-    const drawn = ['--trials', '2', '--seconds', '0.1'];
-    const { code, err } = await neuroformer('generate', at('untested'), ...drawn);
+    const settings = ['--trials', '2', '--seconds', '0.1'];
+    const { code, err } = await neuroformer('generate', at('untested'), ...settings);
     expect(code, err).toBe(0);
     const { tokens, scores } = JSON.parse(readFileSync(at('untested', 'generated.json'), 'utf8'));
     expect(tokens).toBeUndefined();
@@ -235,27 +249,29 @@ describe('the command line, as a user goes along', () => {
     const short = await neuroformer('generate', at('untested'), '--seconds', '0.001');
     expect([short.code, short.err]).toEqual([
       1,
-      'A trial is at least one window long: 0.005 s, but --seconds is 0.001.\n',
+      'A trial should be at least one window long (0.005 s), but --seconds is 0.001.\n',
     ]);
   });
 
-  it('reports that silence has no correlation with anything', async () => {
+  it('says that the rates of a silent network cannot be correlated', async () => {
     cpSync(at('untested'), at('silent'), { recursive: true });
     const all = Array.from({ length: 18 }, (_, neuron) => neuron).join(',');
     const args = ['--silent', all, '--trials', '2', '--seconds', '1'];
     const { code, out, err } = await neuroformer('generate', at('silent'), ...args);
     expect(code, err).toBe(0);
-    expect(out).toContain('The rates have no correlation with the recording');
+    expect(out).toContain(
+      'Firing rates cannot be correlated with the recording: in one of the two, all neurons have the same rate.',
+    );
     const reported = await neuroformer('report', at('silent'));
     expect(reported.code, reported.err).toBe(0);
     const page = readFileSync(at('silent', 'report.html'), 'utf8');
     expect(page).toContain(
-      'with the line of equal rates; there is no r, as one of them does not vary',
+      'the dashed line marks equal rates; r is undefined, because one of the two does not vary.',
     );
     expect(page).not.toContain('NaN');
   });
 
-  it('says where figures cannot be written', async () => {
+  it('says which figure cannot be written', async () => {
     writeFileSync(at('untested', 'figures'), '');
     const { code, err } = await neuroformer('report', at('untested'));
     expect([code, err]).toEqual([
@@ -264,15 +280,15 @@ describe('the command line, as a user goes along', () => {
     ]);
   });
 
-  it('goes on with a fine-tuned run that has kept the classes of the model before', async () => {
-    const gait = (name: string, classes: number) => {
+  it('resumes a fine-tuned run that kept the classes of the model it started from', async () => {
+    const addGait = (name: string, classes: number) => {
       cpSync(at('data'), at(name), { recursive: true });
       const values = Int32Array.from({ length: 600 }, (_, n) => n % classes);
       writeFileSync(at(name, 'gait.npy'), encodeNpy(values));
       appendFileSync(at(name, 'dataset.yaml'), 'variables:\n  gait: {data: gait.npy, dt: 0.05}\n');
     };
-    gait('three', 3);
-    gait('two', 2);
+    addGait('three', 3);
+    addGait('two', 2);
     const variable = '{dt: 0.05, predict: true, objective: classification}';
     const modality = `modalities={b: {n_layers: 0, window: 0.05, variables: {gait: ${variable}}}}`;
     const settings = ['--set', modality, '--set', 'training.steps=2'];
@@ -287,65 +303,95 @@ describe('the command line, as a user goes along', () => {
     expect(tokenizer.classes.gait!.values).toEqual([0, 1, 2]);
     const resumed = await neuroformer('train', '--resume', at('fewer'));
     expect(resumed.code, resumed.err).toBe(0);
-    expect(resumed.out).toContain('Going on from update 2 of 2.');
+    expect(resumed.out).toContain('Resuming at update 2 of 2.');
   });
 
-  it('on Ctrl-C finishes the update, saves and says how to go on; then the weights are those of a run in one', async () => {
+  it('saves on Ctrl-C and says how to resume, to the same weights as a run without a stop', async () => {
     const running = new RunningCommand(trainArgs('stopped'));
-    await untilUpdates(running, at('stopped'), 10);
+    await waitForUpdates(running, at('stopped'), 10);
     running.child.kill('SIGINT');
     const { code, out, err } = await running.ended;
     expect(code).toBe(130);
-    expect(err).toContain('Stopping after this update and saving; once more to stop at once.');
-    expect(out).toMatch(/Saved at update \d+\. To go on: neuroformer train --resume .+stopped\n$/);
-    expect((await last('stopped')).step).toBeLessThan(STEPS);
+    expect(err).toContain(
+      'Stopping after this update and saving. Press Ctrl-C again to stop at once.',
+    );
+    expect(out).toMatch(/Saved at update \d+\. To resume: neuroformer train --resume .+stopped\n$/);
+    expect((await lastCheckpoint('stopped')).step).toBeLessThan(STEPS);
     const resumed = await neuroformer('train', '--resume', at('stopped'));
     expect(resumed.code, resumed.err).toBe(0);
-    expect(await last('stopped')).toEqual(await last('whole'));
+    expect(await lastCheckpoint('stopped')).toEqual(await lastCheckpoint('run'));
   });
 
-  // Five processes, each of which compiles the kernels anew.
-  it('killed at any moment, goes on to the weights of a run in one', {
+  // Up to five processes, each of which compiles the kernels again.
+  it('resumes after being killed at any time, to the same weights as a run without a stop', {
     timeout: 180_000,
   }, async () => {
     for (let kills = 0; kills < tries(4); kills++) {
       const started = existsSync(at('killed', 'last.safetensors'));
       const args = started ? ['train', '--resume', at('killed')] : trainArgs('killed');
-      const before = started ? (await last('killed')).step : 0;
+      const before = started ? (await lastCheckpoint('killed')).step : 0;
       const running = new RunningCommand(args);
-      await untilUpdates(running, at('killed'), before + 7 + 4 * kills);
+      await waitForUpdates(running, at('killed'), before + 7 + 4 * kills);
       running.child.kill('SIGKILL');
       expect((await running.ended).signal).toBe('SIGKILL');
     }
     const resumed = await neuroformer('train', '--resume', at('killed'));
     expect(resumed.code, resumed.err).toBe(0);
-    expect(await last('killed')).toEqual(await last('whole'));
+    expect(await lastCheckpoint('killed')).toEqual(await lastCheckpoint('run'));
   });
 });
 
-/** Waits until a run has logged so many updates. @throws Error where it ends before. */
-async function untilUpdates(
+/** Longest wait for an update: less than the time limit of a test, so that the error says what did not happen. */
+const MAX_WAIT_MS = 50_000;
+
+/**
+ * Waits until a run has logged this many updates, checking whenever a file in its folder changes.
+ *
+ * @throws Error where the run ends before, or takes longer than MAX_WAIT_MS.
+ */
+async function waitForUpdates(
   running: RunningCommand,
-  folder: string,
+  runFolder: string,
   updates: number,
 ): Promise<void> {
-  const file = join(folder, 'metrics.jsonl');
-  let hasEnded = false;
-  running.ended.then(() => {
-    hasEnded = true;
+  mkdirSync(runFolder, { recursive: true });
+  let stopWaiting = () => {};
+  const logged = new Promise<void>((resolve, reject) => {
+    const check = () => {
+      if (lastLoggedUpdate(runFolder) >= updates) resolve();
+    };
+    const watcher = watch(runFolder, check);
+    const timer = setTimeout(
+      () => reject(new Error(`The run did not reach update ${updates} in ${MAX_WAIT_MS} ms.`)),
+      MAX_WAIT_MS,
+    );
+    stopWaiting = () => {
+      watcher.close();
+      clearTimeout(timer);
+    };
+    running.ended.then(
+      ({ err }) => reject(new Error(`The run ended before update ${updates}: ${err}`)),
+      reject,
+    );
+    check();
   });
-  for (;;) {
-    if (hasEnded) throw new Error(`The run ended before update ${updates}.`);
-    const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
-    const step = /"step":(\d+)/.exec(lines.at(-1) ?? '')?.[1];
-    if (Number(step ?? 0) >= updates) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  try {
+    await logged;
+  } finally {
+    stopWaiting();
   }
+}
+
+/** The update in the last line of a run's metrics; 0 where there is none yet. */
+function lastLoggedUpdate(runFolder: string): number {
+  const file = join(runFolder, 'metrics.jsonl');
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
+  return Number(/"step":(\d+)/.exec(lines.at(-1) ?? '')?.[1] ?? 0);
 }
 
 describe('the demo', () => {
   it.runIf(THOROUGH)(
-    'goes from nothing to a report, and says how long each stage took',
+    'runs from simulation to report, and prints how long each stage took',
     async () => {
       const { code, out, err } = await neuroformer(
         'demo',
@@ -381,14 +427,14 @@ describe('help', () => {
     [['connectivity']],
     [['report']],
     [['devices']],
-  ])('of %s shows an example', async (args) => {
+  ])('for %s shows an example', async (args) => {
     const { code, out } = await neuroformer(...args, '--help');
     expect(code).toBe(0);
     expect(out).toMatch(/Examples?:\n {2}neuroformer /);
   });
 });
 
-describe('a wrong use gets one sentence and a code that is not 0', () => {
+describe('a mistake ends with one sentence and an exit code other than 0:', () => {
   beforeAll(() => {
     mkdirSync(at('nan'));
     for (const name of readdirSync(at('data')))
@@ -398,7 +444,7 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
       at('nan', 'dataset.yaml'),
       `${yaml}variables:\n  speed: {data: speed.npy, dt: 0.05}\n`,
     );
-    // Three numbers, the second of them none.
+    // Three numbers, the second of them NaN.
     const header = `${"{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }".padEnd(117)}\n`;
     const bytes = Buffer.concat([
       Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, 118, 0]),
@@ -423,22 +469,22 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
       /^error: unknown command 'trian'\n\(Did you mean train\?\)/,
     ],
     [
-      'nothing to train on',
+      'no data to train on',
       () => ['train', '--config', 'x'],
-      /^train needs --data \(or --resume with a run's folder\)\.\n$/,
+      /^train needs --data \(or --resume with a run folder\)\.\n$/,
     ],
     [
-      'a run resumed otherwise than it was begun',
-      () => ['train', '--resume', at('whole'), '--set', 'training.steps=9'],
-      /^A run is resumed as it was begun: --set does not go with --resume\. To go on differently: neuroformer finetune .+whole\.\n$/,
+      'a run resumed with other settings',
+      () => ['train', '--resume', at('run'), '--set', 'training.steps=9'],
+      /^A run is resumed with its own settings: --set cannot be combined with --resume\. To change them, use: neuroformer finetune .+run\n$/,
     ],
     [
-      'a configuration that is not there',
+      'a configuration that does not exist',
       () => ['train', '--data', 'x', '--config', 'no.yaml', '--out', at('o')],
       /^no\.yaml cannot be read: there is no such file; give the path of a YAML file\.\n$/,
     ],
     [
-      'a configuration that is no YAML',
+      'a configuration that is not YAML',
       () => ['train', '--data', 'x', '--config', at('broken.yaml'), '--out', at('o')],
       /broken\.yaml is not valid YAML: line \d: .+\.\n$/,
     ],
@@ -453,7 +499,7 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
       /^training\.rat is not known; did you mean training\.rate\?\n$/,
     ],
     [
-      'data that are not there',
+      'data that do not exist',
       () => ['train', '--data', at('none'), '--config', at('config.yaml'), '--out', at('o')],
       /none cannot be read: there is no such file or folder\.\n$/,
     ],
@@ -468,9 +514,9 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
       /^Sample 1 of variable speed is NaN; .+\n$/,
     ],
     [
-      'a run that is none',
+      'a folder that is not a run',
       () => ['generate', at('empty')],
-      /run\.json cannot be read: there is no such file or folder\. Is .+empty the folder of a run\?\n$/,
+      /run\.json cannot be read: there is no such file or folder\. Is .+empty a run folder\?\n$/,
     ],
     [
       'nothing to resume',
@@ -478,37 +524,37 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
       /run\.json cannot be read: .+\n$/,
     ],
     [
-      'a path through a file',
+      'a path that leads through a file',
       () => ['simulate', 'hub', at('config.yaml', 'x')],
       /config\.yaml.x cannot be read: part of its path is a file\.\n$/,
     ],
     [
-      'a number that is none',
+      'an option that is not a number',
       () => ['simulate', 'hub', at('h'), '--neurons', 'many'],
-      /^error: option '--neurons <n>' argument 'many' is invalid\. It should be a whole number from 1\./,
+      /^error: option '--neurons <n>' argument 'many' is invalid\. It should be a whole number, 1 or more\./,
     ],
     [
-      'a setting that is none',
+      'a setting whose value is not YAML',
       () => [...trainArgs('o'), '--set', 'window={curr: 1'],
-      /^--set window=\{curr: 1 is no setting: what follows = is no valid YAML\.\n$/,
+      /^--set window=\{curr: 1 is not a setting: the value after = is not valid YAML\.\n$/,
     ],
     [
-      'neurons that are empty',
+      'an empty list of neurons',
       () => ['generate', at('empty'), '--silent', ''],
-      /It should be a whole number from 0\./,
+      /It should be a whole number, 0 or more\./,
     ],
     [
-      'a rate that is none',
+      'a neuron with two rates',
       () => ['generate', at('empty'), '--drive', '5:40:1'],
       /It should be neuron:rate, with a rate of at most 1000 Hz\./,
     ],
     [
       'a probability above 1',
       () => ['generate', at('empty'), '--top-p', '1.5'],
-      /It should be a number above 0, and at most 1\./,
+      /It should be a number above 0 and at most 1\./,
     ],
     [
-      'groups that cannot be',
+      'groups of unequal size',
       () => ['simulate', 'hub', at('h'), '--neurons', '10', '--force'],
       /^A hub network needs groups of equal size/,
     ],
@@ -522,7 +568,7 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
   it.each([
     [['train', '--dat', 'x'], /^error: unknown option/],
     [['generate', 'none'], /cannot be read: .+\n$/],
-  ])('in a process of its own, too: %j', async (args, message) => {
+  ])('in a child process, too: %j', async (args, message) => {
     const { code, err } = await runInChildProcess(...args);
     expect(code).toBe(1);
     expect(err).toMatch(message);

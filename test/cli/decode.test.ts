@@ -8,11 +8,11 @@ import { diskSource } from '../../src/node/disk-source.js';
 import { behaviorWorkspace, neuronLabel, TUNED } from '../helpers/behavior.js';
 import { neuroformer } from '../helpers/cli.js';
 
-let place: string;
-const at = (...parts: string[]) => join(place, ...parts);
+let folder: string;
+const at = (...parts: string[]) => join(folder, ...parts);
 
 beforeAll(async () => {
-  place = behaviorWorkspace({
+  folder = behaviorWorkspace({
     steps: 100,
     batch: 16,
     every: 0.1,
@@ -23,10 +23,10 @@ beforeAll(async () => {
   const { code, err } = await neuroformer('train', ...args);
   expect(code, err).toBe(0);
 });
-afterAll(() => rmSync(place, { recursive: true }));
+afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Columns of a table as text. */
-function table(path: string): Record<string, number[]> {
+/** The columns of a CSV file as numbers, by name. */
+function readColumns(path: string): Record<string, number[]> {
   const [head, ...rows] = readFileSync(path, 'utf8').trim().split('\n');
   const columns = head!.split(',').map((name, n) => {
     return [name, rows.map((row) => Number(row.split(',')[n]))] as const;
@@ -34,8 +34,8 @@ function table(path: string): Record<string, number[]> {
   return Object.fromEntries(columns);
 }
 
-describe('behaviour from the command line', () => {
-  it('is decoded beside its baselines, on the same windows', async () => {
+describe('decoded behavior', () => {
+  it('is scored beside all baselines on the same windows', async () => {
     const { code, out, err } = await neuroformer(
       'decode',
       at('run'),
@@ -64,7 +64,7 @@ describe('behaviour from the command line', () => {
       'side',
     ]);
     const [model, , , , mean, ridge] = methods;
-    // The neurons are tuned, so whatever reads them does far better than who does not.
+    // The neurons are tuned, so every decoder that reads them does far better than the mean.
     expect(model.scores.place.r2.value).toBeGreaterThan(0.6);
     expect(ridge.scores.place.r2.value).toBeGreaterThan(0.6);
     expect(mean.scores.place.r2.value).toBeLessThan(0.1);
@@ -77,8 +77,8 @@ describe('behaviour from the command line', () => {
     expect(high).toBeGreaterThan(value);
   }, 180_000);
 
-  it('has its moments as a table and as NWB series, both the same', async () => {
-    const columns = table(at('run', 'decoded.csv'));
+  it('is written as a table and as NWB series with the same values', async () => {
+    const columns = readColumns(at('run', 'decoded.csv'));
     expect(Object.keys(columns)).toEqual([
       'trial',
       'trial_id',
@@ -91,7 +91,7 @@ describe('behaviour from the command line', () => {
       'side',
       'side_decoded',
     ]);
-    // The last fifth of 60 s, less the 0.1 s that its first window would read of what comes before.
+    // The last fifth of 60 s has 120 windows, of which the first would read 0.1 s of the part before.
     expect(columns.time!.length).toBe(119);
     expect(columns.time!.at(-1)).toBe(60);
     const { root, close } = await openFile(diskSource(at('run', 'decoded.nwb')));
@@ -102,32 +102,32 @@ describe('behaviour from the command line', () => {
       );
     }
     const [sides] = find(root, ['processing', 'behavior', 'side_decoded', 'data']);
-    const named = readFileSync(at('run', 'decoded.csv'), 'utf8').trim().split('\n').slice(1);
+    const rows = readFileSync(at('run', 'decoded.csv'), 'utf8').trim().split('\n').slice(1);
     expect(sides?.kind === 'array' && [...sides.read()]).toEqual(
-      named.map((row) => row.split(',').at(-1)),
+      rows.map((row) => row.split(',').at(-1)),
     );
     close();
   });
 
-  it('leaves what was decoded of the test part when another is decoded', async () => {
+  it('keeps the results of the test part when another part is decoded', async () => {
     const before = readFileSync(at('run', 'decoded.csv'));
     const { code, out, err } = await neuroformer('decode', at('run'), '--part', 'train');
     expect(code, err).toBe(0);
     expect(out).toContain('decoded-train.csv, decoded-train.nwb and decoded-train.json.');
     expect(readFileSync(at('run', 'decoded.csv'))).toEqual(before);
     const { windows } = JSON.parse(readFileSync(at('run', 'run.json'), 'utf8'));
-    expect(table(at('run', 'decoded-train.csv')).time!.length).toBe(windows.train);
+    expect(readColumns(at('run', 'decoded-train.csv')).time!.length).toBe(windows.train);
   });
 
-  it('keeps the baselines it has trained', async () => {
+  it('does not train a baseline again', async () => {
     const before = readFileSync(at('run', 'baselines', 'mlp', 'last.safetensors'));
     const { code, out } = await neuroformer('decode', at('run'), '--baselines');
     expect(code).toBe(0);
-    expect(out).not.toContain('Training the baseline');
+    expect(out).not.toMatch(/Training the .+ baseline/);
     expect(readFileSync(at('run', 'baselines', 'mlp', 'last.safetensors'))).toEqual(before);
   });
 
-  it('needs fewer labels where spikes were learnt before: every seed and share is there', async () => {
+  it('is scored by share of labels, pretrained and from scratch, for every seed', async () => {
     const { code, err } = await neuroformer(
       'labels',
       at('run'),
@@ -156,7 +156,7 @@ describe('behaviour from the command line', () => {
     const weights = (seed: number) =>
       readFileSync(at('run', 'labels', `spikes-4-seed${seed}`, 'last.safetensors'));
     expect(weights(1)).not.toEqual(weights(2));
-    // Folders say how they were trained: what was trained otherwise is never taken for it.
+    // The name of a folder says how its model was trained, so that no other is mistaken for it.
     expect(readdirSync(at('run', 'labels')).sort()).toEqual(
       [1, 2]
         .flatMap((seed) => [
@@ -169,11 +169,11 @@ describe('behaviour from the command line', () => {
     );
   });
 
-  it('is on the page with its numbers, its pictures and the curve', async () => {
+  it('is in the report with its scores, its figures and the learning curve', async () => {
     const generated = await neuroformer('generate', at('run'), '--trials', '4', '--seconds', '1');
     expect(generated.code, generated.err).toBe(0);
-    const drawn = await openDataset(at('run', 'generated.nwb'));
-    expect(drawn.names).toEqual(Array.from({ length: TUNED }, (_, n) => `${neuronLabel(n)}`));
+    const dataset = await openDataset(at('run', 'generated.nwb'));
+    expect(dataset.names).toEqual(Array.from({ length: TUNED }, (_, n) => `${neuronLabel(n)}`));
     const { code, err } = await neuroformer('report', at('run'));
     expect(code, err).toBe(0);
     const page = readFileSync(at('run', 'report.html'), 'utf8');
@@ -190,12 +190,12 @@ describe('behaviour from the command line', () => {
       'labels-side',
     ])
       expect(existsSync(at('run', 'figures', `${name}.svg`)), name).toBe(true);
-    expect(page).toContain('Rates of neurons, one window ahead of the recorded past');
+    expect(page).toContain('Firing rates, one window ahead of the recorded past');
   });
 
-  it('cannot be decoded where nothing is predicted', async () => {
+  it('is refused where the model predicts no variable', async () => {
     const args = ['--data', at('data'), '--config', at('config.yaml'), '--out', at('blind')];
-    const none = [
+    const noVariables = [
       '--set',
       'modalities={}',
       '--set',
@@ -203,16 +203,16 @@ describe('behaviour from the command line', () => {
       '--set',
       'training.steps=1',
     ];
-    expect((await neuroformer('train', ...args, ...none)).code).toBe(0);
+    expect((await neuroformer('train', ...args, ...noVariables)).code).toBe(0);
     const { code, err } = await neuroformer('decode', at('blind'));
     expect(code).toBe(1);
     expect(err).toBe(
-      'This model decodes nothing: name variables with predict: true under modalities, and train or finetune it.\n',
+      'This model decodes no variables: set predict: true for one under modalities, then train or finetune.\n',
     );
   });
 });
 
-it('a variable that would have the name of another column is refused', async () => {
+it('refuses a variable with the name of another column', async () => {
   const setting = '{data: place, dt: 0.1, predict: true, objective: regression}';
   const sets = [
     `modalities={behavior: {n_layers: 0, window: 0.1, variables: {time: ${setting}}}}`,
@@ -229,25 +229,25 @@ it('a variable that would have the name of another column is refused', async () 
   const decoded = await neuroformer('decode', at('named'));
   expect(decoded.code).toBe(1);
   expect(decoded.err).toBe(
-    'decoded.csv would have two columns time: call the variable something else in the configuration, and give its name in the recording as data.\n',
+    'decoded.csv would have two columns named time: rename the variable in the configuration, and give its name in the recording as data.\n',
   );
 });
 
-describe('a recording from the command line', () => {
-  it('is described: what it holds, what looks odd, what its blocks would cut', async () => {
+describe('inspecting a recording', () => {
+  it('shows its contents, what looks odd, and whether its spikes fit their blocks', async () => {
     const args = ['--config', at('config.yaml'), '--out', at('look')];
     const { code, out, err } = await neuroformer('inspect', at('data'), ...args);
     expect(code, err).toBe(0);
     expect(out).toMatch(/^recording +tuned neurons$/m);
-    expect(out).toMatch(/^neurons +16, called 3, 13, 23, 33 and 12 more$/m);
+    expect(out).toMatch(/^neurons +16, named 3, 13, 23, 33 and 12 more$/m);
     expect(out).toMatch(/^place +cm +0\.00\S* to 10 +1,200 +0\.05$/m);
     expect(out).toMatch(/heading runs from 0\.00 to 6\.2\d, as angles do/);
-    expect(out).toMatch(/^Windows of .+: [\d,]+ for training, .+ test, [\d,]+ left out\.$/m);
-    expect(out).toContain('Its blocks hold all of their spikes.');
+    expect(out).toMatch(/^Windows with .+: [\d,]+ training, .+ test, [\d,]+ left out\.$/m);
+    expect(out).toContain('Its blocks hold all spikes of the training windows.');
     expect(readFileSync(at('look', 'inspect.html'), 'utf8')).toContain('<svg');
   });
 
-  it('without the variable that is to be decoded is refused, before training and by it', async () => {
+  it('refuses a recording without the variable to decode, as training does', async () => {
     const yaml = readFileSync(at('data', 'dataset.yaml'), 'utf8');
     cpSync(at('data'), at('renamed'), { recursive: true });
     writeFileSync(at('renamed', 'dataset.yaml'), yaml.replace(/^ {2}place:/m, '  position:'));
@@ -257,39 +257,40 @@ describe('a recording from the command line', () => {
       const { code, err } = await neuroformer(...args);
       expect(code).toBe(1);
       expect(err).toMatch(
-        /^The recording has no variable place to decode; it has .*position.*\. If it has another name there, say it as data under place\.\n$/,
+        /^The recording has no variable place to decode; it has .*position.*\. If the recording has it under another name, give that name as data under place\.\n$/,
       );
     }
   });
 
-  it('that nobody described is described by the file it would need', async () => {
+  it('writes a dataset.yaml for a file that has none', async () => {
     const { code, out } = await neuroformer(
       'inspect',
       at('data', 'tuned.npz'),
       '--out',
       at('guess'),
     );
-    // The dataset.yaml beside it names it, so that is what counts.
+    // The dataset.yaml beside it names the file, so it is used.
     expect(code).toBe(0);
-    expect(out).not.toContain('Nobody described');
+    expect(out).not.toContain('There is no dataset.yaml');
     const alone = at('guess', 'alone.npz');
-    const { writeFileSync } = await import('node:fs');
     writeFileSync(alone, readFileSync(at('data', 'tuned.npz')));
     const guessed = await neuroformer('inspect', alone);
-    expect(guessed.out).toContain('Nobody described this file; it was read by this dataset.yaml:');
+    expect(guessed.out).toContain(
+      'There is no dataset.yaml for this file. It was read as if by this one:',
+    );
     expect(guessed.out).toContain('times: alone.npz#times');
-    // What it writes opens from where it is.
+    // The dataset.yaml it writes opens from where it is.
     const written = at('written');
     expect((await neuroformer('inspect', alone, '--out', written)).code).toBe(0);
-    const again = await neuroformer('inspect', written);
-    expect(again.code, again.err).toBe(0);
-    expect(again.out).toContain('neurons    16');
+    const reopened = await neuroformer('inspect', written);
+    expect(reopened.code, reopened.err).toBe(0);
+    expect(reopened.out).toContain('neurons    16');
   });
 
   it.each([
     ['nothing.nwb', 'cannot be read: there is no such file or folder.'],
     ['config.yaml', 'data is not known'],
-  ])('that is none gets one sentence: %s', async (name, message) => {
+  ])('ends with one sentence where the path is not a recording: %s', async (name, message) => {
     const { code, err } = await neuroformer('inspect', at(name));
     expect(code).toBe(1);
     if (name.endsWith('nwb')) expect(err).toContain(message);
