@@ -9,7 +9,7 @@ import type { EngineOptions } from './gpu/options.js';
 
 /** How `createEngine` chooses and sets up a device. */
 export interface CreateEngineOptions extends EngineOptions {
-  /** 'gpu' requires a GPU, 'cpu' uses the CPU device. Default: 'auto', a GPU where there is one, else the CPU device. */
+  /** 'gpu' requires a GPU, 'cpu' uses the CPU device. Default: 'auto', a GPU if there is one, else the CPU device. */
   adapter?: 'auto' | 'gpu' | 'cpu';
   /** Threads of the CPU device, 1 to 64. Default: as many as the processor runs at once. */
   threads?: number;
@@ -40,8 +40,9 @@ export async function createEngine(options: CreateEngineOptions = {}): Promise<E
 }
 
 /**
- * The browser's WebGPU, or the reason not to use it. An adapter that runs in software is not used unless it is required:
- * it is slower than the CPU device.
+ * The browser's WebGPU, or the reason not to use it.
+ *
+ * A software adapter is slower than the CPU device, so it is used only if a GPU is required.
  */
 async function findGpu(isRequired: boolean): Promise<GPU | string> {
   const gpu = (globalThis.navigator as Navigator | undefined)?.gpu;

@@ -14,11 +14,9 @@ import { print, runCommand } from './terminal.js';
 export function addConnectivity(program: Command): void {
   program
     .command('connectivity')
-    .description(
-      "read directed connectivity from a model's attention and by ablation, with controls",
-    )
+    .description('read directed connectivity from attention and by ablation, with controls')
     .argument('<run>', 'run folder')
-    .option('--data <path>', 'path of its data, if they were moved')
+    .option('--data <path>', 'path of the data, if they have moved')
     .option('--windows <n>', 'number of windows to read attention from', parseCount, 4000)
     .option('--ablation-windows <n>', 'number of windows for ablation', parseCount, 4000)
     .option('--seed <n>', 'random seed of the windows and of the untrained control', parseWhole, 1)
@@ -48,7 +46,7 @@ export function addReport(program: Command): void {
       'write an HTML page about a run: training, decoding, generated spikes, connectivity',
     )
     .argument('<run>', 'run folder')
-    .option('--data <path>', 'path of its data, if they were moved')
+    .option('--data <path>', 'path of the data, if they have moved')
     .addHelpText('after', '\nExample:\n  neuroformer report runs/hub')
     .action((folder: string, options: { data?: string }) =>
       runCommand(async () => {

@@ -27,9 +27,9 @@ interface DecodeOptions {
 export function addDecode(program: Command): void {
   program
     .command('decode')
-    .description('decode behavior with a trained model and score it, beside baselines if wanted')
+    .description('decode behavior with a trained model and score it, optionally against baselines')
     .argument('<run>', 'run folder')
-    .option('--data <path>', 'path of its data, if they were moved')
+    .option('--data <path>', 'path of the data, if they have moved')
     .addOption(
       new Option('--part <name>', 'part of the split to decode')
         .choices([...SPLIT_PARTS, 'all'])

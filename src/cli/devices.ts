@@ -39,7 +39,7 @@ async function listDevices(): Promise<void> {
   ];
   print(alignedPairs(rows));
   print(
-    '\nSet NEUROFORMER_ADAPTER to gpu or cpu to force that kind, and NEUROFORMER_THREADS to the number of CPU threads.',
+    '\nSet NEUROFORMER_ADAPTER to gpu or cpu to force one of them, and NEUROFORMER_THREADS to set the number of CPU threads.',
   );
   engine.dispose();
 }

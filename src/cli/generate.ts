@@ -41,7 +41,7 @@ export function addGenerate(program: Command): void {
     .command('generate')
     .description('generate trials of spikes with a trained model')
     .argument('<run>', 'run folder')
-    .option('--data <path>', 'path of its data, if they were moved')
+    .option('--data <path>', 'path of the data, if they have moved')
     .option('--trials <n>', 'number of trials, drawn in parallel', parseCount, 20)
     .option('--seconds <s>', 'length of each trial in seconds', parsePositive, 8)
     .addOption(

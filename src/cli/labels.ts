@@ -22,7 +22,7 @@ export function addLabels(program: Command): void {
       'measure how much labeled data decoding needs, with and without pretraining on spikes',
     )
     .argument('<run>', 'run folder, whose data, model and training settings are used')
-    .option('--data <path>', 'path of its data, if they were moved')
+    .option('--data <path>', 'path of the data, if they have moved')
     .addOption(
       new Option('--shares <list>', 'shares of the labeled windows to train on')
         .argParser(parseShares)

@@ -6,7 +6,7 @@ import { readYamlFile } from '../node/config-file.js';
 import { UsageError } from '../stages/errors.js';
 import { ConfigError, isRecord, nearest } from '../text/schema.js';
 
-/** A parser of numbers that pass a check; an empty text is not a number. @param kind what the error says it should be. */
+/** A parser of numbers that pass a check. An empty text is not a number. */
 function numberParser(kind: string, isValid: (value: number) => boolean): (text: string) => number {
   return (text) => {
     const value = text.trim() === '' ? Number.NaN : Number(text);
@@ -54,7 +54,11 @@ export function parseRates(text: string): Record<number, number> {
   );
 }
 
-/** Adds a setting such as 'training.rate=0.001' to those before it. @throws InvalidArgumentError where it is not key=value. */
+/**
+ * Adds a setting such as 'training.rate=0.001' to the previous ones.
+ *
+ * @throws InvalidArgumentError if it has no key.
+ */
 export function collectSetting(text: string, previous: readonly string[] = []): string[] {
   if (!/^[^=]+=/.test(text)) throw new InvalidArgumentError('It should be key=value.');
   return [...previous, text];
@@ -66,8 +70,8 @@ export function collectSetting(text: string, previous: readonly string[] = []): 
  * @param path of a YAML file; undefined is an empty configuration.
  * @param settings texts of the form key=value, where the key is a path such as training.rate.
  * @returns the model's configuration and the training settings, both unchecked.
- * @throws ConfigError where the file cannot be read, is not YAML, or misspells `training`; UsageError where a value of
- * `settings` is not YAML.
+ * @throws ConfigError where the file cannot be read, is not YAML, or misspells `training`; UsageError where a value
+ * of `settings` is not YAML.
  */
 export function readSettings(path: string | undefined, settings: readonly string[] = []) {
   const raw = path === undefined ? {} : readYamlFile(path);

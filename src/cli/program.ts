@@ -19,7 +19,7 @@ export function createProgram(): Command {
       'A GPT over spikes, on any GPU or none: inspect recordings, train models, decode behavior, generate spikes, read connectivity.\n\nStart with: neuroformer demo, or neuroformer inspect <your file>',
     )
     .version(VERSION)
-    .option('--threads <n>', 'CPU threads, 1 to 64, where no GPU is used (default: all)')
+    .option('--threads <n>', 'CPU threads, 1 to 64, used without a GPU (default: all)')
     .hook('preAction', () => {
       const { threads } = program.opts<{ threads?: string }>();
       if (threads !== undefined) process.env.NEUROFORMER_THREADS = threads;

@@ -25,7 +25,7 @@ export function addSimulate(program: Command): void {
   simulate
     .command('hub')
     .argument('<folder>', 'folder to write the dataset to')
-    .description('spiking neurons in groups, with hubs that drive many others')
+    .description('simulate spiking neurons in groups, with hubs that drive many others')
     .option(
       '--neurons <n>',
       'number of neurons, a multiple of the number of groups',
@@ -49,7 +49,9 @@ export function addSimulate(program: Command): void {
   simulate
     .command('inputs')
     .argument('<folder>', 'folder to write the dataset to')
-    .description('neurons that are each driven by one periodic input, through a hidden map')
+    .description(
+      'simulate neurons that are each driven by one periodic input, through a hidden map',
+    )
     .option('--neurons <n>', 'number of neurons, and of inputs', parseCount, 1000)
     .option('--seconds <s>', 'length of the recording in seconds', parsePositive, 60)
     .option('--seed <n>', 'random seed of map and activity', parseWhole, 1)

@@ -12,7 +12,7 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Minimum time between progress lines where standard error is not a terminal. */
+/** Minimum time between progress lines when standard error is not a terminal. */
 const MIN_LINE_INTERVAL_MS = 10_000;
 
 /**
@@ -32,7 +32,7 @@ export class TerminalWatcher implements Watcher {
     print(sentence);
   }
 
-  /** Updates the live line; where standard error is not a terminal, writes a line now and then. */
+  /** Updates the live line. When standard error is not a terminal, writes a line now and then instead. */
   progress(state: Progress): void {
     // A new activity is shown at once, terminal or not.
     if (state.activity !== this.#activity) this.#lastShown = 0;
@@ -55,7 +55,7 @@ export class TerminalWatcher implements Watcher {
     return this.#isStopRequested;
   }
 
-  /** Makes Ctrl-C request a stop where work can stop cleanly, and end the process at once where it cannot. */
+  /** While work can stop cleanly, makes Ctrl-C request a stop; otherwise Ctrl-C ends the process at once. */
   canStop(does: boolean): void {
     this.#isStopRequested = false;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -30,9 +30,9 @@ export function addTrain(program: Command): void {
   program
     .command('train')
     .description('train a model on a recording')
-    .option('--data <path>', 'a dataset folder, or a file such as session.nwb')
-    .option('--config <file>', 'YAML file with the model, and its training under "training"')
-    .option('--out <folder>', 'where the run goes')
+    .option('--data <path>', 'dataset folder, or a file such as session.nwb')
+    .option('--config <file>', 'YAML file: the model, and how it is trained under "training"')
+    .option('--out <folder>', 'folder for the run')
     .option(
       '--set <key=value>',
       'change a setting, such as training.steps=500; repeatable',
@@ -49,11 +49,11 @@ export function addTrain(program: Command): void {
     .command('finetune')
     .description('train a model that starts from another one')
     .argument('<from>', 'run folder, or a weights file')
-    .requiredOption('--data <path>', 'a dataset folder, or a file such as session.nwb')
-    .requiredOption('--out <folder>', 'where the run goes')
+    .requiredOption('--data <path>', 'dataset folder, or a file such as session.nwb')
+    .requiredOption('--out <folder>', 'folder for the run')
     .option(
       '--config <file>',
-      'YAML file with changes to the model, and its training under "training"',
+      'YAML file: changes to the model, and how it is trained under "training"',
     )
     .option('--set <key=value>', 'change a setting; repeatable', collectSetting)
     .option('--force', 'write into a folder that is not empty')
@@ -127,7 +127,7 @@ async function run(request: TrainRequest, watcher: TerminalWatcher): Promise<voi
   if (stopped === 'interrupted') printStopped(progress.step, request.store.name);
 }
 
-/** Training settings, with the split and the spacing of windows taken from a run where they are not set. */
+/** Training settings, with the split and the spacing of windows taken from a run unless they are set. */
 async function sameSplitAs(records: RunRecords, training: unknown): Promise<TrainSettings> {
   // Throws, because these are not settings.
   if (!isRecord(training)) return parseTrainSettings(training);

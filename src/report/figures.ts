@@ -38,7 +38,7 @@ export function describeCorrelation(r: number): string {
     : 'r is undefined, because one of the two does not vary';
 }
 
-/** Training losses over updates, and validation losses where there are any. */
+/** Training losses over updates, and validation losses if there are any. */
 export function lossFigure(metrics: readonly MetricLine[]): Promise<Figure> {
   const isValidated = metrics.some(({ kind }) => kind === 'validation');
   const rows = metrics.flatMap(({ step, kind, losses }) => {
@@ -140,7 +140,7 @@ export function rasterFigure(
             scale: { domain: [-1, neurons], nice: false },
             axis: { grid: false },
           },
-          // Where there are few spikes, they are drawn taller than one neuron's row, to be seen at all.
+          // Ticks as tall as a neuron's row would be too small to see where there are few spikes of many neurons.
           size: { value: Math.max(rows.length < 2000 ? 4 : 2, Math.min(6, 240 / neurons)) },
           color: { ...color, legend: null },
         },
@@ -232,7 +232,11 @@ export function intervalFigure(
   );
 }
 
-/** The PSTH: mean rate over trials, from their starts. @param bin in seconds. @param r correlation of the two curves. */
+/**
+ * The PSTH: mean rate over trials from their starts, in bins of `bin` seconds.
+ *
+ * @param r correlation of the two curves.
+ */
 export function timeCourseFigure(
   recorded: readonly SpikeSegment[],
   generated: readonly SpikeSegment[],

@@ -43,7 +43,7 @@ export interface ReportInputs {
   readonly decoded: DecodedResults | undefined;
   /** Scores by share of labeled data. */
   readonly labels: LabelResults | undefined;
-  /** Seconds that each stage took; empty where that is unknown. */
+  /** Seconds that each stage took; empty if that is unknown. */
   readonly durations: readonly (readonly [stage: string, seconds: number])[];
 }
 
@@ -143,8 +143,8 @@ async function trainingSection(metrics: readonly MetricLine[]): Promise<Section>
 }
 
 /**
- * Spike-triggered rates, recorded and generated: of a hub's targets around its spikes where the wiring is known, else of
- * all other neurons around the spikes of the most active one.
+ * Spike-triggered rates, recorded and generated. If the wiring is known, these are rates of a hub's targets around
+ * the hub's spikes, else of all other neurons around the spikes of the most active one.
  */
 function spikeTriggeredRates(
   run: OpenedRun,
@@ -172,7 +172,7 @@ function spikeTriggeredRates(
   const r = correlation(recordedRates, generatedRates);
   const targetNames =
     wired.length > 0
-      ? `the ${targets.length} neurons that hub ${source} drives`
+      ? `the ${targets.length} neurons driven by hub ${source},`
       : 'all other neurons';
   return {
     r,
@@ -312,7 +312,7 @@ async function clampedSection(run: OpenedRun, clamped: GeneratedResults): Promis
   };
 }
 
-/** A number with three decimals; empty where it is not finite. */
+/** A number with three decimals; empty if it is not finite. */
 function formatNumber(value: number): string {
   return Number.isFinite(value) ? value.toFixed(3) : '';
 }
@@ -349,7 +349,7 @@ async function wiringSection(run: OpenedRun, explained: Explained): Promise<Sect
   };
 }
 
-/** The scores of every connectivity map against the true wiring; undefined where that is unknown. */
+/** The scores of every connectivity map against the true wiring; undefined if that is unknown. */
 export function scoreTable(maps: readonly ConnectivityMap[]): Table | undefined {
   const scored = maps.flatMap((map) => (map.scores ? [{ ...map, scores: map.scores }] : []));
   if (scored.length === 0) return undefined;
@@ -371,7 +371,7 @@ export function scoreTable(maps: readonly ConnectivityMap[]): Table | undefined 
   };
 }
 
-/** Whether attention beats Pearson correlation, in a sentence either way; empty where maps have no scores. */
+/** Whether attention beats Pearson correlation, in a sentence either way; empty if maps have no scores. */
 export function attentionVerdict(maps: readonly ConnectivityMap[]): string {
   const scores = (name: string) => maps.find((map) => map.name === name)?.scores;
   const attention = scores('attention');

@@ -56,7 +56,7 @@ const NEURAL_KINDS = Object.keys(NEURAL_BASELINES) as NeuralKind[];
 /** Bins in the shorter history of the linear baselines. */
 const SHORT_HISTORY = 10;
 
-/** Which baseline a configuration describes; undefined for a Neuroformer. */
+/** Which baseline a configuration describes; undefined if it describes a Neuroformer. */
 function neuralKind(config: ModelConfig): NeuralKind | undefined {
   return NEURAL_KINDS.find((kind) => config[NEURAL_BASELINES[kind].key]);
 }
@@ -91,7 +91,7 @@ export async function decode(
   const decodable = predictedVariables(layout);
   if (decodable.length === 0) {
     throw new UsageError(
-      'This model decodes no variables: set predict: true for one under modalities, then train or finetune.',
+      'This model decodes no variables: set predict: true for one under modalities, then train or fine-tune a model.',
     );
   }
   const refs = inTimeOrder(windowsInPart(split, complete.part), dataset.recording.trials);
@@ -233,7 +233,9 @@ function linearInputs(
   };
 }
 
-/** Trains the baselines that are not trained yet, each in a folder of the run's store, and decodes the windows with all. */
+/**
+ * Trains the baselines that are not trained yet, each in a folder of the run's store, and decodes with all of them.
+ */
 async function trainedBaselines(
   run: OpenedRun,
   refs: readonly WindowRef[],

@@ -20,8 +20,8 @@ import { trainStage } from './train.js';
 /**
  * The model's configuration.
  *
- * Windows are short, so that delays of 2 to 5 ms reach from the past window into the current one. Its only block attends
- * to the past and to nothing else, so that its attention is all there is to read.
+ * Windows are short, so that delays of 2 to 5 ms reach from the past window into the current one. The only block
+ * attends to the past and to nothing else, so that its attention is all there is to read.
  */
 export const HUB_MODEL = {
   n_embd: 32,

@@ -51,13 +51,13 @@ const DEFAULTS = { trials: 20, seconds: 8, past: 'own', part: 'all', seed: 1 } a
 
 type CompleteSettings = GenerateSettings & Required<Pick<GenerateSettings, keyof typeof DEFAULTS>>;
 
-/** Number of trials that an average over trials needs. */
+/** Minimum number of trials for an average over trials. */
 const MIN_ALIGNED_TRIALS = 10;
 /** Windows in a batch, when single windows are drawn from the recorded past. */
 const AHEAD_BATCH = 100;
-/** Test windows that are drawn from the recorded past and scored. */
+/** Maximum number of test windows that are drawn from the recorded past and scored. */
 const MAX_AHEAD_WINDOWS = 1000;
-/** Training windows in which token frequencies are counted. */
+/** Maximum number of training windows in which token frequencies are counted. */
 const MAX_COUNTED_WINDOWS = 5000;
 
 /**
@@ -132,7 +132,7 @@ export function describeRates({ rateCorrelation }: GeneratedScores): string {
     : 'Firing rates cannot be correlated with the recording: in one of the two, all neurons have the same rate.';
 }
 
-/** How well rates agree where each window is drawn from the recorded past, in a sentence. */
+/** How well rates agree if each window is drawn from the recorded past, in a sentence. */
 export function describeAhead({ train, test, recorded }: AheadScores): string {
   return `One window ahead of the recorded past: r = ${train.toFixed(3)} in the training part and ${test.toFixed(3)} in the test part. Baseline: recorded rates of the training part, r = ${recorded.toFixed(3)} in the test part.`;
 }
@@ -147,7 +147,7 @@ function checkNeurons({ silent = [], drive = {} }: GenerateSettings, neurons: nu
     );
 }
 
-/** Which neurons were clamped, in sentences; empty where none was. */
+/** Which neurons were clamped, in sentences; empty if none was. */
 function describeClamps(
   { silent = [], drive = {} }: GenerateSettings,
   names?: readonly string[],
@@ -165,7 +165,7 @@ function describeClamps(
 /**
  * The windows that trials start with: from one part of the split, each followed by enough recording.
  *
- * Where there are enough of them, only beginnings of recorded trials are used, so that averages over trials can be
+ * If there are enough of them, only beginnings of recorded trials are used, so that averages over trials can be
  * compared. Otherwise windows are picked at even distances.
  *
  * @throws UsageError where trials are shorter than a window, or no window is followed by enough recording.
@@ -192,8 +192,8 @@ function chooseStarts(run: OpenedRun, { part, trials, seconds }: CompleteSetting
 }
 
 /**
- * Scores windows that are each drawn from the recorded past: spikes and tokens on test windows, rates on training and on
- * test windows. Gives nothing where there are no test windows.
+ * Scores windows that are each drawn from the recorded past: spikes and tokens of test windows, rates of training
+ * and of test windows. Without test windows the result is empty.
  */
 async function scoreAheadOfPast(
   engine: Engine,

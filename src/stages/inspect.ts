@@ -43,7 +43,7 @@ export function previewConfig(
 }
 
 /**
- * Writes `inspect.html` into a store, and a dataset.yaml where the dataset has none.
+ * Writes `inspect.html` into a store, and a dataset.yaml if the dataset has none.
  *
  * @param referenceFrom rewrites a reference relative to the dataset into one relative to the store.
  * @throws FileError where the store cannot be written.

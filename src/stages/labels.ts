@@ -1,4 +1,6 @@
-/** The labels stage: how much labeled data decoding needs, with models pretrained on spikes and models from scratch. */
+/**
+ * The labels stage: how much labeled data decoding needs, with models pretrained on spikes and models from scratch.
+ */
 
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
 import { scoreVariable } from '../analyze/decoding-scores.js';
@@ -20,7 +22,7 @@ import { trainOnce } from './train-once.js';
 export interface LabelsSettings {
   /** Shares of the labeled windows to train on, in rising order. */
   readonly shares: readonly number[];
-  /** Number of models of each kind, trained with seeds from 1 on. */
+  /** Number of models of each kind, trained with seeds 1, 2 and so on. */
   readonly seeds: number;
   /** Updates of each model on labeled windows. */
   readonly updates: number;
@@ -29,14 +31,15 @@ export interface LabelsSettings {
 }
 
 /**
- * Trains models on shares of the labeled windows, and writes their test scores into the run's store after each seed.
+ * Trains models on shares of the labeled windows, and writes their test scores into the run's store after each
+ * seed.
  *
  * Models that are already trained are not trained again.
  *
- * @param run opened with its last weights. Models are compared by their last weights, because the best ones were selected
- * on validation windows.
- * @throws UsageError where the model decodes no variable, or there are no test windows; StoppedError where the watcher
- * stops training.
+ * @param run opened with its last weights: models are compared by their last weights, because the best weights were
+ * selected on validation windows.
+ * @throws UsageError where the model decodes no variable, or there are no test windows; StoppedError where the
+ * watcher stops training.
  */
 export async function compareLabels(
   run: OpenedRun,
@@ -47,7 +50,7 @@ export async function compareLabels(
   const { watcher } = context;
   if (predictedVariables(run.layout).length === 0)
     throw new UsageError(
-      'This model decodes no variables: set predict: true for one under modalities, then train or finetune.',
+      'This model decodes no variables: set predict: true for one under modalities, then train or fine-tune a model.',
     );
   if (run.split.test.length === 0)
     throw new UsageError('The test part has no windows to score the models on.');
@@ -101,7 +104,7 @@ function describeRun({ seed, share, windows, from, scores }: LabelRun): string {
   return `seed ${seed}, ${percent(share)} (${windows} windows), ${from}: ${headlines.join(', ')}`;
 }
 
-/** Trains a model in a folder of the run's store, unless it is trained already. @param initialModelPath in that store. */
+/** Trains a model in a folder of the run's store, unless it is trained already. */
 async function trainIn(
   context: Context,
   folder: string,
@@ -120,7 +123,7 @@ async function trainIn(
   await trainOnce({ ...request, ...initial }, updates, context);
 }
 
-/** The run's settings with another seed, but with the same split; nothing is frozen, because weights start at random. */
+/** The run's settings with another seed but the same split. Nothing is frozen, because weights start at random. */
 function withSeed({ facts: { training } }: OpenedRun, seed: number): TrainSettings {
   return { ...training, seed, split: splitWithSeed(training), freeze: [] };
 }
@@ -138,7 +141,7 @@ async function trainOnSpikes(context: Context, seed: number, updates: number): P
   return `${folder}/${LAST_CHECKPOINT}`;
 }
 
-/** Trains a model on a share of the labeled windows, and scores it on the test windows. @param spikes path of the pretrained model. */
+/** Trains a model on a share of the labeled windows, and scores it on the test windows. */
 async function trainOnLabels(
   context: Context,
   {

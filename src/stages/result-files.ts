@@ -1,4 +1,6 @@
-/** Files of results in a run's store: arrays as .npz, tables as .csv, spikes and series as .nwb, the rest as .json. */
+/**
+ * Files of results in a run's store: arrays as .npz, tables as .csv, spikes and series as .nwb, the rest as .json.
+ */
 
 import { parseCsv } from '../formats/csv.js';
 import { encodeNpz, parseNpz } from '../formats/npz.js';
@@ -22,8 +24,9 @@ export type GeneratedName = 'generated' | 'clamped';
 /**
  * Writes generated trials as .npz and .json.
  *
- * The .npz has one row per spike in `trial`, `neuron` and `time`, and `spans` [trials, 5]: the trial index and end of the
- * first window, the seconds from and to which spikes were drawn, and the windows whose block was full.
+ * The .npz has one entry per spike in `trial`, `neuron` and `time`. Its `spans` [trials, 5] has the trial index and
+ * the end of the first window, the seconds from and to which spikes were drawn, and the number of windows whose
+ * block was full.
  *
  * @throws FileError where they cannot be written.
  */
@@ -96,7 +99,7 @@ export async function writeGeneratedNwb(
   await store.write(`${name}.nwb`, bytes);
 }
 
-/** Base name of the files of a decoded part: `decoded` for the test part, such as `decoded-train` for others. */
+/** Base name of the files of a decoded part: `decoded` for the test part, else with the part's name. */
 export function decodedFileName(part: DecodedResults['part']): string {
   return part === 'test' ? 'decoded' : `decoded-${part}`;
 }
@@ -138,7 +141,7 @@ function nwbData(values: Float64Array | readonly ClassValue[]): NwbSeries['data'
 }
 
 /**
- * Reads the generated trials of a run; undefined where there are none.
+ * Reads the generated trials of a run; undefined if there are none.
  *
  * @param neurons in the recording.
  * @throws FileError where a file is damaged.
@@ -173,7 +176,7 @@ export function readGenerated(
   });
 }
 
-/** Writes connectivity maps, each [neurons, neurons], as .npz and .json. @throws FileError where they cannot be written. */
+/** Writes connectivity maps, each [target x source], as .npz and .json. @throws FileError where the store fails. */
 export async function writeExplained(
   store: RunStore,
   { maps, ...facts }: ExplainedResults,
@@ -188,7 +191,7 @@ export async function writeExplained(
 }
 
 /**
- * Reads the connectivity maps of a run; undefined where there are none.
+ * Reads the connectivity maps of a run; undefined if there are none.
  *
  * @param neurons in the recording.
  * @throws FileError where a file is damaged.
@@ -208,7 +211,10 @@ export function readExplained(
   });
 }
 
-/** Columns of decoded.csv that say when: index and id of the trial, seconds on the trial's and on the session's clock. */
+/**
+ * Columns of decoded.csv that locate a row in time: index and id of its trial, seconds on the trial's and session's
+ * clock.
+ */
 export const TIME_COLUMNS = ['trial', 'trial_id', 'time', 'session_time'];
 
 /** A variable's two columns of decoded.csv: its recorded and its decoded values. */
@@ -216,7 +222,11 @@ export function variableColumns(name: string): [string, string] {
   return [name, `${name}_decoded`];
 }
 
-/** Writes decoded variables: one .csv row per window, the rest as .json. @throws FileError where they cannot be written. */
+/**
+ * Writes decoded variables: a .csv row per window, and the rest as .json.
+ *
+ * @throws FileError where the store fails.
+ */
 export async function writeDecoded(
   store: RunStore,
   { refs, variables, ...facts }: DecodedResults,
@@ -241,9 +251,9 @@ export async function writeDecoded(
 }
 
 /**
- * Reads the decoded variables of a run; undefined where there are none.
+ * Reads the decoded variables of a run; undefined if there are none.
  *
- * Where several parts were decoded, the first of these is read: test, validation, all, train.
+ * If several parts were decoded, the first of these is read: test, validation, all, train.
  *
  * @throws FileError where a file is damaged.
  */
@@ -284,7 +294,7 @@ export async function writeLabels(store: RunStore, results: LabelResults): Promi
 const LABELS_FILE = 'labels.json';
 
 /**
- * Reads the scores of the labels stage; undefined where there are none.
+ * Reads the scores of the labels stage; undefined if there are none.
  *
  * @throws FileError where the file is damaged.
  */
@@ -319,10 +329,10 @@ async function writeArraysAndFacts(
 }
 
 /**
- * Reads `name`.npz and `name`.json; undefined where one is missing.
+ * Reads `name`.npz and `name`.json; undefined if one is missing.
  *
  * @param command that writes them, for the error message.
- * @param interpret makes the results of the facts and of the arrays, which `get` looks up by key.
+ * @param interpret turns the facts and the arrays, which `get` looks up by key, into results.
  * @throws FileError where `interpret` throws or a file cannot be parsed.
  */
 async function readArraysAndFacts<T>(

@@ -6,12 +6,12 @@ import type { RunStore } from '../ports/run-store.js';
 import type { Watcher } from '../ports/watcher.js';
 import { type HubNetwork, type HubSettings, simulateHub } from '../simulate/hub.js';
 
-/** Networks to try before the last one is used as it is. */
+/** Maximum number of networks to try; the last one is used as it is. */
 const MAX_ATTEMPTS = 10;
 /** Distance between the seeds of consecutive attempts. */
 const SEED_STEP = 1000;
 
-/** A function that reports how far a simulation is, as a share from 0 to 1. */
+/** Returns a function that reports progress, given the share of a simulation that is done. */
 export function simulationProgress(watcher: Watcher): (share: number) => void {
   return (share) =>
     watcher.progress({

@@ -7,10 +7,10 @@ import { StoppedError } from './errors.js';
 import { type TrainRequest, trainStage } from './train.js';
 
 /**
- * Trains a run to its end: starts it, resumes it where it was stopped, or does nothing where it is complete.
+ * Trains a run to its end: starts it, resumes it if it was stopped, or does nothing if it is complete.
  *
  * @param updates of the complete run.
- * @param onTraining called before training, and not at all where the run is complete.
+ * @param onTraining called before training, and not at all if the run is complete.
  * @throws StoppedError where the watcher stops it; the same call resumes it.
  */
 export async function trainOnce(

@@ -30,11 +30,11 @@ const PROGRESS_KEY = 'neuroformer.progress';
 
 /** A checkpoint read back from its file. */
 export interface Checkpoint extends SavedModel {
-  /** The configuration of the model; in a checkpoint it is always there. */
+  /** The configuration of the model, always present in a checkpoint. */
   readonly config: ModelConfig;
-  /** The vocabularies and scales of the model; in a checkpoint they are always there. */
+  /** The vocabularies and scales of the model, always present in a checkpoint. */
   readonly tokenizer: Tokenizer;
-  /** How far training had come. */
+  /** How far training was. */
   readonly progress: TrainingProgress;
   /** Adam's first (m) and second (v) moments, by parameter name. */
   readonly moments: { m: ReadonlyMap<string, HostTensor>; v: ReadonlyMap<string, HostTensor> };

@@ -12,7 +12,8 @@ import type { WindowRef, Windows } from '../recording/windows.js';
 
 /**
  * How many windows to use so that they fill their batches: at most `wanted`, rounded down to a multiple of `batch`.
- * Fewer windows than one batch are all used.
+ *
+ * If there are fewer windows than one batch, all of them are used.
  */
 export function wholeBatches(wanted: number, available: number, batch: number): number {
   const count = Math.min(wanted, available);
@@ -24,7 +25,7 @@ export function evenly<T>(items: readonly T[], count: number): T[] {
   return Array.from({ length: count }, (_, n) => items[Math.floor((n * items.length) / count)]!);
 }
 
-/** Picks at most `maxCount` windows at even distances, so many that they fill their batches. */
+/** Picks windows at even distances: at most `maxCount`, and as many as fill their batches (see `wholeBatches`). */
 export function spreadWindows(
   refs: readonly WindowRef[],
   maxCount: number,
@@ -34,7 +35,7 @@ export function spreadWindows(
 }
 
 /**
- * Collates windows into batches of `size`, in order. Windows that do not fill a last batch are dropped.
+ * Collates windows into batches of `size`, in order. An incomplete last batch is dropped.
  *
  * Spikes of one time bin are put into a random order, which depends on `seed` alone.
  */
@@ -107,7 +108,7 @@ export class Evaluator {
     this.#pass[Symbol.dispose]();
   }
 
-  /** Targets behind a batch's mean: tokens for the token losses; all other losses count every batch alike. */
+  /** Weight of a batch's mean: the number of target tokens for the token losses, and 1 for all other losses. */
   #lossWeight(name: string, host: HostBatch): number {
     if (name !== 'id' && name !== 'time') return 1;
     const { PAD } = this.#layout.tokenizer.ids;

@@ -32,7 +32,7 @@ export interface OpenedRun extends TrainingData {
  * Opens a run and its data.
  *
  * @param data the dataset, or a function that opens it; the function receives the location that the run recorded.
- * @param which the weights to read: 'best' by total validation loss (the last where there is no best), or 'last'.
+ * @param which the weights to read: 'best' by total validation loss (the last if there was no validation), or 'last'.
  * @throws FileError where the store holds no run, or the data are not those it was trained on.
  */
 export async function openRun(
@@ -64,7 +64,7 @@ export async function openRun(
 export interface LoadedModel extends Disposable {
   /** The model, with the run's weights. */
   readonly model: Neuroformer;
-  /** Sentences about weights that did not fit the model; empty where all did. */
+  /** Sentences about weights that did not fit the model; empty if all did. */
   readonly notes: readonly string[];
 }
 

@@ -1,4 +1,7 @@
-/** The records of a run: what it was started with, its metrics and its checkpoints. They can be moved elsewhere as a whole. */
+/**
+ * The records of a run: what it was started with, its metrics and its checkpoints. A run's folder can be moved as a
+ * whole.
+ */
 
 import { FileError } from '../ports/errors.js';
 import { type RunStore, readText } from '../ports/run-store.js';
@@ -21,7 +24,7 @@ export interface RunFacts {
   readonly training: TrainSettings;
   /** Number of windows in each part of the split, and in none of them. */
   readonly windows: Readonly<Record<'train' | 'validation' | 'test' | 'leftOut', number>>;
-  /** File of the model it was fine-tuned from; absent where it was trained from scratch. */
+  /** File of the model it was fine-tuned from; absent if it was trained from scratch. */
   readonly from?: string;
   /** What the user was told about the data. */
   readonly notes: readonly string[];
@@ -66,7 +69,10 @@ export class RunRecords {
     return (await this.store.list()).includes(LAST_CHECKPOINT);
   }
 
-  /** File of the weights with the lowest total validation loss, or of the last checkpoint where there is none. */
+  /**
+   * File of the weights with the lowest total validation loss, or of the last checkpoint if there was no
+   * validation.
+   */
   async weightsPath(): Promise<string> {
     const names = await this.store.list();
     return names.includes(bestWeightsPath()) ? bestWeightsPath() : LAST_CHECKPOINT;

@@ -35,7 +35,7 @@ const FIELDS = {
   accumulate: defaulted(integer(1), 1),
   /** Number of updates. Default: as many as `epochs` takes. */
   steps: optional(integer(1)),
-  /** Passes over the training windows; used where `steps` is absent. */
+  /** Passes over the training windows; used if `steps` is absent. */
   epochs: defaulted(number({ above: 0 }), 10),
   /** Peak learning rate. */
   rate: defaulted(number({ above: 0 }), 1e-3),
@@ -61,13 +61,16 @@ const FIELDS = {
   every: optional(number({ above: 0 })),
   /** Share of the training part, its latest windows, to train on; less than 1 helps with recordings that drift. */
   recent: defaulted(number({ above: 0, max: 1 }), 1),
-  /** Seconds over which the weight of a training window halves, so that later windows are drawn more often. Default: no weighting. */
+  /**
+   * Seconds over which the weight of a training window halves: later windows are drawn more often. Default: equal
+   * weights.
+   */
   half_life: optional(number({ above: 0 })),
   /** Share of the training windows (after `recent`) to train on, drawn by the seed: the amount of labeled data. */
   share: defaulted(number({ above: 0, max: 1 }), 1),
   /** How windows are split into training, validation and test parts. */
   split: object({
-    /** `blocks` of time with gaps between them, whole `trials`, or single windows as in the original: `interleaved-legacy`. */
+    /** `blocks` of time with gaps between them, whole `trials`, or, as in the original, single windows. */
     kind: defaulted(isOneOf(['blocks', 'trials', 'interleaved-legacy']), 'blocks'),
     /** Share of each part; they add up to 1. */
     fractions,
@@ -105,7 +108,7 @@ export function splitWithSeed({ split, seed }: TrainSettings): TrainSettings['sp
 /**
  * Reads training settings from a plain object.
  *
- * @throws ConfigError naming the key's path, what is allowed and what it is.
+ * @throws ConfigError naming the key, its allowed values and the given one.
  */
 export function parseTrainSettings(raw: unknown = {}): TrainSettings {
   if (!isRecord(raw))

@@ -1,4 +1,6 @@
-/** The training loop: updates, validation and checkpoints, such that a resumed run equals one that was never stopped. */
+/**
+ * The training loop: updates, validation and checkpoints. A resumed run ends exactly as one that was never stopped.
+ */
 
 import type { Engine } from '../gpu/engine.js';
 import { DeviceLostError } from '../gpu/errors.js';
@@ -35,7 +37,7 @@ export interface TrainerOptions {
   readonly settings: TrainSettings;
   /** Where checkpoints and metrics go. */
   readonly records: RunRecords;
-  /** The engine to train on; where it is a function, a lost device is replaced. */
+  /** The engine to train on; if it is a function, a lost device is replaced. */
   readonly engine: EngineSource;
   /** Called with every engine before anything runs on it. */
   readonly onEngine?: (engine: Engine) => Promise<void>;
@@ -51,7 +53,7 @@ export interface TrainerOptions {
 
 /** How training ended. */
 export interface TrainResult {
-  /** `done` after all updates, `patience` where validation stopped improving, `interrupted` where the watcher asked. */
+  /** `done` after all updates, `patience` if validation stopped improving, `interrupted` if the watcher asked. */
   readonly stopped: 'done' | 'patience' | 'interrupted';
   /** Progress at the last update. */
   readonly progress: TrainingProgress;
@@ -62,9 +64,9 @@ export class TrainingError extends Error {
   override name = 'TrainingError';
 }
 
-/** Updates whose losses may be unread while further updates are submitted. */
+/** Maximum number of submitted updates whose losses are unread. */
 const MAX_IN_FLIGHT = 2;
-/** Device losses after which a run gives up. */
+/** Number of device losses after which a run gives up. */
 const MAX_LOST_DEVICES = 3;
 
 /**
@@ -104,13 +106,13 @@ export function totalUpdates(settings: TrainSettings, windows: number): number {
   return steps ?? Math.max(1, Math.round((epochs * windows) / (batch * accumulate)));
 }
 
-/** Losses of submitted updates that were not read back yet, and sums of those read since the last means. */
+/** Losses of submitted updates that were not read back yet, and sums of those read since the previous means. */
 class LossesInFlight {
   readonly #unread: { step: number; losses: () => Promise<StepLosses> }[] = [];
   #sums: Record<string, number> = {};
   #count = 0;
 
-  /** Adds the losses of an update, and reads the oldest back where too many are unread. */
+  /** Adds the losses of an update, and reads the oldest back if too many are unread. */
   async add(step: number, losses: () => Promise<StepLosses>): Promise<void> {
     this.#unread.push({ step, losses });
     if (this.#unread.length > MAX_IN_FLIGHT) await this.#receive();
@@ -161,7 +163,7 @@ class Trainer {
   #progress: TrainingProgress;
   /** Progress when this loop started, from which the pace is computed. */
   #startProgress: TrainingProgress;
-  /** Until when the seconds of training have been counted. */
+  /** Time up to which the seconds of training are counted. */
   #countedUntil = performance.now();
 
   constructor(engine: Engine, options: TrainerOptions) {
@@ -231,7 +233,7 @@ class Trainer {
     return rate;
   }
 
-  /** Logs, validates and saves where these are due. Returns why training stops here, if it does before its end. */
+  /** Logs, validates and saves when due. Returns why training stops early here, if it does. */
   async #afterUpdate(rate: number): Promise<'patience' | 'interrupted' | undefined> {
     const { settings, watcher } = this.#options;
     const { step } = this.#progress;
@@ -291,7 +293,7 @@ class Trainer {
       this.#store.freeze((name) => prefixes.some((prefix) => name.startsWith(prefix)));
   }
 
-  /** The evaluator of the validation windows; undefined where there is nothing to validate. */
+  /** The evaluator of the validation windows; undefined if there is nothing to validate. */
   #createEvaluator(): Evaluator | undefined {
     const { data, settings } = this.#options;
     const { validation } = data.split;
@@ -379,7 +381,7 @@ class Trainer {
 
   /** Writes the checkpoint that a run resumes from. */
   async #save(): Promise<void> {
-    // Throws where a loss is not finite: weights that diverged must not overwrite the checkpoint.
+    // Throws if a loss is not finite: diverged weights must not overwrite the checkpoint.
     await this.#losses.settle();
     this.#countSeconds();
     await this.#write(LAST_CHECKPOINT, true);

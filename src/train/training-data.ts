@@ -37,8 +37,8 @@ export interface TrainingData {
  * training part.
  *
  * @param tokenizer of a model that is already trained. Default: one created for the recording.
- * @throws RecordingError where the recording does not fit the model: other neurons, no variable to decode, no windows for
- * a part of the split.
+ * @throws RecordingError where the recording does not fit the model: it has other neurons, lacks a variable to
+ * decode, or has no windows for a part of the split.
  */
 export function prepare(
   recording: Recording,
@@ -89,7 +89,7 @@ function missingVariables({ config, variables }: BatchLayout): ConfiguredVariabl
 /**
  * What a user should know about the data of a run, in sentences.
  *
- * @param cut spikes of the training windows that do not fit their blocks; counted here where it is not passed in.
+ * @param cut spikes of the training windows that do not fit their blocks; counted here if it is not passed in.
  */
 export function dataNotes(
   { windows, split, layout, config }: TrainingData,

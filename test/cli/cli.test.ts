@@ -23,15 +23,15 @@ import { tinyWorkspace } from '../helpers/tiny-run.js';
 /** Updates of the run that most tests share, and of the same run stopped or killed. */
 const STEPS = 400;
 let folder: string;
-const at = (...parts: string[]) => join(folder, ...parts);
+const inFolder = (...parts: string[]) => join(folder, ...parts);
 const trainArgs = (out: string) => [
   'train',
   '--data',
-  at('data'),
+  inFolder('data'),
   '--config',
-  at('config.yaml'),
+  inFolder('config.yaml'),
   '--out',
-  at(out),
+  inFolder(out),
 ];
 
 beforeAll(() => {
@@ -41,7 +41,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Weights, moments and update of a run's last checkpoint. */
 async function lastCheckpoint(out: string) {
-  const { tensors, moments, progress } = await checkpointAt(at(out, 'last.safetensors'));
+  const { tensors, moments, progress } = await checkpointAt(inFolder(out, 'last.safetensors'));
   return { tensors, moments, step: progress.step };
 }
 
@@ -52,7 +52,7 @@ describe('the command line, from training to the report', () => {
   });
 
   it('trains into a folder with all that later commands need', async () => {
-    expect(readdirSync(at('run')).sort()).toEqual([
+    expect(readdirSync(inFolder('run')).sort()).toEqual([
       'best-id.safetensors',
       'best-time.safetensors',
       'best.safetensors',
@@ -64,17 +64,17 @@ describe('the command line, from training to the report', () => {
   });
 
   it('does not overwrite a run without --force', async () => {
-    const before = readFileSync(at('run', 'last.safetensors'));
+    const before = readFileSync(inFolder('run', 'last.safetensors'));
     const { code, err } = await neuroformer(...trainArgs('run'));
     expect(code).toBe(1);
     expect(err).toBe(
-      `${at('run')} holds something already: name another folder, or say --force to write into it.\n`,
+      `${inFolder('run')} holds something already: name another folder, or say --force to write into it.\n`,
     );
-    expect(readFileSync(at('run', 'last.safetensors'))).toEqual(before);
+    expect(readFileSync(inFolder('run', 'last.safetensors'))).toEqual(before);
   });
 
   it('generates, reads connectivity and reports on one self-contained page', async () => {
-    const run = at('run');
+    const run = inFolder('run');
     const generated = await neuroformer('generate', run, '--trials', '4', '--seconds', '1');
     expect(generated.code, generated.err).toBe(0);
     const explained = await neuroformer(
@@ -90,11 +90,11 @@ describe('the command line, from training to the report', () => {
     const reported = await runInChildProcess('report', run);
     expect(reported.code, reported.err).toBe(0);
 
-    const arrays = parseNpz(readFileSync(at('run', 'generated.npz')));
-    const { scores } = JSON.parse(readFileSync(at('run', 'generated.json'), 'utf8'));
+    const arrays = parseNpz(readFileSync(inFolder('run', 'generated.npz')));
+    const { scores } = JSON.parse(readFileSync(inFolder('run', 'generated.json'), 'utf8'));
     expect(arrays.get('time')!.data.length).toBe(scores.spikes);
-    const { maps } = JSON.parse(readFileSync(at('run', 'connectivity.json'), 'utf8'));
-    const page = readFileSync(at('run', 'report.html'), 'utf8');
+    const { maps } = JSON.parse(readFileSync(inFolder('run', 'connectivity.json'), 'utf8'));
+    const page = readFileSync(inFolder('run', 'report.html'), 'utf8');
     for (const { title, scores: mapScores } of maps) {
       expect(page).toContain(title);
       expect(page, title).toContain(`<td>${mapScores.auroc.toFixed(3)}</td>`);
@@ -102,10 +102,10 @@ describe('the command line, from training to the report', () => {
     expect(page).toContain(`<td>${scores.rateCorrelation.toFixed(3)}</td>`);
     expect(page).not.toMatch(/(src|href)="https?:/);
     expect(page).not.toContain('<script');
-    const figures = readdirSync(at('run', 'figures'));
+    const figures = readdirSync(inFolder('run', 'figures'));
     for (const name of ['losses', 'raster', 'rates', 'intervals', 'weights', 'attention'])
       expect(figures).toEqual(expect.arrayContaining([`${name}.svg`, `${name}.csv`]));
-    const ratesFile = readFileSync(at('run', 'figures', 'rates.csv'), 'utf8');
+    const ratesFile = readFileSync(inFolder('run', 'figures', 'rates.csv'), 'utf8');
     const embedded = /href="data:text\/csv;charset=utf-8,([^"]+)" download="rates.csv"/.exec(
       page,
     )![1];
@@ -117,11 +117,11 @@ describe('the command line, from training to the report', () => {
   it('fine-tunes a run with changed settings', async () => {
     const { code, out, err } = await neuroformer(
       'finetune',
-      at('run'),
+      inFolder('run'),
       '--data',
-      at('data'),
+      inFolder('data'),
       '--out',
-      at('fine'),
+      inFolder('fine'),
       '--set',
       'training.steps=3',
       '--set',
@@ -132,7 +132,7 @@ describe('the command line, from training to the report', () => {
     expect(code, err).toBe(0);
     expect(out).toContain('3 updates in');
     expect(out).toContain(
-      `The split is that of ${at('run')}; set training.split for another one.\n`,
+      `The split is that of ${inFolder('run')}; set training.split for another one.\n`,
     );
     const [before, after] = [
       (await lastCheckpoint('run')).tensors,
@@ -145,35 +145,35 @@ describe('the command line, from training to the report', () => {
   });
 
   async function readBest(name: string) {
-    return (await checkpointAt(at('run', 'best.safetensors'))).tensors.get(name);
+    return (await checkpointAt(inFolder('run', 'best.safetensors'))).tensors.get(name);
   }
 
   it('keeps trials with clamped neurons apart from freely generated ones', async () => {
-    const before = readFileSync(at('run', 'generated.npz'));
+    const before = readFileSync(inFolder('run', 'generated.npz'));
     const args = ['--silent', '0,1', '--drive', '5:200', '--trials', '2', '--seconds', '1'];
-    const { code, out, err } = await neuroformer('generate', at('run'), ...args);
+    const { code, out, err } = await neuroformer('generate', inFolder('run'), ...args);
     expect(code, err).toBe(0);
     expect(out).toContain('Neurons silenced: 0, 1. Neurons driven: 5 at 200 Hz.');
-    expect(readFileSync(at('run', 'generated.npz'))).toEqual(before);
+    expect(readFileSync(inFolder('run', 'generated.npz'))).toEqual(before);
     const neurons = Array.from(
-      parseNpz(readFileSync(at('run', 'clamped.npz'))).get('neuron')!.data as Int32Array,
+      parseNpz(readFileSync(inFolder('run', 'clamped.npz'))).get('neuron')!.data as Int32Array,
     );
     expect(neurons).not.toContain(0);
     expect(neurons.filter((n) => n === 5).length).toBeGreaterThan(100);
-    expect((await neuroformer('report', at('run'))).code).toBe(0);
-    const page = readFileSync(at('run', 'report.html'), 'utf8');
+    expect((await neuroformer('report', inFolder('run'))).code).toBe(0);
+    const page = readFileSync(inFolder('run', 'report.html'), 'utf8');
     expect(page).toContain('<h2>Clamped neurons</h2>');
     expect(page).toContain('neurons at temperature 1; times at temperature 1');
   });
 
   it('fine-tunes with the split of the run, and warns where another split is set', async () => {
-    const { training } = await new RunRecords(diskStore(at('run'))).readFacts();
-    expect((await new RunRecords(diskStore(at('fine'))).readFacts()).training).toMatchObject({
+    const { training } = await new RunRecords(diskStore(inFolder('run'))).readFacts();
+    expect((await new RunRecords(diskStore(inFolder('fine'))).readFacts()).training).toMatchObject({
       split: { ...training.split, seed: training.seed },
     });
     const args = [
       '--out',
-      at('dealt'),
+      inFolder('dealt'),
       '--set',
       'training.split.repeats=2',
       '--set',
@@ -181,58 +181,71 @@ describe('the command line, from training to the report', () => {
     ];
     const { code, out, err } = await neuroformer(
       'finetune',
-      at('run'),
+      inFolder('run'),
       '--data',
-      at('data'),
+      inFolder('data'),
       ...args,
     );
     expect(code, err).toBe(0);
     expect(out).toContain(
-      `The split differs from that of ${at('run')}. On the same recording, that model may have been trained on windows that are now test windows.`,
+      `The split differs from that of ${inFolder('run')}. On the same recording, that model may have been trained on windows that are now test windows.`,
     );
   });
 
   it('changes single nested settings when fine-tuning, and keeps the others', async () => {
-    const args = ['--set', 'window.prev=0.02', '--set', 'training.steps=1', '--out', at('deep')];
-    const { code, err } = await neuroformer('finetune', at('run'), '--data', at('data'), ...args);
+    const args = [
+      '--set',
+      'window.prev=0.02',
+      '--set',
+      'training.steps=1',
+      '--out',
+      inFolder('deep'),
+    ];
+    const { code, err } = await neuroformer(
+      'finetune',
+      inFolder('run'),
+      '--data',
+      inFolder('data'),
+      ...args,
+    );
     expect(code, err).toBe(0);
-    const { config, tokenizer } = await checkpointAt(at('deep', 'last.safetensors'));
+    const { config, tokenizer } = await checkpointAt(inFolder('deep', 'last.safetensors'));
     expect(config.window).toMatchObject({ curr: 0.005, prev: 0.02 });
     expect(tokenizer.toJSON().past).toBe(0.02);
-    const original = await checkpointAt(at('run', 'last.safetensors'));
+    const original = await checkpointAt(inFolder('run', 'last.safetensors'));
     expect(original.tokenizer.toJSON().past).toBe(0.03);
   });
 
   it('says which results are damaged, and what to do', async () => {
-    cpSync(at('run'), at('damaged'), { recursive: true });
-    writeFileSync(at('damaged', 'generated.json'), '{"scores": {}}');
-    const { code, err } = await neuroformer('report', at('damaged'));
+    cpSync(inFolder('run'), inFolder('damaged'), { recursive: true });
+    writeFileSync(inFolder('damaged', 'generated.json'), '{"scores": {}}');
+    const { code, err } = await neuroformer('report', inFolder('damaged'));
     expect(code).toBe(1);
     expect(err).toBe(
-      `${at('damaged')}/generated.json or generated.npz is damaged: run neuroformer generate again.\n`,
+      `${inFolder('damaged')}/generated.json or generated.npz is damaged: run neuroformer generate again.\n`,
     );
   });
 
   it('removes the files of an earlier run when started with --force', async () => {
-    cpSync(at('damaged'), at('again'), { recursive: true });
-    writeFileSync(at('again', 'notes.txt'), 'mine');
-    writeFileSync(at('again', 'decoded-train.json'), '{}');
+    cpSync(inFolder('damaged'), inFolder('again'), { recursive: true });
+    writeFileSync(inFolder('again', 'notes.txt'), 'mine');
+    writeFileSync(inFolder('again', 'decoded-train.json'), '{}');
     const args = ['--force', '--set', 'training.steps=1', '--set', 'training.validate_every=0'];
     const { code, err } = await neuroformer(...trainArgs('again'), ...args);
     expect(code, err).toBe(0);
-    const names = readdirSync(at('again')).filter((name) => name !== 'figures');
+    const names = readdirSync(inFolder('again')).filter((name) => name !== 'figures');
     expect(names.sort()).toEqual(['last.safetensors', 'metrics.jsonl', 'notes.txt', 'run.json']);
   });
 
   it('removes nothing when --force is used with a wrong setting', async () => {
-    const before = readdirSync(at('damaged')).sort();
+    const before = readdirSync(inFolder('damaged')).sort();
     const args = ['--force', '--set', 'training.freeze=[nothing]'];
     const { code, err } = await neuroformer(...trainArgs('damaged'), ...args);
     expect([code, err]).toEqual([
       1,
       "training.freeze lists nothing, but no parameter's name begins with it.\n",
     ]);
-    expect(readdirSync(at('damaged')).sort()).toEqual(before);
+    expect(readdirSync(inFolder('damaged')).sort()).toEqual(before);
   });
 
   it('generates where the split has no test part, and refuses trials shorter than a window', async () => {
@@ -241,12 +254,14 @@ describe('the command line, from training to the report', () => {
     const trained = await neuroformer(...trainArgs('untested'), ...args);
     expect(trained.code, trained.err).toBe(0);
     const settings = ['--trials', '2', '--seconds', '0.1'];
-    const { code, err } = await neuroformer('generate', at('untested'), ...settings);
+    const { code, err } = await neuroformer('generate', inFolder('untested'), ...settings);
     expect(code, err).toBe(0);
-    const { tokens, scores } = JSON.parse(readFileSync(at('untested', 'generated.json'), 'utf8'));
+    const { tokens, scores } = JSON.parse(
+      readFileSync(inFolder('untested', 'generated.json'), 'utf8'),
+    );
     expect(tokens).toBeUndefined();
     expect(scores.trials).toBe(2);
-    const short = await neuroformer('generate', at('untested'), '--seconds', '0.001');
+    const short = await neuroformer('generate', inFolder('untested'), '--seconds', '0.001');
     expect([short.code, short.err]).toEqual([
       1,
       'A trial should be at least one window long (0.005 s), but --seconds is 0.001.\n',
@@ -254,17 +269,17 @@ describe('the command line, from training to the report', () => {
   });
 
   it('says that the rates of a silent network cannot be correlated', async () => {
-    cpSync(at('untested'), at('silent'), { recursive: true });
+    cpSync(inFolder('untested'), inFolder('silent'), { recursive: true });
     const all = Array.from({ length: 18 }, (_, neuron) => neuron).join(',');
     const args = ['--silent', all, '--trials', '2', '--seconds', '1'];
-    const { code, out, err } = await neuroformer('generate', at('silent'), ...args);
+    const { code, out, err } = await neuroformer('generate', inFolder('silent'), ...args);
     expect(code, err).toBe(0);
     expect(out).toContain(
       'Firing rates cannot be correlated with the recording: in one of the two, all neurons have the same rate.',
     );
-    const reported = await neuroformer('report', at('silent'));
+    const reported = await neuroformer('report', inFolder('silent'));
     expect(reported.code, reported.err).toBe(0);
-    const page = readFileSync(at('silent', 'report.html'), 'utf8');
+    const page = readFileSync(inFolder('silent', 'report.html'), 'utf8');
     expect(page).toContain(
       'the dashed line marks equal rates; r is undefined, because one of the two does not vary.',
     );
@@ -272,43 +287,53 @@ describe('the command line, from training to the report', () => {
   });
 
   it('says which figure cannot be written', async () => {
-    writeFileSync(at('untested', 'figures'), '');
-    const { code, err } = await neuroformer('report', at('untested'));
+    writeFileSync(inFolder('untested', 'figures'), '');
+    const { code, err } = await neuroformer('report', inFolder('untested'));
     expect([code, err]).toEqual([
       1,
-      `${at('untested', 'figures', 'losses.svg')} cannot be written: part of its path is a file.\n`,
+      `${inFolder('untested', 'figures', 'losses.svg')} cannot be written: part of its path is a file.\n`,
     ]);
   });
 
   it('resumes a fine-tuned run that kept the classes of the model it started from', async () => {
     const addGait = (name: string, classes: number) => {
-      cpSync(at('data'), at(name), { recursive: true });
+      cpSync(inFolder('data'), inFolder(name), { recursive: true });
       const values = Int32Array.from({ length: 600 }, (_, n) => n % classes);
-      writeFileSync(at(name, 'gait.npy'), encodeNpy(values));
-      appendFileSync(at(name, 'dataset.yaml'), 'variables:\n  gait: {data: gait.npy, dt: 0.05}\n');
+      writeFileSync(inFolder(name, 'gait.npy'), encodeNpy(values));
+      appendFileSync(
+        inFolder(name, 'dataset.yaml'),
+        'variables:\n  gait: {data: gait.npy, dt: 0.05}\n',
+      );
     };
     addGait('three', 3);
     addGait('two', 2);
     const variable = '{dt: 0.05, predict: true, objective: classification}';
     const modality = `modalities={b: {n_layers: 0, window: 0.05, variables: {gait: ${variable}}}}`;
     const settings = ['--set', modality, '--set', 'training.steps=2'];
-    const config = ['--config', at('config.yaml')];
-    const args = ['--data', at('three'), ...config, '--out', at('gaits'), ...settings];
+    const config = ['--config', inFolder('config.yaml')];
+    const args = ['--data', inFolder('three'), ...config, '--out', inFolder('gaits'), ...settings];
     const trained = await neuroformer('train', ...args);
     expect(trained.code, trained.err).toBe(0);
-    const fine = ['--data', at('two'), '--out', at('fewer'), '--set', 'training.steps=2'];
-    const tuned = await neuroformer('finetune', at('gaits'), ...fine);
+    const fine = [
+      '--data',
+      inFolder('two'),
+      '--out',
+      inFolder('fewer'),
+      '--set',
+      'training.steps=2',
+    ];
+    const tuned = await neuroformer('finetune', inFolder('gaits'), ...fine);
     expect(tuned.code, tuned.err).toBe(0);
-    const { tokenizer } = await checkpointAt(at('fewer', 'last.safetensors'));
+    const { tokenizer } = await checkpointAt(inFolder('fewer', 'last.safetensors'));
     expect(tokenizer.classes.gait!.values).toEqual([0, 1, 2]);
-    const resumed = await neuroformer('train', '--resume', at('fewer'));
+    const resumed = await neuroformer('train', '--resume', inFolder('fewer'));
     expect(resumed.code, resumed.err).toBe(0);
     expect(resumed.out).toContain('Resuming at update 2 of 2.');
   });
 
   it('saves on Ctrl-C and says how to resume, to the same weights as a run without a stop', async () => {
     const running = new RunningCommand(trainArgs('stopped'));
-    await waitForUpdates(running, at('stopped'), 10);
+    await waitForUpdates(running, inFolder('stopped'), 10);
     running.child.kill('SIGINT');
     const { code, out, err } = await running.ended;
     expect(code).toBe(130);
@@ -317,7 +342,7 @@ describe('the command line, from training to the report', () => {
     );
     expect(out).toMatch(/Saved at update \d+\. To resume: neuroformer train --resume .+stopped\n$/);
     expect((await lastCheckpoint('stopped')).step).toBeLessThan(STEPS);
-    const resumed = await neuroformer('train', '--resume', at('stopped'));
+    const resumed = await neuroformer('train', '--resume', inFolder('stopped'));
     expect(resumed.code, resumed.err).toBe(0);
     expect(await lastCheckpoint('stopped')).toEqual(await lastCheckpoint('run'));
   });
@@ -327,15 +352,15 @@ describe('the command line, from training to the report', () => {
     timeout: 180_000,
   }, async () => {
     for (let kills = 0; kills < tries(4); kills++) {
-      const started = existsSync(at('killed', 'last.safetensors'));
-      const args = started ? ['train', '--resume', at('killed')] : trainArgs('killed');
+      const started = existsSync(inFolder('killed', 'last.safetensors'));
+      const args = started ? ['train', '--resume', inFolder('killed')] : trainArgs('killed');
       const before = started ? (await lastCheckpoint('killed')).step : 0;
       const running = new RunningCommand(args);
-      await waitForUpdates(running, at('killed'), before + 7 + 4 * kills);
+      await waitForUpdates(running, inFolder('killed'), before + 7 + 4 * kills);
       running.child.kill('SIGKILL');
       expect((await running.ended).signal).toBe('SIGKILL');
     }
-    const resumed = await neuroformer('train', '--resume', at('killed'));
+    const resumed = await neuroformer('train', '--resume', inFolder('killed'));
     expect(resumed.code, resumed.err).toBe(0);
     expect(await lastCheckpoint('killed')).toEqual(await lastCheckpoint('run'));
   });
@@ -396,7 +421,7 @@ describe('the demo', () => {
       const { code, out, err } = await neuroformer(
         'demo',
         '--out',
-        at('demo'),
+        inFolder('demo'),
         '--neurons',
         '18',
         '--steps',
@@ -411,7 +436,7 @@ describe('the demo', () => {
         expect(out).toMatch(new RegExp(`^${stage}: [\\d.]+ s$`, 'm'));
       expect(out).toMatch(/Attention (beats|does not beat) Pearson correlation/);
       expect(out.trim().split('\n').at(-1)).toMatch(/The report is .+report\.html$/);
-      expect(readFileSync(at('demo', 'report.html'), 'utf8')).toContain('Connectivity');
+      expect(readFileSync(inFolder('demo', 'report.html'), 'utf8')).toContain('Connectivity');
     },
     240_000,
   );
@@ -436,12 +461,12 @@ describe('help', () => {
 
 describe('a mistake ends with one sentence and an exit code other than 0:', () => {
   beforeAll(() => {
-    mkdirSync(at('nan'));
-    for (const name of readdirSync(at('data')))
-      writeFileSync(at('nan', name), readFileSync(at('data', name)));
-    const yaml = readFileSync(at('nan', 'dataset.yaml'), 'utf8');
+    mkdirSync(inFolder('nan'));
+    for (const name of readdirSync(inFolder('data')))
+      writeFileSync(inFolder('nan', name), readFileSync(inFolder('data', name)));
+    const yaml = readFileSync(inFolder('nan', 'dataset.yaml'), 'utf8');
     writeFileSync(
-      at('nan', 'dataset.yaml'),
+      inFolder('nan', 'dataset.yaml'),
       `${yaml}variables:\n  speed: {data: speed.npy, dt: 0.05}\n`,
     );
     // Three numbers, the second of them NaN.
@@ -451,10 +476,10 @@ describe('a mistake ends with one sentence and an exit code other than 0:', () =
       Buffer.from(header),
       Buffer.from(Float64Array.of(1, Number.NaN, 3).buffer),
     ]);
-    writeFileSync(at('nan', 'speed.npy'), bytes);
-    writeFileSync(at('broken.yaml'), 'n_embd: [1\n');
-    writeFileSync(at('wrong.yaml'), 'n_embd: 32\nn_heads: 4\n');
-    mkdirSync(at('empty'));
+    writeFileSync(inFolder('nan', 'speed.npy'), bytes);
+    writeFileSync(inFolder('broken.yaml'), 'n_embd: [1\n');
+    writeFileSync(inFolder('wrong.yaml'), 'n_embd: 32\nn_heads: 4\n');
+    mkdirSync(inFolder('empty'));
   });
 
   it.each<[string, () => string[], RegExp]>([
@@ -475,22 +500,22 @@ describe('a mistake ends with one sentence and an exit code other than 0:', () =
     ],
     [
       'a run resumed with other settings',
-      () => ['train', '--resume', at('run'), '--set', 'training.steps=9'],
+      () => ['train', '--resume', inFolder('run'), '--set', 'training.steps=9'],
       /^A run is resumed with its own settings: --set cannot be combined with --resume\. To change them, use: neuroformer finetune .+run\n$/,
     ],
     [
       'a configuration that does not exist',
-      () => ['train', '--data', 'x', '--config', 'no.yaml', '--out', at('o')],
+      () => ['train', '--data', 'x', '--config', 'no.yaml', '--out', inFolder('o')],
       /^no\.yaml cannot be read: there is no such file; give the path of a YAML file\.\n$/,
     ],
     [
       'a configuration that is not YAML',
-      () => ['train', '--data', 'x', '--config', at('broken.yaml'), '--out', at('o')],
+      () => ['train', '--data', 'x', '--config', inFolder('broken.yaml'), '--out', inFolder('o')],
       /broken\.yaml is not valid YAML: line \d: .+\.\n$/,
     ],
     [
       'an unknown key',
-      () => ['train', '--data', 'x', '--config', at('wrong.yaml'), '--out', at('o')],
+      () => ['train', '--data', 'x', '--config', inFolder('wrong.yaml'), '--out', inFolder('o')],
       /^n_heads is not known; did you mean n_head\?\n$/,
     ],
     [
@@ -500,37 +525,61 @@ describe('a mistake ends with one sentence and an exit code other than 0:', () =
     ],
     [
       'data that do not exist',
-      () => ['train', '--data', at('none'), '--config', at('config.yaml'), '--out', at('o')],
+      () => [
+        'train',
+        '--data',
+        inFolder('none'),
+        '--config',
+        inFolder('config.yaml'),
+        '--out',
+        inFolder('o'),
+      ],
       /none cannot be read: there is no such file or folder\.\n$/,
     ],
     [
       'a folder without a description',
-      () => ['train', '--data', at('empty'), '--config', at('config.yaml'), '--out', at('o')],
+      () => [
+        'train',
+        '--data',
+        inFolder('empty'),
+        '--config',
+        inFolder('config.yaml'),
+        '--out',
+        inFolder('o'),
+      ],
       /empty holds no dataset\.yaml, .+\n$/,
     ],
     [
       'NaN in the data',
-      () => ['train', '--data', at('nan'), '--config', at('config.yaml'), '--out', at('o')],
+      () => [
+        'train',
+        '--data',
+        inFolder('nan'),
+        '--config',
+        inFolder('config.yaml'),
+        '--out',
+        inFolder('o'),
+      ],
       /^Sample 1 of variable speed is NaN; .+\n$/,
     ],
     [
       'a folder that is not a run',
-      () => ['generate', at('empty')],
+      () => ['generate', inFolder('empty')],
       /run\.json cannot be read: there is no such file or folder\. Is .+empty a run folder\?\n$/,
     ],
     [
       'nothing to resume',
-      () => ['train', '--resume', at('empty')],
+      () => ['train', '--resume', inFolder('empty')],
       /run\.json cannot be read: .+\n$/,
     ],
     [
       'a path that leads through a file',
-      () => ['simulate', 'hub', at('config.yaml', 'x')],
+      () => ['simulate', 'hub', inFolder('config.yaml', 'x')],
       /config\.yaml.x cannot be read: part of its path is a file\.\n$/,
     ],
     [
       'an option that is not a number',
-      () => ['simulate', 'hub', at('h'), '--neurons', 'many'],
+      () => ['simulate', 'hub', inFolder('h'), '--neurons', 'many'],
       /^error: option '--neurons <n>' argument 'many' is invalid\. It should be a whole number, 1 or more\./,
     ],
     [
@@ -540,22 +589,22 @@ describe('a mistake ends with one sentence and an exit code other than 0:', () =
     ],
     [
       'an empty list of neurons',
-      () => ['generate', at('empty'), '--silent', ''],
+      () => ['generate', inFolder('empty'), '--silent', ''],
       /It should be a whole number, 0 or more\./,
     ],
     [
       'a neuron with two rates',
-      () => ['generate', at('empty'), '--drive', '5:40:1'],
+      () => ['generate', inFolder('empty'), '--drive', '5:40:1'],
       /It should be neuron:rate, with a rate of at most 1000 Hz\./,
     ],
     [
       'a probability above 1',
-      () => ['generate', at('empty'), '--top-p', '1.5'],
+      () => ['generate', inFolder('empty'), '--top-p', '1.5'],
       /It should be a number above 0 and at most 1\./,
     ],
     [
       'groups of unequal size',
-      () => ['simulate', 'hub', at('h'), '--neurons', '10', '--force'],
+      () => ['simulate', 'hub', inFolder('h'), '--neurons', '10', '--force'],
       /^A hub network needs groups of equal size/,
     ],
   ])('%s', async (_, args, message) => {

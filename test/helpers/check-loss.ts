@@ -1,4 +1,6 @@
-/** The counterpart of `checkOp` for losses: ops with a scalar output, which compute their gradients in the forward pass. */
+/**
+ * The counterpart of `checkOp` for losses: ops with one output element whose forward pass also computes gradients.
+ */
 
 import { expect } from 'vitest';
 import type { Engine } from '../../src/engine.js';

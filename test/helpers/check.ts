@@ -63,7 +63,7 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
   return difference / scale;
 }
 
-/** Fails where the relative error exceeds the tolerance, and records the error for `printWorstErrors`. */
+/** Fails if the relative error exceeds the tolerance, and records the error for `printWorstErrors`. */
 export function expectClose(
   name: string,
   kind: ToleranceKind,
@@ -82,7 +82,7 @@ export function randomRef(random: HostRandom, shape: readonly number[]): Ref {
   return { shape, data: ref(shape).data.map(() => Math.fround(random.normal())) };
 }
 
-/** The inputs of a case: its values where it has them, else random numbers. */
+/** The inputs of a case: its own values if it has them, else random numbers. */
 export function caseInputs<K extends string>(
   { inputs, values }: Pick<Case<K>, 'inputs' | 'values'>,
   random: HostRandom,

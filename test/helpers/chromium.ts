@@ -1,8 +1,8 @@
 /**
  * A headless Chromium from npm alone, whose WebGPU runs on SwiftShader.
  *
- * The package `@sparticuz/chromium` holds the browser and the libraries that a bare system lacks (NSS, NSPR, expat). It
- * is unpacked once, into the user's cache folder.
+ * The package `@sparticuz/chromium` holds the browser and the libraries that a bare system lacks (NSS, NSPR,
+ * expat). It is unpacked once, into the user's cache folder.
  */
 
 import { existsSync } from 'node:fs';
@@ -14,7 +14,9 @@ import packaged from '@sparticuz/chromium';
 import { type Browser, chromium } from 'playwright-core';
 
 const PACKAGE = '@sparticuz/chromium';
-/** The package is built for a service that sandboxes it; elsewhere, root can start it only without its own sandbox. */
+/**
+ * The package is built for a service that sandboxes it; elsewhere, root can start it only without its own sandbox.
+ */
 const FLAGS = ['--no-sandbox'];
 const WITH_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 const WITHOUT_WEBGPU = ['--disable-features=WebGPU', '--disable-blink-features=WebGPU'];
@@ -55,7 +57,7 @@ async function unpackedFolder(): Promise<string> {
   return folder;
 }
 
-/** Unpacks into a folder. The package uses TMPDIR, and unpacks its libraries only where it detects AWS Lambda. */
+/** Unpacks into a folder. The package uses TMPDIR, and unpacks its libraries only if it detects AWS Lambda. */
 async function unpackInto(folder: string): Promise<void> {
   const overrides = { TMPDIR: folder, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs22.x' };
   const originals = Object.keys(overrides).map((name) => [name, process.env[name]] as const);

@@ -9,7 +9,7 @@ const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url
 
 /** How a command ended, and what it printed. */
 export interface CommandResult {
-  /** Exit code; null where a signal ended the process. */
+  /** Exit code; null if a signal ended the process. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly out: string;
@@ -82,7 +82,7 @@ export async function neuroformer(...args: string[]): Promise<CommandResult> {
   }
 }
 
-/** Makes a command and its subcommands throw where they would end the process. */
+/** Makes a command and its subcommands throw instead of ending the process. */
 function throwOnExit(command: Command): Command {
   command.commands.forEach(throwOnExit);
   return command.exitOverride();

@@ -22,7 +22,7 @@ export function useFolders(): (files: TestFiles) => string {
   };
 }
 
-/** Returns a function that opens a dataset with a description (dataset.yaml) and files. @param shared files of every dataset. */
+/** Returns a function that opens a dataset of a description, files of its own, and files shared by all datasets. */
 export function opener(writeFolder: (files: TestFiles) => string, shared: TestFiles = {}) {
   return (description: object | string, files: TestFiles = {}) => {
     const text = typeof description === 'string' ? description : stringify(description);

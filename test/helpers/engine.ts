@@ -4,7 +4,9 @@ import { afterAll, beforeAll } from 'vitest';
 import type { Engine } from '../../src/engine.js';
 import { createEngine, findAdapter, type NodeEngineOptions } from '../../src/node.js';
 
-/** A tuning as on a GPU, within the limits of the software adapter, so that staged kernels are tested without a GPU. */
+/**
+ * A tuning as on a GPU, within the limits of the software adapter, so that staged kernels are tested without a GPU.
+ */
 export const STAGED: NonNullable<NodeEngineOptions['tuning']> = {
   staged: true,
   matmulTiles: [

@@ -10,7 +10,12 @@ import { openHdf5 } from '../../src/formats/hdf5/open.js';
 import type { ArrayNode, DataNode, GroupNode } from '../../src/formats/nodes.js';
 import { diskFolder } from '../../src/node/disk-source.js';
 
-/** Opens the file at a path, as datasets do. @param name in messages. @param seconds before a call into HDF5 is given up. */
+/**
+ * Opens the file at a path, as datasets do.
+ *
+ * @param name in messages.
+ * @param seconds that the library may take per call.
+ */
 export function openHdf5At(path: string, name = path, seconds?: number) {
   return openHdf5(sourceIn(diskFolder(dirname(path)), basename(path), name), name, seconds);
 }

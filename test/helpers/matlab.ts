@@ -27,7 +27,10 @@ export const joined = (pieces: readonly Uint8Array[]) =>
 /** Character codes of a text. */
 export const codes = (text: string) => [...text].map((character) => character.codePointAt(0)!);
 
-/** Writes small files as MATLAB does, in one byte order. Array classes and data types are the numbers of 'MAT-File Format'. */
+/**
+ * Writes small files as MATLAB does, in one byte order. Classes and data types are numbered as in 'MAT-File
+ * Format'.
+ */
 export class Writer {
   constructor(readonly little = true) {}
 

@@ -1,7 +1,8 @@
 /**
- * Calls of the public ops on random shapes, which together reach every kernel: single elements, sizes next to multiples
- * of 4 and of a tile, sizes larger than a tile, empty batches and sequences, masks that hide everything, rows shared by a
- * batch.
+ * Calls of the public ops on random shapes, which together reach every kernel.
+ *
+ * Shapes have single elements, sizes next to multiples of 4 and of a tile, sizes larger than a tile, empty batches
+ * and sequences, masks that hide everything, and rows shared by a batch.
  */
 
 import type { Engine } from '../../src/gpu/engine.js';
@@ -54,8 +55,8 @@ const STAGED: Partial<Tuning> = {
 };
 
 /**
- * Tunings that select the families of kernels: as on a GPU with one or two attention rows per invocation, and as on the
- * CPU device.
+ * Tunings that select the families of kernels: as on a GPU with one or two attention rows per invocation, and as on
+ * the CPU device.
  */
 export const FAMILIES: Readonly<Record<string, Partial<Tuning>>> = {
   staged: STAGED,
@@ -88,8 +89,8 @@ export interface RandomOp {
 const FAMILY_ORDER = ['staged', 'direct', 'staged in pairs', 'direct'] as const;
 
 /**
- * Draws calls of every op in turn, over rounds of all ops: in each family, with and without rows that are a multiple of
- * vec4 long.
+ * Draws calls of every op in turn, over rounds of all ops: in each family, with and without rows that are a
+ * multiple of vec4 long.
  *
  * @param seed draws the shapes and the numbers.
  * @param count calls in total.
@@ -142,7 +143,7 @@ class Kit {
     return 1 + this.host.integer(this.chance(0.5) ? Math.min(max, 5) : max);
   }
 
-  /** The width of a row: a multiple of 4 where `isWide`, else any. */
+  /** The width of a row: a multiple of 4 if `isWide`, else any. */
   width(max: number): number {
     return this.isWide ? 4 * this.size(Math.ceil(max / 4)) : this.size(max);
   }

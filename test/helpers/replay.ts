@@ -169,7 +169,8 @@ const MAX_ARENA_BYTES = 2 ** 24;
 /**
  * Replays captured dispatches. Returns the outputs of each.
  *
- * Read-only bindings are in one buffer and writable ones in another, each at its own offset, with poison on both sides.
+ * Read-only bindings are in one buffer and writable ones in another, each at its own offset, with poison on both
+ * sides.
  *
  * @throws Error where a dispatch writes outside its bindings.
  */

@@ -1,4 +1,6 @@
-/** Whether to run every case, as continuous integration does with NEUROFORMER_THOROUGH=1. `npm test` runs some of them. */
+/**
+ * Whether to run all cases, as continuous integration does with NEUROFORMER_THOROUGH=1; `npm test` runs only some.
+ */
 export const THOROUGH = process.env.NEUROFORMER_THOROUGH === '1';
 
 /** How many random cases to run: `count` in a thorough run, else a fifth of it. */

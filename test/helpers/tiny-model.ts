@@ -61,7 +61,7 @@ export class TinyModel {
     return loss;
   }
 
-  /** Trains eagerly, or by replaying one recorded step. Returns the losses, and the bytes of weights and Adam's moments. */
+  /** Trains eagerly, or by replaying one recorded step. Returns the losses, and the bytes of weights and moments. */
   async train(steps: number, recorded: boolean): Promise<{ losses: number[]; bytes: Uint8Array }> {
     const losses: number[] = [];
     const step = recorded ? this.engine.record(() => this.step()) : undefined;

@@ -24,8 +24,8 @@ export const NEURONS = 7;
 const SECONDS = 6;
 
 /**
- * Six seconds of random spikes at about 20 Hz per neuron, with a video of 4 x 6 pixels, speed, turn and the class gait, all
- * sampled at 20 Hz.
+ * Six seconds of random spikes at about 20 Hz per neuron, with a video of 4 x 6 pixels, the numbers speed and turn,
+ * and the class gait, all sampled at 20 Hz.
  */
 export function madeUpRecording(seed = 1): Recording {
   const random = new HostRandom(seed);
@@ -197,7 +197,7 @@ function outputTensors({
   return { idLogits, timeLogits, ...predictions };
 }
 
-/** The largest difference between two arrays; infinite where their lengths differ. */
+/** The largest difference between two arrays; infinite if their lengths differ. */
 export function apart(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY;
   let largest = 0;
