@@ -82,7 +82,7 @@ export async function compareLabels(
         watcher.note(describeRun(runs.at(-1)!));
       }
     }
-    // Written after each seed, so that results can be looked at while other seeds are trained.
+    // Written after each seed, so that the first results can be seen while others are still in training.
     await writeLabels(run.records.store, { updates, pretraining, variables, runs, whole });
   }
 }

@@ -53,7 +53,7 @@ export interface TrainerOptions {
 
 /** How training ended. */
 export interface TrainResult {
-  /** `done` after all updates, `patience` if validation stopped improving, `interrupted` if the watcher asked. */
+  /** `done` after all updates, `patience` if validation stopped improving, `interrupted` if the watcher asked to stop. */
   readonly stopped: 'done' | 'patience' | 'interrupted';
   /** Progress at the last update. */
   readonly progress: TrainingProgress;
@@ -138,7 +138,7 @@ class LossesInFlight {
     const losses = await read();
     if (!Number.isFinite(losses.loss)) {
       throw new TrainingError(
-        `The loss of update ${step} is ${losses.loss}: training has diverged. Lower training.rate or clip gradients to a smaller norm (training.clip); the last checkpoint is intact.`,
+        `The loss at update ${step} is ${losses.loss}: training has diverged. Lower training.rate or clip gradients to a smaller norm (training.clip); the last checkpoint is intact.`,
       );
     }
     for (const [name, value] of Object.entries(losses))
@@ -237,14 +237,14 @@ class Trainer {
   async #afterUpdate(rate: number): Promise<'patience' | 'interrupted' | undefined> {
     const { settings, watcher } = this.#options;
     const { step } = this.#progress;
-    const done = step === this.#totalSteps;
-    const due = (every: number) => every > 0 && (step % every === 0 || done);
+    const isLast = step === this.#totalSteps;
+    const due = (every: number) => every > 0 && (step % every === 0 || isLast);
     if (due(settings.log_every)) await this.#log(rate);
     if (this.#evaluator && due(settings.validate_every)) await this.#validate();
     const isStale = settings.patience > 0 && this.#progress.stale >= settings.patience;
     const isInterrupted = watcher.shouldStop();
     if (isStale || isInterrupted || due(settings.checkpoint_every)) await this.#save();
-    if (done) return undefined;
+    if (isLast) return undefined;
     if (isStale) return 'patience';
     return isInterrupted ? 'interrupted' : undefined;
   }

@@ -307,7 +307,7 @@ describe('a run that cannot be trained or resumed ends with a clear error', () =
   it('for a loss that is not finite, with its last checkpoint intact', async () => {
     const run = newRun({ rate: 1e30, clip: 0, warmup: 0, steps: 50, checkpoint_every: 1000 }, TINY);
     await expect(trainModel(run)).rejects.toThrow(
-      /^The loss of update \d+ is NaN: training has diverged\. Lower training\.rate or clip gradients to a smaller norm \(training\.clip\); the last checkpoint is intact\.$/,
+      /^The loss at update \d+ is NaN: training has diverged\. Lower training\.rate or clip gradients to a smaller norm \(training\.clip\); the last checkpoint is intact\.$/,
     );
     expect((await checkpointAt(lastPath(run))).progress.step).toBe(0);
   });
