@@ -21,7 +21,7 @@ import { checkDescription } from '../src/dataset/description.js';
 import { parseConfig } from '../src/neuroformer/config.js';
 import { RULES } from '../src/neuroformer/rules.js';
 import { parseTrainSettings } from '../src/train/settings.js';
-import { behaviourWorkplace } from './helpers/behaviour.js';
+import { behaviorWorkspace } from './helpers/behavior.js';
 import { neuroformer } from './helpers/cli.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -178,7 +178,7 @@ describe('programs in READMEs', () => {
 
   it('of the stages: opens the run again and decodes', async () => {
     const [, program] = programs()[2]!;
-    const workplace = behaviourWorkplace({ steps: 5, batch: 4 });
+    const workplace = behaviorWorkspace({ steps: 5, batch: 4 });
     cpSync(join(workplace, 'data'), join(place, 'my/folder'), { recursive: true });
     const config = ['--config', join(workplace, 'config.yaml')];
     const data = ['--data', join(place, 'my/folder')];

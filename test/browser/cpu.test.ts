@@ -85,7 +85,7 @@ describe('a page without WebGPU', () => {
       if (threads) expect(facts.description).toContain(threads);
       expect(said).toEqual([
         expect.stringMatching(
-          /^Neuroformer runs on CPU .+: (there is no WebGPU here|WebGPU found no adapter)\.$/,
+          /^Neuroformer runs on CPU .+: (WebGPU is not available|WebGPU found no adapter)\.$/,
         ),
       ]);
       expect({ losses, hash }).toEqual(here);

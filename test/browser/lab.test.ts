@@ -15,7 +15,7 @@ import { decode, openRun, report, train } from '../../src/index.js';
 import { createEngine, diskStore, openDataset } from '../../src/node.js';
 import { sha256 } from '../../src/ports/sha256.js';
 import { LAST_CHECKPOINT } from '../../src/train/run-records.js';
-import { behaviourWorkplace, DECODING } from '../helpers/behaviour.js';
+import { behaviorWorkspace, DECODING } from '../helpers/behavior.js';
 import { launchChromium } from '../helpers/chromium.js';
 import { checkpointAt } from '../helpers/run-files.js';
 import { THOROUGH } from '../helpers/thorough.js';
@@ -270,7 +270,7 @@ describe('a run in the browser’s own file system', () => {
   };
 
   it('goes on after a reload to the weights of a run in Node, bit for bit, and decodes and reports as there', async () => {
-    const place = behaviourWorkplace({});
+    const place = behaviorWorkspace({});
     const names = ['dataset.yaml', 'tuned.npz', 'side.csv'];
     const paths = names.map((name) => join(place, 'data', name));
     const lab = await LabPage.open((await site(ISOLATED)).address);
@@ -287,7 +287,7 @@ describe('a run in the browser’s own file system', () => {
       true,
     );
     expect(resumed.step).toBe(UPDATES);
-    expect(resumed.notes).toContain(`Going on from update ${HALFWAY} of ${UPDATES}.`);
+    expect(resumed.notes).toContain(`Resuming at update ${HALFWAY} of ${UPDATES}.`);
 
     const store = diskStore(join(place, 'run'));
     const engine = () => createEngine({ adapter: 'cpu' });

@@ -368,8 +368,8 @@ describe('choosing an adapter', () => {
     const started = createPageEngine({ adapter: 'gpu' });
     await expect(started).rejects.toThrow(UnsupportedError);
     await expect(started).rejects.toThrow(
-      'A GPU was asked for, but there is no WebGPU here: use a browser that has it, import createEngine from ' +
-        '"neuroformer-webgpu/node" in Node, or hand over a GPUDevice as { device }.',
+      'A GPU was asked for, but WebGPU is not available: use a browser with WebGPU, import createEngine from ' +
+        '"neuroformer-webgpu/node" in Node, or pass a GPUDevice as { device }.',
     );
   });
 

@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { bundlePages, servePages } from '../browser/serve.js';
-import { behaviourWorkplace } from './behaviour.js';
+import { behaviorWorkspace } from './behavior.js';
 import { launchChromium } from './chromium.js';
 
 /** Serves a page, hands it to `work` in a browser, and expects that nothing went to its console. */
@@ -31,7 +31,7 @@ async function withPage(
 
 /** Chooses a recording in `train-in-page`, and expects its report. */
 export async function trainInPage(entries: Readonly<Record<string, string>>): Promise<void> {
-  const workplace = behaviourWorkplace({});
+  const workplace = behaviorWorkspace({});
   const names = ['dataset.yaml', 'tuned.npz', 'side.csv'];
   await withPage(entries, { webgpu: false }, async (page) => {
     const paths = names.map((name) => join(workplace, 'data', name));

@@ -10,7 +10,7 @@ import { assembleRecording, createRecording } from '../../src/recording/recordin
 import type { WindowRef } from '../../src/recording/windows.js';
 import { parseTrainSettings } from '../../src/train/settings.js';
 import { prepare } from '../../src/train/training-data.js';
-import { behaviourRecording, DECODING, TUNED } from '../helpers/behaviour.js';
+import { behaviorRecording, DECODING, TUNED } from '../helpers/behavior.js';
 import { useEngine } from '../helpers/engine.js';
 import { TinyNeuroformer, WITH_BEHAVIOR } from '../helpers/tiny-neuroformer.js';
 
@@ -22,7 +22,7 @@ const SPLIT = { fractions: { train: 0.7, validation: 0.1, test: 0.2 } };
 function prepared(seconds = 60) {
   const { config } = parseConfig(DECODING);
   const settings = parseTrainSettings({ every: 0.1, split: SPLIT });
-  return prepare(behaviourRecording(seconds), config, settings);
+  return prepare(behaviorRecording(seconds), config, settings);
 }
 
 describe('decoding', () => {
@@ -243,6 +243,6 @@ describe('an overview', () => {
   });
 
   it('of tuned neurons has a row for each, up to twenty', () => {
-    expect(rasterInLetters(behaviourRecording(5))).toHaveLength(TUNED);
+    expect(rasterInLetters(behaviorRecording(5))).toHaveLength(TUNED);
   });
 });
