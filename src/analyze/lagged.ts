@@ -29,7 +29,7 @@ export function laggedCounts(
   const values: number[] = [];
   for (const [row, ref] of refs.entries()) {
     const { stop } = windows.span(ref).current;
-    const spikes = windows.binned(ref.trialIndex);
+    const spikes = windows.binnedSpikes(ref.trialIndex);
     const [first, end] = spikesWithin(spikes, Math.max(0, stop - count * bin), stop);
     const found = new Map<number, number>();
     for (let n = first; n < end; n++) {

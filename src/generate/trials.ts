@@ -118,7 +118,7 @@ class GrowingTrial {
     this.#drive = Object.entries(drive).map(([neuron, rate]) => [Number(neuron), rate]);
     const { current, past } = windows.span(start);
     this.#from = current.start;
-    const spikes = windows.binned(start.trialIndex);
+    const spikes = windows.binnedSpikes(start.trialIndex);
     const [first, end] = spikesWithin(spikes, past.start, past.stop);
     this.#bins = [...spikes.bins.subarray(first, end)];
     this.#neurons = [...spikes.neurons.subarray(first, end)];
@@ -132,7 +132,7 @@ class GrowingTrial {
   /** Adds what was drawn for a window, in the order of time. */
   add(ref: WindowRef, { ids, times, stoppedBy }: GeneratedWindow): void {
     const { ids: neurons, times: steps, current } = this.#windows.settings;
-    const { dt } = this.#windows.binned(this.#start.trialIndex);
+    const { dt } = this.#windows.binnedSpikes(this.#start.trialIndex);
     const start = this.#windows.span(ref).current.start;
     const found: [bin: number, neuron: number][] = [];
     const binAt = (seconds: number) => roundHalfEven((start + seconds) / dt);
@@ -153,7 +153,7 @@ class GrowingTrial {
 
   finish(count: number): GeneratedTrial {
     const { ids, current } = this.#windows.settings;
-    const { dt } = this.#windows.binned(this.#start.trialIndex);
+    const { dt } = this.#windows.binnedSpikes(this.#start.trialIndex);
     const times: number[][] = Array.from({ length: ids.neurons }, () => []);
     for (let n = this.#recorded; n < this.#bins.length; n++)
       times[this.#neurons[n]!]!.push(this.#bins[n]! * dt);
@@ -168,7 +168,7 @@ class GrowingTrial {
 
   /** The spikes that a past window can reach. */
   #recent(ref: WindowRef): BinnedSpikes {
-    const { dt } = this.#windows.binned(this.#start.trialIndex);
+    const { dt } = this.#windows.binnedSpikes(this.#start.trialIndex);
     const earliest = Math.floor(this.#windows.span(ref).past.start / dt) - 1;
     let first = this.#bins.length;
     while (first > 0 && this.#bins[first - 1]! >= earliest) first -= 1;

@@ -166,7 +166,7 @@ export function scoreAhead(train: AheadRates, test: AheadRates): AheadScores {
 function recordedIn(windows: Windows, refs: readonly WindowRef[]): Float64Array {
   const counts = new Float64Array(windows.settings.ids.neurons);
   for (const ref of refs) {
-    const spikes = windows.binned(ref.trialIndex);
+    const spikes = windows.binnedSpikes(ref.trialIndex);
     const { start, stop } = windows.span(ref).current;
     const [first, end] = spikesWithin(spikes, start, stop);
     for (let n = first; n < end; n++) counts[spikes.neurons[n]!]! += 1;

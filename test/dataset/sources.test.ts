@@ -311,7 +311,9 @@ describe('a variable', () => {
 
   it('with holes is refused, or drawn over where that is asked for', async () => {
     const holes = { data: 'a.npz#holes' };
-    await expect(v(holes)).rejects.toThrow('Sample 0 of variable v is NaN; fill or cut out');
+    await expect(v(holes)).rejects.toThrow(
+      'Sample 0 of variable v is NaN, but every sample should be a number: fill in or remove',
+    );
     // What is left has times of its own, between which lines are drawn where they are wanted.
     expect(await v({ ...holes, missing: 'interpolate' })).toEqual([1, 4]);
   });
@@ -393,7 +395,9 @@ describe('labels with missing samples', () => {
   it('are refused, or hold until the next', async () => {
     const of = (more: object) =>
       open({ spikes: TIMES, variables: { state: { ...state, ...more } } }, table);
-    await expect(of({})).rejects.toThrow('Sample 1 of variable state is missing; fill or cut out');
+    await expect(of({})).rejects.toThrow(
+      'Sample 1 of variable state is missing, but every sample should be a label: fill in or remove',
+    );
     const { recording } = await of({ missing: 'interpolate' });
     const { values } = regular(recording.trials[0]!.variables.state!, 0.1, 0.5);
     expect(values).toEqual(['run', 'run', 'run', 'run', 'rest']);
