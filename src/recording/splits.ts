@@ -60,7 +60,7 @@ export type Split = Readonly<Record<Part, readonly WindowRef[]>> & {
  */
 export function splitWindows(windows: Windows, settings: SplitSettings, every?: number): Split {
   if (settings.kind === 'explicit') return explicitSplit(windows, settings);
-  const refs = windows.recording.trials.flatMap((_, trial) => windows.windowsInTrial(trial, every));
+  const { refs, missing } = windows.list(every);
   const assign = partAssigner(windows, settings, refs);
   const parts: Record<Part, WindowRef[]> = { train: [], validation: [], test: [] };
   let leftOut = 0;
@@ -77,7 +77,7 @@ export function splitWindows(windows: Windows, settings: SplitSettings, every?: 
       );
     }
   }
-  const notes = Object.entries(windows.lacking(every)).map(
+  const notes = Object.entries(missing).map(
     ([name, count]) =>
       `${grouped(count)} windows are left out because ${name} was not recorded when they end.`,
   );

@@ -117,6 +117,14 @@ export interface WindowRef {
   readonly end: number;
 }
 
+/** All windows of a recording, and those it lacks. */
+export interface WindowList {
+  /** Trial by trial, in order of time. */
+  readonly refs: readonly WindowRef[];
+  /** How many windows do not exist because something was not recorded when they end, by its name. */
+  readonly missing: Readonly<Record<string, number>>;
+}
+
 /** The windows of a recording, computed on demand. */
 export class Windows {
   readonly recording: Recording;
@@ -244,27 +252,31 @@ export class Windows {
   }
 
   /**
-   * The windows of a trial at whose end everything was recorded. The first window that is considered starts with the
-   * trial, and each next one ends `every` seconds later.
+   * The windows at whose end everything was recorded. The first window that is considered in a trial starts with it, and
+   * each next one ends `every` seconds later.
    *
    * @param every default: the length of the current window, so that windows are side by side
    */
-  windowsInTrial(trialIndex: number, every = this.settings.current): WindowRef[] {
-    return this.#windowEnds(trialIndex, every)
-      .filter((end) => this.#missingAt(trialIndex, end) === undefined)
-      .map((end) => ({ trialIndex, end }));
+  list(every = this.settings.current): WindowList {
+    return this.#listTrials([...this.#trials.keys()], every);
   }
 
-  /** How many windows do not exist because something was not recorded when they end, by its name. */
-  lacking(every = this.settings.current): Readonly<Record<string, number>> {
-    const counts: Record<string, number> = {};
-    for (const trial of this.#trials.keys()) {
-      for (const end of this.#windowEnds(trial, every)) {
-        const name = this.#missingAt(trial, end);
-        if (name !== undefined) counts[name] = (counts[name] ?? 0) + 1;
+  /** The windows of one trial, as in `list`. */
+  windowsInTrial(trialIndex: number, every = this.settings.current): readonly WindowRef[] {
+    return this.#listTrials([trialIndex], every).refs;
+  }
+
+  #listTrials(trialIndices: readonly number[], every: number): WindowList {
+    const refs: WindowRef[] = [];
+    const missing: Record<string, number> = {};
+    for (const trialIndex of trialIndices) {
+      for (const end of this.#windowEnds(trialIndex, every)) {
+        const name = this.#missingAt(trialIndex, end);
+        if (name === undefined) refs.push({ trialIndex, end });
+        else missing[name] = (missing[name] ?? 0) + 1;
       }
     }
-    return counts;
+    return { refs, missing };
   }
 
   /** The ends of all windows that fit into a trial, whatever was recorded. */

@@ -241,7 +241,7 @@ describe('a recording', () => {
     const frames = { data: new Float32Array(4), count: 4, height: 1, width: 1, dt: 0.5 };
     const recording = createRecording({ spikes: times([0.5], []), frames, duration: 2 });
     const windows = new Windows(recording, { ...SETTINGS, video: 0.5 });
-    expect(windows.lacking()).toEqual({});
+    expect(windows.list().missing).toEqual({});
     expect(windows.windowsInTrial(0)[0]!.end).toBe(0.05);
   });
 
@@ -274,7 +274,7 @@ describe('a recording', () => {
     const windows = new Windows(recording, { ...SETTINGS, video: 0.1 });
     const ends = windows.windowsInTrial(0).map(({ end }) => end);
     expect([ends[0], ends.at(-1), ends.length]).toEqual([0.55, 1, 10]);
-    expect(windows.lacking()).toEqual({ video: 20 });
+    expect(windows.list().missing).toEqual({ video: 20 });
   });
 
   it('does not count the spikes of a bin before the bin is complete', () => {

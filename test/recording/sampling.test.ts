@@ -85,12 +85,12 @@ describe('the variables of windows', () => {
     const classes = new ClassVocabulary([1, 2]);
     const asClasses = new Windows(recording, settings([{ ...code, classes }]));
     expect(asClasses.windowsInTrial(0)).toHaveLength(20);
-    expect(asClasses.lacking()).toEqual({});
+    expect(asClasses.list().missing).toEqual({});
     const asNumbers = new Windows(recording, settings([code]));
     const refs = asNumbers.windowsInTrial(0);
     expect(refs.map(({ end }) => end).filter((end) => end > 0.4 && end < 1.7)).toEqual([]);
     expect(refs.length).toBeGreaterThan(2);
-    expect(asNumbers.lacking()).toEqual({ code: 20 - refs.length });
+    expect(asNumbers.list().missing).toEqual({ code: 20 - refs.length });
   });
 
   it('are rejected if their full turn differs from the recorded one', () => {
