@@ -6,6 +6,7 @@ import {
   assembleRecording,
   createRecording,
   type Recording,
+  replaceVariables,
   type Video,
 } from '../recording/recording.js';
 import { countSpikes, type Spikes, spikesEnd, spikeTimes } from '../recording/spikes.js';
@@ -127,10 +128,13 @@ function readRecording(
     ...(source.recorded !== undefined && { recorded: source.recorded }),
   });
   noteDropped(source.spikes, recording, note);
-  const placed = recording.trials.map((trial, n) =>
-    withVariables(trial, read.perTrial, spans ? spans[n]!.place : n, described.variables),
+  return replaceVariables(
+    recording,
+    recording.trials.map((trial, n) => {
+      const place = spans ? spans[n]!.place : n;
+      return withVariables(trial, read.perTrial, place, described.variables).variables;
+    }),
   );
-  return assembleRecording(recording.name, placed, recording.intervals);
 }
 
 /** Spikes that no trial holds are lost to the model: nobody should learn that by accident. */

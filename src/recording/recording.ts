@@ -188,6 +188,8 @@ export function assembleRecording(
   if (!firstTrial) throw new RecordingError(`The recording ${name} has no trials.`);
   const neurons = neuronCount(firstTrial.spikes);
   checkIds(trials);
+  // Trials may share one video.
+  for (const video of new Set(trials.map((trial) => trial.video))) if (video) checkVideo(video);
   for (const trial of trials) {
     checkSpikes(trial.spikes);
     const count = neuronCount(trial.spikes);
@@ -196,11 +198,29 @@ export function assembleRecording(
         `Trial ${trial.id} has ${count} neurons, but trial ${firstTrial.id} has ${neurons}: all trials should have the same neurons.`,
       );
     }
-    if (trial.video) checkVideo(trial.video);
     for (const [variable, series] of Object.entries(trial.variables))
       checkVariable(variable, series);
   }
   return { name, neurons, trials, intervals };
+}
+
+/**
+ * The recording with other variables in its trials, for example with values that were given per trial. Only variables
+ * that the trial did not have before are checked.
+ *
+ * @param variables of each trial, in the order of the trials
+ * @throws RecordingError naming the variable at fault and what is wrong with it
+ */
+export function replaceVariables(
+  recording: Recording,
+  variables: readonly Trial['variables'][],
+): Recording {
+  const trials = recording.trials.map((trial, n) => {
+    for (const [name, series] of Object.entries(variables[n]!))
+      if (series !== trial.variables[name]) checkVariable(name, series);
+    return { ...trial, variables: variables[n]! };
+  });
+  return { ...recording, trials };
 }
 
 function checkIds(trials: readonly Trial[]): void {
@@ -262,7 +282,8 @@ function cutVideo(video: Video | undefined, start: number, stop: number): { vide
 
 /**
  * The samples of a variable within a trial, on the trial's clock; undefined if there are none. A label stays valid until
- * the next one, so the last label before the trial is included, at time 0. The last number before it becomes `before`.
+ * the next one, so unless the trial starts with a sample, the last label before it is included, at time 0. The last
+ * number before it becomes `before`.
  */
 function cutVariable(series: Variable, start: number, stop: number): Variable | undefined {
   const turn = series.period === undefined ? {} : { period: series.period };
@@ -284,7 +305,8 @@ function cutVariable(series: Variable, start: number, stop: number): Variable | 
   const isLabeled = typeof series.values[0] === 'string';
   let first = firstNotBefore(series.times, start - 1e-9);
   const end = firstNotBefore(series.times, stop - 1e-9);
-  if (isLabeled && first > 0) first -= 1;
+  const startsWithTrial = series.times[first]! - start <= 1e-9;
+  if (isLabeled && first > 0 && !startsWithTrial) first -= 1;
   const value = isLabeled ? undefined : (series.values[first - 1] as number | undefined);
   const before = value !== undefined && { value, time: series.times[first - 1]! - start };
   if (end <= first)
@@ -292,8 +314,12 @@ function cutVariable(series: Variable, start: number, stop: number): Variable | 
   const times = Float64Array.from({ length: end - first }, (_, n) =>
     Math.max(isLabeled ? 0 : Number.NEGATIVE_INFINITY, series.times[first + n]! - start),
   );
-  const startsLate = times[0]! > 1e-9;
-  return { values: slice(first, end), times, ...(before && startsLate && { before }), ...turn };
+  return {
+    values: slice(first, end),
+    times,
+    ...(before && !startsWithTrial && { before }),
+    ...turn,
+  };
 }
 
 function videoEnd(video: Video | undefined): number {

@@ -46,18 +46,20 @@ export function binSpikes(spikes: Spikes, dt: number): BinnedSpikes {
  */
 export function spikesFromCounts(counts: readonly ArrayLike<number>[], dt: number): BinnedSpikes {
   const length = counts.reduce((max, row) => Math.max(max, row.length), 0);
-  const countAt = (neuron: number, bin: number) => {
-    const count = counts[neuron]![bin] ?? 0;
-    if (!Number.isFinite(count)) {
-      throw new RecordingError(
-        `The spike count of neuron ${neuron} in bin ${bin} is ${count}; counts should be finite numbers.`,
-      );
-    }
-    return Math.max(0, roundHalfEven(count));
-  };
+  const countAt = (neuron: number, bin: number) =>
+    Math.max(0, roundHalfEven(counts[neuron]![bin] ?? 0));
   let total = 0;
-  for (let bin = 0; bin < length; bin++)
-    for (let neuron = 0; neuron < counts.length; neuron++) total += countAt(neuron, bin);
+  for (let bin = 0; bin < length; bin++) {
+    for (let neuron = 0; neuron < counts.length; neuron++) {
+      const count = counts[neuron]![bin] ?? 0;
+      if (!Number.isFinite(count)) {
+        throw new RecordingError(
+          `The spike count of neuron ${neuron} in bin ${bin} is ${count}; counts should be finite numbers.`,
+        );
+      }
+      total += countAt(neuron, bin);
+    }
+  }
   const bins = new Int32Array(total);
   const neurons = new Int32Array(total);
   let next = 0;
@@ -80,32 +82,31 @@ export function spikesFromCounts(counts: readonly ArrayLike<number>[], dt: numbe
  * @throws RecordingError naming the first spike whose time is negative or not finite
  */
 export function spikesFromTimes(times: readonly ArrayLike<number>[], dt: number): BinnedSpikes {
-  const spikeBin = (neuron: number, n: number) => {
-    const time = times[neuron]![n]!;
-    if (!Number.isFinite(time) || time < 0) {
-      throw new RecordingError(
-        `Spike ${n} of neuron ${neuron} is at ${time} s; spike times should be finite and not negative.`,
-      );
-    }
-    // A time that should be on a bin's edge, but is below it by a rounding error, belongs to the bin that starts there.
-    return Math.floor(time / dt + 1e-9);
-  };
+  // A time that should be on a bin's edge, but is below it by a rounding error, belongs to the bin that starts there.
+  const binAt = (time: number) => Math.floor(time / dt + 1e-9);
   let total = 0;
   let lastBin = -1;
   for (const [neuron, list] of times.entries()) {
     total += list.length;
-    for (let n = 0; n < list.length; n++) lastBin = Math.max(lastBin, spikeBin(neuron, n));
+    for (let n = 0; n < list.length; n++) {
+      const time = list[n]!;
+      if (!Number.isFinite(time) || time < 0) {
+        throw new RecordingError(
+          `Spike ${n} of neuron ${neuron} is at ${time} s; spike times should be finite and not negative.`,
+        );
+      }
+      lastBin = Math.max(lastBin, binAt(time));
+    }
   }
   // Counting sort by bin. It visits the neurons in order, so the spikes within a bin are sorted by neuron.
   const starts = new Int32Array(lastBin + 2);
-  for (const [neuron, list] of times.entries())
-    for (let n = 0; n < list.length; n++) starts[spikeBin(neuron, n) + 1]! += 1;
+  for (const list of times) for (let n = 0; n < list.length; n++) starts[binAt(list[n]!) + 1]! += 1;
   for (let bin = 0; bin <= lastBin; bin++) starts[bin + 1]! += starts[bin]!;
   const bins = new Int32Array(total);
   const neurons = new Int32Array(total);
   for (const [neuron, list] of times.entries()) {
     for (let n = 0; n < list.length; n++) {
-      const bin = spikeBin(neuron, n);
+      const bin = binAt(list[n]!);
       const slot = starts[bin]!++;
       bins[slot] = bin;
       neurons[slot] = neuron;

@@ -5,6 +5,7 @@ import { type DataDictionary, fromDataDictionary } from '../../src/recording/dat
 import {
   assembleRecording,
   createRecording,
+  replaceVariables,
   type Session,
   type TimedSeries,
 } from '../../src/recording/recording.js';
@@ -61,6 +62,42 @@ describe('a recording', () => {
     const { times: licks } = variables.lick as TimedSeries;
     expect(Array.from(licks)).toEqual([expect.closeTo(0.2), expect.closeTo(1.4)]);
     expect(recording.intervals.running).toEqual([{ start: 0.5, stop: 2 }]);
+  });
+
+  it('has the label before a trial at its start, unless a sample is taken just then', () => {
+    const { trials } = createRecording({
+      spikes: times([0.5]),
+      variables: { gait: { values: ['rest', 'walk', 'run'], times: [0, 1, 1.5] } },
+      trials: [0, 1, 2].map((start) => ({ start, stop: start + 1 })),
+    });
+    expect(trials.map(({ variables }) => variables.gait)).toEqual([
+      { values: ['rest'], times: Float64Array.of(0) },
+      { values: ['walk', 'run'], times: Float64Array.of(0, 0.5) },
+      { values: ['run'], times: Float64Array.of(0) },
+    ]);
+  });
+
+  it('checks only the new ones when its variables are replaced', () => {
+    let reads = 0;
+    const speed = {
+      dt: 0.5,
+      get values() {
+        reads += 1;
+        return [1, 2];
+      },
+    };
+    const trial = { id: 0, start: 0, duration: 1, spikes: times([0.5]), variables: { speed } };
+    const recording = assembleRecording('checked', [trial]);
+    reads = 0;
+    const score = { values: [7, 7], times: [0, 1] };
+    const extended = replaceVariables(recording, [{ speed, score }]);
+    expect(reads).toBe(0);
+    expect(extended.trials[0]!.variables).toEqual({ speed, score });
+    expect(recording.trials[0]!.variables).toEqual({ speed });
+    const wrong = { ...score, values: [7, Number.NaN] };
+    expect(() => replaceVariables(recording, [{ score: wrong }])).toThrow(
+      'Sample 1 of variable score is NaN, but every sample should be a number',
+    );
   });
 
   it('lasts as long as its longest data', () => {
