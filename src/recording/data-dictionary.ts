@@ -14,6 +14,7 @@ import type { WindowRef } from './windows.js';
 export interface FrameArray {
   /** Pixels, row-major. */
   readonly data: Float32Array | Uint8Array;
+  /** [frames, height, width] or [videos, frames, height, width] */
   readonly shape: readonly number[];
 }
 
@@ -72,6 +73,7 @@ export interface DictionarySteps {
 
 /** The recording in a data dictionary, and the windows that the dictionary lists. */
 export interface DictionaryRecording {
+  /** It has one trial per spike matrix. */
   readonly recording: Recording;
   /** Windows by the key they are listed under; empty for keys that the dictionary lacks. */
   readonly intervals: Readonly<Record<'all' | 'train' | 'test' | 'finetune', readonly WindowRef[]>>;

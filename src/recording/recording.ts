@@ -7,8 +7,11 @@ import { cutSpikes, firstNotBefore, neuronCount, type Spikes, spikesEnd } from '
 export interface Video {
   /** Pixels, row-major [count, height, width]. */
   readonly data: Float32Array | Uint8Array;
+  /** How many frames there are. */
   readonly count: number;
+  /** Rows of pixels. */
   readonly height: number;
+  /** Columns of pixels. */
   readonly width: number;
   /** Seconds per frame. */
   readonly dt: number;
@@ -78,7 +81,9 @@ export interface Trial {
 
 /** A span of time from `start` up to `stop`, in seconds. */
 export interface Interval {
+  /** Seconds. */
   readonly start: number;
+  /** Seconds. The interval ends just before this time. */
   readonly stop: number;
 }
 

@@ -194,6 +194,7 @@ function withBefore(series: Variable): { values: Variable['values']; timeAt(n: n
 
 /** A range of sample indices. */
 export interface SampleRange {
+  /** The index of the first one. */
   readonly first: number;
   /** The index after the last one. */
   readonly end: number;

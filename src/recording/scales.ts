@@ -5,8 +5,9 @@ import { mean } from '../math/statistics.js';
 
 /** A scale as it is stored with a model's weights. Both lists have one entry, or two (cosine, sine) for an angle. */
 export interface ScaleJson {
+  /** Means of the training samples. */
   readonly means: readonly number[];
-  /** Standard deviations. */
+  /** Standard deviations of the training samples; 1 where they are constant. */
   readonly deviations: readonly number[];
   /** For angles: a full turn, in their unit. */
   readonly period?: number;

@@ -282,6 +282,7 @@ export interface Leak {
   readonly from: Part;
   /** How many windows overlap. */
   readonly windows: number;
+  /** The first of them. */
   readonly example: WindowRef;
 }
 

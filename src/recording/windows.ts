@@ -60,7 +60,9 @@ export interface WindowSettings {
   readonly times: TimeVocabulary;
   /** Seconds of video; undefined without video. */
   readonly video?: number | undefined;
+  /** The variables that windows have samples of. */
   readonly variables: readonly VariableSetting[];
+  /** Where windows follow the paper rather than the original code. */
   readonly rules: WindowRules;
 }
 
@@ -86,10 +88,13 @@ export interface TokenWindow {
 
 /** Everything the model reads and predicts at one moment of a trial. */
 export interface Window {
+  /** The id of its trial. */
   readonly trialId: number;
   /** Where the current window ends, in seconds on the trial's clock. */
   readonly end: number;
+  /** The spikes to predict. */
   readonly current: TokenWindow;
+  /** The spikes before them. */
   readonly past: TokenWindow;
   /** Row-major [frames, height, width]; undefined without video. */
   readonly frames: Float32Array | undefined;
@@ -111,9 +116,11 @@ interface PreparedTrial {
   }[];
 }
 
-/** Identifies a window: the index of its trial in the recording, and its end in seconds on the trial's clock. */
+/** Identifies a window. */
 export interface WindowRef {
+  /** Index of its trial in the recording. */
   readonly trialIndex: number;
+  /** Where the current window ends, in seconds on the trial's clock. */
   readonly end: number;
 }
 
@@ -127,7 +134,9 @@ export interface WindowList {
 
 /** The windows of a recording, computed on demand. */
 export class Windows {
+  /** The recording that the windows are of. */
   readonly recording: Recording;
+  /** What the windows hold. */
   readonly settings: WindowSettings;
   readonly #trials: readonly PreparedTrial[];
   /** Names of the variables that occur in any trial. Only trials that have all of them have windows. */

@@ -82,6 +82,7 @@ function groupConstants(groupSize: number): GroupConstants {
 
 /** A simulated network: its spikes and its true connections. */
 export interface HubNetwork {
+  /** How many neurons there are. */
   readonly neurons: number;
   /** How many groups of equal size there are. */
   readonly groups: number;

@@ -29,9 +29,11 @@ export const INPUT_STEP = 0.05;
 
 /** Simulated neurons: their spikes, their inputs, and the hidden map between them. */
 export interface DrivenNeurons {
+  /** How many neurons there are, and as many inputs. */
   readonly neurons: number;
   /** Length of the simulation. */
   readonly seconds: number;
+  /** Seed of the inputs, the map and the spikes. */
   readonly seed: number;
   /** Spike times of each neuron, in seconds, ascending. */
   readonly spikes: readonly Float64Array[];

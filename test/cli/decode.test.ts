@@ -241,7 +241,7 @@ describe('a recording from the command line', () => {
     expect(out).toMatch(/^recording +tuned neurons$/m);
     expect(out).toMatch(/^neurons +16, called 3, 13, 23, 33 and 12 more$/m);
     expect(out).toMatch(/^place +cm +0\.00\S* to 10 +1,200 +0\.05$/m);
-    expect(out).toMatch(/heading runs from 0\.00 to 6\.2\d, as angles do/);
+    expect(out).toMatch(/heading ranges from 0\.00 to 6\.2\d, as an angle does/);
     expect(out).toMatch(/^Windows of .+: [\d,]+ for training, .+ test, [\d,]+ left out\.$/m);
     expect(out).toContain('Its blocks hold all of their spikes.');
     expect(readFileSync(at('look', 'inspect.html'), 'utf8')).toContain('<svg');

@@ -328,7 +328,7 @@ describe('a recording', () => {
       (n) => n,
     );
     expect(design.values.length).toBeGreaterThan(0);
-    expect(Math.min(...design.places)).toBeGreaterThanOrEqual(0);
+    expect(Math.min(...design.indices)).toBeGreaterThanOrEqual(0);
   });
 
   it('holds coarse samples of an input, so that nothing from after the window is read', () => {
