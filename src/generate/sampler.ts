@@ -24,7 +24,7 @@ export interface SamplerSettings {
   /** Seed of the random draws. Default 0. */
   readonly seed?: number;
   /**
-   * Keeps the spikes of a window in order. A spike drawn earlier than the one before it is moved to the time of that one.
+   * Keeps the spikes of a window in order: a spike drawn at an earlier time than the previous spike gets its time.
    * Only neurons, EOS and times within the window can be drawn; the probability of all other tokens is redistributed.
    * (If the probability of earlier times were redistributed too, windows would run out of time and have too few spikes.)
    * Default: true, unless the model has `compat: original`.

@@ -190,7 +190,7 @@ function countRecorded(windows: Windows, refs: readonly WindowRef[]): Float64Arr
   return counts;
 }
 
-/** The windows, in their order, that begin after the one selected before them has ended. */
+/** Selects windows in their order, each beginning no earlier than the previous one has ended. */
 function nonOverlapping(refs: readonly WindowRef[], current: number): WindowRef[] {
   const selected: WindowRef[] = [];
   for (const ref of refs) {
@@ -208,7 +208,7 @@ export interface WindowScores {
   readonly windows: number;
   /** Mean F1 of the sets of neurons that fire. */
   readonly setF1: number;
-  /** The baseline: the same with windows generated for another moment, which agree through rates alone. */
+  /** The baseline: the same for windows generated at another moment, whose agreement comes from the rates alone. */
   readonly shuffledSetF1: number;
 }
 

@@ -69,7 +69,7 @@ export interface GeneratedResults {
   };
   /** A sentence on the neurons that were silenced or driven; empty if none was. */
   readonly clamped: string;
-  /** Sets of neurons, one window ahead of the recorded past. Absent if neurons were clamped or nothing was left to test. */
+  /** Sets of neurons, one window ahead of the recorded past. Absent if neurons were clamped or the test part is empty. */
   readonly windows?: WindowScores;
   /** Predictions of the next token, in the same windows. */
   readonly tokens?: TokenScores;
@@ -118,7 +118,7 @@ export interface LabelResults {
   readonly variables: readonly LabelVariable[];
   /** The models that were trained. */
   readonly runs: readonly LabelRun[];
-  /** The run itself, which was trained on all labels. */
+  /** The run itself, which had all labels throughout its training. */
   readonly whole: {
     readonly updates: number;
     readonly scores: ScoreValues;

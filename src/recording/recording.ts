@@ -63,7 +63,7 @@ export function sampleTime(series: Variable, n: number): number {
   return 'times' in series ? series.times[n]! : (series.start ?? 0) + n * series.dt;
 }
 
-/** A span of time with a clock that starts at 0. No window extends beyond it. */
+/** A span of time with a clock that starts at 0. Windows never cross from one trial into another. */
 export interface Trial {
   /** The number that identifies the trial to users, unique in its recording. */
   readonly id: number;
@@ -116,7 +116,7 @@ export interface Session {
   })[];
   /** Named intervals, such as 'running'. */
   readonly intervals?: Readonly<Record<string, readonly Interval[]>>;
-  /** Seconds. Default: up to the end of the longest data, or of the last trial or interval. */
+  /** Seconds. Default: up to the latest end of any data, trial or interval. */
   readonly duration?: number;
   /** Seconds that were certainly recorded, even if no spike, frame or sample is that late. */
   readonly recorded?: number;
@@ -161,7 +161,7 @@ export function createRecording(session: Session): Recording {
   return { name, neurons: neuronCount(spikes), trials, intervals };
 }
 
-/** When the last of a session's data, trials and intervals ends, in seconds. */
+/** The latest end of any data, trial or interval of a session, in seconds. */
 function latestEnd(session: Session): number {
   const { spikes, frames, variables = {}, trials = [], intervals = {}, recorded = 0 } = session;
   const ends = [

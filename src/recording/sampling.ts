@@ -247,8 +247,9 @@ export function sampleSeries(
       `Variable ${name} has labels such as "${value}". Labels can be predicted, with objective: classification, but cannot be an input.`,
     );
   };
-  const { first, end } = samplesBetween(series, from, to, exact);
-  if (!exact) return originalSamples(sample, values.length, first, end, from, to, dt);
+  const range = samplesBetween(series, from, to, exact);
+  if (!exact) return originalSamples(sample, values.length, range, from, to, dt);
+  const { first, end } = range;
   const last = values.length - 1;
   const samples = Float64Array.from({ length: end - first }, (_, n) =>
     sample(Math.min(Math.max(first + n, 0), last)),
@@ -257,23 +258,24 @@ export function sampleSeries(
 }
 
 /**
- * Samples as in the original: cut, or padded with zeros, to int((stop - start) / dt) of them. Rounding may make that one
- * too few.
+ * Samples as in the original: cut, or padded with zeros, to int((to - from) / dt) of them. Rounding may make that one too
+ * few.
+ *
+ * @param available how many samples the series has
  */
 function originalSamples(
   sample: (n: number) => number,
   available: number,
+  range: SampleRange,
   from: number,
   to: number,
-  start: number,
-  stop: number,
   dt: number,
 ): Samples {
-  const first = Math.max(0, from);
-  const end = Math.max(first, Math.min(to, available));
+  const first = Math.max(0, range.first);
+  const end = Math.max(first, Math.min(range.end, available));
   const values = Array.from({ length: end - first }, (_, n) => sample(first + n));
-  const times = [...arange(start, stop, dt)].map((time) => time - start);
-  const length = Math.trunc((stop - start) / dt);
+  const times = [...arange(from, to, dt)].map((time) => time - from);
+  const length = Math.trunc((to - from) / dt);
   return { values: fitToLength(values, length), times: fitToLength(times, length) };
 }
 

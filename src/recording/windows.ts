@@ -264,7 +264,7 @@ export class Windows {
    * The windows at whose end everything was recorded. The first window that is considered in a trial starts with it, and
    * each next one ends `every` seconds later.
    *
-   * @param every default: the length of the current window, so that windows are side by side
+   * @param every seconds; default: the length of the current window, so that windows are side by side
    */
   list(every = this.settings.current): WindowList {
     return this.#listTrials([...this.#trials.keys()], every);

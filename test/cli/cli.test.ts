@@ -461,7 +461,7 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
     [
       'NaN in the data',
       () => ['train', '--data', at('nan'), '--config', at('config.yaml'), '--out', at('o')],
-      /^Sample 1 of variable speed is NaN; .+\n$/,
+      /^Sample 1 of variable speed is NaN, but every sample should be a number: .+\n$/,
     ],
     [
       'a run that is none',
