@@ -209,7 +209,7 @@ describe('the choice of a Bayes decoder', () => {
   const { angles, counts } = headDirection(1500, 5);
   const windows = [1, 3, 60].map((rows) => windowCounts(counts, rows));
 
-  it('is of a window that is neither too short nor too long, and the decoder is fitted on all rows', () => {
+  it('finds a window that is neither too short nor too long, and the decoder is fitted on all rows', () => {
     const candidates = { period: 360, bins: [8, 36], smoothing: [1] };
     const { window, setting, decoder } = chooseBayes(windows, angles, candidates);
     expect(window).toBe(1);

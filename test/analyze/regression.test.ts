@@ -203,7 +203,7 @@ describe('the choice of a penalty', () => {
   const target = makeTarget(table);
 
   it.each(['ridge', 'lasso'] as const)(
-    'is of the %s with the least error on held-out rows',
+    'is the %s penalty with the least error on held-out rows',
     (method) => {
       const grid = [0.003, 0.03, 0.3, 3, 30, 300, 3000];
       const { penalties, searches, model } = choosePenalty(method, design, [target], { grid });

@@ -64,7 +64,7 @@ describe('a recording', () => {
     expect(recording.intervals.running).toEqual([{ start: 0.5, stop: 2 }]);
   });
 
-  it('has the label before a trial at its start, unless a sample is taken just then', () => {
+  it('begins a trial with the label before it, unless a label is sampled at its start', () => {
     const { trials } = createRecording({
       spikes: times([0.5]),
       variables: { gait: { values: ['rest', 'walk', 'run'], times: [0, 1, 1.5] } },
@@ -77,7 +77,7 @@ describe('a recording', () => {
     ]);
   });
 
-  it('checks only the new ones when its variables are replaced', () => {
+  it('checks only new variables when its variables are replaced', () => {
     let reads = 0;
     const speed = {
       dt: 0.5,
@@ -100,7 +100,7 @@ describe('a recording', () => {
     );
   });
 
-  it('lasts as long as its longest data', () => {
+  it('lasts until its latest data end', () => {
     const { trials } = createRecording({
       spikes: times([0.5], []),
       variables: { speed: { values: [1, 2, 3], dt: 0.5 } },

@@ -33,7 +33,7 @@ const ramp = { values: Float64Array.from({ length: 20 }, (_, n) => n), dt: 0.1 }
 const speed = { name: 'speed', window: 0.1, dt: 0.1 };
 
 describe('the variables of windows', () => {
-  it('must all be in a trial for it to have windows', () => {
+  it('must all be in a trial, or it has no windows', () => {
     const both = { left: ramp, right: ramp };
     const sides = ['left', 'right'].map((name) => ({ ...speed, name }));
     const oneHasBoth = assembleRecording('a', [trial(0, { left: ramp }), trial(1, both)]);
