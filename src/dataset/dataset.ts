@@ -6,6 +6,7 @@ import {
   assembleRecording,
   createRecording,
   type Recording,
+  replaceVariables,
   type Video,
 } from '../recording/recording.js';
 import { countSpikes, type Spikes, spikesEnd, spikeTimes } from '../recording/spikes.js';
@@ -152,15 +153,14 @@ function cutSession(
     ...(recorded !== undefined && { recorded }),
   });
   noteDropped(spikes, recording, note);
-  const completed = recording.trials.map((trial, n) =>
-    addPerTrialVariables(
-      trial,
-      variables.perTrial,
-      trials ? trials.spans[n]!.index : n,
-      description.variables,
-    ),
+  return replaceVariables(
+    recording,
+    recording.trials.map((trial, n) => {
+      const index = trials ? trials.spans[n]!.index : n;
+      return addPerTrialVariables(trial, variables.perTrial, index, description.variables)
+        .variables;
+    }),
   );
-  return assembleRecording(recording.name, completed, recording.intervals);
 }
 
 /** Notes spikes outside all trials, which no model will read. */

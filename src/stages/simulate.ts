@@ -11,15 +11,11 @@ const MAX_ATTEMPTS = 10;
 /** Distance between the seeds of consecutive attempts. */
 const SEED_STEP = 1000;
 
-/** Returns a function that reports progress, given the share of a simulation that is done. */
-export function simulationProgress(watcher: Watcher): (share: number) => void {
-  return (share) =>
-    watcher.progress({
-      activity: 'simulating',
-      done: Math.round(100 * share),
-      total: 100,
-      unit: '%',
-    });
+/** Reports the progress of a simulation to a watcher, in the unit that the simulation counts in. */
+export function simulationProgress(
+  watcher: Watcher,
+): (done: number, total: number, unit: string) => void {
+  return (done, total, unit) => watcher.progress({ activity: 'simulating', done, total, unit });
 }
 
 /**

@@ -563,7 +563,7 @@ describe('a mistake ends with one sentence and an exit code other than 0:', () =
         '--out',
         inFolder('o'),
       ],
-      /^Sample 1 of variable speed is NaN; .+\n$/,
+      /^Sample 1 of variable speed is NaN, but every sample should be a number: .+\n$/,
     ],
     [
       'a folder that is not a run',

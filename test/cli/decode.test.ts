@@ -271,7 +271,7 @@ describe('inspecting a recording', () => {
     expect(out).toMatch(/^recording +tuned neurons$/m);
     expect(out).toMatch(/^neurons +16, named 3, 13, 23, 33 and 12 more$/m);
     expect(out).toMatch(/^place +cm +0\.00\S* to 10 +1,200 +0\.05$/m);
-    expect(out).toMatch(/heading runs from 0\.00 to 6\.2\d, as angles do/);
+    expect(out).toMatch(/heading ranges from 0\.00 to 6\.2\d, as an angle does/);
     expect(out).toMatch(/^Windows with .+: [\d,]+ training, .+ test, [\d,]+ left out\.$/m);
     expect(out).toContain('Its blocks hold all spikes of the training windows.');
     expect(readFileSync(inFolder('look', 'inspect.html'), 'utf8')).toContain('<svg');

@@ -312,7 +312,9 @@ describe('a variable', () => {
 
   it('with missing samples is rejected, or interpolated where that is set', async () => {
     const holes = { data: 'a.npz#holes' };
-    await expect(v(holes)).rejects.toThrow('Sample 0 of variable v is NaN; fill or cut out');
+    await expect(v(holes)).rejects.toThrow(
+      'Sample 0 of variable v is NaN, but every sample should be a number: fill in or remove',
+    );
     // The samples that are present keep their times; interpolation happens where windows are sampled.
     expect(await v({ ...holes, missing: 'interpolate' })).toEqual([1, 4]);
   });
@@ -395,7 +397,7 @@ describe('labels with missing samples', () => {
     const openState = (keys: object) =>
       open({ spikes: TIMES, variables: { state: { ...state, ...keys } } }, table);
     await expect(openState({})).rejects.toThrow(
-      'Sample 1 of variable state is missing; fill or cut out',
+      'Sample 1 of variable state is missing, but every sample should be a label: fill in or remove',
     );
     const { recording } = await openState({ missing: 'interpolate' });
     const { values } = regular(recording.trials[0]!.variables.state!, 0.1, 0.5);

@@ -152,7 +152,7 @@ describe('trials with clocks of their own', () => {
   it('are rejected where they overlap', async () => {
     const trials = { starts: 'a.npz#close', duration: 3 };
     await expect(openTrials({ spikes: SPIKES, start: 100, trials })).rejects.toThrow(
-      'Trial 1 begins at 2 s, before trial 0 ends at 3 s: trials should not overlap',
+      'Trial 1 begins at 2 s, before trial 0 ends at 3 s. Trials should not overlap',
     );
   });
 });
