@@ -5,7 +5,7 @@ import * as nf from 'neuroformer-webgpu/node';
 const speed = Float64Array.from({ length: 2400 }, (_, n) => 10 + 10 * Math.sin(n / 40)); // cm/s
 const fires = (neuron: number, v: number) => 60 * Math.random() < (neuron % 2 ? v : 20 - v);
 const times = Array.from({ length: 30 }, (_, neuron) =>
-  Float64Array.from([...speed.keys()].filter((n) => fires(neuron, speed[n]!))).map((n) => n / 20),
+  [...speed.keys()].filter((n) => fires(neuron, speed[n]!)).map((n) => n / 20),
 );
 const variables = { speed: { values: speed, dt: 0.05 } };
 const recording = nf.createRecording({ spikes: { times }, variables }); // all times in seconds

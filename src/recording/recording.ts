@@ -103,8 +103,8 @@ export interface Recording {
 export interface Session {
   /** Default: 'recording'. */
   readonly name?: string;
-  /** Spikes of every neuron. */
-  readonly spikes: Spikes;
+  /** Spikes of every neuron; lists of times may be plain arrays. */
+  readonly spikes: Spikes | { readonly times: readonly ArrayLike<number>[] };
   /** The video shown or filmed. */
   readonly frames?: Video;
   /** By name. */
@@ -128,11 +128,12 @@ export interface Session {
  * @throws RecordingError naming the data at fault and what is wrong with them
  */
 export function createRecording(session: Session): Recording {
-  const { name = 'recording', spikes, frames, variables = {}, intervals = {} } = session;
+  const { name = 'recording', frames, variables = {}, intervals = {} } = session;
+  const spikes = withTypedTimes(session.spikes);
   checkSpikes(spikes);
   if (frames) checkVideo(frames);
   for (const [variable, series] of Object.entries(variables)) checkVariable(variable, series);
-  const duration = session.duration ?? latestEnd(session);
+  const duration = session.duration ?? latestEnd(session, spikes);
   if (!(duration > 0))
     throw new RecordingError(`The recording ${name} is empty: its duration is ${duration} s.`);
   for (const [label, list] of Object.entries(intervals))
@@ -162,8 +163,8 @@ export function createRecording(session: Session): Recording {
 }
 
 /** The latest end of any data, trial or interval of a session, in seconds. */
-function latestEnd(session: Session): number {
-  const { spikes, frames, variables = {}, trials = [], intervals = {}, recorded = 0 } = session;
+function latestEnd(session: Session, spikes: Spikes): number {
+  const { frames, variables = {}, trials = [], intervals = {}, recorded = 0 } = session;
   const ends = [
     recorded,
     spikesEnd(spikes),
@@ -334,6 +335,14 @@ function videoEnd(video: Video | undefined): number {
 function variableEnd(series: Variable): number {
   if ('times' in series) return series.times[series.times.length - 1] ?? 0;
   return (series.start ?? 0) + series.values.length * series.dt;
+}
+
+/** Spikes whose lists of times are typed arrays; lists that are typed already are not copied. */
+function withTypedTimes(spikes: Session['spikes']): Spikes {
+  if ('counts' in spikes) return spikes;
+  const typed = (list: ArrayLike<number>) =>
+    list instanceof Float64Array ? list : Float64Array.from(list);
+  return { times: spikes.times.map(typed) };
 }
 
 function checkSpikes(spikes: Spikes): void {

@@ -100,6 +100,14 @@ describe('a recording', () => {
     );
   });
 
+  it('is the same from plain arrays of spike times as from typed ones', () => {
+    const lists = [[0.1, 0.25], [0.2], []];
+    const plain = createRecording({ spikes: { times: lists }, duration: 1 });
+    const times = lists.map((list) => Float64Array.from(list));
+    expect(plain).toEqual(createRecording({ spikes: { times }, duration: 1 }));
+    expect(() => createRecording({ spikes: { times: [[0.2, 0.1]] } })).toThrow('should be sorted');
+  });
+
   it('lasts until its latest data end', () => {
     const { trials } = createRecording({
       spikes: times([0.5], []),
