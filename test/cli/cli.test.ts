@@ -66,7 +66,7 @@ describe('the command line, as a user goes along', () => {
     const { code, err } = await neuroformer(...trainArgs('whole'));
     expect(code).toBe(1);
     expect(err).toBe(
-      `${at('whole')} holds something already: name another folder, or say --force to write into it.\n`,
+      `${at('whole')} is not empty: choose another folder, or pass --force to write into it.\n`,
     );
     expect(readFileSync(at('whole', 'last.safetensors'))).toEqual(before);
   });

@@ -205,7 +205,7 @@ describe('a dataset that cannot be used is refused with a sentence', () => {
     ],
     ['an unknown key', { spikes: SPIKES, frame: {} }, 'frame is not known; did you mean frames?'],
     ['no YAML', 'spikes: [', /is not valid YAML: line \d/],
-    ['no keys', '- 1', 'should hold keys with values, but is [1].'],
+    ['no keys', '- 1', 'should contain keys with values, but is [1].'],
     [
       'no spikes',
       {},

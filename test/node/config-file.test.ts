@@ -77,8 +77,8 @@ describe('a configuration file that cannot be used is refused with a sentence', 
       'n_head: 4\nn_head: 8\n',
       'is not valid YAML: line 2: Map keys must be unique.',
     ],
-    ['nothing', '', 'should hold keys with values, but is null.'],
-    ['a list', '- 1\n- 2\n', 'should hold keys with values, but is [1,2].'],
+    ['nothing', '', 'should contain keys with values, but is null.'],
+    ['a list', '- 1\n- 2\n', 'should contain keys with values, but is [1,2].'],
   ])('%s', (_, text, message) => {
     const path = written(text);
     expect(() => readConfigFile(path)).toThrow(message);
