@@ -1,5 +1,5 @@
 /**
- * Checks plain objects against a schema; every complaint is one sentence with the path of the key.
+ * Checks plain objects against a schema; every error is one sentence with the path of the key.
  */
 
 /** A configuration that is not valid. The message names the key, what is allowed and what it is. */
