@@ -1,11 +1,14 @@
-/** Pages and their workers, bundled as a bundler that knows modules would lay them side by side, and a server of them. */
+/**
+ * Bundles pages and their workers into separate modules, as a bundler for the web does, and serves
+ * them.
+ */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-/** What makes a page cross-origin isolated, so that its threads share memory. */
+/** Headers that make a page cross-origin isolated, so that its threads can share memory. */
 export const ISOLATED = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-embedder-policy': 'require-corp',
@@ -14,14 +17,16 @@ export const ISOLATED = {
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /**
- * Bundles of some entries, by path.
+ * Bundles modules for the web.
  *
- * @param entries sources by the name their bundle has, relative to this folder; `page` is what a page loads.
+ * @param entries paths of sources relative to this folder, by the name of their bundle; a page
+ *   loads the bundle named `page`.
+ * @returns the text of each bundle by its path on the server.
  */
 export async function bundlePages(
   entries: Readonly<Record<string, string>>,
 ): Promise<Map<string, string>> {
-  const built = await build({
+  const result = await build({
     entryPoints: Object.fromEntries(
       Object.entries(entries).map(([name, path]) => [name, file(path)]),
     ),
@@ -33,26 +38,32 @@ export async function bundlePages(
     target: 'es2022',
     logLevel: 'silent',
   });
-  return new Map(built.outputFiles.map(({ path, text }) => [path, text]));
+  return new Map(result.outputFiles.map(({ path, text }) => [path, text]));
 }
 
+/** A running server. */
 export interface Site {
+  /** The server, which the caller has to close. */
   readonly server: Server;
-  /** With a slash at its end. */
+  /** Its URL, with a slash at the end. */
   readonly address: string;
 }
 
-/** A server of bundles, whose other paths are a page that loads `page.js`, unless `answer` does. */
+/**
+ * Serves bundles. Every other path is a page that loads `page.js`.
+ *
+ * @param respond answers a request itself and returns true, or returns false.
+ */
 export async function servePages(
   files: ReadonlyMap<string, string>,
   headers: Readonly<Record<string, string>> = {},
-  answer: (path: string, request: IncomingMessage, response: ServerResponse) => boolean = () =>
+  respond: (path: string, request: IncomingMessage, response: ServerResponse) => boolean = () =>
     false,
 ): Promise<Site> {
   const server = createServer((request, response) => {
     const path = new URL(request.url!, 'http://localhost').pathname;
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    if (answer(path, request, response)) return;
+    if (respond(path, request, response)) return;
     const script = files.get(path);
     response.setHeader('content-type', script ? 'text/javascript' : 'text/html');
     response.end(

@@ -344,7 +344,10 @@ describe('an array or a file that cannot be read', () => {
 });
 
 describe('damaged files', () => {
-  /** A copy that is cut short, or with flipped bits, changed bytes, repeated ranges or wrong lengths. */
+  /**
+   * A copy that is cut short, or with flipped bits, changed bytes, repeated ranges or wrong
+   * lengths.
+   */
   function damage(bytes: Uint8Array, random: HostRandom): Uint8Array {
     const kind = random.integer(5);
     if (kind === 0) return bytes.slice(0, random.integer(bytes.length));
