@@ -43,8 +43,8 @@ export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupNode {
 }
 
 /**
- * Guesses the delimiter: a tab, a semicolon or a comma, whichever the first row contains first in
- * this order. It is a space where the first two rows have equally many words, else a comma.
+ * Guesses the delimiter: the first of tab, semicolon and comma that occurs in the first row.
+ * Without any of them it is a space if the first two rows have equally many words, else a comma.
  */
 function guessDelimiter(text: string): string {
   const lines = text.split('\n', 50).filter((line) => line.trim() !== '' && !line.startsWith('#'));
@@ -101,7 +101,7 @@ function isPandasHeader([indexName, ...names]: readonly string[]): boolean {
   return indexName === '' && names.length > 0 && names.every((field, n) => field === `${n}`);
 }
 
-/** Column names; an empty or repeated name is replaced by the column's index. */
+/** The names of the columns; an empty or repeated name becomes `column` with its index. */
 function uniqueNames(head: readonly string[]): string[] {
   return head.map((field, n) => (field && head.indexOf(field) === n ? field : `column${n}`));
 }

@@ -1,4 +1,4 @@
-/** Opens a data file of any supported format, which its first bytes tell. */
+/** Opens data files of all supported formats, which are recognized by their first bytes. */
 
 import type { ByteSource } from '../ports/byte-source.js';
 import { RecordingError } from '../recording/errors.js';

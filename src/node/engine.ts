@@ -41,8 +41,8 @@ const ADAPTER_CHOICES: readonly AdapterChoice[] = ['auto', 'gpu', 'cpu', 'swifts
 /** Without this flag Dawn rounds timestamps to 0.1 ms, as browsers do for privacy. */
 const DAWN_FLAGS = ['disable-dawn-features=timestamp_quantization'];
 /**
- * Kernels check their own indices. Dawn's additional checks of every memory access take a third of
- * a training step's time on SwiftShader; NEUROFORMER_CHECKED=1 keeps them.
+ * Kernels check their own indices. Dawn's additional checks of every memory access cost a third of
+ * a training step on SwiftShader; NEUROFORMER_CHECKED=1 keeps them.
  */
 const ROBUSTNESS_OFF = ['enable-dawn-features=disable_robustness'];
 const POLL_MILLISECONDS = 0.3;
@@ -50,7 +50,7 @@ const POLL_MILLISECONDS = 0.3;
 /**
  * Makes an engine on the best adapter of this computer, or on a device that is passed in.
  *
- * The environment variable DEBUG sets the default of `debug`, from 1 to 4: what the engine logs.
+ * The environment variable DEBUG (0 to 4) sets the default of `debug`: how much the engine logs.
  *
  * @throws UnsupportedError where there is no adapter of the requested kind; the message says what
  *   to do.

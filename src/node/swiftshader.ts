@@ -19,7 +19,8 @@ const PACKAGE = '@sparticuz/chromium';
 const ICD = 'vk_swiftshader_icd.json';
 const LOADER = 'libvulkan.so.1';
 /**
- * glibc's RTLD_NODELETE keeps the library loaded: Node closes it again, as it finds no addon in it.
+ * glibc's RTLD_NODELETE keeps the library loaded although Node closes it, as it finds no addon in
+ * it.
  */
 const RTLD_NODELETE = 0x1000;
 

@@ -1,9 +1,9 @@
 /**
- * How long work reports its progress and asks whether to stop: a terminal, a page or a test
- * listens.
+ * How training, decoding and other long-running work reports its progress and learns that it should
+ * stop. A terminal, a page or a test implements the other side.
  */
 
-/** How far long work has come. */
+/** The progress of long-running work. */
 export interface Progress {
   /** What is being done: 'training', 'decoding by the model'. */
   readonly activity: string;
@@ -19,7 +19,7 @@ export interface Progress {
   readonly secondsLeft?: number;
 }
 
-/** Receives notes and progress from long work, and tells it whether to stop. */
+/** Receives notes and progress from long-running work, and tells it whether to stop. */
 export interface Watcher {
   /** Receives a sentence that should stay visible. */
   note(sentence: string): void;

@@ -56,8 +56,8 @@ const UNSUPPORTED_CLASSES: Readonly<Record<number, string>> = {
 const PADDED_WITH_SPACES = 2;
 
 /**
- * How to decode the values of a dataset. Where they cannot be used, the result says
- * what they are and what to save instead.
+ * How to decode the values of a dataset. Where they cannot be used, the result says what they are
+ * and what to save instead.
  */
 export function elementType(metadata: Metadata): ElementType | string {
   const { type, size } = metadata;
@@ -296,7 +296,10 @@ function readBlock(
   return values;
 }
 
-/** The distance between neighbors along each axis of a block that is stored in C order. */
+/**
+ * How far apart neighbors along each axis of the file are in the result, which is in C order of the
+ * reversed or unreversed axes.
+ */
 function blockStrides(count: readonly number[], reversed: boolean): number[] {
   return count.map((_, axis) =>
     elementCount(reversed ? count.slice(0, axis) : count.slice(axis + 1)),
