@@ -1,4 +1,4 @@
-/** A page with a file input, whose worker does what the test asks for with the files that were chosen. */
+/** A page with a file input, whose worker runs actions on the chosen files. */
 
 const input = document.createElement('input');
 input.type = 'file';

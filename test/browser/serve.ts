@@ -1,4 +1,7 @@
-/** Pages and their workers, bundled as a bundler that knows modules would lay them side by side, and a server of them. */
+/**
+ * Bundles pages and their workers into separate modules, as a bundler for the web does, and serves
+ * them.
+ */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -6,7 +9,7 @@ import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-/** What makes a page cross-origin isolated, so that its threads share memory. */
+/** Headers that make a page cross-origin isolated, so that its threads can share memory. */
 export const ISOLATED = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-embedder-policy': 'require-corp',
@@ -30,14 +33,16 @@ const LIBRARY_WORKERS = {
 };
 
 /**
- * Bundles of some entries and of the library's workers, by path.
+ * Bundles modules for the web, with the library's workers.
  *
- * @param entries sources by the name their bundle has, absolute or relative to this folder; `page` is what a page loads.
+ * @param entries paths of sources, absolute or relative to this folder, by the name of their bundle; a page loads the
+ *   bundle named `page`.
+ * @returns the text of each bundle by its path on the server.
  */
 export async function bundlePages(
   entries: Readonly<Record<string, string>>,
 ): Promise<Map<string, string>> {
-  const built = await build({
+  const result = await build({
     entryPoints: Object.fromEntries(
       Object.entries({ ...LIBRARY_WORKERS, ...entries }).map(([name, path]) => [name, file(path)]),
     ),
@@ -49,26 +54,32 @@ export async function bundlePages(
     target: 'es2022',
     logLevel: 'silent',
   });
-  return new Map(built.outputFiles.map(({ path, text }) => [path, text]));
+  return new Map(result.outputFiles.map(({ path, text }) => [path, text]));
 }
 
+/** A running server. */
 export interface Site {
+  /** The server, which the caller has to close. */
   readonly server: Server;
-  /** With a slash at its end. */
+  /** Its URL, with a slash at the end. */
   readonly address: string;
 }
 
-/** A server of bundles, whose other paths are a page that loads `page.js`, unless `answer` does. */
+/**
+ * Serves bundles. Every other path is a page that loads `page.js`.
+ *
+ * @param respond answers a request itself and returns true, or returns false.
+ */
 export async function servePages(
   files: ReadonlyMap<string, string>,
   headers: Readonly<Record<string, string>> = {},
-  answer: (path: string, request: IncomingMessage, response: ServerResponse) => boolean = () =>
+  respond: (path: string, request: IncomingMessage, response: ServerResponse) => boolean = () =>
     false,
 ): Promise<Site> {
   const server = createServer((request, response) => {
     const path = new URL(request.url!, 'http://localhost').pathname;
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    if (answer(path, request, response)) return;
+    if (respond(path, request, response)) return;
     const script = files.get(path);
     response.setHeader('content-type', script ? 'text/javascript' : 'text/html');
     response.end(script ?? PAGE);

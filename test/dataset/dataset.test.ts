@@ -211,7 +211,7 @@ describe('a dataset that cannot be used', () => {
     ],
     ['an unknown key', { spikes: SPIKES, frame: {} }, 'frame is not known; did you mean frames?'],
     ['invalid YAML', 'spikes: [', /is not valid YAML: line \d/],
-    ['no keys', '- 1', 'should hold keys with values, but is [1].'],
+    ['no keys', '- 1', 'should contain keys with values, but is [1].'],
     [
       'no spikes',
       {},

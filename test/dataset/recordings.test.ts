@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ import { openFile } from '../../src/formats/open.js';
 import { HostRandom } from '../../src/math/random.js';
 import { openDataset } from '../../src/node/dataset.js';
 import { diskSource } from '../../src/node/disk-source.js';
-import { tries } from '../helpers/thorough.js';
+import { THOROUGH } from '../helpers/thorough.js';
 
 const ROOT = fileURLToPath(new URL('../fixtures/recordings', import.meta.url));
 const RECORDINGS = {
@@ -70,8 +70,11 @@ describe('damaged recordings', () => {
     'times.npy': encodeNpy(times),
     'pairs.csv': new TextEncoder().encode(text),
   };
-  /** Large files take longer to read, so fewer copies of them are damaged. Default: 400 copies. */
-  const copies: Readonly<Record<string, number>> = { 'm1.mat': 60, 'alm.nwb': 340 };
+  /** Copies of each file; fewer of the large ones, which take longer to read. */
+  function copyCount(name: string): number {
+    if (!THOROUGH) return name === 'm1.mat' ? 10 : 50;
+    return name === 'm1.mat' ? 60 : name === 'alm.nwb' ? 340 : 400;
+  }
 
   /** A copy that is cut short, or with some bits flipped, bytes changed or 32-bit words changed. */
   function damaged(bytes: Uint8Array, random: HostRandom): Uint8Array {
@@ -117,16 +120,14 @@ describe('damaged recordings', () => {
   }
 
   it.each(Object.entries(files))(
-    'like %s are read, or rejected in one sentence, within five seconds',
+    'like %s are read, or rejected in one sentence',
     async (name, bytes) => {
       const random = new HostRandom(name.length);
       const path = join(folder, `damaged${extname(name)}`);
       let rejected = 0;
-      let slowest = 0;
-      const count = tries(copies[name] ?? 400);
+      const count = copyCount(name);
       for (let n = 0; n < count; n++) {
         writeFileSync(path, damaged(bytes, random));
-        const startTime = performance.now();
         try {
           const { root, close } = await openFile(diskSource(path), name);
           try {
@@ -139,19 +140,19 @@ describe('damaged recordings', () => {
           rejected += 1;
         }
         await openDataset(path).catch((error) => checkError(error, n));
-        slowest = Math.max(slowest, performance.now() - startTime);
       }
       expect(rejected).toBeGreaterThan(count / 20);
-      if (!name.endsWith('mat')) expect(rejected, 'some are read').toBeLessThan(count);
-      expect(slowest).toBeLessThan(5000);
+      // Hardly any damaged archive matches its checksums, so 50 copies may have none that is read.
+      if (!name.endsWith('mat') && (THOROUGH || name !== 'pairs.npz'))
+        expect(rejected, 'some are read').toBeLessThan(count);
     },
     240_000,
   );
 
-  it('are two thousand in all, and leave the fixtures unchanged', () => {
-    const total = Object.keys(files).reduce((sum, name) => sum + (copies[name] ?? 400), 0);
-    expect(total).toBe(2000);
-    expect(readdirSync(ROOT)).toHaveLength(4);
-    expect(statSync(RECORDINGS.alm).size).toBe(276_632);
+  it('leave the fixtures unchanged', () => {
+    for (const [name, path] of Object.entries(RECORDINGS)) {
+      const original = Object.entries(files).find(([file]) => file.startsWith(name))![1];
+      expect(readFileSync(path).equals(original), path).toBe(true);
+    }
   });
 });

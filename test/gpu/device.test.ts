@@ -284,7 +284,7 @@ describe('choosing an adapter', () => {
       const started = start();
       await expect(started).rejects.toThrow(UnsupportedError);
       await expect(started).rejects.toThrow(
-        'NEUROFORMER_ADAPTER is "cuda"; it can be auto, gpu, cpu, swiftshader.',
+        'NEUROFORMER_ADAPTER is "cuda"; it should be auto, gpu, cpu or swiftshader.',
       );
     }
   });
@@ -317,7 +317,7 @@ describe('choosing an adapter', () => {
     for (const wrong of ['0', '65', '1.5', 'all']) {
       process.env.NEUROFORMER_THREADS = wrong;
       await expect(findAdapter()).rejects.toThrow(
-        `NEUROFORMER_THREADS is "${wrong}"; it can be 1 to 64.`,
+        `NEUROFORMER_THREADS is "${wrong}"; it should be a number from 1 to 64.`,
       );
     }
   });

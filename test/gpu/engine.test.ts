@@ -222,7 +222,7 @@ describe('what an engine says', () => {
   /** What the CPU device adds to a profile: how long its threads waited for each other. */
   function waiting(): unknown[] {
     if (shared().facts.vendor !== 'cpu') return [];
-    return [expect.stringMatching(/^\d+ threads? computed for \d+ ms and waited .+% of it/)];
+    return [expect.stringMatching(/^\d+ threads? computed for \d+ ms and spent .+% of it waiting/)];
   }
 
   it('is nothing by default', async () => {
