@@ -8,12 +8,12 @@
 //                       - rate * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
 //
 // Shapes   gradients, parameters p, firstMoment m, secondMoment v [n] f32, read as vec4 (n is a
-//          multiple of 64); blocks [n / 64] u32, bit 0: trainable, bit 1: decayed. A parameter
-//          starts at a block of its own, so any set of them can be frozen or kept from decay.
+//          multiple of 64); blocks [n / 64] u32, bit 0: trainable, bit 1: decayed. Each parameter
+//          starts at a block boundary, so any set of parameters can be frozen or kept from decay.
 //          partials [groups]; totals [2] = (norm, clip).
 // Grid     squares: `groups` workgroups, each over every groups-th run of WG vec4. norm: one
-//          workgroup. update: an invocation takes VECTORS neighboring vec4 of one block, where
-//          VECTORS divides 16. They run in this order.
+//          workgroup. update: an invocation updates VECTORS neighboring vec4 of one block, where
+//          VECTORS divides 16. The entries run in this order.
 // Memory   workgroup: WG vec2.
 // Numerics f32, sums in a fixed order. A block that is not trainable is not touched, not even
 //          decayed.
@@ -26,7 +26,7 @@ struct Params {
   groups: u32,
 }
 
-// Of one training step, written by the host before the step runs.
+// The values of one training step, written by the host before it runs.
 struct Settings {
   rate: f32,
   beta1: f32,
@@ -55,8 +55,8 @@ struct Settings {
 var<workgroup> scratch: array<vec2f, WG>;
 
 // begin helpers/group_sum.wgsl (generated: edit there)
-// The sum of `value` over the workgroup, in each of its invocations. All of them must call it, and
-// pass a barrier before they call it again, as the last step here reads scratch.
+// The sum of `value` over the workgroup, in each of its invocations. All of them must call it. A
+// second call needs a barrier before it, since the last line here reads scratch.
 fn group_sum(local: u32, value: f32) -> f32 {
   scratch[local] = vec2f(value, 0.0);
   workgroupBarrier();
@@ -88,7 +88,7 @@ fn squares(
       sum += dot(g, g);
     }
   }
-  // One partial sum a workgroup: norm adds them in order, so no atomics are needed.
+  // One partial sum per workgroup: norm adds them in order, so no atomics are needed.
   let total = group_sum(local, sum);
   if (local == 0u && groupIndex < params.groups) {
     partials[groupIndex] = total;
@@ -120,7 +120,7 @@ fn update(
   if (start >= params.n / 4u) {
     return;
   }
-  // One look at the flags serves all VECTORS vec4: they are in the same block.
+  // All VECTORS vec4 are in the same block, so its flags are read once.
   let flags = blocks[start / 16u];
   if ((flags & 1u) == 0u) {
     return;

@@ -1,4 +1,4 @@
-// Attention backward, in two kernels that compute the scores again instead of storing them.
+// Attention backward, in two kernels that recompute the scores instead of reading stored ones.
 //
 //   s_ij         = scale * q_i . k_j
 //   p_ij         = exp(s_ij - l_i)                         l_i is that of the forward pass
@@ -11,16 +11,16 @@
 //   dk_j         = scale * sum_i ds_ij q_i
 //   dv_j         = sum_i pDropped_ij do_i
 //
-// Shapes   query, o, do_, dq [B, T, H * D] (do is reserved in WGSL); key, value, dk, dv [B, S, H *
-//          D]; mask [B, S] u32, 0 masks a key; rowStats [B, H, T] vec4 = (l, delta, threshold, 0)
-//          as attention_forward leaves it, with delta filled in by entry delta.
-// Grid     delta: an invocation a row. dquery: as attention_forward, an invocation owns ROWS
-//          queries and goes over the keys, which are split over workgroups where queries are few;
-//          dq is then [splits, B, T, H * D] and summed by matmul_reduce. dkeys: an invocation owns
-//          ROWS (1 or 2) keys of one head and goes over all queries.
+// Shapes   query, o, do_, dq [B, T, H * D], where do_ is do, a reserved word of WGSL; key, value,
+//          dk, dv [B, S, H * D]; mask [B, S] u32, 0 masks a key; rowStats [B, H, T] vec4 = (l,
+//          delta, threshold, 0), whose delta is written by entry delta.
+// Grid     delta: one invocation per row. dquery: as in attention_forward, an invocation owns ROWS
+//          queries and loops over the keys, which are split over workgroups where queries are few;
+//          dq is then [splits, B, T, H * D], and matmul_reduce adds its parts. dkeys: an invocation
+//          owns ROWS (1 or 2) keys of one head and loops over all queries.
 // Memory   O(T + S). Workgroup: two tiles of TILE rows, 2 * TILE * CHUNKS vec4, at most 16 KiB.
-// Numerics f32, sums in a fixed order. One invocation makes each gradient, so no atomics are
-//          needed.
+// Numerics f32, sums in a fixed order. Each gradient is computed by one invocation, so no atomics
+//          are needed.
 
 const WG = 64u;
 const ROWS = 1u;
@@ -28,16 +28,17 @@ const TILE = 32u;
 
 // begin helpers/attention_constants.wgsl (generated: edit there)
 // D is the head size; a head is read as CHUNKS vec4. Where D is not a multiple of 4, the last chunk
-// has TAIL components, the last of them at index LAST; where it is one, TAIL is 0 and LAST is 3.
+// has TAIL components, the last of them at index LAST; where D is a multiple, TAIL is 0 and LAST is
+// 3.
 const D = 16u;
 const CHUNKS = (D + 3u) / 4u;
 const TAIL = D % 4u;
 const LAST = (D + 3u) % 4u;
 
 // The score of a key that a query may not see: far below any real score, and still finite when it
-// is doubled. A row's running maximum starts at NO_MAX, above it, so that exp(MASKED - max) is 0
-// even in a row without any visible key. The log-sum-exp of such a row is NO_L, so that
-// exp(s - NO_L) is 0 for every s.
+// is doubled. The running maximum of a row starts at NO_MAX, far above MASKED, so that
+// exp(MASKED - max) is 0 even in a row without any visible key. l of such a row is NO_L, so that
+// exp(s - NO_L) is 0 for every score.
 const MASKED = -1.0e38;
 const NO_MAX = -5.0e37;
 const NO_L = 1.0e38;
@@ -51,7 +52,7 @@ struct Params {
   T: u32,
   // Keys.
   S: u32,
-  // Ranges of the keys, each for a workgroup of its own.
+  // The number of ranges that the keys are split into, each for a workgroup of its own.
   splits: u32,
   // 1: query i sees keys 0 .. i only.
   causal: u32,
@@ -61,11 +62,11 @@ struct Params {
   sparse: u32,
   // What scores are multiplied by, usually 1 / sqrt(D).
   scale: f32,
-  // Dropout keeps a probability whose random word is below this,
+  // Dropout keeps a probability whose random word is below keepThreshold, and multiplies it by
+  // keepScale = 1 / (1 - rate). Without dropout keepScale is 1.
   keepThreshold: u32,
-  // times this: 1 / (1 - rate), and 1 without dropout.
   keepScale: f32,
-  // The number of this dropout in the model, so that no two share a stream.
+  // Identifies this dropout in the model: no two draw from the same stream.
   site: u32,
 }
 // end helpers/attention_params.wgsl
@@ -103,7 +104,7 @@ fn hash4(key: vec4u) -> vec4u {
 @group(0) @binding(5) var<storage, read_write> newRowStats: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-// TILE rows of one head [TILE, CHUNKS]: keys and values in dquery, queries and do in dkeys.
+// Tiles of one head, [TILE, CHUNKS] vec4 each: keys and values in dquery, queries and do in dkeys.
 var<workgroup> tileA: array<vec4f, TILE * CHUNKS>;
 var<workgroup> tileB: array<vec4f, TILE * CHUNKS>;
 
@@ -138,7 +139,7 @@ fn load_query(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(query[i], query[i + 1u], query[i + 2u], query[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     query[i],
     select(0.0, query[i + min(1u, LAST)], TAIL > 1u),
@@ -155,7 +156,7 @@ fn load_key(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(key[i], key[i + 1u], key[i + 2u], key[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     key[i],
     select(0.0, key[i + min(1u, LAST)], TAIL > 1u),
@@ -172,7 +173,7 @@ fn load_value(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(value[i], value[i + 1u], value[i + 2u], value[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     value[i],
     select(0.0, value[i + min(1u, LAST)], TAIL > 1u),
@@ -189,7 +190,7 @@ fn load_do_(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(do_[i], do_[i + 1u], do_[i + 2u], do_[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     do_[i],
     select(0.0, do_[i + min(1u, LAST)], TAIL > 1u),
@@ -206,7 +207,7 @@ fn load_o(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(o[i], o[i + 1u], o[i + 2u], o[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     o[i],
     select(0.0, o[i + min(1u, LAST)], TAIL > 1u),
@@ -292,8 +293,8 @@ fn dquery(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  // Block of queries, range of keys, head and batch row; queries past the last; the keys of the
-  // split: all as in attention_forward.
+  // The workgroup's block of queries, range of keys, head and batch row, and the treatment of
+  // queries past the last one, are those of attention_forward.
   let blocks = (params.T + WG * ROWS - 1u) / (WG * ROWS);
   let flat = group.x + group.y * groups.x;
   let queryBlock = flat % blocks;
@@ -343,7 +344,7 @@ fn dquery(
   }
 
   for (var tile = startKey; tile < endKey; tile += TILE) {
-    // Stage keys in A and values in B [TILE, D], after all have read the tiles before.
+    // Stage keys in A and values in B [TILE, D], once all invocations have read the previous tiles.
     workgroupBarrier();
     for (var n = local; n < TILE * CHUNKS; n += WG) {
       let j = min(tile + n / CHUNKS, params.S - 1u);
@@ -374,7 +375,7 @@ fn dquery(
         s0 = mask_scores(b, i0, positions, threshold0, s0);
         s1 = mask_scores(b, i1, positions, threshold1, s1);
       }
-      // ds [ROWS, 4] = p (dp - delta), 0 for masked keys as their p is 0.
+      // ds [ROWS, 4] = p (dp - delta). It is 0 for masked keys, whose p is 0.
       let ds0 = score_gradients(stats0, row0, j, s0, dpDropped0);
       var ds1 = vec4f();
       if (ROWS == 2u) {
@@ -418,8 +419,8 @@ fn key_column(rowBase: u32, i: vec4u, j: u32, s: vec4f, dpDropped: vec4f) -> Key
   );
   let l = stats[0];
   let delta = stats[1];
-  // p, 0 for a query past the last, before a causal key, or with a threshold above s. A key that
-  // the host has masked is left to the caller.
+  // p is 0 for a query past the last, for one before the key under a causal mask, and for a score
+  // below the threshold. The caller handles a key that the host has masked.
   var p = exp(s - l);
   if (params.causal != 0u || params.sparse != 0u || i.w > lastQuery) {
     var isVisible = i <= vec4u(lastQuery);
@@ -431,7 +432,7 @@ fn key_column(rowBase: u32, i: vec4u, j: u32, s: vec4f, dpDropped: vec4f) -> Key
     }
     p = select(vec4f(), p, isVisible);
   }
-  // The dropout factors that the forward pass drew: key j's word of each row.
+  // The dropout factors of the forward pass, from key j's random word in each row.
   var keep = vec4f(1.0);
   if (params.keepScale != 1.0) {
     let words = vec4u(
@@ -468,8 +469,8 @@ fn dkeys(
   if (b >= params.B) {
     return;
   }
-  // This invocation's keys. One past the last takes part in the barriers with the last one's
-  // numbers, and writes nothing.
+  // This invocation's keys; with ROWS = 1 both are the same. Past the last key, that key is
+  // processed again, and the result is not written.
   let C = params.H * D;
   let lastKey = params.S - 1u;
   let j0 = (keyBlock * WG + local) * ROWS;
@@ -495,14 +496,14 @@ fn dkeys(
       v1[c] = load_value(offset1, c);
     }
   }
-  // Under a causal mask no query before a key sees it: the workgroup starts at the tile of its
-  // first key, the invocation at the four queries around its own.
+  // Under a causal mask no query before a key sees it: the workgroup starts at the tile that
+  // contains its first key, the invocation at the four queries that contain its own.
   let startQuery = select(0u, (keyBlock * WG * ROWS / TILE) * TILE, params.causal != 0u);
   let startVisible = select(0u, j0 & ~3u, params.causal != 0u);
   let isMasked = is_key_masked(b, j0) && is_key_masked(b, j1);
 
   for (var tile = startQuery; tile < params.T; tile += TILE) {
-    // Stage queries in A and do in B [TILE, D], after all have read the tiles before.
+    // Stage queries in A and do in B [TILE, D], once all invocations have read the previous tiles.
     workgroupBarrier();
     for (var n = local; n < TILE * CHUNKS; n += WG) {
       let i = min(tile + n / CHUNKS, params.T - 1u);
@@ -511,7 +512,7 @@ fn dkeys(
       tileB[n] = load_do_(source, n % CHUNKS);
     }
     workgroupBarrier();
-    // An invocation whose keys are all masked only keeps the barriers.
+    // An invocation whose keys are all masked skips the loop, and still reaches the barriers.
     let end = select(min(tile + TILE, params.T), 0u, isMasked);
     for (var i = max(tile, startVisible); i < end; i += 4u) {
       // s and dpDropped [ROWS, 4] = k . q and v . do, for queries i .. i + 3.
@@ -549,9 +550,8 @@ fn dkeys(
     }
   }
 
-  // A masked key has no gradient. Where both keys are masked the loop was skipped; a masked one
-  // beside a visible one took part in it, and its sums, which may have overflowed, are dropped
-  // here.
+  // A masked key has zero gradients. Where only one of two keys is masked, the loop ran for both,
+  // and the sums of the masked one, which may have overflowed, are discarded here.
   let isMasked0 = is_key_masked(b, j0);
   let isMasked1 = is_key_masked(b, j1);
   for (var c = 0u; c < CHUNKS; c++) {

@@ -8,22 +8,23 @@
 //
 // Shapes   query, o, do_, dq [B, T, H * D]; key, value, dk, dv [B, S, H * D]; mask [B, S] u32, 0
 //          masks a key; rowStats and newRowStats [B, H, T] vec4 = (l, delta, threshold, 0);
-//          forwardO is o where delta reads it. With splits > 1, o of forward (unnormalized) and dq
-//          are [splits, B, T, H * D], and partials [splits, B, H, T] = (max, sum):
-//          attention_forward's merge makes o and l of them, matmul_reduce adds dq.
-// Grid     a workgroup makes ROWS queries (in dkeys: keys) of one head, in tiles of 4, against TILE
-//          rows of the other side at a time. forward and dquery may split the keys. delta: a
-//          workgroup a row.
-// Memory   workgroup: two panels of TILE rows, eight rows staged in tiles of four, two score tiles
-//          [4, TILE] and what is known of each row: 4 * (2 TILE PADDED + 8 PADDED + 12 TILE + 2
-//          ROWS) bytes, 11.75 KiB as declared. Sums of o, dq, dk and dv are in the results
-//          themselves while further panels follow.
-// Numerics f32; as attention_forward and attention_backward: finite scores where masked, dropout
-//          after l, sums in a fixed order.
+//          forwardO is o, bound for reading in delta. Where splits is 2 or more, forward writes an
+//          unnormalized o [splits, B, T, H * D] and partials [splits, B, H, T] = (max, sum), which
+//          attention_forward's merge combines; dq is [splits, B, T, H * D], and matmul_reduce adds
+//          its parts.
+// Grid     a workgroup owns ROWS queries (dkeys: keys) of one head and takes them 4 at a time,
+//          against panels of TILE keys (dkeys: queries). forward and dquery may split the keys.
+//          delta: one workgroup per row.
+// Memory   workgroup: two panels of TILE rows, eight staged rows, two score tiles [4, TILE] and
+//          statistics of the rows: 4 * (2 TILE PADDED + 8 PADDED + 12 TILE + 2 ROWS) bytes, 11.75
+//          KiB as declared. Between panels the sums of o, dq, dk and dv are kept in the output
+//          buffers.
+// Numerics f32, as in attention_forward and attention_backward: masked scores are finite, dropout
+//          acts on p after l is computed, sums run in a fixed order.
 //
-// Scores, and their weighted sums of rows, are products of small matrices. They are made as
-// matmul_direct makes its own, in tiles of 4 x 8 over packed panels, and the maximum of a row and
-// the factor that rescales its older sums are found once a panel of keys.
+// Scores and weighted sums of rows are products of small matrices, and are computed as in
+// matmul_direct: in tiles of 4 x 8 over packed panels. A row's maximum, and the factor that
+// rescales its earlier sums, are updated once per panel of keys.
 
 const WG = 1u;
 const ROWS = 32u;
@@ -31,22 +32,23 @@ const TILE = 64u;
 
 // begin helpers/attention_constants.wgsl (generated: edit there)
 // D is the head size; a head is read as CHUNKS vec4. Where D is not a multiple of 4, the last chunk
-// has TAIL components, the last of them at index LAST; where it is one, TAIL is 0 and LAST is 3.
+// has TAIL components, the last of them at index LAST; where D is a multiple, TAIL is 0 and LAST is
+// 3.
 const D = 16u;
 const CHUNKS = (D + 3u) / 4u;
 const TAIL = D % 4u;
 const LAST = (D + 3u) % 4u;
 
 // The score of a key that a query may not see: far below any real score, and still finite when it
-// is doubled. A row's running maximum starts at NO_MAX, above it, so that exp(MASKED - max) is 0
-// even in a row without any visible key. The log-sum-exp of such a row is NO_L, so that
-// exp(s - NO_L) is 0 for every s.
+// is doubled. The running maximum of a row starts at NO_MAX, far above MASKED, so that
+// exp(MASKED - max) is 0 even in a row without any visible key. l of such a row is NO_L, so that
+// exp(s - NO_L) is 0 for every score.
 const MASKED = -1.0e38;
 const NO_MAX = -5.0e37;
 const NO_L = 1.0e38;
 // end helpers/attention_constants.wgsl
 
-// D rounded up to whole chunks.
+// D rounded up to a multiple of 4.
 const PADDED = 4u * CHUNKS;
 
 // begin helpers/attention_params.wgsl (generated: edit there)
@@ -57,7 +59,7 @@ struct Params {
   T: u32,
   // Keys.
   S: u32,
-  // Ranges of the keys, each for a workgroup of its own.
+  // The number of ranges that the keys are split into, each for a workgroup of its own.
   splits: u32,
   // 1: query i sees keys 0 .. i only.
   causal: u32,
@@ -67,11 +69,11 @@ struct Params {
   sparse: u32,
   // What scores are multiplied by, usually 1 / sqrt(D).
   scale: f32,
-  // Dropout keeps a probability whose random word is below this,
+  // Dropout keeps a probability whose random word is below keepThreshold, and multiplies it by
+  // keepScale = 1 / (1 - rate). Without dropout keepScale is 1.
   keepThreshold: u32,
-  // times this: 1 / (1 - rate), and 1 without dropout.
   keepScale: f32,
-  // The number of this dropout in the model, so that no two share a stream.
+  // Identifies this dropout in the model: no two draw from the same stream.
   site: u32,
 }
 // end helpers/attention_params.wgsl
@@ -111,8 +113,8 @@ fn hash4(key: vec4u) -> vec4u {
 @group(0) @binding(8) var<storage, read_write> dv: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-// The offsets of everything in `memory`, in words. Panels of TILE rows, PADDED words each: keys in
-// forward, keys and values in dquery, queries and do in dkeys.
+// Offsets in `memory`, in words. Panels of TILE rows, PADDED words each: keys in forward, keys and
+// values in dquery, queries and do in dkeys.
 const PANEL_A = 0u;
 const PANEL_B = TILE * PADDED;
 // Four staged rows, PADDED words each: queries in forward, queries and do in dquery, keys and
@@ -122,9 +124,9 @@ const ROWS_B = ROWS_A + 4u * PADDED;
 // Score tiles [4, TILE]: s, p or ds of the four staged rows against the panel.
 const SCORES_A = ROWS_B + 4u * PADDED;
 const SCORES_B = SCORES_A + 4u * TILE;
-// For every key of the panel 1 if it can be seen, else 0.
+// One word per key of the panel: 1 where it is visible, else 0.
 const VISIBLE = SCORES_B + 4u * TILE;
-// forward: the running maximum and sum of each of the workgroup's ROWS queries.
+// forward: the running maximum and sum of each of the ROWS queries.
 const ROW_MAX = VISIBLE + TILE;
 const ROW_SUM = ROW_MAX + ROWS;
 // dkeys: l, delta and threshold of every query of the panel.
@@ -161,7 +163,7 @@ fn load_query(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(query[i], query[i + 1u], query[i + 2u], query[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     query[i],
     select(0.0, query[i + min(1u, LAST)], TAIL > 1u),
@@ -178,7 +180,7 @@ fn load_key(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(key[i], key[i + 1u], key[i + 2u], key[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     key[i],
     select(0.0, key[i + min(1u, LAST)], TAIL > 1u),
@@ -195,7 +197,7 @@ fn load_value(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(value[i], value[i + 1u], value[i + 2u], value[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     value[i],
     select(0.0, value[i + min(1u, LAST)], TAIL > 1u),
@@ -212,7 +214,7 @@ fn load_do_(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(do_[i], do_[i + 1u], do_[i + 2u], do_[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     do_[i],
     select(0.0, do_[i + min(1u, LAST)], TAIL > 1u),
@@ -229,7 +231,7 @@ fn load_o(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(o[i], o[i + 1u], o[i + 2u], o[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     o[i],
     select(0.0, o[i + min(1u, LAST)], TAIL > 1u),
@@ -246,7 +248,7 @@ fn load_dq(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(dq[i], dq[i + 1u], dq[i + 2u], dq[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     dq[i],
     select(0.0, dq[i + min(1u, LAST)], TAIL > 1u),
@@ -263,7 +265,7 @@ fn load_dk(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(dk[i], dk[i + 1u], dk[i + 2u], dk[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     dk[i],
     select(0.0, dk[i + min(1u, LAST)], TAIL > 1u),
@@ -280,7 +282,7 @@ fn load_dv(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(dv[i], dv[i + 1u], dv[i + 2u], dv[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     dv[i],
     select(0.0, dv[i + min(1u, LAST)], TAIL > 1u),
@@ -347,8 +349,8 @@ struct Tile4x8 {
 }
 // end helpers/tile4x8.wgsl
 
-// The dot products [4, 8] of four staged rows with eight rows of a panel: for every element d the
-// outer product of the four rows' d and the eight rows' d.
+// The dot products [4, 8] of four staged rows with eight rows of a panel: for every d, the outer
+// product of element d of the four rows and element d of the eight.
 fn dot_products(rows: u32, panel: u32) -> Tile4x8 {
   var t = Tile4x8();
   for (var d = 0u; d < D; d++) {
@@ -372,8 +374,8 @@ fn dot_products(rows: u32, panel: u32) -> Tile4x8 {
 
 // begin helpers/pack_panel.wgsl for query (generated: edit there)
 // Packs rows start .. start + count - 1 of one head of query, which begins at `base`, into a panel
-// in memory: eight rows side by side, so that dot_products finds element d of all eight in 8
-// neighboring words. Rows that fill up the last eight are the last row again.
+// in memory: eight rows side by side, so that element d of all eight is in 8 neighboring words for
+// dot_products. The last row is repeated up to a multiple of 8.
 fn pack_query(panel: u32, base: u32, start: u32, count: u32) {
   let C = params.H * D;
   let last = vec4u(start + count - 1u);
@@ -406,8 +408,8 @@ fn pack_query(panel: u32, base: u32, start: u32, count: u32) {
 
 // begin helpers/pack_panel.wgsl for key (generated: edit there)
 // Packs rows start .. start + count - 1 of one head of key, which begins at `base`, into a panel
-// in memory: eight rows side by side, so that dot_products finds element d of all eight in 8
-// neighboring words. Rows that fill up the last eight are the last row again.
+// in memory: eight rows side by side, so that element d of all eight is in 8 neighboring words for
+// dot_products. The last row is repeated up to a multiple of 8.
 fn pack_key(panel: u32, base: u32, start: u32, count: u32) {
   let C = params.H * D;
   let last = vec4u(start + count - 1u);
@@ -440,8 +442,8 @@ fn pack_key(panel: u32, base: u32, start: u32, count: u32) {
 
 // begin helpers/pack_panel.wgsl for value (generated: edit there)
 // Packs rows start .. start + count - 1 of one head of value, which begins at `base`, into a panel
-// in memory: eight rows side by side, so that dot_products finds element d of all eight in 8
-// neighboring words. Rows that fill up the last eight are the last row again.
+// in memory: eight rows side by side, so that element d of all eight is in 8 neighboring words for
+// dot_products. The last row is repeated up to a multiple of 8.
 fn pack_value(panel: u32, base: u32, start: u32, count: u32) {
   let C = params.H * D;
   let last = vec4u(start + count - 1u);
@@ -474,8 +476,8 @@ fn pack_value(panel: u32, base: u32, start: u32, count: u32) {
 
 // begin helpers/pack_panel.wgsl for do_ (generated: edit there)
 // Packs rows start .. start + count - 1 of one head of do_, which begins at `base`, into a panel
-// in memory: eight rows side by side, so that dot_products finds element d of all eight in 8
-// neighboring words. Rows that fill up the last eight are the last row again.
+// in memory: eight rows side by side, so that element d of all eight is in 8 neighboring words for
+// dot_products. The last row is repeated up to a multiple of 8.
 fn pack_do_(panel: u32, base: u32, start: u32, count: u32) {
   let C = params.H * D;
   let last = vec4u(start + count - 1u);
@@ -506,8 +508,8 @@ fn pack_do_(panel: u32, base: u32, start: u32, count: u32) {
 }
 // end helpers/pack_panel.wgsl
 
-// Stage four heads, one after the other, from where they start in their buffer. Queries and keys
-// are scaled here, once, and not each score.
+// Each function stages four heads, one after the other, which begin at `starts` in their buffer.
+// Queries and keys are scaled here once, instead of scaling every score.
 
 fn stage_queries(rows: u32, starts: vec4u) {
   for (var c = 0u; c < CHUNKS; c++) {
@@ -674,7 +676,7 @@ fn load_tile_o(starts: vec4u, c: u32) -> Tile4x8 {
   );
 }
 
-// Writes them, for the first `count` of the four heads.
+// Writes chunks c and c + 1 of the first `count` of the four heads.
 fn store_tile_o(starts: vec4u, count: u32, c: u32, t: Tile4x8) {
   let hasNext = c + 1u < CHUNKS;
   store_o(starts.x, c, t.t00);
@@ -715,7 +717,7 @@ fn load_tile_dq(starts: vec4u, c: u32) -> Tile4x8 {
   );
 }
 
-// Writes them, for the first `count` of the four heads.
+// Writes chunks c and c + 1 of the first `count` of the four heads.
 fn store_tile_dq(starts: vec4u, count: u32, c: u32, t: Tile4x8) {
   let hasNext = c + 1u < CHUNKS;
   store_dq(starts.x, c, t.t00);
@@ -756,7 +758,7 @@ fn load_tile_dk(starts: vec4u, c: u32) -> Tile4x8 {
   );
 }
 
-// Writes them, for the first `count` of the four heads.
+// Writes chunks c and c + 1 of the first `count` of the four heads.
 fn store_tile_dk(starts: vec4u, count: u32, c: u32, t: Tile4x8) {
   let hasNext = c + 1u < CHUNKS;
   store_dk(starts.x, c, t.t00);
@@ -797,7 +799,7 @@ fn load_tile_dv(starts: vec4u, c: u32) -> Tile4x8 {
   );
 }
 
-// Writes them, for the first `count` of the four heads.
+// Writes chunks c and c + 1 of the first `count` of the four heads.
 fn store_tile_dv(starts: vec4u, count: u32, c: u32, t: Tile4x8) {
   let hasNext = c + 1u < CHUNKS;
   store_dv(starts.x, c, t.t00);
@@ -825,8 +827,8 @@ fn store_tile_dv(starts: vec4u, count: u32, c: u32, t: Tile4x8) {
 }
 // end helpers/head_tile.wgsl
 
-// Notes in VISIBLE which of the panel's keys, j0 .. j0 + count - 1, can be seen. Returns whether
-// any cannot, those that fill up the last eight included; if not, VISIBLE is left as it is.
+// Marks in VISIBLE which keys of the panel, j0 .. j0 + count - 1, are visible. Keys that pad the
+// panel to a multiple of 8 are not. Returns false, and writes nothing, where all are visible.
 fn mark_visible_keys(b: u32, j0: u32, count: u32) -> bool {
   if (params.hasMask == 0u && count % 8u == 0u) {
     return false;
@@ -841,8 +843,8 @@ fn mark_visible_keys(b: u32, j0: u32, count: u32) -> bool {
   return true;
 }
 
-// The scores of query i against keys j0 + n .. j0 + n + 3 of the panel that starts with key j0,
-// those it may not see MASKED.
+// The scores s of query i against keys j0 + n .. j0 + n + 3 of the panel that starts at key j0,
+// with MASKED for the keys that it may not see. isMarked: mark_visible_keys wrote VISIBLE.
 fn mask_scores4(s: vec4f, isMarked: bool, i: u32, j0: u32, n: u32, threshold: f32) -> vec4f {
   var masked = s;
   if (isMarked) {
@@ -919,7 +921,7 @@ fn scale_rows(t: Tile4x8, factors: vec4f) -> Tile4x8 {
   );
 }
 
-// What a workgroup makes: queries startQuery .. startQuery + ROWS - 1 of one head, against one
+// The work of a workgroup: queries startQuery .. startQuery + ROWS - 1 of one head, against one
 // range of the keys.
 struct Area {
   b: u32,
@@ -935,7 +937,7 @@ fn query_area(flat: u32) -> Area {
   let blocks = (params.T + ROWS - 1u) / ROWS;
   let split = (flat / blocks) % params.splits;
   let startQuery = (flat % blocks) * ROWS;
-  // Ranges of keys are whole panels. Under a causal mask they end with the last query.
+  // Ranges of keys are whole panels. Under a causal mask they end at the last query.
   let panels = (params.S + TILE - 1u) / TILE;
   let perSplit = (panels + params.splits - 1u) / params.splits;
   let startKey = split * perSplit * TILE;
@@ -948,13 +950,13 @@ fn query_area(flat: u32) -> Area {
   return Area(b, h, split, startQuery, startKey, endKey);
 }
 
-// Turns the scores s of four queries i [4, count] in SCORES_A into p after dropout, under the
-// maximum over the keys so far. ROW_MAX and ROW_SUM go on; returned is the factor by which sums
-// under the maximum before are to be rescaled.
+// Replaces the scores s [4, count] of four queries i in SCORES_A by p = exp(s - max) after dropout,
+// where max is over all keys so far. Updates ROW_MAX and ROW_SUM, and returns the factors that
+// rescale earlier sums to the new maxima.
 fn softmax_rows(area: Area, i: vec4u, j0: u32, count: u32) -> vec4f {
   let slot = i.x - area.startQuery;
   let oldMax = load4(ROW_MAX + slot);
-  // The new maxima: four running maxima a row, then one.
+  // The new maxima: four partial maxima per row, then one.
   var m0 = vec4f(oldMax.x);
   var m1 = vec4f(oldMax.y);
   var m2 = vec4f(oldMax.z);
@@ -966,7 +968,7 @@ fn softmax_rows(area: Area, i: vec4u, j0: u32, count: u32) -> vec4f {
     m3 = max(m3, load4(SCORES_A + 3u * TILE + n));
   }
   let rowMax = component_maxima(m0, m1, m2, m3);
-  // p = exp(s - max) and its sums, which have all of p; what is stored has dropout applied.
+  // p and its sums. Dropout applies to what is stored, not to the sums.
   let row = (area.b * params.H + area.h) * params.T + i;
   var sum0 = vec4f();
   var sum1 = vec4f();
@@ -1024,7 +1026,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     pack_key(PANEL_A, keyBase, j0, count);
     let isMarked = mark_visible_keys(area.b, j0, count);
     for (var i = area.startQuery; i < endQuery; i += 4u) {
-      // Four queries; those past the last are the last one again, and are not written.
+      // Four queries. Past the last one, it is processed again, and the result is not written.
       let i4 = min(vec4u(i, i + 1u, i + 2u, i + 3u), vec4u(lastQuery));
       stage_queries(ROWS_A, queryBase + i4 * C);
       var threshold = vec4f(MASKED);
@@ -1039,10 +1041,9 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
         let s = dot_products(ROWS_A, PANEL_A + n * PADDED);
         store_scores(SCORES_A, n, mask_tile(s, isMarked, i4, j0, n, threshold));
       }
-      // p [4, count]. The last eight of a panel may have keys that only fill it up: they are
-      // masked, and so have p = 0.
+      // p [4, count]. Keys that pad the last panel are masked, so that their p is 0.
       let rescale = softmax_rows(area, vec4u(i, i + 1u, i + 2u, i + 3u), j0, count);
-      // o [4, D] = o, rescaled, + p . v, two chunks at a time.
+      // o [4, D] = rescale * o + p . v, two chunks at a time.
       let starts = outBase + i4 * C;
       for (var c = 0u; c < CHUNKS; c += 2u) {
         var t = Tile4x8();
@@ -1055,7 +1056,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
   }
 
-  // A split without keys, or a query that sees none, has made no sum yet: it is 0.
+  // Without any key the loop has written nothing: o is 0.
   if (area.startKey >= area.endKey) {
     for (var i = area.startQuery; i < endQuery; i++) {
       for (var c = 0u; c < CHUNKS; c++) {
@@ -1064,7 +1065,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
   }
 
-  // o / sum and l; of a split (max, sum), for merge.
+  // Without splits, divide o by the sum and write l. With splits, leave (max, sum) to merge.
   let partialBase = area.split * params.B * params.H * params.T + rowBase;
   for (var i = area.startQuery; i < endQuery; i++) {
     let rowMax = memory[ROW_MAX + i - area.startQuery];
@@ -1081,8 +1082,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   }
 }
 
-// Adds in the order of dot_products: where a query sees a single key, delta and its dp are the same
-// bits, and its gradient is 0.
+// The terms are added in the order of dot_products: for a query that sees a single key, dp and
+// delta are then the same bits, and ds is exactly 0.
 @compute @workgroup_size(WG)
 fn delta(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let row = group.x + group.y * groups.x;
@@ -1140,8 +1141,8 @@ fn dquery(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
       let l = stats[0];
       let delta = stats[1];
       for (var n = 0u; n < count; n += 8u) {
-        // s [4, 8] = q . k, then p. It waits in memory while dpDropped [4, 8] = do . v is made: the
-        // two tiles together would not fit into the registers.
+        // s [4, 8] = q . k, then p. p is kept in memory while dpDropped [4, 8] = do . v is
+        // computed, as two tiles do not fit into the registers.
         let s = mask_tile(
           dot_products(ROWS_A, PANEL_A + n * PADDED), isMarked, i4, j0, n, stats[2],
         );
@@ -1173,7 +1174,7 @@ fn dquery(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
       }
     }
   }
-  // A split without keys, or a query that may see none, has no gradient.
+  // Without any key the loop has written nothing: dq is 0.
   if (area.startKey >= area.endKey) {
     for (var i = area.startQuery; i < endQuery; i++) {
       for (var c = 0u; c < CHUNKS; c++) {
@@ -1183,8 +1184,8 @@ fn dquery(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   }
 }
 
-// Copies l, delta and threshold of the panel's queries, i0 .. i0 + count - 1, into memory. Those
-// that fill up the last eight get NO_L, which makes their p 0.
+// Copies l, delta and threshold of the panel's queries, i0 .. i0 + count - 1, into memory. Queries
+// that pad the panel to a multiple of 8 get NO_L, so that their p is 0.
 fn stage_row_stats(rowBase: u32, i0: u32, count: u32) {
   for (var n = 0u; n < 8u * ((count + 7u) / 8u); n++) {
     let stats = rowStats[rowBase + min(i0 + n, params.T - 1u)];
@@ -1194,7 +1195,7 @@ fn stage_row_stats(rowBase: u32, i0: u32, count: u32) {
   }
 }
 
-// The dropout factors of keys j .. j + 3 in four rows; column n is of key j + n.
+// The dropout factors of keys j .. j + 3 in four rows; column n belongs to key j + n.
 fn score_dropout_columns(row: vec4u, j: u32) -> mat4x4f {
   if (params.keepScale == 1.0) {
     return mat4x4f(vec4f(1.0), vec4f(1.0), vec4f(1.0), vec4f(1.0));
@@ -1205,7 +1206,8 @@ fn score_dropout_columns(row: vec4u, j: u32) -> mat4x4f {
   ));
 }
 
-// p of key j for queries i0 + n .. i0 + n + 3, from their s, and 0 where they may not see it.
+// p of key j for queries i0 + n .. i0 + n + 3, from their scores s; 0 for queries that may not see
+// it.
 fn key_probabilities(s: vec4f, j: u32, i0: u32, n: u32) -> vec4f {
   var p = exp(s - load4(ROW_L + n));
   if (params.causal != 0u) {
@@ -1243,7 +1245,8 @@ fn dkeys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
   let queryBase = b * params.T * C + h * D;
   let rowBase = (b * params.H + h) * params.T;
   let endKey = min(startKey + ROWS, params.S);
-  // Under a causal mask no query before the first key sees any: start at its panel.
+  // Under a causal mask no query before the first key sees any of them: start at the panel that
+  // contains it.
   let startQuery = select(0u, (startKey / TILE) * TILE, params.causal != 0u);
 
   for (var i0 = startQuery; i0 < params.T; i0 += TILE) {
@@ -1252,14 +1255,14 @@ fn dkeys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     pack_do_(PANEL_B, queryBase, i0, count);
     stage_row_stats(rowBase, i0, count);
     for (var j = startKey; j < endKey; j += 4u) {
-      // Four keys; those past the last are the last one again, and are not written.
+      // Four keys. Past the last one, it is processed again, and the result is not written.
       let j4 = min(vec4u(j, j + 1u, j + 2u, j + 3u), vec4u(lastKey));
       let starts = keyBase + j4 * C;
       stage_keys(ROWS_A, starts);
       stage_values(ROWS_B, starts);
       for (var n = 0u; n < count; n += 8u) {
-        // s [4, 8] = k . q, then p. It waits in memory while dpDropped [4, 8] = v . do is made: the
-        // two tiles together would not fit into the registers.
+        // s [4, 8] = k . q, then p. p is kept in memory while dpDropped [4, 8] = v . do is
+        // computed, as two tiles do not fit into the registers.
         let s = dot_products(ROWS_A, PANEL_A + n * PADDED);
         store_scores(SCORES_B, n, Tile4x8(
           key_probabilities(s.t00, j, i0, n), key_probabilities(s.t01, j, i0, n + 4u),
@@ -1274,12 +1277,12 @@ fn dkeys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
         let row = rowBase + i0 + n;
         let keep0 = score_dropout_columns(vec4u(row, row + 1u, row + 2u, row + 3u), j);
         let keep1 = score_dropout_columns(vec4u(row + 4u, row + 5u, row + 6u, row + 7u), j);
-        // p after dropout [4, 8], the weights of do in dv,
+        // pDropped [4, 8] = keep p, the weights of do in dv.
         store_scores(SCORES_A, n, Tile4x8(
           p.t00 * keep0[0], p.t01 * keep1[0], p.t10 * keep0[1], p.t11 * keep1[1],
           p.t20 * keep0[2], p.t21 * keep1[2], p.t30 * keep0[3], p.t31 * keep1[3],
         ));
-        // and scale * ds [4, 8] = scale * p (keep dpDropped - delta), the weights of q in dk.
+        // scale * ds [4, 8] = scale * p (keep dpDropped - delta), the weights of q in dk.
         store_scores(SCORES_B, n, Tile4x8(
           params.scale * p.t00 * (dpDropped.t00 * keep0[0] - delta0),
           params.scale * p.t01 * (dpDropped.t01 * keep1[0] - delta1),
@@ -1291,7 +1294,7 @@ fn dkeys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
           params.scale * p.t31 * (dpDropped.t31 * keep1[3] - delta1),
         ));
       }
-      // dk and dv [4, D], two chunks at a time.
+      // dk [4, D] += scale * ds . q and dv [4, D] += pDropped . do, two chunks at a time.
       for (var c = 0u; c < CHUNKS; c += 2u) {
         var dkTile = Tile4x8();
         var dvTile = Tile4x8();
@@ -1306,7 +1309,8 @@ fn dkeys(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: v
     }
   }
 
-  // A key that no query sees has no gradient, whatever its scores made of it above.
+  // A masked key has zero gradients, whatever the loop computed. So has a key without any query,
+  // for which the loop has written nothing.
   for (var j = startKey; j < endKey; j++) {
     if (startQuery >= params.T || is_key_masked(b, j)) {
       for (var c = 0u; c < CHUNKS; c++) {

@@ -7,17 +7,17 @@
 //
 // Shapes   query, o [B, T, H * D]; key, value [B, S, H * D]; mask [B, S] u32, 0 masks a key;
 //          rowStats [B, H, T] vec4 = (l, delta, threshold, 0): l is written here, delta by
-//          attention_backward, threshold by attention_rows (lower scores are masked). With splits >
-//          1 forward writes o [splits, B, T, H * D], unnormalized, and partials [splits, B, H, T] =
-//          (max, sum), and merge makes o and l of them.
-// Grid     forward: an invocation owns ROWS (1 or 2) queries of one head; a workgroup owns WG *
-//          ROWS of them and one of `splits` ranges of the keys. merge: an invocation per row and
+//          attention_backward, threshold by attention_rows (lower scores are masked). Where splits
+//          is 2 or more, forward writes an unnormalized o [splits, B, T, H * D] and partials
+//          [splits, B, H, T] = (max, sum), which merge combines into o and l.
+// Grid     forward: an invocation owns ROWS (1 or 2) queries of one head; a workgroup has WG
+//          invocations and one of `splits` ranges of the keys. merge: one invocation per row and
 //          vec4 of o.
-// Memory   O(T + S): scores are in registers, four keys at a time, under a running maximum (Milakov
-//          and Gimelshein 2018; Dao et al. 2022). Workgroup: a tile of keys and one of values,
-//          2 * TILE * CHUNKS vec4, at most 16 KiB.
+// Memory   O(T + S): scores stay in registers, four keys at a time, under a running maximum
+//          (Milakov and Gimelshein 2018; Dao et al. 2022). Workgroup: a tile of keys and one of
+//          values, 2 * TILE * CHUNKS vec4, at most 16 KiB.
 // Numerics f32. A masked score is a finite -1e38; a query that sees no key has o = 0 and l = 1e38.
-//          Dropout acts on p, after l.
+//          Dropout acts on p after l is computed.
 //
 // attention_direct.wgsl is the same without workgroup barriers, for the CPU.
 
@@ -27,16 +27,17 @@ const TILE = 32u;
 
 // begin helpers/attention_constants.wgsl (generated: edit there)
 // D is the head size; a head is read as CHUNKS vec4. Where D is not a multiple of 4, the last chunk
-// has TAIL components, the last of them at index LAST; where it is one, TAIL is 0 and LAST is 3.
+// has TAIL components, the last of them at index LAST; where D is a multiple, TAIL is 0 and LAST is
+// 3.
 const D = 16u;
 const CHUNKS = (D + 3u) / 4u;
 const TAIL = D % 4u;
 const LAST = (D + 3u) % 4u;
 
 // The score of a key that a query may not see: far below any real score, and still finite when it
-// is doubled. A row's running maximum starts at NO_MAX, above it, so that exp(MASKED - max) is 0
-// even in a row without any visible key. The log-sum-exp of such a row is NO_L, so that
-// exp(s - NO_L) is 0 for every s.
+// is doubled. The running maximum of a row starts at NO_MAX, far above MASKED, so that
+// exp(MASKED - max) is 0 even in a row without any visible key. l of such a row is NO_L, so that
+// exp(s - NO_L) is 0 for every score.
 const MASKED = -1.0e38;
 const NO_MAX = -5.0e37;
 const NO_L = 1.0e38;
@@ -50,7 +51,7 @@ struct Params {
   T: u32,
   // Keys.
   S: u32,
-  // Ranges of the keys, each for a workgroup of its own.
+  // The number of ranges that the keys are split into, each for a workgroup of its own.
   splits: u32,
   // 1: query i sees keys 0 .. i only.
   causal: u32,
@@ -60,11 +61,11 @@ struct Params {
   sparse: u32,
   // What scores are multiplied by, usually 1 / sqrt(D).
   scale: f32,
-  // Dropout keeps a probability whose random word is below this,
+  // Dropout keeps a probability whose random word is below keepThreshold, and multiplies it by
+  // keepScale = 1 / (1 - rate). Without dropout keepScale is 1.
   keepThreshold: u32,
-  // times this: 1 / (1 - rate), and 1 without dropout.
   keepScale: f32,
-  // The number of this dropout in the model, so that no two share a stream.
+  // Identifies this dropout in the model: no two draw from the same stream.
   site: u32,
 }
 // end helpers/attention_params.wgsl
@@ -100,7 +101,7 @@ fn hash4(key: vec4u) -> vec4u {
 @group(0) @binding(1) var<storage, read> partialSums: array<vec2f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-// TILE keys and values of one head [TILE, CHUNKS].
+// Tiles of the keys and values of one head, [TILE, CHUNKS] vec4 each.
 var<workgroup> tileK: array<vec4f, TILE * CHUNKS>;
 var<workgroup> tileV: array<vec4f, TILE * CHUNKS>;
 
@@ -146,7 +147,7 @@ fn load_query(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(query[i], query[i + 1u], query[i + 2u], query[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     query[i],
     select(0.0, query[i + min(1u, LAST)], TAIL > 1u),
@@ -163,7 +164,7 @@ fn load_key(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(key[i], key[i + 1u], key[i + 2u], key[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     key[i],
     select(0.0, key[i + min(1u, LAST)], TAIL > 1u),
@@ -180,7 +181,7 @@ fn load_value(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(value[i], value[i + 1u], value[i + 2u], value[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     value[i],
     select(0.0, value[i + min(1u, LAST)], TAIL > 1u),
@@ -220,7 +221,7 @@ fn load_partialO(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(partialO[i], partialO[i + 1u], partialO[i + 2u], partialO[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     partialO[i],
     select(0.0, partialO[i + min(1u, LAST)], TAIL > 1u),
@@ -230,8 +231,9 @@ fn load_partialO(start: u32, c: u32) -> vec4f {
 }
 // end helpers/load_chunk.wgsl
 
-// The softmax of a row so far: its maximum and its sum of exp(s - max); and of the latest four keys
-// exp(s - max), and the factor that scales sums under the maximum before them to the one after.
+// The running softmax of a row: the maximum of its scores so far, the sum of exp(s - rowMax), the
+// factor that rescales earlier sums to this maximum, and p = exp(s - rowMax) of the latest four
+// keys.
 struct Softmax {
   rowMax: f32,
   rowSum: f32,
@@ -239,7 +241,7 @@ struct Softmax {
   p: vec4f,
 }
 
-// The softmax after four more scores.
+// The running softmax after four more scores.
 fn next_softmax(before: Softmax, s: vec4f) -> Softmax {
   let rowMax = max(before.rowMax, max(max(s.x, s.y), max(s.z, s.w)));
   let rescale = exp(before.rowMax - rowMax);
@@ -265,8 +267,8 @@ fn forward(
     return;
   }
 
-  // This invocation's queries; with ROWS = 1 both are the same. A query past the last one takes
-  // part in the barriers with the last one's numbers, and writes nothing.
+  // This invocation's queries; with ROWS = 1 both are the same. Past the last query, that query is
+  // processed again, so that every invocation reaches the barriers; the result is not written.
   let C = params.H * D;
   let lastQuery = params.T - 1u;
   let i0 = (queryBlock * WG + local) * ROWS;
@@ -276,8 +278,8 @@ fn forward(
   let row0 = (b * params.H + h) * params.T + min(i0, lastQuery);
   let row1 = (b * params.H + h) * params.T + min(i1, lastQuery);
 
-  // The keys of this split, in whole tiles. Under a causal mask the workgroup stops at its last
-  // query, and each invocation at its own.
+  // The keys of this split, in whole tiles. Under a causal mask the workgroup stops at the last of
+  // its queries, and each invocation at the last of its own.
   let tiles = (params.S + TILE - 1u) / TILE;
   let perSplit = (tiles + params.splits - 1u) / params.splits;
   let startKey = split * perSplit * TILE;
@@ -287,7 +289,7 @@ fn forward(
   }
   let endVisible = select(endKey, min(endKey, i1 + 1u), params.causal != 0u);
 
-  // q [ROWS, D], scaled once here rather than once a score; o [ROWS, D] starts at 0.
+  // q [ROWS, D], scaled here once instead of scaling every score; o [ROWS, D] starts at 0.
   var q0: array<vec4f, CHUNKS>;
   var q1: array<vec4f, CHUNKS>;
   var o0: array<vec4f, CHUNKS>;
@@ -309,8 +311,9 @@ fn forward(
   var softmax1 = softmax0;
 
   for (var tile = startKey; tile < endKey; tile += TILE) {
-    // Stage keys and values [TILE, D], between two barriers: after all have read the tile before,
-    // and before any reads this one. Rows past the last key hold it again, and are masked below.
+    // Stage keys and values [TILE, D]. The first barrier waits until all invocations have read the
+    // previous tile, the second until this one is complete. Rows past the last key are copies of
+    // it, and are masked below.
     workgroupBarrier();
     for (var n = local; n < TILE * CHUNKS; n += WG) {
       let j = min(tile + n / CHUNKS, params.S - 1u);
@@ -335,7 +338,7 @@ fn forward(
         s0 = mask_scores(b, i0, positions, threshold0, s0);
         s1 = mask_scores(b, i1, positions, threshold1, s1);
       }
-      // p [ROWS, 4] = exp(s - max); the sum has all of p, o only what dropout keeps.
+      // p [ROWS, 4] = exp(s - max). Dropout applies to o, not to the sum.
       softmax0 = next_softmax(softmax0, s0);
       let p0 = softmax0.p * score_dropout4(row0, j);
       var p1 = vec4f();
@@ -343,7 +346,7 @@ fn forward(
         softmax1 = next_softmax(softmax1, s1);
         p1 = softmax1.p * score_dropout4(row1, j);
       }
-      // o [ROWS, D] = o, rescaled where the maximum rose, + p . v
+      // o [ROWS, D] = rescale * o + p . v, where rescale is 1 unless the maximum rose.
       for (var c = 0u; c < CHUNKS; c++) {
         let v = values4(j - tile, c);
         o0[c] = o0[c] * softmax0.rescale + v * p0;
@@ -369,7 +372,8 @@ fn log_sum_exp(rowMax: f32, rowSum: f32) -> f32 {
 }
 // end helpers/log_sum_exp.wgsl
 
-// Writes o and l of a row; of a part of its keys the unnormalized o, and (max, sum) for merge.
+// Writes o and l of a row. With splits it writes the unnormalized o and (max, sum) of its keys, for
+// merge.
 fn store_row(
   split: u32, row: u32, offset: u32, softmax: Softmax, unnormalized: array<vec4f, CHUNKS>,
 ) {
@@ -409,13 +413,13 @@ fn merge(
   let h = (row / params.T) % params.H;
   let b = row / (params.T * params.H);
   let offset = ((b * params.T + i) * params.H + h) * D;
-  // The maximum over all splits,
+  // The maximum of the row over all splits.
   var rowMax = NO_MAX;
   for (var split = 0u; split < params.splits; split++) {
     rowMax = max(rowMax, partialSums[split * rows + row].x);
   }
-  // under which the sums and the parts of o are added, in the order of the splits. A split in which
-  // the row sees no key has sum 0 and weight 0.
+  // The sums and the parts of o, rescaled to that maximum and added in the order of the splits. A
+  // split in which the row sees no key has sum 0 and weight 0.
   var rowSum = 0.0;
   var sums = vec4f();
   for (var split = 0u; split < params.splits; split++) {

@@ -1,34 +1,35 @@
-// What attention needs of a complete score row: the threshold of sparse attention, and the
-// probabilities where analysis asks for them.
+// Results that need a complete score row: the threshold of sparse attention, and the probabilities,
+// which analysis asks for.
 //
 //   threshold       rowStats[r].z = halfway between the topK-th largest visible score of row r and
-//                   the largest one below it; -1e38 where no visible score is below
+//                   the largest one below it; -1e38 where either does not exist
 //   probabilities   p[b, h, i, j] = exp(s_ij - l_i) where query i sees key j, else 0
 //
-// Shapes   query [B, T, H * D]; key [B, S, H * D]; mask [B, S] u32, 0 masks a key; rowStats [B, H,
-//          T] vec4 = (l, delta, threshold, 0); probability p [B, H, T, S].
-// Grid     threshold: an invocation a row. probabilities: an invocation per row and four keys.
-// Memory   registers alone. The topK-th score is found by bisecting the 32 bits of an
-//          order-preserving code, with all scores computed again for each bit: sparse attention
-//          changes the result and saves no time.
-// Numerics f32. The other kernels compute the scores in another order; with the threshold halfway
-//          between two scores, "s >= threshold" keeps the same keys whatever their last bits are.
-//          Ties of the topK-th are kept.
+// Shapes   query [B, T, H * D]; key [B, S, H * D]; mask [B, S] u32, 0 masks a key; rowStats
+//          [B, H, T] vec4 = (l, delta, threshold, 0); probability p [B, H, T, S].
+// Grid     threshold: one invocation per row. probabilities: one invocation per row and four keys.
+// Memory   registers only. The topK-th score is found by bisecting the 32 bits of an
+//          order-preserving code; the scores are recomputed for every bit. Sparse attention is for
+//          accuracy here: it saves no time.
+// Numerics f32. Other kernels may round a score differently. With the threshold halfway between two
+//          scores, s >= threshold keeps the topK largest, and ties, whatever the last bits of the
+//          scores.
 
 const WG = 64u;
 
 // begin helpers/attention_constants.wgsl (generated: edit there)
 // D is the head size; a head is read as CHUNKS vec4. Where D is not a multiple of 4, the last chunk
-// has TAIL components, the last of them at index LAST; where it is one, TAIL is 0 and LAST is 3.
+// has TAIL components, the last of them at index LAST; where D is a multiple, TAIL is 0 and LAST is
+// 3.
 const D = 16u;
 const CHUNKS = (D + 3u) / 4u;
 const TAIL = D % 4u;
 const LAST = (D + 3u) % 4u;
 
 // The score of a key that a query may not see: far below any real score, and still finite when it
-// is doubled. A row's running maximum starts at NO_MAX, above it, so that exp(MASKED - max) is 0
-// even in a row without any visible key. The log-sum-exp of such a row is NO_L, so that
-// exp(s - NO_L) is 0 for every s.
+// is doubled. The running maximum of a row starts at NO_MAX, far above MASKED, so that
+// exp(MASKED - max) is 0 even in a row without any visible key. l of such a row is NO_L, so that
+// exp(s - NO_L) is 0 for every score.
 const MASKED = -1.0e38;
 const NO_MAX = -5.0e37;
 const NO_L = 1.0e38;
@@ -62,7 +63,7 @@ fn load_query(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(query[i], query[i + 1u], query[i + 2u], query[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     query[i],
     select(0.0, query[i + min(1u, LAST)], TAIL > 1u),
@@ -79,7 +80,7 @@ fn load_key(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(key[i], key[i + 1u], key[i + 2u], key[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     key[i],
     select(0.0, key[i + min(1u, LAST)], TAIL > 1u),
@@ -102,7 +103,8 @@ fn visible_keys(b: u32, i: u32, positions: vec4u) -> vec4<bool> {
   return isVisible;
 }
 
-// A score row: its batch row and query, and where that query and its head's first key begin.
+// A score row: its batch row and query, the offset of that query's head, and the offset of the same
+// head in the first key.
 struct Row {
   b: u32,
   i: u32,
@@ -118,8 +120,8 @@ fn locate_row(row: u32) -> Row {
   return Row(b, i, (b * params.T + i) * C + h * D, b * params.S * C + h * D);
 }
 
-// s for the keys at four positions: a query's chunk times four keys' chunks as columns. A position
-// past the last key takes the last one's score.
+// The scores s of the keys at four positions: each chunk of the query times a chunk of four keys as
+// columns. Past the last key, its score is repeated.
 fn scores4(row: Row, positions: vec4u) -> vec4f {
   let k = row.keyOffset + min(positions, vec4u(params.S - 1u)) * params.H * D;
   var s = vec4f();
@@ -131,7 +133,7 @@ fn scores4(row: Row, positions: vec4u) -> vec4f {
 }
 
 // Order-preserving code of four floats: a larger float has a larger code. Positive floats are
-// ordered as their bits are, negative ones in reverse.
+// ordered like their bits, negative ones in reverse.
 fn code4(s: vec4f) -> vec4u {
   let bits = bitcast<vec4u>(s);
   return select(bits | vec4u(0x80000000u), ~bits, bits >= vec4u(0x80000000u));
@@ -169,7 +171,7 @@ fn threshold(
       kth = candidate;
     }
   }
-  // The largest code below it.
+  // The largest visible code below it.
   var below = 0u;
   for (var j = 0u; j < params.S; j += 4u) {
     let positions = vec4u(j, j + 1u, j + 2u, j + 3u);
@@ -178,7 +180,7 @@ fn threshold(
     let lower = select(vec4u(), code, isBelow);
     below = max(below, max(max(lower.x, lower.y), max(lower.z, lower.w)));
   }
-  // No score has code 0: it stands for none.
+  // No score has code 0, so 0 means that there is none.
   var cut = MASKED;
   if (kth != 0u && below != 0u) {
     cut = 0.5 * decode(kth) + 0.5 * decode(below);

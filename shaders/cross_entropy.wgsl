@@ -6,8 +6,8 @@
 //
 // Shapes   logits z and dlogits dz [rows, V]; targets y [rows] u32; weights w [V] or absent (all
 //          1); rowLoss [rows] = w[y_r] * (logsumexp(z_r) - z_r[y_r]); totals [2] = (L, W).
-// Grid     total_weight, total_loss: one workgroup of WG. rows: LANES invocations a row, WG / LANES
-//          rows a workgroup. They run in the order total_weight, rows, total_loss.
+// Grid     total_weight, total_loss: one workgroup of WG. rows: LANES invocations per row, WG /
+//          LANES rows per workgroup. They run in the order total_weight, rows, total_loss.
 // Memory   workgroup: WG vec2. The probabilities are never stored: dz is written from z and the
 //          row's (max, sum). With LANES = 1 no barrier remains in `rows`.
 // Numerics f32 with a running maximum, which starts at a finite -3e38. A target that is `ignored`
@@ -52,8 +52,8 @@ fn row_weight(row: u32) -> f32 {
 }
 
 // begin helpers/group_sum.wgsl (generated: edit there)
-// The sum of `value` over the workgroup, in each of its invocations. All of them must call it, and
-// pass a barrier before they call it again, as the last step here reads scratch.
+// The sum of `value` over the workgroup, in each of its invocations. All of them must call it. A
+// second call needs a barrier before it, since the last line here reads scratch.
 fn group_sum(local: u32, value: f32) -> f32 {
   scratch[local] = vec2f(value, 0.0);
   workgroupBarrier();
@@ -116,7 +116,7 @@ fn rows(
   let row = (group.x + group.y * groups.x) * (WG / LANES) + local / LANES;
   let lane = local % LANES;
   let start = row * params.V;
-  // A row past the last takes part in the barriers with nothing to add.
+  // Past the last row there is nothing to add, but every invocation has to reach the barriers.
   let end = select(0u, params.V, row < params.rows);
 
   // First pass over z: this lane's (max, sum of exp(z - max)). The sum is rescaled when the maximum
@@ -132,7 +132,7 @@ fn rows(
     sum = sum * exp(laneMax - newMax) + (e.x + e.y) + (e.z + e.w);
     laneMax = newMax;
   }
-  // The up to three classes past the last whole four.
+  // The last classes, where V is not a multiple of 4.
   for (var v = 4u * quads + lane; v < end; v += LANES) {
     let newMax = max(laneMax, logits[start + v]);
     sum = sum * exp(laneMax - newMax) + exp(logits[start + v] - newMax);

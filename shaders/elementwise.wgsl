@@ -12,7 +12,7 @@
 //          adds where accumulate is 1 and overwrites where it is 0.
 // Grid     an invocation takes ITEMS elements, WG apart, so that neighboring invocations touch
 //          neighboring words. The entries called wide take ITEMS vec4.
-// Memory   registers alone.
+// Memory   registers only.
 // Numerics f32. GELU has a relative error below 5e-6 down to x = -6.
 
 const WG = 64u;
@@ -64,7 +64,7 @@ fn hash4(key: vec4u) -> vec4u {
 
 // begin helpers/dropout_factor.wgsl (generated: edit there)
 // The dropout factor of one element: 0 where it is dropped, 1 / (1 - rate) where it is kept. Four
-// neighboring elements share one hash, so dropout_factor4 gives the same factors.
+// neighboring elements share one hash, as in dropout_factor4, which returns the same factors.
 fn dropout_factor(element: u32) -> f32 {
   let words = hash4(vec4u(element / 4u, params.site, random.stream));
   return select(0.0, params.keepScale, words[element % 4u] < params.keepThreshold);
@@ -183,7 +183,7 @@ fn combine(
   }
 }
 
-// The same functions of vec4: normal_cdf, gelu_grad and tanh_stable explain the steps.
+// The same functions of four elements; normal_cdf, gelu_grad and tanh_stable explain their steps.
 
 fn normal_cdf4(v: vec4f) -> vec4f {
   let z = abs(v) * 0.70710678;

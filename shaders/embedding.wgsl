@@ -4,18 +4,18 @@
 //   scatter     dtable[v, c] += sum of dout[order[p], c] over p = starts[v] .. starts[v + 1] - 1
 //   fold_rows   dpositions[t, c] += sum_b dout[b * T + t, c]
 //
-// Each term of gather is optional. With T = 1, fold_rows makes the gradient of a bias.
+// Each term of gather is optional. With T = 1, fold_rows computes the gradient of a bias.
 //
 // Shapes   table, dtable [V, C]; ids [rows] u32; addend, out, dout [rows, C], rows = B * T;
 //          positions, dpositions [T, C]; order [rows] u32 holds the rows sorted by token, and
 //          starts [V + 1] u32 where each token's rows begin in it.
-// Grid     gather: an invocation takes ITEMS elements, WG apart. scatter, fold_rows: an invocation
-//          per element of the gradient. The entries called wide take vec4 instead of elements; for
-//          them C is a multiple of 4.
-// Memory   registers alone.
-// Numerics f32. No atomics: one invocation makes each sum, in the order of the rows that the host
-//          has sorted by token. An id past the table reads its last row; the host refuses such ids
-//          before.
+// Grid     gather: an invocation takes ITEMS elements, WG apart. scatter, fold_rows: one invocation
+//          per element of the gradient. The entries called wide take vec4 instead of elements, and
+//          C is a multiple of 4.
+// Memory   registers only.
+// Numerics f32. No atomics: the host sorts the rows by token, and one invocation adds the rows of a
+//          token in that order. An id past the table reads the last row; the host rejects such ids
+//          before they get here.
 
 const WG = 64u;
 const ITEMS = 4u;
@@ -86,8 +86,8 @@ fn scatter(
   if (v >= params.V) {
     return;
   }
-  // The rows whose token is v are neighbors in `order`. Invocations that share v walk them
-  // together, each with a column of its own, so they read neighboring words.
+  // The rows whose token is v are neighbors in `order`. Invocations of the same v read the same
+  // rows in step, at neighboring columns.
   var sum = 0.0;
   for (var p = starts[v]; p < min(starts[v + 1u], params.rows); p++) {
     sum += dout[order[p] * params.C + i % params.C];
@@ -113,7 +113,7 @@ fn fold_rows(
   dpositions[i] += sum;
 }
 
-// The same for vec4: from here on C4 and c count vec4.
+// The entries called wide. Here C4 and c count vec4.
 
 @compute @workgroup_size(WG)
 fn gather_wide(

@@ -10,9 +10,9 @@
 //          newPacked [3 C, padded] or transposed [C, 3 padded], where padded is C rounded up to a
 //          multiple of 4; h0, dh0 [B, C]; mask [B, T] u32; out, previous, dout [B, T, C]: out holds
 //          h' and previous h of every step; saved [B, T, 4 C] holds r, z, n, u_n.
-// Grid     forward, backward: a workgroup a row of the batch, whose invocations make four
-//          neighboring units at a time, so that neighbors read neighboring weights. pack: an
-//          invocation a vec4.
+// Grid     forward, backward: one workgroup per row of the batch. An invocation computes four
+//          neighboring units at a time, so that neighboring invocations read neighboring weights.
+//          pack: one invocation per vec4.
 // Memory   workgroup: forward has two copies of h, 2 CAP floats; backward has du and dh, 4 CAP
 //          floats. CAP is at least `padded`.
 // Numerics f32, sums in the order of the units. Steps run from the last to the first where
@@ -50,7 +50,7 @@ struct Params {
 
 // Forward: h at `current` and h' at CAP - current, which swap after every step.
 var<workgroup> state: array<f32, 2 * CAP>;
-// Backward: du of one step [3, C], and dh, which goes from a step to the one before.
+// Backward: du of one step [3, C], and dh, which passes from each step to the one before it.
 var<workgroup> stepDu: array<f32, 3 * CAP>;
 var<workgroup> dh: array<f32, CAP>;
 
@@ -89,7 +89,7 @@ fn pack(
   }
   var values = vec4f();
   if (params.transposed != 0u) {
-    // Row k of the transposed weights: what unit k sends to every unit, gate by gate.
+    // Row k of the transposed weights has the weights from unit k to every unit, gate by gate.
     let k = i / (3u * chunks);
     let gate = (i / chunks) % 3u;
     let unit = 4u * (i % chunks);
@@ -127,7 +127,7 @@ fn forward(
     let row = b * params.T + t;
     let isMasked = params.hasMask != 0u && mask[row] == 0u;
     for (var chunk = local; chunk < chunks; chunk += WG) {
-      // u without its bias, for four units: every unit k of h times a row of the transposed
+      // W h of four units and all gates: the sum over k of h[k] times row k of the transposed
       // weights.
       var ur = vec4f();
       var uz = vec4f();
@@ -139,12 +139,12 @@ fn forward(
         uz += h * packed[w + chunks];
         un += h * packed[w + 2u * chunks];
       }
-      // The gates and h', unit by unit: C need not be a multiple of 4.
+      // The gates and h', unit by unit, as C need not be a multiple of 4.
       for (var n = 0u; n < min(4u, C - 4u * chunk); n++) {
         let unit = 4u * chunk + n;
         let gate = row * 3u * C + unit;
         let r = sigmoid(x[gate] + ur[n] + bias[unit]);
-        // At a masked step z = 1 keeps the state, and backward lets the gradient through unchanged.
+        // z = 1 at a masked step keeps the state, and passes its gradient on unchanged in backward.
         let z = select(sigmoid(x[gate + C] + uz[n] + bias[C + unit]), 1.0, isMasked);
         let u = un[n] + bias[2u * C + unit];
         let candidate = tanh_stable(x[gate + 2u * C] + r * u);
@@ -177,7 +177,7 @@ fn backward(
   let b = group.x + group.y * groups.x;
   let C = params.C;
   let chunks = params.padded / 4u;
-  // Each word of dh is read by the invocation that writes it here, so no barrier is needed yet.
+  // The same invocation writes and first reads each word of dh, so no barrier is needed yet.
   for (var unit = local; unit < C; unit += WG) {
     dh[unit] = 0.0;
   }
@@ -192,7 +192,7 @@ fn backward(
       let z = saved[base + C];
       let candidate = saved[base + 2u * C];
       let u = saved[base + 3u * C];
-      // dh' from this step's output and from the step after it.
+      // The gradient of h': from this step's output, and from the step after it.
       let dnext = dout[row * C + unit] + dh[unit];
       // Gradients before the tanh and the sigmoids: tanh' = 1 - n^2, sigmoid' = s (1 - s).
       let dn = dnext * (1.0 - z) * (1.0 - candidate * candidate);
@@ -208,12 +208,12 @@ fn backward(
       stepDu[unit] = dr;
       stepDu[C + unit] = dz;
       stepDu[2u * C + unit] = dn * r;
-      // dh by the direct way, h' = ... + z h.
+      // dh through the term z h of h'.
       dh[unit] = dnext * z;
     }
     // du of all units is complete before any unit sums it.
     workgroupBarrier();
-    // dh += W^T du, for four units: row k of W, times du of that row.
+    // dh += W^T du for four units: the sum over k of du[k] times row k of W.
     for (var chunk = local; chunk < chunks; chunk += WG) {
       var sum = vec4f();
       for (var k = 0u; k < 3u * C; k++) {

@@ -8,13 +8,14 @@
 //
 // Shapes   x, y, dy, dx [rows, C]; gamma, beta, dgamma, dbeta [C]; stats [rows, 2] = (mean, rstd),
 //          written by forward.
-// Grid     forward, backward: LANES invocations a row, WG / LANES rows a workgroup. scale: SLICES
-//          invocations a column, each over every SLICES-th row, WG / SLICES columns a workgroup.
-//          The entries called wide are for rows of whole vec4: forward and backward take an
-//          invocation a row, scale an invocation per vec4 of columns.
+// Grid     forward, backward: LANES invocations per row, WG / LANES rows per workgroup. scale:
+//          SLICES invocations per column, each with every SLICES-th row; WG / SLICES columns per
+//          workgroup. The entries called wide are for rows of whole vec4: forward and backward have
+//          one invocation per row, scale one per vec4 of columns.
 // Memory   workgroup: WG vec2. With LANES and SLICES 1, for adapters where a workgroup barrier is
 //          expensive, no barrier remains.
-// Numerics f32, sums in a fixed order. The variance is the biased one, in a second pass over x.
+// Numerics f32, sums in a fixed order. The variance is the biased one, computed in a second pass
+//          over x.
 
 const WG = 64u;
 const LANES = 16u;
@@ -52,8 +53,8 @@ struct Params {
 var<workgroup> scratch: array<vec2f, WG>;
 
 // begin helpers/row_sum.wgsl (generated: edit there)
-// The sum of `value` over the LANES invocations of a row, valid in each of them. Every invocation
-// must call it. With LANES = 1 nothing is shared, and no barrier remains.
+// The sum of `value` over the LANES invocations of a row, in each of them. Every invocation of the
+// workgroup must call it. With LANES = 1 no barrier remains.
 fn row_sum(local: u32, value: vec2f) -> vec2f {
   if (LANES == 1u) {
     return value;
@@ -83,7 +84,7 @@ fn forward(
   let row = (group.x + group.y * groups.x) * (WG / LANES) + local / LANES;
   let lane = local % LANES;
   let start = row * params.C;
-  // A row past the last takes part in the barriers with nothing to add.
+  // Past the last row there is nothing to add, but every invocation has to reach the barriers.
   let end = select(0u, params.C, row < params.rows);
   let scale = 1.0 / f32(params.C);
 
@@ -105,7 +106,7 @@ fn forward(
   for (var c = lane; c < end; c += LANES) {
     y[start + c] = (x[start + c] - mean) * rstd * gamma[c] + beta[c];
   }
-  // Backward needs both again.
+  // Saved for backward and scale.
   if (row < params.rows && lane == 0u) {
     newStats[row] = vec2f(mean, rstd);
   }
@@ -174,7 +175,7 @@ fn scale(
   }
 }
 
-// The same for rows of C4 vec4, by one invocation a row: from here on c counts vec4.
+// The entries called wide. Here C4 and c count vec4.
 
 fn component_sum(v: vec4f) -> f32 {
   return (v.x + v.y) + (v.z + v.w);

@@ -11,20 +11,20 @@
 //                      k * bK + n * bN
 //          Matrices of the batch are batchStrideA and batchStrideB apart. nt, nn and tn read vec4:
 //          stored rows and batch strides are multiples of 4.
-// Grid     a workgroup makes a block of out, BLOCK_M x BLOCK_N (tn: TN_M x TN_N). It packs B into
-//          panels of 8 columns, DEPTH (tn: TN_DEPTH) of k at a time, and goes down the rows of the
-//          block in tiles of 4 x 8.
+// Grid     a workgroup computes a block of out, BLOCK_M x BLOCK_N (tn: TN_M x TN_N). It packs B
+//          into panels of 8 columns and DEPTH (tn: TN_DEPTH) of k, and multiplies each panel with
+//          the rows of the block in tiles of 4 x 8.
 // Memory   workgroup: a panel and a column of partial sums, 10 KiB; tn packs A as well, 13.5 KiB.
 //          The 8 values of one k are neighbors in a panel: rows of B that are a power of two apart
 //          would evict each other from the cache.
 // Numerics f32, sums in order of k. The epilogue, in this order and each step by its flag: add
 //          bias; keep the activation's input in aux; GELU; times GELU'(aux); dropout; add residual;
-//          add to out. tn has the last step alone. COLUMN_SUMS adds sum_k A[k, m] to aux[m]: where
-//          tn makes the gradient of a weight, these are the gradient of its bias.
+//          add to out. tn has only the last step. COLUMN_SUMS adds sum_k A[k, m] to aux[m]: where
+//          tn computes the gradient of a weight, this is the gradient of its bias.
 //
 // Why 4 x 8: eight vec4 sums, two vec4 of B and one of A fit into the 16 vector registers of x64
-// and the 32 of Arm. 8 x 4 and 6 x 8 spill. With k unrolled, V8 loads the values of all turns
-// first, and spills as well.
+// and the 32 of Arm. 8 x 4 and 6 x 8 spill. With the loop over k unrolled, V8 loads the values of
+// all iterations first, and spills as well.
 
 const WG = 1u;
 const BLOCK_M = 64u;
@@ -35,8 +35,8 @@ const TN_N = 32u;
 const TN_DEPTH = 48u;
 
 // begin helpers/epilogue_flags.wgsl (generated: edit there)
-// The steps of the epilogue, as bits of params.flags. A step's order is that of the header, not of
-// its bit.
+// The steps of the epilogue as bits of params.flags. They run in the order that matmul_direct's
+// header gives, not in the order of the bits.
 const BIAS = 1u;
 const GELU = 2u;
 const GELU_GRAD = 4u;
@@ -96,11 +96,11 @@ fn hash4(key: vec4u) -> vec4u {
 
 // B[k, n .. n + 7] at 2 k and 2 k + 1.
 var<workgroup> panel: array<vec4f, 2 * DEPTH>;
-// The sums of every tile of a panel, eight vec4 each: while K is longer than DEPTH, and on their
-// way through the epilogue.
+// The sums of every tile of a panel, eight vec4 each. They are kept here between ranges of k where
+// K is longer than DEPTH, and for the epilogue.
 var<workgroup> partial: array<vec4f, 2 * BLOCK_M>;
-// For tn: the same panel, and A[k, m .. m + 3] at (m / 4) TN_DEPTH + k, m counted from
-// the block's first.
+// For tn: the same panel, and A[k, m .. m + 3] at (m / 4) TN_DEPTH + k, where m counts from the
+// first row of the block.
 var<workgroup> panelTn: array<vec4f, 2 * TN_DEPTH>;
 var<workgroup> packedA: array<vec4f, TN_DEPTH * TN_M / 4u>;
 
@@ -114,7 +114,8 @@ struct Tile4x8 {
 }
 // end helpers/tile4x8.wgsl
 
-// The block of out that a workgroup makes: its matrix of the batch, and its first row and column.
+// The block of out that a workgroup computes: the matrix of the batch, the first row and the first
+// column.
 struct Area {
   batch: u32,
   m: u32,
@@ -131,7 +132,7 @@ fn workgroup_area(flat: u32, blockM: u32, blockN: u32) -> Area {
 
 // begin helpers/dropout_factor.wgsl (generated: edit there)
 // The dropout factor of one element: 0 where it is dropped, 1 / (1 - rate) where it is kept. Four
-// neighboring elements share one hash, so dropout_factor4 gives the same factors.
+// neighboring elements share one hash, as in dropout_factor4, which returns the same factors.
 fn dropout_factor(element: u32) -> f32 {
   let words = hash4(vec4u(element / 4u, params.site, random.stream));
   return select(0.0, params.keepScale, words[element % 4u] < params.keepThreshold);
@@ -162,8 +163,8 @@ struct Vec16 {
   a: vec4f, b: vec4f, c: vec4f, d: vec4f,
 }
 
-// normal_cdf of sixteen elements. Each step of the polynomial waits for the one before it; taken by
-// turns, four of them are under way at a time.
+// normal_cdf of sixteen elements. Each step of the polynomial waits for the one before it; with
+// four polynomials interleaved, four steps are under way at a time.
 fn normal_cdf16(v: Vec16) -> Vec16 {
   let z = Vec16(
     abs(v.a) * 0.70710678, abs(v.b) * 0.70710678, abs(v.c) * 0.70710678, abs(v.d) * 0.70710678,
@@ -227,8 +228,8 @@ fn dropout_factor4(element: u32) -> vec4f {
 }
 // end helpers/dropout_factor4.wgsl
 
-// Four neighboring words. These buffers are f32, as an edge may begin anywhere; the compiler joins
-// the four accesses.
+// Four neighboring words. The buffers are arrays of f32, as a row need not be a multiple of 4; the
+// CPU device joins the four accesses into one.
 
 fn residual4(i: u32) -> vec4f {
   return vec4f(residual[i], residual[i + 1u], residual[i + 2u], residual[i + 3u]);
@@ -271,8 +272,8 @@ fn store_out8_with_residual(i: u32, left: vec4f, right: vec4f) {
   store_out4(i + 4u, right + residual4(i + 4u));
 }
 
-// The epilogue of a complete tile that has bias and residual at most, as most have: each flag is
-// tested once, the bias is read once, and the sums stay in registers.
+// The epilogue of a complete tile with no step but bias and residual, which is the common case:
+// each flag is tested once, the bias is read once, and the sums stay in registers.
 fn epilogue_plain(batch: u32, m: u32, n: u32, t: Tile4x8) {
   var left = vec4f();
   var right = vec4f();
@@ -316,9 +317,9 @@ fn dropout_factor16(p: u32, q: u32) -> Vec16 {
   );
 }
 
-// Any epilogue of a complete tile, whose sums are in `partial` from slot on: two rows at a time, so
-// that each flag is tested twice a tile and not once an element. Dropout draws for four elements at
-// a time, so with it N is a multiple of 4.
+// The epilogue of a complete tile with any steps; the sums are in `partial` from slot on. It takes
+// two rows at a time, so that each flag is tested twice per tile and not once per element. Dropout
+// draws for four elements at a time, and requires that N is a multiple of 4.
 fn epilogue_tile(batch: u32, m: u32, n: u32, slot: u32) {
   for (var row = 0u; row < 4u; row += 2u) {
     let p = (batch * params.M + m + row) * params.N + n;
@@ -361,7 +362,7 @@ fn epilogue_tile(batch: u32, m: u32, n: u32, slot: u32) {
   }
 }
 
-// The epilogue of out[i], in column n.
+// The epilogue of out[i], which is in column n.
 fn epilogue_element(i: u32, n: u32, sum: f32) {
   var value = params.alpha * sum;
   if ((params.flags & BIAS) != 0u) {
@@ -388,7 +389,7 @@ fn epilogue_element(i: u32, n: u32, sum: f32) {
   out[i] = value;
 }
 
-// The epilogue of a tile that reaches over an edge of out, for the elements that exist.
+// The epilogue of a tile at the edge of out, for the elements that exist.
 fn epilogue_edge(batch: u32, m: u32, n: u32, slot: u32) {
   for (var row = m; row < min(m + 4u, params.M); row++) {
     for (var column = n; column < min(n + 8u, params.N); column++) {
@@ -400,7 +401,8 @@ fn epilogue_edge(batch: u32, m: u32, n: u32, slot: u32) {
 }
 
 // sums + A[4, count] . panel[count, 8]: for every k the outer product of four elements of A and
-// eight of B. r has the offsets of the four rows of A; stepK is the stride from one k to the next.
+// eight of B. r holds the offsets of the four rows of A; stepK is the stride from one k to the
+// next.
 fn multiply(sums: Tile4x8, r: vec4u, stepK: u32, count: u32) -> Tile4x8 {
   var t = sums;
   var offset = 0u;
@@ -424,8 +426,8 @@ fn multiply(sums: Tile4x8, r: vec4u, stepK: u32, count: u32) -> Tile4x8 {
   return t;
 }
 
-// Multiplies the panel of columns n .. n + 7, which holds `count` of k from startK on, with all
-// rows of the block; after the last k also runs the epilogue.
+// Multiplies all rows of the block with the panel of columns n .. n + 7 and
+// k = startK .. startK + count - 1. After the last k it also runs the epilogue.
 fn multiply_panel(
   area: Area, n: u32, startK: u32, count: u32, baseA: u32, aM: u32, aK: u32,
 ) {
@@ -435,7 +437,7 @@ fn multiply_panel(
   let isWhole = n + 8u <= params.N;
   let isPlain = isLast && isWhole && (params.flags & ~(BIAS | RESIDUAL)) == 0u;
   for (var m = area.m; m < endM; m += 4u) {
-    // Rows past the last are read again from it, and never written.
+    // Past the last row, it is read again; those sums are never written.
     let rows = min(vec4u(m, m + 1u, m + 2u, m + 3u), vec4u(lastRow));
     let slot = 2u * (m - area.m);
     var t = Tile4x8();
@@ -462,8 +464,8 @@ fn multiply_panel(
   if (!isLast) {
     return;
   }
-  // What is more than plain has a loop of its own: there it has all registers, and takes none from
-  // the product.
+  // Other epilogues run in a loop of their own, where they do not compete with the product for
+  // registers.
   let isVectorized = isWhole && ((params.flags & DROPOUT) == 0u || params.N % 4u == 0u);
   for (var m = area.m; m < endM; m += 4u) {
     let slot = 2u * (m - area.m);
@@ -485,7 +487,7 @@ fn nt(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3
   let baseB = area.batch * (params.batchStrideB / 4u);
   let lastColumn = params.N - 1u;
   for (var n = area.n; n < min(area.n + BLOCK_N, params.N); n += 8u) {
-    // Where the stored rows of B for the eight columns begin; past N, the last one again.
+    // The offsets of the stored rows of B for the eight columns; past N, the last one again.
     let c0 = baseB + min(n, lastColumn) * K4;
     let c1 = baseB + min(n + 1u, lastColumn) * K4;
     let c2 = baseB + min(n + 2u, lastColumn) * K4;
@@ -525,7 +527,8 @@ fn nn(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3
   let N4 = params.N / 4u;
   let baseB = area.batch * (params.batchStrideB / 4u);
   for (var n = area.n; n < min(area.n + BLOCK_N, params.N); n += 8u) {
-    // The panel's right four columns; past N, the left four again, and never written.
+    // The offset of the panel's right four columns. Past N, the left four are read again; those
+    // sums are never written.
     let right = select(0u, 1u, n + 4u < params.N);
     for (var startK = 0u; startK < params.K; startK += DEPTH) {
       let count = min(DEPTH, params.K - startK);
@@ -563,7 +566,7 @@ fn strided(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
       multiply_panel(area, n, startK, count, baseA, params.aM, params.aK);
     }
   }
-  // All blocks of one m multiply the same A: the first of them makes the column sums.
+  // All blocks of one m multiply the same A: the first one also computes the column sums.
   if ((params.flags & COLUMN_SUMS) != 0u && area.n == 0u) {
     for (var m = area.m; m < min(area.m + BLOCK_M, params.M); m++) {
       var sum = 0.0;
@@ -627,8 +630,8 @@ fn tn(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3
   let tiles = min(TN_M, params.M - area.m) / 4u;
   let wantsColumns = (params.flags & COLUMN_SUMS) != 0u && area.n == 0u;
   let startRow = area.batch * params.M + area.m;
-  // k is the long axis here, the rows of a batch: out is added to after every TN_DEPTH of it, so
-  // that the whole block of A is packed once for all panels of B.
+  // k is the long axis here: the rows of a batch. Out is added to after every TN_DEPTH of k, so
+  // that the block of A is packed once for all panels of B.
   for (var startK = 0u; startK < params.K; startK += TN_DEPTH) {
     let count = min(TN_DEPTH, params.K - startK);
     for (var k = 0u; k < count; k++) {

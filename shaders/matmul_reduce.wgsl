@@ -4,10 +4,10 @@
 //   columnSums[m] += sum_s partials[s, M * N + m]      where the product has column sums
 //
 // Shapes   partials [splits, stride], as matmul_tiled writes them with stride M * N + M; out
-//          [elements]; columnSums [columns], where columns is M or 0. attention_backward's dq,
-//          which is split over the keys, has no columns.
-// Grid     an invocation per element, the column sums last.
-// Memory   registers alone.
+//          [elements]; columnSums [columns], where columns is M or 0. Attention's dq, whose parts
+//          are split over the keys, has no columns.
+// Grid     one invocation per element, the column sums last.
+// Memory   registers only.
 // Numerics f32, splits added in order: the sum has the same bits on every run.
 
 const WG = 64u;

@@ -7,12 +7,13 @@
 //          batch batchStrideA and batchStrideB. out, residual [batch, M, N]; bias [N]; aux as out,
 //          or [M] for column sums. Entry wide reads vec4 and requires strides that are multiples of
 //          4; narrow takes any size. The two differ in their loads only.
-// Grid     a workgroup makes a TILE_M x TILE_N tile of out over one of `splits` ranges of K; an
-//          invocation makes ROWS x 4 of it. WG = (TILE_M / ROWS) * (TILE_N / 4).
+// Grid     a workgroup computes a TILE_M x TILE_N tile of out over one of `splits` ranges of K; an
+//          invocation computes ROWS x 4 of it. WG = (TILE_M / ROWS) * (TILE_N / 4).
 // Memory   workgroup: TILE_K * (TILE_M + TILE_N) * 4 bytes, 4 KiB as declared, 8 KiB at 64 x 64.
-// Numerics f32, sums in order of k within a range. With splits > 1 the raw sums go to out, then
-//          [splits, M * N + M]; matmul_reduce adds them in order, so the result does not depend on
-//          timing. The epilogue and the column sums are those of matmul_direct.
+// Numerics f32, sums in order of k within a range. Where splits is 2 or more, out is
+//          [splits, M * N + M] and receives the raw sums; matmul_reduce adds them in order, so the
+//          result does not depend on timing. The epilogue and the column sums are those of
+//          matmul_direct.
 
 const TILE_M = 32u;
 const TILE_N = 32u;
@@ -23,8 +24,8 @@ const A_ALONG_K = true;
 const B_ALONG_K = true;
 
 // begin helpers/epilogue_flags.wgsl (generated: edit there)
-// The steps of the epilogue, as bits of params.flags. A step's order is that of the header, not of
-// its bit.
+// The steps of the epilogue as bits of params.flags. They run in the order that matmul_direct's
+// header gives, not in the order of the bits.
 const BIAS = 1u;
 const GELU = 2u;
 const GELU_GRAD = 4u;
@@ -85,7 +86,7 @@ fn hash4(key: vec4u) -> vec4u {
 var<workgroup> tileA: array<array<vec4f, TILE_M / 4u>, TILE_K>;
 var<workgroup> tileB: array<array<vec4f, TILE_N / 4u>, TILE_K>;
 
-// The tile of out and the range of K that a workgroup makes.
+// The work of a workgroup: a tile of out, and a range of K.
 struct Tile {
   batch: u32,
   split: u32,
@@ -115,7 +116,7 @@ fn workgroup_tile(group: vec3u, groups: vec3u) -> Tile {
 
 // begin helpers/dropout_factor.wgsl (generated: edit there)
 // The dropout factor of one element: 0 where it is dropped, 1 / (1 - rate) where it is kept. Four
-// neighboring elements share one hash, so dropout_factor4 gives the same factors.
+// neighboring elements share one hash, as in dropout_factor4, which returns the same factors.
 fn dropout_factor(element: u32) -> f32 {
   let words = hash4(vec4u(element / 4u, params.site, random.stream));
   return select(0.0, params.keepScale, words[element % 4u] < params.keepThreshold);
@@ -148,7 +149,7 @@ fn epilogue(tile: Tile, m: u32, n: u32, sums: vec4f) {
     return;
   }
   let columns = min(4u, params.N - n);
-  // A part of the sum: matmul_reduce finishes it.
+  // With splits this is a part of the sum, which matmul_reduce finishes.
   if (params.splits > 1u) {
     let start = tile.split * (params.M * params.N + params.M) + m * params.N + n;
     for (var j = 0u; j < columns; j++) {
@@ -184,8 +185,8 @@ fn epilogue(tile: Tile, m: u32, n: u32, sums: vec4f) {
   }
 }
 
-// Adds a column sum, that of A[k, m] over k, to aux[m]; or writes a part of it behind the split's
-// part of the product.
+// Adds a column sum, that of A[k, m] over k, to aux[m]. With splits, writes the split's part of it
+// after the split's part of the product.
 fn store_column_sum(tile: Tile, m: u32, sum: f32) {
   if (params.splits > 1u) {
     out[tile.split * (params.M * params.N + params.M) + params.M * params.N + m] = sum;
@@ -211,7 +212,7 @@ fn multiply(sums: ptr<function, array<vec4f, ROWS>>, local: u32) {
   }
 }
 
-// The sum over k of the staged A[k, m], m being the invocation's column.
+// The sum over k of the staged A[k, m], where m is the invocation's index.
 fn staged_column_sum(local: u32) -> f32 {
   var sum = 0.0;
   for (var k = 0u; k < TILE_K; k++) {
@@ -233,14 +234,14 @@ fn wide(
   }
   let baseA = tile.batch * params.batchStrideA;
   let baseB = tile.batch * params.batchStrideB;
-  // All tiles of one m stage the same A: the first of them makes the column sums.
+  // All tiles of one m stage the same A: the first one also computes the column sums.
   let wantsColumns = (params.flags & COLUMN_SUMS) != 0u && tile.n == 0u;
   var sums: array<vec4f, ROWS>;
   var columnSum = 0.0;
   for (var k = tile.startK; k < tile.endK; k += TILE_K) {
     // Stage A [TILE_K, TILE_M] and B [TILE_K, TILE_N], with zeros outside the matrices, so that
-    // multiply needs no bounds. mm, nn and kk are offsets inside the tile; index 0 stands in for
-    // one outside the buffer.
+    // multiply needs no bounds. mm, nn and kk are offsets inside the tile. Outside the matrix, word
+    // 0 is read and discarded.
     if (A_ALONG_K) {
       // A vec4 holds four k of one row m: it is spread over four rows of the tile.
       for (var i = local; i < TILE_M * (TILE_K / 4u); i += WG) {
@@ -287,13 +288,13 @@ fn wide(
         tileB[kk][nn4] = select(vec4f(), bVec[select(0u, index, isInside)], isInside);
       }
     }
-    // The tiles are complete before any invocation reads them,
+    // Both tiles are complete before any invocation reads them.
     workgroupBarrier();
     multiply(&sums, local);
     if (wantsColumns && local < TILE_M) {
       columnSum += staged_column_sum(local);
     }
-    // and read by all before the next ones overwrite them.
+    // All invocations have read both tiles before the next ones overwrite them.
     workgroupBarrier();
   }
   let m = tile.m + (local / (TILE_N / 4u)) * ROWS;
@@ -306,7 +307,7 @@ fn wide(
   }
 }
 
-// As wide, one element at a time.
+// As wide, loading one element at a time.
 @compute @workgroup_size(WG)
 fn narrow(
   @builtin(workgroup_id) group: vec3u,

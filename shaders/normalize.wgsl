@@ -4,7 +4,7 @@
 //   backward   dx (+)= (dy - y (y . dy)) / n;  where |x| <= eps, n is constant and dx (+)= dy / n
 //
 // Shapes   x, y, dy, dx [rows, C]; norms [rows] = n, written by forward.
-// Grid     LANES invocations a row, WG / LANES rows a workgroup.
+// Grid     LANES invocations per row, WG / LANES rows per workgroup.
 // Memory   workgroup: WG vec2. With LANES = 1 no barrier remains.
 // Numerics f32, sums in a fixed order.
 
@@ -30,8 +30,8 @@ struct Params {
 var<workgroup> scratch: array<vec2f, WG>;
 
 // begin helpers/row_sum.wgsl (generated: edit there)
-// The sum of `value` over the LANES invocations of a row, valid in each of them. Every invocation
-// must call it. With LANES = 1 nothing is shared, and no barrier remains.
+// The sum of `value` over the LANES invocations of a row, in each of them. Every invocation of the
+// workgroup must call it. With LANES = 1 no barrier remains.
 fn row_sum(local: u32, value: vec2f) -> vec2f {
   if (LANES == 1u) {
     return value;
@@ -61,7 +61,7 @@ fn forward(
   let row = (group.x + group.y * groups.x) * (WG / LANES) + local / LANES;
   let lane = local % LANES;
   let start = row * params.C;
-  // A row past the last takes part in the barriers with nothing to add.
+  // Past the last row there is nothing to add, but every invocation has to reach the barriers.
   let end = select(0u, params.C, row < params.rows);
   var squares = 0.0;
   for (var c = lane; c < end; c += LANES) {
@@ -87,8 +87,8 @@ fn backward(
   let start = row * params.C;
   let end = select(0u, params.C, row < params.rows);
   let norm = norms[min(row, params.rows - 1u)];
-  // y . dy. A change of x along y does not change y, so that part of dy is taken out; it stays
-  // where n is constant.
+  // y . dy. Moving x along y does not change y, so that component of dy is removed, unless n is
+  // constant.
   var products = 0.0;
   for (var c = lane; c < end; c += LANES) {
     products += dy[start + c] * y[start + c];

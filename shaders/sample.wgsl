@@ -8,7 +8,7 @@
 // Shapes   logits z [rows, V]; lowest [rows] u32: a class below it is raised to it (absent: 0);
 //          drawn [rows] u32; logProbability [rows] = log softmax(z)[drawn] over all V classes at
 //          temperature 1.
-// Grid     a workgroup of WG invocations a row, each of which owns a run of neighboring classes.
+// Grid     one workgroup per row, whose invocations each own a run of neighboring classes.
 // Memory   workgroup: 3 * WG words. Nothing is sorted: the smallest kept logit is found by
 //          bisecting the 32 bits of an order-preserving code.
 // Numerics f32. The uniform number is hash4(row, site, stream of seed and step): the same seed
@@ -57,14 +57,14 @@ var<workgroup> sums: array<f32, WG>;
 var<workgroup> bests: array<vec2u, WG>;
 
 // Order-preserving code of a float: a larger float has a larger code. Positive floats are ordered
-// as their bits are, negative ones in reverse. -0 has the code of 0, with which it ties.
+// like their bits, negative ones in reverse. -0 has the code of 0, as the two tie.
 fn code(z: f32) -> u32 {
   let bits = select(bitcast<u32>(z), 0u, z == 0.0);
   return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
 }
 
-// The sum of `value` over the workgroup, in every invocation. workgroupUniformLoad has a barrier on
-// both sides, so the next call may overwrite sums at once.
+// The sum of `value` over the workgroup, in every invocation. workgroupUniformLoad has barriers
+// before and after the load, so the next call may overwrite sums.
 fn all_sum(local: u32, value: f32) -> f32 {
   sums[local] = value;
   workgroupBarrier();
@@ -78,7 +78,7 @@ fn all_sum(local: u32, value: f32) -> f32 {
   return total;
 }
 
-// The largest (code, class) of the workgroup; of ties the lower class.
+// The largest code of the workgroup with its class; of tied codes, the lower class.
 fn all_best(local: u32, best: vec2u) -> vec2u {
   bests[local] = best;
   workgroupBarrier();
@@ -113,9 +113,8 @@ fn at_least(run: Run, cut: u32, rowMax: f32, isMass: bool) -> f32 {
   return amount;
 }
 
-// The largest code with at least `wanted` classes (or more than `wanted` mass) at or above it,
-// where only classes with a code of at least minCode count; 0 where even all of them are too
-// little.
+// The largest code with at least `wanted` classes, or with isMass more than `wanted` mass, at or
+// above it. Only classes with a code of at least minCode count. 0 where all of them are too little.
 fn bisect(
   local: u32, run: Run, minCode: u32, wanted: f32, rowMax: f32, isMass: bool,
 ) -> u32 {
@@ -147,8 +146,8 @@ fn main(
   run.endClass = min(run.startClass + perLane, params.V);
   run.rowStart = row * params.V;
 
-  // The largest logit, and log sum exp(z - max) over all classes. An empty run has code 0, and V as
-  // its class, so that it never wins.
+  // The largest logit, and log sum exp(z - max) over all classes. An empty run has code 0 and class
+  // V, and never wins.
   var laneBest = vec2u(0u, params.V);
   for (var v = run.startClass; v < run.endClass; v++) {
     let z = code(logits[run.rowStart + v]);
@@ -171,7 +170,7 @@ fn main(
   }
   if (params.topP < 1.0) {
     let mass = all_sum(local, at_least(run, cut, rowMax, true));
-    // Those at or above the cut hold more than p; those strictly above any kept logit do not.
+    // The classes at or above the cut hold more than p; those above any kept logit do not.
     cut = max(cut, bisect(local, run, cut, params.topP * mass, rowMax, true));
   }
 

@@ -7,11 +7,11 @@
 // Concatenation and slicing are copies.
 //
 // Shapes   x, dx [B, inLength, C]; copy's out [B, outLength, C]; pool's out, dout [B, C]; mask m
-//          [B, inLength] u32, of which any nonzero word counts as 1 (absent: all 1); counts [B] =
-//          n_b, written by pool.
-// Grid     copy, pool_grad: an invocation takes ITEMS elements, WG apart. pool: an invocation per
+//          [B, inLength] u32, of which any nonzero word counts as 1 (absent: all 1); counts
+//          [B] = n_b, written by pool.
+// Grid     copy, pool_grad: an invocation takes ITEMS elements, WG apart. pool: one invocation per
 //          element of out.
-// Memory   registers alone.
+// Memory   registers only.
 // Numerics f32, sums in order of t. A row whose mask is empty pools to 0 and has no gradient.
 
 const WG = 64u;

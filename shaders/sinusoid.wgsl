@@ -5,12 +5,12 @@
 //
 // Shapes   x [rows, axes]; frequencies f [perAxis / 2]; out [rows, C], cut to its C channels; a
 //          channel past the last axis is 0.
-// Grid     an invocation takes ITEMS channels, WG apart. main_wide takes ITEMS vec4 of channels;
-//          for it C and perAxis are multiples of 4.
-// Memory   registers alone.
+// Grid     an invocation takes ITEMS channels, WG apart. main_wide takes ITEMS vec4 of channels; it
+//          requires that C and perAxis are multiples of 4.
+// Memory   registers only.
 // Numerics f32. WGSL's own sin may be off by 2^-11, so the angle is reduced by pi / 2 in three
 //          parts (Cody and Waite) and put through the polynomials of Moshier's Cephes (sinf, cosf):
-//          the error is below 2e-7 for angles up to some ten thousand.
+//          the error is below 2e-7 for angles up to about 10,000.
 
 const WG = 64u;
 const ITEMS = 4u;

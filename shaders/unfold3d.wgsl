@@ -5,11 +5,12 @@
 //            for patch p = (pt * h + ph) * w + pw
 //   fold     dvideo[b, c, f, y, x] (+)= sum of dpatches over every patch that contains the voxel
 //
-// Shapes   video, dvideo [B, C, frames, height, width]; patches, dpatches [B, t * h * w, C * kt *
-//          kh * kw]: t * h * w patches, each with its voxels in the order of a Conv3d weight.
-// Grid     an invocation takes ITEMS elements of the result, WG apart. An index is taken apart with
-//          one division an axis; remainders come from a product.
-// Memory   registers alone.
+// Shapes   video, dvideo [B, C, frames, height, width]; patches, dpatches
+//          [B, t * h * w, C * kt * kh * kw], which is t * h * w patches, each with its voxels in
+//          the order of a Conv3d weight.
+// Grid     an invocation takes ITEMS elements of the result, WG apart. An index is split into its
+//          axes with one division per axis; remainders come from a product.
+// Memory   registers only.
 // Numerics f32. fold gathers: each voxel sums its patches in a fixed order, so no atomics are
 //          needed.
 

@@ -5,7 +5,7 @@ struct Params {
   T: u32,
   // Keys.
   S: u32,
-  // Ranges of the keys, each for a workgroup of its own.
+  // The number of ranges that the keys are split into, each for a workgroup of its own.
   splits: u32,
   // 1: query i sees keys 0 .. i only.
   causal: u32,
@@ -15,10 +15,10 @@ struct Params {
   sparse: u32,
   // What scores are multiplied by, usually 1 / sqrt(D).
   scale: f32,
-  // Dropout keeps a probability whose random word is below this,
+  // Dropout keeps a probability whose random word is below keepThreshold, and multiplies it by
+  // keepScale = 1 / (1 - rate). Without dropout keepScale is 1.
   keepThreshold: u32,
-  // times this: 1 / (1 - rate), and 1 without dropout.
   keepScale: f32,
-  // The number of this dropout in the model, so that no two share a stream.
+  // Identifies this dropout in the model: no two draw from the same stream.
   site: u32,
 }

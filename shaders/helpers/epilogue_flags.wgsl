@@ -1,5 +1,5 @@
-// The steps of the epilogue, as bits of params.flags. A step's order is that of the header, not of
-// its bit.
+// The steps of the epilogue as bits of params.flags. They run in the order that matmul_direct's
+// header gives, not in the order of the bits.
 const BIAS = 1u;
 const GELU = 2u;
 const GELU_GRAD = 4u;

@@ -1,5 +1,5 @@
-// The sum of `value` over the workgroup, in each of its invocations. All of them must call it, and
-// pass a barrier before they call it again, as the last step here reads scratch.
+// The sum of `value` over the workgroup, in each of its invocations. All of them must call it. A
+// second call needs a barrier before it, since the last line here reads scratch.
 fn group_sum(local: u32, value: f32) -> f32 {
   scratch[local] = vec2f(value, 0.0);
   workgroupBarrier();

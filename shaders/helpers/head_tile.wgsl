@@ -10,7 +10,7 @@ fn load_tile_BUFFER(starts: vec4u, c: u32) -> Tile4x8 {
   );
 }
 
-// Writes them, for the first `count` of the four heads.
+// Writes chunks c and c + 1 of the first `count` of the four heads.
 fn store_tile_BUFFER(starts: vec4u, count: u32, c: u32, t: Tile4x8) {
   let hasNext = c + 1u < CHUNKS;
   store_BUFFER(starts.x, c, t.t00);

@@ -4,7 +4,7 @@ fn load_BUFFER(start: u32, c: u32) -> vec4f {
   if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(BUFFER[i], BUFFER[i + 1u], BUFFER[i + 2u], BUFFER[i + 3u]);
   }
-  // min keeps the index inside the head: past it there may be no buffer.
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     BUFFER[i],
     select(0.0, BUFFER[i + min(1u, LAST)], TAIL > 1u),

@@ -1,6 +1,6 @@
 // Packs rows start .. start + count - 1 of one head of BUFFER, which begins at `base`, into a panel
-// in memory: eight rows side by side, so that dot_products finds element d of all eight in 8
-// neighboring words. Rows that fill up the last eight are the last row again.
+// in memory: eight rows side by side, so that element d of all eight is in 8 neighboring words for
+// dot_products. The last row is repeated up to a multiple of 8.
 fn pack_BUFFER(panel: u32, base: u32, start: u32, count: u32) {
   let C = params.H * D;
   let last = vec4u(start + count - 1u);

@@ -1,5 +1,5 @@
-// The sum of `value` over the LANES invocations of a row, valid in each of them. Every invocation
-// must call it. With LANES = 1 nothing is shared, and no barrier remains.
+// The sum of `value` over the LANES invocations of a row, in each of them. Every invocation of the
+// workgroup must call it. With LANES = 1 no barrier remains.
 fn row_sum(local: u32, value: vec2f) -> vec2f {
   if (LANES == 1u) {
     return value;
