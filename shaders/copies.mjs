@@ -1,27 +1,27 @@
-// Copies of shared functions inside shaders. WGSL has no imports, and every shaders/*.wgsl should be
-// valid as it stands, so what several kernels share is written once, in shaders/helpers/NAME.wgsl,
-// and copied between two marker lines into every shader that uses it:
+// Copies of shared code inside shaders. WGSL has no imports, and every shaders/*.wgsl should be
+// valid by itself. Code that several kernels share is therefore written once, in
+// shaders/helpers/NAME.wgsl, and copied between two marker lines into every shader that uses it:
 //
 //   // begin helpers/load_chunk.wgsl for query (generated: edit there)
 //   fn load_query(start: u32, c: u32) -> vec4f { ... }
 //   // end helpers/load_chunk.wgsl
 //
-// WGSL functions cannot take a storage buffer as an argument either. A helper that reads or writes
-// one calls it BUFFER, and `for query` in the marker puts a binding's name there.
+// Nor can a WGSL function take a storage buffer as an argument. A helper that reads or writes a
+// buffer calls it BUFFER; `for query` in the marker replaces BUFFER by the name of a binding.
 
 const MARKER = /^\/\/ (begin|end) helpers\b/;
 const BEGIN = /^\/\/ begin helpers\/(\w+)\.wgsl(?: for (\w+))? \(generated: edit there\)$/;
 const PLACEHOLDER = 'BUFFER';
 
 /**
- * A shader with every copy as its helper is now.
+ * Brings every copy in a shader up to date.
  *
  * @param {string} source the shader
  * @param {ReadonlyMap<string, string>} helpers text of shaders/helpers/NAME.wgsl by NAME
- * @returns {{ source: string, used: string[], stale: string[] }} the names of the helpers that are
- *   copied, and of those whose copy was not up to date
- * @throws Error where a marker is malformed or not closed, or names an unknown helper; it begins
- *   with the line
+ * @returns {{ source: string, used: string[], stale: string[] }} the shader, the names of the
+ *   helpers that it has copies of, and of those whose copies were stale
+ * @throws Error that begins with the line number, where a marker is malformed or not closed or
+ *   names an unknown helper
  */
 export function refreshCopies(source, helpers) {
   const lines = source.split('\n');

@@ -1,7 +1,7 @@
-// Embeds the shaders: brings the copies of shaders/helpers/ in shaders/*.wgsl up to date, checks the
-// house rules, and writes
-//   src/gpu/shaders.gen.ts   the sources; each kernel's bindings and parameter layout as wgsl_reflect
-//                            finds them; TypeScript types for its arguments
+// Embeds the shaders: brings the copies of shaders/helpers/ in shaders/*.wgsl up to date, checks
+// the house rules, and writes
+//   src/gpu/shaders.gen.ts   the sources; each kernel's bindings and parameter layout, as found by
+//                            wgsl_reflect; TypeScript types for its arguments
 //   src/version.gen.ts       the version in package.json
 //
 // `npm run shaders`. With --check it writes nothing, and a stale copy breaks a rule.
@@ -54,7 +54,7 @@ function readHelpers() {
   );
 }
 
-/** A shader's source with its copies up to date, which are also written back unless with --check. */
+/** A shader's source with its copies up to date; writes it back unless run with --check. */
 function readSource(file, helpers, usedHelpers) {
   const source = readFileSync(SHADER_FOLDER + file, 'utf8');
   try {
@@ -217,8 +217,7 @@ function render(shaders) {
     '// Written by shaders/embed.mjs from shaders/*.wgsl: do not edit.',
     "import type { KernelInfo, ShaderInfo } from './kernels.js';",
     '',
-    '/** Every kernel: the names of its buffers, its scalar parameters, and the constants it can be',
-    ' * specialized by. */',
+    '/** Every kernel: the names of its buffers, its scalar parameters, and its constants. */',
     'export interface Kernels {',
   ];
   for (const { file, constants, kernels } of shaders) {

@@ -71,7 +71,7 @@ describe('embedding the shaders', () => {
     expect(read('src/version.gen.ts')).toContain(`export const VERSION = '${version}';`);
   });
 
-  it('brings the copies of a changed helper up to date, which --check refuses', () => {
+  it('brings the copies of a changed helper up to date, which --check rejects', () => {
     change('shaders/helpers/tanh_stable.wgsl', 'abs(v) < 0.1', 'abs(v) < 0.2');
     const shaders = ['elementwise', 'gru'];
     const before = shaders.map((name) => read(`shaders/${name}.wgsl`));
@@ -97,7 +97,7 @@ describe('embedding the shaders', () => {
     expect(embed('--check')).toEqual({ status: 0, output: HOLDS });
   });
 
-  it('undoes a change inside a copy: the helper is the place to edit', () => {
+  it('overwrites a change made in a copy instead of the helper', () => {
     const before = read('shaders/gru.wgsl');
     change('shaders/gru.wgsl', 'abs(v) < 0.1', 'abs(v) < 0.2');
     expect(embed('--check').status).toBe(1);
@@ -105,7 +105,7 @@ describe('embedding the shaders', () => {
     expect(read('shaders/gru.wgsl')).toBe(before);
   });
 
-  it('writes the name of the binding into each copy of a helper that reads one', () => {
+  it('writes the name of the buffer into each copy of a helper that reads or writes one', () => {
     change('shaders/helpers/load_chunk.wgsl', 'let i = start', 'let i = 0u + start');
     expect(embed().status).toBe(0);
     const shader = read('shaders/attention_rows.wgsl');
@@ -131,24 +131,24 @@ describe('embedding the shaders', () => {
       /^shaders\/gru\.wgsl: line \d+: the copy of helpers\/tanh_stable\.wgsl has no "\/\/ end helpers\/tanh_stable\.wgsl"$/m,
     ],
     [
-      'a marker that does not say that its copy is generated',
+      'a marker that is not spelled as it should be',
       'tanh_stable.wgsl (generated: edit there)',
       'tanh_stable.wgsl',
       /^shaders\/gru\.wgsl: line \d+: "\/\/ begin helpers\/tanh_stable\.wgsl" does not begin a copy; it should read "\/\/ begin helpers\/NAME\.wgsl \(generated: edit there\)", .+$/m,
     ],
     [
-      'a binding for a helper that has no place for it',
+      'the name of a binding for a helper without BUFFER',
       'tanh_stable.wgsl (generated',
       'tanh_stable.wgsl for x (generated',
       /^shaders\/gru\.wgsl: line \d+: helpers\/tanh_stable\.wgsl has no BUFFER that x could stand for$/m,
     ],
     [
-      'a helper that needs a binding without one',
+      'a helper with BUFFER and no name of a binding',
       'helpers/tanh_stable.wgsl (generated',
       'helpers/load_chunk.wgsl (generated',
       /^shaders\/gru\.wgsl: line \d+: helpers\/load_chunk\.wgsl needs the name of a binding: .+$/m,
     ],
-  ])('refuses %s, naming the file and the line', (_, from, to, message) => {
+  ])('rejects %s, naming the file and the line', (_, from, to, message) => {
     change('shaders/gru.wgsl', from, to);
     const before = read('shaders/gru.wgsl');
     for (const options of [[], ['--check']]) {
@@ -160,7 +160,7 @@ describe('embedding the shaders', () => {
     expect(() => read('src/gpu/shaders.gen.ts')).toThrow('ENOENT');
   });
 
-  it('refuses a helper that no shader uses', () => {
+  it('rejects a helper that no shader uses', () => {
     writeFileSync(join(project, 'shaders/helpers/unused.wgsl'), 'fn unused() {\n}\n');
     expect(embed()).toEqual({
       status: 1,
@@ -168,7 +168,7 @@ describe('embedding the shaders', () => {
     });
   });
 
-  it('refuses a function that two shaders spell alike', () => {
+  it('rejects a function that stands in two shaders', () => {
     const text = 'fn half(v: f32) -> f32 {\n  return 0.5 * v;\n}\n';
     for (const name of ['adamw', 'gru'])
       writeFileSync(
@@ -182,7 +182,7 @@ describe('embedding the shaders', () => {
     });
   });
 
-  it('refuses a line of more than 100 columns, in shaders and helpers', () => {
+  it('rejects a line of more than 100 columns, in shaders and helpers', () => {
     change('shaders/adamw.wgsl', '\nconst WG', `\n// ${'x'.repeat(98)}\nconst WG`);
     change('shaders/helpers/gelu.wgsl', '\nfn gelu_grad', `\n// ${'x'.repeat(97)}\nfn gelu_grad`);
     const { status, output } = embed('--check');
@@ -195,7 +195,7 @@ describe('embedding the shaders', () => {
     );
   });
 
-  it('refuses a header without one of its sections, or with them in another order', () => {
+  it('rejects a header without one of its sections, or with them in another order', () => {
     change('shaders/sample.wgsl', '// Numerics f32.', '// Numbers  f32.');
     expect(embed()).toEqual({
       status: 1,
@@ -205,7 +205,7 @@ describe('embedding the shaders', () => {
     });
   });
 
-  it('refuses a shader that cannot be parsed', () => {
+  it('rejects a shader that cannot be parsed', () => {
     change('shaders/sample.wgsl', 'const WG = 32u;', 'const WG = 32u');
     const { status, output } = embed();
     expect(status).toBe(1);
