@@ -107,8 +107,8 @@ describe('a borrowed device', () => {
   it('with a small binding limit says how to raise it', async () => {
     const { gpu, device } = await borrow();
     const engine = await createEngine({ gpu, device });
-    const limit = device.limits.maxStorageBufferBindingSize;
-    expect(() => engine.allocate(limit + 4)).toThrow(
+    const most = device.limits.maxStorageBufferBindingSize;
+    expect(() => engine.allocate(most + 4)).toThrow(
       /^\d+ bytes .+ \(\d+\): .+, or raise maxStorageBufferBindingSize and maxBufferSize when requesting it\.$/,
     );
     engine.dispose();
