@@ -314,7 +314,7 @@ fn dquery(
   let row1 = (b * params.H + h) * params.T + min(i1, lastQuery);
   let stats0 = rowStats[row0];
   let stats1 = rowStats[row1];
-  let isMasked = params.causal != 0u || params.hasMask != 0u || params.sparse != 0u;
+  let needsMasking = params.causal != 0u || params.hasMask != 0u || params.sparse != 0u;
   let threshold0 = select(MASKED, stats0.z, params.sparse != 0u);
   let threshold1 = select(MASKED, stats1.z, params.sparse != 0u);
 
@@ -371,7 +371,7 @@ fn dquery(
           dpDropped1 += do1[c] * v;
         }
       }
-      if (isMasked || j + 4u > params.S) {
+      if (needsMasking || j + 4u > params.S) {
         s0 = mask_scores(b, i0, positions, threshold0, s0);
         s1 = mask_scores(b, i1, positions, threshold1, s1);
       }
@@ -500,7 +500,7 @@ fn dkeys(
   // contains its first key, the invocation at the four queries that contain its own.
   let startQuery = select(0u, (keyBlock * WG * ROWS / TILE) * TILE, params.causal != 0u);
   let startVisible = select(0u, j0 & ~3u, params.causal != 0u);
-  let isMasked = is_key_masked(b, j0) && is_key_masked(b, j1);
+  let allMasked = is_key_masked(b, j0) && is_key_masked(b, j1);
 
   for (var tile = startQuery; tile < params.T; tile += TILE) {
     // Stage queries in A and do in B [TILE, D], once all invocations have read the previous tiles.
@@ -513,7 +513,7 @@ fn dkeys(
     }
     workgroupBarrier();
     // An invocation whose keys are all masked skips the loop, and still reaches the barriers.
-    let end = select(min(tile + TILE, params.T), 0u, isMasked);
+    let end = select(min(tile + TILE, params.T), 0u, allMasked);
     for (var i = max(tile, startVisible); i < end; i += 4u) {
       // s and dpDropped [ROWS, 4] = k . q and v . do, for queries i .. i + 3.
       let positions = vec4u(i, i + 1u, i + 2u, i + 3u);

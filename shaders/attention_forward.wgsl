@@ -306,7 +306,7 @@ fn forward(
     threshold0 = rowStats[row0].z;
     threshold1 = rowStats[row1].z;
   }
-  let isMasked = params.causal != 0u || params.hasMask != 0u || params.sparse != 0u;
+  let needsMasking = params.causal != 0u || params.hasMask != 0u || params.sparse != 0u;
   var softmax0 = Softmax(NO_MAX, 0.0, 1.0, vec4f());
   var softmax1 = softmax0;
 
@@ -334,7 +334,7 @@ fn forward(
           s1 += q1[c] * k;
         }
       }
-      if (isMasked || j + 4u > params.S) {
+      if (needsMasking || j + 4u > params.S) {
         s0 = mask_scores(b, i0, positions, threshold0, s0);
         s1 = mask_scores(b, i1, positions, threshold1, s1);
       }

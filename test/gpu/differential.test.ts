@@ -217,8 +217,8 @@ const MISTAKES: readonly (readonly [
   [
     'a key past the last',
     'attention_forward',
-    'isMasked || j + 4u > params.S',
-    'isMasked || j > params.S',
+    'needsMasking || j + 4u > params.S',
+    'needsMasking || j > params.S',
   ],
   [
     'a causal query without its own key',
@@ -247,8 +247,8 @@ const MISTAKES: readonly (readonly [
   [
     'a last query left out',
     'attention_backward',
-    'let end = select(min(tile + TILE, params.T), 0u, isMasked);',
-    'let end = select(min(tile + TILE, params.T - 1u), 0u, isMasked);',
+    'let end = select(min(tile + TILE, params.T), 0u, allMasked);',
+    'let end = select(min(tile + TILE, params.T - 1u), 0u, allMasked);',
   ],
   [
     'the gamma of another column',
