@@ -276,7 +276,7 @@ describe('the check', () => {
 
   it('sees words read and written outside a buffer', () => {
     const unbounded = (source: string) =>
-      source.replaceAll('min(first + WG * ITEMS, params.n)', 'first + WG * ITEMS');
+      source.replaceAll('min(start + WG * ITEMS, params.n)', 'start + WG * ITEMS');
     const found = problemsWhenChanged('elementwise', unbounded);
     expect(found).toContainEqual(expect.stringMatching(/x is read outside$/));
     expect(found).toContainEqual(expect.stringMatching(/out is written outside$/));
