@@ -1,4 +1,4 @@
-/** A worker of a shared memory that runs nothing by itself: lists stay in flight until a test runs them. */
+/** A worker with shared memory that runs lists only when a test tells it to. */
 
 import type { WorkerEvents, WorkerHandle } from '../../../src/cpu/threads/host.js';
 import { CONTROL_BYTES, FINISHED, PUBLISHED } from '../../../src/cpu/threads/layout.js';
@@ -8,8 +8,9 @@ import { Runner } from '../../../src/cpu/threads/run-list.js';
 
 /** The only thread of an executor. */
 export class ManualWorker {
-  /** Messages that it has sent since it was ready. */
+  /** The number of messages that it has sent since it was ready. */
   notices = 0;
+  /** Whether the executor has it keep the process alive. */
   isHeld = false;
   isStopped = false;
   #events: WorkerEvents | undefined;
@@ -17,7 +18,7 @@ export class ManualWorker {
   #ring: ListFollower | undefined;
   #runner: Runner | undefined;
 
-  /** What an executor starts it with. */
+  /** The function with which an executor starts it. */
   readonly start = (events: WorkerEvents): WorkerHandle => {
     this.#events = events;
     return {
@@ -31,7 +32,11 @@ export class ManualWorker {
     };
   };
 
-  /** Runs so many lists that are in flight. @throws Error where there are not as many. */
+  /**
+   * Runs lists that are in flight.
+   *
+   * @throws Error where fewer lists are in flight.
+   */
   run(lists = 1): void {
     for (let n = 0; n < lists; n++) {
       if (this.#words[PUBLISHED] === this.#words[FINISHED])
