@@ -18,12 +18,12 @@ fn through(p: ptr<private, f32>, q: ptr<private, f32>) { copy(p, q); }
 fn swap(p: ptr<private, f32>, q: ptr<private, f32>, r: ptr<private, f32>) { *r = *q; }
 `;
 
-/** A shader with a function of this statement, in a line of its own. */
+/** A shader with a function of one statement, on a separate line. */
 function shader(statement: string): string {
   return outside(`${DECLARATIONS}fn f() { ${statement} }`);
 }
 
-describe('a call may give two ways to one variable', () => {
+describe('a call may pass two pointers to one variable', () => {
   it.each([
     '_ = sum(&a, &a);',
     'ignore(&a, &a);',
@@ -39,7 +39,7 @@ describe('a call may give two ways to one variable', () => {
   });
 });
 
-describe('but not where one of them is written', () => {
+describe('a call must not alias a variable that is written', () => {
   it.each([
     [
       'copy(&a, &a);',

@@ -16,14 +16,14 @@ function body(statements: string, declarations = ''): readonly Statement[] {
 }
 
 describe('an entry point', () => {
-  it('has a workgroup size made of constants', () => {
+  it('has a workgroup size from constant expressions', () => {
     const { workgroupSize } = onlyEntry(
       'const N = 2u * M; const M = 8u; @compute @workgroup_size(N, M / 4) fn main() { }',
     );
     expect(workgroupSize).toEqual([16, 2, 1]);
   });
 
-  it('has inputs, one by one or in a struct', () => {
+  it('has inputs as parameters or in a struct', () => {
     const { inputs } = onlyEntry(`
       struct I { @builtin(workgroup_id) g: vec3u, @builtin(local_invocation_index) i: u32 }
       @compute @workgroup_size(1) fn main(i: I, @builtin(num_workgroups) n: vec3u) { }`);
@@ -33,7 +33,7 @@ describe('an entry point', () => {
     ]);
   });
 
-  it('knows the variables that it uses, also through functions, and no others', () => {
+  it('lists the variables that it uses, directly or in functions', () => {
     const { entries } = read(`
       @group(0) @binding(0) var<storage, read_write> a: f32;
       @group(1) @binding(2) var<storage> b: f32;
@@ -43,10 +43,10 @@ describe('an entry point', () => {
       fn g() -> f32 { return b; }
       @compute @workgroup_size(1) fn one() { a = f(); }
       @compute @workgroup_size(1) fn two() { _ = c; }`);
-    const used = entries.map(({ globals }) =>
+    const variables = entries.map(({ globals }) =>
       globals.map(({ name, space, access, binding }) => [name, space, access, binding]),
     );
-    expect(used).toEqual([
+    expect(variables).toEqual([
       [
         ['a', 'storage', 'read_write', { group: 0, binding: 0 }],
         ['b', 'storage', 'read', { group: 1, binding: 2 }],
@@ -56,7 +56,7 @@ describe('an entry point', () => {
     ]);
   });
 
-  it('keeps what private variables begin as', () => {
+  it('has the initial values of private variables', () => {
     const { globals } = onlyEntry(`
       const N = 3;
       var<private> a = vec2(1, N);
@@ -70,7 +70,7 @@ describe('an entry point', () => {
 });
 
 describe('the typed program', () => {
-  it('holds the values of constant expressions, and reads of variables', () => {
+  it('contains the values of constant expressions, and reads of variables', () => {
     const [x, y] = body('var v = vec2u(1, 2); let y = N * 2 + v.y;', 'const N = 4u;');
     expect(x).toMatchObject({ kind: 'declare', value: { kind: 'constant', value: [1, 2] } });
     expect(y).toMatchObject({
@@ -84,14 +84,14 @@ describe('the typed program', () => {
     });
   });
 
-  it('gives numbers without a type the type that is wanted', () => {
+  it('converts abstract numbers to the required type', () => {
     const [declaration] = body('var x: vec2f = vec2(1, 2.5);');
     const value = declaration?.kind === 'declare' ? declaration.value : undefined;
     expect(value).toMatchObject({ kind: 'constant', value: [1, 2.5] });
     expect(typeName(value!.type)).toBe('vec2<f32>');
   });
 
-  it('follows a let that holds a pointer only where it must', () => {
+  it('dereferences a pointer in a let, and resolves *& directly', () => {
     const [, , assignment] = body('var x = 1; let p = &x; *p = 2; *&x = 3;');
     expect(assignment).toMatchObject({
       kind: 'assign',
@@ -103,7 +103,7 @@ describe('the typed program', () => {
     });
   });
 
-  it('makes i++ and i += 1 the same', () => {
+  it('is the same for i++ and i += 1', () => {
     const [, step] = body('var i = 0u; i++;');
     const [, sum] = body('var i = 0u; i += 1;');
     const shape = { kind: 'assign', operator: '+', value: { kind: 'constant', value: 1 } };
@@ -111,9 +111,9 @@ describe('the typed program', () => {
     expect(sum).toMatchObject(shape);
   });
 
-  it('keeps the branch that a known condition takes, and sets the other aside', () => {
-    const [known] = body('if N > 2 { return; } else { _ = 1; }', 'const N = 3;');
-    expect(known).toMatchObject({
+  it('contains the branch that a constant condition takes, and the other as untaken', () => {
+    const [decided] = body('if N > 2 { return; } else { _ = 1; }', 'const N = 3;');
+    expect(decided).toMatchObject({
       kind: 'block',
       body: [{ kind: 'return' }],
       decided: { untaken: [{ kind: 'evaluate' }] },
@@ -124,13 +124,13 @@ describe('the typed program', () => {
     expect(open).toMatchObject({ kind: 'if' });
   });
 
-  it('drops constants and assertions, which have done their work', () => {
+  it('contains no constants and assertions', () => {
     expect(body('const N = 2; const_assert N == 2; _ = N;')).toHaveLength(1);
   });
 
-  it('gives cases the type of the selector', () => {
-    const [choice] = body('switch 2u { case 1, 3: { } default: { } }');
-    expect(choice).toMatchObject({
+  it('converts cases to the type of the selector', () => {
+    const [switchStatement] = body('switch 2u { case 1, 3: { } default: { } }');
+    expect(switchStatement).toMatchObject({
       cases: [
         { selectors: [1, 3], isDefault: false },
         { selectors: [], isDefault: true },
@@ -139,7 +139,7 @@ describe('the typed program', () => {
   });
 });
 
-describe('errors name the line, the column and the rule', () => {
+describe('errors give the line, the column and the rule', () => {
   it.each([
     [
       `const a = b + 1;
@@ -266,7 +266,7 @@ fn main(@builtin(global_invocation_id) id: vec2u) { }`,
   });
 });
 
-describe('errors in what is never run are errors all the same', () => {
+describe('errors in code that never runs are reported', () => {
   it.each([
     ['fn f() { if false { let x = y; } }', '"y" is not declared'],
     ['fn f() { return; let x = y; }', '"y" is not declared'],
@@ -280,7 +280,7 @@ describe('errors in what is never run are errors all the same', () => {
     expect(refusal(code)).toContain(rule);
   });
 
-  it('but a side of && or || that is never evaluated may have no value', () => {
+  it('except for values in an operand of && or || that is never evaluated', () => {
     expect(refusal('const N = 0; const A = N == 0 || 1 / N > 2; const_assert A;')).toBeUndefined();
     expect(refusal('const N = 0; const A = N != 0 && 1 / N > 2; const_assert !A;')).toBeUndefined();
     expect(refusal('const N = 0; const A = N == 0 && 1 / N > 2;')).toContain('is divided by 0');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { tokenize } from '../../../src/cpu/wgsl/parse/tokens.js';
 
-/** The tokens' texts, but for the end. */
+/** The texts of the tokens, without the end token. */
 function texts(text: string): string[] {
   return tokenize(text)
     .slice(0, -1)
@@ -13,7 +13,7 @@ function kinds(text: string): string[] {
 }
 
 describe('words and symbols', () => {
-  it('are told apart, and each keeps its offset', () => {
+  it('are distinguished, and have their offset', () => {
     expect(tokenize('let x = 3u * y; // three')).toEqual([
       { kind: 'word', text: 'let', at: 0 },
       { kind: 'word', text: 'x', at: 4 },
@@ -26,7 +26,7 @@ describe('words and symbols', () => {
     ]);
   });
 
-  it('take the longest symbol that fits', () => {
+  it('are split into the longest symbols', () => {
     expect(texts('a<<=b>>=c->d<=e&&f--g')).toEqual([
       'a',
       '<<=',
@@ -44,7 +44,7 @@ describe('words and symbols', () => {
     ]);
   });
 
-  it('take letters of every alphabet, digits inside words, and single underscores', () => {
+  it('allow letters of every alphabet, digits within words, and single underscores', () => {
     expect(texts('größe Δx _a a__b x1_')).toEqual(['größe', 'Δx', '_a', 'a__b', 'x1_']);
     expect(kinds('größe _')).toEqual(['word', 'word', 'end']);
   });
@@ -76,18 +76,18 @@ describe('numbers', () => {
     expect(texts(`${text};`)).toEqual([text, ';']);
   });
 
-  it('end where a member begins', () => {
+  it('end before the dot of a member', () => {
     expect(texts('v.x+1.0')).toEqual(['v', '.', 'x', '+', '1.0']);
   });
 
-  it('end before a sign that belongs to no exponent', () => {
+  it('end before a sign that does not belong to an exponent', () => {
     expect(texts('1-2')).toEqual(['1', '-', '2']);
     expect(texts('0x1e+5')).toEqual(['0x1e', '+', '5']);
   });
 });
 
 describe('comments and blanks', () => {
-  it('separate tokens and are gone', () => {
+  it('separate tokens and are removed', () => {
     expect(texts('a/**/b /* c /* d */ e */ f // g\nh\u2028i\u0085j')).toEqual([
       'a',
       'b',
@@ -98,7 +98,7 @@ describe('comments and blanks', () => {
     ]);
   });
 
-  it('a line comment ends at every kind of line end', () => {
+  it('include line comments, which end at every kind of line break', () => {
     expect(texts('// a\u2029b // c\vd')).toEqual(['b', 'd']);
   });
 });

@@ -1,6 +1,7 @@
 /**
- * What is WGSL and what is not: our device's verdict on shaders, beside that of Dawn's Tint, which knows nothing of ours.
- * Both must refuse every wrong program and accept every right one, so that the lists do not rest on our own reading.
+ * Which programs are valid WGSL: our device against Dawn's Tint, an independent implementation.
+ * Both must reject every invalid program and accept every valid one, so the lists do not rest on
+ * our reading of the specification.
  */
 
 import { describe, expect, it } from 'vitest';
@@ -11,8 +12,8 @@ import { WRONG_PROGRAMS } from './wrong-programs.js';
 
 const devices = useDevices();
 
-describe.each(Object.entries(WRONG_PROGRAMS))('wrong %s', (_, programs) => {
-  it.each(programs)('%s', async (_what, marked, rule) => {
+describe.each(Object.entries(WRONG_PROGRAMS))('both devices reject wrong %s', (_, programs) => {
+  it.each(programs)('%s', async (_fault, marked, rule) => {
     const { wrong, right } = readings(marked);
     expect(await deviceRefusal(devices().dawn, wrong)).toBeDefined();
     expect(await deviceRefusal(devices().cpu, wrong)).toContain(rule);
@@ -21,21 +22,21 @@ describe.each(Object.entries(WRONG_PROGRAMS))('wrong %s', (_, programs) => {
   });
 });
 
-describe.each(Object.entries(VALID_PROGRAMS))('right %s', (_, programs) => {
-  it.each(programs)('%s', async (_what, code) => {
+describe.each(Object.entries(VALID_PROGRAMS))('both compute the same: %s', (_, programs) => {
+  it.each(programs)('%s', async (_title, code) => {
     const expected = await compute(devices().dawn, code);
     expect(expected.some((value) => value !== 0)).toBe(true);
     expect(await compute(devices().cpu, code)).toEqual(expected);
   });
 });
 
-describe('what the device lacks is refused by name', () => {
-  it.each(UNSUPPORTED_PROGRAMS)('%s', async (_what, code, rule) => {
+describe('our device rejects an unsupported feature by name', () => {
+  it.each(UNSUPPORTED_PROGRAMS)('%s', async (_feature, code, rule) => {
     expect(await deviceRefusal(devices().dawn, code)).toBeUndefined();
     expect(await deviceRefusal(devices().cpu, code)).toContain(rule);
   });
 
-  it.each(UNSUPPORTED_ON_BOTH)('%s', async (_what, code, rule) => {
+  it.each(UNSUPPORTED_ON_BOTH)('%s', async (_feature, code, rule) => {
     expect(await deviceRefusal(devices().cpu, code)).toContain(rule);
   });
 });

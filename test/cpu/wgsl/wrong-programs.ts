@@ -1,40 +1,41 @@
 /**
- * Wrong compute shaders, each wrong for one reason, with the rule that our device names.
+ * Invalid compute shaders, each invalid for one reason, with the rule in our device's error.
  *
- * A mark «wrong⇒right» stands where the fault is: read with its left side the program must be refused, and read with its
- * right side it must be accepted, so that nothing else is wrong with it.
+ * Marks «wrong⇒right» show the fault: with their left sides the program must be rejected. With
+ * their right sides it must be accepted, which shows that nothing else is wrong with it.
  */
 
 import { inMain, outside } from './shaders.js';
 
-/** What is wrong, the marked program, and the rule as our device states it. */
-export type WrongProgram = readonly [what: string, code: string, rule: string];
+/** The fault, the marked program, and the rule in our device's error. */
+export type WrongProgram = readonly [fault: string, code: string, rule: string];
 
+/** The programs, by topic. */
 export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> = {
   tokens: [
     [
-      'a character that begins nothing',
+      'a character that cannot begin a token',
       inMain('let x = «$1⇒1»;'),
       'the character "$" begins nothing in WGSL',
     ],
     [
-      'a number that runs into a name',
+      'a number directly followed by a letter',
       inMain('let x = «1l⇒1»;'),
       '"1l" is neither a number nor a name',
     ],
     ['an integer that begins with 0', inMain('let x = «012⇒12»;'), '012 cannot begin with 0'],
     [
-      'a number of i32 past its range',
+      'an i32 literal out of range',
       inMain('let x = «2147483648i⇒2147483647i»;'),
       '2147483648 cannot be represented as i32',
     ],
     [
-      'a number of u32 past its range',
+      'a u32 literal out of range',
       inMain('let x = «4294967296u⇒4294967295u»;'),
       '4294967296 cannot be represented as u32',
     ],
     [
-      'a float past f32',
+      'an f32 literal out of range',
       inMain('let x = «3.5e38f⇒3.4e38f»;'),
       '3.5e38f cannot be represented as f32',
     ],
@@ -54,7 +55,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '"__x": a name cannot start with two underscores',
     ],
     ['an underscore as a name', inMain('let «_⇒x» = 1;'), '"_" is a reserved word'],
-    ['a reserved word as a name', inMain('let «self⇒own» = 1;'), '"self" is a reserved word'],
+    ['a reserved word as a name', inMain('let «self⇒this_one» = 1;'), '"self" is a reserved word'],
     [
       'a keyword as the name of a member',
       outside('struct S { «if⇒when»: f32 }'),
@@ -98,7 +99,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '"||" cannot follow the operators before it without parentheses',
     ],
     [
-      'a sum that is shifted without parentheses',
+      'a shifted sum without parentheses',
       inMain('let x = «1u + 1u << 2u⇒(1u + 1u) << 2u»;'),
       '"<<" cannot follow the operators before it without parentheses',
     ],
@@ -183,7 +184,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'this expression has more than 512 operators in a row',
     ],
     [
-      'a comparison that is read as a template list',
+      'comparisons that are parsed as a template list',
       outside(
         'fn f(a: bool, b: bool) { } fn g(a: i32, b: i32, c: i32) { f(«a < b, c > (b)⇒(a < b), (c > b)»); }',
       ),
@@ -226,12 +227,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'struct S has two members "a"',
     ],
     [
-      'a constant made of itself',
+      'a constant that depends on itself',
       outside('const a = «b⇒1»; const b = a;'),
       '"a" is made of itself, directly or through others',
     ],
     [
-      'a struct that holds itself',
+      'a struct that contains itself',
       outside('struct S { a: array<«S⇒f32», 2> }'),
       '"S" is made of itself, directly or through others',
     ],
@@ -242,17 +243,17 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     ['a type as a value', inMain('let x = «f32⇒1.0»;'), '"f32" is a type, not a value'],
     [
-      'a type called as every JavaScript object has a property',
+      'a type with the name of a property of all JavaScript objects',
       outside('var<private> a: «constructor⇒f32»;'),
       '"constructor" is not declared',
     ],
     [
-      'an attribute called as every JavaScript object has a property',
+      'an attribute with the name of a property of all JavaScript objects',
       outside('@«toString⇒must_use» fn f() -> f32 { return 1; }'),
       '"@toString" is not an attribute of WGSL',
     ],
     [
-      'an input called as every JavaScript object has a property',
+      'an input with the name of a property of all JavaScript objects',
       '@compute @workgroup_size(1) fn main(@builtin(«valueOf⇒workgroup_id») a: vec3u) { }',
       '@builtin(valueOf) is not an input of this device',
     ],
@@ -273,12 +274,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     ['a function that is not declared', inMain('«f()⇒_ = 1»;'), '"f" is not declared'],
     [
-      'a type that a local name hides',
+      'a type that a local name shadows',
       inMain('«var⇒{ var» f32 = 1.0;«⇒ }» let x: f32 = 1.0;'),
       '"f32" is not a type',
     ],
     [
-      'a builtin that a local name hides',
+      'a builtin that a local name shadows',
       inMain('let «min⇒least» = 1; let x = min(1.0, 2.0);'),
       '"min" is not a function',
     ],
@@ -293,12 +294,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'vec3<f32> has no component "w"',
     ],
     [
-      'components of two kinds',
+      'a swizzle that mixes xyzw and rgba',
       inMain('let v = vec4f(); let x = v.«xg⇒xy»;'),
       'vec4<f32> has no component "xg"',
     ],
     [
-      'five components',
+      'a swizzle of five components',
       inMain('let v = vec4f(); let x = v.xyzw«x⇒»;'),
       'vec4<f32> has no component "xyzwx"',
     ],
@@ -360,12 +361,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ['the negative of a u32', inMain('let x = -«1u⇒1i»;'), '"-" does not take u32'],
     ['bool plus bool', inMain('let x = true «+⇒|» false;'), '"+" does not take bool and bool'],
     [
-      'structs compared',
+      'a comparison of structs',
       outside('struct S { a: f32 } fn f(s: S) -> bool { return «s == s⇒s.a == s.a»; }'),
       '"==" does not take S and S',
     ],
     [
-      'matrices compared',
+      'a comparison of matrices',
       inMain('let m = mat2x2f(); let x = «m == m⇒all(m[0] == m[0])»;'),
       '"==" does not take mat2x2<f32> and mat2x2<f32>',
     ],
@@ -375,12 +376,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '"/" does not take mat2x2<f32> and abstract-float',
     ],
     [
-      'matrices whose sizes do not go together',
+      'a product of matrices whose sizes do not match',
       inMain('let x = mat2x3f() * «mat2x3f⇒mat3x2f»();'),
       '"*" does not take mat2x3<f32> and mat2x3<f32>',
     ],
     ['a matrix of integers', inMain('var x: mat2x2<«i32⇒f32»>;'), 'a matrix is of f32, not of i32'],
-    ['a vector of five', inMain('var x: «vec5⇒vec4»<f32>;'), '"vec5" is not declared'],
+    ['a vector of five components', inMain('var x: «vec5⇒vec4»<f32>;'), '"vec5" is not declared'],
     [
       'a vector type without its element',
       inMain('var x: «vec2⇒vec2<f32>»;'),
@@ -417,7 +418,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'var<private> a has 65536 elements: more than 65535 need a buffer',
     ],
     [
-      'an array without a size outside buffers',
+      'a runtime-sized array outside buffers',
       inMain('var x: array<f32«⇒, 2»>;'),
       'var x cannot be of array<f32>',
     ],
@@ -432,22 +433,22 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'vec2<f32> is made of 2 components, not 3',
     ],
     [
-      "an array's value with too few elements",
+      'an array constructor with too few elements',
       inMain('let x = array<f32, 3>(1, 2«⇒, 3»);'),
       'array<f32, 3> is made of 3 values, not 2',
     ],
     [
-      'elements of two types',
+      'an array constructor with elements of two types',
       inMain('let x = array(1i, «2.0⇒2»);'),
       'the elements of an array are all of one type',
     ],
     [
-      "a struct's value with too few members",
+      'a struct constructor with too few members',
       outside('struct S { a: f32, b: f32 } fn f() -> S { return S(1«⇒, 2»); }'),
       'S is made of 2 values, not 1',
     ],
     [
-      'a struct in place of another of the same members',
+      'a struct in place of another with the same members',
       outside('struct S { a: f32 } struct T { a: f32 } fn f() -> S { return «T⇒S»(1); }'),
       'the returned value is T, not S',
     ],
@@ -498,7 +499,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'an integer is divided by 0',
     ],
     [
-      'the least i32 divided by -1',
+      'the smallest i32 divided by -1',
       inMain('let x = (-2147483647i - 1i) / «-1i⇒1i»;'),
       '-2147483648 / -1 overflows',
     ],
@@ -508,7 +509,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '9.999999680285692e+38 cannot be represented as f32',
     ],
     [
-      'a constant that overflows without a type',
+      'an abstract constant that overflows',
       inMain('const x = 1e308 * «10.0⇒1.0»;'),
       'a float without a type overflows',
     ],
@@ -524,7 +525,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '-1 cannot be represented as u32',
     ],
     [
-      'the root of a negative constant',
+      'the square root of a negative constant',
       inMain('let x = sqrt(«-1.0⇒1.0»);'),
       'sqrt(-1) has no value',
     ],
@@ -534,38 +535,38 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'log(-1) has no value',
     ],
     [
-      'an exponential past f32',
+      'an exponential that overflows f32',
       inMain('let x = exp(«100f⇒10f»);'),
       '2.6881171418161356e+43 cannot be represented as f32',
     ],
     [
-      'a zero vector normalized',
+      'normalize of a zero vector',
       inMain('let x = normalize(vec2f(«⇒1»));'),
       'a vector of length 0 has no direction',
     ],
     [
-      'clamp with its ends in the wrong order',
+      'clamp with its bounds in the wrong order',
       inMain('let a = 1.0; let x = clamp(a, «2.0⇒0.0», 1.0);'),
       'the low end of clamp, 2, is above the high end, 1',
     ],
     [
-      'bits that are not a number, as a constant float',
+      'a constant bitcast to NaN',
       inMain('let x = bitcast<f32>(«0x7fc00000u⇒0x3f800000u»);'),
       'NaN cannot be represented as f32',
     ],
     ['an assertion that fails', outside('const_assert 1 + 1 == «3⇒2»;'), 'const_assert failed'],
     [
-      'an assertion of a value at run time',
+      'an assertion of a runtime value',
       inMain('«let⇒const» a = true; const_assert a;'),
       'const_assert takes a constant bool',
     ],
     [
-      'a constant made of a variable',
+      'a constant that uses a variable',
       outside('var<private> a = 1; const b = «a⇒1»;'),
       '"a" is a variable: constants cannot be made of it',
     ],
     [
-      "a constant made of a function's result",
+      'a constant that calls a function',
       outside('fn f() -> i32 { return 1; } const a = «f()⇒1»;'),
       'the value of const a is not constant',
     ],
@@ -602,7 +603,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '"s" is var<uniform>: it cannot be assigned to',
     ],
     [
-      'an assignment of another type',
+      'an assignment of a value of another type',
       inMain('var x = 1; x = «1.5⇒2»;'),
       'the value is abstract-float, not i32',
     ],
@@ -612,14 +613,14 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '"+=" gives vec2<f32>, not f32',
     ],
     [
-      'an assignment of an array without a size',
+      'an assignment of a runtime-sized array',
       inMain('«out⇒out[0]» = «out⇒out[1]»;'),
       'array<f32> has no size here: only its elements can be read',
     ],
     ['a let without a value', inMain('let x«: f32⇒ = 1»;'), 'a let needs a value: "=" expected'],
-    ['a var without type and value', inMain('var x«⇒ = 1»;'), 'var x needs a type or a value'],
+    ['a var without a type and a value', inMain('var x«⇒ = 1»;'), 'var x needs a type or a value'],
     [
-      'a variable outside functions without a space',
+      'a module-scope variable without an address space',
       outside('var«⇒<private>» a: f32;'),
       'var a needs a space: var<workgroup>',
     ],
@@ -634,12 +635,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'var<workgroup> a cannot have a value',
     ],
     [
-      'an access for a workgroup variable',
+      'a workgroup variable with an access mode',
       outside('var<workgroup«, read_write⇒»> a: f32;'),
       'var<workgroup> a cannot be given an access',
     ],
     [
-      'a storage buffer that is only written',
+      'a write-only storage buffer',
       outside('@group(0) @binding(0) var<storage, «write⇒read_write»> a: f32;'),
       'var a can be read or read_write, not "write"',
     ],
@@ -649,12 +650,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'var<storage> a cannot be of bool: no buffer holds it',
     ],
     [
-      'a uniform array without a size',
+      'a runtime-sized array in a uniform',
       outside('@group(0) @binding(0) var<uniform> a: array<vec4f«⇒, 2»>;'),
       'var<uniform> a cannot be of array<vec4<f32>>',
     ],
     [
-      'a struct whose array without a size is not its last member',
+      'a struct whose runtime-sized array is not its last member',
       outside('struct S { a: array<f32«⇒, 2»>, b: u32 } @group(0) @binding(0) var<storage> s: S;'),
       'member a cannot be of array<f32>',
     ],
@@ -682,7 +683,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'a takes 16 bytes, more than @size(8)',
     ],
     [
-      'a size for an array without one',
+      'a size for a runtime-sized array',
       outside('struct S { «@size(64)⇒» a: array<f32> }'),
       '@size cannot be given to a, whose size is that of the binding',
     ],
@@ -692,7 +693,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '"(" is expected after @align, not "a"',
     ],
     [
-      'an attribute given twice',
+      'a duplicate attribute',
       outside('struct S { @align(4) «@align(4)⇒» a: f32 }'),
       '@align is given twice',
     ],
@@ -717,7 +718,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'var a needs @group(n) and @binding(n)',
     ],
     [
-      'a binding for a private variable',
+      'a private variable with a binding',
       outside('«@group(0) @binding(0)⇒» var<private> a: f32;'),
       'var<private> a has no group and binding',
     ],
@@ -727,12 +728,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '@binding cannot be -1',
     ],
     [
-      'two variables of one binding in one entry point',
+      'two variables with the same binding in one entry point',
       '@group(0) @binding(0) var<storage> a: f32; @group(0) @binding(«0⇒1») var<storage> b: f32; @compute @workgroup_size(1) fn main() { _ = a + b; }',
       'main uses both a and b, which share @group(0) @binding(0)',
     ],
     [
-      'two variables of one binding through a call',
+      'two variables with the same binding, one through a call',
       '@group(0) @binding(0) var<storage> a: f32; @group(0) @binding(«0⇒1») var<storage> b: f32; fn f() -> f32 { return b; } @compute @workgroup_size(1) fn main() { _ = a + f(); }',
       'main uses both a and b, which share @group(0) @binding(0)',
     ],
@@ -784,7 +785,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'a workgroup of 257 along x is past 256',
     ],
     [
-      'too many invocations together',
+      'too many invocations in total',
       '@compute @workgroup_size(16, 16, «2⇒1») fn main() { }',
       'a workgroup of 512 invocations is past 256',
     ],
@@ -819,7 +820,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '@builtin(workgroup_id) is vec3<u32>, not vec3<i32>',
     ],
     [
-      'an input given twice',
+      'a duplicate input',
       '@compute @workgroup_size(1) fn main(@builtin(workgroup_id) a: vec3u«, @builtin(workgroup_id) b: vec3u⇒») { }',
       'main takes @builtin(workgroup_id) twice',
     ],
@@ -866,7 +867,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'a value of f32 must be returned',
     ],
     [
-      'a value from a function that returns none',
+      'a value returned by a function without a result',
       outside('fn f() { return« 1⇒»; }'),
       'a function without a result cannot return a value',
     ],
@@ -896,7 +897,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'argument a of f is i32, not f32',
     ],
     [
-      'the value of a function that gives none',
+      'the value of a function without a result',
       outside('fn f() { } fn g() { «_ =⇒» f(); }'),
       'this call gives nothing to assign',
     ],
@@ -916,7 +917,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'the value of f(...) is not used',
     ],
     [
-      '@must_use on a function that gives nothing',
+      '@must_use on a function without a result',
       outside('«@must_use⇒» fn f() { }'),
       '@must_use cannot stand before f, which returns nothing',
     ],
@@ -926,12 +927,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'abs(x) does not take abstract-int and abstract-int',
     ],
     [
-      'a builtin of floats given an integer',
+      'an integer for a builtin of floats',
       inMain('let x = sqrt(«4i⇒4f»);'),
       'sqrt(x) does not take i32',
     ],
     [
-      'a builtin given numbers of two types',
+      'a builtin with arguments of two types',
       inMain('let x = min(1i, «1u⇒1i»);'),
       'min(x, y) does not take i32 and u32',
     ],
@@ -954,7 +955,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'select(ifFalse, ifTrue, condition) does not take S and S and bool',
     ],
     [
-      'the length of an array that has a size',
+      'arrayLength of an array with a fixed size',
       inMain('var a: array<f32, 2>; let x = arrayLength(«&a⇒&out»);'),
       'arrayLength(&array) does not take ptr<function, array<f32, 2>>',
     ],
@@ -980,13 +981,9 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       inMain('var x = 1; «var⇒let» p = &x;'),
       'var p cannot be of ptr<function, i32>',
     ],
+    ['a dereferenced number', inMain('let x = 1; let y = «*⇒»x;'), '"*" takes a pointer, not i32'],
     [
-      'a number followed as a pointer',
-      inMain('let x = 1; let y = «*⇒»x;'),
-      '"*" takes a pointer, not i32',
-    ],
-    [
-      'a pointer to another space',
+      'a pointer to another address space',
       outside('var<private> a: f32; fn f(p: ptr<«function⇒private», f32>) { } fn g() { f(&a); }'),
       'argument p of f is ptr<private, f32>, not ptr<function, f32>',
     ],
@@ -1001,7 +998,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'argument p of f is f32, not ptr<function, f32>',
     ],
     [
-      'a pointer with an access outside storage',
+      'a pointer with an access mode outside storage',
       outside('fn f(p: ptr<function, f32«, read⇒»>) { }'),
       'a pointer to function cannot be given an access',
     ],
@@ -1037,14 +1034,14 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'p of f points into "a", which f also uses directly, and one of the two is written',
     ],
     [
-      'a pointer to a variable that is written further down',
+      'a pointer to a variable that a called function writes',
       outside(
         'var<private> a: f32; var<private> b: f32; fn h() { a = 1; } fn f(p: ptr<private, f32>) -> f32 { h(); return *p; } fn g() { _ = f(&«a⇒b»); }',
       ),
       'p of f points into "a", which f also uses directly, and one of the two is written',
     ],
     [
-      'an array without a size as a value',
+      'a runtime-sized array as a value',
       inMain('let x = «out⇒out[0]»;'),
       'array<f32> has no size here: only its elements can be read',
     ],
@@ -1058,17 +1055,17 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '"continue" stands outside a loop',
     ],
     [
-      'a loop without a way out',
+      'a loop without an exit',
       inMain('loop { «⇒break;» }'),
       'this loop has no way out: it needs a condition, a break or a return',
     ],
     [
-      'a for without a way out',
+      'a for without an exit',
       inMain('for (; «⇒false»;) { }'),
       'this loop has no way out: it needs a condition, a break or a return',
     ],
     [
-      'a loop whose break belongs to another',
+      'a loop whose break belongs to an inner loop',
       inMain('loop { loop { break; } «⇒break;» }'),
       'this loop has no way out: it needs a condition, a break or a return',
     ],
@@ -1125,7 +1122,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'a switch has one default, and this one has 2',
     ],
     [
-      'a case given twice',
+      'a duplicate case',
       inMain('switch 1 { case 1 { } case «1⇒2» { } default { } }'),
       'case 1 is given twice',
     ],
@@ -1157,17 +1154,17 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
   ],
   uniformity: [
     [
-      'a barrier under a condition on the invocation',
+      'a barrier under a condition that depends on the invocation',
       '@compute @workgroup_size(4) fn main(@builtin(local_invocation_index) i: u32, @builtin(workgroup_id) g: vec3u) { if «i⇒g.x» == 0 { workgroupBarrier(); } }',
       'workgroupBarrier must be reached by all invocations of a workgroup or by none, but the branch in line 1 depends on local_invocation_index (line 1), which may differ between them',
     ],
     [
-      'a barrier after some have returned',
+      'a barrier after some invocations have returned',
       '@compute @workgroup_size(4) fn main(@builtin(local_invocation_index) i: u32, @builtin(workgroup_id) g: vec3u) { if «i⇒g.x» == 0 { return; } workgroupBarrier(); }',
       'workgroupBarrier must be reached by all invocations of a workgroup or by none, but the branch in line 1 depends on local_invocation_index (line 1), which may differ between them',
     ],
     [
-      'a barrier in a loop of a varying length',
+      'a barrier in a loop with a varying number of iterations',
       '@compute @workgroup_size(4) fn main(@builtin(global_invocation_id) i: vec3u, @builtin(workgroup_id) g: vec3u) { for (var n = 0u; n < «i⇒g».x; n++) { workgroupBarrier(); } }',
       'workgroupBarrier must be reached by all invocations of a workgroup or by none, but the branch in line 1 depends on global_invocation_id (line 1), which may differ between them',
     ],
