@@ -1,5 +1,6 @@
-// Which rooms of src/ may import which, and which packages: arrows point one way only, and all rooms but those named run
-// in a browser. Run by `npm run lint`; prints every import that breaks a rule and exits with 1.
+// Checks which rooms (folders) of src/ import which, and which packages they import. Imports point
+// one way only, and every room but those in NODE_ROOMS runs in a browser. Run by `npm run lint`:
+// prints every import that breaks a rule, and exits with 1 if there is one.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative } from 'node:path';
@@ -7,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Rooms from the bottom up, each with its neighbors below; a room may import what its neighbors may. */
+/** Rooms from the bottom up, each with those it may import; it may also import what those may. */
 const BELOW = {
   math: [],
   text: [],
@@ -37,7 +38,7 @@ const BELOW = {
   'node.ts': ['index.ts', 'node'],
 };
 
-/** Packages that a room may import; no other room may. */
+/** The packages that each room may import. */
 const PACKAGES = {
   text: ['yaml'],
   ports: ['@noble/hashes/sha2.js'],
@@ -49,93 +50,99 @@ const PACKAGES = {
   cli: ['commander', 'yaml'],
 };
 
-/** The rooms that do not run in browsers: they alone may import modules of Node. */
+/** The rooms that do not run in browsers. Only they may import modules of Node. */
 const NODE_ROOMS = ['node', 'cli'];
 
-function reachable(room, seen = new Set([room])) {
+/** The room and all that it may import. */
+function importableRooms(room, rooms = new Set([room])) {
   for (const below of BELOW[room] ?? []) {
-    if (!seen.has(below)) {
-      seen.add(below);
-      reachable(below, seen);
+    if (!rooms.has(below)) {
+      rooms.add(below);
+      importableRooms(below, rooms);
     }
   }
-  return seen;
+  return rooms;
 }
 
-function filesBelow(folder) {
+/** The .ts files in a folder and the folders inside it. */
+function listFiles(folder) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) return filesBelow(path);
+    if (entry.isDirectory()) return listFiles(path);
     return entry.name.endsWith('.ts') ? [path] : [];
   });
 }
 
-const roomOf = (path) => path.split('/')[0];
+const roomName = (path) => path.split('/')[0];
 
-/** What a file imports, types included: its own files by path from src/, others as they stand. */
-function importsIn(file) {
+/** What a file imports, types included: files by their path from src/, modules by their name. */
+function listImports(file) {
   const path = relative(join(ROOT, 'src'), file);
   const targets = readFileSync(file, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'([^'\s]+)'[;)]/g);
   return [...targets].map(([, target]) =>
     target.startsWith('.')
-      ? { own: posix.join(dirname(path), target).replace(/\.js$/, '.ts') }
-      : { foreign: target },
+      ? { imported: posix.join(dirname(path), target).replace(/\.js$/, '.ts') }
+      : { module: target },
   );
 }
 
-function problemsIn(file) {
+function findProblems(file) {
   const path = relative(join(ROOT, 'src'), file);
-  const room = roomOf(path);
+  const room = roomName(path);
   if (!(room in BELOW))
     return [`src/${path}: "${room}" is not a room; add it to test/lint/imports.mjs`];
-  const allowed = reachable(room);
-  return importsIn(file).flatMap(({ own, foreign }) => {
-    if (own?.startsWith('..')) return [`src/${path}: imports ${own}, outside src/`];
-    if (own !== undefined)
-      return allowed.has(roomOf(own)) ? [] : [`src/${path}: ${room} may not import ${own}`];
-    if (foreign.startsWith('node:'))
+  const rooms = importableRooms(room);
+  return listImports(file).flatMap(({ imported, module }) => {
+    if (imported?.startsWith('..')) return [`src/${path}: imports ${imported}, outside src/`];
+    if (imported !== undefined)
+      return rooms.has(roomName(imported))
+        ? []
+        : [`src/${path}: ${room} may not import ${imported}`];
+    if (module.startsWith('node:'))
       return NODE_ROOMS.includes(room)
         ? []
-        : [`src/${path}: ${room} runs in browsers and may not import ${foreign}`];
-    return PACKAGES[room]?.includes(foreign)
+        : [`src/${path}: ${room} runs in browsers and may not import ${module}`];
+    return PACKAGES[room]?.includes(module)
       ? []
-      : [`src/${path}: ${room} may not import ${foreign}`];
+      : [`src/${path}: ${room} may not import ${module}`];
   });
 }
 
-/** Files that import one another in a circle, types left aside: the circle, or nothing. */
-function circleIn(files) {
+/** A cycle of files that import each other, type imports left aside; undefined if there is none. */
+function findCycle(files) {
   const graph = new Map(
     files.map((file) => {
       const path = relative(join(ROOT, 'src'), file);
       const text = readFileSync(file, 'utf8').replaceAll(/^import type [^;]+;$/gm, '');
       const targets = text.matchAll(/(?:from|import)\s+'(\.[^']+)'/g);
-      const own = [...targets].map(([, t]) => posix.join(dirname(path), t).replace(/\.js$/, '.ts'));
-      return [path, own];
+      const imported = [...targets].map(([, target]) =>
+        posix.join(dirname(path), target).replace(/\.js$/, '.ts'),
+      );
+      return [path, imported];
     }),
   );
-  const done = new Set();
+  const finished = new Set();
   const visit = (path, trail) => {
     if (trail.includes(path)) return [...trail.slice(trail.indexOf(path)), path];
-    if (done.has(path)) return undefined;
+    if (finished.has(path)) return undefined;
     for (const next of graph.get(path) ?? []) {
-      const circle = visit(next, [...trail, path]);
-      if (circle) return circle;
+      const cycle = visit(next, [...trail, path]);
+      if (cycle) return cycle;
     }
-    done.add(path);
+    finished.add(path);
     return undefined;
   };
   for (const path of graph.keys()) {
-    const circle = visit(path, []);
-    if (circle) return circle;
+    const cycle = visit(path, []);
+    if (cycle) return cycle;
   }
   return undefined;
 }
 
-const files = filesBelow(join(ROOT, 'src'));
-const problems = files.flatMap(problemsIn);
-const circle = circleIn(files);
-if (circle) problems.push(`a circle of imports: ${circle.join(' -> ')}`);
+const files = listFiles(join(ROOT, 'src'));
+const problems = files.flatMap(findProblems);
+const cycle = findCycle(files);
+if (cycle) problems.push(`a cycle of imports: ${cycle.join(' -> ')}`);
 for (const problem of problems) console.error(problem);
 console.log(`imports of ${files.length} files: ${problems.length} break a rule`);
 process.exitCode = problems.length > 0 ? 1 : 0;

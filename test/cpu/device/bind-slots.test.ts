@@ -220,7 +220,7 @@ describe('setBindGroup', () => {
     }),
   );
 
-  /** A dispatch with a buffer of so many bytes for a variable of a type. */
+  /** A dispatch with a buffer of `bytes` bytes for a variable of a type. */
   const sized = (type: string, bytes: number) => {
     const code = `
 struct Headed { head: vec4u, tail: array<u32> }

@@ -15,8 +15,8 @@ describe('copyBufferToBuffer', () => {
     toUsage = c.COPY_DST,
   ) =>
     finish((encoder, d) => record(encoder, c.buffer(d, 32, fromUsage), c.buffer(d, 40, toUsage)));
-  const range = (start: number, end: number, size?: number) =>
-    copy((encoder, from, to) => encoder.copyBufferToBuffer(from, start, to, end, size));
+  const range = (fromOffset: number, toOffset: number, size?: number) =>
+    copy((encoder, from, to) => encoder.copyBufferToBuffer(from, fromOffset, to, toOffset, size));
 
   testVerdict('a copy of all bytes', 'none', range(0, 0, 32));
   testVerdict(

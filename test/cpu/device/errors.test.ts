@@ -52,7 +52,7 @@ describe('error scopes', () => {
   );
 
   testResult(
-    'nest: an error after the inner one is closed goes to the outer one',
+    'nest: the outer one catches an error after the inner one is popped',
     [undefined, 'GPUValidationError'],
     (d) => {
       d.pushErrorScope('validation');

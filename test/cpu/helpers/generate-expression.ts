@@ -177,13 +177,13 @@ export class ExpressionGenerator {
   }
 
   /** The target of an assignment: a writable name or a part of one. */
-  place(accepts: (type: Type) => boolean): { text: string; type: Type } | undefined {
+  assignmentTarget(): { text: string; type: Type } | undefined {
     const names = this.#context.names().filter((n) => n.isWritable);
     const random = this.#random;
     for (const named of random.shuffled(names).slice(0, 6)) {
       let { text, type } = this.#root(named, 1);
       for (;;) {
-        const isChosen = accepts(type) && random.chance(type.kind === 'scalar' ? 1 : 0.5);
+        const isChosen = random.chance(type.kind === 'scalar' ? 1 : 0.5);
         if (isChosen) return { text, type };
         const part = this.#anyPart(text, type);
         if (!part) break;

@@ -674,9 +674,9 @@ class ProgramGenerator {
 
   #assignment(): string[] {
     const random = this.#random;
-    const place = this.#expressions.place(() => true);
-    if (!place) return this.#declareVariable();
-    const { text, type } = place;
+    const target = this.#expressions.assignmentTarget();
+    if (!target) return this.#declareVariable();
+    const { text, type } = target;
     const scalar =
       type.kind === 'scalar' ? type : type.kind === 'vector' ? type.element : undefined;
     const isInteger = scalar === I32 || scalar === U32;

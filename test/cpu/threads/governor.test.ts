@@ -139,7 +139,7 @@ describe('a trial', () => {
     expect(new Set(threads.slice(-1000))).toEqual(new Set([4]));
   });
 
-  it('is repeated only after a while if it brought nothing', () => {
+  it('is repeated only after a while if it did not help', () => {
     const { report } = onTrial();
     for (let n = 0; n < 100; n++) report(2);
     // Lists whose threads wait again: half a second must pass before the next trial.

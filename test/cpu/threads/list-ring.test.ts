@@ -44,9 +44,9 @@ describe('ids of lists', () => {
 
   it('give lists that are in flight different slots, wherever the ids wrap around', () => {
     limitLoads(1_000_000);
-    for (let first = -40; first < 4; first++) {
+    for (let firstId = -40; firstId < 4; firstId++) {
       const words = controlWords();
-      const publisher = new ListPublisher(words, 1, first);
+      const publisher = new ListPublisher(words, 1, firstId);
       const follower = new ListFollower(words, 0);
       for (let n = 0; n < MAX_IN_FLIGHT; n++) publisher.publish(list(n, 1));
       const starts = Array.from({ length: MAX_IN_FLIGHT }, () => {
@@ -54,7 +54,7 @@ describe('ids of lists', () => {
         follower.leave(list(start, 1), 0, 0);
         return start;
       });
-      expect(starts, `from ${first}`).toEqual([...Array(MAX_IN_FLIGHT).keys()]);
+      expect(starts, `from ${firstId}`).toEqual([...Array(MAX_IN_FLIGHT).keys()]);
     }
   });
 });

@@ -67,7 +67,7 @@ describe('a list', () => {
 });
 
 describe('describeFailure', () => {
-  it('gives what an error contains', () => {
+  it('copies the fields of an error, or takes a string as its text', () => {
     expect(describeFailure(new BadIndex(3, 9, 8), 2)).toEqual({
       text: 'an index is outside its array',
       kernel: 2,

@@ -32,9 +32,9 @@ const PROGRAMS = Number(process.env.NEUROFORMER_PROGRAMS ?? 2000);
 const FIRST_SEED = Number(process.env.NEUROFORMER_FIRST_PROGRAM ?? 1);
 /** The number of programs in one test. */
 const BATCH = 250;
-/** One in so many programs is also compiled with checked indices. */
+/** Every CHECKED_EVERY-th program is also compiled with checked indices. */
 const CHECKED_EVERY = 8;
-/** One in so many programs is also interpreted in reversed order. */
+/** Every REVERSED_EVERY-th program is also interpreted in reversed order. */
 const REVERSED_EVERY = 8;
 /** The number of portable programs that devices run, as a share of PROGRAMS. */
 const PORTABLE_SHARE = 0.03;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deviceRefusal, outside, refusal, useDevices } from './shaders.js';
+import { checkError, deviceError, moduleWith, useDevices } from './shaders.js';
 
 const devices = useDevices();
 
@@ -20,7 +20,7 @@ fn swap(p: ptr<private, f32>, q: ptr<private, f32>, r: ptr<private, f32>) { *r =
 
 /** A shader with a function of one statement, on a separate line. */
 function shader(statement: string): string {
-  return outside(`${DECLARATIONS}fn f() { ${statement} }`);
+  return moduleWith(`${DECLARATIONS}fn f() { ${statement} }`);
 }
 
 describe('a call may pass two pointers to one variable', () => {
@@ -34,8 +34,8 @@ describe('a call may pass two pointers to one variable', () => {
     '_ = write_a(&b);',
     'let p = &a; let q = &b; copy(p, q);',
   ])('%s', async (statement) => {
-    expect(refusal(shader(statement))).toBeUndefined();
-    expect(await deviceRefusal(devices().dawn, shader(statement))).toBeUndefined();
+    expect(checkError(shader(statement))).toBeUndefined();
+    expect(await deviceError(devices().dawn, shader(statement))).toBeUndefined();
   });
 });
 
@@ -70,7 +70,7 @@ describe('a call must not alias a variable that is written', () => {
       'column 26: to and by of copy both point into "a", and copy writes through to',
     ],
   ])('%s', async (statement, message) => {
-    expect(refusal(shader(statement))).toBe(`line 14, ${message}`);
-    expect(await deviceRefusal(devices().dawn, shader(statement))).toContain('aliased pointer');
+    expect(checkError(shader(statement))).toBe(`line 14, ${message}`);
+    expect(await deviceError(devices().dawn, shader(statement))).toContain('aliased pointer');
   });
 });

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { behaviors } from '../../../src/cpu/wgsl/rules/behavior.js';
-import { read } from './shaders.js';
+import { checkShader } from './shaders.js';
 
 /** The behaviors of statements in the body of a loop (WGSL section 9.7). */
 function behaviorNames(statements: string): string[] {
-  const { functions } = read(
+  const { functions } = checkShader(
     `fn f(a: bool, n: i32) { loop { if a { break; } { ${statements} } } }`,
   );
   const [loop] = functions.get('f')!.body;

@@ -4,7 +4,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { THOROUGH } from '../../helpers/thorough.js';
-import { moduleRefusal, refusal, useDevices } from './shaders.js';
+import { checkError, moduleError, useDevices } from './shaders.js';
 
 const devices = useDevices();
 
@@ -19,8 +19,8 @@ fn f() {
 ${TYPES.map((type, n) => `  var v${n}: ${type};`).join('\n')}
 `;
 
-/** Unless everything is tried, a fifth of the statements is tried where there are so many. */
-const SAMPLED_FROM = 100;
+/** A list of at least this many statements is sampled, unless the run is thorough. */
+const MIN_SAMPLED = 100;
 
 /**
  * Expects our checker and Dawn to accept the same statements. Where all are tried, some must be
@@ -28,12 +28,12 @@ const SAMPLED_FROM = 100;
  */
 async function expectAgreement(statements: readonly string[]): Promise<void> {
   const results: { statement: string; cpu: boolean; dawn: boolean }[] = [];
-  const step = THOROUGH || statements.length < SAMPLED_FROM ? 1 : 5;
+  const step = THOROUGH || statements.length < MIN_SAMPLED ? 1 : 5;
   for (let n = 0; n < statements.length; n += step) {
     const statement = statements[n]!;
     const code = `${DECLARATIONS}  ${statement}\n}`;
-    const cpu = refusal(code) === undefined;
-    const dawn = (await moduleRefusal(devices().dawn, code)) === undefined;
+    const cpu = checkError(code) === undefined;
+    const dawn = (await moduleError(devices().dawn, code)) === undefined;
     results.push({ statement, cpu, dawn });
   }
   expect(results.filter(({ cpu, dawn }) => cpu !== dawn)).toEqual([]);

@@ -15,13 +15,13 @@ import {
   U32,
   vectorType,
 } from '../../../src/cpu/wgsl/types.js';
-import { deviceRefusal, outside, read, refusal, useDevices } from './shaders.js';
+import { checkError, checkShader, deviceError, moduleWith, useDevices } from './shaders.js';
 
 const devices = useDevices();
 
 /** The type and value of a constant expression. */
 function evaluate(expression: string): [string, Constant] {
-  const { functions } = read(`fn f() { var x = ${expression}; }`);
+  const { functions } = checkShader(`fn f() { var x = ${expression}; }`);
   const [declaration] = functions.get('f')!.body;
   const value = declaration?.kind === 'declare' ? declaration.value : undefined;
   if (value?.kind !== 'constant') throw new Error(`${expression} is not constant.`);
@@ -48,7 +48,7 @@ function testAgreement(cases: readonly Case[]): void {
   it.each(cases)('%s is %s %s', async (expression, type, value) => {
     expect(evaluate(expression)).toEqual([type, value]);
     const assertion = `const_assert ${type}(${expression}) == ${literal(type, value)};`;
-    expect(await deviceRefusal(devices().dawn, outside(assertion))).toBeUndefined();
+    expect(await deviceError(devices().dawn, moduleWith(assertion))).toBeUndefined();
   });
 }
 
@@ -283,6 +283,6 @@ describe('a constant expression without a value is an error with its position', 
     ['clamp(1, 3, 2)', 'line 1, column 18: the low end of clamp, 3, is above the high end, 2'],
     ['vec2(1, 2)[2]', 'line 1, column 29: index 2 is outside 0 to 1'],
   ])('%s', (expression, message) => {
-    expect(refusal(`fn f() { var x = ${expression}; }`)).toBe(message);
+    expect(checkError(`fn f() { var x = ${expression}; }`)).toBe(message);
   });
 });

@@ -15,13 +15,13 @@ export function inMain(statements: string): string {
 }
 
 /** A shader with the given declarations and an empty entry point. */
-export function outside(declarations: string): string {
+export function moduleWith(declarations: string): string {
   return `${declarations}
 @compute @workgroup_size(1) fn main() { }`;
 }
 
 /** The wrong and the right version of a program with marks «wrong⇒right». */
-export function readings(code: string): { wrong: string; right: string } {
+export function versions(code: string): { wrong: string; right: string } {
   const mark = /«([^⇒»]*)⇒([^»]*)»/g;
   return { wrong: code.replace(mark, '$1'), right: code.replace(mark, '$2') };
 }
@@ -31,14 +31,14 @@ export function readings(code: string): { wrong: string; right: string } {
  *
  * @throws WgslError where the shader is invalid.
  */
-export function read(code: string): Program {
+export function checkShader(code: string): Program {
   return check(parse(code), code);
 }
 
 /** The front end's error for a shader, with line and column; `undefined` if it is valid. */
-export function refusal(code: string): string | undefined {
+export function checkError(code: string): string | undefined {
   try {
-    read(code);
+    checkShader(code);
     return undefined;
   } catch (error) {
     if (error instanceof WgslError) return error.message;
@@ -49,7 +49,7 @@ export function refusal(code: string): string | undefined {
 /**
  * A device's error for a shader or the pipeline of its entry point; `undefined` if both are valid.
  */
-export async function deviceRefusal(device: GPUDevice, code: string): Promise<string | undefined> {
+export async function deviceError(device: GPUDevice, code: string): Promise<string | undefined> {
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ code });
   device.createComputePipeline({ layout: 'auto', compute: { module } });
@@ -57,7 +57,7 @@ export async function deviceRefusal(device: GPUDevice, code: string): Promise<st
 }
 
 /** A device's error for a shader, without creating a pipeline; `undefined` if it is valid. */
-export async function moduleRefusal(device: GPUDevice, code: string): Promise<string | undefined> {
+export async function moduleError(device: GPUDevice, code: string): Promise<string | undefined> {
   device.pushErrorScope('validation');
   device.createShaderModule({ code });
   return (await device.popErrorScope())?.message;

@@ -22,7 +22,7 @@ import {
   U32,
   vectorType,
 } from '../../../src/cpu/wgsl/types.js';
-import { read } from './shaders.js';
+import { checkShader } from './shaders.js';
 
 const vec = (size: 2 | 3 | 4) => vectorType(size, F32);
 
@@ -68,7 +68,7 @@ describe('alignment and size in bytes are those of WGSL (section 14.4.1)', () =>
 
 /** The struct S of a shader's declarations. */
 function struct(declarations: string): Struct {
-  const { entries } = read(`${declarations}
+  const { entries } = checkShader(`${declarations}
     @group(0) @binding(0) var<storage> s: S;
     @compute @workgroup_size(1) fn main() { let p = &s; }`);
   return entries[0]!.globals[0]!.type as Struct;

@@ -3,7 +3,7 @@ import { specialize } from '../../../src/gpu/kernels.js';
 import { SHADERS } from '../../../src/gpu/shaders.gen.js';
 import { Random } from '../helpers/random.js';
 import { randomBarriers } from './random-barriers.js';
-import { deviceRefusal, moduleRefusal, readings, refusal, useDevices } from './shaders.js';
+import { checkError, deviceError, moduleError, useDevices, versions } from './shaders.js';
 
 const devices = useDevices();
 
@@ -39,13 +39,13 @@ function testUniformity(
   it.each(cases.map(([statements, declarations = '']) => [statements, declarations] as const))(
     '%s',
     async (statements, declarations) => {
-      const { wrong, right } = readings(shader(statements, declarations));
-      expect(refusal(wrong)).toContain('which may differ between them');
-      expect(await deviceRefusal(devices().dawn, wrong)).toMatch(
+      const { wrong, right } = versions(shader(statements, declarations));
+      expect(checkError(wrong)).toContain('which may differ between them');
+      expect(await deviceError(devices().dawn, wrong)).toMatch(
         /uniform control flow|to be uniform/,
       );
-      expect(refusal(right)).toBeUndefined();
-      expect(await deviceRefusal(devices().dawn, right)).toBeUndefined();
+      expect(checkError(right)).toBeUndefined();
+      expect(await deviceError(devices().dawn, right)).toBeUndefined();
     },
   );
 }
@@ -141,8 +141,8 @@ describe('a barrier after varying control flow has ended is accepted', () => {
     'var x = 0u; if steps == 0 { x = local; return; } if x == 0 { workgroupBarrier(); }',
     'var x = 0u; switch steps { case 0 { x = local; return; } default { } } if x == 0 { workgroupBarrier(); }',
   ])('%s', async (statements) => {
-    expect(refusal(shader(statements))).toBeUndefined();
-    expect(await deviceRefusal(devices().dawn, shader(statements))).toBeUndefined();
+    expect(checkError(shader(statements))).toBeUndefined();
+    expect(await deviceError(devices().dawn, shader(statements))).toBeUndefined();
   });
 });
 
@@ -214,7 +214,7 @@ describe('a function', () => {
   ]);
 
   it('that some invocations return from early is uniform after the call', () => {
-    expect(refusal(shader('early(local); workgroupBarrier();', early))).toBeUndefined();
+    expect(checkError(shader('early(local); workgroupBarrier();', early))).toBeUndefined();
   });
 });
 
@@ -224,11 +224,11 @@ struct I { @builtin(workgroup_id) g: vec3u, @builtin(local_invocation_index) i: 
 @compute @workgroup_size(4) fn main(i: I, @builtin(num_workgroups) n: vec3u) {
   if «i.g⇒n».x == 0 { workgroupBarrier(); }
 }`;
-  const { wrong, right } = readings(code);
-  expect(refusal(wrong)).toContain('depends on local_invocation_index (line 3)');
-  expect(await deviceRefusal(devices().dawn, wrong)).toContain('uniform control flow');
-  expect(refusal(right)).toBeUndefined();
-  expect(await deviceRefusal(devices().dawn, right)).toBeUndefined();
+  const { wrong, right } = versions(code);
+  expect(checkError(wrong)).toContain('depends on local_invocation_index (line 3)');
+  expect(await deviceError(devices().dawn, wrong)).toContain('uniform control flow');
+  expect(checkError(right)).toBeUndefined();
+  expect(await deviceError(devices().dawn, right)).toBeUndefined();
 });
 
 describe('the error names the barrier, the varying value and the branch', () => {
@@ -267,7 +267,7 @@ _ = workgroupUniformLoad(&table[private_value]);`,
       'line 11, column 5: all invocations of a workgroup must give workgroupUniformLoad the same address, but this one depends on var<private> private_value (line 11), which may differ between them',
     ],
   ])('%s', (statements, message) => {
-    expect(refusal(shader(statements))).toBe(message);
+    expect(checkError(shader(statements))).toBe(message);
   });
 
   it('even if the branch is in one function and the barrier in another', () => {
@@ -280,7 +280,7 @@ fn behind(p: ptr<workgroup, u32>) {
     wait();
   }
 }`;
-    expect(refusal(shader('behind(&shared_value);', declarations))).toBe(
+    expect(checkError(shader('behind(&shared_value);', declarations))).toBe(
       'line 10, column 3: workgroupBarrier must be reached by all invocations of a workgroup or by none, but the branch in line 13 depends on the var<workgroup> behind p (line 13), which may differ between them',
     );
   });
@@ -288,7 +288,7 @@ fn behind(p: ptr<workgroup, u32>) {
 
 describe('all shaders of the project pass the analysis', () => {
   it.each(Object.entries(SHADERS))('%s', (name, { source, constants }) => {
-    expect(refusal(specialize(name, source, constants, constants))).toBeUndefined();
+    expect(checkError(specialize(name, source, constants, constants))).toBeUndefined();
   });
 });
 
@@ -298,8 +298,8 @@ it('accepts and rejects the same random shaders as Dawn', async () => {
   let [accepted, rejected] = [0, 0];
   for (let n = 0; n < 600; n++) {
     const code = randomBarriers(random);
-    const cpu = refusal(code);
-    const dawn = await moduleRefusal(devices().dawn, code);
+    const cpu = checkError(code);
+    const dawn = await moduleError(devices().dawn, code);
     if ((cpu === undefined) !== (dawn === undefined))
       disagreements.push(`${cpu}\n${dawn}\n${code}`);
     if (cpu === undefined) accepted += 1;

@@ -3,7 +3,7 @@
  * must name the feature.
  */
 
-import { inMain, outside } from './shaders.js';
+import { inMain, moduleWith } from './shaders.js';
 
 /** The feature that is used, the program, and a part of our device's error. */
 export type UnsupportedProgram = readonly [feature: string, code: string, rule: string];
@@ -52,22 +52,22 @@ export const UNSUPPORTED_PROGRAMS: readonly UnsupportedProgram[] = [
   ],
   [
     'an override with an id',
-    outside('@id(1) override n: u32 = 4;'),
+    moduleWith('@id(1) override n: u32 = 4;'),
     'override declarations are not supported: declare a const',
   ],
   [
     'a vertex shader beside the compute shader',
-    outside('@vertex fn v() -> @builtin(position) vec4f { return vec4f(); }'),
+    moduleWith('@vertex fn v() -> @builtin(position) vec4f { return vec4f(); }'),
     '@vertex is not supported: this device runs compute shaders only',
   ],
   [
     'a fragment shader beside the compute shader',
-    outside('@fragment fn f() { discard; }'),
+    moduleWith('@fragment fn f() { discard; }'),
     '@fragment is not supported: this device runs compute shaders only',
   ],
   [
     '@location',
-    outside('struct S { @location(0) a: f32 }'),
+    moduleWith('struct S { @location(0) a: f32 }'),
     '@location is not supported: this device runs compute shaders only',
   ],
   [

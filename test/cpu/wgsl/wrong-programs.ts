@@ -5,7 +5,7 @@
  * their right sides it must be accepted, which shows that nothing else is wrong with it.
  */
 
-import { inMain, outside } from './shaders.js';
+import { inMain, moduleWith } from './shaders.js';
 
 /** The fault, the marked program, and the rule in our device's error. */
 export type WrongProgram = readonly [fault: string, code: string, rule: string];
@@ -46,7 +46,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'a comment that is not closed',
-      outside('/* one /* two */ «⇒*/»'),
+      moduleWith('/* one /* two */ «⇒*/»'),
       'this comment is not closed: "*/" is missing',
     ],
     [
@@ -58,7 +58,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ['a reserved word as a name', inMain('let «self⇒this_one» = 1;'), '"self" is a reserved word'],
     [
       'a keyword as the name of a member',
-      outside('struct S { «if⇒when»: f32 }'),
+      moduleWith('struct S { «if⇒when»: f32 }'),
       'a name is expected here, not "if"',
     ],
   ],
@@ -135,27 +135,27 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'members separated by semicolons',
-      outside('struct S { a: f32«;⇒,» b: f32 }'),
+      moduleWith('struct S { a: f32«;⇒,» b: f32 }'),
       '"}" is expected at the end of the list, not ";"',
     ],
     [
       'a function without a body',
-      outside('fn f()«;⇒ { }»'),
+      moduleWith('fn f()«;⇒ { }»'),
       '"{" is expected to open a block, not ";"',
     ],
     [
       'a parameter without a type',
-      outside('fn f(a«⇒: f32») { }'),
+      moduleWith('fn f(a«⇒: f32») { }'),
       '":" is expected and a type after "a", not ")"',
     ],
     [
       'a let outside functions',
-      outside('«let⇒const» a = 1;'),
+      moduleWith('«let⇒const» a = 1;'),
       'a declaration is expected here, not "let"',
     ],
     [
       'a directive after a declaration',
-      outside('const a = 1; «requires pointer_composite_access;⇒»'),
+      moduleWith('const a = 1; «requires pointer_composite_access;⇒»'),
       '"requires" must come before all declarations',
     ],
     [
@@ -185,7 +185,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'comparisons that are parsed as a template list',
-      outside(
+      moduleWith(
         'fn f(a: bool, b: bool) { } fn g(a: i32, b: i32, c: i32) { f(«a < b, c > (b)⇒(a < b), (c > b)»); }',
       ),
       '"a" is not a function',
@@ -207,49 +207,49 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'a parameter declared again in the body',
-      outside('fn f(a: f32) { var «a⇒b» = 1; }'),
+      moduleWith('fn f(a: f32) { var «a⇒b» = 1; }'),
       '"a" is declared twice in one scope',
     ],
     [
       'two parameters of one name',
-      outside('fn f(a: f32, «a⇒b»: f32) { }'),
+      moduleWith('fn f(a: f32, «a⇒b»: f32) { }'),
       '"a" is declared twice in one scope',
     ],
-    ['two functions of one name', outside('fn f() { } fn «f⇒g»() { }'), '"f" is declared twice'],
+    ['two functions of one name', moduleWith('fn f() { } fn «f⇒g»() { }'), '"f" is declared twice'],
     [
       'a struct and a constant of one name',
-      outside('struct S { a: f32 } const «S⇒T» = 1;'),
+      moduleWith('struct S { a: f32 } const «S⇒T» = 1;'),
       '"S" is declared twice',
     ],
     [
       'two members of one name',
-      outside('struct S { a: f32, «a⇒b»: f32 }'),
+      moduleWith('struct S { a: f32, «a⇒b»: f32 }'),
       'struct S has two members "a"',
     ],
     [
       'a constant that depends on itself',
-      outside('const a = «b⇒1»; const b = a;'),
+      moduleWith('const a = «b⇒1»; const b = a;'),
       '"a" is made of itself, directly or through others',
     ],
     [
       'a struct that contains itself',
-      outside('struct S { a: array<«S⇒f32», 2> }'),
+      moduleWith('struct S { a: array<«S⇒f32», 2> }'),
       '"S" is made of itself, directly or through others',
     ],
     [
       'an alias of itself',
-      outside('alias A = «B⇒f32»; alias B = A;'),
+      moduleWith('alias A = «B⇒f32»; alias B = A;'),
       '"A" is made of itself, directly or through others',
     ],
     ['a type as a value', inMain('let x = «f32⇒1.0»;'), '"f32" is a type, not a value'],
     [
       'a type with the name of a property of all JavaScript objects',
-      outside('var<private> a: «constructor⇒f32»;'),
+      moduleWith('var<private> a: «constructor⇒f32»;'),
       '"constructor" is not declared',
     ],
     [
       'an attribute with the name of a property of all JavaScript objects',
-      outside('@«toString⇒must_use» fn f() -> f32 { return 1; }'),
+      moduleWith('@«toString⇒must_use» fn f() -> f32 { return 1; }'),
       '"@toString" is not an attribute of WGSL',
     ],
     [
@@ -259,12 +259,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'a function as a value',
-      outside('fn f() -> f32 { return 1; } fn g() -> f32 { return «f⇒f()»; }'),
+      moduleWith('fn f() -> f32 { return 1; } fn g() -> f32 { return «f⇒f()»; }'),
       '"f" is a function: call it',
     ],
     [
       'a variable as a type',
-      outside('var<private> a: f32; var<private> b: «a⇒f32»;'),
+      moduleWith('var<private> a: f32; var<private> b: «a⇒f32»;'),
       '"a" is not a type',
     ],
     [
@@ -285,7 +285,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'a member that the struct does not have',
-      outside('struct S { a: f32 } fn f(s: S) -> f32 { return s.«b⇒a»; }'),
+      moduleWith('struct S { a: f32 } fn f(s: S) -> f32 { return s.«b⇒a»; }'),
       'struct S has no member "b"',
     ],
     [
@@ -362,7 +362,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ['bool plus bool', inMain('let x = true «+⇒|» false;'), '"+" does not take bool and bool'],
     [
       'a comparison of structs',
-      outside('struct S { a: f32 } fn f(s: S) -> bool { return «s == s⇒s.a == s.a»; }'),
+      moduleWith('struct S { a: f32 } fn f(s: S) -> bool { return «s == s⇒s.a == s.a»; }'),
       '"==" does not take S and S',
     ],
     [
@@ -414,7 +414,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'an array of more than 65535 elements outside buffers',
-      outside('var<private> a: array<u32, «65536⇒65535»>;'),
+      moduleWith('var<private> a: array<u32, «65536⇒65535»>;'),
       'var<private> a has 65536 elements: more than 65535 need a buffer',
     ],
     [
@@ -444,12 +444,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'a struct constructor with too few members',
-      outside('struct S { a: f32, b: f32 } fn f() -> S { return S(1«⇒, 2»); }'),
+      moduleWith('struct S { a: f32, b: f32 } fn f() -> S { return S(1«⇒, 2»); }'),
       'S is made of 2 values, not 1',
     ],
     [
       'a struct in place of another with the same members',
-      outside('struct S { a: f32 } struct T { a: f32 } fn f() -> S { return «T⇒S»(1); }'),
+      moduleWith('struct S { a: f32 } struct T { a: f32 } fn f() -> S { return «T⇒S»(1); }'),
       'the returned value is T, not S',
     ],
     [
@@ -554,7 +554,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       inMain('let x = bitcast<f32>(«0x7fc00000u⇒0x3f800000u»);'),
       'NaN cannot be represented as f32',
     ],
-    ['an assertion that fails', outside('const_assert 1 + 1 == «3⇒2»;'), 'const_assert failed'],
+    ['an assertion that fails', moduleWith('const_assert 1 + 1 == «3⇒2»;'), 'const_assert failed'],
     [
       'an assertion of a runtime value',
       inMain('«let⇒const» a = true; const_assert a;'),
@@ -562,12 +562,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'a constant that uses a variable',
-      outside('var<private> a = 1; const b = «a⇒1»;'),
+      moduleWith('var<private> a = 1; const b = «a⇒1»;'),
       '"a" is a variable: constants cannot be made of it',
     ],
     [
       'a constant that calls a function',
-      outside('fn f() -> i32 { return 1; } const a = «f()⇒1»;'),
+      moduleWith('fn f() -> i32 { return 1; } const a = «f()⇒1»;'),
       'the value of const a is not constant',
     ],
   ],
@@ -584,7 +584,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'an assignment to a parameter',
-      outside('fn f(a: f32) { «a⇒_» = 1; }'),
+      moduleWith('fn f(a: f32) { «a⇒_» = 1; }'),
       '"a" is a value, not a variable: it cannot be assigned to',
     ],
     [
@@ -594,12 +594,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'an assignment to a read-only storage buffer',
-      outside('@group(0) @binding(0) var<storage«⇒, read_write»> s: f32; fn f() { s = 1; }'),
+      moduleWith('@group(0) @binding(0) var<storage«⇒, read_write»> s: f32; fn f() { s = 1; }'),
       '"s" is var<storage, read>: it cannot be assigned to',
     ],
     [
       'an assignment to a uniform',
-      outside('@group(0) @binding(0) var<uniform> s: f32; fn f() { «s⇒_» = s; }'),
+      moduleWith('@group(0) @binding(0) var<uniform> s: f32; fn f() { «s⇒_» = s; }'),
       '"s" is var<uniform>: it cannot be assigned to',
     ],
     [
@@ -621,7 +621,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ['a var without a type and a value', inMain('var x«⇒ = 1»;'), 'var x needs a type or a value'],
     [
       'a module-scope variable without an address space',
-      outside('var«⇒<private>» a: f32;'),
+      moduleWith('var«⇒<private>» a: f32;'),
       'var a needs a space: var<workgroup>',
     ],
     [
@@ -631,100 +631,102 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'a workgroup variable with a value',
-      outside('var<workgroup> a: f32«= 1⇒»;'),
+      moduleWith('var<workgroup> a: f32«= 1⇒»;'),
       'var<workgroup> a cannot have a value',
     ],
     [
       'a workgroup variable with an access mode',
-      outside('var<workgroup«, read_write⇒»> a: f32;'),
+      moduleWith('var<workgroup«, read_write⇒»> a: f32;'),
       'var<workgroup> a cannot be given an access',
     ],
     [
       'a write-only storage buffer',
-      outside('@group(0) @binding(0) var<storage, «write⇒read_write»> a: f32;'),
+      moduleWith('@group(0) @binding(0) var<storage, «write⇒read_write»> a: f32;'),
       'var a can be read or read_write, not "write"',
     ],
     [
       'a storage buffer of bools',
-      outside('@group(0) @binding(0) var<storage> a: «bool⇒u32»;'),
+      moduleWith('@group(0) @binding(0) var<storage> a: «bool⇒u32»;'),
       'var<storage> a cannot be of bool: no buffer holds it',
     ],
     [
       'a runtime-sized array in a uniform',
-      outside('@group(0) @binding(0) var<uniform> a: array<vec4f«⇒, 2»>;'),
+      moduleWith('@group(0) @binding(0) var<uniform> a: array<vec4f«⇒, 2»>;'),
       'var<uniform> a cannot be of array<vec4<f32>>',
     ],
     [
       'a struct whose runtime-sized array is not its last member',
-      outside('struct S { a: array<f32«⇒, 2»>, b: u32 } @group(0) @binding(0) var<storage> s: S;'),
+      moduleWith(
+        'struct S { a: array<f32«⇒, 2»>, b: u32 } @group(0) @binding(0) var<storage> s: S;',
+      ),
       'member a cannot be of array<f32>',
     ],
-    ['a struct without members', outside('struct S { «⇒a: f32» }'), 'struct S has no members'],
+    ['a struct without members', moduleWith('struct S { «⇒a: f32» }'), 'struct S has no members'],
     [
       'a pointer as a member',
-      outside('struct S { a: «ptr<private, f32>⇒f32» }'),
+      moduleWith('struct S { a: «ptr<private, f32>⇒f32» }'),
       'member a cannot be of ptr<private, f32>',
     ],
   ],
   'layout and bindings': [
     [
       'an alignment that is not a power of two',
-      outside('struct S { @align(«12⇒16») a: f32 }'),
+      moduleWith('struct S { @align(«12⇒16») a: f32 }'),
       '@align is a power of two, not 12',
     ],
     [
       "an alignment below the type's own",
-      outside('struct S { @align(«8⇒16») a: vec4f }'),
+      moduleWith('struct S { @align(«8⇒16») a: vec4f }'),
       'a must be aligned to 16, not 8',
     ],
     [
       "a size below the type's own",
-      outside('struct S { @size(«8⇒16») a: vec4f }'),
+      moduleWith('struct S { @size(«8⇒16») a: vec4f }'),
       'a takes 16 bytes, more than @size(8)',
     ],
     [
       'a size for a runtime-sized array',
-      outside('struct S { «@size(64)⇒» a: array<f32> }'),
+      moduleWith('struct S { «@size(64)⇒» a: array<f32> }'),
       '@size cannot be given to a, whose size is that of the binding',
     ],
     [
       'an attribute without its argument',
-      outside('struct S { @align«⇒(4)» a: f32 }'),
+      moduleWith('struct S { @align«⇒(4)» a: f32 }'),
       '"(" is expected after @align, not "a"',
     ],
     [
       'a duplicate attribute',
-      outside('struct S { @align(4) «@align(4)⇒» a: f32 }'),
+      moduleWith('struct S { @align(4) «@align(4)⇒» a: f32 }'),
       '@align is given twice',
     ],
     [
       'an attribute that does not exist',
-      outside('«@inline⇒» fn f() { }'),
+      moduleWith('«@inline⇒» fn f() { }'),
       '"@inline" is not an attribute of WGSL',
     ],
     [
       'an attribute where it does not belong',
-      outside('«@align(4)⇒» var<private> a: f32;'),
+      moduleWith('«@align(4)⇒» var<private> a: f32;'),
       '@align cannot stand before var',
     ],
     [
       'an attribute before a constant',
-      outside('«@id(1)⇒» const a = 1;'),
+      moduleWith('«@id(1)⇒» const a = 1;'),
       '@id cannot stand before const',
     ],
     [
       'a buffer without a binding',
-      outside('@group(0) «⇒@binding(0)» var<storage> a: f32;'),
+      moduleWith('@group(0) «⇒@binding(0)» var<storage> a: f32;'),
       'var a needs @group(n) and @binding(n)',
     ],
     [
       'a private variable with a binding',
-      outside('«@group(0) @binding(0)⇒» var<private> a: f32;'),
+      moduleWith('«@group(0) @binding(0)⇒» var<private> a: f32;'),
       'var<private> a has no group and binding',
     ],
     [
       'a negative binding',
-      outside('@group(0) @binding(«-1⇒1») var<storage> a: f32;'),
+      moduleWith('@group(0) @binding(«-1⇒1») var<storage> a: f32;'),
       '@binding cannot be -1',
     ],
     [
@@ -756,7 +758,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       '@workgroup_size without an entry point',
-      outside('«@workgroup_size(1)⇒» fn f() { }'),
+      moduleWith('«@workgroup_size(1)⇒» fn f() { }'),
       '@workgroup_size needs @compute beside it',
     ],
     [
@@ -826,79 +828,79 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       '@builtin on a function that is not an entry point',
-      outside('fn f(«@builtin(workgroup_id)⇒» a: vec3u) { }'),
+      moduleWith('fn f(«@builtin(workgroup_id)⇒» a: vec3u) { }'),
       "@builtin stands at an entry point's parameters, and f is not one",
     ],
     [
       'a member with an input of another type',
-      outside('struct S { @builtin(local_invocation_index) a: «i32⇒u32» }'),
+      moduleWith('struct S { @builtin(local_invocation_index) a: «i32⇒u32» }'),
       '@builtin(local_invocation_index) is u32, not i32',
     ],
   ],
   functions: [
     [
       'a function that calls itself',
-      outside('fn f() { «f()⇒_ = 1»; }'),
+      moduleWith('fn f() { «f()⇒_ = 1»; }'),
       '"f" calls itself, directly or through others',
     ],
     [
       'functions that call each other',
-      outside('fn f() { g(); } fn g() { «f()⇒_ = 1»; }'),
+      moduleWith('fn f() { g(); } fn g() { «f()⇒_ = 1»; }'),
       '"f" calls itself, directly or through others',
     ],
     [
       'a function that ends without its result',
-      outside('fn f() -> f32 { «⇒return 1;» }'),
+      moduleWith('fn f() -> f32 { «⇒return 1;» }'),
       'f ends without a return of f32',
     ],
     [
       'a branch that does not return',
-      outside('fn f(a: bool) -> f32 { if a { return 1; } «⇒else { return 2; }» }'),
+      moduleWith('fn f(a: bool) -> f32 { if a { return 1; } «⇒else { return 2; }» }'),
       'f ends without a return of f32',
     ],
     [
       'a return behind a constant condition',
-      outside('fn f() -> f32 { «if true⇒» { return 1; } }'),
+      moduleWith('fn f() -> f32 { «if true⇒» { return 1; } }'),
       'f ends without a return of f32',
     ],
     [
       'a return without a value',
-      outside('fn f() -> f32 { return«⇒ 1»; }'),
+      moduleWith('fn f() -> f32 { return«⇒ 1»; }'),
       'a value of f32 must be returned',
     ],
     [
       'a value returned by a function without a result',
-      outside('fn f() { return« 1⇒»; }'),
+      moduleWith('fn f() { return« 1⇒»; }'),
       'a function without a result cannot return a value',
     ],
     [
       'a value of another type returned',
-      outside('fn f() -> f32 { return «1i⇒1»; }'),
+      moduleWith('fn f() -> f32 { return «1i⇒1»; }'),
       'the returned value is i32, not f32',
     ],
     [
       'a function that returns a pointer',
-      outside('fn f(a: ptr<function, f32>) -> «ptr<function, f32>⇒f32» { return «⇒*»a; }'),
+      moduleWith('fn f(a: ptr<function, f32>) -> «ptr<function, f32>⇒f32» { return «⇒*»a; }'),
       'f cannot return ptr<function, f32>',
     ],
     [
       'too few arguments',
-      outside('fn f(a: f32, b: f32) { } fn g() { f(1«⇒, 2»); }'),
+      moduleWith('fn f(a: f32, b: f32) { } fn g() { f(1«⇒, 2»); }'),
       'f takes 2 arguments, not 1',
     ],
     [
       'too many arguments',
-      outside('fn f(a: f32) { } fn g() { f(1«, 2⇒»); }'),
+      moduleWith('fn f(a: f32) { } fn g() { f(1«, 2⇒»); }'),
       'f takes 1 argument, not 2',
     ],
     [
       'an argument of another type',
-      outside('fn f(a: f32) { } fn g() { f(«1i⇒1»); }'),
+      moduleWith('fn f(a: f32) { } fn g() { f(«1i⇒1»); }'),
       'argument a of f is i32, not f32',
     ],
     [
       'the value of a function without a result',
-      outside('fn f() { } fn g() { «_ =⇒» f(); }'),
+      moduleWith('fn f() { } fn g() { «_ =⇒» f(); }'),
       'this call gives nothing to assign',
     ],
     [
@@ -913,12 +915,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'a function that must be used and is not',
-      outside('@must_use fn f() -> f32 { return 1; } fn g() { «⇒_ =» f(); }'),
+      moduleWith('@must_use fn f() -> f32 { return 1; } fn g() { «⇒_ =» f(); }'),
       'the value of f(...) is not used',
     ],
     [
       '@must_use on a function without a result',
-      outside('«@must_use⇒» fn f() { }'),
+      moduleWith('«@must_use⇒» fn f() { }'),
       '@must_use cannot stand before f, which returns nothing',
     ],
     [
@@ -949,7 +951,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'select between structs',
-      outside(
+      moduleWith(
         'struct S { a: f32 } fn f(s: S, b: bool) -> «S⇒f32» { return select(s«⇒.a», s«⇒.a», b); }',
       ),
       'select(ifFalse, ifTrue, condition) does not take S and S and bool',
@@ -961,7 +963,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'a template list for a function',
-      outside('fn f() { } fn g() { f«<f32>⇒»(); }'),
+      moduleWith('fn f() { } fn g() { f«<f32>⇒»(); }'),
       'function f takes no template arguments',
     ],
   ],
@@ -984,27 +986,29 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ['a dereferenced number', inMain('let x = 1; let y = «*⇒»x;'), '"*" takes a pointer, not i32'],
     [
       'a pointer to another address space',
-      outside('var<private> a: f32; fn f(p: ptr<«function⇒private», f32>) { } fn g() { f(&a); }'),
+      moduleWith(
+        'var<private> a: f32; fn f(p: ptr<«function⇒private», f32>) { } fn g() { f(&a); }',
+      ),
       'argument p of f is ptr<private, f32>, not ptr<function, f32>',
     ],
     [
       'a pointer to another type',
-      outside('fn f(p: ptr<function, «i32⇒f32»>) { } fn g() { var a = 1.0; f(&a); }'),
+      moduleWith('fn f(p: ptr<function, «i32⇒f32»>) { } fn g() { var a = 1.0; f(&a); }'),
       'argument p of f is ptr<function, f32>, not ptr<function, i32>',
     ],
     [
       'a value in place of a pointer',
-      outside('fn f(p: ptr<function, f32>) { } fn g() { var a = 1.0; f(«a⇒&a»); }'),
+      moduleWith('fn f(p: ptr<function, f32>) { } fn g() { var a = 1.0; f(«a⇒&a»); }'),
       'argument p of f is f32, not ptr<function, f32>',
     ],
     [
       'a pointer with an access mode outside storage',
-      outside('fn f(p: ptr<function, f32«, read⇒»>) { }'),
+      moduleWith('fn f(p: ptr<function, f32«, read⇒»>) { }'),
       'a pointer to function cannot be given an access',
     ],
     [
       'a write through a read-only pointer',
-      outside('fn f(p: ptr<storage, f32«⇒, read_write»>) { *p = 1; }'),
+      moduleWith('fn f(p: ptr<storage, f32«⇒, read_write»>) { *p = 1; }'),
       'this pointer is to read-only memory: it cannot be assigned through',
     ],
     [
@@ -1014,28 +1018,28 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'two pointers to one variable, one written',
-      outside(
+      moduleWith(
         'fn f(p: ptr<function, f32>, q: ptr<function, f32>) { *p = *q; } fn g() { var a = 1.0; var b = 1.0; f(&a, &«a⇒b»); }',
       ),
       'p and q of f both point into "a", and f writes through p',
     ],
     [
       'two pointers to elements of one array, one written',
-      outside(
+      moduleWith(
         'fn f(p: ptr<function, f32>, q: ptr<function, f32>) { *p = *q; } fn g() { var a: array<f32, 2>; var b = 1.0; f(&a[0], &«a[1]⇒b»); }',
       ),
       'p and q of f both point into "a", and f writes through p',
     ],
     [
       'a pointer to a variable that the function also writes',
-      outside(
+      moduleWith(
         'var<private> a: f32; var<private> b: f32; fn f(p: ptr<private, f32>) -> f32 { a = 1; return *p; } fn g() { _ = f(&«a⇒b»); }',
       ),
       'p of f points into "a", which f also uses directly, and one of the two is written',
     ],
     [
       'a pointer to a variable that a called function writes',
-      outside(
+      moduleWith(
         'var<private> a: f32; var<private> b: f32; fn h() { a = 1; } fn f(p: ptr<private, f32>) -> f32 { h(); return *p; } fn g() { _ = f(&«a⇒b»); }',
       ),
       'p of f points into "a", which f also uses directly, and one of the two is written',
