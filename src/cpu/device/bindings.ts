@@ -2,7 +2,13 @@
 
 import { asBuffer, type CpuBuffer } from './buffer.js';
 import type { DeviceContext } from './device-context.js';
-import { checkOwner, ensure, named, Refusal, titled } from './errors.js';
+import {
+  checkSameDevice,
+  describeCall,
+  describeObject,
+  ensure,
+  ValidationError,
+} from './errors.js';
 import { STAGE, USAGE } from './flags.js';
 import { MAX_U32, requireOneOf, unsigned } from './numbers.js';
 
@@ -47,7 +53,7 @@ export class CpuBindGroupLayout implements GPUBindGroupLayout {
   ): CpuBindGroupLayout {
     const { label = '' } = descriptor;
     const descriptors = [...descriptor.entries];
-    const entries = context.errors.attempt(named('createBindGroupLayout', label), () =>
+    const entries = context.errors.attempt(describeCall('createBindGroupLayout', label), () =>
       readEntries(context, descriptors),
     );
     return new CpuBindGroupLayout(context, label, entries);
@@ -55,7 +61,8 @@ export class CpuBindGroupLayout implements GPUBindGroupLayout {
 
   /** @throws Refusal where the layout is invalid. */
   get entries(): readonly LayoutEntry[] {
-    if (!this.#entries) throw new Refusal(`${titled('bind group layout', this.label)} is invalid`);
+    if (!this.#entries)
+      throw new ValidationError(`${describeObject('bind group layout', this.label)} is invalid`);
     return this.#entries;
   }
 
@@ -181,10 +188,10 @@ export class CpuPipelineLayout implements GPUPipelineLayout {
     const layouts = [...descriptor.bindGroupLayouts].map((layout) =>
       layout ? asBindGroupLayout(layout as GPUBindGroupLayout) : undefined,
     );
-    this.#content = context.errors.attempt(named('createPipelineLayout', this.label), () => {
+    this.#content = context.errors.attempt(describeCall('createPipelineLayout', this.label), () => {
       for (const layout of layouts) {
         if (!layout) continue;
-        checkOwner(context, layout, 'bind group layout');
+        checkSameDevice(context, layout, 'bind group layout');
         ensure(!layout.owner, () => 'a bind group layout is of a pipeline’s automatic layout');
       }
       const groups = layouts.map((layout) => layout ?? new CpuBindGroupLayout(context, '', []));
@@ -196,7 +203,8 @@ export class CpuPipelineLayout implements GPUPipelineLayout {
 
   /** @throws Refusal where the layout is invalid. */
   get content(): LayoutContent {
-    if (!this.#content) throw new Refusal(`${titled('pipeline layout', this.label)} is invalid`);
+    if (!this.#content)
+      throw new ValidationError(`${describeObject('pipeline layout', this.label)} is invalid`);
     return this.#content;
   }
 }
@@ -233,8 +241,8 @@ export class CpuBindGroup implements GPUBindGroup {
     this.label = descriptor.label ?? '';
     const layout = asBindGroupLayout(descriptor.layout);
     const resources = [...descriptor.entries].map(asResource);
-    this.#content = context.errors.attempt(named('createBindGroup', this.label), () => {
-      checkOwner(context, layout, 'bind group layout');
+    this.#content = context.errors.attempt(describeCall('createBindGroup', this.label), () => {
+      checkSameDevice(context, layout, 'bind group layout');
       const bound = bind(context, layout, resources);
       return { layout, bound, dynamic: bound.filter(({ entry }) => entry.hasDynamicOffset) };
     });
@@ -242,7 +250,8 @@ export class CpuBindGroup implements GPUBindGroup {
 
   /** @throws Refusal where the group is invalid. */
   get content(): BindGroupContent {
-    if (!this.#content) throw new Refusal(`${titled('bind group', this.label)} is invalid`);
+    if (!this.#content)
+      throw new ValidationError(`${describeObject('bind group', this.label)} is invalid`);
     return this.#content;
   }
 

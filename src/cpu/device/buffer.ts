@@ -1,7 +1,14 @@
 /** Buffers: a range of the device's memory, and its mapping to the host. */
 
 import type { DeviceContext, Mappable } from './device-context.js';
-import { checkOwner, domException, ensure, named, Refusal, titled } from './errors.js';
+import {
+  checkSameDevice,
+  describeCall,
+  describeObject,
+  domException,
+  ensure,
+  ValidationError,
+} from './errors.js';
 import { MAP_MODE, USAGE } from './flags.js';
 import { MAX_U32, unsigned } from './numbers.js';
 
@@ -55,14 +62,14 @@ export class CpuBuffer implements GPUBuffer, Mappable {
     this.usage = unsigned(descriptor.usage, 'usage', MAX_U32);
     const { mappedAtCreation = false } = descriptor;
     if (mappedAtCreation) this.#setMapping(this.#mappingAtCreation());
-    const call = named('createBuffer', this.label);
+    const call = describeCall('createBuffer', this.label);
     const address = context.errors.attempt(call, () => {
       this.#validate();
       return context.allocate(call, this.size, () => this.#invalidate());
     });
     this.#isValid = address !== undefined;
     this.address = address ?? 0;
-    this.noteUse();
+    this.markUsed();
   }
 
   get mapState(): GPUBufferMapState {
@@ -72,24 +79,28 @@ export class CpuBuffer implements GPUBuffer, Mappable {
 
   /** @throws Refusal where it was made by another device, or could not be made. */
   checkValid(context: DeviceContext): void {
-    checkOwner(context, this, 'buffer');
-    if (!this.#isValid) throw new Refusal(`${titled('buffer', this.label)} is invalid`);
+    checkSameDevice(context, this, 'buffer');
+    if (!this.#isValid)
+      throw new ValidationError(`${describeObject('buffer', this.label)} is invalid`);
   }
 
   /** @throws Refusal where a submit may not use it: it is destroyed or mapped. */
   checkUsable(): void {
-    if (this.#isDestroyed) throw new Refusal(`${titled('buffer', this.label)} is destroyed`);
+    if (this.#isDestroyed)
+      throw new ValidationError(`${describeObject('buffer', this.label)} is destroyed`);
     if (!this.#mapping && !this.#abort) return;
-    throw new Refusal(`${titled('buffer', this.label)} is ${this.mapState}`);
+    throw new ValidationError(`${describeObject('buffer', this.label)} is ${this.mapState}`);
   }
 
   /** @throws Refusal where the buffer was not made with the usage. */
   checkUsage(usage: number, name: string): void {
     if ((this.usage & usage) !== 0) return;
-    throw new Refusal(`${titled('buffer', this.label)} was not made with usage ${name}`);
+    throw new ValidationError(
+      `${describeObject('buffer', this.label)} was not made with usage ${name}`,
+    );
   }
 
-  noteUse(): void {
+  markUsed(): void {
     this.#lastUse = this.context.submitted;
   }
 
@@ -112,7 +123,7 @@ export class CpuBuffer implements GPUBuffer, Mappable {
     try {
       const request = this.#newRequest(mode, offset, size);
       if (this.context.isLost) throw domException('AbortError', 'mapAsync: the device is lost.');
-      const isAllowed = this.context.errors.attempt(named('mapAsync', this.label), () => {
+      const isAllowed = this.context.errors.attempt(describeCall('mapAsync', this.label), () => {
         this.#checkRequest(request);
         return true;
       });
@@ -156,7 +167,7 @@ export class CpuBuffer implements GPUBuffer, Mappable {
         this.context.write(this.address + offset, new Uint8Array(bytes));
       detach(bytes);
     }
-    this.noteUse();
+    this.markUsed();
     return undefined;
   }
 
@@ -225,12 +236,12 @@ export class CpuBuffer implements GPUBuffer, Mappable {
 
   #setMapping(mapping: Mapping | undefined): void {
     this.#mapping = mapping;
-    this.context.noteMapping(this);
+    this.context.trackMapping(this);
   }
 
   #setAbort(abort: ((error: Error) => void) | undefined): void {
     this.#abort = abort;
-    this.context.noteMapping(this);
+    this.context.trackMapping(this);
   }
 
   #validate(): void {

@@ -7,10 +7,10 @@ import {
   type TimestampWrites,
 } from './compute-pass.js';
 import type { DeviceContext } from './device-context.js';
-import { ensure, named } from './errors.js';
+import { describeCall, ensure } from './errors.js';
 import { USAGE } from './flags.js';
 import { MAX_U32, unsigned } from './numbers.js';
-import { asQuerySet, STAMP_BYTES } from './query-set.js';
+import { asQuerySet, TIMESTAMP_BYTES } from './query-set.js';
 import { DebugCommands, type RecordedCommands, Recording } from './recording.js';
 
 /** Commands that are encoded and not submitted yet. */
@@ -53,7 +53,7 @@ export class CpuCommandEncoder extends DebugCommands implements GPUCommandEncode
     return pass;
   }
 
-  #beginStamps({ querySet, first, last }: TimestampWrites): void {
+  #beginStamps({ querySet, beginIndex: first, endIndex: last }: TimestampWrites): void {
     querySet.address(this.#context, 0);
     ensure(first !== undefined || last !== undefined, () => 'no query is given to write to');
     ensure(first !== last, () => `query ${first} would be written twice`);
@@ -63,7 +63,7 @@ export class CpuCommandEncoder extends DebugCommands implements GPUCommandEncode
         () => `query ${index} is past ${querySet.count - 1}`,
       );
     this.#recording.use(querySet);
-    this.#recording.stamp(querySet, first);
+    this.#recording.writeTimestamp(querySet, first);
   }
 
   copyBufferToBuffer(source: GPUBuffer, ...rest: unknown[]): undefined {
@@ -126,7 +126,7 @@ export class CpuCommandEncoder extends DebugCommands implements GPUCommandEncode
     const offset = unsigned(destinationOffset, 'destinationOffset');
     return this.run('resolveQuerySet', () => {
       const from = queries.address(this.#context, first);
-      const bytes = STAMP_BYTES * count;
+      const bytes = TIMESTAMP_BYTES * count;
       to.checkValid(this.#context);
       to.checkUsage(USAGE.QUERY_RESOLVE, 'QUERY_RESOLVE');
       ensure(
@@ -145,7 +145,7 @@ export class CpuCommandEncoder extends DebugCommands implements GPUCommandEncode
   }
 
   finish(descriptor: GPUCommandBufferDescriptor = {}): GPUCommandBuffer {
-    const content = this.#context.errors.attempt(named('finish', this.label), () => {
+    const content = this.#context.errors.attempt(describeCall('finish', this.label), () => {
       const recorded = this.#recording.finish();
       this.checkDebugGroups();
       return recorded;

@@ -3,7 +3,7 @@
 import { bindSlots, type SetGroup } from './bind-slots.js';
 import { CpuBindGroup, offsetAlignment } from './bindings.js';
 import type { DeviceContext } from './device-context.js';
-import { checkOwner, ensure, named, Refusal } from './errors.js';
+import { checkSameDevice, describeCall, ensure, ValidationError } from './errors.js';
 import { LIMITS } from './limits.js';
 import { bytesIn, MAX_U32, unsigned } from './numbers.js';
 import { CpuComputePipeline, type PipelineContent } from './pipeline.js';
@@ -17,8 +17,8 @@ const MAX_WORKGROUPS = 2 ** 30;
 /** The queries that a pass writes its times to: when it begins, and when it ends. */
 export interface TimestampWrites {
   readonly querySet: CpuQuerySet;
-  readonly first: number | undefined;
-  readonly last: number | undefined;
+  readonly beginIndex: number | undefined;
+  readonly endIndex: number | undefined;
 }
 
 /** @throws TypeError where the set is not one of a CPU device, or an index is not a number that can be one. */
@@ -27,8 +27,8 @@ export function readTimestampWrites(writes: GPUComputePassTimestampWrites): Time
     value === undefined ? undefined : unsigned(value, name, MAX_U32);
   return {
     querySet: asQuerySet(writes.querySet),
-    first: index(writes.beginningOfPassWriteIndex, 'beginningOfPassWriteIndex'),
-    last: index(writes.endOfPassWriteIndex, 'endOfPassWriteIndex'),
+    beginIndex: index(writes.beginningOfPassWriteIndex, 'beginningOfPassWriteIndex'),
+    endIndex: index(writes.endOfPassWriteIndex, 'endOfPassWriteIndex'),
   };
 }
 
@@ -64,7 +64,7 @@ export class CpuComputePassEncoder extends DebugCommands implements GPUComputePa
     if (!(pipeline instanceof CpuComputePipeline))
       throw new TypeError('This pipeline was not made by a CPU device.');
     return this.run('setPipeline', () => {
-      checkOwner(this.#context, pipeline, 'compute pipeline');
+      checkSameDevice(this.#context, pipeline, 'compute pipeline');
       this.#pipeline = pipeline.content;
     });
   }
@@ -89,7 +89,7 @@ export class CpuComputePassEncoder extends DebugCommands implements GPUComputePa
         this.#groups[group] = undefined;
         return;
       }
-      checkOwner(this.#context, bindGroup, 'bind group');
+      checkSameDevice(this.#context, bindGroup, 'bind group');
       this.#checkOffsets(bindGroup, dynamicOffsets);
       this.#recording.use(bindGroup);
       this.#groups[group] = { group: bindGroup, offsets: dynamicOffsets };
@@ -151,10 +151,10 @@ export class CpuComputePassEncoder extends DebugCommands implements GPUComputePa
       );
       const total = x * y * z;
       if (total > MAX_WORKGROUPS)
-        throw new Refusal(`this device runs at most ${MAX_WORKGROUPS} workgroups at once`);
+        throw new ValidationError(`this device runs at most ${MAX_WORKGROUPS} workgroups at once`);
       const missing = pipeline.immediateWords & ~this.#immediatesSet;
       if (missing !== 0)
-        throw new Refusal(`word ${lowestBit(missing)} of the immediates was not set`);
+        throw new ValidationError(`word ${lowestBit(missing)} of the immediates was not set`);
       const slots = bindSlots(pipeline, this.#groups);
       if (total === 0) return;
       const immediates = this.#immediates.slice(0, pipeline.kernel.immediateBytes / 4);
@@ -171,7 +171,8 @@ export class CpuComputePassEncoder extends DebugCommands implements GPUComputePa
     this.run('end', () => {
       this.#recording.endPass(this);
       this.checkDebugGroups();
-      if (this.#stamps) this.#recording.stamp(this.#stamps.querySet, this.#stamps.last);
+      if (this.#stamps)
+        this.#recording.writeTimestamp(this.#stamps.querySet, this.#stamps.endIndex);
     });
     this.#isEnded = true;
     return undefined;
@@ -179,7 +180,7 @@ export class CpuComputePassEncoder extends DebugCommands implements GPUComputePa
 
   protected override run(call: string, record: () => void): undefined {
     if (!this.#isEnded) return this.#recording.run(call, this.label, record);
-    this.#context.errors.refuse(named(call, this.label), 'the pass is ended');
+    this.#context.errors.reportValidationError(describeCall(call, this.label), 'the pass is ended');
     return undefined;
   }
 }

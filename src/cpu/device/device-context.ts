@@ -7,7 +7,7 @@ import type { Command, ExecutableKernel, Executor } from '../threads/executor.js
 import type { Failure } from '../threads/messages.js';
 import type { CompiledKernel } from '../wasm/compile.js';
 import type { ModuleOptions } from '../wasm/emit.js';
-import { type CpuError, ErrorScopes, NoMemory } from './errors.js';
+import { type CpuError, ErrorScopes, OutOfMemoryError } from './errors.js';
 import type { Limits } from './limits.js';
 
 /** Whether a buffer is mapped, and how a mapping that is not there yet is taken back. */
@@ -82,23 +82,23 @@ export class DeviceContext {
     if (this.#isLost) return 0;
     const block = this.#executor.allocate(bytes);
     if (!block) throw this.#noMemory(bytes);
-    const { address, stale, granted } = block;
+    const { address, staleBytes: stale, granted } = block;
     if (granted) {
       const outcome = granted.then((isGranted) => {
         if (isGranted) return undefined;
         onRefused();
         return this.#noMemory(bytes);
       });
-      this.errors.reportLater(what, outcome);
+      this.errors.reportWhenSettled(what, outcome);
     }
     const bytesToClear = 4 * Math.ceil(Math.min(bytes, stale) / 4);
     if (bytesToClear > 0) this.submit([{ kind: 'clear', to: address, bytes: bytesToClear }]);
     return address;
   }
 
-  #noMemory(bytes: number): NoMemory {
+  #noMemory(bytes: number): OutOfMemoryError {
     const used = (this.#executor.usedBytes / 2 ** 20).toFixed(0);
-    return new NoMemory(`${bytes} bytes do not fit beside the ${used} MiB in use`);
+    return new OutOfMemoryError(`${bytes} bytes do not fit beside the ${used} MiB in use`);
   }
 
   release(address: number): void {
@@ -128,7 +128,7 @@ export class DeviceContext {
   }
 
   /** Resolves when all work is done: of a device that is lost, all is. */
-  finishWork(): Promise<void> {
+  waitForWork(): Promise<void> {
     if (this.#isLost) return Promise.resolve();
     return new Promise((resolve) => {
       const done = () => {
@@ -142,7 +142,7 @@ export class DeviceContext {
   }
 
   /** Keeps in mind which buffers are mapped, or are to be. */
-  noteMapping(buffer: Mappable): void {
+  trackMapping(buffer: Mappable): void {
     if (buffer.mapState === 'unmapped') this.#mapped.delete(buffer);
     else this.#mapped.add(buffer);
   }
@@ -154,7 +154,7 @@ export class DeviceContext {
     try {
       executable = this.#executor.addKernel(kernel.bytes, kernel.scratch);
     } catch (error) {
-      throw new NoMemory((error as Error).message);
+      throw new OutOfMemoryError((error as Error).message);
     }
     this.#kernels[executable.id] = { name, kernel };
     return executable;

@@ -12,7 +12,7 @@ import { CpuQueue } from './queue.js';
 
 const FILTERS: readonly GPUErrorFilter[] = ['validation', 'out-of-memory', 'internal'];
 
-let contextOf: (device: CpuDevice) => DeviceContext;
+let getContext: (device: CpuDevice) => DeviceContext;
 
 /** A GPUDevice whose work is done by an executor. */
 export class CpuDevice extends EventTarget implements GPUDevice {
@@ -27,7 +27,7 @@ export class CpuDevice extends EventTarget implements GPUDevice {
   readonly #context: DeviceContext;
 
   static {
-    contextOf = (device) => device.#context;
+    getContext = (device) => device.#context;
   }
 
   constructor(
@@ -154,6 +154,6 @@ export function takeThreadTimes(
   device: GPUDevice,
 ): { elapsed: number; waited: number; threads: number } | undefined {
   if (!(device instanceof CpuDevice)) return undefined;
-  const context = contextOf(device);
+  const context = getContext(device);
   return { ...context.takeTimes(), threads: context.threads };
 }

@@ -4,13 +4,13 @@
  */
 
 /** Thrown within the device where a call breaks a rule of WebGPU; callers see it as a validation error. */
-export class Refusal extends Error {}
+export class ValidationError extends Error {}
 
 /** Thrown within the device where memory has run out; callers see it as an out-of-memory error. */
-export class NoMemory extends Error {}
+export class OutOfMemoryError extends Error {}
 
 /** Thrown within the device where it cannot do what WebGPU allows; callers see it as an internal error. */
-export class Incapacity extends Error {}
+export class InternalError extends Error {}
 
 /** What error scopes give. */
 export abstract class CpuError implements GPUError {
@@ -108,12 +108,15 @@ export class ErrorScopes {
   }
 
   /** Reports that a call breaks a rule. */
-  refuse(what: string, why: string): void {
+  reportValidationError(what: string, why: string): void {
     this.#report(new GPUValidationError(`${what}: ${why}`));
   }
 
   /** Reports later, as an error of `what`, what becomes of a call that is made now; the open scopes wait for it. */
-  reportLater(what: string, outcome: Promise<Refusal | NoMemory | undefined>): void {
+  reportWhenSettled(
+    what: string,
+    outcome: Promise<ValidationError | OutOfMemoryError | undefined>,
+  ): void {
     const scopes = [...this.#scopes];
     const reported = outcome.then((error) => {
       if (error) this.#report(asGpuError(what, error), scopes);
@@ -132,33 +135,33 @@ export class ErrorScopes {
 /** @throws the exception itself where it is none of those that mean a GPUError. */
 function asGpuError(what: string, error: unknown): CpuError {
   const text = `${what}: ${(error as Error).message}`;
-  if (error instanceof Refusal) return new GPUValidationError(text);
-  if (error instanceof NoMemory) return new GPUOutOfMemoryError(text);
-  if (error instanceof Incapacity) return new GPUInternalError(text);
+  if (error instanceof ValidationError) return new GPUValidationError(text);
+  if (error instanceof OutOfMemoryError) return new GPUOutOfMemoryError(text);
+  if (error instanceof InternalError) return new GPUInternalError(text);
   throw error;
 }
 
 /** A call and the label of its object, for messages. */
-export function named(call: string, label: string | undefined): string {
+export function describeCall(call: string, label: string | undefined): string {
   return label ? `${call}("${label}")` : call;
 }
 
 /** An object and its label, for messages. */
-export function titled(what: string, label: string): string {
+export function describeObject(what: string, label: string): string {
   return label ? `${what} "${label}"` : what;
 }
 
 /** @throws Refusal where the condition does not hold. */
 export function ensure(condition: boolean, rule: () => string): asserts condition {
-  if (!condition) throw new Refusal(rule());
+  if (!condition) throw new ValidationError(rule());
 }
 
 /** @throws Refusal where another device made the object. */
-export function checkOwner(
+export function checkSameDevice(
   context: object,
   object: { readonly context: object; readonly label: string },
   what: string,
 ): void {
   if (object.context === context) return;
-  throw new Refusal(`${titled(what, object.label)} was made by another device`);
+  throw new ValidationError(`${describeObject(what, object.label)} was made by another device`);
 }

@@ -22,7 +22,14 @@ import {
   type LayoutContent,
 } from './bindings.js';
 import type { DeviceContext } from './device-context.js';
-import { checkOwner, ensure, Incapacity, named, Refusal, titled } from './errors.js';
+import {
+  checkSameDevice,
+  describeCall,
+  describeObject,
+  ensure,
+  InternalError,
+  ValidationError,
+} from './errors.js';
 import { STAGE } from './flags.js';
 
 /** A shader, checked. */
@@ -41,13 +48,17 @@ export class CpuShaderModule implements GPUShaderModule {
     } catch (error) {
       if (!(error instanceof WgslError)) throw error;
       this.#messages = [compilationMessage(error, descriptor.code)];
-      context.errors.refuse(named('createShaderModule', this.label), error.message);
+      context.errors.reportValidationError(
+        describeCall('createShaderModule', this.label),
+        error.message,
+      );
     }
   }
 
   /** @throws Refusal where the shader was refused. */
   get program(): Program {
-    if (!this.#program) throw new Refusal(`${titled('shader module', this.label)} is invalid`);
+    if (!this.#program)
+      throw new ValidationError(`${describeObject('shader module', this.label)} is invalid`);
     return this.#program;
   }
 
@@ -101,20 +112,25 @@ export class CpuComputePipeline implements GPUComputePipeline {
     const { module } = compute;
     if (!(module instanceof CpuShaderModule))
       throw new TypeError('This shader module was not made by a CPU device.');
-    this.#content = context.errors.attempt(named('createComputePipeline', this.label), () => {
-      try {
-        return this.#build(layout, module, compute);
-      } catch (error) {
-        this.#reason = (error as Error).message;
-        throw error;
-      }
-    });
+    this.#content = context.errors.attempt(
+      describeCall('createComputePipeline', this.label),
+      () => {
+        try {
+          return this.#build(layout, module, compute);
+        } catch (error) {
+          this.#reason = (error as Error).message;
+          throw error;
+        }
+      },
+    );
   }
 
   /** @throws Refusal where the pipeline is invalid. */
   get content(): PipelineContent {
     if (this.#content) return this.#content;
-    throw new Refusal(`${titled('compute pipeline', this.label)} is invalid: ${this.#reason}`);
+    throw new ValidationError(
+      `${describeObject('compute pipeline', this.label)} is invalid: ${this.#reason}`,
+    );
   }
 
   /** The layout of a group; of one that the pipeline does not use, an empty one. */
@@ -122,7 +138,7 @@ export class CpuComputePipeline implements GPUComputePipeline {
     // Of WebGPU's numbers this is the one that wraps around.
     const group = index >>> 0;
     const { context } = this;
-    const layout = context.errors.attempt(named('getBindGroupLayout', this.label), () => {
+    const layout = context.errors.attempt(describeCall('getBindGroupLayout', this.label), () => {
       const { maxBindGroups } = context.limits;
       ensure(group < maxBindGroups, () => `group ${group} is past the limit, ${maxBindGroups - 1}`);
       return this.content.groups[group] ?? new CpuBindGroupLayout(context, '', [], this);
@@ -137,13 +153,13 @@ export class CpuComputePipeline implements GPUComputePipeline {
     { entryPoint, constants = {} }: GPUProgrammableStage,
   ): PipelineContent {
     const { context } = this;
-    checkOwner(context, module, 'shader module');
+    checkSameDevice(context, module, 'shader module');
     const { program } = module;
     const overrides = Object.keys(constants);
     ensure(overrides.length === 0, () => `there is no override ${overrides[0]}`);
     const entry = findEntry(program, entryPoint);
     checkWorkgroup(context, entry);
-    if (layout !== 'auto') checkOwner(context, layout, 'pipeline layout');
+    if (layout !== 'auto') checkSameDevice(context, layout, 'pipeline layout');
     const content = layout === 'auto' ? automaticLayout(this, entry) : layout.content;
     checkEntry(entry, content);
     const kernel = compile(context, program, entry);
@@ -161,7 +177,7 @@ function compile(context: DeviceContext, program: Program, entry: Entry): Compil
   try {
     return compileEntry(program, entry, context.moduleOptions);
   } catch (error) {
-    throw new Incapacity((error as Error).message);
+    throw new InternalError((error as Error).message);
   }
 }
 

@@ -1,11 +1,17 @@
 /** Query sets: where passes write the time. */
 
 import type { DeviceContext } from './device-context.js';
-import { checkOwner, ensure, named, Refusal, titled } from './errors.js';
+import {
+  checkSameDevice,
+  describeCall,
+  describeObject,
+  ensure,
+  ValidationError,
+} from './errors.js';
 import { MAX_U32, requireOneOf, unsigned } from './numbers.js';
 
 /** Bytes of a time. */
-export const STAMP_BYTES = 8;
+export const TIMESTAMP_BYTES = 8;
 /** WebGPU's maximum query count. */
 const MAX_QUERIES = 4096;
 const QUERY_TYPES: readonly GPUQueryType[] = ['occlusion', 'timestamp'];
@@ -28,24 +34,25 @@ export class CpuQuerySet implements GPUQuerySet {
     this.count = unsigned(descriptor.count, 'count', MAX_U32);
     if (this.type === 'timestamp' && !context.features.has('timestamp-query'))
       throw new TypeError('createQuerySet: the feature timestamp-query was not asked for.');
-    const call = named('createQuerySet', this.label);
+    const call = describeCall('createQuerySet', this.label);
     this.#address = context.errors.attempt(call, () => {
       ensure(this.type === 'timestamp', () => 'a device that does not draw counts no occlusion');
       ensure(this.count <= MAX_QUERIES, () => `${this.count} queries are past ${MAX_QUERIES}`);
-      return context.allocate(call, STAMP_BYTES * this.count, () => this.#invalidate());
+      return context.allocate(call, TIMESTAMP_BYTES * this.count, () => this.#invalidate());
     });
   }
 
   /** The address of a query's time. @throws Refusal where the set is invalid or another device's. */
   address(context: DeviceContext, index: number): number {
-    checkOwner(context, this, 'query set');
-    if (this.#address !== undefined) return this.#address + STAMP_BYTES * index;
-    throw new Refusal(`${titled('query set', this.label)} is invalid`);
+    checkSameDevice(context, this, 'query set');
+    if (this.#address !== undefined) return this.#address + TIMESTAMP_BYTES * index;
+    throw new ValidationError(`${describeObject('query set', this.label)} is invalid`);
   }
 
   /** @throws Refusal where it is destroyed. */
   checkUsable(): void {
-    if (this.#isDestroyed) throw new Refusal(`${titled('query set', this.label)} is destroyed`);
+    if (this.#isDestroyed)
+      throw new ValidationError(`${describeObject('query set', this.label)} is destroyed`);
   }
 
   destroy(): undefined {

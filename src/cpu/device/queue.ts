@@ -3,7 +3,7 @@
 import { asBuffer } from './buffer.js';
 import { CpuCommandBuffer } from './command-encoder.js';
 import type { DeviceContext } from './device-context.js';
-import { checkOwner, domException, ensure } from './errors.js';
+import { checkSameDevice, domException, ensure } from './errors.js';
 import { USAGE } from './flags.js';
 import { bytesIn, unsigned } from './numbers.js';
 
@@ -26,14 +26,14 @@ export class CpuQueue implements GPUQueue {
     for (const each of all) each.content = undefined;
     this.#context.errors.attempt('submit', () => {
       ensure(new Set(all).size === all.length, () => 'a command buffer is given twice');
-      for (const each of all) checkOwner(this.#context, each, 'command buffer');
+      for (const each of all) checkSameDevice(this.#context, each, 'command buffer');
       const commands = contents.flatMap((content) => {
         ensure(content !== undefined, () => 'a command buffer is invalid, or was submitted before');
         for (const used of content.used) used.checkUsable();
         return content.commands;
       });
       this.#context.submit(commands);
-      for (const content of contents) for (const used of content!.used) used.noteUse?.();
+      for (const content of contents) for (const used of content!.used) used.markUsed?.();
     });
     return undefined;
   }
@@ -67,13 +67,13 @@ export class CpuQueue implements GPUQueue {
         () => `${offset} + ${bytes.length} bytes are past the buffer's ${to.size}`,
       );
       this.#context.write(to.address + offset, bytes);
-      to.noteUse();
+      to.markUsed();
     });
     return undefined;
   }
 
   async onSubmittedWorkDone(): Promise<undefined> {
-    await this.#context.finishWork();
+    await this.#context.waitForWork();
     return undefined;
   }
 

@@ -2,7 +2,7 @@
 
 import type { Command } from '../threads/executor.js';
 import type { DeviceContext } from './device-context.js';
-import { ensure, named, Refusal } from './errors.js';
+import { describeCall, ensure, ValidationError } from './errors.js';
 import type { CpuQuerySet } from './query-set.js';
 
 /** What a submit must find usable: buffers, bind groups, query sets. */
@@ -10,7 +10,7 @@ export interface Usable {
   /** @throws Refusal where it is not. */
   checkUsable(): void;
   /** Called when work was submitted that uses it. */
-  noteUse?(): void;
+  markUsed?(): void;
 }
 
 /** What a command buffer does, and what must be usable when it is submitted. */
@@ -42,9 +42,9 @@ export class Recording {
   }
 
   /** Writes the time to a query. */
-  stamp(querySet: CpuQuerySet, index: number | undefined): void {
+  writeTimestamp(querySet: CpuQuerySet, index: number | undefined): void {
     if (index !== undefined)
-      this.add({ kind: 'stamp', to: querySet.address(this.#context, index) });
+      this.add({ kind: 'timestamp', to: querySet.address(this.#context, index) });
   }
 
   /** @throws Refusal where a pass is open, and only its own calls are allowed. */
@@ -67,13 +67,16 @@ export class Recording {
    */
   run(call: string, label: string, record: () => void): undefined {
     if (this.#isFinished) {
-      this.#context.errors.refuse(named(call, label), 'the encoder is finished');
+      this.#context.errors.reportValidationError(
+        describeCall(call, label),
+        'the encoder is finished',
+      );
       return undefined;
     }
     try {
       record();
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof ValidationError)) throw error;
       this.#refusal ??= `${call}: ${error.message}`;
     }
     return undefined;

@@ -34,12 +34,12 @@ export function completeUnits(words: Int32Array, command: number, units: number)
 }
 
 /** Wakes those who sleep until a command is done. */
-export function wakeOthers(words: Int32Array, command: number): void {
+export function wakeSleepers(words: Int32Array, command: number): void {
   if (Atomics.load(words, w.SLEEPERS) > 0) Atomics.notify(words, command + w.DONE);
 }
 
 /** Waits until a command is done. @returns milliseconds that it took. */
-export function waitForOthers(words: Int32Array, command: number): number {
+export function waitUntilDone(words: Int32Array, command: number): number {
   const index = command + w.DONE;
   const total = words[command + w.TOTAL]!;
   const isDone = () => Atomics.load(words, index) >= total;

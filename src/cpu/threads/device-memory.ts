@@ -5,7 +5,7 @@
 
 import { HEAP_START } from '../wasm/address-space.js';
 import { Heap, type HeapBlock } from './heap.js';
-import { PAGE } from './layout.js';
+import { PAGE_BYTES } from './layout.js';
 import type { Scratch } from './write-list.js';
 
 /** Room for the control words, and for the buffers of a small program. */
@@ -47,13 +47,17 @@ export function createMemory(
 /**
  * Makes a memory grow.
  *
- * @param least pages that it must have.
- * @param wished pages that would be better.
+ * @param minPages pages that it must have.
+ * @param preferredPages pages that would be better.
  * @returns how many it has now.
  */
-export function growMemory(memory: WebAssembly.Memory, least: number, wished: number): number {
-  const pages = memory.buffer.byteLength / PAGE;
-  for (const target of [wished, least]) {
+export function growMemory(
+  memory: WebAssembly.Memory,
+  minPages: number,
+  preferredPages: number,
+): number {
+  const pages = memory.buffer.byteLength / PAGE_BYTES;
+  for (const target of [preferredPages, minPages]) {
     try {
       memory.grow(target - pages);
       return target;
@@ -68,12 +72,12 @@ export function growMemory(memory: WebAssembly.Memory, least: number, wished: nu
 export class DeviceMemory {
   readonly maxPages: number;
   readonly #heap: Heap;
-  readonly #grow: (least: number, wished: number) => number;
+  readonly #grow: (minPages: number, preferredPages: number) => number;
   #pages: number;
   #scratch: Scratch = { address: 0, stride: 0 };
 
   /** @param grow makes the memory grow, as `growMemory` does. */
-  constructor(maxPages: number, grow: (least: number, wished: number) => number) {
+  constructor(maxPages: number, grow: (minPages: number, preferredPages: number) => number) {
     this.maxPages = maxPages;
     this.#pages = Math.min(INITIAL_PAGES, maxPages);
     this.#grow = grow;
@@ -87,7 +91,7 @@ export class DeviceMemory {
 
   set pages(pages: number) {
     this.#pages = pages;
-    this.#heap.cut(pages * PAGE);
+    this.#heap.truncate(pages * PAGE_BYTES);
   }
 
   get usedBytes(): number {
@@ -104,7 +108,7 @@ export class DeviceMemory {
 
   release(address: number): void {
     this.#heap.release(address);
-    this.#heap.cut(this.#pages * PAGE);
+    this.#heap.truncate(this.#pages * PAGE_BYTES);
   }
 
   /**
@@ -125,11 +129,11 @@ export class DeviceMemory {
   }
 
   #growTo(end: number): boolean {
-    const least = Math.ceil(end / PAGE);
-    if (least <= this.#pages) return true;
-    if (least > this.maxPages) return false;
-    const wished = Math.min(this.maxPages, Math.max(least, this.#pages + GROWTH_PAGES));
-    this.#pages = this.#grow(least, wished);
-    return least <= this.#pages;
+    const minPages = Math.ceil(end / PAGE_BYTES);
+    if (minPages <= this.#pages) return true;
+    if (minPages > this.maxPages) return false;
+    const preferredPages = Math.min(this.maxPages, Math.max(minPages, this.#pages + GROWTH_PAGES));
+    this.#pages = this.#grow(minPages, preferredPages);
+    return minPages <= this.#pages;
   }
 }

@@ -15,7 +15,7 @@ export type Command =
     }
   | { readonly kind: 'copy'; readonly from: number; readonly to: number; readonly bytes: number }
   | { readonly kind: 'clear'; readonly to: number; readonly bytes: number }
-  | { readonly kind: 'stamp'; readonly to: number };
+  | { readonly kind: 'timestamp'; readonly to: number };
 
 export interface ExecutableKernel {
   readonly id: number;
@@ -29,7 +29,7 @@ export interface ExecutableKernel {
 export interface Allocation {
   readonly address: number;
   /** How many of its bytes, from its beginning, may hold what was there before; those beyond are zero. */
-  readonly stale: number;
+  readonly staleBytes: number;
   /**
    * Where it cannot be known at once: whether the host had room for it. A block that it had no room for is taken back;
    * commands and writes to it are passed over.

@@ -37,7 +37,7 @@ const MAX_RETRY_SECONDS = 16;
 const MAX_SIGNATURES = 256;
 
 /** Chooses how many threads the next list is given, and is told how each went. */
-export interface Chooser {
+export interface ThreadChooser {
   /**
    * How many threads the next list is given. May be asked several times for the same list.
    *
@@ -77,7 +77,7 @@ class Retry {
 }
 
 /** Chooses the number of threads that is fastest now. */
-export class Governor implements Chooser {
+export class Governor implements ThreadChooser {
   readonly #maxThreads: number;
   /** By signature; the one that was met last is the last. */
   readonly #times = new Map<number, Times>();

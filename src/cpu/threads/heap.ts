@@ -18,7 +18,7 @@ interface Block {
 export interface HeapBlock {
   readonly address: number;
   /** How many of its bytes, from its beginning, were another's before; those beyond are untouched, and zero. */
-  readonly stale: number;
+  readonly staleBytes: number;
 }
 
 /** The addresses of a memory, which it does not touch itself. */
@@ -55,7 +55,7 @@ export class Heap {
       const rest = { address: address + wanted, bytes: all - wanted };
       this.#free.splice(fitting, 1, ...(rest.bytes > 0 ? [rest] : []));
       this.#used.set(address, wanted);
-      return { address, stale: wanted };
+      return { address, staleBytes: wanted };
     }
     return this.#extend(wanted);
   }
@@ -69,7 +69,7 @@ export class Heap {
     if (isOpen) this.#free.pop();
     this.#end = address + wanted;
     this.#used.set(address, wanted);
-    return { address, stale: isOpen ? last.bytes : 0 };
+    return { address, staleBytes: isOpen ? last.bytes : 0 };
   }
 
   /** @throws Error where no block begins there. */
@@ -92,7 +92,7 @@ export class Heap {
   }
 
   /** Forgets what is free beyond an address, where the memory turned out to end. */
-  cut(end: number): void {
+  truncate(end: number): void {
     const last = this.#free.at(-1);
     if (!last || last.address + last.bytes !== this.#end || this.#end <= end) return;
     this.#free.pop();

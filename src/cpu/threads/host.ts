@@ -1,11 +1,11 @@
 /** What Node and pages do differently: starting workers, counting cores, sharing memory. */
 
-import type { Answer, Start, WorkerRequest } from './messages.js';
+import type { StartMessage, WorkerReply, WorkerRequest } from './messages.js';
 import { type NodeSystem, type NodeThreads, nodeModule } from './node.js';
 
 /** A worker, as the main thread holds it. */
 export interface WorkerHandle {
-  send(message: Start | WorkerRequest, transfer?: ArrayBuffer[]): void;
+  send(message: StartMessage | WorkerRequest, transfer?: ArrayBuffer[]): void;
   /** Keeps the process alive, or lets it end, while the worker lives. Without effect in pages. */
   hold(isHeld: boolean): void;
   /** Ends the worker, wherever it runs or sleeps. */
@@ -14,9 +14,9 @@ export interface WorkerHandle {
 
 /** What a worker tells. */
 export interface WorkerEvents {
-  onAnswer(answer: Answer): void;
+  onReply(answer: WorkerReply): void;
   /** The worker has ended by itself: it could not be loaded, ran out of memory, or was ended by another. */
-  onBroken(message: string): void;
+  onCrash(message: string): void;
 }
 
 /** Starts a worker that runs worker.js. */
@@ -32,7 +32,7 @@ export type WorkerFactory = () => Worker;
  * @throws Error where one breaks before; the others are stopped.
  */
 export function startWorkers(
-  messages: readonly Start[],
+  messages: readonly StartMessage[],
   events: WorkerEvents,
   start: WorkerStarter,
 ): Promise<WorkerHandle[]> {
@@ -43,19 +43,19 @@ export function startWorkers(
       for (const worker of workers) worker.stop();
       reject(error);
     };
-    const onAnswer = (answer: Answer) => {
-      events.onAnswer(answer);
+    const onReply = (answer: WorkerReply) => {
+      events.onReply(answer);
       if (answer.kind !== 'ready' || --starting > 0) return;
       for (const worker of workers) worker.hold(false);
       resolve(workers);
     };
-    const onBroken = (text: string) => {
-      if (starting === 0) events.onBroken(text);
+    const onCrash = (text: string) => {
+      if (starting === 0) events.onCrash(text);
       else fail(new Error(`A worker of the CPU device did not start: ${text}`));
     };
     try {
       for (const message of messages) {
-        const worker = start({ onAnswer, onBroken });
+        const worker = start({ onReply, onCrash });
         workers.push(worker);
         worker.hold(true);
         worker.send(message);
@@ -76,10 +76,10 @@ function startNodeWorker(threads: NodeThreads, events: WorkerEvents): WorkerHand
   const worker = new threads.Worker(new URL('./worker.js', import.meta.url));
   let isStopped = false;
   worker.unref();
-  worker.on('message', (answer: Answer) => events.onAnswer(answer));
-  worker.on('error', (error) => events.onBroken(error.message));
+  worker.on('message', (answer: WorkerReply) => events.onReply(answer));
+  worker.on('error', (error) => events.onCrash(error.message));
   worker.on('exit', (code) => {
-    if (!isStopped) events.onBroken(`the worker ended with code ${code}`);
+    if (!isStopped) events.onCrash(`the worker ended with code ${code}`);
   });
   return {
     send: (message, transfer = []) => worker.postMessage(message, transfer),
@@ -94,8 +94,8 @@ function startNodeWorker(threads: NodeThreads, events: WorkerEvents): WorkerHand
 function startPageWorker(events: WorkerEvents, factory?: WorkerFactory): WorkerHandle {
   const worker =
     factory?.() ?? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-  worker.onmessage = ({ data }: MessageEvent<Answer>) => events.onAnswer(data);
-  worker.onerror = ({ message }) => events.onBroken(message || 'the worker could not be loaded');
+  worker.onmessage = ({ data }: MessageEvent<WorkerReply>) => events.onReply(data);
+  worker.onerror = ({ message }) => events.onCrash(message || 'the worker could not be loaded');
   return {
     send: (message, transfer = []) => worker.postMessage(message, transfer),
     hold: () => {},

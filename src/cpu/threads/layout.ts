@@ -7,7 +7,7 @@
 import { HEAP_START } from '../wasm/address-space.js';
 
 /** Bytes of a page of WebAssembly's memory. */
-export const PAGE = 65536;
+export const PAGE_BYTES = 65536;
 
 // Control words
 
@@ -15,9 +15,9 @@ export const PAGE = 65536;
 export const PUBLISHED = 1;
 export const FINISHED = 2;
 /** The list of whose end the main thread wants to be told; 0 for none. */
-export const WANTED = 3;
+export const AWAITED = 3;
 /** How many threads take part in the lists in flight: those whose number is as high, or higher, sleep on this word. */
-export const ACTIVE = 4;
+export const ACTIVE_THREADS = 4;
 /** How many threads sleep at a barrier, so that nobody is woken in vain. */
 export const SLEEPERS = 5;
 
@@ -33,7 +33,7 @@ export const SLOT_START = 1;
 export const SLOT_COMMANDS = 2;
 /** How many threads take part, and how many of them have left. */
 export const SLOT_THREADS = 3;
-export const SLOT_LEFT = 4;
+export const SLOT_THREADS_DONE = 4;
 /** Microseconds from the first command to the last. */
 export const SLOT_ELAPSED = 5;
 /** Microseconds that threads spent waiting, summed. */
@@ -75,7 +75,7 @@ export const RUN = 0;
 export const COPY = 1;
 export const CLEAR = 2;
 /** Writes the time, in nanoseconds, as 64 bits at TO. */
-export const STAMP = 3;
+export const TIMESTAMP = 3;
 
 /** Bytes that are copied or cleared as one unit: large enough that claiming it costs nothing beside it. */
 export const PIECE_BYTES = 1 << 18;
@@ -83,5 +83,5 @@ export const PIECE_BYTES = 1 << 18;
 /** Bytes of the control words and the ring. */
 export const CONTROL_BYTES = 1 << 16;
 /** Where one list lies when the heap has no room for it: between the ring and the heap. */
-export const RESERVE = CONTROL_BYTES;
-export const RESERVE_BYTES = HEAP_START - RESERVE;
+export const RESERVE_START = CONTROL_BYTES;
+export const RESERVE_BYTES = HEAP_START - RESERVE_START;

@@ -100,7 +100,7 @@ export class ListPublisher {
   constructor(words: Int32Array, threads: number, first = 1) {
     this.#words = words;
     this.#last = (first - 1) | 0;
-    words[w.ACTIVE] = threads;
+    words[w.ACTIVE_THREADS] = threads;
     words[w.PUBLISHED] = this.#last;
     words[w.FINISHED] = this.#last;
   }
@@ -117,17 +117,17 @@ export class ListPublisher {
     Atomics.store(words, slot + w.SLOT_LIST, 0);
     words[slot + w.SLOT_START] = start;
     words[slot + w.SLOT_COMMANDS] = commands;
-    words[slot + w.SLOT_LEFT] = 0;
+    words[slot + w.SLOT_THREADS_DONE] = 0;
     words[slot + w.SLOT_ELAPSED] = 0;
     words[slot + w.SLOT_WAITED] = 0;
     words[slot + w.SLOT_PAGES] = pages;
     Atomics.store(words, slot + w.SLOT_THREADS, threads);
     Atomics.store(words, slot + w.SLOT_LIST, list);
     this.#last = list;
-    const active = words[w.ACTIVE]!;
-    Atomics.store(words, w.ACTIVE, threads);
+    const active = words[w.ACTIVE_THREADS]!;
+    Atomics.store(words, w.ACTIVE_THREADS, threads);
     Atomics.store(words, w.PUBLISHED, list);
-    if (threads > active) Atomics.notify(words, w.ACTIVE);
+    if (threads > active) Atomics.notify(words, w.ACTIVE_THREADS);
     Atomics.notify(words, w.PUBLISHED);
     return list;
   }
@@ -151,16 +151,16 @@ export class ListPublisher {
    *
    * @returns false where it is finished already and no message comes.
    */
-  requestNotice(list: number): boolean {
-    Atomics.store(this.#words, w.WANTED, list);
+  requestMessage(list: number): boolean {
+    Atomics.store(this.#words, w.AWAITED, list);
     if (!this.isFinished(list)) return true;
     // The worker that finished it may have seen the request all the same.
-    return Atomics.compareExchange(this.#words, w.WANTED, list, 0) !== list;
+    return Atomics.compareExchange(this.#words, w.AWAITED, list, 0) !== list;
   }
 }
 
 /** A worker's end of the ring. */
-export class ListFollower {
+export class ListSubscriber {
   readonly #words: Int32Array;
   readonly #thread: number;
   /** Lists up to here are of no concern to this thread any more. */
@@ -192,24 +192,24 @@ export class ListFollower {
    * @param waited milliseconds of these spent waiting.
    * @returns whether the main thread is to be told.
    */
-  leave({ threads }: PublishedList, elapsed: number, waited: number): boolean {
+  finish({ threads }: PublishedList, elapsed: number, waited: number): boolean {
     const words = this.#words;
     const list = this.#seen;
     const slot = slotIndex(list);
     Atomics.add(words, slot + w.SLOT_WAITED, Math.round(1000 * waited));
     if (this.#thread === 0) Atomics.store(words, slot + w.SLOT_ELAPSED, Math.round(1000 * elapsed));
-    if (Atomics.add(words, slot + w.SLOT_LEFT, 1) !== threads - 1) return false;
+    if (Atomics.add(words, slot + w.SLOT_THREADS_DONE, 1) !== threads - 1) return false;
     Atomics.store(words, w.FINISHED, list);
-    const wanted = Atomics.load(words, w.WANTED);
+    const wanted = Atomics.load(words, w.AWAITED);
     if (wanted === 0 || !isReached(wanted, list)) return false;
-    return Atomics.compareExchange(words, w.WANTED, wanted, 0) === wanted;
+    return Atomics.compareExchange(words, w.AWAITED, wanted, 0) === wanted;
   }
 
   /** Whether this thread takes part in lists; where it does not, it sleeps until that may have changed. */
   #isActive(): boolean {
-    const active = Atomics.load(this.#words, w.ACTIVE);
+    const active = Atomics.load(this.#words, w.ACTIVE_THREADS);
     if (this.#thread < active) return true;
-    Atomics.wait(this.#words, w.ACTIVE, active);
+    Atomics.wait(this.#words, w.ACTIVE_THREADS, active);
     // All lists in which it took part were finished before ACTIVE fell. So many may have been since that their number
     // has come around, and nothing can be told by comparing.
     this.#seen = Atomics.load(this.#words, w.FINISHED);

@@ -3,7 +3,7 @@
 import type { Delay } from './test-hooks.js';
 
 /** What a worker is told when it starts. */
-export type Start = SharedStart | PrivateStart;
+export type StartMessage = SharedStart | PrivateStart;
 
 /** A worker that shares the memory with others. */
 export interface SharedStart {
@@ -26,7 +26,7 @@ export interface PrivateStart {
  */
 export type WorkerRequest =
   /** Pages that the memory must have, and that would be better. */
-  | { readonly kind: 'grow'; readonly least: number; readonly wished: number }
+  | { readonly kind: 'grow'; readonly minPages: number; readonly preferredPages: number }
   | { readonly kind: 'kernel'; readonly id: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | {
       readonly kind: 'write';
@@ -50,7 +50,7 @@ export type WorkerRequest =
     };
 
 /** What a worker answers. */
-export type Answer =
+export type WorkerReply =
   /** `maxPages` of a memory of the worker's own. */
   | { readonly kind: 'ready'; readonly maxPages?: number }
   | { readonly kind: 'finished' }

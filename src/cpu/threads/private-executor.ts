@@ -9,10 +9,10 @@
 import { DeviceMemory, PAGE_LIMITS } from './device-memory.js';
 import type { Allocation, Command, ExecutableKernel, Executor } from './executor.js';
 import { startWorkers, type WorkerHandle, type WorkerStarter } from './host.js';
-import { PAGE, RESERVE, RESERVE_BYTES } from './layout.js';
-import { type Answer, type Failure, failure } from './messages.js';
+import { PAGE_BYTES, RESERVE_BYTES, RESERVE_START } from './layout.js';
+import { type Failure, failure, type WorkerReply } from './messages.js';
 import type { TestHooks } from './test-hooks.js';
-import { endOfUse, listWords, writeList } from './write-list.js';
+import { accessEnd, listWords, writeList } from './write-list.js';
 
 /** A block of which it is not known yet whether the memory reaches to its end. */
 interface Ungranted {
@@ -44,11 +44,11 @@ export class PrivateExecutor implements Executor {
     let executor: PrivateExecutor | undefined;
     let maxPages = 0;
     const events = {
-      onAnswer: (answer: Answer) => {
+      onReply: (answer: WorkerReply) => {
         if (answer.kind === 'ready') maxPages = answer.maxPages!;
-        else if (executor) executor.#onAnswer(answer);
+        else if (executor) executor.#onReply(answer);
       },
-      onBroken: (text: string) => {
+      onCrash: (text: string) => {
         if (executor) executor.#lose(failure(text));
       },
     };
@@ -60,7 +60,9 @@ export class PrivateExecutor implements Executor {
 
   private constructor(maxPages: number, worker: WorkerHandle) {
     this.#worker = worker;
-    this.#memory = new DeviceMemory(maxPages, (least, wished) => this.#grow(least, wished));
+    this.#memory = new DeviceMemory(maxPages, (minPages, preferredPages) =>
+      this.#grow(minPages, preferredPages),
+    );
     this.#grantedPages = this.#memory.pages;
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
@@ -79,7 +81,7 @@ export class PrivateExecutor implements Executor {
     const block = this.#memory.allocate(bytes);
     if (!block) return undefined;
     const { address } = block;
-    const isGranted = address + bytes <= this.#grantedPages * PAGE;
+    const isGranted = address + bytes <= this.#grantedPages * PAGE_BYTES;
     return isGranted ? block : { ...block, granted: this.#grant(address, bytes) };
   }
 
@@ -108,7 +110,7 @@ export class PrivateExecutor implements Executor {
     }
     const start = address / 4;
     writeList(words, 0, start, commands, 1, this.#memory.scratch);
-    const end = this.#neededEnd(endOfUse(commands));
+    const end = this.#neededEnd(accessEnd(commands));
     this.#worker.send({ kind: 'list', words, commands: commands.length, start, end }, [
       words.buffer,
     ]);
@@ -116,7 +118,7 @@ export class PrivateExecutor implements Executor {
 
   /** Where a list is put: no other list is there when it runs. */
   #listAddress(bytes: number): number | undefined {
-    if (bytes <= RESERVE_BYTES) return RESERVE;
+    if (bytes <= RESERVE_BYTES) return RESERVE_START;
     const block = this.#memory.allocate(bytes);
     if (!block) return undefined;
     this.#need(block.address, bytes, 'no memory is left for commands');
@@ -151,7 +153,7 @@ export class PrivateExecutor implements Executor {
     for (const { resolve } of this.#ungranted.splice(0)) resolve(false);
   }
 
-  #onAnswer(answer: Answer): void {
+  #onReply(answer: WorkerReply): void {
     if (answer.kind === 'failed') this.#lose(answer.failure);
     if (answer.kind === 'grown') this.#onGrown(answer.pages);
     if (answer.kind !== 'read') return;
@@ -161,10 +163,10 @@ export class PrivateExecutor implements Executor {
   }
 
   /** Asks the worker to make its memory grow, and counts on it. */
-  #grow(least: number, wished: number): number {
+  #grow(minPages: number, preferredPages: number): number {
     this.#growths++;
-    this.#worker?.send({ kind: 'grow', least, wished });
-    return wished;
+    this.#worker?.send({ kind: 'grow', minPages, preferredPages });
+    return preferredPages;
   }
 
   #onGrown(pages: number): void {
@@ -175,7 +177,7 @@ export class PrivateExecutor implements Executor {
     const waiting = this.#ungranted;
     this.#ungranted = [];
     for (const each of waiting) {
-      const isGranted = each.end <= pages * PAGE;
+      const isGranted = each.end <= pages * PAGE_BYTES;
       if (isGranted || isFinal) each.resolve(isGranted);
       else this.#ungranted.push(each);
     }
@@ -200,7 +202,7 @@ export class PrivateExecutor implements Executor {
 
   /** Loses the device where the memory turns out not to reach the end of a block that the device itself needs. */
   #need(address: number, bytes: number, text: string): void {
-    if (address + bytes <= this.#grantedPages * PAGE) return;
+    if (address + bytes <= this.#grantedPages * PAGE_BYTES) return;
     this.#grant(address, bytes).then((isGranted) => {
       if (!isGranted) this.#lose(failure(text));
     });

@@ -1,7 +1,7 @@
 /** A worker with a memory of its own, where no memory can be shared. */
 
 import { createMemory, growMemory } from './device-memory.js';
-import { PAGE } from './layout.js';
+import { PAGE_BYTES } from './layout.js';
 import type { WorkerRequest } from './messages.js';
 import { describeFailure, Runner } from './run-list.js';
 import type { WorkerPort } from './worker-port.js';
@@ -35,7 +35,7 @@ export class PrivateWorker {
   #serve(request: WorkerRequest): void {
     switch (request.kind) {
       case 'grow': {
-        const pages = growMemory(this.#memory, request.least, request.wished);
+        const pages = growMemory(this.#memory, request.minPages, request.preferredPages);
         this.#port.send({ kind: 'grown', pages });
         return;
       }
@@ -67,6 +67,6 @@ export class PrivateWorker {
   #runList({ words, start, commands }: Extract<WorkerRequest, { kind: 'list' }>): void {
     const { buffer } = this.#memory;
     new Int32Array(buffer).set(words, start);
-    this.#runner.run({ start, commands, threads: 1, pages: buffer.byteLength / PAGE });
+    this.#runner.run({ start, commands, threads: 1, pages: buffer.byteLength / PAGE_BYTES });
   }
 }

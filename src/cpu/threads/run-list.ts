@@ -4,7 +4,7 @@
  * work within a command.
  */
 
-import { claimChunk, completeUnits, waitForOthers, wakeOthers } from './barrier.js';
+import { claimChunk, completeUnits, waitUntilDone, wakeSleepers } from './barrier.js';
 import * as w from './layout.js';
 import type { PublishedList } from './list-ring.js';
 import { type Failure, failure } from './messages.js';
@@ -48,15 +48,15 @@ export class Runner {
   readonly #memory: WebAssembly.Memory;
   readonly #thread: number;
   readonly #kernels = new Map<number, Run>();
-  readonly #atBarrier: (() => void) | undefined;
+  readonly #onBarrier: (() => void) | undefined;
 
-  /** @param atBarrier for tests: called at each barrier. */
-  constructor(memory: WebAssembly.Memory, thread: number, atBarrier?: () => void) {
+  /** @param onBarrier for tests: called at each barrier. */
+  constructor(memory: WebAssembly.Memory, thread: number, onBarrier?: () => void) {
     this.#memory = memory;
     this.#thread = thread;
     this.#words = new Int32Array(memory.buffer);
     this.#bytes = new Uint8Array(memory.buffer);
-    this.#atBarrier = atBarrier;
+    this.#onBarrier = onBarrier;
   }
 
   /** Compiles a kernel's module. V8 compiles the same bytes once for all threads of a process. */
@@ -78,7 +78,7 @@ export class Runner {
    * @throws BadIndex, or what a kernel throws.
    */
   run({ start, commands, threads, pages }: PublishedList): number {
-    this.#refresh(pages * w.PAGE);
+    this.#refresh(pages * w.PAGE_BYTES);
     let waited = 0;
     for (let n = 0; n < commands; n++) {
       const command = start + n * w.COMMAND_WORDS;
@@ -113,9 +113,9 @@ export class Runner {
       this.#runChunk(command, first, end);
       isLast = completeUnits(words, command, end - first);
     }
-    this.#atBarrier?.();
-    if (!isLast) return waitForOthers(words, command);
-    wakeOthers(words, command);
+    this.#onBarrier?.();
+    if (!isLast) return waitUntilDone(words, command);
+    wakeSleepers(words, command);
     return 0;
   }
 
@@ -129,7 +129,7 @@ export class Runner {
       case w.CLEAR:
         this.#copyOrClear(command, first, end);
         return;
-      case w.STAMP:
+      case w.TIMESTAMP:
         this.#stamp(command);
         return;
     }

@@ -10,12 +10,12 @@
 
 import { createMemory, DeviceMemory, growMemory, PAGE_LIMITS } from './device-memory.js';
 import type { Allocation, Command, ExecutableKernel, Executor } from './executor.js';
-import { type Chooser, Governor } from './governor.js';
+import { Governor, type ThreadChooser } from './governor.js';
 import { startWorkers, type WorkerHandle, type WorkerStarter } from './host.js';
-import { CONTROL_BYTES, RESERVE, RESERVE_BYTES } from './layout.js';
+import { CONTROL_BYTES, RESERVE_BYTES, RESERVE_START } from './layout.js';
 import { ListPublisher, MAX_IN_FLIGHT } from './list-ring.js';
-import { type Answer, type Failure, failure } from './messages.js';
-import { type TestHooks, ThreadTurns } from './test-hooks.js';
+import { type Failure, failure, type WorkerReply } from './messages.js';
+import { RoundRobinChooser, type TestHooks } from './test-hooks.js';
 import { listSignature, listWords, writeList } from './write-list.js';
 
 type Copy = Extract<Command, { kind: 'copy' }>;
@@ -60,7 +60,7 @@ export class SharedExecutor implements Executor {
   readonly threads: number;
   readonly failed: Promise<Failure>;
   readonly #memory: DeviceMemory;
-  readonly #chooser: Chooser;
+  readonly #chooser: ThreadChooser;
   /** `undefined` once the executor is closed. */
   #shared: Shared | undefined;
   #kernels = 0;
@@ -94,8 +94,8 @@ export class SharedExecutor implements Executor {
       return { kind: 'shared', memory, thread, delay: hooks.delay } as const;
     });
     const events = {
-      onAnswer: (answer: Answer) => executor.#onAnswer(answer),
-      onBroken: (text: string) => executor.#lose(failure(text)),
+      onReply: (answer: WorkerReply) => executor.#onReply(answer),
+      onCrash: (text: string) => executor.#lose(failure(text)),
     };
     const workers = await startWorkers(messages, events, starter);
     executor.#shared = { memory, ring, workers, ...newViews(memory) };
@@ -104,8 +104,12 @@ export class SharedExecutor implements Executor {
 
   private constructor(threads: number, maxPages: number, listsPerTurn: number | undefined) {
     this.threads = threads;
-    this.#memory = new DeviceMemory(maxPages, (least, wished) => this.#grow(least, wished));
-    this.#chooser = listsPerTurn ? new ThreadTurns(threads, listsPerTurn) : new Governor(threads);
+    this.#memory = new DeviceMemory(maxPages, (minPages, preferredPages) =>
+      this.#grow(minPages, preferredPages),
+    );
+    this.#chooser = listsPerTurn
+      ? new RoundRobinChooser(threads, listsPerTurn)
+      : new Governor(threads);
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
     });
@@ -271,7 +275,7 @@ export class SharedExecutor implements Executor {
   #listBlock(bytes: number): number | undefined {
     const block = this.#memory.allocate(bytes);
     if (block) return block.address;
-    return this.#inFlight.length === 0 && bytes <= RESERVE_BYTES ? RESERVE : undefined;
+    return this.#inFlight.length === 0 && bytes <= RESERVE_BYTES ? RESERVE_START : undefined;
   }
 
   /** @returns whether the bytes were written: not while something runs that may read the old ones. */
@@ -291,7 +295,7 @@ export class SharedExecutor implements Executor {
       this.#chooser.report(signature, threads, elapsed, waited);
       this.#times.elapsed += elapsed / 1000;
       this.#times.waited += waited / 1000;
-      if (address !== RESERVE) this.#memory.release(address);
+      if (address !== RESERVE_START) this.#memory.release(address);
       this.#finishWork();
     }
     if (this.#copies.length > 0 && this.#done === this.#submitted) this.#makeCopies();
@@ -318,7 +322,7 @@ export class SharedExecutor implements Executor {
     if (!this.#shared || list === undefined) return;
     const { workers, ring } = this.#shared;
     workers[0]!.hold(true);
-    if (!ring.requestNotice(list)) queueMicrotask(() => this.#onNotice());
+    if (!ring.requestMessage(list)) queueMicrotask(() => this.#onNotice());
   }
 
   #awaitedList(): number | undefined {
@@ -335,7 +339,7 @@ export class SharedExecutor implements Executor {
     else this.#shared.workers[0]!.hold(false);
   }
 
-  #onAnswer(answer: Answer): void {
+  #onReply(answer: WorkerReply): void {
     if (answer.kind === 'finished') this.#onNotice();
     if (answer.kind === 'failed') this.#lose(answer.failure);
   }
@@ -347,10 +351,10 @@ export class SharedExecutor implements Executor {
     this.#fail(reason);
   }
 
-  #grow(least: number, wished: number): number {
+  #grow(minPages: number, preferredPages: number): number {
     const shared = this.#shared;
     if (!shared) return this.#memory.pages;
-    const pages = growMemory(shared.memory, least, wished);
+    const pages = growMemory(shared.memory, minPages, preferredPages);
     Object.assign(shared, newViews(shared.memory));
     return pages;
   }
@@ -358,8 +362,8 @@ export class SharedExecutor implements Executor {
 
 /** Keeps what is to be done after some work behind all that comes before it. */
 function defer(waiting: Deferred[], work: number, run: () => void): void {
-  const place = waiting.findLastIndex((other) => other.work <= work) + 1;
-  waiting.splice(place, 0, { work, run });
+  const index = waiting.findLastIndex((other) => other.work <= work) + 1;
+  waiting.splice(index, 0, { work, run });
 }
 
 function newViews({ buffer }: WebAssembly.Memory): Pick<Shared, 'words' | 'bytes'> {

@@ -1,6 +1,6 @@
 /** What tests change of a device: where its threads sleep, how many there are, how far its memory reaches. */
 
-import type { Chooser } from './governor.js';
+import type { ThreadChooser } from './governor.js';
 import type { WorkerStarter } from './host.js';
 
 /** All of it, in one option of the device. */
@@ -29,7 +29,7 @@ export interface Delay {
 }
 
 /** What a thread does at each barrier, to sleep as one does that the system has taken its core from. */
-export function sleepAtBarriers({ every, milliseconds, seed, until }: Delay): () => void {
+export function makeBarrierDelay({ every, milliseconds, seed, until }: Delay): () => void {
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   let state = seed | 1;
   return () => {
@@ -40,7 +40,7 @@ export function sleepAtBarriers({ every, milliseconds, seed, until }: Delay): ()
 }
 
 /** Chooses every number of threads in turn. */
-export class ThreadTurns implements Chooser {
+export class RoundRobinChooser implements ThreadChooser {
   readonly #maxThreads: number;
   readonly #lists: number;
   #reported = 0;

@@ -82,8 +82,8 @@ function writeCommand(
       words[index + w.TO] = command.to;
       words[index + w.BYTES] = command.bytes;
       return;
-    case 'stamp':
-      words[index + w.KIND] = w.STAMP;
+    case 'timestamp':
+      words[index + w.KIND] = w.TIMESTAMP;
       words[index + w.KERNEL] = -1;
       words[index + w.TO] = command.to;
       return;
@@ -100,7 +100,7 @@ function countUnits(command: Command): number {
     case 'copy':
     case 'clear':
       return Math.ceil(command.bytes / w.PIECE_BYTES);
-    case 'stamp':
+    case 'timestamp':
       return 1;
   }
 }
@@ -116,7 +116,7 @@ export function listSignature(commands: readonly Command[]): number {
 }
 
 /** The end of what commands read and write. */
-export function endOfUse(commands: readonly Command[]): number {
+export function accessEnd(commands: readonly Command[]): number {
   let end = 0;
   for (const command of commands) end = Math.max(end, commandEnd(command));
   return end;
@@ -134,7 +134,7 @@ function commandEnd(command: Command): number {
       return Math.max(command.from, command.to) + command.bytes;
     case 'clear':
       return command.to + command.bytes;
-    case 'stamp':
+    case 'timestamp':
       return command.to + 8;
   }
 }

@@ -7,7 +7,7 @@
  * Why: whether an expression has effects, depends on a variable or is uniform is asked of its operands first.
  */
 
-import type { Expression, Place, Variable } from './program.js';
+import type { Expression, Reference, Variable } from './program.js';
 
 /** The expressions that are evaluated for an expression, in order: its operands, and the indices of its places. */
 export function operands(node: Expression): readonly Expression[] {
@@ -17,7 +17,7 @@ export function operands(node: Expression): readonly Expression[] {
       return [];
     case 'read':
     case 'address':
-      return placeOperands(node.place);
+      return referenceOperands(node.reference);
     case 'unary':
     case 'convert':
     case 'bitcast':
@@ -31,30 +31,30 @@ export function operands(node: Expression): readonly Expression[] {
       return node.parts;
     case 'member':
     case 'swizzle':
-      return [node.of];
+      return [node.base];
     case 'element':
-      return [node.of, node.index];
+      return [node.base, node.index];
   }
 }
 
 /** The pointers and indices that say which place is meant. */
-export function placeOperands(place: Place): readonly Expression[] {
-  switch (place.kind) {
+export function referenceOperands(reference: Reference): readonly Expression[] {
+  switch (reference.kind) {
     case 'variable':
       return [];
     case 'dereference':
-      return [place.pointer];
+      return [reference.pointer];
     case 'member':
-      return placeOperands(place.of);
+      return referenceOperands(reference.base);
     case 'element':
-      return [...placeOperands(place.of), place.index];
+      return [...referenceOperands(reference.base), reference.index];
   }
 }
 
 /** The variable that a place is part of; `undefined` where it lies behind a pointer. */
-export function rootVariable(place: Place): Variable | undefined {
-  if (place.kind === 'variable') return place.variable;
-  return place.kind === 'dereference' ? undefined : rootVariable(place.of);
+export function rootVariable(reference: Reference): Variable | undefined {
+  if (reference.kind === 'variable') return reference.variable;
+  return reference.kind === 'dereference' ? undefined : rootVariable(reference.base);
 }
 
 /**

@@ -3,7 +3,7 @@
  * every constant expression is its value, and reading a variable is told apart from naming it.
  */
 
-import type { Offset } from './source.js';
+import type { Position } from './source.js';
 import type { Access, Space, Struct, Type } from './types.js';
 
 /** A shader that is valid. */
@@ -59,7 +59,7 @@ export interface Variable {
   readonly binding: { readonly group: number; readonly binding: number } | undefined;
   /** What a private variable begins as. */
   readonly initial?: Constant;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** The value of a constant: a number, a truth value, or the parts of a vector, matrix, array or struct. */
@@ -71,28 +71,28 @@ export type Expression =
       readonly kind: 'constant';
       readonly type: Type;
       readonly value: Constant;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       /** The value of a `let` or a parameter. */
       readonly kind: 'value';
       readonly type: Type;
       readonly variable: Variable;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       /** What a place in memory holds now. */
       readonly kind: 'read';
       readonly type: Type;
-      readonly place: Place;
-      readonly at: Offset;
+      readonly reference: Reference;
+      readonly position: Position;
     }
   | {
       readonly kind: 'unary';
       readonly type: Type;
       readonly operator: '-' | '!' | '~';
       readonly operand: Expression;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'binary';
@@ -100,7 +100,7 @@ export type Expression =
       readonly operator: BinaryOperator;
       readonly left: Expression;
       readonly right: Expression;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       /** A function of WGSL's own. */
@@ -108,64 +108,64 @@ export type Expression =
       readonly type: Type;
       readonly name: string;
       readonly arguments: readonly Expression[];
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       /** A vector of scalars and vectors, or of one scalar; a matrix of columns; an array; a struct. */
       readonly kind: 'construct';
       readonly type: Type;
       readonly parts: readonly Expression[];
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       /** `f32(x)`, `vec4u(v)`: numbers converted one by one. */
       readonly kind: 'convert';
       readonly type: Type;
       readonly operand: Expression;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'bitcast';
       readonly type: Type;
       readonly operand: Expression;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'call';
       readonly type: Type;
       readonly function: ShaderFunction;
       readonly arguments: readonly Expression[];
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       /** A member of a struct that is a value. */
       readonly kind: 'member';
       readonly type: Type;
-      readonly of: Expression;
+      readonly base: Expression;
       readonly index: number;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       /** Components of a vector: one gives a scalar, more a vector. */
       readonly kind: 'swizzle';
       readonly type: Type;
-      readonly of: Expression;
+      readonly base: Expression;
       readonly lanes: readonly number[];
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       /** An element of an array, vector or matrix that is a value. */
       readonly kind: 'element';
       readonly type: Type;
-      readonly of: Expression;
+      readonly base: Expression;
       readonly index: Expression;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'address';
       readonly type: Type;
-      readonly place: Place;
-      readonly at: Offset;
+      readonly reference: Reference;
+      readonly position: Position;
     };
 
 /** Operators between two operands. */
@@ -190,33 +190,33 @@ export type BinaryOperator =
   | '||';
 
 /** A place in memory: what WGSL calls a reference. */
-export type Place =
+export type Reference =
   | {
       readonly kind: 'variable';
       readonly type: Type;
       readonly variable: Variable;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'dereference';
       readonly type: Type;
       readonly pointer: Expression;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'member';
       readonly type: Type;
-      readonly of: Place;
+      readonly base: Reference;
       readonly struct: Struct;
       readonly index: number;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'element';
       readonly type: Type;
-      readonly of: Place;
+      readonly base: Reference;
       readonly index: Expression;
-      readonly at: Offset;
+      readonly position: Position;
     };
 
 /** What is executed. */
@@ -228,42 +228,42 @@ export type Statement =
        * Of an `if` whose condition is constant, that condition and the branch that is not taken. Neither is part of the
        * program, but WGSL's rules on control flow, which know no values, ask about them.
        */
-      readonly decided?: { readonly condition: Expression; readonly untaken: readonly Statement[] };
-      readonly at: Offset;
+      readonly folded?: { readonly condition: Expression; readonly untaken: readonly Statement[] };
+      readonly position: Position;
     }
   | {
       /** `let` or `var`. */
       readonly kind: 'declare';
       readonly variable: Variable;
       readonly value: Expression | undefined;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'assign';
-      readonly place: Place;
+      readonly reference: Reference;
       /** The operator of `+=` and its kind; the place is then evaluated once. */
       readonly operator: BinaryOperator | undefined;
       readonly value: Expression;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       /** An expression whose value is discarded. */
       readonly kind: 'evaluate';
       readonly value: Expression;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'if';
       readonly condition: Expression;
       readonly whenTrue: readonly Statement[];
       readonly whenFalse: readonly Statement[];
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'switch';
       readonly selector: Expression;
       readonly cases: readonly Case[];
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'loop';
@@ -272,10 +272,14 @@ export type Statement =
       readonly body: readonly Statement[];
       readonly continuing: readonly Statement[];
       readonly breakIf: Expression | undefined;
-      readonly at: Offset;
+      readonly position: Position;
     }
-  | { readonly kind: 'break' | 'continue'; readonly at: Offset }
-  | { readonly kind: 'return'; readonly value: Expression | undefined; readonly at: Offset };
+  | { readonly kind: 'break' | 'continue'; readonly position: Position }
+  | {
+      readonly kind: 'return';
+      readonly value: Expression | undefined;
+      readonly position: Position;
+    };
 
 /** A case of a switch. */
 export interface Case {

@@ -1,7 +1,7 @@
 /** Where in a shader something stands, and the error that says what is wrong there. */
 
 /** A place in a shader's text: characters from its start. */
-export type Offset = number;
+export type Position = number;
 
 /** A shader that is not valid WGSL, or that uses a part of WGSL this device does not have. */
 export class WgslError extends Error {
@@ -18,14 +18,14 @@ export class WgslError extends Error {
 }
 
 /** Line and column, both from 1, of an offset. */
-export function positionAt(text: string, offset: Offset): { line: number; column: number } {
-  const before = text.slice(0, offset);
+export function lineAndColumn(text: string, position: Position): { line: number; column: number } {
+  const before = text.slice(0, position);
   const lineStart = before.lastIndexOf('\n') + 1;
-  return { line: before.split('\n').length, column: offset - lineStart + 1 };
+  return { line: before.split('\n').length, column: position - lineStart + 1 };
 }
 
 /** @throws WgslError at `offset`. */
-export function failAt(text: string, offset: Offset, rule: string): never {
-  const { line, column } = positionAt(text, offset);
+export function failAt(text: string, position: Position, rule: string): never {
+  const { line, column } = lineAndColumn(text, position);
   throw new WgslError(rule, line, column);
 }

@@ -257,7 +257,7 @@ export function isSized(type: Type): boolean {
 const MAX_ELEMENTS = 65535;
 
 /** How many elements an array has, where they are more than can be outside buffers; else `undefined`. */
-export function tooManyElements(type: Type): number | undefined {
+export function excessElements(type: Type): number | undefined {
   if (type.kind !== 'array' || type.count === undefined) return undefined;
   return type.count > MAX_ELEMENTS ? type.count : undefined;
 }

@@ -403,8 +403,8 @@ describe('memory', () => {
     const startOnSmallHost: WorkerStarter = (events) => {
       const worker = startWorker({
         ...events,
-        onAnswer: (answer) =>
-          events.onAnswer(answer.kind === 'ready' ? { ...answer, maxPages: 65536 } : answer),
+        onReply: (answer) =>
+          events.onReply(answer.kind === 'ready' ? { ...answer, maxPages: 65536 } : answer),
       });
       const send: typeof worker.send = (message, transfer) =>
         worker.send(

@@ -12,8 +12,8 @@ import type {
   Constant,
   Entry,
   Expression,
-  Place,
   Program,
+  Reference,
   ShaderFunction,
   Statement,
   Variable,
@@ -313,10 +313,10 @@ class Invocation {
         return 'next';
       }
       case 'assign': {
-        const target = this.#place(yield* this.#settlePlace(node.place));
+        const target = this.#place(yield* this.#settlePlace(node.reference));
         const old = node.operator && target.read();
         const given = yield* this.#value(node.value);
-        const { type } = node.place;
+        const { type } = node.reference;
         target.write(
           node.operator ? binary(node.operator, old!, given, type, node.value.type) : given,
         );
@@ -380,17 +380,17 @@ class Invocation {
     switch (node.kind) {
       case 'read':
       case 'address':
-        return { ...node, place: yield* this.#settlePlace(node.place) };
+        return { ...node, reference: yield* this.#settlePlace(node.reference) };
       case 'unary':
       case 'convert':
       case 'bitcast':
         return { ...node, operand: yield* this.#settle(node.operand) };
       case 'member':
       case 'swizzle':
-        return { ...node, of: yield* this.#settle(node.of) };
+        return { ...node, base: yield* this.#settle(node.base) };
       case 'element': {
-        const [of, index] = yield* this.#settleAll([node.of, node.index]);
-        return { ...node, of: of!, index: index! };
+        const [of, index] = yield* this.#settleAll([node.base, node.index]);
+        return { ...node, base: of!, index: index! };
       }
       case 'construct':
         return { ...node, parts: yield* this.#settleAll(node.parts) };
@@ -416,10 +416,10 @@ class Invocation {
       case 'builtin': {
         const given = yield* this.#settleAll(node.arguments);
         if (!BARRIERS.has(node.name)) return { ...node, arguments: given };
-        yield node.at;
+        yield node.position;
         if (node.name !== 'workgroupUniformLoad') return constant(node, 0);
         const loaded = (this.#evaluate(given[0]!) as Location).read();
-        yield node.at;
+        yield node.position;
         return constant(node, loaded);
       }
       default:
@@ -433,17 +433,17 @@ class Invocation {
     return settled;
   }
 
-  *#settlePlace(place: Place): Run<Place> {
+  *#settlePlace(place: Reference): Run<Reference> {
     switch (place.kind) {
       case 'variable':
         return place;
       case 'dereference':
         return { ...place, pointer: yield* this.#settle(place.pointer) };
       case 'member':
-        return { ...place, of: yield* this.#settlePlace(place.of) };
+        return { ...place, base: yield* this.#settlePlace(place.base) };
       case 'element': {
-        const of = yield* this.#settlePlace(place.of);
-        return { ...place, of, index: yield* this.#settle(place.index) };
+        const of = yield* this.#settlePlace(place.base);
+        return { ...place, base: of, index: yield* this.#settle(place.index) };
       }
     }
   }
@@ -457,7 +457,7 @@ class Invocation {
       case 'value':
         return this.#values.get(node.variable)!;
       case 'read':
-        return this.#place(node.place).read();
+        return this.#place(node.reference).read();
       case 'unary':
         return unary(node.operator, this.#evaluate(node.operand), node.type);
       case 'binary': {
@@ -490,34 +490,34 @@ class Invocation {
         return step.value;
       }
       case 'member':
-        return (this.#evaluate(node.of) as readonly Value[])[node.index]!;
+        return (this.#evaluate(node.base) as readonly Value[])[node.index]!;
       case 'swizzle': {
-        const of = this.#evaluate(node.of) as readonly Value[];
+        const of = this.#evaluate(node.base) as readonly Value[];
         const lanes = node.lanes.map((lane) => of[lane]!);
         return lanes.length === 1 ? lanes[0]! : lanes;
       }
       case 'element': {
-        const of = this.#evaluate(node.of) as readonly Value[];
+        const of = this.#evaluate(node.base) as readonly Value[];
         const index = this.#evaluate(node.index) as number;
         if (!(index >= 0 && index < of.length))
-          throw new Error(`Index ${index} is outside ${typeName(node.of.type)}.`);
+          throw new Error(`Index ${index} is outside ${typeName(node.base.type)}.`);
         return of[index]!;
       }
       case 'address':
-        return this.#place(node.place);
+        return this.#place(node.reference);
     }
   }
 
-  #place(place: Place): Location {
+  #place(place: Reference): Location {
     switch (place.kind) {
       case 'variable':
         return this.#places.get(place.variable)!;
       case 'dereference':
         return this.#evaluate(place.pointer) as Location;
       case 'member':
-        return this.#place(place.of).part(place.index);
+        return this.#place(place.base).part(place.index);
       case 'element': {
-        const of = this.#place(place.of);
+        const of = this.#place(place.base);
         return of.part(this.#evaluate(place.index) as number);
       }
     }
@@ -563,8 +563,8 @@ function findBarrier(part: unknown): boolean {
   );
 }
 
-function constant({ type, at }: Expression, value: Value): Expression {
-  return { kind: 'constant', type, value: value as Constant, at };
+function constant({ type, position }: Expression, value: Value): Expression {
+  return { kind: 'constant', type, value: value as Constant, position };
 }
 
 // Arithmetic

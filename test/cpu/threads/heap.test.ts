@@ -72,7 +72,7 @@ describe('neighbors', () => {
       const made = allocateUnits(heap, 1, 2, 3, 4);
       for (const n of order.split(',')) heap.release(made[Number(n)]!);
       const grown = ends.length;
-      expect(heap.allocate(10 * UNIT)).toEqual({ address: START, stale: 10 * UNIT });
+      expect(heap.allocate(10 * UNIT)).toEqual({ address: START, staleBytes: 10 * UNIT });
       expect(ends).toHaveLength(grown);
     },
   );
@@ -98,9 +98,9 @@ describe('growth', () => {
     const { heap, ends } = newHeap();
     const made = allocateUnits(heap, 2, 3);
     heap.release(made[1]!);
-    expect(heap.allocate(8 * UNIT)).toEqual({ address: made[1], stale: 3 * UNIT });
+    expect(heap.allocate(8 * UNIT)).toEqual({ address: made[1], staleBytes: 3 * UNIT });
     expect(ends.at(-1)).toBe(START + 10 * UNIT);
-    expect(heap.allocate(UNIT)).toEqual({ address: START + 10 * UNIT, stale: 0 });
+    expect(heap.allocate(UNIT)).toEqual({ address: START + 10 * UNIT, staleBytes: 0 });
   });
 
   it('that fails changes nothing', () => {
@@ -109,10 +109,10 @@ describe('growth', () => {
     heap.release(made[1]!);
     expect(heap.allocate(7 * UNIT)).toBeUndefined();
     expect([end(), heap.used]).toEqual([START + 8 * UNIT, 4 * UNIT]);
-    expect(heap.allocate(6 * UNIT)).toEqual({ address: made[1], stale: 4 * UNIT });
+    expect(heap.allocate(6 * UNIT)).toEqual({ address: made[1], staleBytes: 4 * UNIT });
     expect(heap.allocate(1)).toBeUndefined();
     heap.release(made[0]!);
-    expect(heap.allocate(4 * UNIT)).toEqual({ address: START, stale: 4 * UNIT });
+    expect(heap.allocate(4 * UNIT)).toEqual({ address: START, staleBytes: 4 * UNIT });
   });
 
   it('goes past 2 GiB and up to 4 GiB without a sign', () => {
@@ -129,12 +129,12 @@ describe('a cut', () => {
   it('takes away what is free at the end, and no more', () => {
     const { heap, ends } = newHeap();
     const made = allocateUnits(heap, 2, 3, 4);
-    heap.cut(START);
+    heap.truncate(START);
     heap.release(made[2]!);
-    heap.cut(START + 7 * UNIT);
-    expect(heap.allocate(2 * UNIT)).toEqual({ address: START + 5 * UNIT, stale: 2 * UNIT });
+    heap.truncate(START + 7 * UNIT);
+    expect(heap.allocate(2 * UNIT)).toEqual({ address: START + 5 * UNIT, staleBytes: 2 * UNIT });
     const grown = ends.length;
-    expect(heap.allocate(UNIT)).toEqual({ address: START + 7 * UNIT, stale: 0 });
+    expect(heap.allocate(UNIT)).toEqual({ address: START + 7 * UNIT, staleBytes: 0 });
     expect(ends).toHaveLength(grown + 1);
   });
 
@@ -142,9 +142,9 @@ describe('a cut', () => {
     const { heap } = newHeap();
     const made = allocateUnits(heap, 2, 3);
     heap.release(made[1]!);
-    heap.cut(START + UNIT);
+    heap.truncate(START + UNIT);
     expect(heap.used).toBe(2 * UNIT);
-    expect(heap.allocate(UNIT)).toEqual({ address: START + 2 * UNIT, stale: 0 });
+    expect(heap.allocate(UNIT)).toEqual({ address: START + 2 * UNIT, staleBytes: 0 });
   });
 });
 
@@ -167,7 +167,7 @@ class Model {
   #reached = 0;
 
   /** Takes note of a block. @throws Error where it is another's, or stale to another extent than it says. */
-  take(bytes: number, { address, stale }: { address: number; stale: number }): void {
+  take(bytes: number, { address, staleBytes }: { address: number; staleBytes: number }): void {
     const units = Math.max(1, Math.ceil(bytes / UNIT));
     const first = (address - START) / UNIT;
     if (!Number.isInteger(first) || first < 0) throw new Error(`A block begins at ${address}.`);
@@ -176,8 +176,8 @@ class Model {
       this.#owner[n] = 1;
     }
     const wasReached = Math.max(0, Math.min(units, this.#reached - first));
-    if (stale !== wasReached * UNIT)
-      throw new Error(`${stale} bytes are stale, not ${wasReached}.`);
+    if (staleBytes !== wasReached * UNIT)
+      throw new Error(`${staleBytes} bytes are stale, not ${wasReached}.`);
     this.#reached = Math.max(this.#reached, first + units);
     this.blocks.push({ address, units });
     this.units += units;
@@ -235,7 +235,7 @@ describe('100,000 allocations and releases', () => {
       while (model.blocks.length > 0) heap.release(model.give(0));
       expect(heap.used).toBe(0);
       const grown = ends.length;
-      expect(heap.allocate(extent)).toEqual({ address: START, stale: extent });
+      expect(heap.allocate(extent)).toEqual({ address: START, staleBytes: extent });
       expect(ends).toHaveLength(grown);
     });
   }

@@ -19,7 +19,10 @@ function put(words: Int32Array, index: number, command: Readonly<Record<number, 
 
 describe('a list', () => {
   it('runs on all of a memory that has grown, though a thread hears of it late', () => {
-    const [small, large] = [new SharedArrayBuffer(w.PAGE), new SharedArrayBuffer(2 * w.PAGE)];
+    const [small, large] = [
+      new SharedArrayBuffer(w.PAGE_BYTES),
+      new SharedArrayBuffer(2 * w.PAGE_BYTES),
+    ];
     let looks = 0;
     const memory = {
       get buffer() {

@@ -151,12 +151,14 @@ describe('a micro-program is there', () => {
       ...{ construct: true, convert: true, bitcast: true, call: true, member: true },
       ...{ swizzle: true, element: true, address: true },
     });
-    const places = kinds<program.Place['kind']>({
+    const places = kinds<program.Reference['kind']>({
       ...{ variable: true, dereference: true, member: true, element: true },
     });
-    const inPlaces = new Set(typedParts.map((part) => (part.place as program.Place)?.kind));
-    const within = typedParts.map((part) => part.of as program.Place | undefined);
-    const ofPlaces = new Set(within.filter((of) => of?.kind !== undefined).map((of) => of!.kind));
+    const inPlaces = new Set(typedParts.map((part) => (part.reference as program.Reference)?.kind));
+    const within = typedParts.map((part) => part.base as program.Reference | undefined);
+    const ofPlaces = new Set(
+      within.filter((base) => base?.kind !== undefined).map((of) => of!.kind),
+    );
     expect(missing(expressions, kindsInPrograms)).toEqual([]);
     expect(missing(places, inPlaces)).toEqual([]);
     expect(missing(places, ofPlaces)).toEqual([]);

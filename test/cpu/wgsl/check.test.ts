@@ -79,7 +79,10 @@ describe('the typed program', () => {
         kind: 'binary',
         operator: '+',
         left: { kind: 'constant', value: 8 },
-        right: { kind: 'read', place: { kind: 'element', index: { kind: 'constant', value: 1 } } },
+        right: {
+          kind: 'read',
+          reference: { kind: 'element', index: { kind: 'constant', value: 1 } },
+        },
       },
     });
   });
@@ -95,11 +98,11 @@ describe('the typed program', () => {
     const [, , assignment] = body('var x = 1; let p = &x; *p = 2; *&x = 3;');
     expect(assignment).toMatchObject({
       kind: 'assign',
-      place: { kind: 'dereference', pointer: { kind: 'value', variable: { name: 'p' } } },
+      reference: { kind: 'dereference', pointer: { kind: 'value', variable: { name: 'p' } } },
     });
     expect(body('var x = 1; *&x = 3;')[1]).toMatchObject({
       kind: 'assign',
-      place: { kind: 'variable', variable: { name: 'x' } },
+      reference: { kind: 'variable', variable: { name: 'x' } },
     });
   });
 
@@ -116,7 +119,7 @@ describe('the typed program', () => {
     expect(known).toMatchObject({
       kind: 'block',
       body: [{ kind: 'return' }],
-      decided: { untaken: [{ kind: 'evaluate' }] },
+      folded: { untaken: [{ kind: 'evaluate' }] },
     });
     const [, half] = body('var a = true; if false && a { return; } else { _ = 1; }');
     expect(half).toMatchObject({ kind: 'block', body: [{ kind: 'evaluate' }] });

@@ -18,9 +18,9 @@ function sketch(node: syntax.Expression): string {
     case 'binary':
       return `(${node.operator} ${sketch(node.left)} ${sketch(node.right)})`;
     case 'member':
-      return `(. ${sketch(node.of)} ${node.name})`;
+      return `(. ${sketch(node.base)} ${node.name})`;
     case 'index':
-      return `([] ${sketch(node.of)} ${sketch(node.index)})`;
+      return `([] ${sketch(node.base)} ${sketch(node.index)})`;
     case 'call':
       return `(call ${[node.callee, ...node.arguments].map(sketch).join(' ')})`;
   }

@@ -9,11 +9,11 @@
 
 import {
   get,
-  isFleeting,
   isTrivial,
   type Label,
   type Local,
   type Node,
+  readsMutableState,
   type Statement,
   type WasmType,
 } from './ir.js';
@@ -45,15 +45,15 @@ export class Builder {
   }
 
   /** A node to be used often and late: the node itself where it is cheap and not fleeting, else a local set to it. */
-  keep(node: Node, name: string): Node {
-    if (isTrivial(node) && !isFleeting(node)) return node;
+  toLocal(node: Node, name: string): Node {
+    if (isTrivial(node) && !readsMutableState(node)) return node;
     const local = this.local(node.type, name);
     this.set(local, node);
     return get(local);
   }
 
   /** The statements that `fn` emits, in a list of their own. */
-  inside(fn: () => void): Statement[] {
+  collect(fn: () => void): Statement[] {
     const outer = this.#list;
     this.#list = [];
     try {

@@ -215,7 +215,7 @@ export function readsMemory(node: Node): boolean {
 }
 
 /** The nodes that a statement itself holds, without those of the statements within it. */
-export function ownNodes(statement: Statement): readonly Node[] {
+export function directNodes(statement: Statement): readonly Node[] {
   switch (statement.kind) {
     case 'set':
       return [statement.value];
@@ -320,7 +320,7 @@ export function eachNode(node: Node, visit: (node: Node) => void): void {
 }
 
 /** Whether a node's value may be another after the next statement: it reads memory or a local that is reassigned. */
-export function isFleeting(node: Node): boolean {
+export function readsMutableState(node: Node): boolean {
   return anyNode(node, (n) => n.kind === 'load' || (n.kind === 'get' && n.local.isReassigned));
 }
 

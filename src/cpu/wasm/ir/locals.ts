@@ -7,12 +7,12 @@
  * Why: every pass that moves or drops a set asks this, and so does whoever gives locals a place.
  */
 
-import { eachNode, eachStatement, type Local, ownNodes, type Statement } from './ir.js';
+import { directNodes, eachNode, eachStatement, type Local, type Statement } from './ir.js';
 
 /** The locals that a statement itself reads, each as often as it does; not those of the statements within it. */
 export function statementReads(statement: Statement): Local[] {
   const reads: Local[] = [];
-  for (const node of ownNodes(statement))
+  for (const node of directNodes(statement))
     eachNode(node, (n) => {
       if (n.kind === 'get') reads.push(n.local);
     });

@@ -29,7 +29,6 @@ import * as fold from '../ir/fold.js';
 import { f32, i32, isTrivial, type Node, operation, vector } from '../ir/ir.js';
 import {
   fromLanes,
-  keep,
   laneNode,
   laneNodes,
   type PartsValue,
@@ -37,6 +36,7 @@ import {
   type ScalarValue,
   scalar,
   splatNode,
+  toLocals,
   transpose4,
   type Value,
 } from './values.js';
@@ -101,9 +101,9 @@ function divisible(builder: Builder, type: Scalar, a: Node, b: Node): [Node, Nod
   const constant = fold.constantValue(b);
   if (constant !== undefined && constant !== 0 && constant !== -1) return [a, b];
   if (constant === -1 && type === U32) return [a, b];
-  const divisor = builder.keep(b, 'divisor');
+  const divisor = builder.toLocal(b, 'divisor');
   if (type === U32) return [a, fold.integer('or', divisor, fold.isZero(divisor))];
-  const dividend = builder.keep(a, 'dividend');
+  const dividend = builder.toLocal(a, 'dividend');
   const overflows = fold.integer(
     'and',
     fold.integer('eq', dividend, i32(-(2 ** 31))),
@@ -115,7 +115,7 @@ function divisible(builder: Builder, type: Scalar, a: Node, b: Node): [Node, Nod
 
 /** x - y * trunc(x / y) */
 function floatRemainder(builder: Builder, a: Node, b: Node): Node {
-  const [x, y] = [builder.keep(a, 'x'), builder.keep(b, 'y')];
+  const [x, y] = [builder.toLocal(a, 'x'), builder.toLocal(b, 'y')];
   const quotient = operation('f32.trunc', [fold.float('div', x, y)]);
   return fold.float('sub', x, fold.float('mul', y, quotient));
 }
@@ -177,7 +177,7 @@ function byLane(builder: Builder, name: string, left: Value, right: Value, type:
 
 /** A value that is used once for each lane: kept, unless it is a list of lanes that are used once each. */
 function manyTimes(builder: Builder, value: Value): Value {
-  return value.kind === 'parts' ? value : keep(builder, value, 'operand');
+  return value.kind === 'parts' ? value : toLocals(builder, value, 'operand');
 }
 
 /** `operator operand`, of types the checker has let pass. */
@@ -224,7 +224,7 @@ function matrixBinary(
   if (right.type.kind !== 'matrix') return matrixTimesVector(builder, left as PartsValue, right);
   if (left.type.kind !== 'matrix') return vectorTimesMatrix(builder, left, right as PartsValue);
   const columns = (right as PartsValue).parts;
-  const kept = keep(builder, left, 'matrix') as PartsValue;
+  const kept = toLocals(builder, left, 'matrix') as PartsValue;
   const parts = columns.map((column) => matrixTimesVector(builder, kept, column));
   return { kind: 'parts', type, parts };
 }
@@ -237,7 +237,7 @@ function byColumn(
   type: Matrix,
 ): Value {
   const column = columnType(type);
-  const factor = other.kind === 'scalar' ? keep(builder, other, 'factor') : other;
+  const factor = other.kind === 'scalar' ? toLocals(builder, other, 'factor') : other;
   const parts = (matrix as PartsValue).parts.map((each, n) => {
     const second = factor.kind === 'parts' ? factor.parts[n]! : factor;
     return binary(builder, operator, each, second, column);
@@ -253,21 +253,21 @@ function matrixTimesVector(builder: Builder, matrix: PartsValue, operand: Value)
 function vectorTimesMatrix(builder: Builder, operand: Value, matrix: PartsValue): Value {
   const { columns, rows } = matrix.type as Matrix;
   if (columns === 4 && rows === 4) {
-    const factor = keep(builder, matrix, 'matrix') as PartsValue;
+    const factor = toLocals(builder, matrix, 'matrix') as PartsValue;
     const transposed = factor.transposed ?? transpose4(builder, factor.parts, 'matrix');
     return sumOfProducts(builder, transposed, splitOften(builder, operand));
   }
-  const kept = keep(builder, operand, 'operand');
+  const kept = toLocals(builder, operand, 'operand');
   const lanes = matrix.parts.map((column) => dotNode(builder, kept, column));
   return fromLanes(vectorType(columns, F32), lanes);
 }
 
 /** A vector that is about to be taken apart: a name, or words in memory with a named address. */
 function splitOften(builder: Builder, operand: Value): Value {
-  if (operand.kind !== 'vec4' || operand.lanes) return keep(builder, operand, 'operand');
+  if (operand.kind !== 'vec4' || operand.lanes) return toLocals(builder, operand, 'operand');
   const { node } = operand;
-  if (node.kind !== 'load') return keep(builder, operand, 'operand');
-  const address = isTrivial(node.address) ? node.address : builder.keep(node.address, 'address');
+  if (node.kind !== 'load') return toLocals(builder, operand, 'operand');
+  const address = isTrivial(node.address) ? node.address : builder.toLocal(node.address, 'address');
   return { ...operand, node: { ...node, address } };
 }
 
@@ -282,7 +282,7 @@ function sumOfProducts(builder: Builder, columns: readonly Value[], factors: Val
 /** The sum of the products of two vectors' components, in order. */
 export function dotNode(builder: Builder, left: Value, right: Value): Node {
   const type = left.type as Vector;
-  const products = keep(builder, binary(builder, '*', left, right, type), 'products');
+  const products = toLocals(builder, binary(builder, '*', left, right, type), 'products');
   const element = type.element;
   return laneNodes(products).reduce((sum, node) =>
     element === F32 ? fold.float('add', sum, node) : fold.integer('add', sum, node),

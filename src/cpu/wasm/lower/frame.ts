@@ -9,7 +9,7 @@
  */
 
 import type { Entry, Variable } from '../../wgsl/program.js';
-import { positionAt } from '../../wgsl/source.js';
+import { lineAndColumn } from '../../wgsl/source.js';
 import { roundUp, type Type } from '../../wgsl/types.js';
 import { Builder } from '../ir/builder.js';
 import * as fold from '../ir/fold.js';
@@ -128,7 +128,7 @@ export class Frame {
   }
 
   /** A moment to go back to: where what is lowered from here on is thrown away, call what is returned. */
-  mark(): () => void {
+  savepoint(): () => void {
     const { invocationBytes, hasBarrier } = this;
     const accesses = this.accesses.length;
     return () => {
@@ -139,8 +139,8 @@ export class Frame {
   }
 
   /** The statement that ends a checked kernel where `index` is not below `count`. */
-  checkIndex(index: Node, count: Node, name: string, at: number): void {
-    const access = this.accesses.push({ ...positionAt(this.text, at), name }) - 1;
+  checkIndex(index: Node, count: Node, name: string, position: number): void {
+    const access = this.accesses.push({ ...lineAndColumn(this.text, position), name }) - 1;
     const condition = fold.integer('ge_u', index, count);
     if (fold.constantValue(condition) === 0) return;
     this.builder.emit({

@@ -9,8 +9,14 @@
  * loops: of a long stretch V8 computes the loads first, and has not the registers for them.
  */
 
-import { hasEffects, operands, placeOperands, rootVariable } from '../../wgsl/operands.js';
-import type { Expression, Place, ShaderFunction, Statement, Variable } from '../../wgsl/program.js';
+import { hasEffects, operands, referenceOperands, rootVariable } from '../../wgsl/operands.js';
+import type {
+  Expression,
+  Reference,
+  ShaderFunction,
+  Statement,
+  Variable,
+} from '../../wgsl/program.js';
 
 /** The parts of a loop whose turns can be counted. */
 export interface CountedLoop {
@@ -29,8 +35,8 @@ export function countedLoop(node: Extract<Statement, { kind: 'loop' }>): Counted
   const [step] = continuing;
   if (!condition || breakIf || continuing.length !== 1 || step?.kind !== 'assign') return undefined;
   const { variable } = initial;
-  const { operator, place } = step;
-  if (place.kind !== 'variable' || place.variable !== variable) return undefined;
+  const { operator, reference } = step;
+  if (reference.kind !== 'variable' || reference.variable !== variable) return undefined;
   if (!operator || !['+', '-', '*', '/', '<<', '>>'].includes(operator)) return undefined;
   if ([initial.value, step.value, condition].some(hasEffects)) return undefined;
   if (variable.type.kind !== 'scalar' || variable.type.name === 'f32') return undefined;
@@ -63,7 +69,7 @@ function leavesLoop(body: readonly Statement[], inSwitch = false): boolean {
 /** Whether statements set a variable, or take its address. */
 function mayChange(body: readonly Statement[], variable: Variable): boolean {
   const inExpression = (node: Expression): boolean =>
-    (node.kind === 'address' && rootVariable(node.place) === variable) ||
+    (node.kind === 'address' && rootVariable(node.reference) === variable) ||
     operands(node).some(inExpression);
   const maybe = (node: Expression | undefined) => node !== undefined && inExpression(node);
   return body.some((node): boolean => {
@@ -76,8 +82,8 @@ function mayChange(body: readonly Statement[], variable: Variable): boolean {
         return maybe(node.value);
       case 'assign':
         return (
-          rootVariable(node.place) === variable ||
-          placeOperands(node.place).some(inExpression) ||
+          rootVariable(node.reference) === variable ||
+          referenceOperands(node.reference).some(inExpression) ||
           inExpression(node.value)
         );
       case 'if':
@@ -132,7 +138,7 @@ class IndexSearch {
       case 'return':
         return this.#inAny([node.value]);
       case 'assign':
-        return this.#inPlace(node.place) || this.#inAny([node.value]);
+        return this.#inReference(node.reference) || this.#inAny([node.value]);
       case 'if':
         return this.#inAny([node.condition]) || this.inBody([...node.whenTrue, ...node.whenFalse]);
       case 'switch':
@@ -153,10 +159,10 @@ class IndexSearch {
   #inExpression(node: Expression): boolean {
     switch (node.kind) {
       case 'element':
-        return this.#depends(node.index) || this.#inAny([node.of, node.index]);
+        return this.#depends(node.index) || this.#inAny([node.base, node.index]);
       case 'read':
       case 'address':
-        return this.#inPlace(node.place);
+        return this.#inReference(node.reference);
       case 'call':
         return this.#inAny(node.arguments) || this.#inCall(node.function, node.arguments);
       default:
@@ -170,45 +176,46 @@ class IndexSearch {
     return passed.length > 0 && indexesLocals(called.body, new Set(passed));
   }
 
-  #inPlace(place: Place): boolean {
-    switch (place.kind) {
+  #inReference(reference: Reference): boolean {
+    switch (reference.kind) {
       case 'variable':
         return false;
       case 'dereference':
-        return this.#inExpression(place.pointer);
+        return this.#inExpression(reference.pointer);
       case 'member':
-        return this.#inPlace(place.of);
+        return this.#inReference(reference.base);
       case 'element':
         return (
-          (isLocal(place.of) && this.#depends(place.index)) ||
-          this.#inPlace(place.of) ||
-          this.#inExpression(place.index)
+          (isLocal(reference.base) && this.#depends(reference.index)) ||
+          this.#inReference(reference.base) ||
+          this.#inExpression(reference.index)
         );
     }
   }
 
   #depends(node: Expression): boolean {
     if (node.kind === 'value') return this.#indices.has(node.variable);
-    if (node.kind === 'read' || node.kind === 'address') return this.#placeDepends(node.place);
+    if (node.kind === 'read' || node.kind === 'address')
+      return this.#referenceDepends(node.reference);
     return operands(node).some((operand) => this.#depends(operand));
   }
 
-  #placeDepends(place: Place): boolean {
-    const root = rootVariable(place);
+  #referenceDepends(reference: Reference): boolean {
+    const root = rootVariable(reference);
     if (root && this.#indices.has(root)) return true;
-    return placeOperands(place).some((operand) => this.#depends(operand));
+    return referenceOperands(reference).some((operand) => this.#depends(operand));
   }
 }
 
 /** Whether a place is part of a variable in a function, or behind a pointer, which may lead to one. */
-function isLocal(place: Place): boolean {
-  switch (place.kind) {
+function isLocal(reference: Reference): boolean {
+  switch (reference.kind) {
     case 'variable':
-      return place.variable.space === 'function' || place.variable.space === 'private';
+      return reference.variable.space === 'function' || reference.variable.space === 'private';
     case 'dereference':
       return true;
     case 'member':
     case 'element':
-      return isLocal(place.of);
+      return isLocal(reference.base);
   }
 }

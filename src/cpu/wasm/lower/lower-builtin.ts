@@ -31,7 +31,6 @@ import { preludeFunction } from './prelude.js';
 import * as storage from './storage.js';
 import {
   fromLanes,
-  keep,
   laneNode,
   laneNodes,
   type MemoryStorage,
@@ -40,6 +39,7 @@ import {
   scalar,
   scalarNode,
   splatNode,
+  toLocals,
   transpose4,
   type Value,
 } from './values.js';
@@ -76,14 +76,14 @@ export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, given
   const instruction = FLOAT_INSTRUCTIONS[name];
   if (instruction) return mapFloat(instruction, a);
   if (COUNTS[name])
-    return mapLanes(keep(builder, a, 'bits'), (node) => operation(COUNTS[name]!, [node]));
+    return mapLanes(toLocals(builder, a, 'bits'), (node) => operation(COUNTS[name]!, [node]));
   if (preludeFunction(name)) return throughPrelude(inline, name, given);
   // In the order of BUILTINS in wgsl/check/builtins.ts.
   switch (name) {
     case 'abs':
       return absolute(frame, a);
     case 'fract': {
-      const x = keep(builder, a, 'x');
+      const x = toLocals(builder, a, 'x');
       return compute('-', x, mapFloat('floor', x));
     }
     case 'inverseSqrt':
@@ -107,7 +107,7 @@ export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, given
     case 'clamp':
       return inner('min', inner('max', a, b), c);
     case 'mix': {
-      const share = keep(builder, c, 'share');
+      const share = toLocals(builder, c, 'share');
       const rest = compute('-', number(1), share, share.type);
       return compute('+', compute('*', a, rest), compute('*', b, share));
     }
@@ -125,8 +125,8 @@ export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, given
     case 'cross':
       return cross(frame, a, b);
     case 'normalize': {
-      const v = keep(builder, a, 'v');
-      return compute('/', v, scalar(F32, builder.keep(lengthNode(frame, v), 'length')));
+      const v = toLocals(builder, a, 'v');
+      return compute('/', v, scalar(F32, builder.toLocal(lengthNode(frame, v), 'length')));
     }
     case 'transpose':
       return transpose(frame, a, type as Matrix);
@@ -138,7 +138,7 @@ export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, given
       return scalar(U32, i32(0));
     case 'workgroupUniformLoad': {
       barrier(frame);
-      const value = keep(builder, storage.read((a as PointerValue).storage), 'loaded');
+      const value = toLocals(builder, storage.read((a as PointerValue).storage), 'loaded');
       barrier(frame);
       return value;
     }
@@ -204,14 +204,14 @@ function absolute(frame: Frame, value: Value): Value {
   }
   if (element === F32) return mapLanes(value, (node) => operation('f32.abs', [node]));
   return mapLanes(value, (node) => {
-    const x = frame.builder.keep(node, 'x');
+    const x = frame.builder.toLocal(node, 'x');
     return fold.select(fold.integer('sub', i32(0), x), x, fold.integer('lt_s', x, i32(0)));
   });
 }
 
 function sign(frame: Frame, value: Value): Value {
   const element = scalarType(value.type)!;
-  const x = keep(frame.builder, value, 'x');
+  const x = toLocals(frame.builder, value, 'x');
   return mapLanes(x, (node) => {
     if (element === F32)
       return fold.select(
@@ -241,7 +241,7 @@ function minOrMax(frame: Frame, name: 'min' | 'max', a: Value, b: Value): Value 
     }
     if (element === F32)
       return fold.lane(operation(vectorName, [fold.splat(x), fold.splat(y)]), 0, 'f32');
-    const [p, q] = [frame.builder.keep(x, 'x'), frame.builder.keep(y, 'y')];
+    const [p, q] = [frame.builder.toLocal(x, 'x'), frame.builder.toLocal(y, 'y')];
     const comparison = `${name === 'min' ? 'lt' : 'gt'}_${element === I32 ? 's' : 'u'}`;
     return fold.select(p, q, fold.integer(comparison, p, q));
   };
@@ -268,7 +268,7 @@ function select(frame: Frame, no: Value, yes: Value, condition: Value): Value {
   }
   const constant = fold.constantValue(scalarNode(condition));
   if (constant !== undefined) return constant !== 0 ? yes : no;
-  const chosen = frame.builder.keep(scalarNode(condition), 'condition');
+  const chosen = frame.builder.toLocal(scalarNode(condition), 'condition');
   if (yes.kind === 'scalar') return scalar(yes.type, fold.select(yes.node, scalarNode(no), chosen));
   if (yes.kind === 'vec4') {
     const node = fold.select(packed(yes), packed(no), chosen);
@@ -297,12 +297,12 @@ function truthTest(name: 'all' | 'any', value: Value): Value {
 
 function lengthNode(frame: Frame, value: Value): Node {
   if (value.kind === 'scalar') return operation('f32.abs', [value.node]);
-  const v = keep(frame.builder, value, 'v');
+  const v = toLocals(frame.builder, value, 'v');
   return operation('f32.sqrt', [dotNode(frame.builder, v, v)]);
 }
 
 function cross(frame: Frame, a: Value, b: Value): Value {
-  const [p, q] = [keep(frame.builder, a, 'v'), keep(frame.builder, b, 'w')];
+  const [p, q] = [toLocals(frame.builder, a, 'v'), toLocals(frame.builder, b, 'w')];
   const product = (m: number, n: number) => fold.float('mul', laneNode(p, m), laneNode(q, n));
   const component = (m: number, n: number) => fold.float('sub', product(m, n), product(n, m));
   return fromLanes(a.type as Vector, [component(1, 2), component(2, 0), component(0, 1)]);
@@ -315,7 +315,7 @@ function transpose(frame: Frame, value: Value, type: Matrix): Value {
     const rows = transposed ?? transpose4(frame.builder, parts, 'matrix');
     return { kind: 'parts', type, parts: rows, transposed: parts };
   }
-  const kept = keep(frame.builder, value, 'matrix') as typeof value;
+  const kept = toLocals(frame.builder, value, 'matrix') as typeof value;
   const columns = Array.from({ length: type.columns }, (_, n) =>
     fromLanes(
       columnType(type),

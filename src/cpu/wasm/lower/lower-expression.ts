@@ -9,10 +9,10 @@
  */
 
 import { hasEffects } from '../../wgsl/operands.js';
-import type { Expression, Place, ShaderFunction } from '../../wgsl/program.js';
+import type { Expression, Reference, ShaderFunction } from '../../wgsl/program.js';
 import { BOOL, type Scalar, type Type, typeName, type Vector } from '../../wgsl/types.js';
 import * as fold from '../ir/fold.js';
-import { i32, isFleeting, type Node, type Statement } from '../ir/ir.js';
+import { i32, type Node, readsMutableState, type Statement } from '../ir/ir.js';
 import { binary, bitcast, convert, unary } from './arithmetic.js';
 import type { Frame } from './frame.js';
 import { NeedsMemory } from './frame.js';
@@ -21,7 +21,6 @@ import * as storage from './storage.js';
 import {
   fromConstant,
   fromLanes,
-  keep,
   laneNode,
   laneNodes,
   type MemoryStorage,
@@ -31,6 +30,7 @@ import {
   type Storage,
   scalar,
   scalarNode,
+  toLocals,
   type Value,
 } from './values.js';
 
@@ -61,7 +61,7 @@ export class ExpressionLowering {
       case 'value':
         return this.#frame.value(node.variable);
       case 'read':
-        return this.#read(this.locate(node.place));
+        return this.#read(this.locate(node.reference));
       case 'unary':
         return unary(this.#frame.builder, node.operator, this.lower(node.operand));
       case 'binary':
@@ -77,14 +77,14 @@ export class ExpressionLowering {
       case 'call':
         return this.#inline(node.function, this.lowerAll(node.arguments));
       case 'member':
-        return (this.lower(node.of) as PartsValue).parts[node.index]!;
+        return (this.lower(node.base) as PartsValue).parts[node.index]!;
       case 'swizzle':
-        return this.#swizzle(this.lower(node.of), node.lanes, node.type);
+        return this.#swizzle(this.lower(node.base), node.lanes, node.type);
       case 'element':
         return this.#element(node);
       case 'address': {
         const type = node.type as Extract<Type, { kind: 'pointer' }>;
-        return { kind: 'pointer', type, storage: this.locateKept(node.place) };
+        return { kind: 'pointer', type, storage: this.locateStable(node.reference) };
       }
     }
   }
@@ -93,43 +93,43 @@ export class ExpressionLowering {
   lowerAll(nodes: readonly Expression[]): Value[] {
     return nodes.map((node, n) => {
       const value = this.lower(node);
-      return nodes.slice(n + 1).some(hasEffects) ? this.#keepAll(value) : value;
+      return nodes.slice(n + 1).some(hasEffects) ? this.#toStable(value) : value;
     });
   }
 
   /** Where a place lies. */
-  locate(place: Place): Storage {
-    switch (place.kind) {
+  locate(reference: Reference): Storage {
+    switch (reference.kind) {
       case 'variable':
-        return this.#frame.storage(place.variable);
+        return this.#frame.storage(reference.variable);
       case 'dereference': {
-        const pointer = this.lower(place.pointer);
+        const pointer = this.lower(reference.pointer);
         if (pointer.kind !== 'pointer')
           throw new Error('A value that is not a pointer is followed.');
         return pointer.storage;
       }
       case 'member':
-        return storage.part(this.locate(place.of), place.index);
+        return storage.part(this.locate(reference.base), reference.index);
       case 'element':
-        return this.#elementPlace(place);
+        return this.#elementReference(reference);
     }
   }
 
   /** The same storage, whose address stays the same while statements run. */
-  #keepAddress(at: Storage): Storage {
-    if (at.kind === 'lane') return { ...at, of: this.#keepAddress(at.of) };
-    if (at.kind !== 'memory') return at;
-    return { ...at, address: this.#frame.builder.keep(at.address, 'address') };
+  #stableAddress(position: Storage): Storage {
+    if (position.kind === 'lane') return { ...position, of: this.#stableAddress(position.of) };
+    if (position.kind !== 'memory') return position;
+    return { ...position, address: this.#frame.builder.toLocal(position.address, 'address') };
   }
 
   /** The storage of a place that is written only after a value was computed. */
-  locateKept(place: Place): Storage {
-    return this.#keepAddress(this.locate(place));
+  locateStable(reference: Reference): Storage {
+    return this.#stableAddress(this.locate(reference));
   }
 
-  #keepAll(value: Value): Value {
+  #toStable(value: Value): Value {
     const nodes = storage.valueNodes(value);
-    return nodes.some(isFleeting) ? keep(this.#frame.builder, value, 'kept') : value;
+    return nodes.some(readsMutableState) ? toLocals(this.#frame.builder, value, 'kept') : value;
   }
 
   #read(from: Storage): Value {
@@ -156,7 +156,7 @@ export class ExpressionLowering {
     if (constant !== undefined)
       return (constant !== 0) === isAnd ? this.lower(right) : scalar(BOOL, i32(isAnd ? 0 : 1));
     let second: Node = i32(0);
-    const statements = builder.inside(() => {
+    const statements = builder.collect(() => {
       second = scalarNode(this.lower(right));
     });
     // What is cheap, safe and free of side effects is computed in any case: a branch costs more.
@@ -186,16 +186,17 @@ export class ExpressionLowering {
         // A word read into all four lanes is one instruction; a bool would have to become all ones first.
         return { kind: 'vec4', type, node: fold.splat(first.node) };
       }
-      const { node } = keep(this.#frame.builder, first, 'splat') as typeof first;
+      const { node } = toLocals(this.#frame.builder, first, 'splat') as typeof first;
       return fromLanes(type, Array(type.size).fill(node));
     }
     const lanes = parts.flatMap((part) => (part.kind === 'scalar' ? [part.node] : laneNodes(part)));
     return fromLanes(type, lanes);
   }
 
-  #swizzle(of: Value, lanes: readonly number[], type: Type): Value {
-    if (type.kind === 'scalar') return scalar(type, laneNode(of, lanes[0]!));
-    const source = of.kind === 'vec4' && of.node ? keep(this.#frame.builder, of, 'swizzled') : of;
+  #swizzle(base: Value, lanes: readonly number[], type: Type): Value {
+    if (type.kind === 'scalar') return scalar(type, laneNode(base, lanes[0]!));
+    const source =
+      base.kind === 'vec4' && base.node ? toLocals(this.#frame.builder, base, 'swizzled') : base;
     if (type.kind === 'vector' && type.size === 4 && source.kind === 'vec4' && source.node) {
       const node = packed(source);
       return { kind: 'vec4', type, node: fold.shuffle(node, node, lanes) };
@@ -208,45 +209,46 @@ export class ExpressionLowering {
 
   /** An element of a value. One that is not constant is read from memory, where the value is put first. */
   #element(node: Extract<Expression, { kind: 'element' }>): Value {
-    const [of, index] = this.lowerAll([node.of, node.index]) as [Value, Value];
+    const [base, index] = this.lowerAll([node.base, node.index]) as [Value, Value];
     const position = scalarNode(index);
     const constant = fold.constantValue(position);
-    const count = partCount(of.type);
+    const count = partCount(base.type);
     if (constant !== undefined && constant >= 0 && constant < count)
-      return storage.partValue(of, constant);
+      return storage.partValue(base, constant);
     const { builder } = this.#frame;
-    const kept = builder.keep(position, 'index');
-    if (this.#frame.isChecked) this.#frame.checkIndex(kept, i32(count), typeName(of.type), node.at);
-    if (node.of.kind === 'constant')
-      return storage.read(storage.element(this.#frame.prologue.table(of), kept));
-    const memory = this.#frame.invocationStorage(of.type);
-    storage.write(builder, memory, of);
-    return keep(builder, storage.read(storage.element(memory, kept)), 'element');
+    const kept = builder.toLocal(position, 'index');
+    if (this.#frame.isChecked)
+      this.#frame.checkIndex(kept, i32(count), typeName(base.type), node.position);
+    if (node.base.kind === 'constant')
+      return storage.read(storage.element(this.#frame.prologue.table(base), kept));
+    const memory = this.#frame.invocationStorage(base.type);
+    storage.write(builder, memory, base);
+    return toLocals(builder, storage.read(storage.element(memory, kept)), 'element');
   }
 
-  #elementPlace(place: Extract<Place, { kind: 'element' }>): Storage {
-    const of = this.locate(place.of);
-    const index = scalarNode(this.lower(place.index));
+  #elementReference(reference: Extract<Reference, { kind: 'element' }>): Storage {
+    const base = this.locate(reference.base);
+    const index = scalarNode(this.lower(reference.index));
     const constant = fold.constantValue(index);
-    if (of.kind === 'memory') return this.#elementInMemory(of, index, place);
-    const count = partCount(of.type);
+    if (base.kind === 'memory') return this.#elementInMemory(base, index, reference);
+    const count = partCount(base.type);
     if (constant !== undefined && constant >= 0 && constant < count)
-      return storage.part(of, constant);
-    if ('variable' in of && of.variable) throw new NeedsMemory(of.variable);
+      return storage.part(base, constant);
+    if ('variable' in base && base.variable) throw new NeedsMemory(base.variable);
     throw new Error('An element of no variable is named.');
   }
 
   #elementInMemory(
-    of: MemoryStorage,
+    base: MemoryStorage,
     index: Node,
-    place: Extract<Place, { kind: 'element' }>,
+    reference: Extract<Reference, { kind: 'element' }>,
   ): Storage {
-    const isRuntimeSized = of.type.kind === 'array' && of.type.count === undefined;
+    const isRuntimeSized = base.type.kind === 'array' && base.type.count === undefined;
     if (this.#frame.isChecked) {
-      const kept = this.#frame.builder.keep(index, 'index');
-      const count = isRuntimeSized ? storage.runtimeCount(of) : i32(partCount(of.type));
-      this.#frame.checkIndex(kept, count, placeName(place.of), place.at);
-      return storage.element(of, kept);
+      const kept = this.#frame.builder.toLocal(index, 'index');
+      const count = isRuntimeSized ? storage.runtimeCount(base) : i32(partCount(base.type));
+      this.#frame.checkIndex(kept, count, referenceName(reference.base), reference.position);
+      return storage.element(base, kept);
     }
     const constant = fold.constantValue(index);
     if (
@@ -254,8 +256,8 @@ export class ExpressionLowering {
       constant >= 0 &&
       (!isRuntimeSized || constant < MAX_CONSTANT_INDEX)
     )
-      return storage.part(of, constant);
-    return storage.element(of, index);
+      return storage.part(base, constant);
+    return storage.element(base, index);
   }
 }
 
@@ -266,15 +268,15 @@ function isHarmless(node: Node): boolean {
   return 'operands' in node ? node.operands.every(isHarmless) : true;
 }
 
-function placeName(place: Place): string {
-  switch (place.kind) {
+function referenceName(reference: Reference): string {
+  switch (reference.kind) {
     case 'variable':
-      return place.variable.name;
+      return reference.variable.name;
     case 'dereference':
       return 'what a pointer points at';
     case 'member':
-      return `${placeName(place.of)}.${place.struct.members[place.index]!.name}`;
+      return `${referenceName(reference.base)}.${reference.struct.members[reference.index]!.name}`;
     case 'element':
-      return `${placeName(place.of)}[...]`;
+      return `${referenceName(reference.base)}[...]`;
   }
 }

@@ -15,19 +15,19 @@ import { type Type, VOID } from '../../wgsl/types.js';
 import * as fold from '../ir/fold.js';
 import {
   type Statement as Code,
+  directNodes,
   eachNode,
   eachStatement,
   i32,
   innerBodies,
   type Label,
-  ownNodes,
 } from '../ir/ir.js';
 import { binary } from './arithmetic.js';
 import type { Frame } from './frame.js';
 import { type CountedLoop, countedLoop } from './loops.js';
 import { ExpressionLowering } from './lower-expression.js';
 import * as storage from './storage.js';
-import { fromConstant, keep, type Storage, scalar, scalarNode, type Value } from './values.js';
+import { fromConstant, type Storage, scalar, scalarNode, toLocals, type Value } from './values.js';
 
 /** Turns at most. An array of more elements than this would not fit into registers, which unrolling is for. */
 const MAX_TRIP = 64;
@@ -80,7 +80,7 @@ export class StatementLowering {
   /** The statements of an entry point, in a list of their own. */
   entry(body: readonly Statement[]): Code[] {
     const { builder } = this.#frame;
-    const code = builder.inside(() => {
+    const code = builder.collect(() => {
       this.#lowerAll(body);
     });
     const { exit: done } = this.#call;
@@ -130,7 +130,7 @@ export class StatementLowering {
     const { builder } = this.#frame;
     const given = value && this.#expressions.lower(value);
     if (variable.space === 'let') {
-      this.#frame.setValue(variable, keep(builder, given!, variable.name));
+      this.#frame.setValue(variable, toLocals(builder, given!, variable.name));
       return;
     }
     const { type } = variable;
@@ -141,20 +141,20 @@ export class StatementLowering {
     else storage.write(builder, room, fromConstant(type, zeroValue(type)));
   }
 
-  #assign({ place, operator, value }: Extract<Statement, { kind: 'assign' }>): void {
+  #assign({ reference, operator, value }: Extract<Statement, { kind: 'assign' }>): void {
     const { builder } = this.#frame;
-    const isOneStore = storage.isSingle(place.type) && !operator && !hasEffects(value);
+    const isOneStore = storage.isSingle(reference.type) && !operator && !hasEffects(value);
     const target = isOneStore
-      ? this.#expressions.locate(place)
-      : this.#expressions.locateKept(place);
+      ? this.#expressions.locate(reference)
+      : this.#expressions.locateStable(reference);
     if (!operator) {
       storage.write(builder, target, this.#expressions.lower(value));
       return;
     }
     const old = storage.read(target);
-    const before = hasEffects(value) ? keep(builder, old, 'old') : old;
+    const before = hasEffects(value) ? toLocals(builder, old, 'old') : old;
     const given = this.#expressions.lower(value);
-    storage.write(builder, target, binary(builder, operator, before, given, place.type));
+    storage.write(builder, target, binary(builder, operator, before, given, reference.type));
   }
 
   // Branches
@@ -173,7 +173,7 @@ export class StatementLowering {
   #branch(body: readonly Statement[]): [Code[], boolean] {
     let leaves = false;
     this.#call.depth += 1;
-    const code = this.#frame.builder.inside(() => {
+    const code = this.#frame.builder.collect(() => {
       leaves = this.#lowerAll(body);
     });
     this.#call.depth -= 1;
@@ -183,7 +183,10 @@ export class StatementLowering {
   /** An if for each case, in a block that a case leaves at its end. */
   #switch(node: Extract<Statement, { kind: 'switch' }>): boolean {
     const { builder } = this.#frame;
-    const selector = builder.keep(scalarNode(this.#expressions.lower(node.selector)), 'selector');
+    const selector = builder.toLocal(
+      scalarNode(this.#expressions.lower(node.selector)),
+      'selector',
+    );
     const outer = this.#break;
     const done = exit(this.#frame, 'switch');
     this.#break = done;
@@ -191,7 +194,7 @@ export class StatementLowering {
     const fallback = node.cases.find((c) => c.isDefault)!;
     const selected = fold.constantValue(selector);
     let leaves = true;
-    const body = builder.inside(() => {
+    const body = builder.collect(() => {
       if (selected !== undefined) {
         const chosen = node.cases.find((c) => c.selectors.some((s) => (s | 0) === selected));
         leaves = this.#lowerAll((chosen ?? fallback).body);
@@ -201,7 +204,7 @@ export class StatementLowering {
         const condition = selectors
           .map((value) => fold.integer('eq', selector, i32(value)))
           .reduce((p, q) => fold.integer('or', p, q));
-        const whenTrue = builder.inside(() => {
+        const whenTrue = builder.collect(() => {
           if (!this.#lowerAll(body)) leave(builder, done);
         });
         builder.emit({ kind: 'if', condition, whenTrue, whenFalse: [] });
@@ -228,8 +231,8 @@ export class StatementLowering {
     if (node.initial) this.#lower(node.initial);
     [this.#break, this.#continue] = [done, next];
     this.#call.depth += 1;
-    const code = builder.inside(() => {
-      const turn = builder.inside(() => this.#turn(node, next, again));
+    const code = builder.collect(() => {
+      const turn = builder.collect(() => this.#turn(node, next, again));
       this.#asked(node.condition, () => {
         builder.emit({ kind: 'loop', label: again, body: turn });
       });
@@ -251,7 +254,7 @@ export class StatementLowering {
       then();
       return;
     }
-    builder.emit({ kind: 'if', condition: first, whenTrue: builder.inside(then), whenFalse: [] });
+    builder.emit({ kind: 'if', condition: first, whenTrue: builder.collect(then), whenFalse: [] });
   }
 
   /**
@@ -261,7 +264,7 @@ export class StatementLowering {
   #turn(node: Extract<Statement, { kind: 'loop' }>, next: Exit, again: Label): void {
     const { builder } = this.#frame;
     let leaves = false;
-    const body = builder.inside(() => {
+    const body = builder.collect(() => {
       leaves = this.#lowerAll(node.body);
     });
     if (next.used) builder.emit({ kind: 'block', label: next.label, body });
@@ -293,7 +296,7 @@ export class StatementLowering {
     let leaves = false;
     const goBack = this.#mark();
     for (const value of values) {
-      const turn = builder.inside(() => {
+      const turn = builder.collect(() => {
         this.#frame.setStorage(counted.variable, constantStorage(counted.variable, value));
         leaves = this.#lowerAll(node.body);
       });
@@ -315,7 +318,7 @@ export class StatementLowering {
 
   /** A moment to go back to, where a turn that was lowered to see how long it is is thrown away. */
   #mark(): () => void {
-    const goBack = this.#frame.mark();
+    const goBack = this.#frame.savepoint();
     const call = this.#call;
     const { only } = call;
     const { used } = call.exit;
@@ -332,7 +335,7 @@ export class StatementLowering {
     const values: number[] = [];
     let trip: number[] | undefined;
     // What is looked at here is thrown away: the turns are lowered afterwards.
-    builder.inside(() => {
+    builder.collect(() => {
       let now = fold.constantValue(scalarNode(this.#expressions.lower(initial)));
       while (now !== undefined && values.length <= MAX_TRIP) {
         this.#frame.setStorage(variable, constantStorage(variable, now));
@@ -363,14 +366,14 @@ export class StatementLowering {
         `${this.#frame.entry.name} makes more than ${MAX_CALLS} calls, each of which is put in place; the last is of ${called.name}`,
       );
     for (const [n, parameter] of called.parameters.entries())
-      this.#frame.setValue(parameter, keep(builder, given[n]!, parameter.name));
+      this.#frame.setValue(parameter, toLocals(builder, given[n]!, parameter.name));
     const outer = { call: this.#call, break: this.#break, continue: this.#continue };
     const done = exit(this.#frame, called.name);
     const result =
       called.result === VOID ? undefined : this.#frame.allocate(resultVariable(called));
     const call: Call = { exit: done, result, depth: 0, only: undefined };
     this.#call = call;
-    const body = builder.inside(() => {
+    const body = builder.collect(() => {
       this.#lowerAll(called.body);
     });
     this.#call = outer.call;
@@ -410,7 +413,7 @@ function resultVariable({ name, result }: ShaderFunction): Variable {
     space: 'function',
     access: 'read_write',
     binding: undefined,
-    at: 0,
+    position: 0,
   };
 }
 
@@ -424,7 +427,7 @@ function countNodes(body: readonly Code[]): number {
   let count = 0;
   eachStatement(body, (statement) => {
     count += 1;
-    for (const node of ownNodes(statement))
+    for (const node of directNodes(statement))
       eachNode(node, () => {
         count += 1;
       });

@@ -102,7 +102,7 @@ function lowerWith(frame: Frame): LoweredEntry {
   const size = x * y * z;
   const workgroup = ['X', 'Y', 'Z'].map((axis) => builder.variable('i32', `workgroup${axis}`));
   const invocation = builder.variable('i32', 'invocation');
-  const body = builder.inside(() => {
+  const body = builder.collect(() => {
     declareInputs(frame, range, workgroup, size === 1 ? i32(0) : get(invocation));
     declarePrivates(frame);
     builder.append(new StatementLowering(frame).entry(entry.body));

@@ -81,6 +81,6 @@ export class Prologue {
   }
 
   #storeTable(table: MemoryStorage, value: Value): Statement[] {
-    return this.#builder.inside(() => write(this.#builder, table, value));
+    return this.#builder.collect(() => write(this.#builder, table, value));
   }
 }

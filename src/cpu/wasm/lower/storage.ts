@@ -26,11 +26,18 @@ import {
 import { HEAP_START } from '../address-space.js';
 import type { Builder } from '../ir/builder.js';
 import * as fold from '../ir/fold.js';
-import { get, i32, isFleeting, load, type Node, operation, type StoreName } from '../ir/ir.js';
+import {
+  get,
+  i32,
+  load,
+  type Node,
+  operation,
+  readsMutableState,
+  type StoreName,
+} from '../ir/ir.js';
 import {
   fromLanes,
   isVec4,
-  keep,
   laneNode,
   localType,
   type MemoryStorage,
@@ -40,6 +47,7 @@ import {
   type Storage,
   scalar,
   scalarNode,
+  toLocals,
   type Value,
 } from './values.js';
 
@@ -182,7 +190,7 @@ function writeMemory(builder: Builder, storage: MemoryStorage, value: Value): vo
 }
 
 function keepFleeting(builder: Builder, value: Value): Value {
-  return valueNodes(value).some(isFleeting) ? keep(builder, value, 'kept') : value;
+  return valueNodes(value).some(readsMutableState) ? toLocals(builder, value, 'kept') : value;
 }
 
 /** All nodes of a value, in order. */

@@ -203,17 +203,17 @@ export function splatNode({ type, node }: ScalarValue): Node {
 }
 
 /** The value put into locals, where it does not last by itself: it can then be used often and late. */
-export function keep(builder: Builder, value: Value, name: string): Value {
+export function toLocals(builder: Builder, value: Value, name: string): Value {
   switch (value.kind) {
     case 'scalar':
-      return { ...value, node: builder.keep(value.node, name) };
+      return { ...value, node: builder.toLocal(value.node, name) };
     case 'vec4': {
       const { type } = value;
       if (value.lanes?.every((n) => n.kind === 'constant')) return value;
-      return { kind: 'vec4', type, node: builder.keep(packed(value), name) };
+      return { kind: 'vec4', type, node: builder.toLocal(packed(value), name) };
     }
     case 'parts': {
-      const parts = value.parts.map((part, n) => keep(builder, part, `${name}.${n}`));
+      const parts = value.parts.map((part, n) => toLocals(builder, part, `${name}.${n}`));
       const { type } = value;
       if (type.kind !== 'matrix' || type.columns !== 4 || type.rows !== 4)
         return { kind: 'parts', type, parts };
@@ -231,7 +231,7 @@ export function keep(builder: Builder, value: Value, name: string): Value {
 export function transpose4(builder: Builder, columns: readonly Value[], name: string): Value[] {
   const [a, b, c, d] = columns.map(packed) as [Node, Node, Node, Node];
   const kept = (x: Node, y: Node, lanes: readonly number[]) =>
-    builder.keep(fold.shuffle(x, y, lanes), `${name}.t`);
+    builder.toLocal(fold.shuffle(x, y, lanes), `${name}.t`);
   const [ab, cd] = [kept(a, b, [0, 4, 1, 5]), kept(c, d, [0, 4, 1, 5])];
   const [abHigh, cdHigh] = [kept(a, b, [2, 6, 3, 7]), kept(c, d, [2, 6, 3, 7])];
   return [

@@ -12,6 +12,7 @@
 import { computationKey } from '../ir/computation-key.js';
 import * as fold from '../ir/fold.js';
 import {
+  directNodes,
   eachNode,
   eachStatement,
   get,
@@ -23,7 +24,6 @@ import {
   mapStatement,
   type Node,
   operation,
-  ownNodes,
   type Statement,
 } from '../ir/ir.js';
 import { countSets } from '../ir/locals.js';
@@ -108,7 +108,7 @@ function choosePointers(
 function addressesIn(loop: Loop): Node[] {
   const addresses: Node[] = [];
   eachStatement(loop.body, (statement) => {
-    for (const node of ownNodes(statement))
+    for (const node of directNodes(statement))
       eachNode(node, (n) => {
         if (n.kind === 'load') addresses.push(n.address);
       });

@@ -8,7 +8,7 @@
  */
 
 import type { Constant, Expression } from '../program.js';
-import type { Offset } from '../source.js';
+import type { Position } from '../source.js';
 import {
   ABSTRACT_INT,
   arrayType,
@@ -16,6 +16,7 @@ import {
   columnType,
   concreteScalar,
   concreteType,
+  excessElements,
   F32,
   isSized,
   type Matrix,
@@ -24,7 +25,6 @@ import {
   type Struct,
   scalarType,
   type Type,
-  tooManyElements,
   typeName,
   type Vector,
   vectorType,
@@ -46,7 +46,7 @@ export class ConstructChecker {
   }
 
   /** `bitcast<type>(value)` */
-  bitcast(type: Type, value: Expression, at: Offset): Expression {
+  bitcast(type: Type, value: Expression, position: Position): Expression {
     const operand = this.#expressions.concrete(value);
     const isNumber = (t: Type) =>
       (t.kind === 'scalar' || t.kind === 'vector') && scalarType(t) !== BOOL;
@@ -56,13 +56,13 @@ export class ConstructChecker {
       withScalar(type, F32) !== withScalar(operand.type, F32)
     )
       return this.#expressions.fail(
-        at,
+        position,
         `bitcast cannot turn ${typeName(operand.type)} into ${typeName(type)}`,
       );
     if (operand.type === type) return operand;
-    if (operand.kind !== 'constant') return { kind: 'bitcast', type, operand, at };
+    if (operand.kind !== 'constant') return { kind: 'bitcast', type, operand, position };
     const [from, to] = [scalarType(operand.type)!, scalarType(type)!];
-    return this.#expressions.constant(type, at, () =>
+    return this.#expressions.constant(type, position, () =>
       mapConstant(operand.value, (v) => bitcastConstant(v as number, from, to)),
     );
   }
@@ -71,7 +71,7 @@ export class ConstructChecker {
   inferType(
     name: string,
     given: () => Expression[],
-    at: Offset,
+    position: Position,
   ): { type: Type; parts: Expression[] } | undefined {
     const vector = VECTOR_NAME.exec(name);
     const matrix = MATRIX_NAME.exec(name);
@@ -80,13 +80,13 @@ export class ConstructChecker {
     if (vector && parts.length === 0)
       return { type: vectorType(Number(vector[1]) as 2, ABSTRACT_INT), parts };
     if (parts.length === 0)
-      return this.#expressions.fail(at, `${name}() needs a type: ${name}<f32>()`);
+      return this.#expressions.fail(position, `${name}() needs a type: ${name}<f32>()`);
     if (matrix) return { type: matrixType(Number(matrix[1]) as 2, Number(matrix[2]) as 2), parts };
     if (vector) {
       const element = commonType(parts.map((p) => scalarType(p.type) ?? p.type));
       if (element?.kind !== 'scalar')
         return this.#expressions.fail(
-          at,
+          position,
           `${name}(...) does not take ${describeTypes(parts.map((p) => p.type))}`,
         );
       const isConstant = parts.every((p) => p.kind === 'constant');
@@ -96,66 +96,67 @@ export class ConstructChecker {
       };
     }
     const element = commonType(parts.map((p) => p.type));
-    if (!element) return this.#expressions.fail(at, 'the elements of an array are all of one type');
+    if (!element)
+      return this.#expressions.fail(position, 'the elements of an array are all of one type');
     const isConstant = parts.every((p) => p.kind === 'constant');
     return { type: arrayType(isConstant ? element : concreteType(element), parts.length), parts };
   }
 
   /** `type(...)`: a vector, matrix, array or struct of its parts, or one number converted. */
-  construct(type: Type, given: readonly Expression[], at: Offset): Expression {
-    if (!isSized(type) || tooManyElements(type))
-      return this.#expressions.fail(at, `no value can be made of ${typeName(type)}`);
-    if (given.length === 0) return { kind: 'constant', type, value: zeroValue(type), at };
+  construct(type: Type, given: readonly Expression[], position: Position): Expression {
+    if (!isSized(type) || excessElements(type))
+      return this.#expressions.fail(position, `no value can be made of ${typeName(type)}`);
+    if (given.length === 0) return { kind: 'constant', type, value: zeroValue(type), position };
     switch (type.kind) {
       case 'scalar':
-        return this.#convertScalar(type, given, at);
+        return this.#convertScalar(type, given, position);
       case 'vector':
-        return this.#constructVector(type, given, at);
+        return this.#constructVector(type, given, position);
       case 'matrix':
-        return this.#constructMatrix(type, given, at);
+        return this.#constructMatrix(type, given, position);
       case 'array':
-        return this.#constructList(type, given, Array(type.count).fill(type.element), at);
+        return this.#constructList(type, given, Array(type.count).fill(type.element), position);
       default: {
         const { members } = type as Struct;
         return this.#constructList(
           type,
           given,
           members.map((m) => m.type),
-          at,
+          position,
         );
       }
     }
   }
 
-  #convertScalar(type: Scalar, given: readonly Expression[], at: Offset): Expression {
+  #convertScalar(type: Scalar, given: readonly Expression[], position: Position): Expression {
     const [operand] = given;
     if (given.length !== 1 || operand?.type.kind !== 'scalar')
       return this.#expressions.fail(
-        at,
+        position,
         `${type.name}(...) does not take ${describeTypes(given.map((g) => g.type))}`,
       );
-    return this.#convertNumbers(operand, type, at);
+    return this.#convertNumbers(operand, type, position);
   }
 
   /** A scalar or vector whose numbers become those of another type. */
-  #convertNumbers(operand: Expression, type: Type, at: Offset): Expression {
+  #convertNumbers(operand: Expression, type: Type, position: Position): Expression {
     if (operand.type === type) return operand;
     const [from, to] = [scalarType(operand.type)!, scalarType(type)!];
-    if (operand.kind !== 'constant') return { kind: 'convert', type, operand, at };
-    return this.#expressions.constant(type, at, () =>
+    if (operand.kind !== 'constant') return { kind: 'convert', type, operand, position };
+    return this.#expressions.constant(type, position, () =>
       mapConstant(operand.value, (v) => convertConstant(v, from, to)),
     );
   }
 
-  #constructVector(type: Vector, given: readonly Expression[], at: Offset): Expression {
+  #constructVector(type: Vector, given: readonly Expression[], position: Position): Expression {
     const [first] = given;
     if (given.length === 1 && first!.type.kind === 'vector' && first!.type.size === type.size)
-      return this.#convertNumbers(first!, type, at);
+      return this.#convertNumbers(first!, type, position);
     const parts = given.map((part) => {
       const element = scalarType(part.type);
       if (!element || part.type.kind === 'matrix')
         return this.#expressions.fail(
-          part.at,
+          part.position,
           `a vector is made of numbers, not of ${typeName(part.type)}`,
         );
       return this.#expressions.convert(part, withScalar(part.type, type.element), 'a component');
@@ -165,52 +166,54 @@ export class ConstructChecker {
     const isSplat = parts.length === 1 && size === 1;
     if (size !== type.size && !isSplat)
       return this.#expressions.fail(
-        at,
+        position,
         `${typeName(type)} is made of ${type.size} components, not ${size}`,
       );
-    if (!parts.every((p) => p.kind === 'constant')) return { kind: 'construct', type, parts, at };
+    if (!parts.every((p) => p.kind === 'constant'))
+      return { kind: 'construct', type, parts, position };
     const flat = parts.flatMap((p) => (p as { value: Constant }).value);
     const value = isSplat ? Array(type.size).fill(flat[0]) : flat;
-    return { kind: 'constant', type, value, at };
+    return { kind: 'constant', type, value, position };
   }
 
-  #constructMatrix(type: Matrix, given: readonly Expression[], at: Offset): Expression {
+  #constructMatrix(type: Matrix, given: readonly Expression[], position: Position): Expression {
     const { columns, rows } = type;
     if (given.length === 1 && given[0]!.type === type) return given[0]!;
     const column = columnType(type);
     if (given.length === columns)
-      return this.#constructList(type, given, Array(columns).fill(column), at);
+      return this.#constructList(type, given, Array(columns).fill(column), position);
     if (given.length !== columns * rows)
       return this.#expressions.fail(
-        at,
+        position,
         `${typeName(type)} is made of ${columns} columns or ${columns * rows} numbers`,
       );
     const built = Array.from({ length: columns }, (_, c) =>
-      this.#constructVector(column, given.slice(c * rows, (c + 1) * rows), at),
+      this.#constructVector(column, given.slice(c * rows, (c + 1) * rows), position),
     );
-    return this.#constructList(type, built, Array(columns).fill(column), at);
+    return this.#constructList(type, built, Array(columns).fill(column), position);
   }
 
   #constructList(
     type: Type,
     given: readonly Expression[],
     types: readonly Type[],
-    at: Offset,
+    position: Position,
   ): Expression {
     if (given.length !== types.length)
       return this.#expressions.fail(
-        at,
+        position,
         `${typeName(type)} is made of ${types.length} value${types.length === 1 ? '' : 's'}, not ${given.length}`,
       );
     const parts = given.map((part, n) =>
       this.#expressions.convert(part, types[n]!, `part ${n + 1}`),
     );
-    if (!parts.every((p) => p.kind === 'constant')) return { kind: 'construct', type, parts, at };
+    if (!parts.every((p) => p.kind === 'constant'))
+      return { kind: 'construct', type, parts, position };
     return {
       kind: 'constant',
       type,
       value: parts.map((p) => (p as { value: Constant }).value),
-      at,
+      position,
     };
   }
 }

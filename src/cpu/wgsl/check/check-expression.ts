@@ -13,11 +13,11 @@ import type {
   BinaryOperator,
   Constant,
   Expression,
-  Place,
+  Reference,
   ShaderFunction,
   Variable,
 } from '../program.js';
-import { failAt, type Offset } from '../source.js';
+import { failAt, type Position } from '../source.js';
 import {
   ABSTRACT_INT,
   type ArrayType,
@@ -69,19 +69,19 @@ import {
 } from './constants.js';
 
 /** What a name stands for. */
-export type Named =
+export type ResolvedName =
   | { readonly kind: 'constant'; readonly type: Type; readonly value: Constant }
   | { readonly kind: 'variable'; readonly variable: Variable }
   | { readonly kind: 'function'; readonly function: ShaderFunction; readonly isEntry: boolean }
   | { readonly kind: 'type'; readonly type: Type };
 
 /** What the expressions of a function, or of the module, see around them. */
-export interface Surroundings {
+export interface Environment {
   readonly text: string;
-  lookup(name: string, at: Offset): Named | undefined;
+  lookup(name: string, position: Position): ResolvedName | undefined;
   type(name: syntax.Name): Type;
   /** Notes that a variable outside functions is used. */
-  use(variable: Variable, at: Offset): void;
+  recordUse(variable: Variable, position: Position): void;
 }
 
 const MIXED = new Set(['+', '-', '*', '/', '%']);
@@ -90,25 +90,25 @@ const COMPONENTS = ['xyzw', 'rgba'];
 
 /** Checks expressions in the surroundings of a function, or of the module. */
 export class ExpressionChecker {
-  readonly #around: Surroundings;
+  readonly #environment: Environment;
   readonly #constructs = new ConstructChecker(this);
   /** Whether the operand of a && or || is being checked that will never be evaluated. */
   #isSkipped = false;
 
-  constructor(around: Surroundings) {
-    this.#around = around;
+  constructor(around: Environment) {
+    this.#environment = around;
   }
 
   /** The typed expression, whose numbers may have no type yet. @throws WgslError where it has none. */
   check(node: syntax.Expression): Expression {
-    const { at } = node;
+    const { position } = node;
     switch (node.kind) {
       case 'number': {
-        const { type, value } = this.#guard(at, () => parseNumber(node.text));
-        return { kind: 'constant', type, value, at };
+        const { type, value } = this.#guard(position, () => parseNumber(node.text));
+        return { kind: 'constant', type, value, position };
       }
       case 'boolean':
-        return { kind: 'constant', type: BOOL, value: node.value, at };
+        return { kind: 'constant', type: BOOL, value: node.value, position };
       case 'unary':
         return this.#unary(node);
       case 'binary':
@@ -116,8 +116,8 @@ export class ExpressionChecker {
       case 'call':
         return this.#call(node);
       default: {
-        const place = this.#placeOrValue(node);
-        return 'place' in place ? this.read(place.place) : place.value;
+        const reference = this.#referenceOrValue(node);
+        return 'reference' in reference ? this.read(reference.reference) : reference.value;
       }
     }
   }
@@ -140,33 +140,36 @@ export class ExpressionChecker {
       !isInteger(scalarType(value.type)) ||
       value.type.kind !== 'scalar'
     )
-      return this.fail(node.at, `${what} must be a constant integer`);
+      return this.fail(node.position, `${what} must be a constant integer`);
     return value.value as number;
   }
 
   /**
    * A place in memory.
    *
-   * @param use what is done with it, for the error: "it cannot be assigned to".
+   * @param recordUse what is done with it, for the error: "it cannot be assigned to".
    * @throws WgslError where the expression is a value.
    */
-  place(node: syntax.Expression, use: string): Place {
-    const result = this.#placeOrValue(node);
-    if ('place' in result) return result.place;
-    if (isSwizzleOfPlace(result.value))
+  reference(node: syntax.Expression, recordUse: string): Reference {
+    const result = this.#referenceOrValue(node);
+    if ('reference' in result) return result.reference;
+    if (isSwizzleOfReference(result.value))
       return this.fail(
-        node.at,
+        node.position,
         'assigning to several components at once is not supported: this device has no swizzle_assignment',
       );
     const name = node.kind === 'name' ? `"${node.name}"` : 'this expression';
-    return this.fail(node.at, `${name} is a value, not a variable: ${use}`);
+    return this.fail(node.position, `${name} is a value, not a variable: ${recordUse}`);
   }
 
-  read(place: Place): Expression {
-    const { type, at } = place;
+  read(reference: Reference): Expression {
+    const { type, position } = reference;
     if (!isSized(type))
-      return this.fail(at, `${typeName(type)} has no size here: only its elements can be read`);
-    return { kind: 'read', type, place, at };
+      return this.fail(
+        position,
+        `${typeName(type)} has no size here: only its elements can be read`,
+      );
+    return { kind: 'read', type, reference, position };
   }
 
   /** @throws WgslError where the value is neither of the type nor a number that can become one of it. */
@@ -177,12 +180,12 @@ export class ExpressionChecker {
         ...value,
         type,
         value: this.#guard(
-          value.at,
+          value.position,
           () => this.#retype(value.value, type),
           () => zeroValue(type),
         ),
       };
-    return this.fail(value.at, `${what} is ${typeName(value.type)}, not ${typeName(type)}`);
+    return this.fail(value.position, `${what} is ${typeName(value.type)}, not ${typeName(type)}`);
   }
 
   concrete(value: Expression): Expression {
@@ -192,148 +195,169 @@ export class ExpressionChecker {
   }
 
   /** `left operator right`, from operands that are checked already. */
-  binary(operator: BinaryOperator, left: Expression, right: Expression, at: Offset): Expression {
-    if (operator === '&&' || operator === '||') return this.#logical(operator, left, right, at);
+  binary(
+    operator: BinaryOperator,
+    left: Expression,
+    right: Expression,
+    position: Position,
+  ): Expression {
+    if (operator === '&&' || operator === '||')
+      return this.#logical(operator, left, right, position);
     if (left.type.kind === 'matrix' || right.type.kind === 'matrix')
-      return this.#matrixProduct(operator, left, right, at);
-    if (operator === '<<' || operator === '>>') return this.#shift(operator, left, right, at);
+      return this.#matrixProduct(operator, left, right, position);
+    if (operator === '<<' || operator === '>>') return this.#shift(operator, left, right, position);
     const element = this.#commonScalar(left, right);
     if (!element || !this.#operatorTakes(operator, element))
-      return this.#refuse(operator, left, right, at);
+      return this.#refuse(operator, left, right, position);
     const p = this.convert(left, withScalar(left.type, element), 'the left side');
     const q = this.convert(right, withScalar(right.type, element), 'the right side');
     const isComparison = COMPARISONS.has(operator);
     // Only sums, products and the like take a number beside a vector.
     const areVectors = p.type.kind === 'vector' && q.type.kind === 'vector';
     if (p.type !== q.type && (areVectors || !MIXED.has(operator)))
-      return this.#refuse(operator, left, right, at);
+      return this.#refuse(operator, left, right, position);
     const shape = p.type.kind === 'vector' ? p.type : q.type;
     const type = isComparison ? withScalar(shape, BOOL) : shape;
-    this.#refuseZeroDivisor(operator, q, at);
-    return this.#fold({ kind: 'binary', type, operator, left: p, right: q, at }, element);
+    this.#refuseZeroDivisor(operator, q, position);
+    return this.#fold({ kind: 'binary', type, operator, left: p, right: q, position }, element);
   }
 
-  fail(at: Offset, rule: string): never {
-    return failAt(this.#around.text, at, rule);
+  fail(position: Position, rule: string): never {
+    return failAt(this.#environment.text, position, rule);
   }
 
   // Names, members and elements
 
   /** A name, member, element or dereferenced pointer: a place, or a value where what it is part of is one. */
-  #placeOrValue(node: syntax.Expression): { place: Place } | { value: Expression } {
+  #referenceOrValue(node: syntax.Expression): { reference: Reference } | { value: Expression } {
     if (node.kind === 'name') return this.#name(node);
     if (node.kind === 'unary' && node.operator === '*') {
       const pointer = this.check(node.operand);
       if (pointer.type.kind !== 'pointer')
-        return this.fail(node.at, `"*" takes a pointer, not ${typeName(pointer.type)}`);
-      return { place: this.#dereference(pointer) };
+        return this.fail(node.position, `"*" takes a pointer, not ${typeName(pointer.type)}`);
+      return { reference: this.#dereference(pointer) };
     }
     if (node.kind !== 'member' && node.kind !== 'index') return { value: this.check(node) };
-    let of = this.#placeOrValue(node.of);
-    const pointer = 'value' in of ? of.value : undefined;
-    if (pointer?.type.kind === 'pointer') of = { place: this.#dereference(pointer) };
-    return node.kind === 'member' ? this.#member(of, node) : this.#element(of, node);
+    let base = this.#referenceOrValue(node.base);
+    const pointer = 'value' in base ? base.value : undefined;
+    if (pointer?.type.kind === 'pointer') base = { reference: this.#dereference(pointer) };
+    return node.kind === 'member' ? this.#member(base, node) : this.#element(base, node);
   }
 
-  #dereference(pointer: Expression): Place {
-    if (pointer.kind === 'address') return pointer.place;
+  #dereference(pointer: Expression): Reference {
+    if (pointer.kind === 'address') return pointer.reference;
     const { target } = pointer.type as Extract<Type, { kind: 'pointer' }>;
-    return { kind: 'dereference', type: target, pointer, at: pointer.at };
+    return { kind: 'dereference', type: target, pointer, position: pointer.position };
   }
 
-  #name({ name, template, at }: syntax.Name): { place: Place } | { value: Expression } {
-    const named = this.#around.lookup(name, at);
-    if (!named) return this.#refuseName(name, at);
-    if (template.length > 0) this.fail(at, `"${name}" takes no template arguments`);
-    if (named.kind === 'type') return this.fail(at, `"${name}" is a type, not a value`);
-    if (named.kind === 'function') return this.fail(at, `"${name}" is a function: call it`);
-    if (named.kind === 'constant') return { value: { ...named, at } };
+  #name({
+    name,
+    template,
+    position,
+  }: syntax.Name): { reference: Reference } | { value: Expression } {
+    const named = this.#environment.lookup(name, position);
+    if (!named) return this.#refuseName(name, position);
+    if (template.length > 0) this.fail(position, `"${name}" takes no template arguments`);
+    if (named.kind === 'type') return this.fail(position, `"${name}" is a type, not a value`);
+    if (named.kind === 'function') return this.fail(position, `"${name}" is a function: call it`);
+    if (named.kind === 'constant') return { value: { ...named, position } };
     const { variable } = named;
     if (variable.space === 'let')
-      return { value: { kind: 'value', type: variable.type, variable, at } };
-    this.#around.use(variable, at);
-    return { place: { kind: 'variable', type: variable.type, variable, at } };
+      return { value: { kind: 'value', type: variable.type, variable, position } };
+    this.#environment.recordUse(variable, position);
+    return { reference: { kind: 'variable', type: variable.type, variable, position } };
   }
 
-  #refuseName(name: string, at: Offset): never {
-    if (isPredeclaredType(name)) return this.fail(at, `"${name}" is a type, not a value`);
+  #refuseName(name: string, position: Position): never {
+    if (isPredeclaredType(name)) return this.fail(position, `"${name}" is a type, not a value`);
     if (BUILTINS.has(name) || unsupportedBuiltin(name))
-      return this.fail(at, `"${name}" is a function: call it`);
-    return this.fail(at, `"${name}" is not declared`);
+      return this.fail(position, `"${name}" is a function: call it`);
+    return this.fail(position, `"${name}" is not declared`);
   }
 
   #member(
-    of: { place: Place } | { value: Expression },
-    { name, at }: { name: string; at: Offset },
-  ): { place: Place } | { value: Expression } {
-    const type = 'place' in of ? of.place.type : of.value.type;
-    if (type.kind === 'struct') return this.#structMember(of, type, name, at);
+    base: { reference: Reference } | { value: Expression },
+    { name, position }: { name: string; position: Position },
+  ): { reference: Reference } | { value: Expression } {
+    const type = 'reference' in base ? base.reference.type : base.value.type;
+    if (type.kind === 'struct') return this.#structMember(base, type, name, position);
     if (type.kind !== 'vector')
-      return this.fail(at, `${typeName(type)} has no members, so none is called "${name}"`);
+      return this.fail(position, `${typeName(type)} has no members, so none is called "${name}"`);
     const letters = COMPONENTS.find((set) => [...name].every((letter) => set.includes(letter)));
     const lanes = [...name].map((letter) => letters?.indexOf(letter) ?? -1);
     if (!letters || name.length > 4 || lanes.some((lane) => lane >= type.size))
-      return this.fail(at, `${typeName(type)} has no component "${name}"`);
+      return this.fail(position, `${typeName(type)} has no component "${name}"`);
     const [lane] = lanes;
-    if ('place' in of && lanes.length === 1) {
-      const index = { kind: 'constant', type: U32, value: lane!, at } as const;
-      return { place: { kind: 'element', type: type.element, of: of.place, index, at } };
+    if ('reference' in base && lanes.length === 1) {
+      const index = { kind: 'constant', type: U32, value: lane!, position } as const;
+      return {
+        reference: { kind: 'element', type: type.element, base: base.reference, index, position },
+      };
     }
-    const vector = 'place' in of ? this.read(of.place) : of.value;
-    return { value: this.#swizzle(vector, type, lanes, at) };
+    const vector = 'reference' in base ? this.read(base.reference) : base.value;
+    return { value: this.#swizzle(vector, type, lanes, position) };
   }
 
-  #swizzle(of: Expression, { element }: Vector, lanes: readonly number[], at: Offset): Expression {
+  #swizzle(
+    base: Expression,
+    { element }: Vector,
+    lanes: readonly number[],
+    position: Position,
+  ): Expression {
     const type = lanes.length === 1 ? element : vectorType(lanes.length as 2 | 3 | 4, element);
-    if (of.kind !== 'constant') return { kind: 'swizzle', type, of, lanes, at };
-    const parts = lanes.map((lane) => (of.value as readonly Constant[])[lane]!);
-    return { kind: 'constant', type, value: lanes.length === 1 ? parts[0]! : parts, at };
+    if (base.kind !== 'constant') return { kind: 'swizzle', type, base, lanes, position };
+    const parts = lanes.map((lane) => (base.value as readonly Constant[])[lane]!);
+    return { kind: 'constant', type, value: lanes.length === 1 ? parts[0]! : parts, position };
   }
 
   #structMember(
-    of: { place: Place } | { value: Expression },
+    base: { reference: Reference } | { value: Expression },
     struct: Struct,
     name: string,
-    at: Offset,
-  ): { place: Place } | { value: Expression } {
+    position: Position,
+  ): { reference: Reference } | { value: Expression } {
     const index = struct.members.findIndex((m) => m.name === name);
-    if (index < 0) return this.fail(at, `struct ${struct.name} has no member "${name}"`);
+    if (index < 0) return this.fail(position, `struct ${struct.name} has no member "${name}"`);
     const { type } = struct.members[index]!;
-    if ('place' in of) return { place: { kind: 'member', type, of: of.place, struct, index, at } };
-    if (of.value.kind === 'constant') {
-      const value = (of.value.value as readonly Constant[])[index]!;
-      return { value: { kind: 'constant', type, value, at } };
+    if ('reference' in base)
+      return { reference: { kind: 'member', type, base: base.reference, struct, index, position } };
+    if (base.value.kind === 'constant') {
+      const value = (base.value.value as readonly Constant[])[index]!;
+      return { value: { kind: 'constant', type, value, position } };
     }
-    return { value: { kind: 'member', type, of: of.value, index, at } };
+    return { value: { kind: 'member', type, base: base.value, index, position } };
   }
 
   #element(
-    of: { place: Place } | { value: Expression },
-    node: { index: syntax.Expression; at: Offset },
-  ): { place: Place } | { value: Expression } {
-    const { at } = node;
-    const composite = 'place' in of ? of.place.type : of.value.type;
+    base: { reference: Reference } | { value: Expression },
+    node: { index: syntax.Expression; position: Position },
+  ): { reference: Reference } | { value: Expression } {
+    const { position } = node;
+    const composite = 'reference' in base ? base.reference.type : base.value.type;
     const type = elementType(composite);
-    if (!type) return this.fail(at, `${typeName(composite)} has no elements`);
+    if (!type) return this.fail(position, `${typeName(composite)} has no elements`);
     const index = this.#index(node.index, elementCount(composite as ArrayType | Vector | Matrix));
-    if ('place' in of) return { place: { kind: 'element', type, of: of.place, index, at } };
-    if (of.value.kind === 'constant' && index.kind === 'constant') {
-      const value = (of.value.value as readonly Constant[])[index.value as number]!;
-      return { value: { kind: 'constant', type, value, at } };
+    if ('reference' in base)
+      return { reference: { kind: 'element', type, base: base.reference, index, position } };
+    if (base.value.kind === 'constant' && index.kind === 'constant') {
+      const value = (base.value.value as readonly Constant[])[index.value as number]!;
+      return { value: { kind: 'constant', type, value, position } };
     }
-    const value = this.concrete(of.value);
-    return { value: { kind: 'element', type: elementType(value.type)!, of: value, index, at } };
+    const value = this.concrete(base.value);
+    return {
+      value: { kind: 'element', type: elementType(value.type)!, base: value, index, position },
+    };
   }
 
   #index(node: syntax.Expression, count: number | undefined): Expression {
     const index = this.checkConcrete(node);
     if (index.type !== I32 && index.type !== U32)
-      return this.fail(node.at, `an index is i32 or u32, not ${typeName(index.type)}`);
+      return this.fail(node.position, `an index is i32 or u32, not ${typeName(index.type)}`);
     if (index.kind === 'constant') {
       const value = index.value as number;
       if (value < 0 || (count !== undefined && value >= count))
         return this.fail(
-          node.at,
+          node.position,
           count === undefined
             ? `index ${value} is negative`
             : `index ${value} is outside 0 to ${count - 1}`,
@@ -345,9 +369,10 @@ export class ExpressionChecker {
   // Operators
 
   #unary(node: Extract<syntax.Expression, { kind: 'unary' }>): Expression {
-    const { operator, at } = node;
-    if (operator === '*') return this.read(this.place(node, 'it cannot be read through'));
-    if (operator === '&') return this.#address(this.place(node.operand, 'it has no address'), at);
+    const { operator, position } = node;
+    if (operator === '*') return this.read(this.reference(node, 'it cannot be read through'));
+    if (operator === '&')
+      return this.#address(this.reference(node.operand, 'it has no address'), position);
     const operand = this.check(node.operand);
     const element = operand.type.kind === 'matrix' ? undefined : scalarType(operand.type);
     const fits =
@@ -357,31 +382,37 @@ export class ExpressionChecker {
           ? isInteger(element)
           : isFloat(element) || isInteger(element);
     if (!element || !fits || (operator === '-' && element === U32))
-      return this.fail(at, `"${operator}" does not take ${typeName(operand.type)}`);
+      return this.fail(position, `"${operator}" does not take ${typeName(operand.type)}`);
     const { type } = operand;
     if (operand.kind === 'constant') {
-      return this.constant(type, at, () =>
+      return this.constant(type, position, () =>
         mapConstant(operand.value, (v) => evaluateUnary(operator as '-', element, v)),
       );
     }
-    return { kind: 'unary', type, operator: operator as '-' | '!' | '~', operand, at };
+    return { kind: 'unary', type, operator: operator as '-' | '!' | '~', operand, position };
   }
 
-  #address(place: Place, at: Offset): Expression {
-    const root = rootVariable(place);
-    const isLane = place.kind === 'element' && place.of.type.kind === 'vector';
-    if (isLane) return this.fail(at, 'a component of a vector has no address');
+  #address(reference: Reference, position: Position): Expression {
+    const root = rootVariable(reference);
+    const isLane = reference.kind === 'element' && reference.base.type.kind === 'vector';
+    if (isLane) return this.fail(position, 'a component of a vector has no address');
     if (!root) {
-      const pointer = innermostPointer(place);
+      const pointer = innermostPointer(reference);
       return {
         kind: 'address',
-        type: pointerType(pointer.space, place.type, pointer.access),
-        place,
-        at,
+        type: pointerType(pointer.space, reference.type, pointer.access),
+        reference,
+        position,
       };
     }
-    if (root.space === 'let') return this.fail(at, `"${root.name}" is a value: it has no address`);
-    return { kind: 'address', type: pointerType(root.space, place.type, root.access), place, at };
+    if (root.space === 'let')
+      return this.fail(position, `"${root.name}" is a value: it has no address`);
+    return {
+      kind: 'address',
+      type: pointerType(root.space, reference.type, root.access),
+      reference,
+      position,
+    };
   }
 
   #binary(node: Extract<syntax.Expression, { kind: 'binary' }>): Expression {
@@ -390,51 +421,67 @@ export class ExpressionChecker {
     const isLogical = operator === '&&' || operator === '||';
     const isDecided = left.kind === 'constant' && left.value === (operator === '||');
     if (!isLogical || !isDecided || left.type !== BOOL)
-      return this.binary(operator, left, this.check(node.right), node.at);
+      return this.binary(operator, left, this.check(node.right), node.position);
     // The right side of a decided && or || is typed, but its value is never asked for.
     const wasSkipped = this.#isSkipped;
     this.#isSkipped = true;
     const right = this.check(node.right);
     this.#isSkipped = wasSkipped;
     if (right.kind !== 'constant' || right.type !== BOOL)
-      return this.binary(operator, left, right, node.at);
-    return { ...left, at: node.at };
+      return this.binary(operator, left, right, node.position);
+    return { ...left, position: node.position };
   }
 
-  #logical(operator: '&&' | '||', left: Expression, right: Expression, at: Offset): Expression {
-    if (left.type !== BOOL || right.type !== BOOL) return this.#refuse(operator, left, right, at);
-    return this.#fold({ kind: 'binary', type: BOOL, operator, left, right, at }, BOOL);
+  #logical(
+    operator: '&&' | '||',
+    left: Expression,
+    right: Expression,
+    position: Position,
+  ): Expression {
+    if (left.type !== BOOL || right.type !== BOOL)
+      return this.#refuse(operator, left, right, position);
+    return this.#fold({ kind: 'binary', type: BOOL, operator, left, right, position }, BOOL);
   }
 
-  #shift(operator: '<<' | '>>', left: Expression, right: Expression, at: Offset): Expression {
+  #shift(
+    operator: '<<' | '>>',
+    left: Expression,
+    right: Expression,
+    position: Position,
+  ): Expression {
     const element = scalarType(left.type);
     const haveOneShape = withScalar(left.type, U32) === withScalar(right.type, U32);
     if (!isInteger(element) || !isInteger(scalarType(right.type)) || !haveOneShape)
-      return this.#refuse(operator, left, right, at);
+      return this.#refuse(operator, left, right, position);
     const by = this.convert(right, withScalar(right.type, U32), 'the number of bits');
     const isConstant = by.kind === 'constant' && left.kind === 'constant';
     const shifted = isConstant ? left : this.concrete(left);
     if (by.kind === 'constant' && !this.#isSkipped)
       mapConstant(by.value, (n) =>
         Number(n) > 31 && scalarType(shifted.type) !== ABSTRACT_INT
-          ? this.fail(at, `a shift by ${n} is past the 31 that 32 bits have`)
+          ? this.fail(position, `a shift by ${n} is past the 31 that 32 bits have`)
           : n,
       );
     const { type } = shifted;
     return this.#fold(
-      { kind: 'binary', type, operator, left: shifted, right: by, at },
+      { kind: 'binary', type, operator, left: shifted, right: by, position },
       scalarType(type)!,
     );
   }
 
-  #matrixProduct(operator: BinaryOperator, l: Expression, r: Expression, at: Offset): Expression {
+  #matrixProduct(
+    operator: BinaryOperator,
+    l: Expression,
+    r: Expression,
+    position: Position,
+  ): Expression {
     const left = l.type.kind === 'matrix' ? l : this.#floats(l);
     const right = r.type.kind === 'matrix' ? r : this.#floats(r);
     const type = matrixResult(operator, left.type, right.type);
-    if (!type) return this.#refuse(operator, l, r, at);
+    if (!type) return this.#refuse(operator, l, r, position);
     if (left.kind !== 'constant' || right.kind !== 'constant')
-      return { kind: 'binary', type, operator, left, right, at };
-    return this.constant(type, at, () => evaluateMatrix(operator, left.value, right.value));
+      return { kind: 'binary', type, operator, left, right, position };
+    return this.constant(type, position, () => evaluateMatrix(operator, left.value, right.value));
   }
 
   /** Numbers without a type, beside a matrix, are f32. */
@@ -456,25 +503,27 @@ export class ExpressionChecker {
     return p && q && (commonType([p, q]) as Scalar | undefined);
   }
 
-  #refuse(operator: string, left: Expression, right: Expression, at: Offset): never {
+  #refuse(operator: string, left: Expression, right: Expression, position: Position): never {
     const types = describeTypes([left.type, right.type]);
-    return this.fail(at, `"${operator}" does not take ${types}`);
+    return this.fail(position, `"${operator}" does not take ${types}`);
   }
 
-  #refuseZeroDivisor(operator: string, divisor: Expression, at: Offset): void {
+  #refuseZeroDivisor(operator: string, divisor: Expression, position: Position): void {
     if ((operator !== '/' && operator !== '%') || this.#isSkipped) return;
     if (divisor.kind !== 'constant' || !isInteger(scalarType(divisor.type))) return;
-    mapConstant(divisor.value, (v) => (v === 0 ? this.fail(at, 'an integer is divided by 0') : v));
+    mapConstant(divisor.value, (v) =>
+      v === 0 ? this.fail(position, 'an integer is divided by 0') : v,
+    );
   }
 
   /** A binary operation of two constants becomes its value. */
   #fold(node: Extract<Expression, { kind: 'binary' }>, element: Scalar): Expression {
-    const { left, right, operator, type, at } = node;
+    const { left, right, operator, type, position } = node;
     if (left.kind !== 'constant' || right.kind !== 'constant') {
       // Numbers without a type are constants, so that beside a value at run time none is left.
       return node;
     }
-    return this.constant(type, at, () =>
+    return this.constant(type, position, () =>
       zip(left.value, right.value, (p, q) => evaluateBinary(operator, element, p, q)),
     );
   }
@@ -482,50 +531,58 @@ export class ExpressionChecker {
   // Calls
 
   #call(node: syntax.CallExpression): Expression {
-    const { callee, at } = node;
+    const { callee, position } = node;
     const given = () => node.arguments.map((argument) => this.check(argument));
-    const named = this.#around.lookup(callee.name, callee.at);
+    const named = this.#environment.lookup(callee.name, callee.position);
     if (named?.kind === 'constant' || named?.kind === 'variable')
-      return this.fail(at, `"${callee.name}" is not a function`);
+      return this.fail(position, `"${callee.name}" is not a function`);
     if (named?.kind === 'type')
-      return this.#constructs.construct(this.#around.type(callee), given(), at);
-    if (!named && callee.name === 'bitcast') return this.#bitcast(callee, given(), at);
+      return this.#constructs.construct(this.#environment.type(callee), given(), position);
+    if (!named && callee.name === 'bitcast') return this.#bitcast(callee, given(), position);
     const hasTemplate = callee.template.length > 0;
-    const inferred = !named && !hasTemplate && this.#constructs.inferType(callee.name, given, at);
-    if (inferred) return this.#constructs.construct(inferred.type, inferred.parts, at);
+    const inferred =
+      !named && !hasTemplate && this.#constructs.inferType(callee.name, given, position);
+    if (inferred) return this.#constructs.construct(inferred.type, inferred.parts, position);
     const builtin = named ? undefined : BUILTINS.get(callee.name);
     if (hasTemplate && (named || builtin))
-      this.fail(at, `function ${callee.name} takes no template arguments`);
-    if (named?.isEntry) this.fail(at, `${callee.name} is an entry point: no function can call it`);
-    if (named) return this.#functionCall(named.function, given(), at);
-    if (builtin) return this.#builtinCall(callee.name, builtin, given(), at);
+      this.fail(position, `function ${callee.name} takes no template arguments`);
+    if (named?.isEntry)
+      this.fail(position, `${callee.name} is an entry point: no function can call it`);
+    if (named) return this.#functionCall(named.function, given(), position);
+    if (builtin) return this.#builtinCall(callee.name, builtin, given(), position);
     const unsupported = unsupportedBuiltin(callee.name);
-    if (unsupported) return this.fail(at, `"${callee.name}" is not supported: ${unsupported}`);
-    return this.#constructs.construct(this.#around.type(callee), given(), at);
+    if (unsupported)
+      return this.fail(position, `"${callee.name}" is not supported: ${unsupported}`);
+    return this.#constructs.construct(this.#environment.type(callee), given(), position);
   }
 
-  #functionCall(called: ShaderFunction, given: readonly Expression[], at: Offset): Expression {
+  #functionCall(
+    called: ShaderFunction,
+    given: readonly Expression[],
+    position: Position,
+  ): Expression {
     const { name, parameters, result } = called;
     if (given.length !== parameters.length)
       return this.fail(
-        at,
+        position,
         `${name} takes ${parameters.length} argument${parameters.length === 1 ? '' : 's'}, not ${given.length}`,
       );
     const converted = given.map((value, n) =>
       this.convert(value, parameters[n]!.type, `argument ${parameters[n]!.name} of ${name}`),
     );
-    return { kind: 'call', type: result, function: called, arguments: converted, at };
+    return { kind: 'call', type: result, function: called, arguments: converted, position };
   }
 
   #builtinCall(
     name: string,
     builtin: Builtin,
     given: readonly Expression[],
-    at: Offset,
+    position: Position,
   ): Expression {
     const types = given.map((value) => value.type);
     const overload = builtin.resolve(types);
-    if (!overload) return this.fail(at, `${builtin.form} does not take ${describeTypes(types)}`);
+    if (!overload)
+      return this.fail(position, `${builtin.form} does not take ${describeTypes(types)}`);
     const constant = builtin.evaluate && given.every((value) => value.kind === 'constant');
     const settled = constant ? overload : concreteOverload(overload);
     const converted = given.map((value, n) =>
@@ -533,17 +590,17 @@ export class ExpressionChecker {
     );
     const values = converted.map((v) => (v.kind === 'constant' ? v.value : undefined));
     const refused = this.#isSkipped ? undefined : builtin.refuse?.(values);
-    if (refused) this.fail(at, refused);
+    if (refused) this.fail(position, refused);
     const { result: type } = settled;
-    if (!constant) return { kind: 'builtin', type, name, arguments: converted, at };
-    return this.constant(type, at, () => builtin.evaluate!(values as Constant[], type));
+    if (!constant) return { kind: 'builtin', type, name, arguments: converted, position };
+    return this.constant(type, position, () => builtin.evaluate!(values as Constant[], type));
   }
 
-  #bitcast(callee: syntax.Name, given: readonly Expression[], at: Offset): Expression {
+  #bitcast(callee: syntax.Name, given: readonly Expression[], position: Position): Expression {
     const [target, ...more] = callee.template;
     if (target?.kind !== 'name' || more.length > 0 || given.length !== 1)
-      return this.fail(at, 'bitcast<type>(value) takes one type and one value');
-    return this.#constructs.bitcast(this.#around.type(target), given[0]!, at);
+      return this.fail(position, 'bitcast<type>(value) takes one type and one value');
+    return this.#constructs.bitcast(this.#environment.type(target), given[0]!, position);
   }
 
   // Constants
@@ -564,19 +621,19 @@ export class ExpressionChecker {
   }
 
   /** A constant, whose value `evaluate` gives. @throws WgslError where it has none. */
-  constant(type: Type, at: Offset, evaluate: () => Constant): Expression {
-    const value = this.#guard(at, evaluate, () => zeroValue(type));
-    return { kind: 'constant', type, value, at };
+  constant(type: Type, position: Position, evaluate: () => Constant): Expression {
+    const value = this.#guard(position, evaluate, () => zeroValue(type));
+    return { kind: 'constant', type, value, position };
   }
 
   /** @param otherwise gives what counts as the value where an expression that is never evaluated has none. */
-  #guard<T>(at: Offset, run: () => T, otherwise?: () => T): T {
+  #guard<T>(position: Position, run: () => T, otherwise?: () => T): T {
     try {
       return run();
     } catch (error) {
       if (!(error instanceof ConstantError)) throw error;
       if (this.#isSkipped && otherwise) return otherwise();
-      return this.fail(at, error.message);
+      return this.fail(position, error.message);
     }
   }
 }
@@ -589,14 +646,17 @@ function concreteOverload({ parameters, result }: { parameters: readonly Type[];
 }
 
 /** Whether a value is several components of a variable, or one of them: a later WGSL lets them be assigned to. */
-function isSwizzleOfPlace(value: Expression): boolean {
-  if (value.kind === 'element') return isSwizzleOfPlace(value.of);
-  return value.kind === 'swizzle' && (value.of.kind === 'read' || isSwizzleOfPlace(value.of));
+function isSwizzleOfReference(value: Expression): boolean {
+  if (value.kind === 'element') return isSwizzleOfReference(value.base);
+  return (
+    value.kind === 'swizzle' && (value.base.kind === 'read' || isSwizzleOfReference(value.base))
+  );
 }
 
-function innermostPointer(place: Place): Extract<Type, { kind: 'pointer' }> {
-  if (place.kind === 'dereference') return place.pointer.type as Extract<Type, { kind: 'pointer' }>;
-  return innermostPointer((place as { of: Place }).of);
+function innermostPointer(reference: Reference): Extract<Type, { kind: 'pointer' }> {
+  if (reference.kind === 'dereference')
+    return reference.pointer.type as Extract<Type, { kind: 'pointer' }>;
+  return innermostPointer((reference as { base: Reference }).base);
 }
 
 /** The type of a product or sum in which a matrix takes part. */

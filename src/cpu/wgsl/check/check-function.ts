@@ -11,34 +11,41 @@
 
 import { rootVariable } from '../operands.js';
 import type * as syntax from '../parse/syntax.js';
-import type { BinaryOperator, Case, Expression, Place, Statement, Variable } from '../program.js';
+import type {
+  BinaryOperator,
+  Case,
+  Expression,
+  Reference,
+  Statement,
+  Variable,
+} from '../program.js';
 import { behaviors, statementBehaviors } from '../rules/behavior.js';
-import type { Offset } from '../source.js';
+import type { Position } from '../source.js';
 import {
   BOOL,
+  excessElements,
   I32,
   isAbstract,
   isSized,
   scalarType,
   type Type,
-  tooManyElements,
   typeName,
   U32,
   VOID,
 } from '../types.js';
 import { BUILTINS } from './builtins.js';
-import { ExpressionChecker, type Named, type Surroundings } from './check-expression.js';
+import { type Environment, ExpressionChecker, type ResolvedName } from './check-expression.js';
 import { TypeChecker } from './check-type.js';
 
 /** A loop around a statement. */
 interface Loop {
-  readonly scope: ReadonlyMap<string, Named>;
+  readonly scope: ReadonlyMap<string, ResolvedName>;
   /** Its first `continue`, and the names that the body had declared by then. */
-  first?: { readonly at: Offset; readonly names: ReadonlySet<string> };
+  first?: { readonly position: Position; readonly names: ReadonlySet<string> };
 }
 
 /** Where `break`, `continue` and `return` would go. */
-interface Around {
+interface ControlContext {
   readonly canBreak: boolean;
   readonly loop: Loop | undefined;
   /** Whether a continuing block stands around, which cannot be left by `return`. */
@@ -50,18 +57,18 @@ export class FunctionChecker {
   readonly #result: Type;
   readonly #expressions: ExpressionChecker;
   readonly #types: TypeChecker;
-  readonly #scopes: Map<string, Named>[] = [];
-  #around: Around = { canBreak: false, loop: undefined, isContinuing: false };
+  readonly #scopes: Map<string, ResolvedName>[] = [];
+  #control: ControlContext = { canBreak: false, loop: undefined, isContinuing: false };
   /** Loops whose continuing block is being checked, and in which a `continue` skips declarations. */
   readonly #skipping: Loop[] = [];
 
-  constructor(outside: Surroundings, result: Type) {
+  constructor(outside: Environment, result: Type) {
     this.#result = result;
-    const around: Surroundings = {
+    const around: Environment = {
       text: outside.text,
-      lookup: (name, at) => this.#lookup(name) ?? outside.lookup(name, at),
+      lookup: (name, position) => this.#lookup(name) ?? outside.lookup(name, position),
       type: (name) => this.#types.check(name),
-      use: (variable, at) => outside.use(variable, at),
+      recordUse: (variable, position) => outside.recordUse(variable, position),
     };
     this.#expressions = new ExpressionChecker(around);
     this.#types = new TypeChecker(around, this.#expressions);
@@ -71,21 +78,21 @@ export class FunctionChecker {
   check(name: string, parameters: readonly Variable[], body: syntax.Block): Statement[] {
     this.#scopes.push(new Map());
     for (const parameter of parameters)
-      this.#declare(parameter.name, { kind: 'variable', variable: parameter }, parameter.at);
+      this.#declare(parameter.name, { kind: 'variable', variable: parameter }, parameter.position);
     const statements = body.body.flatMap((statement) => this.#statement(statement));
     this.#scopes.pop();
     if (this.#result !== VOID && behaviors(statements).has('next'))
-      this.#fail(body.at, `${name} ends without a return of ${typeName(this.#result)}`);
+      this.#fail(body.position, `${name} ends without a return of ${typeName(this.#result)}`);
     return statements;
   }
 
   // Statements
 
   #statement(node: syntax.Statement): Statement[] {
-    const { at } = node;
+    const { position } = node;
     switch (node.kind) {
       case 'block':
-        return [{ kind: 'block', body: this.#block(node), at }];
+        return [{ kind: 'block', body: this.#block(node), position }];
       case 'const':
       case 'let':
       case 'var':
@@ -104,11 +111,12 @@ export class FunctionChecker {
       case 'loop':
         return [this.#loop(node)];
       case 'break':
-        if (this.#around.canBreak) return [{ kind: 'break', at }];
-        if (this.#around.isContinuing) this.#fail(at, '"break" cannot leave a continuing block');
-        return this.#fail(at, '"break" stands in neither a loop nor a switch');
+        if (this.#control.canBreak) return [{ kind: 'break', position }];
+        if (this.#control.isContinuing)
+          this.#fail(position, '"break" cannot leave a continuing block');
+        return this.#fail(position, '"break" stands in neither a loop nor a switch');
       case 'continue':
-        return [this.#continue(at)];
+        return [this.#continue(position)];
       case 'return':
         return [this.#return(node)];
     }
@@ -121,7 +129,7 @@ export class FunctionChecker {
     return statements;
   }
 
-  #declaration({ kind, name, type, value, at }: syntax.LocalDeclaration): Statement[] {
+  #declaration({ kind, name, type, value, position }: syntax.LocalDeclaration): Statement[] {
     const wanted = type && this.#types.check(type);
     const given = value && this.#expressions.check(value);
     const converted =
@@ -130,16 +138,16 @@ export class FunctionChecker {
         : given && (kind === 'const' ? given : this.#expressions.concrete(given));
     if (kind === 'const') {
       if (converted?.kind !== 'constant')
-        return this.#fail(at, `the value of const ${name} is not constant: use let`);
-      this.#declare(name, converted, at);
+        return this.#fail(position, `the value of const ${name} is not constant: use let`);
+      this.#declare(name, converted, position);
       return [];
     }
     const variableType = converted?.type ?? wanted;
-    if (!variableType) return this.#fail(at, `var ${name} needs a type or a value`);
+    if (!variableType) return this.#fail(position, `var ${name} needs a type or a value`);
     if (variableType === VOID)
-      return this.#fail(at, `the value of ${name} is a call that gives nothing`);
-    if ((kind === 'var' && !isSized(variableType)) || tooManyElements(variableType))
-      return this.#fail(at, `${kind} ${name} cannot be of ${typeName(variableType)}`);
+      return this.#fail(position, `the value of ${name} is a call that gives nothing`);
+    if ((kind === 'var' && !isSized(variableType)) || excessElements(variableType))
+      return this.#fail(position, `${kind} ${name} cannot be of ${typeName(variableType)}`);
     const space = kind === 'let' ? 'let' : 'function';
     const variable: Variable = {
       name,
@@ -147,49 +155,59 @@ export class FunctionChecker {
       space,
       access: 'read_write',
       binding: undefined,
-      at,
+      position,
     };
-    this.#declare(name, { kind: 'variable', variable }, at);
-    return [{ kind: 'declare', variable, value: converted, at }];
+    this.#declare(name, { kind: 'variable', variable }, position);
+    return [{ kind: 'declare', variable, value: converted, position }];
   }
 
-  #assignment({ target, operator, value, isStep, at }: syntax.Assignment): Statement {
+  #assignment({
+    target,
+    operator,
+    value,
+    isIncrement: isStep,
+    position,
+  }: syntax.Assignment): Statement {
     if (!target) {
       const unused = this.#expressions.checkConcrete(value);
-      if (unused.type === VOID) this.#fail(value.at, 'this call gives nothing to assign');
-      return { kind: 'evaluate', value: unused, at };
+      if (unused.type === VOID) this.#fail(value.position, 'this call gives nothing to assign');
+      return { kind: 'evaluate', value: unused, position };
     }
-    const place = this.#expressions.place(target, 'it cannot be assigned to');
-    this.#refuseReadOnly(place, at);
-    if (isStep && place.type !== I32 && place.type !== U32)
-      this.#fail(at, `"${operator}${operator}" takes i32 or u32, not ${typeName(place.type)}`);
-    if (!operator) {
-      const given = this.#expressions.checkAs(value, place.type, 'the value');
-      if (!isSized(place.type)) this.#fail(at, `${typeName(place.type)} cannot be assigned`);
-      return { kind: 'assign', place, operator: undefined, value: given, at };
-    }
-    const old = this.#expressions.read(place);
-    const given = this.#expressions.check(value);
-    const result = this.#expressions.binary(operator as BinaryOperator, old, given, at);
-    if (result.type !== place.type || result.kind !== 'binary')
-      return this.#fail(
-        at,
-        `"${operator}=" gives ${typeName(result.type)}, not ${typeName(place.type)}`,
+    const reference = this.#expressions.reference(target, 'it cannot be assigned to');
+    this.#refuseReadOnly(reference, position);
+    if (isStep && reference.type !== I32 && reference.type !== U32)
+      this.#fail(
+        position,
+        `"${operator}${operator}" takes i32 or u32, not ${typeName(reference.type)}`,
       );
-    return { kind: 'assign', place, operator: result.operator, value: result.right, at };
+    if (!operator) {
+      const given = this.#expressions.checkAs(value, reference.type, 'the value');
+      if (!isSized(reference.type))
+        this.#fail(position, `${typeName(reference.type)} cannot be assigned`);
+      return { kind: 'assign', reference, operator: undefined, value: given, position };
+    }
+    const old = this.#expressions.read(reference);
+    const given = this.#expressions.check(value);
+    const result = this.#expressions.binary(operator as BinaryOperator, old, given, position);
+    if (result.type !== reference.type || result.kind !== 'binary')
+      return this.#fail(
+        position,
+        `"${operator}=" gives ${typeName(result.type)}, not ${typeName(reference.type)}`,
+      );
+    return { kind: 'assign', reference, operator: result.operator, value: result.right, position };
   }
 
-  #refuseReadOnly(place: Place, at: Offset): void {
-    const root = rootVariable(place);
+  #refuseReadOnly(reference: Reference, position: Position): void {
+    const root = rootVariable(reference);
     if (root && root.access === 'read') {
       const space = root.space === 'storage' ? 'storage, read' : root.space;
-      this.#fail(at, `"${root.name}" is var<${space}>: it cannot be assigned to`);
+      this.#fail(position, `"${root.name}" is var<${space}>: it cannot be assigned to`);
     }
-    let within: Place = place;
-    while (within.kind === 'member' || within.kind === 'element') within = within.of;
+    let within: Reference = reference;
+    while (within.kind === 'member' || within.kind === 'element') within = within.base;
     if (within.kind !== 'dereference' || within.pointer.type.kind !== 'pointer') return;
     if (within.pointer.type.access === 'read')
-      this.#fail(at, 'this pointer is to read-only memory: it cannot be assigned through');
+      this.#fail(position, 'this pointer is to read-only memory: it cannot be assigned through');
   }
 
   #callStatement(call: syntax.CallExpression): Statement {
@@ -197,25 +215,26 @@ export class FunctionChecker {
     const canBeUnused =
       (value.kind === 'call' && !value.function.mustUse) ||
       (value.kind === 'builtin' && BUILTINS.get(value.name)?.statement);
-    if (!canBeUnused) this.#fail(call.at, `the value of ${call.callee.name}(...) is not used`);
-    return { kind: 'evaluate', value, at: call.at };
+    if (!canBeUnused)
+      this.#fail(call.position, `the value of ${call.callee.name}(...) is not used`);
+    return { kind: 'evaluate', value, position: call.position };
   }
 
   #if(node: Extract<syntax.Statement, { kind: 'if' }>): Statement[] {
     const condition = this.#condition(node.condition);
     const then = this.#block(node.whenTrue);
     const otherwise = node.whenFalse ? this.#block(node.whenFalse) : [];
-    const { at } = node;
+    const { position } = node;
     const truth = constantTruth(condition);
     if (truth !== undefined) {
       const [body, untaken] = truth ? [then, otherwise] : [otherwise, then];
-      return [{ kind: 'block', body, decided: { condition, untaken }, at }];
+      return [{ kind: 'block', body, folded: { condition, untaken }, position }];
     }
-    return [{ kind: 'if', condition, whenTrue: then, whenFalse: otherwise, at }];
+    return [{ kind: 'if', condition, whenTrue: then, whenFalse: otherwise, position }];
   }
 
   #switch(node: Extract<syntax.Statement, { kind: 'switch' }>): Statement {
-    const { at } = node;
+    const { position } = node;
     let selector = this.#expressions.check(node.selector);
     const scalars = node.cases.flatMap((c) =>
       c.selectors.map((s) => s && this.#expressions.check(s)),
@@ -224,10 +243,10 @@ export class FunctionChecker {
     if (isAbstract(selector.type))
       selector = this.#expressions.convert(selector, selectorType, 'the selector');
     if (selector.type !== I32 && selector.type !== U32)
-      this.#fail(at, `a switch selects by i32 or u32, not by ${typeName(selector.type)}`);
+      this.#fail(position, `a switch selects by i32 or u32, not by ${typeName(selector.type)}`);
     const seen = new Set<number>();
     let defaults = 0;
-    const cases = node.cases.map(({ selectors, body, at: caseAt }): Case => {
+    const cases = node.cases.map(({ selectors, body, position: casePosition }): Case => {
       const values: number[] = [];
       for (const each of selectors) {
         if (!each) {
@@ -236,25 +255,26 @@ export class FunctionChecker {
         }
         const value = this.#expressions.checkAs(each, selector.type, 'the case');
         if (value.kind !== 'constant')
-          return this.#fail(caseAt, 'the value of a case must be constant');
+          return this.#fail(casePosition, 'the value of a case must be constant');
         if (seen.has(value.value as number))
-          this.#fail(caseAt, `case ${value.value} is given twice`);
+          this.#fail(casePosition, `case ${value.value} is given twice`);
         seen.add(value.value as number);
         values.push(value.value as number);
       }
       const statements = this.#inside({ canBreak: true }, () => this.#block(body));
       return { selectors: values, isDefault: selectors.includes(undefined), body: statements };
     });
-    if (defaults !== 1) this.#fail(at, `a switch has one default, and this one has ${defaults}`);
-    return { kind: 'switch', selector, cases, at };
+    if (defaults !== 1)
+      this.#fail(position, `a switch has one default, and this one has ${defaults}`);
+    return { kind: 'switch', selector, cases, position };
   }
 
   #loop(node: Extract<syntax.Statement, { kind: 'loop' }>): Statement {
-    const { at } = node;
+    const { position } = node;
     this.#scopes.push(new Map());
     const initial = node.initial && this.#statement(node.initial)[0];
     const condition = node.condition && this.#condition(node.condition);
-    const scope = new Map<string, Named>();
+    const scope = new Map<string, ResolvedName>();
     this.#scopes.push(scope);
     const loop: Loop = { scope };
     const body = this.#inside({ canBreak: true, loop }, () =>
@@ -272,60 +292,70 @@ export class FunctionChecker {
     this.#scopes.pop();
     if (node.sharesScope) this.#scopes.pop();
     this.#scopes.pop();
-    const typed = { kind: 'loop', initial, condition, body, continuing, breakIf, at } as const;
+    const typed = {
+      kind: 'loop',
+      initial,
+      condition,
+      body,
+      continuing,
+      breakIf,
+      position,
+    } as const;
     if (statementBehaviors(typed).size === 0)
-      this.#fail(at, 'this loop has no way out: it needs a condition, a break or a return');
+      this.#fail(position, 'this loop has no way out: it needs a condition, a break or a return');
     return typed;
   }
 
-  #inside<T>(around: Partial<Around>, check: () => T): T {
-    const outer = this.#around;
-    this.#around = { ...outer, ...around };
+  #inside<T>(around: Partial<ControlContext>, check: () => T): T {
+    const outer = this.#control;
+    this.#control = { ...outer, ...around };
     const result = check();
-    this.#around = outer;
+    this.#control = outer;
     return result;
   }
 
-  #continue(at: Offset): Statement {
-    const { loop, isContinuing } = this.#around;
-    if (!loop && isContinuing) this.#fail(at, '"continue" cannot leave a continuing block');
-    if (!loop) return this.#fail(at, '"continue" stands outside a loop');
-    loop.first ??= { at, names: new Set(loop.scope.keys()) };
-    return { kind: 'continue', at };
+  #continue(position: Position): Statement {
+    const { loop, isContinuing } = this.#control;
+    if (!loop && isContinuing) this.#fail(position, '"continue" cannot leave a continuing block');
+    if (!loop) return this.#fail(position, '"continue" stands outside a loop');
+    loop.first ??= { position, names: new Set(loop.scope.keys()) };
+    return { kind: 'continue', position };
   }
 
-  #return({ value, at }: Extract<syntax.Statement, { kind: 'return' }>): Statement {
-    if (this.#around.isContinuing) this.#fail(at, '"return" cannot leave a continuing block');
+  #return({ value, position }: Extract<syntax.Statement, { kind: 'return' }>): Statement {
+    if (this.#control.isContinuing)
+      this.#fail(position, '"return" cannot leave a continuing block');
     if (!value) {
       if (this.#result !== VOID)
-        this.#fail(at, `a value of ${typeName(this.#result)} must be returned`);
-      return { kind: 'return', value: undefined, at };
+        this.#fail(position, `a value of ${typeName(this.#result)} must be returned`);
+      return { kind: 'return', value: undefined, position };
     }
-    if (this.#result === VOID) this.#fail(at, 'a function without a result cannot return a value');
+    if (this.#result === VOID)
+      this.#fail(position, 'a function without a result cannot return a value');
     const given = this.#expressions.checkAs(value, this.#result, 'the returned value');
-    return { kind: 'return', value: given, at };
+    return { kind: 'return', value: given, position };
   }
 
   #condition(node: syntax.Expression): Expression {
     const condition = this.#expressions.check(node);
     if (condition.type !== BOOL)
-      return this.#fail(node.at, `a condition is bool, not ${typeName(condition.type)}`);
+      return this.#fail(node.position, `a condition is bool, not ${typeName(condition.type)}`);
     return condition;
   }
 
   // Names
 
-  #lookup(name: string): Named | undefined {
+  #lookup(name: string): ResolvedName | undefined {
     const scope = this.#scopes.findLast((each) => each.has(name));
     const first = this.#skipping.find((loop) => loop.scope === scope)?.first;
     if (first && !first.names.has(name))
-      this.#fail(first.at, `"continue" skips "${name}", which the continuing block uses`);
+      this.#fail(first.position, `"continue" skips "${name}", which the continuing block uses`);
     return scope?.get(name);
   }
 
-  #declare(name: string, named: Named, at: Offset): void {
+  #declare(name: string, named: ResolvedName, position: Position): void {
     const scope = this.#scopes.at(-1)!;
-    if (scope.has(name)) this.#fail(at, `"${name}" is declared twice in one scope`);
+    if (scope.has(name)) this.#fail(position, `"${name}" is declared twice in one scope`);
     scope.set(
       name,
       named.kind === 'constant'
@@ -334,8 +364,8 @@ export class FunctionChecker {
     );
   }
 
-  #fail(at: Offset, rule: string): never {
-    return this.#expressions.fail(at, rule);
+  #fail(position: Position, rule: string): never {
+    return this.#expressions.fail(position, rule);
   }
 }
 
@@ -351,10 +381,10 @@ function constantTruth(condition: Expression): boolean | undefined {
 /** @throws WgslError where a const_assert is not constant, or false. */
 export function checkAssertion(
   expressions: ExpressionChecker,
-  { condition, at }: syntax.Assertion,
+  { condition, position }: syntax.Assertion,
 ): void {
   const value = expressions.check(condition);
   if (value.kind !== 'constant' || scalarType(value.type) !== BOOL)
-    expressions.fail(at, 'const_assert takes a constant bool');
-  if (!value.value) expressions.fail(at, 'const_assert failed');
+    expressions.fail(position, 'const_assert takes a constant bool');
+  if (!value.value) expressions.fail(position, 'const_assert failed');
 }

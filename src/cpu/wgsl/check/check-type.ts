@@ -8,7 +8,7 @@
  */
 
 import type * as syntax from '../parse/syntax.js';
-import { failAt, type Offset } from '../source.js';
+import { failAt, type Position } from '../source.js';
 import {
   type Access,
   arrayType,
@@ -26,7 +26,7 @@ import {
   U32,
   vectorType,
 } from '../types.js';
-import type { ExpressionChecker, Surroundings } from './check-expression.js';
+import type { Environment, ExpressionChecker } from './check-expression.js';
 
 /** Where a variable outside functions can be. */
 export const MODULE_SPACES: readonly string[] = [
@@ -56,23 +56,23 @@ export function isPredeclaredType(name: string): boolean {
 
 /** Finds the types that names stand for. */
 export class TypeChecker {
-  readonly #around: Pick<Surroundings, 'text' | 'lookup'>;
+  readonly #environment: Pick<Environment, 'text' | 'lookup'>;
   readonly #expressions: ExpressionChecker;
 
   /** @param expressions give the sizes of arrays. */
-  constructor(around: Pick<Surroundings, 'text' | 'lookup'>, expressions: ExpressionChecker) {
-    this.#around = around;
+  constructor(environment: Pick<Environment, 'text' | 'lookup'>, expressions: ExpressionChecker) {
+    this.#environment = environment;
     this.#expressions = expressions;
   }
 
   /** @throws WgslError where no type has this name, or this device does not have it. */
   check(node: syntax.Name): Type {
-    const { name, at, template } = node;
-    const named = this.#around.lookup(name, at);
-    if (named && named.kind !== 'type') return this.#fail(at, `"${name}" is not a type`);
+    const { name, position, template } = node;
+    const named = this.#environment.lookup(name, position);
+    if (named && named.kind !== 'type') return this.#fail(position, `"${name}" is not a type`);
     const type = named?.type ?? SCALARS.get(name) ?? this.#shortName(name);
     if (type) {
-      if (template.length > 0) this.#fail(at, `type ${name} takes no template arguments`);
+      if (template.length > 0) this.#fail(position, `type ${name} takes no template arguments`);
       return type;
     }
     const vector = /^vec([234])$/.exec(name);
@@ -82,8 +82,8 @@ export class TypeChecker {
     if (name === 'array') return this.#array(node);
     if (name === 'ptr') return this.#pointer(node);
     const unsupported = UNSUPPORTED_TYPES.find(([pattern]) => pattern.test(name))?.[1];
-    if (unsupported) return this.#fail(at, `"${name}" is not supported: ${unsupported}`);
-    return this.#fail(at, `"${name}" is not declared`);
+    if (unsupported) return this.#fail(position, `"${name}" is not supported: ${unsupported}`);
+    return this.#fail(position, `"${name}" is not declared`);
   }
 
   /** `vec4f`, `mat2x2f` and the like. */
@@ -98,63 +98,65 @@ export class TypeChecker {
     const [element] = this.#arguments(node, 1);
     const type = this.#typeArgument(element, node);
     if (type.kind !== 'scalar')
-      return this.#fail(node.at, `a vector is of numbers or bools, not of ${typeName(type)}`);
+      return this.#fail(node.position, `a vector is of numbers or bools, not of ${typeName(type)}`);
     return vectorType(size, type);
   }
 
   #matrix(node: syntax.Name, columns: 2 | 3 | 4, rows: 2 | 3 | 4): Type {
     const [element] = this.#arguments(node, 1);
     const type = this.#typeArgument(element, node);
-    if (type !== F32) this.#fail(node.at, `a matrix is of f32, not of ${typeName(type)}`);
+    if (type !== F32) this.#fail(node.position, `a matrix is of f32, not of ${typeName(type)}`);
     return matrixType(columns, rows);
   }
 
   #array(node: syntax.Name): Type {
-    const { at } = node;
+    const { position } = node;
     const [element, count] = this.#arguments(node, 1, 2);
     const elementType = this.#typeArgument(element, node);
-    if (!isSized(elementType)) this.#fail(at, `an array cannot be of ${typeName(elementType)}`);
+    if (!isSized(elementType))
+      this.#fail(position, `an array cannot be of ${typeName(elementType)}`);
     if (!count) return arrayType(elementType, undefined);
     const size = this.#expressions.constantInteger(count, 'the size of an array');
-    if (size < 1) this.#fail(at, `an array has at least 1 element, not ${size}`);
+    if (size < 1) this.#fail(position, `an array has at least 1 element, not ${size}`);
     const type = arrayType(elementType, size);
-    if (sizeOf(type) > MAX_BYTES) this.#fail(at, `an array of ${size} elements is past 4 GiB`);
+    if (sizeOf(type) > MAX_BYTES)
+      this.#fail(position, `an array of ${size} elements is past 4 GiB`);
     return type;
   }
 
   #pointer(node: syntax.Name): Type {
-    const { at } = node;
+    const { position } = node;
     const [first, target, third] = this.#arguments(node, 2, 3);
     const space = first?.kind === 'name' ? first.name : '';
     if (space !== 'function' && !MODULE_SPACES.includes(space))
-      this.#fail(at, `ptr<space, type> needs a space, not "${space}"`);
+      this.#fail(position, `ptr<space, type> needs a space, not "${space}"`);
     const type = this.#typeArgument(target, node);
     const access = third?.kind === 'name' ? third.name : undefined;
     if (third && space !== 'storage')
-      this.#fail(at, `a pointer to ${space} cannot be given an access`);
+      this.#fail(position, `a pointer to ${space} cannot be given an access`);
     if (third && access !== 'read' && access !== 'read_write')
-      this.#fail(at, 'a pointer to storage is read or read_write');
+      this.#fail(position, 'a pointer to storage is read or read_write');
     const isReadOnly = space === 'storage' || space === 'uniform' || space === 'immediate';
     const standard: Access = isReadOnly ? 'read' : 'read_write';
     return pointerType(space as Space, type, (access as Access | undefined) ?? standard);
   }
 
-  #arguments({ name, template, at }: syntax.Name, least: number, most = least) {
+  #arguments({ name, template, position }: syntax.Name, least: number, most = least) {
     const count = template.length;
     if (count < least || count > most) {
       const wanted = least === most ? `${least}` : `${least} or ${most}`;
       const arguments_ = wanted === '1' ? 'argument' : 'arguments';
-      this.#fail(at, `${name}<...> takes ${wanted} template ${arguments_}, not ${count}`);
+      this.#fail(position, `${name}<...> takes ${wanted} template ${arguments_}, not ${count}`);
     }
     return template;
   }
 
-  #typeArgument(node: syntax.Expression | undefined, { name, at }: syntax.Name): Type {
-    if (node?.kind !== 'name') return this.#fail(at, `${name}<...> needs a type`);
+  #typeArgument(node: syntax.Expression | undefined, { name, position }: syntax.Name): Type {
+    if (node?.kind !== 'name') return this.#fail(position, `${name}<...> needs a type`);
     return this.check(node);
   }
 
-  #fail(at: Offset, rule: string): never {
-    return failAt(this.#around.text, at, rule);
+  #fail(position: Position, rule: string): never {
+    return failAt(this.#environment.text, position, rule);
   }
 }

@@ -14,24 +14,24 @@ import type * as syntax from '../parse/syntax.js';
 import type { BuiltinInput, Entry, Input, Program, ShaderFunction, Variable } from '../program.js';
 import { checkAliases } from '../rules/aliases.js';
 import { checkUniformity } from '../rules/uniformity.js';
-import { failAt, type Offset } from '../source.js';
+import { failAt, type Position } from '../source.js';
 import {
   type Access,
   alignOf,
+  excessElements,
   isHostShareable,
   isSized,
   type Space,
   sizeOf,
   structType,
   type Type,
-  tooManyElements,
   typeName,
   U32,
   VOID,
   vectorType,
 } from '../types.js';
 import { commonType } from './builtins.js';
-import { ExpressionChecker, type Named, type Surroundings } from './check-expression.js';
+import { type Environment, ExpressionChecker, type ResolvedName } from './check-expression.js';
 import { checkAssertion, FunctionChecker } from './check-function.js';
 import { MODULE_SPACES, TypeChecker } from './check-type.js';
 
@@ -60,13 +60,13 @@ class ModuleChecker {
   readonly #module: syntax.Module;
   readonly #text: string;
   readonly #declarations = new Map<string, Declaration>();
-  readonly #resolved = new Map<string, Named>();
+  readonly #resolved = new Map<string, ResolvedName>();
   readonly #underWay = new Set<string>();
   /** The variables outside functions that each function uses, also through those it calls. */
   readonly #globals = new Map<ShaderFunction, Set<Variable>>();
   /** Of the functions being checked now, the innermost last. */
   readonly #collecting: Set<Variable>[] = [];
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: Environment;
   readonly #expressions: ExpressionChecker;
   readonly #types: TypeChecker;
 
@@ -75,12 +75,12 @@ class ModuleChecker {
     this.#text = text;
     this.#surroundings = {
       text,
-      lookup: (name, at) => this.#lookup(name, at),
+      lookup: (name, position) => this.#lookup(name, position),
       type: (name) => this.#types.check(name),
-      use: (variable, at) => {
+      recordUse: (variable, position) => {
         if (variable.space === 'function') return;
         if (this.#collecting.length === 0)
-          this.#fail(at, `"${variable.name}" is a variable: constants cannot be made of it`);
+          this.#fail(position, `"${variable.name}" is a variable: constants cannot be made of it`);
         this.#collecting.at(-1)!.add(variable);
       },
     };
@@ -106,8 +106,8 @@ class ModuleChecker {
 
   #collect(): void {
     const add = (declaration: Declaration) => {
-      const { name, at } = declaration.node;
-      if (this.#declarations.has(name)) this.#fail(at, `"${name}" is declared twice`);
+      const { name, position } = declaration.node;
+      if (this.#declarations.has(name)) this.#fail(position, `"${name}" is declared twice`);
       this.#declarations.set(name, declaration);
     };
     for (const node of this.#module.constants) add({ kind: 'constant', node });
@@ -119,7 +119,7 @@ class ModuleChecker {
 
   // Names
 
-  #lookup(name: string, at: Offset): Named | undefined {
+  #lookup(name: string, position: Position): ResolvedName | undefined {
     const declaration = this.#declarations.get(name);
     if (!declaration) return undefined;
     const resolvedBefore = this.#resolved.get(name);
@@ -130,7 +130,7 @@ class ModuleChecker {
     }
     if (this.#underWay.has(name)) {
       const what = declaration.kind === 'function' ? 'calls itself' : 'is made of itself';
-      this.#fail(at, `"${name}" ${what}, directly or through others`);
+      this.#fail(position, `"${name}" ${what}, directly or through others`);
     }
     this.#underWay.add(name);
     const resolved = this.#resolve(declaration);
@@ -144,7 +144,7 @@ class ModuleChecker {
     for (const variable of this.#globals.get(called)!) this.#collecting.at(-1)?.add(variable);
   }
 
-  #resolve(declaration: Declaration): Named {
+  #resolve(declaration: Declaration): ResolvedName {
     switch (declaration.kind) {
       case 'constant':
         return this.#constant(declaration.node);
@@ -163,75 +163,83 @@ class ModuleChecker {
     }
   }
 
-  #constant({ name, type, value, at }: syntax.ConstantDeclaration): Named {
+  #constant({ name, type, value, position }: syntax.ConstantDeclaration): ResolvedName {
     const given = type
       ? this.#expressions.checkAs(value, this.#types.check(type), `the value of ${name}`)
       : this.#expressions.check(value);
     if (given.kind !== 'constant')
-      return this.#fail(at, `the value of const ${name} is not constant`);
+      return this.#fail(position, `the value of const ${name} is not constant`);
     return { kind: 'constant', type: given.type, value: given.value };
   }
 
   #variable(node: syntax.VariableDeclaration): Variable {
-    const { name, type: typeNode, at, attributes } = node;
+    const { name, type: typeNode, position, attributes } = node;
     const declaredType = typeNode && this.#types.check(typeNode);
-    const space = node.space ?? this.#fail(at, `var ${name} needs a space: var<workgroup>`);
+    const space = node.space ?? this.#fail(position, `var ${name} needs a space: var<workgroup>`);
     if (!MODULE_SPACES.includes(space))
-      this.#fail(at, `var ${name} cannot be in space "${space}" outside functions`);
+      this.#fail(position, `var ${name} cannot be in space "${space}" outside functions`);
     const access = this.#access(node, space);
     if (node.value && space !== 'private')
-      this.#fail(at, `var<${space}> ${name} cannot have a value`);
+      this.#fail(position, `var<${space}> ${name} cannot have a value`);
     const value =
       node.value &&
       (declaredType
         ? this.#expressions.checkAs(node.value, declaredType, `the value of ${name}`)
         : this.#expressions.checkConcrete(node.value));
     if (value && value.kind !== 'constant')
-      this.#fail(at, `the value of var ${name} is not constant`);
-    const type = declaredType ?? value?.type ?? this.#fail(at, `var ${name} needs a type`);
+      this.#fail(position, `the value of var ${name} is not constant`);
+    const type = declaredType ?? value?.type ?? this.#fail(position, `var ${name} needs a type`);
     const initial = value?.kind === 'constant' ? { initial: value.value } : {};
-    this.#checkStored(name, space, type, at);
+    this.#checkStored(name, space, type, position);
     const inBuffer = space === 'storage' || space === 'uniform';
-    const binding = inBuffer ? this.#binding(name, attributes, at) : undefined;
+    const binding = inBuffer ? this.#binding(name, attributes, position) : undefined;
     if (!inBuffer && attributes.some(({ name: a }) => a === 'group' || a === 'binding'))
-      this.#fail(at, `var<${space}> ${name} has no group and binding`);
-    return { name, type, space: space as Space, access, binding, ...initial, at };
+      this.#fail(position, `var<${space}> ${name} has no group and binding`);
+    return { name, type, space: space as Space, access, binding, ...initial, position };
   }
 
-  #access({ name, access, at }: syntax.VariableDeclaration, space: string): Access {
+  #access({ name, access, position }: syntax.VariableDeclaration, space: string): Access {
     if (access && space !== 'storage')
-      this.#fail(at, `var<${space}> ${name} cannot be given an access`);
+      this.#fail(position, `var<${space}> ${name} cannot be given an access`);
     if (access && access !== 'read' && access !== 'read_write')
-      this.#fail(at, `var ${name} can be read or read_write, not "${access}"`);
+      this.#fail(position, `var ${name} can be read or read_write, not "${access}"`);
     if (space === 'storage') return (access ?? 'read') as Access;
     return space === 'uniform' || space === 'immediate' ? 'read' : 'read_write';
   }
 
-  #checkStored(name: string, space: string, type: Type, at: Offset): void {
+  #checkStored(name: string, space: string, type: Type, position: Position): void {
     if (space === 'workgroup' || space === 'private') {
-      if (!isSized(type)) this.#fail(at, `var<${space}> ${name} cannot be of ${typeName(type)}`);
-      const excess = tooManyElements(type);
+      if (!isSized(type))
+        this.#fail(position, `var<${space}> ${name} cannot be of ${typeName(type)}`);
+      const excess = excessElements(type);
       if (excess)
         this.#fail(
-          at,
+          position,
           `var<${space}> ${name} has ${excess} elements: more than 65535 need a buffer`,
         );
       return;
     }
     if (!isHostShareable(type))
-      this.#fail(at, `var<${space}> ${name} cannot be of ${typeName(type)}: no buffer holds it`);
+      this.#fail(
+        position,
+        `var<${space}> ${name} cannot be of ${typeName(type)}: no buffer holds it`,
+      );
     if (space === 'storage') return;
-    if (!isSized(type)) this.#fail(at, `var<${space}> ${name} cannot be of ${typeName(type)}`);
+    if (!isSized(type))
+      this.#fail(position, `var<${space}> ${name} cannot be of ${typeName(type)}`);
     if (space === 'immediate' && holdsArray(type))
-      this.#fail(at, `var<immediate> ${name} cannot be of ${typeName(type)}: it holds an array`);
+      this.#fail(
+        position,
+        `var<immediate> ${name} cannot be of ${typeName(type)}: it holds an array`,
+      );
   }
 
-  #binding(name: string, attributes: readonly syntax.Attribute[], at: Offset) {
+  #binding(name: string, attributes: readonly syntax.Attribute[], position: Position) {
     const number = (wanted: string) => {
       const attribute = attributes.find((a) => a.name === wanted);
-      if (!attribute) return this.#fail(at, `var ${name} needs @group(n) and @binding(n)`);
+      if (!attribute) return this.#fail(position, `var ${name} needs @group(n) and @binding(n)`);
       const value = this.#expressions.constantInteger(attribute.arguments[0]!, `@${wanted}`);
-      if (value < 0) this.#fail(attribute.at, `@${wanted} cannot be ${value}`);
+      if (value < 0) this.#fail(attribute.position, `@${wanted} cannot be ${value}`);
       return value;
     };
     return { group: number('group'), binding: number('binding') };
@@ -239,16 +247,16 @@ class ModuleChecker {
 
   // Structs
 
-  #struct({ name, members, at }: syntax.StructDeclaration): Type {
-    if (members.length === 0) this.#fail(at, `struct ${name} has no members`);
+  #struct({ name, members, position }: syntax.StructDeclaration): Type {
+    if (members.length === 0) this.#fail(position, `struct ${name} has no members`);
     const seen = new Set<string>();
     const laid = members.map((member, n) => {
       if (seen.has(member.name))
-        this.#fail(member.at, `struct ${name} has two members "${member.name}"`);
+        this.#fail(member.position, `struct ${name} has two members "${member.name}"`);
       seen.add(member.name);
       const type = this.#types.check(member.type);
       if (!isSized(type) && (type.kind !== 'array' || n < members.length - 1))
-        this.#fail(member.at, `member ${member.name} cannot be of ${typeName(type)}`);
+        this.#fail(member.position, `member ${member.name} cannot be of ${typeName(type)}`);
       this.#checkMemberInput(member, type);
       return { name: member.name, type, ...this.#placement(member, type) };
     });
@@ -261,17 +269,23 @@ class ModuleChecker {
       const attribute = attributes.find((a) => a.name === wanted);
       if (!attribute) return undefined;
       const value = this.#expressions.constantInteger(attribute.arguments[0]!, `@${wanted}`);
-      return { value, at: attribute.at };
+      return { value, position: attribute.position };
     };
     const [align, size] = [given('align'), given('size')];
     if (align && !(align.value > 0 && Number.isInteger(Math.log2(align.value))))
-      this.#fail(align.at, `@align is a power of two, not ${align.value}`);
+      this.#fail(align.position, `@align is a power of two, not ${align.value}`);
     if (align && align.value % alignOf(type) !== 0)
-      this.#fail(align.at, `${name} must be aligned to ${alignOf(type)}, not ${align.value}`);
+      this.#fail(align.position, `${name} must be aligned to ${alignOf(type)}, not ${align.value}`);
     if (size && !isSized(type))
-      this.#fail(size.at, `@size cannot be given to ${name}, whose size is that of the binding`);
+      this.#fail(
+        size.position,
+        `@size cannot be given to ${name}, whose size is that of the binding`,
+      );
     if (size && size.value < sizeOf(type))
-      this.#fail(size.at, `${name} takes ${sizeOf(type)} bytes, more than @size(${size.value})`);
+      this.#fail(
+        size.position,
+        `${name} takes ${sizeOf(type)} bytes, more than @size(${size.value})`,
+      );
     return { ...(align && { align: align.value }), ...(size && { size: size.value }) };
   }
 
@@ -285,15 +299,19 @@ class ModuleChecker {
 
   #function(node: syntax.FunctionDeclaration): ShaderFunction {
     const stage = node.attributes.find((a) => a.name === 'workgroup_size');
-    if (stage && !isEntry(node)) this.#fail(stage.at, '@workgroup_size needs @compute beside it');
+    if (stage && !isEntry(node))
+      this.#fail(stage.position, '@workgroup_size needs @compute beside it');
     const parameters = node.parameters.map((parameter) => this.#parameter(parameter, node));
     const result = node.result ? this.#types.check(node.result) : VOID;
-    if (node.result && (!isSized(result) || tooManyElements(result)))
-      this.#fail(node.at, `${node.name} cannot return ${typeName(result)}`);
-    if (isEntry(node) && node.result) this.#fail(node.at, 'a compute shader returns nothing');
+    if (node.result && (!isSized(result) || excessElements(result)))
+      this.#fail(node.position, `${node.name} cannot return ${typeName(result)}`);
+    if (isEntry(node) && node.result) this.#fail(node.position, 'a compute shader returns nothing');
     const mustUse = node.attributes.find((a) => a.name === 'must_use');
     if (mustUse && result === VOID)
-      this.#fail(mustUse.at, `@must_use cannot stand before ${node.name}, which returns nothing`);
+      this.#fail(
+        mustUse.position,
+        `@must_use cannot stand before ${node.name}, which returns nothing`,
+      );
     const used = new Set<Variable>();
     this.#collecting.push(used);
     const checker = new FunctionChecker(this.#surroundings, result);
@@ -306,32 +324,32 @@ class ModuleChecker {
   }
 
   #parameter(
-    { name, type, attributes, at }: syntax.Parameter,
+    { name, type, attributes, position }: syntax.Parameter,
     of: syntax.FunctionDeclaration,
   ): Variable {
     const declaredType = this.#types.check(type);
-    if (
-      (!isSized(declaredType) && declaredType.kind !== 'pointer') ||
-      tooManyElements(declaredType)
-    )
-      this.#fail(at, `parameter ${name} cannot be of ${typeName(declaredType)}`);
+    if ((!isSized(declaredType) && declaredType.kind !== 'pointer') || excessElements(declaredType))
+      this.#fail(position, `parameter ${name} cannot be of ${typeName(declaredType)}`);
     const [input] = attributes;
     if (input && !isEntry(of))
       this.#fail(
-        input.at,
+        input.position,
         `@builtin stands at an entry point's parameters, and ${of.name} is not one`,
       );
-    return { name, type: declaredType, space: 'let', access: 'read', binding: undefined, at };
+    return { name, type: declaredType, space: 'let', access: 'read', binding: undefined, position };
   }
 
   #entry(node: syntax.FunctionDeclaration): Entry {
-    const named = this.#lookup(node.name, node.at) as Extract<Named, { kind: 'function' }>;
+    const named = this.#lookup(node.name, node.position) as Extract<
+      ResolvedName,
+      { kind: 'function' }
+    >;
     const called = named.function;
     const workgroupSize = this.#workgroupSize(node);
     const inputs = node.parameters.map((p, n) => this.#input(p, called.parameters[n]!));
     const taken = inputs.flatMap((input) => input.values);
     const twice = taken.find((value, n) => taken.indexOf(value) < n);
-    if (twice) this.#fail(node.at, `${node.name} takes @builtin(${twice}) twice`);
+    if (twice) this.#fail(node.position, `${node.name} takes @builtin(${twice}) twice`);
     const globals = [...this.#globals.get(called)!];
     this.#refuseSharedBindings(node, globals);
     return { name: node.name, body: called.body, inputs, workgroupSize, globals };
@@ -339,15 +357,15 @@ class ModuleChecker {
 
   #workgroupSize(node: syntax.FunctionDeclaration): Entry['workgroupSize'] {
     const attribute = node.attributes.find((a) => a.name === 'workgroup_size');
-    if (!attribute) return this.#fail(node.at, `${node.name} needs @workgroup_size`);
+    if (!attribute) return this.#fail(node.position, `${node.name} needs @workgroup_size`);
     const sizes = attribute.arguments.map((size) => this.#expressions.check(size));
     if (!commonType(sizes.map((size) => size.type)))
-      this.#fail(attribute.at, 'the sizes of @workgroup_size are all i32 or all u32');
+      this.#fail(attribute.position, 'the sizes of @workgroup_size are all i32 or all u32');
     const [x = 1, y = 1, z = 1] = attribute.arguments.map((size) =>
       this.#expressions.constantInteger(size, '@workgroup_size'),
     );
     if (x < 1 || y < 1 || z < 1)
-      this.#fail(attribute.at, `a workgroup of ${x} x ${y} x ${z} has no invocation`);
+      this.#fail(attribute.position, `a workgroup of ${x} x ${y} x ${z} has no invocation`);
     return [x, y, z];
   }
 
@@ -356,18 +374,18 @@ class ModuleChecker {
     const fields = type.kind === 'struct' ? this.#structFields(type.name) : [node];
     const values = fields.map((field, n) => {
       const attribute = field.attributes.find((a) => a.name === 'builtin');
-      if (!attribute) return this.#fail(field.at, `${field.name} needs @builtin(...)`);
+      if (!attribute) return this.#fail(field.position, `${field.name} needs @builtin(...)`);
       return this.#builtinInput(attribute, type.kind === 'struct' ? type.members[n]!.type : type);
     });
     return { variable, values };
   }
 
-  #builtinInput({ arguments: [given], at }: syntax.Attribute, type: Type): BuiltinInput {
+  #builtinInput({ arguments: [given], position }: syntax.Attribute, type: Type): BuiltinInput {
     const name = given?.kind === 'name' ? given.name : '';
     const wanted = INPUTS.get(name);
-    if (!wanted) return this.#fail(at, `@builtin(${name}) is not an input of this device`);
+    if (!wanted) return this.#fail(position, `@builtin(${name}) is not an input of this device`);
     if (type !== wanted)
-      this.#fail(at, `@builtin(${name}) is ${typeName(wanted)}, not ${typeName(type)}`);
+      this.#fail(position, `@builtin(${name}) is ${typeName(wanted)}, not ${typeName(type)}`);
     return name as BuiltinInput;
   }
 
@@ -384,17 +402,17 @@ class ModuleChecker {
       const other = taken.get(key);
       if (other)
         this.#fail(
-          node.at,
+          node.position,
           `${node.name} uses both ${other.name} and ${variable.name}, which share ${key}`,
         );
       taken.set(key, variable);
     }
     if (globals.filter((v) => v.space === 'immediate').length > 1)
-      this.#fail(node.at, `${node.name} uses more than one var<immediate>`);
+      this.#fail(node.position, `${node.name} uses more than one var<immediate>`);
   }
 
-  #fail(at: Offset, rule: string): never {
-    return failAt(this.#text, at, rule);
+  #fail(position: Position, rule: string): never {
+    return failAt(this.#text, position, rule);
   }
 }
 

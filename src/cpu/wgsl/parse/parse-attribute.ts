@@ -8,7 +8,7 @@
  */
 
 import { LANGUAGE_FEATURES } from '../language-features.js';
-import type { Offset } from '../source.js';
+import type { Position } from '../source.js';
 import type { ExpressionParser } from './parse-expression.js';
 import type * as syntax from './syntax.js';
 import type { TokenReader } from './token-reader.js';
@@ -49,12 +49,12 @@ export class AttributeParser {
   directives(): void {
     const severities = new Map<string, string>();
     for (;;) {
-      const { text: word, at } = this.#tokens.peek;
+      const { text: word, position } = this.#tokens.peek;
       if (word === 'enable') {
         this.#tokens.advance();
         const extension = this.#tokens.peek.text;
         this.#tokens.fail(
-          at,
+          position,
           `"enable ${extension}" is not supported: this device has no ${extension}`,
         );
       } else if (word === 'requires') this.#requires();
@@ -63,11 +63,11 @@ export class AttributeParser {
         this.#tokens.expect('(', 'after diagnostic');
         const { severity, rule } = this.#diagnostic(
           this.#expressions.arguments('to close diagnostic('),
-          at,
+          position,
         );
         this.#tokens.expect(';', 'after a directive');
         if ((severities.get(rule) ?? severity) !== severity)
-          this.#tokens.fail(at, `the diagnostic rule "${rule}" is given two severities`);
+          this.#tokens.fail(position, `the diagnostic rule "${rule}" is given two severities`);
         severities.set(rule, severity);
       } else return;
     }
@@ -76,38 +76,41 @@ export class AttributeParser {
   #requires(): void {
     this.#tokens.advance();
     do {
-      const { text: extension, at } = this.#tokens.name();
+      const { text: extension, position } = this.#tokens.name();
       if (!LANGUAGE_FEATURES.includes(extension))
-        this.#tokens.fail(at, `the language extension "${extension}" is not supported`);
-    } while (this.#tokens.take(',') && !this.#tokens.at(';'));
+        this.#tokens.fail(position, `the language extension "${extension}" is not supported`);
+    } while (this.#tokens.take(',') && !this.#tokens.nextIs(';'));
     this.#tokens.expect(';', 'after a directive');
   }
 
   /** The arguments of a diagnostic: it changes nothing here, since this device warns of nothing. */
   #diagnostic(
     [first, second]: readonly syntax.Expression[],
-    at: Offset,
+    position: Position,
   ): { severity: string; rule: string } {
     const severity = first?.kind === 'name' ? first.name : '';
     if (!SEVERITIES.includes(severity))
-      this.#tokens.fail(at, `a diagnostic's severity is one of ${SEVERITIES.join(', ')}`);
+      this.#tokens.fail(position, `a diagnostic's severity is one of ${SEVERITIES.join(', ')}`);
     if (second?.kind === 'name') return { severity, rule: second.name };
-    if (second?.kind === 'member' && second.of.kind === 'name')
-      return { severity, rule: `${second.of.name}.${second.name}` };
-    return this.#tokens.fail(at, 'a diagnostic needs the name of a rule');
+    if (second?.kind === 'member' && second.base.kind === 'name')
+      return { severity, rule: `${second.base.name}.${second.name}` };
+    return this.#tokens.fail(position, 'a diagnostic needs the name of a rule');
   }
 
   /** The attributes that stand here. */
   read(): syntax.Attribute[] {
     const attributes: syntax.Attribute[] = [];
     const taken = new Set<string>();
-    while (this.#tokens.at('@')) {
-      const { at } = this.#tokens.advance();
+    while (this.#tokens.nextIs('@')) {
+      const { position } = this.#tokens.advance();
       const { text: name } = this.#tokens.advance();
       const counts = ATTRIBUTES.get(name);
       if (DRAWING.has(name))
-        this.#tokens.fail(at, `@${name} is not supported: this device runs compute shaders only`);
-      if (!counts) return this.#tokens.fail(at, `"@${name}" is not an attribute of WGSL`);
+        this.#tokens.fail(
+          position,
+          `@${name} is not supported: this device runs compute shaders only`,
+        );
+      if (!counts) return this.#tokens.fail(position, `"@${name}" is not an attribute of WGSL`);
       const [least, most] = counts;
       const given = this.#takesArguments(name, most)
         ? this.#expressions.arguments(`to close @${name}(`)
@@ -115,14 +118,15 @@ export class AttributeParser {
       if (given.length < least || given.length > most) {
         const wanted = least === most ? `${least}` : `${least} to ${most}`;
         this.#tokens.fail(
-          at,
+          position,
           `@${name} takes ${wanted} argument${wanted === '1' ? '' : 's'}, not ${given.length}`,
         );
       }
-      const what = name === 'diagnostic' ? `${name} ${this.#diagnostic(given, at).rule}` : name;
-      if (taken.has(what)) this.#tokens.fail(at, `@${what} is given twice`);
+      const what =
+        name === 'diagnostic' ? `${name} ${this.#diagnostic(given, position).rule}` : name;
+      if (taken.has(what)) this.#tokens.fail(position, `@${what} is given twice`);
       taken.add(what);
-      attributes.push({ name, arguments: given, at });
+      attributes.push({ name, arguments: given, position });
     }
     return attributes;
   }
@@ -141,6 +145,6 @@ export class AttributeParser {
     before: string,
   ): void {
     const wrong = attributes.find(({ name }) => !allowed.includes(name));
-    if (wrong) this.#tokens.fail(wrong.at, `@${wrong.name} cannot stand before ${before}`);
+    if (wrong) this.#tokens.fail(wrong.position, `@${wrong.name} cannot stand before ${before}`);
   }
 }

@@ -7,7 +7,7 @@
  * Why: the tree says what is computed first, and later steps need no rules of precedence.
  */
 
-import type { Offset } from '../source.js';
+import type { Position } from '../source.js';
 import type * as syntax from './syntax.js';
 import { KEYWORDS, type TokenReader } from './token-reader.js';
 
@@ -35,14 +35,14 @@ export class ExpressionParser {
     const first = this.unary();
     if (BITWISE.has(this.#tokens.operator)) return this.#bitwise(first);
     const left = this.#relation(first);
-    const { at } = this.#tokens.peek;
+    const { position } = this.#tokens.peek;
     const logical = this.#tokens.operator;
     if (!LOGICAL.has(logical)) return this.#refuseMixing(left);
     let result = left;
     while (this.#tokens.operator === logical) {
       this.#tokens.advance();
       const right = this.#relation(this.unary());
-      result = this.#binary(logical, result, right, at);
+      result = this.#binary(logical, result, right, position);
     }
     return this.#refuseMixing(result);
   }
@@ -52,8 +52,8 @@ export class ExpressionParser {
     const operator = this.#tokens.operator;
     let result = first;
     while (this.#tokens.operator === operator) {
-      const { at } = this.#tokens.advance();
-      result = this.#binary(operator, result, this.unary(), at);
+      const { position } = this.#tokens.advance();
+      result = this.#binary(operator, result, this.unary(), position);
     }
     return this.#refuseMixing(result);
   }
@@ -63,7 +63,7 @@ export class ExpressionParser {
     const operators = [MULTIPLICATIVE, ADDITIVE, SHIFTS, RELATIONS, BITWISE, LOGICAL];
     if (operators.some((set) => set.has(this.#tokens.operator)))
       this.#tokens.fail(
-        this.#tokens.peek.at,
+        this.#tokens.peek.position,
         `"${this.#tokens.operator}" cannot follow the operators before it without parentheses`,
       );
     return result;
@@ -71,19 +71,19 @@ export class ExpressionParser {
 
   #relation(first: syntax.Expression): syntax.Expression {
     const left = this.#shift(first);
-    const { at } = this.#tokens.peek;
+    const { position } = this.#tokens.peek;
     const operator = this.#tokens.operator;
     if (!RELATIONS.has(operator)) return left;
     this.#tokens.advance();
-    return this.#binary(operator, left, this.#shift(this.unary()), at);
+    return this.#binary(operator, left, this.#shift(this.unary()), position);
   }
 
   #shift(first: syntax.Expression): syntax.Expression {
-    const { at } = this.#tokens.peek;
+    const { position } = this.#tokens.peek;
     const operator = this.#tokens.operator;
     if (!SHIFTS.has(operator)) return this.#additive(first);
     this.#tokens.advance();
-    return this.#binary(operator, first, this.unary(), at);
+    return this.#binary(operator, first, this.unary(), position);
   }
 
   #additive(first: syntax.Expression): syntax.Expression {
@@ -91,32 +91,32 @@ export class ExpressionParser {
     for (;;) {
       this.#tokens.splitSigns();
       if (!ADDITIVE.has(this.#tokens.operator)) return result;
-      const { text: operator, at } = this.#tokens.advance();
+      const { text: operator, position } = this.#tokens.advance();
       const right = this.#multiplicative(this.unary());
-      result = this.#binary(operator, result, right, at);
+      result = this.#binary(operator, result, right, position);
     }
   }
 
   #multiplicative(first: syntax.Expression): syntax.Expression {
     let result = first;
     while (MULTIPLICATIVE.has(this.#tokens.operator)) {
-      const { text: operator, at } = this.#tokens.advance();
-      result = this.#binary(operator, result, this.unary(), at);
+      const { text: operator, position } = this.#tokens.advance();
+      result = this.#binary(operator, result, this.unary(), position);
     }
     return result;
   }
 
   /** An expression without operators between two operands: what may stand on the left of an assignment. */
   unary(): syntax.Expression {
-    return this.#tokens.deeper(() => this.#anyUnary());
+    return this.#tokens.nested(() => this.#anyUnary());
   }
 
   #anyUnary(): syntax.Expression {
     this.#tokens.splitSigns();
-    const { text: operator, at } = this.#tokens.peek;
+    const { text: operator, position } = this.#tokens.peek;
     if (['-', '!', '~', '*', '&'].includes(operator)) {
       this.#tokens.advance();
-      return { kind: 'unary', operator, operand: this.unary(), at };
+      return { kind: 'unary', operator, operand: this.unary(), position };
     }
     return this.#postfix(this.#primary());
   }
@@ -125,13 +125,16 @@ export class ExpressionParser {
     operator: string,
     left: syntax.Expression,
     right: syntax.Expression,
-    at: Offset,
+    position: Position,
   ): syntax.Expression {
-    const count = (of: syntax.Expression) => this.#operators.get(of) ?? 0;
+    const count = (node: syntax.Expression) => this.#operators.get(node) ?? 0;
     const operators = 1 + Math.max(count(left), count(right));
     if (operators > MAX_OPERATORS)
-      this.#tokens.fail(at, `this expression has more than ${MAX_OPERATORS} operators in a row`);
-    const node = { kind: 'binary', operator, left, right, at } as const;
+      this.#tokens.fail(
+        position,
+        `this expression has more than ${MAX_OPERATORS} operators in a row`,
+      );
+    const node = { kind: 'binary', operator, left, right, position } as const;
     this.#operators.set(node, operators);
     return node;
   }
@@ -139,26 +142,31 @@ export class ExpressionParser {
   #postfix(first: syntax.Expression): syntax.Expression {
     let result = first;
     for (;;) {
-      const { at } = this.#tokens.peek;
+      const { position } = this.#tokens.peek;
       if (this.#tokens.take('.')) {
-        result = { kind: 'member', of: result, name: this.#tokens.word('a member').text, at };
+        result = {
+          kind: 'member',
+          base: result,
+          name: this.#tokens.word('a member').text,
+          position,
+        };
       } else if (this.#tokens.take('[')) {
         const index = this.expression();
         this.#tokens.expect(']', 'to close an index');
-        result = { kind: 'index', of: result, index, at };
+        result = { kind: 'index', base: result, index, position };
       } else return result;
     }
   }
 
   #primary(): syntax.Expression {
-    const { kind, text, at } = this.#tokens.peek;
+    const { kind, text, position } = this.#tokens.peek;
     if (kind === 'number') {
       this.#tokens.advance();
-      return { kind: 'number', text, at };
+      return { kind: 'number', text, position };
     }
     if (text === 'true' || text === 'false') {
       this.#tokens.advance();
-      return { kind: 'boolean', value: text === 'true', at };
+      return { kind: 'boolean', value: text === 'true', position };
     }
     if (this.#tokens.take('(')) {
       const inner = this.expression();
@@ -166,17 +174,22 @@ export class ExpressionParser {
       return inner;
     }
     if (kind !== 'word' || KEYWORDS.has(text) || text === '_')
-      return this.#tokens.fail(at, `an expression is expected here, not "${text}"`);
+      return this.#tokens.fail(position, `an expression is expected here, not "${text}"`);
     this.#tokens.advance();
-    const name: syntax.Name = { kind: 'name', name: text, template: this.template(), at };
+    const name: syntax.Name = { kind: 'name', name: text, template: this.template(), position };
     if (!this.#tokens.take('(')) return name;
-    return { kind: 'call', callee: name, arguments: this.arguments('to close the arguments'), at };
+    return {
+      kind: 'call',
+      callee: name,
+      arguments: this.arguments('to close the arguments'),
+      position,
+    };
   }
 
   /** Expressions up to and with the closing parenthesis; the opening one is taken already. */
   arguments(why: string): syntax.Expression[] {
     const list: syntax.Expression[] = [];
-    while (!this.#tokens.at(')')) {
+    while (!this.#tokens.nextIs(')')) {
       list.push(this.expression());
       if (!this.#tokens.take(',')) break;
     }
@@ -190,21 +203,21 @@ export class ExpressionParser {
   }
 
   type(): syntax.Name {
-    const { text: name, at } = this.#tokens.word('a type');
-    return { kind: 'name', name, template: this.template(), at };
+    const { text: name, position } = this.#tokens.word('a type');
+    return { kind: 'name', name, template: this.template(), position };
   }
 
   /** `<a, b>`, where a list of types and values stands here. */
   template(): syntax.Expression[] {
-    if (!this.#tokens.atTemplate('<')) return [];
+    if (!this.#tokens.nextIsTemplate('<')) return [];
     this.#tokens.advance();
     const given: syntax.Expression[] = [];
     do {
-      if (this.#tokens.atTemplate('>')) break;
+      if (this.#tokens.nextIsTemplate('>')) break;
       given.push(this.expression());
     } while (this.#tokens.take(','));
-    const { at } = this.#tokens.closeTemplate();
-    if (given.length === 0) this.#tokens.fail(at, 'a template list cannot be empty');
+    const { position } = this.#tokens.closeTemplate();
+    if (given.length === 0) this.#tokens.fail(position, 'a template list cannot be empty');
     return given;
   }
 }

@@ -55,7 +55,7 @@ class ModuleParser {
     while (this.#tokens.peek.kind !== 'end') {
       if (this.#tokens.take(';')) continue;
       const attributes = this.#attributes.read();
-      const { text: word, at } = this.#tokens.peek;
+      const { text: word, position } = this.#tokens.peek;
       this.#attributes.refuse(attributes, ALLOWED.get(word) ?? [], word);
       switch (word) {
         case 'const':
@@ -77,38 +77,38 @@ class ModuleParser {
           assertions.push(this.#statements.assertion());
           break;
         case 'override':
-          this.#tokens.fail(at, 'override declarations are not supported: declare a const');
+          this.#tokens.fail(position, 'override declarations are not supported: declare a const');
           break;
         case 'enable':
         case 'requires':
         case 'diagnostic':
-          this.#tokens.fail(at, `"${word}" must come before all declarations`);
+          this.#tokens.fail(position, `"${word}" must come before all declarations`);
           break;
         default:
-          this.#tokens.fail(at, `a declaration is expected here, not "${word}"`);
+          this.#tokens.fail(position, `a declaration is expected here, not "${word}"`);
       }
     }
     return { constants, variables, structs, aliases, functions, assertions };
   }
 
   #constant(): syntax.ConstantDeclaration {
-    const { at } = this.#tokens.advance();
+    const { position } = this.#tokens.advance();
     const { text: name } = this.#tokens.name();
     const type = this.#expressions.typeAnnotation();
     this.#tokens.expect('=', 'since a const has a value');
     const value = this.#expressions.expression();
     this.#tokens.expect(';', 'after a declaration');
-    return { name, type, value, at };
+    return { name, type, value, position };
   }
 
   #variable(attributes: syntax.Attribute[]): syntax.VariableDeclaration {
-    const { at } = this.#tokens.advance();
+    const { position } = this.#tokens.advance();
     let space: string | undefined;
     let access: string | undefined;
-    if (this.#tokens.atTemplate('<')) {
+    if (this.#tokens.nextIsTemplate('<')) {
       this.#tokens.advance();
       space = this.#tokens.word('a space').text;
-      if (this.#tokens.take(',') && !this.#tokens.atTemplate('>'))
+      if (this.#tokens.take(',') && !this.#tokens.nextIsTemplate('>'))
         access = this.#tokens.word('an access').text;
       this.#tokens.take(',');
       this.#tokens.closeTemplate();
@@ -117,29 +117,29 @@ class ModuleParser {
     const type = this.#expressions.typeAnnotation();
     const value = this.#tokens.take('=') ? this.#expressions.expression() : undefined;
     this.#tokens.expect(';', 'after a declaration');
-    return { name, space, access, type, value, attributes, at };
+    return { name, space, access, type, value, attributes, position };
   }
 
   #struct(): syntax.StructDeclaration {
     this.#tokens.advance();
-    const { text: name, at } = this.#tokens.name();
+    const { text: name, position } = this.#tokens.name();
     this.#tokens.expect('{', 'to open a struct');
     const members = this.#parameters('}', ['align', 'size', 'builtin']);
-    return { name, members, at };
+    return { name, members, position };
   }
 
   #alias(): syntax.AliasDeclaration {
     this.#tokens.advance();
-    const { text: name, at } = this.#tokens.name();
+    const { text: name, position } = this.#tokens.name();
     this.#tokens.expect('=', 'in an alias');
     const type = this.#expressions.type();
     this.#tokens.expect(';', 'after a declaration');
-    return { name, type, at };
+    return { name, type, position };
   }
 
   #function(attributes: syntax.Attribute[]): syntax.FunctionDeclaration {
     this.#tokens.advance();
-    const { text: name, at } = this.#tokens.name();
+    const { text: name, position } = this.#tokens.name();
     this.#tokens.expect('(', 'to open the parameters');
     const parameters = this.#parameters(')', ['builtin']);
     let result: syntax.Name | undefined;
@@ -148,7 +148,7 @@ class ModuleParser {
       result = this.#expressions.type();
     }
     const body = this.#statements.block();
-    return { name, parameters, result, attributes, body, at };
+    return { name, parameters, result, attributes, body, position };
   }
 
   /** `name: type, ...` up to and with the closing symbol. */
@@ -156,10 +156,10 @@ class ModuleParser {
     const list: syntax.Parameter[] = [];
     while (this.#tokens.peek.text !== close) {
       const attributes = this.#attributes.read();
-      const { text: name, at } = this.#tokens.name();
+      const { text: name, position } = this.#tokens.name();
       this.#attributes.refuse(attributes, allowed, name);
       this.#tokens.expect(':', `and a type after "${name}"`);
-      list.push({ name, type: this.#expressions.type(), attributes, at });
+      list.push({ name, type: this.#expressions.type(), attributes, position });
       if (!this.#tokens.take(',')) break;
     }
     this.#tokens.expect(close, 'at the end of the list');

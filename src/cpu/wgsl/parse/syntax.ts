@@ -4,7 +4,7 @@
  * Every node has `at`, its offset in the text.
  */
 
-import type { Offset } from '../source.js';
+import type { Position } from '../source.js';
 
 /** A shader: its declarations by kind, each in the order of the text. */
 export interface Module {
@@ -20,7 +20,7 @@ export interface Module {
 export interface Attribute {
   readonly name: string;
   readonly arguments: readonly Expression[];
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** A name with its template arguments, where it has some: `x`, `f32`, `vec4<f32>`, `array<vec4f, N>`. */
@@ -28,7 +28,7 @@ export interface Name {
   readonly kind: 'name';
   readonly name: string;
   readonly template: readonly Expression[];
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** `const name: type = value;` at the top of a module. */
@@ -36,7 +36,7 @@ export interface ConstantDeclaration {
   readonly name: string;
   readonly type: Name | undefined;
   readonly value: Expression;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** `var<space, access> name: type = value;` at the top of a module */
@@ -47,21 +47,21 @@ export interface VariableDeclaration {
   readonly type: Name | undefined;
   readonly value: Expression | undefined;
   readonly attributes: readonly Attribute[];
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** `struct name { members }` */
 export interface StructDeclaration {
   readonly name: string;
   readonly members: readonly Parameter[];
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** `alias name = type;` */
 export interface AliasDeclaration {
   readonly name: string;
   readonly type: Name;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** A function's parameter, or a struct's member. */
@@ -69,7 +69,7 @@ export interface Parameter {
   readonly name: string;
   readonly type: Name;
   readonly attributes: readonly Attribute[];
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** `fn name(parameters) -> result { body }` */
@@ -79,52 +79,52 @@ export interface FunctionDeclaration {
   readonly result: Name | undefined;
   readonly attributes: readonly Attribute[];
   readonly body: Block;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** `const_assert condition;` */
 export interface Assertion {
   readonly kind: 'assert';
   readonly condition: Expression;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** What may stand where a value or a type is expected. */
 export type Expression =
-  | { readonly kind: 'number'; readonly text: string; readonly at: Offset }
-  | { readonly kind: 'boolean'; readonly value: boolean; readonly at: Offset }
+  | { readonly kind: 'number'; readonly text: string; readonly position: Position }
+  | { readonly kind: 'boolean'; readonly value: boolean; readonly position: Position }
   | Name
   | {
       readonly kind: 'unary';
       readonly operator: string;
       readonly operand: Expression;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'binary';
       readonly operator: string;
       readonly left: Expression;
       readonly right: Expression;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'member';
-      readonly of: Expression;
+      readonly base: Expression;
       readonly name: string;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'index';
-      readonly of: Expression;
+      readonly base: Expression;
       readonly index: Expression;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       /** A function's call, a value constructor's or a conversion: names are not known yet. */
       readonly kind: 'call';
       readonly callee: Name;
       readonly arguments: readonly Expression[];
-      readonly at: Offset;
+      readonly position: Position;
     };
 
 /** `callee(arguments)` */
@@ -134,7 +134,7 @@ export type CallExpression = Extract<Expression, { kind: 'call' }>;
 export interface Block {
   readonly kind: 'block';
   readonly body: readonly Statement[];
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** `const`, `let` or `var` in a function. */
@@ -143,7 +143,7 @@ export interface LocalDeclaration {
   readonly name: string;
   readonly type: Name | undefined;
   readonly value: Expression | undefined;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** `target = value`, `target += value` (operator `+`), `target++` (operator `+`, value 1), `_ = value` (no target). */
@@ -152,9 +152,9 @@ export interface Assignment {
   readonly target: Expression | undefined;
   readonly operator: string | undefined;
   /** Whether it was written `++` or `--`, which only integers take. */
-  readonly isStep: boolean;
+  readonly isIncrement: boolean;
   readonly value: Expression;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** `case a, b: { body }` */
@@ -162,7 +162,7 @@ export interface SwitchCase {
   /** `undefined` among them stands for `default`. */
   readonly selectors: readonly (Expression | undefined)[];
   readonly body: Block;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** What may stand in a block. */
@@ -171,19 +171,19 @@ export type Statement =
   | LocalDeclaration
   | Assignment
   | Assertion
-  | { readonly kind: 'call'; readonly call: CallExpression; readonly at: Offset }
+  | { readonly kind: 'call'; readonly call: CallExpression; readonly position: Position }
   | {
       readonly kind: 'if';
       readonly condition: Expression;
       readonly whenTrue: Block;
       readonly whenFalse: Block | undefined;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'switch';
       readonly selector: Expression;
       readonly cases: readonly SwitchCase[];
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       /** for, while and loop alike; `continuing` runs after the body, then `breakIf` is asked. */
@@ -195,8 +195,12 @@ export type Statement =
       readonly body: Block;
       readonly continuing: readonly Statement[];
       readonly breakIf: Expression | undefined;
-      readonly at: Offset;
+      readonly position: Position;
     }
-  | { readonly kind: 'break'; readonly at: Offset }
-  | { readonly kind: 'continue'; readonly at: Offset }
-  | { readonly kind: 'return'; readonly value: Expression | undefined; readonly at: Offset };
+  | { readonly kind: 'break'; readonly position: Position }
+  | { readonly kind: 'continue'; readonly position: Position }
+  | {
+      readonly kind: 'return';
+      readonly value: Expression | undefined;
+      readonly position: Position;
+    };

@@ -22,7 +22,7 @@ export function markTemplates(tokens: readonly Token[]): Token[] {
   let open: { index: number; depth: number }[] = [];
   let depth = 0;
   const visit = (token: Token): void => {
-    const { kind, text, at } = token;
+    const { kind, text, position } = token;
     if (kind !== 'symbol') {
       result.push(token);
     } else if (text === '<' && result.at(-1)?.kind === 'word') {
@@ -31,8 +31,8 @@ export function markTemplates(tokens: readonly Token[]): Token[] {
     } else if (text.startsWith('>') && open.at(-1)?.depth === depth) {
       const { index } = open.pop()!;
       result[index] = { ...result[index]!, kind: 'template' };
-      result.push({ kind: 'template', text: '>', at });
-      if (text.length > 1) visit({ kind: 'symbol', text: text.slice(1), at: at + 1 });
+      result.push({ kind: 'template', text: '>', position });
+      if (text.length > 1) visit({ kind: 'symbol', text: text.slice(1), position: position + 1 });
     } else {
       if (text === '(' || text === '[') depth += 1;
       if (text === ')' || text === ']' || text === '&&' || text === '||')

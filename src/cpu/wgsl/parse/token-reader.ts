@@ -3,7 +3,7 @@
  * expects there, and the error where it is not.
  */
 
-import { failAt, type Offset } from '../source.js';
+import { failAt, type Position } from '../source.js';
 import { markTemplates } from './templates.js';
 import { type Token, tokenize } from './tokens.js';
 
@@ -49,7 +49,7 @@ export class TokenReader {
   }
 
   /** The token after the next one. */
-  get following(): Token {
+  get lookahead(): Token {
     return this.#list[this.#next + 1]!;
   }
 
@@ -64,11 +64,11 @@ export class TokenReader {
   }
 
   /** Whether the next token has this text. */
-  at(text: string): boolean {
+  nextIs(text: string): boolean {
     return this.peek.text === text;
   }
 
-  atTemplate(text: '<' | '>'): boolean {
+  nextIsTemplate(text: '<' | '>'): boolean {
     return this.peek.kind === 'template' && this.peek.text === text;
   }
 
@@ -92,13 +92,13 @@ export class TokenReader {
     const token = this.peek;
     if (!this.take(text)) {
       const actual = token.kind === 'end' ? token.text : `"${token.text}"`;
-      this.fail(token.at, `"${text}" is expected ${why}, not ${actual}`);
+      this.fail(token.position, `"${text}" is expected ${why}, not ${actual}`);
     }
     return token;
   }
 
   closeTemplate(): Token {
-    if (!this.atTemplate('>')) this.expect('>', 'to close a template list');
+    if (!this.nextIsTemplate('>')) this.expect('>', 'to close a template list');
     return this.advance();
   }
 
@@ -106,7 +106,7 @@ export class TokenReader {
   word(what: string): Token {
     const token = this.advance();
     if (token.kind !== 'word' || KEYWORDS.has(token.text))
-      this.fail(token.at, `${what} is expected here, not "${token.text}"`);
+      this.fail(token.position, `${what} is expected here, not "${token.text}"`);
     return token;
   }
 
@@ -114,30 +114,30 @@ export class TokenReader {
   name(): Token {
     const token = this.word('a name');
     if (RESERVED.has(token.text) || token.text === '_')
-      this.fail(token.at, `"${token.text}" is a reserved word`);
+      this.fail(token.position, `"${token.text}" is a reserved word`);
     return token;
   }
 
   /** In an expression `--` is two signs: `a--b` is `a - -b`. */
   splitSigns(): void {
-    const { text, at } = this.peek;
+    const { text, position } = this.peek;
     if (text !== '--') return;
-    const sign = (n: number) => ({ kind: 'symbol', text: '-', at: at + n }) as const;
+    const sign = (n: number) => ({ kind: 'symbol', text: '-', position: position + n }) as const;
     this.#list.splice(this.#next, 1, sign(0), sign(1));
   }
 
   /** Parses what is nested in what is being parsed. */
-  deeper<T>(parseNested: () => T): T {
+  nested<T>(parseNested: () => T): T {
     this.#nesting += 1;
     if (this.#nesting > MAX_NESTING)
-      this.fail(this.peek.at, `this is nested more than ${MAX_NESTING} deep`);
+      this.fail(this.peek.position, `this is nested more than ${MAX_NESTING} deep`);
     const result = parseNested();
     this.#nesting -= 1;
     return result;
   }
 
   /** @throws WgslError at an offset. */
-  fail(at: Offset, rule: string): never {
-    return failAt(this.#text, at, rule);
+  fail(position: Position, rule: string): never {
+    return failAt(this.#text, position, rule);
   }
 }

@@ -8,14 +8,14 @@
  * that every later error can name line and column.
  */
 
-import { failAt, type Offset } from '../source.js';
+import { failAt, type Position } from '../source.js';
 
 /** A word, number or symbol of a shader. */
 export interface Token {
   /** `template`: a `<` or `>` around a list of types (templates.ts); the lexer itself makes none. */
   readonly kind: 'word' | 'number' | 'symbol' | 'template' | 'end';
   readonly text: string;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** Longest first: the lexer takes the first that fits. */
@@ -37,54 +37,62 @@ const NUMBER =
 /** @throws WgslError at the first character that begins no token. */
 export function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
-  let at = 0;
+  let position = 0;
   const match = (pattern: RegExp): string | undefined => {
-    pattern.lastIndex = at;
+    pattern.lastIndex = position;
     return pattern.exec(text)?.[0];
   };
-  while (at < text.length) {
-    const skipped = match(BLANK) ?? match(LINE_COMMENT) ?? blockComment(text, at);
+  while (position < text.length) {
+    const skipped = match(BLANK) ?? match(LINE_COMMENT) ?? blockComment(text, position);
     if (skipped) {
-      at += skipped.length;
+      position += skipped.length;
       continue;
     }
-    const token = tokenAt(text, at, match);
+    const token = tokenAt(text, position, match);
     tokens.push(token);
-    at += token.text.length;
+    position += token.text.length;
   }
-  tokens.push({ kind: 'end', text: 'the end of the shader', at: text.length });
+  tokens.push({ kind: 'end', text: 'the end of the shader', position: text.length });
   return tokens;
 }
 
-function tokenAt(text: string, at: Offset, match: (p: RegExp) => string | undefined): Token {
+function tokenAt(
+  text: string,
+  position: Position,
+  match: (p: RegExp) => string | undefined,
+): Token {
   const number = match(NUMBER);
   if (number) {
-    const next = text[at + number.length] ?? '';
+    const next = text[position + number.length] ?? '';
     if (/[\p{XID_Continue}]/u.test(next))
-      failAt(text, at, `"${number}${next}" is neither a number nor a name`);
-    return { kind: 'number', text: number, at };
+      failAt(text, position, `"${number}${next}" is neither a number nor a name`);
+    return { kind: 'number', text: number, position };
   }
   const word = match(WORD);
   if (word && word !== '_' && word.startsWith('__'))
-    failAt(text, at, `"${word}": a name cannot start with two underscores`);
-  if (word) return { kind: 'word', text: word, at };
-  const symbol = SYMBOLS.find((s) => text.startsWith(s, at));
-  if (symbol) return { kind: 'symbol', text: symbol, at };
-  return failAt(text, at, `the character ${JSON.stringify(text[at])} begins nothing in WGSL`);
+    failAt(text, position, `"${word}": a name cannot start with two underscores`);
+  if (word) return { kind: 'word', text: word, position };
+  const symbol = SYMBOLS.find((s) => text.startsWith(s, position));
+  if (symbol) return { kind: 'symbol', text: symbol, position };
+  return failAt(
+    text,
+    position,
+    `the character ${JSON.stringify(text[position])} begins nothing in WGSL`,
+  );
 }
 
 /** A block comment, in which others may nest, or undefined where none begins. */
-function blockComment(text: string, start: Offset): string | undefined {
+function blockComment(text: string, start: Position): string | undefined {
   if (!text.startsWith('/*', start)) return undefined;
   let depth = 0;
-  for (let at = start; at < text.length; at++) {
-    if (text.startsWith('/*', at)) {
+  for (let position = start; position < text.length; position++) {
+    if (text.startsWith('/*', position)) {
       depth += 1;
-      at += 1;
-    } else if (text.startsWith('*/', at)) {
+      position += 1;
+    } else if (text.startsWith('*/', position)) {
       depth -= 1;
-      at += 1;
-      if (depth === 0) return text.slice(start, at + 1);
+      position += 1;
+      if (depth === 0) return text.slice(start, position + 1);
     }
   }
   return failAt(text, start, 'this comment is not closed: "*/" is missing');

@@ -11,9 +11,9 @@
  * Why: a compiler may then keep what it has read.
  */
 
-import { operands, placeOperands } from '../operands.js';
+import { operands, referenceOperands } from '../operands.js';
 import type { Expression, Program, ShaderFunction, Statement, Variable } from '../program.js';
-import { failAt, type Offset } from '../source.js';
+import { failAt, type Position } from '../source.js';
 import { Roots } from './roots.js';
 
 /** What a function does to pointer parameters and to variables outside functions. */
@@ -48,8 +48,8 @@ class AliasAnalysis {
     return uses;
   }
 
-  fail(at: Offset, rule: string): never {
-    return failAt(this.#text, at, rule);
+  fail(position: Position, rule: string): never {
+    return failAt(this.#text, position, rule);
   }
 }
 
@@ -70,17 +70,17 @@ class FunctionAliases {
   #statement(statement: Statement): void {
     switch (statement.kind) {
       case 'block':
-        this.#expression(statement.decided?.condition);
+        this.#expression(statement.folded?.condition);
         this.visit(statement.body);
-        this.visit(statement.decided?.untaken ?? []);
+        this.visit(statement.folded?.untaken ?? []);
         break;
       case 'declare':
         this.#expression(statement.value);
         this.#roots.declare(statement.variable, statement.value);
         break;
       case 'assign': {
-        const { variable } = this.#roots.root(statement.place);
-        for (const operand of placeOperands(statement.place)) this.#expression(operand);
+        const { variable } = this.#roots.root(statement.reference);
+        for (const operand of referenceOperands(statement.reference)) this.#expression(operand);
         this.#expression(statement.value);
         this.#uses.written.add(variable);
         if (statement.operator) this.#uses.read.add(variable);
@@ -111,7 +111,7 @@ class FunctionAliases {
   #expression(node: Expression | undefined): void {
     if (!node) return;
     for (const operand of operands(node)) this.#expression(operand);
-    if (node.kind === 'read') this.#uses.read.add(this.#roots.root(node.place).variable);
+    if (node.kind === 'read') this.#uses.read.add(this.#roots.root(node.reference).variable);
     if (node.kind === 'builtin' && node.name === 'workgroupUniformLoad')
       this.#uses.read.add(this.#roots.pointee(node.arguments[0]!).variable);
     if (node.kind === 'call') this.#call(node);
@@ -123,9 +123,11 @@ class FunctionAliases {
     const pointers = call.arguments.flatMap((argument, n) => {
       const parameter = parameters[n]!;
       if (parameter.type.kind !== 'pointer') return [];
-      return [{ parameter, at: argument.at, root: this.#roots.pointee(argument).variable }];
+      return [
+        { parameter, position: argument.position, root: this.#roots.pointee(argument).variable },
+      ];
     });
-    for (const { parameter, root, at } of pointers) {
+    for (const { parameter, root, position } of pointers) {
       const [isRead, isWritten] = [inside.read.has(parameter), inside.written.has(parameter)];
       const other = pointers.find(
         (each) =>
@@ -135,13 +137,13 @@ class FunctionAliases {
       );
       if (isWritten && other)
         this.#analysis.fail(
-          at,
+          position,
           `${parameter.name} and ${other.parameter.name} of ${name} both point into "${root.name}", and ${name} writes through ${parameter.name}`,
         );
       const usesRoot = inside.read.has(root) || inside.written.has(root);
       if ((isWritten && usesRoot) || (isRead && inside.written.has(root)))
         this.#analysis.fail(
-          at,
+          position,
           `${parameter.name} of ${name} points into "${root.name}", which ${name} also uses directly, and one of the two is written`,
         );
       if (isRead) this.#uses.read.add(root);

@@ -43,7 +43,7 @@ function findBehaviors(statement: Statement): ReadonlySet<Behavior> {
     case 'continue':
       return new Set([statement.kind]);
     case 'block':
-      return either(statement.body, statement.decided?.untaken ?? statement.body);
+      return either(statement.body, statement.folded?.untaken ?? statement.body);
     case 'if':
       return either(statement.whenTrue, statement.whenFalse);
     case 'switch': {

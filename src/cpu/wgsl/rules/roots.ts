@@ -7,13 +7,13 @@
  * Why: two names of one variable must be recognized where one of them is written through.
  */
 
-import type { Expression, Place, Variable } from '../program.js';
+import type { Expression, Reference, Variable } from '../program.js';
 
 /** What a place belongs to: a variable, or all that a pointer parameter points at. */
 export interface Root {
   readonly variable: Variable;
   /** Whether the place is all of it, not a member or an element. */
-  readonly isAll: boolean;
+  readonly isEntireVariable: boolean;
 }
 
 /** Follows the pointers that a function's `let`s hold. Each has one root, since no pointer is ever reassigned. */
@@ -28,14 +28,17 @@ export class Roots {
 
   /** What a pointer points into. */
   pointee(pointer: Expression): Root {
-    if (pointer.kind === 'address') return this.root(pointer.place);
+    if (pointer.kind === 'address') return this.root(pointer.reference);
     if (pointer.kind !== 'value') throw new Error(`A pointer cannot be made by ${pointer.kind}.`);
-    return this.#pointers.get(pointer.variable) ?? { variable: pointer.variable, isAll: true };
+    return (
+      this.#pointers.get(pointer.variable) ?? { variable: pointer.variable, isEntireVariable: true }
+    );
   }
 
-  root(place: Place): Root {
-    if (place.kind === 'variable') return { variable: place.variable, isAll: true };
-    if (place.kind === 'dereference') return this.pointee(place.pointer);
-    return { ...this.root(place.of), isAll: false };
+  root(reference: Reference): Root {
+    if (reference.kind === 'variable')
+      return { variable: reference.variable, isEntireVariable: true };
+    if (reference.kind === 'dereference') return this.pointee(reference.pointer);
+    return { ...this.root(reference.base), isEntireVariable: false };
   }
 }

@@ -15,18 +15,18 @@
  * invocations.
  */
 
-import { operands, placeOperands } from '../operands.js';
+import { operands, referenceOperands } from '../operands.js';
 import type {
   BuiltinInput,
   Entry,
   Expression,
-  Place,
   Program,
+  Reference,
   ShaderFunction,
   Statement,
   Variable,
 } from '../program.js';
-import { failAt, type Offset, positionAt } from '../source.js';
+import { failAt, lineAndColumn, type Position } from '../source.js';
 import type { Type } from '../types.js';
 import { behaviors, statementBehaviors } from './behavior.js';
 import { type Root, Roots } from './roots.js';
@@ -38,7 +38,7 @@ type Source = Cause | Given;
 interface Cause {
   readonly kind: 'cause';
   readonly what: string;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** What a function's caller decides: whether the call is reached, an argument, or what an argument points at. */
@@ -49,14 +49,14 @@ type Given =
 
 type Sources = ReadonlySet<Source>;
 /** What the flow of control depends on, and the branch by which it does. */
-type Flow = ReadonlyMap<Source, Offset>;
+type Flow = ReadonlyMap<Source, Position>;
 /** What the variables of a function hold. */
 type State = ReadonlyMap<Variable, Sources>;
 
 /** That a barrier be reached uniformly or, of workgroupUniformLoad, that its pointer be uniform. */
 interface Requirement {
   readonly name: string;
-  readonly at: Offset;
+  readonly position: Position;
   readonly isAddress: boolean;
   readonly flow: Flow;
 }
@@ -108,20 +108,20 @@ class UniformityAnalysis {
   }
 
   /** The same object for the same place, so that sets know it again. */
-  cause(what: string, at: Offset): Cause {
-    const key = `${at} ${what}`;
-    const cause = this.#causes.get(key) ?? { kind: 'cause', what, at };
+  cause(what: string, position: Position): Cause {
+    const key = `${position} ${what}`;
+    const cause = this.#causes.get(key) ?? { kind: 'cause', what, position };
     this.#causes.set(key, cause);
     return cause;
   }
 
-  refuse({ name, at, isAddress }: Requirement, cause: Cause, branch: Offset): never {
-    const line = (offset: Offset) => positionAt(this.#program.text, offset).line;
+  refuse({ name, position, isAddress }: Requirement, cause: Cause, branch: Position): never {
+    const line = (offset: Position) => lineAndColumn(this.#program.text, offset).line;
     const rule = isAddress
       ? `all invocations of a workgroup must give ${name} the same address, but this one`
       : `${name} must be reached by all invocations of a workgroup or by none, but the branch in line ${line(branch)}`;
-    const reason = `depends on ${cause.what} (line ${line(cause.at)}), which may differ between them`;
-    return failAt(this.#program.text, at, `${rule} ${reason}`);
+    const reason = `depends on ${cause.what} (line ${line(cause.position)}), which may differ between them`;
+    return failAt(this.#program.text, position, `${rule} ${reason}`);
   }
 }
 
@@ -162,7 +162,7 @@ class FunctionUniformity {
     for (const { variable, values } of entry.inputs) {
       const causes = values
         .filter((value) => !UNIFORM_INPUTS.has(value))
-        .map((value) => this.#analysis.cause(value, variable.at));
+        .map((value) => this.#analysis.cause(value, variable.position));
       this.#values.set(variable, new Set(causes));
     }
   }
@@ -200,8 +200,8 @@ class FunctionUniformity {
   #statement(node: Statement, flow: Flow): Flow {
     switch (node.kind) {
       case 'block':
-        return node.decided
-          ? this.#either(node, node.decided.condition, [node.body, node.decided.untaken], flow)
+        return node.folded
+          ? this.#either(node, node.folded.condition, [node.body, node.folded.untaken], flow)
           : this.#run(node.body, flow);
       case 'declare':
         this.#declare(node, flow);
@@ -242,14 +242,14 @@ class FunctionUniformity {
   }
 
   #assign(node: Extract<Statement, { kind: 'assign' }>, flow: Flow): void {
-    const { place, operator, value } = node;
-    const where = this.#evaluateAll(placeOperands(place), flow);
+    const { reference, operator, value } = node;
+    const where = this.#evaluateAll(referenceOperands(reference), flow);
     const sources = union(where, this.#evaluate(value, flow), flow.keys());
-    this.#write(this.#roots.root(place), sources, operator !== undefined);
+    this.#write(this.#roots.root(reference), sources, operator !== undefined);
   }
 
   /** Only variables of functions are followed: what others hold may differ in any case. */
-  #write({ variable, isAll }: Root, sources: Sources, keepsOld: boolean): void {
+  #write({ variable, isEntireVariable: isAll }: Root, sources: Sources, keepsOld: boolean): void {
     const old = this.#state.get(variable);
     if (!old) return;
     this.#hold(variable, isAll && !keepsOld ? sources : union(old, sources));
@@ -262,7 +262,7 @@ class FunctionUniformity {
     bodies: readonly (readonly Statement[])[],
     flow: Flow,
   ): Flow {
-    const inside = enter(flow, this.#evaluate(condition, flow), node.at);
+    const inside = enter(flow, this.#evaluate(condition, flow), node.position);
     const before = this.#state;
     const target: Target = { isLoop: false, breaks: [], continues: [] };
     if (node.kind === 'switch') this.#targets.push(target);
@@ -302,10 +302,10 @@ class FunctionUniformity {
 
   /** One turn of a loop. @returns the flow of control at its end. */
   #turn(node: Extract<Statement, { kind: 'loop' }>, head: Flow, target: Target): Flow {
-    const { condition, body, continuing, breakIf, at } = node;
+    const { condition, body, continuing, breakIf, position } = node;
     let flow = head;
     if (condition) {
-      flow = enter(flow, this.#evaluate(condition, flow), at);
+      flow = enter(flow, this.#evaluate(condition, flow), position);
       target.breaks.push(this.#state);
     }
     this.#targets.push(target);
@@ -317,7 +317,7 @@ class FunctionUniformity {
     this.#state = join([...ends, ...target.continues]) ?? this.#state;
     flow = this.#run(continuing, flow);
     if (breakIf) {
-      flow = enter(flow, this.#evaluate(breakIf, flow), breakIf.at);
+      flow = enter(flow, this.#evaluate(breakIf, flow), breakIf.position);
       target.breaks.push(this.#state);
     }
     return flow;
@@ -332,13 +332,13 @@ class FunctionUniformity {
         return this.#values.get(node.variable) ?? NOTHING;
       case 'read': {
         const where = this.#evaluateAll(operands(node), flow);
-        return union(where, this.#contents(node.place));
+        return union(where, this.#contents(node.reference));
       }
       case 'binary': {
         if (node.operator !== '&&' && node.operator !== '||') break;
         const left = this.#evaluate(node.left, flow);
         const before = this.#state;
-        const right = this.#evaluate(node.right, enter(flow, left, node.at));
+        const right = this.#evaluate(node.right, enter(flow, left, node.position));
         // A call on the right may have written through a pointer, or may not have been reached.
         this.#state = join([before, this.#state])!;
         return union(left, right);
@@ -356,8 +356,8 @@ class FunctionUniformity {
   }
 
   /** What memory holds there. */
-  #contents(place: Place): Iterable<Source> {
-    const { variable } = this.#roots.root(place);
+  #contents(reference: Reference): Iterable<Source> {
+    const { variable } = this.#roots.root(reference);
     const { type } = variable;
     const isPointer = variable.space === 'let' && type.kind === 'pointer';
     const { space, access } = isPointer ? type : variable;
@@ -365,25 +365,25 @@ class FunctionUniformity {
     if (access === 'read') return NOTHING;
     const kind = space === 'storage' ? 'var<storage, read_write>' : `var<${space}>`;
     const what = isPointer ? `the ${kind} behind ${variable.name}` : `${kind} ${variable.name}`;
-    return [this.#analysis.cause(what, place.at)];
+    return [this.#analysis.cause(what, reference.position)];
   }
 
   #builtin(node: Extract<Expression, { kind: 'builtin' }>, flow: Flow): Sources {
-    const { name, at } = node;
+    const { name, position } = node;
     const given = this.#evaluateAll(node.arguments, flow);
     if (!BARRIERS.test(name)) return given;
-    this.#demand({ name, at, isAddress: false, flow });
-    this.#demand({ name, at, isAddress: true, flow: enter(new Map(), given, at) });
+    this.#demand({ name, position, isAddress: false, flow });
+    this.#demand({ name, position, isAddress: true, flow: enter(new Map(), given, position) });
     return NOTHING;
   }
 
   /** Refuses a barrier that depends on a cause; what the caller decides is left to the calls. */
   #demand(requirement: Requirement): void {
-    const { at, isAddress, flow } = requirement;
+    const { position, isAddress, flow } = requirement;
     for (const [source, branch] of flow)
       if (source.kind === 'cause') this.#analysis.refuse(requirement, source, branch);
     if (flow.size === 0) return;
-    const key = `${at} ${isAddress}`;
+    const key = `${position} ${isAddress}`;
     const before = this.#requirements.get(key)?.flow ?? new Map();
     this.#requirements.set(key, { ...requirement, flow: merge(before, flow) });
   }
@@ -427,8 +427,8 @@ function onlyGoesOn(node: Statement): boolean {
 }
 
 /** The flow of control inside a branch on a value. */
-function enter(flow: Flow, sources: Sources, at: Offset): Flow {
-  return merge(flow, new Map([...sources].map((source) => [source, at])));
+function enter(flow: Flow, sources: Sources, position: Position): Flow {
+  return merge(flow, new Map([...sources].map((source) => [source, position])));
 }
 
 function merge(a: Flow, b: Flow): Flow {
