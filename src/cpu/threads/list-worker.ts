@@ -1,4 +1,6 @@
-/** A worker beside others, over a memory that they share with the main thread. */
+/**
+ * A worker that runs lists together with others, over memory that they share with the main thread.
+ */
 
 import { CONTROL_BYTES } from './layout.js';
 import { ListSubscriber } from './list-ring.js';
@@ -21,7 +23,10 @@ export class ListWorker {
     this.#runner = new Runner(memory, thread, onBarrier);
   }
 
-  /** Returns only where this worker fails. It has said so then, and is ended by the main thread as all others are. */
+  /**
+   * Runs lists until this worker fails. Then it sends a `failed` message and returns; the main
+   * thread terminates it with all others.
+   */
   serve(): void {
     try {
       for (;;) this.#serveList();

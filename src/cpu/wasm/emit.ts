@@ -29,8 +29,8 @@ const FUNCTION = 0x60;
 const MAX_LOCALS = 50_000;
 const MAX_BODY_BYTES = 7_654_321;
 /** The one memory and the one imported function. */
-const MEMORY = 0;
-const REPORT = 0;
+const MEMORY_INDEX = 0;
+const REPORT_INDEX = 0;
 /** The log2 of 4: what every access may count on, since addresses are multiples of words. */
 const WORD_ALIGNMENT = 2;
 
@@ -199,15 +199,15 @@ class FunctionWriter {
   #numberLocals(): [WasmType, number][] {
     const { parameters, body } = this.#kernel;
     for (const local of parameters) this.#indices.set(local, this.#indices.size);
-    const own = [...localsUsed(body)].filter((local) => !this.#indices.has(local));
-    if (own.length > MAX_LOCALS)
+    const locals = [...localsUsed(body)].filter((local) => !this.#indices.has(local));
+    if (locals.length > MAX_LOCALS)
       throw new Error(
-        `${this.#kernel.name} needs ${own.length} locals, more than the ${MAX_LOCALS} of WebAssembly`,
+        `${this.#kernel.name} needs ${locals.length} locals, more than the ${MAX_LOCALS} of WebAssembly`,
       );
     return (['i32', 'f32', 'v128'] as const).flatMap((type) => {
-      const ofType = own.filter((local) => local.type === type);
-      for (const local of ofType) this.#indices.set(local, this.#indices.size);
-      return ofType.length > 0 ? [[type, ofType.length] as [WasmType, number]] : [];
+      const localsOfType = locals.filter((local) => local.type === type);
+      for (const local of localsOfType) this.#indices.set(local, this.#indices.size);
+      return localsOfType.length > 0 ? [[type, localsOfType.length] as [WasmType, number]] : [];
     });
   }
 
@@ -233,7 +233,7 @@ class FunctionWriter {
         this.#constant(0);
         this.#constant(statement.bytes);
         this.#opcode('memory.fill');
-        code.unsigned(MEMORY);
+        code.unsigned(MEMORY_INDEX);
         return;
       case 'block':
       case 'loop':
@@ -263,7 +263,7 @@ class FunctionWriter {
         this.#node(statement.index);
         this.#node(statement.count);
         this.#opcode('call');
-        code.unsigned(REPORT);
+        code.unsigned(REPORT_INDEX);
         return;
       case 'barrier':
         throw new Error('A barrier reached the bytes.');
@@ -278,9 +278,9 @@ class FunctionWriter {
 
   /** How many labels a branch passes on its way out. */
   #depth(label: Label): number {
-    const at = this.#labels.lastIndexOf(label);
-    if (at < 0) throw new Error(`A branch to ${label.name} is outside of it.`);
-    return this.#labels.length - 1 - at;
+    const index = this.#labels.lastIndexOf(label);
+    if (index < 0) throw new Error(`A branch to ${label.name} is outside of it.`);
+    return this.#labels.length - 1 - index;
   }
 
   #node(node: Node): void {

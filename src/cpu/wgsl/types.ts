@@ -137,15 +137,15 @@ export function structType(
 ): Struct {
   let end = 0;
   let align = 4;
-  const laid = members.map((member) => {
+  const laidOut = members.map((member) => {
     const memberAlign = member.align ?? alignOf(member.type);
     const offset = roundUp(end, memberAlign);
-    const runtimeSized = member.type.kind === 'array' && member.type.count === undefined;
-    end = offset + (runtimeSized ? 0 : (member.size ?? sizeOf(member.type)));
+    const isRuntimeSized = member.type.kind === 'array' && member.type.count === undefined;
+    end = offset + (isRuntimeSized ? 0 : (member.size ?? sizeOf(member.type)));
     align = Math.max(align, memberAlign);
     return { name: member.name, type: member.type, offset };
   });
-  return { kind: 'struct', name, members: laid, align, size: roundUp(end, align) };
+  return { kind: 'struct', name, members: laidOut, align, size: roundUp(end, align) };
 }
 
 /** The next multiple of `align`. */

@@ -739,7 +739,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       "a group past the device's limit",
       '@group(«4⇒3») @binding(0) var<storage> a: f32; @compute @workgroup_size(1) fn main() { _ = a; }',
-      '5 groups are past',
+      '5 groups exceed',
     ],
     [
       'a severity that does not exist',
@@ -781,17 +781,17 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       "a workgroup past the device's limit",
       '@compute @workgroup_size(«257⇒256») fn main() { }',
-      'a workgroup of 257 along x is past 256',
+      'a workgroup size of 257 along x exceeds the limit of 256',
     ],
     [
       'too many invocations together',
       '@compute @workgroup_size(16, 16, «2⇒1») fn main() { }',
-      'a workgroup of 512 invocations is past 256',
+      'a workgroup of 512 invocations exceeds the limit of 256',
     ],
     [
       'more workgroup memory than the device has',
       'var<workgroup> a: array<u32, «4097⇒4096»>; @compute @workgroup_size(1) fn main() { a[0] = 1; }',
-      '16400 bytes of workgroup memory are past 16384',
+      '16400 bytes of workgroup memory exceed the limit of 16384',
     ],
     [
       'an entry point that returns a value',

@@ -53,11 +53,11 @@ export class Builder {
   }
 
   /** The statements that `fn` emits, in a list of their own. */
-  collect(fn: () => void): Statement[] {
+  collect(emitStatements: () => void): Statement[] {
     const outer = this.#list;
     this.#list = [];
     try {
-      fn();
+      emitStatements();
       return this.#list;
     } finally {
       this.#list = outer;

@@ -80,7 +80,7 @@ export function integer(name: string, a: Node, b: Node): Node {
   if (isConstant(a) && isConstant(b)) return i32(INTEGER[name]!(a.value, b.value));
   if (isConstant(a) && COMMUTATIVE.has(name)) return integer(name, b, a);
   if (isConstant(b)) {
-    const simpler = byConstant(name, a, b.value);
+    const simpler = simplifyWithConstant(name, a, b.value);
     if (simpler) return simpler;
   }
   if (name === 'add') {
@@ -93,7 +93,7 @@ export function integer(name: string, a: Node, b: Node): Node {
 }
 
 /** What an operation with a constant on its right comes to, where that is simpler. */
-function byConstant(name: string, a: Node, b: number): Node | undefined {
+function simplifyWithConstant(name: string, a: Node, b: number): Node | undefined {
   const power = powerOfTwo(b);
   switch (name) {
     case 'sub':
@@ -115,7 +115,7 @@ function byConstant(name: string, a: Node, b: number): Node | undefined {
         const [x, y] = a.operands as [Node, Node];
         return integer('add', integer('shl', x, i32(b)), integer('shl', y, i32(b)));
       }
-      return shiftedAgain(a, b);
+      return combineShifts(a, b);
     }
     case 'shr_u':
     case 'shr_s':
@@ -136,11 +136,11 @@ function byConstant(name: string, a: Node, b: number): Node | undefined {
 }
 
 /** (x << n) << b as one shift, with both below 32. */
-function shiftedAgain(a: Node, b: number): Node | undefined {
+function combineShifts(a: Node, b: number): Node | undefined {
   if (a.kind !== 'operation' || a.instruction !== 'i32.shl') return undefined;
-  const [x, by] = a.operands as [Node, Node];
-  if (!isConstant(by)) return undefined;
-  return by.value + b < 32 ? integer('shl', x, i32(by.value + b)) : i32(0);
+  const [x, count] = a.operands as [Node, Node];
+  if (!isConstant(count)) return undefined;
+  return count.value + b < 32 ? integer('shl', x, i32(count.value + b)) : i32(0);
 }
 
 function powerOfTwo(value: number): number | undefined {
@@ -153,8 +153,8 @@ function powerOfTwo(value: number): number | undefined {
 /** A sum as what is not constant in it and what is. */
 export function splitSum(node: Node): { rest: Node; constant: number } {
   if (node.kind === 'operation' && node.instruction === 'i32.add') {
-    const [rest, last] = node.operands as [Node, Node];
-    if (isConstant(last)) return { rest, constant: last.value };
+    const [rest, addend] = node.operands as [Node, Node];
+    if (isConstant(addend)) return { rest, constant: addend.value };
   }
   return { rest: node, constant: 0 };
 }
@@ -214,24 +214,25 @@ export function splat(node: Node): Node {
     node.lane !== undefined &&
     node.instruction.endsWith('extract_lane')
   ) {
-    const [of] = node.operands as [Node];
-    return shuffle(of, of, Array(4).fill(node.lane));
+    const [operand] = node.operands as [Node];
+    return shuffle(operand, operand, Array(4).fill(node.lane));
   }
   return operation(node.type === 'f32' ? 'f32x4.splat' : 'i32x4.splat', [node]);
 }
 
 /** One lane, as a number of type `type`. */
-export function lane(of: Node, index: number, type: 'f32' | 'i32'): Node {
-  if (of.kind === 'vector') {
-    const bits = of.bits[index]!;
+export function lane(operand: Node, index: number, type: 'f32' | 'i32'): Node {
+  if (operand.kind === 'vector') {
+    const bits = operand.bits[index]!;
     return type === 'f32' ? f32(bitsToFloat(bits)) : i32(bits);
   }
-  if (of.kind === 'load' && of.instruction === 'v128.load')
-    return load(`${type}.load`, of.address, of.offset + 4 * index);
-  if (of.kind === 'load' && of.instruction === 'v128.load32_splat')
-    return load(`${type}.load`, of.address, of.offset);
-  if (of.kind === 'operation' && of.instruction === `${type}x4.splat`) return of.operands[0]!;
-  return operation(`${type}x4.extract_lane`, [of], index);
+  if (operand.kind === 'load' && operand.instruction === 'v128.load')
+    return load(`${type}.load`, operand.address, operand.offset + 4 * index);
+  if (operand.kind === 'load' && operand.instruction === 'v128.load32_splat')
+    return load(`${type}.load`, operand.address, operand.offset);
+  if (operand.kind === 'operation' && operand.instruction === `${type}x4.splat`)
+    return operand.operands[0]!;
+  return operation(`${type}x4.extract_lane`, [operand], index);
 }
 
 /** Four of the lanes of two vectors: 0 to 3 are of `a`, 4 to 7 of `b`. */
@@ -251,37 +252,39 @@ export function pack(lanes: readonly Node[]): Node {
   if (lanes.every(isConstant))
     return vector(lanes.map((n) => (n.type === 'f32' ? floatBits(n.value) : n.value)));
   if (lanes.every((n) => isSame(n, first))) return splat(first);
-  return neighbors(lanes) ?? permuted(lanes) ?? counting(lanes) ?? inserted(lanes);
+  return (
+    adjacentWords(lanes) ?? permuteLanes(lanes) ?? sumWithConstants(lanes) ?? insertLanes(lanes)
+  );
 }
 
 /** Four words one after the other in memory: one load. */
-function neighbors(lanes: readonly Node[]): Node | undefined {
+function adjacentWords(lanes: readonly Node[]): Node | undefined {
   const [first] = lanes;
   if (first?.kind !== 'load' || first.type === 'v128') return undefined;
-  const follows = (n: Node, at: number) =>
+  const follows = (n: Node, index: number) =>
     n.kind === 'load' &&
     n.instruction === first.instruction &&
-    n.offset === first.offset + 4 * at &&
+    n.offset === first.offset + 4 * index &&
     isSame(n.address, first.address);
   return lanes.every(follows) ? load('v128.load', first.address, first.offset) : undefined;
 }
 
 /** Lanes of one vector in another order. */
-function permuted(lanes: readonly Node[]): Node | undefined {
+function permuteLanes(lanes: readonly Node[]): Node | undefined {
   const sources = lanes.map((n) =>
     n.kind === 'operation' && n.instruction.endsWith('extract_lane') ? n : undefined,
   );
-  const of = sources[0]?.operands[0];
-  if (!of || !sources.every((n) => n && isSame(n.operands[0]!, of))) return undefined;
+  const operand = sources[0]?.operands[0];
+  if (!operand || !sources.every((n) => n && isSame(n.operands[0]!, operand))) return undefined;
   return shuffle(
-    of,
-    of,
+    operand,
+    operand,
     sources.map((n) => n!.lane!),
   );
 }
 
 /** One number plus four constants. */
-function counting(lanes: readonly Node[]): Node | undefined {
+function sumWithConstants(lanes: readonly Node[]): Node | undefined {
   if (lanes[0]!.type !== 'i32') return undefined;
   const sums = lanes.map(splitSum);
   const { rest } = sums[0]!;
@@ -289,16 +292,16 @@ function counting(lanes: readonly Node[]): Node | undefined {
   return operation('i32x4.add', [splat(rest), vector(sums.map((sum) => sum.constant))]);
 }
 
-function inserted(lanes: readonly Node[]): Node {
+function insertLanes(lanes: readonly Node[]): Node {
   const [first, ...others] = lanes as [Node, ...Node[]];
   const name = first.type === 'f32' ? 'f32x4.replace_lane' : 'i32x4.replace_lane';
-  return others.reduce((vec, n, at) => operation(name, [vec, n], at + 1), splat(first));
+  return others.reduce((vec, n, index) => operation(name, [vec, n], index + 1), splat(first));
 }
 
 /** A vector with one lane replaced. */
-export function withLane(of: Node, index: number, value: Node): Node {
+export function withLane(operand: Node, index: number, value: Node): Node {
   const type = value.type === 'f32' ? 'f32' : 'i32';
-  if (of.kind === 'vector')
-    return pack([0, 1, 2, 3].map((n) => (n === index ? value : lane(of, n, type))));
-  return operation(`${type}x4.replace_lane`, [of, value], index);
+  if (operand.kind === 'vector')
+    return pack([0, 1, 2, 3].map((n) => (n === index ? value : lane(operand, n, type))));
+  return operation(`${type}x4.replace_lane`, [operand, value], index);
 }

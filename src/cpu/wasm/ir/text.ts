@@ -24,14 +24,14 @@ class Names {
   readonly #names = new Map<Local | Label, string>();
   readonly #counts = new Map<string, number>();
 
-  name(thing: Local | Label): string {
-    const existing = this.#names.get(thing);
+  name(entity: Local | Label): string {
+    const existing = this.#names.get(entity);
     if (existing) return existing;
-    const count = this.#counts.get(thing.name) ?? 0;
-    this.#counts.set(thing.name, count + 1);
-    const plain = thing.name.replaceAll(/[^\w.]/g, '_');
+    const count = this.#counts.get(entity.name) ?? 0;
+    this.#counts.set(entity.name, count + 1);
+    const plain = entity.name.replaceAll(/[^\w.]/g, '_');
     const name = count === 0 ? `$${plain}` : `$${plain}_${count}`;
-    this.#names.set(thing, name);
+    this.#names.set(entity, name);
     return name;
   }
 }

@@ -30,7 +30,7 @@ export function verify({ name, parameters, body }: Kernel): void {
 class Verifier {
   readonly #name: string;
   /** What is set at each branch to the end of a block. */
-  readonly #leaving = new Map<Label, SetLocals[]>();
+  readonly #branchStates = new Map<Label, SetLocals[]>();
 
   constructor(name: string) {
     this.#name = name;
@@ -38,47 +38,47 @@ class Verifier {
 
   /** What is set after statements, given what is set before them. */
   follow(body: readonly Statement[], before: SetLocals): SetLocals {
-    let isSet = before;
+    let setLocals = before;
     for (const statement of body) {
-      if (isSet) this.#check(statement, isSet);
-      isSet = this.#after(statement, isSet);
+      if (setLocals) this.#check(statement, setLocals);
+      setLocals = this.#after(statement, setLocals);
     }
-    return isSet;
+    return setLocals;
   }
 
-  #after(statement: Statement, isSet: SetLocals): SetLocals {
+  #after(statement: Statement, setLocals: SetLocals): SetLocals {
     switch (statement.kind) {
       case 'set':
-        return isSet && new Set(isSet).add(statement.local);
+        return setLocals && new Set(setLocals).add(statement.local);
       case 'if':
-        return both(
-          this.follow(statement.whenTrue, isSet),
-          this.follow(statement.whenFalse, isSet),
+        return intersect(
+          this.follow(statement.whenTrue, setLocals),
+          this.follow(statement.whenFalse, setLocals),
         );
       case 'block': {
-        const leaving: SetLocals[] = [];
-        this.#leaving.set(statement.label, leaving);
-        return leaving.concat(this.follow(statement.body, isSet)).reduce(both);
+        const states: SetLocals[] = [];
+        this.#branchStates.set(statement.label, states);
+        return states.concat(this.follow(statement.body, setLocals)).reduce(intersect);
       }
       case 'loop':
-        return this.follow(statement.body, isSet);
+        return this.follow(statement.body, setLocals);
       case 'branch':
-        this.#leaving.get(statement.label)?.push(isSet);
-        return statement.condition ? isSet : undefined;
+        this.#branchStates.get(statement.label)?.push(setLocals);
+        return statement.condition ? setLocals : undefined;
       default:
-        return isSet;
+        return setLocals;
     }
   }
 
-  #check(statement: Statement, isSet: ReadonlySet<Local>): void {
+  #check(statement: Statement, setLocals: ReadonlySet<Local>): void {
     for (const local of statementReads(statement))
-      if (!isSet.has(local))
+      if (!setLocals.has(local))
         throw new Error(`${this.#name}: ${local.name} is read where it may not be set.`);
   }
 }
 
 /** What is set on two paths that meet. */
-function both(a: SetLocals, b: SetLocals): SetLocals {
+function intersect(a: SetLocals, b: SetLocals): SetLocals {
   if (!a || !b) return a ?? b;
   return new Set([...a].filter((local) => b.has(local)));
 }

@@ -88,7 +88,7 @@ function scalarBinary(builder: Builder, name: string, left: ScalarValue, right: 
   const { node: b } = right;
   if (type === F32) return name === 'rem' ? floatRemainder(builder, a, b) : fold.float(name, a, b);
   if (name === 'div' || name === 'rem')
-    return fold.integer(withSign(name, type), ...divisible(builder, type, a, b));
+    return fold.integer(withSign(name, type), ...safeOperands(builder, type, a, b));
   return fold.integer(withSign(name, type), a, b);
 }
 
@@ -97,7 +97,7 @@ function withSign(name: string, type: Scalar): string {
 }
 
 /** Operands whose division has a result: x / 0 is x, and the least number divided by -1 is itself. */
-function divisible(builder: Builder, type: Scalar, a: Node, b: Node): [Node, Node] {
+function safeOperands(builder: Builder, type: Scalar, a: Node, b: Node): [Node, Node] {
   const constant = fold.constantValue(b);
   if (constant !== undefined && constant !== 0 && constant !== -1) return [a, b];
   if (constant === -1 && type === U32) return [a, b];
@@ -163,8 +163,8 @@ function commonShift(by: Value): Node | undefined {
 }
 
 function byLane(builder: Builder, name: string, left: Value, right: Value, type: Vector): Value {
-  const p = manyTimes(builder, left);
-  const q = manyTimes(builder, right);
+  const p = toReusable(builder, left);
+  const q = toReusable(builder, right);
   const element = scalarType(left.type)!;
   const otherType = scalarType(right.type)!;
   const lanes = Array.from({ length: type.size }, (_, n) => {
@@ -176,7 +176,7 @@ function byLane(builder: Builder, name: string, left: Value, right: Value, type:
 }
 
 /** A value that is used once for each lane: kept, unless it is a list of lanes that are used once each. */
-function manyTimes(builder: Builder, value: Value): Value {
+function toReusable(builder: Builder, value: Value): Value {
   return value.kind === 'parts' ? value : toLocals(builder, value, 'operand');
 }
 
@@ -224,8 +224,8 @@ function matrixBinary(
   if (right.type.kind !== 'matrix') return matrixTimesVector(builder, left as PartsValue, right);
   if (left.type.kind !== 'matrix') return vectorTimesMatrix(builder, left, right as PartsValue);
   const columns = (right as PartsValue).parts;
-  const kept = toLocals(builder, left, 'matrix') as PartsValue;
-  const parts = columns.map((column) => matrixTimesVector(builder, kept, column));
+  const stable = toLocals(builder, left, 'matrix') as PartsValue;
+  const parts = columns.map((column) => matrixTimesVector(builder, stable, column));
   return { kind: 'parts', type, parts };
 }
 
@@ -247,7 +247,7 @@ function byColumn(
 
 /** The columns times the vector's components, added up in order. */
 function matrixTimesVector(builder: Builder, matrix: PartsValue, operand: Value): Value {
-  return sumOfProducts(builder, matrix.parts, splitOften(builder, operand));
+  return sumOfProducts(builder, matrix.parts, toSplittable(builder, operand));
 }
 
 function vectorTimesMatrix(builder: Builder, operand: Value, matrix: PartsValue): Value {
@@ -255,15 +255,15 @@ function vectorTimesMatrix(builder: Builder, operand: Value, matrix: PartsValue)
   if (columns === 4 && rows === 4) {
     const factor = toLocals(builder, matrix, 'matrix') as PartsValue;
     const transposed = factor.transposed ?? transpose4(builder, factor.parts, 'matrix');
-    return sumOfProducts(builder, transposed, splitOften(builder, operand));
+    return sumOfProducts(builder, transposed, toSplittable(builder, operand));
   }
-  const kept = toLocals(builder, operand, 'operand');
-  const lanes = matrix.parts.map((column) => dotNode(builder, kept, column));
+  const stable = toLocals(builder, operand, 'operand');
+  const lanes = matrix.parts.map((column) => dotNode(builder, stable, column));
   return fromLanes(vectorType(columns, F32), lanes);
 }
 
 /** A vector that is about to be taken apart: a name, or words in memory with a named address. */
-function splitOften(builder: Builder, operand: Value): Value {
+function toSplittable(builder: Builder, operand: Value): Value {
   if (operand.kind !== 'vec4' || operand.lanes) return toLocals(builder, operand, 'operand');
   const { node } = operand;
   if (node.kind !== 'load') return toLocals(builder, operand, 'operand');
@@ -312,8 +312,8 @@ function convertNode(node: Node, from: Scalar, to: Scalar): Node {
     return operation(from === I32 ? 'f32.convert_i32_s' : 'f32.convert_i32_u', [node]);
   }
   if (from === F32 && to !== F32) {
-    const most = floatSplat(LARGEST[to.name as 'i32' | 'u32']);
-    const clamped = fold.lane(operation('f32x4.pmin', [fold.splat(node), most]), 0, 'f32');
+    const limit = floatSplat(LARGEST_FLOAT[to.name as 'i32' | 'u32']);
+    const clamped = fold.lane(operation('f32x4.pmin', [fold.splat(node), limit]), 0, 'f32');
     return operation(to === I32 ? 'i32.trunc_sat_f32_s' : 'i32.trunc_sat_f32_u', [clamped]);
   }
   return node;
@@ -323,7 +323,7 @@ function convertNode(node: Node, from: Scalar, to: Scalar): Node {
  * The largest f32 that an integer type holds. WGSL clamps to it: the end of the integer type itself is not an f32.
  * WebAssembly would go up to that end; it keeps the other ends, 0 and -2^31, and makes NaN 0.
  */
-const LARGEST = { i32: 2 ** 31 - 2 ** 7, u32: 2 ** 32 - 2 ** 8 } as const;
+const LARGEST_FLOAT = { i32: 2 ** 31 - 2 ** 7, u32: 2 ** 32 - 2 ** 8 } as const;
 
 /** An f32 in all lanes. */
 function floatSplat(value: number): Node {
@@ -340,7 +340,10 @@ function convertVector(node: Node, from: Scalar, to: Scalar): Node {
   }
   if (to === F32) return operation(`f32x4.convert_i32x4_${from === I32 ? 's' : 'u'}`, [node]);
   if (from === F32) {
-    const clamped = operation('f32x4.pmin', [node, floatSplat(LARGEST[to.name as 'i32' | 'u32'])]);
+    const clamped = operation('f32x4.pmin', [
+      node,
+      floatSplat(LARGEST_FLOAT[to.name as 'i32' | 'u32']),
+    ]);
     return operation(`i32x4.trunc_sat_f32x4_${to === I32 ? 's' : 'u'}`, [clamped]);
   }
   return node;

@@ -87,7 +87,7 @@ export class Frame {
 
   /** Bytes of the thread's memory before that of its first invocation. */
   get sharedBytes(): number {
-    return roundUp(this.prologue.end, 16);
+    return roundUp(this.prologue.tablesEnd, 16);
   }
 
   /** Where a variable outside functions, or a `var`, lives. */

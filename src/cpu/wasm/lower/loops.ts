@@ -71,7 +71,7 @@ function mayChange(body: readonly Statement[], variable: Variable): boolean {
   const inExpression = (node: Expression): boolean =>
     (node.kind === 'address' && rootVariable(node.reference) === variable) ||
     operands(node).some(inExpression);
-  const maybe = (node: Expression | undefined) => node !== undefined && inExpression(node);
+  const inOptional = (node: Expression | undefined) => node !== undefined && inExpression(node);
   return body.some((node): boolean => {
     switch (node.kind) {
       case 'block':
@@ -79,7 +79,7 @@ function mayChange(body: readonly Statement[], variable: Variable): boolean {
       case 'declare':
       case 'evaluate':
       case 'return':
-        return maybe(node.value);
+        return inOptional(node.value);
       case 'assign':
         return (
           rootVariable(node.reference) === variable ||
@@ -97,8 +97,8 @@ function mayChange(body: readonly Statement[], variable: Variable): boolean {
       case 'loop':
         return (
           (node.initial !== undefined && mayChange([node.initial], variable)) ||
-          maybe(node.condition) ||
-          maybe(node.breakIf) ||
+          inOptional(node.condition) ||
+          inOptional(node.breakIf) ||
           mayChange(node.body, variable) ||
           mayChange(node.continuing, variable)
         );
@@ -171,9 +171,9 @@ class IndexSearch {
   }
 
   /** A function whose parameters are given what depends on the indices. */
-  #inCall(called: ShaderFunction, given: readonly Expression[]): boolean {
-    const passed = called.parameters.filter((_, n) => this.#depends(given[n]!));
-    return passed.length > 0 && indexesLocals(called.body, new Set(passed));
+  #inCall(callee: ShaderFunction, args: readonly Expression[]): boolean {
+    const dependent = callee.parameters.filter((_, n) => this.#depends(args[n]!));
+    return dependent.length > 0 && indexesLocals(callee.body, new Set(dependent));
   }
 
   #inReference(reference: Reference): boolean {

@@ -63,21 +63,21 @@ const COUNTS: Readonly<Record<string, string>> = {
 const FLOAT4 = vectorType(4, F32);
 
 /** @param inline lowers the call of a function of the prelude. */
-export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, given: Value[]): Value {
+export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, args: Value[]): Value {
   const { name, type } = call;
   const { builder } = frame;
-  const [a, b, c] = given as [Value, Value, Value];
-  const compute = (operator: '+' | '-' | '*' | '/', p: Value, q: Value, of: Type = type) =>
-    binary(builder, operator, p, q, of);
-  const number = (value: number): Value => scalar(F32, f32(value));
-  const inner = (callee: string, ...values: Value[]): Value =>
+  const [a, b, c] = args as [Value, Value, Value];
+  const compute = (operator: '+' | '-' | '*' | '/', p: Value, q: Value, resultType: Type = type) =>
+    binary(builder, operator, p, q, resultType);
+  const floatConstant = (value: number): Value => scalar(F32, f32(value));
+  const lowerAs = (callee: string, ...values: Value[]): Value =>
     lowerBuiltin(frame, inline, { ...call, name: callee, type: values[0]!.type }, values);
 
   const instruction = FLOAT_INSTRUCTIONS[name];
   if (instruction) return mapFloat(instruction, a);
   if (COUNTS[name])
     return mapLanes(toLocals(builder, a, 'bits'), (node) => operation(COUNTS[name]!, [node]));
-  if (preludeFunction(name)) return throughPrelude(inline, name, given);
+  if (preludeFunction(name)) return callPrelude(inline, name, args);
   // In the order of BUILTINS in wgsl/check/builtins.ts.
   switch (name) {
     case 'abs':
@@ -87,9 +87,9 @@ export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, given
       return compute('-', x, mapFloat('floor', x));
     }
     case 'inverseSqrt':
-      return compute('/', number(1), mapFloat('sqrt', a));
+      return compute('/', floatConstant(1), mapFloat('sqrt', a));
     case 'saturate':
-      return inner('clamp', a, repeatFloat(type, 0), repeatFloat(type, 1));
+      return lowerAs('clamp', a, splatFloat(type, 0), splatFloat(type, 1));
     case 'sign':
       return sign(frame, a);
     case 'max':
@@ -98,17 +98,17 @@ export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, given
     case 'step':
       return select(
         frame,
-        repeatFloat(type, 0),
-        repeatFloat(type, 1),
+        splatFloat(type, 0),
+        splatFloat(type, 1),
         binary(builder, '<=', a, b, truthType(type)),
       );
     case 'fma':
       return compute('+', compute('*', a, b), c);
     case 'clamp':
-      return inner('min', inner('max', a, b), c);
+      return lowerAs('min', lowerAs('max', a, b), c);
     case 'mix': {
       const share = toLocals(builder, c, 'share');
-      const rest = compute('-', number(1), share, share.type);
+      const rest = compute('-', floatConstant(1), share, share.type);
       return compute('+', compute('*', a, rest), compute('*', b, share));
     }
     case 'select':
@@ -157,7 +157,7 @@ function truthType(type: Type): Type {
   return type.kind === 'vector' ? vectorType(type.size, BOOL) : BOOL;
 }
 
-function repeatFloat(type: Type, value: number): Value {
+function splatFloat(type: Type, value: number): Value {
   if (type.kind !== 'vector') return scalar(F32, f32(value));
   return fromLanes(type, Array(type.size).fill(f32(value)));
 }
@@ -177,16 +177,16 @@ function mapLanes(value: Value, f: (node: Node) => Node): Value {
 }
 
 /** A function that the prelude has for vec4: of fewer components, the other lanes are computed and not used. */
-function throughPrelude(inline: InlineCall, name: string, given: readonly Value[]): Value {
-  const called = preludeFunction(name)!;
-  const [first] = given as [Value];
-  if (first.kind === 'vec4') return inline(called, given);
-  const wide = given.map((value): Value => {
+function callPrelude(inline: InlineCall, name: string, args: readonly Value[]): Value {
+  const callee = preludeFunction(name)!;
+  const [first] = args as [Value];
+  if (first.kind === 'vec4') return inline(callee, args);
+  const wide = args.map((value): Value => {
     if (value.kind === 'scalar') return { kind: 'vec4', type: FLOAT4, node: splatNode(value) };
     const lanes = laneNodes(value);
     return { kind: 'vec4', type: FLOAT4, lanes: [0, 1, 2, 3].map((n) => lanes[n] ?? lanes[0]!) };
   });
-  const result = inline(called, wide);
+  const result = inline(callee, wide);
   if (first.kind === 'scalar') return scalar(F32, laneNode(result, 0));
   const type = first.type as Vector;
   return fromLanes(
@@ -234,7 +234,7 @@ function minOrMax(frame: Frame, name: 'min' | 'max', a: Value, b: Value): Value 
     element === F32 ? `f32x4.p${name}` : `i32x4.${name}_${element === I32 ? 's' : 'u'}`;
   if (a.kind === 'vec4')
     return { kind: 'vec4', type: a.type, node: operation(vectorName, [packed(a), packed(b)]) };
-  const one = (x: Node, y: Node): Node => {
+  const scalarMinMax = (x: Node, y: Node): Node => {
     if (x.kind === 'constant' && y.kind === 'constant') {
       const smaller = element === U32 ? x.value >>> 0 < y.value >>> 0 : x.value < y.value;
       return smaller === (name === 'min') ? x : y;
@@ -245,39 +245,40 @@ function minOrMax(frame: Frame, name: 'min' | 'max', a: Value, b: Value): Value 
     const comparison = `${name === 'min' ? 'lt' : 'gt'}_${element === I32 ? 's' : 'u'}`;
     return fold.select(p, q, fold.integer(comparison, p, q));
   };
-  if (a.kind === 'scalar') return scalar(element, one(a.node, scalarNode(b)));
+  if (a.kind === 'scalar') return scalar(element, scalarMinMax(a.node, scalarNode(b)));
   const [p, q] = [laneNodes(a), laneNodes(b)];
   return fromLanes(
     a.type as Vector,
-    p.map((x, n) => one(x, q[n]!)),
+    p.map((x, n) => scalarMinMax(x, q[n]!)),
   );
 }
 
 /** `yes` where the condition holds, else `no`: for all components at once, or one by one. */
-function select(frame: Frame, no: Value, yes: Value, condition: Value): Value {
+function select(frame: Frame, ifFalse: Value, ifTrue: Value, condition: Value): Value {
   if (condition.kind === 'vec4') {
-    const node = operation('v128.bitselect', [packed(yes), packed(no), packed(condition)]);
-    return { kind: 'vec4', type: yes.type as Vector, node };
+    const node = operation('v128.bitselect', [packed(ifTrue), packed(ifFalse), packed(condition)]);
+    return { kind: 'vec4', type: ifTrue.type as Vector, node };
   }
   if (condition.kind === 'parts') {
-    const [p, q, r] = [laneNodes(yes), laneNodes(no), laneNodes(condition)];
+    const [p, q, r] = [laneNodes(ifTrue), laneNodes(ifFalse), laneNodes(condition)];
     return fromLanes(
-      yes.type as Vector,
+      ifTrue.type as Vector,
       p.map((x, n) => fold.select(x, q[n]!, r[n]!)),
     );
   }
   const constant = fold.constantValue(scalarNode(condition));
-  if (constant !== undefined) return constant !== 0 ? yes : no;
-  const chosen = frame.builder.toLocal(scalarNode(condition), 'condition');
-  if (yes.kind === 'scalar') return scalar(yes.type, fold.select(yes.node, scalarNode(no), chosen));
-  if (yes.kind === 'vec4') {
-    const node = fold.select(packed(yes), packed(no), chosen);
-    return { kind: 'vec4', type: yes.type, node };
+  if (constant !== undefined) return constant !== 0 ? ifTrue : ifFalse;
+  const test = frame.builder.toLocal(scalarNode(condition), 'condition');
+  if (ifTrue.kind === 'scalar')
+    return scalar(ifTrue.type, fold.select(ifTrue.node, scalarNode(ifFalse), test));
+  if (ifTrue.kind === 'vec4') {
+    const node = fold.select(packed(ifTrue), packed(ifFalse), test);
+    return { kind: 'vec4', type: ifTrue.type, node };
   }
-  const [p, q] = [laneNodes(yes), laneNodes(no)];
+  const [p, q] = [laneNodes(ifTrue), laneNodes(ifFalse)];
   return fromLanes(
-    yes.type as Vector,
-    p.map((x, n) => fold.select(x, q[n]!, chosen)),
+    ifTrue.type as Vector,
+    p.map((x, n) => fold.select(x, q[n]!, test)),
   );
 }
 

@@ -41,7 +41,7 @@ import {
 const MAX_CONSTANT_INDEX = 1 << 16;
 
 /** How a function's call is lowered: by the part that lowers statements. */
-export type InlineCall = (called: ShaderFunction, given: readonly Value[]) => Value;
+export type InlineCall = (callee: ShaderFunction, given: readonly Value[]) => Value;
 
 /** Lowers expressions, and says where places lie. */
 export class ExpressionLowering {
@@ -116,10 +116,11 @@ export class ExpressionLowering {
   }
 
   /** The same storage, whose address stays the same while statements run. */
-  #stableAddress(position: Storage): Storage {
-    if (position.kind === 'lane') return { ...position, of: this.#stableAddress(position.of) };
-    if (position.kind !== 'memory') return position;
-    return { ...position, address: this.#frame.builder.toLocal(position.address, 'address') };
+  #stableAddress(indexNode: Storage): Storage {
+    if (indexNode.kind === 'lane')
+      return { ...indexNode, base: this.#stableAddress(indexNode.base) };
+    if (indexNode.kind !== 'memory') return indexNode;
+    return { ...indexNode, address: this.#frame.builder.toLocal(indexNode.address, 'address') };
   }
 
   /** The storage of a place that is written only after a value was computed. */
@@ -151,25 +152,28 @@ export class ExpressionLowering {
   #logical(operator: '&&' | '||', left: Expression, right: Expression): Value {
     const { builder } = this.#frame;
     const isAnd = operator === '&&';
-    const first = scalarNode(this.lower(left));
-    const constant = fold.constantValue(first);
+    const leftNode = scalarNode(this.lower(left));
+    const constant = fold.constantValue(leftNode);
     if (constant !== undefined)
       return (constant !== 0) === isAnd ? this.lower(right) : scalar(BOOL, i32(isAnd ? 0 : 1));
-    let second: Node = i32(0);
+    let rightNode: Node = i32(0);
     const statements = builder.collect(() => {
-      second = scalarNode(this.lower(right));
+      rightNode = scalarNode(this.lower(right));
     });
     // What is cheap, safe and free of side effects is computed in any case: a branch costs more.
-    if (statements.length === 0 && isHarmless(second))
-      return scalar(BOOL, fold.integer(isAnd ? 'and' : 'or', first, second));
+    if (statements.length === 0 && isHarmless(rightNode))
+      return scalar(BOOL, fold.integer(isAnd ? 'and' : 'or', leftNode, rightNode));
     const result = builder.variable('i32', operator);
     const decided: Statement = { kind: 'set', local: result, value: i32(isAnd ? 0 : 1) };
-    const asked: Statement[] = [...statements, { kind: 'set', local: result, value: second }];
+    const evaluated: Statement[] = [
+      ...statements,
+      { kind: 'set', local: result, value: rightNode },
+    ];
     builder.emit({
       kind: 'if',
-      condition: first,
-      whenTrue: isAnd ? asked : [decided],
-      whenFalse: isAnd ? [decided] : asked,
+      condition: leftNode,
+      whenTrue: isAnd ? evaluated : [decided],
+      whenFalse: isAnd ? [decided] : evaluated,
     });
     return scalar(BOOL, { kind: 'get', type: 'i32', local: result });
   }
@@ -180,13 +184,13 @@ export class ExpressionLowering {
 
   #construct(type: Type, parts: readonly Value[]): Value {
     if (type.kind !== 'vector') return { kind: 'parts', type, parts };
-    const [first] = parts;
-    if (parts.length === 1 && first?.kind === 'scalar') {
-      if (type.size === 4 && type.element !== BOOL && first.node.kind === 'load') {
+    const [leftNode] = parts;
+    if (parts.length === 1 && leftNode?.kind === 'scalar') {
+      if (type.size === 4 && type.element !== BOOL && leftNode.node.kind === 'load') {
         // A word read into all four lanes is one instruction; a bool would have to become all ones first.
-        return { kind: 'vec4', type, node: fold.splat(first.node) };
+        return { kind: 'vec4', type, node: fold.splat(leftNode.node) };
       }
-      const { node } = toLocals(this.#frame.builder, first, 'splat') as typeof first;
+      const { node } = toLocals(this.#frame.builder, leftNode, 'splat') as typeof leftNode;
       return fromLanes(type, Array(type.size).fill(node));
     }
     const lanes = parts.flatMap((part) => (part.kind === 'scalar' ? [part.node] : laneNodes(part)));
@@ -210,20 +214,20 @@ export class ExpressionLowering {
   /** An element of a value. One that is not constant is read from memory, where the value is put first. */
   #element(node: Extract<Expression, { kind: 'element' }>): Value {
     const [base, index] = this.lowerAll([node.base, node.index]) as [Value, Value];
-    const position = scalarNode(index);
-    const constant = fold.constantValue(position);
+    const indexNode = scalarNode(index);
+    const constant = fold.constantValue(indexNode);
     const count = partCount(base.type);
     if (constant !== undefined && constant >= 0 && constant < count)
       return storage.partValue(base, constant);
     const { builder } = this.#frame;
-    const kept = builder.toLocal(position, 'index');
+    const stableIndex = builder.toLocal(indexNode, 'index');
     if (this.#frame.isChecked)
-      this.#frame.checkIndex(kept, i32(count), typeName(base.type), node.position);
+      this.#frame.checkIndex(stableIndex, i32(count), typeName(base.type), node.position);
     if (node.base.kind === 'constant')
-      return storage.read(storage.element(this.#frame.prologue.table(base), kept));
+      return storage.read(storage.element(this.#frame.prologue.table(base), stableIndex));
     const memory = this.#frame.invocationStorage(base.type);
     storage.write(builder, memory, base);
-    return toLocals(builder, storage.read(storage.element(memory, kept)), 'element');
+    return toLocals(builder, storage.read(storage.element(memory, stableIndex)), 'element');
   }
 
   #elementReference(reference: Extract<Reference, { kind: 'element' }>): Storage {
@@ -245,10 +249,10 @@ export class ExpressionLowering {
   ): Storage {
     const isRuntimeSized = base.type.kind === 'array' && base.type.count === undefined;
     if (this.#frame.isChecked) {
-      const kept = this.#frame.builder.toLocal(index, 'index');
+      const stableIndex = this.#frame.builder.toLocal(index, 'index');
       const count = isRuntimeSized ? storage.runtimeCount(base) : i32(partCount(base.type));
-      this.#frame.checkIndex(kept, count, referenceName(reference.base), reference.position);
-      return storage.element(base, kept);
+      this.#frame.checkIndex(stableIndex, count, referenceName(reference.base), reference.position);
+      return storage.element(base, stableIndex);
     }
     const constant = fold.constantValue(index);
     if (

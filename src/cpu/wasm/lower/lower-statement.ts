@@ -45,7 +45,7 @@ const MAX_CALLS = 5000;
 /** The end of a block that statements may leave for; `used` once one does. */
 interface Exit {
   readonly label: Label;
-  used: boolean;
+  isUsed: boolean;
 }
 
 /** A call that is being put in place. */
@@ -55,7 +55,7 @@ interface Call {
   /** How many ifs and loops stand around the statement being lowered. */
   depth: number;
   /** What the function returned where one return alone is ever reached. */
-  only: Value | undefined;
+  singleReturn: Value | undefined;
 }
 
 /** Lowers statements, and puts calls in place. */
@@ -67,14 +67,19 @@ export class StatementLowering {
   #continue: Exit | undefined;
   #calls = 0;
   /** Loops that are too long to be unrolled. */
-  readonly #keptLoops = new Set<Statement>();
+  readonly #notUnrolled = new Set<Statement>();
 
   constructor(frame: Frame) {
     this.#frame = frame;
-    this.#expressions = new ExpressionLowering(frame, (called, given) =>
-      this.#inline(called, given),
+    this.#expressions = new ExpressionLowering(frame, (callee, given) =>
+      this.#inline(callee, given),
     );
-    this.#call = { exit: exit(frame, 'done'), result: undefined, depth: 0, only: undefined };
+    this.#call = {
+      exit: exit(frame, 'done'),
+      result: undefined,
+      depth: 0,
+      singleReturn: undefined,
+    };
   }
 
   /** The statements of an entry point, in a list of their own. */
@@ -84,7 +89,7 @@ export class StatementLowering {
       this.#lowerAll(body);
     });
     const { exit: done } = this.#call;
-    return done.used ? [{ kind: 'block', label: done.label, body: code }] : code;
+    return done.isUsed ? [{ kind: 'block', label: done.label, body: code }] : code;
   }
 
   /** Lowers statements up to one that leaves; whether there was one. */
@@ -113,10 +118,10 @@ export class StatementLowering {
       case 'loop':
         return this.#loop(node);
       case 'break':
-        leave(builder, this.#break!);
+        branchTo(builder, this.#break!);
         return true;
       case 'continue':
-        leave(builder, this.#continue!);
+        branchTo(builder, this.#continue!);
         return true;
       case 'return':
         this.#return(node.value);
@@ -134,11 +139,11 @@ export class StatementLowering {
       return;
     }
     const { type } = variable;
-    const room = this.#frame.allocate(variable);
-    this.#frame.setStorage(variable, room);
-    if (given) storage.write(builder, room, given);
-    else if (room.kind === 'memory') storage.clear(builder, room);
-    else storage.write(builder, room, fromConstant(type, zeroValue(type)));
+    const target = this.#frame.allocate(variable);
+    this.#frame.setStorage(variable, target);
+    if (given) storage.write(builder, target, given);
+    else if (target.kind === 'memory') storage.clear(builder, target);
+    else storage.write(builder, target, fromConstant(type, zeroValue(type)));
   }
 
   #assign({ reference, operator, value }: Extract<Statement, { kind: 'assign' }>): void {
@@ -164,20 +169,20 @@ export class StatementLowering {
     const constant = fold.constantValue(condition);
     if (constant !== undefined)
       return this.#lowerAll(constant !== 0 ? node.whenTrue : node.whenFalse);
-    const [then, thenLeaves] = this.#branch(node.whenTrue);
-    const [otherwise, elseLeaves] = this.#branch(node.whenFalse);
+    const [then, thenExits] = this.#branch(node.whenTrue);
+    const [otherwise, elseExits] = this.#branch(node.whenFalse);
     this.#frame.builder.emit({ kind: 'if', condition, whenTrue: then, whenFalse: otherwise });
-    return thenLeaves && elseLeaves;
+    return thenExits && elseExits;
   }
 
   #branch(body: readonly Statement[]): [Code[], boolean] {
-    let leaves = false;
+    let exits = false;
     this.#call.depth += 1;
     const code = this.#frame.builder.collect(() => {
-      leaves = this.#lowerAll(body);
+      exits = this.#lowerAll(body);
     });
     this.#call.depth -= 1;
-    return [code, leaves];
+    return [code, exits];
   }
 
   /** An if for each case, in a block that a case leaves at its end. */
@@ -193,11 +198,11 @@ export class StatementLowering {
     this.#call.depth += 1;
     const fallback = node.cases.find((c) => c.isDefault)!;
     const selected = fold.constantValue(selector);
-    let leaves = true;
+    let exits = true;
     const body = builder.collect(() => {
       if (selected !== undefined) {
         const chosen = node.cases.find((c) => c.selectors.some((s) => (s | 0) === selected));
-        leaves = this.#lowerAll((chosen ?? fallback).body);
+        exits = this.#lowerAll((chosen ?? fallback).body);
         return;
       }
       for (const { selectors, body } of node.cases.filter((c) => !c.isDefault)) {
@@ -205,47 +210,47 @@ export class StatementLowering {
           .map((value) => fold.integer('eq', selector, i32(value)))
           .reduce((p, q) => fold.integer('or', p, q));
         const whenTrue = builder.collect(() => {
-          if (!this.#lowerAll(body)) leave(builder, done);
+          if (!this.#lowerAll(body)) branchTo(builder, done);
         });
         builder.emit({ kind: 'if', condition, whenTrue, whenFalse: [] });
       }
-      leaves = this.#lowerAll(fallback.body);
+      exits = this.#lowerAll(fallback.body);
     });
     this.#call.depth -= 1;
     this.#break = outer;
-    if (done.used) builder.emit({ kind: 'block', label: done.label, body });
+    if (done.isUsed) builder.emit({ kind: 'block', label: done.label, body });
     else builder.append(body);
-    return leaves && !done.used;
+    return exits && !done.isUsed;
   }
 
   // Loops
 
   #loop(node: Extract<Statement, { kind: 'loop' }>): boolean {
     const unrolled = this.#unroll(node);
-    if (unrolled) return unrolled.leaves;
+    if (unrolled) return unrolled.exits;
     const { builder } = this.#frame;
     const outer = { break: this.#break, continue: this.#continue };
     const done = exit(this.#frame, 'break');
     const next = exit(this.#frame, 'continue');
-    const again = builder.label('loop');
+    const loopLabel = builder.label('loop');
     if (node.initial) this.#lower(node.initial);
     [this.#break, this.#continue] = [done, next];
     this.#call.depth += 1;
     const code = builder.collect(() => {
-      const turn = builder.collect(() => this.#turn(node, next, again));
-      this.#asked(node.condition, () => {
-        builder.emit({ kind: 'loop', label: again, body: turn });
+      const iteration = builder.collect(() => this.#iteration(node, next, loopLabel));
+      this.#emitIf(node.condition, () => {
+        builder.emit({ kind: 'loop', label: loopLabel, body: iteration });
       });
     });
     this.#call.depth -= 1;
     [this.#break, this.#continue] = [outer.break, outer.continue];
-    if (done.used) builder.emit({ kind: 'block', label: done.label, body: code });
+    if (done.isUsed) builder.emit({ kind: 'block', label: done.label, body: code });
     else builder.append(code);
     return false;
   }
 
   /** `then` under a condition, or without one. */
-  #asked(condition: Expression | undefined, then: () => void): void {
+  #emitIf(condition: Expression | undefined, then: () => void): void {
     const { builder } = this.#frame;
     const first = condition ? scalarNode(this.#expressions.lower(condition)) : i32(1);
     const constant = fold.constantValue(first);
@@ -261,71 +266,71 @@ export class StatementLowering {
    * One turn of a loop, which jumps back to its start at the end: the condition is asked once before the loop and again
    * at the end of each turn, so that a turn has one branch.
    */
-  #turn(node: Extract<Statement, { kind: 'loop' }>, next: Exit, again: Label): void {
+  #iteration(node: Extract<Statement, { kind: 'loop' }>, next: Exit, loopLabel: Label): void {
     const { builder } = this.#frame;
-    let leaves = false;
+    let exits = false;
     const body = builder.collect(() => {
-      leaves = this.#lowerAll(node.body);
+      exits = this.#lowerAll(node.body);
     });
-    if (next.used) builder.emit({ kind: 'block', label: next.label, body });
+    if (next.isUsed) builder.emit({ kind: 'block', label: next.label, body });
     else builder.append(body);
-    if (leaves && !next.used) return;
+    if (exits && !next.isUsed) return;
     this.#lowerAll(node.continuing);
     if (node.breakIf) {
       const condition = fold.isZero(scalarNode(this.#expressions.lower(node.breakIf)));
-      builder.emit({ kind: 'branch', label: again, condition });
+      builder.emit({ kind: 'branch', label: loopLabel, condition });
       return;
     }
     const condition = node.condition && scalarNode(this.#expressions.lower(node.condition));
     const constant = condition && fold.constantValue(condition);
     if (constant === 0) return;
-    builder.emit({ kind: 'branch', label: again, condition: constant ? undefined : condition });
+    builder.emit({ kind: 'branch', label: loopLabel, condition: constant ? undefined : condition });
   }
 
   /**
    * Lowers a loop turn by turn where its variable starts at a constant, moves by a constant step and is changed by
    * nothing else. Where it does not, nothing is emitted and nothing returned.
    */
-  #unroll(node: Extract<Statement, { kind: 'loop' }>): { leaves: boolean } | undefined {
-    if (this.#keptLoops.has(node)) return undefined;
+  #unroll(node: Extract<Statement, { kind: 'loop' }>): { exits: boolean } | undefined {
+    if (this.#notUnrolled.has(node)) return undefined;
     const counted = countedLoop(node);
     const values = counted && this.#trip(counted);
     if (!counted || !values) return undefined;
     const { builder } = this.#frame;
-    const turns: Code[] = [];
-    let leaves = false;
-    const goBack = this.#mark();
+    const iterations: Code[] = [];
+    let exits = false;
+    const rollBack = this.#savepoint();
     for (const value of values) {
-      const turn = builder.collect(() => {
+      const iteration = builder.collect(() => {
         this.#frame.setStorage(counted.variable, constantStorage(counted.variable, value));
-        leaves = this.#lowerAll(node.body);
+        exits = this.#lowerAll(node.body);
       });
-      const size = countNodes(turn);
+      const size = countNodes(iteration);
       const isTooLong = size * values.length > MAX_NODES;
-      const isFirst = turns.length === 0;
-      if (isFirst && (isTooLong || (hasLoop(turn) && size > MAX_NODES_AROUND_LOOP))) {
-        goBack();
+      const isFirst = iterations.length === 0;
+      if (isFirst && (isTooLong || (hasLoop(iteration) && size > MAX_NODES_AROUND_LOOP))) {
+        rollBack();
         // Looked at once: otherwise each of the loops around it would double the work.
-        this.#keptLoops.add(node);
+        this.#notUnrolled.add(node);
         return undefined;
       }
-      for (const statement of turn) turns.push(statement);
-      if (leaves) break;
+      for (const statement of iteration) iterations.push(statement);
+      if (exits) break;
     }
-    builder.append(turns);
-    return { leaves };
+    builder.append(iterations);
+    return { exits };
   }
 
   /** A moment to go back to, where a turn that was lowered to see how long it is is thrown away. */
-  #mark(): () => void {
-    const goBack = this.#frame.savepoint();
+  #savepoint(): () => void {
+    const rollBack = this.#frame.savepoint();
     const call = this.#call;
-    const { only } = call;
-    const { used } = call.exit;
+    const { singleReturn } = call;
+    const { isUsed } = call.exit;
     return () => {
-      goBack();
-      call.only = only;
-      call.exit.used = used;
+      rollBack();
+      call.singleReturn = singleReturn;
+      call.exit.isUsed = isUsed;
     };
   }
 
@@ -336,20 +341,20 @@ export class StatementLowering {
     let trip: number[] | undefined;
     // What is looked at here is thrown away: the turns are lowered afterwards.
     builder.collect(() => {
-      let now = fold.constantValue(scalarNode(this.#expressions.lower(initial)));
-      while (now !== undefined && values.length <= MAX_TRIP) {
-        this.#frame.setStorage(variable, constantStorage(variable, now));
-        const goesOn = fold.constantValue(scalarNode(this.#expressions.lower(condition)));
-        if (goesOn === undefined) return;
-        if (goesOn === 0) {
+      let current = fold.constantValue(scalarNode(this.#expressions.lower(initial)));
+      while (current !== undefined && values.length <= MAX_TRIP) {
+        this.#frame.setStorage(variable, constantStorage(variable, current));
+        const continues = fold.constantValue(scalarNode(this.#expressions.lower(condition)));
+        if (continues === undefined) return;
+        if (continues === 0) {
           trip = values;
           return;
         }
-        values.push(now);
+        values.push(current);
         const type = variable.type as Extract<Type, { kind: 'scalar' }>;
-        const by = this.#expressions.lower(step);
-        now = fold.constantValue(
-          scalarNode(binary(builder, operator, scalar(type, i32(now)), by, type)),
+        const stepValue = this.#expressions.lower(step);
+        current = fold.constantValue(
+          scalarNode(binary(builder, operator, scalar(type, i32(current)), stepValue, type)),
         );
       }
     });
@@ -358,50 +363,53 @@ export class StatementLowering {
 
   // Calls
 
-  #inline(called: ShaderFunction, given: readonly Value[]): Value {
+  #inline(callee: ShaderFunction, given: readonly Value[]): Value {
     const { builder } = this.#frame;
     this.#calls += 1;
     if (this.#calls > MAX_CALLS)
       throw new Error(
-        `${this.#frame.entry.name} makes more than ${MAX_CALLS} calls, each of which is put in place; the last is of ${called.name}`,
+        `${this.#frame.entry.name} makes more than ${MAX_CALLS} calls, each of which is put in place; the last is of ${callee.name}`,
       );
-    for (const [n, parameter] of called.parameters.entries())
+    for (const [n, parameter] of callee.parameters.entries())
       this.#frame.setValue(parameter, toLocals(builder, given[n]!, parameter.name));
     const outer = { call: this.#call, break: this.#break, continue: this.#continue };
-    const done = exit(this.#frame, called.name);
+    const done = exit(this.#frame, callee.name);
     const result =
-      called.result === VOID ? undefined : this.#frame.allocate(resultVariable(called));
-    const call: Call = { exit: done, result, depth: 0, only: undefined };
+      callee.result === VOID ? undefined : this.#frame.allocate(resultVariable(callee));
+    const call: Call = { exit: done, result, depth: 0, singleReturn: undefined };
     this.#call = call;
     const body = builder.collect(() => {
-      this.#lowerAll(called.body);
+      this.#lowerAll(callee.body);
     });
     this.#call = outer.call;
     [this.#break, this.#continue] = [outer.break, outer.continue];
-    if (done.used) builder.emit({ kind: 'block', label: done.label, body });
+    if (done.isUsed) builder.emit({ kind: 'block', label: done.label, body });
     else builder.append(body);
-    return call.only ?? (result ? storage.read(result) : { kind: 'parts', type: VOID, parts: [] });
+    return (
+      call.singleReturn ??
+      (result ? storage.read(result) : { kind: 'parts', type: VOID, parts: [] })
+    );
   }
 
   #return(value: Expression | undefined): void {
     const call = this.#call;
     const { builder } = this.#frame;
     const given = value && this.#expressions.lower(value);
-    if (call.depth === 0 && !call.exit.used) {
-      if (given) call.only = given;
+    if (call.depth === 0 && !call.exit.isUsed) {
+      if (given) call.singleReturn = given;
       return;
     }
     if (given) storage.write(builder, call.result!, given);
-    leave(builder, call.exit);
+    branchTo(builder, call.exit);
   }
 }
 
 function exit(frame: Frame, name: string): Exit {
-  return { label: frame.builder.label(name), used: false };
+  return { label: frame.builder.label(name), isUsed: false };
 }
 
-function leave(builder: Frame['builder'], to: Exit): void {
-  to.used = true;
+function branchTo(builder: Frame['builder'], to: Exit): void {
+  to.isUsed = true;
   builder.emit({ kind: 'branch', label: to.label, condition: undefined });
 }
 

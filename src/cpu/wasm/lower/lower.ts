@@ -152,11 +152,11 @@ function declareInputs(
       ),
   };
   for (const { variable, values: names } of entry.inputs) {
-    const given = names.map((name) => values[name]());
+    const components = names.map((name) => values[name]());
     const value: Value =
       variable.type.kind === 'struct'
-        ? { kind: 'parts', type: variable.type, parts: given }
-        : given[0]!;
+        ? { kind: 'parts', type: variable.type, parts: components }
+        : components[0]!;
     frame.setValue(variable, value);
   }
 }
@@ -166,9 +166,9 @@ function declarePrivates(frame: Frame): void {
   const { builder } = frame;
   for (const variable of frame.entry.globals.filter((v) => v.space === 'private')) {
     const { type, initial } = variable;
-    const room = frame.allocate(variable);
-    frame.setStorage(variable, room);
-    if (room.kind === 'memory' && !initial) storage.clear(builder, room);
-    else storage.write(builder, room, fromConstant(type, initial ?? zeroValue(type)));
+    const target = frame.allocate(variable);
+    frame.setStorage(variable, target);
+    if (target.kind === 'memory' && !initial) storage.clear(builder, target);
+    else storage.write(builder, target, fromConstant(type, initial ?? zeroValue(type)));
   }
 }

@@ -24,13 +24,13 @@ export class Prologue {
   /** What is loaded: by the local that holds the address, and by type and offset. */
   readonly #loaded = new Map<Local, Map<string, Local>>();
   /** Where the constant tables end, in bytes from the start of the thread's memory. */
-  end: number;
+  tablesEnd: number;
 
   /** @param memory the address of the thread's own memory, in which tables may lie from `tablesStart` on. */
   constructor(context: Local, memory: Local, tablesStart: number) {
     this.#loaded.set(context, new Map());
     this.#memory = memory;
-    this.end = tablesStart;
+    this.tablesEnd = tablesStart;
   }
 
   /** A word or vector in memory, loaded once. @param from holds the address: the context, or what was loaded here. */
@@ -75,8 +75,8 @@ export class Prologue {
 
   #allocate(type: Type): MemoryStorage {
     const { bytes, align } = footprint(type);
-    const offset = roundUp(this.end, align);
-    this.end = offset + bytes;
+    const offset = roundUp(this.tablesEnd, align);
+    this.tablesEnd = offset + bytes;
     return memoryStorage(type, get(this.#memory), offset);
   }
 

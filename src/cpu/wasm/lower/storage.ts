@@ -101,7 +101,7 @@ export function read(storage: Storage): Value {
       return type.kind === 'scalar' ? scalar(type, node) : { kind: 'vec4', type, node };
     }
     case 'lane':
-      return scalar(storage.type, laneNode(read(storage.of), storage.lane));
+      return scalar(storage.type, laneNode(read(storage.base), storage.lane));
     case 'parts':
       return { kind: 'parts', type: storage.type, parts: storage.parts.map(read) };
     case 'memory':
@@ -145,7 +145,7 @@ export function write(builder: Builder, storage: Storage, value: Value): void {
       );
       return;
     case 'lane': {
-      const vector = read(storage.of);
+      const vector = read(storage.base);
       const { type } = vector as { type: Vector };
       const lanes = [0, 1, 2, 3].map((n) =>
         n === storage.lane ? scalarNode(value) : laneNode(vector, n),
@@ -155,13 +155,13 @@ export function write(builder: Builder, storage: Storage, value: Value): void {
       const node = isTruth
         ? packed(asMask)
         : fold.withLane(packed(vector), storage.lane, scalarNode(value));
-      write(builder, storage.of, { kind: 'vec4', type, node });
+      write(builder, storage.base, { kind: 'vec4', type, node });
       return;
     }
     case 'parts': {
       // Parts that read what earlier parts are about to change are taken first.
-      const kept = storage.parts.length > 1 ? keepFleeting(builder, value) : value;
-      for (const [n, each] of storage.parts.entries()) write(builder, each, partValue(kept, n));
+      const stable = storage.parts.length > 1 ? toStable(builder, value) : value;
+      for (const [n, each] of storage.parts.entries()) write(builder, each, partValue(stable, n));
       return;
     }
     case 'memory':
@@ -185,11 +185,12 @@ function writeMemory(builder: Builder, storage: MemoryStorage, value: Value): vo
     store('v128.store', type.element === BOOL ? operation('i32x4.neg', [node]) : node);
     return;
   }
-  const kept = keepFleeting(builder, value);
-  for (let n = 0; n < checkedCount(type); n++) write(builder, part(storage, n), partValue(kept, n));
+  const stable = toStable(builder, value);
+  for (let n = 0; n < checkedCount(type); n++)
+    write(builder, part(storage, n), partValue(stable, n));
 }
 
-function keepFleeting(builder: Builder, value: Value): Value {
+function toStable(builder: Builder, value: Value): Value {
   return valueNodes(value).some(readsMutableState) ? toLocals(builder, value, 'kept') : value;
 }
 
@@ -220,22 +221,22 @@ export function part(storage: Storage, n: number): Storage {
     case 'parts':
       return storage.parts[n]!;
     case 'local':
-      return { kind: 'lane', type: (storage.type as Vector).element, of: storage, lane: n };
+      return { kind: 'lane', type: (storage.type as Vector).element, base: storage, lane: n };
     case 'constant': {
       const value = partValue(storage.value, n);
       return { kind: 'constant', type: value.type, value };
     }
     case 'memory': {
       const { type } = storage;
-      const ownType = partType(type, n);
-      const from =
+      const memberType = partType(type, n);
+      const partOffset =
         type.kind === 'struct' ? type.members[n]!.offset : n * strideOf(type as ArrayType);
-      const { address, offset } = moved(storage.address, storage.offset + from);
+      const { address, offset } = withOffset(storage.address, storage.offset + partOffset);
       const binding = storage.binding && {
         ...storage.binding,
-        offset: storage.binding.offset + from,
+        offset: storage.binding.offset + partOffset,
       };
-      return { ...storage, type: ownType, address, offset, binding };
+      return { ...storage, type: memberType, address, offset, binding };
     }
     case 'lane':
       throw new Error('A component of a vector has no parts.');
@@ -249,15 +250,15 @@ export function element(storage: MemoryStorage, index: Node): MemoryStorage {
   const bytes = fold.integer('mul', index, i32(strideOf(type)));
   const sum = fold.integer('add', storage.address, bytes);
   const { rest, constant } = fold.splitSum(sum);
-  const position =
+  const location =
     constant >= 0
-      ? moved(rest, storage.offset + constant)
+      ? withOffset(rest, storage.offset + constant)
       : { address: sum, offset: storage.offset };
-  return { ...storage, type: elementType, ...position };
+  return { ...storage, type: elementType, ...location };
 }
 
 /** An address and offset, whose offset fits into an instruction. */
-function moved(address: Node, offset: number): { address: Node; offset: number } {
+function withOffset(address: Node, offset: number): { address: Node; offset: number } {
   if (offset < HEAP_START) return { address, offset };
   return { address: fold.integer('add', address, i32(offset)), offset: 0 };
 }

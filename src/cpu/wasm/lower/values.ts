@@ -82,7 +82,7 @@ export type Storage =
       /** One lane of a vec4 that lives in a local. */
       readonly kind: 'lane';
       readonly type: Scalar;
-      readonly of: Storage;
+      readonly base: Storage;
       readonly lane: number;
     }
   | {
@@ -230,14 +230,14 @@ export function toLocals(builder: Builder, value: Value, name: string): Value {
  */
 export function transpose4(builder: Builder, columns: readonly Value[], name: string): Value[] {
   const [a, b, c, d] = columns.map(packed) as [Node, Node, Node, Node];
-  const kept = (x: Node, y: Node, lanes: readonly number[]) =>
+  const shuffled = (x: Node, y: Node, lanes: readonly number[]) =>
     builder.toLocal(fold.shuffle(x, y, lanes), `${name}.t`);
-  const [ab, cd] = [kept(a, b, [0, 4, 1, 5]), kept(c, d, [0, 4, 1, 5])];
-  const [abHigh, cdHigh] = [kept(a, b, [2, 6, 3, 7]), kept(c, d, [2, 6, 3, 7])];
+  const [ab, cd] = [shuffled(a, b, [0, 4, 1, 5]), shuffled(c, d, [0, 4, 1, 5])];
+  const [abHigh, cdHigh] = [shuffled(a, b, [2, 6, 3, 7]), shuffled(c, d, [2, 6, 3, 7])];
   return [
-    kept(ab, cd, [0, 1, 4, 5]),
-    kept(ab, cd, [2, 3, 6, 7]),
-    kept(abHigh, cdHigh, [0, 1, 4, 5]),
-    kept(abHigh, cdHigh, [2, 3, 6, 7]),
+    shuffled(ab, cd, [0, 1, 4, 5]),
+    shuffled(ab, cd, [2, 3, 6, 7]),
+    shuffled(abHigh, cdHigh, [0, 1, 4, 5]),
+    shuffled(abHigh, cdHigh, [2, 3, 6, 7]),
   ].map((node) => ({ kind: 'vec4', type: columns[0]!.type as Vector, node }));
 }

@@ -23,19 +23,19 @@ export function removeDeadCode(body: readonly Statement[]): readonly Statement[]
 
 /** The same list where nothing is dead in it. */
 function clean(body: readonly Statement[], read: ReadonlySet<Local>): readonly Statement[] {
-  const kept: Statement[] = [];
+  const live: Statement[] = [];
   let isChanged = false;
   for (const statement of body) {
     const cleaned = cleanStatement(statement, read);
     if (cleaned !== statement) isChanged = true;
-    if (cleaned) kept.push(cleaned);
+    if (cleaned) live.push(cleaned);
     // What follows an unconditional branch is never reached.
     if (cleaned?.kind === 'branch' && !cleaned.condition) {
-      if (kept.length < body.length) isChanged = true;
+      if (live.length < body.length) isChanged = true;
       break;
     }
   }
-  return isChanged ? kept : body;
+  return isChanged ? live : body;
 }
 
 function cleanStatement(statement: Statement, read: ReadonlySet<Local>): Statement | undefined {

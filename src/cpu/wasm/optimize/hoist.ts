@@ -34,8 +34,8 @@ import { addends, isInvariant } from './invariant.js';
 export function hoist(body: readonly Statement[]): readonly Statement[] {
   return mapBody(body, (statement) => {
     if (statement.kind !== 'loop') return mapStatement(statement, (node) => node, hoist);
-    const { before, body: rest } = new LoopHoister(statement).hoist();
-    return [...before, { ...statement, body: hoist(rest) }];
+    const { preheader, body: remaining } = new LoopHoister(statement).hoist();
+    return [...preheader, { ...statement, body: hoist(remaining) }];
   });
 }
 
@@ -45,10 +45,10 @@ class LoopHoister {
   /** The locals that the loop sets; without those whose set has been moved out. */
   readonly #setInLoop: Set<Local>;
   /** Whether nodes are invariant. A local is asked about only after the statement that sets it was walked over. */
-  readonly #answers = new Map<Node, boolean>();
-  readonly #before: Statement[] = [];
+  readonly #invariance = new Map<Node, boolean>();
+  readonly #preheader: Statement[] = [];
   /** The locals of what was moved out, by what they compute. */
-  readonly #moved = new Map<string, Local>();
+  readonly #hoisted = new Map<string, Local>();
 
   constructor(loop: Loop) {
     this.#loop = loop;
@@ -56,9 +56,9 @@ class LoopHoister {
   }
 
   /** The statements that now come before the loop, and the loop's own. */
-  hoist(): { before: Statement[]; body: readonly Statement[] } {
+  hoist(): { preheader: Statement[]; body: readonly Statement[] } {
     const body = this.#walk(this.#loop.body);
-    return { before: this.#before, body };
+    return { preheader: this.#preheader, body };
   }
 
   #walk(body: readonly Statement[]): readonly Statement[] {
@@ -69,7 +69,7 @@ class LoopHoister {
         this.#isInvariant(statement.value)
       ) {
         this.#setInLoop.delete(statement.local);
-        this.#before.push(statement);
+        this.#preheader.push(statement);
         return [];
       }
       return mapStatement(
@@ -82,34 +82,34 @@ class LoopHoister {
 
   /** A node with its invariant parts read from locals that are set before the loop. */
   #rewrite(node: Node): Node {
-    if (this.#isInvariant(node)) return this.#moveOut(node);
+    if (this.#isInvariant(node)) return this.#hoistNode(node);
     if (node.kind === 'operation' && node.instruction === 'i32.add') {
       const terms = addends(node);
       const invariant = terms.filter((term) => this.#isInvariant(term));
       if (invariant.length > 1) {
         const changing = terms.filter((term) => !invariant.includes(term));
-        const sum = this.#moveOut(invariant.reduce(add));
+        const sum = this.#hoistNode(invariant.reduce(add));
         return [sum, ...changing.map((term) => this.#rewrite(term))].reduce(add);
       }
     }
     return mapOperands(node, (operand) => this.#rewrite(operand));
   }
 
-  #moveOut(node: Node): Node {
+  #hoistNode(node: Node): Node {
     const isZeroVector = node.kind === 'vector' && node.bits.every((bits) => bits === 0);
     if (isTrivial(node) && (node.kind !== 'vector' || isZeroVector)) return node;
     const key = computationKey(node);
-    let local = this.#moved.get(key);
+    let local = this.#hoisted.get(key);
     if (!local) {
       local = { type: node.type, name: 'invariant', isReassigned: false };
-      this.#moved.set(key, local);
-      this.#before.push({ kind: 'set', local, value: node });
+      this.#hoisted.set(key, local);
+      this.#preheader.push({ kind: 'set', local, value: node });
     }
     return get(local);
   }
 
   #isInvariant(node: Node): boolean {
-    return isInvariant(node, this.#setInLoop, this.#answers);
+    return isInvariant(node, this.#setInLoop, this.#invariance);
   }
 }
 

@@ -13,21 +13,21 @@ import { type Local, type Node, nodeOperands } from '../ir/ir.js';
  * Whether a node has one value in all turns of a loop. One that reads memory counts as changing: a store may change it.
  *
  * @param setInLoop the locals that the loop sets.
- * @param answers of nodes that were asked about before, with the same locals.
+ * @param cache of nodes that were asked about before, with the same locals.
  */
 export function isInvariant(
   node: Node,
   setInLoop: { has(local: Local): boolean },
-  answers = new Map<Node, boolean>(),
+  cache = new Map<Node, boolean>(),
 ): boolean {
   if (node.kind === 'get') return !setInLoop.has(node.local);
   if (node.kind === 'load') return false;
-  let answer = answers.get(node);
-  if (answer === undefined) {
-    answer = nodeOperands(node).every((operand) => isInvariant(operand, setInLoop, answers));
-    answers.set(node, answer);
+  let invariant = cache.get(node);
+  if (invariant === undefined) {
+    invariant = nodeOperands(node).every((operand) => isInvariant(operand, setInLoop, cache));
+    cache.set(node, invariant);
   }
-  return answer;
+  return invariant;
 }
 
 /** The operands of nested additions of i32. */

@@ -33,14 +33,14 @@ import { addends, isInvariant } from './invariant.js';
 const MAX_POINTERS = 6;
 
 /** A local that grows by the same in every turn. */
-interface Counter {
+interface InductionVariable {
   readonly local: Local;
   readonly step: Node;
 }
 
 /** An address that is an invariant part plus a counter times a power of two. */
-interface MovingAddress {
-  readonly counter: Counter;
+interface LinearAddress {
+  readonly induction: InductionVariable;
   readonly shift: number;
   readonly node: Node;
 }
@@ -48,7 +48,7 @@ interface MovingAddress {
 /** A local that holds a moving address. */
 interface Pointer {
   readonly local: Local;
-  readonly address: MovingAddress;
+  readonly address: LinearAddress;
 }
 
 /** By the key of the address that each holds. */
@@ -73,24 +73,24 @@ function isInnermost(loop: Loop): boolean {
 
 function withPointers(loop: Loop): Statement[] {
   const setCounts = countSets(loop.body);
-  const counters = loop.body.flatMap((statement) => findCounter(statement, setCounts));
-  if (counters.length === 0) return [loop];
-  const pointers = choosePointers(loop, counters, setCounts);
+  const inductions = loop.body.flatMap((statement) => findInductionVariable(statement, setCounts));
+  if (inductions.length === 0) return [loop];
+  const pointers = choosePointers(loop, inductions, setCounts);
   const before = [...pointers.values()].map(
     ({ local, address }): Statement => ({ kind: 'set', local, value: address.node }),
   );
-  return [...before, { ...loop, body: usePointers(loop, counters, pointers) }];
+  return [...before, { ...loop, body: usePointers(loop, inductions, pointers) }];
 }
 
 /** Pointers for the addresses that are used most often. */
 function choosePointers(
   loop: Loop,
-  counters: readonly Counter[],
+  inductions: readonly InductionVariable[],
   setCounts: ReadonlyMap<Local, number>,
 ): Pointers {
-  const uses = new Map<string, { address: MovingAddress; count: number }>();
+  const uses = new Map<string, { address: LinearAddress; count: number }>();
   for (const node of addressesIn(loop)) {
-    const address = findMovingAddress(node, counters, setCounts);
+    const address = findLinearAddress(node, inductions, setCounts);
     if (!address) continue;
     const key = computationKey(node);
     uses.set(key, { address, count: (uses.get(key)?.count ?? 0) + 1 });
@@ -120,7 +120,7 @@ function addressesIn(loop: Loop): Node[] {
 /** The loop's statements with pointers in place of addresses; each pointer moves where its counter does. */
 function usePointers(
   loop: Loop,
-  counters: readonly Counter[],
+  inductions: readonly InductionVariable[],
   pointers: Pointers,
 ): readonly Statement[] {
   const replace = (node: Node): Node => {
@@ -131,20 +131,27 @@ function usePointers(
   const replaceIn = (body: readonly Statement[]): readonly Statement[] =>
     mapBody(body, (statement) => mapStatement(statement, replace, replaceIn));
   return loop.body.flatMap((statement): Statement[] => {
-    const counter = counters.find((c) => statement.kind === 'set' && statement.local === c.local);
-    if (!counter) return [mapStatement(statement, replace, replaceIn)];
-    const moving = [...pointers.values()].filter(({ address }) => address.counter === counter);
-    return [statement, ...moving.map(movePointer)];
+    const induction = inductions.find(
+      (c) => statement.kind === 'set' && statement.local === c.local,
+    );
+    if (!induction) return [mapStatement(statement, replace, replaceIn)];
+    const advancing = [...pointers.values()].filter(
+      ({ address }) => address.induction === induction,
+    );
+    return [statement, ...advancing.map(advancePointer)];
   });
 }
 
-function movePointer({ local, address: { counter, shift } }: Pointer): Statement {
-  const bytes = fold.integer('shl', counter.step, i32(shift));
+function advancePointer({ local, address: { induction, shift } }: Pointer): Statement {
+  const bytes = fold.integer('shl', induction.step, i32(shift));
   return { kind: 'set', local, value: operation('i32.add', [get(local), bytes]) };
 }
 
 /** `set i, i + step` as a statement that runs once a turn. */
-function findCounter(statement: Statement, setCounts: ReadonlyMap<Local, number>): Counter[] {
+function findInductionVariable(
+  statement: Statement,
+  setCounts: ReadonlyMap<Local, number>,
+): InductionVariable[] {
   if (statement.kind !== 'set' || setCounts.get(statement.local) !== 1) return [];
   const { local, value } = statement;
   if (value.kind !== 'operation' || value.instruction !== 'i32.add') return [];
@@ -154,28 +161,28 @@ function findCounter(statement: Statement, setCounts: ReadonlyMap<Local, number>
 }
 
 /** An address as a counter's multiple beside what does not change in the loop. */
-function findMovingAddress(
+function findLinearAddress(
   node: Node,
-  counters: readonly Counter[],
+  inductions: readonly InductionVariable[],
   setCounts: ReadonlyMap<Local, number>,
-): MovingAddress | undefined {
+): LinearAddress | undefined {
   const terms = addends(node);
-  let multiple: { counter: Counter; shift: number } | undefined;
+  let multiple: { induction: InductionVariable; shift: number } | undefined;
   for (const term of terms) {
-    const scaled = multiple ? undefined : scaledCounter(term, counters);
+    const scaled = multiple ? undefined : scaledInductionVariable(term, inductions);
     if (scaled) multiple = scaled;
     else if (!isInvariant(term, setCounts)) return undefined;
   }
   return multiple && terms.length > 1 ? { ...multiple, node } : undefined;
 }
 
-function scaledCounter(
+function scaledInductionVariable(
   term: Node,
-  counters: readonly Counter[],
-): { counter: Counter; shift: number } | undefined {
+  inductions: readonly InductionVariable[],
+): { induction: InductionVariable; shift: number } | undefined {
   const isShift = term.kind === 'operation' && term.instruction === 'i32.shl';
-  const [of, by] = isShift ? (term.operands as [Node, Node]) : [term, i32(0)];
-  if (of.kind !== 'get' || by.kind !== 'constant') return undefined;
-  const counter = counters.find((c) => c.local === of.local);
-  return counter && { counter, shift: by.value };
+  const [operand, amount] = isShift ? (term.operands as [Node, Node]) : [term, i32(0)];
+  if (operand.kind !== 'get' || amount.kind !== 'constant') return undefined;
+  const induction = inductions.find((c) => c.local === operand.local);
+  return induction && { induction, shift: amount.value };
 }

@@ -56,19 +56,19 @@ const RUN_ONCE = -1;
 /** The segments that use each local. */
 function findUses(pieces: readonly Piece[]): Map<Local, Set<number>> {
   const uses = new Map<Local, Set<number>>();
-  const note = (local: Local, user: number) => {
+  const recordUse = (local: Local, user: number) => {
     const users = uses.get(local) ?? new Set();
     uses.set(local, users.add(user));
   };
   const visit = (piece: Piece): void => {
     if (piece.kind === 'around') {
-      for (const local of statementReads(piece.statement)) note(local, RUN_ONCE);
+      for (const local of statementReads(piece.statement)) recordUse(local, RUN_ONCE);
       for (const body of piece.bodies) body.forEach(visit);
       return;
     }
     eachStatement(piece.body, (statement) => {
-      for (const local of statementReads(statement)) note(local, piece.id);
-      if (statement.kind === 'set') note(statement.local, piece.id);
+      for (const local of statementReads(statement)) recordUse(local, piece.id);
+      if (statement.kind === 'set') recordUse(statement.local, piece.id);
     });
   };
   pieces.forEach(visit);

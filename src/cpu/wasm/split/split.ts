@@ -29,16 +29,16 @@ export interface WorkgroupCode {
 /** Puts the loops over workgroups and invocations around an entry point's code, split at its barriers. */
 export function splitAtBarriers(entry: LoweredEntry): Kernel & KernelInterface {
   const { name, range, bindings, immediateBytes, accesses } = entry;
-  const { code, scratch } = entry.hasBarrier ? splitLoop(entry) : runOneByOne(entry);
+  const { code, scratch } = entry.hasBarrier ? splitLoop(entry) : loopOverInvocations(entry);
   const workgroup = [...workgroupId(range, entry.workgroup), ...clearWorkgroup(entry), ...code];
-  const isAnyLeft = fold.integer('lt_u', get(range.first), get(range.end));
+  const hasWorkgroups = fold.integer('lt_u', get(range.first), get(range.end));
   const loop = countingLoop(range.first, get(range.end), workgroup);
   return {
     name,
     parameters: [entry.context, entry.workgroupMemory, ...Object.values(range)],
     body: [
       ...entry.prologue,
-      { kind: 'if', condition: isAnyLeft, whenTrue: [loop], whenFalse: [] },
+      { kind: 'if', condition: hasWorkgroups, whenTrue: [loop], whenFalse: [] },
     ],
     scratch,
     bindings,
@@ -48,7 +48,7 @@ export function splitAtBarriers(entry: LoweredEntry): Kernel & KernelInterface {
 }
 
 /** A workgroup without a barrier. */
-function runOneByOne(entry: LoweredEntry): WorkgroupCode {
+function loopOverInvocations(entry: LoweredEntry): WorkgroupCode {
   const { invocation, invocationMemory, workgroupMemory, size, sharedBytes } = entry;
   const memory: Statement = {
     kind: 'set',

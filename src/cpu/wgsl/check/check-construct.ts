@@ -187,10 +187,10 @@ export class ConstructChecker {
         position,
         `${typeName(type)} is made of ${columns} columns or ${columns * rows} numbers`,
       );
-    const built = Array.from({ length: columns }, (_, c) =>
+    const columnParts = Array.from({ length: columns }, (_, c) =>
       this.#constructVector(column, given.slice(c * rows, (c + 1) * rows), position),
     );
-    return this.#constructList(type, built, Array(columns).fill(column), position);
+    return this.#constructList(type, columnParts, Array(columns).fill(column), position);
   }
 
   #constructList(

@@ -84,7 +84,7 @@ export interface Environment {
   recordUse(variable: Variable, position: Position): void;
 }
 
-const MIXED = new Set(['+', '-', '*', '/', '%']);
+const ARITHMETIC = new Set(['+', '-', '*', '/', '%']);
 const COMPARISONS = new Set(['<', '>', '<=', '>=', '==', '!=']);
 const COMPONENTS = ['xyzw', 'rgba'];
 
@@ -93,7 +93,7 @@ export class ExpressionChecker {
   readonly #environment: Environment;
   readonly #constructs = new ConstructChecker(this);
   /** Whether the operand of a && or || is being checked that will never be evaluated. */
-  #isSkipped = false;
+  #isUnevaluated = false;
 
   constructor(around: Environment) {
     this.#environment = around;
@@ -104,7 +104,7 @@ export class ExpressionChecker {
     const { position } = node;
     switch (node.kind) {
       case 'number': {
-        const { type, value } = this.#guard(position, () => parseNumber(node.text));
+        const { type, value } = this.#evaluate(position, () => parseNumber(node.text));
         return { kind: 'constant', type, value, position };
       }
       case 'boolean':
@@ -175,13 +175,13 @@ export class ExpressionChecker {
   /** @throws WgslError where the value is neither of the type nor a number that can become one of it. */
   convert(value: Expression, type: Type, what: string): Expression {
     if (value.type === type) return value;
-    if (value.kind === 'constant' && this.#becomes(value.type, type))
+    if (value.kind === 'constant' && this.#isConvertible(value.type, type))
       return {
         ...value,
         type,
-        value: this.#guard(
+        value: this.#evaluate(
           value.position,
-          () => this.#retype(value.value, type),
+          () => this.#convertConstant(value.value, type),
           () => zeroValue(type),
         ),
       };
@@ -208,17 +208,17 @@ export class ExpressionChecker {
     if (operator === '<<' || operator === '>>') return this.#shift(operator, left, right, position);
     const element = this.#commonScalar(left, right);
     if (!element || !this.#operatorTakes(operator, element))
-      return this.#refuse(operator, left, right, position);
+      return this.#rejectOperands(operator, left, right, position);
     const p = this.convert(left, withScalar(left.type, element), 'the left side');
     const q = this.convert(right, withScalar(right.type, element), 'the right side');
     const isComparison = COMPARISONS.has(operator);
     // Only sums, products and the like take a number beside a vector.
     const areVectors = p.type.kind === 'vector' && q.type.kind === 'vector';
-    if (p.type !== q.type && (areVectors || !MIXED.has(operator)))
-      return this.#refuse(operator, left, right, position);
+    if (p.type !== q.type && (areVectors || !ARITHMETIC.has(operator)))
+      return this.#rejectOperands(operator, left, right, position);
     const shape = p.type.kind === 'vector' ? p.type : q.type;
     const type = isComparison ? withScalar(shape, BOOL) : shape;
-    this.#refuseZeroDivisor(operator, q, position);
+    this.#rejectZeroDivisor(operator, q, position);
     return this.#fold({ kind: 'binary', type, operator, left: p, right: q, position }, element);
   }
 
@@ -256,7 +256,7 @@ export class ExpressionChecker {
     position,
   }: syntax.Name): { reference: Reference } | { value: Expression } {
     const named = this.#environment.lookup(name, position);
-    if (!named) return this.#refuseName(name, position);
+    if (!named) return this.#rejectName(name, position);
     if (template.length > 0) this.fail(position, `"${name}" takes no template arguments`);
     if (named.kind === 'type') return this.fail(position, `"${name}" is a type, not a value`);
     if (named.kind === 'function') return this.fail(position, `"${name}" is a function: call it`);
@@ -268,7 +268,7 @@ export class ExpressionChecker {
     return { reference: { kind: 'variable', type: variable.type, variable, position } };
   }
 
-  #refuseName(name: string, position: Position): never {
+  #rejectName(name: string, position: Position): never {
     if (isPredeclaredType(name)) return this.fail(position, `"${name}" is a type, not a value`);
     if (BUILTINS.has(name) || unsupportedBuiltin(name))
       return this.fail(position, `"${name}" is a function: call it`);
@@ -394,8 +394,8 @@ export class ExpressionChecker {
 
   #address(reference: Reference, position: Position): Expression {
     const root = rootVariable(reference);
-    const isLane = reference.kind === 'element' && reference.base.type.kind === 'vector';
-    if (isLane) return this.fail(position, 'a component of a vector has no address');
+    const isComponent = reference.kind === 'element' && reference.base.type.kind === 'vector';
+    if (isComponent) return this.fail(position, 'a component of a vector has no address');
     if (!root) {
       const pointer = innermostPointer(reference);
       return {
@@ -423,10 +423,10 @@ export class ExpressionChecker {
     if (!isLogical || !isDecided || left.type !== BOOL)
       return this.binary(operator, left, this.check(node.right), node.position);
     // The right side of a decided && or || is typed, but its value is never asked for.
-    const wasSkipped = this.#isSkipped;
-    this.#isSkipped = true;
+    const wasUnevaluated = this.#isUnevaluated;
+    this.#isUnevaluated = true;
     const right = this.check(node.right);
-    this.#isSkipped = wasSkipped;
+    this.#isUnevaluated = wasUnevaluated;
     if (right.kind !== 'constant' || right.type !== BOOL)
       return this.binary(operator, left, right, node.position);
     return { ...left, position: node.position };
@@ -439,7 +439,7 @@ export class ExpressionChecker {
     position: Position,
   ): Expression {
     if (left.type !== BOOL || right.type !== BOOL)
-      return this.#refuse(operator, left, right, position);
+      return this.#rejectOperands(operator, left, right, position);
     return this.#fold({ kind: 'binary', type: BOOL, operator, left, right, position }, BOOL);
   }
 
@@ -452,33 +452,33 @@ export class ExpressionChecker {
     const element = scalarType(left.type);
     const haveOneShape = withScalar(left.type, U32) === withScalar(right.type, U32);
     if (!isInteger(element) || !isInteger(scalarType(right.type)) || !haveOneShape)
-      return this.#refuse(operator, left, right, position);
-    const by = this.convert(right, withScalar(right.type, U32), 'the number of bits');
-    const isConstant = by.kind === 'constant' && left.kind === 'constant';
+      return this.#rejectOperands(operator, left, right, position);
+    const count = this.convert(right, withScalar(right.type, U32), 'the number of bits');
+    const isConstant = count.kind === 'constant' && left.kind === 'constant';
     const shifted = isConstant ? left : this.concrete(left);
-    if (by.kind === 'constant' && !this.#isSkipped)
-      mapConstant(by.value, (n) =>
+    if (count.kind === 'constant' && !this.#isUnevaluated)
+      mapConstant(count.value, (n) =>
         Number(n) > 31 && scalarType(shifted.type) !== ABSTRACT_INT
           ? this.fail(position, `a shift by ${n} is past the 31 that 32 bits have`)
           : n,
       );
     const { type } = shifted;
     return this.#fold(
-      { kind: 'binary', type, operator, left: shifted, right: by, position },
+      { kind: 'binary', type, operator, left: shifted, right: count, position },
       scalarType(type)!,
     );
   }
 
   #matrixProduct(
     operator: BinaryOperator,
-    l: Expression,
-    r: Expression,
+    leftOperand: Expression,
+    rightOperand: Expression,
     position: Position,
   ): Expression {
-    const left = l.type.kind === 'matrix' ? l : this.#floats(l);
-    const right = r.type.kind === 'matrix' ? r : this.#floats(r);
+    const left = leftOperand.type.kind === 'matrix' ? leftOperand : this.#floats(leftOperand);
+    const right = rightOperand.type.kind === 'matrix' ? rightOperand : this.#floats(rightOperand);
     const type = matrixResult(operator, left.type, right.type);
-    if (!type) return this.#refuse(operator, l, r, position);
+    if (!type) return this.#rejectOperands(operator, leftOperand, rightOperand, position);
     if (left.kind !== 'constant' || right.kind !== 'constant')
       return { kind: 'binary', type, operator, left, right, position };
     return this.constant(type, position, () => evaluateMatrix(operator, left.value, right.value));
@@ -503,13 +503,18 @@ export class ExpressionChecker {
     return p && q && (commonType([p, q]) as Scalar | undefined);
   }
 
-  #refuse(operator: string, left: Expression, right: Expression, position: Position): never {
+  #rejectOperands(
+    operator: string,
+    left: Expression,
+    right: Expression,
+    position: Position,
+  ): never {
     const types = describeTypes([left.type, right.type]);
     return this.fail(position, `"${operator}" does not take ${types}`);
   }
 
-  #refuseZeroDivisor(operator: string, divisor: Expression, position: Position): void {
-    if ((operator !== '/' && operator !== '%') || this.#isSkipped) return;
+  #rejectZeroDivisor(operator: string, divisor: Expression, position: Position): void {
+    if ((operator !== '/' && operator !== '%') || this.#isUnevaluated) return;
     if (divisor.kind !== 'constant' || !isInteger(scalarType(divisor.type))) return;
     mapConstant(divisor.value, (v) =>
       v === 0 ? this.fail(position, 'an integer is divided by 0') : v,
@@ -557,11 +562,11 @@ export class ExpressionChecker {
   }
 
   #functionCall(
-    called: ShaderFunction,
+    callee: ShaderFunction,
     given: readonly Expression[],
     position: Position,
   ): Expression {
-    const { name, parameters, result } = called;
+    const { name, parameters, result } = callee;
     if (given.length !== parameters.length)
       return this.fail(
         position,
@@ -570,7 +575,7 @@ export class ExpressionChecker {
     const converted = given.map((value, n) =>
       this.convert(value, parameters[n]!.type, `argument ${parameters[n]!.name} of ${name}`),
     );
-    return { kind: 'call', type: result, function: called, arguments: converted, position };
+    return { kind: 'call', type: result, function: callee, arguments: converted, position };
   }
 
   #builtinCall(
@@ -582,16 +587,16 @@ export class ExpressionChecker {
     const types = given.map((value) => value.type);
     const overload = builtin.resolve(types);
     if (!overload)
-      return this.fail(position, `${builtin.form} does not take ${describeTypes(types)}`);
+      return this.fail(position, `${builtin.signature} does not take ${describeTypes(types)}`);
     const constant = builtin.evaluate && given.every((value) => value.kind === 'constant');
-    const settled = constant ? overload : concreteOverload(overload);
+    const resolved = constant ? overload : concreteOverload(overload);
     const converted = given.map((value, n) =>
-      this.convert(value, settled.parameters[n]!, `argument ${n + 1} of ${name}`),
+      this.convert(value, resolved.parameters[n]!, `argument ${n + 1} of ${name}`),
     );
     const values = converted.map((v) => (v.kind === 'constant' ? v.value : undefined));
-    const refused = this.#isSkipped ? undefined : builtin.refuse?.(values);
-    if (refused) this.fail(position, refused);
-    const { result: type } = settled;
+    const error = this.#isUnevaluated ? undefined : builtin.findError?.(values);
+    if (error) this.fail(position, error);
+    const { result: type } = resolved;
     if (!constant) return { kind: 'builtin', type, name, arguments: converted, position };
     return this.constant(type, position, () => builtin.evaluate!(values as Constant[], type));
   }
@@ -605,34 +610,36 @@ export class ExpressionChecker {
 
   // Constants
 
-  #becomes(from: Type, to: Type): boolean {
+  #isConvertible(from: Type, to: Type): boolean {
     if (from.kind === 'array' && to.kind === 'array')
-      return from.count === to.count && this.#becomes(from.element, to.element);
+      return from.count === to.count && this.#isConvertible(from.element, to.element);
     const [p, q] = [scalarType(from), scalarType(to)];
     if (!p || !q || from.kind === 'matrix' || to.kind === 'matrix') return false;
     return convertsImplicitly(p, q) && withScalar(from, q) === to;
   }
 
-  #retype(value: Constant, type: Type): Constant {
+  #convertConstant(value: Constant, type: Type): Constant {
     if (type.kind === 'array')
-      return (value as readonly Constant[]).map((part) => this.#retype(part, type.element));
+      return (value as readonly Constant[]).map((part) =>
+        this.#convertConstant(part, type.element),
+      );
     const element = scalarType(type)!;
     return mapConstant(value, (v) => (typeof v === 'boolean' ? v : materialize(v, element)));
   }
 
   /** A constant, whose value `evaluate` gives. @throws WgslError where it has none. */
   constant(type: Type, position: Position, evaluate: () => Constant): Expression {
-    const value = this.#guard(position, evaluate, () => zeroValue(type));
+    const value = this.#evaluate(position, evaluate, () => zeroValue(type));
     return { kind: 'constant', type, value, position };
   }
 
-  /** @param otherwise gives what counts as the value where an expression that is never evaluated has none. */
-  #guard<T>(position: Position, run: () => T, otherwise?: () => T): T {
+  /** @param fallback gives what counts as the value where an expression that is never evaluated has none. */
+  #evaluate<T>(position: Position, run: () => T, fallback?: () => T): T {
     try {
       return run();
     } catch (error) {
       if (!(error instanceof ConstantError)) throw error;
-      if (this.#isSkipped && otherwise) return otherwise();
+      if (this.#isUnevaluated && fallback) return fallback();
       return this.fail(position, error.message);
     }
   }

@@ -41,7 +41,7 @@ import { TypeChecker } from './check-type.js';
 interface Loop {
   readonly scope: ReadonlyMap<string, ResolvedName>;
   /** Its first `continue`, and the names that the body had declared by then. */
-  first?: { readonly position: Position; readonly names: ReadonlySet<string> };
+  firstContinue?: { readonly position: Position; readonly names: ReadonlySet<string> };
 }
 
 /** Where `break`, `continue` and `return` would go. */
@@ -60,15 +60,15 @@ export class FunctionChecker {
   readonly #scopes: Map<string, ResolvedName>[] = [];
   #control: ControlContext = { canBreak: false, loop: undefined, isContinuing: false };
   /** Loops whose continuing block is being checked, and in which a `continue` skips declarations. */
-  readonly #skipping: Loop[] = [];
+  readonly #continuingLoops: Loop[] = [];
 
-  constructor(outside: Environment, result: Type) {
+  constructor(environment: Environment, result: Type) {
     this.#result = result;
     const around: Environment = {
-      text: outside.text,
-      lookup: (name, position) => this.#lookup(name) ?? outside.lookup(name, position),
+      text: environment.text,
+      lookup: (name, position) => this.#lookup(name) ?? environment.lookup(name, position),
       type: (name) => this.#types.check(name),
-      recordUse: (variable, position) => outside.recordUse(variable, position),
+      recordUse: (variable, position) => environment.recordUse(variable, position),
     };
     this.#expressions = new ExpressionChecker(around);
     this.#types = new TypeChecker(around, this.#expressions);
@@ -130,11 +130,11 @@ export class FunctionChecker {
   }
 
   #declaration({ kind, name, type, value, position }: syntax.LocalDeclaration): Statement[] {
-    const wanted = type && this.#types.check(type);
+    const declaredType = type && this.#types.check(type);
     const given = value && this.#expressions.check(value);
     const converted =
-      given && wanted
-        ? this.#expressions.convert(given, wanted, `the value of ${name}`)
+      given && declaredType
+        ? this.#expressions.convert(given, declaredType, `the value of ${name}`)
         : given && (kind === 'const' ? given : this.#expressions.concrete(given));
     if (kind === 'const') {
       if (converted?.kind !== 'constant')
@@ -142,7 +142,7 @@ export class FunctionChecker {
       this.#declare(name, converted, position);
       return [];
     }
-    const variableType = converted?.type ?? wanted;
+    const variableType = converted?.type ?? declaredType;
     if (!variableType) return this.#fail(position, `var ${name} needs a type or a value`);
     if (variableType === VOID)
       return this.#fail(position, `the value of ${name} is a call that gives nothing`);
@@ -174,7 +174,7 @@ export class FunctionChecker {
       return { kind: 'evaluate', value: unused, position };
     }
     const reference = this.#expressions.reference(target, 'it cannot be assigned to');
-    this.#refuseReadOnly(reference, position);
+    this.#rejectReadOnly(reference, position);
     if (isStep && reference.type !== I32 && reference.type !== U32)
       this.#fail(
         position,
@@ -197,16 +197,16 @@ export class FunctionChecker {
     return { kind: 'assign', reference, operator: result.operator, value: result.right, position };
   }
 
-  #refuseReadOnly(reference: Reference, position: Position): void {
+  #rejectReadOnly(reference: Reference, position: Position): void {
     const root = rootVariable(reference);
     if (root && root.access === 'read') {
       const space = root.space === 'storage' ? 'storage, read' : root.space;
       this.#fail(position, `"${root.name}" is var<${space}>: it cannot be assigned to`);
     }
-    let within: Reference = reference;
-    while (within.kind === 'member' || within.kind === 'element') within = within.base;
-    if (within.kind !== 'dereference' || within.pointer.type.kind !== 'pointer') return;
-    if (within.pointer.type.access === 'read')
+    let base: Reference = reference;
+    while (base.kind === 'member' || base.kind === 'element') base = base.base;
+    if (base.kind !== 'dereference' || base.pointer.type.kind !== 'pointer') return;
+    if (base.pointer.type.access === 'read')
       this.#fail(position, 'this pointer is to read-only memory: it cannot be assigned through');
   }
 
@@ -214,7 +214,7 @@ export class FunctionChecker {
     const value = this.#expressions.check(call);
     const canBeUnused =
       (value.kind === 'call' && !value.function.mustUse) ||
-      (value.kind === 'builtin' && BUILTINS.get(value.name)?.statement);
+      (value.kind === 'builtin' && BUILTINS.get(value.name)?.isStatement);
     if (!canBeUnused)
       this.#fail(call.position, `the value of ${call.callee.name}(...) is not used`);
     return { kind: 'evaluate', value, position: call.position };
@@ -225,9 +225,9 @@ export class FunctionChecker {
     const then = this.#block(node.whenTrue);
     const otherwise = node.whenFalse ? this.#block(node.whenFalse) : [];
     const { position } = node;
-    const truth = constantTruth(condition);
-    if (truth !== undefined) {
-      const [body, untaken] = truth ? [then, otherwise] : [otherwise, then];
+    const constant = constantCondition(condition);
+    if (constant !== undefined) {
+      const [body, untaken] = constant ? [then, otherwise] : [otherwise, then];
       return [{ kind: 'block', body, folded: { condition, untaken }, position }];
     }
     return [{ kind: 'if', condition, whenTrue: then, whenFalse: otherwise, position }];
@@ -261,7 +261,7 @@ export class FunctionChecker {
         seen.add(value.value as number);
         values.push(value.value as number);
       }
-      const statements = this.#inside({ canBreak: true }, () => this.#block(body));
+      const statements = this.#withControl({ canBreak: true }, () => this.#block(body));
       return { selectors: values, isDefault: selectors.includes(undefined), body: statements };
     });
     if (defaults !== 1)
@@ -277,18 +277,18 @@ export class FunctionChecker {
     const scope = new Map<string, ResolvedName>();
     this.#scopes.push(scope);
     const loop: Loop = { scope };
-    const body = this.#inside({ canBreak: true, loop }, () =>
+    const body = this.#withControl({ canBreak: true, loop }, () =>
       node.body.body.flatMap((statement) => this.#statement(statement)),
     );
     if (!node.sharesScope) this.#scopes.pop();
     this.#scopes.push(new Map());
-    this.#skipping.push(loop);
-    const outside = { canBreak: false, loop: undefined, isContinuing: true };
-    const continuing = this.#inside(outside, () =>
+    this.#continuingLoops.push(loop);
+    const environment = { canBreak: false, loop: undefined, isContinuing: true };
+    const continuing = this.#withControl(environment, () =>
       node.continuing.flatMap((statement) => this.#statement(statement)),
     );
     const breakIf = node.breakIf && this.#condition(node.breakIf);
-    this.#skipping.pop();
+    this.#continuingLoops.pop();
     this.#scopes.pop();
     if (node.sharesScope) this.#scopes.pop();
     this.#scopes.pop();
@@ -306,7 +306,7 @@ export class FunctionChecker {
     return typed;
   }
 
-  #inside<T>(around: Partial<ControlContext>, check: () => T): T {
+  #withControl<T>(around: Partial<ControlContext>, check: () => T): T {
     const outer = this.#control;
     this.#control = { ...outer, ...around };
     const result = check();
@@ -318,7 +318,7 @@ export class FunctionChecker {
     const { loop, isContinuing } = this.#control;
     if (!loop && isContinuing) this.#fail(position, '"continue" cannot leave a continuing block');
     if (!loop) return this.#fail(position, '"continue" stands outside a loop');
-    loop.first ??= { position, names: new Set(loop.scope.keys()) };
+    loop.firstContinue ??= { position, names: new Set(loop.scope.keys()) };
     return { kind: 'continue', position };
   }
 
@@ -347,9 +347,12 @@ export class FunctionChecker {
 
   #lookup(name: string): ResolvedName | undefined {
     const scope = this.#scopes.findLast((each) => each.has(name));
-    const first = this.#skipping.find((loop) => loop.scope === scope)?.first;
-    if (first && !first.names.has(name))
-      this.#fail(first.position, `"continue" skips "${name}", which the continuing block uses`);
+    const firstContinue = this.#continuingLoops.find((loop) => loop.scope === scope)?.firstContinue;
+    if (firstContinue && !firstContinue.names.has(name))
+      this.#fail(
+        firstContinue.position,
+        `"continue" skips "${name}", which the continuing block uses`,
+      );
     return scope?.get(name);
   }
 
@@ -370,10 +373,10 @@ export class FunctionChecker {
 }
 
 /** Whether a condition holds, where that is decided before the program runs: `false && x` does not. */
-function constantTruth(condition: Expression): boolean | undefined {
+function constantCondition(condition: Expression): boolean | undefined {
   if (condition.kind === 'constant') return Boolean(condition.value);
   if (condition.kind !== 'binary') return undefined;
-  const left = constantTruth(condition.left);
+  const left = constantCondition(condition.left);
   if (condition.operator === '&&' && left === false) return false;
   return condition.operator === '||' && left === true ? true : undefined;
 }

@@ -126,27 +126,27 @@ export class TypeChecker {
 
   #pointer(node: syntax.Name): Type {
     const { position } = node;
-    const [first, target, third] = this.#arguments(node, 2, 3);
-    const space = first?.kind === 'name' ? first.name : '';
+    const [spaceNode, target, accessNode] = this.#arguments(node, 2, 3);
+    const space = spaceNode?.kind === 'name' ? spaceNode.name : '';
     if (space !== 'function' && !MODULE_SPACES.includes(space))
       this.#fail(position, `ptr<space, type> needs a space, not "${space}"`);
     const type = this.#typeArgument(target, node);
-    const access = third?.kind === 'name' ? third.name : undefined;
-    if (third && space !== 'storage')
+    const access = accessNode?.kind === 'name' ? accessNode.name : undefined;
+    if (accessNode && space !== 'storage')
       this.#fail(position, `a pointer to ${space} cannot be given an access`);
-    if (third && access !== 'read' && access !== 'read_write')
+    if (accessNode && access !== 'read' && access !== 'read_write')
       this.#fail(position, 'a pointer to storage is read or read_write');
     const isReadOnly = space === 'storage' || space === 'uniform' || space === 'immediate';
-    const standard: Access = isReadOnly ? 'read' : 'read_write';
-    return pointerType(space as Space, type, (access as Access | undefined) ?? standard);
+    const defaultAccess: Access = isReadOnly ? 'read' : 'read_write';
+    return pointerType(space as Space, type, (access as Access | undefined) ?? defaultAccess);
   }
 
-  #arguments({ name, template, position }: syntax.Name, least: number, most = least) {
+  #arguments({ name, template, position }: syntax.Name, minCount: number, maxCount = minCount) {
     const count = template.length;
-    if (count < least || count > most) {
-      const wanted = least === most ? `${least}` : `${least} or ${most}`;
-      const arguments_ = wanted === '1' ? 'argument' : 'arguments';
-      this.#fail(position, `${name}<...> takes ${wanted} template ${arguments_}, not ${count}`);
+    if (count < minCount || count > maxCount) {
+      const expected = minCount === maxCount ? `${minCount}` : `${minCount} or ${maxCount}`;
+      const arguments_ = expected === '1' ? 'argument' : 'arguments';
+      this.#fail(position, `${name}<...> takes ${expected} template ${arguments_}, not ${count}`);
     }
     return template;
   }

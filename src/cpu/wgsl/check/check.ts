@@ -61,35 +61,35 @@ class ModuleChecker {
   readonly #text: string;
   readonly #declarations = new Map<string, Declaration>();
   readonly #resolved = new Map<string, ResolvedName>();
-  readonly #underWay = new Set<string>();
+  readonly #resolving = new Set<string>();
   /** The variables outside functions that each function uses, also through those it calls. */
   readonly #globals = new Map<ShaderFunction, Set<Variable>>();
   /** Of the functions being checked now, the innermost last. */
-  readonly #collecting: Set<Variable>[] = [];
-  readonly #surroundings: Environment;
+  readonly #usedVariables: Set<Variable>[] = [];
+  readonly #environment: Environment;
   readonly #expressions: ExpressionChecker;
   readonly #types: TypeChecker;
 
   constructor(module: syntax.Module, text: string) {
     this.#module = module;
     this.#text = text;
-    this.#surroundings = {
+    this.#environment = {
       text,
       lookup: (name, position) => this.#lookup(name, position),
       type: (name) => this.#types.check(name),
       recordUse: (variable, position) => {
         if (variable.space === 'function') return;
-        if (this.#collecting.length === 0)
+        if (this.#usedVariables.length === 0)
           this.#fail(position, `"${variable.name}" is a variable: constants cannot be made of it`);
-        this.#collecting.at(-1)!.add(variable);
+        this.#usedVariables.at(-1)!.add(variable);
       },
     };
-    this.#expressions = new ExpressionChecker(this.#surroundings);
-    this.#types = new TypeChecker(this.#surroundings, this.#expressions);
+    this.#expressions = new ExpressionChecker(this.#environment);
+    this.#types = new TypeChecker(this.#environment, this.#expressions);
   }
 
   program(): Program {
-    this.#collect();
+    this.#collectDeclarations();
     for (const name of this.#declarations.keys()) this.#lookup(name, 0);
     for (const assertion of this.#module.assertions) checkAssertion(this.#expressions, assertion);
     const entries = this.#module.functions.filter((f) => isEntry(f)).map((f) => this.#entry(f));
@@ -104,7 +104,7 @@ class ModuleChecker {
     return program;
   }
 
-  #collect(): void {
+  #collectDeclarations(): void {
     const add = (declaration: Declaration) => {
       const { name, position } = declaration.node;
       if (this.#declarations.has(name)) this.#fail(position, `"${name}" is declared twice`);
@@ -122,26 +122,26 @@ class ModuleChecker {
   #lookup(name: string, position: Position): ResolvedName | undefined {
     const declaration = this.#declarations.get(name);
     if (!declaration) return undefined;
-    const resolvedBefore = this.#resolved.get(name);
-    if (resolvedBefore) {
+    const cached = this.#resolved.get(name);
+    if (cached) {
       // Whoever calls a function uses what it uses.
-      if (resolvedBefore.kind === 'function') this.#addUses(resolvedBefore.function);
-      return resolvedBefore;
+      if (cached.kind === 'function') this.#addUses(cached.function);
+      return cached;
     }
-    if (this.#underWay.has(name)) {
+    if (this.#resolving.has(name)) {
       const what = declaration.kind === 'function' ? 'calls itself' : 'is made of itself';
       this.#fail(position, `"${name}" ${what}, directly or through others`);
     }
-    this.#underWay.add(name);
+    this.#resolving.add(name);
     const resolved = this.#resolve(declaration);
-    this.#underWay.delete(name);
+    this.#resolving.delete(name);
     this.#resolved.set(name, resolved);
     if (resolved.kind === 'function') this.#addUses(resolved.function);
     return resolved;
   }
 
   #addUses(called: ShaderFunction): void {
-    for (const variable of this.#globals.get(called)!) this.#collecting.at(-1)?.add(variable);
+    for (const variable of this.#globals.get(called)!) this.#usedVariables.at(-1)?.add(variable);
   }
 
   #resolve(declaration: Declaration): ResolvedName {
@@ -190,7 +190,7 @@ class ModuleChecker {
       this.#fail(position, `the value of var ${name} is not constant`);
     const type = declaredType ?? value?.type ?? this.#fail(position, `var ${name} needs a type`);
     const initial = value?.kind === 'constant' ? { initial: value.value } : {};
-    this.#checkStored(name, space, type, position);
+    this.#checkStoreType(name, space, type, position);
     const inBuffer = space === 'storage' || space === 'uniform';
     const binding = inBuffer ? this.#binding(name, attributes, position) : undefined;
     if (!inBuffer && attributes.some(({ name: a }) => a === 'group' || a === 'binding'))
@@ -207,7 +207,7 @@ class ModuleChecker {
     return space === 'uniform' || space === 'immediate' ? 'read' : 'read_write';
   }
 
-  #checkStored(name: string, space: string, type: Type, position: Position): void {
+  #checkStoreType(name: string, space: string, type: Type, position: Position): void {
     if (space === 'workgroup' || space === 'private') {
       if (!isSized(type))
         this.#fail(position, `var<${space}> ${name} cannot be of ${typeName(type)}`);
@@ -227,7 +227,7 @@ class ModuleChecker {
     if (space === 'storage') return;
     if (!isSized(type))
       this.#fail(position, `var<${space}> ${name} cannot be of ${typeName(type)}`);
-    if (space === 'immediate' && holdsArray(type))
+    if (space === 'immediate' && containsArray(type))
       this.#fail(
         position,
         `var<immediate> ${name} cannot be of ${typeName(type)}: it holds an array`,
@@ -235,14 +235,14 @@ class ModuleChecker {
   }
 
   #binding(name: string, attributes: readonly syntax.Attribute[], position: Position) {
-    const number = (wanted: string) => {
+    const attributeValue = (wanted: string) => {
       const attribute = attributes.find((a) => a.name === wanted);
       if (!attribute) return this.#fail(position, `var ${name} needs @group(n) and @binding(n)`);
       const value = this.#expressions.constantInteger(attribute.arguments[0]!, `@${wanted}`);
       if (value < 0) this.#fail(attribute.position, `@${wanted} cannot be ${value}`);
       return value;
     };
-    return { group: number('group'), binding: number('binding') };
+    return { group: attributeValue('group'), binding: attributeValue('binding') };
   }
 
   // Structs
@@ -250,7 +250,7 @@ class ModuleChecker {
   #struct({ name, members, position }: syntax.StructDeclaration): Type {
     if (members.length === 0) this.#fail(position, `struct ${name} has no members`);
     const seen = new Set<string>();
-    const laid = members.map((member, n) => {
+    const laidOut = members.map((member, n) => {
       if (seen.has(member.name))
         this.#fail(member.position, `struct ${name} has two members "${member.name}"`);
       seen.add(member.name);
@@ -258,13 +258,13 @@ class ModuleChecker {
       if (!isSized(type) && (type.kind !== 'array' || n < members.length - 1))
         this.#fail(member.position, `member ${member.name} cannot be of ${typeName(type)}`);
       this.#checkMemberInput(member, type);
-      return { name: member.name, type, ...this.#placement(member, type) };
+      return { name: member.name, type, ...this.#memberLayout(member, type) };
     });
-    return structType(name, laid);
+    return structType(name, laidOut);
   }
 
   /** What @align and @size say of a member. */
-  #placement({ name, attributes }: syntax.Parameter, type: Type) {
+  #memberLayout({ name, attributes }: syntax.Parameter, type: Type) {
     const given = (wanted: string) => {
       const attribute = attributes.find((a) => a.name === wanted);
       if (!attribute) return undefined;
@@ -298,9 +298,9 @@ class ModuleChecker {
   // Functions
 
   #function(node: syntax.FunctionDeclaration): ShaderFunction {
-    const stage = node.attributes.find((a) => a.name === 'workgroup_size');
-    if (stage && !isEntry(node))
-      this.#fail(stage.position, '@workgroup_size needs @compute beside it');
+    const sizeAttribute = node.attributes.find((a) => a.name === 'workgroup_size');
+    if (sizeAttribute && !isEntry(node))
+      this.#fail(sizeAttribute.position, '@workgroup_size needs @compute beside it');
     const parameters = node.parameters.map((parameter) => this.#parameter(parameter, node));
     const result = node.result ? this.#types.check(node.result) : VOID;
     if (node.result && (!isSized(result) || excessElements(result)))
@@ -313,28 +313,28 @@ class ModuleChecker {
         `@must_use cannot stand before ${node.name}, which returns nothing`,
       );
     const used = new Set<Variable>();
-    this.#collecting.push(used);
-    const checker = new FunctionChecker(this.#surroundings, result);
+    this.#usedVariables.push(used);
+    const checker = new FunctionChecker(this.#environment, result);
     const body = checker.check(node.name, parameters, node.body);
-    this.#collecting.pop();
-    const rule = mustUse ? { mustUse: true as const } : {};
-    const checked: ShaderFunction = { name: node.name, parameters, result, body, ...rule };
+    this.#usedVariables.pop();
+    const mustUseFlag = mustUse ? { mustUse: true as const } : {};
+    const checked: ShaderFunction = { name: node.name, parameters, result, body, ...mustUseFlag };
     this.#globals.set(checked, used);
     return checked;
   }
 
   #parameter(
     { name, type, attributes, position }: syntax.Parameter,
-    of: syntax.FunctionDeclaration,
+    enclosing: syntax.FunctionDeclaration,
   ): Variable {
     const declaredType = this.#types.check(type);
     if ((!isSized(declaredType) && declaredType.kind !== 'pointer') || excessElements(declaredType))
       this.#fail(position, `parameter ${name} cannot be of ${typeName(declaredType)}`);
     const [input] = attributes;
-    if (input && !isEntry(of))
+    if (input && !isEntry(enclosing))
       this.#fail(
         input.position,
-        `@builtin stands at an entry point's parameters, and ${of.name} is not one`,
+        `@builtin stands at an entry point's parameters, and ${enclosing.name} is not one`,
       );
     return { name, type: declaredType, space: 'let', access: 'read', binding: undefined, position };
   }
@@ -347,11 +347,11 @@ class ModuleChecker {
     const called = named.function;
     const workgroupSize = this.#workgroupSize(node);
     const inputs = node.parameters.map((p, n) => this.#input(p, called.parameters[n]!));
-    const taken = inputs.flatMap((input) => input.values);
-    const twice = taken.find((value, n) => taken.indexOf(value) < n);
-    if (twice) this.#fail(node.position, `${node.name} takes @builtin(${twice}) twice`);
+    const seen = inputs.flatMap((input) => input.values);
+    const duplicate = seen.find((value, n) => seen.indexOf(value) < n);
+    if (duplicate) this.#fail(node.position, `${node.name} takes @builtin(${duplicate}) twice`);
     const globals = [...this.#globals.get(called)!];
-    this.#refuseSharedBindings(node, globals);
+    this.#rejectSharedBindings(node, globals);
     return { name: node.name, body: called.body, inputs, workgroupSize, globals };
   }
 
@@ -394,25 +394,25 @@ class ModuleChecker {
     return declaration?.kind === 'struct' ? declaration.node.members : [];
   }
 
-  #refuseSharedBindings(node: syntax.FunctionDeclaration, globals: readonly Variable[]): void {
-    const taken = new Map<string, Variable>();
+  #rejectSharedBindings(node: syntax.FunctionDeclaration, globals: readonly Variable[]): void {
+    const seen = new Map<string, Variable>();
     for (const variable of globals) {
       if (!variable.binding) continue;
       const key = `@group(${variable.binding.group}) @binding(${variable.binding.binding})`;
-      const other = taken.get(key);
+      const other = seen.get(key);
       if (other)
         this.#fail(
           node.position,
           `${node.name} uses both ${other.name} and ${variable.name}, which share ${key}`,
         );
-      taken.set(key, variable);
+      seen.set(key, variable);
     }
     if (globals.filter((v) => v.space === 'immediate').length > 1)
       this.#fail(node.position, `${node.name} uses more than one var<immediate>`);
   }
 
-  #fail(position: Position, rule: string): never {
-    return failAt(this.#text, position, rule);
+  #fail(position: Position, mustUseFlag: string): never {
+    return failAt(this.#text, position, mustUseFlag);
   }
 }
 
@@ -420,7 +420,7 @@ function isEntry(node: syntax.FunctionDeclaration): boolean {
   return node.attributes.some((a) => a.name === 'compute');
 }
 
-function holdsArray(type: Type): boolean {
-  if (type.kind === 'struct') return type.members.some((m) => holdsArray(m.type));
+function containsArray(type: Type): boolean {
+  if (type.kind === 'struct') return type.members.some((m) => containsArray(m.type));
   return type.kind === 'array';
 }

@@ -25,7 +25,7 @@ import {
 export class ConstantError extends Error {}
 
 /** Past this a number without a type loses digits here; WGSL's own limit is 2^63. */
-const EXACT = 2 ** 53;
+const MAX_EXACT_INTEGER = 2 ** 53;
 const MAX_F32 = 3.4028234663852886e38;
 
 /** Rounds or checks a number so that it is one of `type`. @throws ConstantError where it cannot be. */
@@ -46,7 +46,7 @@ export function represent(value: number, type: Scalar): number {
         throw new ConstantError(`${value} cannot be represented as u32`);
       return value + 0;
     case ABSTRACT_INT:
-      if (Math.abs(value) > EXACT)
+      if (Math.abs(value) > MAX_EXACT_INTEGER)
         throw new ConstantError(
           `${value} is past 2^53, the end of this device's integers without a type`,
         );
@@ -89,9 +89,9 @@ export function convertConstant(
 
 /** The ends of a range are the last numbers that both types have: of f32 and u32 not 4294967295, but 4294967040. */
 function clampToInteger(value: number, from: Scalar, to: Scalar): number {
-  const [least, most] = to === I32 ? [-(2 ** 31), 2 ** 31 - 1] : [0, 2 ** 32 - 1];
-  const common = from === F32 ? most - (to === I32 ? 2 ** 7 - 1 : 2 ** 8 - 1) : most;
-  return Math.min(common, Math.max(least, Math.trunc(value))) + 0;
+  const [min, max] = to === I32 ? [-(2 ** 31), 2 ** 31 - 1] : [0, 2 ** 32 - 1];
+  const shared = from === F32 ? max - (to === I32 ? 2 ** 7 - 1 : 2 ** 8 - 1) : max;
+  return Math.min(shared, Math.max(min, Math.trunc(value))) + 0;
 }
 
 /** Applies `f` to every pair of parts of two constants of one shape; a scalar beside a vector is used for each part. */
@@ -177,11 +177,11 @@ function integerResult(operator: BinaryOperator, type: Scalar, a: number, b: num
     case '%':
       return (a % b) + 0;
     case '&':
-      return bits(a, b, type, (p, q) => p & q);
+      return bitwise(a, b, type, (p, q) => p & q);
     case '|':
-      return bits(a, b, type, (p, q) => p | q);
+      return bitwise(a, b, type, (p, q) => p | q);
     case '^':
-      return bits(a, b, type, (p, q) => p ^ q);
+      return bitwise(a, b, type, (p, q) => p ^ q);
     case '<<':
       return shiftLeft(a, b, type);
     default:
@@ -198,18 +198,18 @@ function shiftLeft(a: number, b: number, type: Scalar): number {
   return wrap(a << b, type);
 }
 
-function checkShift(by: number): number {
-  if (by > 31) throw new ConstantError(`a shift by ${by} is past the 31 that 32 bits have`);
-  return by;
+function checkShift(count: number): number {
+  if (count > 31) throw new ConstantError(`a shift by ${count} is past the 31 that 32 bits have`);
+  return count;
 }
 
-function bits(a: number, b: number, type: Scalar, f: (a: number, b: number) => number): number {
-  if (type === ABSTRACT_INT) return Number(BigInt.asIntN(64, big(f, BigInt(a), BigInt(b))));
+function bitwise(a: number, b: number, type: Scalar, f: (a: number, b: number) => number): number {
+  if (type === ABSTRACT_INT) return Number(BigInt.asIntN(64, bitwise64(f, BigInt(a), BigInt(b))));
   return wrap(f(a, b), type);
 }
 
 /** A bit operation on 64 bits, half by half. */
-function big(f: (a: number, b: number) => number, a: bigint, b: bigint): bigint {
+function bitwise64(f: (a: number, b: number) => number, a: bigint, b: bigint): bigint {
   const low = BigInt(f(Number(BigInt.asIntN(32, a)), Number(BigInt.asIntN(32, b))) >>> 0);
   const high = BigInt(f(Number(BigInt.asIntN(32, a >> 32n)), Number(BigInt.asIntN(32, b >> 32n))));
   return (high << 32n) | low;

@@ -28,7 +28,7 @@ const ATTRIBUTES: ReadonlyMap<string, readonly [number, number]> = new Map([
 ]);
 
 /** Attributes of shaders that this device does not run. */
-const DRAWING = new Set([
+const RENDER_ATTRIBUTES = new Set([
   ...['vertex', 'fragment', 'location', 'interpolate', 'invariant', 'blend_src'],
   ...['color', 'input_attachment_index'],
 ]);
@@ -85,66 +85,66 @@ export class AttributeParser {
 
   /** The arguments of a diagnostic: it changes nothing here, since this device warns of nothing. */
   #diagnostic(
-    [first, second]: readonly syntax.Expression[],
+    [severityNode, ruleNode]: readonly syntax.Expression[],
     position: Position,
   ): { severity: string; rule: string } {
-    const severity = first?.kind === 'name' ? first.name : '';
+    const severity = severityNode?.kind === 'name' ? severityNode.name : '';
     if (!SEVERITIES.includes(severity))
       this.#tokens.fail(position, `a diagnostic's severity is one of ${SEVERITIES.join(', ')}`);
-    if (second?.kind === 'name') return { severity, rule: second.name };
-    if (second?.kind === 'member' && second.base.kind === 'name')
-      return { severity, rule: `${second.base.name}.${second.name}` };
+    if (ruleNode?.kind === 'name') return { severity, rule: ruleNode.name };
+    if (ruleNode?.kind === 'member' && ruleNode.base.kind === 'name')
+      return { severity, rule: `${ruleNode.base.name}.${ruleNode.name}` };
     return this.#tokens.fail(position, 'a diagnostic needs the name of a rule');
   }
 
   /** The attributes that stand here. */
   read(): syntax.Attribute[] {
     const attributes: syntax.Attribute[] = [];
-    const taken = new Set<string>();
+    const seen = new Set<string>();
     while (this.#tokens.nextIs('@')) {
       const { position } = this.#tokens.advance();
       const { text: name } = this.#tokens.advance();
       const counts = ATTRIBUTES.get(name);
-      if (DRAWING.has(name))
+      if (RENDER_ATTRIBUTES.has(name))
         this.#tokens.fail(
           position,
           `@${name} is not supported: this device runs compute shaders only`,
         );
       if (!counts) return this.#tokens.fail(position, `"@${name}" is not an attribute of WGSL`);
-      const [least, most] = counts;
-      const given = this.#takesArguments(name, most)
+      const [minCount, maxCount] = counts;
+      const args = this.#takesArguments(name, maxCount)
         ? this.#expressions.arguments(`to close @${name}(`)
         : [];
-      if (given.length < least || given.length > most) {
-        const wanted = least === most ? `${least}` : `${least} to ${most}`;
+      if (args.length < minCount || args.length > maxCount) {
+        const expected = minCount === maxCount ? `${minCount}` : `${minCount} to ${maxCount}`;
         this.#tokens.fail(
           position,
-          `@${name} takes ${wanted} argument${wanted === '1' ? '' : 's'}, not ${given.length}`,
+          `@${name} takes ${expected} argument${expected === '1' ? '' : 's'}, not ${args.length}`,
         );
       }
-      const what =
-        name === 'diagnostic' ? `${name} ${this.#diagnostic(given, position).rule}` : name;
-      if (taken.has(what)) this.#tokens.fail(position, `@${what} is given twice`);
-      taken.add(what);
-      attributes.push({ name, arguments: given, position });
+      const key = name === 'diagnostic' ? `${name} ${this.#diagnostic(args, position).rule}` : name;
+      if (seen.has(key)) this.#tokens.fail(position, `@${key} is given twice`);
+      seen.add(key);
+      attributes.push({ name, arguments: args, position });
     }
     return attributes;
   }
 
   /** Whether "(" follows. One after an attribute without arguments is left for the grammar to refuse. */
-  #takesArguments(name: string, most: number): boolean {
-    if (most === 0) return false;
+  #takesArguments(name: string, maxCount: number): boolean {
+    if (maxCount === 0) return false;
     this.#tokens.expect('(', `after @${name}`);
     return true;
   }
 
   /** @throws WgslError at an attribute that is not allowed there. */
-  refuse(
+  rejectOthers(
     attributes: readonly syntax.Attribute[],
     allowed: readonly string[],
     before: string,
   ): void {
-    const wrong = attributes.find(({ name }) => !allowed.includes(name));
-    if (wrong) this.#tokens.fail(wrong.position, `@${wrong.name} cannot stand before ${before}`);
+    const rejected = attributes.find(({ name }) => !allowed.includes(name));
+    if (rejected)
+      this.#tokens.fail(rejected.position, `@${rejected.name} cannot stand before ${before}`);
   }
 }

@@ -32,34 +32,34 @@ export class ExpressionParser {
   }
 
   expression(): syntax.Expression {
-    const first = this.unary();
-    if (BITWISE.has(this.#tokens.operator)) return this.#bitwise(first);
-    const left = this.#relation(first);
+    const firstOperand = this.unary();
+    if (BITWISE.has(this.#tokens.operator)) return this.#bitwise(firstOperand);
+    const left = this.#relation(firstOperand);
     const { position } = this.#tokens.peek;
     const logical = this.#tokens.operator;
-    if (!LOGICAL.has(logical)) return this.#refuseMixing(left);
+    if (!LOGICAL.has(logical)) return this.#rejectMixing(left);
     let result = left;
     while (this.#tokens.operator === logical) {
       this.#tokens.advance();
       const right = this.#relation(this.unary());
       result = this.#binary(logical, result, right, position);
     }
-    return this.#refuseMixing(result);
+    return this.#rejectMixing(result);
   }
 
   /** A chain of one of & | ^, whose operands are unary. */
-  #bitwise(first: syntax.Expression): syntax.Expression {
+  #bitwise(firstOperand: syntax.Expression): syntax.Expression {
     const operator = this.#tokens.operator;
-    let result = first;
+    let result = firstOperand;
     while (this.#tokens.operator === operator) {
       const { position } = this.#tokens.advance();
       result = this.#binary(operator, result, this.unary(), position);
     }
-    return this.#refuseMixing(result);
+    return this.#rejectMixing(result);
   }
 
   /** An expression after which no other operator may follow. */
-  #refuseMixing(result: syntax.Expression): syntax.Expression {
+  #rejectMixing(result: syntax.Expression): syntax.Expression {
     const operators = [MULTIPLICATIVE, ADDITIVE, SHIFTS, RELATIONS, BITWISE, LOGICAL];
     if (operators.some((set) => set.has(this.#tokens.operator)))
       this.#tokens.fail(
@@ -69,8 +69,8 @@ export class ExpressionParser {
     return result;
   }
 
-  #relation(first: syntax.Expression): syntax.Expression {
-    const left = this.#shift(first);
+  #relation(firstOperand: syntax.Expression): syntax.Expression {
+    const left = this.#shift(firstOperand);
     const { position } = this.#tokens.peek;
     const operator = this.#tokens.operator;
     if (!RELATIONS.has(operator)) return left;
@@ -78,16 +78,16 @@ export class ExpressionParser {
     return this.#binary(operator, left, this.#shift(this.unary()), position);
   }
 
-  #shift(first: syntax.Expression): syntax.Expression {
+  #shift(firstOperand: syntax.Expression): syntax.Expression {
     const { position } = this.#tokens.peek;
     const operator = this.#tokens.operator;
-    if (!SHIFTS.has(operator)) return this.#additive(first);
+    if (!SHIFTS.has(operator)) return this.#additive(firstOperand);
     this.#tokens.advance();
-    return this.#binary(operator, first, this.unary(), position);
+    return this.#binary(operator, firstOperand, this.unary(), position);
   }
 
-  #additive(first: syntax.Expression): syntax.Expression {
-    let result = this.#multiplicative(first);
+  #additive(firstOperand: syntax.Expression): syntax.Expression {
+    let result = this.#multiplicative(firstOperand);
     for (;;) {
       this.#tokens.splitSigns();
       if (!ADDITIVE.has(this.#tokens.operator)) return result;
@@ -97,8 +97,8 @@ export class ExpressionParser {
     }
   }
 
-  #multiplicative(first: syntax.Expression): syntax.Expression {
-    let result = first;
+  #multiplicative(firstOperand: syntax.Expression): syntax.Expression {
+    let result = firstOperand;
     while (MULTIPLICATIVE.has(this.#tokens.operator)) {
       const { text: operator, position } = this.#tokens.advance();
       result = this.#binary(operator, result, this.unary(), position);
@@ -139,8 +139,8 @@ export class ExpressionParser {
     return node;
   }
 
-  #postfix(first: syntax.Expression): syntax.Expression {
-    let result = first;
+  #postfix(firstOperand: syntax.Expression): syntax.Expression {
+    let result = firstOperand;
     for (;;) {
       const { position } = this.#tokens.peek;
       if (this.#tokens.take('.')) {
@@ -211,13 +211,13 @@ export class ExpressionParser {
   template(): syntax.Expression[] {
     if (!this.#tokens.nextIsTemplate('<')) return [];
     this.#tokens.advance();
-    const given: syntax.Expression[] = [];
+    const args: syntax.Expression[] = [];
     do {
       if (this.#tokens.nextIsTemplate('>')) break;
-      given.push(this.expression());
+      args.push(this.expression());
     } while (this.#tokens.take(','));
     const { position } = this.#tokens.closeTemplate();
-    if (given.length === 0) this.#tokens.fail(position, 'a template list cannot be empty');
-    return given;
+    if (args.length === 0) this.#tokens.fail(position, 'a template list cannot be empty');
+    return args;
   }
 }

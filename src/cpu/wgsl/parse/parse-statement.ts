@@ -30,7 +30,7 @@ export class StatementParser {
   }
 
   block(): syntax.Block {
-    this.#attributes.refuse(this.#attributes.read(), ['diagnostic'], 'a block');
+    this.#attributes.rejectOthers(this.#attributes.read(), ['diagnostic'], 'a block');
     const { position } = this.#tokens.expect('{', 'to open a block');
     const body: syntax.Statement[] = [];
     while (this.#tokens.peek.text !== '}') {
@@ -50,7 +50,11 @@ export class StatementParser {
     const attributes = this.#attributes.read();
     const { text, position } = this.#tokens.peek;
     const takesAttributes = ['{', 'if', 'switch', 'loop', 'for', 'while'].includes(text);
-    this.#attributes.refuse(attributes, takesAttributes ? ['diagnostic'] : [], 'this statement');
+    this.#attributes.rejectOthers(
+      attributes,
+      takesAttributes ? ['diagnostic'] : [],
+      'this statement',
+    );
     switch (text) {
       case '{':
         return this.block();
@@ -191,7 +195,7 @@ export class StatementParser {
   #switch(): syntax.Statement {
     const { position } = this.#tokens.advance();
     const selector = this.#expressions.expression();
-    this.#attributes.refuse(this.#attributes.read(), ['diagnostic'], 'a block');
+    this.#attributes.rejectOthers(this.#attributes.read(), ['diagnostic'], 'a block');
     this.#tokens.expect('{', 'to open the cases');
     const cases: syntax.SwitchCase[] = [];
     while (!this.#tokens.take('}')) {
@@ -213,7 +217,7 @@ export class StatementParser {
 
   #loop(): syntax.Statement {
     const { position } = this.#tokens.advance();
-    this.#attributes.refuse(this.#attributes.read(), ['diagnostic'], 'a block');
+    this.#attributes.rejectOthers(this.#attributes.read(), ['diagnostic'], 'a block');
     const { position: open } = this.#tokens.expect('{', 'to open the loop');
     const body: syntax.Statement[] = [];
     let continuing: syntax.Statement[] = [];
@@ -242,7 +246,7 @@ export class StatementParser {
   }
 
   #continuing(): { continuing: syntax.Statement[]; breakIf: syntax.Expression | undefined } {
-    this.#attributes.refuse(this.#attributes.read(), ['diagnostic'], 'a block');
+    this.#attributes.rejectOthers(this.#attributes.read(), ['diagnostic'], 'a block');
     this.#tokens.expect('{', 'to open the continuing block');
     const continuing: syntax.Statement[] = [];
     let breakIf: syntax.Expression | undefined;

@@ -20,7 +20,7 @@ import type * as syntax from './syntax.js';
 import { TokenReader } from './token-reader.js';
 
 /** The attributes that may stand before a declaration. */
-const ALLOWED: ReadonlyMap<string, readonly string[]> = new Map([
+const ALLOWED_ATTRIBUTES: ReadonlyMap<string, readonly string[]> = new Map([
   ['var', ['group', 'binding']],
   ['override', ['id']],
   ['fn', ['compute', 'workgroup_size', 'must_use', 'diagnostic']],
@@ -56,7 +56,7 @@ class ModuleParser {
       if (this.#tokens.take(';')) continue;
       const attributes = this.#attributes.read();
       const { text: word, position } = this.#tokens.peek;
-      this.#attributes.refuse(attributes, ALLOWED.get(word) ?? [], word);
+      this.#attributes.rejectOthers(attributes, ALLOWED_ATTRIBUTES.get(word) ?? [], word);
       switch (word) {
         case 'const':
           constants.push(this.#constant());
@@ -144,7 +144,7 @@ class ModuleParser {
     const parameters = this.#parameters(')', ['builtin']);
     let result: syntax.Name | undefined;
     if (this.#tokens.take('->')) {
-      this.#attributes.refuse(this.#attributes.read(), [], 'the result of a compute shader');
+      this.#attributes.rejectOthers(this.#attributes.read(), [], 'the result of a compute shader');
       result = this.#expressions.type();
     }
     const body = this.#statements.block();
@@ -157,7 +157,7 @@ class ModuleParser {
     while (this.#tokens.peek.text !== close) {
       const attributes = this.#attributes.read();
       const { text: name, position } = this.#tokens.name();
-      this.#attributes.refuse(attributes, allowed, name);
+      this.#attributes.rejectOthers(attributes, allowed, name);
       this.#tokens.expect(':', `and a type after "${name}"`);
       list.push({ name, type: this.#expressions.type(), attributes, position });
       if (!this.#tokens.take(',')) break;

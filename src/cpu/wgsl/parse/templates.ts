@@ -12,8 +12,8 @@
 import type { Token } from './tokens.js';
 
 /** After these symbols nothing before them can be continued by a `>`. */
-const ENDS = new Set([';', '{', ':']);
-const ASSIGNS = /^(?:=|[-+*/%&|^]=|<<=|>>=)$/;
+const EXPRESSION_ENDS = new Set([';', '{', ':']);
+const ASSIGNMENT = /^(?:=|[-+*/%&|^]=|<<=|>>=)$/;
 
 /** The tokens, with those around template lists told apart; a `>>` that closes two lists becomes two tokens. */
 export function markTemplates(tokens: readonly Token[]): Token[] {
@@ -38,7 +38,7 @@ export function markTemplates(tokens: readonly Token[]): Token[] {
       if (text === ')' || text === ']' || text === '&&' || text === '||')
         open = open.filter((candidate) => candidate.depth < depth);
       if (text === ')' || text === ']') depth = Math.max(0, depth - 1);
-      if (ENDS.has(text) || ASSIGNS.test(text)) {
+      if (EXPRESSION_ENDS.has(text) || ASSIGNMENT.test(text)) {
         open = [];
         depth = 0;
       }

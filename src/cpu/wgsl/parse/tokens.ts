@@ -27,7 +27,7 @@ const SYMBOLS = [
   ...['+', '-', '*', '/', '%', '&', '|', '^', '!', '~'],
 ];
 
-const BLANK = /[ \t\n\v\f\r\u0085\u200e\u200f\u2028\u2029]+/uy;
+const WHITESPACE = /[ \t\n\v\f\r\u0085\u200e\u200f\u2028\u2029]+/uy;
 const LINE_COMMENT = /\/\/[^\n\v\f\r\u0085\u2028\u2029]*/uy;
 const WORD = /[\p{XID_Start}_]\p{XID_Continue}*/uy;
 /** Hexadecimal floats, decimal floats, then integers; the suffix belongs to the number. */
@@ -43,7 +43,7 @@ export function tokenize(text: string): Token[] {
     return pattern.exec(text)?.[0];
   };
   while (position < text.length) {
-    const skipped = match(BLANK) ?? match(LINE_COMMENT) ?? blockComment(text, position);
+    const skipped = match(WHITESPACE) ?? match(LINE_COMMENT) ?? blockComment(text, position);
     if (skipped) {
       position += skipped.length;
       continue;

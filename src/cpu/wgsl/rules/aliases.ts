@@ -38,12 +38,12 @@ class AliasAnalysis {
     this.#text = text;
   }
 
-  uses(of: ShaderFunction): Uses {
-    let uses = this.#uses.get(of);
+  uses(shaderFunction: ShaderFunction): Uses {
+    let uses = this.#uses.get(shaderFunction);
     if (!uses) {
       uses = { read: new Set(), written: new Set() };
-      new FunctionAliases(this, uses).visit(of.body);
-      this.#uses.set(of, uses);
+      new FunctionAliases(this, uses).visit(shaderFunction.body);
+      this.#uses.set(shaderFunction, uses);
     }
     return uses;
   }
@@ -119,7 +119,7 @@ class FunctionAliases {
 
   #call(call: Call): void {
     const { parameters, name } = call.function;
-    const inside = this.#analysis.uses(call.function);
+    const calleeUses = this.#analysis.uses(call.function);
     const pointers = call.arguments.flatMap((argument, n) => {
       const parameter = parameters[n]!;
       if (parameter.type.kind !== 'pointer') return [];
@@ -128,20 +128,23 @@ class FunctionAliases {
       ];
     });
     for (const { parameter, root, position } of pointers) {
-      const [isRead, isWritten] = [inside.read.has(parameter), inside.written.has(parameter)];
+      const [isRead, isWritten] = [
+        calleeUses.read.has(parameter),
+        calleeUses.written.has(parameter),
+      ];
       const other = pointers.find(
         (each) =>
           each.root === root &&
           each.parameter !== parameter &&
-          (inside.read.has(each.parameter) || inside.written.has(each.parameter)),
+          (calleeUses.read.has(each.parameter) || calleeUses.written.has(each.parameter)),
       );
       if (isWritten && other)
         this.#analysis.fail(
           position,
           `${parameter.name} and ${other.parameter.name} of ${name} both point into "${root.name}", and ${name} writes through ${parameter.name}`,
         );
-      const usesRoot = inside.read.has(root) || inside.written.has(root);
-      if ((isWritten && usesRoot) || (isRead && inside.written.has(root)))
+      const usesRoot = calleeUses.read.has(root) || calleeUses.written.has(root);
+      if ((isWritten && usesRoot) || (isRead && calleeUses.written.has(root)))
         this.#analysis.fail(
           position,
           `${parameter.name} of ${name} points into "${root.name}", which ${name} also uses directly, and one of the two is written`,
@@ -149,13 +152,14 @@ class FunctionAliases {
       if (isRead) this.#uses.read.add(root);
       if (isWritten) this.#uses.written.add(root);
     }
-    for (const variable of inside.read) if (isOutside(variable)) this.#uses.read.add(variable);
-    for (const variable of inside.written)
-      if (isOutside(variable)) this.#uses.written.add(variable);
+    for (const variable of calleeUses.read)
+      if (isModuleScope(variable)) this.#uses.read.add(variable);
+    for (const variable of calleeUses.written)
+      if (isModuleScope(variable)) this.#uses.written.add(variable);
   }
 }
 
 /** Whether a variable stands outside functions, so that every function may use it. */
-function isOutside({ space }: Variable): boolean {
+function isModuleScope({ space }: Variable): boolean {
   return space !== 'function' && space !== 'let';
 }

@@ -30,22 +30,22 @@ const cache = new WeakMap<Statement, ReadonlySet<Behavior>>();
 export function statementBehaviors(statement: Statement): ReadonlySet<Behavior> {
   let result = cache.get(statement);
   if (!result) {
-    result = findBehaviors(statement);
+    result = computeBehaviors(statement);
     cache.set(statement, result);
   }
   return result;
 }
 
-function findBehaviors(statement: Statement): ReadonlySet<Behavior> {
+function computeBehaviors(statement: Statement): ReadonlySet<Behavior> {
   switch (statement.kind) {
     case 'return':
     case 'break':
     case 'continue':
       return new Set([statement.kind]);
     case 'block':
-      return either(statement.body, statement.folded?.untaken ?? statement.body);
+      return eitherBehaviors(statement.body, statement.folded?.untaken ?? statement.body);
     case 'if':
-      return either(statement.whenTrue, statement.whenFalse);
+      return eitherBehaviors(statement.whenTrue, statement.whenFalse);
     case 'switch': {
       const result = new Set(statement.cases.flatMap((c) => [...behaviors(c.body)]));
       if (result.delete('break')) result.add('next');
@@ -53,18 +53,18 @@ function findBehaviors(statement: Statement): ReadonlySet<Behavior> {
     }
     case 'loop': {
       const { condition, breakIf, body, continuing } = statement;
-      const inside = new Set(behaviors(body));
-      const goesOn = inside.has('next') || inside.has('continue');
-      if (goesOn) for (const behavior of behaviors(continuing)) inside.add(behavior);
-      const ends = condition || inside.has('break') || (goesOn && breakIf);
-      const result = new Set<Behavior>(inside.has('return') ? ['return'] : []);
-      return ends ? result.add('next') : result;
+      const inner = new Set(behaviors(body));
+      const reachesContinuing = inner.has('next') || inner.has('continue');
+      if (reachesContinuing) for (const behavior of behaviors(continuing)) inner.add(behavior);
+      const canEnd = condition || inner.has('break') || (reachesContinuing && breakIf);
+      const result = new Set<Behavior>(inner.has('return') ? ['return'] : []);
+      return canEnd ? result.add('next') : result;
     }
     default:
       return new Set(['next']);
   }
 }
 
-function either(a: readonly Statement[], b: readonly Statement[]): ReadonlySet<Behavior> {
+function eitherBehaviors(a: readonly Statement[], b: readonly Statement[]): ReadonlySet<Behavior> {
   return new Set([...behaviors(a), ...behaviors(b)]);
 }

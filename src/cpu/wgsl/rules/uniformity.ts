@@ -32,7 +32,7 @@ import { behaviors, statementBehaviors } from './behavior.js';
 import { type Root, Roots } from './roots.js';
 
 /** What a value may depend on. */
-type Source = Cause | Given;
+type Source = Cause | CallerSource;
 
 /** What may differ between the invocations of a workgroup. */
 interface Cause {
@@ -42,7 +42,7 @@ interface Cause {
 }
 
 /** What a function's caller decides: whether the call is reached, an argument, or what an argument points at. */
-type Given =
+type CallerSource =
   | { readonly kind: 'flow' }
   | { readonly kind: 'argument'; readonly index: number }
   | { readonly kind: 'pointee'; readonly index: number };
@@ -76,8 +76,8 @@ interface Target {
   readonly continues: State[];
 }
 
-const NOTHING: Sources = new Set();
-const FLOW: Given = { kind: 'flow' };
+const NO_SOURCES: Sources = new Set();
+const FLOW: CallerSource = { kind: 'flow' };
 const UNIFORM_INPUTS: ReadonlySet<BuiltinInput> = new Set(['workgroup_id', 'num_workgroups']);
 const BARRIERS = /\b(?:workgroupBarrier|storageBarrier|workgroupUniformLoad)\b/;
 
@@ -97,12 +97,12 @@ class UniformityAnalysis {
     this.#program = program;
   }
 
-  summary(of: ShaderFunction): Summary {
-    let summary = this.#summaries.get(of);
+  summary(shaderFunction: ShaderFunction): Summary {
+    let summary = this.#summaries.get(shaderFunction);
     if (!summary) {
-      const entry = this.#program.entries.find(({ name }) => name === of.name);
-      summary = new FunctionUniformity(this).analyze(of, entry);
-      this.#summaries.set(of, summary);
+      const entry = this.#program.entries.find(({ name }) => name === shaderFunction.name);
+      summary = new FunctionUniformity(this).analyze(shaderFunction, entry);
+      this.#summaries.set(shaderFunction, summary);
     }
     return summary;
   }
@@ -115,7 +115,7 @@ class UniformityAnalysis {
     return cause;
   }
 
-  refuse({ name, position, isAddress }: Requirement, cause: Cause, branch: Position): never {
+  reject({ name, position, isAddress }: Requirement, cause: Cause, branch: Position): never {
     const line = (offset: Position) => lineAndColumn(this.#program.text, offset).line;
     const rule = isAddress
       ? `all invocations of a workgroup must give ${name} the same address, but this one`
@@ -130,11 +130,11 @@ class FunctionUniformity {
   readonly #roots = new Roots();
   /** What the values of `let`s and parameters depend on. */
   readonly #values = new Map<Variable, Sources>();
-  readonly #given = new Map<string, Given>();
+  readonly #callerSources = new Map<string, CallerSource>();
   readonly #requirements = new Map<string, Requirement>();
   readonly #targets: Target[] = [];
   readonly #returns: State[] = [];
-  #result: Sources = NOTHING;
+  #result: Sources = NO_SOURCES;
   #state: State = new Map();
 
   constructor(analysis: UniformityAnalysis) {
@@ -142,14 +142,14 @@ class FunctionUniformity {
   }
 
   /** @param entry the entry point that the function is, if it is one: it has no caller. */
-  analyze(of: ShaderFunction, entry: Entry | undefined): Summary {
+  analyze(shaderFunction: ShaderFunction, entry: Entry | undefined): Summary {
     if (entry) this.#declareInputs(entry);
-    else this.#declareParameters(of);
-    this.#run(of.body, new Map(entry ? [] : [[FLOW, 0]]));
-    if (behaviors(of.body).has('next')) this.#returns.push(this.#state);
+    else this.#declareParameters(shaderFunction);
+    this.#run(shaderFunction.body, new Map(entry ? [] : [[FLOW, 0]]));
+    if (behaviors(shaderFunction.body).has('next')) this.#returns.push(this.#state);
     const end = join(this.#returns) ?? this.#state;
-    const pointees = of.parameters.flatMap((parameter, n) =>
-      pointsAtLocal(parameter.type) ? [[n, end.get(parameter) ?? NOTHING] as const] : [],
+    const pointees = shaderFunction.parameters.flatMap((parameter, n) =>
+      pointsAtLocal(parameter.type) ? [[n, end.get(parameter) ?? NO_SOURCES] as const] : [],
     );
     return {
       result: this.#result,
@@ -169,19 +169,20 @@ class FunctionUniformity {
 
   #declareParameters({ parameters }: ShaderFunction): void {
     for (const [index, parameter] of parameters.entries()) {
-      this.#values.set(parameter, new Set([this.#give('argument', index)]));
-      if (pointsAtLocal(parameter.type)) this.#hold(parameter, [this.#give('pointee', index)]);
+      this.#values.set(parameter, new Set([this.#callerSource('argument', index)]));
+      if (pointsAtLocal(parameter.type))
+        this.#setContents(parameter, [this.#callerSource('pointee', index)]);
     }
   }
 
-  #give(kind: 'argument' | 'pointee', index: number): Given {
+  #callerSource(kind: 'argument' | 'pointee', index: number): CallerSource {
     const key = `${kind} ${index}`;
-    const given = this.#given.get(key) ?? { kind, index };
-    this.#given.set(key, given);
-    return given;
+    const argumentSources = this.#callerSources.get(key) ?? { kind, index };
+    this.#callerSources.set(key, argumentSources);
+    return argumentSources;
   }
 
-  #hold(variable: Variable, sources: Iterable<Source>): void {
+  #setContents(variable: Variable, sources: Iterable<Source>): void {
     this.#state = new Map(this.#state).set(variable, new Set(sources));
   }
 
@@ -201,7 +202,7 @@ class FunctionUniformity {
     switch (node.kind) {
       case 'block':
         return node.folded
-          ? this.#either(node, node.folded.condition, [node.body, node.folded.untaken], flow)
+          ? this.#branches(node, node.folded.condition, [node.body, node.folded.untaken], flow)
           : this.#run(node.body, flow);
       case 'declare':
         this.#declare(node, flow);
@@ -213,10 +214,10 @@ class FunctionUniformity {
         this.#evaluate(node.value, flow);
         return flow;
       case 'if':
-        return this.#either(node, node.condition, [node.whenTrue, node.whenFalse], flow);
+        return this.#branches(node, node.condition, [node.whenTrue, node.whenFalse], flow);
       case 'switch': {
         const bodies = node.cases.map((c) => c.body);
-        return this.#either(node, node.selector, bodies, flow);
+        return this.#branches(node, node.selector, bodies, flow);
       }
       case 'loop':
         return this.#loop(node, flow);
@@ -235,34 +236,34 @@ class FunctionUniformity {
   }
 
   #declare({ variable, value }: Extract<Statement, { kind: 'declare' }>, flow: Flow): void {
-    const sources = value ? this.#evaluate(value, flow) : NOTHING;
+    const sources = value ? this.#evaluate(value, flow) : NO_SOURCES;
     this.#roots.declare(variable, value);
     if (variable.space === 'let') this.#values.set(variable, sources);
-    else this.#hold(variable, union(sources, flow.keys()));
+    else this.#setContents(variable, union(sources, flow.keys()));
   }
 
   #assign(node: Extract<Statement, { kind: 'assign' }>, flow: Flow): void {
     const { reference, operator, value } = node;
-    const where = this.#evaluateAll(referenceOperands(reference), flow);
-    const sources = union(where, this.#evaluate(value, flow), flow.keys());
+    const indexSources = this.#evaluateAll(referenceOperands(reference), flow);
+    const sources = union(indexSources, this.#evaluate(value, flow), flow.keys());
     this.#write(this.#roots.root(reference), sources, operator !== undefined);
   }
 
   /** Only variables of functions are followed: what others hold may differ in any case. */
-  #write({ variable, isEntireVariable: isAll }: Root, sources: Sources, keepsOld: boolean): void {
+  #write({ variable, isEntireVariable: isAll }: Root, sources: Sources, isCompound: boolean): void {
     const old = this.#state.get(variable);
     if (!old) return;
-    this.#hold(variable, isAll && !keepsOld ? sources : union(old, sources));
+    this.#setContents(variable, isAll && !isCompound ? sources : union(old, sources));
   }
 
   /** Runs bodies of which one is taken. After them the flow is as before, unless one of them may leave. */
-  #either(
+  #branches(
     node: Statement,
     condition: Expression,
     bodies: readonly (readonly Statement[])[],
     flow: Flow,
   ): Flow {
-    const inside = enter(flow, this.#evaluate(condition, flow), node.position);
+    const inside = branchOn(flow, this.#evaluate(condition, flow), node.position);
     const before = this.#state;
     const target: Target = { isLoop: false, breaks: [], continues: [] };
     if (node.kind === 'switch') this.#targets.push(target);
@@ -275,7 +276,7 @@ class FunctionUniformity {
     }
     if (node.kind === 'switch') this.#targets.pop();
     this.#state = join([...ends, ...target.breaks]) ?? this.#state;
-    return onlyGoesOn(node) ? flow : after;
+    return alwaysContinues(node) ? flow : after;
   }
 
   /** Runs a loop until nothing more is found: the sets only grow, and there are finitely many sources. */
@@ -286,14 +287,14 @@ class FunctionUniformity {
     for (;;) {
       this.#state = start;
       const target: Target = { isLoop: true, breaks: [], continues: [] };
-      const end = this.#turn(node, head, target);
+      const end = this.#iteration(node, head, target);
       const nextHead = merge(head, end);
       const nextStart = join([start, this.#state])!;
       const isStable =
         nextHead.size === head.size && countSources(nextStart) === countSources(start);
       if (isStable) {
         this.#state = join(target.breaks) ?? start;
-        return onlyGoesOn(node) ? flow : nextHead;
+        return alwaysContinues(node) ? flow : nextHead;
       }
       head = nextHead;
       start = nextStart;
@@ -301,23 +302,23 @@ class FunctionUniformity {
   }
 
   /** One turn of a loop. @returns the flow of control at its end. */
-  #turn(node: Extract<Statement, { kind: 'loop' }>, head: Flow, target: Target): Flow {
+  #iteration(node: Extract<Statement, { kind: 'loop' }>, head: Flow, target: Target): Flow {
     const { condition, body, continuing, breakIf, position } = node;
     let flow = head;
     if (condition) {
-      flow = enter(flow, this.#evaluate(condition, flow), position);
+      flow = branchOn(flow, this.#evaluate(condition, flow), position);
       target.breaks.push(this.#state);
     }
     this.#targets.push(target);
     flow = this.#run(body, flow);
     this.#targets.pop();
-    const ways = behaviors(body);
-    if (!ways.has('next') && !ways.has('continue')) return flow;
-    const ends = ways.has('next') ? [this.#state] : [];
+    const bodyBehaviors = behaviors(body);
+    if (!bodyBehaviors.has('next') && !bodyBehaviors.has('continue')) return flow;
+    const ends = bodyBehaviors.has('next') ? [this.#state] : [];
     this.#state = join([...ends, ...target.continues]) ?? this.#state;
     flow = this.#run(continuing, flow);
     if (breakIf) {
-      flow = enter(flow, this.#evaluate(breakIf, flow), breakIf.position);
+      flow = branchOn(flow, this.#evaluate(breakIf, flow), breakIf.position);
       target.breaks.push(this.#state);
     }
     return flow;
@@ -329,16 +330,16 @@ class FunctionUniformity {
   #evaluate(node: Expression, flow: Flow): Sources {
     switch (node.kind) {
       case 'value':
-        return this.#values.get(node.variable) ?? NOTHING;
+        return this.#values.get(node.variable) ?? NO_SOURCES;
       case 'read': {
-        const where = this.#evaluateAll(operands(node), flow);
-        return union(where, this.#contents(node.reference));
+        const indexSources = this.#evaluateAll(operands(node), flow);
+        return union(indexSources, this.#contents(node.reference));
       }
       case 'binary': {
         if (node.operator !== '&&' && node.operator !== '||') break;
         const left = this.#evaluate(node.left, flow);
         const before = this.#state;
-        const right = this.#evaluate(node.right, enter(flow, left, node.position));
+        const right = this.#evaluate(node.right, branchOn(flow, left, node.position));
         // A call on the right may have written through a pointer, or may not have been reached.
         this.#state = join([before, this.#state])!;
         return union(left, right);
@@ -361,8 +362,8 @@ class FunctionUniformity {
     const { type } = variable;
     const isPointer = variable.space === 'let' && type.kind === 'pointer';
     const { space, access } = isPointer ? type : variable;
-    if (space === 'function') return this.#state.get(variable) ?? NOTHING;
-    if (access === 'read') return NOTHING;
+    if (space === 'function') return this.#state.get(variable) ?? NO_SOURCES;
+    if (access === 'read') return NO_SOURCES;
     const kind = space === 'storage' ? 'var<storage, read_write>' : `var<${space}>`;
     const what = isPointer ? `the ${kind} behind ${variable.name}` : `${kind} ${variable.name}`;
     return [this.#analysis.cause(what, reference.position)];
@@ -370,18 +371,23 @@ class FunctionUniformity {
 
   #builtin(node: Extract<Expression, { kind: 'builtin' }>, flow: Flow): Sources {
     const { name, position } = node;
-    const given = this.#evaluateAll(node.arguments, flow);
-    if (!BARRIERS.test(name)) return given;
-    this.#demand({ name, position, isAddress: false, flow });
-    this.#demand({ name, position, isAddress: true, flow: enter(new Map(), given, position) });
-    return NOTHING;
+    const argumentSources = this.#evaluateAll(node.arguments, flow);
+    if (!BARRIERS.test(name)) return argumentSources;
+    this.#require({ name, position, isAddress: false, flow });
+    this.#require({
+      name,
+      position,
+      isAddress: true,
+      flow: branchOn(new Map(), argumentSources, position),
+    });
+    return NO_SOURCES;
   }
 
   /** Refuses a barrier that depends on a cause; what the caller decides is left to the calls. */
-  #demand(requirement: Requirement): void {
+  #require(requirement: Requirement): void {
     const { position, isAddress, flow } = requirement;
     for (const [source, branch] of flow)
-      if (source.kind === 'cause') this.#analysis.refuse(requirement, source, branch);
+      if (source.kind === 'cause') this.#analysis.reject(requirement, source, branch);
     if (flow.size === 0) return;
     const key = `${position} ${isAddress}`;
     const before = this.#requirements.get(key)?.flow ?? new Map();
@@ -389,15 +395,15 @@ class FunctionUniformity {
   }
 
   #call(node: Extract<Expression, { kind: 'call' }>, flow: Flow): Sources {
-    const given = node.arguments.map((argument) => this.#evaluate(argument, flow));
+    const argumentSources = node.arguments.map((argument) => this.#evaluate(argument, flow));
     const { result, requirements, pointees } = this.#analysis.summary(node.function);
     const pointee = (index: number) => this.#roots.pointee(node.arguments[index]!);
     /** What a source of the function's stands for here. */
     const translate = (source: Source): Iterable<Source> => {
       if (source.kind === 'cause') return [source];
       if (source.kind === 'flow') return flow.keys();
-      if (source.kind === 'argument') return given[source.index]!;
-      return this.#state.get(pointee(source.index).variable) ?? NOTHING;
+      if (source.kind === 'argument') return argumentSources[source.index]!;
+      return this.#state.get(pointee(source.index).variable) ?? NO_SOURCES;
     };
     const translateAll = (sources: Sources) => union(...[...sources].map(translate));
     for (const requirement of requirements) {
@@ -405,7 +411,7 @@ class FunctionUniformity {
         if (source.kind === 'flow') return flow;
         return new Map([...translate(source)].map((each) => [each, branch]));
       });
-      this.#demand({ ...requirement, flow: translated.reduce(merge, new Map()) });
+      this.#require({ ...requirement, flow: translated.reduce(merge, new Map()) });
     }
     const written = [...pointees].map(
       ([n, sources]) => [pointee(n), union(translateAll(sources), flow.keys())] as const,
@@ -421,13 +427,13 @@ function pointsAtLocal(type: Type): boolean {
 }
 
 /** Whether no path through a statement leaves for anywhere but the next statement. */
-function onlyGoesOn(node: Statement): boolean {
-  const ways = statementBehaviors(node);
-  return ways.size === 1 && ways.has('next');
+function alwaysContinues(node: Statement): boolean {
+  const bodyBehaviors = statementBehaviors(node);
+  return bodyBehaviors.size === 1 && bodyBehaviors.has('next');
 }
 
 /** The flow of control inside a branch on a value. */
-function enter(flow: Flow, sources: Sources, position: Position): Flow {
+function branchOn(flow: Flow, sources: Sources, position: Position): Flow {
   return merge(flow, new Map([...sources].map((source) => [source, position])));
 }
 
@@ -445,7 +451,7 @@ function join([first, ...others]: readonly State[]): State | undefined {
   const result = new Map(first);
   for (const state of others)
     for (const [variable, sources] of state)
-      result.set(variable, union(result.get(variable) ?? NOTHING, sources));
+      result.set(variable, union(result.get(variable) ?? NO_SOURCES, sources));
   return result;
 }
 
