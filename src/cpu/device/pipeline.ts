@@ -2,7 +2,7 @@
 
 import type { ExecutableKernel } from '../threads/executor.js';
 import { type CompiledKernel, compileEntry, readShader } from '../wasm/compile.js';
-import type { Entry, Program, Variable } from '../wgsl/program.js';
+import type { EntryPoint, Program, Variable } from '../wgsl/program.js';
 import { WgslError } from '../wgsl/source.js';
 import {
   alignOf,
@@ -191,7 +191,7 @@ export class CpuComputePipeline implements GPUComputePipeline {
 }
 
 /** @throws InternalError where a valid shader cannot be compiled here. */
-function compile(context: DeviceContext, program: Program, entry: Entry): CompiledKernel {
+function compile(context: DeviceContext, program: Program, entry: EntryPoint): CompiledKernel {
   try {
     return compileEntry(program, entry, context.moduleOptions);
   } catch (error) {
@@ -199,7 +199,7 @@ function compile(context: DeviceContext, program: Program, entry: Entry): Compil
   }
 }
 
-function findEntry({ entries }: Program, name: string | undefined): Entry {
+function findEntry({ entries }: Program, name: string | undefined): EntryPoint {
   if (name === undefined) {
     ensure(entries.length === 1, () => `the module has ${entries.length} entry points: name one`);
     return entries[0]!;
@@ -209,7 +209,7 @@ function findEntry({ entries }: Program, name: string | undefined): Entry {
   return entry;
 }
 
-function checkWorkgroup({ limits }: DeviceContext, { workgroupSize, globals }: Entry): void {
+function checkWorkgroup({ limits }: DeviceContext, { workgroupSize, globals }: EntryPoint): void {
   const maxSizes = [
     limits.maxComputeWorkgroupSizeX,
     limits.maxComputeWorkgroupSizeY,
@@ -237,7 +237,7 @@ function checkWorkgroup({ limits }: DeviceContext, { workgroupSize, globals }: E
 }
 
 /** The layout that an entry point's variables imply. */
-function automaticLayout(pipeline: CpuComputePipeline, entry: Entry): LayoutContent {
+function automaticLayout(pipeline: CpuComputePipeline, entry: EntryPoint): LayoutContent {
   const { context } = pipeline;
   const bound = entry.globals.filter((v) => v.binding !== undefined);
   const count = Math.max(0, ...bound.map((v) => v.binding!.group + 1));
@@ -261,7 +261,7 @@ function automaticLayout(pipeline: CpuComputePipeline, entry: Entry): LayoutCont
   return content;
 }
 
-function findImmediate({ globals }: Entry): Variable | undefined {
+function findImmediate({ globals }: EntryPoint): Variable | undefined {
   return globals.find((v) => v.space === 'immediate');
 }
 
@@ -274,7 +274,7 @@ function bindingType({ space, access }: Variable): GPUBufferBindingType {
  * @throws ValidationError where the layout lacks a binding or immediates that the entry point uses,
  *   or has them in another form.
  */
-function checkEntry(entry: Entry, { groups, immediateSize }: LayoutContent): void {
+function checkEntry(entry: EntryPoint, { groups, immediateSize }: LayoutContent): void {
   for (const variable of entry.globals) {
     if (!variable.binding) continue;
     const { group, binding } = variable.binding;

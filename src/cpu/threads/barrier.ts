@@ -3,13 +3,13 @@
  * units until none are left, and then waits until the other threads have finished theirs. All
  * coordination goes through words of the command itself:
  *
- *   word      written by      waited for by   guarantee
- *   NEXT      every thread    nobody          its atomic add is the claim: no unit is claimed twice
- *   DONE      every thread    threads that    it is added to after the work: a thread that sees
- *                             finish early    TOTAL here sees all results
- *   SLEEPERS  threads going   nobody          a sleeper counts itself before it reads DONE, and the
- *             to sleep                        last thread reads SLEEPERS after it added to DONE: one
- *                                             of the two sees the other, so no wake-up is lost
+ *   word      written by     waited for by  guarantee
+ *   NEXT      every thread   nobody         its atomic add is the claim: no unit is claimed twice
+ *   DONE      every thread   threads that   it is added to after the work: a thread that sees
+ *                            finish early   TOTAL here sees all results
+ *   SLEEPERS  threads going  nobody         a sleeper counts itself before it reads DONE, and the
+ *             to sleep                      last thread reads SLEEPERS after it added to DONE: one
+ *                                           of the two sees the other, so no wake-up is lost
  *
  * A thread that fails never adds the units it claimed to DONE. The other threads then sleep here
  * until they are terminated.

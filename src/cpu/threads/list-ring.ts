@@ -3,21 +3,21 @@
  * a block of the heap and publishes it in a slot of a ring. The workers run the lists in order,
  * each list together. The last worker to finish a list marks it as finished.
  *
- *   word               written by         waited for by  guarantee
- *   PUBLISHED          main               active         written after the slot: a thread that sees
- *                                         threads        the list's id sees the list
- *   ACTIVE_THREADS     main               inactive       written before PUBLISHED; changes only while
- *                                         threads        no list is in flight
- *   FINISHED           the last thread    nobody         written after everything that threads read
- *                                                        and write: the list's block and slot are free
- *   AWAITED            main; the worker   nobody         main writes it, then reads FINISHED; a worker
- *                      that answers       (a message)    writes FINISHED, then reads it: one of the
- *                      resets it to 0                    two sees the other
- *   SLOT_LIST          main               nobody         0 before the slot is rewritten, the id after
- *   SLOT_THREADS_DONE  every thread       nobody         the thread whose add makes it full is the last
- *   SLOT_WAITED        every thread       nobody         added to before SLOT_THREADS_DONE
- *   SLOT_ELAPSED       thread 0           nobody         written before SLOT_THREADS_DONE
- *   other slot words   main               nobody         written before PUBLISHED
+ *   word               written by        waited for by  guarantee
+ *   PUBLISHED          main              active         written after the slot: a thread that sees
+ *                                        threads        the list's id sees the list
+ *   ACTIVE_THREADS     main              inactive       written before PUBLISHED; changes only
+ *                                        threads        while no list is in flight
+ *   FINISHED           the last thread   nobody         written after all reads and writes of the
+ *                                                       list: its block and slot are free
+ *   AWAITED            main; the worker  nobody         main writes it, then reads FINISHED; a
+ *                      that answers      (a message)    worker writes FINISHED, then reads it: one
+ *                      resets it to 0                   of the two sees the other
+ *   SLOT_LIST          main              nobody         0 before the slot is rewritten, then the id
+ *   SLOT_THREADS_DONE  every thread      nobody         the thread that makes it full is the last
+ *   SLOT_WAITED        every thread      nobody         added to before SLOT_THREADS_DONE
+ *   SLOT_ELAPSED       thread 0          nobody         written before SLOT_THREADS_DONE
+ *   other slot words   main              nobody         written before PUBLISHED
  *
  * The life of a list:
  *

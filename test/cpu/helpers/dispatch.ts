@@ -2,7 +2,7 @@
 
 import { compileEntry, makeKernel, readShader } from '../../../src/cpu/wasm/compile.js';
 import { verify } from '../../../src/cpu/wasm/ir/verify.js';
-import type { Entry, Program } from '../../../src/cpu/wgsl/program.js';
+import type { EntryPoint, Program } from '../../../src/cpu/wgsl/program.js';
 import { interpret, type OpenFunctions } from './interpret.js';
 
 /** What is bound, by "group.binding". */
@@ -20,7 +20,7 @@ export interface Dispatch {
 /** The program that was read last: it is asked for again and again while its runs are compared. */
 let latest: { readonly code: string; readonly program: Program } | undefined;
 
-export function findEntry({ code, entry }: Dispatch): { program: Program; entry: Entry } {
+export function findEntry({ code, entry }: Dispatch): { program: Program; entry: EntryPoint } {
   if (latest?.code !== code) latest = { code, program: readShader(code) };
   const { program } = latest;
   const found = program.entries.find((e) => e.name === (entry ?? e.name));

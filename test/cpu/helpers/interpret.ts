@@ -8,9 +8,9 @@
 
 import type {
   BinaryOperator,
-  BuiltinInput,
+  BuiltinValue,
   Constant,
-  Entry,
+  EntryPoint,
   Expression,
   Program,
   Reference,
@@ -89,7 +89,7 @@ function ids([x, y, z]: readonly [number, number, number], reversed: boolean): n
 }
 
 function runWorkgroup(
-  entry: Entry,
+  entry: EntryPoint,
   buffers: ReadonlyMap<Variable, Location>,
   functions: OpenFunctions,
   workgroup: readonly number[],
@@ -101,7 +101,7 @@ function runWorkgroup(
     if (variable.space === 'workgroup') places.set(variable, variableLocation(zero(variable.type)));
   const [x, y] = entry.workgroupSize;
   const invocations = ids(entry.workgroupSize, reversed).map((local) => {
-    const inputs: Record<BuiltinInput, Value> = {
+    const inputs: Record<BuiltinValue, Value> = {
       workgroup_id: workgroup,
       num_workgroups: workgroups,
       local_invocation_id: local,
@@ -281,7 +281,7 @@ class Invocation {
     this.#functions = functions;
   }
 
-  *run(entry: Entry, inputs: Readonly<Record<BuiltinInput, Value>>): Run<void> {
+  *run(entry: EntryPoint, inputs: Readonly<Record<BuiltinValue, Value>>): Run<void> {
     for (const { variable, values } of entry.inputs) {
       const given = values.map((name) => inputs[name]);
       this.#values.set(variable, variable.type.kind === 'struct' ? given : given[0]!);

@@ -12,11 +12,11 @@ import { parse } from '../../../src/cpu/wgsl/parse/parse.js';
 import type * as syntax from '../../../src/cpu/wgsl/parse/syntax.js';
 import type * as program from '../../../src/cpu/wgsl/program.js';
 import {
+  type AddressSpace,
   BOOL,
   F32,
   I32,
   matrixType,
-  type Space,
   type Type,
   typeName,
   U32,
@@ -252,11 +252,11 @@ describe('a micro-program is there', () => {
   });
 
   it('for every space, input and attribute', () => {
-    const spaces = kinds<Space | 'let'>({
+    const spaces = kinds<AddressSpace | 'let'>({
       ...{ function: true, private: true, workgroup: true, storage: true, uniform: true },
       ...{ immediate: true, let: true },
     });
-    const inputs = kinds<program.BuiltinInput>({
+    const inputs = kinds<program.BuiltinValue>({
       ...{ workgroup_id: true, num_workgroups: true, local_invocation_id: true },
       ...{ local_invocation_index: true, global_invocation_id: true },
     });

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Entry, Statement } from '../../../src/cpu/wgsl/program.js';
+import type { EntryPoint, Statement } from '../../../src/cpu/wgsl/program.js';
 import { typeName } from '../../../src/cpu/wgsl/types.js';
 import { read, refusal } from './shaders.js';
 
-function onlyEntry(code: string): Entry {
+function onlyEntry(code: string): EntryPoint {
   const { entries } = read(code);
   expect(entries).toHaveLength(1);
   return entries[0]!;

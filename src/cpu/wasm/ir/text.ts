@@ -1,17 +1,18 @@
 /**
- * A kernel in the style of WebAssembly's text form, for people; no assembler reads it. Operands stand in parentheses,
- * locals have names, constants have no instruction, and declarations of locals are left out.
+ * A kernel in the style of WebAssembly's text format, for people; no assembler accepts it. Operands
+ * are in parentheses, locals have names, constants have no instruction, and declarations of locals
+ * are omitted.
  *
  *   in    the store of the example in ir.ts
  *   out   (f32.store offset=4 (i32.add $out (i32.shl $i 2))
  *           (f32.mul 2 (f32.load offset=0 (i32.add $x (i32.shl $i 2)))))
  *
- * Why: a kernel that is slow or wrong is read here first.
+ * Why: this is the first thing to read when a kernel is slow or wrong.
  */
 
 import type { Kernel, Label, Local, Node, Statement } from './ir.js';
 
-/** The text of a kernel, several lines. */
+/** Returns the text of a kernel, in several lines. */
 export function writeText(kernel: Kernel): string {
   const names = new Names();
   const parameters = kernel.parameters.map((p) => ` (param ${names.name(p)} ${p.type})`).join('');
@@ -19,7 +20,7 @@ export function writeText(kernel: Kernel): string {
   return [`(func $${kernel.name}${parameters}`, ...body, ')'].join('\n');
 }
 
-/** Locals of one name are told apart by a number. */
+/** Unique names: locals with the same name are numbered. */
 class Names {
   readonly #names = new Map<Local | Label, string>();
   readonly #counts = new Map<string, number>();

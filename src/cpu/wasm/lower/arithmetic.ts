@@ -2,12 +2,13 @@
  * Step 4e: operators and conversions on lowered values.
  *
  *   in         out
- *   a * b      f32x4.mul, of vec4f
- *   i / n      i32.div_u of u32, with a divisor that is 1 where n is 0, as WGSL wants it
- *   v > w      f32x4.gt of vec4f, whose lanes are all ones or all zeros
- *   v * m      of mat4x4f, the sums over the columns of m's transpose
+ *   a * b      f32x4.mul for vec4f
+ *   i / n      i32.div_u for u32, with a divisor that is 1 where n is 0, as WGSL requires
+ *   v > w      f32x4.gt for vec4f; its lanes are all ones or all zeros
+ *   v * m      for mat4x4f, the sum over the columns of m's transpose
  *
- * Why: no division can trap, so that later steps may move it; and a product with a matrix needs no sum across lanes.
+ * Why: no division can trap, so later steps can move it. A product with a matrix needs no sum
+ * across lanes.
  */
 
 import type { BinaryOperator } from '../../wgsl/program.js';
@@ -62,7 +63,10 @@ const NAMES: Readonly<Record<string, string>> = {
 const COMPARISONS = new Set(['lt', 'gt', 'le', 'ge', 'eq', 'ne']);
 const WITH_SIGN = new Set(['lt', 'gt', 'le', 'ge', 'div', 'rem', 'shr']);
 
-/** `left operator right`, of types the checker has let pass; not `&&` and `||`, which choose what runs. */
+/**
+ * Lowers `left operator right`, of types that the checker accepts. Not for `&&` and `||`, which
+ * evaluate their right side conditionally.
+ */
 export function binary(
   builder: Builder,
   operator: BinaryOperator,
@@ -96,7 +100,10 @@ function withSign(name: string, type: Scalar): string {
   return WITH_SIGN.has(name) ? `${name}_${type === I32 ? 's' : 'u'}` : name;
 }
 
-/** Operands whose division has a result: x / 0 is x, and the least number divided by -1 is itself. */
+/**
+ * Returns operands whose division is defined: x / 0 is x, and the lowest i32 divided by -1 is
+ * itself.
+ */
 function safeOperands(builder: Builder, type: Scalar, a: Node, b: Node): [Node, Node] {
   const constant = fold.constantValue(b);
   if (constant !== undefined && constant !== 0 && constant !== -1) return [a, b];
@@ -122,7 +129,7 @@ function floatRemainder(builder: Builder, a: Node, b: Node): Node {
 
 // Vectors
 
-/** Whether there is one instruction for four lanes. */
+/** Whether there is one instruction for all four lanes. */
 function hasVectorForm(name: string, type: Scalar, right: Value): boolean {
   if (name === 'shl' || name === 'shr') return commonShift(right) !== undefined;
   return type === F32 ? name !== 'rem' : name !== 'div' && name !== 'rem';
@@ -144,7 +151,7 @@ function vec4Node(value: Value): Node {
   return value.kind === 'scalar' ? splatNode(value) : packed(value);
 }
 
-/** By how many bits all lanes are shifted, where that is one number. */
+/** The number of bits by which all lanes are shifted, if it is the same for all. */
 function commonShift(by: Value): Node | undefined {
   if (by.kind === 'scalar') return by.node;
   if (by.kind !== 'vec4') return undefined;
@@ -175,12 +182,15 @@ function byLane(builder: Builder, name: string, left: Value, right: Value, type:
   return fromLanes(type, lanes);
 }
 
-/** A value that is used once for each lane: kept, unless it is a list of lanes that are used once each. */
+/**
+ * Puts a value into locals that is used once for each lane. A list of lanes needs none: each lane
+ * is used once.
+ */
 function toReusable(builder: Builder, value: Value): Value {
   return value.kind === 'parts' ? value : toLocals(builder, value, 'operand');
 }
 
-/** `operator operand`, of types the checker has let pass. */
+/** Lowers `operator operand`, of a type that the checker accepts. */
 export function unary(builder: Builder, operator: '-' | '!' | '~', operand: Value): Value {
   const element = scalarType(operand.type)!;
   if (operand.kind === 'scalar')
@@ -245,7 +255,7 @@ function byColumn(
   return { kind: 'parts', type, parts };
 }
 
-/** The columns times the vector's components, added up in order. */
+/** The matrix's columns times the vector's components, added in order. */
 function matrixTimesVector(builder: Builder, matrix: PartsValue, operand: Value): Value {
   return sumOfProducts(builder, matrix.parts, toSplittable(builder, operand));
 }
@@ -262,7 +272,10 @@ function vectorTimesMatrix(builder: Builder, operand: Value, matrix: PartsValue)
   return fromLanes(vectorType(columns, F32), lanes);
 }
 
-/** A vector that is about to be taken apart: a name, or words in memory with a named address. */
+/**
+ * Prepares a vector whose lanes will be used one by one: a local, or memory with its address in a
+ * local.
+ */
 function toSplittable(builder: Builder, operand: Value): Value {
   if (operand.kind !== 'vec4' || operand.lanes) return toLocals(builder, operand, 'operand');
   const { node } = operand;
@@ -279,7 +292,7 @@ function sumOfProducts(builder: Builder, columns: readonly Value[], factors: Val
   return products.reduce((sum, product) => binary(builder, '+', sum, product, type));
 }
 
-/** The sum of the products of two vectors' components, in order. */
+/** The dot product of two vectors, added in order. */
 export function dotNode(builder: Builder, left: Value, right: Value): Node {
   const type = left.type as Vector;
   const products = toLocals(builder, binary(builder, '*', left, right, type), 'products');
@@ -291,7 +304,7 @@ export function dotNode(builder: Builder, left: Value, right: Value): Node {
 
 // Conversions
 
-/** The numbers of a scalar or vector as those of another type. */
+/** Converts the components of a scalar or vector to another type. */
 export function convert(value: Value, type: Scalar | Vector): Value {
   const [from, to] = [scalarType(value.type)!, scalarType(type)!];
   if (value.kind === 'scalar') return scalar(to, convertNode(value.node, from, to));
@@ -320,8 +333,9 @@ function convertNode(node: Node, from: Scalar, to: Scalar): Node {
 }
 
 /**
- * The largest f32 that an integer type holds. WGSL clamps to it: the end of the integer type itself is not an f32.
- * WebAssembly would go up to that end; it keeps the other ends, 0 and -2^31, and makes NaN 0.
+ * The largest f32 that an integer type can represent. WGSL clamps to it: the upper end of the
+ * integer type itself is not an f32. WebAssembly would clamp to that end. It handles the lower
+ * ends, 0 and -2^31, as WGSL does, and turns NaN into 0.
  */
 const LARGEST_FLOAT = { i32: 2 ** 31 - 2 ** 7, u32: 2 ** 32 - 2 ** 8 } as const;
 
@@ -349,7 +363,7 @@ function convertVector(node: Node, from: Scalar, to: Scalar): Node {
   return node;
 }
 
-/** The same bits as numbers of another type. */
+/** Reinterprets the bits of a scalar or vector as another type. */
 export function bitcast(value: Value, type: Scalar | Vector): Value {
   if (value.kind === 'scalar') return scalar(type as Scalar, bitcastNode(value, scalarType(type)!));
   if (value.kind === 'vec4') return { kind: 'vec4', type: type as Vector, node: packed(value) };

@@ -1,15 +1,16 @@
 /**
- * Which loops are unrolled: those of a constant, short trip whose variable is an index into an array or vector of the
- * function's own.
+ * Which loops are unrolled: those with a small constant trip count whose variable indexes an array
+ * or vector of the function.
  *
- *   in    for (var c = 0u; c < 4u; c++) { sums[c] += w; }         for (var k = 0u; k < 4u; k++) { s += x[k]; }
- *   out   unrolled: sums is of the function                       not unrolled: x is a buffer
+ *   in    for (var c = 0u; c < 4u; c++) { sums[c] += w; }     for (var k = 0u; ...) { s += x[k]; }
+ *   out   unrolled: sums is a variable of the function        not unrolled: x is a buffer
  *
- * Why: with every index constant, the array is a handful of locals; otherwise it would live in memory. Other loops stay
- * loops: of a long stretch V8 computes the loads first, and has not the registers for them.
+ * Why: with constant indices the array becomes a few locals; otherwise it would be in memory. Other
+ * loops are not unrolled: in a long sequence V8 computes the loads first, and runs out of
+ * registers.
  */
 
-import { hasEffects, operands, referenceOperands, rootVariable } from '../../wgsl/operands.js';
+import { hasSideEffects, operands, referenceOperands, rootVariable } from '../../wgsl/operands.js';
 import type {
   Expression,
   Reference,
@@ -18,16 +19,23 @@ import type {
   Variable,
 } from '../../wgsl/program.js';
 
-/** The parts of a loop whose turns can be counted. */
+/** The parts of a loop whose trip count can be computed. */
 export interface CountedLoop {
+  /** The loop's variable. */
   readonly variable: Variable;
+  /** The variable's first value. */
   readonly initial: Expression;
+  /** The loop continues while this holds. */
   readonly condition: Expression;
   readonly operator: '+' | '-' | '*' | '/' | '<<' | '>>';
+  /** The second operand of `operator`, which computes the variable's next value. */
   readonly step: Expression;
 }
 
-/** The parts of `for (var i = a; condition; i += step)` whose body neither sets i nor leaves the loop. */
+/**
+ * Recognizes `for (var i = a; condition; i += step)` where the body neither sets i nor leaves the
+ * loop, and indexes variables of the function by i.
+ */
 export function countedLoop(node: Extract<Statement, { kind: 'loop' }>): CountedLoop | undefined {
   const { initial, condition, continuing, breakIf, body } = node;
   if (initial?.kind !== 'declare' || initial.variable.space === 'let' || !initial.value)
@@ -38,7 +46,7 @@ export function countedLoop(node: Extract<Statement, { kind: 'loop' }>): Counted
   const { operator, reference } = step;
   if (reference.kind !== 'variable' || reference.variable !== variable) return undefined;
   if (!operator || !['+', '-', '*', '/', '<<', '>>'].includes(operator)) return undefined;
-  if ([initial.value, step.value, condition].some(hasEffects)) return undefined;
+  if ([initial.value, step.value, condition].some(hasSideEffects)) return undefined;
   if (variable.type.kind !== 'scalar' || variable.type.name === 'f32') return undefined;
   if (mayChange(body, variable) || leavesLoop(body)) return undefined;
   if (!indexesLocals(body, new Set([variable]))) return undefined;
@@ -46,7 +54,7 @@ export function countedLoop(node: Extract<Statement, { kind: 'loop' }>): Counted
   return { ...parts, operator: operator as CountedLoop['operator'] };
 }
 
-/** Whether a `break` or `continue` in the statements belongs to the loop around them. */
+/** Whether the statements have a `break` or `continue` of the loop around them. */
 function leavesLoop(body: readonly Statement[], inSwitch = false): boolean {
   return body.some((node) => {
     switch (node.kind) {
@@ -66,7 +74,7 @@ function leavesLoop(body: readonly Statement[], inSwitch = false): boolean {
   });
 }
 
-/** Whether statements set a variable, or take its address. */
+/** Whether statements may set a variable: they assign to it or take its address. */
 function mayChange(body: readonly Statement[], variable: Variable): boolean {
   const inExpression = (node: Expression): boolean =>
     (node.kind === 'address' && rootVariable(node.reference) === variable) ||
@@ -109,8 +117,8 @@ function mayChange(body: readonly Statement[], variable: Variable): boolean {
 }
 
 /**
- * Whether statements index a variable or value of the function's own by one of `indices`, or by what is computed from
- * them, also in the functions they call.
+ * Whether statements index a variable or value of the function by one of `indices`, or by something
+ * computed from them. Functions that they call are included.
  */
 function indexesLocals(body: readonly Statement[], indices: Set<Variable>): boolean {
   return new IndexSearch(indices).inBody(body);
@@ -170,7 +178,7 @@ class IndexSearch {
     }
   }
 
-  /** A function whose parameters are given what depends on the indices. */
+  /** Searches a function if it is passed something that depends on the indices. */
   #inCall(callee: ShaderFunction, args: readonly Expression[]): boolean {
     const dependent = callee.parameters.filter((_, n) => this.#depends(args[n]!));
     return dependent.length > 0 && indexesLocals(callee.body, new Set(dependent));
@@ -207,7 +215,10 @@ class IndexSearch {
   }
 }
 
-/** Whether a place is part of a variable in a function, or behind a pointer, which may lead to one. */
+/**
+ * Whether a reference is to a part of a function or private variable, or goes through a pointer,
+ * which may point to one.
+ */
 function isLocal(reference: Reference): boolean {
   switch (reference.kind) {
     case 'variable':

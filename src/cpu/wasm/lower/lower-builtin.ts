@@ -1,11 +1,11 @@
 /**
- * Step 4d: WGSL's own functions become an instruction where WebAssembly has one, else a few, else a function of the
- * prelude (prelude.ts).
+ * Step 4d: a built-in function of WGSL becomes one instruction if WebAssembly has it, otherwise a
+ * few instructions, or a function of the prelude (prelude.ts).
  *
  *   in    sqrt(v), clamp(v, a, b), exp(v)                   with v: vec4f
  *   out   f32x4.sqrt v; f32x4.pmin (f32x4.pmax v a) b; the body of the prelude's exp
  *
- * Why: four components cost one instruction, and no call is left in a loop.
+ * Why: four components cost one instruction, and no call remains in a loop.
  */
 
 import type { Expression } from '../../wgsl/program.js';
@@ -62,7 +62,12 @@ const COUNTS: Readonly<Record<string, string>> = {
 
 const FLOAT4 = vectorType(4, F32);
 
-/** @param inline lowers the call of a function of the prelude. */
+/**
+ * Lowers a call of a built-in function.
+ *
+ * @param inline lowers the call of a prelude function.
+ * @param args the lowered arguments.
+ */
 export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, args: Value[]): Value {
   const { name, type } = call;
   const { builder } = frame;
@@ -162,7 +167,7 @@ function splatFloat(type: Type, value: number): Value {
   return fromLanes(type, Array(type.size).fill(f32(value)));
 }
 
-/** One instruction on every component. */
+/** Applies one instruction to every component. */
 function mapFloat(instruction: string, value: Value): Value {
   if (value.kind === 'vec4') {
     const node = operation(`f32x4.${instruction}`, [packed(value)]);
@@ -176,7 +181,10 @@ function mapLanes(value: Value, f: (node: Node) => Node): Value {
   return fromLanes(value.type as Vector, laneNodes(value).map(f));
 }
 
-/** A function that the prelude has for vec4: of fewer components, the other lanes are computed and not used. */
+/**
+ * Calls a prelude function, which is for vec4. With fewer components, the other lanes are computed
+ * and not used.
+ */
 function callPrelude(inline: InlineCall, name: string, args: readonly Value[]): Value {
   const callee = preludeFunction(name)!;
   const [first] = args as [Value];
@@ -225,8 +233,9 @@ function sign(frame: Frame, value: Value): Value {
 }
 
 /**
- * min and max. Of floats through pmin and pmax, which are `b < a ? b : a` in one instruction; WebAssembly's scalar min
- * and max order zeros and spread NaN, for which V8 branches on the data.
+ * Lowers min and max. For floats it uses pmin and pmax, which are `b < a ? b : a` in one
+ * instruction. WebAssembly's scalar min and max order zeros and propagate NaN, for which V8 emits
+ * branches that depend on the data.
  */
 function minOrMax(frame: Frame, name: 'min' | 'max', a: Value, b: Value): Value {
   const element = scalarType(a.type)!;
@@ -253,7 +262,10 @@ function minOrMax(frame: Frame, name: 'min' | 'max', a: Value, b: Value): Value 
   );
 }
 
-/** `yes` where the condition holds, else `no`: for all components at once, or one by one. */
+/**
+ * `ifTrue` where the condition holds, otherwise `ifFalse`: for all components at once, or one by
+ * one.
+ */
 function select(frame: Frame, ifFalse: Value, ifTrue: Value, condition: Value): Value {
   if (condition.kind === 'vec4') {
     const node = operation('v128.bitselect', [packed(ifTrue), packed(ifFalse), packed(condition)]);

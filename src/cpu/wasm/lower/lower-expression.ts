@@ -1,14 +1,14 @@
 /**
- * Step 4c: typed expressions become nodes. What is constant is computed; of what is not, instructions are made.
+ * Step 4c: typed expressions become nodes. Constants are folded; the rest becomes instructions.
  *
  *   in    2.0 * x[i]                         with i in a local
  *   out   f32.mul 2 (f32.load (i32.add x (i32.shl i 2)))
  *
- * Why: calls are put in place here, since WebAssembly engines inline only after loops are unrolled and arrays are given
- * to locals, which is too late.
+ * Why: calls are inlined here. WebAssembly engines inline only after loops are unrolled and arrays
+ * are assigned to locals, which is too late.
  */
 
-import { hasEffects } from '../../wgsl/operands.js';
+import { hasSideEffects } from '../../wgsl/operands.js';
 import type { Expression, Reference, ShaderFunction } from '../../wgsl/program.js';
 import { BOOL, type Scalar, type Type, typeName, type Vector } from '../../wgsl/types.js';
 import * as fold from '../ir/fold.js';
@@ -35,15 +35,16 @@ import {
 } from './values.js';
 
 /**
- * A constant index into a runtime-sized array becomes part of the load's offset where it is below this. A larger one is
- * treated as any other index: its offset could pass 32 bits, at which addresses wrap.
+ * A constant index into a runtime-sized array becomes part of the load's offset if it is below
+ * this. A larger one is treated like any other index: its offset could exceed 32 bits, where
+ * addresses wrap.
  */
 const MAX_CONSTANT_INDEX = 1 << 16;
 
-/** How a function's call is lowered: by the part that lowers statements. */
+/** Lowers a call by inlining the function; implemented in lower-statement.ts. */
 export type InlineCall = (callee: ShaderFunction, given: readonly Value[]) => Value;
 
-/** Lowers expressions, and says where places lie. */
+/** Lowers expressions and references. */
 export class ExpressionLowering {
   readonly #frame: Frame;
   readonly #inline: InlineCall;
@@ -53,7 +54,10 @@ export class ExpressionLowering {
     this.#inline = inline;
   }
 
-  /** The value of an expression: fleeting, so that it must be used or kept before anything changes. */
+  /**
+   * Lowers an expression. The value may read mutable state, so it must be used, or put into locals,
+   * before that state changes.
+   */
   lower(node: Expression): Value {
     switch (node.kind) {
       case 'constant':
@@ -89,15 +93,18 @@ export class ExpressionLowering {
     }
   }
 
-  /** Values of expressions in order, kept where a later one could change what an earlier one reads. */
+  /**
+   * Lowers expressions in order. Values are put into locals where a later expression could change
+   * what they read.
+   */
   lowerAll(nodes: readonly Expression[]): Value[] {
     return nodes.map((node, n) => {
       const value = this.lower(node);
-      return nodes.slice(n + 1).some(hasEffects) ? this.#toStable(value) : value;
+      return nodes.slice(n + 1).some(hasSideEffects) ? this.#toStable(value) : value;
     });
   }
 
-  /** Where a place lies. */
+  /** Returns the storage that a reference refers to. */
   locate(reference: Reference): Storage {
     switch (reference.kind) {
       case 'variable':
@@ -115,15 +122,14 @@ export class ExpressionLowering {
     }
   }
 
-  /** The same storage, whose address stays the same while statements run. */
-  #stableAddress(indexNode: Storage): Storage {
-    if (indexNode.kind === 'lane')
-      return { ...indexNode, base: this.#stableAddress(indexNode.base) };
-    if (indexNode.kind !== 'memory') return indexNode;
-    return { ...indexNode, address: this.#frame.builder.toLocal(indexNode.address, 'address') };
+  /** The same storage, with its address in a local if later statements could change it. */
+  #stableAddress(target: Storage): Storage {
+    if (target.kind === 'lane') return { ...target, base: this.#stableAddress(target.base) };
+    if (target.kind !== 'memory') return target;
+    return { ...target, address: this.#frame.builder.toLocal(target.address, 'address') };
   }
 
-  /** The storage of a place that is written only after a value was computed. */
+  /** Returns the storage of a reference that is written only after a value was computed. */
   locateStable(reference: Reference): Storage {
     return this.#stableAddress(this.locate(reference));
   }
@@ -148,7 +154,7 @@ export class ExpressionLowering {
     return binary(this.#frame.builder, operator, a, b, type);
   }
 
-  /** The right side runs only where the left has not decided. */
+  /** The right side runs only if the left side has not decided. */
   #logical(operator: '&&' | '||', left: Expression, right: Expression): Value {
     const { builder } = this.#frame;
     const isAnd = operator === '&&';
@@ -160,7 +166,8 @@ export class ExpressionLowering {
     const statements = builder.collect(() => {
       rightNode = scalarNode(this.lower(right));
     });
-    // What is cheap, safe and free of side effects is computed in any case: a branch costs more.
+    // A right side that is cheap, cannot trap and has no side effects is always computed: a branch
+    // costs more.
     if (statements.length === 0 && isHarmless(rightNode))
       return scalar(BOOL, fold.integer(isAnd ? 'and' : 'or', leftNode, rightNode));
     const result = builder.variable('i32', operator);
@@ -187,7 +194,8 @@ export class ExpressionLowering {
     const [leftNode] = parts;
     if (parts.length === 1 && leftNode?.kind === 'scalar') {
       if (type.size === 4 && type.element !== BOOL && leftNode.node.kind === 'load') {
-        // A word read into all four lanes is one instruction; a bool would have to become all ones first.
+        // A word that is loaded into all four lanes is one instruction. A bool would first have to
+        // become all ones.
         return { kind: 'vec4', type, node: fold.splat(leftNode.node) };
       }
       const { node } = toLocals(this.#frame.builder, leftNode, 'splat') as typeof leftNode;
@@ -211,7 +219,9 @@ export class ExpressionLowering {
     );
   }
 
-  /** An element of a value. One that is not constant is read from memory, where the value is put first. */
+  /**
+   * Lowers an element of a value. If the index is not constant, the value is put into memory first.
+   */
   #element(node: Extract<Expression, { kind: 'element' }>): Value {
     const [base, index] = this.lowerAll([node.base, node.index]) as [Value, Value];
     const indexNode = scalarNode(index);
@@ -265,7 +275,10 @@ export class ExpressionLowering {
   }
 }
 
-/** Whether a node can be computed where the program would not have: it reads no memory and divides nothing. */
+/**
+ * Whether a node can be computed where the program would not compute it: it reads no memory and has
+ * no division.
+ */
 function isHarmless(node: Node): boolean {
   if (node.kind === 'load') return false;
   if (node.kind === 'operation' && /div_|rem_/.test(node.instruction)) return false;

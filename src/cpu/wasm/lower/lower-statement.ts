@@ -1,15 +1,16 @@
 /**
- * Step 4b: statements become WebAssembly's nested control flow, calls are put in place, and loops of a constant, short
- * trip are unrolled.
+ * Step 4b: statements become WebAssembly's nested control flow, calls are inlined, and loops with a
+ * small constant trip count are unrolled.
  *
- *   in    for (var c = 0u; c < 4u; c++) { sums[c] += x[c] * w; }        with var sums: array<vec4f, 4>
- *   out   four sets of four locals: every index is constant, so that the array is four registers
+ *   in    for (var c = 0u; c < 4u; c++) { sums[c] += x[c] * w; }    with var sums: array<vec4f, 4>
+ *   out   four sets of four locals: every index is constant, so the array is four registers
  *
- * Why: an array that is indexed by a variable must lie in memory, and is loaded and stored in every turn.
+ * Why: an array with an index that is not constant must be in memory, and is loaded and stored in
+ * every iteration.
  */
 
 import { zeroValue } from '../../wgsl/check/constants.js';
-import { hasEffects } from '../../wgsl/operands.js';
+import { hasSideEffects } from '../../wgsl/operands.js';
 import type { Expression, ShaderFunction, Statement, Variable } from '../../wgsl/program.js';
 import { type Type, VOID } from '../../wgsl/types.js';
 import * as fold from '../ir/fold.js';
@@ -29,36 +30,46 @@ import { ExpressionLowering } from './lower-expression.js';
 import * as storage from './storage.js';
 import { fromConstant, type Storage, scalar, scalarNode, toLocals, type Value } from './values.js';
 
-/** Turns at most. An array of more elements than this would not fit into registers, which unrolling is for. */
+/**
+ * The largest trip count of a loop that is unrolled. A larger array would not fit into registers,
+ * which is the purpose of unrolling.
+ */
 const MAX_TRIP = 64;
-/** Nodes that the turns may become: six times what the largest unrolled loop of the project's kernels needs, 1,024. */
+/**
+ * The most nodes that the iterations of an unrolled loop may become: six times what the largest
+ * such loop of the project's kernels needs, 1,024.
+ */
 const MAX_NODES = 6000;
 /**
- * Nodes of one turn, where it has a loop in it. Unrolling copies that loop, so that it is left to loops around hardly
- * anything else: matmul_tiled's, of 800 nodes a turn, stays a loop.
+ * The most nodes of one iteration that contains a loop. Unrolling copies the inner loop, so it is
+ * limited to loops with hardly anything else in them: the loop of matmul_tiled, with 800 nodes an
+ * iteration, is not unrolled.
  */
 const MAX_NODES_AROUND_LOOP = 60;
 
-/** Functions that call others twice, and so on, would double the code with each. */
+/**
+ * The most calls that are inlined. Functions that call another one twice, and so on, would double
+ * the code each time.
+ */
 const MAX_CALLS = 5000;
 
-/** The end of a block that statements may leave for; `used` once one does. */
+/** The end of a block that statements may branch to; `isUsed` once one does. */
 interface Exit {
   readonly label: Label;
   isUsed: boolean;
 }
 
-/** A call that is being put in place. */
+/** A call that is being inlined. */
 interface Call {
   readonly exit: Exit;
   readonly result: Storage | undefined;
-  /** How many ifs and loops stand around the statement being lowered. */
+  /** How many ifs and loops enclose the current statement. */
   depth: number;
-  /** What the function returned where one return alone is ever reached. */
+  /** The returned value, if only one return can be reached. */
   singleReturn: Value | undefined;
 }
 
-/** Lowers statements, and puts calls in place. */
+/** Lowers statements, and inlines calls. */
 export class StatementLowering {
   readonly #frame: Frame;
   readonly #expressions: ExpressionLowering;
@@ -82,7 +93,7 @@ export class StatementLowering {
     };
   }
 
-  /** The statements of an entry point, in a list of their own. */
+  /** Returns the lowered statements of an entry point. */
   entry(body: readonly Statement[]): Code[] {
     const { builder } = this.#frame;
     const code = builder.collect(() => {
@@ -92,7 +103,11 @@ export class StatementLowering {
     return done.isUsed ? [{ kind: 'block', label: done.label, body: code }] : code;
   }
 
-  /** Lowers statements up to one that leaves; whether there was one. */
+  /**
+   * Lowers statements up to one that leaves the list.
+   *
+   * @returns whether there was one.
+   */
   #lowerAll(body: readonly Statement[]): boolean {
     return body.some((statement) => this.#lower(statement));
   }
@@ -148,7 +163,7 @@ export class StatementLowering {
 
   #assign({ reference, operator, value }: Extract<Statement, { kind: 'assign' }>): void {
     const { builder } = this.#frame;
-    const isOneStore = storage.isSingle(reference.type) && !operator && !hasEffects(value);
+    const isOneStore = storage.isSingle(reference.type) && !operator && !hasSideEffects(value);
     const target = isOneStore
       ? this.#expressions.locate(reference)
       : this.#expressions.locateStable(reference);
@@ -157,7 +172,7 @@ export class StatementLowering {
       return;
     }
     const old = storage.read(target);
-    const before = hasEffects(value) ? toLocals(builder, old, 'old') : old;
+    const before = hasSideEffects(value) ? toLocals(builder, old, 'old') : old;
     const given = this.#expressions.lower(value);
     storage.write(builder, target, binary(builder, operator, before, given, reference.type));
   }
@@ -185,7 +200,7 @@ export class StatementLowering {
     return [code, exits];
   }
 
-  /** An if for each case, in a block that a case leaves at its end. */
+  /** Lowers a switch to an if for each clause, in a block that each clause leaves at its end. */
   #switch(node: Extract<Statement, { kind: 'switch' }>): boolean {
     const { builder } = this.#frame;
     const selector = builder.toLocal(
@@ -249,7 +264,7 @@ export class StatementLowering {
     return false;
   }
 
-  /** `then` under a condition, or without one. */
+  /** Emits `then` under a condition, or unconditionally. */
   #emitIf(condition: Expression | undefined, then: () => void): void {
     const { builder } = this.#frame;
     const first = condition ? scalarNode(this.#expressions.lower(condition)) : i32(1);
@@ -263,8 +278,9 @@ export class StatementLowering {
   }
 
   /**
-   * One turn of a loop, which jumps back to its start at the end: the condition is asked once before the loop and again
-   * at the end of each turn, so that a turn has one branch.
+   * Lowers one iteration of a loop. Its last statement branches back to the start. The condition is
+   * evaluated once before the loop and at the end of each iteration, so an iteration has one
+   * branch.
    */
   #iteration(node: Extract<Statement, { kind: 'loop' }>, next: Exit, loopLabel: Label): void {
     const { builder } = this.#frame;
@@ -288,8 +304,8 @@ export class StatementLowering {
   }
 
   /**
-   * Lowers a loop turn by turn where its variable starts at a constant, moves by a constant step and is changed by
-   * nothing else. Where it does not, nothing is emitted and nothing returned.
+   * Lowers a loop iteration by iteration if its variable starts at a constant, has a constant step
+   * and is changed by nothing else. Otherwise it emits nothing and returns `undefined`.
    */
   #unroll(node: Extract<Statement, { kind: 'loop' }>): { exits: boolean } | undefined {
     if (this.#notUnrolled.has(node)) return undefined;
@@ -310,7 +326,7 @@ export class StatementLowering {
       const isFirst = iterations.length === 0;
       if (isFirst && (isTooLong || (hasLoop(iteration) && size > MAX_NODES_AROUND_LOOP))) {
         rollBack();
-        // Looked at once: otherwise each of the loops around it would double the work.
+        // Checked only once: otherwise each enclosing loop would double the work.
         this.#notUnrolled.add(node);
         return undefined;
       }
@@ -321,7 +337,10 @@ export class StatementLowering {
     return { exits };
   }
 
-  /** A moment to go back to, where a turn that was lowered to see how long it is is thrown away. */
+  /**
+   * Returns a function that restores the present state, to discard an iteration that was lowered
+   * only to measure it.
+   */
   #savepoint(): () => void {
     const rollBack = this.#frame.savepoint();
     const call = this.#call;
@@ -334,12 +353,12 @@ export class StatementLowering {
     };
   }
 
-  /** The values a loop's variable takes, where they are constant and few. */
+  /** Returns the values of a loop's variable, if they are constant and few. */
   #trip({ variable, initial, condition, operator, step }: CountedLoop): number[] | undefined {
     const { builder } = this.#frame;
     const values: number[] = [];
     let trip: number[] | undefined;
-    // What is looked at here is thrown away: the turns are lowered afterwards.
+    // What is emitted here is discarded: the iterations are lowered later.
     builder.collect(() => {
       let current = fold.constantValue(scalarNode(this.#expressions.lower(initial)));
       while (current !== undefined && values.length <= MAX_TRIP) {
@@ -413,7 +432,7 @@ function branchTo(builder: Frame['builder'], to: Exit): void {
   builder.emit({ kind: 'branch', label: to.label, condition: undefined });
 }
 
-/** Where a function's result is put when more than one return can be reached. */
+/** Holds a function's result if more than one return can be reached. */
 function resultVariable({ name, result }: ShaderFunction): Variable {
   return {
     name: `${name}.result`,
@@ -430,7 +449,7 @@ function constantStorage(variable: Variable, value: number): Storage {
   return { kind: 'constant', type, value: scalar(type, i32(value)) };
 }
 
-/** Nodes in statements, and the statements themselves. */
+/** The number of statements, and of the nodes in them. */
 function countNodes(body: readonly Code[]): number {
   let count = 0;
   eachStatement(body, (statement) => {

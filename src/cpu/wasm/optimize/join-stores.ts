@@ -1,11 +1,12 @@
 /**
- * Step 6b: four words of one vector, stored one after the other, are stored at once.
+ * Step 6b: four consecutive stores of a vector's lanes to adjacent words become one store.
  *
  *   in    f32.store a+0, lane 0 of v; f32.store a+4, lane 1 of v; ... lane 2 ...; ... lane 3 of v
  *   out   v128.store a+0, v
  *
- * Why: buffers are arrays of f32, since a row need not be a multiple of four; where it is, this is one instruction
- * instead of eight. (Loads are joined when vectors are made: `pack` in fold.ts.)
+ * Why: buffers are arrays of f32, since the length of a row need not be a multiple of four. Where
+ * it is, this is one instruction instead of eight. (Loads are joined when vectors are built: `pack`
+ * in fold.ts.)
  */
 
 import * as fold from '../ir/fold.js';
@@ -33,14 +34,14 @@ function joinedStore(four: readonly Statement[]): Store | undefined {
     s.instruction === first.instruction &&
     s.offset === first.offset + 4 * at &&
     isSame(s.address, first.address);
-  // An address that is read from memory may be what the first of the stores changes.
+  // If the address is read from memory, the first store may change it.
   if (!four.every(follows) || readsMemory(first.address)) return undefined;
   const values = four.map((s) => (s as Store).value);
   if (!values.every(isLaneOfLocal)) return undefined;
   return { ...first, instruction: 'v128.store', value: fold.pack(values) };
 }
 
-/** Lanes of one vector in a local, which no store changes, or a constant. */
+/** Whether a node is a lane of a local, which no store changes, or a constant. */
 function isLaneOfLocal(node: Node): boolean {
   if (node.kind === 'constant') return true;
   return (

@@ -1,12 +1,15 @@
 /**
- * Step 6d: addresses that move with a loop's counter become pointers of their own.
+ * Step 6d: strength reduction. Addresses that are linear in a loop's induction variable become
+ * pointers that are incremented.
  *
- *   in    loop i: f32.store offset=4 (out + (i << 2)) (f32.mul 2 (f32.load (x + (i << 2)))); set i, i + 1
+ *   in    loop i: f32.store offset=4 (out + (i << 2)) (f32.mul 2 (f32.load (x + (i << 2))))
+ *                 set i, i + 1
  *   out   set p, out + (i << 2); set q, x + (i << 2)
- *         loop i: f32.store offset=4 p (f32.mul 2 (f32.load q)); set i, i + 1; set p, p + 4; set q, q + 4
+ *         loop i: f32.store offset=4 p (f32.mul 2 (f32.load q))
+ *                 set i, i + 1; set p, p + 4; set q, q + 4
  *
- * Why: one addition a turn for each pointer, instead of a shift and an addition for each access. Only innermost loops
- * have pointers, and only so many as there are registers for.
+ * Why: each pointer costs one addition per iteration, in place of a shift and an addition for each
+ * access. Only innermost loops get pointers, and only as many as there are registers for.
  */
 
 import { computationKey } from '../ir/computation-key.js';
@@ -29,32 +32,32 @@ import {
 import { countSets } from '../ir/locals.js';
 import { addends, isInvariant } from './invariant.js';
 
-/** x64 has 16 general registers, of which V8 and the loop itself need some. */
+/** x64 has 16 general registers, and V8 and the loop itself need some of them. */
 const MAX_POINTERS = 6;
 
-/** A local that grows by the same in every turn. */
+/** A local that grows by the same amount in every iteration. */
 interface InductionVariable {
   readonly local: Local;
   readonly step: Node;
 }
 
-/** An address that is an invariant part plus a counter times a power of two. */
+/** An address that is an invariant part plus an induction variable times a power of two. */
 interface LinearAddress {
   readonly induction: InductionVariable;
   readonly shift: number;
   readonly node: Node;
 }
 
-/** A local that holds a moving address. */
+/** A local that holds a linear address. */
 interface Pointer {
   readonly local: Local;
   readonly address: LinearAddress;
 }
 
-/** By the key of the address that each holds. */
+/** By the key of the address. */
 type Pointers = ReadonlyMap<string, Pointer>;
 
-/** Gives the innermost loops pointers. */
+/** Introduces pointers in the innermost loops. */
 export function makePointers(body: readonly Statement[]): readonly Statement[] {
   return mapBody(body, (statement) => {
     if (statement.kind !== 'loop' || !isInnermost(statement))
@@ -82,7 +85,7 @@ function withPointers(loop: Loop): Statement[] {
   return [...before, { ...loop, body: usePointers(loop, inductions, pointers) }];
 }
 
-/** Pointers for the addresses that are used most often. */
+/** Creates pointers for the addresses that are used most often. */
 function choosePointers(
   loop: Loop,
   inductions: readonly InductionVariable[],
@@ -117,7 +120,10 @@ function addressesIn(loop: Loop): Node[] {
   return addresses;
 }
 
-/** The loop's statements with pointers in place of addresses; each pointer moves where its counter does. */
+/**
+ * The loop's body with pointers in place of addresses. Each pointer is advanced together with its
+ * induction variable.
+ */
 function usePointers(
   loop: Loop,
   inductions: readonly InductionVariable[],
@@ -147,7 +153,10 @@ function advancePointer({ local, address: { induction, shift } }: Pointer): Stat
   return { kind: 'set', local, value: operation('i32.add', [get(local), bytes]) };
 }
 
-/** `set i, i + step` as a statement that runs once a turn. */
+/**
+ * Recognizes `set i, i + step` as a statement that runs once per iteration. Returns an empty list
+ * for other statements.
+ */
 function findInductionVariable(
   statement: Statement,
   setCounts: ReadonlyMap<Local, number>,
@@ -160,7 +169,7 @@ function findInductionVariable(
   return [{ local, step }];
 }
 
-/** An address as a counter's multiple beside what does not change in the loop. */
+/** Recognizes an address as a multiple of an induction variable plus invariant terms. */
 function findLinearAddress(
   node: Node,
   inductions: readonly InductionVariable[],

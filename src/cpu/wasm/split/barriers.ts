@@ -1,6 +1,6 @@
 /**
- * Step 5b: kernels with barriers. A barrier means that all invocations of a workgroup come to it before one goes on;
- * so the loop over invocations is split at each barrier.
+ * Step 5b: kernels with barriers. At a barrier all invocations of a workgroup must arrive before
+ * any continues, so the loop over invocations is split there.
  *
  *   in    a; workgroupBarrier(); b                     in a loop over invocations
  *   out   loop over invocations: a                     then
@@ -9,14 +9,16 @@
  *   in    for (tile ...) { a; workgroupBarrier(); b }
  *   out   for (tile ...) { loop over invocations: a; loop over invocations: b }
  *
- * Loops and branches around a barrier are uniform, as WGSL demands: they run once, and invocation 0 is asked which
- * way. A local that outlives its loop over invocations is kept in memory (spills.ts). An invocation that leaves a
- * block early notes which, and skips what comes until the end of that block. What runs once is skipped where
- * invocation 0 has left: WGSL demands that all have left then, since otherwise some would come to the barrier in it
- * and some not.
+ * The code between barriers is a region; each invocation runs it. Loops and branches that enclose a
+ * barrier are uniform, as WGSL requires: they run once, and the state of invocation 0 decides which
+ * way they go. A local that is needed in several regions is kept in memory (spills.ts). An
+ * invocation that leaves a block early records which one, and skips everything up to the end of
+ * that block. Code that runs once is skipped if invocation 0 has left. All others have left then,
+ * too: otherwise some invocations would reach the barrier in it and others would not, which WGSL
+ * forbids.
  *
- * Why: no thread ever waits for another at a barrier. It is correct but slow; the kernels made for this device meet
- * none.
+ * Why: no thread ever waits for another one at a barrier. This is correct but slow. The kernels
+ * written for this device have no barriers.
  */
 
 import { roundUp } from '../../wgsl/types.js';
@@ -39,19 +41,22 @@ import type { LoweredEntry } from '../lower/lower.js';
 import { layOutSpills } from './spills.js';
 import type { WorkgroupCode } from './split.js';
 
-/** A segment without barriers, which each invocation runs; or a statement around barriers, which runs once for all. */
+/**
+ * A region without barriers, which each invocation runs; or a statement that encloses barriers,
+ * which runs once for all invocations.
+ */
 export type Piece =
-  | { readonly kind: 'segment'; readonly body: readonly Statement[]; readonly id: number }
+  | { readonly kind: 'region'; readonly body: readonly Statement[]; readonly id: number }
   | {
-      readonly kind: 'around';
+      readonly kind: 'enclosing';
       readonly statement: Statement;
       readonly bodies: readonly (readonly Piece[])[];
     };
 
-/** The word of #leftOffset, and the rest of the 16 bytes that a v128 after it is aligned to. */
+/** The word at #exitOffset, and padding to 16 bytes, the alignment of a v128 after it. */
 const EXIT_BYTES = 16;
 
-/** The code of a workgroup whose invocations wait for each other. */
+/** Returns the code of a workgroup whose kernel has barriers. */
 export function splitLoop(entry: LoweredEntry): WorkgroupCode {
   return new Splitter(entry).split();
 }
@@ -59,14 +64,17 @@ export function splitLoop(entry: LoweredEntry): WorkgroupCode {
 class Splitter {
   readonly #entry: LoweredEntry;
   #regionCount = 0;
-  /** The locals that are kept in memory, and where, in bytes from the start of an invocation's memory. */
+  /** The spilled locals, with their byte offsets in an invocation's memory. */
   #spilled: ReadonlyMap<Local, number> = new Map();
-  /** Bytes to the word that says which label the invocation has left for, 0 for none. */
+  /**
+   * Byte offset of the word with the id of the label that the invocation has branched to; 0 for
+   * none.
+   */
   readonly #exitOffset: number;
   /** Bytes from one invocation's memory to the next. */
   #stride = 0;
   readonly #labelIds = new Map<Label, number>();
-  /** The statements around the one being written, whose code runs once. */
+  /** The statements that enclose the current one and run once. */
   readonly #enclosing: Extract<Statement, { kind: 'block' | 'loop' }>[] = [];
 
   constructor(entry: LoweredEntry) {
@@ -85,14 +93,13 @@ class Splitter {
     return { code, scratch: sharedBytes + this.#stride * size };
   }
 
-  // Cutting
+  // Splitting
 
   #pieces(body: readonly Statement[]): Piece[] {
     const pieces: Piece[] = [];
     let region: Statement[] = [];
     const close = () => {
-      if (region.length > 0)
-        pieces.push({ kind: 'segment', body: region, id: this.#regionCount++ });
+      if (region.length > 0) pieces.push({ kind: 'region', body: region, id: this.#regionCount++ });
       region = [];
     };
     const isInLoop = this.#enclosing.some((s) => s.kind === 'loop');
@@ -107,14 +114,16 @@ class Splitter {
           this.#enclosing.push(statement);
         const bodies = innerBodies(statement).map((inner) => this.#pieces(inner));
         if (statement.kind === 'block' || statement.kind === 'loop') this.#enclosing.pop();
-        pieces.push({ kind: 'around', statement, bodies });
+        pieces.push({ kind: 'enclosing', statement, bodies });
       }
     }
     close();
     return pieces;
   }
 
-  /** Whether a label is that of a loop around barriers: a branch to it is taken by all. */
+  /**
+   * Whether a label belongs to a loop that encloses barriers. All invocations take a branch to it.
+   */
   #isEnclosingLoop(label: Label): boolean {
     return this.#enclosing.some((s) => s.kind === 'loop' && s.label === label);
   }
@@ -123,13 +132,13 @@ class Splitter {
 
   #write(pieces: readonly Piece[]): Statement[] {
     return pieces.flatMap((piece) =>
-      piece.kind === 'segment' ? this.#region(piece.body) : this.#runOnce(piece),
+      piece.kind === 'region' ? this.#region(piece.body) : this.#runOnce(piece),
     );
   }
 
-  /** A segment, for each invocation that has not left a block around it. */
+  /** Runs a region for each invocation that has not left a block around it. */
   #region(body: readonly Statement[]): Statement[] {
-    const end: Label = { name: 'segment' };
+    const end: Label = { name: 'region' };
     const inside = new Set<Label>();
     eachStatement(body, (s) => (s.kind === 'block' || s.kind === 'loop') && inside.add(s.label));
     const rewrite = (list: readonly Statement[]): Statement[] =>
@@ -143,7 +152,7 @@ class Splitter {
     return this.#forEach([this.#ifNotExited([block])]);
   }
 
-  /** What runs only where the invocation that memory belongs to has not left. */
+  /** Runs code only if the current invocation has not left a block. */
   #ifNotExited(code: readonly Statement[]): Statement {
     return { kind: 'if', condition: fold.isZero(this.#exit()), whenTrue: code, whenFalse: [] };
   }
@@ -157,7 +166,7 @@ class Splitter {
     return [{ kind: 'if', condition: this.#readSpilled(condition), whenTrue: exit, whenFalse: [] }];
   }
 
-  #runOnce({ statement, bodies }: Extract<Piece, { kind: 'around' }>): Statement[] {
+  #runOnce({ statement, bodies }: Extract<Piece, { kind: 'enclosing' }>): Statement[] {
     const nested = statement.kind === 'block' || statement.kind === 'loop';
     if (nested) this.#enclosing.push(statement);
     const written = bodies.map((pieces) => this.#write(pieces));
@@ -168,7 +177,7 @@ class Splitter {
       (body) => written[innerBodies(statement).indexOf(body)]!,
     );
     if (statement.kind !== 'block') return [this.#ifNotExited([code])];
-    // Whoever left for the end of this block is there now.
+    // Invocations that left for the end of this block have arrived there.
     const id = this.#labelIds.get(statement.label);
     if (id === undefined) return [this.#ifNotExited([code])];
     const hasArrived = fold.integer('eq', this.#exit(), i32(id));
@@ -181,7 +190,7 @@ class Splitter {
     return [this.#ifNotExited([code]), ...this.#forEach([clearExit])];
   }
 
-  /** Points the invocation's memory at invocation 0's, whose locals code that runs once reads. */
+  /** Selects the memory of invocation 0, whose locals are read by code that runs once. */
   #firstInvocation(): Statement[] {
     const { invocation, invocationMemory } = this.#entry;
     return [

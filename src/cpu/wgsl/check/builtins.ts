@@ -1,7 +1,7 @@
 /**
- * WGSL's own functions, as far as this device has them: a table of the arguments that each takes, what it gives, and
- * its value where all arguments are constant. The others are refused by name. Lowered in lower-builtin.ts, in the same
- * order.
+ * The built-in functions of WGSL that this device supports: a table of the arguments that each
+ * takes, its result, and its value where all arguments are constant. The others are rejected by
+ * name. They are lowered in lower-builtin.ts, in the same order.
  *
  *   in    max(2, x)                       with x: f32
  *   out   overload (f32, f32) -> f32: the 2 becomes an f32
@@ -38,29 +38,35 @@ import {
   zip,
 } from './constants.js';
 
-/** An overload that fits: what the arguments are converted to, and the result. */
+/**
+ * An overload that matches: the types that the arguments are converted to, and the type of the
+ * result.
+ */
 interface Overload {
   readonly parameters: readonly Type[];
   readonly result: Type;
 }
 
-/** A function of WGSL's own. */
+/** A built-in function of WGSL. */
 export interface Builtin {
-  /** How a call looks, for errors. */
+  /** How a call looks, for messages. */
   readonly signature: string;
-  /** The overload for arguments of these types; `undefined` where none fits. */
+  /** Returns the overload for arguments of these types; `undefined` where none matches. */
   resolve(types: readonly Type[]): Overload | undefined;
-  /** The value of a call whose arguments are constant; absent where a call is never constant. */
+  /**
+   * Computes the value of a call whose arguments are constant; absent where a call is never
+   * constant.
+   */
   readonly evaluate?: (values: readonly Constant[], result: Type) => Constant;
-  /** What is wrong with arguments of which only some are constant, or nothing. */
+  /** Returns what is wrong with arguments of which only some are constant, if anything. */
   readonly findError?: (values: readonly (Constant | undefined)[]) => string | undefined;
-  /** Whether a call may stand as a statement. */
+  /** Whether a call can be a statement. */
   readonly isStatement?: true;
 }
 
 type NumericKind = 'float' | 'integer' | 'signed' | 'number';
 
-/** The one type that all of these can become, or `undefined`. */
+/** Returns the type that values of all these types can be converted to, or `undefined`. */
 export function commonType(types: readonly Type[]): Type | undefined {
   const [first] = types;
   if (!first) return undefined;
@@ -74,7 +80,7 @@ export function commonType(types: readonly Type[]): Type | undefined {
   return concrete.every((t) => t === concrete[0]) ? concrete[0] : undefined;
 }
 
-/** Arrays of one length have a common type where their elements have. */
+/** Arrays of the same length have a common type if their elements do. */
 function commonArray({ count }: ArrayType, types: readonly Type[]): Type | undefined {
   const arrays = types.filter((type) => type.kind === 'array' && type.count === count);
   if (arrays.length < types.length) return undefined;
@@ -94,18 +100,21 @@ function accepts(numeric: NumericKind, type: Scalar | undefined): boolean {
   return isFloat(type) || isInteger(type);
 }
 
-/** Floats are wanted: integers without a type become them. */
+/** The type with AbstractInt replaced by AbstractFloat. */
 function asFloat(type: Type): Type {
   return scalarType(type) === ABSTRACT_INT ? withScalar(type, ABSTRACT_FLOAT) : type;
 }
 
-/** What numbers without a type become: floats where only those are taken, i32 where bits are counted. */
+/**
+ * The type that abstract numbers get: a float where only floats are accepted, i32 where only
+ * integers are.
+ */
 function resolveAbstract(type: Type, numeric: NumericKind): Type {
   if (numeric === 'integer' && scalarType(type) === ABSTRACT_INT) return withScalar(type, I32);
   return numeric === 'float' ? asFloat(type) : type;
 }
 
-/** A function of each component by itself, of `count` arguments of one type. */
+/** A function that works component by component, with `count` arguments of one type. */
 function componentwise(
   signature: string,
   count: number,
@@ -126,7 +135,10 @@ function componentwise(
   };
 }
 
-/** A function of numbers applied to each component; one number beside vectors counts for every component. */
+/**
+ * Applies a function of numbers to each component. A scalar beside vectors is used for every
+ * component.
+ */
 function mapComponents(
   values: readonly Constant[],
   type: Scalar,
@@ -140,7 +152,7 @@ function mapComponents(
   });
 }
 
-/** @throws ConstantError where the number is not one of the type. */
+/** @throws ConstantError where the number cannot be represented in the type. */
 function componentResult(value: number, type: Scalar): number {
   if (type === I32) return value | 0;
   if (type === U32) return value >>> 0;
@@ -152,13 +164,13 @@ const unary = (name: string, numeric: NumericKind, f: (x: number) => number) =>
 const binary = (name: string, numeric: NumericKind, f: (x: number, y: number) => number) =>
   [name, componentwise(`${name}(x, y)`, 2, numeric, f)] as const;
 
-/** A logarithm or root of a number that has none. */
+/** @throws ConstantError for a negative number, which has no logarithm and no root. */
 function requireNonNegative(x: number, name: string): number {
   if (x < 0) throw new ConstantError(`${name}(${x}) has no value`);
   return x;
 }
 
-/** To the nearest integer, ties to the even one. */
+/** Rounds to the nearest integer, ties to even. */
 function roundEven(x: number): number {
   const floor = Math.floor(x);
   if (x - floor !== 0.5) return Math.round(x);
@@ -170,7 +182,7 @@ function power(x: number, y: number): number {
   return x ** y;
 }
 
-/** clamp refuses bounds in the wrong order, also where only they are constant. */
+/** `clamp` rejects bounds in the wrong order, also where only the bounds are constant. */
 const CLAMP: Builtin = {
   ...componentwise('clamp(x, low, high)', 3, 'number', (x, low, high) =>
     Math.min(Math.max(x!, low!), high!),
@@ -184,7 +196,7 @@ const CLAMP: Builtin = {
   },
 };
 
-/** A function of float vectors that gives one number. */
+/** A function of float vectors whose result is one number. */
 function reduction(
   signature: string,
   count: number,
@@ -239,7 +251,7 @@ const barrier = (name: string): Builtin => ({
   resolve: (types) => (types.length === 0 ? { parameters: [], result: VOID } : undefined),
 });
 
-/** All functions that this device has, by name. */
+/** All built-in functions that this device supports, by name. */
 export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   unary('abs', 'number', Math.abs),
   unary('ceil', 'float', Math.ceil),
@@ -404,7 +416,7 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ],
 ]);
 
-/** Functions of WGSL that this device does not have, by what they need. */
+/** The built-in functions of WGSL that this device does not support, with the reason. */
 const UNSUPPORTED: readonly (readonly [RegExp, string])[] = [
   [/^texture/, 'this device has no textures'],
   [/^atomic/, 'this device has no atomics'],
@@ -418,12 +430,12 @@ const UNSUPPORTED: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** Why a function of WGSL is not supported, or `undefined` of a name that is not one. */
+/** Returns why a built-in function is not supported; `undefined` where `name` is not one. */
 export function unsupportedBuiltin(name: string): string | undefined {
   return UNSUPPORTED.find(([pattern]) => pattern.test(name))?.[1];
 }
 
-/** What a call's arguments are, for errors: "f32 and vec2<u32>". */
+/** Describes the types of arguments for messages: "f32 and vec2<u32>". */
 export function describeTypes(types: readonly Type[]): string {
   return types.length === 0 ? 'no arguments' : types.map(typeName).join(' and ');
 }

@@ -1,10 +1,11 @@
 /**
- * Step 2d: calls that make a value of a type: constructors, conversions and bitcasts.
+ * Step 2d: calls that construct a value of a type: constructors, conversions and bitcasts.
  *
  *   in    vec3(1, x, 2)                     f32(i)            array(1u, 2u)
  *   out   construct vec3<f32> (1, x, 2)     convert to f32    constant array<u32, 2>
  *
- * Why: the parser cannot tell them from calls of functions, and the lowering meets only these three kinds.
+ * Why: the parser cannot distinguish them from function calls, and lowering needs to know only
+ * these three kinds.
  */
 
 import type { Constant, Expression } from '../program.js';
@@ -37,7 +38,7 @@ import { bitcastConstant, convertConstant, mapConstant, zeroValue } from './cons
 const VECTOR_NAME = /^vec([234])$/;
 const MATRIX_NAME = /^mat([234])x([234])$/;
 
-/** Checks calls that make a value: constructors, conversions and bitcasts. */
+/** Checks constructors, conversions and bitcasts. */
 export class ConstructChecker {
   readonly #expressions: ExpressionChecker;
 
@@ -45,7 +46,7 @@ export class ConstructChecker {
     this.#expressions = expressions;
   }
 
-  /** `bitcast<type>(value)` */
+  /** Checks `bitcast<type>(value)`. */
   bitcast(type: Type, value: Expression, position: Position): Expression {
     const operand = this.#expressions.concrete(value);
     const isNumber = (t: Type) =>
@@ -67,7 +68,12 @@ export class ConstructChecker {
     );
   }
 
-  /** The type of `vec4(...)`, `mat2x2(...)` and `array(...)`, whose elements' type the arguments decide. */
+  /**
+   * Infers the type of `vec4(...)`, `mat2x2(...)` and `array(...)` from the arguments.
+   *
+   * @param given checks the arguments; called only where `name` is one of these.
+   * @returns the type and the checked arguments; `undefined` where `name` is none of these.
+   */
   inferType(
     name: string,
     given: () => Expression[],
@@ -102,7 +108,10 @@ export class ConstructChecker {
     return { type: arrayType(isConstant ? element : concreteType(element), parts.length), parts };
   }
 
-  /** `type(...)`: a vector, matrix, array or struct of its parts, or one number converted. */
+  /**
+   * Checks `type(...)`: a vector, matrix, array or struct of its parts, or a conversion of one
+   * scalar.
+   */
   construct(type: Type, given: readonly Expression[], position: Position): Expression {
     if (!isSized(type) || excessElements(type))
       return this.#expressions.fail(position, `no value can be made of ${typeName(type)}`);
@@ -138,7 +147,7 @@ export class ConstructChecker {
     return this.#convertNumbers(operand, type, position);
   }
 
-  /** A scalar or vector whose numbers become those of another type. */
+  /** Converts the components of a scalar or vector. */
   #convertNumbers(operand: Expression, type: Type, position: Position): Expression {
     if (operand.type === type) return operand;
     const [from, to] = [scalarType(operand.type)!, scalarType(type)!];

@@ -68,19 +68,22 @@ import {
   zip,
 } from './constants.js';
 
-/** What a name stands for. */
+/** What a name refers to. */
 export type ResolvedName =
   | { readonly kind: 'constant'; readonly type: Type; readonly value: Constant }
   | { readonly kind: 'variable'; readonly variable: Variable }
   | { readonly kind: 'function'; readonly function: ShaderFunction; readonly isEntry: boolean }
   | { readonly kind: 'type'; readonly type: Type };
 
-/** What the expressions of a function, or of the module, see around them. */
+/** What the expressions of a function, or of the module, can refer to. */
 export interface Environment {
+  /** The shader's source. */
   readonly text: string;
+  /** Resolves a name that is used at a position; `undefined` where it is not declared. */
   lookup(name: string, position: Position): ResolvedName | undefined;
+  /** Returns the type with a name. */
   type(name: syntax.Name): Type;
-  /** Notes that a variable outside functions is used. */
+  /** Records that a variable is used. */
   recordUse(variable: Variable, position: Position): void;
 }
 
@@ -88,7 +91,7 @@ const ARITHMETIC = new Set(['+', '-', '*', '/', '%']);
 const COMPARISONS = new Set(['<', '>', '<=', '>=', '==', '!=']);
 const COMPONENTS = ['xyzw', 'rgba'];
 
-/** Checks expressions in the surroundings of a function, or of the module. */
+/** Checks the expressions of a function, or of the module. */
 export class ExpressionChecker {
   readonly #environment: Environment;
   readonly #constructs = new ConstructChecker(this);
@@ -99,7 +102,11 @@ export class ExpressionChecker {
     this.#environment = around;
   }
 
-  /** The typed expression, whose numbers may have no type yet. @throws WgslError where it has none. */
+  /**
+   * Checks an expression. The result may have an abstract type.
+   *
+   * @throws WgslError where it breaks a rule.
+   */
   check(node: syntax.Expression): Expression {
     const { position } = node;
     switch (node.kind) {
@@ -122,17 +129,27 @@ export class ExpressionChecker {
     }
   }
 
-  /** The typed expression as a value of `type`. @throws WgslError where it is of another type. */
+  /**
+   * Checks an expression and converts it to `type`.
+   *
+   * @param what the message calls it.
+   * @throws WgslError where it breaks a rule or cannot be converted.
+   */
   checkAs(node: syntax.Expression, type: Type, what: string): Expression {
     return this.convert(this.check(node), type, what);
   }
 
-  /** The typed expression, its numbers without a type made i32 and f32. */
+  /** Checks an expression; an abstract type becomes i32 or f32. */
   checkConcrete(node: syntax.Expression): Expression {
     return this.concrete(this.check(node));
   }
 
-  /** The number a constant expression has. @throws WgslError where it is not constant, or not an integer. */
+  /**
+   * Returns the value of an integer constant expression.
+   *
+   * @param what the message calls it.
+   * @throws WgslError where it is not constant, or not an integer.
+   */
   constantInteger(node: syntax.Expression, what: string): number {
     const value = this.check(node);
     if (
@@ -145,12 +162,12 @@ export class ExpressionChecker {
   }
 
   /**
-   * A place in memory.
+   * Checks an expression that must be a reference.
    *
-   * @param recordUse what is done with it, for the error: "it cannot be assigned to".
+   * @param complaint ends the message if it is a value: "it cannot be assigned to".
    * @throws WgslError where the expression is a value.
    */
-  reference(node: syntax.Expression, recordUse: string): Reference {
+  reference(node: syntax.Expression, complaint: string): Reference {
     const result = this.#referenceOrValue(node);
     if ('reference' in result) return result.reference;
     if (isSwizzleOfReference(result.value))
@@ -159,9 +176,14 @@ export class ExpressionChecker {
         'assigning to several components at once is not supported: this device has no swizzle_assignment',
       );
     const name = node.kind === 'name' ? `"${node.name}"` : 'this expression';
-    return this.fail(node.position, `${name} is a value, not a variable: ${recordUse}`);
+    return this.fail(node.position, `${name} is a value, not a variable: ${complaint}`);
   }
 
+  /**
+   * The value that a reference refers to.
+   *
+   * @throws WgslError where it is a runtime-sized array.
+   */
   read(reference: Reference): Expression {
     const { type, position } = reference;
     if (!isSized(type))
@@ -172,7 +194,12 @@ export class ExpressionChecker {
     return { kind: 'read', type, reference, position };
   }
 
-  /** @throws WgslError where the value is neither of the type nor a number that can become one of it. */
+  /**
+   * Converts a value to `type`, which is possible for constants of an abstract type.
+   *
+   * @param what the message calls it.
+   * @throws WgslError where the value has another type and cannot be converted.
+   */
   convert(value: Expression, type: Type, what: string): Expression {
     if (value.type === type) return value;
     if (value.kind === 'constant' && this.#isConvertible(value.type, type))
@@ -188,13 +215,14 @@ export class ExpressionChecker {
     return this.fail(value.position, `${what} is ${typeName(value.type)}, not ${typeName(type)}`);
   }
 
+  /** Converts a value of an abstract type to i32 or f32. */
   concrete(value: Expression): Expression {
     return isAbstract(value.type)
       ? this.convert(value, concreteType(value.type), 'this number')
       : value;
   }
 
-  /** `left operator right`, from operands that are checked already. */
+  /** Checks `left operator right`, from operands that are already checked. */
   binary(
     operator: BinaryOperator,
     left: Expression,
@@ -212,7 +240,7 @@ export class ExpressionChecker {
     const p = this.convert(left, withScalar(left.type, element), 'the left side');
     const q = this.convert(right, withScalar(right.type, element), 'the right side');
     const isComparison = COMPARISONS.has(operator);
-    // Only sums, products and the like take a number beside a vector.
+    // Only arithmetic operators accept a scalar beside a vector.
     const areVectors = p.type.kind === 'vector' && q.type.kind === 'vector';
     if (p.type !== q.type && (areVectors || !ARITHMETIC.has(operator)))
       return this.#rejectOperands(operator, left, right, position);
@@ -222,13 +250,17 @@ export class ExpressionChecker {
     return this.#fold({ kind: 'binary', type, operator, left: p, right: q, position }, element);
   }
 
+  /** @throws WgslError always, at the position. */
   fail(position: Position, rule: string): never {
     return failAt(this.#environment.text, position, rule);
   }
 
   // Names, members and elements
 
-  /** A name, member, element or dereferenced pointer: a place, or a value where what it is part of is one. */
+  /**
+   * Checks a name, member, element or indirection. It is a reference, or a value if it is part of
+   * one.
+   */
   #referenceOrValue(node: syntax.Expression): { reference: Reference } | { value: Expression } {
     if (node.kind === 'name') return this.#name(node);
     if (node.kind === 'unary' && node.operator === '*') {
@@ -422,7 +454,7 @@ export class ExpressionChecker {
     const isDecided = left.kind === 'constant' && left.value === (operator === '||');
     if (!isLogical || !isDecided || left.type !== BOOL)
       return this.binary(operator, left, this.check(node.right), node.position);
-    // The right side of a decided && or || is typed, but its value is never asked for.
+    // The right side of a decided && or || has a type, but its value is never needed.
     const wasUnevaluated = this.#isUnevaluated;
     this.#isUnevaluated = true;
     const right = this.check(node.right);
@@ -484,7 +516,7 @@ export class ExpressionChecker {
     return this.constant(type, position, () => evaluateMatrix(operator, left.value, right.value));
   }
 
-  /** Numbers without a type, beside a matrix, are f32. */
+  /** Beside a matrix, abstract numbers are f32. */
   #floats(value: Expression): Expression {
     return isAbstract(value.type)
       ? this.convert(value, withScalar(value.type, F32), 'this number')
@@ -521,11 +553,11 @@ export class ExpressionChecker {
     );
   }
 
-  /** A binary operation of two constants becomes its value. */
+  /** Replaces a binary operation on two constants by its value. */
   #fold(node: Extract<Expression, { kind: 'binary' }>, element: Scalar): Expression {
     const { left, right, operator, type, position } = node;
     if (left.kind !== 'constant' || right.kind !== 'constant') {
-      // Numbers without a type are constants, so that beside a value at run time none is left.
+      // Abstract numbers are constant, so beside a run-time value none is left.
       return node;
     }
     return this.constant(type, position, () =>
@@ -627,13 +659,21 @@ export class ExpressionChecker {
     return mapConstant(value, (v) => (typeof v === 'boolean' ? v : materialize(v, element)));
   }
 
-  /** A constant, whose value `evaluate` gives. @throws WgslError where it has none. */
+  /**
+   * Creates a constant whose value `evaluate` computes.
+   *
+   * @throws WgslError where it has no value.
+   */
   constant(type: Type, position: Position, evaluate: () => Constant): Expression {
     const value = this.#evaluate(position, evaluate, () => zeroValue(type));
     return { kind: 'constant', type, value, position };
   }
 
-  /** @param fallback gives what counts as the value where an expression that is never evaluated has none. */
+  /**
+   * Runs `run` and reports a ConstantError at a position.
+   *
+   * @param fallback the value of an expression that is never evaluated and has none.
+   */
   #evaluate<T>(position: Position, run: () => T, fallback?: () => T): T {
     try {
       return run();
@@ -652,7 +692,9 @@ function concreteOverload({ parameters, result }: { parameters: readonly Type[];
   };
 }
 
-/** Whether a value is several components of a variable, or one of them: a later WGSL lets them be assigned to. */
+/**
+ * Whether a value consists of components of a variable. A later version of WGSL can assign to it.
+ */
 function isSwizzleOfReference(value: Expression): boolean {
   if (value.kind === 'element') return isSwizzleOfReference(value.base);
   return (
@@ -666,7 +708,7 @@ function innermostPointer(reference: Reference): Extract<Type, { kind: 'pointer'
   return innermostPointer((reference as { base: Reference }).base);
 }
 
-/** The type of a product or sum in which a matrix takes part. */
+/** The result type of an operation with a matrix; `undefined` where there is none. */
 function matrixResult(operator: BinaryOperator, left: Type, right: Type): Type | undefined {
   if (operator === '+' || operator === '-') return left === right ? left : undefined;
   if (operator !== '*') return undefined;

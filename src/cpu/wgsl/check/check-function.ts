@@ -1,12 +1,12 @@
 /**
- * Step 2b: the statements of a function are checked, in scopes of their own.
+ * Step 2b: the statements of a function are checked, in nested scopes.
  *
  *   in    out[i + 1u] = 2.0 * x[i];                   let y = 1; y = 2;
- *   out   assign to an element of the storage out     refused: "y" is a value, not a variable: it cannot be assigned to
+ *   out   assign to an element of the storage out     rejected: "y" is a value, not a variable
  *
- * An `if` whose condition is constant keeps only the branch that is taken; both are checked all the same.
+ * An `if` whose condition is constant keeps only the branch that is taken, but both are checked.
  *
- * Why: the lowering never meets the branches that a specialized kernel does not take.
+ * Why: lowering never sees the branches that a specialized kernel does not take.
  */
 
 import { rootVariable } from '../operands.js';
@@ -40,7 +40,7 @@ import { TypeChecker } from './check-type.js';
 /** A loop around a statement. */
 interface Loop {
   readonly scope: ReadonlyMap<string, ResolvedName>;
-  /** Its first `continue`, and the names that the body had declared by then. */
+  /** Its first `continue`, and the names that its body had declared by then. */
   firstContinue?: { readonly position: Position; readonly names: ReadonlySet<string> };
 }
 
@@ -48,18 +48,21 @@ interface Loop {
 interface ControlContext {
   readonly canBreak: boolean;
   readonly loop: Loop | undefined;
-  /** Whether a continuing block stands around, which cannot be left by `return`. */
+  /** Whether this is inside a continuing block, which `return` cannot leave. */
   readonly isContinuing: boolean;
 }
 
-/** The function's body, typed. */
+/** Checks the body of a function. */
 export class FunctionChecker {
   readonly #result: Type;
   readonly #expressions: ExpressionChecker;
   readonly #types: TypeChecker;
   readonly #scopes: Map<string, ResolvedName>[] = [];
   #control: ControlContext = { canBreak: false, loop: undefined, isContinuing: false };
-  /** Loops whose continuing block is being checked, and in which a `continue` skips declarations. */
+  /**
+   * Loops whose continuing block is being checked. It cannot use declarations that a `continue`
+   * skips.
+   */
   readonly #continuingLoops: Loop[] = [];
 
   constructor(environment: Environment, result: Type) {
@@ -74,7 +77,11 @@ export class FunctionChecker {
     this.#types = new TypeChecker(around, this.#expressions);
   }
 
-  /** @throws WgslError where a statement breaks a rule, or a path ends without the result. */
+  /**
+   * Returns the typed statements of a function's body.
+   *
+   * @throws WgslError where a statement breaks a rule, or the end can be reached without a result.
+   */
   check(name: string, parameters: readonly Variable[], body: syntax.Block): Statement[] {
     this.#scopes.push(new Map());
     for (const parameter of parameters)
@@ -372,7 +379,7 @@ export class FunctionChecker {
   }
 }
 
-/** Whether a condition holds, where that is decided before the program runs: `false && x` does not. */
+/** The value of a condition that is known before the program runs; `false && x` is false. */
 function constantCondition(condition: Expression): boolean | undefined {
   if (condition.kind === 'constant') return Boolean(condition.value);
   if (condition.kind !== 'binary') return undefined;
@@ -381,7 +388,11 @@ function constantCondition(condition: Expression): boolean | undefined {
   return condition.operator === '||' && left === true ? true : undefined;
 }
 
-/** @throws WgslError where a const_assert is not constant, or false. */
+/**
+ * Checks a `const_assert`.
+ *
+ * @throws WgslError where its condition is not constant, or false.
+ */
 export function checkAssertion(
   expressions: ExpressionChecker,
   { condition, position }: syntax.Assertion,

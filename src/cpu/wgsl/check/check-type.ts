@@ -4,13 +4,15 @@
  *   in    array<vec4<f32>, 2 * N>          where const N = 8
  *   out   an array of 16 vec4<f32>
  *
- * Why: whatever a program calls a type (`vec4f`, `vec4<f32>`, an alias), later steps see one object.
+ * Why: whatever a program calls a type (`vec4f`, `vec4<f32>`, an alias), later steps see one
+ * object.
  */
 
 import type * as syntax from '../parse/syntax.js';
 import { failAt, type Position } from '../source.js';
 import {
-  type Access,
+  type AccessMode,
+  type AddressSpace,
   arrayType,
   BOOL,
   F32,
@@ -19,7 +21,6 @@ import {
   matrixType,
   pointerType,
   type Scalar,
-  type Space,
   sizeOf,
   type Type,
   typeName,
@@ -28,8 +29,8 @@ import {
 } from '../types.js';
 import type { Environment, ExpressionChecker } from './check-expression.js';
 
-/** Where a variable outside functions can be. */
-export const MODULE_SPACES: readonly string[] = [
+/** The address spaces of module-scope variables. */
+export const MODULE_ADDRESS_SPACES: readonly string[] = [
   ...['private', 'workgroup', 'storage', 'uniform', 'immediate'],
 ];
 
@@ -39,33 +40,37 @@ const SCALARS: ReadonlyMap<string, Scalar> = new Map([
   ['u32', U32],
   ['bool', BOOL],
 ]);
-/** Bytes of an array at most. */
+/** The largest size of an array, in bytes. */
 const MAX_BYTES = 2 ** 32 - 1;
 
-/** Types of WGSL that this device does not have. */
+/** The types of WGSL that this device does not support, with the reason. */
 const UNSUPPORTED_TYPES: readonly (readonly [RegExp, string])[] = [
   [/^texture_|^sampler/, 'this device has no textures and no samplers'],
   [/^atomic$/, 'this device has no atomics'],
   [/^(f16|vec[234]h|mat[234]x[234]h)$/, 'this device has no f16'],
 ];
 
-/** Whether WGSL has a type of this name, so that no value is meant by it. */
+/** Whether WGSL predeclares a type with this name. */
 export function isPredeclaredType(name: string): boolean {
   return /^(?:[fiu]32|f16|bool|array|atomic|ptr|vec[234][fiuh]?|mat[234]x[234][fh]?)$/.test(name);
 }
 
-/** Finds the types that names stand for. */
+/** Finds the types that names refer to. */
 export class TypeChecker {
   readonly #environment: Pick<Environment, 'text' | 'lookup'>;
   readonly #expressions: ExpressionChecker;
 
-  /** @param expressions give the sizes of arrays. */
+  /** @param expressions evaluates the sizes of arrays. */
   constructor(environment: Pick<Environment, 'text' | 'lookup'>, expressions: ExpressionChecker) {
     this.#environment = environment;
     this.#expressions = expressions;
   }
 
-  /** @throws WgslError where no type has this name, or this device does not have it. */
+  /**
+   * Returns the type with a name.
+   *
+   * @throws WgslError where no type has this name, or this device does not support it.
+   */
   check(node: syntax.Name): Type {
     const { name, position, template } = node;
     const named = this.#environment.lookup(name, position);
@@ -86,7 +91,7 @@ export class TypeChecker {
     return this.#fail(position, `"${name}" is not declared`);
   }
 
-  /** `vec4f`, `mat2x2f` and the like. */
+  /** `vec4f`, `mat2x2f` and other predeclared aliases. */
   #shortName(name: string): Type | undefined {
     const vector = /^vec([234])([fiu])$/.exec(name);
     if (vector) return vectorType(Number(vector[1]) as 2, SCALARS.get(`${vector[2]}32`)!);
@@ -128,7 +133,7 @@ export class TypeChecker {
     const { position } = node;
     const [spaceNode, target, accessNode] = this.#arguments(node, 2, 3);
     const space = spaceNode?.kind === 'name' ? spaceNode.name : '';
-    if (space !== 'function' && !MODULE_SPACES.includes(space))
+    if (space !== 'function' && !MODULE_ADDRESS_SPACES.includes(space))
       this.#fail(position, `ptr<space, type> needs a space, not "${space}"`);
     const type = this.#typeArgument(target, node);
     const access = accessNode?.kind === 'name' ? accessNode.name : undefined;
@@ -137,8 +142,12 @@ export class TypeChecker {
     if (accessNode && access !== 'read' && access !== 'read_write')
       this.#fail(position, 'a pointer to storage is read or read_write');
     const isReadOnly = space === 'storage' || space === 'uniform' || space === 'immediate';
-    const defaultAccess: Access = isReadOnly ? 'read' : 'read_write';
-    return pointerType(space as Space, type, (access as Access | undefined) ?? defaultAccess);
+    const defaultAccess: AccessMode = isReadOnly ? 'read' : 'read_write';
+    return pointerType(
+      space as AddressSpace,
+      type,
+      (access as AccessMode | undefined) ?? defaultAccess,
+    );
   }
 
   #arguments({ name, template, position }: syntax.Name, minCount: number, maxCount = minCount) {

@@ -1,27 +1,35 @@
 /**
- * Step 2: a syntax tree becomes a typed program (program.ts). Names outside functions are resolved when they are first
- * met, so that declarations may stand in any order; a name that needs itself is refused.
+ * Step 2: a syntax tree becomes a typed program (program.ts). Module-scope names are resolved when
+ * they are first used, so declarations can be in any order. A name that depends on itself is
+ * rejected.
  *
- *   in    const N = 2u * M; const M = 8u; @compute @workgroup_size(N) fn main() { out[i + 1u] = 2.0 * x[i]; }
- *   out   entry main, workgroup size 16, 1, 1, with its typed statements
+ *   in    const N = 2u * M; const M = 8u; @compute @workgroup_size(N) fn main() { ... }
+ *   out   entry point main, workgroup size 16, 1, 1, with its typed statements
  *
- * The rules that concern whole functions are asked of the typed program in the end (step 3).
+ * The rules that concern whole functions are checked on the typed program at the end (step 3).
  *
- * Why: every later step can rely on types and names, and none has to refuse a program that is not WGSL.
+ * Why: later steps can rely on types and names, and none has to reject a program that is not WGSL.
  */
 
 import type * as syntax from '../parse/syntax.js';
-import type { BuiltinInput, Entry, Input, Program, ShaderFunction, Variable } from '../program.js';
+import type {
+  BuiltinValue,
+  EntryPoint,
+  Input,
+  Program,
+  ShaderFunction,
+  Variable,
+} from '../program.js';
 import { checkAliases } from '../rules/aliases.js';
 import { checkUniformity } from '../rules/uniformity.js';
 import { failAt, type Position } from '../source.js';
 import {
-  type Access,
+  type AccessMode,
+  type AddressSpace,
   alignOf,
   excessElements,
   isHostShareable,
   isSized,
-  type Space,
   sizeOf,
   structType,
   type Type,
@@ -33,10 +41,10 @@ import {
 import { commonType } from './builtins.js';
 import { type Environment, ExpressionChecker, type ResolvedName } from './check-expression.js';
 import { checkAssertion, FunctionChecker } from './check-function.js';
-import { MODULE_SPACES, TypeChecker } from './check-type.js';
+import { MODULE_ADDRESS_SPACES, TypeChecker } from './check-type.js';
 
-/** Inputs of compute shaders, and their types. */
-const INPUTS: ReadonlyMap<string, Type> = new Map<BuiltinInput, Type>([
+/** The built-in inputs of compute shaders, and their types. */
+const INPUTS: ReadonlyMap<string, Type> = new Map<BuiltinValue, Type>([
   ['workgroup_id', vectorType(3, U32)],
   ['num_workgroups', vectorType(3, U32)],
   ['local_invocation_id', vectorType(3, U32)],
@@ -44,7 +52,13 @@ const INPUTS: ReadonlyMap<string, Type> = new Map<BuiltinInput, Type>([
   ['global_invocation_id', vectorType(3, U32)],
 ]);
 
-/** @throws WgslError where the module breaks a rule of WGSL, or uses what this device does not have. */
+/**
+ * Checks a module.
+ *
+ * @param text the shader's source, for messages.
+ * @throws WgslError where the module breaks a rule of WGSL, or uses what this device does not
+ *   support.
+ */
 export function check(module: syntax.Module, text: string): Program {
   return new ModuleChecker(module, text).program();
 }
@@ -62,9 +76,11 @@ class ModuleChecker {
   readonly #declarations = new Map<string, Declaration>();
   readonly #resolved = new Map<string, ResolvedName>();
   readonly #resolving = new Set<string>();
-  /** The variables outside functions that each function uses, also through those it calls. */
+  /**
+   * The module-scope variables that each function uses, directly or through the functions it calls.
+   */
   readonly #globals = new Map<ShaderFunction, Set<Variable>>();
-  /** Of the functions being checked now, the innermost last. */
+  /** The same for the functions being checked now, the innermost last. */
   readonly #usedVariables: Set<Variable>[] = [];
   readonly #environment: Environment;
   readonly #expressions: ExpressionChecker;
@@ -124,7 +140,7 @@ class ModuleChecker {
     if (!declaration) return undefined;
     const cached = this.#resolved.get(name);
     if (cached) {
-      // Whoever calls a function uses what it uses.
+      // A caller uses what the called function uses.
       if (cached.kind === 'function') this.#addUses(cached.function);
       return cached;
     }
@@ -176,7 +192,7 @@ class ModuleChecker {
     const { name, type: typeNode, position, attributes } = node;
     const declaredType = typeNode && this.#types.check(typeNode);
     const space = node.space ?? this.#fail(position, `var ${name} needs a space: var<workgroup>`);
-    if (!MODULE_SPACES.includes(space))
+    if (!MODULE_ADDRESS_SPACES.includes(space))
       this.#fail(position, `var ${name} cannot be in space "${space}" outside functions`);
     const access = this.#access(node, space);
     if (node.value && space !== 'private')
@@ -195,15 +211,15 @@ class ModuleChecker {
     const binding = inBuffer ? this.#binding(name, attributes, position) : undefined;
     if (!inBuffer && attributes.some(({ name: a }) => a === 'group' || a === 'binding'))
       this.#fail(position, `var<${space}> ${name} has no group and binding`);
-    return { name, type, space: space as Space, access, binding, ...initial, position };
+    return { name, type, space: space as AddressSpace, access, binding, ...initial, position };
   }
 
-  #access({ name, access, position }: syntax.VariableDeclaration, space: string): Access {
+  #access({ name, access, position }: syntax.VariableDeclaration, space: string): AccessMode {
     if (access && space !== 'storage')
       this.#fail(position, `var<${space}> ${name} cannot be given an access`);
     if (access && access !== 'read' && access !== 'read_write')
       this.#fail(position, `var ${name} can be read or read_write, not "${access}"`);
-    if (space === 'storage') return (access ?? 'read') as Access;
+    if (space === 'storage') return (access ?? 'read') as AccessMode;
     return space === 'uniform' || space === 'immediate' ? 'read' : 'read_write';
   }
 
@@ -263,7 +279,7 @@ class ModuleChecker {
     return structType(name, laidOut);
   }
 
-  /** What @align and @size say of a member. */
+  /** The values of a member's @align and @size. */
   #memberLayout({ name, attributes }: syntax.Parameter, type: Type) {
     const given = (wanted: string) => {
       const attribute = attributes.find((a) => a.name === wanted);
@@ -289,7 +305,10 @@ class ModuleChecker {
     return { ...(align && { align: align.value }), ...(size && { size: size.value }) };
   }
 
-  /** @builtin on a member counts where the struct is an entry point's parameter, but must be right anywhere. */
+  /**
+   * @builtin on a member has an effect only where the struct is a parameter of an entry point, but
+   *   it must be valid anywhere.
+   */
   #checkMemberInput({ attributes }: syntax.Parameter, type: Type): void {
     const attribute = attributes.find((a) => a.name === 'builtin');
     if (attribute) this.#builtinInput(attribute, type);
@@ -339,7 +358,7 @@ class ModuleChecker {
     return { name, type: declaredType, space: 'let', access: 'read', binding: undefined, position };
   }
 
-  #entry(node: syntax.FunctionDeclaration): Entry {
+  #entry(node: syntax.FunctionDeclaration): EntryPoint {
     const named = this.#lookup(node.name, node.position) as Extract<
       ResolvedName,
       { kind: 'function' }
@@ -355,7 +374,7 @@ class ModuleChecker {
     return { name: node.name, body: called.body, inputs, workgroupSize, globals };
   }
 
-  #workgroupSize(node: syntax.FunctionDeclaration): Entry['workgroupSize'] {
+  #workgroupSize(node: syntax.FunctionDeclaration): EntryPoint['workgroupSize'] {
     const attribute = node.attributes.find((a) => a.name === 'workgroup_size');
     if (!attribute) return this.#fail(node.position, `${node.name} needs @workgroup_size`);
     const sizes = attribute.arguments.map((size) => this.#expressions.check(size));
@@ -380,13 +399,13 @@ class ModuleChecker {
     return { variable, values };
   }
 
-  #builtinInput({ arguments: [given], position }: syntax.Attribute, type: Type): BuiltinInput {
+  #builtinInput({ arguments: [given], position }: syntax.Attribute, type: Type): BuiltinValue {
     const name = given?.kind === 'name' ? given.name : '';
     const wanted = INPUTS.get(name);
     if (!wanted) return this.#fail(position, `@builtin(${name}) is not an input of this device`);
     if (type !== wanted)
       this.#fail(position, `@builtin(${name}) is ${typeName(wanted)}, not ${typeName(type)}`);
-    return name as BuiltinInput;
+    return name as BuiltinValue;
   }
 
   #structFields(name: string): readonly syntax.Parameter[] {

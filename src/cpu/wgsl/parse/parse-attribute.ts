@@ -1,10 +1,11 @@
 /**
- * Step 1c: directives, and the attributes before declarations, parameters and statements.
+ * Step 1c: directives, and the attributes of declarations, parameters and statements.
  *
  *   in    @group(0) @binding(N + 1) var ...
  *   out   group (number 0), binding (binary + (name N) (number 1))
  *
- * Why: which attributes there are, and with how many arguments, is a table; the other parsers say which they allow.
+ * Why: a table lists the attributes and how many arguments they take. The other parsers state which
+ * attributes are allowed where.
  */
 
 import { LANGUAGE_FEATURES } from '../language-features.js';
@@ -13,7 +14,7 @@ import type { ExpressionParser } from './parse-expression.js';
 import type * as syntax from './syntax.js';
 import type { TokenReader } from './token-reader.js';
 
-/** How many arguments each attribute takes, at least and at most. */
+/** The smallest and the largest number of arguments of each attribute. */
 const ATTRIBUTES: ReadonlyMap<string, readonly [number, number]> = new Map([
   ['align', [1, 1]],
   ['binding', [1, 1]],
@@ -27,7 +28,7 @@ const ATTRIBUTES: ReadonlyMap<string, readonly [number, number]> = new Map([
   ['workgroup_size', [1, 3]],
 ]);
 
-/** Attributes of shaders that this device does not run. */
+/** The attributes of vertex and fragment shaders, which this device does not run. */
 const RENDER_ATTRIBUTES = new Set([
   ...['vertex', 'fragment', 'location', 'interpolate', 'invariant', 'blend_src'],
   ...['color', 'input_attachment_index'],
@@ -35,7 +36,7 @@ const RENDER_ATTRIBUTES = new Set([
 
 const SEVERITIES = ['error', 'warning', 'info', 'off'];
 
-/** Parses what begins with `@`, and the directives before all declarations. */
+/** Parses attributes, and the directives before all declarations. */
 export class AttributeParser {
   readonly #tokens: TokenReader;
   readonly #expressions: ExpressionParser;
@@ -45,7 +46,7 @@ export class AttributeParser {
     this.#expressions = expressions;
   }
 
-  /** Reads the directives: none of those that are accepted changes anything here. */
+  /** Parses the directives. The accepted ones change nothing here. */
   directives(): void {
     const severities = new Map<string, string>();
     for (;;) {
@@ -83,7 +84,9 @@ export class AttributeParser {
     this.#tokens.expect(';', 'after a directive');
   }
 
-  /** The arguments of a diagnostic: it changes nothing here, since this device warns of nothing. */
+  /**
+   * Checks the arguments of a diagnostic. It has no effect, since this device emits no warnings.
+   */
   #diagnostic(
     [severityNode, ruleNode]: readonly syntax.Expression[],
     position: Position,
@@ -97,7 +100,7 @@ export class AttributeParser {
     return this.#tokens.fail(position, 'a diagnostic needs the name of a rule');
   }
 
-  /** The attributes that stand here. */
+  /** Parses the attributes at the current position. */
   read(): syntax.Attribute[] {
     const attributes: syntax.Attribute[] = [];
     const seen = new Set<string>();
@@ -130,14 +133,23 @@ export class AttributeParser {
     return attributes;
   }
 
-  /** Whether "(" follows. One after an attribute without arguments is left for the grammar to refuse. */
+  /**
+   * Takes the "(" of an attribute that has arguments. A "(" after one without arguments is left for
+   * the grammar to reject.
+   *
+   * @returns whether arguments follow.
+   */
   #takesArguments(name: string, maxCount: number): boolean {
     if (maxCount === 0) return false;
     this.#tokens.expect('(', `after @${name}`);
     return true;
   }
 
-  /** @throws WgslError at an attribute that is not allowed there. */
+  /**
+   * @param allowed the names of the attributes that are allowed.
+   * @param before what follows the attributes, for the message.
+   * @throws WgslError at an attribute that is not allowed.
+   */
   rejectOthers(
     attributes: readonly syntax.Attribute[],
     allowed: readonly string[],

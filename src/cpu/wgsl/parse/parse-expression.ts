@@ -1,10 +1,11 @@
 /**
- * Step 1e: expressions, from the operators that bind loosest to those that bind tightest, and the names of types.
+ * Step 1e: expressions, from the operators with the lowest precedence to those with the highest,
+ * and the names of types.
  *
  *   in    2.0 * x[i] + 1.0
  *   out   binary + (binary * (number 2.0) (index (name x) (name i))) (number 1.0)
  *
- * Why: the tree says what is computed first, and later steps need no rules of precedence.
+ * Why: the tree states what is computed first, so later steps need no precedence rules.
  */
 
 import type { Position } from '../source.js';
@@ -18,19 +19,20 @@ const RELATIONS = new Set(['<', '>', '<=', '>=', '==', '!=']);
 const BITWISE = new Set(['&', '|', '^']);
 const LOGICAL = new Set(['&&', '||']);
 
-/** How many operators an expression may have in a row: later steps walk the tree by recursion. */
+/** The most operators in a row in one expression. Later steps walk the tree recursively. */
 const MAX_OPERATORS = 512;
 
-/** Parses expressions, and types, which look like some. */
+/** Parses expressions, and types, which have the syntax of names. */
 export class ExpressionParser {
   readonly #tokens: TokenReader;
-  /** Of an expression of operators, how many lie on the longest path down. */
+  /** For a binary expression: how many operators are on the longest path down the tree. */
   readonly #operators = new WeakMap<syntax.Expression, number>();
 
   constructor(tokens: TokenReader) {
     this.#tokens = tokens;
   }
 
+  /** Parses an expression. */
   expression(): syntax.Expression {
     const firstOperand = this.unary();
     if (BITWISE.has(this.#tokens.operator)) return this.#bitwise(firstOperand);
@@ -47,7 +49,7 @@ export class ExpressionParser {
     return this.#rejectMixing(result);
   }
 
-  /** A chain of one of & | ^, whose operands are unary. */
+  /** Parses a chain of one of & | ^, whose operands are unary expressions. */
   #bitwise(firstOperand: syntax.Expression): syntax.Expression {
     const operator = this.#tokens.operator;
     let result = firstOperand;
@@ -58,7 +60,11 @@ export class ExpressionParser {
     return this.#rejectMixing(result);
   }
 
-  /** An expression after which no other operator may follow. */
+  /**
+   * Returns an expression that no other operator may follow.
+   *
+   * @throws WgslError where one follows.
+   */
   #rejectMixing(result: syntax.Expression): syntax.Expression {
     const operators = [MULTIPLICATIVE, ADDITIVE, SHIFTS, RELATIONS, BITWISE, LOGICAL];
     if (operators.some((set) => set.has(this.#tokens.operator)))
@@ -106,12 +112,12 @@ export class ExpressionParser {
     return result;
   }
 
-  /** An expression without operators between two operands: what may stand on the left of an assignment. */
+  /** Parses an expression without binary operators: what can be on the left of an assignment. */
   unary(): syntax.Expression {
-    return this.#tokens.nested(() => this.#anyUnary());
+    return this.#tokens.nested(() => this.#unnestedUnary());
   }
 
-  #anyUnary(): syntax.Expression {
+  #unnestedUnary(): syntax.Expression {
     this.#tokens.splitSigns();
     const { text: operator, position } = this.#tokens.peek;
     if (['-', '!', '~', '*', '&'].includes(operator)) {
@@ -186,7 +192,12 @@ export class ExpressionParser {
     };
   }
 
-  /** Expressions up to and with the closing parenthesis; the opening one is taken already. */
+  /**
+   * Parses expressions up to and including the closing parenthesis. The opening one was taken
+   * before.
+   *
+   * @param why for the message if it is missing.
+   */
   arguments(why: string): syntax.Expression[] {
     const list: syntax.Expression[] = [];
     while (!this.#tokens.nextIs(')')) {
@@ -197,17 +208,21 @@ export class ExpressionParser {
     return list;
   }
 
-  /** `: type`, where it stands here. */
+  /** Parses `: type` if it is next. */
   typeAnnotation(): syntax.Name | undefined {
     return this.#tokens.take(':') ? this.type() : undefined;
   }
 
+  /** Parses a type. */
   type(): syntax.Name {
     const { text: name, position } = this.#tokens.word('a type');
     return { kind: 'name', name, template: this.template(), position };
   }
 
-  /** `<a, b>`, where a list of types and values stands here. */
+  /**
+   * Parses a template list `<a, b>` of types and values if it is next; otherwise returns an empty
+   * list.
+   */
   template(): syntax.Expression[] {
     if (!this.#tokens.nextIsTemplate('<')) return [];
     this.#tokens.advance();

@@ -4,7 +4,8 @@
  *   in    for (var i = 0u; i < n; i++) { out[i + 1u] = 2.0 * x[i]; }
  *   out   loop: initial (var i), condition (binary <), body (assign), continuing (assign i + 1)
  *
- * Why: `for`, `while` and `loop` become one kind of node here, so that all later steps have one kind of loop.
+ * Why: `for`, `while` and `loop` become one kind of node here, so later steps know only one kind of
+ * loop.
  */
 
 import type { AttributeParser } from './parse-attribute.js';
@@ -14,7 +15,7 @@ import type { TokenReader } from './token-reader.js';
 
 const COMPOUND = new Set(['+=', '-=', '*=', '/=', '%=', '&=', '|=', '^=', '<<=', '>>=']);
 
-/** `else if` in a row: each is nested in the one before it. */
+/** The most `else if` in a row: each is nested in the one before it. */
 const MAX_ARMS = 512;
 
 /** Parses blocks and the statements in them. */
@@ -29,6 +30,7 @@ export class StatementParser {
     this.#attributes = attributes;
   }
 
+  /** Parses a block with its braces. */
   block(): syntax.Block {
     this.#attributes.rejectOthers(this.#attributes.read(), ['diagnostic'], 'a block');
     const { position } = this.#tokens.expect('{', 'to open a block');
@@ -43,10 +45,10 @@ export class StatementParser {
   }
 
   #statement(): syntax.Statement {
-    return this.#tokens.nested(() => this.#anyStatement());
+    return this.#tokens.nested(() => this.#unnestedStatement());
   }
 
-  #anyStatement(): syntax.Statement {
+  #unnestedStatement(): syntax.Statement {
     const attributes = this.#attributes.read();
     const { text, position } = this.#tokens.peek;
     const takesAttributes = ['{', 'if', 'switch', 'loop', 'for', 'while'].includes(text);
@@ -78,7 +80,7 @@ export class StatementParser {
     return statement;
   }
 
-  /** A statement that ends with a semicolon. */
+  /** Parses a statement that ends with a semicolon. */
   #simple(): syntax.Statement {
     const { text, position } = this.#tokens.peek;
     switch (text) {
@@ -100,7 +102,7 @@ export class StatementParser {
     }
   }
 
-  /** What may stand as the first part of a `for`. */
+  /** Parses what can be the initializer of a `for`. */
   #declarationOrUpdate(): syntax.Statement {
     const { text, position } = this.#tokens.peek;
     if (text !== 'let' && text !== 'const' && text !== 'var') return this.#update();
@@ -124,7 +126,7 @@ export class StatementParser {
     return { kind: text, name, type, value, position };
   }
 
-  /** An assignment, an increment or a call. */
+  /** Parses an assignment, an increment or a call. */
   #update(): syntax.Statement {
     const { text, position } = this.#tokens.peek;
     if (text === '_') {
@@ -305,6 +307,7 @@ export class StatementParser {
     };
   }
 
+  /** Parses a `const_assert` statement. */
   assertion(): syntax.Assertion {
     const { position } = this.#tokens.advance();
     const condition = this.#expressions.expression();

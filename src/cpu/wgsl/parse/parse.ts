@@ -1,16 +1,17 @@
 /**
- * Step 1: the text of a shader becomes a syntax tree (syntax.ts), by recursive descent: one function for each rule of
- * WGSL's grammar. This file has the declarations; attributes, statements and expressions have parsers of their own
- * beside it.
+ * Step 1: the text of a shader becomes a syntax tree (syntax.ts), by recursive descent: one
+ * function for each rule of WGSL's grammar. This file has the declarations. Attributes, statements
+ * and expressions have parsers of their own beside it.
  *
  *   in    out[i + 1u] = 2.0 * x[i];
  *   out   assign: index (name out) (binary + (name i) (number 1u))
  *                 binary * (number 2.0) (index (name x) (name i))
  *
- * The parser knows no names: whether `f(x)` is a call, a constructor or a conversion is decided in the next step. What
- * the grammar forbids (`a < b < c`, `a & b | c`, `a << b << c`) is refused here.
+ * The parser does not resolve names: whether `f(x)` is a call, a constructor or a conversion is
+ * decided in the next step. What the grammar forbids (`a < b < c`, `a & b | c`, `a << b << c`) is
+ * rejected here.
  *
- * Why: the next step may walk through the program in the order of its names, not in that of its text.
+ * Why: the next step can go through the program in the order of its names, not in that of its text.
  */
 
 import { AttributeParser } from './parse-attribute.js';
@@ -19,14 +20,19 @@ import { StatementParser } from './parse-statement.js';
 import type * as syntax from './syntax.js';
 import { TokenReader } from './token-reader.js';
 
-/** The attributes that may stand before a declaration. */
+/** The attributes that are allowed before each kind of declaration. */
 const ALLOWED_ATTRIBUTES: ReadonlyMap<string, readonly string[]> = new Map([
   ['var', ['group', 'binding']],
   ['override', ['id']],
   ['fn', ['compute', 'workgroup_size', 'must_use', 'diagnostic']],
 ]);
 
-/** @throws WgslError where the text is not in WGSL's grammar, or not in the part of it this device has. */
+/**
+ * Parses a shader.
+ *
+ * @throws WgslError where the text does not match WGSL's grammar, or uses what this device does not
+ *   support.
+ */
 export function parse(text: string): syntax.Module {
   return new ModuleParser(text).module();
 }
@@ -151,7 +157,7 @@ class ModuleParser {
     return { name, parameters, result, attributes, body, position };
   }
 
-  /** `name: type, ...` up to and with the closing symbol. */
+  /** Parses `name: type, ...` up to and including the closing symbol. */
   #parameters(close: string, allowed: readonly string[]): syntax.Parameter[] {
     const list: syntax.Parameter[] = [];
     while (this.#tokens.peek.text !== close) {

@@ -1,7 +1,7 @@
 /**
- * The syntax tree: what the parser makes of the tokens, before anything is known of names and types.
+ * The syntax tree: the result of parsing, before names and types are resolved.
  *
- * Every node has `at`, its offset in the text.
+ * Every node has `position`, its position in the text.
  */
 
 import type { Position } from '../source.js';
@@ -16,14 +16,16 @@ export interface Module {
   readonly assertions: readonly Assertion[];
 }
 
-/** `@name(arguments)`, of the names and counts that WGSL knows. */
+/** `@name(arguments)`, with a name and a number of arguments that WGSL allows. */
 export interface Attribute {
   readonly name: string;
   readonly arguments: readonly Expression[];
   readonly position: Position;
 }
 
-/** A name with its template arguments, where it has some: `x`, `f32`, `vec4<f32>`, `array<vec4f, N>`. */
+/**
+ * A name with its template arguments, if it has any: `x`, `f32`, `vec4<f32>`, `array<vec4f, N>`.
+ */
 export interface Name {
   readonly kind: 'name';
   readonly name: string;
@@ -31,7 +33,7 @@ export interface Name {
   readonly position: Position;
 }
 
-/** `const name: type = value;` at the top of a module. */
+/** `const name: type = value;` at module scope. */
 export interface ConstantDeclaration {
   readonly name: string;
   readonly type: Name | undefined;
@@ -39,7 +41,7 @@ export interface ConstantDeclaration {
   readonly position: Position;
 }
 
-/** `var<space, access> name: type = value;` at the top of a module */
+/** `var<space, access> name: type = value;` at module scope. */
 export interface VariableDeclaration {
   readonly name: string;
   readonly space: string | undefined;
@@ -64,7 +66,7 @@ export interface AliasDeclaration {
   readonly position: Position;
 }
 
-/** A function's parameter, or a struct's member. */
+/** A parameter of a function, or a member of a struct. */
 export interface Parameter {
   readonly name: string;
   readonly type: Name;
@@ -89,7 +91,7 @@ export interface Assertion {
   readonly position: Position;
 }
 
-/** What may stand where a value or a type is expected. */
+/** An expression, or a type. */
 export type Expression =
   | { readonly kind: 'number'; readonly text: string; readonly position: Position }
   | { readonly kind: 'boolean'; readonly value: boolean; readonly position: Position }
@@ -120,7 +122,10 @@ export type Expression =
       readonly position: Position;
     }
   | {
-      /** A function's call, a value constructor's or a conversion: names are not known yet. */
+      /**
+       * A call of a function, a value constructor or a conversion; which of them it is depends on
+       * the name.
+       */
       readonly kind: 'call';
       readonly callee: Name;
       readonly arguments: readonly Expression[];
@@ -146,12 +151,15 @@ export interface LocalDeclaration {
   readonly position: Position;
 }
 
-/** `target = value`, `target += value` (operator `+`), `target++` (operator `+`, value 1), `_ = value` (no target). */
+/**
+ * `target = value`, `target += value` (operator `+`), `target++` (operator `+`, value 1), `_ =
+ * value` (no target).
+ */
 export interface Assignment {
   readonly kind: 'assign';
   readonly target: Expression | undefined;
   readonly operator: string | undefined;
-  /** Whether it was written `++` or `--`, which only integers take. */
+  /** Whether it was written as `++` or `--`, which take integers only. */
   readonly isIncrement: boolean;
   readonly value: Expression;
   readonly position: Position;
@@ -159,13 +167,13 @@ export interface Assignment {
 
 /** `case a, b: { body }` */
 export interface SwitchCase {
-  /** `undefined` among them stands for `default`. */
+  /** `undefined` stands for `default`. */
   readonly selectors: readonly (Expression | undefined)[];
   readonly body: Block;
   readonly position: Position;
 }
 
-/** What may stand in a block. */
+/** A statement. */
 export type Statement =
   | Block
   | LocalDeclaration
@@ -186,9 +194,14 @@ export type Statement =
       readonly position: Position;
     }
   | {
-      /** for, while and loop alike; `continuing` runs after the body, then `breakIf` is asked. */
+      /**
+       * A `for`, `while` or `loop`. `continuing` runs after the body, then `breakIf` is evaluated.
+       */
       readonly kind: 'loop';
-      /** Whether `continuing` sees what the body declares, as in a `loop`; the update of a `for` does not. */
+      /**
+       * Whether `continuing` sees the declarations of the body. It does in a `loop`; the update of
+       * a `for` does not.
+       */
       readonly sharesScope: boolean;
       readonly initial: Statement | undefined;
       readonly condition: Expression | undefined;

@@ -1,24 +1,30 @@
 /**
- * Step 1b: which `<` and `>` enclose a template list, and which compare or shift (WGSL, section 3.9). Tokens alone
- * decide: a `<` after a word opens a list where a `>` of the same depth of parentheses follows before the expression
- * ends.
+ * Step 1b: which `<` and `>` enclose a template list, and which compare or shift (WGSL, section
+ * 3.9). The tokens alone decide: a `<` after a word opens a list if a `>` at the same depth of
+ * parentheses follows before the expression ends.
  *
  *   in    array<vec2<u32>, 4>()         a < b && c > d
  *   out   all four are template         both are symbols, since && ends the first comparison
  *
- * Why: WGSL defines it as a step before the grammar. With it, the parser never has to try two readings.
+ * Why: WGSL defines this as a step before the grammar. With it, the parser never has to backtrack.
  */
 
 import type { Token } from './tokens.js';
 
-/** After these symbols nothing before them can be continued by a `>`. */
+/** A template list cannot extend past these symbols. */
 const EXPRESSION_ENDS = new Set([';', '{', ':']);
 const ASSIGNMENT = /^(?:=|[-+*/%&|^]=|<<=|>>=)$/;
 
-/** The tokens, with those around template lists told apart; a `>>` that closes two lists becomes two tokens. */
+/**
+ * Returns the tokens with those around template lists marked. A `>>` that closes two lists becomes
+ * two tokens.
+ */
 export function markTemplates(tokens: readonly Token[]): Token[] {
   const result: Token[] = [];
-  /** Positions in `result` of each `<` that may still be closed, with the parentheses and brackets around it. */
+  /**
+   * The positions in `result` of each `<` that may still be closed, and the depth of parentheses
+   * and brackets around it.
+   */
   let open: { index: number; depth: number }[] = [];
   let depth = 0;
   const visit = (token: Token): void => {

@@ -1,24 +1,26 @@
 /**
- * Step 1a: a shader's text becomes a list of tokens.
+ * Step 1a: the text of a shader becomes a list of tokens.
  *
  *   in    out[i + 1u] = 2.0 * x[i]; // twice
- *   out   word out, symbol [, word i, symbol +, number 1u, symbol ], symbol =, number 2.0, symbol *, ..., end
+ *   out   word out, symbol [, word i, symbol +, number 1u, symbol ], symbol =, number 2.0, ..., end
  *
- * Why: comments and blanks are gone after this step, so that no later one meets them. Each token keeps its offset, so
- * that every later error can name line and column.
+ * Why: later steps need not deal with comments and whitespace. Each token keeps its position, so
+ * every later error can name a line and column.
  */
 
 import { failAt, type Position } from '../source.js';
 
-/** A word, number or symbol of a shader. */
+/** A word, number or symbol of a shader, or its end. */
 export interface Token {
-  /** `template`: a `<` or `>` around a list of types (templates.ts); the lexer itself makes none. */
+  /**
+   * `template` is a `<` or `>` around a template list (templates.ts); `tokenize` never returns it.
+   */
   readonly kind: 'word' | 'number' | 'symbol' | 'template' | 'end';
   readonly text: string;
   readonly position: Position;
 }
 
-/** Longest first: the lexer takes the first that fits. */
+/** Longest first: the first one that matches is taken. */
 const SYMBOLS = [
   ...['<<=', '>>='],
   ...['->', '&&', '||', '==', '!=', '<=', '>=', '<<', '>>', '++', '--'],
@@ -30,11 +32,15 @@ const SYMBOLS = [
 const WHITESPACE = /[ \t\n\v\f\r\u0085\u200e\u200f\u2028\u2029]+/uy;
 const LINE_COMMENT = /\/\/[^\n\v\f\r\u0085\u2028\u2029]*/uy;
 const WORD = /[\p{XID_Start}_]\p{XID_Continue}*/uy;
-/** Hexadecimal floats, decimal floats, then integers; the suffix belongs to the number. */
+/** Hexadecimal floats, decimal floats, then integers; the suffix is part of the number. */
 const NUMBER =
   /0[xX](?:[0-9a-fA-F]*\.[0-9a-fA-F]+|[0-9a-fA-F]+\.[0-9a-fA-F]*)(?:[pP][+-]?\d+[fh]?)?|0[xX][0-9a-fA-F]+(?:[pP][+-]?\d+[fh]?|[iu]?)|(?:\d+\.\d*|\.\d+)(?:[eE][+-]?\d+)?[fh]?|\d+[eE][+-]?\d+[fh]?|\d+[fhiu]?/uy;
 
-/** @throws WgslError at the first character that begins no token. */
+/**
+ * Splits a shader into tokens.
+ *
+ * @throws WgslError at the first character that starts no token.
+ */
 export function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
   let position = 0;
@@ -81,7 +87,10 @@ function tokenAt(
   );
 }
 
-/** A block comment, in which others may nest, or undefined where none begins. */
+/**
+ * Returns the block comment at a position, with the comments nested in it; `undefined` where none
+ * starts.
+ */
 function blockComment(text: string, start: Position): string | undefined {
   if (!text.startsWith('/*', start)) return undefined;
   let depth = 0;

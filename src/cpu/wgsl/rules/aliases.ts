@@ -1,14 +1,15 @@
 /**
- * Step 3b: two names of one place in memory (WGSL, section 11.4.1 on alias analysis). A function that writes through a
- * pointer must not be given another way to the same variable.
+ * Step 3b: alias analysis (WGSL, section 11.4.1). A function that writes through a pointer must not
+ * have another way to reach the same variable.
  *
  *   in    fn add(a: ptr<function, f32>, b: ptr<function, f32>) { *a += *b; }        add(&x, &x);
- *   out   refused: a and b both point into "x", and add writes through one of them
+ *   out   rejected: a and b both point into "x", and add writes through one of them
  *
- * Each function is asked which of its pointer parameters and which variables outside functions it reads and writes,
- * also through the functions it calls; then each of its calls is looked at.
+ * For each function, the analysis collects which of its pointer parameters and which module-scope
+ * variables it reads and writes, directly or through the functions it calls. Then it checks each of
+ * its calls.
  *
- * Why: a compiler may then keep what it has read.
+ * Why: it lets a compiler keep values that it has read before.
  */
 
 import { operands, referenceOperands } from '../operands.js';
@@ -16,7 +17,7 @@ import type { Expression, Program, ShaderFunction, Statement, Variable } from '.
 import { failAt, type Position } from '../source.js';
 import { Roots } from './roots.js';
 
-/** What a function does to pointer parameters and to variables outside functions. */
+/** The pointer parameters and module-scope variables that a function reads and writes. */
 interface Uses {
   readonly read: Set<Variable>;
   readonly written: Set<Variable>;
@@ -24,7 +25,11 @@ interface Uses {
 
 type Call = Extract<Expression, { kind: 'call' }>;
 
-/** @throws WgslError at a call that gives a function two ways to what it writes. */
+/**
+ * Checks the calls of all functions.
+ *
+ * @throws WgslError at a call that gives a function two ways to reach what it writes.
+ */
 export function checkAliases({ functions, text }: Program): void {
   const analysis = new AliasAnalysis(text);
   for (const each of functions.values()) analysis.uses(each);
@@ -159,7 +164,7 @@ class FunctionAliases {
   }
 }
 
-/** Whether a variable stands outside functions, so that every function may use it. */
+/** Whether a variable is declared outside functions, so that every function can use it. */
 function isModuleScope({ space }: Variable): boolean {
   return space !== 'function' && space !== 'let';
 }

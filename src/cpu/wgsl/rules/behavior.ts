@@ -1,19 +1,21 @@
 /**
- * Step 3a: how statements can end (WGSL, section 9.8): by going on to the next statement, or by leaving for the end of
- * a loop or switch, for its next turn, or out of the function. Values are not looked at: `while true` may end, for all
- * this knows.
+ * Step 3a: behavior analysis (WGSL, section 9.8): how statements can end. They continue with the
+ * next statement, or leave: to the end of a loop or switch, to the next iteration of a loop, or out
+ * of the function. Values are ignored: as far as this analysis knows, `while true` may end.
  *
  *   in    if a { return 1; } else { break; }
  *   out   return, break: what follows is never reached
  *
- * Why: a function with a result must not come to its end without one, and a loop needs a way out.
+ * Why: a function with a result must not reach its end without one, and a loop needs an exit.
  */
 
 import type { Statement } from '../program.js';
 
 type Behavior = 'next' | 'break' | 'continue' | 'return';
 
-/** The behaviors of a list of statements: up to the first that never goes on to the next. */
+/**
+ * The behaviors of a list of statements, up to the first one that never continues with the next.
+ */
 export function behaviors(body: readonly Statement[]): ReadonlySet<Behavior> {
   const result = new Set<Behavior>(['next']);
   for (const statement of body) {

@@ -1,24 +1,26 @@
 /**
- * Step 3c: uniformity (WGSL, section 15.2). All invocations of a workgroup must come to a barrier, or none. So a
- * barrier is refused where whether it is reached depends on a value that may differ between invocations.
+ * Step 3c: uniformity analysis (WGSL, section 15.2). A barrier must be reached by all invocations
+ * of a workgroup or by none. So a barrier is rejected if whether it is reached depends on a value
+ * that may differ between invocations.
  *
  *   in    if (local_index < count) { workgroupBarrier(); }
- *   out   refused: the branch depends on local_invocation_index
+ *   out   rejected: the branch depends on local_invocation_index
  *
- * Each value is followed as the set of what it depends on: causes of difference (an invocation's own index, what
- * memory holds that other invocations write) and, inside a function, what its caller gives. A branch on a value adds
- * the value's set to the flow of control inside it; an assignment adds the flow's set to the variable; a path that may
- * leave (return, break, continue) leaves its flow to what follows. Loops are followed until no set grows. Of a
- * function a summary is kept, in which a call puts its arguments' sets.
+ * Each value is represented by the set of its sources: causes of divergence (an invocation's own
+ * index, memory that other invocations write) and, inside a function, what its caller passes. A
+ * branch on a value adds the value's sources to the control flow inside it. An assignment adds the
+ * sources of the control flow to the variable. A path that may leave (return, break, continue) adds
+ * its control flow to what follows. Loops are analyzed until no set grows. Each function has a
+ * summary, into which a call substitutes the sources of its arguments.
  *
- * Why: the compiler relies on it. wasm/split/barriers.ts runs loops and branches around a barrier once for all
- * invocations.
+ * Why: the compiler relies on it. wasm/split/barriers.ts runs loops and branches around a barrier
+ * once for all invocations.
  */
 
 import { operands, referenceOperands } from '../operands.js';
 import type {
-  BuiltinInput,
-  Entry,
+  BuiltinValue,
+  EntryPoint,
   Expression,
   Program,
   Reference,
@@ -34,26 +36,32 @@ import { type Root, Roots } from './roots.js';
 /** What a value may depend on. */
 type Source = Cause | CallerSource;
 
-/** What may differ between the invocations of a workgroup. */
+/** Something that may differ between the invocations of a workgroup. */
 interface Cause {
   readonly kind: 'cause';
   readonly what: string;
   readonly position: Position;
 }
 
-/** What a function's caller decides: whether the call is reached, an argument, or what an argument points at. */
+/**
+ * What a function's caller decides: whether the call is reached, an argument, or what an argument
+ * points to.
+ */
 type CallerSource =
   | { readonly kind: 'flow' }
   | { readonly kind: 'argument'; readonly index: number }
   | { readonly kind: 'pointee'; readonly index: number };
 
 type Sources = ReadonlySet<Source>;
-/** What the flow of control depends on, and the branch by which it does. */
+/** What the control flow depends on, with the position of the branch that causes it. */
 type Flow = ReadonlyMap<Source, Position>;
-/** What the variables of a function hold. */
+/** The sources of what each variable of a function holds. */
 type State = ReadonlyMap<Variable, Sources>;
 
-/** That a barrier be reached uniformly or, of workgroupUniformLoad, that its pointer be uniform. */
+/**
+ * The requirement that a barrier be in uniform control flow or, for workgroupUniformLoad, that its
+ * pointer be uniform.
+ */
 interface Requirement {
   readonly name: string;
   readonly position: Position;
@@ -61,15 +69,15 @@ interface Requirement {
   readonly flow: Flow;
 }
 
-/** What a call needs to know of a function. */
+/** What a call needs to know about a function. */
 interface Summary {
   readonly result: Sources;
   readonly requirements: readonly Requirement[];
-  /** What the variables behind pointer parameters hold in the end. */
+  /** The sources of what the variables behind pointer parameters hold in the end. */
   readonly pointees: ReadonlyMap<number, Sources>;
 }
 
-/** Where `break` and `continue` go, and what the variables hold there. */
+/** The target of `break` and `continue`, and the states of the variables at each of them. */
 interface Target {
   readonly isLoop: boolean;
   readonly breaks: State[];
@@ -78,10 +86,14 @@ interface Target {
 
 const NO_SOURCES: Sources = new Set();
 const FLOW: CallerSource = { kind: 'flow' };
-const UNIFORM_INPUTS: ReadonlySet<BuiltinInput> = new Set(['workgroup_id', 'num_workgroups']);
+const UNIFORM_INPUTS: ReadonlySet<BuiltinValue> = new Set(['workgroup_id', 'num_workgroups']);
 const BARRIERS = /\b(?:workgroupBarrier|storageBarrier|workgroupUniformLoad)\b/;
 
-/** @throws WgslError at a barrier that only some invocations of a workgroup may reach. */
+/**
+ * Checks all barriers of a program.
+ *
+ * @throws WgslError at a barrier that only some invocations of a workgroup may reach.
+ */
 export function checkUniformity(program: Program): void {
   if (!BARRIERS.test(program.text)) return;
   const analysis = new UniformityAnalysis(program);
@@ -107,7 +119,7 @@ class UniformityAnalysis {
     return summary;
   }
 
-  /** The same object for the same place, so that sets know it again. */
+  /** Returns the same object for the same cause, so that sets recognize it. */
   cause(what: string, position: Position): Cause {
     const key = `${position} ${what}`;
     const cause = this.#causes.get(key) ?? { kind: 'cause', what, position };
@@ -128,7 +140,7 @@ class UniformityAnalysis {
 class FunctionUniformity {
   readonly #analysis: UniformityAnalysis;
   readonly #roots = new Roots();
-  /** What the values of `let`s and parameters depend on. */
+  /** The sources of the values of `let`s and parameters. */
   readonly #values = new Map<Variable, Sources>();
   readonly #callerSources = new Map<string, CallerSource>();
   readonly #requirements = new Map<string, Requirement>();
@@ -142,7 +154,7 @@ class FunctionUniformity {
   }
 
   /** @param entry the entry point that the function is, if it is one: it has no caller. */
-  analyze(shaderFunction: ShaderFunction, entry: Entry | undefined): Summary {
+  analyze(shaderFunction: ShaderFunction, entry: EntryPoint | undefined): Summary {
     if (entry) this.#declareInputs(entry);
     else this.#declareParameters(shaderFunction);
     this.#run(shaderFunction.body, new Map(entry ? [] : [[FLOW, 0]]));
@@ -158,7 +170,7 @@ class FunctionUniformity {
     };
   }
 
-  #declareInputs(entry: Entry): void {
+  #declareInputs(entry: EntryPoint): void {
     for (const { variable, values } of entry.inputs) {
       const causes = values
         .filter((value) => !UNIFORM_INPUTS.has(value))
@@ -188,7 +200,11 @@ class FunctionUniformity {
 
   // Statements
 
-  /** Runs statements up to one that never goes on. @returns the flow of control after them. */
+  /**
+   * Analyzes statements up to one that never continues.
+   *
+   * @returns the control flow after them.
+   */
   #run(body: readonly Statement[], start: Flow): Flow {
     let flow = start;
     for (const statement of body) {
@@ -249,14 +265,17 @@ class FunctionUniformity {
     this.#write(this.#roots.root(reference), sources, operator !== undefined);
   }
 
-  /** Only variables of functions are followed: what others hold may differ in any case. */
-  #write({ variable, isEntireVariable: isAll }: Root, sources: Sources, isCompound: boolean): void {
+  /** Tracks only variables of functions: what other variables hold may differ in any case. */
+  #write({ variable, isEntireVariable }: Root, sources: Sources, isCompound: boolean): void {
     const old = this.#state.get(variable);
     if (!old) return;
-    this.#setContents(variable, isAll && !isCompound ? sources : union(old, sources));
+    this.#setContents(variable, isEntireVariable && !isCompound ? sources : union(old, sources));
   }
 
-  /** Runs bodies of which one is taken. After them the flow is as before, unless one of them may leave. */
+  /**
+   * Analyzes the branches of a statement. After them the control flow is as before, unless one may
+   * leave.
+   */
   #branches(
     node: Statement,
     condition: Expression,
@@ -279,7 +298,7 @@ class FunctionUniformity {
     return alwaysContinues(node) ? flow : after;
   }
 
-  /** Runs a loop until nothing more is found: the sets only grow, and there are finitely many sources. */
+  /** Analyzes a loop until nothing changes: sets only grow, and there are finitely many sources. */
   #loop(node: Extract<Statement, { kind: 'loop' }>, flow: Flow): Flow {
     if (node.initial) this.#statement(node.initial, flow);
     let start = this.#state;
@@ -301,7 +320,11 @@ class FunctionUniformity {
     }
   }
 
-  /** One turn of a loop. @returns the flow of control at its end. */
+  /**
+   * Analyzes one iteration of a loop.
+   *
+   * @returns the control flow at its end.
+   */
   #iteration(node: Extract<Statement, { kind: 'loop' }>, head: Flow, target: Target): Flow {
     const { condition, body, continuing, breakIf, position } = node;
     let flow = head;
@@ -326,7 +349,7 @@ class FunctionUniformity {
 
   // Expressions
 
-  /** What an expression's value depends on, apart from whether it is reached. */
+  /** The sources of an expression's value, apart from whether it is evaluated. */
   #evaluate(node: Expression, flow: Flow): Sources {
     switch (node.kind) {
       case 'value':
@@ -356,7 +379,7 @@ class FunctionUniformity {
     return union(...nodes.map((node) => this.#evaluate(node, flow)));
   }
 
-  /** What memory holds there. */
+  /** The sources of what a reference holds. */
   #contents(reference: Reference): Iterable<Source> {
     const { variable } = this.#roots.root(reference);
     const { type } = variable;
@@ -383,7 +406,7 @@ class FunctionUniformity {
     return NO_SOURCES;
   }
 
-  /** Refuses a barrier that depends on a cause; what the caller decides is left to the calls. */
+  /** Rejects a barrier that depends on a cause. What depends on the caller is left to the calls. */
   #require(requirement: Requirement): void {
     const { position, isAddress, flow } = requirement;
     for (const [source, branch] of flow)
@@ -398,7 +421,7 @@ class FunctionUniformity {
     const argumentSources = node.arguments.map((argument) => this.#evaluate(argument, flow));
     const { result, requirements, pointees } = this.#analysis.summary(node.function);
     const pointee = (index: number) => this.#roots.pointee(node.arguments[index]!);
-    /** What a source of the function's stands for here. */
+    /** What a source inside the function corresponds to at this call. */
     const translate = (source: Source): Iterable<Source> => {
       if (source.kind === 'cause') return [source];
       if (source.kind === 'flow') return flow.keys();
@@ -421,18 +444,18 @@ class FunctionUniformity {
   }
 }
 
-/** Whether a parameter points at a variable of the function that calls, whose contents are followed. */
+/** Whether a parameter points to a variable of the calling function, whose contents are tracked. */
 function pointsAtLocal(type: Type): boolean {
   return type.kind === 'pointer' && type.space === 'function';
 }
 
-/** Whether no path through a statement leaves for anywhere but the next statement. */
+/** Whether every path through a statement continues with the next statement. */
 function alwaysContinues(node: Statement): boolean {
   const bodyBehaviors = statementBehaviors(node);
   return bodyBehaviors.size === 1 && bodyBehaviors.has('next');
 }
 
-/** The flow of control inside a branch on a value. */
+/** The control flow inside a branch on a value. */
 function branchOn(flow: Flow, sources: Sources, position: Position): Flow {
   return merge(flow, new Map([...sources].map((source) => [source, position])));
 }
@@ -445,7 +468,7 @@ function union(...parts: Iterable<Source>[]): Sources {
   return new Set(parts.flatMap((part) => [...part]));
 }
 
-/** What variables may hold where paths meet; `undefined` where no path leads. */
+/** The state where paths meet; `undefined` where no path leads there. */
 function join([first, ...others]: readonly State[]): State | undefined {
   if (!first) return undefined;
   const result = new Map(first);
@@ -455,7 +478,7 @@ function join([first, ...others]: readonly State[]): State | undefined {
   return result;
 }
 
-/** The sources in all sets: they only grow. */
+/** How many sources all sets have together. */
 function countSources(state: State): number {
   return [...state.values()].reduce((sum, sources) => sum + sources.size, 0);
 }
