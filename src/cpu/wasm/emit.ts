@@ -275,7 +275,7 @@ class FunctionWriter {
         code.unsigned(REPORT_INDEX);
         return;
       case 'barrier':
-        throw new Error('A barrier reached the bytes.');
+        throw new Error('A barrier was not removed before encoding.');
     }
   }
 
@@ -288,7 +288,7 @@ class FunctionWriter {
   /** How many labels are between a branch and its target. */
   #depth(label: Label): number {
     const index = this.#labels.lastIndexOf(label);
-    if (index < 0) throw new Error(`A branch to ${label.name} is outside of it.`);
+    if (index < 0) throw new Error(`A branch to ${label.name} is outside its target.`);
     return this.#labels.length - 1 - index;
   }
 

@@ -148,7 +148,7 @@ describe('errors name the line, the column and the rule', () => {
       `const a = b + 1;
 const b = 2u * c;
 const c = a;`,
-      'line 3, column 11: "a" is made of itself, directly or through others',
+      'line 3, column 11: "a" is defined in terms of itself, directly or through others',
     ],
     [
       `fn f(x: f32) -> f32 {
@@ -181,7 +181,7 @@ fn f(i: u32) {
     return 1;
   }
 }`,
-      'line 1, column 21: f ends without a return of f32',
+      'line 1, column 21: f can end without returning f32',
     ],
     [
       `fn f() {
@@ -203,7 +203,7 @@ fn f() {
     [
       `struct A { b: B }
 struct B { c: array<A, 2> }`,
-      'line 2, column 21: "A" is made of itself, directly or through others',
+      'line 2, column 21: "A" is defined in terms of itself, directly or through others',
     ],
     [
       `fn f() {
@@ -253,12 +253,12 @@ fn main(@builtin(global_invocation_id) id: vec2u) { }`,
     ['fn f() { let x = vec3f; }', 'line 1, column 18: "vec3f" is a type, not a value'],
     ['fn f() { let x = max; }', 'line 1, column 18: "max" is a function: call it'],
     ['fn f() { var x = 1; x(); }', 'line 1, column 21: "x" is not a function'],
-    ['var<private> a: array<f32>;', 'line 1, column 1: var<private> a cannot be of array<f32>'],
+    ['var<private> a: array<f32>;', 'line 1, column 1: var<private> a cannot have type array<f32>'],
     [
       'fn f() -> i32 { return vec2i(1, 2); }',
       'line 1, column 24: the returned value is vec2<i32>, not i32',
     ],
-    ['struct S { @align(6) a: f32 }', 'line 1, column 12: @align is a power of two, not 6'],
+    ['struct S { @align(6) a: f32 }', 'line 1, column 12: @align must be a power of two, not 6'],
     [
       'fn f() { var x: vec2<f32, f32>; }',
       'line 1, column 17: vec2<...> takes 1 template argument, not 2',

@@ -271,9 +271,9 @@ describe('what has no value is an error, with its place', () => {
     ['1e38f * 10f', 'line 1, column 24: 9.999999680285692e+38 cannot be represented as f32'],
     [
       '1 << 60',
-      "line 1, column 20: 1152921504606847000 is past 2^53, the end of this device's integers without a type",
+      'line 1, column 20: 1152921504606847000 exceeds 2^53, the largest abstract integer of this device',
     ],
-    ['1u << 32u', 'line 1, column 21: a shift by 32 is past the 31 that 32 bits have'],
+    ['1u << 32u', 'line 1, column 21: a shift by 32 exceeds 31, the most for a 32-bit integer'],
     ['1073741824i << 1u', 'line 1, column 30: 1073741824 << 1 overflows'],
     ['u32(-1)', 'line 1, column 18: -1 cannot be represented as u32'],
     ['log(-1.0)', 'line 1, column 18: log(-1) has no value'],

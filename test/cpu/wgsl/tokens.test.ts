@@ -105,12 +105,12 @@ describe('comments and blanks', () => {
 
 describe('errors', () => {
   it.each([
-    ['let x =\n  $1;', 'line 2, column 3: the character "$" begins nothing in WGSL'],
+    ['let x =\n  $1;', 'line 2, column 3: the character "$" does not start a WGSL token'],
     ['a\n  /* b', 'line 2, column 3: this comment is not closed: "*/" is missing'],
     ['/* /* */', 'line 1, column 1: this comment is not closed: "*/" is missing'],
     ['let __x = 1', 'line 1, column 5: "__x": a name cannot start with two underscores'],
     ['x = 12ab', 'line 1, column 5: "12a" is neither a number nor a name'],
-    ['"text"', 'line 1, column 1: the character "\\"" begins nothing in WGSL'],
+    ['"text"', 'line 1, column 1: the character "\\"" does not start a WGSL token'],
   ])('%j', (text, message) => {
     expect(() => tokenize(text)).toThrow(expect.objectContaining({ name: 'WgslError', message }));
   });

@@ -322,7 +322,7 @@ function cross(frame: Frame, a: Value, b: Value): Value {
 }
 
 function transpose(frame: Frame, value: Value, type: Matrix): Value {
-  if (value.kind !== 'parts') throw new Error('Only a matrix is transposed.');
+  if (value.kind !== 'parts') throw new Error('Only a matrix can be transposed.');
   const { parts, transposed } = value;
   if (type.rows === 4 && type.columns === 4) {
     const rows = transposed ?? transpose4(frame.builder, parts, 'matrix');

@@ -112,7 +112,7 @@ export class ExpressionLowering {
       case 'dereference': {
         const pointer = this.lower(reference.pointer);
         if (pointer.kind !== 'pointer')
-          throw new Error('A value that is not a pointer is followed.');
+          throw new Error('A value that is not a pointer is dereferenced.');
         return pointer.storage;
       }
       case 'member':
@@ -249,7 +249,7 @@ export class ExpressionLowering {
     if (constant !== undefined && constant >= 0 && constant < count)
       return storage.part(base, constant);
     if ('variable' in base && base.variable) throw new NeedsMemory(base.variable);
-    throw new Error('An element of no variable is named.');
+    throw new Error('The base of an element is not a variable.');
   }
 
   #elementInMemory(

@@ -387,7 +387,7 @@ export class StatementLowering {
     this.#calls += 1;
     if (this.#calls > MAX_CALLS)
       throw new Error(
-        `${this.#frame.entry.name} makes more than ${MAX_CALLS} calls, each of which is put in place; the last is of ${callee.name}`,
+        `${this.#frame.entry.name} makes more than ${MAX_CALLS} calls, all of which are inlined; the last one is of ${callee.name}`,
       );
     for (const [n, parameter] of callee.parameters.entries())
       this.#frame.setValue(parameter, toLocals(builder, given[n]!, parameter.name));

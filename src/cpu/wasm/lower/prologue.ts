@@ -67,7 +67,7 @@ export class Prologue {
     if (type.kind === 'scalar')
       return scalar(type, this.load(localType(type), local, offset, name));
     if (isVec4(type)) return { kind: 'vec4', type, node: this.load('v128', local, offset, name) };
-    throw new Error('Only scalars and vec4 are read at once.');
+    throw new Error('Only a scalar or a vec4 can be read at once.');
   }
 
   /**

@@ -172,7 +172,7 @@ export function write(builder: Builder, storage: Storage, value: Value): void {
       writeMemory(builder, storage, value);
       return;
     case 'constant':
-      throw new Error('The variable of an unrolled loop is set.');
+      throw new Error('The variable of an unrolled loop cannot be set.');
   }
 }
 

@@ -103,7 +103,7 @@ export class ConstructChecker {
     }
     const element = commonType(parts.map((p) => p.type));
     if (!element)
-      return this.#expressions.fail(position, 'the elements of an array are all of one type');
+      return this.#expressions.fail(position, 'the elements of an array must all have one type');
     const isConstant = parts.every((p) => p.kind === 'constant');
     return { type: arrayType(isConstant ? element : concreteType(element), parts.length), parts };
   }
@@ -114,7 +114,10 @@ export class ConstructChecker {
    */
   construct(type: Type, given: readonly Expression[], position: Position): Expression {
     if (!isSized(type) || excessElements(type))
-      return this.#expressions.fail(position, `no value can be made of ${typeName(type)}`);
+      return this.#expressions.fail(
+        position,
+        `no value can be constructed of type ${typeName(type)}`,
+      );
     if (given.length === 0) return { kind: 'constant', type, value: zeroValue(type), position };
     switch (type.kind) {
       case 'scalar':
@@ -166,7 +169,7 @@ export class ConstructChecker {
       if (!element || part.type.kind === 'matrix')
         return this.#expressions.fail(
           part.position,
-          `a vector is made of numbers, not of ${typeName(part.type)}`,
+          `a vector is constructed from numbers or bools, not from ${typeName(part.type)}`,
         );
       return this.#expressions.convert(part, withScalar(part.type, type.element), 'a component');
     });
@@ -176,7 +179,7 @@ export class ConstructChecker {
     if (size !== type.size && !isSplat)
       return this.#expressions.fail(
         position,
-        `${typeName(type)} is made of ${type.size} components, not ${size}`,
+        `${typeName(type)} takes ${type.size} components, not ${size}`,
       );
     if (!parts.every((p) => p.kind === 'constant'))
       return { kind: 'construct', type, parts, position };
@@ -194,7 +197,7 @@ export class ConstructChecker {
     if (given.length !== columns * rows)
       return this.#expressions.fail(
         position,
-        `${typeName(type)} is made of ${columns} columns or ${columns * rows} numbers`,
+        `${typeName(type)} takes ${columns} columns or ${columns * rows} numbers`,
       );
     const columnParts = Array.from({ length: columns }, (_, c) =>
       this.#constructVector(column, given.slice(c * rows, (c + 1) * rows), position),
@@ -211,7 +214,7 @@ export class ConstructChecker {
     if (given.length !== types.length)
       return this.#expressions.fail(
         position,
-        `${typeName(type)} is made of ${types.length} value${types.length === 1 ? '' : 's'}, not ${given.length}`,
+        `${typeName(type)} takes ${types.length} value${types.length === 1 ? '' : 's'}, not ${given.length}`,
       );
     const parts = given.map((part, n) =>
       this.#expressions.convert(part, types[n]!, `part ${n + 1}`),

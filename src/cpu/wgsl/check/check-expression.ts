@@ -491,7 +491,7 @@ export class ExpressionChecker {
     if (count.kind === 'constant' && !this.#isUnevaluated)
       mapConstant(count.value, (n) =>
         Number(n) > 31 && scalarType(shifted.type) !== ABSTRACT_INT
-          ? this.fail(position, `a shift by ${n} is past the 31 that 32 bits have`)
+          ? this.fail(position, `a shift by ${n} exceeds 31, the most for a 32-bit integer`)
           : n,
       );
     const { type } = shifted;

@@ -89,7 +89,7 @@ export class FunctionChecker {
     const statements = body.body.flatMap((statement) => this.#statement(statement));
     this.#scopes.pop();
     if (this.#result !== VOID && behaviors(statements).has('next'))
-      this.#fail(body.position, `${name} ends without a return of ${typeName(this.#result)}`);
+      this.#fail(body.position, `${name} can end without returning ${typeName(this.#result)}`);
     return statements;
   }
 
@@ -121,7 +121,7 @@ export class FunctionChecker {
         if (this.#control.canBreak) return [{ kind: 'break', position }];
         if (this.#control.isContinuing)
           this.#fail(position, '"break" cannot leave a continuing block');
-        return this.#fail(position, '"break" stands in neither a loop nor a switch');
+        return this.#fail(position, '"break" is in neither a loop nor a switch');
       case 'continue':
         return [this.#continue(position)];
       case 'return':
@@ -152,9 +152,9 @@ export class FunctionChecker {
     const variableType = converted?.type ?? declaredType;
     if (!variableType) return this.#fail(position, `var ${name} needs a type or a value`);
     if (variableType === VOID)
-      return this.#fail(position, `the value of ${name} is a call that gives nothing`);
+      return this.#fail(position, `the value of ${name} is a call that returns nothing`);
     if ((kind === 'var' && !isSized(variableType)) || excessElements(variableType))
-      return this.#fail(position, `${kind} ${name} cannot be of ${typeName(variableType)}`);
+      return this.#fail(position, `${kind} ${name} cannot have type ${typeName(variableType)}`);
     const space = kind === 'let' ? 'let' : 'function';
     const variable: Variable = {
       name,
@@ -177,7 +177,7 @@ export class FunctionChecker {
   }: syntax.Assignment): Statement {
     if (!target) {
       const unused = this.#expressions.checkConcrete(value);
-      if (unused.type === VOID) this.#fail(value.position, 'this call gives nothing to assign');
+      if (unused.type === VOID) this.#fail(value.position, 'this call returns nothing to assign');
       return { kind: 'evaluate', value: unused, position };
     }
     const reference = this.#expressions.reference(target, 'it cannot be assigned to');
@@ -250,7 +250,10 @@ export class FunctionChecker {
     if (isAbstract(selector.type))
       selector = this.#expressions.convert(selector, selectorType, 'the selector');
     if (selector.type !== I32 && selector.type !== U32)
-      this.#fail(position, `a switch selects by i32 or u32, not by ${typeName(selector.type)}`);
+      this.#fail(
+        position,
+        `the selector of a switch must be i32 or u32, not ${typeName(selector.type)}`,
+      );
     const seen = new Set<number>();
     let defaults = 0;
     const cases = node.cases.map(({ selectors, body, position: casePosition }): Case => {
@@ -324,7 +327,7 @@ export class FunctionChecker {
   #continue(position: Position): Statement {
     const { loop, isContinuing } = this.#control;
     if (!loop && isContinuing) this.#fail(position, '"continue" cannot leave a continuing block');
-    if (!loop) return this.#fail(position, '"continue" stands outside a loop');
+    if (!loop) return this.#fail(position, '"continue" is outside a loop');
     loop.firstContinue ??= { position, names: new Set(loop.scope.keys()) };
     return { kind: 'continue', position };
   }

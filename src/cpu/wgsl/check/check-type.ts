@@ -103,14 +103,18 @@ export class TypeChecker {
     const [element] = this.#arguments(node, 1);
     const type = this.#typeArgument(element, node);
     if (type.kind !== 'scalar')
-      return this.#fail(node.position, `a vector is of numbers or bools, not of ${typeName(type)}`);
+      return this.#fail(
+        node.position,
+        `the components of a vector are numbers or bools, not ${typeName(type)}`,
+      );
     return vectorType(size, type);
   }
 
   #matrix(node: syntax.Name, columns: 2 | 3 | 4, rows: 2 | 3 | 4): Type {
     const [element] = this.#arguments(node, 1);
     const type = this.#typeArgument(element, node);
-    if (type !== F32) this.#fail(node.position, `a matrix is of f32, not of ${typeName(type)}`);
+    if (type !== F32)
+      this.#fail(node.position, `the components of a matrix are f32, not ${typeName(type)}`);
     return matrixType(columns, rows);
   }
 
@@ -119,7 +123,7 @@ export class TypeChecker {
     const [element, count] = this.#arguments(node, 1, 2);
     const elementType = this.#typeArgument(element, node);
     if (!isSized(elementType))
-      this.#fail(position, `an array cannot be of ${typeName(elementType)}`);
+      this.#fail(position, `an array cannot have elements of type ${typeName(elementType)}`);
     if (!count) return arrayType(elementType, undefined);
     const size = this.#expressions.constantInteger(count, 'the size of an array');
     if (size < 1) this.#fail(position, `an array has at least 1 element, not ${size}`);
@@ -134,13 +138,13 @@ export class TypeChecker {
     const [spaceNode, target, accessNode] = this.#arguments(node, 2, 3);
     const space = spaceNode?.kind === 'name' ? spaceNode.name : '';
     if (space !== 'function' && !MODULE_ADDRESS_SPACES.includes(space))
-      this.#fail(position, `ptr<space, type> needs a space, not "${space}"`);
+      this.#fail(position, `ptr<space, type> needs an address space, not "${space}"`);
     const type = this.#typeArgument(target, node);
     const access = accessNode?.kind === 'name' ? accessNode.name : undefined;
     if (accessNode && space !== 'storage')
-      this.#fail(position, `a pointer to ${space} cannot be given an access`);
+      this.#fail(position, `a pointer to ${space} cannot have an access mode`);
     if (accessNode && access !== 'read' && access !== 'read_write')
-      this.#fail(position, 'a pointer to storage is read or read_write');
+      this.#fail(position, 'the access mode of a pointer to storage is read or read_write');
     const isReadOnly = space === 'storage' || space === 'uniform' || space === 'immediate';
     const defaultAccess: AccessMode = isReadOnly ? 'read' : 'read_write';
     return pointerType(

@@ -96,7 +96,10 @@ class ModuleChecker {
       recordUse: (variable, position) => {
         if (variable.space === 'function') return;
         if (this.#usedVariables.length === 0)
-          this.#fail(position, `"${variable.name}" is a variable: constants cannot be made of it`);
+          this.#fail(
+            position,
+            `"${variable.name}" is a variable: it cannot be used in a constant expression`,
+          );
         this.#usedVariables.at(-1)!.add(variable);
       },
     };
@@ -145,7 +148,8 @@ class ModuleChecker {
       return cached;
     }
     if (this.#resolving.has(name)) {
-      const what = declaration.kind === 'function' ? 'calls itself' : 'is made of itself';
+      const what =
+        declaration.kind === 'function' ? 'calls itself' : 'is defined in terms of itself';
       this.#fail(position, `"${name}" ${what}, directly or through others`);
     }
     this.#resolving.add(name);
@@ -191,9 +195,10 @@ class ModuleChecker {
   #variable(node: syntax.VariableDeclaration): Variable {
     const { name, type: typeNode, position, attributes } = node;
     const declaredType = typeNode && this.#types.check(typeNode);
-    const space = node.space ?? this.#fail(position, `var ${name} needs a space: var<workgroup>`);
+    const space =
+      node.space ?? this.#fail(position, `var ${name} needs an address space: var<workgroup>`);
     if (!MODULE_ADDRESS_SPACES.includes(space))
-      this.#fail(position, `var ${name} cannot be in space "${space}" outside functions`);
+      this.#fail(position, `var ${name} cannot be in address space "${space}" outside functions`);
     const access = this.#access(node, space);
     if (node.value && space !== 'private')
       this.#fail(position, `var<${space}> ${name} cannot have a value`);
@@ -216,7 +221,7 @@ class ModuleChecker {
 
   #access({ name, access, position }: syntax.VariableDeclaration, space: string): AccessMode {
     if (access && space !== 'storage')
-      this.#fail(position, `var<${space}> ${name} cannot be given an access`);
+      this.#fail(position, `var<${space}> ${name} cannot have an access mode`);
     if (access && access !== 'read' && access !== 'read_write')
       this.#fail(position, `var ${name} can be read or read_write, not "${access}"`);
     if (space === 'storage') return (access ?? 'read') as AccessMode;
@@ -226,7 +231,7 @@ class ModuleChecker {
   #checkStoreType(name: string, space: string, type: Type, position: Position): void {
     if (space === 'workgroup' || space === 'private') {
       if (!isSized(type))
-        this.#fail(position, `var<${space}> ${name} cannot be of ${typeName(type)}`);
+        this.#fail(position, `var<${space}> ${name} cannot have type ${typeName(type)}`);
       const excess = excessElements(type);
       if (excess)
         this.#fail(
@@ -238,15 +243,15 @@ class ModuleChecker {
     if (!isHostShareable(type))
       this.#fail(
         position,
-        `var<${space}> ${name} cannot be of ${typeName(type)}: no buffer holds it`,
+        `var<${space}> ${name} cannot have type ${typeName(type)}: no buffer holds it`,
       );
     if (space === 'storage') return;
     if (!isSized(type))
-      this.#fail(position, `var<${space}> ${name} cannot be of ${typeName(type)}`);
+      this.#fail(position, `var<${space}> ${name} cannot have type ${typeName(type)}`);
     if (space === 'immediate' && containsArray(type))
       this.#fail(
         position,
-        `var<immediate> ${name} cannot be of ${typeName(type)}: it holds an array`,
+        `var<immediate> ${name} cannot have type ${typeName(type)}: it holds an array`,
       );
   }
 
@@ -272,7 +277,7 @@ class ModuleChecker {
       seen.add(member.name);
       const type = this.#types.check(member.type);
       if (!isSized(type) && (type.kind !== 'array' || n < members.length - 1))
-        this.#fail(member.position, `member ${member.name} cannot be of ${typeName(type)}`);
+        this.#fail(member.position, `member ${member.name} cannot have type ${typeName(type)}`);
       this.#checkMemberInput(member, type);
       return { name: member.name, type, ...this.#memberLayout(member, type) };
     });
@@ -289,7 +294,7 @@ class ModuleChecker {
     };
     const [align, size] = [given('align'), given('size')];
     if (align && !(align.value > 0 && Number.isInteger(Math.log2(align.value))))
-      this.#fail(align.position, `@align is a power of two, not ${align.value}`);
+      this.#fail(align.position, `@align must be a power of two, not ${align.value}`);
     if (align && align.value % alignOf(type) !== 0)
       this.#fail(align.position, `${name} must be aligned to ${alignOf(type)}, not ${align.value}`);
     if (size && !isSized(type))
@@ -324,12 +329,13 @@ class ModuleChecker {
     const result = node.result ? this.#types.check(node.result) : VOID;
     if (node.result && (!isSized(result) || excessElements(result)))
       this.#fail(node.position, `${node.name} cannot return ${typeName(result)}`);
-    if (isEntry(node) && node.result) this.#fail(node.position, 'a compute shader returns nothing');
+    if (isEntry(node) && node.result)
+      this.#fail(node.position, 'a compute shader cannot return a value');
     const mustUse = node.attributes.find((a) => a.name === 'must_use');
     if (mustUse && result === VOID)
       this.#fail(
         mustUse.position,
-        `@must_use cannot stand before ${node.name}, which returns nothing`,
+        `@must_use is not allowed before ${node.name}, which returns nothing`,
       );
     const used = new Set<Variable>();
     this.#usedVariables.push(used);
@@ -348,12 +354,12 @@ class ModuleChecker {
   ): Variable {
     const declaredType = this.#types.check(type);
     if ((!isSized(declaredType) && declaredType.kind !== 'pointer') || excessElements(declaredType))
-      this.#fail(position, `parameter ${name} cannot be of ${typeName(declaredType)}`);
+      this.#fail(position, `parameter ${name} cannot have type ${typeName(declaredType)}`);
     const [input] = attributes;
     if (input && !isEntry(enclosing))
       this.#fail(
         input.position,
-        `@builtin stands at an entry point's parameters, and ${enclosing.name} is not one`,
+        `@builtin is only for the parameters of an entry point, and ${enclosing.name} is not one`,
       );
     return { name, type: declaredType, space: 'let', access: 'read', binding: undefined, position };
   }
@@ -379,7 +385,7 @@ class ModuleChecker {
     if (!attribute) return this.#fail(node.position, `${node.name} needs @workgroup_size`);
     const sizes = attribute.arguments.map((size) => this.#expressions.check(size));
     if (!commonType(sizes.map((size) => size.type)))
-      this.#fail(attribute.position, 'the sizes of @workgroup_size are all i32 or all u32');
+      this.#fail(attribute.position, 'the sizes of @workgroup_size must be all i32 or all u32');
     const [x = 1, y = 1, z = 1] = attribute.arguments.map((size) =>
       this.#expressions.constantInteger(size, '@workgroup_size'),
     );

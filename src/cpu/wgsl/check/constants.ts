@@ -53,11 +53,11 @@ export function represent(value: number, type: Scalar): number {
     case ABSTRACT_INT:
       if (Math.abs(value) > MAX_EXACT_INTEGER)
         throw new ConstantError(
-          `${value} is past 2^53, the end of this device's integers without a type`,
+          `${value} exceeds 2^53, the largest abstract integer of this device`,
         );
       return value + 0;
     case ABSTRACT_FLOAT:
-      if (!Number.isFinite(value)) throw new ConstantError('a float without a type overflows');
+      if (!Number.isFinite(value)) throw new ConstantError('an abstract float overflows');
       return value;
     default:
       throw new ConstantError(`${value} is not a ${type.name}`);
@@ -216,7 +216,8 @@ function shiftLeft(a: number, b: number, type: Scalar): number {
 }
 
 function checkShift(count: number): number {
-  if (count > 31) throw new ConstantError(`a shift by ${count} is past the 31 that 32 bits have`);
+  if (count > 31)
+    throw new ConstantError(`a shift by ${count} exceeds 31, the most for a 32-bit integer`);
   return count;
 }
 
@@ -310,7 +311,7 @@ export function parseNumber(text: string): { type: Scalar; value: number } {
   if (type === F32 && Math.abs(value) > MAX_F32)
     throw new ConstantError(`${text} cannot be represented as f32`);
   if (type === F32 && hexadecimal && Math.fround(value) !== value)
-    throw new ConstantError(`${text} is not exactly an f32`);
+    throw new ConstantError(`${text} cannot be represented exactly as f32`);
   return { type, value: represent(value, type) };
 }
 
@@ -320,7 +321,7 @@ function hexadecimalValue(digits: string): number {
   const mantissa = BigInt(`0x${integerPart}${fraction}`);
   const isFloat = /[.p]/i.test(digits);
   if (isFloat && BigInt(Number(mantissa)) !== mantissa)
-    throw new ConstantError(`${digits} has more digits than a float holds`);
+    throw new ConstantError(`${digits} has more digits than a float can hold`);
   return Number(mantissa) * 2 ** (Number(exponent) - 4 * fraction.length);
 }
 

@@ -68,7 +68,7 @@ export class AttributeParser {
         );
         this.#tokens.expect(';', 'after a directive');
         if ((severities.get(rule) ?? severity) !== severity)
-          this.#tokens.fail(position, `the diagnostic rule "${rule}" is given two severities`);
+          this.#tokens.fail(position, `the diagnostic rule "${rule}" has two different severities`);
         severities.set(rule, severity);
       } else return;
     }
@@ -93,7 +93,10 @@ export class AttributeParser {
   ): { severity: string; rule: string } {
     const severity = severityNode?.kind === 'name' ? severityNode.name : '';
     if (!SEVERITIES.includes(severity))
-      this.#tokens.fail(position, `a diagnostic's severity is one of ${SEVERITIES.join(', ')}`);
+      this.#tokens.fail(
+        position,
+        `the severity of a diagnostic must be one of ${SEVERITIES.join(', ')}`,
+      );
     if (ruleNode?.kind === 'name') return { severity, rule: ruleNode.name };
     if (ruleNode?.kind === 'member' && ruleNode.base.kind === 'name')
       return { severity, rule: `${ruleNode.base.name}.${ruleNode.name}` };
@@ -157,6 +160,6 @@ export class AttributeParser {
   ): void {
     const rejected = attributes.find(({ name }) => !allowed.includes(name));
     if (rejected)
-      this.#tokens.fail(rejected.position, `@${rejected.name} cannot stand before ${before}`);
+      this.#tokens.fail(rejected.position, `@${rejected.name} is not allowed before ${before}`);
   }
 }

@@ -113,7 +113,7 @@ export class StatementParser {
       if (space.text !== 'function')
         this.#tokens.fail(
           space.position,
-          `a variable in a function is in space function, not ${space.text}`,
+          `a variable in a function is in the address space function, not ${space.text}`,
         );
       this.#tokens.take(',');
       this.#tokens.closeTemplate();
@@ -122,7 +122,7 @@ export class StatementParser {
     const type = this.#expressions.typeAnnotation();
     const value = this.#tokens.take('=') ? this.#expressions.expression() : undefined;
     if (!value && text !== 'var')
-      this.#tokens.fail(this.#tokens.peek.position, `a ${text} needs a value: "=" expected`);
+      this.#tokens.fail(this.#tokens.peek.position, `a ${text} needs a value: "=" is expected`);
     return { kind: text, name, type, value, position };
   }
 

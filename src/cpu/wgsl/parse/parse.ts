@@ -113,9 +113,9 @@ class ModuleParser {
     let access: string | undefined;
     if (this.#tokens.nextIsTemplate('<')) {
       this.#tokens.advance();
-      space = this.#tokens.word('a space').text;
+      space = this.#tokens.word('an address space').text;
       if (this.#tokens.take(',') && !this.#tokens.nextIsTemplate('>'))
-        access = this.#tokens.word('an access').text;
+        access = this.#tokens.word('an access mode').text;
       this.#tokens.take(',');
       this.#tokens.closeTemplate();
     }

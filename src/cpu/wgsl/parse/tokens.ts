@@ -83,7 +83,7 @@ function tokenAt(
   return failAt(
     text,
     position,
-    `the character ${JSON.stringify(text[position])} begins nothing in WGSL`,
+    `the character ${JSON.stringify(text[position])} does not start a WGSL token`,
   );
 }
 

@@ -34,7 +34,8 @@ export class Roots {
   /** What a pointer points into. */
   pointee(pointer: Expression): Root {
     if (pointer.kind === 'address') return this.root(pointer.reference);
-    if (pointer.kind !== 'value') throw new Error(`A pointer cannot be made by ${pointer.kind}.`);
+    if (pointer.kind !== 'value')
+      throw new Error(`A pointer cannot come from a node of kind ${pointer.kind}.`);
     return (
       this.#pointers.get(pointer.variable) ?? { variable: pointer.variable, isEntireVariable: true }
     );
