@@ -140,8 +140,8 @@ function readEntries(
 export function checkEntries(context: DeviceContext, entries: readonly LayoutEntry[]): void {
   const bindings = entries.map((entry) => entry.binding);
   const { maxBindingsPerBindGroup: end } = context.limits;
-  const tooHigh = bindings.find((binding) => binding >= end);
-  ensure(tooHigh === undefined, () => `binding ${tooHigh} exceeds the limit of ${end - 1}`);
+  const outOfRange = bindings.find((binding) => binding >= end);
+  ensure(outOfRange === undefined, () => `binding ${outOfRange} exceeds the limit of ${end - 1}`);
   const repeated = bindings.find((binding, n) => bindings.indexOf(binding) < n);
   ensure(repeated === undefined, () => `binding ${repeated} occurs twice`);
   checkCounts(context, entries);
@@ -149,8 +149,11 @@ export function checkEntries(context: DeviceContext, entries: readonly LayoutEnt
 
 /** @throws ValidationError where there are more buffers than the device allows. */
 function checkCounts({ limits }: DeviceContext, entries: readonly LayoutEntry[]): void {
-  const check = (counted: readonly LayoutEntry[], limit: number, what: string) =>
-    ensure(counted.length <= limit, () => `${counted.length} ${what} exceed the limit of ${limit}`);
+  const check = (counted: readonly LayoutEntry[], limit: number, description: string) =>
+    ensure(
+      counted.length <= limit,
+      () => `${counted.length} ${description} exceed the limit of ${limit}`,
+    );
   const uniform = entries.filter((e) => e.type === 'uniform');
   const storage = entries.filter((e) => e.type !== 'uniform');
   const isVisible = (e: LayoutEntry) => (e.visibility & STAGE.COMPUTE) !== 0;
@@ -360,10 +363,10 @@ function checkBound(context: DeviceContext, { entry, buffer, offset, size }: Bou
   ensure(isUniform || size % 4 === 0, () => `${subject}: size ${size} is not a multiple of 4`);
   const limit = isUniform ? limits.maxUniformBufferBindingSize : limits.maxStorageBufferBindingSize;
   ensure(size <= limit, () => `${subject}: size ${size} exceeds the limit of ${limit}`);
-  const least = entry.minBindingSize;
+  const minSize = entry.minBindingSize;
   ensure(
-    size >= least,
-    () => `${subject}: size ${size} is less than the layout's minBindingSize, ${least}`,
+    size >= minSize,
+    () => `${subject}: size ${size} is less than the layout's minBindingSize, ${minSize}`,
   );
 }
 

@@ -12,7 +12,7 @@ import {
 import { MAP_MODE, USAGE } from './flags.js';
 import { MAX_U32, unsigned } from './numbers.js';
 
-const ALL_USAGES = Object.values(USAGE).reduce<number>((all, usage) => all | usage, 0);
+const ALL_USAGES = Object.values(USAGE).reduce<number>((bits, usage) => bits | usage, 0);
 
 /** A mapping: bytes of the buffer that the host reads or writes. */
 interface Mapping {

@@ -125,19 +125,19 @@ export class CpuCommandEncoder extends DebugCommands implements GPUCommandEncode
     destinationOffset: number,
   ): undefined {
     const queries = asQuerySet(querySet);
-    const first = unsigned(firstQuery, 'firstQuery', MAX_U32);
+    const firstIndex = unsigned(firstQuery, 'firstQuery', MAX_U32);
     const count = unsigned(queryCount, 'queryCount', MAX_U32);
     const to = asBuffer(destination);
     const offset = unsigned(destinationOffset, 'destinationOffset');
     return this.run('resolveQuerySet', () => {
-      const from = queries.address(this.#context, first);
+      const from = queries.address(this.#context, firstIndex);
       const bytes = TIMESTAMP_BYTES * count;
       to.checkValid(this.#context);
       to.checkUsage(USAGE.QUERY_RESOLVE, 'QUERY_RESOLVE');
       ensure(
-        first < queries.count && first + count <= queries.count,
+        firstIndex < queries.count && firstIndex + count <= queries.count,
         () =>
-          `firstQuery ${first} and queryCount ${count} exceed the set's ${queries.count} queries`,
+          `firstQuery ${firstIndex} and queryCount ${count} exceed the set's ${queries.count} queries`,
       );
       ensure(offset % 256 === 0, () => `destinationOffset ${offset} is not a multiple of 256`);
       ensure(

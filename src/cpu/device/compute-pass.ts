@@ -235,14 +235,14 @@ function readOffsets(
   start: number | undefined,
   length: number | undefined,
 ): number[] {
-  const all = [...offsets];
+  const allOffsets = [...offsets];
   if (start === undefined && length === undefined)
-    return all.map((offset) => unsigned(offset, 'A dynamic offset', MAX_U32));
-  const from = unsigned(start, 'dynamicOffsetsDataStart');
+    return allOffsets.map((offset) => unsigned(offset, 'A dynamic offset', MAX_U32));
+  const first = unsigned(start, 'dynamicOffsetsDataStart');
   const count = unsigned(length, 'dynamicOffsetsDataLength', MAX_U32);
-  if (from + count > all.length)
+  if (first + count > allOffsets.length)
     throw new RangeError(
-      `setBindGroup: dynamic offsets ${from} to ${from + count} exceed the ${all.length} given.`,
+      `setBindGroup: dynamic offsets ${first} to ${first + count} exceed the ${allOffsets.length} given.`,
     );
-  return all.slice(from, from + count);
+  return allOffsets.slice(first, first + count);
 }

@@ -78,25 +78,25 @@ export class DeviceContext {
 
   /**
    * Allocates `bytes` bytes of zeros and returns their address. If it turns out later that the host
-   * had no room for them, an error of the call `what` is reported.
+   * had no room for them, an error of the call `callName` is reported.
    *
    * @param onRefused is called in that case.
    * @throws OutOfMemoryError where there is no room.
    */
-  allocate(what: string, bytes: number, onRefused: () => void): number {
+  allocate(callName: string, bytes: number, onRefused: () => void): number {
     if (this.#isLost) return 0;
     const block = this.#executor.allocate(bytes);
     if (!block) throw this.#outOfMemory(bytes);
-    const { address, staleBytes: stale, granted } = block;
+    const { address, staleBytes, granted } = block;
     if (granted) {
       const outcome = granted.then((isGranted) => {
         if (isGranted) return undefined;
         onRefused();
         return this.#outOfMemory(bytes);
       });
-      this.errors.reportWhenSettled(what, outcome);
+      this.errors.reportWhenSettled(callName, outcome);
     }
-    const bytesToClear = 4 * Math.ceil(Math.min(bytes, stale) / 4);
+    const bytesToClear = 4 * Math.ceil(Math.min(bytes, staleBytes) / 4);
     if (bytesToClear > 0) this.submit([{ kind: 'clear', to: address, bytes: bytesToClear }]);
     return address;
   }

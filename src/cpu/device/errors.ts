@@ -111,31 +111,31 @@ export class ErrorScopes {
    * Runs `call` and returns its result. If it throws one of the device's errors, that is reported
    * as an error of `what`, and the result is `undefined`.
    */
-  attempt<T>(what: string, call: () => T): T | undefined {
+  attempt<T>(callName: string, call: () => T): T | undefined {
     try {
       return call();
     } catch (error) {
-      this.#report(asGpuError(what, error));
+      this.#report(asGpuError(callName, error));
       return undefined;
     }
   }
 
-  /** Reports that the call `what` breaks a rule. */
-  reportValidationError(what: string, why: string): void {
-    this.#report(new GPUValidationError(`${what}: ${why}`));
+  /** Reports that the call `callName` breaks a rule. */
+  reportValidationError(callName: string, why: string): void {
+    this.#report(new GPUValidationError(`${callName}: ${why}`));
   }
 
   /**
-   * Reports an error of the call `what` once its outcome is known. The scopes that are open now
+   * Reports an error of the call `callName` once its outcome is known. The scopes that are open now
    * wait for that.
    */
   reportWhenSettled(
-    what: string,
+    callName: string,
     outcome: Promise<ValidationError | OutOfMemoryError | undefined>,
   ): void {
     const scopes = [...this.#scopes];
     const reported = outcome.then((error) => {
-      if (error) this.#report(asGpuError(what, error), scopes);
+      if (error) this.#report(asGpuError(callName, error), scopes);
     });
     for (const scope of scopes) scope.pending.push(reported);
   }
@@ -149,8 +149,8 @@ export class ErrorScopes {
 }
 
 /** @throws the error itself where it is none of the device's own. */
-function asGpuError(what: string, error: unknown): CpuError {
-  const text = `${what}: ${(error as Error).message}`;
+function asGpuError(callName: string, error: unknown): CpuError {
+  const text = `${callName}: ${(error as Error).message}`;
   if (error instanceof ValidationError) return new GPUValidationError(text);
   if (error instanceof OutOfMemoryError) return new GPUOutOfMemoryError(text);
   if (error instanceof InternalError) return new GPUInternalError(text);
@@ -163,8 +163,8 @@ export function describeCall(call: string, label: string | undefined): string {
 }
 
 /** An object and its label, for messages: `buffer "weights"`. */
-export function describeObject(what: string, label: string): string {
-  return label ? `${what} "${label}"` : what;
+export function describeObject(kind: string, label: string): string {
+  return label ? `${kind} "${label}"` : kind;
 }
 
 /**
@@ -181,8 +181,8 @@ export function ensure(condition: boolean, message: () => string): asserts condi
 export function checkSameDevice(
   context: object,
   object: { readonly context: object; readonly label: string },
-  what: string,
+  kind: string,
 ): void {
   if (object.context === context) return;
-  throw new ValidationError(`${describeObject(what, object.label)} was created by another device`);
+  throw new ValidationError(`${describeObject(kind, object.label)} was created by another device`);
 }

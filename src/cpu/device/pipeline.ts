@@ -290,10 +290,10 @@ function checkEntry(entry: EntryPoint, { groups, immediateSize }: LayoutContent)
       layoutEntry.type === type,
       () => `${name} is ${type}, but ${layoutEntry.type} in the layout`,
     );
-    const [declared, least] = [layoutEntry.minBindingSize, minBindingBytes(variable.type)];
+    const [declared, minBytes] = [layoutEntry.minBindingSize, minBindingBytes(variable.type)];
     ensure(
-      declared === 0 || declared >= least,
-      () => `${name} needs ${least} bytes, but minBindingSize is ${declared}`,
+      declared === 0 || declared >= minBytes,
+      () => `${name} needs ${minBytes} bytes, but minBindingSize is ${declared}`,
     );
   }
   const immediate = findImmediate(entry);

@@ -160,9 +160,9 @@ export class Governor implements ThreadChooser {
   /** Ends the trial if the list was timed often enough with both numbers of threads. */
   #endTrialWhenMeasured(times: Times): void {
     const baselineTime = medianTime(times, this.#trial!.baseline);
-    const now = medianTime(times, this.#threads);
-    if (baselineTime !== undefined && now !== undefined)
-      this.#endTrial(now < (1 - MIN_GAIN) * baselineTime);
+    const trialTime = medianTime(times, this.#threads);
+    if (baselineTime !== undefined && trialTime !== undefined)
+      this.#endTrial(trialTime < (1 - MIN_GAIN) * baselineTime);
   }
 
   #endTrial(isBetter: boolean): void {

@@ -111,9 +111,9 @@ class Bytes {
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#bytes.length) return;
-    const longer = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
-    longer.set(this.#bytes);
-    this.#bytes = longer;
+    const grown = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
   }
 
   /** Unsigned LEB128. */

@@ -17,10 +17,10 @@ import { get, i32, type Label, type Local, type Node, type Statement } from './i
 export function countingLoop(counter: Local, end: Node, body: readonly Statement[]): Statement {
   const label: Label = { name: counter.name };
   const next = fold.integer('add', get(counter), i32(1));
-  const turn: Statement[] = [
+  const iteration: Statement[] = [
     ...body,
     { kind: 'set', local: counter, value: next },
     { kind: 'branch', label, condition: fold.integer('lt_u', get(counter), end) },
   ];
-  return { kind: 'loop', label, body: turn };
+  return { kind: 'loop', label, body: iteration };
 }

@@ -254,10 +254,10 @@ export function shuffle(a: Node, b: Node, lanes: readonly number[]): Node {
  * another vector.
  */
 export function pack(lanes: readonly Node[]): Node {
-  const [first] = lanes as [Node, Node, Node, Node];
+  const [firstLane] = lanes as [Node, Node, Node, Node];
   if (lanes.every(isConstant))
     return vector(lanes.map((n) => (n.type === 'f32' ? floatBits(n.value) : n.value)));
-  if (lanes.every((n) => isSame(n, first))) return splat(first);
+  if (lanes.every((n) => isSame(n, firstLane))) return splat(firstLane);
   return (
     adjacentWords(lanes) ?? permuteLanes(lanes) ?? sumWithConstants(lanes) ?? insertLanes(lanes)
   );
@@ -265,14 +265,14 @@ export function pack(lanes: readonly Node[]): Node {
 
 /** Four adjacent words in memory: one load. */
 function adjacentWords(lanes: readonly Node[]): Node | undefined {
-  const [first] = lanes;
-  if (first?.kind !== 'load' || first.type === 'v128') return undefined;
+  const [firstLane] = lanes;
+  if (firstLane?.kind !== 'load' || firstLane.type === 'v128') return undefined;
   const follows = (n: Node, index: number) =>
     n.kind === 'load' &&
-    n.instruction === first.instruction &&
-    n.offset === first.offset + 4 * index &&
-    isSame(n.address, first.address);
-  return lanes.every(follows) ? load('v128.load', first.address, first.offset) : undefined;
+    n.instruction === firstLane.instruction &&
+    n.offset === firstLane.offset + 4 * index &&
+    isSame(n.address, firstLane.address);
+  return lanes.every(follows) ? load('v128.load', firstLane.address, firstLane.offset) : undefined;
 }
 
 /** Lanes of one vector in another order: a shuffle. */
@@ -299,9 +299,9 @@ function sumWithConstants(lanes: readonly Node[]): Node | undefined {
 }
 
 function insertLanes(lanes: readonly Node[]): Node {
-  const [first, ...others] = lanes as [Node, ...Node[]];
-  const name = first.type === 'f32' ? 'f32x4.replace_lane' : 'i32x4.replace_lane';
-  return others.reduce((vec, n, index) => operation(name, [vec, n], index + 1), splat(first));
+  const [firstLane, ...others] = lanes as [Node, ...Node[]];
+  const name = firstLane.type === 'f32' ? 'f32x4.replace_lane' : 'i32x4.replace_lane';
+  return others.reduce((vec, n, index) => operation(name, [vec, n], index + 1), splat(firstLane));
 }
 
 /** A vector with one lane replaced. */

@@ -60,13 +60,13 @@ function statementLines(statement: Statement, names: Names, depth: number): stri
       ];
     case 'if': {
       const { condition, whenTrue, whenFalse } = statement;
-      const otherwise =
+      const elseLines =
         whenFalse.length > 0 ? [`${indent}(else`, ...inner(whenFalse), `${indent})`] : [];
       return [
         `${indent}(if ${text(condition)} (then`,
         ...inner(whenTrue),
         `${indent})`,
-        ...otherwise,
+        ...elseLines,
         `${indent})`,
       ];
     }

@@ -152,20 +152,21 @@ function vec4Node(value: Value): Node {
 }
 
 /** The number of bits by which all lanes are shifted, if it is the same for all. */
-function commonShift(by: Value): Node | undefined {
-  if (by.kind === 'scalar') return by.node;
-  if (by.kind !== 'vec4') return undefined;
-  if (by.node)
-    return by.node.kind === 'vector' && by.node.bits.every((n, _, all) => n === all[0])
-      ? i32(by.node.bits[0]!)
+function commonShift(shift: Value): Node | undefined {
+  if (shift.kind === 'scalar') return shift.node;
+  if (shift.kind !== 'vec4') return undefined;
+  if (shift.node)
+    return shift.node.kind === 'vector' && shift.node.bits.every((n, _, all) => n === all[0])
+      ? i32(shift.node.bits[0]!)
       : undefined;
-  const [first, ...others] = by.lanes;
+  const [firstLane, ...others] = shift.lanes;
   return others.every(
     (n) =>
-      n === first ||
-      (fold.constantValue(n) !== undefined && fold.constantValue(n) === fold.constantValue(first!)),
+      n === firstLane ||
+      (fold.constantValue(n) !== undefined &&
+        fold.constantValue(n) === fold.constantValue(firstLane!)),
   )
-    ? first
+    ? firstLane
     : undefined;
 }
 
@@ -249,8 +250,8 @@ function byColumn(
   const column = columnType(type);
   const factor = other.kind === 'scalar' ? toLocals(builder, other, 'factor') : other;
   const parts = (matrix as PartsValue).parts.map((each, n) => {
-    const second = factor.kind === 'parts' ? factor.parts[n]! : factor;
-    return binary(builder, operator, each, second, column);
+    const factorColumn = factor.kind === 'parts' ? factor.parts[n]! : factor;
+    return binary(builder, operator, each, factorColumn, column);
   });
   return { kind: 'parts', type, parts };
 }
@@ -349,8 +350,8 @@ function convertVector(node: Node, from: Scalar, to: Scalar): Node {
   const zero = vector([0, 0, 0, 0]);
   if (to === BOOL) return operation(from === F32 ? 'f32x4.ne' : 'i32x4.ne', [node, zero]);
   if (from === BOOL) {
-    const one = to === F32 ? fold.floatBits(1) : 1;
-    return operation('v128.and', [node, vector([one, one, one, one])]);
+    const oneBits = to === F32 ? fold.floatBits(1) : 1;
+    return operation('v128.and', [node, vector([oneBits, oneBits, oneBits, oneBits])]);
   }
   if (to === F32) return operation(`f32x4.convert_i32x4_${from === I32 ? 's' : 'u'}`, [node]);
   if (from === F32) {

@@ -105,7 +105,7 @@ export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, args:
         frame,
         splatFloat(type, 0),
         splatFloat(type, 1),
-        binary(builder, '<=', a, b, truthType(type)),
+        binary(builder, '<=', a, b, boolType(type)),
       );
     case 'fma':
       return compute('+', compute('*', a, b), c);
@@ -120,7 +120,7 @@ export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, args:
       return select(frame, a, b, c);
     case 'all':
     case 'any':
-      return truthTest(name, a);
+      return boolReduction(name, a);
     case 'length':
       return scalar(F32, lengthNode(frame, a));
     case 'distance':
@@ -158,7 +158,7 @@ function barrier(frame: Frame): void {
   frame.hasBarrier = true;
 }
 
-function truthType(type: Type): Type {
+function boolType(type: Type): Type {
   return type.kind === 'vector' ? vectorType(type.size, BOOL) : BOOL;
 }
 
@@ -187,16 +187,16 @@ function mapLanes(value: Value, f: (node: Node) => Node): Value {
  */
 function callPrelude(inline: InlineCall, name: string, args: readonly Value[]): Value {
   const callee = preludeFunction(name)!;
-  const [first] = args as [Value];
-  if (first.kind === 'vec4') return inline(callee, args);
-  const wide = args.map((value): Value => {
+  const [firstArgument] = args as [Value];
+  if (firstArgument.kind === 'vec4') return inline(callee, args);
+  const widened = args.map((value): Value => {
     if (value.kind === 'scalar') return { kind: 'vec4', type: FLOAT4, node: splatNode(value) };
     const lanes = laneNodes(value);
     return { kind: 'vec4', type: FLOAT4, lanes: [0, 1, 2, 3].map((n) => lanes[n] ?? lanes[0]!) };
   });
-  const result = inline(callee, wide);
-  if (first.kind === 'scalar') return scalar(F32, laneNode(result, 0));
-  const type = first.type as Vector;
+  const result = inline(callee, widened);
+  if (firstArgument.kind === 'scalar') return scalar(F32, laneNode(result, 0));
+  const type = firstArgument.type as Vector;
   return fromLanes(
     type,
     Array.from({ length: type.size }, (_, n) => laneNode(result, n)),
@@ -294,7 +294,7 @@ function select(frame: Frame, ifFalse: Value, ifTrue: Value, condition: Value): 
   );
 }
 
-function truthTest(name: 'all' | 'any', value: Value): Value {
+function boolReduction(name: 'all' | 'any', value: Value): Value {
   if (value.kind === 'scalar') return value;
   if (value.kind === 'vec4' && value.node)
     return scalar(
@@ -328,11 +328,11 @@ function transpose(frame: Frame, value: Value, type: Matrix): Value {
     const rows = transposed ?? transpose4(frame.builder, parts, 'matrix');
     return { kind: 'parts', type, parts: rows, transposed: parts };
   }
-  const kept = toLocals(frame.builder, value, 'matrix') as typeof value;
+  const stable = toLocals(frame.builder, value, 'matrix') as typeof value;
   const columns = Array.from({ length: type.columns }, (_, n) =>
     fromLanes(
       columnType(type),
-      kept.parts.map((each) => laneNode(each, n)),
+      stable.parts.map((each) => laneNode(each, n)),
     ),
   );
   return { kind: 'parts', type, parts: columns };

@@ -42,7 +42,7 @@ import {
 const MAX_CONSTANT_INDEX = 1 << 16;
 
 /** Lowers a call by inlining the function; implemented in lower-statement.ts. */
-export type InlineCall = (callee: ShaderFunction, given: readonly Value[]) => Value;
+export type InlineCall = (callee: ShaderFunction, args: readonly Value[]) => Value;
 
 /** Lowers expressions and references. */
 export class ExpressionLowering {
@@ -168,10 +168,10 @@ export class ExpressionLowering {
     });
     // A right side that is cheap, cannot trap and has no side effects is always computed: a branch
     // costs more.
-    if (statements.length === 0 && isHarmless(rightNode))
+    if (statements.length === 0 && isSpeculatable(rightNode))
       return scalar(BOOL, fold.integer(isAnd ? 'and' : 'or', leftNode, rightNode));
     const result = builder.variable('i32', operator);
-    const decided: Statement = { kind: 'set', local: result, value: i32(isAnd ? 0 : 1) };
+    const shortCircuit: Statement = { kind: 'set', local: result, value: i32(isAnd ? 0 : 1) };
     const evaluated: Statement[] = [
       ...statements,
       { kind: 'set', local: result, value: rightNode },
@@ -179,8 +179,8 @@ export class ExpressionLowering {
     builder.emit({
       kind: 'if',
       condition: leftNode,
-      whenTrue: isAnd ? evaluated : [decided],
-      whenFalse: isAnd ? [decided] : evaluated,
+      whenTrue: isAnd ? evaluated : [shortCircuit],
+      whenFalse: isAnd ? [shortCircuit] : evaluated,
     });
     return scalar(BOOL, { kind: 'get', type: 'i32', local: result });
   }
@@ -279,10 +279,10 @@ export class ExpressionLowering {
  * Whether a node can be computed where the program would not compute it: it reads no memory and has
  * no division.
  */
-function isHarmless(node: Node): boolean {
+function isSpeculatable(node: Node): boolean {
   if (node.kind === 'load') return false;
   if (node.kind === 'operation' && /div_|rem_/.test(node.instruction)) return false;
-  return 'operands' in node ? node.operands.every(isHarmless) : true;
+  return 'operands' in node ? node.operands.every(isSpeculatable) : true;
 }
 
 function referenceName(reference: Reference): string {

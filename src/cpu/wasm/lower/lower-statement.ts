@@ -82,9 +82,7 @@ export class StatementLowering {
 
   constructor(frame: Frame) {
     this.#frame = frame;
-    this.#expressions = new ExpressionLowering(frame, (callee, given) =>
-      this.#inline(callee, given),
-    );
+    this.#expressions = new ExpressionLowering(frame, (callee, args) => this.#inline(callee, args));
     this.#call = {
       exit: exit(frame, 'done'),
       result: undefined,
@@ -148,23 +146,23 @@ export class StatementLowering {
 
   #declare(variable: Variable, value: Expression | undefined): void {
     const { builder } = this.#frame;
-    const given = value && this.#expressions.lower(value);
+    const initial = value && this.#expressions.lower(value);
     if (variable.space === 'let') {
-      this.#frame.setValue(variable, toLocals(builder, given!, variable.name));
+      this.#frame.setValue(variable, toLocals(builder, initial!, variable.name));
       return;
     }
     const { type } = variable;
     const target = this.#frame.allocate(variable);
     this.#frame.setStorage(variable, target);
-    if (given) storage.write(builder, target, given);
+    if (initial) storage.write(builder, target, initial);
     else if (target.kind === 'memory') storage.clear(builder, target);
     else storage.write(builder, target, fromConstant(type, zeroValue(type)));
   }
 
   #assign({ reference, operator, value }: Extract<Statement, { kind: 'assign' }>): void {
     const { builder } = this.#frame;
-    const isOneStore = storage.isSingle(reference.type) && !operator && !hasSideEffects(value);
-    const target = isOneStore
+    const isSingleStore = storage.isSingle(reference.type) && !operator && !hasSideEffects(value);
+    const target = isSingleStore
       ? this.#expressions.locate(reference)
       : this.#expressions.locateStable(reference);
     if (!operator) {
@@ -173,8 +171,8 @@ export class StatementLowering {
     }
     const old = storage.read(target);
     const before = hasSideEffects(value) ? toLocals(builder, old, 'old') : old;
-    const given = this.#expressions.lower(value);
-    storage.write(builder, target, binary(builder, operator, before, given, reference.type));
+    const operand = this.#expressions.lower(value);
+    storage.write(builder, target, binary(builder, operator, before, operand, reference.type));
   }
 
   // Branches
@@ -184,9 +182,9 @@ export class StatementLowering {
     const constant = fold.constantValue(condition);
     if (constant !== undefined)
       return this.#lowerAll(constant !== 0 ? node.whenTrue : node.whenFalse);
-    const [then, thenExits] = this.#branch(node.whenTrue);
-    const [otherwise, elseExits] = this.#branch(node.whenFalse);
-    this.#frame.builder.emit({ kind: 'if', condition, whenTrue: then, whenFalse: otherwise });
+    const [thenBody, thenExits] = this.#branch(node.whenTrue);
+    const [elseBody, elseExits] = this.#branch(node.whenFalse);
+    this.#frame.builder.emit({ kind: 'if', condition, whenTrue: thenBody, whenFalse: elseBody });
     return thenExits && elseExits;
   }
 
@@ -265,16 +263,21 @@ export class StatementLowering {
   }
 
   /** Emits `then` under a condition, or unconditionally. */
-  #emitIf(condition: Expression | undefined, then: () => void): void {
+  #emitIf(condition: Expression | undefined, thenBody: () => void): void {
     const { builder } = this.#frame;
-    const first = condition ? scalarNode(this.#expressions.lower(condition)) : i32(1);
-    const constant = fold.constantValue(first);
+    const conditionNode = condition ? scalarNode(this.#expressions.lower(condition)) : i32(1);
+    const constant = fold.constantValue(conditionNode);
     if (constant === 0) return;
     if (constant !== undefined) {
-      then();
+      thenBody();
       return;
     }
-    builder.emit({ kind: 'if', condition: first, whenTrue: builder.collect(then), whenFalse: [] });
+    builder.emit({
+      kind: 'if',
+      condition: conditionNode,
+      whenTrue: builder.collect(thenBody),
+      whenFalse: [],
+    });
   }
 
   /**
@@ -382,7 +385,7 @@ export class StatementLowering {
 
   // Calls
 
-  #inline(callee: ShaderFunction, given: readonly Value[]): Value {
+  #inline(callee: ShaderFunction, args: readonly Value[]): Value {
     const { builder } = this.#frame;
     this.#calls += 1;
     if (this.#calls > MAX_CALLS)
@@ -390,7 +393,7 @@ export class StatementLowering {
         `${this.#frame.entry.name} makes more than ${MAX_CALLS} calls, all of which are inlined; the last one is of ${callee.name}`,
       );
     for (const [n, parameter] of callee.parameters.entries())
-      this.#frame.setValue(parameter, toLocals(builder, given[n]!, parameter.name));
+      this.#frame.setValue(parameter, toLocals(builder, args[n]!, parameter.name));
     const outer = { call: this.#call, break: this.#break, continue: this.#continue };
     const done = exit(this.#frame, callee.name);
     const result =
@@ -413,12 +416,12 @@ export class StatementLowering {
   #return(value: Expression | undefined): void {
     const call = this.#call;
     const { builder } = this.#frame;
-    const given = value && this.#expressions.lower(value);
+    const result = value && this.#expressions.lower(value);
     if (call.depth === 0 && !call.exit.isUsed) {
-      if (given) call.singleReturn = given;
+      if (result) call.singleReturn = result;
       return;
     }
-    if (given) storage.write(builder, call.result!, given);
+    if (result) storage.write(builder, call.result!, result);
     branchTo(builder, call.exit);
   }
 }

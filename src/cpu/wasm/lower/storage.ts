@@ -154,10 +154,10 @@ export function write(builder: Builder, storage: Storage, value: Value): void {
       const lanes = [0, 1, 2, 3].map((n) =>
         n === storage.lane ? scalarNode(value) : laneNode(vector, n),
       );
-      const asMask = fromLanes(type, lanes);
+      const maskLanes = fromLanes(type, lanes);
       const isBool = type.element.name === 'bool';
       const node = isBool
-        ? packed(asMask)
+        ? packed(maskLanes)
         : fold.withLane(packed(vector), storage.lane, scalarNode(value));
       write(builder, storage.base, { kind: 'vec4', type, node });
       return;

@@ -182,11 +182,11 @@ export function packed(value: Value): Node {
   if (value.kind !== 'vec4') throw new Error(`A ${value.kind} value is not a vec4.`);
   if (value.node) return value.node;
   const { lanes, type } = value;
-  return fold.pack(type.element === BOOL ? lanes.map(truthMask) : lanes);
+  return fold.pack(type.element === BOOL ? lanes.map(boolMask) : lanes);
 }
 
 /** All ones for true, all zeros for false. */
-function truthMask(node: Node): Node {
+function boolMask(node: Node): Node {
   return fold.integer('sub', i32(0), node);
 }
 
@@ -214,7 +214,7 @@ export function fromLanes(type: Vector, lanes: readonly Node[]): Value {
 
 /** A scalar in all lanes of a vec4. */
 export function splatNode({ type, node }: ScalarValue): Node {
-  return fold.splat(type === BOOL ? truthMask(node) : node);
+  return fold.splat(type === BOOL ? boolMask(node) : node);
 }
 
 /**

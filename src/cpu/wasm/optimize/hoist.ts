@@ -95,9 +95,9 @@ class LoopHoister {
       const terms = addends(node);
       const invariant = terms.filter((term) => this.#isInvariant(term));
       if (invariant.length > 1) {
-        const changing = terms.filter((term) => !invariant.includes(term));
+        const varying = terms.filter((term) => !invariant.includes(term));
         const sum = this.#hoistNode(invariant.reduce(add));
-        return [sum, ...changing.map((term) => this.#rewrite(term))].reduce(add);
+        return [sum, ...varying.map((term) => this.#rewrite(term))].reduce(add);
       }
     }
     return mapOperands(node, (operand) => this.#rewrite(operand));

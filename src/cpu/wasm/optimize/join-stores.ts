@@ -25,20 +25,24 @@ export function joinStores(body: readonly Statement[]): readonly Statement[] {
   return joined;
 }
 
-function joinedStore(four: readonly Statement[]): Store | undefined {
-  const [first] = four;
-  if (four.length < 4 || first?.kind !== 'store' || first.instruction === 'v128.store')
+function joinedStore(statements: readonly Statement[]): Store | undefined {
+  const [firstStore] = statements;
+  if (
+    statements.length < 4 ||
+    firstStore?.kind !== 'store' ||
+    firstStore.instruction === 'v128.store'
+  )
     return undefined;
-  const follows = (s: Statement, at: number): s is Store =>
+  const follows = (s: Statement, index: number): s is Store =>
     s.kind === 'store' &&
-    s.instruction === first.instruction &&
-    s.offset === first.offset + 4 * at &&
-    isSame(s.address, first.address);
+    s.instruction === firstStore.instruction &&
+    s.offset === firstStore.offset + 4 * index &&
+    isSame(s.address, firstStore.address);
   // If the address is read from memory, the first store may change it.
-  if (!four.every(follows) || readsMemory(first.address)) return undefined;
-  const values = four.map((s) => (s as Store).value);
+  if (!statements.every(follows) || readsMemory(firstStore.address)) return undefined;
+  const values = statements.map((s) => (s as Store).value);
   if (!values.every(isLaneOfLocal)) return undefined;
-  return { ...first, instruction: 'v128.store', value: fold.pack(values) };
+  return { ...firstStore, instruction: 'v128.store', value: fold.pack(values) };
 }
 
 /** Whether a node is a lane of a local, which no store changes, or a constant. */

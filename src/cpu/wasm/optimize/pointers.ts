@@ -76,24 +76,26 @@ function isInnermost(loop: Loop): boolean {
 
 function withPointers(loop: Loop): Statement[] {
   const setCounts = countSets(loop.body);
-  const inductions = loop.body.flatMap((statement) => findInductionVariable(statement, setCounts));
-  if (inductions.length === 0) return [loop];
-  const pointers = choosePointers(loop, inductions, setCounts);
+  const inductionVariables = loop.body.flatMap((statement) =>
+    findInductionVariable(statement, setCounts),
+  );
+  if (inductionVariables.length === 0) return [loop];
+  const pointers = choosePointers(loop, inductionVariables, setCounts);
   const before = [...pointers.values()].map(
     ({ local, address }): Statement => ({ kind: 'set', local, value: address.node }),
   );
-  return [...before, { ...loop, body: usePointers(loop, inductions, pointers) }];
+  return [...before, { ...loop, body: usePointers(loop, inductionVariables, pointers) }];
 }
 
 /** Creates pointers for the addresses that are used most often. */
 function choosePointers(
   loop: Loop,
-  inductions: readonly InductionVariable[],
+  inductionVariables: readonly InductionVariable[],
   setCounts: ReadonlyMap<Local, number>,
 ): Pointers {
   const uses = new Map<string, { address: LinearAddress; count: number }>();
   for (const node of addressesIn(loop)) {
-    const address = findLinearAddress(node, inductions, setCounts);
+    const address = findLinearAddress(node, inductionVariables, setCounts);
     if (!address) continue;
     const key = computationKey(node);
     uses.set(key, { address, count: (uses.get(key)?.count ?? 0) + 1 });
@@ -126,7 +128,7 @@ function addressesIn(loop: Loop): Node[] {
  */
 function usePointers(
   loop: Loop,
-  inductions: readonly InductionVariable[],
+  inductionVariables: readonly InductionVariable[],
   pointers: Pointers,
 ): readonly Statement[] {
   const replace = (node: Node): Node => {
@@ -137,7 +139,7 @@ function usePointers(
   const replaceIn = (body: readonly Statement[]): readonly Statement[] =>
     mapBody(body, (statement) => mapStatement(statement, replace, replaceIn));
   return loop.body.flatMap((statement): Statement[] => {
-    const induction = inductions.find(
+    const induction = inductionVariables.find(
       (c) => statement.kind === 'set' && statement.local === c.local,
     );
     if (!induction) return [mapStatement(statement, replace, replaceIn)];
@@ -172,13 +174,13 @@ function findInductionVariable(
 /** Recognizes an address as a multiple of an induction variable plus invariant terms. */
 function findLinearAddress(
   node: Node,
-  inductions: readonly InductionVariable[],
+  inductionVariables: readonly InductionVariable[],
   setCounts: ReadonlyMap<Local, number>,
 ): LinearAddress | undefined {
   const terms = addends(node);
   let multiple: { induction: InductionVariable; shift: number } | undefined;
   for (const term of terms) {
-    const scaled = multiple ? undefined : scaledInductionVariable(term, inductions);
+    const scaled = multiple ? undefined : scaledInductionVariable(term, inductionVariables);
     if (scaled) multiple = scaled;
     else if (!isInvariant(term, setCounts)) return undefined;
   }
@@ -187,11 +189,11 @@ function findLinearAddress(
 
 function scaledInductionVariable(
   term: Node,
-  inductions: readonly InductionVariable[],
+  inductionVariables: readonly InductionVariable[],
 ): { induction: InductionVariable; shift: number } | undefined {
   const isShift = term.kind === 'operation' && term.instruction === 'i32.shl';
   const [operand, amount] = isShift ? (term.operands as [Node, Node]) : [term, i32(0)];
   if (operand.kind !== 'get' || amount.kind !== 'constant') return undefined;
-  const induction = inductions.find((c) => c.local === operand.local);
+  const induction = inductionVariables.find((c) => c.local === operand.local);
   return induction && { induction, shift: amount.value };
 }

@@ -68,12 +68,12 @@ type NumericKind = 'float' | 'integer' | 'signed' | 'number';
 
 /** Returns the type that values of all these types can be converted to, or `undefined`. */
 export function commonType(types: readonly Type[]): Type | undefined {
-  const [first] = types;
-  if (!first) return undefined;
-  if (first.kind === 'array') return commonArray(first, types);
+  const [firstType] = types;
+  if (!firstType) return undefined;
+  if (firstType.kind === 'array') return commonArray(firstType, types);
   const scalars = types.map(scalarType);
   if (scalars.some((s) => s === undefined) || types.some((t) => t.kind === 'matrix'))
-    return types.every((t) => t === first) ? first : undefined;
+    return types.every((t) => t === firstType) ? firstType : undefined;
   const element = commonScalar(scalars as Scalar[]);
   if (!element) return undefined;
   const concrete = types.map((t) => withScalar(t, element));
@@ -231,7 +231,7 @@ function crossProduct(type: Scalar, v: Constant, w: Constant): Constant {
   return [component(1, 2), component(2, 0), component(0, 1)];
 }
 
-function truthTest(name: 'all' | 'any'): Builtin {
+function boolReduction(name: 'all' | 'any'): Builtin {
   return {
     signature: `${name}(v)`,
     evaluate: ([v]) => {
@@ -324,8 +324,8 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
       },
     },
   ],
-  ['all', truthTest('all')],
-  ['any', truthTest('any')],
+  ['all', boolReduction('all')],
+  ['any', boolReduction('any')],
   ['length', reduction('length(v)', 1, (type, [v]) => vectorLength(type, v!))],
   [
     'distance',

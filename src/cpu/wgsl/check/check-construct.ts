@@ -71,18 +71,18 @@ export class ConstructChecker {
   /**
    * Infers the type of `vec4(...)`, `mat2x2(...)` and `array(...)` from the arguments.
    *
-   * @param given checks the arguments; called only where `name` is one of these.
+   * @param checkArguments checks the arguments; called only where `name` is one of these.
    * @returns the type and the checked arguments; `undefined` where `name` is none of these.
    */
   inferType(
     name: string,
-    given: () => Expression[],
+    checkArguments: () => Expression[],
     position: Position,
   ): { type: Type; parts: Expression[] } | undefined {
     const vector = VECTOR_NAME.exec(name);
     const matrix = MATRIX_NAME.exec(name);
     if (!vector && !matrix && name !== 'array') return undefined;
-    const parts = given();
+    const parts = checkArguments();
     if (vector && parts.length === 0)
       return { type: vectorType(Number(vector[1]) as 2, ABSTRACT_INT), parts };
     if (parts.length === 0)
@@ -112,27 +112,27 @@ export class ConstructChecker {
    * Checks `type(...)`: a vector, matrix, array or struct of its parts, or a conversion of one
    * scalar.
    */
-  construct(type: Type, given: readonly Expression[], position: Position): Expression {
+  construct(type: Type, args: readonly Expression[], position: Position): Expression {
     if (!isSized(type) || excessElements(type))
       return this.#expressions.fail(
         position,
         `no value can be constructed of type ${typeName(type)}`,
       );
-    if (given.length === 0) return { kind: 'constant', type, value: zeroValue(type), position };
+    if (args.length === 0) return { kind: 'constant', type, value: zeroValue(type), position };
     switch (type.kind) {
       case 'scalar':
-        return this.#convertScalar(type, given, position);
+        return this.#convertScalar(type, args, position);
       case 'vector':
-        return this.#constructVector(type, given, position);
+        return this.#constructVector(type, args, position);
       case 'matrix':
-        return this.#constructMatrix(type, given, position);
+        return this.#constructMatrix(type, args, position);
       case 'array':
-        return this.#constructList(type, given, Array(type.count).fill(type.element), position);
+        return this.#constructList(type, args, Array(type.count).fill(type.element), position);
       default: {
         const { members } = type as Struct;
         return this.#constructList(
           type,
-          given,
+          args,
           members.map((m) => m.type),
           position,
         );
@@ -140,12 +140,12 @@ export class ConstructChecker {
     }
   }
 
-  #convertScalar(type: Scalar, given: readonly Expression[], position: Position): Expression {
-    const [operand] = given;
-    if (given.length !== 1 || operand?.type.kind !== 'scalar')
+  #convertScalar(type: Scalar, args: readonly Expression[], position: Position): Expression {
+    const [operand] = args;
+    if (args.length !== 1 || operand?.type.kind !== 'scalar')
       return this.#expressions.fail(
         position,
-        `${type.name}(...) does not take ${describeTypes(given.map((g) => g.type))}`,
+        `${type.name}(...) does not take ${describeTypes(args.map((g) => g.type))}`,
       );
     return this.#convertNumbers(operand, type, position);
   }
@@ -160,11 +160,15 @@ export class ConstructChecker {
     );
   }
 
-  #constructVector(type: Vector, given: readonly Expression[], position: Position): Expression {
-    const [first] = given;
-    if (given.length === 1 && first!.type.kind === 'vector' && first!.type.size === type.size)
-      return this.#convertNumbers(first!, type, position);
-    const parts = given.map((part) => {
+  #constructVector(type: Vector, args: readonly Expression[], position: Position): Expression {
+    const [firstArgument] = args;
+    if (
+      args.length === 1 &&
+      firstArgument!.type.kind === 'vector' &&
+      firstArgument!.type.size === type.size
+    )
+      return this.#convertNumbers(firstArgument!, type, position);
+    const parts = args.map((part) => {
       const element = scalarType(part.type);
       if (!element || part.type.kind === 'matrix')
         return this.#expressions.fail(
@@ -188,35 +192,35 @@ export class ConstructChecker {
     return { kind: 'constant', type, value, position };
   }
 
-  #constructMatrix(type: Matrix, given: readonly Expression[], position: Position): Expression {
+  #constructMatrix(type: Matrix, args: readonly Expression[], position: Position): Expression {
     const { columns, rows } = type;
-    if (given.length === 1 && given[0]!.type === type) return given[0]!;
+    if (args.length === 1 && args[0]!.type === type) return args[0]!;
     const column = columnType(type);
-    if (given.length === columns)
-      return this.#constructList(type, given, Array(columns).fill(column), position);
-    if (given.length !== columns * rows)
+    if (args.length === columns)
+      return this.#constructList(type, args, Array(columns).fill(column), position);
+    if (args.length !== columns * rows)
       return this.#expressions.fail(
         position,
         `${typeName(type)} takes ${columns} columns or ${columns * rows} numbers`,
       );
     const columnParts = Array.from({ length: columns }, (_, c) =>
-      this.#constructVector(column, given.slice(c * rows, (c + 1) * rows), position),
+      this.#constructVector(column, args.slice(c * rows, (c + 1) * rows), position),
     );
     return this.#constructList(type, columnParts, Array(columns).fill(column), position);
   }
 
   #constructList(
     type: Type,
-    given: readonly Expression[],
+    args: readonly Expression[],
     types: readonly Type[],
     position: Position,
   ): Expression {
-    if (given.length !== types.length)
+    if (args.length !== types.length)
       return this.#expressions.fail(
         position,
-        `${typeName(type)} takes ${types.length} value${types.length === 1 ? '' : 's'}, not ${given.length}`,
+        `${typeName(type)} takes ${types.length} value${types.length === 1 ? '' : 's'}, not ${args.length}`,
       );
-    const parts = given.map((part, n) =>
+    const parts = args.map((part, n) =>
       this.#expressions.convert(part, types[n]!, `part ${n + 1}`),
     );
     if (!parts.every((p) => p.kind === 'constant'))

@@ -98,8 +98,8 @@ export class ExpressionChecker {
   /** Whether the operand of a && or || is being checked that will never be evaluated. */
   #isUnevaluated = false;
 
-  constructor(around: Environment) {
-    this.#environment = around;
+  constructor(environment: Environment) {
+    this.#environment = environment;
   }
 
   /**
@@ -132,11 +132,11 @@ export class ExpressionChecker {
   /**
    * Checks an expression and converts it to `type`.
    *
-   * @param what the message calls it.
+   * @param subject how messages refer to it.
    * @throws WgslError where it breaks a rule or cannot be converted.
    */
-  checkAs(node: syntax.Expression, type: Type, what: string): Expression {
-    return this.convert(this.check(node), type, what);
+  checkAs(node: syntax.Expression, type: Type, subject: string): Expression {
+    return this.convert(this.check(node), type, subject);
   }
 
   /** Checks an expression; an abstract type becomes i32 or f32. */
@@ -147,17 +147,17 @@ export class ExpressionChecker {
   /**
    * Returns the value of an integer constant expression.
    *
-   * @param what the message calls it.
+   * @param subject how messages refer to it.
    * @throws WgslError where it is not constant, or not an integer.
    */
-  constantInteger(node: syntax.Expression, what: string): number {
+  constantInteger(node: syntax.Expression, subject: string): number {
     const value = this.check(node);
     if (
       value.kind !== 'constant' ||
       !isInteger(scalarType(value.type)) ||
       value.type.kind !== 'scalar'
     )
-      return this.fail(node.position, `${what} must be a constant integer`);
+      return this.fail(node.position, `${subject} must be a constant integer`);
     return value.value as number;
   }
 
@@ -197,10 +197,10 @@ export class ExpressionChecker {
   /**
    * Converts a value to `type`, which is possible for constants of an abstract type.
    *
-   * @param what the message calls it.
+   * @param subject how messages refer to it.
    * @throws WgslError where the value has another type and cannot be converted.
    */
-  convert(value: Expression, type: Type, what: string): Expression {
+  convert(value: Expression, type: Type, subject: string): Expression {
     if (value.type === type) return value;
     if (value.kind === 'constant' && this.#isConvertible(value.type, type))
       return {
@@ -212,7 +212,10 @@ export class ExpressionChecker {
           () => zeroValue(type),
         ),
       };
-    return this.fail(value.position, `${what} is ${typeName(value.type)}, not ${typeName(type)}`);
+    return this.fail(
+      value.position,
+      `${subject} is ${typeName(value.type)}, not ${typeName(type)}`,
+    );
   }
 
   /** Converts a value of an abstract type to i32 or f32. */
@@ -287,13 +290,15 @@ export class ExpressionChecker {
     template,
     position,
   }: syntax.Name): { reference: Reference } | { value: Expression } {
-    const named = this.#environment.lookup(name, position);
-    if (!named) return this.#rejectName(name, position);
+    const resolvedName = this.#environment.lookup(name, position);
+    if (!resolvedName) return this.#rejectName(name, position);
     if (template.length > 0) this.fail(position, `"${name}" takes no template arguments`);
-    if (named.kind === 'type') return this.fail(position, `"${name}" is a type, not a value`);
-    if (named.kind === 'function') return this.fail(position, `"${name}" is a function: call it`);
-    if (named.kind === 'constant') return { value: { ...named, position } };
-    const { variable } = named;
+    if (resolvedName.kind === 'type')
+      return this.fail(position, `"${name}" is a type, not a value`);
+    if (resolvedName.kind === 'function')
+      return this.fail(position, `"${name}" is a function: call it`);
+    if (resolvedName.kind === 'constant') return { value: { ...resolvedName, position } };
+    const { variable } = resolvedName;
     if (variable.space === 'let')
       return { value: { kind: 'value', type: variable.type, variable, position } };
     this.#environment.recordUse(variable, position);
@@ -482,8 +487,8 @@ export class ExpressionChecker {
     position: Position,
   ): Expression {
     const element = scalarType(left.type);
-    const haveOneShape = withScalar(left.type, U32) === withScalar(right.type, U32);
-    if (!isInteger(element) || !isInteger(scalarType(right.type)) || !haveOneShape)
+    const haveSameShape = withScalar(left.type, U32) === withScalar(right.type, U32);
+    if (!isInteger(element) || !isInteger(scalarType(right.type)) || !haveSameShape)
       return this.#rejectOperands(operator, left, right, position);
     const count = this.convert(right, withScalar(right.type, U32), 'the number of bits');
     const isConstant = count.kind === 'constant' && left.kind === 'constant';
@@ -569,42 +574,45 @@ export class ExpressionChecker {
 
   #call(node: syntax.CallExpression): Expression {
     const { callee, position } = node;
-    const given = () => node.arguments.map((argument) => this.check(argument));
-    const named = this.#environment.lookup(callee.name, callee.position);
-    if (named?.kind === 'constant' || named?.kind === 'variable')
+    const checkArguments = () => node.arguments.map((argument) => this.check(argument));
+    const resolvedName = this.#environment.lookup(callee.name, callee.position);
+    if (resolvedName?.kind === 'constant' || resolvedName?.kind === 'variable')
       return this.fail(position, `"${callee.name}" is not a function`);
-    if (named?.kind === 'type')
-      return this.#constructs.construct(this.#environment.type(callee), given(), position);
-    if (!named && callee.name === 'bitcast') return this.#bitcast(callee, given(), position);
+    if (resolvedName?.kind === 'type')
+      return this.#constructs.construct(this.#environment.type(callee), checkArguments(), position);
+    if (!resolvedName && callee.name === 'bitcast')
+      return this.#bitcast(callee, checkArguments(), position);
     const hasTemplate = callee.template.length > 0;
     const inferred =
-      !named && !hasTemplate && this.#constructs.inferType(callee.name, given, position);
+      !resolvedName &&
+      !hasTemplate &&
+      this.#constructs.inferType(callee.name, checkArguments, position);
     if (inferred) return this.#constructs.construct(inferred.type, inferred.parts, position);
-    const builtin = named ? undefined : BUILTINS.get(callee.name);
-    if (hasTemplate && (named || builtin))
+    const builtin = resolvedName ? undefined : BUILTINS.get(callee.name);
+    if (hasTemplate && (resolvedName || builtin))
       this.fail(position, `function ${callee.name} takes no template arguments`);
-    if (named?.isEntry)
+    if (resolvedName?.isEntry)
       this.fail(position, `${callee.name} is an entry point: no function can call it`);
-    if (named) return this.#functionCall(named.function, given(), position);
-    if (builtin) return this.#builtinCall(callee.name, builtin, given(), position);
+    if (resolvedName) return this.#functionCall(resolvedName.function, checkArguments(), position);
+    if (builtin) return this.#builtinCall(callee.name, builtin, checkArguments(), position);
     const unsupported = unsupportedBuiltin(callee.name);
     if (unsupported)
       return this.fail(position, `"${callee.name}" is not supported: ${unsupported}`);
-    return this.#constructs.construct(this.#environment.type(callee), given(), position);
+    return this.#constructs.construct(this.#environment.type(callee), checkArguments(), position);
   }
 
   #functionCall(
     callee: ShaderFunction,
-    given: readonly Expression[],
+    args: readonly Expression[],
     position: Position,
   ): Expression {
     const { name, parameters, result } = callee;
-    if (given.length !== parameters.length)
+    if (args.length !== parameters.length)
       return this.fail(
         position,
-        `${name} takes ${parameters.length} argument${parameters.length === 1 ? '' : 's'}, not ${given.length}`,
+        `${name} takes ${parameters.length} argument${parameters.length === 1 ? '' : 's'}, not ${args.length}`,
       );
-    const converted = given.map((value, n) =>
+    const converted = args.map((value, n) =>
       this.convert(value, parameters[n]!.type, `argument ${parameters[n]!.name} of ${name}`),
     );
     return { kind: 'call', type: result, function: callee, arguments: converted, position };
@@ -613,16 +621,16 @@ export class ExpressionChecker {
   #builtinCall(
     name: string,
     builtin: Builtin,
-    given: readonly Expression[],
+    args: readonly Expression[],
     position: Position,
   ): Expression {
-    const types = given.map((value) => value.type);
+    const types = args.map((value) => value.type);
     const overload = builtin.resolve(types);
     if (!overload)
       return this.fail(position, `${builtin.signature} does not take ${describeTypes(types)}`);
-    const constant = builtin.evaluate && given.every((value) => value.kind === 'constant');
+    const constant = builtin.evaluate && args.every((value) => value.kind === 'constant');
     const resolved = constant ? overload : concreteOverload(overload);
-    const converted = given.map((value, n) =>
+    const converted = args.map((value, n) =>
       this.convert(value, resolved.parameters[n]!, `argument ${n + 1} of ${name}`),
     );
     const values = converted.map((v) => (v.kind === 'constant' ? v.value : undefined));
@@ -633,11 +641,11 @@ export class ExpressionChecker {
     return this.constant(type, position, () => builtin.evaluate!(values as Constant[], type));
   }
 
-  #bitcast(callee: syntax.Name, given: readonly Expression[], position: Position): Expression {
+  #bitcast(callee: syntax.Name, args: readonly Expression[], position: Position): Expression {
     const [target, ...more] = callee.template;
-    if (target?.kind !== 'name' || more.length > 0 || given.length !== 1)
+    if (target?.kind !== 'name' || more.length > 0 || args.length !== 1)
       return this.fail(position, 'bitcast<type>(value) takes one type and one value');
-    return this.#constructs.bitcast(this.#environment.type(target), given[0]!, position);
+    return this.#constructs.bitcast(this.#environment.type(target), args[0]!, position);
   }
 
   // Constants

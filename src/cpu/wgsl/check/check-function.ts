@@ -67,14 +67,14 @@ export class FunctionChecker {
 
   constructor(environment: Environment, result: Type) {
     this.#result = result;
-    const around: Environment = {
+    const functionEnvironment: Environment = {
       text: environment.text,
       lookup: (name, position) => this.#lookup(name) ?? environment.lookup(name, position),
       type: (name) => this.#types.check(name),
       recordUse: (variable, position) => environment.recordUse(variable, position),
     };
-    this.#expressions = new ExpressionChecker(around);
-    this.#types = new TypeChecker(around, this.#expressions);
+    this.#expressions = new ExpressionChecker(functionEnvironment);
+    this.#types = new TypeChecker(functionEnvironment, this.#expressions);
   }
 
   /**
@@ -138,11 +138,11 @@ export class FunctionChecker {
 
   #declaration({ kind, name, type, value, position }: syntax.LocalDeclaration): Statement[] {
     const declaredType = type && this.#types.check(type);
-    const given = value && this.#expressions.check(value);
+    const initializer = value && this.#expressions.check(value);
     const converted =
-      given && declaredType
-        ? this.#expressions.convert(given, declaredType, `the value of ${name}`)
-        : given && (kind === 'const' ? given : this.#expressions.concrete(given));
+      initializer && declaredType
+        ? this.#expressions.convert(initializer, declaredType, `the value of ${name}`)
+        : initializer && (kind === 'const' ? initializer : this.#expressions.concrete(initializer));
     if (kind === 'const') {
       if (converted?.kind !== 'constant')
         return this.#fail(position, `the value of const ${name} is not constant: use let`);
@@ -168,13 +168,7 @@ export class FunctionChecker {
     return [{ kind: 'declare', variable, value: converted, position }];
   }
 
-  #assignment({
-    target,
-    operator,
-    value,
-    isIncrement: isStep,
-    position,
-  }: syntax.Assignment): Statement {
+  #assignment({ target, operator, value, isIncrement, position }: syntax.Assignment): Statement {
     if (!target) {
       const unused = this.#expressions.checkConcrete(value);
       if (unused.type === VOID) this.#fail(value.position, 'this call returns nothing to assign');
@@ -182,20 +176,25 @@ export class FunctionChecker {
     }
     const reference = this.#expressions.reference(target, 'it cannot be assigned to');
     this.#rejectReadOnly(reference, position);
-    if (isStep && reference.type !== I32 && reference.type !== U32)
+    if (isIncrement && reference.type !== I32 && reference.type !== U32)
       this.#fail(
         position,
         `"${operator}${operator}" takes i32 or u32, not ${typeName(reference.type)}`,
       );
     if (!operator) {
-      const given = this.#expressions.checkAs(value, reference.type, 'the value');
+      const checkedValue = this.#expressions.checkAs(value, reference.type, 'the value');
       if (!isSized(reference.type))
         this.#fail(position, `${typeName(reference.type)} cannot be assigned`);
-      return { kind: 'assign', reference, operator: undefined, value: given, position };
+      return { kind: 'assign', reference, operator: undefined, value: checkedValue, position };
     }
     const old = this.#expressions.read(reference);
-    const given = this.#expressions.check(value);
-    const result = this.#expressions.binary(operator as BinaryOperator, old, given, position);
+    const checkedValue = this.#expressions.check(value);
+    const result = this.#expressions.binary(
+      operator as BinaryOperator,
+      old,
+      checkedValue,
+      position,
+    );
     if (result.type !== reference.type || result.kind !== 'binary')
       return this.#fail(
         position,
@@ -229,15 +228,15 @@ export class FunctionChecker {
 
   #if(node: Extract<syntax.Statement, { kind: 'if' }>): Statement[] {
     const condition = this.#condition(node.condition);
-    const then = this.#block(node.whenTrue);
-    const otherwise = node.whenFalse ? this.#block(node.whenFalse) : [];
+    const thenBody = this.#block(node.whenTrue);
+    const elseBody = node.whenFalse ? this.#block(node.whenFalse) : [];
     const { position } = node;
     const constant = constantCondition(condition);
     if (constant !== undefined) {
-      const [body, untaken] = constant ? [then, otherwise] : [otherwise, then];
+      const [body, untaken] = constant ? [thenBody, elseBody] : [elseBody, thenBody];
       return [{ kind: 'block', body, folded: { condition, untaken }, position }];
     }
-    return [{ kind: 'if', condition, whenTrue: then, whenFalse: otherwise, position }];
+    return [{ kind: 'if', condition, whenTrue: thenBody, whenFalse: elseBody, position }];
   }
 
   #switch(node: Extract<syntax.Statement, { kind: 'switch' }>): Statement {
@@ -316,9 +315,9 @@ export class FunctionChecker {
     return typed;
   }
 
-  #withControl<T>(around: Partial<ControlContext>, check: () => T): T {
+  #withControl<T>(change: Partial<ControlContext>, check: () => T): T {
     const outer = this.#control;
-    this.#control = { ...outer, ...around };
+    this.#control = { ...outer, ...change };
     const result = check();
     this.#control = outer;
     return result;
@@ -342,8 +341,8 @@ export class FunctionChecker {
     }
     if (this.#result === VOID)
       this.#fail(position, 'a function without a result cannot return a value');
-    const given = this.#expressions.checkAs(value, this.#result, 'the returned value');
-    return { kind: 'return', value: given, position };
+    const checkedValue = this.#expressions.checkAs(value, this.#result, 'the returned value');
+    return { kind: 'return', value: checkedValue, position };
   }
 
   #condition(node: syntax.Expression): Expression {
@@ -366,14 +365,14 @@ export class FunctionChecker {
     return scope?.get(name);
   }
 
-  #declare(name: string, named: ResolvedName, position: Position): void {
+  #declare(name: string, resolvedName: ResolvedName, position: Position): void {
     const scope = this.#scopes.at(-1)!;
     if (scope.has(name)) this.#fail(position, `"${name}" is declared twice in one scope`);
     scope.set(
       name,
-      named.kind === 'constant'
-        ? { kind: 'constant', type: named.type, value: named.value }
-        : named,
+      resolvedName.kind === 'constant'
+        ? { kind: 'constant', type: resolvedName.type, value: resolvedName.value }
+        : resolvedName,
     );
   }
 

@@ -73,9 +73,10 @@ export class TypeChecker {
    */
   check(node: syntax.Name): Type {
     const { name, position, template } = node;
-    const named = this.#environment.lookup(name, position);
-    if (named && named.kind !== 'type') return this.#fail(position, `"${name}" is not a type`);
-    const type = named?.type ?? SCALARS.get(name) ?? this.#shortName(name);
+    const resolvedName = this.#environment.lookup(name, position);
+    if (resolvedName && resolvedName.kind !== 'type')
+      return this.#fail(position, `"${name}" is not a type`);
+    const type = resolvedName?.type ?? SCALARS.get(name) ?? this.#shortName(name);
     if (type) {
       if (template.length > 0) this.#fail(position, `type ${name} takes no template arguments`);
       return type;

@@ -113,8 +113,8 @@ class ModuleChecker {
     for (const assertion of this.#module.assertions) checkAssertion(this.#expressions, assertion);
     const entries = this.#module.functions.filter((f) => isEntry(f)).map((f) => this.#entry(f));
     const functions = new Map(
-      [...this.#resolved].flatMap(([name, named]) =>
-        named.kind === 'function' ? [[name, named.function] as const] : [],
+      [...this.#resolved].flatMap(([name, resolvedName]) =>
+        resolvedName.kind === 'function' ? [[name, resolvedName.function] as const] : [],
       ),
     );
     const program = { text: this.#text, entries, functions };
@@ -148,9 +148,9 @@ class ModuleChecker {
       return cached;
     }
     if (this.#resolving.has(name)) {
-      const what =
+      const problem =
         declaration.kind === 'function' ? 'calls itself' : 'is defined in terms of itself';
-      this.#fail(position, `"${name}" ${what}, directly or through others`);
+      this.#fail(position, `"${name}" ${problem}, directly or through others`);
     }
     this.#resolving.add(name);
     const resolved = this.#resolve(declaration);
@@ -184,12 +184,12 @@ class ModuleChecker {
   }
 
   #constant({ name, type, value, position }: syntax.ConstantDeclaration): ResolvedName {
-    const given = type
+    const checked = type
       ? this.#expressions.checkAs(value, this.#types.check(type), `the value of ${name}`)
       : this.#expressions.check(value);
-    if (given.kind !== 'constant')
+    if (checked.kind !== 'constant')
       return this.#fail(position, `the value of const ${name} is not constant`);
-    return { kind: 'constant', type: given.type, value: given.value };
+    return { kind: 'constant', type: checked.type, value: checked.value };
   }
 
   #variable(node: syntax.VariableDeclaration): Variable {
@@ -256,11 +256,11 @@ class ModuleChecker {
   }
 
   #binding(name: string, attributes: readonly syntax.Attribute[], position: Position) {
-    const attributeValue = (wanted: string) => {
-      const attribute = attributes.find((a) => a.name === wanted);
+    const attributeValue = (attributeName: string) => {
+      const attribute = attributes.find((a) => a.name === attributeName);
       if (!attribute) return this.#fail(position, `var ${name} needs @group(n) and @binding(n)`);
-      const value = this.#expressions.constantInteger(attribute.arguments[0]!, `@${wanted}`);
-      if (value < 0) this.#fail(attribute.position, `@${wanted} cannot be ${value}`);
+      const value = this.#expressions.constantInteger(attribute.arguments[0]!, `@${attributeName}`);
+      if (value < 0) this.#fail(attribute.position, `@${attributeName} cannot be ${value}`);
       return value;
     };
     return { group: attributeValue('group'), binding: attributeValue('binding') };
@@ -286,13 +286,13 @@ class ModuleChecker {
 
   /** The values of a member's @align and @size. */
   #memberLayout({ name, attributes }: syntax.Parameter, type: Type) {
-    const given = (wanted: string) => {
-      const attribute = attributes.find((a) => a.name === wanted);
+    const attributeValue = (attributeName: string) => {
+      const attribute = attributes.find((a) => a.name === attributeName);
       if (!attribute) return undefined;
-      const value = this.#expressions.constantInteger(attribute.arguments[0]!, `@${wanted}`);
+      const value = this.#expressions.constantInteger(attribute.arguments[0]!, `@${attributeName}`);
       return { value, position: attribute.position };
     };
-    const [align, size] = [given('align'), given('size')];
+    const [align, size] = [attributeValue('align'), attributeValue('size')];
     if (align && !(align.value > 0 && Number.isInteger(Math.log2(align.value))))
       this.#fail(align.position, `@align must be a power of two, not ${align.value}`);
     if (align && align.value % alignOf(type) !== 0)
@@ -365,11 +365,11 @@ class ModuleChecker {
   }
 
   #entry(node: syntax.FunctionDeclaration): EntryPoint {
-    const named = this.#lookup(node.name, node.position) as Extract<
+    const resolvedName = this.#lookup(node.name, node.position) as Extract<
       ResolvedName,
       { kind: 'function' }
     >;
-    const called = named.function;
+    const called = resolvedName.function;
     const workgroupSize = this.#workgroupSize(node);
     const inputs = node.parameters.map((p, n) => this.#input(p, called.parameters[n]!));
     const seen = inputs.flatMap((input) => input.values);
@@ -405,12 +405,13 @@ class ModuleChecker {
     return { variable, values };
   }
 
-  #builtinInput({ arguments: [given], position }: syntax.Attribute, type: Type): BuiltinValue {
-    const name = given?.kind === 'name' ? given.name : '';
-    const wanted = INPUTS.get(name);
-    if (!wanted) return this.#fail(position, `@builtin(${name}) is not an input of this device`);
-    if (type !== wanted)
-      this.#fail(position, `@builtin(${name}) is ${typeName(wanted)}, not ${typeName(type)}`);
+  #builtinInput({ arguments: [valueName], position }: syntax.Attribute, type: Type): BuiltinValue {
+    const name = valueName?.kind === 'name' ? valueName.name : '';
+    const expectedType = INPUTS.get(name);
+    if (!expectedType)
+      return this.#fail(position, `@builtin(${name}) is not an input of this device`);
+    if (type !== expectedType)
+      this.#fail(position, `@builtin(${name}) is ${typeName(expectedType)}, not ${typeName(type)}`);
     return name as BuiltinValue;
   }
 

@@ -123,13 +123,13 @@ export class TokenReader {
   /**
    * Takes a word that is used as a name.
    *
-   * @param what the message calls it.
+   * @param expected how the message refers to it.
    * @throws WgslError where another kind of token or a keyword is next.
    */
-  word(what: string): Token {
+  word(expected: string): Token {
     const token = this.advance();
     if (token.kind !== 'word' || KEYWORDS.has(token.text))
-      this.fail(token.position, `${what} is expected here, not "${token.text}"`);
+      this.fail(token.position, `${expected} is expected here, not "${token.text}"`);
     return token;
   }
 

@@ -39,7 +39,7 @@ type Source = Cause | CallerSource;
 /** Something that may differ between the invocations of a workgroup. */
 interface Cause {
   readonly kind: 'cause';
-  readonly what: string;
+  readonly description: string;
   readonly position: Position;
 }
 
@@ -120,9 +120,9 @@ class UniformityAnalysis {
   }
 
   /** Returns the same object for the same cause, so that sets recognize it. */
-  cause(what: string, position: Position): Cause {
-    const key = `${position} ${what}`;
-    const cause = this.#causes.get(key) ?? { kind: 'cause', what, position };
+  cause(description: string, position: Position): Cause {
+    const key = `${position} ${description}`;
+    const cause = this.#causes.get(key) ?? { kind: 'cause', description, position };
     this.#causes.set(key, cause);
     return cause;
   }
@@ -132,7 +132,7 @@ class UniformityAnalysis {
     const rule = isAddress
       ? `all invocations of a workgroup must give ${name} the same address, but this one`
       : `${name} must be reached by all invocations of a workgroup or by none, but the branch in line ${line(branch)}`;
-    const reason = `depends on ${cause.what} (line ${line(cause.position)}), which may differ between them`;
+    const reason = `depends on ${cause.description} (line ${line(cause.position)}), which may differ between them`;
     return failAt(this.#program.text, position, `${rule} ${reason}`);
   }
 }
@@ -282,7 +282,7 @@ class FunctionUniformity {
     bodies: readonly (readonly Statement[])[],
     flow: Flow,
   ): Flow {
-    const inside = branchOn(flow, this.#evaluate(condition, flow), node.position);
+    const innerFlow = branchOn(flow, this.#evaluate(condition, flow), node.position);
     const before = this.#state;
     const target: Target = { isLoop: false, breaks: [], continues: [] };
     if (node.kind === 'switch') this.#targets.push(target);
@@ -290,7 +290,7 @@ class FunctionUniformity {
     let after: Flow = new Map();
     for (const body of bodies) {
       this.#state = before;
-      after = merge(after, this.#run(body, inside));
+      after = merge(after, this.#run(body, innerFlow));
       if (behaviors(body).has('next')) ends.push(this.#state);
     }
     if (node.kind === 'switch') this.#targets.pop();
@@ -388,8 +388,10 @@ class FunctionUniformity {
     if (space === 'function') return this.#state.get(variable) ?? NO_SOURCES;
     if (access === 'read') return NO_SOURCES;
     const kind = space === 'storage' ? 'var<storage, read_write>' : `var<${space}>`;
-    const what = isPointer ? `the ${kind} behind ${variable.name}` : `${kind} ${variable.name}`;
-    return [this.#analysis.cause(what, reference.position)];
+    const description = isPointer
+      ? `the ${kind} behind ${variable.name}`
+      : `${kind} ${variable.name}`;
+    return [this.#analysis.cause(description, reference.position)];
   }
 
   #builtin(node: Extract<Expression, { kind: 'builtin' }>, flow: Flow): Sources {
@@ -469,9 +471,9 @@ function union(...parts: Iterable<Source>[]): Sources {
 }
 
 /** The state where paths meet; `undefined` where no path leads there. */
-function join([first, ...others]: readonly State[]): State | undefined {
-  if (!first) return undefined;
-  const result = new Map(first);
+function join([firstState, ...others]: readonly State[]): State | undefined {
+  if (!firstState) return undefined;
+  const result = new Map(firstState);
   for (const state of others)
     for (const [variable, sources] of state)
       result.set(variable, union(result.get(variable) ?? NO_SOURCES, sources));
