@@ -406,8 +406,8 @@ describe('memory', () => {
     const startOnSmallHost: WorkerStarter = (events) => {
       const worker = startWorker({
         ...events,
-        onAnswer: (answer) =>
-          events.onAnswer(answer.kind === 'ready' ? { ...answer, maxPages: 65536 } : answer),
+        onReply: (answer) =>
+          events.onReply(answer.kind === 'ready' ? { ...answer, maxPages: 65536 } : answer),
       });
       const send: typeof worker.send = (message, transfer) =>
         worker.send(
@@ -571,7 +571,7 @@ describe('a part of WebGPU that a compute-only device does not support', () => {
   for (const [name, call] of Object.entries(calls))
     it(`rejects ${name} with a TypeError`, () => {
       expect(() => call(devices().cpu)).toThrow(
-        new RegExp(`^${name}: a CPU device (has no|computes only)`),
+        new RegExp(`^${name}: a CPU device (has no|supports compute only)`),
       );
     });
 });

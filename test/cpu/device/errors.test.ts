@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { ErrorScopes, NoMemory, Refusal } from '../../../src/cpu/device/errors.js';
+import { ErrorScopes, OutOfMemoryError, ValidationError } from '../../../src/cpu/device/errors.js';
 import * as c from './calls.js';
 import { exceptionName, resultTests, useDevices, verdictTests } from './verdict.js';
 
@@ -200,10 +200,10 @@ describe('ErrorScopes', () => {
     const scopes = new ErrorScopes((error) => uncaptured.push(`${error.kind}: ${error.message}`));
     scopes.push('out-of-memory');
     const refused = scopes.attempt('p', () => {
-      throw new Refusal('refused');
+      throw new ValidationError('refused');
     });
     scopes.attempt('q', () => {
-      throw new NoMemory('full');
+      throw new OutOfMemoryError('full');
     });
     expect(refused).toBeUndefined();
     expect(() =>
@@ -220,8 +220,8 @@ describe('ErrorScopes', () => {
     const scopes = new ErrorScopes(() => {});
     scopes.push('validation');
     const refuse = () => {
-      scopes.refuse('p', 'first');
-      scopes.refuse('q', 'second');
+      scopes.reportValidationError('p', 'first');
+      scopes.reportValidationError('q', 'second');
       return 7;
     };
     const { result, error } = scopes.capture(refuse);
@@ -231,7 +231,7 @@ describe('ErrorScopes', () => {
         throw new TypeError('wrong');
       }),
     ).toThrow('wrong');
-    scopes.refuse('r', 'third');
+    scopes.reportValidationError('r', 'third');
     expect((await scopes.pop())?.message).toBe('r: third');
     await expect(scopes.pop()).rejects.toThrow('no error scope is open');
   });
@@ -239,23 +239,23 @@ describe('ErrorScopes', () => {
   it('wait for errors that a call within them reports later', async () => {
     const uncaptured: string[] = [];
     const scopes = new ErrorScopes((error) => uncaptured.push(error.message));
-    let settle: (error: NoMemory | undefined) => void = () => {};
+    let settle: (error: OutOfMemoryError | undefined) => void = () => {};
     const outcome = () =>
-      new Promise<NoMemory | undefined>((resolve) => {
+      new Promise<OutOfMemoryError | undefined>((resolve) => {
         settle = resolve;
       });
     scopes.push('validation');
     scopes.push('out-of-memory');
-    scopes.reportLater('p', outcome());
+    scopes.reportWhenSettled('p', outcome());
     const settleP = settle;
     const [inner, outer] = [scopes.pop(), scopes.pop()];
     // No scope is open during this call.
-    scopes.reportLater('q', outcome());
-    settle(new NoMemory('full'));
+    scopes.reportWhenSettled('q', outcome());
+    settle(new OutOfMemoryError('full'));
     scopes.push('out-of-memory');
-    scopes.reportLater('r', Promise.resolve(undefined));
+    scopes.reportWhenSettled('r', Promise.resolve(undefined));
     expect(await scopes.pop()).toBeNull();
-    settleP(new NoMemory('full'));
+    settleP(new OutOfMemoryError('full'));
     expect([(await inner)?.message, await outer]).toEqual(['p: full', null]);
     expect(uncaptured).toEqual(['q: full']);
   });
@@ -264,7 +264,7 @@ describe('ErrorScopes', () => {
     const uncaptured: string[] = [];
     const scopes = new ErrorScopes((error) => uncaptured.push(error.message));
     scopes.push('out-of-memory');
-    scopes.reportLater('p', Promise.resolve(new NoMemory('full')));
+    scopes.reportWhenSettled('p', Promise.resolve(new OutOfMemoryError('full')));
     const popped = scopes.pop();
     scopes.lose();
     expect(await popped).toBeNull();
@@ -275,9 +275,9 @@ describe('ErrorScopes', () => {
     const uncaptured: string[] = [];
     const scopes = new ErrorScopes((error) => uncaptured.push(error.message));
     scopes.push('validation');
-    scopes.refuse('p', 'refused');
+    scopes.reportValidationError('p', 'refused');
     scopes.lose();
-    scopes.refuse('q', 'refused');
+    scopes.reportValidationError('q', 'refused');
     expect([await scopes.pop(), await scopes.pop()]).toEqual([null, null]);
     expect(uncaptured).toEqual([]);
   });

@@ -58,7 +58,7 @@ describe('bytesIn', () => {
       [0, 5],
     ] as const)
       expect(() => bytesIn(words, offset, size, 'f')).toThrow(
-        /^f: bytes .+ outside of the data's 8\.$/,
+        /^f: bytes .+ outside the data's 8 bytes\.$/,
       );
   });
 });

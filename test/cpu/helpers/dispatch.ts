@@ -5,7 +5,7 @@
 
 import { compileEntry, makeKernel, readShader } from '../../../src/cpu/wasm/compile.js';
 import { verify } from '../../../src/cpu/wasm/ir/verify.js';
-import type { Entry, Program } from '../../../src/cpu/wgsl/program.js';
+import type { EntryPoint, Program } from '../../../src/cpu/wgsl/program.js';
 import { interpret, type OpenFunctions } from './interpret.js';
 
 /** The words of the bound buffers, by "group.binding". */
@@ -32,7 +32,10 @@ let lastParsed: { readonly code: string; readonly program: Program } | undefined
  *
  * @throws Error where the program is invalid or has no such entry point.
  */
-export function findEntry({ code, entry: name }: Dispatch): { program: Program; entry: Entry } {
+export function findEntry({ code, entry: name }: Dispatch): {
+  program: Program;
+  entry: EntryPoint;
+} {
   if (lastParsed?.code !== code) lastParsed = { code, program: readShader(code) };
   const { program } = lastParsed;
   const entry = program.entries.find((e) => e.name === (name ?? e.name));

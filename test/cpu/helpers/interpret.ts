@@ -10,12 +10,12 @@
 
 import type {
   BinaryOperator,
-  BuiltinInput,
+  BuiltinValue,
   Constant,
-  Entry,
+  EntryPoint,
   Expression,
-  Place,
   Program,
+  Reference,
   ShaderFunction,
   Statement,
   Variable,
@@ -96,7 +96,7 @@ function gridIds([x, y, z]: readonly [number, number, number], reversed: boolean
 }
 
 function runWorkgroup(
-  entry: Entry,
+  entry: EntryPoint,
   buffers: ReadonlyMap<Variable, Location>,
   functions: OpenFunctions,
   workgroup: readonly number[],
@@ -109,7 +109,7 @@ function runWorkgroup(
       locations.set(variable, variableLocation(zero(variable.type)));
   const [x, y] = entry.workgroupSize;
   const invocations = gridIds(entry.workgroupSize, reversed).map((local) => {
-    const inputs: Record<BuiltinInput, Value> = {
+    const inputs: Record<BuiltinValue, Value> = {
       workgroup_id: workgroup,
       num_workgroups: workgroups,
       local_invocation_id: local,
@@ -292,7 +292,7 @@ class Invocation {
     this.#functions = functions;
   }
 
-  *run(entry: Entry, inputs: Readonly<Record<BuiltinInput, Value>>): Execution<void> {
+  *run(entry: EntryPoint, inputs: Readonly<Record<BuiltinValue, Value>>): Execution<void> {
     for (const { variable, values } of entry.inputs) {
       const members = values.map((name) => inputs[name]);
       this.#values.set(variable, variable.type.kind === 'struct' ? members : members[0]!);
@@ -324,10 +324,10 @@ class Invocation {
         return 'next';
       }
       case 'assign': {
-        const target = this.#location(yield* this.#resolvePlaceBarriers(node.place));
+        const target = this.#location(yield* this.#resolvePlaceBarriers(node.reference));
         const previous = node.operator && target.read();
         const value = yield* this.#value(node.value);
-        const { type } = node.place;
+        const { type } = node.reference;
         target.write(
           node.operator ? binary(node.operator, previous!, value, type, node.value.type) : value,
         );
@@ -393,17 +393,17 @@ class Invocation {
     switch (node.kind) {
       case 'read':
       case 'address':
-        return { ...node, place: yield* this.#resolvePlaceBarriers(node.place) };
+        return { ...node, reference: yield* this.#resolvePlaceBarriers(node.reference) };
       case 'unary':
       case 'convert':
       case 'bitcast':
         return { ...node, operand: yield* this.#resolveBarriers(node.operand) };
       case 'member':
       case 'swizzle':
-        return { ...node, of: yield* this.#resolveBarriers(node.of) };
+        return { ...node, base: yield* this.#resolveBarriers(node.base) };
       case 'element': {
-        const [of, index] = yield* this.#evaluateInOrder([node.of, node.index]);
-        return { ...node, of: of!, index: index! };
+        const [base, index] = yield* this.#evaluateInOrder([node.base, node.index]);
+        return { ...node, base: base!, index: index! };
       }
       case 'construct':
         return { ...node, parts: yield* this.#evaluateInOrder(node.parts) };
@@ -429,10 +429,10 @@ class Invocation {
       case 'builtin': {
         const args = yield* this.#evaluateInOrder(node.arguments);
         if (!BARRIERS.has(node.name)) return { ...node, arguments: args };
-        yield node.at;
+        yield node.position;
         if (node.name !== 'workgroupUniformLoad') return constant(node, 0);
         const loaded = (this.#evaluate(args[0]!) as Location).read();
-        yield node.at;
+        yield node.position;
         return constant(node, loaded);
       }
       default:
@@ -447,17 +447,17 @@ class Invocation {
     return constants;
   }
 
-  *#resolvePlaceBarriers(place: Place): Execution<Place> {
+  *#resolvePlaceBarriers(place: Reference): Execution<Reference> {
     switch (place.kind) {
       case 'variable':
         return place;
       case 'dereference':
         return { ...place, pointer: yield* this.#resolveBarriers(place.pointer) };
       case 'member':
-        return { ...place, of: yield* this.#resolvePlaceBarriers(place.of) };
+        return { ...place, base: yield* this.#resolvePlaceBarriers(place.base) };
       case 'element': {
-        const of = yield* this.#resolvePlaceBarriers(place.of);
-        return { ...place, of, index: yield* this.#resolveBarriers(place.index) };
+        const base = yield* this.#resolvePlaceBarriers(place.base);
+        return { ...place, base, index: yield* this.#resolveBarriers(place.index) };
       }
     }
   }
@@ -471,7 +471,7 @@ class Invocation {
       case 'value':
         return this.#values.get(node.variable)!;
       case 'read':
-        return this.#location(node.place).read();
+        return this.#location(node.reference).read();
       case 'unary':
         return unary(node.operator, this.#evaluate(node.operand), node.type);
       case 'binary': {
@@ -504,34 +504,34 @@ class Invocation {
         return step.value;
       }
       case 'member':
-        return (this.#evaluate(node.of) as readonly Value[])[node.index]!;
+        return (this.#evaluate(node.base) as readonly Value[])[node.index]!;
       case 'swizzle': {
-        const of = this.#evaluate(node.of) as readonly Value[];
+        const of = this.#evaluate(node.base) as readonly Value[];
         const lanes = node.lanes.map((lane) => of[lane]!);
         return lanes.length === 1 ? lanes[0]! : lanes;
       }
       case 'element': {
-        const of = this.#evaluate(node.of) as readonly Value[];
+        const of = this.#evaluate(node.base) as readonly Value[];
         const index = this.#evaluate(node.index) as number;
         if (!(index >= 0 && index < of.length))
-          throw new Error(`Index ${index} is outside ${typeName(node.of.type)}.`);
+          throw new Error(`Index ${index} is outside ${typeName(node.base.type)}.`);
         return of[index]!;
       }
       case 'address':
-        return this.#location(node.place);
+        return this.#location(node.reference);
     }
   }
 
-  #location(place: Place): Location {
+  #location(place: Reference): Location {
     switch (place.kind) {
       case 'variable':
         return this.#locations.get(place.variable)!;
       case 'dereference':
         return this.#evaluate(place.pointer) as Location;
       case 'member':
-        return this.#location(place.of).part(place.index);
+        return this.#location(place.base).part(place.index);
       case 'element': {
-        const of = this.#location(place.of);
+        const of = this.#location(place.base);
         return of.part(this.#evaluate(place.index) as number);
       }
     }
@@ -577,8 +577,8 @@ function findBarrier(part: unknown): boolean {
   );
 }
 
-function constant({ type, at }: Expression, value: Value): Expression {
-  return { kind: 'constant', type, value: value as Constant, at };
+function constant({ type, position }: Expression, value: Value): Expression {
+  return { kind: 'constant', type, value: value as Constant, position };
 }
 
 // Arithmetic

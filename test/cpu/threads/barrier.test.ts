@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   claimChunk,
   completeUnits,
-  waitForOthers,
-  wakeOthers,
+  waitUntilDone,
+  wakeSleepers,
 } from '../../../src/cpu/threads/barrier.js';
 import * as w from '../../../src/cpu/threads/layout.js';
 
@@ -29,7 +29,7 @@ describe('chunks', () => {
   it('do not exist for a command without units, which is done at once', () => {
     const words = command(0, 1);
     expect(claimChunk(words, COMMAND)).toBe(-1);
-    expect(waitForOthers(words, COMMAND)).toBe(0);
+    expect(waitUntilDone(words, COMMAND)).toBe(0);
   });
 
   it('are reported as the last one when all units are done', () => {
@@ -52,7 +52,7 @@ describe('a thread that waits', () => {
       completeUnits(words, COMMAND, 3);
       return 'ok';
     });
-    expect(waitForOthers(words, COMMAND)).toBeGreaterThan(0);
+    expect(waitUntilDone(words, COMMAND)).toBeGreaterThan(0);
     expect(waits).toEqual([COMMAND + w.DONE, 3, COMMAND + w.DONE, 6]);
     expect(words[w.SLEEPERS]).toBe(0);
   });
@@ -62,13 +62,13 @@ describe('a thread that waits', () => {
     const notify = vi.spyOn(Atomics, 'notify');
     vi.spyOn(Atomics, 'wait').mockImplementation(() => {
       completeUnits(words, COMMAND, 1);
-      wakeOthers(words, COMMAND);
+      wakeSleepers(words, COMMAND);
       return 'ok';
     });
     completeUnits(words, COMMAND, 1);
-    waitForOthers(words, COMMAND);
+    waitUntilDone(words, COMMAND);
     expect(notify.mock.calls).toEqual([[words, COMMAND + w.DONE]]);
-    wakeOthers(words, COMMAND);
+    wakeSleepers(words, COMMAND);
     expect(notify).toHaveBeenCalledTimes(1);
   });
 });

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createMemory, DeviceMemory, growMemory } from '../../../src/cpu/threads/device-memory.js';
-import { PAGE } from '../../../src/cpu/threads/layout.js';
+import { PAGE_BYTES } from '../../../src/cpu/threads/layout.js';
 import { HEAP_START } from '../../../src/cpu/wasm/address-space.js';
 
 afterEach(() => vi.restoreAllMocks());
@@ -20,7 +20,7 @@ describe('a new memory', () => {
     for (const isShared of [true, false]) {
       const { memory, maxPages } = createMemory([65536, 32768, 16384], isShared);
       expect(maxPages).toBe(16384);
-      expect(memory.buffer.byteLength).toBe(64 * PAGE);
+      expect(memory.buffer.byteLength).toBe(64 * PAGE_BYTES);
     }
   });
 
@@ -38,7 +38,7 @@ describe('growth', () => {
     expect(growMemory(memory, 3, 6)).toBe(6);
     expect(growMemory(memory, 8, 12)).toBe(8);
     expect(growMemory(memory, 11, 12)).toBe(8);
-    expect(memory.buffer.byteLength).toBe(8 * PAGE);
+    expect(memory.buffer.byteLength).toBe(8 * PAGE_BYTES);
   });
 
   it('is requested with the required and a preferred size, up to the limit', () => {
@@ -48,15 +48,15 @@ describe('growth', () => {
       return preferred;
     });
     expect(memory.pages).toBe(64);
-    const heapPages = HEAP_START / PAGE;
-    memory.allocate((64 - heapPages) * PAGE);
-    memory.allocate(PAGE);
-    memory.allocate(256 * PAGE);
+    const heapPages = HEAP_START / PAGE_BYTES;
+    memory.allocate((64 - heapPages) * PAGE_BYTES);
+    memory.allocate(PAGE_BYTES);
+    memory.allocate(256 * PAGE_BYTES);
     expect(requests).toEqual([
       [65, 320],
       [321, 400],
     ]);
-    expect(memory.allocate(100 * PAGE)).toBeUndefined();
+    expect(memory.allocate(100 * PAGE_BYTES)).toBeUndefined();
     expect(requests).toHaveLength(2);
   });
 });
@@ -79,7 +79,7 @@ describe('the scratch memory of threads', () => {
     const memory = new DeviceMemory(64, () => 64);
     memory.reserveScratch(100, 2);
     const { scratch, usedBytes } = memory;
-    expect(() => memory.reserveScratch(64 * PAGE, 2)).toThrow(
+    expect(() => memory.reserveScratch(64 * PAGE_BYTES, 2)).toThrow(
       'There is no room for the threads’ own memory.',
     );
     expect(memory.scratch).toEqual(scratch);

@@ -72,7 +72,7 @@ describe('adjacent free blocks', () => {
       const addresses = allocateUnits(heap, 1, 2, 3, 4);
       for (const n of order.split(',')) heap.release(addresses[Number(n)]!);
       const growths = ends.length;
-      expect(heap.allocate(10 * UNIT)).toEqual({ address: START, stale: 10 * UNIT });
+      expect(heap.allocate(10 * UNIT)).toEqual({ address: START, staleBytes: 10 * UNIT });
       expect(ends).toHaveLength(growths);
     },
   );
@@ -98,9 +98,9 @@ describe('growth', () => {
     const { heap, ends } = newHeap();
     const addresses = allocateUnits(heap, 2, 3);
     heap.release(addresses[1]!);
-    expect(heap.allocate(8 * UNIT)).toEqual({ address: addresses[1], stale: 3 * UNIT });
+    expect(heap.allocate(8 * UNIT)).toEqual({ address: addresses[1], staleBytes: 3 * UNIT });
     expect(ends.at(-1)).toBe(START + 10 * UNIT);
-    expect(heap.allocate(UNIT)).toEqual({ address: START + 10 * UNIT, stale: 0 });
+    expect(heap.allocate(UNIT)).toEqual({ address: START + 10 * UNIT, staleBytes: 0 });
   });
 
   it('that fails changes nothing', () => {
@@ -109,10 +109,10 @@ describe('growth', () => {
     heap.release(addresses[1]!);
     expect(heap.allocate(7 * UNIT)).toBeUndefined();
     expect([end(), heap.used]).toEqual([START + 8 * UNIT, 4 * UNIT]);
-    expect(heap.allocate(6 * UNIT)).toEqual({ address: addresses[1], stale: 4 * UNIT });
+    expect(heap.allocate(6 * UNIT)).toEqual({ address: addresses[1], staleBytes: 4 * UNIT });
     expect(heap.allocate(1)).toBeUndefined();
     heap.release(addresses[0]!);
-    expect(heap.allocate(4 * UNIT)).toEqual({ address: START, stale: 4 * UNIT });
+    expect(heap.allocate(4 * UNIT)).toEqual({ address: START, staleBytes: 4 * UNIT });
   });
 
   it('reaches past 2 GiB and up to 4 GiB, with addresses that stay positive', () => {
@@ -125,16 +125,16 @@ describe('growth', () => {
   });
 });
 
-describe('a cut', () => {
+describe('a truncation', () => {
   it('removes free memory at the end, and nothing else', () => {
     const { heap, ends } = newHeap();
     const addresses = allocateUnits(heap, 2, 3, 4);
-    heap.cut(START);
+    heap.truncate(START);
     heap.release(addresses[2]!);
-    heap.cut(START + 7 * UNIT);
-    expect(heap.allocate(2 * UNIT)).toEqual({ address: START + 5 * UNIT, stale: 2 * UNIT });
+    heap.truncate(START + 7 * UNIT);
+    expect(heap.allocate(2 * UNIT)).toEqual({ address: START + 5 * UNIT, staleBytes: 2 * UNIT });
     const growths = ends.length;
-    expect(heap.allocate(UNIT)).toEqual({ address: START + 7 * UNIT, stale: 0 });
+    expect(heap.allocate(UNIT)).toEqual({ address: START + 7 * UNIT, staleBytes: 0 });
     expect(ends).toHaveLength(growths + 1);
   });
 
@@ -142,9 +142,9 @@ describe('a cut', () => {
     const { heap } = newHeap();
     const addresses = allocateUnits(heap, 2, 3);
     heap.release(addresses[1]!);
-    heap.cut(START + UNIT);
+    heap.truncate(START + UNIT);
     expect(heap.used).toBe(2 * UNIT);
-    expect(heap.allocate(UNIT)).toEqual({ address: START + 2 * UNIT, stale: 0 });
+    expect(heap.allocate(UNIT)).toEqual({ address: START + 2 * UNIT, staleBytes: 0 });
   });
 });
 
@@ -174,7 +174,7 @@ class Model {
    *
    * @throws Error where the block overlaps another, or its stale part has the wrong size.
    */
-  allocate(bytes: number, { address, stale }: { address: number; stale: number }): void {
+  allocate(bytes: number, { address, staleBytes }: { address: number; staleBytes: number }): void {
     const units = Math.max(1, Math.ceil(bytes / UNIT));
     const start = (address - START) / UNIT;
     if (!Number.isInteger(start) || start < 0) throw new Error(`A block begins at ${address}.`);
@@ -183,8 +183,8 @@ class Model {
       this.#isUsed[n] = 1;
     }
     const staleUnits = Math.max(0, Math.min(units, this.#reached - start));
-    if (stale !== staleUnits * UNIT)
-      throw new Error(`${stale} bytes are stale, not ${staleUnits * UNIT}.`);
+    if (staleBytes !== staleUnits * UNIT)
+      throw new Error(`${staleBytes} bytes are stale, not ${staleUnits * UNIT}.`);
     this.#reached = Math.max(this.#reached, start + units);
     this.blocks.push({ address, units });
     this.units += units;
@@ -242,7 +242,7 @@ describe('100,000 allocations and releases', () => {
       while (model.blocks.length > 0) heap.release(model.release(0));
       expect(heap.used).toBe(0);
       const growths = ends.length;
-      expect(heap.allocate(extent)).toEqual({ address: START, stale: extent });
+      expect(heap.allocate(extent)).toEqual({ address: START, staleBytes: extent });
       expect(ends).toHaveLength(growths);
     });
   }

@@ -6,7 +6,7 @@ import {
   startWorkers,
   type WorkerEvents,
 } from '../../../src/cpu/threads/host.js';
-import type { Answer } from '../../../src/cpu/threads/messages.js';
+import type { WorkerReply } from '../../../src/cpu/threads/messages.js';
 import { cpuGpu } from '../../../src/engine.js';
 
 afterEach(() => {
@@ -29,7 +29,7 @@ class FakeWorkers {
   };
 
   ready(n: number): void {
-    this.events[n]!.onAnswer({ kind: 'ready' });
+    this.events[n]!.onReply({ kind: 'ready' });
   }
 }
 
@@ -38,7 +38,7 @@ const THREE = Array.from({ length: 3 }, () => ({ kind: 'private', pageLimits: [1
 describe('workers', () => {
   it('have started once all are ready, and keep the process alive until then', async () => {
     const workers = new FakeWorkers();
-    const started = startWorkers(THREE, { onAnswer: () => {}, onBroken: () => {} }, workers.start);
+    const started = startWorkers(THREE, { onReply: () => {}, onCrash: () => {} }, workers.start);
     for (const n of [2, 0, 1]) workers.ready(n);
     expect(await started).toHaveLength(3);
     expect(workers.log).toEqual([
@@ -49,9 +49,9 @@ describe('workers', () => {
 
   it('do not start if one breaks after it was ready, while another is not ready', async () => {
     const workers = new FakeWorkers();
-    const started = startWorkers(THREE, { onAnswer: () => {}, onBroken: () => {} }, workers.start);
+    const started = startWorkers(THREE, { onReply: () => {}, onCrash: () => {} }, workers.start);
     workers.ready(0);
-    workers.events[0]!.onBroken('no memory');
+    workers.events[0]!.onCrash('no memory');
     await expect(started).rejects.toThrow('A worker of the CPU device did not start: no memory');
     expect(workers.log.slice(3)).toEqual(['stop 0', 'stop 1', 'stop 2']);
   });
@@ -62,7 +62,7 @@ describe('workers', () => {
       if (workers.events.length === 2) throw new Error('no more');
       return workers.start(events);
     };
-    const started = startWorkers(THREE, { onAnswer: () => {}, onBroken: () => {} }, start);
+    const started = startWorkers(THREE, { onReply: () => {}, onCrash: () => {} }, start);
     await expect(started).rejects.toThrow('no more');
     expect(workers.log.slice(2)).toEqual(['stop 0', 'stop 1']);
   });
@@ -71,14 +71,14 @@ describe('workers', () => {
     const workers = new FakeWorkers();
     const reports: string[] = [];
     const events = {
-      onAnswer: ({ kind }: Answer) => void reports.push(kind),
-      onBroken: (text: string) => void reports.push(text),
+      onReply: ({ kind }: WorkerReply) => void reports.push(kind),
+      onCrash: (text: string) => void reports.push(text),
     };
     const started = startWorkers(THREE.slice(1), events, workers.start);
     for (const n of [0, 1]) workers.ready(n);
     await started;
-    workers.events[1]!.onAnswer({ kind: 'finished' });
-    workers.events[0]!.onBroken('gone');
+    workers.events[1]!.onReply({ kind: 'finished' });
+    workers.events[0]!.onCrash('gone');
     expect(reports).toEqual(['ready', 'ready', 'finished', 'gone']);
   });
 });
@@ -102,7 +102,7 @@ describe('a worker in Node', () => {
       Worker: NodeWorker,
     })) as unknown as typeof process.getBuiltinModule);
     const reports: string[] = [];
-    const worker = startWorker({ onAnswer: () => {}, onBroken: (text) => reports.push(text) });
+    const worker = startWorker({ onReply: () => {}, onCrash: (text) => reports.push(text) });
     return { worker, reports, node: NodeWorker.last };
   }
 

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import * as w from '../../../src/cpu/threads/layout.js';
 import {
-  ListFollower,
   ListPublisher,
+  ListSubscriber,
   MAX_IN_FLIGHT,
   nextList,
   type PublishedList,
@@ -47,11 +47,11 @@ describe('ids of lists', () => {
     for (let firstId = -40; firstId < 4; firstId++) {
       const words = controlWords();
       const publisher = new ListPublisher(words, 1, firstId);
-      const follower = new ListFollower(words, 0);
+      const subscriber = new ListSubscriber(words, 0);
       for (let n = 0; n < MAX_IN_FLIGHT; n++) publisher.publish(list(n, 1));
       const starts = Array.from({ length: MAX_IN_FLIGHT }, () => {
-        const { start } = follower.next();
-        follower.leave(list(start, 1), 0, 0);
+        const { start } = subscriber.next();
+        subscriber.finish(list(start, 1), 0, 0);
         return start;
       });
       expect(starts, `from ${firstId}`).toEqual([...Array(MAX_IN_FLIGHT).keys()]);
@@ -63,12 +63,12 @@ describe('a list', () => {
   it('is finished when its last thread has left it', () => {
     const words = controlWords();
     const publisher = new ListPublisher(words, 3);
-    const followers = [0, 1, 2].map((thread) => new ListFollower(words, thread));
+    const subscribers = [0, 1, 2].map((thread) => new ListSubscriber(words, thread));
     const id = publisher.publish(list(7, 3));
-    const isFinished = followers.map((follower, thread) => {
-      const published = follower.next();
+    const isFinished = subscribers.map((subscriber, thread) => {
+      const published = subscriber.next();
       expect(published).toEqual(list(7, 3));
-      follower.leave(published, 2 + thread, 0.5);
+      subscriber.finish(published, 2 + thread, 0.5);
       return publisher.isFinished(id);
     });
     expect(isFinished).toEqual([false, false, true]);
@@ -78,10 +78,10 @@ describe('a list', () => {
   it('is skipped by threads that do not take part in it', () => {
     const words = controlWords();
     const publisher = new ListPublisher(words, 2);
-    const [worker, idle] = [new ListFollower(words, 0), new ListFollower(words, 1)];
+    const [worker, idle] = [new ListSubscriber(words, 0), new ListSubscriber(words, 1)];
     publisher.publish(list(1, 1));
     publisher.publish(list(2, 1));
-    for (let n = 0; n < 2; n++) worker.leave(worker.next(), 0, 0);
+    for (let n = 0; n < 2; n++) worker.finish(worker.next(), 0, 0);
     insteadOfSleeping(() => publisher.publish(list(3, 2)));
     expect(idle.next().start).toBe(3);
     expect(worker.next().start).toBe(3);
@@ -90,14 +90,14 @@ describe('a list', () => {
   it('is not confused with a finished one that had the same slot', () => {
     const words = controlWords();
     const publisher = new ListPublisher(words, 2);
-    const [worker, late] = [new ListFollower(words, 0), new ListFollower(words, 1)];
+    const [worker, late] = [new ListSubscriber(words, 0), new ListSubscriber(words, 1)];
     limitLoads(100_000);
     publisher.publish(list(0, 2));
-    for (const follower of [worker, late]) follower.leave(follower.next(), 0, 0);
+    for (const subscriber of [worker, late]) subscriber.finish(subscriber.next(), 0, 0);
     // The late thread does not look while more lists than there are slots run without it.
     for (let n = 1; n <= 2 * w.RING_SLOTS; n++) {
       publisher.publish(list(n, 1));
-      worker.leave(worker.next(), 0, 0);
+      worker.finish(worker.next(), 0, 0);
     }
     publisher.publish(list(100, 2));
     expect(late.next().start).toBe(100);
@@ -109,11 +109,11 @@ describe('a thread that takes part in no lists', () => {
     for (const lists of [2 ** 31 - 1, 2 ** 31, 2 ** 31 + 9, 2 ** 32 - 1]) {
       const words = controlWords();
       const before = new ListPublisher(words, 2);
-      const idle = new ListFollower(words, 1);
+      const idle = new ListSubscriber(words, 1);
       before.publish(list(1, 1));
       limitLoads(10_000);
       insteadOfSleeping((index) => {
-        expect(index).toBe(w.ACTIVE);
+        expect(index).toBe(w.ACTIVE_THREADS);
         // As if all of them had been published and finished in the meantime.
         const later = new ListPublisher(words, 1, (1 + lists) | 0 || 1);
         later.publish(list(2, 2));
@@ -134,9 +134,9 @@ describe('a thread that takes part in no lists', () => {
     });
     publisher.publish(list(1, 1));
     expect(woken).toEqual([w.PUBLISHED]);
-    new ListFollower(words, 0).next();
+    new ListSubscriber(words, 0).next();
     publisher.publish(list(2, 2));
-    expect(woken.slice(1)).toEqual([w.ACTIVE, w.PUBLISHED]);
+    expect(woken.slice(1)).toEqual([w.ACTIVE_THREADS, w.PUBLISHED]);
   });
 });
 
@@ -145,30 +145,30 @@ describe('a notice', () => {
   function publishLists(lists: number) {
     const words = controlWords();
     const publisher = new ListPublisher(words, 1);
-    const worker = new ListFollower(words, 0);
+    const worker = new ListSubscriber(words, 0);
     const ids = Array.from({ length: lists }, (_, n) => publisher.publish(list(n, 1)));
     /** Runs the next list to its end; returns whether the worker sends a notice. */
-    const finish = () => worker.leave(worker.next(), 0, 0);
+    const finish = () => worker.finish(worker.next(), 0, 0);
     return { words, publisher, ids, finish };
   }
 
   it('is sent once, when the list is finished', () => {
     const { publisher, ids, finish } = publishLists(3);
-    expect(publisher.requestNotice(ids[1]!)).toBe(true);
+    expect(publisher.requestMessage(ids[1]!)).toBe(true);
     expect([finish(), finish(), finish()]).toEqual([false, true, false]);
   });
 
   it('is sent with a later list if the worker sees the request only then', () => {
     const { publisher, ids, finish } = publishLists(2);
     finish();
-    expect(publisher.requestNotice(ids[1]!)).toBe(true);
+    expect(publisher.requestMessage(ids[1]!)).toBe(true);
     expect(finish()).toBe(true);
   });
 
   it('is not sent for a list that has finished already', () => {
     const { publisher, ids, finish } = publishLists(2);
     expect(finish()).toBe(false);
-    expect(publisher.requestNotice(ids[0]!)).toBe(false);
+    expect(publisher.requestMessage(ids[0]!)).toBe(false);
     expect(finish()).toBe(false);
   });
 
@@ -183,10 +183,10 @@ describe('a notice', () => {
     ) => {
       const stored = store(array, index, value);
       // The request is stored but not yet checked; the worker finishes the list now.
-      if (array === words && index === w.WANTED) isSent = finish();
+      if (array === words && index === w.AWAITED) isSent = finish();
       return stored;
     }) as typeof Atomics.store);
-    expect(publisher.requestNotice(ids[0]!)).toBe(true);
+    expect(publisher.requestMessage(ids[0]!)).toBe(true);
     expect(isSent).toBe(true);
   });
 });

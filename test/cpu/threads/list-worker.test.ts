@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as w from '../../../src/cpu/threads/layout.js';
 import { ListPublisher } from '../../../src/cpu/threads/list-ring.js';
 import { ListWorker } from '../../../src/cpu/threads/list-worker.js';
-import type { Answer } from '../../../src/cpu/threads/messages.js';
+import type { WorkerReply } from '../../../src/cpu/threads/messages.js';
 
 describe('a worker that fails', () => {
   it('reports the failure first, and leaves the shared memory unchanged', () => {
@@ -16,8 +16,8 @@ describe('a worker that fails', () => {
     for (const [word, value] of Object.entries(command)) words[start + Number(word)] = value;
     publisher.publish({ start, commands: 1, threads: 2, pages: 2 });
     const before = [...control];
-    const sent: { answer: Answer; control: number[] }[] = [];
-    const port = { send: (answer: Answer) => sent.push({ answer, control: [...control] }) };
+    const sent: { answer: WorkerReply; control: number[] }[] = [];
+    const port = { send: (answer: WorkerReply) => sent.push({ answer, control: [...control] }) };
     new ListWorker(port, { kind: 'shared', memory, thread: 1 }).serve();
     expect(sent).toHaveLength(1);
     expect(sent[0]!.answer).toMatchObject({ kind: 'failed', failure: { kernel: 5 } });

@@ -2,7 +2,7 @@
 
 import type { WorkerEvents, WorkerHandle } from '../../../src/cpu/threads/host.js';
 import { CONTROL_BYTES, FINISHED, PUBLISHED } from '../../../src/cpu/threads/layout.js';
-import { ListFollower } from '../../../src/cpu/threads/list-ring.js';
+import { ListSubscriber } from '../../../src/cpu/threads/list-ring.js';
 import type { SharedStart } from '../../../src/cpu/threads/messages.js';
 import { Runner } from '../../../src/cpu/threads/run-list.js';
 
@@ -15,7 +15,7 @@ export class ManualWorker {
   isStopped = false;
   #events: WorkerEvents | undefined;
   #words = new Int32Array(0);
-  #ring: ListFollower | undefined;
+  #ring: ListSubscriber | undefined;
   #runner: Runner | undefined;
 
   /** The function with which an executor starts it. */
@@ -43,16 +43,16 @@ export class ManualWorker {
         throw new Error('No list is in flight.');
       const list = this.#ring!.next();
       this.#runner!.run(list);
-      if (!this.#ring!.leave(list, 1, 0)) continue;
+      if (!this.#ring!.finish(list, 1, 0)) continue;
       this.notices++;
-      this.#events!.onAnswer({ kind: 'finished' });
+      this.#events!.onReply({ kind: 'finished' });
     }
   }
 
   #begin({ memory, thread }: SharedStart): void {
     this.#words = new Int32Array(memory.buffer, 0, CONTROL_BYTES / 4);
-    this.#ring = new ListFollower(this.#words, thread);
+    this.#ring = new ListSubscriber(this.#words, thread);
     this.#runner = new Runner(memory, thread);
-    this.#events!.onAnswer({ kind: 'ready' });
+    this.#events!.onReply({ kind: 'ready' });
   }
 }

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { WorkerEvents, WorkerHandle } from '../../../src/cpu/threads/host.js';
-import type { Answer, Start, WorkerRequest } from '../../../src/cpu/threads/messages.js';
+import type {
+  StartMessage,
+  WorkerReply,
+  WorkerRequest,
+} from '../../../src/cpu/threads/messages.js';
 import { PrivateExecutor } from '../../../src/cpu/threads/private-executor.js';
 import { PrivateWorker } from '../../../src/cpu/threads/private-worker.js';
 
@@ -25,11 +29,11 @@ class RefusingWorker {
 
   readonly start = (events: WorkerEvents): WorkerHandle => {
     const port = {
-      send: (answer: Answer) =>
-        events.onAnswer(answer.kind === 'ready' ? { kind: 'ready', maxPages: 65536 } : answer),
+      send: (answer: WorkerReply) =>
+        events.onReply(answer.kind === 'ready' ? { kind: 'ready', maxPages: 65536 } : answer),
     };
     return {
-      send: (message: Start | WorkerRequest) => {
+      send: (message: StartMessage | WorkerRequest) => {
         if (message.kind === 'private') this.#worker = new PrivateWorker(port, [this.#hostPages]);
         else this.#requests.push(message as WorkerRequest);
       },
@@ -57,7 +61,7 @@ async function start(hostPages = HOST_PAGES) {
 describe('a block', () => {
   it('within the memory is available at once', async () => {
     const { executor } = await start();
-    expect(executor.allocate(MEBIBYTE)).toEqual({ address: MEBIBYTE, stale: 0 });
+    expect(executor.allocate(MEBIBYTE)).toEqual({ address: MEBIBYTE, staleBytes: 0 });
   });
 
   it('past the end of the memory is granted when the worker has grown the memory', async () => {

@@ -23,7 +23,10 @@ function writeCommand(
 
 describe('a list', () => {
   it('uses all of a memory that has grown, even if a thread sees the growth late', () => {
-    const [small, large] = [new SharedArrayBuffer(w.PAGE), new SharedArrayBuffer(2 * w.PAGE)];
+    const [small, large] = [
+      new SharedArrayBuffer(w.PAGE_BYTES),
+      new SharedArrayBuffer(2 * w.PAGE_BYTES),
+    ];
     let reads = 0;
     const memory = {
       get buffer() {

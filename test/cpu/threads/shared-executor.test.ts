@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import type { Command } from '../../../src/cpu/threads/executor.js';
 import type { WorkerEvents } from '../../../src/cpu/threads/host.js';
-import { PAGE } from '../../../src/cpu/threads/layout.js';
+import { PAGE_BYTES } from '../../../src/cpu/threads/layout.js';
 import { MAX_IN_FLIGHT } from '../../../src/cpu/threads/list-ring.js';
 import { SharedExecutor } from '../../../src/cpu/threads/shared-executor.js';
 import type { TestHooks } from '../../../src/cpu/threads/test-hooks.js';
@@ -12,7 +12,7 @@ import { ManualWorker } from './manual-worker.js';
 
 /** 2 MiB, of which the heap has half. */
 const MAX_PAGES = 32;
-const HEAP_BYTES = MAX_PAGES * PAGE - HEAP_START;
+const HEAP_BYTES = MAX_PAGES * PAGE_BYTES - HEAP_START;
 const UNIT = 256;
 
 /** An executor whose only thread runs lists when a test tells it to. */
@@ -252,10 +252,10 @@ describe('a closed executor', () => {
   it('no longer references the memory', async () => {
     const collect = garbageCollector();
     let memory: WeakRef<object> | undefined;
-    const starter = ({ onAnswer }: WorkerEvents) => ({
+    const starter = ({ onReply }: WorkerEvents) => ({
       send: (message: object) => {
         memory = new WeakRef((message as { memory: WebAssembly.Memory }).memory.buffer);
-        onAnswer({ kind: 'ready' });
+        onReply({ kind: 'ready' });
       },
       hold: () => {},
       stop: () => {},

@@ -33,7 +33,7 @@ describe('a worker ends when it is terminated', () => {
   it('while it waits for a list that uses it', async () => {
     const { worker, words, publisher } = await startThread(1);
     publisher.publish({ start: START, commands: 0, threads: 1, pages: 4 });
-    await untilAsleep(words, w.ACTIVE);
+    await untilAsleep(words, w.ACTIVE_THREADS);
     await worker.terminate();
   });
 

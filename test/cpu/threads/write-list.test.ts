@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Command } from '../../../src/cpu/threads/executor.js';
 import * as w from '../../../src/cpu/threads/layout.js';
 import {
-  endOfUse,
+  accessEnd,
   listSignature,
   listWords,
   writeList,
@@ -66,12 +66,12 @@ describe('a list', () => {
   });
 });
 
-describe('endOfUse', () => {
+describe('accessEnd', () => {
   it('is the end of the last byte that a command reads or writes', () => {
-    expect(endOfUse([])).toBe(0);
-    expect(endOfUse([run([1, 1, 1])])).toBe(8192 + 256);
-    expect(endOfUse([clear, run([1, 1, 1])])).toBe((1 << 20) + 5 * w.PIECE_BYTES - 4);
-    expect(endOfUse([{ kind: 'copy', from: 900, to: 100, bytes: 8 }])).toBe(908);
-    expect(endOfUse([{ kind: 'stamp', to: 16 }])).toBe(24);
+    expect(accessEnd([])).toBe(0);
+    expect(accessEnd([run([1, 1, 1])])).toBe(8192 + 256);
+    expect(accessEnd([clear, run([1, 1, 1])])).toBe((1 << 20) + 5 * w.PIECE_BYTES - 4);
+    expect(accessEnd([{ kind: 'copy', from: 900, to: 100, bytes: 8 }])).toBe(908);
+    expect(accessEnd([{ kind: 'timestamp', to: 16 }])).toBe(24);
   });
 });

@@ -14,11 +14,11 @@ import { parse } from '../../../src/cpu/wgsl/parse/parse.js';
 import type * as syntax from '../../../src/cpu/wgsl/parse/syntax.js';
 import type * as program from '../../../src/cpu/wgsl/program.js';
 import {
+  type AddressSpace,
   BOOL,
   F32,
   I32,
   matrixType,
-  type Space,
   type Type,
   typeName,
   U32,
@@ -156,11 +156,11 @@ describe('there is a micro-program', () => {
       ...{ construct: true, convert: true, bitcast: true, call: true, member: true },
       ...{ swizzle: true, element: true, address: true },
     });
-    const places = kinds<program.Place['kind']>({
+    const places = kinds<program.Reference['kind']>({
       ...{ variable: true, dereference: true, member: true, element: true },
     });
-    const inPlaces = new Set(typedParts.map((part) => (part.place as program.Place)?.kind));
-    const inner = typedParts.map((part) => part.of as program.Place | undefined);
+    const inPlaces = new Set(typedParts.map((part) => (part.reference as program.Reference)?.kind));
+    const inner = typedParts.map((part) => part.base as program.Reference | undefined);
     const inInner = new Set(
       inner.filter((place) => place?.kind !== undefined).map((place) => place!.kind),
     );
@@ -259,11 +259,11 @@ describe('there is a micro-program', () => {
   });
 
   it('for every address space, builtin input and attribute', () => {
-    const spaces = kinds<Space | 'let'>({
+    const spaces = kinds<AddressSpace | 'let'>({
       ...{ function: true, private: true, workgroup: true, storage: true, uniform: true },
       ...{ immediate: true, let: true },
     });
-    const inputs = kinds<program.BuiltinInput>({
+    const inputs = kinds<program.BuiltinValue>({
       ...{ workgroup_id: true, num_workgroups: true, local_invocation_id: true },
       ...{ local_invocation_index: true, global_invocation_id: true },
     });

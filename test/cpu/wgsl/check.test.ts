@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Entry, Statement } from '../../../src/cpu/wgsl/program.js';
+import type { EntryPoint, Statement } from '../../../src/cpu/wgsl/program.js';
 import { typeName } from '../../../src/cpu/wgsl/types.js';
 import { checkError, checkShader } from './shaders.js';
 
-function onlyEntry(code: string): Entry {
+function onlyEntry(code: string): EntryPoint {
   const { entries } = checkShader(code);
   expect(entries).toHaveLength(1);
   return entries[0]!;
@@ -79,7 +79,10 @@ describe('the typed program', () => {
         kind: 'binary',
         operator: '+',
         left: { kind: 'constant', value: 8 },
-        right: { kind: 'read', place: { kind: 'element', index: { kind: 'constant', value: 1 } } },
+        right: {
+          kind: 'read',
+          reference: { kind: 'element', index: { kind: 'constant', value: 1 } },
+        },
       },
     });
   });
@@ -95,11 +98,11 @@ describe('the typed program', () => {
     const [, , assignment] = body('var x = 1; let p = &x; *p = 2; *&x = 3;');
     expect(assignment).toMatchObject({
       kind: 'assign',
-      place: { kind: 'dereference', pointer: { kind: 'value', variable: { name: 'p' } } },
+      reference: { kind: 'dereference', pointer: { kind: 'value', variable: { name: 'p' } } },
     });
     expect(body('var x = 1; *&x = 3;')[1]).toMatchObject({
       kind: 'assign',
-      place: { kind: 'variable', variable: { name: 'x' } },
+      reference: { kind: 'variable', variable: { name: 'x' } },
     });
   });
 
@@ -116,7 +119,7 @@ describe('the typed program', () => {
     expect(decided).toMatchObject({
       kind: 'block',
       body: [{ kind: 'return' }],
-      decided: { untaken: [{ kind: 'evaluate' }] },
+      folded: { untaken: [{ kind: 'evaluate' }] },
     });
     const [, half] = body('var a = true; if false && a { return; } else { _ = 1; }');
     expect(half).toMatchObject({ kind: 'block', body: [{ kind: 'evaluate' }] });
@@ -145,7 +148,7 @@ describe('errors give the line, the column and the rule', () => {
       `const a = b + 1;
 const b = 2u * c;
 const c = a;`,
-      'line 3, column 11: "a" is made of itself, directly or through others',
+      'line 3, column 11: "a" is defined in terms of itself, directly or through others',
     ],
     [
       `fn f(x: f32) -> f32 {
@@ -178,7 +181,7 @@ fn f(i: u32) {
     return 1;
   }
 }`,
-      'line 1, column 21: f ends without a return of f32',
+      'line 1, column 21: f can end without returning f32',
     ],
     [
       `fn f() {
@@ -200,7 +203,7 @@ fn f() {
     [
       `struct A { b: B }
 struct B { c: array<A, 2> }`,
-      'line 2, column 21: "A" is made of itself, directly or through others',
+      'line 2, column 21: "A" is defined in terms of itself, directly or through others',
     ],
     [
       `fn f() {
@@ -250,12 +253,12 @@ fn main(@builtin(global_invocation_id) id: vec2u) { }`,
     ['fn f() { let x = vec3f; }', 'line 1, column 18: "vec3f" is a type, not a value'],
     ['fn f() { let x = max; }', 'line 1, column 18: "max" is a function: call it'],
     ['fn f() { var x = 1; x(); }', 'line 1, column 21: "x" is not a function'],
-    ['var<private> a: array<f32>;', 'line 1, column 1: var<private> a cannot be of array<f32>'],
+    ['var<private> a: array<f32>;', 'line 1, column 1: var<private> a cannot have type array<f32>'],
     [
       'fn f() -> i32 { return vec2i(1, 2); }',
       'line 1, column 24: the returned value is vec2<i32>, not i32',
     ],
-    ['struct S { @align(6) a: f32 }', 'line 1, column 12: @align is a power of two, not 6'],
+    ['struct S { @align(6) a: f32 }', 'line 1, column 12: @align must be a power of two, not 6'],
     [
       'fn f() { var x: vec2<f32, f32>; }',
       'line 1, column 17: vec2<...> takes 1 template argument, not 2',

@@ -18,9 +18,9 @@ function sketch(node: syntax.Expression): string {
     case 'binary':
       return `(${node.operator} ${sketch(node.left)} ${sketch(node.right)})`;
     case 'member':
-      return `(. ${sketch(node.of)} ${node.name})`;
+      return `(. ${sketch(node.base)} ${node.name})`;
     case 'index':
-      return `([] ${sketch(node.of)} ${sketch(node.index)})`;
+      return `([] ${sketch(node.base)} ${sketch(node.index)})`;
     case 'call':
       return `(call ${[node.callee, ...node.arguments].map(sketch).join(' ')})`;
   }
@@ -262,7 +262,7 @@ describe('errors give the position and what was expected', () => {
       'fn f() { for (var i = 0; i < 2) { } }',
       'line 1, column 31: ";" is expected after the condition of a for, not ")"',
     ],
-    ['fn f() { let x; }', 'line 1, column 15: a let needs a value: "=" expected'],
+    ['fn f() { let x; }', 'line 1, column 15: a let needs a value: "=" is expected'],
     [
       'fn f() { loop { break if a; } }',
       'line 1, column 17: "break if" may only end the continuing block of a loop',
@@ -274,21 +274,21 @@ describe('errors give the position and what was expected', () => {
     ],
     ['@align(1, 2) fn f() { }', 'line 1, column 1: @align takes 1 argument, not 2'],
     ['@compute @compute fn f() { }', 'line 1, column 10: @compute is given twice'],
-    ['@binding(0) fn f() { }', 'line 1, column 1: @binding cannot stand before fn'],
+    ['@binding(0) fn f() { }', 'line 1, column 1: @binding is not allowed before fn'],
     ['@fast fn f() { }', 'line 1, column 1: "@fast" is not an attribute of WGSL'],
     [
       'fn f() -> @builtin(position) f32 { }',
-      'line 1, column 11: @builtin cannot stand before the result of a compute shader',
+      'line 1, column 11: @builtin is not allowed before the result of a compute shader',
     ],
     [
       'fn f() { @compute if true { } }',
-      'line 1, column 10: @compute cannot stand before this statement',
+      'line 1, column 10: @compute is not allowed before this statement',
     ],
     ['requires f16;', 'line 1, column 10: the language extension "f16" is not supported'],
     ['const a = 1; enable f16;', 'line 1, column 14: "enable" must come before all declarations'],
     [
       'diagnostic(off, a); diagnostic(error, a);',
-      'line 1, column 21: the diagnostic rule "a" is given two severities',
+      'line 1, column 21: the diagnostic rule "a" has two different severities',
     ],
     ['var<private> a: vec2<>;', 'line 1, column 22: a template list cannot be empty'],
     ['fn virtual() { }', 'line 1, column 4: "virtual" is a reserved word'],

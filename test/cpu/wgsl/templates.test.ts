@@ -46,5 +46,5 @@ describe('a comparison', () => {
 
 it('gives a > that is split from a longer symbol its offset', () => {
   const tokens = markTemplates(tokenize('a<b<c>>d'));
-  expect(tokens.filter(({ text }) => text === '>').map(({ at }) => at)).toEqual([5, 6]);
+  expect(tokens.filter(({ text }) => text === '>').map(({ position }) => position)).toEqual([5, 6]);
 });

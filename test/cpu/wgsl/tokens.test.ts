@@ -15,14 +15,14 @@ function kinds(text: string): string[] {
 describe('words and symbols', () => {
   it('are distinguished, and have their offset', () => {
     expect(tokenize('let x = 3u * y; // three')).toEqual([
-      { kind: 'word', text: 'let', at: 0 },
-      { kind: 'word', text: 'x', at: 4 },
-      { kind: 'symbol', text: '=', at: 6 },
-      { kind: 'number', text: '3u', at: 8 },
-      { kind: 'symbol', text: '*', at: 11 },
-      { kind: 'word', text: 'y', at: 13 },
-      { kind: 'symbol', text: ';', at: 14 },
-      { kind: 'end', text: 'the end of the shader', at: 24 },
+      { kind: 'word', text: 'let', position: 0 },
+      { kind: 'word', text: 'x', position: 4 },
+      { kind: 'symbol', text: '=', position: 6 },
+      { kind: 'number', text: '3u', position: 8 },
+      { kind: 'symbol', text: '*', position: 11 },
+      { kind: 'word', text: 'y', position: 13 },
+      { kind: 'symbol', text: ';', position: 14 },
+      { kind: 'end', text: 'the end of the shader', position: 24 },
     ]);
   });
 
@@ -72,7 +72,7 @@ describe('numbers', () => {
     '0x1p4',
     '0x1.',
   ])('%s is one number', (text) => {
-    expect(tokenize(text)[0]).toEqual({ kind: 'number', text, at: 0 });
+    expect(tokenize(text)[0]).toEqual({ kind: 'number', text, position: 0 });
     expect(texts(`${text};`)).toEqual([text, ';']);
   });
 
@@ -105,12 +105,12 @@ describe('comments and blanks', () => {
 
 describe('errors', () => {
   it.each([
-    ['let x =\n  $1;', 'line 2, column 3: the character "$" begins nothing in WGSL'],
+    ['let x =\n  $1;', 'line 2, column 3: the character "$" does not start a WGSL token'],
     ['a\n  /* b', 'line 2, column 3: this comment is not closed: "*/" is missing'],
     ['/* /* */', 'line 1, column 1: this comment is not closed: "*/" is missing'],
     ['let __x = 1', 'line 1, column 5: "__x": a name cannot start with two underscores'],
     ['x = 12ab', 'line 1, column 5: "12a" is neither a number nor a name'],
-    ['"text"', 'line 1, column 1: the character "\\"" begins nothing in WGSL'],
+    ['"text"', 'line 1, column 1: the character "\\"" does not start a WGSL token'],
   ])('%j', (text, message) => {
     expect(() => tokenize(text)).toThrow(expect.objectContaining({ name: 'WgslError', message }));
   });

@@ -144,7 +144,7 @@ export const UNSUPPORTED_PROGRAMS: readonly UnsupportedProgram[] = [
   [
     'an integer past 2^53',
     inMain('const n = 1 << 62; out[0] = f32(n >> 60);'),
-    "is past 2^53, the end of this device's integers without a type",
+    'exceeds 2^53, the largest abstract integer of this device',
   ],
 ];
 

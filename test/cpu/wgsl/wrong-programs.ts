@@ -16,7 +16,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       'a character that cannot begin a token',
       inMain('let x = «$1⇒1»;'),
-      'the character "$" begins nothing in WGSL',
+      'the character "$" does not start a WGSL token',
     ],
     [
       'a number directly followed by a letter',
@@ -42,7 +42,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       'a hexadecimal float that is not exactly an f32',
       inMain('let x = «0x1.00000001p0f⇒0x1.0001p0f»;'),
-      '0x1.00000001p0f is not exactly an f32',
+      '0x1.00000001p0f cannot be represented exactly as f32',
     ],
     [
       'a comment that is not closed',
@@ -229,17 +229,17 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       'a constant that depends on itself',
       moduleWith('const a = «b⇒1»; const b = a;'),
-      '"a" is made of itself, directly or through others',
+      '"a" is defined in terms of itself, directly or through others',
     ],
     [
       'a struct that contains itself',
       moduleWith('struct S { a: array<«S⇒f32», 2> }'),
-      '"S" is made of itself, directly or through others',
+      '"S" is defined in terms of itself, directly or through others',
     ],
     [
       'an alias of itself',
       moduleWith('alias A = «B⇒f32»; alias B = A;'),
-      '"A" is made of itself, directly or through others',
+      '"A" is defined in terms of itself, directly or through others',
     ],
     ['a type as a value', inMain('let x = «f32⇒1.0»;'), '"f32" is a type, not a value'],
     [
@@ -380,7 +380,11 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       inMain('let x = mat2x3f() * «mat2x3f⇒mat3x2f»();'),
       '"*" does not take mat2x3<f32> and mat2x3<f32>',
     ],
-    ['a matrix of integers', inMain('var x: mat2x2<«i32⇒f32»>;'), 'a matrix is of f32, not of i32'],
+    [
+      'a matrix of integers',
+      inMain('var x: mat2x2<«i32⇒f32»>;'),
+      'the components of a matrix are f32, not i32',
+    ],
     ['a vector of five components', inMain('var x: «vec5⇒vec4»<f32>;'), '"vec5" is not declared'],
     [
       'a vector type without its element',
@@ -420,32 +424,32 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       'a runtime-sized array outside buffers',
       inMain('var x: array<f32«⇒, 2»>;'),
-      'var x cannot be of array<f32>',
+      'var x cannot have type array<f32>',
     ],
     [
       'too few components',
       inMain('let x = vec3f(«1, 2⇒1, 2, 3»);'),
-      'vec3<f32> is made of 3 components, not 2',
+      'vec3<f32> takes 3 components, not 2',
     ],
     [
       'too many components',
       inMain('let x = vec2f(1, 2«, 3⇒»);'),
-      'vec2<f32> is made of 2 components, not 3',
+      'vec2<f32> takes 2 components, not 3',
     ],
     [
       'an array constructor with too few elements',
       inMain('let x = array<f32, 3>(1, 2«⇒, 3»);'),
-      'array<f32, 3> is made of 3 values, not 2',
+      'array<f32, 3> takes 3 values, not 2',
     ],
     [
       'an array constructor with elements of two types',
       inMain('let x = array(1i, «2.0⇒2»);'),
-      'the elements of an array are all of one type',
+      'the elements of an array must all have one type',
     ],
     [
       'a struct constructor with too few members',
       moduleWith('struct S { a: f32, b: f32 } fn f() -> S { return S(1«⇒, 2»); }'),
-      'S is made of 2 values, not 1',
+      'S takes 2 values, not 1',
     ],
     [
       'a struct in place of another with the same members',
@@ -511,12 +515,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       'an abstract constant that overflows',
       inMain('const x = 1e308 * «10.0⇒1.0»;'),
-      'a float without a type overflows',
+      'an abstract float overflows',
     ],
     [
       'a shift by 32 bits',
       inMain('let a = 1u; let x = a << «32⇒31»;'),
-      'a shift by 32 is past the 31 that 32 bits have',
+      'a shift by 32 exceeds 31, the most for a 32-bit integer',
     ],
     ['a shift that loses bits', inMain('let x = 3u << «31u⇒30u»;'), '3 << 31 overflows'],
     [
@@ -563,7 +567,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       'a constant that uses a variable',
       moduleWith('var<private> a = 1; const b = «a⇒1»;'),
-      '"a" is a variable: constants cannot be made of it',
+      '"a" is a variable: it cannot be used in a constant expression',
     ],
     [
       'a constant that calls a function',
@@ -617,17 +621,17 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       inMain('«out⇒out[0]» = «out⇒out[1]»;'),
       'array<f32> has no size here: only its elements can be read',
     ],
-    ['a let without a value', inMain('let x«: f32⇒ = 1»;'), 'a let needs a value: "=" expected'],
+    ['a let without a value', inMain('let x«: f32⇒ = 1»;'), 'a let needs a value: "=" is expected'],
     ['a var without a type and a value', inMain('var x«⇒ = 1»;'), 'var x needs a type or a value'],
     [
       'a module-scope variable without an address space',
       moduleWith('var«⇒<private>» a: f32;'),
-      'var a needs a space: var<workgroup>',
+      'var a needs an address space: var<workgroup>',
     ],
     [
       'a private variable inside a function',
       inMain('var<«private⇒function»> x = 1;'),
-      'a variable in a function is in space function, not private',
+      'a variable in a function is in the address space function, not private',
     ],
     [
       'a workgroup variable with a value',
@@ -637,7 +641,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       'a workgroup variable with an access mode',
       moduleWith('var<workgroup«, read_write⇒»> a: f32;'),
-      'var<workgroup> a cannot be given an access',
+      'var<workgroup> a cannot have an access mode',
     ],
     [
       'a write-only storage buffer',
@@ -647,32 +651,32 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       'a storage buffer of bools',
       moduleWith('@group(0) @binding(0) var<storage> a: «bool⇒u32»;'),
-      'var<storage> a cannot be of bool: no buffer holds it',
+      'var<storage> a cannot have type bool: no buffer holds it',
     ],
     [
       'a runtime-sized array in a uniform',
       moduleWith('@group(0) @binding(0) var<uniform> a: array<vec4f«⇒, 2»>;'),
-      'var<uniform> a cannot be of array<vec4<f32>>',
+      'var<uniform> a cannot have type array<vec4<f32>>',
     ],
     [
       'a struct whose runtime-sized array is not its last member',
       moduleWith(
         'struct S { a: array<f32«⇒, 2»>, b: u32 } @group(0) @binding(0) var<storage> s: S;',
       ),
-      'member a cannot be of array<f32>',
+      'member a cannot have type array<f32>',
     ],
     ['a struct without members', moduleWith('struct S { «⇒a: f32» }'), 'struct S has no members'],
     [
       'a pointer as a member',
       moduleWith('struct S { a: «ptr<private, f32>⇒f32» }'),
-      'member a cannot be of ptr<private, f32>',
+      'member a cannot have type ptr<private, f32>',
     ],
   ],
   'layout and bindings': [
     [
       'an alignment that is not a power of two',
       moduleWith('struct S { @align(«12⇒16») a: f32 }'),
-      '@align is a power of two, not 12',
+      '@align must be a power of two, not 12',
     ],
     [
       "an alignment below the type's own",
@@ -707,12 +711,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       'an attribute where it does not belong',
       moduleWith('«@align(4)⇒» var<private> a: f32;'),
-      '@align cannot stand before var',
+      '@align is not allowed before var',
     ],
     [
       'an attribute before a constant',
       moduleWith('«@id(1)⇒» const a = 1;'),
-      '@id cannot stand before const',
+      '@id is not allowed before const',
     ],
     [
       'a buffer without a binding',
@@ -742,12 +746,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       "a group past the device's limit",
       '@group(«4⇒3») @binding(0) var<storage> a: f32; @compute @workgroup_size(1) fn main() { _ = a; }',
-      '5 groups are past',
+      '5 groups exceed',
     ],
     [
       'a severity that does not exist',
       'diagnostic(«never⇒off», derivative_uniformity); @compute @workgroup_size(1) fn main() { }',
-      "a diagnostic's severity is one of error, warning, info, off",
+      'the severity of a diagnostic must be one of error, warning, info, off',
     ],
   ],
   'entry points': [
@@ -774,32 +778,32 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       'workgroup sizes of two types',
       '@compute @workgroup_size(1i, «1u⇒1i») fn main() { }',
-      'the sizes of @workgroup_size are all i32 or all u32',
+      'the sizes of @workgroup_size must be all i32 or all u32',
     ],
     [
       'a workgroup size that is a variable',
       '«var<private>⇒const» n = 1; @compute @workgroup_size(n) fn main() { }',
-      '"n" is a variable: constants cannot be made of it',
+      '"n" is a variable: it cannot be used in a constant expression',
     ],
     [
       "a workgroup past the device's limit",
       '@compute @workgroup_size(«257⇒256») fn main() { }',
-      'a workgroup of 257 along x is past 256',
+      'a workgroup size of 257 along x exceeds the limit of 256',
     ],
     [
       'too many invocations in total',
       '@compute @workgroup_size(16, 16, «2⇒1») fn main() { }',
-      'a workgroup of 512 invocations is past 256',
+      'a workgroup of 512 invocations exceeds the limit of 256',
     ],
     [
       'more workgroup memory than the device has',
       'var<workgroup> a: array<u32, «4097⇒4096»>; @compute @workgroup_size(1) fn main() { a[0] = 1; }',
-      '16400 bytes of workgroup memory are past 16384',
+      '16400 bytes of workgroup memory exceed the limit of 16384',
     ],
     [
       'an entry point that returns a value',
       '@compute @workgroup_size(1) fn main() «-> f32⇒» { return «1⇒»; }',
-      'a compute shader returns nothing',
+      'a compute shader cannot return a value',
     ],
     [
       'an entry point that is called',
@@ -829,7 +833,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       '@builtin on a function that is not an entry point',
       moduleWith('fn f(«@builtin(workgroup_id)⇒» a: vec3u) { }'),
-      "@builtin stands at an entry point's parameters, and f is not one",
+      '@builtin is only for the parameters of an entry point, and f is not one',
     ],
     [
       'a member with an input of another type',
@@ -851,17 +855,17 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       'a function that ends without its result',
       moduleWith('fn f() -> f32 { «⇒return 1;» }'),
-      'f ends without a return of f32',
+      'f can end without returning f32',
     ],
     [
       'a branch that does not return',
       moduleWith('fn f(a: bool) -> f32 { if a { return 1; } «⇒else { return 2; }» }'),
-      'f ends without a return of f32',
+      'f can end without returning f32',
     ],
     [
       'a return behind a constant condition',
       moduleWith('fn f() -> f32 { «if true⇒» { return 1; } }'),
-      'f ends without a return of f32',
+      'f can end without returning f32',
     ],
     [
       'a return without a value',
@@ -901,7 +905,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       'the value of a function without a result',
       moduleWith('fn f() { } fn g() { «_ =⇒» f(); }'),
-      'this call gives nothing to assign',
+      'this call returns nothing to assign',
     ],
     [
       'a builtin whose value is not used',
@@ -921,7 +925,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       '@must_use on a function without a result',
       moduleWith('«@must_use⇒» fn f() { }'),
-      '@must_use cannot stand before f, which returns nothing',
+      '@must_use is not allowed before f, which returns nothing',
     ],
     [
       'a builtin with too many arguments',
@@ -981,7 +985,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       'a pointer in a var',
       inMain('var x = 1; «var⇒let» p = &x;'),
-      'var p cannot be of ptr<function, i32>',
+      'var p cannot have type ptr<function, i32>',
     ],
     ['a dereferenced number', inMain('let x = 1; let y = «*⇒»x;'), '"*" takes a pointer, not i32'],
     [
@@ -1004,7 +1008,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       'a pointer with an access mode outside storage',
       moduleWith('fn f(p: ptr<function, f32«, read⇒»>) { }'),
-      'a pointer to function cannot be given an access',
+      'a pointer to function cannot have an access mode',
     ],
     [
       'a write through a read-only pointer',
@@ -1051,12 +1055,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
   ],
   'control flow': [
-    ['a break outside loops', inMain('«break;⇒»'), '"break" stands in neither a loop nor a switch'],
-    ['a continue outside loops', inMain('«continue;⇒»'), '"continue" stands outside a loop'],
+    ['a break outside loops', inMain('«break;⇒»'), '"break" is in neither a loop nor a switch'],
+    ['a continue outside loops', inMain('«continue;⇒»'), '"continue" is outside a loop'],
     [
       'a continue in a switch outside loops',
       inMain('switch 1 { default { «continue⇒break»; } }'),
-      '"continue" stands outside a loop',
+      '"continue" is outside a loop',
     ],
     [
       'a loop without an exit',
