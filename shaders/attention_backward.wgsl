@@ -1,68 +1,85 @@
-// Attention backward, in two kernels that recompute the scores instead of storing them.
+// Attention backward, in two kernels that recompute the scores instead of reading stored ones.
 //
-//   p_ij = exp(s_ij - lse_i);   g_ij = keep_ij * dout_i . v_j;   delta_i = sum_j p_ij g_ij = dout_i . out_i
-//   ds_ij = p_ij (g_ij - delta_i)
-//   dq_i (+)= scale * sum_j ds_ij k_j      dk_j = scale * sum_i ds_ij q_i      dv_j = sum_i keep_ij p_ij dout_i
+//   s_ij         = scale * q_i . k_j
+//   p_ij         = exp(s_ij - l_i)                         l_i is that of the forward pass
+//   pDropped_ij  = keep_ij p_ij                            keep_ij is its dropout factor
+//   dpDropped_ij = do_i . v_j
+//   dp_ij        = keep_ij dpDropped_ij
+//   delta_i      = sum_j p_ij dp_ij = do_i . o_i
+//   ds_ij        = p_ij (dp_ij - delta_i)
+//   dq_i         = scale * sum_j ds_ij k_j
+//   dk_j         = scale * sum_i ds_ij q_i
+//   dv_j         = sum_i pDropped_ij do_i
 //
-// Shapes   query, out, dout, dq [B, T, H * HEAD]; key, value, dk, dv [B, S, H * HEAD]; mask [B, S] u32;
-//          rows [B, H, T] vec4 = (lse, delta, threshold, 0) from attention_forward, delta filled in by entry delta.
-// Grid     delta: one invocation a row. dquery: as attention_forward, over query tiles, keys split over
-//          workgroups where queries are few (dq is then [splits, B, T, H * HEAD], summed by matmul_reduce).
-//          dkeys: an invocation owns ROWS (1 or 2) keys of one head and goes over all queries.
-// Memory   O(T + S). Workgroup: 2 * TILE * C vec4, at most 16 KiB.
-// Numerics f32; sums run in a fixed order; every key's gradient is made by one invocation, so no atomics.
+// Shapes   query, o, do_, dq [B, T, H * D], where do_ is do, a reserved word of WGSL; key, value,
+//          dk, dv [B, S, H * D]; mask [B, S] u32, 0 masks a key; rowStats [B, H, T] vec4 = (l,
+//          delta, threshold, 0), whose delta is written by entry delta.
+// Grid     delta: one invocation per row. dquery: as in attention_forward, an invocation owns ROWS
+//          queries and loops over the keys, which are split over workgroups where queries are few;
+//          dq is then [splits, B, T, H * D], and matmul_reduce adds its parts. dkeys: an invocation
+//          owns ROWS (1 or 2) keys of one head and loops over all queries.
+// Memory   O(T + S). Workgroup: two tiles of TILE rows, 2 * TILE * CHUNKS vec4, at most 16 KiB.
+// Numerics f32, sums in a fixed order. Each gradient is computed by one invocation, so no atomics
+//          are needed.
 
-const HEAD = 16u;
-const C = (HEAD + 3u) / 4u;
-const TAIL = HEAD % 4u;
-const LAST = (HEAD + 3u) % 4u;
-const ROWS = 1u;
 const WG = 64u;
+const ROWS = 1u;
 const TILE = 32u;
 
-// As in attention_forward.
-const HIDDEN = -1.0e38;
+// begin helpers/attention_constants.wgsl (generated: edit there)
+// D is the head size; a head is read as CHUNKS vec4. Where D is not a multiple of 4, the last chunk
+// has TAIL components, the last of them at index LAST; where D is a multiple, TAIL is 0 and LAST is
+// 3.
+const D = 16u;
+const CHUNKS = (D + 3u) / 4u;
+const TAIL = D % 4u;
+const LAST = (D + 3u) % 4u;
 
+// The score of a key that a query may not see: far below any real score, and still finite when it
+// is doubled. The running maximum of a row starts at NO_MAX, far above MASKED, so that
+// exp(MASKED - max) is 0 even in a row without any visible key. l of such a row is NO_L, so that
+// exp(s - NO_L) is 0 for every score.
+const MASKED = -1.0e38;
+const NO_MAX = -5.0e37;
+const NO_L = 1.0e38;
+// end helpers/attention_constants.wgsl
+
+// begin helpers/attention_params.wgsl (generated: edit there)
 struct Params {
-  batch: u32,
-  heads: u32,
-  queries: u32,
-  keys: u32,
+  B: u32,
+  H: u32,
+  // Queries.
+  T: u32,
+  // Keys.
+  S: u32,
+  // The number of ranges that the keys are split into, each for a workgroup of its own.
   splits: u32,
+  // 1: query i sees keys 0 .. i only.
   causal: u32,
+  // 1: `mask` says which keys can be seen.
   hasMask: u32,
+  // 1: scores below the threshold in rowStats are masked.
   sparse: u32,
+  // What scores are multiplied by, usually 1 / sqrt(D).
   scale: f32,
+  // Dropout keeps a probability whose random word is below keepThreshold, and multiplies it by
+  // keepScale = 1 / (1 - rate). Without dropout keepScale is 1.
   keepThreshold: u32,
   keepScale: f32,
+  // Identifies this dropout in the model: no two draw from the same stream.
   site: u32,
 }
+// end helpers/attention_params.wgsl
 
-// The stream of one seed and step, mixed by the host.
+// begin helpers/random.wgsl (generated: edit there)
+// The random stream of one seed and training step, mixed on the host.
 struct Random {
   stream: vec2u,
 }
 
-@group(0) @binding(0) var<storage, read> query: array<f32>;
-@group(0) @binding(1) var<storage, read> key: array<f32>;
-@group(0) @binding(2) var<storage, read> value: array<f32>;
-@group(0) @binding(3) var<storage, read> mask: array<u32>;
-@group(0) @binding(4) var<storage, read> dout: array<f32>;
-@group(0) @binding(5) var<storage, read> rows: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> dq: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dk: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dv: array<f32>;
-@group(0) @binding(8) var<uniform> random: Random;
-
-@group(0) @binding(0) var<storage, read> out: array<f32>;
-@group(0) @binding(5) var<storage, read_write> newRows: array<vec4f>;
-@group(1) @binding(0) var<uniform> params: Params;
-
-// Keys and values for dquery; queries and output gradients for dkeys.
-var<workgroup> tileA: array<vec4f, TILE * C>;
-var<workgroup> tileB: array<vec4f, TILE * C>;
-
-// pcg4d of Jarzynski and Olano, Hash Functions for GPU Rendering, JCGT 9(3), 2020: four words.
+// Four random words for a key of four words: pcg4d of Jarzynski and Olano, Hash Functions for GPU
+// Rendering, JCGT 9(3), 2020. It has no state: the same key gives the same words on every adapter,
+// in any order of the invocations.
 fn hash4(key: vec4u) -> vec4u {
   var v = key * 1664525u + 1013904223u;
   v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z;
@@ -70,30 +87,59 @@ fn hash4(key: vec4u) -> vec4u {
   v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z;
   return v;
 }
+// end helpers/random.wgsl
 
-// The words of one score row's dropout, four neighbouring keys at a time.
+@group(0) @binding(0) var<storage, read> query: array<f32>;
+@group(0) @binding(1) var<storage, read> key: array<f32>;
+@group(0) @binding(2) var<storage, read> value: array<f32>;
+@group(0) @binding(3) var<storage, read> mask: array<u32>;
+@group(0) @binding(4) var<storage, read> do_: array<f32>;
+@group(0) @binding(5) var<storage, read> rowStats: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> dq: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dk: array<f32>;
+@group(0) @binding(7) var<storage, read_write> dv: array<f32>;
+@group(0) @binding(8) var<uniform> random: Random;
+
+@group(0) @binding(0) var<storage, read> o: array<f32>;
+@group(0) @binding(5) var<storage, read_write> newRowStats: array<vec4f>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+// Tiles of one head, [TILE, CHUNKS] vec4 each: keys and values in dquery, queries and do in dkeys.
+var<workgroup> tileA: array<vec4f, TILE * CHUNKS>;
+var<workgroup> tileB: array<vec4f, TILE * CHUNKS>;
+
+// begin helpers/dropout_words.wgsl (generated: edit there)
+// The random words of four neighboring keys of one score row, for dropout of their probabilities;
+// key4 is the first key / 4.
 fn dropout_words(row: u32, key4: u32) -> vec4u {
   return hash4(vec4u(key4, row, random.stream.x, random.stream.y ^ params.site));
 }
+// end helpers/dropout_words.wgsl
 
-// Scores of the query at position i for four keys, those it may not see made HIDDEN.
-fn hide(batch: u32, i: u32, positions: vec4u, least: f32, scores: vec4f) -> vec4f {
-  var seen = (positions < vec4u(params.keys)) & (scores >= vec4f(least));
+// begin helpers/mask_scores.wgsl (generated: edit there)
+// The scores of query i of batch row b against the keys at four positions: MASKED where the key is
+// past the last, below the row's threshold, after a causal query, or masked by the host.
+fn mask_scores(b: u32, i: u32, positions: vec4u, threshold: f32, s: vec4f) -> vec4f {
+  var isVisible = (positions < vec4u(params.S)) & (s >= vec4f(threshold));
   if (params.causal != 0u) {
-    seen &= positions <= vec4u(i);
+    isVisible &= positions <= vec4u(i);
   }
   if (params.hasMask != 0u) {
-    let at = batch * params.keys + min(positions, vec4u(params.keys - 1u));
-    seen &= vec4u(mask[at.x], mask[at.y], mask[at.z], mask[at.w]) != vec4u();
+    let j = b * params.S + min(positions, vec4u(params.S - 1u));
+    isVisible &= vec4u(mask[j.x], mask[j.y], mask[j.z], mask[j.w]) != vec4u();
   }
-  return select(vec4f(HIDDEN), scores, seen);
+  return select(vec4f(MASKED), s, isVisible);
 }
+// end helpers/mask_scores.wgsl
 
+// begin helpers/load_chunk.wgsl for query (generated: edit there)
+// Chunk c of the head that starts at query[start], with 0 for the components past its end.
 fn load_query(start: u32, c: u32) -> vec4f {
   let i = start + 4u * c;
-  if (TAIL == 0u || c + 1u < C) {
+  if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(query[i], query[i + 1u], query[i + 2u], query[i + 3u]);
   }
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     query[i],
     select(0.0, query[i + min(1u, LAST)], TAIL > 1u),
@@ -101,12 +147,16 @@ fn load_query(start: u32, c: u32) -> vec4f {
     0.0,
   );
 }
+// end helpers/load_chunk.wgsl
 
+// begin helpers/load_chunk.wgsl for key (generated: edit there)
+// Chunk c of the head that starts at key[start], with 0 for the components past its end.
 fn load_key(start: u32, c: u32) -> vec4f {
   let i = start + 4u * c;
-  if (TAIL == 0u || c + 1u < C) {
+  if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(key[i], key[i + 1u], key[i + 2u], key[i + 3u]);
   }
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     key[i],
     select(0.0, key[i + min(1u, LAST)], TAIL > 1u),
@@ -114,12 +164,16 @@ fn load_key(start: u32, c: u32) -> vec4f {
     0.0,
   );
 }
+// end helpers/load_chunk.wgsl
 
+// begin helpers/load_chunk.wgsl for value (generated: edit there)
+// Chunk c of the head that starts at value[start], with 0 for the components past its end.
 fn load_value(start: u32, c: u32) -> vec4f {
   let i = start + 4u * c;
-  if (TAIL == 0u || c + 1u < C) {
+  if (TAIL == 0u || c + 1u < CHUNKS) {
     return vec4f(value[i], value[i + 1u], value[i + 2u], value[i + 3u]);
   }
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
     value[i],
     select(0.0, value[i + min(1u, LAST)], TAIL > 1u),
@@ -127,73 +181,79 @@ fn load_value(start: u32, c: u32) -> vec4f {
     0.0,
   );
 }
+// end helpers/load_chunk.wgsl
 
-fn load_dout(start: u32, c: u32) -> vec4f {
+// begin helpers/load_chunk.wgsl for do_ (generated: edit there)
+// Chunk c of the head that starts at do_[start], with 0 for the components past its end.
+fn load_do_(start: u32, c: u32) -> vec4f {
   let i = start + 4u * c;
-  if (TAIL == 0u || c + 1u < C) {
-    return vec4f(dout[i], dout[i + 1u], dout[i + 2u], dout[i + 3u]);
+  if (TAIL == 0u || c + 1u < CHUNKS) {
+    return vec4f(do_[i], do_[i + 1u], do_[i + 2u], do_[i + 3u]);
   }
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
-    dout[i],
-    select(0.0, dout[i + min(1u, LAST)], TAIL > 1u),
-    select(0.0, dout[i + min(2u, LAST)], TAIL > 2u),
+    do_[i],
+    select(0.0, do_[i + min(1u, LAST)], TAIL > 1u),
+    select(0.0, do_[i + min(2u, LAST)], TAIL > 2u),
     0.0,
   );
 }
+// end helpers/load_chunk.wgsl
 
-fn load_out(start: u32, c: u32) -> vec4f {
+// begin helpers/load_chunk.wgsl for o (generated: edit there)
+// Chunk c of the head that starts at o[start], with 0 for the components past its end.
+fn load_o(start: u32, c: u32) -> vec4f {
   let i = start + 4u * c;
-  if (TAIL == 0u || c + 1u < C) {
-    return vec4f(out[i], out[i + 1u], out[i + 2u], out[i + 3u]);
+  if (TAIL == 0u || c + 1u < CHUNKS) {
+    return vec4f(o[i], o[i + 1u], o[i + 2u], o[i + 3u]);
   }
+  // min keeps the index inside the head, as the buffer may end there.
   return vec4f(
-    out[i],
-    select(0.0, out[i + min(1u, LAST)], TAIL > 1u),
-    select(0.0, out[i + min(2u, LAST)], TAIL > 2u),
+    o[i],
+    select(0.0, o[i + min(1u, LAST)], TAIL > 1u),
+    select(0.0, o[i + min(2u, LAST)], TAIL > 2u),
     0.0,
   );
 }
+// end helpers/load_chunk.wgsl
 
+// begin helpers/store_chunk.wgsl for dq (generated: edit there)
+// Writes chunk c of the head that starts at dq[start], up to the head's end.
 fn store_dq(start: u32, c: u32, values: vec4f) {
-  for (var i = 0u; i < min(4u, HEAD - 4u * c); i++) {
+  for (var i = 0u; i < min(4u, D - 4u * c); i++) {
     dq[start + 4u * c + i] = values[i];
   }
 }
+// end helpers/store_chunk.wgsl
 
+// begin helpers/store_chunk.wgsl for dk (generated: edit there)
+// Writes chunk c of the head that starts at dk[start], up to the head's end.
 fn store_dk(start: u32, c: u32, values: vec4f) {
-  for (var i = 0u; i < min(4u, HEAD - 4u * c); i++) {
+  for (var i = 0u; i < min(4u, D - 4u * c); i++) {
     dk[start + 4u * c + i] = values[i];
   }
 }
+// end helpers/store_chunk.wgsl
 
+// begin helpers/store_chunk.wgsl for dv (generated: edit there)
+// Writes chunk c of the head that starts at dv[start], up to the head's end.
 fn store_dv(start: u32, c: u32, values: vec4f) {
-  for (var i = 0u; i < min(4u, HEAD - 4u * c); i++) {
+  for (var i = 0u; i < min(4u, D - 4u * c); i++) {
     dv[start + 4u * c + i] = values[i];
   }
 }
+// end helpers/store_chunk.wgsl
 
-// Chunk c of four keys as columns, from the staged tile at `slot`.
-fn keys4(slot: u32, c: u32) -> mat4x4f {
-  let at = slot * C + c;
-  return mat4x4f(tileA[at], tileA[at + C], tileA[at + 2u * C], tileA[at + 3u * C]);
+// Chunk c of the staged rows row .. row + 3 as columns: a row vector times this is four partial dot
+// products, and this times a column vector is a weighted sum of the four rows.
+fn rows4_a(row: u32, c: u32) -> mat4x4f {
+  let i = row * CHUNKS + c;
+  return mat4x4f(tileA[i], tileA[i + CHUNKS], tileA[i + 2u * CHUNKS], tileA[i + 3u * CHUNKS]);
 }
 
-// Chunk c of four values as columns, from the staged tile at `slot`.
-fn values4(slot: u32, c: u32) -> mat4x4f {
-  let at = slot * C + c;
-  return mat4x4f(tileB[at], tileB[at + C], tileB[at + 2u * C], tileB[at + 3u * C]);
-}
-
-// Chunk c of four queries as columns, from the staged tile at `slot`.
-fn queries4(slot: u32, c: u32) -> mat4x4f {
-  let at = slot * C + c;
-  return mat4x4f(tileA[at], tileA[at + C], tileA[at + 2u * C], tileA[at + 3u * C]);
-}
-
-// Chunk c of four output gradients as columns, from the staged tile at `slot`.
-fn douts4(slot: u32, c: u32) -> mat4x4f {
-  let at = slot * C + c;
-  return mat4x4f(tileB[at], tileB[at + C], tileB[at + 2u * C], tileB[at + 3u * C]);
+fn rows4_b(row: u32, c: u32) -> mat4x4f {
+  let i = row * CHUNKS + c;
+  return mat4x4f(tileB[i], tileB[i + CHUNKS], tileB[i + 2u * CHUNKS], tileB[i + 3u * CHUNKS]);
 }
 
 @compute @workgroup_size(WG)
@@ -203,28 +263,28 @@ fn delta(
   @builtin(local_invocation_index) local: u32,
 ) {
   let row = (group.x + group.y * groups.x) * WG + local;
-  if (row >= params.batch * params.heads * params.queries) {
+  if (row >= params.B * params.H * params.T) {
     return;
   }
-  let i = row % params.queries;
-  let head = (row / params.queries) % params.heads;
-  let batch = row / (params.queries * params.heads);
-  let at = ((batch * params.queries + i) * params.heads + head) * HEAD;
+  let i = row % params.T;
+  let h = (row / params.T) % params.H;
+  let b = row / (params.T * params.H);
+  let offset = ((b * params.T + i) * params.H + h) * D;
   var sum = 0.0;
-  for (var c = 0u; c < C; c++) {
-    sum += dot(load_dout(at, c), load_out(at, c));
+  for (var c = 0u; c < CHUNKS; c++) {
+    sum += dot(load_do_(offset, c), load_o(offset, c));
   }
-  newRows[row].y = sum;
+  newRowStats[row].y = sum;
 }
 
-// ds for four keys of one row, from their scores and from dout . v.
-fn score_gradient(state: vec4f, row: u32, j: u32, scores: vec4f, products: vec4f) -> vec4f {
-  var g = products;
+// ds of one row for keys j .. j + 3, from their s and dpDropped.
+fn score_gradients(stats: vec4f, row: u32, j: u32, s: vec4f, dpDropped: vec4f) -> vec4f {
+  var dp = dpDropped;
   if (params.keepScale != 1.0) {
-    let kept = dropout_words(row, j / 4u) < vec4u(params.keepThreshold);
-    g = select(vec4f(), g * params.keepScale, kept);
+    let isKept = dropout_words(row, j / 4u) < vec4u(params.keepThreshold);
+    dp = select(vec4f(), dp * params.keepScale, isKept);
   }
-  return exp(scores - state.x) * (g - state.y);
+  return exp(s - stats.x) * (dp - stats.y);
 }
 
 @compute @workgroup_size(WG)
@@ -233,131 +293,146 @@ fn dquery(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let blocks = (params.queries + WG * ROWS - 1u) / (WG * ROWS);
+  // The workgroup's block of queries, range of keys, head and batch row, and the treatment of
+  // queries past the last one, are those of attention_forward.
+  let blocks = (params.T + WG * ROWS - 1u) / (WG * ROWS);
   let flat = group.x + group.y * groups.x;
-  let section = flat % blocks;
+  let queryBlock = flat % blocks;
   let split = (flat / blocks) % params.splits;
-  let head = (flat / (blocks * params.splits)) % params.heads;
-  let batch = flat / (blocks * params.splits * params.heads);
-  if (batch >= params.batch) {
+  let h = (flat / (blocks * params.splits)) % params.H;
+  let b = flat / (blocks * params.splits * params.H);
+  if (b >= params.B) {
     return;
   }
-  let width = params.heads * HEAD;
-  let lastQuery = params.queries - 1u;
-  let i0 = (section * WG + local) * ROWS;
+  let C = params.H * D;
+  let lastQuery = params.T - 1u;
+  let i0 = (queryBlock * WG + local) * ROWS;
   let i1 = i0 + ROWS - 1u;
-  let at0 = (batch * params.queries + min(i0, lastQuery)) * width + head * HEAD;
-  let at1 = (batch * params.queries + min(i1, lastQuery)) * width + head * HEAD;
-  let row0 = (batch * params.heads + head) * params.queries + min(i0, lastQuery);
-  let row1 = (batch * params.heads + head) * params.queries + min(i1, lastQuery);
-  let state0 = rows[row0];
-  let state1 = rows[row1];
-  let hides = params.causal != 0u || params.hasMask != 0u || params.sparse != 0u;
-  let least0 = select(HIDDEN, state0.z, params.sparse != 0u);
-  let least1 = select(HIDDEN, state1.z, params.sparse != 0u);
+  let offset0 = (b * params.T + min(i0, lastQuery)) * C + h * D;
+  let offset1 = (b * params.T + min(i1, lastQuery)) * C + h * D;
+  let row0 = (b * params.H + h) * params.T + min(i0, lastQuery);
+  let row1 = (b * params.H + h) * params.T + min(i1, lastQuery);
+  let stats0 = rowStats[row0];
+  let stats1 = rowStats[row1];
+  let needsMasking = params.causal != 0u || params.hasMask != 0u || params.sparse != 0u;
+  let threshold0 = select(MASKED, stats0.z, params.sparse != 0u);
+  let threshold1 = select(MASKED, stats1.z, params.sparse != 0u);
 
-  let tiles = (params.keys + TILE - 1u) / TILE;
+  let tiles = (params.S + TILE - 1u) / TILE;
   let perSplit = (tiles + params.splits - 1u) / params.splits;
-  let first = split * perSplit * TILE;
-  var end = min(params.keys, first + perSplit * TILE);
+  let startKey = split * perSplit * TILE;
+  var endKey = min(params.S, startKey + perSplit * TILE);
   if (params.causal != 0u) {
-    end = min(end, (section + 1u) * WG * ROWS);
+    endKey = min(endKey, (queryBlock + 1u) * WG * ROWS);
   }
-  let reach = select(end, min(end, i1 + 1u), params.causal != 0u);
+  let endVisible = select(endKey, min(endKey, i1 + 1u), params.causal != 0u);
 
-  var q0: array<vec4f, C>;
-  var q1: array<vec4f, C>;
-  var d0: array<vec4f, C>;
-  var d1: array<vec4f, C>;
-  var g0: array<vec4f, C>;
-  var g1: array<vec4f, C>;
-  for (var c = 0u; c < C; c++) {
-    q0[c] = load_query(at0, c) * params.scale;
-    d0[c] = load_dout(at0, c);
+  // q, scaled, and do [ROWS, D] stay in registers; dq [ROWS, D] starts at 0.
+  var q0: array<vec4f, CHUNKS>;
+  var q1: array<vec4f, CHUNKS>;
+  var do0: array<vec4f, CHUNKS>;
+  var do1: array<vec4f, CHUNKS>;
+  var dq0: array<vec4f, CHUNKS>;
+  var dq1: array<vec4f, CHUNKS>;
+  for (var c = 0u; c < CHUNKS; c++) {
+    q0[c] = load_query(offset0, c) * params.scale;
+    do0[c] = load_do_(offset0, c);
     if (ROWS == 2u) {
-      q1[c] = load_query(at1, c) * params.scale;
-      d1[c] = load_dout(at1, c);
+      q1[c] = load_query(offset1, c) * params.scale;
+      do1[c] = load_do_(offset1, c);
     }
   }
 
-  for (var tile = first; tile < end; tile += TILE) {
+  for (var tile = startKey; tile < endKey; tile += TILE) {
+    // Stage keys in A and values in B [TILE, D], once all invocations have read the previous tiles.
     workgroupBarrier();
-    for (var n = local; n < TILE * C; n += WG) {
-      let j = min(tile + n / C, params.keys - 1u);
-      let source = (batch * params.keys + j) * width + head * HEAD;
-      tileA[n] = load_key(source, n % C);
-      tileB[n] = load_value(source, n % C);
+    for (var n = local; n < TILE * CHUNKS; n += WG) {
+      let j = min(tile + n / CHUNKS, params.S - 1u);
+      let source = (b * params.S + j) * C + h * D;
+      tileA[n] = load_key(source, n % CHUNKS);
+      tileB[n] = load_value(source, n % CHUNKS);
     }
     workgroupBarrier();
-    for (var j = tile; j < min(tile + TILE, reach); j += 4u) {
+    for (var j = tile; j < min(tile + TILE, endVisible); j += 4u) {
+      // s and dpDropped [ROWS, 4] = q . k and do . v, for keys j .. j + 3. Two rows share the
+      // loads.
       let positions = vec4u(j, j + 1u, j + 2u, j + 3u);
       var s0 = vec4f();
       var s1 = vec4f();
-      var e0 = vec4f();
-      var e1 = vec4f();
-      for (var c = 0u; c < C; c++) {
-        let k = keys4(j - tile, c);
-        let v = values4(j - tile, c);
+      var dpDropped0 = vec4f();
+      var dpDropped1 = vec4f();
+      for (var c = 0u; c < CHUNKS; c++) {
+        let k = rows4_a(j - tile, c);
+        let v = rows4_b(j - tile, c);
         s0 += q0[c] * k;
-        e0 += d0[c] * v;
+        dpDropped0 += do0[c] * v;
         if (ROWS == 2u) {
           s1 += q1[c] * k;
-          e1 += d1[c] * v;
+          dpDropped1 += do1[c] * v;
         }
       }
-      if (hides || j + 4u > params.keys) {
-        s0 = hide(batch, i0, positions, least0, s0);
-        s1 = hide(batch, i1, positions, least1, s1);
+      if (needsMasking || j + 4u > params.S) {
+        s0 = mask_scores(b, i0, positions, threshold0, s0);
+        s1 = mask_scores(b, i1, positions, threshold1, s1);
       }
-      let ds0 = score_gradient(state0, row0, j, s0, e0);
+      // ds [ROWS, 4] = p (dp - delta). It is 0 for masked keys, whose p is 0.
+      let ds0 = score_gradients(stats0, row0, j, s0, dpDropped0);
       var ds1 = vec4f();
       if (ROWS == 2u) {
-        ds1 = score_gradient(state1, row1, j, s1, e1);
+        ds1 = score_gradients(stats1, row1, j, s1, dpDropped1);
       }
-      for (var c = 0u; c < C; c++) {
-        let k = keys4(j - tile, c);
-        g0[c] += k * ds0;
+      // dq [ROWS, D] += ds . k
+      for (var c = 0u; c < CHUNKS; c++) {
+        let k = rows4_a(j - tile, c);
+        dq0[c] += k * ds0;
         if (ROWS == 2u) {
-          g1[c] += k * ds1;
+          dq1[c] += k * ds1;
         }
       }
     }
   }
 
-  let base = split * params.batch * params.queries * width;
-  for (var c = 0u; c < C; c++) {
-    if (i0 < params.queries) {
-      store_dq(base + at0, c, g0[c] * params.scale);
+  let base = split * params.B * params.T * C;
+  for (var c = 0u; c < CHUNKS; c++) {
+    if (i0 < params.T) {
+      store_dq(base + offset0, c, dq0[c] * params.scale);
     }
-    if (ROWS == 2u && i1 < params.queries) {
-      store_dq(base + at1, c, g1[c] * params.scale);
+    if (ROWS == 2u && i1 < params.T) {
+      store_dq(base + offset1, c, dq1[c] * params.scale);
     }
   }
 }
 
-// The score gradients of four queries for one key, and the weights of their dv.
-struct Columns {
+// ds and pDropped of one key and four queries.
+struct KeyColumn {
   ds: vec4f,
-  kept: vec4f,
+  pDropped: vec4f,
 }
 
-fn column(rowBase: u32, i: vec4u, j: u32, scores: vec4f, products: vec4f) -> Columns {
-  let last = params.queries - 1u;
-  let row = rowBase + min(i, vec4u(last));
-  let state = transpose(mat4x4f(rows[row.x], rows[row.y], rows[row.z], rows[row.w]));
-  let lse = state[0];
-  let delta = state[1];
-  var p = exp(scores - lse);
-  if (params.causal != 0u || params.sparse != 0u || i.w > last) {
-    var seen = i <= vec4u(last);
+// ds and pDropped of key j for the queries at four positions, from their s and dpDropped.
+fn key_column(rowBase: u32, i: vec4u, j: u32, s: vec4f, dpDropped: vec4f) -> KeyColumn {
+  // Four rows of stats, transposed: l, delta and threshold of the four queries.
+  let lastQuery = params.T - 1u;
+  let row = rowBase + min(i, vec4u(lastQuery));
+  let stats = transpose(
+    mat4x4f(rowStats[row.x], rowStats[row.y], rowStats[row.z], rowStats[row.w]),
+  );
+  let l = stats[0];
+  let delta = stats[1];
+  // p is 0 for a query past the last, for one before the key under a causal mask, and for a score
+  // below the threshold. The caller handles a key that the host has masked.
+  var p = exp(s - l);
+  if (params.causal != 0u || params.sparse != 0u || i.w > lastQuery) {
+    var isVisible = i <= vec4u(lastQuery);
     if (params.causal != 0u) {
-      seen &= vec4u(j) <= i;
+      isVisible &= vec4u(j) <= i;
     }
     if (params.sparse != 0u) {
-      seen &= scores >= state[2];
+      isVisible &= s >= stats[2];
     }
-    p = select(vec4f(), p, seen);
+    p = select(vec4f(), p, isVisible);
   }
+  // The dropout factors of the forward pass, from key j's random word in each row.
   var keep = vec4f(1.0);
   if (params.keepScale != 1.0) {
     let words = vec4u(
@@ -368,12 +443,16 @@ fn column(rowBase: u32, i: vec4u, j: u32, scores: vec4f, products: vec4f) -> Col
     );
     keep = select(vec4f(), vec4f(params.keepScale), words < vec4u(params.keepThreshold));
   }
-  return Columns(p * (products * keep - delta), p * keep);
+  return KeyColumn(p * (dpDropped * keep - delta), p * keep);
 }
 
-fn hidden(batch: u32, j: u32) -> bool {
-  return j >= params.keys || (params.hasMask != 0u && mask[batch * params.keys + min(j, params.keys - 1u)] == 0u);
+// begin helpers/is_key_masked.wgsl (generated: edit there)
+// Whether no query may see key j of batch row b: it is past the last key, or masked by the host.
+fn is_key_masked(b: u32, j: u32) -> bool {
+  return j >= params.S
+    || (params.hasMask != 0u && mask[b * params.S + min(j, params.S - 1u)] == 0u);
 }
+// end helpers/is_key_masked.wgsl
 
 @compute @workgroup_size(WG)
 fn dkeys(
@@ -381,99 +460,108 @@ fn dkeys(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let blocks = (params.keys + WG * ROWS - 1u) / (WG * ROWS);
+  // Workgroups are numbered by block of keys, then head, then batch row.
+  let blocks = (params.S + WG * ROWS - 1u) / (WG * ROWS);
   let flat = group.x + group.y * groups.x;
-  let section = flat % blocks;
-  let head = (flat / blocks) % params.heads;
-  let batch = flat / (blocks * params.heads);
-  if (batch >= params.batch) {
+  let keyBlock = flat % blocks;
+  let h = (flat / blocks) % params.H;
+  let b = flat / (blocks * params.H);
+  if (b >= params.B) {
     return;
   }
-  let width = params.heads * HEAD;
-  let lastKey = params.keys - 1u;
-  let j0 = (section * WG + local) * ROWS;
+  // This invocation's keys; with ROWS = 1 both are the same. Past the last key, that key is
+  // processed again, and the result is not written.
+  let C = params.H * D;
+  let lastKey = params.S - 1u;
+  let j0 = (keyBlock * WG + local) * ROWS;
   let j1 = j0 + ROWS - 1u;
-  let at0 = (batch * params.keys + min(j0, lastKey)) * width + head * HEAD;
-  let at1 = (batch * params.keys + min(j1, lastKey)) * width + head * HEAD;
-  let rowBase = (batch * params.heads + head) * params.queries;
+  let offset0 = (b * params.S + min(j0, lastKey)) * C + h * D;
+  let offset1 = (b * params.S + min(j1, lastKey)) * C + h * D;
+  let rowBase = (b * params.H + h) * params.T;
 
-  var k0: array<vec4f, C>;
-  var k1: array<vec4f, C>;
-  var v0: array<vec4f, C>;
-  var v1: array<vec4f, C>;
-  var dk0: array<vec4f, C>;
-  var dk1: array<vec4f, C>;
-  var dv0: array<vec4f, C>;
-  var dv1: array<vec4f, C>;
-  for (var c = 0u; c < C; c++) {
-    k0[c] = load_key(at0, c) * params.scale;
-    v0[c] = load_value(at0, c);
+  // k, scaled, and v [ROWS, D] stay in registers; dk and dv [ROWS, D] start at 0.
+  var k0: array<vec4f, CHUNKS>;
+  var k1: array<vec4f, CHUNKS>;
+  var v0: array<vec4f, CHUNKS>;
+  var v1: array<vec4f, CHUNKS>;
+  var dk0: array<vec4f, CHUNKS>;
+  var dk1: array<vec4f, CHUNKS>;
+  var dv0: array<vec4f, CHUNKS>;
+  var dv1: array<vec4f, CHUNKS>;
+  for (var c = 0u; c < CHUNKS; c++) {
+    k0[c] = load_key(offset0, c) * params.scale;
+    v0[c] = load_value(offset0, c);
     if (ROWS == 2u) {
-      k1[c] = load_key(at1, c) * params.scale;
-      v1[c] = load_value(at1, c);
+      k1[c] = load_key(offset1, c) * params.scale;
+      v1[c] = load_value(offset1, c);
     }
   }
-  // A causal mask hides the queries before the chunk's first key; a hidden key has no gradient at all.
-  let first = select(0u, (section * WG * ROWS / TILE) * TILE, params.causal != 0u);
-  let own = select(0u, j0 & ~3u, params.causal != 0u);
-  let dark = hidden(batch, j0) && hidden(batch, j1);
+  // Under a causal mask no query before a key sees it: the workgroup starts at the tile that
+  // contains its first key, the invocation at the four queries that contain its own.
+  let startQuery = select(0u, (keyBlock * WG * ROWS / TILE) * TILE, params.causal != 0u);
+  let startVisible = select(0u, j0 & ~3u, params.causal != 0u);
+  let allMasked = is_key_masked(b, j0) && is_key_masked(b, j1);
 
-  for (var tile = first; tile < params.queries; tile += TILE) {
+  for (var tile = startQuery; tile < params.T; tile += TILE) {
+    // Stage queries in A and do in B [TILE, D], once all invocations have read the previous tiles.
     workgroupBarrier();
-    for (var n = local; n < TILE * C; n += WG) {
-      let i = min(tile + n / C, params.queries - 1u);
-      let source = (batch * params.queries + i) * width + head * HEAD;
-      tileA[n] = load_query(source, n % C);
-      tileB[n] = load_dout(source, n % C);
+    for (var n = local; n < TILE * CHUNKS; n += WG) {
+      let i = min(tile + n / CHUNKS, params.T - 1u);
+      let source = (b * params.T + i) * C + h * D;
+      tileA[n] = load_query(source, n % CHUNKS);
+      tileB[n] = load_do_(source, n % CHUNKS);
     }
     workgroupBarrier();
-    let end = select(min(tile + TILE, params.queries), 0u, dark);
-    for (var i = max(tile, own); i < end; i += 4u) {
+    // An invocation whose keys are all masked skips the loop, and still reaches the barriers.
+    let end = select(min(tile + TILE, params.T), 0u, allMasked);
+    for (var i = max(tile, startVisible); i < end; i += 4u) {
+      // s and dpDropped [ROWS, 4] = k . q and v . do, for queries i .. i + 3.
       let positions = vec4u(i, i + 1u, i + 2u, i + 3u);
       var s0 = vec4f();
       var s1 = vec4f();
-      var e0 = vec4f();
-      var e1 = vec4f();
-      for (var c = 0u; c < C; c++) {
-        let q = queries4(i - tile, c);
-        let d = douts4(i - tile, c);
-        s0 += k0[c] * q;
-        e0 += v0[c] * d;
+      var dpDropped0 = vec4f();
+      var dpDropped1 = vec4f();
+      for (var c = 0u; c < CHUNKS; c++) {
+        let q4 = rows4_a(i - tile, c);
+        let do4 = rows4_b(i - tile, c);
+        s0 += k0[c] * q4;
+        dpDropped0 += v0[c] * do4;
         if (ROWS == 2u) {
-          s1 += k1[c] * q;
-          e1 += v1[c] * d;
+          s1 += k1[c] * q4;
+          dpDropped1 += v1[c] * do4;
         }
       }
-      let column0 = column(rowBase, positions, j0, s0, e0);
-      var column1 = Columns(vec4f(), vec4f());
+      let column0 = key_column(rowBase, positions, j0, s0, dpDropped0);
+      var column1 = KeyColumn(vec4f(), vec4f());
       if (ROWS == 2u) {
-        column1 = column(rowBase, positions, j1, s1, e1);
+        column1 = key_column(rowBase, positions, j1, s1, dpDropped1);
       }
-      for (var c = 0u; c < C; c++) {
-        let q = queries4(i - tile, c);
-        let d = douts4(i - tile, c);
-        dk0[c] += q * column0.ds;
-        dv0[c] += d * column0.kept;
+      // dk [ROWS, D] += ds . q and dv [ROWS, D] += pDropped . do
+      for (var c = 0u; c < CHUNKS; c++) {
+        let q4 = rows4_a(i - tile, c);
+        let do4 = rows4_b(i - tile, c);
+        dk0[c] += q4 * column0.ds;
+        dv0[c] += do4 * column0.pDropped;
         if (ROWS == 2u) {
-          dk1[c] += q * column1.ds;
-          dv1[c] += d * column1.kept;
+          dk1[c] += q4 * column1.ds;
+          dv1[c] += do4 * column1.pDropped;
         }
       }
     }
   }
 
-  // Two hidden neighbours skipped the loop; one alone ran it with the other, and its sums, which may have overflowed,
-  // are dropped here.
-  let hidden0 = hidden(batch, j0);
-  let hidden1 = hidden(batch, j1);
-  for (var c = 0u; c < C; c++) {
-    if (j0 < params.keys) {
-      store_dk(at0, c, select(dk0[c] * params.scale, vec4f(), hidden0));
-      store_dv(at0, c, select(dv0[c], vec4f(), hidden0));
+  // A masked key has zero gradients. Where only one of two keys is masked, the loop ran for both,
+  // and the sums of the masked one, which may have overflowed, are discarded here.
+  let isMasked0 = is_key_masked(b, j0);
+  let isMasked1 = is_key_masked(b, j1);
+  for (var c = 0u; c < CHUNKS; c++) {
+    if (j0 < params.S) {
+      store_dk(offset0, c, select(dk0[c] * params.scale, vec4f(), isMasked0));
+      store_dv(offset0, c, select(dv0[c], vec4f(), isMasked0));
     }
-    if (ROWS == 2u && j1 < params.keys) {
-      store_dk(at1, c, select(dk1[c] * params.scale, vec4f(), hidden1));
-      store_dv(at1, c, select(dv1[c], vec4f(), hidden1));
+    if (ROWS == 2u && j1 < params.S) {
+      store_dk(offset1, c, select(dk1[c] * params.scale, vec4f(), isMasked1));
+      store_dv(offset1, c, select(dv1[c], vec4f(), isMasked1));
     }
   }
 }

@@ -1,17 +1,24 @@
 // Functions of one element at a time: activations, their gradients, dropout, sums.
 //
-//   activate        out[i] = f(x[i])                         f by `kind`: GELU (erf form), ReLU, tanh, sigmoid
-//   activate_grad   out[i] (+)= x[i] * f'(saved[i])          saved is f's input for GELU and ReLU, its output
-//                                                            for tanh and sigmoid; x is the incoming gradient
-//   dropout         out[i] (+)= x[i] * keep(i) / (1 - rate)  forward and backward alike: nothing is stored
+//   activate        out[i] = f(x[i])
+//   activate_grad   out[i] (+)= x[i] * f'(saved[i])           x is the incoming gradient
+//   dropout         out[i] (+)= x[i] * keep(i) / (1 - rate)   forward and backward alike
 //   combine         out[i] (+)= alpha * x[i] + beta * saved[i]
 //
-// Grid     an invocation takes ITEMS elements, WG apart; the entries called wide take ITEMS vec4 (n is a multiple of 4).
-// Numerics f32. GELU has a relative error below 5e-6 down to x = -6. tanh goes through exp(-2 |x|): no overflow.
+// f is GELU (erf form), ReLU, tanh or sigmoid; saved is its input for GELU and ReLU, its output for
+// tanh and sigmoid. keep(i), 0 or 1, is drawn again in backward and never stored.
+//
+// Shapes   x, saved, out [n], where n is a multiple of 4 for the entries called wide. Every (+)=
+//          adds where accumulate is 1 and overwrites where it is 0.
+// Grid     an invocation takes ITEMS elements, WG apart, so that neighboring invocations touch
+//          neighboring words. The entries called wide take ITEMS vec4.
+// Memory   registers only.
+// Numerics f32. GELU has a relative error below 5e-6 down to x = -6.
 
 const WG = 64u;
 const ITEMS = 4u;
 
+// Values of params.kind; 3 is sigmoid.
 const GELU = 0u;
 const RELU = 1u;
 const TANH = 2u;
@@ -27,10 +34,23 @@ struct Params {
   site: u32,
 }
 
-// The stream of one seed and step, mixed by the host.
+// begin helpers/random.wgsl (generated: edit there)
+// The random stream of one seed and training step, mixed on the host.
 struct Random {
   stream: vec2u,
 }
+
+// Four random words for a key of four words: pcg4d of Jarzynski and Olano, Hash Functions for GPU
+// Rendering, JCGT 9(3), 2020. It has no state: the same key gives the same words on every adapter,
+// in any order of the invocations.
+fn hash4(key: vec4u) -> vec4u {
+  var v = key * 1664525u + 1013904223u;
+  v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z;
+  v ^= v >> vec4u(16u);
+  v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z;
+  return v;
+}
+// end helpers/random.wgsl
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> saved: array<f32>;
@@ -42,42 +62,43 @@ struct Random {
 @group(0) @binding(2) var<storage, read_write> outVec: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-// pcg4d of Jarzynski and Olano, Hash Functions for GPU Rendering, JCGT 9(3), 2020: four words.
-fn hash4(key: vec4u) -> vec4u {
-  var v = key * 1664525u + 1013904223u;
-  v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z;
-  v ^= v >> vec4u(16u);
-  v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z;
-  return v;
-}
-
-// 0 where element is dropped, 1 / (1 - rate) where it is kept.
-fn keep(element: u32) -> f32 {
+// begin helpers/dropout_factor.wgsl (generated: edit there)
+// The dropout factor of one element: 0 where it is dropped, 1 / (1 - rate) where it is kept. Four
+// neighboring elements share one hash, as in dropout_factor4, which returns the same factors.
+fn dropout_factor(element: u32) -> f32 {
   let words = hash4(vec4u(element / 4u, params.site, random.stream));
   return select(0.0, params.keepScale, words[element % 4u] < params.keepThreshold);
 }
+// end helpers/dropout_factor.wgsl
 
-// Cumulative normal: erfc by the Chebyshev fit of Press et al., Numerical Recipes, section 6.2,
-// whose relative error is below 1.2e-7 everywhere.
-fn normal_cdf(x: f32) -> f32 {
-  let z = abs(x) * 0.70710678;
+// begin helpers/gelu.wgsl (generated: edit there)
+// The cumulative normal distribution, 0.5 erfc(-v / sqrt(2)). erfc is the Chebyshev fit of Press et
+// al., Numerical Recipes, section 6.2, with a relative error below 1.2e-7 everywhere.
+fn normal_cdf(v: f32) -> f32 {
+  let z = abs(v) * 0.70710678;
   let t = 1.0 / (1.0 + 0.5 * z);
   let p = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + t * (-0.18628806
-    + t * (0.27886807 + t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277))))))));
+    + t * (0.27886807 + t * (-1.13520398 + t * (1.48851587
+    + t * (-0.82215223 + t * 0.17087277))))))));
   let tail = 0.5 * t * exp(p - z * z);
-  return select(tail, 1.0 - tail, x > 0.0);
+  return select(tail, 1.0 - tail, v > 0.0);
 }
 
-fn gelu_grad(x: f32) -> f32 {
-  return normal_cdf(x) + x * 0.39894228 * exp(-0.5 * x * x);
+// GELU'(v) for GELU(v) = v * normal_cdf(v): cdf(v) + v * pdf(v), 0.39894228 = 1 / sqrt(2 pi).
+fn gelu_grad(v: f32) -> f32 {
+  return normal_cdf(v) + v * 0.39894228 * exp(-0.5 * v * v);
 }
+// end helpers/gelu.wgsl
 
+// begin helpers/tanh_stable.wgsl (generated: edit there)
+// tanh by exp(-2 |v|), which cannot overflow.
 fn tanh_stable(v: f32) -> f32 {
   let e = exp(-2.0 * abs(v));
-  // Below 0.1 the quotient loses digits; the series is exact to f32 there.
-  let small = v * (1.0 - v * v * (0.33333333 - v * v * 0.13333333));
-  return select(sign(v) * (1.0 - e) / (1.0 + e), small, abs(v) < 0.1);
+  // Below 0.1 the quotient loses digits; the Taylor series is exact to f32 there.
+  let series = v * (1.0 - v * v * (0.33333333 - v * v * 0.13333333));
+  return select(sign(v) * (1.0 - e) / (1.0 + e), series, abs(v) < 0.1);
 }
+// end helpers/tanh_stable.wgsl
 
 fn f(v: f32) -> f32 {
   switch params.kind {
@@ -88,6 +109,7 @@ fn f(v: f32) -> f32 {
   }
 }
 
+// f' from what the forward pass saved: tanh' = 1 - tanh^2 and sigmoid' = sigmoid (1 - sigmoid).
 fn derivative(s: f32) -> f32 {
   switch params.kind {
     case GELU: { return gelu_grad(s); }
@@ -97,13 +119,16 @@ fn derivative(s: f32) -> f32 {
   }
 }
 
-fn put(i: u32, value: f32) {
+// begin helpers/store_or_add.wgsl for out (generated: edit there)
+// out[i] = value, or += where the host asks for accumulation.
+fn store_or_add_out(i: u32, value: f32) {
   if (params.accumulate != 0u) {
     out[i] += value;
   } else {
     out[i] = value;
   }
 }
+// end helpers/store_or_add.wgsl
 
 @compute @workgroup_size(WG)
 fn activate(
@@ -111,8 +136,8 @@ fn activate(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.n); i += WG) {
+  let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
+  for (var i = start; i < min(start + WG * ITEMS, params.n); i += WG) {
     out[i] = f(x[i]);
   }
 }
@@ -123,9 +148,9 @@ fn activate_grad(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.n); i += WG) {
-    put(i, x[i] * derivative(saved[i]));
+  let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
+  for (var i = start; i < min(start + WG * ITEMS, params.n); i += WG) {
+    store_or_add_out(i, x[i] * derivative(saved[i]));
   }
 }
 
@@ -135,9 +160,9 @@ fn dropout(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.n); i += WG) {
-    put(i, x[i] * keep(i));
+  let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
+  for (var i = start; i < min(start + WG * ITEMS, params.n); i += WG) {
+    store_or_add_out(i, x[i] * dropout_factor(i));
   }
 }
 
@@ -147,21 +172,25 @@ fn combine(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.n); i += WG) {
+  let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
+  for (var i = start; i < min(start + WG * ITEMS, params.n); i += WG) {
     var value = params.alpha * x[i];
+    // With beta = 0, saved may be a placeholder of one word.
     if (params.beta != 0.0) {
       value += params.beta * saved[i];
     }
-    put(i, value);
+    store_or_add_out(i, value);
   }
 }
+
+// The same functions of four elements; normal_cdf, gelu_grad and tanh_stable explain their steps.
 
 fn normal_cdf4(v: vec4f) -> vec4f {
   let z = abs(v) * 0.70710678;
   let t = 1.0 / (1.0 + 0.5 * z);
   let p = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + t * (-0.18628806
-    + t * (0.27886807 + t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277))))))));
+    + t * (0.27886807 + t * (-1.13520398 + t * (1.48851587
+    + t * (-0.82215223 + t * 0.17087277))))))));
   let tail = 0.5 * t * exp(p - z * z);
   return select(tail, 1.0 - tail, v > vec4f());
 }
@@ -172,8 +201,8 @@ fn gelu_grad4(v: vec4f) -> vec4f {
 
 fn tanh_stable4(v: vec4f) -> vec4f {
   let e = exp(-2.0 * abs(v));
-  let small = v * (1.0 - v * v * (0.33333333 - v * v * 0.13333333));
-  return select(sign(v) * (1.0 - e) / (1.0 + e), small, abs(v) < vec4f(0.1));
+  let series = v * (1.0 - v * v * (0.33333333 - v * v * 0.13333333));
+  return select(sign(v) * (1.0 - e) / (1.0 + e), series, abs(v) < vec4f(0.1));
 }
 
 fn f4(v: vec4f) -> vec4f {
@@ -194,13 +223,15 @@ fn derivative4(s: vec4f) -> vec4f {
   }
 }
 
-// keep of four neighboring elements; element is a multiple of 4.
-fn keep_vec(element: u32) -> vec4f {
+// begin helpers/dropout_factor4.wgsl (generated: edit there)
+// The dropout factors of elements element .. element + 3; element is a multiple of 4.
+fn dropout_factor4(element: u32) -> vec4f {
   let words = hash4(vec4u(element / 4u, params.site, random.stream));
   return select(vec4f(), vec4f(params.keepScale), words < vec4u(params.keepThreshold));
 }
+// end helpers/dropout_factor4.wgsl
 
-fn put4(i: u32, value: vec4f) {
+fn store_or_add_vec(i: u32, value: vec4f) {
   if (params.accumulate != 0u) {
     outVec[i] += value;
   } else {
@@ -214,8 +245,8 @@ fn activate_wide(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.n / 4u); i += WG) {
+  let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
+  for (var i = start; i < min(start + WG * ITEMS, params.n / 4u); i += WG) {
     outVec[i] = f4(xVec[i]);
   }
 }
@@ -226,9 +257,9 @@ fn activate_grad_wide(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.n / 4u); i += WG) {
-    put4(i, xVec[i] * derivative4(savedVec[i]));
+  let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
+  for (var i = start; i < min(start + WG * ITEMS, params.n / 4u); i += WG) {
+    store_or_add_vec(i, xVec[i] * derivative4(savedVec[i]));
   }
 }
 
@@ -238,9 +269,9 @@ fn dropout_wide(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.n / 4u); i += WG) {
-    put4(i, xVec[i] * keep_vec(4u * i));
+  let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
+  for (var i = start; i < min(start + WG * ITEMS, params.n / 4u); i += WG) {
+    store_or_add_vec(i, xVec[i] * dropout_factor4(4u * i));
   }
 }
 
@@ -250,12 +281,12 @@ fn combine_wide(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.n / 4u); i += WG) {
+  let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
+  for (var i = start; i < min(start + WG * ITEMS, params.n / 4u); i += WG) {
     var value = params.alpha * xVec[i];
     if (params.beta != 0.0) {
       value += params.beta * savedVec[i];
     }
-    put4(i, value);
+    store_or_add_vec(i, value);
   }
 }

@@ -1,34 +1,118 @@
-// Reads every shader with wgsl_reflect, checks the house rules, and writes src/gpu/shaders.gen.ts:
-// the sources, each kernel's bindings and parameter layout, and TypeScript types for its arguments;
-// and src/version.gen.ts, the version of package.json.
-// `npm run shaders`; with --check only the rules are checked.
+// Embeds the shaders: brings the copies of shaders/helpers/ in shaders/*.wgsl up to date, checks
+// the house rules, and writes
+//   src/gpu/shaders.gen.ts   the sources; each kernel's bindings and parameter layout, as found by
+//                            wgsl_reflect; TypeScript types for its arguments
+//   src/version.gen.ts       the version in package.json
+//
+// `npm run shaders`. With --check it writes nothing, and a stale copy breaks a rule.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { WgslParser, WgslReflect } from 'wgsl_reflect/wgsl_reflect.module.js';
+import { refreshCopies, withoutCopies } from './copies.mjs';
 
-const FOLDER = fileURLToPath(new URL('.', import.meta.url));
-const OUTPUT = fileURLToPath(new URL('../src/gpu/shaders.gen.ts', import.meta.url));
+const SHADER_FOLDER = fileURLToPath(new URL('.', import.meta.url));
+const HELPER_FOLDER = `${SHADER_FOLDER}helpers/`;
+const SHADERS_OUTPUT = fileURLToPath(new URL('../src/gpu/shaders.gen.ts', import.meta.url));
 const VERSION_OUTPUT = fileURLToPath(new URL('../src/version.gen.ts', import.meta.url));
 const MANIFEST = new URL('../package.json', import.meta.url);
 
+const MAX_COLUMNS = 100;
+/** What WebGPU's default limits allow: storage buffers per stage, immediates, workgroup memory. */
 const MAX_STORAGE_BUFFERS = 8;
 const MAX_PARAMETER_BYTES = 64;
 const MAX_WORKGROUP_BYTES = 16384;
-const HEADER_WORDS = ['Grid', 'Numerics'];
-const SCALARS = { u32: 'number', i32: 'number', f32: 'number' };
+/** Sections of every header, in this order. */
+const HEADER_SECTIONS = ['Shapes', 'Grid', 'Memory', 'Numerics'];
+/** A section's name and the spaces that align its text. */
+const HEADER_LABEL_COLUMNS = 9;
+/** TypeScript's types for the scalars that a parameter may be. */
+const SCALAR_TYPES = { u32: 'number', i32: 'number', f32: 'number' };
 const RESOURCE_UNIFORM = 0;
+const FUNCTION = /^fn (\w+)\([\s\S]*?^}$/gm;
 
+const isCheck = process.argv.includes('--check');
 const problems = [];
-/** Helper functions seen so far: name -> { file, text }. A name means one thing in every file. */
-const helpers = new Map();
 
 function complain(file, message) {
   problems.push(`shaders/${file}: ${message}`);
 }
 
-/** Top-level `const NAME = value;` declarations, which specialisation may rewrite. */
-function constantsOf(source) {
+function wgslFiles(folder) {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.wgsl'))
+    .sort();
+}
+
+function readHelpers() {
+  return new Map(
+    wgslFiles(HELPER_FOLDER).map((file) => {
+      const text = readFileSync(HELPER_FOLDER + file, 'utf8');
+      checkColumns(`helpers/${file}`, text);
+      return [file.replace('.wgsl', ''), text];
+    }),
+  );
+}
+
+/** A shader's source with its copies up to date; writes it back unless run with --check. */
+function readSource(file, helpers, usedHelpers) {
+  const source = readFileSync(SHADER_FOLDER + file, 'utf8');
+  try {
+    const refreshed = refreshCopies(source, helpers);
+    for (const name of refreshed.used) usedHelpers.add(name);
+    for (const name of refreshed.stale) {
+      if (isCheck)
+        complain(file, `its copy of helpers/${name}.wgsl is stale; \`npm run shaders\` updates it`);
+      else console.log(`shaders/${file}: updated its copy of helpers/${name}.wgsl`);
+    }
+    if (!isCheck && refreshed.stale.length > 0)
+      writeFileSync(SHADER_FOLDER + file, refreshed.source);
+    return refreshed.source;
+  } catch (error) {
+    complain(file, error.message);
+    return source;
+  }
+}
+
+function checkColumns(file, source) {
+  for (const [n, line] of source.split('\n').entries()) {
+    if (line.length > MAX_COLUMNS)
+      complain(file, `line ${n + 1} has ${line.length} columns, at most ${MAX_COLUMNS}`);
+  }
+}
+
+/** The header is the comment at the top of a file, with every section once and in order. */
+function checkHeader(file, source) {
+  const header = source.slice(0, source.search(/^[^/]/m));
+  const sections = [...header.matchAll(/^\/\/ ([A-Z][a-z]+ +)\S/gm)]
+    .filter(([, label]) => label.length === HEADER_LABEL_COLUMNS)
+    .map(([, label]) => label.trim());
+  if (sections.join() !== HEADER_SECTIONS.join())
+    complain(
+      file,
+      `its header has the sections ${sections.join(', ') || '(none)'}; ` +
+        `it should have ${HEADER_SECTIONS.join(', ')}`,
+    );
+}
+
+/** A function that two shaders spell alike belongs into shaders/helpers/. */
+function checkDuplicates(shaders) {
+  const owners = new Map();
+  for (const { file, source } of shaders) {
+    for (const [text, name] of withoutCopies(source).matchAll(FUNCTION)) {
+      const owner = owners.get(text);
+      if (owner)
+        complain(
+          `${file}.wgsl`,
+          `fn ${name} is the same as in ${owner}.wgsl: move it to shaders/helpers/`,
+        );
+      else owners.set(text, file);
+    }
+  }
+}
+
+/** Top-level `const NAME = value;` declarations whose value the host may replace. */
+function specializableConstants(source) {
   const constants = {};
   for (const [, name, value] of source.matchAll(/^const (\w+)(?:: \w+)? = ([^;]+);$/gm)) {
     if (/^\d+u$/.test(value)) constants[name] = Number.parseInt(value, 10);
@@ -37,83 +121,44 @@ function constantsOf(source) {
   return constants;
 }
 
-function checkHeader(file, source) {
-  const header = source.slice(0, source.search(/^[^/]/m));
-  for (const word of HEADER_WORDS) {
-    if (!new RegExp(`^// +${word}\\b`, 'm').test(header)) {
-      complain(file, `the header has no "${word}" line`);
-    }
-  }
-}
-
-/** Two files may each hold a helper (a shader file is whole by itself), but only the same helper. */
-function checkHelpers(file, source) {
-  for (const [text, name] of source.matchAll(
-    /^fn (hash4|keep|keep_vec|normal_cdf4?|gelu_grad4?|tanh_stable4?|dropout_words|hide|row_sum|group_sum|code4?|load_\w+)\([\s\S]*?^}$/gm,
-  )) {
-    const known = helpers.get(name);
-    if (!known) helpers.set(name, { file, text });
-    else if (known.text !== text)
-      complain(file, `fn ${name} differs from the one in ${known.file}`);
-  }
-}
-
-/** The bits of the matmul epilogue mean the same in both of its files. */
-function checkFlags(shaders) {
-  const [direct, tiled] = ['matmul_direct', 'matmul_tiled'].map((name) =>
-    shaders.find((s) => s.file === name),
-  );
-  for (const [name, value] of Object.entries(tiled.constants)) {
-    const other = direct.constants[name];
-    if (other !== undefined && name !== 'WG' && other !== value) {
-      complain(
-        'matmul_tiled.wgsl',
-        `const ${name} is ${value}, but ${other} in matmul_direct.wgsl`,
-      );
-    }
-  }
-}
-
 /** The text of an entry point and of every function it calls, directly or through others. */
 function reachableText(source, entry) {
-  const functions = new Map(
-    [...source.matchAll(/^fn (\w+)\([\s\S]*?^}$/gm)].map(([text, name]) => [name, text]),
-  );
+  const functions = new Map([...source.matchAll(FUNCTION)].map(([text, name]) => [name, text]));
   const reached = new Set([entry]);
   for (const name of reached) {
-    for (const [, called] of functions.get(name).matchAll(/\b(\w+)\(/g))
-      if (functions.has(called)) reached.add(called);
+    for (const [, callee] of functions.get(name).matchAll(/\b(\w+)\(/g))
+      if (functions.has(callee)) reached.add(callee);
   }
   return [...reached].map((name) => functions.get(name)).join('\n');
 }
 
-/** Bytes of the workgroup variables that an entry point uses. */
-function workgroupBytes(reflection, source, entry) {
-  const text = reachableText(source, entry);
-  let total = 0;
-  for (const node of new WgslParser().parse(source)) {
-    if (node.astNodeType !== 'var' || node.storage !== 'workgroup') continue;
-    if (new RegExp(`\\b${node.name}\\b`).test(text))
-      total += reflection.getTypeInfo(node.type).size;
-  }
-  return total;
+/** The workgroup variables of a shader with their bytes. */
+function workgroupVariables(reflection, source) {
+  return new WgslParser()
+    .parse(source)
+    .filter(({ astNodeType, storage }) => astNodeType === 'var' && storage === 'workgroup')
+    .map(({ name, type }) => ({ name, bytes: reflection.getTypeInfo(type).size }));
 }
 
-function bindingOf(file, entry, resource) {
+function describeBinding(file, entry, resource) {
   if (resource.group !== 0) complain(file, `${entry.name}: ${resource.name} is not in group 0`);
-  const uniform = resource.resourceType === RESOURCE_UNIFORM;
+  const isUniform = resource.resourceType === RESOURCE_UNIFORM;
   return {
     name: resource.name,
     binding: resource.binding,
-    kind: uniform ? 'uniform' : resource.access === 'read_write' ? 'storage' : 'read-only-storage',
+    kind: isUniform
+      ? 'uniform'
+      : resource.access === 'read_write'
+        ? 'storage'
+        : 'read-only-storage',
   };
 }
 
-function kernelOf(file, entry) {
+function describeKernel(file, entry) {
   const resources = entry.resources.filter((r) => r.name !== 'params');
   const params = entry.resources.find((r) => r.name === 'params');
   const bindings = resources
-    .map((r) => bindingOf(file, entry, r))
+    .map((r) => describeBinding(file, entry, r))
     .sort((p, q) => p.binding - q.binding);
   const storage = bindings.filter((b) => b.kind !== 'uniform').length;
   if (storage > MAX_STORAGE_BUFFERS) {
@@ -123,7 +168,7 @@ function kernelOf(file, entry) {
     );
   }
   const members = (params?.type.members ?? []).map((m) => {
-    if (!(m.type.name in SCALARS)) complain(file, `parameter ${m.name} is no scalar`);
+    if (!(m.type.name in SCALAR_TYPES)) complain(file, `parameter ${m.name} is not a scalar`);
     return { name: m.name, type: m.type.name, offset: m.offset };
   });
   const bytes = members.length * 4;
@@ -136,13 +181,23 @@ function kernelOf(file, entry) {
   return { entry: entry.name, bindings, params: members, paramBytes: bytes };
 }
 
-function readShader(file) {
-  const source = readFileSync(FOLDER + file, 'utf8');
-  const reflection = new WgslReflect(source);
+/** What shaders.gen.ts says of a shader, or nothing where it cannot be parsed. */
+function describeShader(file, source) {
+  checkColumns(file, source);
   checkHeader(file, source);
-  checkHelpers(file, source);
+  let reflection;
+  try {
+    reflection = new WgslReflect(source);
+  } catch (error) {
+    complain(file, `wgsl_reflect cannot parse it: ${error.message}`);
+    return [];
+  }
+  const variables = workgroupVariables(reflection, source);
   for (const { name } of reflection.entry.compute) {
-    const bytes = workgroupBytes(reflection, source, name);
+    const text = reachableText(source, name);
+    const bytes = variables
+      .filter((variable) => new RegExp(`\\b${variable.name}\\b`).test(text))
+      .reduce((sum, variable) => sum + variable.bytes, 0);
     if (bytes > MAX_WORKGROUP_BYTES) {
       complain(
         file,
@@ -150,29 +205,26 @@ function readShader(file) {
       );
     }
   }
-  const constants = constantsOf(source);
+  const constants = specializableConstants(source);
   if (!('WG' in constants)) complain(file, 'declares no `const WG`, its workgroup size');
-  return {
-    file: file.replace('.wgsl', ''),
-    source,
-    constants,
-    kernels: reflection.entry.compute.map((entry) => kernelOf(file, entry)),
-  };
+  const kernels = reflection.entry.compute.map((entry) => describeKernel(file, entry));
+  return [{ file: file.replace('.wgsl', ''), source, constants, kernels }];
 }
 
+/** The text of src/gpu/shaders.gen.ts. */
 function render(shaders) {
   const lines = [
     '// Written by shaders/embed.mjs from shaders/*.wgsl: do not edit.',
     "import type { KernelInfo, ShaderInfo } from './kernels.js';",
     '',
-    '/** Every kernel: the names of its buffers, its scalar parameters, and the constants it can be specialised by. */',
+    '/** Every kernel: the names of its buffers, its scalar parameters, and its constants. */',
     'export interface Kernels {',
   ];
   for (const { file, constants, kernels } of shaders) {
     const names = Object.entries(constants).map(([n, v]) => `${n}?: ${typeof v}`);
     for (const k of kernels) {
       const buffers = k.bindings.map((b) => `'${b.name}'`).join(' | ') || 'never';
-      const params = k.params.map((p) => `${p.name}: ${SCALARS[p.type]}`).join('; ');
+      const params = k.params.map((p) => `${p.name}: ${SCALAR_TYPES[p.type]}`).join('; ');
       lines.push(`  '${file}.${k.entry}': {`);
       lines.push(`    buffers: ${buffers};`);
       lines.push(`    params: { ${params} };`);
@@ -180,14 +232,16 @@ function render(shaders) {
       lines.push('  };');
     }
   }
-  lines.push('}', '', 'export const SHADERS: Record<string, ShaderInfo> = {');
+  lines.push('}', '', '/** Sources and constants by the name of the file, without `.wgsl`. */');
+  lines.push('export const SHADERS: Record<string, ShaderInfo> = {');
   for (const { file, source, constants } of shaders) {
     lines.push(`  ${file}: {`);
     lines.push(`    constants: ${JSON.stringify(constants)},`);
     lines.push(`    source: ${JSON.stringify(source)},`);
     lines.push('  },');
   }
-  lines.push('};', '', 'export const KERNELS: Record<keyof Kernels, KernelInfo> = {');
+  lines.push('};', '', '/** Entry points as `file.entry`: their bindings and parameters. */');
+  lines.push('export const KERNELS: Record<keyof Kernels, KernelInfo> = {');
   for (const { file, kernels } of shaders) {
     for (const k of kernels)
       lines.push(`  '${file}.${k.entry}': ${JSON.stringify({ shader: file, ...k })},`);
@@ -196,22 +250,27 @@ function render(shaders) {
   return lines.join('\n');
 }
 
-const files = readdirSync(FOLDER)
-  .filter((f) => f.endsWith('.wgsl'))
-  .sort();
-const shaders = files.map(readShader);
-checkFlags(shaders);
+function renderVersion() {
+  const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8'));
+  return `// Written by shaders/embed.mjs from package.json: do not edit.\n/** The version of this package. */\nexport const VERSION = '${version}';\n`;
+}
+
+const helpers = readHelpers();
+const usedHelpers = new Set();
+const shaders = wgslFiles(SHADER_FOLDER).flatMap((file) =>
+  describeShader(file, readSource(file, helpers, usedHelpers)),
+);
+checkDuplicates(shaders);
+for (const name of helpers.keys()) {
+  if (!usedHelpers.has(name)) complain(`helpers/${name}.wgsl`, 'no shader has a copy of it');
+}
 if (problems.length > 0) {
   console.error(problems.join('\n'));
   process.exit(1);
 }
-if (!process.argv.includes('--check')) {
-  writeFileSync(OUTPUT, render(shaders));
-  const { version } = JSON.parse(readFileSync(MANIFEST, 'utf8'));
-  writeFileSync(
-    VERSION_OUTPUT,
-    `// Written by shaders/embed.mjs from package.json: do not edit.\n/** The version of this package. */\nexport const VERSION = '${version}';\n`,
-  );
+if (!isCheck) {
+  writeFileSync(SHADERS_OUTPUT, render(shaders));
+  writeFileSync(VERSION_OUTPUT, renderVersion());
 }
 const count = shaders.reduce((n, s) => n + s.kernels.length, 0);
-console.log(`${count} kernels in ${files.length} shaders: house rules hold`);
+console.log(`${count} kernels in ${shaders.length} shaders: house rules hold`);

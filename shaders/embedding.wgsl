@@ -1,24 +1,30 @@
-// Rows of a table picked by token, with positions and a second embedding added in the same pass.
+// Rows of a table looked up by token, with positions and a second embedding added in the same pass.
 //
-//   gather      out[r, c] = table[ids[r], c] + addend[r, c] + positions[r mod T, c]     each term optional
-//   scatter     dtable[v, c] += sum of dout[order[p], c] over p in starts[v] .. starts[v + 1] - 1
+//   gather      out[r, c] = table[ids[r], c] + addend[r, c] + positions[r mod T, c]
+//   scatter     dtable[v, c] += sum of dout[order[p], c] over p = starts[v] .. starts[v + 1] - 1
 //   fold_rows   dpositions[t, c] += sum_b dout[b * T + t, c]
 //
-// Shapes   table [V, width]; ids [rows] u32; addend, out, dout [rows, width]; positions [T, width];
-//          order [rows] u32 holds the rows sorted by token, starts [V + 1] u32 where each token's rows begin.
-// Grid     gather: ITEMS elements an invocation. scatter, fold_rows: one invocation per element of the gradient. The
-//          entries called wide take four neighboring elements where these take one, and rows of whole vec4.
-// Numerics f32. No atomics: the host sorts the positions, so each sum has one owner and one order.
-//          An id past the table reads its last row; the host refuses such ids before they get here.
+// Each term of gather is optional. With T = 1, fold_rows computes the gradient of a bias.
+//
+// Shapes   table, dtable [V, C]; ids [rows] u32; addend, out, dout [rows, C], rows = B * T;
+//          positions, dpositions [T, C]; order [rows] u32 holds the rows sorted by token, and
+//          starts [V + 1] u32 where each token's rows begin in it.
+// Grid     gather: an invocation takes ITEMS elements, WG apart. scatter, fold_rows: one invocation
+//          per element of the gradient. The entries called wide take vec4 instead of elements, and
+//          C is a multiple of 4.
+// Memory   registers only.
+// Numerics f32. No atomics: the host sorts the rows by token, and one invocation adds the rows of a
+//          token in that order. An id past the table reads the last row; the host rejects such ids
+//          before they get here.
 
 const WG = 64u;
 const ITEMS = 4u;
 
 struct Params {
   rows: u32,
-  width: u32,
-  vocabulary: u32,
-  length: u32,
+  C: u32,
+  V: u32,
+  T: u32,
   hasTable: u32,
   hasAddend: u32,
   hasPositions: u32,
@@ -33,14 +39,16 @@ struct Params {
 @group(0) @binding(0) var<storage, read> dout: array<f32>;
 @group(0) @binding(1) var<storage, read> order: array<u32>;
 @group(0) @binding(2) var<storage, read> starts: array<u32>;
-@group(0) @binding(3) var<storage, read_write> gradient: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dtable: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dpositions: array<f32>;
 
 @group(0) @binding(0) var<storage, read> tableVec: array<vec4f>;
 @group(0) @binding(2) var<storage, read> addendVec: array<vec4f>;
 @group(0) @binding(3) var<storage, read> positionsVec: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> outVec: array<vec4f>;
 @group(0) @binding(0) var<storage, read> doutVec: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> gradientVec: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> dtableVec: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> dpositionsVec: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 @compute @workgroup_size(WG)
@@ -49,19 +57,19 @@ fn gather(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.rows * params.width); i += WG) {
-    let r = i / params.width;
-    let c = i % params.width;
+  let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
+  for (var i = start; i < min(start + WG * ITEMS, params.rows * params.C); i += WG) {
+    let r = i / params.C;
+    let c = i % params.C;
     var value = 0.0;
     if (params.hasTable != 0u) {
-      value = table[min(ids[r], params.vocabulary - 1u) * params.width + c];
+      value = table[min(ids[r], params.V - 1u) * params.C + c];
     }
     if (params.hasAddend != 0u) {
       value += addend[i];
     }
     if (params.hasPositions != 0u) {
-      value += positions[(r % params.length) * params.width + c];
+      value += positions[(r % params.T) * params.C + c];
     }
     out[i] = value;
   }
@@ -74,15 +82,17 @@ fn scatter(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = (group.x + group.y * groups.x) * WG + local;
-  let v = i / params.width;
-  if (v >= params.vocabulary) {
+  let v = i / params.C;
+  if (v >= params.V) {
     return;
   }
+  // The rows whose token is v are neighbors in `order`. Invocations of the same v read the same
+  // rows in step, at neighboring columns.
   var sum = 0.0;
   for (var p = starts[v]; p < min(starts[v + 1u], params.rows); p++) {
-    sum += dout[order[p] * params.width + i % params.width];
+    sum += dout[order[p] * params.C + i % params.C];
   }
-  gradient[i] += sum;
+  dtable[i] += sum;
 }
 
 @compute @workgroup_size(WG)
@@ -92,15 +102,18 @@ fn fold_rows(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = (group.x + group.y * groups.x) * WG + local;
-  if (i >= params.length * params.width) {
+  if (i >= params.T * params.C) {
     return;
   }
+  // Rows t, t + T, t + 2 T, ...: position t of every sequence of the batch.
   var sum = 0.0;
-  for (var r = i / params.width; r < params.rows; r += params.length) {
-    sum += dout[r * params.width + i % params.width];
+  for (var r = i / params.C; r < params.rows; r += params.T) {
+    sum += dout[r * params.C + i % params.C];
   }
-  gradient[i] += sum;
+  dpositions[i] += sum;
 }
+
+// The entries called wide. Here C4 and c count vec4.
 
 @compute @workgroup_size(WG)
 fn gather_wide(
@@ -108,20 +121,20 @@ fn gather_wide(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let width = params.width / 4u;
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.rows * width); i += WG) {
-    let r = i / width;
-    let c = i - r * width;
+  let C4 = params.C / 4u;
+  let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
+  for (var i = start; i < min(start + WG * ITEMS, params.rows * C4); i += WG) {
+    let r = i / C4;
+    let c = i - r * C4;
     var value = vec4f();
     if (params.hasTable != 0u) {
-      value = tableVec[min(ids[r], params.vocabulary - 1u) * width + c];
+      value = tableVec[min(ids[r], params.V - 1u) * C4 + c];
     }
     if (params.hasAddend != 0u) {
       value += addendVec[i];
     }
     if (params.hasPositions != 0u) {
-      value += positionsVec[(r % params.length) * width + c];
+      value += positionsVec[(r % params.T) * C4 + c];
     }
     outVec[i] = value;
   }
@@ -133,19 +146,19 @@ fn scatter_wide(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let width = params.width / 4u;
+  let C4 = params.C / 4u;
   let i = (group.x + group.y * groups.x) * WG + local;
-  let v = i / width;
-  if (v >= params.vocabulary) {
+  let v = i / C4;
+  if (v >= params.V) {
     return;
   }
-  let c = i - v * width;
+  let c = i - v * C4;
   let end = min(starts[v + 1u], params.rows);
   var sum = vec4f();
   for (var p = starts[v]; p < end; p++) {
-    sum += doutVec[order[p] * width + c];
+    sum += doutVec[order[p] * C4 + c];
   }
-  gradientVec[i] += sum;
+  dtableVec[i] += sum;
 }
 
 @compute @workgroup_size(WG)
@@ -154,16 +167,16 @@ fn fold_rows_wide(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let width = params.width / 4u;
+  let C4 = params.C / 4u;
   let i = (group.x + group.y * groups.x) * WG + local;
-  if (i >= params.length * width) {
+  if (i >= params.T * C4) {
     return;
   }
-  let t = i / width;
-  let c = i - t * width;
+  let t = i / C4;
+  let c = i - t * C4;
   var sum = vec4f();
-  for (var r = t; r < params.rows; r += params.length) {
-    sum += doutVec[r * width + c];
+  for (var r = t; r < params.rows; r += params.T) {
+    sum += doutVec[r * C4 + c];
   }
-  gradientVec[i] += sum;
+  dpositionsVec[i] += sum;
 }

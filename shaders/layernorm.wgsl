@@ -1,17 +1,21 @@
-// Layer normalization of rows.
+// Layer normalization of rows (Ba et al. 2016).
 //
-//   forward    y = (x - mean) * rstd * gamma + beta,  rstd = 1 / sqrt(var + eps)
-//   backward   g = dy * gamma;  h = (x - mean) * rstd
-//              dx (+)= rstd * (g - mean(g) - h * mean(g * h))
-//   scale      dgamma[c] += sum_r dy * h;  dbeta[c] += sum_r dy
+//   forward    xhat = (x - mean) * rstd,  rstd = 1 / sqrt(var + eps)
+//              y = xhat * gamma + beta
+//   backward   dxhat = dy * gamma
+//              dx (+)= rstd * (dxhat - mean(dxhat) - xhat * mean(dxhat * xhat))
+//   scale      dgamma[c] += sum_r dy * xhat;   dbeta[c] += sum_r dy
 //
-// Shapes   x, y, dy, dx [rows, width]; gamma, beta, dgamma, dbeta [width];
-//          stats [rows, 2] = (mean, rstd), written by forward.
-// Grid     forward, backward: LANES invocations a row, WG / LANES rows a workgroup.
-//          scale: SLICES invocations a column, each over every SLICES-th row; WG / SLICES columns a workgroup.
-//          The entries called wide do the same for rows of whole vec4, one invocation a row (a vec4 of columns).
-// Memory   workgroup: WG vec2. With LANES and SLICES 1 (adapters where a workgroup barrier is expensive) no barrier remains.
-// Numerics f32; the variance is the biased two-pass one; partial sums are added in a fixed order.
+// Shapes   x, y, dy, dx [rows, C]; gamma, beta, dgamma, dbeta [C]; stats [rows, 2] = (mean, rstd),
+//          written by forward.
+// Grid     forward, backward: LANES invocations per row, WG / LANES rows per workgroup. scale:
+//          SLICES invocations per column, each with every SLICES-th row; WG / SLICES columns per
+//          workgroup. The entries called wide are for rows of whole vec4: forward and backward have
+//          one invocation per row, scale one per vec4 of columns.
+// Memory   workgroup: WG vec2. With LANES and SLICES 1, for adapters where a workgroup barrier is
+//          expensive, no barrier remains.
+// Numerics f32, sums in a fixed order. The variance is the biased one, computed in a second pass
+//          over x.
 
 const WG = 64u;
 const LANES = 16u;
@@ -19,7 +23,7 @@ const SLICES = 4u;
 
 struct Params {
   rows: u32,
-  width: u32,
+  C: u32,
   eps: f32,
   accumulate: u32,
 }
@@ -48,13 +52,16 @@ struct Params {
 
 var<workgroup> scratch: array<vec2f, WG>;
 
-// The sum of `value` over the LANES invocations of a row, in every one of them.
+// begin helpers/row_sum.wgsl (generated: edit there)
+// The sum of `value` over the LANES invocations of a row, in each of them. Every invocation of the
+// workgroup must call it. With LANES = 1 no barrier remains.
 fn row_sum(local: u32, value: vec2f) -> vec2f {
   if (LANES == 1u) {
     return value;
   }
   scratch[local] = value;
   workgroupBarrier();
+  // A tree over each run of LANES words, in a fixed order.
   for (var step = LANES / 2u; step > 0u; step /= 2u) {
     if (local % LANES < step) {
       scratch[local] += scratch[local + step];
@@ -62,9 +69,11 @@ fn row_sum(local: u32, value: vec2f) -> vec2f {
     workgroupBarrier();
   }
   let total = scratch[local - local % LANES];
+  // The next call overwrites scratch: all invocations read their total first.
   workgroupBarrier();
   return total;
 }
+// end helpers/row_sum.wgsl
 
 @compute @workgroup_size(WG)
 fn forward(
@@ -74,27 +83,30 @@ fn forward(
 ) {
   let row = (group.x + group.y * groups.x) * (WG / LANES) + local / LANES;
   let lane = local % LANES;
-  let start = row * params.width;
-  // Rows past the end keep to the barriers with nothing to add.
-  let end = select(0u, params.width, row < params.rows);
-  let scale = 1.0 / f32(params.width);
+  let start = row * params.C;
+  // Past the last row there is nothing to add, but every invocation has to reach the barriers.
+  let end = select(0u, params.C, row < params.rows);
+  let scale = 1.0 / f32(params.C);
 
+  // mean(x)
   var sum = 0.0;
   for (var c = lane; c < end; c += LANES) {
     sum += x[start + c];
   }
   let mean = row_sum(local, vec2f(sum, 0.0)).x * scale;
 
+  // rstd, from mean((x - mean)^2): mean(x^2) - mean(x)^2 would cancel where |mean| is large.
   var squares = 0.0;
   for (var c = lane; c < end; c += LANES) {
-    let value = x[start + c];
-    squares += (value - mean) * (value - mean);
+    let centered = x[start + c] - mean;
+    squares += centered * centered;
   }
   let rstd = inverseSqrt(row_sum(local, vec2f(squares, 0.0)).x * scale + params.eps);
 
   for (var c = lane; c < end; c += LANES) {
     y[start + c] = (x[start + c] - mean) * rstd * gamma[c] + beta[c];
   }
+  // Saved for backward and scale.
   if (row < params.rows && lane == 0u) {
     newStats[row] = vec2f(mean, rstd);
   }
@@ -108,20 +120,21 @@ fn backward(
 ) {
   let row = (group.x + group.y * groups.x) * (WG / LANES) + local / LANES;
   let lane = local % LANES;
-  let start = row * params.width;
-  let end = select(0u, params.width, row < params.rows);
+  let start = row * params.C;
+  let end = select(0u, params.C, row < params.rows);
   let stat = stats[min(row, params.rows - 1u)];
 
+  // (sum of dxhat, sum of dxhat * xhat), both in one reduction.
   var sums = vec2f();
   for (var c = lane; c < end; c += LANES) {
-    let g = dy[start + c] * gamma[c];
-    sums += vec2f(g, g * (x[start + c] - stat.x) * stat.y);
+    let dxhat = dy[start + c] * gamma[c];
+    sums += vec2f(dxhat, dxhat * (x[start + c] - stat.x) * stat.y);
   }
-  let means = row_sum(local, sums) / f32(params.width);
+  let means = row_sum(local, sums) / f32(params.C);
 
   for (var c = lane; c < end; c += LANES) {
-    let h = (x[start + c] - stat.x) * stat.y;
-    let value = stat.y * (dy[start + c] * gamma[c] - means.x - h * means.y);
+    let xhat = (x[start + c] - stat.x) * stat.y;
+    let value = stat.y * (dy[start + c] * gamma[c] - means.x - xhat * means.y);
     if (params.accumulate != 0u) {
       dx[start + c] += value;
     } else {
@@ -137,14 +150,16 @@ fn scale(
   @builtin(local_invocation_index) local: u32,
 ) {
   let columns = WG / SLICES;
-  let column = (group.x + group.y * groups.x) * columns + local % columns;
-  let end = select(0u, params.rows, column < params.width);
+  let c = (group.x + group.y * groups.x) * columns + local % columns;
+  let end = select(0u, params.rows, c < params.C);
+  // This slice's share of (dgamma[c], dbeta[c]). Neighboring invocations read neighboring columns.
   var sums = vec2f();
   for (var row = local / columns; row < end; row += SLICES) {
     let stat = stats[row];
-    let g = dy[row * params.width + column];
-    sums += vec2f(g * (x[row * params.width + column] - stat.x) * stat.y, g);
+    let dyc = dy[row * params.C + c];
+    sums += vec2f(dyc * (x[row * params.C + c] - stat.x) * stat.y, dyc);
   }
+  // The slices of a column are added in order, by the invocation of slice 0.
   if (SLICES > 1u) {
     scratch[local] = sums;
     workgroupBarrier();
@@ -154,13 +169,15 @@ fn scale(
       }
     }
   }
-  if (local < columns && column < params.width) {
-    dgamma[column] += sums.x;
-    dbeta[column] += sums.y;
+  if (local < columns && c < params.C) {
+    dgamma[c] += sums.x;
+    dbeta[c] += sums.y;
   }
 }
 
-fn total(v: vec4f) -> f32 {
+// The entries called wide. Here C4 and c count vec4.
+
+fn component_sum(v: vec4f) -> f32 {
   return (v.x + v.y) + (v.z + v.w);
 }
 
@@ -174,21 +191,21 @@ fn forward_wide(
   if (row >= params.rows) {
     return;
   }
-  let width = params.width / 4u;
-  let start = row * width;
-  let scale = 1.0 / f32(params.width);
+  let C4 = params.C / 4u;
+  let start = row * C4;
+  let scale = 1.0 / f32(params.C);
   var sum = vec4f();
-  for (var c = 0u; c < width; c++) {
+  for (var c = 0u; c < C4; c++) {
     sum += xVec[start + c];
   }
-  let mean = total(sum) * scale;
+  let mean = component_sum(sum) * scale;
   var squares = vec4f();
-  for (var c = 0u; c < width; c++) {
-    let value = xVec[start + c];
-    squares += (value - mean) * (value - mean);
+  for (var c = 0u; c < C4; c++) {
+    let centered = xVec[start + c] - mean;
+    squares += centered * centered;
   }
-  let rstd = inverseSqrt(total(squares) * scale + params.eps);
-  for (var c = 0u; c < width; c++) {
+  let rstd = inverseSqrt(component_sum(squares) * scale + params.eps);
+  for (var c = 0u; c < C4; c++) {
     yVec[start + c] = (xVec[start + c] - mean) * rstd * gammaVec[c] + betaVec[c];
   }
   newStats[row] = vec2f(mean, rstd);
@@ -204,20 +221,21 @@ fn backward_wide(
   if (row >= params.rows) {
     return;
   }
-  let width = params.width / 4u;
-  let start = row * width;
+  let C4 = params.C / 4u;
+  let start = row * C4;
   let stat = stats[row];
-  var sumG = vec4f();
-  var sumGH = vec4f();
-  for (var c = 0u; c < width; c++) {
-    let g = dyVec[start + c] * gammaVec[c];
-    sumG += g;
-    sumGH += g * (xVec[start + c] - stat.x) * stat.y;
+  // The sums of dxhat and of dxhat * xhat.
+  var sumDxhat = vec4f();
+  var sumDxhatXhat = vec4f();
+  for (var c = 0u; c < C4; c++) {
+    let dxhat = dyVec[start + c] * gammaVec[c];
+    sumDxhat += dxhat;
+    sumDxhatXhat += dxhat * (xVec[start + c] - stat.x) * stat.y;
   }
-  let means = vec2f(total(sumG), total(sumGH)) / f32(params.width);
-  for (var c = 0u; c < width; c++) {
-    let h = (xVec[start + c] - stat.x) * stat.y;
-    let value = stat.y * (dyVec[start + c] * gammaVec[c] - means.x - h * means.y);
+  let means = vec2f(component_sum(sumDxhat), component_sum(sumDxhatXhat)) / f32(params.C);
+  for (var c = 0u; c < C4; c++) {
+    let xhat = (xVec[start + c] - stat.x) * stat.y;
+    let value = stat.y * (dyVec[start + c] * gammaVec[c] - means.x - xhat * means.y);
     if (params.accumulate != 0u) {
       dxVec[start + c] += value;
     } else {
@@ -232,19 +250,19 @@ fn scale_wide(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let width = params.width / 4u;
-  let column = (group.x + group.y * groups.x) * WG + local;
-  if (column >= width) {
+  let C4 = params.C / 4u;
+  let c = (group.x + group.y * groups.x) * WG + local;
+  if (c >= C4) {
     return;
   }
   var dgammaSum = vec4f();
   var dbetaSum = vec4f();
   for (var row = 0u; row < params.rows; row++) {
     let stat = stats[row];
-    let g = dyVec[row * width + column];
-    dgammaSum += g * (xVec[row * width + column] - stat.x) * stat.y;
-    dbetaSum += g;
+    let dyc = dyVec[row * C4 + c];
+    dgammaSum += dyc * (xVec[row * C4 + c] - stat.x) * stat.y;
+    dbetaSum += dyc;
   }
-  dgammaVec[column] += dgammaSum;
-  dbetaVec[column] += dbetaSum;
+  dgammaVec[c] += dgammaSum;
+  dbetaVec[c] += dbetaSum;
 }

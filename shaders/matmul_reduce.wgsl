@@ -1,11 +1,14 @@
 // Adds the partial sums of a product whose K was split over workgroups.
 //
-//   out[i] (+)= alpha * sum_s partial[s, i]              i over the M * N elements of the product
-//   columnSums[m] += sum_s partial[s, M * N + m]         where the product was asked for column sums
+//   out[i] (+)= alpha * sum_s partials[s, i]           i over the M * N elements of the product
+//   columnSums[m] += sum_s partials[s, M * N + m]      where the product has column sums
 //
-// Layout   partial is [splits, M * N + M], as matmul_tiled leaves it.
-// Grid     one invocation per element, column sums last.
-// Numerics f32, splits added in order: the result is the same on every run.
+// Shapes   partials [splits, stride], as matmul_tiled writes them with stride M * N + M; out
+//          [elements]; columnSums [columns], where columns is M or 0. Attention's dq, whose parts
+//          are split over the keys, has no columns.
+// Grid     one invocation per element, the column sums last.
+// Memory   registers only.
+// Numerics f32, splits added in order: the sum has the same bits on every run.
 
 const WG = 64u;
 
@@ -34,9 +37,10 @@ fn main(
     return;
   }
   var sum = 0.0;
-  for (var s = 0u; s < params.splits; s++) {
-    sum += partials[s * params.stride + i];
+  for (var split = 0u; split < params.splits; split++) {
+    sum += partials[split * params.stride + i];
   }
+  // Column sums are a bias gradient: always accumulated, and without alpha.
   if (i >= params.elements) {
     columnSums[i - params.elements] += sum;
   } else if (params.accumulate != 0u) {

@@ -1,17 +1,19 @@
 // Matrix product staged through workgroup memory, for GPUs.
 //
-//   out[b] = epilogue(alpha * A[b] . B[b])       A[b] is M x K, B[b] is K x N, out[b] is M x N
+//   out[z] = epilogue(alpha * A[z] . B[z]) for every z of the batch
 //
-// Layouts  A's element (m, k) is at m * aM + k * aK and B's (k, n) at k * bK + n * bN. A_ALONG_K and
-//          B_ALONG_K say which of the two strides is 1, hence along which axis neighbours are loaded.
-//          Entry wide reads vec4 and wants every stored row and every batch stride to be a multiple of 4; narrow takes
-//          any size. The two differ in their loads only.
-// Grid     a workgroup makes a TILE_M x TILE_N tile of out over one of `splits` ranges of K; an invocation
-//          makes ROWS x 4 of it. WG = (TILE_M / ROWS) * (TILE_N / 4).
+// Shapes   A is M x K, stored [M, K] where A_ALONG_K, else [K, M]; B is K x N, stored [N, K] where
+//          B_ALONG_K, else [K, N]. Stored rows are rowStrideA and rowStrideB apart, matrices of the
+//          batch batchStrideA and batchStrideB. out, residual [batch, M, N]; bias [N]; aux as out,
+//          or [M] for column sums. Entry wide reads vec4 and requires strides that are multiples of
+//          4; narrow takes any size. The two differ in their loads only.
+// Grid     a workgroup computes a TILE_M x TILE_N tile of out over one of `splits` ranges of K; an
+//          invocation computes ROWS x 4 of it. WG = (TILE_M / ROWS) * (TILE_N / 4).
 // Memory   workgroup: TILE_K * (TILE_M + TILE_N) * 4 bytes, 4 KiB as declared, 8 KiB at 64 x 64.
-// Numerics f32, sums in order of k within a range. With splits > 1 the raw sums go to out as
-//          [splits, M * N + M]; matmul_reduce adds them in order, so the result does not depend on timing.
-//          Epilogue and columnSums as in matmul_direct.
+// Numerics f32, sums in order of k within a range. Where splits is 2 or more, out is
+//          [splits, M * N + M] and receives the raw sums; matmul_reduce adds them in order, so the
+//          result does not depend on timing. The epilogue and the column sums are those of
+//          matmul_direct.
 
 const TILE_M = 32u;
 const TILE_N = 32u;
@@ -21,6 +23,9 @@ const WG = 64u;
 const A_ALONG_K = true;
 const B_ALONG_K = true;
 
+// begin helpers/epilogue_flags.wgsl (generated: edit there)
+// The steps of the epilogue as bits of params.flags. They run in the order that matmul_direct's
+// header gives, not in the order of the bits.
 const BIAS = 1u;
 const GELU = 2u;
 const GELU_GRAD = 4u;
@@ -29,16 +34,17 @@ const RESIDUAL = 16u;
 const ACCUMULATE = 32u;
 const COLUMN_SUMS = 64u;
 const KEEP_INPUT = 128u;
+// end helpers/epilogue_flags.wgsl
 
 struct Params {
   M: u32,
   N: u32,
   K: u32,
   batch: u32,
-  strideA: u32,
-  strideB: u32,
-  lineA: u32,
-  lineB: u32,
+  batchStrideA: u32,
+  batchStrideB: u32,
+  rowStrideA: u32,
+  rowStrideB: u32,
   splits: u32,
   alpha: f32,
   flags: u32,
@@ -47,10 +53,23 @@ struct Params {
   site: u32,
 }
 
-// The stream of one seed and step, mixed by the host.
+// begin helpers/random.wgsl (generated: edit there)
+// The random stream of one seed and training step, mixed on the host.
 struct Random {
   stream: vec2u,
 }
+
+// Four random words for a key of four words: pcg4d of Jarzynski and Olano, Hash Functions for GPU
+// Rendering, JCGT 9(3), 2020. It has no state: the same key gives the same words on every adapter,
+// in any order of the invocations.
+fn hash4(key: vec4u) -> vec4u {
+  var v = key * 1664525u + 1013904223u;
+  v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z;
+  v ^= v >> vec4u(16u);
+  v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z;
+  return v;
+}
+// end helpers/random.wgsl
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(0) var<storage, read> aVec: array<vec4f>;
@@ -63,77 +82,82 @@ struct Random {
 @group(0) @binding(6) var<uniform> random: Random;
 @group(1) @binding(0) var<uniform> params: Params;
 
-// Both tiles are kept with k outermost: tileA[k][m / 4], tileB[k][n / 4].
+// Both tiles have k outermost, however A and B are stored: tileA[k][m / 4], tileB[k][n / 4].
 var<workgroup> tileA: array<array<vec4f, TILE_M / 4u>, TILE_K>;
 var<workgroup> tileB: array<array<vec4f, TILE_N / 4u>, TILE_K>;
 
-struct Place {
+// The work of a workgroup: a tile of out, and a range of K.
+struct Tile {
   batch: u32,
   split: u32,
   m: u32,
   n: u32,
-  firstK: u32,
+  startK: u32,
   endK: u32,
 }
 
-fn place(group: vec3u, groups: vec3u) -> Place {
+fn workgroup_tile(group: vec3u, groups: vec3u) -> Tile {
+  // Tiles of a matrix are numbered row by row, inside a split, inside the batch.
   let tilesN = (params.N + TILE_N - 1u) / TILE_N;
   let tilesM = (params.M + TILE_M - 1u) / TILE_M;
   let flat = group.x + group.y * groups.x;
-  let inBatch = flat % (tilesN * tilesM);
+  let index = flat % (tilesN * tilesM);
   let outer = flat / (tilesN * tilesM);
   let split = outer % params.splits;
+  // Ranges of K are whole steps of TILE_K; the last ones may be shorter or empty.
   let steps = (params.K + TILE_K - 1u) / TILE_K;
   let perSplit = (steps + params.splits - 1u) / params.splits;
-  let firstK = min(split * perSplit * TILE_K, params.K);
-  let endK = min(firstK + perSplit * TILE_K, params.K);
-  return Place(outer / params.splits, split, (inBatch / tilesN) * TILE_M, (inBatch % tilesN) * TILE_N,
-    firstK, endK);
+  let startK = min(split * perSplit * TILE_K, params.K);
+  let endK = min(startK + perSplit * TILE_K, params.K);
+  let m = (index / tilesN) * TILE_M;
+  let n = (index % tilesN) * TILE_N;
+  return Tile(outer / params.splits, split, m, n, startK, endK);
 }
 
-// pcg4d of Jarzynski and Olano, Hash Functions for GPU Rendering, JCGT 9(3), 2020: four words.
-fn hash4(key: vec4u) -> vec4u {
-  var v = key * 1664525u + 1013904223u;
-  v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z;
-  v ^= v >> vec4u(16u);
-  v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z;
-  return v;
-}
-
-// 0 where element is dropped, 1 / (1 - rate) where it is kept.
-fn keep(element: u32) -> f32 {
+// begin helpers/dropout_factor.wgsl (generated: edit there)
+// The dropout factor of one element: 0 where it is dropped, 1 / (1 - rate) where it is kept. Four
+// neighboring elements share one hash, as in dropout_factor4, which returns the same factors.
+fn dropout_factor(element: u32) -> f32 {
   let words = hash4(vec4u(element / 4u, params.site, random.stream));
   return select(0.0, params.keepScale, words[element % 4u] < params.keepThreshold);
 }
+// end helpers/dropout_factor.wgsl
 
-// Cumulative normal: erfc by the Chebyshev fit of Press et al., Numerical Recipes, section 6.2,
-// whose relative error is below 1.2e-7 everywhere.
-fn normal_cdf(x: f32) -> f32 {
-  let z = abs(x) * 0.70710678;
+// begin helpers/gelu.wgsl (generated: edit there)
+// The cumulative normal distribution, 0.5 erfc(-v / sqrt(2)). erfc is the Chebyshev fit of Press et
+// al., Numerical Recipes, section 6.2, with a relative error below 1.2e-7 everywhere.
+fn normal_cdf(v: f32) -> f32 {
+  let z = abs(v) * 0.70710678;
   let t = 1.0 / (1.0 + 0.5 * z);
   let p = -1.26551223 + t * (1.00002368 + t * (0.37409196 + t * (0.09678418 + t * (-0.18628806
-    + t * (0.27886807 + t * (-1.13520398 + t * (1.48851587 + t * (-0.82215223 + t * 0.17087277))))))));
+    + t * (0.27886807 + t * (-1.13520398 + t * (1.48851587
+    + t * (-0.82215223 + t * 0.17087277))))))));
   let tail = 0.5 * t * exp(p - z * z);
-  return select(tail, 1.0 - tail, x > 0.0);
+  return select(tail, 1.0 - tail, v > 0.0);
 }
 
-fn gelu_grad(x: f32) -> f32 {
-  return normal_cdf(x) + x * 0.39894228 * exp(-0.5 * x * x);
+// GELU'(v) for GELU(v) = v * normal_cdf(v): cdf(v) + v * pdf(v), 0.39894228 = 1 / sqrt(2 pi).
+fn gelu_grad(v: f32) -> f32 {
+  return normal_cdf(v) + v * 0.39894228 * exp(-0.5 * v * v);
 }
+// end helpers/gelu.wgsl
 
-fn finish(at: Place, m: u32, n: u32, sums: vec4f) {
+// Finishes the sums of out[m, n .. n + 3], element by element: the flags are the same for all
+// invocations, so no branch diverges.
+fn epilogue(tile: Tile, m: u32, n: u32, sums: vec4f) {
   if (m >= params.M || n >= params.N) {
     return;
   }
   let columns = min(4u, params.N - n);
+  // With splits this is a part of the sum, which matmul_reduce finishes.
   if (params.splits > 1u) {
-    let start = at.split * (params.M * params.N + params.M) + m * params.N + n;
+    let start = tile.split * (params.M * params.N + params.M) + m * params.N + n;
     for (var j = 0u; j < columns; j++) {
       out[start + j] = sums[j];
     }
     return;
   }
-  let start = (at.batch * params.M + m) * params.N + n;
+  let start = (tile.batch * params.M + m) * params.N + n;
   for (var j = 0u; j < columns; j++) {
     var value = params.alpha * sums[j];
     if ((params.flags & BIAS) != 0u) {
@@ -149,7 +173,7 @@ fn finish(at: Place, m: u32, n: u32, sums: vec4f) {
       value *= gelu_grad(aux[start + j]);
     }
     if ((params.flags & DROPOUT) != 0u) {
-      value *= keep(start + j);
+      value *= dropout_factor(start + j);
     }
     if ((params.flags & RESIDUAL) != 0u) {
       value += residual[start + j];
@@ -161,31 +185,35 @@ fn finish(at: Place, m: u32, n: u32, sums: vec4f) {
   }
 }
 
-fn add_column_sum(at: Place, m: u32, sum: f32) {
+// Adds a column sum, that of A[k, m] over k, to aux[m]. With splits, writes the split's part of it
+// after the split's part of the product.
+fn store_column_sum(tile: Tile, m: u32, sum: f32) {
   if (params.splits > 1u) {
-    out[at.split * (params.M * params.N + params.M) + params.M * params.N + m] = sum;
+    out[tile.split * (params.M * params.N + params.M) + params.M * params.N + m] = sum;
   } else {
     aux[m] += sum;
   }
 }
 
-// The product of the staged tiles, added to an invocation's ROWS x 4 sums.
+// Adds the product of the staged tiles to an invocation's sums [ROWS, 4]: for every k, the outer
+// product of ROWS elements of A and 4 of B, one vec4 of B serving all rows.
 fn multiply(sums: ptr<function, array<vec4f, ROWS>>, local: u32) {
-  let row = (local / (TILE_N / 4u)) * (ROWS / 4u);
-  let column = local % (TILE_N / 4u);
+  let row4 = (local / (TILE_N / 4u)) * (ROWS / 4u);
+  let column4 = local % (TILE_N / 4u);
   for (var k = 0u; k < TILE_K; k++) {
-    let w = tileB[k][column];
+    let bRow = tileB[k][column4];
     for (var r = 0u; r < ROWS / 4u; r++) {
-      let x = tileA[k][row + r];
-      (*sums)[4u * r] += x.x * w;
-      (*sums)[4u * r + 1u] += x.y * w;
-      (*sums)[4u * r + 2u] += x.z * w;
-      (*sums)[4u * r + 3u] += x.w * w;
+      let aColumn = tileA[k][row4 + r];
+      (*sums)[4u * r] += aColumn.x * bRow;
+      (*sums)[4u * r + 1u] += aColumn.y * bRow;
+      (*sums)[4u * r + 2u] += aColumn.z * bRow;
+      (*sums)[4u * r + 3u] += aColumn.w * bRow;
     }
   }
 }
 
-fn staged_column(local: u32) -> f32 {
+// The sum over k of the staged A[k, m], where m is the invocation's index.
+fn staged_column_sum(local: u32) -> f32 {
   var sum = 0.0;
   for (var k = 0u; k < TILE_K; k++) {
     sum += tileA[k][local / 4u][local % 4u];
@@ -199,124 +227,135 @@ fn wide(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = place(group, groups);
-  if (at.batch >= params.batch) {
+  let tile = workgroup_tile(group, groups);
+  // The same for all invocations of the workgroup, so that none misses a barrier.
+  if (tile.batch >= params.batch) {
     return;
   }
-  let baseA = at.batch * params.strideA;
-  let baseB = at.batch * params.strideB;
-  let wantsColumns = (params.flags & COLUMN_SUMS) != 0u && at.n == 0u;
+  let baseA = tile.batch * params.batchStrideA;
+  let baseB = tile.batch * params.batchStrideB;
+  // All tiles of one m stage the same A: the first one also computes the column sums.
+  let wantsColumns = (params.flags & COLUMN_SUMS) != 0u && tile.n == 0u;
   var sums: array<vec4f, ROWS>;
   var columnSum = 0.0;
-  for (var k = at.firstK; k < at.endK; k += TILE_K) {
+  for (var k = tile.startK; k < tile.endK; k += TILE_K) {
+    // Stage A [TILE_K, TILE_M] and B [TILE_K, TILE_N], with zeros outside the matrices, so that
+    // multiply needs no bounds. mm, nn and kk are offsets inside the tile. Outside the matrix, word
+    // 0 is read and discarded.
     if (A_ALONG_K) {
-      // Four k of one line, spread over four rows of the tile.
+      // A vec4 holds four k of one row m: it is spread over four rows of the tile.
       for (var i = local; i < TILE_M * (TILE_K / 4u); i += WG) {
-        let line = i / (TILE_K / 4u);
-        let q = i % (TILE_K / 4u);
-        let inside = at.m + line < params.M && k + 4u * q < at.endK;
-        let at4 = (baseA + (at.m + line) * params.lineA + k + 4u * q) / 4u;
-        let word = select(vec4f(), aVec[select(0u, at4, inside)], inside);
-        tileA[4u * q][line / 4u][line % 4u] = word.x;
-        tileA[4u * q + 1u][line / 4u][line % 4u] = word.y;
-        tileA[4u * q + 2u][line / 4u][line % 4u] = word.z;
-        tileA[4u * q + 3u][line / 4u][line % 4u] = word.w;
+        let mm = i / (TILE_K / 4u);
+        let kk4 = i % (TILE_K / 4u);
+        let isInside = tile.m + mm < params.M && k + 4u * kk4 < tile.endK;
+        let index = (baseA + (tile.m + mm) * params.rowStrideA + k + 4u * kk4) / 4u;
+        let word = select(vec4f(), aVec[select(0u, index, isInside)], isInside);
+        tileA[4u * kk4][mm / 4u][mm % 4u] = word.x;
+        tileA[4u * kk4 + 1u][mm / 4u][mm % 4u] = word.y;
+        tileA[4u * kk4 + 2u][mm / 4u][mm % 4u] = word.z;
+        tileA[4u * kk4 + 3u][mm / 4u][mm % 4u] = word.w;
       }
     } else {
+      // A vec4 holds four m of one k, as the tile does.
       for (var i = local; i < TILE_K * (TILE_M / 4u); i += WG) {
-        let line = i / (TILE_M / 4u);
-        let q = i % (TILE_M / 4u);
-        let inside = at.m + 4u * q < params.M && k + line < at.endK;
-        let at4 = (baseA + (k + line) * params.lineA + at.m + 4u * q) / 4u;
-        tileA[line][q] = select(vec4f(), aVec[select(0u, at4, inside)], inside);
+        let kk = i / (TILE_M / 4u);
+        let mm4 = i % (TILE_M / 4u);
+        let isInside = tile.m + 4u * mm4 < params.M && k + kk < tile.endK;
+        let index = (baseA + (k + kk) * params.rowStrideA + tile.m + 4u * mm4) / 4u;
+        tileA[kk][mm4] = select(vec4f(), aVec[select(0u, index, isInside)], isInside);
       }
     }
     if (B_ALONG_K) {
-      // Four k of one line, spread over four rows of the tile.
+      // A vec4 holds four k of one column n: it is spread over four rows of the tile.
       for (var i = local; i < TILE_N * (TILE_K / 4u); i += WG) {
-        let line = i / (TILE_K / 4u);
-        let q = i % (TILE_K / 4u);
-        let inside = at.n + line < params.N && k + 4u * q < at.endK;
-        let at4 = (baseB + (at.n + line) * params.lineB + k + 4u * q) / 4u;
-        let word = select(vec4f(), bVec[select(0u, at4, inside)], inside);
-        tileB[4u * q][line / 4u][line % 4u] = word.x;
-        tileB[4u * q + 1u][line / 4u][line % 4u] = word.y;
-        tileB[4u * q + 2u][line / 4u][line % 4u] = word.z;
-        tileB[4u * q + 3u][line / 4u][line % 4u] = word.w;
+        let nn = i / (TILE_K / 4u);
+        let kk4 = i % (TILE_K / 4u);
+        let isInside = tile.n + nn < params.N && k + 4u * kk4 < tile.endK;
+        let index = (baseB + (tile.n + nn) * params.rowStrideB + k + 4u * kk4) / 4u;
+        let word = select(vec4f(), bVec[select(0u, index, isInside)], isInside);
+        tileB[4u * kk4][nn / 4u][nn % 4u] = word.x;
+        tileB[4u * kk4 + 1u][nn / 4u][nn % 4u] = word.y;
+        tileB[4u * kk4 + 2u][nn / 4u][nn % 4u] = word.z;
+        tileB[4u * kk4 + 3u][nn / 4u][nn % 4u] = word.w;
       }
     } else {
+      // A vec4 holds four n of one k, as the tile does.
       for (var i = local; i < TILE_K * (TILE_N / 4u); i += WG) {
-        let line = i / (TILE_N / 4u);
-        let q = i % (TILE_N / 4u);
-        let inside = at.n + 4u * q < params.N && k + line < at.endK;
-        let at4 = (baseB + (k + line) * params.lineB + at.n + 4u * q) / 4u;
-        tileB[line][q] = select(vec4f(), bVec[select(0u, at4, inside)], inside);
+        let kk = i / (TILE_N / 4u);
+        let nn4 = i % (TILE_N / 4u);
+        let isInside = tile.n + 4u * nn4 < params.N && k + kk < tile.endK;
+        let index = (baseB + (k + kk) * params.rowStrideB + tile.n + 4u * nn4) / 4u;
+        tileB[kk][nn4] = select(vec4f(), bVec[select(0u, index, isInside)], isInside);
       }
     }
+    // Both tiles are complete before any invocation reads them.
     workgroupBarrier();
     multiply(&sums, local);
     if (wantsColumns && local < TILE_M) {
-      columnSum += staged_column(local);
+      columnSum += staged_column_sum(local);
     }
+    // All invocations have read both tiles before the next ones overwrite them.
     workgroupBarrier();
   }
-  let m = at.m + (local / (TILE_N / 4u)) * ROWS;
-  let n = at.n + (local % (TILE_N / 4u)) * 4u;
+  let m = tile.m + (local / (TILE_N / 4u)) * ROWS;
+  let n = tile.n + (local % (TILE_N / 4u)) * 4u;
   for (var r = 0u; r < ROWS; r++) {
-    finish(at, m + r, n, sums[r]);
+    epilogue(tile, m + r, n, sums[r]);
   }
-  if (wantsColumns && local < TILE_M && at.m + local < params.M) {
-    add_column_sum(at, at.m + local, columnSum);
+  if (wantsColumns && local < TILE_M && tile.m + local < params.M) {
+    store_column_sum(tile, tile.m + local, columnSum);
   }
 }
 
+// As wide, loading one element at a time.
 @compute @workgroup_size(WG)
 fn narrow(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = place(group, groups);
-  if (at.batch >= params.batch) {
+  let tile = workgroup_tile(group, groups);
+  if (tile.batch >= params.batch) {
     return;
   }
-  let baseA = at.batch * params.strideA;
-  let baseB = at.batch * params.strideB;
-  let wantsColumns = (params.flags & COLUMN_SUMS) != 0u && at.n == 0u;
+  let baseA = tile.batch * params.batchStrideA;
+  let baseB = tile.batch * params.batchStrideB;
+  let wantsColumns = (params.flags & COLUMN_SUMS) != 0u && tile.n == 0u;
   var sums: array<vec4f, ROWS>;
   var columnSum = 0.0;
-  for (var k = at.firstK; k < at.endK; k += TILE_K) {
+  for (var k = tile.startK; k < tile.endK; k += TILE_K) {
+    // Neighboring invocations load neighboring words, whichever axis that is.
     for (var i = local; i < TILE_K * TILE_M; i += WG) {
-      let line = select(i % TILE_M, i / TILE_K, A_ALONG_K);
+      let mm = select(i % TILE_M, i / TILE_K, A_ALONG_K);
       let kk = select(i / TILE_M, i % TILE_K, A_ALONG_K);
-      let inside = at.m + line < params.M && k + kk < at.endK;
-      let along = (at.m + line) * params.lineA + k + kk;
-      let across = (k + kk) * params.lineA + at.m + line;
-      let word = baseA + select(across, along, A_ALONG_K);
-      tileA[kk][line / 4u][line % 4u] = select(0.0, a[select(0u, word, inside)], inside);
+      let isInside = tile.m + mm < params.M && k + kk < tile.endK;
+      let alongK = (tile.m + mm) * params.rowStrideA + k + kk;
+      let alongM = (k + kk) * params.rowStrideA + tile.m + mm;
+      let index = baseA + select(alongM, alongK, A_ALONG_K);
+      tileA[kk][mm / 4u][mm % 4u] = select(0.0, a[select(0u, index, isInside)], isInside);
     }
     for (var i = local; i < TILE_K * TILE_N; i += WG) {
-      let line = select(i % TILE_N, i / TILE_K, B_ALONG_K);
+      let nn = select(i % TILE_N, i / TILE_K, B_ALONG_K);
       let kk = select(i / TILE_N, i % TILE_K, B_ALONG_K);
-      let inside = at.n + line < params.N && k + kk < at.endK;
-      let along = (at.n + line) * params.lineB + k + kk;
-      let across = (k + kk) * params.lineB + at.n + line;
-      let word = baseB + select(across, along, B_ALONG_K);
-      tileB[kk][line / 4u][line % 4u] = select(0.0, b[select(0u, word, inside)], inside);
+      let isInside = tile.n + nn < params.N && k + kk < tile.endK;
+      let alongK = (tile.n + nn) * params.rowStrideB + k + kk;
+      let alongN = (k + kk) * params.rowStrideB + tile.n + nn;
+      let index = baseB + select(alongN, alongK, B_ALONG_K);
+      tileB[kk][nn / 4u][nn % 4u] = select(0.0, b[select(0u, index, isInside)], isInside);
     }
     workgroupBarrier();
     multiply(&sums, local);
     if (wantsColumns && local < TILE_M) {
-      columnSum += staged_column(local);
+      columnSum += staged_column_sum(local);
     }
     workgroupBarrier();
   }
-  let m = at.m + (local / (TILE_N / 4u)) * ROWS;
-  let n = at.n + (local % (TILE_N / 4u)) * 4u;
+  let m = tile.m + (local / (TILE_N / 4u)) * ROWS;
+  let n = tile.n + (local % (TILE_N / 4u)) * 4u;
   for (var r = 0u; r < ROWS; r++) {
-    finish(at, m + r, n, sums[r]);
+    epilogue(tile, m + r, n, sums[r]);
   }
-  if (wantsColumns && local < TILE_M && at.m + local < params.M) {
-    add_column_sum(at, at.m + local, columnSum);
+  if (wantsColumns && local < TILE_M && tile.m + local < params.M) {
+    store_column_sum(tile, tile.m + local, columnSum);
   }
 }

@@ -1,21 +1,26 @@
-// Moving and averaging along the sequence axis.
+// Copying and averaging along the sequence axis.
 //
-//   copy        out[b, outStart + t, c] (+)= x[b, inStart + t, c],  t < length      concatenation, slicing
-//   pool        out[b, c] = sum_t m[b, t] x[b, t, c] / n_b,  n_b = sum_t m[b, t]    n_b is kept in counts
+//   copy        out[b, outStart + t, c] (+)= x[b, inStart + t, c] for t < length
+//   pool        out[b, c] = sum_t m[b, t] x[b, t, c] / n_b,  n_b = sum_t m[b, t]
 //   pool_grad   dx[b, t, c] (+)= m[b, t] dout[b, c] / n_b
 //
-// Shapes   x, dx [B, inLength, width]; mask m [B, inLength] u32 (absent: all 1; any non-zero word counts as 1);
-//          copy's out [B, outLength, width]; pool's out [B, width]; counts [B]. A row whose mask is empty pools to 0.
-// Grid     copy, pool_grad: ITEMS elements an invocation. pool: one invocation per output element.
-// Numerics f32, sums in order of t.
+// Concatenation and slicing are copies.
+//
+// Shapes   x, dx [B, inLength, C]; copy's out [B, outLength, C]; pool's out, dout [B, C]; mask m
+//          [B, inLength] u32, of which any nonzero word counts as 1 (absent: all 1); counts
+//          [B] = n_b, written by pool.
+// Grid     copy, pool_grad: an invocation takes ITEMS elements, WG apart. pool: one invocation per
+//          element of out.
+// Memory   registers only.
+// Numerics f32, sums in order of t. A row whose mask is empty pools to 0 and has no gradient.
 
 const WG = 64u;
 const ITEMS = 4u;
 
 struct Params {
-  batch: u32,
+  B: u32,
   length: u32,
-  width: u32,
+  C: u32,
   inLength: u32,
   inStart: u32,
   outLength: u32,
@@ -25,20 +30,37 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> dout: array<f32>;
 @group(0) @binding(1) var<storage, read> mask: array<u32>;
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(3) var<storage, read_write> counts: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-fn put(i: u32, value: f32) {
+// begin helpers/store_or_add.wgsl for out (generated: edit there)
+// out[i] = value, or += where the host asks for accumulation.
+fn store_or_add_out(i: u32, value: f32) {
   if (params.accumulate != 0u) {
     out[i] += value;
   } else {
     out[i] = value;
   }
 }
+// end helpers/store_or_add.wgsl
 
-fn included(b: u32, t: u32) -> f32 {
+// begin helpers/store_or_add.wgsl for dx (generated: edit there)
+// dx[i] = value, or += where the host asks for accumulation.
+fn store_or_add_dx(i: u32, value: f32) {
+  if (params.accumulate != 0u) {
+    dx[i] += value;
+  } else {
+    dx[i] = value;
+  }
+}
+// end helpers/store_or_add.wgsl
+
+// m[b, t], 0 or 1.
+fn mask_value(b: u32, t: u32) -> f32 {
   if (params.hasMask == 0u) {
     return 1.0;
   }
@@ -51,13 +73,15 @@ fn copy(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.batch * params.length * params.width); i += WG) {
-    let c = i % params.width;
-    let t = (i / params.width) % params.length;
-    let b = i / (params.width * params.length);
-    let source = (b * params.inLength + params.inStart + t) * params.width + c;
-    put((b * params.outLength + params.outStart + t) * params.width + c, x[source]);
+  let n = params.B * params.length * params.C;
+  let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
+  for (var i = start; i < min(start + WG * ITEMS, n); i += WG) {
+    let c = i % params.C;
+    let t = (i / params.C) % params.length;
+    let b = i / (params.C * params.length);
+    let source = (b * params.inLength + params.inStart + t) * params.C + c;
+    let target_ = (b * params.outLength + params.outStart + t) * params.C + c;
+    store_or_add_out(target_, x[source]);
   }
 }
 
@@ -68,21 +92,23 @@ fn pool(
   @builtin(local_invocation_index) local: u32,
 ) {
   let i = (group.x + group.y * groups.x) * WG + local;
-  let b = i / params.width;
-  let c = i % params.width;
-  if (b >= params.batch) {
+  let b = i / params.C;
+  let c = i % params.C;
+  if (b >= params.B) {
     return;
   }
+  // Masked positions are skipped, not multiplied by 0, so that nothing they hold reaches the mean.
   var sum = 0.0;
   var count = 0.0;
   for (var t = 0u; t < params.inLength; t++) {
-    let m = included(b, t);
+    let m = mask_value(b, t);
     if (m != 0.0) {
-      sum += x[(b * params.inLength + t) * params.width + c];
+      sum += x[(b * params.inLength + t) * params.C + c];
       count += m;
     }
   }
   out[i] = sum / max(count, 1.0);
+  // All columns of a row have the same count; the first writes it.
   if (c == 0u) {
     counts[b] = count;
   }
@@ -94,11 +120,12 @@ fn pool_grad(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.batch * params.inLength * params.width); i += WG) {
-    let c = i % params.width;
-    let t = (i / params.width) % params.inLength;
-    let b = i / (params.width * params.inLength);
-    put(i, included(b, t) * x[b * params.width + c] / max(counts[b], 1.0));
+  let n = params.B * params.inLength * params.C;
+  let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
+  for (var i = start; i < min(start + WG * ITEMS, n); i += WG) {
+    let c = i % params.C;
+    let t = (i / params.C) % params.inLength;
+    let b = i / (params.C * params.inLength);
+    store_or_add_dx(i, mask_value(b, t) * dout[b * params.C + c] / max(counts[b], 1.0));
   }
 }

@@ -1,19 +1,25 @@
 // Video patches as rows of a matrix, so that a 3-D convolution is one matrix product.
 //
-//   unfold   patches[b, p, (ch, i, j, k)] = video[b, ch, t0 + i, y0 + j, x0 + k],  (t0, y0, x0) = place(p) * stride
-//   fold     dvideo[b, ch, t, y, x] (+)= sum of dpatches over every patch that contains the voxel
+//   unfold   patches[b, p, (c, ki, kj, kk)]
+//              = video[b, c, pt * strideT + ki, ph * strideH + kj, pw * strideW + kk]
+//            for patch p = (pt * h + ph) * w + pw
+//   fold     dvideo[b, c, f, y, x] (+)= sum of dpatches over every patch that contains the voxel
 //
-// Shapes   video, dvideo [B, channels, frames, height, width]; patches, dpatches [B, t * h * w, channels * kt * kh * kw],
-//          places in the order t, h, w and kernel voxels in that of a Conv3d weight.
-// Grid     one invocation per element of the result, ITEMS each. An index is taken apart by one division for each axis.
-// Numerics f32. fold gathers (each voxel sums its patches in a fixed order), so no atomics.
+// Shapes   video, dvideo [B, C, frames, height, width]; patches, dpatches
+//          [B, t * h * w, C * kt * kh * kw], which is t * h * w patches, each with its voxels in
+//          the order of a Conv3d weight.
+// Grid     an invocation takes ITEMS elements of the result, WG apart. An index is split into its
+//          axes with one division per axis; remainders come from a product.
+// Memory   registers only.
+// Numerics f32. fold gathers: each voxel sums its patches in a fixed order, so no atomics are
+//          needed.
 
 const WG = 64u;
 const ITEMS = 4u;
 
 struct Params {
-  batch: u32,
-  channels: u32,
+  B: u32,
+  C: u32,
   frames: u32,
   height: u32,
   width: u32,
@@ -29,8 +35,11 @@ struct Params {
   accumulate: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+@group(0) @binding(0) var<storage, read> video: array<f32>;
+@group(0) @binding(1) var<storage, read_write> patches: array<f32>;
+
+@group(0) @binding(0) var<storage, read> dpatches: array<f32>;
+@group(0) @binding(1) var<storage, read_write> dvideo: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 @compute @workgroup_size(WG)
@@ -39,28 +48,33 @@ fn unfold(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.batch * params.t * params.h * params.w * params.channels * params.kt * params.kh * params.kw); i += WG) {
-    let p = params;
+  let p = params;
+  let n = p.B * p.t * p.h * p.w * p.C * p.kt * p.kh * p.kw;
+  let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
+  for (var i = start; i < min(start + WG * ITEMS, n); i += WG) {
+    // i = ((((((b t + pt) h + ph) w + pw) C + c) kt + ki) kh + kj) kw + kk. Each quotient drops the
+    // last axis.
     let kernelRow = i / p.kw;
-    let kernelSlice = kernelRow / p.kh;
-    let plane = kernelSlice / p.kt;
-    let place = plane / p.channels;
-    let row = place / p.w;
-    let frame = row / p.h;
-    let b = frame / p.t;
-    let channel = plane - place * p.channels;
-    let t0 = (frame - b * p.t) * p.strideT + kernelSlice - plane * p.kt;
-    let y0 = (row - frame * p.h) * p.strideH + kernelRow - kernelSlice * p.kh;
-    let x0 = (place - row * p.w) * p.strideW + i - kernelRow * p.kw;
-    out[i] = x[(((b * p.channels + channel) * p.frames + t0) * p.height + y0) * p.width + x0];
+    let kernelPlane = kernelRow / p.kh;
+    let patchChannel = kernelPlane / p.kt;
+    let patchIndex = patchChannel / p.C;
+    let patchRow = patchIndex / p.w;
+    let patchPlane = patchRow / p.h;
+    let b = patchPlane / p.t;
+    let c = patchChannel - patchIndex * p.C;
+    // The voxel: the corner of the patch, plus the offset inside the kernel.
+    let f = (patchPlane - b * p.t) * p.strideT + kernelPlane - patchChannel * p.kt;
+    let y = (patchRow - patchPlane * p.h) * p.strideH + kernelRow - kernelPlane * p.kh;
+    let x = (patchIndex - patchRow * p.w) * p.strideW + i - kernelRow * p.kw;
+    patches[i] = video[(((b * p.C + c) * p.frames + f) * p.height + y) * p.width + x];
   }
 }
 
-// The places along one axis whose patch holds `at`: from x up to but not including y.
-fn holders(at: u32, kernel: u32, stride: u32, places: u32) -> vec2u {
-  let first = select(0u, (at + stride - kernel) / stride, at >= kernel);
-  return vec2u(first, min(at / stride + 1u, places));
+// The patches along one axis that contain the voxel at `position`, from x up to but not including
+// y. Patch n covers n * stride .. n * stride + kernel - 1.
+fn patches_around(position: u32, kernel: u32, stride: u32, count: u32) -> vec2u {
+  let first = select(0u, (position + stride - kernel) / stride, position >= kernel);
+  return vec2u(first, min(position / stride + 1u, count));
 }
 
 @compute @workgroup_size(WG)
@@ -69,35 +83,40 @@ fn fold(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (group.x + group.y * groups.x) * WG * ITEMS + local;
-  for (var i = first; i < min(first + WG * ITEMS, params.batch * params.channels * params.frames * params.height * params.width); i += WG) {
-    let p = params;
+  let p = params;
+  let n = p.B * p.C * p.frames * p.height * p.width;
+  let start = (group.x + group.y * groups.x) * WG * ITEMS + local;
+  for (var i = start; i < min(start + WG * ITEMS, n); i += WG) {
+    // i = (((b C + c) frames + f) height + y) width + x
     let row = i / p.width;
-    let frame = row / p.height;
-    let plane = frame / p.frames;
-    let b = plane / p.channels;
-    let channel = plane - b * p.channels;
-    let t0 = frame - plane * p.frames;
-    let y0 = row - frame * p.height;
-    let x0 = i - row * p.width;
-    let ts = holders(t0, p.kt, p.strideT, p.t);
-    let ys = holders(y0, p.kh, p.strideH, p.h);
-    let xs = holders(x0, p.kw, p.strideW, p.w);
-    let patchSize = p.channels * p.kt * p.kh * p.kw;
+    let plane = row / p.height;
+    let channel = plane / p.frames;
+    let b = channel / p.C;
+    let c = channel - b * p.C;
+    let f = plane - channel * p.frames;
+    let y = row - plane * p.height;
+    let x = i - row * p.width;
+    let alongT = patches_around(f, p.kt, p.strideT, p.t);
+    let alongH = patches_around(y, p.kh, p.strideH, p.h);
+    let alongW = patches_around(x, p.kw, p.strideW, p.w);
+    let patchSize = p.C * p.kt * p.kh * p.kw;
     var sum = 0.0;
-    for (var t = ts.x; t < ts.y; t++) {
-      for (var y = ys.x; y < ys.y; y++) {
-        for (var xx = xs.x; xx < xs.y; xx++) {
-          let place = ((b * p.t + t) * p.h + y) * p.w + xx;
-          let voxel = ((channel * p.kt + t0 - t * p.strideT) * p.kh + y0 - y * p.strideH) * p.kw + x0 - xx * p.strideW;
-          sum += x[place * patchSize + voxel];
+    for (var pt = alongT.x; pt < alongT.y; pt++) {
+      for (var ph = alongH.x; ph < alongH.y; ph++) {
+        for (var pw = alongW.x; pw < alongW.y; pw++) {
+          let patchIndex = ((b * p.t + pt) * p.h + ph) * p.w + pw;
+          // The voxel's index within this patch, axis by axis.
+          let kernelPlane = c * p.kt + f - pt * p.strideT;
+          let kernelRow = kernelPlane * p.kh + y - ph * p.strideH;
+          let voxel = kernelRow * p.kw + x - pw * p.strideW;
+          sum += dpatches[patchIndex * patchSize + voxel];
         }
       }
     }
     if (p.accumulate != 0u) {
-      out[i] += sum;
+      dvideo[i] += sum;
     } else {
-      out[i] = sum;
+      dvideo[i] = sum;
     }
   }
 }

@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
 /**
  * Neuroformer: from recordings to trained models, generated spikes, decoded behavior, connectivity and reports, in browsers
  * and in Node. Tensors and operations alone are in `./engine`; files on disk and Dawn in `./node`.

@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+
 /** The public API in Node: everything of the browser-safe entry, with files on disk and devices through Dawn. */
 
 export * from './index.js';

@@ -1,111 +1,120 @@
-/** A variable decoded from spike counts by Bayes' rule: Poisson spiking at rates that tuning curves give (Zhang 1998). */
+/**
+ * Decodes a variable from spike counts by Bayes' rule, assuming Poisson spikes at the rates of tuning curves (Zhang et al.
+ * 1998).
+ */
 
 import { cosineAndSine, meanDirection, modulo } from '../math/angles.js';
-import { heldOut } from './penalties.js';
+import { holdOut } from './penalties.js';
 import { rowsBetween, type SparseRows } from './regression.js';
 
-/** Spikes of each neuron in the last seconds before each row's time. */
+/** Spike counts of each neuron in a window that ends at each row's time. */
 export interface WindowCounts {
-  /** Seconds of the window; of each row, [rows], where the first rows of a stretch have less past. */
+  /** Length of the window: one for all rows, or one per row [rows], since the first rows of a trial have less past. */
   readonly seconds: number | Float64Array;
-  /** [rows x neurons]. */
+  /** [rows x neurons] */
   readonly counts: SparseRows;
 }
 
-/** The variable's scale: a number lies in the range of the rows it was fitted on, an angle between 0 and a full turn. */
+/** How tuning curves are estimated. Bins cover the range of the fitted values or, for an angle, a full turn. */
 export interface BayesSetting {
-  /** A full turn of an angle, in its unit; none for a number. */
+  /** For angles: a full turn, in their unit. */
   readonly period?: number;
   /** Bins of the variable. */
   readonly bins: number;
-  /** Standard deviation, in bins, of the Gaussian that spikes and time in each bin are smoothed with; 0 for none. */
+  /** Standard deviation, in bins, of the Gaussian that smooths spikes and time in each bin; 0 for none. */
   readonly smoothing: number;
-  /** The lowest rate a neuron is taken to have, Hz (0.01): a spike is then unlikely where it had none, not impossible. */
+  /** The lowest rate of a neuron, Hz. It makes a spike where the neuron had none unlikely, but possible. Default 0.01. */
   readonly floor?: number;
-  /** What is known before any spike: the time spent in each bin, or nothing (`occupancy`). */
+  /** The prior: proportional to the time spent in each bin (the default), or flat over the bins that were visited. */
   readonly prior?: 'occupancy' | 'flat';
 }
 
 /**
- * Rates in bins of one variable, and the posterior they give.
+ * Tuning curves of one variable, and the posterior that they imply.
  *
  * log P(bin | counts) = log prior + sum over neurons of count x log rate - window x sum of rates, up to a constant.
  */
 export class BayesDecoder {
-  /** The middle of each bin, in the variable's unit. */
-  readonly centres: Float64Array;
-  /** Hz, [neurons x bins]. */
+  /** The center of each bin, in the variable's unit: [bins]. */
+  readonly centers: Float64Array;
+  /** Hz: [neurons x bins]. */
   readonly rates: Float64Array;
-  /** Before any spike, [bins]; 0 where the variable never was. */
+  /** Prior probability of each bin, 0 where the variable never was: [bins]. */
   readonly prior: Float64Array;
   readonly #period: number | undefined;
 
-  constructor(centres: Float64Array, rates: Float64Array, prior: Float64Array, period?: number) {
-    this.centres = centres;
+  /** @param period for angles: a full turn */
+  constructor(centers: Float64Array, rates: Float64Array, prior: Float64Array, period?: number) {
+    this.centers = centers;
     this.rates = rates;
     this.prior = prior;
     this.#period = period;
   }
 
-  /** Probability of each bin at every row: [rows x bins]. */
+  /**
+   * The probability of each bin at every row: [rows x bins].
+   *
+   * @throws Error for counts of another number of neurons
+   */
   posterior({ seconds, counts }: WindowCounts): Float64Array {
-    const bins = this.centres.length;
-    const { rows, columns, starts, places, values } = counts;
+    const bins = this.centers.length;
+    const { rows, columns, starts, indices, values } = counts;
     if (columns * bins !== this.rates.length)
       throw new Error(
-        `There are counts of ${columns} neurons, but the decoder knows ${this.rates.length / bins}.`,
+        `The counts are of ${columns} neurons, but the decoder was fitted on ${this.rates.length / bins}.`,
       );
     const logRates = this.rates.map(Math.log);
     const logPrior = this.prior.map(Math.log);
-    const total = Float64Array.from({ length: bins }, (_, b) => {
+    const totalRates = Float64Array.from({ length: bins }, (_, b) => {
       let sum = 0;
       for (let neuron = 0; neuron < columns; neuron++) sum += this.rates[neuron * bins + b]!;
       return sum;
     });
-    const found = new Float64Array(rows * bins);
+    const posterior = new Float64Array(rows * bins);
     for (let row = 0; row < rows; row++) {
-      const own = found.subarray(row * bins, (row + 1) * bins);
-      const span = secondsAt(seconds, row);
-      for (let b = 0; b < bins; b++) own[b] = logPrior[b]! - span * total[b]!;
-      for (let at = starts[row]!; at < starts[row + 1]!; at++) {
-        const first = places[at]! * bins;
-        for (let b = 0; b < bins; b++) own[b]! += values[at]! * logRates[first + b]!;
+      const logs = posterior.subarray(row * bins, (row + 1) * bins);
+      const window = secondsAt(seconds, row);
+      for (let b = 0; b < bins; b++) logs[b] = logPrior[b]! - window * totalRates[b]!;
+      for (let entry = starts[row]!; entry < starts[row + 1]!; entry++) {
+        const offset = indices[entry]! * bins;
+        for (let b = 0; b < bins; b++) logs[b]! += values[entry]! * logRates[offset + b]!;
       }
-      normalize(own);
+      normalize(logs);
     }
-    return found;
+    return posterior;
   }
 
   /**
-   * The variable at every row: the mean of the posterior (its mean direction for an angle, from 0 up to a full turn), or
-   * the middle of its likeliest bin.
+   * The decoded value of the variable at every row: [rows]. It is either the mean of the posterior (for an angle the mean
+   * direction, from 0 up to a full turn) or the center of the most likely bin.
    */
   decode(window: WindowCounts, how: 'mean' | 'maximum' = 'mean'): Float64Array {
-    const bins = this.centres.length;
+    const bins = this.centers.length;
     const posterior = this.posterior(window);
     return Float64Array.from({ length: window.counts.rows }, (_, row) => {
-      const own = posterior.subarray(row * bins, (row + 1) * bins);
-      const likeliest = this.centres[own.indexOf(Math.max(...own))]!;
-      const mean = how === 'maximum' ? likeliest : this.#mean(own);
-      return Number.isNaN(mean) ? likeliest : mean;
+      const shares = posterior.subarray(row * bins, (row + 1) * bins);
+      const mostLikely = this.centers[shares.indexOf(Math.max(...shares))]!;
+      const value = how === 'maximum' ? mostLikely : this.#mean(shares);
+      return Number.isNaN(value) ? mostLikely : value;
     });
   }
 
-  /** NaN if an angle has no mean direction. */
+  /** The mean of a posterior; NaN if an angle has no mean direction. */
   #mean(posterior: Float64Array): number {
     return this.#period === undefined
-      ? posterior.reduce((sum, share, b) => sum + share * this.centres[b]!, 0)
-      : meanDirection(this.centres, this.#period, posterior);
+      ? posterior.reduce((sum, share, b) => sum + share * this.centers[b]!, 0)
+      : meanDirection(this.centers, this.#period, posterior);
   }
 }
 
 /**
- * Tuning curves of every neuron, as spikes in a bin of the variable over time in it, both smoothed.
+ * Fits tuning curves: each neuron's spikes in a bin of the variable, divided by the time spent there, both smoothed.
  *
- * @param tuning the counts that rates are taken from. Those of one short bin give the rate at a value of the variable
- *     (Zhang et al.); those of the window that will be decoded give the rate over the seconds that lead up to it, which
- *     knows how far behind the spikes are.
- * @param values of the variable, [rows].
+ * @param tuning counts from which rates are estimated. Counts in one short bin give the rate at a value of the variable
+ *     (Zhang et al. 1998). Counts in the window that will be decoded give the rate over the seconds before a value, and so
+ *     account for the delay of the spikes.
+ * @param values of the variable, [rows]
+ * @throws Error where the rows do not match, a value is not finite, or the setting is out of range
  */
 export function fitBayes(
   tuning: WindowCounts,
@@ -113,8 +122,8 @@ export function fitBayes(
   setting: BayesSetting,
 ): BayesDecoder {
   const { period, bins, smoothing, floor = 0.01, prior = 'occupancy' } = setting;
-  const { columns, starts, places, values: spikes } = tuning.counts;
-  const { centres, binAt } = valueBins(values, tuning.counts.rows, setting);
+  const { columns, starts, indices, values: spikes } = tuning.counts;
+  const { centers, binAt } = valueBins(values, tuning.counts.rows, setting);
   checkSetting(bins, smoothing, floor);
   const kernel = gaussian(smoothing, bins);
   const smooth = (curve: Float64Array) => smoothed(curve, kernel, period !== undefined);
@@ -125,102 +134,111 @@ export function fitBayes(
     const b = binAt(values[row]!);
     visits[b]! += 1;
     time[b]! += secondsAt(tuning.seconds, row);
-    for (let at = starts[row]!; at < starts[row + 1]!; at++)
-      counts[places[at]! * bins + b]! += spikes[at]!;
+    for (let entry = starts[row]!; entry < starts[row + 1]!; entry++)
+      counts[indices[entry]! * bins + b]! += spikes[entry]!;
   }
-  const [occupancy, spent] = [smooth(visits), smooth(time)];
+  const [occupancy, seconds] = [smooth(visits), smooth(time)];
   const rates = new Float64Array(columns * bins);
   for (let neuron = 0; neuron < columns; neuron++) {
     const curve = smooth(counts.subarray(neuron * bins, (neuron + 1) * bins));
     for (let b = 0; b < bins; b++)
-      rates[neuron * bins + b] = spent[b]! > 0 ? Math.max(floor, curve[b]! / spent[b]!) : floor;
+      rates[neuron * bins + b] = seconds[b]! > 0 ? Math.max(floor, curve[b]! / seconds[b]!) : floor;
   }
-  // Where the variable never was nothing is known of the rates, so that no prior may lead there.
-  const before = occupancy.map((rows) => (prior === 'flat' ? Number(rows > 0) : rows));
-  const sum = before.reduce((total, share) => total + share, 0);
-  const shares = before.map((share) => share / sum);
-  return new BayesDecoder(centres, rates, shares, period);
+  // Rates are unknown where the variable never was, so even a flat prior is 0 there.
+  const weights = occupancy.map((rows) => (prior === 'flat' ? Number(rows > 0) : rows));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const priors = weights.map((weight) => weight / total);
+  return new BayesDecoder(centers, rates, priors, period);
 }
 
-/** Candidates of which one setting each is chosen. */
-export interface BayesChoice {
+/** Candidate settings, and the rows to choose among them on. */
+export interface BayesCandidates {
+  /** For angles: a full turn, in their unit. */
   readonly period?: number;
+  /** Default 16, 32, 64. */
   readonly bins?: readonly number[];
+  /** Default 0, 1, 2. */
   readonly smoothing?: readonly number[];
+  /** As in `BayesSetting`. */
   readonly floor?: number;
+  /** As in `BayesSetting`. */
   readonly prior?: 'occupancy' | 'flat';
-  /** Counts that rates are taken from, the same for all windows; else those of each window itself. */
+  /** Counts from which rates are estimated, the same for all windows. Default: the counts of each window itself. */
   readonly tuning?: WindowCounts;
-  /** The last share of the rows is held out to choose on (0.2). */
+  /** The last share of the rows is held out to choose on. Default 0.2. */
   readonly share?: number;
-  /** Rows left out before those, so that no window is shared (0). */
+  /** Rows left out before the held-out ones, so that no window overlaps both. Default 0. */
   readonly gap?: number;
 }
 
-export interface ChosenBayes {
+/** The decoder with the best candidates. */
+export interface BayesFit {
   /** Fitted on all rows. */
   readonly decoder: BayesDecoder;
-  /** Which of the windows it is to be given. */
+  /** Index of the window that the decoder should be given. */
   readonly window: number;
+  /** The chosen bins and smoothing. */
   readonly setting: BayesSetting;
-  /** Of the rows held out: mean squared error of a number, mean 1 - cos of an angle's. */
+  /** Error on the held-out rows: mean squared error of a number, mean 1 - cos(error) of an angle. */
   readonly error: number;
 }
 
 /**
- * Tries windows, bins and smoothing, keeps what has the least error on the last rows, and fits all rows with it.
- * Give training rows only: test rows must take no part in this.
+ * Tries all windows, bins and smoothings, selects those with the least error on the last rows, and fits all rows with
+ * them. Give it training rows only: test rows must not take part in the choice.
  *
- * @param windows candidates, of the same rows and neurons.
- * @param values of the variable, [rows].
+ * @param windows candidates, with the same rows and neurons
+ * @param values of the variable, [rows]
+ * @throws CannotFitError where no rows are left to fit on; Error where there are no candidates or the rows do not match
  */
 export function chooseBayes(
   windows: readonly WindowCounts[],
   values: ArrayLike<number>,
-  choice: BayesChoice = {},
-): ChosenBayes {
+  candidates: BayesCandidates = {},
+): BayesFit {
   const rows = values.length;
-  const { tuning } = choice;
+  const { tuning } = candidates;
   for (const { counts } of tuning ? [tuning, ...windows] : windows) checkRows(values, counts.rows);
-  const { fitted, held } = heldOut(rows, choice);
-  const early = Array.prototype.slice.call(values, 0, fitted);
-  const later = Array.prototype.slice.call(values, held);
+  const { fitEnd, holdoutStart } = holdOut(rows, candidates);
+  const fitValues = Array.prototype.slice.call(values, 0, fitEnd);
+  const holdoutValues = Array.prototype.slice.call(values, holdoutStart);
   let best: { window: number; setting: BayesSetting; error: number } | undefined;
-  for (const [window, own] of windows.entries()) {
-    const learnt = between(tuning ?? own, 0, fitted);
-    const asked = between(own, held, rows);
-    for (const setting of expandChoice(choice)) {
-      const decoded = fitBayes(learnt, early, setting).decode(asked);
-      const error = decodingError(later, decoded, choice.period);
+  for (const [window, counts] of windows.entries()) {
+    const fitCounts = windowRows(tuning ?? counts, 0, fitEnd);
+    const holdoutCounts = windowRows(counts, holdoutStart, rows);
+    for (const setting of expandCandidates(candidates)) {
+      const decoded = fitBayes(fitCounts, fitValues, setting).decode(holdoutCounts);
+      const error = decodingError(holdoutValues, decoded, candidates.period);
       if (error < (best?.error ?? Number.POSITIVE_INFINITY)) best = { window, setting, error };
     }
   }
   if (!best)
     throw new Error(
-      'Bayes has nothing to choose from: give at least one window, number of bins and smoothing.',
+      'There are no candidates to choose a Bayes decoder from: give at least one window, number of bins and smoothing.',
     );
   return { ...best, decoder: fitBayes(tuning ?? windows[best.window]!, values, best.setting) };
 }
 
-function expandChoice(choice: BayesChoice): BayesSetting[] {
-  const { period, floor, prior, bins = [16, 32, 64], smoothing = [0, 1, 2] } = choice;
+/** Every combination of bins and smoothing. */
+function expandCandidates(candidates: BayesCandidates): BayesSetting[] {
+  const { period, floor, prior, bins = [16, 32, 64], smoothing = [0, 1, 2] } = candidates;
   const fixed = {
     ...(period === undefined ? {} : { period }),
     ...(floor === undefined ? {} : { floor }),
     ...(prior === undefined ? {} : { prior }),
   };
-  return bins.flatMap((own) => smoothing.map((sd) => ({ ...fixed, bins: own, smoothing: sd })));
+  return bins.flatMap((count) => smoothing.map((sd) => ({ ...fixed, bins: count, smoothing: sd })));
 }
 
 function decodingError(truth: readonly number[], decoded: Float64Array, period?: number): number {
   const sum = truth.reduce((total, value, row) => {
-    const apart = decoded[row]! - value;
-    return total + (period === undefined ? apart ** 2 : 1 - cosineAndSine(apart, period)[0]);
+    const error = decoded[row]! - value;
+    return total + (period === undefined ? error ** 2 : 1 - cosineAndSine(error, period)[0]);
   }, 0);
   return sum / truth.length;
 }
 
-function between({ seconds, counts }: WindowCounts, from: number, to: number): WindowCounts {
+function windowRows({ seconds, counts }: WindowCounts, from: number, to: number): WindowCounts {
   return {
     seconds: typeof seconds === 'number' ? seconds : seconds.subarray(from, to),
     counts: rowsBetween(counts, from, to),
@@ -234,18 +252,18 @@ function secondsAt(seconds: number | Float64Array, row: number): number {
 function checkRows(values: ArrayLike<number>, rows: number): void {
   if (values.length !== rows || rows === 0)
     throw new Error(
-      `The variable has ${values.length} values and the counts ${rows} rows: they must be as many, and at least one.`,
+      `The variable has ${values.length} values, but the counts have ${rows} rows: there should be one value per row, and at least one row.`,
     );
 }
 
 function checkSetting(bins: number, smoothing: number, floor: number): void {
   if (!Number.isInteger(bins) || bins < 1 || !(smoothing >= 0) || !(floor > 0))
     throw new Error(
-      `${bins} bins, a smoothing of ${smoothing} bins and a floor of ${floor} Hz cannot be: give a whole number of bins above 0, a smoothing of 0 or more and a floor above 0.`,
+      `A Bayes decoder needs a whole number of bins above 0, a smoothing of 0 bins or more and a floor above 0 Hz, but has ${bins} bins, a smoothing of ${smoothing} bins and a floor of ${floor} Hz.`,
     );
 }
 
-/** Where the bins of the variable lie; a value beyond the ends goes to the nearest. */
+/** The bins of a variable. A value beyond the range belongs to the nearest bin. */
 function valueBins(values: ArrayLike<number>, rows: number, { period, bins }: BayesSetting) {
   checkRows(values, rows);
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
@@ -253,23 +271,25 @@ function valueBins(values: ArrayLike<number>, rows: number, { period, bins }: Ba
     const value = values[row]!;
     if (!Number.isFinite(value))
       throw new Error(
-        `The variable is ${value} at row ${row}: leave out the rows where it is unknown.`,
+        `The variable is ${value} at row ${row}: remove the rows where it is unknown.`,
       );
     [low, high] = [Math.min(low, value), Math.max(high, value)];
   }
   if (period !== undefined) [low, high] = [0, period];
   const width = (high - low) / bins;
   return {
-    centres: Float64Array.from({ length: bins }, (_, b) => low + (b + 0.5) * width),
+    centers: Float64Array.from({ length: bins }, (_, b) => low + (b + 0.5) * width),
     binAt: (value: number) => {
-      const at = Math.floor(((period === undefined ? value : modulo(value, period)) - low) / width);
-      // A variable that never varies has bins of no width.
-      return Number.isNaN(at) ? 0 : Math.min(bins - 1, at);
+      const bin = Math.floor(
+        ((period === undefined ? value : modulo(value, period)) - low) / width,
+      );
+      // The bins of a constant variable have no width.
+      return Number.isNaN(bin) ? 0 : Math.min(bins - 1, bin);
     },
   };
 }
 
-/** The weights of a bin and of those 1, 2, ... away from it, up to four standard deviations. */
+/** Weights of a Gaussian at distances 0, 1, 2, ... bins, up to four standard deviations. */
 function gaussian(deviation: number, bins: number): Float64Array {
   const reach = Math.min(bins - 1, Math.ceil(4 * deviation));
   return Float64Array.from({ length: reach + 1 }, (_, d) =>
@@ -277,22 +297,25 @@ function gaussian(deviation: number, bins: number): Float64Array {
   );
 }
 
-/** Sums of neighbours. Beyond the ends of a line lies nothing, neither spikes nor time, so rates do not fall there. */
+/**
+ * Weighted sums of neighboring bins. Beyond the ends of a line there are neither spikes nor time, so that their ratio, the
+ * rate, does not fall there.
+ */
 function smoothed(curve: Float64Array, kernel: Float64Array, circular: boolean): Float64Array {
   const bins = curve.length;
   return curve.map((_, b) => {
     let sum = 0;
     for (let d = 1 - kernel.length; d < kernel.length; d++) {
-      const from = b + d;
-      const inside = from >= 0 && from < bins;
-      if (inside) sum += kernel[Math.abs(d)]! * curve[from]!;
-      else if (circular) sum += kernel[Math.abs(d)]! * curve[(from + bins) % bins]!;
+      const neighbor = b + d;
+      const isInside = neighbor >= 0 && neighbor < bins;
+      if (isInside) sum += kernel[Math.abs(d)]! * curve[neighbor]!;
+      else if (circular) sum += kernel[Math.abs(d)]! * curve[(neighbor + bins) % bins]!;
     }
     return sum;
   });
 }
 
-/** Logarithms of weights to shares that add up to one. */
+/** Turns logarithms of weights into shares that add up to 1, in place. */
 function normalize(logs: Float64Array): void {
   const largest = Math.max(...logs);
   let sum = 0;

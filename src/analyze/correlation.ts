@@ -1,70 +1,84 @@
-/** What can be read from spike counts alone: Pearson, lagged and partial correlation of every pair of neurons. */
+/** Correlations of spike counts for every pair of neurons: Pearson, lagged and partial. */
 
-/** Spike counts in bins, only those that are not zero: bin b holds entries starts[b] up to starts[b + 1]. */
-export interface Counts {
+/** Spike counts in time bins, stored without the zeros: bin b has the entries starts[b] up to starts[b + 1]. */
+export interface SparseCounts {
+  /** How many neurons there are. */
   readonly neurons: number;
+  /** How many bins there are. */
   readonly bins: number;
+  /** [bins + 1] */
   readonly starts: Uint32Array;
-  /** Rising within a bin. */
+  /** The neuron of each entry, ascending within a bin. */
   readonly ids: Int32Array;
+  /** The count of each entry, above 0. */
   readonly values: Float64Array;
 }
 
-/** Counts from the bins of each neuron's spikes, rising; a bin past the last is left out. */
-export function spikeCounts(spikes: readonly ArrayLike<number>[], bins: number): Counts {
+/**
+ * Counts spikes in bins.
+ *
+ * @param spikes the bin of each spike, one ascending list per neuron; spikes past the last bin are ignored
+ * @param bins how many bins there are
+ */
+export function spikeCounts(spikes: readonly ArrayLike<number>[], bins: number): SparseCounts {
   const starts = new Uint32Array(bins + 1);
-  const forEach = (visit: (bin: number, neuron: number, count: number) => void) => {
-    for (const [neuron, own] of spikes.entries()) {
-      for (let n = 0; n < own.length; ) {
-        const bin = own[n]!;
+  const forEachEntry = (visit: (bin: number, neuron: number, count: number) => void) => {
+    for (const [neuron, list] of spikes.entries()) {
+      for (let n = 0; n < list.length; ) {
+        const bin = list[n]!;
         const first = n;
-        while (n < own.length && own[n] === bin) n += 1;
+        while (n < list.length && list[n] === bin) n += 1;
         if (bin < bins) visit(bin, neuron, n - first);
       }
     }
   };
-  forEach((bin) => {
+  forEachEntry((bin) => {
     starts[bin + 1]! += 1;
   });
   for (let b = 0; b < bins; b++) starts[b + 1]! += starts[b]!;
   const ids = new Int32Array(starts[bins]!);
   const values = new Float64Array(starts[bins]!);
   const next = starts.slice();
-  forEach((bin, neuron, count) => {
-    const at = next[bin]!++;
-    ids[at] = neuron;
-    values[at] = count;
+  forEachEntry((bin, neuron, count) => {
+    const entry = next[bin]!++;
+    ids[entry] = neuron;
+    values[entry] = count;
   });
   return { neurons: spikes.length, bins, starts, ids, values };
 }
 
-/** Counts of trials one after the other, in bins of `width` seconds; times are seconds, rising, of each neuron. */
-export function countTrials(
+/**
+ * Counts the spikes of trials in bins, with the bins of all trials joined one after the other.
+ *
+ * @param trials spike times in seconds, one ascending list per neuron, and the duration in seconds
+ * @param width of a bin, seconds
+ */
+export function binTrials(
   trials: readonly { times: readonly ArrayLike<number>[]; duration: number }[],
   width: number,
-): Counts {
+): SparseCounts {
   const spikes = trials[0]!.times.map((): number[] => []);
-  let start = 0;
+  let offset = 0;
   for (const { times, duration } of trials) {
     const length = Math.floor(duration / width + 1e-9);
-    for (const [neuron, own] of times.entries()) {
-      for (let n = 0; n < own.length; n++) {
-        const bin = Math.floor(own[n]! / width + 1e-9);
-        if (bin < length) spikes[neuron]!.push(start + bin);
+    for (const [neuron, train] of times.entries()) {
+      for (let n = 0; n < train.length; n++) {
+        const bin = Math.floor(train[n]! / width + 1e-9);
+        if (bin < length) spikes[neuron]!.push(offset + bin);
       }
     }
-    start += length;
+    offset += length;
   }
-  return spikeCounts(spikes, start);
+  return spikeCounts(spikes, offset);
 }
 
-/** Mean and spread of each neuron's counts. */
-function moments({ neurons, bins, ids, values }: Counts): { mean: number; spread: number }[] {
+/** Mean and standard deviation of each neuron's counts. */
+function moments({ neurons, bins, ids, values }: SparseCounts): { mean: number; spread: number }[] {
   const sums = new Float64Array(neurons);
   const squares = new Float64Array(neurons);
-  for (const [at, neuron] of ids.entries()) {
-    sums[neuron]! += values[at]!;
-    squares[neuron]! += values[at]! ** 2;
+  for (const [entry, neuron] of ids.entries()) {
+    sums[neuron]! += values[entry]!;
+    squares[neuron]! += values[entry]! ** 2;
   }
   return Array.from(sums, (sum, n) => {
     const mean = sum / bins;
@@ -72,22 +86,26 @@ function moments({ neurons, bins, ids, values }: Counts): { mean: number; spread
   });
 }
 
-/** Pearson correlation of every pair, [neurons x neurons], the diagonal 0; 0 where a neuron never changes. */
-export function pearson(counts: Counts): Float64Array {
-  return lagged(counts, [0]);
+/**
+ * Pearson correlation of every pair: [neurons x neurons]. It is 0 on the diagonal, and for neurons whose count never
+ * changes.
+ */
+export function pearsonCorrelations(counts: SparseCounts): Float64Array {
+  return laggedCorrelations(counts, [0]);
 }
 
 /**
- * The largest correlation of a target with a source some bins before it, [target x source], the diagonal 0.
+ * The largest correlation, over several lags, of a target with a source that precedes it: [target x source], with 0 on
+ * the diagonal.
  *
- * Only bins with spikes are visited, so fine bins cost little. Means and spreads are those of the whole recording.
+ * Only bins with spikes are visited, so narrow bins are cheap. Means and spreads are those of the whole recording.
  *
- * @param lags bins that the source precedes the target by.
+ * @param lags bins by which the source precedes the target
  */
-export function lagged(counts: Counts, lags: readonly number[]): Float64Array {
+export function laggedCorrelations(counts: SparseCounts, lags: readonly number[]): Float64Array {
   const { neurons, bins, starts, ids, values } = counts;
   const stats = moments(counts);
-  const found = new Float64Array(neurons * neurons).fill(Number.NEGATIVE_INFINITY);
+  const largest = new Float64Array(neurons * neurons).fill(Number.NEGATIVE_INFINITY);
   for (const lag of lags) {
     const products = new Float64Array(neurons * neurons);
     for (let b = lag; b < bins; b++) {
@@ -97,57 +115,64 @@ export function lagged(counts: Counts, lags: readonly number[]): Float64Array {
           products[row + ids[from]!]! += values[to]! * values[from]!;
       }
     }
-    for (let at = 0; at < products.length; at++) {
-      const [to, from] = [stats[Math.floor(at / neurons)]!, stats[at % neurons]!];
-      const spread = to.spread * from.spread;
-      const r = spread > 0 ? (products[at]! / (bins - lag) - to.mean * from.mean) / spread : 0;
-      found[at] = Math.max(found[at]!, r);
+    for (let pair = 0; pair < products.length; pair++) {
+      const [target, source] = [stats[Math.floor(pair / neurons)]!, stats[pair % neurons]!];
+      const spread = target.spread * source.spread;
+      const covariance = products[pair]! / (bins - lag) - target.mean * source.mean;
+      largest[pair] = Math.max(largest[pair]!, spread > 0 ? covariance / spread : 0);
     }
   }
-  for (let n = 0; n < neurons; n++) found[n * neurons + n] = 0;
-  return found;
+  for (let n = 0; n < neurons; n++) largest[n * neurons + n] = 0;
+  return largest;
 }
 
-/** Partial correlation of every pair given all others, from the inverse of the correlation matrix; diagonal 0. */
-export function partial(counts: Counts): Float64Array {
+/**
+ * Partial correlation of every pair given all other neurons, from the inverse of the correlation matrix:
+ * [neurons x neurons], with 0 on the diagonal.
+ */
+export function partialCorrelations(counts: SparseCounts): Float64Array {
   const { neurons } = counts;
-  const matrix = pearson(counts);
-  // A ridge of a thousandth keeps neurons that never fire, or fire alike, from making it singular.
+  const matrix = pearsonCorrelations(counts);
+  // Neurons that never fire, or fire alike, would make the matrix singular. A ridge of a thousandth prevents that.
   for (let n = 0; n < neurons; n++) matrix[n * neurons + n] = 1.001;
-  const precision = inverse(matrix, neurons);
-  return precision.map((p, at) => {
-    const [i, j] = [Math.floor(at / neurons), at % neurons];
+  const precision = invertMatrix(matrix, neurons);
+  return precision.map((p, pair) => {
+    const [i, j] = [Math.floor(pair / neurons), pair % neurons];
     if (i === j) return 0;
-    // Symmetric but for rounding, which must not tell one direction from the other.
-    const both = (p + precision[j * neurons + i]!) / 2;
-    return -both / Math.sqrt(precision[i * neurons + i]! * precision[j * neurons + j]!);
+    // The matrix is symmetric except for rounding. The mean keeps rounding from favoring a direction.
+    const symmetric = (p + precision[j * neurons + i]!) / 2;
+    return -symmetric / Math.sqrt(precision[i * neurons + i]! * precision[j * neurons + j]!);
   });
 }
 
-/** The inverse of a symmetric positive definite matrix [n x n], by Gauss and Jordan with pivoting. */
-export function inverse(matrix: Float64Array, n: number): Float64Array {
-  const a = matrix.slice();
-  const out = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) out[i * n + i] = 1;
+/**
+ * The inverse of a matrix [n x n], by Gauss-Jordan elimination with partial pivoting.
+ *
+ * @throws Error for a singular matrix
+ */
+export function invertMatrix(matrix: Float64Array, n: number): Float64Array {
+  const left = matrix.slice();
+  const inverse = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) inverse[i * n + i] = 1;
   for (let column = 0; column < n; column++) {
     let pivot = column;
     for (let row = column + 1; row < n; row++)
-      if (Math.abs(a[row * n + column]!) > Math.abs(a[pivot * n + column]!)) pivot = row;
-    const top = a[pivot * n + column]!;
-    if (top === 0) throw new Error('The matrix has no inverse: it is singular.');
-    for (const m of [a, out]) {
+      if (Math.abs(left[row * n + column]!) > Math.abs(left[pivot * n + column]!)) pivot = row;
+    const divisor = left[pivot * n + column]!;
+    if (divisor === 0) throw new Error('The matrix has no inverse: it is singular.');
+    for (const m of [left, inverse]) {
       for (let c = 0; c < n; c++) {
         const swapped = m[pivot * n + c]!;
         m[pivot * n + c] = m[column * n + c]!;
-        m[column * n + c] = swapped / top;
+        m[column * n + c] = swapped / divisor;
       }
     }
     for (let row = 0; row < n; row++) {
-      const factor = a[row * n + column]!;
+      const factor = left[row * n + column]!;
       if (row === column || factor === 0) continue;
-      for (const m of [a, out])
+      for (const m of [left, inverse])
         for (let c = 0; c < n; c++) m[row * n + c]! -= factor * m[column * n + c]!;
     }
   }
-  return out;
+  return inverse;
 }

@@ -1,16 +1,16 @@
-/** A variable as it was and as it was decoded, at the ends of windows. */
+/** A decoded variable beside its true values at the ends of windows, and how those windows follow one another. */
 
 import { usual } from '../math/statistics.js';
 import type { ClassValue } from '../recording/vocabularies.js';
 import type { WindowRef } from '../recording/windows.js';
 
-/** One variable at every decoded moment, in its own unit. */
+/** True and decoded values of one variable, one per window, in the variable's own unit. */
 export type DecodedVariable = { readonly name: string } & (
   | {
       readonly kind: 'number' | 'angle';
       readonly truth: Float64Array;
       readonly predicted: Float64Array;
-      /** Of an angle: a full turn. */
+      /** For angles: a full turn, in their unit. */
       readonly period?: number;
     }
   | {
@@ -20,25 +20,28 @@ export type DecodedVariable = { readonly name: string } & (
     }
 );
 
-/** Seconds from a window's end to that of the next of its trial, most often; undefined where trials have one each. */
+/**
+ * The usual time from the end of one window to the end of the next in the same trial, in seconds; undefined if no trial
+ * has two windows.
+ */
 export function commonStep(refs: readonly WindowRef[]): number | undefined {
   const steps = refs.slice(1).flatMap(({ trialIndex, end }, n) => {
-    const before = refs[n]!;
-    return before.trialIndex === trialIndex && end > before.end ? [end - before.end] : [];
+    const previous = refs[n]!;
+    return previous.trialIndex === trialIndex && end > previous.end ? [end - previous.end] : [];
   });
   const step = usual(steps);
   return step === undefined ? undefined : Number(step.toFixed(6));
 }
 
-/** How many windows follow one another without a break, again and again, in their order. */
+/** Lengths of the runs of windows that follow one another without a gap, in the order of the windows. */
 export function runLengths(refs: readonly WindowRef[]): number[] {
-  const most = commonStep(refs) ?? 0;
+  const usualStep = commonStep(refs) ?? 0;
   const lengths: number[] = [];
   for (const [n, { trialIndex, end }] of refs.entries()) {
-    const before = refs[n - 1];
-    const step = before?.trialIndex === trialIndex ? end - before.end : 0;
-    const follows = step > 0 && step < 1.5 * most;
-    if (follows) lengths[lengths.length - 1]! += 1;
+    const previous = refs[n - 1];
+    const step = previous?.trialIndex === trialIndex ? end - previous.end : 0;
+    const continuesRun = step > 0 && step < 1.5 * usualStep;
+    if (continuesRun) lengths[lengths.length - 1]! += 1;
     else lengths.push(1);
   }
   return lengths;

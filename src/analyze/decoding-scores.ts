@@ -1,4 +1,4 @@
-/** Scores of decoded variables, each with the interval that its own variation over time gives it. */
+/** Scores of decoded variables with bootstrap intervals. */
 
 import type { DecodedVariable } from './decoded-variable.js';
 import {
@@ -9,21 +9,25 @@ import {
   scoreRegression,
 } from './scores.js';
 
-/** A score, and between what it lies in 95 of 100 resamplings of the time that was scored. */
+/** A score with its 95 % interval over resamplings of the windows. NaN stands for what does not exist. */
 export interface Score {
+  /** The score of all windows. */
   readonly value: number;
+  /** The 2.5th percentile. */
   readonly low: number;
+  /** The 97.5th percentile. */
   readonly high: number;
 }
 
+/** The scores of one variable, by the keys of `SCORE_NAMES`. */
 export type Scores = Readonly<Record<string, Score>>;
 
-/** How the time that was scored is resampled, see `blockBootstrap`. */
+/** How windows are resampled; see `blockBootstrap`. */
 export type Blocks = Pick<Resampling, 'segments' | 'block' | 'seed'>;
 
 const BOOTSTRAP_REPEATS = 1000;
 
-/** Names of the scores of each kind of variable, as tables have them. */
+/** The scores of each kind of variable: their keys, and their titles in tables. Errors of angles are in degrees. */
 export const SCORE_NAMES: Readonly<
   Record<DecodedVariable['kind'], readonly [key: string, title: string][]>
 > = {
@@ -44,21 +48,21 @@ export const SCORE_NAMES: Readonly<
   ],
 };
 
-/** The scores of one variable with their intervals; those of an angle in degrees. One block alone has no interval. */
+/** The scores of one variable with their intervals. If the windows form fewer than two blocks, intervals are NaN. */
 export function scoreWithIntervals(variable: DecodedVariable, blocks: Blocks): Scores {
-  const none = { low: Number.NaN, high: Number.NaN };
+  const noInterval = { low: Number.NaN, high: Number.NaN };
   const intervals =
     blocksIn(blocks) < 2
       ? []
       : blockBootstrap({ repeats: BOOTSTRAP_REPEATS, ...blocks }, rowScorer(variable));
   return Object.fromEntries(
     Object.entries(scoreVariable(variable)).map(
-      ([key, value], n) => [key, { value, ...(intervals[n] ?? none) }] as const,
+      ([key, value], n) => [key, { value, ...(intervals[n] ?? noInterval) }] as const,
     ),
   );
 }
 
-/** The scores of one variable, without intervals. */
+/** The scores of one variable without intervals, by the keys of `SCORE_NAMES`. */
 export function scoreVariable(variable: DecodedVariable): Record<string, number> {
   const rows = Array.from({ length: variable.truth.length }, (_, n) => n);
   const values = rowScorer(variable)(rows);
@@ -67,31 +71,31 @@ export function scoreVariable(variable: DecodedVariable): Record<string, number>
   );
 }
 
-/** Blocks that segments hold; one shorter than a block is a block of its own. */
+/** How many blocks the segments are long, as a fraction. A segment shorter than a block is one block. */
 export function blocksIn({ segments, block }: Pick<Blocks, 'segments' | 'block'>): number {
   return segments.reduce((sum, length) => sum + length / Math.min(length, block), 0);
 }
 
-/** The values of all scores of some rows, in the order of their names. */
+/** A function that scores some rows of a variable. It returns all scores in the order of `SCORE_NAMES`. */
 function rowScorer(variable: DecodedVariable): (rows: readonly number[]) => number[] {
   if (variable.kind === 'class') {
     const { truth, predicted } = variable;
     return (rows) => {
-      const pick = <T>(values: readonly T[]) => rows.map((row) => values[row]!);
-      const { accuracy, f1 } = scoreClasses(pick(truth), pick(predicted));
+      const select = <T>(values: readonly T[]) => rows.map((row) => values[row]!);
+      const { accuracy, f1 } = scoreClasses(select(truth), select(predicted));
       return [accuracy, f1];
     };
   }
   const { truth, predicted, period } = variable;
   return (rows) => {
-    const pick = (values: Float64Array, factor: number) =>
+    const select = (values: Float64Array, factor: number) =>
       Float64Array.from(rows, (row) => values[row]! * factor);
     if (period === undefined) {
-      const { r, r2, rmse } = scoreRegression(pick(truth, 1), pick(predicted, 1));
+      const { r, r2, rmse } = scoreRegression(select(truth, 1), select(predicted, 1));
       return [r, r2, rmse];
     }
     const degrees = 360 / period;
-    const scores = scoreCircular(pick(truth, degrees), pick(predicted, degrees), 360);
+    const scores = scoreCircular(select(truth, degrees), select(predicted, degrees), 360);
     return [scores.median, scores.mean, scores.signed, scores.aligned];
   };
 }

@@ -1,64 +1,78 @@
-/** How well a map of pairs agrees with a true wiring. Maps and weights are [target x source], diagonals ignored. */
+/**
+ * Scores how well a map of pairs of neurons agrees with the true connections. Maps and weights are [target x source]; their
+ * diagonals are ignored.
+ */
 
+/** The true connections of a network. */
 export interface Wiring {
+  /** How many neurons there are. */
   readonly neurons: number;
+  /** [target x source] */
   readonly weights: Float64Array;
-  /** Flags of the edges to be found. */
+  /** 1 for the connections that a map should reveal, else 0: [target x source]. */
   readonly strong: Uint8Array;
+  /** Ids of the hub neurons. */
   readonly hubs: readonly number[];
-  /** Group of each neuron, if the network has groups. */
+  /** The group of a neuron, if the network has groups. */
   readonly group?: (neuron: number) => number;
 }
 
+/** Agreement of a map with the true connections. */
 export interface EdgeScores {
-  /** Chance that a strong edge ranks above another pair: all pairs, and pairs within a group. */
+  /** Chance that a strong connection ranks above another pair, over all pairs. */
   readonly auroc: number;
+  /** The same over pairs within a group. */
   readonly aurocWithin: number;
-  /** Share of pairs wired one way only that the map orders right; ties count half. */
+  /** Among pairs with one strong direction, the share that the map orders correctly; ties count half. */
   readonly direction: number;
-  /** Share of the hubs among as many sources with the largest column sums. */
+  /** Share of the hubs among the sources with the largest column sums, as many sources as there are hubs. */
   readonly hubRecall: number;
-  /** Squared Pearson correlation with the weights, and Spearman's rank correlation. */
+  /** Squared Pearson correlation with the weights. */
   readonly r2: number;
+  /** Spearman's rank correlation with the weights. */
   readonly spearman: number;
 }
 
-/** Every score of one map. */
+/** All scores of one map [target x source]. */
 export function scoreEdges(map: Float64Array, wiring: Wiring): EdgeScores {
   const { neurons, weights, strong, group } = wiring;
   const pairs: number[] = [];
-  for (let at = 0; at < map.length; at++)
-    if (Math.floor(at / neurons) !== at % neurons) pairs.push(at);
-  const within = pairs.filter(
-    (at) => !group || group(Math.floor(at / neurons)) === group(at % neurons),
+  for (let pair = 0; pair < map.length; pair++)
+    if (Math.floor(pair / neurons) !== pair % neurons) pairs.push(pair);
+  const pairsWithin = pairs.filter(
+    (pair) => !group || group(Math.floor(pair / neurons)) === group(pair % neurons),
   );
-  const of = (values: ArrayLike<number>, places: readonly number[]) =>
-    Float64Array.from(places, (at) => values[at]!);
+  const select = (values: ArrayLike<number>, indices: readonly number[]) =>
+    Float64Array.from(indices, (index) => values[index]!);
   return {
-    auroc: auroc(of(map, pairs), of(strong, pairs)),
-    aurocWithin: auroc(of(map, within), of(strong, within)),
+    auroc: auroc(select(map, pairs), select(strong, pairs)),
+    aurocWithin: auroc(select(map, pairsWithin), select(strong, pairsWithin)),
     direction: direction(map, wiring),
     hubRecall: hubRecall(map, wiring),
-    r2: correlation(of(map, pairs), of(weights, pairs)) ** 2,
-    spearman: correlation(ranks(of(map, pairs)), ranks(of(weights, pairs))),
+    r2: correlation(select(map, pairs), select(weights, pairs)) ** 2,
+    spearman: correlation(ranks(select(map, pairs)), ranks(select(weights, pairs))),
   };
 }
 
-/** Ranks from 1, ties sharing the mean of theirs. */
+/** The rank of each value, from 1; equal values share the mean of their ranks. */
 export function ranks(values: ArrayLike<number>): Float64Array {
   const order = Array.from({ length: values.length }, (_, n) => n);
   order.sort((p, q) => values[p]! - values[q]!);
-  const found = new Float64Array(values.length);
+  const ranked = new Float64Array(values.length);
   for (let start = 0; start < order.length; ) {
     let end = start;
     while (end < order.length && values[order[end]!] === values[order[start]!]) end += 1;
-    for (let n = start; n < end; n++) found[order[n]!] = (start + end + 1) / 2;
+    for (let n = start; n < end; n++) ranked[order[n]!] = (start + end + 1) / 2;
     start = end;
   }
-  return found;
+  return ranked;
 }
 
-/** The area under the ROC curve, by the rank sum of Mann and Whitney; NaN where one class is empty. */
+/**
+ * The area under the ROC curve, from the rank sum of Mann and Whitney; NaN where one class is empty.
+ *
+ * @param positive nonzero for the members of the positive class
+ */
 export function auroc(scores: ArrayLike<number>, positive: ArrayLike<number>): number {
   const rank = ranks(scores);
   let sum = 0;
@@ -71,7 +85,7 @@ export function auroc(scores: ArrayLike<number>, positive: ArrayLike<number>): n
   return (sum - (count * (count + 1)) / 2) / (count * (rank.length - count));
 }
 
-/** Pearson's correlation of two lists; NaN where one of them does not vary. */
+/** Pearson's correlation of two lists; NaN where one of them is constant. */
 export function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number {
   const n = a.length;
   let [sumA, sumB] = [0, 0];
@@ -90,17 +104,17 @@ export function correlation(a: ArrayLike<number>, b: ArrayLike<number>): number 
 }
 
 function direction(map: Float64Array, { neurons, strong }: Wiring): number {
-  let [right, pairs] = [0, 0];
+  let [correct, pairs] = [0, 0];
   for (let to = 0; to < neurons; to++) {
     for (let from = 0; from < neurons; from++) {
-      const [there, back] = [to * neurons + from, from * neurons + to];
-      if (!strong[there] || strong[back]) continue;
+      const [forward, backward] = [to * neurons + from, from * neurons + to];
+      if (!strong[forward] || strong[backward]) continue;
       pairs += 1;
-      if (map[there]! > map[back]!) right += 1;
-      else if (map[there] === map[back]) right += 0.5;
+      if (map[forward]! > map[backward]!) correct += 1;
+      else if (map[forward] === map[backward]) correct += 0.5;
     }
   }
-  return right / pairs;
+  return correct / pairs;
 }
 
 function hubRecall(map: Float64Array, { neurons, hubs }: Wiring): number {
@@ -110,6 +124,6 @@ function hubRecall(map: Float64Array, { neurons, hubs }: Wiring): number {
     return { from, sum };
   });
   sums.sort((p, q) => q.sum - p.sum);
-  const top = sums.slice(0, hubs.length).filter(({ from }) => hubs.includes(from));
-  return top.length / hubs.length;
+  const recalled = sums.slice(0, hubs.length).filter(({ from }) => hubs.includes(from));
+  return recalled.length / hubs.length;
 }

@@ -1,40 +1,43 @@
-/** Whether a simulated network is fit to show anything: correlation should see its groups, but not its hubs. */
+/** Checks whether a simulated network is suited as a demonstration: correlation should reveal its groups, not its hubs. */
 
 import { countSpikes } from '../recording/spikes.js';
 import { type HubNetwork, neuronGroup } from '../simulate/hub.js';
 import { grouped } from '../text/format.js';
-import { countTrials, pearson } from './correlation.js';
+import { binTrials, pearsonCorrelations } from './correlation.js';
 import { auroc, scoreEdges } from './edges.js';
 
 const BIN_SECONDS = 0.05;
 
+/** The verdict on a network. */
 export interface HubEvidence {
+  /** Whether correlation reveals the groups (AUROC 0.8 or more) but neither the hubs nor their connections. */
   readonly accepted: boolean;
+  /** The verdict with its numbers, for the user. */
   readonly sentence: string;
 }
 
-/** Pearson correlation in bins of 50 ms against groups, hubs, and hub edges within groups. */
+/** Compares Pearson correlations in bins of 50 ms with the groups, the hubs, and the hub connections within groups. */
 export function hubEvidence(network: HubNetwork): HubEvidence {
   const { neurons, groups, seconds, spikes } = network;
-  const map = pearson(countTrials([{ times: spikes, duration: seconds }], BIN_SECONDS));
+  const map = pearsonCorrelations(binTrials([{ times: spikes, duration: seconds }], BIN_SECONDS));
   const group = (neuron: number) => neuronGroup(neuron, neurons, groups);
-  const pairs = [...map.keys()].filter((at) => Math.floor(at / neurons) !== at % neurons);
-  const together = pairs.map((at) =>
-    Number(group(Math.floor(at / neurons)) === group(at % neurons)),
+  const pairs = [...map.keys()].filter((pair) => Math.floor(pair / neurons) !== pair % neurons);
+  const sameGroup = pairs.map((pair) =>
+    Number(group(Math.floor(pair / neurons)) === group(pair % neurons)),
   );
-  const ofGroups = auroc(
-    pairs.map((at) => map[at]!),
-    together,
+  const groupAuroc = auroc(
+    pairs.map((pair) => map[pair]!),
+    sameGroup,
   );
   const { hubRecall, aurocWithin } = scoreEdges(map, { ...network, group });
-  const accepted = ofGroups >= 0.8 && hubRecall <= 0.34 && aurocWithin <= 0.7;
+  const accepted = groupAuroc >= 0.8 && hubRecall <= 0.34 && aurocWithin <= 0.7;
   return {
     accepted,
-    sentence: `Pearson correlation (50 ms) tells pairs of one group from others with AUROC ${ofGroups.toFixed(2)}, finds ${(100 * hubRecall).toFixed(0)} % of the hubs, and hub edges within groups with AUROC ${aurocWithin.toFixed(2)}: the network is ${accepted ? 'accepted' : 'not what is wanted'}.`,
+    sentence: `Pearson correlation (50 ms) separates pairs within a group from other pairs with AUROC ${groupAuroc.toFixed(2)}, finds ${(100 * hubRecall).toFixed(0)} % of the hubs, and separates hub connections within groups from other pairs with AUROC ${aurocWithin.toFixed(2)}: the network is ${accepted ? 'accepted' : 'rejected'}.`,
   };
 }
 
-/** How many spikes, in a sentence. */
+/** A sentence on a network: its neurons, hubs, length, spikes and seed. */
 export function countSpikesOfNetwork({ neurons, seconds, spikes, hubs, seed }: HubNetwork): string {
   return `${neurons} neurons, hubs ${hubs.join(', ')}, ${seconds} s, ${grouped(countSpikes(spikes))} spikes, seed ${seed}.`;
 }

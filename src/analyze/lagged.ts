@@ -1,54 +1,55 @@
-/** What linear decoders read of a window: each neuron's spikes in bins before the moment to be decoded. */
+/** The input of linear decoders: each neuron's spike counts in bins before the moment to be decoded. */
 
 import { spikesWithin } from '../recording/spikes.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 import type { SparseRows } from './regression.js';
 
-/** Bins of a linear decoder, the last of which ends when the window does. */
-export interface Lags {
-  /** Seconds of a bin. */
+/** Consecutive bins, of which the last ends with the window. */
+export interface LagBins {
+  /** Seconds per bin. */
   readonly bin: number;
+  /** How many bins there are. */
   readonly count: number;
 }
 
 /**
- * Spikes of each neuron in each of the bins before every window's end: [windows x (lags * neurons)], lag 0 the latest.
- * What lies before a trial's start counts as no spike.
+ * Spike counts of each neuron in the bins before the end of every window: [windows x (lags * neurons)], with lag 0 the
+ * latest bin. Time before a trial's start counts as silence.
  *
- * @param of what enters for a number of spikes; default: its square root, whose variance does not grow with it.
+ * @param transform of a count; default: its square root, whose variance does not grow with the count
  */
 export function laggedCounts(
   windows: Windows,
   refs: readonly WindowRef[],
-  { bin, count }: Lags,
-  of: (spikes: number) => number = Math.sqrt,
+  { bin, count }: LagBins,
+  transform: (spikes: number) => number = Math.sqrt,
 ): SparseRows {
   const { neurons } = windows.recording;
   const starts = new Int32Array(refs.length + 1);
-  const places: number[] = [];
+  const indices: number[] = [];
   const values: number[] = [];
   for (const [row, ref] of refs.entries()) {
     const { stop } = windows.span(ref).current;
-    const spikes = windows.binned(ref.trialIndex);
+    const spikes = windows.binnedSpikes(ref.trialIndex);
     const [first, end] = spikesWithin(spikes, Math.max(0, stop - count * bin), stop);
-    const found = new Map<number, number>();
+    const counts = new Map<number, number>();
     for (let n = first; n < end; n++) {
-      const before = stop - (spikes.bins[n]! + 0.5) * spikes.dt;
-      const lag = Math.min(count - 1, Math.floor(before / bin));
-      const place = lag * neurons + spikes.neurons[n]!;
-      found.set(place, (found.get(place) ?? 0) + 1);
+      const secondsBefore = stop - (spikes.bins[n]! + 0.5) * spikes.dt;
+      const lag = Math.min(count - 1, Math.floor(secondsBefore / bin));
+      const column = lag * neurons + spikes.neurons[n]!;
+      counts.set(column, (counts.get(column) ?? 0) + 1);
     }
-    for (const place of [...found.keys()].sort((p, q) => p - q)) {
-      places.push(place);
-      values.push(of(found.get(place)!));
+    for (const column of [...counts.keys()].sort((p, q) => p - q)) {
+      indices.push(column);
+      values.push(transform(counts.get(column)!));
     }
-    starts[row + 1] = places.length;
+    starts[row + 1] = indices.length;
   }
   return {
     rows: refs.length,
     columns: neurons * count,
     starts,
-    places: Int32Array.from(places),
+    indices: Int32Array.from(indices),
     values: Float64Array.from(values),
   };
 }

@@ -1,4 +1,7 @@
-/** Decoders that labs use already, on the same windows: the mean, ridge and lasso on lagged counts, Bayes. */
+/**
+ * Decoders that labs already use, on the same windows as the model: the mean, ridge and lasso on lagged counts, and Bayes
+ * with Poisson spikes.
+ */
 
 import { mean } from '../math/statistics.js';
 import { Scale } from '../recording/scales.js';
@@ -9,105 +12,116 @@ import { chooseBayes, type WindowCounts } from './bayes.js';
 import { commonStep, type DecodedVariable } from './decoded-variable.js';
 import { laggedCounts } from './lagged.js';
 import { choosePenalty, tryPenalties } from './penalties.js';
-import { fitRidge, type SparseRows, UnfitError } from './regression.js';
+import { CannotFitError, fitRidge, type SparseRows } from './regression.js';
 
-/** What one decoder made of the windows. */
+/** What one baseline decoded. */
 export interface BaselineResult {
+  /** Name of the decoder in tables, such as 'ridge, 0.5 s'. */
   readonly name: string;
-  /** What was chosen for it on training windows; or why they do not allow it. */
+  /** The settings chosen on training windows; or, without variables, why it cannot be fitted. */
   readonly detail: string;
-  /** Undefined where there is nothing to decode with. */
+  /** Undefined where the decoder cannot be fitted on these windows. */
   readonly variables: readonly DecodedVariable[] | undefined;
 }
 
-/** What a decoder gives, or why these windows do not allow it. */
-function attempted(name: string, make: () => Omit<BaselineResult, 'name'>): BaselineResult {
+/** The result of a decoder; or, if it cannot be fitted, the reason. */
+function attempt(name: string, decode: () => Omit<BaselineResult, 'name'>): BaselineResult {
   try {
-    return { name, ...make() };
+    return { name, ...decode() };
   } catch (error) {
-    if (error instanceof UnfitError) return { name, detail: error.message, variables: undefined };
+    if (error instanceof CannotFitError)
+      return { name, detail: error.message, variables: undefined };
     throw error;
   }
 }
 
+/** What baselines are fitted on and decode. */
 export interface BaselineInputs {
   readonly windows: Windows;
-  /** What is to be decoded, as it was when some windows ended. */
+  /** The true values of the variables at the ends of windows; `predicted` is ignored. */
   readonly truth: (refs: readonly WindowRef[]) => DecodedVariable[];
+  /** Windows to fit on. */
   readonly train: readonly WindowRef[];
+  /** Windows to decode. */
   readonly test: readonly WindowRef[];
-  /** Seconds of a bin of counts. */
+  /** Seconds per bin of counts. */
   readonly bin: number;
-  /** Bins of history, the fewest first: a ridge for each. */
+  /** Numbers of bins that decoders look back, ascending; there is one ridge for each. */
   readonly histories: readonly number[];
 }
 
-/** Penalties of ridges, in powers of ten. */
+/** Penalties that a ridge may have. */
 const PENALTIES = [0, 1, 2, 3, 4, 5, 6].map((power) => 10 ** power);
 
 /**
- * Fits each decoder on training windows and decodes the test windows.
+ * Fits each baseline on the training windows and decodes the test windows.
  *
- * One penalty does for all variables and histories of the ridge: the one with the least error, in variances, of the
- * shortest history on the last fifth of the training windows.
+ * All variables and histories of the ridge share one penalty: the one with the least error, relative to each variable's
+ * variance, of the shortest history on the last fifth of the training windows.
  */
 export function* linearBaselines(inputs: BaselineInputs): Generator<BaselineResult> {
   const { windows, truth, train, test, bin, histories } = inputs;
-  const known = truth(train).map(regressionTargets);
-  const asked = truth(test);
-  yield predictMean(known, asked);
-  const targets = known.flatMap(({ columns }) => columns);
-  const decoded = (columns: readonly ArrayLike<number>[]) => {
+  const trainTargets = truth(train).map(regressionTargets);
+  const testTruth = truth(test);
+  yield predictMean(trainTargets, testTruth);
+  const targets = trainTargets.flatMap(({ columns }) => columns);
+  const decodeColumns = (columns: readonly ArrayLike<number>[]) => {
     let next = 0;
-    return asked.map((variable, n) => {
-      const own = columns.slice(next, next + known[n]!.columns.length);
-      next += own.length;
-      return known[n]!.read(variable, own);
+    return testTruth.map((variable, n) => {
+      const variableColumns = columns.slice(next, next + trainTargets[n]!.columns.length);
+      next += variableColumns.length;
+      return trainTargets[n]!.decode(variable, variableColumns);
     });
   };
   let penalty: number | undefined;
   for (const count of histories) {
     const lags = { bin, count };
-    const design = laggedCounts(windows, train, lags);
-    const asking = laggedCounts(windows, test, lags);
+    const trainDesign = laggedCounts(windows, train, lags);
+    const testDesign = laggedCounts(windows, test, lags);
     const gap = gapInWindows(inputs, count);
     const seconds = formatSeconds(count * bin);
-    yield attempted(`ridge, ${seconds}`, () => {
-      penalty ??= commonPenalty(design, targets, gap);
-      const ridge = fitRidge(design, targets, penalty);
-      return { detail: `penalty ${penalty}`, variables: decoded(ridge.predict(asking)) };
+    yield attempt(`ridge, ${seconds}`, () => {
+      penalty ??= commonPenalty(trainDesign, targets, gap);
+      const ridge = fitRidge(trainDesign, targets, penalty);
+      return {
+        detail: `penalty ${penalty}`,
+        variables: decodeColumns(ridge.predict(testDesign)),
+      };
     });
     if (count !== histories.at(-1)) continue;
-    yield attempted(`lasso, ${seconds}`, () => {
-      const { penalties, model } = choosePenalty('lasso', design, targets, { gap });
-      const range = penalties.map((own) => own.toPrecision(2)).join(', ');
-      return { detail: `penalty ${range}`, variables: decoded(model.predict(asking)) };
+    yield attempt(`lasso, ${seconds}`, () => {
+      const { penalties, model } = choosePenalty('lasso', trainDesign, targets, { gap });
+      const list = penalties.map((value) => value.toPrecision(2)).join(', ');
+      return { detail: `penalty ${list}`, variables: decodeColumns(model.predict(testDesign)) };
     });
   }
-  yield* poissonBayes(inputs, known, asked);
+  yield* poissonBayes(inputs, trainTargets, testTruth);
 }
 
-/** A variable of the training windows as columns of numbers of size one, and how they become the variable again. */
-interface Targets {
+/** A variable of the training windows as columns of a regression, and the way back. */
+interface RegressionTargets {
+  /** The variable at the training windows. */
   readonly truth: DecodedVariable;
+  /** [train windows] each: a scaled number, scaled cosine and sine, or one 0/1 column per class. */
   readonly columns: readonly Float64Array[];
-  read(asked: DecodedVariable, columns: readonly ArrayLike<number>[]): DecodedVariable;
+  /** Fills in the predictions of a variable, from predicted columns. */
+  decode(variable: DecodedVariable, columns: readonly ArrayLike<number>[]): DecodedVariable;
 }
 
-function regressionTargets(truth: DecodedVariable): Targets {
+function regressionTargets(truth: DecodedVariable): RegressionTargets {
   if (truth.kind === 'class') {
     const classes = [...new Set(truth.truth)];
     return {
       truth,
       columns: classes.map((value) => Float64Array.from(truth.truth, (v) => Number(v === value))),
-      read(asked, columns) {
-        const predicted: ClassValue[] = asked.truth.length
+      decode(variable, columns) {
+        const predicted: ClassValue[] = variable.truth.length
           ? Array.from(columns[0]!, (_, row) => {
               const scores = columns.map((column) => column[row]!);
               return classes[scores.indexOf(Math.max(...scores))]!;
             })
           : [];
-        return { ...(asked as typeof truth), predicted };
+        return { ...(variable as typeof truth), predicted };
       },
     };
   }
@@ -116,33 +130,36 @@ function regressionTargets(truth: DecodedVariable): Targets {
   return {
     truth,
     columns: encoded[0]!.map((_, n) => Float64Array.from(encoded, (parts) => parts[n]!)),
-    read(asked, columns) {
+    decode(variable, columns) {
       const predicted = Float64Array.from(columns[0]!, (_, row) =>
         scale.decode(columns.map((column) => column[row]!)),
       );
-      return { ...(asked as typeof truth), predicted };
+      return { ...(variable as typeof truth), predicted };
     },
   };
 }
 
-/** What is always said: the mean, an angle's mean direction, the most frequent class. */
-function predictMean(known: readonly Targets[], asked: readonly DecodedVariable[]): BaselineResult {
-  const variables = asked.map((variable, n) => {
-    const { columns, read } = known[n]!;
-    const means = columns.map((column) => {
-      return new Float64Array(variable.truth.length).fill(mean(column));
-    });
-    return read(variable, means);
+/** The constant prediction: the mean of a number, the mean direction of an angle, the most frequent class. */
+function predictMean(
+  trainTargets: readonly RegressionTargets[],
+  testTruth: readonly DecodedVariable[],
+): BaselineResult {
+  const variables = testTruth.map((variable, n) => {
+    const { columns, decode } = trainTargets[n]!;
+    const means = columns.map((column) =>
+      new Float64Array(variable.truth.length).fill(mean(column)),
+    );
+    return decode(variable, means);
   });
   return { name: 'mean', detail: 'of training', variables };
 }
 
-/** How many training windows end within so many bins: left out before those held out, none shares spikes with them. */
+/** How many training windows end within so many bins. As a gap before held-out windows it keeps them from sharing spikes. */
 function gapInWindows({ train, bin }: BaselineInputs, bins: number): number {
   return Math.ceil((bins * bin) / (commonStep(train) ?? bin) - 1e-9);
 }
 
-/** Counts of each neuron in the last seconds before every window's end, of several lengths. */
+/** Counts of each neuron in the time before the end of every window, one result per length. @param lengths in bins */
 function countsBefore(
   { windows, bin }: BaselineInputs,
   refs: readonly WindowRef[],
@@ -157,57 +174,60 @@ function countsBefore(
   });
 }
 
-/** Shares of the longest history that a Bayes decoder may count spikes over. */
+/** Lengths of time over which a Bayes decoder may count spikes, as shares of the longest history. */
 const HISTORY_SHARES = [1 / 12, 1 / 6, 1 / 3, 2 / 3, 1];
 
 /**
- * Each number and angle on its own; nothing where there is none. Rates are taken from the bin that ends with a window
- * (Zhang et al. 1998), or from all the seconds that spikes are counted over, which knows how far behind they are.
+ * Bayes decoders of each number and angle; nothing if there are only classes. Rates come either from the bin that ends with
+ * a window (Zhang et al. 1998), or from all the seconds over which spikes are counted, which accounts for their delay.
  */
 function* poissonBayes(
   inputs: BaselineInputs,
-  known: readonly Targets[],
-  asked: readonly DecodedVariable[],
+  trainTargets: readonly RegressionTargets[],
+  testTruth: readonly DecodedVariable[],
 ): Generator<BaselineResult> {
-  if (asked.every(({ kind }) => kind === 'class')) return;
+  if (testTruth.every(({ kind }) => kind === 'class')) return;
   const { train, test, bin, histories } = inputs;
   const longest = histories.at(-1)!;
   const lengths = [
     ...new Set(HISTORY_SHARES.map((share) => Math.max(1, Math.round(share * longest)))),
   ];
-  const fitted = countsBefore(inputs, train, lengths);
-  const asking = countsBefore(inputs, test, lengths);
+  const trainCounts = countsBefore(inputs, train, lengths);
+  const testCounts = countsBefore(inputs, test, lengths);
   const [oneBin] = countsBefore(inputs, train, [1]);
   for (const tuning of [oneBin, undefined]) {
     const rates = tuning ? `rates of ${bin} s` : 'rates of its window';
-    yield attempted(`Poisson Bayes, ${rates}`, () => {
+    yield attempt(`Poisson Bayes, ${rates}`, () => {
       const details: string[] = [];
-      const variables = asked.flatMap((variable, n): DecodedVariable[] => {
-        const { truth } = known[n]!;
+      const variables = testTruth.flatMap((variable, n): DecodedVariable[] => {
+        const { truth } = trainTargets[n]!;
         if (variable.kind === 'class' || truth.kind === 'class') return [];
-        const { decoder, window, setting } = chooseBayes(fitted, truth.truth, {
+        const { decoder, window, setting } = chooseBayes(trainCounts, truth.truth, {
           ...(variable.period !== undefined && { period: variable.period }),
           ...(tuning && { tuning }),
           gap: gapInWindows(inputs, longest),
         });
-        const own = `${formatSeconds(lengths[window]! * bin)}, ${setting.bins} bins`;
-        details.push(asked.length > 1 ? `${variable.name} ${own}` : own);
-        return [{ ...variable, predicted: decoder.decode(asking[window]!) }];
+        const detail = `${formatSeconds(lengths[window]! * bin)}, ${setting.bins} bins`;
+        details.push(testTruth.length > 1 ? `${variable.name} ${detail}` : detail);
+        return [{ ...variable, predicted: decoder.decode(testCounts[window]!) }];
       });
       return { detail: details.join('; '), variables };
     });
   }
 }
 
+/** The penalty with the least sum of errors over all targets, each relative to its variance. */
 function commonPenalty(design: SparseRows, targets: readonly Float64Array[], gap: number): number {
-  const tried = tryPenalties('ridge', design, targets, { grid: PENALTIES, gap });
-  const sums = tried[0]!.penalties.map((_, n) =>
-    tried.reduce((sum, { errors }, target) => sum + errors[n]! / variance(targets[target]!), 0),
+  const searches = tryPenalties('ridge', design, targets, { grid: PENALTIES, gap });
+  const { penalties } = searches[0]!;
+  const sums = penalties.map((_, n) =>
+    searches.reduce((sum, { errors }, target) => sum + errors[n]! / variance(targets[target]!), 0),
   );
-  return tried[0]!.penalties[sums.indexOf(Math.min(...sums))]!;
+  return penalties[sums.indexOf(Math.min(...sums))]!;
 }
 
+/** The variance of a target; 1 if it is constant, so that errors can be divided by it. */
 function variance(values: Float64Array): number {
-  const centre = mean(values);
-  return mean(values.map((value) => (value - centre) ** 2)) || 1;
+  const center = mean(values);
+  return mean(values.map((value) => (value - center) ** 2)) || 1;
 }

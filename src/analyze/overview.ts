@@ -1,4 +1,4 @@
-/** What a recording holds, at a glance: rates, variables, clocks, gaps, and what looks wrong. */
+/** Summarizes a recording (rates, variables, gaps, windows) and warns of data that look wrong. */
 
 import { usual } from '../math/statistics.js';
 import {
@@ -11,57 +11,75 @@ import {
 import { countSpikes, firstNotBefore, spikeTimes } from '../recording/spikes.js';
 import { grouped } from '../text/format.js';
 
+/** The summary of a recording. */
 export interface RecordingOverview {
   readonly name: string;
+  /** How many neurons there are. */
   readonly neurons: number;
-  /** Seconds of all trials together, and from the first trial's start to the last one's end. */
+  /** Duration of all trials together. */
   readonly seconds: number;
+  /** Seconds from the start of the first trial to the end of the last. */
   readonly span: number;
+  /** How many trials there are, and the shortest and the longest duration in seconds. */
   readonly trials: { readonly count: number; readonly shortest: number; readonly longest: number };
-  /** Seconds between trials that do not follow at once. */
+  /** Seconds between consecutive trials, where there is time between them. */
   readonly gaps: readonly number[];
+  /** How many spikes there are. */
   readonly spikes: number;
   /** Hz of each neuron. */
   readonly rates: Float64Array;
+  /** Variables that any trial has. */
   readonly variables: readonly VariableOverview[];
-  /** Pixels of a frame, and seconds from one to the next. */
+  /** Pixels of a frame, and seconds per frame; of the first trial with a video. */
   readonly video?: { readonly height: number; readonly width: number; readonly dt: number };
+  /** Named intervals: how many there are of each name, and their duration together. */
   readonly intervals: readonly { name: string; count: number; seconds: number }[];
+  /** Spikes in windows of common lengths. */
   readonly windows: readonly WindowSpikes[];
+  /** Sentences on data that look wrong, with what to do. */
   readonly warnings: readonly string[];
 }
 
+/** The summary of one variable. */
 export interface VariableOverview {
   readonly name: string;
+  /** Undefined if it is not known. */
   readonly unit: string | undefined;
-  /** Trials that have it. */
+  /** How many trials have it. */
   readonly trials: number;
+  /** How many samples there are in all trials. */
   readonly samples: number;
-  /** Seconds between samples: the median, and the longest within a trial. */
+  /** Usual seconds between samples. */
   readonly step: number;
+  /** Longest time between two samples of a trial, in seconds. */
   readonly longestStep: number;
-  /** Of numbers; labels have those that occur instead. */
+  /** Smallest and largest number; undefined for labels. */
   readonly range?: { readonly low: number; readonly high: number };
+  /** The labels that occur; undefined for numbers. */
   readonly labels?: readonly string[];
 }
 
-/** How many spikes windows of one length hold. */
+/** How many spikes windows of one length have. */
 export interface WindowSpikes {
+  /** Length of the windows. */
   readonly seconds: number;
   readonly median: number;
-  /** 999 windows of 1000 hold at most this many. */
+  /** 999 of 1000 windows have at most this many. */
   readonly nearlyAll: number;
+  /** Spikes of the window that has the most. */
   readonly most: number;
 }
 
-/** Windows as models have them, seconds. */
+/** Common lengths of windows, seconds. */
 const WINDOW_LENGTHS = [0.05, 0.1, 0.25, 0.5, 1, 2.5] as const;
-/** More windows than these are not counted. */
+/** Spikes are not counted per window if there are more windows than this. */
 const MAX_COUNTED_WINDOWS = 2e7;
-/** Hz: no neuron fires faster over a whole recording, few fire slower. */
+/** Hz. Over a whole recording, no neuron fires faster. */
 const MAX_PLAUSIBLE_RATE = 200;
+/** Hz. Over a whole recording, few neurons fire more slowly. */
 const MIN_PLAUSIBLE_RATE = 0.01;
 
+/** Summarizes a recording. @param units of its variables, by name, as far as they are known */
 export function summarizeRecording(
   recording: Recording,
   units: Readonly<Record<string, string>> = {},
@@ -73,7 +91,7 @@ export function summarizeRecording(
   const counts = Float64Array.from({ length: neurons }, (_, n) =>
     trains.reduce((sum, times) => sum + times[n]!.length, 0),
   );
-  const begins = trials.map(({ start }) => start);
+  const starts = trials.map(({ start }) => start);
   const ends = trials.map(({ start, duration }) => start + duration);
   const video = trials.find((trial) => trial.video)?.video;
   const variables = variableNames(recording).map((key) =>
@@ -83,7 +101,7 @@ export function summarizeRecording(
     name,
     neurons,
     seconds,
-    span: ends.reduce((a, b) => Math.max(a, b)) - begins.reduce((a, b) => Math.min(a, b)),
+    span: ends.reduce((a, b) => Math.max(a, b)) - starts.reduce((a, b) => Math.min(a, b)),
     trials: {
       count: trials.length,
       shortest: durations.reduce((a, b) => Math.min(a, b)),
@@ -101,7 +119,7 @@ export function summarizeRecording(
     })),
     windows: WINDOW_LENGTHS.flatMap((length) => windowSpikes(trains, durations, length)),
   };
-  return { ...overview, warnings: warningsOn(recording, trains, overview) };
+  return { ...overview, warnings: recordingWarnings(recording, trains, overview) };
 }
 
 function gapsBetweenTrials(trials: readonly Trial[]): number[] {
@@ -122,12 +140,12 @@ function summarizeVariable(
   unit: string | undefined,
   trials: readonly Trial[],
 ): VariableOverview {
-  const own = trials.flatMap(({ variables }) => (variables[name] ? [variables[name]] : []));
+  const instances = trials.flatMap(({ variables }) => (variables[name] ? [variables[name]] : []));
   const steps: number[] = [];
   let samples = 0;
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   const labels = new Set<string>();
-  for (const variable of own) {
+  for (const variable of instances) {
     const times = sampleTimes(variable);
     samples += times.length;
     for (let n = 1; n < times.length; n++) steps.push(times[n]! - times[n - 1]!);
@@ -137,46 +155,49 @@ function summarizeVariable(
       else [low, high] = [Math.min(low, value), Math.max(high, value)];
     }
   }
-  const facts = {
+  const summary = {
     name,
     unit,
-    trials: own.length,
+    trials: instances.length,
     samples,
     step: usual(steps) ?? Number.NaN,
-    longestStep: steps.length > 0 ? steps.reduce((most, step) => Math.max(most, step)) : Number.NaN,
+    longestStep: steps.length > 0 ? steps.reduce((max, step) => Math.max(max, step)) : Number.NaN,
   };
-  return labels.size > 0 ? { ...facts, labels: [...labels] } : { ...facts, range: { low, high } };
+  return labels.size > 0
+    ? { ...summary, labels: [...labels] }
+    : { ...summary, range: { low, high } };
 }
 
-/** Spikes of all neurons in windows side by side; nothing where no trial is that long. */
+/** Counts the spikes of all neurons in windows side by side. Empty if no trial is as long as a window. */
 function windowSpikes(
   trains: readonly (readonly ArrayLike<number>[])[],
   durations: readonly number[],
   seconds: number,
 ): WindowSpikes[] {
-  // Times in samples make recordings of months, whose windows would not fit into the memory: the warning says why.
+  // If times are in samples by mistake, the recording seems to last months and its windows would not fit into memory. A
+  // warning on the rates tells the user.
   if (durations.reduce((sum, duration) => sum + duration, 0) / seconds > MAX_COUNTED_WINDOWS)
     return [];
-  const all: number[] = [];
+  const allCounts: number[] = [];
   for (const [trial, times] of trains.entries()) {
     const counts = new Uint32Array(Math.floor(durations[trial]! / seconds + 1e-9));
     for (const train of times) {
       for (let n = 0; n < train.length; n++) {
-        const at = Math.floor(train[n]! / seconds + 1e-9);
-        if (at < counts.length) counts[at]! += 1;
+        const window = Math.floor(train[n]! / seconds + 1e-9);
+        if (window < counts.length) counts[window]! += 1;
       }
     }
-    for (const count of counts) all.push(count);
+    for (const count of counts) allCounts.push(count);
   }
-  if (all.length === 0) return [];
-  const sorted = Uint32Array.from(all).sort();
-  const at = (share: number) =>
+  if (allCounts.length === 0) return [];
+  const sorted = Uint32Array.from(allCounts).sort();
+  const quantile = (share: number) =>
     sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
-  return [{ seconds, median: at(0.5), nearlyAll: at(0.999), most: sorted.at(-1)! }];
+  return [{ seconds, median: quantile(0.5), nearlyAll: quantile(0.999), most: sorted.at(-1)! }];
 }
 
-/** What looks wrong: a sentence each, with what to do. */
-function warningsOn(
+/** Sentences on what looks wrong in a recording, with what to do. */
+function recordingWarnings(
   recording: Recording,
   trains: readonly (readonly ArrayLike<number>[])[],
   overview: Omit<RecordingOverview, 'warnings'>,
@@ -184,123 +205,131 @@ function warningsOn(
   const { rates, neurons, spikes, seconds } = overview;
   const silent = rates.filter((rate) => rate === 0).length;
   const fast = rates.filter((rate) => rate > MAX_PLAUSIBLE_RATE).length;
-  const mean = spikes / neurons / seconds;
-  const twice = recording.trials.some(({ spikes: own }) => 'times' in own)
-    ? duplicatesIn(trains)
-    : 0;
+  const meanRate = spikes / neurons / seconds;
+  // Several spikes of a neuron in a bin of counts are no duplicates.
+  const hasTimes = recording.trials.some((trial) => 'times' in trial.spikes);
+  const duplicates = hasTimes ? countDuplicates(trains) : 0;
   return [
-    ...(spikes === 0 ? ['There is not one spike.'] : []),
+    ...(spikes === 0 ? ['The recording has no spikes.'] : []),
     ...(silent > 0 && spikes > 0
       ? [
-          `${silent} of ${neurons} neurons never fire: they cost the model a token each and teach it nothing.`,
+          `${silent} of ${neurons} neurons never fire: each costs the model a token and teaches it nothing.`,
         ]
       : []),
     ...(fast > 0
       ? [
-          `${fast} neurons fire faster than ${MAX_PLAUSIBLE_RATE} Hz: are times in another unit, or spikes of several cells in one?`,
+          `${fast} neurons fire faster than ${MAX_PLAUSIBLE_RATE} Hz: are spike times in another unit, or several cells merged into one?`,
         ]
       : []),
-    ...(spikes > 0 && mean < MIN_PLAUSIBLE_RATE
+    ...(spikes > 0 && meanRate < MIN_PLAUSIBLE_RATE
       ? [
-          `Neurons fire ${mean.toPrecision(2)} Hz in the mean, over ${grouped(Math.round(seconds))} s: times that are samples or milliseconds look so; say which with spikes.unit.`,
+          `Neurons fire at ${meanRate.toPrecision(2)} Hz on average, over ${grouped(Math.round(seconds))} s. Rates this low suggest that spike times are in samples or milliseconds: give the unit with spikes.unit.`,
         ]
       : []),
-    ...(twice > 0
+    ...(duplicates > 0
       ? [
-          `${grouped(twice)} spikes stand at the very time of another of the same neuron: the same events, sorted twice?`,
+          `${grouped(duplicates)} spikes have exactly the time of another spike of the same neuron: were the same events sorted twice?`,
         ]
       : []),
     ...overview.variables.flatMap((variable) => variableWarnings(variable, recording)),
   ];
 }
 
-function duplicatesIn(trains: readonly (readonly ArrayLike<number>[])[]): number {
-  let found = 0;
+/** How many spikes have the same time as the spike before them. */
+function countDuplicates(trains: readonly (readonly ArrayLike<number>[])[]): number {
+  let duplicates = 0;
   for (const times of trains)
     for (const train of times)
-      for (let n = 1; n < train.length; n++) found += Number(train[n] === train[n - 1]);
-  return found;
+      for (let n = 1; n < train.length; n++) duplicates += Number(train[n] === train[n - 1]);
+  return duplicates;
 }
 
 function variableWarnings(variable: VariableOverview, recording: Recording): string[] {
   const { name, range, step, longestStep, trials } = variable;
-  const all = recording.trials.length;
-  // Labels hold until the next, and one value for each trial all through it.
-  const sampled =
-    range !== undefined && recording.trials.some((trial) => !holds(trial.variables[name], trial));
+  const trialCount = recording.trials.length;
+  // A label stays valid until the next one, and a value per trial for the whole trial: neither has gaps.
+  const isSampled =
+    range !== undefined &&
+    recording.trials.some((trial) => !isValuePerTrial(trial.variables[name], trial));
   return [
-    ...(range && range.low === range.high && variable.samples > all
-      ? [`${name} is ${range.low} all the time: there is nothing to decode.`]
+    ...(range && range.low === range.high && variable.samples > trialCount
+      ? [`${name} is always ${range.low}: there is nothing to decode.`]
       : []),
-    ...(range && isTurn(range)
+    ...(range && isFullTurn(range)
       ? [
-          `${name} runs from ${range.low.toFixed(2)} to ${range.high.toFixed(2)}, as angles do: decode it with objective: circular${range.high > 7 ? ', period: 360' : ''}.`,
+          `${name} ranges from ${range.low.toFixed(2)} to ${range.high.toFixed(2)}, as an angle does: decode it with objective: circular${range.high > 7 ? ', period: 360' : ''}.`,
         ]
       : []),
-    ...(sampled && longestStep > 10 * step && longestStep > 0.5
+    ...(isSampled && longestStep > 10 * step && longestStep > 0.5
       ? [
-          `${name} has a hole of ${longestStep.toFixed(2)} s, where its samples are ${step.toPrecision(3)} s apart elsewhere: cut the session there with trials.gaps.`,
+          `${name} has a gap of ${longestStep.toFixed(2)} s, while its samples are usually ${step.toPrecision(3)} s apart: cut the session there with trials.gaps.`,
         ]
       : []),
-    ...(trials < all
+    ...(trials < trialCount
       ? [
-          `${all - trials} of ${all} trials have no ${name}: windows that need it are taken from the others.`,
+          `${trialCount - trials} of ${trialCount} trials have no ${name}: windows that need it are taken from the other trials.`,
         ]
       : []),
-    ...(sampled ? clockOff(name, step, recording) : []),
+    ...(isSampled ? coverageWarnings(name, step, recording) : []),
   ];
 }
 
-/** Whether a variable is one value all through a trial. */
-function holds(variable: Variable | undefined, { duration }: Trial): boolean {
+/** Whether a variable has one value for the whole trial, or none. */
+function isValuePerTrial(variable: Variable | undefined, { duration }: Trial): boolean {
   if (!variable || !('times' in variable)) return variable === undefined;
-  const [from, to] = [variable.times[0], variable.times[1]];
-  return variable.times.length === 2 && from === 0 && to === duration;
+  const [start, stop] = [variable.times[0], variable.times[1]];
+  return variable.times.length === 2 && start === 0 && stop === duration;
 }
 
-/** Whether numbers fill a circle, in radians or degrees. */
-function isTurn({ low, high }: { low: number; high: number }): boolean {
+/** Whether numbers range over a full turn, in radians or degrees. */
+function isFullTurn({ low, high }: { low: number; high: number }): boolean {
   return [2 * Math.PI, 360].some((turn) =>
     [0, -turn / 2].some(
-      (from) =>
-        low >= from &&
-        low < from + 0.02 * turn &&
-        high <= from + turn * 1.0001 &&
-        high > from + 0.98 * turn,
+      (start) =>
+        low >= start &&
+        low < start + 0.02 * turn &&
+        high <= start + turn * 1.0001 &&
+        high > start + 0.98 * turn,
     ),
   );
 }
 
-/** Where a variable's clock begins late or ends early, seconds of the trials it is in. */
-function clockOff(name: string, step: number, { trials }: Recording): string[] {
-  let [covered, whole] = [0, 0];
+/** A warning if the samples of a variable begin late or end early, so that they cover fewer than 90 % of the spikes. */
+function coverageWarnings(name: string, step: number, { trials }: Recording): string[] {
+  let [covered, total] = [0, 0];
   for (const { variables, duration, spikes } of trials) {
     const variable = variables[name];
     if (!variable) continue;
     const times = sampleTimes(variable);
     const trains = spikeTimes(spikes);
-    const first = Math.max(0, times[0]!);
-    const last = times[times.length - 1]! + step;
-    const inside = trains.reduce(
-      (sum, train) => sum + firstNotBefore(train, last) - firstNotBefore(train, first),
+    const start = Math.max(0, times[0]!);
+    const stop = times[times.length - 1]! + step;
+    const coveredSpikes = trains.reduce(
+      (sum, train) => sum + firstNotBefore(train, stop) - firstNotBefore(train, start),
       0,
     );
-    const spikesIn = countSpikes(trains);
-    covered += spikesIn > 0 ? (inside / spikesIn) * duration : duration;
-    whole += duration;
+    const allSpikes = countSpikes(trains);
+    covered += allSpikes > 0 ? (coveredSpikes / allSpikes) * duration : duration;
+    total += duration;
   }
-  const share = covered / whole;
+  const share = covered / total;
   return share < 0.9
     ? [
-        `The clock of ${name} covers ${(100 * share).toFixed(0)} % of the spikes: does it begin and end when they do, and is its step right?`,
+        `The samples of ${name} cover only ${(100 * share).toFixed(0)} % of the spikes: do they begin and end together, and is the time step right?`,
       ]
     : [];
 }
 
-/** Letters from no spike to many. */
+/** Characters for increasing densities of spikes. */
 const DENSITY_LETTERS = ' .:-=+*#%@';
 
-/** Spikes of the whole recording as rows of letters: neurons from top to bottom, time from left to right. */
+/**
+ * Spikes of all trials as lines of text: neurons from top to bottom, time from left to right, denser characters for more
+ * spikes.
+ *
+ * @param columns characters per line
+ * @param rows the maximum number of lines; neighboring neurons share a line if there are more neurons
+ */
 export function rasterInLetters({ trials, neurons }: Recording, columns = 72, rows = 20): string[] {
   const lines = Math.min(rows, neurons);
   const seconds = trials.reduce((sum, { duration }) => sum + duration, 0);
@@ -310,14 +339,15 @@ export function rasterInLetters({ trials, neurons }: Recording, columns = 72, ro
     for (const [neuron, train] of spikeTimes(spikes).entries()) {
       const row = counts[Math.floor((neuron * lines) / neurons)]!;
       for (let n = 0; n < train.length; n++) {
-        const at = Math.floor(((offset + train[n]!) / seconds) * columns);
-        if (at < columns) row[at]! += 1;
+        const column = Math.floor(((offset + train[n]!) / seconds) * columns);
+        if (column < columns) row[column]! += 1;
       }
     }
     offset += duration;
   }
   const sorted = counts.flatMap((row) => [...row]).sort((p, q) => p - q);
-  const most = sorted[Math.floor(0.99 * (sorted.length - 1))] || 1;
+  // The 99th percentile gets the densest character, so that a few extreme counts do not dominate.
+  const densest = sorted[Math.floor(0.99 * (sorted.length - 1))] || 1;
   return counts.map((row) =>
     Array.from(row, (count) =>
       count === 0
@@ -325,7 +355,7 @@ export function rasterInLetters({ trials, neurons }: Recording, columns = 72, ro
         : DENSITY_LETTERS[
             Math.min(
               DENSITY_LETTERS.length - 1,
-              1 + Math.floor((count / most) * (DENSITY_LETTERS.length - 2)),
+              1 + Math.floor((count / densest) * (DENSITY_LETTERS.length - 2)),
             )
           ],
     ).join(''),

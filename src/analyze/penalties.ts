@@ -1,7 +1,8 @@
-/** Penalties of linear decoders, chosen on the last of the training rows. */
+/** Chooses the penalties of linear decoders on the last of the training rows. */
 
 import { mean } from '../math/statistics.js';
 import {
+  CannotFitError,
   checkTarget,
   fitEach,
   LinearModel,
@@ -11,103 +12,126 @@ import {
   solveLasso,
   solveRidge,
   type Targets,
-  UnfitError,
 } from './regression.js';
 
 const SOLVERS = { ridge: solveRidge, lasso: solveLasso } as const;
 type Method = keyof typeof SOLVERS;
 
 /** How a penalty is chosen. */
-export interface PenaltyChoice {
-  /** Penalties to try; else 10^0 to 10^6 in half powers (ridge), or the largest useful down to its 100th (lasso). */
+export interface PenaltyOptions {
+  /**
+   * Penalties to try. Default for ridge: 10^0 to 10^6 in half powers. Default for lasso: from the smallest penalty at
+   * which every weight is 0 down to a hundredth of it.
+   */
   readonly grid?: readonly number[];
-  /** The last share of the rows is held out to choose on (0.2). */
+  /** The last share of the rows is held out to choose on. Default 0.2. */
   readonly share?: number;
-  /** Rows left out before those, such as the bins a design looks back, so that no window is shared (0). */
+  /** Rows left out before the held-out ones, such as the bins a design looks back, so that no window overlaps both. Default 0. */
   readonly gap?: number;
 }
 
-/** What one target made of the penalties tried. */
-export interface TriedPenalties {
-  /** Falling, and the mean squared error of each on the rows held out. */
+/** The penalties tried for one target. */
+export interface PenaltySearch {
+  /** In descending order. */
   readonly penalties: readonly number[];
+  /** Mean squared error of each penalty on the held-out rows. */
   readonly errors: readonly number[];
-  /** The one with the least error, and the weights it gave. */
+  /** The penalty with the least error, and the weights fitted with it. */
   readonly best: { readonly penalty: number; readonly weights: Float64Array };
 }
 
-export interface ChosenPenalty {
+/** A model with the chosen penalties. */
+export interface PenaltyFit {
   /** Fitted on all rows. */
   readonly model: LinearModel;
   /** The penalty of each target. */
   readonly penalties: readonly number[];
-  readonly tried: readonly TriedPenalties[];
+  /** The search for each target. */
+  readonly searches: readonly PenaltySearch[];
 }
 
 /**
- * Tries penalties for each target on its own, keeps the one with the least squared error on the last rows, and fits
- * all rows with it. Give training rows only: test rows must take no part in this.
+ * Tries penalties for each target separately, selects the one with the least squared error on the last rows, and fits all
+ * rows with it. Give it training rows only: test rows must not take part in the choice.
+ *
+ * @throws CannotFitError where no rows are left to fit on, or a penalty is too small; Error where a target does not fit
  */
 export function choosePenalty(
   method: Method,
   design: SparseRows,
   targets: Targets,
-  choice: PenaltyChoice = {},
-): ChosenPenalty {
-  const tried = tryPenalties(method, design, targets, choice);
-  const penalties = tried.map(({ best }) => best.penalty);
-  const starts = tried.map(({ best }) => best.weights);
+  options: PenaltyOptions = {},
+): PenaltyFit {
+  const searches = tryPenalties(method, design, targets, options);
+  const penalties = searches.map(({ best }) => best.penalty);
+  const starts = searches.map(({ best }) => best.weights);
   const model = fitEach(SOLVERS[method], design, targets, penalties, starts);
-  return { model, penalties, tried };
+  return { model, penalties, searches };
 }
 
-/** The errors that penalties make on the last rows when the others are fitted. */
+/**
+ * The errors of penalties on the last rows, for models fitted on the rows before them.
+ *
+ * @throws as `choosePenalty`
+ */
 export function tryPenalties(
   method: Method,
   design: SparseRows,
   targets: Targets,
-  choice: PenaltyChoice = {},
-): TriedPenalties[] {
+  options: PenaltyOptions = {},
+): PenaltySearch[] {
   for (const target of targets) checkTarget(design, target);
-  const { fitted, held } = heldOut(design.rows, choice);
-  const z = new Standardized(rowsBetween(design, 0, fitted));
-  const later = rowsBetween(design, held, design.rows);
+  const { fitEnd, holdoutStart } = holdOut(design.rows, options);
+  const z = new Standardized(rowsBetween(design, 0, fitEnd));
+  const holdout = rowsBetween(design, holdoutStart, design.rows);
   return targets.map((target) => {
-    const early = Float64Array.from({ length: fitted }, (_, row) => target[row]!);
-    const centre = mean(early);
-    const own = early.map((value) => value - centre);
-    const penalties = [...(choice.grid ?? defaultGrid(method, z, own))].sort((p, q) => q - p);
+    const fitTarget = Float64Array.from({ length: fitEnd }, (_, row) => target[row]!);
+    const center = mean(fitTarget);
+    const centered = fitTarget.map((value) => value - center);
+    const grid = options.grid ?? defaultGrid(method, z, centered);
+    const penalties = [...grid].sort((p, q) => q - p);
     let weights: Float64Array = new Float64Array(design.columns);
-    const found = penalties.map((penalty) => {
-      // From a large penalty down, each the start of the next: they differ little.
-      weights = SOLVERS[method](z, own, penalty, weights);
-      const [predicted] = new LinearModel(z, [weights], [centre]).predict(later);
-      const error = mean(predicted!.map((value, row) => (value - target[held + row]!) ** 2));
+    const trials = penalties.map((penalty) => {
+      // Neighboring penalties have similar weights, so each solution is the starting point of the next one.
+      weights = SOLVERS[method](z, centered, penalty, weights);
+      const [predicted] = new LinearModel(z, [weights], [center]).predict(holdout);
+      const error = mean(
+        predicted!.map((value, row) => (value - target[holdoutStart + row]!) ** 2),
+      );
       return { penalty, error, weights };
     });
-    const best = found.reduce((least, one) => (one.error < least.error ? one : least));
-    return { best, penalties, errors: found.map(({ error }) => error) };
+    const best = trials.reduce((least, trial) => (trial.error < least.error ? trial : least));
+    return { best, penalties, errors: trials.map(({ error }) => error) };
   });
 }
 
-/** Rows 0 up to `fitted` to fit on and rows from `held` on to choose on. */
-export function heldOut(
+/**
+ * Divides rows into those to fit on and, after a gap, those to choose on: rows 0 up to `fitEnd`, and rows from
+ * `holdoutStart` on.
+ *
+ * @param options.share of the rows that is held out
+ * @param options.gap rows in between
+ * @throws CannotFitError where no rows are left to fit on
+ */
+export function holdOut(
   rows: number,
   { share = 0.2, gap = 0 }: { share?: number; gap?: number },
-): { fitted: number; held: number } {
-  const held = rows - Math.max(1, Math.round(share * rows));
-  const fitted = held - gap;
-  if (fitted < 1)
-    throw new UnfitError(
-      `of ${rows} windows none are left to fit on when a share of ${share} and a gap of ${gap} windows are held out`,
+): { fitEnd: number; holdoutStart: number } {
+  const holdoutStart = rows - Math.max(1, Math.round(share * rows));
+  const fitEnd = holdoutStart - gap;
+  if (fitEnd < 1)
+    throw new CannotFitError(
+      `of ${rows} windows, none are left to fit on after holding out a share of ${share} and a gap of ${gap} windows`,
     );
-  return { fitted, held };
+  return { fitEnd, holdoutStart };
 }
 
 function defaultGrid(method: Method, z: Standardized, target: Float64Array): number[] {
   if (method === 'ridge') return Array.from({ length: 13 }, (_, n) => 10 ** (n / 2));
-  // At the steepest slope of the loss and above it, every weight is 0.
-  const steepest = z.transposedTimes(target).reduce((most, g) => Math.max(most, Math.abs(g)), 0);
+  // From the steepest slope of the loss on, every weight is 0.
+  const steepest = z
+    .transposedTimes(target)
+    .reduce((max, slope) => Math.max(max, Math.abs(slope)), 0);
   const largest = steepest > 0 ? steepest / target.length : 1;
   return Array.from({ length: 9 }, (_, n) => largest * 10 ** (-n / 4));
 }

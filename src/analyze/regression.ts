@@ -1,61 +1,68 @@
-/** Linear decoders of sparse counts: ridge and lasso on standardised columns, their penalty chosen on held-out rows. */
+/** Linear decoders of sparse counts: ridge and lasso regression on standardized columns. */
 
 import { mean } from '../math/statistics.js';
 
 /**
- * A matrix [rows x columns] of which only the entries that are not zero are kept: row r holds entries starts[r] up to
- * starts[r + 1], each a column and a value. A column is, say, the count of one neuron in the bin a number of bins back.
+ * A sparse matrix [rows x columns] by rows: row r has the entries starts[r] up to starts[r + 1], each with a column and a
+ * value. A column is, for example, the count of one neuron in the bin at one lag.
  */
 export interface SparseRows {
   readonly rows: number;
   readonly columns: number;
-  /** [rows + 1], from 0. */
+  /** [rows + 1], beginning with 0. */
   readonly starts: Int32Array;
-  /** The column of each entry; each column at most once in a row. */
-  readonly places: Int32Array;
+  /** The column of each entry. A row has at most one entry per column. */
+  readonly indices: Int32Array;
+  /** The value of each entry. */
   readonly values: Float64Array;
 }
 
-/** Rows `from` up to `to` of a matrix; the entries are shared with it, not copied. */
+/** Rows `from` up to `to` of a matrix. The entries are shared with the matrix, not copied. */
 export function rowsBetween(matrix: SparseRows, from: number, to: number): SparseRows {
   const [first, end] = [matrix.starts[from]!, matrix.starts[to]!];
   return {
     rows: to - from,
     columns: matrix.columns,
     starts: matrix.starts.slice(from, to + 1).map((start) => start - first),
-    places: matrix.places.subarray(first, end),
+    indices: matrix.indices.subarray(first, end),
     values: matrix.values.subarray(first, end),
   };
 }
 
-/** The matrix with rows and columns exchanged. */
-function transposed({ rows, columns, starts, places, values }: SparseRows): SparseRows {
-  const turned = new Int32Array(columns + 1);
-  for (const place of places) turned[place + 1]! += 1;
-  for (let c = 0; c < columns; c++) turned[c + 1]! += turned[c]!;
-  const next = turned.slice();
-  const to = { places: new Int32Array(places.length), values: new Float64Array(places.length) };
+function transpose({ rows, columns, starts, indices, values }: SparseRows): SparseRows {
+  const columnStarts = new Int32Array(columns + 1);
+  for (const column of indices) columnStarts[column + 1]! += 1;
+  for (let c = 0; c < columns; c++) columnStarts[c + 1]! += columnStarts[c]!;
+  const next = columnStarts.slice();
+  const rowIndices = new Int32Array(indices.length);
+  const sortedValues = new Float64Array(indices.length);
   for (let row = 0; row < rows; row++) {
-    for (let at = starts[row]!; at < starts[row + 1]!; at++) {
-      const slot = next[places[at]!]!++;
-      to.places[slot] = row;
-      to.values[slot] = values[at]!;
+    for (let entry = starts[row]!; entry < starts[row + 1]!; entry++) {
+      const slot = next[indices[entry]!]!++;
+      rowIndices[slot] = row;
+      sortedValues[slot] = values[entry]!;
     }
   }
-  return { rows: columns, columns: rows, starts: turned, ...to };
+  return {
+    rows: columns,
+    columns: rows,
+    starts: columnStarts,
+    indices: rowIndices,
+    values: sortedValues,
+  };
 }
 
 /** The matrix times a vector, plus a constant: [rows]. */
 function product(matrix: SparseRows, vector: Float64Array, constant: number): Float64Array {
-  const { rows, starts, places, values } = matrix;
-  const out = new Float64Array(rows);
+  const { rows, starts, indices, values } = matrix;
+  const result = new Float64Array(rows);
   for (let row = 0; row < rows; row++) {
     let sum = constant;
-    for (let at = starts[row]!; at < starts[row + 1]!; at++)
-      sum += values[at]! * vector[places[at]!]!;
-    out[row] = sum;
+    for (let entry = starts[row]!; entry < starts[row + 1]!; entry++)
+      sum += values[entry]! * vector[indices[entry]!]!;
+    result[row] = sum;
   }
-  return out;
+  return result;
 }
 
 function dot(a: Float64Array, b: Float64Array): number {
@@ -67,33 +74,37 @@ function dot(a: Float64Array, b: Float64Array): number {
 /**
  * A matrix Z whose columns have mean 0 and standard deviation 1 over its rows: z = (x - mean) / spread.
  *
- * Only x is kept, since z has no zeros: Z w = X (w / spread) - means . (w / spread), and alike for the transpose.
+ * Z itself has no zeros, so only the sparse X is stored: Z w = X (w / spread) - means . (w / spread), and the transpose
+ * likewise.
  */
 export class Standardized {
+  /** Mean of each column of X. */
   readonly means: Float64Array;
-  /** 1 / spread, and 0 where a column never varies, so that it weighs nothing. */
+  /** 1 / spread of each column of X, and 0 for a constant column, which gives it no weight. */
   readonly scales: Float64Array;
+  /** X transposed: [columns x rows]. */
   readonly byColumn: SparseRows;
 
+  /** @param matrix X */
   constructor(readonly matrix: SparseRows) {
     const { rows, columns } = matrix;
-    const turned = transposed(matrix);
-    this.byColumn = turned;
+    const transposed = transpose(matrix);
+    this.byColumn = transposed;
     this.means = new Float64Array(columns);
     this.scales = new Float64Array(columns);
     for (let c = 0; c < columns; c++) {
-      const own = turned.values.subarray(turned.starts[c], turned.starts[c + 1]);
-      const centre = own.reduce((sum, value) => sum + value, 0) / rows;
-      const zeros = (rows - own.length) * centre ** 2;
-      const squares = own.reduce((sum, value) => sum + (value - centre) ** 2, zeros);
+      const entries = transposed.values.subarray(transposed.starts[c], transposed.starts[c + 1]);
+      const center = entries.reduce((sum, value) => sum + value, 0) / rows;
+      const zerosSquared = (rows - entries.length) * center ** 2;
+      const squares = entries.reduce((sum, value) => sum + (value - center) ** 2, zerosSquared);
       const spread = Math.sqrt(squares / rows);
-      this.means[c] = centre;
-      // A constant that binary fractions cannot hold differs from its mean by rounding.
-      this.scales[c] = spread > 1e-12 * Math.abs(centre) ? 1 / spread : 0;
+      this.means[c] = center;
+      // A constant such as 0.1 differs from its computed mean by rounding, so that its spread is not exactly 0.
+      this.scales[c] = spread > 1e-12 * Math.abs(center) ? 1 / spread : 0;
     }
   }
 
-  /** What a raw column is multiplied by, and what is added, for weights of standardised columns. */
+  /** Converts weights of Z: Z w = X slopes + constant. */
   unscaled(weights: Float64Array): { slopes: Float64Array; constant: number } {
     const slopes = weights.map((weight, c) => weight * this.scales[c]!);
     return { slopes, constant: -dot(this.means, slopes) };
@@ -113,7 +124,7 @@ export class Standardized {
   }
 }
 
-/** Weights of standardised columns for a target of mean 0, found from `start` on. */
+/** Finds the weights of standardized columns for a target of mean 0, starting from the weights `start`. */
 export type Solver = (
   z: Standardized,
   target: Float64Array,
@@ -121,81 +132,91 @@ export type Solver = (
   start: Float64Array,
 ) => Float64Array;
 
-/** A decoder that these windows do not allow; says why, without a full stop. */
-export class UnfitError extends Error {
-  override name = 'UnfitError';
+/** A decoder cannot be fitted on these windows. The message says why; it is a clause without a full stop. */
+export class CannotFitError extends Error {
+  /** Identifies the class also in a minified bundle. */
+  override name = 'CannotFitError';
 }
 
-function tooSmall(penalty: number): UnfitError {
-  return new UnfitError(
-    `a penalty of ${penalty} is too small for columns so alike: it takes a larger one, or fewer columns`,
+function penaltyTooSmall(penalty: number): CannotFitError {
+  return new CannotFitError(
+    `a penalty of ${penalty} is too small for columns that are so similar: it needs a larger penalty, or fewer columns`,
   );
 }
 
-/** Conjugate gradients (Hestenes and Stiefel 1952) on (Z'Z + penalty) w = Z'y, whose matrix is never formed. */
+/**
+ * Conjugate gradients (Hestenes and Stiefel 1952) on (Z'Z + penalty) w = Z'y. The matrix is never formed.
+ *
+ * @throws CannotFitError where 20,000 steps are not enough
+ */
 export const solveRidge: Solver = (z, target, penalty, start) => {
   const weights = start.slice();
   const right = z.transposedTimes(target);
-  const curved = (vector: Float64Array) =>
+  const timesMatrix = (vector: Float64Array) =>
     z.transposedTimes(z.times(vector)).map((value, c) => value + penalty * vector[c]!);
-  const first = curved(weights);
-  const residual = right.map((value, c) => value - first[c]!);
+  const left = timesMatrix(weights);
+  const residual = right.map((value, c) => value - left[c]!);
   const direction = residual.slice();
-  const enough = 1e-22 * dot(right, right);
+  const tolerance = 1e-22 * dot(right, right);
   let squares = dot(residual, residual);
-  for (let n = 0; squares > enough; n++) {
-    if (n === 20_000) throw tooSmall(penalty);
-    const along = curved(direction);
-    const step = squares / dot(direction, along);
+  for (let n = 0; squares > tolerance; n++) {
+    if (n === 20_000) throw penaltyTooSmall(penalty);
+    const curvature = timesMatrix(direction);
+    const step = squares / dot(direction, curvature);
     for (let c = 0; c < weights.length; c++) {
       weights[c]! += step * direction[c]!;
-      residual[c]! -= step * along[c]!;
+      residual[c]! -= step * curvature[c]!;
     }
-    const before = squares;
+    const previous = squares;
     squares = dot(residual, residual);
     for (let c = 0; c < weights.length; c++)
-      direction[c] = residual[c]! + (squares / before) * direction[c]!;
+      direction[c] = residual[c]! + (squares / previous) * direction[c]!;
   }
   return weights;
 };
 
-/** What is left of a target, as a sparsely updated list plus one number added to all of it. */
+/** The residual of a fit: rows[n] + shift. The mean of a column affects all rows alike, so it only changes the shift. */
 interface Residual {
   readonly rows: Float64Array;
   shift: number;
 }
 
-/** The best value of some weights, one after the other, given the rest; returns the largest squared change. */
+/**
+ * One sweep of coordinate descent: sets each of these weights in turn to its best value given the others.
+ *
+ * @returns the largest squared change of a weight
+ */
 function sweep(
   z: Standardized,
   columns: Iterable<number>,
   penalty: number,
   weights: Float64Array,
-  left: Residual,
+  residual: Residual,
 ): number {
-  const { starts, places, values } = z.byColumn;
-  const n = left.rows.length;
+  const { starts, indices, values } = z.byColumn;
+  const n = residual.rows.length;
   let largest = 0;
   for (const c of columns) {
     const scale = z.scales[c]!;
     if (scale === 0) continue;
-    // Residual and columns have mean 0, so the column's own mean drops out: z . r = x . (rows + shift) / spread.
-    let sum = n * z.means[c]! * left.shift;
-    for (let at = starts[c]!; at < starts[c + 1]!; at++)
-      sum += values[at]! * left.rows[places[at]!]!;
-    const pull = weights[c]! + (sum * scale) / n;
-    const change = Math.sign(pull) * Math.max(0, Math.abs(pull) - penalty) - weights[c]!;
+    // Residual and columns have mean 0, so the mean of the column cancels: z . r = x . (rows + shift) / spread.
+    let sum = n * z.means[c]! * residual.shift;
+    for (let entry = starts[c]!; entry < starts[c + 1]!; entry++)
+      sum += values[entry]! * residual.rows[indices[entry]!]!;
+    const unpenalized = weights[c]! + (sum * scale) / n;
+    const best = Math.sign(unpenalized) * Math.max(0, Math.abs(unpenalized) - penalty);
+    const change = best - weights[c]!;
     if (change === 0) continue;
     weights[c]! += change;
-    left.shift += change * scale * z.means[c]!;
-    for (let at = starts[c]!; at < starts[c + 1]!; at++)
-      left.rows[places[at]!]! -= change * scale * values[at]!;
+    residual.shift += change * scale * z.means[c]!;
+    for (let entry = starts[c]!; entry < starts[c + 1]!; entry++)
+      residual.rows[indices[entry]!]! -= change * scale * values[entry]!;
     largest = Math.max(largest, change * change);
   }
   return largest;
 }
 
-/** How far the lasso's loss can still be above its minimum, by a point of the dual problem (Kim et al. 2007). */
+/** An upper bound on how far the lasso's loss is above its minimum, from a point of the dual problem (Kim et al. 2007). */
 function dualityGap(
   z: Standardized,
   target: Float64Array,
@@ -205,34 +226,38 @@ function dualityGap(
   const fitted = z.times(weights);
   const residual = target.map((value, row) => value - fitted[row]!);
   const n = target.length;
-  const steepest = z.transposedTimes(residual).reduce((most, g) => Math.max(most, Math.abs(g)), 0);
+  const steepest = z
+    .transposedTimes(residual)
+    .reduce((max, slope) => Math.max(max, Math.abs(slope)), 0);
   const share = steepest > 0 ? Math.min(1, (n * penalty) / steepest) : 1;
-  const sum = weights.reduce((total, weight) => total + Math.abs(weight), 0);
+  const norm = weights.reduce((sum, weight) => sum + Math.abs(weight), 0);
   const squares = dot(residual, residual);
-  // |r|^2 / 2n + penalty |w|_1 less (|y|^2 - |y - share r|^2) / 2n, with the squares of y gone.
+  // |r|^2 / 2n + penalty |w|_1 minus (|y|^2 - |y - share r|^2) / 2n, in which the squares of y cancel.
   return (
-    (squares * (1 + share * share)) / (2 * n) - (share * dot(target, residual)) / n + penalty * sum
+    (squares * (1 + share * share)) / (2 * n) - (share * dot(target, residual)) / n + penalty * norm
   );
 }
 
 /**
- * The lasso (Tibshirani 1996): least |y - Z w - b|^2 / (2 rows) + penalty |w|_1, with Z the standardised columns, by
- * coordinate descent (Friedman, Hastie and Tibshirani 2010), mostly on the weights that are not 0.
+ * The lasso (Tibshirani 1996): minimizes |y - Z w - b|^2 / (2 rows) + penalty |w|_1, with Z the standardized columns, by
+ * coordinate descent (Friedman, Hastie and Tibshirani 2010). Most sweeps visit only the weights that are not 0.
  *
- * Ends where the duality gap says that the loss is within 1e-7 of the target's variance of its minimum.
+ * It stops when the duality gap shows that the loss is within 1e-7 of the target's variance from its minimum.
+ *
+ * @throws CannotFitError where 1000 sweeps over all weights are not enough
  */
 export const solveLasso: Solver = (z, target, penalty, start) => {
   const weights = start.slice();
   const fitted = z.times(weights);
-  const left = { rows: target.map((value, row) => value - fitted[row]!), shift: 0 };
+  const residual = { rows: target.map((value, row) => value - fitted[row]!), shift: 0 };
   const all = Array.from(weights, (_, c) => c);
   const variance = dot(target, target) / target.length;
   for (let n = 0; dualityGap(z, target, penalty, weights) > 1e-7 * variance; n++) {
-    if (n === 1000) throw tooSmall(penalty);
-    sweep(z, all, penalty, weights, left);
+    if (n === 1000) throw penaltyTooSmall(penalty);
+    sweep(z, all, penalty, weights, residual);
     const active = all.filter((c) => weights[c] !== 0);
     for (let m = 0; m < 200; m++)
-      if (sweep(z, active, penalty, weights, left) < 1e-16 * variance) break;
+      if (sweep(z, active, penalty, weights, residual) < 1e-16 * variance) break;
   }
   return weights;
 };
@@ -243,8 +268,9 @@ export class LinearModel {
   readonly #raw: readonly { slopes: Float64Array; constant: number }[];
 
   /**
-   * @param weights of standardised columns, [columns] of each target: in the target's unit per standard deviation.
-   * @param intercepts the mean of each target over the rows it was fitted on.
+   * @param z the columns it was fitted on
+   * @param weights of the standardized columns, [columns] for each target: in the target's unit per standard deviation
+   * @param intercepts the mean of each target over the rows it was fitted on
    */
   constructor(
     z: Standardized,
@@ -252,10 +278,15 @@ export class LinearModel {
     readonly intercepts: readonly number[],
   ) {
     this.#columns = z.matrix.columns;
-    this.#raw = weights.map((own) => z.unscaled(own));
+    this.#raw = weights.map((list) => z.unscaled(list));
   }
 
-  /** Each target at every row, standardised as the rows the model was fitted on: [rows] of each. */
+  /**
+   * The prediction of each target, [rows]. Columns are standardized with the statistics of the rows the model was fitted
+   * on.
+   *
+   * @throws Error where the design has another number of columns
+   */
   predict(design: SparseRows): Float64Array[] {
     if (design.columns !== this.#columns)
       throw new Error(
@@ -267,23 +298,30 @@ export class LinearModel {
   }
 }
 
-/** [rows] of each target, such as position and velocity. */
+/** Targets of a regression, such as position and velocity: [rows] each. */
 export type Targets = readonly ArrayLike<number>[];
 
-/** A penalty for all targets, or one for each. */
+/** One penalty for all targets, or one per target. */
 export type Penalty = number | readonly number[];
 
 /**
- * Ridge regression (Hoerl and Kennard 1970): least |y - Z w - b|^2 + penalty |w|^2, with Z the standardised columns.
+ * Ridge regression (Hoerl and Kennard 1970): minimizes |y - Z w - b|^2 + penalty |w|^2, with Z the standardized columns.
  *
- * Sums, not means, so that a penalty says how many rows it weighs. A step costs as much as the entries that are not
- * zero; the residual of the normal equations ends below 1e-11 of their right side.
+ * The loss is a sum and not a mean, so a penalty weighs as much as that many rows. The cost of a step is proportional to
+ * the number of nonzero entries. The residual of the normal equations ends below 1e-11 of their right side.
+ *
+ * @throws Error for a target or a penalty that does not fit; CannotFitError where the penalty is too small
  */
 export function fitRidge(design: SparseRows, targets: Targets, penalty: Penalty): LinearModel {
   return fitEach(solveRidge, design, targets, penalty);
 }
 
-/** Fits each target with a penalty of its own, from weights to start with where they are given. */
+/**
+ * Fits each target separately.
+ *
+ * @param starts weights to start from, [columns] for each target; default: zeros
+ * @throws Error for a target or a penalty that does not fit; CannotFitError where the penalty is too small
+ */
 export function fitEach(
   solver: Solver,
   design: SparseRows,
@@ -295,27 +333,28 @@ export function fitEach(
   const z = new Standardized(design);
   const intercepts = targets.map((target) => mean(Float64Array.from(target)));
   const weights = targets.map((target, n) => {
-    const own = typeof penalty === 'number' ? penalty : penalty[n];
-    if (own === undefined || !(own > 0) || !Number.isFinite(own))
-      throw new Error(`The penalty of target ${n} is ${own}: it must be a number above 0.`);
+    const targetPenalty = typeof penalty === 'number' ? penalty : penalty[n];
+    if (targetPenalty === undefined || !(targetPenalty > 0) || !Number.isFinite(targetPenalty))
+      throw new Error(`The penalty of target ${n} should be above 0, but is ${targetPenalty}.`);
     const start = starts?.[n] ?? new Float64Array(design.columns);
-    return solver(z, centered(target, intercepts[n]!), own, start);
+    return solver(z, centered(target, intercepts[n]!), targetPenalty, start);
   });
   return new LinearModel(z, weights, intercepts);
 }
 
-function centered(target: ArrayLike<number>, centre: number): Float64Array {
-  return Float64Array.from(target, (value) => value - centre);
+function centered(target: ArrayLike<number>, center: number): Float64Array {
+  return Float64Array.from(target, (value) => value - center);
 }
 
+/** @throws Error where a target has not one value per row, or a value is not finite */
 export function checkTarget({ rows }: SparseRows, target: ArrayLike<number>): void {
   if (target.length !== rows || rows === 0)
     throw new Error(
-      `A target has ${target.length} values and the design ${rows} rows: they must be as many, and at least one.`,
+      `A target has ${target.length} values, but the design has ${rows} rows: there should be one value per row, and at least one row.`,
     );
-  const odd = Array.prototype.findIndex.call(target, (value) => !Number.isFinite(value));
-  if (odd >= 0)
+  const row = Array.prototype.findIndex.call(target, (value) => !Number.isFinite(value));
+  if (row >= 0)
     throw new Error(
-      `A target is ${target[odd]} at row ${odd}: leave out the rows where it is unknown.`,
+      `A target is ${target[row]} at row ${row}: remove the rows where it is unknown.`,
     );
 }

@@ -1,54 +1,65 @@
-/** How well decoded behaviour agrees with what was recorded, and how sure that is. */
+/** Scores that compare decoded values with recorded ones, and bootstrap intervals of scores. */
 
 import { meanDirection, wrapped } from '../math/angles.js';
 import { HostRandom } from '../math/random.js';
 import { mean, median } from '../math/statistics.js';
 import { correlation } from './edges.js';
 
+/** Scores of a numeric variable. */
 export interface RegressionScores {
-  /** Pearson's correlation: blind to a wrong scale or offset. */
+  /** Pearson's correlation. It ignores a wrong scale or offset. */
   readonly r: number;
-  /** 1 - squared error / squared distance from the truth's mean: below 0 where that mean would do better. */
+  /** 1 - squared error / squared distance from the true mean. It is below 0 where that mean would predict better. */
   readonly r2: number;
-  /** Root of the mean squared error, in the variable's unit. */
+  /** Root mean squared error, in the variable's unit. */
   readonly rmse: number;
 }
 
-/** Scores of a number. What does not exist is NaN: r and R2 where the truth never varies, all of them without rows. */
+/**
+ * Scores a number. Scores that do not exist are NaN: r and R2 if the truth is constant, r if the prediction is, and all of
+ * them without rows.
+ *
+ * @throws Error where the lists differ in length
+ */
 export function scoreRegression(
   truth: ArrayLike<number>,
   predicted: ArrayLike<number>,
 ): RegressionScores {
   const rows = sameLength(truth, predicted);
-  const centre = mean(truth);
-  let [errors, spread] = [0, 0];
+  const center = mean(truth);
+  let [squaredErrors, squaredDistances] = [0, 0];
   for (let n = 0; n < rows; n++) {
-    errors += (predicted[n]! - truth[n]!) ** 2;
-    spread += (truth[n]! - centre) ** 2;
+    squaredErrors += (predicted[n]! - truth[n]!) ** 2;
+    squaredDistances += (truth[n]! - center) ** 2;
   }
-  const known = varies(truth);
+  const truthVaries = varies(truth);
   return {
-    r: known && varies(predicted) ? correlation(truth, predicted) : Number.NaN,
-    r2: known ? 1 - errors / spread : Number.NaN,
-    rmse: Math.sqrt(errors / rows),
+    r: truthVaries && varies(predicted) ? correlation(truth, predicted) : Number.NaN,
+    r2: truthVaries ? 1 - squaredErrors / squaredDistances : Number.NaN,
+    rmse: Math.sqrt(squaredErrors / rows),
   };
 }
 
+/** Scores of an angle, in its unit. */
 export interface CircularScores {
-  /** Median and mean of the error's size. */
+  /** Median absolute error. */
   readonly median: number;
+  /** Mean absolute error. */
   readonly mean: number;
-  /** The circular median of the error with its sign, predicted less true: how far all of it is turned. */
+  /** Circular median of the signed error, predicted minus true: the rotation that all predictions have in common. */
   readonly signed: number;
-  /** The median size of what is left when that is taken off. */
+  /** Median absolute error after subtracting that rotation. */
   readonly aligned: number;
 }
 
 /**
- * Scores of an angle, in the unit of `period`, a full turn.
+ * Scores an angle.
  *
- * The circular median is m + median(e - m), with m the circular mean of the errors e and e - m wrapped to half a turn
- * either side: the plain median of the errors, seen from where most of them lie. NaN where they have no mean direction.
+ * The circular median is m + median(e - m), with m the circular mean of the errors e, and e - m wrapped to within half a
+ * turn. It is the ordinary median as seen from where most errors are. It is NaN if the errors have no mean direction.
+ *
+ * @param period a full turn, in the unit of the angles
+ * @throws Error where the lists differ in length
  */
 export function scoreCircular(
   truth: ArrayLike<number>,
@@ -69,113 +80,121 @@ export function scoreCircular(
 }
 
 function circularMedian(errors: Float64Array, period: number): number {
-  const centre = meanDirection(errors, period);
-  return wrapped(centre + median(errors.map((error) => wrapped(error - centre, period))), period);
+  const center = meanDirection(errors, period);
+  return wrapped(center + median(errors.map((error) => wrapped(error - center, period))), period);
 }
 
+/** Scores of a classified variable. */
 export interface ClassScores {
+  /** Share of correct predictions. */
   readonly accuracy: number;
-  /** Macro F1: the mean F1 = 2 TP / (2 TP + FP + FN) of the classes that occur, in the truth or among the predictions. */
+  /** Macro F1: the mean of F1 = 2 TP / (2 TP + FP + FN) over the classes that are true or predicted anywhere. */
   readonly f1: number;
 }
 
-/** Scores of a class; NaN without rows. */
+/** Scores a class. The scores are NaN without rows. @throws Error where the lists differ in length */
 export function scoreClasses<T>(truth: ArrayLike<T>, predicted: ArrayLike<T>): ClassScores {
   const rows = sameLength(truth, predicted);
-  const classes = new Map<T, { both: number; either: number }>();
+  // both: rows in which the class is true and predicted. occurrences: rows in which it is true + those predicted.
+  const classes = new Map<T, { both: number; occurrences: number }>();
   const count = (value: T, both: number) => {
-    const { both: had, either } = classes.get(value) ?? { both: 0, either: 0 };
-    classes.set(value, { both: had + both, either: either + 1 });
+    const counts = classes.get(value) ?? { both: 0, occurrences: 0 };
+    classes.set(value, { both: counts.both + both, occurrences: counts.occurrences + 1 });
   };
   for (let n = 0; n < rows; n++) {
     count(truth[n]!, 0);
     count(predicted[n]!, Number(truth[n] === predicted[n]));
   }
-  const found = [...classes.values()];
+  const counts = [...classes.values()];
   return {
-    accuracy: found.reduce((sum, { both }) => sum + both, 0) / rows,
-    f1: mean(found.map(({ both, either }) => (2 * both) / either)),
+    accuracy: counts.reduce((sum, { both }) => sum + both, 0) / rows,
+    f1: mean(counts.map(({ both, occurrences }) => (2 * both) / occurrences)),
   };
 }
 
-export interface Interval {
-  /** The 2.5th and the 97.5th percentile of the scores of the rows drawn. */
+/** The 95 % interval of a score over resamplings. */
+export interface ConfidenceInterval {
+  /** The 2.5th percentile. */
   readonly low: number;
+  /** The 97.5th percentile. */
   readonly high: number;
 }
 
-/** How rows are drawn again and again. */
+/** How rows are resampled. */
 export interface Resampling {
-  /** Rows of each stretch that follow one another without a break, such as a trial, in the order of the rows. */
+  /** How many rows each segment has, in the order of the rows. A segment, such as a trial, has no gap. */
   readonly segments: readonly number[];
-  /** Rows of a block. */
+  /** Rows per block. */
   readonly block: number;
+  /** How often rows are resampled. */
   readonly repeats: number;
   readonly seed: number;
 }
 
 /**
- * 95 % intervals of scores of rows that are alike when near in time, by the moving-block bootstrap (Künsch 1989).
+ * 95 % intervals of scores whose rows are correlated over time, by the moving-block bootstrap (Künsch 1989).
  *
- * As many rows as there are are drawn as blocks of consecutive ones, of a stretch any as likely as another. One shorter
- * than a block is drawn whole, and segments are drawn so that each gives its share of rows.
- * A block should be longer than the rows are alike, and far shorter than all of them; few blocks make it too narrow.
+ * Each resampling draws as many rows as there are, in blocks of consecutive rows. All blocks of a segment are equally
+ * likely. A segment shorter than a block is drawn as one block. Segments are drawn so that each contributes its share of
+ * rows. A block should be longer than the correlation lasts and far shorter than all rows together; with few blocks the
+ * intervals are too narrow.
  *
- * @param scores one or several, of rows by their number, which may repeat. Draws for which a score is NaN do not count
- *     for it; its interval is NaN if all are so.
+ * @param scores computes one or several scores of some rows, given by index; rows may repeat. A resampling in which a
+ *     score is NaN does not count for it. The interval is NaN if the score always is.
+ * @throws Error where the block or the repeats are not whole numbers above 0
  */
 export function blockBootstrap(
   { segments, block, repeats, seed }: Resampling,
   scores: (rows: readonly number[]) => readonly number[],
-): Interval[] {
+): ConfidenceInterval[] {
   if (!Number.isInteger(block) || block < 1 || !Number.isInteger(repeats) || repeats < 1)
     throw new Error(
-      `A bootstrap of ${repeats} repeats of blocks of ${block} rows cannot be drawn: both must be whole numbers above 0.`,
+      `A bootstrap needs whole numbers above 0, but has ${repeats} repeats of blocks of ${block} rows.`,
     );
-  const draw = blockDrawer(segments, block, new HostRandom(seed));
+  const drawBlock = blockDrawer(segments, block, new HostRandom(seed));
   const total = segments.reduce((sum, length) => sum + length, 0);
   const rows = Array<number>(total).fill(0);
-  const found: number[][] = [];
+  const samples: number[][] = [];
   for (let repeat = 0; repeat < repeats; repeat++) {
-    for (let at = 0; at < total; ) {
-      const { first, count } = draw();
-      for (let n = 0; n < count && at < total; n++) rows[at++] = first + n;
+    for (let next = 0; next < total; ) {
+      const { first, count } = drawBlock();
+      for (let n = 0; n < count && next < total; n++) rows[next++] = first + n;
     }
     for (const [n, value] of scores(rows).entries()) {
-      found[n] ??= [];
-      if (!Number.isNaN(value)) found[n].push(value);
+      samples[n] ??= [];
+      if (!Number.isNaN(value)) samples[n].push(value);
     }
   }
-  return found.map((values) => {
+  return samples.map((values) => {
     const sorted = Float64Array.from(values).sort();
     return { low: percentile(sorted, 0.025), high: percentile(sorted, 0.975) };
   });
 }
 
-/** Draws the first row and the number of rows of a block. */
+/** A function that draws a block: its first row and how many rows it has. */
 function blockDrawer(segments: readonly number[], block: number, random: HostRandom) {
-  const placed: { start: number; length: number; until: number }[] = [];
-  let [start, until] = [0, 0];
+  const weighted: { start: number; length: number; cumulative: number }[] = [];
+  let [start, cumulative] = [0, 0];
   for (const length of segments) {
-    // The blocks it holds, so that long and short segments are drawn in proportion to their rows.
-    if (length > 0) until += length / Math.min(length, block);
-    if (length > 0) placed.push({ start, length, until });
+    // A segment weighs as much as the blocks it has room for, so that it is drawn in proportion to its rows.
+    if (length > 0) cumulative += length / Math.min(length, block);
+    if (length > 0) weighted.push({ start, length, cumulative });
     start += length;
   }
   return () => {
-    const at = random.uniform() * until;
-    const own = placed.find((stretch) => at < stretch.until) ?? placed.at(-1)!;
-    const count = Math.min(own.length, block);
-    return { first: own.start + random.integer(own.length - count + 1), count };
+    const point = random.uniform() * cumulative;
+    const segment = weighted.find((candidate) => point < candidate.cumulative) ?? weighted.at(-1)!;
+    const count = Math.min(segment.length, block);
+    return { first: segment.start + random.integer(segment.length - count + 1), count };
   };
 }
 
-/** The value that a share of sorted numbers lies below, between its two neighbours in proportion; NaN of none. */
+/** A percentile of ascending numbers, interpolated between its two neighbors; NaN of none. */
 function percentile(sorted: Float64Array, share: number): number {
-  const at = share * (sorted.length - 1);
-  const [below, above] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
+  const position = share * (sorted.length - 1);
+  const [below, above] = [sorted[Math.floor(position)], sorted[Math.ceil(position)]];
   if (below === undefined || above === undefined) return Number.NaN;
-  return below === above ? below : below + (at - Math.floor(at)) * (above - below);
+  return below === above ? below : below + (position - Math.floor(position)) * (above - below);
 }
 
 function varies(values: ArrayLike<number>): boolean {
@@ -186,7 +205,7 @@ function varies(values: ArrayLike<number>): boolean {
 function sameLength(truth: ArrayLike<unknown>, predicted: ArrayLike<unknown>): number {
   if (truth.length !== predicted.length)
     throw new Error(
-      `There are ${truth.length} true values and ${predicted.length} predicted ones: they must be as many.`,
+      `There are ${truth.length} true values but ${predicted.length} predicted ones; there should be as many of each.`,
     );
   return truth.length;
 }

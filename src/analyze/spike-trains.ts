@@ -1,24 +1,26 @@
-/** Recorded and generated spikes side by side: rates, intervals, time courses, and which neurons fired in a window. */
+/** Statistics of spike trains: rates, intervals, rates over time and around spikes, and overlap of sets of neurons. */
 
 import { firstNotBefore } from '../recording/spikes.js';
 
-/** Spikes of each neuron: event times in seconds, rising. */
+/** Spike times of each neuron, in seconds, ascending. */
 export type Trains = readonly ArrayLike<number>[];
 
-/** Spikes of some segments of time, each from `from` up to `to` seconds on a clock of its own. */
+/** A segment of time with the spikes in and around it. Each segment has its own clock. */
 export interface SpikeSegment {
   readonly times: Trains;
+  /** When the segment starts, in seconds on its clock. */
   readonly from: number;
+  /** When the segment ends, in seconds on its clock. */
   readonly to: number;
 }
 
-/** The spikes of a train within a stretch of time. */
+/** The spikes of a train from `from` up to `to`. */
 export function within(times: ArrayLike<number>, from: number, to: number): number[] {
   const [first, end] = [firstNotBefore(times, from - 1e-9), firstNotBefore(times, to - 1e-9)];
   return Array.prototype.slice.call(times, first, end);
 }
 
-/** Hz of each neuron over all segments. */
+/** The firing rate of each neuron over all segments, in Hz: [neurons]. */
 export function firingRates(segments: readonly SpikeSegment[]): Float64Array {
   const neurons = segments[0]?.times.length ?? 0;
   const seconds = segments.reduce((sum, { from, to }) => sum + to - from, 0);
@@ -31,17 +33,21 @@ export function firingRates(segments: readonly SpikeSegment[]): Float64Array {
   });
 }
 
-/** Seconds between a neuron's spikes and its next, all neurons and segments together. */
+/** Seconds from each spike to the next of the same neuron, over all neurons and segments. */
 export function interspikeIntervals(segments: readonly SpikeSegment[]): number[] {
   return segments.flatMap(({ times, from, to }) =>
     times.flatMap((train) => {
-      const own = within(train, from, to);
-      return own.slice(1).map((time, n) => time - own[n]!);
+      const spikes = within(train, from, to);
+      return spikes.slice(1).map((time, n) => time - spikes[n]!);
     }),
   );
 }
 
-/** Mean rate per neuron in bins from each stretch's start, over segments: Hz, [bins]. */
+/**
+ * The PSTH: mean rate of a neuron in bins from the start of a segment, over all neurons and segments, in Hz: [bins].
+ *
+ * @param bin seconds
+ */
 export function timeCourse(segments: readonly SpikeSegment[], bin: number): Float64Array {
   const seconds = Math.min(...segments.map(({ from, to }) => to - from));
   const bins = Math.max(1, Math.floor(seconds / bin + 1e-9));
@@ -51,24 +57,27 @@ export function timeCourse(segments: readonly SpikeSegment[], bin: number): Floa
     neurons = times.length;
     for (const train of times) {
       for (const time of within(train, from, to)) {
-        const at = Math.floor((time - from) / bin + 1e-9);
-        if (at < bins) counts[at]! += 1;
+        const b = Math.floor((time - from) / bin + 1e-9);
+        if (b < bins) counts[b]! += 1;
       }
     }
   }
   return counts.map((count) => count / (bin * neurons * segments.length));
 }
 
-/** Where rates around a neuron's spikes are looked at: seconds before and after them, in bins. */
+/** The time around a spike, divided into bins. */
 export interface Around {
+  /** Seconds before the spike. */
   readonly before: number;
+  /** Seconds after the spike. */
   readonly after: number;
+  /** Seconds per bin. */
   readonly bin: number;
 }
 
 /**
- * Mean rate of some neurons around the spikes of another: Hz a neuron, [bins] from `before` seconds before a spike on.
- * Spikes too near the border of their stretch are left out.
+ * The mean rate of the target neurons around the spikes of a source neuron, in Hz: [bins], beginning `before` seconds
+ * before a spike. Source spikes too close to the border of their segment are not used.
  */
 export function aroundSpikes(
   segments: readonly SpikeSegment[],
@@ -88,9 +97,9 @@ export function aroundSpikes(
       for (const trigger of triggers) {
         while (first < spikes.length && spikes[first]! < trigger - before - 1e-9) first += 1;
         for (let n = first; n < spikes.length; n++) {
-          const at = Math.floor((spikes[n]! - trigger + before) / bin + 1e-6);
-          if (at >= bins) break;
-          counts[at]! += 1;
+          const b = Math.floor((spikes[n]! - trigger + before) / bin + 1e-6);
+          if (b >= bins) break;
+          counts[b]! += 1;
         }
       }
     }
@@ -98,19 +107,19 @@ export function aroundSpikes(
   return counts.map((count) => count / (bin * targets.length * Math.max(1, events)));
 }
 
-/** Shares of numbers in bins of `width` from 0; what lies past the last bin is counted in none. */
+/** The share of the values in each bin of `width`, beginning at 0: [bins]. Values past the last bin are in none. */
 export function histogram(values: readonly number[], width: number, bins: number): Float64Array {
   const counts = new Float64Array(bins);
   for (const value of values) {
-    const at = Math.floor(value / width + 1e-9);
-    if (at >= 0 && at < bins) counts[at]! += 1;
+    const b = Math.floor(value / width + 1e-9);
+    if (b >= 0 && b < bins) counts[b]! += 1;
   }
   return counts.map((count) => count / Math.max(1, values.length));
 }
 
 /**
- * How well the sets of neurons that fire in a window agree: 2 |common| / (|a| + |b|), mean over windows in which either
- * has a spike.
+ * The overlap of two sets of neurons that fire in a window: F1 = 2 |common| / (|a| + |b|), averaged over the windows in
+ * which either set is not empty.
  */
 export function setF1(
   pairs: readonly (readonly [ReadonlySet<number>, ReadonlySet<number>])[],

@@ -1,24 +1,25 @@
-/** `connectivity` and `report`: what a run's model depends on, and everything about the run on one page. */
+/** The commands `connectivity`, which reads what a model depends on, and `report`, which shows a run on one page. */
 
 import type { Command } from 'commander';
 import { createEngine } from '../node.js';
-import { scoreTable, verdict } from '../report/report.js';
+import { attentionVerdict, scoreTable } from '../report/report.js';
 import { explain } from '../stages/explain.js';
-import { REPORT, report } from '../stages/report.js';
+import { REPORT_PATH, report } from '../stages/report.js';
 import { alignedTable } from '../text/table.js';
-import { count, whole } from './options.js';
+import { parseCount, parseWhole } from './options.js';
 import { openRunFolder } from './run-folder.js';
 import { print, runCommand } from './terminal.js';
 
+/** Adds the command `connectivity`. */
 export function addConnectivity(program: Command): void {
   program
     .command('connectivity')
-    .description("directed connectivity from a run's attention and by ablation, with controls")
-    .argument('<run>', 'the folder of a run')
-    .option('--data <path>', 'where its data are now')
-    .option('--windows <n>', 'windows read for attention', count, 4000)
-    .option('--ablation-windows <n>', 'windows read for ablation', count, 4000)
-    .option('--seed <n>', 'of the windows and of the untrained control', whole, 1)
+    .description('read directed connectivity from attention and by ablation, with controls')
+    .argument('<run>', 'run folder')
+    .option('--data <path>', 'path of the data, if they have moved')
+    .option('--windows <n>', 'number of windows to read attention from', parseCount, 4000)
+    .option('--ablation-windows <n>', 'number of windows for ablation', parseCount, 4000)
+    .option('--seed <n>', 'random seed of the windows and of the untrained control', parseWhole, 1)
     .addHelpText('after', '\nExample:\n  neuroformer connectivity runs/hub --windows 8000')
     .action(
       (
@@ -30,26 +31,28 @@ export function addConnectivity(program: Command): void {
           const { maps } = await explain(run, options, { engine: createEngine, watcher });
           watcher.close();
           const table = scoreTable(maps);
-          if (table) print(`${alignedTable([table.head, ...table.rows])}\n${verdict(maps)}`);
+          if (table)
+            print(`${alignedTable([table.head, ...table.rows])}\n${attentionVerdict(maps)}`);
           print(`${maps.length} maps written to ${folder}/connectivity.npz and connectivity.json.`);
         }),
     );
 }
 
+/** Adds the command `report`. */
 export function addReport(program: Command): void {
   program
     .command('report')
     .description(
-      'one HTML page about a run: what ran, what it learned, decoded, generated and explained',
+      'write an HTML page about a run: training, decoding, generated spikes, connectivity',
     )
-    .argument('<run>', 'the folder of a run')
-    .option('--data <path>', 'where its data are now')
+    .argument('<run>', 'run folder')
+    .option('--data <path>', 'path of the data, if they have moved')
     .addHelpText('after', '\nExample:\n  neuroformer report runs/hub')
     .action((folder: string, options: { data?: string }) =>
       runCommand(async () => {
         await report(await openRunFolder(folder, options.data));
         print(
-          `The report is ${folder}/${REPORT}; its figures and their numbers are in ${folder}/figures.`,
+          `The report is ${folder}/${REPORT_PATH}. Its figures and their numbers are in ${folder}/figures.`,
         );
       }),
     );

@@ -1,14 +1,15 @@
-/** `decode`: behavior read from spikes by a run's model, with scores and baselines. */
+/** The command `decode`: behavior decoded from spikes, with scores and baselines. */
 
 import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
 import { type Part, SPLIT_PARTS } from '../recording/splits.js';
 import { decodingTables, describeIntervals } from '../report/decoded.js';
 import { decode } from '../stages/decode.js';
-import { decodedName } from '../stages/result-files.js';
+import { decodedFileName } from '../stages/result-files.js';
 import { grouped } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
-import { count, positive, whole } from './options.js';
+import { describePart } from '../train/open-run.js';
+import { parseCount, parsePositive, parseWhole } from './options.js';
 import { openRunFolder } from './run-folder.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
@@ -22,44 +23,45 @@ interface DecodeOptions {
   seed: number;
 }
 
+/** Adds the command `decode`. */
 export function addDecode(program: Command): void {
   program
     .command('decode')
-    .description("decode behavior with a run's model, and score it beside baselines")
-    .argument('<run>', 'the folder of a run')
-    .option('--data <path>', 'where its data are now')
+    .description('decode behavior with a trained model and score it, optionally against baselines')
+    .argument('<run>', 'run folder')
+    .option('--data <path>', 'path of the data, if they have moved')
     .addOption(
-      new Option('--part <name>', 'which part of the split')
+      new Option('--part <name>', 'part of the split to decode')
         .choices([...SPLIT_PARTS, 'all'])
         .default('test'),
     )
     .option(
       '--baselines',
-      'also fit mean, ridge, lasso and Bayes, and train MLP and GRUs, on the same windows',
+      'also fit mean, ridge, lasso and Bayes decoders, and train an MLP and two GRUs, on the same windows',
     )
     .option(
       '--bin <s>',
-      'seconds of a bin of the linear baselines; default: the step of decoding',
-      positive,
+      'bin width of the linear baselines in seconds (default: the time step of decoding)',
+      parsePositive,
     )
     .option(
       '--history <list>',
-      'bins they look back, such as 10,30; default: 10, and as many as a window holds',
-      counts,
+      'bins of history of the linear baselines, such as 10,30 (default: 10, and as many as a window spans)',
+      parseCounts,
     )
-    .option('--block <s>', 'seconds of a block of the bootstrap', positive, 10)
-    .option('--seed <n>', 'of the bootstrap', whole, 1)
+    .option('--block <s>', 'length of a bootstrap block in seconds', parsePositive, 10)
+    .option('--seed <n>', 'random seed of the bootstrap', parseWhole, 1)
     .addHelpText('after', '\nExample:\n  neuroformer decode runs/ca1 --baselines')
     .action((folder: string, options: DecodeOptions) =>
       runCommand((watcher) => decodeCommand(folder, options, watcher)),
     );
 }
 
-/** Numbers in rising order: '10,30'. */
-function counts(text: string): number[] {
+/** Parses whole numbers such as '10,30', and sorts them in rising order. */
+function parseCounts(text: string): number[] {
   return text
     .split(',')
-    .map(count)
+    .map(parseCount)
     .sort((p, q) => p - q);
 }
 
@@ -76,8 +78,8 @@ async function decodeCommand(
   for (const { title, head, rows } of decodingTables(results))
     print(`${title}\n${alignedTable([head, ...rows])}\n`);
   for (const note of results.notes) print(note);
-  const written = decodedName(options.part);
+  const name = decodedFileName(options.part);
   print(
-    `${grouped(results.refs.length)} moments of the ${options.part} part. ${describeIntervals(results)}\nWritten to ${folder}/${written}.csv, ${written}.nwb and ${written}.json.`,
+    `${grouped(results.refs.length)} time points of ${describePart(options.part)}. ${describeIntervals(results)}\nWritten to ${folder}/${name}.csv, ${name}.nwb and ${name}.json.`,
   );
 }

@@ -1,48 +1,49 @@
-/** `demo`: simulate a small hub network, train on it, generate, explain, report. */
+/** The command `demo`: simulates a small network, trains on it, generates spikes, reads connectivity and reports. */
 
 import type { Command } from 'commander';
 import { diskStore } from '../node/disk-store.js';
 import { createEngine, openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
-import { scoreTable, verdict } from '../report/report.js';
-import { type DemoStage, demoStage } from '../stages/demo.js';
-import { REPORT } from '../stages/report.js';
+import { attentionVerdict, scoreTable } from '../report/report.js';
+import { type DemoSettings, demoStage } from '../stages/demo.js';
+import { REPORT_PATH } from '../stages/report.js';
 import { formatDuration } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
-import { count, positive, whole } from './options.js';
+import { parseCount, parsePositive, parseWhole } from './options.js';
 import { print, printStopped, runCommand, type TerminalWatcher } from './terminal.js';
 
-interface DemoOptions extends DemoStage {
+interface DemoOptions extends DemoSettings {
   readonly out: string;
   readonly force?: boolean;
 }
 
+/** Adds the command `demo`. */
 export function addDemo(program: Command): void {
   program
     .command('demo')
     .description(
-      'simulate a small network, train, generate, read connectivity and report: a quarter of a minute',
+      'simulate a small network, train on it, generate spikes, read connectivity, report (about 15 s)',
     )
-    .option('--out <folder>', 'where everything goes', 'runs/demo')
-    .option('--neurons <n>', 'of the network, in three groups', count, 36)
-    .option('--steps <n>', 'updates of training', count, 640)
-    .option('--trials <n>', 'trials to generate', count, 20)
-    .option('--seconds <s>', 'of each generated trial', positive, 8)
-    .option('--seed <n>', 'of network, activity and model', whole, 1)
-    .option('--force', 'write into a folder that holds something')
+    .option('--out <folder>', 'folder for the data, the run and the report', 'runs/demo')
+    .option('--neurons <n>', 'number of neurons, a multiple of three', parseCount, 36)
+    .option('--steps <n>', 'training updates', parseCount, 640)
+    .option('--trials <n>', 'number of trials to generate', parseCount, 20)
+    .option('--seconds <s>', 'length of each generated trial in seconds', parsePositive, 8)
+    .option('--seed <n>', 'random seed of network, activity and model', parseWhole, 1)
+    .option('--force', 'write into a folder that is not empty')
     .addHelpText('after', '\nExample:\n  neuroformer demo --out runs/demo2 --seed 2')
     .action((options: DemoOptions) => runCommand((watcher) => demo(options, watcher)));
 }
 
 async function demo(
-  { out, force = false, ...stage }: DemoOptions,
+  { out, force = false, ...settings }: DemoOptions,
   watcher: TerminalWatcher,
 ): Promise<void> {
-  const began = performance.now();
+  const startTime = performance.now();
   const store = diskStore(out);
   await expectEmpty(store, force);
-  const data = () => openDataset(`${out}/data`);
-  const results = await demoStage(store, stage, data, { engine: createEngine, watcher });
+  const openData = () => openDataset(`${out}/data`);
+  const results = await demoStage(store, settings, openData, { engine: createEngine, watcher });
   watcher.close();
   if ('stoppedAt' in results) {
     printStopped(results.stoppedAt, out);
@@ -50,7 +51,7 @@ async function demo(
   }
   const { maps } = results;
   const table = scoreTable(maps)!;
-  print(`\n${alignedTable([table.head, ...table.rows])}\n\n${verdict(maps)}`);
-  const took = formatDuration((performance.now() - began) / 1000);
-  print(`\nDone in ${took}. The report is ${out}/${REPORT}`);
+  print(`\n${alignedTable([table.head, ...table.rows])}\n\n${attentionVerdict(maps)}`);
+  const elapsed = formatDuration((performance.now() - startTime) / 1000);
+  print(`\nDone in ${elapsed}. The report is ${out}/${REPORT_PATH}`);
 }

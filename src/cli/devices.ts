@@ -1,4 +1,4 @@
-/** `devices`: which adapter would be used and why, its limits and features. */
+/** The command `devices`: which adapter would be used and why, with its limits and features. */
 
 import type { Command } from 'commander';
 import { createEngine } from '../node.js';
@@ -6,7 +6,7 @@ import { grouped } from '../text/format.js';
 import { alignedPairs } from '../text/table.js';
 import { print, runCommand } from './terminal.js';
 
-/** The limits that decide what fits and how kernels are shaped. */
+/** Limits that decide which models fit and how kernels are specialized. */
 const LIMITS = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
@@ -17,10 +17,11 @@ const LIMITS = [
   'minStorageBufferOffsetAlignment',
 ] as const;
 
+/** Adds the command `devices`. */
 export function addDevices(program: Command): void {
   program
     .command('devices')
-    .description('say which adapter would be used, why, and what it can do')
+    .description('show which adapter would be used, why, and what it supports')
     .addHelpText('after', '\nExample:\n  neuroformer devices')
     .action(() => runCommand(listDevices));
 }
@@ -38,7 +39,7 @@ async function listDevices(): Promise<void> {
   ];
   print(alignedPairs(rows));
   print(
-    '\nNEUROFORMER_ADAPTER=gpu or =cpu forces one kind; NEUROFORMER_THREADS=n sets the threads of the CPU.',
+    '\nSet NEUROFORMER_ADAPTER to gpu or cpu to force one of them, and NEUROFORMER_THREADS to set the number of CPU threads.',
   );
   engine.dispose();
 }

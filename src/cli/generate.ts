@@ -1,4 +1,4 @@
-/** `generate`: trials drawn from a run's model. */
+/** The command `generate`: trials of spikes drawn from a run's model. */
 
 import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
@@ -10,7 +10,15 @@ import {
   generate,
 } from '../stages/generate.js';
 import { grouped } from '../text/format.js';
-import { count, neurons, notNegative, positive, probability, rates, whole } from './options.js';
+import {
+  parseCount,
+  parseNeurons,
+  parseNonNegative,
+  parsePositive,
+  parseRates,
+  parseShare,
+  parseWhole,
+} from './options.js';
 import { openRunFolder } from './run-folder.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
@@ -27,44 +35,53 @@ interface GenerateOptions
   greedy?: boolean;
 }
 
+/** Adds the command `generate`. */
 export function addGenerate(program: Command): void {
   program
     .command('generate')
-    .description("draw trials of spikes from a run's model")
-    .argument('<run>', 'the folder of a run')
-    .option('--data <path>', 'where its data are now')
-    .option('--trials <n>', 'trials, drawn at the same time', count, 20)
-    .option('--seconds <s>', 'of each trial', positive, 8)
+    .description('generate trials of spikes with a trained model')
+    .argument('<run>', 'run folder')
+    .option('--data <path>', 'path of the data, if they have moved')
+    .option('--trials <n>', 'number of trials, drawn in parallel', parseCount, 20)
+    .option('--seconds <s>', 'length of each trial in seconds', parsePositive, 8)
     .addOption(
-      new Option('--past <whose>', 'whose spikes the past holds')
+      new Option(
+        '--past <whose>',
+        "spikes in the past window: the model's own, or the recorded ones",
+      )
         .choices(['own', 'recorded'])
         .default('own'),
     )
     .addOption(
-      new Option('--part <name>', 'which part of the split trials begin in')
+      new Option('--part <name>', 'part of the split in which trials start')
         .choices([...SPLIT_PARTS, 'all'])
         .default('all'),
     )
-    .option('--temperature <t>', 'of the neurons drawn; 0 takes the likeliest', notNegative, 1)
-    .option('--time-temperature <t>', 'of the times drawn', notNegative, 1)
-    .option('--top-k <n>', 'only the n likeliest neurons', count)
+    .option(
+      '--temperature <t>',
+      'sampling temperature of neurons; 0 takes the most likely',
+      parseNonNegative,
+      1,
+    )
+    .option('--time-temperature <t>', 'sampling temperature of spike times', parseNonNegative, 1)
+    .option('--top-k <n>', 'draw only from the n most likely neurons', parseCount)
     .option(
       '--top-p <p>',
-      'only the likeliest neurons that share p of the probability',
-      probability,
+      'draw only from the most likely neurons whose probabilities add up to p',
+      parseShare,
     )
-    .option('--greedy', 'the likeliest neuron and time always')
+    .option('--greedy', 'always take the most likely neuron and time')
     .option(
       '--silent <list>',
-      'neurons kept silent, by their places from 0, such as 5,6: an experiment in the model',
-      neurons,
+      'silence neurons, by index from 0, such as 5,6: an experiment in the model',
+      parseNeurons,
     )
     .option(
       '--drive <list>',
-      'neurons made to fire at rates in Hz, by their places, such as 5:40,6:40',
-      rates,
+      'drive neurons at rates in Hz, by index from 0, such as 5:40,6:40',
+      parseRates,
     )
-    .option('--seed <n>', 'of the draws', whole, 1)
+    .option('--seed <n>', 'random seed', parseWhole, 1)
     .addHelpText(
       'after',
       '\nExamples:\n  neuroformer generate runs/hub --trials 20 --seconds 32\n  neuroformer generate runs/hub --silent 5,6',
@@ -94,7 +111,8 @@ async function generateCommand(
   const { scores, clamped, ahead } = await generate(run, settings, context);
   watcher.close();
   const name = clamped ? 'clamped' : 'generated';
-  if (clamped) print(`${clamped} What was drawn is the model's prediction.`);
+  if (clamped)
+    print(`${clamped} The generated spikes are the model's prediction, not a recording.`);
   print(
     `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${grouped(scores.spikes)} spikes. ${describeRates(scores)} Written to ${folder}/${name}.npz, ${name}.nwb and ${name}.json.`,
   );

@@ -1,9 +1,9 @@
-/** `labels`: how much labelled data decoding needs, from a model that has learned spikes against one that has not. */
+/** The command `labels`: how much labeled data decoding needs, with and without pretraining on spikes. */
 
 import { type Command, Option } from 'commander';
 import { createEngine } from '../node.js';
 import { compareLabels, type LabelsSettings } from '../stages/labels.js';
-import { count, probability } from './options.js';
+import { parseCount, parseShare } from './options.js';
 import { openRunFolder } from './run-folder.js';
 import { print, runCommand, type TerminalWatcher } from './terminal.js';
 
@@ -11,43 +11,48 @@ interface LabelsOptions extends LabelsSettings {
   readonly data?: string;
 }
 
-/** Shares of the labelled windows that are tried unless others are named. */
+/** Shares of the labeled windows to train on by default. */
 const DEFAULT_SHARES = '0.01,0.05,0.1,1';
 
+/** Adds the command `labels`. */
 export function addLabels(program: Command): void {
   program
     .command('labels')
     .description(
-      'how much labelled data decoding needs: pre-trained on spikes against from scratch',
+      'measure how much labeled data decoding needs, with and without pretraining on spikes',
     )
-    .argument('<run>', 'the folder of a run, whose data, model and training are used')
-    .option('--data <path>', 'where its data are now')
+    .argument('<run>', 'run folder, whose data, model and training settings are used')
+    .option('--data <path>', 'path of the data, if they have moved')
     .addOption(
-      new Option('--shares <list>', 'of the labelled windows')
-        .argParser(shares)
-        .default(shares(DEFAULT_SHARES), DEFAULT_SHARES),
+      new Option('--shares <list>', 'shares of the labeled windows to train on')
+        .argParser(parseShares)
+        .default(parseShares(DEFAULT_SHARES), DEFAULT_SHARES),
     )
-    .option('--seeds <n>', 'models of each kind, differing in their seed', count, 5)
-    .option('--updates <n>', 'with labels, of each model', count, 200)
-    .option('--pretraining <n>', "updates on spikes alone; default: as many as the run's", count)
+    .option('--seeds <n>', 'number of models of each kind, each with its own seed', parseCount, 5)
+    .option('--updates <n>', 'updates of each model on labeled windows', parseCount, 200)
+    .option(
+      '--pretraining <n>',
+      'updates on spikes alone (default: as many as the run had)',
+      parseCount,
+    )
     .addHelpText(
       'after',
-      '\nExample:\n  neuroformer labels runs/hd --seeds 5\n\nWhat is trained stays in <run>/labels; stopped, it goes on where it was.',
+      '\nExample:\n  neuroformer labels runs/hd --seeds 5\n\nTrained models are kept in <run>/labels. After a stop, run the same command again to continue.',
     )
     .action((folder: string, options: LabelsOptions) =>
-      runCommand((watcher) => labels(folder, options, watcher)),
+      runCommand((watcher) => labelsCommand(folder, options, watcher)),
     );
 }
 
-/** Shares in rising order: '0.01,0.1,1'. */
-function shares(text: string): number[] {
+/** Parses shares such as '0.01,0.1,1', and sorts them in rising order. */
+function parseShares(text: string): number[] {
   return text
     .split(',')
-    .map(probability)
+    .map(parseShare)
     .sort((p, q) => p - q);
 }
 
-async function labels(
+async function labelsCommand(
   folder: string,
   options: LabelsOptions,
   watcher: TerminalWatcher,
@@ -55,5 +60,5 @@ async function labels(
   const run = await openRunFolder(folder, options.data, 'last');
   await compareLabels(run, options, { engine: createEngine, watcher });
   watcher.close();
-  print(`Written to ${folder}/labels.json; neuroformer report ${folder} draws the curve.`);
+  print(`Written to ${folder}/labels.json. To see the curve: neuroformer report ${folder}`);
 }

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-/** The command line: what program.ts describes, in a process of its own. */
+/** Entry point of the command line; program.ts defines its commands. */
 
 import { createProgram } from './program.js';
 
-// Whoever reads the output may stop reading, as `head` does: that is no error.
+// The reader of the output may close it early, as `head` does. That is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1);
 });

@@ -1,4 +1,4 @@
-/** The commands and their options; one file for each command beside this one. */
+/** The command line with all its commands; each command has a file beside this one. */
 
 import { Command } from 'commander';
 import { VERSION } from '../version.gen.js';
@@ -12,19 +12,19 @@ import { addLabels } from './labels.js';
 import { addSimulate } from './simulate.js';
 import { addTrain } from './train.js';
 
-/** The command line, ready to parse its arguments. */
+/** Creates the command line, ready to parse arguments. */
 export function createProgram(): Command {
   const program = new Command('neuroformer')
     .description(
-      'A GPT over spikes, on any GPU: inspect, train, decode, generate, read connectivity. Start with: neuroformer demo, or neuroformer inspect <your file>',
+      'A GPT over spikes, on any GPU or none: inspect recordings, train models, decode behavior, generate spikes, read connectivity.\n\nStart with: neuroformer demo, or neuroformer inspect <your file>',
     )
     .version(VERSION)
-    .option('--threads <n>', 'of the CPU, where it computes: 1 to 64 (default: all there are)')
+    .option('--threads <n>', 'CPU threads, 1 to 64, used without a GPU (default: all)')
     .hook('preAction', () => {
       const { threads } = program.opts<{ threads?: string }>();
       if (threads !== undefined) process.env.NEUROFORMER_THREADS = threads;
     })
-    .showHelpAfterError('(add --help for what there is)')
+    .showHelpAfterError('(add --help to see what is possible)')
     .configureHelp({ sortSubcommands: false });
 
   addDemo(program);

@@ -1,4 +1,4 @@
-/** Runs as commands name them: folders on disk. */
+/** Opening the run folder that a command names. */
 
 import { diskStore } from '../node/disk-store.js';
 import { openDataset } from '../node.js';
@@ -7,7 +7,8 @@ import { type OpenedRun, openRun } from '../train/open-run.js';
 /**
  * Opens the run in a folder.
  *
- * @param data where its data are now; default: where the run found them.
+ * @param data path of its data. Default: the path the run recorded.
+ * @param which the weights to read, see `openRun`.
  * @throws FileError where the folder holds no run, or the data are not those it was trained on.
  */
 export function openRunFolder(

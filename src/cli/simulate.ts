@@ -1,4 +1,4 @@
-/** `simulate hub` and `simulate inputs`: made-up recordings whose truth is known, as dataset folders. */
+/** The commands `simulate hub` and `simulate inputs`: simulated recordings with known truth, as dataset folders. */
 
 import type { Command } from 'commander';
 import { countSpikesOfNetwork } from '../analyze/hub-check.js';
@@ -8,33 +8,39 @@ import { expectEmpty } from '../ports/run-store.js';
 import { countSpikes } from '../recording/spikes.js';
 import type { HubSettings } from '../simulate/hub.js';
 import { simulateInputs } from '../simulate/inputs.js';
-import { simulateAccepted, simulationProgress, writeDataset } from '../stages/simulate.js';
+import { simulateUntilAccepted, simulationProgress, writeDataset } from '../stages/simulate.js';
 import { grouped } from '../text/format.js';
-import { count, positive, whole } from './options.js';
+import { parseCount, parsePositive, parseWhole } from './options.js';
 import { print, runCommand } from './terminal.js';
 
+/** Adds the command `simulate`. */
 export function addSimulate(program: Command): void {
   const simulate = program
     .command('simulate')
-    .description('make up a recording whose truth is known')
+    .description('simulate a recording whose ground truth is known')
     .addHelpText(
       'after',
       '\nExamples:\n  neuroformer simulate hub data/hub --neurons 36\n  neuroformer simulate inputs data/inputs --neurons 100',
     );
   simulate
     .command('hub')
-    .argument('<folder>', 'where to write the dataset')
-    .description('spiking neurons in groups, with hubs that drive many others')
-    .option('--neurons <n>', 'neurons, a multiple of the groups', count, 300)
-    .option('--groups <n>', 'groups', count, 3)
-    .option('--seconds <s>', 'length', positive, 600)
-    .option('--seed <n>', 'of wiring and activity', whole, 1)
-    .option('--force', 'write into a folder that holds something')
+    .argument('<folder>', 'folder to write the dataset to')
+    .description('simulate spiking neurons in groups, with hubs that drive many others')
+    .option(
+      '--neurons <n>',
+      'number of neurons, a multiple of the number of groups',
+      parseCount,
+      300,
+    )
+    .option('--groups <n>', 'number of groups', parseCount, 3)
+    .option('--seconds <s>', 'length of the recording in seconds', parsePositive, 600)
+    .option('--seed <n>', 'random seed of wiring and activity', parseWhole, 1)
+    .option('--force', 'write into a folder that is not empty')
     .action((folder: string, options: HubSettings & { force?: boolean }) =>
       runCommand(async (watcher) => {
         const store = diskStore(folder);
         await expectEmpty(store, options.force);
-        const network = simulateAccepted(options, watcher);
+        const network = simulateUntilAccepted(options, watcher);
         watcher.close();
         await writeDataset(store, hubDataset(network));
         print(`${countSpikesOfNetwork(network)} Written to ${folder}.`);
@@ -42,12 +48,14 @@ export function addSimulate(program: Command): void {
     );
   simulate
     .command('inputs')
-    .argument('<folder>', 'where to write the dataset')
-    .description('neurons each driven by one of as many periodic inputs, through a hidden map')
-    .option('--neurons <n>', 'neurons, and inputs', count, 1000)
-    .option('--seconds <s>', 'length', positive, 60)
-    .option('--seed <n>', 'of the map and the activity', whole, 1)
-    .option('--force', 'write into a folder that holds something')
+    .argument('<folder>', 'folder to write the dataset to')
+    .description(
+      'simulate neurons that are each driven by one periodic input, through a hidden map',
+    )
+    .option('--neurons <n>', 'number of neurons, and of inputs', parseCount, 1000)
+    .option('--seconds <s>', 'length of the recording in seconds', parsePositive, 60)
+    .option('--seed <n>', 'random seed of map and activity', parseWhole, 1)
+    .option('--force', 'write into a folder that is not empty')
     .action(
       (
         folder: string,

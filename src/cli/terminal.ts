@@ -1,36 +1,41 @@
-/** What the user sees of a command: sentences, one live line of progress, and errors without a stack. */
+/** What the user sees of a command: notes, a live progress line, and errors without a stack trace. */
 
 import { GpuError, ShapeError, UnsupportedError } from '../engine.js';
 import type { Progress, Watcher } from '../ports/watcher.js';
 import { formatDuration } from '../text/format.js';
 
-/** Says something on standard output. */
+/** Exit code of a command that the user stopped; shells use it for SIGINT. */
+const STOPPED_EXIT_CODE = 130;
+
+/** Prints a line on standard output. */
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Elsewhere than on a terminal progress is a line every so often. */
+/** Minimum time between progress lines when standard error is not a terminal. */
 const MIN_LINE_INTERVAL_MS = 10_000;
 
 /**
- * A watcher that is a terminal: notes on standard output, progress as a live line on standard error, and Ctrl-C as the
- * wish to stop.
+ * A watcher for the terminal: notes on standard output, progress as a live line on standard error, and Ctrl-C as the
+ * request to stop.
  */
 export class TerminalWatcher implements Watcher {
   readonly #stream = process.stderr;
-  #shown = 0;
+  #lastShown = 0;
   #isLineOpen = false;
-  #isStopAsked = false;
+  #isStopRequested = false;
   #activity = '';
 
+  /** Prints a sentence on standard output. */
   note(sentence: string): void {
     this.close();
     print(sentence);
   }
 
+  /** Updates the live line. When standard error is not a terminal, writes a line now and then instead. */
   progress(state: Progress): void {
-    // What is new is shown at once, wherever.
-    if (state.activity !== this.#activity) this.#shown = 0;
+    // A new activity is shown at once, terminal or not.
+    if (state.activity !== this.#activity) this.#lastShown = 0;
     this.#activity = state.activity;
     const text = describeProgress(state);
     if (this.#stream.isTTY) {
@@ -40,48 +45,52 @@ export class TerminalWatcher implements Watcher {
       return;
     }
     const now = performance.now();
-    if (this.#shown !== 0 && now - this.#shown < MIN_LINE_INTERVAL_MS) return;
-    this.#shown = now;
+    if (this.#lastShown !== 0 && now - this.#lastShown < MIN_LINE_INTERVAL_MS) return;
+    this.#lastShown = now;
     this.#stream.write(`${text}\n`);
   }
 
+  /** Whether Ctrl-C was pressed. */
   shouldStop(): boolean {
-    return this.#isStopAsked;
+    return this.#isStopRequested;
   }
 
+  /** While work can stop cleanly, makes Ctrl-C request a stop; otherwise Ctrl-C ends the process at once. */
   canStop(does: boolean): void {
-    this.#isStopAsked = false;
+    this.#isStopRequested = false;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.off(signal, this.#onSignal);
       if (does) process.on(signal, this.#onSignal);
     }
   }
 
-  /** Ends the live line, so that what follows stands below it. */
+  /** Clears the live line, so that other output can take its place. */
   close(): void {
     if (this.#isLineOpen) this.#stream.write('\r\u001b[K');
     this.#isLineOpen = false;
-    this.#shown = 0;
+    this.#lastShown = 0;
   }
 
   readonly #onSignal = () => {
-    if (this.#isStopAsked) process.exit(130);
-    this.#isStopAsked = true;
+    if (this.#isStopRequested) process.exit(STOPPED_EXIT_CODE);
+    this.#isStopRequested = true;
     this.close();
-    this.#stream.write('Stopping after this update and saving; once more to stop at once.\n');
+    this.#stream.write(
+      'Stopping after this update and saving. Press Ctrl-C again to stop at once.\n',
+    );
   };
 }
 
 function describeProgress({ activity, done, total, unit, detail, secondsLeft }: Progress): string {
-  const counted = done !== undefined && total !== undefined;
+  const isCounted = done !== undefined && total !== undefined;
   return [
-    counted ? `${activity}: ${done} of ${total}${unit ? ` ${unit}` : ''}` : activity,
+    isCounted ? `${activity}: ${done} of ${total}${unit ? ` ${unit}` : ''}` : activity,
     ...(detail ? [detail] : []),
     ...(secondsLeft === undefined ? [] : [`${formatDuration(secondsLeft)} left`]),
   ].join('  ');
 }
 
-/** Errors that are the user's to read: their message says everything. */
+/** Names of errors whose message tells the user everything. */
 const USER_ERRORS = new Set([
   'ConfigError',
   'RecordingError',
@@ -93,16 +102,13 @@ const USER_ERRORS = new Set([
   'SafetensorsError',
 ]);
 
-/** Exit code of a command that was stopped on request, as shells have it for SIGINT. */
-const STOPPED_EXIT_CODE = 130;
-
-/** Says where a training stopped on request, and how it goes on. */
+/** Prints where training was stopped and how to resume it, and sets the exit code. */
 export function printStopped(update: number, folder: string): void {
-  print(`Saved at update ${update}. To go on: neuroformer train --resume ${folder}`);
+  print(`Saved at update ${update}. To resume: neuroformer train --resume ${folder}`);
   process.exitCode = STOPPED_EXIT_CODE;
 }
 
-/** Runs a command; what goes wrong is one sentence and an exit code. */
+/** Runs a command. An error is printed as one sentence, with its stack if DEBUG is set, and sets the exit code. */
 export async function runCommand(run: (watcher: TerminalWatcher) => Promise<void>): Promise<void> {
   const watcher = new TerminalWatcher();
   try {
@@ -119,10 +125,10 @@ export async function runCommand(run: (watcher: TerminalWatcher) => Promise<void
 
 function messageFor(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const isForUsers =
+  const isUserError =
     USER_ERRORS.has(error.name) ||
     error instanceof UnsupportedError ||
     error instanceof GpuError ||
     error instanceof ShapeError;
-  return isForUsers ? error.message : `${error.message} (run again with DEBUG=1 to see where.)`;
+  return isUserError ? error.message : `${error.message} (Run again with DEBUG=1 for details.)`;
 }

@@ -1,4 +1,4 @@
-/** `train` and `finetune`: a model from a recording, or from another model. */
+/** The commands `train` and `finetune`: train a model from scratch, or from another model. */
 
 import { basename, dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -8,12 +8,12 @@ import { diskStore } from '../node/disk-store.js';
 import { createEngine, openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
 import { UsageError } from '../stages/errors.js';
-import { type TrainStage, trainStage } from '../stages/train.js';
+import { type TrainRequest, trainStage } from '../stages/train.js';
 import { isRecord } from '../text/schema.js';
 import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
 import { LAST_CHECKPOINT, RunRecords } from '../train/run-records.js';
 import { parseTrainSettings, splitWithSeed, type TrainSettings } from '../train/settings.js';
-import { readSettings, setting } from './options.js';
+import { collectSetting, readSettings } from './options.js';
 import { print, printStopped, runCommand, type TerminalWatcher } from './terminal.js';
 
 interface TrainOptions {
@@ -25,20 +25,21 @@ interface TrainOptions {
   force?: boolean;
 }
 
+/** Adds the commands `train` and `finetune`. */
 export function addTrain(program: Command): void {
   program
     .command('train')
     .description('train a model on a recording')
-    .option('--data <path>', 'a dataset folder, or a file such as session.nwb')
-    .option('--config <file>', 'YAML: the model, and its training under "training"')
-    .option('--out <folder>', 'where the run goes')
+    .option('--data <path>', 'dataset folder, or a file such as session.nwb')
+    .option('--config <file>', 'YAML file: the model, and how it is trained under "training"')
+    .option('--out <folder>', 'folder for the run')
     .option(
       '--set <key=value>',
-      'one setting, such as training.steps=500; may be repeated',
-      setting,
+      'change a setting, such as training.steps=500; repeatable',
+      collectSetting,
     )
-    .option('--resume <folder>', 'go on with a run from its last checkpoint')
-    .option('--force', 'write into a folder that holds something')
+    .option('--resume <folder>', 'resume a run from its last checkpoint')
+    .option('--force', 'write into a folder that is not empty')
     .addHelpText(
       'after',
       '\nExamples:\n  neuroformer train --data data/hub --config hub.yaml --out runs/hub\n  neuroformer train --resume runs/hub',
@@ -46,16 +47,16 @@ export function addTrain(program: Command): void {
     .action((options: TrainOptions) => runCommand((watcher) => trainCommand(options, watcher)));
   program
     .command('finetune')
-    .description('train a model that begins from another')
-    .argument('<from>', 'a run folder, or a file of weights')
-    .requiredOption('--data <path>', 'a dataset folder, or a file such as session.nwb')
-    .requiredOption('--out <folder>', 'where the run goes')
+    .description('train a model that starts from another one')
+    .argument('<from>', 'run folder, or a weights file')
+    .requiredOption('--data <path>', 'dataset folder, or a file such as session.nwb')
+    .requiredOption('--out <folder>', 'folder for the run')
     .option(
       '--config <file>',
-      'YAML: what differs from the model before; its training under "training"',
+      'YAML file: changes to the model, and how it is trained under "training"',
     )
-    .option('--set <key=value>', 'one setting; may be repeated', setting)
-    .option('--force', 'write into a folder that holds something')
+    .option('--set <key=value>', 'change a setting; repeatable', collectSetting)
+    .option('--force', 'write into a folder that is not empty')
     .addHelpText(
       'after',
       '\nExample:\n  neuroformer finetune runs/spikes --data data/lab --config speed.yaml --out runs/speed --set training.freeze=[tok_emb]',
@@ -67,26 +68,26 @@ export function addTrain(program: Command): void {
 
 async function trainCommand(options: TrainOptions, watcher: TerminalWatcher): Promise<void> {
   if (options.resume !== undefined) {
-    const other = (['config', 'out', 'set', 'force'] as const).find((name) => name in options);
-    if (other)
+    const conflict = (['config', 'out', 'set', 'force'] as const).find((name) => name in options);
+    if (conflict)
       throw new UsageError(
-        `A run is resumed as it was begun: --${other} does not go with --resume. To go on differently: neuroformer finetune ${options.resume}.`,
+        `A run is resumed with its own settings: --${conflict} cannot be combined with --resume. To change them, use: neuroformer finetune ${options.resume}`,
       );
     const store = diskStore(options.resume);
-    const { training, data } = await new RunRecords(store).facts();
-    const before = await readCheckpoint(store, LAST_CHECKPOINT);
+    const { training, data } = await new RunRecords(store).readFacts();
+    const initialModel = await readCheckpoint(store, LAST_CHECKPOINT);
     const dataset = await openDataset(options.data ?? data);
-    const stage = { dataset, store, config: before.config, settings: training, before };
-    await run({ ...stage, resume: true }, watcher);
+    const { config } = initialModel;
+    await run({ dataset, store, config, settings: training, initialModel, resume: true }, watcher);
     return;
   }
   const missing = (['data', 'config', 'out'] as const).find((name) => options[name] === undefined);
-  if (missing) throw new UsageError(`train needs --${missing} (or --resume with a run's folder).`);
+  if (missing) throw new UsageError(`train needs --${missing} (or --resume with a run folder).`);
   const { model, training } = readSettings(options.config, options.set);
   const { config, notes } = parseConfig(model);
   for (const note of notes) print(note);
   const settings = parseTrainSettings(training);
-  await begin({ config, settings }, options, watcher);
+  await startRun({ config, settings }, options, watcher);
 }
 
 async function finetuneCommand(
@@ -97,63 +98,63 @@ async function finetuneCommand(
   const isFile = from.endsWith('.safetensors');
   const store = diskStore(isFile ? dirname(from) : from);
   const records = isFile ? undefined : new RunRecords(store);
-  const weights = (await records?.weights()) ?? basename(from);
-  const before = await readModelFile(store, weights);
+  const weights = (await records?.weightsPath()) ?? basename(from);
+  const initialModel = await readModelFile(store, weights);
   const { model, training } = readSettings(options.config, options.set);
-  const { config, notes } = parseConfig(merged({ ...before.config }, model));
-  const known = new Set(before.config && parseConfig(before.config).notes);
-  for (const note of notes) if (!known.has(note)) print(note);
+  const { config, notes } = parseConfig(merged({ ...initialModel.config }, model));
+  const earlierNotes = new Set(initialModel.config && parseConfig(initialModel.config).notes);
+  for (const note of notes) if (!earlierNotes.has(note)) print(note);
   const settings = records ? await sameSplitAs(records, training) : parseTrainSettings(training);
-  const path = isFile ? from : `${from}/${weights}`;
-  await begin({ config, settings, before, from: path }, options, watcher);
+  const initialModelPath = isFile ? from : `${from}/${weights}`;
+  await startRun({ config, settings, initialModel, initialModelPath }, options, watcher);
 }
 
-/** Trains on the data and into the folder that the options name. */
-async function begin(
-  stage: Omit<TrainStage, 'dataset' | 'store'>,
+/** Trains on the data, and into the folder, that the options name. */
+async function startRun(
+  request: Omit<TrainRequest, 'dataset' | 'store'>,
   { data, out, force }: TrainOptions,
   watcher: TerminalWatcher,
 ): Promise<void> {
   const store = diskStore(out!);
   await expectEmpty(store, force);
   const dataset = await openDataset(data!);
-  await run({ ...stage, dataset, store, force: true }, watcher);
+  await run({ ...request, dataset, store, force: true }, watcher);
 }
 
-async function run(stage: TrainStage, watcher: TerminalWatcher): Promise<void> {
-  const { stopped, progress } = await trainStage(stage, { engine: createEngine, watcher });
+async function run(request: TrainRequest, watcher: TerminalWatcher): Promise<void> {
+  const { stopped, progress } = await trainStage(request, { engine: createEngine, watcher });
   watcher.close();
-  if (stopped === 'interrupted') printStopped(progress.step, stage.store.name);
+  if (stopped === 'interrupted') printStopped(progress.step, request.store.name);
 }
 
-/** Training settings, with the windows and the split of a run where they say none: what it was trained on stays so. */
+/** Training settings, with the split and the spacing of windows taken from a run unless they are set. */
 async function sameSplitAs(records: RunRecords, training: unknown): Promise<TrainSettings> {
-  // What are no settings at all is refused there.
+  // Throws, because these are not settings.
   if (!isRecord(training)) return parseTrainSettings(training);
-  const before = (await records.facts()).training;
-  const split = splitWithSeed(before);
+  const { training: earlier } = await records.readFacts();
+  const split = splitWithSeed(earlier);
   const settings = parseTrainSettings(
-    merged({ split, ...(before.every !== undefined && { every: before.every }) }, training),
+    merged({ split, ...(earlier.every !== undefined && { every: earlier.every }) }, training),
   );
   const { name } = records.store;
   if (!isDeepStrictEqual(settings.split, split))
     print(
-      `The split is not that of ${name}: of the same recording, that model may have learned windows that are for testing now.`,
+      `The split differs from that of ${name}. On the same recording, that model may have been trained on windows that are now test windows.`,
     );
   else if (!('split' in training))
-    print(`Windows are dealt out as in ${name}; training.split says otherwise.`);
+    print(`The split is that of ${name}; set training.split for another one.`);
   return settings;
 }
 
-/** `after` over `before`, key by key at every depth. */
+/** `base` with the values of `changes`, merged key by key at every depth. */
 function merged(
-  before: Readonly<Record<string, unknown>>,
-  after: Readonly<Record<string, unknown>>,
+  base: Readonly<Record<string, unknown>>,
+  changes: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
-  const result = { ...before };
-  for (const [key, value] of Object.entries(after)) {
-    const old = result[key];
-    result[key] = isRecord(old) && isRecord(value) ? merged(old, value) : value;
+  const result = { ...base };
+  for (const [key, value] of Object.entries(changes)) {
+    const current = result[key];
+    result[key] = isRecord(current) && isRecord(value) ? merged(current, value) : value;
   }
   return result;
 }

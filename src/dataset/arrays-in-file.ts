@@ -1,67 +1,79 @@
-/** Every array of a file, in one list: what a guess at its contents looks at. */
+/** Lists every array of an opened file, so that a guess can be made at what the file contains. */
 
 import { type ArrayNode, type DataNode, elementCount, type Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 
-/** Arrays of one path, in which `*` stands for every place of a list. */
+/** The arrays that share one path, in which `*` stands for any index of a list. */
 export interface ArrayEntry {
+  /** Names joined by slashes, as in a reference; empty where the file is a single array. */
   readonly path: string;
+  /** One array where the path has no `*`; else one per list item, in list order. */
   readonly arrays: readonly ArrayNode[];
-  /** Whether a list on the way has rows and columns, which may be neurons and trials. */
-  readonly grid: boolean;
+  /** Whether a list on the path is two-dimensional, so that its axes may be neurons and trials. */
+  readonly inGrid: boolean;
 }
 
-/** Every array of a file; those that differ in the place of a list only are one leaf. */
+/** Lists all arrays below a node. Arrays whose paths differ only in list indices share an entry. */
 export function listArrays(root: DataNode): ArrayEntry[] {
-  const found = new Map<string, ArrayNode[]>();
-  const grids = new Set<string>();
-  const walk = (part: DataNode, path: string, grid: boolean) => {
-    if (part.kind === 'array') {
-      if (grid) grids.add(path);
-      const known = found.get(path);
-      if (known) known.push(part);
-      else found.set(path, [part]);
-    } else if (part.kind === 'list') {
-      const both = grid || part.shape.filter((n) => n > 1).length > 1;
-      for (const item of part.items) walk(item, path ? `${path}/*` : '*', both);
+  const arraysByPath = new Map<string, ArrayNode[]>();
+  const gridPaths = new Set<string>();
+  const visit = (node: DataNode, path: string, inGrid: boolean) => {
+    if (node.kind === 'array') {
+      if (inGrid) gridPaths.add(path);
+      const samePath = arraysByPath.get(path);
+      if (samePath) samePath.push(node);
+      else arraysByPath.set(path, [node]);
+    } else if (node.kind === 'list') {
+      const isGrid = node.shape.filter((length) => length > 1).length > 1;
+      for (const item of node.items) visit(item, path ? `${path}/*` : '*', inGrid || isGrid);
     } else {
-      for (const [name, member] of part.members)
-        walk(member, path ? `${path}/${name}` : name, grid);
+      for (const [name, member] of node.members)
+        visit(member, path ? `${path}/${name}` : name, inGrid);
     }
   };
-  walk(root, '', false);
-  return [...found].map(([path, arrays]) => ({ path, arrays, grid: grids.has(path) }));
+  visit(root, '', false);
+  return [...arraysByPath].map(([path, arrays]) => ({
+    path,
+    arrays,
+    inGrid: gridPaths.has(path),
+  }));
 }
 
-/** What a leaf is, in words: its path and shape. */
-export function describeEntry({ path, arrays }: ArrayEntry): string {
-  const [first] = arrays as [ArrayNode];
-  const shape = first.shape.length > 0 ? ` [${first.shape.join(' x ')}]` : '';
-  const text = first.type === 'text' ? ' text' : '';
+/** An entry in the words of a message: its path, its shape, and whether it contains text. */
+export function formatEntry({ path, arrays }: ArrayEntry): string {
+  const [array] = arrays as [ArrayNode];
+  const shape = array.shape.length > 0 ? ` [${array.shape.join(' x ')}]` : '';
+  const text = array.type === 'text' ? ' text' : '';
   if (!path.includes('*')) return `${path || 'one array'}${shape}${text}`;
-  return `${path} (${arrays.length} of them, the first${shape || ' a single value'}${text})`;
+  return `${path} (${arrays.length} arrays, the first${shape || ' a single value'}${text})`;
 }
 
-/** A leaf that is one array of numbers, and its values. */
-export interface Vector {
+/** A numeric array of any shape that has been read. */
+export interface NumericArray {
+  /** Names joined by slashes, as in a reference; empty where the file is a single array. */
   readonly path: string;
   readonly shape: readonly number[];
+  /** In C order. */
   readonly values: Numbers;
 }
 
-/** Values looked at to tell what an array is. */
-export const MAX_VECTOR_VALUES = 2 ** 25;
+/** Larger arrays are not read to guess what they contain. */
+export const MAX_INSPECTED_VALUES = 2 ** 25;
 
-/** One array of numbers, not too large to look at; nothing where it cannot be read. */
-export function readVector({ path, arrays }: ArrayEntry): Vector[] {
-  const [array, ...more] = arrays;
-  if (!array || more.length > 0 || array.type !== 'number') return [];
+/**
+ * Reads an entry that is a single numeric array.
+ *
+ * @returns a list of one array; an empty list where the entry is anything else, is empty, is too large or cannot be read.
+ */
+export function readNumericArray({ path, arrays }: ArrayEntry): NumericArray[] {
+  const [array, ...others] = arrays;
+  if (!array || others.length > 0 || array.type !== 'number') return [];
   const { shape } = array;
-  if (elementCount(shape) > MAX_VECTOR_VALUES || shape.includes(0)) return [];
+  if (elementCount(shape) > MAX_INSPECTED_VALUES || shape.includes(0)) return [];
   try {
     return [{ path, shape, values: array.read() as Numbers }];
   } catch (error) {
-    // What cannot be used does not keep the rest from being understood.
+    // One unreadable array should not keep the rest of the file from being recognized.
     if (error instanceof RecordingError) return [];
     throw error;
   }

@@ -1,4 +1,4 @@
-/** Datasets: a folder with a dataset.yaml, or a recording's own file. */
+/** Opens datasets: a folder with a dataset.yaml, or a data file that needs none. */
 
 import { type Folder, pathIn } from '../ports/folder.js';
 import { RecordingError } from '../recording/errors.js';
@@ -6,85 +6,99 @@ import {
   assembleRecording,
   createRecording,
   type Recording,
+  replaceVariables,
   type Video,
 } from '../recording/recording.js';
 import { countSpikes, type Spikes, spikesEnd, spikeTimes } from '../recording/spikes.js';
 import { grouped } from '../text/format.js';
 import { checkFile } from '../text/yaml.js';
-import { checkDescription, type Description, referencesIn } from './description.js';
-import { Files } from './files.js';
+import { checkDescription, type Description, listReferences } from './description.js';
+import { DataFiles } from './files.js';
 import { keepNeurons } from './keep-neurons.js';
-import { locate } from './locate.js';
+import { locateDescription } from './locate.js';
 import { readSpikes } from './read-spikes.js';
 import { readNamedIntervals, readTrials } from './read-trials.js';
 import {
-  checkPerTrial,
-  type ReadVariables,
+  addPerTrialVariables,
+  checkTrialCounts,
+  type LoadedVariables,
   readVariables,
-  withVariables,
 } from './read-variables.js';
-import type { SpikeSource, TrialSpikes } from './spike-clocks.js';
-import { readOwnClocks } from './trial-clocks.js';
+import { formatShape } from './reference.js';
+import type { LoadedSpikes, SessionSpikes, TrialSpikes } from './spike-clocks.js';
+import { readTrialSegments } from './trial-clocks.js';
 
-/** The true wiring of a simulated recording. Weights and flags are [target x source]. */
+/** The true wiring of a simulated recording. */
 export interface Truth {
   readonly neurons: number;
+  /** [target, source], row-major. */
   readonly weights: Float64Array;
+  /** 1 for the strong connections of hubs, which an analysis should find, else 0; in the layout of `weights`. */
   readonly strong: Uint8Array;
+  /** The indices of hub neurons, which drive many others. */
   readonly hubs: readonly number[];
+  /** How many groups of equal size the neurons form. */
   readonly groups: number;
 }
 
+/** A recording that was read from files, and how it was read. */
 export interface Dataset {
-  /** The file it was opened by, as messages have it, and where it can be opened again. */
+  /** The file it was opened by, as messages name it: a dataset.yaml or a data file. */
   readonly path: string;
+  /** The path by which it can be opened again; absolute in Node. */
   readonly location: string;
   readonly recording: Recording;
+  /** The true wiring, where the recording is simulated. */
   readonly truth: Truth | undefined;
-  /** What the files call each neuron, where that is not its place. */
+  /** The name of each neuron in the files, where names differ from indices. */
   readonly names?: readonly string[];
-  /** What each variable's numbers are in, where it is said. */
+  /** The unit of each variable that has one. */
   readonly units: Readonly<Record<string, string>>;
-  /** What it was read by: the dataset.yaml there is, or one that nobody wrote. */
+  /** The description that it was read by, as parsed from a dataset.yaml or guessed. */
   readonly raw: object;
+  /** Whether the description was guessed, because there is no dataset.yaml. */
   readonly guessed: boolean;
-  /** What was done to the data, and what looks odd: sentences. */
+  /** What was assumed, changed or left out, in sentences. */
   readonly notes: readonly string[];
 }
 
 /**
- * Opens a dataset.
+ * Opens a dataset and reads all of its recording into memory.
  *
- * @param file of the folder: its dataset.yaml by whatever name, or a file that needs none; default: what the folder holds.
- * @throws RecordingError or ConfigError naming the file or key that does not do.
+ * @param file a dataset.yaml by any name, or a data file. Default: the folder's dataset.yaml, its phy files, or its only
+ *   data file.
+ * @throws RecordingError where a file cannot be read or its contents do not fit the description, with the key.
+ * @throws ConfigError where the dataset.yaml is not valid, with the key, what it should be and what it is.
  */
 export async function openDataset(folder: Folder, file?: string): Promise<Dataset> {
-  const located = await locate(folder, file);
+  const located = await locateDescription(folder, file);
   const { raw, guessed } = located;
   const path = pathIn(folder, located.file);
-  const described = checkFile(path, () => checkDescription(raw, ''));
-  const files = await Files.open(
+  const description = checkFile(path, () => checkDescription(raw, ''));
+  const files = await DataFiles.open(
     folder,
     located.file,
-    referencesIn(raw),
+    listReferences(raw),
     located.opened && [[located.file, located.opened]],
   );
   const notes = [...located.notes];
   try {
-    const name = described.name ?? (guessed ? located.file : folder.title);
+    const name = description.name ?? (guessed ? located.file : folder.title);
     const note = (sentence: string) => notes.push(sentence);
-    const every = readSpikes(described.spikes, files, described.start, note);
-    const source = keepNeurons(every, described.spikes, files, note);
-    const recording = readRecording({ ...described, name }, source, files, note);
-    const units = Object.entries(described.variables).flatMap(([key, { unit }]) =>
+    const allNeurons = readSpikes(description.spikes, files, description.start, note);
+    const spikes = keepNeurons(allNeurons, description.spikes, files, note);
+    const recording = readRecording({ ...description, name }, spikes, files, note);
+    const units = Object.entries(description.variables).flatMap(([key, { unit }]) =>
       unit === undefined ? [] : [[key, unit] as const],
     );
     return {
       path,
       location: path,
       recording,
-      truth: described.truth && readTruth(described.truth, files, recording.neurons),
-      ...(source.names?.some((own, place) => own !== `${place}`) && { names: source.names }),
+      truth: description.truth && readTruth(description.truth, files, recording.neurons),
+      ...(spikes.names?.some((neuronName, index) => neuronName !== `${index}`) && {
+        names: spikes.names,
+      }),
       units: Object.fromEntries(units),
       raw,
       guessed,
@@ -95,104 +109,131 @@ export async function openDataset(folder: Folder, file?: string): Promise<Datase
   }
 }
 
-type Named = Description & { readonly name: string };
+type NamedDescription = Description & { readonly name: string };
 
 function readRecording(
-  described: Named,
-  source: SpikeSource,
-  files: Files,
+  description: NamedDescription,
+  spikes: LoadedSpikes,
+  files: DataFiles,
   note: (sentence: string) => void,
 ): Recording {
-  // On trials' own clocks, arrays of samples begin where those do.
-  const begin = 'trials' in source ? described.spikes.start : 0;
-  const read = readVariables(described, begin, files);
-  if ('trials' in source) return readPerTrial(described, source, read, files, note);
-  const { start, duration, frames, trials } = described;
-  const dealt = trials && readTrials(trials, files, start, spikesEnd(source.spikes), note);
-  const spans = dealt?.spans;
-  checkPerTrial(read, dealt?.count ?? 1);
+  // Where trials have clocks of their own, they begin at `spikes.start` on them, for samples as for spikes.
+  const begin = 'trials' in spikes ? description.spikes.start : 0;
+  const variables = readVariables(description, begin, files);
+  return 'trials' in spikes
+    ? assembleTrials(description, spikes, variables, files, note)
+    : cutSession(description, spikes, variables, files, note);
+}
+
+/** The recording of a session on one clock, cut into its trials. */
+function cutSession(
+  description: NamedDescription,
+  { spikes, recorded }: SessionSpikes,
+  variables: LoadedVariables,
+  files: DataFiles,
+  note: (sentence: string) => void,
+): Recording {
+  const { start, duration, frames } = description;
+  const trials =
+    description.trials && readTrials(description.trials, files, start, spikesEnd(spikes), note);
+  checkTrialCounts(variables, trials?.count ?? 1);
   const recording = createRecording({
-    name: described.name,
-    spikes: source.spikes,
+    name: description.name,
+    spikes,
     ...(frames && { frames: readVideo(frames, files, start) }),
-    variables: read.session,
-    ...(spans && { trials: spans }),
+    variables: variables.session,
+    ...(trials && { trials: trials.spans }),
     intervals: Object.fromEntries(
-      Object.entries(described.intervals).map(([name, spec]) => [
+      Object.entries(description.intervals).map(([name, spec]) => [
         name,
         readNamedIntervals(name, spec, files, start, duration ?? Number.POSITIVE_INFINITY, note),
       ]),
     ),
     ...(duration !== undefined && { duration }),
-    ...(source.recorded !== undefined && { recorded: source.recorded }),
+    ...(recorded !== undefined && { recorded }),
   });
-  noteDropped(source.spikes, recording, note);
-  const placed = recording.trials.map((trial, n) =>
-    withVariables(trial, read.perTrial, spans ? spans[n]!.place : n, described.variables),
+  noteDropped(spikes, recording, note);
+  return replaceVariables(
+    recording,
+    recording.trials.map((trial, n) => {
+      const index = trials ? trials.spans[n]!.index : n;
+      return addPerTrialVariables(trial, variables.perTrial, index, description.variables)
+        .variables;
+    }),
   );
-  return assembleRecording(recording.name, placed, recording.intervals);
 }
 
-/** Spikes that no trial holds are lost to the model: nobody should learn that by accident. */
+/** Notes spikes outside all trials, which no model will read. */
 function noteDropped(
   spikes: Spikes,
   { trials }: Recording,
   note: (sentence: string) => void,
 ): void {
   if ('counts' in spikes) return;
-  const all = countSpikes(spikes.times);
+  const total = countSpikes(spikes.times);
   const kept = trials.reduce(
     (sum, trial) => sum + ('times' in trial.spikes ? countSpikes(trial.spikes.times) : 0),
     0,
   );
-  if (kept < all) note(`${grouped(all - kept)} of ${grouped(all)} spikes are in no trial.`);
+  if (kept < total)
+    note(`Spikes outside all trials are left out (${grouped(total - kept)} of ${grouped(total)}).`);
 }
 
-/** Trials that each have a clock of their own. */
-function readPerTrial(
-  described: Named,
-  source: TrialSpikes,
-  read: ReadVariables,
-  files: Files,
+/**
+ * The recording of trials that have clocks of their own.
+ *
+ * @throws RecordingError where a variable is on the session clock.
+ */
+function assembleTrials(
+  description: NamedDescription,
+  spikes: TrialSpikes,
+  variables: LoadedVariables,
+  files: DataFiles,
   note: (sentence: string) => void,
 ): Recording {
-  const [stray] = Object.keys(read.session);
-  if (stray !== undefined) {
+  const [sessionVariable] = Object.keys(variables.session);
+  if (sessionVariable !== undefined) {
     throw new RecordingError(
-      `variables.${stray} is on the session's clock, but the spikes are on their trials': give it per_trial, or an array for each trial.`,
+      `variables.${sessionVariable} is on the session clock, but the spikes are on the clocks of their trials: give the variable one value per trial, with per_trial, or one array per trial.`,
     );
   }
-  checkPerTrial(read, source.trials.length, countHint(source));
-  const placed = readOwnClocks(described, source, files, note);
+  checkTrialCounts(variables, spikes.trials.length, trialOrderHint(spikes));
+  const segments = readTrialSegments(description, spikes, files, note);
   return assembleRecording(
-    described.name,
-    placed.map(({ id, place, start, stop, spikes }) => {
-      const trial = { id, start, duration: stop - start, spikes, variables: {} };
-      return withVariables(trial, read.perTrial, place, described.variables);
+    description.name,
+    segments.map(({ id, index, start, stop, spikes: trialSpikes }) => {
+      const trial = { id, start, duration: stop - start, spikes: trialSpikes, variables: {} };
+      return addPerTrialVariables(trial, variables.perTrial, index, description.variables);
     }),
   );
 }
 
-/** Why there may be more or fewer values than trials. */
-function countHint({ trials, labels }: TrialSpikes): string | undefined {
+/** How values per trial correspond to trials, and why there may be more or fewer: the end of an error message. */
+function trialOrderHint({ trials, labels }: TrialSpikes): string | undefined {
   if (labels)
-    return `in the order of their labels, which are ${labels.slice(0, 6).join(', ')}${labels.length > 6 ? ' and so on' : ''}; a trial without spikes has none`;
+    return `in the order of their labels (${labels.slice(0, 6).join(', ')}${labels.length > 6 ? ' and so on' : ''}); a trial without spikes has no label`;
   return trials[0] && countSpikes(spikeTimes(trials[0])) === 0
-    ? 'in their order; no spike is of trial 0, so if trials are numbered from 1, set spikes.relabel'
+    ? 'in order; trial 0 has no spikes, so if trials are numbered from 1, set spikes.relabel'
     : undefined;
 }
 
-function readVideo(spec: NonNullable<Description['frames']>, files: Files, start: number): Video {
-  const { data, shape } = files.values('frames.data', spec.data);
+/** @throws RecordingError where the frames are not a numeric array of three axes. */
+function readVideo(
+  spec: NonNullable<Description['frames']>,
+  files: DataFiles,
+  start: number,
+): Video {
+  const values = files.values('frames.data', spec.data);
+  const { data, shape } = values;
   if (shape.length !== 3 || Array.isArray(data)) {
     throw new RecordingError(
-      `frames.data should be numbers of [frames, height, width], but is [${shape.join(', ')}].`,
+      `frames.data should be a numeric array of [frames, height, width], but ${formatShape(values)}.`,
     );
   }
   const [count, height, width] = shape as [number, number, number];
-  const kept = data instanceof Uint8Array || data instanceof Float32Array;
+  const isPixelType = data instanceof Uint8Array || data instanceof Float32Array;
   return {
-    data: kept ? data : Float32Array.from(data),
+    data: isPixelType ? data : Float32Array.from(data),
     count,
     height,
     width,
@@ -201,20 +242,26 @@ function readVideo(spec: NonNullable<Description['frames']>, files: Files, start
   };
 }
 
-function readTruth(spec: NonNullable<Description['truth']>, files: Files, neurons: number): Truth {
-  const square = (key: 'weights' | 'strong') => {
-    const { data, shape } = files.values(`truth.${key}`, spec[key]);
-    if (Array.isArray(data) || shape.length !== 2 || shape.some((n) => n !== neurons)) {
+/** @throws RecordingError where a matrix is not numeric or not of the size of the recording. */
+function readTruth(
+  spec: NonNullable<Description['truth']>,
+  files: DataFiles,
+  neurons: number,
+): Truth {
+  const readMatrix = (key: 'weights' | 'strong') => {
+    const values = files.values(`truth.${key}`, spec[key]);
+    const { data, shape } = values;
+    if (Array.isArray(data) || shape.length !== 2 || shape.some((length) => length !== neurons)) {
       throw new RecordingError(
-        `truth.${key} should be numbers of [${neurons}, ${neurons}], but is [${shape.join(', ')}].`,
+        `truth.${key} should be a numeric array of [${neurons}, ${neurons}], but ${formatShape(values)}.`,
       );
     }
     return data;
   };
   return {
     neurons,
-    weights: Float64Array.from(square('weights')),
-    strong: Uint8Array.from(square('strong')),
+    weights: Float64Array.from(readMatrix('weights')),
+    strong: Uint8Array.from(readMatrix('strong')),
     hubs: Array.from(files.numbers('truth.hubs', spec.hubs)),
     groups: spec.groups,
   };

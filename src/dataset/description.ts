@@ -1,4 +1,7 @@
-/** dataset.yaml: which array of which file is what, on which clock and in which unit. */
+/**
+ * The keys of dataset.yaml: which array of which file is what, on which clock and in which unit. All times are on the
+ * clock of the files, except those of trials with clocks of their own.
+ */
 
 import {
   boolean,
@@ -17,57 +20,59 @@ import {
   text,
 } from '../text/schema.js';
 
-const wholeNumber = (min: number) => number({ min, integer: true });
+const integerFrom = (min: number) => number({ min, integer: true });
 
-/** Seconds per unit of time. */
 const SECONDS_PER_UNIT: Readonly<Record<string, number>> = { s: 1, ms: 1e-3, us: 1e-6 };
 
-/** A share of a second by its rate, such as 1/30. */
+/** Parses a fraction of a second, such as 1/30, into seconds; undefined where the value is not one. */
 function parseFraction(value: unknown): number | undefined {
   const [, rate] = /^1\s*\/\s*(\d+(?:\.\d+)?)$/.exec(String(value)) ?? [];
   return Number(rate) > 0 ? 1 / Number(rate) : undefined;
 }
 
-/** A number of seconds, or a share of one. */
+/** A positive number of seconds, or a fraction of a second. */
 const seconds: Check<number> = (value, path) =>
   parseFraction(value) ?? number({ above: 0 })(value, path);
 
-/** A unit of time as its seconds: a name, a number, or a share of a second such as 1/30000 for samples at 30 kHz. */
+/** A unit of time, as its seconds: s (the default), ms, us, a number of seconds, or 1/30000 for samples at 30 kHz. */
 const unit: Check<number> = (value, path) => {
   if (value === undefined) return 1;
   if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
-  const known = SECONDS_PER_UNIT[String(value)] ?? parseFraction(value);
-  if (known !== undefined) return known;
+  const secondsPerUnit = SECONDS_PER_UNIT[String(value)] ?? parseFraction(value);
+  if (secondsPerUnit !== undefined) return secondsPerUnit;
   throw new ConfigError(
-    `${path} should be s, ms, us, a number of seconds or a share of one such as 1/30000, but is ${show(value)}.`,
+    `${path} should be s, ms, us, a number of seconds or a fraction of a second such as 1/30000, but is ${show(value)}.`,
   );
 };
 
-/** One reference, or several whose arrays follow one another. */
+/** One reference, or a list of references whose arrays are joined in order. */
 const references: Check<string[]> = (value, path) =>
   typeof value === 'string' ? [text(value, path)] : list(text)(value, path);
 
 const event = object({
-  /** An event is where a trace rises above this: in its own unit, or robust standard deviations above its median. */
+  /** An event is where a trace rises above this threshold. */
   above: number(),
+  /** The unit of `above`: that of the trace, or robust standard deviations above the trace's median. */
   in: defaulted(isOneOf(['value', 'deviations']), 'value'),
-  /** Every sample above it is an event, not only the first: for traces that are events already. */
+  /** Whether every sample above the threshold is an event, not only the first: for deconvolved traces. */
   each: defaulted(boolean, false),
 });
 
-/** Places from 0, or a value of each neuron's that has to be one of those named; default: any but 0. */
-const kept: Check<number[] | Checked<typeof keptBy>> = (value, path) => {
-  if (Array.isArray(value)) return list(wholeNumber(0))(value, path);
-  if (isRecord(value)) return keptBy(value, path);
+/** Indices of neurons, or a rule that selects neurons by a value that each has. */
+const keep: Check<number[] | Checked<typeof keepByValue>> = (value, path) => {
+  if (Array.isArray(value)) return list(integerFrom(0))(value, path);
+  if (isRecord(value)) return keepByValue(value, path);
   throw new ConfigError(
-    `${path} should be a list of places or {by: file#array, values: [...]}, but is ${show(value)}.`,
+    `${path} should be a list of neuron indices or {by: file#array, values: [...]}, but is ${show(value)}.`,
   );
 };
 
-const keptBy = object({
+const keepByValue = object({
+  /** One value per neuron, such as the label that a sorter gave it. */
   by: text,
-  /** What the neuron of each value is called, where the values do not stand in the order of the neurons. */
+  /** The name or label of the neuron that each value belongs to. Default: the values are in the order of the neurons. */
   ids: optional(text),
+  /** Neurons with one of these values are kept. Default: those with any value but 0. */
   values: optional(
     list<string | number>((value, path) =>
       typeof value === 'string' ? value : number()(value, path),
@@ -75,133 +80,171 @@ const keptBy = object({
   ),
 });
 
+/** Spikes are given in one of four ways: `times`, `lists`, `counts` or `traces`. */
 const spikes = object({
-  /** Times of all neurons one after the other, with the neuron of each from 0 on, in any order. */
+  /** Spike times of all neurons in one array. Needs `neurons`, `ends` or `sizes`. */
   times: optional(text),
+  /** The neuron of each time: an index from 0 or, with `relabel`, a label. Times may be in any order. */
   neurons: optional(text),
-  /** Or with where each neuron's times end, or how many it has. */
+  /** For times grouped by neuron: the index just past each neuron's last time, as in NWB. */
   ends: optional(text),
+  /** For times grouped by neuron: how many times each neuron has. */
   sizes: optional(text),
-  /** Neurons and trials are labels, not numbers from 0: each that occurs gets a number, in order. */
+  /** Whether `neurons` and `trials` contain labels. The labels that occur are sorted and numbered from 0. */
   relabel: defaulted(boolean, false),
-  /** The trial of each time, which then counts from its trial's start. */
+  /** The trial of each time: an index from 0 or, with `relabel`, a label. Each trial then has a clock of its own. */
   trials: optional(text),
-  /** Or one array of times for each neuron; of arrays with two axes each column is a trial. */
+  /** One array of spike times per neuron. Where the arrays have two axes, each column is a trial with its own clock. */
   lists: optional(references),
-  /** What short columns of lists are filled with: no spike. */
+  /** The value that fills up short columns of `lists`; it is not a spike. */
   padding: optional(number()),
+  /** The unit of `times`, `lists` and `clock`. Default: s. */
   unit,
-  /** Neurons there are, where the last may be silent. */
-  count: optional(wholeNumber(1)),
-  /** What each is called, such as the numbers a sorter gave them. Default: labels, or places from 0. */
+  /** The number of neurons. Default: the largest index + 1; set it where the last neurons may be silent. */
+  count: optional(integerFrom(1)),
+  /** One name per neuron, such as the ids of a spike sorter. Default: the labels, or indices from 0. */
   names: optional(text),
-  /** Neurons that are used, such as those a sorter calls good; they are numbered anew. Default: all. */
-  keep: optional(kept),
-  /** Or whole counts, or traces in which events are found by a rule; `axes` names their axes in order. */
+  /** The neurons to use, renumbered from 0 in this order. Default: all. */
+  keep: optional(keep),
+  /** Spike counts per bin; whole numbers, which are never rounded. */
   counts: optional(text),
+  /** Calcium traces, in which `event` says what an event is. Events count as spikes. */
   traces: optional(references),
+  /** The rule that finds events in `traces`. */
   event: optional(event),
+  /** The axes of `counts` or `traces` in order. Default: [neurons, bins]; for counts with three axes, trials first. */
   axes: optional(list(isOneOf(['neurons', 'bins', 'trials']))),
-  /** Seconds of a bin, or the time of each; `start` is where the clock begins: of bins, or of trials that have their own. */
+  /** Bin width, seconds. Default: the mean step of `clock`. */
   dt: optional(seconds),
+  /** When the first bin begins, seconds; for trials with clocks of their own, when each trial begins on its clock. */
   start: defaulted(number(), 0),
+  /** The time of each bin. It replaces `start`, and `dt` where that is not given. */
   clock: optional(text),
 });
 
 const frames = object({
-  /** [frames, height, width] */
+  /** Pixels: [frames, height, width]. */
   data: text,
+  /** Seconds per frame. */
   dt: seconds,
+  /** When the first frame begins, seconds. */
   start: defaulted(number(), 0),
 });
 
 const variable = object({
-  /** Samples; of a pattern, one array for each trial, on the trial's clock. */
+  /** Samples: numbers, or labels as text. A pattern matches one array per trial, each on its trial's clock. */
   data: text,
-  /** One value for each trial, which holds all through it. */
+  /** Whether `data` has one value per trial, which holds for the whole trial. */
   per_trial: defaulted(boolean, false),
-  /** Samples at a step, from `start` on; or each at its own of `times`. */
+  /** Seconds per sample, from `start` on. */
   dt: optional(seconds),
+  /** When the first sample was taken, seconds. */
   start: defaulted(number(), 0),
+  /** The time of each sample, instead of `dt` and `start`. */
   times: optional(text),
+  /** The unit of `times`. Default: s. */
   time_unit: unit,
-  /** The value is data x scale + offset, in this unit. */
+  /** Values are data x scale + offset. */
   scale: defaulted(number(), 1),
   offset: defaulted(number(), 0),
+  /** The unit of the values after scaling, for reports. */
   unit: optional(text),
-  /** Of an angle: a full turn in its unit, so that its means go around the circle. */
+  /** For an angle: a full turn in the unit of the values, so that means go around the circle. */
   period: optional(seconds),
-  /** Samples of a moving average, half of them before each; at the ends of a trial of those there are. Labels of
-   * the last training windows then know so much of what comes after; keep it below the gap of the split. */
-  smooth: optional(wholeNumber(2)),
   /**
-   * What to do with samples that are no number: refuse the file, or draw a line between their neighbours. Windows do not
-   * end where that line is long.
+   * Replaces each sample by the mean of this many samples, half of them before it; fewer near the ends of a trial. The
+   * labels of the last training windows then depend on later samples, so keep this shorter than the gap between the parts
+   * of the split.
+   */
+  smooth: optional(integerFrom(2)),
+  /**
+   * What to do with missing samples (NaN, or an empty text): refuse the file, or leave them out. Numbers are then
+   * interpolated and labels hold until the next one. No window ends in a gap that is far longer than the usual step.
    */
   missing: defaulted(isOneOf(['refuse', 'interpolate']), 'refuse'),
 });
 
 const trials = object({
-  /** On the session's clock; of trials that have a clock of their own, when that is at 0. */
+  /** When each trial starts; for trials with clocks of their own, the session time at which their clock is at 0. */
   starts: optional(text),
+  /** When each trial stops. Default: where the next one starts. */
   stops: optional(text),
+  /** The id of each trial in results. Default: its label, or its index in the file. */
   ids: optional(text),
+  /** The unit of `starts` and `stops`. Default: s. */
   unit,
-  /** What the first unit of time is numbered, and whether stops belong to their trials. */
+  /** The value of `starts` and `stops` that stands for time 0: 1 for frames numbered from 1. */
   from: defaulted(number(), 0),
+  /** Whether a stop is the last unit of its trial, rather than the first one after it. */
   inclusive: defaulted(boolean, false),
-  /** Trials that are used, by their place from 0; default: all. */
-  keep: optional(list(wholeNumber(0))),
-  /** Or trials that end wherever a clock steps by more than `above` seconds. */
+  /** Indices of the trials to use, from 0. Default: all that have a start and a duration. */
+  keep: optional(list(integerFrom(0))),
+  /** Instead of `starts`: a new trial begins wherever `clock` steps by more than `above` seconds. */
   gaps: optional(
     object({
+      /** The time of each sample, in `unit`. */
       clock: text,
       unit,
       above: seconds,
-      /** Seconds of a place, where the data stand side by side as if nothing had been cut out. */
+      /** Seconds per sample, for data that are concatenated as if nothing had been cut out between samples. */
       dt: optional(seconds),
     }),
   ),
-  /** Or, where spikes have their trials, how long each is, seconds. */
+  /** For trials with clocks of their own: seconds per trial. Default: as long as the longest. */
   duration: optional(seconds),
 });
 
+/** Where named intervals start and stop, in `unit`. */
 const intervals = object({ starts: text, stops: text, unit });
 
 const DESCRIPTION_FIELDS = {
+  /** Default: the name of the folder or file. */
   name: optional(text),
-  /** Seconds on the files' clock where the session begins; times before are left out. */
+  /** When the session starts on the clock of the files, seconds. Anything earlier is left out. */
   start: defaulted(number(), 0),
-  /** Seconds; default: as long as the longest part. */
+  /** Seconds. Default: up to the end of everything recorded. */
   duration: optional(seconds),
   spikes,
   frames: optional(frames),
+  /** Behavior and stimuli by name, each on a clock of its own. */
   variables: defaulted(record(variable), {}),
+  /** Default: one trial, the complete session. */
   trials: optional(trials),
+  /** Named intervals of the session, such as 'running'. */
   intervals: defaulted(record(intervals), {}),
-  /** Of simulated data: what is to be found. */
+  /** For simulated data: the true wiring, which connectivity results are compared with (`Truth` in dataset.ts). */
   truth: optional(
-    object({ weights: text, strong: text, hubs: text, groups: defaulted(wholeNumber(1), 1) }),
+    object({ weights: text, strong: text, hubs: text, groups: defaulted(integerFrom(1), 1) }),
   ),
+  /** Whether the data are simulated. */
   simulated: defaulted(boolean, false),
+  /** Remarks for people who read the file. */
   notes: defaulted(list(text), []),
 } as const;
 
 /**
- * Checks a description as YAML gives it.
+ * Checks a dataset.yaml that has been parsed, and fills in the defaults.
  *
- * @throws ConfigError naming the key's path, what is allowed and what it is.
+ * @throws ConfigError with the path of the key, what it should be and what it is.
  */
 export const checkDescription = object(DESCRIPTION_FIELDS);
 
-/** A checked dataset.yaml with every default filled in. */
+/** A checked dataset.yaml with every default filled in. Times are on the clock of the files. */
 export type Description = Checked<typeof checkDescription>;
+
+/** The `spikes` of a description: how spikes are given, and which neurons are used. */
 export type SpikesSpec = Description['spikes'];
+
+/** One entry under `variables` of a description: its samples, and the clock they are on. */
 export type VariableSpec = Description['variables'][string];
+
+/** The `trials` of a description: how the session is split into trials. */
 export type TrialsSpec = NonNullable<Description['trials']>;
+
+/** One entry under `intervals` of a description: starts and stops. */
 export type IntervalsSpec = Description['intervals'][string];
 
-/** Keys whose texts are no references. */
+/** Keys whose text is not a reference. */
 const PLAIN_TEXT_KEYS = new Set([
   'name',
   'dt',
@@ -217,27 +260,35 @@ const PLAIN_TEXT_KEYS = new Set([
   'notes',
 ]);
 
-/** A description whose references are changed, such as to be read from another folder. */
-export function mapReferences(described: unknown, change: (text: string) => string): unknown {
-  if (typeof described === 'string') return change(described);
-  if (Array.isArray(described)) return described.map((item) => mapReferences(item, change));
-  if (!isRecord(described)) return described;
+/**
+ * Copies a description with every reference changed, such as to write it to another folder.
+ *
+ * @param description a dataset.yaml that has been parsed, or any value in it.
+ */
+export function mapReferences(description: unknown, change: (text: string) => string): unknown {
+  if (typeof description === 'string') return change(description);
+  if (Array.isArray(description)) return description.map((item) => mapReferences(item, change));
+  if (!isRecord(description)) return description;
   return Object.fromEntries(
-    Object.entries(described).map(([name, item]) => [
-      name,
-      PLAIN_TEXT_KEYS.has(name) && !isRecord(item) ? item : mapReferences(item, change),
+    Object.entries(description).map(([key, value]) => [
+      key,
+      PLAIN_TEXT_KEYS.has(key) && !isRecord(value) ? value : mapReferences(value, change),
     ]),
   );
 }
 
-/** Every reference to an array, with the key it stands under. */
-export function referencesIn(described: unknown, path = ''): { key: string; text: string }[] {
-  if (typeof described === 'string') return [{ key: path, text: described }];
-  if (Array.isArray(described)) return described.flatMap((item) => referencesIn(item, path));
-  if (!isRecord(described)) return [];
-  return Object.entries(described).flatMap(([name, item]) =>
-    PLAIN_TEXT_KEYS.has(name) && !isRecord(item)
+/**
+ * Lists every reference of a description with its key, such as `spikes.times`.
+ *
+ * @param description a dataset.yaml that has been parsed, or the value in it that the key `path` has.
+ */
+export function listReferences(description: unknown, path = ''): { key: string; text: string }[] {
+  if (typeof description === 'string') return [{ key: path, text: description }];
+  if (Array.isArray(description)) return description.flatMap((item) => listReferences(item, path));
+  if (!isRecord(description)) return [];
+  return Object.entries(description).flatMap(([key, value]) =>
+    PLAIN_TEXT_KEYS.has(key) && !isRecord(value)
       ? []
-      : referencesIn(item, path ? `${path}.${name}` : name),
+      : listReferences(value, path ? `${path}.${key}` : key),
   );
 }

@@ -1,4 +1,4 @@
-/** The files of a dataset: opened by what they begin with, and read by reference. */
+/** The data files of a dataset: every file that the description refers to is opened once and read by reference. */
 
 import type { ArrayNode, DataNode, Numbers } from '../formats/nodes.js';
 import { type OpenedFile, openFile } from '../formats/open.js';
@@ -6,10 +6,28 @@ import type { ByteSource } from '../ports/byte-source.js';
 import { SourceError } from '../ports/errors.js';
 import type { Folder } from '../ports/folder.js';
 import { RecordingError } from '../recording/errors.js';
-import { find, isPattern, parseReference, readValues, type Values } from './reference.js';
+import {
+  type ArrayValues,
+  find,
+  formatShape,
+  isPattern,
+  parseReference,
+  readValues,
+} from './reference.js';
 
-/** Files of one folder by name; each is opened once. */
-export class Files {
+/** A one-dimensional numeric array that is read in pieces. */
+export interface VectorReader {
+  readonly length: number;
+  /** Reads the values from index `from` up to, but not including, `to`. */
+  read(from: number, to: number): Numbers;
+}
+
+/**
+ * The opened data files of one folder, by name. The reading methods take a reference (`text`) and the key of dataset.yaml
+ * that it was written under, with which their messages begin. They throw a RecordingError where the reference matches
+ * nothing, or an array of another kind than the one that is needed.
+ */
+export class DataFiles {
   readonly #label: string;
   readonly #opened: Map<string, OpenedFile>;
 
@@ -19,18 +37,20 @@ export class Files {
   }
 
   /**
-   * Opens every file that references name.
+   * Opens every file that the references name.
    *
-   * @param label the file the references stand in, for messages.
-   * @param opened files that are open already, by name; they are closed with the others.
+   * @param label the file that contains the references, for messages.
+   * @param references see `listReferences`.
+   * @param opened files that are open already, by name; `close` closes them too.
+   * @throws RecordingError where a file cannot be opened; all others are closed before.
    */
   static async open(
     folder: Folder,
     label: string,
     references: readonly { key: string; text: string }[],
     opened: Iterable<readonly [string, OpenedFile]> = [],
-  ): Promise<Files> {
-    const files = new Files(label, opened);
+  ): Promise<DataFiles> {
+    const files = new DataFiles(label, opened);
     try {
       for (const { key, text } of references) {
         const { file } = parseReference(text);
@@ -45,78 +65,88 @@ export class Files {
     }
   }
 
+  /** Closes all files; nothing can be read from them after that. */
   close(): void {
     for (const file of this.#opened.values()) file.close();
   }
 
-  /** One array; nothing of it is read yet. */
-  part(key: string, text: string): ArrayNode {
+  /** Finds the one array that a reference names, ignoring its index. Nothing is read yet. */
+  array(key: string, text: string): ArrayNode {
     const reference = parseReference(text);
-    const [part, ...more] = this.#find(key, text);
-    if (more.length > 0 || isPattern(reference))
-      throw this.#complaint(key, text, 'names several arrays, but one is needed here');
-    return this.#array(key, text, part);
+    const [node, ...others] = this.#find(key, text);
+    if (others.length > 0 || isPattern(reference))
+      throw this.#error(key, text, 'matches several arrays, but exactly one is needed here');
+    return this.#checkArray(key, text, node);
   }
 
+  /** Whether a reference contains `*`, and so may match several arrays. */
   isPattern(text: string): boolean {
     return isPattern(parseReference(text));
   }
 
-  /** One array, or what the reference's index picks of it; of a pattern, the single value of each. */
-  values(key: string, text: string): Values {
+  /**
+   * Reads one array, or the part of it that the reference's index selects. A pattern has to match single values, which
+   * are joined into one array; a list item without a value gives NaN, or an empty text.
+   */
+  values(key: string, text: string): ArrayValues {
     const { index } = parseReference(text);
-    if (this.isPattern(text)) return this.#joined(key, text);
-    return readValues(this.part(key, text), index, this.#where(key, text));
+    if (this.isPattern(text)) return this.#joinSingleValues(key, text);
+    return readValues(this.array(key, text), index, this.#location(key, text));
   }
 
-  /** Single values, such as a field of every struct, as one array. */
-  #joined(key: string, text: string): Values {
-    const found = this.list(key, text);
-    const single = found.map((values) =>
-      values?.data.length === 1 ? values.data[0]! : Number.NaN,
-    );
-    if (found.some((values) => values && values.data.length > 1))
-      throw this.#complaint(key, text, 'names several arrays, but one is needed here');
-    const texts = single.some((value) => typeof value === 'string');
-    // What is missing among texts is one without letters.
-    const worded = (value: number | string) => (Number.isNaN(value) ? '' : String(value));
-    const data = texts ? single.map(worded) : Float64Array.from(single as number[]);
+  /** Joins the single values that a pattern matches, such as one field of every struct in a list. */
+  #joinSingleValues(key: string, text: string): ArrayValues {
+    const matches = this.arrays(key, text);
+    const values = matches.map((array) => (array?.data.length === 1 ? array.data[0]! : Number.NaN));
+    if (matches.some((array) => array && array.data.length > 1))
+      throw this.#error(key, text, 'matches several arrays, but exactly one is needed here');
+    const hasText = values.some((value) => typeof value === 'string');
+    // Among texts, an empty one stands for a missing value.
+    const toText = (value: number | string) => (Number.isNaN(value) ? '' : String(value));
+    const data = hasText ? values.map(toText) : Float64Array.from(values as number[]);
     return { shape: [data.length], data };
   }
 
-  /** An array of numbers along one axis. */
+  /** Reads a one-dimensional numeric array. */
   numbers(key: string, text: string): Numbers {
-    const { shape, data } = this.values(key, text);
-    // Tables keep integers past those that numbers keep as texts; as a time, one that is near does.
+    const values = this.values(key, text);
+    const { shape, data } = values;
+    // A CSV table keeps integers above 2^53 as text; rounded to a double they are precise enough for a time.
     if (Array.isArray(data) && data.every((value) => /^[+-]?\d+$/.test(value)))
       return Float64Array.from(data, Number);
-    if (Array.isArray(data) || !isLine(shape)) {
-      throw new RecordingError(
-        `${this.#where(key, text)} should be numbers along one axis, but is [${shape.join(', ')}]${Array.isArray(data) ? ' of texts' : ''}.`,
+    if (Array.isArray(data) || !isOneDimensional(shape)) {
+      throw this.#error(
+        key,
+        text,
+        `should be a one-dimensional array of numbers, but ${formatShape(values)}`,
       );
     }
     return data;
   }
 
-  /** Numbers along one axis that are read piece by piece, by range where the file allows it. */
-  line(key: string, text: string): { length: number; read(from: number, to: number): Numbers } {
-    const part = this.part(key, text);
-    if (parseReference(text).index || part.shape.length !== 1 || part.type !== 'number') {
-      const whole = this.numbers(key, text);
-      return { length: whole.length, read: (from, to) => whole.slice(from, to) };
+  /** Opens a one-dimensional numeric array to be read in pieces: by range where the file allows it, else from memory. */
+  vectorReader(key: string, text: string): VectorReader {
+    const array = this.array(key, text);
+    if (parseReference(text).index || array.shape.length !== 1 || array.type !== 'number') {
+      const values = this.numbers(key, text);
+      return { length: values.length, read: (from, to) => values.slice(from, to) };
     }
-    return { length: part.shape[0]!, read: (from, to) => part.read(from, to) as Numbers };
+    return { length: array.shape[0]!, read: (from, to) => array.read(from, to) as Numbers };
   }
 
-  /** Every array a pattern stands for, or the one a plain reference names; undefined for what a list has none of. */
-  list(key: string, text: string): (Values | undefined)[] {
+  /** Reads every array that a reference matches; undefined for a list item that has no such array. */
+  arrays(key: string, text: string): (ArrayValues | undefined)[] {
     const { index } = parseReference(text);
-    const parts = this.#find(key, text);
-    if (parts.every((part) => part === undefined))
-      throw this.#complaint(key, text, 'names nothing that is there');
-    return parts.map((part) =>
-      part
-        ? readValues(this.#array(key, text, part), emptied(part) ? undefined : index, text)
+    const nodes = this.#find(key, text);
+    if (nodes.every((node) => node === undefined))
+      throw this.#error(key, text, 'matches no array of the file');
+    return nodes.map((node) =>
+      node
+        ? readValues(
+            this.#checkArray(key, text, node),
+            isEmpty(node) ? undefined : index,
+            this.#location(key, text),
+          )
         : undefined,
     );
   }
@@ -125,31 +155,47 @@ export class Files {
     const reference = parseReference(text);
     const { file, path } = reference;
     const { root } = this.#opened.get(file)!;
-    const parts = find(root, path);
-    if (parts.length > 0 && (isPattern(reference) || parts[0])) return parts;
-    const { depth, known } = knownAt(root, path);
-    const where = path.slice(0, depth).join('/');
+    const nodes = find(root, path);
+    if (nodes.length > 0 && (isPattern(reference) || nodes[0])) return nodes;
+    const { depth, contents } = followPath(root, path);
+    const parent = path.slice(0, depth).join('/');
     throw new RecordingError(
-      `${this.#label}: ${key}: ${file} has no ${path.slice(0, depth + 1).join('/')}; ${where ? `${where} holds` : 'it holds'} ${listed(known)}.`,
+      `${this.#label}: ${key}: ${file} has no ${path.slice(0, depth + 1).join('/')}; ${parent || 'it'} contains ${contents}.`,
     );
   }
 
-  #array(key: string, text: string, part: DataNode | undefined): ArrayNode {
-    if (part?.kind === 'array') return part;
-    const inside = part?.kind === 'group' ? listed([...part.members.keys()]) : 'a list';
-    throw this.#complaint(key, text, `is no array but holds ${inside}: name one after the #`);
+  #checkArray(key: string, text: string, node: DataNode | undefined): ArrayNode {
+    if (node?.kind === 'array') return node;
+    if (node?.kind === 'list') {
+      throw this.#error(
+        key,
+        text,
+        `is not an array but a list of ${node.items.length} items: add the index of one to the path, such as /0`,
+      );
+    }
+    const contents = node ? formatContents(node) : 'nothing';
+    throw this.#error(
+      key,
+      text,
+      `is not an array but a group of ${contents}: name one of them after the #`,
+    );
   }
 
-  #complaint(key: string, text: string, what: string): RecordingError {
-    return new RecordingError(`${this.#where(key, text)} ${what}.`);
+  #error(key: string, text: string, problem: string): RecordingError {
+    return new RecordingError(`${this.#location(key, text)} ${problem}.`);
   }
 
-  #where(key: string, text: string): string {
+  #location(key: string, text: string): string {
     return `${this.#label}: ${key}: ${text}`;
   }
 }
 
-/** @throws RecordingError where there is no such file, under the name that messages have. */
+/**
+ * Opens a file of a folder.
+ *
+ * @param name what the message calls the file.
+ * @throws RecordingError where there is no such file or it cannot be opened.
+ */
 export function sourceIn(folder: Folder, file: string, name: string): ByteSource {
   try {
     return folder.open(file);
@@ -160,28 +206,33 @@ export function sourceIn(folder: Folder, file: string, name: string): ByteSource
   }
 }
 
-/** An index picks nothing of an array without values, whatever its axes. */
-function emptied(part: DataNode): boolean {
-  return part.kind === 'array' && part.shape.includes(0);
+/** Whether a node is an array without values, of which an index selects nothing, whatever its shape. */
+function isEmpty(node: DataNode): boolean {
+  return node.kind === 'array' && node.shape.includes(0);
 }
 
-export function isLine(shape: readonly number[]): boolean {
-  return shape.filter((n) => n !== 1).length <= 1;
+/** Whether at most one axis is longer than 1: a vector, a row, a column or a single value. */
+export function isOneDimensional(shape: readonly number[]): boolean {
+  return shape.filter((length) => length !== 1).length <= 1;
 }
 
-/** How far a path can be followed, and what is there. */
-function knownAt(root: DataNode, path: readonly string[]): { depth: number; known: string[] } {
+/** Follows a path as far as it exists: how many of its names that is, and what the node there contains. */
+function followPath(root: DataNode, path: readonly string[]): { depth: number; contents: string } {
   let depth = 0;
-  while (depth < path.length && find(root, path.slice(0, depth + 1)).some((part) => part))
+  while (depth < path.length && find(root, path.slice(0, depth + 1)).some((node) => node))
     depth += 1;
-  const [part] = find(root, path.slice(0, depth));
-  if (part?.kind === 'group') return { depth, known: [...part.members.keys()] };
-  if (part?.kind === 'list') return { depth, known: [`a list of ${part.items.length}`] };
-  return { depth, known: [`an array of [${part?.shape.join(', ') ?? ''}]`] };
+  const node = find(root, path.slice(0, depth)).find((match) => match) ?? root;
+  return { depth, contents: formatContents(node) };
 }
 
-function listed(names: readonly string[]): string {
-  const shown = names.slice(0, 12);
-  const more = names.length - shown.length;
-  return `${shown.join(', ') || 'nothing'}${more > 0 ? ` and ${more} more` : ''}`;
+const MAX_NAMES_SHOWN = 12;
+
+/** What a node contains, in the words of a message. */
+function formatContents(node: DataNode): string {
+  if (node.kind === 'array') return `an array of shape [${node.shape.join(', ')}]`;
+  if (node.kind === 'list') return `a list of ${node.items.length} items`;
+  const names = [...node.members.keys()];
+  const hidden = names.length - MAX_NAMES_SHOWN;
+  const shown = names.slice(0, MAX_NAMES_SHOWN).join(', ') || 'nothing';
+  return `${shown}${hidden > 0 ? ` and ${hidden} more` : ''}`;
 }

@@ -1,4 +1,4 @@
-/** Events in calcium traces, by a rule that somebody has stated. */
+/** Finds events in calcium traces by the threshold rule of `spikes.event`. */
 
 import type { Numbers } from '../formats/nodes.js';
 import { median } from '../math/statistics.js';
@@ -6,10 +6,12 @@ import { RecordingError } from '../recording/errors.js';
 import type { SpikesSpec } from './description.js';
 
 /**
- * Samples at which a trace has events.
+ * Finds the samples at which a trace has an event: where it crosses the threshold upward or, with `each`, every sample
+ * above it. Samples that are not finite are never events.
  *
- * @param neuron its number, for complaints.
- * @throws RecordingError where the rule says nothing of the trace.
+ * @param neuron the index of the trace, for messages.
+ * @returns sample indices, rising.
+ * @throws RecordingError where the threshold is in deviations, but the trace's robust deviation is 0.
  */
 export function findEvents(
   trace: Numbers,
@@ -17,24 +19,25 @@ export function findEvents(
   { above, in: measure, each }: NonNullable<SpikesSpec['event']>,
 ): number[] {
   const threshold = measure === 'value' ? above : robustThreshold(trace, neuron, above);
-  const found: number[] = [];
+  const events: number[] = [];
   for (let n = 0; n < trace.length; n++) {
     const value = trace[n]!;
     if (!Number.isFinite(value)) continue;
-    if (value > threshold && (each || n === 0 || !(trace[n - 1]! > threshold))) found.push(n);
+    if (value > threshold && (each || n === 0 || !(trace[n - 1]! > threshold))) events.push(n);
   }
-  return found;
+  return events;
 }
 
-/** The median absolute deviation of a normal distribution, in its standard deviations. */
+/** Median absolute deviation of a normal distribution, in standard deviations. */
 const MAD_IN_SD = 0.6745;
 
+/** The median plus `above` robust standard deviations (median absolute deviation / 0.6745). */
 function robustThreshold(trace: Numbers, neuron: number, above: number): number {
-  const known = Float64Array.from(trace).filter(Number.isFinite);
-  const middle = median(known);
-  const deviation = median(known.map((value) => Math.abs(value - middle))) / MAD_IN_SD;
-  if (deviation > 0) return middle + above * deviation;
+  const finite = Float64Array.from(trace).filter(Number.isFinite);
+  const center = median(finite);
+  const deviation = median(finite.map((value) => Math.abs(value - center))) / MAD_IN_SD;
+  if (deviation > 0) return center + above * deviation;
   throw new RecordingError(
-    `spikes.event: more than half of trace ${neuron} is one value, so deviations say nothing: set a threshold of its own unit, with in: value.`,
+    `spikes.event: more than half of trace ${neuron} has the same value, so its robust deviation is 0: set a threshold in the trace's own unit, with in: value.`,
   );
 }

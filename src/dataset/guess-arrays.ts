@@ -1,140 +1,146 @@
 /**
- * Files of plain arrays (MATLAB, NumPy, HDF5, CSV): what they hold, told from names, shapes and values, as the
- * dataset.yaml that would say it. What cannot be told is refused with a list of what is there.
+ * Guesses what a file of plain arrays (MATLAB, NumPy, HDF5, CSV) contains from names, shapes and values, and writes it as
+ * a description. A file whose spikes are not recognized is rejected with a list of its arrays.
  */
 
 import { type DataNode, elementCount, type Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 import {
   type ArrayEntry,
-  describeEntry,
+  formatEntry,
   listArrays,
-  MAX_VECTOR_VALUES,
-  readVector,
-  type Vector,
+  MAX_INSPECTED_VALUES,
+  type NumericArray,
+  readNumericArray,
 } from './arrays-in-file.js';
-import { referencesIn } from './description.js';
-import { isLine } from './files.js';
+import { listReferences } from './description.js';
+import { isOneDimensional } from './files.js';
 import {
-  ambiguous,
-  type Guess,
-  isCount,
+  ambiguousSpikesError,
+  type GuessedDescription,
+  guessSessionStart,
+  isPlausibleCount,
   isTable,
-  last,
-  NEURON_NAME,
-  perTrial,
-  startAt,
+  lastName,
+  NEURON_ARRAY_NAME,
+  perTrialVariables,
 } from './guess.js';
-import { countsIn } from './guess-counts.js';
+import { guessCounts } from './guess-counts.js';
 import { parseReference } from './reference.js';
 
 /**
- * What a file of arrays holds.
+ * Guesses the description of a file of arrays.
  *
- * @param file its name, for references.
- * @throws RecordingError saying what is there where it cannot be told, or what is missing.
+ * @param file the file's name, for references.
+ * @throws RecordingError where the spikes are not recognized or are ambiguous, with the arrays of the file and what to
+ *   write in a dataset.yaml.
  */
-export function describeArrays(root: DataNode, file: string): Guess {
-  const leaves = listArrays(root);
+export function guessFromArrays(root: DataNode, file: string): GuessedDescription {
+  const entries = listArrays(root);
   const notes: string[] = [];
-  const vectors = leaves.flatMap((leaf) => readVector(leaf));
-  const found =
-    pairs(vectors, leaves, file, notes) ??
-    ragged(vectors, file, notes) ??
-    lists(leaves, file, notes) ??
-    countsIn(vectors, file, notes);
-  if (found) return { raw: found, notes: [...notes, ...unread(leaves, found)] };
+  const arrays = entries.flatMap((entry) => readNumericArray(entry));
+  const raw =
+    guessPairs(arrays, entries, file, notes) ??
+    guessRagged(arrays, file, notes) ??
+    guessLists(entries, file, notes) ??
+    guessCounts(arrays, file, notes);
+  if (raw) return { raw, notes: [...notes, ...unusedNotes(entries, raw)] };
   throw new RecordingError(
-    `${file} holds no spikes that could be told from names and shapes; it holds ${leaves.slice(0, 12).map(describeEntry).join(', ') || 'nothing'}${leaves.length > 12 ? ` and ${leaves.length - 12} more` : ''}. Put a dataset.yaml beside it that says which array is what${hint(vectors, file)}.`,
+    `${file} contains no spikes that can be recognized by name and shape; it contains ${listEntries(entries, 12) || 'nothing'}. Put a dataset.yaml beside it that says which array is what${suggestSpikes(arrays, file)}.`,
   );
 }
 
-/** Arrays that nothing was made of: behaviour may be among them. */
-function unread(leaves: readonly ArrayEntry[], found: object): string[] {
-  const used = new Set(referencesIn(found).map(({ text }) => parseReference(text).path.join('/')));
-  const left = leaves.filter(
-    ({ path, arrays }) => !used.has(path) && arrays.some(({ shape }) => elementCount(shape) > 1),
+/** The first entries in the words of a message, and how many more there are. */
+function listEntries(entries: readonly ArrayEntry[], limit: number): string {
+  const hidden = entries.length - limit;
+  const shown = entries.slice(0, limit).map(formatEntry).join(', ');
+  return `${shown}${hidden > 0 ? ` and ${hidden} more` : ''}`;
+}
+
+/** A note on the arrays that the description does not use, some of which may be behavior; none if all are used. */
+function unusedNotes(entries: readonly ArrayEntry[], description: object): string[] {
+  const usedPaths = new Set(
+    listReferences(description).map(({ text }) => parseReference(text).path.join('/')),
   );
-  if (left.length === 0) return [];
-  const named = left.slice(0, 8).map(describeEntry).join(', ');
+  const unused = entries.filter(
+    ({ path, arrays }) =>
+      !usedPaths.has(path) && arrays.some(({ shape }) => elementCount(shape) > 1),
+  );
+  if (unused.length === 0) return [];
   return [
-    `Not read, as nothing says what they are: ${named}${left.length > 8 ? ` and ${left.length - 8} more` : ''}. What is behaviour, name under variables of a dataset.yaml.`,
+    `Arrays that were not recognized and are not used: ${listEntries(unused, 8)}. List those that are behavior under variables in a dataset.yaml.`,
   ];
 }
 
-/** What to write where something looks like spikes, but is not said enough of. */
-function hint(vectors: readonly Vector[], file: string): string {
-  const looks = vectors.find(
+/** The end of a message: what to write for an array that looks like spikes but lacks a bin width or an event rule. */
+function suggestSpikes(arrays: readonly NumericArray[], file: string): string {
+  const candidate = arrays.find(
     ({ path, shape }) =>
       isTable(shape) && /spike|spks|event|trace|fluor|^f(neu)?\b|dff|calc|^q/i.test(path || file),
   );
-  if (!looks) return '';
-  const [rows = 0, columns = 0] = looks.shape;
+  if (!candidate) return '';
+  const { path, shape, values } = candidate;
+  const [rows = 0, columns = 0] = shape;
   const axes = rows > columns ? '[bins, neurons]' : '[neurons, bins]';
-  const kind = looks.values.every(isCount) ? 'counts' : 'traces';
-  // Deconvolved traces rest at 0, so that every other sample is an event.
-  const rests = 2 * looks.values.filter((value) => value === 0).length > looks.values.length;
-  const rule = rests ? '{above: 0, each: true}' : '{above: 3, in: deviations}';
+  const kind = values.every(isPlausibleCount) ? 'counts' : 'traces';
+  // Deconvolved traces are 0 at rest, so every other sample is an event.
+  const isDeconvolved = 2 * values.filter((value) => value === 0).length > values.length;
+  const rule = isDeconvolved ? '{above: 0, each: true}' : '{above: 3, in: deviations}';
   const event = kind === 'traces' ? `, event: ${rule}` : '';
-  const name = looks.path === '' ? file : `${file}#${looks.path}`;
-  return `, such as: spikes: {${kind}: '${name}', axes: ${axes}, dt: 0.05${event}}, where dt is the seconds of a bin`;
+  const reference = path === '' ? file : `${file}#${path}`;
+  return `, such as: spikes: {${kind}: '${reference}', axes: ${axes}, dt: 0.05${event}}, where dt is the bin width in seconds`;
 }
 
-function isWhole(values: Numbers): boolean {
+function allIntegers(values: Numbers): boolean {
   return values.every((value) => Number.isInteger(value));
 }
 
-/** Neurons by names, each of which is a number here. */
-function namedNeurons(leaves: readonly ArrayEntry[]): Vector | undefined {
-  const leaf = leaves.find(
+/** Reads an array of neuron names; its values number the names in the order in which they first occur. */
+function readNeuronNames(entries: readonly ArrayEntry[]): NumericArray | undefined {
+  const entry = entries.find(
     ({ path, arrays }) =>
-      NEURON_NAME.test(last(path)) && arrays[0]!.type === 'text' && arrays[0]!.shape.length === 1,
+      NEURON_ARRAY_NAME.test(lastName(path)) &&
+      arrays[0]!.type === 'text' &&
+      arrays[0]!.shape.length === 1,
   );
-  if (!leaf) return undefined;
-  const texts = leaf.arrays[0]!.read() as string[];
-  const known = [...new Set(texts)];
-  // From 1 on: names are labels, whatever their numbers.
-  const values = Int32Array.from(texts, (text) => known.indexOf(text) + 1);
-  return { path: leaf.path, shape: leaf.arrays[0]!.shape, values };
+  if (!entry) return undefined;
+  const texts = entry.arrays[0]!.read() as string[];
+  const names = [...new Set(texts)];
+  // Without a 0 the numbers are not taken for indices, so that the names are read as labels.
+  const values = Int32Array.from(texts, (text) => names.indexOf(text) + 1);
+  return { path: entry.path, shape: entry.arrays[0]!.shape, values };
 }
 
-/** Times with the neuron of each, and perhaps its trial. */
-function pairs(
-  vectors: readonly Vector[],
-  leaves: readonly ArrayEntry[],
+/** Recognizes spike times that come with the neuron of each spike, and perhaps with its trial. */
+function guessPairs(
+  arrays: readonly NumericArray[],
+  entries: readonly ArrayEntry[],
   file: string,
   notes: string[],
 ): object | undefined {
-  const lines = vectors.filter(({ shape }) => isLine(shape) && elementCount(shape) > 1);
-  const named = (pattern: RegExp, length?: number) =>
-    lines.find(
-      ({ path, values }) => pattern.test(last(path)) && (length ?? values.length) === values.length,
-    );
+  const vectors = arrays.filter(({ shape }) => isOneDimensional(shape) && elementCount(shape) > 1);
   const neurons =
-    lines.find(({ path, values }) => NEURON_NAME.test(last(path)) && isWhole(values)) ??
-    namedNeurons(leaves);
+    vectors.find(
+      ({ path, values }) => NEURON_ARRAY_NAME.test(lastName(path)) && allIntegers(values),
+    ) ?? readNeuronNames(entries);
   if (!neurons) return undefined;
-  const length = neurons.values.length;
-  const times =
-    named(/spike.*time|time.*spike/i, length) ?? named(/^t(ime)?s?$|spike|time/i, length);
-  if (!times) return undefined;
-  const dealt = named(/trial/i, length);
-  const lasting = trialLength(vectors) !== undefined;
-  const trials = dealt && (lasting || !isSession(times.values, dealt.values)) ? dealt : undefined;
-  if (dealt) {
-    notes.push(
-      trials
-        ? `Times are taken to count from the start of their trial (${dealt.path}).`
-        : `Times go on from trial to trial, so they are taken for times of the session; name the trials' starts and stops under trials of a dataset.yaml to cut it.`,
+  const perSpike = (name: RegExp) =>
+    vectors.find(
+      ({ path, values }) => name.test(lastName(path)) && values.length === neurons.values.length,
     );
-  }
+  const times = perSpike(/spike.*time|time.*spike/i) ?? perSpike(/^t(ime)?s?$|spike|time/i);
+  if (!times) return undefined;
+  const trials = guessTrialPerSpike(arrays, times.values, perSpike(/trial/i), notes);
   const unit = guessTimeUnit(times.values, new Set(neurons.values).size, trials?.values, notes);
-  const relabel = !fromZero(neurons.values) || (trials && !fromZero(trials.values));
-  if (relabel) notes.push(`The numbers in ${neurons.path} are labels: neurons are numbered anew.`);
-  const first = trials ? extreme(times.values, Math.min) * SECONDS_PER_UNIT[unit] : 0;
-  const begin = Math.floor(10 * first) / 10;
+  const relabel = !coversIndices(neurons.values) || (trials && !coversIndices(trials.values));
+  if (relabel)
+    notes.push(`The values in ${neurons.path} are labels, so neurons are renumbered from 0.`);
+  const earliest = trials ? extreme(times.values, Math.min) * SECONDS_PER_UNIT[unit] : 0;
+  const begin = Math.floor(10 * earliest) / 10;
   if (begin < 0)
-    notes.push(`Trials are taken to begin at ${begin} s of their clocks, with the first spike.`);
+    notes.push(
+      `Trials are assumed to begin at ${begin} s on their clocks, just before the earliest spike.`,
+    );
   const spikes = {
     times: `${file}#${times.path}`,
     neurons: `${file}#${neurons.path}`,
@@ -144,61 +150,92 @@ function pairs(
     ...(begin < 0 && { start: begin }),
   };
   if (!trials) return { spikes, ...guessStart(times.values, unit, notes) };
-  const count = new Set(trials.values).size;
+  const trialCount = new Set(trials.values).size;
   const end = extreme(times.values, Math.max) * SECONDS_PER_UNIT[unit];
-  return { spikes, ...trialFacts(vectors, file, count, unit, { begin, end }) };
+  return { spikes, ...describeTrials(arrays, file, trialCount, unit, { begin, end }) };
 }
 
-/** Whether the times of each trial follow those of the trial before. */
-function isSession(times: Numbers, trials: Numbers): boolean {
-  const spans = new Map<number, { first: number; last: number }>();
-  for (const [n, trial] of trials.entries()) {
-    const { first, last: end } = spans.get(trial) ?? { first: times[n]!, last: times[n]! };
-    spans.set(trial, { first: Math.min(first, times[n]!), last: Math.max(end, times[n]!) });
+/**
+ * Decides whether spike times count from the start of their trial, and notes it. They do where the file states how long
+ * trials are, or where times do not increase from trial to trial.
+ *
+ * @param trials the trial of each spike, if there is such an array.
+ * @returns `trials`; undefined where times are session times.
+ */
+function guessTrialPerSpike(
+  arrays: readonly NumericArray[],
+  times: Numbers,
+  trials: NumericArray | undefined,
+  notes: string[],
+): NumericArray | undefined {
+  if (!trials) return undefined;
+  if (statedTrialLength(arrays) === undefined && areSessionTimes(times, trials.values)) {
+    notes.push(
+      'Spike times increase from trial to trial, so they are assumed to be session times. To split the session into trials, give their starts and stops under trials in a dataset.yaml.',
+    );
+    return undefined;
   }
-  const inOrder = [...spans].sort(([p], [q]) => p - q).map(([, span]) => span);
-  return (
-    inOrder.length > 1 && inOrder.every(({ first }, n) => n === 0 || first >= inOrder[n - 1]!.last)
-  );
+  notes.push(`Spike times are assumed to count from the start of their trial (${trials.path}).`);
+  return trials;
 }
 
-/** Whether every number from 0 to the largest is there. */
-function fromZero(values: Numbers): boolean {
-  const seen = new Set(values);
-  return seen.has(0) && seen.size === extreme(values, Math.max) + 1;
+/** Whether all times of each trial come after those of the trial before it. */
+function areSessionTimes(times: Numbers, trials: Numbers): boolean {
+  const rangeByTrial = new Map<number, { min: number; max: number }>();
+  for (const [n, trial] of trials.entries()) {
+    const { min, max } = rangeByTrial.get(trial) ?? { min: times[n]!, max: times[n]! };
+    rangeByTrial.set(trial, { min: Math.min(min, times[n]!), max: Math.max(max, times[n]!) });
+  }
+  const ranges = [...rangeByTrial].sort(([p], [q]) => p - q).map(([, range]) => range);
+  return ranges.length > 1 && ranges.every(({ min }, n) => n === 0 || min >= ranges[n - 1]!.max);
 }
 
-/** How long every trial is, where the file says so. */
-function trialLength(vectors: readonly Vector[]): number | undefined {
-  const found = vectors.find(({ path, values }) => /^t_?max$/i.test(path) && values.length === 1);
-  return found?.values[0];
+/** Whether every whole number from 0 to the largest value occurs, so that values are indices rather than labels. */
+function coversIndices(values: Numbers): boolean {
+  const distinct = new Set(values);
+  return distinct.has(0) && distinct.size === extreme(values, Math.max) + 1;
 }
 
-/** How long trials are, and what has one value for each. */
-function trialFacts(
-  vectors: readonly Vector[],
+/** The length of every trial where the file states it as `tmax`, in the unit of its spike times. */
+function statedTrialLength(arrays: readonly NumericArray[]): number | undefined {
+  const stated = arrays.find(({ path, values }) => /^t_?max$/i.test(path) && values.length === 1);
+  return stated?.values[0];
+}
+
+/**
+ * The `trials` and `variables` of a description with trial clocks: how long trials are, and what has one value for each.
+ *
+ * @param range seconds on the trials' clocks at which they begin, and of the last spike.
+ */
+function describeTrials(
+  arrays: readonly NumericArray[],
   file: string,
-  count: number,
+  trialCount: number,
   unit: Unit,
   { begin, end }: { begin: number; end: number },
 ): object {
-  const length = trialLength(vectors);
-  const said = length && length * SECONDS_PER_UNIT[unit];
-  // It may be how long trials are, or when on their clocks they end.
-  const seconds = said && end - begin > said ? said - begin : said;
-  const variables = perTrial(vectors, file, count);
+  const length = statedTrialLength(arrays);
+  const stated = length && length * SECONDS_PER_UNIT[unit];
+  // The file may state how long trials are, or the time on their clocks at which they end. It is the latter if spikes
+  // span more than the stated time.
+  const duration = stated && end - begin > stated ? stated - begin : stated;
+  const variables = perTrialVariables(arrays, file, trialCount);
   return {
-    ...(seconds && { trials: { duration: seconds } }),
+    ...(duration && { trials: { duration } }),
     ...(Object.keys(variables).length > 0 && { variables }),
   };
 }
 
 type Unit = 's' | 'ms' | 'us';
 const SECONDS_PER_UNIT: Readonly<Record<Unit, number>> = { s: 1, ms: 1e-3, us: 1e-6 };
-/** Hz: neurons that are said to fire less are more likely counted in another unit. */
+
+/** Hz: a lower mean rate more likely means that times are in another unit. */
 const MIN_PLAUSIBLE_RATE = 0.02;
 
-/** The unit that makes neurons fire as neurons do; said where it is not seconds. */
+/**
+ * Guesses the unit of spike times: the largest of s, ms and us in which neurons fire at a plausible mean rate. Notes any
+ * other than seconds.
+ */
 function guessTimeUnit(
   times: Numbers,
   neurons: number,
@@ -207,47 +244,51 @@ function guessTimeUnit(
 ): Unit {
   const [first, end] = [extreme(times, Math.min), extreme(times, Math.max)];
   const span = (trials ? new Set(trials).size * end : end - Math.min(first, end)) || 1;
-  const rate = (unit: Unit) => times.length / neurons / (span * SECONDS_PER_UNIT[unit]);
-  const unit = (['s', 'ms', 'us'] as const).find((u) => rate(u) >= MIN_PLAUSIBLE_RATE) ?? 's';
+  const rateIn = (unit: Unit) => times.length / neurons / (span * SECONDS_PER_UNIT[unit]);
+  const unit = (['s', 'ms', 'us'] as const).find((u) => rateIn(u) >= MIN_PLAUSIBLE_RATE) ?? 's';
   if (unit !== 's') {
     notes.push(
-      `Times look like ${unit}: as seconds, a neuron would fire ${rate('s').toPrecision(2)} Hz, as ${unit} ${rate(unit).toPrecision(2)} Hz. Where that is wrong, set spikes.unit in a dataset.yaml: 1/30000 for samples at 30 kHz.`,
+      `Spike times look like ${unit}: read as seconds, neurons would fire at ${rateIn('s').toPrecision(2)} Hz on average; read as ${unit}, at ${rateIn(unit).toPrecision(2)} Hz. If that is wrong, set spikes.unit in a dataset.yaml, such as 1/30000 for samples at 30 kHz.`,
     );
   }
   return unit;
 }
 
+/** The smallest or largest value, picked by Math.min or Math.max; 0 where there are none. */
 function extreme(values: Numbers, pick: (a: number, b: number) => number): number {
-  let found = values[0] ?? 0;
-  for (const value of values) found = pick(found, value);
-  return found;
+  let result = values[0] ?? 0;
+  for (const value of values) result = pick(result, value);
+  return result;
 }
 
-/** Where a session of these times begins. */
 function guessStart(times: Numbers, unit: Unit, notes: string[]): object {
   const first = extreme(times, Math.min) * SECONDS_PER_UNIT[unit];
   const end = extreme(times, Math.max) * SECONDS_PER_UNIT[unit];
-  return startAt(first, end, notes);
+  return guessSessionStart(first, end, notes);
 }
 
-/** One long list of times, with how many each neuron has or where each ends. */
-function ragged(vectors: readonly Vector[], file: string, notes: string[]): object | undefined {
-  const lines = vectors.filter(({ shape }) => isLine(shape));
-  for (const times of lines.filter(({ path }) => /spike|time/i.test(last(path)))) {
-    for (const counts of lines) {
-      if (counts === times || counts.values.length < 2 || !isWhole(counts.values)) continue;
-      const { values } = counts;
-      const rising = values.every((value, n) => n === 0 || value >= values[n - 1]!);
-      const ends = rising && values.at(-1) === times.values.length;
+/** Recognizes spike times grouped by neuron in one array, with the size or the end of each group in another. */
+function guessRagged(
+  arrays: readonly NumericArray[],
+  file: string,
+  notes: string[],
+): object | undefined {
+  const vectors = arrays.filter(({ shape }) => isOneDimensional(shape));
+  for (const times of vectors.filter(({ path }) => /spike|time/i.test(lastName(path)))) {
+    for (const endsOrSizes of vectors) {
+      const { values } = endsOrSizes;
+      if (endsOrSizes === times || values.length < 2 || !allIntegers(values)) continue;
+      const isRising = values.every((value, n) => n === 0 || value >= values[n - 1]!);
+      const areEnds = isRising && values.at(-1) === times.values.length;
       let sum = 0;
       for (const value of values) sum += value;
-      const sizes = sum === times.values.length;
-      if (!ends && !sizes) continue;
+      const areSizes = sum === times.values.length;
+      if (!areEnds && !areSizes) continue;
       const unit = guessTimeUnit(times.values, values.length, undefined, notes);
       return {
         spikes: {
           times: `${file}#${times.path}`,
-          [ends ? 'ends' : 'sizes']: `${file}#${counts.path}`,
+          [areEnds ? 'ends' : 'sizes']: `${file}#${endsOrSizes.path}`,
           ...(unit !== 's' && { unit }),
         },
         ...guessStart(times.values, unit, notes),
@@ -259,49 +300,58 @@ function ragged(vectors: readonly Vector[], file: string, notes: string[]): obje
 
 const TIMES_NAME = /^(spike_?)?times?$|^ts$|^st$|spike/i;
 
-/** A list with times for each neuron. */
-function lists(leaves: readonly ArrayEntry[], file: string, notes: string[]): object | undefined {
-  const candidates = leaves.flatMap((leaf) => {
-    const named = TIMES_NAME.test(leaf.path.split('/').findLast((name) => name !== '*') ?? '');
-    const values = timesIn(leaf, named);
-    return values ? [{ leaf, values, named }] : [];
+/** Recognizes a list with one array of spike times per neuron, such as a MATLAB cell array. */
+function guessLists(
+  entries: readonly ArrayEntry[],
+  file: string,
+  notes: string[],
+): object | undefined {
+  const candidates = entries.flatMap((entry) => {
+    const name = entry.path.split('/').findLast((part) => part !== '*') ?? '';
+    const isNamed = TIMES_NAME.test(name);
+    const lists = readTimeLists(entry, isNamed);
+    return lists ? [{ entry, lists, isNamed }] : [];
   });
-  const likely = candidates.filter(({ named }) => named);
-  const [only, ...others] = likely.length > 0 ? likely : candidates;
-  if (!only) return undefined;
+  const named = candidates.filter(({ isNamed }) => isNamed);
+  const [candidate, ...others] = named.length > 0 ? named : candidates;
+  if (!candidate) return undefined;
+  const { entry, lists } = candidate;
   if (others.length > 0)
-    throw ambiguous(file, [only.leaf, ...others.map(({ leaf }) => leaf)], describeEntry);
-  const { path, grid } = only.leaf;
-  if (grid) {
+    throw ambiguousSpikesError(file, [entry, ...others.map((other) => other.entry)], formatEntry);
+  const { path, inGrid } = entry;
+  if (inGrid) {
     throw new RecordingError(
-      `${file}: ${path} is a table of cells, ${only.values.length} in all, and nothing says whether its columns are trials: put a dataset.yaml beside it that names the cells of each neuron, or save one cell for each neuron.`,
+      `${file}: ${path} is a two-dimensional array of ${lists.length} cells, and it is unknown whether its columns are trials: put a dataset.yaml beside it that names the cells of each neuron, or save one cell per neuron.`,
     );
   }
   if (path.split('*').length > 2)
     notes.push(
-      `${path} is cells within cells: each of the ${only.values.length} is taken for a neuron.`,
+      `${path} is an array of cells within cells: each of the ${lists.length} inner cells is read as a neuron.`,
     );
-  const all = Float64Array.from(only.values.flatMap((own) => [...own]));
-  const unit = guessTimeUnit(all, only.values.length, undefined, notes);
+  const times = Float64Array.from(lists.flatMap((list) => [...list]));
+  const unit = guessTimeUnit(times, lists.length, undefined, notes);
   return {
     spikes: { lists: `${file}#${path}`, ...(unit !== 's' && { unit }) },
-    ...guessStart(all, unit, notes),
+    ...guessStart(times, unit, notes),
   };
 }
 
-/** The lists of a leaf where they could be times: rising, unless their name says what they are. */
-function timesIn({ path, arrays }: ArrayEntry, named: boolean): Numbers[] | undefined {
-  if (!path.includes('*') || !arrays.every(({ shape, type }) => isList(shape) && type === 'number'))
+/** Reads the lists of an entry where they could be spike times: rising, unless their name says what they are. */
+function readTimeLists({ path, arrays }: ArrayEntry, isNamed: boolean): Numbers[] | undefined {
+  if (
+    !path.includes('*') ||
+    !arrays.every(({ shape, type }) => couldBeList(shape) && type === 'number')
+  )
     return undefined;
   const total = arrays.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  if (total < (named ? 1 : 2 * arrays.length) || total > MAX_VECTOR_VALUES) return undefined;
-  const values = arrays.map((array) => array.read() as Numbers);
-  const numbers = values.every((own) => own.every((time) => Number.isFinite(time)));
-  const rising = (own: Numbers) => own.every((time, n) => n === 0 || time >= own[n - 1]!);
-  return numbers && (named || values.every(rising)) ? values : undefined;
+  if (total < (isNamed ? 1 : 2 * arrays.length) || total > MAX_INSPECTED_VALUES) return undefined;
+  const lists = arrays.map((array) => array.read() as Numbers);
+  const areFinite = lists.every((list) => list.every((time) => Number.isFinite(time)));
+  const isRising = (list: Numbers) => list.every((time, n) => n === 0 || time >= list[n - 1]!);
+  return areFinite && (isNamed || lists.every(isRising)) ? lists : undefined;
 }
 
-/** An empty cell has two axes, but nothing along them. */
-function isList(shape: readonly number[]): boolean {
-  return isLine(shape) || shape.includes(0);
+/** Whether an array can be a list of times. An empty MATLAB cell has two axes, one of them of length 0. */
+function couldBeList(shape: readonly number[]): boolean {
+  return isOneDimensional(shape) || shape.includes(0);
 }

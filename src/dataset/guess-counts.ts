@@ -1,42 +1,50 @@
-/** Tables of spike counts in a file of arrays: of bins, or of trials, with the clock they stand on. */
+/** Guesses at spike counts in a file of arrays, per bin of a session or of each trial, and at the clock of their bins. */
 
 import { elementCount, type Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
-import type { Vector } from './arrays-in-file.js';
-import { isLine } from './files.js';
+import type { NumericArray } from './arrays-in-file.js';
+import { isOneDimensional } from './files.js';
 import {
-  ambiguous,
-  describeVector,
-  isCount,
+  ambiguousSpikesError,
+  formatNumericArray,
+  isPlausibleCount,
   isTable,
-  last,
-  perTrial,
+  lastName,
+  perTrialVariables,
   variableName,
 } from './guess.js';
 
-/** Counts in bins, with the clock of the bins. */
-export function countsIn(
-  vectors: readonly Vector[],
+/**
+ * Finds the one table of spike counts among the arrays of a file, by its name and values, and the clock of its bins.
+ * Arrays with one sample per bin become variables.
+ *
+ * @param notes receives what was assumed, in sentences.
+ * @returns an unchecked description; undefined where there is no such table.
+ * @throws RecordingError where there are several tables, or none of the arrays is the clock of the bins.
+ */
+export function guessCounts(
+  arrays: readonly NumericArray[],
   file: string,
   notes: string[],
 ): object | undefined {
-  const tables = vectors.filter(
+  const tables = arrays.filter(
     ({ path, shape, values }) =>
       isTable(shape) &&
       shape.length <= 3 &&
-      values.every(isCount) &&
-      /spike|count|raster|^q/i.test(last(path)),
+      values.every(isPlausibleCount) &&
+      /spike|count|raster|^q/i.test(lastName(path)),
   );
-  const [table, ...others] = tables;
+  const [table, ...otherTables] = tables;
   if (!table) return undefined;
-  if (others.length > 0) throw ambiguous(file, tables, describeVector);
-  if (table.shape.length === 3) return trialCounts(table, vectors, file);
-  const clock = vectors.find(
-    ({ shape, values }) => isLine(shape) && table.shape.includes(values.length) && isEven(values),
+  if (otherTables.length > 0) throw ambiguousSpikesError(file, tables, formatNumericArray);
+  if (table.shape.length === 3) return guessTrialCounts(table, arrays, file);
+  const clock = arrays.find(
+    ({ shape, values }) =>
+      isOneDimensional(shape) && table.shape.includes(values.length) && isRegularClock(values),
   );
   if (!clock) {
     throw new RecordingError(
-      `${file}: ${describeVector(table)} looks like spike counts, but nothing says how long a bin is: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: ${table.shape[0]! > table.shape[1]! ? '[bins, neurons]' : '[neurons, bins]'}, dt: 0.01}.`,
+      `${file}: ${formatNumericArray(table)} looks like spike counts, but the bin width is not given: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: ${table.shape[0]! > table.shape[1]! ? '[bins, neurons]' : '[neurons, bins]'}, dt: 0.01}, where dt is the bin width in seconds.`,
     );
   }
   const bins = clock.values.length;
@@ -45,11 +53,13 @@ export function countsIn(
     axes: table.shape[0] === bins ? ['bins', 'neurons'] : ['neurons', 'bins'],
     clock: `${file}#${clock.path}`,
   };
-  const rest = vectors.filter((vector) => vector !== table && vector !== clock);
-  const variables = alongBins(rest, file, bins, clock.path);
+  const others = arrays.filter((array) => array !== table && array !== clock);
+  const variables = perBinVariables(others, file, bins, clock.path);
   const start = clock.values[0]!;
   if (start !== 0)
-    notes.push(`The first bin is at ${Number(start.toPrecision(9))} s: the session begins there.`);
+    notes.push(
+      `The first bin is at ${Number(start.toPrecision(9))} s, so the session starts there.`,
+    );
   return {
     ...(start !== 0 && { start }),
     spikes,
@@ -57,8 +67,8 @@ export function countsIn(
   };
 }
 
-/** A clock that rises by one step. */
-function isEven(values: Numbers): boolean {
+/** Whether values rise in steps that differ from their mean by less than half of it. */
+function isRegularClock(values: Numbers): boolean {
   const step = (values.at(-1)! - values[0]!) / (values.length - 1);
   return (
     step > 0 &&
@@ -66,41 +76,52 @@ function isEven(values: Numbers): boolean {
   );
 }
 
-/** Arrays with one value, or a few, in each bin. */
-function alongBins(
-  vectors: readonly Vector[],
+/** An array with more values per bin than this is not read as variables. */
+const MAX_COLUMNS = 4;
+
+/** Variables, as in dataset.yaml, for the arrays with one sample per bin, and for each column of those with a few. */
+function perBinVariables(
+  arrays: readonly NumericArray[],
   file: string,
   bins: number,
-  clock: string,
+  clockPath: string,
 ): Record<string, object> {
-  const times = `${file}#${clock}`;
-  const entries = vectors.flatMap(({ path, shape }): [string, object][] => {
-    const key = variableName(path);
-    if (isLine(shape) && elementCount(shape) === bins)
-      return [[key, { data: `${file}#${path}`, times }]];
-    const axis = shape.indexOf(bins);
-    const few = shape[1 - axis] ?? 0;
-    if (shape.length !== 2 || axis < 0 || few > 4) return [];
-    return Array.from({ length: few }, (_, n) => [
-      `${key}_${'xyz'[n] ?? n}`,
-      { data: `${file}#${path}${axis === 0 ? `[:,${n}]` : `[${n},:]`}`, times },
+  const times = `${file}#${clockPath}`;
+  const entries = arrays.flatMap(({ path, shape }): [string, object][] => {
+    const name = variableName(path);
+    if (isOneDimensional(shape) && elementCount(shape) === bins)
+      return [[name, { data: `${file}#${path}`, times }]];
+    const binAxis = shape.indexOf(bins);
+    const columns = shape[1 - binAxis] ?? 0;
+    if (shape.length !== 2 || binAxis < 0 || columns > MAX_COLUMNS) return [];
+    return Array.from({ length: columns }, (_, n) => [
+      `${name}_${'xyz'[n] ?? n}`,
+      { data: `${file}#${path}${binAxis === 0 ? `[:,${n}]` : `[${n},:]`}`, times },
     ]);
   });
   return Object.fromEntries(entries);
 }
 
-/** Counts of [trials, neurons, bins], with the times of each trial's bins. */
-function trialCounts(table: Vector, vectors: readonly Vector[], file: string): object {
+/**
+ * Describes counts of [trials, neurons, bins], where the file has the times of every trial's bins, [trials, bins].
+ *
+ * @throws RecordingError where it does not.
+ */
+function guessTrialCounts(
+  table: NumericArray,
+  arrays: readonly NumericArray[],
+  file: string,
+): object {
   const [trials = 0, , bins = 0] = table.shape;
-  const clock = vectors.find(
+  const clock = arrays.find(
     ({ shape }) => shape.length === 2 && shape[0] === trials && shape[1] === bins,
   );
   if (!clock) {
     throw new RecordingError(
-      `${file}: ${describeVector(table)} looks like spike counts of trials, but nothing says how long a bin is: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: [trials, neurons, bins], dt: 0.01}.`,
+      `${file}: ${formatNumericArray(table)} looks like spike counts per trial, but the bin width is not given: put a dataset.yaml beside it with spikes: {counts: '${file}#${table.path}', axes: [trials, neurons, bins], dt: 0.01}, where dt is the bin width in seconds.`,
     );
   }
-  const variables = perTrial(vectors, file, trials);
+  const variables = perTrialVariables(arrays, file, trials);
   return {
     spikes: {
       counts: `${file}#${table.path}`,

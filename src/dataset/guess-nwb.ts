@@ -1,119 +1,126 @@
-/** NWB 2 files (https://nwb-schema.readthedocs.io): what is in one, as the dataset.yaml that would say it. */
+/** Guesses what an NWB 2 file (https://nwb-schema.readthedocs.io) contains, and writes it as a description. */
 
 import type { GroupNode, Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
-import { isLine } from './files.js';
-import { type Guess, startAt, variableName } from './guess.js';
-import { behaviorVariables, isBehavior } from './nwb-behavior.js';
+import { isOneDimensional } from './files.js';
+import { type GuessedDescription, guessSessionStart, variableName } from './guess.js';
+import { behaviorVariables, isBehaviorSeries } from './nwb-behavior.js';
 import {
-  arrayIn,
-  groupsIn,
+  arrayMember,
+  hasSamples,
   isReadable,
+  listGroups,
   type NamedGroup,
   neurodataType,
-  numbersIn,
   seriesClock,
   TRACE_TYPES,
 } from './nwb-groups.js';
 
-/** So many traces of one kind, a group for each, are those of neurons. */
+/** At least this many series whose names differ only in a number are read as the traces of neurons. */
 const MIN_TRACES = 5;
 
+/** Whether the root of an HDF5 file says that it is NWB, of any version. */
 export function isNwb(root: GroupNode): boolean {
   return root.attributes.neurodata_type === 'NWBFile' || root.members.has('nwb_version');
 }
 
 /**
- * What an NWB file holds: units, trials, intervals, and series of behaviour wherever they are.
+ * Guesses the description of an NWB file: its units, or else traces of neurons; its trials and other intervals; and
+ * behavior wherever it is stored.
  *
- * @param file its name, for references.
- * @throws RecordingError where it holds no spikes and no traces, or is of version 1.
+ * @param file the file's name, for references.
+ * @throws RecordingError where the file has neither units nor traces, or is not NWB 2.
  */
-export function describeNwb(root: GroupNode, file: string): Guess {
+export function guessFromNwb(root: GroupNode, file: string): GuessedDescription {
   checkVersion(root, file);
-  const all = groupsIn(root);
+  const groups = listGroups(root);
   const notes: string[] = [];
-  const units = findUnits(all, notes);
-  const traces = units ? undefined : findTraces(all, file, notes);
-  const spikes = units ? raggedSpikes(units, file) : traces?.spikes;
+  const units = findUnits(groups, notes);
+  const traces = units ? undefined : findTraces(groups, file, notes);
+  const spikes = units ? describeUnits(units, file) : traces?.spikes;
   if (!spikes) {
     throw new RecordingError(
-      `${file} holds no units with spike times and no traces of neurons: it cannot be trained on.`,
+      `${file} contains neither units with spike times nor traces of neurons, so there are no spikes to train on.`,
     );
   }
-  const others = all.filter((found) => !traces?.used.includes(found));
-  const variables = behaviorVariables(others, file, notes);
-  const tables = all.filter(
-    ({ group }) => neurodataType(group) === 'TimeIntervals' && isTimed(group),
+  const otherGroups = groups.filter((namedGroup) => !traces?.used.includes(namedGroup));
+  const behavior = behaviorVariables(otherGroups, file, notes);
+  const tables = groups.filter(
+    ({ group }) => neurodataType(group) === 'TimeIntervals' && hasIntervals(group),
   );
   const trials = tables.find(({ path }) => path === 'intervals/trials');
-  const further = tables.filter((table) => table !== trials && table.name !== 'epochs');
-  if (!trials && further.length > 0) {
+  const otherTables = tables.filter((table) => table !== trials && table.name !== 'epochs');
+  if (!trials && otherTables.length > 0) {
     notes.push(
-      `No table of intervals is called trials, so the session is one; to cut it by one of ${further.map(({ name }) => name).join(', ')}, name its start_time and stop_time under trials.`,
+      `No table of intervals is named trials, so the session is one trial. To split it by another table (${otherTables.map(({ name }) => name).join(', ')}), give its start_time and stop_time under trials in a dataset.yaml.`,
     );
   }
-  const timed = ({ path }: NamedGroup) => ({
+  const startsAndStops = ({ path }: NamedGroup) => ({
     starts: `${file}#${path}/start_time`,
     stops: `${file}#${path}/stop_time`,
   });
-  const named = further.map((table) => [table.name, timed(table)] as const);
-  const known = { ...(trials && columnsOfTrials(trials, file)), ...variables };
+  const intervals = otherTables.map((table) => [table.name, startsAndStops(table)] as const);
+  const variables = { ...(trials && trialVariables(trials, file)), ...behavior };
   return {
     raw: {
-      // Trials say themselves when something was recorded.
-      ...(units && !trials && startAt(...recordedSpan(all, units), notes)),
+      // With trials there is nothing to guess: they state when something was recorded.
+      ...(units && !trials && guessSessionStart(...recordedSpan(groups, units), notes)),
       spikes,
-      ...(Object.keys(known).length > 0 && { variables: known }),
-      ...(trials && { trials: timed(trials) }),
-      ...(named.length > 0 && { intervals: Object.fromEntries(named) }),
+      ...(Object.keys(variables).length > 0 && { variables }),
+      ...(trials && { trials: startsAndStops(trials) }),
+      ...(intervals.length > 0 && { intervals: Object.fromEntries(intervals) }),
     },
     notes,
   };
 }
 
+/** @throws RecordingError where a file is not NWB 2. NWB 1 has its version in a dataset, NWB 2 in an attribute. */
 function checkVersion(root: GroupNode, file: string): void {
   const attribute = root.attributes.nwb_version;
   const dataset = root.members.get('nwb_version');
-  const spec =
+  const text =
     typeof attribute === 'string'
       ? attribute
       : dataset?.kind === 'array'
         ? String(dataset.read()[0])
         : '';
-  const version = /\d[\d.]*/.exec(spec)?.[0] ?? '';
+  const version = /\d[\d.]*/.exec(text)?.[0] ?? '';
   if (version.startsWith('2')) return;
   throw new RecordingError(
-    `${file} is NWB of version ${version || 'unknown'}, but only version 2 is read: ask its authors for it in NWB 2, or give its arrays in a dataset.yaml by their paths.`,
+    `${file} is NWB ${version || 'of an unknown version'}, but only NWB 2 is supported: ask its authors for an NWB 2 file, or name its arrays by path in a dataset.yaml.`,
   );
 }
 
-function isTimed(group: GroupNode): boolean {
-  const [starts, stops] = [arrayIn(group, 'start_time'), arrayIn(group, 'stop_time')];
+/** Whether a table of intervals has a start and a stop for at least one. */
+function hasIntervals(group: GroupNode): boolean {
+  const [starts, stops] = [arrayMember(group, 'start_time'), arrayMember(group, 'stop_time')];
   return starts !== undefined && stops !== undefined && (starts.shape[0] ?? 0) > 0;
 }
 
-/** What is said of each trial, but for times, which are on the session's clock. */
-function columnsOfTrials({ path, group }: NamedGroup, file: string): Record<string, object> {
-  const count = arrayIn(group, 'start_time')!.shape[0];
-  const entries = [...group.members].flatMap(([name, part]): [string, object][] => {
-    if (part.kind !== 'array' || part.shape.length !== 1 || part.shape[0] !== count) return [];
-    if (name === 'id' || /_time$|_index$|timeseries/.test(name) || !isReadable(part)) return [];
+/** The columns of the table of trials as variables, except those with times, which are on the session clock. */
+function trialVariables({ path, group }: NamedGroup, file: string): Record<string, object> {
+  const trialCount = arrayMember(group, 'start_time')!.shape[0];
+  const entries = [...group.members].flatMap(([name, node]): [string, object][] => {
+    if (node.kind !== 'array' || node.shape.length !== 1 || node.shape[0] !== trialCount) return [];
+    if (name === 'id' || /_time$|_index$|timeseries/.test(name) || !isReadable(node)) return [];
     return [[variableName(name), { data: `${file}#${path}/${name}`, per_trial: true }]];
   });
   return Object.fromEntries(entries);
 }
 
-/** Units looked at for when a session began: their first spikes tell it. */
+/** At most this many units are read to find when the session started. */
 const MAX_UNITS_READ = 200;
 
-/** Seconds of the first thing recorded, spikes or behaviour, and of the last spike of what was looked at. */
+/**
+ * The times in seconds of whatever was recorded first, spikes or behavior, and of the last spike, judged by the first
+ * MAX_UNITS_READ units. [0, 1] where nothing was recorded.
+ */
 function recordedSpan(
-  all: readonly NamedGroup[],
-  { group }: NamedGroup,
+  groups: readonly NamedGroup[],
+  { group: units }: NamedGroup,
 ): [first: number, last: number] {
-  const times = arrayIn(group, 'spike_times')!;
-  const ends = arrayIn(group, 'spike_times_index')!.read() as Numbers;
+  const times = arrayMember(units, 'spike_times')!;
+  const ends = arrayMember(units, 'spike_times_index')!.read() as Numbers;
   const total = times.shape[0] ?? 0;
   let [first, last] = [Number.POSITIVE_INFINITY, 0];
   for (let unit = 0; unit < Math.min(ends.length, MAX_UNITS_READ); unit++) {
@@ -122,33 +129,39 @@ function recordedSpan(
     first = Math.min(first, Number(times.read(from, from + 1)[0]));
     last = Math.max(last, Number(times.read(to - 1, to)[0]));
   }
-  for (const found of all.filter(isBehavior)) {
-    const clock = arrayIn(found.group, 'timestamps') ?? arrayIn(found.group, 'starting_time');
+  for (const { group } of groups.filter(isBehaviorSeries)) {
+    const clock = arrayMember(group, 'timestamps') ?? arrayMember(group, 'starting_time');
     first = Math.min(first, Number(clock?.read(0, 1)[0] ?? first));
   }
   return Number.isFinite(first) ? [first, last] : [0, 1];
 }
 
-/** A table with ragged spike times, wherever it is. */
-function findUnits(all: readonly NamedGroup[], notes: string[]): NamedGroup | undefined {
-  const tables = all.filter(
-    ({ group }) => arrayIn(group, 'spike_times') && arrayIn(group, 'spike_times_index'),
+/** Finds the table of units: the standard one at `units`, or else any table with spike times and their index. */
+function findUnits(groups: readonly NamedGroup[], notes: string[]): NamedGroup | undefined {
+  const tables = groups.filter(
+    ({ group }) => arrayMember(group, 'spike_times') && arrayMember(group, 'spike_times_index'),
   );
   const [table] = [...tables].sort(
     (p, q) => Number(q.path === 'units') - Number(p.path === 'units'),
   );
   if (!table) return undefined;
   if (tables.length > 1) {
-    const left = tables.filter((other) => other !== table).map(({ path }) => path);
     notes.push(
-      `There are ${tables.length} tables of units; ${table.path} is read, ${left.join(', ')} not: name another under spikes of a dataset.yaml.`,
+      `${tables.length} tables of units were found; only ${table.path} is read (skipped: ${otherPaths(tables, table)}). To read another, name it under spikes in a dataset.yaml.`,
     );
   }
   return table;
 }
 
-function raggedSpikes({ path, group }: NamedGroup, file: string): object {
-  const column = columnOfNames(group);
+/** The paths of all groups but one, in the words of a message. */
+function otherPaths(groups: readonly NamedGroup[], chosen: NamedGroup): string {
+  const others = groups.filter((group) => group !== chosen);
+  return others.map(({ path }) => path).join(', ');
+}
+
+/** The `spikes` of a description for a table of units. */
+function describeUnits({ path, group }: NamedGroup, file: string): object {
+  const column = unitNameColumn(group);
   return {
     times: `${file}#${path}/spike_times`,
     ends: `${file}#${path}/spike_times_index`,
@@ -156,72 +169,95 @@ function raggedSpikes({ path, group }: NamedGroup, file: string): object {
   };
 }
 
-/** The column of what units are called: their names, or their numbers where those are not their places. */
-function columnOfNames(group: GroupNode): 'unit_name' | 'id' | undefined {
-  const count = arrayIn(group, 'spike_times_index')!.shape[0];
-  const usable = (name: string) => {
-    const part = arrayIn(group, name);
-    return part?.shape.length === 1 && part.shape[0] === count && isReadable(part)
-      ? part
+/** The column with the names of the units: `unit_name`, or `id` where ids differ from the indices of the units. */
+function unitNameColumn(group: GroupNode): 'unit_name' | 'id' | undefined {
+  const unitCount = arrayMember(group, 'spike_times_index')!.shape[0];
+  const usableColumn = (name: string) => {
+    const array = arrayMember(group, name);
+    return array?.shape.length === 1 && array.shape[0] === unitCount && isReadable(array)
+      ? array
       : undefined;
   };
-  if (usable('unit_name')) return 'unit_name';
-  const numbers = usable('id')?.read();
-  return numbers && Array.from<unknown>(numbers).some((id, place) => id !== place)
-    ? 'id'
-    : undefined;
+  if (usableColumn('unit_name')) return 'unit_name';
+  const ids = usableColumn('id')?.read();
+  return ids && Array.from<unknown>(ids).some((id, index) => id !== index) ? 'id' : undefined;
 }
 
-/** Fluorescence of neurons, with a rule of events that is said to be a guess. */
+/**
+ * Finds traces of neurons: a matrix of fluorescence, by preference deconvolved, or a series for each neuron. Notes the
+ * rule by which events are found in them.
+ *
+ * @returns the `spikes` of a description, and the groups that are not behavior, because they contain traces.
+ */
 function findTraces(
-  all: readonly NamedGroup[],
+  groups: readonly NamedGroup[],
   file: string,
   notes: string[],
 ): { spikes: object; used: readonly NamedGroup[] } | undefined {
-  const usable = all.filter(({ group }) => seriesClock(group, '', '') && numbersIn(group));
-  const matrices = usable.filter(
+  const series = groups.filter(({ group }) => seriesClock(group, '', '') && hasSamples(group));
+  return findTraceMatrix(series, file, notes) ?? findTraceFamily(series, file, notes);
+}
+
+/** Finds a matrix of [bins, neurons] with the neurodata type of traces. */
+function findTraceMatrix(
+  series: readonly NamedGroup[],
+  file: string,
+  notes: string[],
+): { spikes: object; used: readonly NamedGroup[] } | undefined {
+  const matrices = series.filter(
     ({ group }) =>
-      TRACE_TYPES.includes(neurodataType(group)) && arrayIn(group, 'data')!.shape.length === 2,
+      TRACE_TYPES.includes(neurodataType(group)) && arrayMember(group, 'data')!.shape.length === 2,
   );
   const deconvolved = matrices.find(({ path }) => /deconv|spike/i.test(path));
   const matrix = deconvolved ?? matrices.find(({ path }) => /df|fluor/i.test(path)) ?? matrices[0];
-  const event = deconvolved ? { above: 0, each: true } : { above: 3, in: 'deviations' };
-  if (matrix) {
-    noteEventRule(matrix.path, notes, event.each ?? false);
-    if (matrices.length > 1) {
-      const left = matrices.filter((other) => other !== matrix).map(({ path }) => path);
-      notes.push(
-        `${matrix.path} is read, ${left.join(', ')} not: list several under spikes.traces.`,
-      );
-    }
-    const spikes = {
-      traces: `${file}#${matrix.path}/data`,
-      axes: ['bins', 'neurons'],
-      event,
-      ...seriesClock(matrix.group, file, matrix.path),
-    };
-    return { spikes, used: matrices };
+  if (!matrix) return undefined;
+  const isDeconvolved = deconvolved !== undefined;
+  noteEventRule(matrix.path, notes, isDeconvolved);
+  if (matrices.length > 1) {
+    notes.push(
+      `${matrices.length} arrays of traces were found; only ${matrix.path} is read (skipped: ${otherPaths(matrices, matrix)}). To read several, list them under spikes.traces in a dataset.yaml.`,
+    );
   }
+  const spikes = {
+    traces: `${file}#${matrix.path}/data`,
+    axes: ['bins', 'neurons'],
+    event: isDeconvolved ? { above: 0, each: true } : THRESHOLD_RULE,
+    ...seriesClock(matrix.group, file, matrix.path),
+  };
+  return { spikes, used: matrices };
+}
+
+/** Finds the largest family of one-dimensional series whose paths differ only in a number at the end. */
+function findTraceFamily(
+  series: readonly NamedGroup[],
+  file: string,
+  notes: string[],
+): { spikes: object; used: readonly NamedGroup[] } | undefined {
   const families = new Map<string, NamedGroup[]>();
-  for (const found of usable) {
-    if (!isLine(arrayIn(found.group, 'data')!.shape)) continue;
-    const family = found.path.replace(/\d+$/, '*');
-    families.set(family, [...(families.get(family) ?? []), found]);
+  for (const namedGroup of series) {
+    if (!isOneDimensional(arrayMember(namedGroup.group, 'data')!.shape)) continue;
+    const pattern = namedGroup.path.replace(/\d+$/, '*');
+    families.set(pattern, [...(families.get(pattern) ?? []), namedGroup]);
   }
   const [largest] = [...families].sort(([, p], [, q]) => q.length - p.length);
   if (!largest || largest[1].length < MIN_TRACES) return undefined;
-  const [pattern, used] = largest;
-  const [first] = used as [NamedGroup, ...NamedGroup[]];
+  const [pattern, family] = largest;
+  const [trace] = family as [NamedGroup, ...NamedGroup[]];
   noteEventRule(pattern, notes, false);
-  const clock = seriesClock(first.group, file, first.path);
-  return { spikes: { traces: `${file}#${pattern}/data`, event, ...clock }, used };
+  const clock = seriesClock(trace.group, file, trace.path);
+  return {
+    spikes: { traces: `${file}#${pattern}/data`, event: THRESHOLD_RULE, ...clock },
+    used: family,
+  };
 }
 
-function noteEventRule(path: string, notes: string[], each: boolean): void {
-  const rule = each
-    ? 'every sample above 0 counts as an event'
-    : 'an event is where a trace rises above 3 robust standard deviations over its median';
+const THRESHOLD_RULE = { above: 3, in: 'deviations' };
+
+function noteEventRule(path: string, notes: string[], isDeconvolved: boolean): void {
+  const rule = isDeconvolved
+    ? 'every sample above 0 is an event'
+    : 'an event is where a trace rises more than 3 robust standard deviations above its median';
   notes.push(
-    `There are no units, so events were found in the traces at ${path}: ${rule}. That rule is a guess; say your own under spikes.event of a dataset.yaml.`,
+    `There are no units, so events in the traces at ${path} are used as spikes: ${rule}. This rule is a guess; set your own under spikes.event in a dataset.yaml.`,
   );
 }

@@ -1,34 +1,36 @@
-/** What Kilosort and phy leave in a folder (https://phy.readthedocs.io): spikes with their clusters, as a dataset.yaml would say it. */
+/** Describes a folder written by Kilosort or phy (https://phy.readthedocs.io): spike times with the cluster of each. */
 
 import { readWhole } from '../ports/byte-source.js';
 import { SourceError } from '../ports/errors.js';
 import type { Folder } from '../ports/folder.js';
 import { RecordingError } from '../recording/errors.js';
-import type { Guess } from './guess.js';
+import type { GuessedDescription } from './guess.js';
 
-export const PHY_SPIKES = ['spike_times.npy', 'spike_clusters.npy'] as const;
-/** What tells good clusters from others: by hand, or else by Kilosort. */
-const QUALITY_FILES = [
+/** The files that every such folder has: spike times in samples, and the cluster of each spike. */
+export const PHY_SPIKE_FILES = ['spike_times.npy', 'spike_clusters.npy'] as const;
+
+/** Columns that label clusters as good, in order of preference: labels set by hand come before those of Kilosort. */
+const QUALITY_COLUMNS = [
   { file: 'cluster_group.tsv', column: 'group' },
-  // As Kilosort 4 writes it, until phy has saved groups.
+  // Kilosort 4 writes its labels to this file until phy saves groups there.
   { file: 'cluster_group.tsv', column: 'KSLabel' },
   { file: 'cluster_KSLabel.tsv', column: 'KSLabel' },
 ] as const;
 
-/** Whether a folder holds spikes as phy does. */
-export function isPhy(folder: Folder): boolean {
-  return PHY_SPIKES.every((file) => folder.has(file));
+/** Whether a folder contains the spike files of phy. */
+export function isPhyFolder(folder: Folder): boolean {
+  return PHY_SPIKE_FILES.every((file) => folder.has(file));
 }
 
 /**
- * The clusters of a folder that are called good; all of them where nobody has called them anything.
+ * Describes the spikes of the clusters that are labeled good, or of all clusters where none is labeled.
  *
- * @throws RecordingError where nothing says how many samples a second has.
+ * @throws RecordingError where params.py does not give the sample rate.
  */
-export function describePhy(folder: Folder): Guess {
-  const [times, clusters] = PHY_SPIKES;
-  const rate = sampleRate(folder);
-  const quality = QUALITY_FILES.find(({ file, column }) =>
+export function guessFromPhy(folder: Folder): GuessedDescription {
+  const [times, clusters] = PHY_SPIKE_FILES;
+  const rate = readSampleRate(folder);
+  const quality = QUALITY_COLUMNS.find(({ file, column }) =>
     columnNames(folder, file).includes(column),
   );
   const keep = quality && {
@@ -48,21 +50,23 @@ export function describePhy(folder: Folder): Guess {
       },
     },
     notes: keep
-      ? [`Clusters that ${keep.by} calls good are used; name others under spikes.keep.values.`]
+      ? [
+          `Only clusters labeled good in ${keep.by} are used; to use others, list their labels under spikes.keep.values in a dataset.yaml.`,
+        ]
       : [
-          'No cluster_group.tsv or cluster_KSLabel.tsv says which clusters are good, so all are used.',
+          'All clusters are used, because no cluster_group.tsv or cluster_KSLabel.tsv labels the good ones.',
         ],
   };
 }
 
-/** The names of a table's columns; none where there is no such file. */
+/** The column names of a table of tab-separated values; one empty name where there is no such file. */
 function columnNames(folder: Folder, file: string): string[] {
-  const [first = ''] = textIn(folder, file).split(/\r?\n/, 1);
-  return first.split('\t').map((name) => name.trim());
+  const [header = ''] = readText(folder, file).split(/\r?\n/, 1);
+  return header.split('\t').map((name) => name.trim());
 }
 
-/** A file's text; empty where it is not there. */
-function textIn(folder: Folder, file: string): string {
+/** The text of a file; empty where there is no such file. */
+function readText(folder: Folder, file: string): string {
   try {
     return new TextDecoder().decode(readWhole(folder.open(file)));
   } catch (error) {
@@ -71,12 +75,13 @@ function textIn(folder: Folder, file: string): string {
   }
 }
 
-function sampleRate(folder: Folder): number {
-  const text = textIn(folder, 'params.py');
-  const [, written = ''] = /^\s*sample_rate\s*=\s*([\d_.]+(?:e\+?\d+)?)/im.exec(text) ?? [];
-  const rate = Number(written.replaceAll('_', ''));
+/** Samples per second, from params.py, where Python may write them as 30000., 3e4 or 30_000. */
+function readSampleRate(folder: Folder): number {
+  const text = readText(folder, 'params.py');
+  const [, digits = ''] = /^\s*sample_rate\s*=\s*([\d_.]+(?:e\+?\d+)?)/im.exec(text) ?? [];
+  const rate = Number(digits.replaceAll('_', ''));
   if (rate > 0) return rate;
   throw new RecordingError(
-    `${folder.name} has spikes as phy keeps them, in samples, but no params.py that says the sample_rate: put a dataset.yaml there with spikes: {times: ${PHY_SPIKES.join(', neurons: ')}, relabel: true, unit: 1/30000}, where 30000 is samples a second.`,
+    `${folder.name} contains the spike files of phy, with times in samples, but no params.py with a sample_rate: put a dataset.yaml there with spikes: {times: ${PHY_SPIKE_FILES.join(', neurons: ')}, relabel: true, unit: 1/30000}, where 30000 is the sample rate in Hz.`,
   );
 }

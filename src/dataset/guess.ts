@@ -1,75 +1,91 @@
-/** What guesses at files of any format share. */
+/** What the guesses at files of different formats share. */
 
 import { RecordingError } from '../recording/errors.js';
-import type { Vector } from './arrays-in-file.js';
-import { isLine } from './files.js';
+import type { NumericArray } from './arrays-in-file.js';
+import { isOneDimensional } from './files.js';
 
-/** A description as YAML has it, and what was taken for granted in it, in sentences. */
-export interface Guess {
+/** The description of a dataset that has none, guessed from its files. */
+export interface GuessedDescription {
+  /** A dataset.yaml as if parsed from YAML, not yet checked. */
   readonly raw: object;
+  /** What was assumed, in sentences. */
   readonly notes: readonly string[];
 }
 
-/** Seconds past which nothing at the beginning is taken for a clock that began before. */
+/** Seconds: a first event later than this is on a clock that started before the session did. */
 const MIN_LATE_START = 60;
 
-/** Where a session begins whose clock began long before: seconds of the first and the last thing recorded. */
-export function startAt(first: number, end: number, notes: string[]): { start?: number } {
+/**
+ * Guesses where a session starts: at 0, or at the first event where the clock had run for long before it (at least a
+ * minute, or a tenth of the time up to the end). Notes a start other than 0.
+ *
+ * @param first seconds at which the first event was recorded.
+ * @param end seconds at which the last event was recorded.
+ * @returns the `start` key of a description, in whole seconds; nothing where the session starts at 0.
+ */
+export function guessSessionStart(first: number, end: number, notes: string[]): { start?: number } {
   if (first < MIN_LATE_START && first * 10 < end) return {};
   const start = Math.floor(first);
-  notes.push(`Nothing was recorded before ${first} s: the session begins at ${start} s.`);
+  notes.push(`Nothing was recorded before ${first} s, so the session starts at ${start} s.`);
   return { start };
 }
 
-/** The name of a variable for what a file calls it. */
+/** A variable's name in dataset.yaml for a name in a file: anything but letters, digits and _ becomes _. */
 export function variableName(name: string): string {
   return name.replace(/[^\w]+/g, '_');
 }
 
-/** Several rows and several columns. */
+/** Whether an array has at least two axes, all longer than 1. */
 export function isTable(shape: readonly number[]): boolean {
-  return shape.length >= 2 && shape.every((n) => n > 1);
+  return shape.length >= 2 && shape.every((length) => length > 1);
 }
 
-/** A number that could be how often a neuron fired in a bin. */
-export function isCount(value: number): boolean {
+/** Whether a value could be the number of spikes in a bin: a whole number from 0 to 1000. */
+export function isPlausibleCount(value: number): boolean {
   return Number.isInteger(value) && value >= 0 && value <= 1000;
 }
 
 /** The last name of a path. */
-export function last(path: string): string {
+export function lastName(path: string): string {
   return path.split('/').at(-1)!;
 }
 
-/** Names of what says which neuron. */
-export const NEURON_NAME = /neuron|unit|cell|cluster|^ids?$/i;
+/** Names of arrays that give the neuron of each spike. */
+export const NEURON_ARRAY_NAME = /neuron|unit|cell|cluster|^ids?$/i;
 
-/** What has one value for each trial. */
-export function perTrial(
-  vectors: readonly Vector[],
+/** Variables, as in dataset.yaml, for the arrays with one value per trial. */
+export function perTrialVariables(
+  arrays: readonly NumericArray[],
   file: string,
-  count: number,
+  trialCount: number,
 ): Record<string, object> {
-  const own = vectors.filter(
+  const perTrial = arrays.filter(
     ({ path, shape, values }) =>
-      isLine(shape) && values.length === count && !NEURON_NAME.test(last(path)),
+      isOneDimensional(shape) &&
+      values.length === trialCount &&
+      !NEURON_ARRAY_NAME.test(lastName(path)),
   );
   return Object.fromEntries(
-    own.map(({ path }) => [variableName(path), { data: `${file}#${path}`, per_trial: true }]),
+    perTrial.map(({ path }) => [variableName(path), { data: `${file}#${path}`, per_trial: true }]),
   );
 }
 
-export function describeVector({ path, shape }: Vector): string {
+/** An array in the words of a message: its path and shape. */
+export function formatNumericArray({ path, shape }: NumericArray): string {
   return `${path} [${shape.join(' x ')}]`;
 }
 
-/** The complaint that more than one thing could be the spikes. */
-export function ambiguous<T extends { readonly path: string }>(
+/**
+ * The error for a file in which several arrays could be the spikes. It lists them and shows what to write.
+ *
+ * @param format turns a candidate into the words of a message.
+ */
+export function ambiguousSpikesError<T extends { readonly path: string }>(
   file: string,
-  things: readonly T[],
-  inWords: (thing: T) => string,
+  candidates: readonly T[],
+  format: (candidate: T) => string,
 ): RecordingError {
   return new RecordingError(
-    `${file} holds several things that could be spikes: ${things.map(inWords).join(', ')}. Put a dataset.yaml beside it that says which, and how long a bin of counts is: spikes: {counts: '${file}#${things[0]!.path}', axes: [bins, neurons], dt: 0.01}.`,
+    `${file} contains several arrays that could be spikes: ${candidates.map(format).join(', ')}. Put a dataset.yaml beside it that names the right one and, for counts, the bin width: spikes: {counts: '${file}#${candidates[0]!.path}', axes: [bins, neurons], dt: 0.01}.`,
   );
 }

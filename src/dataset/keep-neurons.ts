@@ -1,100 +1,122 @@
-/** The neurons of a file that are used: places, or what an array says of each. */
+/** Selects the neurons to use, by the indices or the values that `spikes.keep` gives. */
 
 import { RecordingError } from '../recording/errors.js';
 import type { Spikes } from '../recording/spikes.js';
 import type { SpikesSpec } from './description.js';
-import type { Files } from './files.js';
-import { keptIndices } from './read-trials.js';
-import { neuronsIn, type SpikeSource } from './spike-clocks.js';
+import type { DataFiles } from './files.js';
+import { checkKeptIndices } from './read-trials.js';
+import { countNeurons, type LoadedSpikes } from './spike-clocks.js';
 
 /**
- * Spikes of the neurons that `spikes.keep` names, numbered anew in its order.
+ * Selects the neurons of `spikes.keep` and renumbers them from 0 in its order. Their names stay with them.
  *
- * @param note takes a sentence about how many they are.
- * @throws RecordingError where it names none, or one that is not there.
+ * @param note takes a sentence about how many neurons are kept.
+ * @throws RecordingError where no neuron is selected, one is selected twice, or one does not exist.
  */
 export function keepNeurons(
-  source: SpikeSource,
+  loaded: LoadedSpikes,
   { keep, relabel }: SpikesSpec,
-  files: Files,
+  files: DataFiles,
   note: (sentence: string) => void,
-): SpikeSource {
-  if (keep === undefined) return source;
-  const all = neuronsIn(source);
-  const names = source.names ?? Array.from({ length: all }, (_, place) => `${place}`);
-  const places = Array.isArray(keep)
-    ? checked(keep, all)
-    : chosen(keep, labelPerNeuron(keep, names, relabel, files, note));
-  note(`Of ${all} neurons ${places.length} are kept (spikes.keep), numbered from 0 in that order.`);
-  const pick = (spikes: Spikes): Spikes =>
+): LoadedSpikes {
+  if (keep === undefined) return loaded;
+  const neuronCount = countNeurons(loaded);
+  const names = loaded.names ?? Array.from({ length: neuronCount }, (_, index) => `${index}`);
+  const indices = Array.isArray(keep)
+    ? checkNeuronIndices(keep, neuronCount)
+    : selectByValue(keep, readValuePerNeuron(keep, names, relabel, files, note));
+  note(
+    `spikes.keep selects ${indices.length} of ${neuronCount} neurons; they are renumbered from 0 in that order.`,
+  );
+  const select = (spikes: Spikes): Spikes =>
     'counts' in spikes
-      ? { ...spikes, counts: places.map((place) => spikes.counts[place]!) }
-      : { times: places.map((place) => spikes.times[place]!) };
-  const kept = { names: places.map((place) => names[place]!) };
-  return 'trials' in source
-    ? { trials: source.trials.map(pick), ...kept }
-    : { ...source, spikes: pick(source.spikes), ...kept };
+      ? { ...spikes, counts: indices.map((index) => spikes.counts[index]!) }
+      : { times: indices.map((index) => spikes.times[index]!) };
+  const kept = { names: indices.map((index) => names[index]!) };
+  return 'trials' in loaded
+    ? { trials: loaded.trials.map(select), ...kept }
+    : { ...loaded, spikes: select(loaded.spikes), ...kept };
 }
 
-function checked(keep: readonly number[], all: number): readonly number[] {
-  if (keep.length === 0) throw new RecordingError('spikes.keep names no neuron.');
-  const twice = keep.find((place, n) => keep.indexOf(place) < n);
-  if (twice !== undefined) throw new RecordingError(`spikes.keep names place ${twice} twice.`);
-  return keptIndices(keep, all, 'neurons');
+/** @throws RecordingError where there is no index, one occurs twice, or one is too large. */
+function checkNeuronIndices(keep: readonly number[], neuronCount: number): readonly number[] {
+  if (keep.length === 0)
+    throw new RecordingError(
+      'spikes.keep is empty: list at least one neuron, or leave it out to keep all.',
+    );
+  const repeated = keep.find((index, n) => keep.indexOf(index) < n);
+  if (repeated !== undefined)
+    throw new RecordingError(`spikes.keep lists neuron ${repeated} twice.`);
+  return checkKeptIndices(keep, neuronCount, 'neurons');
 }
 
-type KeptBy = Exclude<NonNullable<SpikesSpec['keep']>, number[]>;
-type LabelPerNeuron = number | string | undefined;
+type KeepByValue = Exclude<NonNullable<SpikesSpec['keep']>, number[]>;
+type NeuronValue = number | string | undefined;
 
-/** What the array says of each neuron: in their order, or by what they are called. */
-function labelPerNeuron(
-  { by, ids, values }: KeptBy,
+/**
+ * Reads the values of `spikes.keep.by` and brings them into the order of the neurons, by name where `ids` are given.
+ *
+ * @param names the name or label of each neuron.
+ * @param relabel whether neurons are identified by labels, whose order is not that of a table.
+ * @returns one value per neuron; undefined where `ids` lacks the neuron.
+ */
+function readValuePerNeuron(
+  { by, ids, values }: KeepByValue,
   names: readonly string[],
   relabel: boolean,
-  files: Files,
+  files: DataFiles,
   note: (sentence: string) => void,
-): LabelPerNeuron[] {
-  const said = Array.from<number | string>(files.values('spikes.keep.by', by).data);
-  if (!values && said.some((value) => typeof value === 'string'))
-    throw new RecordingError(`spikes.keep.by: ${by} holds texts: say under values which are kept.`);
+): NeuronValue[] {
+  const read = Array.from<number | string>(files.values('spikes.keep.by', by).data);
+  if (!values && read.some((value) => typeof value === 'string'))
+    throw new RecordingError(
+      `spikes.keep.by: ${by} contains text: list the texts to keep under spikes.keep.values.`,
+    );
   if (ids === undefined) {
-    if (relabel && names.some((name, place) => name !== `${place}`)) {
+    if (relabel && names.some((name, index) => name !== `${index}`)) {
       throw new RecordingError(
-        `spikes.keep.by: neurons go by their labels here, so say under ids which label each value of ${by} belongs to, such as the cluster_id beside it.`,
+        `spikes.keep.by: neurons are identified by label here, so give the label that each value of ${by} belongs to under spikes.keep.ids, such as the cluster_id column of the same table.`,
       );
     }
-    if (said.length === names.length) return said;
+    if (read.length === names.length) return read;
     throw new RecordingError(
-      `spikes.keep.by: ${by} has ${said.length} values, but there are ${names.length} neurons: each needs its own, or say under ids which neuron each belongs to.`,
+      `spikes.keep.by: ${by} has ${read.length} values, but there are ${names.length} neurons: give one value per neuron, or the neuron of each value under spikes.keep.ids.`,
     );
   }
-  const called = Array.from<number | string>(files.values('spikes.keep.ids', ids).data).map(String);
-  if (called.length !== said.length) {
+  const idNames = Array.from<number | string>(files.values('spikes.keep.ids', ids).data).map(
+    String,
+  );
+  if (idNames.length !== read.length) {
     throw new RecordingError(
-      `spikes.keep.ids: ${ids} has ${called.length} values, but ${by} ${said.length}: they should belong together.`,
+      `spikes.keep.ids: ${ids} has ${idNames.length} values, but ${by} has ${read.length}: each value needs one id.`,
     );
   }
-  const known = new Map(called.map((name, n) => [name, said[n]!]));
-  if (known.size < called.length) {
-    const twice = called.find((name, n) => called.indexOf(name) < n);
-    throw new RecordingError(`spikes.keep.ids: ${ids} names ${twice} twice.`);
+  const valueByName = new Map(idNames.map((name, n) => [name, read[n]!]));
+  if (valueByName.size < idNames.length) {
+    const repeated = idNames.find((name, n) => idNames.indexOf(name) < n);
+    throw new RecordingError(`spikes.keep.ids: ${ids} contains ${repeated} twice.`);
   }
-  const lacking = names.filter((name) => !known.has(name));
-  if (lacking.length > 0)
+  const missing = names.filter((name) => !valueByName.has(name));
+  if (missing.length > 0)
     note(
-      `${ids} does not name ${lacking.length} of ${names.length} neurons, such as ${lacking[0]}: they are left out.`,
+      `Neurons that ${ids} does not list, such as ${missing[0]}, are left out (${missing.length} of ${names.length}).`,
     );
-  return names.map((name) => known.get(name));
+  return names.map((name) => valueByName.get(name));
 }
 
-function chosen({ by, values }: KeptBy, said: readonly LabelPerNeuron[]): number[] {
-  const named = new Set<LabelPerNeuron>(values);
-  const fits = (value: LabelPerNeuron) =>
-    value !== undefined && (values ? named.has(value) : value !== 0 && !Number.isNaN(value));
-  const kept = said.flatMap((value, place) => (fits(value) ? [place] : []));
-  if (kept.length > 0) return kept;
-  const seen = [...new Set(said.filter((value) => value !== undefined))].slice(0, 6).join(', ');
+/**
+ * The indices of neurons whose value is one of `values` or, without `values`, is neither 0 nor NaN.
+ *
+ * @throws RecordingError where there are none.
+ */
+function selectByValue({ by, values }: KeepByValue, perNeuron: readonly NeuronValue[]): number[] {
+  const accepted = new Set<NeuronValue>(values);
+  const isAccepted = (value: NeuronValue) =>
+    value !== undefined && (values ? accepted.has(value) : value !== 0 && !Number.isNaN(value));
+  const indices = perNeuron.flatMap((value, index) => (isAccepted(value) ? [index] : []));
+  if (indices.length > 0) return indices;
+  const distinct = [...new Set(perNeuron.filter((value) => value !== undefined))];
   throw new RecordingError(
-    `spikes.keep: no neuron has ${values ? `one of the values ${values.join(', ')}` : 'a value other than 0'} in ${by}; the values there are ${seen}.`,
+    `spikes.keep: no neuron has ${values ? `any of the values ${values.join(', ')}` : 'a value other than 0'} in ${by}; it contains ${distinct.slice(0, 6).join(', ')}${distinct.length > 6 ? ' and other values' : ''}.`,
   );
 }

@@ -1,4 +1,4 @@
-/** Where a dataset's description stands; and what a file without one is taken to be. */
+/** Finds the description of a dataset: its dataset.yaml, or a guess at a data file that has none. */
 
 import { type OpenedFile, openFile } from '../formats/open.js';
 import { readWhole } from '../ports/byte-source.js';
@@ -7,52 +7,66 @@ import { type Folder, pathIn } from '../ports/folder.js';
 import { RecordingError } from '../recording/errors.js';
 import { ConfigError } from '../text/schema.js';
 import { parseYaml } from '../text/yaml.js';
-import { referencesIn } from './description.js';
+import { listReferences } from './description.js';
 import { sourceIn } from './files.js';
-import { describeArrays } from './guess-arrays.js';
-import { describeNwb, isNwb } from './guess-nwb.js';
-import { describePhy, isPhy, PHY_SPIKES } from './guess-phy.js';
+import { guessFromArrays } from './guess-arrays.js';
+import { guessFromNwb, isNwb } from './guess-nwb.js';
+import { guessFromPhy, isPhyFolder, PHY_SPIKE_FILES } from './guess-phy.js';
 import { parseReference } from './reference.js';
 
-/** A description as YAML gives it, and the file of the folder that it stands in or was guessed from. */
+/** A description that was read from a dataset.yaml or guessed. */
 export interface LocatedDescription {
+  /** The file of the folder that it was read or guessed from. */
   readonly file: string;
+  /** A dataset.yaml as if parsed from YAML, not yet checked. */
   readonly raw: object;
-  /** Whether nobody wrote it, and what was taken for granted in it. */
+  /** Whether it was guessed, because there is no dataset.yaml. */
   readonly guessed: boolean;
+  /** What was assumed in guessing, in sentences. */
   readonly notes: readonly string[];
-  /** The file, open, where it had to be opened to be guessed at. */
+  /** The data file, where it was opened for guessing. Whoever receives it closes it. */
   readonly opened?: OpenedFile;
 }
 
 const DATA_FILE = /\.(nwb|h5|hdf5|mat|npz|npy|csv|tsv)$/i;
 const DESCRIPTION_FILE = 'dataset.yaml';
+const MAX_FILES_SHOWN = 8;
 
 /**
- * The description of a dataset: its dataset.yaml, or a guess at what a file holds.
+ * Finds or guesses the description of a dataset.
  *
- * @param file a dataset.yaml by whatever name, or a file of data; default: what the folder holds.
- * @throws RecordingError where there is nothing that could be a recording, or several things that could.
+ * @param file a dataset.yaml by any name, or a data file. Default: the folder's dataset.yaml, its phy files, or its only
+ *   data file.
+ * @throws RecordingError where the folder contains none of these or several data files, or a data file is not recognized.
+ * @throws ConfigError where a dataset.yaml cannot be read or is not valid YAML.
  */
-export async function locate(folder: Folder, file?: string): Promise<LocatedDescription> {
+export async function locateDescription(
+  folder: Folder,
+  file?: string,
+): Promise<LocatedDescription> {
   if (file !== undefined)
-    return /\.ya?ml$/i.test(file) ? existingDescription(folder, file) : fromDataFile(folder, file);
-  if (folder.has(DESCRIPTION_FILE)) return existingDescription(folder, DESCRIPTION_FILE);
-  if (isPhy(folder)) return fromPhy(folder);
-  const data = folder.list().filter((name) => DATA_FILE.test(name));
-  if (data.length === 1) return fromDataFile(folder, data[0]!);
+    return /\.ya?ml$/i.test(file) ? readDescription(folder, file) : describeDataFile(folder, file);
+  if (folder.has(DESCRIPTION_FILE)) return readDescription(folder, DESCRIPTION_FILE);
+  if (isPhyFolder(folder)) return describePhy(folder);
+  const dataFiles = folder.list().filter((name) => DATA_FILE.test(name));
+  if (dataFiles.length === 1) return describeDataFile(folder, dataFiles[0]!);
+  const others = dataFiles.length > MAX_FILES_SHOWN ? ' and others' : '';
+  const suggestion =
+    dataFiles.length > 1
+      ? ` Give the path of one of its files to see what that contains: ${dataFiles.slice(0, MAX_FILES_SHOWN).join(', ')}${others}.`
+      : '';
   throw new RecordingError(
-    `${folder.name} holds no dataset.yaml, which says which of its arrays are spikes, frames and variables${data.length > 1 ? `; give one of its files to see what is in it: ${data.slice(0, 8).join(', ')}${data.length > 8 ? ' and others' : ''}` : ''}.`,
+    `${folder.name || 'The folder'} contains no dataset.yaml, the file that says which arrays are spikes, frames and variables.${suggestion}`,
   );
 }
 
-/** @throws RecordingError where it is the configuration of a model instead; ConfigError where it is not YAML. */
-function existingDescription(folder: Folder, file: string): LocatedDescription {
+/** @throws RecordingError where the file is a model configuration; ConfigError where it cannot be read or parsed. */
+function readDescription(folder: Folder, file: string): LocatedDescription {
   const path = pathIn(folder, file);
   const raw = readYaml(folder, file, path);
   if (!('spikes' in raw) && ['modalities', 'n_embd', 'training'].some((key) => key in raw))
     throw new RecordingError(
-      `${path} describes no recording: it looks like the configuration of a model, which is given with --config beside a recording's path.`,
+      `${path} does not describe a recording. It looks like a model configuration, which is given with --config, beside the path of a recording.`,
     );
   return { file, raw, guessed: false, notes: [] };
 }
@@ -68,24 +82,24 @@ function readYaml(folder: Folder, file: string, path: string): Record<string, un
   }
 }
 
-function fromPhy(folder: Folder): LocatedDescription {
-  return { file: PHY_SPIKES[0], ...describePhy(folder), guessed: true };
+function describePhy(folder: Folder): LocatedDescription {
+  return { file: PHY_SPIKE_FILES[0], ...guessFromPhy(folder), guessed: true };
 }
 
-/** The dataset.yaml beside a file where it names that file; a guess otherwise. */
-async function fromDataFile(folder: Folder, file: string): Promise<LocatedDescription> {
+/** Reads the dataset.yaml beside a data file where it refers to the file; otherwise guesses what the file contains. */
+async function describeDataFile(folder: Folder, file: string): Promise<LocatedDescription> {
   if (folder.has(DESCRIPTION_FILE)) {
-    const written = existingDescription(folder, DESCRIPTION_FILE);
-    const named = referencesIn(written.raw).map(({ text }) => parseReference(text).file);
-    if (named.includes(file)) return written;
-  } else if (PHY_SPIKES.some((name) => name === file) && isPhy(folder)) {
-    return fromPhy(folder);
+    const description = readDescription(folder, DESCRIPTION_FILE);
+    const files = listReferences(description.raw).map(({ text }) => parseReference(text).file);
+    if (files.includes(file)) return description;
+  } else if (PHY_SPIKE_FILES.some((name) => name === file) && isPhyFolder(folder)) {
+    return describePhy(folder);
   }
   const opened = await openFile(sourceIn(folder, file, file), file);
   try {
     const { root } = opened;
-    const nwb = root.kind === 'group' && isNwb(root);
-    const guess = nwb ? describeNwb(root, file) : describeArrays(root, file);
+    const guess =
+      root.kind === 'group' && isNwb(root) ? guessFromNwb(root, file) : guessFromArrays(root, file);
     return { file, ...guess, guessed: true, opened };
   } catch (error) {
     opened.close();

@@ -1,112 +1,123 @@
-/** Behaviour in an NWB file: series and tables with a clock, wherever they are. */
+/** Finds behavior in an NWB file: series and tables that have a clock, anywhere below `processing` and `acquisition`. */
 
 import { type ArrayNode, elementCount, type GroupNode, type Numbers } from '../formats/nodes.js';
-import { isLine } from './files.js';
+import { isOneDimensional } from './files.js';
 import { variableName } from './guess.js';
 import {
-  arrayIn,
+  arrayMember,
+  hasSamples,
   type NamedGroup,
   neurodataType,
-  numbersIn,
   seriesClock,
-  single,
   TRACE_TYPES,
+  unwrapSingle,
 } from './nwb-groups.js';
 
-/** Series that are no behaviour: raw signals, images, pointers, and events without a value of their own. */
+/** Neurodata types that are not behavior: raw signals, images, pointers, and events without a value of their own. */
 const NOT_BEHAVIOR =
   /Electrical|Image|Optical|TwoPhoton|OnePhoton|Index|Decomposition|Interval|Annotation|Patch|Clamp/;
-/** A series of more columns is no variable but an array of them. */
+/** Neurodata types of containers whose series are not behavior. */
+const NOT_BEHAVIOR_PARENT = /BehavioralEvents|Fluorescence|DfOverF|ElectricalSeries|LFP/;
+/** A series with more columns than this is not read as variables. */
 const MAX_COLUMNS = 4;
 const AXES = ['x', 'y', 'z'];
 
-/** Series of behaviour, and tables whose columns have a clock, by names of their own. */
+/**
+ * Describes behavior as the `variables` of a dataset.yaml: one for each column of a series, and one for each numeric
+ * column of a table with timestamps.
+ *
+ * @param groups the groups to look at.
+ * @param file the file's name, for references.
+ * @param notes receives what was left out or changed, in sentences.
+ */
 export function behaviorVariables(
-  all: readonly NamedGroup[],
+  groups: readonly NamedGroup[],
   file: string,
   notes: string[],
 ): Record<string, object> {
   const variables: Record<string, object> = {};
-  const add = (name: string, place: string, variable: object) => {
+  const add = (name: string, path: string, variable: object) => {
     let key = variableName(name);
-    // Two series of one name, such as those of two eyes, go by the group they are in, too.
-    if (key in variables) key = variableName(`${place.split('/').at(-2) ?? ''}_${key}`);
+    // Series of the same name, such as those of both eyes, are told apart by the name of their parent group.
+    if (key in variables) key = variableName(`${path.split('/').at(-2) ?? ''}_${key}`);
     if (!(key in variables)) variables[key] = variable;
   };
-  for (const found of all) {
-    const { path, name, group } = found;
+  for (const namedGroup of groups) {
+    const { path, name, group } = namedGroup;
     if (!/^(processing|acquisition)\//.test(path)) continue;
-    if (isBehavior(found)) {
-      if (columnsIn(group) > MAX_COLUMNS) {
+    if (isBehaviorSeries(namedGroup)) {
+      const columns = columnCount(group);
+      if (columns > MAX_COLUMNS) {
         notes.push(
-          `${path} has ${columnsIn(group)} columns, more than a variable has: name those you want under variables of a dataset.yaml.`,
+          `${path} has ${columns} columns, too many to read each as a variable: list the ones you want under variables in a dataset.yaml.`,
         );
         continue;
       }
-      if (!rises(arrayIn(group, 'timestamps'))) {
-        notes.push(
-          `The times of ${path} do not rise from each to the next, as those of a variable would: it is left out.`,
-        );
+      if (!isStrictlyRising(arrayMember(group, 'timestamps'))) {
+        notes.push(`The timestamps of ${path} do not rise from sample to sample: it is left out.`);
         continue;
       }
-      const shared = describeSeries(found, file, notes);
-      for (const { column, index } of seriesColumns(arrayIn(group, 'data')!))
-        add(`${name}${column}`, path, { data: `${file}#${path}/data${index}`, ...shared });
-    } else if (neurodataType(group) === 'DynamicTable' && arrayIn(group, 'timestamps')) {
-      for (const [column, part] of group.members)
-        if (isColumn(column, part as ArrayNode, arrayIn(group, 'timestamps')!))
-          add(`${name}_${column}`, path, tableColumn(file, path, column, part as ArrayNode, notes));
+      const shared = describeSeries(namedGroup, file, notes);
+      for (const { suffix, index } of seriesColumns(arrayMember(group, 'data')!))
+        add(`${name}${suffix}`, path, { data: `${file}#${path}/data${index}`, ...shared });
+    } else if (neurodataType(group) === 'DynamicTable' && arrayMember(group, 'timestamps')) {
+      for (const [column, node] of group.members)
+        if (isTableColumn(column, node as ArrayNode, arrayMember(group, 'timestamps')!))
+          add(
+            `${name}_${column}`,
+            path,
+            describeTableColumn(file, path, column, node as ArrayNode, notes),
+          );
     }
   }
   return variables;
 }
 
-export function isBehavior({ group, within }: NamedGroup): boolean {
+/** Whether a group is a series of behavior, by its neurodata type and those around it, with samples and a clock. */
+export function isBehaviorSeries({ group, parentTypes }: NamedGroup): boolean {
   const type = neurodataType(group);
   if (!type.endsWith('Series') || NOT_BEHAVIOR.test(type) || TRACE_TYPES.includes(type))
     return false;
-  if (
-    within.some((around) =>
-      /BehavioralEvents|Fluorescence|DfOverF|ElectricalSeries|LFP/.test(around),
-    )
-  )
-    return false;
-  return numbersIn(group) && seriesClock(group, '', '') !== undefined;
+  if (parentTypes.some((parentType) => NOT_BEHAVIOR_PARENT.test(parentType))) return false;
+  return hasSamples(group) && seriesClock(group, '', '') !== undefined;
 }
 
-/** Numbers of each sample. */
-function columnsIn(group: GroupNode): number {
-  const { shape } = arrayIn(group, 'data')!;
-  return isLine(shape) ? 1 : elementCount(shape.slice(1));
+/** How many numbers each sample of a series has. */
+function columnCount(group: GroupNode): number {
+  const { shape } = arrayMember(group, 'data')!;
+  return isOneDimensional(shape) ? 1 : elementCount(shape.slice(1));
 }
 
-function rises(clock: ArrayNode | undefined): boolean {
-  if (!clock) return true;
-  const times = clock.read() as Numbers;
+/** Whether every time is later than the one before it; true without timestamps. */
+function isStrictlyRising(timestamps: ArrayNode | undefined): boolean {
+  if (!timestamps) return true;
+  const times = timestamps.read() as Numbers;
   return times.every((time, n) => n === 0 || time > times[n - 1]!);
 }
 
-/** What each column is called, and how it is picked. */
-function seriesColumns({ shape }: ArrayNode): { column: string; index: string }[] {
-  if (isLine(shape)) return [{ column: '', index: '' }];
+/** The columns of a series: what each adds to the name of its variable, and to the reference. */
+function seriesColumns({ shape }: ArrayNode): { suffix: string; index: string }[] {
+  if (isOneDimensional(shape)) return [{ suffix: '', index: '' }];
   return Array.from({ length: shape[1]! }, (_, n) => ({
-    column: `_${AXES[n] ?? n}`,
+    suffix: `_${AXES[n] ?? n}`,
     index: `[:,${n}]`,
   }));
 }
 
-/** What all columns of a series have in common: clock, unit, scale, and what is done where samples are missing. */
+/** The keys that the variables of one series share: clock, unit, scale, offset and the handling of missing samples. */
 function describeSeries({ path, group }: NamedGroup, file: string, notes: string[]): object {
-  const data = arrayIn(group, 'data')!;
-  const of = (name: string) => single(data.attributes[name]);
-  const factor = (name: string, none: number) => {
-    const value = of(name) ?? none;
+  const data = arrayMember(group, 'data')!;
+  const attribute = (name: string) => unwrapSingle(data.attributes[name]);
+  const numericAttribute = (name: string, otherwise: number) => {
+    const value = attribute(name) ?? otherwise;
     if (typeof value === 'number' && Number.isFinite(value)) return value;
-    notes.push(`The ${name} of ${path} is ${value}, which is taken for ${none}.`);
-    return none;
+    notes.push(`The ${name} of ${path} is ${value}; ${otherwise} is used instead.`);
+    return otherwise;
   };
-  const [conversion, offset, unit] = [factor('conversion', 1), factor('offset', 0), of('unit')];
-  const clock = arrayIn(group, 'timestamps')
+  const conversion = numericAttribute('conversion', 1);
+  const offset = numericAttribute('offset', 0);
+  const unit = attribute('unit');
+  const clock = arrayMember(group, 'timestamps')
     ? { times: `${file}#${path}/timestamps` }
     : seriesClock(group, file, path);
   return {
@@ -114,43 +125,44 @@ function describeSeries({ path, group }: NamedGroup, file: string, notes: string
     ...(conversion !== 1 && { scale: conversion }),
     ...(offset !== 0 && { offset }),
     ...(typeof unit === 'string' && /\w/.test(unit) && unit !== 'none' && { unit }),
-    ...filled(path, data, notes),
+    ...handleMissing(path, data, notes),
   };
 }
 
-function isColumn(name: string, part: ArrayNode, clock: ArrayNode): boolean {
+/** Whether a member of a table is a numeric column with one value per timestamp. */
+function isTableColumn(name: string, column: ArrayNode, timestamps: ArrayNode): boolean {
   return (
-    part.kind === 'array' &&
-    part.type === 'number' &&
+    column.kind === 'array' &&
+    column.type === 'number' &&
     name !== 'id' &&
     name !== 'timestamps' &&
-    part.shape.length === 1 &&
-    part.shape[0] === clock.shape[0]
+    column.shape.length === 1 &&
+    column.shape[0] === timestamps.shape[0]
   );
 }
 
-function tableColumn(
+function describeTableColumn(
   file: string,
   path: string,
-  column: string,
-  part: ArrayNode,
+  name: string,
+  column: ArrayNode,
   notes: string[],
 ): object {
   return {
-    data: `${file}#${path}/${column}`,
+    data: `${file}#${path}/${name}`,
     times: `${file}#${path}/timestamps`,
-    ...filled(`${path}/${column}`, part, notes),
+    ...handleMissing(`${path}/${name}`, column, notes),
   };
 }
 
-/** Samples that are missing are drawn over, and it is said. */
-function filled(path: string, part: ArrayNode, notes: string[]): object {
-  const values = part.read() as Numbers;
+/** The `missing` key of a variable: samples that are not finite are interpolated, which is noted. */
+function handleMissing(path: string, array: ArrayNode, notes: string[]): object {
+  const values = array.read() as Numbers;
   let missing = 0;
   for (const value of values) if (!Number.isFinite(value)) missing += 1;
   if (missing === 0) return {};
   notes.push(
-    `${missing} of ${values.length} samples of ${path} are no numbers; lines are drawn between their neighbours.`,
+    `Missing samples of ${path} are interpolated from their neighbors (${missing} of ${values.length}).`,
   );
   return { missing: 'interpolate' };
 }

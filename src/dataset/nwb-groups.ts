@@ -1,47 +1,51 @@
-/** Groups of an NWB file, and what may be in them. */
+/** Finds and reads the groups of an NWB file. */
 
 import type { ArrayNode, GroupNode, Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 
-/** A group of a file, and where it is. */
+/** A group of an NWB file and its position in the file. */
 export interface NamedGroup {
+  /** Names from the root, joined by slashes. */
   readonly path: string;
+  /** The last name of the path. */
   readonly name: string;
   readonly group: GroupNode;
-  /** Neurodata types of the groups around it. */
-  readonly within: readonly string[];
+  /** The neurodata types of the groups that contain it, outermost first. */
+  readonly parentTypes: readonly string[];
 }
 
-/** Neurodata types of traces of neurons. */
+/** Neurodata types of series that contain the traces of neurons. */
 export const TRACE_TYPES = ['RoiResponseSeries'];
 
-/** Every group with where it is, the whole tree. */
-export function groupsIn(
+/** Lists all groups below a group, parents before children, except the cached specifications of the format. */
+export function listGroups(
   group: GroupNode,
   path = '',
-  within: readonly string[] = [],
+  parentTypes: readonly string[] = [],
 ): NamedGroup[] {
-  return [...group.members].flatMap(([name, part]) => {
-    if (part.kind !== 'group' || name === 'specifications') return [];
-    const here = path ? `${path}/${name}` : name;
-    const found = { path: here, name, group: part, within };
-    return [found, ...groupsIn(part, here, [...within, neurodataType(part)])];
+  return [...group.members].flatMap(([name, node]) => {
+    if (node.kind !== 'group' || name === 'specifications') return [];
+    const childPath = path ? `${path}/${name}` : name;
+    const child = { path: childPath, name, group: node, parentTypes };
+    return [child, ...listGroups(node, childPath, [...parentTypes, neurodataType(node)])];
   });
 }
 
+/** The NWB type of a group, such as `TimeSeries`; an empty text where it has none. */
 export function neurodataType({ attributes }: GroupNode): string {
   return typeof attributes.neurodata_type === 'string' ? attributes.neurodata_type : '';
 }
 
-export function arrayIn(group: GroupNode, name: string): ArrayNode | undefined {
-  const part = group.members.get(name);
-  return part?.kind === 'array' ? part : undefined;
+/** The member of a group that has a name; undefined where there is none or it is not an array. */
+export function arrayMember(group: GroupNode, name: string): ArrayNode | undefined {
+  const node = group.members.get(name);
+  return node?.kind === 'array' ? node : undefined;
 }
 
-/** References and the like stand in tables, too. */
-export function isReadable(part: ArrayNode): boolean {
+/** Whether an array can be read. Tables also have columns of object references, which cannot. */
+export function isReadable(array: ArrayNode): boolean {
   try {
-    part.read(0, 1);
+    array.read(0, 1);
     return true;
   } catch (error) {
     if (error instanceof RecordingError) return false;
@@ -49,22 +53,27 @@ export function isReadable(part: ArrayNode): boolean {
   }
 }
 
-/** Whether a series has numbers that a clock belongs to. */
-export function numbersIn(group: GroupNode): boolean {
-  const data = arrayIn(group, 'data');
+/** Whether a series has at least two numeric samples. */
+export function hasSamples(group: GroupNode): boolean {
+  const data = arrayMember(group, 'data');
   return data?.type === 'number' && (data.shape[0] ?? 0) > 1;
 }
 
-/** The clock of a series, as spikes have it; undefined where it has none. */
+/**
+ * The clock of a series, in the keys of `spikes` in dataset.yaml: `clock` where it has timestamps, `dt` and `start` where
+ * it has a rate.
+ *
+ * @returns undefined where it has neither.
+ */
 export function seriesClock(group: GroupNode, file: string, path: string): object | undefined {
-  if (arrayIn(group, 'timestamps')) return { clock: `${file}#${path}/timestamps` };
-  const starting = arrayIn(group, 'starting_time');
-  const rate = single(starting?.attributes.rate);
-  if (!starting || typeof rate !== 'number' || !(rate > 0)) return undefined;
-  return { dt: 1 / rate, start: Number((starting.read() as Numbers)[0]) };
+  if (arrayMember(group, 'timestamps')) return { clock: `${file}#${path}/timestamps` };
+  const startingTime = arrayMember(group, 'starting_time');
+  const rate = unwrapSingle(startingTime?.attributes.rate);
+  if (!startingTime || typeof rate !== 'number' || !(rate > 0)) return undefined;
+  return { dt: 1 / rate, start: Number((startingTime.read() as Numbers)[0]) };
 }
 
-/** An attribute that should be one value, which some files have as a list of one. */
-export function single(attribute: unknown): unknown {
+/** The value of an attribute that some files store as a list of one value. */
+export function unwrapSingle(attribute: unknown): unknown {
   return Array.isArray(attribute) && attribute.length === 1 ? attribute[0] : attribute;
 }

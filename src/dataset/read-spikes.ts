@@ -1,228 +1,254 @@
-/** Spikes as files hold them, brought into times or counts of each neuron. */
+/** Reads the spikes of a dataset, in whichever way its description gives them, as times or counts of each neuron. */
 
 import type { Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 import type { SpikesSpec } from './description.js';
-import { type Files, isLine } from './files.js';
-import type { Values } from './reference.js';
-import { neuronsIn, onOwnClocks, onSession, type SpikeSource } from './spike-clocks.js';
-import { fromCounts, fromTraces } from './spike-tables.js';
+import { type DataFiles, isOneDimensional } from './files.js';
+import type { ArrayValues } from './reference.js';
+import { countNeurons, type LoadedSpikes, toSessionClock, toTrialClocks } from './spike-clocks.js';
+import { readCounts, readTraces } from './spike-tables.js';
 
-/** Neuron numbers past this are taken for a mistake. */
-const MAX_NEURONS = 1_000_000;
+/** Neuron and trial indices are below this; a larger number is more likely a label. */
+const MAX_INDICES = 1_000_000;
 
 /**
- * Reads spikes as they are described.
+ * Reads spikes, and the names of their neurons.
  *
- * @param start seconds on the files' clock where the session begins.
- * @param note takes sentences about what was done to them.
+ * @param start seconds on the files' clock at which the session starts.
+ * @param note takes sentences about what was changed or left out.
+ * @throws RecordingError where `spikes` is incomplete, or its arrays do not fit each other.
  */
 export function readSpikes(
   spec: SpikesSpec,
-  files: Files,
+  files: DataFiles,
   start: number,
   note: (sentence: string) => void,
-): SpikeSource {
-  const source = readSource(spec, files, start, note);
-  if (spec.names === undefined) return source;
+): LoadedSpikes {
+  const loaded = readUnnamed(spec, files, start, note);
+  if (spec.names === undefined) return loaded;
   const names = Array.from<number | string>(files.values('spikes.names', spec.names).data);
-  const neurons = neuronsIn(source);
+  const neurons = countNeurons(loaded);
   if (names.length !== neurons) {
     throw new RecordingError(
-      `spikes.names: ${spec.names} has ${names.length} values, but there are ${neurons} neurons: each needs its own.`,
+      `spikes.names: ${spec.names} has ${names.length} values, but there are ${neurons} neurons: give one name per neuron.`,
     );
   }
-  return { ...source, names: names.map(String) };
+  return { ...loaded, names: names.map(String) };
 }
 
-function readSource(
+function readUnnamed(
   spec: SpikesSpec,
-  files: Files,
+  files: DataFiles,
   start: number,
   note: (sentence: string) => void,
-): SpikeSource {
+): LoadedSpikes {
   const { times, neurons, ends, sizes, lists, counts, traces } = spec;
-  if (counts !== undefined) return fromCounts(spec, counts, files, start);
-  if (traces !== undefined) return fromTraces(spec, traces, files, start, note);
-  if (lists !== undefined) return fromLists(spec, lists, files, start, note);
+  if (counts !== undefined) return readCounts(spec, counts, files, start);
+  if (traces !== undefined) return readTraces(spec, traces, files, start, note);
+  if (lists !== undefined) return readLists(spec, lists, files, start, note);
   if (times !== undefined && neurons !== undefined)
-    return fromPairs(spec, times, neurons, files, start, note);
+    return readPairs(spec, times, neurons, files, start, note);
   if (times !== undefined && (ends !== undefined || sizes !== undefined)) {
-    const read = ragged(spec, times, files);
-    return { spikes: { times: onSession(read, spec.unit, start, note) } };
+    const timesPerNeuron = readRagged(spec, times, files);
+    return { spikes: { times: toSessionClock(timesPerNeuron, spec.unit, start, note) } };
   }
   throw new RecordingError(
-    'spikes should be given as times with the neurons of each or with ends or sizes, as lists of times, as counts with their dt, or as traces with an event rule.',
+    'spikes should have times with neurons, ends or sizes; or lists; or counts with dt; or traces with dt and event.',
   );
 }
 
-function fromPairs(
+/** Reads spike times that come with the neuron of each spike, and perhaps with its trial. */
+function readPairs(
   { trials, unit, count, relabel, start: begin }: SpikesSpec,
-  times: string,
-  neurons: string,
-  files: Files,
+  timesReference: string,
+  neuronsReference: string,
+  files: DataFiles,
   start: number,
   note: (sentence: string) => void,
-): SpikeSource {
-  const numbered = (key: string, reference: string): LabeledSpikes =>
+): LoadedSpikes {
+  const readIndices = (key: string, reference: string): LabelIndices =>
     relabel
-      ? byPlace(files.values(key, reference).data)
-      : { places: files.numbers(key, reference), names: [] };
-  const when = files.numbers('spikes.times', times);
-  const { places: who, names } = numbered('spikes.neurons', neurons);
-  // Whoever says how many there are beside those that have spikes has not said what the others are called.
-  const others = Math.max(0, (count ?? 0) - names.length);
-  const unnamed = Array.from({ length: others }, (_, n) => `unnamed ${names.length + n}`);
-  const called = names.length > 0 ? { names: [...names, ...unnamed] } : {};
-  if (when.length !== who.length) {
+      ? indexLabels(files.values(key, reference).data)
+      : { indices: files.numbers(key, reference), labels: [] };
+  const times = files.numbers('spikes.times', timesReference);
+  const { indices: neurons, labels } = readIndices('spikes.neurons', neuronsReference);
+  // With labels, neurons that `count` adds to those with spikes have none.
+  const silentCount = Math.max(0, (count ?? 0) - labels.length);
+  const silentNames = Array.from({ length: silentCount }, (_, n) => `unnamed ${labels.length + n}`);
+  const names = labels.length > 0 ? { names: [...labels, ...silentNames] } : {};
+  if (times.length !== neurons.length) {
     throw new RecordingError(
-      `spikes.times has ${when.length} spikes, but spikes.neurons ${who.length}: each spike needs its neuron.`,
+      `spikes.times has ${times.length} values, but spikes.neurons has ${neurons.length}: each spike needs a neuron.`,
     );
   }
   if (trials === undefined) {
-    const lists = byNeuron(when, who, count);
-    return { spikes: { times: onSession(lists, unit, start, note) }, ...called };
+    const lists = groupByNeuron(times, neurons, count);
+    return { spikes: { times: toSessionClock(lists, unit, start, note) }, ...names };
   }
-  const { places: which, names: labels } = numbered('spikes.trials', trials);
-  if (which.length !== when.length) {
+  const { indices: trialIndices, labels: trialLabels } = readIndices('spikes.trials', trials);
+  if (trialIndices.length !== times.length) {
     throw new RecordingError(
-      `spikes.times has ${when.length} spikes, but spikes.trials ${which.length}: each spike needs its trial.`,
+      `spikes.times has ${times.length} values, but spikes.trials has ${trialIndices.length}: each spike needs a trial.`,
     );
   }
-  const all = count ?? largest(who, 'spikes.neurons', 'neuron') + 1;
-  const members: number[][] = [];
-  const known = largest(which, 'spikes.trials', 'trial') + 1;
-  for (let trial = 0; trial < known; trial++) members.push([]);
-  for (let n = 0; n < which.length; n++) members[which[n]!]!.push(n);
-  if (members[0]?.length === 0)
+  const neuronCount = count ?? maxIndex(neurons, 'spikes.neurons', 'neuron') + 1;
+  const spikesByTrial: number[][] = [];
+  const trialCount = maxIndex(trialIndices, 'spikes.trials', 'trial') + 1;
+  for (let trial = 0; trial < trialCount; trial++) spikesByTrial.push([]);
+  for (let n = 0; n < trialIndices.length; n++) spikesByTrial[trialIndices[n]!]!.push(n);
+  if (spikesByTrial[0]?.length === 0)
     note(
-      'No spike is of trial 0: if trials are numbered from 1, set spikes.relabel, as everything else of trials goes by their places from 0.',
+      'Trial 0 has no spikes. If trials are numbered from 1, set spikes.relabel: everything else about trials is matched by index from 0.',
     );
-  const lists = members.map((own) => {
-    const pick = (values: ArrayLike<number>) => Float64Array.from(own, (n) => values[n]!);
-    return byNeuron(pick(when), pick(who), all);
+  const lists = spikesByTrial.map((spikes) => {
+    const select = (values: ArrayLike<number>) => Float64Array.from(spikes, (n) => values[n]!);
+    return groupByNeuron(select(times), select(neurons), neuronCount);
   });
   return {
-    trials: onOwnClocks(lists, unit, begin, note),
-    ...called,
-    ...(labels.length > 0 && { labels }),
+    trials: toTrialClocks(lists, unit, begin, note),
+    ...names,
+    ...(trialLabels.length > 0 && { labels: trialLabels }),
   };
 }
 
-interface LabeledSpikes {
-  readonly places: ArrayLike<number>;
-  /** What is at each place; empty of what is numbered from 0. */
-  readonly names: readonly string[];
+interface LabelIndices {
+  /** One per spike. */
+  readonly indices: ArrayLike<number>;
+  /** The label of each index; empty where the file has indices rather than labels. */
+  readonly labels: readonly string[];
 }
 
-/** The place of each label among those that occur, in order. */
-function byPlace(labels: Numbers | string[]): LabeledSpikes {
+/** Sorts the labels that occur, by the numbers in them, and replaces each by its index. */
+function indexLabels(labels: Numbers | string[]): LabelIndices {
   const sorted = [...new Set<number | string>(labels)].sort((p, q) =>
     typeof p === 'number' && typeof q === 'number'
       ? p - q
       : String(p).localeCompare(String(q), 'en', { numeric: true }),
   );
-  const known = new Map(sorted.map((label, n) => [label, n]));
-  const places = Int32Array.from(labels as ArrayLike<number>, (label) => known.get(label)!);
-  return { places, names: sorted.map(String) };
+  const indexByLabel = new Map(sorted.map((label, index) => [label, index]));
+  const indices = Int32Array.from(labels as ArrayLike<number>, (label) => indexByLabel.get(label)!);
+  return { indices, labels: sorted.map(String) };
 }
 
-/** @throws RecordingError where one is no whole number from 0. */
-function largest(numbers: ArrayLike<number>, key: string, what: string): number {
-  let most = -1;
-  for (let n = 0; n < numbers.length; n++) {
-    const number = numbers[n]!;
-    if (!Number.isInteger(number) || number < 0 || number >= MAX_NEURONS) {
+/**
+ * The largest index; -1 where there are none.
+ *
+ * @throws RecordingError where a value is not a whole number from 0, or too large for an index.
+ */
+function maxIndex(indices: ArrayLike<number>, key: string, kind: 'neuron' | 'trial'): number {
+  let max = -1;
+  for (let n = 0; n < indices.length; n++) {
+    const index = indices[n]!;
+    if (!Number.isInteger(index) || index < 0 || index >= MAX_INDICES) {
       throw new RecordingError(
-        `${key}: spike ${n} is of ${what} ${number}; ${what}s are numbered from 0.`,
+        `${key}: spike ${n} belongs to ${kind} ${index}, but ${kind}s should be numbered from 0 to at most ${MAX_INDICES - 1}; set spikes.relabel if these are labels.`,
       );
     }
-    most = Math.max(most, number);
+    max = Math.max(max, index);
   }
-  return most;
+  return max;
 }
 
-/** Times of each neuron, in the order they come. */
-function byNeuron(
-  when: ArrayLike<number>,
-  who: ArrayLike<number>,
+/**
+ * Groups times by neuron and keeps their order.
+ *
+ * @param count how many neurons there are. Default: the largest index + 1.
+ * @throws RecordingError where a neuron is not an index below `count`.
+ */
+function groupByNeuron(
+  times: ArrayLike<number>,
+  neurons: ArrayLike<number>,
   count: number | undefined,
 ): Float64Array[] {
-  const neurons = count ?? largest(who, 'spikes.neurons', 'neuron') + 1;
-  const sizes = new Uint32Array(neurons);
-  for (let n = 0; n < who.length; n++) {
-    const neuron = who[n]!;
+  const neuronCount = count ?? maxIndex(neurons, 'spikes.neurons', 'neuron') + 1;
+  const sizes = new Uint32Array(neuronCount);
+  for (let n = 0; n < neurons.length; n++) {
+    const neuron = neurons[n]!;
     if (!(neuron in sizes)) {
       throw new RecordingError(
-        `spikes.neurons: spike ${n} is of neuron ${neuron}; neurons are numbered from 0 to ${neurons - 1}.`,
+        `spikes.neurons: spike ${n} belongs to neuron ${neuron}, but spikes.count is ${neuronCount}; neurons are numbered from 0.`,
       );
     }
     sizes[neuron]! += 1;
   }
   const lists = Array.from(sizes, (size) => new Float64Array(size));
-  const filled = new Uint32Array(neurons);
-  for (let n = 0; n < who.length; n++) lists[who[n]!]![filled[who[n]!]!++] = when[n]!;
+  const filled = new Uint32Array(neuronCount);
+  for (let n = 0; n < neurons.length; n++) {
+    const neuron = neurons[n]!;
+    lists[neuron]![filled[neuron]!++] = times[n]!;
+  }
   return lists;
 }
 
-/** Stretches of one long list, each read by itself. */
-function* ragged(
+/**
+ * Reads the times of one neuron after the other from a single array, which `ends` or `sizes` divides.
+ *
+ * @throws RecordingError where they do not cover exactly the times there are.
+ */
+function* readRagged(
   { ends, sizes }: SpikesSpec,
-  times: string,
-  files: Files,
+  timesReference: string,
+  files: DataFiles,
 ): Generator<ArrayLike<number>> {
-  const line = files.line('spikes.times', times);
-  const total = line.length;
+  const times = files.vectorReader('spikes.times', timesReference);
+  const total = times.length;
   const key = ends !== undefined ? 'ends' : 'sizes';
-  const spec = files.numbers(`spikes.${key}`, (ends ?? sizes)!);
+  const endsOrSizes = files.numbers(`spikes.${key}`, (ends ?? sizes)!);
   let from = 0;
-  const spans = Array.from(spec, (value, neuron) => {
+  const ranges = Array.from(endsOrSizes, (value, neuron) => {
     const to = key === 'ends' ? value : from + value;
     if (!Number.isInteger(to) || to < from || to > total) {
       throw new RecordingError(
-        `spikes.${key}: the times of neuron ${neuron} would be places ${from} to ${to}, but spikes.times has ${total}: the file is cut short, or these are not its ${key}.`,
+        `spikes.${key}: the times of neuron ${neuron} would be at indices ${from} to ${to} of spikes.times, which has ${total} values: the file is cut short, or these are not its ${key}.`,
       );
     }
-    const span = [from, to] as const;
+    const range = [from, to] as const;
     from = to;
-    return span;
+    return range;
   });
   if (from !== total) {
     throw new RecordingError(
-      `spikes.${key} ends at ${from}, but spikes.times has ${total}: ${total - from} spikes belong to no neuron.`,
+      `spikes.${key} covers ${from} of the ${total} values of spikes.times: ${total - from} spikes belong to no neuron.`,
     );
   }
-  for (const [first, end] of spans) yield line.read(first, end);
+  for (const [first, end] of ranges) yield times.read(first, end);
 }
 
-function fromLists(
+/** Reads one array of times per neuron, or one matrix per neuron whose columns are trials. */
+function readLists(
   { padding, unit, start: begin }: SpikesSpec,
-  lists: readonly string[],
-  files: Files,
+  references: readonly string[],
+  files: DataFiles,
   start: number,
   note: (sentence: string) => void,
-): SpikeSource {
-  const found = lists
-    .flatMap((reference) => files.list('spikes.lists', reference))
+): LoadedSpikes {
+  const arrays = references
+    .flatMap((reference) => files.arrays('spikes.lists', reference))
     .flatMap((values) => (values ? [values] : []));
-  const wrong = found.findIndex(({ data }) => Array.isArray(data));
-  if (wrong >= 0) throw new RecordingError(`spikes.lists: that of neuron ${wrong} holds texts.`);
-  const real = (data: ArrayLike<number>) =>
-    padding === undefined ? data : Float64Array.from(data).filter((time) => time !== padding);
-  if (found.every(({ shape }) => isLine(shape) || shape.includes(0)) && padding === undefined) {
-    const all = found.map(({ data }) => data as Numbers);
-    return { spikes: { times: onSession(all, unit, start, note) } };
+  const textIndex = arrays.findIndex(({ data }) => Array.isArray(data));
+  if (textIndex >= 0)
+    throw new RecordingError(
+      `spikes.lists: the list of neuron ${textIndex} contains text; spike times should be numbers.`,
+    );
+  if (
+    arrays.every(({ shape }) => isOneDimensional(shape) || shape.includes(0)) &&
+    padding === undefined
+  ) {
+    const lists = arrays.map(({ data }) => data as Numbers);
+    return { spikes: { times: toSessionClock(lists, unit, start, note) } };
   }
-  const trials = found.reduce((most, { shape }) => Math.max(most, shape[1] ?? 1), 0);
-  const columns = Array.from({ length: trials }, (_, trial) =>
-    found.map((values) => real(columnValues(values, trial))),
+  const withoutPadding = (times: Float64Array) =>
+    padding === undefined ? times : times.filter((time) => time !== padding);
+  const trialCount = arrays.reduce((max, { shape }) => Math.max(max, shape[1] ?? 1), 0);
+  const trials = Array.from({ length: trialCount }, (_, trial) =>
+    arrays.map((values) => withoutPadding(columnValues(values, trial))),
   );
-  return { trials: onOwnClocks(columns, unit, begin, note) };
+  return { trials: toTrialClocks(trials, unit, begin, note) };
 }
 
-/** Column `n` of [rows, columns]; empty where there is none. */
-function columnValues({ shape, data }: Values, n: number): Float64Array {
+/** Column `column` of a matrix [rows, columns]; empty where there is no such column. */
+function columnValues({ shape, data }: ArrayValues, column: number): Float64Array {
   const [rows = 0, columns = 1] = shape;
-  if (n >= columns) return new Float64Array(0);
-  return Float64Array.from({ length: rows }, (_, row) => Number(data[row * columns + n]));
+  if (column >= columns) return new Float64Array(0);
+  return Float64Array.from({ length: rows }, (_, row) => Number(data[row * columns + column]));
 }

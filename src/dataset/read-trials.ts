@@ -1,132 +1,159 @@
-/** Trials and other stretches of time as files hold them. */
+/** Reads the trials and the named intervals of a session. */
 
 import { RecordingError } from '../recording/errors.js';
 import type { Interval } from '../recording/recording.js';
 import type { IntervalsSpec, TrialsSpec } from './description.js';
-import type { Files } from './files.js';
+import type { DataFiles } from './files.js';
 
-/** Stretches by their starts and stops, seconds of a session that begins at `start` on the files' clock. */
-export function readIntervals(
+/**
+ * Reads intervals from arrays of their starts and stops.
+ *
+ * @param key the key of dataset.yaml that the intervals stand under, for messages.
+ * @param start seconds on the files' clock at which the session starts.
+ * @returns intervals in seconds on the session clock; NaN where the file has no value.
+ * @throws RecordingError where there are not as many stops as starts.
+ */
+function readIntervals(
   key: string,
   { starts, stops, unit }: IntervalsSpec,
-  files: Files,
+  files: DataFiles,
   start: number,
 ): Interval[] {
   const from = files.numbers(`${key}.starts`, starts);
   const to = files.numbers(`${key}.stops`, stops);
   if (from.length !== to.length)
-    throw new RecordingError(`${key} has ${from.length} starts, but ${to.length} stops.`);
+    throw new RecordingError(`${key} has ${from.length} starts but ${to.length} stops.`);
   return Array.from(from, (time, n) => ({
     start: time * unit - start,
     stop: to[n]! * unit - start,
   }));
 }
 
-/** Named stretches within the recording of so many seconds; those without a start or an end, or outside of it, are left out, and it is said. */
+/**
+ * Reads one entry of `intervals`. Intervals are cut to the recording; those without a start, an end or a duration in it
+ * are left out.
+ *
+ * @param start seconds on the files' clock at which the session starts.
+ * @param duration seconds of the recording.
+ * @param note takes a sentence about how many were left out.
+ */
 export function readNamedIntervals(
   name: string,
   spec: IntervalsSpec,
-  files: Files,
+  files: DataFiles,
   start: number,
   duration: number,
   note: (sentence: string) => void,
 ): Interval[] {
   const all = readIntervals(`intervals.${name}`, spec, files, start);
   const usable = all.flatMap(({ start: from, stop: to }) => {
-    const within = { start: Math.max(0, from), stop: Math.min(to, duration) };
-    return Number.isFinite(to) && within.stop > within.start ? [within] : [];
+    const cut = { start: Math.max(0, from), stop: Math.min(to, duration) };
+    return Number.isFinite(to) && cut.stop > cut.start ? [cut] : [];
   });
   if (usable.length < all.length)
     note(
-      `${all.length - usable.length} of ${all.length} intervals of ${name} have no start, no end or no length within the recording; they are left out.`,
+      `Intervals of ${name} without a start, an end or a duration within the recording are left out (${all.length - usable.length} of ${all.length}).`,
     );
   return usable;
 }
 
-/** A trial: seconds of the session, its number, and its place in the file. */
-export interface Span extends Interval {
+/** When a trial took place, in seconds on the session clock. */
+export interface TrialSpan extends Interval {
+  /** The number that the user sees. */
   readonly id: number;
-  readonly place: number;
+  /** The position of the trial in the file, from 0. */
+  readonly index: number;
 }
 
 /**
- * Where trials begin and end: those that are used, and how many the files have.
+ * Reads when trials start and stop, from starts and stops or from the gaps of a clock.
  *
- * @param end seconds of the session's last spike: a last trial without an end goes so far.
- * @param note takes sentences about what was made of them.
+ * @param start seconds on the files' clock at which the session starts.
+ * @param end seconds of the last spike in the session: how long a last trial without an end lasts.
+ * @param note takes sentences about trials that were left out or given an end.
+ * @returns the trials that are used, and how many the file has.
  */
 export function readTrials(
   spec: TrialsSpec,
-  files: Files,
+  files: DataFiles,
   start: number,
   end: number,
   note: (sentence: string) => void,
-): { spans: Span[]; count: number } {
-  const found = spec.gaps
-    ? spansBetween(spec.gaps, files, start)
+): { spans: TrialSpan[]; count: number } {
+  const intervals = spec.gaps
+    ? intervalsBetweenGaps(spec.gaps, files, start)
     : trialIntervals(spec, files, start);
-  const named = withEnds(found, end, note).map((span, place) => ({ ...span, id: place }));
-  return { spans: usableTrials(spec, named, found.length, files, note), count: found.length };
+  const spans = fillEnds(intervals, end, note).map((span, index) => ({ ...span, id: index }));
+  return { spans: usableTrials(spec, spans, spans.length, files, note), count: spans.length };
 }
 
 /**
- * The trials that are kept, or else all that have a start and a length, by the numbers the files give them.
+ * Selects the trials of `trials.keep`, or else all that have a start and a duration, and gives them the ids of the file.
  *
- * @param count how many there should be.
+ * @param spans all trials of the file with their default ids.
+ * @param count how many trials there should be.
+ * @param note takes a sentence about how many were left out.
+ * @throws RecordingError where there are more or fewer starts or ids than trials, or a trial to keep does not exist.
  */
 export function usableTrials(
   { ids, keep }: Partial<TrialsSpec> = {},
   spans: readonly (Interval & { id: number })[],
   count: number,
-  files: Files,
+  files: DataFiles,
   note: (sentence: string) => void,
-): Span[] {
-  const check = (key: 'ids' | 'starts', values: ArrayLike<unknown>) => {
+): TrialSpan[] {
+  const checkLength = (key: 'ids' | 'starts', values: ArrayLike<unknown>) => {
     if (values.length === count) return;
     throw new RecordingError(
-      `trials.${key} has ${values.length} values, but there are ${count} trials.`,
+      `trials.${key} has ${values.length} values, but there are ${count} trials: give one value per trial.`,
     );
   };
-  check('starts', spans);
-  const numbers = ids === undefined ? undefined : files.numbers('trials.ids', ids);
-  if (numbers) check('ids', numbers);
-  const named = spans.map((span, place) => ({ ...span, id: numbers?.[place] ?? span.id, place }));
-  if (keep) return keptIndices(keep, named.length).map((place) => named[place]!);
-  const whole = named.filter(({ start, stop }) => Number.isFinite(stop - start) && stop !== start);
-  if (whole.length < named.length)
+  checkLength('starts', spans);
+  const fileIds = ids === undefined ? undefined : files.numbers('trials.ids', ids);
+  if (fileIds) checkLength('ids', fileIds);
+  const all = spans.map((span, index) => ({ ...span, id: fileIds?.[index] ?? span.id, index }));
+  if (keep) return checkKeptIndices(keep, all.length).map((index) => all[index]!);
+  const usable = all.filter(({ start, stop }) => Number.isFinite(stop - start) && stop !== start);
+  if (usable.length < all.length)
     note(
-      `${named.length - whole.length} of ${named.length} trials have no start or no length; they are left out.`,
+      `Trials without a start or a duration are left out (${all.length - usable.length} of ${all.length}).`,
     );
-  return whole;
+  return usable;
 }
 
-/** Trials by their starts and stops; without stops none has an end yet. */
-export function trialIntervals(spec: TrialsSpec, files: Files, start: number): Interval[] {
+/**
+ * Reads the starts and stops of trials.
+ *
+ * @param start seconds on the files' clock at which the session starts.
+ * @returns intervals in seconds on the session clock; `stop` is NaN where the description has no stops.
+ * @throws RecordingError where the description has no starts, or another number of stops.
+ */
+export function trialIntervals(spec: TrialsSpec, files: DataFiles, start: number): Interval[] {
   const { starts, stops, unit, from, inclusive } = spec;
   if (starts === undefined)
-    throw new RecordingError('trials should have starts and stops, or gaps of a clock.');
-  const shift = start + from * unit;
+    throw new RecordingError('trials should have starts, with or without stops, or gaps.');
+  const origin = start + from * unit;
   if (stops === undefined) {
     return Array.from(files.numbers('trials.starts', starts), (time) => ({
-      start: time * unit - shift,
+      start: time * unit - origin,
       stop: Number.NaN,
     }));
   }
-  return readIntervals('trials', { starts, stops, unit }, files, shift).map((span) => ({
+  return readIntervals('trials', { starts, stops, unit }, files, origin).map((span) => ({
     start: span.start,
     stop: span.stop + (inclusive ? unit : 0),
   }));
 }
 
-/** A trial whose end nobody wrote down lasts until the next begins. */
-function withEnds(
+/** Lets each trial without an end last until the next one starts, and the last one until `end`. */
+function fillEnds(
   spans: readonly Interval[],
   end: number,
   note: (sentence: string) => void,
 ): Interval[] {
-  const open = spans.filter(({ stop }) => !Number.isFinite(stop)).length;
-  if (open === 0) return [...spans];
-  note(`${open} of ${spans.length} trials have no end: they last until the next one begins.`);
+  const openCount = spans.filter(({ stop }) => !Number.isFinite(stop)).length;
+  if (openCount === 0) return [...spans];
+  note(`Trials without an end last until the next one starts (${openCount} of ${spans.length}).`);
   return spans.map((span, n) => {
     if (Number.isFinite(span.stop)) return span;
     const next = spans.slice(n + 1).find((later) => Number.isFinite(later.start));
@@ -134,36 +161,44 @@ function withEnds(
   });
 }
 
-/** @throws RecordingError where there is no such place. */
-export function keptIndices(
+/**
+ * Checks the indices of a `keep` list, and returns them.
+ *
+ * @param count how many trials or neurons there are.
+ * @param kind what is kept, for the message.
+ * @throws RecordingError where an index is too large.
+ */
+export function checkKeptIndices(
   keep: readonly number[],
   count: number,
-  of: 'trials' | 'neurons' = 'trials',
+  kind: 'trials' | 'neurons' = 'trials',
 ): readonly number[] {
-  const wrong = keep.find((place) => place >= count);
-  if (wrong === undefined) return keep;
-  const key = of === 'trials' ? 'trials.keep' : 'spikes.keep';
+  const invalid = keep.find((index) => index >= count);
+  if (invalid === undefined) return keep;
+  const key = kind === 'trials' ? 'trials.keep' : 'spikes.keep';
   throw new RecordingError(
-    `${key} names place ${wrong}, but there are ${count} ${of}, from place 0 on.`,
+    `${key} lists index ${invalid}, but there are ${count} ${kind}; indices start at 0.`,
   );
 }
 
-/** What lies between the places where a clock jumps. */
-function spansBetween(
+/** Splits the session wherever a clock steps by more than `above` seconds. */
+function intervalsBetweenGaps(
   { clock, unit, above, dt }: NonNullable<TrialsSpec['gaps']>,
-  files: Files,
+  files: DataFiles,
   start: number,
 ): Interval[] {
   const times = files.numbers('trials.gaps.clock', clock);
-  const at = (n: number) => (dt === undefined ? times[n]! * unit - start : n * dt);
+  const sessionTime = (n: number) => (dt === undefined ? times[n]! * unit - start : n * dt);
   const spans: Interval[] = [];
   let first = 0;
   for (let n = 1; n <= times.length; n++) {
-    const ends = n === times.length;
-    if (!ends && (times[n]! - times[n - 1]!) * unit <= above) continue;
-    // The last place lasts as long as the one before it.
-    const step = dt ?? (n - 1 > first ? at(n - 1) - at(n - 2) : 0);
-    if (at(n - 1) + step > at(first)) spans.push({ start: at(first), stop: at(n - 1) + step });
+    const isEnd = n === times.length;
+    if (!isEnd && (times[n]! - times[n - 1]!) * unit <= above) continue;
+    const last = n - 1;
+    // The last sample lasts as long as the one before it.
+    const step = dt ?? (last > first ? sessionTime(last) - sessionTime(last - 1) : 0);
+    const stop = sessionTime(last) + step;
+    if (stop > sessionTime(first)) spans.push({ start: sessionTime(first), stop });
     first = n;
   }
   return spans;

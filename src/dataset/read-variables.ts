@@ -1,124 +1,160 @@
-/** Variables as files hold them, brought onto a clock and into their unit. */
+/** Reads variables and brings them onto the session clock, or onto the clocks of trials, and into their unit. */
 
 import { RecordingError } from '../recording/errors.js';
 import { sampleTime, type Trial, type Variable } from '../recording/recording.js';
 import { joining } from '../recording/sampling.js';
 import type { Description, VariableSpec } from './description.js';
-import { type Files, isLine } from './files.js';
-import type { Values } from './reference.js';
+import { type DataFiles, isOneDimensional } from './files.js';
+import { type ArrayValues, formatShape } from './reference.js';
 
-/** Variables on the session's clock, and those that have an array or a value for each trial. */
-export interface ReadVariables {
+/** Variables as they were read: on the session clock, or with an array or a value for each trial. */
+export interface LoadedVariables {
+  /** Variables on the session clock, by name. */
   readonly session: Readonly<Record<string, Variable>>;
-  readonly perTrial: readonly {
-    readonly name: string;
-    /** How many trials it knows of; the last ones may have nothing where `fewer` is set. */
-    readonly count: number;
-    readonly mayEndEarly: boolean;
-    /** @param place of the trial in the file. */
-    readonly of: (place: number, duration: number) => Variable | undefined;
-  }[];
+  readonly perTrial: readonly PerTrialVariable[];
 }
 
-/** @param begin seconds on the trials' own clocks where they begin. */
+/** A variable with an array of samples, on the trial's clock, or with one value for each trial. */
+interface PerTrialVariable {
+  readonly name: string;
+  /** How many trials it has arrays or values for. */
+  readonly count: number;
+  /** Whether it may have fewer than there are trials, so that the last trials lack the variable. */
+  readonly mayEndEarly: boolean;
+  /**
+   * The variable in one trial; undefined where it is missing there.
+   *
+   * @param trialIndex the position of the trial in the file.
+   * @param duration seconds of the trial.
+   */
+  readonly inTrial: (trialIndex: number, duration: number) => Variable | undefined;
+}
+
+/**
+ * Reads all variables of a description.
+ *
+ * @param begin seconds on the trials' own clocks at which they begin.
+ * @throws RecordingError where a variable has no clock, several columns or no valid sample.
+ */
 export function readVariables(
   { variables, start }: Pick<Description, 'variables' | 'start'>,
   begin: number,
-  files: Files,
-): ReadVariables {
+  files: DataFiles,
+): LoadedVariables {
   const session: Record<string, Variable> = {};
-  const perTrial: ReadVariables['perTrial'][number][] = [];
+  const perTrial: PerTrialVariable[] = [];
   for (const [name, spec] of Object.entries(variables)) {
     const key = `variables.${name}`;
     if (spec.per_trial) {
       const values = readSamples(key, spec, files.values(`${key}.data`, spec.data));
-      const of = (place: number, duration: number) => constant(values[place], duration);
-      perTrial.push({ name, count: values.length, mayEndEarly: false, of });
+      const inTrial = (trialIndex: number, duration: number) =>
+        constant(values[trialIndex], duration);
+      perTrial.push({ name, count: values.length, mayEndEarly: false, inTrial });
     } else if (files.isPattern(spec.data)) {
-      const found = files.list(`${key}.data`, spec.data);
-      const own = found.map((values) => values && ownClock(key, spec, values, begin));
-      // Behaviour is often tracked in some of the trials alone.
-      perTrial.push({ name, count: own.length, mayEndEarly: true, of: (place) => own[place] });
+      const arrays = files.arrays(`${key}.data`, spec.data);
+      const series = arrays.map((values) => values && toTrialSeries(key, spec, values, begin));
+      // Behavior is often tracked in some of the trials only.
+      perTrial.push({
+        name,
+        count: series.length,
+        mayEndEarly: true,
+        inTrial: (trialIndex) => series[trialIndex],
+      });
     } else {
-      session[name] = onSession(key, spec, files, start);
+      session[name] = readSessionSeries(key, spec, files, start);
     }
   }
   return { session, perTrial };
 }
 
 /**
- * @param hint what may be the matter.
- * @throws RecordingError where something has values for more or fewer trials than there are.
+ * Checks that every variable with an array or a value per trial fits the number of trials.
+ *
+ * @param trialCount how many trials the file has, including those that are not used.
+ * @param hint how values and trials correspond, as the end of the message.
+ * @throws RecordingError where one has too many, or too few values.
  */
-export function checkPerTrial(
-  { perTrial }: ReadVariables,
-  trials: number,
-  hint = 'in their order',
+export function checkTrialCounts(
+  { perTrial }: LoadedVariables,
+  trialCount: number,
+  hint = 'in order',
 ): void {
-  const wrong = perTrial.find(
-    ({ count, mayEndEarly }) => count > trials || (count < trials && !mayEndEarly),
+  const mismatched = perTrial.find(
+    ({ count, mayEndEarly }) => count > trialCount || (count < trialCount && !mayEndEarly),
   );
-  if (!wrong) return;
+  if (!mismatched) return;
   throw new RecordingError(
-    `variables.${wrong.name} has values for ${wrong.count} trials, but there are ${trials}: each needs its own, ${hint}.`,
+    `variables.${mismatched.name} has values for ${mismatched.count} trials, but there are ${trialCount}: give one per trial, ${hint}.`,
   );
 }
 
-/** A trial with the variables of its own, and with those smoothed that are to be: never over its borders. */
-export function withVariables(
+/**
+ * Adds the variables that are given per trial to a trial, then smooths all variables that are to be smoothed. Nothing is
+ * averaged across the borders of the trial.
+ *
+ * @param trialIndex the position of the trial in the file.
+ */
+export function addPerTrialVariables(
   trial: Trial,
-  perTrial: ReadVariables['perTrial'],
-  place: number,
-  spec: Description['variables'],
+  perTrial: LoadedVariables['perTrial'],
+  trialIndex: number,
+  specs: Description['variables'],
 ): Trial {
-  const own = perTrial.flatMap(({ name, of }) => {
-    const variable = of(place, trial.duration);
+  const added = perTrial.flatMap(({ name, inTrial }) => {
+    const variable = inTrial(trialIndex, trial.duration);
     return variable ? [[name, variable] as const] : [];
   });
-  const all = [...Object.entries(trial.variables), ...own].map(
-    ([name, variable]) => [name, smoothed(variable, spec[name]?.smooth)] as const,
+  const all = [...Object.entries(trial.variables), ...added].map(
+    ([name, variable]) => [name, smoothed(variable, specs[name]?.smooth)] as const,
   );
   return { ...trial, variables: Object.fromEntries(all) };
 }
 
-/** One value all through a trial; nothing where it is missing, which of texts is one without letters. */
+/** A variable with one value throughout a trial; undefined where the value is missing (NaN, or an empty text). */
 function constant(value: number | string | undefined, duration: number): Variable | undefined {
   if (value === undefined || value === '' || Number.isNaN(value)) return undefined;
-  const both = [value, value] as number[] | string[];
-  return { values: both, times: Float64Array.of(0, duration) };
+  const values = [value, value] as number[] | string[];
+  return { values, times: Float64Array.of(0, duration) };
 }
 
-function ownClock(
+/** Samples of one trial on its clock; undefined where there are none, or all that may be left out are missing. */
+function toTrialSeries(
   key: string,
   spec: VariableSpec,
-  values: Values,
+  values: ArrayValues,
   begin: number,
 ): Variable | undefined {
   if (values.data.length === 0) return undefined;
   if (spec.dt === undefined)
-    throw new RecordingError(`${key} should have dt, seconds a sample of each trial.`);
+    throw new RecordingError(`${key} should have dt, the seconds per sample in each trial.`);
   const { dt, start, period } = spec;
   const clock = { dt, start: start - begin };
   const series = { values: readSamples(key, spec, values), ...clock, ...fullTurn(period) };
-  // A trial of which nothing is known has no such variable.
   return spec.missing === 'interpolate' ? withoutMissing(series) : series;
 }
 
-function onSession(key: string, spec: VariableSpec, files: Files, start: number): Variable {
+/** @throws RecordingError where every sample is missing. */
+function readSessionSeries(
+  key: string,
+  spec: VariableSpec,
+  files: DataFiles,
+  start: number,
+): Variable {
   const values = readSamples(key, spec, files.values(`${key}.data`, spec.data));
   const series = { values, ...readClock(key, spec, files, start), ...fullTurn(spec.period) };
-  const known = spec.missing === 'interpolate' ? withoutMissing(series) : series;
-  if (!known) throw new RecordingError(`${key}.data holds no number: every sample is missing.`);
-  return known;
+  const present = spec.missing === 'interpolate' ? withoutMissing(series) : series;
+  if (!present) throw new RecordingError(`Every sample of ${key}.data is missing.`);
+  return present;
 }
 
-function readClock(key: string, spec: VariableSpec, files: Files, start: number) {
+/** The clock of a variable on the session clock: the time of each sample, or the step and the time of the first. */
+function readClock(key: string, spec: VariableSpec, files: DataFiles, start: number) {
   if (spec.times !== undefined) {
     const times = files.numbers(`${key}.times`, spec.times);
     return { times: Float64Array.from(times, (time) => time * spec.time_unit - start) };
   }
   if (spec.dt === undefined)
-    throw new RecordingError(`${key} should have dt, seconds a sample, or times.`);
+    throw new RecordingError(`${key} should have dt, the seconds per sample, or times.`);
   return { dt: spec.dt, start: spec.start - start };
 }
 
@@ -126,15 +162,17 @@ function fullTurn(period: number | undefined) {
   return period === undefined ? {} : { period };
 }
 
-/** Samples along one axis, in the unit they are wanted in. */
+/** Samples of a one-dimensional array, scaled to the unit of the variable. */
 function readSamples(
   key: string,
   { data: reference, scale, offset }: VariableSpec,
-  { shape, data }: Values,
+  values: ArrayValues,
 ): Variable['values'] {
-  if (!isLine(shape)) {
+  const { shape, data } = values;
+  if (!isOneDimensional(shape)) {
+    const column = `${reference}${reference.includes('#') ? '' : '#'}[:,0]`;
     throw new RecordingError(
-      `${key}.data should be samples along one axis, but is [${shape.join(', ')}]: name each column as a variable of its own, as in ${reference}${reference.includes('#') ? '' : '#'}[:,0].`,
+      `${key}.data should be one-dimensional, but ${formatShape(values)}: make each column a variable of its own, such as ${column}.`,
     );
   }
   if (Array.isArray(data)) return data;
@@ -144,36 +182,36 @@ function readSamples(
 }
 
 /**
- * The samples that are there, each at its own time: lines are drawn between numbers, and labels hold until the next.
- * Undefined where there are none.
+ * Leaves out missing samples, so that each of the others has a time of its own. Numbers are then interpolated between
+ * them, and labels hold until the next one.
+ *
+ * @returns undefined where all samples are missing.
  */
 function withoutMissing(series: Variable): Variable | undefined {
   const values: ArrayLike<number | string> = series.values;
-  const isThere = (value: number | string) =>
+  const isPresent = (value: number | string) =>
     typeof value === 'string' ? value !== '' : Number.isFinite(value);
-  const known = Array.from(values, (_, n) => n).filter((n) => isThere(values[n]!));
-  if (known.length === values.length) return series;
-  if (known.length === 0) return undefined;
+  const present = Array.from(values, (_, n) => n).filter((n) => isPresent(values[n]!));
+  if (present.length === values.length) return series;
+  if (present.length === 0) return undefined;
   return {
-    values: known.map((n) => values[n]!) as number[] | string[],
-    times: Float64Array.from(known, (n) => sampleTime(series, n)),
+    values: present.map((n) => values[n]!) as number[] | string[],
+    times: Float64Array.from(present, (n) => sampleTime(series, n)),
     ...fullTurn(series.period),
   };
 }
 
-/** The mean of `count` samples around each: half of them before it, itself and the rest after. */
+/** A moving average of `count` samples: half of them (rounded down) before each sample, the rest from it on. */
 function smoothed(series: Variable, count: number | undefined): Variable {
   if (count === undefined || typeof series.values[0] === 'string') return series;
   const samples = series.values as ArrayLike<number>;
-  const join = joining(series.period);
+  const average = joining(series.period);
   const before = Math.floor(count / 2);
   const values = Float64Array.from({ length: samples.length }, (_, n) => {
     const from = Math.max(0, n - before);
     const to = Math.min(samples.length, n - before + count);
-    return join(
-      samples,
-      Array.from({ length: to - from }, (_, at) => from + at),
-    );
+    const window = Array.from({ length: to - from }, (_, offset) => from + offset);
+    return average(samples, window);
   });
   return { ...series, values };
 }

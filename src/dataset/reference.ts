@@ -1,38 +1,47 @@
 /**
- * Arrays by reference: `file`, `file#path`, and either with an `[index]`, as a dataset.yaml names them.
+ * References to arrays, as a dataset.yaml writes them: `file`, `file#path`, and either with an `[index]`.
  *
- * A path is names with slashes between them; a list takes a number from 0, or row and column as `3,0`; `*` stands for
- * any number or any letters, so that `acquisition/Activity_*` is one part for each neuron. An index is NumPy's: `[:,1]`
- * for the second column, `[1:]` for all but the first place.
+ * A path is names with slashes between them. In a list, a name is an index from 0, or row and column as in `3,0`. `*`
+ * stands for any index of a list, or for any letters of a name, so that `acquisition/Activity_*` is one node per neuron.
+ * An index follows NumPy: `[:,1]` is the second column, `[1:]` is all but the first row.
  */
 
 import { type ArrayNode, type DataNode, elementCount, type Numbers } from '../formats/nodes.js';
 import { RecordingError } from '../recording/errors.js';
 
-/** A piece of an array, in C order. */
-export interface Values {
+/** An array that has been read, or the part of it that an index selects. */
+export interface ArrayValues {
   readonly shape: readonly number[];
+  /** In C order. */
   readonly data: Numbers | string[];
 }
 
+/** A parsed reference. */
 export interface Reference {
+  /** The file's path, relative to the dataset's folder. */
   readonly file: string;
-  /** Empty for a file that is one array. */
+  /** Names on the way to the array; empty for a file that is a single array. */
   readonly path: readonly string[];
+  /** One item per axis, where the reference has an index. */
   readonly index: readonly IndexItem[] | undefined;
 }
 
-/** One place of an axis, or places from one up to another. */
+/** One index of an axis, or a range of them: `from` up to but not including `to`, by default to the end. */
 type IndexItem = number | { readonly from: number; readonly to: number | undefined };
 
-/** A file may be called `mouse#3.nwb`: its name ends with the first extension of a file that can be read. */
+/** A file may be called `mouse#3.nwb`, so its name ends with the first extension of a supported format. */
 const FILE_PATTERN = /^(.*?\.(?:nwb|hdf5|hdf|h5|mat|npz|npy|csv|tsv|txt))(?:#(.*))?$/is;
 
-/** @throws RecordingError where the index is none. */
+/**
+ * Parses a reference. Nothing is opened.
+ *
+ * @throws RecordingError where its index is malformed.
+ */
 export function parseReference(text: string): Reference {
-  // NWB names may hold brackets; only what looks like an index is one.
-  const [, whole = text, index] = /^(.*?)\[([\d\s:,-]*)\]$/.exec(text) ?? [];
-  const [, file = '', path = ''] = FILE_PATTERN.exec(whole) ?? /^([^#]*)#?(.*)$/s.exec(whole) ?? [];
+  // NWB names may contain brackets; only digits, colons and commas in them make an index.
+  const [, location = text, index] = /^(.*?)\[([\d\s:,-]*)\]$/.exec(text) ?? [];
+  const [, file = '', path = ''] =
+    FILE_PATTERN.exec(location) ?? /^([^#]*)#?(.*)$/s.exec(location) ?? [];
   return {
     file: file.trim(),
     path: path.split('/').filter((name) => name !== ''),
@@ -44,102 +53,104 @@ function indexItem(item: string, text: string): IndexItem {
   const [, from = '', colon, to = ''] = /^\s*(\d*)\s*(:?)\s*(\d*)\s*$/.exec(item) ?? [];
   if (colon === undefined || (!colon && from === '')) {
     throw new RecordingError(
-      `${text}: "[${item}]" should be places from 0, such as [:,1] for the second column or [1:] for all but the first.`,
+      `${text}: "[${item}]" is not an index; write indices from 0, such as [:,1] for the second column or [1:] for all but the first row.`,
     );
   }
   if (!colon) return Number(from);
   return { from: Number(from), to: to === '' ? undefined : Number(to) };
 }
 
-/** Whether a path stands for several arrays. */
+/** Whether a reference may match several arrays, because its path contains `*`. */
 export function isPattern({ path }: Reference): boolean {
   return path.some((name) => name.includes('*'));
 }
 
 /**
- * The parts a path leads to, in order. Of a pattern, undefined stands for what a list has no such part for, as an empty
- * cell has none.
+ * Finds the nodes that a path leads to.
+ *
+ * @returns nodes in the order of list items, or of names compared by the numbers in them; undefined for a list item that
+ *   lacks the rest of the path, as an empty cell does, and for a plain path that leads nowhere.
  */
 export function find(root: DataNode, path: readonly string[]): (DataNode | undefined)[] {
   const [name, ...rest] = path;
   if (name === undefined) return [root];
   if (root.kind === 'group') {
-    // A column may be called 'speed (cm/s)': the longest name that is there is meant.
+    // A column may be called 'speed (cm/s)': the longest name that exists is the one meant.
     for (let length = path.length; length > 1; length--) {
-      const whole = root.members.get(path.slice(0, length).join('/'));
-      if (whole) return find(whole, path.slice(length));
+      const member = root.members.get(path.slice(0, length).join('/'));
+      if (member) return find(member, path.slice(length));
     }
   }
   return matchingChildren(root, name).flatMap((child) => (child ? find(child, rest) : [undefined]));
 }
 
-function matchingChildren(part: DataNode, name: string): (DataNode | undefined)[] {
-  if (part.kind === 'array') return [undefined];
-  if (part.kind === 'list') {
-    if (name === '*') return [...part.items];
-    const at = name.split(',').map(Number);
-    const [row = 0, column] = at;
-    if (column === undefined) return [part.items[row]];
-    const rows = part.shape[0] ?? 0;
-    // MATLAB's own order: columns one after the other.
-    return [row < rows ? part.items[row + column * rows] : undefined];
+function matchingChildren(node: DataNode, name: string): (DataNode | undefined)[] {
+  if (node.kind === 'array') return [undefined];
+  if (node.kind === 'list') {
+    if (name === '*') return [...node.items];
+    const [row = 0, column] = name.split(',').map(Number);
+    if (column === undefined) return [node.items[row]];
+    const rows = node.shape[0] ?? 0;
+    // Items are in MATLAB's order: columns one after the other.
+    return [row < rows ? node.items[row + column * rows] : undefined];
   }
-  if (!name.includes('*')) return [part.members.get(name)];
-  const parts = name.split('*').map((text) => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  const pattern = new RegExp(`^${parts.join('.*')}$`);
-  const names = [...part.members.keys()].filter((key) => pattern.test(key));
+  if (!name.includes('*')) return [node.members.get(name)];
+  const literals = name.split('*').map((text) => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  const pattern = new RegExp(`^${literals.join('.*')}$`);
+  const names = [...node.members.keys()].filter((key) => pattern.test(key));
   names.sort((p, q) => p.localeCompare(q, 'en', { numeric: true }));
-  return names.map((key) => part.members.get(key));
+  return names.map((key) => node.members.get(key));
 }
 
-/** Values read at once while a column is picked out of a wide array. */
-const VALUES_PER_READ = 2 ** 21;
+/** The most values to read at once while columns are picked out of a wide array. */
+const MAX_VALUES_PER_READ = 2 ** 21;
 
 /**
- * Reads an array, or what an index picks of it. Axes of length 1 need no item.
+ * Reads an array, or the part of it that an index selects. An axis indexed by a number is dropped from the shape. Axes of
+ * length 1 need no item, and are dropped too.
  *
- * @throws RecordingError where the index does not fit; `where` begins its sentence.
+ * @param location the reference with its file and key; messages begin with it.
+ * @throws RecordingError where the index does not fit the array.
  */
 export function readValues(
-  part: ArrayNode,
+  array: ArrayNode,
   index: readonly IndexItem[] | undefined,
-  where: string,
-): Values {
-  if (!index) return { shape: part.shape, data: part.read() };
-  const items = indexItems(part.shape, index, where);
-  const [first = { from: 0, to: 1 }, ...rest] = items;
-  const places = indexRange(first);
-  const each = elementCount(part.shape.slice(1));
-  const picked = offsetsInRow(part.shape.slice(1), rest.map(indexRange));
+  location: string,
+): ArrayValues {
+  if (!index) return { shape: array.shape, data: array.read() };
+  const items = indexItems(array.shape, index, location);
+  const [rowItem = { from: 0, to: 1 }, ...columnItems] = items;
+  const rows = indexRange(rowItem);
+  const rowLength = elementCount(array.shape.slice(1));
+  const offsets = offsetsInRow(array.shape.slice(1), columnItems.map(indexRange));
   const shape = items.flatMap((item, axis) => {
-    if (typeof item === 'number' || part.shape[axis] === 1) return [];
+    if (typeof item === 'number' || array.shape[axis] === 1) return [];
     return [item.to! - item.from];
   });
-  const step = Math.max(1, Math.floor(VALUES_PER_READ / Math.max(1, each)));
-  const count = places.to - places.from;
+  const rowsPerRead = Math.max(1, Math.floor(MAX_VALUES_PER_READ / Math.max(1, rowLength)));
   let data: Numbers | string[] | undefined;
-  for (let from = places.from; from < places.to; from += step) {
-    const to = Math.min(places.to, from + step);
-    const piece = part.read(from, to);
-    data ??= sameKind(piece, count * picked.length);
-    let at = (from - places.from) * picked.length;
+  for (let from = rows.from; from < rows.to; from += rowsPerRead) {
+    const to = Math.min(rows.to, from + rowsPerRead);
+    const chunk = array.read(from, to);
+    data ??= allocateLike(chunk, (rows.to - rows.from) * offsets.length);
+    let target = (from - rows.from) * offsets.length;
     for (let row = 0; row < to - from; row++)
-      for (const offset of picked) data[at++] = piece[row * each + offset]!;
+      for (const offset of offsets) data[target++] = chunk[row * rowLength + offset]!;
   }
-  return { shape, data: data ?? part.read(0, 0) };
+  return { shape, data: data ?? array.read(0, 0) };
 }
 
-/** An item for every axis, within its length. */
+/** Completes an index to one item per axis, with both ends of every range, and checks it against the shape. */
 function indexItems(
   shape: readonly number[],
   index: readonly IndexItem[],
-  where: string,
+  location: string,
 ): IndexItem[] {
-  const long = shape.flatMap((length, axis) => (length === 1 ? [] : [axis]));
-  const axes = index.length === shape.length ? shape.map((_, axis) => axis) : long;
+  const longAxes = shape.flatMap((length, axis) => (length === 1 ? [] : [axis]));
+  const axes = index.length === shape.length ? shape.map((_, axis) => axis) : longAxes;
   if (index.length !== axes.length) {
     throw new RecordingError(
-      `${where} has the axes [${shape.join(', ')}], but its index has ${index.length} ${index.length === 1 ? 'item' : 'items'}: give one for each axis.`,
+      `${location} has shape [${shape.join(', ')}], but its index has ${index.length} ${index.length === 1 ? 'item' : 'items'}: give one item per axis.`,
     );
   }
   return shape.map((length, axis) => {
@@ -147,8 +158,9 @@ function indexItems(
     const item = n < 0 ? { from: 0, to: length } : index[n]!;
     const { from, to } = indexRange(item, length);
     if (from > to || to > length) {
+      const invalid = typeof item === 'number' ? `index ${item}` : `range ${from}:${to}`;
       throw new RecordingError(
-        `${where} has ${length} places along axis ${axis}, numbered from 0: there is no ${typeof item === 'number' ? item : `${from}:${to}`}.`,
+        `${location}: ${invalid} is outside axis ${axis}, which has length ${length}; indices start at 0.`,
       );
     }
     return typeof item === 'number' ? item : { from, to };
@@ -160,20 +172,31 @@ function indexRange(item: IndexItem, length = 0): { from: number; to: number } {
   return { from: item.from, to: item.to ?? length };
 }
 
-/** Where the places picked of the further axes stand within one place of the first. */
+/**
+ * Offsets, within one row in C order, of the values that the ranges select.
+ *
+ * @param shape lengths of the axes after the first.
+ * @param ranges one range for each of these axes.
+ */
 function offsetsInRow(
   shape: readonly number[],
   ranges: readonly { from: number; to: number }[],
 ): number[] {
   let offsets = [0];
   for (const [axis, { from, to }] of ranges.entries()) {
-    const places = Array.from({ length: to - from }, (_, n) => from + n);
-    offsets = offsets.flatMap((offset) => places.map((place) => offset * shape[axis]! + place));
+    const indices = Array.from({ length: to - from }, (_, n) => from + n);
+    offsets = offsets.flatMap((offset) => indices.map((index) => offset * shape[axis]! + index));
   }
   return offsets;
 }
 
-function sameKind(like: Numbers | string[], length: number): Numbers | string[] {
+/** An array of `length` values with the same type of elements. */
+function allocateLike(like: Numbers | string[], length: number): Numbers | string[] {
   if (Array.isArray(like)) return new Array<string>(length);
   return new (like.constructor as new (length: number) => Numbers)(length);
+}
+
+/** The shape in the words of a message that says what was expected instead: "has shape [2, 3]". */
+export function formatShape({ shape, data }: ArrayValues): string {
+  return `${Array.isArray(data) ? 'contains text of' : 'has'} shape [${shape.join(', ')}]`;
 }

@@ -1,4 +1,4 @@
-/** Simulated recordings as dataset folders: what was recorded, and beside it the truth. */
+/** Writes simulated recordings as dataset folders: what was recorded, and beside it the truth to compare results with. */
 
 import { stringify } from 'yaml';
 import { encodeNpz } from '../formats/npz.js';
@@ -6,24 +6,28 @@ import { countSpikes } from '../recording/spikes.js';
 import type { HubNetwork } from '../simulate/hub.js';
 import { type DrivenNeurons, INPUT_STEP } from '../simulate/inputs.js';
 
-/** Files of a dataset folder by name. */
+/** The contents of the files of a dataset folder, by name. */
 export type DatasetFiles = Readonly<Record<string, Uint8Array | string>>;
 
+/** The spikes of all neurons as two arrays, ordered by neuron: the time of each spike in seconds, and its neuron. */
 function spikeArrays(spikes: readonly Float64Array[]) {
   const total = countSpikes(spikes);
   const times = new Float64Array(total);
   const neurons = new Int32Array(total);
-  let at = 0;
+  let offset = 0;
   for (const [neuron, list] of spikes.entries()) {
-    times.set(list, at);
-    neurons.fill(neuron, at, at + list.length);
-    at += list.length;
+    times.set(list, offset);
+    neurons.fill(neuron, offset, offset + list.length);
+    offset += list.length;
   }
   return { times: { data: times }, neurons: { data: neurons } };
 }
 
-/** What both descriptions say. */
-function described(name: string, { neurons, seconds }: { neurons: number; seconds: number }) {
+/** The keys that the descriptions of both simulations share. */
+function sharedDescription(
+  name: string,
+  { neurons, seconds }: { neurons: number; seconds: number },
+) {
   return {
     name,
     simulated: true,
@@ -37,6 +41,7 @@ function described(name: string, { neurons, seconds }: { neurons: number; second
   };
 }
 
+/** The dataset folder of a simulated hub network, with its weights, strong connections and hubs as the truth. */
 export function hubDataset(network: HubNetwork): DatasetFiles {
   const { neurons, groups, seed, spikes, weights, hubs, strong } = network;
   const shape = [neurons, neurons];
@@ -48,7 +53,7 @@ export function hubDataset(network: HubNetwork): DatasetFiles {
       hubs: { data: Int32Array.from(hubs) },
     }),
     'dataset.yaml': stringify({
-      ...described(`hub network of ${neurons} neurons, seed ${seed}`, network),
+      ...sharedDescription(`hub network of ${neurons} neurons, seed ${seed}`, network),
       truth: {
         weights: 'truth.npz#weights',
         strong: 'truth.npz#strong',
@@ -60,6 +65,10 @@ export function hubDataset(network: HubNetwork): DatasetFiles {
   };
 }
 
+/**
+ * The dataset folder of simulated neurons that are each driven by one input. The inputs are frames of height 1 with one
+ * pixel per input; `truth.npz` has the input of each neuron.
+ */
 export function inputsDataset(driven: DrivenNeurons): DatasetFiles {
   const { neurons, seed, spikes, inputs, map } = driven;
   const samples = inputs.length / neurons;
@@ -68,9 +77,11 @@ export function inputsDataset(driven: DrivenNeurons): DatasetFiles {
     'inputs.npz': encodeNpz({ frames: { data: inputs, shape: [samples, 1, neurons] } }),
     'truth.npz': encodeNpz({ map: { data: map } }),
     'dataset.yaml': stringify({
-      ...described(`${neurons} neurons and as many inputs, seed ${seed}`, driven),
+      ...sharedDescription(`${neurons} neurons and as many inputs, seed ${seed}`, driven),
       frames: { data: 'inputs.npz#frames', dt: INPUT_STEP },
-      notes: ['frames are the inputs, a feature each; truth.npz#map is the input of each neuron'],
+      notes: [
+        'frames contain the inputs, one per pixel; truth.npz#map is the input that drives each neuron',
+      ],
     }),
   };
 }

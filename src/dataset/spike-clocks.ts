@@ -1,101 +1,122 @@
-/** Spikes on the session's clock, or on clocks of their trials, in seconds and in order. */
+/** Brings spikes onto the session clock or onto the clocks of their trials: in seconds and sorted. */
 
 import { RecordingError } from '../recording/errors.js';
 import { firstNotBefore, neuronCount, type Spikes, type SpikeTimes } from '../recording/spikes.js';
 
-interface Named {
-  /** What each neuron is called, where that is not its place. */
+interface NamedNeurons {
+  /** The name of each neuron, where it may differ from its index. */
   readonly names?: readonly string[];
 }
 
-/** Spikes on the session's clock. */
-export interface SessionSpikes extends Named {
+/** Spikes on the session clock. */
+export interface SessionSpikes extends NamedNeurons {
   readonly spikes: Spikes;
-  /** Seconds that were recorded, where more is known than the last spike. */
+  /** Seconds that were recorded, where that is known and may be past the last spike. */
   readonly recorded?: number;
 }
 
 /** Spikes of trials that each have a clock of their own. */
-export interface TrialSpikes extends Named {
+export interface TrialSpikes extends NamedNeurons {
+  /** The spikes of each trial, in the order of the file. */
   readonly trials: readonly Spikes[];
-  /** What the file calls each trial, where that is not its place. */
+  /** The label of each trial, where the file labels them. */
   readonly labels?: readonly string[];
 }
 
-export type SpikeSource = SessionSpikes | TrialSpikes;
+/** Spikes as they were read: on the session clock, or on the clocks of trials. */
+export type LoadedSpikes = SessionSpikes | TrialSpikes;
 
-/** How many neurons there are. */
-export function neuronsIn(source: SpikeSource): number {
-  const spikes = 'trials' in source ? source.trials[0] : source.spikes;
+/** The number of neurons; 0 where there is no trial. */
+export function countNeurons(loaded: LoadedSpikes): number {
+  const spikes = 'trials' in loaded ? loaded.trials[0] : loaded.spikes;
   return spikes ? neuronCount(spikes) : 0;
 }
 
 /**
- * Times in seconds from the session's start, in order; those before it are left out, and it is said.
+ * Brings spike times onto the session clock, in seconds and sorted. Spikes before the session start are left out.
  *
- * @param lists taken one after the other, so that no more than one is in memory twice; they are changed.
+ * @param lists the times of each neuron in `unit`s, read one at a time so that only one is in memory twice. A
+ *   Float64Array is changed in place.
+ * @param unit seconds per unit.
+ * @param start seconds on the files' clock at which the session starts.
+ * @param note takes sentences about what was sorted and left out.
+ * @throws RecordingError where a time is not finite.
  */
-export function onSession(
+export function toSessionClock(
   lists: Iterable<ArrayLike<number>>,
   unit: number,
   start: number,
   note: (sentence: string) => void,
 ): Float64Array[] {
-  const brought: Float64Array[] = [];
-  let [early, unsorted] = [0, 0];
+  const spikes: Float64Array[] = [];
+  let [earlyCount, unsortedCount] = [0, 0];
   for (const list of lists) {
-    const { times, sorted } = toSeconds(list, unit, start, brought.length);
-    if (!sorted) unsorted += 1;
-    const before = firstNotBefore(times, 0);
-    brought.push(before > 0 ? times.slice(before) : times);
-    early += before;
+    const { times, isSorted } = toSeconds(list, unit, start, spikes.length);
+    if (!isSorted) unsortedCount += 1;
+    const early = firstNotBefore(times, 0);
+    spikes.push(early > 0 ? times.slice(early) : times);
+    earlyCount += early;
   }
-  if (unsorted > 0)
+  if (unsortedCount > 0)
     note(
-      `The times of ${unsorted} of ${brought.length} neurons were not in order; they were sorted.`,
+      `Spike times that were not in order are sorted (${unsortedCount} of ${spikes.length} neurons).`,
     );
-  if (early > 0) note(`${early} spikes before the session's start, ${start} s, were left out.`);
-  return brought;
+  if (earlyCount > 0)
+    note(`Spikes before the session start at ${start} s are left out (${earlyCount} in all).`);
+  return spikes;
 }
 
-/** Changes the list where that saves a copy. @throws RecordingError where a time is no number. */
+/**
+ * Converts the times of one neuron to seconds from `start`, sorted. A Float64Array is changed in place, which saves a copy.
+ *
+ * @param neuron its index, for messages.
+ * @throws RecordingError where a time is not finite.
+ */
 function toSeconds(list: ArrayLike<number>, unit: number, start: number, neuron: number) {
   const times = list instanceof Float64Array ? list : Float64Array.from(list);
-  let sorted = true;
+  let isSorted = true;
   for (let n = 0; n < times.length; n++) {
     const time = times[n]! * unit - start;
     if (!Number.isFinite(time)) {
       throw new RecordingError(
-        `Spike ${n} of neuron ${neuron} is at ${times[n]}: times should be numbers; cut out what is missing.`,
+        `Spike ${n} of neuron ${neuron} is at ${times[n]}: spike times should be numbers; remove those that are missing.`,
       );
     }
     times[n] = time;
-    if (n > 0 && time < times[n - 1]!) sorted = false;
+    if (n > 0 && time < times[n - 1]!) isSorted = false;
   }
-  if (!sorted) times.sort();
-  return { times, sorted };
+  if (!isSorted) times.sort();
+  return { times, isSorted };
 }
 
-/** Each trial's times in seconds from where its clock begins, which may be before 0. */
-export function onOwnClocks(
+/**
+ * Converts spike times on the clocks of trials to seconds from the beginning of their trial. Earlier spikes are left out.
+ *
+ * @param trials the times of each trial's neurons in `unit`s. A Float64Array is changed in place.
+ * @param unit seconds per unit.
+ * @param begin seconds on the trials' clocks at which they begin, which may be negative.
+ * @param note takes a sentence about what was left out.
+ * @throws RecordingError where a time is not finite.
+ */
+export function toTrialClocks(
   trials: readonly (readonly ArrayLike<number>[])[],
   unit: number,
   begin: number,
   note: (sentence: string) => void,
 ): SpikeTimes[] {
-  let [early, all] = [0, 0];
-  const found = trials.map((lists) => ({
+  let [earlyCount, totalCount] = [0, 0];
+  const spikes = trials.map((lists) => ({
     times: lists.map((list, neuron) => {
       const { times } = toSeconds(list, unit, begin, neuron);
-      const before = firstNotBefore(times, 0);
-      early += before;
-      all += times.length;
-      return before > 0 ? times.slice(before) : times;
+      const early = firstNotBefore(times, 0);
+      earlyCount += early;
+      totalCount += times.length;
+      return early > 0 ? times.slice(early) : times;
     }),
   }));
-  if (early > 0)
+  if (earlyCount > 0)
     note(
-      `${early} of ${all} spikes lie before their trials' clocks begin, at ${begin} s, and were left out; say as spikes.start where they begin.`,
+      `Spikes before the beginning of their trial, at ${begin} s on its clock, are left out (${earlyCount} of ${totalCount}); set spikes.start to where trials begin.`,
     );
-  return found;
+  return spikes;
 }

@@ -1,27 +1,32 @@
-/** Spikes as tables of neurons and bins hold them: counts, and traces in which events are found. */
+/** Reads spikes from tables of neurons and bins: spike counts, and traces in which events are found. */
 
 import type { Numbers } from '../formats/nodes.js';
 import { usual } from '../math/statistics.js';
 import { RecordingError } from '../recording/errors.js';
 import type { SpikeCounts } from '../recording/spikes.js';
 import type { SpikesSpec } from './description.js';
-import { type Files, isLine } from './files.js';
+import { type DataFiles, isOneDimensional } from './files.js';
 import { findEvents } from './find-events.js';
-import type { Values } from './reference.js';
-import { onSession, type SpikeSource } from './spike-clocks.js';
+import { type ArrayValues, formatShape } from './reference.js';
+import { type LoadedSpikes, toSessionClock } from './spike-clocks.js';
 
 type Axis = 'neurons' | 'bins' | 'trials';
 
-/** Values by axis names, whatever the order of the axes. */
+/** A numeric array whose axes are accessed by name, whatever their order. */
 class Table {
   readonly data: ArrayLike<number>;
   readonly #lengths = new Map<Axis, number>();
   readonly #strides = new Map<Axis, number>();
 
-  constructor(key: string, { shape, data }: Values, axes: readonly Axis[]) {
+  /**
+   * @param key the key of dataset.yaml that the array stands under, for messages.
+   * @throws RecordingError where the array contains text or has another number of axes.
+   */
+  constructor(key: string, values: ArrayValues, axes: readonly Axis[]) {
+    const { shape, data } = values;
     if (Array.isArray(data) || shape.length !== axes.length) {
       throw new RecordingError(
-        `${key} should be numbers of [${axes.join(', ')}], but is [${shape.join(', ')}]; say which axis is which under spikes.axes.`,
+        `${key} should be a numeric array of [${axes.join(', ')}], but ${formatShape(values)}; name its axes in order under spikes.axes.`,
       );
     }
     this.data = data;
@@ -37,31 +42,38 @@ class Table {
     return this.#lengths.get(axis) ?? 1;
   }
 
-  /** The bins of one neuron in one trial. */
+  /** All bins of one neuron in one trial: a view where they are contiguous, else a copy. */
   row(neuron: number, trial = 0): Numbers {
-    const stride = (axis: Axis) => this.#strides.get(axis) ?? 0;
-    const first = neuron * stride('neurons') + trial * stride('trials');
-    const step = stride('bins');
+    const strideOf = (axis: Axis) => this.#strides.get(axis) ?? 0;
+    const offset = neuron * strideOf('neurons') + trial * strideOf('trials');
+    const stride = strideOf('bins');
     const length = this.length('bins');
     const { data } = this;
-    if (step === 1 && ArrayBuffer.isView(data))
-      return (data as Numbers).subarray(first, first + length);
-    const made = data instanceof Uint8Array ? new Uint8Array(length) : new Float64Array(length);
-    for (let n = 0; n < length; n++) made[n] = data[first + n * step]!;
-    return made;
+    if (stride === 1 && ArrayBuffer.isView(data))
+      return (data as Numbers).subarray(offset, offset + length);
+    const copy = data instanceof Uint8Array ? new Uint8Array(length) : new Float64Array(length);
+    for (let n = 0; n < length; n++) copy[n] = data[offset + n * stride]!;
+    return copy;
   }
 }
 
-/** Bins of a step, from a clock or as given. */
-function binClock(
+/** The clock of bins, in seconds: a bin width and the time of the first bin, and of every bin with `spikes.clock`. */
+interface BinClock {
+  readonly dt: number;
+  readonly start: number;
+  readonly times?: Float64Array;
+}
+
+/** @throws RecordingError where neither `dt` nor `clock` is given, or `clock` has another number of bins. */
+function readBinClock(
   { dt, start, clock, unit }: SpikesSpec,
-  files: Files,
+  files: DataFiles,
   bins: number,
-): { dt: number; start: number; times?: Float64Array } {
+): BinClock {
   if (clock === undefined) {
     if (dt === undefined) {
       throw new RecordingError(
-        'spikes.dt should be the seconds of a bin, but is missing, and there is no spikes.clock.',
+        'The bin width is missing: set spikes.dt, in seconds, or spikes.clock.',
       );
     }
     return { dt, start };
@@ -69,111 +81,136 @@ function binClock(
   const times = Float64Array.from(files.numbers('spikes.clock', clock), (time) => time * unit);
   if (times.length !== bins) {
     throw new RecordingError(
-      `spikes.clock has ${times.length} times, but there are ${bins} bins: each needs its own.`,
+      `spikes.clock has ${times.length} times, but there are ${bins} bins: give one time per bin.`,
     );
   }
   return { dt: dt ?? meanStep(times), start: times[0] ?? 0, times };
 }
 
-/** Of rounded times each step is off, but not their mean. */
+/** The mean step of a clock. Where times are rounded, each step is inexact, but their mean is not. */
 function meanStep(times: Float64Array): number {
   return times.length > 1 ? (times.at(-1)! - times[0]!) / (times.length - 1) : 1;
 }
 
-export function fromCounts(
+/**
+ * Reads spike counts of [neurons, bins] or [trials, neurons, bins], or of the axes that `spikes.axes` names.
+ *
+ * @param reference `spikes.counts`.
+ * @param sessionStart seconds on the files' clock at which the session starts.
+ * @throws RecordingError where a value is not a count, bins have no regular clock, or the first bin is not at the session
+ *   start.
+ */
+export function readCounts(
   spec: SpikesSpec,
   reference: string,
-  files: Files,
+  files: DataFiles,
   sessionStart: number,
-): SpikeSource {
+): LoadedSpikes {
   const values = files.values('spikes.counts', reference);
-  const usual: Axis[] =
+  const defaultAxes: Axis[] =
     values.shape.length === 3 ? ['trials', 'neurons', 'bins'] : ['neurons', 'bins'];
-  const table = new Table('spikes.counts', values, spec.axes ?? usual);
+  const axes = spec.axes ?? defaultAxes;
+  const table = new Table('spikes.counts', values, axes);
   checkCounts(table.data);
-  const { dt, start, times } = binClock(spec, files, table.length('bins'));
-  checkEven(times, dt);
-  const of = (trial: number): SpikeCounts => ({
+  const { dt, start, times } = readBinClock(spec, files, table.length('bins'));
+  checkRegular(times, dt);
+  const trialCounts = (trial: number): SpikeCounts => ({
     counts: Array.from({ length: table.length('neurons') }, (_, n) => table.row(n, trial)),
     dt,
   });
-  if ((spec.axes ?? usual).includes('trials'))
-    return { trials: Array.from({ length: table.length('trials') }, (_, n) => of(n)) };
-  const lead = start - sessionStart;
-  if (Math.abs(lead) < dt / 2) return { spikes: of(0) };
+  if (axes.includes('trials'))
+    return { trials: Array.from({ length: table.length('trials') }, (_, n) => trialCounts(n)) };
+  if (Math.abs(start - sessionStart) < dt / 2) return { spikes: trialCounts(0) };
   throw new RecordingError(
-    `The counts begin at ${start} s, but the session at ${sessionStart} s: set start: ${start}.`,
+    `The counts begin at ${start} s, but the session starts at ${sessionStart} s: set start: ${start}.`,
   );
 }
 
-/** Nothing is rounded: what is no count is said to be none. */
+/** Counts are never rounded. @throws RecordingError at the first value that is not a whole number from 0. */
 function checkCounts(counts: ArrayLike<number>): void {
   for (let n = 0; n < counts.length; n++) {
     if (Number.isInteger(counts[n]) && counts[n]! >= 0) continue;
     throw new RecordingError(
-      `spikes.counts holds ${counts[n]}, which is no count; give calcium traces or rates as spikes.traces, with the rule of their events.`,
+      `spikes.counts contains ${counts[n]}, which is not a spike count; give calcium traces or rates as spikes.traces, with spikes.event.`,
     );
   }
 }
 
-/** @throws RecordingError where a clock is none of even bins. */
-function checkEven(times: Float64Array | undefined, dt: number): void {
+/**
+ * Checks that a clock runs at the bin width: that no step is far from the usual one, and that no time has drifted from its
+ * bin by more than half a bin.
+ *
+ * @throws RecordingError where it does not.
+ */
+function checkRegular(times: Float64Array | undefined, dt: number): void {
   if (!times) return;
-  const usually = usual(times.subarray(1).map((time, n) => time - times[n]!)) ?? dt;
-  const odd = times.findIndex(
-    (time, n) => n > 0 && Math.abs(time - times[n - 1]! - usually) > usually / 2,
+  const usualStep = usual(times.subarray(1).map((time, n) => time - times[n]!)) ?? dt;
+  const jump = times.findIndex(
+    (time, n) => n > 0 && Math.abs(time - times[n - 1]! - usualStep) > usualStep / 2,
   );
-  if (odd >= 0) {
+  if (jump >= 0) {
     throw new RecordingError(
-      `spikes.clock steps by ${rounded(times[odd]! - times[odd - 1]!)} s before bin ${odd}, but by ${rounded(usually)} s elsewhere: name the places where time was cut out under trials.gaps.`,
+      `spikes.clock steps by ${rounded(times[jump]! - times[jump - 1]!)} s before bin ${jump}, but by ${rounded(usualStep)} s elsewhere: if time was cut out there, give spikes.dt instead, and the clock with its dt under trials.gaps.`,
     );
   }
-  const astray = times.findIndex((time, n) => Math.abs(time - times[0]! - n * dt) > dt / 2);
-  if (astray < 0) return;
-  const mean = meanStep(times);
+  const drifted = times.findIndex((time, n) => Math.abs(time - times[0]! - n * dt) > dt / 2);
+  if (drifted < 0) return;
+  const advice =
+    meanStep(times) === dt
+      ? 'its steps are not regular, so give spike times instead of counts'
+      : 'leave out spikes.dt';
   throw new RecordingError(
-    `spikes.clock is at ${rounded(times[astray]!)} s in bin ${astray}, where bins of ${rounded(dt)} s would be at ${rounded(times[0]! + astray * dt)} s: ${mean === dt ? 'its steps are not even; give the times of the spikes instead' : 'leave out spikes.dt'}.`,
+    `spikes.clock is at ${rounded(times[drifted]!)} s in bin ${drifted}, but with bins of ${rounded(dt)} s that bin would be at ${rounded(times[0]! + drifted * dt)} s: ${advice}.`,
   );
 }
 
+/** Six significant digits. */
 function rounded(value: number): number {
   return Number(value.toPrecision(6));
 }
 
-/** Events of each trace, at the times of their samples. */
-export function fromTraces(
+/**
+ * Reads traces and finds their events, which count as spikes at the times of their samples.
+ *
+ * @param references `spikes.traces`: arrays of [neurons, bins], or of the axes that `spikes.axes` names, or one
+ *   one-dimensional array per neuron.
+ * @param sessionStart seconds on the files' clock at which the session starts.
+ * @param note takes sentences about events that were left out.
+ * @throws RecordingError where `spikes.event` is missing, traces differ in length, or bins have no clock.
+ */
+export function readTraces(
   spec: SpikesSpec,
   references: readonly string[],
-  files: Files,
+  files: DataFiles,
   sessionStart: number,
   note: (sentence: string) => void,
-): SpikeSource {
+): LoadedSpikes {
   const { event, axes = ['neurons', 'bins'] } = spec;
   if (!event) {
     throw new RecordingError(
-      'spikes.event should say what an event of the traces is, such as {above: 3, in: deviations} or {above: 0, each: true}, but is missing.',
+      'spikes.event is missing: it should say what counts as an event in the traces, such as {above: 3, in: deviations} or {above: 0, each: true}.',
     );
   }
   const traces = references
-    .flatMap((reference) => files.list('spikes.traces', reference))
+    .flatMap((reference) => files.arrays('spikes.traces', reference))
     .flatMap((values) => {
       if (!values) return [];
-      if (!Array.isArray(values.data) && isLine(values.shape)) return [values.data];
+      if (!Array.isArray(values.data) && isOneDimensional(values.shape)) return [values.data];
       const table = new Table('spikes.traces', values, axes);
       return Array.from({ length: table.length('neurons') }, (_, n) => table.row(n));
     });
   const bins = traces[0]?.length ?? 0;
-  const odd = traces.findIndex((trace) => trace.length !== bins);
-  if (odd >= 0)
+  const unequal = traces.findIndex((trace) => trace.length !== bins);
+  if (unequal >= 0)
     throw new RecordingError(
-      `spikes.traces: trace ${odd} has ${traces[odd]!.length} samples, but trace 0 has ${bins}.`,
+      `spikes.traces: trace ${unequal} has ${traces[unequal]!.length} samples, but trace 0 has ${bins}.`,
     );
-  const { dt, start, times } = binClock(spec, files, bins);
+  const { dt, start, times } = readBinClock(spec, files, bins);
   const timeAt = (n: number) => (times ? times[n]! : start + n * dt);
   const events = traces.map((trace, neuron) => findEvents(trace, neuron, event));
-  const lists = events.map((places) => Float64Array.from(places, timeAt));
+  const lists = events.map((samples) => Float64Array.from(samples, timeAt));
   return {
-    spikes: { times: onSession(lists, 1, sessionStart, note) },
+    spikes: { times: toSessionClock(lists, 1, sessionStart, note) },
     recorded: timeAt(bins - 1) + dt - sessionStart,
   };
 }

@@ -1,70 +1,75 @@
-/** Trials whose spikes come with a clock for each: when they were in the session, and how long they lasted. */
+/** Finds when trials with clocks of their own took place in the session, and cuts their spikes to their duration. */
 
 import { RecordingError } from '../recording/errors.js';
 import { checkApart, type Interval } from '../recording/recording.js';
 import { countSpikes, cutSpikes, type Spikes, spikesEnd, spikeTimes } from '../recording/spikes.js';
 import { grouped } from '../text/format.js';
 import type { Description, TrialsSpec } from './description.js';
-import type { Files } from './files.js';
-import { type Span, trialIntervals, usableTrials } from './read-trials.js';
+import type { DataFiles } from './files.js';
+import { type TrialSpan, trialIntervals, usableTrials } from './read-trials.js';
 import type { TrialSpikes } from './spike-clocks.js';
 
-/** A trial's spikes, seconds from its beginning. */
-export interface OwnClock extends Span {
+/** A trial with its spikes, whose times are in seconds from the beginning of the trial. */
+export interface TrialSegment extends TrialSpan {
   readonly spikes: Spikes;
 }
 
 /**
- * When the trials of these spikes were. Where nobody says it, one follows the other, each as long as the longest.
+ * Places trials with clocks of their own on the session clock. Without starts or stops they follow one another, each as
+ * long as the longest. Ids are the labels of the trials where all labels are whole numbers, else indices.
  *
- * @param note takes sentences about what was made of them.
- * @throws RecordingError where there are not as many times as trials, or trials overlap.
+ * @param note takes sentences about trials and spikes that were left out.
+ * @throws RecordingError where the number of starts differs from that of trials, a trial ends before it starts, or trials
+ *   overlap.
  */
-export function readOwnClocks(
-  described: Description,
+export function readTrialSegments(
+  description: Description,
   { trials, labels }: TrialSpikes,
-  files: Files,
+  files: DataFiles,
   note: (sentence: string) => void,
-): OwnClock[] {
-  const { trials: spec } = described;
-  const numbered = labels?.map(Number).every((label) => Number.isInteger(label));
-  const named = spansOn(described, trials, files).map((span, place) => ({
+): TrialSegment[] {
+  const { trials: spec } = description;
+  const labelsAreIds = labels?.map(Number).every((label) => Number.isInteger(label));
+  const spans = sessionSpans(description, trials, files).map((span, index) => ({
     ...span,
-    id: numbered ? Number(labels![place]) : place,
+    id: labelsAreIds ? Number(labels![index]) : index,
   }));
-  const usable = usableTrials(spec, named, trials.length, files, note);
+  const usable = usableTrials(spec, spans, trials.length, files, note);
   for (const { id, start, stop } of usable) {
     if (stop > start) continue;
     throw new RecordingError(
-      `Trial ${id} runs from ${start} to ${stop} s of the session: trials.starts and trials.stops are both on the session's clock, and a trial ends after it starts.`,
+      `Trial ${id} runs from ${start} to ${stop} s of the session: trials.starts and trials.stops should both be on the session clock, and each trial should stop after it starts.`,
     );
   }
-  if (isPlaced(spec))
+  if (hasSessionTimes(spec))
     checkApart(usable.map((span) => ({ ...span, duration: span.stop - span.start })));
-  const cut = usable.map((span) => ({
+  const segments = usable.map((span) => ({
     ...span,
-    // Rounding must not cost the last spike.
-    spikes: cutSpikes(trials[span.place]!, 0, span.stop - span.start + 1e-6),
+    // The tolerance keeps a last spike that rounding puts at the end of the trial.
+    spikes: cutSpikes(trials[span.index]!, 0, span.stop - span.start + 1e-6),
   }));
-  noteLostTrials(usable, trials, cut, note);
-  return cut;
+  noteLostSpikes(segments, trials, note);
+  return segments;
 }
 
-/** Whether somebody says when the trials were. */
-function isPlaced(spec: Description['trials']): spec is TrialsSpec {
+/** Whether the description says when trials took place. */
+function hasSessionTimes(spec: Description['trials']): spec is TrialsSpec {
   return spec?.starts !== undefined || spec?.stops !== undefined;
 }
 
-/** From where each trial begins on the session's clock to its end, which the next trial may set. */
-function spansOn(
+/**
+ * The interval of each trial on the session clock. A trial without a stop lasts as long as the longest, or until the next
+ * one starts.
+ */
+function sessionSpans(
   { trials: spec, spikes: { start: begin }, start }: Description,
   trials: readonly Spikes[],
-  files: Files,
+  files: DataFiles,
 ): Interval[] {
   const longest = spec?.duration ?? trials.map(spikesEnd).reduce((a, b) => Math.max(a, b), 0);
-  if (!isPlaced(spec))
+  if (!hasSessionTimes(spec))
     return trials.map((_, n) => ({ start: n * longest, stop: (n + 1) * longest }));
-  // What is called a start is when the trial's clock is at 0, which may be later than the trial begins.
+  // The description gives as a start the time at which the trial's clock is at 0; the trial begins at `begin` on it.
   const spans = trialIntervals(spec, files, start).map((span) => ({
     ...span,
     start: span.start + begin,
@@ -73,21 +78,22 @@ function spansOn(
   return spans.map((span) => {
     if (spec.duration !== undefined) return { ...span, stop: span.start + longest };
     if (Number.isFinite(span.stop)) return span;
-    const next = starts.find((other) => other > span.start) ?? Number.POSITIVE_INFINITY;
+    const next = starts.find((start) => start > span.start) ?? Number.POSITIVE_INFINITY;
     return { ...span, stop: Math.min(span.start + longest, next) };
   });
 }
 
-/** Spikes after a trial's end are lost to the model: nobody should learn that by accident. */
-function noteLostTrials(
-  usable: readonly Span[],
+/** Notes spikes after the end of their trial, which no model will read. */
+function noteLostSpikes(
+  segments: readonly TrialSegment[],
   trials: readonly Spikes[],
-  cut: readonly OwnClock[],
   note: (sentence: string) => void,
 ): void {
   const count = (spikes: Spikes) => countSpikes(spikeTimes(spikes));
-  const all = usable.reduce((sum, { place }) => sum + count(trials[place]!), 0);
-  const kept = cut.reduce((sum, { spikes }) => sum + count(spikes), 0);
-  if (kept < all)
-    note(`${grouped(all - kept)} of ${grouped(all)} spikes lie after the end of their trials.`);
+  const total = segments.reduce((sum, { index }) => sum + count(trials[index]!), 0);
+  const kept = segments.reduce((sum, { spikes }) => sum + count(spikes), 0);
+  if (kept < total)
+    note(
+      `Spikes after the end of their trial are left out (${grouped(total - kept)} of ${grouped(total)}).`,
+    );
 }

@@ -1,4 +1,4 @@
-/** Checksums of packed files: whether bytes are what they were when they were packed. */
+/** Checksums of compressed files, which tell whether unpacked bytes are those that were packed. */
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let remainder = byte;
@@ -7,7 +7,7 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return remainder;
 });
 
-/** CRC-32 as zip and PNG files have it (ISO 3309). */
+/** CRC-32 as zip and PNG files use it (ISO 3309). */
 export function crc32(bytes: Uint8Array): number {
   let remainder = 0xffffffff;
   for (let n = 0; n < bytes.length; n++)
@@ -16,15 +16,15 @@ export function crc32(bytes: Uint8Array): number {
 }
 
 const ADLER_MODULUS = 65521;
-/** So many bytes are summed before the sums could pass 32 bits. */
+/** How many bytes can be summed before the sums could exceed 32 bits (zlib's NMAX). */
 const ADLER_STRIDE = 5552;
 
-/** Adler-32, at the end of zlib's streams (RFC 1950). */
+/** Adler-32, the checksum at the end of zlib streams (RFC 1950). */
 export function adler32(bytes: Uint8Array): number {
   let [low, high] = [1, 0];
-  for (let at = 0; at < bytes.length; at += ADLER_STRIDE) {
-    const end = Math.min(bytes.length, at + ADLER_STRIDE);
-    for (let n = at; n < end; n++) {
+  for (let start = 0; start < bytes.length; start += ADLER_STRIDE) {
+    const end = Math.min(bytes.length, start + ADLER_STRIDE);
+    for (let n = start; n < end; n++) {
       low += bytes[n]!;
       high += low;
     }

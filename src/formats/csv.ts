@@ -1,19 +1,22 @@
-/** Tables as text: values between commas, semicolons, tabs or spaces, as a group with an array for each column. */
+/** Text tables (CSV, TSV and the like) as a group with an array for each column. */
 
 import { type CsvError, parse } from 'csv-parse/sync';
 import { RecordingError } from '../recording/errors.js';
 import type { ArrayNode, GroupNode } from './nodes.js';
 
-/** Text is one string in memory. */
+/** A table is decoded into one string, which has to fit into memory. */
 const MAX_TEXT_BYTES = 2 ** 28;
 
 /**
- * Reads a table. Columns go by the names in its first row, or where that holds numbers by `column0`, `column1` and so
- * on; a column of numbers alone, empty fields as NaN, is an array of numbers, any other of texts, as are integers past
- * those a number keeps. Between semicolons
- * numbers may have a decimal comma, for which such tables have semicolons.
+ * Reads a table whose values are separated by commas, semicolons, tabs or spaces.
  *
- * @throws RecordingError where it is no table, or its rows differ in length.
+ * The first row names the columns, unless it contains numbers; columns without names are `column0`,
+ * `column1` and so on. A column whose fields are all numbers or empty becomes numbers, with NaN for
+ * what is missing; any other becomes text, and so do integers that float64 would round. Tables with
+ * semicolons may use a decimal comma.
+ *
+ * @param name what messages call the table.
+ * @throws RecordingError where it is not a table or its rows differ in length.
  */
 export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupNode {
   const refuse = (reason: string) => new RecordingError(`${name} cannot be read: ${reason}.`);
@@ -21,17 +24,17 @@ export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupNode {
     throw refuse(
       `it is a table of ${(bytes.length / 2 ** 20).toFixed(0)} MiB; save it as .npz, NWB or HDF5`,
     );
-  if (bytes.includes(0)) throw refuse('it holds bytes that are no text');
+  if (bytes.includes(0)) throw refuse('it contains bytes that are not text');
   const text = new TextDecoder().decode(bytes);
   const delimiter = guessDelimiter(text);
-  const single = delimiter === ' ' ? text.replace(/^ +| +$/gm, '').replace(/ +/g, ' ') : text;
-  const found = parseRows(single, delimiter, refuse);
-  const rows = delimiter === ';' ? found.map((row) => row.map(withPoint)) : found;
+  const singleSpaced = delimiter === ' ' ? text.replace(/^ +| +$/gm, '').replace(/ +/g, ' ') : text;
+  const fields = parseRows(singleSpaced, delimiter, refuse);
+  const rows = delimiter === ';' ? fields.map((row) => row.map(withDecimalPoint)) : fields;
   const [head = []] = rows;
   if (rows.length === 0) throw refuse('it is empty');
-  const named = isNumbered(head) || head.some((field) => field !== '' && !isNumber(field));
-  const names = named ? uniqueNames(head) : head.map((_, n) => `column${n}`);
-  const body = named ? rows.slice(1) : rows;
+  const hasNames = isPandasHeader(head) || head.some((field) => field !== '' && !isNumber(field));
+  const names = hasNames ? uniqueNames(head) : head.map((_, n) => `column${n}`);
+  const body = hasNames ? rows.slice(1) : rows;
   const columns = names.map((key, n): [string, ArrayNode] => [
     key,
     columnNode(body.map((row) => row[n]!)),
@@ -39,19 +42,22 @@ export function parseCsv(bytes: Uint8Array, name = 'The table'): GroupNode {
   return { kind: 'group', members: new Map(columns), attributes: {} };
 }
 
-/** What stands between values: the first of these that the first row has, spaces only if the second has as many. */
+/**
+ * Guesses the delimiter: the first of tab, semicolon and comma that occurs in the first row.
+ * Without any of them it is a space if the first two rows have equally many words, else a comma.
+ */
 function guessDelimiter(text: string): string {
   const lines = text.split('\n', 50).filter((line) => line.trim() !== '' && !line.startsWith('#'));
-  // Marks within quotes are part of a field.
-  const [first = '', second = ''] = lines.map((line) => line.trim().replace(/"[^"]*"/g, ''));
-  const mark = ['\t', ';', ','].find((own) => first.includes(own));
+  // Delimiters inside quotes are part of a field.
+  const [line0 = '', line1 = ''] = lines.map((line) => line.trim().replace(/"[^"]*"/g, ''));
+  const mark = ['\t', ';', ','].find((candidate) => line0.includes(candidate));
   if (mark) return mark;
-  const words = (line: string) => line.split(/ +/).length;
-  return words(first) > 1 && words(first) === words(second) ? ' ' : ',';
+  const wordCount = (line: string) => line.split(/ +/).length;
+  return wordCount(line0) > 1 && wordCount(line0) === wordCount(line1) ? ' ' : ',';
 }
 
-/** A number with a decimal comma as one with a point. */
-function withPoint(field: string): string {
+/** Replaces the decimal comma of a number by a point. */
+function withDecimalPoint(field: string): string {
   return /^[+-]?\d*,\d+(e[+-]?\d+)?$/i.test(field) ? field.replace(',', '.') : field;
 }
 
@@ -71,14 +77,15 @@ function parseRows(
     });
   } catch (error) {
     const { message } = error as CsvError;
-    throw refuse(`it is no whole table (${message})`);
+    throw refuse(`it is not a complete table (${message})`);
   }
 }
 
-/** What tables write where there is no number. */
+/** What programs write for a missing number. */
 const MISSING_VALUES = /^(nan|na|n\/a|null|none)?$/i;
 
-function isTooLong(field: string): boolean {
+/** Whether a field is an integer that float64 would round. */
+function isUnsafeInteger(field: string): boolean {
   return /^[+-]?\d{16,}$/.test(field) && !Number.isSafeInteger(Number(field));
 }
 
@@ -86,27 +93,32 @@ function isNumber(field: string): boolean {
   return MISSING_VALUES.test(field) ? field !== '' : !Number.isNaN(Number(field));
 }
 
-/** Columns that go by 0, 1, 2 after one without a name: a table with its index, as pandas writes it. */
-function isNumbered([first, ...others]: readonly string[]): boolean {
-  return first === '' && others.length > 0 && others.every((field, n) => field === `${n}`);
+/**
+ * Whether the first row is a header although it contains numbers: pandas writes an unnamed index
+ * column and then the columns 0, 1, 2, ...
+ */
+function isPandasHeader([indexName, ...names]: readonly string[]): boolean {
+  return indexName === '' && names.length > 0 && names.every((field, n) => field === `${n}`);
 }
 
-/** Names of columns; one without a name or with that of another gets its place. */
+/** The names of the columns; an empty or repeated name becomes `column` with its index. */
 function uniqueNames(head: readonly string[]): string[] {
   return head.map((field, n) => (field && head.indexOf(field) === n ? field : `column${n}`));
 }
 
 function columnNode(fields: readonly string[]): ArrayNode {
-  // An integer that a number would not keep is a name, such as that of a neuron.
-  const numeric = fields.every((field) => field === '' || (isNumber(field) && !isTooLong(field)));
-  const numbers = numeric
+  // An integer that float64 would round is an id, such as that of a neuron: it stays text.
+  const isNumeric = fields.every(
+    (field) => field === '' || (isNumber(field) && !isUnsafeInteger(field)),
+  );
+  const numbers = isNumeric
     ? Float64Array.from(fields, (field) =>
         MISSING_VALUES.test(field) ? Number.NaN : Number(field),
       )
     : undefined;
   return {
     kind: 'array',
-    type: numeric ? 'number' : 'text',
+    type: isNumeric ? 'number' : 'text',
     shape: [fields.length],
     attributes: {},
     read: (from = 0, to = fields.length) => (numbers ?? fields).slice(from, to) as Float64Array,

@@ -1,19 +1,23 @@
-/** Unpacking zlib's streams, of a size that is not believed before it is seen. */
+/** Unpacks zlib streams without trusting what they claim about their size. */
 
 import { Unzlib } from 'fflate';
 import { adler32 } from './checksums.js';
 
-/** What unpacks to more than it may. */
+/** A stream unpacks to more bytes than allowed. */
 export class TooLargeError extends Error {}
 
-/** Packed bytes that are unpacked at once: a lying stream then makes little more than it may. */
+/**
+ * How many packed bytes are unpacked at a time: a malicious stream then exceeds the limit by
+ * little.
+ */
 const PIECE_BYTES = 2 ** 16;
 
 /**
- * What a zlib stream unpacks to.
+ * Unpacks a zlib stream (RFC 1950).
  *
- * @param maxBytes no more than these.
- * @throws TooLargeError where it is more; Error with the reason where it is damaged.
+ * @param maxBytes the most bytes it may unpack to.
+ * @throws TooLargeError where it unpacks to more.
+ * @throws Error with the reason where the stream is damaged.
  */
 export function inflate(packed: Uint8Array, maxBytes: number): Uint8Array<ArrayBuffer> {
   const pieces: Uint8Array[] = [];
@@ -24,19 +28,19 @@ export function inflate(packed: Uint8Array, maxBytes: number): Uint8Array<ArrayB
     pieces.push(piece);
     ended ||= isLast;
   });
-  for (let at = 0; at < packed.length; at += PIECE_BYTES) {
-    const end = at + PIECE_BYTES;
-    stream.push(packed.subarray(at, end), end >= packed.length);
+  for (let start = 0; start < packed.length; start += PIECE_BYTES) {
+    const end = start + PIECE_BYTES;
+    stream.push(packed.subarray(start, end), end >= packed.length);
   }
   if (!ended) throw new Error('it ends too early');
   const bytes = new Uint8Array(total);
-  let at = 0;
+  let offset = 0;
   for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
+    bytes.set(piece, offset);
+    offset += piece.length;
   }
   const { buffer, byteOffset, length } = packed;
-  const stored = new DataView(buffer, byteOffset + length - 4, 4).getUint32(0);
-  if (stored !== adler32(bytes)) throw new Error('its checksum does not fit');
+  const checksum = new DataView(buffer, byteOffset + length - 4, 4).getUint32(0);
+  if (checksum !== adler32(bytes)) throw new Error('its checksum does not match');
   return bytes;
 }

@@ -1,24 +1,27 @@
-/** MATLAB's files of level 5 (versions 5 to 7). After MathWorks, 'MAT-File Format', matfile_format.pdf; 7.3 is HDF5. */
+/**
+ * Reads MATLAB files of level 5, which versions 5 to 7 write; files of version 7.3 are HDF5. After
+ * MathWorks, 'MAT-File Format', matfile_format.pdf.
+ */
 
 import { RecordingError } from '../recording/errors.js';
 import {
-  asBlock,
-  type Block,
-  BYTES,
-  COMPRESSED,
   Cursor,
+  countMismatch,
   DAMAGED,
   type Element,
+  type EndianView,
   elementBytes,
-  elementNumbers,
-  elementTexts,
-  Flaw,
-  MATRIX,
-  numbersIn,
+  endianView,
+  MI_COMPRESSED,
+  MI_MATRIX,
+  MI_UINT8,
+  numberCount,
+  readList,
   readRows,
   readSparseRows,
-  unpack,
-  wrongCount,
+  readTextRows,
+  UnreadableError,
+  unpackElement,
 } from './matlab5-elements.js';
 import {
   type ArrayNode,
@@ -30,16 +33,19 @@ import {
 } from './nodes.js';
 
 const HEADER_BYTES = 128;
-/** No file is unpacked past this: a lying one must not fill the memory. */
-const MAX_UNPACKED = 2 ** 31;
-/** Neither are more arrays believed, each of which takes memory of its own, nor deeper nesting, nor longer names. */
-const MAX_PARTS = 2 ** 21;
+// Limits that keep a damaged or malicious file from filling the memory or the stack.
+
+/** Bytes that the compressed elements of a file may unpack to. */
+const MAX_UNPACKED_BYTES = 2 ** 31;
+/** Arrays and names in a file. */
+const MAX_NODES = 2 ** 21;
 const MAX_DEPTH = 100;
 const MAX_AXES = 32;
-const MAX_NAME = 4096;
-/** No sparse array is made dense past this many values at once. */
-const MAX_DENSE = 2 ** 27;
+const MAX_NAME_BYTES = 4096;
+/** Values of a sparse array that are read at once, zeros included. */
+const MAX_DENSE_VALUES = 2 ** 27;
 
+// Classes of arrays.
 const CELL = 1;
 const STRUCT = 2;
 const OBJECT = 3;
@@ -48,10 +54,11 @@ const SPARSE = 5;
 const UINT64 = 15;
 const FUNCTION = 16;
 const OPAQUE = 17;
+// Flags of arrays.
 const LOGICAL = 0x200;
 const COMPLEX = 0x800;
 
-/** Classes whose form MathWorks keeps to itself: what they are, and what to save in place of x. */
+/** Classes whose format is not documented: what they are, and what to save in place of x. */
 const UNDOCUMENTED_CLASSES: Readonly<Record<string, readonly [string, string]>> = {
   string: ['MATLAB strings', 'cellstr(x)'],
   table: ['a table', `table2struct(x, 'ToScalar', true)`],
@@ -62,18 +69,20 @@ const UNDOCUMENTED_CLASSES: Readonly<Record<string, readonly [string, string]>> 
   'containers.Map': ['a map', 'keys(x) and values(x)'],
 };
 
-/** What a matrix says before its values. */
-interface Opened {
-  readonly kind: number;
+/** The header of an array. */
+interface MatrixHeader {
+  /** Its class, such as CELL. */
+  readonly mxClass: number;
   readonly flags: number;
   readonly shape: readonly number[];
   readonly name: string;
-  /** Stands at the values. */
+  /** Points at the first element after the header. */
   readonly rest: Cursor;
 }
 
 /**
- * Whether a file begins as those of MATLAB's level 5 do, which version 7.3 (HDF5) does not.
+ * Whether a file is a MATLAB file of level 5, by its header. A file of version 7.3 is not: it is
+ * HDF5.
  *
  * @param bytes the file, or its first 520 bytes.
  */
@@ -84,27 +93,28 @@ export function isMatlab5(bytes: Uint8Array): boolean {
 /**
  * Reads the variables of a file of level 5, by name.
  *
- * Numbers keep MATLAB's shape, of two axes or more. A row of letters is one text of the shape [], a matrix of letters
- * a text per row without the blanks at its end, no letter the empty text. What cannot be used (complex numbers,
- * objects, ...) is refused when it is read, so that the rest of the file can be.
+ * Numbers keep MATLAB's shape, which has two axes or more. A row of characters is one string of the
+ * shape []. A matrix of characters is a string per row, without its trailing blanks. An array of no
+ * characters is the empty string. Arrays that cannot be used (complex numbers, objects, ...) throw
+ * only when they are read, so that the rest of the file stays usable.
  *
- * @param name what complaints call it.
- * @throws RecordingError where it is no such file or damaged.
+ * @param name what messages call the file.
+ * @throws RecordingError where the file has another format or is damaged.
  */
 export function parseMatlab(bytes: Uint8Array, name = 'The file'): GroupNode {
-  if (!isMatlab5(bytes)) throw complaint(name, '', suggestFormat(bytes));
-  return new Reader(name).file(asBlock(bytes, byteOrder(bytes) === 'little'));
+  if (!isMatlab5(bytes)) throw readError(name, '', describeMismatch(bytes));
+  return new MatlabReader(name).readFile(endianView(bytes, byteOrder(bytes) === 'little'));
 }
 
-function complaint(file: string, path: string, reason: string): RecordingError {
-  const what = path === '' ? file : `Variable ${path} of ${file}`;
-  return new RecordingError(`${what} cannot be read: ${reason}.`);
+function readError(file: string, path: string, reason: string): RecordingError {
+  const subject = path === '' ? file : `Variable ${path} of ${file}`;
+  return new RecordingError(`${subject} cannot be read: ${reason}.`);
 }
 
 function byteOrder(bytes: Uint8Array): 'little' | 'big' | undefined {
   if (bytes.length < HEADER_BYTES) return undefined;
-  const mark = String.fromCharCode(bytes[126]!, bytes[127]!);
-  return mark === 'IM' ? 'little' : mark === 'MI' ? 'big' : undefined;
+  const indicator = String.fromCharCode(bytes[126]!, bytes[127]!);
+  return indicator === 'IM' ? 'little' : indicator === 'MI' ? 'big' : undefined;
 }
 
 function fileVersion(bytes: Uint8Array): number {
@@ -112,129 +122,142 @@ function fileVersion(bytes: Uint8Array): number {
 }
 
 function isHdf5(bytes: Uint8Array): boolean {
-  const begins = (text: string, at: number) =>
-    [...text].every((letter, n) => bytes[at + n] === letter.charCodeAt(0));
-  return begins('MATLAB 7.3', 0) || begins('\x89HDF\r\n', 0) || begins('\x89HDF\r\n', 512);
+  const hasText = (text: string, offset: number) =>
+    [...text].every((character, n) => bytes[offset + n] === character.charCodeAt(0));
+  return hasText('MATLAB 7.3', 0) || hasText('\x89HDF\r\n', 0) || hasText('\x89HDF\r\n', 512);
 }
 
-/** What a file is that is none of level 5. */
-function suggestFormat(bytes: Uint8Array): string {
-  const expected = `a MATLAB file of version 5 to 7 was expected, as save(..., '-v7') writes`;
-  if (bytes.length === 0) return `it is empty, and ${expected}`;
-  if (isHdf5(bytes)) return `it is HDF5, which MATLAB 7.3 files are too, and ${expected}`;
-  if (isMatlab4(bytes)) return `it is a MATLAB file of version 4, and ${expected}`;
-  if (byteOrder(bytes) === undefined) return `it is no MATLAB file or cut short, and ${expected}`;
-  return `it is a MATLAB file of the unknown version ${fileVersion(bytes)}, and ${expected}`;
+/** Why a file is not one of level 5: what it is instead, and what was expected. */
+function describeMismatch(bytes: Uint8Array): string {
+  const expected = `but a MATLAB file of version 5 to 7 was expected, as save(..., '-v7') writes it`;
+  if (bytes.length === 0) return `it is empty, ${expected}`;
+  if (isHdf5(bytes)) return `it is an HDF5 file, as MATLAB 7.3 files are, ${expected}`;
+  if (isMatlab4(bytes)) return `it is a MATLAB file of version 4, ${expected}`;
+  if (byteOrder(bytes) === undefined) return `it is cut short or not a MATLAB file, ${expected}`;
+  return `it is a MATLAB file of the unknown version ${fileVersion(bytes)}, ${expected}`;
 }
 
-/** Version 4 has no header: its first variable has a type of four digits, a shape, a flag and the length of a name. */
+/**
+ * Whether a file may be of version 4, which has no header. It begins with its first variable: a
+ * type of four decimal digits, a shape, a flag and the length of the name.
+ */
 function isMatlab4(bytes: Uint8Array): boolean {
   if (bytes.length < 20) return false;
-  const { view } = asBlock(bytes, true);
+  const { view } = endianView(bytes, true);
   return [true, false].some((little) => {
     const type = view.getUint32(0, little);
-    const known = type < 5000 && Math.floor(type / 100) % 10 === 0 && type % 10 < 3;
-    const length = view.getUint32(16, little);
-    return known && view.getUint32(12, little) < 2 && length > 0 && length < 256;
+    const isType = type < 5000 && Math.floor(type / 100) % 10 === 0 && type % 10 < 3;
+    const nameLength = view.getUint32(16, little);
+    return isType && view.getUint32(12, little) < 2 && nameLength > 0 && nameLength < 256;
   });
 }
 
-class Reader {
+/** Reads one file, and counts what it uses of the limits above. */
+class MatlabReader {
   readonly #name: string;
-  #unpackedLeft = MAX_UNPACKED;
-  #nodesLeft = MAX_PARTS;
+  #unpackedBytesLeft = MAX_UNPACKED_BYTES;
+  #nodesLeft = MAX_NODES;
 
   constructor(name: string) {
     this.#name = name;
   }
 
-  file(block: Block): GroupNode {
+  readFile(block: EndianView): GroupNode {
     const members = new Map<string, DataNode>();
     const cursor = new Cursor(block, HEADER_BYTES, block.view.byteLength);
-    while (cursor.left > 0) {
+    while (cursor.bytesLeft > 0) {
       this.#within('', () => this.#charge(1));
-      const opened = this.#within('', () => open(this.#matrix(cursor.next())));
-      // Without a name: MATLAB's own store of what its objects hold.
-      if (opened.name === '') continue;
+      const header = this.#within('', () => readHeader(this.#unpacked(cursor.next())));
+      // MATLAB stores the contents of objects in an array without a name.
+      if (header.name === '') continue;
       members.set(
-        opened.name,
-        this.#within(opened.name, () => this.#node(opened, opened.name, 0)),
+        header.name,
+        this.#within(header.name, () => this.#node(header, header.name, 0)),
       );
     }
-    if (members.size === 0) throw new RecordingError(`${this.#name} holds no variable.`);
+    if (members.size === 0) throw new RecordingError(`${this.#name} contains no variables.`);
     return { kind: 'group', members, attributes: {} };
   }
 
-  /** Says of what is wrong where it is. */
+  /** Runs `work`. @throws RecordingError naming the variable at `path` where it cannot be read. */
   #within<T>(path: string, work: () => T): T {
     try {
       return work();
     } catch (error) {
-      if (error instanceof Flaw) throw complaint(this.#name, path, error.message);
+      if (error instanceof UnreadableError) throw readError(this.#name, path, error.message);
       throw error;
     }
   }
 
-  #matrix(element: Element): Element {
-    if (element.type !== COMPRESSED) return element;
-    const block = unpack(element, this.#unpackedLeft);
-    this.#unpackedLeft -= block.view.byteLength;
+  /** The element itself, or the one it contains where it is compressed. */
+  #unpacked(element: Element): Element {
+    if (element.type !== MI_COMPRESSED) return element;
+    const block = unpackElement(element, this.#unpackedBytesLeft);
+    this.#unpackedBytesLeft -= block.view.byteLength;
     return new Cursor(block, 0, block.view.byteLength).next();
   }
 
-  #node(opened: Opened, path: string, depth: number): DataNode {
-    const { kind, flags, shape, rest } = opened;
-    if (kind === CELL) return this.#cell(shape, rest, path, depth);
-    if (kind === STRUCT) return this.#struct(shape, rest, path, depth);
-    if (kind === CHAR) return this.#text(shape, rest, path);
-    if (kind < SPARSE || kind > UINT64) return this.#closed(opened, path);
-    if (flags & COMPLEX) return this.#refused(shape, path, 'complex numbers: save their parts');
-    if (kind === SPARSE) return this.#sparse(opened, path);
+  #node(header: MatrixHeader, path: string, depth: number): DataNode {
+    const { mxClass, flags, shape, rest } = header;
+    if (mxClass === CELL) return this.#cell(shape, rest, path, depth);
+    if (mxClass === STRUCT) return this.#struct(shape, rest, path, depth);
+    if (mxClass === CHAR) return this.#text(shape, rest, path);
+    if (mxClass < SPARSE || mxClass > UINT64) return this.#undocumented(header, path);
+    if (flags & COMPLEX)
+      return this.#unusable(shape, path, 'complex numbers: save their real and imaginary parts');
+    if (mxClass === SPARSE) return this.#sparse(header, path);
     const count = elementCount(shape);
     if (count === 0) return this.#array('number', shape, path, () => new Float64Array());
     const element = rest.next();
-    const found = numbersIn(element);
-    if (found !== count) throw wrongCount(shape, count, found);
-    const logical = (flags & LOGICAL) !== 0;
+    const stored = numberCount(element);
+    if (stored !== count) throw countMismatch(shape, count, stored);
+    const isLogical = (flags & LOGICAL) !== 0;
     return this.#array('number', shape, path, (from, to) => {
       const numbers = readRows(element, shape, from, to);
-      return logical ? zerosAndOnes(numbers) : numbers;
+      return isLogical ? toZerosAndOnes(numbers) : numbers;
     });
   }
 
+  /** @param load reads a valid range of rows. */
   #array(
     type: ArrayNode['type'],
     shape: readonly number[],
     path: string,
     load: (from: number, to: number) => ReturnType<ArrayNode['read']>,
   ): ArrayNode {
-    const places = shape[0] ?? 1;
-    const read = (from = 0, to = places) => {
-      const first = Math.min(Math.max(from, 0), places);
-      const last = Math.min(Math.max(to, first), places);
-      return this.#within(path, () => load(first, last));
+    const rows = shape[0] ?? 1;
+    const read = (from = 0, to = rows) => {
+      const start = Math.min(Math.max(from, 0), rows);
+      const end = Math.min(Math.max(to, start), rows);
+      return this.#within(path, () => load(start, end));
     };
     return { kind: 'array', type, shape, attributes: NO_ATTRIBUTES, read };
   }
 
-  #refused(shape: readonly number[], path: string, what: string): ArrayNode {
+  /** An array that throws when it is read, as it contains `what`. */
+  #unusable(shape: readonly number[], path: string, what: string): ArrayNode {
     return this.#array('number', shape, path, () => {
-      throw new Flaw(`it holds ${what}`);
+      throw new UnreadableError(`it contains ${what}`);
     });
   }
 
-  #closed({ kind, shape, rest }: Opened, path: string): ArrayNode {
-    if (kind === FUNCTION)
-      return this.#refused(shape, path, `a function: save the values that it gives`);
-    if (kind !== OBJECT && kind !== OPAQUE)
-      return this.#refused(shape, path, `values of the unknown MATLAB class ${kind}`);
-    // An object of the old kind has its class where a struct has its fields, a new one after its system's name.
-    if (kind === OPAQUE) rest.next();
-    const of = readName(rest.next());
-    const [what, instead] = (Object.hasOwn(UNDOCUMENTED_CLASSES, of) &&
-      UNDOCUMENTED_CLASSES[of]) || [`an object of class ${of}`, 'its values in a struct'];
+  /** A function or an object, which only MATLAB can read. */
+  #undocumented({ mxClass, shape, rest }: MatrixHeader, path: string): ArrayNode {
+    if (mxClass === FUNCTION)
+      return this.#unusable(shape, path, 'a function: save the values it returns');
+    if (mxClass !== OBJECT && mxClass !== OPAQUE)
+      return this.#unusable(shape, path, `values of the unknown MATLAB class ${mxClass}`);
+    // The class name of an old-style object stands where a struct has its fields. That of a new one
+    // follows the name of the object system.
+    if (mxClass === OPAQUE) rest.next();
+    const className = readName(rest.next());
+    const [what, instead] = (Object.hasOwn(UNDOCUMENTED_CLASSES, className) &&
+      UNDOCUMENTED_CLASSES[className]) || [
+      `an object of class ${className}`,
+      'its values in a struct',
+    ];
     const save = instead.replace(/\bx\b/, () => path);
-    return this.#refused(shape, path, `${what}, which only MATLAB can read: save ${save}`);
+    return this.#unusable(shape, path, `${what}, which only MATLAB can read: save ${save}`);
   }
 
   #text(shape: readonly number[], rest: Cursor, path: string): ArrayNode {
@@ -242,33 +265,42 @@ class Reader {
     const count = elementCount(shape);
     if (count === 0) return this.#array('text', [], path, (from, to) => [''].slice(from, to));
     if (shape.length > 2)
-      return this.#refused(shape, path, 'letters in three axes or more: save a cell of texts');
+      return this.#unusable(
+        shape,
+        path,
+        'characters along three axes or more: save a cell array of character vectors',
+      );
     const element = rest.next();
     return this.#array('text', rows === 1 ? [] : [rows], path, (from, to) =>
-      elementTexts(element, rows, columns).slice(from, to),
+      readTextRows(element, rows, columns).slice(from, to),
     );
   }
 
-  #sparse({ shape, rest, flags }: Opened, path: string): ArrayNode {
+  #sparse({ shape, rest, flags }: MatrixHeader, path: string): ArrayNode {
     const [height, width] = shape as [number, number];
     const [rows, starts, stored] = [rest.next(), rest.next(), rest.next()];
-    const logical = (flags & LOGICAL) !== 0;
-    // MATLAB calls logical values doubles here, but writes bytes.
+    const isLogical = (flags & LOGICAL) !== 0;
+    // MATLAB labels the logical values of a sparse array as doubles, but writes bytes.
     const values =
-      logical && stored.length === numbersIn(rows) ? { ...stored, type: BYTES } : stored;
+      isLogical && stored.length === numberCount(rows) ? { ...stored, type: MI_UINT8 } : stored;
     const sparse = { rows, starts, values };
-    if (shape.length !== 2 || numbersIn(sparse.starts) !== width + 1)
-      throw new Flaw(`its columns do not fit its shape [${shape.join(', ')}]: ${DAMAGED}`);
-    if (!Number.isInteger(numbersIn(sparse.values)) || !Number.isInteger(numbersIn(sparse.rows)))
-      throw new Flaw(`its values are cut short: ${DAMAGED}`);
+    if (shape.length !== 2 || numberCount(sparse.starts) !== width + 1)
+      throw new UnreadableError(
+        `its columns do not match its shape [${shape.join(', ')}]. ${DAMAGED}`,
+      );
+    if (
+      !Number.isInteger(numberCount(sparse.values)) ||
+      !Number.isInteger(numberCount(sparse.rows))
+    )
+      throw new UnreadableError(`its last value is cut short. ${DAMAGED}`);
     return this.#array('number', shape, path, (from, to) => {
-      const size = (to - from) * width;
-      if (size > MAX_DENSE)
-        throw new Flaw(
-          `it holds a sparse array of ${size} values with its zeros, too many at once: save [row, column, value] = find(${path})`,
+      const count = (to - from) * width;
+      if (count > MAX_DENSE_VALUES)
+        throw new UnreadableError(
+          `it contains a sparse array of ${count} values with its zeros, which is too many at once: save [row, column, value] = find(${path})`,
         );
       const numbers = readSparseRows(sparse, [height, width], from, to);
-      return logical ? zerosAndOnes(numbers) : numbers;
+      return isLogical ? toZerosAndOnes(numbers) : numbers;
     });
   }
 
@@ -284,87 +316,101 @@ class Reader {
     const count = this.#expect(shape, fields.length, rest);
     const groups: GroupNode[] = [];
     for (let n = 1; n <= count; n++) {
-      const start = count === 1 ? path : `${path}(${n})`;
+      const itemPath = count === 1 ? path : `${path}(${n})`;
       const members = new Map<string, DataNode>();
-      for (const field of fields) members.set(field, this.#item(rest, `${start}.${field}`, depth));
+      for (const field of fields)
+        members.set(field, this.#item(rest, `${itemPath}.${field}`, depth));
       groups.push({ kind: 'group', members, attributes: NO_ATTRIBUTES });
     }
     return count === 1 ? groups[0]! : { kind: 'list', shape, items: groups };
   }
 
-  /** How many elements there are, once their parts are known to have room in what is left, and in the memory. */
-  #expect(shape: readonly number[], each: number, { left }: Cursor): number {
+  /**
+   * The number of items in an array of cells or structs, with `parts` elements each.
+   *
+   * @throws UnreadableError where the bytes left in the file, or the limit of nodes, allow fewer.
+   */
+  #expect(shape: readonly number[], parts: number, { bytesLeft }: Cursor): number {
     const count = elementCount(shape);
-    if (8 * count * each > left) throw wrongCount(shape, count * each, left / 8, 'parts');
-    this.#charge(count * Math.max(1, each));
+    if (8 * count * parts > bytesLeft)
+      throw countMismatch(shape, count * parts, bytesLeft / 8, 'elements');
+    this.#charge(count * Math.max(1, parts));
     return count;
   }
 
-  #charge(parts: number): void {
-    this.#nodesLeft -= parts;
-    if (this.#nodesLeft < 0) throw new Flaw(`it holds more than ${MAX_PARTS} arrays and names`);
+  /** Counts nodes against their limit. */
+  #charge(nodes: number): void {
+    this.#nodesLeft -= nodes;
+    if (this.#nodesLeft < 0)
+      throw new UnreadableError(`it contains more than ${MAX_NODES} arrays and names`);
   }
 
-  /** Names of one width, filled up with zeros. */
+  /** The names of a struct's fields, which are stored with a fixed width and padded with zeros. */
   #fields(rest: Cursor): string[] {
-    const [width = 0] = elementNumbers(rest.next());
+    const [width = 0] = readList(rest.next());
     const names = rest.next();
     const count = names.length === 0 ? 0 : names.length / width;
     if (!(Number.isInteger(width) && Number.isInteger(count) && count >= 0))
-      throw new Flaw(`the names of its fields have no length: ${DAMAGED}`);
+      throw new UnreadableError(`the names of its fields have no valid length. ${DAMAGED}`);
     this.#charge(count);
     return Array.from({ length: count }, (_, n) =>
-      readName({ ...names, at: names.at + n * width, length: width }),
+      readName({ ...names, offset: names.offset + n * width, length: width }),
     );
   }
 
   #item(rest: Cursor, path: string, depth: number): DataNode {
     return this.#within(path, () => {
-      if (depth === MAX_DEPTH) throw new Flaw(`it is nested ${MAX_DEPTH} deep`);
+      if (depth === MAX_DEPTH)
+        throw new UnreadableError(`it is nested more than ${MAX_DEPTH} levels deep`);
       const element = rest.next();
-      // An empty array is often left out.
-      if (element.type === MATRIX && element.length === 0)
+      // Empty arrays are often written as an element without data.
+      if (element.type === MI_MATRIX && element.length === 0)
         return this.#array('number', [0, 0], path, () => new Float64Array());
-      return this.#node(open(element), path, depth + 1);
+      return this.#node(readHeader(element), path, depth + 1);
     });
   }
 }
 
-function zerosAndOnes(numbers: Numbers): Numbers {
+/** Replaces every nonzero number by 1, in place. */
+function toZerosAndOnes(numbers: Numbers): Numbers {
   for (let n = 0; n < numbers.length; n++) numbers[n] = Number(numbers[n] !== 0);
   return numbers;
 }
 
 const NO_ATTRIBUTES: ArrayNode['attributes'] = Object.freeze({});
 
-/** Class, shape and name, with which all matrices begin. */
-function open(element: Element): Opened {
-  if (element.type !== MATRIX)
-    throw new Flaw(`an element of type ${element.type} stands where an array should: ${DAMAGED}`);
-  const rest = new Cursor(element.block, element.at, element.at + element.length);
-  const [flags = 0, ...more] = elementNumbers(rest.next());
-  if (more.length !== 1) throw new Flaw(`an array in it has no class: ${DAMAGED}`);
-  const kind = flags & 0xff;
-  // A new object has no shape.
-  const shape = kind === OPAQUE ? [] : readShape(rest.next());
-  return { kind, flags, shape, name: readName(rest.next()), rest };
+/** Reads the class, shape and name, with which every array begins. */
+function readHeader(element: Element): MatrixHeader {
+  if (element.type !== MI_MATRIX)
+    throw new UnreadableError(
+      `it has an element of type ${element.type} where an array should be. ${DAMAGED}`,
+    );
+  const rest = new Cursor(element.block, element.offset, element.offset + element.length);
+  const [flags = 0, ...more] = readList(rest.next());
+  if (more.length !== 1)
+    throw new UnreadableError(`it contains an array without a class. ${DAMAGED}`);
+  const mxClass = flags & 0xff;
+  // New-style objects have no shape.
+  const shape = mxClass === OPAQUE ? [] : readShape(rest.next());
+  return { mxClass, flags, shape, name: readName(rest.next()), rest };
 }
 
 function readShape(element: Element): number[] {
-  if (element.length > 4 * MAX_AXES) throw new Flaw(`it has more than ${MAX_AXES} axes`);
-  const shape = elementNumbers(element);
-  // The empty too: who multiplies their axes must get a number.
-  const largest = elementCount(shape.filter((n) => n !== 0));
+  if (element.length > 4 * MAX_AXES) throw new UnreadableError(`it has more than ${MAX_AXES} axes`);
+  const shape = readList(element);
+  // An empty array also has to have axes whose product is a safe integer.
+  const product = elementCount(shape.filter((n) => n !== 0));
   if (
     shape.length < 2 ||
     shape.some((n) => !(Number.isInteger(n) && n >= 0)) ||
-    !Number.isSafeInteger(largest)
+    !Number.isSafeInteger(product)
   )
-    throw new Flaw(`it has the shape [${shape.join(', ')}]: ${DAMAGED}`);
+    throw new UnreadableError(`it has the invalid shape [${shape.join(', ')}]. ${DAMAGED}`);
   return shape;
 }
 
 function readName(element: Element): string {
-  if (element.length > MAX_NAME) throw new Flaw(`it has a name of ${element.length} letters`);
+  if (element.length > MAX_NAME_BYTES)
+    throw new UnreadableError(`it has a name of ${element.length} bytes. ${DAMAGED}`);
   return new TextDecoder().decode(elementBytes(element)).split('\0', 1)[0]!;
 }

@@ -1,95 +1,112 @@
-/** NumPy's .npy arrays. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html */
+/**
+ * Reads and writes NumPy's .npy arrays:
+ * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+ */
 
 import type { ByteSource } from '../ports/byte-source.js';
 import { RecordingError } from '../recording/errors.js';
 import { type ArrayNode, elementCount } from './nodes.js';
-import { exactNumber, halfFloat, pastExact } from './numbers.js';
+import { halfFloat, safeInteger, unsafeIntegerReason } from './numbers.js';
 
-/** An array in C order, whatever order and byte order the file has. */
+/** An array in C order, in whatever order and byte order the file stores it. */
 export interface NpyArray {
+  /** Length of each axis, slowest first; [] for a single value. */
   readonly shape: readonly number[];
-  /** Numbers, with booleans as 0 and 1; or texts. */
+  /** Numbers, with booleans as 0 and 1, or strings. */
   readonly data: Float64Array | Float32Array | Int32Array | Uint32Array | Uint8Array | string[];
 }
 
-type Read = (view: DataView, at: number, little: boolean) => number | string;
+type Read = (view: DataView, offset: number, little: boolean) => number | string;
 type Make = (length: number) => Exclude<NpyArray['data'], string[]> | string[];
 
-interface Type {
+/** How to read one type of values. */
+interface ElementType {
   readonly bytes: number;
   readonly make: Make;
   readonly read: Read;
 }
 
+/** '\x93NUMPY', with which every .npy file begins. */
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
+
+/** Makes the error of a file from the reason why it cannot be read. */
 type Refuse = (reason: string) => RecordingError;
 
-/** No array is believed to be larger. */
+/** A header that claims more elements is taken for damage. */
 const MAX_ELEMENTS = 2 ** 31;
 
 const f64: Make = (n) => new Float64Array(n);
 
-/** An integer of 64 bits, exact or refused. */
-function exact(value: bigint): number {
-  const number = exactNumber(value);
-  if (number === undefined) throw new RecordingError(pastExact(value));
+/** A 64-bit integer as a number. @throws RecordingError where float64 would round it. */
+function toExactNumber(value: bigint): number {
+  const number = safeInteger(value);
+  if (number === undefined) throw new RecordingError(unsafeIntegerReason(value));
   return number;
 }
 
-const TYPES: Readonly<Record<string, Type>> = {
-  b1: { bytes: 1, make: (n) => new Uint8Array(n), read: (v, at) => Number(v.getUint8(at) !== 0) },
-  u1: { bytes: 1, make: (n) => new Uint8Array(n), read: (v, at) => v.getUint8(at) },
-  i1: { bytes: 1, make: (n) => new Int32Array(n), read: (v, at) => v.getInt8(at) },
-  u2: { bytes: 2, make: (n) => new Uint32Array(n), read: (v, at, le) => v.getUint16(at, le) },
-  i2: { bytes: 2, make: (n) => new Int32Array(n), read: (v, at, le) => v.getInt16(at, le) },
-  u4: { bytes: 4, make: (n) => new Uint32Array(n), read: (v, at, le) => v.getUint32(at, le) },
-  i4: { bytes: 4, make: (n) => new Int32Array(n), read: (v, at, le) => v.getInt32(at, le) },
-  u8: { bytes: 8, make: f64, read: (v, at, le) => exact(v.getBigUint64(at, le)) },
-  i8: { bytes: 8, make: f64, read: (v, at, le) => exact(v.getBigInt64(at, le)) },
+const TYPES: Readonly<Record<string, ElementType>> = {
+  b1: { bytes: 1, make: (n) => new Uint8Array(n), read: (v, i) => Number(v.getUint8(i) !== 0) },
+  u1: { bytes: 1, make: (n) => new Uint8Array(n), read: (v, i) => v.getUint8(i) },
+  i1: { bytes: 1, make: (n) => new Int32Array(n), read: (v, i) => v.getInt8(i) },
+  u2: { bytes: 2, make: (n) => new Uint32Array(n), read: (v, i, le) => v.getUint16(i, le) },
+  i2: { bytes: 2, make: (n) => new Int32Array(n), read: (v, i, le) => v.getInt16(i, le) },
+  u4: { bytes: 4, make: (n) => new Uint32Array(n), read: (v, i, le) => v.getUint32(i, le) },
+  i4: { bytes: 4, make: (n) => new Int32Array(n), read: (v, i, le) => v.getInt32(i, le) },
+  u8: { bytes: 8, make: f64, read: (v, i, le) => toExactNumber(v.getBigUint64(i, le)) },
+  i8: { bytes: 8, make: f64, read: (v, i, le) => toExactNumber(v.getBigInt64(i, le)) },
   f2: {
     bytes: 2,
     make: (n) => new Float32Array(n),
-    read: (v, at, le) => halfFloat(v.getUint16(at, le)),
+    read: (v, i, le) => halfFloat(v.getUint16(i, le)),
   },
-  f4: { bytes: 4, make: (n) => new Float32Array(n), read: (v, at, le) => v.getFloat32(at, le) },
-  f8: { bytes: 8, make: f64, read: (v, at, le) => v.getFloat64(at, le) },
+  f4: { bytes: 4, make: (n) => new Float32Array(n), read: (v, i, le) => v.getFloat32(i, le) },
+  f8: { bytes: 8, make: f64, read: (v, i, le) => v.getFloat64(i, le) },
 };
 
-/** Types that NumPy writes and that cannot be spikes or samples, and why. */
+/** NumPy's types that cannot be spikes or samples: what they are, and what to save instead. */
 const UNSUPPORTED_TYPES: Readonly<Record<string, string>> = {
   O: 'Python objects, which only Python can read: save plain arrays',
-  c: 'complex numbers: save their parts',
+  c: 'complex numbers: save their real and imaginary parts',
   M: 'dates: save seconds as numbers',
   m: 'time differences: save seconds as numbers',
-  V: 'records of several fields: save one array for each',
-  f: 'long doubles, whose form depends on the computer: save float64',
+  V: 'records of several fields: save an array for each field',
+  f: 'long doubles, whose format depends on the platform: save float64',
 };
 
-/** What a file says of its array: where its bytes start, and how they are to be read. */
+/** The parsed header of a file. */
 interface Header {
   readonly shape: readonly number[];
-  readonly type: Type;
+  readonly type: ElementType;
   readonly little: boolean;
+  /** Whether the first axis varies fastest. */
   readonly fortran: boolean;
+  /** Byte offset of the values. */
   readonly start: number;
 }
 
 /**
- * Reads one array.
+ * Reads a .npy file.
  *
- * @param name what complaints call it.
- * @throws RecordingError where it is no .npy file, cut short, or of a type that cannot be used.
+ * @param name what messages call the array.
+ * @throws RecordingError where it is not a .npy file, is cut short, or has a type that cannot be
+ *   used.
  */
 export function parseNpy(bytes: Uint8Array, name = 'The array'): NpyArray {
-  const refuse = refusal(name);
+  const refuse = errorFactory(name);
   const header = readHeader(bytes, bytes.length, refuse);
   const { shape, start } = header;
   return { shape, data: decode(header, bytes.subarray(start), elementCount(shape), refuse) };
 }
 
-/** Of a file no more is read than the places asked for, where they lie side by side. */
+/**
+ * Opens a .npy file. Reading rows of an array in C order reads only their bytes; an array in
+ * Fortran order is always read completely.
+ *
+ * @param name what messages call the array.
+ * @throws RecordingError as `parseNpy` does.
+ */
 export function openNpy(source: ByteSource, name = source.name): ArrayNode {
-  const refuse = refusal(name);
+  const refuse = errorFactory(name);
   const { size } = source;
   const read = (offset: number, length: number) => {
     try {
@@ -100,40 +117,40 @@ export function openNpy(source: ByteSource, name = source.name): ArrayNode {
   };
   const header = readHeader(read(0, Math.min(size, MAX_HEADER_BYTES)), size, refuse);
   const { shape, start, type, fortran } = header;
-  const [places = 1, ...rest] = shape;
+  const [rows = 1, ...rowShape] = shape;
+  const rowSize = elementCount(rowShape);
   return {
     kind: 'array',
     type: Array.isArray(type.make(0)) ? 'text' : 'number',
     shape,
     attributes: {},
-    read(from = 0, to = places) {
-      const each = elementCount(rest);
+    read(from = 0, to = rows) {
       if (fortran && shape.length > 1) {
         const count = elementCount(shape);
         const all = decode(header, read(start, count * type.bytes), count, refuse);
-        return all.slice(from * each, to * each);
+        return all.slice(from * rowSize, to * rowSize);
       }
-      const count = (to - from) * each;
-      const bytes = read(start + from * each * type.bytes, count * type.bytes);
+      const count = (to - from) * rowSize;
+      const bytes = read(start + from * rowSize * type.bytes, count * type.bytes);
       return decode({ ...header, fortran: false }, bytes, count, refuse);
     },
   };
 }
 
-/** Headers are at most this long: a name, a type and a shape. */
+/** Longer headers do not occur: a header has a type, an order and a shape. */
 const MAX_HEADER_BYTES = 65_536;
 
-function refusal(name: string): Refuse {
+function errorFactory(name: string): Refuse {
   return (reason) => new RecordingError(`${name} cannot be read: ${reason}.`);
 }
 
 /**
- * @param bytes the start of the file.
- * @param size bytes the file has in all.
+ * @param bytes the beginning of the file, with at least its header.
+ * @param size bytes of the complete file.
  */
 function readHeader(bytes: Uint8Array, size: number, refuse: Refuse): Header {
   if (bytes.length < 10 || MAGIC.some((byte, n) => bytes[n] !== byte))
-    throw refuse('it is no .npy file');
+    throw refuse('it is not a .npy file');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const major = bytes[6]!;
   if (major < 1 || major > 3) throw refuse(`it has the unknown version ${major}`);
@@ -147,7 +164,7 @@ function readHeader(bytes: Uint8Array, size: number, refuse: Refuse): Header {
   const { descr, fortran, shape } = parseHeader(header, refuse);
   const { little, type } = parseDescr(descr, refuse);
   const count = elementCount(shape);
-  if (count > MAX_ELEMENTS) throw refuse(`its header claims ${count} elements`);
+  if (count > MAX_ELEMENTS) throw refuse(`its header claims ${count} elements, which is too many`);
   const available = size - start - length;
   if (count * type.bytes !== available) {
     throw refuse(
@@ -165,9 +182,9 @@ function decode(
 ): NpyArray['data'] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const data = type.make(count);
-  const indexInC = fortran ? columnMajor(shape) : (n: number) => n;
+  const storedIndex = fortran ? fortranIndex(shape) : (n: number) => n;
   try {
-    for (let n = 0; n < count; n++) data[n] = type.read(view, indexInC(n) * type.bytes, little);
+    for (let n = 0; n < count; n++) data[n] = type.read(view, storedIndex(n) * type.bytes, little);
   } catch (error) {
     if (error instanceof RecordingError) throw refuse(error.message);
     throw error;
@@ -175,68 +192,70 @@ function decode(
   return data as NpyArray['data'];
 }
 
-/** Where element n in C order stands in Fortran order. */
-function columnMajor(shape: readonly number[]): (n: number) => number {
+/** Maps an index in C order to the index in Fortran order. */
+function fortranIndex(shape: readonly number[]): (index: number) => number {
   const strides: number[] = [];
   let stride = 1;
   for (const length of shape) {
     strides.push(stride);
     stride *= length;
   }
-  return (n) => {
-    let rest = n;
-    let place = 0;
+  return (index) => {
+    let quotient = index;
+    let result = 0;
     for (let axis = shape.length - 1; axis >= 0; axis--) {
-      place += (rest % shape[axis]!) * strides[axis]!;
-      rest = Math.floor(rest / shape[axis]!);
+      result += (quotient % shape[axis]!) * strides[axis]!;
+      quotient = Math.floor(quotient / shape[axis]!);
     }
-    return place;
+    return result;
   };
 }
 
-/** The header is a Python dictionary of three known keys. */
+/** Parses the header, which is a Python dictionary with the keys descr, fortran_order and shape. */
 function parseHeader(header: string, refuse: Refuse) {
-  const fields = /'descr':\s*\[/.test(header);
-  if (fields) throw refuse(`it holds ${UNSUPPORTED_TYPES.V}`);
+  const isRecord = /'descr':\s*\[/.test(header);
+  if (isRecord) throw refuse(`it contains ${UNSUPPORTED_TYPES.V}`);
   const descr = /'descr':\s*'([^']+)'/.exec(header)?.[1];
   const order = /'fortran_order':\s*(True|False)/.exec(header)?.[1];
   const list = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
   if (descr === undefined || order === undefined || list === undefined)
-    throw refuse('its header does not say type, order and shape');
-  const parts = list.split(',').map((part) => part.trim().replace(/L$/, ''));
-  const shape = parts.filter((part) => part !== '').map(Number);
+    throw refuse('its header lacks the type, the order or the shape');
+  // Python 2 writes the lengths as 3L.
+  const lengths = list.split(',').map((length) => length.trim().replace(/L$/, ''));
+  const shape = lengths.filter((length) => length !== '').map(Number);
   if (!shape.every((n) => Number.isSafeInteger(n) && n >= 0))
-    throw refuse(`its header gives the shape (${list})`);
+    throw refuse(`its header has the invalid shape (${list})`);
   return { descr, fortran: order === 'True', shape };
 }
 
-function parseDescr(descr: string, refuse: Refuse): { little: boolean; type: Type } {
+/** Parses a NumPy type such as '<f8': byte order, kind and size. */
+function parseDescr(descr: string, refuse: Refuse): { little: boolean; type: ElementType } {
   const [, order = '', kind = '', digits = ''] = /^([<>|=]?)([a-zA-Z])(\d*)/.exec(descr) ?? [];
   const little = order !== '>';
   const type = TYPES[`${kind}${digits}`];
   if (type) return { little, type };
   const size = Number(digits);
   if (kind === 'U') {
-    const read: Read = (view, at, le) => {
+    const read: Read = (view, offset, le) => {
       let text = '';
       for (let n = 0; n < size; n++) {
-        const point = view.getUint32(at + 4 * n, le);
-        if (point > 0x10ffff) throw new RecordingError('it holds a letter that is none');
-        if (point !== 0) text += String.fromCodePoint(point);
+        const code = view.getUint32(offset + 4 * n, le);
+        if (code > 0x10ffff) throw new RecordingError('its text contains an invalid character');
+        if (code !== 0) text += String.fromCodePoint(code);
       }
       return text;
     };
     return { little, type: { bytes: 4 * size, make: (n) => new Array<string>(n), read } };
   }
   if (kind === 'S' || kind === 'a') {
-    const read: Read = (view, at) => {
+    const read: Read = (view, offset) => {
       let text = '';
-      for (let n = 0; n < size; n++) text += String.fromCharCode(view.getUint8(at + n));
+      for (let n = 0; n < size; n++) text += String.fromCharCode(view.getUint8(offset + n));
       return text.replace(/\0+$/, '');
     };
     return { little, type: { bytes: size, make: (n) => new Array<string>(n), read } };
   }
-  throw refuse(`it holds ${UNSUPPORTED_TYPES[kind] ?? `values of the unknown type ${descr}`}`);
+  throw refuse(`it contains ${UNSUPPORTED_TYPES[kind] ?? `values of the unknown type ${descr}`}`);
 }
 
 const WRITABLE_TYPES = [
@@ -247,7 +266,11 @@ const WRITABLE_TYPES = [
   [Uint8Array, '|u1'],
 ] as const;
 
-/** One array as a .npy file. */
+/**
+ * Writes an array as a .npy file of version 1.
+ *
+ * @param data the values in C order.
+ */
 export function encodeNpy(
   data: Exclude<NpyArray['data'], string[]>,
   shape: readonly number[] = [data.length],

@@ -1,4 +1,4 @@
-/** NumPy's .npz archives: a zip file with a .npy file for each array. */
+/** Reads and writes NumPy's .npz archives: zip files with a .npy file for each array. */
 
 import { unzipSync, zipSync } from 'fflate';
 import { RecordingError } from '../recording/errors.js';
@@ -6,95 +6,108 @@ import { crc32 } from './checksums.js';
 import { type ArrayNode, elementCount, type GroupNode, unreadableNode } from './nodes.js';
 import { encodeNpy, type NpyArray, parseNpy } from './npy.js';
 
-/** No archive is unpacked past this: a lying one must not fill the memory. */
-const MAX_UNPACKED = 2 ** 32;
+/** Bytes that an archive may unpack to, so that a malicious one cannot fill the memory. */
+const MAX_UNPACKED_BYTES = 2 ** 32;
 
 /**
- * Reads every array of an archive, by name.
+ * Reads all arrays of an archive, by name.
  *
- * @throws RecordingError where it is no .npz file or one of its arrays cannot be read.
+ * @param name what messages call the archive.
+ * @throws RecordingError where it is not an .npz file or one of its arrays cannot be read.
  */
 export function parseNpz(bytes: Uint8Array, name = 'The archive'): Map<string, NpyArray> {
   return new Map(
-    unpacked(bytes, name).map(([key, data]) => [key, parseNpy(data, `Array ${key} of ${name}`)]),
+    unpackArrays(bytes, name).map(([key, data]) => [
+      key,
+      parseNpy(data, `Array ${key} of ${name}`),
+    ]),
   );
 }
 
 /**
- * An archive as parts; an array that cannot be used, such as one of Python objects, says so when it is read.
+ * Opens an archive as a group of arrays. An array that cannot be used, such as one of Python
+ * objects, throws only when it is read.
  *
- * @throws RecordingError where it is no .npz file.
+ * @param name what messages call the archive.
+ * @throws RecordingError where it is not an .npz file.
  */
 export function openNpz(bytes: Uint8Array, name = 'The archive'): GroupNode {
-  const parts = unpacked(bytes, name).map(([key, data]): [string, ArrayNode] => {
+  const arrays = unpackArrays(bytes, name).map(([key, data]): [string, ArrayNode] => {
     try {
-      return [key, asNode(parseNpy(data, `Array ${key} of ${name}`))];
+      return [key, arrayNode(parseNpy(data, `Array ${key} of ${name}`))];
     } catch (error) {
       if (!(error instanceof RecordingError)) throw error;
       return [key, unreadableNode(error)];
     }
   });
-  return { kind: 'group', members: new Map(parts), attributes: {} };
+  return { kind: 'group', members: new Map(arrays), attributes: {} };
 }
 
-function asNode({ shape, data }: NpyArray): ArrayNode {
-  const [places = 1, ...rest] = shape;
-  const each = elementCount(rest);
+function arrayNode({ shape, data }: NpyArray): ArrayNode {
+  const [rows = 1, ...rowShape] = shape;
+  const rowSize = elementCount(rowShape);
   return {
     kind: 'array',
     type: Array.isArray(data) ? 'text' : 'number',
     shape,
     attributes: {},
-    read: (from = 0, to = places) => data.slice(from * each, to * each),
+    read: (from = 0, to = rows) => data.slice(from * rowSize, to * rowSize),
   };
 }
 
-/** The .npy file of each array, checked against its checksum. */
-function unpacked(bytes: Uint8Array, name: string): [key: string, bytes: Uint8Array][] {
+/** Unpacks the .npy file of each array. @throws RecordingError where a checksum does not match. */
+function unpackArrays(bytes: Uint8Array, name: string): [key: string, bytes: Uint8Array][] {
   let files: Record<string, Uint8Array>;
   let total = 0;
   try {
     files = unzipSync(bytes, {
       filter: ({ originalSize }) => {
         total += originalSize;
-        return total <= MAX_UNPACKED;
+        return total <= MAX_UNPACKED_BYTES;
       },
     });
   } catch (error) {
     throw new RecordingError(
-      `${name} cannot be read: it is no whole .npz file (${(error as Error).message}).`,
+      `${name} cannot be read: it is not a complete .npz file (${(error as Error).message}).`,
     );
   }
-  if (total > MAX_UNPACKED)
-    throw new RecordingError(`${name} cannot be read: it claims to unpack to ${total} bytes.`);
+  if (total > MAX_UNPACKED_BYTES)
+    throw new RecordingError(
+      `${name} cannot be read: it claims to unpack to ${total} bytes, which is too much.`,
+    );
   const sums = checksums(bytes);
   const arrays = Object.entries(files).filter(([file]) => file.endsWith('.npy'));
-  if (arrays.length === 0) throw new RecordingError(`${name} holds no array.`);
+  if (arrays.length === 0) throw new RecordingError(`${name} contains no arrays.`);
   const damaged = arrays.find(([file, data]) => sums.get(file) !== crc32(data));
   if (damaged)
     throw new RecordingError(
-      `${name} cannot be read: ${damaged[0]} in it is damaged, its checksum does not fit.`,
+      `${name} cannot be read: its file ${damaged[0]} is damaged, as its checksum does not match.`,
     );
   return arrays.map(([file, data]) => [file.slice(0, -'.npy'.length), data]);
 }
 
-/** The checksum of every file, from the archive's central directory, which the unpacking does not look at. */
+/** The CRC-32 of each file, from the central directory of the archive; fflate does not check it. */
 function checksums(bytes: Uint8Array): Map<string, number> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const found = new Map<string, number>();
+  const sums = new Map<string, number>();
+  // The end record is at least 22 bytes long. Its signature is searched backwards.
   let end = bytes.length - 22;
   while (end > 0 && view.getUint32(end, true) !== 0x06054b50) end -= 1;
-  let at = end < 0 ? 0 : view.getUint32(end + 16, true);
-  while (at + 46 <= bytes.length && view.getUint32(at, true) === 0x02014b50) {
-    const length = view.getUint16(at + 28, true);
-    const name = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + length));
-    found.set(name, view.getUint32(at + 16, true));
-    at += 46 + length + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
+  let entry = end < 0 ? 0 : view.getUint32(end + 16, true);
+  while (entry + 46 <= bytes.length && view.getUint32(entry, true) === 0x02014b50) {
+    const nameLength = view.getUint16(entry + 28, true);
+    const name = new TextDecoder().decode(bytes.subarray(entry + 46, entry + 46 + nameLength));
+    sums.set(name, view.getUint32(entry + 16, true));
+    entry += 46 + nameLength + view.getUint16(entry + 30, true) + view.getUint16(entry + 32, true);
   }
-  return found;
+  return sums;
 }
 
-/** Arrays as an archive, packed. */
+/**
+ * Writes arrays as a compressed archive. The same arrays give the same bytes.
+ *
+ * @param arrays data by name; `shape` defaults to one axis.
+ */
 export function encodeNpz(
   arrays: Readonly<
     Record<string, { data: Exclude<NpyArray['data'], string[]>; shape?: readonly number[] }>

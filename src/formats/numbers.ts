@@ -1,17 +1,17 @@
-/** Numbers that JavaScript has no array for. */
+/** Number formats that JavaScript has no exact type for: 64-bit integers and half precision. */
 
-/** What to say of an integer of 64 bits that would not stay itself. */
-export function pastExact(value: bigint): string {
-  return `it holds ${value}, which is past the integers a number keeps exactly`;
+/** The reason to reject a 64-bit integer that float64 would round. */
+export function unsafeIntegerReason(value: bigint): string {
+  return `it contains ${value}, which is beyond the integers that float64 keeps exactly`;
 }
 
-/** An integer of 64 bits as a number; undefined where that would be another. */
-export function exactNumber(value: bigint): number | undefined {
+/** A 64-bit integer as a number; undefined where float64 would round it. */
+export function safeInteger(value: bigint): number | undefined {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : undefined;
 }
 
-/** A number of half precision, from its bits. */
+/** The value of a half-precision number (IEEE 754 binary16) from its 16 bits. */
 export function halfFloat(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;

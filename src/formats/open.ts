@@ -1,4 +1,4 @@
-/** Files of any format that is read, told apart by what they begin with. */
+/** Opens data files of all supported formats, which are recognized by their first bytes. */
 
 import type { ByteSource } from '../ports/byte-source.js';
 import { RecordingError } from '../recording/errors.js';
@@ -8,47 +8,51 @@ import type { DataNode } from './nodes.js';
 import { openNpy } from './npy.js';
 import { openNpz } from './npz.js';
 
-/** A file's contents; closed when nothing more is read of it. */
+/** The contents of a file. Close it when nothing more will be read. */
 export interface OpenedFile {
+  /** The top of its tree: a group, or the array of a .npy file. */
   readonly root: DataNode;
+  /** Frees the file; its arrays can no longer be read if it is an HDF5 file. */
   close(): void;
 }
 
-/** What is read whole is at most this many bytes; HDF5 and .npy files are read by range. */
+/** The largest file of a format that is read completely; HDF5 and .npy files are read by range. */
 const MAX_READ_ALL_BYTES = 2 ** 31;
 const HEAD_BYTES = 4096;
-/** An HDF5 file begins with this, or has it after a block of the user's own, as MATLAB's have. */
-const HDF5 = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
-const HDF5_OFFSETS = [0, 512, 1024, 2048];
+/** An HDF5 file begins with this, or has it after a user block, as MATLAB's files do. */
+const HDF5_SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
+const HDF5_SIGNATURE_OFFSETS = [0, 512, 1024, 2048];
 
 /**
- * Opens a file of any format that is read: NumPy, MATLAB, HDF5 and NWB, CSV.
+ * Opens a data file: HDF5, NWB, MATLAB, .npy, .npz or a text table. Text tables have to be named
+ * .csv, .tsv or .txt.
  *
- * @param name what messages call it.
- * @throws RecordingError where it is of none of these formats, or damaged.
+ * @param name what messages call the file.
+ * @throws RecordingError where it has none of these formats, or is damaged.
  */
 export async function openFile(source: ByteSource, name = source.name): Promise<OpenedFile> {
   const head = readRange(source, name, Math.min(source.size, HEAD_BYTES));
-  const begins = (at: number, bytes: readonly number[]) =>
-    bytes.every((byte, n) => head[at + n] === byte);
-  if (HDF5_OFFSETS.some((at) => begins(at, HDF5))) {
-    // The library is large: nobody who opens no such file should wait for it.
+  const hasBytes = (offset: number, bytes: readonly number[]) =>
+    bytes.every((byte, n) => head[offset + n] === byte);
+  if (HDF5_SIGNATURE_OFFSETS.some((offset) => hasBytes(offset, HDF5_SIGNATURE))) {
+    // The library is large, so it is loaded only for files that need it.
     const { openHdf5, prepareHdf5 } = await import('./hdf5/open.js');
     await prepareHdf5();
     return openHdf5(source, name);
   }
-  if (begins(0, [0x93, 0x4e, 0x55])) return held(openNpy(source, name));
-  const whole = () => readAll(source, name);
-  if (begins(0, [0x50, 0x4b])) return held(openNpz(whole(), name));
-  if (isMatlab5(head)) return held(parseMatlab(whole(), name));
-  if (/\.(csv|tsv|txt)$/i.test(source.name)) return held(parseCsv(whole(), name));
-  if (/\.mat$/i.test(source.name)) return held(parseMatlab(head, name));
+  if (hasBytes(0, [0x93, 0x4e, 0x55])) return inMemory(openNpy(source, name));
+  const bytes = () => readAll(source, name);
+  if (hasBytes(0, [0x50, 0x4b])) return inMemory(openNpz(bytes(), name));
+  if (isMatlab5(head)) return inMemory(parseMatlab(bytes(), name));
+  if (/\.(csv|tsv|txt)$/i.test(source.name)) return inMemory(parseCsv(bytes(), name));
+  if (/\.mat$/i.test(source.name)) return inMemory(parseMatlab(head, name));
   throw new RecordingError(
-    `${name} cannot be read: it is not an NWB, HDF5, MATLAB, .npy, .npz or CSV file, by what it begins with.`,
+    `${name} cannot be read: it is not an NWB, HDF5, MATLAB, .npy, .npz or CSV file, judging by its first bytes.`,
   );
 }
 
-function held(root: DataNode): OpenedFile {
+/** A file that is already in memory or needs no closing. */
+function inMemory(root: DataNode): OpenedFile {
   return { root, close() {} };
 }
 
@@ -64,7 +68,7 @@ function readAll(source: ByteSource, name: string): Uint8Array {
   const { size } = source;
   if (size > MAX_READ_ALL_BYTES) {
     throw new RecordingError(
-      `${name} cannot be read: it has ${(size / 2 ** 30).toFixed(1)} GiB, and such files are read whole; save it as NWB or HDF5, which are read in pieces.`,
+      `${name} cannot be read: it has ${(size / 2 ** 30).toFixed(1)} GiB, and files of its format have to fit into memory; save it as NWB or HDF5, which are read in parts.`,
     );
   }
   return readRange(source, name, size);

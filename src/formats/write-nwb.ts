@@ -1,46 +1,55 @@
-/** Writing NWB 2 files: spike times as a Units table, its trials, and series on a clock of their own. */
+/** Writes NWB 2 files with a Units table of spike times, a trials table and series of behavior. */
 
 import type { Dataset, Group } from 'h5wasm';
 
-/** Of the schema whose types are used here: https://nwb-schema.readthedocs.io/en/stable. */
+/** The version of the schema: https://nwb-schema.readthedocs.io/en/stable. */
 const NWB_VERSION = '2.7.0';
 
+/** What to write into an NWB file. */
 export interface NwbContents {
-  /** What the file holds, and how it came to be. */
+  /** What the file contains and how it was made. */
   readonly description: string;
-  /** When the clock began, ISO 8601 with its zone. */
+  /** The date and time of 0 s on the file's clock, in ISO 8601 with a time zone. */
   readonly started: string;
-  /** Spike times of each neuron, seconds, rising. */
+  /** Spike times of each neuron, in seconds and rising. */
   readonly units?: readonly Float64Array[];
-  /** What each of them is called elsewhere. */
+  /** The name of each neuron in the recording. */
   readonly names?: readonly string[];
-  /** Seconds of each trial, and further columns of the same length. */
+  /** Start and stop of each trial in seconds, and further columns of the same length. */
   readonly trials?: {
     readonly starts: Float64Array;
     readonly stops: Float64Array;
     readonly columns: readonly NwbColumn[];
   };
-  /** Under processing/behavior. */
+  /** Time series, which are written under processing/behavior. */
   readonly series?: readonly NwbSeries[];
 }
 
+/** A column of a table. */
 export interface NwbColumn {
+  /** Its name in the file. */
   readonly name: string;
+  /** What it contains, as a sentence. */
   readonly description: string;
+  /** One value per row. */
   readonly data: Float64Array | Int32Array | readonly string[];
 }
 
+/** A time series. */
 export interface NwbSeries {
+  /** Its name in the file. */
   readonly name: string;
+  /** What it contains, as a sentence. */
   readonly description: string;
+  /** Unit of the values. */
   readonly unit: string;
-  /** Numbers, or what each moment is called. */
+  /** A number or a label for each timestamp. */
   readonly data: Float64Array | readonly string[];
-  /** Seconds, rising. */
+  /** Seconds on the file's clock, rising. */
   readonly timestamps: Float64Array;
 }
 
-/** The bytes of an NWB file. */
+/** Encodes an NWB file and returns its bytes. */
 export async function encodeNwb(contents: NwbContents): Promise<Uint8Array<ArrayBuffer>> {
   const { ready, File } = await import('h5wasm');
   const { FS } = await ready;
@@ -59,13 +68,16 @@ export async function encodeNwb(contents: NwbContents): Promise<Uint8Array<Array
 
 let filesWritten = 0;
 
-/** As much of Emscripten's file system as is used here, which h5wasm's types leave out. */
+/** The part of Emscripten's file system that is used here; h5wasm's types omit it. */
 interface MemoryDisk {
   readFile(path: string): Uint8Array;
   unlink(path: string): void;
 }
 
-/** A random identifier (RFC 9562, version 4), also where the page's origin is not secure. */
+/**
+ * A random UUID (RFC 9562, version 4). Unlike `crypto.randomUUID`, it also works where the origin
+ * of the page is not secure.
+ */
 function randomUuid(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6]! & 0x0f) | 0x40;
@@ -76,63 +88,66 @@ function randomUuid(): string {
 
 function writeFile(file: Group, contents: NwbContents): void {
   const { description, started, units, names, trials, series = [] } = contents;
-  type(file, 'NWBFile');
+  writeType(file, 'NWBFile');
   file.create_attribute('nwb_version', NWB_VERSION);
-  text(file, 'identifier', randomUuid());
-  text(file, 'session_description', description);
-  text(file, 'session_start_time', started);
-  text(file, 'timestamps_reference_time', started);
+  writeText(file, 'identifier', randomUuid());
+  writeText(file, 'session_description', description);
+  writeText(file, 'session_start_time', started);
+  writeText(file, 'timestamps_reference_time', started);
   file.create_dataset({ name: 'file_create_date', data: [new Date().toISOString()] });
   for (const name of ['acquisition', 'analysis', 'general', 'processing', 'stimulus'])
     file.create_group(name);
-  for (const name of ['presentation', 'templates']) group(file, 'stimulus').create_group(name);
+  for (const name of ['presentation', 'templates']) getGroup(file, 'stimulus').create_group(name);
   if (units) writeUnits(file, units, names);
   if (trials) writeTrials(file, trials);
   if (series.length === 0) return;
-  const behavior = group(file, 'processing').create_group('behavior');
-  type(behavior, 'ProcessingModule');
-  behavior.create_attribute('description', 'Behaviour, as it was and as it was decoded.');
-  for (const one of series) writeSeries(behavior, one);
+  const behavior = getGroup(file, 'processing').create_group('behavior');
+  writeType(behavior, 'ProcessingModule');
+  behavior.create_attribute('description', 'Behavior as recorded and as decoded.');
+  for (const item of series) writeSeries(behavior, item);
 }
 
-/** What every object of the schema says of itself. */
-function type(object: Group | Dataset, name: string, namespace = 'core'): void {
+/** Writes the attributes that identify the schema type of an object. */
+function writeType(object: Group | Dataset, name: string, namespace = 'core'): void {
   object.create_attribute('namespace', namespace);
   object.create_attribute('neurodata_type', name);
   object.create_attribute('object_id', randomUuid());
 }
 
-function text(at: Group, name: string, data: string): void {
-  at.create_dataset({ name, data });
+function writeText(parent: Group, name: string, data: string): void {
+  parent.create_dataset({ name, data });
 }
 
-function group(at: Group, name: string): Group {
-  return at.get(name) as Group;
+function getGroup(parent: Group, name: string): Group {
+  return parent.get(name) as Group;
 }
 
-function column(at: Group, { name, description, data }: NwbColumn, kind = 'VectorData'): Dataset {
-  const made = at.create_dataset({ name, data: data as Float64Array | string[] });
-  type(made, kind, 'hdmf-common');
-  made.create_attribute('description', description);
-  return made;
+function writeColumn(table: Group, { name, description, data }: NwbColumn): Dataset {
+  const column = table.create_dataset({ name, data: data as Float64Array | string[] });
+  writeType(column, 'VectorData', 'hdmf-common');
+  column.create_attribute('description', description);
+  return column;
 }
 
-/** A table: its columns in order, and a number for each row. */
-function table(
-  at: Group,
-  kind: string,
+/**
+ * Writes the attributes of a table and its column of row ids; the other columns are up to the
+ * caller.
+ */
+function writeTable(
+  table: Group,
+  typeName: string,
   description: string,
   columns: string[],
   rows: number,
 ): void {
-  type(at, kind);
-  at.create_attribute('description', description);
-  at.create_attribute('colnames', columns);
-  const id = at.create_dataset({
+  writeType(table, typeName);
+  table.create_attribute('description', description);
+  table.create_attribute('colnames', columns);
+  const id = table.create_dataset({
     name: 'id',
     data: Int32Array.from({ length: rows }, (_, n) => n),
   });
-  type(id, 'ElementIdentifiers', 'hdmf-common');
+  writeType(id, 'ElementIdentifiers', 'hdmf-common');
 }
 
 function writeUnits(
@@ -140,28 +155,33 @@ function writeUnits(
   units: readonly Float64Array[],
   names: readonly string[] | undefined,
 ): void {
-  const at = file.create_group('units');
+  const table = file.create_group('units');
   const columns = ['spike_times', ...(names ? ['unit_name'] : [])];
-  table(at, 'Units', 'Neurons, by their numbers in the model.', columns, units.length);
-  if (names) column(at, { name: 'unit_name', description: 'As in the recording.', data: names });
+  writeTable(table, 'Units', 'Neurons in the order of the model.', columns, units.length);
+  if (names)
+    writeColumn(table, { name: 'unit_name', description: 'Name in the recording.', data: names });
   const total = units.reduce((sum, { length }) => sum + length, 0);
   const times = new Float64Array(total);
   const ends = new Uint32Array(units.length);
   let end = 0;
-  for (const [n, own] of units.entries()) {
-    times.set(own, end);
-    end += own.length;
+  for (const [n, unitTimes] of units.entries()) {
+    times.set(unitTimes, end);
+    end += unitTimes.length;
     ends[n] = end;
   }
-  const made = column(at, { name: 'spike_times', description: 'Seconds.', data: times });
-  const index = at.create_dataset({ name: 'spike_times_index', data: ends });
-  type(index, 'VectorIndex', 'hdmf-common');
+  const column = writeColumn(table, {
+    name: 'spike_times',
+    description: 'Seconds.',
+    data: times,
+  });
+  const index = table.create_dataset({ name: 'spike_times_index', data: ends });
+  writeType(index, 'VectorIndex', 'hdmf-common');
   index.create_attribute('description', 'Where the times of each unit end.');
-  index.create_attribute('target', made.create_reference());
+  index.create_attribute('target', column.create_reference());
 }
 
 function writeTrials(file: Group, trials: NonNullable<NwbContents['trials']>): void {
-  const at = file.create_group('intervals').create_group('trials');
+  const table = file.create_group('intervals').create_group('trials');
   const { starts, stops, columns } = trials;
   const all = [
     { name: 'start_time', description: 'Seconds.', data: starts },
@@ -169,20 +189,23 @@ function writeTrials(file: Group, trials: NonNullable<NwbContents['trials']>): v
     ...columns,
   ];
   const names = all.map(({ name }) => name);
-  table(at, 'TimeIntervals', 'Trials.', names, starts.length);
-  for (const one of all) column(at, one);
+  writeTable(table, 'TimeIntervals', 'Trials.', names, starts.length);
+  for (const item of all) writeColumn(table, item);
 }
 
-function writeSeries(at: Group, { name, description, unit, data, timestamps }: NwbSeries): void {
-  const made = at.create_group(name);
-  type(made, 'TimeSeries');
-  made.create_attribute('description', description);
-  made.create_attribute('comments', 'no comments');
-  const values = made.create_dataset({ name: 'data', data: data as Float64Array | string[] });
+function writeSeries(
+  parent: Group,
+  { name, description, unit, data, timestamps }: NwbSeries,
+): void {
+  const series = parent.create_group(name);
+  writeType(series, 'TimeSeries');
+  series.create_attribute('description', description);
+  series.create_attribute('comments', 'no comments');
+  const values = series.create_dataset({ name: 'data', data: data as Float64Array | string[] });
   values.create_attribute('unit', unit);
   values.create_attribute('conversion', 1, null, '<f4');
   values.create_attribute('resolution', -1, null, '<f4');
-  const times = made.create_dataset({ name: 'timestamps', data: timestamps });
+  const times = series.create_dataset({ name: 'timestamps', data: timestamps });
   times.create_attribute('unit', 'seconds');
   times.create_attribute('interval', 1, null, '<i4');
 }

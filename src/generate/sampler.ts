@@ -1,4 +1,4 @@
-/** Drawing windows of spikes from a model, token by token, many windows at once. */
+/** Draws windows of spikes from a model: token by token, and many windows at once. */
 
 import type { Engine } from '../gpu/engine.js';
 import type { Step } from '../gpu/step.js';
@@ -12,44 +12,55 @@ import { type SampleOptions, sample } from '../tensor/sample.js';
 import { slice } from '../tensor/sequence.js';
 import { Tensor } from '../tensor/tensor.js';
 
-/** How one head draws. Default: temperature 1, every class. Temperature 0 takes the likeliest. */
+/** How one head draws its tokens. Default: temperature 1, all classes. Temperature 0 takes the most likely class. */
 export type DrawSettings = Pick<SampleOptions, 'temperature' | 'topK' | 'topP'>;
 
+/** How a sampler draws windows. */
 export interface SamplerSettings {
+  /** How neurons are drawn. */
   readonly id?: DrawSettings;
+  /** How times are drawn. */
   readonly time?: DrawSettings;
+  /** Seed of the random draws. Default 0. */
   readonly seed?: number;
   /**
-   * A spike drawn before the one it follows is put at the same time, and only neurons, times within the window and the
-   * end can be drawn: the probabilities of the rest are shared out. (Sharing out those of earlier times, too, makes
-   * windows run out of time: too few spikes.) Default: true, unless the model is `compat: original`.
+   * Keeps the spikes of a window in order: a spike drawn at an earlier time than the previous spike gets its time.
+   * Only neurons, EOS and times within the window can be drawn; the probability of all other tokens is redistributed.
+   * (If the probability of earlier times were redistributed too, windows would run out of time and have too few spikes.)
+   * Default: true, unless the model has `compat: original`.
    */
   readonly ordered?: boolean;
   /** Neurons that are never drawn. */
   readonly silent?: readonly number[];
-  /** Keeps keys and values, so that a new token costs one token. Default: true where the model has a trunk. */
+  /**
+   * Keeps the keys and values of all tokens, so that each step computes one token instead of the whole window. Default:
+   * true, unless the model is a baseline, which has no keys and values.
+   */
   readonly cached?: boolean;
 }
 
-/** Spikes of one window as tokens, the token it stopped at included. */
+/** The tokens drawn for one window, without SOS, up to and including the token that ended it. */
 export interface GeneratedWindow {
+  /** Neuron tokens. */
   readonly ids: readonly number[];
+  /** The time token of each entry of `ids`. */
   readonly times: readonly number[];
+  /** What ended the window: a token, or the length of the block. */
   readonly stoppedBy: 'EOS' | 'PAD' | 'length';
 }
 
-/** What was drawn after one position, u32 [rows]. */
-interface Drawn {
+/** The tokens drawn for one position of all rows, u32 [rows]. */
+interface DrawnTokens {
   readonly ids: Tensor;
   readonly times: Tensor;
 }
 
-/** Positions drawn before the host looks whether every window has ended. */
-const CHUNK = 8;
-/** Added to the logits of what may not be drawn: less than any logit, and finite. */
+/** Positions per recorded step. After each step, the host checks whether all windows have ended. */
+const CHUNK_POSITIONS = 8;
+/** Added to the logits of tokens that must not be drawn. It is below any logit, and finite. */
 const FORBIDDEN_LOGIT = -1e30;
 
-/** Draws the current windows of a batch from their pasts and everything else the model reads. */
+/** Draws the current windows of a batch, given their pasts and everything else that the model reads. */
 export class Sampler {
   readonly #engine: Engine;
   readonly #model: Neuroformer;
@@ -58,12 +69,13 @@ export class Sampler {
   readonly #random: RandomState;
   readonly #batch: Batch;
   readonly #ordered: boolean;
-  /** 0 for what may be drawn, NEVER for what may not: [1, ids] and [1, times]. */
-  readonly #allowed: { ids: Tensor; times: Tensor } | undefined;
-  readonly #cache: Cache | undefined;
-  #drawn = 0;
+  /** Added to the logits: 0 for tokens that may be drawn, FORBIDDEN_LOGIT for others. [1, ids] and [1, times]. */
+  readonly #restrictions: { ids: Tensor; times: Tensor } | undefined;
+  readonly #cached: CachedDrawing | undefined;
+  /** How many batches were drawn. Each uses random numbers of its own. */
+  #batches = 0;
 
-  /** @param size windows drawn at once. */
+  /** @param size how many windows are drawn at once */
   constructor(
     engine: Engine,
     model: Neuroformer,
@@ -78,49 +90,53 @@ export class Sampler {
     this.#random = new RandomState(engine, settings.seed ?? 0);
     this.#batch = new Batch(engine, layout, size);
     this.#ordered = settings.ordered ?? layout.config.compat !== 'original';
-    if (this.#ordered || settings.silent?.length) this.#allowed = this.#restrictions();
+    if (this.#ordered || settings.silent?.length) this.#restrictions = this.#restrictTokens();
     if (settings.cached ?? !model.baseline)
-      this.#cache = new Cache(engine, model, layout, this.#batch, (logits, n, last) =>
-        this.#sample(logits, n, last),
+      this.#cached = new CachedDrawing(engine, model, layout, this.#batch, (logits, n, lastTimes) =>
+        this.#sample(logits, n, lastTimes),
       );
   }
 
   /**
-   * One window for each given, whose own spikes are not looked at: from SOS until EOS, PAD or a full block.
+   * Draws one window for each of these, from SOS until EOS, PAD or a full block. The windows supply the past and the other
+   * inputs; their own spikes are not used.
    *
-   * @throws Error for more windows than are drawn at once.
+   * @throws Error where there are no windows, or more than are drawn at once
    */
   async generate(windows: readonly Window[]): Promise<GeneratedWindow[]> {
     const { size } = this.#batch;
     if (windows.length === 0 || windows.length > size)
       throw new Error(`This sampler draws 1 to ${size} windows at once, not ${windows.length}.`);
+    // Rows that are not needed repeat the last window.
     const filled = Array.from(
       { length: size },
       (_, n) => windows[Math.min(n, windows.length - 1)]!,
     );
     const host = this.#layout.collate(filled);
-    this.#random.step = this.#drawn;
-    this.#drawn += 1;
-    const rows = new Rows(this.#layout, windows.length);
-    if (this.#cache) await this.#cache.draw(host, rows);
-    else await this.#drawWhole(host, rows);
-    return rows.windows;
+    this.#random.step = this.#batches;
+    this.#batches += 1;
+    const growing = new GrowingWindows(this.#layout, windows.length);
+    if (this.#cached) await this.#cached.draw(host, growing);
+    else await this.#drawUncached(host, growing);
+    return growing.windows;
   }
 
+  /** Frees the GPU memory of the sampler. The model is not affected. */
   dispose(): void {
-    this.#cache?.dispose();
+    this.#cached?.dispose();
     this.#random.dispose();
     this.#batch.dispose();
-    this.#allowed?.ids.dispose();
-    this.#allowed?.times.dispose();
+    this.#restrictions?.ids.dispose();
+    this.#restrictions?.times.dispose();
   }
 
+  /** Same as `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  /** Runs the whole model for every token. */
-  async #drawWhole(host: HostBatch, rows: Rows): Promise<void> {
+  /** Draws a batch by running the whole model for every token. */
+  async #drawUncached(host: HostBatch, growing: GrowingWindows): Promise<void> {
     const { ids: neurons, times: steps } = this.#layout.tokenizer;
     const T = this.#layout.config.block_size.id;
     const { size } = this.#batch;
@@ -130,65 +146,65 @@ export class Sampler {
       ids[row * T] = neurons.SOS;
       times[row * T] = 0;
     }
-    let last = new Uint32Array(size);
-    for (let n = 0; n + 1 < T && !rows.ended; n++) {
+    let lastTimes = new Uint32Array(size);
+    for (let n = 0; n + 1 < T && !growing.allEnded; n++) {
       const mask = Uint32Array.from(ids, (token) => Number(token !== neurons.PAD));
       this.#batch.write({ ...host, ids: tokenLists(ids, neurons.size), times, mask });
-      const before = Tensor.from(this.#engine, last, [size]);
+      const lowest = Tensor.from(this.#engine, lastTimes, [size]);
       const drawn = this.#engine.scope(() => {
         const { idLogits, timeLogits } = this.#model.forward(this.#batch.inputs);
         const logits = { idLogits: slice(idLogits, n, 1), timeLogits: slice(timeLogits, n, 1) };
-        return { ...this.#sample(logits, n, before) };
+        return { ...this.#sample(logits, n, lowest) };
       });
-      const [id, time] = [await drawn.ids.words(), await drawn.times.words()];
-      for (const tensor of [before, drawn.ids, drawn.times]) tensor.dispose();
-      rows.add(id, time);
-      last = time.slice();
+      const [nextIds, nextTimes] = [await drawn.ids.words(), await drawn.times.words()];
+      for (const tensor of [lowest, drawn.ids, drawn.times]) tensor.dispose();
+      growing.add(nextIds, nextTimes);
+      lastTimes = nextTimes.slice();
       for (let row = 0; row < size; row++) {
-        ids[row * T + n + 1] = id[row]!;
-        times[row * T + n + 1] = time[row]!;
+        ids[row * T + n + 1] = nextIds[row]!;
+        times[row * T + n + 1] = nextTimes[row]!;
       }
     }
   }
 
-  /** Draws what follows position n; `last` holds the times drawn before, u32 [rows]. */
-  #sample({ idLogits, timeLogits }: NextLogits, n: number, last: Tensor): Drawn {
+  /** Draws the tokens after position n. @param lastTimes the time tokens at position n, u32 [rows] */
+  #sample({ idLogits, timeLogits }: NextLogits, n: number, lastTimes: Tensor): DrawnTokens {
     const { id, time } = this.#settings;
     const random = this.#random;
-    const allow = (logits: Tensor, allowed: Tensor | undefined) =>
-      allowed ? addPositions(logits, allowed) : logits;
-    const ids = sample(allow(idLogits, this.#allowed?.ids), { ...id, random, site: 2 * n });
-    const times = sample(allow(timeLogits, this.#allowed?.times), {
+    const restrict = (logits: Tensor, restriction: Tensor | undefined) =>
+      restriction ? addPositions(logits, restriction) : logits;
+    const ids = sample(restrict(idLogits, this.#restrictions?.ids), { ...id, random, site: 2 * n });
+    const times = sample(restrict(timeLogits, this.#restrictions?.times), {
       ...time,
-      ...(this.#ordered && { lowest: last }),
+      ...(this.#ordered && { lowest: lastTimes }),
       random,
       site: 2 * n + 1,
     });
     return { ids: ids.drawn, times: times.drawn };
   }
 
-  #restrictions(): { ids: Tensor; times: Tensor } {
+  #restrictTokens(): { ids: Tensor; times: Tensor } {
     const { tokenizer, config } = this.#layout;
     const { ids: neurons, times: steps } = tokenizer;
     const silent = new Set(this.#settings.silent);
-    const inWindow = Math.round(config.window.curr / steps.dt);
-    const table = (size: number, may: (token: number) => boolean) =>
+    const stepsInWindow = Math.round(config.window.curr / steps.dt);
+    const table = (size: number, isAllowed: (token: number) => boolean) =>
       Tensor.from(
         this.#engine,
-        Float32Array.from({ length: size }, (_, token) => (may(token) ? 0 : FORBIDDEN_LOGIT)),
+        Float32Array.from({ length: size }, (_, token) => (isAllowed(token) ? 0 : FORBIDDEN_LOGIT)),
         [1, size],
       ).keep();
-    const ids = (token: number) =>
+    const isAllowedId = (token: number) =>
       !silent.has(token) && (!this.#ordered || token === neurons.EOS || neurons.isNeuron(token));
     return {
-      ids: table(neurons.size, ids),
-      times: table(steps.size, (token) => !this.#ordered || token < inWindow),
+      ids: table(neurons.size, isAllowedId),
+      times: table(steps.size, (token) => !this.#ordered || token < stepsInWindow),
     };
   }
 }
 
-/** The windows of a batch as they grow. */
-class Rows {
+/** The windows of a batch while they are drawn. */
+class GrowingWindows {
   readonly windows: { ids: number[]; times: number[]; stoppedBy: GeneratedWindow['stoppedBy'] }[];
   readonly #layout: BatchLayout;
 
@@ -201,10 +217,11 @@ class Rows {
     }));
   }
 
-  get ended(): boolean {
+  get allEnded(): boolean {
     return this.windows.every(({ stoppedBy }) => stoppedBy !== 'length');
   }
 
+  /** Appends one token to each window that has not ended. */
   add(ids: Uint32Array, times: Uint32Array): void {
     const { EOS, PAD } = this.#layout.tokenizer.ids;
     for (const [row, window] of this.windows.entries()) {
@@ -217,20 +234,20 @@ class Rows {
   }
 }
 
-/** Recorded steps that draw a window position by position from kept keys and values. */
-class Cache {
+/** Draws windows position by position with cached keys and values, in recorded steps. */
+class CachedDrawing {
   readonly #layout: BatchLayout;
   readonly #batch: Batch;
   readonly #decoding: Decoding;
   readonly #begin: Step<ReturnType<Decoding['begin']>>;
-  readonly #chunks: Step<Drawn[]>[] = [];
+  readonly #chunks: Step<DrawnTokens[]>[] = [];
 
   constructor(
     engine: Engine,
     model: Neuroformer,
     layout: BatchLayout,
     batch: Batch,
-    draw: (logits: NextLogits, n: number, last: Tensor) => Drawn,
+    draw: (logits: NextLogits, n: number, lastTimes: Tensor) => DrawnTokens,
   ) {
     this.#layout = layout;
     this.#batch = batch;
@@ -238,21 +255,21 @@ class Cache {
     this.#decoding = decoding;
     this.#begin = engine.record(() => decoding.begin(batch.inputs));
     const sources = this.#begin.value;
-    const last = decoding.times.ids.reshape([batch.size]);
-    for (let start = 0; start + 1 < layout.config.block_size.id; start += CHUNK) {
-      const end = Math.min(start + CHUNK, layout.config.block_size.id - 1);
+    const lastTimes = decoding.times.ids.reshape([batch.size]);
+    for (let start = 0; start + 1 < layout.config.block_size.id; start += CHUNK_POSITIONS) {
+      const end = Math.min(start + CHUNK_POSITIONS, layout.config.block_size.id - 1);
       const positions = Array.from({ length: end - start }, (_, n) => start + n);
-      const drawOne = (n: number) => {
-        const drawn = engine.scope(() => ({ ...draw(decoding.next(n, sources), n, last) }));
+      const drawPosition = (n: number) => {
+        const drawn = engine.scope(() => ({ ...draw(decoding.next(n, sources), n, lastTimes) }));
         engine.copy(drawn.ids, decoding.ids.ids);
         engine.copy(drawn.times, decoding.times.ids);
         return drawn;
       };
-      this.#chunks.push(engine.record(() => positions.map(drawOne)));
+      this.#chunks.push(engine.record(() => positions.map(drawPosition)));
     }
   }
 
-  async draw(host: HostBatch, rows: Rows): Promise<void> {
+  async draw(host: HostBatch, growing: GrowingWindows): Promise<void> {
     const { size } = this.#batch;
     this.#batch.write(host);
     this.#decoding.ids.write(new Uint32Array(size).fill(this.#layout.tokenizer.ids.SOS));
@@ -260,12 +277,12 @@ class Cache {
     this.#begin.run();
     for (const chunk of this.#chunks) {
       const tensors = chunk.value.flatMap(({ ids, times }) => [ids, times]);
-      const read = await chunk.runAndFetch(tensors).read();
+      const buffers = await chunk.runAndFetch(tensors).read();
       for (let n = 0; n < chunk.value.length; n++) {
-        const [ids, times] = [read[2 * n]!, read[2 * n + 1]!];
-        rows.add(new Uint32Array(ids), new Uint32Array(times));
+        const [ids, times] = [buffers[2 * n]!, buffers[2 * n + 1]!];
+        growing.add(new Uint32Array(ids), new Uint32Array(times));
       }
-      if (rows.ended) return;
+      if (growing.allEnded) return;
     }
   }
 

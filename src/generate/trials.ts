@@ -1,4 +1,4 @@
-/** Whole trials: window after window, each with what was drawn before as its past. */
+/** Generates trials: window after window, each with the windows drawn before it as its past. */
 
 import { HostRandom } from '../math/random.js';
 import { roundHalfEven } from '../math/rounding.js';
@@ -8,45 +8,49 @@ import { type BinnedSpikes, spikesWithin } from '../recording/spikes.js';
 import type { TokenWindow, WindowRef, Windows } from '../recording/windows.js';
 import type { GeneratedWindow, Sampler } from './sampler.js';
 
+/** Which trials to generate, and how. */
 export interface TrialSettings {
-  /** The first window of each trial to be drawn; its past is the recorded one. */
+  /** The first window of each generated trial. The past of that window is the recorded one. */
   readonly starts: readonly WindowRef[];
-  /** Seconds to draw. */
+  /** Length of each generated trial. */
   readonly seconds: number;
-  /** Whose spikes the past holds: those drawn (free running), or those recorded. Default: own. */
+  /** Which spikes the past windows hold: those generated before ('own', free running) or recorded ones. Default 'own'. */
   readonly past?: 'own' | 'recorded';
-  /** Spikes of one bin in the past are put into random order, as in training. Default true. */
+  /** Whether simultaneous spikes in the past are shuffled, as in training. Default true. */
   readonly shuffle?: boolean;
-  /** Neurons clamped to silence: hidden in the past too. The sampler should not draw them either. */
+  /** Neurons to silence. They are also removed from the past. The sampler must be told not to draw them. */
   readonly silent?: readonly number[];
-  /** Neurons made to fire, by number, at so many Hz on top of what is drawn. */
+  /** Neurons to drive: Hz that are added to their generated spikes, by neuron id. */
   readonly drive?: Readonly<Record<number, number>>;
+  /** Seed of the shuffling and of the driven spikes. Default 0. */
   readonly seed?: number;
 }
 
-/** Spikes drawn for one trial. */
+/** The spikes generated for one trial. */
 export interface GeneratedTrial {
+  /** The first window that was generated. */
   readonly start: WindowRef;
-  /** Seconds on the trial's clock at which drawing began and ended. */
+  /** When generation began, in seconds on the clock of the recorded trial. */
   readonly from: number;
+  /** When generation ended, in seconds on the clock of the recorded trial. */
   readonly to: number;
-  /** Event times per neuron, seconds on the trial's clock. */
+  /** Spike times of each neuron, in seconds on the clock of the recorded trial. */
   readonly times: readonly Float64Array[];
-  /** Windows that ended because their block was full. */
+  /** How many windows ended because their block was full. */
   readonly full: number;
 }
 
 /**
- * Draws trials side by side.
+ * Generates several trials at once, each continuing one moment of the recording.
  *
- * @param progress called after every window with how many of how many are done.
- * @throws RecordingError where a trial would run past the end of what was recorded with it.
+ * @param progress called after each window with the windows so far and in all
+ * @throws RecordingError where a trial would end after the recorded trial that it starts in
  */
 export async function generateTrials(
   sampler: Sampler,
   windows: Windows,
   settings: TrialSettings,
-  progress: (done: number, of: number) => void = () => {},
+  progress: (done: number, total: number) => void = () => {},
 ): Promise<GeneratedTrial[]> {
   const { starts, seconds, past = 'own', shuffle = true, seed = 0 } = settings;
   const { current } = windows.settings;
@@ -56,14 +60,14 @@ export async function generateTrials(
   const trials = starts.map((start) => new GrowingTrial(windows, start, settings, random));
   for (let n = 0; n < count; n++) {
     const refs = starts.map(({ trialIndex, end }) => ({ trialIndex, end: end + n * current }));
-    const given = refs.map((ref, row) => {
+    const inputs = refs.map((ref, row) => {
       const recorded = windows.at(ref);
-      const own = past === 'own' ? trials[row]!.past(ref) : recorded.past;
-      const window = { ...recorded, past: hide(own, windows, settings.silent) };
+      const pastWindow = past === 'own' ? trials[row]!.past(ref) : recorded.past;
+      const window = { ...recorded, past: removeNeurons(pastWindow, windows, settings.silent) };
       return shuffle ? shuffleTies(window, random) : window;
     });
-    const drawn = await sampler.generate(given);
-    for (const [row, window] of drawn.entries()) trials[row]!.add(refs[row]!, window);
+    const generated = await sampler.generate(inputs);
+    for (const [row, window] of generated.entries()) trials[row]!.add(refs[row]!, window);
     progress(n + 1, count);
   }
   return trials.map((trial) => trial.finish(count));
@@ -72,28 +76,32 @@ export async function generateTrials(
 function checkSpans(windows: Windows, starts: readonly WindowRef[], count: number): void {
   for (const start of starts) {
     const { id, duration } = windows.recording.trials[start.trialIndex]!;
-    const last = start.end + (count - 1) * windows.settings.current;
-    if (last <= duration + 1e-6) continue;
+    const end = start.end + (count - 1) * windows.settings.current;
+    if (end <= duration + 1e-6) continue;
     throw new RecordingError(
-      `Trial ${id} lasts ${duration} s, but drawing from ${windows.span(start).current.start} s would end at ${last.toFixed(3)} s: draw fewer seconds or start earlier.`,
+      `Trial ${id} lasts ${duration} s, but a generated trial that starts at ${windows.span(start).current.start} s would end at ${end.toFixed(3)} s: generate fewer seconds or start earlier.`,
     );
   }
 }
 
-/** Hides neurons in a past window by taking their tokens out. */
-function hide(past: TokenWindow, windows: Windows, silent: readonly number[] = []): TokenWindow {
+/** A past window without the spikes of some neurons. */
+function removeNeurons(
+  past: TokenWindow,
+  windows: Windows,
+  silent: readonly number[] = [],
+): TokenWindow {
   if (silent.length === 0) return past;
   const { ids, times } = windows.settings;
-  const kept = [...past.ids.keys()].filter((n) => !silent.includes(past.ids[n]!));
-  const take = (tokens: Int32Array, fill: number) => {
-    const out = new Int32Array(tokens.length).fill(fill);
-    out.set(kept.map((n) => tokens[n]!));
-    return out;
+  const positions = [...past.ids.keys()].filter((n) => !silent.includes(past.ids[n]!));
+  const select = (tokens: Int32Array, pad: number) => {
+    const selected = new Int32Array(tokens.length).fill(pad);
+    selected.set(positions.map((n) => tokens[n]!));
+    return selected;
   };
-  return { ...past, ids: take(past.ids, ids.PAD), times: take(past.times, times.PAD) };
+  return { ...past, ids: select(past.ids, ids.PAD), times: select(past.times, times.PAD) };
 }
 
-/** The spikes of a trial so far, recorded ones before its start included. */
+/** The spikes of a trial while it is generated: the recorded past of its first window, then the generated spikes. */
 class GrowingTrial {
   readonly #windows: Windows;
   readonly #start: WindowRef;
@@ -102,7 +110,7 @@ class GrowingTrial {
   readonly #random: HostRandom;
   readonly #bins: number[];
   readonly #neurons: number[];
-  /** How many of them were recorded. */
+  /** How many of the spikes were recorded. */
   readonly #recorded: number;
   #full = 0;
 
@@ -118,42 +126,44 @@ class GrowingTrial {
     this.#drive = Object.entries(drive).map(([neuron, rate]) => [Number(neuron), rate]);
     const { current, past } = windows.span(start);
     this.#from = current.start;
-    const spikes = windows.binned(start.trialIndex);
+    const spikes = windows.binnedSpikes(start.trialIndex);
     const [first, end] = spikesWithin(spikes, past.start, past.stop);
     this.#bins = [...spikes.bins.subarray(first, end)];
     this.#neurons = [...spikes.neurons.subarray(first, end)];
     this.#recorded = this.#bins.length;
   }
 
+  /** The past window of `ref`, from the spikes so far. */
   past(ref: WindowRef): TokenWindow {
-    return this.#windows.pastWindow(ref, this.#recent(ref));
+    return this.#windows.pastWindow(ref, this.#recentSpikes(ref));
   }
 
-  /** Adds what was drawn for a window, in the order of time. */
+  /** Adds the spikes generated for a window, and the driven ones, in order of time. */
   add(ref: WindowRef, { ids, times, stoppedBy }: GeneratedWindow): void {
     const { ids: neurons, times: steps, current } = this.#windows.settings;
-    const { dt } = this.#windows.binned(this.#start.trialIndex);
+    const { dt } = this.#windows.binnedSpikes(this.#start.trialIndex);
     const start = this.#windows.span(ref).current.start;
-    const found: [bin: number, neuron: number][] = [];
-    const binAt = (seconds: number) => roundHalfEven((start + seconds) / dt);
+    const spikes: [bin: number, neuron: number][] = [];
     for (const [n, id] of ids.entries()) {
       const seconds = steps.decode(times[n]!);
-      if (neurons.isNeuron(id) && seconds !== undefined) found.push([binAt(seconds), id]);
+      if (neurons.isNeuron(id) && seconds !== undefined)
+        spikes.push([roundHalfEven((start + seconds) / dt), id]);
     }
     for (const [neuron, rate] of this.#drive)
-      for (let at = this.#wait(rate); at < current; at += this.#wait(rate))
-        found.push([Math.floor((start + at) / dt + 1e-9), neuron]);
-    found.sort((p, q) => p[0] - q[0] || p[1] - q[1]);
-    for (const [bin, neuron] of found) {
+      for (let time = this.#drawInterval(rate); time < current; time += this.#drawInterval(rate))
+        spikes.push([Math.floor((start + time) / dt + 1e-9), neuron]);
+    spikes.sort((p, q) => p[0] - q[0] || p[1] - q[1]);
+    for (const [bin, neuron] of spikes) {
       this.#bins.push(bin);
       this.#neurons.push(neuron);
     }
     if (stoppedBy === 'length') this.#full += 1;
   }
 
+  /** The generated trial. @param count how many windows were generated */
   finish(count: number): GeneratedTrial {
     const { ids, current } = this.#windows.settings;
-    const { dt } = this.#windows.binned(this.#start.trialIndex);
+    const { dt } = this.#windows.binnedSpikes(this.#start.trialIndex);
     const times: number[][] = Array.from({ length: ids.neurons }, () => []);
     for (let n = this.#recorded; n < this.#bins.length; n++)
       times[this.#neurons[n]!]!.push(this.#bins[n]! * dt);
@@ -166,9 +176,9 @@ class GrowingTrial {
     };
   }
 
-  /** The spikes that a past window can reach. */
-  #recent(ref: WindowRef): BinnedSpikes {
-    const { dt } = this.#windows.binned(this.#start.trialIndex);
+  /** The spikes so far that are recent enough to be in the past window of `ref`. */
+  #recentSpikes(ref: WindowRef): BinnedSpikes {
+    const { dt } = this.#windows.binnedSpikes(this.#start.trialIndex);
     const earliest = Math.floor(this.#windows.span(ref).past.start / dt) - 1;
     let first = this.#bins.length;
     while (first > 0 && this.#bins[first - 1]! >= earliest) first -= 1;
@@ -179,8 +189,8 @@ class GrowingTrial {
     };
   }
 
-  /** Seconds to the next driven spike. */
-  #wait(rate: number): number {
+  /** Seconds to the next spike of a Poisson process. */
+  #drawInterval(rate: number): number {
     return rate > 0 ? -Math.log(1 - this.#random.uniform()) / rate : Number.POSITIVE_INFINITY;
   }
 }

@@ -1,29 +1,37 @@
-/** Angles on their circle, in any unit: `period` is a full turn in it. */
+/** Circular arithmetic. Angles have any unit; `period` is a full turn in that unit (360, 2π). */
 
-/** An angle's cosine and sine. */
+/** The cosine and sine of an angle. */
 export function cosineAndSine(angle: number, period: number): [number, number] {
   const radians = (2 * Math.PI * angle) / period;
   return [Math.cos(radians), Math.sin(radians)];
 }
 
-/** The angle with such a cosine and sine, of any common length: from 0 up to a full turn. */
+/**
+ * The angle of the vector (cosine, sine), whatever its length, in [0, period): the inverse of
+ * `cosineAndSine`.
+ */
 export function angleFromCosineSine(cosine: number, sine: number, period: number): number {
   return modulo((Math.atan2(sine, cosine) / (2 * Math.PI)) * period, period);
 }
 
-/** The same angle from 0 up to a full turn. */
+/** The same angle in [0, period). */
 export function modulo(angle: number, period: number): number {
-  const rest = angle - period * Math.floor(angle / period);
-  // Just below 0 rounds up to a full turn.
-  return rest < period ? rest : 0;
+  const remainder = angle - period * Math.floor(angle / period);
+  // An angle just below 0 can round up to the full period.
+  return remainder < period ? remainder : 0;
 }
 
-/** The same angle from half a turn below 0 up to half a turn above it. */
+/** The same angle in [-period / 2, period / 2). */
 export function wrapped(angle: number, period: number): number {
   return angle - period * Math.floor(angle / period + 0.5);
 }
 
-/** The direction of the sum of angles' unit vectors, from 0 up to a full turn; NaN where they cancel. */
+/**
+ * The circular mean: the direction of the sum of the angles' unit vectors, in [0, period). NaN
+ * where the vectors cancel or there are none.
+ *
+ * @param weights of each angle, not negative; default: all equal.
+ */
 export function meanDirection(
   angles: ArrayLike<number>,
   period: number,
@@ -37,6 +45,6 @@ export function meanDirection(
     y += weight * sine;
     total += weight;
   }
-  // What cancels leaves rounding, which has a direction that says nothing.
+  // Vectors that cancel leave a rounding error, whose direction means nothing.
   return Math.hypot(x, y) > 1e-9 * total ? angleFromCosineSine(x, y, period) : Number.NaN;
 }

@@ -1,8 +1,12 @@
-/** Random numbers on the host, from a seed: the same seed gives the same numbers everywhere. */
+/** Seeded random numbers on the host: the same seed gives the same numbers on every platform. */
 
-/** sfc32 of C. Doty-Humphrey's PractRand, a 128-bit chaotic generator. */
+/**
+ * The generator sfc32 of C. Doty-Humphrey's PractRand, chaotic with 128 bits of state. Not for
+ * cryptography.
+ */
 export class HostRandom {
   readonly #words: Uint32Array;
+  /** The second normal number of a Box-Muller pair, kept for the next call. */
   #spare: number | undefined;
 
   /** @param seed a non-negative integer below 2^53. */
@@ -22,17 +26,17 @@ export class HostRandom {
     return sum;
   }
 
-  /** From 0 up to but not including 1, of 53 bits. */
+  /** Uniform in [0, 1), with 53 random bits. */
   uniform(): number {
     return ((this.word() >>> 5) * 2 ** 26 + (this.word() >>> 6)) / 2 ** 53;
   }
 
-  /** An integer from 0 to n - 1. */
+  /** A uniform integer from 0 to n - 1. */
   integer(n: number): number {
     return Math.floor(this.uniform() * n);
   }
 
-  /** Standard normal, by the method of Box and Muller. */
+  /** Standard normal, by the Box-Muller method. */
   normal(): number {
     if (this.#spare !== undefined) {
       const spare = this.#spare;
@@ -45,7 +49,7 @@ export class HostRandom {
     return radius * Math.cos(angle);
   }
 
-  /** The numbers 0 .. n - 1 in random order, each order as likely as any other (Fisher and Yates). */
+  /** The numbers 0 to n - 1 in random order, all orders equally likely (Fisher-Yates shuffle). */
   permutation(n: number): Uint32Array {
     const order = Uint32Array.from({ length: n }, (_, i) => i);
     for (let i = n - 1; i > 0; i--) {

@@ -1,37 +1,45 @@
-/** Rounding as NumPy and Python do it, which the original's windows depend on to the last bin. */
+/**
+ * Rounding as NumPy and Python do it. The windows of the original implementation depend on it: with
+ * another rounding, spikes fall into other bins.
+ */
 
-/** To the nearest integer, halves to the even one. */
+/** Rounds to the nearest integer, and halves to the even one, as Python's `round`. */
 export function roundHalfEven(value: number): number {
   const below = Math.floor(value);
-  const rest = value - below;
-  if (rest < 0.5) return below;
-  if (rest > 0.5) return below + 1;
+  const fraction = value - below;
+  if (fraction < 0.5) return below;
+  if (fraction > 0.5) return below + 1;
   return below % 2 === 0 ? below : below + 1;
 }
 
-/** Numbers up to here are exact to a thousandth. */
-const MAX_PLAIN = 2 ** 42;
+/** Below this, float64 is exact to a thousandth. */
+const MAX_EXACT = 2 ** 42;
 
-/** To so many decimals, by way of the decimal form. */
+/** Rounds to a number of decimals, with exactly the result of `Number(value.toFixed(decimals))`. */
 export function roundDecimals(value: number, decimals: number): number {
   const scaled = value * 10 ** decimals;
   const nearest = Math.round(scaled);
-  // The product is off by some units in its last place: which decimal is the nearest is plain unless two nearly are.
-  const isPlain = Math.abs(nearest - scaled) < 0.499 && Math.abs(scaled) < MAX_PLAIN && value !== 0;
-  return isPlain ? nearest / 10 ** decimals : Number(value.toFixed(decimals));
+  // The product has a rounding error, which matters only if two decimals are almost equally near;
+  // then the slow conversion through text decides.
+  const isCertain =
+    Math.abs(nearest - scaled) < 0.499 && Math.abs(scaled) < MAX_EXACT && value !== 0;
+  return isCertain ? nearest / 10 ** decimals : Number(value.toFixed(decimals));
 }
 
-/** A time brought to a multiple of dt: round(dt * round(value / dt), 6). */
+/** A time rounded to a multiple of dt, as Python's `round(dt * round(value / dt), 6)`. */
 export function roundToStep(value: number, dt: number): number {
   return roundDecimals(dt * roundHalfEven(value / dt), 6);
 }
 
-/** How many values `numpy.arange(start, stop, step)` has: the end left out but for rounding. */
+/**
+ * How many values `numpy.arange(start, stop, step)` has. It excludes `stop`, which a rounding error
+ * can still include.
+ */
 export function arangeLength(start: number, stop: number, step: number): number {
   return Math.max(0, Math.ceil((stop - start) / step));
 }
 
-/** `numpy.arange(start, stop, step)`. */
+/** The values start, start + step, ... below `stop`, as `numpy.arange(start, stop, step)`. */
 export function arange(start: number, stop: number, step: number): Float64Array {
   return Float64Array.from({ length: arangeLength(start, stop, step) }, (_, n) => start + n * step);
 }

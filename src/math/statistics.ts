@@ -1,13 +1,13 @@
-/** Middles of numbers. */
+/** Means and medians. */
 
-/** NaN where there are none. */
+/** The arithmetic mean; NaN where there are no values. */
 export function mean(values: ArrayLike<number>): number {
   let sum = 0;
   for (let n = 0; n < values.length; n++) sum += values[n]!;
   return sum / values.length;
 }
 
-/** The middle number, or the mean of the two; NaN where there are none. */
+/** The median: the mean of the middle two for an even count; NaN where there are no values. */
 export function median(values: ArrayLike<number>): number {
   const sorted = Float64Array.from(values).sort();
   const middle = sorted.length >> 1;
@@ -15,7 +15,10 @@ export function median(values: ArrayLike<number>): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** The middle of some steps, the upper one of two, so that it is one that occurs; undefined where there are none. */
+/**
+ * The usual step among time steps: their upper median, which is always one of them. Undefined where
+ * there are none.
+ */
 export function usual(steps: ArrayLike<number>): number | undefined {
   return Float64Array.from(steps).sort()[steps.length >> 1];
 }

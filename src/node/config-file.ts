@@ -1,4 +1,4 @@
-/** Configurations from files, YAML or JSON. */
+/** Reads configuration files in YAML or JSON. */
 
 import { type ParsedConfig, parseConfig } from '../neuroformer/config.js';
 import { readWhole } from '../ports/byte-source.js';
@@ -8,9 +8,11 @@ import { checkFile, parseYaml } from '../text/yaml.js';
 import { diskSource } from './disk-source.js';
 
 /**
- * Reads a file of keys with values.
+ * Reads a YAML or JSON file whose top level is keys with values.
  *
- * @throws ConfigError naming the file: it cannot be read, is not YAML, or holds something else.
+ * @throws ConfigError naming the file where it is not valid YAML or its top level has no keys, or
+ *   where it does not exist.
+ * @throws FileError where it cannot be read to its end.
  */
 export function readYamlFile(path: string): Record<string, unknown> {
   try {
@@ -24,9 +26,11 @@ export function readYamlFile(path: string): Record<string, unknown> {
 }
 
 /**
- * Reads a configuration file, the original's among others; training settings in it are left aside.
+ * Reads the configuration of a model. Files of the original implementation work unchanged. The
+ * settings under `training` are ignored.
  *
- * @throws ConfigError naming the file and what is wrong in it: it is missing, not YAML, or not a configuration.
+ * @throws ConfigError naming the file and what is wrong: it does not exist, is not YAML, or is not
+ *   a valid configuration.
  */
 export function readConfigFile(path: string): ParsedConfig {
   const { training: _, ...model } = readYamlFile(path);

@@ -2,22 +2,25 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
-import { type Dataset, openDataset as openIn } from '../dataset/dataset.js';
+import { type Dataset, openDataset as openInFolder } from '../dataset/dataset.js';
 import type { Folder } from '../ports/folder.js';
 import { RecordingError } from '../recording/errors.js';
 import { diskFolder } from './disk-source.js';
 
 /**
- * Opens a dataset: a folder, its dataset.yaml, or a file that needs none, by path or as a folder of sources.
+ * Opens a dataset on disk.
  *
- * @throws RecordingError or ConfigError naming the file or key that does not do.
+ * @param location the path of a folder, of its dataset.yaml, or of a data file that needs no
+ *   description; or a folder of sources.
+ * @param file the file in the folder to open; default: what the folder contains.
+ * @throws RecordingError or ConfigError naming the file or key that is wrong.
  */
-export async function openDataset(where: string | Folder, file?: string): Promise<Dataset> {
-  if (typeof where !== 'string') return openIn(where, file);
-  if (!existsSync(where))
-    throw new RecordingError(`${where} cannot be read: there is no such file or folder.`);
-  const dataset = statSync(where).isDirectory()
-    ? await openIn(diskFolder(where), file)
-    : await openIn(diskFolder(dirname(where)), basename(where));
+export async function openDataset(location: string | Folder, file?: string): Promise<Dataset> {
+  if (typeof location !== 'string') return openInFolder(location, file);
+  if (!existsSync(location))
+    throw new RecordingError(`${location} cannot be read: there is no such file or folder.`);
+  const dataset = statSync(location).isDirectory()
+    ? await openInFolder(diskFolder(location), file)
+    : await openInFolder(diskFolder(dirname(location)), basename(location));
   return { ...dataset, location: resolve(dataset.path) };
 }

@@ -1,4 +1,7 @@
-/** Files and folders on disk as sources: ranges are read when they are asked for, and nothing stays open. */
+/**
+ * Files and folders on disk as sources. Every read opens the file and closes it again, so that a
+ * source needs no closing.
+ */
 
 import {
   closeSync,
@@ -14,28 +17,28 @@ import { type ByteSource, checkRange } from '../ports/byte-source.js';
 import { reasonFor, SourceError } from '../ports/errors.js';
 import { type Folder, pathIn } from '../ports/folder.js';
 
-/** One read of the system's is at most this long. */
+/** The longest read in one system call. */
 const MAX_READ_BYTES = 2 ** 30;
 
 /**
- * A file on disk.
+ * A source over a file on disk. Reading fails once the file has changed.
  *
  * @param name what messages call it.
  * @throws SourceError where there is no such file, it is a folder, or it may not be read.
  */
 export function diskSource(path: string, name = path): ByteSource {
-  const opened = fileState(path);
+  const state = fileState(path);
   return {
     name,
-    size: opened.size,
+    size: state.size,
     read(offset, length) {
-      checkRange(opened.size, offset, length);
-      return attempt(() => readRange(path, opened, offset, length));
+      checkRange(state.size, offset, length);
+      return attempt(() => readRange(path, state, offset, length));
     },
   };
 }
 
-/** What tells a state of a file from what the path may lead to at other times. */
+/** Identifies the contents of a file: another file at the path, or a change, gives another key. */
 interface FileState {
   readonly size: number;
   readonly key: string;
@@ -46,11 +49,11 @@ function fileState(path: string): FileState {
     const stat = statSync(path, { bigint: true });
     if (stat.isDirectory()) throw new SourceError('it is a folder, not a file');
     if (!stat.isFile()) throw new SourceError('it is not a file');
-    return { size: Number(stat.size), key: keyFrom(stat) };
+    return { size: Number(stat.size), key: stateKey(stat) };
   });
 }
 
-function keyFrom(stat: { size: bigint; mtimeNs: bigint; ino: bigint }): string {
+function stateKey(stat: { size: bigint; mtimeNs: bigint; ino: bigint }): string {
   return `${stat.size} ${stat.mtimeNs} ${stat.ino}`;
 }
 
@@ -62,13 +65,15 @@ function readRange(
 ): Uint8Array<ArrayBuffer> {
   const file = openSync(path, 'r');
   try {
-    if (keyFrom(fstatSync(file, { bigint: true })) !== key)
+    if (stateKey(fstatSync(file, { bigint: true })) !== key)
       throw new SourceError('it has changed since it was opened');
     const bytes = new Uint8Array(length);
-    for (let at = 0; at < length; ) {
-      const read = readSync(file, bytes, at, Math.min(length - at, MAX_READ_BYTES), offset + at);
+    let done = 0;
+    while (done < length) {
+      const count = Math.min(length - done, MAX_READ_BYTES);
+      const read = readSync(file, bytes, done, count, offset + done);
       if (read === 0) throw new SourceError('it became shorter while it was read');
-      at += read;
+      done += read;
     }
     return bytes;
   } finally {
@@ -76,6 +81,7 @@ function readRange(
   }
 }
 
+/** Runs a file operation. @throws SourceError with the reason where it fails. */
 function attempt<T>(run: () => T): T {
   try {
     return run();
@@ -85,7 +91,7 @@ function attempt<T>(run: () => T): T {
   }
 }
 
-/** A folder on disk; `..` leads out of it, and an absolute path anywhere. */
+/** A folder on disk. Paths with `..` and absolute paths may leave it. */
 export function diskFolder(path: string): Folder {
   return {
     name: path,

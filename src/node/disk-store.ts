@@ -1,4 +1,7 @@
-/** A run's folder on disk: files are written under another name, synced, and renamed, so that none is ever half there. */
+/**
+ * A run's folder on disk. Files are written under a temporary name, synced and renamed, so that a
+ * crash never leaves a part of one.
+ */
 
 import {
   appendFileSync,
@@ -17,7 +20,7 @@ import { basename, dirname, join } from 'node:path';
 import { FileError, reasonFor } from '../ports/errors.js';
 import type { RunStore } from '../ports/run-store.js';
 
-/** The store of a folder, which is made with the first file that is written into it. */
+/** The store of a folder on disk. The folder is created with its first file. */
 export function diskStore(path: string): RunStore {
   return {
     name: path,
@@ -31,9 +34,9 @@ export function diskStore(path: string): RunStore {
       });
     },
     async read(file) {
-      const whole = join(path, file);
-      if (!existsSync(whole)) return undefined;
-      return attempt(whole, 'read', () => new Uint8Array(readFileSync(whole)));
+      const fullPath = join(path, file);
+      if (!existsSync(fullPath)) return undefined;
+      return attempt(fullPath, 'read', () => new Uint8Array(readFileSync(fullPath)));
     },
     async list() {
       return attempt(path, 'read', () => namesIn(path).sort());
@@ -47,7 +50,7 @@ export function diskStore(path: string): RunStore {
   };
 }
 
-/** Names in a folder; none where it is not there yet. */
+/** Names in a folder; none where it does not exist. */
 function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder);
@@ -61,13 +64,13 @@ function createParentFolder(file: string): void {
   try {
     mkdirSync(dirname(file), { recursive: true });
   } catch (error) {
-    // A file stands where the folder should: it is part of the path of what would be in it.
+    // EEXIST means that there is a file where the folder should be.
     const { code } = error as NodeJS.ErrnoException;
     throw code === 'EEXIST' ? Object.assign(new Error(), { code: 'ENOTDIR' }) : error;
   }
 }
 
-/** Writes a file whole: a reader, or a crash at any moment, finds the old one or the new one. */
+/** Replaces a file atomically: a reader, or a crash, finds its old or its new contents. */
 function writeFile(path: string, data: Uint8Array | string): void {
   attempt(path, 'written', () => createParentFolder(path));
   const temporary = join(dirname(path), `.${basename(path)}.part`);
@@ -75,7 +78,7 @@ function writeFile(path: string, data: Uint8Array | string): void {
   try {
     const file = openSync(temporary, 'w');
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+      for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
       fsyncSync(file);
     } finally {
       closeSync(file);
@@ -85,26 +88,27 @@ function writeFile(path: string, data: Uint8Array | string): void {
   } catch (error) {
     rmSync(temporary, { force: true });
     throw new FileError(
-      `${path} cannot be written: ${reasonFor(error)}. What was there is as it was.`,
+      `${path} cannot be written: ${reasonFor(error)}. Its previous contents are unchanged.`,
     );
   }
 }
 
-/** A rename is safe only once its folder is on the disk; where folders cannot be synced there is nothing to do. */
+/** Syncs a folder, as a rename survives a crash only then. Some platforms cannot sync folders. */
 function syncFolder(path: string): void {
   try {
     const folder = openSync(path, 'r');
     fsyncSync(folder);
     closeSync(folder);
   } catch {
-    // Windows opens no folders.
+    // Windows cannot open folders.
   }
 }
 
-function attempt<T>(path: string, what: 'written' | 'read' | 'removed', run: () => T): T {
+/** Runs an operation on `path`. @throws FileError naming the path and the reason. */
+function attempt<T>(path: string, operation: 'written' | 'read' | 'removed', run: () => T): T {
   try {
     return run();
   } catch (error) {
-    throw new FileError(`${path} cannot be ${what}: ${reasonFor(error)}.`);
+    throw new FileError(`${path} cannot be ${operation}: ${reasonFor(error)}.`);
   }
 }

@@ -1,7 +1,8 @@
 /**
- * SwiftShader, a Vulkan driver that runs on the CPU, from the npm package `@sparticuz/chromium`, unpacked once into the
- * user's cache folder. Linux x64 only. It is the other side of the tests, and a development dependency: what a user
- * without a GPU runs on is the CPU device (src/cpu).
+ * SwiftShader, a Vulkan driver that runs on the CPU, from the npm package `@sparticuz/chromium`. It
+ * is unpacked once into the user's cache folder, and runs only on Linux x64. It is a development
+ * dependency that the tests compare the CPU device (src/cpu) against; a user without a GPU runs on
+ * the CPU device.
  */
 
 import { constants as fsConstants } from 'node:fs';
@@ -17,13 +18,16 @@ import { brotliDecompress } from 'node:zlib';
 const PACKAGE = '@sparticuz/chromium';
 const ICD = 'vk_swiftshader_icd.json';
 const LOADER = 'libvulkan.so.1';
-/** glibc's RTLD_NODELETE: the library stays although Node, finding no addon in it, lets it go. */
+/**
+ * glibc's RTLD_NODELETE keeps the library loaded although Node closes it, as it finds no addon in
+ * it.
+ */
 const RTLD_NODELETE = 0x1000;
 
-/** Why there is no SwiftShader here, in words for the user; undefined where there can be one. */
+/** Why SwiftShader cannot run here, in words for the user; undefined where it can. */
 export function swiftShaderUnavailable(): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
-    return `SwiftShader comes for Linux on x64, not for ${process.platform} on ${process.arch}`;
+    return `it runs only on Linux on x64, not on ${process.platform} on ${process.arch}`;
   }
   if (!packageFolder()) {
     return `the development package ${PACKAGE} is not installed: npm install --save-dev ${PACKAGE}@147.0.0 tar-fs`;
@@ -32,14 +36,15 @@ export function swiftShaderUnavailable(): string | undefined {
 }
 
 /**
- * Makes the next WebGPU instance of this process find SwiftShader, while `create` runs.
+ * Runs `create`; a WebGPU instance that it creates finds SwiftShader as its only Vulkan driver.
  *
- * @throws Error where it cannot be unpacked, naming the folder.
+ * @throws Error where SwiftShader cannot run here, or cannot be unpacked; the message names the
+ *   folders tried.
  */
 export async function withSwiftShader<T>(create: () => Promise<T>): Promise<T> {
   const unavailable = swiftShaderUnavailable();
-  if (unavailable) throw new Error(`No SwiftShader: ${unavailable}.`);
-  const folder = await unpacked();
+  if (unavailable) throw new Error(`SwiftShader is not available: ${unavailable}.`);
+  const folder = await driverFolder();
   loadVulkanLoader(join(folder, LOADER));
   const names = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'] as const;
   const before = names.map((name) => process.env[name]);
@@ -57,15 +62,15 @@ export async function withSwiftShader<T>(create: () => Promise<T>): Promise<T> {
 function packageFolder(): string | undefined {
   const require = createRequire(import.meta.url);
   try {
-    // The entry is <package>/build/cjs/index.cjs; the package does not export its package.json.
+    // The package does not export its package.json; its entry is <package>/build/cjs/index.cjs.
     return dirname(dirname(dirname(require.resolve(PACKAGE))));
   } catch {
     return undefined;
   }
 }
 
-/** The folder that holds the driver, unpacking it on first use. */
-async function unpacked(): Promise<string> {
+/** The folder of the driver, which is unpacked on first use. */
+async function driverFolder(): Promise<string> {
   const source = packageFolder()!;
   const { version } = JSON.parse(await readFile(join(source, 'package.json'), 'utf8'));
   const archive = join(source, 'bin', 'swiftshader.tar.br');
@@ -83,7 +88,10 @@ async function unpacked(): Promise<string> {
   throw new Error(`SwiftShader could not be unpacked into ${roots.join(' or ')}: ${failure}`);
 }
 
-/** Unpacks beside the folder and renames, so that two processes at once do not see half of it. */
+/**
+ * Unpacks into a temporary folder and renames it, so that another process never sees a part of the
+ * driver.
+ */
 async function unpack(archive: string, folder: string): Promise<void> {
   const { default: tar } = await import('tar-fs');
   await mkdir(dirname(folder), { recursive: true });
@@ -102,18 +110,21 @@ async function exists(path: string): Promise<boolean> {
   return access(path, fsConstants.R_OK)
     .then(() => stat(path))
     .then(
-      (found) => found.size > 0,
+      ({ size }) => size > 0,
       () => false,
     );
 }
 
-/** Dawn opens libvulkan.so.1 by name: where the system has none, the one already in memory is found instead. */
+/**
+ * Loads SwiftShader's libvulkan.so.1. Dawn opens that library by name, and finds the loaded one
+ * where the system has none.
+ */
 function loadVulkanLoader(path: string): void {
   const { RTLD_NOW, RTLD_GLOBAL } = osConstants.dlopen;
   try {
     process.dlopen({ exports: {} }, path, RTLD_NOW | RTLD_GLOBAL | RTLD_NODELETE);
   } catch (error) {
-    // "Module did not self-register" is expected of a library that is no Node addon.
+    // "Module did not self-register" is expected, as the library is not a Node addon.
     if (!/self-register/.test(String(error))) throw error;
   }
 }

@@ -1,42 +1,54 @@
-/** Files as every reader sees them: a name, a size, and ranges of bytes that are read when they are needed. */
+/** Files as every reader sees them: a name, a size, and byte ranges that are read on demand. */
 
 import { FileError, SourceError } from './errors.js';
 
 /**
- * Bytes that are read by range, synchronously: a file on disk (`src/node/disk-source.ts`), a `File` of a page in a worker
- * (`file-source.ts`), or memory.
+ * Bytes that are read by range, synchronously. There are three kinds: a file on disk
+ * (`src/node/disk-source.ts`), a page's `File` in a worker (`file-source.ts`), and memory.
  */
 export interface ByteSource {
-  /** What messages call it. */
+  /** What messages call the source. */
   readonly name: string;
   /** Bytes. */
   readonly size: number;
   /**
-   * The bytes from `offset` up to `offset + length`, which the caller may change. A read of no bytes checks only that the
-   * source is still what it was.
+   * Reads bytes `offset` up to `offset + length` into a new array, which the caller may change.
+   * A read of zero bytes only checks that the source has not changed.
    *
-   * @throws SourceError where the range is not there, or the source has changed since it was opened.
+   * @throws SourceError where the range is out of bounds or the source has changed since it was
+   *   opened.
    */
   read(offset: number, length: number): Uint8Array<ArrayBuffer>;
 }
 
-/** A source over bytes in memory. */
+/**
+ * A source over bytes in memory. The bytes are not copied until they are read.
+ *
+ * @param name what messages call it.
+ * @param bytes the contents; a string is encoded as UTF-8.
+ */
 export function memorySource(name: string, bytes: Uint8Array | string): ByteSource {
-  const stored = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes;
+  const contents = typeof bytes === 'string' ? new TextEncoder().encode(bytes) : bytes;
   return {
     name,
-    size: stored.length,
+    size: contents.length,
     read(offset, length) {
-      checkRange(stored.length, offset, length);
-      return Uint8Array.from(stored.subarray(offset, offset + length));
+      checkRange(contents.length, offset, length);
+      return Uint8Array.from(contents.subarray(offset, offset + length));
     },
   };
 }
 
-/** @throws SourceError where a range does not lie within a source of `size` bytes. */
+/**
+ * Checks that a byte range lies within a source of `size` bytes.
+ *
+ * @throws SourceError where it does not.
+ */
 export function checkRange(size: number, offset: number, length: number): void {
   if (offset >= 0 && length >= 0 && offset + length <= size) return;
-  throw new SourceError(`it has ${size} bytes, none of them from ${offset} to ${offset + length}`);
+  throw new SourceError(
+    `bytes ${offset} to ${offset + length} were requested, but it has ${size} bytes`,
+  );
 }
 
 /**

@@ -1,9 +1,9 @@
-/** A `File` that a page was given, as a source: its bytes are read by range in a worker, never all at once. */
+/** A page's `File` as a source: a worker reads its bytes by range, never all at once. */
 
 import { type ByteSource, checkRange } from './byte-source.js';
 import { reasonFor, SourceError } from './errors.js';
 
-/** What workers have and the main thread of a page lacks. */
+/** `FileReaderSync` exists in workers but not on the main thread of a page. */
 interface WorkerScope {
   readonly FileReaderSync?: new () => { readAsArrayBuffer(blob: Blob): ArrayBuffer };
 }
@@ -11,12 +11,16 @@ interface WorkerScope {
 /**
  * A source over a `File` or `Blob`.
  *
- * @throws SourceError on a page's main thread, where nothing can be read synchronously: hand the file to a worker.
+ * @param name what messages call it.
+ * @throws SourceError on a page's main thread, which cannot read synchronously: post the file to a
+ *   worker.
  */
 export function fileSource(file: Blob, name: string = (file as File).name): ByteSource {
   const { FileReaderSync } = globalThis as WorkerScope;
   if (!FileReaderSync)
-    throw new SourceError('files are read in a worker: post the File to one and open it there');
+    throw new SourceError(
+      'files can only be read in a worker: post the File to one and open it there',
+    );
   const reader = new FileReaderSync();
   return {
     name,

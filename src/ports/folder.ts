@@ -1,63 +1,70 @@
-/** Folders as a dataset of several files sees them: names, and a source for each. */
+/** Folders as a dataset of several files sees them: file names, and a source for each file. */
 
 import { type ByteSource, memorySource } from './byte-source.js';
 import { SourceError } from './errors.js';
 import { fileSource } from './file-source.js';
 
-/** Files by path, relative to a folder; `..` leads out of it where the platform allows that. */
+/**
+ * Files by path, relative to a folder. `..` leaves the folder only where the platform allows it.
+ */
 export interface Folder {
-  /** What messages call it; empty for the one a command was started in. */
+  /** What messages call the folder; empty for the current working directory. */
   readonly name: string;
-  /** What the folder itself is called, without the way to it. */
+  /** The last part of its path. */
   readonly title: string;
-  /** Names of the files that lie directly in it, sorted. */
+  /** Names of the files directly in the folder, sorted. */
   list(): string[];
-  /** Whether a file stands at a path. */
+  /** Whether there is a file at a path. */
   has(path: string): boolean;
-  /** @throws SourceError where no file stands there, or it cannot be read. */
+  /** @throws SourceError where there is no file at the path, or it cannot be read. */
   open(path: string): ByteSource;
 }
 
-/** The name of a file in a folder, as messages have it. */
+/** The name of a file in a folder as messages show it: the two names joined by a slash. */
 export function pathIn({ name }: Pick<Folder, 'name'>, file: string): string {
   if (name === '' || name === '.' || file.startsWith('/')) return file;
   return `${name.replace(/\/$/, '')}/${file}`;
 }
 
-/** A folder of files in memory, by path. */
+/**
+ * A folder of files in memory.
+ *
+ * @param name what messages call it.
+ * @param files contents by path, with `/` between folders; strings are encoded as UTF-8.
+ */
 export function memoryFolder(
   name: string,
   files: Readonly<Record<string, Uint8Array | string>>,
 ): Folder {
-  return folderFromMap(name, Object.keys(files), (path) =>
+  return folderFromPaths(name, Object.keys(files), (path) =>
     memorySource(pathIn({ name }, path), files[path]!),
   );
 }
 
 /**
- * The folder of `File`s that a page was given, by a file input (with `webkitdirectory` for a whole folder) or by drag and
- * drop. Only in a worker, see `fileSource`.
+ * A folder of the `File`s that a page received from a file input (with `webkitdirectory` for a
+ * folder with its subfolders) or by drag and drop. Works only in a worker, see `fileSource`.
  */
 export function fileFolder(files: readonly File[]): Folder {
   const byPath = new Map<string, File>();
   let name = '';
   for (const file of files) {
-    const [first, ...rest] = (file.webkitRelativePath || file.name).split('/');
-    if (rest.length > 0) name = first!;
-    byPath.set(rest.length > 0 ? rest.join('/') : file.name, file);
+    const [top, ...inside] = (file.webkitRelativePath || file.name).split('/');
+    if (inside.length > 0) name = top!;
+    byPath.set(inside.length > 0 ? inside.join('/') : file.name, file);
   }
-  return folderFromMap(name, [...byPath.keys()], (path) =>
+  return folderFromPaths(name, [...byPath.keys()], (path) =>
     fileSource(byPath.get(path)!, pathIn({ name }, path)),
   );
 }
 
-function folderFromMap(
+function folderFromPaths(
   name: string,
   paths: readonly string[],
   open: (path: string) => ByteSource,
 ): Folder {
-  const known = new Set(paths);
-  const has = (path: string) => known.has(normalized(path));
+  const pathSet = new Set(paths);
+  const has = (path: string) => pathSet.has(normalizePath(path));
   return {
     name,
     title: name.split('/').at(-1)!,
@@ -65,13 +72,13 @@ function folderFromMap(
     has,
     open(path) {
       if (!has(path)) throw new SourceError('there is no such file');
-      return open(normalized(path));
+      return open(normalizePath(path));
     },
   };
 }
 
-/** A path without `.` and `..`, which stops at the top. */
-function normalized(path: string): string {
+/** Resolves `.` and `..`; a `..` at the top of the folder is dropped. */
+function normalizePath(path: string): string {
   const parts: string[] = [];
   for (const part of path.split('/')) {
     if (part === '..') parts.pop();

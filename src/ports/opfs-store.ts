@@ -1,15 +1,16 @@
 /**
- * A run store in the browser's own file system (OPFS, https://fs.spec.whatwg.org): private to the origin, it outlives
- * reloads and needs no permission. In a page or, better, in a worker.
+ * A run store in the origin private file system (OPFS, https://fs.spec.whatwg.org) of a browser.
+ * It survives reloads and needs no permission. It works in a page and, better, in a worker.
  */
 
 import { FileError, reasonFor } from './errors.js';
 import type { RunStore } from './run-store.js';
 
 /**
- * The store of a folder in the origin's private file system.
+ * The store of a folder in the origin private file system. The folder is created with its first
+ * file.
  *
- * @param path folders with slashes between them, such as 'runs/first'.
+ * @param path folder names joined by slashes, such as 'runs/first'.
  */
 export function opfsStore(path: string): RunStore {
   return new OpfsStore(path.split('/').filter((part) => part !== ''));
@@ -25,9 +26,9 @@ class OpfsStore implements RunStore {
   }
 
   async write(path: string, data: Uint8Array | string): Promise<void> {
-    await this.#attempt(path, 'written', 'What was there is as it was.', async () => {
+    await this.#attempt(path, 'written', 'Its previous contents are unchanged.', async () => {
       const file = await this.#file(path);
-      // What is written goes into a copy, which replaces the file when it is closed.
+      // The browser writes to a copy, which replaces the file on close().
       const writable = await file!.createWritable();
       try {
         await writable.write(data as Uint8Array<ArrayBuffer> | string);
@@ -82,7 +83,7 @@ class OpfsStore implements RunStore {
     return [parts.slice(0, -1), parts.at(-1)!];
   }
 
-  /** A file; undefined where it is not there and `create` does not say to make it. */
+  /** The handle of a file; undefined where it does not exist and `create` is false. */
   async #file(path: string, create = true): Promise<FileSystemFileHandle | undefined> {
     const [folders, name] = this.#split(path);
     const folder = await this.#folder(folders, create);
@@ -99,23 +100,28 @@ class OpfsStore implements RunStore {
     return folder;
   }
 
+  /**
+   * Runs an operation on `path`.
+   *
+   * @throws FileError naming the path; `addition` follows the reason.
+   */
   async #attempt<T>(
     path: string,
-    what: 'written' | 'read' | 'removed',
-    more: string | undefined,
+    operation: 'written' | 'read' | 'removed',
+    addition: string | undefined,
     run: () => Promise<T>,
   ): Promise<T> {
     try {
       return await run();
     } catch (error) {
       const name = path === '' ? this.name : `${this.name}/${path}`;
-      const sentence = `${name} cannot be ${what}: ${reasonFor(error)}.`;
-      throw new FileError(more === undefined ? sentence : `${sentence} ${more}`);
+      const sentence = `${name} cannot be ${operation}: ${reasonFor(error)}.`;
+      throw new FileError(addition === undefined ? sentence : `${sentence} ${addition}`);
     }
   }
 }
 
-/** Nothing where there is no such entry. @throws whatever else went wrong. */
+/** Turns the error of a missing entry into undefined and rethrows any other. */
 function undefinedIfMissing(error: unknown): undefined {
   if ((error as Error).name === 'NotFoundError') return undefined;
   throw error;

@@ -1,44 +1,70 @@
-/** Where a run keeps its files: a folder on disk, the browser's own file system, or memory. */
+/** Where a run keeps its files: a folder on disk, the browser's file system (OPFS), or memory. */
 
 import { FileError } from './errors.js';
 
-/** Files and folders by path; a reader, or a crash at any moment, finds a file as it was or as it is, never half of it. */
+/**
+ * Files by path, with `/` between folders. `write` is atomic: a reader finds the old or the new
+ * contents of a file, also after a crash, and never a part of them.
+ */
 export interface RunStore {
-  /** What messages call it. */
+  /** What messages call the store. */
   readonly name: string;
-  /** Writes a file whole, in place of what was there. @throws FileError where it cannot be written. */
+  /**
+   * Writes a file, replacing its previous contents.
+   *
+   * @throws FileError where it cannot be written.
+   */
   write(path: string, data: Uint8Array | string): Promise<void>;
-  /** Adds a line at the end of a file. @throws FileError where it cannot be written. */
+  /** Appends a line to a file. @throws FileError where it cannot be written. */
   append(path: string, line: string): Promise<void>;
-  /** A file's bytes; undefined where there is none. @throws FileError where it cannot be read. */
+  /**
+   * A file's bytes; undefined where there is no file.
+   *
+   * @throws FileError where it cannot be read.
+   */
   read(path: string): Promise<Uint8Array<ArrayBuffer> | undefined>;
-  /** Names of the files and folders in it, sorted; none where nothing was written yet. */
+  /**
+   * Names of the files and folders at the top of the store, sorted; empty before the first write.
+   */
   list(): Promise<string[]>;
-  /** Removes a file, or a folder with all it holds, where it is there. @throws FileError where that is not allowed. */
+  /**
+   * Removes a file, or a folder with its contents; does nothing where it does not exist.
+   *
+   * @throws FileError where it cannot be removed.
+   */
   remove(path: string): Promise<void>;
-  /** The store of a folder in it. */
+  /** The store of a folder inside this one. */
   within(folder: string): RunStore;
 }
 
-/** A file's text; undefined where there is none. @throws FileError where it cannot be read. */
+/**
+ * A file's text; undefined where there is no file.
+ *
+ * @throws FileError where it cannot be read.
+ */
 export async function readText(store: RunStore, path: string): Promise<string | undefined> {
   const bytes = await store.read(path);
   return bytes && new TextDecoder().decode(bytes);
 }
 
 /**
- * Makes sure that new results replace nothing.
+ * Protects existing results from being overwritten.
  *
- * @throws FileError where the store holds something and `force` does not allow to write into it.
+ * @param force allows a store that is not empty.
+ * @throws FileError where the store is not empty.
  */
 export async function expectEmpty(store: RunStore, force = false): Promise<void> {
   if (force || (await store.list()).length === 0) return;
   throw new FileError(
-    `${store.name} holds something already: name another folder, or say --force to write into it.`,
+    `${store.name} is not empty: choose another folder, or pass --force to write into it.`,
   );
 }
 
-/** A store that lasts as long as the program. */
+/**
+ * A store in memory, which is lost when the program ends.
+ *
+ * @param name what messages call it.
+ */
 export function memoryStore(name = 'memory'): RunStore {
   return new MemoryStore(name, '', new Map());
 }
@@ -55,17 +81,18 @@ class MemoryStore implements RunStore {
   }
 
   async write(path: string, data: Uint8Array | string): Promise<void> {
-    const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data.slice();
-    this.#files.set(this.#prefix + path, bytes as Uint8Array<ArrayBuffer>);
+    // slice() of a Node Buffer would share its memory.
+    const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : new Uint8Array(data);
+    this.#files.set(this.#prefix + path, bytes);
   }
 
   async append(path: string, line: string): Promise<void> {
     const before = this.#files.get(this.#prefix + path) ?? new Uint8Array();
-    const after = new TextEncoder().encode(`${line}\n`);
-    const both = new Uint8Array(before.length + after.length);
-    both.set(before);
-    both.set(after, before.length);
-    this.#files.set(this.#prefix + path, both);
+    const added = new TextEncoder().encode(`${line}\n`);
+    const bytes = new Uint8Array(before.length + added.length);
+    bytes.set(before);
+    bytes.set(added, before.length);
+    this.#files.set(this.#prefix + path, bytes);
   }
 
   async read(path: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
@@ -73,16 +100,15 @@ class MemoryStore implements RunStore {
   }
 
   async list(): Promise<string[]> {
-    const inside = [...this.#files.keys()].filter((path) => path.startsWith(this.#prefix));
-    return [
-      ...new Set(inside.map((path) => path.slice(this.#prefix.length).split('/')[0]!)),
-    ].sort();
+    const paths = [...this.#files.keys()].filter((path) => path.startsWith(this.#prefix));
+    const names = paths.map((path) => path.slice(this.#prefix.length).split('/')[0]!);
+    return [...new Set(names)].sort();
   }
 
   async remove(path: string): Promise<void> {
-    const whole = this.#prefix + path;
+    const removed = this.#prefix + path;
     for (const file of [...this.#files.keys()])
-      if (file === whole || file.startsWith(`${whole}/`)) this.#files.delete(file);
+      if (file === removed || file.startsWith(`${removed}/`)) this.#files.delete(file);
   }
 
   within(folder: string): RunStore {

@@ -1,11 +1,12 @@
-/** SHA-256: by Node, which is fast, or by a library, which runs everywhere. */
+/** SHA-256: Node's own implementation where there is one, as it is fast, else one in JavaScript. */
 
 import { sha256 as portable } from '@noble/hashes/sha2.js';
 
-/** A hash that is fed piece by piece. */
+/** A hash that is computed over bytes that arrive in pieces. */
 export interface Hash {
+  /** Adds bytes to what is hashed. */
   update(bytes: Uint8Array): void;
-  /** The hash of all pieces, in hexadecimal. */
+  /** The hash of everything added, in hexadecimal. Call it once, at the end. */
   hex(): string;
 }
 
@@ -15,7 +16,7 @@ interface NodeProcess {
   };
 }
 
-/** A new SHA-256 (FIPS 180-4). */
+/** Starts a SHA-256 hash (FIPS 180-4). */
 export function sha256(): Hash {
   const node = (globalThis as { process?: NodeProcess }).process?.getBuiltinModule?.('node:crypto');
   if (node) {

@@ -1,50 +1,58 @@
-/** Who watches long work: a terminal, a page, a test. */
+/**
+ * How training, decoding and other long-running work reports its progress and learns that it should
+ * stop. A terminal, a page or a test implements the other side.
+ */
 
-/** How far something is. */
+/** The progress of long-running work. */
 export interface Progress {
   /** What is being done: 'training', 'decoding by the model'. */
   readonly activity: string;
-  /** How many of how many, where that is known, and of what: 'updates', 'windows'. */
+  /** How many `unit`s are done. */
   readonly done?: number;
+  /** How many `unit`s there are, where that is known. */
   readonly total?: number;
+  /** What is counted: 'updates', 'windows'. */
   readonly unit?: string;
-  /** More about it, such as the loss. */
+  /** More about the current state, such as the loss. */
   readonly detail?: string;
-  /** Seconds that the rest takes at the pace so far. */
+  /** Seconds until the end at the average pace so far. */
   readonly secondsLeft?: number;
 }
 
-/** Told of what long work does, and asked whether it should stop. */
+/** Receives notes and progress from long-running work, and tells it whether to stop. */
 export interface Watcher {
-  /** A sentence that stays. */
+  /** Receives a sentence that should stay visible. */
   note(sentence: string): void;
-  /** How far the work is; what was said before is out of date. */
+  /** Receives the current progress, which replaces the last one. */
   progress(state: Progress): void;
-  /** Asked between steps: whether to save and stop. */
+  /** Whether the work should save and stop; it asks between steps. */
   shouldStop(): boolean;
   /**
-   * Told when what runs begins to ask whether it should stop, and when it no longer does: until then a wish to stop has to
-   * end it at once.
+   * Called with true when the work begins to ask `shouldStop`, and with false when it no longer
+   * does. While it does not ask, a request to stop has to end the program at once.
    */
-  canStop?(does: boolean): void;
+  canStop?(asks: boolean): void;
 }
 
-/** Nobody watches. */
+/** Ignores everything and never stops the work. */
 export const silentWatcher: Watcher = {
   note() {},
   progress() {},
   shouldStop: () => false,
 };
 
-/** Starts a clock: what is returned reports progress with the seconds that the rest takes at the pace so far. */
+/**
+ * Starts a clock now and returns a function that reports progress, with the seconds left at the
+ * average pace since then.
+ */
 export function timedProgress(
   watcher: Watcher,
   activity: string,
   unit: string,
 ): (done: number, total: number) => void {
-  const began = performance.now();
+  const start = performance.now();
   return (done, total) => {
-    const secondsLeft = ((performance.now() - began) / 1000 / done) * (total - done);
+    const secondsLeft = ((performance.now() - start) / 1000 / done) * (total - done);
     watcher.progress({ activity, done, total, unit, secondsLeft });
   };
 }

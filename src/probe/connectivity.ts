@@ -1,6 +1,14 @@
-/** Connectivity of a trained model with its controls, beside what correlations see, scored where the truth is known. */
+/**
+ * Computes the connectivity of a trained model, with controls and correlations for comparison. Maps are scored if the true
+ * connections are known.
+ */
 
-import { countTrials, lagged, partial, pearson } from '../analyze/correlation.js';
+import {
+  binTrials,
+  laggedCorrelations,
+  partialCorrelations,
+  pearsonCorrelations,
+} from '../analyze/correlation.js';
 import { type EdgeScores, scoreEdges } from '../analyze/edges.js';
 import type { Truth } from '../dataset/dataset.js';
 import type { Engine } from '../gpu/engine.js';
@@ -13,57 +21,74 @@ import { spikeTimes } from '../recording/spikes.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 import { neuronGroup } from '../simulate/hub.js';
 import { wholeBatches, windowBatches } from '../train/evaluate.js';
-import { ablationMap, attentionMaps, type Reading } from './attention-maps.js';
+import { ablationMap, attentionMaps, type MapInputs } from './attention-maps.js';
 
-/** One map of pairs, [target x source]. */
+/** One map of all pairs of neurons. */
 export interface ConnectivityMap {
-  /** Letters and digits, as in files. */
+  /** Its key in files: letters and digits. */
   readonly name: string;
+  /** Its name in reports. */
   readonly title: string;
+  /** What it is computed from: the model, a control of the model, or spike counts alone. */
   readonly kind: 'model' | 'control' | 'correlation';
+  /** [target x source] */
   readonly values: Float64Array;
-  /** Where the true wiring is known. */
+  /** Agreement with the true connections; undefined if they are not known. */
   readonly scores: EdgeScores | undefined;
 }
 
+/** How many windows connectivity is computed from. */
 export interface ExplainSettings {
-  /** Windows read for attention, and for ablation. Default 4000 each. */
+  /** Windows for attention. Default 4000. */
   readonly windows?: number;
+  /** Windows for ablation. Default 4000. */
   readonly ablationWindows?: number;
+  /** Seed of the choice of windows, of the order of ties and of the untrained model. Default 1. */
   readonly seed?: number;
 }
 
+/** Connectivity maps, and how many windows they are from. */
 export interface Explained {
+  /** How many neurons there are. */
   readonly neurons: number;
+  /** How many windows the attention maps are from. */
   readonly windows: number;
+  /** How many windows the ablation maps are from. */
   readonly ablationWindows: number;
+  /** The maps of the model, then its controls, then correlations. */
   readonly maps: readonly ConnectivityMap[];
 }
 
-/** What is explained. */
-export interface Subject {
+/** A model, its windows, and the true connections if they are known. */
+export interface ExplainInputs {
   readonly engine: Engine;
   readonly model: Neuroformer;
   readonly layout: BatchLayout;
   readonly windows: Windows;
+  /** Windows to choose from. */
   readonly refs: readonly WindowRef[];
   readonly truth: Truth | undefined;
 }
 
-const ABLATION_BATCH = 200;
+/** Windows per batch. */
+const BATCH = 200;
 
-/** Every map, one after the other. */
+/**
+ * Computes all maps: attention and ablation of the model, the same with simultaneous spikes in another order and of an
+ * untrained model as controls, and correlations. There are no ablation maps for a model that attends to padding, and no
+ * correlations finer than the bins of a recording of counts.
+ */
 export async function explainModel(
-  subject: Subject,
+  inputs: ExplainInputs,
   settings: ExplainSettings = {},
   watcher: Watcher = silentWatcher,
 ): Promise<Explained> {
-  const { engine, layout, windows, truth } = subject;
+  const { engine, layout, windows, truth } = inputs;
   const { seed = 1 } = settings;
-  const chosen = choose(subject.refs, settings.windows ?? 4000, seed);
-  const fewer = chosen.slice(
+  const refs = drawWindows(inputs.refs, settings.windows ?? 4000, seed);
+  const ablationRefs = refs.slice(
     0,
-    wholeBatches(settings.ablationWindows ?? 4000, chosen.length, ABLATION_BATCH),
+    wholeBatches(settings.ablationWindows ?? 4000, refs.length, BATCH),
   );
   const maps: Omit<ConnectivityMap, 'scores'>[] = [];
   const add = (
@@ -79,7 +104,7 @@ export async function explainModel(
     activity = `connectivity, ${title}`;
     watcher.progress({ activity });
   };
-  function* watched(batches: Iterable<HostBatch>, size: number, total: number) {
+  function* withProgress(batches: Iterable<HostBatch>, size: number, total: number) {
     let done = 0;
     for (const host of batches) {
       watcher.progress({ activity, done, total, unit: 'windows' });
@@ -87,34 +112,39 @@ export async function explainModel(
       done += size;
     }
   }
-  const reading = (model: Neuroformer, refs: readonly WindowRef[], tieSeed = seed): Reading => {
-    const size = Math.min(ABLATION_BATCH, refs.length);
-    const batches = windowBatches(windows, layout, refs, size, tieSeed);
-    return { engine, model, layout, size, batches: watched(batches, size, refs.length) };
+  /** @param tieSeed of the order of simultaneous spikes */
+  const mapInputs = (
+    model: Neuroformer,
+    mapRefs: readonly WindowRef[],
+    tieSeed = seed,
+  ): MapInputs => {
+    const size = Math.min(BATCH, mapRefs.length);
+    const batches = windowBatches(windows, layout, mapRefs, size, tieSeed);
+    return { engine, model, layout, size, batches: withProgress(batches, size, mapRefs.length) };
   };
 
   stage('attention');
-  const read = await attentionMaps(reading(subject.model, chosen));
-  add('attention', 'Attention', 'model', read.attention);
-  add('learnt', 'Attention minus uniform', 'model', read.learnt);
+  const trained = await attentionMaps(mapInputs(inputs.model, refs));
+  add('attention', 'Attention', 'model', trained.attention);
+  add('learnt', 'Attention minus uniform', 'model', trained.learned);
   stage('ablation');
-  const masked = layout.config.rules.mask_padding;
-  if (masked)
-    add('ablation', 'Ablation', 'model', await ablationMap(reading(subject.model, fewer)));
+  const canAblate = layout.config.rules.mask_padding;
+  if (canAblate)
+    add('ablation', 'Ablation', 'model', await ablationMap(mapInputs(inputs.model, ablationRefs)));
 
   stage('controls');
-  add('uniform', 'Uniform attention', 'control', read.uniform);
-  const other = await attentionMaps(reading(subject.model, chosen, seed + 1));
-  add('tieshuffle', 'Attention, ties in another order', 'control', other.attention);
-  if (masked) {
-    const again = await ablationMap(reading(subject.model, fewer, seed + 1));
-    add('ablationtieshuffle', 'Ablation, ties in another order', 'control', again);
+  add('uniform', 'Uniform attention', 'control', trained.uniform);
+  const reshuffled = await attentionMaps(mapInputs(inputs.model, refs, seed + 1));
+  add('tieshuffle', 'Attention, ties in another order', 'control', reshuffled.attention);
+  if (canAblate) {
+    const values = await ablationMap(mapInputs(inputs.model, ablationRefs, seed + 1));
+    add('ablationtieshuffle', 'Ablation, ties in another order', 'control', values);
   }
-  const untrained = freshModel(engine, layout, seed + 1);
-  const fresh = await attentionMaps(reading(untrained.model, chosen));
-  add('untrained', 'Attention, untrained model', 'control', fresh.attention);
-  if (masked) {
-    const values = await ablationMap(reading(untrained.model, fewer));
+  const untrained = untrainedModel(engine, layout, seed + 1);
+  const { attention } = await attentionMaps(mapInputs(untrained.model, refs));
+  add('untrained', 'Attention, untrained model', 'control', attention);
+  if (canAblate) {
+    const values = await ablationMap(mapInputs(untrained.model, ablationRefs));
     add('ablationuntrained', 'Ablation, untrained model', 'control', values);
   }
   untrained.store.dispose();
@@ -124,18 +154,18 @@ export async function explainModel(
     times: spikeTimes(spikes),
     duration,
   }));
-  const coarse = countTrials(trials, 0.05);
-  // Counts have no time finer than their bins.
-  const step = Math.max(
+  const coarse = binTrials(trials, 0.05);
+  // Counts cannot be resolved more finely than their own bins. Event times have no bins, hence 0.
+  const countStep = Math.max(
     ...windows.recording.trials.map(({ spikes }) => ('counts' in spikes ? spikes.dt : 0)),
   );
-  if (step <= 0.01)
-    add('pearson10', 'Pearson, 10 ms', 'correlation', pearson(countTrials(trials, 0.01)));
-  add('pearson50', 'Pearson, 50 ms', 'correlation', pearson(coarse));
-  add('partial50', 'Partial, 50 ms', 'correlation', partial(coarse));
+  if (countStep <= 0.01)
+    add('pearson10', 'Pearson, 10 ms', 'correlation', pearsonCorrelations(binTrials(trials, 0.01)));
+  add('pearson50', 'Pearson, 50 ms', 'correlation', pearsonCorrelations(coarse));
+  add('partial50', 'Partial, 50 ms', 'correlation', partialCorrelations(coarse));
   const lags = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
-  if (step <= 0.001) {
-    const values = lagged(countTrials(trials, 0.001), lags);
+  if (countStep <= 0.001) {
+    const values = laggedCorrelations(binTrials(trials, 0.001), lags);
     add('lagged', 'Lagged, largest of 1 to 10 ms', 'correlation', values);
   }
 
@@ -146,22 +176,20 @@ export async function explainModel(
   };
   return {
     neurons,
-    windows: chosen.length,
-    ablationWindows: fewer.length,
+    windows: refs.length,
+    ablationWindows: ablationRefs.length,
     maps: maps.map((map) => ({ ...map, scores: wiring && scoreEdges(map.values, wiring) })),
   };
 }
 
-/** Windows at random, as many as make whole batches. */
-function choose(refs: readonly WindowRef[], wanted: number, seed: number): WindowRef[] {
+/** Draws up to `maximum` windows at random, as many as fill whole batches. */
+function drawWindows(refs: readonly WindowRef[], maximum: number, seed: number): WindowRef[] {
   const order = new HostRandom(seed).permutation(refs.length);
-  return Array.from(
-    order.subarray(0, wholeBatches(wanted, refs.length, ABLATION_BATCH)),
-    (n) => refs[n]!,
-  );
+  return Array.from(order.subarray(0, wholeBatches(maximum, refs.length, BATCH)), (n) => refs[n]!);
 }
 
-function freshModel(engine: Engine, layout: BatchLayout, seed: number) {
+/** A model of the same configuration with initial weights. */
+function untrainedModel(engine: Engine, layout: BatchLayout, seed: number) {
   const store = new ParameterStore();
   const model = new Neuroformer(store, layout.config, modelSizes(layout.tokenizer));
   store.allocate(engine, seed);

@@ -1,4 +1,4 @@
-/** Behaviour decoded from windows by a model: what it was and what the model makes of it. */
+/** Decodes variables from windows with a model, beside their recorded values. */
 
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
 import type { Engine } from '../gpu/engine.js';
@@ -9,7 +9,7 @@ import type { Neuroformer } from '../neuroformer/model.js';
 import { decodedPeriod, isClassified } from '../neuroformer/variables.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 
-/** What a model is asked with. */
+/** A model, and the windows it decodes from. */
 export interface DecodingInputs {
   readonly engine: Engine;
   readonly model: Neuroformer;
@@ -17,20 +17,23 @@ export interface DecodingInputs {
   readonly windows: Windows;
 }
 
-/** The variables a configuration decodes and a recording has. */
+/** The variables that the model decodes: those that the configuration predicts and the recording has. */
 export function predictedVariables(layout: BatchLayout) {
   return layout.variables.filter(({ setting }) => setting.predict);
 }
 
-/** What each variable was when a window ended, angles from 0 up to a full turn: its truth, with nothing decoded yet. */
+/**
+ * The true value of each decoded variable at the end of each window. Angles are from 0 up to a full turn. The predictions
+ * are empty.
+ */
 export function recordedValues(
   layout: BatchLayout,
   windows: Windows,
   refs: readonly WindowRef[],
 ): DecodedVariable[] {
-  const found = refs.map((ref) => windows.variables(ref));
+  const samplesInWindows = refs.map((ref) => windows.variables(ref));
   return predictedVariables(layout).map(({ name, setting }): DecodedVariable => {
-    const samples = found.map((variables) => variables[name]!.values.at(-1)!);
+    const samples = samplesInWindows.map((variables) => variables[name]!.values.at(-1)!);
     const classes = layout.tokenizer.classes[name];
     if (isClassified(setting) && classes)
       return { name, kind: 'class', truth: samples.map((n) => classes.values[n]!), predicted: [] };
@@ -38,16 +41,16 @@ export function recordedValues(
     const predicted = new Float64Array(0);
     if (period === undefined)
       return { name, kind: 'number', truth: Float64Array.from(samples), predicted };
-    // Decoded angles lie within the first turn, so what was recorded from half a turn below 0 on is brought there.
+    // Decoded angles are from 0 to a full turn. Recorded ones may be from minus to plus half a turn.
     const truth = Float64Array.from(samples, (sample) => modulo(sample, period));
     return { name, kind: 'angle', truth, predicted, period };
   });
 }
 
 /**
- * Decodes the windows named, in their order.
+ * Decodes these windows, in their order.
  *
- * @param progress called after every batch with how many of the windows are done.
+ * @param progress called after each batch with how many windows are decoded
  */
 export async function decodeWindows(
   { engine, model, layout, windows }: DecodingInputs,
@@ -65,17 +68,17 @@ export async function decodeWindows(
   );
   const outputs = decoded.map((): number[][] => []);
   for (let start = 0; start < refs.length; start += size) {
-    const part = refs.slice(start, start + size);
-    // The last batch is filled up with its own first window; what comes of that is not used.
-    const filled = Array.from({ length: size }, (_, n) => part[n] ?? part[0]!);
+    const batch = refs.slice(start, start + size);
+    // The last batch is padded with copies of its first window, whose predictions are ignored.
+    const filled = Array.from({ length: size }, (_, n) => batch[n] ?? batch[0]!);
     const predictions = await pass.run(layout.collate(filled.map((ref) => windows.at(ref))));
     for (const [n, { name }] of decoded.entries()) {
       const values = predictions[name]!;
       const width = values.length / size;
-      for (let row = 0; row < part.length; row++)
+      for (let row = 0; row < batch.length; row++)
         outputs[n]!.push([...values.subarray(row * width, (row + 1) * width)]);
     }
-    progress(start + part.length);
+    progress(start + batch.length);
   }
   return recordedValues(layout, windows, refs).map((variable, n): DecodedVariable => {
     const rows = outputs[n]!;
@@ -84,12 +87,12 @@ export async function decodeWindows(
       return { ...variable, predicted: Float64Array.from(rows, (row) => scale.decode(row)) };
     }
     const { values } = layout.tokenizer.classes[variable.name]!;
-    return { ...variable, predicted: rows.map((row) => values[largest(row, values.length)]!) };
+    return { ...variable, predicted: rows.map((row) => values[argmax(row, values.length)]!) };
   });
 }
 
-/** Which of the first `count` numbers is largest. */
-function largest(numbers: readonly number[], count: number): number {
+/** Index of the largest among the first `count` numbers, which leaves out the special tokens. */
+function argmax(numbers: readonly number[], count: number): number {
   let best = 0;
   for (let n = 1; n < count; n++) if (numbers[n]! > numbers[best]!) best = n;
   return best;

@@ -1,4 +1,4 @@
-/** Generated spikes against recorded ones: the figures a report shows, with their baselines. */
+/** Compares generated spikes with recorded ones. Each score comes with its baseline. */
 
 import { correlation } from '../analyze/edges.js';
 import {
@@ -16,25 +16,31 @@ import { countSpikes, spikesWithin, spikeTimes } from '../recording/spikes.js';
 import type { Window, WindowRef, Windows } from '../recording/windows.js';
 import { evenly } from '../train/evaluate.js';
 
+/** Agreement of generated trials with the recording. */
 export interface GeneratedScores {
+  /** How many trials were generated. */
   readonly trials: number;
+  /** Length of each trial. */
   readonly seconds: number;
+  /** How many spikes were generated. */
   readonly spikes: number;
-  /** Correlation over neurons of generated with recorded rates: of the whole recording, and of the same segments. */
+  /** Correlation over neurons of the generated rates with the recorded rates in the whole recording. */
   readonly rateCorrelation: number;
+  /** Correlation over neurons of the generated rates with the recorded rates in the same segments. */
   readonly rateCorrelationSame: number;
-  /** Correlation over neurons of the recorded rates of these segments with those of the whole recording. */
+  /** The baseline: correlation over neurons of the recorded rates in these segments with those in the whole recording. */
   readonly rateCorrelationRecorded: number;
+  /** Mean rate of a neuron, in Hz; recorded is that of the whole recording. */
   readonly meanRate: { readonly recorded: number; readonly generated: number };
-  /** Seconds; the median interval between a neuron's spikes. */
+  /** Median interval between spikes of a neuron, in seconds. */
   readonly medianInterval: { readonly recorded: number; readonly generated: number };
-  /** Correlation over time of the mean rates, aligned to the trials' starts. */
+  /** Correlation over time of the generated and the recorded PSTH, aligned to the starts of the trials. */
   readonly psthCorrelation: number;
-  /** Windows whose block was full. */
+  /** How many windows ended because their block was full. */
   readonly full: number;
 }
 
-/** The segments of a recording that trials were generated for. */
+/** The recorded segments at the times of generated trials. */
 export function recordedSegments(
   recording: Recording,
   trials: readonly GeneratedTrial[],
@@ -46,14 +52,14 @@ export function recordedSegments(
   }));
 }
 
-/** Scores of generated trials. @param bin seconds, of the rates over time. */
+/** Scores generated trials. @param bin of the PSTH, in seconds */
 export function scoreGenerated(
   recording: Recording,
   trials: readonly GeneratedTrial[],
   bin: number,
 ): GeneratedScores {
   const recorded = recordedSegments(recording, trials);
-  const whole = firingRates(
+  const overall = firingRates(
     recording.trials.map(({ spikes, duration }) => ({
       times: spikeTimes(spikes),
       from: 0,
@@ -65,10 +71,10 @@ export function scoreGenerated(
     trials: trials.length,
     seconds: trials[0]!.to - trials[0]!.from,
     spikes: countSpikes(trials.flatMap(({ times }) => times)),
-    rateCorrelation: correlation(generated, whole),
+    rateCorrelation: correlation(generated, overall),
     rateCorrelationSame: correlation(generated, same),
-    rateCorrelationRecorded: correlation(same, whole),
-    meanRate: { recorded: mean(whole), generated: mean(generated) },
+    rateCorrelationRecorded: correlation(same, overall),
+    meanRate: { recorded: mean(overall), generated: mean(generated) },
     medianInterval: {
       recorded: median(interspikeIntervals(recorded)),
       generated: median(interspikeIntervals(trials)),
@@ -78,95 +84,105 @@ export function scoreGenerated(
   };
 }
 
-/** Rates over windows side by side, drawn one ahead of the recorded past, and as they were recorded: Hz of each neuron. */
+/** Firing rates in windows side by side, each generated one window ahead of its recorded past, and as recorded. */
 export interface AheadRates {
+  /** How many windows were generated. */
   readonly windows: number;
-  /** How often each window was drawn: the more, the less of the rates is chance. */
+  /** How often each window was drawn. More draws leave less of the rates to chance. */
   readonly draws: number;
+  /** Generated rates, in Hz: [neurons]. */
   readonly generated: Float64Array;
+  /** Recorded rates in the same windows, in Hz: [neurons]. */
   readonly recorded: Float64Array;
-  /** Recorded, of all windows, however few were drawn. */
-  readonly all: Float64Array;
+  /** Recorded rates in all windows, also those that were not generated, in Hz: [neurons]. */
+  readonly recordedAll: Float64Array;
 }
 
-/** Windows that rates are made of: more would say little more. */
+/** Rates are estimated from at most this many windows; more would hardly change them. */
 const MAX_RATE_WINDOWS = 10_000;
 
-/** Spikes drawn of a neuron, on average, so that chance takes little from a correlation of rates; and most draws for it. */
+/** Mean number of spikes per neuron to draw, so that chance hardly lowers a correlation of rates. */
 const TARGET_DRAWN_SPIKES = 300;
+/** The maximum number of draws per window to reach that. */
 const MAX_DRAWS = 100;
 
 /**
- * Draws windows that do not overlap from their recorded pasts; of very many, some spread over all. Each is drawn as often
- * as it takes for the rates to be the model's and not those of chance.
+ * Draws windows that do not overlap, each from its recorded past. Of many windows it takes some that are spread evenly.
+ * Each window is drawn several times, until the rates reflect the model rather than chance.
+ *
+ * @param size windows drawn at once
+ * @param progress called after each batch with the draws so far and in all
  */
 export async function ratesAhead(
   sampler: Sampler,
   windows: Windows,
   refs: readonly WindowRef[],
   size: number,
-  progress: (done: number, of: number) => void = () => {},
+  progress: (done: number, total: number) => void = () => {},
 ): Promise<AheadRates> {
   const { ids, current } = windows.settings;
-  const all = sideBySide(refs, current);
-  const apart = evenly(all, Math.min(all.length, MAX_RATE_WINDOWS));
+  const all = nonOverlapping(refs, current);
+  const selected = evenly(all, Math.min(all.length, MAX_RATE_WINDOWS));
   const generated = new Float64Array(ids.neurons);
-  const recorded = recordedIn(windows, apart);
+  const recorded = countRecorded(windows, selected);
   const draws = Math.min(MAX_DRAWS, Math.ceil(TARGET_DRAWN_SPIKES / Math.max(1, mean(recorded))));
-  const total = apart.length * draws;
+  const total = selected.length * draws;
   for (let start = 0; start < total; start += size) {
-    const places = Array.from({ length: size }, (_, n) => start + n);
-    // The last batch is filled up; what comes of that is not counted.
-    const part = places.map((place) => windows.at(apart[place % apart.length]!));
-    const drawn = await sampler.generate(part);
-    for (const [n, place] of places.entries()) {
-      if (place >= total) break;
+    // The last batch is padded beyond `total`; those draws are not counted.
+    const indices = Array.from({ length: size }, (_, n) => start + n);
+    const batch = indices.map((index) => windows.at(selected[index % selected.length]!));
+    const drawn = await sampler.generate(batch);
+    for (const [n, index] of indices.entries()) {
+      if (index >= total) break;
       for (const id of drawn[n]!.ids) if (ids.isNeuron(id)) generated[id]! += 1 / draws;
     }
     progress(Math.min(total, start + size), total);
   }
-  const seconds = apart.length * current;
+  const seconds = selected.length * current;
   const hertz = (counts: Float64Array) => counts.map((count) => count / seconds);
-  const share = apart.length / all.length;
+  const share = selected.length / all.length;
   return {
-    windows: apart.length,
-    all: hertz(recordedIn(windows, all).map((count) => count * share)),
+    windows: selected.length,
     draws,
     generated: hertz(generated),
     recorded: hertz(recorded),
+    recordedAll: hertz(countRecorded(windows, all).map((count) => count * share)),
   };
 }
 
-/** Rates one window ahead against recorded ones: correlations over neurons. */
+/** Agreement of rates generated one window ahead with recorded rates, as correlations over neurons. */
 export interface AheadScores {
-  /** Windows of each part, and how often each was drawn. */
+  /** How many windows of each part were generated. */
   readonly windows: { readonly train: number; readonly test: number };
+  /** How often each window was drawn. */
   readonly draws: { readonly train: number; readonly test: number };
-  /** Generated with recorded rates of the same windows, of the training and of the test part. */
+  /** Correlation of generated with recorded rates in the same windows of the training part. */
   readonly train: number;
+  /** Correlation of generated with recorded rates in the same windows of the test part. */
   readonly test: number;
-  /** Recorded rates of training windows with those of test windows: what knowing nothing but the past rates gives. */
+  /** The baseline: correlation of the recorded rates in the training part with those in the test windows. */
   readonly recorded: number;
-  /** Hz, the mean of all neurons. */
+  /** Mean rate of a neuron in the test windows, in Hz. */
   readonly meanRate: { readonly generated: number; readonly recorded: number };
 }
 
+/** Scores rates generated one window ahead. */
 export function scoreAhead(train: AheadRates, test: AheadRates): AheadScores {
   return {
     windows: { train: train.windows, test: test.windows },
     draws: { train: train.draws, test: test.draws },
     train: correlation(train.generated, train.recorded),
     test: correlation(test.generated, test.recorded),
-    recorded: correlation(train.all, test.recorded),
+    recorded: correlation(train.recordedAll, test.recorded),
     meanRate: { generated: mean(test.generated), recorded: mean(test.recorded) },
   };
 }
 
-/** Spikes of each neuron in the current parts of windows, also where a block cuts them. */
-function recordedIn(windows: Windows, refs: readonly WindowRef[]): Float64Array {
+/** Recorded spikes of each neuron in the current windows, also those that the blocks do not hold: [neurons]. */
+function countRecorded(windows: Windows, refs: readonly WindowRef[]): Float64Array {
   const counts = new Float64Array(windows.settings.ids.neurons);
   for (const ref of refs) {
-    const spikes = windows.binned(ref.trialIndex);
+    const spikes = windows.binnedSpikes(ref.trialIndex);
     const { start, stop } = windows.span(ref).current;
     const [first, end] = spikesWithin(spikes, start, stop);
     for (let n = first; n < end; n++) counts[spikes.neurons[n]!]! += 1;
@@ -174,26 +190,33 @@ function recordedIn(windows: Windows, refs: readonly WindowRef[]): Float64Array 
   return counts;
 }
 
-/** Of windows in order, those that begin where one before them has ended. */
-function sideBySide(refs: readonly WindowRef[], current: number): WindowRef[] {
-  const chosen: WindowRef[] = [];
+/** Selects windows in their order, each beginning no earlier than the previous one has ended. */
+function nonOverlapping(refs: readonly WindowRef[], current: number): WindowRef[] {
+  const selected: WindowRef[] = [];
   for (const ref of refs) {
-    const last = chosen.at(-1);
-    const free = !last || last.trialIndex !== ref.trialIndex || ref.end - last.end > current - 1e-6;
-    if (free) chosen.push(ref);
+    const last = selected.at(-1);
+    const isClear =
+      !last || last.trialIndex !== ref.trialIndex || ref.end - last.end > current - 1e-6;
+    if (isClear) selected.push(ref);
   }
-  return chosen;
+  return selected;
 }
 
+/** Agreement of windows generated one ahead of the recorded past with recorded windows. */
 export interface WindowScores {
+  /** How many windows were generated. */
   readonly windows: number;
-  /** Mean agreement of the sets of neurons, one window ahead of the recorded past. */
+  /** Mean F1 of the sets of neurons that fire. */
   readonly setF1: number;
-  /** The same of windows drawn for another moment: what rates alone give. */
+  /** The baseline: the same for windows generated at another moment, whose agreement comes from the rates alone. */
   readonly shuffledSetF1: number;
 }
 
-/** Draws each window once from its recorded past, and compares which neurons fired. */
+/**
+ * Draws each window once from its recorded past, and compares which neurons fired.
+ *
+ * @param size windows drawn at once
+ */
 export async function scoreWindows(
   sampler: Sampler,
   windows: Windows,
@@ -206,11 +229,11 @@ export async function scoreWindows(
   const truth: Set<number>[] = [];
   const drawn: Set<number>[] = [];
   for (let start = 0; start < refs.length; start += size) {
-    const part: Window[] = refs.slice(start, start + size).map((ref) => windows.at(ref));
-    const found: GeneratedWindow[] = await sampler.generate(part);
-    for (const [n, { current }] of part.entries()) {
+    const batch: Window[] = refs.slice(start, start + size).map((ref) => windows.at(ref));
+    const generated: GeneratedWindow[] = await sampler.generate(batch);
+    for (const [n, { current }] of batch.entries()) {
       truth.push(neurons(current.ids));
-      drawn.push(neurons(found[n]!.ids));
+      drawn.push(neurons(generated[n]!.ids));
     }
   }
   const half = Math.floor(truth.length / 2);

@@ -1,4 +1,4 @@
-/** What asking a trained model gives, as it is kept in a run's store and shown in its report. */
+/** The results of the stages, as they are stored with a run and shown in its report. */
 
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
 import type { Scores } from '../analyze/decoding-scores.js';
@@ -10,74 +10,97 @@ import type { Explained } from './connectivity.js';
 import type { AheadScores, GeneratedScores, WindowScores } from './generated.js';
 import type { TokenScores } from './token-scores.js';
 
-/** One decoder: the model first, then the baselines. */
+/** The scores of one decoder: the model or a baseline. */
 export interface MethodScores {
+  /** Name of the decoder in tables. */
   readonly name: string;
+  /** Its settings, such as a penalty. */
   readonly detail: string;
   /** By variable. */
   readonly scores: Readonly<Record<string, Scores>>;
 }
 
-/** What `decode` gives. */
+/** The results of `decode`. */
 export interface DecodedResults {
+  /** Which windows were decoded. */
   readonly part: Part | 'all';
+  /** The file of the weights that decoded them, in the run's store. */
   readonly weights: string;
-  /** Windows decoded, and where each ended: its trial's place and seconds on the trial's clock. */
+  /** The decoded windows. */
   readonly refs: readonly WindowRef[];
-  /** By the model. */
+  /** True values, and those decoded by the model, at the end of each window. */
   readonly variables: readonly DecodedVariable[];
+  /** The unit of each variable, as far as it is known. */
   readonly units: Readonly<Record<string, string>>;
+  /** The scores of the model, then of the baselines. */
   readonly methods: readonly MethodScores[];
-  /** Seconds of a block of the bootstrap, and how many blocks there are. */
+  /** Seconds per block of the bootstrap. */
   readonly block: number;
+  /** How many blocks there are. */
   readonly blocks: number;
-  /** Windows that each method was trained on. */
+  /** How many windows each method was trained on. */
   readonly trained: number;
-  /** What the scores mean where it is not what one would think: sentences. */
+  /** Sentences on what may mislead a reader of the scores. */
   readonly notes: readonly string[];
 }
 
-/** What `generate` gives. */
+/** The results of `generate`. */
 export interface GeneratedResults {
+  /** The generated spikes. */
   readonly trials: readonly GeneratedTrial[];
+  /** Their agreement with the recording. */
   readonly scores: GeneratedScores;
-  /** How they were drawn: by which weights, from which part of the split, each head's own draw. */
+  /** How the trials were generated. */
   readonly settings: {
+    /** Which spikes the past windows held. */
     readonly past: 'own' | 'recorded';
+    /** The part of the split that the trials start in. */
     readonly part: Part | 'all';
+    /** Seed of all random draws. */
     readonly seed: number;
+    /** Length of each trial. */
     readonly seconds: number;
+    /** How neurons were drawn. */
     readonly id: DrawSettings | undefined;
+    /** How times were drawn. */
     readonly time: DrawSettings | undefined;
+    /** The file of the weights, in the run's store. */
     readonly weights: string;
   };
-  /** Which neurons were clamped, in a sentence; empty where none was. */
+  /** A sentence on the neurons that were silenced or driven; empty if none was. */
   readonly clamped: string;
-  /** One window ahead of the recorded past. */
+  /** Sets of neurons, one window ahead of the recorded past. Absent if neurons were clamped or the test part is empty. */
   readonly windows?: WindowScores;
+  /** Predictions of the next token, in the same windows. */
   readonly tokens?: TokenScores;
+  /** Rates, one window ahead of the recorded past. */
   readonly ahead?: AheadScores;
+  /** Seconds per bin of the PSTH. */
   readonly bin: number;
 }
 
-/** What `connectivity` gives, in so many seconds. */
+/** The results of `connectivity`. */
 export interface ExplainedResults extends Explained {
+  /** How long the computation took. */
   readonly seconds: number;
-  /** What neurons are called, where that is not their index. */
+  /** Names of the neurons, if they have others than their indices. */
   readonly names?: readonly string[];
 }
 
-/** One training run: how it began, on what share of the labelled windows, and what it decodes of the test part. */
+/** One model of `labels`: how it was trained, and how well it decodes the test part. */
 export interface LabelRun {
+  /** Seed of its training. */
   readonly seed: number;
+  /** Share of the labeled windows that it was trained on. */
   readonly share: number;
-  /** Windows with labels it was trained on. */
+  /** How many labeled windows that is. */
   readonly windows: number;
+  /** Whether it was first trained on spikes alone. */
   readonly from: 'pretrained' | 'scratch';
   readonly scores: ScoreValues;
 }
 
-/** By variable and name. */
+/** Scores by variable and by key of `SCORE_NAMES`. */
 export type ScoreValues = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 /** A variable that is decoded. */
@@ -86,17 +109,20 @@ export interface LabelVariable {
   readonly kind: DecodedVariable['kind'];
 }
 
-/** What `labels` gives. */
+/** The results of `labels`. */
 export interface LabelResults {
+  /** Updates with labels, of each model. */
   readonly updates: number;
+  /** Updates on spikes alone, of each pretrained model. */
   readonly pretraining: number;
   readonly variables: readonly LabelVariable[];
+  /** The models that were trained. */
   readonly runs: readonly LabelRun[];
-  /** The run itself, which had all labels for as long as it was trained. */
+  /** The run itself, which had all labels throughout its training. */
   readonly whole: {
     readonly updates: number;
     readonly scores: ScoreValues;
-    /** Whether it began from another run, and not from scratch. */
+    /** Whether it started from another run instead of from scratch. */
     readonly finetuned: boolean;
   };
 }

@@ -1,23 +1,30 @@
-/** How well a model predicts the next neuron, token by token, beside a model that only knows how often each fires. */
+/** Scores how well a model predicts the next neuron, token by token, beside a unigram model of token frequencies. */
 
 import type { Engine } from '../gpu/engine.js';
 import type { BatchLayout, HostBatch } from '../neuroformer/batch.js';
 import { ForwardPass } from '../neuroformer/forward-pass.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 
+/** Predictions of the next neuron, and of a unigram model for comparison. */
 export interface TokenScores {
-  /** Tokens scored: spikes and window ends. */
+  /** How many tokens were scored: spikes and ends of windows. */
   readonly tokens: number;
+  /** How many of them are spikes. */
   readonly spikes: number;
-  /** Share of spikes whose neuron was the likeliest of all neurons: of the model, and of always naming the busiest. */
+  /** Share of spikes whose neuron the model ranks first among all neurons. */
   readonly accuracy: number;
+  /** The same if the neuron that fires most is always predicted. */
   readonly unigramAccuracy: number;
-  /** Mean of -log2 p of the true token: of the model, and of a model of the tokens' frequencies in training. */
+  /** Mean of -log2 p of the true token. */
   readonly bits: number;
+  /** The same for the token frequencies of training windows. */
   readonly unigramBits: number;
 }
 
-/** How often each token follows in training windows, plus one of each so that none is impossible. */
+/**
+ * The share of each token among the next tokens of training windows: [ids]. Each neuron and EOS is counted once more than
+ * it occurs, so that none is impossible.
+ */
 export function tokenFrequencies(batches: Iterable<HostBatch>, layout: BatchLayout): Float64Array {
   const { ids } = layout.tokenizer;
   const counts = new Float64Array(ids.size);
@@ -29,16 +36,21 @@ export function tokenFrequencies(batches: Iterable<HostBatch>, layout: BatchLayo
   return counts.map((count) => count / total);
 }
 
-/** The natural logarithm of one class's probability. */
+/** The natural logarithm of the probability of one class. */
 function logProbability(logits: Float32Array, target: number): number {
-  let top = Number.NEGATIVE_INFINITY;
-  for (const logit of logits) top = Math.max(top, logit);
-  let mass = 0;
-  for (const logit of logits) mass += Math.exp(logit - top);
-  return logits[target]! - top - Math.log(mass);
+  let max = Number.NEGATIVE_INFINITY;
+  for (const logit of logits) max = Math.max(max, logit);
+  let sum = 0;
+  for (const logit of logits) sum += Math.exp(logit - max);
+  return logits[target]! - max - Math.log(sum);
 }
 
-/** Scores every token of the batches. */
+/**
+ * Scores every next token of the batches, except padding.
+ *
+ * @param size windows per batch
+ * @param frequencies of tokens, from `tokenFrequencies`
+ */
 export async function scoreTokens(
   engine: Engine,
   model: Neuroformer,
@@ -53,28 +65,28 @@ export async function scoreTokens(
   using pass = new ForwardPass(engine, layout, size, ({ inputs }) => ({
     logits: model.forward(inputs).idLogits,
   }));
-  let [tokens, spikes, right, unigramRight, bits, unigramBits] = [0, 0, 0, 0, 0, 0];
+  let [tokens, spikes, correct, unigramCorrect, bits, unigramBits] = [0, 0, 0, 0, 0, 0];
   for (const host of batches) {
     const { logits } = await pass.run(host);
     for (const [row, target] of host.nextIds.entries()) {
       if (target === ids.PAD) continue;
-      const own = logits.subarray(row * ids.size, (row + 1) * ids.size);
+      const rowLogits = logits.subarray(row * ids.size, (row + 1) * ids.size);
       tokens += 1;
-      bits -= logProbability(own, target) / Math.LN2;
+      bits -= logProbability(rowLogits, target) / Math.LN2;
       unigramBits -= Math.log2(frequencies[target]!);
       if (!ids.isNeuron(target)) continue;
       let best = 0;
-      for (let c = 1; c < ids.neurons; c++) if (own[c]! > own[best]!) best = c;
+      for (let c = 1; c < ids.neurons; c++) if (rowLogits[c]! > rowLogits[best]!) best = c;
       spikes += 1;
-      right += Number(best === target);
-      unigramRight += Number(busiest === target);
+      correct += Number(best === target);
+      unigramCorrect += Number(busiest === target);
     }
   }
   return {
     tokens,
     spikes,
-    accuracy: right / spikes,
-    unigramAccuracy: unigramRight / spikes,
+    accuracy: correct / spikes,
+    unigramAccuracy: unigramCorrect / spikes,
     bits: bits / tokens,
     unigramBits: unigramBits / tokens,
   };

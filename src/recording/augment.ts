@@ -1,44 +1,49 @@
-/** What training may do to windows: spikes of one bin in random order, and tokens hidden at random. */
+/** Random changes to training windows: simultaneous spikes are shuffled, and spikes are hidden from attention. */
 
 import type { HostRandom } from '../math/random.js';
 import type { TokenWindow, Window } from './windows.js';
 
 /**
- * The window with the spikes of each time bin in random order: their order within a bin is that of neuron numbers, which
- * means nothing and should not be learnt.
+ * Shuffles the spikes of each time bin, in the current and in the past window.
+ *
+ * Within a bin, spikes are sorted by neuron id. That order carries no information and should not be learned.
  */
 export function shuffleTies(window: Window, random: HostRandom): Window {
   const { current, past } = window;
-  return { ...window, current: shuffled(current, random), past: shuffled(past, random) };
+  return { ...window, current: shuffleBins(current, random), past: shuffleBins(past, random) };
 }
 
-function shuffled(window: TokenWindow, random: HostRandom): TokenWindow {
+function shuffleBins(window: TokenWindow, random: HostRandom): TokenWindow {
   const { ids, nextIds, nextTimes } = window;
-  const last = nextIds.length - Math.max(0, window.pad - 1);
   const tokens = new Int32Array(nextIds.length + 1);
   tokens[0] = ids[0]!;
   tokens.set(nextIds, 1);
-  const when = (n: number) => nextTimes[n - 1];
-  // Spikes stand between the start token and the end.
-  for (let start = 1; start < last; ) {
-    let end = start + 1;
-    while (end < last && when(end) === when(start)) end += 1;
-    for (let n = end - 1; n > start; n--) {
-      const other = start + random.integer(n - start + 1);
-      const token = tokens[n]!;
-      tokens[n] = tokens[other]!;
-      tokens[other] = token;
+  const timeAt = (position: number) => nextTimes[position - 1];
+  // After SOS come the spikes, then EOS. EOS has a time token of its own and is therefore never swapped.
+  const end = nextIds.length - Math.max(0, window.pad - 1);
+  for (let binStart = 1; binStart < end; ) {
+    let binEnd = binStart + 1;
+    while (binEnd < end && timeAt(binEnd) === timeAt(binStart)) binEnd += 1;
+    for (let position = binEnd - 1; position > binStart; position--) {
+      const partner = binStart + random.integer(position - binStart + 1);
+      const token = tokens[position]!;
+      tokens[position] = tokens[partner]!;
+      tokens[partner] = token;
     }
-    start = end;
+    binStart = binEnd;
   }
   return { ...window, ids: tokens.slice(0, ids.length), nextIds: tokens.slice(1) };
 }
 
 /**
- * A key mask with spikes hidden at random: each is no key of any attention and no part of a mean, while SOS and EOS stay.
+ * Hides spikes at random by clearing their entries in a key mask. A hidden spike is not a key of any attention and does
+ * not enter any mean. SOS and EOS are never hidden.
  *
+ * @param mask 1 for tokens that are keys, 0 for padding
+ * @param tokens the token at each entry of the mask
  * @param isNeuron whether a token is a spike
- * @param share how many to hide, as a probability
+ * @param share probability that a spike is hidden
+ * @returns a new mask
  */
 export function hideTokens<M extends Uint32Array>(
   mask: M,
@@ -47,7 +52,7 @@ export function hideTokens<M extends Uint32Array>(
   share: number,
   random: HostRandom,
 ): M {
-  return mask.map((shown, n) =>
-    shown && isNeuron(tokens[n]!) && random.uniform() < share ? 0 : shown,
+  return mask.map((isKey, position) =>
+    isKey && isNeuron(tokens[position]!) && random.uniform() < share ? 0 : isKey,
   ) as M;
 }

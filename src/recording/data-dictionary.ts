@@ -1,4 +1,4 @@
-/** The original's data dictionary: arrays by well-known keys, as its scripts put them together. */
+/** The data dictionary of the original Neuroformer: arrays under well-known keys, as its scripts assemble them. */
 
 import { RecordingError } from './errors.js';
 import {
@@ -10,13 +10,22 @@ import {
 } from './recording.js';
 import type { WindowRef } from './windows.js';
 
-/** Frames as one array: [frames, height, width], or [videos, frames, height, width] where trials show different videos. */
+/** Frames as one array: [frames, height, width], or [videos, frames, height, width] if trials show different videos. */
 export interface FrameArray {
+  /** Pixels, row-major. */
   readonly data: Float32Array | Uint8Array;
+  /** [frames, height, width] or [videos, frames, height, width] */
   readonly shape: readonly number[];
 }
 
-/** Picks a window's frames: `count` of them before frame number `end`, row-major. */
+/**
+ * Selects the frames of one window.
+ *
+ * @param end index of the frame after the last one that the window may show
+ * @param count how many frames to return
+ * @param options.trial id of the window's trial
+ * @returns `count` frames, row-major
+ */
 export type FrameCallback = (
   frames: FrameArray,
   end: number,
@@ -24,54 +33,67 @@ export type FrameCallback = (
   options: { trial: number },
 ) => Float32Array;
 
-/** Counts of neurons and bins. */
-type Counts = readonly ArrayLike<number>[];
+/** Spike counts, [neurons][bins]. */
+type CountMatrix = readonly ArrayLike<number>[];
 
-/** The end of a window in seconds, alone or with the number of its trial. */
+/** The end of a window in seconds, either alone or with the id of its trial. */
 export type DictionaryInterval = number | readonly [end: number, trial: number];
 
+/** The arrays of one recording under the original's keys. `DictionarySteps` gives their time steps. */
 export interface DataDictionary {
-  /** One matrix, or one for each trial number. */
-  readonly spikes: Counts | Readonly<Record<number, Counts>>;
+  /** Spike counts [neurons][bins]: one matrix, or one per trial id. */
+  readonly spikes: CountMatrix | Readonly<Record<number, CountMatrix>>;
+  /** The video shown. Each trial's clock starts with its first frame. */
   readonly frames?: FrameArray;
-  /** Numbers or labels by name: one series, or one for each trial number. */
+  /** Numbers or labels by variable name: one series, or one per trial id. */
   readonly behavior?: Readonly<
     Record<string, Variable['values'] | Readonly<Record<number, Variable['values']>>>
   >;
+  /** Ends of all windows. */
   readonly intervals?: readonly DictionaryInterval[];
+  /** Ends of the training windows. */
   readonly train_intervals?: readonly DictionaryInterval[];
+  /** Ends of the test windows. */
   readonly test_intervals?: readonly DictionaryInterval[];
+  /** Ends of the windows for finetuning. */
   readonly finetune_intervals?: readonly DictionaryInterval[];
+  /** Selects the frames of each window. Required if `frames` holds several videos. */
   readonly callback?: FrameCallback;
 }
 
-/** Seconds per bin of spikes, per frame, and per sample of each variable. */
+/** Time steps of the arrays in a data dictionary, in seconds. */
 export interface DictionarySteps {
+  /** Seconds per bin of spike counts. */
   readonly dt: number;
+  /** Seconds per frame. Required if there are frames. */
   readonly frames?: number;
+  /** Seconds per sample: one step for all variables, or one per variable name. */
   readonly behavior?: number | Readonly<Record<string, number>>;
 }
 
-/** A recording, and the windows the dictionary names. */
-export interface TrialDictionary {
+/** The recording in a data dictionary, and the windows that the dictionary lists. */
+export interface DictionaryRecording {
+  /** It has one trial per spike matrix. */
   readonly recording: Recording;
+  /** Windows by the key they are listed under; empty for keys that the dictionary lacks. */
   readonly intervals: Readonly<Record<'all' | 'train' | 'test' | 'finetune', readonly WindowRef[]>>;
 }
 
 /**
- * Maps a data dictionary onto a recording.
+ * Converts a data dictionary of the original into a recording.
  *
- * @throws RecordingError naming the key that does not fit.
+ * @param name of the recording, for messages
+ * @throws RecordingError naming the key whose data do not fit
  */
 export function fromDataDictionary(
   data: DataDictionary,
   steps: DictionarySteps,
   name = 'recording',
-): TrialDictionary {
+): DictionaryRecording {
   const perTrial = !Array.isArray(data.spikes);
   const matrices = perTrial
-    ? Object.entries(data.spikes as Record<number, Counts>)
-    : [['0', data.spikes as Counts] as const];
+    ? Object.entries(data.spikes as Record<number, CountMatrix>)
+    : [['0', data.spikes as CountMatrix] as const];
   const video = data.frames && trialVideo(data.frames, steps.frames, data.callback);
   const trials = matrices.map(([key, counts]): Trial => {
     const id = Number(key);
@@ -99,28 +121,31 @@ export function fromDataDictionary(
 }
 
 function windowRef(entry: DictionaryInterval, key: string, trials: readonly Trial[]): WindowRef {
-  const [end, id] = typeof entry === 'number' ? [entry, trials[0]!.id] : entry;
-  const trialIndex = trials.findIndex((candidate) => candidate.id === id);
+  const [end, trialId] = typeof entry === 'number' ? [entry, trials[0]!.id] : entry;
+  const trialIndex = trials.findIndex(({ id }) => id === trialId);
   if (trialIndex < 0)
-    throw new RecordingError(`${key} names trial ${id}, which spikes does not have.`);
+    throw new RecordingError(`${key} refers to trial ${trialId}, but spikes has no such trial.`);
   return { trialIndex, end };
 }
 
+/** @param trialId undefined if the dictionary has no trials */
 function trialVariables(
   behavior: NonNullable<DataDictionary['behavior']>,
-  { behavior: step }: DictionarySteps,
-  trial: number | undefined,
+  { behavior: steps }: DictionarySteps,
+  trialId: number | undefined,
 ): Record<string, Variable> {
   return Object.fromEntries(
-    Object.entries(behavior).map(([name, given]) => {
-      const dt = typeof step === 'object' ? step[name] : step;
+    Object.entries(behavior).map(([name, data]) => {
+      const dt = typeof steps === 'object' ? steps[name] : steps;
       if (dt === undefined)
-        throw new RecordingError(`Nobody says how many seconds a sample of ${name} lasts.`);
-      const isSeries = 'length' in given;
-      if (isSeries) return [name, { values: given as Variable['values'], dt }];
-      const own = trial === undefined ? undefined : given[trial];
-      if (!own) throw new RecordingError(`${name} has no samples for trial ${trial ?? 0}.`);
-      return [name, { values: own, dt }];
+        throw new RecordingError(
+          `The time step of ${name} is not given: steps.behavior should give its seconds per sample.`,
+        );
+      const isSeries = 'length' in data;
+      if (isSeries) return [name, { values: data as Variable['values'], dt }];
+      const values = trialId === undefined ? undefined : data[trialId];
+      if (!values) throw new RecordingError(`${name} has no samples for trial ${trialId ?? 0}.`);
+      return [name, { values, dt }];
     }),
   );
 }
@@ -130,16 +155,19 @@ function trialVideo(
   dt: number | undefined,
   callback: FrameCallback | undefined,
 ): Video {
-  if (dt === undefined) throw new RecordingError('Nobody says how many seconds a frame lasts.');
+  if (dt === undefined)
+    throw new RecordingError(
+      'The time step of the frames is not given: steps.frames should give the seconds per frame.',
+    );
   const { data, shape } = frames;
   if (shape.length !== 3 && !(shape.length === 4 && callback)) {
     throw new RecordingError(
-      `frames should be [frames, height, width], or with a callback [videos, frames, height, width], but is [${shape.join(', ')}].`,
+      `frames should be [frames, height, width], or [videos, frames, height, width] with a callback, but is [${shape.join(', ')}].`,
     );
   }
   const [height, width] = shape.slice(-2) as [number, number];
   const count = shape.slice(0, -2).reduce((product, n) => product * n, 1);
   const choose: Video['choose'] =
-    callback && ((_, end, wanted, trial) => callback(frames, end, wanted, { trial }));
+    callback && ((_, end, frameCount, trial) => callback(frames, end, frameCount, { trial }));
   return { data, count, height, width, dt, ...(choose && { choose }) };
 }

@@ -1,123 +1,146 @@
-/** Recordings in memory: trials, each with its spikes, its video and its variables on clocks of their own. */
+/** Recordings in memory: trials, each with its spikes, its video and its variables on the trial's own clock. */
 
 import { RecordingError } from './errors.js';
 import { cutSpikes, firstNotBefore, neuronCount, type Spikes, spikesEnd } from './spikes.js';
 
-/** A video: `count` frames of height x width, row-major. */
+/** A video: `count` frames of `height` x `width` pixels. */
 export interface Video {
+  /** Pixels, row-major [count, height, width]. */
   readonly data: Float32Array | Uint8Array;
+  /** How many frames there are. */
   readonly count: number;
+  /** Rows of pixels. */
   readonly height: number;
+  /** Columns of pixels. */
   readonly width: number;
   /** Seconds per frame. */
   readonly dt: number;
-  /** When its first frame begins, seconds on the trial's clock. Default 0. */
+  /** When the first frame begins, in seconds on the trial's clock. Default 0. */
   readonly start?: number;
   /**
-   * Chooses the frames of a window instead of the ones that end with it: `count` frames before frame number `end`.
-   * The original's name for it is the callback.
+   * Selects the frames of a window; without it a window takes the frames that end with it. The original calls this
+   * function the callback.
+   *
+   * @param end index of the frame after the last one that the window may show
+   * @param count how many frames to return
+   * @param trial id of the trial
    */
   readonly choose?: (video: Video, end: number, count: number, trial: number) => Float32Array;
 }
 
-/** A variable sampled at a fixed step. */
+/** A variable sampled at a fixed time step. */
 export interface Series {
-  /** Numbers, or labels of a classified variable. */
+  /** Numbers, or the labels of a classified variable. */
   readonly values: ArrayLike<number> | readonly string[];
   /** Seconds per sample. */
   readonly dt: number;
-  /** When its first sample was taken, seconds on the trial's clock. Default 0. */
+  /** When the first sample was taken, in seconds on the trial's clock. Default 0. */
   readonly start?: number;
-  /** Of angles: a full turn. */
+  /** For angles: a full turn, in their unit. */
   readonly period?: number;
 }
 
-/** A variable sampled whenever it was: rising times in seconds. */
+/** A variable sampled at arbitrary times. */
 export interface TimedSeries {
+  /** Numbers, or the labels of a classified variable. */
   readonly values: ArrayLike<number> | readonly string[];
+  /** When each sample was taken, in seconds on the trial's clock, increasing. */
   readonly times: ArrayLike<number>;
-  /** The last number before the trial, at a time below 0: where numbers hold until the next, it holds at the start. */
+  /**
+   * The last number before the trial, at a time below 0. For a variable that keeps each value until the next sample, it
+   * is the value at the trial's start.
+   */
   readonly before?: { readonly time: number; readonly value: number };
-  /** Of angles: a full turn. */
+  /** For angles: a full turn, in their unit. */
   readonly period?: number;
 }
 
+/** A variable recorded along with the spikes, such as a running speed or a head direction. */
 export type Variable = Series | TimedSeries;
 
-/** When sample n of a variable was taken, seconds on its clock. */
+/** When sample n of a variable was taken, in seconds on its clock. */
 export function sampleTime(series: Variable, n: number): number {
   return 'times' in series ? series.times[n]! : (series.start ?? 0) + n * series.dt;
 }
 
-/** A stretch of time that no window may leave; its clock starts at 0. */
+/** A span of time with a clock that starts at 0. Windows never cross from one trial into another. */
 export interface Trial {
+  /** The number that identifies the trial to users, unique in its recording. */
   readonly id: number;
-  /** Seconds from the session's start. */
+  /** When the trial starts, in seconds on the session clock. */
   readonly start: number;
   /** Seconds. */
   readonly duration: number;
+  /** Spikes of every neuron of the recording, on the trial's clock. */
   readonly spikes: Spikes;
+  /** What was shown or filmed; undefined if nothing was. */
   readonly video?: Video;
+  /** By name. A variable may be absent from some trials. */
   readonly variables: Readonly<Record<string, Variable>>;
 }
 
-/** Seconds from the session's start. */
+/** A span of time from `start` up to `stop`, in seconds. */
 export interface Interval {
+  /** Seconds. */
   readonly start: number;
+  /** Seconds. The interval ends just before this time. */
   readonly stop: number;
 }
 
+/** The data a model reads. `createRecording` makes one from a session and checks it. */
 export interface Recording {
+  /** What messages and reports call it. */
   readonly name: string;
+  /** How many neurons there are, the same in all trials. */
   readonly neurons: number;
+  /** The trials; other modules refer to them by their index here, `trialIndex`. */
   readonly trials: readonly Trial[];
-  /** Named stretches of the session, such as 'running'. */
+  /** Named intervals on the session clock, such as 'running'. */
   readonly intervals: Readonly<Record<string, readonly Interval[]>>;
 }
 
-/** A session as it was recorded, everything on one clock. */
+/** A session as the lab recorded it, with everything on one clock. */
 export interface Session {
+  /** Default: 'recording'. */
   readonly name?: string;
-  readonly spikes: Spikes;
+  /** Spikes of every neuron; lists of times may be plain arrays. */
+  readonly spikes: Spikes | { readonly times: readonly ArrayLike<number>[] };
+  /** The video shown or filmed. */
   readonly frames?: Video;
+  /** By name. */
   readonly variables?: Readonly<Record<string, Variable>>;
-  /** Default: one trial, the whole session. */
-  readonly trials?: readonly (Interval & { id?: number })[];
+  /** Trials with their ids; an id defaults to the index. Default: one trial that spans the session. */
+  readonly trials?: readonly (Interval & {
+    /** The number that identifies the trial to users. */
+    id?: number;
+  })[];
+  /** Named intervals, such as 'running'. */
   readonly intervals?: Readonly<Record<string, readonly Interval[]>>;
-  /** Seconds; default: up to the end of its longest part, or of its last trial. */
+  /** Seconds. Default: up to the latest end of any data, trial or interval. */
   readonly duration?: number;
-  /** Seconds that were recorded for certain, whatever happened in them. */
+  /** Seconds that were certainly recorded, even if no spike, frame or sample is that late. */
   readonly recorded?: number;
 }
 
 /**
- * A recording of one session, cut into its trials.
+ * Makes a recording of a session by cutting it into trials. The data are checked first.
  *
- * @throws RecordingError naming what is wrong with which part.
+ * @throws RecordingError naming the data at fault and what is wrong with them
  */
 export function createRecording(session: Session): Recording {
-  const { name = 'recording', spikes, frames, variables = {}, intervals = {} } = session;
+  const { name = 'recording', frames, variables = {}, intervals = {} } = session;
+  const spikes = withTypedTimes(session.spikes);
   checkSpikes(spikes);
   if (frames) checkVideo(frames);
   for (const [variable, series] of Object.entries(variables)) checkVariable(variable, series);
-  const ends = [...(session.trials ?? []), ...Object.values(intervals).flat()].map(
-    ({ stop }) => stop,
-  );
-  const parts = [
-    session.recorded ?? 0,
-    spikesEnd(spikes),
-    videoEnd(frames),
-    ...Object.values(variables).map(variableEnd),
-  ];
-  const duration = session.duration ?? [...parts, ...ends].reduce((a, b) => Math.max(a, b));
+  const duration = session.duration ?? latestEnd(session, spikes);
   if (!(duration > 0))
-    throw new RecordingError(
-      `The recording ${name} is ${duration} s long: there is nothing in it.`,
-    );
+    throw new RecordingError(`The recording ${name} is empty: its duration is ${duration} s.`);
   for (const [label, list] of Object.entries(intervals))
-    for (const [n, interval] of list.entries()) checkInterval(`${label} ${n}`, interval, duration);
+    for (const [n, interval] of list.entries())
+      checkInterval(`Interval ${n} of ${label}`, interval, duration);
   const spans = session.trials ?? [{ start: 0, stop: duration }];
-  if (spans.length === 0) throw new RecordingError(`The recording ${name} has no trial.`);
+  if (spans.length === 0) throw new RecordingError(`The recording ${name} has no trials.`);
   const trials = spans.map(({ start, stop, id }, n) => {
     checkInterval(`Trial ${id ?? n}`, { start, stop }, duration);
     return {
@@ -125,7 +148,7 @@ export function createRecording(session: Session): Recording {
       start,
       duration: stop - start,
       spikes: cutSpikes(spikes, start, stop),
-      ...videoWithin(frames, start, stop),
+      ...cutVideo(frames, start, stop),
       variables: Object.fromEntries(
         Object.entries(variables).flatMap(([key, series]) => {
           const cut = cutVariable(series, start, stop);
@@ -134,116 +157,175 @@ export function createRecording(session: Session): Recording {
       ),
     };
   });
-  checkNumbers(trials);
+  checkIds(trials);
   checkApart(trials);
   return { name, neurons: neuronCount(spikes), trials, intervals };
 }
 
-/** The variables that some trial has. */
+/** The latest end of any data, trial or interval of a session, in seconds. */
+function latestEnd(session: Session, spikes: Spikes): number {
+  const { frames, variables = {}, trials = [], intervals = {}, recorded = 0 } = session;
+  const ends = [
+    recorded,
+    spikesEnd(spikes),
+    videoEnd(frames),
+    ...Object.values(variables).map(variableEnd),
+    ...[...trials, ...Object.values(intervals).flat()].map(({ stop }) => stop),
+  ];
+  return ends.reduce((a, b) => Math.max(a, b));
+}
+
+/** Names of the variables that occur in any trial, without duplicates. */
 export function variableNames({ trials }: Pick<Recording, 'trials'>): string[] {
   return [...new Set(trials.flatMap(({ variables }) => Object.keys(variables)))];
 }
 
 /**
- * A recording of trials that each have a clock of their own, checked.
+ * Makes a recording of trials that were recorded separately, each on its own clock. The data are checked.
  *
- * @throws RecordingError naming what is wrong with which part.
+ * @throws RecordingError naming the data at fault and what is wrong with them
  */
 export function assembleRecording(
   name: string,
   trials: readonly Trial[],
   intervals: Recording['intervals'] = {},
 ): Recording {
-  const first = trials[0];
-  if (!first) throw new RecordingError(`The recording ${name} has no trial.`);
-  const neurons = neuronCount(first.spikes);
-  checkNumbers(trials);
+  const firstTrial = trials[0];
+  if (!firstTrial) throw new RecordingError(`The recording ${name} has no trials.`);
+  const neurons = neuronCount(firstTrial.spikes);
+  checkIds(trials);
+  // Trials may share one video.
+  for (const video of new Set(trials.map((trial) => trial.video))) if (video) checkVideo(video);
   for (const trial of trials) {
     checkSpikes(trial.spikes);
-    const found = neuronCount(trial.spikes);
-    if (found !== neurons) {
+    const count = neuronCount(trial.spikes);
+    if (count !== neurons) {
       throw new RecordingError(
-        `Trial ${trial.id} has ${found} neurons, but trial ${first.id} has ${neurons}: all need the same.`,
+        `Trial ${trial.id} has ${count} neurons, but trial ${firstTrial.id} has ${neurons}: all trials should have the same neurons.`,
       );
     }
-    if (trial.video) checkVideo(trial.video);
     for (const [variable, series] of Object.entries(trial.variables))
       checkVariable(variable, series);
   }
   return { name, neurons, trials, intervals };
 }
 
-function checkNumbers(trials: readonly Trial[]): void {
-  const seen = new Set<number>();
+/**
+ * The recording with other variables in its trials, for example with values that were given per trial. Only variables
+ * that the trial did not have before are checked.
+ *
+ * @param variables of each trial, in the order of the trials
+ * @throws RecordingError naming the variable at fault and what is wrong with it
+ */
+export function replaceVariables(
+  recording: Recording,
+  variables: readonly Trial['variables'][],
+): Recording {
+  const trials = recording.trials.map((trial, n) => {
+    for (const [name, series] of Object.entries(variables[n]!))
+      if (series !== trial.variables[name]) checkVariable(name, series);
+    return { ...trial, variables: variables[n]! };
+  });
+  return { ...recording, trials };
+}
+
+function checkIds(trials: readonly Trial[]): void {
+  const ids = new Set<number>();
   for (const { id } of trials) {
-    if (seen.has(id)) throw new RecordingError(`Two trials have the number ${id}.`);
-    seen.add(id);
+    if (ids.has(id)) throw new RecordingError(`Two trials have the id ${id}.`);
+    ids.add(id);
   }
 }
 
-/** Trials that share time would show one what belongs to the other. */
+/**
+ * Checks that no trials overlap in session time. Data shared by two trials would leak between the parts of a split.
+ *
+ * @throws RecordingError naming two trials that overlap
+ */
 export function checkApart(trials: readonly Pick<Trial, 'id' | 'start' | 'duration'>[]): void {
   const sorted = [...trials].sort((p, q) => p.start - q.start);
   for (const [n, next] of sorted.slice(1).entries()) {
     const { id, start, duration } = sorted[n]!;
     if (next.start < start + duration - 1e-6) {
       throw new RecordingError(
-        `Trial ${next.id} begins at ${next.start} s, before trial ${id} ends at ${start + duration} s: trials should not overlap; name those to use under trials.keep of a dataset.yaml.`,
+        `Trial ${next.id} begins at ${next.start} s, before trial ${id} ends at ${start + duration} s. Trials should not overlap: in a dataset.yaml, trials.keep selects the trials to use.`,
       );
     }
   }
 }
 
-/** Samples of a regular clock within a stretch of time: the first, and the one past the last. */
-function samplesWithin(from: number, dt: number, length: number, start: number, stop: number) {
-  const at = (time: number) => Math.ceil((time - from) / dt - 1e-6);
-  const first = Math.min(length, Math.max(0, at(start)));
-  return [first, Math.max(first, Math.min(length, at(stop)))] as const;
+/** The samples of a regular clock within a time interval: index of the first one, and of the one after the last. */
+function samplesWithin(
+  clockStart: number,
+  dt: number,
+  length: number,
+  start: number,
+  stop: number,
+) {
+  const indexAt = (time: number) => Math.ceil((time - clockStart) / dt - 1e-6);
+  const first = Math.min(length, Math.max(0, indexAt(start)));
+  return [first, Math.max(first, Math.min(length, indexAt(stop)))] as const;
 }
 
-/** The frames that begin within a trial, on its clock; nothing where there are none. */
-function videoWithin(video: Video | undefined, start: number, stop: number): { video?: Video } {
+/** The frames that begin within a trial, on the trial's clock; empty if there are none. */
+function cutVideo(video: Video | undefined, start: number, stop: number): { video?: Video } {
   if (!video) return {};
-  const { data, count, height, width, dt, start: from = 0, choose } = video;
-  const [first, end] = samplesWithin(from, dt, count, start, stop);
+  const { data, count, height, width, dt, start: videoStart = 0, choose } = video;
+  const [first, end] = samplesWithin(videoStart, dt, count, start, stop);
   if (end === first) return {};
-  // Who chooses frames itself is given all of them.
-  if (choose) return { video: { ...video, start: from - start } };
+  // A function that selects frames itself gets all of them.
+  if (choose) return { video: { ...video, start: videoStart - start } };
   const size = height * width;
-  const own = data.subarray(first * size, end * size);
-  return { video: { ...video, data: own, count: end - first, start: from + first * dt - start } };
+  return {
+    video: {
+      ...video,
+      data: data.subarray(first * size, end * size),
+      count: end - first,
+      start: videoStart + first * dt - start,
+    },
+  };
 }
 
 /**
- * The samples taken within a trial, on its clock; a label holds from before it, and so may a number. Undefined where
- * there are none.
+ * The samples of a variable within a trial, on the trial's clock; undefined if there are none. A label stays valid until
+ * the next one, so unless the trial starts with a sample, the last label before it is included, at time 0. The last
+ * number before it becomes `before`.
  */
 function cutVariable(series: Variable, start: number, stop: number): Variable | undefined {
   const turn = series.period === undefined ? {} : { period: series.period };
   const slice = (first: number, end: number): Variable['values'] =>
     Array.prototype.slice.call(series.values, first, end);
   if (!('times' in series)) {
-    const { dt, start: from = 0, values } = series;
-    const [first, end] = samplesWithin(from, dt, values.length, start, stop);
+    const { dt, start: clockStart = 0, values } = series;
+    const [first, end] = samplesWithin(clockStart, dt, values.length, start, stop);
     if (end === first) return undefined;
-    const whole = first === 0 && end === values.length;
-    const cut = whole ? values : slice(first, end);
-    const at = from + first * dt - start;
-    return { values: cut, dt, ...(Math.abs(at) >= 1e-9 && { start: at }), ...turn };
+    const isUncut = first === 0 && end === values.length;
+    const firstTime = clockStart + first * dt - start;
+    return {
+      values: isUncut ? values : slice(first, end),
+      dt,
+      ...(Math.abs(firstTime) >= 1e-9 && { start: firstTime }),
+      ...turn,
+    };
   }
-  const labels = typeof series.values[0] === 'string';
+  const isLabeled = typeof series.values[0] === 'string';
   let first = firstNotBefore(series.times, start - 1e-9);
   const end = firstNotBefore(series.times, stop - 1e-9);
-  if (labels && first > 0) first -= 1;
-  const value = labels ? undefined : (series.values[first - 1] as number | undefined);
+  const startsWithTrial = series.times[first]! - start <= 1e-9;
+  if (isLabeled && first > 0 && !startsWithTrial) first -= 1;
+  const value = isLabeled ? undefined : (series.values[first - 1] as number | undefined);
   const before = value !== undefined && { value, time: series.times[first - 1]! - start };
   if (end <= first)
     return before ? { values: [before.value], times: [before.time], ...turn } : undefined;
   const times = Float64Array.from({ length: end - first }, (_, n) =>
-    Math.max(labels ? 0 : Number.NEGATIVE_INFINITY, series.times[first + n]! - start),
+    Math.max(isLabeled ? 0 : Number.NEGATIVE_INFINITY, series.times[first + n]! - start),
   );
-  const held = before && times[0]! > 1e-9 && { before };
-  return { values: slice(first, end), times, ...held, ...turn };
+  return {
+    values: slice(first, end),
+    times,
+    ...(before && !startsWithTrial && { before }),
+    ...turn,
+  };
 }
 
 function videoEnd(video: Video | undefined): number {
@@ -255,16 +337,26 @@ function variableEnd(series: Variable): number {
   return (series.start ?? 0) + series.values.length * series.dt;
 }
 
+/** Spikes whose lists of times are typed arrays; lists that are typed already are not copied. */
+function withTypedTimes(spikes: Session['spikes']): Spikes {
+  if ('counts' in spikes) return spikes;
+  const typed = (list: ArrayLike<number>) =>
+    list instanceof Float64Array ? list : Float64Array.from(list);
+  return { times: spikes.times.map(typed) };
+}
+
 function checkSpikes(spikes: Spikes): void {
   if (neuronCount(spikes) === 0)
-    throw new RecordingError('The recording has no neuron; spikes need at least one row or list.');
+    throw new RecordingError(
+      'The recording has no neurons: spikes should have at least one row or list.',
+    );
   if ('counts' in spikes) {
     const { counts, dt } = spikes;
     checkStep('spikes', dt);
-    const odd = counts.findIndex((row) => row.length !== counts[0]!.length);
-    if (odd >= 0) {
+    const ragged = counts.findIndex((row) => row.length !== counts[0]!.length);
+    if (ragged >= 0) {
       throw new RecordingError(
-        `Neuron ${odd} has ${counts[odd]!.length} bins, but neuron 0 has ${counts[0]!.length}: counts should be a matrix of neurons and bins.`,
+        `Neuron ${ragged} has ${counts[ragged]!.length} bins, but neuron 0 has ${counts[0]!.length}: counts should be a matrix of neurons and bins.`,
       );
     }
     return;
@@ -274,12 +366,12 @@ function checkSpikes(spikes: Spikes): void {
       const time = times[n]!;
       if (!Number.isFinite(time) || time < 0) {
         throw new RecordingError(
-          `Spike ${n} of neuron ${neuron} is at ${time} s; times should be numbers from 0 on.`,
+          `Spike ${n} of neuron ${neuron} is at ${time} s; spike times should be finite and not negative.`,
         );
       }
       if (n > 0 && time < times[n - 1]!) {
         throw new RecordingError(
-          `Spike ${n} of neuron ${neuron} is at ${time} s, before the one it follows (${times[n - 1]} s): sort its times.`,
+          `Spike ${n} of neuron ${neuron} is at ${time} s, before spike ${n - 1} at ${times[n - 1]} s: the times of each neuron should be sorted.`,
         );
       }
     }
@@ -288,24 +380,24 @@ function checkSpikes(spikes: Spikes): void {
 
 function checkVideo({ data, count, height, width, dt }: Video): void {
   checkStep('frames', dt);
-  const needed = count * height * width;
-  if (data.length !== needed || needed === 0) {
+  const pixels = count * height * width;
+  if (data.length !== pixels || pixels === 0) {
     throw new RecordingError(
-      `The frames are ${count} of ${height} x ${width}, so they need ${needed} pixels, but hold ${data.length}.`,
+      `A video of ${count} frames of ${height} x ${width} should have ${pixels} pixels, but has ${data.length}.`,
     );
   }
   if (data instanceof Uint8Array) return;
-  const odd = data.findIndex((pixel) => !Number.isFinite(pixel));
-  if (odd >= 0) {
+  const index = data.findIndex((pixel) => !Number.isFinite(pixel));
+  if (index >= 0) {
     throw new RecordingError(
-      `Frame ${Math.floor(odd / (height * width))} has a pixel that is ${data[odd]}; pixels should be numbers.`,
+      `Frame ${Math.floor(index / (height * width))} has a pixel of value ${data[index]}; pixels should be finite numbers.`,
     );
   }
 }
 
 function checkVariable(name: string, series: Variable): void {
   const { values } = series;
-  if (values.length === 0) throw new RecordingError(`Variable ${name} has no sample.`);
+  if (values.length === 0) throw new RecordingError(`Variable ${name} has no samples.`);
   for (let n = 0; n < values.length; n++) {
     const value = values[n];
     if (
@@ -314,7 +406,7 @@ function checkVariable(name: string, series: Variable): void {
       (typeof value === 'number' && !Number.isFinite(value))
     ) {
       throw new RecordingError(
-        `Sample ${n} of variable ${name} is ${value === '' ? 'missing' : value}; fill or cut out what is missing, as every sample should be ${typeof values[0] === 'string' ? 'a label' : 'a number'}.`,
+        `Sample ${n} of variable ${name} is ${value === '' ? 'missing' : value}, but every sample should be ${typeof values[0] === 'string' ? 'a label' : 'a number'}: fill in or remove missing samples.`,
       );
     }
   }
@@ -324,28 +416,28 @@ function checkVariable(name: string, series: Variable): void {
   }
   if (series.times.length !== values.length) {
     throw new RecordingError(
-      `Variable ${name} has ${values.length} samples, but ${series.times.length} times.`,
+      `Variable ${name} has ${values.length} samples, but ${series.times.length} sample times.`,
     );
   }
   for (let n = 0; n < series.times.length; n++) {
     const time = series.times[n]!;
     if (!Number.isFinite(time) || (n > 0 && time <= series.times[n - 1]!)) {
       throw new RecordingError(
-        `Sample ${n} of variable ${name} is at ${time} s, not after the one before it; times should rise.`,
+        `Sample ${n} of variable ${name} is at ${time} s; sample times should be finite, and each later than the one before.`,
       );
     }
   }
 }
 
-function checkStep(what: string, dt: number): void {
+function checkStep(owner: string, dt: number): void {
   if (!(dt > 0) || !Number.isFinite(dt))
-    throw new RecordingError(`The step of ${what} should be above 0 seconds, but is ${dt}.`);
+    throw new RecordingError(`The time step of ${owner} should be above 0 seconds, but is ${dt}.`);
 }
 
 function checkInterval(label: string, { start, stop }: Interval, duration: number): void {
-  // A sample's rounding may put the last trial's end a hair past that of the recording.
+  // Rounding a sample time may put the end of the last trial slightly past the end of the recording.
   if (start >= 0 && stop > start && stop <= duration + 1e-6) return;
   throw new RecordingError(
-    `${label} runs from ${start} to ${stop} s; it should lie within the recording, 0 to ${duration} s, and end after it starts.`,
+    `${label} runs from ${start} to ${stop} s; it should be within the recording, 0 to ${duration} s, and end after it starts.`,
   );
 }

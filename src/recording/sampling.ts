@@ -1,4 +1,4 @@
-/** What a window takes of a trial's variables and its video. */
+/** The samples of variables and the video frames that belong to a window. */
 
 import { meanDirection } from '../math/angles.js';
 import { arange, roundHalfEven } from '../math/rounding.js';
@@ -7,37 +7,42 @@ import { RecordingError } from './errors.js';
 import { type Interval, type Series, sampleTime, type Variable, type Video } from './recording.js';
 import type { ClassVocabulary } from './vocabularies.js';
 
-/** A variable a window samples. */
+/** How windows sample one variable. */
 export interface VariableSetting {
-  /** What the window calls it. */
+  /** Its name in the window. */
   readonly name: string;
-  /** What the recording calls it; default: the same. */
+  /** Its name in the recording. Default: the same. */
   readonly data?: string | undefined;
-  /** Seconds of it that a window holds, and seconds per sample. */
+  /** Seconds of it in a window. */
   readonly window: number;
+  /** Seconds per sample. */
   readonly dt: number;
+  /** Its classes, if it is classified; samples are then class tokens. */
   readonly classes?: ClassVocabulary | undefined;
-  /** Of an angle: a full turn. */
+  /** For angles: a full turn, in their unit. */
   readonly period?: number | undefined;
-  /** Whether the model reads it, and so may know no sample before it was taken. */
+  /** Whether the model reads it as an input, so that no sample may be known before it was taken. */
   readonly read?: boolean;
 }
 
-/** Samples of a variable within a window, and their times from the window's start. */
+/** Samples of a variable within a window. */
 export interface Samples {
   /** Numbers, or class tokens. */
   readonly values: Float64Array;
-  /** Seconds. */
+  /** When each sample was taken, in seconds from the start of the variable's window. */
   readonly times: Float64Array;
 }
 
 /**
- * A series of the step wanted. Finer samples are averaged over each step, coarser ones interpolated, on the circle where
- * they are angles; what is held, as labels are, holds until the next sample, or the trial's end.
+ * Resamples a variable at a fixed time step. Finer samples are averaged over each step and coarser ones interpolated, on
+ * the circle for angles. Held variables, such as labels, keep each value until the next sample or the end of the trial.
  *
- * @param how.period of angles: a full turn; default: the series' own.
- * @param how.held classes that are numbers, which have no mean.
- * @param how.read what a model reads: coarse samples hold until the next, as a line to that one would tell the future.
+ * @param dt seconds per sample of the result
+ * @param duration of the trial, seconds
+ * @param how.period for angles: a full turn; default: that of the series
+ * @param how.held whether the values are classes given as numbers, which must not be averaged
+ * @param how.read whether the model reads the variable: coarse samples are then held until the next one, because a line
+ *     toward the next sample would reveal the future
  */
 export function regular(
   series: Variable,
@@ -48,17 +53,17 @@ export function regular(
   if (!('times' in series) && Math.abs(series.dt / dt - 1) < 1e-9) return series;
   const { values } = series;
   const timeAt = (n: number) => sampleTime(series, n);
-  const last = timeAt(values.length - 1);
+  const lastTime = timeAt(values.length - 1);
   if (how.held || typeof values[0] === 'string')
-    return held(series, dt, Math.max(last, duration - dt));
+    return hold(series, dt, Math.max(lastTime, duration - dt));
   const numbers = values as ArrayLike<number>;
   const step = 'times' in series ? (usual(sampleIntervals(series)) ?? dt) : series.dt;
-  const join = joining(how.period ?? series.period);
-  // A mean needs a step and a half of samples; with fewer it would follow now one and now two of them.
-  if (step * 1.5 <= dt) return averaged(numbers, timeAt, dt, last + step, join);
+  const weightedMean = joining(how.period ?? series.period);
+  // Averaging needs 1.5 samples per step: with fewer, some means would be of one sample and others of two.
+  if (step * 1.5 <= dt) return average(numbers, timeAt, dt, lastTime + step, weightedMean);
   return how.read
-    ? held(series, dt, Math.max(last, last + step - dt))
-    : interpolated(numbers, timeAt, dt, join);
+    ? hold(series, dt, Math.max(lastTime, lastTime + step - dt))
+    : interpolate(numbers, timeAt, dt, weightedMean);
 }
 
 /** Seconds from each sample to the next. */
@@ -68,102 +73,117 @@ function sampleIntervals({ times }: { readonly times: ArrayLike<number> }): Floa
     .map((time, n) => time - times[n]!);
 }
 
-/** Samples this much farther apart than usual have a hole between them. */
+/** An interval between two samples is a gap if it is longer than this many usual ones. */
 const GAP_FACTOR = 5;
 
-/** Stretches of a trial in which nothing of a series was sampled, far longer than its usual step and than `dt`. */
+/**
+ * Gaps of a variable: intervals without samples, longer than 5 of its usual steps and than 2 `dt`. Labels have none.
+ *
+ * @param dt seconds per sample in a window
+ */
 export function findSamplingGaps(series: Variable, dt: number): Interval[] {
   if (!('times' in series) || typeof series.values[0] === 'string') return [];
   const { before } = series;
   const times = [...(before ? [before.time] : []), ...Array.from(series.times)];
   const steps = sampleIntervals({ times });
-  const step = usual(steps) ?? 0;
-  return Array.from(steps).flatMap((own, n) =>
-    own > GAP_FACTOR * step && own > 2 * dt ? [{ start: times[n]!, stop: times[n + 1]! }] : [],
+  const usualStep = usual(steps) ?? 0;
+  return Array.from(steps).flatMap((step, n) =>
+    step > GAP_FACTOR * usualStep && step > 2 * dt
+      ? [{ start: times[n]!, stop: times[n + 1]! }]
+      : [],
   );
 }
 
-/** The weighted mean of some samples, by their places. */
-export type Join = (
+/** The weighted mean of the samples at some indices; equal weights by default. */
+export type WeightedMean = (
   values: ArrayLike<number>,
-  places: readonly number[],
+  indices: readonly number[],
   weights?: number[],
 ) => number;
 
-/** How samples become their mean: plainly, or of angles on their circle. The first stands for angles that cancel. */
-export function joining(period: number | undefined): Join {
+/**
+ * The function that averages samples of a variable: the arithmetic mean or, for angles, the mean on the circle. Angles
+ * that cancel have no mean direction; the first of them stands in for it.
+ *
+ * @param period for angles: a full turn
+ */
+export function joining(period: number | undefined): WeightedMean {
   if (period !== undefined) {
-    return (values, places, weights) => {
-      const angles = places.map((place) => values[place]!);
+    return (values, indices, weights) => {
+      const angles = indices.map((index) => values[index]!);
       const direction = meanDirection(angles, period, weights);
       return Number.isNaN(direction) ? angles[0]! : direction;
     };
   }
-  return (values, places, weights) => {
+  return (values, indices, weights) => {
     let [sum, total] = [0, 0];
-    for (const [n, place] of places.entries()) {
+    for (const [n, index] of indices.entries()) {
       const weight = weights?.[n] ?? 1;
-      sum += weight * values[place]!;
+      sum += weight * values[index]!;
       total += weight;
     }
     return sum / total;
   };
 }
 
-/** Each step's mean; a step without a sample has the one before it. */
-function averaged(
-  values: ArrayLike<number>,
+/** Averages the samples in each step up to `end`. A step without samples repeats the mean before it. */
+function average(
+  samples: ArrayLike<number>,
   timeAt: (n: number) => number,
   dt: number,
   end: number,
-  join: Join,
+  weightedMean: WeightedMean,
 ): Series {
   const start = timeAt(0);
   const length = Math.max(1, Math.floor((end - start) / dt + 1e-6));
   let next = 0;
-  let before = values[0]!;
-  const found = Float64Array.from({ length }, (_, n) => {
-    const places: number[] = [];
-    for (; next < values.length && timeAt(next) < start + (n + 1) * dt - 1e-9; next++)
-      places.push(next);
-    if (places.length > 0) before = join(values, places);
-    return before;
+  let mean = samples[0]!;
+  const values = Float64Array.from({ length }, (_, n) => {
+    const indices: number[] = [];
+    for (; next < samples.length && timeAt(next) < start + (n + 1) * dt - 1e-9; next++)
+      indices.push(next);
+    if (indices.length > 0) mean = weightedMean(samples, indices);
+    return mean;
   });
-  return { values: found, dt, start };
+  return { values, dt, start };
 }
 
-function interpolated(
-  values: ArrayLike<number>,
+function interpolate(
+  samples: ArrayLike<number>,
   timeAt: (n: number) => number,
   dt: number,
-  join: Join,
+  weightedMean: WeightedMean,
 ): Series {
   const start = timeAt(0);
-  const length = Math.floor((timeAt(values.length - 1) - start) / dt + 1e-9) + 1;
-  let at = 0;
-  const found = Float64Array.from({ length }, (_, n) => {
+  const length = Math.floor((timeAt(samples.length - 1) - start) / dt + 1e-9) + 1;
+  let left = 0;
+  const values = Float64Array.from({ length }, (_, n) => {
     const time = start + n * dt;
-    while (at + 1 < values.length && timeAt(at + 1) <= time + 1e-9) at += 1;
-    if (at + 1 === values.length) return values[at]!;
-    const share = Math.max(0, (time - timeAt(at)) / (timeAt(at + 1) - timeAt(at)));
-    return share === 0 ? values[at]! : join(values, [at, at + 1], [1 - share, share]);
+    while (left + 1 < samples.length && timeAt(left + 1) <= time + 1e-9) left += 1;
+    if (left + 1 === samples.length) return samples[left]!;
+    const share = Math.max(0, (time - timeAt(left)) / (timeAt(left + 1) - timeAt(left)));
+    return share === 0
+      ? samples[left]!
+      : weightedMean(samples, [left, left + 1], [1 - share, share]);
   });
-  return { values: found, dt, start };
+  return { values, dt, start };
 }
 
-/** @param until when the last step begins. */
-function held(series: Variable, dt: number, until: number): Series {
-  const { values, timeAt } = withBefore(series);
+/** Repeats each sample until the next one. @param lastStep when the last step begins, seconds */
+function hold(series: Variable, dt: number, lastStep: number): Series {
+  const { values: samples, timeAt } = withBefore(series);
   const start = timeAt(0);
-  let at = 0;
-  const found = Array.from({ length: Math.floor((until - start) / dt + 1e-9) + 1 }, (_, n) => {
-    while (at + 1 < values.length && timeAt(at + 1) <= start + n * dt + 1e-9) at += 1;
-    return values[at]!;
+  let current = 0;
+  const length = Math.floor((lastStep - start) / dt + 1e-9) + 1;
+  const values = Array.from({ length }, (_, n) => {
+    while (current + 1 < samples.length && timeAt(current + 1) <= start + n * dt + 1e-9)
+      current += 1;
+    return samples[current]!;
   });
-  return { values: found as number[] | string[], dt, start };
+  return { values: values as number[] | string[], dt, start };
 }
 
-/** What held before the trial begins with it. */
+/** The samples of a held variable: the value that was current when the trial began gets the time 0. */
 function withBefore(series: Variable): { values: Variable['values']; timeAt(n: number): number } {
   if (!('times' in series)) return { values: series.values, timeAt: (n) => sampleTime(series, n) };
   const { before, times } = series;
@@ -172,16 +192,19 @@ function withBefore(series: Variable): { values: Variable['values']; timeAt(n: n
   return { values, timeAt: (n) => (n === 0 ? 0 : times[n - 1]!) };
 }
 
-/** The samples a window takes, by their places: from `first` up to `end`. */
+/** A range of sample indices. */
 export interface SampleRange {
+  /** The index of the first one. */
   readonly first: number;
+  /** The index after the last one. */
   readonly end: number;
 }
 
 /**
- * The samples of the seconds from `from` up to `to`, at least one, all of which are over at `to`: none is of the future.
+ * The samples of the seconds from `from` up to `to`: at least one, and only samples that are complete at `to`, so that
+ * none is of the future. A sample covers the `dt` seconds from its time on. Indices may be outside the series.
  *
- * @param exact otherwise the nearest, as in the original.
+ * @param exact false: both ends are rounded to the nearest sample, as in the original
  */
 export function samplesBetween(
   { dt, start = 0 }: Pick<Series, 'dt' | 'start'>,
@@ -196,9 +219,11 @@ export function samplesBetween(
 }
 
 /**
- * Samples from `from` up to `to`; where the series has not begun or has ended, its nearest sample.
+ * The samples of a series in the seconds from `from` up to `to`. Before the series begins and after it ends, its nearest
+ * sample is repeated.
  *
- * @param exact a sample's time is its place in the window; otherwise samples and times are cut as in the original.
+ * @param exact true: sample n has the time n dt; false: values and times are cut as in the original
+ * @throws RecordingError where a value is not one of the classes, or labels come without classes
  */
 export function sampleSeries(
   series: Series,
@@ -214,83 +239,88 @@ export function sampleSeries(
       const token = classes.find(value);
       if (token !== undefined) return token;
       throw new RecordingError(
-        `Variable ${name} is ${JSON.stringify(value)}, which is none of its classes: ${classes.values.join(', ')}.`,
+        `Variable ${name} has the value ${JSON.stringify(value)}, which is not one of its classes: ${classes.values.join(', ')}.`,
       );
     }
     if (typeof value === 'number') return value;
     throw new RecordingError(
-      `Variable ${name} holds labels such as "${value}": labels can be predicted, with objective: classification, but not read.`,
+      `Variable ${name} has labels such as "${value}". Labels can be predicted, with objective: classification, but cannot be an input.`,
     );
   };
-  const { first, end } = samplesBetween(series, from, to, exact);
-  if (!exact) return originalSamples(sample, values.length, first, end, from, to, dt);
+  const range = samplesBetween(series, from, to, exact);
+  if (!exact) return originalSamples(sample, values.length, range, from, to, dt);
+  const { first, end } = range;
   const last = values.length - 1;
-  const found = Float64Array.from({ length: end - first }, (_, n) =>
+  const samples = Float64Array.from({ length: end - first }, (_, n) =>
     sample(Math.min(Math.max(first + n, 0), last)),
   );
-  return { values: found, times: found.map((_, n) => n * dt) };
+  return { values: samples, times: samples.map((_, n) => n * dt) };
 }
 
-/** As the original has it: cut or filled with zeros to int((to - from) / dt), which rounding may make one too few. */
+/**
+ * Samples as in the original: cut, or padded with zeros, to int((to - from) / dt) of them. Rounding may make that one too
+ * few.
+ *
+ * @param available how many samples the series has
+ */
 function originalSamples(
   sample: (n: number) => number,
   available: number,
+  range: SampleRange,
   from: number,
   to: number,
-  start: number,
-  stop: number,
   dt: number,
 ): Samples {
-  const first = Math.max(0, from);
-  const end = Math.max(first, Math.min(to, available));
-  const found = Array.from({ length: end - first }, (_, n) => sample(first + n));
-  const times = [...arange(start, stop, dt)].map((time) => time - start);
-  const length = Math.trunc((stop - start) / dt);
-  return { values: fitTo(found, length), times: fitTo(times, length) };
+  const first = Math.max(0, range.first);
+  const end = Math.max(first, Math.min(range.end, available));
+  const values = Array.from({ length: end - first }, (_, n) => sample(first + n));
+  const times = [...arange(from, to, dt)].map((time) => time - from);
+  const length = Math.trunc((to - from) / dt);
+  return { values: fitToLength(values, length), times: fitToLength(times, length) };
 }
 
-/** The last `length` numbers, zeros after them where there are fewer; all of them where the length came out as 0. */
-function fitTo(numbers: readonly number[], length: number): Float64Array {
+/** The last `length` numbers, padded with zeros at the end; all of them if `length` came out as 0. */
+function fitToLength(numbers: readonly number[], length: number): Float64Array {
   if (length === 0) return Float64Array.from(numbers.length > 0 ? numbers : [0]);
   const fitted = new Float64Array(length);
   fitted.set(numbers.slice(-length));
   return fitted;
 }
 
-/** How many frames so many seconds of a video are. */
+/** How many frames a video shows in so many seconds, rounded up. */
 export function framesIn(seconds: number, { dt }: Pick<Video, 'dt'>): number {
   return Math.ceil(seconds / dt - 1e-9);
 }
 
-/** How many frames have begun nearest to a time. */
+/** How many frames of a video are over at `end`, rounded to the nearest. */
 export function framesBefore({ start = 0, dt }: Pick<Video, 'start' | 'dt'>, end: number): number {
   return roundHalfEven((end - start) / dt);
 }
 
 /**
- * The frames of `seconds` that end at `end`.
+ * The frames of the `seconds` before `end`, [frames, height, width].
  *
- * @param trialId its number, for a video that chooses its frames by it.
- * @param waits before the video has run so long its first frame stands still; otherwise it reads on into the future, as
- *   the original does.
+ * @param trialId passed to a video that selects its frames itself
+ * @param repeatsFirst true: until the video has run for `seconds`, its first frame fills the window; false: the window
+ *     shows frames of the future instead, as in the original
  */
 export function framesUpTo(
   video: Video,
   end: number,
   seconds: number,
   trialId: number,
-  waits: boolean,
+  repeatsFirst: boolean,
 ): Float32Array {
   const { data, count: frameCount, height, width, choose } = video;
   const count = framesIn(seconds, video);
   const size = height * width;
-  let last = framesBefore(video, end);
-  if (choose) return choose(video, last, count, trialId);
-  last = Math.min(last, frameCount);
-  if (!waits) last = Math.max(last, count);
+  let frameEnd = framesBefore(video, end);
+  if (choose) return choose(video, frameEnd, count, trialId);
+  frameEnd = Math.min(frameEnd, frameCount);
+  if (!repeatsFirst) frameEnd = Math.max(frameEnd, count);
   const frames = new Float32Array(count * size);
   for (let n = 0; n < count; n++) {
-    const frame = Math.max(0, last - count + n);
+    const frame = Math.max(0, frameEnd - count + n);
     frames.set(data.subarray(frame * size, (frame + 1) * size), n * size);
   }
   return frames;

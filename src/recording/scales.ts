@@ -1,41 +1,48 @@
-/** How numbers enter a model and come out of it: in standard deviations from their mean, angles as cosine and sine. */
+/** Scales of variables: numbers are standardized, and angles become a cosine and a sine, before a model reads them. */
 
 import { angleFromCosineSine, cosineAndSine } from '../math/angles.js';
 import { mean } from '../math/statistics.js';
 
-/** As it is stored with a model's weights: one mean and deviation, or those of cosine and sine. */
+/** A scale as it is stored with a model's weights. Both lists have one entry, or two (cosine, sine) for an angle. */
 export interface ScaleJson {
+  /** Means of the training samples. */
   readonly means: readonly number[];
+  /** Standard deviations of the training samples; 1 where they are constant. */
   readonly deviations: readonly number[];
-  /** Of an angle: what a full turn is in its unit. */
+  /** For angles: a full turn, in their unit. */
   readonly period?: number;
 }
 
+/** Converts the values of one variable to the numbers a model works with, and back. */
 export class Scale {
   readonly #json: ScaleJson;
 
+  /** @param json as `toJSON` returns it */
   constructor(json: ScaleJson) {
     this.#json = json;
   }
 
   /**
-   * The scale of samples: of training data only, or scores on other data mean less than they seem to.
+   * The scale that gives these samples mean 0 and standard deviation 1. Use training data only: with test samples among
+   * them, test scores would be optimistic.
    *
-   * @param period of an angle, a full turn in the samples' unit.
+   * @param period for angles: a full turn, in the unit of the samples
    */
   static of(samples: readonly number[], period?: number): Scale {
-    const parts = samples.map((sample) => valueComponents(sample, period));
-    const columns = (period === undefined ? [0] : [0, 1]).map((n) => parts.map((part) => part[n]!));
+    const encoded = samples.map((sample) => components(sample, period));
+    const columns = (period === undefined ? [0] : [0, 1]).map((n) =>
+      encoded.map((parts) => parts[n]!),
+    );
     const means = columns.map((column) => mean(column));
     const deviations = columns.map((column, n) => {
       const deviation = Math.sqrt(mean(column.map((value) => (value - means[n]!) ** 2)));
-      // What never changes in training has no size of its own.
+      // A variable that is constant in training has no spread to divide by.
       return deviation > 0 ? deviation : 1;
     });
     return new Scale({ means, deviations, ...(period !== undefined && { period }) });
   }
 
-  /** Numbers that leave as they came. */
+  /** The scale that leaves numbers unchanged, and angles as their plain cosine and sine. */
   static identity(period?: number): Scale {
     const [means, deviations] =
       period === undefined
@@ -47,28 +54,30 @@ export class Scale {
     return new Scale({ means, deviations, ...(period !== undefined && { period }) });
   }
 
-  /** What a full turn is, of an angle. */
+  /** For angles: a full turn, in their unit; undefined for other numbers. */
   get period(): number | undefined {
     return this.#json.period;
   }
 
+  /** The scaled value: one number, or scaled cosine and sine of an angle. */
   encode(value: number): number[] {
     const { means, deviations, period } = this.#json;
-    return valueComponents(value, period).map((part, n) => (part - means[n]!) / deviations[n]!);
+    return components(value, period).map((part, n) => (part - means[n]!) / deviations[n]!);
   }
 
-  /** The value that was encoded; an angle from 0 up to a full turn. */
+  /** The inverse of `encode`. Angles are from 0 up to a full turn. */
   decode(encoded: ArrayLike<number>): number {
     const { means, deviations, period } = this.#json;
-    const [first, second] = means.map((m, n) => encoded[n]! * deviations[n]! + m);
-    return period === undefined ? first! : angleFromCosineSine(first!, second!, period);
+    const [a, b] = means.map((m, n) => encoded[n]! * deviations[n]! + m);
+    return period === undefined ? a! : angleFromCosineSine(a!, b!, period);
   }
 
+  /** The scale as plain data, for `JSON.stringify` and the constructor. */
   toJSON(): ScaleJson {
     return this.#json;
   }
 }
 
-function valueComponents(value: number, period: number | undefined): number[] {
+function components(value: number, period: number | undefined): number[] {
   return period === undefined ? [value] : cosineAndSine(value, period);
 }

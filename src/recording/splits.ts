@@ -1,4 +1,4 @@
-/** Splits of a recording's windows into training, validation and test, so that none reads what another is scored on. */
+/** Splits of a recording's windows into training, validation and test parts that share no data. */
 
 import { HostRandom } from '../math/random.js';
 import { grouped, percent } from '../text/format.js';
@@ -6,22 +6,26 @@ import { RecordingError } from './errors.js';
 import type { Interval, Trial } from './recording.js';
 import type { WindowRef, Windows } from './windows.js';
 
+/** The parts of a split, in their default order. */
 export const SPLIT_PARTS = ['train', 'validation', 'test'] as const;
+
+/** One part of a split. */
 export type Part = (typeof SPLIT_PARTS)[number];
 
-/** The share of each part; they add up to 1. */
+/** The share of each part, from 0 to 1. The shares add up to 1. */
 export type Fractions = Readonly<Record<Part, number>>;
 
 /**
- * How windows are dealt out.
+ * How windows are assigned to parts.
  *
- * - blocks: time is cut into stretches, in the order train, validation, test or another, `repeats` times over; where one
- *   begins inside a trial, windows that begin less than `gap` seconds after it are left out, so that no window reads
- *   back into the stretch before. Default gap: the past and the video window together, or what the longest window of a
- *   variable reaches back where that is more.
- * - trials: whole trials, drawn by `seed`, or those named; the others are for training.
- * - given: the windows somebody else has chosen, such as those of a data dictionary.
- * - interleaved-legacy: single windows at random, as the original has it. Neighbours share most of what they read.
+ * - blocks: time is divided into consecutive blocks, by default in the order train, validation, test, and `repeats`
+ *   times over. Where a block begins inside a trial, windows that begin less than `gap` seconds after its start are left
+ *   out, so that no window reads back into the block before. The default gap is as far as any window reads back: over
+ *   its past, its video and its variables.
+ * - trials: whole trials, drawn with `seed` or listed by id. Trials that are not listed are for training.
+ * - explicit: the windows are listed, as in a data dictionary.
+ * - interleaved-legacy: individual windows at random, as in the original. Neighboring windows share most of their data,
+ *   so the parts are not independent.
  */
 export type SplitSettings =
   | {
@@ -29,49 +33,53 @@ export type SplitSettings =
       fractions: Fractions;
       order?: readonly Part[];
       repeats?: number;
+      /** Seconds. */
       gap?: number;
     }
   | { kind: 'trials' | 'interleaved-legacy'; fractions: Fractions; seed: number }
   | { kind: 'trials'; validation: readonly number[]; test: readonly number[] }
-  | { kind: 'given'; windows: Readonly<Record<Part, readonly WindowRef[]>> };
+  | { kind: 'explicit'; windows: Readonly<Record<Part, readonly WindowRef[]>> };
 
+/** The windows of each part. */
 export type Split = Readonly<Record<Part, readonly WindowRef[]>> & {
   readonly settings: SplitSettings;
-  /** Windows in none of the parts, because they lie in a gap. */
+  /** How many windows are in no part: they are in a gap between blocks, or `thinned` removed them. */
   readonly leftOut: number;
-  /** What the user should know of how they were dealt out; and of what scores on them are worth. */
+  /** Sentences on how the windows were assigned. */
   readonly notes: readonly string[];
+  /** Sentences on why scores on the parts may be too good. */
   readonly caveats: readonly string[];
 };
 
 /**
- * Deals out every window of a recording.
+ * Assigns every window of a recording to a part.
  *
- * @param every seconds from one window's end to the next; default: windows side by side.
- * @throws RecordingError where the settings cannot be met: bad fractions, a gap too short, a part left empty.
+ * @param every seconds from the end of one window to the end of the next; default: windows side by side
+ * @throws RecordingError where the settings cannot be met: fractions that do not add up to 1, a gap that is too short,
+ *     a trial that does not exist, or a part without windows
  */
 export function splitWindows(windows: Windows, settings: SplitSettings, every?: number): Split {
-  if (settings.kind === 'given') return givenSplit(windows, settings);
-  const refs = windows.recording.trials.flatMap((_, trial) => windows.windowsInTrial(trial, every));
-  const windowPart = dealer(windows, settings, refs);
+  if (settings.kind === 'explicit') return explicitSplit(windows, settings);
+  const { refs, missing } = windows.list(every);
+  const assign = partAssigner(windows, settings, refs);
   const parts: Record<Part, WindowRef[]> = { train: [], validation: [], test: [] };
   let leftOut = 0;
   for (const [n, ref] of refs.entries()) {
-    const part = windowPart(ref, n);
+    const part = assign(ref, n);
     if (part) parts[part].push(ref);
     else leftOut += 1;
   }
   for (const part of SPLIT_PARTS) {
-    const wanted = !('fractions' in settings) || settings.fractions[part] > 0;
-    if (wanted && parts[part].length === 0) {
+    const isWanted = !('fractions' in settings) || settings.fractions[part] > 0;
+    if (isWanted && parts[part].length === 0) {
       throw new RecordingError(
-        `The ${part} part of the split has no window: ${explainEmptyPart(windows, settings, refs.length)}.`,
+        `The ${part} part of the split has no windows: ${explainEmptyPart(windows, settings, refs.length)}.`,
       );
     }
   }
-  const notes = Object.entries(windows.lacking(every)).map(
+  const notes = Object.entries(missing).map(
     ([name, count]) =>
-      `${grouped(count)} windows are left out, as there is nothing of ${name} when they end.`,
+      `${grouped(count)} windows are left out because ${name} was not recorded when they end.`,
   );
   const caveats =
     settings.kind === 'interleaved-legacy'
@@ -84,39 +92,44 @@ export function splitWindows(windows: Windows, settings: SplitSettings, every?: 
 
 function explainEmptyPart({ recording }: Windows, { kind }: SplitSettings, count: number): string {
   if (kind === 'trials')
-    return `its share of the ${recording.trials.length} trials is none, or its trials have no windows; make it larger, or split by blocks`;
+    return `it was assigned none of the ${recording.trials.length} trials, or its trials have no windows. Increase its share, or split by blocks`;
   return kind === 'blocks'
-    ? `of the recording's ${count} windows none lies in its share of the time with the gap before it; the gap is too long, the share too small, or a variable was not recorded there`
+    ? `none of the recording's ${count} windows is in its blocks and after the gap. The gap is too long, the share too small, or a variable was not recorded there`
     : `the recording's ${count} windows are too few`;
 }
 
 /**
- * A split with less to train on: the latest windows, and of those some drawn by the seed.
+ * The split with fewer training windows: the most recent ones, and of those a random share.
  *
- * @param less shares from above 0 to 1.
+ * @param less.recent the share of training windows to keep, counted from the last one; above 0 and up to 1
+ * @param less.share the share of the recent windows to draw; above 0 and up to 1
+ * @param less.seed of the draw
  */
 export function thinned(
   split: Split,
   less: { recent: number; share: number; seed: number },
 ): Split {
   const { recent, share, seed } = less;
-  const first = Math.floor((1 - recent) * split.train.length);
-  const latest = split.train.slice(first);
+  const firstRecent = Math.floor((1 - recent) * split.train.length);
+  const latest = split.train.slice(firstRecent);
   const count = Math.max(1, Math.round(share * latest.length));
   const drawn = [...new HostRandom(seed).permutation(latest.length)].slice(0, count);
   const train = share === 1 ? latest : drawn.sort((p, q) => p - q).map((n) => latest[n]!);
-  const left = split.train.length - train.length;
-  if (left === 0) return split;
-  const note = `Of ${grouped(split.train.length)} training windows ${grouped(train.length)} are used: ${[
+  const removed = split.train.length - train.length;
+  if (removed === 0) return split;
+  const note = `Of ${grouped(split.train.length)} training windows, ${grouped(train.length)} are used: ${[
     ...(recent < 1 ? [`the latest ${percent(recent)}`] : []),
     ...(share < 1 ? [`${percent(share)}, drawn by the seed`] : []),
-  ].join(', and of them ')}.`;
-  return { ...split, train, leftOut: split.leftOut + left, notes: [...split.notes, note] };
+  ].join(', and of those ')}.`;
+  return { ...split, train, leftOut: split.leftOut + removed, notes: [...split.notes, note] };
 }
 
 /**
- * How much each window counts where those of a recording that drifts count the more the later they are: half as much
- * for every `halfLife` seconds recorded after it.
+ * Weights of windows in a recording that drifts: a window counts half as much as one that ends `halfLife` recorded
+ * seconds later. The last window has weight 1.
+ *
+ * @param halfLife seconds
+ * @returns [windows]
  */
 export function recencyWeights(
   windows: Windows,
@@ -125,11 +138,11 @@ export function recencyWeights(
 ): Float64Array {
   const offsets = trialOffsets(windows.recording.trials);
   const times = refs.map(({ trialIndex, end }) => offsets[trialIndex]! + end);
-  const last = times.reduce((a, b) => Math.max(a, b), 0);
-  return Float64Array.from(times, (time) => 2 ** ((time - last) / halfLife));
+  const lastTime = times.reduce((a, b) => Math.max(a, b), 0);
+  return Float64Array.from(times, (time) => 2 ** ((time - lastTime) / halfLife));
 }
 
-/** Trials one after the other make one line of time, whatever clocks they came from: where each begins on it. */
+/** Where each trial begins when all trials are joined into one timeline, whatever their clocks. Seconds. */
 function trialOffsets(trials: readonly Trial[]): number[] {
   let total = 0;
   return trials.map(({ duration }) => {
@@ -138,8 +151,8 @@ function trialOffsets(trials: readonly Trial[]): number[] {
   });
 }
 
-/** Chosen windows as a split, with a note where parts read the same. */
-function givenSplit(windows: Windows, settings: SplitSettings & { kind: 'given' }): Split {
+/** Listed windows as a split, with a caveat for parts that overlap. */
+function explicitSplit(windows: Windows, settings: SplitSettings & { kind: 'explicit' }): Split {
   const split = { ...settings.windows, settings, leftOut: 0, notes: [], caveats: [] };
   const caveats = findLeaks(split, windows).map(
     ({ part, from, windows: count }) =>
@@ -148,21 +161,22 @@ function givenSplit(windows: Windows, settings: SplitSettings & { kind: 'given' 
   return { ...split, caveats };
 }
 
-type Dealer = (ref: WindowRef, n: number) => Part | undefined;
+/** The part of a window; undefined for windows that are left out. @param n index of the window among all windows */
+type PartAssigner = (ref: WindowRef, n: number) => Part | undefined;
 
-function dealer(
+function partAssigner(
   windows: Windows,
-  settings: Exclude<SplitSettings, { kind: 'given' }>,
+  settings: Exclude<SplitSettings, { kind: 'explicit' }>,
   refs: readonly WindowRef[],
-): Dealer {
+): PartAssigner {
   if ('fractions' in settings) checkFractions(settings.fractions);
   switch (settings.kind) {
     case 'blocks':
-      return byBlocks(windows, settings, refs);
+      return assignBlocks(windows, settings, refs);
     case 'trials':
-      return byTrials(windows, settings);
+      return assignTrials(windows, settings);
     case 'interleaved-legacy': {
-      const parts = deal(refs.length, settings.fractions, settings.seed);
+      const parts = drawParts(refs.length, settings.fractions, settings.seed);
       return (_, n) => parts[n];
     }
   }
@@ -177,25 +191,25 @@ function checkFractions(fractions: Fractions): void {
   );
 }
 
-/** n parts in random order, as many of each as its fraction says. */
-function deal(n: number, fractions: Fractions, seed: number): Part[] {
-  const test = Math.round(fractions.test * n);
-  const validation = Math.round(fractions.validation * n);
-  const parts = Array<Part>(n).fill('train');
-  for (const [place, item] of new HostRandom(seed).permutation(n).entries()) {
-    if (place < test) parts[item] = 'test';
-    else if (place < test + validation) parts[item] = 'validation';
+/** Parts for `count` items in random order, as many of each part as its fraction demands. */
+function drawParts(count: number, fractions: Fractions, seed: number): Part[] {
+  const test = Math.round(fractions.test * count);
+  const validation = Math.round(fractions.validation * count);
+  const parts = Array<Part>(count).fill('train');
+  for (const [rank, item] of new HostRandom(seed).permutation(count).entries()) {
+    if (rank < test) parts[item] = 'test';
+    else if (rank < test + validation) parts[item] = 'validation';
   }
   return parts;
 }
 
-function byTrials(
+function assignTrials(
   windows: Windows,
-  settings: Exclude<SplitSettings, { kind: 'blocks' | 'given' }>,
-): Dealer {
+  settings: Exclude<SplitSettings, { kind: 'blocks' | 'explicit' }>,
+): PartAssigner {
   const { trials } = windows.recording;
   if ('fractions' in settings) {
-    const parts = deal(trials.length, settings.fractions, settings.seed);
+    const parts = drawParts(trials.length, settings.fractions, settings.seed);
     return ({ trialIndex }) => parts[trialIndex];
   }
   const { validation, test } = settings;
@@ -203,11 +217,11 @@ function byTrials(
   const unknown = [...validation, ...test].find((id) => !ids.includes(id));
   if (unknown !== undefined)
     throw new RecordingError(
-      `The split names trial ${unknown}, which the recording does not have.`,
+      `The split refers to trial ${unknown}, but the recording has no such trial.`,
     );
-  const both = validation.find((id) => test.includes(id));
-  if (both !== undefined)
-    throw new RecordingError(`The split names trial ${both} for validation and for test.`);
+  const duplicate = validation.find((id) => test.includes(id));
+  if (duplicate !== undefined)
+    throw new RecordingError(`The split lists trial ${duplicate} for both validation and test.`);
   return ({ trialIndex }) => {
     const id = ids[trialIndex]!;
     if (test.includes(id)) return 'test';
@@ -215,27 +229,30 @@ function byTrials(
   };
 }
 
-function byBlocks(
+function assignBlocks(
   windows: Windows,
   settings: SplitSettings & { kind: 'blocks' },
   refs: readonly WindowRef[],
-): Dealer {
+): PartAssigner {
+  /** How far a window reads back before its current part, in seconds. */
   const pastReach = ({ current, all }: ReturnType<Windows['span']>) => current.start - all.start;
-  const furthest = () =>
-    refs.reduce((most, ref) => Math.max(most, pastReach(windows.span(ref))), 0);
-  const { fractions, order = SPLIT_PARTS, repeats = 1, gap = furthest() } = settings;
+  const longestReach = () =>
+    refs.reduce((max, ref) => Math.max(max, pastReach(windows.span(ref))), 0);
+  const { fractions, order = SPLIT_PARTS, repeats = 1, gap = longestReach() } = settings;
   if (!Number.isInteger(repeats) || repeats < 1)
-    throw new RecordingError(`The repeats of a split should be 1 or more, but are ${repeats}.`);
+    throw new RecordingError(
+      `The repeats of a split should be a whole number of 1 or more, but are ${repeats}.`,
+    );
   const { trials } = windows.recording;
   const offsets = trialOffsets(trials);
   const total = trials.reduce((sum, { duration }) => sum + duration, 0);
   const blocks: (Interval & { part: Part })[] = [];
-  let edge = 0;
+  let start = 0;
   for (let n = 0; n < repeats; n++) {
     for (const part of order) {
-      const stop = edge + (fractions[part] * total) / repeats;
-      if (stop > edge) blocks.push({ part, start: edge, stop });
-      edge = stop;
+      const stop = start + (fractions[part] * total) / repeats;
+      if (stop > start) blocks.push({ part, start, stop });
+      start = stop;
     }
   }
   return (ref) => {
@@ -244,64 +261,69 @@ function byBlocks(
     const reach = pastReach(span);
     if (gap < reach - 1e-9) {
       throw new RecordingError(
-        `The gap of a split should be at least ${reach.toFixed(3)} s, as far as windows reach back, but is ${gap}.`,
+        `The gap of a split should be at least ${reach.toFixed(3)} s, as far as windows read back, but is ${gap}.`,
       );
     }
     const offset = offsets[ref.trialIndex]!;
     const block = blocks.find(({ stop }) => offset + current.stop <= stop + 1e-9);
     if (!block) return blocks.at(-1)!.part;
-    const opensInTrial = block.start > offset + 1e-9;
-    const clear = !opensInTrial || offset + current.start >= block.start + gap - 1e-9;
-    const ahead = offset + all.stop <= block.stop + 1e-9 || block === blocks.at(-1);
-    return clear && ahead ? block.part : undefined;
+    const beginsInTrial = block.start > offset + 1e-9;
+    const isAfterGap = !beginsInTrial || offset + current.start >= block.start + gap - 1e-9;
+    const endsInBlock = offset + all.stop <= block.stop + 1e-9 || block === blocks.at(-1);
+    return isAfterGap && endsInBlock ? block.part : undefined;
   };
 }
 
-/** Windows of one part that read what windows of another read. */
+/** Windows of one part that read data which windows of another part read, too. */
 export interface Leak {
+  /** The part of the windows that are counted. */
   readonly part: Part;
+  /** The part whose data they overlap. */
   readonly from: Part;
+  /** How many windows overlap. */
   readonly windows: number;
+  /** The first of them. */
   readonly example: WindowRef;
 }
 
-/** Every overlap between what windows of different parts read; empty for a split that does not leak. */
+/** Finds all overlaps between the data that different parts read. Empty for a split without leaks. */
 export function findLeaks(split: Split, windows: Windows): Leak[] {
   const leaks: Leak[] = [];
   for (const from of SPLIT_PARTS) {
     const covered = intervalsRead(split[from], windows);
     for (const part of SPLIT_PARTS) {
       if (part === from) continue;
-      const found = split[part].filter((ref) => {
-        const { start, stop } = intervalsReadBy(windows, ref);
+      const overlapping = split[part].filter((ref) => {
+        const { start, stop } = intervalReadBy(windows, ref);
         return covered
           .get(ref.trialIndex)
           ?.some((c) => c.start < stop - 1e-9 && start < c.stop - 1e-9);
       });
-      if (found[0]) leaks.push({ part, from, windows: found.length, example: found[0] });
+      const [example] = overlapping;
+      if (example) leaks.push({ part, from, windows: overlapping.length, example });
     }
   }
   return leaks;
 }
 
-/** What a window reads of its trial: nothing was recorded before its start. */
-function intervalsReadBy(windows: Windows, ref: WindowRef): Interval {
+/** The interval of its trial that a window reads. There are no data before the trial's start. */
+function intervalReadBy(windows: Windows, ref: WindowRef): Interval {
   const { start, stop } = windows.span(ref).all;
   return { start: Math.max(0, start), stop };
 }
 
-/** The stretches of each trial that windows read, joined where they meet. */
+/** The intervals that windows read, by trial index. Overlapping intervals are merged. */
 function intervalsRead(refs: readonly WindowRef[], windows: Windows): Map<number, Interval[]> {
-  const cover = new Map<number, Interval[]>();
+  const covered = new Map<number, Interval[]>();
   const sorted = [...refs].sort((p, q) => p.trialIndex - q.trialIndex || p.end - q.end);
   for (const ref of sorted) {
-    const read = intervalsReadBy(windows, ref);
-    const known = cover.get(ref.trialIndex);
-    const last = known?.at(-1);
-    if (!known) cover.set(ref.trialIndex, [read]);
-    else if (last && read.start <= last.stop + 1e-9)
-      known[known.length - 1] = { start: last.start, stop: Math.max(last.stop, read.stop) };
-    else known.push(read);
+    const interval = intervalReadBy(windows, ref);
+    const merged = covered.get(ref.trialIndex);
+    const last = merged?.at(-1);
+    if (!merged) covered.set(ref.trialIndex, [interval]);
+    else if (last && interval.start <= last.stop + 1e-9)
+      merged[merged.length - 1] = { start: last.start, stop: Math.max(last.stop, interval.stop) };
+    else merged.push(interval);
   }
-  return cover;
+  return covered;
 }

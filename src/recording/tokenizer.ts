@@ -1,4 +1,4 @@
-/** The vocabularies of one model: neurons, times and the classes of classified variables; and the scales of numbers. */
+/** The vocabularies of a model (neurons, times, classes of variables) and the scales of its numeric variables. */
 
 import { RecordingError } from './errors.js';
 import type { Recording } from './recording.js';
@@ -10,34 +10,46 @@ import {
   TimeVocabulary,
 } from './vocabularies.js';
 
-/** As it is stored with a model's weights. */
+/** A tokenizer as it is stored with a model's weights. */
 export interface TokenizerJson {
+  /** How many neurons there are. */
   readonly neurons: number;
-  /** Seconds. */
+  /** Seconds per time token. */
   readonly dt: number;
+  /** Seconds of the current window. */
   readonly current: number;
+  /** Seconds of the past window. */
   readonly past: number;
+  /** The values of each classified variable, sorted; with the step between classes if they are numbers. */
   readonly classes: Readonly<
     Record<string, { values: readonly ClassValue[]; resolution?: number }>
   >;
-  /** Of variables that are numbers; one that is not here enters as it is. */
+  /** The scales of numeric variables. A variable without one enters the model unscaled. */
   readonly scales?: Readonly<Record<string, ScaleJson>>;
 }
 
-/** A classified variable: its name, the recording's name for it, and the step of its classes if it is a number. */
+/** A variable to be classified. */
 export interface ClassifiedVariable {
   readonly name: string;
+  /** Its name in the recording. Default: the same. */
   readonly data?: string | undefined;
+  /** For numbers: the step between classes. */
   readonly resolution?: number | undefined;
 }
 
+/** Converts neurons, times and values of variables to what a model reads and predicts. */
 export class Tokenizer {
+  /** Neuron tokens. */
   readonly ids: NeuronVocabulary;
+  /** Time tokens. */
   readonly times: TimeVocabulary;
+  /** Vocabularies of the classified variables, by name. */
   readonly classes: Readonly<Record<string, ClassVocabulary>>;
+  /** Scales of the numeric variables, by name. */
   readonly scales: Readonly<Record<string, Scale>>;
   readonly #json: TokenizerJson;
 
+  /** @param json as `toJSON` returns it */
   constructor(json: TokenizerJson) {
     this.#json = json;
     this.ids = new NeuronVocabulary(json.neurons);
@@ -54,10 +66,10 @@ export class Tokenizer {
   }
 
   /**
-   * The tokenizer of a recording.
+   * The tokenizer for a recording, without scales.
    *
-   * @param windows seconds: dt, and the current and the past window.
-   * @throws RecordingError where the recording lacks a classified variable.
+   * @param windows in seconds: dt, the current window and the past window
+   * @throws RecordingError where the recording lacks a classified variable
    */
   static of(
     recording: Recording,
@@ -65,19 +77,19 @@ export class Tokenizer {
     classified: readonly ClassifiedVariable[] = [],
   ): Tokenizer {
     const classes = classified.map(({ name, data = name, resolution }) => {
-      const found = recording.trials.flatMap(({ variables }) => {
+      const samples = recording.trials.flatMap(({ variables }) => {
         const series = variables[data];
         const values: ArrayLike<ClassValue> = series?.values ?? [];
         const before = series && 'times' in series && series.before;
         return [...(before ? [before.value] : []), ...Array.from(values)];
       });
-      if (found.length === 0) {
-        const known = Object.keys(recording.trials[0]!.variables);
+      if (samples.length === 0) {
+        const available = Object.keys(recording.trials[0]!.variables);
         throw new RecordingError(
-          `The recording has no variable ${data} to classify; it has ${known.join(', ') || 'none'}.`,
+          `The recording has no variable ${data} to classify; it has ${available.join(', ') || 'none'}.`,
         );
       }
-      const { values } = new ClassVocabulary(found, resolution);
+      const { values } = new ClassVocabulary(samples, resolution);
       return [name, { values, ...(resolution !== undefined && { resolution }) }] as const;
     });
     return new Tokenizer({
@@ -87,7 +99,7 @@ export class Tokenizer {
     });
   }
 
-  /** The same vocabularies, with these scales for the variables that have none yet. */
+  /** A tokenizer with the same vocabularies and these scales added. Scales that exist already are kept. */
   scaled(scales: Readonly<Record<string, Scale>>): Tokenizer {
     const json = Object.entries(scales).map(([name, scale]) => [name, scale.toJSON()] as const);
     return new Tokenizer({
@@ -96,6 +108,7 @@ export class Tokenizer {
     });
   }
 
+  /** The tokenizer as plain data, for `JSON.stringify` and the constructor. */
   toJSON(): TokenizerJson {
     return this.#json;
   }

@@ -1,62 +1,72 @@
-/** Windows with more spikes than their block holds: counted, so that nobody loses them unknowingly. */
+/** Counts the spikes that are dropped because a window has more than its block can hold, so that users learn of it. */
 
 import { grouped } from '../text/format.js';
 import type { WindowRef, Windows } from './windows.js';
 
+/** What the blocks drop from a set of windows. */
 export interface Truncation {
+  /** How many windows were examined. */
   readonly windows: number;
-  /** Of the current and of the past window: how many are cut, and how many of all spikes are lost by it. */
-  readonly current: Cut;
-  readonly past: Cut;
+  /** What the block of the current window drops. */
+  readonly current: BlockTruncation;
+  /** What the block of the past window drops. */
+  readonly past: BlockTruncation;
 }
 
-export interface Cut {
+/** What one block drops. */
+export interface BlockTruncation {
+  /** Tokens the block holds. */
   readonly block: number;
+  /** Windows with more spikes than fit. */
   readonly windows: number;
+  /** Spikes in all windows. */
   readonly spikes: number;
+  /** Spikes that are dropped. */
   readonly lost: number;
-  /** Tokens a block would need to hold the fullest window. */
+  /** Tokens that a block needs to hold the window with the most spikes. */
   readonly needed: number;
 }
 
-/** Counts what the blocks cut of these windows. A block of n tokens holds n - 2 spikes, SOS and EOS. */
+/** Counts what the blocks drop from these windows. A block of n tokens holds n - 2 spikes, SOS and EOS. */
 export function measureTruncation(windows: Windows, refs: readonly WindowRef[]): Truncation {
   const { block, pastBlock } = windows.settings;
-  const counts = refs.map((ref) => windows.spikes(ref));
+  const counts = refs.map((ref) => windows.spikeCounts(ref));
   return {
     windows: refs.length,
-    current: cutBy(
+    current: blockTruncation(
       block,
       counts.map(({ current }) => current),
     ),
-    past: cutBy(
+    past: blockTruncation(
       pastBlock,
       counts.map(({ past }) => past),
     ),
   };
 }
 
-function cutBy(block: number, counts: readonly number[]): Cut {
-  const over = counts.map((count) => Math.max(0, count - (block - 2)));
+/** @param counts spikes in each window */
+function blockTruncation(block: number, counts: readonly number[]): BlockTruncation {
+  const excess = counts.map((count) => Math.max(0, count - (block - 2)));
   const sum = (numbers: readonly number[]) => numbers.reduce((total, n) => total + n, 0);
   return {
     block,
-    windows: over.filter((n) => n > 0).length,
+    windows: excess.filter((n) => n > 0).length,
     spikes: sum(counts),
-    lost: sum(over),
-    needed: counts.reduce((most, n) => Math.max(most, n), 0) + 2,
+    lost: sum(excess),
+    needed: counts.reduce((max, n) => Math.max(max, n), 0) + 2,
   };
 }
 
-/** What to tell the user: a sentence for each kind of window that is cut; none where nothing is. */
+/** Notes for the user: one sentence per block that drops spikes, none if all spikes fit. */
 export function truncationNotes({ windows, current, past }: Truncation): string[] {
-  const sentence = (name: string, key: string, cut: Cut) => {
-    if (cut.windows === 0) return [];
-    const share = ((100 * cut.windows) / windows).toFixed(1);
-    const lost = ((100 * cut.lost) / cut.spikes).toFixed(1);
+  const notes = (name: string, key: string, truncation: BlockTruncation) => {
+    const { block, needed, lost, spikes } = truncation;
+    if (truncation.windows === 0) return [];
+    const windowShare = ((100 * truncation.windows) / windows).toFixed(1);
+    const lostShare = ((100 * lost) / spikes).toFixed(1);
     return [
-      `${grouped(cut.windows)} of ${grouped(windows)} ${name} windows (${share} %) have more spikes than block_size.${key} = ${cut.block} holds; their earliest ${grouped(cut.lost)} spikes (${lost} %) are left out. A block of ${cut.needed} would hold all.`,
+      `${grouped(truncation.windows)} of ${grouped(windows)} ${name} windows (${windowShare} %) have more spikes than block_size.${key} = ${block} holds; their earliest ${grouped(lost)} spikes (${lostShare} %) are left out. A block of ${needed} would hold all.`,
     ];
   };
-  return [...sentence('current', 'id', current), ...sentence('past', 'prev_id', past)];
+  return [...notes('current', 'id', current), ...notes('past', 'prev_id', past)];
 }

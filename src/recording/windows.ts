@@ -16,18 +16,19 @@ import {
 import { type BinnedSpikes, binSpikes, spikesWithin } from './spikes.js';
 import type { NeuronVocabulary, TimeVocabulary } from './vocabularies.js';
 
-/** Where the original contradicts its paper; `true` is what the paper means, and the default. */
+/** Where the original code contradicts its paper. `true` is what the paper describes. */
 export interface WindowRules {
-  /** A window with more spikes than fit keeps its start and the times of the spikes it keeps (quirk 10). */
+  /** A window with more spikes than fit keeps its start token and the times of the spikes it keeps (quirk 10). */
   readonly keepsStart: boolean;
-  /** The past's times count from its own start, also where that lies before the trial (quirk 11). */
+  /** Times in the past window count from its own start, also where that is before the trial (quirk 11). */
   readonly pastHasOwnClock: boolean;
   /** The video ends with the current window, not one window later (quirk 14). */
   readonly videoEndsWithWindow: boolean;
-  /** A sample's time is its place in the window; in the original rounding decides whether it is one step more (quirk 3). */
+  /** Sample n of a variable has the time n dt. In the original, rounding sometimes makes it a step more (quirk 3). */
   readonly exactSampleTimes: boolean;
 }
 
+/** The rules of the paper, which are the default. */
 export const PAPER_RULES: WindowRules = {
   keepsStart: true,
   pastHasOwnClock: true,
@@ -35,6 +36,7 @@ export const PAPER_RULES: WindowRules = {
   exactSampleTimes: true,
 };
 
+/** The rules that reproduce the original code. */
 export const ORIGINAL_RULES: WindowRules = {
   keepsStart: false,
   pastHasOwnClock: false,
@@ -42,50 +44,66 @@ export const ORIGINAL_RULES: WindowRules = {
   exactSampleTimes: false,
 };
 
+/** What windows hold. */
 export interface WindowSettings {
-  /** Seconds of the current and the past window. */
+  /** Seconds of the current window, whose spikes are predicted. */
   readonly current: number;
+  /** Seconds of the past window, just before the current one. */
   readonly past: number;
-  /** Tokens of the current and the past window, SOS and EOS included. */
+  /** Tokens of the current window, SOS and EOS included. */
   readonly block: number;
+  /** Tokens of the past window, SOS and EOS included. */
   readonly pastBlock: number;
+  /** Neuron tokens. */
   readonly ids: NeuronVocabulary;
+  /** Time tokens. Windows end at multiples of their time step. */
   readonly times: TimeVocabulary;
-  /** Seconds of video; undefined without. */
+  /** Seconds of video; undefined without video. */
   readonly video?: number | undefined;
+  /** The variables that windows have samples of. */
   readonly variables: readonly VariableSetting[];
+  /** Where windows follow the paper rather than the original code. */
   readonly rules: WindowRules;
 }
 
-/** A sequence of tokens with its times: as it is read, and moved by one as it is to be predicted. */
+/** The tokens of a current or past window: as the model reads them and, shifted by one, as it should predict them. */
 export interface TokenWindow {
+  /** SOS, the neuron of each spike, EOS, then PAD: [block]. */
   readonly ids: Int32Array;
+  /** The time token of each entry of `ids`: [block]. */
   readonly times: Int32Array;
+  /** The id after each entry of `ids`: [block]. */
   readonly nextIds: Int32Array;
+  /** The time after each entry of `times`: [block]. */
   readonly nextTimes: Int32Array;
-  /** The block is this much longer than the window with SOS and EOS, plus one. */
+  /** How many PAD tokens `nextIds` ends with; `ids` ends with one fewer. */
   readonly pad: number;
-  /** Spikes in the window, before any were cut. */
+  /** Spikes in the window, also those that the block does not hold. */
   readonly spikes: number;
-  /** Seconds from the trial's start: from `from` up to but not including `to`. */
+  /** Where the window starts, in seconds on the trial's clock. */
   readonly from: number;
+  /** Where the window ends, in seconds on the trial's clock; a spike at this time is not in it. */
   readonly to: number;
 }
 
-/** Everything of one moment. */
+/** Everything the model reads and predicts at one moment of a trial. */
 export interface Window {
+  /** The id of its trial. */
   readonly trialId: number;
-  /** Seconds from the trial's start: where the current window ends. */
+  /** Where the current window ends, in seconds on the trial's clock. */
   readonly end: number;
+  /** The spikes to predict. */
   readonly current: TokenWindow;
+  /** The spikes before them. */
   readonly past: TokenWindow;
-  /** Frames, row-major [frames, height, width]. */
+  /** Row-major [frames, height, width]; undefined without video. */
   readonly frames: Float32Array | undefined;
+  /** Samples of each variable, by its name in the window. */
   readonly variables: Readonly<Record<string, Samples>>;
 }
 
-/** A trial whose spikes are binned and whose variables have the steps that windows want. */
-interface Prepared {
+/** A trial with its spikes binned and its variables resampled at the time steps of windows. */
+interface PreparedTrial {
   readonly id: number;
   readonly duration: number;
   readonly spikes: BinnedSpikes;
@@ -93,51 +111,67 @@ interface Prepared {
   readonly variables: readonly {
     setting: VariableSetting;
     series: Series;
-    /** Where nothing of it was sampled: windows do not end there. */
+    /** Intervals in which it was not sampled: no window ends there. */
     gaps: readonly Interval[];
   }[];
 }
 
-/** Where a window is: its trial's place in the recording, and its end in seconds on the trial's clock. */
+/** Identifies a window. */
 export interface WindowRef {
+  /** Index of its trial in the recording. */
   readonly trialIndex: number;
+  /** Where the current window ends, in seconds on the trial's clock. */
   readonly end: number;
 }
 
-/** The windows of a recording, made when they are asked for. */
-export class Windows {
-  readonly recording: Recording;
-  readonly settings: WindowSettings;
-  readonly #trials: readonly Prepared[];
-  /** Variables that some trial has, and whether any has a video: windows are of trials that have all. */
-  readonly #variables: readonly string[];
-  readonly #video: boolean;
+/** All windows of a recording, and those it lacks. */
+export interface WindowList {
+  /** Trial by trial, in order of time. */
+  readonly refs: readonly WindowRef[];
+  /** How many windows do not exist because something was not recorded when they end, by its name. */
+  readonly missing: Readonly<Record<string, number>>;
+}
 
-  /** @throws RecordingError naming a variable the recording lacks or holds in another form. */
+/** The windows of a recording, computed on demand. */
+export class Windows {
+  /** The recording that the windows are of. */
+  readonly recording: Recording;
+  /** What the windows hold. */
+  readonly settings: WindowSettings;
+  readonly #trials: readonly PreparedTrial[];
+  /** Names of the variables that occur in any trial. Only trials that have all of them have windows. */
+  readonly #variables: readonly string[];
+  /** Whether any trial has a video. If so, only trials with a video have windows. */
+  readonly #hasVideo: boolean;
+
+  /**
+   * @throws RecordingError where the recording has more neurons than the vocabulary, no trial has all variables, or an
+   *     angle has another period than in the settings
+   */
   constructor(recording: Recording, settings: WindowSettings) {
     this.recording = recording;
     this.settings = settings;
     if (recording.neurons > settings.ids.neurons) {
       throw new RecordingError(
-        `The recording has ${recording.neurons} neurons, but the vocabulary only ${settings.ids.neurons}: use the tokenizer made for it.`,
+        `The recording has ${recording.neurons} neurons, but the vocabulary only ${settings.ids.neurons}: use the tokenizer that was made for this recording.`,
       );
     }
-    this.#trials = recording.trials.map((trial) => prepare(trial, settings));
+    this.#trials = recording.trials.map((trial) => prepareTrial(trial, settings));
     const names = this.#trials.map(({ variables }) => variables.map(({ setting }) => setting.name));
     this.#variables = [...new Set(names.flat())];
-    const whole = names.some((own) => own.length === this.#variables.length);
-    if (names.length > 0 && !whole) {
+    const someTrialHasAll = names.some((list) => list.length === this.#variables.length);
+    if (names.length > 0 && !someTrialHasAll) {
       const counts = this.#variables.map(
-        (name) => `${name} in ${names.filter((own) => own.includes(name)).length}`,
+        (name) => `${name} in ${names.filter((list) => list.includes(name)).length}`,
       );
       throw new RecordingError(
-        `None of the ${names.length} trials has all variables that the configuration names: ${counts.join(', ')}. Name those that trials have together.`,
+        `None of the ${names.length} trials has all variables of the configuration (${counts.join(', ')}): configure only variables that occur together in a trial.`,
       );
     }
-    this.#video = settings.video !== undefined && this.#trials.some(({ video }) => video);
+    this.#hasVideo = settings.video !== undefined && this.#trials.some(({ video }) => video);
   }
 
-  /** The window that ends at `end`, with the past just before it. */
+  /** The data of one window. */
   at(ref: WindowRef): Window {
     const { end } = ref;
     const trial = this.#trial(ref.trialIndex);
@@ -169,19 +203,22 @@ export class Windows {
     const { stop } = this.span(ref).current;
     return Object.fromEntries(
       this.#trial(ref.trialIndex).variables.map(({ setting, series }) => {
-        const from = roundToStep(stop - setting.window, times.dt);
-        return [setting.name, sampleSeries(series, from, stop, setting, rules.exactSampleTimes)];
+        const start = roundToStep(stop - setting.window, times.dt);
+        return [setting.name, sampleSeries(series, start, stop, setting, rules.exactSampleTimes)];
       }),
     );
   }
 
-  /** What a window reads: its current part, its past, and everything together. Seconds on the trial's clock. */
+  /**
+   * The time that a window reads, in seconds on the trial's clock: its current part, its past, and `all`, which also
+   * spans the video and the variables. Starts may be before the trial.
+   */
   span({ trialIndex, end }: WindowRef): { current: Interval; past: Interval; all: Interval } {
     const { current, past, video: videoSeconds, times } = this.settings;
-    const from = roundToStep(end - current, times.dt);
-    const stop = roundToStep(from + current, times.dt);
-    const pastFrom = roundToStep(from - past, times.dt);
-    const starts = [pastFrom];
+    const start = roundToStep(end - current, times.dt);
+    const stop = roundToStep(start + current, times.dt);
+    const pastStart = roundToStep(start - past, times.dt);
+    const starts = [pastStart];
     const stops = [stop];
     const { video, variables } = this.#trial(trialIndex);
     if (video && videoSeconds !== undefined) {
@@ -194,60 +231,64 @@ export class Windows {
       starts.push(exact ? (series.start ?? 0) + first * series.dt : stop - setting.window);
     }
     return {
-      current: { start: from, stop },
-      past: { start: pastFrom, stop: from },
+      current: { start, stop },
+      past: { start: pastStart, stop: start },
       all: { start: Math.min(...starts), stop: Math.max(...stops) },
     };
   }
 
-  /** A trial's spikes in the tokenizer's bins. */
-  binned(trialIndex: number): BinnedSpikes {
+  /** All spikes of a trial, in bins of the tokenizer's time step or, for counts, in their own. */
+  binnedSpikes(trialIndex: number): BinnedSpikes {
     return this.#trial(trialIndex).spikes;
   }
 
-  /** The past window before `ref`'s current one, of these spikes instead of the recorded ones. */
+  /** The past window of `ref`, filled with other spikes than the recorded ones. */
   pastWindow(ref: WindowRef, spikes: BinnedSpikes): TokenWindow {
     const { past } = this.span(ref);
     const { pastBlock, rules } = this.settings;
     return tokenWindow({ spikes }, past, pastBlock, this.settings, rules.pastHasOwnClock);
   }
 
-  /** How many spikes fall into the current and the past window, before any are cut. */
-  spikes(ref: WindowRef): { current: number; past: number } {
+  /** How many spikes are in the current and in the past window, also those that the block does not hold. */
+  spikeCounts(ref: WindowRef): { current: number; past: number } {
     const { spikes } = this.#trial(ref.trialIndex);
     const { current, past } = this.span(ref);
-    const within = (interval: Interval) => {
+    const count = (interval: Interval) => {
       const [first, end] = spikesWithin(spikes, interval.start, interval.stop);
       return end - first;
     };
-    return { current: within(current), past: within(past) };
+    return { current: count(current), past: count(past) };
   }
 
   /**
-   * Every window of a trial for which all variables were recorded: the first ends one current window after the trial's
-   * start, the next `every` seconds later.
+   * The windows at whose end everything was recorded. The first window that is considered in a trial starts with it, and
+   * each next one ends `every` seconds later.
    *
-   * @param every default: side by side.
+   * @param every seconds; default: the length of the current window, so that windows are side by side
    */
-  windowsInTrial(trialIndex: number, every = this.settings.current): WindowRef[] {
-    return this.#windowEnds(trialIndex, every)
-      .filter((end) => this.#isMissingAt(trialIndex, end) === undefined)
-      .map((end) => ({ trialIndex, end }));
+  list(every = this.settings.current): WindowList {
+    return this.#listTrials([...this.#trials.keys()], every);
   }
 
-  /** How many windows there are not because something was not recorded when they end, by its name. */
-  lacking(every = this.settings.current): Readonly<Record<string, number>> {
-    const found: Record<string, number> = {};
-    for (const trial of this.#trials.keys()) {
-      for (const end of this.#windowEnds(trial, every)) {
-        const name = this.#isMissingAt(trial, end);
-        if (name !== undefined) found[name] = (found[name] ?? 0) + 1;
+  /** The windows of one trial, as in `list`. */
+  windowsInTrial(trialIndex: number, every = this.settings.current): readonly WindowRef[] {
+    return this.#listTrials([trialIndex], every).refs;
+  }
+
+  #listTrials(trialIndices: readonly number[], every: number): WindowList {
+    const refs: WindowRef[] = [];
+    const missing: Record<string, number> = {};
+    for (const trialIndex of trialIndices) {
+      for (const end of this.#windowEnds(trialIndex, every)) {
+        const name = this.#missingAt(trialIndex, end);
+        if (name === undefined) refs.push({ trialIndex, end });
+        else missing[name] = (missing[name] ?? 0) + 1;
       }
     }
-    return found;
+    return { refs, missing };
   }
 
-  /** Where windows of a trial would end. */
+  /** The ends of all windows that fit into a trial, whatever was recorded. */
   #windowEnds(trialIndex: number, every: number): number[] {
     const { current, times } = this.settings;
     const count = Math.floor((this.#trial(trialIndex).duration - current) / every + 1e-6) + 1;
@@ -256,55 +297,57 @@ export class Windows {
     );
   }
 
-  /** What was not recorded when a window ends, if there is such. */
-  #isMissingAt(trialIndex: number, end: number): string | undefined {
+  /** What was not recorded at the end of a window: a variable's name or 'video'; undefined if nothing is missing. */
+  #missingAt(trialIndex: number, end: number): string | undefined {
     const { variables, video } = this.#trial(trialIndex);
     const { rules } = this.settings;
     if (variables.length < this.#variables.length)
       return this.#variables.find((name) =>
         variables.every(({ setting }) => setting.name !== name),
       );
-    // Where the original reads beyond a video, it is followed; who chooses frames knows which there are.
-    if (this.#video && !video) return 'video';
-    if (video && this.#video && rules.videoEndsWithWindow && !video.choose) {
-      const seen = this.#videoEnd(end);
-      if (seen <= (video.start ?? 0) || framesBefore(video, seen) > video.count) return 'video';
+    if (this.#hasVideo && !video) return 'video';
+    // Under the original's rules windows read beyond the end of a video, as the original does. A video that selects its
+    // frames itself knows which ones exist.
+    if (video && this.#hasVideo && rules.videoEndsWithWindow && !video.choose) {
+      const videoEnd = this.#videoEnd(end);
+      if (videoEnd <= (video.start ?? 0) || framesBefore(video, videoEnd) > video.count)
+        return 'video';
     }
     const missing = variables.find(({ setting, series, gaps }) => {
       const { values, dt } = series;
-      const { end: last } = samplesBetween(series, end - dt, end, rules.exactSampleTimes);
-      // What is held is old until a whole step after the gap; what is drawn to the next sample is near it before.
-      const late = setting.read ? dt : 0;
-      const inGap = gaps.some(
-        (gap) => end - 2 * dt > gap.start - 1e-9 && end < gap.stop + late + 1e-9,
+      const { end: sampleEnd } = samplesBetween(series, end - dt, end, rules.exactSampleTimes);
+      // A held value is outdated until a whole step after the gap. An interpolated one is near the next sample already.
+      const delay = setting.read ? dt : 0;
+      const isInGap = gaps.some(
+        (gap) => end - 2 * dt > gap.start - 1e-9 && end < gap.stop + delay + 1e-9,
       );
-      return last < 1 || last > values.length || inGap;
+      return sampleEnd < 1 || sampleEnd > values.length || isInGap;
     });
     return missing?.setting.name;
   }
 
-  /** Where the video of a window ends. */
+  /** Where the video of a window ends, in seconds on the trial's clock. */
   #videoEnd(end: number): number {
     return end + (this.settings.rules.videoEndsWithWindow ? 0 : this.settings.current);
   }
 
-  #trial(index: number): Prepared {
+  #trial(index: number): PreparedTrial {
     const trial = this.#trials[index];
     if (!trial)
       throw new RecordingError(
-        `There is no trial ${index}: the recording has ${this.#trials.length}.`,
+        `There is no trial with index ${index}: the recording has ${this.#trials.length} trials.`,
       );
     return trial;
   }
 }
 
-function prepare(trial: Trial, settings: WindowSettings): Prepared {
+function prepareTrial(trial: Trial, settings: WindowSettings): PreparedTrial {
   const variables = settings.variables.flatMap((setting) => {
     const series = trial.variables[setting.data ?? setting.name];
     if (!series) return [];
     const { name, dt, period, classes, read = false } = setting;
     checkPeriod(name, period, series.period);
-    // A class holds until another is noted: between its samples nothing is missing.
+    // A class stays valid until the next sample, so nothing is missing between samples.
     const held = classes !== undefined;
     const gaps = held ? [] : findSamplingGaps(series, dt);
     return [{ setting, series: regular(series, dt, trial.duration, { period, held, read }), gaps }];
@@ -313,40 +356,53 @@ function prepare(trial: Trial, settings: WindowSettings): Prepared {
   return { id: trial.id, duration: trial.duration, spikes, video: trial.video, variables };
 }
 
-function checkPeriod(name: string, asked: number | undefined, recorded: number | undefined): void {
-  if (asked === undefined || recorded === undefined || Math.abs(asked / recorded - 1) < 1e-3)
+function checkPeriod(
+  name: string,
+  configured: number | undefined,
+  recorded: number | undefined,
+): void {
+  if (
+    configured === undefined ||
+    recorded === undefined ||
+    Math.abs(configured / recorded - 1) < 1e-3
+  )
     return;
   throw new RecordingError(
-    `A full turn of ${name} is ${recorded} in the recording, but ${Number(asked.toPrecision(6))} in the configuration: give it period: ${recorded}.`,
+    `A full turn of ${name} is ${recorded} in the recording, but ${Number(configured.toPrecision(6))} in the configuration: set its period to ${recorded}.`,
   );
 }
 
-/** SOS, the last spikes that fit, EOS, and PAD to the end of the block. */
+/**
+ * The tokens of an interval: SOS, the last spikes that fit, EOS, and PAD up to the end of the block.
+ *
+ * @param ownClock whether times count from the interval's start even if that is before the trial; otherwise they count
+ *     from the trial's start there
+ */
 function tokenWindow(
-  { spikes }: Pick<Prepared, 'spikes'>,
-  { start: from, stop: to }: Interval,
+  { spikes }: Pick<PreparedTrial, 'spikes'>,
+  { start, stop }: Interval,
   block: number,
   { ids, times, rules }: WindowSettings,
   ownClock: boolean,
 ): TokenWindow {
-  const [first, end] = spikesWithin(spikes, from, to);
-  const origin = from > 0 || ownClock ? from : 0;
-  const time = (n: number) => times.encode(spikes.bins[n]! * spikes.dt - origin);
-  const kept = Math.max(first, end - (block - 2));
-  const pad = block - (end - kept + 2) + 1;
+  const [first, end] = spikesWithin(spikes, start, stop);
+  const origin = start > 0 || ownClock ? start : 0;
+  const timeToken = (n: number) => times.encode(spikes.bins[n]! * spikes.dt - origin);
+  const firstKept = Math.max(first, end - (block - 2));
+  const pad = block - (end - firstKept + 2) + 1;
   const allIds = new Int32Array(block + 1).fill(ids.PAD);
   const allTimes = new Int32Array(block + 1).fill(times.PAD);
   allIds[0] = ids.SOS;
   allTimes[0] = 0;
-  let at = 1;
-  for (let n = kept; n < end; n++, at++) {
-    allIds[at] = spikes.neurons[n]!;
-    allTimes[at] = time(n);
+  let position = 1;
+  for (let n = firstKept; n < end; n++, position++) {
+    allIds[position] = spikes.neurons[n]!;
+    allTimes[position] = timeToken(n);
   }
-  allIds[at] = ids.EOS;
-  allTimes[at] = times.EOS;
-  // The original cuts the times by themselves, to the last `block` of them, and so loses the start's 0.
-  if (!rules.keepsStart && kept > first) allTimes[0] = time(kept - 1);
+  allIds[position] = ids.EOS;
+  allTimes[position] = times.EOS;
+  // The original truncates the times separately, to the last `block` of them, and so loses the 0 of SOS.
+  if (!rules.keepsStart && firstKept > first) allTimes[0] = timeToken(firstKept - 1);
   return {
     ids: allIds.slice(0, block),
     times: allTimes.slice(0, block),
@@ -354,7 +410,7 @@ function tokenWindow(
     nextTimes: allTimes.slice(1),
     pad,
     spikes: end - first,
-    from,
-    to,
+    from: start,
+    to: stop,
   };
 }

@@ -1,10 +1,11 @@
-/** Decoded behaviour in a report: what it was and what was made of it, beside the baselines. */
+/** The report's section on decoded behavior: recorded and decoded values, and scores beside the baselines. */
 
 import { type DecodedVariable, runLengths } from '../analyze/decoded-variable.js';
 import { SCORE_NAMES, type Score } from '../analyze/decoding-scores.js';
 import type { DecodedResults } from '../probe/results.js';
 import type { WindowRef } from '../recording/windows.js';
 import { decimals, grouped } from '../text/format.js';
+import { describePart } from '../train/open-run.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import type { Section, Table } from './html.js';
 
@@ -15,10 +16,12 @@ const source = {
   title: null,
   scale: { domain: SERIES_NAMES, range: [COLORS.recorded, COLORS.generated] },
 };
-/** Seconds of a trace, and points of a scatter, that can be told apart. */
+/** Seconds of a trace in which single time points can be told apart. */
 const SHOWN_SECONDS = 60;
+/** Points of a scatter plot that can be told apart. */
 const MAX_SCATTER_POINTS = 3000;
 
+/** Renders the section: a table of scores per variable, and figures of recorded against decoded values. */
 export async function decodedSection(decoded: DecodedResults): Promise<Section> {
   const { variables, refs, part, weights, trained, notes } = decoded;
   const figures = await Promise.all(
@@ -29,9 +32,9 @@ export async function decodedSection(decoded: DecodedResults): Promise<Section> 
     ),
   );
   return {
-    title: 'Decoded behaviour',
+    title: 'Decoded behavior',
     text: [
-      `${grouped(refs.length)} moments of ${part === 'all' ? 'all parts' : `the ${part} part`}, decoded by ${weights}. Each method was trained on the same ${grouped(trained)} windows. ${describeIntervals(decoded)}`,
+      `${grouped(refs.length)} time points of ${describePart(part)}, decoded with ${weights}. All methods were trained on the same ${grouped(trained)} windows. ${describeIntervals(decoded)}`,
       ...notes,
     ],
     tables: decodingTables(decoded),
@@ -39,18 +42,18 @@ export async function decodedSection(decoded: DecodedResults): Promise<Section> 
   };
 }
 
-/** Fewer blocks than this are no sample. */
+/** Fewer blocks than this give intervals that are too narrow. */
 const MIN_BLOCKS = 10;
 
-/** What the tables have in brackets. */
+/** What the intervals in the tables mean, in sentences. */
 export function describeIntervals({ block, blocks }: DecodedResults): string {
   if (blocks < 2)
-    return `The moments are no more than one block of ${block} s, which gives no intervals.`;
-  const few = ` There are only ${blocks} such blocks here, so the intervals are too narrow.`;
-  return `In brackets are 95 % intervals of a bootstrap over blocks of ${block} s; they say how much a score hangs on the stretch of time, not on the seed of training.${blocks < MIN_BLOCKS ? few : ''}`;
+    return `The time points span no more than one block of ${block} s, so there are no intervals.`;
+  const warning = ` There are only ${blocks} blocks, so the intervals are too narrow.`;
+  return `Parentheses give 95 % intervals of a bootstrap over blocks of ${block} s. They show how much a score depends on the stretch of time, not on the training seed.${blocks < MIN_BLOCKS ? warning : ''}`;
 }
 
-/** A table for each variable: methods and their scores. */
+/** One table per variable, with the scores of every method; an empty cell is a score that does not exist. */
 export function decodingTables({ variables, units, methods }: DecodedResults): Table[] {
   return variables.map((variable) => {
     const { name, kind } = variable;
@@ -72,50 +75,51 @@ export function decodingTables({ variables, units, methods }: DecodedResults): T
   });
 }
 
-/** Decimals of a score: in the variable's own unit, which may be any, the least has three digits in all. */
+/** Decimals of a column of scores. An RMSE may have any unit, so its smallest value gets three significant digits. */
 function scoreDigits(
   key: string,
   kind: DecodedVariable['kind'],
   scores: readonly number[],
 ): number {
   if (kind === 'angle') return 1;
-  const least = Math.min(...scores.filter((score) => score > 0));
-  if (key !== 'rmse' || !Number.isFinite(least)) return 3;
-  return Math.min(9, Math.max(0, 2 - Math.floor(Math.log10(least))));
+  const smallest = Math.min(...scores.filter((score) => score > 0));
+  if (key !== 'rmse' || !Number.isFinite(smallest)) return 3;
+  return Math.min(9, Math.max(0, 2 - Math.floor(Math.log10(smallest))));
 }
 
 function describeScore(score: Score | undefined, digits: number): string {
   if (!score || !Number.isFinite(score.value)) return '';
   const { value, low, high } = score;
-  const own = decimals(value, digits);
-  if (!Number.isFinite(low)) return own;
-  return `${own} (${decimals(low, digits)} to ${decimals(high, digits)})`;
+  const text = decimals(value, digits);
+  if (!Number.isFinite(low)) return text;
+  return `${text} (${decimals(low, digits)} to ${decimals(high, digits)})`;
 }
 
-function title({ name }: DecodedVariable, { units }: DecodedResults): string {
+function axisTitle({ name }: DecodedVariable, { units }: DecodedResults): string {
   return units[name] ? `${name} (${units[name]})` : name;
 }
 
 type Numeric = Extract<DecodedVariable, { kind: 'number' | 'angle' }>;
 
-/** The windows of the longest stretch, as many as can be told apart. */
+/** Indices of the windows to show: the start of the longest stretch without a break. */
 function shownRows(refs: readonly WindowRef[]): number[] {
   const lengths = runLengths(refs);
   const longest = lengths.indexOf(Math.max(...lengths));
-  const first = lengths.slice(0, longest).reduce((sum, length) => sum + length, 0);
-  const rows = Array.from({ length: lengths[longest] ?? 0 }, (_, n) => first + n);
-  return rows.filter((n) => refs[n]!.end - refs[first]!.end <= SHOWN_SECONDS);
+  const start = lengths.slice(0, longest).reduce((sum, length) => sum + length, 0);
+  const rows = Array.from({ length: lengths[longest] ?? 0 }, (_, n) => start + n);
+  return rows.filter((n) => refs[n]!.end - refs[start]!.end <= SHOWN_SECONDS);
 }
 
+/** Recorded and decoded values over time. */
 function tracesFigure(variable: Numeric, decoded: DecodedResults): Promise<Figure> {
   const rows = shownRows(decoded.refs).flatMap((n) =>
-    [variable.truth[n]!, variable.predicted[n]!].map((value, which) => ({
-      source: SERIES_NAMES[which],
+    [variable.truth[n]!, variable.predicted[n]!].map((value, series) => ({
+      source: SERIES_NAMES[series],
       time: Number(decoded.refs[n]!.end.toFixed(3)),
       value,
     })),
   );
-  // A line through an angle that passes the full turn would cross the whole picture.
+  // Angles are points: a line would cross the whole figure wherever the angle wraps around.
   const mark =
     variable.kind === 'angle'
       ? { type: 'point', filled: true, size: 8, opacity: 0.9 }
@@ -124,7 +128,7 @@ function tracesFigure(variable: Numeric, decoded: DecodedResults): Promise<Figur
     {
       name: `decoded-${variable.name.replace(/\W+/g, '-')}`,
       title: `${variable.name}, decoded`,
-      caption: `The first ${SHOWN_SECONDS} s of the longest stretch decoded.`,
+      caption: `The first ${SHOWN_SECONDS} s of the longest stretch without a break.`,
     },
     rows,
     {
@@ -141,7 +145,7 @@ function tracesFigure(variable: Numeric, decoded: DecodedResults): Promise<Figur
         y: {
           field: 'value',
           type: 'quantitative',
-          title: title(variable, decoded),
+          title: axisTitle(variable, decoded),
           scale: { zero: false },
         },
         color: source,
@@ -150,6 +154,7 @@ function tracesFigure(variable: Numeric, decoded: DecodedResults): Promise<Figur
   );
 }
 
+/** Decoded against recorded values. */
 function scatterFigure(variable: Numeric, decoded: DecodedResults): Promise<Figure> {
   const { truth, predicted } = variable;
   const stride = Math.max(1, Math.ceil(truth.length / MAX_SCATTER_POINTS));
@@ -157,19 +162,19 @@ function scatterFigure(variable: Numeric, decoded: DecodedResults): Promise<Figu
     true: truth[n * stride]!,
     decoded: predicted[n * stride]!,
   }));
-  const both = rows.flatMap((row) => [row.true, row.decoded]);
-  const [low, high] = [Math.min(...both), Math.max(...both)];
+  const values = rows.flatMap((row) => [row.true, row.decoded]);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
   const axis = (field: string) => ({
     field,
     type: 'quantitative',
-    title: `${field} ${title(variable, decoded)}`,
+    title: `${field} ${axisTitle(variable, decoded)}`,
     scale: { domain: [low, high], zero: false },
   });
   return draw(
     {
       name: `scatter-${variable.name.replace(/\W+/g, '-')}`,
       title: `${variable.name}, true and decoded`,
-      caption: `${stride > 1 ? `One of ${stride} decoded moments` : 'Every decoded moment'}, with the line where they are equal.`,
+      caption: `${stride > 1 ? `One in ${stride} decoded time points` : 'All decoded time points'}; the dashed line marks equal values.`,
     },
     rows,
     {
@@ -194,7 +199,7 @@ function scatterFigure(variable: Numeric, decoded: DecodedResults): Promise<Figu
   );
 }
 
-/** How often each class was taken for each other. */
+/** The confusion matrix: counts of windows by true and decoded class. */
 function confusionFigure(variable: Extract<DecodedVariable, { kind: 'class' }>): Promise<Figure> {
   const { truth, predicted, name } = variable;
   const counts = new Map<string, number>();
@@ -203,14 +208,14 @@ function confusionFigure(variable: Extract<DecodedVariable, { kind: 'class' }>):
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   const rows = [...counts].map(([key, count]) => {
-    const [was, decoded] = JSON.parse(key) as [unknown, unknown];
-    return { true: String(was), decoded: String(decoded), windows: count };
+    const [actual, decoded] = JSON.parse(key) as [unknown, unknown];
+    return { true: String(actual), decoded: String(decoded), windows: count };
   });
   return draw(
     {
       name: `confusion-${name.replace(/\W+/g, '-')}`,
       title: `${name}, true and decoded`,
-      caption: 'Windows of each class, and what they were taken for.',
+      caption: 'Number of windows by true and decoded class.',
     },
     rows,
     {
@@ -224,7 +229,7 @@ function confusionFigure(variable: Extract<DecodedVariable, { kind: 'class' }>):
         {
           mark: 'rect',
           encoding: {
-            // Up to a blue that black numbers can be read on.
+            // The darkest blue is one on which black numbers can be read.
             color: {
               field: 'windows',
               type: 'quantitative',

@@ -1,20 +1,23 @@
-/** Figures: a Vega-Lite specification in, an SVG and the numbers behind it out. */
+/** Drawing of figures: a Vega-Lite specification in, an SVG and its numbers as CSV out. */
 
 import type { TopLevelSpec } from 'vega-lite';
 import { toCsv } from '../text/table.js';
 
+/** A figure with its caption and its numbers. */
 export interface Figure {
-  /** Of its files, too: letters, digits and dashes. */
+  /** Base name of its files: letters, digits and dashes. */
   readonly name: string;
+  /** Title, as plain text. */
   readonly title: string;
-  /** What is seen, in a sentence or two. */
+  /** What the figure shows, in a sentence or two. */
   readonly caption: string;
+  /** The drawing. */
   readonly svg: string;
-  /** The numbers behind it. */
+  /** The numbers drawn, with a header. */
   readonly csv: string;
 }
 
-/** Recorded, generated, and further series. */
+/** Colors of recorded, generated and other series. */
 export const COLORS = { recorded: '#3b4a5a', generated: '#e07b39', other: '#4c8c8a' } as const;
 
 const CONFIG = {
@@ -35,16 +38,24 @@ const CONFIG = {
   view: { stroke: null },
 } as const;
 
-/** A figure of rows of numbers; the rows are its CSV. */
+/**
+ * Draws rows of numbers; the rows become the figure's CSV.
+ *
+ * @param spec a Vega-Lite specification without its data and its style.
+ */
 export async function draw(
   facts: Omit<Figure, 'svg' | 'csv'>,
   rows: readonly object[],
   spec: object,
 ): Promise<Figure> {
-  // Half of the time in which the command line starts would go into loading them.
+  // Loaded when first needed: loading them at startup would double the startup time of the command line.
   const [{ parse, View }, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
-  const whole = { ...spec, data: { values: rows }, config: CONFIG } as unknown as TopLevelSpec;
-  const view = new View(parse(compile(whole).spec), { renderer: 'none' });
+  const completeSpec = {
+    ...spec,
+    data: { values: rows },
+    config: CONFIG,
+  } as unknown as TopLevelSpec;
+  const view = new View(parse(compile(completeSpec).spec), { renderer: 'none' });
   const svg = await view.toSVG();
   view.finalize();
   return { ...facts, svg, csv: toCsv(rows) };

@@ -1,4 +1,4 @@
-/** The figures of a report. */
+/** The figures of a report: losses, rasters, rates, intervals, PSTHs and maps of pairs. */
 
 import {
   type Around,
@@ -11,7 +11,7 @@ import {
 import { median } from '../math/statistics.js';
 import type { MetricLine } from '../train/run-records.js';
 import { COLORS, draw, type Figure } from './draw.js';
-import { pngUrl, type Rgb } from './png.js';
+import { pngDataUrl, type Rgb } from './png.js';
 
 const SOURCES = ['recorded', 'generated'] as const;
 const color = {
@@ -21,28 +21,28 @@ const color = {
   scale: { domain: SOURCES, range: SOURCES.map((source) => COLORS[source]) },
 };
 
-/** Rows of what was recorded and of what was generated, each made in the same way and named. */
-function rowsOfBoth<T, R extends object>(
+/** Makes rows of recorded and of generated data in the same way, and labels each row with its source. */
+function rowsBySource<T, R extends object>(
   recorded: T,
   generated: T,
-  rowsOf: (given: T) => readonly R[],
+  makeRows: (data: T) => readonly R[],
 ): (R & { source: string })[] {
-  const named = (source: string, given: T) => rowsOf(given).map((row) => ({ source, ...row }));
-  return [...named('recorded', recorded), ...named('generated', generated)];
+  const labeled = (source: string, data: T) => makeRows(data).map((row) => ({ source, ...row }));
+  return [...labeled('recorded', recorded), ...labeled('generated', generated)];
 }
 
-/** How well recorded and generated numbers agree, in words. */
-export function agreement(r: number): string {
+/** The correlation of recorded and generated numbers, as the end of a sentence. */
+export function describeCorrelation(r: number): string {
   return Number.isFinite(r)
     ? `r = ${r.toFixed(3)} between the two`
-    : 'there is no r, as one of them does not vary';
+    : 'r is undefined, because one of the two does not vary';
 }
 
-/** Losses over updates, in training and, where there are any, on the validation windows. */
+/** Training losses over updates, and validation losses if there are any. */
 export function lossFigure(metrics: readonly MetricLine[]): Promise<Figure> {
-  const validated = metrics.some(({ kind }) => kind === 'validation');
+  const isValidated = metrics.some(({ kind }) => kind === 'validation');
   const rows = metrics.flatMap(({ step, kind, losses }) => {
-    // With one loss the total is that loss.
+    // With one loss, the total is that loss.
     const parts = Object.keys(losses).length === 2 ? { loss: losses.loss! } : losses;
     return Object.entries(parts).map(([name, value]) => ({
       step,
@@ -55,7 +55,7 @@ export function lossFigure(metrics: readonly MetricLine[]): Promise<Figure> {
     {
       name: 'losses',
       title: 'Losses',
-      caption: `Each loss as it enters the total, over updates: means over the training batches since the last point${validated ? ', and over the validation windows' : ''}.`,
+      caption: `Losses over updates, weighted as in the total: means over the training batches since the previous point${isValidated ? ', and over the validation windows' : ''}.`,
     },
     rows,
     {
@@ -67,7 +67,7 @@ export function lossFigure(metrics: readonly MetricLine[]): Promise<Figure> {
         height: 150,
         layer: [
           { mark: { type: 'line', strokeWidth: 1.5 } },
-          // A single validation, as a short training has, is no line.
+          // A short run may have a single validation, which would not show as a line.
           {
             transform: [{ filter: { field: 'windows', equal: 'validation' } }],
             mark: { type: 'point', filled: true, size: 12, opacity: 1 },
@@ -80,26 +80,31 @@ export function lossFigure(metrics: readonly MetricLine[]): Promise<Figure> {
             field: 'windows',
             type: 'nominal',
             title: null,
-            legend: validated ? {} : null,
+            legend: isValidated ? {} : null,
             scale: { domain: ['training', 'validation'], range: ['#9aa7b4', COLORS.generated] },
           },
         },
       },
-      // Each with an axis of its own: a row that is not full would have one with nothing above it.
+      // Every panel has its own x axis: a shared one would be missing below an incomplete last row.
       resolve: { scale: { y: 'independent' }, axis: { x: 'independent' } },
       columns: 3,
     },
   );
 }
 
-/** Spikes of one stretch, recorded above and generated below. */
+/**
+ * Spikes of one trial, recorded above and generated below.
+ *
+ * @param seconds shown, from the start of each segment.
+ * @param past whose spikes the past window held when the trial was generated.
+ */
 export function rasterFigure(
   recorded: SpikeSegment,
   generated: SpikeSegment,
   seconds: number,
   past: 'own' | 'recorded',
 ): Promise<Figure> {
-  const rows = rowsOfBoth(recorded, generated, ({ times, from, to }) =>
+  const rows = rowsBySource(recorded, generated, ({ times, from, to }) =>
     times.flatMap((train, neuron) =>
       within(train, from, Math.min(to, from + seconds)).map((time) => ({
         neuron,
@@ -112,7 +117,7 @@ export function rasterFigure(
     {
       name: 'raster',
       title: 'Spikes',
-      caption: `The first ${seconds} s of one trial as recorded, and as the model drew them, each window from ${past === 'own' ? 'its own' : 'the recorded'} spikes before.`,
+      caption: `The first ${seconds} s of one trial, recorded and generated. Each window was generated from the ${past === 'own' ? 'generated' : 'recorded'} spikes before it.`,
     },
     rows,
     {
@@ -135,7 +140,7 @@ export function rasterFigure(
             scale: { domain: [-1, neurons], nice: false },
             axis: { grid: false },
           },
-          // Few spikes of many neurons would not be seen at the height of a neuron.
+          // Ticks as tall as a neuron's row would be too small to see where there are few spikes of many neurons.
           size: { value: Math.max(rows.length < 2000 ? 4 : 2, Math.min(6, 240 / neurons)) },
           color: { ...color, legend: null },
         },
@@ -144,7 +149,7 @@ export function rasterFigure(
   );
 }
 
-/** Rates of every neuron, generated against recorded. */
+/** Firing rates in Hz, generated against recorded, one point per neuron. @param r their correlation. */
 export function rateFigure(
   recorded: Float64Array,
   generated: Float64Array,
@@ -155,18 +160,18 @@ export function rateFigure(
     recorded: rate,
     generated: generated[neuron]!,
   }));
-  const most = Math.max(...recorded, ...generated) * 1.05;
+  const maxRate = Math.max(...recorded, ...generated) * 1.05;
   const axis = (field: string) => ({
     field,
     type: 'quantitative',
     title: `${field} rate (Hz)`,
-    scale: { domain: [0, most], nice: false },
+    scale: { domain: [0, maxRate], nice: false },
   });
   return draw(
     {
       name: 'rates',
       title: 'Firing rates',
-      caption: `A point for each of ${recorded.length} neurons, with the line of equal rates; ${agreement(r)}.`,
+      caption: `One point for each of ${recorded.length} neurons; the dashed line marks equal rates; ${describeCorrelation(r)}.`,
     },
     rows,
     {
@@ -178,8 +183,8 @@ export function rateFigure(
           encoding: {
             x: { datum: 0, type: 'quantitative' },
             y: { datum: 0, type: 'quantitative' },
-            x2: { datum: most },
-            y2: { datum: most },
+            x2: { datum: maxRate },
+            y2: { datum: maxRate },
           },
         },
         {
@@ -191,17 +196,17 @@ export function rateFigure(
   );
 }
 
-/** Intervals between a neuron's spikes. */
+/** Histograms of interspike intervals. @param dt time step of the model in seconds, of which bins are a multiple. */
 export function intervalFigure(
   recorded: readonly SpikeSegment[],
   generated: readonly SpikeSegment[],
   dt: number,
 ): Promise<Figure> {
   const bins = 40;
-  // Whole time steps, as many as reach to twice the median interval.
-  const wanted = (2 * median(interspikeIntervals(recorded)) || 0.4) / bins;
-  const width = Math.max(0.01, Math.ceil(wanted / dt) * dt);
-  const rows = rowsOfBoth(recorded, generated, (segments) =>
+  // The bins reach to twice the median interval, and their width is a multiple of the time step.
+  const idealWidth = (2 * median(interspikeIntervals(recorded)) || 0.4) / bins;
+  const width = Math.max(0.01, Math.ceil(idealWidth / dt) * dt);
+  const rows = rowsBySource(recorded, generated, (segments) =>
     Array.from(histogram(interspikeIntervals(segments), width, bins), (share, n) => ({
       interval: Number((n * width).toFixed(3)),
       share,
@@ -210,8 +215,8 @@ export function intervalFigure(
   return draw(
     {
       name: 'intervals',
-      title: 'Intervals between spikes',
-      caption: `Share of all intervals between a neuron’s spikes, in bins of ${Math.round(1000 * width)} ms.`,
+      title: 'Interspike intervals',
+      caption: `Share of all interspike intervals, in bins of ${Math.round(1000 * width)} ms.`,
     },
     rows,
     {
@@ -227,14 +232,18 @@ export function intervalFigure(
   );
 }
 
-/** The mean rate over trials, from their starts. */
+/**
+ * The PSTH: mean rate over trials from their starts, in bins of `bin` seconds.
+ *
+ * @param r correlation of the two curves.
+ */
 export function timeCourseFigure(
   recorded: readonly SpikeSegment[],
   generated: readonly SpikeSegment[],
   bin: number,
   r: number,
 ): Promise<Figure> {
-  const rows = rowsOfBoth(recorded, generated, (segments) =>
+  const rows = rowsBySource(recorded, generated, (segments) =>
     Array.from(timeCourse(segments, bin), (rate, n) => ({
       time: Number((n * bin).toFixed(4)),
       rate,
@@ -244,7 +253,7 @@ export function timeCourseFigure(
     {
       name: 'psth',
       title: 'Rates over time',
-      caption: `Mean rate of a neuron over ${recorded.length} trials from their starts (PSTH), in bins of ${bin} s; ${agreement(r)}.`,
+      caption: `Mean rate per neuron over ${recorded.length} trials from their starts (PSTH), in bins of ${bin} s; ${describeCorrelation(r)}.`,
     },
     rows,
     {
@@ -260,14 +269,14 @@ export function timeCourseFigure(
   );
 }
 
-/** The mean rate of some neurons around another's spikes. */
-export function aroundFigure(
+/** The mean rate in Hz of some neurons around the spikes of another, in bins. */
+export function spikeTriggeredFigure(
   recorded: Float64Array,
   generated: Float64Array,
   { before, bin }: Around,
   caption: string,
 ): Promise<Figure> {
-  const rows = rowsOfBoth(recorded, generated, (rates) =>
+  const rows = rowsBySource(recorded, generated, (rates) =>
     Array.from(rates, (rate, n) => ({
       time: Number((1000 * (n * bin - before)).toFixed(3)),
       rate,
@@ -285,35 +294,37 @@ export function aroundFigure(
   });
 }
 
-/** A map of pairs to show: [target x source]. */
+/** A map of all pairs of neurons, to be drawn. */
 export interface NamedMap {
+  /** Name of the figure. */
   readonly name: string;
   readonly title: string;
+  /** [target x source]; the diagonal is not drawn. */
   readonly values: Float64Array;
 }
 
-/** Neurons past which the cells of a map are a picture instead of rectangles. */
+/** Neurons above which a map is drawn as an image instead of one rectangle per pair. */
 const MAX_CELLS_AS_RECTANGLES = 64;
 const MAP_PIXELS = 230;
 
-/** Maps of all pairs in one order, each with its own colours. */
+/** Draws maps of all pairs, each with its own color scale. */
 export function mapFigures(maps: readonly NamedMap[], neurons: number): Promise<Figure[]> {
   return Promise.all(maps.map((map) => mapFigure(map, neurons)));
 }
 
 async function mapFigure({ name, title, values }: NamedMap, neurons: number): Promise<Figure> {
-  const rows = Array.from(values, (value, at) => ({
-    target: Math.floor(at / neurons),
-    source: at % neurons,
+  const rows = Array.from(values, (value, index) => ({
+    target: Math.floor(index / neurons),
+    source: index % neurons,
     value,
   })).filter(({ target, source }) => target !== source);
-  const signed = values.some((value) => value < 0);
-  // A few extreme pairs must not leave all others one colour.
-  const sizes = rows.map(({ value }) => Math.abs(value)).sort((p, q) => p - q);
-  const most = sizes[Math.floor(0.995 * (sizes.length - 1))] || 1;
-  const scale = signed
-    ? { scheme: 'redblue', reverse: true, domain: [-most, most], clamp: true }
-    : { scheme: 'viridis', domain: [0, most], clamp: true };
+  const isSigned = values.some((value) => value < 0);
+  // Colors are clipped at a percentile, so that a few extreme pairs do not leave all others in one color.
+  const magnitudes = rows.map(({ value }) => Math.abs(value)).sort((p, q) => p - q);
+  const limit = magnitudes[Math.floor(0.995 * (magnitudes.length - 1))] || 1;
+  const scale = isSigned
+    ? { scheme: 'redblue', reverse: true, domain: [-limit, limit], clamp: true }
+    : { scheme: 'viridis', domain: [0, limit], clamp: true };
   const color = {
     field: 'value',
     type: 'quantitative',
@@ -324,22 +335,23 @@ async function mapFigure({ name, title, values }: NamedMap, neurons: number): Pr
   const facts = {
     name,
     title,
-    caption: 'Row: target, column: source. Colours end at the 99.5th percentile.',
+    caption: 'Rows: targets; columns: sources. Colors are clipped at the 99.5th percentile.',
   };
-  if (neurons <= MAX_CELLS_AS_RECTANGLES) return draw(facts, rows, cells(title, neurons, color));
+  if (neurons <= MAX_CELLS_AS_RECTANGLES)
+    return draw(facts, rows, rectangleSpec(title, neurons, color));
   const { scheme } = await import('vega');
-  const paint = scheme(signed ? 'redblue' : 'viridis') as unknown as (share: number) => string;
-  const url = pngUrl(neurons, neurons, Math.ceil(600 / neurons), (source, target) => {
+  const paint = scheme(isSigned ? 'redblue' : 'viridis') as unknown as (share: number) => string;
+  const url = pngDataUrl(neurons, neurons, Math.ceil(600 / neurons), (source, target) => {
     if (source === target) return [255, 255, 255];
-    const share = values[target * neurons + source]! / most;
-    const clamped = Math.max(signed ? -1 : 0, Math.min(1, share));
-    return parseColor(paint(signed ? (1 - clamped) / 2 : clamped));
+    const share = values[target * neurons + source]! / limit;
+    const clamped = Math.max(isSigned ? -1 : 0, Math.min(1, share));
+    return parseColor(paint(isSigned ? (1 - clamped) / 2 : clamped));
   });
-  return draw(facts, rows, picture(title, neurons, url, color));
+  return draw(facts, rows, imageSpec(title, neurons, url, color));
 }
 
-/** A rectangle for each pair. */
-function cells(title: string, neurons: number, color: object): object {
+/** A specification with one rectangle per pair. */
+function rectangleSpec(title: string, neurons: number, color: object): object {
   const axis = (field: string) => ({
     field,
     type: 'ordinal',
@@ -360,8 +372,8 @@ function cells(title: string, neurons: number, color: object): object {
   };
 }
 
-/** One picture of all pairs, with axes around it and the colours beside it. */
-function picture(title: string, neurons: number, url: string, color: object): object {
+/** A specification with one image of all pairs, between axes and beside a color legend. */
+function imageSpec(title: string, neurons: number, url: string, color: object): object {
   const axis = (field: string) => ({
     field: 'middle',
     type: 'quantitative',
@@ -375,7 +387,7 @@ function picture(title: string, neurons: number, url: string, color: object): ob
     title,
     layer: [
       {
-        // Invisible: it is there for its colours' legend.
+        // Invisible; it only brings in the color legend.
         mark: { type: 'point', opacity: 0 },
         data: { values: [{ middle: neurons / 2, value: 0 }] },
         encoding: { x: axis('source'), y: axis('target'), color },
@@ -389,10 +401,10 @@ function picture(title: string, neurons: number, url: string, color: object): ob
   };
 }
 
-/** The numbers of a colour as Vega writes it: rgb(1, 2, 3) or #010203. */
+/** Parses a color as Vega writes it: rgb(1, 2, 3) or #010203. */
 function parseColor(text: string): Rgb {
   const parts = text.startsWith('#')
-    ? [1, 3, 5].map((at) => Number.parseInt(text.slice(at, at + 2), 16))
+    ? [1, 3, 5].map((start) => Number.parseInt(text.slice(start, start + 2), 16))
     : (text.match(/[\d.]+/g) ?? []).map(Number);
   return [parts[0] ?? 0, parts[1] ?? 0, parts[2] ?? 0];
 }

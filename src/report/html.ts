@@ -1,22 +1,26 @@
-/** The report as one HTML file that needs nothing else. */
+/** Pages as single HTML files with styles, figures and numbers embedded. */
 
 import type { Figure } from './draw.js';
 
+/** A table of text cells; the first column holds row titles. */
 export interface Table {
   readonly title: string;
+  /** A note below the table. */
   readonly caption?: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
 }
 
-/** A part of a report: sentences, tables and figures, in this order. */
+/** A section of a page: paragraphs, tables and figures, in this order. */
 export interface Section {
   readonly title: string;
+  /** One paragraph each. */
   readonly text: readonly string[];
   readonly tables?: readonly Table[];
   readonly figures?: readonly Figure[];
 }
 
+/** Escapes text for use in HTML and in quoted attributes. */
 export function escapeHtml(text: string): string {
   return text
     .replaceAll('&', '&amp;')
@@ -36,8 +40,8 @@ const STYLE = `
   td:nth-child(n + 3) { white-space: nowrap; } .lead { color: #555; } .note { font-size: 0.85em; color: #555; }
 `;
 
-/** The page. Text between backticks is set as code. */
-export function page(title: string, lead: string, sections: readonly Section[]): string {
+/** Renders a page. Text between backticks is set as code. @param lead a line below the title. */
+export function renderPage(title: string, lead: string, sections: readonly Section[]): string {
   const body = sections.map(sectionHtml).join('\n');
   return `<!doctype html>
 <html lang="en">
@@ -57,7 +61,7 @@ ${body}
 }
 
 function sectionHtml({ title, text, tables = [], figures = [] }: Section): string {
-  const paragraphs = text.map((sentence) => `<p>${marked(sentence)}</p>`);
+  const paragraphs = text.map((sentence) => `<p>${codeMarked(sentence)}</p>`);
   return [
     `<h2>${escapeHtml(title)}</h2>`,
     ...paragraphs,
@@ -66,26 +70,27 @@ function sectionHtml({ title, text, tables = [], figures = [] }: Section): strin
   ].join('\n');
 }
 
-function marked(text: string): string {
+/** Escapes text, and sets what is between backticks as code. */
+function codeMarked(text: string): string {
   return escapeHtml(text).replace(/`([^`]+)`/g, '<code>$1</code>');
 }
 
 function tableHtml({ title, caption, head, rows }: Table): string {
   const cells = (kind: 'th' | 'td', values: readonly string[]) =>
-    `<tr>${values.map((value) => `<${kind}>${marked(value)}</${kind}>`).join('')}</tr>`;
+    `<tr>${values.map((value) => `<${kind}>${codeMarked(value)}</${kind}>`).join('')}</tr>`;
   return `<table><caption>${escapeHtml(title)}</caption>
 <thead>${cells('th', head)}</thead>
-<tbody>${rows.map((row) => cells('td', row)).join('\n')}</tbody></table>${caption === undefined ? '' : `\n<p class="note">${marked(caption)}</p>`}`;
+<tbody>${rows.map((row) => cells('td', row)).join('\n')}</tbody></table>${caption === undefined ? '' : `\n<p class="note">${codeMarked(caption)}</p>`}`;
 }
 
 function figureHtml({ name, title, caption, svg, csv }: Figure): string {
-  // Ids inside a drawing are its own: in one page they must not meet those of another.
-  const own = svg
+  // Ids are unique within a drawing only; the prefix makes them unique within the page.
+  const uniqueSvg = svg
     .replace(/\bid="([^"]+)"/g, `id="${name}-$1"`)
     .replace(/url\(#([^)]+)\)/g, `url(#${name}-$1)`);
-  // As wide as its drawing, so that small figures stand side by side.
+  // The figure is as wide as its drawing, so that small figures stand side by side.
   const width = /<svg[^>]*\bwidth="([\d.]+)"/.exec(svg)?.[1] ?? '640';
   const numbers = `data:text/csv;charset=utf-8,${encodeURIComponent(csv)}`;
-  return `<figure style="width: ${width}px"><div role="img" aria-label="${escapeHtml(title)}">${own}</div>
-<figcaption><b>${escapeHtml(title)}.</b> ${marked(caption)} <a href="${numbers}" download="${name}.csv">Numbers</a></figcaption></figure>`;
+  return `<figure style="width: ${width}px"><div role="img" aria-label="${escapeHtml(title)}">${uniqueSvg}</div>
+<figcaption><b>${escapeHtml(title)}.</b> ${codeMarked(caption)} <a href="${numbers}" download="${name}.csv">Numbers</a></figcaption></figure>`;
 }

@@ -1,4 +1,4 @@
-/** How much labelled data decoding needs: fine-tuned from spikes alone against trained from scratch. */
+/** The report's section on labeled data: models pretrained on spikes against models trained from scratch. */
 
 import { SCORE_NAMES } from '../analyze/decoding-scores.js';
 import { mean } from '../math/statistics.js';
@@ -7,30 +7,31 @@ import { decimals, grouped, percent } from '../text/format.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import type { Section } from './html.js';
 
-const FROM = ['pretrained', 'scratch'] as const;
+const ORIGINS = ['pretrained', 'scratch'] as const;
 
+/** Renders the section: a table of scores and a learning curve per variable. */
 export async function labelsSection(results: LabelResults): Promise<Section> {
   const { variables, updates, pretraining, runs, whole } = results;
   const seeds = new Set(runs.map(({ seed }) => seed)).size;
   return {
-    title: 'Labelled data',
+    title: 'Labeled data',
     text: [
-      `Each model was trained for ${grouped(updates)} updates on a share of the labelled windows, once from scratch and once from a model that had learnt spikes alone for ${grouped(pretraining)} updates, ${seeds} seeds each. A seed sets the weights, the windows drawn and their order. All are scored on the same test windows.`,
-      `With all labels, the run itself was trained for ${grouped(whole.updates)} updates, ${whole.finetuned ? 'after those of the run it began from' : 'from scratch'}. Where that is much better, it is time and not labels that the models from scratch lacked after ${grouped(updates)}.`,
+      `Models were trained for ${grouped(updates)} updates on a share of the labeled windows: from scratch, and after pretraining on spikes alone for ${grouped(pretraining)} updates, with ${seeds} seeds each. A seed sets the initial weights, which windows are drawn and their order. All models are scored on the same test windows.`,
+      `The run itself was trained on all labels for ${grouped(whole.updates)} updates, ${whole.finetuned ? 'in addition to those of the run it was fine-tuned from' : 'from scratch'}. Where it is much better than models from scratch, what these lacked after ${grouped(updates)} updates was training, not labels.`,
     ],
     tables: variables.map((variable) => ({
       title: variable.name,
-      caption: `${headlineScore(variable)}: the mean over seeds, with the lowest and the highest.`,
-      head: ['labelled windows', ...FROM],
+      caption: `${headlineTitle(variable)}: mean over seeds (lowest to highest).`,
+      head: ['labeled windows', ...ORIGINS],
       rows: [
         ...labeledShares(runs).map((share) => [
           `${percent(share)} (${grouped(runs.find((run) => run.share === share)!.windows)})`,
-          ...FROM.map((from) => spread(scoresAtShare(results, variable, share, from))),
+          ...ORIGINS.map((from) => describeSpread(scoresAtShare(results, variable, share, from))),
         ]),
         [
           `all, ${grouped(whole.updates)} updates`,
           '',
-          spread([headlineValue(whole.scores, variable)]),
+          describeSpread([headlineValue(whole.scores, variable)]),
         ],
       ],
     })),
@@ -38,8 +39,8 @@ export async function labelsSection(results: LabelResults): Promise<Section> {
   };
 }
 
-/** The score a variable is judged by: the first of its kind. */
-function headlineScore({ kind }: LabelVariable): string {
+/** Title of the score that a variable is judged by, the first of its kind. */
+function headlineTitle({ kind }: LabelVariable): string {
   return SCORE_NAMES[kind][0]![1];
 }
 
@@ -62,8 +63,8 @@ function scoresAtShare(
     .map(({ scores }) => headlineValue(scores, variable));
 }
 
-/** The mean of several numbers with the least and the most of them. */
-function spread(values: readonly number[]): string {
+/** The mean of some numbers, with the lowest and the highest in parentheses. */
+function describeSpread(values: readonly number[]): string {
   if (values.length === 0) return '';
   const digits = Math.max(...values.map(Math.abs)) < 2 ? 3 : 1;
   const [low, high] = [Math.min(...values), Math.max(...values)];
@@ -71,8 +72,9 @@ function spread(values: readonly number[]): string {
   return `${decimals(mean(values), digits)} (${decimals(low, digits)} to ${decimals(high, digits)})`;
 }
 
+/** Scores over the share of labeled windows. */
 function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Figure> {
-  const { updates, scores: full } = results.whole;
+  const { updates, scores: runScores } = results.whole;
   const rows = results.runs.map(({ seed, share, from, scores }) => ({
     share: 100 * share,
     from,
@@ -82,7 +84,7 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
   const x = {
     field: 'share',
     type: 'quantitative',
-    title: 'labelled windows (%)',
+    title: 'labeled windows (%)',
     scale: { type: 'log' },
     axis: { values: labeledShares(results.runs).map((share) => 100 * share), grid: false },
   };
@@ -90,20 +92,20 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
     field: 'from',
     type: 'nominal',
     title: null,
-    scale: { domain: FROM, range: [COLORS.generated, COLORS.recorded] },
+    scale: { domain: ORIGINS, range: [COLORS.generated, COLORS.recorded] },
   };
-  const y = (more: object) => ({
+  const y = (options: object) => ({
     field: 'score',
     type: 'quantitative',
-    title: headlineScore(variable),
+    title: headlineTitle(variable),
     scale: { zero: false },
-    ...more,
+    ...options,
   });
   return draw(
     {
       name: `labels-${variable.name.replace(/\W+/g, '-')}`,
-      title: `${variable.name}, by how much of it was labelled`,
-      caption: `A point for each seed; lines through their means. Dashed: the run itself, ${grouped(updates)} updates with all labels.`,
+      title: `${variable.name}, by share of labeled windows`,
+      caption: `One point per seed; lines connect the means. Dashed: the run itself, ${grouped(updates)} updates on all labels.`,
     },
     rows,
     {
@@ -111,7 +113,7 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
       height: 220,
       layer: [
         {
-          data: { values: [{ score: headlineValue(full, variable) }] },
+          data: { values: [{ score: headlineValue(runScores, variable) }] },
           mark: { type: 'rule', strokeDash: [4, 3], color: COLORS.recorded },
           encoding: { y: y({}) },
         },

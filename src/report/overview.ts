@@ -1,4 +1,4 @@
-/** The page of `inspect`: a recording's spikes, rates and variables as pictures. */
+/** The page of `inspect`: figures of a recording's spikes, rates and variables. */
 
 import type { RecordingOverview } from '../analyze/overview.js';
 import { within } from '../analyze/spike-trains.js';
@@ -7,12 +7,12 @@ import { type Recording, sampleTime, type Trial, type Variable } from '../record
 import { spikeTimes } from '../recording/spikes.js';
 import { grouped } from '../text/format.js';
 import { COLORS, draw, type Figure } from './draw.js';
-import { page } from './html.js';
+import { renderPage } from './html.js';
 
-/** Marks that a picture bears. */
+/** Spikes or samples that a figure can show. */
 const MAX_MARKS = 6000;
 
-/** The page about a dataset's recording. */
+/** Renders the page about the recording of a dataset, as HTML. */
 export async function renderOverview(
   { recording, notes }: Dataset,
   overview: RecordingOverview,
@@ -35,7 +35,7 @@ export async function renderOverview(
     step.toPrecision(4),
   ]);
   const { neurons, spikes, trials } = overview;
-  return page(`${overview.name}`, 'What neuroformer inspect sees.', [
+  return renderPage(`${overview.name}`, 'Overview by neuroformer inspect.', [
     {
       title: 'The recording',
       text: [
@@ -48,7 +48,7 @@ export async function renderOverview(
           ? [
               {
                 title: 'Variables',
-                caption: 'Step: the median, seconds.',
+                caption: 'Step: median time between samples, in seconds.',
                 head: ['variable', 'unit', 'range', 'samples', 'step'],
                 rows,
               },
@@ -59,17 +59,17 @@ export async function renderOverview(
   ]);
 }
 
-/** The trial that is looked at: the longest, the first of those. */
+/** The trial to show: the longest one, the first of several. */
 function shownTrial(trials: readonly Trial[]): Trial {
   return trials.reduce((longest, trial) => (trial.duration > longest.duration ? trial : longest));
 }
 
-/** As much of it as a picture bears. */
+/** How much of that trial a figure can show, in seconds. */
 function shownSeconds({ trials }: Recording): number {
   const { spikes, duration } = shownTrial(trials);
   const count = spikeTimes(spikes).reduce((sum, { length }) => sum + length, 0);
-  const wanted = count > MAX_MARKS ? (duration * MAX_MARKS) / count : duration;
-  return Math.min(duration, Number(wanted.toPrecision(1)) || duration);
+  const visible = count > MAX_MARKS ? (duration * MAX_MARKS) / count : duration;
+  return Math.min(duration, Number(visible.toPrecision(1)) || duration);
 }
 
 function spikesFigure({ trials, neurons }: Recording, seconds: number): Promise<Figure> {
@@ -81,7 +81,7 @@ function spikesFigure({ trials, neurons }: Recording, seconds: number): Promise<
     {
       name: 'spikes',
       title: 'Spikes',
-      caption: `The first ${seconds.toPrecision(3)} s of trial ${id}, a row for each of ${neurons} neurons.`,
+      caption: `The first ${seconds.toPrecision(3)} s of trial ${id}, with one row for each of ${neurons} neurons.`,
     },
     rows,
     {
@@ -116,8 +116,8 @@ function ratesFigure(rates: Float64Array): Promise<Figure> {
   return draw(
     {
       name: 'rates',
-      title: 'Rates',
-      caption: `How many of ${rates.length} neurons fire how fast.`,
+      title: 'Firing rates',
+      caption: `Distribution of the firing rates of ${rates.length} neurons.`,
     },
     rows,
     {
@@ -138,17 +138,17 @@ async function variableFigure(
   unit: string | undefined,
   seconds: number,
 ): Promise<Figure | undefined> {
-  const having = trials.filter(({ variables }) => variables[name]);
-  if (having.length === 0) return undefined;
-  const found = shownTrial(having);
-  // A variable of slow changes is seen better over more time than spikes are.
-  const shown = Math.min(found.duration, Math.max(seconds, 60));
-  const rows = samplesUpTo(found.variables[name]!, shown);
+  const trialsWithVariable = trials.filter(({ variables }) => variables[name]);
+  if (trialsWithVariable.length === 0) return undefined;
+  const { id, duration, variables } = shownTrial(trialsWithVariable);
+  // Variables change more slowly than spikes, so more time is shown.
+  const shown = Math.min(duration, Math.max(seconds, 60));
+  const rows = samplesUpTo(variables[name]!, shown);
   return draw(
     {
       name: name.replace(/\W+/g, '-'),
       title: name,
-      caption: `The first ${shown.toPrecision(3)} s of trial ${found.id}.`,
+      caption: `The first ${shown.toPrecision(3)} s of trial ${id}.`,
     },
     rows,
     {
@@ -168,15 +168,15 @@ async function variableFigure(
   );
 }
 
-/** Samples of a variable up to a time, every so many of them where they are too many to see. */
+/** Samples of a variable up to a time. If there are too many to show, they are thinned out evenly. */
 function samplesUpTo(variable: Variable, seconds: number): { time: number; value: number }[] {
   const { values } = variable;
-  const at = (n: number) => sampleTime(variable, n);
+  const time = (n: number) => sampleTime(variable, n);
   let end = 0;
-  while (end < values.length && at(end) <= seconds) end += 1;
+  while (end < values.length && time(end) <= seconds) end += 1;
   const stride = Math.max(1, Math.ceil(end / MAX_MARKS));
   return Array.from({ length: Math.ceil(end / stride) }, (_, n) => ({
-    time: Number(at(n * stride).toFixed(4)),
+    time: Number(time(n * stride).toFixed(4)),
     value: Number(values[n * stride]),
   }));
 }

@@ -1,4 +1,4 @@
-/** Pictures of many cells: a matrix of hundreds of rows is too much for an SVG of rectangles. */
+/** PNG images of large matrices, for which an SVG with a rectangle per cell would be too big. */
 
 import { zlibSync } from 'fflate';
 import { crc32 } from '../formats/checksums.js';
@@ -7,26 +7,31 @@ import { crc32 } from '../formats/checksums.js';
 export type Rgb = readonly [number, number, number];
 
 /**
- * A PNG of `width` x `height` cells, each `scale` pixels wide, as a data URL. https://www.w3.org/TR/png/
+ * Encodes a matrix of colored cells as a PNG (https://www.w3.org/TR/png/), and returns it as a data URL.
  *
- * @param color of the cell in a column and a row.
+ * @param width columns of the matrix.
+ * @param height rows of the matrix.
+ * @param scale pixels per cell, across and down.
+ * @param color the color of a cell.
  */
-export function pngUrl(
+export function pngDataUrl(
   width: number,
   height: number,
   scale: number,
   color: (column: number, row: number) => Rgb,
 ): string {
-  const [w, h] = [width * scale, height * scale];
-  const line = 1 + 3 * w;
-  const pixels = new Uint8Array(line * h);
-  for (let y = 0; y < h; y++)
-    for (let x = 0; x < w; x++)
-      pixels.set(color(Math.floor(x / scale), Math.floor(y / scale)), y * line + 1 + 3 * x);
+  const [pixelWidth, pixelHeight] = [width * scale, height * scale];
+  // A line of pixels follows a byte for its filter: 0, none.
+  const stride = 1 + 3 * pixelWidth;
+  const pixels = new Uint8Array(stride * pixelHeight);
+  for (let y = 0; y < pixelHeight; y++)
+    for (let x = 0; x < pixelWidth; x++)
+      pixels.set(color(Math.floor(x / scale), Math.floor(y / scale)), y * stride + 1 + 3 * x);
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);
-  view.setUint32(0, w);
-  view.setUint32(4, h);
+  view.setUint32(0, pixelWidth);
+  view.setUint32(4, pixelHeight);
+  // 8 bits a channel, RGB; the only methods of compression and filtering; not interlaced.
   header.set([8, 2, 0, 0, 0], 8);
   const png = joined([
     Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
@@ -37,9 +42,10 @@ export function pngUrl(
   return `data:image/png;base64,${base64(png)}`;
 }
 
-function chunk(kind: string, data: Uint8Array): Uint8Array {
-  const named = joined([new TextEncoder().encode(kind), data]);
-  return joined([bigEndian(data.length), named, bigEndian(crc32(named))]);
+/** A chunk: the length of its data, its type, its data and a checksum. */
+function chunk(type: string, data: Uint8Array): Uint8Array {
+  const typed = joined([new TextEncoder().encode(type), data]);
+  return joined([bigEndian(data.length), typed, bigEndian(crc32(typed))]);
 }
 
 function bigEndian(value: number): Uint8Array {
@@ -49,21 +55,21 @@ function bigEndian(value: number): Uint8Array {
 }
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
+  const result = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
   for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
+    result.set(part, offset);
+    offset += part.length;
   }
-  return whole;
+  return result;
 }
 
-/** Bytes that are turned into letters at once: a call takes only so many arguments. */
-const PIECE_BYTES = 2 ** 13;
+/** Bytes passed to one call of String.fromCharCode, which takes a limited number of arguments. */
+const MAX_ARGUMENTS = 2 ** 13;
 
 function base64(bytes: Uint8Array): string {
-  let letters = '';
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES)
-    letters += String.fromCharCode(...bytes.subarray(at, at + PIECE_BYTES));
-  return btoa(letters);
+  let binary = '';
+  for (let start = 0; start < bytes.length; start += MAX_ARGUMENTS)
+    binary += String.fromCharCode(...bytes.subarray(start, start + MAX_ARGUMENTS));
+  return btoa(binary);
 }

@@ -1,4 +1,4 @@
-/** What a report says: what ran, how it learnt, what it generated, and what it read from the wiring. */
+/** The report on a run: what ran, how it trained, and what it decoded, generated and showed of the wiring. */
 
 import { correlation } from '../analyze/edges.js';
 import { aroundSpikes, firingRates, type SpikeSegment } from '../analyze/spike-trains.js';
@@ -12,44 +12,50 @@ import type {
   LabelResults,
 } from '../probe/results.js';
 import { grouped } from '../text/format.js';
-import type { OpenedRun } from '../train/open-run.js';
+import { describePart, type OpenedRun } from '../train/open-run.js';
 import type { MetricLine } from '../train/run-records.js';
 import { decodedSection } from './decoded.js';
 import type { Figure } from './draw.js';
 import {
-  agreement,
-  aroundFigure,
+  describeCorrelation,
   intervalFigure,
   lossFigure,
   mapFigures,
   rasterFigure,
   rateFigure,
+  spikeTriggeredFigure,
   timeCourseFigure,
 } from './figures.js';
-import { page, type Section, type Table } from './html.js';
+import { renderPage, type Section, type Table } from './html.js';
 import { labelsSection } from './labels.js';
 
-/** Everything a report is made of. */
+/** What a report is made of. Results that are undefined have no section. */
 export interface ReportInputs {
   readonly run: OpenedRun;
+  /** Losses of training and validation, in the order of updates. */
   readonly metrics: readonly MetricLine[];
+  /** Freely generated trials. */
   readonly generated: GeneratedResults | undefined;
-  /** The same with neurons clamped. */
+  /** Trials generated with clamped neurons. */
   readonly clamped: GeneratedResults | undefined;
+  /** Connectivity maps. */
   readonly explained: ExplainedResults | undefined;
   readonly decoded: DecodedResults | undefined;
+  /** Scores by share of labeled data. */
   readonly labels: LabelResults | undefined;
-  /** Seconds of each stage, where they are known. */
+  /** Seconds that each stage took; empty if that is unknown. */
   readonly durations: readonly (readonly [stage: string, seconds: number])[];
 }
 
-/** The report: a page that needs nothing else, and its figures as files of their own. */
+/** A rendered report. */
 export interface Report {
+  /** The page as HTML, with all figures embedded. */
   readonly page: string;
+  /** The figures of the page, to be kept as files as well. */
   readonly figures: readonly Figure[];
 }
 
-/** The report of a run. */
+/** Renders the report on a run. */
 export async function renderReport(inputs: ReportInputs): Promise<Report> {
   const { run } = inputs;
   const sections = [
@@ -63,7 +69,7 @@ export async function renderReport(inputs: ReportInputs): Promise<Report> {
   ];
   const lead = `${run.dataset.recording.name}; ${run.facts.started.slice(0, 16).replace('T', ' ')}.`;
   return {
-    page: page('Neuroformer report', lead, sections),
+    page: renderPage('Neuroformer report', lead, sections),
     figures: sections.flatMap(({ figures = [] }) => figures),
   };
 }
@@ -81,26 +87,26 @@ function runSection({ run, durations }: ReportInputs): Section {
     ['adapter', facts.adapter],
     [
       'windows',
-      `${config.window.curr} s, after a past of ${config.window.prev} s, in steps of ${config.resolution.dt} s`,
+      `current ${config.window.curr} s, past ${config.window.prev} s, time step ${config.resolution.dt} s`,
     ],
     [
       'split',
-      `${facts.training.split.kind}: ${grouped(split.train.length)} windows for training, ${grouped(split.validation.length)} validation, ${grouped(split.test.length)} test, ${grouped(split.leftOut)} left out`,
+      `${facts.training.split.kind}: ${grouped(split.train.length)} training windows, ${grouped(split.validation.length)} validation, ${grouped(split.test.length)} test, ${grouped(split.leftOut)} left out`,
     ],
     [
       'model',
       `width ${config.n_embd}, ${config.n_head} heads, blocks: ${config.layers.state} state, ${config.layers.state_history} history, ${config.layers.stimulus} stimulus; rules of the ${config.compat}`,
     ],
     ['seed', String(facts.training.seed)],
-    ...durations.map(([stage, took]): [string, string] => [stage, `${took.toFixed(1)} s`]),
+    ...durations.map(([stage, elapsed]): [string, string] => [stage, `${elapsed.toFixed(1)} s`]),
   ];
   return {
-    title: 'What ran',
+    title: 'Run',
     text: facts.notes,
     tables: [
       {
-        title: 'The run',
-        caption: 'Everything else is in `run.json` and in the header of `last.safetensors`.',
+        title: 'Settings',
+        caption: 'All other settings are in `run.json` and in the header of `last.safetensors`.',
         head: ['', ''],
         rows,
       },
@@ -114,16 +120,16 @@ async function trainingSection(metrics: readonly MetricLine[]): Promise<Section>
   const names = Object.keys(train?.losses ?? {});
   const cell = (value: number | undefined) => (value === undefined ? '' : value.toFixed(4));
   return {
-    title: 'Learning',
+    title: 'Training',
     text: train
       ? [
           `${train.step} updates, ${grouped(train.tokens ?? 0)} tokens, ${train.seconds?.toFixed(0)} s.`,
         ]
-      : ['No update was logged.'],
+      : ['No updates were logged.'],
     tables: [
       {
-        title: 'Last losses',
-        caption: 'As they enter the total.',
+        title: 'Final losses',
+        caption: 'Weighted as in the total.',
         head: ['loss', 'training', ...(validation ? ['validation'] : [])],
         rows: names.map((name) => [
           name === 'loss' ? 'total' : name,
@@ -136,8 +142,11 @@ async function trainingSection(metrics: readonly MetricLine[]): Promise<Section>
   };
 }
 
-/** Rates around the spikes of one neuron: of a hub's targets where the wiring is known, of all others where not. */
-function around(
+/**
+ * Spike-triggered rates, recorded and generated. If the wiring is known, these are rates of a hub's targets around
+ * the hub's spikes, else of all other neurons around the spikes of the most active one.
+ */
+function spikeTriggeredRates(
   run: OpenedRun,
   recorded: readonly SpikeSegment[],
   generated: readonly SpikeSegment[],
@@ -157,115 +166,119 @@ function around(
   const neurons = Array.from({ length: recording.neurons }, (_, n) => n);
   const wired = neurons.filter((n) => truth?.strong[n * recording.neurons + source]);
   const targets = wired.length > 0 ? wired : neurons.filter((n) => n !== source);
-  const [there, here] = [recorded, generated].map((segments) =>
+  const [recordedRates, generatedRates] = [recorded, generated].map((segments) =>
     aroundSpikes(segments, source, targets, window),
   ) as [Float64Array, Float64Array];
-  const r = correlation(there, here);
-  const who =
+  const r = correlation(recordedRates, generatedRates);
+  const targetNames =
     wired.length > 0
-      ? `the ${targets.length} neurons that hub ${source} drives`
+      ? `the ${targets.length} neurons driven by hub ${source},`
       : 'all other neurons';
   return {
     r,
-    figure: aroundFigure(
-      there,
-      here,
+    figure: spikeTriggeredFigure(
+      recordedRates,
+      generatedRates,
       window,
-      `Mean rate of ${who}, around the spikes of neuron ${source}, in bins of ${(1000 * window.bin).toFixed(0)} ms; ${agreement(r)}.`,
+      `Mean rate of ${targetNames} around the spikes of neuron ${source}, in bins of ${(1000 * window.bin).toFixed(0)} ms; ${describeCorrelation(r)}.`,
     ),
   };
 }
 
 async function generatedSection(run: OpenedRun, generated: GeneratedResults): Promise<Section> {
-  const { trials, scores, settings, bin, windows, tokens, ahead: rates } = generated;
+  const { trials, scores, settings, bin, windows, tokens, ahead } = generated;
   const { recording } = run.dataset;
   const recorded = recordedSegments(recording, trials);
   const shown = Math.min(scores.seconds, Math.max(1, 20 * run.config.window.curr));
-  // Moments within trials have nothing in common that rates could follow; the beginnings of several trials have.
-  const aligned =
+  // A PSTH needs trials that start at the beginnings of several recorded trials.
+  const isAligned =
     new Set(trials.map(({ start }) => start.trialIndex)).size > 1 &&
     trials.every(({ from }) => from < 1e-6);
-  const triggered = around(run, recorded, trials);
+  const triggered = spikeTriggeredRates(run, recorded, trials);
   const rows: string[][] = [
     [
-      'rates of neurons, r with the whole recording',
-      figure(scores.rateCorrelation),
-      figure(scores.rateCorrelationRecorded),
+      'firing rates, r with the whole recording',
+      formatNumber(scores.rateCorrelation),
+      formatNumber(scores.rateCorrelationRecorded),
     ],
-    ['rates of neurons, r with the same segments', figure(scores.rateCorrelationSame), ''],
-    ['mean rate (Hz)', figure(scores.meanRate.generated), figure(scores.meanRate.recorded)],
+    ['firing rates, r with the same segments', formatNumber(scores.rateCorrelationSame), ''],
     [
-      'median interval between spikes (s)',
-      figure(scores.medianInterval.generated),
-      figure(scores.medianInterval.recorded),
+      'mean rate (Hz)',
+      formatNumber(scores.meanRate.generated),
+      formatNumber(scores.meanRate.recorded),
     ],
-    ...(aligned ? [['rates over time, r', figure(scores.psthCorrelation), '']] : []),
-    ['rates around the spikes of one neuron, r', figure(triggered.r), ''],
+    [
+      'median interspike interval (s)',
+      formatNumber(scores.medianInterval.generated),
+      formatNumber(scores.medianInterval.recorded),
+    ],
+    ...(isAligned ? [['rates over time, r', formatNumber(scores.psthCorrelation), '']] : []),
+    ['rates around the spikes of one neuron, r', formatNumber(triggered.r), ''],
   ];
-  const ahead: Table[] = [];
+  const aheadTables: Table[] = [];
   if (windows && tokens) {
-    ahead.push({
+    aheadTables.push({
       title: 'One window ahead of the recorded past, test windows',
-      caption: `${grouped(windows.windows)} windows drawn once; ${grouped(tokens.tokens)} tokens, of them ${grouped(tokens.spikes)} spikes. Baselines: windows drawn for another moment; always the busiest neuron; tokens by their frequency in training.`,
+      caption: `${grouped(windows.windows)} windows, each drawn once; ${grouped(tokens.tokens)} tokens, ${grouped(tokens.spikes)} of them spikes. Baselines: windows drawn for another time; always the most active neuron; tokens by their frequency in training.`,
       head: ['', 'model', 'baseline'],
       rows: [
         [
-          'agreement of the sets of neurons that fire (F1)',
-          figure(windows.setF1),
-          figure(windows.shuffledSetF1),
+          'overlap of the sets of active neurons (F1)',
+          formatNumber(windows.setF1),
+          formatNumber(windows.shuffledSetF1),
         ],
         [
-          'next neuron right (share of spikes)',
-          figure(tokens.accuracy),
-          figure(tokens.unigramAccuracy),
+          'next neuron correct (share of spikes)',
+          formatNumber(tokens.accuracy),
+          formatNumber(tokens.unigramAccuracy),
         ],
-        ['bits per token', figure(tokens.bits), figure(tokens.unigramBits)],
+        ['bits per token', formatNumber(tokens.bits), formatNumber(tokens.unigramBits)],
       ],
     });
   }
-  if (rates) ahead.push(ratesTable(rates));
+  if (ahead) aheadTables.push(aheadRatesTable(ahead));
   return {
     title: 'Generated spikes',
     text: [
-      `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${grouped(scores.spikes)} spikes, ${settings.past === 'own' ? 'free running: each window’s past holds the spikes drawn before' : 'each window from the recorded past'}. ${scores.full} windows ended because their block was full.`,
+      `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${grouped(scores.spikes)} spikes, ${settings.past === 'own' ? 'free running: the past of each window holds the spikes generated before it' : 'each window generated from the recorded past'}. ${scores.full} windows ended because their block was full.`,
       describeDrawing(settings),
     ],
     tables: [
       {
-        title: 'Generated against recorded',
+        title: 'Generated and recorded spikes',
         caption:
-          'The last column is the recording itself: for rates, the same segments against the whole.',
+          'The last column is the recording itself; its r is that of the same segments with the whole recording.',
         head: ['', 'generated', 'recorded'],
         rows,
       },
-      ...ahead,
+      ...aheadTables,
     ],
     figures: [
       await rasterFigure(recorded[0]!, trials[0]!, shown, settings.past),
       await rateFigure(firingRates(recorded), firingRates(trials), scores.rateCorrelationSame),
       await intervalFigure(recorded, trials, run.config.resolution.dt),
       await triggered.figure,
-      ...(aligned ? [await timeCourseFigure(recorded, trials, bin, scores.psthCorrelation)] : []),
+      ...(isAligned ? [await timeCourseFigure(recorded, trials, bin, scores.psthCorrelation)] : []),
     ],
   };
 }
 
-/** Rates one window ahead of the recorded past, in both parts. */
-function ratesTable(rates: AheadScores): Table {
-  const { windows, draws, train, test, recorded, meanRate } = rates;
-  const drawn = (part: 'train' | 'test') =>
-    `${grouped(windows[part])}, each drawn ${draws[part] === 1 ? 'once' : `${draws[part]} times`}`;
+/** Firing rates of windows that are each drawn from the recorded past, in the training and the test part. */
+function aheadRatesTable(ahead: AheadScores): Table {
+  const { windows, draws, train, test, recorded, meanRate } = ahead;
+  const describeDraws = (part: 'train' | 'test') =>
+    `${grouped(windows[part])} windows, each drawn ${draws[part] === 1 ? 'once' : `${draws[part]} times`}`;
   return {
-    title: 'Rates of neurons, one window ahead of the recorded past',
-    caption: `Correlation over neurons with the recorded rates of the same windows, side by side: of the training part ${drawn('train')}; of the test part ${drawn('test')}. Baseline: the recorded rates of the training part.`,
+    title: 'Firing rates, one window ahead of the recorded past',
+    caption: `Correlation over neurons with the recorded rates of the same windows, which do not overlap. Training part: ${describeDraws('train')}. Test part: ${describeDraws('test')}. Baseline: the recorded rates of the training part.`,
     head: ['', 'model', 'baseline'],
     rows: [
-      ['training part, r', figure(train), ''],
-      ['test part, r', figure(test), figure(recorded)],
+      ['training part, r', formatNumber(train), ''],
+      ['test part, r', formatNumber(test), formatNumber(recorded)],
       [
         'mean rate in the test part (Hz), generated and recorded',
-        figure(meanRate.generated),
-        figure(meanRate.recorded),
+        formatNumber(meanRate.generated),
+        formatNumber(meanRate.recorded),
       ],
     ],
   };
@@ -273,16 +286,16 @@ function ratesTable(rates: AheadScores): Table {
 
 /** How trials were drawn, in a sentence. */
 function describeDrawing({ weights, part, seed, id, time }: GeneratedResults['settings']): string {
-  const words = (head: string, { temperature = 1, topK, topP }: DrawSettings = {}) =>
+  const describeHead = (head: string, { temperature = 1, topK, topP }: DrawSettings = {}) =>
     [
       `${head} at temperature ${temperature}`,
-      ...(topK === undefined ? [] : [`of the ${topK} likeliest`]),
-      ...(topP === undefined ? [] : [`of the likeliest ${topP} of the probability`]),
+      ...(topK === undefined ? [] : [`among the ${topK} most likely`]),
+      ...(topP === undefined ? [] : [`among the most likely with a total probability of ${topP}`]),
     ].join(', ');
-  return `Drawn by ${weights}, from windows of ${part === 'all' ? 'all parts' : `the ${part} part`}, seed ${seed}: ${words('neurons', id)}; ${words('times', time)}.`;
+  return `Drawn with ${weights} from windows of ${describePart(part)}, seed ${seed}: ${describeHead('neurons', id)}; ${describeHead('times', time)}.`;
 }
 
-/** Trials drawn with neurons clamped, under names of their own. */
+/** The section on trials with clamped neurons, whose figures have names of their own. */
 async function clampedSection(run: OpenedRun, clamped: GeneratedResults): Promise<Section> {
   const { text, ...section } = await generatedSection(run, clamped);
   return {
@@ -292,30 +305,33 @@ async function clampedSection(run: OpenedRun, clamped: GeneratedResults): Promis
       `${clamped.clamped} What follows is the model’s prediction, not a recording.`,
       ...(text ?? []),
     ],
-    figures: (section.figures ?? []).map((drawn) => ({ ...drawn, name: `clamped-${drawn.name}` })),
+    figures: (section.figures ?? []).map((figure) => ({
+      ...figure,
+      name: `clamped-${figure.name}`,
+    })),
   };
 }
 
-/** Three decimals; nothing where there is no such number. */
-function figure(value: number): string {
+/** A number with three decimals; empty if it is not finite. */
+function formatNumber(value: number): string {
   return Number.isFinite(value) ? value.toFixed(3) : '';
 }
 
 const METHOD_KINDS = {
   model: 'model',
   control: 'control',
-  correlation: 'from spikes alone',
+  correlation: 'spikes only',
 } as const;
 
 async function wiringSection(run: OpenedRun, explained: Explained): Promise<Section> {
   const { maps, neurons } = explained;
   const { truth } = run.dataset;
   const shown = ['attention', 'learnt', 'ablation', 'pearson50', 'lagged'];
-  const named = maps.filter(({ name }) => shown.includes(name));
+  const shownMaps = maps.filter(({ name }) => shown.includes(name));
   const figures: Figure[] = await mapFigures(
     [
       ...(truth ? [{ name: 'weights', title: 'True weights', values: truth.weights }] : []),
-      ...named.map(({ name, title, values }) => ({ name, title, values })),
+      ...shownMaps.map(({ name, title, values }) => ({ name, title, values })),
     ],
     neurons,
   );
@@ -323,56 +339,56 @@ async function wiringSection(run: OpenedRun, explained: Explained): Promise<Sect
   return {
     title: 'Connectivity',
     text: [
-      `Read from ${explained.windows} windows, ablation from ${explained.ablationWindows}. Attention and ablation say what the model depends on, not what causes what. Spikes of one time bin have no order; the maps were read again with another order of ties.`,
+      `Attention was read from ${explained.windows} windows, ablation from ${explained.ablationWindows}. Both show what the model depends on, not what causes what. Spikes of one time bin have no order, so the maps were read again with ties in another order.`,
       ...(table
-        ? [verdict(maps)]
-        : ['The true wiring is not known here, so the maps have no scores.']),
+        ? [attentionVerdict(maps)]
+        : ['The true wiring is unknown, so the maps have no scores.']),
     ],
     tables: table ? [table] : [],
     figures,
   };
 }
 
-/** The scores of every map; undefined where nothing is known to score against. */
+/** The scores of every connectivity map against the true wiring; undefined if that is unknown. */
 export function scoreTable(maps: readonly ConnectivityMap[]): Table | undefined {
   const scored = maps.flatMap((map) => (map.scores ? [{ ...map, scores: map.scores }] : []));
   if (scored.length === 0) return undefined;
   return {
     title: 'Maps against the true wiring',
     caption:
-      'AUROC: chance that a strong edge ranks above another pair, over all pairs and over pairs of one group. Direction: share of strong one-way edges whose direction the map gets right. Hubs: share of hubs among as many sources of the largest column sums. r2 and Spearman: with the weights of all pairs.',
-    head: ['map', '', 'AUROC', 'in groups', 'direction', 'hubs', 'r2', 'Spearman'],
+      'AUROC: probability that a strong edge ranks above another pair, over all pairs and over pairs within groups. Direction: share of strong one-way edges whose direction the map gets right. Hubs: share of hubs among equally many sources with the largest column sums. r2 and Spearman: correlation with the weights of all pairs.',
+    head: ['map', '', 'AUROC', 'within groups', 'direction', 'hubs', 'r2', 'Spearman'],
     rows: scored.map(({ title, kind, scores }) => [
       title,
       METHOD_KINDS[kind],
-      figure(scores.auroc),
-      figure(scores.aurocWithin),
-      figure(scores.direction),
-      figure(scores.hubRecall),
-      figure(scores.r2),
-      figure(scores.spearman),
+      formatNumber(scores.auroc),
+      formatNumber(scores.aurocWithin),
+      formatNumber(scores.direction),
+      formatNumber(scores.hubRecall),
+      formatNumber(scores.r2),
+      formatNumber(scores.spearman),
     ]),
   };
 }
 
-/** Whether attention beats Pearson, in a sentence that says no where it does not. */
-export function verdict(maps: readonly ConnectivityMap[]): string {
+/** Whether attention beats Pearson correlation, in a sentence either way; empty if maps have no scores. */
+export function attentionVerdict(maps: readonly ConnectivityMap[]): string {
   const scores = (name: string) => maps.find((map) => map.name === name)?.scores;
   const attention = scores('attention');
   const pearsons = [scores('pearson10'), scores('pearson50')].flatMap((s) => (s ? [s] : []));
   const lagged = scores('lagged');
   if (!attention || pearsons.length === 0) return '';
   if (![attention.auroc, attention.direction].every(Number.isFinite))
-    return 'The true wiring has no strong edges of one direction that maps could be scored by.';
+    return 'The true wiring has no strong one-way edges to score the maps by.';
   const auroc = Math.max(...pearsons.map((s) => s.auroc));
   const direction = Math.max(...pearsons.map((s) => s.direction));
   const beats = attention.auroc > auroc && attention.direction > direction;
-  const figures = `AUROC of strong edges ${attention.auroc.toFixed(3)} against ${auroc.toFixed(3)}, direction ${attention.direction.toFixed(3)} against ${direction.toFixed(3)}`;
-  const other =
+  const numbers = `AUROC of strong edges ${attention.auroc.toFixed(3)} against ${auroc.toFixed(3)}, direction ${attention.direction.toFixed(3)} against ${direction.toFixed(3)}`;
+  const laggedNote =
     lagged && lagged.auroc >= attention.auroc - 0.005
-      ? ` A lagged correlation that is told the range of delays does as well (AUROC ${lagged.auroc.toFixed(3)}).`
+      ? ` A lagged correlation that is given the range of delays does as well (AUROC ${lagged.auroc.toFixed(3)}).`
       : '';
   return beats
-    ? `Attention beats Pearson correlation on both: ${figures}.${other}`
-    : `Attention does not beat Pearson correlation on both here: ${figures}.${other}`;
+    ? `Attention beats Pearson correlation on both: ${numbers}.${laggedNote}`
+    : `Attention does not beat Pearson correlation on both: ${numbers}.${laggedNote}`;
 }

@@ -1,121 +1,144 @@
 /**
- * A network of leaky integrate-and-fire neurons in groups, each with hub neurons that drive many others of it.
+ * Simulates a network of leaky integrate-and-fire neurons in groups. Each group has hub neurons that drive most of it.
  *
  * The paper's figure has 300 neurons in three groups of 100 with hubs near 50, 150 and 250, but neither its equations nor
- * its constants were published. This is a reconstruction with constants of our own, chosen so that it is hard for a
- * plain correlation: a slow input common to a group makes its neurons fire together whether they are wired or not.
+ * its constants were published. This is a reconstruction with our own constants. They are chosen to be hard for a plain
+ * correlation: a slow common input makes the neurons of a group fire together whether they are connected or not.
  *
  * Every millisecond, a neuron that is not refractory does
  *
- *   V <- V exp(-1 ms / TAU) + sum of W_ij of the sources j whose spikes arrive now + DRIVE k,   spike and V <- 0 at V >= 1
+ *   V <- V exp(-1 ms / TAU) + sum of W_ij over the sources j whose spikes arrive now + DRIVE k,
+ *   and at V >= 1 it spikes and V <- 0,
  *
- * with k ~ Poisson(lambda_i max(0, 1 + g_i x_G)), x_G an Ornstein-Uhlenbeck process of unit variance per group. V and W
- * are in units of the threshold; times in seconds.
+ * with k ~ Poisson(lambda_i max(0, 1 + g_i x_G)) and an Ornstein-Uhlenbeck process x_G of unit variance per group. V and
+ * W are in units of the threshold, times in seconds.
  */
 
 import { HostRandom } from '../math/random.js';
 import { RecordingError } from '../recording/errors.js';
 
+/** What network to simulate, and for how long. */
 export interface HubSettings {
-  /** Default 300. */
+  /** How many neurons there are, a multiple of the groups. Default 300. */
   readonly neurons?: number;
-  /** Default 3. */
+  /** How many groups of equal size there are. Default 3. */
   readonly groups?: number;
-  /** Default 600. */
+  /** Length of the simulation. Default 600. */
   readonly seconds?: number;
+  /** Seed of the connections and of the activity. Default 1. */
   readonly seed?: number;
 }
 
-/** Milliseconds: membrane, refractory period, common input; delays are drawn from 2 to 5. */
+/** Time constant of the membrane, ms. */
 const TAU = 20;
+/** Refractory period, ms. */
 const REFRACTORY = 3;
+/** Time constant of the common input, ms. */
 const COMMON_TAU = 50;
+/** Delays of connections, ms; each is drawn from these. */
 const DELAYS = [2, 3, 4, 5] as const;
-/** Jump of the potential per private event. */
+/** Jump of the potential per event of a neuron's private input. */
 const DRIVE = 0.05;
-/** Events per millisecond: of hubs, and of the others with a spread of 5 %. */
+/** Events per millisecond: of hubs, and of other neurons before their spread. */
 const HUB_EVENTS = 0.75;
 const EVENTS = 0.72;
 const SPREAD = 0.05;
-/** Largest gain of the common input. */
+/** Largest gain of the common input: of other neurons, and of hubs. */
 const GAIN = 0.4;
 const HUB_GAIN = 0.1;
-/** Share of all ordered pairs with a background weight. */
+/** Share of all ordered pairs that have a background connection. */
 const BACKGROUND_SHARE = 0.1;
-/** Share of a hub's group that it drives. */
+/** Share of its group that a hub drives. */
 const HUB_SHARE = 0.85;
 
-/** Constants that go with the size of a group: few strong hubs where it is small, many weaker ones where it is large. */
-interface Wiring {
+/** Constants that depend on the size of a group: few strong hubs in a small group, many weaker ones in a large group. */
+interface GroupConstants {
+  /** Hubs per group. */
   readonly hubs: number;
-  /** Largest weight of a hub's edges; drawn from 0.6 of it up. */
+  /** Largest weight of a hub's connections. Weights are drawn from 0.6 of it up. */
   readonly weight: number;
-  /** Neurons; how far a hub's drive reaches, as a Gaussian of the distance. */
+  /** How far a hub's drive reaches: standard deviation of a Gaussian over the distance, in neurons. */
   readonly reach: number;
+  /** Range of the background weights. */
   readonly background: readonly [number, number];
 }
 
-const SMALL_GROUP: Wiring = { hubs: 2, weight: 0.18, reach: Infinity, background: [-0.2, 0.1] };
-const LARGE_GROUP: Wiring = { hubs: 10, weight: 0.1, reach: 25, background: [-0.04, 0.02] };
+const SMALL_GROUP: GroupConstants = {
+  hubs: 2,
+  weight: 0.18,
+  reach: Infinity,
+  background: [-0.2, 0.1],
+};
+const LARGE_GROUP: GroupConstants = {
+  hubs: 10,
+  weight: 0.1,
+  reach: 25,
+  background: [-0.04, 0.02],
+};
 
-function groupWiring(groupSize: number): Wiring {
+function groupConstants(groupSize: number): GroupConstants {
   return groupSize < 50 ? SMALL_GROUP : LARGE_GROUP;
 }
 
-/** A simulated network: what happened, and what was wired. */
+/** A simulated network: its spikes and its true connections. */
 export interface HubNetwork {
+  /** How many neurons there are. */
   readonly neurons: number;
+  /** How many groups of equal size there are. */
   readonly groups: number;
+  /** Length of the simulation. */
   readonly seconds: number;
+  /** Seed of the connections and of the activity. */
   readonly seed: number;
-  /** Seconds, rising, per neuron. */
+  /** Spike times of each neuron, in seconds, ascending. */
   readonly spikes: readonly Float64Array[];
-  /** [neurons x neurons], row i column j: from j to i. */
+  /** Connections [neurons x neurons]: row i, column j is the weight from j to i. */
   readonly weights: Float64Array;
-  /** Numbers of the hub neurons. */
+  /** Ids of the hub neurons. */
   readonly hubs: readonly number[];
-  /** Edges from hubs of half the weight scale or more, as flags in the layout of the weights. */
+  /** 1 for each connection from a hub with at least half the largest weight, else 0; laid out like the weights. */
   readonly strong: Uint8Array;
 }
 
-/** The group of a neuron, when groups are of equal size. */
+/** The group of a neuron, given how many neurons and groups of equal size there are. */
 export function neuronGroup(neuron: number, neurons: number, groups: number): number {
   return Math.floor((neuron * groups) / neurons);
 }
 
 /**
- * Simulates a network.
+ * Simulates a network. The same settings give the same network and spikes.
  *
- * @param progress called with the share done, now and then.
- * @throws Error where the groups are too small for their hubs or nothing is to be simulated.
+ * @param progress called every 10 simulated seconds with the seconds so far, the seconds in all, and the unit
+ * @throws RecordingError where the groups differ in size or are too small for their hubs, or the length is not above 0
  */
 export function simulateHub(
   settings: HubSettings = {},
-  progress: (share: number) => void = () => {},
+  progress: (done: number, total: number, unit: string) => void = () => {},
 ): HubNetwork {
   const { neurons = 300, groups = 3, seconds = 600, seed = 1 } = settings;
   if (!Number.isInteger(groups) || groups < 1 || neurons % groups !== 0 || neurons / groups < 6) {
     throw new RecordingError(
-      `A hub network needs groups of equal size, 6 neurons or more: ${neurons} neurons in ${groups} groups cannot be.`,
+      `A hub network needs groups of equal size with at least 6 neurons each; ${neurons} neurons cannot form ${groups} such groups.`,
     );
   }
   if (!(seconds > 0))
-    throw new RecordingError(`A network should be simulated for some seconds, not ${seconds}.`);
+    throw new RecordingError(
+      `The length of a simulation should be above 0 seconds, but is ${seconds}.`,
+    );
   const random = new HostRandom(seed);
-  const wired = wire(neurons, groups, random);
-  const spikes = run(wired, { neurons, groups, seconds }, random, progress);
-  return { neurons, groups, seconds, seed, spikes, ...wired };
+  const connections = connect(neurons, groups, random);
+  const spikes = simulateSpikes(connections, { neurons, groups, seconds }, random, (done) =>
+    progress(done, seconds, 's'),
+  );
+  return { neurons, groups, seconds, seed, spikes, ...connections };
 }
 
-interface Wired {
-  readonly weights: Float64Array;
-  readonly hubs: readonly number[];
-  readonly strong: Uint8Array;
-}
+type Connections = Pick<HubNetwork, 'weights' | 'hubs' | 'strong'>;
 
-function wire(neurons: number, groups: number, random: HostRandom): Wired {
+/** Draws the background connections, then those of the hubs, which replace them. */
+function connect(neurons: number, groups: number, random: HostRandom): Connections {
   const size = neurons / groups;
-  const { hubs: perGroup, weight, reach, background } = groupWiring(size);
+  const { hubs: hubsPerGroup, weight: maxWeight, reach, background } = groupConstants(size);
   const weights = new Float64Array(neurons * neurons);
   const strong = new Uint8Array(neurons * neurons);
   const [low, high] = background;
@@ -125,24 +148,24 @@ function wire(neurons: number, groups: number, random: HostRandom): Wired {
         weights[to * neurons + from] = low + (high - low) * random.uniform();
   const hubs: number[] = [];
   for (let group = 0; group < groups; group++) {
-    const first = group * size + Math.floor(size / 2) - Math.floor(perGroup / 2);
-    for (let n = 0; n < perGroup; n++) hubs.push(first + n);
+    const firstHub = group * size + Math.floor(size / 2) - Math.floor(hubsPerGroup / 2);
+    for (let n = 0; n < hubsPerGroup; n++) hubs.push(firstHub + n);
   }
   for (const hub of hubs) {
-    const start = neuronGroup(hub, neurons, groups) * size;
-    for (let to = start; to < start + size; to++) {
+    const groupStart = neuronGroup(hub, neurons, groups) * size;
+    for (let to = groupStart; to < groupStart + size; to++) {
       if (to === hub || random.uniform() >= HUB_SHARE) continue;
-      const near = Math.exp(-((to - hub) ** 2) / (2 * reach ** 2));
-      const drawn = weight * (0.6 + 0.4 * random.uniform()) * near;
-      weights[to * neurons + hub] = drawn;
-      strong[to * neurons + hub] = Number(drawn >= weight / 2);
+      const falloff = Math.exp(-((to - hub) ** 2) / (2 * reach ** 2));
+      const weight = maxWeight * (0.6 + 0.4 * random.uniform()) * falloff;
+      weights[to * neurons + hub] = weight;
+      strong[to * neurons + hub] = Number(weight >= maxWeight / 2);
     }
   }
   return { weights, hubs, strong };
 }
 
-/** Where a source's spikes go: targets, weights and delays, for one source after the other. */
-function outgoing(weights: Float64Array, neurons: number, random: HostRandom) {
+/** The outgoing connections of each neuron, with a random delay each. */
+function outgoingConnections(weights: Float64Array, neurons: number, random: HostRandom) {
   return Array.from({ length: neurons }, (_, from) => {
     const targets: { to: number; weight: number; delay: number }[] = [];
     for (let to = 0; to < neurons; to++) {
@@ -154,61 +177,65 @@ function outgoing(weights: Float64Array, neurons: number, random: HostRandom) {
   });
 }
 
-function run(
-  { weights, hubs }: Wired,
+/** @param progress called with the seconds so far */
+function simulateSpikes(
+  { weights, hubs }: Connections,
   { neurons, groups, seconds }: Required<Omit<HubSettings, 'seed'>>,
   random: HostRandom,
-  progress: (share: number) => void,
+  progress: (seconds: number) => void,
 ): Float64Array[] {
-  const targets = outgoing(weights, neurons, random);
+  const targets = outgoingConnections(weights, neurons, random);
   const isHub = (n: number) => hubs.includes(n);
-  const per = (f: (n: number) => number) => Float64Array.from({ length: neurons }, (_, n) => f(n));
-  const gain = per((n) => (isHub(n) ? HUB_GAIN : GAIN) * random.uniform());
-  const events = per((n) =>
+  const perNeuron = (value: (neuron: number) => number) =>
+    Float64Array.from({ length: neurons }, (_, n) => value(n));
+  const gain = perNeuron((n) => (isHub(n) ? HUB_GAIN : GAIN) * random.uniform());
+  const eventRate = perNeuron((n) =>
     isHub(n) ? HUB_EVENTS : EVENTS * (1 - SPREAD + 2 * SPREAD * random.uniform()),
   );
-  const group = per((n) => neuronGroup(n, neurons, groups));
+  const group = perNeuron((n) => neuronGroup(n, neurons, groups));
+  // Input that is still on its way: a ring of one slot per millisecond, as long as the longest delay.
   const slots = Math.max(...DELAYS) + 1;
-  const arriving = Array.from({ length: slots }, () => new Float64Array(neurons));
+  const delayedInput = Array.from({ length: slots }, () => new Float64Array(neurons));
   const potential = new Float64Array(neurons);
-  const resting = new Int32Array(neurons);
-  const common = Float64Array.from({ length: groups }, () => random.normal());
-  const [decay, memory] = [Math.exp(-1 / TAU), Math.exp(-1 / COMMON_TAU)];
-  const found: number[][] = Array.from({ length: neurons }, () => []);
-  const steps = Math.round(1000 * seconds);
-  for (let t = 0; t < steps; t++) {
+  const refractoryLeft = new Int32Array(neurons);
+  const commonInput = Float64Array.from({ length: groups }, () => random.normal());
+  const [decay, commonDecay] = [Math.exp(-1 / TAU), Math.exp(-1 / COMMON_TAU)];
+  const spikes: number[][] = Array.from({ length: neurons }, () => []);
+  const milliseconds = Math.round(1000 * seconds);
+  for (let t = 0; t < milliseconds; t++) {
     for (let g = 0; g < groups; g++)
-      common[g] = memory * common[g]! + Math.sqrt(1 - memory ** 2) * random.normal();
-    const now = arriving[t % slots]!;
+      commonInput[g] =
+        commonDecay * commonInput[g]! + Math.sqrt(1 - commonDecay ** 2) * random.normal();
+    const input = delayedInput[t % slots]!;
     for (let n = 0; n < neurons; n++) {
-      const rate = events[n]! * Math.max(0, 1 + gain[n]! * common[group[n]!]!);
-      const kicks = poisson(rate, random);
-      if (resting[n]! > 0) {
-        resting[n]! -= 1;
+      const rate = eventRate[n]! * Math.max(0, 1 + gain[n]! * commonInput[group[n]!]!);
+      const events = poisson(rate, random);
+      if (refractoryLeft[n]! > 0) {
+        refractoryLeft[n]! -= 1;
         continue;
       }
-      potential[n] = potential[n]! * decay + now[n]! + DRIVE * kicks;
+      potential[n] = potential[n]! * decay + input[n]! + DRIVE * events;
       if (potential[n]! < 1) continue;
       potential[n] = 0;
-      resting[n] = REFRACTORY;
-      found[n]!.push(t / 1000);
+      refractoryLeft[n] = REFRACTORY;
+      spikes[n]!.push(t / 1000);
       for (const { to, weight, delay } of targets[n]!)
-        arriving[(t + delay) % slots]![to]! += weight;
+        delayedInput[(t + delay) % slots]![to]! += weight;
     }
-    now.fill(0);
-    if (t % 10_000 === 0) progress(t / steps);
+    input.fill(0);
+    if (t % 10_000 === 0) progress(t / 1000);
   }
-  progress(1);
-  return found.map((times) => Float64Array.from(times));
+  progress(seconds);
+  return spikes.map((times) => Float64Array.from(times));
 }
 
-/** A Poisson number by inversion, for small rates. */
+/** Draws a Poisson number by inversion of the distribution function, which suits small rates. */
 function poisson(rate: number, random: HostRandom): number {
-  let left = random.uniform();
+  let remaining = random.uniform();
   let probability = Math.exp(-rate);
   let k = 0;
-  while (left >= probability && k < 50) {
-    left -= probability;
+  while (remaining >= probability && k < 50) {
+    remaining -= probability;
     k += 1;
     probability *= rate / k;
   }

@@ -1,4 +1,4 @@
-/** The stage of decoding: a run's model and the baselines on the same windows, scored in the same way. */
+/** The decode stage: decodes variables with a run's model and with baselines, and scores all on the same windows. */
 
 import { commonStep, type DecodedVariable, runLengths } from '../analyze/decoded-variable.js';
 import { blocksIn, scoreWithIntervals } from '../analyze/decoding-scores.js';
@@ -11,32 +11,40 @@ import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
 import { formatSeconds } from '../text/format.js';
 import { withEngine } from '../train/engine-source.js';
-import { loadModel, type OpenedRun, openRun, windowsInPart } from '../train/open-run.js';
+import {
+  describePart,
+  loadModel,
+  type OpenedRun,
+  openRun,
+  windowsInPart,
+} from '../train/open-run.js';
 import { totalUpdates } from '../train/trainer.js';
 import { type StageOptions, stageContext } from './context.js';
 import { UsageError } from './errors.js';
-import { columnNames, MOMENT_COLUMNS, writeDecoded, writeDecodedNwb } from './result-files.js';
+import { TIME_COLUMNS, variableColumns, writeDecoded, writeDecodedNwb } from './result-files.js';
 import { trainOnce } from './train-once.js';
 
+/** What to decode, and what to compare it with. */
 export interface DecodeSettings {
-  /** Which part of the split. Default 'test'. */
+  /** The part of the split to decode. Default: 'test'. */
   readonly part?: Part | 'all';
-  /** Whether baselines are fitted and trained, too. Default: not. */
+  /** Whether to fit and train the baselines as well. Default: false. */
   readonly baselines?: boolean;
-  /** Seconds of a bin of the linear ones' counts, and how many bins they look back; default: 10, and as a window reads. */
+  /** Bin width of the spike counts that linear baselines read, in seconds. Default: the time step of decoding. */
   readonly bin?: number;
+  /** Numbers of bins of history that linear baselines read. Default: 10, and as many as a window spans. */
   readonly histories?: readonly number[];
-  /** Seconds of a block of the bootstrap. Default 10. */
+  /** Length of a bootstrap block in seconds. Default: 10. */
   readonly block?: number;
-  /** Of the bootstrap. Default 1. */
+  /** Seed of the bootstrap. Default: 1. */
   readonly seed?: number;
 }
 
 const DEFAULTS = { part: 'test', baselines: false, block: 10, seed: 1 } as const;
 
-type DecodeStage = DecodeSettings & Required<Pick<DecodeSettings, keyof typeof DEFAULTS>>;
+type CompleteSettings = DecodeSettings & Required<Pick<DecodeSettings, keyof typeof DEFAULTS>>;
 
-/** The baselines that are trained on the engine, by the folder they go to. */
+/** Baselines trained on the engine, by the name of their folder; `key` is their switch in the configuration. */
 const NEURAL_BASELINES = {
   mlp: { name: 'MLP', key: 'mlp_only' },
   gru: { name: 'GRU, causal', key: 'gru_only' },
@@ -45,10 +53,10 @@ const NEURAL_BASELINES = {
 
 type NeuralKind = keyof typeof NEURAL_BASELINES;
 const NEURAL_KINDS = Object.keys(NEURAL_BASELINES) as NeuralKind[];
-/** Bins that the shorter history of the linear baselines has. */
+/** Bins in the shorter history of the linear baselines. */
 const SHORT_HISTORY = 10;
 
-/** Which baseline a configuration is; undefined of the model itself. */
+/** Which baseline a configuration describes; undefined if it describes a Neuroformer. */
 function neuralKind(config: ModelConfig): NeuralKind | undefined {
   return NEURAL_KINDS.find((kind) => config[NEURAL_BASELINES[kind].key]);
 }
@@ -58,16 +66,19 @@ function methodName(config: ModelConfig): string {
   return kind ? NEURAL_BASELINES[kind].name : 'Neuroformer';
 }
 
-/** How much a model reads: the MLP has no past. */
+/** How much a model reads; the MLP reads no past. */
 function spikesRead(config: ModelConfig): string {
   const { curr, prev } = config.window;
   return `${formatSeconds(neuralKind(config) === 'mlp' ? curr : curr + prev)} of spikes`;
 }
 
 /**
- * Decodes a part of a run's recording, and writes what comes of it into the run's store.
+ * Decodes a part of a run's recording, and writes the results into the run's store.
  *
- * @throws UsageError where the model decodes nothing, or the part has no windows.
+ * Baselines that need training are trained into the run's store once, and read from there afterwards.
+ *
+ * @throws UsageError where the model decodes no variable, the part has no windows, or two columns would share a name;
+ * StoppedError where the watcher stops the training of a baseline.
  */
 export async function decode(
   run: OpenedRun,
@@ -75,45 +86,49 @@ export async function decode(
   options: StageOptions,
 ): Promise<DecodedResults> {
   const context = stageContext(options);
-  const stage: DecodeStage = { ...DEFAULTS, ...settings };
+  const complete: CompleteSettings = { ...DEFAULTS, ...settings };
   const { windows, layout, split, dataset } = run;
   const decodable = predictedVariables(layout);
   if (decodable.length === 0) {
     throw new UsageError(
-      'This model decodes nothing: name variables with predict: true under modalities, and train or finetune it.',
+      'This model decodes no variables: set predict: true for one under modalities, then train or fine-tune a model.',
     );
   }
-  const refs = inOrder(windowsInPart(split, stage.part), dataset.recording.trials);
+  const refs = inTimeOrder(windowsInPart(split, complete.part), dataset.recording.trials);
   if (refs.length === 0)
-    throw new UsageError(`The ${stage.part} part has no windows: decode another with --part.`);
+    throw new UsageError(
+      `There are no windows in ${describePart(complete.part)}: choose another part with --part.`,
+    );
   checkColumns(decodable.map(({ name }) => name));
   const variables = await decodeRun(run, refs, 'the model', context);
   const step = commonStep(refs) ?? windows.settings.current;
   const blocks = {
     segments: runLengths(refs),
-    block: Math.max(1, Math.round(stage.block / step)),
-    seed: stage.seed,
+    block: Math.max(1, Math.round(complete.block / step)),
+    seed: complete.seed,
   };
-  const scored = (name: string, detail: string, decoded: readonly DecodedVariable[]) => ({
+  const score = (name: string, detail: string, decoded: readonly DecodedVariable[]) => ({
     name,
     detail,
-    scores: Object.fromEntries(decoded.map((own) => [own.name, scoreWithIntervals(own, blocks)])),
+    scores: Object.fromEntries(
+      decoded.map((variable) => [variable.name, scoreWithIntervals(variable, blocks)]),
+    ),
   });
   const methods: MethodScores[] = [
-    scored(methodName(run.config), spikesRead(run.config), variables),
+    score(methodName(run.config), spikesRead(run.config), variables),
   ];
-  if (stage.baselines) {
+  if (complete.baselines) {
     const trained = await trainedBaselines(run, refs, context);
-    for (const { name, detail, decoded } of trained) methods.push(scored(name, detail, decoded));
-    const inputs = linearInputs(run, refs, stage, step);
+    for (const { name, detail, decoded } of trained) methods.push(score(name, detail, decoded));
+    const inputs = linearInputs(run, refs, complete, step);
     for (const { name, detail, variables: decoded } of linearBaselines(inputs)) {
       context.watcher.progress({ activity: `baselines: ${name}` });
-      if (decoded) methods.push(scored(name, detail, decoded));
+      if (decoded) methods.push(score(name, detail, decoded));
       else context.watcher.note(`${name} is left out: ${detail}.`);
     }
   }
   const results: DecodedResults = {
-    part: stage.part,
+    part: complete.part,
     weights: run.weights,
     refs,
     variables,
@@ -124,72 +139,70 @@ export async function decode(
       }),
     ),
     methods,
-    block: stage.block,
+    block: complete.block,
     blocks: Math.round(blocksIn(blocks)),
     trained: split.train.length,
-    notes: caveats(run, stage),
+    notes: caveats(run, complete),
   };
-  const files = run.records.store;
-  await writeDecoded(files, results, dataset.recording);
-  await writeDecodedNwb(files, results, dataset.recording, run.facts.started);
+  const { store } = run.records;
+  await writeDecoded(store, results, dataset.recording);
+  await writeDecodedNwb(store, results, dataset.recording, run.facts.started);
   return results;
 }
 
-/** What scores of these windows mean, where it is not what one would think: sentences. */
+/** Reasons to read the scores with care, in sentences. */
 function caveats(
   { layout, facts, split, weights }: OpenedRun,
-  { part, baselines }: DecodeStage,
+  { part, baselines }: CompleteSettings,
 ): string[] {
-  const others = layout.variables.filter(({ setting }) => !setting.predict);
-  const read = [...(layout.frames ? ['video'] : []), ...others.map(({ name }) => name)];
+  const inputs = layout.variables.filter(({ setting }) => !setting.predict);
+  const inputNames = [...(layout.frames ? ['video'] : []), ...inputs.map(({ name }) => name)];
   return [
     ...(part === 'train' || part === 'all'
-      ? [
-          'These windows include those that were trained on, so the scores say little about new data.',
-        ]
+      ? ['These windows include training windows, so the scores say little about new data.']
       : []),
     ...split.caveats,
     ...(part === 'validation' && weights.startsWith('best')
-      ? ['The weights were chosen by these windows, so the scores are a little too good.']
+      ? ['The weights were selected on these windows, so the scores are slightly optimistic.']
       : []),
-    ...(baselines && read.length > 0
-      ? [`The model also reads ${read.join(', ')}; the baselines read spikes alone.`]
+    ...(baselines && inputNames.length > 0
+      ? [`The model also reads ${inputNames.join(', ')}; the baselines read only spikes.`]
       : []),
     ...(baselines && facts.from !== undefined
-      ? ['The model began from another that had been trained before; the baselines did not.']
+      ? ['The model was fine-tuned from another model; the baselines were trained from scratch.']
       : []),
   ];
 }
 
-/** Every variable has two columns in decoded.csv. @throws UsageError where two columns would have one name. */
+/** Checks the columns of decoded.csv, two for each variable. @throws UsageError where two would share a name. */
 function checkColumns(names: readonly string[]): void {
-  const columns = [...MOMENT_COLUMNS, ...names.flatMap((name) => columnNames(name))];
-  const twice = columns.find((column, n) => columns.indexOf(column) < n);
-  if (twice !== undefined)
+  const columns = [...TIME_COLUMNS, ...names.flatMap((name) => variableColumns(name))];
+  const duplicate = columns.find((column, n) => columns.indexOf(column) < n);
+  if (duplicate !== undefined)
     throw new UsageError(
-      `decoded.csv would have two columns ${twice}: call the variable something else in the configuration, and give its name in the recording as data.`,
+      `decoded.csv would have two columns named ${duplicate}: rename the variable in the configuration, and give its name in the recording as data.`,
     );
 }
 
-/** Windows in the order of the session's time. */
-function inOrder(refs: readonly WindowRef[], trials: readonly Trial[]): WindowRef[] {
+/** Windows in order of their ends on the session clock. */
+function inTimeOrder(refs: readonly WindowRef[], trials: readonly Trial[]): WindowRef[] {
   const time = ({ trialIndex, end }: WindowRef) => trials[trialIndex]!.start + end;
   return [...refs].sort((p, q) => time(p) - time(q));
 }
 
 /**
- * Every variable of some windows, decoded by a run's model.
+ * Decodes every predicted variable of some windows with a run's model.
  *
- * @param who decodes, as the progress has it.
+ * @param decoder the model's name in progress lines.
  */
 export function decodeRun(
   run: OpenedRun,
   refs: readonly WindowRef[],
-  who: string,
+  decoder: string,
   { engine: source, watcher }: Required<StageOptions>,
 ): Promise<DecodedVariable[]> {
   const { layout, windows } = run;
-  const activity = `decoding by ${who}`;
+  const activity = `decoding with ${decoder}`;
   return withEngine(source, async (engine) => {
     using loaded = await loadModel(engine, run);
     for (const note of loaded.notes) watcher.note(note);
@@ -200,26 +213,29 @@ export function decodeRun(
   });
 }
 
+/** What the linear baselines are fitted and tested on; the time step of decoding is in seconds. */
 function linearInputs(
   { windows, layout, split }: OpenedRun,
   test: readonly WindowRef[],
-  { bin, histories }: DecodeStage,
+  { bin, histories }: CompleteSettings,
   step: number,
 ) {
   const { current, past } = windows.settings;
-  const seconds = bin ?? Math.min(step, current + past);
-  const reach = Math.max(1, Math.round((current + past) / seconds));
+  const binSeconds = bin ?? Math.min(step, current + past);
+  const windowBins = Math.max(1, Math.round((current + past) / binSeconds));
   return {
     windows,
     truth: (refs: readonly WindowRef[]) => recordedValues(layout, windows, refs),
     train: split.train,
     test,
-    bin: seconds,
-    histories: histories ?? [...new Set([Math.min(SHORT_HISTORY, reach), reach])],
+    bin: binSeconds,
+    histories: histories ?? [...new Set([Math.min(SHORT_HISTORY, windowBins), windowBins])],
   };
 }
 
-/** Trains what is not trained yet, each in a store of its own inside the run's, and decodes the same windows. */
+/**
+ * Trains the baselines that are not trained yet, each in a folder of the run's store, and decodes with all of them.
+ */
 async function trainedBaselines(
   run: OpenedRun,
   refs: readonly WindowRef[],
@@ -227,30 +243,32 @@ async function trainedBaselines(
 ) {
   const results: { name: string; detail: string; decoded: DecodedVariable[] }[] = [];
   const { config, facts, split, dataset } = run;
-  // A baseline begins from initial weights, which must learn.
+  // Baselines start from random weights, so none of these may be frozen.
   const settings = { ...facts.training, freeze: [] };
   const updates = totalUpdates(settings, split.train.length);
   for (const kind of NEURAL_KINDS) {
     if (kind === neuralKind(config)) continue;
     const { name } = NEURAL_BASELINES[kind];
     const store = run.records.store.within(`baselines/${kind}`);
-    const own = configWith(config, kind);
-    const stage = { dataset, store, config: own, settings, force: true };
-    await trainOnce(stage, updates, context, () =>
-      context.watcher.note(`Training the baseline ${name}.`),
+    const baseline = baselineConfig(config, kind);
+    const request = { dataset, store, config: baseline, settings, force: true };
+    await trainOnce(request, updates, context, () =>
+      context.watcher.note(`Training the ${name} baseline.`),
     );
     const trained = await openRun(store, dataset);
     const decoded = await decodeRun(trained, refs, name, context);
-    results.push({ name, detail: spikesRead(own), decoded });
+    results.push({ name, detail: spikesRead(baseline), decoded });
   }
   return results;
 }
 
-function configWith(config: ModelConfig, kind: NeuralKind): ModelConfig {
+/** The configuration of a baseline: the model's, with that baseline switched on. */
+function baselineConfig(config: ModelConfig, kind: NeuralKind): ModelConfig {
   const flags = Object.fromEntries(
-    NEURAL_KINDS.map((own) => [NEURAL_BASELINES[own].key, own === kind] as const),
+    NEURAL_KINDS.map((other) => [NEURAL_BASELINES[other].key, other === kind] as const),
   );
-  const own = { ...config, ...flags };
-  // Both directions: the second GRU of a layer runs backward through the window, which ends when it is decoded.
-  return kind === 'gru2' ? { ...own, rules: { ...own.rules, causal_gru: false } } : own;
+  const baseline = { ...config, ...flags };
+  if (kind !== 'gru2') return baseline;
+  // The second GRU of each layer runs backward through the window. The window ends at the time that is decoded.
+  return { ...baseline, rules: { ...baseline.rules, causal_gru: false } };
 }

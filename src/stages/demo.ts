@@ -1,4 +1,4 @@
-/** The stage of the demo: a small hub network is simulated, learnt, generated from, explained, and reported. */
+/** The demo stage: simulates a small hub network, trains on it, generates spikes, reads connectivity and reports. */
 
 import { countSpikesOfNetwork } from '../analyze/hub-check.js';
 import type { Dataset } from '../dataset/dataset.js';
@@ -14,12 +14,14 @@ import { type StageOptions, stageContext } from './context.js';
 import { explain } from './explain.js';
 import { describeRates, generate } from './generate.js';
 import { report } from './report.js';
-import { simulateAccepted, writeDataset } from './simulate.js';
+import { simulateUntilAccepted, writeDataset } from './simulate.js';
 import { trainStage } from './train.js';
 
 /**
- * Short windows, so that delays of 2 to 5 ms reach from the past into the current one; one block that attends to the
- * past and nothing else, so that its attention is all there is to read.
+ * The model's configuration.
+ *
+ * Windows are short, so that delays of 2 to 5 ms reach from the past window into the current one. The only block
+ * attends to the past and to nothing else, so that its attention is all there is to read.
  */
 export const HUB_MODEL = {
   n_embd: 32,
@@ -32,6 +34,7 @@ export const HUB_MODEL = {
   dropout: { attn: 0, resid: 0, id: 0, im: 0, time: 0 },
 };
 
+/** The training settings, without the number of updates and the seed. */
 export const HUB_TRAINING = {
   batch: 64,
   rate: 3e-3,
@@ -42,34 +45,39 @@ export const HUB_TRAINING = {
   checkpoint_every: 400,
 };
 
-/** Seconds of activity that are simulated. */
+/** Seconds of activity to simulate. */
 const SIMULATED_SECONDS = 600;
 
-export interface DemoStage {
-  /** Of the network, in three groups. */
+/** The size of the demo. */
+export interface DemoSettings {
+  /** Neurons in the network, a multiple of its three groups. */
   readonly neurons: number;
-  /** Updates of training. */
+  /** Training updates. */
   readonly steps: number;
-  /** Trials to generate, and the seconds of each. */
+  /** Trials to generate. */
   readonly trials: number;
+  /** Length of each generated trial in seconds. */
   readonly seconds: number;
-  /** Of network, activity and model. */
+  /** Seed of the network, its activity and the model. */
   readonly seed: number;
 }
 
+/** What the demo shows at its end. */
 export interface DemoResults {
+  /** Connectivity maps with their scores against the true wiring. */
   readonly maps: readonly ConnectivityMap[];
 }
 
 /**
- * Runs the demo in a store, with its dataset in `data`.
+ * Runs the demo in a store, with its dataset in the store's folder `data`.
  *
- * @param openDataset opens what was written there.
- * @returns the results, or the update at which training was stopped.
+ * @param openDataset opens the dataset in that folder.
+ * @returns the results, or the update at which the watcher stopped training.
+ * @throws FileError where the store fails; GpuError from the device.
  */
 export async function demoStage(
   store: RunStore,
-  { neurons, steps, trials, seconds, seed }: DemoStage,
+  { neurons, steps, trials, seconds, seed }: DemoSettings,
   openDataset: () => Promise<Dataset>,
   options: StageOptions,
 ): Promise<DemoResults | { readonly stoppedAt: number }> {
@@ -79,14 +87,14 @@ export async function demoStage(
     watcher.note(`\n${title}`);
     const start = performance.now();
     const result = await run();
-    const took = (performance.now() - start) / 1000;
-    durations.push([title, took]);
-    watcher.note(`${title}: ${formatDuration(took)}`);
+    const elapsed = (performance.now() - start) / 1000;
+    durations.push([title, elapsed]);
+    watcher.note(`${title}: ${formatDuration(elapsed)}`);
     return result;
   };
 
   await stage('Simulating', async () => {
-    const network = simulateAccepted({ neurons, seconds: SIMULATED_SECONDS, seed }, watcher);
+    const network = simulateUntilAccepted({ neurons, seconds: SIMULATED_SECONDS, seed }, watcher);
     await writeDataset(store.within('data'), hubDataset(network));
     watcher.note(countSpikesOfNetwork(network));
   });
@@ -99,11 +107,11 @@ export async function demoStage(
   if (stopped === 'interrupted') return { stoppedAt: progress.step };
   const run = await openRun(store, dataset, 'last');
   const { maps } = await withEngine(source, async (engine) => {
-    const own = { engine, watcher };
-    const drawing = { trials, seconds, seed };
-    const { scores } = await stage('Generating', () => generate(run, drawing, own));
+    const shared = { engine, watcher };
+    const settings = { trials, seconds, seed };
+    const { scores } = await stage('Generating', () => generate(run, settings, shared));
     watcher.note(describeRates(scores));
-    return stage('Explaining', () => explain(run, { seed }, own));
+    return stage('Explaining', () => explain(run, { seed }, shared));
   });
   await stage('Reporting', () => report(run, durations));
   return { maps };

@@ -1,11 +1,11 @@
-/** What can go wrong with what a command was asked to do. */
+/** Errors of stages. */
 
-/** A stage was asked for something that cannot be; one sentence with what to do. */
+/** A stage was asked for something impossible. The message says what is wrong and what to do. */
 export class UsageError extends Error {
   override name = 'UsageError';
 }
 
-/** Work was stopped on request, and goes on where it was when it is asked for again. */
+/** The user stopped the work. Running the same command again continues it. */
 export class StoppedError extends Error {
   override name = 'StoppedError';
 }

@@ -1,4 +1,4 @@
-/** The stage of explaining: directed connectivity from a run's attention and by ablation, with controls. */
+/** The explain stage: directed connectivity from a model's attention and by ablation, with controls. */
 
 import { type ExplainSettings, explainModel } from '../probe/connectivity.js';
 import type { ExplainedResults } from '../probe/results.js';
@@ -7,7 +7,11 @@ import { loadModel, type OpenedRun, windowsInPart } from '../train/open-run.js';
 import { type StageOptions, stageContext } from './context.js';
 import { writeExplained } from './result-files.js';
 
-/** Connectivity of a run's model, written into its store. */
+/**
+ * Reads connectivity maps, each [target x source], from a run's model, and writes them into the run's store.
+ *
+ * @throws FileError where the store cannot be written.
+ */
 export async function explain(
   run: OpenedRun,
   settings: ExplainSettings,
@@ -15,7 +19,7 @@ export async function explain(
 ): Promise<ExplainedResults> {
   const { engine: source, watcher } = stageContext(options);
   const { windows, layout, split, dataset, records } = run;
-  const began = performance.now();
+  const startTime = performance.now();
   const explained = await withEngine(source, async (engine) => {
     using loaded = await loadModel(engine, run);
     const refs = windowsInPart(split, 'all');
@@ -23,7 +27,7 @@ export async function explain(
     const subject = { engine, model: loaded.model, layout, windows, refs, truth };
     return await explainModel(subject, settings, watcher);
   });
-  const seconds = (performance.now() - began) / 1000;
+  const seconds = (performance.now() - startTime) / 1000;
   const results = { ...explained, seconds, ...(dataset.names && { names: dataset.names }) };
   await writeExplained(records.store, results);
   return results;

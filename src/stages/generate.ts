@@ -1,4 +1,4 @@
-/** The stage of generating: trials drawn from a run's model, scored beside the recording. */
+/** The generate stage: draws trials of spikes from a run's model and scores them against the recording. */
 
 import { type DrawSettings, Sampler } from '../generate/sampler.js';
 import { generateTrials } from '../generate/trials.js';
@@ -19,47 +19,53 @@ import { scoreTokens, type TokenScores, tokenFrequencies } from '../probe/token-
 import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
 import { withEngine } from '../train/engine-source.js';
-import { evenly, spread, windowBatches } from '../train/evaluate.js';
-import { loadModel, type OpenedRun, windowsInPart } from '../train/open-run.js';
+import { evenly, spreadWindows, windowBatches } from '../train/evaluate.js';
+import { describePart, loadModel, type OpenedRun, windowsInPart } from '../train/open-run.js';
 import { type StageOptions, stageContext } from './context.js';
 import { UsageError } from './errors.js';
 import { writeGenerated, writeGeneratedNwb } from './result-files.js';
 
+/** What to generate, and how it is drawn. */
 export interface GenerateSettings {
-  /** Trials, drawn at the same time. Default 20. */
+  /** Number of trials, drawn in parallel. Default: 20. */
   readonly trials?: number;
-  /** Of each trial. Default 8. */
+  /** Length of each trial in seconds. Default: 8. */
   readonly seconds?: number;
-  /** Whose spikes the past holds: those drawn, or those recorded. Default 'own'. */
+  /** Spikes in the past window: those drawn before (`own`, free running), or the recorded ones. Default: 'own'. */
   readonly past?: 'own' | 'recorded';
-  /** Which part of the split trials begin in. Default 'all'. */
+  /** The part of the split that trials start in. Default: 'all'. */
   readonly part?: Part | 'all';
-  /** How neurons and times are drawn. Default: at temperature 1. */
+  /** How neurons are drawn. Default: at temperature 1. */
   readonly id?: DrawSettings;
+  /** How spike times are drawn. Default: at temperature 1. */
   readonly time?: DrawSettings;
-  /** Of the draws. Default 1. */
+  /** Seed of the draws. Default: 1. */
   readonly seed?: number;
-  /** Neurons kept silent, and neurons made to fire at rates in Hz, by index. */
+  /** Neurons to silence, by index. */
   readonly silent?: readonly number[];
+  /** Neurons to drive, by index, each at a rate in Hz that is added to what the model draws. */
   readonly drive?: Readonly<Record<number, number>>;
 }
 
 const DEFAULTS = { trials: 20, seconds: 8, past: 'own', part: 'all', seed: 1 } as const;
 
-type GenerateStage = GenerateSettings & Required<Pick<GenerateSettings, keyof typeof DEFAULTS>>;
+type CompleteSettings = GenerateSettings & Required<Pick<GenerateSettings, keyof typeof DEFAULTS>>;
 
-/** Trials that an average over trials needs. */
+/** Minimum number of trials for an average over trials. */
 const MIN_ALIGNED_TRIALS = 10;
-/** Windows scored one ahead of the recorded past, at once and in all. */
+/** Windows in a batch, when single windows are drawn from the recorded past. */
 const AHEAD_BATCH = 100;
+/** Maximum number of test windows that are drawn from the recorded past and scored. */
 const MAX_AHEAD_WINDOWS = 1000;
-/** Training windows that frequencies of tokens are counted in. */
+/** Maximum number of training windows in which token frequencies are counted. */
 const MAX_COUNTED_WINDOWS = 5000;
 
 /**
  * Draws trials from a run's model, scores them, and writes both into the run's store.
  *
- * @throws UsageError where the recording has no room for such trials, or a clamped neuron is not there.
+ * Trials with clamped neurons (silenced or driven) go to files of their own and do not replace freely drawn ones.
+ *
+ * @throws UsageError where the recording is too short for such trials, or a neuron to clamp does not exist.
  */
 export async function generate(
   run: OpenedRun,
@@ -67,11 +73,11 @@ export async function generate(
   options: StageOptions,
 ): Promise<GeneratedResults> {
   const { engine: source, watcher } = stageContext(options);
-  const stage: GenerateStage = { ...DEFAULTS, ...settings };
-  checkNeurons(stage, run.layout.tokenizer.ids.neurons);
-  const starts = startsIn(run, stage);
+  const complete: CompleteSettings = { ...DEFAULTS, ...settings };
+  checkNeurons(complete, run.layout.tokenizer.ids.neurons);
+  const starts = chooseStarts(run, complete);
   const results = await withEngine(source, (engine) =>
-    drawAndScore(engine, run, stage, starts, watcher),
+    drawAndScore(engine, run, complete, starts, watcher),
   );
   const { dataset, facts, records } = run;
   const name = results.clamped ? 'clamped' : 'generated';
@@ -87,7 +93,7 @@ export async function generate(
 async function drawAndScore(
   engine: Engine,
   run: OpenedRun,
-  stage: GenerateStage,
+  settings: CompleteSettings,
   starts: readonly WindowRef[],
   watcher: Watcher,
 ): Promise<GeneratedResults> {
@@ -95,16 +101,20 @@ async function drawAndScore(
   using loaded = await loadModel(engine, run);
   for (const note of loaded.notes) watcher.note(note);
   const { model } = loaded;
-  const progress = timedProgress(watcher, `drawing ${stage.trials} trials at once`, 'windows');
+  const progress = timedProgress(
+    watcher,
+    `drawing ${settings.trials} trials in parallel`,
+    'windows',
+  );
   const drawTrials = async () => {
-    using sampler = new Sampler(engine, model, layout, stage.trials, stage);
-    return await generateTrials(sampler, windows, { ...stage, starts }, progress);
+    using sampler = new Sampler(engine, model, layout, settings.trials, settings);
+    return await generateTrials(sampler, windows, { ...settings, starts }, progress);
   };
   const trials = await drawTrials();
   const bin = Math.max(0.05, run.config.window.curr);
-  const clamped = describeClamps(stage, dataset.names);
-  const ahead = clamped ? {} : await scoreOneAhead(engine, run, model, stage.seed, watcher);
-  const { past, part, seed, seconds, id, time } = stage;
+  const clamped = describeClamps(settings, dataset.names);
+  const ahead = clamped ? {} : await scoreAheadOfPast(engine, run, model, settings.seed, watcher);
+  const { past, part, seed, seconds, id, time } = settings;
   return {
     trials,
     scores: scoreGenerated(dataset.recording, trials, bin),
@@ -115,55 +125,57 @@ async function drawAndScore(
   };
 }
 
-/** How well generated rates agree with the recorded ones, in a sentence. */
+/** How well generated firing rates agree with recorded ones, in a sentence. */
 export function describeRates({ rateCorrelation }: GeneratedScores): string {
   return Number.isFinite(rateCorrelation)
-    ? `Rates of neurons: r = ${rateCorrelation.toFixed(3)} with the recording.`
-    : 'The rates have no correlation with the recording: one of them is the same for all neurons.';
+    ? `Firing rates of neurons correlate with the recording at r = ${rateCorrelation.toFixed(3)}.`
+    : 'Firing rates cannot be correlated with the recording: in one of the two, all neurons have the same rate.';
 }
 
-/** The same of windows drawn one at a time, each from what was recorded before it. */
+/** How well rates agree if each window is drawn from the recorded past, in a sentence. */
 export function describeAhead({ train, test, recorded }: AheadScores): string {
-  return `One window ahead of the recorded past: r = ${train.toFixed(3)} in the training part and ${test.toFixed(3)} in the test part, where the recorded rates of the training part have ${recorded.toFixed(3)}.`;
+  return `One window ahead of the recorded past: r = ${train.toFixed(3)} in the training part and ${test.toFixed(3)} in the test part. Baseline: recorded rates of the training part, r = ${recorded.toFixed(3)} in the test part.`;
 }
 
 function checkNeurons({ silent = [], drive = {} }: GenerateSettings, neurons: number): void {
-  const wrong = [...silent, ...Object.keys(drive).map(Number)].find(
+  const unknown = [...silent, ...Object.keys(drive).map(Number)].find(
     (neuron) => !Number.isInteger(neuron) || neuron < 0 || neuron >= neurons,
   );
-  if (wrong !== undefined)
+  if (unknown !== undefined)
     throw new UsageError(
-      `There is no neuron ${wrong} to clamp: they are numbered 0 to ${neurons - 1}.`,
+      `There is no neuron ${unknown} to clamp: neurons are numbered from 0 to ${neurons - 1}.`,
     );
 }
 
-/** Which neurons were clamped, as a sentence; empty where none was. */
+/** Which neurons were clamped, in sentences; empty if none was. */
 function describeClamps(
   { silent = [], drive = {} }: GenerateSettings,
   names?: readonly string[],
 ): string {
-  const called = (neuron: number) => (names ? `${neuron} (${names[neuron]})` : `${neuron}`);
+  const label = (neuron: number) => (names ? `${neuron} (${names[neuron]})` : `${neuron}`);
   const driven = Object.entries(drive).map(
-    ([neuron, rate]) => `${called(Number(neuron))} at ${rate} Hz`,
+    ([neuron, rate]) => `${label(Number(neuron))} at ${rate} Hz`,
   );
-  const parts = [
-    ...(silent.length > 0 ? [`neurons ${silent.map(called).join(', ')} were silenced`] : []),
-    ...(driven.length > 0 ? [`neurons were driven: ${driven.join(', ')}`] : []),
-  ];
-  const text = parts.join('; ');
-  return text && `${text[0]!.toUpperCase()}${text.slice(1)}.`;
+  return [
+    ...(silent.length > 0 ? [`Neurons silenced: ${silent.map(label).join(', ')}.`] : []),
+    ...(driven.length > 0 ? [`Neurons driven: ${driven.join(', ')}.`] : []),
+  ].join(' ');
 }
 
 /**
- * Moments of a part of the split, each with enough recorded after it: the beginnings of trials where there are several,
- * so that what is alike in them is so in those drawn; others spread evenly.
+ * The windows that trials start with: from one part of the split, each followed by enough recording.
+ *
+ * If there are enough of them, only beginnings of recorded trials are used, so that averages over trials can be
+ * compared. Otherwise windows are picked at even distances.
+ *
+ * @throws UsageError where trials are shorter than a window, or no window is followed by enough recording.
  */
-function startsIn(run: OpenedRun, { part, trials, seconds }: GenerateStage): WindowRef[] {
+function chooseStarts(run: OpenedRun, { part, trials, seconds }: CompleteSettings): WindowRef[] {
   const { windows } = run;
   const { current } = windows.settings;
   if (seconds < current) {
     throw new UsageError(
-      `A trial is at least one window long: ${current} s, but --seconds is ${seconds}.`,
+      `A trial should be at least one window long (${current} s), but --seconds is ${seconds}.`,
     );
   }
   const fits = ({ trialIndex, end }: WindowRef) =>
@@ -171,7 +183,7 @@ function startsIn(run: OpenedRun, { part, trials, seconds }: GenerateStage): Win
   const candidates = windowsInPart(run.split, part).filter(fits);
   if (candidates.length === 0) {
     throw new UsageError(
-      `No window of the ${part} part has ${seconds} s recorded after it: draw fewer seconds, or from another part.`,
+      `No window in ${describePart(part)} is followed by ${seconds} s of recording: use fewer --seconds or another --part.`,
     );
   }
   const beginnings = candidates.filter(({ end }) => end < current + 1e-6);
@@ -179,8 +191,11 @@ function startsIn(run: OpenedRun, { part, trials, seconds }: GenerateStage): Win
   return evenly(enough ? beginnings : candidates, trials);
 }
 
-/** Scores one window ahead of the recorded past, on test windows, and rates on training windows, too. */
-async function scoreOneAhead(
+/**
+ * Scores windows that are each drawn from the recorded past: spikes and tokens of test windows, rates of training
+ * and of test windows. Without test windows the result is empty.
+ */
+async function scoreAheadOfPast(
   engine: Engine,
   run: OpenedRun,
   model: Neuroformer,
@@ -190,7 +205,7 @@ async function scoreOneAhead(
   const { windows, layout, split } = run;
   if (split.test.length === 0) return {};
   const size = Math.min(AHEAD_BATCH, split.test.length);
-  const refs = spread(split.test, MAX_AHEAD_WINDOWS, size);
+  const refs = spreadWindows(split.test, MAX_AHEAD_WINDOWS, size);
   using sampler = new Sampler(engine, model, layout, size, { seed: seed + 1 });
   const scored = await scoreWindows(sampler, windows, refs, size);
   const rates = (part: 'train' | 'test') => {

@@ -1,4 +1,4 @@
-/** The stage of inspecting: what a recording holds, what looks wrong, and what a configuration would make of it. */
+/** The inspect stage: what a recording contains, what looks wrong, and which windows a configuration makes of it. */
 
 import { stringify } from 'yaml';
 import { type RecordingOverview, summarizeRecording } from '../analyze/overview.js';
@@ -10,37 +10,43 @@ import type { Recording } from '../recording/recording.js';
 import { measureTruncation, type Truncation } from '../recording/truncation.js';
 import { renderOverview } from '../report/overview.js';
 import { parseTrainSettings } from '../train/settings.js';
-import { notesOn, prepare, type TrainingData } from '../train/training-data.js';
+import { dataNotes, prepare, type TrainingData } from '../train/training-data.js';
 
-/** What is in a dataset's recording. */
+/** Summarizes the recording of a dataset: neurons, trials, rates, variables, and warnings. */
 export function inspectStage({ recording, units }: Dataset): RecordingOverview {
   return summarizeRecording(recording, units);
 }
 
-/** What a configuration makes of a recording. */
-export interface ConfiguredOverview {
+/** What a configuration would train on, given a recording. */
+export interface ConfigPreview {
+  /** Windows and their split. */
   readonly data: TrainingData;
-  /** What its blocks cut of the training windows. */
+  /** Spikes of the training windows that do not fit their blocks. */
   readonly cut: Truncation;
-  /** How the configuration was read, and all that training would say. */
+  /** Notes on how the configuration was read, and all notes on the data that training would give. */
   readonly notes: ParsedConfig['notes'];
 }
 
-/** @throws ConfigError or RecordingError where the configuration does not fit. */
-export function overviewConfigured(
+/**
+ * Prepares a recording as training would.
+ *
+ * @throws ConfigError where the configuration is invalid; RecordingError where it does not fit the recording.
+ */
+export function previewConfig(
   recording: Recording,
   { model, training }: { readonly model: unknown; readonly training: unknown },
-): ConfiguredOverview {
+): ConfigPreview {
   const { config, notes } = parseConfig(model);
   const data = prepare(recording, config, parseTrainSettings(training));
   const cut = measureTruncation(data.windows, data.split.train);
-  return { data, cut, notes: [...notes, ...notesOn(data, cut)] };
+  return { data, cut, notes: [...notes, ...dataNotes(data, cut)] };
 }
 
 /**
- * Writes `inspect.html` into a store, with the dataset.yaml where nobody wrote one.
+ * Writes `inspect.html` into a store, and a dataset.yaml if the dataset has none.
  *
- * @param referenceFrom how the store refers to a file beside the dataset.
+ * @param referenceFrom rewrites a reference relative to the dataset into one relative to the store.
+ * @throws FileError where the store cannot be written.
  */
 export async function writeOverview(
   store: RunStore,

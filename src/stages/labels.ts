@@ -1,4 +1,6 @@
-/** The stage of labels: how much labelled data decoding needs, pre-trained on spikes against from scratch. */
+/**
+ * The labels stage: how much labeled data decoding needs, with models pretrained on spikes and models from scratch.
+ */
 
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
 import { scoreVariable } from '../analyze/decoding-scores.js';
@@ -16,21 +18,28 @@ import { UsageError } from './errors.js';
 import { writeLabels } from './result-files.js';
 import { trainOnce } from './train-once.js';
 
+/** Which models to train and compare. */
 export interface LabelsSettings {
-  /** Shares of the labelled windows, rising. */
+  /** Shares of the labeled windows to train on, in rising order. */
   readonly shares: readonly number[];
-  /** Models of each kind, differing in their seed. */
+  /** Number of models of each kind, trained with seeds 1, 2 and so on. */
   readonly seeds: number;
-  /** With labels, of each model. */
+  /** Updates of each model on labeled windows. */
   readonly updates: number;
-  /** Updates on spikes alone; default: as many as the run's. */
+  /** Updates of each pretrained model on spikes alone. Default: as many as the run had. */
   readonly pretraining?: number;
 }
 
 /**
- * Trains models on shares of the labels and writes their scores into the run's store, after each seed.
+ * Trains models on shares of the labeled windows, and writes their test scores into the run's store after each
+ * seed.
  *
- * @param run with its last weights, as those of the models it is compared with: no windows chose them.
+ * Models that are already trained are not trained again.
+ *
+ * @param run opened with its last weights: models are compared by their last weights, because the best weights were
+ * selected on validation windows.
+ * @throws UsageError where the model decodes no variable, or there are no test windows; StoppedError where the
+ * watcher stops training.
  */
 export async function compareLabels(
   run: OpenedRun,
@@ -40,15 +49,17 @@ export async function compareLabels(
   const context = { run, ...stageContext(options) };
   const { watcher } = context;
   if (predictedVariables(run.layout).length === 0)
-    throw new UsageError('This model decodes nothing: name variables with predict: true.');
+    throw new UsageError(
+      'This model decodes no variables: set predict: true for one under modalities, then train or fine-tune a model.',
+    );
   if (run.split.test.length === 0)
-    throw new UsageError('The test part has no windows, so that nothing could be scored on it.');
+    throw new UsageError('The test part has no windows to score the models on.');
   const { seeds, updates, shares } = settings;
   const pretraining =
     settings.pretraining ?? totalUpdates(run.facts.training, run.split.train.length);
   const models = 2 * shares.length;
   watcher.note(
-    `${seeds} times ${grouped(pretraining)} updates on spikes alone, then ${models} models of ${grouped(updates)} with labels: ${grouped(seeds * (pretraining + models * updates))} updates in all.`,
+    `For each of ${seeds} seeds: ${grouped(pretraining)} updates on spikes alone, then ${models} models with ${grouped(updates)} updates on labels. ${grouped(seeds * (pretraining + models * updates))} updates in total.`,
   );
   const variables = recordedValues(run.layout, run.windows, []).map(({ name, kind }) => ({
     name,
@@ -58,7 +69,7 @@ export async function compareLabels(
   const { progress } = await readCheckpoint(run.records.store, LAST_CHECKPOINT);
   const whole = {
     updates: progress.step,
-    scores: scoresBy(await decodeRun(run, test, 'the run itself', context)),
+    scores: scoreAll(await decodeRun(run, test, "the run's own model", context)),
     finetuned: run.facts.from !== undefined,
   };
   const runs: LabelRun[] = [];
@@ -66,59 +77,62 @@ export async function compareLabels(
     const spikes = await trainOnSpikes(context, seed, pretraining);
     for (const share of shares) {
       for (const from of ['pretrained', 'scratch'] as const) {
-        const own = { seed, share, from, updates, pretraining, spikes };
-        runs.push(await trainOnLabels(context, own));
+        const settings = { seed, share, from, updates, pretraining, spikes };
+        runs.push(await trainOnLabels(context, settings));
         watcher.note(describeRun(runs.at(-1)!));
       }
     }
-    // After each seed, so that what there is can be looked at while the others are trained.
+    // Written after each seed, so that the first results can be seen while others are still in training.
     await writeLabels(run.records.store, { updates, pretraining, variables, runs, whole });
   }
 }
 
-/** What every model of the stage shares. */
+/** What all models of the stage have in common. */
 interface Context extends Required<StageOptions> {
   readonly run: OpenedRun;
 }
 
-function scoresBy(decoded: readonly DecodedVariable[]): LabelRun['scores'] {
-  return Object.fromEntries(decoded.map((own) => [own.name, scoreVariable(own)]));
+function scoreAll(decoded: readonly DecodedVariable[]): LabelRun['scores'] {
+  return Object.fromEntries(decoded.map((variable) => [variable.name, scoreVariable(variable)]));
 }
 
 function describeRun({ seed, share, windows, from, scores }: LabelRun): string {
-  const firstScores = Object.entries(scores).map(([name, own]) => {
-    const [key, value] = Object.entries(own)[0]!;
+  const headlines = Object.entries(scores).map(([name, variableScores]) => {
+    const [key, value] = Object.entries(variableScores)[0]!;
     return `${name} ${key} ${value.toFixed(3)}`;
   });
-  return `seed ${seed}, ${percent(share)} (${windows} windows), ${from}: ${firstScores.join(', ')}`;
+  return `seed ${seed}, ${percent(share)} (${windows} windows), ${from}: ${headlines.join(', ')}`;
 }
 
-/** Trains one of the models in its folder of the run's store, unless it is trained already. */
+/** Trains a model in a folder of the run's store, unless it is trained already. */
 async function trainIn(
   context: Context,
   folder: string,
   settings: TrainSettings,
   updates: number,
-  from?: string,
+  initialModelPath?: string,
 ): Promise<void> {
   const { run } = context;
   const { store } = run.records;
-  const before = from !== undefined && { before: await readModelFile(store, from), from };
   const { config, dataset } = run;
-  const stage = { dataset, store: store.within(folder), config, settings, quiet: true, ...before };
-  await trainOnce(stage, updates, context);
+  const request = { dataset, store: store.within(folder), config, settings, quiet: true };
+  const initial = initialModelPath !== undefined && {
+    initialModel: await readModelFile(store, initialModelPath),
+    initialModelPath,
+  };
+  await trainOnce({ ...request, ...initial }, updates, context);
 }
 
-/** The run's settings with another seed, which must not deal its test windows out anew. Initial weights must learn. */
-function withShare({ facts: { training } }: OpenedRun, seed: number): TrainSettings {
+/** The run's settings with another seed but the same split. Nothing is frozen, because weights start at random. */
+function withSeed({ facts: { training } }: OpenedRun, seed: number): TrainSettings {
   return { ...training, seed, split: splitWithSeed(training), freeze: [] };
 }
 
-/** A model of spikes alone; the file of its weights in the run's store. */
+/** Trains a model on spikes alone. Returns the path of its weights in the run's store. */
 async function trainOnSpikes(context: Context, seed: number, updates: number): Promise<string> {
   const folder = `labels/spikes-${updates}-seed${seed}`;
   const settings = {
-    ...withShare(context.run, seed),
+    ...withSeed(context.run, seed),
     steps: updates,
     share: 1,
     losses: ['id', 'time'],
@@ -127,6 +141,7 @@ async function trainOnSpikes(context: Context, seed: number, updates: number): P
   return `${folder}/${LAST_CHECKPOINT}`;
 }
 
+/** Trains a model on a share of the labeled windows, and scores it on the test windows. */
 async function trainOnLabels(
   context: Context,
   {
@@ -143,15 +158,15 @@ async function trainOnLabels(
   },
 ): Promise<LabelRun> {
   const { run } = context;
-  // The name says all that may differ, so that what was trained otherwise is never taken for it.
-  const before = from === 'pretrained' ? `pretrained-${pretraining}` : from;
-  const folder = `labels/${before}-${share}-${updates}-seed${seed}`;
-  // What the run's own share is, is what all labelled data are here.
-  const own = withShare(run, seed);
-  const settings = { ...own, steps: updates, share: own.share * share };
+  // The folder's name contains all that may differ, so that no model is mistaken for another.
+  const origin = from === 'pretrained' ? `pretrained-${pretraining}` : from;
+  const folder = `labels/${origin}-${share}-${updates}-seed${seed}`;
+  // Shares are taken of what the run itself was trained on.
+  const seeded = withSeed(run, seed);
+  const settings = { ...seeded, steps: updates, share: seeded.share * share };
   await trainIn(context, folder, settings, updates, from === 'pretrained' ? spikes : undefined);
   const opened = await openRun(run.records.store.within(folder), run.dataset, 'last');
   const refs = windowsInPart(run.split, 'test');
   const decoded = await decodeRun(opened, refs, `${from}, seed ${seed}`, context);
-  return { seed, share, windows: opened.split.train.length, from, scores: scoresBy(decoded) };
+  return { seed, share, windows: opened.split.train.length, from, scores: scoreAll(decoded) };
 }

@@ -1,16 +1,17 @@
-/** The stage of reporting: one page about whatever is in a run's store. */
+/** The report stage: one page about everything in a run's store. */
 
 import { type Report, renderReport } from '../report/report.js';
 import type { OpenedRun } from '../train/open-run.js';
 import { readDecoded, readExplained, readGenerated, readLabels } from './result-files.js';
 
-/** The report's path in a run's store. */
-export const REPORT = 'report.html';
+/** Path of the report in a run's store. */
+export const REPORT_PATH = 'report.html';
 
 /**
- * Makes the report of a run and writes it, with its figures, into the run's store.
+ * Renders the report of a run, and writes it and its figures into the run's store.
  *
- * @param durations seconds of each stage, where they are known.
+ * @param durations seconds that each stage took, to be listed in the report. Default: none.
+ * @throws FileError where results in the store are damaged, or the store cannot be written.
  */
 export async function report(
   run: OpenedRun,
@@ -20,7 +21,7 @@ export async function report(
   const { neurons } = run.dataset.recording;
   const rendered = await renderReport({
     run,
-    metrics: await run.records.metrics(),
+    metrics: await run.records.readMetrics(),
     generated: await readGenerated(store, 'generated', neurons),
     clamped: await readGenerated(store, 'clamped', neurons),
     explained: await readExplained(store, neurons),
@@ -32,6 +33,6 @@ export async function report(
     await store.write(`figures/${name}.svg`, svg);
     await store.write(`figures/${name}.csv`, csv);
   }
-  await store.write(REPORT, rendered.page);
+  await store.write(REPORT_PATH, rendered.page);
   return rendered;
 }

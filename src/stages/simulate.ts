@@ -1,4 +1,4 @@
-/** The stage of simulating: recordings whose truth is known, as the files of a dataset folder. */
+/** The simulate stage: recordings whose ground truth is known, as files of a dataset folder. */
 
 import { hubEvidence } from '../analyze/hub-check.js';
 import type { DatasetFiles } from '../dataset/simulated.js';
@@ -6,40 +6,40 @@ import type { RunStore } from '../ports/run-store.js';
 import type { Watcher } from '../ports/watcher.js';
 import { type HubNetwork, type HubSettings, simulateHub } from '../simulate/hub.js';
 
-/** Networks that are tried before the last is taken as it is. */
+/** Maximum number of networks to try; the last one is used as it is. */
 const MAX_ATTEMPTS = 10;
-/** Between the seeds of one attempt and the next. */
+/** Distance between the seeds of consecutive attempts. */
 const SEED_STEP = 1000;
 
-/** Reports the share of a simulation that is done. */
-export function simulationProgress(watcher: Watcher): (share: number) => void {
-  return (share) =>
-    watcher.progress({
-      activity: 'simulating',
-      done: Math.round(100 * share),
-      total: 100,
-      unit: '%',
-    });
+/** Reports the progress of a simulation to a watcher, in the unit that the simulation counts in. */
+export function simulationProgress(
+  watcher: Watcher,
+): (done: number, total: number, unit: string) => void {
+  return (done, total, unit) => watcher.progress({ activity: 'simulating', done, total, unit });
 }
 
 /**
- * Simulates networks with one seed after the other until correlation shows the groups but not the hubs, and says which
- * seed it was.
+ * Simulates networks with one seed after the other until Pearson correlation shows the groups but not the hubs.
+ *
+ * Every attempt is noted. After the last attempt its network is returned even if it was not accepted.
+ *
+ * @throws RecordingError where the settings are invalid.
  */
-export function simulateAccepted(settings: HubSettings, watcher: Watcher): HubNetwork {
+export function simulateUntilAccepted(settings: HubSettings, watcher: Watcher): HubNetwork {
   const { seed = 1 } = settings;
   for (let attempt = 0; ; attempt++) {
-    const own = { ...settings, seed: seed + SEED_STEP * attempt };
-    const network = simulateHub(own, simulationProgress(watcher));
+    const seeded = { ...settings, seed: seed + SEED_STEP * attempt };
+    const network = simulateHub(seeded, simulationProgress(watcher));
     const { accepted, sentence } = hubEvidence(network);
     if (accepted || attempt === MAX_ATTEMPTS - 1) {
       watcher.note(sentence);
       return network;
     }
-    watcher.note(`${sentence} Trying the seed ${seed + SEED_STEP * (attempt + 1)}.`);
+    watcher.note(`${sentence} Trying seed ${seed + SEED_STEP * (attempt + 1)}.`);
   }
 }
 
+/** Writes the files of a dataset into a store. @throws FileError where the store cannot be written. */
 export async function writeDataset(store: RunStore, files: DatasetFiles): Promise<void> {
   for (const [name, data] of Object.entries(files)) await store.write(name, data);
 }

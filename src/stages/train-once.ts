@@ -1,34 +1,39 @@
-/** Runs inside another run's store: baselines, and models of a share of the labels. */
+/** Training of runs inside another run's store: baselines, and models trained on a share of the labels. */
 
 import { readCheckpoint } from '../train/checkpoint.js';
 import { LAST_CHECKPOINT, RunRecords } from '../train/run-records.js';
 import type { StageOptions } from './context.js';
 import { StoppedError } from './errors.js';
-import { type TrainStage, trainStage } from './train.js';
+import { type TrainRequest, trainStage } from './train.js';
 
 /**
- * Trains a run unless it is trained already, and goes on with one that was stopped.
+ * Trains a run to its end: starts it, resumes it if it was stopped, or does nothing if it is complete.
  *
- * @param updates it makes in all.
- * @param onTraining called where there is something to train.
- * @throws StoppedError where somebody stops it; the same command goes on.
+ * @param updates of the complete run.
+ * @param onTraining called before training, and not at all if the run is complete.
+ * @throws StoppedError where the watcher stops it; the same call resumes it.
  */
 export async function trainOnce(
-  stage: Omit<TrainStage, 'resume'>,
+  request: Omit<TrainRequest, 'resume'>,
   updates: number,
   options: StageOptions,
   onTraining: () => void = () => {},
 ): Promise<void> {
-  const resume = await new RunRecords(stage.store).exist();
+  const resume = await new RunRecords(request.store).hasCheckpoint();
   if (resume) {
-    const { step, stale } = (await readCheckpoint(stage.store, LAST_CHECKPOINT)).progress;
-    const { patience } = stage.settings;
+    const { step, stale } = (await readCheckpoint(request.store, LAST_CHECKPOINT)).progress;
+    const { patience } = request.settings;
     if (step >= updates || (patience > 0 && stale >= patience)) return;
   }
   onTraining();
-  const { before, from, ...rest } = stage;
-  const begun = !resume && { ...(before && { before }), ...(from !== undefined && { from }) };
-  const { stopped } = await trainStage({ ...rest, ...begun, resume }, options);
+  const { initialModel, initialModelPath, ...rest } = request;
+  const start: Pick<TrainRequest, 'initialModel' | 'initialModelPath'> = resume
+    ? {}
+    : {
+        ...(initialModel && { initialModel }),
+        ...(initialModelPath !== undefined && { initialModelPath }),
+      };
+  const { stopped } = await trainStage({ ...rest, ...start, resume }, options);
   if (stopped === 'interrupted')
-    throw new StoppedError('Stopped; give the same command again to go on where it was.');
+    throw new StoppedError('Stopped. Run the same command again to continue.');
 }

@@ -1,4 +1,4 @@
-/** The stage of training: a model from a recording, with its records in a store. */
+/** The train stage: trains a model on a recording and keeps its records in a store. */
 
 import type { Dataset } from '../dataset/dataset.js';
 import type { Engine } from '../gpu/engine.js';
@@ -14,46 +14,52 @@ import { LAST_CHECKPOINT, type RunFacts, RunRecords } from '../train/run-records
 import { parseTrainSettings, type TrainSettings } from '../train/settings.js';
 import { tokenizerAfter } from '../train/tokenizer-after.js';
 import { type TrainResult, trainModel } from '../train/trainer.js';
-import { notesOn, prepare, type TrainingData } from '../train/training-data.js';
+import { dataNotes, prepare, type TrainingData } from '../train/training-data.js';
 import { VERSION } from '../version.gen.js';
 import { type StageOptions, stageContext } from './context.js';
 
-/** A run that is to be trained. */
-export interface TrainStage {
+/** What to train, and where the run goes. */
+export interface TrainRequest {
+  /** The data to train on. */
   readonly dataset: Dataset;
+  /** Where the run's files go. */
   readonly store: RunStore;
   readonly config: ModelConfig;
   readonly settings: TrainSettings;
-  /** Writes into a store that holds something. */
+  /** Allows writing into a store that is not empty. Default: false. */
   readonly force?: boolean;
-  /** Goes on from the last checkpoint in the store. */
+  /** Resumes from the last checkpoint in the store. Default: starts a new run. */
   readonly resume?: boolean;
-  /** The model it begins from, or goes on with. */
-  readonly before?: SavedModel;
-  /** The file that model began from. */
-  readonly from?: string;
-  /** Says nothing but how far it is. */
+  /** The model to start from, whose vocabularies are kept: another model to fine-tune, or the run's own to resume. */
+  readonly initialModel?: SavedModel;
+  /** Path of the model that a run is fine-tuned from, for the records. */
+  readonly initialModelPath?: string;
+  /** Suppresses all notes but those on how training ended; progress is still reported. */
   readonly quiet?: boolean;
 }
 
 /**
- * Trains into a store, or goes on with what is in it.
+ * Starts a run in a store, or resumes the one in it.
  *
- * @throws FileError, ConfigError, RecordingError, TrainingError, or what the device says.
+ * @throws FileError where the store is not empty and `force` is not set, holds no run to resume, or cannot be
+ * written; ConfigError, RecordingError or TrainingError as `prepare` and `trainModel` throw them; GpuError from the
+ * device.
  */
-export async function trainStage(stage: TrainStage, options: StageOptions): Promise<TrainResult> {
-  const { config, settings, before, dataset, store, resume = false, quiet = false } = stage;
+export async function trainStage(
+  request: TrainRequest,
+  options: StageOptions,
+): Promise<TrainResult> {
+  const { config, settings, initialModel, dataset, store, resume = false, quiet = false } = request;
   const { engine, watcher } = stageContext(options);
   const records = new RunRecords(store);
-  if (!resume) await expectEmpty(store, stage.force);
-  else if (!(await records.exist()))
-    throw new FileError(
-      `${store.name}/${LAST_CHECKPOINT} is not there: ${store.name} holds no run to resume.`,
-    );
+  if (!resume) await expectEmpty(store, request.force);
+  else if (!(await records.hasCheckpoint()))
+    throw new FileError(`${store.name} holds no run to resume: it has no ${LAST_CHECKPOINT}.`);
   const { recording } = dataset;
-  const tokenizer = before?.tokenizer && tokenizerAfter(before.tokenizer, config, recording);
+  const tokenizer =
+    initialModel?.tokenizer && tokenizerAfter(initialModel.tokenizer, config, recording);
   const data = prepare(recording, config, settings, tokenizer);
-  const notes = [...dataset.notes, ...notesOn(data)];
+  const notes = [...dataset.notes, ...dataNotes(data)];
   const note = (sentence: string) => {
     if (!quiet) watcher.note(sentence);
   };
@@ -67,12 +73,12 @@ export async function trainStage(stage: TrainStage, options: StageOptions): Prom
       records,
       resume,
       engine,
-      ...(before && !resume && { from: before }),
-      onEngine: async (opened) => {
-        if (adapter === undefined) await noteRun(opened, data, settings, note);
-        adapter = adapterName(opened);
+      ...(initialModel && !resume && { initialModel }),
+      onEngine: async (created) => {
+        if (adapter === undefined) await noteAdapterAndMemory(created, data, settings, note);
+        adapter = describeAdapter(created);
       },
-      onStart: () => records.writeFacts(runFacts(stage, data, notes, adapter!)),
+      onStart: () => records.writeFacts(runFacts(request, data, notes, adapter!)),
       watcher: {
         note,
         progress: (state) => watcher.progress(state),
@@ -81,7 +87,7 @@ export async function trainStage(stage: TrainStage, options: StageOptions): Prom
     });
     if (result.stopped === 'patience')
       watcher.note(
-        `Stopped at update ${result.progress.step}: the validation loss has not improved.`,
+        `Stopped early at update ${result.progress.step}: the validation loss no longer improves.`,
       );
     return result;
   } finally {
@@ -89,36 +95,39 @@ export async function trainStage(stage: TrainStage, options: StageOptions): Prom
   }
 }
 
+/** Options of `train`. */
 export interface TrainOptions extends StageOptions {
-  /** Where the run goes; default: memory. */
+  /** Where the run's files go. Default: memory. */
   readonly store?: RunStore;
-  /** Goes on with the run that is in the store, as it was begun. */
+  /** Resumes the run in the store, which has to be given its own configuration again. Default: starts a new run. */
   readonly resume?: boolean;
-  /** Writes into a store that holds something. */
+  /** Allows writing into a store that is not empty. Default: false. */
   readonly force?: boolean;
-  /** Weights to begin from. */
-  readonly before?: SavedModel;
+  /** The model to fine-tune. Default: random weights. */
+  readonly initialModel?: SavedModel;
 }
 
-/** A run that was trained, and how it ended. */
+/** A trained run, opened, and how training ended. */
 export interface TrainedRun extends OpenedRun {
+  /** Why training stopped, and its progress then. */
   readonly result: TrainResult;
 }
 
 /**
  * Trains a model on a recording.
  *
- * @param recording in memory, or a dataset as it was opened.
- * @param config the keys of a configuration file, with the settings of training under `training`.
- * @throws ConfigError, RecordingError, FileError or TrainingError, one sentence each; or what the device says.
+ * @param recording a recording in memory, or an opened dataset.
+ * @param config the keys of a configuration file, with the training settings under `training`.
+ * @throws ConfigError where the configuration is invalid; RecordingError where the recording does not fit it;
+ * FileError where the store is not empty or fails; TrainingError where training diverges; GpuError from the device.
  */
 export async function train(
   recording: Recording | Dataset,
   config: object,
-  { store = memoryStore(), resume, force, before, ...options }: TrainOptions,
+  { store = memoryStore(), resume, force, initialModel, ...options }: TrainOptions,
 ): Promise<TrainedRun> {
   const dataset = 'recording' in recording ? recording : inMemory(recording);
-  const { training = {}, ...model } = expectKeys(config);
+  const { training = {}, ...model } = checkObject(config);
   const result = await trainStage(
     {
       dataset,
@@ -127,19 +136,19 @@ export async function train(
       settings: parseTrainSettings(training),
       ...(resume && { resume }),
       ...(force && { force }),
-      ...(before && { before }),
+      ...(initialModel && { initialModel }),
     },
     options,
   );
   return { ...(await openRun(store, dataset)), result };
 }
 
-function expectKeys(config: object): Record<string, unknown> {
+function checkObject(config: object): Record<string, unknown> {
   if (isRecord(config)) return config;
   throw new ConfigError(`A configuration should be keys with values, but is ${show(config)}.`);
 }
 
-/** A recording as a dataset that was not opened from files. */
+/** Wraps a recording in memory as a dataset without files. */
 function inMemory(recording: Recording): Dataset {
   return {
     path: recording.name,
@@ -153,23 +162,23 @@ function inMemory(recording: Recording): Dataset {
   };
 }
 
-function adapterName(engine: Engine): string {
+function describeAdapter(engine: Engine): string {
   return `${engine.facts.description} (${engine.facts.reason})`;
 }
 
-async function noteRun(
+async function noteAdapterAndMemory(
   engine: Engine,
   data: TrainingData,
   settings: TrainSettings,
   note: (sentence: string) => void,
 ): Promise<void> {
-  note(`Adapter: ${adapterName(engine)}.`);
+  note(`Adapter: ${describeAdapter(engine)}.`);
   const memory = await estimateMemory(engine, data.layout, settings.batch);
   note(describeEstimate(memory, settings.batch));
 }
 
 function runFacts(
-  { dataset, settings, from }: TrainStage,
+  { dataset, settings, initialModelPath }: TrainRequest,
   { split, fingerprint }: TrainingData,
   notes: readonly string[],
   adapter: string,
@@ -187,7 +196,7 @@ function runFacts(
       test: split.test.length,
       leftOut: split.leftOut,
     },
-    ...(from !== undefined && { from }),
+    ...(initialModelPath !== undefined && { from: initialModelPath }),
     notes,
   };
 }

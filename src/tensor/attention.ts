@@ -82,10 +82,16 @@ export function attentionProbabilities(
     const probability = Tensor.empty(engine, [B, heads, T, S]);
     engine.dispatch(
       'attention_rows.probabilities',
-      { query, key, mask: options.mask ?? engine.placeholders.read, rows, probability },
+      {
+        query,
+        key,
+        mask: options.mask ?? engine.placeholders.read,
+        rowStats: rows,
+        probability,
+      },
       rowParams(sizes, options),
       Math.ceil((B * heads * T * Math.ceil(S / 4)) / WORKGROUP_SIZE),
-      { constants: { HEAD: head, WG: WORKGROUP_SIZE } },
+      { constants: { D: head, WG: WORKGROUP_SIZE } },
     );
     return probability;
   });
@@ -147,10 +153,10 @@ function rowParams(sizes: Sizes, options: AttentionOptions) {
 /** What every kernel that scores a query against a key reads. */
 function scoreParams(sizes: Sizes, options: AttentionOptions) {
   return {
-    batch: sizes.B,
-    heads: sizes.heads,
-    queries: sizes.T,
-    keys: sizes.S,
+    B: sizes.B,
+    H: sizes.heads,
+    T: sizes.T,
+    S: sizes.S,
     causal: Number(options.causal ?? false),
     hasMask: Number(options.mask !== undefined),
     sparse: Number(isSparse(sizes, options)),
@@ -211,10 +217,10 @@ function findThresholds(
   const { B, T, S, heads, head } = sizes;
   engine.dispatch(
     'attention_rows.threshold',
-    { query, key, mask: options.mask ?? engine.placeholders.read, rows },
+    { query, key, mask: options.mask ?? engine.placeholders.read, rowStats: rows },
     rowParams(sizes, options),
     Math.ceil((B * heads * T) / WORKGROUP_SIZE),
-    { constants: { HEAD: head, WG: WORKGROUP_SIZE }, flops: 33 * 2 * B * heads * T * S * head },
+    { constants: { D: head, WG: WORKGROUP_SIZE }, flops: 33 * 2 * B * heads * T * S * head },
   );
 }
 
@@ -238,7 +244,7 @@ function forward(
     key,
     value,
     mask: options.mask ?? engine.placeholders.read,
-    out: parts ?? out,
+    o: parts ?? out,
     partials: partials ?? engine.placeholders.write,
     random: options.dropout?.random.state ?? engine.placeholders.read,
   };
@@ -246,13 +252,13 @@ function forward(
   const flops = 4 * B * heads * T * S * head;
   if (engine.tuning.staged) {
     const constants = stagedConstants(engine, head);
-    engine.dispatch('attention_forward.forward', { ...buffers, rows }, params, groups, {
-      constants: { ...constants, KEYS: stagedTile(head) },
+    engine.dispatch('attention_forward.forward', { ...buffers, rowStats: rows }, params, groups, {
+      constants: { ...constants, TILE: stagedTile(head) },
       flops,
     });
   } else {
     const constants = directConstants(head);
-    engine.dispatch('attention_direct.forward', { ...buffers, newRows: rows }, params, groups, {
+    engine.dispatch('attention_direct.forward', { ...buffers, newRowStats: rows }, params, groups, {
       constants,
       flops,
     });
@@ -260,21 +266,21 @@ function forward(
   if (!parts || !partials) return;
   engine.dispatch(
     'attention_forward.merge',
-    { partialOut: parts, partialSums: partials, out, rows },
+    { partialO: parts, partialSums: partials, o: out, rowStats: rows },
     params,
     Math.ceil((B * heads * T * Math.ceil(head / 4)) / WORKGROUP_SIZE),
-    { constants: { HEAD: head, WG: WORKGROUP_SIZE } },
+    { constants: { D: head, WG: WORKGROUP_SIZE } },
   );
   parts.release();
   partials.release();
 }
 
 function stagedConstants(engine: Engine, head: number) {
-  return { HEAD: head, WG: engine.tuning.attentionGroup, ROWS: rowsFor(engine, head) };
+  return { D: head, WG: engine.tuning.attentionGroup, ROWS: rowsFor(engine, head) };
 }
 
 function directConstants(head: number) {
-  return { HEAD: head, ROWS: DIRECT_ROWS, TILE: directTile(head) };
+  return { D: head, ROWS: DIRECT_ROWS, TILE: directTile(head) };
 }
 
 interface BackwardTensors {
@@ -298,12 +304,12 @@ function backward(
   const mask = options.mask ?? engine.placeholders.read;
   const params = attentionParams(sizes, options, 1);
   if (engine.tuning.staged) {
-    const buffers = { out: t.out, dout: t.dout, newRows: t.rows };
-    const constants = { HEAD: head, WG: WORKGROUP_SIZE };
+    const buffers = { o: t.out, do_: t.dout, newRowStats: t.rows };
+    const constants = { D: head, WG: WORKGROUP_SIZE };
     const groups = Math.ceil((B * heads * T) / WORKGROUP_SIZE);
     engine.dispatch('attention_backward.delta', buffers, params, groups, { constants });
   } else {
-    const buffers = { made: t.out, dout: t.dout, newRows: t.rows };
+    const buffers = { forwardO: t.out, do_: t.dout, newRowStats: t.rows };
     const constants = directConstants(head);
     engine.dispatch('attention_direct.delta', buffers, params, B * heads * T, { constants });
   }
@@ -312,8 +318,8 @@ function backward(
     key: t.key,
     value: t.value,
     mask,
-    dout: t.dout,
-    rows: t.rows,
+    do_: t.dout,
+    rowStats: t.rows,
     random,
   };
   if (gradients.wants(t.query)) queryGradient(gradients, t.query, inputs, sizes, options);
@@ -342,7 +348,7 @@ function backward(
 }
 
 type BackwardInputs = Record<
-  'query' | 'key' | 'value' | 'mask' | 'dout' | 'rows' | 'random',
+  'query' | 'key' | 'value' | 'mask' | 'do_' | 'rowStats' | 'random',
   BufferView
 >;
 

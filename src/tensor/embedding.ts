@@ -7,7 +7,7 @@ import { newOutput, pushNode } from './tape.js';
 import { elementCount, expectShape, expectType, type Shape, Tensor } from './tensor.js';
 
 const WORKGROUP_SIZE = 64;
-const ABSENT_INPUTS = { vocabulary: 0, length: 1, hasTable: 0, hasAddend: 0, hasPositions: 0 };
+const ABSENT_INPUTS = { V: 0, T: 1, hasTable: 0, hasAddend: 0, hasPositions: 0 };
 
 /** Token ids with their rows in the order of the tokens: the lists that make an embedding's gradient deterministic. */
 export interface TokenLists {
@@ -149,7 +149,7 @@ function gather(
   }
   const out = newOutput(engine, shape, [table, add, positions]);
   const placeholder = engine.placeholders.read;
-  const sizes = { ...ABSENT_INPUTS, rows, width, length, vocabulary: tokens?.vocabulary ?? 0 };
+  const sizes = { ...ABSENT_INPUTS, rows, C: width, T: length, V: tokens?.vocabulary ?? 0 };
   const isWide = canVectorize(engine, width);
   const perInvocation = isWide ? 4 : 1;
   const has = {
@@ -191,19 +191,23 @@ function gather(
         const gradient = gradients.accumulator(table);
         const groups = Math.ceil((vocabulary * width) / perInvocation / WORKGROUP_SIZE);
         if (isWide) {
-          const buffers = { doutVec: dout, order, starts, gradientVec: gradient };
+          const buffers = { doutVec: dout, order, starts, dtableVec: gradient };
           engine.dispatch('embedding.scatter_wide', buffers, sizes, groups);
         } else {
-          engine.dispatch('embedding.scatter', { dout, order, starts, gradient }, sizes, groups);
+          const buffers = { dout, order, starts, dtable: gradient };
+          engine.dispatch('embedding.scatter', buffers, sizes, groups);
         }
       }
       if (gradients.wants(positions)) {
         const gradient = gradients.accumulator(positions);
         const groups = Math.ceil((length * width) / perInvocation / WORKGROUP_SIZE);
         if (isWide) {
-          const buffers = { doutVec: dout, gradientVec: gradient };
+          const buffers = { doutVec: dout, dpositionsVec: gradient };
           engine.dispatch('embedding.fold_rows_wide', buffers, sizes, groups);
-        } else engine.dispatch('embedding.fold_rows', { dout, gradient }, sizes, groups);
+        } else {
+          const buffers = { dout, dpositions: gradient };
+          engine.dispatch('embedding.fold_rows', buffers, sizes, groups);
+        }
       }
       if (add) gradients.pass(out, add);
     },
@@ -243,7 +247,7 @@ export function sinusoid(positions: Tensor, width: number): Tensor {
     const out = Tensor.empty(engine, [rows!, width]);
     const { items } = engine.tuning;
     const buffers = { x: positions, frequencies };
-    const params = { rows: rows!, width, axes: axes!, perAxis };
+    const params = { rows: rows!, C: width, axes: axes!, perAxis };
     const options = { constants: { WG: WORKGROUP_SIZE, ITEMS: items } };
     if (canVectorize(engine, width) && perAxis % 4 === 0) {
       const groups = Math.ceil(out.length / 4 / (WORKGROUP_SIZE * items));

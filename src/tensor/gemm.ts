@@ -36,7 +36,7 @@ export interface Product {
   columnSums?: BufferView | undefined;
 }
 
-/** The epilogue's bits, as the shaders declare them; shaders/embed.mjs checks that both declare the same. */
+/** The epilogue's bits, as shaders/helpers/epilogue_flags.wgsl declares them for both shaders. */
 const EPILOGUE_FLAGS = SHADERS.matmul_direct!.constants as Readonly<Record<string, number>>;
 
 /** The direct kernels' workgroups make blocks of out of these sizes. */
@@ -84,8 +84,8 @@ function productParams(p: Product) {
     N,
     K,
     batch,
-    strideA: M * K,
-    strideB: K * N,
+    batchStrideA: M * K,
+    batchStrideB: K * N,
     alpha,
     flags: productFlags(p),
     ...dropoutParams('matmul', p.dropout),
@@ -165,8 +165,8 @@ function staged(engine: Engine, p: Product): void {
   const { layout, M, N, K } = p;
   const params = {
     ...productParams(p),
-    lineA: layout === 'tn' ? M : K,
-    lineB: layout === 'nt' ? K : N,
+    rowStrideA: layout === 'tn' ? M : K,
+    rowStrideB: layout === 'nt' ? K : N,
     splits,
   };
   const constants = {

@@ -76,8 +76,8 @@ function recur(
   const previous = Tensor.empty(engine, saves ? out.shape : [1]);
   const saved = Tensor.empty(engine, saves ? [B, T, 4 * width] : [1]);
   const params: Params = {
-    length: T,
-    width,
+    T,
+    C: width,
     padded: 4 * Math.ceil(width / 4),
     reverse: Number(reverse),
     transposed: 1,
@@ -88,7 +88,16 @@ function recur(
   const packed = pack(weight, params);
   engine.dispatch(
     'gru.forward',
-    { x: gates, packed, bias, first, mask: mask ?? engine.placeholders.read, out, previous, saved },
+    {
+      x: gates,
+      packed,
+      bias,
+      h0: first,
+      mask: mask ?? engine.placeholders.read,
+      out,
+      previous,
+      saved,
+    },
     params,
     B,
     options,
@@ -107,7 +116,7 @@ function recur(
       const rows = pack(weight, { ...params, transposed: 0 });
       engine.dispatch(
         'gru.backward',
-        { packed: rows, previous, saved, dout, dx, dstate, dfirst },
+        { packed: rows, previous, saved, dout, dx, du: dstate, dh0: dfirst },
         params,
         B,
         options,
@@ -141,7 +150,7 @@ function pack(weight: Tensor, params: Params): Tensor {
   const { engine } = weight;
   const repacked = Tensor.empty(engine, [weight.axis(0), params.padded]);
   const groups = Math.ceil(repacked.length / (4 * PACK_WORKGROUP_SIZE));
-  engine.dispatch('gru.pack', { weight, repacked }, params, groups, {
+  engine.dispatch('gru.pack', { weight, newPacked: repacked }, params, groups, {
     constants: { WG: PACK_WORKGROUP_SIZE },
   });
   return repacked;

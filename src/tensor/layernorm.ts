@@ -32,7 +32,7 @@ export function layerNorm(
   const { rowGroup: WG, rowLanes: LANES, columnSlices: SLICES } = engine.tuning;
   const y = newOutput(engine, x.shape, [x, gamma, beta]);
   const stats = Tensor.empty(engine, [rows, 2]);
-  const params = { rows, width, eps, accumulate: 0 };
+  const params = { rows, C: width, eps, accumulate: 0 };
   const isWide = canVectorize(engine, width);
   const groups = isWide ? Math.ceil(rows / WG) : rowWorkgroups(engine, rows);
   if (isWide) {

@@ -134,12 +134,12 @@ function biasGradient(gradients: Gradients, dy: Tensor, bias: Tensor): void {
   const { engine } = dy;
   engine.dispatch(
     'embedding.fold_rows',
-    { dout: dy, gradient: gradients.accumulator(bias) },
+    { dout: dy, dpositions: gradients.accumulator(bias) },
     {
       rows: dy.length / bias.length,
-      width: bias.length,
-      vocabulary: 0,
-      length: 1,
+      C: bias.length,
+      V: 0,
+      T: 1,
       hasTable: 0,
       hasAddend: 0,
       hasPositions: 0,

@@ -41,7 +41,7 @@ export function crossEntropy(
   const rowLoss = Tensor.empty(engine, [rows]);
   const params = {
     rows,
-    classes,
+    V: classes,
     ignored: ignore,
     hasWeights: Number(weights !== undefined),
     wantsGradient: Number(gradient !== undefined),
@@ -52,7 +52,7 @@ export function crossEntropy(
   engine.dispatch('cross_entropy.total_weight', perClass, params, 1, single);
   engine.dispatch(
     'cross_entropy.rows',
-    { ...perClass, logits, gradient: gradient ?? engine.placeholders.write, rowLoss },
+    { ...perClass, logits, dlogits: gradient ?? engine.placeholders.write, rowLoss },
     params,
     ...rowGrid(engine, rows),
   );
@@ -85,11 +85,11 @@ export function crossEntropyOfRows(
       logits,
       targets,
       weights: engine.placeholders.read,
-      gradient: engine.placeholders.write,
+      dlogits: engine.placeholders.write,
       rowLoss,
       totals,
     },
-    { rows, classes, ignored: ignore, hasWeights: 0, wantsGradient: 0, factor: 1 },
+    { rows, V: classes, ignored: ignore, hasWeights: 0, wantsGradient: 0, factor: 1 },
     ...rowGrid(engine, rows),
   );
   totals.release();
@@ -149,7 +149,7 @@ export function meanSquaredError(
       prediction,
       truth,
       weights: weights ?? engine.placeholders.read,
-      gradient: gradient ?? engine.placeholders.write,
+      dprediction: gradient ?? engine.placeholders.write,
       totals,
     },
     {
@@ -177,9 +177,9 @@ export function normalize(x: Tensor, eps = 1e-12): Tensor {
   const rows = x.length / width;
   const y = newOutput(engine, x.shape, [x]);
   const norms = Tensor.empty(engine, [rows]);
-  const params = { rows, width, eps, accumulate: 0 };
+  const params = { rows, C: width, eps, accumulate: 0 };
   const [groups, options] = rowGrid(engine, rows);
-  engine.dispatch('normalize.forward', { x, out: y, norms }, params, groups, options);
+  engine.dispatch('normalize.forward', { x, newY: y, norms }, params, groups, options);
   pushNode(engine, {
     op: 'normalize',
     outputs: [y],
@@ -191,7 +191,7 @@ export function normalize(x: Tensor, eps = 1e-12): Tensor {
       const backward = { ...params, accumulate: Number(accumulate) };
       engine.dispatch(
         'normalize.backward',
-        { x: dy, y, out: tensor, norms },
+        { dy, y, dx: tensor, norms },
         backward,
         groups,
         options,

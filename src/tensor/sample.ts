@@ -58,7 +58,7 @@ export function sample(logits: Tensor, options: SampleOptions): Sampled {
     },
     {
       rows,
-      classes,
+      V: classes,
       topK: topK >= classes ? 0 : topK,
       topP,
       temperature,

@@ -27,9 +27,9 @@ function copyRun(
     'sequence.copy',
     { x, out: target.tensor },
     {
-      batch,
+      B: batch,
       length,
-      width,
+      C: width,
       inLength,
       inStart,
       outLength: target.tensor.axis(1),
@@ -163,9 +163,9 @@ export function meanPool(x: Tensor, mask?: Tensor): Tensor {
   const out = newOutput(engine, [B, width], [x]);
   const counts = Tensor.empty(engine, [B]);
   const params = {
-    batch: B,
+    B,
     length: T,
-    width,
+    C: width,
     inLength: T,
     inStart: 0,
     outLength: 1,
@@ -190,7 +190,7 @@ export function meanPool(x: Tensor, mask?: Tensor): Tensor {
       const { tensor, accumulate } = gradients.into(x);
       engine.dispatch(
         'sequence.pool_grad',
-        { ...buffers, x: dout, out: tensor },
+        { ...buffers, dout, dx: tensor },
         { ...params, accumulate: Number(accumulate) },
         Math.ceil((B * T * width) / (WORKGROUP_SIZE * engine.tuning.items)),
         { constants: { WG: WORKGROUP_SIZE, ITEMS: engine.tuning.items } },
@@ -247,8 +247,8 @@ export function unfold3d(
   const [strideT, strideH, strideW] = stride;
   const patches = newOutput(engine, [batch, t * h * w, channels * kt * kh * kw], [video]);
   const params = {
-    batch,
-    channels,
+    B: batch,
+    C: channels,
     frames,
     height,
     width,
@@ -265,7 +265,7 @@ export function unfold3d(
   const constants = { WG: WORKGROUP_SIZE, ITEMS: engine.tuning.items };
   const groups = (elements: number) => Math.ceil(elements / (WORKGROUP_SIZE * engine.tuning.items));
   const forward = { ...params, accumulate: 0 };
-  engine.dispatch('unfold3d.unfold', { x: video, out: patches }, forward, groups(patches.length), {
+  engine.dispatch('unfold3d.unfold', { video, patches }, forward, groups(patches.length), {
     constants,
   });
   pushNode(engine, {
@@ -277,7 +277,7 @@ export function unfold3d(
       const { tensor, accumulate } = gradients.into(video);
       engine.dispatch(
         'unfold3d.fold',
-        { x: dpatches, out: tensor },
+        { dpatches, dvideo: tensor },
         { ...params, accumulate: Number(accumulate) },
         groups(video.length),
         { constants },

@@ -1,27 +1,30 @@
-/** Numbers as they are read. */
+/** Numbers, shares and durations as readable text. */
 
-/** A count with its thousands apart. */
+/** A count with a comma between thousands: '1,234,567'. */
 export function grouped(count: number): string {
   return count.toLocaleString('en-US');
 }
 
-/** A share as a percentage of three digits. */
+/** A share between 0 and 1 as a percentage with three significant digits: '12.3 %'. */
 export function percent(share: number): string {
   return `${Number((100 * share).toPrecision(3))} %`;
 }
 
-/** A number with so many decimals; what rounds to nothing has no sign. */
+/** A number with `digits` decimals; a value that rounds to zero has no sign. */
 export function decimals(value: number, digits: number): string {
   const text = value.toFixed(digits);
   return Number(text) === 0 ? text.replace('-', '') : text;
 }
 
-/** Seconds in three digits. */
+/** Seconds with three significant digits: '0.125 s'. */
 export function formatSeconds(seconds: number): string {
   return `${Number(seconds.toPrecision(3))} s`;
 }
 
-/** A duration in the unit it is best read in: seconds, minutes or hours. */
+/**
+ * A duration in seconds, minutes or hours, whichever is easiest to read; '?' where it is not
+ * finite.
+ */
 export function formatDuration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '?';
   if (seconds < 90) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;

@@ -1,16 +1,24 @@
-/** Checking plain objects against a description: each complaint is one sentence with the key's path. */
+/**
+ * Checks plain objects against a schema; every error is one sentence with the path of the key.
+ */
 
-/** A configuration that cannot be used; names the key, what is allowed and what it is. */
+/** A configuration that is not valid. The message names the key, what is allowed and what it is. */
 export class ConfigError extends Error {
+  /** Always 'ConfigError', also in minified code. */
   override name = 'ConfigError';
 }
 
-/** Returns a checked value or throws a ConfigError; `undefined` means that the key is absent. */
+/**
+ * Returns a value with its type, or throws a ConfigError. `undefined` means that the key is absent.
+ *
+ * @param path the key as messages show it, such as 'window.curr'.
+ */
 export type Check<T> = (value: unknown, path: string) => T;
 
+/** The type of the values that a check returns. */
 export type Checked<C> = C extends Check<infer T> ? T : never;
 
-/** A value as it is shown in a complaint. */
+/** A value as messages show it: JSON, cut off after 60 characters. */
 export function show(value: unknown): string {
   if (value === undefined) return 'missing';
   if (typeof value === 'number') return String(value);
@@ -18,18 +26,23 @@ export function show(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
-function refuse(path: string, expected: string, value: unknown): ConfigError {
+function invalid(path: string, expected: string, value: unknown): ConfigError {
   return new ConfigError(`${path} should be ${expected}, but is ${show(value)}.`);
 }
 
+/** Which numbers are allowed; default: every finite number. */
 export interface NumberRange {
+  /** The smallest allowed number. */
   min?: number;
+  /** The largest allowed number. */
   max?: number;
+  /** Whether only integers are allowed; default: false. */
   integer?: boolean;
-  /** Excludes `min` itself. */
+  /** An exclusive lower bound. */
   above?: number;
 }
 
+/** A finite number in a range. */
 export function number({ min, max, above, integer = false }: NumberRange = {}): Check<number> {
   const range = [
     integer ? 'a whole number' : 'a number',
@@ -39,66 +52,73 @@ export function number({ min, max, above, integer = false }: NumberRange = {}): 
   ];
   const expected = range.filter(Boolean).join(' ');
   return (value, path) => {
-    const fits =
+    const isValid =
       typeof value === 'number' &&
       Number.isFinite(value) &&
       (!integer || Number.isInteger(value)) &&
       value >= (min ?? -Infinity) &&
       value <= (max ?? Infinity) &&
       value > (above ?? -Infinity);
-    if (!fits) throw refuse(path, expected, value);
+    if (!isValid) throw invalid(path, expected, value);
     return value;
   };
 }
 
+/** True or false. */
 export const boolean: Check<boolean> = (value, path) => {
-  if (typeof value !== 'boolean') throw refuse(path, 'true or false', value);
+  if (typeof value !== 'boolean') throw invalid(path, 'true or false', value);
   return value;
 };
 
+/** A string that is not empty. */
 export const text: Check<string> = (value, path) => {
-  if (typeof value !== 'string' || value === '') throw refuse(path, 'a text', value);
+  if (typeof value !== 'string' || value === '') throw invalid(path, 'text', value);
   return value;
 };
 
+/** One of several strings, or null where that is among them. */
 export function isOneOf<const T extends readonly (string | null)[]>(choices: T): Check<T[number]> {
   return (value, path) => {
     if (!choices.includes(value as T[number]))
-      throw refuse(path, `one of ${choices.map(show).join(', ')}`, value);
+      throw invalid(path, `one of ${choices.map(show).join(', ')}`, value);
     return value as T[number];
   };
 }
 
+/** Null, or what `check` accepts. */
 export function nullable<T>(check: Check<T>): Check<T | null> {
   return (value, path) => (value === null ? null : check(value, path));
 }
 
-/** A key that may be left out. */
+/** A key that may be absent, with its default value. */
 export function defaulted<T>(check: Check<T>, otherwise: T): Check<T> {
   return (value, path) => (value === undefined ? otherwise : check(value, path));
 }
 
+/** A key that may be absent, and stays absent. */
 export function optional<T>(check: Check<T>): Check<T | undefined> {
   return (value, path) => (value === undefined ? undefined : check(value, path));
 }
 
+/** A list whose items all pass `check`, of any length or of exactly `length` items. */
 export function list<T>(check: Check<T>, length?: number): Check<T[]> {
   return (value, path) => {
     if (!Array.isArray(value) || (length !== undefined && value.length !== length)) {
-      throw refuse(path, length === undefined ? 'a list' : `a list of ${length}`, value);
+      throw invalid(path, length === undefined ? 'a list' : `a list of ${length}`, value);
     }
     return value.map((item, n) => check(item, `${path}[${n}]`));
   };
 }
 
+/** Whether a value is an object with keys, neither null nor a list. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Any names, each with a value of one kind. */
+/** An object with any keys, whose values all pass `check`. */
 export function record<T>(check: Check<T>): Check<Record<string, T>> {
   return (value, path) => {
-    if (!isRecord(value)) throw refuse(path, 'names with values', value);
+    if (!isRecord(value)) throw invalid(path, 'names with values', value);
     return Object.fromEntries(
       Object.entries(value).map(([name, item]) => [name, check(item, `${path}.${name}`)]),
     );
@@ -107,22 +127,26 @@ export function record<T>(check: Check<T>): Check<Record<string, T>> {
 
 type Fields = Record<string, Check<unknown>>;
 
-/** Keys with a check each; another key is refused, with the nearest known one. An absent object is an empty one. */
+/**
+ * An object with a check for each key. An unknown key is an error that suggests the most similar
+ * known one. An absent object counts as an empty one.
+ */
 export function object<F extends Fields>(fields: F): Check<{ [K in keyof F]: Checked<F[K]> }> {
   return (value, path) => {
-    const given = value ?? {};
-    if (!isRecord(given)) throw refuse(path, 'keys with values', value);
-    const at = (name: string) => (path ? `${path}.${name}` : name);
-    for (const name of Object.keys(given)) {
+    const checked = value ?? {};
+    if (!isRecord(checked)) throw invalid(path, 'keys with values', value);
+    const pathTo = (name: string) => (path ? `${path}.${name}` : name);
+    for (const name of Object.keys(checked)) {
       if (Object.hasOwn(fields, name)) continue;
       const known = Object.keys(fields);
-      const near = nearest(name, known);
-      throw new ConfigError(
-        `${at(name)} is not known${near ? `; did you mean ${at(near)}?` : `; known here: ${known.join(', ')}.`}`,
-      );
+      const similar = nearest(name, known);
+      const hint = similar
+        ? `; did you mean ${pathTo(similar)}?`
+        : `; the known keys are ${known.join(', ')}.`;
+      throw new ConfigError(`${pathTo(name)} is not known${hint}`);
     }
     const entries = Object.entries(fields).map(
-      ([name, check]) => [name, check(given[name], at(name))] as const,
+      ([name, check]) => [name, check(checked[name], pathTo(name))] as const,
     );
     return Object.fromEntries(entries.filter(([, item]) => item !== undefined)) as {
       [K in keyof F]: Checked<F[K]>;
@@ -130,22 +154,22 @@ export function object<F extends Fields>(fields: F): Check<{ [K in keyof F]: Che
   };
 }
 
-/** The known name within two slips of the pen, if there is one. */
+/** The most similar of the known names, if it is at most two typing errors away. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
-  const ranked = known.map((candidate) => ({ candidate, slips: slipsBetween(name, candidate) }));
-  ranked.sort((p, q) => p.slips - q.slips);
+  const ranked = known.map((candidate) => ({ candidate, edits: editDistance(name, candidate) }));
+  ranked.sort((p, q) => p.edits - q.edits);
   const best = ranked[0];
-  return best && best.slips <= Math.min(2, name.length - 1) ? best.candidate : undefined;
+  return best && best.edits <= Math.min(2, name.length - 1) ? best.candidate : undefined;
 }
 
-/** Letters to insert, delete or replace to get from one name to the other. */
-function slipsBetween(a: string, b: string): number {
+/** Levenshtein distance: how many letters to insert, delete or replace to turn `a` into `b`. */
+function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, n) => n);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + same);
+      const replacement = a[i - 1] === b[j - 1] ? 0 : 1;
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + replacement);
     }
     row = next;
   }

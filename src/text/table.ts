@@ -1,6 +1,10 @@
-/** Tables as text: aligned for people, and as CSV for programs. */
+/** Tables as text: aligned columns for the terminal, and CSV for programs. */
 
-/** Rows of cells in columns, the first aligned to the left and the others to the right. */
+/**
+ * A table with its first column aligned to the left and all others to the right.
+ *
+ * @param rows cells of each row; every row has as many as the first.
+ */
 export function alignedTable(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, n) => Math.max(...rows.map((row) => row[n]!.length)));
   return rows
@@ -12,13 +16,16 @@ export function alignedTable(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-/** Names with what they stand for, a line each, the second column aligned. */
+/** Names and values, one pair a line, with the values aligned in a column. */
 export function alignedPairs(pairs: readonly (readonly [name: string, value: string])[]): string {
   const width = Math.max(...pairs.map(([name]) => name.length));
   return pairs.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');
 }
 
-/** Rows of one kind as a CSV table, whose header is the keys of the first. */
+/**
+ * Objects as a CSV table, one a row. The keys of the first row are the header; a missing value is
+ * an empty cell, and cells are quoted where they need it (RFC 4180).
+ */
 export function toCsv(rows: readonly object[]): string {
   const [first] = rows;
   if (!first) return '';

@@ -1,4 +1,4 @@
-/** YAML as plain objects: what is wrong with a file is one sentence. */
+/** YAML files as plain objects; whatever is wrong with a file is one sentence. */
 
 import { parse, YAMLParseError } from 'yaml';
 import { ConfigError, isRecord, show } from './schema.js';
@@ -6,15 +6,15 @@ import { ConfigError, isRecord, show } from './schema.js';
 /**
  * The keys and values of a YAML text.
  *
- * @param name what messages call it.
- * @throws ConfigError where it is not valid YAML, or holds something else.
+ * @param name what messages call the text.
+ * @throws ConfigError where it is not valid YAML, or its top level has no keys.
  */
 export function parseYaml(text: string, name: string): Record<string, unknown> {
   try {
-    const raw: unknown = parse(text);
-    if (!isRecord(raw))
-      throw new ConfigError(`${name} should hold keys with values, but is ${show(raw)}.`);
-    return raw;
+    const parsed: unknown = parse(text);
+    if (!isRecord(parsed))
+      throw new ConfigError(`${name} should contain keys with values, but is ${show(parsed)}.`);
+    return parsed;
   } catch (error) {
     if (!(error instanceof YAMLParseError)) throw error;
     const line = error.linePos?.[0].line ?? '?';
@@ -23,7 +23,11 @@ export function parseYaml(text: string, name: string): Record<string, unknown> {
   }
 }
 
-/** Runs a check of what a file holds; its message begins with the file's name. */
+/**
+ * Runs a check of a file's contents.
+ *
+ * @throws ConfigError of the check, with the file's name before its message.
+ */
 export function checkFile<T>(name: string, check: () => T): T {
   try {
     return check();

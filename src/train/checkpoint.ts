@@ -1,4 +1,4 @@
-/** Checkpoints: one safetensors file that holds everything a run needs to go on as if it had never stopped. */
+/** Checkpoints: one safetensors file with everything a run needs to continue as if it had never stopped. */
 
 import type { ModelConfig } from '../neuroformer/config.js';
 import { openModel, type SavedModel, saveModel } from '../neuroformer/saved.js';
@@ -9,122 +9,142 @@ import { FileError } from '../ports/errors.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { Tokenizer } from '../recording/tokenizer.js';
 
-/** Where a run stands, beside its weights. */
-export interface Progress {
-  /** Updates made. */
+/** The state of a training run besides its weights and its optimizer. */
+export interface TrainingProgress {
+  /** Updates so far. */
   readonly step: number;
-  /** Tokens seen, padding included. */
+  /** Tokens trained on so far, padding included. */
   readonly tokens: number;
-  /** The best validation loss of each objective so far, and the update it was seen at. */
+  /** The lowest validation loss of each objective so far, and the update at which it was measured. */
   readonly best: Readonly<Record<string, { loss: number; step: number }>>;
-  /** Looks at the validation windows since the total was best. */
+  /** Validations since the total loss was last at its lowest. */
   readonly stale: number;
   /** Seconds of training so far. */
   readonly seconds: number;
-  /** Of the data trained on, so that a run does not go on with others. */
+  /** Fingerprint of the training data, so that a run is never continued with other data. */
   readonly fingerprint: string;
 }
 
+/** Key of the progress in the file's metadata. */
 const PROGRESS_KEY = 'neuroformer.progress';
 
-/** A checkpoint as it was read. */
+/** A checkpoint read back from its file. */
 export interface Checkpoint extends SavedModel {
+  /** The configuration of the model, always present in a checkpoint. */
   readonly config: ModelConfig;
+  /** The vocabularies and scales of the model, always present in a checkpoint. */
   readonly tokenizer: Tokenizer;
-  readonly progress: Progress;
-  /** Adam's moments by parameter, as flat stores. */
+  /** How far training was. */
+  readonly progress: TrainingProgress;
+  /** Adam's first (m) and second (v) moments, by parameter name. */
   readonly moments: { m: ReadonlyMap<string, HostTensor>; v: ReadonlyMap<string, HostTensor> };
 }
 
-/** Writes the weights, and with an optimizer everything to go on from. */
+/**
+ * Writes a model to a file of a run.
+ *
+ * @param withOptimizer also writes Adam's moments, which a run needs to resume.
+ * @throws FileError where the file cannot be written.
+ */
 export async function writeCheckpoint(
-  files: RunStore,
+  store: RunStore,
   path: string,
-  store: ParameterStore,
+  parameters: ParameterStore,
   config: ModelConfig,
   tokenizer: Tokenizer,
-  progress: Progress,
+  progress: TrainingProgress,
   withOptimizer: boolean,
 ): Promise<void> {
   const extra = new Map<string, HostTensor>();
   if (withOptimizer) {
     for (const kind of ['m', 'v'] as const)
-      for (const [name, tensor] of await store.moments(kind))
+      for (const [name, tensor] of await parameters.moments(kind))
         extra.set(`optimizer.${kind}.${name}`, tensor);
   }
   const metadata = { [PROGRESS_KEY]: JSON.stringify(progress) };
-  await files.write(path, await saveModel(store, config, tokenizer, metadata, extra));
+  await store.write(path, await saveModel(parameters, config, tokenizer, metadata, extra));
 }
 
 /**
- * Reads a model's file.
+ * Reads the model in a file of a run. Optimizer state in the file is ignored.
  *
- * @throws FileError where it cannot be read or is damaged.
+ * @throws FileError where the file cannot be read or is damaged.
  */
-export function readModelFile(files: RunStore, path: string): Promise<SavedModel> {
-  return readSaved(files, path, 'model', ({ saved }) => saved);
+export function readModelFile(store: RunStore, path: string): Promise<SavedModel> {
+  return readFileAs('model', store, path, ({ saved }) => saved);
 }
 
 /**
- * Reads a checkpoint to go on from.
+ * Reads a checkpoint to resume from.
  *
- * @throws FileError where it cannot be read, is damaged, or lacks what a run needs.
+ * @throws FileError where the file cannot be read, is damaged, or lacks what a run needs to resume.
  */
-export function readCheckpoint(files: RunStore, path: string): Promise<Checkpoint> {
-  return readSaved(files, path, 'checkpoint', ({ saved, moments }) => {
+export function readCheckpoint(store: RunStore, path: string): Promise<Checkpoint> {
+  return readFileAs('checkpoint', store, path, ({ saved, moments }) => {
     const { config, tokenizer, metadata } = saved;
-    const text = metadata[PROGRESS_KEY];
-    if (!config || !tokenizer || text === undefined)
-      throw new SafetensorsError('it holds weights, but not where training stood.');
-    return { ...saved, config, tokenizer, progress: JSON.parse(text) as Progress, moments };
+    const progress = metadata[PROGRESS_KEY];
+    if (!config || !tokenizer || progress === undefined)
+      throw new SafetensorsError('it contains weights but no training progress.');
+    return {
+      ...saved,
+      config,
+      tokenizer,
+      progress: JSON.parse(progress) as TrainingProgress,
+      moments,
+    };
   });
 }
 
-/** A file's weights, with the moments beside them apart. */
-interface Parts {
+/** The tensors of a file, sorted into weights and Adam's moments. */
+interface FileContents {
   readonly saved: SavedModel;
   readonly moments: Checkpoint['moments'];
 }
 
-/** Reads a file as a `kind` of thing; what is wrong with it is one sentence. */
-async function readSaved<T>(
-  files: RunStore,
+/** Reads a file; any error names the file and what it should have been. */
+async function readFileAs<T>(
+  kind: 'model' | 'checkpoint',
+  store: RunStore,
   path: string,
-  kind: string,
-  make: (parts: Parts) => T,
+  interpret: (contents: FileContents) => T,
 ): Promise<T> {
-  const name = `${files.name}/${path}`;
-  const bytes = await files.read(path);
+  const name = `${store.name}/${path}`;
+  const bytes = await store.read(path);
   if (!bytes) throw new FileError(`${name} cannot be read: there is no such file or folder.`);
   try {
     const saved = openModel(bytes);
     const moments = { m: new Map<string, HostTensor>(), v: new Map<string, HostTensor>() };
     const weights = new Map<string, HostTensor>();
     for (const [tensorName, tensor] of saved.tensors) {
-      const [, which, parameter] = /^optimizer\.([mv])\.(.+)$/.exec(tensorName) ?? [];
-      if (which && parameter) moments[which as 'm' | 'v'].set(parameter, tensor);
+      const [, moment, parameter] = /^optimizer\.([mv])\.(.+)$/.exec(tensorName) ?? [];
+      if (moment && parameter) moments[moment as 'm' | 'v'].set(parameter, tensor);
       else weights.set(tensorName, tensor);
     }
-    return make({ saved: { ...saved, tensors: weights }, moments });
+    return interpret({ saved: { ...saved, tensors: weights }, moments });
   } catch (error) {
     throw new FileError(`${name} is not a usable ${kind}: ${(error as Error).message}`);
   }
 }
 
-/** Puts a checkpoint's weights and moments back; every one must be there. */
-export async function restore(
+/**
+ * Loads the weights and the optimizer's state from a checkpoint.
+ *
+ * @param name the checkpoint's name in error messages.
+ * @throws FileError where a parameter of the model is missing or has another shape in the checkpoint.
+ */
+export async function restoreCheckpoint(
   { tensors, moments, progress }: Checkpoint,
-  store: ParameterStore,
+  parameters: ParameterStore,
   optimizer: AdamW,
   name: string,
 ): Promise<void> {
-  const { missing, misshapen } = await store.assign(tensors);
-  const lost = missing[0] ?? misshapen[0]?.name;
-  if (lost !== undefined)
+  const { missing, misshapen } = await parameters.assign(tensors);
+  const mismatched = missing[0] ?? misshapen[0]?.name;
+  if (mismatched !== undefined)
     throw new FileError(
-      `${name} is not a checkpoint of this model: parameter ${lost} does not fit.`,
+      `${name} is not a checkpoint of this model: parameter ${mismatched} is missing or has another shape.`,
     );
-  store.assignMoments('m', moments.m);
-  store.assignMoments('v', moments.v);
+  parameters.assignMoments('m', moments.m);
+  parameters.assignMoments('v', moments.v);
   optimizer.steps = progress.step;
 }

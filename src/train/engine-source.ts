@@ -1,11 +1,16 @@
-/** Where long work gets its engine from. */
+/** Where long-running work gets its engine. */
 
 import type { Engine } from '../gpu/engine.js';
 
-/** An engine, which stays the caller's; or what opens one, again where a device is lost, which is disposed of after use. */
+/**
+ * An engine, or a function that creates one.
+ *
+ * An engine passed in stays the caller's. An engine that the function created is disposed of after use. After a
+ * device loss only the function can provide a new engine.
+ */
 export type EngineSource = Engine | (() => Promise<Engine>);
 
-/** Runs work on an engine of the source's. */
+/** Runs work on an engine from the source, and disposes of the engine if the source created it. */
 export async function withEngine<T>(
   source: EngineSource,
   work: (engine: Engine) => Promise<T>,

@@ -1,4 +1,4 @@
-/** Losses on windows that are not trained on. */
+/** Losses on windows the model is not trained on. */
 
 import type { Engine } from '../gpu/engine.js';
 import { HostRandom } from '../math/random.js';
@@ -10,23 +10,35 @@ import type { StepLosses } from '../neuroformer/step.js';
 import { shuffleTies } from '../recording/augment.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 
-/** How many of those available make whole batches, or all that are wanted where they make none. */
+/**
+ * How many windows to use so that they fill their batches: at most `wanted`, rounded down to a multiple of `batch`.
+ *
+ * If there are fewer windows than one batch, all of them are used.
+ */
 export function wholeBatches(wanted: number, available: number, batch: number): number {
   const count = Math.min(wanted, available);
   return count < batch ? count : Math.floor(count / batch) * batch;
 }
 
-/** So many items, spread evenly over those given. */
+/** Picks `count` items at even distances, starting with the first. */
 export function evenly<T>(items: readonly T[], count: number): T[] {
   return Array.from({ length: count }, (_, n) => items[Math.floor((n * items.length) / count)]!);
 }
 
-/** As many windows as fit into whole batches, spread evenly over those given. */
-export function spread(refs: readonly WindowRef[], most: number, batch: number): WindowRef[] {
-  return evenly(refs, wholeBatches(most, refs.length, batch));
+/** Picks windows at even distances: at most `maxCount`, and as many as fill their batches (see `wholeBatches`). */
+export function spreadWindows(
+  refs: readonly WindowRef[],
+  maxCount: number,
+  batch: number,
+): WindowRef[] {
+  return evenly(refs, wholeBatches(maxCount, refs.length, batch));
 }
 
-/** Batches of windows one after the other, ties in an order that is random but always the same. */
+/**
+ * Collates windows into batches of `size`, in order. An incomplete last batch is dropped.
+ *
+ * Spikes of one time bin are put into a random order, which depends on `seed` alone.
+ */
 export function* windowBatches(
   windows: Windows,
   layout: BatchLayout,
@@ -36,17 +48,20 @@ export function* windowBatches(
 ): Generator<HostBatch> {
   const random = new HostRandom(seed);
   for (let start = 0; start + size <= refs.length; start += size) {
-    const part = refs.slice(start, start + size);
-    yield layout.collate(part.map((ref) => shuffleTies(windows.at(ref), random)));
+    const batch = refs.slice(start, start + size);
+    yield layout.collate(batch.map((ref) => shuffleTies(windows.at(ref), random)));
   }
 }
 
-/** Mean losses on windows that are not trained on. It owns the memory of a batch. */
+/** Computes mean losses on batches of one size. Owns the GPU memory of one batch; dispose of it after use. */
 export class Evaluator {
   readonly #layout: BatchLayout;
   readonly #pass: ForwardPass<string>;
 
-  /** @param only these losses; default: all the model has. */
+  /**
+   * @param size windows in a batch.
+   * @param only names of the losses to compute; default: all losses of the model.
+   */
   constructor(
     engine: Engine,
     model: Neuroformer,
@@ -63,11 +78,16 @@ export class Evaluator {
     );
   }
 
+  /** Windows in a batch. */
   get size(): number {
     return this.#pass.size;
   }
 
-  /** Mean losses: each batch counts by how many targets its loss is a mean over. */
+  /**
+   * Mean losses over the batches, and their sum as `loss`.
+   *
+   * A batch's mean is weighted by the number of targets it was taken over.
+   */
   async losses(batches: Iterable<HostBatch>): Promise<StepLosses> {
     const sums: Record<string, number> = {};
     const weights: Record<string, number> = {};
@@ -83,10 +103,12 @@ export class Evaluator {
     return { ...Object.fromEntries(means), loss };
   }
 
+  /** Frees the GPU memory. */
   [Symbol.dispose](): void {
     this.#pass[Symbol.dispose]();
   }
 
+  /** Weight of a batch's mean: the number of target tokens for the token losses, and 1 for all other losses. */
   #lossWeight(name: string, host: HostBatch): number {
     if (name !== 'id' && name !== 'time') return 1;
     const { PAD } = this.#layout.tokenizer.ids;

@@ -1,4 +1,4 @@
-/** From a run's records back to its model and data. */
+/** Opening a run: from its records back to its model and its data. */
 
 import type { Dataset } from '../dataset/dataset.js';
 import type { Engine } from '../gpu/engine.js';
@@ -14,21 +14,25 @@ import { readModelFile } from './checkpoint.js';
 import { LAST_CHECKPOINT, type RunFacts, RunRecords } from './run-records.js';
 import { prepare, type TrainingData } from './training-data.js';
 
-/** A run as it can be read again. */
+/** A run with its model and its data, as the stages after training use it. */
 export interface OpenedRun extends TrainingData {
+  /** The run's files. */
   readonly records: RunRecords;
+  /** What the run was started with. */
   readonly facts: RunFacts;
+  /** The data the run was trained on. */
   readonly dataset: Dataset;
+  /** The model as read from its file. */
   readonly saved: SavedModel;
-  /** The file of the weights, in the run's store. */
+  /** Path of the model's file in the run's store. */
   readonly weights: string;
 }
 
 /**
- * Opens a run with its data.
+ * Opens a run and its data.
  *
- * @param data the data, or what opens them where the run found them.
- * @param which checkpoint: the best by its total validation loss where there is one, or the last.
+ * @param data the dataset, or a function that opens it; the function receives the location that the run recorded.
+ * @param which the weights to read: 'best' by total validation loss (the last if there was no validation), or 'last'.
  * @throws FileError where the store holds no run, or the data are not those it was trained on.
  */
 export async function openRun(
@@ -37,32 +41,34 @@ export async function openRun(
   which: 'best' | 'last' = 'best',
 ): Promise<OpenedRun> {
   const records = new RunRecords(store);
-  const facts = await records.facts();
-  const weights = which === 'last' ? LAST_CHECKPOINT : await records.weights();
+  const facts = await records.readFacts();
+  const weights = which === 'last' ? LAST_CHECKPOINT : await records.weightsPath();
   const saved = await readModelFile(store, weights);
   const { config, tokenizer } = saved;
   if (!config || !tokenizer) {
     throw new FileError(
-      `${store.name}/${weights} holds weights without the configuration they belong to.`,
+      `${store.name}/${weights} contains weights but not the configuration of their model.`,
     );
   }
   const dataset = typeof data === 'function' ? await data(facts.data) : data;
   const prepared = prepare(dataset.recording, config, facts.training, tokenizer);
   if (prepared.fingerprint !== facts.fingerprint) {
     throw new FileError(
-      `${dataset.path} does not hold the data of this run: say where they are with --data.`,
+      `${dataset.path} does not hold the data this run was trained on: give the right path with --data.`,
     );
   }
   return { ...prepared, records, facts, dataset, saved, weights };
 }
 
-/** A model on a device, whose memory it owns; `notes` say which of the weights did not fit. */
+/** A model on a device. Owns the GPU memory of its parameters; dispose of it after use. */
 export interface LoadedModel extends Disposable {
+  /** The model, with the run's weights. */
   readonly model: Neuroformer;
+  /** Sentences about weights that did not fit the model; empty if all did. */
   readonly notes: readonly string[];
 }
 
-/** Puts a run's model on a device. */
+/** Creates a run's model on a device and loads its weights. */
 export async function loadModel(
   engine: Engine,
   { config, tokenizer, saved }: Pick<OpenedRun, 'config' | 'tokenizer' | 'saved'>,
@@ -74,7 +80,12 @@ export async function loadModel(
   return { model, notes, [Symbol.dispose]: () => store.dispose() };
 }
 
-/** Windows of a part of the split, or all of them. */
+/** The windows of one part of a split, or of all parts. */
 export function windowsInPart(split: Split, part: Part | 'all'): readonly WindowRef[] {
   return part === 'all' ? [...split.train, ...split.validation, ...split.test] : split[part];
+}
+
+/** Names a part of a split in a sentence: "the test part", or "all parts". */
+export function describePart(part: Part | 'all'): string {
+  return part === 'all' ? 'all parts' : `the ${part} part`;
 }

@@ -1,84 +1,103 @@
-/** A run's records: what it was started with, its metrics, its checkpoints. They can be moved, and read by themselves. */
+/**
+ * The records of a run: what it was started with, its metrics and its checkpoints. A run's folder can be moved as a
+ * whole.
+ */
 
 import { FileError } from '../ports/errors.js';
 import { type RunStore, readText } from '../ports/run-store.js';
 import { ConfigError, isRecord } from '../text/schema.js';
 import { parseTrainSettings, type TrainSettings } from './settings.js';
 
-/** What a run was started with. */
+/** What a run was started with; the contents of run.json. */
 export interface RunFacts {
+  /** Version of this package. */
   readonly version: string;
+  /** When the run was started, as an ISO 8601 date and time. */
   readonly started: string;
-  /** Where the data came from, and their fingerprint. */
+  /** Where the data were opened from. */
   readonly data: string;
+  /** Fingerprint of the recording, see `fingerprint`. */
   readonly fingerprint: string;
+  /** The adapter it ran on, and why that one was chosen. */
   readonly adapter: string;
+  /** Every training setting, defaults included. */
   readonly training: TrainSettings;
-  /** Windows of each part, and those in none. */
+  /** Number of windows in each part of the split, and in none of them. */
   readonly windows: Readonly<Record<'train' | 'validation' | 'test' | 'leftOut', number>>;
-  /** The weights it began from, if not from initial ones. */
+  /** File of the model it was fine-tuned from; absent if it was trained from scratch. */
   readonly from?: string;
+  /** What the user was told about the data. */
   readonly notes: readonly string[];
 }
 
-/** A line of metrics: losses of training, or of a look at the validation windows. */
+/** One line of metrics.jsonl: mean losses since the previous training line, or of one validation. */
 export interface MetricLine {
+  /** Updates so far. */
   readonly step: number;
   readonly kind: 'train' | 'validation';
+  /** Losses by name, weighted as in the total, and the total as `loss`. */
   readonly losses: Readonly<Record<string, number>>;
-  /** Of training lines: tokens so far, seconds so far, learning rate. */
+  /** Tokens so far; training lines only. */
   readonly tokens?: number;
+  /** Seconds of training so far; training lines only. */
   readonly seconds?: number;
+  /** Learning rate of the last update; training lines only. */
   readonly rate?: number;
 }
 
 const FACTS_FILE = 'run.json';
 const METRICS_FILE = 'metrics.jsonl';
-/** The checkpoint that a run goes on from. */
+/** File of the checkpoint that a run resumes from. */
 export const LAST_CHECKPOINT = 'last.safetensors';
 
-/** The weights best at an objective: 'loss' for the total, or a single loss's name. */
-export function bestWeights(objective = 'loss'): string {
+/** File of the weights with the lowest validation loss. @param objective a loss's name, or 'loss' for the total. */
+export function bestWeightsPath(objective = 'loss'): string {
   return objective === 'loss' ? 'best.safetensors' : `best-${objective}.safetensors`;
 }
 
-/** What a run, and what was made of it, leaves in its store. */
-const OWN_FILES =
+/** Files and folders that a run, and the commands run on it, write into its store. */
+const RUN_FILES =
   /^(run\.json|metrics\.jsonl|(last|best(-.+)?)\.safetensors|(generated|clamped|connectivity)\.(npz|nwb|json)|decoded(-(train|validation|all))?\.(csv|nwb|json)|labels\.json|report\.html|baselines|labels)$/;
 
+/** Reads and writes the records of the run in a store. */
 export class RunRecords {
+  /** @param store of the run. */
   constructor(readonly store: RunStore) {}
 
-  /** Whether there is a checkpoint to go on from. */
-  async exist(): Promise<boolean> {
+  /** Whether there is a checkpoint to resume from. */
+  async hasCheckpoint(): Promise<boolean> {
     return (await this.store.list()).includes(LAST_CHECKPOINT);
   }
 
-  /** The weights to use: the best by the total validation loss, or the last where there is none. */
-  async weights(): Promise<string> {
+  /**
+   * File of the weights with the lowest total validation loss, or of the last checkpoint if there was no
+   * validation.
+   */
+  async weightsPath(): Promise<string> {
     const names = await this.store.list();
-    return names.includes(bestWeights()) ? bestWeights() : LAST_CHECKPOINT;
+    return names.includes(bestWeightsPath()) ? bestWeightsPath() : LAST_CHECKPOINT;
   }
 
   /**
-   * Removes what an earlier run has left, the runs of its baselines and labels included; other files stay.
+   * Removes the files of an earlier run, including the runs of its baselines and labels. Other files stay.
    *
-   * @throws FileError where that is not allowed.
+   * @throws FileError where a file cannot be removed.
    */
   async clear(): Promise<void> {
     for (const name of await this.store.list())
-      if (OWN_FILES.test(name)) await this.store.remove(name);
+      if (RUN_FILES.test(name)) await this.store.remove(name);
   }
 
+  /** Writes run.json. @throws FileError where it cannot be written. */
   async writeFacts(facts: RunFacts): Promise<void> {
     await this.store.write(FACTS_FILE, `${JSON.stringify(facts, null, 2)}\n`);
   }
 
-  /** @throws FileError where there are none or they are damaged. */
-  async facts(): Promise<RunFacts> {
+  /** Reads run.json. @throws FileError where it is missing or damaged. */
+  async readFacts(): Promise<RunFacts> {
     const refusal = (reason: string) =>
       new FileError(
-        `${this.store.name}/${FACTS_FILE} cannot be read: ${reason}. Is ${this.store.name} the folder of a run?`,
+        `${this.store.name}/${FACTS_FILE} cannot be read: ${reason}. Is ${this.store.name} a run folder?`,
       );
     const text = await readText(this.store, FACTS_FILE);
     if (text === undefined) throw refusal('there is no such file or folder');
@@ -98,26 +117,26 @@ export class RunRecords {
     }
   }
 
+  /** Appends a line of metrics. @throws FileError where it cannot be written. */
   async addMetrics(line: MetricLine): Promise<void> {
     await this.store.append(METRICS_FILE, JSON.stringify(line));
   }
 
-  /** Every line of metrics that is whole, in the order they were written. */
-  async metrics(): Promise<MetricLine[]> {
+  /** All lines of metrics, in the order they were written. A line that a crash cut short is left out. */
+  async readMetrics(): Promise<MetricLine[]> {
     const text = (await readText(this.store, METRICS_FILE)) ?? '';
     return text.split('\n').flatMap((line) => {
       try {
         return line ? [JSON.parse(line) as MetricLine] : [];
       } catch {
-        // A line that a crash cut short.
         return [];
       }
     });
   }
 
-  /** Drops metrics of updates after `step`: they are made again. */
-  async cutMetrics(step: number): Promise<void> {
-    const kept = (await this.metrics()).filter((line) => line.step <= step);
-    await this.store.write(METRICS_FILE, kept.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  /** Drops the metrics of updates after `step`, which a resumed run writes again. */
+  async dropMetricsAfter(step: number): Promise<void> {
+    const lines = (await this.readMetrics()).filter((line) => line.step <= step);
+    await this.store.write(METRICS_FILE, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
   }
 }

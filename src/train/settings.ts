@@ -1,4 +1,4 @@
-/** How a model is trained: every setting with its default, and what it is checked against. */
+/** Training settings: each with its default and the values it may have. */
 
 import { type Part, SPLIT_PARTS } from '../recording/splits.js';
 import {
@@ -17,74 +17,90 @@ import {
 } from '../text/schema.js';
 
 const share = number({ min: 0, max: 1 });
-const whole = (min: number) => number({ min, integer: true });
+const integer = (min: number) => number({ min, integer: true });
 
 const fractions = object({
+  /** Share of the training part. */
   train: defaulted(share, 0.7),
+  /** Share of the validation part. */
   validation: defaulted(share, 0.1),
+  /** Share of the test part. */
   test: defaulted(share, 0.2),
 });
 
 const FIELDS = {
-  /** Windows an update sees at once, and how many such batches before it. */
-  batch: defaulted(whole(1), 64),
-  accumulate: defaulted(whole(1), 1),
-  /** Updates; `epochs` says the same in passes over the training windows, and is used where steps is absent. */
-  steps: optional(whole(1)),
+  /** Windows in a batch. */
+  batch: defaulted(integer(1), 64),
+  /** Batches whose gradients are added up for one update. */
+  accumulate: defaulted(integer(1), 1),
+  /** Number of updates. Default: as many as `epochs` takes. */
+  steps: optional(integer(1)),
+  /** Passes over the training windows; used if `steps` is absent. */
   epochs: defaulted(number({ above: 0 }), 10),
-  /** Highest learning rate; it rises over `warmup` of the updates and falls by half a cosine to `floor` of itself. */
+  /** Peak learning rate. */
   rate: defaulted(number({ above: 0 }), 1e-3),
+  /** Share of the updates over which the learning rate rises to its peak. */
   warmup: defaulted(share, 0.05),
+  /** Final learning rate, as a share of the peak; the rate falls to it along half a cosine. */
   floor: defaulted(share, 0.1),
-  /** Of AdamW: decoupled decay of linear weights, and the length gradients are clipped to; 0 leaves them. */
+  /** AdamW's decoupled weight decay, applied to linear weights. */
   decay: defaulted(number({ min: 0 }), 0.1),
+  /** Global norm that gradients are clipped to; 0 turns clipping off. */
   clip: defaulted(number({ min: 0 }), 1),
-  /** Of initial weights, order, dropout and everything else drawn at random. */
+  /** Seed of the initial weights, the order of windows, dropout and everything else drawn at random. */
   seed: defaulted(number({ min: 0, max: 2 ** 32 - 1, integer: true }), 1),
-  /** Share of neuron tokens that are hidden as keys and from means, drawn anew for every batch. */
+  /** Share of neuron tokens masked from attention keys and from means, drawn anew for every batch. */
   token_dropout: defaulted(number({ min: 0, max: 0.999 }), 0),
-  /** Spikes of one time bin come in random order. */
+  /** Whether spikes of one time bin are put into random order. */
   shuffle_ties: defaulted(boolean, true),
-  /** Trains by these losses alone; default: all there are. */
+  /** Names of the losses to train with. Default: all losses of the model. */
   losses: optional(list(text)),
-  /** Parameters that do not move: those whose names begin with one of these. */
+  /** Prefixes of the names of parameters that are not trained. */
   freeze: defaulted(list(text), []),
-  /** Seconds from one training window's end to the next; default: side by side. */
+  /** Seconds from one window's end to the next one's. Default: windows side by side. */
   every: optional(number({ above: 0 })),
-  /** The latest share of the training part that is trained on: what a recording that drifts is best known by. */
+  /** Share of the training part, its latest windows, to train on; less than 1 helps with recordings that drift. */
   recent: defaulted(number({ above: 0, max: 1 }), 1),
-  /** Seconds after which a training window counts half: later ones come more often. Default: all as often. */
+  /**
+   * Seconds over which the weight of a training window halves: later windows are drawn more often. Default: equal
+   * weights.
+   */
   half_life: optional(number({ above: 0 })),
-  /** The share of the training windows, or of the latest of them, that is trained on, drawn by the seed: how much labelled data there is. */
+  /** Share of the training windows (after `recent`) to train on, drawn by the seed: the amount of labeled data. */
   share: defaulted(number({ above: 0, max: 1 }), 1),
+  /** How windows are split into training, validation and test parts. */
   split: object({
+    /** `blocks` of time with gaps between them, whole `trials`, or, as in the original, single windows. */
     kind: defaulted(isOneOf(['blocks', 'trials', 'interleaved-legacy']), 'blocks'),
+    /** Share of each part; they add up to 1. */
     fractions,
-    /** Of trials and windows drawn at random: by which seed; default: the run's. */
+    /** Seed that draws trials or windows; not used by blocks. Default: the run's seed. */
     seed: optional(number({ min: 0, max: 2 ** 32 - 1, integer: true })),
-    /** Of blocks: how often train, validation and test follow each other. */
-    repeats: defaulted(whole(1), 1),
-    /** Of blocks: which of them comes first. */
+    /** Blocks only: how many times the sequence of the three parts is repeated. */
+    repeats: defaulted(integer(1), 1),
+    /** Blocks only: the order of the three parts in time. */
     order: defaulted<Part[]>(list(isOneOf(SPLIT_PARTS), 3), [...SPLIT_PARTS]),
-    /** Of blocks: seconds left out; default: as far as windows reach back. */
+    /** Blocks only: seconds left out between blocks. Default: as far as windows reach back. */
     gap: optional(number({ min: 0 })),
   }),
-  /** Updates between two looks at the validation windows, at most `validation_windows` of them; 0 never looks. */
-  validate_every: defaulted(whole(0), 100),
-  validation_windows: defaulted(whole(1), 2000),
-  /** Looks without a better total before training stops; 0 never stops early. */
-  patience: defaulted(whole(0), 0),
-  /** Updates between two checkpoints, and between two lines of metrics. */
-  checkpoint_every: defaulted(whole(1), 200),
-  log_every: defaulted(whole(1), 10),
+  /** Updates between validations; 0 turns validation off. */
+  validate_every: defaulted(integer(0), 100),
+  /** Maximum number of windows in a validation. */
+  validation_windows: defaulted(integer(1), 2000),
+  /** Validations without a lower total loss after which training stops early; 0 never stops early. */
+  patience: defaulted(integer(0), 0),
+  /** Updates between checkpoints. */
+  checkpoint_every: defaulted(integer(1), 200),
+  /** Updates between lines of metrics. */
+  log_every: defaulted(integer(1), 10),
 } as const;
 
 const checkFields = object(FIELDS);
 
-/** Checked settings with every default filled in. */
+/** Checked training settings with every default filled in. */
 export type TrainSettings = Checked<typeof checkFields>;
 
-/** The split of a run as another run can have it, whatever that one's seed. */
+/** A run's split with its seed written out, so that another run with another seed can use the same split. */
 export function splitWithSeed({ split, seed }: TrainSettings): TrainSettings['split'] {
   return { ...split, seed: split.seed ?? seed };
 }
@@ -92,7 +108,7 @@ export function splitWithSeed({ split, seed }: TrainSettings): TrainSettings['sp
 /**
  * Reads training settings from a plain object.
  *
- * @throws ConfigError naming the key's path, what is allowed and what it is.
+ * @throws ConfigError naming the key, its allowed values and the given one.
  */
 export function parseTrainSettings(raw: unknown = {}): TrainSettings {
   if (!isRecord(raw))
@@ -102,7 +118,7 @@ export function parseTrainSettings(raw: unknown = {}): TrainSettings {
   const sum = fractions.train + fractions.validation + fractions.test;
   if (Math.abs(sum - 1) > 1e-9)
     throw new ConfigError(
-      `training.split.fractions should add up to 1, but train ${fractions.train}, validation ${fractions.validation} and test ${fractions.test} add up to ${Number(sum.toPrecision(6))}; what is not given has its default.`,
+      `training.split.fractions should add up to 1, but train ${fractions.train}, validation ${fractions.validation} and test ${fractions.test} add up to ${Number(sum.toPrecision(6))}; fractions that are not given keep their defaults.`,
     );
   if (fractions.train === 0)
     throw new ConfigError('training.split.fractions.train should be above 0, but is 0.');

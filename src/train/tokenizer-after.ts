@@ -1,4 +1,4 @@
-/** Vocabularies of a model that begins from another. */
+/** Vocabularies of a model that is fine-tuned from another. */
 
 import { tokenizerFor } from '../neuroformer/batch.js';
 import type { ModelConfig } from '../neuroformer/config.js';
@@ -7,8 +7,11 @@ import type { Recording } from '../recording/recording.js';
 import { Tokenizer } from '../recording/tokenizer.js';
 
 /**
- * The vocabularies of a model that begins from another: its neurons, times by the new configuration, and the classes it
- * knew wherever they cover the new recording's. What its numbers were scaled by stays, as its weights know no other.
+ * The vocabularies of a model that is fine-tuned from another.
+ *
+ * Neurons are those of the earlier model. Times follow the new configuration. Classes are kept if they cover all
+ * classes of the new recording, and are otherwise the recording's. Scales are kept, because the weights were
+ * trained with them.
  */
 export function tokenizerAfter(
   before: Tokenizer,
@@ -23,13 +26,13 @@ export function tokenizerAfter(
       ? [[name, scale.toJSON()] as const]
       : [];
   });
-  const classes = Object.entries(fresh.classes).map(([name, own]) => {
-    const known = before.toJSON().classes[name];
+  const classes = Object.entries(fresh.classes).map(([name, recorded]) => {
+    const previous = before.toJSON().classes[name];
     const vocabulary = before.classes[name];
     const covered =
-      known?.resolution === own.resolution &&
-      own.values.every((value) => vocabulary?.find(value) !== undefined);
-    return [name, known && covered ? known : own] as const;
+      previous?.resolution === recorded.resolution &&
+      recorded.values.every((value) => vocabulary?.find(value) !== undefined);
+    return [name, previous && covered ? previous : recorded] as const;
   });
   return new Tokenizer({
     ...fresh,

@@ -1,4 +1,6 @@
-/** The trainer: updates, looks at validation windows, checkpoints; and going on after a stop as if there had been none. */
+/**
+ * The training loop: updates, validation and checkpoints. A resumed run ends exactly as one that was never stopped.
+ */
 
 import type { Engine } from '../gpu/engine.js';
 import { DeviceLostError } from '../gpu/errors.js';
@@ -16,95 +18,112 @@ import { recencyWeights } from '../recording/splits.js';
 import { RandomState } from '../tensor/random.js';
 import { grouped } from '../text/format.js';
 import { ConfigError } from '../text/schema.js';
-import { type Progress, readCheckpoint, restore, writeCheckpoint } from './checkpoint.js';
+import {
+  readCheckpoint,
+  restoreCheckpoint,
+  type TrainingProgress,
+  writeCheckpoint,
+} from './checkpoint.js';
 import { type EngineSource, withEngine } from './engine-source.js';
-import { Evaluator, spread, windowBatches } from './evaluate.js';
-import { bestWeights, LAST_CHECKPOINT, type RunRecords } from './run-records.js';
+import { Evaluator, spreadWindows, windowBatches } from './evaluate.js';
+import { bestWeightsPath, LAST_CHECKPOINT, type RunRecords } from './run-records.js';
 import type { TrainSettings } from './settings.js';
 import type { TrainingData } from './training-data.js';
 
+/** What `trainModel` is given. */
 export interface TrainerOptions {
+  /** The windows, their split and the model's configuration. */
   readonly data: TrainingData;
   readonly settings: TrainSettings;
+  /** Where checkpoints and metrics go. */
   readonly records: RunRecords;
+  /** The engine to train on; if it is a function, a lost device is replaced. */
   readonly engine: EngineSource;
-  /** Called with each engine before anything runs on it. */
+  /** Called with every engine before anything runs on it. */
   readonly onEngine?: (engine: Engine) => Promise<void>;
-  /** Goes on from the last checkpoint. */
+  /** Resumes from the last checkpoint. Default: starts a new run. */
   readonly resume?: boolean;
-  /** Weights to begin from. */
-  readonly from?: SavedModel;
+  /** The model whose weights a new run starts from. Default: random weights. */
+  readonly initialModel?: SavedModel;
+  /** Receives notes and progress, and may stop training between updates. */
   readonly watcher: Watcher;
-  /** Called when a new run begins: everything was checked, and what an earlier run left is gone. */
+  /** Called when a new run starts, after all checks and after the files of an earlier run were removed. */
   readonly onStart?: () => Promise<void> | void;
 }
 
+/** How training ended. */
 export interface TrainResult {
+  /** `done` after all updates, `patience` if validation stopped improving, `interrupted` if the watcher asked to stop. */
   readonly stopped: 'done' | 'patience' | 'interrupted';
-  readonly progress: Progress;
+  /** Progress at the last update. */
+  readonly progress: TrainingProgress;
 }
 
-/** Training that cannot go on; one sentence. */
+/** Training cannot continue. The message is one sentence for the user. */
 export class TrainingError extends Error {
   override name = 'TrainingError';
 }
 
-/** Losses that may be on their way while the next updates are sent. */
+/** Maximum number of submitted updates whose losses are unread. */
 const MAX_IN_FLIGHT = 2;
-/** Devices that may be lost before a run gives up. */
+/** Number of device losses after which a run gives up. */
 const MAX_LOST_DEVICES = 3;
 
 /**
- * Trains a model until its updates are done, its patience is out, or somebody asks it to stop.
+ * Trains a model until all updates are done, validation stops improving, or the watcher asks to stop.
  *
- * @throws FileError, ConfigError, or what the device says; the last checkpoint stays usable.
+ * A lost device is replaced, and training resumes from the last checkpoint.
+ *
+ * @throws ConfigError where settings do not fit the model or the run; TrainingError where the loss is not finite;
+ * FileError where the store fails; GpuError from the device. The last checkpoint stays usable.
  */
 export async function trainModel(options: TrainerOptions): Promise<TrainResult> {
   const { records, engine: source, watcher } = options;
   let resume = options.resume ?? false;
   const attempt = async (engine: Engine) => {
     await options.onEngine?.(engine);
-    using session = new Session(engine, options);
-    return await session.run(resume);
+    using trainer = new Trainer(engine, options);
+    return await trainer.run(resume);
   };
-  for (let lost = 1; ; lost++) {
+  for (let attempts = 1; ; attempts++) {
     try {
       return await withEngine(source, attempt);
     } catch (error) {
-      const isLoss = error instanceof DeviceLostError && typeof source === 'function';
-      if (!isLoss || lost >= MAX_LOST_DEVICES || !(await records.exist())) throw error;
+      const isReplaceable = error instanceof DeviceLostError && typeof source === 'function';
+      if (!isReplaceable || attempts >= MAX_LOST_DEVICES || !(await records.hasCheckpoint()))
+        throw error;
       watcher.note(
-        `The device was lost (${error.message}); going on from the last checkpoint on a new one.`,
+        `The device was lost (${error.message}). Resuming from the last checkpoint on a new one.`,
       );
       resume = true;
     }
   }
 }
 
-/** Updates a run makes in all. */
+/** Number of updates in a complete run. @param windows in the training part. */
 export function totalUpdates(settings: TrainSettings, windows: number): number {
   const { steps, epochs, batch, accumulate } = settings;
   return steps ?? Math.max(1, Math.round((epochs * windows) / (batch * accumulate)));
 }
 
-/** Losses of updates that were sent and not yet read, and the sums of those that were since the last means. */
+/** Losses of submitted updates that were not read back yet, and sums of those read since the previous means. */
 class LossesInFlight {
-  readonly #waiting: { step: number; losses: () => Promise<StepLosses> }[] = [];
+  readonly #unread: { step: number; losses: () => Promise<StepLosses> }[] = [];
   #sums: Record<string, number> = {};
   #count = 0;
 
-  /** Adds an update's, and reads the oldest where too many are on their way. */
+  /** Adds the losses of an update, and reads the oldest back if too many are unread. */
   async add(step: number, losses: () => Promise<StepLosses>): Promise<void> {
-    this.#waiting.push({ step, losses });
-    if (this.#waiting.length > MAX_IN_FLIGHT) await this.#receive();
+    this.#unread.push({ step, losses });
+    if (this.#unread.length > MAX_IN_FLIGHT) await this.#receive();
   }
 
-  /** Reads all that are on their way. */
+  /** Reads back all losses. @throws TrainingError where one is not finite. */
   async settle(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#receive();
+    while (this.#unread.length > 0) await this.#receive();
   }
 
-  /** The mean of each loss since this was last asked. */
+  /** The mean of each loss over the updates since the previous call. */
   async means(): Promise<Record<string, number>> {
     await this.settle();
     const means = Object.entries(this.#sums).map(([name, sum]) => [name, sum / this.#count]);
@@ -113,23 +132,23 @@ class LossesInFlight {
     return Object.fromEntries(means);
   }
 
-  /** @throws Error where a loss is no number. */
+  /** Reads the oldest losses back. @throws TrainingError where the total is not finite. */
   async #receive(): Promise<void> {
-    const { step, losses } = this.#waiting.shift()!;
-    const found = await losses();
-    if (!Number.isFinite(found.loss)) {
+    const { step, losses: read } = this.#unread.shift()!;
+    const losses = await read();
+    if (!Number.isFinite(losses.loss)) {
       throw new TrainingError(
-        `The loss of update ${step} is ${found.loss}: the weights have run away. Lower the rate, or clip more; the last checkpoint is whole.`,
+        `The loss at update ${step} is ${losses.loss}: training has diverged. Lower training.rate or clip gradients to a smaller norm (training.clip); the last checkpoint is intact.`,
       );
     }
-    for (const [name, value] of Object.entries(found))
+    for (const [name, value] of Object.entries(losses))
       this.#sums[name] = (this.#sums[name] ?? 0) + value;
     this.#count += 1;
   }
 }
 
-/** Training on one device. */
-class Session {
+/** The training loop on one device. */
+class Trainer {
   readonly #engine: Engine;
   readonly #options: TrainerOptions;
   readonly #store = new ParameterStore();
@@ -138,24 +157,25 @@ class Session {
   readonly #evaluator: Evaluator | undefined;
   readonly #order: BatchOrder;
   readonly #schedule: RateSchedule;
-  readonly #steps: number;
+  readonly #totalSteps: number;
   readonly #dropout: RandomState;
   readonly #losses = new LossesInFlight();
-  #progress: Progress;
-  /** Where this session began, and when the clock was last looked at. */
-  #startProgress: Progress;
-  #clockStart = performance.now();
+  #progress: TrainingProgress;
+  /** Progress when this loop started, from which the pace is computed. */
+  #startProgress: TrainingProgress;
+  /** Time up to which the seconds of training are counted. */
+  #countedUntil = performance.now();
 
   constructor(engine: Engine, options: TrainerOptions) {
     const { data, settings } = options;
     const { layout, config, tokenizer, split } = data;
     if (settings.token_dropout > 0 && !config.rules.mask_padding)
       throw new ConfigError(
-        'token_dropout hides tokens by the padding mask: it needs rules.mask_padding.',
+        'token_dropout hides tokens through the padding mask, so it needs rules.mask_padding.',
       );
     this.#engine = engine;
     this.#options = options;
-    this.#steps = totalUpdates(settings, split.train.length);
+    this.#totalSteps = totalUpdates(settings, split.train.length);
     this.#model = new Neuroformer(this.#store, config, modelSizes(tokenizer));
     this.#store.allocate(engine, settings.seed);
     this.#freeze(settings.freeze);
@@ -167,7 +187,7 @@ class Session {
       accumulate: settings.accumulate,
       dropout: this.#dropout,
     });
-    this.#evaluator = this.#makeEvaluator();
+    this.#evaluator = this.#createEvaluator();
     const weights =
       settings.half_life === undefined
         ? undefined
@@ -176,8 +196,8 @@ class Session {
     const { rate, warmup, floor } = settings;
     this.#schedule = new RateSchedule({
       rate,
-      warmup: warmup * this.#steps,
-      total: this.#steps,
+      warmup: warmup * this.#totalSteps,
+      total: this.#totalSteps,
       floor,
       original: !config.rules.warmup_first,
     });
@@ -186,11 +206,12 @@ class Session {
     this.#startProgress = this.#progress;
   }
 
+  /** Trains until all updates are done or something stops it. */
   async run(resume: boolean): Promise<TrainResult> {
     await this.#start(resume);
-    this.#clockStart = performance.now();
+    this.#countedUntil = performance.now();
     this.#startProgress = this.#progress;
-    while (this.#progress.step < this.#steps) {
+    while (this.#progress.step < this.#totalSteps) {
       const rate = await this.#update();
       const stopped = await this.#afterUpdate(rate);
       if (stopped) return { stopped, progress: this.#progress };
@@ -200,34 +221,35 @@ class Session {
     return { stopped: 'done', progress: this.#progress };
   }
 
-  /** Sends one update; returns its learning rate. */
+  /** Submits one update. Returns its learning rate. */
   async #update(): Promise<number> {
     const { batch, accumulate } = this.#options.settings;
     const { step, tokens } = this.#progress;
     const rate = this.#schedule.rate(step, 1);
-    const { losses } = this.#step.run(this.#hosts(step), rate, step);
+    const { losses } = this.#step.run(this.#batches(step), rate, step);
     await this.#losses.add(step + 1, losses);
-    const seen = batch * accumulate * this.#options.data.config.block_size.id;
-    this.#progress = { ...this.#progress, step: step + 1, tokens: tokens + seen };
+    const trained = batch * accumulate * this.#options.data.config.block_size.id;
+    this.#progress = { ...this.#progress, step: step + 1, tokens: tokens + trained };
     return rate;
   }
 
-  /** Logs, validates and saves where it is time to; says whether, and why, training ends here. */
+  /** Logs, validates and saves when due. Returns why training stops early here, if it does. */
   async #afterUpdate(rate: number): Promise<'patience' | 'interrupted' | undefined> {
     const { settings, watcher } = this.#options;
     const { step } = this.#progress;
-    const done = step === this.#steps;
-    const due = (every: number) => every > 0 && (step % every === 0 || done);
+    const isLast = step === this.#totalSteps;
+    const due = (every: number) => every > 0 && (step % every === 0 || isLast);
     if (due(settings.log_every)) await this.#log(rate);
     if (this.#evaluator && due(settings.validate_every)) await this.#validate();
-    const impatient = settings.patience > 0 && this.#progress.stale >= settings.patience;
-    const asked = watcher.shouldStop();
-    if (impatient || asked || due(settings.checkpoint_every)) await this.#save();
-    if (done) return undefined;
-    if (impatient) return 'patience';
-    return asked ? 'interrupted' : undefined;
+    const isStale = settings.patience > 0 && this.#progress.stale >= settings.patience;
+    const isInterrupted = watcher.shouldStop();
+    if (isStale || isInterrupted || due(settings.checkpoint_every)) await this.#save();
+    if (isLast) return undefined;
+    if (isStale) return 'patience';
+    return isInterrupted ? 'interrupted' : undefined;
   }
 
+  /** Frees the GPU memory of the model, the optimizer and the batches. */
   [Symbol.dispose](): void {
     this.#step.dispose();
     this.#evaluator?.[Symbol.dispose]();
@@ -235,39 +257,44 @@ class Session {
     this.#store.dispose();
   }
 
+  /** Restores the last checkpoint, or starts a new run with a checkpoint of its initial weights. */
   async #start(resume: boolean): Promise<void> {
-    const { records, from, watcher, data } = this.#options;
+    const { records, initialModel, watcher, data } = this.#options;
     if (resume) {
       const checkpoint = await readCheckpoint(records.store, LAST_CHECKPOINT);
       if (checkpoint.progress.fingerprint !== data.fingerprint) {
         throw new ConfigError(
-          'The data are not those this run was started with: resume with the same, or start a run of its own.',
+          'These are not the data this run was started with: resume with the same data, or start a new run.',
         );
       }
       const name = `${records.store.name}/${LAST_CHECKPOINT}`;
-      await restore(checkpoint, this.#store, this.#step.optimizer, name);
+      await restoreCheckpoint(checkpoint, this.#store, this.#step.optimizer, name);
       this.#progress = checkpoint.progress;
-      await records.cutMetrics(this.#progress.step);
-      watcher.note(`Going on from update ${this.#progress.step} of ${this.#steps}.`);
+      await records.dropMetricsAfter(this.#progress.step);
+      watcher.note(`Resuming at update ${this.#progress.step} of ${this.#totalSteps}.`);
       return;
     }
     await records.clear();
     await this.#options.onStart?.();
-    if (from)
-      for (const note of loadNotes(await this.#store.assign(from.tensors))) watcher.note(note);
+    if (initialModel)
+      for (const note of loadNotes(await this.#store.assign(initialModel.tensors)))
+        watcher.note(note);
     await this.#save();
   }
 
   #freeze(prefixes: readonly string[]): void {
     const names = [...this.#store].map(({ name }) => name);
-    const idle = prefixes.find((prefix) => !names.some((name) => name.startsWith(prefix)));
-    if (idle !== undefined)
-      throw new ConfigError(`freeze names ${idle}, but no parameter's name begins so.`);
+    const unmatched = prefixes.find((prefix) => !names.some((name) => name.startsWith(prefix)));
+    if (unmatched !== undefined)
+      throw new ConfigError(
+        `training.freeze lists ${unmatched}, but no parameter's name begins with it.`,
+      );
     if (prefixes.length > 0)
       this.#store.freeze((name) => prefixes.some((prefix) => name.startsWith(prefix)));
   }
 
-  #makeEvaluator(): Evaluator | undefined {
+  /** The evaluator of the validation windows; undefined if there is nothing to validate. */
+  #createEvaluator(): Evaluator | undefined {
     const { data, settings } = this.#options;
     const { validation } = data.split;
     if (settings.validate_every === 0 || validation.length === 0) return undefined;
@@ -275,19 +302,19 @@ class Session {
     return new Evaluator(this.#engine, this.#model, data.layout, size, settings.losses);
   }
 
-  /** The batches of one update: a function of seed and step alone. */
-  #hosts(step: number): HostBatch[] {
+  /** The batches of one update. They depend on the seed and the step alone. */
+  #batches(step: number): HostBatch[] {
     const { data, settings } = this.#options;
     const { windows, split, layout } = data;
     const { accumulate, seed, shuffle_ties, token_dropout } = settings;
     return Array.from({ length: accumulate }, (_, n) => {
-      const place = step * accumulate + n;
-      const random = new HostRandom(seed + (place + 1) * 2 ** 32);
-      const made = this.#order.batch(place).map((at) => {
-        const window = windows.at(split.train[at]!);
+      const index = step * accumulate + n;
+      const random = new HostRandom(seed + (index + 1) * 2 ** 32);
+      const drawn = this.#order.batch(index).map((ref) => {
+        const window = windows.at(split.train[ref]!);
         return shuffle_ties ? shuffleTies(window, random) : window;
       });
-      const host = layout.collate(made);
+      const host = layout.collate(drawn);
       if (token_dropout === 0) return host;
       const isNeuron = (token: number) => layout.tokenizer.ids.isNeuron(token);
       const hide = (mask: HostBatch['mask'], { ids }: HostBatch['ids']) =>
@@ -300,38 +327,40 @@ class Session {
     });
   }
 
+  /** Writes a line of metrics, and reports the loss and the pace. */
   async #log(rate: number): Promise<void> {
     const { records, watcher } = this.#options;
     const losses = await this.#losses.means();
     this.#countSeconds();
     const { step, tokens, seconds } = this.#progress;
     await records.addMetrics({ step, kind: 'train', losses, tokens, seconds, rate });
-    const made = step - this.#startProgress.step;
-    const perStep = (seconds - this.#startProgress.seconds) / made;
-    const pace = (tokens - this.#startProgress.tokens) / (seconds - this.#startProgress.seconds);
+    const elapsed = seconds - this.#startProgress.seconds;
+    const secondsPerStep = elapsed / (step - this.#startProgress.step);
+    const tokensPerSecond = (tokens - this.#startProgress.tokens) / elapsed;
     watcher.progress({
       activity: 'training',
       done: step,
-      total: this.#steps,
+      total: this.#totalSteps,
       unit: 'updates',
-      detail: `loss ${losses.loss!.toFixed(4)}  ${grouped(Math.round(pace))} tokens/s`,
-      secondsLeft: (this.#steps - step) * perStep,
+      detail: `loss ${losses.loss!.toFixed(4)}  ${grouped(Math.round(tokensPerSecond))} tokens/s`,
+      secondsLeft: (this.#totalSteps - step) * secondsPerStep,
     });
   }
 
-  /** Adds the time since it was last asked to that of the run. */
+  /** Adds the time since the previous call to the run's seconds of training. */
   #countSeconds(): void {
     const now = performance.now();
-    const seconds = this.#progress.seconds + (now - this.#clockStart) / 1000;
-    this.#clockStart = now;
+    const seconds = this.#progress.seconds + (now - this.#countedUntil) / 1000;
+    this.#countedUntil = now;
     this.#progress = { ...this.#progress, seconds };
   }
 
+  /** Computes the validation losses, and saves the weights of every objective that improved. */
   async #validate(): Promise<void> {
     const { data, settings, records } = this.#options;
     await this.#losses.settle();
     const evaluator = this.#evaluator!;
-    const refs = spread(data.split.validation, settings.validation_windows, evaluator.size);
+    const refs = spreadWindows(data.split.validation, settings.validation_windows, evaluator.size);
     const losses = await evaluator.losses(
       windowBatches(data.windows, data.layout, refs, evaluator.size),
     );
@@ -344,14 +373,15 @@ class Session {
     for (const [name, loss] of improved) best[name] = { loss, step };
     const stale = improved.some(([name]) => name === 'loss') ? 0 : this.#progress.stale + 1;
     this.#progress = { ...this.#progress, best, stale };
-    // With a single loss the total is that loss.
+    // With a single loss, the total is that loss.
     const objectives =
       Object.keys(losses).length > 2 ? improved : improved.filter(([name]) => name === 'loss');
-    for (const [name] of objectives) await this.#write(bestWeights(name), false);
+    for (const [name] of objectives) await this.#write(bestWeightsPath(name), false);
   }
 
+  /** Writes the checkpoint that a run resumes from. */
   async #save(): Promise<void> {
-    // A loss that is no number must not reach a checkpoint.
+    // Throws if a loss is not finite: diverged weights must not overwrite the checkpoint.
     await this.#losses.settle();
     this.#countSeconds();
     await this.#write(LAST_CHECKPOINT, true);

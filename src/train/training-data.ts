@@ -1,4 +1,4 @@
-/** From a recording to what a run trains on: windows, split, vocabularies, batches. */
+/** From a recording to training data: windows, split, vocabularies and the layout of batches. */
 
 import { BatchLayout, standardized, tokenizerFor, windowSettings } from '../neuroformer/batch.js';
 import type { ModelConfig } from '../neuroformer/config.js';
@@ -18,19 +18,27 @@ import type { TrainSettings } from './settings.js';
 
 /** What a run trains on. */
 export interface TrainingData {
+  /** The recording as windows. */
   readonly windows: Windows;
+  /** Which windows belong to the training, validation and test parts. */
   readonly split: Split;
+  /** How windows become batches. */
   readonly layout: BatchLayout;
+  /** The model's configuration. */
   readonly config: ModelConfig;
+  /** Vocabularies of neurons, times and classes, and the scales of variables. */
   readonly tokenizer: Tokenizer;
-  /** Of the recording. */
+  /** Hash of the recording, by which a run recognizes its data. */
   readonly fingerprint: string;
 }
 
 /**
- * Windows, split and batches of a recording.
+ * Prepares a recording for a model: cuts it into windows, splits them, and fits the scales of its variables to the
+ * training part.
  *
- * @param tokenizer the one a model was trained with; default: one made for the recording.
+ * @param tokenizer of a model that is already trained. Default: one created for the recording.
+ * @throws RecordingError where the recording does not fit the model: it has other neurons, lacks a variable to
+ * decode, or has no windows for a part of the split.
  */
 export function prepare(
   recording: Recording,
@@ -40,16 +48,16 @@ export function prepare(
 ): TrainingData {
   if (tokenizer.ids.neurons !== recording.neurons) {
     throw new RecordingError(
-      `The model knows ${tokenizer.ids.neurons} neurons, but the recording has ${recording.neurons}: give it a recording of the same neurons, or train a model of its own.`,
+      `The model was trained on ${tokenizer.ids.neurons} neurons, but the recording has ${recording.neurons}: use a recording of the same neurons, or train a new model.`,
     );
   }
   const windows = new Windows(recording, windowSettings(config, tokenizer));
-  const whole = splitWindows(windows, splitSettings(settings), settings.every);
-  const split = thinned(whole, settings);
-  // Scales are those of all windows that may be trained on, however few of them are.
-  const scaled = standardized(tokenizer, config, windows, whole.train);
+  const fullSplit = splitWindows(windows, splitSettings(settings), settings.every);
+  const split = thinned(fullSplit, settings);
+  // Scales come from the whole training part, so that they do not depend on the share that is trained on.
+  const scaled = standardized(tokenizer, config, windows, fullSplit.train);
   const layout = new BatchLayout(config, scaled, recording);
-  expectDecoded(layout, settings, recording);
+  checkDecoded(layout, settings, recording);
   return {
     windows,
     split,
@@ -60,30 +68,30 @@ export function prepare(
   };
 }
 
-/** @throws RecordingError where something is to be decoded that was not recorded. */
-function expectDecoded(layout: BatchLayout, { losses }: TrainSettings, recording: Recording): void {
+/** @throws RecordingError where a variable to decode is not in the recording. */
+function checkDecoded(layout: BatchLayout, { losses }: TrainSettings, recording: Recording): void {
   const missing = missingVariables(layout).find(
     ({ name, setting }) => setting.predict && (!losses || losses.includes(name)),
   );
   if (!missing) return;
   const { name, setting } = missing;
   throw new RecordingError(
-    `The recording has no variable ${setting.data ?? name} to decode; it has ${variableNames(recording).join(', ') || 'none'}. If it has another name there, say it as data under ${name}.`,
+    `The recording has no variable ${setting.data ?? name} to decode; it has ${variableNames(recording).join(', ') || 'none'}. If the recording has it under another name, give that name as data under ${name}.`,
   );
 }
 
-/** Variables of the configuration that the recording does not have. */
+/** Variables of the configuration that are not in the recording. */
 function missingVariables({ config, variables }: BatchLayout): ConfiguredVariable[] {
-  const known = new Set(variables.map(({ name }) => name));
-  return configuredVariables(config).filter(({ name }) => !known.has(name));
+  const recorded = new Set(variables.map(({ name }) => name));
+  return configuredVariables(config).filter(({ name }) => !recorded.has(name));
 }
 
 /**
- * What a user should know about the data of a run: sentences.
+ * What a user should know about the data of a run, in sentences.
  *
- * @param cut what the blocks cut of the training windows, where it has been counted already.
+ * @param cut spikes of the training windows that do not fit their blocks; counted here if it is not passed in.
  */
-export function notesOn(
+export function dataNotes(
   { windows, split, layout, config }: TrainingData,
   cut: Truncation = measureTruncation(windows, split.train),
 ): string[] {
@@ -92,10 +100,10 @@ export function notesOn(
     ...split.notes,
     ...split.caveats,
     ...truncationNotes(cut),
-    ...unused(recording, config),
-    ...turnsOver(layout, recording),
+    ...notesOnUnused(recording, config),
+    ...notesOnAngles(layout, recording),
     ...missingVariables(layout).map(
-      ({ name }) => `The recording has no ${name}: the model goes without it.`,
+      ({ name }) => `The recording has no ${name}; the model runs without it.`,
     ),
   ];
 }
@@ -107,8 +115,8 @@ function splitSettings({ split, seed }: TrainSettings): SplitSettings {
   return { kind, fractions, seed: split.seed ?? seed };
 }
 
-/** Angles that run over more than their turn: perhaps in degrees, when they are taken for radians. */
-function turnsOver(layout: BatchLayout, recording: Recording): string[] {
+/** Notes on angles that span more than a full turn: perhaps they are in degrees but were taken for radians. */
+function notesOnAngles(layout: BatchLayout, recording: Recording): string[] {
   return layout.variables.flatMap(({ name, setting }) => {
     const period = decodedPeriod(setting);
     if (period === undefined) return [];
@@ -121,26 +129,29 @@ function turnsOver(layout: BatchLayout, recording: Recording): string[] {
     }
     return high - low > 1.1 * period
       ? [
-          `${name} runs from ${low.toFixed(2)} to ${high.toFixed(2)}, more than the full turn of ${period.toFixed(2)} that it is decoded with: if it is in other units, give it its period, such as 360.`,
+          `${name} ranges from ${low.toFixed(2)} to ${high.toFixed(2)}, more than the full turn of ${period.toFixed(2)} it is decoded with. If it is in another unit, set its period, such as 360.`,
         ]
       : [];
   });
 }
 
-/** What the recording holds and the configuration does not ask for. */
-function unused(recording: Recording, config: ModelConfig): string[] {
-  const asked = new Set(
+/** Notes on what the recording contains but the configuration does not use. */
+function notesOnUnused(recording: Recording, config: ModelConfig): string[] {
+  const configured = new Set(
     configuredVariables(config).map(({ name, setting }) => setting.data ?? name),
   );
-  const idle = variableNames(recording).filter((name) => !asked.has(name));
-  const video = recording.trials.some((trial) => trial.video) && config.window.frame === null;
+  const unused = variableNames(recording).filter((name) => !configured.has(name));
+  const isVideoUnused =
+    recording.trials.some((trial) => trial.video) && config.window.frame === null;
   return [
-    ...(video
-      ? ['The recording has a video, but the configuration has no window.frame: it is not used.']
-      : []),
-    ...(idle.length > 0
+    ...(isVideoUnused
       ? [
-          `The recording has ${idle.join(', ')}, but the configuration's modalities do not name ${idle.length === 1 ? 'it: it is' : 'them: they are'} not used.`,
+          'The recording has a video, but the configuration has no window.frame, so the video is not used.',
+        ]
+      : []),
+    ...(unused.length > 0
+      ? [
+          `The recording has ${unused.join(', ')}, but no modality of the configuration names ${unused.length === 1 ? 'it, so it is' : 'them, so they are'} not used.`,
         ]
       : []),
   ];

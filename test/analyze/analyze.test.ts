@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { inverse, lagged, partial, pearson, spikeCounts } from '../../src/analyze/correlation.js';
+import {
+  invertMatrix,
+  laggedCorrelations,
+  partialCorrelations,
+  pearsonCorrelations,
+  spikeCounts,
+} from '../../src/analyze/correlation.js';
 import { auroc, correlation, ranks, scoreEdges } from '../../src/analyze/edges.js';
 import {
   aroundSpikes,
@@ -14,12 +20,12 @@ import { median } from '../../src/math/statistics.js';
 import { scoreGenerated } from '../../src/probe/generated.js';
 import { createRecording } from '../../src/recording/recording.js';
 
-/** The bin of every spike that a row of counts stands for. */
+/** The bin of every spike in a row of counts. */
 const spikeBins = (row: ArrayLike<number>) =>
   Array.from(row).flatMap((count, bin) => Array<number>(count).fill(bin));
 
-/** Counts of three neurons: the second follows the first by one bin, the third is on its own. */
-function followers(bins: number) {
+/** Counts of three neurons: neuron 1 repeats neuron 0 one bin later, and neuron 2 is independent. */
+function followerCounts(bins: number) {
   const random = new HostRandom(5);
   const rows = [0, 1, 2].map(() => new Float64Array(bins));
   for (let b = 1; b < bins; b++) {
@@ -31,10 +37,10 @@ function followers(bins: number) {
 }
 
 describe('correlations of spike counts', () => {
-  const { rows, counts } = followers(3000);
+  const { rows, counts } = followerCounts(3000);
 
-  it('are Pearson’s of the rows', () => {
-    const map = pearson(counts);
+  it('equal Pearson correlations of dense rows', () => {
+    const map = pearsonCorrelations(counts);
     for (const [i, j] of [
       [0, 1],
       [0, 2],
@@ -44,51 +50,51 @@ describe('correlations of spike counts', () => {
     expect([map[0], map[4], map[8]]).toEqual([0, 0, 0]);
   });
 
-  it('with a lag see who follows whom', () => {
-    const map = lagged(counts, [1, 2]);
-    expect(map[1 * 3 + 0], 'the second after the first').toBeGreaterThan(0.99);
+  it('reveal with a lag which neuron follows which', () => {
+    const map = laggedCorrelations(counts, [1, 2]);
+    expect(map[1 * 3 + 0], 'neuron 1 after neuron 0').toBeGreaterThan(0.99);
     expect(Math.abs(map[0 * 3 + 1]!)).toBeLessThan(0.1);
     expect(Math.abs(map[2 * 3 + 0]!)).toBeLessThan(0.1);
   });
 
   it('count several spikes of a neuron in a bin', () => {
-    const twice = spikeCounts([[1, 1, 4], [1]], 5);
-    expect([...twice.values]).toEqual([2, 1, 1]);
-    expect([...twice.ids]).toEqual([0, 1, 0]);
+    const { values, ids } = spikeCounts([[1, 1, 4], [1]], 5);
+    expect([...values]).toEqual([2, 1, 1]);
+    expect([...ids]).toEqual([0, 1, 0]);
   });
 
-  it('given the others leave out what goes through a third', () => {
+  it('exclude, if partial, what is explained by a third neuron', () => {
     const random = new HostRandom(2);
     const n = 5000;
     const common = Array.from({ length: n }, () => random.integer(6));
     const noisy = () => common.map((v) => v + random.integer(4));
-    const made = spikeCounts([common, noisy(), noisy()].map(spikeBins), n);
-    const [plain, given] = [pearson(made), partial(made)];
+    const counts = spikeCounts([common, noisy(), noisy()].map(spikeBins), n);
+    const [plain, partial] = [pearsonCorrelations(counts), partialCorrelations(counts)];
     expect(plain[1 * 3 + 2]).toBeGreaterThan(0.5);
-    expect(Math.abs(given[1 * 3 + 2]!)).toBeLessThan(0.05);
-    expect(given[0 * 3 + 1]).toBeGreaterThan(0.5);
-    expect(given[1 * 3 + 0]).toBe(given[0 * 3 + 1]);
+    expect(Math.abs(partial[1 * 3 + 2]!)).toBeLessThan(0.05);
+    expect(partial[0 * 3 + 1]).toBeGreaterThan(0.5);
+    expect(partial[1 * 3 + 0]).toBe(partial[0 * 3 + 1]);
   });
 
-  it('need an inverse, which times its matrix is one', () => {
+  it('use an inverse whose product with the matrix is the identity', () => {
     const matrix = Float64Array.of(4, 1, 0.5, 1, 3, -1, 0.5, -1, 5);
-    const back = inverse(matrix, 3);
+    const inverse = invertMatrix(matrix, 3);
     for (let i = 0; i < 3; i++)
       for (let j = 0; j < 3; j++) {
         let sum = 0;
-        for (let k = 0; k < 3; k++) sum += matrix[i * 3 + k]! * back[k * 3 + j]!;
+        for (let k = 0; k < 3; k++) sum += matrix[i * 3 + k]! * inverse[k * 3 + j]!;
         expect(sum).toBeCloseTo(i === j ? 1 : 0, 12);
       }
-    expect(() => inverse(new Float64Array(4), 2)).toThrow('it is singular');
+    expect(() => invertMatrix(new Float64Array(4), 2)).toThrow('it is singular');
   });
 });
 
-describe('scores of edges', () => {
-  // 0 and 1 drive 2 and 3.
+describe('scores of a map of connections', () => {
+  // Neurons 0 and 1 drive neurons 2 and 3.
   const strong = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0);
   const wiring = { neurons: 4, weights: Float64Array.from(strong), strong, hubs: [0, 1] };
 
-  it('are perfect for the wiring itself, and chance for a map that says nothing', () => {
+  it('are perfect for the true weights, and at chance for a blank map', () => {
     expect(scoreEdges(wiring.weights, wiring)).toEqual({
       auroc: 1,
       aurocWithin: 1,
@@ -101,22 +107,22 @@ describe('scores of edges', () => {
     expect([blank.auroc, blank.direction]).toEqual([0.5, 0.5]);
   });
 
-  it('tell a map from its transpose', () => {
+  it('distinguish a map from its transpose', () => {
     const transposed = wiring.weights.map(
-      (_, at) => wiring.weights[(at % 4) * 4 + Math.floor(at / 4)]!,
+      (_, pair) => wiring.weights[(pair % 4) * 4 + Math.floor(pair / 4)]!,
     );
     const scores = scoreEdges(transposed, wiring);
     expect([scores.direction, scores.hubRecall]).toEqual([0, 0]);
   });
 
-  it('rank with ties shared', () => {
+  it('give equal values the mean of their ranks', () => {
     expect([...ranks([3, 1, 3, 2])]).toEqual([3.5, 1, 3.5, 2]);
     expect(auroc([0.1, 0.4, 0.4, 0.9], [0, 0, 1, 1])).toBe(0.875);
     expect(auroc([1, 2], [0, 0])).toBeNaN();
   });
 });
 
-describe('generated against recorded spikes', () => {
+describe('statistics of generated and recorded spikes', () => {
   const recording = createRecording({
     spikes: { times: [[0.1, 0.2, 0.9], [0.55]].map((list) => Float64Array.from(list)) },
     duration: 1,
@@ -129,7 +135,7 @@ describe('generated against recorded spikes', () => {
     full: 2,
   };
 
-  it('have rates, intervals and courses as counted by hand', () => {
+  it('are as counted by hand: rates, intervals, rates over time', () => {
     expect([...firingRates([trial])]).toEqual([4, 1]);
     expect(interspikeIntervals([trial])).toEqual([0.2, 0.5, 0.1].map((v) => expect.closeTo(v)));
     expect([...timeCourse([trial], 0.5)]).toEqual([2, 3]);
@@ -138,21 +144,21 @@ describe('generated against recorded spikes', () => {
     expect(median([4, 1])).toBe(2.5);
   });
 
-  it('have rates around the spikes of a neuron as counted by hand', () => {
-    const stretch = {
+  it('are as counted by hand: rates around the spikes of a neuron', () => {
+    const segment = {
       times: [[1, 2, 2.95], [1.011, 1.025, 2.011, 1.985], [5]],
       from: 0,
       to: 3,
     };
     const window = { before: 0.02, after: 0.04, bin: 0.01 };
-    // The spike at 2.95 s counts, one less than 40 ms before the end would not.
-    const rates = aroundSpikes([stretch], 0, [1], window);
+    // The spike at 2.95 s is used. One within 40 ms of the end would not be.
+    const rates = aroundSpikes([segment], 0, [1], window);
     expect([...rates]).toEqual([1, 0, 0, 2, 1, 0].map((n) => expect.closeTo(n / 0.01 / 3)));
-    expect([...aroundSpikes([stretch], 0, [1, 2], window)][3]).toBeCloseTo(2 / 0.01 / 6);
-    expect([...aroundSpikes([{ ...stretch, to: 2.98 }], 0, [1], window)][3]).toBeCloseTo(100);
+    expect([...aroundSpikes([segment], 0, [1, 2], window)][3]).toBeCloseTo(2 / 0.01 / 6);
+    expect([...aroundSpikes([{ ...segment, to: 2.98 }], 0, [1], window)][3]).toBeCloseTo(100);
   });
 
-  it('are scored together', () => {
+  it('are combined into scores', () => {
     const scores = scoreGenerated(recording, [trial], 0.5);
     expect(scores).toMatchObject({
       trials: 1,
@@ -164,7 +170,7 @@ describe('generated against recorded spikes', () => {
     });
   });
 
-  it('agree in a window by the neurons they have in common', () => {
+  it('include the overlap of the sets of neurons that fire in a window', () => {
     const set = (...list: number[]) => new Set(list);
     expect(setF1([[set(1, 2), set(2, 3)]])).toBe(0.5);
     expect(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { inverse } from '../../src/analyze/correlation.js';
+import { invertMatrix } from '../../src/analyze/correlation.js';
 import { correlation } from '../../src/analyze/edges.js';
 import { choosePenalty } from '../../src/analyze/penalties.js';
 import {
@@ -17,18 +17,18 @@ import { HostRandom } from '../../src/math/random.js';
 function sparse(table: readonly (readonly number[])[], columns = table[0]!.length): SparseRows {
   const entries = table.map((row) => [...row.entries()].filter(([, value]) => value !== 0));
   const starts = new Int32Array(table.length + 1);
-  for (const [row, own] of entries.entries()) starts[row + 1] = starts[row]! + own.length;
+  for (const [row, list] of entries.entries()) starts[row + 1] = starts[row]! + list.length;
   const flat = entries.flat();
   return {
     rows: table.length,
     columns,
     starts,
-    places: Int32Array.from(flat, ([column]) => column),
+    indices: Int32Array.from(flat, ([column]) => column),
     values: Float64Array.from(flat, ([, value]) => value),
   };
 }
 
-/** Counts like spikes: mostly 0; column 3 follows column 0, and column 4 never varies. */
+/** Counts that resemble spikes: mostly 0. Column 3 mostly equals column 0, and column 4 is constant. */
 function counts(rows: number, columns: number, seed = 1): number[][] {
   const random = new HostRandom(seed);
   return Array.from({ length: rows }, () => {
@@ -41,7 +41,7 @@ function counts(rows: number, columns: number, seed = 1): number[][] {
   });
 }
 
-/** A target of three of the columns and noise. */
+/** A target that depends on three of the columns, plus noise. */
 function makeTarget(table: readonly (readonly number[])[], seed = 2): Float64Array {
   const random = new HostRandom(seed);
   return Float64Array.from(
@@ -56,16 +56,16 @@ function mean(values: ArrayLike<number>): number {
   return sum / values.length;
 }
 
-function centred(values: ArrayLike<number>): Float64Array {
+function centered(values: ArrayLike<number>): Float64Array {
   return Float64Array.from(values, (v) => v - mean(values));
 }
 
-/** Columns with mean 0 and standard deviation 1, [columns][rows]; zeros where one never varies. */
-function standardised(table: readonly (readonly number[])[]): number[][] {
+/** Columns with mean 0 and standard deviation 1, [columns][rows]; zeros for a constant column. */
+function standardize(table: readonly (readonly number[])[]): number[][] {
   return table[0]!.map((_, c) => {
-    const own = centred(table.map((row) => row[c]!));
-    const spread = Math.sqrt(mean(own.map((v) => v * v)));
-    return Array.from(own, (v) => (spread > 1e-9 ? v / spread : 0));
+    const column = centered(table.map((row) => row[c]!));
+    const spread = Math.sqrt(mean(column.map((v) => v * v)));
+    return Array.from(column, (v) => (spread > 1e-9 ? v / spread : 0));
   });
 }
 
@@ -75,11 +75,11 @@ function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   return sum;
 }
 
-/** Slopes of the lasso's squared error at its weights, (z . residual) / rows, [columns]. */
+/** Slopes of the squared error at the fitted weights, (z . residual) / rows, [columns]. */
 function slopesAt(model: LinearModel, table: number[][], target: Float64Array): number[] {
   const [predicted] = model.predict(sparse(table));
   const residual = target.map((v, row) => v - predicted![row]!);
-  return standardised(table).map((column) => dot(column, residual) / table.length);
+  return standardize(table).map((column) => dot(column, residual) / table.length);
 }
 
 describe('ridge', () => {
@@ -88,11 +88,11 @@ describe('ridge', () => {
   const target = makeTarget(table);
 
   it.each([0.01, 10, 1000])('with penalty %d equals the direct solution', (penalty) => {
-    const z = standardised(table);
+    const z = standardize(table);
     const normal = z.flatMap((a, i) => z.map((b, j) => dot(a, b) + (i === j ? penalty : 0)));
-    const back = inverse(Float64Array.from(normal), 8);
-    const right = z.map((column) => dot(column, centred(target)));
-    const direct = z.map((_, i) => dot(back.subarray(i * 8, i * 8 + 8), right));
+    const inverse = invertMatrix(Float64Array.from(normal), 8);
+    const right = z.map((column) => dot(column, centered(target)));
+    const direct = z.map((_, i) => dot(inverse.subarray(i * 8, i * 8 + 8), right));
     const model = fitRidge(design, [target], penalty);
     for (const [c, weight] of direct.entries()) expect(model.weights[0]![c]).toBeCloseTo(weight, 9);
     const [predicted] = model.predict(design);
@@ -102,7 +102,7 @@ describe('ridge', () => {
     }
   });
 
-  it('finds what it is given when the penalty is next to nothing', () => {
+  it('reproduces an exactly linear target if the penalty is tiny', () => {
     const exact = Float64Array.from(table, (row) => 2 * row[1]! - 3 * row[5]! + 7);
     const [predicted] = fitRidge(design, [exact], 1e-9).predict(design);
     expect(Math.max(...predicted!.map((v, n) => Math.abs(v - exact[n]!)))).toBeLessThan(1e-7);
@@ -110,8 +110,8 @@ describe('ridge', () => {
 
   it('shrinks to the mean of the target as the penalty grows', () => {
     const norm = (penalty: number) => {
-      const [own] = fitRidge(design, [target], penalty).weights;
-      return dot(own!, own!);
+      const [weights] = fitRidge(design, [target], penalty).weights;
+      return dot(weights!, weights!);
     };
     expect(norm(1)).toBeGreaterThan(norm(100));
     expect(norm(1e12)).toBeLessThan(1e-12);
@@ -119,7 +119,7 @@ describe('ridge', () => {
     expect(flat![3]).toBeCloseTo(mean(target), 6);
   });
 
-  it('fits several targets as it fits each', () => {
+  it('fits several targets like each target alone', () => {
     const other = makeTarget(counts(120, 8, 9), 3);
     const both = fitRidge(design, [target, other], [10, 50]).predict(design);
     expect(both).toEqual([
@@ -128,11 +128,11 @@ describe('ridge', () => {
     ]);
   });
 
-  it('has more columns than rows without harm', () => {
+  it('works with more columns than rows', () => {
     const wide = counts(20, 60, 4);
-    const own = makeTarget(wide);
-    const [predicted] = fitRidge(sparse(wide), [own], 0.1).predict(sparse(wide));
-    expect(correlation(own, predicted!)).toBeGreaterThan(0.99);
+    const target = makeTarget(wide);
+    const [predicted] = fitRidge(sparse(wide), [target], 0.1).predict(sparse(wide));
+    expect(correlation(target, predicted!)).toBeGreaterThan(0.99);
   });
 });
 
@@ -154,108 +154,120 @@ describe('lasso', () => {
     }
   });
 
-  it('keeps the columns that matter and drops the rest', () => {
+  it('selects the columns that matter', () => {
     const [weights] = fitLasso(design, [target], 0.3).weights;
-    const kept = [...weights!.keys()].filter((c) => weights![c] !== 0);
-    expect(kept).toEqual(expect.arrayContaining([0, 1]));
-    expect(kept.length).toBeLessThan(6);
+    const selected = [...weights!.keys()].filter((c) => weights![c] !== 0);
+    expect(selected).toEqual(expect.arrayContaining([0, 1]));
+    expect(selected.length).toBeLessThan(6);
   });
 
-  it('is all zeros from the steepest slope on, and not just below it', () => {
-    const z = standardised(table);
-    const steepest = Math.max(...z.map((c) => Math.abs(dot(c, centred(target))) / 150));
-    const many = (penalty: number) =>
+  it('has only zeros just above the steepest slope, but not just below it', () => {
+    const z = standardize(table);
+    const steepest = Math.max(...z.map((c) => Math.abs(dot(c, centered(target))) / 150));
+    const countNonzero = (penalty: number) =>
       fitLasso(design, [target], penalty).weights[0]!.filter((w) => w !== 0).length;
-    expect([many(steepest * 1.001), many(steepest * 0.999)]).toEqual([0, 1]);
+    expect([steepest * 1.001, steepest * 0.999].map(countNonzero)).toEqual([0, 1]);
   });
 });
 
-describe('standardising', () => {
+describe('standardization', () => {
   const table = counts(60, 6, 3);
   const target = makeTarget(table);
 
-  it('uses the rows fitted on only, whatever is predicted', () => {
+  it('uses the statistics of the fitted rows, whatever is predicted', () => {
     const model = fitRidge(sparse(table), [target], 5);
-    const odd = table.slice(0, 4).map((row) => row.map((v) => 100 * v + 7));
-    const alone = model.predict(sparse([odd[2]!]))[0]![0];
-    expect(model.predict(sparse(odd))[0]![2]).toBeCloseTo(alone!, 10);
-    // A column twice as large everywhere is the same column.
+    const others = table.slice(0, 4).map((row) => row.map((v) => 100 * v + 7));
+    const alone = model.predict(sparse([others[2]!]))[0]![0];
+    expect(model.predict(sparse(others))[0]![2]).toBeCloseTo(alone!, 10);
+    // The scale of a column does not matter.
     const doubled = table.map((row) => row.map((v, c) => (c === 1 ? 2 * v : v)));
-    const [own] = fitRidge(sparse(doubled), [target], 5).weights;
-    for (const [c, w] of own!.entries()) expect(w).toBeCloseTo(model.weights[0]![c]!, 10);
+    const [weights] = fitRidge(sparse(doubled), [target], 5).weights;
+    for (const [c, w] of weights!.entries()) expect(w).toBeCloseTo(model.weights[0]![c]!, 10);
   });
 
-  it('gives no weight to a column that never varies', () => {
+  it('gives no weight to a constant column', () => {
     for (const model of [
       fitRidge(sparse(table), [target], 1e-3),
       fitLasso(sparse(table), [target], 1e-3),
     ]) {
       expect(model.weights[0]![4]).toBe(0);
-      const moved = table.map((row) => row.map((v, c) => (c === 4 ? 50 : v)));
-      expect(model.predict(sparse(moved))).toEqual(model.predict(sparse(table)));
+      const changed = table.map((row) => row.map((v, c) => (c === 4 ? 50 : v)));
+      expect(model.predict(sparse(changed))).toEqual(model.predict(sparse(table)));
     }
   });
 });
 
-describe('choosing a penalty', () => {
+describe('the choice of a penalty', () => {
   const table = counts(300, 30, 5);
   const design = sparse(table);
   const target = makeTarget(table);
 
-  it.each(['ridge', 'lasso'] as const)('keeps the %s that does best on held-out rows', (method) => {
-    const grid = [0.003, 0.03, 0.3, 3, 30, 300, 3000];
-    const { penalties, tried, model } = choosePenalty(method, design, [target], { grid });
-    const fitting = method === 'ridge' ? fitRidge : fitLasso;
-    const errors = tried[0]!.penalties.map((penalty) => {
-      const early = fitting(rowsBetween(design, 0, 240), [target.slice(0, 240)], penalty);
-      const [predicted] = early.predict(rowsBetween(design, 240, 300));
-      return mean(predicted!.map((v, n) => (v - target[240 + n]!) ** 2));
-    });
-    for (const [n, error] of errors.entries()) expect(tried[0]!.errors[n]).toBeCloseTo(error, 5);
-    expect(penalties[0]).toBe(tried[0]!.penalties[errors.indexOf(Math.min(...errors))]);
-    const [again] = fitting(design, [target], penalties).predict(design);
-    const [predicted] = model.predict(design);
-    expect(predicted![17]).toBeCloseTo(again![17]!, 4);
+  it.each(['ridge', 'lasso'] as const)(
+    'is the %s penalty with the least error on held-out rows',
+    (method) => {
+      const grid = [0.003, 0.03, 0.3, 3, 30, 300, 3000];
+      const { penalties, searches, model } = choosePenalty(method, design, [target], { grid });
+      const [search] = searches;
+      const fitModel = method === 'ridge' ? fitRidge : fitLasso;
+      const errors = search!.penalties.map((penalty) => {
+        const fitted = fitModel(rowsBetween(design, 0, 240), [target.slice(0, 240)], penalty);
+        const [predicted] = fitted.predict(rowsBetween(design, 240, 300));
+        return mean(predicted!.map((v, n) => (v - target[240 + n]!) ** 2));
+      });
+      for (const [n, error] of errors.entries()) expect(search!.errors[n]).toBeCloseTo(error, 5);
+      expect(penalties[0]).toBe(search!.penalties[errors.indexOf(Math.min(...errors))]);
+      const [expected] = fitModel(design, [target], penalties).predict(design);
+      const [predicted] = model.predict(design);
+      expect(predicted![17]).toBeCloseTo(expected![17]!, 4);
+    },
+  );
+
+  it('does not depend on the rows of the gap', () => {
+    const changed = target.map((v, row) => (row >= 200 && row < 240 ? 1e6 : v));
+    const options = { gap: 40, grid: [1, 100] };
+    const { searches } = choosePenalty('ridge', design, [target], options);
+    expect(choosePenalty('ridge', design, [changed], options).searches).toEqual(searches);
   });
 
-  it('never looks past the rows before the gap when it fits', () => {
-    const spoilt = target.map((v, row) => (row >= 200 && row < 240 ? 1e6 : v));
-    const choice = { gap: 40, grid: [1, 100] };
-    const clean = choosePenalty('ridge', design, [target], choice);
-    expect(choosePenalty('ridge', design, [spoilt], choice).tried).toEqual(clean.tried);
-  });
-
-  it('chooses for each target, by grids of its own, whatever its unit', () => {
+  it('is made for each target with its own grid, whatever its unit', () => {
     const thousandfold = target.map((v) => 1000 * v);
     const { penalties } = choosePenalty('lasso', design, [target, thousandfold]);
     expect(penalties[1]! / penalties[0]!).toBeCloseTo(1000, 6);
   });
 
   it('needs rows to fit on', () => {
-    expect(() => choosePenalty('ridge', design, [target], { gap: 290 })).toThrow('none are left');
+    expect(() => choosePenalty('ridge', design, [target], { gap: 290 })).toThrow(
+      'of 300 windows, none are left to fit on after holding out a share of 0.2 and a gap of 290 windows',
+    );
   });
 });
 
-describe('degenerate inputs of a regression', () => {
+describe('a regression with degenerate input', () => {
   const empty = sparse([[], [], []], 2);
 
-  it('leave the mean where there is nothing to learn from', () => {
-    for (const fitting of [fitRidge, fitLasso]) {
-      expect([...fitting(empty, [[1, 2, 6]], 1).predict(empty)[0]!]).toEqual([3, 3, 3]);
+  it('predicts the mean if there is nothing to learn from', () => {
+    for (const fitModel of [fitRidge, fitLasso]) {
+      expect([...fitModel(empty, [[1, 2, 6]], 1).predict(empty)[0]!]).toEqual([3, 3, 3]);
       const design = sparse([
         [1, 0],
         [0, 2],
         [3, 0],
       ]);
-      expect([...fitting(design, [[4, 4, 4]], 1).predict(design)[0]!]).toEqual([4, 4, 4]);
+      expect([...fitModel(design, [[4, 4, 4]], 1).predict(design)[0]!]).toEqual([4, 4, 4]);
     }
     expect(choosePenalty('lasso', empty, [[1, 1, 1]]).model.intercepts).toEqual([1]);
   });
 
-  it('say what is wrong with them', () => {
-    expect(() => fitRidge(empty, [[1, 2]], 1)).toThrow('2 values and the design 3 rows');
-    expect(() => fitRidge(empty, [[1, Number.NaN, 2]], 1)).toThrow('NaN at row 1');
-    expect(() => fitLasso(empty, [[1, 2, 3]], 0)).toThrow('must be a number above 0');
-    expect(() => fitRidge(empty, [[1, 2, 3]], 1).predict(sparse([[1, 2, 3]]))).toThrow('3 columns');
+  it('says what is wrong with it', () => {
+    expect(() => fitRidge(empty, [[1, 2]], 1)).toThrow(
+      'A target has 2 values, but the design has 3 rows',
+    );
+    expect(() => fitRidge(empty, [[1, Number.NaN, 2]], 1)).toThrow('A target is NaN at row 1');
+    expect(() => fitLasso(empty, [[1, 2, 3]], 0)).toThrow(
+      'The penalty of target 0 should be above 0, but is 0.',
+    );
+    expect(() => fitRidge(empty, [[1, 2, 3]], 1).predict(sparse([[1, 2, 3]]))).toThrow(
+      'The design has 3 columns, but the model was fitted on 2.',
+    );
   });
 });

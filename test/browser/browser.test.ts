@@ -13,9 +13,12 @@ import { type Losses, train } from './train.js';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** One file for browsers; imports that no browser has are left in it, to be found. */
+/**
+ * Bundles an entry for browsers. Imports that no browser has stay in the bundle, for the tests to
+ * find.
+ */
 async function bundle(entry: string, globalName?: string) {
-  const built = await build({
+  const result = await build({
     entryPoints: [file(entry)],
     bundle: true,
     write: false,
@@ -26,11 +29,11 @@ async function bundle(entry: string, globalName?: string) {
     external: ['node:*', 'webgpu', 'tar-fs'],
     logLevel: 'silent',
   });
-  return { text: built.outputFiles[0]!.text, metafile: built.metafile };
+  return { text: result.outputFiles[0]!.text, metafile: result.metafile };
 }
 
 describe('the bundle for browsers', () => {
-  it('of the engine is our own sources only: no package, nothing of Node', async () => {
+  it('of the engine contains only our sources, no package and nothing of Node', async () => {
     const { text, metafile } = await bundle('../../src/engine.ts');
     const inputs = Object.keys(metafile.inputs);
     expect(inputs.filter((input) => !input.startsWith('src/'))).toEqual([]);
@@ -39,7 +42,7 @@ describe('the bundle for browsers', () => {
     expect(text).not.toMatch(/["'`]node:\w|\brequire\(|\bprocess\.|\bBuffer\b/);
   });
 
-  it('of the main entry has nothing of Node', async () => {
+  it('of the main entry contains nothing of Node', async () => {
     const { metafile } = await bundle('../../src/index.ts');
     const inputs = Object.keys(metafile.inputs);
     expect(inputs.filter((input) => /^src\/(node|cli)\b/.test(input))).toEqual([]);
@@ -52,7 +55,7 @@ describe('the bundle for browsers', () => {
     expect(external.filter(({ external }) => external)).toEqual([]);
   });
 
-  it('shows that the check would find Node, for the entry that needs it', async () => {
+  it('of the Node entry contains what the tests above look for', async () => {
     const { metafile } = await bundle('../../src/node.ts');
     const imports = Object.values(metafile.outputs).flatMap((output) => output.imports);
     expect(imports.map(({ path }) => path)).toEqual(expect.arrayContaining(['webgpu', 'node:fs']));
@@ -61,10 +64,10 @@ describe('the bundle for browsers', () => {
 
 describe('in a browser', () => {
   const engine = useEngine();
-  const said: string[] = [];
+  const consoleLines: string[] = [];
   let server: Server;
   let browser: Browser;
-  let open: Page;
+  let tab: Page;
 
   beforeAll(async () => {
     const { text } = await bundle('page.ts', 'page');
@@ -76,66 +79,64 @@ describe('in a browser', () => {
         response.end(model);
         return;
       }
-      const script = url === '/page.js';
-      response.setHeader('content-type', script ? 'text/javascript' : 'text/html');
-      response.end(script ? text : html);
+      const isScript = url === '/page.js';
+      response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html');
+      response.end(isScript ? text : html);
     }).listen(0, '127.0.0.1');
     browser = await launchChromium();
-    open = await browser.newPage();
-    open.on('console', (message) => said.push(`${message.type()}: ${message.text()}`));
-    open.on('pageerror', (error) => said.push(`error: ${error.message}`));
-    await open.goto(`http://localhost:${(server.address() as AddressInfo).port}/`);
+    tab = await browser.newPage();
+    tab.on('console', (message) => consoleLines.push(`${message.type()}: ${message.text()}`));
+    tab.on('pageerror', (error) => consoleLines.push(`error: ${error.message}`));
+    await tab.goto(`http://localhost:${(server.address() as AddressInfo).port}/`);
   });
   afterAll(async () => {
     await browser?.close();
     server?.close();
   });
 
-  /** Runs a function of the page. */
+  /** Calls an exported function of page.ts in the browser. */
   function run<K extends keyof typeof page>(name: K): ReturnType<(typeof page)[K]> {
-    return open.evaluate(`page.${name}()`) as ReturnType<(typeof page)[K]>;
+    return tab.evaluate(`page.${name}()`) as ReturnType<(typeof page)[K]>;
   }
 
-  /** The largest relative difference between two trainings' losses. */
-  function difference(p: Losses, q: Losses): number {
-    const [one, other] = [p, q].map(({ mlp, block }) => [...mlp, ...block]);
-    expect(one).toHaveLength(8);
-    expect(other).toHaveLength(8);
-    return Math.max(...one!.map((loss, n) => Math.abs(loss - other![n]!) / Math.abs(other![n]!)));
+  /** The largest difference of a loss relative to that of a reference. */
+  function maxDifference(losses: Losses, reference: Losses): number {
+    const [tested, expected] = [losses, reference].map(({ mlp, block }) => [...mlp, ...block]);
+    expect(tested).toHaveLength(8);
+    expect(expected).toHaveLength(8);
+    return Math.max(...tested!.map((loss, n) => Math.abs(loss / expected![n]! - 1)));
   }
 
-  it.runIf(THOROUGH)('the same training gives the same losses as in Node', async () => {
+  it.runIf(THOROUGH)('training gives the same losses as in Node', async () => {
     const { facts, losses } = await run('trainOnOwnDevice');
     expect(facts.software).toBe(true);
-    const here = await train(engine());
-    expect(difference(losses, here)).toBeLessThan(1e-5);
-    for (const { length, 0: first, [length - 1]: last } of [losses.mlp, losses.block])
-      expect(last).toBeLessThan(first!);
+    expect(maxDifference(losses, await train(engine()))).toBeLessThan(1e-5);
+    for (const list of [losses.mlp, losses.block]) expect(list.at(-1)).toBeLessThan(list[0]!);
   });
 
   it.runIf(THOROUGH)(
-    'a device of the page’s own is trained on just as well, and lives on',
+    'training on a device of the page gives the same losses and leaves the device usable',
     async () => {
       const { losses, alive } = await run('trainOnBorrowedDevice');
-      expect(difference(losses, await train(engine()))).toBeLessThan(1e-5);
+      expect(maxDifference(losses, await train(engine()))).toBeLessThan(1e-5);
       expect(alive).toBe(true);
     },
   );
 
-  it.runIf(THOROUGH)('a model trained in Node is loaded and draws the same spikes', async () => {
-    const here = await generateFrom(engine(), await trainedModel(engine()));
-    const there = await run('generateFromServedModel');
-    expect(here.flat(2).length).toBeGreaterThan(100);
-    expect(there).toEqual(here);
+  it.runIf(THOROUGH)('a model trained in Node generates the same spikes', async () => {
+    const inNode = await generateFrom(engine(), await trainedModel(engine()));
+    const inBrowser = await run('generateFromServedModel');
+    expect(inNode.flat(2).length).toBeGreaterThan(100);
+    expect(inBrowser).toEqual(inNode);
   });
 
-  it('a lost device rejects what is pending and what comes after with one clear error', async () => {
+  it('a lost device rejects pending and later reads with one clear error', async () => {
     const errors = await run('loseDevice');
     expect(errors).toHaveLength(4);
     for (const error of errors) expect(error).toMatch(/^DeviceLostError: The GPU device was lost/);
   });
 
-  it('nothing was said on the console', () => {
-    expect(said).toEqual([]);
+  it('nothing was printed to the console', () => {
+    expect(consoleLines).toEqual([]);
   });
 });

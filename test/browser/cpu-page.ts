@@ -1,25 +1,29 @@
-/** A page that trains in a worker and watches its own main thread; it tells the server what came of it. */
+/** A page that trains in a worker, watches its main thread meanwhile, and reports the result. */
 
 import type { Trained } from './cpu-worker.js';
 
-/** What the page reports. */
+/** What the page reports to the test. */
 export interface PageReport {
+  /** The result of the worker; absent where it failed. */
   readonly trained?: Trained;
+  /** Why the worker failed. */
   readonly error?: string;
-  /** Milliseconds of the longest task of the page's main thread while the worker trained. */
+  /** Milliseconds of the longest task of the main thread while the worker trained. */
   readonly longestTask: number;
   readonly isIsolated: boolean;
   readonly hasWebGpu: boolean;
 }
 
 const UPDATES = 50;
-const TIMER = 5;
-/** Chromium counts a task as long from here on. */
-const LONG_TASK = 50;
-/** What our code does, it does in each try; what a busy computer does, hardly. */
-const TRIES = 5;
+const TIMER_MILLISECONDS = 5;
+/** Chromium's limit of a long task. */
+const LONG_TASK_MILLISECONDS = 50;
+/** A long task of our code would be in every run; one of a busy computer hardly ever is. */
+const MAX_RUNS = 5;
 
-/** Trains, and returns what happened. Called by the test, or by the page itself where nobody can call it. */
+/**
+ * Trains and returns the report. Called by the test, or by the page where the test cannot call it.
+ */
 export async function report(): Promise<PageReport> {
   const stopWatching = watchMainThread();
   const worker = new Worker(new URL('./cpu-worker.js', import.meta.url), { type: 'module' });
@@ -29,15 +33,19 @@ export async function report(): Promise<PageReport> {
     worker.postMessage({ updates: UPDATES });
   });
   worker.terminate();
-  const seen = {
+  const facts = {
     longestTask: stopWatching(),
     isIsolated: globalThis.crossOriginIsolated === true,
     hasWebGpu: (globalThis.navigator as Partial<Navigator>).gpu !== undefined,
   };
-  return 'error' in answer ? { ...seen, error: answer.error } : { ...seen, trained: answer };
+  return 'error' in answer ? { ...facts, error: answer.error } : { ...facts, trained: answer };
 }
 
-/** Long tasks where the browser tells of them, else the longest time between two short timers. */
+/**
+ * Starts to watch the main thread and returns a function that stops it and returns the longest
+ * task. That is measured by the browser where it reports long tasks, else by the delays of a short
+ * timer.
+ */
 function watchMainThread(): () => number {
   let longest = 0;
   if (PerformanceObserver.supportedEntryTypes.includes('longtask')) {
@@ -53,9 +61,9 @@ function watchMainThread(): () => number {
   let last = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();
-    longest = Math.max(longest, now - last - TIMER);
+    longest = Math.max(longest, now - last - TIMER_MILLISECONDS);
     last = now;
-  }, TIMER);
+  }, TIMER_MILLISECONDS);
   return () => {
     clearInterval(timer);
     return longest;
@@ -63,9 +71,10 @@ function watchMainThread(): () => number {
 }
 
 if (new URLSearchParams(location.search).has('report')) {
-  let told = await report();
-  for (let n = 1; n < TRIES && told.longestTask >= LONG_TASK; n++) told = await report();
-  const body = JSON.stringify(told);
+  let result = await report();
+  for (let n = 1; n < MAX_RUNS && result.longestTask >= LONG_TASK_MILLISECONDS; n++)
+    result = await report();
+  const body = JSON.stringify(result);
   await fetch('/report', { method: 'POST', body });
 }
 

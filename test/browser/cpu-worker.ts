@@ -1,15 +1,17 @@
-/** A page's worker that trains on the CPU device and tells its page the losses. */
+/** A page's worker that trains on the CPU device and posts the result to the page. */
 
 import { createEngine, type DeviceFacts } from '../../src/engine.js';
 import { trainDemo } from './train-demo.js';
 
-/** What the worker answers. */
+/** The result of the training. */
 export interface Trained {
   readonly facts: DeviceFacts;
+  /** The loss of every update. */
   readonly losses: number[];
+  /** Hash of the weights, gradients and moments, as `trainDemo` returns it. */
   readonly hash: string;
-  /** What was logged: that it runs on the CPU, and why. */
-  readonly said: string[];
+  /** What the engine logged: that it runs on the CPU, and why. */
+  readonly logged: string[];
 }
 
 const scope = globalThis as unknown as {
@@ -19,11 +21,11 @@ const scope = globalThis as unknown as {
 
 scope.onmessage = async ({ data }) => {
   try {
-    const said: string[] = [];
-    const engine = await createEngine({ log: (line) => said.push(line) });
+    const logged: string[] = [];
+    const engine = await createEngine({ log: (line) => logged.push(line) });
     const trained = await trainDemo(engine, data.updates);
     engine.dispose();
-    scope.postMessage({ facts: engine.facts, ...trained, said });
+    scope.postMessage({ facts: engine.facts, ...trained, logged });
   } catch (error) {
     scope.postMessage({ error: String(error) });
   }

@@ -14,10 +14,10 @@ import { bundlePages, ISOLATED, servePages } from './serve.js';
 import { type TrainedDemo, trainDemo } from './train-demo.js';
 
 const FIREFOX = ['/usr/bin/firefox-esr', '/usr/bin/firefox'].find((path) => existsSync(path));
-/** Chromium counts a task as long from here on. */
-const LONG_TASK = 50;
+/** Chromium's limit of a long task. */
+const LONG_TASK_MILLISECONDS = 50;
 
-/** A server of the page; what a page reports by itself comes out of `reported`. */
+/** Serves the pages; `reported` resolves to the report that a page sends by itself. */
 async function serve(
   files: ReadonlyMap<string, string>,
   headers: Readonly<Record<string, string>>,
@@ -42,16 +42,15 @@ describe('a page without WebGPU', () => {
   const servers: Server[] = [];
   let files: Map<string, string>;
   let browser: Browser;
-  let here: TrainedDemo;
+  let inNode: TrainedDemo;
 
   beforeAll(async () => {
     files = await bundlePages({
       page: 'cpu-page.ts',
       'cpu-worker': 'cpu-worker.ts',
-      worker: '../../src/cpu/threads/worker.ts',
     });
     browser = await launchChromium({ webgpu: false });
-    here = await trainDemo(engine(), 50);
+    inNode = await trainDemo(engine(), 50);
   });
   afterAll(async () => {
     await browser?.close();
@@ -62,40 +61,40 @@ describe('a page without WebGPU', () => {
     const { server, address } = await serve(files, headers);
     servers.push(server);
     const page = await browser.newPage();
-    const said: string[] = [];
-    page.on('console', (message) => said.push(message.text()));
-    page.on('pageerror', (error) => said.push(error.message));
+    const consoleLines: string[] = [];
+    page.on('console', (message) => consoleLines.push(message.text()));
+    page.on('pageerror', (error) => consoleLines.push(error.message));
     await page.goto(address);
     await page.waitForFunction('globalThis.report !== undefined');
     const report = await page.evaluate<PageReport>('report()');
-    expect(said).toEqual([]);
+    expect(consoleLines).toEqual([]);
     await page.close();
     return report;
   }
 
   for (const [name, headers, threads] of [
     ['that is cross-origin isolated trains on all threads', ISOLATED, undefined],
-    ['that is not trains on one thread', {}, '1 thread'],
+    ['that is not cross-origin isolated trains on one thread', {}, '1 thread'],
   ] as const) {
-    it(`${name}, to the same bits as in Node, and never blocks`, async () => {
+    it(`${name}, gives the same bits as Node, and never blocks its main thread`, async () => {
       const report = await pageReport(headers);
       expect(report.error).toBeUndefined();
       expect(report.isIsolated).toBe(headers === ISOLATED);
-      const { facts, losses, hash, said } = report.trained!;
+      const { facts, losses, hash, logged } = report.trained!;
       expect(facts.vendor).toBe('cpu');
       if (threads) expect(facts.description).toContain(threads);
-      expect(said).toEqual([
+      expect(logged).toEqual([
         expect.stringMatching(
-          /^Neuroformer runs on CPU .+: (there is no WebGPU here|WebGPU found no adapter)\.$/,
+          /^Neuroformer runs on CPU .+: (WebGPU is not available|WebGPU found no adapter)\.$/,
         ),
       ]);
-      expect({ losses, hash }).toEqual(here);
+      expect({ losses, hash }).toEqual(inNode);
       expect(losses.at(-1)).toBeLessThan(losses[0]!);
-      expect(report.longestTask).toBeLessThan(LONG_TASK);
+      expect(report.longestTask).toBeLessThan(LONG_TASK_MILLISECONDS);
     });
   }
 
-  it.runIf(FIREFOX && THOROUGH)('in Firefox trains to the same bits', async () => {
+  it.runIf(FIREFOX && THOROUGH)('gives the same bits as Node in Firefox', async () => {
     const { server, reported, address } = await serve(files, ISOLATED);
     servers.push(server);
     const profile = mkdtempSync(join(tmpdir(), 'neuroformer-firefox-'));
@@ -107,7 +106,7 @@ describe('a page without WebGPU', () => {
     rmSync(profile, { recursive: true, force: true });
     expect(report.error).toBeUndefined();
     const { losses, hash } = report.trained!;
-    expect({ losses, hash }).toEqual(here);
-    expect(report.longestTask).toBeLessThan(LONG_TASK);
+    expect({ losses, hash }).toEqual(inNode);
+    expect(report.longestTask).toBeLessThan(LONG_TASK_MILLISECONDS);
   });
 });

@@ -1,4 +1,4 @@
-/** A model trained in one place and drawn from in another, by the public API alone. */
+/** Trains a model on one platform and generates spikes with it on another. */
 
 import { type Engine, HostRandom, ParameterStore } from '../../src/engine.js';
 import { Sampler } from '../../src/generate/sampler.js';
@@ -20,14 +20,16 @@ import { Windows } from '../../src/recording/windows.js';
 const NEURONS = 12;
 const SECONDS = 20;
 
-/** The same recording wherever it is made: neurons that follow each other round a ring, and a speed. */
-function ring(): Recording {
+/**
+ * A recording of neurons that fire in turn around a ring, with a speed; the same on every platform.
+ */
+function ringRecording(): Recording {
   const random = new HostRandom(5);
   const times = Array.from({ length: NEURONS }, (_, neuron) => {
-    const list: number[] = [];
+    const spikes: number[] = [];
     for (let lap = 0; lap < SECONDS * 2; lap++)
-      if (random.uniform() < 0.8) list.push(lap / 2 + neuron / 24 + 0.005 * random.uniform());
-    return Float64Array.from(list);
+      if (random.uniform() < 0.8) spikes.push(lap / 2 + neuron / 24 + 0.005 * random.uniform());
+    return Float64Array.from(spikes);
   });
   const speed = Float64Array.from({ length: SECONDS * 20 }, (_, n) => Math.sin(n / 9));
   return createRecording({
@@ -45,9 +47,9 @@ const CONFIG = {
   modalities: { behavior: { n_layers: 1, window: 0.05, variables: { speed: { dt: 0.05 } } } },
 };
 
-/** The file of a model after some updates. */
+/** The safetensors file of a model after 60 updates. */
 export async function trainedModel(engine: Engine): Promise<Uint8Array> {
-  const recording = ring();
+  const recording = ringRecording();
   const { config } = parseConfig(CONFIG);
   const tokenizer = tokenizerFor(config, recording);
   const windows = new Windows(recording, windowSettings(config, tokenizer));
@@ -59,17 +61,17 @@ export async function trainedModel(engine: Engine): Promise<Uint8Array> {
   const refs = windows.windowsInTrial(0);
   const order = new BatchOrder(refs.length, 16, 1);
   for (let n = 0; n < 60; n++)
-    step.run(layout.collate(order.batch(n).map((at) => windows.at(refs[at]!))), 3e-3);
+    step.run(layout.collate(order.batch(n).map((index) => windows.at(refs[index]!))), 3e-3);
   const file = await saveModel(store, config, tokenizer);
   step.dispose();
   store.dispose();
   return file;
 }
 
-/** Spikes of three trials that a saved model draws, by trial and neuron. */
+/** Spike times of three trials that a saved model generates, by trial and neuron. */
 export async function generateFrom(engine: Engine, file: Uint8Array): Promise<number[][][]> {
   const { config, tokenizer, tensors } = openModel(file);
-  const recording = ring();
+  const recording = ringRecording();
   const windows = new Windows(recording, windowSettings(config!, tokenizer!));
   const layout = new BatchLayout(config!, tokenizer!, recording);
   const store = new ParameterStore();
@@ -81,5 +83,5 @@ export async function generateFrom(engine: Engine, file: Uint8Array): Promise<nu
   const trials = await generateTrials(sampler, windows, { starts, seconds: 3 });
   sampler.dispose();
   store.dispose();
-  return trials.map(({ times }) => times.map((list) => [...list]));
+  return trials.map(({ times }) => times.map((neuronTimes) => [...neuronTimes]));
 }

@@ -1,10 +1,8 @@
-/** A page with a file input, whose worker does what the test asks for with the files that were chosen. */
+/** A page with a file input, whose worker runs actions on the chosen files. */
 
 const input = document.createElement('input');
 input.type = 'file';
 input.multiple = true;
-// Drawing it would need fonts, which a headless browser may lack.
-input.hidden = true;
 document.body.append(input);
 
 const worker = new Worker(new URL('./lab-worker.js', import.meta.url), { type: 'module' });

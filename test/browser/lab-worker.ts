@@ -1,4 +1,7 @@
-/** A page's worker that does all a laboratory does: opens files, trains into the browser's own file system, decodes, reports. */
+/**
+ * A page's worker with the workflow of a lab: it opens files, trains with the run in OPFS, decodes
+ * and reports.
+ */
 
 import {
   createEngine,
@@ -15,9 +18,9 @@ import {
 import { sha256 } from '../../src/ports/sha256.js';
 import { recordingArrays } from './recording-arrays.js';
 
-/** What the worker can do, by name; the test calls it through the page. */
+/** The actions of the worker, by name; the test runs them through the page. */
 export const ACTIONS = {
-  /** Opens files as a dataset: its arrays, and what was said of them. */
+  /** Opens files as a dataset and returns its arrays and notes. */
   async open(
     files: File[],
     name?: string,
@@ -26,15 +29,15 @@ export const ACTIONS = {
     return { arrays: recordingArrays(recording), notes };
   },
 
-  /** The sentence with which files are refused. */
-  async refusal(files: File[], name?: string): Promise<string> {
+  /** The error with which files are rejected. */
+  async openError(files: File[], name?: string): Promise<string> {
     return openDataset(fileFolder(files), name).then(
       () => 'it was opened',
       (error) => `${error.name}: ${error.message}`,
     );
   },
 
-  /** Trains on files into a folder of the browser's own file system, as many updates as are asked for and no more. */
+  /** Trains on files for a number of updates, with the run in a folder of OPFS. */
   async train(
     files: File[],
     folder: string,
@@ -43,11 +46,11 @@ export const ACTIONS = {
     resume: boolean,
   ): Promise<{ step: number; notes: string[] }> {
     const notes: string[] = [];
-    let left = updates;
+    let updatesLeft = updates;
     const watcher: Watcher = {
       note: (sentence) => notes.push(sentence),
       progress() {},
-      shouldStop: () => --left <= 0,
+      shouldStop: () => --updatesLeft <= 0,
     };
     const { result } = await train(await openDataset(fileFolder(files)), config, {
       engine: () => createEngine({ adapter: 'cpu', log() {} }),
@@ -58,7 +61,7 @@ export const ACTIONS = {
     return { step: result.progress.step, notes };
   },
 
-  /** Decodes with a run and reports on it; what came of it, by file. */
+  /** Decodes with a run and reports on it; returns the contents of the resulting files by name. */
   async decodeAndReport(files: File[], folder: string): Promise<Record<string, string>> {
     const run = await openStored(folder, await openDataset(fileFolder(files)));
     const engine = () => createEngine({ adapter: 'cpu', log() {} });
@@ -66,7 +69,7 @@ export const ACTIONS = {
     const { figures } = await report(run);
     const { store } = run.records;
     const read = async (path: string) => new TextDecoder().decode((await store.read(path))!);
-    const drawn = figures.flatMap(({ name, svg, csv }) => [
+    const figureFiles = figures.flatMap(({ name, svg, csv }) => [
       [`figures/${name}.svg`, svg],
       [`figures/${name}.csv`, csv],
     ]);
@@ -74,11 +77,11 @@ export const ACTIONS = {
       'decoded.csv': await read('decoded.csv'),
       'decoded.json': await read('decoded.json'),
       'report.html': await read('report.html'),
-      ...Object.fromEntries(drawn),
+      ...Object.fromEntries(figureFiles),
     };
   },
 
-  /** Hashes of a run's weights and moments, by tensor. */
+  /** Hashes of a run's weights and moments, by tensor name. */
   async weights(files: File[], folder: string): Promise<Record<string, string>> {
     const run = await openStored(folder, await openDataset(fileFolder(files)));
     return Object.fromEntries(

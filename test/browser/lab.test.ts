@@ -1,4 +1,7 @@
-/** Files of a laboratory in a page: opened where they are, trained on into the browser's own storage, decoded, reported. */
+/**
+ * The workflow of a lab in a page: files are opened, trained on with the run in OPFS, decoded,
+ * reported.
+ */
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
@@ -15,7 +18,7 @@ import { decode, openRun, report, train } from '../../src/index.js';
 import { createEngine, diskStore, openDataset } from '../../src/node.js';
 import { sha256 } from '../../src/ports/sha256.js';
 import { LAST_CHECKPOINT } from '../../src/train/run-records.js';
-import { behaviourWorkplace, DECODING } from '../helpers/behaviour.js';
+import { behaviorWorkspace, DECODING } from '../helpers/behavior.js';
 import { launchChromium } from '../helpers/chromium.js';
 import { checkpointAt } from '../helpers/run-files.js';
 import { THOROUGH } from '../helpers/thorough.js';
@@ -26,7 +29,7 @@ const root = mkdtempSync(join(tmpdir(), 'neuroformer-lab-'));
 const fixture = (path: string) =>
   fileURLToPath(new URL(`../fixtures/recordings/${path}`, import.meta.url));
 
-/** A recording of each format: the files that are chosen in the page, and which of them is opened. */
+/** A recording in each format: the files to choose in the page, and which of them to open. */
 const RECORDINGS: Readonly<Record<string, () => Promise<{ paths: string[]; name?: string }>>> = {
   NWB: async () => ({ paths: [fixture('nwb-alm/sub-anm369963_ses-20170228.nwb')] }),
   'MATLAB 5': async () => ({ paths: [fixture('ca1-tracks-nelpy/spikes.mat')] }),
@@ -71,15 +74,15 @@ const RECORDINGS: Readonly<Record<string, () => Promise<{ paths: string[]; name?
   },
 };
 
-/** Spike times of four neurons as a cell, in the form of MATLAB 7.3. */
+/** Writes a MATLAB 7.3 file with the spike times of four neurons in a cell array. */
 async function writeMatlab73(): Promise<string> {
   await ready;
   const path = join(root, 'cells.mat');
   const file = new Hdf5File(path, 'w');
-  const store = file.create_group('#refs#');
+  const refs = file.create_group('#refs#');
   const references = Array.from({ length: 4 }, (_, neuron) => {
     const data = Float64Array.from({ length: 60 }, (_, n) => n / 4 + 0.01 * neuron);
-    const cell = store.create_dataset({ name: `c${neuron}`, data, shape: [1, 60] });
+    const cell = refs.create_dataset({ name: `c${neuron}`, data, shape: [1, 60] });
     cell.create_attribute('MATLAB_class', 'double');
     return cell.create_reference();
   });
@@ -91,7 +94,7 @@ async function writeMatlab73(): Promise<string> {
 
 const SITES = {
   'that is cross-origin isolated': ISOLATED,
-  'that is not': {},
+  'that is not cross-origin isolated': {},
 } as const;
 
 let browser: Browser;
@@ -102,9 +105,6 @@ beforeAll(async () => {
   files = await bundlePages({
     page: 'lab-page.ts',
     'lab-worker': 'lab-worker.ts',
-    // The library's threads: of the CPU device, and of HDF5.
-    worker: '../../src/cpu/threads/worker.ts',
-    'hdf5-worker': '../../src/formats/hdf5/hdf5-worker.ts',
   });
   browser = await launchChromium({ webgpu: false });
 });
@@ -114,21 +114,22 @@ afterAll(async () => {
   rmSync(root, { recursive: true });
 });
 
-async function site(headers: Readonly<Record<string, string>>): Promise<Site> {
-  const served = await servePages(files, headers);
-  servers.push(served.server);
-  return served;
+/** Serves the pages until the tests end. */
+async function serve(headers: Readonly<Record<string, string>>): Promise<Site> {
+  const site = await servePages(files, headers);
+  servers.push(site.server);
+  return site;
 }
 
-/** A page that may be reloaded; what it says on the console is collected. */
+/** A page that may be reloaded; its console output is collected. */
 class LabPage {
   readonly #page: Page;
-  readonly said: string[] = [];
+  readonly #consoleLines: string[] = [];
 
   constructor(page: Page) {
     this.#page = page;
-    page.on('console', (message) => this.said.push(message.text()));
-    page.on('pageerror', (error) => this.said.push(error.message));
+    page.on('console', (message) => this.#consoleLines.push(message.text()));
+    page.on('pageerror', (error) => this.#consoleLines.push(error.message));
   }
 
   static async open(address: string): Promise<LabPage> {
@@ -143,8 +144,8 @@ class LabPage {
   }
 
   act<T>(name: string, ...args: unknown[]): Promise<T> {
-    const list = [name, ...args].map((value) => JSON.stringify(value) ?? 'undefined').join();
-    return this.#page.evaluate(`act(${list})`) as Promise<T>;
+    const literals = [name, ...args].map((value) => JSON.stringify(value) ?? 'undefined').join();
+    return this.#page.evaluate(`act(${literals})`) as Promise<T>;
   }
 
   async reload(): Promise<void> {
@@ -153,19 +154,19 @@ class LabPage {
 
   async close(): Promise<void> {
     await this.#page.close();
-    expect(this.said).toEqual([]);
+    expect(this.#consoleLines).toEqual([]);
   }
 }
 
 describe.each(Object.entries(SITES))('in a page %s', (_, headers) => {
   let lab: LabPage;
   beforeAll(async () => {
-    lab = await LabPage.open((await site(headers)).address);
+    lab = await LabPage.open((await serve(headers)).address);
   });
   afterAll(() => lab.close());
 
   it.each(Object.keys(RECORDINGS))(
-    'a File of %s gives the recording that the disk gives, array by array',
+    'a File of %s gives the same recording as the file on disk, array by array',
     async (format) => {
       const { paths, name } = await RECORDINGS[format]!();
       const { recording, notes } = await openDataset(paths[0]!);
@@ -175,21 +176,21 @@ describe.each(Object.entries(SITES))('in a page %s', (_, headers) => {
     },
   );
 
-  it('files that cannot be read are refused with the sentences of Node', async () => {
+  it('files that cannot be read are rejected with the same errors as in Node', async () => {
     const nwb = readFileSync(fixture('nwb-alm/sub-anm369963_ses-20170228.nwb'));
     const broken = join(root, 'broken.nwb');
     writeFileSync(broken, nwb.subarray(0, 2000));
     for (const path of [broken, fixture('README.md')]) {
       await lab.choose([path]);
-      const here = await openDataset(path).catch(
+      const inNode = await openDataset(path).catch(
         (error: Error) => `${error.name}: ${error.message}`,
       );
-      expect(await lab.act('refusal', basename(path))).toBe(here);
+      expect(await lab.act('openError', basename(path))).toBe(inNode);
     }
   });
 });
 
-/** Bytes of a renderer: what it held at most. */
+/** The peak memory of the browser's renderers, in bytes. */
 async function peakBytes(page: Page): Promise<number> {
   const session = await page.context().browser()!.newBrowserCDPSession();
   const { processInfo } = (await session.send('SystemInfo.getProcessInfo')) as {
@@ -207,26 +208,26 @@ describe.runIf(THOROUGH && process.platform === 'linux')('a recording of a gigab
   const GIGABYTE = 2 ** 30;
   const MAX_BYTES = 200e6;
 
-  /** An NWB file of which a raw signal takes a gigabyte. */
+  /** Writes an NWB file with a raw signal of a gigabyte. */
   async function writeLarge(): Promise<string> {
     await ready;
     const path = join(root, 'large.nwb');
     writeFileSync(path, readFileSync(fixture('nwb-alm/sub-anm369963_ses-20170228.nwb')));
     const file = new Hdf5File(path, 'a');
-    const piece = new Int16Array(2 ** 24).map((_, n) => n);
+    const slab = new Int16Array(2 ** 24).map((_, n) => n);
     const rows = GIGABYTE / 2;
-    const raw = file.get('acquisition');
-    const series = (raw as unknown as Hdf5File).create_group('raw');
+    const acquisition = file.get('acquisition');
+    const series = (acquisition as unknown as Hdf5File).create_group('raw');
     series.create_attribute('neurodata_type', 'ElectricalSeries');
     const data = series.create_dataset({
       name: 'data',
-      data: piece,
+      data: slab,
       maxshape: [null],
       chunks: [2 ** 20],
     });
     data.resize([rows]);
-    for (let at = piece.length; at < rows; at += piece.length)
-      data.write_slice([[at, at + piece.length]], piece);
+    for (let row = slab.length; row < rows; row += slab.length)
+      data.write_slice([[row, row + slab.length]], slab);
     series.create_dataset({ name: 'starting_time', data: 0, shape: [] });
     file.close();
     return path;
@@ -235,28 +236,29 @@ describe.runIf(THOROUGH && process.platform === 'linux')('a recording of a gigab
   it('opens in a page with less than 200 MB of memory', async () => {
     const path = await writeLarge();
     const { recording } = await openDataset(path);
-    const { address } = await site(ISOLATED);
-    const own = await launchChromium({ webgpu: false });
+    const { address } = await serve(ISOLATED);
+    // A browser of its own, as the renderers of others count too.
+    const freshBrowser = await launchChromium({ webgpu: false });
     try {
-      const page = await own.newPage();
+      const page = await freshBrowser.newPage();
       await page.goto(address);
       await page.waitForFunction('globalThis.act !== undefined');
       const before = await peakBytes(page);
       await page.setInputFiles('input', path);
       const opened = (await page.evaluate('act("open")')) as { arrays: string[] };
       expect(opened.arrays).toEqual(recordingArrays(recording));
-      const taken = (await peakBytes(page)) - before;
-      console.log(`a gigabyte of NWB opens in a page with ${(taken / 1e6).toFixed(0)} MB`);
-      expect(taken).toBeLessThan(MAX_BYTES);
+      const used = (await peakBytes(page)) - before;
+      console.log(`a gigabyte of NWB opens in a page with ${(used / 1e6).toFixed(0)} MB`);
+      expect(used).toBeLessThan(MAX_BYTES);
     } finally {
-      await own.close();
+      await freshBrowser.close();
     }
   });
 });
 
-describe('a run in the browser’s own file system', () => {
+describe('a run in the origin private file system', () => {
   const UPDATES = 30;
-  /** A multiple of log_every: a logged loss is the mean of the updates since the last one. */
+  /** A multiple of log_every, as a logged loss is the mean over the updates since the last one. */
   const HALFWAY = 15;
   const CONFIG = {
     ...DECODING,
@@ -272,14 +274,20 @@ describe('a run in the browser’s own file system', () => {
     },
   };
 
-  it('goes on after a reload to the weights of a run in Node, bit for bit, and decodes and reports as there', async () => {
-    const place = behaviourWorkplace({});
+  it('resumes after a reload, and gives the same weights, decoded values and report as in Node', async () => {
+    const workspace = behaviorWorkspace({});
     const names = ['dataset.yaml', 'tuned.npz', 'side.csv'];
-    const paths = names.map((name) => join(place, 'data', name));
-    const lab = await LabPage.open((await site(ISOLATED)).address);
+    const paths = names.map((name) => join(workspace, 'data', name));
+    const lab = await LabPage.open((await serve(ISOLATED)).address);
     await lab.choose(paths);
-    const begun = await lab.act<{ step: number }>('train', 'runs/page', CONFIG, HALFWAY, false);
-    expect(begun.step).toBe(HALFWAY);
+    const interrupted = await lab.act<{ step: number }>(
+      'train',
+      'runs/page',
+      CONFIG,
+      HALFWAY,
+      false,
+    );
+    expect(interrupted.step).toBe(HALFWAY);
     await lab.reload();
     await lab.choose(paths);
     const resumed = await lab.act<{ step: number; notes: string[] }>(
@@ -290,40 +298,40 @@ describe('a run in the browser’s own file system', () => {
       true,
     );
     expect(resumed.step).toBe(UPDATES);
-    expect(resumed.notes).toContain(`Going on from update ${HALFWAY} of ${UPDATES}.`);
+    expect(resumed.notes).toContain(`Resuming at update ${HALFWAY} of ${UPDATES}.`);
 
-    const store = diskStore(join(place, 'run'));
+    const store = diskStore(join(workspace, 'run'));
     const engine = () => createEngine({ adapter: 'cpu' });
-    const dataset = await openDataset(join(place, 'data'));
+    const dataset = await openDataset(join(workspace, 'data'));
     await train(dataset, CONFIG, { engine, store });
-    const { tensors } = await checkpointAt(join(place, 'run', LAST_CHECKPOINT));
-    const here = Object.fromEntries(
+    const { tensors } = await checkpointAt(join(workspace, 'run', LAST_CHECKPOINT));
+    const hashes = Object.fromEntries(
       [...tensors].map(([name, { data }]) => {
         const hash = sha256();
         hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
         return [name, hash.hex()];
       }),
     );
-    expect(await lab.act('weights', 'runs/page')).toEqual(here);
+    expect(await lab.act('weights', 'runs/page')).toEqual(hashes);
 
     const run = await openRun(store, dataset, 'last');
     await decode(run, {}, { engine });
     const { page, figures } = await report(run);
-    const there = await lab.act<Record<string, string>>('decodeAndReport', 'runs/page');
-    const read = (name: string) => readFileSync(join(place, 'run', name), 'utf8');
+    const inPage = await lab.act<Record<string, string>>('decodeAndReport', 'runs/page');
+    const read = (name: string) => readFileSync(join(workspace, 'run', name), 'utf8');
     for (const name of ['decoded.csv', 'decoded.json'])
-      expect(rounded(there[name]!), name).toBe(rounded(read(name)));
+      expect(rounded(inPage[name]!), name).toBe(rounded(read(name)));
     for (const { name, svg, csv } of figures) {
-      expect(rounded(there[`figures/${name}.csv`]!), name).toBe(rounded(csv));
-      expect(rounded(there[`figures/${name}.svg`]!), name).toBe(rounded(svg));
+      expect(rounded(inPage[`figures/${name}.csv`]!), name).toBe(rounded(csv));
+      expect(rounded(inPage[`figures/${name}.svg`]!), name).toBe(rounded(svg));
     }
-    expect(rounded(comparable(there['report.html']!))).toBe(rounded(comparable(page)));
+    expect(rounded(comparable(inPage['report.html']!))).toBe(rounded(comparable(page)));
     await lab.close();
-    rmSync(place, { recursive: true });
+    rmSync(workspace, { recursive: true });
   });
 });
 
-/** A report without what differs from run to run: when, where, on what, and how fast. */
+/** A report without what differs between runs: its date, path, adapter and time. */
 function comparable(page: string): string {
   return page
     .replace(/<p class="lead">.*?<\/p>/, '')
@@ -332,8 +340,8 @@ function comparable(page: string): string {
 }
 
 /**
- * A text whose numbers have 12 digits: ECMAScript leaves the last bit of an arctangent to the
- * engine, and Node's V8 is not the browser's.
+ * A text whose numbers are rounded to 12 digits. ECMAScript does not specify the last bit of an
+ * arctangent, and Node's V8 is another version than the browser's.
  */
 function rounded(text: string): string {
   return text.replace(/-?\d+\.\d+(e-?\d+)?/g, (number) => String(+Number(number).toPrecision(12)));

@@ -1,10 +1,10 @@
-/** What the test's page can do, called by the test from outside. */
+/** The functions of the test's page, which the test calls from outside. */
 
 import { createEngine, type DeviceFacts, Tensor } from '../../src/engine.js';
 import { generateFrom } from './generate.js';
 import { type Losses, train } from './train.js';
 
-/** Trains on a device of the engine's own. */
+/** Trains on a device that the engine requests. */
 export async function trainOnOwnDevice(): Promise<{ facts: DeviceFacts; losses: Losses }> {
   const engine = await createEngine({ adapter: 'gpu' });
   const losses = await train(engine);
@@ -12,7 +12,10 @@ export async function trainOnOwnDevice(): Promise<{ facts: DeviceFacts; losses: 
   return { facts: engine.facts, losses };
 }
 
-/** Trains on a device of the page's, with nothing asked for, which must live on. */
+/**
+ * Trains on a device that the page has requested without features or limits. The device has to stay
+ * usable.
+ */
 export async function trainOnBorrowedDevice(): Promise<{ losses: Losses; alive: boolean }> {
   const device = await requestDevice();
   const engine = await createEngine({ device });
@@ -25,7 +28,7 @@ export async function trainOnBorrowedDevice(): Promise<{ losses: Losses; alive: 
   return { losses, alive };
 }
 
-/** What reads pending and made after say when the page's device is destroyed. */
+/** The errors of pending and of later reads when the page's device is destroyed. */
 export async function loseDevice(): Promise<string[]> {
   const device = await requestDevice();
   const engine = await createEngine({ device });
@@ -34,10 +37,12 @@ export async function loseDevice(): Promise<string[]> {
   device.destroy();
   const settled = await Promise.allSettled(pending);
   settled.push(...(await Promise.allSettled([x.floats()])));
-  return settled.map((s) => (s.status === 'rejected' ? String(s.reason) : 'no error'));
+  return settled.map((result) =>
+    result.status === 'rejected' ? String(result.reason) : 'no error',
+  );
 }
 
-/** Loads the model that the test's server has, and draws from it. */
+/** Loads a model from the test's server and generates spikes with it. */
 export async function generateFromServedModel(): Promise<number[][][]> {
   const file = new Uint8Array(await (await fetch('/model.safetensors')).arrayBuffer());
   const engine = await createEngine({ adapter: 'gpu' });

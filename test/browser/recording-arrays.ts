@@ -1,9 +1,9 @@
-/** A recording as a list of its arrays, each by its hash: what two recordings are compared by. */
+/** Describes the arrays of a recording by their hashes, so that recordings can be compared. */
 
 import { sha256 } from '../../src/ports/sha256.js';
 import type { Recording } from '../../src/recording/recording.js';
 
-/** Every array of a recording, and every number beside them, as lines of text. */
+/** A line of text for every array of a recording, with the numbers that belong to it. */
 export function recordingArrays({ name, neurons, trials, intervals }: Recording): string[] {
   const lines = [`${name}: ${neurons} neurons, intervals ${JSON.stringify(intervals)}`];
   for (const { id, start, duration, spikes, video, variables } of trials) {
@@ -26,9 +26,9 @@ export function recordingArrays({ name, neurons, trials, intervals }: Recording)
 
 function hashValues(values: ArrayLike<number | string>): string {
   const hash = sha256();
-  const numbers = typeof values[0] !== 'string';
+  const isNumeric = typeof values[0] !== 'string';
   hash.update(
-    numbers
+    isNumeric
       ? new Uint8Array(Float64Array.from(values as ArrayLike<number>).buffer)
       : new TextEncoder().encode(JSON.stringify(Array.from(values))),
   );

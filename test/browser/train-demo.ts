@@ -1,4 +1,4 @@
-/** The demo's network and model, trained for some updates by the public API alone: wherever it runs, the same losses. */
+/** Trains the demo's model on its network; the losses are the same on every platform. */
 
 import { type Engine, ParameterStore } from '../../src/engine.js';
 import {
@@ -16,7 +16,7 @@ import { splitWindows } from '../../src/recording/splits.js';
 import { Windows } from '../../src/recording/windows.js';
 import { simulateHub } from '../../src/simulate/hub.js';
 
-/** As in src/cli/demo.ts. */
+/** The configuration of src/cli/demo.ts. */
 const MODEL = {
   n_embd: 32,
   n_head: 4,
@@ -29,13 +29,15 @@ const MODEL = {
 };
 const BATCH = 64;
 
+/** The result of a training. */
 export interface TrainedDemo {
-  /** Of every update. */
+  /** The loss of every update. */
   readonly losses: number[];
-  /** SHA-256 over weights, gradients and both moments, in hexadecimal. */
+  /** SHA-256 of the weights, the gradients and both moments, in hexadecimal. */
   readonly hash: string;
 }
 
+/** Trains the demo's model for a number of updates. */
 export async function trainDemo(engine: Engine, updates: number): Promise<TrainedDemo> {
   const { spikes, seconds } = simulateHub({ neurons: 36, seconds: 60, seed: 1 });
   const recording = createRecording({ spikes: { times: spikes }, duration: seconds });
@@ -52,24 +54,24 @@ export async function trainDemo(engine: Engine, updates: number): Promise<Traine
   const order = new BatchOrder(train.length, BATCH, 1);
   const losses: number[] = [];
   for (let n = 0; n < updates; n++) {
-    const host = layout.collate(order.batch(n).map((place) => windows.at(train[place]!)));
+    const host = layout.collate(order.batch(n).map((index) => windows.at(train[index]!)));
     losses.push((await step.run(host, 3e-3).losses()).loss);
   }
   const { values, gradients, m, v } = store.memory;
-  const parts = await Promise.all([values, gradients, m, v].map((tensor) => tensor.floats()));
-  const hash = await sha256(parts);
+  const arrays = await Promise.all([values, gradients, m, v].map((tensor) => tensor.floats()));
+  const hash = await sha256(arrays);
   step.dispose();
   store.dispose();
   return { losses, hash };
 }
 
-async function sha256(parts: readonly Float32Array[]): Promise<string> {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
+async function sha256(arrays: readonly Float32Array[]): Promise<string> {
+  const joined = new Float32Array(arrays.reduce((sum, array) => sum + array.length, 0));
+  let offset = 0;
+  for (const array of arrays) {
+    joined.set(array, offset);
+    offset += array.length;
   }
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', all));
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', joined));
   return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,4 +1,4 @@
-/** Two trainings whose losses a browser and Node must agree on, by the public API alone. */
+/** Two small trainings with the public API, whose losses in a browser and in Node have to agree. */
 
 import {
   AdamW,
@@ -13,27 +13,28 @@ import {
   Tensor,
 } from '../../src/engine.js';
 
-/** The losses of each training, step by step. */
+/** The losses of each training, one per step. */
 export interface Losses {
   readonly mlp: number[];
   readonly block: number[];
 }
 
+/** Runs both trainings. */
 export async function train(engine: Engine): Promise<Losses> {
   return { mlp: await trainMlp(engine, 5), block: await trainBlock(engine, 3) };
 }
 
-/** A two-layer perceptron that learns to classify 24 random points, eagerly. */
+/** Trains a two-layer perceptron, eagerly, to classify 24 random points. */
 async function trainMlp(engine: Engine, steps: number): Promise<number[]> {
-  const [rows, inner, classes] = [24, 10, 5];
+  const [rows, features, classes] = [24, 10, 5];
   const random = new HostRandom(11);
   const store = new ParameterStore();
   const layers = {
-    hidden: new Linear(store.at('hidden'), inner, 17),
+    hidden: new Linear(store.at('hidden'), features, 17),
     out: new Linear(store.at('out'), 17, classes),
   };
   store.allocate(engine, 1);
-  const x = normalTensor(engine, random, [rows, inner]);
+  const x = normalTensor(engine, random, [rows, features]);
   const labels = Uint32Array.from({ length: rows }, () => random.integer(classes));
   const targets = Tensor.from(engine, labels, [rows]);
   const optimizer = new AdamW(store);
@@ -50,7 +51,7 @@ async function trainMlp(engine: Engine, steps: number): Promise<number[]> {
   return losses;
 }
 
-/** One attention block that learns to map a sequence to another, as one recorded step. */
+/** Trains an attention block, as a recorded step, to map a sequence to another. */
 async function trainBlock(engine: Engine, steps: number): Promise<number[]> {
   const [B, T, S, width] = [2, 7, 13, 16];
   const random = new HostRandom(12);
@@ -59,11 +60,11 @@ async function trainBlock(engine: Engine, steps: number): Promise<number[]> {
   store.allocate(engine, 2);
   const x = normalTensor(engine, random, [B, T, width]);
   const source = normalTensor(engine, random, [B, S, width]);
-  const wanted = normalTensor(engine, random, [B, T, width]);
+  const target = normalTensor(engine, random, [B, T, width]);
   const optimizer = new AdamW(store);
   const step = engine.record(() => {
     store.zeroGradients();
-    const loss = differentiate(engine, () => meanSquaredError(block.call(x, source), wanted));
+    const loss = differentiate(engine, () => meanSquaredError(block.call(x, source), target));
     optimizer.apply();
     return loss;
   });

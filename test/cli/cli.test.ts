@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  watch,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -14,43 +15,44 @@ import { encodeNpy } from '../../src/formats/npy.js';
 import { parseNpz } from '../../src/formats/npz.js';
 import { diskStore } from '../../src/node/disk-store.js';
 import { RunRecords } from '../../src/train/run-records.js';
-import { inOwnProcess, neuroformer, Running } from '../helpers/cli.js';
+import { neuroformer, RunningCommand, runInChildProcess } from '../helpers/cli.js';
 import { checkpointAt } from '../helpers/run-files.js';
 import { THOROUGH, tries } from '../helpers/thorough.js';
-import { tinyWorkplace } from '../helpers/tiny-run.js';
+import { tinyWorkspace } from '../helpers/tiny-run.js';
 
+/** Updates of the run that most tests share, and of the same run stopped or killed. */
 const STEPS = 400;
-let place: string;
-const at = (...parts: string[]) => join(place, ...parts);
+let folder: string;
+const inFolder = (...parts: string[]) => join(folder, ...parts);
 const trainArgs = (out: string) => [
   'train',
   '--data',
-  at('data'),
+  inFolder('data'),
   '--config',
-  at('config.yaml'),
+  inFolder('config.yaml'),
   '--out',
-  at(out),
+  inFolder(out),
 ];
 
 beforeAll(() => {
-  place = tinyWorkplace({ steps: STEPS, checkpoint_every: 5, validate_every: 40, log_every: 5 });
+  folder = tinyWorkspace({ steps: STEPS, checkpoint_every: 5, validate_every: 40, log_every: 5 });
 });
-afterAll(() => rmSync(place, { recursive: true }));
+afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Weights and moments of a run's last checkpoint. */
-async function last(out: string) {
-  const { tensors, moments, progress } = await checkpointAt(at(out, 'last.safetensors'));
+/** Weights, moments and update of a run's last checkpoint. */
+async function lastCheckpoint(out: string) {
+  const { tensors, moments, progress } = await checkpointAt(inFolder(out, 'last.safetensors'));
   return { tensors, moments, step: progress.step };
 }
 
-describe('the command line, as a user goes along', () => {
+describe('the command line, from training to the report', () => {
   beforeAll(async () => {
-    const { code, err } = await inOwnProcess(...trainArgs('whole'));
+    const { code, err } = await runInChildProcess(...trainArgs('run'));
     expect(code, err).toBe(0);
   });
 
-  it('trains into a folder that is complete in itself', async () => {
-    expect(readdirSync(at('whole')).sort()).toEqual([
+  it('trains into a folder with all that later commands need', async () => {
+    expect(readdirSync(inFolder('run')).sort()).toEqual([
       'best-id.safetensors',
       'best-time.safetensors',
       'best.safetensors',
@@ -58,21 +60,21 @@ describe('the command line, as a user goes along', () => {
       'metrics.jsonl',
       'run.json',
     ]);
-    expect((await last('whole')).step).toBe(STEPS);
+    expect((await lastCheckpoint('run')).step).toBe(STEPS);
   });
 
-  it('does not write over a run, unless it is told to', async () => {
-    const before = readFileSync(at('whole', 'last.safetensors'));
-    const { code, err } = await neuroformer(...trainArgs('whole'));
+  it('does not overwrite a run without --force', async () => {
+    const before = readFileSync(inFolder('run', 'last.safetensors'));
+    const { code, err } = await neuroformer(...trainArgs('run'));
     expect(code).toBe(1);
     expect(err).toBe(
-      `${at('whole')} holds something already: name another folder, or say --force to write into it.\n`,
+      `${inFolder('run')} is not empty: choose another folder, or pass --force to write into it.\n`,
     );
-    expect(readFileSync(at('whole', 'last.safetensors'))).toEqual(before);
+    expect(readFileSync(inFolder('run', 'last.safetensors'))).toEqual(before);
   });
 
-  it('generates, explains and reports; the page holds the numbers of the run and needs nothing else', async () => {
-    const run = at('whole');
+  it('generates, reads connectivity and reports on one self-contained page', async () => {
+    const run = inFolder('run');
     const generated = await neuroformer('generate', run, '--trials', '4', '--seconds', '1');
     expect(generated.code, generated.err).toBe(0);
     const explained = await neuroformer(
@@ -85,41 +87,41 @@ describe('the command line, as a user goes along', () => {
     );
     expect(explained.code, explained.err).toBe(0);
     expect(explained.out).toContain('Attention');
-    const reported = await inOwnProcess('report', run);
+    const reported = await runInChildProcess('report', run);
     expect(reported.code, reported.err).toBe(0);
 
-    const arrays = parseNpz(readFileSync(at('whole', 'generated.npz')));
-    const { scores } = JSON.parse(readFileSync(at('whole', 'generated.json'), 'utf8'));
+    const arrays = parseNpz(readFileSync(inFolder('run', 'generated.npz')));
+    const { scores } = JSON.parse(readFileSync(inFolder('run', 'generated.json'), 'utf8'));
     expect(arrays.get('time')!.data.length).toBe(scores.spikes);
-    const { maps } = JSON.parse(readFileSync(at('whole', 'connectivity.json'), 'utf8'));
-    const page = readFileSync(at('whole', 'report.html'), 'utf8');
-    for (const { title, scores: own } of maps) {
+    const { maps } = JSON.parse(readFileSync(inFolder('run', 'connectivity.json'), 'utf8'));
+    const page = readFileSync(inFolder('run', 'report.html'), 'utf8');
+    for (const { title, scores: mapScores } of maps) {
       expect(page).toContain(title);
-      expect(page, title).toContain(`<td>${own.auroc.toFixed(3)}</td>`);
+      expect(page, title).toContain(`<td>${mapScores.auroc.toFixed(3)}</td>`);
     }
     expect(page).toContain(`<td>${scores.rateCorrelation.toFixed(3)}</td>`);
     expect(page).not.toMatch(/(src|href)="https?:/);
     expect(page).not.toContain('<script');
-    const figures = readdirSync(at('whole', 'figures'));
+    const figures = readdirSync(inFolder('run', 'figures'));
     for (const name of ['losses', 'raster', 'rates', 'intervals', 'weights', 'attention'])
       expect(figures).toEqual(expect.arrayContaining([`${name}.svg`, `${name}.csv`]));
-    const ratesFile = readFileSync(at('whole', 'figures', 'rates.csv'), 'utf8');
-    const inPage = /href="data:text\/csv;charset=utf-8,([^"]+)" download="rates.csv"/.exec(
+    const ratesFile = readFileSync(inFolder('run', 'figures', 'rates.csv'), 'utf8');
+    const embedded = /href="data:text\/csv;charset=utf-8,([^"]+)" download="rates.csv"/.exec(
       page,
     )![1];
-    expect(decodeURIComponent(inPage ?? '')).toBe(ratesFile);
+    expect(decodeURIComponent(embedded ?? '')).toBe(ratesFile);
     const rates = ratesFile.trim().split('\n');
     expect([rates[0], rates.length]).toEqual(['neuron,recorded,generated', 19]);
   });
 
-  it('fine-tunes from a run, with what differs', async () => {
+  it('fine-tunes a run with changed settings', async () => {
     const { code, out, err } = await neuroformer(
       'finetune',
-      at('whole'),
+      inFolder('run'),
       '--data',
-      at('data'),
+      inFolder('data'),
       '--out',
-      at('fine'),
+      inFolder('fine'),
       '--set',
       'training.steps=3',
       '--set',
@@ -129,8 +131,13 @@ describe('the command line, as a user goes along', () => {
     );
     expect(code, err).toBe(0);
     expect(out).toContain('3 updates in');
-    expect(out).toContain(`Windows are dealt out as in ${at('whole')};`);
-    const [before, after] = [(await last('whole')).tensors, (await last('fine')).tensors];
+    expect(out).toContain(
+      `The split is that of ${inFolder('run')}; set training.split for another one.\n`,
+    );
+    const [before, after] = [
+      (await lastCheckpoint('run')).tensors,
+      (await lastCheckpoint('fine')).tensors,
+    ];
     expect(after.get('tok_emb.weight')).toEqual(
       before.get('tok_emb.weight') && (await readBest('tok_emb.weight')),
     );
@@ -138,35 +145,35 @@ describe('the command line, as a user goes along', () => {
   });
 
   async function readBest(name: string) {
-    return (await checkpointAt(at('whole', 'best.safetensors'))).tensors.get(name);
+    return (await checkpointAt(inFolder('run', 'best.safetensors'))).tensors.get(name);
   }
 
-  it('keeps trials with clamped neurons apart from those drawn freely', async () => {
-    const before = readFileSync(at('whole', 'generated.npz'));
+  it('keeps trials with clamped neurons apart from freely generated ones', async () => {
+    const before = readFileSync(inFolder('run', 'generated.npz'));
     const args = ['--silent', '0,1', '--drive', '5:200', '--trials', '2', '--seconds', '1'];
-    const { code, out, err } = await neuroformer('generate', at('whole'), ...args);
+    const { code, out, err } = await neuroformer('generate', inFolder('run'), ...args);
     expect(code, err).toBe(0);
-    expect(out).toContain('Neurons 0, 1 were silenced; neurons were driven: 5 at 200 Hz.');
-    expect(readFileSync(at('whole', 'generated.npz'))).toEqual(before);
+    expect(out).toContain('Neurons silenced: 0, 1. Neurons driven: 5 at 200 Hz.');
+    expect(readFileSync(inFolder('run', 'generated.npz'))).toEqual(before);
     const neurons = Array.from(
-      parseNpz(readFileSync(at('whole', 'clamped.npz'))).get('neuron')!.data as Int32Array,
+      parseNpz(readFileSync(inFolder('run', 'clamped.npz'))).get('neuron')!.data as Int32Array,
     );
     expect(neurons).not.toContain(0);
     expect(neurons.filter((n) => n === 5).length).toBeGreaterThan(100);
-    expect((await neuroformer('report', at('whole'))).code).toBe(0);
-    const page = readFileSync(at('whole', 'report.html'), 'utf8');
+    expect((await neuroformer('report', inFolder('run'))).code).toBe(0);
+    const page = readFileSync(inFolder('run', 'report.html'), 'utf8');
     expect(page).toContain('<h2>Clamped neurons</h2>');
     expect(page).toContain('neurons at temperature 1; times at temperature 1');
   });
 
-  it('fine-tunes on the windows it was trained on, and says where they may be others', async () => {
-    const whole = (await new RunRecords(diskStore(at('whole'))).facts()).training;
-    expect((await new RunRecords(diskStore(at('fine'))).facts()).training).toMatchObject({
-      split: { ...whole.split, seed: whole.seed },
+  it('fine-tunes with the split of the run, and warns where another split is set', async () => {
+    const { training } = await new RunRecords(diskStore(inFolder('run'))).readFacts();
+    expect((await new RunRecords(diskStore(inFolder('fine'))).readFacts()).training).toMatchObject({
+      split: { ...training.split, seed: training.seed },
     });
     const args = [
       '--out',
-      at('dealt'),
+      inFolder('dealt'),
       '--set',
       'training.split.repeats=2',
       '--set',
@@ -174,179 +181,250 @@ describe('the command line, as a user goes along', () => {
     ];
     const { code, out, err } = await neuroformer(
       'finetune',
-      at('whole'),
+      inFolder('run'),
       '--data',
-      at('data'),
+      inFolder('data'),
       ...args,
     );
     expect(code, err).toBe(0);
-    expect(out).toContain('that model may have learned windows that are for testing now.');
+    expect(out).toContain(
+      `The split differs from that of ${inFolder('run')}. On the same recording, that model may have been trained on windows that are now test windows.`,
+    );
   });
 
-  it('fine-tunes with single keys of an inner table, and keeps the others', async () => {
-    const args = ['--set', 'window.prev=0.02', '--set', 'training.steps=1', '--out', at('deep')];
-    const { code, err } = await neuroformer('finetune', at('whole'), '--data', at('data'), ...args);
+  it('changes single nested settings when fine-tuning, and keeps the others', async () => {
+    const args = [
+      '--set',
+      'window.prev=0.02',
+      '--set',
+      'training.steps=1',
+      '--out',
+      inFolder('deep'),
+    ];
+    const { code, err } = await neuroformer(
+      'finetune',
+      inFolder('run'),
+      '--data',
+      inFolder('data'),
+      ...args,
+    );
     expect(code, err).toBe(0);
-    const { config, tokenizer } = await checkpointAt(at('deep', 'last.safetensors'));
+    const { config, tokenizer } = await checkpointAt(inFolder('deep', 'last.safetensors'));
     expect(config.window).toMatchObject({ curr: 0.005, prev: 0.02 });
     expect(tokenizer.toJSON().past).toBe(0.02);
-    const whole = await checkpointAt(at('whole', 'last.safetensors'));
-    expect(whole.tokenizer.toJSON().past).toBe(0.03);
+    const original = await checkpointAt(inFolder('run', 'last.safetensors'));
+    expect(original.tokenizer.toJSON().past).toBe(0.03);
   });
 
-  it('says that results are damaged, and what to do', async () => {
-    cpSync(at('whole'), at('damaged'), { recursive: true });
-    writeFileSync(at('damaged', 'generated.json'), '{"scores": {}}');
-    const { code, err } = await neuroformer('report', at('damaged'));
+  it('says which results are damaged, and what to do', async () => {
+    cpSync(inFolder('run'), inFolder('damaged'), { recursive: true });
+    writeFileSync(inFolder('damaged', 'generated.json'), '{"scores": {}}');
+    const { code, err } = await neuroformer('report', inFolder('damaged'));
     expect(code).toBe(1);
-    expect(err).toMatch(/do not hold what they should: run neuroformer generate again\.\n$/);
+    expect(err).toBe(
+      `${inFolder('damaged')}/generated.json or generated.npz is damaged: run neuroformer generate again.\n`,
+    );
   });
 
-  it('started again with --force, leaves nothing of the run before', async () => {
-    cpSync(at('damaged'), at('again'), { recursive: true });
-    writeFileSync(at('again', 'notes.txt'), 'mine');
-    writeFileSync(at('again', 'decoded-train.json'), '{}');
+  it('removes the files of an earlier run when started with --force', async () => {
+    cpSync(inFolder('damaged'), inFolder('again'), { recursive: true });
+    writeFileSync(inFolder('again', 'notes.txt'), 'mine');
+    writeFileSync(inFolder('again', 'decoded-train.json'), '{}');
     const args = ['--force', '--set', 'training.steps=1', '--set', 'training.validate_every=0'];
     const { code, err } = await neuroformer(...trainArgs('again'), ...args);
     expect(code, err).toBe(0);
-    const names = readdirSync(at('again')).filter((name) => name !== 'figures');
+    const names = readdirSync(inFolder('again')).filter((name) => name !== 'figures');
     expect(names.sort()).toEqual(['last.safetensors', 'metrics.jsonl', 'notes.txt', 'run.json']);
   });
 
-  it('with --force and a mistake, takes nothing away', async () => {
-    const before = readdirSync(at('damaged')).sort();
+  it('removes nothing when --force is used with a wrong setting', async () => {
+    const before = readdirSync(inFolder('damaged')).sort();
     const args = ['--force', '--set', 'training.freeze=[nothing]'];
     const { code, err } = await neuroformer(...trainArgs('damaged'), ...args);
-    expect([code, err]).toEqual([1, "freeze names nothing, but no parameter's name begins so.\n"]);
-    expect(readdirSync(at('damaged')).sort()).toEqual(before);
+    expect([code, err]).toEqual([
+      1,
+      "training.freeze lists nothing, but no parameter's name begins with it.\n",
+    ]);
+    expect(readdirSync(inFolder('damaged')).sort()).toEqual(before);
   });
 
-  it('draws and reports where the split has no test part', async () => {
+  it('generates where the split has no test part, and refuses trials shorter than a window', async () => {
     const fractions = 'training.split.fractions={train: 0.9, validation: 0.1, test: 0}';
     const args = ['--set', fractions, '--set', 'training.steps=1'];
     const trained = await neuroformer(...trainArgs('untested'), ...args);
     expect(trained.code, trained.err).toBe(0);
-    const drawn = ['--trials', '2', '--seconds', '0.1'];
-    const { code, err } = await neuroformer('generate', at('untested'), ...drawn);
+    const settings = ['--trials', '2', '--seconds', '0.1'];
+    const { code, err } = await neuroformer('generate', inFolder('untested'), ...settings);
     expect(code, err).toBe(0);
-    const { tokens, scores } = JSON.parse(readFileSync(at('untested', 'generated.json'), 'utf8'));
+    const { tokens, scores } = JSON.parse(
+      readFileSync(inFolder('untested', 'generated.json'), 'utf8'),
+    );
     expect(tokens).toBeUndefined();
     expect(scores.trials).toBe(2);
-    const short = await neuroformer('generate', at('untested'), '--seconds', '0.001');
+    const short = await neuroformer('generate', inFolder('untested'), '--seconds', '0.001');
     expect([short.code, short.err]).toEqual([
       1,
-      'A trial is at least one window long: 0.005 s, but --seconds is 0.001.\n',
+      'A trial should be at least one window long (0.005 s), but --seconds is 0.001.\n',
     ]);
   });
 
-  it('reports that silence has no correlation with anything', async () => {
-    cpSync(at('untested'), at('silent'), { recursive: true });
+  it('says that the rates of a silent network cannot be correlated', async () => {
+    cpSync(inFolder('untested'), inFolder('silent'), { recursive: true });
     const all = Array.from({ length: 18 }, (_, neuron) => neuron).join(',');
     const args = ['--silent', all, '--trials', '2', '--seconds', '1'];
-    const { code, out, err } = await neuroformer('generate', at('silent'), ...args);
+    const { code, out, err } = await neuroformer('generate', inFolder('silent'), ...args);
     expect(code, err).toBe(0);
-    expect(out).toContain('The rates have no correlation with the recording');
-    const reported = await neuroformer('report', at('silent'));
+    expect(out).toContain(
+      'Firing rates cannot be correlated with the recording: in one of the two, all neurons have the same rate.',
+    );
+    const reported = await neuroformer('report', inFolder('silent'));
     expect(reported.code, reported.err).toBe(0);
-    const page = readFileSync(at('silent', 'report.html'), 'utf8');
+    const page = readFileSync(inFolder('silent', 'report.html'), 'utf8');
     expect(page).toContain(
-      'with the line of equal rates; there is no r, as one of them does not vary',
+      'the dashed line marks equal rates; r is undefined, because one of the two does not vary.',
     );
     expect(page).not.toContain('NaN');
   });
 
-  it('says where figures cannot be written', async () => {
-    writeFileSync(at('untested', 'figures'), '');
-    const { code, err } = await neuroformer('report', at('untested'));
+  it('says which figure cannot be written', async () => {
+    writeFileSync(inFolder('untested', 'figures'), '');
+    const { code, err } = await neuroformer('report', inFolder('untested'));
     expect([code, err]).toEqual([
       1,
-      `${at('untested', 'figures', 'losses.svg')} cannot be written: part of its path is a file.\n`,
+      `${inFolder('untested', 'figures', 'losses.svg')} cannot be written: part of its path is a file.\n`,
     ]);
   });
 
-  it('goes on with a fine-tuned run that has kept the classes of the model before', async () => {
-    const gait = (name: string, classes: number) => {
-      cpSync(at('data'), at(name), { recursive: true });
+  it('resumes a fine-tuned run that kept the classes of the model it started from', async () => {
+    const addGait = (name: string, classes: number) => {
+      cpSync(inFolder('data'), inFolder(name), { recursive: true });
       const values = Int32Array.from({ length: 600 }, (_, n) => n % classes);
-      writeFileSync(at(name, 'gait.npy'), encodeNpy(values));
-      appendFileSync(at(name, 'dataset.yaml'), 'variables:\n  gait: {data: gait.npy, dt: 0.05}\n');
+      writeFileSync(inFolder(name, 'gait.npy'), encodeNpy(values));
+      appendFileSync(
+        inFolder(name, 'dataset.yaml'),
+        'variables:\n  gait: {data: gait.npy, dt: 0.05}\n',
+      );
     };
-    gait('three', 3);
-    gait('two', 2);
+    addGait('three', 3);
+    addGait('two', 2);
     const variable = '{dt: 0.05, predict: true, objective: classification}';
     const modality = `modalities={b: {n_layers: 0, window: 0.05, variables: {gait: ${variable}}}}`;
     const settings = ['--set', modality, '--set', 'training.steps=2'];
-    const config = ['--config', at('config.yaml')];
-    const args = ['--data', at('three'), ...config, '--out', at('gaits'), ...settings];
+    const config = ['--config', inFolder('config.yaml')];
+    const args = ['--data', inFolder('three'), ...config, '--out', inFolder('gaits'), ...settings];
     const trained = await neuroformer('train', ...args);
     expect(trained.code, trained.err).toBe(0);
-    const fine = ['--data', at('two'), '--out', at('fewer'), '--set', 'training.steps=2'];
-    const tuned = await neuroformer('finetune', at('gaits'), ...fine);
+    const fine = [
+      '--data',
+      inFolder('two'),
+      '--out',
+      inFolder('fewer'),
+      '--set',
+      'training.steps=2',
+    ];
+    const tuned = await neuroformer('finetune', inFolder('gaits'), ...fine);
     expect(tuned.code, tuned.err).toBe(0);
-    const { tokenizer } = await checkpointAt(at('fewer', 'last.safetensors'));
+    const { tokenizer } = await checkpointAt(inFolder('fewer', 'last.safetensors'));
     expect(tokenizer.classes.gait!.values).toEqual([0, 1, 2]);
-    const resumed = await neuroformer('train', '--resume', at('fewer'));
+    const resumed = await neuroformer('train', '--resume', inFolder('fewer'));
     expect(resumed.code, resumed.err).toBe(0);
-    expect(resumed.out).toContain('Going on from update 2 of 2.');
+    expect(resumed.out).toContain('Resuming at update 2 of 2.');
   });
 
-  it('on Ctrl-C finishes the update, saves and says how to go on; then the weights are those of a run in one', async () => {
-    const running = new Running(trainArgs('stopped'));
-    await untilUpdates(running, at('stopped'), 10);
+  it('saves on Ctrl-C and says how to resume, to the same weights as a run without a stop', {
+    timeout: 180_000,
+  }, async () => {
+    const running = new RunningCommand(trainArgs('stopped'));
+    await waitForUpdates(running, inFolder('stopped'), 10);
     running.child.kill('SIGINT');
     const { code, out, err } = await running.ended;
     expect(code).toBe(130);
-    expect(err).toContain('Stopping after this update and saving; once more to stop at once.');
-    expect(out).toMatch(/Saved at update \d+\. To go on: neuroformer train --resume .+stopped\n$/);
-    expect((await last('stopped')).step).toBeLessThan(STEPS);
-    const resumed = await neuroformer('train', '--resume', at('stopped'));
+    expect(err).toContain(
+      'Stopping after this update and saving. Press Ctrl-C again to stop at once.',
+    );
+    expect(out).toMatch(/Saved at update \d+\. To resume: neuroformer train --resume .+stopped\n$/);
+    expect((await lastCheckpoint('stopped')).step).toBeLessThan(STEPS);
+    const resumed = await neuroformer('train', '--resume', inFolder('stopped'));
     expect(resumed.code, resumed.err).toBe(0);
-    expect(await last('stopped')).toEqual(await last('whole'));
+    expect(await lastCheckpoint('stopped')).toEqual(await lastCheckpoint('run'));
   });
 
-  // Five processes, each of which compiles the kernels anew.
-  it('killed at any moment, goes on to the weights of a run in one', {
+  // Up to five processes, each of which compiles the kernels again.
+  it('resumes after being killed at any time, to the same weights as a run without a stop', {
     timeout: 180_000,
   }, async () => {
     for (let kills = 0; kills < tries(4); kills++) {
-      const started = existsSync(at('killed', 'last.safetensors'));
-      const args = started ? ['train', '--resume', at('killed')] : trainArgs('killed');
-      const before = started ? (await last('killed')).step : 0;
-      const running = new Running(args);
-      await untilUpdates(running, at('killed'), before + 7 + 4 * kills);
+      const started = existsSync(inFolder('killed', 'last.safetensors'));
+      const args = started ? ['train', '--resume', inFolder('killed')] : trainArgs('killed');
+      const before = started ? (await lastCheckpoint('killed')).step : 0;
+      const running = new RunningCommand(args);
+      await waitForUpdates(running, inFolder('killed'), before + 7 + 4 * kills);
       running.child.kill('SIGKILL');
       expect((await running.ended).signal).toBe('SIGKILL');
     }
-    const resumed = await neuroformer('train', '--resume', at('killed'));
+    const resumed = await neuroformer('train', '--resume', inFolder('killed'));
     expect(resumed.code, resumed.err).toBe(0);
-    expect(await last('killed')).toEqual(await last('whole'));
+    expect(await lastCheckpoint('killed')).toEqual(await lastCheckpoint('run'));
   });
 });
 
-/** Waits until a run has logged so many updates. @throws Error where it ends before. */
-async function untilUpdates(running: Running, folder: string, updates: number): Promise<void> {
-  const file = join(folder, 'metrics.jsonl');
-  let hasEnded = false;
-  running.ended.then(() => {
-    hasEnded = true;
+/** Longest wait for an update: less than the time limit of a test, so that the error says what did not happen. */
+const MAX_WAIT_MS = 100_000;
+
+/**
+ * Waits until a run has logged this many updates, checking whenever a file in its folder changes.
+ *
+ * @throws Error where the run ends before, or takes longer than MAX_WAIT_MS.
+ */
+async function waitForUpdates(
+  running: RunningCommand,
+  runFolder: string,
+  updates: number,
+): Promise<void> {
+  mkdirSync(runFolder, { recursive: true });
+  let stopWaiting = () => {};
+  const logged = new Promise<void>((resolve, reject) => {
+    const check = () => {
+      if (lastLoggedUpdate(runFolder) >= updates) resolve();
+    };
+    const watcher = watch(runFolder, check);
+    const timer = setTimeout(
+      () =>
+        reject(new Error(`The run did not reach update ${updates} in ${MAX_WAIT_MS / 1000} s.`)),
+      MAX_WAIT_MS,
+    );
+    stopWaiting = () => {
+      watcher.close();
+      clearTimeout(timer);
+    };
+    running.ended.then(
+      ({ err }) => reject(new Error(`The run ended before update ${updates}: ${err}`)),
+      reject,
+    );
+    check();
   });
-  for (;;) {
-    if (hasEnded) throw new Error(`The run ended before update ${updates}.`);
-    const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
-    const step = /"step":(\d+)/.exec(lines.at(-1) ?? '')?.[1];
-    if (Number(step ?? 0) >= updates) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  try {
+    await logged;
+  } finally {
+    stopWaiting();
   }
+}
+
+/** The update in the last line of a run's metrics; 0 where there is none yet. */
+function lastLoggedUpdate(runFolder: string): number {
+  const file = join(runFolder, 'metrics.jsonl');
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
+  return Number(/"step":(\d+)/.exec(lines.at(-1) ?? '')?.[1] ?? 0);
 }
 
 describe('the demo', () => {
   it.runIf(THOROUGH)(
-    'goes from nothing to a report, and says how long each stage took',
+    'runs from simulation to report, and prints how long each stage took',
     async () => {
       const { code, out, err } = await neuroformer(
         'demo',
         '--out',
-        at('demo'),
+        inFolder('demo'),
         '--neurons',
         '18',
         '--steps',
@@ -361,7 +439,7 @@ describe('the demo', () => {
         expect(out).toMatch(new RegExp(`^${stage}: [\\d.]+ s$`, 'm'));
       expect(out).toMatch(/Attention (beats|does not beat) Pearson correlation/);
       expect(out.trim().split('\n').at(-1)).toMatch(/The report is .+report\.html$/);
-      expect(readFileSync(at('demo', 'report.html'), 'utf8')).toContain('Connectivity');
+      expect(readFileSync(inFolder('demo', 'report.html'), 'utf8')).toContain('Connectivity');
     },
     240_000,
   );
@@ -377,34 +455,34 @@ describe('help', () => {
     [['connectivity']],
     [['report']],
     [['devices']],
-  ])('of %s shows an example', async (args) => {
+  ])('for %s shows an example', async (args) => {
     const { code, out } = await neuroformer(...args, '--help');
     expect(code).toBe(0);
     expect(out).toMatch(/Examples?:\n {2}neuroformer /);
   });
 });
 
-describe('a wrong use gets one sentence and a code that is not 0', () => {
+describe('a mistake ends with one sentence and an exit code other than 0:', () => {
   beforeAll(() => {
-    mkdirSync(at('nan'));
-    for (const name of readdirSync(at('data')))
-      writeFileSync(at('nan', name), readFileSync(at('data', name)));
-    const yaml = readFileSync(at('nan', 'dataset.yaml'), 'utf8');
+    mkdirSync(inFolder('nan'));
+    for (const name of readdirSync(inFolder('data')))
+      writeFileSync(inFolder('nan', name), readFileSync(inFolder('data', name)));
+    const yaml = readFileSync(inFolder('nan', 'dataset.yaml'), 'utf8');
     writeFileSync(
-      at('nan', 'dataset.yaml'),
+      inFolder('nan', 'dataset.yaml'),
       `${yaml}variables:\n  speed: {data: speed.npy, dt: 0.05}\n`,
     );
-    // Three numbers, the second of them none.
+    // Three numbers, the second of them NaN.
     const header = `${"{'descr': '<f8', 'fortran_order': False, 'shape': (3,), }".padEnd(117)}\n`;
     const bytes = Buffer.concat([
       Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, 118, 0]),
       Buffer.from(header),
       Buffer.from(Float64Array.of(1, Number.NaN, 3).buffer),
     ]);
-    writeFileSync(at('nan', 'speed.npy'), bytes);
-    writeFileSync(at('broken.yaml'), 'n_embd: [1\n');
-    writeFileSync(at('wrong.yaml'), 'n_embd: 32\nn_heads: 4\n');
-    mkdirSync(at('empty'));
+    writeFileSync(inFolder('nan', 'speed.npy'), bytes);
+    writeFileSync(inFolder('broken.yaml'), 'n_embd: [1\n');
+    writeFileSync(inFolder('wrong.yaml'), 'n_embd: 32\nn_heads: 4\n');
+    mkdirSync(inFolder('empty'));
   });
 
   it.each<[string, () => string[], RegExp]>([
@@ -419,28 +497,28 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
       /^error: unknown command 'trian'\n\(Did you mean train\?\)/,
     ],
     [
-      'nothing to train on',
+      'no data to train on',
       () => ['train', '--config', 'x'],
-      /^train needs --data \(or --resume with a run's folder\)\.\n$/,
+      /^train needs --data \(or --resume with a run folder\)\.\n$/,
     ],
     [
-      'a run resumed otherwise than it was begun',
-      () => ['train', '--resume', at('whole'), '--set', 'training.steps=9'],
-      /^A run is resumed as it was begun: --set does not go with --resume\. To go on differently: neuroformer finetune .+whole\.\n$/,
+      'a run resumed with other settings',
+      () => ['train', '--resume', inFolder('run'), '--set', 'training.steps=9'],
+      /^A run is resumed with its own settings: --set cannot be combined with --resume\. To change them, use: neuroformer finetune .+run\n$/,
     ],
     [
-      'a configuration that is not there',
-      () => ['train', '--data', 'x', '--config', 'no.yaml', '--out', at('o')],
+      'a configuration that does not exist',
+      () => ['train', '--data', 'x', '--config', 'no.yaml', '--out', inFolder('o')],
       /^no\.yaml cannot be read: there is no such file; give the path of a YAML file\.\n$/,
     ],
     [
-      'a configuration that is no YAML',
-      () => ['train', '--data', 'x', '--config', at('broken.yaml'), '--out', at('o')],
+      'a configuration that is not YAML',
+      () => ['train', '--data', 'x', '--config', inFolder('broken.yaml'), '--out', inFolder('o')],
       /broken\.yaml is not valid YAML: line \d: .+\.\n$/,
     ],
     [
       'an unknown key',
-      () => ['train', '--data', 'x', '--config', at('wrong.yaml'), '--out', at('o')],
+      () => ['train', '--data', 'x', '--config', inFolder('wrong.yaml'), '--out', inFolder('o')],
       /^n_heads is not known; did you mean n_head\?\n$/,
     ],
     [
@@ -449,63 +527,87 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
       /^training\.rat is not known; did you mean training\.rate\?\n$/,
     ],
     [
-      'data that are not there',
-      () => ['train', '--data', at('none'), '--config', at('config.yaml'), '--out', at('o')],
+      'data that do not exist',
+      () => [
+        'train',
+        '--data',
+        inFolder('none'),
+        '--config',
+        inFolder('config.yaml'),
+        '--out',
+        inFolder('o'),
+      ],
       /none cannot be read: there is no such file or folder\.\n$/,
     ],
     [
       'a folder without a description',
-      () => ['train', '--data', at('empty'), '--config', at('config.yaml'), '--out', at('o')],
-      /empty holds no dataset\.yaml, .+\n$/,
+      () => [
+        'train',
+        '--data',
+        inFolder('empty'),
+        '--config',
+        inFolder('config.yaml'),
+        '--out',
+        inFolder('o'),
+      ],
+      /empty contains no dataset\.yaml, .+\n$/,
     ],
     [
       'NaN in the data',
-      () => ['train', '--data', at('nan'), '--config', at('config.yaml'), '--out', at('o')],
-      /^Sample 1 of variable speed is NaN; .+\n$/,
+      () => [
+        'train',
+        '--data',
+        inFolder('nan'),
+        '--config',
+        inFolder('config.yaml'),
+        '--out',
+        inFolder('o'),
+      ],
+      /^Sample 1 of variable speed is NaN, but every sample should be a number: .+\n$/,
     ],
     [
-      'a run that is none',
-      () => ['generate', at('empty')],
-      /run\.json cannot be read: there is no such file or folder\. Is .+empty the folder of a run\?\n$/,
+      'a folder that is not a run',
+      () => ['generate', inFolder('empty')],
+      /run\.json cannot be read: there is no such file or folder\. Is .+empty a run folder\?\n$/,
     ],
     [
       'nothing to resume',
-      () => ['train', '--resume', at('empty')],
+      () => ['train', '--resume', inFolder('empty')],
       /run\.json cannot be read: .+\n$/,
     ],
     [
-      'a path through a file',
-      () => ['simulate', 'hub', at('config.yaml', 'x')],
+      'a path that leads through a file',
+      () => ['simulate', 'hub', inFolder('config.yaml', 'x')],
       /config\.yaml.x cannot be read: part of its path is a file\.\n$/,
     ],
     [
-      'a number that is none',
-      () => ['simulate', 'hub', at('h'), '--neurons', 'many'],
-      /^error: option '--neurons <n>' argument 'many' is invalid\. It should be a whole number from 1\./,
+      'an option that is not a number',
+      () => ['simulate', 'hub', inFolder('h'), '--neurons', 'many'],
+      /^error: option '--neurons <n>' argument 'many' is invalid\. It should be a whole number, 1 or more\./,
     ],
     [
-      'a setting that is none',
+      'a setting whose value is not YAML',
       () => [...trainArgs('o'), '--set', 'window={curr: 1'],
-      /^--set window=\{curr: 1 is no setting: what follows = is no valid YAML\.\n$/,
+      /^--set window=\{curr: 1 is not a setting: the value after = is not valid YAML\.\n$/,
     ],
     [
-      'neurons that are empty',
-      () => ['generate', at('empty'), '--silent', ''],
-      /It should be a whole number from 0\./,
+      'an empty list of neurons',
+      () => ['generate', inFolder('empty'), '--silent', ''],
+      /It should be a whole number, 0 or more\./,
     ],
     [
-      'a rate that is none',
-      () => ['generate', at('empty'), '--drive', '5:40:1'],
+      'a neuron with two rates',
+      () => ['generate', inFolder('empty'), '--drive', '5:40:1'],
       /It should be neuron:rate, with a rate of at most 1000 Hz\./,
     ],
     [
       'a probability above 1',
-      () => ['generate', at('empty'), '--top-p', '1.5'],
-      /It should be a number above 0, and at most 1\./,
+      () => ['generate', inFolder('empty'), '--top-p', '1.5'],
+      /It should be a number above 0 and at most 1\./,
     ],
     [
-      'groups that cannot be',
-      () => ['simulate', 'hub', at('h'), '--neurons', '10', '--force'],
+      'groups of unequal size',
+      () => ['simulate', 'hub', inFolder('h'), '--neurons', '10', '--force'],
       /^A hub network needs groups of equal size/,
     ],
   ])('%s', async (_, args, message) => {
@@ -518,8 +620,8 @@ describe('a wrong use gets one sentence and a code that is not 0', () => {
   it.each([
     [['train', '--dat', 'x'], /^error: unknown option/],
     [['generate', 'none'], /cannot be read: .+\n$/],
-  ])('in a process of its own, too: %j', async (args, message) => {
-    const { code, err } = await inOwnProcess(...args);
+  ])('in a child process, too: %j', async (args, message) => {
+    const { code, err } = await runInChildProcess(...args);
     expect(code).toBe(1);
     expect(err).toMatch(message);
   });

@@ -5,28 +5,35 @@ import { find } from '../../src/dataset/reference.js';
 import { openFile } from '../../src/formats/open.js';
 import { openDataset } from '../../src/node/dataset.js';
 import { diskSource } from '../../src/node/disk-source.js';
-import { behaviourWorkplace, neuronLabel, TUNED } from '../helpers/behaviour.js';
+import { behaviorWorkspace, neuronLabel, TUNED } from '../helpers/behavior.js';
 import { neuroformer } from '../helpers/cli.js';
 
-let place: string;
-const at = (...parts: string[]) => join(place, ...parts);
+let folder: string;
+const inFolder = (...parts: string[]) => join(folder, ...parts);
 
 beforeAll(async () => {
-  place = behaviourWorkplace({
+  folder = behaviorWorkspace({
     steps: 100,
     batch: 16,
     every: 0.1,
     rate: 5e-3,
     split: { fractions: { train: 0.7, validation: 0.1, test: 0.2 } },
   });
-  const args = ['--data', at('data'), '--config', at('config.yaml'), '--out', at('run')];
+  const args = [
+    '--data',
+    inFolder('data'),
+    '--config',
+    inFolder('config.yaml'),
+    '--out',
+    inFolder('run'),
+  ];
   const { code, err } = await neuroformer('train', ...args);
   expect(code, err).toBe(0);
 });
-afterAll(() => rmSync(place, { recursive: true }));
+afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Columns of a table as text. */
-function table(path: string): Record<string, number[]> {
+/** The columns of a CSV file as numbers, by name. */
+function readColumns(path: string): Record<string, number[]> {
   const [head, ...rows] = readFileSync(path, 'utf8').trim().split('\n');
   const columns = head!.split(',').map((name, n) => {
     return [name, rows.map((row) => Number(row.split(',')[n]))] as const;
@@ -34,17 +41,19 @@ function table(path: string): Record<string, number[]> {
   return Object.fromEntries(columns);
 }
 
-describe('behaviour from the command line', () => {
-  it('is decoded beside its baselines, on the same windows', async () => {
+describe('decoded behavior', () => {
+  it('is scored beside all baselines on the same windows', async () => {
     const { code, out, err } = await neuroformer(
       'decode',
-      at('run'),
+      inFolder('run'),
       '--baselines',
       '--block',
       '2',
     );
     expect(code, err).toBe(0);
-    const { methods, variables } = JSON.parse(readFileSync(at('run', 'decoded.json'), 'utf8'));
+    const { methods, variables } = JSON.parse(
+      readFileSync(inFolder('run', 'decoded.json'), 'utf8'),
+    );
     const names = methods.map(({ name }: { name: string }) => name);
     expect(names).toEqual([
       'Neuroformer',
@@ -64,7 +73,7 @@ describe('behaviour from the command line', () => {
       'side',
     ]);
     const [model, , , , mean, ridge] = methods;
-    // The neurons are tuned, so whatever reads them does far better than who does not.
+    // The neurons are tuned, so every decoder that reads them does far better than the mean.
     expect(model.scores.place.r2.value).toBeGreaterThan(0.6);
     expect(ridge.scores.place.r2.value).toBeGreaterThan(0.6);
     expect(mean.scores.place.r2.value).toBeLessThan(0.1);
@@ -77,8 +86,8 @@ describe('behaviour from the command line', () => {
     expect(high).toBeGreaterThan(value);
   }, 180_000);
 
-  it('has its moments as a table and as NWB series, both the same', async () => {
-    const columns = table(at('run', 'decoded.csv'));
+  it('is written as a table and as NWB series with the same values', async () => {
+    const columns = readColumns(inFolder('run', 'decoded.csv'));
     expect(Object.keys(columns)).toEqual([
       'trial',
       'trial_id',
@@ -91,10 +100,10 @@ describe('behaviour from the command line', () => {
       'side',
       'side_decoded',
     ]);
-    // The last fifth of 60 s, less the 0.1 s that its first window would read of what comes before.
+    // The last fifth of 60 s has 120 windows, of which the first would read 0.1 s of the part before.
     expect(columns.time!.length).toBe(119);
     expect(columns.time!.at(-1)).toBe(60);
-    const { root, close } = await openFile(diskSource(at('run', 'decoded.nwb')));
+    const { root, close } = await openFile(diskSource(inFolder('run', 'decoded.nwb')));
     for (const name of ['place', 'place_decoded', 'heading_decoded']) {
       const [data] = find(root, ['processing', 'behavior', name, 'data']);
       expect(data?.kind === 'array' && [...(data.read() as Float64Array)]).toEqual(
@@ -102,43 +111,43 @@ describe('behaviour from the command line', () => {
       );
     }
     const [sides] = find(root, ['processing', 'behavior', 'side_decoded', 'data']);
-    const named = readFileSync(at('run', 'decoded.csv'), 'utf8').trim().split('\n').slice(1);
+    const rows = readFileSync(inFolder('run', 'decoded.csv'), 'utf8').trim().split('\n').slice(1);
     expect(sides?.kind === 'array' && [...sides.read()]).toEqual(
-      named.map((row) => row.split(',').at(-1)),
+      rows.map((row) => row.split(',').at(-1)),
     );
     close();
   });
 
-  it('leaves what was decoded of the test part when another is decoded', async () => {
-    const before = readFileSync(at('run', 'decoded.csv'));
-    const { code, out, err } = await neuroformer('decode', at('run'), '--part', 'train');
+  it('keeps the results of the test part when another part is decoded', async () => {
+    const before = readFileSync(inFolder('run', 'decoded.csv'));
+    const { code, out, err } = await neuroformer('decode', inFolder('run'), '--part', 'train');
     expect(code, err).toBe(0);
     expect(out).toContain('decoded-train.csv, decoded-train.nwb and decoded-train.json.');
-    expect(readFileSync(at('run', 'decoded.csv'))).toEqual(before);
-    const { windows } = JSON.parse(readFileSync(at('run', 'run.json'), 'utf8'));
-    expect(table(at('run', 'decoded-train.csv')).time!.length).toBe(windows.train);
+    expect(readFileSync(inFolder('run', 'decoded.csv'))).toEqual(before);
+    const { windows } = JSON.parse(readFileSync(inFolder('run', 'run.json'), 'utf8'));
+    expect(readColumns(inFolder('run', 'decoded-train.csv')).time!.length).toBe(windows.train);
   });
 
-  it('keeps the baselines it has trained', async () => {
-    const before = readFileSync(at('run', 'baselines', 'mlp', 'last.safetensors'));
-    const { code, out } = await neuroformer('decode', at('run'), '--baselines');
+  it('does not train a baseline again', async () => {
+    const before = readFileSync(inFolder('run', 'baselines', 'mlp', 'last.safetensors'));
+    const { code, out } = await neuroformer('decode', inFolder('run'), '--baselines');
     expect(code).toBe(0);
-    expect(out).not.toContain('Training the baseline');
-    expect(readFileSync(at('run', 'baselines', 'mlp', 'last.safetensors'))).toEqual(before);
+    expect(out).not.toMatch(/Training the .+ baseline/);
+    expect(readFileSync(inFolder('run', 'baselines', 'mlp', 'last.safetensors'))).toEqual(before);
   });
 
-  it('needs fewer labels where spikes were learnt before: every seed and share is there', async () => {
+  it('is scored by share of labels, pretrained and from scratch, for every seed', async () => {
     const { code, err } = await neuroformer(
       'labels',
-      at('run'),
+      inFolder('run'),
       ...['--shares', '0.1,1', '--seeds', '2', '--updates', '4', '--pretraining', '4'],
     );
     expect(code, err).toBe(0);
-    const { runs, whole } = JSON.parse(readFileSync(at('run', 'labels.json'), 'utf8'));
-    const { methods } = JSON.parse(readFileSync(at('run', 'decoded.json'), 'utf8'));
+    const { runs, whole } = JSON.parse(readFileSync(inFolder('run', 'labels.json'), 'utf8'));
+    const { methods } = JSON.parse(readFileSync(inFolder('run', 'decoded.json'), 'utf8'));
     expect(whole.updates).toBe(100);
     expect(whole.scores.place.r).toBeCloseTo(methods[0].scores.place.r.value, 12);
-    const { train } = JSON.parse(readFileSync(at('run', 'run.json'), 'utf8')).windows;
+    const { train } = JSON.parse(readFileSync(inFolder('run', 'run.json'), 'utf8')).windows;
     const keys = runs.map(
       ({ seed, share, from, windows }: Record<string, unknown>) =>
         `${seed} ${share} ${from} ${windows}`,
@@ -154,10 +163,10 @@ describe('behaviour from the command line', () => {
       ),
     );
     const weights = (seed: number) =>
-      readFileSync(at('run', 'labels', `spikes-4-seed${seed}`, 'last.safetensors'));
+      readFileSync(inFolder('run', 'labels', `spikes-4-seed${seed}`, 'last.safetensors'));
     expect(weights(1)).not.toEqual(weights(2));
-    // Folders say how they were trained: what was trained otherwise is never taken for it.
-    expect(readdirSync(at('run', 'labels')).sort()).toEqual(
+    // The name of a folder says how its model was trained, so that no other is mistaken for it.
+    expect(readdirSync(inFolder('run', 'labels')).sort()).toEqual(
       [1, 2]
         .flatMap((seed) => [
           `spikes-4-seed${seed}`,
@@ -169,15 +178,22 @@ describe('behaviour from the command line', () => {
     );
   });
 
-  it('is on the page with its numbers, its pictures and the curve', async () => {
-    const generated = await neuroformer('generate', at('run'), '--trials', '4', '--seconds', '1');
+  it('is in the report with its scores, its figures and the learning curve', async () => {
+    const generated = await neuroformer(
+      'generate',
+      inFolder('run'),
+      '--trials',
+      '4',
+      '--seconds',
+      '1',
+    );
     expect(generated.code, generated.err).toBe(0);
-    const drawn = await openDataset(at('run', 'generated.nwb'));
-    expect(drawn.names).toEqual(Array.from({ length: TUNED }, (_, n) => `${neuronLabel(n)}`));
-    const { code, err } = await neuroformer('report', at('run'));
+    const dataset = await openDataset(inFolder('run', 'generated.nwb'));
+    expect(dataset.names).toEqual(Array.from({ length: TUNED }, (_, n) => `${neuronLabel(n)}`));
+    const { code, err } = await neuroformer('report', inFolder('run'));
     expect(code, err).toBe(0);
-    const page = readFileSync(at('run', 'report.html'), 'utf8');
-    const { methods } = JSON.parse(readFileSync(at('run', 'decoded.json'), 'utf8'));
+    const page = readFileSync(inFolder('run', 'report.html'), 'utf8');
+    const { methods } = JSON.parse(readFileSync(inFolder('run', 'decoded.json'), 'utf8'));
     for (const { name, scores } of methods) {
       const { value } = scores.place.r2;
       if (Number.isFinite(value)) expect(page, name).toContain(`<td>${value.toFixed(3)}`);
@@ -189,13 +205,20 @@ describe('behaviour from the command line', () => {
       'labels-place',
       'labels-side',
     ])
-      expect(existsSync(at('run', 'figures', `${name}.svg`)), name).toBe(true);
-    expect(page).toContain('Rates of neurons, one window ahead of the recorded past');
+      expect(existsSync(inFolder('run', 'figures', `${name}.svg`)), name).toBe(true);
+    expect(page).toContain('Firing rates, one window ahead of the recorded past');
   });
 
-  it('cannot be decoded where nothing is predicted', async () => {
-    const args = ['--data', at('data'), '--config', at('config.yaml'), '--out', at('blind')];
-    const none = [
+  it('is refused where the model predicts no variable', async () => {
+    const args = [
+      '--data',
+      inFolder('data'),
+      '--config',
+      inFolder('config.yaml'),
+      '--out',
+      inFolder('blind'),
+    ];
+    const noVariables = [
       '--set',
       'modalities={}',
       '--set',
@@ -203,94 +226,102 @@ describe('behaviour from the command line', () => {
       '--set',
       'training.steps=1',
     ];
-    expect((await neuroformer('train', ...args, ...none)).code).toBe(0);
-    const { code, err } = await neuroformer('decode', at('blind'));
+    expect((await neuroformer('train', ...args, ...noVariables)).code).toBe(0);
+    const { code, err } = await neuroformer('decode', inFolder('blind'));
     expect(code).toBe(1);
     expect(err).toBe(
-      'This model decodes nothing: name variables with predict: true under modalities, and train or finetune it.\n',
+      'This model decodes no variables: set predict: true for one under modalities, then train or fine-tune a model.\n',
     );
   });
 });
 
-it('a variable that would have the name of another column is refused', async () => {
+it('refuses a variable with the name of another column', async () => {
   const setting = '{data: place, dt: 0.1, predict: true, objective: regression}';
   const sets = [
     `modalities={behavior: {n_layers: 0, window: 0.1, variables: {time: ${setting}}}}`,
     'loss.variables={}',
     'training.steps=1',
   ];
-  const args = ['--data', at('data'), '--config', at('config.yaml'), '--out', at('named')];
+  const args = [
+    '--data',
+    inFolder('data'),
+    '--config',
+    inFolder('config.yaml'),
+    '--out',
+    inFolder('named'),
+  ];
   const { code, err } = await neuroformer(
     'train',
     ...args,
     ...sets.flatMap((set) => ['--set', set]),
   );
   expect(code, err).toBe(0);
-  const decoded = await neuroformer('decode', at('named'));
+  const decoded = await neuroformer('decode', inFolder('named'));
   expect(decoded.code).toBe(1);
   expect(decoded.err).toBe(
-    'decoded.csv would have two columns time: call the variable something else in the configuration, and give its name in the recording as data.\n',
+    'decoded.csv would have two columns named time: rename the variable in the configuration, and give its name in the recording as data.\n',
   );
 });
 
-describe('a recording from the command line', () => {
-  it('is described: what it holds, what looks odd, what its blocks would cut', async () => {
-    const args = ['--config', at('config.yaml'), '--out', at('look')];
-    const { code, out, err } = await neuroformer('inspect', at('data'), ...args);
+describe('inspecting a recording', () => {
+  it('shows its contents, what looks odd, and whether its spikes fit their blocks', async () => {
+    const args = ['--config', inFolder('config.yaml'), '--out', inFolder('look')];
+    const { code, out, err } = await neuroformer('inspect', inFolder('data'), ...args);
     expect(code, err).toBe(0);
     expect(out).toMatch(/^recording +tuned neurons$/m);
-    expect(out).toMatch(/^neurons +16, called 3, 13, 23, 33 and 12 more$/m);
+    expect(out).toMatch(/^neurons +16, named 3, 13, 23, 33 and 12 more$/m);
     expect(out).toMatch(/^place +cm +0\.00\S* to 10 +1,200 +0\.05$/m);
-    expect(out).toMatch(/heading runs from 0\.00 to 6\.2\d, as angles do/);
-    expect(out).toMatch(/^Windows of .+: [\d,]+ for training, .+ test, [\d,]+ left out\.$/m);
-    expect(out).toContain('Its blocks hold all of their spikes.');
-    expect(readFileSync(at('look', 'inspect.html'), 'utf8')).toContain('<svg');
+    expect(out).toMatch(/heading ranges from 0\.00 to 6\.2\d, as an angle does/);
+    expect(out).toMatch(/^Windows with .+: [\d,]+ training, .+ test, [\d,]+ left out\.$/m);
+    expect(out).toContain('Its blocks hold all spikes of the training windows.');
+    expect(readFileSync(inFolder('look', 'inspect.html'), 'utf8')).toContain('<svg');
   });
 
-  it('without the variable that is to be decoded is refused, before training and by it', async () => {
-    const yaml = readFileSync(at('data', 'dataset.yaml'), 'utf8');
-    cpSync(at('data'), at('renamed'), { recursive: true });
-    writeFileSync(at('renamed', 'dataset.yaml'), yaml.replace(/^ {2}place:/m, '  position:'));
-    const config = ['--config', at('config.yaml')];
-    const train = ['train', '--data', at('renamed'), ...config, '--out', at('none')];
-    for (const args of [['inspect', at('renamed'), ...config], train]) {
+  it('refuses a recording without the variable to decode, as training does', async () => {
+    const yaml = readFileSync(inFolder('data', 'dataset.yaml'), 'utf8');
+    cpSync(inFolder('data'), inFolder('renamed'), { recursive: true });
+    writeFileSync(inFolder('renamed', 'dataset.yaml'), yaml.replace(/^ {2}place:/m, '  position:'));
+    const config = ['--config', inFolder('config.yaml')];
+    const train = ['train', '--data', inFolder('renamed'), ...config, '--out', inFolder('none')];
+    for (const args of [['inspect', inFolder('renamed'), ...config], train]) {
       const { code, err } = await neuroformer(...args);
       expect(code).toBe(1);
       expect(err).toMatch(
-        /^The recording has no variable place to decode; it has .*position.*\. If it has another name there, say it as data under place\.\n$/,
+        /^The recording has no variable place to decode; it has .*position.*\. If the recording has it under another name, give that name as data under place\.\n$/,
       );
     }
   });
 
-  it('that nobody described is described by the file it would need', async () => {
+  it('writes a dataset.yaml for a file that has none', async () => {
     const { code, out } = await neuroformer(
       'inspect',
-      at('data', 'tuned.npz'),
+      inFolder('data', 'tuned.npz'),
       '--out',
-      at('guess'),
+      inFolder('guess'),
     );
-    // The dataset.yaml beside it names it, so that is what counts.
+    // The dataset.yaml beside it names the file, so it is used.
     expect(code).toBe(0);
-    expect(out).not.toContain('Nobody described');
-    const alone = at('guess', 'alone.npz');
-    const { writeFileSync } = await import('node:fs');
-    writeFileSync(alone, readFileSync(at('data', 'tuned.npz')));
+    expect(out).not.toContain('There is no dataset.yaml');
+    const alone = inFolder('guess', 'alone.npz');
+    writeFileSync(alone, readFileSync(inFolder('data', 'tuned.npz')));
     const guessed = await neuroformer('inspect', alone);
-    expect(guessed.out).toContain('Nobody described this file; it was read by this dataset.yaml:');
+    expect(guessed.out).toContain(
+      'There is no dataset.yaml for this file. It was read as if by this one:',
+    );
     expect(guessed.out).toContain('times: alone.npz#times');
-    // What it writes opens from where it is.
-    const written = at('written');
+    // The dataset.yaml it writes opens from where it is.
+    const written = inFolder('written');
     expect((await neuroformer('inspect', alone, '--out', written)).code).toBe(0);
-    const again = await neuroformer('inspect', written);
-    expect(again.code, again.err).toBe(0);
-    expect(again.out).toContain('neurons    16');
+    const reopened = await neuroformer('inspect', written);
+    expect(reopened.code, reopened.err).toBe(0);
+    expect(reopened.out).toContain('neurons    16');
   });
 
   it.each([
     ['nothing.nwb', 'cannot be read: there is no such file or folder.'],
     ['config.yaml', 'data is not known'],
-  ])('that is none gets one sentence: %s', async (name, message) => {
-    const { code, err } = await neuroformer('inspect', at(name));
+  ])('ends with one sentence where the path is not a recording: %s', async (name, message) => {
+    const { code, err } = await neuroformer('inspect', inFolder(name));
     expect(code).toBe(1);
     if (name.endsWith('nwb')) expect(err).toContain(message);
     expect(err.trim().split('\n')).toHaveLength(1);

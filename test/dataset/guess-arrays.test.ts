@@ -10,15 +10,16 @@ import { matlabFile } from '../helpers/matlab.js';
 
 const writeFolder = useFolders();
 
-async function openOne(name: string, bytes: Uint8Array | string, more = {}) {
-  return openDataset(join(writeFolder({ [name]: bytes, ...more }), name));
+/** Opens one file of a folder, which may contain others. */
+async function openOne(name: string, bytes: Uint8Array | string, otherFiles = {}) {
+  return openDataset(join(writeFolder({ [name]: bytes, ...otherFiles }), name));
 }
 
 const f64 = (...values: number[]) => ({ data: Float64Array.from(values) });
 const i32 = (...values: number[]) => ({ data: Int32Array.from(values) });
 
-describe('a file that nobody described', () => {
-  it('with times and neurons is understood, and in milliseconds where seconds make no sense', async () => {
+describe('a file without a dataset.yaml', () => {
+  it('with times and neurons is recognized, in milliseconds where rates in seconds are implausible', async () => {
     const times = Array.from({ length: 40 }, (_, n) => 50 * n);
     const bytes = encodeNpz({
       spiketimes: f64(...times),
@@ -30,11 +31,11 @@ describe('a file that nobody described', () => {
     expect(recording.neurons).toBe(2);
     expect(recording.trials[0]!.duration).toBeCloseTo(1.95);
     expect(notes.join()).toContain(
-      'Times look like ms: as seconds, a neuron would fire 0.010 Hz, as ms 10 Hz.',
+      'Spike times look like ms: read as seconds, neurons would fire at 0.010 Hz on average; read as ms, at 10 Hz.',
     );
   });
 
-  it('with times, neurons and trials has trials, their length, and what each has one value of', async () => {
+  it('with times, neurons and trials has trials, their length, and variables with one value for each', async () => {
     const bytes = encodeNpz({
       trials: i32(0, 0, 1),
       neurons: i32(0, 1, 0),
@@ -51,7 +52,7 @@ describe('a file that nobody described', () => {
     expect(trials[1]!.variables.choice!.values[0]).toBe(2);
   });
 
-  it('whose trials begin before their clocks are at 0 keeps all spikes', async () => {
+  it('whose trials begin before 0 on their clocks keeps all spikes', async () => {
     const bytes = encodeNpz({
       times: f64(-0.93, 0.2, 0.4, -0.5, 0.1),
       neurons: i32(0, 1, 0, 1, 0),
@@ -63,7 +64,7 @@ describe('a file that nobody described', () => {
       [[1.1], [0.5]],
     ]);
     expect(notes).toContain(
-      'Trials are taken to begin at -1 s of their clocks, with the first spike.',
+      'Trials are assumed to begin at -1 s on their clocks, just before the earliest spike.',
     );
     const ended = encodeNpz({
       times: f64(-0.9, 1.4, 1.8, 0.2),
@@ -76,7 +77,7 @@ describe('a file that nobody described', () => {
     expect(spikeTimes(trial!)).toEqual([[0], [2.3]]);
   });
 
-  it('whose times go on from trial to trial is one session', async () => {
+  it('whose times increase from trial to trial is one session', async () => {
     const times = Array.from({ length: 100 }, (_, n) => n);
     const bytes = encodeNpz({
       times: f64(...times),
@@ -86,25 +87,26 @@ describe('a file that nobody described', () => {
     const { recording, notes } = await openOne('a.npz', bytes);
     expect(recording.trials).toHaveLength(1);
     expect(recording.trials[0]!.duration).toBeCloseTo(99);
-    expect(notes.join()).toContain('Times go on from trial to trial');
+    expect(notes.join()).toContain('Spike times increase from trial to trial');
   });
 
-  it('with a table of cells is refused, as nothing says what its columns are', async () => {
+  it('with a two-dimensional cell array is rejected, because its columns may or may not be trials', async () => {
     const cells = matlabFile({ spikes: [[0.1, 0.2], [0.3], [0.1], [0.4]] });
-    // The shape of the cell is its second element: two rows of two.
-    const at = cells.indexOf(1, 160);
-    expect(at).toBeGreaterThan(0);
+    expect(cells.indexOf(1, 160)).toBeGreaterThan(0);
     const view = new DataView(cells.buffer);
-    for (let n = 128; n < 200; n += 4)
-      if (view.getUint32(n, true) === 1 && view.getUint32(n + 4, true) === 4) {
-        view.setUint32(n, 2, true);
-        view.setUint32(n + 4, 2, true);
+    // Changes the shape of the cell array, which is near the start of the file, from 1 x 4 to 2 x 2.
+    for (let offset = 128; offset < 200; offset += 4)
+      if (view.getUint32(offset, true) === 1 && view.getUint32(offset + 4, true) === 4) {
+        view.setUint32(offset, 2, true);
+        view.setUint32(offset + 4, 2, true);
         break;
       }
-    await expect(openOne('x.mat', cells)).rejects.toThrow('spikes/* is a table of cells, 4 in all');
+    await expect(openOne('x.mat', cells)).rejects.toThrow(
+      'spikes/* is a two-dimensional array of 4 cells',
+    );
   });
 
-  it('with cells within cells says that each is taken for a neuron', async () => {
+  it('with cells within cells notes that each inner cell is read as a neuron', async () => {
     const file = matlabFile({
       spikes: [
         [
@@ -117,40 +119,44 @@ describe('a file that nobody described', () => {
     const { recording, notes } = await openOne('x.mat', file);
     expect(recording.neurons).toBe(3);
     expect(notes).toContain(
-      'spikes/*/* is cells within cells: each of the 3 is taken for a neuron.',
+      'spikes/*/* is an array of cells within cells: each of the 3 inner cells is read as a neuron.',
     );
   });
 
-  it('with an empty cell, and times out of order, is read', async () => {
+  it('with an empty cell and times out of order is read', async () => {
     const file = matlabFile({ spikes: [[0.5, 0.1], [], [0.2, 0.3]] });
     const { recording, notes } = await openOne('x.mat', file);
     expect(spikeTimes(recording.trials[0]!)).toEqual([[0.1, 0.5], [], [0.2, 0.3]]);
-    expect(notes.join()).toContain('were not in order');
+    expect(notes.join()).toContain(
+      'Spike times that were not in order are sorted (1 of 3 neurons).',
+    );
   });
 
-  it('that is a table of texts and times has its units numbered', async () => {
+  it('with names of units has neurons in the order of the names', async () => {
     const { recording, notes } = await openOne('s.csv', 'unit,time\nb,0.5\na,0.1\na,0.7\n');
     expect(spikeTimes(recording.trials[0]!)).toEqual([[0.1, 0.7], [0.5]]);
-    expect(notes.join()).toContain('labels');
+    expect(notes.join()).toContain('The values in unit are labels');
   });
 
-  it('with one long list and how many each neuron has is understood', async () => {
+  it('with one array of times, and how many each neuron has, is recognized', async () => {
     const bytes = encodeNpz({ spikes: f64(0.1, 0.2, 0.9), sCount: i32(2, 1) });
     const { recording } = await openOne('a.npz', bytes);
     expect(spikeTimes(recording.trials[0]!)).toEqual([[0.1, 0.2], [0.9]]);
   });
 
-  it('whose clock began long before has its session begin where it was recorded', async () => {
+  it('whose clock started long before has its session start where it was recorded', async () => {
     const file = matlabFile({ units: [{ time: [4397.5, 4398] }, { time: [4399.25, 4400] }] });
     const { recording, notes } = await openOne('u.mat', file);
     expect(spikeTimes(recording.trials[0]!)).toEqual([
       [0.5, 1],
       [2.25, 3],
     ]);
-    expect(notes).toEqual(['Nothing was recorded before 4397.5 s: the session begins at 4397 s.']);
+    expect(notes).toEqual([
+      'Nothing was recorded before 4397.5 s, so the session starts at 4397 s.',
+    ]);
   });
 
-  it('says which of its arrays nothing was made of', async () => {
+  it('notes which of its arrays are not used', async () => {
     const times = Array.from({ length: 40 }, (_, n) => n);
     const bytes = encodeNpz({
       times: f64(...times),
@@ -160,21 +166,21 @@ describe('a file that nobody described', () => {
     });
     const { notes } = await openOne('a.npz', bytes);
     expect(notes).toContain(
-      'Not read, as nothing says what they are: speed [3]. What is behaviour, name under variables of a dataset.yaml.',
+      'Arrays that were not recognized and are not used: speed [3]. List those that are behavior under variables in a dataset.yaml.',
     );
   });
 
-  it('that is one array of fluorescence is refused with the lines it needs', async () => {
+  it('that is one array of fluorescence is rejected with the keys to write', async () => {
     const bytes = encodeNpy(
       Float32Array.from({ length: 40 }, (_, n) => n / 7),
       [4, 10],
     );
     await expect(openOne('F.npy', bytes)).rejects.toThrow(
-      "such as: spikes: {traces: 'F.npy', axes: [neurons, bins], dt: 0.05, event: {above: 3, in: deviations}}, where dt is the seconds of a bin.",
+      "such as: spikes: {traces: 'F.npy', axes: [neurons, bins], dt: 0.05, event: {above: 3, in: deviations}}, where dt is the bin width in seconds.",
     );
   });
 
-  it('with counts and a clock has what was recorded beside them as variables', async () => {
+  it('with counts and a clock has the other arrays of that length as variables', async () => {
     const file = matlabFile({
       spikes: {
         rows: [
@@ -212,10 +218,10 @@ describe('a file that nobody described', () => {
           ],
         },
       }),
-      'x.mat: spikes [2 x 3] looks like spike counts, but nothing says how long a bin is',
+      'x.mat: spikes [2 x 3] looks like spike counts, but the bin width is not given',
     ],
     [
-      'several things that could be spikes',
+      'several arrays that could be spikes',
       matlabFile({
         Qrun: {
           rows: [
@@ -230,10 +236,10 @@ describe('a file that nobody described', () => {
           ],
         },
       }),
-      'x.mat holds several things that could be spikes: Qrun [2 x 2], Qrem [2 x 2]. Put a dataset.yaml beside it',
+      'x.mat contains several arrays that could be spikes: Qrun [2 x 2], Qrem [2 x 2]. Put a dataset.yaml beside it',
     ],
     [
-      'events as numbers',
+      'a matrix of events',
       matlabFile({
         allEventsMat: {
           rows: [
@@ -244,12 +250,16 @@ describe('a file that nobody described', () => {
       }),
       "such as: spikes: {traces: 'x.mat#allEventsMat'",
     ],
-    ['nothing of the kind', matlabFile({ a: [1, 2] }), 'x.mat holds no spikes that could be told'],
-  ])('with %s is refused with a sentence that says what to write', async (_, bytes, message) => {
+    [
+      'nothing that looks like spikes',
+      matlabFile({ a: [1, 2] }),
+      'x.mat contains no spikes that can be recognized',
+    ],
+  ])('with %s is rejected with a message that says what to write', async (_, bytes, message) => {
     await expect(openOne('x.mat', bytes)).rejects.toThrow(message);
   });
 
-  it('is read by the dataset.yaml beside it, where that names it', async () => {
+  it('is read by the dataset.yaml beside it if that refers to it', async () => {
     const bytes = encodeNpz({ a: f64(1, 2), b: i32(0, 1) });
     const yaml = "spikes: {times: 'x.npz#a', neurons: 'x.npz#b'}";
     const { guessed, recording } = await openOne('x.npz', bytes, { 'dataset.yaml': yaml });
@@ -257,26 +267,26 @@ describe('a file that nobody described', () => {
     expect(recording.neurons).toBe(2);
   });
 
-  it('is read where it is alone in a folder, and asked for where it is not', async () => {
+  it('is read if it is the only one of its folder, and has to be named otherwise', async () => {
     const bytes = encodeNpz({ spikes: f64(0.1, 0.9), sCount: i32(1, 1) });
-    const alone = await openDataset(writeFolder({ 'a.npz': bytes, 'notes.txt': 'x' }));
-    expect(alone.recording.neurons).toBe(2);
+    const { recording } = await openDataset(writeFolder({ 'a.npz': bytes, 'notes.txt': 'x' }));
+    expect(recording.neurons).toBe(2);
     await expect(openDataset(writeFolder({ 'a.npz': bytes, 'b.npz': bytes }))).rejects.toThrow(
-      'give one of its files to see what is in it: a.npz, b.npz.',
+      'Give the path of one of its files to see what that contains: a.npz, b.npz.',
     );
   });
 });
 
-describe('a folder of phy', () => {
+describe('a phy folder', () => {
   const PHY = {
     'spike_times.npy': encodeNpy(Float64Array.of(3000, 6000, 9000, 12000, 15000), [5]),
     'spike_clusters.npy': encodeNpy(Int32Array.of(40, 7, 12, 40, 7), [5]),
     'params.py': "dat_path = 'raw.dat'\nsample_rate = 30000.\n",
   };
-  // The table has an order of its own, and a cluster without spikes.
+  // The table is not sorted, and lists a cluster that has no spikes.
   const group = 'cluster_id\tgroup\n40\tgood\n7\tnoise\n12\tgood\n3\tgood\n';
 
-  it('gives the clusters that are called good, at the times of their samples', async () => {
+  it('gives the clusters labeled good, with times converted from samples to seconds', async () => {
     const folder = writeFolder({ ...PHY, 'cluster_group.tsv': group });
     for (const path of [folder, join(folder, 'spike_times.npy')]) {
       const { recording, names, notes, guessed } = await openDataset(path);
@@ -284,12 +294,12 @@ describe('a folder of phy', () => {
       expect(names).toEqual(['12', '40']);
       expect(spikeTimes(recording.trials[0]!)).toEqual([[0.3], [0.1, 0.4]]);
       expect(notes).toContain(
-        'Of 3 neurons 2 are kept (spikes.keep), numbered from 0 in that order.',
+        'spikes.keep selects 2 of 3 neurons; they are renumbered from 0 in that order.',
       );
     }
   });
 
-  it('has what Kilosort calls good before anybody has looked, and rates as Python writes them', async () => {
+  it('uses the labels of Kilosort where phy has saved none, and sample rates as Python writes them', async () => {
     const labels = 'cluster_id\tKSLabel\n40\tgood\n7\tmua\n12\tmua\n';
     for (const file of ['cluster_group.tsv', 'cluster_KSLabel.tsv']) {
       for (const rate of ['3e4', '30_000.0', '3E+4']) {
@@ -303,7 +313,7 @@ describe('a folder of phy', () => {
     }
   });
 
-  it('is opened again by the path that a run keeps, and by a dataset.yaml once there is one', async () => {
+  it('is opened again by the path that a run stores, and by a dataset.yaml once there is one', async () => {
     const folder = writeFolder({ ...PHY, 'cluster_group.tsv': group });
     const { path } = await openDataset(folder);
     expect((await openDataset(path)).names).toEqual(['12', '40']);
@@ -312,13 +322,15 @@ describe('a folder of phy', () => {
     expect((await openDataset(path)).names).toEqual(['7', '12', '40']);
   });
 
-  it('has all its clusters where none is called anything, and needs its sample rate', async () => {
+  it('gives all clusters where none is labeled, and needs its sample rate', async () => {
     const { names, notes } = await openDataset(writeFolder(PHY));
     expect(names).toEqual(['7', '12', '40']);
-    expect(notes[0]).toContain('says which clusters are good, so all are used.');
-    const { 'params.py': _, ...less } = PHY;
-    await expect(openDataset(writeFolder(less))).rejects.toThrow(
-      'no params.py that says the sample_rate',
+    expect(notes[0]).toBe(
+      'All clusters are used, because no cluster_group.tsv or cluster_KSLabel.tsv labels the good ones.',
+    );
+    const { 'params.py': _, ...withoutRate } = PHY;
+    await expect(openDataset(writeFolder(withoutRate))).rejects.toThrow(
+      'no params.py with a sample_rate',
     );
   });
 });
@@ -332,12 +344,12 @@ describe('an NWB file', () => {
     timestamps: Float64Array.from(values, (_, n) => n / 10),
   });
 
-  it('gives its units, its trials and its series of behaviour', async () => {
+  it('gives its units, its trials and its series of behavior', async () => {
     const folder = writeFolder({});
     writeFileSync(
       join(folder, 'a.nwb'),
       await encodeNwb({
-        description: 'made by a test',
+        description: 'written by a test',
         started: '2026-01-01T00:00:00Z',
         units: [Float64Array.of(0.1, 0.5), new Float64Array(0), Float64Array.of(0.7)],
         trials: {
@@ -359,13 +371,13 @@ describe('an NWB file', () => {
     ]).toEqual([7, 8, 9, 10]);
   });
 
-  it('says what its units are called, by names or by numbers of their own', async () => {
+  it('names its units by unit_name, or by ids that differ from their indices', async () => {
     const folder = writeFolder({});
-    const of = async (names: string[]) => {
+    const namesOf = async (names: string[]) => {
       writeFileSync(
         join(folder, 'a.nwb'),
         await encodeNwb({
-          description: 'made by a test',
+          description: 'written by a test',
           started: '2026-01-01T00:00:00Z',
           units: [Float64Array.of(0.1), Float64Array.of(0.2)],
           names,
@@ -373,22 +385,22 @@ describe('an NWB file', () => {
       );
       return (await openDataset(join(folder, 'a.nwb'))).names;
     };
-    expect(await of(['CA1 3', 'CA1 8'])).toEqual(['CA1 3', 'CA1 8']);
-    expect(await of(['0', '1'])).toBeUndefined();
+    expect(await namesOf(['CA1 3', 'CA1 8'])).toEqual(['CA1 3', 'CA1 8']);
+    expect(await namesOf(['0', '1'])).toBeUndefined();
   });
 
-  it('without units or traces is refused', async () => {
+  it('without units or traces is rejected', async () => {
     const folder = writeFolder({});
     writeFileSync(
       join(folder, 'a.nwb'),
       await encodeNwb({
-        description: 'made by a test',
+        description: 'written by a test',
         started: '2026-01-01T00:00:00Z',
         series: [series('position', [1, 2, 3])],
       }),
     );
     await expect(openDataset(join(folder, 'a.nwb'))).rejects.toThrow(
-      'a.nwb holds no units with spike times and no traces of neurons: it cannot be trained on.',
+      'a.nwb contains neither units with spike times nor traces of neurons, so there are no spikes to train on.',
     );
   });
 });

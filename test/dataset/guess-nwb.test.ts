@@ -13,25 +13,26 @@ beforeAll(async () => {
 });
 afterAll(() => files.remove());
 
-/** A group of one neurodata type. */
-function typed(at: Group, name: string, type: string): Group {
-  const made = at.create_group(name);
-  made.create_attribute('neurodata_type', type);
-  return made;
+/** Creates a group of a neurodata type. */
+function typed(parent: Group, name: string, type: string): Group {
+  const group = parent.create_group(name);
+  group.create_attribute('neurodata_type', type);
+  return group;
 }
 
+/** Creates a numeric dataset. */
 function numbers(
-  at: Group,
+  parent: Group,
   name: string,
   data: number[],
   shape: number[] = [data.length],
 ): H5Dataset {
-  return at.create_dataset({ name, data: Float64Array.from(data), shape });
+  return parent.create_dataset({ name, data: Float64Array.from(data), shape });
 }
 
-/** A series at a rate, in its own unit. */
+/** Creates a series at a rate, whose data may have attributes such as a unit. */
 function series(
-  at: Group,
+  parent: Group,
   name: string,
   type: string,
   data: number[],
@@ -47,16 +48,16 @@ function series(
     attributes?: Record<string, number | string>;
   } = {},
 ): Group {
-  const made = typed(at, name, type);
-  const values = numbers(made, 'data', data, shape);
+  const group = typed(parent, name, type);
+  const values = numbers(group, 'data', data, shape);
   for (const [key, value] of Object.entries(attributes)) values.create_attribute(key, value);
-  made
+  group
     .create_dataset({ name: 'starting_time', data: start, dtype: '<d' })
     .create_attribute('rate', rate);
-  return made;
+  return group;
 }
 
-/** Opens an NWB file that was written so; its root says version 2.6. */
+/** Writes an NWB file and opens it. */
 function open(write: (root: Group) => void, version = '2.6.0') {
   const path = join(writeFolder({}), 'x.nwb');
   const bytes = files.written((root) => {
@@ -68,17 +69,19 @@ function open(write: (root: Group) => void, version = '2.6.0') {
   return openDataset(path);
 }
 
-function units(at: Group): void {
-  const table = typed(at, 'units', 'Units');
+/** Creates a table of three units with 2, 0 and 2 spikes. */
+function units(parent: Group): void {
+  const table = typed(parent, 'units', 'Units');
   numbers(table, 'spike_times', [0.1, 0.5, 0.3, 0.9]);
   table.create_dataset({ name: 'spike_times_index', data: new Uint8Array([2, 2, 4]) });
 }
 
+/** The samples of a variable, rounded to six decimals. */
 const samples = (variable: { values: ArrayLike<number | string> }) =>
   Array.from(variable.values, (value) => Number(Number(value).toFixed(6)));
 
 describe('an NWB 2 file', () => {
-  it('has its units found wherever they sit', async () => {
+  it('is read with its units wherever they are stored', async () => {
     const { recording } = await open((root) => {
       const module = typed(root.create_group('processing'), 'ecephys', 'ProcessingModule');
       const table = typed(module, 'sorted', 'Units');
@@ -88,20 +91,20 @@ describe('an NWB 2 file', () => {
     expect(spikeTimes(recording.trials[0]!)).toEqual([[0.2], [0.4]]);
   });
 
-  it('has its units called by their numbers where those are not their places', async () => {
-    const of = (ids: number[]) =>
+  it('has its units named by id where ids differ from indices', async () => {
+    const openWithIds = (ids: number[]) =>
       open((root) => {
         units(root);
         (root.get('units') as Group).create_dataset({ name: 'id', data: Int32Array.from(ids) });
       });
-    expect((await of([0, 1, 2])).names).toBeUndefined();
-    expect((await of([4, 7, 30])).names).toEqual(['4', '7', '30']);
-    // A column of another length says nothing of these units.
-    expect((await of([4, 7])).names).toBeUndefined();
+    expect((await openWithIds([0, 1, 2])).names).toBeUndefined();
+    expect((await openWithIds([4, 7, 30])).names).toEqual(['4', '7', '30']);
+    // A column of another length does not name these units.
+    expect((await openWithIds([4, 7])).names).toBeUndefined();
   });
 
-  it('has behaviour at a rate, from a start, by conversion and offset, a variable for each axis', async () => {
-    const { recording, units: known } = await open((root) => {
+  it('gives behavior one variable per axis, with rate, start, conversion and offset', async () => {
+    const { recording, units: unitNames } = await open((root) => {
       units(root);
       const behavior = typed(root.create_group('processing'), 'behavior', 'ProcessingModule');
       const position = typed(behavior, 'Position', 'Position');
@@ -122,14 +125,14 @@ describe('an NWB 2 file', () => {
     expect(variables.place_on_track_x).toMatchObject({ dt: 0.1, start: 0.2 });
     expect(samples(variables.place_on_track_x!)).toEqual([1.5, 2.5, 3.5]);
     expect(samples(variables.place_on_track_y!)).toEqual([2, 3, 4]);
-    expect(known).toEqual({
+    expect(unitNames).toEqual({
       place_on_track_x: 'meters',
       place_on_track_y: 'meters',
       speed: 'cm/s',
     });
   });
 
-  it('takes pupils from a table with a clock, and draws over what was not seen', async () => {
+  it('reads pupils from a table with timestamps, and interpolates missing samples', async () => {
     const { recording, notes } = await open((root) => {
       units(root);
       const module = typed(root.create_group('processing'), 'eye_tracking', 'ProcessingModule');
@@ -141,12 +144,12 @@ describe('an NWB 2 file', () => {
     const width = recording.trials[0]!.variables.pupil_width!;
     expect(samples(width)).toEqual([4, 6]);
     expect('times' in width && [...Array.from(width.times)]).toEqual([0, 0.2]);
-    expect(notes.join()).toContain(
-      '1 of 3 samples of processing/eye_tracking/pupil/width are no numbers',
+    expect(notes).toContain(
+      'Missing samples of processing/eye_tracking/pupil/width are interpolated from their neighbors (1 of 3).',
     );
   });
 
-  it('leaves out what is no behaviour: raw signals, images, events, clocks that do not rise', async () => {
+  it('leaves out what is not behavior: raw signals, images, events, timestamps that do not rise', async () => {
     const { recording, notes } = await open((root) => {
       units(root);
       const acquisition = root.create_group('acquisition');
@@ -160,11 +163,11 @@ describe('an NWB 2 file', () => {
     });
     expect(recording.trials[0]!.variables).toEqual({});
     expect(notes).toEqual([
-      'The times of acquisition/ttl do not rise from each to the next, as those of a variable would: it is left out.',
+      'The timestamps of acquisition/ttl do not rise from sample to sample: it is left out.',
     ]);
   });
 
-  it('is cut into its trials, and keeps other intervals by name', async () => {
+  it('is split into its trials, and keeps other intervals by name', async () => {
     const { recording } = await open((root) => {
       units(root);
       const intervals = root.create_group('intervals');
@@ -182,7 +185,7 @@ describe('an NWB 2 file', () => {
     expect(recording.intervals).toEqual({ running: [{ start: 0.2, stop: 0.3 }] });
   });
 
-  it('has what is said of each trial, but for times', async () => {
+  it('has the columns of the trials as variables, except times', async () => {
     const { recording } = await open((root) => {
       units(root);
       const trials = typed(root.create_group('intervals'), 'trials', 'TimeIntervals');
@@ -199,7 +202,7 @@ describe('an NWB 2 file', () => {
     expect(recording.trials[1]!.variables.choice!.values[0]).toBe('right');
   });
 
-  it('takes attributes that are lists of one, and says which are no numbers', async () => {
+  it('accepts attributes that are lists of one value, and notes those that are not finite', async () => {
     const { recording, notes } = await open((root) => {
       units(root);
       const behavior = typed(root.create_group('processing'), 'behavior', 'ProcessingModule');
@@ -213,12 +216,10 @@ describe('an NWB 2 file', () => {
     });
     expect(recording.trials[0]!.variables.speed).toMatchObject({ dt: 0.2 });
     expect(samples(recording.trials[0]!.variables.speed!)).toEqual([0.01, 0.02, 0.03]);
-    expect(notes).toContain(
-      'The offset of processing/behavior/speed is NaN, which is taken for 0.',
-    );
+    expect(notes).toContain('The offset of processing/behavior/speed is NaN; 0 is used instead.');
   });
 
-  it('has intervals without an end left out, and trials between others that say nothing', async () => {
+  it('leaves out intervals without an end and trials without a start', async () => {
     const { recording, notes } = await open((root) => {
       units(root);
       const intervals = root.create_group('intervals');
@@ -234,12 +235,12 @@ describe('an NWB 2 file', () => {
       [0.6, 0.4],
     ]);
     expect(recording.intervals.rest).toEqual([{ start: 0.1, stop: 0.2 }]);
-    expect(notes.some((note) => note.startsWith('1 of 2 intervals of rest have no start'))).toBe(
-      true,
+    expect(notes).toContain(
+      'Intervals of rest without a start, an end or a duration within the recording are left out (1 of 2).',
     );
   });
 
-  it('names what it leaves out: further units, and series too wide for a variable', async () => {
+  it('notes what it leaves out: other tables of units, and series with many columns', async () => {
     const { recording, notes } = await open((root) => {
       units(root);
       const module = typed(root.create_group('processing'), 'second', 'ProcessingModule');
@@ -248,22 +249,24 @@ describe('an NWB 2 file', () => {
     });
     expect(recording.neurons).toBe(3);
     expect(notes.join('\n')).toContain(
-      'There are 2 tables of units; units is read, processing/second/units not',
+      '2 tables of units were found; only units is read (skipped: processing/second/units).',
     );
     expect(notes.join('\n')).toContain('processing/second/pose has 10 columns');
   });
 
-  it('whose clock began long before has its session begin where it was recorded', async () => {
+  it('whose clock started long before has its session start where it was recorded', async () => {
     const { recording, notes } = await open((root) => {
       const table = typed(root, 'units', 'Units');
       numbers(table, 'spike_times', [5000.5, 5001, 5002]);
       table.create_dataset({ name: 'spike_times_index', data: new Uint8Array([2, 3]) });
     });
     expect(spikeTimes(recording.trials[0]!)).toEqual([[0.5, 1], [2]]);
-    expect(notes).toEqual(['Nothing was recorded before 5000.5 s: the session begins at 5000 s.']);
+    expect(notes).toEqual([
+      'Nothing was recorded before 5000.5 s, so the session starts at 5000 s.',
+    ]);
   });
 
-  it('without units has events found in its traces, by a rule that is said', async () => {
+  it('without units has the events of its traces as spikes, by a rule that is noted', async () => {
     const trace = [0, 1, -1, 0, 1, -1, 9, 9, 1, -1];
     const { recording, notes } = await open((root) => {
       const ophys = typed(root.create_group('processing'), 'ophys', 'ProcessingModule');
@@ -280,10 +283,10 @@ describe('an NWB 2 file', () => {
     });
     expect(spikeTimes(recording.trials[0]!)).toEqual([[0.6], []]);
     expect(recording.trials[0]!.duration).toBeCloseTo(1);
-    expect(notes.join()).toContain('That rule is a guess; say your own under spikes.event');
+    expect(notes.join()).toContain('This rule is a guess; set your own under spikes.event');
   });
 
-  it('with a group for each neuron has them in the order of their numbers', async () => {
+  it('with one series per neuron has neurons in the order of the numbers in their names', async () => {
     const { recording } = await open((root) => {
       const acquisition = root.create_group('acquisition');
       for (const neuron of [10, 2, 1, 0, 3])
@@ -298,23 +301,23 @@ describe('an NWB 2 file', () => {
     expect(recording.trials[0]!.variables).toEqual({});
   });
 
-  it('of version 1, or without anything to read, is refused in a sentence', async () => {
+  it('of version 1, or without spikes, is rejected', async () => {
     await expect(open(() => {}, '1.0.6')).rejects.toThrow(
-      'x.nwb is NWB of version 1.0.6, but only version 2 is read',
+      'x.nwb is NWB 1.0.6, but only NWB 2 is supported',
     );
     await expect(open(() => {})).rejects.toThrow(
-      'x.nwb holds no units with spike times and no traces of neurons',
+      'x.nwb contains neither units with spike times nor traces of neurons',
     );
   });
 
-  it('whose index points past its spikes is refused in a sentence', async () => {
-    const short = open((root) => {
+  it('whose index points past its spikes is rejected', async () => {
+    const truncated = open((root) => {
       const table = typed(root, 'units', 'Units');
       numbers(table, 'spike_times', [0.1, 0.5]);
       table.create_dataset({ name: 'spike_times_index', data: new Uint32Array([2, 32415]) });
     });
-    await expect(short).rejects.toThrow(
-      'the times of neuron 1 would be places 2 to 32415, but spikes.times has 2: the file is cut short',
+    await expect(truncated).rejects.toThrow(
+      'the times of neuron 1 would be at indices 2 to 32415 of spikes.times, which has 2 values: the file is cut short',
     );
   });
 });

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { find, parseReference, readValues } from '../../src/dataset/reference.js';
 import type { ArrayNode, DataNode, GroupNode } from '../../src/formats/nodes.js';
 
-/** An array of 0, 1, 2 and so on, that remembers which places of it were read. */
-function counted(shape: readonly number[], reads: [number, number][] = []): ArrayNode {
-  const each = shape.slice(1).reduce((product, n) => product * n, 1);
+/** An array of 0, 1, 2 and so on in C order, which records the ranges of rows that are read. */
+function countingArray(shape: readonly number[], reads: [number, number][] = []): ArrayNode {
+  const rowLength = shape.slice(1).reduce((product, n) => product * n, 1);
   return {
     kind: 'array',
     type: 'number',
@@ -12,7 +12,8 @@ function counted(shape: readonly number[], reads: [number, number][] = []): Arra
     attributes: {},
     read(from = 0, to = shape[0] ?? 1) {
       reads.push([from, to]);
-      return Float64Array.from({ length: (to - from) * each }, (_, n) => from * each + n);
+      const length = (to - from) * rowLength;
+      return Float64Array.from({ length }, (_, n) => from * rowLength + n);
     },
   };
 }
@@ -21,14 +22,15 @@ function group(members: Readonly<Record<string, DataNode>>): GroupNode {
   return { kind: 'group', members: new Map(Object.entries(members)), attributes: {} };
 }
 
-function picked(shape: readonly number[], text: string) {
-  const { index } = parseReference(`f#x${text}`);
-  const { data, shape: found } = readValues(counted(shape), index, 'f#x');
-  return { data: [...data], shape: found };
+/** What an index such as `[:,1]` selects of a counting array. */
+function select(arrayShape: readonly number[], indexText: string) {
+  const { index } = parseReference(`f#x${indexText}`);
+  const { data, shape } = readValues(countingArray(arrayShape), index, 'f#x');
+  return { data: [...data], shape };
 }
 
 describe('a reference', () => {
-  it('names a file, a path in it and a piece of what is there', () => {
+  it('names a file, a path in it and an index of the array there', () => {
     expect(parseReference('a.npy')).toEqual({ file: 'a.npy', path: [], index: undefined });
     expect(parseReference('a.npy[:,1]')).toEqual({
       file: 'a.npy',
@@ -48,41 +50,41 @@ describe('a reference', () => {
     ['#1/a.CSV#x.csv', '#1/a.CSV', ['x.csv']],
     ['a.mat.h5#x#y', 'a.mat.h5', ['x#y']],
     ['spikes#times', 'spikes', ['times']],
-  ])('%s is of the file %s', (text, file, path) => {
+  ])('%s names the file %s', (text, file, path) => {
     expect(parseReference(text)).toEqual({ file, path, index: undefined });
   });
 
   it.each(['[a:]', '[]', '[1:2:3]'])(
-    'whose index is %s is refused or is part of a name',
+    'that ends with %s is rejected, unless that is part of a name',
     (text) => {
-      const read = () => parseReference(`f#x${text}`);
-      if (text === '[a:]') expect(read().path).toEqual(['x[a:]']);
-      else expect(read).toThrow('should be places from 0');
+      const parse = () => parseReference(`f#x${text}`);
+      if (text === '[a:]') expect(parse().path).toEqual(['x[a:]']);
+      else expect(parse).toThrow('is not an index; write indices from 0');
     },
   );
 
-  it('picks rows, columns and stretches as NumPy does', () => {
-    expect(picked([3, 2], '[:,1]')).toEqual({ data: [1, 3, 5], shape: [3] });
-    expect(picked([3, 2], '[1,:]')).toEqual({ data: [2, 3], shape: [2] });
-    expect(picked([3, 2], '[1:,0]')).toEqual({ data: [2, 4], shape: [2] });
-    expect(picked([2, 3, 2], '[:,1:3,1]')).toEqual({ data: [3, 5, 9, 11], shape: [2, 2] });
-    expect(picked([4], '[1:3]')).toEqual({ data: [1, 2], shape: [2] });
-    expect(picked([3, 2], '[2:2,0]')).toEqual({ data: [], shape: [0] });
+  it('selects rows, columns and ranges as NumPy does', () => {
+    expect(select([3, 2], '[:,1]')).toEqual({ data: [1, 3, 5], shape: [3] });
+    expect(select([3, 2], '[1,:]')).toEqual({ data: [2, 3], shape: [2] });
+    expect(select([3, 2], '[1:,0]')).toEqual({ data: [2, 4], shape: [2] });
+    expect(select([2, 3, 2], '[:,1:3,1]')).toEqual({ data: [3, 5, 9, 11], shape: [2, 2] });
+    expect(select([4], '[1:3]')).toEqual({ data: [1, 2], shape: [2] });
+    expect(select([3, 2], '[2:2,0]')).toEqual({ data: [], shape: [0] });
   });
 
   it('needs no item for an axis of length 1', () => {
-    expect(picked([5, 1], '[1:]')).toEqual({ data: [1, 2, 3, 4], shape: [4] });
-    expect(picked([1, 5], '[1:]')).toEqual({ data: [1, 2, 3, 4], shape: [4] });
+    expect(select([5, 1], '[1:]')).toEqual({ data: [1, 2, 3, 4], shape: [4] });
+    expect(select([1, 5], '[1:]')).toEqual({ data: [1, 2, 3, 4], shape: [4] });
   });
 
-  it('reads no more of an array than it picks, and wide arrays in pieces', () => {
+  it('reads only the rows it selects, and wide arrays in chunks', () => {
     const reads: [number, number][] = [];
     const { index } = parseReference('f#x[10:20,0]');
-    readValues(counted([1000, 4], reads), index, 'f#x');
+    readValues(countingArray([1000, 4], reads), index, 'f#x');
     expect(reads).toEqual([[10, 20]]);
     reads.length = 0;
-    const wide = parseReference('f#x[:,7]').index;
-    const { data } = readValues(counted([40, 2 ** 17], reads), wide, 'f#x');
+    const { index: column } = parseReference('f#x[:,7]');
+    const { data } = readValues(countingArray([40, 2 ** 17], reads), column, 'f#x');
     expect(reads).toEqual([
       [0, 16],
       [16, 32],
@@ -92,49 +94,49 @@ describe('a reference', () => {
   });
 
   it.each([
-    ['[:,2]', 'f#x has 2 places along axis 1, numbered from 0: there is no 2.'],
-    ['[0:9,0]', 'f#x has 3 places along axis 0, numbered from 0: there is no 0:9.'],
-    ['[0]', 'f#x has the axes [3, 2], but its index has 1 item: give one for each axis.'],
-  ])('%s of three rows and two columns is refused', (text, message) => {
-    expect(() => picked([3, 2], text)).toThrow(message);
+    ['[:,2]', 'f#x: index 2 is outside axis 1, which has length 2; indices start at 0.'],
+    ['[0:9,0]', 'f#x: range 0:9 is outside axis 0, which has length 3; indices start at 0.'],
+    ['[0]', 'f#x has shape [3, 2], but its index has 1 item: give one item per axis.'],
+  ])('with index %s of three rows and two columns is rejected', (text, message) => {
+    expect(() => select([3, 2], text)).toThrow(message);
   });
 });
 
 describe('a path', () => {
-  const [a, b, c] = [counted([1]), counted([2]), counted([3])];
+  const [a, b, c] = [countingArray([1]), countingArray([2]), countingArray([3])];
   const root = group({
     cells: {
       kind: 'list',
       shape: [2, 2],
-      items: [group({ x: a }), counted([0]), group({ x: b }), group({ x: c })],
+      items: [group({ x: a }), countingArray([0]), group({ x: b }), group({ x: c })],
     },
     unit_10: a,
     unit_9: b,
     other: c,
   });
 
-  it('leads through groups and lists, by number or by row and column', () => {
+  it('leads through groups and lists, by index or by row and column', () => {
     expect(find(root, ['cells', '2', 'x'])).toEqual([b]);
-    // Columns come one after the other: row 1, column 1 is the fourth.
+    // Items are in column-major order: row 1, column 1 is the fourth.
     expect(find(root, ['cells', '1,1', 'x'])).toEqual([c]);
     expect(find(root, ['cells', '7', 'x'])).toEqual([undefined]);
     expect(find(root, ['none'])).toEqual([undefined]);
   });
 
-  it('leads to a name with a slash in it', () => {
+  it('may contain a name with a slash in it', () => {
     const table = group({ 'speed (cm/s)': a, speed: b });
     expect(find(table, ['speed (cm', 's)'])).toEqual([a]);
   });
 
-  it('past the rows of a list leads nowhere', () => {
+  it('with a row that a list lacks leads nowhere', () => {
     expect(find(root, ['cells', '3,0', 'x'])).toEqual([undefined]);
   });
 
-  it('with a star leads to all, and says what has none', () => {
+  it('with a star leads to every item, and to undefined for items that lack the rest', () => {
     expect(find(root, ['cells', '*', 'x'])).toEqual([a, undefined, b, c]);
   });
 
-  it('with a star in a name goes in the order of its numbers', () => {
+  it('with a star in a name leads to members in the order of their numbers', () => {
     expect(find(root, ['unit_*'])).toEqual([b, a]);
   });
 });

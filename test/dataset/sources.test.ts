@@ -40,31 +40,29 @@ async function openTrials(description: object, files = {}) {
 
 describe('spikes are read', () => {
   it.each([
-    ['where each neuron’s end', { ends: 'a.npz#ends' }],
-    ['how many each has', { sizes: 'a.npz#sizes' }],
-  ])('as one list with %s', async (_, how) => {
-    const [trial] = await openTrials({ spikes: { times: 'a.npz#times', ...how }, duration: 1 });
+    ['the end of each neuron', { ends: 'a.npz#ends' }],
+    ['the size of each neuron', { sizes: 'a.npz#sizes' }],
+  ])('from times grouped by neuron with %s', async (_, keys) => {
+    const [trial] = await openTrials({ spikes: { times: 'a.npz#times', ...keys }, duration: 1 });
     expect(spikeTimes(trial!)).toEqual([[0.1, 0.3], [], [0.2, 0.4, 0.5]]);
   });
 
-  it('with labels for neurons, in the order of the labels', async () => {
+  it('from labels of neurons, in the order of the labels', async () => {
     const spikes = { times: 'a.npz#times', neurons: 'a.npz#labels', relabel: true };
     const [trial] = await openTrials({ spikes, duration: 1 });
     expect(spikeTimes(trial!)).toEqual([[0.4], [0.1, 0.3], [0.2, 0.5]]);
   });
 
-  it('on a clock that began before the session, and says what lies before it', async () => {
+  it('on a clock that started before the session, and earlier spikes are noted', async () => {
     const { recording, notes } = await open({
       start: 100,
       spikes: { times: 'a.npz#late', neurons: 'a.npz#neurons' },
     });
     expect(spikeTimes(recording.trials[0]!)).toEqual([[0.1, 0.3], [0.2, 0.5], []]);
-    expect(notes).toContain(
-      '1 spikes before the session’s start, 100 s, were left out.'.replace('’', "'"),
-    );
+    expect(notes).toContain('Spikes before the session start at 100 s are left out (1 in all).');
   });
 
-  it('in nanoseconds of a clock that began long ago', async () => {
+  it('in nanoseconds of a clock that started long ago', async () => {
     const table = 'time,unit\n1700000000000000000,0\n1700000000250000000,0\n';
     const [trial] = await openTrials(
       { start: 1.7e9, spikes: { times: 'b.csv#time', neurons: 'b.csv#unit', unit: 1e-9 } },
@@ -73,12 +71,12 @@ describe('spikes are read', () => {
     expect(spikeTimes(trial!)).toEqual([[0, 0.25]]);
   });
 
-  it('in samples, by the seconds of one', async () => {
+  it('in samples, by the seconds per sample', async () => {
     const [trial] = await openTrials({ spikes: { ...TIMES, unit: 0.5 }, duration: 1 });
     expect(spikeTimes(trial!)[0]).toEqual([0.05, 0.15]);
   });
 
-  it('by trial, each on its own clock, with values that hold all through it', async () => {
+  it('by trial, each on its own clock, with values that hold throughout the trial', async () => {
     const trials = await openTrials({
       spikes: { ...TIMES, trials: 'a.npz#trial' },
       trials: { duration: 0.6 },
@@ -95,22 +93,22 @@ describe('spikes are read', () => {
     expect(trials[1]!.variables.contrast).toMatchObject({ values: [2, 2] });
   });
 
-  it('as lists of a MATLAB cell, empty cells being no neuron', async () => {
+  it('from lists in MATLAB cells, where cells without the list are not neurons', async () => {
     const file = matlabFile({ units: [{ time: [0.1, 0.4] }, [], { time: [0.3] }] });
     const spikes = { lists: 'c.mat#units/*/time' };
     const [trial] = await openTrials({ spikes, duration: 1 }, { 'c.mat': file });
     expect(spikeTimes(trial!)).toEqual([[0.1, 0.4], [0.3]]);
   });
 
-  it('as lists whose columns are trials, filled up with a number that is no spike', async () => {
-    const table = (rows: number[][]) => ({ rows });
+  it('from lists whose columns are trials, with padding that is not a spike', async () => {
+    const matrix = (rows: number[][]) => ({ rows });
     const file = matlabFile({
       st: [
-        table([
+        matrix([
           [0.1, 0.2],
           [0.3, 0],
         ]),
-        table([[0, 0.5]]),
+        matrix([[0, 0.5]]),
       ],
     });
     const trials = await openTrials(
@@ -123,51 +121,53 @@ describe('spikes are read', () => {
     ]);
   });
 
-  it('as counts, whatever the order of the axes', async () => {
-    const across = await openTrials({ spikes: { counts: 'a.npz#counts', dt: 0.1 } });
-    expect(spikeCounts(across[0]!)).toEqual([
+  it('from counts, whatever the order of the axes', async () => {
+    const byRow = await openTrials({ spikes: { counts: 'a.npz#counts', dt: 0.1 } });
+    expect(spikeCounts(byRow[0]!)).toEqual([
       [0, 1],
       [2, 0],
       [3, 0],
       [0, 1],
     ]);
-    const down = await openTrials({
+    const byColumn = await openTrials({
       spikes: { counts: 'a.npz#counts', axes: ['bins', 'neurons'], dt: 0.1 },
     });
-    expect(spikeCounts(down[0]!)).toEqual([
+    expect(spikeCounts(byColumn[0]!)).toEqual([
       [0, 2, 3, 0],
       [1, 0, 0, 1],
     ]);
   });
 
-  it('as counts with a clock, which says their step and their start', async () => {
+  it('from counts with a clock, which gives their step and start', async () => {
     const spikes = { counts: 'a.npz#counts', axes: ['bins', 'neurons'], clock: 'a.npz#clock' };
     const [trial] = await openTrials({ start: 5, spikes });
     expect(trial!.duration).toBeCloseTo(0.4);
     await expect(open({ spikes })).rejects.toThrow(
-      'The counts begin at 5 s, but the session at 0 s: set start: 5.',
+      'The counts begin at 5 s, but the session starts at 0 s: set start: 5.',
     );
   });
 
-  it('as counts by a clock of rounded times, without drifting off it', async () => {
+  it('from counts with a clock of rounded times, without drifting from it', async () => {
     const bins = 600;
     const clock = Float64Array.from({ length: bins }, (_, n) => Math.round((1000 * n) / 30) / 1000);
-    const even = encodeNpz({
+    const file = encodeNpz({
       c: { data: new Uint8Array(bins).fill(1), shape: [1, bins] },
       clock: { data: clock },
       drifting: { data: clock.map((time, n) => time * (1 + n / 6000)) },
     });
-    const counted = (more: object) =>
-      open({ spikes: { counts: 'b.npz#c', ...more } }, { 'b.npz': even });
-    const { recording } = await counted({ clock: 'b.npz#clock' });
+    const openCounts = (keys: object) =>
+      open({ spikes: { counts: 'b.npz#c', ...keys } }, { 'b.npz': file });
+    const { recording } = await openCounts({ clock: 'b.npz#clock' });
     expect(recording.trials[0]!.duration).toBeCloseTo(bins / 30, 2);
-    await expect(counted({ clock: 'b.npz#clock', dt: 0.033 })).rejects.toThrow(
-      /spikes\.clock is at 1\.\d+ s in bin \d+, where bins of 0\.033 s would be at 1\.\d+ s: leave out spikes\.dt\./,
+    await expect(openCounts({ clock: 'b.npz#clock', dt: 0.033 })).rejects.toThrow(
+      /spikes\.clock is at 1\.\d+ s in bin \d+, but with bins of 0\.033 s that bin would be at 1\.\d+ s: leave out spikes\.dt\./,
     );
-    await expect(counted({ clock: 'b.npz#drifting' })).rejects.toThrow(/spikes\.clock is at/);
+    await expect(openCounts({ clock: 'b.npz#drifting' })).rejects.toThrow(
+      /spikes\.clock is at .+: its steps are not regular, so give spike times instead of counts\./,
+    );
   });
 
-  it('as counts of trials', async () => {
+  it('from counts of trials', async () => {
     const trials = await openTrials({ spikes: { counts: 'a.npz#cube', dt: 0.1 } });
     expect(trials.map(spikeCounts)).toEqual([
       [
@@ -185,14 +185,14 @@ describe('spikes are read', () => {
     [{ above: 0, each: true }, [[0.1], [0, 0.1, 0.3]]],
     [{ above: 0 }, [[0.1], [0, 0.3]]],
     [{ above: 4 }, [[], [0, 0.3]]],
-  ])('as events of traces by the rule %o', async (event, expected) => {
+  ])('as the events of traces by the rule %o', async (event, expected) => {
     const spikes = { traces: 'a.npz#traces', dt: 0.1, event };
     const [trial] = await openTrials({ spikes, duration: 0.4 });
     expect(spikeTimes(trial!)).toEqual(expected);
   });
 
-  it('as events of traces that rise so many robust deviations above their median', async () => {
-    // Median 0 and deviation 1 / 0.6745 of most samples; two rise to 9.
+  it('as the events of traces by a threshold in robust deviations above their median', async () => {
+    // The median is 0, and the robust deviation 1 / 0.6745. There are two rises to 9.
     const trace = [0, 1, -1, 0, 1, -1, 9, 9, 1, -1, 1, -1, 1, -1, 0, 9];
     const file = encodeNpz({ t: { data: Float64Array.from(trace), shape: [1, 16] } });
     const spikes = { traces: 'b.npz#t', dt: 1, event: { above: 3, in: 'deviations' } };
@@ -201,10 +201,10 @@ describe('spikes are read', () => {
   });
 });
 
-describe('trials are cut', () => {
+describe('a session is cut into trials', () => {
   const samples = { data: 'a.npz#many[0,:]', dt: 0.1 };
 
-  it('in frames numbered from 1 with the last one in, some of them kept', async () => {
+  it('by frames numbered from 1, stops included, with some trials kept', async () => {
     const trials = await openTrials({
       spikes: { ...TIMES },
       trials: {
@@ -243,7 +243,7 @@ describe('trials are cut', () => {
     ]);
   });
 
-  it('where a clock jumps, in data that stand side by side', async () => {
+  it('where a clock jumps, in data that are concatenated', async () => {
     const counts = encodeNpz({ c: { data: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8), shape: [1, 8] } });
     const trials = await openTrials(
       {
@@ -257,7 +257,7 @@ describe('trials are cut', () => {
     expect([...(trials[1]!.variables.v!.values as number[])]).toEqual([5, 6, 7]);
   });
 
-  it('and lists of samples belong to trials in order, an empty one to none', async () => {
+  it('with lists of samples for the trials in order, where an empty list gives no variable', async () => {
     const file = matlabFile({ speed: [[], [9, 1, 2], [9, 3, 4, 5]] });
     const trials = await openTrials(
       {
@@ -272,8 +272,8 @@ describe('trials are cut', () => {
     expect([...Array.from<number | string>(trials[0]!.variables.speed!.values)]).toEqual([1, 2]);
   });
 
-  it('and of fewer lists than trials the last have none; more are refused', async () => {
-    const of = (lists: number[][]) =>
+  it('with fewer lists than trials, so that the last ones lack the variable, but not with more', async () => {
+    const openWithLists = (lists: number[][]) =>
       openTrials(
         {
           spikes: TIMES,
@@ -283,42 +283,45 @@ describe('trials are cut', () => {
         },
         { 'c.mat': matlabFile({ speed: lists }) },
       );
-    const having = (await of([[], [1, 2]])).map(({ variables }) => 'speed' in variables);
-    expect(having).toEqual([false, true, false]);
-    await expect(of([[], [1], [2], [3]])).rejects.toThrow(
-      'variables.speed has values for 4 trials, but there are 3: each needs its own, in their order.',
+    const trials = await openWithLists([[], [1, 2]]);
+    expect(trials.map(({ variables }) => 'speed' in variables)).toEqual([false, true, false]);
+    await expect(openWithLists([[], [1], [2], [3]])).rejects.toThrow(
+      'variables.speed has values for 4 trials, but there are 3: give one per trial, in order.',
     );
   });
 });
 
 describe('a variable', () => {
-  const v = async (given: object) => {
+  /** The samples of a variable v of 1, 2, 3, 4, or as these keys change it. */
+  const v = async (keys: object) => {
     const [trial] = await openTrials({
       spikes: TIMES,
-      variables: { v: { data: 'a.npz#line', dt: 0.1, ...given } },
+      variables: { v: { data: 'a.npz#line', dt: 0.1, ...keys } },
     });
     return Array.from<number | string>(trial!.variables.v!.values);
   };
 
-  it('is scaled and moved', async () => {
+  it('is scaled and offset', async () => {
     expect(await v({ scale: 2, offset: -1 })).toEqual([1, 3, 5, 7]);
   });
 
-  it('is smoothed by a moving average, half of it before each sample', async () => {
+  it('is smoothed by a moving average that is half before each sample', async () => {
     expect(await v({ smooth: 2 })).toEqual([1, 1.5, 2.5, 3.5]);
     expect(await v({ smooth: 3 })).toEqual([1.5, 2, 3, 3.5]);
   });
 
-  it('with holes is refused, or drawn over where that is asked for', async () => {
+  it('with missing samples is rejected, or interpolated where that is set', async () => {
     const holes = { data: 'a.npz#holes' };
-    await expect(v(holes)).rejects.toThrow('Sample 0 of variable v is NaN; fill or cut out');
-    // What is left has times of its own, between which lines are drawn where they are wanted.
+    await expect(v(holes)).rejects.toThrow(
+      'Sample 0 of variable v is NaN, but every sample should be a number: fill in or remove',
+    );
+    // The samples that are present keep their times; interpolation happens where windows are sampled.
     expect(await v({ ...holes, missing: 'interpolate' })).toEqual([1, 4]);
   });
 });
 
 describe('what belongs to a trial stays with it', () => {
-  it('values of each, where a trial between them is empty', async () => {
+  it('one value per trial, where a trial between others is empty', async () => {
     const file = encodeNpz({
       starts: f64(0, 10, 10, 20),
       stops: f64(10, 10, 20, 30),
@@ -337,10 +340,10 @@ describe('what belongs to a trial stays with it', () => {
       [2, 7],
       [3, 8],
     ]);
-    expect(notes).toContain('1 of 4 trials have no start or no length; they are left out.');
+    expect(notes).toContain('Trials without a start or a duration are left out (1 of 4).');
   });
 
-  it('smoothing, which knows nothing of the next', async () => {
+  it('smoothing, which does not read the samples of other trials', async () => {
     const trials = await openTrials({
       spikes: TIMES,
       trials: { starts: 'a.npz#each', stops: 'a.npz#stops[1:3]', unit: 0.2, keep: [0] },
@@ -352,7 +355,7 @@ describe('what belongs to a trial stays with it', () => {
     ]);
   });
 
-  it('values that are missing for some', async () => {
+  it('one value per trial, where some are missing', async () => {
     const file = encodeNpz({ choice: f64(1, Number.NaN) });
     const trials = await openTrials(
       {
@@ -364,7 +367,7 @@ describe('what belongs to a trial stays with it', () => {
     expect(trials.map(({ variables }) => Object.keys(variables))).toEqual([['choice'], []]);
   });
 
-  it('fields of single values in an array of structs, as starts and as labels', async () => {
+  it('starts and stops that are fields of an array of structs', async () => {
     const file = matlabFile({
       t: [
         { start: [0], stop: [1] },
@@ -390,16 +393,18 @@ describe('labels with missing samples', () => {
   const table = { 'b.csv': 'time,state\n0,run\n0.2,\n0.4,rest\n' };
   const state = { data: 'b.csv#state', times: 'b.csv#time' };
 
-  it('are refused, or hold until the next', async () => {
-    const of = (more: object) =>
-      open({ spikes: TIMES, variables: { state: { ...state, ...more } } }, table);
-    await expect(of({})).rejects.toThrow('Sample 1 of variable state is missing; fill or cut out');
-    const { recording } = await of({ missing: 'interpolate' });
+  it('are rejected, or hold until the next one', async () => {
+    const openState = (keys: object) =>
+      open({ spikes: TIMES, variables: { state: { ...state, ...keys } } }, table);
+    await expect(openState({})).rejects.toThrow(
+      'Sample 1 of variable state is missing, but every sample should be a label: fill in or remove',
+    );
+    const { recording } = await openState({ missing: 'interpolate' });
     const { values } = regular(recording.trials[0]!.variables.state!, 0.1, 0.5);
     expect(values).toEqual(['run', 'run', 'run', 'run', 'rest']);
   });
 
-  it('leave their trials without what is said of each', async () => {
+  it('leave trials without the variable that has one value per trial', async () => {
     const { recording } = await open(
       {
         spikes: { ...TIMES, trials: 'a.npz#trial' },
@@ -417,7 +422,7 @@ describe('labels with missing samples', () => {
 });
 
 describe('angles with missing samples', () => {
-  it('go around the circle', async () => {
+  it('are interpolated around the circle', async () => {
     const file = encodeNpz({ heading: f64(348, 354, Number.NaN, 6, 12) });
     const { recording } = await open(
       {
@@ -434,35 +439,35 @@ describe('angles with missing samples', () => {
   });
 });
 
-describe('what does not fit is refused with a sentence', () => {
+describe('a description that does not fit its files', () => {
   it.each<[string, object, string]>([
     [
       'ends past the spikes',
       { spikes: { times: 'a.npz#each', ends: 'a.npz#ends' } },
-      'spikes.ends: the times of neuron 2 would be places 2 to 5, but spikes.times has 2: the file is cut short, or these are not its ends.',
+      'spikes.ends: the times of neuron 2 would be at indices 2 to 5 of spikes.times, which has 2 values: the file is cut short, or these are not its ends.',
     ],
     [
       'ends before the last spike',
       { spikes: { times: 'a.npz#many[0,:]', ends: 'a.npz#ends' } },
-      'spikes.ends ends at 5, but spikes.times has 8: 3 spikes belong to no neuron.',
+      'spikes.ends covers 5 of the 8 values of spikes.times: 3 spikes belong to no neuron.',
     ],
     [
-      'counts that are none',
+      'counts that are not whole numbers',
       { spikes: { counts: 'a.npz#rates', dt: 1 } },
-      'spikes.counts holds 0.5, which is no count; give calcium traces or rates as spikes.traces',
+      'spikes.counts contains 0.5, which is not a spike count; give calcium traces or rates as spikes.traces, with spikes.event.',
     ],
     [
-      'traces without a rule',
+      'traces without an event rule',
       { spikes: { traces: 'a.npz#traces', dt: 1 } },
-      'spikes.event should say what an event of the traces is',
+      'spikes.event is missing: it should say what counts as an event in the traces',
     ],
     [
-      'a rule of deviations for traces that are mostly one value',
+      'an event rule in deviations for a trace that is mostly one value',
       { spikes: { traces: 'a.npz#traces', dt: 1, event: { above: 3, in: 'deviations' } } },
-      'spikes.event: more than half of trace 0 is one value',
+      'spikes.event: more than half of trace 0 has the same value',
     ],
     [
-      'a clock with a hole',
+      'a clock of counts that jumps',
       {
         start: 0.3,
         spikes: {
@@ -471,36 +476,36 @@ describe('what does not fit is refused with a sentence', () => {
           clock: 'a.npz#jumps[3:7]',
         },
       },
-      'spikes.clock steps by 1.6 s before bin 2, but by 0.1 s elsewhere: name the places where time was cut out',
+      'spikes.clock steps by 1.6 s before bin 2, but by 0.1 s elsewhere: if time was cut out there',
     ],
     [
       'a path that leads nowhere',
       { spikes: { times: 'a.npz#tims', ends: 'a.npz#ends' } },
-      'dataset.yaml: spikes.times: a.npz has no tims; it holds times, neurons, labels',
+      'dataset.yaml: spikes.times: a.npz has no tims; it contains times, neurons, labels',
     ],
     [
-      'a trial that is not there',
+      'more stops than starts',
       { spikes: TIMES, trials: { starts: 'a.npz#each', stops: 'a.npz#stops', keep: [5] } },
-      'trials has 2 starts, but 3 stops.',
+      'trials has 2 starts but 3 stops.',
     ],
     [
-      'a place to keep that is not there',
+      'a trial to keep that does not exist',
       {
         spikes: TIMES,
         duration: 9,
         trials: { starts: 'a.npz#starts', stops: 'a.npz#stops', keep: [5] },
       },
-      'trials.keep names place 5, but there are 3 trials, from place 0 on.',
+      'trials.keep lists index 5, but there are 3 trials; indices start at 0.',
     ],
     [
-      'a session’s variable beside trials with clocks of their own',
+      'a variable on the session clock beside trials with clocks of their own',
       {
         spikes: { ...TIMES, trials: 'a.npz#trial' },
         variables: { v: { data: 'a.npz#line', dt: 0.1 } },
       },
-      "variables.v is on the session's clock, but the spikes are on their trials'",
+      'variables.v is on the session clock, but the spikes are on the clocks of their trials',
     ],
-  ])('%s', async (_, description, message) => {
+  ])('is rejected: %s', async (_, description, message) => {
     await expect(open(description)).rejects.toThrow(message);
     await expect(open(description)).rejects.toThrow(
       expect.objectContaining({ name: expect.stringMatching(/^(RecordingError|ConfigError)$/) }),

@@ -26,7 +26,8 @@ const ARRAYS = {
 const open = opener(useFolders(), ARRAYS);
 const SPIKES = { times: 'a.npz#times', neurons: 'a.npz#neurons', trials: 'a.npz#trial' };
 
-async function spans(description: object) {
+/** The trials of a dataset: their starts and durations, and the spikes of their one neuron. */
+async function openTrials(description: object) {
   const { recording, notes } = await open(description);
   const rounded = (value: number) => Number(value.toFixed(6));
   return {
@@ -38,40 +39,44 @@ async function spans(description: object) {
 }
 
 describe('trials with clocks of their own', () => {
-  it('follow one another, each as long as the longest, where nobody says when they were', async () => {
-    const found = await spans({ spikes: SPIKES });
-    expect(found.spans).toEqual([
+  it('follow one another, each as long as the longest, without starts', async () => {
+    const result = await openTrials({ spikes: SPIKES });
+    expect(result.spans).toEqual([
       [0, 3],
       [3, 3],
       [6, 3],
     ]);
-    expect(found.spikes).toEqual([[0.5, 3], [0.5], [1]]);
-    expect(found.notes).toEqual([]);
+    expect(result.spikes).toEqual([[0.5, 3], [0.5], [1]]);
+    expect(result.notes).toEqual([]);
   });
 
-  it('last from their starts to their stops, and spikes after those are said to be lost', async () => {
+  it('last from their starts to their stops, and later spikes are noted as left out', async () => {
     const trials = { starts: 'a.npz#starts', stops: 'a.npz#stops' };
-    const found = await spans({ spikes: SPIKES, start: 100, trials });
-    expect(found.spans).toEqual([
+    const result = await openTrials({ spikes: SPIKES, start: 100, trials });
+    expect(result.spans).toEqual([
       [0, 2],
       [10, 1],
       [20, 4],
     ]);
-    expect(found.spikes).toEqual([[0.5], [0.5], [1]]);
-    expect(found.notes).toEqual(['1 of 4 spikes lie after the end of their trials.']);
+    expect(result.spikes).toEqual([[0.5], [0.5], [1]]);
+    expect(result.notes).toEqual(['Spikes after the end of their trial are left out (1 of 4).']);
   });
 
-  it('end where the next begins, if nobody says when', async () => {
-    const found = await spans({ spikes: SPIKES, start: 100, trials: { starts: 'a.npz#close' } });
-    expect(found.spans).toEqual([
+  it('last until the next one starts, without stops', async () => {
+    const result = await openTrials({
+      spikes: SPIKES,
+      start: 100,
+      trials: { starts: 'a.npz#close' },
+    });
+    expect(result.spans).toEqual([
       [0, 2],
       [2, 3],
       [20, 3],
     ]);
-    expect(found.spikes[0]).toEqual([0.5]);
+    expect(result.spikes[0]).toEqual([0.5]);
   });
 
-  it('may begin before their clocks are at 0, spikes and samples alike', async () => {
+  it('may begin before 0 on their clocks, for spikes and samples alike', async () => {
     const early = { ...SPIKES, times: 'a.npz#early' };
     const samples = { 'c.mat': matlabFile({ v: [[1, 2], [3], [4]] }) };
     const trials = { starts: 'a.npz#starts', duration: 2 };
@@ -84,15 +89,15 @@ describe('trials with clocks of their own', () => {
     expect(recording.trials.map((trial) => spikeTimes(trial)[0])).toEqual([[0.2, 1.5], [], [1.25]]);
     expect(recording.trials.map(({ start }) => start)).toEqual([99, 109, 119]);
     expect(notes).toEqual([
-      "1 of 4 spikes lie before their trials' clocks begin, at -1 s, and were left out; say as spikes.start where they begin.",
+      'Spikes before the beginning of their trial, at -1 s on its clock, are left out (1 of 4); set spikes.start to where trials begin.',
     ]);
     const all = await open({ spikes: { ...early, start: -1.2 }, trials });
     expect(all.notes).toEqual([]);
   });
 
-  it('have the numbers they are called by, and what is said of each', async () => {
+  it('have their labels as ids, and one value of a variable each', async () => {
     const spikes = { ...SPIKES, trials: 'a.npz#labels', relabel: true };
-    const { trials } = await spans({ spikes, variables: { choice: readChoice('choice') } });
+    const { trials } = await openTrials({ spikes, variables: { choice: perTrial('choice') } });
     expect(trials.map(({ id }) => id)).toEqual([4, 7, 9]);
     expect(trials.map(({ variables }) => variables.choice!.values)).toEqual([
       [5, 5],
@@ -101,37 +106,37 @@ describe('trials with clocks of their own', () => {
     ]);
   });
 
-  it('are refused where something has values for more of them, as nobody knows which', async () => {
-    const variables = { choice: readChoice('four') };
-    await expect(spans({ spikes: SPIKES, variables })).rejects.toThrow(
-      'variables.choice has values for 4 trials, but there are 3: each needs its own, in their order.',
+  it('are rejected with a variable that has values for more trials', async () => {
+    const variables = { choice: perTrial('four') };
+    await expect(openTrials({ spikes: SPIKES, variables })).rejects.toThrow(
+      'variables.choice has values for 4 trials, but there are 3: give one per trial, in order.',
     );
-    const labelled = { ...SPIKES, trials: 'a.npz#labels', relabel: true };
-    await expect(spans({ spikes: labelled, variables })).rejects.toThrow(
-      'each needs its own, in the order of their labels, which are 4, 7, 9; a trial without spikes has none.',
+    const labeled = { ...SPIKES, trials: 'a.npz#labels', relabel: true };
+    await expect(openTrials({ spikes: labeled, variables })).rejects.toThrow(
+      'give one per trial, in the order of their labels (4, 7, 9); a trial without spikes has no label.',
     );
-    const late = { ...SPIKES, trials: 'a.npz#labels' };
-    await expect(spans({ spikes: late, variables })).rejects.toThrow(
-      'in their order; no spike is of trial 0, so if trials are numbered from 1, set spikes.relabel.',
+    const fromFour = { ...SPIKES, trials: 'a.npz#labels' };
+    await expect(openTrials({ spikes: fromFour, variables })).rejects.toThrow(
+      'give one per trial, in order; trial 0 has no spikes, so if trials are numbered from 1, set spikes.relabel.',
     );
-    const picked = { choice: readChoice('four[1:]') };
-    expect((await spans({ spikes: SPIKES, variables: picked })).trials).toHaveLength(3);
+    const lastThree = { choice: perTrial('four[1:]') };
+    expect((await openTrials({ spikes: SPIKES, variables: lastThree })).trials).toHaveLength(3);
   });
 
-  it('are said to be numbered from 1 perhaps, where none is 0', async () => {
-    const { notes, trials } = await spans({ spikes: { ...SPIKES, trials: 'a.npz#labels' } });
+  it('without a trial 0 are noted as perhaps numbered from 1', async () => {
+    const { notes, trials } = await openTrials({ spikes: { ...SPIKES, trials: 'a.npz#labels' } });
     expect(trials).toHaveLength(10);
-    expect(notes[0]).toContain('No spike is of trial 0: if trials are numbered from 1');
+    expect(notes[0]).toContain('Trial 0 has no spikes. If trials are numbered from 1');
   });
 
-  it('are refused where they end before they start', async () => {
+  it('are rejected where they stop before they start', async () => {
     const trials = { starts: 'a.npz#starts', stops: 'a.npz#short' };
-    await expect(spans({ spikes: SPIKES, trials })).rejects.toThrow(
-      "Trial 0 runs from 100 to 2 s of the session: trials.starts and trials.stops are both on the session's clock, and a trial ends after it starts.",
+    await expect(openTrials({ spikes: SPIKES, trials })).rejects.toThrow(
+      'Trial 0 runs from 100 to 2 s of the session: trials.starts and trials.stops should both be on the session clock, and each trial should stop after it starts.',
     );
   });
 
-  it('of counts lose those after their ends, and it is said', async () => {
+  it('of counts lose the counts after their end, which is noted', async () => {
     const counts = encodeNpz({ c: { data: Uint8Array.of(1, 2, 3, 1, 1, 1), shape: [2, 1, 3] } });
     const { recording, notes } = await open(
       {
@@ -141,17 +146,18 @@ describe('trials with clocks of their own', () => {
       { 'b.npz': counts },
     );
     expect(recording.trials.map(spikeCounts)).toEqual([[[1, 2]], [[1, 1]]]);
-    expect(notes).toEqual(['4 of 9 spikes lie after the end of their trials.']);
+    expect(notes).toEqual(['Spikes after the end of their trial are left out (4 of 9).']);
   });
 
-  it('are refused where they overlap', async () => {
+  it('are rejected where they overlap', async () => {
     const trials = { starts: 'a.npz#close', duration: 3 };
-    await expect(spans({ spikes: SPIKES, start: 100, trials })).rejects.toThrow(
-      'Trial 1 begins at 2 s, before trial 0 ends at 3 s: trials should not overlap',
+    await expect(openTrials({ spikes: SPIKES, start: 100, trials })).rejects.toThrow(
+      'Trial 1 begins at 2 s, before trial 0 ends at 3 s. Trials should not overlap',
     );
   });
 });
 
-function readChoice(name: string) {
+/** The spec of a variable with one value per trial. */
+function perTrial(name: string) {
   return { data: `a.npz#${name}`, per_trial: true };
 }

@@ -2,26 +2,27 @@ import { describe, expect, it } from 'vitest';
 import { parseCsv } from '../../src/formats/csv.js';
 import type { ArrayNode } from '../../src/formats/nodes.js';
 
+/** The columns of a table named T. */
 function columns(text: string) {
   const { members } = parseCsv(new TextEncoder().encode(text), 'T');
   return Object.fromEntries(
-    [...members].map(([name, part]) => [name, [...(part as ArrayNode).read()]]),
+    [...members].map(([name, node]) => [name, [...(node as ArrayNode).read()]]),
   );
 }
 
-describe('a table', () => {
-  it('gives numbers and texts by the names of its columns', () => {
+describe('parseCsv', () => {
+  it('gives numbers and strings by the names of the columns', () => {
     expect(columns('neuron,time\na,0.5\nb,1e-3\n')).toEqual({
       neuron: ['a', 'b'],
       time: [0.5, 0.001],
     });
   });
 
-  it('without names goes by places', () => {
+  it('numbers the columns of a table without names', () => {
     expect(columns('0,0.5\n1,0.25')).toEqual({ column0: [0, 1], column1: [0.5, 0.25] });
   });
 
-  it('with the index and the numbers that pandas gives has them for names', () => {
+  it('recognizes the unnamed index and numbered columns that pandas writes', () => {
     expect(columns(',0,1\n0,1.5,7\n1,1.6,8\n')).toEqual({
       column0: [0, 1],
       0: [1.5, 1.6],
@@ -29,7 +30,7 @@ describe('a table', () => {
     });
   });
 
-  it('keeps integers that a number would round as texts', () => {
+  it('keeps integers that float64 would round as strings', () => {
     const ids = ['864691135212345679', '864691135212345680'];
     expect(columns(`id,size\n${ids[0]},1e300\n${ids[1]},9007199254740991\n`)).toEqual({
       id: ids,
@@ -42,13 +43,13 @@ describe('a table', () => {
     ['spaces', '  a    b\n  1    2\n'],
     ['tabs', 'a\tb\r\n1\t2\r\n'],
     ['a byte order mark and blanks', '\uFEFFa , b\n1 , 2\n\n'],
-    ['a comment before it', '# made by hand\na,b\n1,2'],
+    ['a comment at its beginning', '# made by hand\na,b\n1,2'],
     ['quotes', '"a","b"\n"1",2'],
-  ])('is read with %s', (_, text) => {
+  ])('reads a table with %s', (_, text) => {
     expect(columns(text)).toEqual({ a: [1], b: [2] });
   });
 
-  it('has decimal commas between semicolons only', () => {
+  it('accepts decimal commas only between semicolons', () => {
     expect(columns('time;neuron\n0,5;1\n-1,25e-1;2\n3;3')).toEqual({
       time: [0.5, -0.125, 3],
       neuron: [1, 2, 3],
@@ -56,7 +57,7 @@ describe('a table', () => {
     expect(columns('time\tneuron\n1,250\t1')).toEqual({ time: ['1,250'], neuron: [1] });
   });
 
-  it('of one column may have spaces in its name', () => {
+  it('allows spaces in the name of a single column', () => {
     expect(columns('spike time\n0.5\n0.75')).toEqual({ 'spike time': [0.5, 0.75] });
   });
 
@@ -64,20 +65,32 @@ describe('a table', () => {
     expect(columns('a,b\nx#1,2')).toEqual({ a: ['x#1'], b: [2] });
   });
 
-  it('keeps a field that is missing as no number', () => {
+  it('reads a missing number as NaN', () => {
     expect(columns('a,b\n1,\n,nan\n')).toEqual({ a: [1, Number.NaN], b: [Number.NaN, Number.NaN] });
   });
 
-  it('gives a second column of one name its place', () => {
+  it('renames a column whose name is repeated', () => {
     expect(columns('a,a\n1,2')).toEqual({ a: [1], column1: [2] });
   });
 
   it.each([
-    ['rows of different length', 'a,b\n1,2\n3', 'T cannot be read: it is no whole table'],
-    ['a quote that does not end', 'a,b\n"1,2\n', 'T cannot be read: it is no whole table'],
-    ['nothing in it', '', 'T cannot be read: it is empty.'],
-    ['bytes that are no text', 'a\0b', 'T cannot be read: it holds bytes that are no text.'],
-  ])('with %s is refused', (_, text, message) => {
+    [
+      'with rows of different length',
+      'a,b\n1,2\n3',
+      'T cannot be read: it is not a complete table',
+    ],
+    [
+      'with a quote that does not end',
+      'a,b\n"1,2\n',
+      'T cannot be read: it is not a complete table',
+    ],
+    ['that is empty', '', 'T cannot be read: it is empty.'],
+    [
+      'of bytes that are not text',
+      'a\0b',
+      'T cannot be read: it contains bytes that are not text.',
+    ],
+  ])('rejects a table %s', (_, text, message) => {
     expect(() => columns(text)).toThrow(message);
   });
 });

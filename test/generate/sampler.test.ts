@@ -14,17 +14,18 @@ import {
 const engine = useEngine();
 const ENDS = [1, 2.35, 3.6, 4.8];
 
-async function drawn(
+/** Draws the windows that end at ENDS, several times over. @param size windows that the sampler draws at once */
+async function drawWindows(
   tiny: TinyNeuroformer,
   settings: SamplerSettings,
-  times = 1,
+  repeats = 1,
   size = ENDS.length,
 ): Promise<GeneratedWindow[]> {
   const sampler = new Sampler(engine(), tiny.model, tiny.layout, size, settings);
-  const found: GeneratedWindow[] = [];
-  for (let n = 0; n < times; n++) found.push(...(await sampler.generate(tiny.at(...ENDS))));
+  const windows: GeneratedWindow[] = [];
+  for (let n = 0; n < repeats; n++) windows.push(...(await sampler.generate(tiny.at(...ENDS))));
   sampler.dispose();
-  return found;
+  return windows;
 }
 
 describe('the cached sampler', () => {
@@ -36,24 +37,24 @@ describe('the cached sampler', () => {
     ['spikes, in any order', deep, { ordered: false }],
     ['some neurons silent', deep, { silent: [1, 4] }],
     ['video', WITH_VIDEO, {}],
-    ['behaviour', WITH_SPEED, {}],
+    ['behavior', WITH_SPEED, {}],
     ['everything', { ...WITH_VIDEO, modalities: WITH_BEHAVIOR.modalities, wave_emb: true }, {}],
     ['sparse attention', { ...deep, sparse: { topk: 3 } }, {}],
     ['no positions and no times', { ...deep, pos_emb: false, temp_emb: false }, {}],
     ['the original', { ...deep, compat: 'original' }, {}],
     ['a block longer than a chunk', { ...deep, block_size: { id: 30, prev_id: 20 } }, {}],
-  ])('draws what the whole model draws, token for token: %s', async (_, raw, settings) => {
+  ])('draws the same tokens as without a cache: %s', async (_, raw, settings) => {
     const tiny = new TinyNeuroformer(engine(), raw);
-    const [kept, whole] = [
-      await drawn(tiny, { ...settings, seed: 5, cached: true }, 3),
-      await drawn(tiny, { ...settings, seed: 5, cached: false }, 3),
+    const [cached, uncached] = [
+      await drawWindows(tiny, { ...settings, seed: 5, cached: true }, 3),
+      await drawWindows(tiny, { ...settings, seed: 5, cached: false }, 3),
     ];
-    expect(kept).toEqual(whole);
-    expect(kept.flatMap(({ ids }) => ids).length, 'spikes among them').toBeGreaterThan(14);
+    expect(cached).toEqual(uncached);
+    expect(cached.flatMap(({ ids }) => ids).length, 'tokens drawn').toBeGreaterThan(14);
     tiny.dispose();
   });
 
-  it('makes no new memory once it runs, and gives back what it had', async () => {
+  it('allocates nothing after the first batch, and frees all of its memory', async () => {
     const tiny = new TinyNeuroformer(engine(), deep);
     await engine().finish();
     const before = engine().memory().liveBuffers;
@@ -66,55 +67,55 @@ describe('the cached sampler', () => {
     expect(engine().memory().liveBuffers).toBe(before);
   });
 
-  it('is not for baselines, which are drawn from whole', async () => {
+  it('does not support baselines, which draw without a cache', async () => {
     const tiny = new TinyNeuroformer(engine(), { ...TINY, gru_only: true });
-    expect((await drawn(tiny, {})).length).toBe(4);
-    await expect(drawn(tiny, { cached: true })).rejects.toThrow(
+    expect((await drawWindows(tiny, {})).length).toBe(4);
+    await expect(drawWindows(tiny, { cached: true })).rejects.toThrow(
       'A baseline keeps no keys and values',
     );
   });
 });
 
-describe('what is drawn', () => {
-  it('is the same for the same seed, and other for another', async () => {
+describe('drawn windows', () => {
+  it('are the same for the same seed and differ for another seed', async () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
-    const [one, again, other] = [
-      await drawn(tiny, { seed: 1 }),
-      await drawn(tiny, { seed: 1 }),
-      await drawn(tiny, { seed: 2 }),
-    ];
-    expect(again).toEqual(one);
-    expect(other).not.toEqual(one);
+    const windows = await drawWindows(tiny, { seed: 1 });
+    expect(await drawWindows(tiny, { seed: 1 })).toEqual(windows);
+    expect(await drawWindows(tiny, { seed: 2 })).not.toEqual(windows);
   });
 
-  it('never lies before the spike it follows, nor outside the window, and ends once', async () => {
+  it('have their spikes in order of time, none after the window, and at most one end', async () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
     const { ids: neurons } = tiny.tokenizer;
-    const windows = await drawn(tiny, {}, 20);
+    const windows = await drawWindows(tiny, {}, 20);
     for (const { ids, times, stoppedBy } of windows) {
       const spikes = ids.filter((id) => neurons.isNeuron(id));
       expect(ids.length - spikes.length).toBe(stoppedBy === 'EOS' ? 1 : 0);
-      const own = times.slice(0, spikes.length);
-      expect(own).toEqual([...own].sort((p, q) => p - q));
-      expect(Math.max(0, ...own)).toBeLessThan(5);
+      const spikeTimes = times.slice(0, spikes.length);
+      expect(spikeTimes).toEqual([...spikeTimes].sort((p, q) => p - q));
+      expect(Math.max(0, ...spikeTimes)).toBeLessThan(5);
     }
-    const free = await drawn(tiny, { ordered: false }, 20);
-    const outOfOrder = free.filter(({ times }) => times.some((t, n) => n > 0 && t < times[n - 1]!));
+    const unordered = await drawWindows(tiny, { ordered: false }, 20);
+    const outOfOrder = unordered.filter(({ times }) =>
+      times.some((t, n) => n > 0 && t < times[n - 1]!),
+    );
     expect(outOfOrder.length, 'without the rule').toBeGreaterThan(10);
   });
 
-  it('leaves out silent neurons', async () => {
+  it('contain no silent neurons', async () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
-    const found = (silent: number[]) =>
-      drawn(tiny, { silent }, 10).then((windows) => new Set(windows.flatMap(({ ids }) => ids)));
-    expect([...(await found([]))].filter((id) => id < 4).length).toBeGreaterThan(1);
-    expect([...(await found([0, 1, 2, 3]))].filter((id) => id < 4)).toEqual([]);
+    const drawnIds = async (silent: number[]) => {
+      const windows = await drawWindows(tiny, { silent }, 10);
+      return [...new Set(windows.flatMap(({ ids }) => ids))];
+    };
+    expect((await drawnIds([])).filter((id) => id < 4).length).toBeGreaterThan(1);
+    expect((await drawnIds([0, 1, 2, 3])).filter((id) => id < 4)).toEqual([]);
   });
 
-  it('may be fewer windows than the sampler holds, but not more', async () => {
+  it('may be fewer than the size of the sampler, but not more', async () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
-    expect(await drawn(tiny, {}, 1, 6)).toHaveLength(4);
-    await expect(drawn(tiny, {}, 1, 3)).rejects.toThrow(
+    expect(await drawWindows(tiny, {}, 1, 6)).toHaveLength(4);
+    await expect(drawWindows(tiny, {}, 1, 3)).rejects.toThrow(
       'This sampler draws 1 to 3 windows at once, not 4.',
     );
   });
@@ -132,7 +133,7 @@ describe('generated trials', () => {
     return trials;
   }
 
-  it('begin where they are told, and keep to their stretch of time', async () => {
+  it('start with their first window, and have all spikes between their start and end', async () => {
     const trials = await drawTrials(new TinyNeuroformer(engine(), TINY));
     expect(trials.map(({ from, to }) => [from, to])).toEqual([
       [0.95, 1.95],
@@ -148,56 +149,57 @@ describe('generated trials', () => {
     }
   });
 
-  it('run freely on their own spikes, or on the recorded past', async () => {
+  it('continue from their own spikes, or from the recorded ones', async () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
     const [own, recorded] = [await drawTrials(tiny), await drawTrials(tiny, { past: 'recorded' })];
     expect(own).not.toEqual(recorded);
-    // The first window has the recorded past either way.
-    const first = (trials: typeof own) =>
+    // The past of the first window is the recorded one in both cases.
+    const firstWindow = (trials: typeof own) =>
       trials.map(({ times, from }) =>
         times.map((list) => [...list].filter((t) => t < from + 0.05)),
       );
-    expect(first(own)).toEqual(first(recorded));
+    expect(firstWindow(own)).toEqual(firstWindow(recorded));
   });
 
-  it('see the spikes drawn before as their past', async () => {
+  it('have earlier generated spikes in the past of later windows', async () => {
     const tiny = new TinyNeuroformer(engine(), { ...TINY, block_size: { id: 12, prev_id: 40 } });
-    const seen: number[][] = [];
+    const pasts: number[][] = [];
     const sampler = new Sampler(engine(), tiny.model, tiny.layout, 1, { seed: 4 });
-    const watched = {
+    const spy = {
       generate: (windows: Parameters<Sampler['generate']>[0]) => {
-        seen.push([...windows[0]!.past.ids].filter((id) => id < NEURONS).sort());
-        expect(windows[0]!.past.spikes, 'that fit').toBeLessThanOrEqual(38);
+        pasts.push([...windows[0]!.past.ids].filter((id) => id < NEURONS).sort());
+        expect(windows[0]!.past.spikes, 'spikes fit into the block').toBeLessThanOrEqual(38);
         return sampler.generate(windows);
       },
     } as unknown as Sampler;
     const starts = [{ trialIndex: 0, end: 1 }];
-    const [trial] = await generateTrials(watched, tiny.windows, { starts, seconds: 0.3 });
+    const [trial] = await generateTrials(spy, tiny.windows, { starts, seconds: 0.3 });
     const between = (from: number, to: number) =>
       trial!.times.flatMap((list, neuron) =>
         [...list].filter((t) => t > from - 1e-6 && t < to - 1e-6).map(() => neuron),
       );
-    // The past of the window that begins at 1.15 s holds what was drawn from 1.05 s on.
-    expect(seen[4]).toEqual(between(1.05, 1.15).sort());
-    expect(seen[4]!.length).toBeGreaterThan(1);
+    // The past of the window that begins at 1.15 s has the spikes generated from 1.05 s on.
+    expect(pasts[4]).toEqual(between(1.05, 1.15).sort());
+    expect(pasts[4]!.length).toBeGreaterThan(1);
   });
 
-  it('hold no spike of silenced neurons, and those driven fire as told', async () => {
+  it('have no spikes of silenced neurons, and more of driven ones', async () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
     const silenced = await drawTrials(tiny, { silent: [2, 3] });
     expect(silenced.flatMap(({ times }) => [times[2]!.length, times[3]!.length])).toEqual([
       0, 0, 0, 0, 0, 0,
     ]);
-    const [calm, driven] = [await drawTrials(tiny), await drawTrials(tiny, { drive: { 5: 100 } })];
-    const count = (trials: typeof calm) =>
+    const undriven = await drawTrials(tiny);
+    const driven = await drawTrials(tiny, { drive: { 5: 100 } });
+    const count = (trials: typeof driven) =>
       trials.reduce((sum, { times }) => sum + times[5]!.length, 0);
-    expect(count(driven) - count(calm)).toBeGreaterThan(200);
+    expect(count(driven) - count(undriven)).toBeGreaterThan(200);
   });
 
-  it('cannot run past the end of the recording', async () => {
+  it('cannot extend past the end of the recorded trial', async () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
     await expect(drawTrials(tiny, { seconds: 4 })).rejects.toThrow(
-      'Trial 0 lasts 6 s, but drawing from 2.95 s would end at 6.950 s: draw fewer seconds or start earlier.',
+      'Trial 0 lasts 6 s, but a generated trial that starts at 2.95 s would end at 6.950 s: generate fewer seconds or start earlier.',
     );
   });
 });

@@ -16,16 +16,16 @@ import { THOROUGH } from '../helpers/thorough.js';
 import { TinyModel } from '../helpers/tiny-model.js';
 
 const STEPS = 3;
-const own = useEngine();
+const ownEngine = useEngine();
 
-/** A device as an application might hold it, with nothing asked for, and the `GPU` it is from. */
+/** A device requested as an application might, without features or limits, and its `GPU`. */
 async function borrow(): Promise<{ gpu: GPU; device: GPUDevice }> {
   const { gpu } = await findAdapter();
   const adapter = await gpu.requestAdapter();
   return { gpu, device: await adapter!.requestDevice() };
 }
 
-/** Doubles numbers with the device alone, no engine involved. */
+/** Copies two numbers from buffer to buffer with the device alone, without an engine. */
 async function copyThrough(device: GPUDevice): Promise<number[]> {
   const [from, to] = [0x04 | 0x08, 0x01 | 0x08].map((usage) =>
     device.createBuffer({ size: 8, usage }),
@@ -39,43 +39,43 @@ async function copyThrough(device: GPUDevice): Promise<number[]> {
 }
 
 describe('a borrowed device', () => {
-  it('with default limits and no features trains to the same bytes as one of our own', async () => {
+  it('with default limits and no features trains to the same bytes as a device of our own', async () => {
     const { gpu, device } = await borrow();
     expect([...device.features]).not.toContain('timestamp-query');
     expect([...device.features]).not.toContain('subgroups');
     const engine = await createEngine({ gpu, device });
     expect(engine.facts).toMatchObject({ timestamps: false, reason: 'the caller handed it over' });
     const trained = await new TinyModel(engine).train(STEPS, true);
-    expect(trained).toEqual(await new TinyModel(own()).train(STEPS, true));
+    expect(trained).toEqual(await new TinyModel(ownEngine()).train(STEPS, true));
     engine.dispose();
     device.destroy();
   });
 
-  it('needs no GPU object beside it, and then takes parameters through the ring', async () => {
+  it('works without its GPU object, with parameters passed through the uniform ring', async () => {
     const { device } = await borrow();
     const engine = await createEngine({ device });
     expect(engine.facts.immediates).toBe(false);
     const trained = await new TinyModel(engine).train(STEPS, false);
-    expect(trained).toEqual(await new TinyModel(own()).train(STEPS, false));
+    expect(trained).toEqual(await new TinyModel(ownEngine()).train(STEPS, false));
     engine.dispose();
     device.destroy();
   });
 
-  it('outlives the engine, which leaves nothing on it', async () => {
+  it('stays usable after the engine is disposed, which destroys all its buffers', async () => {
     const { gpu, device } = await borrow();
-    const made: GPUBuffer[] = [];
+    const created: GPUBuffer[] = [];
     const createBuffer = device.createBuffer.bind(device);
     device.createBuffer = (descriptor) => {
-      made.push(createBuffer(descriptor));
-      return made.at(-1)!;
+      created.push(createBuffer(descriptor));
+      return created.at(-1)!;
     };
     const engine = await createEngine({ gpu, device });
     await new TinyModel(engine).train(2, true);
-    expect(await stillUsable(device, made)).not.toEqual([]);
+    expect(await usableBuffers(device, created)).not.toEqual([]);
     engine.dispose();
     device.createBuffer = createBuffer;
-    expect(made.length).toBeGreaterThan(20);
-    expect(await stillUsable(device, made)).toEqual([]);
+    expect(created.length).toBeGreaterThan(20);
+    expect(await usableBuffers(device, created)).toEqual([]);
     expect(await copyThrough(device)).toEqual([1.5, 2.5]);
     const next = await createEngine({ gpu, device });
     expect((await new TinyModel(next).train(1, false)).losses).toHaveLength(1);
@@ -92,7 +92,7 @@ describe('a borrowed device', () => {
     device.destroy();
   });
 
-  it('that cannot be timed refuses a profile, saying what it lacks', async () => {
+  it('without timestamp queries rejects a profile, saying what it lacks', async () => {
     const { gpu, device } = await borrow();
     const lines: string[] = [];
     const engine = await createEngine({ gpu, device, debug: 2, log: (line) => lines.push(line) });
@@ -104,7 +104,7 @@ describe('a borrowed device', () => {
     device.destroy();
   });
 
-  it('that binds less says how to ask for more', async () => {
+  it('with a small binding limit says how to raise it', async () => {
     const { gpu, device } = await borrow();
     const engine = await createEngine({ gpu, device });
     const most = device.limits.maxStorageBufferBindingSize;
@@ -115,9 +115,9 @@ describe('a borrowed device', () => {
     device.destroy();
   });
 
-  // SwiftShader takes most of this time to compile the kernels of a training.
+  // Slow: SwiftShader has to compile all kernels of a training step.
   it.runIf(THOROUGH)(
-    'of the compatibility level, with smaller limits, trains all the same',
+    'of the compatibility level, with its smaller limits, trains to the same loss',
     async () => {
       const { gpu } = await findAdapter('swiftshader');
       const adapter = await gpu.requestAdapter({ featureLevel: 'compatibility' });
@@ -125,7 +125,7 @@ describe('a borrowed device', () => {
       expect(device.limits.maxComputeInvocationsPerWorkgroup).toBeLessThan(256);
       const engine = await createEngine({ gpu, device });
       const { losses } = await new TinyModel(engine).train(1, false);
-      const [expected] = (await new TinyModel(own()).train(1, false)).losses;
+      const [expected] = (await new TinyModel(ownEngine()).train(1, false)).losses;
       expect(Math.abs(losses[0]! - expected!) / expected!).toBeLessThan(1e-5);
       engine.dispose();
       device.destroy();
@@ -133,8 +133,11 @@ describe('a borrowed device', () => {
   );
 });
 
-/** Which of these buffers a command still accepts: destroyed ones are refused. */
-async function stillUsable(device: GPUDevice, buffers: readonly GPUBuffer[]): Promise<GPUBuffer[]> {
+/** The buffers that a command still accepts, which excludes destroyed ones. */
+async function usableBuffers(
+  device: GPUDevice,
+  buffers: readonly GPUBuffer[],
+): Promise<GPUBuffer[]> {
   const usable: GPUBuffer[] = [];
   for (const buffer of buffers) {
     device.pushErrorScope('validation');
@@ -152,16 +155,16 @@ describe('limits', () => {
     maxComputeWorkgroupStorageSize: 32768,
   } as GPUSupportedLimits;
 
-  it('bound every workgroup and tile of the tuning', () => {
-    for (const vendor of ['nvidia', 'swiftshader', 'never heard of']) {
-      for (const most of [64, 128, 256, 1024]) {
-        const limits = { ...GENEROUS, maxComputeInvocationsPerWorkgroup: most };
+  it('bound all workgroups and tiles of the tuning', () => {
+    for (const vendor of ['nvidia', 'swiftshader', 'unknown']) {
+      for (const maxInvocations of [64, 128, 256, 1024]) {
+        const limits = { ...GENEROUS, maxComputeInvocationsPerWorkgroup: maxInvocations };
         const tuning = tuningFor(vendor, limits);
         const { rowGroup, attentionGroup, reduceGroup, sampleGroup, matmulTiles } = tuning;
         for (const group of [rowGroup, attentionGroup, reduceGroup, sampleGroup])
-          expect(group).toBeLessThanOrEqual(most);
+          expect(group).toBeLessThanOrEqual(maxInvocations);
         for (const { m, n, rows } of matmulTiles)
-          expect((m / rows) * (n / 4)).toBeLessThanOrEqual(most);
+          expect((m / rows) * (n / 4)).toBeLessThanOrEqual(maxInvocations);
         expect(matmulTiles.length).toBeGreaterThan(0);
         expect(rowGroup % tuning.rowLanes).toBe(0);
         expect(rowGroup % tuning.columnSlices).toBe(0);
@@ -169,13 +172,13 @@ describe('limits', () => {
     }
   });
 
-  it('leave out the matmul tiles that workgroup memory does not hold', () => {
+  it('exclude the matmul tiles that do not fit into workgroup memory', () => {
     const limits = { ...GENEROUS, maxComputeWorkgroupStorageSize: 4096 };
     expect(tuningFor('nvidia', limits).matmulTiles.map(({ m }) => m)).toEqual([32]);
     expect(tuningFor('nvidia', GENEROUS).matmulTiles.map(({ m }) => m)).toEqual([32, 64]);
   });
 
-  it('that cannot run the kernels at all are refused, saying which one and what to ask for', () => {
+  it('too small for the kernels are rejected, naming the limit and what to request', () => {
     expect(() => checkLimits(GENEROUS)).not.toThrow();
     const check = () => checkLimits({ ...GENEROUS, maxStorageBuffersPerShaderStage: 4 });
     expect(check).toThrow(UnsupportedError);
@@ -186,7 +189,7 @@ describe('limits', () => {
   });
 });
 
-describe('a device lost in mid-work', () => {
+describe('a device lost during work', () => {
   const unhandled: unknown[] = [];
   const note = (reason: unknown) => unhandled.push(reason);
 
@@ -198,7 +201,7 @@ describe('a device lost in mid-work', () => {
     process.off('unhandledRejection', note);
   });
 
-  it('rejects what is pending and all that comes after with one clear error, and nothing is left unhandled', async () => {
+  it('rejects pending and later work with one clear error, and leaves no rejection unhandled', async () => {
     const { gpu, device } = await borrow();
     const engine = await createEngine({ gpu, device });
     const model = new TinyModel(engine);
@@ -228,7 +231,7 @@ describe('a device lost in mid-work', () => {
     expect(unhandled).toEqual([]);
   });
 
-  it('leaves nothing unhandled where nobody was waiting', async () => {
+  it('leaves no rejection unhandled when nothing awaits the work', async () => {
     const { gpu, device } = await borrow();
     const engine = await createEngine({ gpu, device });
     const x = Tensor.zeros(engine, [10]);
@@ -242,17 +245,17 @@ describe('a device lost in mid-work', () => {
     engine.dispose();
   });
 
-  it('is gone for its own engine only: a new one on a new device computes as before', async () => {
+  it('affects only its own engine: another one on a new device still computes', async () => {
     const lost = await borrow();
-    const first = await createEngine(lost);
+    const lostEngine = await createEngine(lost);
     lost.device.destroy();
-    await expect(first.lost).rejects.toThrow(DeviceLostError);
+    await expect(lostEngine.lost).rejects.toThrow(DeviceLostError);
     const engine = await createEngine();
     const [x, y] = [Tensor.from(engine, [1, 2], [2]), Tensor.from(engine, [3, 4], [2])];
     addInto(engine, x, y);
     expect([...(await y.floats())]).toEqual([4, 6]);
     engine.dispose();
-    first.dispose();
+    lostEngine.dispose();
   });
 });
 
@@ -272,24 +275,24 @@ describe('choosing an adapter', () => {
     }
   });
 
-  /** Makes the Vulkan loader find no driver at all. */
+  /** Points the Vulkan loader at a driver that does not exist. */
   function hideDrivers(): void {
     for (const name of ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES'])
       process.env[name] = '/nowhere/icd.json';
   }
 
-  it('refuses a value of NEUROFORMER_ADAPTER it does not know, naming those it does', async () => {
+  it('rejects an unknown value of NEUROFORMER_ADAPTER, listing the known ones', async () => {
     process.env.NEUROFORMER_ADAPTER = 'cuda';
     for (const start of [findAdapter, createEngine]) {
       const started = start();
       await expect(started).rejects.toThrow(UnsupportedError);
       await expect(started).rejects.toThrow(
-        'NEUROFORMER_ADAPTER is "cuda"; it can be auto, gpu, cpu, swiftshader.',
+        'NEUROFORMER_ADAPTER is "cuda"; it should be auto, gpu, cpu or swiftshader.',
       );
     }
   });
 
-  it('takes the environment’s choice only where the call makes none', async () => {
+  it('reads the environment only where the call makes no choice', async () => {
     process.env.NEUROFORMER_ADAPTER = 'cpu';
     expect((await findAdapter()).reason).toBe('the CPU was asked for');
     process.env.NEUROFORMER_ADAPTER = 'cuda';
@@ -298,7 +301,7 @@ describe('choosing an adapter', () => {
     expect((await findAdapter()).adapter).toBeDefined();
   });
 
-  it('with the CPU asked for computes on it, with as many threads as are asked for, and says so', async () => {
+  it('runs on the CPU where it is requested, with the requested number of threads, and says so', async () => {
     const engine = await createEngine({ adapter: 'cpu', threads: 3 });
     expect(engine.facts).toMatchObject({
       software: true,
@@ -309,7 +312,7 @@ describe('choosing an adapter', () => {
     engine.dispose();
   });
 
-  it('takes the number of threads from the environment, and refuses what is none', async () => {
+  it('reads the number of threads from the environment, and rejects an invalid one', async () => {
     process.env.NEUROFORMER_ADAPTER = 'cpu';
     process.env.NEUROFORMER_THREADS = '2';
     expect((await findAdapter()).adapter.info.device).toBe('2 threads');
@@ -317,12 +320,12 @@ describe('choosing an adapter', () => {
     for (const wrong of ['0', '65', '1.5', 'all']) {
       process.env.NEUROFORMER_THREADS = wrong;
       await expect(findAdapter()).rejects.toThrow(
-        `NEUROFORMER_THREADS is "${wrong}"; it can be 1 to 64.`,
+        `NEUROFORMER_THREADS is "${wrong}"; it should be a number from 1 to 64.`,
       );
     }
   });
 
-  it('with SwiftShader asked for computes on it, and says so', async () => {
+  it('runs on SwiftShader where it is requested, and says so', async () => {
     const engine = await createEngine({ adapter: 'swiftshader' });
     expect(engine.facts).toMatchObject({
       software: true,
@@ -333,12 +336,12 @@ describe('choosing an adapter', () => {
   });
 
   it.runIf(process.platform === 'linux')(
-    'with a GPU asked for where there is none says what to check, and never falls back',
+    'fails where a GPU is requested and there is none, saying what to check',
     async () => {
       hideDrivers();
-      const found = findAdapter('gpu');
-      await expect(found).rejects.toThrow(UnsupportedError);
-      await expect(found).rejects.toThrow(
+      const finding = findAdapter('gpu');
+      await expect(finding).rejects.toThrow(UnsupportedError);
+      await expect(finding).rejects.toThrow(
         'No GPU was found: check that its Vulkan, Metal or D3D12 driver is installed, or unset ' +
           'NEUROFORMER_ADAPTER to run on the CPU.',
       );
@@ -346,7 +349,7 @@ describe('choosing an adapter', () => {
   );
 
   it.runIf(process.platform === 'linux')(
-    'by itself falls back to the CPU, and says why',
+    'falls back to the CPU where the choice is automatic, and says why',
     async () => {
       hideDrivers();
       const { adapter, reason } = await findAdapter('auto');
@@ -356,7 +359,7 @@ describe('choosing an adapter', () => {
   );
 
   it.runIf(process.platform === 'linux')(
-    'finds SwiftShader past other drivers, and restores the environment it changed',
+    'finds SwiftShader despite other drivers, and restores the environment variables it set',
     async () => {
       hideDrivers();
       expect((await findAdapter('swiftshader')).adapter.info.description).toMatch(/SwiftShader/);
@@ -364,21 +367,24 @@ describe('choosing an adapter', () => {
     },
   );
 
-  it('without WebGPU says where to get it', async () => {
+  it('says where to get WebGPU where there is none', async () => {
     const started = createPageEngine({ adapter: 'gpu' });
     await expect(started).rejects.toThrow(UnsupportedError);
     await expect(started).rejects.toThrow(
-      'A GPU was asked for, but there is no WebGPU here: use a browser that has it, import createEngine from ' +
-        '"neuroformer-webgpu/node" in Node, or hand over a GPUDevice as { device }.',
+      'A GPU was asked for, but WebGPU is not available: use a browser with WebGPU, import createEngine from ' +
+        '"neuroformer-webgpu/node" in Node, or pass a GPUDevice as { device }.',
     );
   });
 
-  it.runIf(process.platform === 'linux')('without any adapter says what to check', async () => {
-    hideDrivers();
-    const started = createPageEngine({ gpu: create([]) });
-    await expect(started).rejects.toThrow(UnsupportedError);
-    await expect(started).rejects.toThrow(
-      'WebGPU found no adapter: check the graphics driver and the browser flags.',
-    );
-  });
+  it.runIf(process.platform === 'linux')(
+    'says what to check where WebGPU finds no adapter',
+    async () => {
+      hideDrivers();
+      const started = createPageEngine({ gpu: create([]) });
+      await expect(started).rejects.toThrow(UnsupportedError);
+      await expect(started).rejects.toThrow(
+        'WebGPU found no adapter: check the graphics driver and the browser flags.',
+      );
+    },
+  );
 });

@@ -1,9 +1,10 @@
 /**
- * The CPU device beside Dawn: every kernel on random shapes, dispatch by dispatch, both from the
- * same bytes and both against an f64 reference with a rounding bound. Two numbers within the bound
- * of one reference differ by no more than twice the bound; words and copies must be the same bits.
+ * Compares the CPU device and Dawn with an f64 reference that has a rounding bound: every kernel on
+ * random shapes, dispatch by dispatch, with the same input bytes on both devices. Two numbers
+ * within the bound of one reference differ by at most twice the bound. Integers and copies must be
+ * the same bits.
  *
- * NEUROFORMER_SEED draws other shapes and numbers, NEUROFORMER_CASES another number of them.
+ * NEUROFORMER_SEED sets the seed of the shapes and numbers, NEUROFORMER_CASES the number of cases.
  */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,15 +20,15 @@ import { compare, type Expected, expectedBuffers, KERNEL_BOUNDS } from '../races
 
 const SEED = Number(process.env.NEUROFORMER_SEED ?? 1);
 const CASES = Number(process.env.NEUROFORMER_CASES ?? 300);
-/** SwiftShader compiles the kernels for most of a minute: it has its say where all is tried. */
+/** SwiftShader takes most of a minute to compile the kernels, so it runs only in thorough tests. */
 const DEVICES = THOROUGH ? (['cpu', 'swiftshader'] as const) : (['cpu'] as const);
 const NAMES = Object.keys(KERNELS) as KernelName[];
 
 let taken: Taken[] = [];
 let expected: Record<string, Expected>[] = [];
 let cpu: Engine;
-const made = new Map<string, Made[]>();
-/** How much of its bounds each device used, by kernel. */
+const outputs = new Map<string, Made[]>();
+/** The largest share of its bound that each kernel used, by device. */
 const shares = new Map<string, ReadonlyMap<KernelName, number>>();
 
 beforeAll(async () => {
@@ -35,8 +36,8 @@ beforeAll(async () => {
   const ops = randomOps(SEED, CASES);
   for (const [family, tuning] of Object.entries(FAMILIES)) {
     const engine = await createEngine({ device: cpu.device, tuning });
-    const own = ops.filter((op) => op.family === family);
-    const cases = own.map(({ name, run }) => ({ name, run: () => run(engine) }));
+    const familyOps = ops.filter((op) => op.family === family);
+    const cases = familyOps.map(({ name, run }) => ({ name, run: () => run(engine) }));
     taken.push(...(await take(engine, cases)));
     engine.dispose();
   }
@@ -47,11 +48,11 @@ afterAll(() => {
   cpu.dispose();
   taken = [];
   expected = [];
-  made.clear();
+  outputs.clear();
 });
 
-/** Every fault of a device, and how much of the bounds it used, by kernel. */
-function judge(results: readonly Made[]) {
+/** The faults of a device, the share of the bounds it used by kernel, and its undecided words. */
+function compareResults(results: readonly Made[]) {
   const faults: string[] = [];
   const used = new Map<KernelName, number>();
   let undecided = 0;
@@ -67,25 +68,25 @@ function judge(results: readonly Made[]) {
 
 describe(`${CASES} calls of ops on random shapes, seed ${SEED}`, () => {
   it.each(DEVICES)(
-    'make within rounding what they should: %s',
+    'agree with the reference within rounding: %s',
     async (adapter) => {
       const engine = adapter === 'cpu' ? cpu : await createEngine({ adapter });
       const results = await replay(engine, taken);
       if (engine !== cpu) engine.dispose();
-      made.set(adapter, results);
-      const { faults, undecided, used } = judge(results);
+      outputs.set(adapter, results);
+      const { faults, undecided, used } = compareResults(results);
       shares.set(adapter, used);
       expect(faults).toEqual([]);
-      // A draw that rounding decides is compared with nothing: there may be hardly any.
+      // Draws that rounding decides are not compared: there must be few of them.
       expect(undecided).toBeLessThan(CASES / 50);
     },
     300_000,
   );
 
   it('run every kernel on every device', () => {
-    const run = new Set(taken.map(({ kernel }) => kernel));
-    expect([...run].sort()).toEqual([...NAMES].sort());
-    for (const adapter of DEVICES) expect(made.get(adapter)?.length).toBe(taken.length);
+    const kernels = new Set(taken.map(({ kernel }) => kernel));
+    expect([...kernels].sort()).toEqual([...NAMES].sort());
+    for (const adapter of DEVICES) expect(outputs.get(adapter)?.length).toBe(taken.length);
   });
 
   afterAll(() => {
@@ -102,46 +103,42 @@ describe(`${CASES} calls of ops on random shapes, seed ${SEED}`, () => {
   });
 });
 
-/** What a check of one changed operand showed: how many of the changes that matter were noticed. */
+/** How many changes of operands changed the result, and how many of those were noticed. */
 interface Sensitivity {
   changes: number;
   noticed: number;
 }
 
-/**
- * Puts another word of the same buffer, or else another number, in the place of one: a wrong index.
- */
-function exchange(words: Uint32Array, at: number, random: HostRandom): Uint32Array {
+/** Replaces a word by another one of the same buffer, as a wrong index would, or else by 0. */
+function replaceWord(words: Uint32Array, index: number, random: HostRandom): Uint32Array {
   const changed = words.slice();
-  const other = words[random.integer(words.length)]!;
-  changed[at] = other === words[at] ? 0 : other;
+  const replacement = words[random.integer(words.length)]!;
+  changed[index] = replacement === words[index] ? 0 : replacement;
   return changed;
 }
 
 /**
- * What a change of an operand has to move to count: this share of the largest number of its buffer,
- * or of 0.1.
+ * A change of an operand counts if it moves a result by more than this share of the largest number
+ * in the result's buffer, which is taken to be at least 0.1.
  */
 const RESOLUTION = 2 ** -12;
 
-/** Whether a change of an operand moves a word, or a number by more than the resolution. */
-function isMoved(from: Record<string, Expected>, to: Record<string, Expected>): boolean {
-  return Object.entries(from).some(([name, { words, numbers }]) => {
-    const other = to[name]!;
-    if (words.some((word, i) => !numbers.has(i) && word !== other.words[i])) return true;
+/** Whether a change of an operand changes a word, or moves a number by more than the resolution. */
+function isMoved(before: Record<string, Expected>, after: Record<string, Expected>): boolean {
+  return Object.entries(before).some(([name, { words, numbers }]) => {
+    const changed = after[name]!;
+    if (words.some((word, i) => !numbers.has(i) && word !== changed.words[i])) return true;
     let scale = 0.1;
     for (const { value } of numbers.values()) scale = Math.max(scale, Math.abs(value));
     return [...numbers].some(([i, { value }]) => {
-      const moved = other.numbers.get(i);
+      const moved = changed.numbers.get(i);
       return !moved || Math.abs(value - moved.value) > RESOLUTION * scale;
     });
   });
 }
 
-/**
- * Whether some bound of the reference holds no information, as where rounding decides a threshold.
- */
-function isOpen(reference: Record<string, Expected>): boolean {
+/** Whether rounding decides a result, so that its bound is infinite: a threshold or a draw. */
+function isUndecided(reference: Record<string, Expected>): boolean {
   return Object.values(reference).some(
     ({ numbers, undecided }) =>
       undecided.size > 0 ||
@@ -150,22 +147,22 @@ function isOpen(reference: Record<string, Expected>): boolean {
 }
 
 /**
- * Changes single words of everything a dispatch reads, and asks whether what the device made still
- * passes.
+ * Changes single words of every buffer that a dispatch reads, and counts how often the device's
+ * results no longer pass.
  */
 function changeOperands(n: number, random: HostRandom): Sensitivity {
-  const [dispatch, results] = [taken[n]!, made.get('cpu')![n]!];
+  const [dispatch, results] = [taken[n]!, outputs.get('cpu')![n]!];
   const sensitivity = { changes: 0, noticed: 0 };
   for (const { name, kind } of KERNELS[dispatch.kernel].bindings) {
     if (kind === 'uniform') continue;
     const words = dispatch.before[name]!;
     for (let times = 0; times < 2; times++) {
-      const at = random.integer(words.length);
-      const before = { ...dispatch.before, [name]: exchange(words, at, random) };
+      const index = random.integer(words.length);
+      const before = { ...dispatch.before, [name]: replaceWord(words, index, random) };
       const changed = expectedBuffers({ ...dispatch, before });
-      // A word that the kernel leaves alone would differ by itself.
-      if (changed[name]?.numbers.has(at) === false) changed[name].words[at] = words[at]!;
-      if (!isMoved(expected[n]!, changed) || isOpen(changed)) continue;
+      // A word that the kernel does not write differs because it was replaced.
+      if (changed[name]?.numbers.has(index) === false) changed[name].words[index] = words[index]!;
+      if (!isMoved(expected[n]!, changed) || isUndecided(changed)) continue;
       sensitivity.changes += 1;
       if (compare(changed, results).faults.length > 0) sensitivity.noticed += 1;
     }
@@ -173,21 +170,23 @@ function changeOperands(n: number, random: HostRandom): Sensitivity {
   return sensitivity;
 }
 
-/** Some dispatches of a kernel, small and large ones, but for those that take a reference long. */
+/** Some dispatches of a kernel, from small to large, without those whose reference is slow. */
 function chooseDispatches(kernel: KernelName): number[] {
   const size = (n: number) =>
     Object.values(taken[n]!.before).reduce((sum, { length }) => sum + length, 0);
-  const all = taken.flatMap((one, n) => (one.kernel === kernel && size(n) < 8000 ? [n] : []));
-  all.sort((a, b) => size(a) - size(b));
-  const step = Math.max(1, Math.ceil(all.length / 8));
-  return all.filter((_, i) => (all.length - 1 - i) % step === 0);
+  const indices = taken.flatMap((dispatch, n) =>
+    dispatch.kernel === kernel && size(n) < 8000 ? [n] : [],
+  );
+  indices.sort((a, b) => size(a) - size(b));
+  const step = Math.max(1, Math.ceil(indices.length / 8));
+  return indices.filter((_, i) => (indices.length - 1 - i) % step === 0);
 }
 
-/** Mistakes a kernel might hold: its shader, a line of it, and the line with the mistake. */
+/** Mistakes that kernels might have: the shader, some of its text, and the text with the mistake. */
 const MISTAKES: readonly (readonly [
   mistake: string,
   shader: string,
-  line: string,
+  correct: string,
   wrong: string,
 ])[] = [
   [
@@ -199,53 +198,63 @@ const MISTAKES: readonly (readonly [
   [
     'a panel one short',
     'matmul_direct',
-    'let count = min(TN_DEPTH, params.K - first);',
-    'let count = min(TN_DEPTH - 1u, params.K - first);',
+    'let count = min(TN_DEPTH, params.K - startK);',
+    'let count = min(TN_DEPTH - 1u, params.K - startK);',
   ],
-  ['an edge left out', 'matmul_tiled', 'k + kk < at.endK;', 'k + kk + 1u < at.endK;'],
-  ['an edge read twice', 'matmul_tiled', 'k + 4u * q < at.endK;', 'k + 4u * q <= at.endK;'],
-  ['a split forgotten', 'matmul_reduce', 's < params.splits; s++', 's + 1u < params.splits; s++'],
+  ['an edge left out', 'matmul_tiled', 'k + kk < tile.endK;', 'k + kk + 1u < tile.endK;'],
+  [
+    'an edge read past the end',
+    'matmul_tiled',
+    'k + 4u * kk4 < tile.endK;',
+    'k + 4u * kk4 <= tile.endK;',
+  ],
+  [
+    'a skipped split',
+    'matmul_reduce',
+    'split < params.splits; split++',
+    'split + 1u < params.splits; split++',
+  ],
   [
     'a key past the last',
     'attention_forward',
-    'hides || j + 4u > params.keys',
-    'hides || j > params.keys',
+    'needsMasking || j + 4u > params.S',
+    'needsMasking || j > params.S',
   ],
   [
-    'its own key hidden',
+    'a causal query without its own key',
     'attention_forward',
-    'seen &= positions <= vec4u(i);',
-    'seen &= positions < vec4u(i);',
+    'isVisible &= positions <= vec4u(i);',
+    'isVisible &= positions < vec4u(i);',
   ],
   [
-    'a mask read beside',
+    'a mask read at the wrong offset',
     'attention_direct',
-    'min(tile + n, params.keys - 1u)]',
-    'min(n, params.keys - 1u)]',
+    'min(j0 + n, params.S - 1u)]',
+    'min(n, params.S - 1u)]',
   ],
   [
-    'no rescaling',
+    'sums that are not rescaled',
     'attention_direct',
-    's = scaled(get_out(starts, c), shrink);',
-    's = get_out(starts, c);',
+    't = scale_rows(load_tile_o(starts, c), rescale);',
+    't = load_tile_o(starts, c);',
   ],
   [
-    'nothing written where there is no key',
+    'no output where there are no keys',
     'attention_direct',
-    'if (area.first >= area.end) {',
+    'if (area.startKey >= area.endKey) {',
     'if (false) {',
   ],
   [
-    'a last query ignored',
+    'a last query left out',
     'attention_backward',
-    'let end = select(min(tile + TILE, params.queries), 0u, dark);',
-    'let end = select(min(tile + TILE, params.queries - 1u), 0u, dark);',
+    'let end = select(min(tile + TILE, params.T), 0u, allMasked);',
+    'let end = select(min(tile + TILE, params.T - 1u), 0u, allMasked);',
   ],
   [
-    'a neighbor of the mean',
+    'the gamma of another column',
     'layernorm',
-    'let g = dyVec[start + c] * gammaVec[c];',
-    'let g = dyVec[start + c] * gammaVec[0];',
+    'let dxhat = dyVec[start + c] * gammaVec[c];',
+    'let dxhat = dyVec[start + c] * gammaVec[0];',
   ],
   [
     'a first row left out',
@@ -256,59 +265,60 @@ const MISTAKES: readonly (readonly [
   [
     'a tail left out',
     'cross_entropy',
-    'for (var c = 4u * whole4 + lane; c < end; c += LANES) {\n    let newTop',
-    'for (var c = 4u * whole4 + lane; c + 1u < end; c += LANES) {\n    let newTop',
+    'for (var v = 4u * quads + lane; v < end; v += LANES) {\n    let newMax',
+    'for (var v = 4u * quads + lane; v + 1u < end; v += LANES) {\n    let newMax',
   ],
   [
-    'a last place left out',
+    'a last patch left out',
     'unfold3d',
-    'min(at / stride + 1u, places)',
-    'min(at / stride, places)',
+    'min(position / stride + 1u, count)',
+    'min(position / stride, count)',
   ],
   [
-    'a batch shared',
+    'one batch row for all',
     'sequence',
-    'x[(b * params.inLength + t) * params.width + c]',
-    'x[t * params.width + c]',
+    'x[(b * params.inLength + t) * params.C + c]',
+    'x[t * params.C + c]',
   ],
-  [
-    'a gate of the wrong sign',
-    'gru',
-    '(1.0 - update) * fresh + update * h',
-    'update * fresh + (1.0 - update) * h',
-  ],
+  ['an inverted gate', 'gru', '(1.0 - z) * candidate + z * h', 'z * candidate + (1.0 - z) * h'],
   [
     'a word past the end',
     'elementwise',
-    'i < min(first + WG * ITEMS, params.n)',
-    'i < first + WG * ITEMS',
+    'i < min(start + WG * ITEMS, params.n)',
+    'i < start + WG * ITEMS',
   ],
-  ['half of the draws', 'sample', 'f32(word >> 8u)', 'f32(word >> 9u)'],
+  ['draws from half the range', 'sample', 'f32(word >> 8u)', 'f32(word >> 9u)'],
 ];
 
-/** Where mistakes run: a device that looks at every index is lost by some, and then another takes its place. */
-let mistaken: Engine | undefined;
-afterAll(() => mistaken?.dispose());
+/** The device that runs mistakes. One that fails a bounds check loses it, and it is replaced. */
+let mistakeEngine: Engine | undefined;
+afterAll(() => mistakeEngine?.dispose());
 
-/** What the CPU device's dispatches of a shader show when its source is changed. */
-async function faultsWhenChanged(shader: string, line: string, wrong: string): Promise<string[]> {
+/** The faults of the CPU device's dispatches of a shader when its source is changed. */
+async function faultsWhenChanged(
+  shader: string,
+  correct: string,
+  wrong: string,
+): Promise<string[]> {
   const info = SHADERS[shader]!;
-  const source = info.source.replaceAll(line, wrong);
+  const source = info.source.replaceAll(correct, wrong);
   expect(source).not.toBe(info.source);
   SHADERS[shader] = { ...info, source };
-  mistaken ??= await createEngine({ adapter: 'cpu' });
-  const engine = await createEngine({ device: mistaken.device });
+  mistakeEngine ??= await createEngine({ adapter: 'cpu' });
+  const engine = await createEngine({ device: mistakeEngine.device });
   try {
-    const own = taken.flatMap(({ kernel }, n) => (KERNELS[kernel].shader === shader ? [n] : []));
+    const indices = taken.flatMap(({ kernel }, n) =>
+      KERNELS[kernel].shader === shader ? [n] : [],
+    );
     const results = await replay(
       engine,
-      own.map((n) => taken[n]!),
+      indices.map((n) => taken[n]!),
     );
-    return results.flatMap((result, i) => compare(expected[own[i]!]!, result).faults);
+    return results.flatMap((result, i) => compare(expected[indices[i]!]!, result).faults);
   } catch (error) {
     const { message } = error as Error;
     const isLost = /index \d+ of \w+ is outside/.test(message);
-    if (isLost) mistaken = undefined;
+    if (isLost) mistakeEngine = undefined;
     else if (!message.endsWith('wrote outside its buffers.')) throw error;
     return [message];
   } finally {
@@ -330,7 +340,7 @@ describe('the bounds', () => {
     expect(total.noticed).toBe(total.changes);
   });
 
-  it.each(MISTAKES)('notice %s in %s', async (_, shader, line, wrong) => {
-    expect(await faultsWhenChanged(shader, line, wrong)).not.toEqual([]);
+  it.each(MISTAKES)('notice %s in %s', async (_, shader, correct, wrong) => {
+    expect(await faultsWhenChanged(shader, correct, wrong)).not.toEqual([]);
   });
 });

@@ -7,16 +7,16 @@ import { FILL, fill } from '../helpers/fill.js';
 import { TinyModel } from '../helpers/tiny-model.js';
 
 describe.each([
-  ['the adapter’s own tuning', {}],
+  ['the default tuning of the adapter', {}],
   ['a GPU-shaped tuning', STAGED],
 ] as const)('training with %s', (_, tuning) => {
   const STEPS = 6;
   const engine = useEngine({ tuning });
-  const ringed = useEngine({ tuning, immediates: false });
+  const ringEngine = useEngine({ tuning, immediates: false });
   let eager: { losses: number[]; bytes: Uint8Array };
 
-  async function train(on: Engine, recorded: boolean, seed = 1): Promise<typeof eager> {
-    const model = new TinyModel(on, seed);
+  async function train(trainer: Engine, recorded: boolean, seed = 1): Promise<typeof eager> {
+    const model = new TinyModel(trainer, seed);
     const trained = await model.train(STEPS, recorded);
     model.dispose();
     return trained;
@@ -26,41 +26,41 @@ describe.each([
     eager = await train(engine(), false);
   });
 
-  it('changes with every step', () => {
+  it('has another loss at every step, and a lower one at the end', () => {
     const { losses } = eager;
     expect(new Set(losses).size).toBe(STEPS);
     expect(losses.every(Number.isFinite)).toBe(true);
     expect(losses.at(-1)).toBeLessThan(losses[0]!);
   });
 
-  it('gives the same bytes again from the same seed, and others from another', async () => {
+  it('gives the same bytes for the same seed, and other bytes for another seed', async () => {
     expect(await train(engine(), false)).toEqual(eager);
     expect((await train(engine(), false, 2)).bytes).not.toEqual(eager.bytes);
   });
 
-  it('gives the same bytes when one recorded step is replayed', async () => {
+  it('gives the same bytes from the replay of one recorded step', async () => {
     expect(await train(engine(), true)).toEqual(eager);
   });
 
-  it('gives the same bytes with parameters through a uniform ring, eager and replayed', async () => {
+  it('gives the same bytes with parameters passed through a uniform ring, eager and replayed', async () => {
     const { gpu } = await findAdapter();
-    const has = gpu.wgslLanguageFeatures.has('immediate_address_space');
-    expect(engine().facts.immediates).toBe(has);
-    expect(ringed().facts.immediates).toBe(false);
-    expect(await train(ringed(), false)).toEqual(eager);
-    expect(await train(ringed(), true)).toEqual(eager);
+    const hasImmediates = gpu.wgslLanguageFeatures.has('immediate_address_space');
+    expect(engine().facts.immediates).toBe(hasImmediates);
+    expect(ringEngine().facts.immediates).toBe(false);
+    expect(await train(ringEngine(), false)).toEqual(eager);
+    expect(await train(ringEngine(), true)).toEqual(eager);
   });
 });
 
 describe('host writes between replays', () => {
-  it('draw another dropout mask with each step, and the same one again with the same step', async () => {
+  it('select the dropout mask: another one for each step, the same one for the same step', async () => {
     const engine = await createEngine();
     const model = new TinyModel(engine);
     const step = engine.record(() => model.step());
     const initial = await model.store.memory.values.floats();
     const losses: number[] = [];
     for (const n of [1, 2, 3, 1]) {
-      // The same weights each time, so that only the mask tells the losses apart.
+      // The same weights every time, so that the losses differ only by the mask.
       model.store.memory.values.write(initial);
       model.prepare(n);
       step.run();
@@ -75,7 +75,7 @@ describe('host writes between replays', () => {
 describe('the order of commands', () => {
   const engine = useEngine();
 
-  it('is that of the calls, for kernels, copies, clears and host writes alike', async () => {
+  it('is the order of the calls, for kernels, copies, clears and host writes', async () => {
     const x = Tensor.zeros(engine(), [300]);
     const y = Tensor.zeros(engine(), [300]);
     fill(x, 2);
@@ -91,19 +91,19 @@ describe('the order of commands', () => {
     y.dispose();
   });
 
-  it('holds past the number of commands that are flushed at once, with either kind of parameters', async () => {
+  it('is kept across flushes, with immediates and with the uniform ring', async () => {
     for (const immediates of [true, false]) {
-      const own = await createEngine({ immediates });
-      const one = Tensor.from(own, [1], [1]);
-      const sum = Tensor.zeros(own, [1]);
-      for (let n = 0; n < 2100; n++) addInto(own, one, sum);
+      const separate = await createEngine({ immediates });
+      const one = Tensor.from(separate, [1], [1]);
+      const sum = Tensor.zeros(separate, [1]);
+      for (let n = 0; n < 2100; n++) addInto(separate, one, sum);
       expect((await sum.floats())[0]).toBe(2100);
-      expect(own.counts().submits).toBeLessThan(5);
-      own.dispose();
+      expect(separate.counts().submits).toBeLessThan(5);
+      separate.dispose();
     }
   });
 
-  it('leaves out a kernel with no workgroups, and refuses one whose buffer is missing or data that do not fit', async () => {
+  it('skips a kernel without workgroups, and rejects a missing buffer and data that do not fit', async () => {
     const x = Tensor.from(engine(), [1, 2], [2]);
     const { dispatches } = engine().counts();
     const { read } = engine().placeholders;
@@ -129,25 +129,25 @@ describe('the order of commands', () => {
     x.dispose();
   });
 
-  it('folds a grid of more than 65,535 workgroups over two dimensions', async () => {
-    const own = await createEngine({ tuning: { items: 1 } });
+  it('folds a grid of more than 65,535 workgroups into two dimensions', async () => {
+    const separate = await createEngine({ tuning: { items: 1 } });
     const length = 64 * 65535 + 64 * 3 + 5;
     const ramp = Float32Array.from({ length }, (_, n) => n);
-    const x = Tensor.from(own, ramp, [length]);
-    const y = Tensor.zeros(own, [length]);
-    addInto(own, x, y);
-    addInto(own, x, y);
+    const x = Tensor.from(separate, ramp, [length]);
+    const y = Tensor.zeros(separate, [length]);
+    addInto(separate, x, y);
+    addInto(separate, x, y);
     const sums = await y.floats();
     expect(sums.findIndex((sum, n) => sum !== 2 * n)).toBe(-1);
-    expect(own.memory().bytes).toBeLessThan(200e6);
-    own.dispose();
+    expect(separate.memory().bytes).toBeLessThan(200e6);
+    separate.dispose();
   });
 });
 
 describe('a profile', () => {
   const engine = useEngine();
 
-  it('counts every dispatch, also past what one query set holds', async () => {
+  it('counts every dispatch, even more than one query set holds', async () => {
     const x = Tensor.zeros(engine(), [4]);
     const rows = await engine().profile(() => {
       const step = engine().record(() => {
@@ -160,7 +160,7 @@ describe('a profile', () => {
     x.dispose();
   });
 
-  it('has a row per kernel, slowest first, with its calls, time and rates', async () => {
+  it('has a row per kernel, slowest first, with calls, time and rates', async () => {
     const model = new TinyModel(engine());
     model.prepare(1);
     const rows = await engine().profile(() => {
@@ -185,7 +185,7 @@ describe('a profile', () => {
     model.dispose();
   });
 
-  it('waits for work that is its own, and counts nothing before or after', async () => {
+  it('waits for the work inside it, and counts nothing from before or after', async () => {
     const x = Tensor.zeros(engine(), [10]);
     fill(x, 1);
     const rows = await engine().profile(async () => {
@@ -199,11 +199,11 @@ describe('a profile', () => {
   });
 });
 
-describe('what an engine says', () => {
+describe('the debug log', () => {
   const shared = useEngine();
 
-  /** The lines logged at a debug level while two kernels run. */
-  async function said(debug: number): Promise<string[]> {
+  /** The lines logged at a debug level while two kernels and a copy run. */
+  async function logAt(debug: number): Promise<string[]> {
     const lines: string[] = [];
     const engine = await createEngine({ debug, log: (line) => lines.push(line) });
     const [x, y] = [Tensor.zeros(engine, [10]), Tensor.zeros(engine, [10])];
@@ -219,26 +219,26 @@ describe('what an engine says', () => {
     /^kernel +calls +ms +share +GFLOP\/s +GB\/s\n(elementwise|test)\./,
   );
 
-  /** What the CPU device adds to a profile: how long its threads waited for each other. */
-  function waiting(): unknown[] {
+  /** The line that the CPU device adds to a profile: how long its threads waited for each other. */
+  function waitingLine(): unknown[] {
     if (shared().facts.vendor !== 'cpu') return [];
-    return [expect.stringMatching(/^\d+ threads? computed for \d+ ms and waited .+% of it/)];
+    return [expect.stringMatching(/^\d+ threads? computed for \d+ ms and spent .+% of it waiting/)];
   }
 
-  it('is nothing by default', async () => {
-    expect(await said(0)).toEqual([]);
+  it('is empty by default', async () => {
+    expect(await logAt(0)).toEqual([]);
   });
 
-  it('is at level 1 the adapter and why it was chosen', async () => {
-    expect(await said(1)).toEqual([adapter]);
+  it('names at level 1 the adapter and why it was chosen', async () => {
+    expect(await logAt(1)).toEqual([adapter]);
   });
 
-  it('is at level 2 also the time per kernel', async () => {
-    expect(await said(2)).toEqual([adapter, table, ...waiting()]);
+  it('adds at level 2 the time per kernel', async () => {
+    expect(await logAt(2)).toEqual([adapter, table, ...waitingLine()]);
   });
 
-  it('is at level 3 also each command', async () => {
-    const lines = await said(3);
+  it('adds at level 3 each command', async () => {
+    const lines = await logAt(3);
     expect(lines).toEqual([
       adapter,
       'clear 40 bytes',
@@ -247,37 +247,37 @@ describe('what an engine says', () => {
       expect.stringMatching(/^elementwise\.combine \[1 x 1\] n=10 kind=0 accumulate=1 alpha=1 /),
       'copy 40 bytes',
       table,
-      ...waiting(),
+      ...waitingLine(),
     ]);
   });
 
-  it('is at level 4 also the source of each kernel as it was specialised', async () => {
-    const sources = (await said(4)).filter((line) => line.startsWith('// elementwise'));
+  it('adds at level 4 the specialized source of each kernel', async () => {
+    const sources = (await logAt(4)).filter((line) => line.startsWith('// elementwise'));
     expect(sources).toHaveLength(1);
     expect(sources[0]).toMatch(/^\/\/ elementwise WG=64 ITEMS=(\d+)\n.*\nconst ITEMS = \1u;\n/s);
   });
 });
 
 describe('a disposed engine', () => {
-  const GONE = 'This engine was disposed.';
+  const DISPOSED = 'This engine was disposed.';
 
-  it('refuses all further work, and can be disposed again', async () => {
+  it('rejects all further work, and can be disposed again', async () => {
     const engine = await createEngine();
     const x = Tensor.zeros(engine, [4]);
     const step = engine.record(() => fill(x, 1));
     await engine.finish();
     engine.dispose();
     engine.dispose();
-    expect(() => Tensor.zeros(engine, [4])).toThrow(GONE);
-    expect(() => fill(x, 1)).toThrow(GONE);
-    expect(() => x.write(new Float32Array(4))).toThrow(GONE);
-    expect(() => step.run()).toThrow(GONE);
-    expect(() => engine.record(() => 1)).toThrow(GONE);
-    await expect(x.floats()).rejects.toThrow(GONE);
-    await expect(engine.finish()).rejects.toThrow(GONE);
+    expect(() => Tensor.zeros(engine, [4])).toThrow(DISPOSED);
+    expect(() => fill(x, 1)).toThrow(DISPOSED);
+    expect(() => x.write(new Float32Array(4))).toThrow(DISPOSED);
+    expect(() => step.run()).toThrow(DISPOSED);
+    expect(() => engine.record(() => 1)).toThrow(DISPOSED);
+    await expect(x.floats()).rejects.toThrow(DISPOSED);
+    await expect(engine.finish()).rejects.toThrow(DISPOSED);
   });
 
-  it('has given back everything, what was never disposed included', async () => {
+  it('has released everything, including what was never disposed', async () => {
     const engine = await createEngine();
     const model = new TinyModel(engine);
     const step = engine.record(() => model.step());
@@ -294,10 +294,10 @@ describe('a disposed engine', () => {
     expect(engine.memory().liveBuffers).toBe(0);
   });
 
-  it('rejects what was being read', async () => {
+  it('rejects a read that was pending', async () => {
     const engine = await createEngine();
     const reading = Tensor.zeros(engine, [4]).floats();
     engine.dispose();
-    await expect(reading).rejects.toThrow(GONE);
+    await expect(reading).rejects.toThrow(DISPOSED);
   });
 });

@@ -15,8 +15,8 @@ const SOURCE = [
 ].join('\n');
 const DECLARED = { WG: 64, TILE: 8, STAGED: true };
 
-describe('specialising a source', () => {
-  it('rewrites the initialisers of the constants asked for, and nothing else', () => {
+describe('specializing a source', () => {
+  it('rewrites the initializers of the named constants and nothing else', () => {
     const lines = specialize('demo', SOURCE, DECLARED, { WG: 32, TILE: 4, STAGED: false });
     expect(lines.split('\n')).toEqual([
       'const WG = 32u;',
@@ -27,12 +27,12 @@ describe('specialising a source', () => {
     ]);
   });
 
-  it('leaves the source as it is without constants, or with undefined ones', () => {
+  it('leaves the source unchanged without constants and for undefined values', () => {
     expect(specialize('demo', SOURCE, DECLARED, {})).toBe(SOURCE);
     expect(specialize('demo', SOURCE, DECLARED, { WG: undefined })).toBe(SOURCE);
   });
 
-  it('refuses a constant the file does not declare, naming those it does', () => {
+  it('rejects a constant that the file does not declare, listing those it declares', () => {
     expect(() => specialize('demo', SOURCE, DECLARED, { LANES: 4 })).toThrow(
       'shaders/demo.wgsl declares no constant LANES; it declares WG, TILE, STAGED.',
     );
@@ -40,21 +40,21 @@ describe('specialising a source', () => {
   });
 
   it.each([
-    ['a truth value for a number', { WG: true }],
-    ['a number for a truth value', { STAGED: 1 }],
+    ['a boolean for a number', { WG: true }],
+    ['a number for a boolean', { STAGED: 1 }],
     ['a fraction', { WG: 1.5 }],
     ['a negative number', { WG: -1 }],
-    ['no number', { WG: Number.NaN }],
-  ])('refuses %s', (_, wanted) => {
-    expect(() => specialize('demo', SOURCE, DECLARED, wanted)).toThrow(
+    ['NaN', { WG: Number.NaN }],
+  ])('rejects %s', (_, constants) => {
+    expect(() => specialize('demo', SOURCE, DECLARED, constants)).toThrow(
       /shaders\/demo\.wgsl: constant \w+ is \w+, so .+ cannot replace it\./,
     );
   });
 
-  it('reaches every constant that reflection found in the shaders', () => {
+  it('rewrites every constant of every shader', () => {
     for (const [shader, { source, constants }] of Object.entries(SHADERS)) {
-      for (const [name, standing] of Object.entries(constants)) {
-        const value = typeof standing === 'number' ? standing + 1 : !standing;
+      for (const [name, current] of Object.entries(constants)) {
+        const value = typeof current === 'number' ? current + 1 : !current;
         const before = source.split('\n');
         const after = specialize(shader, source, constants, { [name]: value }).split('\n');
         const changed = after.filter((line, n) => line !== before[n]);
@@ -79,12 +79,12 @@ describe('packing parameters', () => {
     paramBytes: 12,
   } as const;
 
-  it('lays each value out by its type and offset, in any order of the values', () => {
+  it('stores each value by its type and offset, in whatever order the values are given', () => {
     const words = packParams(info, { factor: 0.5, shift: -2, n: 0xffffffff });
     expect([...words]).toEqual([0xffffffff, 0xfffffffe, 0x3f000000]);
   });
 
-  it('refuses a missing value and one that is no number, naming kernel and parameter', () => {
+  it('rejects a missing value and NaN, naming the kernel and the parameter', () => {
     expect(() => packParams(info, { n: 1, shift: 0 })).toThrow(
       'demo.main: parameter factor is undefined.',
     );
@@ -93,7 +93,7 @@ describe('packing parameters', () => {
     );
   });
 
-  it('fills the struct of every kernel without a gap', () => {
+  it('fills the parameter struct of every kernel without gaps', () => {
     for (const [name, kernel] of Object.entries(KERNELS)) {
       const values = Object.fromEntries(kernel.params.map((p, n) => [p.name, n + 1]));
       const words = packParams(kernel, values);
@@ -113,32 +113,30 @@ describe('compiling', () => {
     return new KernelCache(device, facts.immediates, (_, make) => make());
   }
 
-  it('happens once for a name and its constants, whatever else is undefined among them', () => {
+  it('happens once per kernel and set of constants, where undefined ones do not count', () => {
     const cache = newCache();
-    const first = cache.get('elementwise.activate', { ITEMS: 2 });
-    expect(cache.get('elementwise.activate', { ITEMS: 2 })).toBe(first);
+    const kernel = cache.get('elementwise.activate', { ITEMS: 2 });
+    expect(cache.get('elementwise.activate', { ITEMS: 2 })).toBe(kernel);
     expect(
       cache.get('elementwise.activate', { ITEMS: 2, WG: undefined } as unknown as {
         ITEMS: number;
       }),
-    ).toBe(first);
-    expect(cache.get('elementwise.activate', { ITEMS: 3 })).not.toBe(first);
-    expect(cache.get('elementwise.combine', { ITEMS: 2 })).not.toBe(first);
+    ).toBe(kernel);
+    expect(cache.get('elementwise.activate', { ITEMS: 3 })).not.toBe(kernel);
+    expect(cache.get('elementwise.combine', { ITEMS: 2 })).not.toBe(kernel);
     expect(cache.compiled).toBe(3);
   });
 
-  it('gives kernels that bind alike one bind group layout', () => {
+  it('shares one bind group layout between kernels with the same bindings', () => {
     const cache = newCache();
-    const [one, other] = [
-      cache.get('elementwise.dropout', {}),
-      cache.get('elementwise.dropout', { ITEMS: 1 }),
-    ];
-    expect(other.layout).toBe(one.layout);
-    expect(other.layoutKey).toBe(one.layoutKey);
-    expect(cache.get('layernorm.forward', {}).layoutKey).not.toBe(one.layoutKey);
+    const dropout = cache.get('elementwise.dropout', {});
+    const narrowDropout = cache.get('elementwise.dropout', { ITEMS: 1 });
+    expect(narrowDropout.layout).toBe(dropout.layout);
+    expect(narrowDropout.layoutKey).toBe(dropout.layoutKey);
+    expect(cache.get('layernorm.forward', {}).layoutKey).not.toBe(dropout.layoutKey);
   });
 
-  it('with a tuning that reductions cannot halve is refused, naming it', async () => {
+  it('rejects a tuning that does not fit the kernels, naming the setting', async () => {
     await expect(createEngine({ tuning: { reduceGroup: 48 } })).rejects.toThrow(
       'tuning.reduceGroup should be a power of two, but is 48.',
     );
@@ -151,7 +149,7 @@ describe('compiling', () => {
     );
   });
 
-  it('that the device refuses fails the engine with a GpuError that names the kernel', async () => {
+  it('fails the engine with a GpuError that names the kernel where the device rejects it', async () => {
     const broken = await createEngine();
     const x = Tensor.zeros(broken, [2]);
     const params = {

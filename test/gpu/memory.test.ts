@@ -9,9 +9,9 @@ import { TinyModel } from '../helpers/tiny-model.js';
 
 const engine = useEngine();
 
-/** What an engine has in use. */
-function live(of: Engine): { buffers: number; bytes: number } {
-  const { liveBuffers: buffers, liveBytes: bytes } = of.memory();
+/** The buffers and bytes that an engine has in use. */
+function liveMemory(owner: Engine): { buffers: number; bytes: number } {
+  const { liveBuffers: buffers, liveBytes: bytes } = owner.memory();
   return { buffers, bytes };
 }
 
@@ -20,7 +20,7 @@ function ones(length = 100): Tensor {
 }
 
 describe('the pool', () => {
-  it('rounds sizes up to classes that waste at most a quarter and keep multiples of 4', () => {
+  it('rounds sizes up to classes that waste at most a quarter and are multiples of 4', () => {
     for (let bytes = 1; bytes < 1e9; bytes = Math.ceil(bytes * 1.37)) {
       const rounded = sizeClass(bytes);
       expect(rounded).toBeGreaterThanOrEqual(bytes);
@@ -30,30 +30,30 @@ describe('the pool', () => {
     }
   });
 
-  it('hands a returned buffer out again instead of making another', () => {
-    const first = Tensor.zeros(engine(), [5000]);
-    first.dispose();
+  it('reuses a released buffer instead of creating another', () => {
+    const released = Tensor.zeros(engine(), [5000]);
+    released.dispose();
     const { created } = engine().memory();
-    const second = Tensor.zeros(engine(), [5001]);
-    expect(second.buffer).toBe(first.buffer);
+    const next = Tensor.zeros(engine(), [5001]);
+    expect(next.buffer).toBe(released.buffer);
     expect(engine().memory().created).toBe(created);
-    second.dispose();
+    next.dispose();
   });
 
-  it('takes a buffer back once, however often it is disposed', () => {
-    const before = live(engine());
+  it('takes a buffer back only once, however often it is disposed', () => {
+    const before = liveMemory(engine());
     const tensor = ones();
     tensor.dispose();
     tensor.dispose();
     tensor.reshape([10, 10]).dispose();
-    expect(live(engine())).toEqual(before);
+    expect(liveMemory(engine())).toEqual(before);
     const [p, q] = [ones(), ones()];
     expect(p.buffer).not.toBe(q.buffer);
     p.dispose();
     q.dispose();
   });
 
-  it('refuses more than the device binds at once, saying how much that is and what to do', () => {
+  it('rejects a buffer larger than the device can bind, saying the limit and what to do', () => {
     const { maxBufferSize, maxStorageBufferBindingSize } = engine().device.limits;
     const most = Math.min(maxBufferSize, maxStorageBufferBindingSize);
     const allocate = () => engine().allocate(most + 4);
@@ -65,56 +65,56 @@ describe('the pool', () => {
 });
 
 describe('a scope', () => {
-  it('gives back everything but its result', async () => {
-    const before = live(engine()).buffers;
+  it('releases everything but its result', async () => {
+    const before = liveMemory(engine()).buffers;
     const kept = engine().scope(() => {
       ones();
       const sum = ones();
       addInto(engine(), ones(), sum);
       return sum;
     });
-    expect(live(engine()).buffers).toBe(before + 1);
+    expect(liveMemory(engine()).buffers).toBe(before + 1);
     expect(await kept.floats()).toEqual(new Float32Array(100).fill(2));
     kept.dispose();
-    expect(live(engine()).buffers).toBe(before);
+    expect(liveMemory(engine()).buffers).toBe(before);
   });
 
-  it('keeps what an array or a plain object holds, and what a reshaped view shows', () => {
-    const before = live(engine()).buffers;
+  it('keeps the tensors in an array or a plain object, and the buffer of a reshaped view', () => {
+    const before = liveMemory(engine()).buffers;
     const kept = engine().scope(() => {
       ones();
       return { pair: [ones(), ones()], view: ones().reshape([4, 25]), n: 3 };
     });
-    expect(live(engine()).buffers).toBe(before + 3);
+    expect(liveMemory(engine()).buffers).toBe(before + 3);
     for (const tensor of [...kept.pair, kept.view]) tensor.dispose();
-    expect(live(engine()).buffers).toBe(before);
+    expect(liveMemory(engine()).buffers).toBe(before);
   });
 
-  it('hands its result to the scope around it', () => {
-    const before = live(engine()).buffers;
+  it('passes its result to the enclosing scope', () => {
+    const before = liveMemory(engine()).buffers;
     engine().scope(() => {
       const inner = engine().scope(() => ones());
-      expect(live(engine()).buffers).toBe(before + 1);
+      expect(liveMemory(engine()).buffers).toBe(before + 1);
       inner.reshape([100, 1]);
     });
-    expect(live(engine()).buffers).toBe(before);
+    expect(liveMemory(engine()).buffers).toBe(before);
   });
 
-  it('gives everything back where it throws', () => {
-    const before = live(engine()).buffers;
+  it('releases everything when it throws', () => {
+    const before = liveMemory(engine()).buffers;
     const failing = () =>
       engine().scope(() => {
         engine().scope(() => [ones(), ones()]);
         ones();
-        throw new Error('on the way');
+        throw new Error('inside the scope');
       });
-    expect(failing).toThrow('on the way');
-    expect(live(engine()).buffers).toBe(before);
+    expect(failing).toThrow('inside the scope');
+    expect(liveMemory(engine()).buffers).toBe(before);
   });
 });
 
 describe('while a step is recorded', () => {
-  it('another recording throws, and the first goes on', async () => {
+  it('another recording throws, and the step still records', async () => {
     const x = ones();
     const step = engine().record(() => {
       expect(() => engine().record(() => 1)).toThrow('recordings do not nest');
@@ -140,7 +140,7 @@ describe('while a step is recorded', () => {
     x.dispose();
   });
 
-  it('memory made inside cannot be written by the host, with Tensor.from as the way out', () => {
+  it('the host cannot write memory made inside it, except through Tensor.from', () => {
     const step = engine().record(() => {
       const inside = Tensor.empty(engine(), [2]);
       expect(() => inside.write(new Float32Array(2))).toThrow(
@@ -151,7 +151,7 @@ describe('while a step is recorded', () => {
     step.dispose();
   });
 
-  it('Tensor.from keeps its values through every replay, whatever else the step makes', async () => {
+  it('Tensor.from keeps its values through every replay, whatever else the step allocates', async () => {
     const sum = Tensor.zeros(engine(), [100]);
     const step = engine().record(() => {
       const three = Tensor.from(engine(), new Float32Array(100).fill(3), [100]);
@@ -165,51 +165,51 @@ describe('while a step is recorded', () => {
     sum.dispose();
   });
 
-  it('what is disposed inside stays out of other hands until the step is', async () => {
+  it('a buffer disposed inside is not reused before the step is disposed', async () => {
     const x = ones();
     const sum = Tensor.zeros(engine(), [100]);
     const step = engine().record(() => {
       addInto(engine(), x, sum);
       x.dispose();
     });
-    const others = Array.from({ length: 4 }, () => Tensor.zeros(engine(), [100]));
-    for (const other of others) fill(other, 99);
+    const outside = Array.from({ length: 4 }, () => Tensor.zeros(engine(), [100]));
+    for (const tensor of outside) fill(tensor, 99);
     step.run();
     step.run();
     expect(await sum.floats()).toEqual(new Float32Array(100).fill(2));
     step.dispose();
     const { created } = engine().memory();
-    others.push(Tensor.zeros(engine(), [100]));
+    outside.push(Tensor.zeros(engine(), [100]));
     expect(engine().memory().created, 'the buffer is free again').toBe(created);
-    for (const tensor of [sum, ...others]) tensor.dispose();
+    for (const tensor of [sum, ...outside]) tensor.dispose();
   });
 });
 
 describe('a recorded step', () => {
-  it('gives every buffer back when it is disposed, also those of its result', () => {
-    const before = live(engine());
+  it('releases every buffer when it is disposed, and those of its result when they are', () => {
+    const before = liveMemory(engine());
     const step = engine().record(() => {
       ones();
       return { kept: [ones(1000), Tensor.zeros(engine(), [3])] };
     });
-    expect(live(engine()).buffers).toBe(before.buffers + 3);
+    expect(liveMemory(engine()).buffers).toBe(before.buffers + 3);
     step.dispose();
     step.dispose();
-    expect(live(engine())).toEqual(before);
+    expect(liveMemory(engine())).toEqual(before);
     for (const tensor of step.value.kept) tensor.dispose();
-    expect(live(engine())).toEqual(before);
+    expect(liveMemory(engine())).toEqual(before);
     expect(() => step.run()).toThrow('This step was disposed.');
   });
 
-  it('that throws while it is recorded leaves no buffer behind and no recording open', () => {
-    const before = live(engine());
+  it('leaves no buffer and no open recording behind when recording it throws', () => {
+    const before = liveMemory(engine());
     const failing = () =>
       engine().record(() => {
         ones();
-        throw new Error('on the way');
+        throw new Error('inside the scope');
       });
-    expect(failing).toThrow('on the way');
-    expect(live(engine())).toEqual(before);
+    expect(failing).toThrow('inside the scope');
+    expect(liveMemory(engine())).toEqual(before);
     engine()
       .record(() => 1)
       .dispose();
@@ -217,42 +217,42 @@ describe('a recorded step', () => {
 });
 
 describe('training a hundred steps', () => {
-  let own: Engine;
+  let trainer: Engine;
   let model: TinyModel;
 
   beforeAll(async () => {
-    own = await createEngine();
-    model = new TinyModel(own);
+    trainer = await createEngine();
+    model = new TinyModel(trainer);
   });
-  afterAll(() => own.dispose());
+  afterAll(() => trainer.dispose());
 
-  it('eagerly holds memory flat', () => {
+  it('eagerly keeps memory flat', () => {
     const run = (n: number) => {
       model.prepare(n);
       model.step().dispose();
-      return own.memory();
+      return trainer.memory();
     };
     run(1);
-    const second = run(2);
-    for (let n = 3; n <= 100; n++) expect(run(n)).toEqual(second);
+    const steady = run(2);
+    for (let n = 3; n <= 100; n++) expect(run(n)).toEqual(steady);
   });
 
-  it('by replay creates no buffer and no bind group, and submits once a step', async () => {
-    const step = own.record(() => model.step());
+  it('by replay creates no buffer and no bind group, and submits once per step', async () => {
+    const step = trainer.record(() => model.step());
     model.prepare(1);
     step.run();
-    const before = { memory: own.memory(), counts: own.counts() };
-    const createBuffer = vi.spyOn(own.device, 'createBuffer');
-    const createBindGroup = vi.spyOn(own.device, 'createBindGroup');
+    const before = { memory: trainer.memory(), counts: trainer.counts() };
+    const createBuffer = vi.spyOn(trainer.device, 'createBuffer');
+    const createBindGroup = vi.spyOn(trainer.device, 'createBindGroup');
     for (let n = 2; n <= 101; n++) {
       model.prepare(n);
       step.run();
     }
-    await own.finish();
+    await trainer.finish();
     expect(createBuffer).not.toHaveBeenCalled();
     expect(createBindGroup).not.toHaveBeenCalled();
-    expect(own.memory()).toEqual(before.memory);
-    expect(own.counts()).toEqual({
+    expect(trainer.memory()).toEqual(before.memory);
+    expect(trainer.counts()).toEqual({
       ...before.counts,
       submits: before.counts.submits + 100,
       dispatches: before.counts.dispatches + 100 * step.dispatches,
@@ -260,13 +260,13 @@ describe('training a hundred steps', () => {
     step.dispose();
   });
 
-  it('by replay with the loss read late needs as many staging buffers as reads are open', async () => {
-    const step = own.record(() => model.step());
-    const createBuffer = vi.spyOn(own.device, 'createBuffer').mockClear();
+  it('by replay with delayed reads of the loss needs one staging buffer per pending read', async () => {
+    const step = trainer.record(() => model.step());
+    const createBuffer = vi.spyOn(trainer.device, 'createBuffer').mockClear();
     for (let n = 1; n <= 10; n++) {
       model.prepare(n);
-      const open = [step.runAndFetch([step.value]), step.runAndFetch([step.value])];
-      for (const fetched of open) expect((await fetched.read())[0]?.byteLength).toBe(4);
+      const pending = [step.runAndFetch([step.value]), step.runAndFetch([step.value])];
+      for (const fetched of pending) expect((await fetched.read())[0]?.byteLength).toBe(4);
     }
     expect(createBuffer).toHaveBeenCalledTimes(2);
     step.dispose();

@@ -1,4 +1,6 @@
-/** The counterpart of `checkOp` for losses: ops that end in one element and make their gradient on the way. */
+/**
+ * The counterpart of `checkOp` for losses: ops with one output element whose forward pass also computes gradients.
+ */
 
 import { expect } from 'vitest';
 import type { Engine } from '../../src/engine.js';
@@ -8,13 +10,15 @@ import { differentiate } from '../../src/tensor/tape.js';
 import type { Tensor } from '../../src/tensor/tensor.js';
 import { type Case, caseInputs, expectClose, type OpCase, type Refs, toTensor } from './check.js';
 
-/** A loss under test: how the engine runs it, and how the reference does. */
+/** A loss under test: how the engine computes it, and how the reference does. */
 export interface LossCase<K extends string> extends Case<K> {
+  /** The loss by the reference. */
   value(inputs: Refs<K>): number;
+  /** The gradient of each input that is not constant, by the reference. */
   gradients(inputs: Refs<K>): Partial<Refs<K>>;
 }
 
-/** Runs a loss with gradients and without, and compares its value and every gradient with the reference. */
+/** Runs a loss with and without gradients, and compares its value and every gradient with the reference. */
 export async function checkLoss<K extends string>(
   engine: Engine,
   loss: LossCase<K>,
@@ -28,28 +32,30 @@ export async function checkLoss<K extends string>(
   const tensors = {} as Record<K, Tensor>;
   for (const name of names) tensors[name] = toTensor(engine, refs[name], !isConstant(name));
 
-  const alone = loss.run(tensors);
+  const withoutGradients = loss.run(tensors);
   const value = differentiate(engine, () => loss.run(tensors));
   expect(value.shape).toEqual([1]);
   expectClose(`${loss.name} value`, loss.kind, await value.floats(), expected);
-  expect(await alone.floats(), 'the same without gradients').toEqual(await value.floats());
+  expect(await withoutGradients.floats(), 'the same without gradients').toEqual(
+    await value.floats(),
+  );
   for (const name of names) {
     const { gradient } = tensors[name];
     if (isConstant(name)) {
       expect(gradient, `${loss.name}: a gradient of the constant ${name}`).toBeUndefined();
       continue;
     }
-    const wanted = gradients[name]!.data;
-    expectClose(`${loss.name} d${name}`, loss.kind, await gradient!.floats(), wanted);
+    const expectedGradient = gradients[name]!.data;
+    expectClose(`${loss.name} d${name}`, loss.kind, await gradient!.floats(), expectedGradient);
   }
-  for (const tensor of [alone, value]) tensor.dispose();
+  for (const tensor of [withoutGradients, value]) tensor.dispose();
   for (const name of names) {
     tensors[name].gradient?.dispose();
     tensors[name].dispose();
   }
 }
 
-/** A loss as an op of one element, for `checkReference`. */
+/** Turns a loss into an op with one output element, for `checkReference`. */
 export function asOp<K extends string>(loss: LossCase<K>): OpCase<K> {
   return {
     ...loss,

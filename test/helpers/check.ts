@@ -1,4 +1,4 @@
-/** One helper tests an op: forward and every gradient against the float64 reference, over a table of shapes. */
+/** Tests of ops: the output and every gradient against the float64 reference, over tables of shapes. */
 
 import { afterAll, expect } from 'vitest';
 import type { Engine } from '../../src/engine.js';
@@ -9,31 +9,36 @@ import { differentiate, markLoss, newOutput, pushNode } from '../../src/tensor/t
 import { Tensor } from '../../src/tensor/tensor.js';
 import { TOLERANCE, type ToleranceKind } from './tolerances.js';
 
+/** Reference arrays by input name. */
 export type Refs<K extends string> = Record<K, Ref>;
 
-/** What the checks of ops and of losses have in common: the inputs, and how the engine runs them. */
+/** What tests of ops and of losses have in common: the inputs, and how the engine runs them. */
 export interface Case<K extends string> {
   name: string;
+  /** Which tolerance applies. */
   kind: ToleranceKind;
-  /** The inputs' shapes; each gets normal random numbers and a gradient. */
+  /** Shapes of the inputs. Each is filled with normal random numbers and requires a gradient. */
   inputs: Record<K, readonly number[]>;
-  /** Replaces an input's random numbers. */
+  /** Values of inputs that are not random. */
   values?: Partial<Record<K, ArrayLike<number>>>;
-  /** Inputs that take no gradient. */
+  /** Inputs that require no gradient. */
   constant?: readonly K[];
+  /** Runs the op on the engine. */
   run(tensors: Record<K, Tensor>): Tensor;
 }
 
-/** An op under test: how the engine runs it, and how the reference does. */
+/** An op under test: how the engine computes it, and how the reference does. */
 export interface OpCase<K extends string> extends Case<K> {
+  /** The output by the reference. */
   forward(inputs: Refs<K>): Ref;
-  /** d / d input of sum(cotangent * forward(inputs)). */
+  /** The gradient of sum(cotangent * forward(inputs)) with respect to each input, by the reference. */
   backward(inputs: Refs<K>, cotangent: Ref): Partial<Refs<K>>;
 }
 
+/** Largest error so far, by name of the check. */
 const worst = new Map<string, { error: number; tolerance: number; cases: number }>();
 
-/** Prints the worst error of every op tested in this file, after its tests. */
+/** Prints the largest error of every check of a test file, after its tests. */
 export function printWorstErrors(): void {
   afterAll(() => {
     const rows = [...worst].map(([name, { error, tolerance, cases }]) => {
@@ -45,7 +50,7 @@ export function printWorstErrors(): void {
   });
 }
 
-/** Largest difference relative to the largest element of the reference; NaN counts as infinite. */
+/** Largest difference, relative to the largest element of the reference (at least 1e-3). NaN counts as infinite. */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   expect(actual.length).toBe(expected.length);
   let scale = 1e-3;
@@ -58,7 +63,7 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
   return difference / scale;
 }
 
-/** Notes an error for the table and fails where it is past the tolerance. */
+/** Fails if the relative error exceeds the tolerance, and records the error for `printWorstErrors`. */
 export function expectClose(
   name: string,
   kind: ToleranceKind,
@@ -67,49 +72,49 @@ export function expectClose(
 ): void {
   const error = relativeError(actual, expected);
   const tolerance = TOLERANCE[kind];
-  const before = worst.get(name) ?? { error: 0, tolerance, cases: 0 };
-  worst.set(name, { error: Math.max(before.error, error), tolerance, cases: before.cases + 1 });
+  const previous = worst.get(name) ?? { error: 0, tolerance, cases: 0 };
+  worst.set(name, { error: Math.max(previous.error, error), tolerance, cases: previous.cases + 1 });
   expect(error, `${name}: relative error`).toBeLessThanOrEqual(tolerance);
 }
 
-/** Normal random numbers, rounded to f32 so that both sides see the same. */
+/** Normal random numbers, rounded to f32 so that the engine and the reference read the same. */
 export function randomRef(random: HostRandom, shape: readonly number[]): Ref {
-  const made = ref(shape);
-  return { shape, data: made.data.map(() => Math.fround(random.normal())) };
+  return { shape, data: ref(shape).data.map(() => Math.fround(random.normal())) };
 }
 
-/** The inputs of a case: the values it gives, random numbers elsewhere. */
+/** The inputs of a case: its own values if it has them, else random numbers. */
 export function caseInputs<K extends string>(
   { inputs, values }: Pick<Case<K>, 'inputs' | 'values'>,
   random: HostRandom,
 ): Refs<K> {
   const refs = {} as Refs<K>;
   for (const name of Object.keys(inputs) as K[]) {
-    const given = values?.[name];
-    refs[name] = given ? ref(inputs[name], given) : randomRef(random, inputs[name]);
+    const fixed = values?.[name];
+    refs[name] = fixed ? ref(inputs[name], fixed) : randomRef(random, inputs[name]);
   }
   return refs;
 }
 
+/** Uploads a reference array as an f32 tensor. */
 export function toTensor(engine: Engine, values: Ref, requiresGrad = false): Tensor {
   return Tensor.from(engine, Float32Array.from(values.data), values.shape, { requiresGrad });
 }
 
-/** A loss whose gradient with respect to `out` is the cotangent: sum(cotangent * out), its value left at 0. */
+/** A loss whose gradient with respect to `out` is the cotangent, as of sum(cotangent * out). Its own value is 0. */
 export function withCotangent(out: Tensor, cotangent: Ref): Tensor {
   const { engine } = out;
   const loss = markLoss(newOutput(engine, [1], [out]));
-  const given = toTensor(engine, cotangent);
+  const gradient = toTensor(engine, cotangent);
   engine.clear(loss);
   pushNode(engine, {
     op: 'cotangent',
     outputs: [loss],
-    backward: (gradients) => gradients.accumulate(out, given),
+    backward: (gradients) => gradients.accumulate(out, gradient),
   });
   return loss;
 }
 
-/** Runs an op on the engine and on the reference, and compares the output and every gradient. */
+/** Computes an op with the engine and with the reference, and compares the output and every gradient. */
 export async function checkOp<K extends string>(
   engine: Engine,
   op: OpCase<K>,
@@ -152,7 +157,7 @@ export async function checkOp<K extends string>(
   }
 }
 
-/** The sum of a case with itself: every input is used twice, so its gradients must add up. */
+/** An op added to itself: every input is used twice, so the gradients of both uses must add up. */
 export function usedTwice<K extends string>(op: OpCase<K>): OpCase<K> {
   const doubled = (a: Ref) => map(a, (value) => 2 * value);
   return {
@@ -164,7 +169,7 @@ export function usedTwice<K extends string>(op: OpCase<K>): OpCase<K> {
   };
 }
 
-/** Compares the reference's gradients with central differences of its own forward. */
+/** Compares the gradients of the reference with central differences of its output. */
 export function checkReference<K extends string>(op: OpCase<K>, seed = 2): void {
   const random = new HostRandom(seed);
   const names = Object.keys(op.inputs) as K[];
@@ -180,12 +185,12 @@ export function checkReference<K extends string>(op: OpCase<K>, seed = 2): void 
     if (op.constant?.includes(name)) continue;
     const { data } = refs[name];
     const numeric = data.map((_, n) => {
-      const middle = data[n]!;
-      data[n] = middle + step;
+      const original = data[n]!;
+      data[n] = original + step;
       const above = value();
-      data[n] = middle - step;
+      data[n] = original - step;
       const below = value();
-      data[n] = middle;
+      data[n] = original;
       return (above - below) / (2 * step);
     });
     expect(
@@ -195,7 +200,7 @@ export function checkReference<K extends string>(op: OpCase<K>, seed = 2): void 
   }
 }
 
-/** Each call throws a ShapeError that says exactly this. */
+/** Expects each call to throw a ShapeError with exactly this message. */
 export function expectShapeErrors(calls: readonly (readonly [() => unknown, string])[]): void {
   for (const [call, message] of calls) {
     expect(call).toThrow(expect.objectContaining({ name: 'ShapeError', message }));

@@ -1,6 +1,8 @@
 /**
- * A headless Chromium whose WebGPU runs on SwiftShader, from npm alone: the browser and the libraries a bare
- * system lacks (NSS, NSPR, expat) are in the package `@sparticuz/chromium`, unpacked once into the user's cache folder.
+ * A headless Chromium from npm alone, whose WebGPU runs on SwiftShader.
+ *
+ * The package `@sparticuz/chromium` holds the browser and the libraries that a bare system lacks (NSS, NSPR,
+ * expat). It is unpacked once, into the user's cache folder.
  */
 
 import { existsSync } from 'node:fs';
@@ -12,18 +14,31 @@ import packaged from '@sparticuz/chromium';
 import { type Browser, chromium } from 'playwright-core';
 
 const PACKAGE = '@sparticuz/chromium';
-/** The package is made for a service that sandboxes it; without one, root may start it only so. */
+/**
+ * The package is built for a service that sandboxes it; elsewhere, root can start it only without its own sandbox.
+ */
 const FLAGS = ['--no-sandbox'];
 const WITH_WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+/** Presents what WebGPU draws on a canvas without a GPU: all of the browser's drawing goes through SwiftShader's Vulkan. */
+const WITH_CANVAS = [
+  '--enable-features=Vulkan',
+  '--use-vulkan=swiftshader',
+  '--use-angle=swiftshader',
+];
 const WITHOUT_WEBGPU = ['--disable-features=WebGPU', '--disable-blink-features=WebGPU'];
 
-/** Starts the browser. Its pages have WebGPU where their origin is secure, as http://localhost is; or have none. */
-export async function launchChromium({ webgpu = true } = {}): Promise<Browser> {
-  const folder = await unpacked();
+/**
+ * Starts the browser.
+ *
+ * @param webgpu whether pages of secure origins, such as http://localhost, have WebGPU.
+ * @param canvas whether pages draw on a canvas with it.
+ */
+export async function launchChromium({ webgpu = true, canvas = false } = {}): Promise<Browser> {
+  const folder = await unpackedFolder();
   return chromium.launch({
     executablePath: join(folder, 'chromium'),
     headless: true,
-    args: [...FLAGS, ...(webgpu ? WITH_WEBGPU : WITHOUT_WEBGPU)],
+    args: [...FLAGS, ...(webgpu ? WITH_WEBGPU : WITHOUT_WEBGPU), ...(canvas ? WITH_CANVAS : [])],
     env: {
       ...process.env,
       LD_LIBRARY_PATH: join(folder, 'al2023', 'lib'),
@@ -32,16 +47,16 @@ export async function launchChromium({ webgpu = true } = {}): Promise<Browser> {
   });
 }
 
-/** The folder that holds the browser, unpacking it on first use. */
-async function unpacked(): Promise<string> {
-  // The entry is <package>/build/cjs/index.cjs; the package does not export its package.json.
+/** The folder of the unpacked browser; unpacks it on first use. */
+async function unpackedFolder(): Promise<string> {
+  // The package does not export its package.json, so it is found from the entry, <package>/build/cjs/index.cjs.
   const source = dirname(dirname(dirname(createRequire(import.meta.url).resolve(PACKAGE))));
   const { version } = JSON.parse(await readFile(join(source, 'package.json'), 'utf8'));
   const caches = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
   const folder = join(caches, 'neuroformer-webgpu', `chromium-${version}`);
   if (existsSync(folder)) return folder;
   await mkdir(dirname(folder), { recursive: true });
-  // Unpacked beside the folder and renamed, so that nobody starts half a browser.
+  // Unpacked under another name and renamed, so that no test starts an incomplete browser.
   const partial = await mkdtemp(`${folder}-`);
   try {
     await unpackInto(partial);
@@ -53,15 +68,15 @@ async function unpacked(): Promise<string> {
   return folder;
 }
 
-/** The package unpacks into the system's temporary folder, and its libraries only where it believes it is needed. */
+/** Unpacks into a folder. The package uses TMPDIR, and unpacks its libraries only if it detects AWS Lambda. */
 async function unpackInto(folder: string): Promise<void> {
-  const wanted = { TMPDIR: folder, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs22.x' };
-  const before = Object.keys(wanted).map((name) => [name, process.env[name]] as const);
-  Object.assign(process.env, wanted);
+  const overrides = { TMPDIR: folder, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs22.x' };
+  const originals = Object.keys(overrides).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, overrides);
   try {
     await packaged.executablePath();
   } finally {
-    for (const [name, value] of before) {
+    for (const [name, value] of originals) {
       if (value === undefined) delete process.env[name];
       else process.env[name] = value;
     }

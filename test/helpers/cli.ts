@@ -1,4 +1,4 @@
-/** The command line: the built one in a process of its own, or its sources in this one. */
+/** Running the command line: the built one in a child process, or its sources in this process. */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -7,17 +7,20 @@ import { createProgram } from '../../src/cli/program.js';
 
 const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 
-export interface Ended {
+/** How a command ended, and what it printed. */
+export interface CommandResult {
+  /** Exit code; null if a signal ended the process. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly out: string;
   readonly err: string;
 }
 
-/** A command that is running. */
-export class Running {
+/** A command that runs in a child process, as users run it. */
+export class RunningCommand {
   readonly child: ChildProcess;
-  readonly ended: Promise<Ended>;
+  /** Settles when the process has ended. */
+  readonly ended: Promise<CommandResult>;
   #out = '';
   #err = '';
 
@@ -29,7 +32,8 @@ export class Running {
     this.child.stderr!.on('data', (data) => {
       this.#err += data;
     });
-    this.ended = new Promise((resolve) => {
+    this.ended = new Promise((resolve, reject) => {
+      this.child.on('error', reject);
       this.child.on('close', (code, signal) =>
         resolve({ code, signal, out: this.#out, err: this.#err }),
       );
@@ -37,20 +41,21 @@ export class Running {
   }
 }
 
-/** Runs a command in a process of its own, as its users do. */
-export function inOwnProcess(...args: string[]): Promise<Ended> {
-  return new Running(args).ended;
+/** Runs a command in a child process to its end. */
+export function runInChildProcess(...args: string[]): Promise<CommandResult> {
+  return new RunningCommand(args).ended;
 }
 
 /**
- * Runs a command in this process, which has compiled most kernels before. One at a time: what is written to stdout and
- * stderr meanwhile is the command's.
+ * Runs a command in this process, where most kernels are compiled already.
+ *
+ * Only one command may run at a time: everything written to stdout and stderr meanwhile counts as its output.
  */
-export async function neuroformer(...args: string[]): Promise<Ended> {
+export async function neuroformer(...args: string[]): Promise<CommandResult> {
   const { env, exitCode } = process;
   const written = { stdout: '', stderr: '' };
   const streams = ['stdout', 'stderr'] as const;
-  const before = streams.map((name) => process[name].write);
+  const originalWrites = streams.map((name) => process[name].write);
   for (const name of streams) {
     process[name].write = ((text: string | Uint8Array) => {
       written[name] += typeof text === 'string' ? text : Buffer.from(text).toString();
@@ -60,7 +65,7 @@ export async function neuroformer(...args: string[]): Promise<Ended> {
   process.env = { ...env };
   process.exitCode = undefined;
   try {
-    const ended = await throwing(createProgram())
+    const code = await throwOnExit(createProgram())
       .parseAsync(args, { from: 'user' })
       .then(
         () => Number(process.exitCode ?? 0),
@@ -69,16 +74,16 @@ export async function neuroformer(...args: string[]): Promise<Ended> {
           throw error;
         },
       );
-    return { code: ended, signal: null, out: written.stdout, err: written.stderr };
+    return { code, signal: null, out: written.stdout, err: written.stderr };
   } finally {
-    for (const [n, name] of streams.entries()) process[name].write = before[n]!;
+    for (const [n, name] of streams.entries()) process[name].write = originalWrites[n]!;
     process.env = env;
     process.exitCode = exitCode;
   }
 }
 
-/** The command and those within it, which throw instead of ending the process. */
-function throwing(command: Command): Command {
-  command.commands.forEach(throwing);
+/** Makes a command and its subcommands throw instead of ending the process. */
+function throwOnExit(command: Command): Command {
+  command.commands.forEach(throwOnExit);
   return command.exitOverride();
 }

@@ -1,4 +1,4 @@
-/** Dataset folders made for a test. */
+/** Dataset folders for tests. */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,9 +8,10 @@ import { stringify } from 'yaml';
 import { openDataset } from '../../src/node/dataset.js';
 import type { Trial } from '../../src/recording/recording.js';
 
+/** Contents of files by name. */
 export type TestFiles = Readonly<Record<string, Uint8Array | string>>;
 
-/** Makes folders of files that are gone after the tests. */
+/** Returns a function that writes files into a new folder. The folders are removed after the tests. */
 export function useFolders(): (files: TestFiles) => string {
   const root = mkdtempSync(join(tmpdir(), 'neuroformer-'));
   afterAll(() => rmSync(root, { recursive: true }));
@@ -21,7 +22,7 @@ export function useFolders(): (files: TestFiles) => string {
   };
 }
 
-/** Opens a dataset of these files and this description. */
+/** Returns a function that opens a dataset of a description, files of its own, and files shared by all datasets. */
 export function opener(writeFolder: (files: TestFiles) => string, shared: TestFiles = {}) {
   return (description: object | string, files: TestFiles = {}) => {
     const text = typeof description === 'string' ? description : stringify(description);
@@ -29,14 +30,14 @@ export function opener(writeFolder: (files: TestFiles) => string, shared: TestFi
   };
 }
 
-/** The spike times of each neuron of a trial, rounded to microseconds. */
+/** Spike times of each neuron in a trial, rounded to microseconds. */
 export function spikeTimes({ spikes }: Trial): number[][] {
-  if (!('times' in spikes)) throw new Error('these are counts');
+  if (!('times' in spikes)) throw new Error('The trial has counts, not times.');
   return spikes.times.map((times) => Array.from(times, (time) => Number(time.toFixed(6))));
 }
 
-/** The counts of each neuron of a trial. */
+/** Spike counts of each neuron in a trial. */
 export function spikeCounts({ spikes }: Trial): number[][] {
-  if (!('counts' in spikes)) throw new Error('these are times');
+  if (!('counts' in spikes)) throw new Error('The trial has times, not counts.');
   return spikes.counts.map((row) => Array.from(row));
 }

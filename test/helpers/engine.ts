@@ -1,10 +1,12 @@
-/** Engines for tests: one shared by all tests of a file that only need some engine. */
+/** Engines for tests. */
 
 import { afterAll, beforeAll } from 'vitest';
 import type { Engine } from '../../src/engine.js';
 import { createEngine, findAdapter, type NodeEngineOptions } from '../../src/node.js';
 
-/** A GPU-shaped tuning that fits the software adapter, so that staged kernels are tested without a GPU. */
+/**
+ * A tuning as on a GPU, within the limits of the software adapter, so that staged kernels are tested without a GPU.
+ */
 export const STAGED: NonNullable<NodeEngineOptions['tuning']> = {
   staged: true,
   matmulTiles: [
@@ -22,7 +24,7 @@ export const STAGED: NonNullable<NodeEngineOptions['tuning']> = {
   sampleGroup: 16,
 };
 
-/** The engine of a test file, made before its tests and disposed after them. */
+/** An engine shared by the tests of a file: created before them and disposed of after them. */
 export function useEngine(options: NodeEngineOptions = {}): () => Engine {
   let engine: Engine | undefined;
   beforeAll(async () => {
@@ -32,7 +34,7 @@ export function useEngine(options: NodeEngineOptions = {}): () => Engine {
   return () => engine!;
 }
 
-/** A device requested as any other WebGPU program would: no feature, no limit above the default. */
+/** A device as another WebGPU program would request it: no features, default limits. */
 export async function borrowDefaultDevice(): Promise<GPUDevice> {
   const { adapter } = await findAdapter();
   return adapter.requestDevice();

@@ -1,9 +1,10 @@
-/** A kernel of the tests' own: every element of a tensor becomes one number. */
+/** A kernel defined by the tests, which fills a tensor with one value. */
 
 import { defineKernel, type Tensor } from '../../src/engine.js';
 
 const WORKGROUP = 64;
 
+/** The kernel; one invocation writes one element. */
 export const FILL = defineKernel({
   name: 'test.fill',
   source: `
@@ -20,7 +21,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   params: { n: 'u32', value: 'f32' },
 });
 
-/** Sets every element. */
+/** Sets every element of a tensor to a value. */
 export function fill(tensor: Tensor, value: number): void {
   const groups = Math.ceil(tensor.length / WORKGROUP);
   tensor.engine.dispatch(FILL, { out: tensor }, { n: tensor.length, value }, groups);

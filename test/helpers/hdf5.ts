@@ -1,4 +1,4 @@
-/** HDF5 files that tests write, and what they hold once opened. */
+/** HDF5 files for tests: writing them, opening them, and finding nodes in them. */
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,28 +10,35 @@ import { openHdf5 } from '../../src/formats/hdf5/open.js';
 import type { ArrayNode, DataNode, GroupNode } from '../../src/formats/nodes.js';
 import { diskFolder } from '../../src/node/disk-source.js';
 
-/** Opens the file at a path, as datasets do. */
+/**
+ * Opens the file at a path, as datasets do.
+ *
+ * @param name in messages.
+ * @param seconds that the library may take per call.
+ */
 export function openHdf5At(path: string, name = path, seconds?: number) {
   return openHdf5(sourceIn(diskFolder(dirname(path)), basename(path), name), name, seconds);
 }
 
-/** Files in a folder of their own, opened and removed together. */
+/** Test files in a temporary folder, which are closed and removed together. */
 export class Hdf5Files {
   readonly folder = mkdtempSync(join(tmpdir(), 'hdf5-'));
   readonly #opened: { close(): void }[] = [];
   #count = 0;
 
+  /** Waits for the HDF5 library, and creates the folder. */
   static async create(): Promise<Hdf5Files> {
     await ready;
     return new Hdf5Files();
   }
 
+  /** Closes all files and removes the folder. */
   remove(): void {
     for (const file of this.#opened) file.close();
     rmSync(this.folder, { recursive: true });
   }
 
-  /** The path of a file of these bytes. */
+  /** Writes bytes to a new file. Returns its path. */
   file(bytes: Uint8Array): string {
     this.#count += 1;
     const path = join(this.folder, `${this.#count}.h5`);
@@ -39,7 +46,7 @@ export class Hdf5Files {
     return path;
   }
 
-  /** The bytes of a file as the library writes it, in the oldest form, which has no checksums. */
+  /** The bytes of a file that the library wrote in its oldest format, which has no checksums. */
   written(write: (root: File) => void): Buffer {
     const path = join(this.folder, 'written.h5');
     const root = new File(path, 'w', { libver: ['earliest', 'latest'] });
@@ -48,28 +55,29 @@ export class Hdf5Files {
     return readFileSync(path);
   }
 
-  /** Opens bytes, which complaints call X. */
+  /** Opens bytes as a file, named X in messages. */
   open(bytes: Uint8Array, seconds?: number): GroupNode {
-    const found = openHdf5At(this.file(bytes), 'X', seconds);
-    this.#opened.push(found);
-    return found.root;
+    const file = openHdf5At(this.file(bytes), 'X', seconds);
+    this.#opened.push(file);
+    return file.root;
   }
 }
 
-/** The part at a path, by names and numbers. */
-export function at(part: DataNode, path: string): DataNode {
-  let found: DataNode = part;
+/** The node at a path below another, by names of members and indices of list items. */
+export function at(root: DataNode, path: string): DataNode {
+  let node: DataNode = root;
   for (const name of path.split('/'))
-    found =
-      found.kind === 'list' ? found.items[Number(name)]! : (found as GroupNode).members.get(name)!;
-  return found;
+    node =
+      node.kind === 'list' ? node.items[Number(name)]! : (node as GroupNode).members.get(name)!;
+  return node;
 }
 
-export function array(part: DataNode, path: string): ArrayNode {
-  return at(part, path) as ArrayNode;
+/** The array at a path below a node. */
+export function array(root: DataNode, path: string): ArrayNode {
+  return at(root, path) as ArrayNode;
 }
 
-/** What reading a part complains of. */
+/** The message of the RecordingError that reading throws. */
 export function complaint(read: () => unknown): string {
   try {
     read();

@@ -1,7 +1,8 @@
 /**
- * Calls of the public ops on random shapes, which together reach every kernel: single elements,
- * sizes beside the multiples of 4 and of a tile, sizes past a tile, empty batches and sequences,
- * masks that hide everything, rows shared by a batch.
+ * Calls of the public ops on random shapes, which together reach every kernel.
+ *
+ * Shapes have single elements, sizes next to multiples of 4 and of a tile, sizes larger than a tile, empty batches
+ * and sequences, masks that hide everything, and rows shared by a batch.
  */
 
 import type { Engine } from '../../src/gpu/engine.js';
@@ -38,7 +39,7 @@ import { elementCount, Tensor } from '../../src/tensor/tensor.js';
 
 const TILES: Tuning['matmulTiles'] = [{ m: 8, n: 16, k: 4, rows: 4 }];
 
-/** As on a GPU, with workgroups and tiles so small that small shapes cross every one of them. */
+/** A tuning as on a GPU, with workgroups and tiles so small that small shapes exceed all of them. */
 const STAGED: Partial<Tuning> = {
   staged: true,
   matmulTiles: TILES,
@@ -54,7 +55,7 @@ const STAGED: Partial<Tuning> = {
 };
 
 /**
- * The families of kernels: as on a GPU with one or two rows of attention an invocation, and as on
+ * Tunings that select the families of kernels: as on a GPU with one or two attention rows per invocation, and as on
  * the CPU device.
  */
 export const FAMILIES: Readonly<Record<string, Partial<Tuning>>> = {
@@ -76,29 +77,32 @@ export const FAMILIES: Readonly<Record<string, Partial<Tuning>>> = {
   },
 };
 
-/** One call, on an engine of its family. */
+/** One call of an op, to be run on an engine with the tuning of its family. */
 export interface RandomOp {
   readonly name: string;
+  /** A key of FAMILIES. */
   readonly family: string;
   run(engine: Engine): void;
 }
 
-/** The families in the order in which an op takes them: the CPU device's own is every other one. */
-const TURNS = ['staged', 'direct', 'staged in pairs', 'direct'] as const;
+/** Families in the order in which the calls of an op use them; every other one is that of the CPU device. */
+const FAMILY_ORDER = ['staged', 'direct', 'staged in pairs', 'direct'] as const;
 
 /**
- * Draws calls of every op in turn; of every op each family, with and without rows of whole vec4.
+ * Draws calls of every op in turn, over rounds of all ops: in each family, with and without rows that are a
+ * multiple of vec4 long.
  *
- * @param seed another one gives other shapes and numbers.
+ * @param seed draws the shapes and the numbers.
+ * @param count calls in total.
  */
 export function randomOps(seed: number, count: number): RandomOp[] {
   const names = Object.keys(OPS);
   return Array.from({ length: count }, (_, n) => {
     const op = names[n % names.length]!;
     const round = Math.floor(n / names.length);
-    const family = TURNS[round % TURNS.length]!;
-    // Half of the ops start with whole vec4, so that a short run holds both as well.
-    const isWide = (Math.floor(round / TURNS.length) + (n % names.length)) % 2 === 0;
+    const family = FAMILY_ORDER[round % FAMILY_ORDER.length]!;
+    // Half of the ops start with multiples of vec4, so that a short run contains both.
+    const isWide = (Math.floor(round / FAMILY_ORDER.length) + (n % names.length)) % 2 === 0;
     return {
       name: `case ${n}, ${op}, ${family}`,
       family,
@@ -111,7 +115,7 @@ export function randomOps(seed: number, count: number): RandomOp[] {
   });
 }
 
-/** What the ops are made with: random sizes, tensors and dropout. */
+/** Random sizes, tensors and dropout for one call; `isWide` makes rows a multiple of vec4 long. */
 class Kit {
   readonly host: HostRandom;
   readonly random: RandomState;
@@ -130,53 +134,56 @@ class Kit {
     return this.host.uniform() < probability;
   }
 
-  pick<T>(from: readonly T[]): T {
-    return from[this.host.integer(from.length)]!;
+  pick<T>(choices: readonly T[]): T {
+    return choices[this.host.integer(choices.length)]!;
   }
 
-  /** From 1 to `most`, half of the time small. */
-  size(most: number): number {
-    return 1 + this.host.integer(this.chance(0.5) ? Math.min(most, 5) : most);
+  /** A size from 1 to `max`; at most 5 half of the time. */
+  size(max: number): number {
+    return 1 + this.host.integer(this.chance(0.5) ? Math.min(max, 5) : max);
   }
 
-  /** A row's width: whole vec4 or any. */
-  width(most: number): number {
-    return this.isWide ? 4 * this.size(Math.ceil(most / 4)) : this.size(most);
+  /** The width of a row: a multiple of 4 if `isWide`, else any. */
+  width(max: number): number {
+    return this.isWide ? 4 * this.size(Math.ceil(max / 4)) : this.size(max);
   }
 
-  /** A size of a batch or sequence, which may be empty. */
-  count(most: number): number {
-    return this.chance(0.1) ? 0 : this.size(most);
+  /** The size of a batch or sequence, which may be 0. */
+  count(max: number): number {
+    return this.chance(0.1) ? 0 : this.size(max);
   }
 
-  /** A tensor that wants a gradient. */
+  /** A tensor of normal random numbers that requires a gradient. */
   tensor(...shape: number[]): Tensor {
     return this.scaled(1, ...shape);
   }
 
+  /** The same with another standard deviation. */
   scaled(deviation: number, ...shape: number[]): Tensor {
     const normal = () => deviation * this.host.normal();
     const values = Float32Array.from({ length: elementCount(shape) }, normal);
     return Tensor.from(this.engine, values, shape, { requiresGrad: true });
   }
 
+  /** A tensor of normal random numbers that requires no gradient. */
   constant(...shape: number[]): Tensor {
-    const made = this.tensor(...shape);
-    made.requiresGrad = false;
-    return made;
+    const tensor = this.tensor(...shape);
+    tensor.requiresGrad = false;
+    return tensor;
   }
 
+  /** A u32 tensor. */
   words(shape: readonly number[], word: (n: number) => number): Tensor {
     const values = Uint32Array.from({ length: elementCount(shape) }, (_, n) => word(n));
     return Tensor.from(this.engine, values, shape);
   }
 
-  /** A mask of which most words are 1, a few are larger, and sometimes a whole row is 0. */
+  /** A mask [rows, length] of zeros and ones, with some larger values and sometimes with a row of zeros. */
   mask(rows: number, length: number): Tensor {
-    const hidden = this.chance(0.3) ? this.host.integer(Math.max(rows, 1)) : -1;
-    const shown = this.pick([0.3, 0.6, 0.9]);
+    const hiddenRow = this.chance(0.3) ? this.host.integer(Math.max(rows, 1)) : -1;
+    const shownShare = this.pick([0.3, 0.6, 0.9]);
     return this.words([rows, length], (n) => {
-      if (Math.floor(n / length) === hidden || !this.chance(shown)) return 0;
+      if (Math.floor(n / length) === hiddenRow || !this.chance(shownShare)) return 0;
       return this.pick([1, 1, 2 ** 31]);
     });
   }
@@ -190,47 +197,47 @@ class Kit {
     return { rate, site: 1 + this.host.integer(9), random: this.random };
   }
 
-  /**
-   * Ends what was computed in a loss, and walks back; sometimes what was computed is used twice.
-   */
+  /** Computes an output, a loss of it and all gradients. Sometimes the output is used twice. */
   train(forward: () => Tensor): void {
-    const isTwice = this.chance(0.25);
+    const isUsedTwice = this.chance(0.25);
     differentiate(this.engine, () => {
       const y = forward();
       const loss = meanSquaredError(y, this.constant(...y.shape));
-      if (!isTwice) return loss;
+      if (!isUsedTwice) return loss;
       return sumLosses([loss, meanSquaredError(y, this.constant(...y.shape))], [1, 0.5]);
     });
   }
 }
 
-const HEADS = [4, 6] as const;
+/** Widths of an attention head. */
+const HEAD_WIDTHS = [4, 6] as const;
 
-/** A leading shape: one axis or two, sometimes empty. */
-function lead(k: Kit, most: number): number[] {
-  return k.chance(0.5) ? [k.count(most)] : [k.size(3), k.count(Math.ceil(most / 3))];
+/** The leading axes of a shape: one or two, sometimes empty. */
+function leadingAxes(k: Kit, max: number): number[] {
+  return k.chance(0.5) ? [k.count(max)] : [k.size(3), k.count(Math.ceil(max / 3))];
 }
 
-/** Options of an attention, with its mask. */
+/** What queries can see: causal or not, with a key mask or without. */
 function visibility(k: Kit, B: number, S: number) {
   const [causal, hasMask] = [k.chance(0.4), k.chance(0.6)];
   return { causal, ...(hasMask && { mask: k.mask(B, S) }) };
 }
 
+/** Computes attention and its gradients. */
 function attend(k: Kit, B: number, T: number, S: number, heads: number, options: object): void {
-  const width = heads * k.pick(HEADS);
+  const width = heads * k.pick(HEAD_WIDTHS);
   const [query, key, value] = [k.tensor(B, T, width), k.tensor(B, S, width), k.tensor(B, S, width)];
   k.train(() => attention(query, key, value, { heads, ...options }));
 }
 
-/** Numbers that make functions overflow, vanish or change branches. */
+/** Values at which functions overflow, vanish or take another branch. */
 const EXTREMES = [
   0, -0, 1e-30, 0.1, -0.1, 0.09999, 1, -1, 6, -6, 13, -13, 60, -60, 87, -87, 1e4, -1e4,
 ];
 
 const OPS: Readonly<Record<string, (k: Kit) => void>> = {
   linear(k) {
-    const [rows, inner, outer] = [lead(k, 33), k.width(33), k.width(36)];
+    const [rows, inner, outer] = [leadingAxes(k, 33), k.width(33), k.width(36)];
     const options = {
       bias: k.maybe(() => k.tensor(outer)),
       gelu: k.chance(0.5),
@@ -242,7 +249,7 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
   },
 
   'linear of long rows'(k) {
-    // Long enough for K to be split over workgroups, or to take more than one panel.
+    // Long enough for K to be split over workgroups, or to span several panels.
     const inner = 4 * k.pick([64, 65, 128, 131]) + (k.isWide ? 0 : k.pick([1, 3]));
     const [x, weight] = [k.tensor(k.size(6), inner), k.tensor(k.width(6), inner)];
     k.train(() => linear(x, weight));
@@ -267,7 +274,12 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
   },
 
   mlp(k) {
-    const [rows, inner, hidden, outer] = [lead(k, 12), k.width(12), k.width(24), k.width(12)];
+    const [rows, inner, hidden, outer] = [
+      leadingAxes(k, 12),
+      k.width(12),
+      k.width(24),
+      k.width(12),
+    ];
     const weights = {
       weight1: k.tensor(hidden, inner),
       bias1: k.tensor(hidden),
@@ -283,15 +295,15 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
   },
 
   layerNorm(k) {
-    const [rows, width] = [lead(k, 20), k.width(40)];
+    const [rows, width] = [leadingAxes(k, 20), k.width(40)];
     const [x, gamma, beta] = [k.tensor(...rows, width), k.tensor(width), k.tensor(width)];
     k.train(() => layerNorm(x, gamma, beta));
   },
 
   'layerNorm far from zero'(k) {
     const [rows, width] = [k.size(9), k.width(20)];
-    const far = Float32Array.from({ length: rows * width }, () => 100 + k.host.normal());
-    const x = Tensor.from(k.engine, far, [rows, width], { requiresGrad: true });
+    const values = Float32Array.from({ length: rows * width }, () => 100 + k.host.normal());
+    const x = Tensor.from(k.engine, values, [rows, width], { requiresGrad: true });
     k.train(() => layerNorm(x, k.tensor(width), k.tensor(width)));
   },
 
@@ -321,7 +333,7 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
   },
 
   meanSquaredError(k) {
-    const shape = lead(k, 60);
+    const shape = leadingAxes(k, 60);
     const prediction = k.tensor(...shape);
     const weights = k.maybe(() => k.constant(...shape));
     const factor = k.pick([1, 0.3]);
@@ -364,10 +376,10 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
     const parts = Array.from({ length: k.size(3) }, () => k.tensor(B, k.count(9), width));
     const length = parts.reduce((sum, part) => sum + part.axis(1), 0);
     k.train(() => {
-      const all = concatenate(parts);
-      if (length === 0) return all;
+      const sequence = concatenate(parts);
+      if (length === 0) return sequence;
       const start = k.host.integer(length);
-      return slice(all, start, k.size(length - start));
+      return slice(sequence, start, k.size(length - start));
     });
     const target = k.constant(B, length + 3, width);
     if (length > 0) writePositions(target, parts.find((part) => part.axis(1) > 0)!, 2);
@@ -416,9 +428,9 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
       biasState: k.tensor(3 * hidden),
     };
     const options = { reverse: k.chance(0.5), mask: k.maybe(() => k.mask(B, T)) };
-    const [x, first] = [k.tensor(B, T, inner), k.tensor(B, hidden)];
-    k.train(() => gru(x, first, weights, options));
-    if (k.chance(0.3)) gru(x, first, weights, options);
+    const [x, state] = [k.tensor(B, T, inner), k.tensor(B, hidden)];
+    k.train(() => gru(x, state, weights, options));
+    if (k.chance(0.3)) gru(x, state, weights, options);
   },
 
   attention(k) {
@@ -436,12 +448,12 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
     const [B, T, S, heads] = [k.size(2), k.size(9), k.size(20), k.size(2)];
     const options = { ...visibility(k, B, S), topK: k.size(S), heads };
     attend(k, B, T, S, heads, options);
-    const width = heads * k.pick(HEADS);
+    const width = heads * k.pick(HEAD_WIDTHS);
     attentionProbabilities(k.tensor(B, T, width), k.tensor(B, S, width), options);
   },
 
   'attention, split keys'(k) {
-    // The longest leaves one of eight splits without keys.
+    // The longer one leaves one of eight splits without keys.
     const S = k.pick([520, 2100]);
     const mask = k.maybe(() => k.mask(1, S));
     attend(k, 1, k.size(3), S, 1, { mask });
@@ -458,7 +470,7 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
   },
 
   dropout(k) {
-    const x = k.tensor(...lead(k, 200), k.width(4));
+    const x = k.tensor(...leadingAxes(k, 200), k.width(4));
     k.train(() => dropout(x, k.dropout()));
   },
 
@@ -471,11 +483,12 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
 
   AdamW(k) {
     const store = new ParameterStore();
-    const layer = new Linear(store.at('a'), k.width(20), k.width(20));
-    const other = new Linear(store.at('b'), 3, 5);
+    const trained = new Linear(store.at('a'), k.width(20), k.width(20));
+    // Without gradients half of the time.
+    const sometimesTrained = new Linear(store.at('b'), 3, 5);
     store.allocate(k.engine, 1);
-    k.train(() => layer.call(k.tensor(4, layer.weight.tensor.axis(1))));
-    if (k.chance(0.5)) k.train(() => other.call(k.tensor(4, 3)));
+    k.train(() => trained.call(k.tensor(4, trained.weight.tensor.axis(1))));
+    if (k.chance(0.5)) k.train(() => sometimesTrained.call(k.tensor(4, 3)));
     const adam = new AdamW(store, { maxNorm: k.pick([0, 0.01, 100]) });
     for (const rate of [0.1, 0.01]) adam.step(rate, k.pick([1, 0.25]));
     adam.dispose();

@@ -1,6 +1,7 @@
 /**
- * Dispatches taken from one engine and run again on others, on the same bytes: each kernel is
- * compared by itself, and no difference of one reaches the next.
+ * Dispatches captured on one engine and replayed on others with the same input bytes.
+ *
+ * So each kernel is compared by itself, and a difference in one does not propagate to the next.
  */
 
 import type { Engine } from '../../src/gpu/engine.js';
@@ -8,36 +9,38 @@ import { type KernelName, packParams } from '../../src/gpu/kernels.js';
 import type { BufferView } from '../../src/gpu/memory.js';
 import { KERNELS } from '../../src/gpu/shaders.gen.js';
 
-/** One dispatch, with what its buffers held before it. */
+/** A captured dispatch, with the contents of its buffers before it. */
 export interface Taken {
-  /** The case that made it. */
+  /** Name of the case that issued it. */
   readonly name: string;
   readonly kernel: KernelName;
+  /** Constants the kernel was specialized with. */
   readonly constants: Readonly<Record<string, number | boolean | undefined>>;
-  /** As the kernel reads them: rounded to f32 where they are f32. */
+  /** Parameters as the kernel reads them: f32 values are rounded. */
   readonly params: Readonly<Record<string, number>>;
   readonly workgroups: number;
+  /** Contents of every buffer, by binding. */
   readonly before: Readonly<Record<string, Uint32Array>>;
 }
 
-/** What the storage buffers of a dispatch hold after it, by binding. */
+/** Contents of the writable buffers of a dispatch after it, by binding. */
 export type Made = Readonly<Record<string, Uint32Array>>;
 
 // STORAGE | UNIFORM | COPY_SRC | COPY_DST
 const USAGE = 0x80 | 0x40 | 0x04 | 0x08;
+/** Alignment of buffer bindings in bytes. */
 const ALIGNMENT = 256;
+/** Size of a snapshot buffer in bytes, unless one view is larger. */
 const CHUNK = 2 ** 22;
-/**
- * What memory holds before its first write; as an f32 it is not a number, so that no sum hides that
- * it was read.
- */
+/** The contents of memory before its first write. As an f32 it is NaN, so that any sum shows that it was read. */
 export const POISON = 0xffc0dead;
 
+/** Rounds a size up to the alignment. */
 function aligned(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }
 
-/** Bytes put one after the other into buffers of a few megabytes. */
+/** Copies of buffer contents, appended to buffers of a few megabytes. */
 class Snapshots {
   readonly #engine: Engine;
   readonly #chunks: { buffer: GPUBuffer; size: number; used: number }[] = [];
@@ -46,15 +49,12 @@ class Snapshots {
     this.#engine = engine;
   }
 
-  /**
-   * Appends a copy of what the view holds at this point of the command list; what it returns tells
-   * where.
-   */
+  /** Copies the contents that the view has at this point of the command list. Returns where the copy is. */
   take(view: BufferView): { chunk: number; offset: number; size: number } {
     let last = this.#chunks.at(-1);
     if (!last || last.used + view.size > last.size) {
       const size = Math.max(CHUNK, view.size);
-      // Not of the engine's pool, whose scopes would take it back.
+      // Not from the engine's pool, because a scope would reclaim it.
       last = { buffer: this.#engine.device.createBuffer({ size, usage: USAGE }), size, used: 0 };
       this.#chunks.push(last);
     }
@@ -64,6 +64,7 @@ class Snapshots {
     return { chunk: this.#chunks.length - 1, offset, size: view.size };
   }
 
+  /** Reads all chunks back and frees them. */
   async read(): Promise<ArrayBuffer[]> {
     const contents: ArrayBuffer[] = [];
     for (const { buffer, size } of this.#chunks) {
@@ -74,7 +75,7 @@ class Snapshots {
   }
 }
 
-/** Every dispatch that `run` makes, all memory being poison before its first write. */
+/** Captures every dispatch of some cases. All memory is poison before its first write. */
 export async function take(
   engine: Engine,
   cases: readonly { name: string; run(): void }[],
@@ -84,16 +85,16 @@ export async function take(
   const poison = { buffer: engine.device.createBuffer({ size: CHUNK, usage: USAGE }), offset: 0 };
   const words = new Uint32Array(CHUNK / 4).fill(POISON);
   engine.device.queue.writeBuffer(poison.buffer, 0, words);
-  const taken: (Omit<Taken, 'before'> & {
+  const captured: (Omit<Taken, 'before'> & {
     before: Record<string, ReturnType<Snapshots['take']>>;
   })[] = [];
-  let name = '';
+  let caseName = '';
   engine.allocate = (bytes, life) => {
     const allocation = allocate.call(engine, bytes, life);
     engine.copy({ ...poison, size: Math.min(allocation.size, CHUNK) }, allocation);
     return allocation;
   };
-  const taking = (
+  const capture = (
     kernel: KernelName,
     buffers: Record<string, BufferView>,
     params: Record<string, number>,
@@ -108,7 +109,14 @@ export async function take(
     );
     if (workgroups > 0) {
       const constants = (options.constants ?? {}) as Taken['constants'];
-      taken.push({ name, kernel, constants, params: asRead(kernel, params), workgroups, before });
+      captured.push({
+        name: caseName,
+        kernel,
+        constants,
+        params: paramsAsRead(kernel, params),
+        workgroups,
+        before,
+      });
     }
     dispatch.call(
       engine,
@@ -119,10 +127,10 @@ export async function take(
       options as never,
     );
   };
-  engine.dispatch = taking as Engine['dispatch'];
+  engine.dispatch = capture as Engine['dispatch'];
   try {
-    for (const { name: given, run } of cases) {
-      name = given;
+    for (const { name, run } of cases) {
+      caseName = name;
       engine.scope(run);
     }
   } finally {
@@ -131,10 +139,10 @@ export async function take(
   }
   const chunks = await snapshots.read();
   poison.buffer.destroy();
-  return taken.map((one) => ({
-    ...one,
+  return captured.map((dispatch) => ({
+    ...dispatch,
     before: Object.fromEntries(
-      Object.entries(one.before).map(([binding, { chunk, offset, size }]) => [
+      Object.entries(dispatch.before).map(([binding, { chunk, offset, size }]) => [
         binding,
         new Uint32Array(chunks[chunk]!.slice(offset, offset + size)),
       ]),
@@ -142,7 +150,8 @@ export async function take(
   }));
 }
 
-function asRead(kernel: KernelName, params: object): Record<string, number> {
+/** Parameters as the kernel reads them back from their bytes. */
+function paramsAsRead(kernel: KernelName, params: object): Record<string, number> {
   const info = KERNELS[kernel];
   const words = packParams(info, params as Record<string, number>);
   const view = new DataView(words.buffer);
@@ -154,38 +163,41 @@ function asRead(kernel: KernelName, params: object): Record<string, number> {
   );
 }
 
-/** How many bytes of buffers one replay may hold. */
-const ARENA = 2 ** 24;
+/** Maximum bytes of buffers that are replayed together. */
+const MAX_ARENA_BYTES = 2 ** 24;
 
 /**
- * Runs every dispatch again.
+ * Replays captured dispatches. Returns the outputs of each.
  *
- * What a dispatch reads lies in one buffer and what it writes in another, every binding at an
- * offset of its own and with poison before and behind it.
+ * Read-only bindings are in one buffer and writable ones in another, each at its own offset, with poison on both
+ * sides.
  *
  * @throws Error where a dispatch writes outside its bindings.
  */
 export async function replay(engine: Engine, taken: readonly Taken[]): Promise<Made[]> {
-  const made: Made[] = [];
+  const outputs: Made[] = [];
   let batch: Taken[] = [];
   let bytes = 0;
-  for (const one of taken) {
-    const own = Object.values(one.before).reduce((sum, words) => sum + words.byteLength + 512, 0);
-    if (bytes + own > ARENA && batch.length > 0) {
-      made.push(...(await replayTogether(engine, batch)));
+  for (const dispatch of taken) {
+    const size = Object.values(dispatch.before).reduce(
+      (sum, words) => sum + words.byteLength + 2 * ALIGNMENT,
+      0,
+    );
+    if (bytes + size > MAX_ARENA_BYTES && batch.length > 0) {
+      outputs.push(...(await replayTogether(engine, batch)));
       batch = [];
       bytes = 0;
     }
-    batch.push(one);
-    bytes += own;
+    batch.push(dispatch);
+    bytes += size;
   }
-  if (batch.length > 0) made.push(...(await replayTogether(engine, batch)));
-  return made;
+  if (batch.length > 0) outputs.push(...(await replayTogether(engine, batch)));
+  return outputs;
 }
 
 async function replayTogether(engine: Engine, taken: readonly Taken[]): Promise<Made[]> {
   const [inputs, outputs] = [new Arena(), new Arena()];
-  const places = taken.map(({ kernel, before }) =>
+  const locations = taken.map(({ kernel, before }) =>
     Object.fromEntries(
       KERNELS[kernel].bindings.map(({ name, kind }) => {
         const arena = kind === 'storage' ? outputs : inputs;
@@ -196,7 +208,7 @@ async function replayTogether(engine: Engine, taken: readonly Taken[]): Promise<
   for (const arena of [inputs, outputs]) arena.upload(engine);
   for (const [n, { kernel, before, params, workgroups, constants }] of taken.entries()) {
     const views = Object.fromEntries(
-      Object.entries(places[n]!).map(([name, { arena, offset }]) => {
+      Object.entries(locations[n]!).map(([name, { arena, offset }]) => {
         const size = before[name]!.byteLength;
         return [name, { buffer: arena.buffer!, offset, size } satisfies BufferView];
       }),
@@ -206,37 +218,40 @@ async function replayTogether(engine: Engine, taken: readonly Taken[]): Promise<
     });
   }
   const after = await outputs.download(engine);
-  const made = taken.map(({ kernel, before }, n) =>
+  const contents = taken.map(({ kernel, before }, n) =>
     Object.fromEntries(
       KERNELS[kernel].bindings
         .filter(({ kind }) => kind === 'storage')
         .map(({ name }) => {
-          const start = places[n]![name]!.offset / 4;
+          const start = locations[n]![name]!.offset / 4;
           const words = after.slice(start, start + before[name]!.length);
+          // What is not poison in the end was written outside a binding.
           after.fill(POISON, start, start + before[name]!.length);
           return [name, words];
         }),
     ),
   );
-  const stray = after.findIndex((word) => word !== POISON);
-  if (stray >= 0) {
-    const owner = places.findLastIndex((bindings) =>
-      Object.values(bindings).some(({ arena, offset }) => arena === outputs && offset <= 4 * stray),
+  const strayWord = after.findIndex((word) => word !== POISON);
+  if (strayWord >= 0) {
+    const previous = locations.findLastIndex((bindings) =>
+      Object.values(bindings).some(
+        ({ arena, offset }) => arena === outputs && offset <= 4 * strayWord,
+      ),
     );
-    throw new Error(`${taken[owner]?.kernel} or the next dispatch wrote outside its buffers.`);
+    throw new Error(`${taken[previous]?.kernel} or the next dispatch wrote outside its buffers.`);
   }
   inputs.buffer!.destroy();
   outputs.buffer!.destroy();
-  return made;
+  return contents;
 }
 
-/** One buffer that holds the bindings of many dispatches. */
+/** One buffer with the bindings of many dispatches. */
 class Arena {
   buffer: GPUBuffer | undefined;
   readonly #contents: { offset: number; words: Uint32Array }[] = [];
   #bytes = 0;
 
-  /** The offset where these words will lie. */
+  /** Reserves space for words, with poison before it. Returns its offset in bytes. */
   reserve(words: Uint32Array): number {
     const offset = this.#bytes + ALIGNMENT;
     this.#contents.push({ offset, words });
@@ -244,14 +259,16 @@ class Arena {
     return offset;
   }
 
+  /** Creates the buffer and fills it: the reserved words, and poison everywhere else. */
   upload(engine: Engine): void {
     const size = this.#bytes + ALIGNMENT;
-    const all = new Uint32Array(size / 4).fill(POISON);
-    for (const { offset, words } of this.#contents) all.set(words, offset / 4);
+    const contents = new Uint32Array(size / 4).fill(POISON);
+    for (const { offset, words } of this.#contents) contents.set(words, offset / 4);
     this.buffer = engine.device.createBuffer({ size, usage: USAGE });
-    engine.device.queue.writeBuffer(this.buffer, 0, all);
+    engine.device.queue.writeBuffer(this.buffer, 0, contents);
   }
 
+  /** Reads the buffer back. */
   async download(engine: Engine): Promise<Uint32Array> {
     const size = this.#bytes + ALIGNMENT;
     return new Uint32Array(await engine.read({ buffer: this.buffer!, offset: 0, size }));

@@ -1,10 +1,10 @@
-/** Files of runs on disk, by path. */
+/** Files of runs on disk. */
 
 import { basename, dirname } from 'node:path';
 import { diskStore } from '../../src/node/disk-store.js';
 import { type Checkpoint, readCheckpoint } from '../../src/train/checkpoint.js';
 
-/** The checkpoint in a file. */
+/** Reads the checkpoint at a path. */
 export function checkpointAt(path: string): Promise<Checkpoint> {
   return readCheckpoint(diskStore(dirname(path)), basename(path));
 }

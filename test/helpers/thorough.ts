@@ -1,7 +1,9 @@
-/** Whether everything is tried, as continuous integration does: NEUROFORMER_THOROUGH=1. `npm test` alone tries a part. */
+/**
+ * Whether to run all cases, as continuous integration does with NEUROFORMER_THOROUGH=1; `npm test` runs only some.
+ */
 export const THOROUGH = process.env.NEUROFORMER_THOROUGH === '1';
 
-/** So many tries, or a fifth of them. */
+/** How many random cases to run: `count` in a thorough run, else a fifth of it. */
 export function tries(count: number): number {
   return THOROUGH ? count : Math.ceil(count / 5);
 }

@@ -1,4 +1,4 @@
-/** A model of one attention block, small enough to train in milliseconds: what the engine's own tests run. */
+/** A model with one attention block, small enough to train in milliseconds, for the tests of the engine. */
 
 import type { Engine } from '../../src/engine.js';
 import { Block, Embedding, Linear } from '../../src/nn/layers.js';
@@ -26,6 +26,7 @@ export class TinyModel {
   readonly #tokens: Tokens;
   readonly #targets: Tensor;
 
+  /** Allocates the model on an engine, with random weights drawn by the seed. */
   constructor(engine: Engine, seed = 1) {
     this.engine = engine;
     this.store.allocate(engine, seed);
@@ -37,13 +38,13 @@ export class TinyModel {
     this.#targets = Tensor.from(engine, targets, [targets.length]);
   }
 
-  /** What the host writes before each step: the learning rate and the number of the step, which dropout follows. */
+  /** Writes what changes from step to step: the learning rate, and the step by which dropout is drawn. */
   prepare(step: number): void {
     this.optimizer.prepare(0.01);
     this.random.step = step;
   }
 
-  /** One training step's commands. Returns the loss. */
+  /** Issues the commands of one training step. Returns the loss, a tensor of one element. */
   step(): Tensor {
     this.store.zeroGradients();
     const site = (n: number) => ({ rate: 0.2, site: n, random: this.random });
@@ -60,7 +61,7 @@ export class TinyModel {
     return loss;
   }
 
-  /** Trains eagerly, or by replaying one recorded step; returns the losses and the bytes of the parameters. */
+  /** Trains eagerly, or by replaying one recorded step. Returns the losses, and the bytes of weights and moments. */
   async train(steps: number, recorded: boolean): Promise<{ losses: number[]; bytes: Uint8Array }> {
     const losses: number[] = [];
     const step = recorded ? this.engine.record(() => this.step()) : undefined;
@@ -78,6 +79,7 @@ export class TinyModel {
     return { losses, bytes };
   }
 
+  /** Frees all GPU memory. */
   dispose(): void {
     for (const part of [this.store, this.optimizer, this.random, this.#tokens, this.#targets])
       part.dispose();

@@ -1,4 +1,4 @@
-/** A made-up recording, and a model a few numbers wide for it. */
+/** A synthetic recording, and a tiny Neuroformer for it. */
 
 import type { Engine } from '../../src/engine.js';
 import { HostRandom } from '../../src/math/random.js';
@@ -19,16 +19,20 @@ import type { Tokenizer } from '../../src/recording/tokenizer.js';
 import { type Window, Windows } from '../../src/recording/windows.js';
 import type { Tensor } from '../../src/tensor/tensor.js';
 
+/** Neurons of the recording. */
 export const NEURONS = 7;
 const SECONDS = 6;
 
-/** Six seconds: some 20 Hz a neuron, a video of 4 x 6 pixels at 20 Hz, speed and turn at 20 Hz, a gait that changes. */
+/**
+ * Six seconds of random spikes at about 20 Hz per neuron, with a video of 4 x 6 pixels, the numbers speed and turn,
+ * and the class gait, all sampled at 20 Hz.
+ */
 export function madeUpRecording(seed = 1): Recording {
   const random = new HostRandom(seed);
   const train = () => {
     const times: number[] = [];
-    const wait = () => -Math.log(1 - random.uniform()) / 20;
-    for (let t = wait(); t < SECONDS; t += wait()) times.push(t);
+    const interval = () => -Math.log(1 - random.uniform()) / 20;
+    for (let t = interval(); t < SECONDS; t += interval()) times.push(t);
     return Float64Array.from(times);
   };
   const samples = SECONDS * 20;
@@ -58,7 +62,7 @@ export function madeUpRecording(seed = 1): Recording {
   });
 }
 
-/** Two blocks of a kind, eight numbers wide, no dropout. */
+/** A configuration of width 8 with one block each for state and history, without dropout. */
 export const TINY = {
   n_embd: 8,
   n_head: 2,
@@ -68,7 +72,7 @@ export const TINY = {
   dropout: { attn: 0, resid: 0, id: 0, im: 0, time: 0, gru: 0 },
 };
 
-/** The tiny configuration with video in patches of 2 x 2. */
+/** Also reads the video, in patches of 2 x 2 pixels. */
 export const WITH_VIDEO = {
   ...TINY,
   layers: { ...TINY.layers, stimulus: 1 },
@@ -78,13 +82,13 @@ export const WITH_VIDEO = {
 
 const SPEED = { dt: 0.05 };
 
-/** The tiny configuration with speed as an input. */
+/** Also reads speed. */
 export const WITH_SPEED = {
   ...TINY,
   modalities: { behavior: { n_layers: 1, window: 0.05, variables: { speed: SPEED } } },
 };
 
-/** Speed as an input, turn regressed and gait classified. */
+/** Also reads speed, regresses turn and classifies gait. */
 export const WITH_BEHAVIOR = {
   ...TINY,
   modalities: {
@@ -100,7 +104,7 @@ export const WITH_BEHAVIOR = {
   },
 };
 
-/** A configuration brought to life on the made-up recording, with parameters that all matter. */
+/** A model with its windows and batches, with random parameters that all affect its outputs. */
 export class TinyNeuroformer {
   readonly config: ModelConfig;
   readonly tokenizer: Tokenizer;
@@ -111,10 +115,10 @@ export class TinyNeuroformer {
 
   constructor(
     readonly engine: Engine,
-    raw: object,
+    config: object,
     readonly recording = madeUpRecording(),
   ) {
-    this.config = parseConfig(raw).config;
+    this.config = parseConfig(config).config;
     this.tokenizer = tokenizerFor(this.config, recording);
     this.windows = new Windows(recording, windowSettings(this.config, this.tokenizer));
     this.layout = new BatchLayout(this.config, this.tokenizer, recording);
@@ -127,48 +131,50 @@ export class TinyNeuroformer {
     }
   }
 
-  /** The windows that end at these times. */
+  /** The windows that end at these times, in seconds. */
   at(...ends: number[]): Window[] {
     return ends.map((end) => this.windows.at({ trialIndex: 0, end }));
   }
 
+  /** Uploads a batch. The caller disposes of it. */
   uploadBatch(host: HostBatch): Batch {
     const batch = new Batch(this.engine, this.layout, host.mask.length / this.config.block_size.id);
     batch.write(host);
     return batch;
   }
 
-  /** What the model makes of windows, the batch changed on the way if wanted. */
+  /** The model's outputs for windows, by name. @param change modifies the batch before it is uploaded. */
   async outputs(
     windows: readonly Window[],
     change: (host: HostBatch) => HostBatch = (host) => host,
   ): Promise<Record<string, Float32Array>> {
     const batch = this.uploadBatch(change(this.layout.collate(windows)));
-    const found = this.engine.scope(() => flat(this.model.forward(batch.inputs)));
-    const read: Record<string, Float32Array> = {};
-    for (const [name, tensor] of Object.entries(found)) {
-      read[name] = await tensor.floats();
+    const tensors = this.engine.scope(() => outputTensors(this.model.forward(batch.inputs)));
+    const outputs: Record<string, Float32Array> = {};
+    for (const [name, tensor] of Object.entries(tensors)) {
+      outputs[name] = await tensor.floats();
       tensor.dispose();
     }
     batch.dispose();
-    return read;
+    return outputs;
   }
 
-  /** Every loss of windows by name, and the total. */
+  /** All losses on windows by name, and their total. */
   async losses(windows: readonly Window[]): Promise<Record<string, number>> {
     const batch = this.uploadBatch(this.layout.collate(windows));
-    const found = this.engine.scope(() => {
+    const tensors = this.engine.scope(() => {
       const outputs = this.model.forward(batch.inputs);
       const { total, parts } = modelLosses(this.model, outputs, batch.targets);
       return { ...parts, total };
     });
-    const read: Record<string, number> = {};
-    for (const [name, tensor] of Object.entries(found)) read[name] = (await tensor.floats())[0]!;
+    const losses: Record<string, number> = {};
+    for (const [name, tensor] of Object.entries(tensors))
+      losses[name] = (await tensor.floats())[0]!;
     batch.dispose();
-    return read;
+    return losses;
   }
 
-  /** Takes the parameters of another model by name, cut to this one's shapes where they are longer. */
+  /** Copies the parameters of another model by name; longer ones are cut to this model's length. */
   async copyFrom(other: TinyNeuroformer): Promise<void> {
     for (const [name, { data }] of await other.store.values()) {
       const { tensor } = this.store.get(name);
@@ -176,19 +182,25 @@ export class TinyNeuroformer {
     }
   }
 
+  /** Frees the parameters. */
   dispose(): void {
     this.store.dispose();
   }
 }
 
-function flat({ idLogits, timeLogits, predictions }: ModelOutputs): Record<string, Tensor> {
+/** All outputs by name, including the predictions of variables. */
+function outputTensors({
+  idLogits,
+  timeLogits,
+  predictions,
+}: ModelOutputs): Record<string, Tensor> {
   return { idLogits, timeLogits, ...predictions };
 }
 
-/** The largest difference between two arrays. */
+/** The largest difference between two arrays; infinite if their lengths differ. */
 export function apart(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY;
-  let most = 0;
-  for (let n = 0; n < a.length; n++) most = Math.max(most, Math.abs(a[n]! - b[n]!));
-  return most;
+  let largest = 0;
+  for (let n = 0; n < a.length; n++) largest = Math.max(largest, Math.abs(a[n]! - b[n]!));
+  return largest;
 }

@@ -1,12 +1,13 @@
 /**
- * The tolerances of every op against its float64 reference: the largest difference of any element, relative to the
- * largest element of the reference tensor (at least 1e-3). f32 rounds at 6e-8.
+ * Tolerances of ops against their float64 reference: the largest difference of any element, relative to the largest
+ * element of the reference tensor (at least 1e-3). The rounding error of f32 is 6e-8.
  */
 export const TOLERANCE = {
-  /** One rounding or a few per element. */
+  /** A few roundings per element. */
   elementwise: 1e-6,
-  /** Sums of products over up to some thousand terms. */
+  /** Sums of products with up to a few thousand terms. */
   product: 1e-5,
 } as const;
 
+/** Name of a tolerance. */
 export type ToleranceKind = keyof typeof TOLERANCE;

@@ -36,6 +36,7 @@ const BELOW = {
   'engine.ts': ['create-engine.ts', 'nn'],
   'index.ts': ['create-engine.ts', 'stages'],
   'node.ts': ['index.ts', 'node'],
+  examples: [],
 };
 
 /** The packages that each room may import. */
@@ -48,6 +49,7 @@ const PACKAGES = {
   stages: ['yaml'],
   node: ['webgpu', 'tar-fs'],
   cli: ['commander', 'yaml'],
+  examples: ['neuroformer-webgpu', 'neuroformer-webgpu/engine', 'neuroformer-webgpu/node'],
 };
 
 /** The rooms that do not run in browsers. Only they may import modules of Node. */

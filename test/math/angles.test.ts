@@ -9,7 +9,7 @@ import {
 import { regular } from '../../src/recording/sampling.js';
 
 describe('angles', () => {
-  it('come back from cosine and sine, whatever the length, within one turn', () => {
+  it('are recovered from a cosine and a sine of any common length, within one turn', () => {
     for (const angle of [0, 1e-20, 45, 180, 270, 359.999]) {
       const [x, y] = cosineAndSine(angle, 360);
       expect(angleFromCosineSine(3 * x, 3 * y, 360)).toBeCloseTo(angle, 9);
@@ -19,7 +19,7 @@ describe('angles', () => {
     expect(angleFromCosineSine(...cosineAndSine(-90, 360), 360)).toBeCloseTo(270, 9);
   });
 
-  it('have one name within a turn, or within half a turn of 0', () => {
+  it('are wrapped into one turn from 0, or into half a turn around 0', () => {
     expect([-370, -1e-20, 0, 360, 725].map((angle) => modulo(angle, 360))).toEqual([
       350, 0, 0, 0, 5,
     ]);
@@ -33,7 +33,7 @@ describe('angles', () => {
     expect(meanDirection([], 360)).toBeNaN();
   });
 
-  it('that cancel within a step are stood for by the first of them', () => {
+  it('are represented by the first of them where those of one time step cancel', () => {
     const series = { values: [90, 270, 10, 30], dt: 0.1, period: 360 };
     const { values } = regular(series, 0.2, 0.4);
     expect(values[0]).toBe(90);

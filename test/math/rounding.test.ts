@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { HostRandom } from '../../src/math/random.js';
 import { roundDecimals } from '../../src/math/rounding.js';
 
-describe('rounding to decimals', () => {
-  it('gives what the decimal form gives, also beside halves and for numbers of any size', () => {
+describe('roundDecimals', () => {
+  it('equals toFixed, also next to halves and for numbers of any size', () => {
     const random = new HostRandom(3);
     for (let n = 0; n < 20_000; n++) {
       const size = 10 ** (random.integer(20) - 8);
@@ -13,7 +13,7 @@ describe('rounding to decimals', () => {
     }
   });
 
-  it('leaves what is no number', () => {
+  it('returns NaN and infinities unchanged', () => {
     expect([Number.NaN, Infinity, -Infinity, -0].map((x) => roundDecimals(x, 6))).toEqual([
       Number.NaN,
       Infinity,

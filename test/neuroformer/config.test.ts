@@ -119,7 +119,7 @@ const BAD: [string, unknown, string][] = [
   [
     'an unknown key',
     { window: { future: 1 } },
-    'window.future is not known; known here: curr, prev, frame, speed.',
+    'window.future is not known; the known keys are curr, prev, frame, speed.',
   ],
   [
     'a text for a number',

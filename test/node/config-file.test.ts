@@ -14,27 +14,27 @@ const fixture = (name: string) =>
 const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function written(text: string): string {
+function writeConfig(text: string): string {
   const path = join(folder, 'config.yaml');
   writeFileSync(path, text);
   return path;
 }
 
-/** How many parameters the model of a file has for so many neurons. */
+/** The number of parameters of a file's model for a number of neurons. */
 function parameterCount(name: string, neurons: number, changes: object = {}): number {
-  const { config: read } = readConfigFile(fixture(name));
-  const config = { ...read, ...changes, compat: 'original' as const };
+  const { config: fileConfig } = readConfigFile(fixture(name));
+  const config = { ...fileConfig, ...changes, compat: 'original' as const };
   const { resolution, window } = config;
   const times = new TimeVocabulary(resolution.dt, window.curr, window.prev);
   const store = new ParameterStore();
-  // The original's projection is as wide as the model, whatever the file says.
+  // The original implementation makes the projection as wide as the model, whatever the file says.
   const rules = { ...config.rules, clip_width: false };
   new Neuroformer(store, { ...config, rules }, { ids: neurons + 3, times: times.size });
   return store.count;
 }
 
-describe('the original’s configuration files', () => {
-  it('load as they are, their misspellings named', () => {
+describe('configuration files of the original implementation', () => {
+  it('are read unchanged, with a note on each misspelled key', () => {
     expect(readConfigFile(fixture('v1al')).notes[0]).toBe(
       'ingore_index_pad is read as ignore_index_pad.',
     );
@@ -47,14 +47,15 @@ describe('the original’s configuration files', () => {
     );
   });
 
-  it('make models of exactly as many parameters', () => {
+  it('give models with exactly as many parameters as the original ones', () => {
     expect(parameterCount('v1al', 386)).toBe(24_080_384);
     expect(parameterCount('visnav-predict', 2023)).toBe(28_203_023);
-    // Counted by the original without behaviour inputs, which are commented out in some of its versions of the file.
+    // The original counted this without the inputs of behavior, which some versions of its file
+    // comment out.
     expect(parameterCount('visnav-contrastive', 2023, { modalities: {} })).toBe(25_105_152);
   });
 
-  it('say that a whole image is not decoded where they ask for it', () => {
+  it('get a note where they ask to decode whole images', () => {
     const text = `modalities:
   behavior:
     n_layers: 8
@@ -62,31 +63,31 @@ describe('the original’s configuration files', () => {
     variables:
       depth: {dt: 0.05, objective: regression, predict: true, n_classes: 29000, 3D: true}
 `;
-    expect(readConfigFile(written(text)).notes).toEqual([
+    expect(readConfigFile(writeConfig(text)).notes).toEqual([
       'modalities.behavior.variables.depth.3D asks for whole images, but one number of each sample is decoded.',
     ]);
   });
 });
 
-describe('a configuration file that cannot be used is refused with a sentence', () => {
+describe('a configuration file is rejected with a sentence', () => {
   it.each([
-    ['an unknown key', 'n_embd: 32\nnhead: 4\n', 'nhead is not known; did you mean n_head?'],
-    ['no YAML', 'n_embd: [32\nn_head: 4\n', / is not valid YAML: line \d: .+\.$/],
+    ['with an unknown key', 'n_embd: 32\nnhead: 4\n', 'nhead is not known; did you mean n_head?'],
+    ['that is not YAML', 'n_embd: [32\nn_head: 4\n', / is not valid YAML: line \d: .+\.$/],
     [
-      'one key twice',
+      'with a repeated key',
       'n_head: 4\nn_head: 8\n',
       'is not valid YAML: line 2: Map keys must be unique.',
     ],
-    ['nothing', '', 'should hold keys with values, but is null.'],
-    ['a list', '- 1\n- 2\n', 'should hold keys with values, but is [1,2].'],
+    ['that is empty', '', 'should contain keys with values, but is null.'],
+    ['that is a list', '- 1\n- 2\n', 'should contain keys with values, but is [1,2].'],
   ])('%s', (_, text, message) => {
-    const path = written(text);
+    const path = writeConfig(text);
     expect(() => readConfigFile(path)).toThrow(message);
     expect(() => readConfigFile(path)).toThrow(path);
     expect(() => readConfigFile(path)).toThrow(expect.objectContaining({ name: 'ConfigError' }));
   });
 
-  it('a file that is not there', () => {
+  it('that does not exist', () => {
     expect(() => readConfigFile('/nowhere/config.yaml')).toThrow(
       '/nowhere/config.yaml cannot be read: there is no such file; give the path of a YAML file.',
     );

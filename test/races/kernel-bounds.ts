@@ -198,8 +198,8 @@ function productStrides(run: ReferenceRun, isTiled: boolean) {
   const { p } = run;
   if (!isTiled) return { aM: p.aM!, aK: p.aK!, bK: p.bK!, bN: p.bN! };
   const [isAAlongK, isBAlongK] = [run.constant('A_ALONG_K') === 1, run.constant('B_ALONG_K') === 1];
-  const [aM, aK] = isAAlongK ? [p.lineA!, 1] : [1, p.lineA!];
-  const [bN, bK] = isBAlongK ? [p.lineB!, 1] : [1, p.lineB!];
+  const [aM, aK] = isAAlongK ? [p.rowStrideA!, 1] : [1, p.rowStrideA!];
+  const [bN, bK] = isBAlongK ? [p.rowStrideB!, 1] : [1, p.rowStrideB!];
   return { aM, aK, bK, bN };
 }
 
@@ -222,7 +222,10 @@ function product(isTiled: boolean): (run: ReferenceRun) => void {
         for (let n = 0; n < N; n++)
           for (let split = 0; split < splits; split++) {
             const sum = new Sum();
-            const [startA, startB] = [z * run.p.strideA! + m * aM, z * run.p.strideB! + n * bN];
+            const [startA, startB] = [
+              z * run.p.batchStrideA! + m * aM,
+              z * run.p.batchStrideB! + n * bN,
+            ];
             for (let k = split * perSplit; k < Math.min(K, (split + 1) * perSplit); k++)
               sum.addProduct(a[startA + k * aK]!, b[startB + k * bK]!);
             const index = (z * M + m) * N + n;
@@ -288,29 +291,29 @@ interface Row {
   readonly b: number;
   readonly h: number;
   readonly i: number;
-  /** (b * heads + h) * queries + i */
+  /** (b * H + h) * T + i */
   readonly row: number;
   /** The offset of the query, its output and their gradients in their buffers. */
   readonly start: number;
 }
 
 function scoreRows(run: ReferenceRun): Row[] {
-  const { batch, heads, queries } = run.p as Record<string, number>;
-  const head = run.constant('HEAD');
-  return range(batch! * heads! * queries!).map((row) => {
-    const i = row % queries!;
-    const h = Math.floor(row / queries!) % heads!;
-    const b = Math.floor(row / (queries! * heads!));
-    return { b, h, i, row, start: ((b * queries! + i) * heads! + h) * head };
+  const { B, H, T } = run.p as Record<string, number>;
+  const head = run.constant('D');
+  return range(B! * H! * T!).map((row) => {
+    const i = row % T!;
+    const h = Math.floor(row / T!) % H!;
+    const b = Math.floor(row / (T! * H!));
+    return { b, h, i, row, start: ((b * T! + i) * H! + h) * head };
   });
 }
 
 /** The offset of key or value j in its buffer. */
 function keyStart(run: ReferenceRun, { b, h }: Row, j: number): number {
-  return ((b * run.p.keys! + j) * run.p.heads! + h) * run.constant('HEAD');
+  return ((b * run.p.S! + j) * run.p.H! + h) * run.constant('D');
 }
 
-/** The dot product of HEAD elements of `a` and `b` from an offset in each on. */
+/** The dot product of D elements of `a` and `b` from an offset in each on. */
 function headProduct(
   run: ReferenceRun,
   a: Float32Array,
@@ -319,30 +322,30 @@ function headProduct(
   startB: number,
 ): Bounded {
   const sum = new Sum();
-  const head = run.constant('HEAD');
+  const head = run.constant('D');
   for (let d = 0; d < head; d++) sum.addProduct(a[startA + d]!, b[startB + d]!);
   return sum.total();
 }
 
-/** scale * q . k: HEAD products, each rounded once more for the scale. */
+/** scale * q . k: D products, each rounded once more for the scale. */
 function score(run: ReferenceRun, row: Row, j: number): Bounded {
   const sum = new Sum();
   const [query, key] = [run.floats('query'), run.floats('key')];
-  const [q, k, head] = [row.start, keyStart(run, row, j), run.constant('HEAD')];
+  const [q, k, head] = [row.start, keyStart(run, row, j), run.constant('D')];
   for (let d = 0; d < head; d++) sum.addProduct(query[q + d]! * run.p.scale!, key[k + d]!);
   return sum.total(1);
 }
 
 /** Whether neither the causal rule nor the mask hides key j. */
 function isVisible(run: ReferenceRun, { b, i }: Row, j: number): boolean {
-  const { causal, hasMask, keys } = run.p as Record<string, number>;
+  const { causal, hasMask, S } = run.p as Record<string, number>;
   if (causal !== 0 && j > i) return false;
-  return hasMask === 0 || run.words('mask')[b * keys! + j] !== 0;
+  return hasMask === 0 || run.words('mask')[b * S! + j] !== 0;
 }
 
 /** The name of the buffer that holds lse, delta and threshold. */
 function rowsName(run: ReferenceRun): string {
-  return run.words('rows') ? 'rows' : 'newRows';
+  return run.words('rowStats') ? 'rowStats' : 'newRowStats';
 }
 
 /**
@@ -367,9 +370,9 @@ function attentionDropoutFactor(run: ReferenceRun, { row }: Row, j: number): Bou
 
 /** The keys of each split: an equal number of complete tiles, rounded up. */
 function keyRanges(run: ReferenceRun, tile: number): number[][] {
-  const { keys, splits } = run.p as Record<string, number>;
-  const perSplit = Math.ceil(Math.ceil(keys! / tile) / splits!) * tile;
-  return range(splits!).map((n) => range(keys!).slice(n * perSplit, (n + 1) * perSplit));
+  const { S, splits } = run.p as Record<string, number>;
+  const perSplit = Math.ceil(Math.ceil(S! / tile) / splits!) * tile;
+  return range(splits!).map((n) => range(S!).slice(n * perSplit, (n + 1) * perSplit));
 }
 
 /**
@@ -397,15 +400,15 @@ const EMPTY_MAX = Math.fround(-5e37);
 const EMPTY_LSE = Math.fround(1e38);
 
 /**
- * Attention forward. `tileName` is the shader constant for the keys of a tile; the running maximum
- * is updated every `blockSize` keys, or once per tile where that is 0.
+ * Attention forward. The running maximum is updated every `blockSize` keys, or once per tile where
+ * that is 0.
  */
-function attentionForward(tileName: string, blockSize: number): (run: ReferenceRun) => void {
+function attentionForward(blockSize: number): (run: ReferenceRun) => void {
   return (run) => {
-    const head = run.constant('HEAD');
+    const head = run.constant('D');
     const value = run.floats('value');
     const [rows, splits] = [scoreRows(run), run.p.splits!];
-    for (const [split, keys] of keyRanges(run, run.constant(tileName)).entries())
+    for (const [split, keys] of keyRanges(run, run.constant('TILE')).entries())
       for (const row of rows) {
         const visibleKeys = keys
           .map((j) => ({ j, s: score(run, row, j) }))
@@ -413,7 +416,7 @@ function attentionForward(tileName: string, blockSize: number): (run: ReferenceR
           .filter(({ share }) => share.value > 0);
         const scores = visibleKeys.map(({ s }) => s);
         const top = scores.length > 0 ? scores.reduce(maximum) : exact(EMPTY_MAX);
-        const { rises, height } = maximumRises(scores, blockSize || run.constant(tileName));
+        const { rises, height } = maximumRises(scores, blockSize || run.constant('TILE'));
         // Each rise multiplies the sums so far by an exp and rounds them.
         const units = 4 * rises + 2 * height;
         const weights = visibleKeys.map(({ j, s, share }) => ({
@@ -442,14 +445,14 @@ function attentionForward(tileName: string, blockSize: number): (run: ReferenceR
           for (const [d, { total, slack }] of outputs.entries()) {
             const shiftError = shift * magnitude(weights, value, run, row, d);
             const error = total.error + slack + shiftError;
-            run.put('out', split * rows.length * head + row.start + d, { ...total, error });
+            run.put('o', split * rows.length * head + row.start + d, { ...total, error });
           }
           continue;
         }
         const normalize = sum.value > 0 ? divide(exact(1), sum) : exact(0);
         for (const [d, { total, slack }] of outputs.entries())
           run.put(
-            'out',
+            'o',
             row.start + d,
             multiply({ ...total, error: total.error + slack }, normalize),
           );
@@ -474,7 +477,7 @@ function magnitude(
 }
 
 function mergeSplits(run: ReferenceRun): void {
-  const head = run.constant('HEAD');
+  const head = run.constant('D');
   const rows = scoreRows(run);
   // (max, sum) of each split and row.
   const partials = run.floats('partialSums');
@@ -489,23 +492,23 @@ function mergeSplits(run: ReferenceRun): void {
     const sum = sumBounded(weights.map((w, s) => multiply(w, exact(partials[offsets[s]! + 1]!))));
     const normalize = sum.value > 0 ? divide(exact(1), sum) : exact(0);
     for (let d = 0; d < head; d++) {
-      const part = (s: number) => run.number('partialOut', s * rows.length * head + row.start + d);
+      const part = (s: number) => run.number('partialO', s * rows.length * head + row.start + d);
       const o = sumBounded(weights.map((w, s) => multiply(w, part(s))));
-      run.put('out', row.start + d, multiply(o, normalize));
+      run.put('o', row.start + d, multiply(o, normalize));
     }
     const lse = sum.value > 0 ? add(exact(top), logarithm(sum)) : exact(EMPTY_LSE);
-    run.put('rows', 4 * row.row, lse);
+    run.put('rowStats', 4 * row.row, lse);
   }
 }
 
 /** delta = dout . out of each row; `outName` is the binding that holds the forward's output. */
-function attentionDelta(outName: string): (run: ReferenceRun) => void {
+function attentionDelta(oName: string): (run: ReferenceRun) => void {
   return (run) => {
     for (const { row, start } of scoreRows(run))
       run.put(
-        'newRows',
+        'newRowStats',
         4 * row + 1,
-        headProduct(run, run.floats('dout'), start, run.floats(outName), start),
+        headProduct(run, run.floats('do_'), start, run.floats(oName), start),
       );
   };
 }
@@ -519,7 +522,7 @@ function scoreGradient(
   row: Row,
   j: number,
 ): { p: Bounded; pDropped: Bounded; ds: Bounded } {
-  const rows = run.floats('rows');
+  const rows = run.floats('rowStats');
   const s = score(run, row, j);
   const share = visibleShare(run, row, j, s);
   if (share.value === 0) return { p: exact(0), pDropped: exact(0), ds: exact(0) };
@@ -528,13 +531,13 @@ function scoreGradient(
   const p = multiply(share, exponential(subtract(s, lse)));
   const factor = attentionDropoutFactor(run, row, j);
   const start = keyStart(run, row, j);
-  const product = headProduct(run, run.floats('dout'), row.start, run.floats('value'), start);
+  const product = headProduct(run, run.floats('do_'), row.start, run.floats('value'), start);
   const ds = multiply(p, subtract(multiply(product, factor), delta));
   return { p, pDropped: multiply(p, factor), ds };
 }
 
 function queryGradient(run: ReferenceRun): void {
-  const head = run.constant('HEAD');
+  const head = run.constant('D');
   const key = run.floats('key');
   const rows = scoreRows(run);
   const scale = exact(run.p.scale!);
@@ -553,19 +556,19 @@ function queryGradient(run: ReferenceRun): void {
 }
 
 function keyGradients(run: ReferenceRun): void {
-  const head = run.constant('HEAD');
-  const [query, dout] = [run.floats('query'), run.floats('dout')];
+  const head = run.constant('D');
+  const [query, dout] = [run.floats('query'), run.floats('do_')];
   const scale = exact(run.p.scale!);
-  const { batch, heads, queries, keys } = run.p as Record<string, number>;
+  const { B, H, T, S } = run.p as Record<string, number>;
   const rows = scoreRows(run);
-  for (let b = 0; b < batch!; b++)
-    for (let h = 0; h < heads!; h++) {
-      const headRows = rows.slice((b * heads! + h) * queries!, (b * heads! + h + 1) * queries!);
-      for (let j = 0; j < keys!; j++) {
+  for (let b = 0; b < B!; b++)
+    for (let h = 0; h < H!; h++) {
+      const headRows = rows.slice((b * H! + h) * T!, (b * H! + h + 1) * T!);
+      for (let j = 0; j < S!; j++) {
         const column = headRows
           .map((row) => ({ row, ...scoreGradient(run, row, j) }))
           .filter(({ p }) => p.value !== 0 || p.error !== 0);
-        const start = ((b * keys! + j) * heads! + h) * head;
+        const start = ((b * S! + j) * H! + h) * head;
         for (let d = 0; d < head; d++) {
           const dk = column.map(({ row, ds }) => multiply(ds, exact(query[row.start + d]!)));
           const dv = column.map(({ row, pDropped }) =>
@@ -579,9 +582,9 @@ function keyGradients(run: ReferenceRun): void {
 }
 
 function thresholds(run: ReferenceRun): void {
-  const { keys, topK } = run.p as Record<string, number>;
+  const { S, topK } = run.p as Record<string, number>;
   for (const row of scoreRows(run)) {
-    const scores = range(keys!)
+    const scores = range(S!)
       .filter((j) => isVisible(run, row, j))
       .map((j) => score(run, row, j))
       .sort((a, b) => b.value - a.value);
@@ -597,19 +600,19 @@ function thresholds(run: ReferenceRun): void {
       );
       threshold = isClear ? middle : { ...middle, error: Number.POSITIVE_INFINITY };
     }
-    run.put('rows', 4 * row.row + 2, threshold);
+    run.put('rowStats', 4 * row.row + 2, threshold);
   }
 }
 
 function probabilities(run: ReferenceRun): void {
-  const { keys } = run.p as Record<string, number>;
+  const { S } = run.p as Record<string, number>;
   for (const row of scoreRows(run)) {
-    const lse = run.number('rows', 4 * row.row);
-    for (let j = 0; j < keys!; j++) {
+    const lse = run.number('rowStats', 4 * row.row);
+    for (let j = 0; j < S!; j++) {
       const s = score(run, row, j);
       const share = visibleShare(run, row, j, s);
       const p = share.value === 0 ? exact(0) : multiply(share, exponential(subtract(s, lse)));
-      run.put('probability', row.row * keys! + j, p);
+      run.put('probability', row.row * S! + j, p);
     }
   }
 }
@@ -618,7 +621,7 @@ function probabilities(run: ReferenceRun): void {
 
 function targetWeight(run: ReferenceRun, row: number): Bounded {
   const target = run.words('targets')[row]!;
-  if (target === run.p.ignored || target >= run.p.classes!) return exact(0);
+  if (target === run.p.ignored || target >= run.p.V!) return exact(0);
   return run.p.hasWeights !== 0 ? run.number('weights', target) : exact(1);
 }
 
@@ -627,19 +630,18 @@ function totalWeight(run: ReferenceRun): void {
 }
 
 function crossEntropyRows(run: ReferenceRun): void {
-  const { rows, classes, wantsGradient, factor } = run.p as Record<string, number>;
+  const { rows, V, wantsGradient, factor } = run.p as Record<string, number>;
   const lanes = run.constant('LANES');
   for (let row = 0; row < rows!; row++) {
-    const z = range(classes!).map((c) => run.number('logits', row * classes! + c));
+    const z = range(V!).map((c) => run.number('logits', row * V! + c));
     const top = z.reduce(maximum);
     const weights = z.map((value) => exponential(subtract(value, top)));
     // A term may be rescaled at each rise of the maximum and at each merge of two lanes.
     const { rises, height } = maximumRises(z, 1);
-    const units =
-      4 * (Math.min(rises, Math.ceil(classes! / 4) + 3) + Math.log2(lanes)) + 2 * height;
+    const units = 4 * (Math.min(rises, Math.ceil(V! / 4) + 3) + Math.log2(lanes)) + 2 * height;
     const sum = loosen(sumBounded(weights), units);
     const weight = targetWeight(run, row);
-    const target = Math.min(run.words('targets')[row]!, classes! - 1);
+    const target = Math.min(run.words('targets')[row]!, V! - 1);
     const nll = add(subtract(top, z[target]!), logarithm(sum));
     run.put('rowLoss', row, weight.value === 0 ? exact(0) : multiply(weight, nll));
     if (wantsGradient === 0) continue;
@@ -648,9 +650,9 @@ function crossEntropyRows(run: ReferenceRun): void {
         ? exact(0)
         : divide(multiply(exact(factor!), weight), run.number('totals', 1));
     const share = divide(scale, sum);
-    for (let c = 0; c < classes!; c++) {
+    for (let c = 0; c < V!; c++) {
       const p = multiply(share, weights[c]!);
-      run.put('gradient', row * classes! + c, c === target ? subtract(p, scale) : p);
+      run.put('dlogits', row * V! + c, c === target ? subtract(p, scale) : p);
     }
   }
 }
@@ -675,7 +677,7 @@ function squaredError(run: ReferenceRun): void {
   run.put('totals', 1, total);
   if (wantsGradient === 0) return;
   for (const [i, e] of errors.entries())
-    run.put('gradient', i, multiply(multiply(multiply(exact(2), scale), weight(i)), e));
+    run.put('dprediction', i, multiply(multiply(multiply(exact(2), scale), weight(i)), e));
 }
 
 // Elementwise kernels.
@@ -717,11 +719,11 @@ const combine = elementwise((run, i) => {
 // Reductions of rows.
 
 function layerNormForward(run: ReferenceRun): void {
-  const { rows, width, eps } = run.p as Record<string, number>;
-  const inverseWidth = divide(exact(1), exact(width!));
+  const { rows, C, eps } = run.p as Record<string, number>;
+  const inverseWidth = divide(exact(1), exact(C!));
   for (let row = 0; row < rows!; row++) {
-    const start = row * width!;
-    const x = range(width!).map((c) => run.number('x', start + c));
+    const start = row * C!;
+    const x = range(C!).map((c) => run.number('x', start + c));
     const mean = multiply(sumBounded(x), inverseWidth);
     const centered = x.map((value) => subtract(value, mean));
     const variance = multiply(sumBounded(centered.map((c) => multiply(c, c))), inverseWidth);
@@ -737,32 +739,30 @@ function layerNormForward(run: ReferenceRun): void {
 
 /** (x - mean) * rstd of one element. */
 function standardized(run: ReferenceRun, row: number, c: number): Bounded {
-  const centered = subtract(run.number('x', row * run.p.width! + c), run.number('stats', 2 * row));
+  const centered = subtract(run.number('x', row * run.p.C! + c), run.number('stats', 2 * row));
   return multiply(centered, run.number('stats', 2 * row + 1));
 }
 
 function layerNormBackward(run: ReferenceRun): void {
-  const { rows, width, accumulate } = run.p as Record<string, number>;
+  const { rows, C, accumulate } = run.p as Record<string, number>;
   for (let row = 0; row < rows!; row++) {
-    const columns = range(width!);
-    const g = columns.map((c) =>
-      multiply(run.number('dy', row * width! + c), run.number('gamma', c)),
-    );
+    const columns = range(C!);
+    const g = columns.map((c) => multiply(run.number('dy', row * C! + c), run.number('gamma', c)));
     const h = columns.map((c) => standardized(run, row, c));
-    const meanG = divide(sumBounded(g), exact(width!));
-    const meanGH = divide(sumBounded(g.map((value, c) => multiply(value, h[c]!))), exact(width!));
+    const meanG = divide(sumBounded(g), exact(C!));
+    const meanGH = divide(sumBounded(g.map((value, c) => multiply(value, h[c]!))), exact(C!));
     const rstd = run.number('stats', 2 * row + 1);
     for (const c of columns) {
       const inner = subtract(subtract(g[c]!, meanG), multiply(h[c]!, meanGH));
-      run.accumulate('dx', row * width! + c, multiply(rstd, inner), accumulate !== 0);
+      run.accumulate('dx', row * C! + c, multiply(rstd, inner), accumulate !== 0);
     }
   }
 }
 
 function layerNormScale(run: ReferenceRun): void {
-  const { rows, width } = run.p as Record<string, number>;
-  for (let c = 0; c < width!; c++) {
-    const dy = range(rows!).map((row) => run.number('dy', row * width! + c));
+  const { rows, C } = run.p as Record<string, number>;
+  for (let c = 0; c < C!; c++) {
+    const dy = range(rows!).map((row) => run.number('dy', row * C! + c));
     const products = dy.map((g, row) => multiply(g, standardized(run, row, c)));
     run.accumulate('dgamma', c, sumBounded(products), true);
     run.accumulate('dbeta', c, sumBounded(dy), true);
@@ -770,29 +770,29 @@ function layerNormScale(run: ReferenceRun): void {
 }
 
 function normalizeForward(run: ReferenceRun): void {
-  const { rows, width, eps } = run.p as Record<string, number>;
+  const { rows, C, eps } = run.p as Record<string, number>;
   for (let row = 0; row < rows!; row++) {
-    const x = range(width!).map((c) => run.number('x', row * width! + c));
+    const x = range(C!).map((c) => run.number('x', row * C! + c));
     const norm = maximum(squareRoot(sumBounded(x.map((v) => multiply(v, v)))), exact(eps!));
-    for (const [c, v] of x.entries()) run.put('out', row * width! + c, divide(v, norm));
+    for (const [c, v] of x.entries()) run.put('newY', row * C! + c, divide(v, norm));
     run.put('norms', row, norm);
   }
 }
 
 function normalizeBackward(run: ReferenceRun): void {
-  const { rows, width, eps, accumulate } = run.p as Record<string, number>;
+  const { rows, C, eps, accumulate } = run.p as Record<string, number>;
   for (let row = 0; row < rows!; row++) {
-    const start = row * width!;
+    const start = row * C!;
     const norm = run.number('norms', row);
     const sum = new Sum();
-    for (let c = 0; c < width!; c++)
-      sum.addProduct(run.floats('x')[start + c]!, run.floats('y')[start + c]!);
-    // x is dy here; the gradient has no component along y.
+    for (let c = 0; c < C!; c++)
+      sum.addProduct(run.floats('dy')[start + c]!, run.floats('y')[start + c]!);
+    // The gradient has no component along y.
     const along = norm.value > eps! ? sum.total() : exact(0);
-    for (let c = 0; c < width!; c++) {
+    for (let c = 0; c < C!; c++) {
       const i = start + c;
-      const across = subtract(run.number('x', i), multiply(run.number('y', i), along));
-      run.accumulate('out', i, divide(across, norm), accumulate !== 0);
+      const across = subtract(run.number('dy', i), multiply(run.number('y', i), along));
+      run.accumulate('dx', i, divide(across, norm), accumulate !== 0);
     }
   }
 }
@@ -800,49 +800,46 @@ function normalizeBackward(run: ReferenceRun): void {
 // Sequence kernels.
 
 function gather(run: ReferenceRun): void {
-  const { rows, width, vocabulary, length, hasTable, hasAddend, hasPositions } = run.p as Record<
-    string,
-    number
-  >;
+  const { rows, C, V, T, hasTable, hasAddend, hasPositions } = run.p as Record<string, number>;
   for (let r = 0; r < rows!; r++)
-    for (let c = 0; c < width!; c++) {
+    for (let c = 0; c < C!; c++) {
       const terms: Bounded[] = [];
       if (hasTable !== 0) {
-        const id = Math.min(run.words('ids')[r]!, vocabulary! - 1);
-        terms.push(run.number('table', id * width! + c));
+        const id = Math.min(run.words('ids')[r]!, V! - 1);
+        terms.push(run.number('table', id * C! + c));
       }
-      if (hasAddend !== 0) terms.push(run.number('addend', r * width! + c));
-      if (hasPositions !== 0) terms.push(run.number('positions', (r % length!) * width! + c));
-      run.put('out', r * width! + c, sumBounded(terms));
+      if (hasAddend !== 0) terms.push(run.number('addend', r * C! + c));
+      if (hasPositions !== 0) terms.push(run.number('positions', (r % T!) * C! + c));
+      run.put('out', r * C! + c, sumBounded(terms));
     }
 }
 
 function scatter(run: ReferenceRun): void {
-  const { rows, width, vocabulary } = run.p as Record<string, number>;
+  const { rows, C, V } = run.p as Record<string, number>;
   const [order, starts] = [run.words('order'), run.words('starts')];
-  for (let v = 0; v < vocabulary!; v++)
-    for (let c = 0; c < width!; c++) {
+  for (let v = 0; v < V!; v++)
+    for (let c = 0; c < C!; c++) {
       const sum = new Sum();
       for (let p = starts[v]!; p < Math.min(starts[v + 1]!, rows!); p++)
-        sum.add(run.number('dout', order[p]! * width! + c));
-      run.accumulate('gradient', v * width! + c, sum.total(), true);
+        sum.add(run.number('dout', order[p]! * C! + c));
+      run.accumulate('dtable', v * C! + c, sum.total(), true);
     }
 }
 
 function foldRows(run: ReferenceRun): void {
-  const { rows, width, length } = run.p as Record<string, number>;
-  for (let t = 0; t < length!; t++)
-    for (let c = 0; c < width!; c++) {
+  const { rows, C, T } = run.p as Record<string, number>;
+  for (let t = 0; t < T!; t++)
+    for (let c = 0; c < C!; c++) {
       const sum = new Sum();
-      for (let r = t; r < rows!; r += length!) sum.add(run.number('dout', r * width! + c));
-      run.accumulate('gradient', t * width! + c, sum.total(), true);
+      for (let r = t; r < rows!; r += T!) sum.add(run.number('dout', r * C! + c));
+      run.accumulate('dpositions', t * C! + c, sum.total(), true);
     }
 }
 
 function sinusoids(run: ReferenceRun): void {
-  const { rows, width, axes, perAxis } = run.p as Record<string, number>;
+  const { rows, C, axes, perAxis } = run.p as Record<string, number>;
   for (let r = 0; r < rows!; r++)
-    for (let channel = 0; channel < width!; channel++) {
+    for (let channel = 0; channel < C!; channel++) {
       const axis = Math.floor(channel / perAxis!);
       const within = channel % perAxis!;
       let code = exact(0);
@@ -852,17 +849,17 @@ function sinusoids(run: ReferenceRun): void {
         const value = within % 2 === 0 ? Math.sin(angle.value) : Math.cos(angle.value);
         code = { value, error: angle.error + 2e-7 };
       }
-      run.put('out', r * width! + channel, code);
+      run.put('out', r * C! + channel, code);
     }
 }
 
 function copyPositions(run: ReferenceRun): void {
   const p = run.p as Record<string, number>;
-  for (let b = 0; b < p.batch!; b++)
+  for (let b = 0; b < p.B!; b++)
     for (let t = 0; t < p.length!; t++)
-      for (let c = 0; c < p.width!; c++) {
-        const source = (b * p.inLength! + p.inStart! + t) * p.width! + c;
-        const target = (b * p.outLength! + p.outStart! + t) * p.width! + c;
+      for (let c = 0; c < p.C!; c++) {
+        const source = (b * p.inLength! + p.inStart! + t) * p.C! + c;
+        const target = (b * p.outLength! + p.outStart! + t) * p.C! + c;
         run.accumulate('out', target, run.number('x', source), p.accumulate !== 0);
       }
 }
@@ -873,27 +870,27 @@ function isIncluded(run: ReferenceRun, position: number): boolean {
 }
 
 function pool(run: ReferenceRun): void {
-  const { batch, width, inLength } = run.p as Record<string, number>;
-  for (let b = 0; b < batch!; b++) {
+  const { B, C, inLength } = run.p as Record<string, number>;
+  for (let b = 0; b < B!; b++) {
     const included = range(inLength!).filter((t) => isIncluded(run, b * inLength! + t));
     const count = included.length;
-    for (let c = 0; c < width!; c++) {
-      const terms = included.map((t) => run.number('x', (b * inLength! + t) * width! + c));
-      run.put('out', b * width! + c, divide(sumBounded(terms), exact(Math.max(count, 1))));
+    for (let c = 0; c < C!; c++) {
+      const terms = included.map((t) => run.number('x', (b * inLength! + t) * C! + c));
+      run.put('out', b * C! + c, divide(sumBounded(terms), exact(Math.max(count, 1))));
     }
     run.put('counts', b, exact(count));
   }
 }
 
 function poolGradient(run: ReferenceRun): void {
-  const { batch, width, inLength, accumulate } = run.p as Record<string, number>;
-  for (let b = 0; b < batch!; b++)
+  const { B, C, inLength, accumulate } = run.p as Record<string, number>;
+  for (let b = 0; b < B!; b++)
     for (let t = 0; t < inLength!; t++)
-      for (let c = 0; c < width!; c++) {
+      for (let c = 0; c < C!; c++) {
         const count = exact(Math.max(run.floats('counts')[b]!, 1));
         const included = isIncluded(run, b * inLength! + t);
-        const share = included ? divide(run.number('x', b * width! + c), count) : exact(0);
-        run.accumulate('out', (b * inLength! + t) * width! + c, share, accumulate !== 0);
+        const share = included ? divide(run.number('dout', b * C! + c), count) : exact(0);
+        run.accumulate('dx', (b * inLength! + t) * C! + c, share, accumulate !== 0);
       }
 }
 
@@ -901,15 +898,15 @@ function poolGradient(run: ReferenceRun): void {
 function* patchVoxels({ p }: ReferenceRun): Generator<{ patch: number; voxel: number }> {
   let patch = 0;
   const n = p as Record<string, number>;
-  for (let b = 0; b < n.batch!; b++)
+  for (let b = 0; b < n.B!; b++)
     for (let t = 0; t < n.t!; t++)
       for (let y = 0; y < n.h!; y++)
         for (let x = 0; x < n.w!; x++)
-          for (let channel = 0; channel < n.channels!; channel++)
+          for (let channel = 0; channel < n.C!; channel++)
             for (let i = 0; i < n.kt!; i++)
               for (let j = 0; j < n.kh!; j++)
                 for (let k = 0; k < n.kw!; k++) {
-                  const frame = (b * n.channels! + channel) * n.frames! + t * n.strideT! + i;
+                  const frame = (b * n.C! + channel) * n.frames! + t * n.strideT! + i;
                   const line = frame * n.height! + y * n.strideH! + j;
                   yield { patch, voxel: line * n.width! + x * n.strideW! + k };
                   patch += 1;
@@ -917,48 +914,49 @@ function* patchVoxels({ p }: ReferenceRun): Generator<{ patch: number; voxel: nu
 }
 
 function unfold(run: ReferenceRun): void {
-  for (const { patch, voxel } of patchVoxels(run)) run.put('out', patch, run.number('x', voxel));
+  for (const { patch, voxel } of patchVoxels(run))
+    run.put('patches', patch, run.number('video', voxel));
 }
 
 function fold(run: ReferenceRun): void {
-  const { batch, channels, frames, height, width, accumulate } = run.p as Record<string, number>;
-  const sums = range(batch! * channels! * frames! * height! * width!).map(() => new Sum());
-  for (const { patch, voxel } of patchVoxels(run)) sums[voxel]!.add(run.number('x', patch));
+  const { B, C, frames, height, width, accumulate } = run.p as Record<string, number>;
+  const sums = range(B! * C! * frames! * height! * width!).map(() => new Sum());
+  for (const { patch, voxel } of patchVoxels(run)) sums[voxel]!.add(run.number('dpatches', patch));
   for (const [voxel, sum] of sums.entries())
-    run.accumulate('out', voxel, sum.total(), accumulate !== 0);
+    run.accumulate('dvideo', voxel, sum.total(), accumulate !== 0);
 }
 
 // Gated recurrent units.
 
 function packWeights(run: ReferenceRun): void {
-  const { width: H, padded, transposed } = run.p as Record<string, number>;
-  for (let row = 0; row < 3 * H!; row++)
+  const { C, padded, transposed } = run.p as Record<string, number>;
+  for (let row = 0; row < 3 * C!; row++)
     for (let unit = 0; unit < padded!; unit++) {
-      const [gate, gateRow] = [Math.floor(row / H!), row % H!];
-      const number = unit < H! ? run.number('weight', row * H! + unit) : exact(0);
-      if (transposed === 0) run.put('repacked', row * padded! + unit, number);
-      else if (unit < H!) run.put('repacked', (unit * 3 + gate) * padded! + gateRow, number);
+      const [gate, gateRow] = [Math.floor(row / C!), row % C!];
+      const number = unit < C! ? run.number('weight', row * C! + unit) : exact(0);
+      if (transposed === 0) run.put('newPacked', row * padded! + unit, number);
+      else if (unit < C!) run.put('newPacked', (unit * 3 + gate) * padded! + gateRow, number);
     }
   if (transposed === 0) return;
   // The transposed weights are padded at the end of each gate of a unit.
-  for (let k = 0; k < H!; k++)
+  for (let k = 0; k < C!; k++)
     for (let gate = 0; gate < 3; gate++)
-      for (let unit = H!; unit < padded!; unit++)
-        run.put('repacked', (k * 3 + gate) * padded! + unit, exact(0));
+      for (let unit = C!; unit < padded!; unit++)
+        run.put('newPacked', (k * 3 + gate) * padded! + unit, exact(0));
 }
 
 /** The positions of a sequence, in the order in which the recurrence visits them. */
 function recurrenceOrder({ p }: ReferenceRun): number[] {
-  const steps = range(p.length!);
+  const steps = range(p.T!);
   return p.reverse !== 0 ? steps.reverse() : steps;
 }
 
 function gruForward(run: ReferenceRun): void {
-  const { length: T, width: H, padded, saves } = run.p as Record<string, number>;
-  const units = range(H!);
+  const { T, C, padded, saves } = run.p as Record<string, number>;
+  const units = range(C!);
   const B = run.workgroups;
   for (let b = 0; b < B; b++) {
-    let state = units.map((unit) => run.number('first', b * H! + unit));
+    let state = units.map((unit) => run.number('h0', b * C! + unit));
     for (const t of recurrenceOrder(run)) {
       const row = b * T! + t;
       const skipped = !isIncluded(run, row);
@@ -968,8 +966,8 @@ function gruForward(run: ReferenceRun): void {
           sum.add(multiply(state[k]!, run.number('packed', (k * 3 + index) * padded! + unit)));
         return sum.total();
       };
-      const x = (index: number, unit: number) => run.number('x', (row * 3 + index) * H! + unit);
-      const bias = (index: number, unit: number) => run.number('bias', index * H! + unit);
+      const x = (index: number, unit: number) => run.number('x', (row * 3 + index) * C! + unit);
+      const bias = (index: number, unit: number) => run.number('bias', index * C! + unit);
       const previous = state;
       // Named as in gru.wgsl: gates r, z, n, and the recurrent term s of n.
       state = units.map((unit) => {
@@ -980,11 +978,11 @@ function gruForward(run: ReferenceRun): void {
         const s = add(gate(2, unit), bias(2, unit));
         const n = hyperbolicTangent(add(x(2, unit), multiply(r, s)));
         const h = add(multiply(subtract(exact(1), z), n), multiply(z, previous[unit]!));
-        run.put('out', row * H! + unit, h);
+        run.put('out', row * C! + unit, h);
         if (saves !== 0) {
-          run.put('previous', row * H! + unit, previous[unit]!);
+          run.put('previous', row * C! + unit, previous[unit]!);
           for (const [index, saved] of [r, z, n, s].entries())
-            run.put('saved', (row * 4 + index) * H! + unit, saved);
+            run.put('saved', (row * 4 + index) * C! + unit, saved);
         }
         return h;
       });
@@ -993,8 +991,8 @@ function gruForward(run: ReferenceRun): void {
 }
 
 function gruBackward(run: ReferenceRun): void {
-  const { length: T, width: H, padded } = run.p as Record<string, number>;
-  const units = range(H!);
+  const { T, C, padded } = run.p as Record<string, number>;
+  const units = range(C!);
   const B = run.workgroups;
   const one = exact(1);
   for (let b = 0; b < B; b++) {
@@ -1002,32 +1000,31 @@ function gruBackward(run: ReferenceRun): void {
     for (const t of recurrenceOrder(run).reverse()) {
       const row = b * T! + t;
       const steps = units.map((unit) => {
-        const saved = (index: number) => run.number('saved', (row * 4 + index) * H! + unit);
+        const saved = (index: number) => run.number('saved', (row * 4 + index) * C! + unit);
         const [r, z, n, s] = [saved(0), saved(1), saved(2), saved(3)];
-        const dh = add(run.number('dout', row * H! + unit), dState[unit]!);
+        const dh = add(run.number('dout', row * C! + unit), dState[unit]!);
         const oneMinusZ = subtract(one, z);
         const dn = multiply(multiply(dh, oneMinusZ), subtract(one, multiply(n, n)));
-        const hMinusN = subtract(run.number('previous', row * H! + unit), n);
+        const hMinusN = subtract(run.number('previous', row * C! + unit), n);
         const dz = multiply(multiply(multiply(dh, hMinusN), z), oneMinusZ);
         const dr = multiply(multiply(multiply(dn, s), r), subtract(one, r));
         for (const [gate, g] of [dr, dz, dn].entries())
-          run.put('dx', (row * 3 + gate) * H! + unit, g);
+          run.put('dx', (row * 3 + gate) * C! + unit, g);
         const dGates = [dr, dz, multiply(dn, r)];
-        for (const [gate, g] of dGates.entries())
-          run.put('dstate', (row * 3 + gate) * H! + unit, g);
+        for (const [gate, g] of dGates.entries()) run.put('du', (row * 3 + gate) * C! + unit, g);
         return { dGates, direct: multiply(dh, z) };
       });
       dState = units.map((unit) => {
         const sum = new Sum();
         for (const gate of [0, 1, 2])
           for (const k of units) {
-            const weight = run.number('packed', (gate * H! + k) * padded! + unit);
+            const weight = run.number('packed', (gate * C! + k) * padded! + unit);
             sum.add(multiply(steps[k]!.dGates[gate]!, weight));
           }
         return add(steps[unit]!.direct, sum.total());
       });
     }
-    for (const unit of units) run.put('dfirst', b * H! + unit, dState[unit]!);
+    for (const unit of units) run.put('dh0', b * C! + unit, dState[unit]!);
   }
 }
 
@@ -1105,14 +1102,11 @@ function updateParameters(run: ReferenceRun): void {
 // Sampling.
 
 function drawClasses(run: ReferenceRun): void {
-  const { rows, classes, topK, topP, temperature, hasLowest, site } = run.p as Record<
-    string,
-    number
-  >;
+  const { rows, V, topK, topP, temperature, hasLowest, site } = run.p as Record<string, number>;
   const [x, y] = run.words('random') as unknown as [number, number];
-  const slack = (classes! + 8) * 2 ** -22;
+  const slack = (V! + 8) * 2 ** -22;
   for (let row = 0; row < rows!; row++) {
-    const z = range(classes!).map((c) => run.floats('logits')[row * classes! + c]!);
+    const z = range(V!).map((c) => run.floats('logits')[row * V! + c]!);
     const sorted = [...z].sort((a, b) => b - a);
     const top = sorted[0]!;
     let cutoff = topK! > 0 ? sorted[topK! - 1]! : Number.NEGATIVE_INFINITY;
@@ -1143,7 +1137,7 @@ function drawClasses(run: ReferenceRun): void {
         if (remaining < 0) break;
       }
     }
-    if (hasLowest !== 0) drawn = Math.max(drawn, Math.min(run.words('lowest')[row]!, classes! - 1));
+    if (hasLowest !== 0) drawn = Math.max(drawn, Math.min(run.words('lowest')[row]!, V! - 1));
     const logMass = logarithm(
       sumBounded(z.map((v) => exponential(subtract(exact(v), exact(top))))),
     );
@@ -1160,7 +1154,7 @@ function drawClasses(run: ReferenceRun): void {
 const PRODUCT =
   'n products: n u sum |a b|, then one rounding per step of the epilogue; GELU by its fit';
 const SCORES =
-  'scores (HEAD + 1) u sum |q k|, exp 3 + 2 |s - max| ulp, a rescaling at each rise of max';
+  'scores (D + 1) u sum |q k|, exp 3 + 2 |s - max| ulp, a rescaling at each rise of max';
 const SCORE_GRADIENTS = 'as the forward, then n terms p (dp - delta) x: n u times their magnitudes';
 const GATHERED = 'at most three terms: 2 u of their magnitudes, a copy alone is exact';
 const SUMMED = 'n terms: (n - 1) u of their magnitudes';
@@ -1177,14 +1171,14 @@ export const KERNEL_BOUNDS: Readonly<Record<KernelName, KernelBound>> = {
   'adamw.squares': { bound: 'n squares: (n + 2) u of their sum', expect: gradientSquares },
   'adamw.norm': { bound: 'a sum, sqrt 4.5 ulp, the quotient 2.5', expect: gradientNorm },
   'adamw.update': { bound: ADAM, expect: updateParameters },
-  'attention_backward.delta': { bound: 'HEAD products', expect: attentionDelta('out') },
+  'attention_backward.delta': { bound: 'D products', expect: attentionDelta('o') },
   'attention_backward.dquery': { bound: SCORE_GRADIENTS, expect: queryGradient },
   'attention_backward.dkeys': { bound: SCORE_GRADIENTS, expect: keyGradients },
-  'attention_direct.forward': { bound: SCORES, expect: attentionForward('TILE', 0) },
-  'attention_direct.delta': { bound: 'HEAD products', expect: attentionDelta('made') },
+  'attention_direct.forward': { bound: SCORES, expect: attentionForward(0) },
+  'attention_direct.delta': { bound: 'D products', expect: attentionDelta('forwardO') },
   'attention_direct.dquery': { bound: SCORE_GRADIENTS, expect: queryGradient },
   'attention_direct.dkeys': { bound: SCORE_GRADIENTS, expect: keyGradients },
-  'attention_forward.forward': { bound: SCORES, expect: attentionForward('KEYS', 4) },
+  'attention_forward.forward': { bound: SCORES, expect: attentionForward(4) },
   'attention_forward.merge': {
     bound: 'exp of each split, a sum of them, 1 / sum',
     expect: mergeSplits,
@@ -1213,10 +1207,10 @@ export const KERNEL_BOUNDS: Readonly<Record<KernelName, KernelBound>> = {
   'embedding.fold_rows_wide': { bound: SUMMED, expect: foldRows },
   'gru.pack': { bound: COPIED, expect: packWeights },
   'gru.forward': {
-    bound: 'H products per gate, sigmoid and tanh, carried over the steps',
+    bound: 'C products per gate, sigmoid and tanh, carried over the steps',
     expect: gruForward,
   },
-  'gru.backward': { bound: '3 H products per unit, carried over the steps', expect: gruBackward },
+  'gru.backward': { bound: '3 C products per unit, carried over the steps', expect: gruBackward },
   'layernorm.forward': { bound: LAYERNORM, expect: layerNormForward },
   'layernorm.forward_wide': { bound: LAYERNORM, expect: layerNormForward },
   'layernorm.backward': { bound: LAYERNORM, expect: layerNormBackward },

@@ -296,7 +296,7 @@ describe('the race checker', () => {
 
   it('notices reads and writes outside a buffer', () => {
     const unbounded = (source: string) =>
-      source.replaceAll('min(first + WG * ITEMS, params.n)', 'first + WG * ITEMS');
+      source.replaceAll('min(start + WG * ITEMS, params.n)', 'start + WG * ITEMS');
     const problems = problemsWhenChanged('elementwise', unbounded);
     expect(problems).toContainEqual(expect.stringMatching(/^line \d+: x is read out of bounds$/));
     expect(problems).toContainEqual(

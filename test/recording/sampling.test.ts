@@ -29,37 +29,38 @@ const trial = (id: number, variables: Trial['variables']): Trial => ({
   variables,
 });
 
-const rising = { values: Float64Array.from({ length: 20 }, (_, n) => n), dt: 0.1 };
+const ramp = { values: Float64Array.from({ length: 20 }, (_, n) => n), dt: 0.1 };
 const speed = { name: 'speed', window: 0.1, dt: 0.1 };
 
-describe('variables of windows', () => {
-  it('of which trials have different ones are those of trials that have all', () => {
-    const both = { left: rising, right: rising };
+describe('the variables of windows', () => {
+  it('must all be in a trial, or it has no windows', () => {
+    const both = { left: ramp, right: ramp };
     const sides = ['left', 'right'].map((name) => ({ ...speed, name }));
-    const some = assembleRecording('a', [trial(0, { left: rising }), trial(1, both)]);
-    const windows = new Windows(some, settings(sides));
+    const oneHasBoth = assembleRecording('a', [trial(0, { left: ramp }), trial(1, both)]);
+    const windows = new Windows(oneHasBoth, settings(sides));
     expect([0, 1].map((n) => windows.windowsInTrial(n).length)).toEqual([0, 20]);
-    const none = assembleRecording('b', [
-      trial(0, { left: rising }),
-      trial(1, { right: rising }),
-      trial(2, { left: rising }),
+    const noneHasBoth = assembleRecording('b', [
+      trial(0, { left: ramp }),
+      trial(1, { right: ramp }),
+      trial(2, { left: ramp }),
     ]);
-    expect(() => new Windows(none, settings(sides))).toThrow(
-      'None of the 3 trials has all variables that the configuration names: left in 2, right in 1. Name those that trials have together.',
+    expect(() => new Windows(noneHasBoth, settings(sides))).toThrow(
+      'None of the 3 trials has all variables of the configuration (left in 2, right in 1): configure only variables that occur together in a trial.',
     );
   });
 
-  it('are over when the window ends, wherever its end lies between their samples', () => {
+  it('are complete samples only, also where a window ends between two samples', () => {
     const windows = new Windows(
-      assembleRecording('a', [trial(0, { speed: rising })]),
+      assembleRecording('a', [trial(0, { speed: ramp })]),
       settings([speed]),
     );
-    // Sample n is of the 0.1 s from n tenths on.
-    const last = (end: number) => windows.variables({ trialIndex: 0, end }).speed!.values.at(-1);
-    expect([1, 1.04, 1.06, 1.09, 1.1].map(last)).toEqual([9, 9, 9, 9, 10]);
+    // Sample n covers the 0.1 s from n / 10 s on.
+    const lastSample = (end: number) =>
+      windows.variables({ trialIndex: 0, end }).speed!.values.at(-1);
+    expect([1, 1.04, 1.06, 1.09, 1.1].map(lastSample)).toEqual([9, 9, 9, 9, 10]);
   });
 
-  it('that are coarser than windows do not stand in two parts of a split', () => {
+  it('have no sample in two parts of a split, also if samples are longer than windows', () => {
     const slow = { name: 'speed', window: 0.1, dt: 0.3 };
     const values = Float64Array.from({ length: 67 }, (_, n) => n);
     const recording = createRecording({
@@ -77,27 +78,27 @@ describe('variables of windows', () => {
     expect(samples.length).toBeGreaterThan(60);
   });
 
-  it('that hold until they change have no holes, and numbers have', () => {
+  it('have gaps if they are numbers, but not if they are classes that hold until the next', () => {
     const codes = { values: [1, 2, 1, 2, 1], times: [0, 0.1, 0.2, 1.7, 1.8] };
     const recording = assembleRecording('a', [trial(0, { code: codes })]);
     const code = { name: 'code', window: 0.1, dt: 0.1 };
     const classes = new ClassVocabulary([1, 2]);
-    const held = new Windows(recording, settings([{ ...code, classes }]));
-    expect(held.windowsInTrial(0)).toHaveLength(20);
-    expect(held.lacking()).toEqual({});
-    const sampled = new Windows(recording, settings([code]));
-    const there = sampled.windowsInTrial(0);
-    expect(there.map(({ end }) => end).filter((end) => end > 0.4 && end < 1.7)).toEqual([]);
-    expect(there.length).toBeGreaterThan(2);
-    expect(sampled.lacking()).toEqual({ code: 20 - there.length });
+    const asClasses = new Windows(recording, settings([{ ...code, classes }]));
+    expect(asClasses.windowsInTrial(0)).toHaveLength(20);
+    expect(asClasses.list().missing).toEqual({});
+    const asNumbers = new Windows(recording, settings([code]));
+    const refs = asNumbers.windowsInTrial(0);
+    expect(refs.map(({ end }) => end).filter((end) => end > 0.4 && end < 1.7)).toEqual([]);
+    expect(refs.length).toBeGreaterThan(2);
+    expect(asNumbers.list().missing).toEqual({ code: 20 - refs.length });
   });
 
-  it('that go round at another turn than recorded are refused', () => {
+  it('are rejected if their full turn differs from the recorded one', () => {
     const heading = { values: [350, 10, 20], dt: 0.1, period: 360 };
     const recording = assembleRecording('a', [trial(0, { heading })]);
     const setting = { name: 'heading', window: 0.1, dt: 0.1 };
     expect(() => new Windows(recording, settings([{ ...setting, period: 2 * Math.PI }]))).toThrow(
-      'A full turn of heading is 360 in the recording, but 6.28319 in the configuration: give it period: 360.',
+      'A full turn of heading is 360 in the recording, but 6.28319 in the configuration: set its period to 360.',
     );
     const windows = new Windows(recording, settings([{ ...setting, period: 360 }]));
     expect(windows.windowsInTrial(0).length).toBeGreaterThan(0);

@@ -55,22 +55,22 @@ function makeWindows(
 
 const sizes = (split: Split) => SPLIT_PARTS.map((part) => split[part].length);
 
-/** Compares every pair of windows of different parts: slow, and with nothing in common with `findLeaks`. */
-function overlapsByHand(split: Split, windows: Windows): number {
+/** Compares each training window with each other one: slow, but independent of `findLeaks`. */
+function countOverlaps(split: Split, windows: Windows): number {
   let overlaps = 0;
   for (const train of split.train) {
     for (const part of ['validation', 'test'] as const) {
       for (const other of split[part]) {
         if (train.trialIndex !== other.trialIndex) continue;
-        const [a, b] = [train, other].map((ref) => windows.span(ref).all);
-        if (Math.max(a!.start, b!.start, 0) < Math.min(a!.stop, b!.stop) - 1e-9) overlaps += 1;
+        const [a, b] = [windows.span(train).all, windows.span(other).all];
+        if (Math.max(a.start, b.start, 0) < Math.min(a.stop, b.stop) - 1e-9) overlaps += 1;
       }
     }
   }
   return overlaps;
 }
 
-describe('no window of one part reads what a window of another reads', () => {
+describe('windows of different parts read no common data', () => {
   const settings: Record<string, SplitSettings> = {
     'one block each': { kind: 'blocks', fractions: FRACTIONS },
     'four rounds of blocks': { kind: 'blocks', fractions: FRACTIONS, repeats: 4 },
@@ -81,7 +81,7 @@ describe('no window of one part reads what a window of another reads', () => {
     },
     'blocks with the shortest gap': { kind: 'blocks', fractions: FRACTIONS, repeats: 3, gap: 0.29 },
     'trials at random': { kind: 'trials', fractions: FRACTIONS, seed: 3 },
-    'trials by number': { kind: 'trials', validation: [11], test: [13, 10] },
+    'trials by id': { kind: 'trials', validation: [11], test: [13, 10] },
   };
   for (const [name, setting] of Object.entries(settings)) {
     it.each([
@@ -90,75 +90,75 @@ describe('no window of one part reads what a window of another reads', () => {
     ])(`${name}, windows %s`, (_, every) => {
       const windows = makeWindows([7, 5, 6.3, 8, 4.05, 3, 3, 3, 3, 3]);
       const split = splitWindows(windows, setting, every);
-      expect(overlapsByHand(split, windows)).toBe(0);
+      expect(countOverlaps(split, windows)).toBe(0);
       expect(findLeaks(split, windows)).toEqual([]);
       expect(Math.min(...sizes(split))).toBeGreaterThan(20);
     });
   }
 
-  it('also where a variable reaches back furthest, without a gap being named', () => {
+  it('without a configured gap, where a variable reads back furthest', () => {
     const windows = makeWindows([20], { variables: [{ name: 'speed', window: 1, dt: 0.05 }] });
     const split = splitWindows(windows, { kind: 'blocks', fractions: FRACTIONS, repeats: 2 });
-    expect(overlapsByHand(split, windows)).toBe(0);
+    expect(countOverlaps(split, windows)).toBe(0);
     expect(findLeaks(split, windows)).toEqual([]);
-    // Half of 20 s is 7 s of training, and of 1 s of validation 0.95 s are the gap.
+    // Each half of 10 s has 7 s of training, then 1 s of validation whose first 0.95 s are the gap.
     expect(split.validation.map(({ end }) => end)).toEqual([8, 18]);
   });
 
-  it('also where the video ends after the window, as in the original', () => {
+  it('where the video ends after the window, as in the original', () => {
     const windows = makeWindows([20], { rules: ORIGINAL_RULES });
     const split = splitWindows(windows, { kind: 'blocks', fractions: FRACTIONS, repeats: 2 });
-    expect(overlapsByHand(split, windows)).toBe(0);
+    expect(countOverlaps(split, windows)).toBe(0);
     expect(findLeaks(split, windows)).toEqual([]);
   });
 });
 
 describe('a split', () => {
-  it('by blocks keeps the order of time and leaves out what lies in a gap', () => {
+  it('by blocks is in the order of time, and leaves out the windows in gaps', () => {
     const windows = makeWindows([100]);
     const split = splitWindows(windows, { kind: 'blocks', fractions: FRACTIONS });
     const [train, validation, test] = SPLIT_PARTS.map((part) => split[part].map(({ end }) => end));
     expect([train![0], train!.at(-1)]).toEqual([0.05, 70]);
-    // A window of 50 ms may begin 250 ms after its block does: its speed is that of 300 ms.
+    // A window of 50 ms begins at least 250 ms after its block does, since it reads 300 ms of speed.
     expect([validation![0], validation!.at(-1)]).toEqual([70.3, 80]);
     expect([test![0], test!.at(-1)]).toEqual([80.3, 100]);
     expect(split.leftOut).toBe(10);
     expect(sizes(split).reduce((sum, n) => sum + n, split.leftOut)).toBe(2000);
   });
 
-  it('by blocks has its parts in the order asked for', () => {
+  it('by blocks has its parts in the configured order', () => {
     const order = ['test', 'train', 'validation'] as const;
     const split = splitWindows(makeWindows([20]), { kind: 'blocks', fractions: FRACTIONS, order });
-    const first = (part: (typeof order)[number]) => split[part][0]!.end;
-    expect(first('test')).toBeLessThan(first('train'));
-    expect(first('train')).toBeLessThan(first('validation'));
+    const firstEnd = (part: (typeof order)[number]) => split[part][0]!.end;
+    expect(firstEnd('test')).toBeLessThan(firstEnd('train'));
+    expect(firstEnd('train')).toBeLessThan(firstEnd('validation'));
     expect(split.test.length).toBeGreaterThan(split.validation.length);
   });
 
-  it('knows how much later windows count, over the borders of trials', () => {
+  it('weights later windows more, on a timeline of all trials', () => {
     const windows = makeWindows([2, 2]);
     const refs = [0, 1].flatMap((trialIndex) => [1, 2].map((end) => ({ trialIndex, end })));
     expect([...recencyWeights(windows, refs, 1)]).toEqual([1 / 8, 1 / 4, 1 / 2, 1]);
   });
 
-  it('thinned keeps the latest windows and draws its share of them by the seed', () => {
-    const whole = splitWindows(makeWindows([20]), { kind: 'blocks', fractions: FRACTIONS });
-    const less = (seed: number) => thinned(whole, { recent: 0.5, share: 0.1, seed });
-    const { train, leftOut, notes } = less(1);
-    expect(train.length).toBe(Math.round(0.1 * Math.ceil(whole.train.length / 2)));
-    expect(leftOut).toBe(whole.leftOut + whole.train.length - train.length);
-    const middle = whole.train[Math.floor(whole.train.length / 2)]!.end;
+  it('can be thinned to a random share of its latest training windows, drawn by the seed', () => {
+    const split = splitWindows(makeWindows([20]), { kind: 'blocks', fractions: FRACTIONS });
+    const thin = (seed: number) => thinned(split, { recent: 0.5, share: 0.1, seed });
+    const { train, leftOut, notes } = thin(1);
+    expect(train.length).toBe(Math.round(0.1 * Math.ceil(split.train.length / 2)));
+    expect(leftOut).toBe(split.leftOut + split.train.length - train.length);
+    const middle = split.train[Math.floor(split.train.length / 2)]!.end;
     expect(train.every(({ end }) => end >= middle)).toBe(true);
     expect(train.map(({ end }) => end)).toEqual(train.map(({ end }) => end).sort((p, q) => p - q));
-    expect(less(1).train).toEqual(train);
-    expect(less(2).train).not.toEqual(train);
+    expect(thin(1).train).toEqual(train);
+    expect(thin(2).train).not.toEqual(train);
     expect(notes).toEqual([
-      `Of ${whole.train.length} training windows ${train.length} are used: the latest 50 %, and of them 10 %, drawn by the seed.`,
+      `Of ${split.train.length} training windows, ${train.length} are used: the latest 50 %, and of those 10 %, drawn by the seed.`,
     ]);
-    expect(thinned(whole, { recent: 1, share: 1, seed: 1 })).toBe(whole);
+    expect(thinned(split, { recent: 1, share: 1, seed: 1 })).toBe(split);
   });
 
-  it('by trials keeps trials whole, and is the same for the same seed', () => {
+  it('by trials never divides a trial, and is reproducible by its seed', () => {
     const windows = makeWindows(Array(20).fill(1));
     const settings = { kind: 'trials', fractions: FRACTIONS, seed: 5 } as const;
     const split = splitWindows(windows, settings);
@@ -171,7 +171,7 @@ describe('a split', () => {
     expect(splitWindows(windows, { ...settings, seed: 6 }).test).not.toEqual(split.test);
   });
 
-  it('interleaved-legacy leaks, and says so', () => {
+  it('of kind interleaved-legacy leaks, and says so', () => {
     const windows = makeWindows([50]);
     const split = splitWindows(windows, {
       kind: 'interleaved-legacy',
@@ -184,15 +184,15 @@ describe('a split', () => {
       ({ part, from }) => part === 'test' && from === 'train',
     );
     expect(leak!.windows).toBe(200);
-    expect(overlapsByHand(split, windows)).toBeGreaterThan(200);
+    expect(countOverlaps(split, windows)).toBeGreaterThan(200);
   });
 
-  it('given by somebody else is taken as it is, with a note of how much it leaks', () => {
+  it('can be listed explicitly, and says how much it leaks', () => {
     const windows = makeWindows([10]);
-    const at = (...ends: number[]) => ends.map((end) => ({ trialIndex: 0, end }));
+    const refs = (...ends: number[]) => ends.map((end) => ({ trialIndex: 0, end }));
     const split = splitWindows(windows, {
-      kind: 'given',
-      windows: { train: at(1, 2), validation: at(5), test: at(2.1, 8) },
+      kind: 'explicit',
+      windows: { train: refs(1, 2), validation: refs(5), test: refs(2.1, 8) },
     });
     expect(sizes(split)).toEqual([2, 1, 2]);
     expect(split.caveats).toEqual([
@@ -208,33 +208,33 @@ describe('a split', () => {
       'The fractions of a split should be shares from 0 to 1 that add up to 1, but are train 0.7, validation 0.2, test 0.2.',
     ],
     [
-      'a gap shorter than what windows read back',
+      'a gap shorter than windows read back',
       { kind: 'blocks', fractions: FRACTIONS, gap: 0.1 },
-      'The gap of a split should be at least 0.250 s, as far as windows reach back, but is 0.1.',
+      'The gap of a split should be at least 0.250 s, as far as windows read back, but is 0.1.',
     ],
     [
-      'a trial that is not there',
+      'a trial that does not exist',
       { kind: 'trials', validation: [10], test: [99] },
-      'The split names trial 99, which the recording does not have.',
+      'The split refers to trial 99, but the recording has no such trial.',
     ],
     [
       'a trial in two parts',
       { kind: 'trials', validation: [10], test: [10] },
-      'The split names trial 10 for validation and for test.',
+      'The split lists trial 10 for both validation and test.',
     ],
     [
-      'half a round of blocks',
+      'half a repeat of blocks',
       { kind: 'blocks', fractions: FRACTIONS, repeats: 0.5 },
-      'The repeats of a split should be 1 or more, but are 0.5.',
+      'The repeats of a split should be a whole number of 1 or more, but are 0.5.',
     ],
     [
       'a part without windows',
       { kind: 'blocks', fractions: FRACTIONS, gap: 4 },
-      'The validation part of the split has no window: of the recording’s 200 windows none lies in its share of the time with the gap before it; the gap is too long, the share too small, or a variable was not recorded there.',
+      "The validation part of the split has no windows: none of the recording's 200 windows is in its blocks and after the gap. The gap is too long, the share too small, or a variable was not recorded there.",
     ],
-  ])('is refused with a sentence: %s', (_, settings, message) => {
+  ])('is rejected, with the reason, for %s', (_, settings, message) => {
     expect(() => splitWindows(makeWindows([10]), settings)).toThrow(
-      expect.objectContaining({ name: 'RecordingError', message: message.replace('’', "'") }),
+      expect.objectContaining({ name: 'RecordingError', message }),
     );
   });
 });

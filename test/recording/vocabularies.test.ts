@@ -7,7 +7,7 @@ import {
 } from '../../src/recording/vocabularies.js';
 
 describe('rounding', () => {
-  it('takes halves to the even number, below zero too', () => {
+  it('rounds halves to the even number, also below zero', () => {
     expect([0.5, 1.5, 2.5, -0.5, -1.5, 2.4999, 2.5001].map(roundHalfEven)).toEqual([
       0, 2, 2, 0, -2, 2, 3,
     ]);
@@ -22,7 +22,7 @@ describe('rounding', () => {
 });
 
 describe('vocabularies', () => {
-  it('decode what they encode, and specials to nothing', () => {
+  it('decode what they encode, and special tokens to undefined', () => {
     const times = new TimeVocabulary(0.01, 0.05, 0.15);
     expect(times.values.map((value) => times.decode(times.encode(value)))).toEqual(times.values);
     expect([times.SOS, times.EOS, times.PAD].map((token) => times.decode(token))).toEqual([
@@ -34,23 +34,22 @@ describe('vocabularies', () => {
     expect([-1, 0, 2, 3].map((token) => ids.isNeuron(token))).toEqual([false, true, true, false]);
   });
 
-  it('round a classified number to the nearest step between the smallest and the largest', () => {
+  it('round a classified number to the nearest step between the smallest and the largest value', () => {
     const gait = new ClassVocabulary([1.5, 0, 0.5, 3], 0.5);
     expect(gait.values).toEqual([0, 0.5, 1, 1.5, 2, 2.5, 3]);
     expect([0, 1.6, 3].map((value) => gait.encode(value))).toEqual([0, 3, 6]);
     expect(gait.decode(1)).toBe(0.5);
   });
 
-  it('find every value given, however fine the steps', () => {
-    const turn = Math.PI / 4;
-    const given = Array.from({ length: 8 }, (_, n) => n * 0.7853981634 - Math.PI);
-    for (const resolution of [0.7853981634, turn, 0.1, 1 / 3]) {
-      const classes = new ClassVocabulary(given, resolution);
-      for (const value of given) expect(classes.find(value), `${value}`).toBeTypeOf('number');
+  it('find a class for every sample, whatever the resolution', () => {
+    const samples = Array.from({ length: 8 }, (_, n) => n * 0.7853981634 - Math.PI);
+    for (const resolution of [0.7853981634, Math.PI / 4, 0.1, 1 / 3]) {
+      const classes = new ClassVocabulary(samples, resolution);
+      for (const value of samples) expect(classes.find(value), `${value}`).toBeTypeOf('number');
     }
   });
 
-  it('refuse what they cannot hold, in a sentence', () => {
+  it('reject what they cannot represent, and say why', () => {
     expect(() => new NeuronVocabulary(0)).toThrow('needs at least one, but has 0');
     expect(() => new TimeVocabulary(0, 0.1, 0.1)).toThrow(
       'resolution.dt should be above 0 seconds, but is 0',
@@ -58,7 +57,7 @@ describe('vocabularies', () => {
     expect(() => new ClassVocabulary([])).toThrow('needs at least one value');
     expect(() => new ClassVocabulary(['left'], 0.5)).toThrow('needs numbers, but has "left"');
     expect(() => new ClassVocabulary(['left', 'right']).encode('up')).toThrow(
-      '"up" is none of the classes left, right.',
+      '"up" is not one of the classes left, right.',
     );
   });
 });

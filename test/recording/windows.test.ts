@@ -18,7 +18,7 @@ import { goldenJson } from '../helpers/golden.js';
 
 const golden = goldenJson<TokenizerExamples>('tokenizer.json');
 
-it('vocabularies, time tokens and windows are the original’s in every example', () => {
+it('vocabularies, time tokens and windows equal those of the original in every example', () => {
   const tally = new Tally();
   checkTokenizer(golden, tally);
   const differing = tally.findings.filter(({ share }) => !(share <= 1));
@@ -39,8 +39,9 @@ const settingsWith = (rules: WindowRules): WindowSettings => ({
   rules,
 });
 
-function makeVideo(numbers: readonly number[]): Video {
-  return { data: Float32Array.from(numbers), count: numbers.length, height: 1, width: 1, dt: 0.05 };
+/** A video of frames of one pixel. */
+function makeVideo(pixels: readonly number[]): Video {
+  return { data: Float32Array.from(pixels), count: pixels.length, height: 1, width: 1, dt: 0.05 };
 }
 
 describe('windows under the paper’s rules', () => {
@@ -57,7 +58,7 @@ describe('windows under the paper’s rules', () => {
   };
   const at = (end: number, rules: WindowRules) => exampleWindow(trial, end, settingsWith(rules));
 
-  it('keep the start token of a full window, with the times of the spikes that stay', () => {
+  it('keep the start token of a full window, and the times of the spikes that fit', () => {
     const [paper, original] = [PAPER_RULES, ORIGINAL_RULES].map((rules) => at(0.2, rules).current);
     expect(paper!.spikes).toBeGreaterThan(6);
     expect(paper!.ids).toEqual(original!.ids);
@@ -66,19 +67,19 @@ describe('windows under the paper’s rules', () => {
     expect(paper!.times.slice(1)).toEqual(original!.times.slice(1));
   });
 
-  it('count the past’s times from its own start, also before the trial', () => {
+  it('count times in the past window from its own start, also before the trial', () => {
     const [paper, original] = [PAPER_RULES, ORIGINAL_RULES].map((rules) => at(0.1, rules).past);
     const last = paper!.ids.indexOf(7) - 1;
     expect(paper!.times[last]! - original!.times[last]!).toBe(10);
   });
 
-  it('end the video with the window, its first frame standing still before it began', () => {
+  it('end the video with the window, and repeat its first frame before it began', () => {
     expect([...at(0.5, PAPER_RULES).frames!]).toEqual([6, 7, 8, 9]);
     expect([...at(0.5, ORIGINAL_RULES).frames!]).toEqual([7, 8, 9, 10]);
     expect([...at(0.1, PAPER_RULES).frames!]).toEqual([0, 0, 0, 1]);
   });
 
-  it('are the same from event times as from the counts of their bins', () => {
+  it('are the same from event times as from counts in bins', () => {
     const times = counts.map((row) =>
       row.flatMap((count, bin) => (count ? [bin * 0.01 + 0.004] : [])),
     );
@@ -87,7 +88,7 @@ describe('windows under the paper’s rules', () => {
 });
 
 describe('spikes', () => {
-  it('that are no numbers or lie before the start are refused, naming the neuron', () => {
+  it('with a count or time that is not a number, or before the start, are rejected by neuron', () => {
     expect(() =>
       spikesFromCounts(
         [
@@ -102,7 +103,7 @@ describe('spikes', () => {
     );
   });
 
-  it('at a whole number of bins belong to the bin they start', () => {
+  it('on the edge of a bin belong to the bin that starts there, despite rounding', () => {
     expect([...spikesFromTimes([[0.1 + 0.2, 0.7 - 0.1]], 0.1).bins]).toEqual([3, 6]);
   });
 });

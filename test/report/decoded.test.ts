@@ -28,8 +28,8 @@ function makeResults(rmse: readonly number[], unit = 'mm'): DecodedResults {
   } as DecodedResults;
 }
 
-describe('tables of decoded behaviour', () => {
-  it('show errors in any unit with three digits, and all of a column alike', () => {
+describe('tables of decoded behavior', () => {
+  it('show errors in any unit with three digits, the same decimals throughout a column', () => {
     const [table] = decodingTables(makeResults([0.01234, 0.00345]));
     expect(table!.title).toBe('pupil (mm)');
     expect(table!.rows.map((row) => row.at(-1))).toEqual([
@@ -43,7 +43,7 @@ describe('tables of decoded behaviour', () => {
     ]);
   });
 
-  it('leave out scores that do not exist, and the sign of what rounds to nothing', () => {
+  it('leave out scores that do not exist, and the sign of numbers that round to 0', () => {
     const [table] = decodingTables(makeResults([1]));
     expect(table!.rows[0]!.slice(2, 4)).toEqual(['', '0.000 (0.000 to 0.000)']);
   });

@@ -2,8 +2,8 @@ import { inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { draw } from '../../src/report/draw.js';
 import { lossFigure, mapFigures, rasterFigure } from '../../src/report/figures.js';
-import { page } from '../../src/report/html.js';
-import { scoreTable, verdict } from '../../src/report/report.js';
+import { renderPage } from '../../src/report/html.js';
+import { attentionVerdict, scoreTable } from '../../src/report/report.js';
 import { toCsv } from '../../src/text/table.js';
 
 const scores = (auroc: number, direction: number) => ({
@@ -40,21 +40,21 @@ describe('a figure', () => {
     expect(toCsv([])).toBe('');
   });
 
-  it('of losses has a panel for each, and one line alone where there is one loss', async () => {
+  it('of losses has one panel per loss, and only the total where there is one loss', async () => {
     const line = (losses: Record<string, number>) => ({ step: 1, kind: 'train' as const, losses });
-    const two = await lossFigure([line({ id: 1, time: 2, loss: 3 })]);
-    expect(two.csv.trim().split('\n')).toHaveLength(4);
-    const one = await lossFigure([line({ turn: 1, loss: 1 })]);
-    expect(one.csv).toBe('step,windows,loss,value\n1,training,total,1\n');
+    const twoLosses = await lossFigure([line({ id: 1, time: 2, loss: 3 })]);
+    expect(twoLosses.csv.trim().split('\n')).toHaveLength(4);
+    const oneLoss = await lossFigure([line({ turn: 1, loss: 1 })]);
+    expect(oneLoss.csv).toBe('step,windows,loss,value\n1,training,total,1\n');
   });
 
-  it('of spikes holds those of the time shown, recorded and generated', async () => {
-    const stretch = (...times: number[]) => ({ times: [times], from: 10, to: 20 });
-    const { csv } = await rasterFigure(stretch(10.5, 11, 12.5), stretch(10.25), 2, 'own');
+  it('of spikes holds those within the time shown, recorded and generated', async () => {
+    const segment = (...times: number[]) => ({ times: [times], from: 10, to: 20 });
+    const { csv } = await rasterFigure(segment(10.5, 11, 12.5), segment(10.25), 2, 'own');
     expect(csv).toBe('source,neuron,time\nrecorded,0,0.5\nrecorded,0,1\ngenerated,0,0.25\n');
   });
 
-  it('of many pairs is a picture among axes, whose cells are those of the map', async () => {
+  it('of many pairs is an image between axes, with one cell per pair', async () => {
     const neurons = 65;
     const values = new Float64Array(neurons * neurons);
     values[2 * neurons + 1] = 1;
@@ -68,13 +68,13 @@ describe('a figure', () => {
       neurons * scale,
     ]);
     const pixels = inflateSync(png.subarray(41, 41 + png.readUInt32BE(33)));
-    const at = (target: number, source: number) => {
+    const cellColor = (target: number, source: number) => {
       const start = target * scale * (1 + 3 * neurons * scale) + 1 + 3 * source * scale;
       return [...pixels.subarray(start, start + 3)];
     };
-    expect(at(3, 3), 'the diagonal').toEqual([255, 255, 255]);
-    expect(at(2, 1), 'the strongest pair').toEqual([253, 231, 37]);
-    expect(at(1, 2), 'a pair of nothing').toEqual([68, 1, 84]);
+    expect(cellColor(3, 3), 'the diagonal').toEqual([255, 255, 255]);
+    expect(cellColor(2, 1), 'the strongest pair').toEqual([253, 231, 37]);
+    expect(cellColor(1, 2), 'a pair with value 0').toEqual([68, 1, 84]);
     expect(figure!.svg.length).toBeLessThan(100_000);
   });
 
@@ -87,52 +87,54 @@ describe('a figure', () => {
   });
 });
 
-describe('the page', () => {
-  it('escapes what it shows, and keeps the drawings’ ids apart', () => {
+describe('a page', () => {
+  it('escapes text, and makes the ids of every drawing unique', () => {
     const svg = '<svg width="300" height="10"><clipPath id="c"/><g clip-path="url(#c)"/></svg>';
     const figure = (name: string) => ({ name, title: name, caption: 'a `b` <c>', svg, csv: '' });
-    const html = page('A & B', 'x < y', [
-      { title: 'T', text: ['1 < 2'], figures: [figure('one'), figure('two')] },
+    const html = renderPage('A & B', 'x < y', [
+      { title: 'T', text: ['1 < 2'], figures: [figure('rates'), figure('losses')] },
     ]);
     expect(html).toContain('<h1>A &amp; B</h1>');
     expect(html).toContain('<p>1 &lt; 2</p>');
     expect(html).toContain('a <code>b</code> &lt;c&gt;');
-    for (const name of ['one', 'two']) {
+    for (const name of ['rates', 'losses']) {
       expect(html).toContain(`id="${name}-c"`);
       expect(html).toContain(`url(#${name}-c)`);
     }
     expect(html).toContain('style="width: 300px"');
   });
 
-  it('says whether attention beats Pearson, also where it does not', () => {
-    const won = verdict([
+  it('says that attention beats Pearson correlation, and also that it does not', () => {
+    const better = attentionVerdict([
       map('attention', 0.99, 1),
       map('pearson10', 0.9, 0.5),
       map('pearson50', 0.8, 0.5),
     ]);
-    expect(won).toBe(
+    expect(better).toBe(
       'Attention beats Pearson correlation on both: AUROC of strong edges 0.990 against 0.900, direction 1.000 against 0.500.',
     );
-    const lost = verdict([map('attention', 0.89, 1), map('pearson10', 0.9, 0.5)]);
-    expect(lost).toMatch(/^Attention does not beat Pearson correlation on both here: /);
-    const even = verdict([
+    const worse = attentionVerdict([map('attention', 0.89, 1), map('pearson10', 0.9, 0.5)]);
+    expect(worse).toMatch(/^Attention does not beat Pearson correlation on both: /);
+    const equalled = attentionVerdict([
       map('attention', 0.99, 1),
       map('pearson10', 0.9, 0.5),
       map('lagged', 0.999, 1),
     ]);
-    expect(even).toContain('A lagged correlation that is told the range of delays does as well');
-  });
-
-  it('leaves cells empty where there is no number, and gives no verdict then', () => {
-    // As they come back from JSON.
-    const none = JSON.parse(JSON.stringify(map('attention', Number.NaN, Number.NaN)));
-    expect(scoreTable([none])!.rows[0]!.slice(2, 5)).toEqual(['', '', '']);
-    expect(verdict([none, map('pearson10', 0.9, 0.5)])).toBe(
-      'The true wiring has no strong edges of one direction that maps could be scored by.',
+    expect(equalled).toContain(
+      'A lagged correlation that is given the range of delays does as well',
     );
   });
 
-  it('has a table of scores where there are any', () => {
+  it('leaves cells of missing scores empty, and gives no verdict on them', () => {
+    // Through JSON, as results come from files.
+    const unscored = JSON.parse(JSON.stringify(map('attention', Number.NaN, Number.NaN)));
+    expect(scoreTable([unscored])!.rows[0]!.slice(2, 5)).toEqual(['', '', '']);
+    expect(attentionVerdict([unscored, map('pearson10', 0.9, 0.5)])).toBe(
+      'The true wiring has no strong one-way edges to score the maps by.',
+    );
+  });
+
+  it('has a table of scores only where there are scores', () => {
     const table = scoreTable([map('attention', 0.9876, 1)]);
     expect(table!.rows).toEqual([
       ['attention', 'model', '0.988', '0.988', '1.000', '1.000', '0.400', '0.300'],

@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { hubEvidence } from '../../src/analyze/hub-check.js';
+import { type Progress, silentWatcher, type Watcher } from '../../src/ports/watcher.js';
 import { neuronGroup, simulateHub } from '../../src/simulate/hub.js';
 import { INPUT_STEP, simulateInputs } from '../../src/simulate/inputs.js';
+import { simulationProgress } from '../../src/stages/simulate.js';
 
 describe('a hub network', () => {
   const network = simulateHub({ neurons: 36, seconds: 120, seed: 1 });
 
-  it('has hubs in the middle of each group, which drive most of it and nothing beyond', () => {
+  it('has hubs in the middle of each group, which drive most of the group and no other neuron', () => {
     expect(network.hubs).toEqual([5, 6, 17, 18, 29, 30]);
     for (const hub of network.hubs) {
       const targets = Array.from({ length: 36 }, (_, to) => to).filter(
@@ -17,11 +19,11 @@ describe('a hub network', () => {
         new Set([neuronGroup(hub, 36, 3)]),
       );
     }
-    const others = network.strong.filter((_, at) => !network.hubs.includes(at % 36));
-    expect(others.every((flag) => flag === 0)).toBe(true);
+    const fromOthers = network.strong.filter((_, index) => !network.hubs.includes(index % 36));
+    expect(fromOthers.every((flag) => flag === 0)).toBe(true);
   });
 
-  it('fires at some hertz, in order, never within its refractory period, and hubs no more than others', () => {
+  it('fires at 2 to 15 Hz, never within the refractory period, and hubs hardly more than others', () => {
     const rates = network.spikes.map((times) => times.length / 120);
     expect(Math.min(...rates)).toBeGreaterThan(2);
     expect(Math.max(...rates)).toBeLessThan(15);
@@ -33,39 +35,41 @@ describe('a hub network', () => {
     expect(hubs).toBeLessThan(1.2 * mean(rates));
   });
 
-  it('is the same for the same seed, and other for another', () => {
+  it('is the same for the same seed and differs for another seed', () => {
     const settings = { neurons: 18, seconds: 5 };
-    const one = simulateHub({ ...settings, seed: 4 });
-    expect(simulateHub({ ...settings, seed: 4 })).toEqual(one);
-    expect(simulateHub({ ...settings, seed: 5 }).spikes).not.toEqual(one.spikes);
+    const network = simulateHub({ ...settings, seed: 4 });
+    expect(simulateHub({ ...settings, seed: 4 })).toEqual(network);
+    expect(simulateHub({ ...settings, seed: 5 }).spikes).not.toEqual(network.spikes);
   });
 
-  it('sends spikes along its edges: after a hub’s spike its targets fire more', () => {
+  it('transmits spikes along its connections: the targets of a hub fire more after its spikes', () => {
     const hub = 17;
-    const near = (neuron: number) =>
-      network.spikes[hub]!.reduce((sum, at) => {
-        const after = network.spikes[neuron]!.some((t) => t > at + 0.0015 && t < at + 0.0065);
-        const before = network.spikes[neuron]!.some((t) => t < at - 0.0015 && t > at - 0.0065);
+    /** How many more of the hub's spikes the neuron fires just after than just before. */
+    const excess = (neuron: number) =>
+      network.spikes[hub]!.reduce((sum, time) => {
+        const after = network.spikes[neuron]!.some((t) => t > time + 0.0015 && t < time + 0.0065);
+        const before = network.spikes[neuron]!.some((t) => t < time - 0.0015 && t > time - 0.0065);
         return sum + Number(after) - Number(before);
       }, 0);
-    const [wired, unwired] = [0, 1].map((flag) =>
+    const [connected, unconnected] = [1, 0].map((strong) =>
       Array.from({ length: 36 }, (_, n) => n)
-        .filter((n) => n !== hub && network.strong[n * 36 + hub] === 1 - flag)
-        .reduce((sum, n, _i, list) => sum + near(n) / list.length, 0),
+        .filter((n) => n !== hub && network.strong[n * 36 + hub] === strong)
+        .reduce((sum, n, _i, list) => sum + excess(n) / list.length, 0),
     );
-    expect(wired).toBeGreaterThan(10);
-    expect(Math.abs(unwired!)).toBeLessThan(5);
+    expect(connected).toBeGreaterThan(10);
+    expect(Math.abs(unconnected!)).toBeLessThan(5);
   });
 
-  it('is accepted because correlation sees its groups and not its hubs', () => {
+  it('is accepted because correlation reveals its groups but not its hubs', () => {
     const { accepted, sentence } = hubEvidence(simulateHub({ neurons: 36, seconds: 300, seed: 1 }));
     expect(accepted).toBe(true);
     expect(sentence).toContain('finds 0 % of the hubs');
+    // If all neurons fire alike, correlation does not even reveal the groups.
     const spikes = network.spikes.map(() => network.spikes[0]!);
     expect(hubEvidence({ ...network, spikes }).accepted).toBe(false);
   });
 
-  it('of 300 neurons has ten hubs near 50, 150 and 250, as the paper’s figure', () => {
+  it('of 300 neurons has ten hubs each near 50, 150 and 250, as in the figure of the paper', () => {
     const { hubs, spikes } = simulateHub({ seconds: 1 });
     expect(spikes).toHaveLength(300);
     expect(hubs).toHaveLength(30);
@@ -76,17 +80,41 @@ describe('a hub network', () => {
   it.each([
     [
       { neurons: 10 },
-      'A hub network needs groups of equal size, 6 neurons or more: 10 neurons in 3 groups cannot be.',
+      'A hub network needs groups of equal size with at least 6 neurons each; 10 neurons cannot form 3 such groups.',
     ],
-    [{ neurons: 9, groups: 3 }, '9 neurons in 3 groups cannot be.'],
-    [{ seconds: 0 }, 'A network should be simulated for some seconds, not 0.'],
-  ])('%o is refused with a sentence', (settings, message) => {
+    [{ neurons: 9, groups: 3 }, '9 neurons cannot form 3 such groups.'],
+    [{ seconds: 0 }, 'The length of a simulation should be above 0 seconds, but is 0.'],
+  ])('%o is rejected, with the reason', (settings, message) => {
     expect(() => simulateHub(settings)).toThrow(message);
   });
 });
 
+describe('the progress of a simulation', () => {
+  const report = (simulate: (watcher: Watcher) => void) => {
+    const states: Progress[] = [];
+    simulate({ ...silentWatcher, progress: (state) => states.push(state) });
+    return states;
+  };
+
+  it('of a network is in seconds of the simulated session', () => {
+    const states = report((watcher) =>
+      simulateHub({ neurons: 18, seconds: 12.5 }, simulationProgress(watcher)),
+    );
+    const state = { activity: 'simulating', total: 12.5, unit: 's' };
+    expect(states).toEqual([0, 10, 12.5].map((done) => ({ ...state, done })));
+  });
+
+  it('of driven neurons, which are simulated one after the other, is in neurons', () => {
+    const states = report((watcher) =>
+      simulateInputs({ neurons: 2, seconds: 1 }, simulationProgress(watcher)),
+    );
+    const state = { activity: 'simulating', total: 2, unit: 'neurons' };
+    expect(states).toEqual([1, 2].map((done) => ({ ...state, done })));
+  });
+});
+
 describe('driven neurons', () => {
-  it('follow the input that the map gives them, and no other', () => {
+  it('follow the input that the map assigns to them, and no other', () => {
     const { neurons, seconds, spikes, inputs, map } = simulateInputs({
       neurons: 8,
       seconds: 120,
@@ -96,18 +124,22 @@ describe('driven neurons', () => {
     const samples = seconds / INPUT_STEP;
     for (let n = 0; n < neurons; n++) {
       const mean = Array.from({ length: neurons }, (_, k) => {
-        const at = Array.from(
+        const inputAtSpikes = Array.from(
           spikes[n]!,
           (t) => inputs[Math.min(samples - 1, Math.floor(t / INPUT_STEP)) * neurons + k]!,
         );
-        return at.reduce((sum, v) => sum + v, 0) / at.length;
+        return inputAtSpikes.reduce((sum, v) => sum + v, 0) / inputAtSpikes.length;
       });
       expect(mean.indexOf(Math.max(...mean)), `neuron ${n}`).toBe(map[n]);
     }
   });
 
-  it('are refused where there are none', () => {
-    expect(() => simulateInputs({ neurons: 1 })).toThrow('should be 2 or more, but are 1');
-    expect(() => simulateInputs({ seconds: -1 })).toThrow('for some seconds, not -1');
+  it('are rejected if there are fewer than two, or no time to simulate', () => {
+    expect(() => simulateInputs({ neurons: 1 })).toThrow(
+      'The number of driven neurons should be 2 or more, but is 1.',
+    );
+    expect(() => simulateInputs({ seconds: -1 })).toThrow(
+      'The length of a simulation should be above 0 seconds, but is -1.',
+    );
   });
 });

@@ -12,20 +12,20 @@ import { createEngine } from '../../src/node.js';
 import { silentWatcher } from '../../src/ports/watcher.js';
 import { createRecording } from '../../src/recording/recording.js';
 import { Scale } from '../../src/recording/scales.js';
-import { bestWeights, RunRecords } from '../../src/train/run-records.js';
+import { bestWeightsPath, RunRecords } from '../../src/train/run-records.js';
 import { parseTrainSettings } from '../../src/train/settings.js';
 import { tokenizerAfter } from '../../src/train/tokenizer-after.js';
 import { type TrainerOptions, trainModel } from '../../src/train/trainer.js';
 import { prepare } from '../../src/train/training-data.js';
 import { checkpointAt } from '../helpers/run-files.js';
 import { madeUpRecording, TINY, WITH_BEHAVIOR, WITH_VIDEO } from '../helpers/tiny-neuroformer.js';
-import { DROPPING } from '../helpers/tiny-run.js';
+import { DROPOUT } from '../helpers/tiny-run.js';
 
 const root = mkdtempSync(join(tmpdir(), 'neuroformer-'));
 afterAll(() => rmSync(root, { recursive: true }));
 
 const FRACTIONS = { train: 0.6, validation: 0.2, test: 0.2 };
-/** Everything that draws at random, and everything that must be remembered. */
+/** Settings that use everything random, and everything a checkpoint has to restore. */
 const TRAINING = {
   batch: 4,
   steps: 24,
@@ -38,17 +38,17 @@ const TRAINING = {
 const MODEL = {
   ...WITH_VIDEO,
   modalities: WITH_BEHAVIOR.modalities,
-  dropout: DROPPING,
+  dropout: DROPOUT,
 };
 
 let folders = 0;
 interface TestRun extends TrainerOptions {
   readonly path: string;
-  /** What was noted. */
+  /** What the watcher was told. */
   readonly notes: string[];
 }
 
-/** A run that is yet to start, in a folder of its own. */
+/** A run that has not started yet, in a new folder. */
 function newRun(
   training: object = {},
   model: object = MODEL,
@@ -70,82 +70,82 @@ function newRun(
   };
 }
 
-/** The same run with a watcher that is asked whether to stop. */
-function stopping(run: TestRun, shouldStop: () => boolean): TestRun {
+/** The run with another answer to whether it should stop. */
+function stoppedWhen(run: TestRun, shouldStop: () => boolean): TestRun {
   return { ...run, watcher: { ...run.watcher, shouldStop } };
 }
 
-const last = ({ path }: TestRun) => join(path, 'last.safetensors');
+const lastPath = ({ path }: TestRun) => join(path, 'last.safetensors');
 
-/** Everything of a run's last checkpoint but the time it took. */
-async function contents(run: TestRun) {
-  const { tensors, moments, progress } = await checkpointAt(last(run));
+/** A run's last checkpoint without the seconds of training. */
+async function lastCheckpoint(run: TestRun) {
+  const { tensors, moments, progress } = await checkpointAt(lastPath(run));
   const { seconds: _, ...rest } = progress;
   return { tensors, moments, progress: rest };
 }
 
 describe('training', () => {
-  it('writes a run that can be read by itself: metrics, the last and the best of each objective', async () => {
+  it('writes metrics, the last checkpoint and the best weights of every objective', async () => {
     const run = newRun();
     const { stopped, progress } = await trainModel(run);
     expect([stopped, progress.step]).toEqual(['done', 24]);
-    const metrics = await run.records.metrics();
+    const metrics = await run.records.readMetrics();
     const steps = (kind: string) => metrics.flatMap((l) => (l.kind === kind ? [l.step] : []));
     expect(steps('train')).toEqual([4, 8, 12, 16, 20, 24]);
     expect(steps('validation')).toEqual([8, 16, 24]);
     expect(Object.keys(metrics[0]!.losses).sort()).toEqual(['gait', 'id', 'loss', 'time', 'turn']);
-    const looks = metrics.filter(({ kind }) => kind === 'validation');
+    const validations = metrics.filter(({ kind }) => kind === 'validation');
     for (const objective of ['loss', 'id', 'turn']) {
-      const best = openModel(readFileSync(join(run.path, bestWeights(objective))));
-      const lowest = Math.min(...looks.map(({ losses }) => losses[objective]!));
-      const { best: known } = JSON.parse(best.metadata['neuroformer.progress']!);
-      expect(known[objective].loss, objective).toBe(lowest);
-      expect(best.config!.n_embd).toBe(8);
+      const saved = openModel(readFileSync(join(run.path, bestWeightsPath(objective))));
+      const lowest = Math.min(...validations.map(({ losses }) => losses[objective]!));
+      const { best } = JSON.parse(saved.metadata['neuroformer.progress']!);
+      expect(best[objective].loss, objective).toBe(lowest);
+      expect(saved.config!.n_embd).toBe(8);
     }
-    expect(metrics.at(-1)!.losses.loss).toBeLessThan(looks[0]!.losses.loss!);
+    expect(metrics.at(-1)!.losses.loss).toBeLessThan(validations[0]!.losses.loss!);
   });
 
-  it('goes on after a stop as if there had been none, to the last bit', async () => {
-    const whole = newRun();
-    await trainModel(whole);
-    const parts = newRun();
-    for (const until of [5, 11, 18]) {
-      let updates = 0;
-      const before = until === 5 ? 0 : (await checkpointAt(last(parts))).progress.step;
+  it('ends with the same bits whether it was stopped and resumed or not', async () => {
+    const uninterrupted = newRun();
+    await trainModel(uninterrupted);
+    const resumed = newRun();
+    for (const lastUpdate of [5, 11, 18]) {
+      let updates = lastUpdate === 5 ? 0 : (await checkpointAt(lastPath(resumed))).progress.step;
       const { stopped, progress } = await trainModel({
-        ...stopping(parts, () => before + ++updates >= until),
-        resume: until > 5,
+        ...stoppedWhen(resumed, () => ++updates >= lastUpdate),
+        resume: lastUpdate > 5,
       });
-      expect([stopped, progress.step]).toEqual(['interrupted', until]);
+      expect([stopped, progress.step]).toEqual(['interrupted', lastUpdate]);
     }
-    await trainModel({ ...parts, resume: true });
-    expect(await contents(parts)).toEqual(await contents(whole));
-    expect(parts.notes).toContain('Going on from update 18 of 24.');
-    const steps = (await parts.records.metrics()).map(({ step }) => step);
+    await trainModel({ ...resumed, resume: true });
+    expect(await lastCheckpoint(resumed)).toEqual(await lastCheckpoint(uninterrupted));
+    expect(resumed.notes).toContain('Resuming at update 18 of 24.');
+    const steps = (await resumed.records.readMetrics()).map(({ step }) => step);
     expect(steps).toEqual([...steps].sort((p, q) => p - q));
   });
 
-  it('begun on two threads of the CPU goes on with one to the weights of a run on either', async () => {
-    const on = (threads: number) => ({
+  it('ends with the same bits on one thread, on two, and resumed on one after two', async () => {
+    const runOn = (threads: number) => ({
       ...newRun(),
       engine: () => createEngine({ adapter: 'cpu', threads }),
     });
-    const runs = [on(1), on(2), on(2)];
-    for (const whole of runs.slice(0, 2)) await trainModel(whole);
-    const parts = runs[2]!;
+    const runs = [runOn(1), runOn(2), runOn(2)] as const;
+    const [oneThread, twoThreads, resumed] = runs;
+    await trainModel(oneThread);
+    await trainModel(twoThreads);
     let updates = 0;
-    await trainModel(stopping(parts, () => ++updates === 9));
-    await trainModel({ ...parts, engine: runs[0]!.engine, resume: true });
-    const [one, two, both] = await Promise.all(runs.map(contents));
-    expect(both).toEqual(two);
-    expect(two).toEqual(one);
+    await trainModel(stoppedWhen(resumed, () => ++updates === 9));
+    await trainModel({ ...resumed, engine: oneThread.engine, resume: true });
+    const [onOne, onTwo, onBoth] = await Promise.all(runs.map(lastCheckpoint));
+    expect(onBoth).toEqual(onTwo);
+    expect(onTwo).toEqual(onOne);
   });
 
-  it('goes on from its last checkpoint on a new device when the device is lost', async () => {
-    const whole = newRun();
-    await trainModel(whole);
+  it('resumes from its last checkpoint on a new device when the device is lost', async () => {
+    const undisturbed = newRun();
+    await trainModel(undisturbed);
     const engines: Engine[] = [];
-    const lost = newRun({}, MODEL, {
+    const disturbed = newRun({}, MODEL, {
       engine: async () => {
         engines.push(await createEngine());
         return engines.at(-1)!;
@@ -153,81 +153,86 @@ describe('training', () => {
     });
     let updates = 0;
     await trainModel(
-      stopping(lost, () => {
+      stoppedWhen(disturbed, () => {
         updates += 1;
         if (updates === 15) engines[0]!.device.destroy();
         return false;
       }),
     );
     expect(engines).toHaveLength(2);
-    expect(lost.notes[0]).toMatch(
-      /^The device was lost \(.+\); going on from the last checkpoint on a new one\.$/,
+    expect(disturbed.notes[0]).toMatch(
+      /^The device was lost \(.+\)\. Resuming from the last checkpoint on a new one\.$/,
     );
-    expect(lost.notes[1]).toBe('Going on from update 12 of 24.');
-    expect(await contents(lost)).toEqual(await contents(whole));
+    expect(disturbed.notes[1]).toBe('Resuming at update 12 of 24.');
+    expect(await lastCheckpoint(disturbed)).toEqual(await lastCheckpoint(undisturbed));
   });
 
-  it('stops early when the validation loss has not improved', async () => {
+  it('stops early when the validation loss no longer improves', async () => {
     const run = newRun({ patience: 2, rate: 1e-9, validate_every: 2, steps: 100 });
-    // At such a rate nothing is learnt, so that looks are equal and none is better than the first.
+    // At this rate nothing is learned: all validation losses are equal, and none improves on the first.
     const { stopped, progress } = await trainModel(run);
     expect(stopped).toBe('patience');
     expect(progress.step).toBeLessThan(100);
     expect(progress.stale).toBe(2);
   });
 
-  it('leaves frozen parameters as they are, and moves the others', async () => {
+  it('keeps frozen parameters and trains the others', async () => {
     const run = newRun({ freeze: ['tok_emb', 'head_'], steps: 3 }, TINY);
     await trainModel(run);
-    const other = newRun({ steps: 1, rate: 1e-12 }, TINY);
-    await trainModel(other);
+    const untrained = newRun({ steps: 1, rate: 1e-12 }, TINY);
+    await trainModel(untrained);
     const [after, before] = await Promise.all(
-      [run, other].map(async (own) => (await checkpointAt(last(own))).tensors),
+      [run, untrained].map(async (trained) => (await checkpointAt(lastPath(trained))).tensors),
     );
     expect(after!.get('tok_emb.weight')).toEqual(before!.get('tok_emb.weight'));
     expect(after!.get('head_id.weight')).toEqual(before!.get('head_id.weight'));
     expect(after!.get('pos_emb')!.data).not.toEqual(before!.get('pos_emb')!.data);
   });
 
-  it('begins from another model, and says what is new', async () => {
+  it('starts from the weights of another model, and notes which parameters are new', async () => {
     const spikes = newRun({ steps: 5 }, TINY);
     await trainModel(spikes);
-    const from = openModel(readFileSync(last(spikes)));
-    const speed = newRun({ steps: 1, rate: 1e-12, losses: ['turn'] }, WITH_BEHAVIOR, { from });
+    const initialModel = openModel(readFileSync(lastPath(spikes)));
+    const speed = newRun({ steps: 1, rate: 1e-12, losses: ['turn'] }, WITH_BEHAVIOR, {
+      initialModel,
+    });
     await trainModel(speed);
     expect(speed.notes[0]).toMatch(/^\d+ parameters were loaded\.$/);
     expect(speed.notes[1]).toMatch(
       /^\d+ parameters are new and keep their initial values: modality_/,
     );
-    const { tensors } = await checkpointAt(last(speed));
-    const apart = tensors
+    const { tensors } = await checkpointAt(lastPath(speed));
+    const initialWeights = initialModel.tensors.get('tok_emb.weight')!.data;
+    const differences = tensors
       .get('tok_emb.weight')!
-      .data.map((v, n) => v - from.tensors.get('tok_emb.weight')!.data[n]!);
-    expect(Math.max(...Array.from(apart, Math.abs))).toBeLessThan(1e-9);
-    expect(Object.keys((await speed.records.metrics())[0]!.losses)).toEqual(['turn', 'loss']);
+      .data.map((weight, n) => weight - initialWeights[n]!);
+    expect(Math.max(...Array.from(differences, Math.abs))).toBeLessThan(1e-9);
+    expect(Object.keys((await speed.records.readMetrics())[0]!.losses)).toEqual(['turn', 'loss']);
   });
 });
 
-describe('the vocabularies of a model that begins from another', () => {
+describe('the vocabularies of a fine-tuned model', () => {
   const { config } = parseConfig(WITH_BEHAVIOR);
   const before = tokenizerFor(config, madeUpRecording());
-  const gaits = (...values: string[]) => {
+  /** A recording with these labels of gait in turn. */
+  const recordingWithGaits = (...values: string[]) => {
     const { spikes, duration } = madeUpRecording().trials[0]!;
-    const step = { dt: 0.05, values: Array.from({ length: 20 * duration }, () => 0.5) };
-    const labels = { dt: 0.05, values: step.values.map((_, n) => values[n % values.length]!) };
-    const variables = { speed: step, turn: step, gait: labels };
+    const constant = { dt: 0.05, values: Array.from({ length: 20 * duration }, () => 0.5) };
+    const labels = { dt: 0.05, values: constant.values.map((_, n) => values[n % values.length]!) };
+    const variables = { speed: constant, turn: constant, gait: labels };
     return createRecording({ spikes, duration, variables });
   };
-  const [first] = before.classes.gait!.values as string[];
+  const [knownGait] = before.classes.gait!.values as string[];
 
-  it('keep the classes it knew where they cover the new ones, and are new where not', () => {
-    expect(tokenizerAfter(before, config, gaits(first!)).classes.gait!.values).toEqual(
-      before.classes.gait!.values,
-    );
-    expect(tokenizerAfter(before, config, gaits('hop')).classes.gait!.values).toEqual(['hop']);
+  it('keep the old classes where they cover the new ones, and else take the new ones', () => {
+    expect(
+      tokenizerAfter(before, config, recordingWithGaits(knownGait!)).classes.gait!.values,
+    ).toEqual(before.classes.gait!.values);
+    const { classes } = tokenizerAfter(before, config, recordingWithGaits('hop'));
+    expect(classes.gait!.values).toEqual(['hop']);
   });
 
-  it('keep the scale of a variable of the same kind, and none of another', () => {
+  it('keep the scale of a variable only while its kind stays the same', () => {
     const scaled = before.scaled({ turn: Scale.of([1, 2, 3]), speed: Scale.of([1, 2, 3]) });
     const circular = structuredClone(WITH_BEHAVIOR) as typeof WITH_BEHAVIOR & {
       modalities: object;
@@ -244,97 +249,101 @@ describe('the vocabularies of a model that begins from another', () => {
     ]);
   });
 
-  it('take times and windows of the new configuration', () => {
+  it('take times and windows from the new configuration', () => {
     const finer = parseConfig({ ...WITH_BEHAVIOR, resolution: { dt: 0.005 } }).config;
     expect(tokenizerAfter(before, finer, madeUpRecording()).toJSON().dt).toBe(0.005);
   });
 });
 
-describe('a run that cannot go on is refused with a sentence', () => {
-  it('of other data', async () => {
+describe('a run that cannot be trained or resumed ends with a clear error', () => {
+  it('for other data than it was started with', async () => {
     const run = newRun({ steps: 2 }, TINY);
     await trainModel(run);
     const settings = run.settings;
     const data = prepare(madeUpRecording(7), parseConfig(TINY).config, settings);
     await expect(trainModel({ ...run, data, resume: true })).rejects.toThrow(
-      'The data are not those this run was started with: resume with the same, or start a run of its own.',
+      'These are not the data this run was started with: resume with the same data, or start a new run.',
     );
   });
 
-  it('of a checkpoint cut short, which stays as it is', async () => {
+  it('for a checkpoint that is cut short, which is left untouched', async () => {
     const run = newRun({ steps: 2 }, TINY);
     await trainModel(run);
-    const bytes = readFileSync(last(run));
+    const bytes = readFileSync(lastPath(run));
     for (const length of [0, 7, 100, bytes.length - 1]) {
-      writeFileSync(last(run), bytes.subarray(0, length));
+      writeFileSync(lastPath(run), bytes.subarray(0, length));
       await expect(trainModel({ ...run, resume: true })).rejects.toThrow(
         expect.objectContaining({
           name: 'FileError',
-          message: expect.stringContaining(`${last(run)} is not a usable checkpoint: `),
+          message: expect.stringContaining(`${lastPath(run)} is not a usable checkpoint: `),
         }),
       );
-      expect(readFileSync(last(run))).toEqual(bytes.subarray(0, length));
+      expect(readFileSync(lastPath(run))).toEqual(bytes.subarray(0, length));
     }
   });
 
-  it('of other neurons than the model knows', () => {
+  it('for another number of neurons than the model was trained on', () => {
     const { data, settings } = newRun({}, TINY);
     const other = createRecording({
       spikes: { times: [0.1, 0.2].map((time) => Float64Array.of(time)) },
       duration: 5,
     });
     expect(() => prepare(other, data.config, settings, data.tokenizer)).toThrow(
-      'The model knows 7 neurons, but the recording has 2: give it a recording of the same neurons, or train a model of its own.',
+      'The model was trained on 7 neurons, but the recording has 2: use a recording of the same neurons, or train a new model.',
     );
   });
 
-  it('from weights that are no numbers', async () => {
+  it('for weights that are NaN', async () => {
     const run = newRun({ steps: 1 }, TINY);
     await trainModel(run);
-    const { tensors, metadata } = decodeSafetensors(readFileSync(last(run)));
+    const { tensors, metadata } = decodeSafetensors(readFileSync(lastPath(run)));
     (tensors.get('tok_emb.weight')!.data as Float32Array)[3] = Number.NaN;
-    writeFileSync(last(run), encodeSafetensors(tensors, metadata));
-    await expect(checkpointAt(last(run))).rejects.toThrow(
+    writeFileSync(lastPath(run), encodeSafetensors(tensors, metadata));
+    await expect(checkpointAt(lastPath(run))).rejects.toThrow(
       'is not a usable checkpoint: tok_emb.weight holds values that are no numbers: it is damaged.',
     );
   });
 
-  it('whose loss is no number, its last checkpoint whole', async () => {
+  it('for a loss that is not finite, with its last checkpoint intact', async () => {
     const run = newRun({ rate: 1e30, clip: 0, warmup: 0, steps: 50, checkpoint_every: 1000 }, TINY);
     await expect(trainModel(run)).rejects.toThrow(
-      /^The loss of update \d+ is NaN: the weights have run away\./,
+      /^The loss at update \d+ is NaN: training has diverged\. Lower training\.rate or clip gradients to a smaller norm \(training\.clip\); the last checkpoint is intact\.$/,
     );
-    expect((await checkpointAt(last(run))).progress.step).toBe(0);
+    expect((await checkpointAt(lastPath(run))).progress.step).toBe(0);
   });
 
   it.each([
     [
-      'a parameter to freeze that is not there',
+      'for a parameter to freeze that does not exist',
       { freeze: ['tok_em_'] },
-      'freeze names tok_em_, but no parameter’s name begins so.',
+      "training.freeze lists tok_em_, but no parameter's name begins with it.",
     ],
     [
-      'a loss that is not there',
+      'for a loss that does not exist',
       { losses: ['pupil'] },
       'There is no loss to train with: of pupil this model has none.',
     ],
   ])('%s', async (_, training, message) => {
-    await expect(trainModel(newRun(training, TINY))).rejects.toThrow(message.replace('’', "'"));
+    await expect(trainModel(newRun(training, TINY))).rejects.toThrow(message);
   });
 
   it.each([
-    ['an unknown setting', { bach: 3 }, 'training.bach is not known; did you mean training.batch?'],
     [
-      'fractions past 1',
+      'for an unknown setting',
+      { bach: 3 },
+      'training.bach is not known; did you mean training.batch?',
+    ],
+    [
+      'for fractions that add up to more than 1',
       { split: { fractions: { train: 0.9, validation: 0.2, test: 0.2 } } },
       'split.fractions should add up to 1',
     ],
     [
-      'nothing to train on',
+      'for a training part of zero',
       { split: { fractions: { train: 0, validation: 0.5, test: 0.5 } } },
       'split.fractions.train should be above 0',
     ],
-    ['a rate of 0', { rate: 0 }, 'rate should be a number above 0, but is 0.'],
+    ['for a learning rate of 0', { rate: 0 }, 'rate should be a number above 0, but is 0.'],
   ])('%s', (_, settings, message) => {
     expect(() => parseTrainSettings(settings)).toThrow(message);
   });

@@ -1,89 +1,111 @@
-/** An HDF5 file: what its names lead to, and boxes of its arrays, asked of the library. */
+/** An HDF5 file: looks up its objects and reads blocks of its datasets, through the library. */
 
 import type { Metadata } from 'h5wasm';
 import type { ByteSource } from '../../ports/byte-source.js';
 import { RecordingError } from '../../recording/errors.js';
 import { elementCount } from '../nodes.js';
-import type { ObjectInfo, Question, QuestionedFile, StoredValues } from './library.js';
-import { answerTo, isRunning } from './thread.js';
+import type { LibraryFile, LibraryRequest, ObjectInfo, StoredValues } from './library.js';
+import { isLibraryRunning, sendRequest } from './thread.js';
 
-/** How long the library may compute at one question before it counts as hanging; the slowest take a tenth of it. */
-const PATIENCE_SECONDS = 3;
-/** What is read takes longer: unpacking has five times this speed. */
+/**
+ * How long the library may compute for one request before it counts as hanging. The slowest
+ * requests take a tenth of it.
+ */
+const MAX_REQUEST_SECONDS = 3;
+/** Reading gets additional time at this speed; unpacking is five times as fast. */
 const BYTES_PER_SECOND = 5e7;
-/** Names looked at with one question, far from a second's work. */
-const NAMES_AT_ONCE = 200;
-/** The library's own memory, and what it may take for a file beyond: a packed chunk takes several times its size. */
+/** Paths that are looked up in one request, which takes far less than a second. */
+const MAX_PATHS_PER_REQUEST = 200;
+/** Memory of the library itself. */
 const LIBRARY_BYTES = 2 ** 29;
-const MEMORY_PER_BYTE = 8;
+/** Additional memory per byte of the file: a compressed chunk takes several times its size. */
+const MEMORY_PER_FILE_BYTE = 8;
 
 let filesOpened = 0;
 
-/** A name in a file and what it leads to. */
+/** An object of a file: what a path leads to. */
 export interface NamedObject {
+  /** Absolute path in the file. */
   readonly path: string;
-  /** What messages call it; empty for the file. */
+  /** What messages call the object; empty for the file itself. */
   readonly label: string;
+  /** What the path leads to. */
   readonly info: ObjectInfo;
 }
 
-/** A file; its parts are named by their paths in it. */
+/** An open file. */
 export class Hdf5File {
+  /** What messages call the file. */
   readonly name: string;
   /** Bytes. */
   readonly size: number;
   readonly #source: ByteSource;
-  readonly #questioned: QuestionedFile;
+  readonly #libraryFile: LibraryFile;
   readonly #seconds: number;
-  /** Why nothing more is read of it. */
+  /** Why the file can no longer be read; undefined while it can. */
   #closedBecause: string | undefined;
 
-  /** @param seconds how long the library may compute at one question. */
-  constructor(source: ByteSource, name: string, seconds = PATIENCE_SECONDS) {
+  /** @param seconds how long the library may compute for one request. */
+  constructor(source: ByteSource, name: string, seconds = MAX_REQUEST_SECONDS) {
     this.name = name;
     this.size = source.size;
     this.#source = source;
     this.#seconds = seconds;
     filesOpened += 1;
-    const memory = LIBRARY_BYTES + MEMORY_PER_BYTE * source.size;
-    this.#questioned = { id: filesOpened, size: source.size, memory };
+    const memory = LIBRARY_BYTES + MEMORY_PER_FILE_BYTE * source.size;
+    this.#libraryFile = { id: filesOpened, size: source.size, memory };
   }
 
-  refusal(label: string, reason: string): RecordingError {
-    const what = label === '' ? this.name : `${label} of ${this.name}`;
-    return new RecordingError(`${what} cannot be read: ${reason}.`);
+  /** The error that an object of the file cannot be read, to be thrown by the caller. */
+  readError(label: string, reason: string): RecordingError {
+    const subject = label === '' ? this.name : `${label} of ${this.name}`;
+    return new RecordingError(`${subject} cannot be read: ${reason}.`);
   }
 
-  /** What names lead to; `labelled` gives what messages call a path. */
+  /**
+   * Looks up what paths lead to.
+   *
+   * @param toLabel gives what messages call a path; default: the path without its first slash.
+   */
   lookUp(
     paths: readonly string[],
-    labelled: (path: string) => string = (path) => path.slice(1),
+    toLabel: (path: string) => string = (path) => path.slice(1),
   ): NamedObject[] {
     const objects: NamedObject[] = [];
-    for (let at = 0; at < paths.length; at += NAMES_AT_ONCE) {
-      const some = paths.slice(at, at + NAMES_AT_ONCE);
-      const infos = this.#ask<ObjectInfo[]>('', { ask: 'describe', paths: some });
+    for (let start = 0; start < paths.length; start += MAX_PATHS_PER_REQUEST) {
+      const batch = paths.slice(start, start + MAX_PATHS_PER_REQUEST);
+      const infos = this.#request<ObjectInfo[]>('', { operation: 'describe', paths: batch });
       for (const [n, info] of infos.entries())
-        objects.push({ path: some[n]!, label: labelled(some[n]!), info });
+        objects.push({ path: batch[n]!, label: toLabel(batch[n]!), info });
     }
     return objects;
   }
 
-  /** What a group holds, by name. */
+  /**
+   * The objects in a group, by name.
+   *
+   * @param toLabel gives what messages call a name; default: its path in the file.
+   */
   members(
     { path, label }: NamedObject,
-    labelled?: (name: string) => string,
+    toLabel?: (name: string) => string,
   ): Map<string, NamedObject> {
-    const names = this.#ask<string[]>(label, { ask: 'names', path });
-    const start = path === '/' ? path : `${path}/`;
+    const names = this.#request<string[]>(label, { operation: 'names', path });
+    const prefix = path === '/' ? path : `${path}/`;
     const objects = this.lookUp(
-      names.map((name) => `${start}${name}`),
-      labelled && ((inside) => labelled(inside.slice(start.length))),
+      names.map((name) => `${prefix}${name}`),
+      toLabel && ((memberPath) => toLabel(memberPath.slice(prefix.length))),
     );
     return new Map(objects.map((member, n) => [names[n]!, member]));
   }
 
-  /** A box of an array, in the file's own order of axes; of a chunk it touches, all is unpacked. */
+  /**
+   * Reads a block of a dataset, with the axes in the order of the file. Every chunk that the block
+   * touches is unpacked completely.
+   *
+   * @param offset index of the first value along each axis.
+   * @param count number of values along each axis.
+   */
   read(
     { path, label }: NamedObject,
     metadata: Metadata,
@@ -91,35 +113,42 @@ export class Hdf5File {
     count: readonly number[],
   ): StoredValues {
     const { size, vlen, chunks } = metadata;
-    const question = { ask: 'read', path, metadata: { size, vlen }, offset, count } as const;
+    const request = { operation: 'read', path, metadata: { size, vlen }, offset, count } as const;
     const bytes = size * Math.max(elementCount(count), elementCount(chunks ?? []));
-    return this.#ask(label, question, bytes / BYTES_PER_SECOND);
+    return this.#request(label, request, bytes / BYTES_PER_SECOND);
   }
 
+  /** Closes the file; objects that are read afterwards throw. */
   close(): void {
-    if (isRunning() && this.#closedBecause === undefined)
-      answerTo({ file: this.#questioned, ask: 'close' }, this.#source, this.#seconds);
-    this.#closedBecause ??= 'it has been closed';
+    if (isLibraryRunning() && this.#closedBecause === undefined)
+      sendRequest({ file: this.#libraryFile, operation: 'close' }, this.#source, this.#seconds);
+    this.#closedBecause ??= 'the file has been closed';
   }
 
-  #ask<T>(label: string, question: Unsent, moreSeconds = 0): T {
-    if (this.#closedBecause !== undefined) throw this.refusal(label, this.#closedBecause);
+  #request<T>(label: string, request: RequestBody, moreSeconds = 0): T {
+    if (this.#closedBecause !== undefined) throw this.readError(label, this.#closedBecause);
     try {
+      // Fails where the file has changed.
       this.#source.read(0, 0);
     } catch (error) {
-      throw this.refusal(label, (error as Error).message);
+      throw this.readError(label, (error as Error).message);
     }
-    const answer = answerTo(
-      { ...question, file: this.#questioned },
+    const response = sendRequest(
+      { ...request, file: this.#libraryFile },
       this.#source,
       this.#seconds + moreSeconds,
     );
-    // A file that has broken the library once would at every question.
-    if (answer.broken) this.#closedBecause = `it is damaged${label === '' ? '' : ` at ${label}`}`;
-    if ('value' in answer) return answer.value as T;
-    throw this.refusal(label, answer.reason);
+    // A file that has broken the library would break it again with every request.
+    if (response.broken)
+      this.#closedBecause = `the file is damaged${label === '' ? '' : ` at ${label}`}`;
+    if ('value' in response) return response.value as T;
+    throw this.readError(label, response.reason);
   }
 }
 
-/** A question before its file is named; one type of each kind, which Omit of the union would lose. */
-type Unsent = Question extends infer Q ? (Q extends Question ? Omit<Q, 'file'> : never) : never;
+/** A request without its file. Omit on the union itself would merge its members. */
+type RequestBody = LibraryRequest extends infer Q
+  ? Q extends LibraryRequest
+    ? Omit<Q, 'file'>
+    : never
+  : never;

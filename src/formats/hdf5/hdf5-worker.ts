@@ -1,23 +1,26 @@
-/** The HDF5 library's own thread: answers questions until it is ended. The same file in Node and in pages. */
+/**
+ * The thread of the HDF5 library: responds to requests until it is terminated. Node and pages run
+ * the same file.
+ */
 
 import { ready } from 'h5wasm';
 import {
-  ANSWER,
-  BYTES,
   decodeMessage,
   Exchange,
   encodeMessage,
+  FILE_BYTES,
   MAX_TURN_BYTES,
-  NEXT,
-  PART,
-  QUESTION,
-  READ,
-  REFUSED,
+  NEXT_PART,
+  READ_FAILED,
+  READ_FILE,
+  REQUEST,
+  RESPONSE,
+  RESPONSE_PART,
 } from './exchange.js';
-import { BlockCache, LibrarySession, type Question, type QuestionedFile } from './library.js';
+import { BlockCache, type LibraryFile, type LibraryRequest, LibrarySession } from './library.js';
 import { onFirstMessage } from './platform.js';
 
-// A thread that prints keeps its process from ending.
+// A worker that prints would keep the process from exiting.
 console.log = console.warn = console.error = () => {};
 
 const NO_BYTES = new Uint8Array();
@@ -26,25 +29,26 @@ onFirstMessage<SharedArrayBuffer>((buffer) => {
   void serve(new Exchange(buffer));
 });
 
+/** Starts the library, reports that with an empty response, and then serves requests. */
 async function serve(exchange: Exchange): Promise<never> {
   const library = await ready;
-  let file: QuestionedFile | undefined;
+  let file: LibraryFile | undefined;
   const cache = new BlockCache((_, offset, length) => readThrough(exchange, offset, length));
   const session = new LibrarySession(library, (offset, length) =>
     cache.bytes(file!, offset, length),
   );
   send(exchange, NO_BYTES);
   for (;;) {
-    waitFor(exchange, QUESTION);
-    const question = decodeMessage<Question>(exchange.data());
-    file = question.file;
-    const answer = session.answer(question);
-    if (question.ask === 'close') cache.drop(question.file.id);
-    send(exchange, encodeMessage(answer));
+    waitFor(exchange, REQUEST);
+    const request = decodeMessage<LibraryRequest>(exchange.data());
+    file = request.file;
+    const response = session.respond(request);
+    if (request.operation === 'close') cache.drop(request.file.id);
+    send(exchange, encodeMessage(response));
   }
 }
 
-/** Waits for the other end's turn. */
+/** Blocks until the exchange has one of these states, and returns it. */
 function waitFor(exchange: Exchange, ...states: readonly number[]): number {
   for (let state = exchange.state; ; state = exchange.state) {
     if (states.includes(state)) return state;
@@ -52,27 +56,31 @@ function waitFor(exchange: Exchange, ...states: readonly number[]): number {
   }
 }
 
-/** Sends an answer, in as many turns as it takes. */
+/** Sends a response, in as many turns as it needs. */
 function send(exchange: Exchange, message: Uint8Array): void {
-  let at = 0;
-  for (; message.length - at > MAX_TURN_BYTES; at += MAX_TURN_BYTES) {
-    exchange.pass(PART, message.subarray(at, at + MAX_TURN_BYTES));
-    waitFor(exchange, NEXT);
+  let sent = 0;
+  for (; message.length - sent > MAX_TURN_BYTES; sent += MAX_TURN_BYTES) {
+    exchange.pass(RESPONSE_PART, message.subarray(sent, sent + MAX_TURN_BYTES));
+    waitFor(exchange, NEXT_PART);
   }
-  exchange.pass(ANSWER, message.subarray(at));
+  exchange.pass(RESPONSE, message.subarray(sent));
 }
 
-/** Bytes of the questioned file, which the other end reads. @throws Error with its reason where it cannot. */
+/**
+ * Reads bytes of the requested file through the other end.
+ *
+ * @throws Error with the reason where the other end cannot read them.
+ */
 function readThrough(exchange: Exchange, offset: number, length: number): Uint8Array {
   const bytes = new Uint8Array(length);
-  for (let at = 0; at < length; ) {
-    const count = Math.min(MAX_TURN_BYTES, length - at);
-    exchange.pass(READ, encodeMessage([offset + at, count]));
-    const state = waitFor(exchange, BYTES, REFUSED);
+  for (let done = 0; done < length; ) {
+    const count = Math.min(MAX_TURN_BYTES, length - done);
+    exchange.pass(READ_FILE, encodeMessage([offset + done, count]));
+    const state = waitFor(exchange, FILE_BYTES, READ_FAILED);
     const data = exchange.data();
-    if (state !== BYTES) throw new Error(new TextDecoder().decode(data));
-    bytes.set(data, at);
-    at += count;
+    if (state !== FILE_BYTES) throw new Error(new TextDecoder().decode(data));
+    bytes.set(data, done);
+    done += count;
   }
   return bytes;
 }

@@ -1,49 +1,60 @@
 /**
- * The HDF5 library (h5wasm) as something that answers questions about files, and that may hang or break at a damaged one:
- * `thread.ts` asks it on a thread of its own, where that does no harm.
+ * The HDF5 library (h5wasm) behind requests and responses. A damaged file can make it hang or
+ * crash, so `thread.ts` runs it on a thread of its own, where that does no harm.
  */
 
 import type { Metadata, ready } from 'h5wasm';
-import { textFrom } from './text.js';
+import { decodeText } from './text.js';
 
+/** The loaded h5wasm module. */
 export type Library = Awaited<typeof ready>;
 
-/** Reads bytes of the file that a question is about. @throws Error with the reason where they cannot be read. */
+/** Reads bytes of the requested file. @throws Error with the reason where they cannot be read. */
 export type ReadBytes = (offset: number, length: number) => Uint8Array;
 
-/** The file a question is about. */
-export interface QuestionedFile {
-  /** A number that no other file had before. */
+/** The file that a request is about. */
+export interface LibraryFile {
+  /** A number that is never reused for another file. */
   readonly id: number;
   /** Bytes. */
   readonly size: number;
-  /** Bytes of memory the library may take for it. */
+  /** Bytes of memory that the library may use in total while it reads the file. */
   readonly memory: number;
 }
 
-export type Question = { readonly file: QuestionedFile } & (
-  | { readonly ask: 'names'; readonly path: string }
-  | { readonly ask: 'describe'; readonly paths: readonly string[] }
+/**
+ * What the library can be asked to do with a file: list the `names` in a group, `describe` what
+ * paths lead to, `read` a block of a dataset, or `close` the file. The first request opens it.
+ */
+export type LibraryRequest = { readonly file: LibraryFile } & (
+  | { readonly operation: 'names'; readonly path: string }
+  | { readonly operation: 'describe'; readonly paths: readonly string[] }
   | {
-      readonly ask: 'read';
+      readonly operation: 'read';
       readonly path: string;
       readonly metadata: Pick<Metadata, 'size' | 'vlen'>;
       readonly offset: readonly number[];
       readonly count: readonly number[];
     }
-  | { readonly ask: 'close' }
+  | { readonly operation: 'close' }
 );
 
-/** Bytes, least significant first, or texts where these have no fixed length. */
+/** Values as stored: little-endian bytes, or strings where those are of variable length. */
 export type StoredValues = Uint8Array | string[];
 
+/** An attribute of a group or a dataset. */
 export interface StoredAttribute {
   readonly name: string;
+  /** Type and shape. */
   readonly metadata: Metadata;
+  /** All values. */
   readonly values: StoredValues;
 }
 
-/** What a name leads to. The address tells whether two names lead to the same. */
+/**
+ * What a path leads to. Two paths with the same address lead to the same object. `filters` is the
+ * number of its filters, such as compression.
+ */
 export type ObjectInfo =
   | { kind: 'group'; address: string; attributes: StoredAttribute[] }
   | {
@@ -53,26 +64,29 @@ export type ObjectInfo =
       metadata: Metadata;
       filters: number;
     }
-  | { kind: 'refused'; reason: string };
+  | { kind: 'unreadable'; reason: string };
 
 /**
- * What came of a question. `mustRecycle` where the library's memory has grown, which never shrinks, or where it keeps a
- * little of every failure; `broken` where it cannot go on.
+ * The result of a request, or the reason why it failed.
+ *
+ * `mustRecycle` means that the library should be replaced by a new one: its memory has grown, which
+ * never shrinks, or its failures have leaked. `broken` means that it has crashed.
  */
-export type Answer = ({ readonly value: unknown } | { readonly reason: string }) & {
+export type LibraryResponse = ({ readonly value: unknown } | { readonly reason: string }) & {
   readonly mustRecycle: boolean;
   readonly broken: boolean;
 };
 
-/** A failed call keeps a little of the library's stack. */
+/** Every failed call leaks a little of the library's stack. */
 const MAX_FAILURES = 500;
+/** The library is replaced once its memory is larger. */
 const MAX_LIBRARY_BYTES = 2 ** 29;
-/** Attributes larger than this say nothing of an array. */
+/** Larger attributes are skipped, as no metadata that we use is so large. */
 const MAX_ATTRIBUTE_BYTES = 2 ** 24;
 /** POSIX error number: input/output error. */
 const EIO = 29;
 
-/** As much of Emscripten's file system as is used here, which h5wasm's types leave out. */
+/** The part of Emscripten's file system that is used here; h5wasm's types omit it. */
 interface VirtualDisk {
   createFile(folder: string, name: string, properties: object, read: boolean, write: boolean): Node;
   unlink(path: string): void;
@@ -85,41 +99,43 @@ interface Node {
 }
 
 /**
- * A session with the library: its files are read through `readBytes`, it prints nothing, opens nothing else, and its memory
- * grows no further than each question allows.
+ * The library with its open files. It reads files only through `readBytes`, prints nothing, and its
+ * memory does not grow beyond what each request allows.
  */
 export class LibrarySession {
   readonly #library: Library;
   readonly #readBytes: ReadBytes;
-  readonly #open = new Map<number, bigint>();
-  /** The file of the question that is being answered, and the memory it allows. */
-  #file: QuestionedFile = { id: -1, size: 0, memory: 0 };
-  /** What the library printed of errors during one call. */
+  readonly #handles = new Map<number, bigint>();
+  /** The file of the current request. */
+  #file: LibraryFile = { id: -1, size: 0, memory: 0 };
+  /** What the library has printed during the current call: its errors. */
   #printed = '';
   #failures = 0;
-  /** Whether it was denied memory, and why a read of its file failed. */
+  /** Whether it was denied memory during the current call. */
   #wasDeniedMemory = false;
+  /** Why reading its file failed during the current call. */
   #readFailure: string | undefined;
   #isBroken = false;
 
-  /** @param readBytes reads the file of the question that is being answered. */
+  /** @param readBytes reads the file of the current request. */
   constructor(library: Library, readBytes: ReadBytes) {
     this.#library = library;
     this.#readBytes = readBytes;
     const disk = library.FS as unknown as VirtualDisk;
     disk.write = ({ fd }, buffer, offset, length) => {
       if (fd > 2) throw new disk.ErrnoError(EIO);
-      this.#printed += textFrom(new Uint8Array(buffer.buffer, offset, length).slice());
+      this.#printed += decodeText(new Uint8Array(buffer.buffer, offset, length).slice());
       return length;
     };
     this.#limitMemory();
   }
 
-  answer(question: Question): Answer {
+  /** Carries out a request. It never throws. */
+  respond(request: LibraryRequest): LibraryResponse {
     let result: { value: unknown } | { reason: string };
-    this.#file = question.file;
+    this.#file = request.file;
     try {
-      result = { value: this.#result(question) };
+      result = { value: this.#result(request) };
     } catch (error) {
       result = { reason: (error as Error).message };
     }
@@ -128,15 +144,19 @@ export class LibrarySession {
     return { ...result, mustRecycle, broken: this.#isBroken };
   }
 
-  #result(question: Question): unknown {
-    if (question.ask === 'close') return this.#close(question.file.id);
+  #result(request: LibraryRequest): unknown {
+    if (request.operation === 'close') return this.#close(request.file.id);
     const file = this.#handle();
-    if (question.ask === 'describe') return question.paths.map((path) => this.#info(file, path));
-    if (question.ask === 'read') return this.#read(file, question);
-    return this.#checked(() => this.#library.get_names(file, question.path, false));
+    if (request.operation === 'describe')
+      return request.paths.map((path) => this.#info(file, path));
+    if (request.operation === 'read') return this.#read(file, request);
+    return this.#checked(() => this.#library.get_names(file, request.path, false));
   }
 
-  /** The library learns that memory is short as on any computer that is full. */
+  /**
+   * Limits the library's memory: growth beyond the limit of the current request fails as it does on
+   * a computer whose memory is full.
+   */
   #limitMemory(): void {
     const session = this;
     const { grow } = WebAssembly.Memory.prototype;
@@ -145,39 +165,43 @@ export class LibrarySession {
       session.#wasDeniedMemory = true;
       const bytes = this.buffer.byteLength + Number(pages) * 65536;
       if (bytes > session.#file.memory) throw new RangeError('the file needs too much memory');
-      const before = grow.call(this, pages);
+      const previousPages = grow.call(this, pages);
       session.#wasDeniedMemory = false;
-      return before;
+      return previousPages;
     };
   }
 
-  /** One call of the library, which has failed where it breaks, prints an error, or `failed` says so. */
-  #checked<T>(call: () => T, failed: (result: T) => boolean = () => this.#printed !== ''): T {
+  /**
+   * Runs one call of the library.
+   *
+   * @param hasFailed whether a result means failure; default: whether the library printed an error.
+   * @throws Error with the reason where the call fails or the library crashes.
+   */
+  #checked<T>(call: () => T, hasFailed: (result: T) => boolean = () => this.#printed !== ''): T {
     this.#printed = '';
     this.#wasDeniedMemory = false;
     this.#readFailure = undefined;
     try {
       const result = call();
-      if (!failed(result)) return result;
+      if (!hasFailed(result)) return result;
     } catch (error) {
       this.#isBroken ||= error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
     }
     this.#failures += 1;
     if (this.#readFailure !== undefined) throw new Error(this.#readFailure);
-    if (this.#wasDeniedMemory)
-      throw new Error('it needs more memory at once than there is, or is damaged');
-    throw new Error(reasonIn(this.#printed));
+    if (this.#wasDeniedMemory) throw new Error('it needs more memory than there is, or is damaged');
+    throw new Error(parseReason(this.#printed));
   }
 
   #path(id: number): string {
     return `/${id}.h5`;
   }
 
-  /** The library's handle of the questioned file, which is opened on first use. */
+  /** The library's handle of the requested file, which is opened on first use. */
   #handle(): bigint {
     const { id, size } = this.#file;
-    const known = this.#open.get(id);
-    if (known !== undefined) return known;
+    const existing = this.#handles.get(id);
+    if (existing !== undefined) return existing;
     const disk = this.#library.FS as unknown as VirtualDisk;
     const node = disk.createFile('/', `${id}.h5`, {}, true, false);
     Object.defineProperty(node, 'usedBytes', { get: () => size });
@@ -199,7 +223,7 @@ export class LibrarySession {
       const file = this.#checked(() =>
         this.#library.open(this.#path(id), H5F_ACC_RDONLY, false, -1, -1),
       );
-      this.#open.set(id, file);
+      this.#handles.set(id, file);
       return file;
     } catch (error) {
       disk.unlink(this.#path(id));
@@ -208,44 +232,52 @@ export class LibrarySession {
   }
 
   #close(id: number): void {
-    const file = this.#open.get(id);
-    this.#open.delete(id);
+    const file = this.#handles.get(id);
+    this.#handles.delete(id);
     if (file === undefined) return;
-    // What cannot be closed stays in the library's memory until that is made anew.
+    // A file that cannot be closed keeps its memory until the library is replaced.
     if (this.#library.close_file(file) < 0) this.#failures = Number.POSITIVE_INFINITY;
     (this.#library.FS as unknown as VirtualDisk).unlink(this.#path(id));
   }
 
-  /** Values that one call writes from an address on, and another gives back where they are texts. */
+  /**
+   * Reads values through the library's memory.
+   *
+   * @param read writes the values to an address and returns a negative status where it fails.
+   * @param release frees the strings that `read` has allocated.
+   */
   #values(
     { size, vlen }: Pick<Metadata, 'size' | 'vlen'>,
     count: number,
     read: (pointer: bigint) => number,
-    giveBack: (pointer: bigint) => number,
+    release: (pointer: bigint) => number,
   ): StoredValues {
     const library = this.#library;
     const pointer = library._malloc(size * count);
     if (pointer === 0) throw new Error('it needs more memory than there is');
     try {
       library.HEAPU8.fill(0, pointer, pointer + size * count);
-      // It may print complaints of what it then does not need. Texts of a failed read are not given back: they may be none.
+      // A successful call may print errors of attempts that it did not need, so only its status
+      // counts. After a failure no strings are released, as their addresses may be invalid.
       this.#checked(
         () => read(BigInt(pointer)),
         (status) => status < 0,
       );
       const bytes = library.HEAPU8.slice(pointer, pointer + size * count);
       if (!vlen) return bytes;
-      const texts = [...new Uint32Array(bytes.buffer)].map((at) =>
-        at === 0 ? '' : textFrom(library.HEAPU8.subarray(at, library.HEAPU8.indexOf(0, at))),
+      const texts = [...new Uint32Array(bytes.buffer)].map((address) =>
+        address === 0
+          ? ''
+          : decodeText(library.HEAPU8.subarray(address, library.HEAPU8.indexOf(0, address))),
       );
-      this.#checked(() => giveBack(BigInt(pointer)));
+      this.#checked(() => release(BigInt(pointer)));
       return texts;
     } finally {
       library._free(pointer);
     }
   }
 
-  /** Attributes that are numbers and texts; references, records and the like are of no use here. */
+  /** The attributes that are numbers or strings; references, records and the like are skipped. */
   #attributes(file: bigint, path: string): StoredAttribute[] {
     const library = this.#library;
     const { H5T_INTEGER, H5T_FLOAT, H5T_STRING, H5T_ENUM } = library.H5T_class_t;
@@ -268,10 +300,14 @@ export class LibrarySession {
     });
   }
 
-  /** Whether a name leads to a group or an array; of a link that leads to neither, the error says where it should. */
+  /**
+   * Whether a path leads to a group or a dataset.
+   *
+   * @throws Error where it leads to neither; for a link, the message says where it points.
+   */
   #kind(file: bigint, path: string): number {
     const library = this.#library;
-    let reason = 'it is neither a group nor an array';
+    let reason = 'it is neither a group nor a dataset';
     try {
       const kind = this.#checked(() => library.get_type(file, path));
       if (kind === library.H5G_GROUP || kind === library.H5G_DATASET) return kind;
@@ -283,7 +319,7 @@ export class LibrarySession {
     if (filename !== undefined)
       throw new Error(`it is a link to ${obj_path} in another file, ${filename}`);
     const target = this.#checked(() => library.get_symbolic_link(file, path));
-    throw new Error(target === null ? reason : `it is a link to ${target}, which leads nowhere`);
+    throw new Error(target === null ? reason : `it is a link to ${target}, which does not exist`);
   }
 
   #info(file: bigint, path: string): ObjectInfo {
@@ -301,15 +337,15 @@ export class LibrarySession {
       return { kind: 'dataset', address, attributes, metadata, filters };
     } catch (error) {
       if (this.#isBroken) throw error;
-      return { kind: 'refused', reason: (error as Error).message };
+      return { kind: 'unreadable', reason: (error as Error).message };
     }
   }
 
-  #read(file: bigint, question: Question & { ask: 'read' }): StoredValues {
+  #read(file: bigint, request: LibraryRequest & { operation: 'read' }): StoredValues {
     const library = this.#library;
-    const { path, metadata } = question;
-    const [offset, count] = [question.offset.map(BigInt), question.count.map(BigInt)];
-    const size = question.count.reduce((product, n) => product * n, 1);
+    const { path, metadata } = request;
+    const [offset, count] = [request.offset.map(BigInt), request.count.map(BigInt)];
+    const size = request.count.reduce((product, n) => product * n, 1);
     if (count.length === 0) {
       return this.#values(
         metadata,
@@ -328,44 +364,48 @@ export class LibrarySession {
   }
 }
 
-/** The reason in what the library printed: the deepest of its errors says what is wrong, the others in doing what. */
-function reasonIn(printed: string): string {
+/**
+ * The reason of a failure from what the library printed: a stack of errors, of which the deepest
+ * says what is wrong.
+ */
+function parseReason(printed: string): string {
   const [, filter] = /required filter '(.*)' is not registered/.exec(printed) ?? [];
   if (filter !== undefined)
-    return `it is packed with ${filter}, which cannot be unpacked here: save it with gzip or unpacked`;
+    return `it is compressed with ${filter}, which is not supported: save it with gzip or uncompressed`;
   if (/truncated file/.test(printed)) return 'it is cut short';
   const reason = [...printed.matchAll(/ line \d+ in \w+\(\): (.+)/g)].at(-1)?.[1];
   if (reason === undefined) return 'it is damaged';
   if (reason === 'file signature not found') return 'it is not an HDF5 file';
-  return `it is damaged, or of a kind that cannot be read (HDF5 says "${reason}")`;
+  return `it is damaged or of an unsupported kind (HDF5 says "${reason}")`;
 }
 
-/** Bytes kept of what was read last, in blocks: the library asks for its metadata in many small pieces. */
+/** Size of a cached block. The library reads a file's metadata in many small pieces. */
 const BLOCK_BYTES = 2 ** 16;
 const MAX_BLOCKS = 64;
 
-/** Reads in whole blocks, the last of which are kept; what is longer than some blocks is read as it is. */
+/** Caches the blocks of files that were used last. Long reads bypass the cache. */
 export class BlockCache {
   readonly #blocks = new Map<string, Uint8Array>();
 
-  /** @param read reads `length` bytes from `offset` of the file called `id`, all of which are there. */
+  /** @param read reads `length` bytes at `offset` of the file `id`, all within the file. */
   constructor(readonly read: (id: number, offset: number, length: number) => Uint8Array) {}
 
-  bytes({ id, size }: QuestionedFile, offset: number, length: number): Uint8Array {
+  /** Reads bytes of a file, all within the file, through the cache. */
+  bytes({ id, size }: LibraryFile, offset: number, length: number): Uint8Array {
     if (length > 4 * BLOCK_BYTES) return this.read(id, offset, length);
     const bytes = new Uint8Array(length);
-    for (let at = 0; at < length; ) {
-      const place = offset + at;
-      const start = place - (place % BLOCK_BYTES);
+    for (let done = 0; done < length; ) {
+      const position = offset + done;
+      const start = position - (position % BLOCK_BYTES);
       const block = this.#block(id, start, Math.min(BLOCK_BYTES, size - start));
-      const part = block.subarray(place - start, place - start + length - at);
-      bytes.set(part, at);
-      at += part.length;
+      const part = block.subarray(position - start, position - start + length - done);
+      bytes.set(part, done);
+      done += part.length;
     }
     return bytes;
   }
 
-  /** Forgets a file. */
+  /** Drops the blocks of a file. */
   drop(id: number): void {
     for (const key of [...this.#blocks.keys()])
       if (key.startsWith(`${id} `)) this.#blocks.delete(key);
@@ -374,7 +414,7 @@ export class BlockCache {
   #block(id: number, start: number, length: number): Uint8Array {
     const key = `${id} ${start}`;
     const block = this.#blocks.get(key) ?? this.read(id, start, length);
-    // The one used last stands at the end.
+    // The map keeps the order of insertion: the block used last is at its end.
     this.#blocks.delete(key);
     this.#blocks.set(key, block);
     if (this.#blocks.size > MAX_BLOCKS) this.#blocks.delete(this.#blocks.keys().next().value!);

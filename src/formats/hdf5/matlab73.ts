@@ -1,7 +1,8 @@
 /**
- * MATLAB's files of version 7.3, which are HDF5 by conventions that MathWorks has not written down: an attribute names
- * each value's class, axes are in reverse, and what a cell or an array of structs holds is in a group of its own,
- * '#refs#', to which the cell refers by addresses.
+ * Reads MATLAB files of version 7.3. They are HDF5 files with conventions that MathWorks has not
+ * documented: an attribute names the class of each value, the axes are in reverse order, and the
+ * items of a cell array or an array of structs are in the group '#refs#', which the array refers to
+ * by addresses.
  */
 
 import { RecordingError } from '../../recording/errors.js';
@@ -17,22 +18,22 @@ import type { Hdf5File, NamedObject } from './file.js';
 import type { StoredValues } from './library.js';
 import {
   attributesFrom,
-  CLASS,
   type DatasetInfo,
+  type ElementType,
   elementType,
+  H5T_CLASS,
   lazyGroup,
   readRows,
-  type Type,
   type Values,
 } from './values.js';
 
-/** What cells hold, and what MATLAB keeps for its own objects. */
+/** Groups with the items of cells and with MATLAB's own objects; they are not variables. */
 const INTERNAL_GROUPS = ['#refs#', '#subsystem#'];
-/** No sparse array is made dense past this many values at once. */
+/** Values of a sparse array that are read at once, zeros included. */
 const MAX_DENSE_VALUES = 2 ** 27;
 
-/** Addresses as texts, as the descriptions of what they lead to have them. */
-const ADDRESS_TYPE: Type = {
+/** Reads addresses as strings in the form of `ObjectInfo.address`. */
+const ADDRESS_TYPE: ElementType = {
   kind: 'text',
   make: (length) => new Array<string>(length),
   decode: (stored: StoredValues) =>
@@ -42,159 +43,186 @@ const ADDRESS_TYPE: Type = {
 };
 
 function attributeValue({ info }: NamedObject, name: string): number | string | undefined {
-  if (info.kind === 'refused') return undefined;
+  if (info.kind === 'unreadable') return undefined;
   const value = attributesFrom(info.attributes)[name];
   return Array.isArray(value) ? value[0] : (value as number | string | undefined);
 }
 
-/** Whether what a file holds has MATLAB's classes. */
+/**
+ * Whether a file was written by MATLAB: some of its objects have the attribute of a MATLAB class.
+ */
 export function isMatlab73(members: ReadonlyMap<string, NamedObject>): boolean {
   return [...members.values()].some(
     (object) => attributeValue(object, 'MATLAB_class') !== undefined,
   );
 }
 
-/** The variables of a file, by name, in the form of those of older files: see parseMatlab. */
+/**
+ * The variables of a file, by name. They have the same form as those of older files, see
+ * `parseMatlab`.
+ *
+ * @param members the objects at the top of the file.
+ */
 export function matlabMembers(
   file: Hdf5File,
   members: ReadonlyMap<string, NamedObject>,
 ): Map<string, DataNode> {
-  const reader = new Reader(file, members.get('#refs#'));
+  const reader = new MatlabReader(file, members.get('#refs#'));
   const variables = [...members].filter(([name]) => !INTERNAL_GROUPS.includes(name));
   return new Map(
     variables.map(([name, object]) => [
       name,
-      reader.part({ ...object, label: `Variable ${name}` }, []),
+      reader.node({ ...object, label: `Variable ${name}` }, []),
     ]),
   );
 }
 
-class Reader {
+class MatlabReader {
   readonly #file: Hdf5File;
-  readonly #store: NamedObject | undefined;
-  #stored: Map<string, NamedObject> | undefined;
+  readonly #refs: NamedObject | undefined;
+  /** The objects of '#refs#' by address; undefined until they are needed. */
+  #objectsByAddress: Map<string, NamedObject> | undefined;
 
-  constructor(file: Hdf5File, store: NamedObject | undefined) {
+  /** @param refs the group '#refs#'. */
+  constructor(file: Hdf5File, refs: NamedObject | undefined) {
     this.#file = file;
-    this.#store = store;
+    this.#refs = refs;
   }
 
-  /** @param around addresses of what it is in. */
-  part(object: NamedObject, around: readonly string[]): DataNode {
+  /**
+   * The node of an object.
+   *
+   * @param ancestors addresses of the enclosing objects.
+   */
+  node(object: NamedObject, ancestors: readonly string[]): DataNode {
     try {
-      return this.#part(object, around);
+      return this.#node(object, ancestors);
     } catch (error) {
-      // What is damaged should not keep its neighbours from being read.
+      // A damaged object should not keep the others from being read.
       if (error instanceof RecordingError) return unreadableNode(error);
       throw error;
     }
   }
 
-  #part(object: NamedObject, around: readonly string[]): DataNode {
+  #node(object: NamedObject, ancestors: readonly string[]): DataNode {
     const { info } = object;
-    if (info.kind === 'refused') return this.#refused(object, info.reason);
-    if (around.includes(info.address))
-      return this.#refused(object, 'it holds what it is in, without an end');
-    const inside = [...around, info.address];
-    const of = attributeValue(object, 'MATLAB_class');
-    if (of === 'function_handle')
-      return this.#refused(object, 'it holds a function: save the values that it gives');
+    if (info.kind === 'unreadable') return this.#unreadable(object, info.reason);
+    if (ancestors.includes(info.address)) return this.#unreadable(object, 'it contains itself');
+    const path = [...ancestors, info.address];
+    const className = attributeValue(object, 'MATLAB_class');
+    if (className === 'function_handle')
+      return this.#unreadable(object, 'it contains a function: save the values it returns');
     if (attributeValue(object, 'MATLAB_object_decode') !== undefined) {
-      const reason = `it holds an object of class ${of}, which only MATLAB can read: save its values as arrays, cells or structs`;
-      return this.#refused(object, reason);
+      const reason = `it contains an object of class ${className}, which only MATLAB can read: save its values as arrays, cells or structs`;
+      return this.#unreadable(object, reason);
     }
-    if (info.kind === 'group') return this.#struct(object, inside);
-    return this.#array(object, info, of, inside);
+    if (info.kind === 'group') return this.#struct(object, path);
+    return this.#array(object, info, className, path);
   }
 
-  #refused(
+  #unreadable(
     { label }: Pick<NamedObject, 'label'>,
     reason: string,
     shape: readonly number[] = [],
   ): ArrayNode {
-    return unreadableNode(this.#file.refusal(label, reason), shape);
+    return unreadableNode(this.#file.readError(label, reason), shape);
   }
 
   #array(
     object: NamedObject,
     info: DatasetInfo,
-    of: number | string | undefined,
-    around: readonly string[],
+    className: number | string | undefined,
+    ancestors: readonly string[],
   ): DataNode {
     const type = elementType(info.metadata);
-    const empty = Boolean(attributeValue(object, 'MATLAB_empty')) && typeof type !== 'string';
-    const stored = [...(info.metadata.shape ?? [0])].reverse();
-    // Of an empty array the axes are stored as its values.
-    const shape = empty ? Array.from(this.#rows(object, info, type), Number) : stored;
-    if (empty && !shape.includes(0))
-      return this.#refused(
+    const isEmpty = Boolean(attributeValue(object, 'MATLAB_empty')) && typeof type !== 'string';
+    const storedShape = [...(info.metadata.shape ?? [0])].reverse();
+    // The values of an empty array are its shape.
+    const shape = isEmpty ? Array.from(this.#rows(object, info, type), Number) : storedShape;
+    if (isEmpty && !shape.includes(0))
+      return this.#unreadable(
         object,
-        `it is damaged: it should be empty, but is [${shape.join(', ')}]`,
+        `it is damaged: it should be empty, but has the shape [${shape.join(', ')}]`,
       );
-    if (of === 'cell' || (empty && of === 'struct')) {
+    if (className === 'cell' || (isEmpty && className === 'struct')) {
       const items = () =>
         this.#addresses(object).map((address, n) =>
-          this.#referred(address, `${object.label}{${n + 1}}`, around),
+          this.#referredNode(address, `${object.label}{${n + 1}}`, ancestors),
         );
-      return lazyList(shape, empty ? () => [] : items);
+      return lazyList(shape, isEmpty ? () => [] : items);
     }
-    if (typeof type === 'string') return this.#refused(object, `it holds ${type}`, shape);
-    if (of === 'char') return this.#text(object, info, type, empty ? [0] : shape);
+    if (typeof type === 'string') return this.#unreadable(object, `it contains ${type}`, shape);
+    if (className === 'char') return this.#text(object, info, type, isEmpty ? [0] : shape);
     const read = (from = 0, to = shape[0] ?? 1) =>
-      empty ? type.make(0) : this.#rows(object, info, type, from, to);
+      isEmpty ? type.make(0) : this.#rows(object, info, type, from, to);
     return arrayNode(type.kind, shape, read);
   }
 
-  /** Places along MATLAB's first axis. */
+  /** Rows of MATLAB's first axis, which is the last one of the file. */
   #rows(
     object: NamedObject,
     info: DatasetInfo,
-    type: Type,
+    type: ElementType,
     from = 0,
     to = Number.POSITIVE_INFINITY,
   ): Values {
     return readRows({ file: this.#file, object, info, type, reversed: true }, from, to);
   }
 
-  /** A row of letters is one text, a matrix of letters a text per row, without the blanks that fill it up. */
-  #text(object: NamedObject, info: DatasetInfo, type: Type, shape: readonly number[]): ArrayNode {
+  /**
+   * Characters: a single row is one string, and a matrix is a string per row, without its trailing
+   * blanks.
+   */
+  #text(
+    object: NamedObject,
+    info: DatasetInfo,
+    type: ElementType,
+    shape: readonly number[],
+  ): ArrayNode {
     const [rows = 1, columns = 1] = shape;
     if (elementCount(shape) === 0) return arrayNode('text', [], (from, to) => [''].slice(from, to));
     if (shape.length > 2)
-      return this.#refused(object, 'it holds letters in three axes or more: save a cell of texts');
-    const texts = (from = 0, to = rows) => {
-      const letters = this.#rows(object, info, type, from, to) as ArrayLike<number>;
-      return Array.from({ length: letters.length / columns }, (_, row) => {
+      return this.#unreadable(
+        object,
+        'it contains characters along three axes or more: save a cell array of character vectors',
+      );
+    const readTexts = (from = 0, to = rows) => {
+      const codes = this.#rows(object, info, type, from, to) as ArrayLike<number>;
+      return Array.from({ length: codes.length / columns }, (_, row) => {
         let text = '';
         for (let n = row * columns; n < (row + 1) * columns; n++)
-          text += String.fromCharCode(letters[n]!);
+          text += String.fromCharCode(codes[n]!);
         return rows === 1 ? text : text.replace(/[ \0]+$/, '');
       });
     };
-    return arrayNode('text', rows === 1 ? [] : [rows], texts);
+    return arrayNode('text', rows === 1 ? [] : [rows], readTexts);
   }
 
   /** A struct, an array of structs or a sparse array. */
-  #struct(object: NamedObject, around: readonly string[]): DataNode {
+  #struct(object: NamedObject, ancestors: readonly string[]): DataNode {
     const { label } = object;
     const fields = this.#file.members(object, (name) => `${label}.${name}`);
     const height = attributeValue(object, 'MATLAB_sparse');
     if (typeof height === 'number') return this.#sparse(object, fields, height);
-    const shape = shapeOfStructs([...fields.values()]);
-    if (!shape) return lazyGroup({}, () => mapped(fields, (_, field) => this.part(field, around)));
+    const shape = structArrayShape([...fields.values()]);
+    if (!shape)
+      return lazyGroup({}, () => mapValues(fields, (_, field) => this.node(field, ancestors)));
     return lazyList(shape, () => {
-      const columns = mapped(fields, (_, field) => this.#addresses(field));
+      const columns = mapValues(fields, (_, field) => this.#addresses(field));
       return Array.from({ length: elementCount(shape) }, (_, n) =>
         lazyGroup({}, () =>
-          mapped(columns, (name, addresses) =>
-            this.#referred(addresses[n]!, `${label}(${n + 1}).${name}`, around),
+          mapValues(columns, (name, addresses) =>
+            this.#referredNode(addresses[n]!, `${label}(${n + 1}).${name}`, ancestors),
           ),
         ),
       );
     });
   }
 
-  /** Columns of values that are not 0, with the rows they are in and where each column begins. */
+  /**
+   * A sparse array: `data` has its nonzero values column by column, `ir` their rows, and `jc` where
+   * each column begins.
+   */
   #sparse(
     object: NamedObject,
     fields: ReadonlyMap<string, NamedObject>,
@@ -202,25 +230,29 @@ class Reader {
   ): ArrayNode {
     const load = (name: string) => {
       const field = fields.get(name);
-      const part = field && this.part(field, []);
-      return part?.kind === 'array' ? (part.read() as Numbers) : new Float64Array();
+      const node = field && this.node(field, []);
+      return node?.kind === 'array' ? (node.read() as Numbers) : new Float64Array();
     };
     const starts = load('jc');
     const width = starts.length - 1;
-    if (!(width >= 0)) return this.#refused(object, 'it is a sparse array without its columns');
+    if (!(width >= 0))
+      return this.#unreadable(object, 'it is a sparse array whose columns are missing');
     return arrayNode('number', [height, width], (from = 0, to = height) => {
-      const size = Math.max(0, to - from) * width;
-      if (size > MAX_DENSE_VALUES) {
-        const reason = `it holds a sparse array of ${size} values with its zeros, too many at once: save [row, column, value] = find(...)`;
-        throw this.#file.refusal(object.label, reason);
+      const count = Math.max(0, to - from) * width;
+      if (count > MAX_DENSE_VALUES) {
+        const reason = `it contains a sparse array of ${count} values with its zeros, which is too many at once: save [row, column, value] = find(...)`;
+        throw this.#file.readError(object.label, reason);
       }
       const [values, rows] = [load('data'), load('ir')];
-      const dense = values.slice(0, 0).constructor as new (length: number) => Numbers;
-      const numbers = new dense(size);
+      const NumberArray = values.constructor as new (length: number) => Numbers;
+      const numbers = new NumberArray(count);
       for (let column = 0; column < width; column++) {
         for (let n = starts[column]!; n < starts[column + 1]!; n++) {
           if (!(rows[n]! < height))
-            throw this.#file.refusal(object.label, 'it is damaged: its rows do not fit its shape');
+            throw this.#file.readError(
+              object.label,
+              'it is damaged: its rows do not match its shape',
+            );
           if (rows[n]! >= from && rows[n]! < to)
             numbers[(rows[n]! - from) * width + column] = values[n]!;
         }
@@ -229,28 +261,30 @@ class Reader {
     });
   }
 
+  /** The addresses that a dataset of references contains. */
   #addresses(object: NamedObject): string[] {
     const info = object.info as DatasetInfo;
-    if (info.metadata.type !== CLASS.reference)
-      throw this.#file.refusal(object.label, 'it is damaged: it refers to nothing');
+    if (info.metadata.type !== H5T_CLASS.reference)
+      throw this.#file.readError(object.label, 'it is damaged: it should contain references');
     const dataset = { file: this.#file, object, info, type: ADDRESS_TYPE, reversed: false };
     return readRows(dataset, 0, Number.POSITIVE_INFINITY) as string[];
   }
 
-  #referred(address: string, label: string, around: readonly string[]): DataNode {
-    const object = this.#storedAt(address);
-    if (!object) return this.#refused({ label }, 'it refers to something that is not there');
-    return this.part({ ...object, label }, around);
+  /** The node of an item that an array refers to. */
+  #referredNode(address: string, label: string, ancestors: readonly string[]): DataNode {
+    const object = this.#objectAt(address);
+    if (!object) return this.#unreadable({ label }, 'it refers to an object that does not exist');
+    return this.node({ ...object, label }, ancestors);
   }
 
-  #storedAt(address: string): NamedObject | undefined {
-    // The library finds a name for an address by a search through the whole file.
-    this.#stored ??= new Map(
-      [...(this.#store ? this.#file.members(this.#store).values() : [])].flatMap((object) =>
-        object.info.kind === 'refused' ? [] : [[object.info.address, object] as const],
+  #objectAt(address: string): NamedObject | undefined {
+    // The library could find the object, but it searches the entire file for every address.
+    this.#objectsByAddress ??= new Map(
+      [...(this.#refs ? this.#file.members(this.#refs).values() : [])].flatMap((object) =>
+        object.info.kind === 'unreadable' ? [] : [[object.info.address, object] as const],
       ),
     );
-    return this.#stored.get(address);
+    return this.#objectsByAddress.get(address);
   }
 }
 
@@ -274,19 +308,22 @@ function lazyList(shape: readonly number[], load: () => DataNode[]): ListNode {
   };
 }
 
-function mapped<T, U>(map: ReadonlyMap<string, T>, to: (name: string, value: T) => U) {
-  return new Map([...map].map(([name, value]) => [name, to(name, value)] as const));
+function mapValues<T, U>(map: ReadonlyMap<string, T>, change: (name: string, value: T) => U) {
+  return new Map([...map].map(([name, value]) => [name, change(name, value)] as const));
 }
 
-/** An array of structs is a group of arrays of addresses, which have no class as cells have. */
-function shapeOfStructs(fields: readonly NamedObject[]): number[] | undefined {
+/**
+ * The shape of an array of structs; undefined where the fields are those of a single struct. The
+ * fields of an array are datasets of references without a MATLAB class, all of the same shape.
+ */
+function structArrayShape(fields: readonly NamedObject[]): number[] | undefined {
   const shapes = fields.map((object) => {
     const { info } = object;
-    const classless = attributeValue(object, 'MATLAB_class') === undefined;
-    if (info.kind !== 'dataset' || !classless) return undefined;
-    return info.metadata.type === CLASS.reference ? info.metadata.shape : undefined;
+    const hasClass = attributeValue(object, 'MATLAB_class') !== undefined;
+    if (info.kind !== 'dataset' || hasClass) return undefined;
+    return info.metadata.type === H5T_CLASS.reference ? info.metadata.shape : undefined;
   });
   const [shape] = shapes;
-  const same = shapes.every((other) => other && other.join() === shape?.join());
-  return shape && same ? [...shape].reverse() : undefined;
+  const areEqual = shapes.every((other) => other && other.join() === shape?.join());
+  return shape && areEqual ? [...shape].reverse() : undefined;
 }

@@ -1,8 +1,10 @@
 /**
- * HDF5 files (https://support.hdfgroup.org/documentation), among them NWB and MATLAB's version 7.3, as a tree of parts.
+ * Opens HDF5 files (https://support.hdfgroup.org/documentation), which NWB files and MATLAB 7.3
+ * files also are, as a tree of nodes.
  *
- * Names are looked at a group at a time, values read as they are asked for, a tile at a time: a file may be larger than
- * the memory. What cannot be used (records, references, links that lead nowhere) is in the tree and refused when read.
+ * Groups are looked up and values are read on demand, a tile at a time, so a file may be larger
+ * than the memory. Objects that cannot be used (records, references, broken links) are in the tree
+ * and throw when they are read.
  */
 
 import type { ByteSource } from '../../ports/byte-source.js';
@@ -15,12 +17,14 @@ import { isMatlab73, matlabMembers } from './matlab73.js';
 import { attributesFrom, type DatasetInfo, elementType, lazyGroup, readRows } from './values.js';
 
 /**
- * Opens an HDF5 file. The library starts with the first, which takes a third of a second; in a page it must have been
- * started before, see `prepareHdf5`.
+ * Opens an HDF5 file. The first file starts the library, which takes a third of a second; a page
+ * has to start it beforehand, see `prepareHdf5`.
  *
- * @param name what messages call it.
- * @param seconds how long the library may compute at one question, for a damaged file can make it loop for ever.
- * @throws RecordingError where it is not HDF5 or damaged, as its parts do where they are looked at.
+ * @param name what messages call the file.
+ * @param seconds how long the library may compute for one request, as a damaged file can put it
+ *   into an endless loop.
+ * @throws RecordingError where it is not an HDF5 file or is damaged. Damage inside throws only when
+ *   the damaged object is looked up or read.
  */
 export function openHdf5(
   source: ByteSource,
@@ -39,7 +43,7 @@ export function openHdf5(
 function rootNode(file: Hdf5File): GroupNode {
   const [top] = file.lookUp(['/']);
   const { info } = top!;
-  if (info.kind === 'refused') throw file.refusal('', info.reason);
+  if (info.kind === 'unreadable') throw file.readError('', info.reason);
   const objects = file.members(top!);
   const members = isMatlab73(objects)
     ? matlabMembers(file, objects)
@@ -47,39 +51,39 @@ function rootNode(file: Hdf5File): GroupNode {
   return { kind: 'group', attributes: attributesFrom(info.attributes), members };
 }
 
-/** @param around addresses of the groups around them, into which a link may lead back. */
+/** @param ancestors addresses of the enclosing groups, to detect links back to one of them. */
 function memberNodes(
   file: Hdf5File,
   objects: ReadonlyMap<string, NamedObject>,
-  around: readonly string[],
+  ancestors: readonly string[],
 ): Map<string, DataNode> {
-  return new Map([...objects].map(([name, member]) => [name, asNode(file, member, around)]));
+  return new Map([...objects].map(([name, member]) => [name, objectNode(file, member, ancestors)]));
 }
 
-function asNode(file: Hdf5File, object: NamedObject, around: readonly string[]): DataNode {
+function objectNode(file: Hdf5File, object: NamedObject, ancestors: readonly string[]): DataNode {
   const { info, label } = object;
-  if (info.kind === 'refused') return unreadableNode(file.refusal(label, info.reason));
-  if (info.kind === 'dataset') return arrayPart(file, object, info);
+  if (info.kind === 'unreadable') return unreadableNode(file.readError(label, info.reason));
+  if (info.kind === 'dataset') return datasetNode(file, object, info);
   const { address } = info;
-  if (around.includes(address))
-    return unreadableNode(file.refusal(label, 'it is a link back to a group that it is in'));
+  if (ancestors.includes(address))
+    return unreadableNode(file.readError(label, 'it is a link back to an enclosing group'));
   return lazyGroup(attributesFrom(info.attributes), () =>
-    memberNodes(file, file.members(object), [...around, address]),
+    memberNodes(file, file.members(object), [...ancestors, address]),
   );
 }
 
-function arrayPart(file: Hdf5File, object: NamedObject, info: DatasetInfo): ArrayNode {
+function datasetNode(file: Hdf5File, object: NamedObject, info: DatasetInfo): ArrayNode {
   const { metadata } = info;
-  // Without a shape: HDF5's way to store nothing at all.
+  // A dataset with a null dataspace has no shape and no values.
   const shape = metadata.shape ?? [0];
   const type = elementType(metadata);
   if (typeof type === 'string')
-    return unreadableNode(file.refusal(object.label, `it holds ${type}`), shape);
+    return unreadableNode(file.readError(object.label, `it contains ${type}`), shape);
   const sources = new Set(metadata.virtual_sources?.map(({ file_name }) => file_name));
   sources.delete('.');
   if (sources.size > 0) {
-    const reason = `it is put together from other files (${[...sources].slice(0, 3).join(', ')})`;
-    return unreadableNode(file.refusal(object.label, reason), shape);
+    const reason = `it is a virtual dataset that is stored in other files (${[...sources].slice(0, 3).join(', ')})`;
+    return unreadableNode(file.readError(object.label, reason), shape);
   }
   const dataset = { file, object, info, type, reversed: false };
   return {

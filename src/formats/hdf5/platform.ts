@@ -1,7 +1,11 @@
-/** Worker threads of Node and of browsers, as one thing; Node is asked at run time, as pages load the same files. */
+/**
+ * Worker threads of Node and of browsers behind the same functions. Node's modules are looked up at
+ * run time, as pages load this file too.
+ */
 
-/** A thread that was sent its first message. */
+/** A running worker. */
 export interface StartedWorker {
+  /** Ends the worker at once. */
   terminate(): void;
 }
 
@@ -25,13 +29,16 @@ interface NodeProcess {
 
 const node = (globalThis as { process?: NodeProcess }).process;
 
-/** Node's threads; undefined in a browser. */
+/** Node's module of worker threads; undefined in a browser. */
 function nodeThreads(): NodeThreads | undefined {
   return node?.getBuiltinModule?.('node:worker_threads');
 }
 
-/** Whether this thread may wait for another: not where memory cannot be shared, nor on the main thread of a page. */
-export function canWait(): boolean {
+/**
+ * Whether the calling thread may block. It may not where memory cannot be shared, nor on the main
+ * thread of a page.
+ */
+export function canBlock(): boolean {
   if (typeof SharedArrayBuffer === 'undefined') return false;
   try {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1, 0);
@@ -41,15 +48,20 @@ export function canWait(): boolean {
   }
 }
 
-/** Whether a thread starts while this one waits: in Node it does, in a page this one must return first. */
-export function canStartWhileWaiting(): boolean {
+/**
+ * Whether a new worker starts while the calling thread blocks. It does in Node; in a page, the
+ * calling thread has to return to its event loop first.
+ */
+export function canStartWorkerWhileBlocked(): boolean {
   return nodeThreads() !== undefined;
 }
 
 /**
- * Starts the worker made by `create`, which is given the class of this platform, and sends it a message.
+ * Starts a worker and sends it a message.
  *
- * @param maxHeapMegabytes of the thread's JavaScript, where the platform can limit it.
+ * @param url the worker's module, for Node.
+ * @param maxHeapMegabytes limit of the worker's JavaScript heap, where the platform has one.
+ * @param createInPage creates the worker in a browser.
  */
 export function startWorker(
   url: URL,
@@ -69,14 +81,14 @@ export function startWorker(
     execArgv: [],
     resourceLimits: { maxOldGenerationSizeMb: maxHeapMegabytes },
   });
-  // What ends the thread is noticed by its silence.
+  // A crashed worker stops responding, and its requests time out.
   worker.on('error', () => {});
   worker.unref();
   worker.postMessage(message);
   return { terminate: () => void worker.terminate() };
 }
 
-/** In a worker: calls `use` with the first message it is sent. */
+/** In a worker: calls `use` with the first message that the worker receives. */
 export function onFirstMessage<T>(use: (message: T) => void): void {
   const port = nodeThreads()?.parentPort;
   if (port) {
@@ -87,7 +99,7 @@ export function onFirstMessage<T>(use: (message: T) => void): void {
   scope.onmessage = ({ data }) => use(data);
 }
 
-/** Seconds of processor time the whole process has used; undefined where that is not known. */
+/** Processor time of the whole process, in seconds; undefined where the platform does not tell. */
 export function processSeconds(): number | undefined {
   const used = node?.cpuUsage?.();
   return used && (used.user + used.system) / 1e6;

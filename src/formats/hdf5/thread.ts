@@ -1,108 +1,124 @@
-/** Who answers questions about HDF5 files: the library on a thread of its own, or, where no thread can be waited for, here. */
+/**
+ * Runs the HDF5 library: on a thread of its own, or on the calling thread where that cannot wait
+ * for another one.
+ */
 
 import type { ByteSource } from '../../ports/byte-source.js';
 import {
-  ANSWER,
-  BYTES,
   decodeMessage,
   Exchange,
   encodeMessage,
+  FILE_BYTES,
   MAX_TURN_BYTES,
-  NEXT,
-  PART,
-  QUESTION,
-  READ,
-  REFUSED,
+  NEXT_PART,
+  READ_FAILED,
+  READ_FILE,
+  REQUEST,
+  RESPONSE,
+  RESPONSE_PART,
 } from './exchange.js';
-import { type Answer, BlockCache, LibrarySession, type Question } from './library.js';
 import {
-  canStartWhileWaiting,
-  canWait,
+  BlockCache,
+  type LibraryRequest,
+  type LibraryResponse,
+  LibrarySession,
+} from './library.js';
+import {
+  canBlock,
+  canStartWorkerWhileBlocked,
   processSeconds,
   type StartedWorker,
   startWorker,
 } from './platform.js';
 
-/** Starting takes a third of a second. */
-const START_SECONDS = 10;
+/** How long the library may take to start; it usually takes a third of a second. */
+const MAX_START_SECONDS = 10;
 /**
- * Where the library waits more than it computes, for a disk that is far or for its turn, it has so many times the seconds
- * of a question.
+ * A request times out after this many times its limit of computing time, as the library may also
+ * wait for a slow disk or a busy processor.
  */
-const WAITING_FACTOR = 20;
-/** How often the clocks are looked at while waiting. */
+const WALL_TIME_FACTOR = 20;
+/** How often the timeouts are checked while waiting. */
 const TICK_MILLISECONDS = 100;
 const MAX_HEAP_MEGABYTES = 1024;
 const NO_BYTES = new Uint8Array();
 
 /**
- * The library's thread. It is one of its own because damaged files make the library loop for ever, which only ending the
- * thread stops; this thread waits for each answer, so that reading is synchronous.
+ * The library on a thread of its own. A damaged file can put the library into an endless loop,
+ * which only terminating its thread stops. The calling thread blocks until each response is there,
+ * so that reading is synchronous.
  */
 class LibraryThread {
   readonly #exchange = new Exchange();
   readonly #worker: StartedWorker;
 
   constructor() {
-    this.#exchange.pass(NEXT, NO_BYTES);
+    this.#exchange.pass(NEXT_PART, NO_BYTES);
     const url = new URL('./hdf5-worker.js', import.meta.url);
     this.#worker = startWorker(
       url,
       this.#exchange.buffer,
       MAX_HEAP_MEGABYTES,
-      // Bundlers look for these very words.
+      // Bundlers recognize a worker by exactly this expression.
       () => new Worker(new URL('./hdf5-worker.js', import.meta.url), { type: 'module' }),
     );
   }
 
-  /** Waits until the library is loaded; only where a thread starts meanwhile. */
+  /** Blocks until the library is loaded; only where a thread can start in the meantime. */
   waitForStart(): void {
-    if (this.#listen(START_SECONDS)) return;
-    this.end();
+    if (this.#receive(MAX_START_SECONDS)) return;
+    this.terminate();
     throw new Error('The HDF5 library (h5wasm) did not start.');
   }
 
-  /** The same without blocking this thread. */
+  /** Waits until the library is loaded, without blocking the calling thread. */
   async started(): Promise<void> {
-    for (let left = 1000 * START_SECONDS; left > 0 && this.#exchange.state !== ANSWER; left -= 5)
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    const pollMilliseconds = 5;
+    let polls = (1000 * MAX_START_SECONDS) / pollMilliseconds;
+    for (; polls > 0 && this.#exchange.state !== RESPONSE; polls--)
+      await new Promise((resolve) => setTimeout(resolve, pollMilliseconds));
     this.waitForStart();
   }
 
-  /** Undefined where no answer came in time. */
-  ask(question: Question, source: ByteSource, seconds: number): Answer | undefined {
-    const message = encodeMessage(question);
+  /** Sends a request. Returns the response; undefined where it takes too long. */
+  request(
+    request: LibraryRequest,
+    source: ByteSource,
+    seconds: number,
+  ): LibraryResponse | undefined {
+    const message = encodeMessage(request);
     if (message.length > MAX_TURN_BYTES)
       return { reason: 'its names are too long', mustRecycle: false, broken: false };
-    this.#exchange.pass(QUESTION, message);
-    const answer = this.#listen(seconds, source);
-    return answer && decodeMessage<Answer>(answer);
+    this.#exchange.pass(REQUEST, message);
+    const response = this.#receive(seconds, source);
+    return response && decodeMessage<LibraryResponse>(response);
   }
 
-  end(): void {
+  terminate(): void {
     this.#worker.terminate();
   }
 
   /**
-   * Reads the source for the library until it answers. What the process computes meanwhile is what the library does, for
-   * nothing else in it runs.
+   * Reads the source for the library until the response is complete, and returns the response.
+   * Undefined where the library computes for more than `seconds`. That is the processor time of the
+   * process, as nothing else in it computes in the meantime.
    */
-  #listen(seconds: number, source?: ByteSource): Uint8Array<ArrayBuffer> | undefined {
+  #receive(seconds: number, source?: ByteSource): Uint8Array<ArrayBuffer> | undefined {
     const parts: Uint8Array[] = [];
-    const began = performance.now();
-    const before = processSeconds();
+    const startTime = performance.now();
+    const startSeconds = processSeconds();
     for (;;) {
       const { state } = this.#exchange;
-      if (state === READ) this.#read(source!);
-      else if (state === PART) {
+      if (state === READ_FILE) this.#read(source!);
+      else if (state === RESPONSE_PART) {
         parts.push(this.#exchange.data());
-        this.#exchange.pass(NEXT, NO_BYTES);
-      } else if (state === ANSWER) {
-        return joined([...parts, this.#exchange.data()]);
+        this.#exchange.pass(NEXT_PART, NO_BYTES);
+      } else if (state === RESPONSE) {
+        return concatenate([...parts, this.#exchange.data()]);
       } else if (!this.#exchange.wait(state, TICK_MILLISECONDS)) {
         const used = processSeconds();
-        if (used !== undefined && used - before! > seconds) return undefined;
-        if (performance.now() - began > 1e3 * seconds * WAITING_FACTOR) return undefined;
+        if (used !== undefined && used - startSeconds! > seconds) return undefined;
+        if (performance.now() - startTime > 1e3 * seconds * WALL_TIME_FACTOR) return undefined;
       }
     }
   }
@@ -110,68 +126,78 @@ class LibraryThread {
   #read(source: ByteSource): void {
     const [offset, length] = decodeMessage<[number, number]>(this.#exchange.data());
     try {
-      this.#exchange.pass(BYTES, source.read(offset, length));
+      this.#exchange.pass(FILE_BYTES, source.read(offset, length));
     } catch (error) {
-      this.#exchange.pass(REFUSED, new TextEncoder().encode((error as Error).message));
+      this.#exchange.pass(READ_FAILED, new TextEncoder().encode((error as Error).message));
     }
   }
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
+function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let offset = 0;
   for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
+    bytes.set(part, offset);
+    offset += part.length;
   }
-  return whole;
+  return bytes;
 }
 
-/** The library on this thread: for pages that cannot wait for another. A file that makes it loop hangs the page's worker. */
-class LibraryHere {
+/**
+ * The library on the calling thread, for pages that cannot block. A file that puts the library into
+ * an endless loop hangs the page's worker.
+ */
+class LocalLibrary {
   readonly #session: LibrarySession;
   readonly #cache: BlockCache;
   #source: ByteSource | undefined;
-  #question: Question | undefined;
+  #request: LibraryRequest | undefined;
 
   constructor(library: ConstructorParameters<typeof LibrarySession>[0]) {
     this.#cache = new BlockCache((_, offset, length) => this.#source!.read(offset, length));
     this.#session = new LibrarySession(library, (offset, length) =>
-      this.#cache.bytes(this.#question!.file, offset, length),
+      this.#cache.bytes(this.#request!.file, offset, length),
     );
   }
 
-  ask(question: Question, source: ByteSource): Answer {
+  request(request: LibraryRequest, source: ByteSource): LibraryResponse {
     this.#source = source;
-    this.#question = question;
-    const answer = this.#session.answer(question);
-    if (question.ask === 'close') this.#cache.drop(question.file.id);
-    return answer;
+    this.#request = request;
+    const response = this.#session.respond(request);
+    if (request.operation === 'close') this.#cache.drop(request.file.id);
+    return response;
   }
 
-  end(): void {}
+  terminate(): void {}
 }
 
-/** All files share one library, which is started at the first question and anew after it was ended. */
-let host: LibraryThread | LibraryHere | undefined;
+/**
+ * The library that all files share. It starts with the first request, and again with the first
+ * request after it was terminated.
+ */
+let host: LibraryThread | LocalLibrary | undefined;
 
-/** Makes the library ready; a page has to call it before it opens a file, as nothing starts there while it waits. */
+/**
+ * Loads the library. A page has to await this before it opens a file, as a page cannot start a
+ * thread while it is blocked; in Node, the first file starts the library.
+ */
 export async function prepareHdf5(): Promise<void> {
-  if (host || (canWait() && canStartWhileWaiting())) return;
-  if (canWait()) {
+  if (host || (canBlock() && canStartWorkerWhileBlocked())) return;
+  if (canBlock()) {
     const thread = new LibraryThread();
     await thread.started();
     host = thread;
     return;
   }
   const { ready } = await import('h5wasm');
-  host = new LibraryHere(await ready);
+  host = new LocalLibrary(await ready);
 }
 
-function expectHost(): LibraryThread | LibraryHere {
+/** The running library, which is started where that is possible. */
+function requireHost(): LibraryThread | LocalLibrary {
   if (host) return host;
-  if (!canWait() || !canStartWhileWaiting())
-    throw new Error('The HDF5 library is not loaded: await prepareHdf5() before a file is opened.');
+  if (!canBlock() || !canStartWorkerWhileBlocked())
+    throw new Error('The HDF5 library is not loaded: await prepareHdf5() before opening a file.');
   const thread = new LibraryThread();
   thread.waitForStart();
   host = thread;
@@ -179,24 +205,30 @@ function expectHost(): LibraryThread | LibraryHere {
 }
 
 /**
- * What the library says to a question.
+ * Sends a request to the library and waits for the response.
  *
- * @param seconds how long it may compute.
+ * @param source the file of the request.
+ * @param seconds how long the library may compute; after that its thread is terminated, and the
+ *   response says so.
  */
-export function answerTo(question: Question, source: ByteSource, seconds: number): Answer {
-  const answer = expectHost().ask(question, source, seconds) ?? {
-    reason: `the HDF5 library did not finish with it within ${Math.ceil(seconds)} seconds`,
+export function sendRequest(
+  request: LibraryRequest,
+  source: ByteSource,
+  seconds: number,
+): LibraryResponse {
+  const response = requireHost().request(request, source, seconds) ?? {
+    reason: `the HDF5 library did not finish within ${Math.ceil(seconds)} s`,
     mustRecycle: true,
     broken: true,
   };
-  if (answer.mustRecycle || answer.broken) {
-    host?.end();
+  if (response.mustRecycle || response.broken) {
+    host?.terminate();
     host = undefined;
   }
-  return answer;
+  return response;
 }
 
-/** Whether a library is running that may have files open. */
-export function isRunning(): boolean {
+/** Whether the library is running, so that it may have files open. */
+export function isLibraryRunning(): boolean {
   return host !== undefined;
 }

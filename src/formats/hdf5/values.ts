@@ -1,4 +1,7 @@
-/** Values of HDF5 datasets and attributes: bytes to numbers and texts, and rows of a dataset, a tile at a time. */
+/**
+ * Decodes the values of HDF5 datasets and attributes, and reads the rows of a dataset, a tile at a
+ * time.
+ */
 
 import type { Metadata } from 'h5wasm';
 import {
@@ -8,51 +11,67 @@ import {
   type GroupNode,
   type Numbers,
 } from '../nodes.js';
-import { halfFloat, pastExact } from '../numbers.js';
+import { halfFloat, unsafeIntegerReason } from '../numbers.js';
 import type { Hdf5File, NamedObject } from './file.js';
 import type { ObjectInfo, StoredAttribute, StoredValues } from './library.js';
-import { textFrom } from './text.js';
+import { decodeText } from './text.js';
 
+/** Decoded values. */
 export type Values = Numbers | string[];
+/** The information about a path that leads to a dataset. */
 export type DatasetInfo = ObjectInfo & { readonly kind: 'dataset' };
 
-/** How values are stored. */
-export interface Type {
+/** How to decode the values of one HDF5 type. */
+export interface ElementType {
+  /** Whether the values are numbers or strings. */
   readonly kind: 'number' | 'text';
+  /** Allocates an array of values. */
   make(length: number): Values;
-  /** @throws Error where a number cannot be kept. */
+  /** Decodes stored values. @throws Error where float64 would round an integer. */
   decode(stored: StoredValues): Values;
 }
 
-/** HDF5's own numbers of its classes. */
-export const CLASS = { integer: 0, float: 1, text: 3, compound: 6, reference: 7, enumeration: 8 };
-
-const UNSUPPORTED_CLASSES: Readonly<Record<number, string>> = {
-  2: 'times of a kind without a standard: save seconds as numbers',
-  4: 'fields of bits: save integers',
-  5: 'bytes without a meaning: save numbers or texts',
-  6: 'records of several fields: save one array for each',
-  7: 'references to other arrays: name those',
-  9: 'lists of different lengths: save one after the other, and where each ends',
-  10: 'small arrays as values: save them as further axes',
+/** HDF5's classes of types (H5T_class_t). */
+export const H5T_CLASS = {
+  integer: 0,
+  float: 1,
+  text: 3,
+  compound: 6,
+  reference: 7,
+  enumeration: 8,
 };
 
-/** Blanks fill up to a fixed length. */
+/** Classes that cannot be read: what they are, and what to save instead. */
+const UNSUPPORTED_CLASSES: Readonly<Record<number, string>> = {
+  2: 'times of a type without a standard: save seconds as numbers',
+  4: 'bit fields: save integers',
+  5: 'opaque bytes: save numbers or strings',
+  6: 'records of several fields: save an array for each field',
+  7: 'references to other arrays: name those arrays instead',
+  9: 'lists of different lengths: save them one after the other, and where each ends',
+  10: 'arrays as values: save them as further axes',
+};
+
+/** HDF5's H5T_STR_SPACEPAD: strings of fixed length are padded with blanks. */
 const PADDED_WITH_SPACES = 2;
 
-/** How a dataset's values become ours, or else what they are. */
-export function elementType(metadata: Metadata): Type | string {
+/**
+ * How to decode the values of a dataset. Where they cannot be used, the result says what they are
+ * and what to save instead.
+ */
+export function elementType(metadata: Metadata): ElementType | string {
   const { type, size } = metadata;
-  if (type === CLASS.text) return textType(metadata);
-  if (type === CLASS.float) return floatType(size);
-  if (type === CLASS.integer) return integerType(size, metadata.signed);
-  if (type === CLASS.enumeration && metadata.enum_type?.type === CLASS.integer) {
+  if (type === H5T_CLASS.text) return textType(metadata);
+  if (type === H5T_CLASS.float) return floatType(size);
+  if (type === H5T_CLASS.integer) return integerType(size, metadata.signed);
+  if (type === H5T_CLASS.enumeration && metadata.enum_type?.type === H5T_CLASS.integer) {
     const plain = integerType(size, metadata.signed);
     if (typeof plain === 'string' || metadata.littleEndian) return plain;
-    // The library puts the bytes of plain numbers right, but not of these.
-    return { ...plain, decode: (stored) => plain.decode(turned(stored as Uint8Array, size)) };
+    // The library swaps the bytes of plain big-endian numbers, but not those of enumerations.
+    return { ...plain, decode: (stored) => plain.decode(swapBytes(stored as Uint8Array, size)) };
   }
-  if (type === CLASS.compound && isComplex(metadata)) return 'complex numbers: save their parts';
+  if (type === H5T_CLASS.compound && isComplex(metadata))
+    return 'complex numbers: save their real and imaginary parts';
   return UNSUPPORTED_CLASSES[type] ?? 'values of an unknown type';
 }
 
@@ -61,38 +80,39 @@ function isComplex({ compound_type }: Metadata): boolean {
   return names === 'real,imag' || names === 'r,i';
 }
 
-function textType({ size, vlen, strpad }: Metadata): Type {
+function textType({ size, vlen, strpad }: Metadata): ElementType {
   const decode = (stored: StoredValues) => {
     if (vlen || Array.isArray(stored)) return stored as string[];
     return Array.from({ length: stored.length / size }, (_, n) => {
-      const text = textFrom(stored.subarray(n * size, (n + 1) * size));
+      const text = decodeText(stored.subarray(n * size, (n + 1) * size));
       return strpad === PADDED_WITH_SPACES ? text.replace(/ +$/, '') : text;
     });
   };
   return { kind: 'text', make: (length) => new Array<string>(length), decode };
 }
 
-type Made = new (from: number | ArrayBuffer) => Numbers;
+type NumberArrayConstructor = new (from: number | ArrayBuffer) => Numbers;
 
-/** Bytes that are values as they stand. */
-function plainType(made: Made): Type {
+/** A type that JavaScript has a typed array for, so that its bytes need no decoding. */
+function plainType(NumberArray: NumberArrayConstructor): ElementType {
   return {
     kind: 'number',
-    make: (length) => new made(length),
-    decode: (stored) => new made((stored as Uint8Array<ArrayBuffer>).buffer),
+    make: (length) => new NumberArray(length),
+    decode: (stored) => new NumberArray((stored as Uint8Array<ArrayBuffer>).buffer),
   };
 }
 
-function floatType(size: number): Type | string {
+function floatType(size: number): ElementType | string {
   if (size === 8) return plainType(Float64Array);
   if (size === 4) return plainType(Float32Array);
-  if (size !== 2) return `numbers of ${8 * size} bits, whose form is no standard: save float64`;
+  if (size !== 2)
+    return `floating-point numbers of ${8 * size} bits, which have no standard format: save float64`;
   const decode = (stored: StoredValues) =>
     Float32Array.from(new Uint16Array((stored as Uint8Array<ArrayBuffer>).buffer), halfFloat);
   return { ...plainType(Float32Array), decode };
 }
 
-function integerType(size: number, signed: boolean): Type | string {
+function integerType(size: number, signed: boolean): ElementType | string {
   if (size === 1) return plainType(signed ? Int8Array : Uint8Array);
   if (size === 2) return plainType(signed ? Int16Array : Uint16Array);
   if (size === 4) return plainType(signed ? Int32Array : Uint32Array);
@@ -104,7 +124,7 @@ function integerType(size: number, signed: boolean): Type | string {
     const numbers = new Float64Array(low.length / 2);
     for (let n = 0; n < numbers.length; n++) {
       const number = high[2 * n + 1]! * 2 ** 32 + low[2 * n]!;
-      if (!Number.isSafeInteger(number)) throw new Error(tooLarge(buffer, n, signed));
+      if (!Number.isSafeInteger(number)) throw new Error(unsafeReason(buffer, n, signed));
       numbers[n] = number;
     }
     return numbers;
@@ -112,19 +132,24 @@ function integerType(size: number, signed: boolean): Type | string {
   return { ...plainType(Float64Array), decode };
 }
 
-function tooLarge(buffer: ArrayBuffer, n: number, signed: boolean): string {
-  const [number] = new (signed ? BigInt64Array : BigUint64Array)(buffer, 8 * n, 1);
-  return pastExact(number!);
+/** The reason to reject the 64-bit integer at an index. */
+function unsafeReason(buffer: ArrayBuffer, index: number, signed: boolean): string {
+  const [value] = new (signed ? BigInt64Array : BigUint64Array)(buffer, 8 * index, 1);
+  return unsafeIntegerReason(value!);
 }
 
-/** Every value's bytes in the other order. */
-function turned(bytes: Uint8Array, size: number): Uint8Array {
+/** A copy of values with the bytes of each in reverse order. */
+function swapBytes(bytes: Uint8Array, size: number): Uint8Array {
   const result = bytes.slice();
-  for (let at = 0; at < result.length; at += size) result.subarray(at, at + size).reverse();
+  for (let start = 0; start < result.length; start += size)
+    result.subarray(start, start + size).reverse();
   return result;
 }
 
-/** Attributes that are numbers or texts; one of the shape [] is a value, others are lists. */
+/**
+ * Decodes attributes that are numbers or strings and skips all others. An attribute of the shape []
+ * becomes a value, any other a list.
+ */
 export function attributesFrom(stored: readonly StoredAttribute[]): Attributes {
   const attributes: Record<string, Attributes[string]> = {};
   for (const { name, metadata, values } of stored) {
@@ -134,7 +159,7 @@ export function attributesFrom(stored: readonly StoredAttribute[]): Attributes {
     try {
       list = [...type.decode(values)];
     } catch {
-      // Past the integers a number keeps exactly.
+      // It contains an integer that float64 would round.
       continue;
     }
     attributes[name] = metadata.shape?.length === 0 ? list[0]! : list;
@@ -142,7 +167,7 @@ export function attributesFrom(stored: readonly StoredAttribute[]): Attributes {
   return attributes;
 }
 
-/** A group whose members are looked at when they are asked for. */
+/** A group that loads its members when they are first used. */
 export function lazyGroup(
   attributes: Attributes,
   load: () => ReadonlyMap<string, DataNode>,
@@ -158,161 +183,188 @@ export function lazyGroup(
   };
 }
 
-/** Bytes read at once, and chunks, of which each costs a search. */
+/** Bytes that the library reads in one request. */
 const TILE_BYTES = 2 ** 24;
+/** Chunks that the library reads in one request, as it has to search for each. */
 const TILE_CHUNKS = 4096;
-/** What is read with one call. */
-const MAX_CALL_BYTES = 2 ** 31;
-const MAX_TEXTS = 2 ** 22;
-/** Deflate makes at most this much of a byte. */
+/** The most that `readRows` returns at once. */
+const MAX_RESULT_BYTES = 2 ** 31;
+const MAX_RESULT_STRINGS = 2 ** 22;
+/** The highest compression ratio of Deflate. */
 const MAX_DEFLATE_RATIO = 1032;
-/** A text of any length takes so much in the file besides its letters, and is taken for so much where it is read. */
-const TEXT_BYTES = 16;
-const TEXT_WORK = 256;
-/** A dataset may be larger than its file where it was never written; larger than this it is not believed. */
-const UNWRITTEN_BYTES = 2 ** 26;
-const UNWRITTEN_CHUNKS = 2 ** 16;
-const BYTES_OF_CHUNK = 8;
+/** Bytes that a string of variable length takes in the file, without its characters. */
+const STRING_REFERENCE_BYTES = 16;
+/** Bytes that a string of variable length counts for in a tile. */
+const STRING_TILE_BYTES = 256;
+/** A dataset that was never written may be larger than its file, but only up to these limits. */
+const MAX_UNWRITTEN_BYTES = 2 ** 26;
+const MAX_UNWRITTEN_CHUNKS = 2 ** 16;
+/** Bytes that a chunk takes in the file at least. */
+const MIN_CHUNK_BYTES = 8;
 
-/** Why a dataset's shape cannot be true, where it cannot. */
+/**
+ * Why the shape of a dataset is impossible in a file of this size; undefined where it is possible.
+ */
 function impossibleShape(
   { metadata, filters }: DatasetInfo,
   fileBytes: number,
 ): string | undefined {
   const shape = metadata.shape ?? [];
   const { chunks, vlen } = metadata;
-  const each = vlen ? TEXT_BYTES : metadata.size;
-  const most = Math.max(UNWRITTEN_BYTES, fileBytes * (filters > 0 ? MAX_DEFLATE_RATIO : 1));
-  const claimed = elementCount(shape) * each;
-  const shown = `[${shape.join(', ')}]`;
-  if (!(claimed <= most))
-    return `its shape ${shown} needs ${claimed} bytes, which a file of ${fileBytes} cannot hold`;
+  const valueBytes = vlen ? STRING_REFERENCE_BYTES : metadata.size;
+  const maxBytes = Math.max(MAX_UNWRITTEN_BYTES, fileBytes * (filters > 0 ? MAX_DEFLATE_RATIO : 1));
+  const neededBytes = elementCount(shape) * valueBytes;
+  const shapeText = `[${shape.join(', ')}]`;
+  if (!(neededBytes <= maxBytes))
+    return `its shape ${shapeText} needs ${neededBytes} bytes, more than a file of ${fileBytes} bytes can contain`;
   if (!chunks) return undefined;
-  if (!(elementCount(chunks) * each <= most) || chunks.includes(0))
-    return `its chunks of [${chunks.join(', ')}] are larger than a file of ${fileBytes} bytes can hold`;
+  if (!(elementCount(chunks) * valueBytes <= maxBytes) || chunks.includes(0))
+    return `its chunks of [${chunks.join(', ')}] are larger than a file of ${fileBytes} bytes can contain`;
   const count = elementCount(shape.map((length, axis) => Math.ceil(length / chunks[axis]!)));
-  if (count > Math.max(UNWRITTEN_CHUNKS, fileBytes / BYTES_OF_CHUNK))
-    return `its shape ${shown} needs ${count} chunks, which a file of ${fileBytes} bytes cannot hold`;
+  if (count > Math.max(MAX_UNWRITTEN_CHUNKS, fileBytes / MIN_CHUNK_BYTES))
+    return `its shape ${shapeText} needs ${count} chunks, more than a file of ${fileBytes} bytes can contain`;
   return undefined;
 }
 
-/** A dataset, its type, and whether its axes are given in reverse, as MATLAB has them. */
-export interface Dataset {
+/** A dataset with what is needed to read it. */
+export interface Hdf5Dataset {
+  /** The file of the dataset. */
   readonly file: Hdf5File;
+  /** The dataset as an object of the file. */
   readonly object: NamedObject;
+  /** Its `object.info`. */
   readonly info: DatasetInfo;
-  readonly type: Type;
+  /** How to decode its values. */
+  readonly type: ElementType;
+  /** Whether its axes are in reverse order, as MATLAB stores them. */
   readonly reversed: boolean;
 }
 
 /**
- * Values at places `from` up to `to` of the first axis (of the file's last, where reversed), in C order.
+ * Reads rows `from` up to `to`, in C order. Rows are along the first axis, or along the last axis
+ * of the file where the axes are reversed. Rows that do not exist are skipped.
  *
- * @throws RecordingError where the file is damaged there.
+ * @throws RecordingError where the file is damaged there, or where the values are too many.
  */
-export function readRows(dataset: Dataset, from: number, to: number): Values {
+export function readRows(dataset: Hdf5Dataset, from: number, to: number): Values {
   const { file, object, info, type, reversed } = dataset;
   const shape = info.metadata.shape ?? [0];
-  const axis = reversed ? shape.length - 1 : 0;
-  const places = shape[axis] ?? 1;
-  const first = Math.min(Math.max(from, 0), places);
-  const last = Math.min(Math.max(to, first), places);
+  const rowAxis = reversed ? shape.length - 1 : 0;
+  const rows = shape[rowAxis] ?? 1;
+  const start = Math.min(Math.max(from, 0), rows);
+  const end = Math.min(Math.max(to, start), rows);
   const count = [...shape];
-  if (axis in count) count[axis] = last - first;
-  const total = last === first ? 0 : elementCount(count);
+  if (rowAxis in count) count[rowAxis] = end - start;
+  const total = end === start ? 0 : elementCount(count);
   if (total === 0) return type.make(0);
-  const lie = impossibleShape(info, file.size);
-  if (lie !== undefined) throw file.refusal(object.label, lie);
+  const problem = impossibleShape(info, file.size);
+  if (problem !== undefined) throw file.readError(object.label, problem);
   const bytes = total * info.metadata.size;
-  if (bytes > MAX_CALL_BYTES || (type.kind === 'text' && total > MAX_TEXTS))
-    throw file.refusal(object.label, `${total} values are too many to be read at once`);
-  const offset = count.map((_, n) => (n === axis ? first : 0));
+  if (bytes > MAX_RESULT_BYTES || (type.kind === 'text' && total > MAX_RESULT_STRINGS))
+    throw file.readError(object.label, `${total} values are too many to be read at once`);
+  const offset = count.map((_, axis) => (axis === rowAxis ? start : 0));
   try {
-    return readBox(dataset, offset, count, total);
+    return readBlock(dataset, offset, count, total);
   } catch (error) {
-    // An integer that no number keeps, or no memory for the values.
     if ((error as Error).name === 'RecordingError') throw error;
-    throw file.refusal(object.label, (error as Error).message);
+    // An integer that float64 would round, or too little memory for the values.
+    throw file.readError(object.label, (error as Error).message);
   }
 }
 
-function readBox(
-  { file, object, info, type, reversed }: Dataset,
+/** Reads a block of a dataset tile by tile, in C order. */
+function readBlock(
+  { file, object, info, type, reversed }: Hdf5Dataset,
   offset: readonly number[],
   count: readonly number[],
   total: number,
 ): Values {
   const { metadata } = info;
-  const strides = rowStrides(count, reversed);
-  const load = (at: readonly number[], lengths: readonly number[]) =>
-    type.decode(file.read(object, metadata, at, lengths));
-  const tiles = splitIntoBoxes(offset, count, metadata);
-  if (tiles.length === 1 && isInPlace(count, strides)) return load(offset, count);
+  const strides = blockStrides(count, reversed);
+  const load = (tileOffset: readonly number[], tileCount: readonly number[]) =>
+    type.decode(file.read(object, metadata, tileOffset, tileCount));
+  const tiles = splitIntoTiles(offset, count, metadata);
+  if (tiles.length === 1 && isContiguous(count, strides)) return load(offset, count);
   const values = type.make(total);
   for (const tile of tiles) {
-    const at = tile.offset.reduce((sum, n, axis) => sum + (n - offset[axis]!) * strides[axis]!, 0);
-    scatter(load(tile.offset, tile.count), tile.count, values, at, strides);
+    const start = tile.offset.reduce(
+      (sum, index, axis) => sum + (index - offset[axis]!) * strides[axis]!,
+      0,
+    );
+    scatter(load(tile.offset, tile.count), tile.count, values, start, strides);
   }
   return values;
 }
 
-/** How far apart neighbours along each axis are. */
-function rowStrides(count: readonly number[], reversed: boolean): number[] {
+/**
+ * How far apart neighbors along each axis of the file are in the result, which is in C order of the
+ * reversed or unreversed axes.
+ */
+function blockStrides(count: readonly number[], reversed: boolean): number[] {
   return count.map((_, axis) =>
     elementCount(reversed ? count.slice(0, axis) : count.slice(axis + 1)),
   );
 }
 
-/** Whether a box's values, in its own order, are in order among values of these strides. */
-function isInPlace(count: readonly number[], strides: readonly number[]): boolean {
+/** Whether the values of a block are contiguous and in C order, at these strides. */
+function isContiguous(count: readonly number[], strides: readonly number[]): boolean {
   return count.every((n, axis) => n === 1 || strides[axis] === elementCount(count.slice(axis + 1)));
 }
 
-interface Box {
+/** A block of a dataset. */
+interface Block {
   readonly offset: readonly number[];
   readonly count: readonly number[];
 }
 
-/** Boxes that make up a box: of whole chunks, where it has any, and of no more than is read at once, where it can be. */
-function splitIntoBoxes(
+/**
+ * Splits a block into tiles. Where the dataset has chunks, a tile covers complete chunks, except at
+ * the edges of the block. Where one chunk is not already larger, a tile stays within `TILE_BYTES`
+ * and `TILE_CHUNKS`.
+ */
+function splitIntoTiles(
   offset: readonly number[],
   count: readonly number[],
   metadata: Metadata,
-): Box[] {
+): Block[] {
   const { chunks, vlen } = metadata;
-  const size = vlen ? TEXT_WORK : metadata.size;
-  const step = count.map((_, axis) => chunks?.[axis] ?? 1);
-  let room = Math.min(TILE_BYTES / (elementCount(step) * size), chunks ? TILE_CHUNKS : TILE_BYTES);
-  for (let axis = step.length - 1; axis >= 0; axis--) {
+  const valueBytes = vlen ? STRING_TILE_BYTES : metadata.size;
+  // A tile starts as one chunk (or value) and grows along the last axes first.
+  const tile = count.map((_, axis) => chunks?.[axis] ?? 1);
+  let growth = Math.min(
+    TILE_BYTES / (elementCount(tile) * valueBytes),
+    chunks ? TILE_CHUNKS : TILE_BYTES,
+  );
+  for (let axis = tile.length - 1; axis >= 0; axis--) {
     const [from, to] = [offset[axis]!, offset[axis]! + count[axis]!];
-    const needed = Math.ceil(to / step[axis]!) - Math.floor(from / step[axis]!);
-    const times = Math.max(1, Math.min(needed, Math.floor(room)));
-    step[axis]! *= times;
-    room /= times;
-    if (times < needed) break;
+    const needed = Math.ceil(to / tile[axis]!) - Math.floor(from / tile[axis]!);
+    const factor = Math.max(1, Math.min(needed, Math.floor(growth)));
+    tile[axis]! *= factor;
+    growth /= factor;
+    if (factor < needed) break;
   }
-  let boxes: Box[] = [{ offset: [], count: [] }];
-  for (const [axis, n] of count.entries()) {
-    const spans = cutAxis(offset[axis]!, offset[axis]! + n, step[axis]!);
-    boxes = boxes.flatMap((box) =>
+  let tiles: Block[] = [{ offset: [], count: [] }];
+  for (const [axis, length] of count.entries()) {
+    const spans = cutAxis(offset[axis]!, offset[axis]! + length, tile[axis]!);
+    tiles = tiles.flatMap((partial) =>
       spans.map(([from, to]) => ({
-        offset: [...box.offset, from],
-        count: [...box.count, to - from],
+        offset: [...partial.offset, from],
+        count: [...partial.count, to - from],
       })),
     );
   }
-  return boxes;
+  return tiles;
 }
 
-/** Cuts an axis at whole steps. */
+/** Cuts a range of an axis at the multiples of `step`. */
 function cutAxis(from: number, to: number, step: number): [number, number][] {
   const spans: [number, number][] = [];
-  for (let at = from; at < to; at = spans.at(-1)![1])
-    spans.push([at, Math.min(to, (Math.floor(at / step) + 1) * step)]);
+  for (let start = from; start < to; start = spans.at(-1)![1])
+    spans.push([start, Math.min(to, (Math.floor(start / step) + 1) * step)]);
   return spans;
 }
 
-/** Puts a tile's values where they belong. */
+/** Copies a tile, which is in C order, to its position among the values of the block. */
 function scatter(
   tile: Values,
   count: readonly number[],
@@ -320,30 +372,32 @@ function scatter(
   start: number,
   strides: readonly number[],
 ): void {
-  if (isInPlace(count, strides)) {
-    put(tile, values, start, 1);
+  if (isContiguous(count, strides)) {
+    copyRow(tile, values, start, 1);
     return;
   }
-  const inner = count.length - 1;
-  const length = count[inner]!;
-  const place = count.map(() => 0);
-  let at = start;
-  for (let from = 0; from < tile.length; from += length) {
-    const [first, last] = [from, from + length];
-    const row = Array.isArray(tile) ? tile.slice(first, last) : tile.subarray(first, last);
-    put(row, values, at, strides[inner]!);
-    // On to the next row, as an odometer turns.
-    for (let axis = inner - 1; axis >= 0; axis--) {
-      at += strides[axis]!;
-      place[axis]! += 1;
-      if (place[axis]! < count[axis]!) break;
-      at -= place[axis]! * strides[axis]!;
-      place[axis] = 0;
+  const lastAxis = count.length - 1;
+  const rowLength = count[lastAxis]!;
+  const index = count.map(() => 0);
+  let target = start;
+  for (let rowStart = 0; rowStart < tile.length; rowStart += rowLength) {
+    const rowEnd = rowStart + rowLength;
+    const row = Array.isArray(tile)
+      ? tile.slice(rowStart, rowEnd)
+      : tile.subarray(rowStart, rowEnd);
+    copyRow(row, values, target, strides[lastAxis]!);
+    // Advances the index to the next row, like an odometer.
+    for (let axis = lastAxis - 1; axis >= 0; axis--) {
+      target += strides[axis]!;
+      index[axis]! += 1;
+      if (index[axis]! < count[axis]!) break;
+      target -= index[axis]! * strides[axis]!;
+      index[axis] = 0;
     }
   }
 }
 
-function put(row: Values, values: Values, at: number, stride: number): void {
-  if (stride === 1 && !Array.isArray(row) && !Array.isArray(values)) values.set(row, at);
-  else for (let n = 0; n < row.length; n++) values[at + n * stride] = row[n]!;
+function copyRow(row: Values, values: Values, target: number, stride: number): void {
+  if (stride === 1 && !Array.isArray(row) && !Array.isArray(values)) values.set(row, target);
+  else for (let n = 0; n < row.length; n++) values[target + n * stride] = row[n]!;
 }

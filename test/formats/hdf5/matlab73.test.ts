@@ -11,64 +11,74 @@ beforeAll(async () => {
 
 afterAll(() => files.remove());
 
-/** Writes values as MATLAB's version 7.3 does: axes in reverse, a class for each. */
-class Matlab {
+/** Writes variables as MATLAB 7.3 does: with reversed axes and the attribute of a class. */
+class MatlabWriter {
   readonly #root: File;
-  #stored = 0;
+  #itemCount = 0;
 
   constructor(root: File) {
     this.#root = root;
     root.create_group('#refs#');
   }
 
-  /** @param data in MATLAB's order, columns one after the other. */
-  numbers(into: Group, name: string, data: GuessableDataTypes, shape: number[], of = 'double') {
-    const found = into.create_dataset({ name, data, shape: [...shape].reverse() });
-    return this.classed(found, of);
-  }
-
-  text(into: Group, name: string, letters: string, shape = [1, letters.length]) {
-    const codes = Uint16Array.from(letters, (letter) => letter.charCodeAt(0));
-    return this.numbers(into, name, codes, shape, 'char');
-  }
-
-  empty(into: Group, name: string, shape: number[], of: string) {
-    const found = into.create_dataset({ name, data: BigUint64Array.from(shape, BigInt) });
-    found.create_attribute('MATLAB_empty', 1, [], '<B');
-    return this.classed(found, of);
-  }
-
-  /** A cell, or a field of an array of structs, of what is written by each of these. */
-  cell(
-    into: Group,
+  /** @param data in MATLAB's order, column by column. */
+  numbers(
+    parent: Group,
     name: string,
-    items: ((store: Group, name: string) => Dataset)[],
+    data: GuessableDataTypes,
     shape: number[],
-    of?: string,
+    className = 'double',
   ) {
-    const store = this.#root.get('#refs#') as Group;
-    const data = items.map((item) => item(store, `${this.#stored++}`).create_reference());
-    const found = into.create_dataset({ name, data, shape: [...shape].reverse() });
-    return of === undefined ? found : this.classed(found, of);
+    const dataset = parent.create_dataset({ name, data, shape: [...shape].reverse() });
+    return this.setClass(dataset, className);
   }
 
-  classed<T extends Dataset | Group>(found: T, of: string): T {
-    found.create_attribute('MATLAB_class', of, [], `A${of.length}`);
-    return found;
+  text(parent: Group, name: string, text: string, shape = [1, text.length]) {
+    const codes = Uint16Array.from(text, (character) => character.charCodeAt(0));
+    return this.numbers(parent, name, codes, shape, 'char');
+  }
+
+  empty(parent: Group, name: string, shape: number[], className: string) {
+    const dataset = parent.create_dataset({ name, data: BigUint64Array.from(shape, BigInt) });
+    dataset.create_attribute('MATLAB_empty', 1, [], '<B');
+    return this.setClass(dataset, className);
+  }
+
+  /**
+   * A cell array, or a field of an array of structs, which has no class.
+   *
+   * @param items functions that write each item.
+   */
+  cell(
+    parent: Group,
+    name: string,
+    items: ((refs: Group, name: string) => Dataset)[],
+    shape: number[],
+    className?: string,
+  ) {
+    const refs = this.#root.get('#refs#') as Group;
+    const data = items.map((item) => item(refs, `${this.#itemCount++}`).create_reference());
+    const dataset = parent.create_dataset({ name, data, shape: [...shape].reverse() });
+    return className === undefined ? dataset : this.setClass(dataset, className);
+  }
+
+  setClass<T extends Dataset | Group>(object: T, className: string): T {
+    object.create_attribute('MATLAB_class', className, [], `A${className.length}`);
+    return object;
   }
 }
 
 describe('a MATLAB 7.3 file', () => {
-  function matlab(write: (to: Matlab, root: File) => void): GroupNode {
-    const bytes = files.written((root) => write(new Matlab(root), root));
-    // MATLAB's own header stands before all the rest.
+  function writeAndOpen(write: (to: MatlabWriter, root: File) => void): GroupNode {
+    const bytes = files.written((root) => write(new MatlabWriter(root), root));
+    // MATLAB's header precedes the HDF5 file.
     const header = Buffer.alloc(512);
     header.write('MATLAB 7.3 MAT-file');
     return files.open(Buffer.concat([header, bytes]));
   }
 
-  it('gives arrays in the shape MATLAB shows, in C order, by range of its rows', () => {
-    const root = matlab((to, f) => {
+  it('returns arrays in MATLAB’s shape, in C order, all of them or by row', () => {
+    const root = writeAndOpen((to, f) => {
       to.numbers(f, 'x', Float64Array.of(1, 4, 2, 5, 3, 6), [2, 3]);
       to.numbers(f, 'flags', Uint8Array.of(1, 0, 1), [3, 1], 'logical');
       const cube = Int16Array.from({ length: 24 }, (_, n) => n);
@@ -86,8 +96,8 @@ describe('a MATLAB 7.3 file', () => {
     expect([...array(root, 'cube').read(1)]).toEqual(cube.slice(12));
   });
 
-  it('gives a row of letters as one text, and a matrix of letters a text per row', () => {
-    const root = matlab((to, f) => {
+  it('returns a row of characters as one string, and a matrix of characters as a string per row', () => {
+    const root = writeAndOpen((to, f) => {
       to.text(f, 'name', 'Größe');
       to.text(f, 'rows', 'axby c', [2, 3]);
       to.empty(f, 'none', [0, 0], 'char');
@@ -98,12 +108,12 @@ describe('a MATLAB 7.3 file', () => {
     expect([array(root, 'none').shape, array(root, 'none').read()]).toEqual([[], ['']]);
   });
 
-  it('gives cells as lists, also within cells, and the empty of any kind', () => {
-    const root = matlab((to, f) => {
-      const number = (x: number) => (store: Group, name: string) =>
-        to.numbers(store, name, Float64Array.of(x), [1, 1]);
-      const inner = (store: Group, name: string) =>
-        to.cell(store, name, [number(9), (s, n) => to.text(s, n, 'deep')], [1, 2], 'cell');
+  it('returns cells as lists, also nested ones, and empty arrays of any class', () => {
+    const root = writeAndOpen((to, f) => {
+      const number = (x: number) => (refs: Group, name: string) =>
+        to.numbers(refs, name, Float64Array.of(x), [1, 1]);
+      const inner = (refs: Group, name: string) =>
+        to.cell(refs, name, [number(9), (s, n) => to.text(s, n, 'deep')], [1, 2], 'cell');
       to.cell(f, 'spikes', [number(1), number(2), number(3), inner], [2, 2], 'cell');
       to.empty(f, 'nothing', [0, 3], 'double');
       to.empty(f, 'cells', [0, 0], 'cell');
@@ -123,20 +133,20 @@ describe('a MATLAB 7.3 file', () => {
     expect(at(root, 'cells')).toMatchObject({ kind: 'list', shape: [0, 0], items: [] });
   });
 
-  it('gives structs as groups, and arrays of structs as lists of them', () => {
-    const root = matlab((to, f) => {
-      const one = to.classed(f.create_group('session'), 'struct');
-      to.text(one, 'animal', 'm1');
-      to.numbers(to.classed(one.create_group('rig'), 'struct'), 'rate', [30], [1, 1]);
-      const many = to.classed(f.create_group('unit'), 'struct');
+  it('returns structs as groups, and arrays of structs as lists of groups', () => {
+    const root = writeAndOpen((to, f) => {
+      const session = to.setClass(f.create_group('session'), 'struct');
+      to.text(session, 'animal', 'm1');
+      to.numbers(to.setClass(session.create_group('rig'), 'struct'), 'rate', [30], [1, 1]);
+      const unit = to.setClass(f.create_group('unit'), 'struct');
       const ids = [5, 6, 7].map(
-        (id) => (store: Group, name: string) => to.numbers(store, name, [id], [1, 1]),
+        (id) => (refs: Group, name: string) => to.numbers(refs, name, [id], [1, 1]),
       );
       const names = ['a', 'b', 'c'].map(
-        (text) => (store: Group, name: string) => to.text(store, name, text),
+        (text) => (refs: Group, name: string) => to.text(refs, name, text),
       );
-      to.cell(many, 'id', ids, [1, 3]);
-      to.cell(many, 'label', names, [1, 3]);
+      to.cell(unit, 'id', ids, [1, 3]);
+      to.cell(unit, 'label', names, [1, 3]);
     });
     expect(array(root, 'session/animal').read()).toEqual(['m1']);
     expect([...array(root, 'session/rig/rate').read()]).toEqual([30]);
@@ -146,9 +156,9 @@ describe('a MATLAB 7.3 file', () => {
     expect(array(units, '1/label').read()).toEqual(['b']);
   });
 
-  it('gives a sparse array with its zeros', () => {
-    const root = matlab((to, f) => {
-      const sparse = to.classed(f.create_group('s'), 'double');
+  it('returns a sparse array with its zeros', () => {
+    const root = writeAndOpen((to, f) => {
+      const sparse = to.setClass(f.create_group('s'), 'double');
       sparse.create_attribute('MATLAB_sparse', [4], []);
       sparse.create_dataset({ name: 'data', data: Float64Array.of(1, 2, 5, 9) });
       sparse.create_dataset({ name: 'ir', data: BigUint64Array.of(1n, 3n, 0n, 3n) });
@@ -160,11 +170,11 @@ describe('a MATLAB 7.3 file', () => {
     expect([...array(root, 's').read(3)]).toEqual([2, 0, 9]);
   });
 
-  it('refuses what only MATLAB can read, by its name there', () => {
-    const root = matlab((to, f) => {
+  it('rejects what only MATLAB can read, and names its class', () => {
+    const root = writeAndOpen((to, f) => {
       const table = to.numbers(f, 'trials', Uint32Array.of(1, 2, 3), [1, 3], 'table');
       table.create_attribute('MATLAB_object_decode', 3, []);
-      to.classed(
+      to.setClass(
         f.create_dataset({
           name: 'z',
           data: new Map<string, GuessableDataTypes>([
@@ -176,10 +186,10 @@ describe('a MATLAB 7.3 file', () => {
       );
     });
     expect(complaint(() => array(root, 'trials').read())).toBe(
-      'Variable trials of X cannot be read: it holds an object of class table, which only MATLAB can read: save its values as arrays, cells or structs.',
+      'Variable trials of X cannot be read: it contains an object of class table, which only MATLAB can read: save its values as arrays, cells or structs.',
     );
     expect(complaint(() => array(root, 'z').read())).toBe(
-      'Variable z of X cannot be read: it holds complex numbers: save their parts.',
+      'Variable z of X cannot be read: it contains complex numbers: save their real and imaginary parts.',
     );
   });
 });

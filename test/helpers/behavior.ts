@@ -1,4 +1,4 @@
-/** Neurons tuned to a place and to a heading, so that both can be read from their spikes. */
+/** Simulated neurons tuned to place and heading, so that both can be decoded from their spikes. */
 
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,13 +8,16 @@ import { encodeNpz } from '../../src/formats/npz.js';
 import { HostRandom } from '../../src/math/random.js';
 import { createRecording, type Recording } from '../../src/recording/recording.js';
 
+/** Number of neurons. */
 export const TUNED = 16;
-/** What their files call them. */
+/** Label of a neuron in the files, different from its index. */
 export const neuronLabel = (neuron: number) => 10 * neuron + 3;
+/** Seconds between samples of the variables. */
 const STEP = 0.05;
 
-/** What was simulated: spikes, a place from 0 to 10, a heading in radians, and the side of the place. */
-export interface Behaviour {
+/** A simulated recording: place goes from 0 to 10, heading is in radians, side is the half that place is in. */
+export interface Behavior {
+  /** Spike times of each neuron, in seconds. */
   readonly times: Float64Array[];
   readonly place: Float64Array;
   readonly heading: Float64Array;
@@ -22,8 +25,8 @@ export interface Behaviour {
   readonly seconds: number;
 }
 
-/** The first half of the neurons has fields along the place, the second prefers headings. */
-export function simulateBehaviour(seconds: number, seed = 1): Behaviour {
+/** Simulates behavior and spikes: the first half of the neurons is tuned to place, the second half to heading. */
+export function simulateBehavior(seconds: number, seed = 1): Behavior {
   const random = new HostRandom(seed);
   const samples = Math.round(seconds / STEP);
   const time = (n: number) => n * STEP;
@@ -35,18 +38,19 @@ export function simulateBehaviour(seconds: number, seed = 1): Behaviour {
       ? 40 * Math.exp(-((place[n]! - (10 * neuron) / (half - 1)) ** 2) / 3) + 0.5
       : 30 * Math.exp(2 * (Math.cos(heading[n]! - (2 * Math.PI * neuron) / half) - 1)) + 0.5;
   const times = Array.from({ length: TUNED }, (_, neuron) => {
-    const own: number[] = [];
+    const train: number[] = [];
     for (let n = 0; n < samples; n++)
       for (let bin = 0; bin < 5; bin++)
-        if (random.uniform() < rate(neuron, n) * 0.01) own.push(time(n) + bin * 0.01 + 0.002);
-    return Float64Array.from(own);
+        if (random.uniform() < rate(neuron, n) * 0.01) train.push(time(n) + bin * 0.01 + 0.002);
+    return Float64Array.from(train);
   });
   const side = Array.from(place, (value) => (value < 5 ? 'left' : 'right'));
   return { times, place, heading, side, seconds };
 }
 
-export function behaviourRecording(seconds: number): Recording {
-  const { times, place, heading, side } = simulateBehaviour(seconds);
+/** Simulates behavior as a recording in memory. */
+export function behaviorRecording(seconds: number): Recording {
+  const { times, place, heading, side } = simulateBehavior(seconds);
   const series = (values: Float64Array | string[]) => ({ values, dt: STEP });
   return createRecording({
     name: 'tuned',
@@ -56,7 +60,7 @@ export function behaviourRecording(seconds: number): Recording {
   });
 }
 
-/** The tiny model that decodes place and heading every 0.1 s. */
+/** Configuration of a tiny model that decodes place and heading every 0.1 s. */
 export const DECODING = {
   n_embd: 16,
   n_head: 2,
@@ -78,23 +82,23 @@ export const DECODING = {
   loss: { variables: { place: 4, heading: 4 } },
 };
 
-/** The same with the side of the place, a class with names, so that every kind of variable is there. */
+/** Also decodes side, whose classes have names, so that every kind of variable is decoded. */
 const EVERY_KIND = structuredClone(DECODING) as typeof DECODING & { modalities: object };
 Object.assign(EVERY_KIND.modalities.behavior.variables, {
   side: { dt: 0.1, predict: true, objective: 'classification' },
 });
 
-/** A folder with data/ and config.yaml. */
-export function behaviourWorkplace(training: object): string {
+/** Creates a folder with the dataset data/, simulated for a minute, and the configuration config.yaml. */
+export function behaviorWorkspace(training: object): string {
   const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
   mkdirSync(join(folder, 'data'));
-  const { times, place, heading, side, seconds } = simulateBehaviour(60);
-  const all = times.flatMap((own, neuron) =>
-    Array.from(own, (time) => [time, neuronLabel(neuron)] as const),
+  const { times, place, heading, side, seconds } = simulateBehavior(60);
+  const spikes = times.flatMap((train, neuron) =>
+    Array.from(train, (time) => [time, neuronLabel(neuron)] as const),
   );
   const arrays = encodeNpz({
-    times: { data: Float64Array.from(all, ([time]) => time) },
-    neurons: { data: Int32Array.from(all, ([, neuron]) => neuron) },
+    times: { data: Float64Array.from(spikes, ([time]) => time) },
+    neurons: { data: Int32Array.from(spikes, ([, neuron]) => neuron) },
     place: { data: place },
     heading: { data: heading },
   });
