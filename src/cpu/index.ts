@@ -1,6 +1,7 @@
 /**
- * A WebGPU device on the CPU: WGSL compute shaders compiled to WebAssembly SIMD and run by threads. It imports nothing
- * of the project and knows nothing of it; what it does and does not do is in README.md.
+ * A WebGPU device on the CPU: WGSL compute shaders are compiled to WebAssembly SIMD and run by
+ * threads. It imports nothing from the rest of the project. README.md says what it supports and
+ * what it does not.
  */
 
 import { takeThreadTimes } from './device/device.js';
@@ -8,9 +9,11 @@ import { takeThreadTimes } from './device/device.js';
 export { type CpuDeviceOptions, cpuGpu, MAX_THREADS, requestCpuDevice } from './device/adapter.js';
 
 /**
- * Milliseconds that a CPU device computed, and that its threads, summed, waited for each other, since the last call. Both
- * are 0 where its memory is not shared: there its one thread waits for nobody, and is not timed. `undefined` of any other
- * device.
+ * The times of a CPU device since the last call, in milliseconds.
+ *
+ * @returns `elapsed`: how long it computed; `waited`: how long its threads waited for each other,
+ *   summed over threads; `threads`: how many it has. Both times are 0 where its memory is not
+ *   shared: its only thread waits for none, and is not timed. `undefined` for any other device.
  */
 export function threadTimes(
   device: GPUDevice,

@@ -4,13 +4,13 @@ import { trainDemo } from '../browser/train-demo.js';
 import { THOROUGH } from '../helpers/thorough.js';
 
 /**
- * Weights, gradients and moments after 50 updates of the demo's model: on any processor, in any version of Node and in
- * browsers, with any number of threads. A change of a kernel that the model uses may change it; then it is written here
- * anew, and the figures of the README with it.
+ * The hash of weights, gradients and moments after 50 updates of the demo's model. It is the same
+ * on any processor, in any version of Node, in browsers, and with any number of threads. A change
+ * to a kernel of the model may change it: then update it here, and the figures in the README too.
  */
 const HASH = '4475bab279f18d01f0231d4ea21b05a542a826a3a0e0e8b5d16385b6f8cb7341';
 
-describe('the bits of a training', () => {
+describe('the bits of a training run', () => {
   for (const threads of THOROUGH ? [1, 2, 3, 8, 16] : [1, 3]) {
     it(`are the same with ${threads} thread${threads === 1 ? '' : 's'}`, async () => {
       const engine = await createEngine({ adapter: 'cpu', threads });
@@ -20,7 +20,7 @@ describe('the bits of a training', () => {
     });
   }
 
-  it('are the same with parameters through a uniform ring', async () => {
+  it('are the same with kernel parameters in a ring of uniforms', async () => {
     const engine = await createEngine({ adapter: 'cpu', threads: 2, immediates: false });
     const { hash } = await trainDemo(engine, 50);
     engine.dispose();

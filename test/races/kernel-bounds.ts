@@ -1,8 +1,7 @@
 /**
- * What every kernel should make, word by word: an f64 reference from the bytes a dispatch starts
- * from, with the most that f32 may be off. Each entry of the table says where its bound comes from;
- * the arithmetic that carries it is in bounded.ts. u stands for 2^-24, half a unit in the last
- * place.
+ * The expected result of every kernel, word by word: an f64 reference, computed from the bytes that
+ * a dispatch reads, with a bound on the error of f32. The table at the end says where each bound
+ * comes from; bounded.ts has the arithmetic. u stands for 2^-24, half a unit in the last place.
  */
 
 import type { KernelName } from '../../src/gpu/kernels.js';
@@ -18,9 +17,9 @@ import {
   geluGradient,
   hyperbolicTangent,
   inverseSqrt,
-  larger,
   logarithm,
-  loosened,
+  loosen,
+  maximum,
   multiply,
   negate,
   normalCdf,
@@ -33,57 +32,55 @@ import {
 
 /** How one kernel is checked. */
 interface KernelBound {
-  /** Where the bound comes from. */
+  /** Where the bound comes from, in words. */
   readonly bound: string;
-  readonly expect: (run: Run) => void;
+  /** Computes what the kernel writes and puts it into the run's expected buffers. */
+  readonly expect: (run: ReferenceRun) => void;
 }
 
-/**
- * What one storage buffer should hold: words that must be the same bits, and numbers with a bound.
- */
+/** The expected contents of one storage buffer. */
 export interface Expected {
+  /** The exact bits of every word that is in neither of the other two. */
   readonly words: Uint32Array;
-  /** By index; what is not here must be the bits of `words`. */
+  /** f32 words with a bound on their error, by index. */
   readonly numbers: Map<number, Bounded>;
-  /**
-   * Words that rounding decides between several values, such as a draw at the edge of two classes.
-   */
+  /** Words whose value depends on rounding, such as a draw at the edge of two classes. */
   readonly undecided: Set<number>;
 }
 
-/** What each storage buffer of a dispatch should hold. */
+/** The expected contents of each storage buffer of a dispatch, by binding name. */
 export function expectedBuffers(taken: Taken): Record<string, Expected> {
-  const run = new Run(taken);
+  const run = new ReferenceRun(taken);
   KERNEL_BOUNDS[taken.kernel].expect(run);
   return run.expected;
 }
 
-/** How a comparison came out. */
+/** The result of comparing the buffers of a dispatch with the expected ones. */
 export interface Comparison {
-  /** The first word of each buffer that is wrong. */
+  /** For each buffer with wrong words, the first of them. */
   readonly faults: string[];
-  /** The largest share of its bound that a number used. */
+  /** The largest error of a number, as a share of its bound. */
   readonly share: number;
-  /** Words that were compared with nothing. */
+  /** The number of words that could not be checked. */
   readonly undecided: number;
 }
 
-/** Compares what a device made with what it should be. */
+/** Compares the buffers that a device computed with the expected ones. */
 export function compare(expected: Record<string, Expected>, made: Made): Comparison {
   const faults: string[] = [];
   let share = 0;
   let undecided = 0;
-  for (const [name, { words, numbers, undecided: open }] of Object.entries(expected)) {
-    undecided += open.size;
+  for (const [name, { words, numbers, undecided: skipped }] of Object.entries(expected)) {
+    undecided += skipped.size;
     const result = made[name]!;
     const floats = new Float32Array(result.buffer, result.byteOffset, result.length);
     let fault: string | undefined;
     for (let i = 0; i < words.length; i++) {
-      if (open.has(i)) continue;
+      if (skipped.has(i)) continue;
       const number = numbers.get(i);
       if (!number) {
         if (result[i] !== words[i])
-          fault ??= `${name}[${i}] is the word ${result[i]}, should be ${words[i]}`;
+          fault ??= `${name}[${i}] is the word ${result[i]}, expected ${words[i]}`;
         continue;
       }
       const { value, error } = number;
@@ -92,7 +89,7 @@ export function compare(expected: Record<string, Expected>, made: Made): Compari
       if (difference <= error) {
         if (error > 0) share = Math.max(share, difference / error);
       } else {
-        fault ??= `${name}[${i}] is ${floats[i]}, should be ${value} +- ${error.toExponential(1)}`;
+        fault ??= `${name}[${i}] is ${floats[i]}, expected ${value} +- ${error.toExponential(1)}`;
       }
     }
     if (fault) faults.push(fault);
@@ -100,8 +97,9 @@ export function compare(expected: Record<string, Expected>, made: Made): Compari
   return { faults, share, undecided };
 }
 
-/** A dispatch as references see it: parameters, inputs by name, and where results go. */
-class Run {
+/** What a kernel's reference reads and writes: parameters, inputs by name, expected buffers. */
+class ReferenceRun {
+  /** The kernel's parameters. */
   readonly p: Readonly<Record<string, number>>;
   readonly expected: Record<string, Expected> = {};
   readonly #taken: Taken;
@@ -121,13 +119,15 @@ class Run {
     return this.#taken.workgroups;
   }
 
-  /** A constant of the shader, as this dispatch was specialised. */
+  /** A constant of the shader, with the value that this dispatch was specialized with. */
   constant(name: string): number {
     const { shader } = KERNELS[this.#taken.kernel];
     return Number(this.#taken.constants[name] ?? SHADERS[shader]!.constants[name]);
   }
 
-  /** A buffer's words; the entries called wide bind theirs under the name with Vec behind it. */
+  /**
+   * A buffer's words. Entry points called wide bind the buffer under `name` with "Vec" appended.
+   */
   words(name: string): Uint32Array {
     const { before } = this.#taken;
     return before[name] ?? before[`${name}Vec`]!;
@@ -143,29 +143,33 @@ class Run {
     return floats;
   }
 
+  /** An input number, which has no error. */
   number(name: string, index: number): Bounded {
     return exact(this.floats(name)[index]!);
   }
 
+  /** Expects a number in a buffer. */
   put(name: string, index: number, number: Bounded): void {
     this.#buffer(name).numbers.set(index, number);
   }
 
-  /** Adds to what the buffer held, or overwrites it. */
+  /** Expects a number in a buffer, added to the number there before where `adds` is true. */
   accumulate(name: string, index: number, number: Bounded, adds: boolean): void {
     this.put(name, index, adds ? add(this.number(name, index), number) : number);
   }
 
+  /** Expects the exact bits of a word. */
   putWord(name: string, index: number, word: number): void {
     this.#buffer(name).words[index] = word;
   }
 
-  leaveOpen(name: string, index: number): void {
+  /** Excludes a word from the comparison: rounding decides its value. */
+  markUndecided(name: string, index: number): void {
     this.#buffer(name).undecided.add(index);
   }
 
-  /** What dropout multiplies an element by. */
-  keep(element: number): Bounded {
+  /** The factor that dropout applies to an element. */
+  dropoutFactor(element: number): Bounded {
     const [x, y] = this.words('random') as unknown as [number, number];
     const words = hash4([Math.floor(element / 4), this.p.site!, x, y]);
     return exact(words[element % 4]! < this.p.keepThreshold! ? this.p.keepScale! : 0);
@@ -176,31 +180,31 @@ class Run {
   }
 }
 
-/** 0, 1 .. n - 1. */
+/** The integers from 0 to n - 1. */
 function range(n: number): number[] {
   return Array.from({ length: n }, (_, i) => i);
 }
 
-// Products.
+// Matrix products.
 
 const FLAGS = SHADERS.matmul_direct!.constants as Record<string, number>;
 
-function hasFlag({ p }: Run, name: string): boolean {
+function hasFlag({ p }: ReferenceRun, name: string): boolean {
   return (p.flags! & FLAGS[name]!) !== 0;
 }
 
-/** How far the elements of A and B lie apart, whichever of the two files made the product. */
-function productStrides(run: Run, isTiled: boolean) {
+/** The strides of A in m and k and of B in k and n, for matmul_tiled or matmul_direct. */
+function productStrides(run: ReferenceRun, isTiled: boolean) {
   const { p } = run;
   if (!isTiled) return { aM: p.aM!, aK: p.aK!, bK: p.bK!, bN: p.bN! };
-  const [aAlong, bAlong] = [run.constant('A_ALONG_K') === 1, run.constant('B_ALONG_K') === 1];
-  const [aM, aK] = aAlong ? [p.rowStrideA!, 1] : [1, p.rowStrideA!];
-  const [bN, bK] = bAlong ? [p.rowStrideB!, 1] : [1, p.rowStrideB!];
+  const [isAAlongK, isBAlongK] = [run.constant('A_ALONG_K') === 1, run.constant('B_ALONG_K') === 1];
+  const [aM, aK] = isAAlongK ? [p.rowStrideA!, 1] : [1, p.rowStrideA!];
+  const [bN, bK] = isBAlongK ? [p.rowStrideB!, 1] : [1, p.rowStrideB!];
   return { aM, aK, bK, bN };
 }
 
-/** A product with its epilogue; of a tiled one whose K is split, every part of the sum. */
-function product(isTiled: boolean): (run: Run) => void {
+/** A product with its epilogue; where matmul_tiled splits K, the partial sum of each split. */
+function product(isTiled: boolean): (run: ReferenceRun) => void {
   return (run) => {
     const { M, N, K, batch } = run.p as Record<string, number> as Record<
       'M' | 'N' | 'K' | 'batch',
@@ -211,7 +215,7 @@ function product(isTiled: boolean): (run: Run) => void {
     const splits = isTiled ? run.p.splits! : 1;
     const depth = isTiled ? run.constant('TILE_K') : 1;
     const perSplit = Math.ceil(Math.ceil(K / depth) / splits) * depth;
-    // tn adds to out once a block of TN_DEPTH.
+    // Entry point tn adds to out once per block of TN_DEPTH.
     const blocks = isTiled ? 0 : Math.ceil(K / run.constant('TN_DEPTH'));
     for (let z = 0; z < batch; z++)
       for (let m = 0; m < M; m++)
@@ -224,47 +228,53 @@ function product(isTiled: boolean): (run: Run) => void {
             ];
             for (let k = split * perSplit; k < Math.min(K, (split + 1) * perSplit); k++)
               sum.addProduct(a[startA + k * aK]!, b[startB + k * bK]!);
-            const at = (z * M + m) * N + n;
-            if (splits > 1) run.put('out', split * (M * N + M) + at, sum.total());
-            else finishProduct(run, at, n, sum.total(blocks), blocks);
+            const index = (z * M + m) * N + n;
+            if (splits > 1) run.put('out', split * (M * N + M) + index, sum.total());
+            else applyEpilogue(run, index, n, sum.total(blocks), blocks);
           }
     if (hasFlag(run, 'COLUMN_SUMS')) {
       for (let m = 0; m < M; m++)
         for (let split = 0; split < splits; split++) {
-          const terms = range(K).slice(split * perSplit, (split + 1) * perSplit);
+          const ks = range(K).slice(split * perSplit, (split + 1) * perSplit);
           const sum = new Sum();
-          for (const k of terms) sum.add(exact(a[m * aM + k * aK]!));
+          for (const k of ks) sum.add(exact(a[m * aM + k * aK]!));
           if (splits > 1) run.put('out', split * (M * N + M) + M * N + m, sum.total());
-          else run.accumulate('aux', m, loosened(sum.total(blocks), blocks / 2), true);
+          else run.accumulate('aux', m, loosen(sum.total(blocks), blocks / 2), true);
         }
     }
   };
 }
 
-function finishProduct(run: Run, at: number, n: number, sum: Bounded, blocks: number): void {
+function applyEpilogue(
+  run: ReferenceRun,
+  index: number,
+  n: number,
+  sum: Bounded,
+  blocks: number,
+): void {
   let value = multiply(exact(run.p.alpha!), sum);
   if (hasFlag(run, 'BIAS')) value = add(value, run.number('bias', n));
-  if (hasFlag(run, 'KEEP_INPUT')) run.put('aux', at, value);
-  if (hasFlag(run, 'GELU')) value = multiply(value, cdfNear(value));
-  if (hasFlag(run, 'GELU_GRAD')) value = multiply(value, geluGradient(run.number('aux', at)));
-  if (hasFlag(run, 'DROPOUT')) value = multiply(value, run.keep(at));
-  if (hasFlag(run, 'RESIDUAL')) value = add(value, run.number('residual', at));
+  if (hasFlag(run, 'KEEP_INPUT')) run.put('aux', index, value);
+  if (hasFlag(run, 'GELU')) value = multiply(value, cdfOfInexact(value));
+  if (hasFlag(run, 'GELU_GRAD')) value = multiply(value, geluGradient(run.number('aux', index)));
+  if (hasFlag(run, 'DROPOUT')) value = multiply(value, run.dropoutFactor(index));
+  if (hasFlag(run, 'RESIDUAL')) value = add(value, run.number('residual', index));
   if (hasFlag(run, 'ACCUMULATE')) {
-    const before = run.number('out', at);
-    value = loosened(add(before, value), blocks > 1 ? blocks / 2 : 0);
-    // What stood in out takes part in the rounding of every block.
+    const before = run.number('out', index);
+    value = loosen(add(before, value), blocks > 1 ? blocks / 2 : 0);
+    // The number in out before the dispatch is rounded again with every block.
     value = { ...value, error: value.error + blocks * 2 ** -24 * Math.abs(before.value) };
   }
-  run.put('out', at, value);
+  run.put('out', index, value);
 }
 
-/** The cumulative normal of a number that is itself off: its slope is at most 1 / sqrt(2 pi). */
-function cdfNear(x: Bounded): Bounded {
+/** The normal CDF of a number that has an error: the slope is at most 1 / sqrt(2 pi) < 0.4. */
+function cdfOfInexact(x: Bounded): Bounded {
   const { value, error } = normalCdf(exact(x.value));
   return { value, error: error + 0.4 * x.error };
 }
 
-function reducePartials(run: Run): void {
+function reducePartials(run: ReferenceRun): void {
   const { elements, columns, stride, splits, accumulate, alpha } = run.p as Record<string, number>;
   for (let i = 0; i < elements! + columns!; i++) {
     const parts = range(splits!).map((s) => run.number('partials', s * stride! + i));
@@ -276,18 +286,18 @@ function reducePartials(run: Run): void {
 
 // Attention.
 
-/** A score row: the query's place and number. */
+/** A row of scores: query i of head h in batch element b. */
 interface Row {
   readonly b: number;
   readonly h: number;
   readonly i: number;
   /** (b * H + h) * T + i */
   readonly row: number;
-  /** The first element of the query, its output and their gradients. */
+  /** The offset of the query, its output and their gradients in their buffers. */
   readonly start: number;
 }
 
-function scoreRows(run: Run): Row[] {
+function scoreRows(run: ReferenceRun): Row[] {
   const { B, H, T } = run.p as Record<string, number>;
   const head = run.constant('D');
   return range(B! * H! * T!).map((row) => {
@@ -298,133 +308,144 @@ function scoreRows(run: Run): Row[] {
   });
 }
 
-/** The first element of a key or value. */
-function keyStart(run: Run, { b, h }: Row, j: number): number {
+/** The offset of key or value j in its buffer. */
+function keyStart(run: ReferenceRun, { b, h }: Row, j: number): number {
   return ((b * run.p.S! + j) * run.p.H! + h) * run.constant('D');
 }
 
-/** The product of two rows of one head. */
+/** The dot product of D elements of `a` and `b` from an offset in each on. */
 function headProduct(
-  run: Run,
+  run: ReferenceRun,
   a: Float32Array,
-  atA: number,
+  startA: number,
   b: Float32Array,
-  atB: number,
+  startB: number,
 ): Bounded {
   const sum = new Sum();
   const head = run.constant('D');
-  for (let d = 0; d < head; d++) sum.addProduct(a[atA + d]!, b[atB + d]!);
+  for (let d = 0; d < head; d++) sum.addProduct(a[startA + d]!, b[startB + d]!);
   return sum.total();
 }
 
-/** scale * q . k: D products, each of them rounded once more for the scale. */
-function score(run: Run, row: Row, j: number): Bounded {
+/** scale * q . k: D products, each rounded once more for the scale. */
+function score(run: ReferenceRun, row: Row, j: number): Bounded {
   const sum = new Sum();
   const [query, key] = [run.floats('query'), run.floats('key')];
-  const [at, from, head] = [row.start, keyStart(run, row, j), run.constant('D')];
-  for (let d = 0; d < head; d++) sum.addProduct(query[at + d]! * run.p.scale!, key[from + d]!);
+  const [q, k, head] = [row.start, keyStart(run, row, j), run.constant('D')];
+  for (let d = 0; d < head; d++) sum.addProduct(query[q + d]! * run.p.scale!, key[k + d]!);
   return sum.total(1);
 }
 
-function isVisible(run: Run, { b, i }: Row, j: number): boolean {
+/** Whether neither the causal rule nor the mask hides key j. */
+function isVisible(run: ReferenceRun, { b, i }: Row, j: number): boolean {
   const { causal, hasMask, S } = run.p as Record<string, number>;
   if (causal !== 0 && j > i) return false;
   return hasMask === 0 || run.words('mask')[b * S! + j] !== 0;
 }
 
 /** The name of the buffer that holds lse, delta and threshold. */
-function rowsName(run: Run): string {
+function rowsName(run: ReferenceRun): string {
   return run.words('rowStats') ? 'rowStats' : 'newRowStats';
 }
 
 /**
- * What of a key the row sees: all, nothing, or, where its score is too near the threshold to tell,
- * one of both.
+ * 1 where the row attends to key j and 0 where it does not; 0.5 +- 0.5 where the score is too close
+ * to the threshold to tell.
  */
-function visibleShare(run: Run, row: Row, j: number, s: Bounded): Bounded {
+function visibleShare(run: ReferenceRun, row: Row, j: number, s: Bounded): Bounded {
   if (!isVisible(run, row, j)) return exact(0);
   if (run.p.sparse === 0) return exact(1);
-  const least = run.floats(rowsName(run))[4 * row.row + 2]!;
-  if (Math.abs(s.value - least) <= s.error) return { value: 0.5, error: 0.5 };
-  return exact(s.value >= least ? 1 : 0);
+  const threshold = run.floats(rowsName(run))[4 * row.row + 2]!;
+  if (Math.abs(s.value - threshold) <= s.error) return { value: 0.5, error: 0.5 };
+  return exact(s.value >= threshold ? 1 : 0);
 }
 
-/** What dropout multiplies the probability of a key by. */
-function attentionKeep(run: Run, { row }: Row, j: number): Bounded {
+/** The factor that dropout applies to the probability of key j. */
+function attentionDropoutFactor(run: ReferenceRun, { row }: Row, j: number): Bounded {
   if (run.p.keepScale === 1) return exact(1);
   const [x, y] = run.words('random') as unknown as [number, number];
   const words = hash4([Math.floor(j / 4), row, x, (y ^ run.p.site!) >>> 0]);
   return exact(words[j % 4]! < run.p.keepThreshold! ? run.p.keepScale! : 0);
 }
 
-/** The keys of each split: whole tiles, shared out evenly and rounded up. */
-function keyRanges(run: Run, tile: number): number[][] {
+/** The keys of each split: an equal number of complete tiles, rounded up. */
+function keyRanges(run: ReferenceRun, tile: number): number[][] {
   const { S, splits } = run.p as Record<string, number>;
-  const per = Math.ceil(Math.ceil(S! / tile) / splits!) * tile;
-  return range(splits!).map((split) => range(S!).slice(split * per, (split + 1) * per));
+  const perSplit = Math.ceil(Math.ceil(S! / tile) / splits!) * tile;
+  return range(splits!).map((n) => range(S!).slice(n * perSplit, (n + 1) * perSplit));
 }
 
-/** How often a running maximum over blocks of `step` scores may rise, and by how much in all. */
-function maximumRises(scores: readonly Bounded[], step: number): { rises: number; height: number } {
+/**
+ * How often the running maximum over blocks of `blockSize` scores may rise, and by how much in all.
+ */
+function maximumRises(
+  scores: readonly Bounded[],
+  blockSize: number,
+): { rises: number; height: number } {
   let top = Number.NEGATIVE_INFINITY;
-  let first = top;
+  let firstTop = top;
   let rises = 0;
-  for (let n = 0; n < scores.length; n += step) {
-    const block = scores.slice(n, n + step);
-    const most = Math.max(...block.map(({ value, error }) => value + 2 * error));
-    if (most > top && top > Number.NEGATIVE_INFINITY) rises += 1;
+  for (let n = 0; n < scores.length; n += blockSize) {
+    const block = scores.slice(n, n + blockSize);
+    const upperBound = Math.max(...block.map(({ value, error }) => value + 2 * error));
+    if (upperBound > top && top > Number.NEGATIVE_INFINITY) rises += 1;
     top = Math.max(top, ...block.map(({ value }) => value));
-    if (n === 0) first = top;
+    if (n === 0) firstTop = top;
   }
-  return { rises, height: Number.isFinite(first) ? top - first : 0 };
+  return { rises, height: Number.isFinite(firstTop) ? top - firstTop : 0 };
 }
 
-const NO_TOP = Math.fround(-5e37);
-const NO_LSE = Math.fround(1e38);
+/** The maximum and the lse of a row that attends to no key. */
+const EMPTY_MAX = Math.fround(-5e37);
+const EMPTY_LSE = Math.fround(1e38);
 
-function attentionForward(step: number): (run: Run) => void {
+/**
+ * Attention forward. The running maximum is updated every `blockSize` keys, or once per tile where
+ * that is 0.
+ */
+function attentionForward(blockSize: number): (run: ReferenceRun) => void {
   return (run) => {
     const head = run.constant('D');
     const value = run.floats('value');
-    const [all, splits] = [scoreRows(run), run.p.splits!];
+    const [rows, splits] = [scoreRows(run), run.p.splits!];
     for (const [split, keys] of keyRanges(run, run.constant('TILE')).entries())
-      for (const row of all) {
-        const seen = keys
+      for (const row of rows) {
+        const visibleKeys = keys
           .map((j) => ({ j, s: score(run, row, j) }))
           .map(({ j, s }) => ({ j, s, share: visibleShare(run, row, j, s) }))
           .filter(({ share }) => share.value > 0);
-        const scores = seen.map(({ s }) => s);
-        const top = scores.length > 0 ? scores.reduce(larger) : exact(NO_TOP);
-        const { rises, height } = maximumRises(scores, step || run.constant('TILE'));
-        // Each rise multiplies the older sums by an exp, and rounds them.
+        const scores = visibleKeys.map(({ s }) => s);
+        const top = scores.length > 0 ? scores.reduce(maximum) : exact(EMPTY_MAX);
+        const { rises, height } = maximumRises(scores, blockSize || run.constant('TILE'));
+        // Each rise multiplies the sums so far by an exp and rounds them.
         const units = 4 * rises + 2 * height;
-        const weights = seen.map(({ j, s, share }) => ({
+        const weights = visibleKeys.map(({ j, s, share }) => ({
           j,
           w: multiply(share, exponential(subtract(s, exact(top.value)))),
         }));
-        const sum = loosened(sumBounded(weights.map(({ w }) => w)), units);
+        const sum = loosen(sumBounded(weights.map(({ w }) => w)), units);
         const outputs = range(head).map((d) => {
           const o = new Sum();
           for (const { j, w } of weights) {
-            const kept = multiply(w, attentionKeep(run, row, j));
-            o.add(multiply(kept, exact(value[keyStart(run, row, j) + d]!)));
+            const dropped = multiply(w, attentionDropoutFactor(run, row, j));
+            o.add(multiply(dropped, exact(value[keyStart(run, row, j) + d]!)));
           }
-          // Older sums are multiplied by 1 where the maximum stays, which is exact.
+          // Where the maximum does not rise, the sums are multiplied by 1, which is exact.
           return {
             total: o.total(),
             slack: units * 2 ** -23 * magnitude(weights, value, run, row, d),
           };
         });
         if (splits > 1) {
-          // Both are relative to the top as f32 has it.
+          // Sum and outputs are relative to the maximum that f32 computed.
           const shift = Math.expm1(top.error);
-          const at = split * all.length + row.row;
-          run.put('partials', 2 * at, top);
-          run.put('partials', 2 * at + 1, { ...sum, error: sum.error + shift * sum.value });
+          const partial = split * rows.length + row.row;
+          run.put('partials', 2 * partial, top);
+          run.put('partials', 2 * partial + 1, { ...sum, error: sum.error + shift * sum.value });
           for (const [d, { total, slack }] of outputs.entries()) {
-            const reach = shift * magnitude(weights, value, run, row, d);
-            const error = total.error + slack + reach;
-            run.put('o', split * all.length * head + row.start + d, { ...total, error });
+            const shiftError = shift * magnitude(weights, value, run, row, d);
+            const error = total.error + slack + shiftError;
+            run.put('o', split * rows.length * head + row.start + d, { ...total, error });
           }
           continue;
         }
@@ -435,137 +456,147 @@ function attentionForward(step: number): (run: Run) => void {
             row.start + d,
             multiply({ ...total, error: total.error + slack }, normalize),
           );
-        const lse = sum.value > 0 ? add(top, logarithm(sum)) : exact(NO_LSE);
+        const lse = sum.value > 0 ? add(top, logarithm(sum)) : exact(EMPTY_LSE);
         run.put(rowsName(run), 4 * row.row, { ...lse, error: lse.error + top.error });
       }
   };
 }
 
-/** The sum of |weight * value|, by which the roundings of a running sum count. */
+/** The sum of |weight * value|, to which the rounding errors of a running sum are relative. */
 function magnitude(
   weights: readonly { j: number; w: Bounded }[],
   value: Float32Array,
-  run: Run,
+  run: ReferenceRun,
   row: Row,
   d: number,
 ): number {
   return weights.reduce((sum, { j, w }) => {
-    const kept = run.p.keepScale! * (w.value + w.error);
-    return sum + kept * Math.abs(value[keyStart(run, row, j) + d]!);
+    const weight = run.p.keepScale! * (w.value + w.error);
+    return sum + weight * Math.abs(value[keyStart(run, row, j) + d]!);
   }, 0);
 }
 
-function mergeSplits(run: Run): void {
+function mergeSplits(run: ReferenceRun): void {
   const head = run.constant('D');
-  const all = scoreRows(run);
-  const sums = run.floats('partialSums');
-  for (const row of all) {
-    const parts = range(run.p.splits!).map((s) => 2 * (s * all.length + row.row));
-    const top = parts.reduce((most, at) => Math.max(most, sums[at]!), NO_TOP);
-    const weights = parts.map((at) =>
-      sums[at + 1]! > 0 ? exponential(subtract(exact(sums[at]!), exact(top))) : exact(0),
+  const rows = scoreRows(run);
+  // (max, sum) of each split and row.
+  const partials = run.floats('partialSums');
+  for (const row of rows) {
+    const offsets = range(run.p.splits!).map((s) => 2 * (s * rows.length + row.row));
+    const top = offsets.reduce((max, offset) => Math.max(max, partials[offset]!), EMPTY_MAX);
+    const weights = offsets.map((offset) =>
+      partials[offset + 1]! > 0
+        ? exponential(subtract(exact(partials[offset]!), exact(top)))
+        : exact(0),
     );
-    const sum = sumBounded(weights.map((w, s) => multiply(w, exact(sums[parts[s]! + 1]!))));
+    const sum = sumBounded(weights.map((w, s) => multiply(w, exact(partials[offsets[s]! + 1]!))));
     const normalize = sum.value > 0 ? divide(exact(1), sum) : exact(0);
     for (let d = 0; d < head; d++) {
-      const part = (s: number) => run.number('partialO', s * all.length * head + row.start + d);
+      const part = (s: number) => run.number('partialO', s * rows.length * head + row.start + d);
       const o = sumBounded(weights.map((w, s) => multiply(w, part(s))));
       run.put('o', row.start + d, multiply(o, normalize));
     }
-    const lse = sum.value > 0 ? add(exact(top), logarithm(sum)) : exact(NO_LSE);
+    const lse = sum.value > 0 ? add(exact(top), logarithm(sum)) : exact(EMPTY_LSE);
     run.put('rowStats', 4 * row.row, lse);
   }
 }
 
-function attentionDelta(o: string): (run: Run) => void {
+/** delta = dout . out of each row; `outName` is the binding that holds the forward's output. */
+function attentionDelta(oName: string): (run: ReferenceRun) => void {
   return (run) => {
     for (const { row, start } of scoreRows(run))
       run.put(
         'newRowStats',
         4 * row + 1,
-        headProduct(run, run.floats('do_'), start, run.floats(o), start),
+        headProduct(run, run.floats('do_'), start, run.floats(oName), start),
       );
   };
 }
 
-/** p, and ds = p (keep * do . v - delta), of one row and key. */
-function scoreGradient(run: Run, row: Row, j: number): { p: Bounded; kept: Bounded; ds: Bounded } {
+/**
+ * p before and after dropout and ds = p (dp - delta) of one row and key, where dp is dout . v times
+ * the dropout factor.
+ */
+function scoreGradient(
+  run: ReferenceRun,
+  row: Row,
+  j: number,
+): { p: Bounded; pDropped: Bounded; ds: Bounded } {
   const rows = run.floats('rowStats');
   const s = score(run, row, j);
   const share = visibleShare(run, row, j, s);
-  if (share.value === 0) return { p: exact(0), kept: exact(0), ds: exact(0) };
+  if (share.value === 0) return { p: exact(0), pDropped: exact(0), ds: exact(0) };
   const lse = exact(rows[4 * row.row]!);
   const delta = exact(rows[4 * row.row + 1]!);
   const p = multiply(share, exponential(subtract(s, lse)));
-  const keep = attentionKeep(run, row, j);
-  const from = keyStart(run, row, j);
-  const dp = headProduct(run, run.floats('do_'), row.start, run.floats('value'), from);
-  const ds = multiply(p, subtract(multiply(dp, keep), delta));
-  return { p, kept: multiply(p, keep), ds };
+  const factor = attentionDropoutFactor(run, row, j);
+  const start = keyStart(run, row, j);
+  const product = headProduct(run, run.floats('do_'), row.start, run.floats('value'), start);
+  const ds = multiply(p, subtract(multiply(product, factor), delta));
+  return { p, pDropped: multiply(p, factor), ds };
 }
 
-function queryGradient(run: Run): void {
+function queryGradient(run: ReferenceRun): void {
   const head = run.constant('D');
   const key = run.floats('key');
-  const all = scoreRows(run);
+  const rows = scoreRows(run);
   const scale = exact(run.p.scale!);
   for (const [split, keys] of keyRanges(run, run.constant('TILE')).entries())
-    for (const row of all) {
-      const columns = keys.map((j) => ({
-        from: keyStart(run, row, j),
-        ds: scoreGradient(run, row, j).ds,
-      }));
+    for (const row of rows) {
+      const gradients = keys
+        .map((j) => ({ start: keyStart(run, row, j), ds: scoreGradient(run, row, j).ds }))
+        .filter(({ ds }) => ds.value !== 0 || ds.error !== 0);
       for (let d = 0; d < head; d++) {
         const sum = sumBounded(
-          columns
-            .filter(({ ds }) => ds.value !== 0 || ds.error !== 0)
-            .map(({ from, ds }) => multiply(ds, exact(key[from + d]!))),
+          gradients.map(({ start, ds }) => multiply(ds, exact(key[start + d]!))),
         );
-        run.put('dq', split * all.length * head + row.start + d, multiply(scale, sum));
+        run.put('dq', split * rows.length * head + row.start + d, multiply(scale, sum));
       }
     }
 }
 
-function keyGradients(run: Run): void {
+function keyGradients(run: ReferenceRun): void {
   const head = run.constant('D');
   const [query, dout] = [run.floats('query'), run.floats('do_')];
   const scale = exact(run.p.scale!);
   const { B, H, T, S } = run.p as Record<string, number>;
-  const all = scoreRows(run);
+  const rows = scoreRows(run);
   for (let b = 0; b < B!; b++)
     for (let h = 0; h < H!; h++) {
-      const rows = all.slice((b * H! + h) * T!, (b * H! + h + 1) * T!);
+      const headRows = rows.slice((b * H! + h) * T!, (b * H! + h + 1) * T!);
       for (let j = 0; j < S!; j++) {
-        const columns = rows
+        const column = headRows
           .map((row) => ({ row, ...scoreGradient(run, row, j) }))
           .filter(({ p }) => p.value !== 0 || p.error !== 0);
-        const at = ((b * S! + j) * H! + h) * head;
+        const start = ((b * S! + j) * H! + h) * head;
         for (let d = 0; d < head; d++) {
-          const dk = columns.map(({ row, ds }) => multiply(ds, exact(query[row.start + d]!)));
-          const dv = columns.map(({ row, kept }) => multiply(kept, exact(dout[row.start + d]!)));
-          run.put('dk', at + d, multiply(scale, sumBounded(dk)));
-          run.put('dv', at + d, sumBounded(dv));
+          const dk = column.map(({ row, ds }) => multiply(ds, exact(query[row.start + d]!)));
+          const dv = column.map(({ row, pDropped }) =>
+            multiply(pDropped, exact(dout[row.start + d]!)),
+          );
+          run.put('dk', start + d, multiply(scale, sumBounded(dk)));
+          run.put('dv', start + d, sumBounded(dv));
         }
       }
     }
 }
 
-function thresholds(run: Run): void {
+function thresholds(run: ReferenceRun): void {
   const { S, topK } = run.p as Record<string, number>;
   for (const row of scoreRows(run)) {
-    const seen = range(S!)
+    const scores = range(S!)
       .filter((j) => isVisible(run, row, j))
       .map((j) => score(run, row, j))
       .sort((a, b) => b.value - a.value);
-    const least = seen[topK! - 1];
-    const next = least && seen.find(({ value }) => value < least.value);
+    const kth = scores[topK! - 1];
+    const next = kth && scores.find(({ value }) => value < kth.value);
     let threshold = exact(Math.fround(-1e38));
-    if (least && next) {
-      const middle = add(multiply(exact(0.5), least), multiply(exact(0.5), next));
-      // Closer than rounding they may be ties, or ties be none: then the cut lies anywhere between
-      // their neighbors.
-      const isClear = seen.every(
-        ({ value, error }) => Math.abs(value - least.value) > 2 * error || value === least.value,
+    if (kth && next) {
+      const middle = add(multiply(exact(0.5), kth), multiply(exact(0.5), next));
+      // Where rounding may create or break a tie, the threshold can be anywhere between the
+      // neighboring scores.
+      const isClear = scores.every(
+        ({ value, error }) => Math.abs(value - kth.value) > 2 * error || value === kth.value,
       );
       threshold = isClear ? middle : { ...middle, error: Number.POSITIVE_INFINITY };
     }
@@ -573,7 +604,7 @@ function thresholds(run: Run): void {
   }
 }
 
-function probabilities(run: Run): void {
+function probabilities(run: ReferenceRun): void {
   const { S } = run.p as Record<string, number>;
   for (const row of scoreRows(run)) {
     const lse = run.number('rowStats', 4 * row.row);
@@ -588,27 +619,27 @@ function probabilities(run: Run): void {
 
 // Losses.
 
-function targetWeight(run: Run, row: number): Bounded {
+function targetWeight(run: ReferenceRun, row: number): Bounded {
   const target = run.words('targets')[row]!;
   if (target === run.p.ignored || target >= run.p.V!) return exact(0);
   return run.p.hasWeights !== 0 ? run.number('weights', target) : exact(1);
 }
 
-function totalWeight(run: Run): void {
+function totalWeight(run: ReferenceRun): void {
   run.put('totals', 1, sumBounded(range(run.p.rows!).map((row) => targetWeight(run, row))));
 }
 
-function crossEntropyRows(run: Run): void {
+function crossEntropyRows(run: ReferenceRun): void {
   const { rows, V, wantsGradient, factor } = run.p as Record<string, number>;
   const lanes = run.constant('LANES');
   for (let row = 0; row < rows!; row++) {
     const z = range(V!).map((c) => run.number('logits', row * V! + c));
-    const top = z.reduce(larger);
+    const top = z.reduce(maximum);
     const weights = z.map((value) => exponential(subtract(value, top)));
-    // Any term may be rescaled at each rise of the maximum, and by each merge of two lanes.
+    // A term may be rescaled at each rise of the maximum and at each merge of two lanes.
     const { rises, height } = maximumRises(z, 1);
     const units = 4 * (Math.min(rises, Math.ceil(V! / 4) + 3) + Math.log2(lanes)) + 2 * height;
-    const sum = loosened(sumBounded(weights), units);
+    const sum = loosen(sumBounded(weights), units);
     const weight = targetWeight(run, row);
     const target = Math.min(run.words('targets')[row]!, V! - 1);
     const nll = add(subtract(top, z[target]!), logarithm(sum));
@@ -626,14 +657,14 @@ function crossEntropyRows(run: Run): void {
   }
 }
 
-function totalLoss(run: Run): void {
+function totalLoss(run: ReferenceRun): void {
   const sum = sumBounded(range(run.p.rows!).map((row) => run.number('rowLoss', row)));
   const weight = run.number('totals', 1);
   const loss = divide(multiply(exact(run.p.factor!), sum), weight);
   run.put('totals', 0, weight.value > 0 ? loss : exact(0));
 }
 
-function squaredError(run: Run): void {
+function squaredError(run: ReferenceRun): void {
   const { n, hasWeights, wantsGradient, factor } = run.p as Record<string, number>;
   const weight = (i: number) => (hasWeights !== 0 ? run.number('weights', i) : exact(1));
   const total = sumBounded(range(n!).map(weight));
@@ -649,8 +680,9 @@ function squaredError(run: Run): void {
     run.put('dprediction', i, multiply(multiply(multiply(exact(2), scale), weight(i)), e));
 }
 
-// Elements.
+// Elementwise kernels.
 
+/** By activation kind: GELU, ReLU, tanh, sigmoid. */
 const ACTIVATIONS: readonly ((v: Bounded) => Bounded)[] = [
   (v) => multiply(v, normalCdf(v)),
   (v) => exact(Math.max(v.value, 0)),
@@ -658,6 +690,7 @@ const ACTIVATIONS: readonly ((v: Bounded) => Bounded)[] = [
   sigmoid,
 ];
 
+/** By activation kind: GELU and ReLU of their input, tanh and sigmoid of their output. */
 const DERIVATIVES: readonly ((s: Bounded) => Bounded)[] = [
   geluGradient,
   (s) => exact(s.value > 0 ? 1 : 0),
@@ -665,8 +698,8 @@ const DERIVATIVES: readonly ((s: Bounded) => Bounded)[] = [
   (s) => multiply(s, subtract(exact(1), s)),
 ];
 
-/** One function of every element; what it returns is added to `out` or written there. */
-function elementwise(f: (run: Run, i: number) => Bounded): (run: Run) => void {
+/** A kernel that adds a function of each element to `out`, or writes it there. */
+function elementwise(f: (run: ReferenceRun, i: number) => Bounded): (run: ReferenceRun) => void {
   return (run) => {
     for (let i = 0; i < run.p.n!; i++) run.accumulate('out', i, f(run, i), run.p.accumulate !== 0);
   };
@@ -676,44 +709,41 @@ const activate = elementwise((run, i) => ACTIVATIONS[run.p.kind!]!(run.number('x
 const activateGradient = elementwise((run, i) =>
   multiply(run.number('x', i), DERIVATIVES[run.p.kind!]!(run.number('saved', i))),
 );
-const dropElements = elementwise((run, i) => multiply(run.number('x', i), run.keep(i)));
+const dropElements = elementwise((run, i) => multiply(run.number('x', i), run.dropoutFactor(i)));
 const combine = elementwise((run, i) => {
-  const first = multiply(exact(run.p.alpha!), run.number('x', i));
-  if (run.p.beta === 0) return first;
-  return add(first, multiply(exact(run.p.beta!), run.number('saved', i)));
+  const scaled = multiply(exact(run.p.alpha!), run.number('x', i));
+  if (run.p.beta === 0) return scaled;
+  return add(scaled, multiply(exact(run.p.beta!), run.number('saved', i)));
 });
 
-// Rows.
+// Reductions of rows.
 
-/**
- * What a row of layer normalisation was made from: the sums, their mean and 1 / standard deviation.
- */
-function layerNormForward(run: Run): void {
+function layerNormForward(run: ReferenceRun): void {
   const { rows, C, eps } = run.p as Record<string, number>;
-  const share = divide(exact(1), exact(C!));
+  const inverseWidth = divide(exact(1), exact(C!));
   for (let row = 0; row < rows!; row++) {
-    const at = row * C!;
-    const x = range(C!).map((c) => run.number('x', at + c));
-    const mean = multiply(sumBounded(x), share);
+    const start = row * C!;
+    const x = range(C!).map((c) => run.number('x', start + c));
+    const mean = multiply(sumBounded(x), inverseWidth);
     const centered = x.map((value) => subtract(value, mean));
-    const variance = multiply(sumBounded(centered.map((c) => multiply(c, c))), share);
+    const variance = multiply(sumBounded(centered.map((c) => multiply(c, c))), inverseWidth);
     const rstd = inverseSqrt(add(variance, exact(eps!)));
     for (const [c, value] of centered.entries()) {
       const scaled = multiply(multiply(value, rstd), run.number('gamma', c));
-      run.put('y', at + c, add(scaled, run.number('beta', c)));
+      run.put('y', start + c, add(scaled, run.number('beta', c)));
     }
     run.put('newStats', 2 * row, mean);
     run.put('newStats', 2 * row + 1, rstd);
   }
 }
 
-/** (s - mean) * rstd of one element. */
-function standardized(run: Run, row: number, c: number): Bounded {
+/** (x - mean) * rstd of one element. */
+function standardized(run: ReferenceRun, row: number, c: number): Bounded {
   const centered = subtract(run.number('x', row * run.p.C! + c), run.number('stats', 2 * row));
   return multiply(centered, run.number('stats', 2 * row + 1));
 }
 
-function layerNormBackward(run: Run): void {
+function layerNormBackward(run: ReferenceRun): void {
   const { rows, C, accumulate } = run.p as Record<string, number>;
   for (let row = 0; row < rows!; row++) {
     const columns = range(C!);
@@ -729,7 +759,7 @@ function layerNormBackward(run: Run): void {
   }
 }
 
-function layerNormScale(run: Run): void {
+function layerNormScale(run: ReferenceRun): void {
   const { rows, C } = run.p as Record<string, number>;
   for (let c = 0; c < C!; c++) {
     const dy = range(rows!).map((row) => run.number('dy', row * C! + c));
@@ -739,35 +769,37 @@ function layerNormScale(run: Run): void {
   }
 }
 
-function normalizeForward(run: Run): void {
+function normalizeForward(run: ReferenceRun): void {
   const { rows, C, eps } = run.p as Record<string, number>;
   for (let row = 0; row < rows!; row++) {
     const x = range(C!).map((c) => run.number('x', row * C! + c));
-    const norm = larger(squareRoot(sumBounded(x.map((v) => multiply(v, v)))), exact(eps!));
+    const norm = maximum(squareRoot(sumBounded(x.map((v) => multiply(v, v)))), exact(eps!));
     for (const [c, v] of x.entries()) run.put('newY', row * C! + c, divide(v, norm));
     run.put('norms', row, norm);
   }
 }
 
-function normalizeBackward(run: Run): void {
+function normalizeBackward(run: ReferenceRun): void {
   const { rows, C, eps, accumulate } = run.p as Record<string, number>;
   for (let row = 0; row < rows!; row++) {
-    const at = row * C!;
+    const start = row * C!;
     const norm = run.number('norms', row);
     const sum = new Sum();
     for (let c = 0; c < C!; c++)
-      sum.addProduct(run.floats('dy')[at + c]!, run.floats('y')[at + c]!);
+      sum.addProduct(run.floats('dy')[start + c]!, run.floats('y')[start + c]!);
+    // The gradient has no component along y.
     const along = norm.value > eps! ? sum.total() : exact(0);
     for (let c = 0; c < C!; c++) {
-      const across = subtract(run.number('dy', at + c), multiply(run.number('y', at + c), along));
-      run.accumulate('dx', at + c, divide(across, norm), accumulate !== 0);
+      const i = start + c;
+      const across = subtract(run.number('dy', i), multiply(run.number('y', i), along));
+      run.accumulate('dx', i, divide(across, norm), accumulate !== 0);
     }
   }
 }
 
-// Sequences.
+// Sequence kernels.
 
-function gather(run: Run): void {
+function gather(run: ReferenceRun): void {
   const { rows, C, V, T, hasTable, hasAddend, hasPositions } = run.p as Record<string, number>;
   for (let r = 0; r < rows!; r++)
     for (let c = 0; c < C!; c++) {
@@ -782,7 +814,7 @@ function gather(run: Run): void {
     }
 }
 
-function scatter(run: Run): void {
+function scatter(run: ReferenceRun): void {
   const { rows, C, V } = run.p as Record<string, number>;
   const [order, starts] = [run.words('order'), run.words('starts')];
   for (let v = 0; v < V!; v++)
@@ -794,7 +826,7 @@ function scatter(run: Run): void {
     }
 }
 
-function foldRows(run: Run): void {
+function foldRows(run: ReferenceRun): void {
   const { rows, C, T } = run.p as Record<string, number>;
   for (let t = 0; t < T!; t++)
     for (let c = 0; c < C!; c++) {
@@ -804,7 +836,7 @@ function foldRows(run: Run): void {
     }
 }
 
-function sinusoids(run: Run): void {
+function sinusoids(run: ReferenceRun): void {
   const { rows, C, axes, perAxis } = run.p as Record<string, number>;
   for (let r = 0; r < rows!; r++)
     for (let channel = 0; channel < C!; channel++) {
@@ -821,7 +853,7 @@ function sinusoids(run: Run): void {
     }
 }
 
-function copyPositions(run: Run): void {
+function copyPositions(run: ReferenceRun): void {
   const p = run.p as Record<string, number>;
   for (let b = 0; b < p.B!; b++)
     for (let t = 0; t < p.length!; t++)
@@ -832,11 +864,12 @@ function copyPositions(run: Run): void {
       }
 }
 
-function isIncluded(run: Run, position: number): boolean {
+/** Whether the mask includes a position. */
+function isIncluded(run: ReferenceRun, position: number): boolean {
   return run.p.hasMask === 0 || run.words('mask')[position] !== 0;
 }
 
-function pool(run: Run): void {
+function pool(run: ReferenceRun): void {
   const { B, C, inLength } = run.p as Record<string, number>;
   for (let b = 0; b < B!; b++) {
     const included = range(inLength!).filter((t) => isIncluded(run, b * inLength! + t));
@@ -849,20 +882,20 @@ function pool(run: Run): void {
   }
 }
 
-function poolGradient(run: Run): void {
+function poolGradient(run: ReferenceRun): void {
   const { B, C, inLength, accumulate } = run.p as Record<string, number>;
   for (let b = 0; b < B!; b++)
     for (let t = 0; t < inLength!; t++)
       for (let c = 0; c < C!; c++) {
         const count = exact(Math.max(run.floats('counts')[b]!, 1));
-        const isIn = isIncluded(run, b * inLength! + t);
-        const share = isIn ? divide(run.number('dout', b * C! + c), count) : exact(0);
+        const included = isIncluded(run, b * inLength! + t);
+        const share = included ? divide(run.number('dout', b * C! + c), count) : exact(0);
         run.accumulate('dx', (b * inLength! + t) * C! + c, share, accumulate !== 0);
       }
 }
 
-/** Every patch element with the voxel it holds. */
-function* patchVoxels({ p }: Run): Generator<{ patch: number; voxel: number }> {
+/** The index of every patch element, with the index of the voxel that it copies. */
+function* patchVoxels({ p }: ReferenceRun): Generator<{ patch: number; voxel: number }> {
   let patch = 0;
   const n = p as Record<string, number>;
   for (let b = 0; b < n.B!; b++)
@@ -880,12 +913,12 @@ function* patchVoxels({ p }: Run): Generator<{ patch: number; voxel: number }> {
                 }
 }
 
-function unfold(run: Run): void {
+function unfold(run: ReferenceRun): void {
   for (const { patch, voxel } of patchVoxels(run))
     run.put('patches', patch, run.number('video', voxel));
 }
 
-function fold(run: Run): void {
+function fold(run: ReferenceRun): void {
   const { B, C, frames, height, width, accumulate } = run.p as Record<string, number>;
   const sums = range(B! * C! * frames! * height! * width!).map(() => new Sum());
   for (const { patch, voxel } of patchVoxels(run)) sums[voxel]!.add(run.number('dpatches', patch));
@@ -893,32 +926,32 @@ function fold(run: Run): void {
     run.accumulate('dvideo', voxel, sum.total(), accumulate !== 0);
 }
 
-// Recurrence.
+// Gated recurrent units.
 
-function packWeights(run: Run): void {
+function packWeights(run: ReferenceRun): void {
   const { C, padded, transposed } = run.p as Record<string, number>;
   for (let row = 0; row < 3 * C!; row++)
     for (let unit = 0; unit < padded!; unit++) {
-      const [gate, within] = [Math.floor(row / C!), row % C!];
+      const [gate, gateRow] = [Math.floor(row / C!), row % C!];
       const number = unit < C! ? run.number('weight', row * C! + unit) : exact(0);
       if (transposed === 0) run.put('newPacked', row * padded! + unit, number);
-      else if (unit < C!) run.put('newPacked', (unit * 3 + gate) * padded! + within, number);
+      else if (unit < C!) run.put('newPacked', (unit * 3 + gate) * padded! + gateRow, number);
     }
   if (transposed === 0) return;
-  // Transposed, the padding is that of every gate of a unit.
+  // The transposed weights are padded at the end of each gate of a unit.
   for (let k = 0; k < C!; k++)
     for (let gate = 0; gate < 3; gate++)
       for (let unit = C!; unit < padded!; unit++)
         run.put('newPacked', (k * 3 + gate) * padded! + unit, exact(0));
 }
 
-/** The positions of a sequence in the order in which the recurrence takes them. */
-function recurrenceOrder({ p }: Run): number[] {
+/** The positions of a sequence, in the order in which the recurrence visits them. */
+function recurrenceOrder({ p }: ReferenceRun): number[] {
   const steps = range(p.T!);
   return p.reverse !== 0 ? steps.reverse() : steps;
 }
 
-function gruForward(run: Run): void {
+function gruForward(run: ReferenceRun): void {
   const { T, C, padded, saves } = run.p as Record<string, number>;
   const units = range(C!);
   const B = run.workgroups;
@@ -927,75 +960,77 @@ function gruForward(run: Run): void {
     for (const t of recurrenceOrder(run)) {
       const row = b * T! + t;
       const skipped = !isIncluded(run, row);
-      const gate = (n: number, unit: number) => {
+      const gate = (index: number, unit: number) => {
         const sum = new Sum();
         for (const k of units)
-          sum.add(multiply(state[k]!, run.number('packed', (k * 3 + n) * padded! + unit)));
+          sum.add(multiply(state[k]!, run.number('packed', (k * 3 + index) * padded! + unit)));
         return sum.total();
       };
-      const x = (n: number, unit: number) => run.number('x', (row * 3 + n) * C! + unit);
-      const bias = (n: number, unit: number) => run.number('bias', n * C! + unit);
-      const before = state;
+      const x = (index: number, unit: number) => run.number('x', (row * 3 + index) * C! + unit);
+      const bias = (index: number, unit: number) => run.number('bias', index * C! + unit);
+      const previous = state;
+      // Named as in gru.wgsl: gates r, z, n, and the recurrent term s of n.
       state = units.map((unit) => {
-        const reset = sigmoid(sumBounded([x(0, unit), gate(0, unit), bias(0, unit)]));
-        const update = skipped
+        const r = sigmoid(sumBounded([x(0, unit), gate(0, unit), bias(0, unit)]));
+        const z = skipped
           ? exact(1)
           : sigmoid(sumBounded([x(1, unit), gate(1, unit), bias(1, unit)]));
-        const own = add(gate(2, unit), bias(2, unit));
-        const fresh = hyperbolicTangent(add(x(2, unit), multiply(reset, own)));
-        const kept = multiply(update, before[unit]!);
-        const value = add(multiply(subtract(exact(1), update), fresh), kept);
-        run.put('out', row * C! + unit, value);
+        const s = add(gate(2, unit), bias(2, unit));
+        const n = hyperbolicTangent(add(x(2, unit), multiply(r, s)));
+        const h = add(multiply(subtract(exact(1), z), n), multiply(z, previous[unit]!));
+        run.put('out', row * C! + unit, h);
         if (saves !== 0) {
-          run.put('previous', row * C! + unit, before[unit]!);
-          for (const [n, saved] of [reset, update, fresh, own].entries())
-            run.put('saved', (row * 4 + n) * C! + unit, saved);
+          run.put('previous', row * C! + unit, previous[unit]!);
+          for (const [index, saved] of [r, z, n, s].entries())
+            run.put('saved', (row * 4 + index) * C! + unit, saved);
         }
-        return value;
+        return h;
       });
     }
   }
 }
 
-function gruBackward(run: Run): void {
+function gruBackward(run: ReferenceRun): void {
   const { T, C, padded } = run.p as Record<string, number>;
   const units = range(C!);
   const B = run.workgroups;
   const one = exact(1);
   for (let b = 0; b < B; b++) {
-    let carried = units.map(() => exact(0));
+    let dState = units.map(() => exact(0));
     for (const t of recurrenceOrder(run).reverse()) {
       const row = b * T! + t;
-      const gates = units.map((unit) => {
-        const saved = (n: number) => run.number('saved', (row * 4 + n) * C! + unit);
-        const [reset, update, fresh, state] = [saved(0), saved(1), saved(2), saved(3)];
-        const dh = add(run.number('dout', row * C! + unit), carried[unit]!);
-        const open = subtract(one, update);
-        const dn = multiply(multiply(dh, open), subtract(one, multiply(fresh, fresh)));
-        const moved = subtract(run.number('previous', row * C! + unit), fresh);
-        const dz = multiply(multiply(multiply(dh, moved), update), open);
-        const dr = multiply(multiply(multiply(dn, state), reset), subtract(one, reset));
-        for (const [n, g] of [dr, dz, dn].entries()) run.put('dx', (row * 3 + n) * C! + unit, g);
-        const own = multiply(dn, reset);
-        for (const [n, g] of [dr, dz, own].entries()) run.put('du', (row * 3 + n) * C! + unit, g);
-        return { all: [dr, dz, own], kept: multiply(dh, update) };
+      const steps = units.map((unit) => {
+        const saved = (index: number) => run.number('saved', (row * 4 + index) * C! + unit);
+        const [r, z, n, s] = [saved(0), saved(1), saved(2), saved(3)];
+        const dh = add(run.number('dout', row * C! + unit), dState[unit]!);
+        const oneMinusZ = subtract(one, z);
+        const dn = multiply(multiply(dh, oneMinusZ), subtract(one, multiply(n, n)));
+        const hMinusN = subtract(run.number('previous', row * C! + unit), n);
+        const dz = multiply(multiply(multiply(dh, hMinusN), z), oneMinusZ);
+        const dr = multiply(multiply(multiply(dn, s), r), subtract(one, r));
+        for (const [gate, g] of [dr, dz, dn].entries())
+          run.put('dx', (row * 3 + gate) * C! + unit, g);
+        const dGates = [dr, dz, multiply(dn, r)];
+        for (const [gate, g] of dGates.entries()) run.put('du', (row * 3 + gate) * C! + unit, g);
+        return { dGates, direct: multiply(dh, z) };
       });
-      carried = units.map((unit) => {
+      dState = units.map((unit) => {
         const sum = new Sum();
-        for (const n of [0, 1, 2])
-          for (const k of units)
-            sum.add(
-              multiply(gates[k]!.all[n]!, run.number('packed', (n * C! + k) * padded! + unit)),
-            );
-        return add(gates[unit]!.kept, sum.total());
+        for (const gate of [0, 1, 2])
+          for (const k of units) {
+            const weight = run.number('packed', (gate * C! + k) * padded! + unit);
+            sum.add(multiply(steps[k]!.dGates[gate]!, weight));
+          }
+        return add(steps[unit]!.direct, sum.total());
       });
     }
-    for (const unit of units) run.put('dh0', b * C! + unit, carried[unit]!);
+    for (const unit of units) run.put('dh0', b * C! + unit, dState[unit]!);
   }
 }
 
-// Optimizer.
+// AdamW.
 
+/** The members of the kernel's Settings, in order. */
 const SETTINGS = [
   'rate',
   'beta1',
@@ -1010,15 +1045,15 @@ const SETTINGS = [
 
 type Settings = Record<(typeof SETTINGS)[number], Bounded>;
 
-function resolveSettings(run: Run): Settings {
+function resolveSettings(run: ReferenceRun): Settings {
   const entries = SETTINGS.map((name, n) => [name, run.number('settings', n)]);
   return Object.fromEntries(entries) as Settings;
 }
 
-/** Elements of a block, the smallest range that is trainable or not. */
+/** Elements of a block, the smallest range that can be trainable or frozen. */
 const BLOCK = 64;
 
-function gradientSquares(run: Run): void {
+function gradientSquares(run: ReferenceRun): void {
   const { n, groups } = run.p as Record<string, number>;
   const { gradScale } = resolveSettings(run);
   const width = 4 * run.constant('WG');
@@ -1031,71 +1066,75 @@ function gradientSquares(run: Run): void {
   for (const [group, sum] of sums.entries()) run.put('partials', group, sum.total());
 }
 
-function gradientNorm(run: Run): void {
+function gradientNorm(run: ReferenceRun): void {
   const { maxNorm } = resolveSettings(run);
-  const length = squareRoot(sumBounded(range(run.p.groups!).map((n) => run.number('partials', n))));
-  run.put('totals', 0, length);
-  const clips = maxNorm.value > 0 && length.value > maxNorm.value;
-  const small = exact(Math.fround(1e-6));
-  run.put('totals', 1, clips ? divide(maxNorm, add(length, small)) : exact(1));
+  const norm = squareRoot(sumBounded(range(run.p.groups!).map((n) => run.number('partials', n))));
+  run.put('totals', 0, norm);
+  const clips = maxNorm.value > 0 && norm.value > maxNorm.value;
+  const epsilon = exact(Math.fround(1e-6));
+  run.put('totals', 1, clips ? divide(maxNorm, add(norm, epsilon)) : exact(1));
 }
 
-function updateParameters(run: Run): void {
+function updateParameters(run: ReferenceRun): void {
   const { rate, beta1, beta2, eps, decay, correction1, correction2, gradScale } =
     resolveSettings(run);
   const one = exact(1);
   const scale = multiply(gradScale, run.number('totals', 1));
   for (let i = 0; i < run.p.n!; i++) {
-    const marks = run.words('blocks')[Math.floor(i / BLOCK)]!;
-    if ((marks & 1) === 0) continue;
-    const shrink = (marks & 2) !== 0 ? subtract(one, multiply(rate, decay)) : one;
+    // Bit 0 of a block: trainable; bit 1: decayed.
+    const flags = run.words('blocks')[Math.floor(i / BLOCK)]!;
+    if ((flags & 1) === 0) continue;
+    const decayFactor = (flags & 2) !== 0 ? subtract(one, multiply(rate, decay)) : one;
     const g = multiply(run.number('gradients', i), scale);
-    const freshM = multiply(subtract(one, beta1), g);
-    const freshV = multiply(multiply(subtract(one, beta2), g), g);
-    const m = add(multiply(beta1, run.number('firstMoment', i)), freshM);
-    const v = add(multiply(beta2, run.number('secondMoment', i)), freshV);
-    const length = add(squareRoot(multiply(v, correction2)), eps);
-    const step = divide(multiply(rate, multiply(m, correction1)), length);
+    const mTerm = multiply(subtract(one, beta1), g);
+    const vTerm = multiply(multiply(subtract(one, beta2), g), g);
+    const m = add(multiply(beta1, run.number('firstMoment', i)), mTerm);
+    const v = add(multiply(beta2, run.number('secondMoment', i)), vTerm);
+    const denominator = add(squareRoot(multiply(v, correction2)), eps);
+    const step = divide(multiply(rate, multiply(m, correction1)), denominator);
     run.put('firstMoment', i, m);
     run.put('secondMoment', i, v);
-    run.put('parameters', i, add(multiply(run.number('parameters', i), shrink), negate(step)));
+    const decayed = multiply(run.number('parameters', i), decayFactor);
+    run.put('parameters', i, add(decayed, negate(step)));
   }
 }
 
-// Draws.
+// Sampling.
 
-function drawClasses(run: Run): void {
+function drawClasses(run: ReferenceRun): void {
   const { rows, V, topK, topP, temperature, hasLowest, site } = run.p as Record<string, number>;
   const [x, y] = run.words('random') as unknown as [number, number];
   const slack = (V! + 8) * 2 ** -22;
   for (let row = 0; row < rows!; row++) {
     const z = range(V!).map((c) => run.floats('logits')[row * V! + c]!);
-    const falling = [...z].sort((a, b) => b - a);
-    const top = falling[0]!;
-    let least = topK! > 0 ? falling[topK! - 1]! : Number.NEGATIVE_INFINITY;
-    let isOpen = false;
+    const sorted = [...z].sort((a, b) => b - a);
+    const top = sorted[0]!;
+    let cutoff = topK! > 0 ? sorted[topK! - 1]! : Number.NEGATIVE_INFINITY;
+    let isUndecided = false;
     if (topP! < 1) {
-      const kept = falling.filter((value) => value >= least);
-      const mass = kept.reduce((sum, value) => sum + Math.exp(value - top), 0);
-      const above = (value: number) =>
-        kept.reduce((sum, other) => sum + (other > value ? Math.exp(other - top) : 0), 0);
-      isOpen ||= kept.some((value) => Math.abs(above(value) - topP! * mass) < slack * mass);
-      least = kept.findLast((value) => above(value) <= topP! * mass)!;
+      const candidates = sorted.filter((value) => value >= cutoff);
+      const mass = candidates.reduce((sum, value) => sum + Math.exp(value - top), 0);
+      const massAbove = (value: number) =>
+        candidates.reduce((sum, other) => sum + (other > value ? Math.exp(other - top) : 0), 0);
+      isUndecided ||= candidates.some(
+        (value) => Math.abs(massAbove(value) - topP! * mass) < slack * mass,
+      );
+      cutoff = candidates.findLast((value) => massAbove(value) <= topP! * mass)!;
     }
     let drawn = z.indexOf(top);
     if (temperature! > 0) {
-      const weights = z.map((v) => (v >= least ? Math.exp((v - top) / temperature!) : 0));
+      const weights = z.map((v) => (v >= cutoff ? Math.exp((v - top) / temperature!) : 0));
       const total = weights.reduce((sum, w) => sum + w, 0);
-      const scaleSlack = slack * (1 + (top - falling.at(-1)!) / temperature!) * total;
-      let left = ((hash4([row, site!, x, y])[0] >>> 8) / 2 ** 24) * total;
+      const drawSlack = slack * (1 + (top - sorted.at(-1)!) / temperature!) * total;
+      let remaining = ((hash4([row, site!, x, y])[0] >>> 8) / 2 ** 24) * total;
       for (const [c, weight] of weights.entries()) {
         if (weight === 0) continue;
         drawn = c;
-        left -= weight;
-        // The last class takes what is left, however it was rounded.
+        remaining -= weight;
+        // The last class takes the remainder, however it was rounded.
         const isLast = weights.slice(c + 1).every((w) => w === 0);
-        isOpen ||= Math.abs(left) < scaleSlack && !isLast;
-        if (left < 0) break;
+        isUndecided ||= Math.abs(remaining) < drawSlack && !isLast;
+        if (remaining < 0) break;
       }
     }
     if (hasLowest !== 0) drawn = Math.max(drawn, Math.min(run.words('lowest')[row]!, V! - 1));
@@ -1104,30 +1143,30 @@ function drawClasses(run: Run): void {
     );
     run.putWord('drawn', row, drawn);
     run.put('logProbability', row, subtract(subtract(exact(z[drawn]!), exact(top)), logMass));
-    if (!isOpen) continue;
-    run.leaveOpen('drawn', row);
-    run.leaveOpen('logProbability', row);
+    if (!isUndecided) continue;
+    run.markUndecided('drawn', row);
+    run.markUndecided('logProbability', row);
   }
 }
 
 // The table.
 
 const PRODUCT =
-  'n products: n u sum |a b|, then a rounding for each step of the epilogue; GELU by its fit';
+  'n products: n u sum |a b|, then one rounding per step of the epilogue; GELU by its fit';
 const SCORES =
   'scores (D + 1) u sum |q k|, exp 3 + 2 |s - max| ulp, a rescaling at each rise of max';
-const SCORE_GRADIENTS =
-  'as the forward, then n terms p (keep do . v - delta) x: n u times their sizes';
-const GATHERED = 'at most three terms: 2 u of their sizes, a copy alone is exact';
-const SUMMED = 'n terms: (n - 1) u of their sizes';
+const SCORE_GRADIENTS = 'as the forward, then n terms p (dp - delta) x: n u times their magnitudes';
+const GATHERED = 'at most three terms: 2 u of their magnitudes, a copy alone is exact';
+const SUMMED = 'n terms: (n - 1) u of their magnitudes';
 const COPIED = 'a copy: the same bits';
 const LAYERNORM =
-  'sums over a row, two passes; inverseSqrt 2 ulp; a row of equal numbers is bounded absolutely';
+  'sums over a row, two passes; inverseSqrt 2 ulp; an absolute bound for a constant row';
 const ACTIVATED = 'exp 3 + 2 |x| ulp, quotients 2.5, the erfc fit 1.2e-7; ReLU exact';
-const SCALED = 'a rounding for each of the two products and sums';
-const ADAM = 'a rounding for each step, sqrt 4.5 ulp, the quotient 2.5';
+const SCALED = 'one rounding for each product and each sum';
+const ADAM = 'one rounding per step, sqrt 4.5 ulp, the quotient 2.5';
 const SINE = 'the angle rounded once, the polynomials 2e-7';
 
+/** How every kernel is checked, by kernel name. */
 export const KERNEL_BOUNDS: Readonly<Record<KernelName, KernelBound>> = {
   'adamw.squares': { bound: 'n squares: (n + 2) u of their sum', expect: gradientSquares },
   'adamw.norm': { bound: 'a sum, sqrt 4.5 ulp, the quotient 2.5', expect: gradientNorm },
@@ -1168,10 +1207,10 @@ export const KERNEL_BOUNDS: Readonly<Record<KernelName, KernelBound>> = {
   'embedding.fold_rows_wide': { bound: SUMMED, expect: foldRows },
   'gru.pack': { bound: COPIED, expect: packWeights },
   'gru.forward': {
-    bound: 'C products a gate, sigmoid and tanh, carried over the steps',
+    bound: 'C products per gate, sigmoid and tanh, carried over the steps',
     expect: gruForward,
   },
-  'gru.backward': { bound: '3 C products a unit, carried over the steps', expect: gruBackward },
+  'gru.backward': { bound: '3 C products per unit, carried over the steps', expect: gruBackward },
   'layernorm.forward': { bound: LAYERNORM, expect: layerNormForward },
   'layernorm.forward_wide': { bound: LAYERNORM, expect: layerNormForward },
   'layernorm.backward': { bound: LAYERNORM, expect: layerNormBackward },

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine.js';
 import { KERNELS, SHADERS } from '../../src/gpu/shaders.gen.js';
@@ -21,9 +22,17 @@ import { concatenate, conv3d, meanPool, slice, unfold3d } from '../../src/tensor
 import { differentiate } from '../../src/tensor/tape.js';
 import { elementCount, Tensor } from '../../src/tensor/tensor.js';
 import { THOROUGH, tries } from '../helpers/thorough.js';
-import { type Captured, capture, dispatchedSource, examine } from './races.js';
+import {
+  type CapturedDispatch,
+  captureDispatches,
+  checkDispatch,
+  dispatchedSource,
+} from './races.js';
 
-/** As on a GPU, but with workgroups and tiles so small that tiny shapes cross every barrier more than once. */
+/**
+ * The kernels for GPUs, with workgroups and tiles so small that even tiny shapes reach every
+ * barrier more than once.
+ */
 const TINY: Partial<Tuning> = {
   staged: true,
   matmulTiles: [{ m: 8, n: 16, k: 4, rows: 4 }],
@@ -37,7 +46,7 @@ const TINY: Partial<Tuning> = {
   sampleGroup: 4,
 };
 
-/** As on the CPU, whatever device runs the tests. */
+/** The kernels for the CPU, whatever device runs the tests. */
 const WITHOUT_BARRIERS: Partial<Tuning> = {
   staged: false,
   rowGroup: 16,
@@ -54,9 +63,9 @@ const TUNINGS = {
   'without barriers, as on the CPU': WITHOUT_BARRIERS,
 } as const satisfies Record<string, Partial<Tuning>>;
 
-/** What the ops below are made with: random tensors that want gradients, words, dropout, and a walk back. */
+/** Creates the inputs of the ops below, and runs their backward passes. */
 class Kit {
-  readonly #host = new HostRandom(3);
+  readonly #hostRandom = new HostRandom(3);
   readonly random: RandomState;
 
   constructor(readonly engine: Engine) {
@@ -67,24 +76,27 @@ class Kit {
     return { rate: 0.3, site: 1, random: this.random };
   }
 
+  /** A tensor of normal random numbers that requires a gradient. */
   tensor(...shape: number[]): Tensor {
-    const values = Float32Array.from({ length: elementCount(shape) }, () => this.#host.normal());
+    const length = elementCount(shape);
+    const values = Float32Array.from({ length }, () => this.#hostRandom.normal());
     return Tensor.from(this.engine, values, shape, { requiresGrad: true });
   }
 
   /** Like `tensor`, without a gradient. */
   constant(...shape: number[]): Tensor {
-    const made = this.tensor(...shape);
-    made.requiresGrad = false;
-    return made;
+    const tensor = this.tensor(...shape);
+    tensor.requiresGrad = false;
+    return tensor;
   }
 
+  /** A u32 tensor whose element n is `word(n)`. */
   words(shape: number[], word: (n: number) => number): Tensor {
     const values = Uint32Array.from({ length: elementCount(shape) }, (_, n) => word(n));
     return Tensor.from(this.engine, values, shape);
   }
 
-  /** Ends what was computed in a loss, and walks back. */
+  /** Runs a forward pass, a loss of its result, and the backward pass. */
   train(forward: () => Tensor): void {
     differentiate(this.engine, () => {
       const y = forward();
@@ -93,25 +105,25 @@ class Kit {
   }
 }
 
-/** Every op, forward and backward, on shapes that leave tiles and workgroups part empty. */
-function everyOp(engine: Engine): void {
+/** Runs every op, forward and backward, on shapes that leave tiles and workgroups partly empty. */
+function runEveryOp(engine: Engine): void {
   const kit = new Kit(engine);
-  products(kit);
-  rows(kit);
-  sequences(kit);
-  attentions(kit);
-  elements(kit);
+  runProducts(kit);
+  runRowOps(kit);
+  runSequenceOps(kit);
+  runAttention(kit);
+  runElementwiseOps(kit);
   const lowest = kit.words([5], (n) => n);
   sample(kit.tensor(5, 13), { random: kit.random, site: 2, topK: 6, topP: 0.8, lowest });
-  adamStep(kit);
+  runAdamStep(kit);
 }
 
-function products(kit: Kit): void {
+function runProducts(kit: Kit): void {
   const t = kit.tensor.bind(kit);
   const { dropout } = kit;
   kit.train(() => linear(t(9, 7), t(11, 7), { bias: t(11), gelu: true, dropout }));
   kit.train(() => linear(t(10, 8), t(12, 8), { bias: t(12), residual: t(10, 12) }));
-  // K long enough to be split over workgroups.
+  // K is long enough to be split over workgroups.
   kit.train(() => linear(t(40, 36), t(4, 36)));
   kit.train(() => linear(t(37, 35), t(3, 35), { bias: t(3) }));
   kit.train(() => matmulTransposed(t(2, 9, 8), t(2, 12, 8), 0.5));
@@ -119,7 +131,7 @@ function products(kit: Kit): void {
   kit.train(() => mlp(t(5, 8), weights, { residual: t(5, 8), dropout }));
 }
 
-function rows(kit: Kit): void {
+function runRowOps(kit: Kit): void {
   const t = kit.tensor.bind(kit);
   kit.train(() => layerNorm(t(5, 7), t(7), t(7)));
   kit.train(() => layerNorm(t(5, 12), t(12), t(12)));
@@ -131,7 +143,7 @@ function rows(kit: Kit): void {
   );
 }
 
-function sequences(kit: Kit): void {
+function runSequenceOps(kit: Kit): void {
   const t = kit.tensor.bind(kit);
   const tokens = new Tokens(kit.engine, [2, 5], 4, [0, 3, 3, 1, 0, 3, 3, 3, 1, 0]);
   const mask = kit.words([3, 5], (n) => Number(n < 9));
@@ -151,24 +163,24 @@ function sequences(kit: Kit): void {
     biasState: t(30),
   };
   kit.train(() => gru(t(2, 3, 5), t(2, 10), weights));
-  const steps = kit.words([1, 3], (n) => n % 2);
-  kit.train(() => gru(t(1, 3, 5), t(1, 10), weights, { reverse: true, mask: steps }));
+  const stepMask = kit.words([1, 3], (n) => n % 2);
+  kit.train(() => gru(t(1, 3, 5), t(1, 10), weights, { reverse: true, mask: stepMask }));
 }
 
-function attentions(kit: Kit): void {
+function runAttention(kit: Kit): void {
   const t = kit.tensor.bind(kit);
   const { dropout } = kit;
   const mask = kit.words([2, 41], (n) => Number(n % 3 !== 0));
-  const few = { heads: 1, topK: 3 };
+  const topKeys = { heads: 1, topK: 3 };
   kit.train(() => attention(t(2, 41, 6), t(2, 41, 6), t(2, 41, 6), { heads: 2, causal: true }));
   kit.train(() => attention(t(2, 9, 8), t(2, 41, 8), t(2, 41, 8), { heads: 2, mask, dropout }));
-  kit.train(() => attention(t(1, 6, 4), t(1, 9, 4), t(1, 9, 4), few));
-  attentionProbabilities(t(1, 6, 4), t(1, 9, 4), few);
-  // Keys enough to be split over workgroups.
+  kit.train(() => attention(t(1, 6, 4), t(1, 9, 4), t(1, 9, 4), topKeys));
+  attentionProbabilities(t(1, 6, 4), t(1, 9, 4), topKeys);
+  // Enough keys to be split over workgroups.
   kit.train(() => attention(t(1, 3, 2), t(1, 260, 2), t(1, 260, 2), { heads: 1 }));
 }
 
-function elements(kit: Kit): void {
+function runElementwiseOps(kit: Kit): void {
   const t = kit.tensor.bind(kit);
   for (const kind of ['gelu', 'relu', 'tanh', 'sigmoid'] as const)
     for (const columns of [50, 52]) kit.train(() => activate(t(3, columns), kind));
@@ -176,7 +188,7 @@ function elements(kit: Kit): void {
   for (const length of [200, 201]) addInto(kit.engine, t(length), t(length));
 }
 
-function adamStep(kit: Kit): void {
+function runAdamStep(kit: Kit): void {
   const store = new ParameterStore();
   const layer = new Linear(store, 6, 13);
   store.allocate(kit.engine, 1);
@@ -184,17 +196,18 @@ function adamStep(kit: Kit): void {
   new AdamW(store, { maxNorm: 0.01 }).step(0.1);
 }
 
-const captured = new Map<string, Captured[]>();
+/** The dispatches of all ops, by tuning. */
+const captured = new Map<string, CapturedDispatch[]>();
 
-/** The dispatches of a shader's kernels, under every tuning. */
-function shaderDispatches(shader: string): Captured[] {
+/** The dispatches of a shader's kernels under every tuning. */
+function shaderDispatches(shader: string): CapturedDispatch[] {
   return [...captured.values()].flat().filter((d) => KERNELS[d.kernel].shader === shader);
 }
 
-/** What a change of a shader's source shows in the first of its dispatches that shows anything. */
+/** The problems of a changed shader, in the first of its dispatches that has any. */
 function problemsWhenChanged(shader: string, change: (source: string) => string): string[] {
   for (const dispatch of shaderDispatches(shader)) {
-    const { problems } = examine(dispatch, change(dispatchedSource(dispatch)));
+    const { problems } = checkDispatch(dispatch, change(dispatchedSource(dispatch)));
     if (problems.length > 0) return problems;
   }
   return [];
@@ -203,92 +216,118 @@ function problemsWhenChanged(shader: string, change: (source: string) => string)
 beforeAll(async () => {
   for (const [name, tuning] of Object.entries(TUNINGS)) {
     const engine = await createEngine({ tuning });
-    captured.set(name, await capture(engine, () => everyOp(engine)));
+    captured.set(name, await captureDispatches(engine, () => runEveryOp(engine)));
     engine.dispose();
   }
 });
 afterAll(() => captured.clear());
 
 describe('every kernel', () => {
-  it('is run', () => {
-    const run = [...captured.values()].flat().map(({ kernel }) => kernel);
-    expect([...new Set(run)].sort()).toEqual(Object.keys(KERNELS).sort());
+  it('is dispatched at least once', () => {
+    const kernels = [...captured.values()].flat().map(({ kernel }) => kernel);
+    expect([...new Set(kernels)].sort()).toEqual(Object.keys(KERNELS).sort());
   });
 
-  // With two attention rows it is attention alone that differs.
+  // Two attention rows change only the attention kernels: a thorough run checks them too.
   it.each(Object.keys(TUNINGS).filter((name) => THOROUGH || !name.includes('two')))(
-    'races nowhere, and makes on the CPU what it makes on the GPU: %s',
+    'has no race and gives the same result in the checker and on the device: %s',
     (name) => {
-      const found = captured.get(name)!.flatMap((dispatch) => {
-        const { problems, differences } = examine(dispatch);
+      const findings = captured.get(name)!.flatMap((dispatch) => {
+        const { problems, differences } = checkDispatch(dispatch);
         return [...problems, ...differences].map((text) => `${dispatch.kernel}: ${text}`);
       });
-      expect(found).toEqual([]);
+      expect(findings).toEqual([]);
     },
   );
 });
 
 const BARRIER = /workgroupBarrier\(\);|workgroupUniformLoad\(&([^;]+)\)/g;
 
-/** Barriers that close a helper against its next call, in shaders that call it once: the helper is the same in all. */
-const SPARE: Record<string, number[]> = { cross_entropy: [4], normalize: [2] };
+/**
+ * The barriers whose removal causes no race, by their index in the shader. Each ends a shared
+ * helper function, to separate it from its next call, in a shader that calls the helper only once.
+ */
+const UNNEEDED: Record<string, number[]> = { cross_entropy: [4], normalize: [2] };
 
-/** Takes the n-th barrier out of a source; of a uniform load, leaves the load. */
+/** Removes the n-th barrier from a source; a workgroupUniformLoad becomes a plain load. */
 function withoutBarrier(n: number): (source: string) => string {
   return (source) => {
-    let seen = 0;
-    return source.replaceAll(BARRIER, (whole, variable) =>
-      seen++ === n ? (variable ?? '') : whole,
+    let count = 0;
+    return source.replaceAll(BARRIER, (barrier, variable) =>
+      count++ === n ? (variable ?? '') : barrier,
     );
   };
 }
 
-describe('the check', () => {
+describe('the race checker', () => {
   const shaders = Object.keys(SHADERS).filter((name) => SHADERS[name]!.source.match(BARRIER));
 
   it.each(shaders.slice(0, tries(shaders.length)))(
-    'notices every barrier taken out of %s',
+    'notices every barrier removed from %s',
     (shader) => {
       const barriers = [...SHADERS[shader]!.source.matchAll(BARRIER)];
-      const spare = barriers.flatMap((_, n) =>
+      const unneeded = barriers.flatMap((_, n) =>
         problemsWhenChanged(shader, withoutBarrier(n)).length > 0 ? [] : [n],
       );
-      expect(spare).toEqual(SPARE[shader] ?? []);
+      expect(unneeded).toEqual(UNNEEDED[shader] ?? []);
     },
   );
 
-  it('sees two workgroups write one word', () => {
-    const everyGroupAlike = (source: string) =>
+  it('notices that two workgroups write one word', () => {
+    const sameIndexInAllGroups = (source: string) =>
       source.replaceAll('group.x + group.y', '0u * group.y');
-    const found = problemsWhenChanged('elementwise', everyGroupAlike);
-    expect(found).toContainEqual(expect.stringMatching(/^out: two workgroups race, lines \d+ and/));
+    const problems = problemsWhenChanged('elementwise', sameIndexInAllGroups);
+    expect(problems).toContainEqual(
+      expect.stringMatching(/^out: two workgroups race, lines \d+ and \d+$/),
+    );
   });
 
-  it('sees a barrier that only some invocations reach', () => {
-    const early = (source: string) =>
+  it('notices a barrier that only some invocations reach', () => {
+    const withEarlyReturn = (source: string) =>
       source.replace(
         'scratch[local] = sums;',
         'if (local == 1u) { return; }\n    scratch[local] = sums;',
       );
-    const found = problemsWhenChanged('layernorm', early);
-    expect(found).toContainEqual(expect.stringMatching(/^barrier not reached by all/));
+    const problems = problemsWhenChanged('layernorm', withEarlyReturn);
+    expect(problems).toContainEqual(
+      expect.stringMatching(/^barrier not reached by all invocations: they stop at line \d+, /),
+    );
   });
 
-  it('sees words read and written outside a buffer', () => {
+  it('notices reads and writes outside a buffer', () => {
     const unbounded = (source: string) =>
       source.replaceAll('min(start + WG * ITEMS, params.n)', 'start + WG * ITEMS');
-    const found = problemsWhenChanged('elementwise', unbounded);
-    expect(found).toContainEqual(expect.stringMatching(/x is read outside$/));
-    expect(found).toContainEqual(expect.stringMatching(/out is written outside$/));
+    const problems = problemsWhenChanged('elementwise', unbounded);
+    expect(problems).toContainEqual(expect.stringMatching(/^line \d+: x is read out of bounds$/));
+    expect(problems).toContainEqual(
+      expect.stringMatching(/^line \d+: out is written out of bounds$/),
+    );
   });
 
-  it('sees the CPU make something else than the GPU did', () => {
+  it('notices a result that differs from the device', () => {
     const dispatch = captured
       .get('without barriers, as on the CPU')!
       .find((d) => d.kernel === 'elementwise.combine')!;
     const changed = dispatchedSource(dispatch).replace('params.alpha * x[i]', '2.5 * x[i]');
-    const { differences } = examine(dispatch, changed);
+    const { differences } = checkDispatch(dispatch, changed);
     expect(differences.length).toBeGreaterThan(0);
-    expect(differences[0]).toMatch(/^out\[\d+\] is \S+, on the GPU \S+$/);
+    expect(differences[0]).toMatch(/^out\[\d+\] is \S+ in the checker, \S+ on the device$/);
+  });
+
+  it('finds in the example of the README what the README says', async () => {
+    const engine = await createEngine({ tuning: TINY });
+    const kit = new Kit(engine);
+    const [dispatch] = await captureDispatches(engine, () => {
+      layerNorm(kit.tensor(5, 7), kit.tensor(7), kit.tensor(7));
+    });
+    engine.dispose();
+    expect(checkDispatch(dispatch!)).toEqual({ problems: [], differences: [] });
+    const changed = dispatchedSource(dispatch!).replace('workgroupBarrier();', '');
+    const { problems } = checkDispatch(dispatch!, changed);
+    const readme = readFileSync(new URL('./README.md', import.meta.url), 'utf8');
+    const [, printed] = /^```text\n([\s\S]*?)^```/m.exec(readme)!;
+    // The line numbers move with every edit of the shader.
+    const withoutNumbers = (text: string) => text.replaceAll(/\d+/g, 'N');
+    expect(withoutNumbers(printed!)).toBe(withoutNumbers(`${problems.join('\n')}\n`));
   });
 });

@@ -1,4 +1,4 @@
-/** The way in: a GPU object, its adapter, and the device of this computer's processor. */
+/** The entry points: the GPU object, its adapter, and the device. */
 
 import type { Executor } from '../threads/executor.js';
 import {
@@ -17,29 +17,43 @@ import { domException } from './errors.js';
 import { FEATURES, grantLimits, LIMITS } from './limits.js';
 import { unsigned } from './numbers.js';
 
-/** Threads of a device, at most. */
+/** The largest number of threads of a device. */
 export const MAX_THREADS = 64;
-/** What WebGPU tells of subgroups where they are not among the features. */
+/** The subgroup sizes that WebGPU prescribes where the feature is missing. */
 const NO_SUBGROUPS = { subgroupMinSize: 4, subgroupMaxSize: 128 };
 
-/** How a device is made, beyond what WebGPU asks. */
+/** Options of a CPU device, beyond WebGPU's own. */
 export interface CpuDeviceOptions {
-  /** How many threads compute: 1 to 64. Default: as many as can run at once; 1 in a page that cannot share memory. */
+  /**
+   * How many threads compute: 1 to 64. Default: as many as can run at the same time; 1 in a page
+   * that cannot share memory.
+   */
   threads?: number | undefined;
   /**
-   * Looks at every index into an array. One that is outside ends the device with a sentence that says where; kernels
-   * run several times slower. Default: false.
+   * Checks every index into an array. An index out of bounds loses the device, with a message that
+   * says where it is in the shader. Kernels run several times slower. Default: false.
    */
   checked?: boolean | undefined;
-  /** Is given every compiled kernel in WebAssembly's text form, when it asks for it. */
+  /**
+   * Called with each kernel that is compiled. The function it is given returns the kernel in
+   * WebAssembly's text form.
+   */
   show?: ((text: () => string) => void) | undefined;
-  /** In a page: makes a worker that runs this room's threads/worker.js, where a bundler does not find it by itself. */
+  /**
+   * In a page whose bundler does not find it by itself: creates a worker that runs
+   * src/cpu/threads/worker.js.
+   */
   worker?: WorkerFactory | undefined;
   /** For tests. */
   hooks?: TestHooks | undefined;
 }
 
-/** `GPU`, as `navigator.gpu` is one, whose adapter is this computer's processor. */
+/**
+ * Creates a `GPU` object, like `navigator.gpu`, whose adapter is this computer's processor.
+ *
+ * @param options apply to the device that the adapter creates. Where `threads` is not 1 to 64,
+ *   `requestAdapter` rejects with a RangeError.
+ */
 export function cpuGpu(options: CpuDeviceOptions = {}): GPU {
   const gpu = {
     wgslLanguageFeatures: new Set(LANGUAGE_FEATURES),
@@ -50,9 +64,11 @@ export function cpuGpu(options: CpuDeviceOptions = {}): GPU {
 }
 
 /**
- * A device that compiles kernels to WebAssembly and runs them on this computer's processor.
+ * Creates a device that compiles kernels to WebAssembly and runs them on this computer's processor.
+ * It has all features of the adapter and its highest limits unless `options` asks for others.
  *
- * @throws Error where the workers cannot be started, or `threads` is not 1 to 64.
+ * @throws Error, as a rejection, where the workers cannot be started, or where WebGPU's
+ *   `requestDevice` would reject. A RangeError is thrown where `threads` is not 1 to 64.
  */
 export function requestCpuDevice(
   options: CpuDeviceOptions & GPUDeviceDescriptor = {},
@@ -65,7 +81,7 @@ export function requestCpuDevice(
   return new CpuAdapter(options).requestDevice(descriptor);
 }
 
-/** What there is on this computer, and the one device that it gives. */
+/** The adapter: what this computer's processor supports. It creates one device. */
 export class CpuAdapter implements GPUAdapter {
   declare readonly __brand: 'GPUAdapter';
   readonly features: GPUSupportedFeatures = new Set(FEATURES) as GPUSupportedFeatures;
@@ -77,7 +93,7 @@ export class CpuAdapter implements GPUAdapter {
   readonly #isShared: boolean;
   #isUsed = false;
 
-  /** @throws Error where the number of threads is not 1 to 64. */
+  /** @throws RangeError where `threads` is not 1 to 64. */
   constructor(options: CpuDeviceOptions = {}) {
     this.#options = options;
     this.#isShared = options.hooks?.isShared ?? canShareMemory();
@@ -93,10 +109,15 @@ export class CpuAdapter implements GPUAdapter {
     } as GPUAdapterInfo;
   }
 
-  /** @throws TypeError or OperationError, as a rejection, where it cannot grant what is asked for, or has before. */
+  /**
+   * Creates the device.
+   *
+   * @throws TypeError or OperationError, as a rejection, where the adapter cannot grant what is
+   *   required, or has created a device before.
+   */
   async requestDevice(descriptor: GPUDeviceDescriptor = {}): Promise<GPUDevice> {
-    const wanted = [...(descriptor.requiredFeatures ?? [])];
-    const missing = wanted.find((name) => !this.features.has(name));
+    const requested = [...(descriptor.requiredFeatures ?? [])];
+    const missing = requested.find((name) => !this.features.has(name));
     if (missing) throw new TypeError(`requestDevice: this adapter has no feature ${missing}.`);
     const required = readLimits(descriptor.requiredLimits ?? {});
     let limits: ReturnType<typeof grantLimits>;
@@ -109,13 +130,19 @@ export class CpuAdapter implements GPUAdapter {
     if (this.#isUsed)
       throw domException(
         'OperationError',
-        'requestDevice: this adapter has given a device before.',
+        'requestDevice: this adapter has already created a device.',
       );
     this.#isUsed = true;
     const executor = await this.#startExecutor();
     const isShared = this.#isShared;
     const moduleOptions = { isShared, isChecked: checked, maxPages: executor.maxPages };
-    const services = { executor, limits, features: new Set<string>(wanted), moduleOptions, show };
+    const services = {
+      executor,
+      limits,
+      features: new Set<string>(requested),
+      moduleOptions,
+      show,
+    };
     const { label = '', defaultQueue } = descriptor;
     return new CpuDevice(services, this.info, label, defaultQueue?.label ?? '');
   }
@@ -129,15 +156,15 @@ export class CpuAdapter implements GPUAdapter {
   }
 }
 
-/** @throws TypeError where a limit is not a number that can be one. */
+/** @throws TypeError where a limit is not a non-negative number. */
 function readLimits(limits: Record<string, GPUSize64 | undefined>): Record<string, number> {
-  const stated = Object.entries(limits).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(stated.map(([name, value]) => [name, unsigned(value, name)]));
+  const specified = Object.entries(limits).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(specified.map(([name, value]) => [name, unsigned(value, name)]));
 }
 
-function threadCount(wanted: number | undefined): number {
-  if (wanted === undefined) return Math.min(MAX_THREADS, Math.max(1, availableThreads()));
-  if (!Number.isInteger(wanted) || wanted < 1 || wanted > MAX_THREADS)
-    throw new RangeError(`threads is ${wanted}; it can be 1 to ${MAX_THREADS}.`);
-  return wanted;
+function threadCount(requested: number | undefined): number {
+  if (requested === undefined) return Math.min(MAX_THREADS, Math.max(1, availableThreads()));
+  if (!Number.isInteger(requested) || requested < 1 || requested > MAX_THREADS)
+    throw new RangeError(`threads is ${requested}; it can be 1 to ${MAX_THREADS}.`);
+  return requested;
 }

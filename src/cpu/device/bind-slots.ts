@@ -1,6 +1,6 @@
 /**
- * From bind groups to addresses: what a dispatch finds in each binding of its kernel, and whether two bindings get into
- * each other's way.
+ * Resolves the bind groups of a dispatch to addresses, and checks that its bindings do not
+ * conflict.
  */
 
 import type { CpuBindGroup, LayoutEntry } from './bindings.js';
@@ -14,7 +14,7 @@ export interface SetGroup {
   readonly offsets: readonly number[];
 }
 
-/** A bound range with its dynamic offset added. */
+/** A bound range, including its dynamic offset. */
 interface BoundRange {
   readonly entry: LayoutEntry;
   readonly buffer: CpuBuffer;
@@ -23,20 +23,26 @@ interface BoundRange {
 }
 
 /**
- * Address and size of each of the kernel's bindings.
+ * Returns the address and size of each of the kernel's bindings, alternating.
  *
- * @param groups by the numbers they were set with.
- * @throws Refusal where a group is missing or of another layout, a binding too small, or a buffer used in two ways.
+ * @param groups the bind groups by the index they were set at.
+ * @throws ValidationError where a group is missing or has another layout, where a binding is too
+ *   small, or where a buffer is used in two ways.
  */
 export function bindSlots(
   pipeline: PipelineContent,
   groups: readonly (SetGroup | undefined)[],
 ): readonly number[] {
-  const [only, ...others] = groups;
-  // One group without dynamic offsets, as here nearly always: looked at once for each pipeline.
-  if (!only || only.offsets.length > 0 || pipeline.groups.length > 1 || others.some((o) => o))
+  const [firstGroup, ...others] = groups;
+  // The usual case is one group without dynamic offsets: resolved once for each pipeline.
+  if (
+    !firstGroup ||
+    firstGroup.offsets.length > 0 ||
+    pipeline.groups.length > 1 ||
+    others.some((o) => o)
+  )
     return resolveSlots(pipeline, groups);
-  const { resolved } = only.group;
+  const { resolved } = firstGroup.group;
   let slots = resolved.get(pipeline);
   if (!slots) {
     slots = resolveSlots(pipeline, groups);
@@ -49,46 +55,49 @@ function resolveSlots(
   { kernel, groups }: PipelineContent,
   set: readonly (SetGroup | undefined)[],
 ): number[] {
-  const ranges = groups.map((layout, n): readonly BoundRange[] => {
+  const ranges = groups.map((layout, index): readonly BoundRange[] => {
     if (layout.entries.length === 0) return [];
-    const own = set[n];
-    ensure(own !== undefined, () => `group ${n} is not set`);
+    const setGroup = set[index];
+    ensure(setGroup !== undefined, () => `group ${index} is not set`);
     ensure(
-      own.group.content.layout.isCompatible(layout),
-      () => `group ${n} is of another layout than the pipeline's`,
+      setGroup.group.content.layout.isCompatible(layout),
+      () => `group ${index} has another layout than the pipeline expects`,
     );
-    const { bound, dynamic } = own.group.content;
-    return bound.map((each) => {
-      const moved = own.offsets[dynamic.indexOf(each)] ?? 0;
-      return { ...each, start: each.offset + moved };
+    const { bound, dynamic } = setGroup.group.content;
+    return bound.map((boundBuffer) => {
+      const dynamicOffset = setGroup.offsets[dynamic.indexOf(boundBuffer)] ?? 0;
+      return { ...boundBuffer, start: boundBuffer.offset + dynamicOffset };
     });
   });
   checkHazards(ranges.flat());
   return kernel.bindings.flatMap(({ group, binding, variable }) => {
     const range = ranges[group]!.find(({ entry }) => entry.binding === binding)!;
     const { buffer, start, size } = range;
-    const least = minBindingBytes(variable.type);
+    const minBytes = minBindingBytes(variable.type);
     ensure(
-      size >= least,
-      () => `binding ${binding} has ${size} bytes, and ${variable.name} needs ${least}`,
+      size >= minBytes,
+      () => `binding ${binding} has ${size} bytes, but ${variable.name} needs ${minBytes}`,
     );
     return [buffer.address + start, size];
   });
 }
 
-/** @throws Refusal where a buffer is bound to be read and to be written, or two bindings write the same bytes. */
+/**
+ * @throws ValidationError where a buffer is bound both for reading and for writing, or where two
+ *   bindings write the same bytes.
+ */
 function checkHazards(ranges: readonly BoundRange[]): void {
-  for (const written of ranges) {
-    if (written.entry.type !== 'storage') continue;
-    const { binding } = written.entry;
+  for (const writable of ranges) {
+    if (writable.entry.type !== 'storage') continue;
+    const { binding } = writable.entry;
     for (const other of ranges) {
-      if (other === written || other.buffer !== written.buffer) continue;
+      if (other === writable || other.buffer !== writable.buffer) continue;
       ensure(
         other.entry.type === 'storage',
         () => `bindings ${other.entry.binding} and ${binding} read and write the same buffer`,
       );
       ensure(
-        other.start + other.size <= written.start || written.start + written.size <= other.start,
+        other.start + other.size <= writable.start || writable.start + writable.size <= other.start,
         () => `bindings ${other.entry.binding} and ${binding} write the same part of a buffer`,
       );
     }

@@ -1,31 +1,44 @@
-/** Bind group layouts, pipeline layouts and bind groups: which buffer a kernel sees where. */
+/**
+ * Bind group layouts, pipeline layouts and bind groups: which buffer a kernel sees at which
+ * binding.
+ */
 
 import { asBuffer, type CpuBuffer } from './buffer.js';
 import type { DeviceContext } from './device-context.js';
-import { checkOwner, ensure, named, Refusal, titled } from './errors.js';
+import {
+  checkSameDevice,
+  describeCall,
+  describeObject,
+  ensure,
+  ValidationError,
+} from './errors.js';
 import { STAGE, USAGE } from './flags.js';
 import { MAX_U32, requireOneOf, unsigned } from './numbers.js';
 
-/** What may be bound at one binding. */
+/** What can be bound at one binding. */
 export interface LayoutEntry {
   readonly binding: number;
   readonly visibility: number;
   readonly type: GPUBufferBindingType;
+  /** Whether an offset is added each time the group is set. */
   readonly hasDynamicOffset: boolean;
-  /** 0 where it is looked at with every dispatch instead. */
+  /** In bytes; 0 if the size is checked at every dispatch instead. */
   readonly minBindingSize: number;
 }
 
 const TYPES: readonly GPUBufferBindingType[] = ['uniform', 'storage', 'read-only-storage'];
 
-/** What may be bound in a group. */
+/** A bind group layout: what can be bound in a group. */
 export class CpuBindGroupLayout implements GPUBindGroupLayout {
   declare readonly __brand: 'GPUBindGroupLayout';
   label: string;
   readonly context: DeviceContext;
-  /** The pipeline whose automatic layout this belongs to: groups of it go with that pipeline only. */
+  /**
+   * The pipeline whose automatic layout this belongs to. Its groups can be used only with that
+   * pipeline.
+   */
   readonly owner: object | undefined;
-  /** By binding; `undefined` where the layout is invalid. */
+  /** Sorted by binding; `undefined` where the layout is invalid. */
   readonly #entries: readonly LayoutEntry[] | undefined;
 
   constructor(
@@ -40,26 +53,35 @@ export class CpuBindGroupLayout implements GPUBindGroupLayout {
     this.owner = owner;
   }
 
-  /** @throws TypeError where the descriptor is not one. */
+  /**
+   * Creates a layout from a descriptor. A descriptor that WebGPU forbids gives an invalid layout.
+   *
+   * @throws TypeError where the descriptor has values of the wrong type.
+   */
   static create(
     context: DeviceContext,
     descriptor: GPUBindGroupLayoutDescriptor,
   ): CpuBindGroupLayout {
     const { label = '' } = descriptor;
     const descriptors = [...descriptor.entries];
-    const entries = context.errors.attempt(named('createBindGroupLayout', label), () =>
+    const entries = context.errors.attempt(describeCall('createBindGroupLayout', label), () =>
       readEntries(context, descriptors),
     );
     return new CpuBindGroupLayout(context, label, entries);
   }
 
-  /** @throws Refusal where the layout is invalid. */
+  /**
+   * The entries, sorted by binding.
+   *
+   * @throws ValidationError where the layout is invalid.
+   */
   get entries(): readonly LayoutEntry[] {
-    if (!this.#entries) throw new Refusal(`${titled('bind group layout', this.label)} is invalid`);
+    if (!this.#entries)
+      throw new ValidationError(`${describeObject('bind group layout', this.label)} is invalid`);
     return this.#entries;
   }
 
-  /** Whether groups of one fit where the other is asked for. */
+  /** Whether bind groups of this layout can be used where `other` is expected. */
   isCompatible(other: CpuBindGroupLayout): boolean {
     if (this === other) return true;
     const [p, q] = [this.entries, other.entries];
@@ -88,15 +110,18 @@ function readEntries(
     const { buffer } = entry;
     const binding = unsigned(entry.binding, 'binding', MAX_U32);
     const visibility = unsigned(entry.visibility, 'visibility', MAX_U32);
-    ensure((visibility & ~7) === 0, () => `binding ${binding} has visibility ${visibility}`);
+    ensure(
+      (visibility & ~7) === 0,
+      () => `binding ${binding} has the invalid visibility ${visibility}`,
+    );
     const others = ['sampler', 'texture', 'storageTexture', 'externalTexture'] as const;
     const other = others.find((kind) => entry[kind] !== undefined);
-    ensure(!other, () => `binding ${binding} is a ${other}, and this device has buffers only`);
+    ensure(!other, () => `binding ${binding} is a ${other}, but this device supports buffers only`);
     ensure(buffer !== undefined, () => `binding ${binding} has no buffer layout`);
     const type = requireOneOf(buffer.type ?? 'uniform', TYPES, 'type');
     ensure(
       type !== 'storage' || (visibility & STAGE.VERTEX) === 0,
-      () => `binding ${binding} would be written by vertex shaders`,
+      () => `binding ${binding} is writable, which vertex shaders do not allow`,
     );
     const { hasDynamicOffset = false } = buffer;
     const minBindingSize = unsigned(buffer.minBindingSize ?? 0, 'minBindingSize');
@@ -106,21 +131,29 @@ function readEntries(
   return entries.sort((p, q) => p.binding - q.binding);
 }
 
-/** @throws Refusal where a group cannot have such entries. */
+/**
+ * Checks the entries of one bind group layout.
+ *
+ * @throws ValidationError where a binding is out of range or repeated, or where there are more
+ *   buffers than the device allows.
+ */
 export function checkEntries(context: DeviceContext, entries: readonly LayoutEntry[]): void {
   const bindings = entries.map((entry) => entry.binding);
   const { maxBindingsPerBindGroup: end } = context.limits;
-  const tooHigh = bindings.find((binding) => binding >= end);
-  ensure(tooHigh === undefined, () => `binding ${tooHigh} is past the limit, ${end - 1}`);
+  const outOfRange = bindings.find((binding) => binding >= end);
+  ensure(outOfRange === undefined, () => `binding ${outOfRange} exceeds the limit of ${end - 1}`);
   const repeated = bindings.find((binding, n) => bindings.indexOf(binding) < n);
-  ensure(repeated === undefined, () => `binding ${repeated} is given twice`);
+  ensure(repeated === undefined, () => `binding ${repeated} occurs twice`);
   checkCounts(context, entries);
 }
 
-/** @throws Refusal where more buffers are bound than the device allows. */
+/** @throws ValidationError where there are more buffers than the device allows. */
 function checkCounts({ limits }: DeviceContext, entries: readonly LayoutEntry[]): void {
-  const check = (counted: readonly LayoutEntry[], limit: number, what: string) =>
-    ensure(counted.length <= limit, () => `${counted.length} ${what} are past the limit, ${limit}`);
+  const check = (counted: readonly LayoutEntry[], limit: number, description: string) =>
+    ensure(
+      counted.length <= limit,
+      () => `${counted.length} ${description} exceed the limit of ${limit}`,
+    );
   const uniform = entries.filter((e) => e.type === 'uniform');
   const storage = entries.filter((e) => e.type !== 'uniform');
   const isVisible = (e: LayoutEntry) => (e.visibility & STAGE.COMPUTE) !== 0;
@@ -139,13 +172,17 @@ function checkCounts({ limits }: DeviceContext, entries: readonly LayoutEntry[])
   );
 }
 
-/** The bind groups of a pipeline, and the bytes of its immediates. */
+/** The bind group layouts of a pipeline, and the size of its immediates in bytes. */
 export interface LayoutContent {
   readonly groups: readonly CpuBindGroupLayout[];
   readonly immediateSize: number;
 }
 
-/** @throws Refusal where a pipeline cannot have such a layout. */
+/**
+ * Checks the layout of a pipeline.
+ *
+ * @throws ValidationError where it exceeds the limits of the device.
+ */
 export function checkLayout(
   context: DeviceContext,
   { groups, immediateSize }: LayoutContent,
@@ -153,7 +190,7 @@ export function checkLayout(
   const { maxBindGroups, maxImmediateSize } = context.limits;
   ensure(
     groups.length <= maxBindGroups,
-    () => `${groups.length} groups are past the limit, ${maxBindGroups}`,
+    () => `${groups.length} groups exceed the limit of ${maxBindGroups}`,
   );
   checkCounts(
     context,
@@ -161,19 +198,19 @@ export function checkLayout(
   );
   ensure(
     immediateSize <= maxImmediateSize,
-    () => `${immediateSize} bytes of immediates are past the limit, ${maxImmediateSize}`,
+    () => `${immediateSize} bytes of immediates exceed the limit of ${maxImmediateSize}`,
   );
   ensure(immediateSize % 4 === 0, () => `immediateSize ${immediateSize} is not a multiple of 4`);
 }
 
-/** The groups of a pipeline, and its immediates. */
+/** A pipeline layout: the layouts of a pipeline's bind groups, and its immediates. */
 export class CpuPipelineLayout implements GPUPipelineLayout {
   declare readonly __brand: 'GPUPipelineLayout';
   label: string;
   readonly context: DeviceContext;
   readonly #content: LayoutContent | undefined;
 
-  /** @throws TypeError where the descriptor is not one. */
+  /** @throws TypeError where the descriptor has values of the wrong type. */
   constructor(context: DeviceContext, descriptor: GPUPipelineLayoutDescriptor) {
     this.context = context;
     this.label = descriptor.label ?? '';
@@ -181,11 +218,14 @@ export class CpuPipelineLayout implements GPUPipelineLayout {
     const layouts = [...descriptor.bindGroupLayouts].map((layout) =>
       layout ? asBindGroupLayout(layout as GPUBindGroupLayout) : undefined,
     );
-    this.#content = context.errors.attempt(named('createPipelineLayout', this.label), () => {
+    this.#content = context.errors.attempt(describeCall('createPipelineLayout', this.label), () => {
       for (const layout of layouts) {
         if (!layout) continue;
-        checkOwner(context, layout, 'bind group layout');
-        ensure(!layout.owner, () => 'a bind group layout is of a pipeline’s automatic layout');
+        checkSameDevice(context, layout, 'bind group layout');
+        ensure(
+          !layout.owner,
+          () => 'a bind group layout belongs to the automatic layout of a pipeline',
+        );
       }
       const groups = layouts.map((layout) => layout ?? new CpuBindGroupLayout(context, '', []));
       const content = { groups, immediateSize };
@@ -194,15 +234,20 @@ export class CpuPipelineLayout implements GPUPipelineLayout {
     });
   }
 
-  /** @throws Refusal where the layout is invalid. */
+  /**
+   * The layouts and the immediates.
+   *
+   * @throws ValidationError where the layout is invalid.
+   */
   get content(): LayoutContent {
-    if (!this.#content) throw new Refusal(`${titled('pipeline layout', this.label)} is invalid`);
+    if (!this.#content)
+      throw new ValidationError(`${describeObject('pipeline layout', this.label)} is invalid`);
     return this.#content;
   }
 }
 
-/** A buffer's range, bound. */
-interface Bound {
+/** A range of a buffer, bound. */
+interface BoundBuffer {
   readonly entry: LayoutEntry;
   readonly buffer: CpuBuffer;
   readonly offset: number;
@@ -213,46 +258,51 @@ interface Bound {
 interface BindGroupContent {
   readonly layout: CpuBindGroupLayout;
   /** In the order of the layout's entries. */
-  readonly bound: readonly Bound[];
-  /** Those that get another offset added whenever the group is set. */
-  readonly dynamic: readonly Bound[];
+  readonly bound: readonly BoundBuffer[];
+  /** The ones with a dynamic offset, which is added when the group is set. */
+  readonly dynamic: readonly BoundBuffer[];
 }
 
-/** Buffers bound as a layout says. */
+/** A bind group: buffers bound as a layout prescribes. */
 export class CpuBindGroup implements GPUBindGroup {
   declare readonly __brand: 'GPUBindGroup';
   label: string;
   readonly context: DeviceContext;
-  /** By pipeline: address and size of each of its bindings, once it was dispatched with this group. */
+  /** Address and size of each of a pipeline's bindings, once it was dispatched with this group. */
   readonly resolved = new WeakMap<object, readonly number[]>();
   readonly #content: BindGroupContent | undefined;
 
-  /** @throws TypeError where the descriptor is not one. */
+  /** @throws TypeError where the descriptor has values of the wrong type. */
   constructor(context: DeviceContext, descriptor: GPUBindGroupDescriptor) {
     this.context = context;
     this.label = descriptor.label ?? '';
     const layout = asBindGroupLayout(descriptor.layout);
     const resources = [...descriptor.entries].map(asResource);
-    this.#content = context.errors.attempt(named('createBindGroup', this.label), () => {
-      checkOwner(context, layout, 'bind group layout');
-      const bound = bind(context, layout, resources);
+    this.#content = context.errors.attempt(describeCall('createBindGroup', this.label), () => {
+      checkSameDevice(context, layout, 'bind group layout');
+      const bound = bindResources(context, layout, resources);
       return { layout, bound, dynamic: bound.filter(({ entry }) => entry.hasDynamicOffset) };
     });
   }
 
-  /** @throws Refusal where the group is invalid. */
+  /**
+   * The layout and the bound ranges.
+   *
+   * @throws ValidationError where the group is invalid.
+   */
   get content(): BindGroupContent {
-    if (!this.#content) throw new Refusal(`${titled('bind group', this.label)} is invalid`);
+    if (!this.#content)
+      throw new ValidationError(`${describeObject('bind group', this.label)} is invalid`);
     return this.#content;
   }
 
-  /** @throws Refusal where a submit may not use it. */
+  /** @throws ValidationError where a submit cannot use one of the buffers. */
   checkUsable(): void {
     for (const { buffer } of this.content.bound) buffer.checkUsable();
   }
 }
 
-/** What is to be bound where. */
+/** What is to be bound, and where. */
 interface Resource {
   readonly binding: number;
   readonly buffer: CpuBuffer;
@@ -260,32 +310,35 @@ interface Resource {
   readonly size: number;
 }
 
-/** @throws TypeError where the entry's resource is not a buffer or a range of one. */
+/** @throws TypeError where the entry's resource is neither a buffer nor a range of one. */
 function asResource({ binding, resource }: GPUBindGroupEntry): Resource {
   const range = (
     resource instanceof Object && 'buffer' in resource ? resource : { buffer: resource }
   ) as GPUBufferBinding;
   const buffer = asBuffer(range.buffer);
   const offset = unsigned(range.offset ?? 0, 'offset');
-  const rest = Math.max(0, buffer.size - offset);
-  const size = range.size === undefined ? rest : unsigned(range.size, 'size');
+  const remaining = Math.max(0, buffer.size - offset);
+  const size = range.size === undefined ? remaining : unsigned(range.size, 'size');
   return { binding: unsigned(binding, 'binding', MAX_U32), buffer, offset, size };
 }
 
-function bind(
+function bindResources(
   context: DeviceContext,
   layout: CpuBindGroupLayout,
   resources: readonly Resource[],
-): Bound[] {
+): BoundBuffer[] {
   const { entries } = layout;
   ensure(
     resources.length === entries.length,
-    () => `${resources.length} entries are given for a layout of ${entries.length}`,
+    () => `${resources.length} entries are given for a layout with ${entries.length}`,
   );
-  return entries.map((entry): Bound => {
+  return entries.map((entry): BoundBuffer => {
     const { binding } = entry;
     const matching = resources.filter((resource) => resource.binding === binding);
-    ensure(matching.length === 1, () => `binding ${binding} is given ${matching.length} times`);
+    ensure(
+      matching.length === 1,
+      () => `binding ${binding} occurs ${matching.length} times in the entries`,
+    );
     const { buffer, offset, size } = matching[0]!;
     const bound = { entry, buffer, offset, size };
     checkBound(context, bound);
@@ -293,36 +346,39 @@ function bind(
   });
 }
 
-function checkBound(context: DeviceContext, { entry, buffer, offset, size }: Bound): void {
+function checkBound(context: DeviceContext, { entry, buffer, offset, size }: BoundBuffer): void {
   const { limits } = context;
-  const at = `binding ${entry.binding}`;
+  const subject = `binding ${entry.binding}`;
   buffer.checkValid(context);
   const isUniform = entry.type === 'uniform';
   if (isUniform) buffer.checkUsage(USAGE.UNIFORM, 'UNIFORM');
   else buffer.checkUsage(USAGE.STORAGE, 'STORAGE');
   const align = offsetAlignment(context, entry);
-  ensure(offset % align === 0, () => `${at}: offset ${offset} is not a multiple of ${align}`);
-  ensure(size > 0, () => `${at} is empty`);
+  ensure(offset % align === 0, () => `${subject}: offset ${offset} is not a multiple of ${align}`);
+  ensure(size > 0, () => `${subject} is empty`);
   ensure(
     offset + size <= buffer.size,
-    () => `${at}: ${offset} + ${size} bytes are past the buffer's ${buffer.size}`,
+    () => `${subject}: offset ${offset} and size ${size} exceed the buffer's ${buffer.size} bytes`,
   );
-  ensure(isUniform || size % 4 === 0, () => `${at}: size ${size} is not a multiple of 4`);
+  ensure(isUniform || size % 4 === 0, () => `${subject}: size ${size} is not a multiple of 4`);
   const limit = isUniform ? limits.maxUniformBufferBindingSize : limits.maxStorageBufferBindingSize;
-  ensure(size <= limit, () => `${at}: size ${size} is past the limit, ${limit}`);
-  const least = entry.minBindingSize;
-  ensure(size >= least, () => `${at}: size ${size} is less than the ${least} of the layout`);
+  ensure(size <= limit, () => `${subject}: size ${size} exceeds the limit of ${limit}`);
+  const minSize = entry.minBindingSize;
+  ensure(
+    size >= minSize,
+    () => `${subject}: size ${size} is less than the layout's minBindingSize, ${minSize}`,
+  );
 }
 
-/** What offsets into a bound buffer must be multiples of. */
+/** What the offset of a binding must be a multiple of, in bytes. */
 export function offsetAlignment({ limits }: DeviceContext, { type }: LayoutEntry): number {
   return type === 'uniform'
     ? limits.minUniformBufferOffsetAlignment
     : limits.minStorageBufferOffsetAlignment;
 }
 
-/** @throws TypeError where the layout is not one of a CPU device. */
+/** @throws TypeError where the layout was not created by a CPU device. */
 function asBindGroupLayout(layout: GPUBindGroupLayout): CpuBindGroupLayout {
   if (layout instanceof CpuBindGroupLayout) return layout;
-  throw new TypeError('This bind group layout was not made by a CPU device.');
+  throw new TypeError('This bind group layout was not created by a CPU device.');
 }

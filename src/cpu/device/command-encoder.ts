@@ -7,18 +7,18 @@ import {
   type TimestampWrites,
 } from './compute-pass.js';
 import type { DeviceContext } from './device-context.js';
-import { ensure, named } from './errors.js';
+import { describeCall, ensure } from './errors.js';
 import { USAGE } from './flags.js';
 import { MAX_U32, unsigned } from './numbers.js';
-import { asQuerySet, STAMP_BYTES } from './query-set.js';
+import { asQuerySet, TIMESTAMP_BYTES } from './query-set.js';
 import { DebugCommands, type RecordedCommands, Recording } from './recording.js';
 
-/** Commands that are encoded and not submitted yet. */
+/** A command buffer: encoded commands that can be submitted once. */
 export class CpuCommandBuffer implements GPUCommandBuffer {
   declare readonly __brand: 'GPUCommandBuffer';
   label: string;
   readonly context: DeviceContext;
-  /** `undefined` where it is invalid, or was submitted. */
+  /** `undefined` where the command buffer is invalid or was submitted. */
   content: RecordedCommands | undefined;
 
   constructor(context: DeviceContext, label: string, content: RecordedCommands | undefined) {
@@ -28,7 +28,7 @@ export class CpuCommandBuffer implements GPUCommandBuffer {
   }
 }
 
-/** Encodes commands. The first that is refused makes the command buffer invalid. */
+/** A command encoder. The first invalid command makes the command buffer invalid. */
 export class CpuCommandEncoder extends DebugCommands implements GPUCommandEncoder {
   declare readonly __brand: 'GPUCommandEncoder';
   label: string;
@@ -43,31 +43,34 @@ export class CpuCommandEncoder extends DebugCommands implements GPUCommandEncode
   }
 
   beginComputePass(descriptor: GPUComputePassDescriptor = {}): GPUComputePassEncoder {
-    const { label = '', timestampWrites } = descriptor;
-    const stamps = timestampWrites && readTimestampWrites(timestampWrites);
-    const pass = new CpuComputePassEncoder(this.#context, this.#recording, label, stamps);
+    const { label = '', timestampWrites: writes } = descriptor;
+    const timestampWrites = writes && readTimestampWrites(writes);
+    const pass = new CpuComputePassEncoder(this.#context, this.#recording, label, timestampWrites);
     this.run('beginComputePass', () => {
       this.#recording.beginPass(pass);
-      if (stamps) this.#beginStamps(stamps);
+      if (timestampWrites) this.#beginTimestamps(timestampWrites);
     });
     return pass;
   }
 
-  #beginStamps({ querySet, first, last }: TimestampWrites): void {
+  #beginTimestamps({ querySet, beginIndex, endIndex }: TimestampWrites): void {
     querySet.address(this.#context, 0);
-    ensure(first !== undefined || last !== undefined, () => 'no query is given to write to');
-    ensure(first !== last, () => `query ${first} would be written twice`);
-    for (const index of [first, last])
+    ensure(
+      beginIndex !== undefined || endIndex !== undefined,
+      () => 'timestampWrites has no query index',
+    );
+    ensure(beginIndex !== endIndex, () => `query ${beginIndex} would be written twice`);
+    for (const index of [beginIndex, endIndex])
       ensure(
         index === undefined || index < querySet.count,
-        () => `query ${index} is past ${querySet.count - 1}`,
+        () => `query ${index} exceeds the set's last, ${querySet.count - 1}`,
       );
     this.#recording.use(querySet);
-    this.#recording.stamp(querySet, first);
+    this.#recording.writeTimestamp(querySet, beginIndex);
   }
 
   copyBufferToBuffer(source: GPUBuffer, ...rest: unknown[]): undefined {
-    const { from, to, sourceOffset, destinationOffset, size } = copyArguments(source, rest);
+    const { from, to, sourceOffset, destinationOffset, size } = readCopyArguments(source, rest);
     return this.run('copyBufferToBuffer', () => {
       from.checkValid(this.#context);
       to.checkValid(this.#context);
@@ -78,11 +81,13 @@ export class CpuCommandEncoder extends DebugCommands implements GPUCommandEncode
         ensure(value % 4 === 0, () => `${name} ${value} is not a multiple of 4`);
       ensure(
         sourceOffset + size <= from.size,
-        () => `${sourceOffset} + ${size} bytes are past the source's ${from.size}`,
+        () =>
+          `sourceOffset ${sourceOffset} and size ${size} exceed the source's ${from.size} bytes`,
       );
       ensure(
         destinationOffset + size <= to.size,
-        () => `${destinationOffset} + ${size} bytes are past the destination's ${to.size}`,
+        () =>
+          `destinationOffset ${destinationOffset} and size ${size} exceed the destination's ${to.size} bytes`,
       );
       this.#recording.use(from);
       this.#recording.use(to);
@@ -105,7 +110,7 @@ export class CpuCommandEncoder extends DebugCommands implements GPUCommandEncode
       ensure(start % 4 === 0 && bytes % 4 === 0, () => 'offset and size must be multiples of 4');
       ensure(
         start + bytes <= to.size,
-        () => `${start} + ${bytes} bytes are past the buffer's ${to.size}`,
+        () => `offset ${start} and size ${bytes} exceed the buffer's ${to.size} bytes`,
       );
       this.#recording.use(to);
       this.#recording.add({ kind: 'clear', to: to.address + start, bytes });
@@ -120,23 +125,24 @@ export class CpuCommandEncoder extends DebugCommands implements GPUCommandEncode
     destinationOffset: number,
   ): undefined {
     const queries = asQuerySet(querySet);
-    const first = unsigned(firstQuery, 'firstQuery', MAX_U32);
+    const firstIndex = unsigned(firstQuery, 'firstQuery', MAX_U32);
     const count = unsigned(queryCount, 'queryCount', MAX_U32);
     const to = asBuffer(destination);
     const offset = unsigned(destinationOffset, 'destinationOffset');
     return this.run('resolveQuerySet', () => {
-      const from = queries.address(this.#context, first);
-      const bytes = STAMP_BYTES * count;
+      const from = queries.address(this.#context, firstIndex);
+      const bytes = TIMESTAMP_BYTES * count;
       to.checkValid(this.#context);
       to.checkUsage(USAGE.QUERY_RESOLVE, 'QUERY_RESOLVE');
       ensure(
-        first < queries.count && first + count <= queries.count,
-        () => `${first} + ${count} queries are past the set's ${queries.count}`,
+        firstIndex < queries.count && firstIndex + count <= queries.count,
+        () =>
+          `firstQuery ${firstIndex} and queryCount ${count} exceed the set's ${queries.count} queries`,
       );
       ensure(offset % 256 === 0, () => `destinationOffset ${offset} is not a multiple of 256`);
       ensure(
         offset + bytes <= to.size,
-        () => `${offset} + ${bytes} bytes are past the buffer's ${to.size}`,
+        () => `destinationOffset ${offset} and ${bytes} bytes exceed the buffer's ${to.size} bytes`,
       );
       this.#recording.use(queries);
       this.#recording.use(to);
@@ -145,7 +151,7 @@ export class CpuCommandEncoder extends DebugCommands implements GPUCommandEncode
   }
 
   finish(descriptor: GPUCommandBufferDescriptor = {}): GPUCommandBuffer {
-    const content = this.#context.errors.attempt(named('finish', this.label), () => {
+    const content = this.#context.errors.attempt(describeCall('finish', this.label), () => {
       const recorded = this.#recording.finish();
       this.checkDebugGroups();
       return recorded;
@@ -154,7 +160,7 @@ export class CpuCommandEncoder extends DebugCommands implements GPUCommandEncode
   }
 
   beginRenderPass(): never {
-    throw new TypeError('beginRenderPass: a CPU device computes only; it does not draw.');
+    throw new TypeError('beginRenderPass: a CPU device supports compute only.');
   }
 
   copyBufferToTexture(): never {
@@ -181,8 +187,11 @@ function noTextures(call: string): TypeError {
   return new TypeError(`${call}: a CPU device has no textures.`);
 }
 
-/** (source, destination, size?) or (source, sourceOffset, destination, destinationOffset, size?) */
-function copyArguments(source: GPUBuffer, rest: readonly unknown[]) {
+/**
+ * Reads (source, destination, size?) or (source, sourceOffset, destination, destinationOffset,
+ * size?).
+ */
+function readCopyArguments(source: GPUBuffer, rest: readonly unknown[]) {
   const isShort = typeof rest[0] === 'object';
   const [start, destination, end, bytes] = isShort ? [0, rest[0], 0, rest[1]] : rest;
   const from = asBuffer(source);

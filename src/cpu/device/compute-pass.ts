@@ -1,9 +1,9 @@
-/** Compute passes: pipelines, bind groups and immediates are set, and dispatches recorded. */
+/** Compute passes: they set pipelines, bind groups and immediates, and record dispatches. */
 
 import { bindSlots, type SetGroup } from './bind-slots.js';
 import { CpuBindGroup, offsetAlignment } from './bindings.js';
 import type { DeviceContext } from './device-context.js';
-import { checkOwner, ensure, named, Refusal } from './errors.js';
+import { checkSameDevice, describeCall, ensure, ValidationError } from './errors.js';
 import { LIMITS } from './limits.js';
 import { bytesIn, MAX_U32, unsigned } from './numbers.js';
 import { CpuComputePipeline, type PipelineContent } from './pipeline.js';
@@ -11,37 +11,47 @@ import { asQuerySet, type CpuQuerySet } from './query-set.js';
 import { DebugCommands, type Recording } from './recording.js';
 
 const NO_OFFSETS: readonly number[] = [];
-/** Workgroups of one dispatch are counted in 32 bits, with room for what threads take beyond the last. */
+/**
+ * The most workgroups of one dispatch. They are counted in 32 bits, with room for the chunks that
+ * threads claim beyond the last workgroup.
+ */
 const MAX_WORKGROUPS = 2 ** 30;
 
-/** The queries that a pass writes its times to: when it begins, and when it ends. */
+/** The queries that a pass writes the time to. */
 export interface TimestampWrites {
   readonly querySet: CpuQuerySet;
-  readonly first: number | undefined;
-  readonly last: number | undefined;
+  /** The query to write when the pass begins. */
+  readonly beginIndex: number | undefined;
+  /** The query to write when the pass ends. */
+  readonly endIndex: number | undefined;
 }
 
-/** @throws TypeError where the set is not one of a CPU device, or an index is not a number that can be one. */
+/**
+ * Reads the descriptor of timestamp writes.
+ *
+ * @throws TypeError where the query set was not created by a CPU device, or an index is not a
+ *   non-negative number.
+ */
 export function readTimestampWrites(writes: GPUComputePassTimestampWrites): TimestampWrites {
   const index = (value: number | undefined, name: string) =>
     value === undefined ? undefined : unsigned(value, name, MAX_U32);
   return {
     querySet: asQuerySet(writes.querySet),
-    first: index(writes.beginningOfPassWriteIndex, 'beginningOfPassWriteIndex'),
-    last: index(writes.endOfPassWriteIndex, 'endOfPassWriteIndex'),
+    beginIndex: index(writes.beginningOfPassWriteIndex, 'beginningOfPassWriteIndex'),
+    endIndex: index(writes.endOfPassWriteIndex, 'endOfPassWriteIndex'),
   };
 }
 
-/** Encodes dispatches. */
+/** A compute pass encoder: records dispatches. */
 export class CpuComputePassEncoder extends DebugCommands implements GPUComputePassEncoder {
   declare readonly __brand: 'GPUComputePassEncoder';
   label: string;
   readonly #context: DeviceContext;
   readonly #recording: Recording;
-  readonly #stamps: TimestampWrites | undefined;
+  readonly #timestampWrites: TimestampWrites | undefined;
   readonly #immediates = new Int32Array(LIMITS.maxImmediateSize / 4);
   readonly #immediateBytes = new Uint8Array(this.#immediates.buffer);
-  /** Bit n: the n-th word was set in this pass. */
+  /** Bit n is set if the n-th word was set in this pass. */
   #immediatesSet = 0;
   #pipeline: PipelineContent | undefined;
   readonly #groups: (SetGroup | undefined)[] = [];
@@ -51,25 +61,31 @@ export class CpuComputePassEncoder extends DebugCommands implements GPUComputePa
     context: DeviceContext,
     recording: Recording,
     label: string,
-    stamps: TimestampWrites | undefined,
+    timestampWrites: TimestampWrites | undefined,
   ) {
     super();
     this.#context = context;
     this.#recording = recording;
     this.label = label;
-    this.#stamps = stamps;
+    this.#timestampWrites = timestampWrites;
   }
 
   setPipeline(pipeline: GPUComputePipeline): undefined {
     if (!(pipeline instanceof CpuComputePipeline))
-      throw new TypeError('This pipeline was not made by a CPU device.');
+      throw new TypeError('This pipeline was not created by a CPU device.');
     return this.run('setPipeline', () => {
-      checkOwner(this.#context, pipeline, 'compute pipeline');
+      checkSameDevice(this.#context, pipeline, 'compute pipeline');
       this.#pipeline = pipeline.content;
     });
   }
 
-  /** @throws TypeError where an argument is of the wrong type, RangeError where offsets are taken past their end. */
+  /**
+   * Sets or unsets a bind group. With `start` and `length`, the dynamic offsets are a part of
+   * `offsets`.
+   *
+   * @throws TypeError where an argument has the wrong type, RangeError where `start` and `length`
+   *   exceed `offsets`.
+   */
   setBindGroup(
     index: number,
     bindGroup: GPUBindGroup | null | undefined,
@@ -79,17 +95,20 @@ export class CpuComputePassEncoder extends DebugCommands implements GPUComputePa
   ): undefined {
     const group = unsigned(index, 'index', MAX_U32);
     if (bindGroup && !(bindGroup instanceof CpuBindGroup))
-      throw new TypeError('This bind group was not made by a CPU device.');
+      throw new TypeError('This bind group was not created by a CPU device.');
     const dynamicOffsets = offsets ? readOffsets(offsets, start, length) : NO_OFFSETS;
     return this.run('setBindGroup', () => {
       const { maxBindGroups } = this.#context.limits;
-      ensure(group < maxBindGroups, () => `group ${group} is past the limit, ${maxBindGroups - 1}`);
+      ensure(
+        group < maxBindGroups,
+        () => `group ${group} exceeds the limit of ${maxBindGroups - 1}`,
+      );
       if (!bindGroup) {
         ensure(dynamicOffsets.length === 0, () => 'dynamic offsets are given without a group');
         this.#groups[group] = undefined;
         return;
       }
-      checkOwner(this.#context, bindGroup, 'bind group');
+      checkSameDevice(this.#context, bindGroup, 'bind group');
       this.#checkOffsets(bindGroup, dynamicOffsets);
       this.#recording.use(bindGroup);
       this.#groups[group] = { group: bindGroup, offsets: dynamicOffsets };
@@ -103,17 +122,25 @@ export class CpuComputePassEncoder extends DebugCommands implements GPUComputePa
       () => `${offsets.length} dynamic offsets are given for ${dynamic.length} bindings`,
     );
     for (const [n, { entry, buffer, offset, size }] of dynamic.entries()) {
-      const own = offsets[n]!;
+      const dynamicOffset = offsets[n]!;
       const align = offsetAlignment(this.#context, entry);
-      ensure(own % align === 0, () => `dynamic offset ${own} is not a multiple of ${align}`);
       ensure(
-        own + offset + size <= buffer.size,
-        () => `dynamic offset ${own} leads past the buffer's ${buffer.size}`,
+        dynamicOffset % align === 0,
+        () => `dynamic offset ${dynamicOffset} is not a multiple of ${align}`,
+      );
+      ensure(
+        dynamicOffset + offset + size <= buffer.size,
+        () => `dynamic offset ${dynamicOffset} reaches past the buffer's ${buffer.size} bytes`,
       );
     }
   }
 
-  /** @throws TypeError where the data is not bytes, OperationError where more of it is asked for than there is. */
+  /**
+   * Sets a range of the immediates.
+   *
+   * @throws TypeError where the data is neither an ArrayBuffer nor a view, OperationError where the
+   *   range exceeds it.
+   */
   setImmediates(
     rangeOffset: number,
     data: ArrayBufferView | ArrayBufferLike,
@@ -130,7 +157,8 @@ export class CpuComputePassEncoder extends DebugCommands implements GPUComputePa
       const { maxImmediateSize } = this.#context.limits;
       ensure(
         offset + bytes.length <= maxImmediateSize,
-        () => `${offset} + ${bytes.length} bytes are past ${maxImmediateSize}`,
+        () =>
+          `offset ${offset} and size ${bytes.length} exceed the limit of ${maxImmediateSize} bytes`,
       );
       this.#immediateBytes.set(bytes, offset);
       this.#immediatesSet |= ((1 << (bytes.length / 4)) - 1) << (offset / 4);
@@ -147,14 +175,16 @@ export class CpuComputePassEncoder extends DebugCommands implements GPUComputePa
       const { maxComputeWorkgroupsPerDimension: maxCount } = this.#context.limits;
       ensure(
         x <= maxCount && y <= maxCount && z <= maxCount,
-        () => `${Math.max(x, y, z)} workgroups are past ${maxCount}`,
+        () => `${Math.max(x, y, z)} workgroups exceed the limit of ${maxCount}`,
       );
       const total = x * y * z;
       if (total > MAX_WORKGROUPS)
-        throw new Refusal(`this device runs at most ${MAX_WORKGROUPS} workgroups at once`);
+        throw new ValidationError(
+          `this device runs at most ${MAX_WORKGROUPS} workgroups in one dispatch`,
+        );
       const missing = pipeline.immediateWords & ~this.#immediatesSet;
       if (missing !== 0)
-        throw new Refusal(`word ${lowestBit(missing)} of the immediates was not set`);
+        throw new ValidationError(`word ${lowestSetBit(missing)} of the immediates was not set`);
       const slots = bindSlots(pipeline, this.#groups);
       if (total === 0) return;
       const immediates = this.#immediates.slice(0, pipeline.kernel.immediateBytes / 4);
@@ -164,14 +194,18 @@ export class CpuComputePassEncoder extends DebugCommands implements GPUComputePa
   }
 
   dispatchWorkgroupsIndirect(): never {
-    throw new TypeError('dispatchWorkgroupsIndirect: a CPU device does not have it.');
+    throw new TypeError('dispatchWorkgroupsIndirect: a CPU device does not support it.');
   }
 
   end(): undefined {
     this.run('end', () => {
       this.#recording.endPass(this);
       this.checkDebugGroups();
-      if (this.#stamps) this.#recording.stamp(this.#stamps.querySet, this.#stamps.last);
+      if (this.#timestampWrites)
+        this.#recording.writeTimestamp(
+          this.#timestampWrites.querySet,
+          this.#timestampWrites.endIndex,
+        );
     });
     this.#isEnded = true;
     return undefined;
@@ -179,30 +213,36 @@ export class CpuComputePassEncoder extends DebugCommands implements GPUComputePa
 
   protected override run(call: string, record: () => void): undefined {
     if (!this.#isEnded) return this.#recording.run(call, this.label, record);
-    this.#context.errors.refuse(named(call, this.label), 'the pass is ended');
+    this.#context.errors.reportValidationError(
+      describeCall(call, this.label),
+      'the pass has ended',
+    );
     return undefined;
   }
 }
 
-/** Which bit is the lowest that is set. */
-function lowestBit(bits: number): number {
+/** The index of the lowest bit that is set. */
+function lowestSetBit(bits: number): number {
   return 31 - Math.clz32(bits & -bits);
 }
 
-/** @throws TypeError where an offset is not one, RangeError where more are asked for than there are. */
+/**
+ * @throws TypeError where an offset is not a non-negative number, RangeError where the range
+ *   exceeds the offsets.
+ */
 function readOffsets(
   offsets: Iterable<number>,
   start: number | undefined,
   length: number | undefined,
 ): number[] {
-  const all = [...offsets];
+  const allOffsets = [...offsets];
   if (start === undefined && length === undefined)
-    return all.map((offset) => unsigned(offset, 'A dynamic offset', MAX_U32));
-  const from = unsigned(start, 'dynamicOffsetsDataStart');
+    return allOffsets.map((offset) => unsigned(offset, 'A dynamic offset', MAX_U32));
+  const first = unsigned(start, 'dynamicOffsetsDataStart');
   const count = unsigned(length, 'dynamicOffsetsDataLength', MAX_U32);
-  if (from + count > all.length)
+  if (first + count > allOffsets.length)
     throw new RangeError(
-      `setBindGroup: dynamic offsets ${from} to ${from + count} are past the ${all.length} given.`,
+      `setBindGroup: dynamic offsets ${first} to ${first + count} exceed the ${allOffsets.length} given.`,
     );
-  return all.slice(from, from + count);
+  return allOffsets.slice(first, first + count);
 }

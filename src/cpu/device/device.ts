@@ -1,4 +1,4 @@
-/** The device as its users hold it: the members of GPUDevice, and nothing else. */
+/** The device that users see: the members of GPUDevice, and nothing else. */
 
 import { CpuBindGroup, CpuBindGroupLayout, CpuPipelineLayout } from './bindings.js';
 import { CpuBuffer } from './buffer.js';
@@ -12,7 +12,7 @@ import { CpuQueue } from './queue.js';
 
 const FILTERS: readonly GPUErrorFilter[] = ['validation', 'out-of-memory', 'internal'];
 
-let contextOf: (device: CpuDevice) => DeviceContext;
+let getContext: (device: CpuDevice) => DeviceContext;
 
 /** A GPUDevice whose work is done by an executor. */
 export class CpuDevice extends EventTarget implements GPUDevice {
@@ -27,7 +27,7 @@ export class CpuDevice extends EventTarget implements GPUDevice {
   readonly #context: DeviceContext;
 
   static {
-    contextOf = (device) => device.#context;
+    getContext = (device) => device.#context;
   }
 
   constructor(
@@ -80,9 +80,9 @@ export class CpuDevice extends EventTarget implements GPUDevice {
   }
 
   /**
-   * Compiles in the thread that calls it, before it returns.
+   * Compiles the pipeline in the calling thread, before it returns.
    *
-   * @throws GPUPipelineError, as a rejection, where the pipeline is refused or cannot be made.
+   * @throws GPUPipelineError, as a rejection, where the pipeline is invalid or cannot be compiled.
    */
   async createComputePipelineAsync(
     descriptor: GPUComputePipelineDescriptor,
@@ -125,18 +125,21 @@ export class CpuDevice extends EventTarget implements GPUDevice {
   }
 
   createRenderPipeline(): never {
-    throw unsupported('createRenderPipeline', 'computes only; it does not draw');
+    throw unsupported('createRenderPipeline', 'supports compute only');
   }
 
   createRenderPipelineAsync(): never {
-    throw unsupported('createRenderPipelineAsync', 'computes only; it does not draw');
+    throw unsupported('createRenderPipelineAsync', 'supports compute only');
   }
 
   createRenderBundleEncoder(): never {
-    throw unsupported('createRenderBundleEncoder', 'computes only; it does not draw');
+    throw unsupported('createRenderBundleEncoder', 'supports compute only');
   }
 
-  /** Tells listeners of an error in a microtask, or whoever reads the console where none prevents it. */
+  /**
+   * Dispatches an `uncapturederror` event in a microtask. If no listener prevents it, the error is
+   * logged to the console.
+   */
   #dispatchUncaptured(error: CpuError): void {
     queueMicrotask(() => {
       const event = Object.assign(new Event('uncapturederror', { cancelable: true }), { error });
@@ -149,11 +152,14 @@ function unsupported(call: string, why: string): TypeError {
   return new TypeError(`${call}: a CPU device ${why}.`);
 }
 
-/** What a device's threads did since the last call; `undefined` of a device that is not one of the CPU. */
+/**
+ * Returns the times of a device's threads since the last call; `undefined` if it is not a CPU
+ * device.
+ */
 export function takeThreadTimes(
   device: GPUDevice,
 ): { elapsed: number; waited: number; threads: number } | undefined {
   if (!(device instanceof CpuDevice)) return undefined;
-  const context = contextOf(device);
+  const context = getContext(device);
   return { ...context.takeTimes(), threads: context.threads };
 }

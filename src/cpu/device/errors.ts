@@ -1,26 +1,31 @@
 /**
- * WebGPU's way with errors: a call that is refused returns an object that cannot be used, and the reason goes to the
- * innermost error scope that takes its kind, or else to `uncapturederror`.
+ * WebGPU's error handling: an invalid call returns an invalid object, and the reason goes to the
+ * innermost error scope for its kind of error, or else to `uncapturederror`.
  */
 
-/** Thrown within the device where a call breaks a rule of WebGPU; callers see it as a validation error. */
-export class Refusal extends Error {}
+/** Thrown inside the device where a call breaks a rule of WebGPU; users see a validation error. */
+export class ValidationError extends Error {}
 
-/** Thrown within the device where memory has run out; callers see it as an out-of-memory error. */
-export class NoMemory extends Error {}
+/** Thrown inside the device where memory has run out; users see an out-of-memory error. */
+export class OutOfMemoryError extends Error {}
 
-/** Thrown within the device where it cannot do what WebGPU allows; callers see it as an internal error. */
-export class Incapacity extends Error {}
+/**
+ * Thrown inside the device where it cannot do something that WebGPU allows; users see an internal
+ * error.
+ */
+export class InternalError extends Error {}
 
-/** What error scopes give. */
+/** The errors that error scopes return. */
 export abstract class CpuError implements GPUError {
   declare readonly __brand: 'GPUError';
+  /** Which error scopes capture it. */
   abstract readonly kind: GPUErrorFilter;
 
   constructor(readonly message: string) {}
 }
 
-// Named as WebGPU names them, for who looks at the name: outside of pages there are no globals to compare with.
+// These have the names of WebGPU's classes, for code that looks at the name: outside pages there
+// are no globals to compare with.
 class GPUValidationError extends CpuError {
   readonly kind = 'validation';
 }
@@ -33,7 +38,7 @@ class GPUInternalError extends CpuError {
   readonly kind = 'internal';
 }
 
-/** What createComputePipelineAsync rejects with. */
+/** The error that `createComputePipelineAsync` rejects with. */
 export class CpuPipelineError extends DOMException {
   constructor(
     message: string,
@@ -43,36 +48,41 @@ export class CpuPipelineError extends DOMException {
   }
 }
 
-/** An exception of the web platform, such as OperationError, in Node as in pages. */
+/** Creates an exception of the web platform, such as an OperationError, in Node as in pages. */
 export function domException(name: string, message: string): Error {
   return new DOMException(message, name);
 }
 
 interface Scope {
-  /** `undefined` takes every kind. */
+  /** `undefined` captures every kind. */
   readonly filter: GPUErrorFilter | undefined;
-  /** The first error that it took. */
+  /** The first error that was captured. */
   error: CpuError | null;
-  /** Settled once it is known whether there are errors of calls that were made while it was open. */
+  /** One for each call made in this scope whose outcome is not known yet; settles when it is. */
   readonly pending: Promise<void>[];
 }
 
-/** The device's stack of error scopes. */
+/** A device's stack of error scopes. */
 export class ErrorScopes {
   readonly #scopes: Scope[] = [];
   readonly #uncaptured: (error: CpuError) => void;
   #isLost = false;
 
-  /** @param uncaptured is given the errors that no scope takes. */
+  /** @param uncaptured is called with the errors that no scope captures. */
   constructor(uncaptured: (error: CpuError) => void) {
     this.#uncaptured = uncaptured;
   }
 
+  /** Opens a scope that captures one kind of error. */
   push(filter: GPUErrorFilter): void {
     this.#scopes.push({ filter, error: null, pending: [] });
   }
 
-  /** @throws OperationError, as a rejection, where no scope is open. */
+  /**
+   * Closes the innermost scope and returns the first error that it captured.
+   *
+   * @throws OperationError, as a rejection, where no scope is open.
+   */
   async pop(): Promise<GPUError | null> {
     if (this.#isLost) return null;
     const scope = this.#scopes.pop();
@@ -81,7 +91,7 @@ export class ErrorScopes {
     return this.#isLost ? null : (scope.error as GPUError | null);
   }
 
-  /** What `call` returns, and the first error of any kind that it causes. */
+  /** Runs `call`, and returns its result and the first error of any kind that it caused. */
   capture<T>(call: () => T): { result: T; error: CpuError | null } {
     const scope: Scope = { filter: undefined, error: null, pending: [] };
     this.#scopes.push(scope);
@@ -92,31 +102,40 @@ export class ErrorScopes {
     }
   }
 
-  /** A device that is lost has no errors any more: it takes every call, and does nothing. */
+  /** Ends all error reporting: a lost device accepts every call and does nothing. */
   lose(): void {
     this.#isLost = true;
   }
 
-  /** What `call` returns, or `undefined` after its refusal was reported as an error of `what`. */
-  attempt<T>(what: string, call: () => T): T | undefined {
+  /**
+   * Runs `call` and returns its result. If it throws one of the device's errors, that is reported
+   * as an error of `what`, and the result is `undefined`.
+   */
+  attempt<T>(callName: string, call: () => T): T | undefined {
     try {
       return call();
     } catch (error) {
-      this.#report(asGpuError(what, error));
+      this.#report(asGpuError(callName, error));
       return undefined;
     }
   }
 
-  /** Reports that a call breaks a rule. */
-  refuse(what: string, why: string): void {
-    this.#report(new GPUValidationError(`${what}: ${why}`));
+  /** Reports that the call `callName` breaks a rule. */
+  reportValidationError(callName: string, why: string): void {
+    this.#report(new GPUValidationError(`${callName}: ${why}`));
   }
 
-  /** Reports later, as an error of `what`, what becomes of a call that is made now; the open scopes wait for it. */
-  reportLater(what: string, outcome: Promise<Refusal | NoMemory | undefined>): void {
+  /**
+   * Reports an error of the call `callName` once its outcome is known. The scopes that are open now
+   * wait for that.
+   */
+  reportWhenSettled(
+    callName: string,
+    outcome: Promise<ValidationError | OutOfMemoryError | undefined>,
+  ): void {
     const scopes = [...this.#scopes];
     const reported = outcome.then((error) => {
-      if (error) this.#report(asGpuError(what, error), scopes);
+      if (error) this.#report(asGpuError(callName, error), scopes);
     });
     for (const scope of scopes) scope.pending.push(reported);
   }
@@ -129,36 +148,41 @@ export class ErrorScopes {
   }
 }
 
-/** @throws the exception itself where it is none of those that mean a GPUError. */
-function asGpuError(what: string, error: unknown): CpuError {
-  const text = `${what}: ${(error as Error).message}`;
-  if (error instanceof Refusal) return new GPUValidationError(text);
-  if (error instanceof NoMemory) return new GPUOutOfMemoryError(text);
-  if (error instanceof Incapacity) return new GPUInternalError(text);
+/** @throws the error itself where it is none of the device's own. */
+function asGpuError(callName: string, error: unknown): CpuError {
+  const text = `${callName}: ${(error as Error).message}`;
+  if (error instanceof ValidationError) return new GPUValidationError(text);
+  if (error instanceof OutOfMemoryError) return new GPUOutOfMemoryError(text);
+  if (error instanceof InternalError) return new GPUInternalError(text);
   throw error;
 }
 
-/** A call and the label of its object, for messages. */
-export function named(call: string, label: string | undefined): string {
+/** A call and the label of its object, for messages: `createBuffer("weights")`. */
+export function describeCall(call: string, label: string | undefined): string {
   return label ? `${call}("${label}")` : call;
 }
 
-/** An object and its label, for messages. */
-export function titled(what: string, label: string): string {
-  return label ? `${what} "${label}"` : what;
+/** An object and its label, for messages: `buffer "weights"`. */
+export function describeObject(kind: string, label: string): string {
+  return label ? `${kind} "${label}"` : kind;
 }
 
-/** @throws Refusal where the condition does not hold. */
-export function ensure(condition: boolean, rule: () => string): asserts condition {
-  if (!condition) throw new Refusal(rule());
+/**
+ * Checks a condition.
+ *
+ * @param message is called only where the condition is false.
+ * @throws ValidationError where the condition is false.
+ */
+export function ensure(condition: boolean, message: () => string): asserts condition {
+  if (!condition) throw new ValidationError(message());
 }
 
-/** @throws Refusal where another device made the object. */
-export function checkOwner(
+/** @throws ValidationError where the object was created by another device. */
+export function checkSameDevice(
   context: object,
   object: { readonly context: object; readonly label: string },
-  what: string,
+  kind: string,
 ): void {
   if (object.context === context) return;
-  throw new Refusal(`${titled(what, object.label)} was made by another device`);
+  throw new ValidationError(`${describeObject(kind, object.label)} was created by another device`);
 }

@@ -1,6 +1,6 @@
-/** The flags of WebGPU by value: outside of pages its globals are missing. */
+/** WebGPU's flags by value. Outside pages its globals do not exist. */
 
-/** GPUBufferUsage. */
+/** The flags of GPUBufferUsage. */
 export const USAGE = {
   MAP_READ: 0x01,
   MAP_WRITE: 0x02,
@@ -14,8 +14,8 @@ export const USAGE = {
   QUERY_RESOLVE: 0x200,
 } as const;
 
-/** GPUMapMode. */
+/** The flags of GPUMapMode. */
 export const MAP_MODE = { READ: 1, WRITE: 2 } as const;
 
-/** GPUShaderStage. */
+/** The flags of GPUShaderStage. */
 export const STAGE = { VERTEX: 1, FRAGMENT: 2, COMPUTE: 4 } as const;

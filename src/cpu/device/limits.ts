@@ -1,15 +1,18 @@
-/** What the device can do: its features, and its limits. */
+/** The features and limits of the device. */
 
-/** All limits by name. */
+/** All limits of WebGPU by name. */
 export type Limits = Readonly<Record<Exclude<keyof GPUSupportedLimits, '__brand'>, number>>;
 
 /**
- * What the adapter has. Limits of textures and drawing are 0, since there is neither.
+ * The limits of the adapter. Those for textures and rendering are 0, since the device has neither.
  *
- * - A binding is two words of a kernel's context: 64 of each kind are more than kernels use, not all that would go.
- * - Sizes of bindings are signed 32-bit words in kernels, and multiples of 4: 2^31 - 4 is the largest.
- * - Offsets of bindings are multiples of 32, twice the largest alignment of a type.
- * - Invocations of a workgroup are a loop, and its memory is a thread's: the limits are those of common GPUs.
+ * - Each binding takes two words of a kernel's context. 64 bindings of each kind are more than
+ *   kernels use, and far from the most that would be possible.
+ * - The size of a binding is a signed 32-bit word in kernels and a multiple of 4, so 2^31 - 4 is
+ *   the largest.
+ * - The offset of a binding is a multiple of 32, twice the largest alignment of a type.
+ * - The invocations of a workgroup are a loop, and its memory is part of a thread's scratch memory,
+ *   so there is no natural limit. The ones given are those of common GPUs.
  */
 export const LIMITS: Limits = {
   maxTextureDimension1D: 0,
@@ -50,7 +53,10 @@ export const LIMITS: Limits = {
   maxImmediateSize: 64,
 };
 
-/** What every device of WebGPU has at least: what one that asks for nothing gets, where the adapter has as much. */
+/**
+ * The default limits of WebGPU: what a device has if nothing is required and the adapter supports
+ * it.
+ */
 const DEFAULTS: Partial<Limits> = {
   maxDynamicUniformBuffersPerPipelineLayout: 8,
   maxDynamicStorageBuffersPerPipelineLayout: 4,
@@ -67,27 +73,27 @@ const DEFAULTS: Partial<Limits> = {
   maxComputeWorkgroupSizeY: 256,
 };
 
-/** The features that a device can be asked for. */
+/** The features that can be required. */
 export const FEATURES: readonly GPUFeatureName[] = ['timestamp-query'];
 
 /**
- * The limits of a device that was asked for with `required`.
+ * Returns the limits of a device that was requested with `required`.
  *
- * @throws Error naming a limit that there is not, or that the adapter does not reach.
+ * @throws Error where a limit does not exist, or the adapter does not support the value.
  */
 export function grantLimits(required: Readonly<Record<string, number | undefined>> = {}): Limits {
   const granted: Record<string, number> = { ...LIMITS, ...DEFAULTS };
   for (const [name, value] of Object.entries(required)) {
     if (value === undefined) continue;
-    const best = (LIMITS as Readonly<Record<string, number>>)[name];
-    if (best === undefined) throw new Error(`There is no limit ${name}.`);
-    const isLeast = name.startsWith('min');
-    if (isLeast && !isPowerOfTwo(value))
+    const supported = (LIMITS as Readonly<Record<string, number>>)[name];
+    if (supported === undefined) throw new Error(`There is no limit ${name}.`);
+    const isMinimum = name.startsWith('min');
+    if (isMinimum && !isPowerOfTwo(value))
       throw new Error(`${name} cannot be ${value}: it must be a power of 2.`);
-    if (isLeast ? value < best : value > best)
-      throw new Error(`${name} cannot be ${value}: this adapter has ${best}.`);
-    const before = granted[name]!;
-    granted[name] = isLeast ? Math.min(before, value) : Math.max(before, value);
+    if (isMinimum ? value < supported : value > supported)
+      throw new Error(`${name} cannot be ${value}: this adapter has ${supported}.`);
+    const current = granted[name]!;
+    granted[name] = isMinimum ? Math.min(current, value) : Math.max(current, value);
   }
   return granted as Limits;
 }

@@ -1,33 +1,44 @@
-/** Arguments as WebGPU's interfaces take them: whole numbers in range, words of an enumeration, bytes of a view. */
+/**
+ * Conversion of arguments as WebGPU's interfaces define it: integers in a range, enumerations, and
+ * the bytes of a buffer or view.
+ */
 
 import { domException } from './errors.js';
 
-/** The largest number of 32 bits. */
+/** The largest unsigned 32-bit integer. */
 export const MAX_U32 = 2 ** 32 - 1;
 
 /**
- * A whole number, without its fraction.
+ * Converts a value to a non-negative integer, dropping the fraction.
  *
- * @throws TypeError where it is negative, past `max` or not a number.
+ * @param name is used in the message.
+ * @throws TypeError where it is negative, larger than `max` or not a number.
  */
 export function unsigned(value: unknown, name: string, max = Number.MAX_SAFE_INTEGER): number {
-  const whole = Math.trunc(Number(value));
-  // Adding 0 makes 0 of -0.
-  if (whole >= 0 && whole <= max) return whole + 0;
+  const integer = Math.trunc(Number(value));
+  // Adding 0 turns -0 into 0.
+  if (integer >= 0 && integer <= max) return integer + 0;
   throw new TypeError(`${name} is ${value}; it must be a number from 0 to ${max}.`);
 }
 
-/** @throws TypeError where a value is not one of the words. */
+/**
+ * Returns the value if it is one of the enumeration's.
+ *
+ * @param name is used in the message.
+ * @throws TypeError where it is not.
+ */
 export function requireOneOf<T extends string>(value: T, words: readonly T[], name: string): T {
   if (words.includes(value)) return value;
   throw new TypeError(`${name} is "${value}"; it must be ${words.join(', ')}.`);
 }
 
 /**
- * The bytes of a view or buffer, from an element on.
+ * Returns a range of the bytes of a buffer or view, without copying.
  *
- * @param offset elements of a typed array; bytes of anything else; so is `size`.
- * @throws TypeError where the data is neither, OperationError where the range is outside of it.
+ * @param offset where the range starts: in elements for a typed array, in bytes otherwise.
+ * @param size length of the range, in the same unit; default: up to the end.
+ * @param call is used in messages.
+ * @throws TypeError where the data is neither, OperationError where the range exceeds it.
  */
 export function bytesIn(
   data: ArrayBufferView | ArrayBufferLike,
@@ -44,7 +55,7 @@ export function bytesIn(
   if (bytes < 0 || start + bytes > data.byteLength)
     throw domException(
       'OperationError',
-      `${call}: bytes ${start} to ${start + Math.max(0, bytes)} are outside of the data's ${data.byteLength}.`,
+      `${call}: bytes ${start} to ${start + Math.max(0, bytes)} are outside the data's ${data.byteLength} bytes.`,
     );
   return isView
     ? new Uint8Array(data.buffer, data.byteOffset + start, bytes)

@@ -2,7 +2,7 @@
 
 import type { ExecutableKernel } from '../threads/executor.js';
 import { type CompiledKernel, compileEntry, readShader } from '../wasm/compile.js';
-import type { Entry, Program, Variable } from '../wgsl/program.js';
+import type { EntryPoint, Program, Variable } from '../wgsl/program.js';
 import { WgslError } from '../wgsl/source.js';
 import {
   alignOf,
@@ -22,10 +22,17 @@ import {
   type LayoutContent,
 } from './bindings.js';
 import type { DeviceContext } from './device-context.js';
-import { checkOwner, ensure, Incapacity, named, Refusal, titled } from './errors.js';
+import {
+  checkSameDevice,
+  describeCall,
+  describeObject,
+  ensure,
+  InternalError,
+  ValidationError,
+} from './errors.js';
 import { STAGE } from './flags.js';
 
-/** A shader, checked. */
+/** A shader module, parsed and checked. */
 export class CpuShaderModule implements GPUShaderModule {
   declare readonly __brand: 'GPUShaderModule';
   label: string;
@@ -41,13 +48,21 @@ export class CpuShaderModule implements GPUShaderModule {
     } catch (error) {
       if (!(error instanceof WgslError)) throw error;
       this.#messages = [compilationMessage(error, descriptor.code)];
-      context.errors.refuse(named('createShaderModule', this.label), error.message);
+      context.errors.reportValidationError(
+        describeCall('createShaderModule', this.label),
+        error.message,
+      );
     }
   }
 
-  /** @throws Refusal where the shader was refused. */
+  /**
+   * The typed program.
+   *
+   * @throws ValidationError where the shader is invalid.
+   */
   get program(): Program {
-    if (!this.#program) throw new Refusal(`${titled('shader module', this.label)} is invalid`);
+    if (!this.#program)
+      throw new ValidationError(`${describeObject('shader module', this.label)} is invalid`);
     return this.#program;
   }
 
@@ -73,77 +88,96 @@ function compilationMessage(
   return message as GPUCompilationMessage;
 }
 
-/** A kernel that can be run, and where its buffers come from. */
+/** A compiled kernel, and the layouts of its bind groups. */
 export interface PipelineContent {
   readonly kernel: CompiledKernel;
   readonly executable: ExecutableKernel;
   readonly groups: readonly CpuBindGroupLayout[];
-  /** Bit n: the n-th word of the immediates is read, and so must have been set. */
+  /**
+   * Bit n is set if the kernel reads the n-th word of the immediates, which must then have been
+   * set.
+   */
   readonly immediateWords: number;
 }
 
-/** An entry point of a shader, compiled. */
+/** A compute pipeline: a compiled entry point of a shader. */
 export class CpuComputePipeline implements GPUComputePipeline {
   declare readonly __brand: 'GPUComputePipeline';
   label: string;
   readonly context: DeviceContext;
   readonly #content: PipelineContent | undefined;
-  /** Why it is invalid. */
+  /** Why the pipeline is invalid. */
   #reason = '';
 
-  /** @throws TypeError where the descriptor is not one. */
+  /** @throws TypeError where the descriptor has values of the wrong type. */
   constructor(context: DeviceContext, descriptor: GPUComputePipelineDescriptor) {
     this.context = context;
     this.label = descriptor.label ?? '';
     const { layout, compute } = descriptor;
     if (layout !== 'auto' && !(layout instanceof CpuPipelineLayout))
-      throw new TypeError('The layout is neither "auto" nor one of a CPU device.');
+      throw new TypeError('The layout is neither "auto" nor a pipeline layout of a CPU device.');
     const { module } = compute;
     if (!(module instanceof CpuShaderModule))
-      throw new TypeError('This shader module was not made by a CPU device.');
-    this.#content = context.errors.attempt(named('createComputePipeline', this.label), () => {
-      try {
-        return this.#build(layout, module, compute);
-      } catch (error) {
-        this.#reason = (error as Error).message;
-        throw error;
-      }
-    });
+      throw new TypeError('This shader module was not created by a CPU device.');
+    this.#content = context.errors.attempt(
+      describeCall('createComputePipeline', this.label),
+      () => {
+        try {
+          return this.#build(layout, module, compute);
+        } catch (error) {
+          this.#reason = (error as Error).message;
+          throw error;
+        }
+      },
+    );
   }
 
-  /** @throws Refusal where the pipeline is invalid. */
+  /**
+   * The kernel and its layouts.
+   *
+   * @throws ValidationError where the pipeline is invalid.
+   */
   get content(): PipelineContent {
     if (this.#content) return this.#content;
-    throw new Refusal(`${titled('compute pipeline', this.label)} is invalid: ${this.#reason}`);
+    throw new ValidationError(
+      `${describeObject('compute pipeline', this.label)} is invalid: ${this.#reason}`,
+    );
   }
 
-  /** The layout of a group; of one that the pipeline does not use, an empty one. */
+  /** Returns the layout of a bind group. It is empty for a group that the pipeline does not use. */
   getBindGroupLayout(index: number): GPUBindGroupLayout {
-    // Of WebGPU's numbers this is the one that wraps around.
+    // Unlike WebGPU's other integers, this one wraps around.
     const group = index >>> 0;
     const { context } = this;
-    const layout = context.errors.attempt(named('getBindGroupLayout', this.label), () => {
+    const layout = context.errors.attempt(describeCall('getBindGroupLayout', this.label), () => {
       const { maxBindGroups } = context.limits;
-      ensure(group < maxBindGroups, () => `group ${group} is past the limit, ${maxBindGroups - 1}`);
+      ensure(
+        group < maxBindGroups,
+        () => `group ${group} exceeds the limit of ${maxBindGroups - 1}`,
+      );
       return this.content.groups[group] ?? new CpuBindGroupLayout(context, '', [], this);
     });
     return layout ?? new CpuBindGroupLayout(context, '', undefined);
   }
 
-  /** Compiles the kernel, and checks it against the layout. @throws Refusal where they do not go together. */
+  /**
+   * Compiles the kernel and checks it against the layout.
+   *
+   * @throws ValidationError where they do not match.
+   */
   #build(
     layout: CpuPipelineLayout | 'auto',
     module: CpuShaderModule,
     { entryPoint, constants = {} }: GPUProgrammableStage,
   ): PipelineContent {
     const { context } = this;
-    checkOwner(context, module, 'shader module');
+    checkSameDevice(context, module, 'shader module');
     const { program } = module;
     const overrides = Object.keys(constants);
     ensure(overrides.length === 0, () => `there is no override ${overrides[0]}`);
     const entry = findEntry(program, entryPoint);
     checkWorkgroup(context, entry);
-    if (layout !== 'auto') checkOwner(context, layout, 'pipeline layout');
+    if (layout !== 'auto') checkSameDevice(context, layout, 'pipeline layout');
     const content = layout === 'auto' ? automaticLayout(this, entry) : layout.content;
     checkEntry(entry, content);
     const kernel = compile(context, program, entry);
@@ -156,16 +190,16 @@ export class CpuComputePipeline implements GPUComputePipeline {
   }
 }
 
-/** @throws Incapacity where a valid shader cannot be compiled here. */
-function compile(context: DeviceContext, program: Program, entry: Entry): CompiledKernel {
+/** @throws InternalError where a valid shader cannot be compiled here. */
+function compile(context: DeviceContext, program: Program, entry: EntryPoint): CompiledKernel {
   try {
     return compileEntry(program, entry, context.moduleOptions);
   } catch (error) {
-    throw new Incapacity((error as Error).message);
+    throw new InternalError((error as Error).message);
   }
 }
 
-function findEntry({ entries }: Program, name: string | undefined): Entry {
+function findEntry({ entries }: Program, name: string | undefined): EntryPoint {
   if (name === undefined) {
     ensure(entries.length === 1, () => `the module has ${entries.length} entry points: name one`);
     return entries[0]!;
@@ -175,7 +209,7 @@ function findEntry({ entries }: Program, name: string | undefined): Entry {
   return entry;
 }
 
-function checkWorkgroup({ limits }: DeviceContext, { workgroupSize, globals }: Entry): void {
+function checkWorkgroup({ limits }: DeviceContext, { workgroupSize, globals }: EntryPoint): void {
   const maxSizes = [
     limits.maxComputeWorkgroupSizeX,
     limits.maxComputeWorkgroupSizeY,
@@ -184,23 +218,26 @@ function checkWorkgroup({ limits }: DeviceContext, { workgroupSize, globals }: E
   for (const [n, size] of workgroupSize.entries())
     ensure(
       size <= maxSizes[n]!,
-      () => `a workgroup of ${size} along ${'xyz'[n]} is past ${maxSizes[n]}`,
+      () => `a workgroup size of ${size} along ${'xyz'[n]} exceeds the limit of ${maxSizes[n]}`,
     );
   const invocations = workgroupSize.reduce((product, size) => product * size, 1);
   const maxInvocations = limits.maxComputeInvocationsPerWorkgroup;
   ensure(
     invocations <= maxInvocations,
-    () => `a workgroup of ${invocations} invocations is past ${maxInvocations}`,
+    () => `a workgroup of ${invocations} invocations exceeds the limit of ${maxInvocations}`,
   );
   const bytes = globals
     .filter((v) => v.space === 'workgroup')
     .reduce((sum, v) => sum + roundUp(sizeOf(v.type), 16), 0);
   const maxBytes = limits.maxComputeWorkgroupStorageSize;
-  ensure(bytes <= maxBytes, () => `${bytes} bytes of workgroup memory are past ${maxBytes}`);
+  ensure(
+    bytes <= maxBytes,
+    () => `${bytes} bytes of workgroup memory exceed the limit of ${maxBytes}`,
+  );
 }
 
-/** The layout that an entry point's variables ask for. */
-function automaticLayout(pipeline: CpuComputePipeline, entry: Entry): LayoutContent {
+/** The layout that an entry point's variables imply. */
+function automaticLayout(pipeline: CpuComputePipeline, entry: EntryPoint): LayoutContent {
   const { context } = pipeline;
   const bound = entry.globals.filter((v) => v.binding !== undefined);
   const count = Math.max(0, ...bound.map((v) => v.binding!.group + 1));
@@ -224,7 +261,7 @@ function automaticLayout(pipeline: CpuComputePipeline, entry: Entry): LayoutCont
   return content;
 }
 
-function findImmediate({ globals }: Entry): Variable | undefined {
+function findImmediate({ globals }: EntryPoint): Variable | undefined {
   return globals.find((v) => v.space === 'immediate');
 }
 
@@ -233,39 +270,51 @@ function bindingType({ space, access }: Variable): GPUBufferBindingType {
   return access === 'read' ? 'read-only-storage' : 'storage';
 }
 
-/** @throws Refusal where the entry point uses a binding or immediates that the layout has not, or not so. */
-function checkEntry(entry: Entry, { groups, immediateSize }: LayoutContent): void {
+/**
+ * @throws ValidationError where the layout lacks a binding or immediates that the entry point uses,
+ *   or has them in another form.
+ */
+function checkEntry(entry: EntryPoint, { groups, immediateSize }: LayoutContent): void {
   for (const variable of entry.globals) {
     if (!variable.binding) continue;
     const { group, binding } = variable.binding;
-    const at = `@group(${group}) @binding(${binding}) ${variable.name}`;
-    const own = groups[group]?.entries.find((e) => e.binding === binding);
-    ensure(own !== undefined, () => `the layout has no ${at}`);
-    ensure((own.visibility & STAGE.COMPUTE) !== 0, () => `${at} is not visible to compute shaders`);
-    const type = bindingType(variable);
-    ensure(own.type === type, () => `${at} is ${type}, but ${own.type} in the layout`);
-    const [stated, least] = [own.minBindingSize, minBindingBytes(variable.type)];
+    const name = `@group(${group}) @binding(${binding}) ${variable.name}`;
+    const layoutEntry = groups[group]?.entries.find((e) => e.binding === binding);
+    ensure(layoutEntry !== undefined, () => `the layout has no ${name}`);
     ensure(
-      stated === 0 || stated >= least,
-      () => `${at} takes ${least} bytes, and minBindingSize is ${stated}`,
+      (layoutEntry.visibility & STAGE.COMPUTE) !== 0,
+      () => `${name} is not visible to compute shaders`,
+    );
+    const type = bindingType(variable);
+    ensure(
+      layoutEntry.type === type,
+      () => `${name} is ${type}, but ${layoutEntry.type} in the layout`,
+    );
+    const [declared, minBytes] = [layoutEntry.minBindingSize, minBindingBytes(variable.type)];
+    ensure(
+      declared === 0 || declared >= minBytes,
+      () => `${name} needs ${minBytes} bytes, but minBindingSize is ${declared}`,
     );
   }
   const immediate = findImmediate(entry);
   const bytes = immediate ? roundUp(sizeOf(immediate.type), 4) : 0;
   ensure(
     bytes <= immediateSize,
-    () => `the shader's immediates take ${bytes} bytes, the layout has ${immediateSize}`,
+    () => `the shader's immediates take ${bytes} bytes, but the layout has ${immediateSize}`,
   );
 }
 
-/** The fewest bytes that must be bound for a variable: a runtime-sized array counts with one element. */
+/**
+ * The smallest size of a binding for a variable of this type, in bytes. A runtime-sized array
+ * counts as one element.
+ */
 export function minBindingBytes(type: Type): number {
   if (isSized(type) || type.kind !== 'struct') return sizeOf(type);
   const last = type.members.at(-1)!;
   return roundUp(last.offset + sizeOf(last.type), alignOf(type));
 }
 
-/** The words that a type occupies, without the padding between them: bit n for the n-th. */
+/** The words that a type occupies, without padding: bit n is set for the n-th word. */
 function occupiedWords(type: Type, offset: number): number {
   switch (type.kind) {
     case 'scalar':

@@ -1,13 +1,13 @@
-/** The queue: writes and command lists, in order. */
+/** The queue: runs command buffers and writes in order. */
 
 import { asBuffer } from './buffer.js';
 import { CpuCommandBuffer } from './command-encoder.js';
 import type { DeviceContext } from './device-context.js';
-import { checkOwner, domException, ensure } from './errors.js';
+import { checkSameDevice, domException, ensure } from './errors.js';
 import { USAGE } from './flags.js';
 import { bytesIn, unsigned } from './numbers.js';
 
-/** The one queue of a device. */
+/** The only queue of a device. */
 export class CpuQueue implements GPUQueue {
   declare readonly __brand: 'GPUQueue';
   label: string;
@@ -18,29 +18,37 @@ export class CpuQueue implements GPUQueue {
     this.label = label;
   }
 
-  /** @throws TypeError where something else than command buffers is given. */
+  /**
+   * Runs command buffers.
+   *
+   * @throws TypeError where one of them was not created by a CPU device.
+   */
   submit(commandBuffers: Iterable<GPUCommandBuffer>): undefined {
-    const all = [...commandBuffers].map(asCommandBuffer);
-    const contents = all.map(({ content }) => content);
-    // Whatever comes of it, none of them can be submitted again.
-    for (const each of all) each.content = undefined;
+    const buffers = [...commandBuffers].map(asCommandBuffer);
+    const contents = buffers.map(({ content }) => content);
+    // Valid or not, none of them can be submitted again.
+    for (const buffer of buffers) buffer.content = undefined;
     this.#context.errors.attempt('submit', () => {
-      ensure(new Set(all).size === all.length, () => 'a command buffer is given twice');
-      for (const each of all) checkOwner(this.#context, each, 'command buffer');
+      ensure(new Set(buffers).size === buffers.length, () => 'a command buffer occurs twice');
+      for (const buffer of buffers) checkSameDevice(this.#context, buffer, 'command buffer');
       const commands = contents.flatMap((content) => {
         ensure(content !== undefined, () => 'a command buffer is invalid, or was submitted before');
         for (const used of content.used) used.checkUsable();
         return content.commands;
       });
       this.#context.submit(commands);
-      for (const content of contents) for (const used of content!.used) used.noteUse?.();
+      for (const content of contents) for (const used of content!.used) used.markUsed?.();
     });
     return undefined;
   }
 
   /**
-   * @param dataOffset elements of a typed array, bytes of anything else; so is `size`.
-   * @throws TypeError where the data is not bytes, OperationError where its range is outside of it or not a multiple of 4 bytes.
+   * Writes data to a buffer, after everything submitted before.
+   *
+   * @param dataOffset where to start in `data`: in elements for a typed array, in bytes otherwise.
+   * @param size how much to write, in the same unit; default: up to the end of `data`.
+   * @throws TypeError where the data is neither an ArrayBuffer nor a view, OperationError where the
+   *   range exceeds it or is not a multiple of 4 bytes.
    */
   writeBuffer(
     buffer: GPUBuffer,
@@ -64,16 +72,18 @@ export class CpuQueue implements GPUQueue {
       ensure(offset % 4 === 0, () => `bufferOffset ${offset} is not a multiple of 4`);
       ensure(
         offset + bytes.length <= to.size,
-        () => `${offset} + ${bytes.length} bytes are past the buffer's ${to.size}`,
+        () =>
+          `bufferOffset ${offset} and ${bytes.length} bytes exceed the buffer's ${to.size} bytes`,
       );
       this.#context.write(to.address + offset, bytes);
-      to.noteUse();
+      to.markUsed();
     });
     return undefined;
   }
 
+  /** Resolves when all submitted work is done, or when the device is lost. */
   async onSubmittedWorkDone(): Promise<undefined> {
-    await this.#context.finishWork();
+    await this.#context.waitForWork();
     return undefined;
   }
 
@@ -86,8 +96,8 @@ export class CpuQueue implements GPUQueue {
   }
 }
 
-/** @throws TypeError where it is not one of a CPU device. */
+/** @throws TypeError where it was not created by a CPU device. */
 function asCommandBuffer(commands: GPUCommandBuffer): CpuCommandBuffer {
   if (commands instanceof CpuCommandBuffer) return commands;
-  throw new TypeError('This command buffer was not made by a CPU device.');
+  throw new TypeError('This command buffer was not created by a CPU device.');
 }

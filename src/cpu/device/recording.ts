@@ -1,19 +1,25 @@
-/** What a command encoder and its passes write to: the commands, what they use, and the first call that was refused. */
+/**
+ * What a command encoder and its passes record: the commands, the objects they use, and the first
+ * error.
+ */
 
 import type { Command } from '../threads/executor.js';
 import type { DeviceContext } from './device-context.js';
-import { ensure, named, Refusal } from './errors.js';
+import { describeCall, ensure, ValidationError } from './errors.js';
 import type { CpuQuerySet } from './query-set.js';
 
-/** What a submit must find usable: buffers, bind groups, query sets. */
+/**
+ * An object that must be usable when commands that use it are submitted: a buffer, a bind group or
+ * a query set.
+ */
 export interface Usable {
-  /** @throws Refusal where it is not. */
+  /** @throws ValidationError where the object cannot be used. */
   checkUsable(): void;
-  /** Called when work was submitted that uses it. */
-  noteUse?(): void;
+  /** Called when work that uses the object was submitted. */
+  markUsed?(): void;
 }
 
-/** What a command buffer does, and what must be usable when it is submitted. */
+/** The content of a command buffer: its commands, and what must be usable when it is submitted. */
 export interface RecordedCommands {
   readonly commands: readonly Command[];
   readonly used: ReadonlySet<Usable>;
@@ -26,75 +32,88 @@ export class Recording {
   readonly #used = new Set<Usable>();
   #openPass: object | undefined;
   #isFinished = false;
-  /** The first call that was refused: the command buffer will be invalid. */
+  /** The first error. It makes the command buffer invalid. */
   #refusal: string | undefined;
 
   constructor(context: DeviceContext) {
     this.#context = context;
   }
 
+  /** Records a command. */
   add(command: Command): void {
     this.#commands.push(command);
   }
 
+  /** Records that the commands use an object. */
   use(used: Usable): void {
     this.#used.add(used);
   }
 
-  /** Writes the time to a query. */
-  stamp(querySet: CpuQuerySet, index: number | undefined): void {
+  /** Records that the time is written to a query, if there is one. */
+  writeTimestamp(querySet: CpuQuerySet, index: number | undefined): void {
     if (index !== undefined)
-      this.add({ kind: 'stamp', to: querySet.address(this.#context, index) });
+      this.add({ kind: 'timestamp', to: querySet.address(this.#context, index) });
   }
 
-  /** @throws Refusal where a pass is open, and only its own calls are allowed. */
+  /** @throws ValidationError where a pass is open: only the pass's own calls are allowed then. */
   checkNoPass(): void {
     ensure(this.#openPass === undefined, () => 'a compute pass is open');
   }
 
+  /** Marks a pass as the open one. */
   beginPass(pass: object): void {
     this.#openPass = pass;
   }
 
-  /** Closes a pass, where it is the one that is open. */
+  /** Closes the pass, if it is the open one. */
   endPass(pass: object): void {
     if (this.#openPass === pass) this.#openPass = undefined;
   }
 
   /**
-   * Runs what a call checks and records; the first that is refused makes the command buffer invalid. Once the encoder is
-   * finished it is too late for that, and the call is an error by itself.
+   * Runs the checks and the recording of a call. The first error makes the command buffer invalid.
+   * After `finish` it is too late for that, and the call is an error by itself.
    */
   run(call: string, label: string, record: () => void): undefined {
     if (this.#isFinished) {
-      this.#context.errors.refuse(named(call, label), 'the encoder is finished');
+      this.#context.errors.reportValidationError(
+        describeCall(call, label),
+        'the encoder is finished',
+      );
       return undefined;
     }
     try {
       record();
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof ValidationError)) throw error;
       this.#refusal ??= `${call}: ${error.message}`;
     }
     return undefined;
   }
 
-  /** All that was recorded. Nothing more is. @throws Refusal where the commands are invalid. */
+  /**
+   * Ends the recording and returns it.
+   *
+   * @throws ValidationError where the commands are invalid.
+   */
   finish(): RecordedCommands {
     const wasFinished = this.#isFinished;
     this.#isFinished = true;
-    ensure(!wasFinished, () => 'the encoder is finished already');
+    ensure(!wasFinished, () => 'the encoder is already finished');
     ensure(this.#openPass === undefined, () => 'a compute pass was not ended');
     ensure(this.#refusal === undefined, () => this.#refusal!);
     return { commands: this.#commands, used: this.#used };
   }
 }
 
-/** The calls for debugging, which encoders and passes have alike: groups must be balanced, and have no other effect. */
+/**
+ * The calls for debugging, which encoders and passes share. Debug groups must be balanced; they
+ * have no other effect.
+ */
 export abstract class DebugCommands {
   #openGroups = 0;
 
-  /** Runs a call's checks where they belong. */
+  /** Runs the checks and the recording of a call. */
   protected abstract run(call: string, record: () => void): undefined;
 
   pushDebugGroup(_: string): undefined {
@@ -114,7 +133,7 @@ export abstract class DebugCommands {
     return this.run('insertDebugMarker', () => {});
   }
 
-  /** @throws Refusal where a group is open. */
+  /** @throws ValidationError where a debug group is open. */
   protected checkDebugGroups(): void {
     ensure(this.#openGroups === 0, () => 'a debug group was not popped');
   }

@@ -1,45 +1,60 @@
 /**
- * How threads share one command and meet at its end. Each takes chunks of the command's units until none are left, and
- * then waits until the others are done with theirs. All of it goes by words of the command itself:
+ * How threads share one command and meet at its end. Each thread takes chunks of the command's
+ * units until none are left, and then waits until the other threads have finished theirs. All
+ * coordination goes through words of the command itself:
  *
- *   word      written by               waited for by       relied on
- *   NEXT      every thread, adding     nobody              an add is the claim: no unit is taken twice
- *   DONE      every thread, adding     threads that are    an add comes after the work: who sees TOTAL sees all results
- *                                      through early
- *   SLEEPERS  threads going to sleep   nobody              a sleeper counts itself before it looks at DONE, the last
- *                                                          thread looks at SLEEPERS after it added to DONE: one of them
- *                                                          sees the other, so that no wake-up is lost
+ *   word      written by     waited for by  guarantee
+ *   NEXT      every thread   nobody         its atomic add is the claim: no unit is claimed twice
+ *   DONE      every thread   threads that   it is added to after the work: a thread that sees
+ *                            finish early   TOTAL here sees all results
+ *   SLEEPERS  threads going  nobody         a sleeper counts itself before it reads DONE, and the
+ *             to sleep                      last thread reads SLEEPERS after it added to DONE: one
+ *                                           of the two sees the other, so no wake-up is lost
  *
- * A thread that fails never adds what it claimed to DONE. The others then sleep here until they are terminated.
+ * A thread that fails never adds the units it claimed to DONE. The other threads then sleep here
+ * until they are terminated.
  */
 
 import * as w from './layout.js';
 import { spinUntil } from './spin.js';
 
 /**
- * How long a thread spins before it sleeps, in milliseconds. To sleep and be woken takes about as long: whoever waits
- * longer than that has lost at most half of the time, and another thread may need this core to go on.
+ * How long a thread spins before it sleeps, in milliseconds. Going to sleep and being woken takes
+ * about as long. So a thread that waits longer has lost at most half of the time, and its core may
+ * be what another thread needs to continue.
  */
 const SPIN_MILLISECONDS = 0.02;
 
-/** Takes the next chunk of a command. @returns its first unit, or -1 where none are left. */
+/**
+ * Claims the next chunk of a command.
+ *
+ * @returns the chunk's first unit, or -1 if no units are left.
+ */
 export function claimChunk(words: Int32Array, command: number): number {
-  const first = Atomics.add(words, command + w.NEXT, words[command + w.CHUNK]!);
-  return first < words[command + w.TOTAL]! ? first : -1;
+  const start = Atomics.add(words, command + w.NEXT, words[command + w.CHUNK]!);
+  return start < words[command + w.TOTAL]! ? start : -1;
 }
 
-/** Says that units are done. @returns whether they were the last. */
+/**
+ * Adds units to those that are done.
+ *
+ * @returns whether they were the command's last.
+ */
 export function completeUnits(words: Int32Array, command: number, units: number): boolean {
   return Atomics.add(words, command + w.DONE, units) + units === words[command + w.TOTAL]!;
 }
 
-/** Wakes those who sleep until a command is done. */
-export function wakeOthers(words: Int32Array, command: number): void {
+/** Wakes the threads that sleep until a command is done. */
+export function wakeSleepers(words: Int32Array, command: number): void {
   if (Atomics.load(words, w.SLEEPERS) > 0) Atomics.notify(words, command + w.DONE);
 }
 
-/** Waits until a command is done. @returns milliseconds that it took. */
-export function waitForOthers(words: Int32Array, command: number): number {
+/**
+ * Waits until all units of a command are done.
+ *
+ * @returns how long the thread waited, in milliseconds.
+ */
+export function waitUntilDone(words: Int32Array, command: number): number {
   const index = command + w.DONE;
   const total = words[command + w.TOTAL]!;
   const isDone = () => Atomics.load(words, index) >= total;

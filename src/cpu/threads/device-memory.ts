@@ -1,36 +1,40 @@
 /**
- * The memory of a device as the main thread sees it, whether it is shared or a worker's own: how far it reaches, what of
- * it is handed out, and the threads' own parts.
+ * A device's memory as the main thread sees it, whether it is shared or belongs to one worker: how
+ * large it is, which ranges are allocated, and where each thread's scratch memory is.
  */
 
 import { HEAP_START } from '../wasm/address-space.js';
 import { Heap, type HeapBlock } from './heap.js';
-import { PAGE } from './layout.js';
+import { PAGE_BYTES } from './layout.js';
 import type { Scratch } from './write-list.js';
 
-/** Room for the control words, and for the buffers of a small program. */
+/** Enough for the control words and for the buffers of a small program. */
 const INITIAL_PAGES = 64;
 /** The memory grows by at least 16 MiB, so that it does not grow often. */
 const GROWTH_PAGES = 256;
-/** Threads' own memories begin at multiples of two cache lines, which processors fetch together: none waits for another. */
+/**
+ * The scratch memory of each thread starts at a multiple of two cache lines. Processors fetch lines
+ * in pairs, and threads would slow each other down if they shared a pair.
+ */
 const SCRATCH_ALIGNMENT = 128;
 
 /**
- * How many pages a memory may have at most, the most first. 65536 are all that 32-bit addresses reach; hosts that reserve
- * the address space beforehand, as they do for memory that is shared, may not have as much.
+ * Maximum sizes of the memory to try, in pages, largest first. 65536 pages are all that 32-bit
+ * addresses reach. A host that reserves the address space up front, as hosts do for shared memory,
+ * may not have that much.
  */
 export const PAGE_LIMITS: readonly number[] = [65536, 32768, 16384];
 
 /**
- * A WebAssembly memory with the highest of the limits that the host grants.
+ * Creates a WebAssembly memory with the highest of the limits that the host grants.
  *
- * @throws RangeError where it grants none.
+ * @throws RangeError where the host grants none of them.
  */
 export function createMemory(
   limits: readonly number[],
   isShared: boolean,
 ): { memory: WebAssembly.Memory; maxPages: number } {
-  let refusal: unknown = new RangeError('No limit of pages is given.');
+  let lastError: unknown = new RangeError('No limit of pages is given.');
   for (const maxPages of limits) {
     const initial = Math.min(INITIAL_PAGES, maxPages);
     try {
@@ -38,98 +42,110 @@ export function createMemory(
       return { memory, maxPages };
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      refusal = error;
+      lastError = error;
     }
   }
-  throw refusal;
+  throw lastError;
 }
 
 /**
- * Makes a memory grow.
+ * Grows a memory.
  *
- * @param least pages that it must have.
- * @param wished pages that would be better.
- * @returns how many it has now.
+ * @param minPages the size that is required, in pages.
+ * @param preferredPages the size that is tried first, in pages.
+ * @returns the size of the memory afterwards, in pages.
  */
-export function growMemory(memory: WebAssembly.Memory, least: number, wished: number): number {
-  const pages = memory.buffer.byteLength / PAGE;
-  for (const target of [wished, least]) {
+export function growMemory(
+  memory: WebAssembly.Memory,
+  minPages: number,
+  preferredPages: number,
+): number {
+  const pages = memory.buffer.byteLength / PAGE_BYTES;
+  for (const pageTarget of [preferredPages, minPages]) {
     try {
-      memory.grow(target - pages);
-      return target;
+      memory.grow(pageTarget - pages);
+      return pageTarget;
     } catch {
-      // Refused: less may be granted.
+      // The host refused; it may grant the smaller size.
     }
   }
   return pages;
 }
 
-/** Which bytes of a memory are whose. */
+/** Keeps account of a memory's size, its allocated blocks and the threads' scratch memory. */
 export class DeviceMemory {
+  /** The largest size that the memory can have, in pages. */
   readonly maxPages: number;
   readonly #heap: Heap;
-  readonly #grow: (least: number, wished: number) => number;
+  readonly #grow: (minPages: number, preferredPages: number) => number;
   #pages: number;
   #scratch: Scratch = { address: 0, stride: 0 };
 
   /** @param grow makes the memory grow, as `growMemory` does. */
-  constructor(maxPages: number, grow: (least: number, wished: number) => number) {
+  constructor(maxPages: number, grow: (minPages: number, preferredPages: number) => number) {
     this.maxPages = maxPages;
     this.#pages = Math.min(INITIAL_PAGES, maxPages);
     this.#grow = grow;
     this.#heap = new Heap(HEAP_START, (end) => this.#growTo(end));
   }
 
-  /** How many pages the memory has. It may have fewer than were counted on, where the host is asked by message. */
+  /**
+   * The memory's size in pages. Where the host is asked by message this is an assumption until the
+   * host has answered, and it may turn out to be smaller.
+   */
   get pages(): number {
     return this.#pages;
   }
 
   set pages(pages: number) {
     this.#pages = pages;
-    this.#heap.cut(pages * PAGE);
+    this.#heap.truncate(pages * PAGE_BYTES);
   }
 
+  /** Bytes in allocated blocks. */
   get usedBytes(): number {
     return this.#heap.used;
   }
 
+  /** Where the threads' scratch memory is now. */
   get scratch(): Scratch {
     return this.#scratch;
   }
 
+  /** Allocates a block of at least `bytes` bytes; returns `undefined` where there is no room. */
   allocate(bytes: number): HeapBlock | undefined {
     return this.#heap.allocate(bytes);
   }
 
+  /** Frees the block that starts at `address`. */
   release(address: number): void {
     this.#heap.release(address);
-    this.#heap.cut(this.#pages * PAGE);
+    this.#heap.truncate(this.#pages * PAGE_BYTES);
   }
 
   /**
-   * Sees to it that each thread has so much memory of its own.
+   * Gives every thread at least `bytes` of scratch memory.
    *
-   * @returns the address of the block that it replaces, where there was one: it is to be released once no list in flight
-   *   uses it.
-   * @throws Error where there is no room; then all is as before.
+   * @returns the address of the block that the new one replaces, if there was one. The caller must
+   *   release it once no list in flight uses it.
+   * @throws Error where there is no room; nothing has changed then.
    */
   reserveScratch(bytes: number, threads: number): number | undefined {
-    const { address: old, stride: oldStride } = this.#scratch;
+    const { address: oldAddress, stride: oldStride } = this.#scratch;
     if (bytes <= oldStride) return undefined;
     const stride = Math.ceil(bytes / SCRATCH_ALIGNMENT) * SCRATCH_ALIGNMENT;
     const block = this.allocate(stride * threads);
     if (!block) throw new Error('There is no room for the threads’ own memory.');
     this.#scratch = { address: block.address, stride };
-    return oldStride > 0 ? old : undefined;
+    return oldStride > 0 ? oldAddress : undefined;
   }
 
   #growTo(end: number): boolean {
-    const least = Math.ceil(end / PAGE);
-    if (least <= this.#pages) return true;
-    if (least > this.maxPages) return false;
-    const wished = Math.min(this.maxPages, Math.max(least, this.#pages + GROWTH_PAGES));
-    this.#pages = this.#grow(least, wished);
-    return least <= this.#pages;
+    const minPages = Math.ceil(end / PAGE_BYTES);
+    if (minPages <= this.#pages) return true;
+    if (minPages > this.maxPages) return false;
+    const preferredPages = Math.min(this.maxPages, Math.max(minPages, this.#pages + GROWTH_PAGES));
+    this.#pages = this.#grow(minPages, preferredPages);
+    return minPages <= this.#pages;
   }
 }

@@ -1,12 +1,16 @@
 /**
- * Memory for buffers: addresses in the device's memory, handed out by the best fit among free blocks, which join their
- * neighbors when they come back. So a long run that asks for the same sizes again finds them again.
+ * An allocator for the device's memory. It takes the free block that fits best, and joins freed
+ * blocks with their free neighbors. So a long run that allocates the same sizes again and again is
+ * given the same blocks again.
  *
- * Both `allocate` and `release` take time in proportion to the number of free blocks, of which there are few where sizes
- * repeat.
+ * `allocate` and `release` take time in proportion to the number of free blocks. There are few
+ * where sizes repeat.
  */
 
-/** Every block begins at a multiple of this: no two share a cache line, and no type asks for more. */
+/**
+ * Every block starts at a multiple of this. No two blocks share a cache line, and no WGSL type
+ * needs a larger alignment.
+ */
 const ALIGNMENT = 256;
 
 interface Block {
@@ -14,65 +18,72 @@ interface Block {
   readonly bytes: number;
 }
 
-/** A block that was handed out. */
+/** An allocated block. */
 export interface HeapBlock {
   readonly address: number;
-  /** How many of its bytes, from its beginning, were another's before; those beyond are untouched, and zero. */
-  readonly stale: number;
+  /**
+   * How many bytes at the start of the block were allocated before. The bytes after them were never
+   * used and are zero.
+   */
+  readonly staleBytes: number;
 }
 
-/** The addresses of a memory, which it does not touch itself. */
+/** Allocates addresses. The heap never reads or writes the memory itself. */
 export class Heap {
-  /** By address; no two touch. */
+  /** Sorted by address; no two are adjacent. */
   readonly #free: Block[] = [];
   readonly #used = new Map<number, number>();
   readonly #grow: (end: number) => boolean;
-  /** The end of what was ever handed out: beyond it the memory is untouched, and zero. */
+  /** The end of all addresses ever allocated. Memory beyond it was never used and is zero. */
   #end: number;
 
   /**
-   * @param start the first address.
-   * @param grow makes the memory reach up to an address; false where it cannot.
+   * @param start the lowest address to allocate.
+   * @param grow makes the memory reach up to an address; returns false where it cannot.
    */
   constructor(start: number, grow: (end: number) => boolean) {
-    this.#end = aligned(start);
+    this.#end = alignUp(start);
     this.#grow = grow;
   }
 
-  /** Bytes in use. */
+  /** Bytes in allocated blocks. */
   get used(): number {
     let sum = 0;
     for (const bytes of this.#used.values()) sum += bytes;
     return sum;
   }
 
-  /** A block of at least so many bytes; `undefined` where there is no room. */
+  /** Allocates a block of at least `bytes` bytes; returns `undefined` where there is no room. */
   allocate(bytes: number): HeapBlock | undefined {
-    const wanted = aligned(Math.max(bytes, 1));
-    const fitting = this.#bestFit(wanted);
-    if (fitting >= 0) {
-      const { address, bytes: all } = this.#free[fitting]!;
-      const rest = { address: address + wanted, bytes: all - wanted };
-      this.#free.splice(fitting, 1, ...(rest.bytes > 0 ? [rest] : []));
-      this.#used.set(address, wanted);
-      return { address, stale: wanted };
+    const size = alignUp(Math.max(bytes, 1));
+    const index = this.#bestFit(size);
+    if (index >= 0) {
+      const { address, bytes: blockBytes } = this.#free[index]!;
+      const remainder = { address: address + size, bytes: blockBytes - size };
+      this.#free.splice(index, 1, ...(remainder.bytes > 0 ? [remainder] : []));
+      this.#used.set(address, size);
+      return { address, staleBytes: size };
     }
-    return this.#extend(wanted);
+    return this.#extend(size);
   }
 
-  #extend(wanted: number): HeapBlock | undefined {
-    // A free block at the very end is made longer rather than left behind.
+  #extend(size: number): HeapBlock | undefined {
+    // A free block at the very end is extended rather than left as a gap.
     const last = this.#free.at(-1);
-    const isOpen = last !== undefined && last.address + last.bytes === this.#end;
-    const address = isOpen ? last.address : this.#end;
-    if (!this.#grow(address + wanted)) return undefined;
-    if (isOpen) this.#free.pop();
-    this.#end = address + wanted;
-    this.#used.set(address, wanted);
-    return { address, stale: isOpen ? last.bytes : 0 };
+    const extendsLast = last !== undefined && last.address + last.bytes === this.#end;
+    const address = extendsLast ? last.address : this.#end;
+    if (!this.#grow(address + size)) return undefined;
+    if (extendsLast) this.#free.pop();
+    this.#end = address + size;
+    this.#used.set(address, size);
+    return { address, staleBytes: extendsLast ? last.bytes : 0 };
   }
 
-  /** @throws Error where no block begins there. */
+  /**
+   * Frees a block.
+   *
+   * @throws Error where no block starts at `address`.
+   */
   release(address: number): void {
     const bytes = this.#used.get(address);
     if (bytes === undefined) throw new Error(`No block begins at ${address}.`);
@@ -81,18 +92,18 @@ export class Heap {
     const index = next < 0 ? this.#free.length : next;
     const before = this.#free[index - 1];
     const after = this.#free[index];
-    const joinsBefore = before !== undefined && before.address + before.bytes === address;
-    const joinsAfter = after !== undefined && address + bytes === after.address;
-    const joined = {
-      address: joinsBefore ? before.address : address,
-      bytes: bytes + (joinsBefore ? before.bytes : 0) + (joinsAfter ? after.bytes : 0),
+    const mergesBefore = before !== undefined && before.address + before.bytes === address;
+    const mergesAfter = after !== undefined && address + bytes === after.address;
+    const merged = {
+      address: mergesBefore ? before.address : address,
+      bytes: bytes + (mergesBefore ? before.bytes : 0) + (mergesAfter ? after.bytes : 0),
     };
-    const replaced = Number(joinsBefore) + Number(joinsAfter);
-    this.#free.splice(joinsBefore ? index - 1 : index, replaced, joined);
+    const replaced = Number(mergesBefore) + Number(mergesAfter);
+    this.#free.splice(mergesBefore ? index - 1 : index, replaced, merged);
   }
 
-  /** Forgets what is free beyond an address, where the memory turned out to end. */
-  cut(end: number): void {
+  /** Forgets the free memory beyond `end`, where the memory turned out to be smaller. */
+  truncate(end: number): void {
     const last = this.#free.at(-1);
     if (!last || last.address + last.bytes !== this.#end || this.#end <= end) return;
     this.#free.pop();
@@ -102,15 +113,15 @@ export class Heap {
     this.#end = start;
   }
 
-  /** The smallest free block that is large enough, or -1. */
-  #bestFit(wanted: number): number {
+  /** The index of the smallest free block that is large enough, or -1. */
+  #bestFit(size: number): number {
     let best = -1;
-    for (const [n, { bytes }] of this.#free.entries())
-      if (bytes >= wanted && (best < 0 || bytes < this.#free[best]!.bytes)) best = n;
+    for (const [index, { bytes }] of this.#free.entries())
+      if (bytes >= size && (best < 0 || bytes < this.#free[best]!.bytes)) best = index;
     return best;
   }
 }
 
-function aligned(bytes: number): number {
+function alignUp(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }

@@ -1,38 +1,49 @@
-/** What Node and pages do differently: starting workers, counting cores, sharing memory. */
+/** What differs between Node and pages: starting workers, counting cores, sharing memory. */
 
-import type { Answer, Start, WorkerRequest } from './messages.js';
+import type { StartMessage, WorkerReply, WorkerRequest } from './messages.js';
 import { type NodeSystem, type NodeThreads, nodeModule } from './node.js';
 
-/** A worker, as the main thread holds it. */
+/** The main thread's handle of a worker. */
 export interface WorkerHandle {
-  send(message: Start | WorkerRequest, transfer?: ArrayBuffer[]): void;
-  /** Keeps the process alive, or lets it end, while the worker lives. Without effect in pages. */
-  hold(isHeld: boolean): void;
-  /** Ends the worker, wherever it runs or sleeps. */
+  /** Sends a message, and hands over the buffers in `transfer` without copying them. */
+  send(message: StartMessage | WorkerRequest, transfer?: ArrayBuffer[]): void;
+  /**
+   * Keeps the process alive while the worker lives (true), or lets it end (false). Has no effect in
+   * pages.
+   */
+  hold(isNeeded: boolean): void;
+  /** Terminates the worker, whether it runs or sleeps. */
   stop(): void;
 }
 
-/** What a worker tells. */
+/** What happens to a worker. */
 export interface WorkerEvents {
-  onAnswer(answer: Answer): void;
-  /** The worker has ended by itself: it could not be loaded, ran out of memory, or was ended by another. */
-  onBroken(message: string): void;
+  /** The worker has sent a message. */
+  onReply(reply: WorkerReply): void;
+  /**
+   * The worker has ended by itself: it could not be loaded, ran out of memory, or was terminated
+   * from outside.
+   */
+  onCrash(message: string): void;
 }
 
 /** Starts a worker that runs worker.js. */
 export type WorkerStarter = (events: WorkerEvents) => WorkerHandle;
 
-/** How a page starts a worker; for bundlers that do not follow `new Worker(new URL(..., import.meta.url))`. */
+/**
+ * Creates the worker in a page whose bundler does not follow `new Worker(new URL(...,
+ * import.meta.url))`.
+ */
 export type WorkerFactory = () => Worker;
 
 /**
- * Starts workers and tells each what it is to be.
+ * Starts one worker for each message, and sends it that message.
  *
- * @returns them, once all of them are ready.
- * @throws Error where one breaks before; the others are stopped.
+ * @returns the workers, once all of them are ready.
+ * @throws Error where one of them crashes before that; the others are terminated.
  */
 export function startWorkers(
-  messages: readonly Start[],
+  messages: readonly StartMessage[],
   events: WorkerEvents,
   start: WorkerStarter,
 ): Promise<WorkerHandle[]> {
@@ -43,19 +54,19 @@ export function startWorkers(
       for (const worker of workers) worker.stop();
       reject(error);
     };
-    const onAnswer = (answer: Answer) => {
-      events.onAnswer(answer);
-      if (answer.kind !== 'ready' || --starting > 0) return;
+    const onReply = (reply: WorkerReply) => {
+      events.onReply(reply);
+      if (reply.kind !== 'ready' || --starting > 0) return;
       for (const worker of workers) worker.hold(false);
       resolve(workers);
     };
-    const onBroken = (text: string) => {
-      if (starting === 0) events.onBroken(text);
+    const onCrash = (text: string) => {
+      if (starting === 0) events.onCrash(text);
       else fail(new Error(`A worker of the CPU device did not start: ${text}`));
     };
     try {
       for (const message of messages) {
-        const worker = start({ onAnswer, onBroken });
+        const worker = start({ onReply, onCrash });
         workers.push(worker);
         worker.hold(true);
         worker.send(message);
@@ -66,7 +77,11 @@ export function startWorkers(
   });
 }
 
-/** @param factory in a page: makes the worker that runs worker.js. */
+/**
+ * Starts a worker that runs worker.js, in Node or in a page.
+ *
+ * @param factory creates the worker; used in pages only.
+ */
 export function startWorker(events: WorkerEvents, factory?: WorkerFactory): WorkerHandle {
   const threads = nodeModule<NodeThreads>('worker_threads');
   return threads ? startNodeWorker(threads, events) : startPageWorker(events, factory);
@@ -76,14 +91,14 @@ function startNodeWorker(threads: NodeThreads, events: WorkerEvents): WorkerHand
   const worker = new threads.Worker(new URL('./worker.js', import.meta.url));
   let isStopped = false;
   worker.unref();
-  worker.on('message', (answer: Answer) => events.onAnswer(answer));
-  worker.on('error', (error) => events.onBroken(error.message));
+  worker.on('message', (reply: WorkerReply) => events.onReply(reply));
+  worker.on('error', (error) => events.onCrash(error.message));
   worker.on('exit', (code) => {
-    if (!isStopped) events.onBroken(`the worker ended with code ${code}`);
+    if (!isStopped) events.onCrash(`the worker ended with code ${code}`);
   });
   return {
     send: (message, transfer = []) => worker.postMessage(message, transfer),
-    hold: (isHeld) => (isHeld ? worker.ref() : worker.unref()),
+    hold: (isNeeded) => (isNeeded ? worker.ref() : worker.unref()),
     stop: () => {
       isStopped = true;
       worker.terminate();
@@ -94,8 +109,8 @@ function startNodeWorker(threads: NodeThreads, events: WorkerEvents): WorkerHand
 function startPageWorker(events: WorkerEvents, factory?: WorkerFactory): WorkerHandle {
   const worker =
     factory?.() ?? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-  worker.onmessage = ({ data }: MessageEvent<Answer>) => events.onAnswer(data);
-  worker.onerror = ({ message }) => events.onBroken(message || 'the worker could not be loaded');
+  worker.onmessage = ({ data }: MessageEvent<WorkerReply>) => events.onReply(data);
+  worker.onerror = ({ message }) => events.onCrash(message || 'the worker could not be loaded');
   return {
     send: (message, transfer = []) => worker.postMessage(message, transfer),
     hold: () => {},
@@ -103,14 +118,17 @@ function startPageWorker(events: WorkerEvents, factory?: WorkerFactory): WorkerH
   };
 }
 
-/** Whether threads can share memory here: always in Node, in pages where they are cross-origin isolated. */
+/**
+ * Whether threads can share memory here. In Node they always can; in a page only if it is
+ * cross-origin isolated.
+ */
 export function canShareMemory(): boolean {
   if (typeof SharedArrayBuffer === 'undefined') return false;
   const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
   return crossOriginIsolated !== false;
 }
 
-/** How many threads can run at once. */
+/** How many threads can run at the same time. */
 export function availableThreads(): number {
   const system = nodeModule<NodeSystem>('os');
   return system?.availableParallelism() ?? globalThis.navigator?.hardwareConcurrency ?? 1;

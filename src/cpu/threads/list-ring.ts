@@ -1,82 +1,93 @@
 /**
- * How lists of commands pass from the main thread to the workers. The main thread writes a list into a block of the heap
- * and publishes it in a slot of a ring; the workers run the lists in order, each together; the last to leave a list says
- * that it is finished.
+ * How lists of commands get from the main thread to the workers. The main thread writes a list into
+ * a block of the heap and publishes it in a slot of a ring. The workers run the lists in order,
+ * each list together. The last worker to finish a list marks it as finished.
  *
- *   word              written by              waited for by       relied on
- *   PUBLISHED         main                    threads that take   it follows the slot: who sees the number sees the list
- *                                             part
- *   ACTIVE            main                    threads that do     it comes before PUBLISHED, and changes only while
- *                                             not               no list is in flight
- *   FINISHED          the last to leave       nobody              it follows everything that threads read and write of
- *                                                                 the list: its block and its slot are free
- *   WANTED            main; whoever answers   nobody              main writes it, then looks at FINISHED; a worker
- *                     sets it to 0            (a message)         writes FINISHED, then looks at it: one sees the other
- *   SLOT_LIST         main                    nobody              0 before the slot is rewritten, the number after
- *   SLOT_LEFT         every thread, adding    nobody              the thread that makes it full is the last
- *   SLOT_WAITED       every thread, adding    nobody              it comes before SLOT_LEFT
- *   SLOT_ELAPSED      thread 0                nobody              it comes before SLOT_LEFT
- *   other slot words  main                    nobody              they come before PUBLISHED
+ *   word               written by        waited for by  guarantee
+ *   PUBLISHED          main              active         written after the slot: a thread that sees
+ *                                        threads        the list's id sees the list
+ *   ACTIVE_THREADS     main              inactive       written before PUBLISHED; changes only
+ *                                        threads        while no list is in flight
+ *   FINISHED           the last thread   nobody         written after all reads and writes of the
+ *                                                       list: its block and slot are free
+ *   AWAITED            main; the worker  nobody         main writes it, then reads FINISHED; a
+ *                      that answers      (a message)    worker writes FINISHED, then reads it: one
+ *                      resets it to 0                   of the two sees the other
+ *   SLOT_LIST          main              nobody         0 before the slot is rewritten, then the id
+ *   SLOT_THREADS_DONE  every thread      nobody         the thread that makes it full is the last
+ *   SLOT_WAITED        every thread      nobody         added to before SLOT_THREADS_DONE
+ *   SLOT_ELAPSED       thread 0          nobody         written before SLOT_THREADS_DONE
+ *   other slot words   main              nobody         written before PUBLISHED
  *
- * The life of a list, by number:
+ * The life of a list:
  *
  *   1  main       writes the commands into a block
  *   2  main       SLOT_LIST = 0, the slot's words, SLOT_LIST = list
- *   3  main       ACTIVE = threads, PUBLISHED = list; wakes those who sleep on them
+ *   3  main       ACTIVE_THREADS = threads, PUBLISHED = list; wakes the threads that sleep on them
  *   4  a worker   sees PUBLISHED, reads the slot, runs the commands (run-list.ts, barrier.ts)
- *   5  a worker   adds to SLOT_WAITED, then to SLOT_LEFT
- *   6  the last   FINISHED = list; where WANTED is reached, sends a message
- *   7  main       sees FINISHED when it next looks, reads the times, gives the block back
+ *   5  a worker   adds to SLOT_WAITED, then to SLOT_THREADS_DONE
+ *   6  the last   FINISHED = list; sends a message if AWAITED is reached
+ *   7  main       sees FINISHED when it next looks, reads the times, frees the block
  *
- * What always holds:
+ * Invariants:
  *
- * - All lists in flight use the same number of threads. Otherwise a thread outside list L could finish L+1 first, and
- *   FINISHED would step backwards.
- * - So FINISHED only grows, by one list at a time, and a list's end is the end of all before it.
- * - Numbers wrap around and leave out 0, which in WANTED and SLOT_LIST means none. They are compared by their distance.
- * - A slot is rewritten only after its list is finished. A thread that had no part in that list may still be looking at
- *   it: it reads the slot, then SLOT_LIST, and begins anew where that is not the list it came for.
- * - Only the main thread ends workers, by terminating them, wherever they run or sleep. A worker that fails says so in a
- *   message and takes part in nothing more; the others go on to the next barrier and sleep there. So the worker that
- *   keeps the process alive while somebody waits lives until the main thread has read why.
+ * - All lists in flight have the same number of threads. Otherwise a thread outside list L could
+ *   finish L+1 first, and FINISHED would go backwards.
+ * - So FINISHED only grows, by one list at a time, and the end of a list is the end of all before
+ *   it.
+ * - Ids are consecutive and wrap around. They skip 0, which in AWAITED and SLOT_LIST means none.
+ *   They are compared by their distance.
+ * - A slot is rewritten only after its list is finished. A thread that had no part in that list may
+ *   still be reading it: it reads the slot, then SLOT_LIST, and starts again if that is not the
+ *   list it expected.
+ * - Only the main thread ends workers, by terminating them, whether they run or sleep. A worker
+ *   that fails sends a message that says so and takes part in nothing more. The others go on to the
+ *   next barrier and sleep there. So the worker that keeps the process alive while somebody waits
+ *   lives until the main thread has received the reason.
  */
 
 import * as w from './layout.js';
 import { spinUntil } from './spin.js';
 
 /**
- * One slot is spare. Since numbers leave out 0, of 32 lists in a row around it the first and the last have the same slot.
+ * One slot is always spare. Since ids skip 0, 32 consecutive lists around it would need the same
+ * slot twice.
  */
 export const MAX_IN_FLIGHT = w.RING_SLOTS - 1;
 
 /**
- * How long a worker spins for the next list before it sleeps, in milliseconds: the main thread needs about as long to
- * encode the next one, and waking all workers costs it more than a look at a word costs them.
+ * How long a worker spins for the next list before it sleeps, in milliseconds. The main thread
+ * needs about as long to encode the next list, and waking all workers costs it more than a read of
+ * a word costs them.
  */
 const SPIN_MILLISECONDS = 0.05;
 
-/** The number after a list's. */
+/** The id of the list after `list`. */
 export function nextList(list: number): number {
   return (list + 1) | 0 || 1;
 }
 
-/** Whether a list's number is another's, or comes after it: rightly so while fewer than 2^31 lie between them. */
-function isReached(list: number, by: number): boolean {
-  return ((by - list) | 0) >= 0;
+/**
+ * Whether `latest` is `list` or comes after it. Correct while fewer than 2^31 lists lie between
+ * them.
+ */
+function hasReached(list: number, latest: number): boolean {
+  return ((latest - list) | 0) >= 0;
 }
 
 function slotIndex(list: number): number {
   return w.RING + ((list >>> 0) % w.RING_SLOTS) * w.SLOT_WORDS;
 }
 
-/** A list as workers find it. */
+/** A list as the workers see it. */
 export interface PublishedList {
-  /** The word where its commands begin. */
+  /** Index of the word where its commands start. */
   readonly start: number;
+  /** How many commands it has. */
   readonly commands: number;
-  /** How many threads take part: those of a lower number. */
+  /** How many threads take part: those with a lower index. */
   readonly threads: number;
-  /** Pages that the memory has at least. */
+  /** Lower bound of the memory's size, in pages. */
   readonly pages: number;
 }
 
@@ -84,59 +95,62 @@ export interface PublishedList {
 interface ListTimes {
   readonly threads: number;
   readonly elapsed: number;
-  /** Spent waiting at barriers, summed over threads. */
+  /** Time spent waiting at barriers, summed over threads. */
   readonly waited: number;
 }
 
-/** The main thread's end of the ring. */
+/** The main thread's side of the ring. */
 export class ListPublisher {
   readonly #words: Int32Array;
-  #last: number;
+  #lastPublished: number;
 
   /**
-   * @param words over the memory's control words.
-   * @param first the number of the first list.
+   * @param words the memory's control words.
+   * @param threads how many threads the first list has.
+   * @param firstList the id of the first list.
    */
-  constructor(words: Int32Array, threads: number, first = 1) {
+  constructor(words: Int32Array, threads: number, firstList = 1) {
     this.#words = words;
-    this.#last = (first - 1) | 0;
-    words[w.ACTIVE] = threads;
-    words[w.PUBLISHED] = this.#last;
-    words[w.FINISHED] = this.#last;
+    this.#lastPublished = (firstList - 1) | 0;
+    words[w.ACTIVE_THREADS] = threads;
+    words[w.PUBLISHED] = this.#lastPublished;
+    words[w.FINISHED] = this.#lastPublished;
   }
 
   /**
-   * Hands a list to the workers. Fewer than MAX_IN_FLIGHT may be in flight, all with as many threads.
+   * Publishes a list to the workers. Fewer than MAX_IN_FLIGHT lists may be in flight, all with the
+   * same number of threads.
    *
-   * @returns its number.
+   * @returns the list's id.
    */
   publish({ start, commands, threads, pages }: PublishedList): number {
     const words = this.#words;
-    const list = nextList(this.#last);
+    const list = nextList(this.#lastPublished);
     const slot = slotIndex(list);
     Atomics.store(words, slot + w.SLOT_LIST, 0);
     words[slot + w.SLOT_START] = start;
     words[slot + w.SLOT_COMMANDS] = commands;
-    words[slot + w.SLOT_LEFT] = 0;
+    words[slot + w.SLOT_THREADS_DONE] = 0;
     words[slot + w.SLOT_ELAPSED] = 0;
     words[slot + w.SLOT_WAITED] = 0;
     words[slot + w.SLOT_PAGES] = pages;
     Atomics.store(words, slot + w.SLOT_THREADS, threads);
     Atomics.store(words, slot + w.SLOT_LIST, list);
-    this.#last = list;
-    const active = words[w.ACTIVE]!;
-    Atomics.store(words, w.ACTIVE, threads);
+    this.#lastPublished = list;
+    const active = words[w.ACTIVE_THREADS]!;
+    Atomics.store(words, w.ACTIVE_THREADS, threads);
     Atomics.store(words, w.PUBLISHED, list);
-    if (threads > active) Atomics.notify(words, w.ACTIVE);
+    if (threads > active) Atomics.notify(words, w.ACTIVE_THREADS);
     Atomics.notify(words, w.PUBLISHED);
     return list;
   }
 
+  /** Whether a list is finished. */
   isFinished(list: number): boolean {
-    return isReached(list, Atomics.load(this.#words, w.FINISHED));
+    return hasReached(list, Atomics.load(this.#words, w.FINISHED));
   }
 
-  /** The times of a list that is finished; until another list takes its slot. */
+  /** The times of a finished list. They are valid until another list takes its slot. */
   times(list: number): ListTimes {
     const slot = slotIndex(list);
     return {
@@ -147,29 +161,29 @@ export class ListPublisher {
   }
 
   /**
-   * Asks for a message when a list is finished, instead of those asked for before.
+   * Asks for a message when `list` is finished. This replaces an earlier request.
    *
-   * @returns false where it is finished already and no message comes.
+   * @returns false if the list is finished already; no message will come then.
    */
-  requestNotice(list: number): boolean {
-    Atomics.store(this.#words, w.WANTED, list);
+  requestMessage(list: number): boolean {
+    Atomics.store(this.#words, w.AWAITED, list);
     if (!this.isFinished(list)) return true;
-    // The worker that finished it may have seen the request all the same.
-    return Atomics.compareExchange(this.#words, w.WANTED, list, 0) !== list;
+    // The worker that finished it may still have seen the request.
+    return Atomics.compareExchange(this.#words, w.AWAITED, list, 0) !== list;
   }
 }
 
-/** A worker's end of the ring. */
-export class ListFollower {
+/** A worker's side of the ring. */
+export class ListSubscriber {
   readonly #words: Int32Array;
   readonly #thread: number;
-  /** Lists up to here are of no concern to this thread any more. */
-  #seen: number;
+  /** This thread is done with all lists up to this one. */
+  #lastSeen: number;
 
   constructor(words: Int32Array, thread: number) {
     this.#words = words;
     this.#thread = thread;
-    this.#seen = Atomics.load(words, w.FINISHED);
+    this.#lastSeen = Atomics.load(words, w.FINISHED);
   }
 
   /** Waits for the next list in which this thread takes part. */
@@ -177,58 +191,64 @@ export class ListFollower {
     for (;;) {
       if (!this.#isActive()) continue;
       this.#skipFinished();
-      if (Atomics.load(this.#words, w.PUBLISHED) === this.#seen) this.#awaitList();
+      if (Atomics.load(this.#words, w.PUBLISHED) === this.#lastSeen) this.#waitForPublish();
       else {
-        const list = this.#read(nextList(this.#seen));
+        const list = this.#read(nextList(this.#lastSeen));
         if (list) return list;
       }
     }
   }
 
   /**
-   * Ends this thread's part in the list that `next` gave.
+   * Ends this thread's part in the list that `next` returned.
    *
-   * @param elapsed milliseconds since it began.
-   * @param waited milliseconds of these spent waiting.
-   * @returns whether the main thread is to be told.
+   * @param elapsed milliseconds since the list began.
+   * @param waited how many of them the thread spent waiting.
+   * @returns whether the main thread must be told.
    */
-  leave({ threads }: PublishedList, elapsed: number, waited: number): boolean {
+  finish({ threads }: PublishedList, elapsed: number, waited: number): boolean {
     const words = this.#words;
-    const list = this.#seen;
+    const list = this.#lastSeen;
     const slot = slotIndex(list);
     Atomics.add(words, slot + w.SLOT_WAITED, Math.round(1000 * waited));
     if (this.#thread === 0) Atomics.store(words, slot + w.SLOT_ELAPSED, Math.round(1000 * elapsed));
-    if (Atomics.add(words, slot + w.SLOT_LEFT, 1) !== threads - 1) return false;
+    if (Atomics.add(words, slot + w.SLOT_THREADS_DONE, 1) !== threads - 1) return false;
     Atomics.store(words, w.FINISHED, list);
-    const wanted = Atomics.load(words, w.WANTED);
-    if (wanted === 0 || !isReached(wanted, list)) return false;
-    return Atomics.compareExchange(words, w.WANTED, wanted, 0) === wanted;
+    const awaited = Atomics.load(words, w.AWAITED);
+    if (awaited === 0 || !hasReached(awaited, list)) return false;
+    return Atomics.compareExchange(words, w.AWAITED, awaited, 0) === awaited;
   }
 
-  /** Whether this thread takes part in lists; where it does not, it sleeps until that may have changed. */
+  /**
+   * Whether this thread takes part in lists. If it does not, it first sleeps until that may have
+   * changed.
+   */
   #isActive(): boolean {
-    const active = Atomics.load(this.#words, w.ACTIVE);
+    const active = Atomics.load(this.#words, w.ACTIVE_THREADS);
     if (this.#thread < active) return true;
-    Atomics.wait(this.#words, w.ACTIVE, active);
-    // All lists in which it took part were finished before ACTIVE fell. So many may have been since that their number
-    // has come around, and nothing can be told by comparing.
-    this.#seen = Atomics.load(this.#words, w.FINISHED);
+    Atomics.wait(this.#words, w.ACTIVE_THREADS, active);
+    // All lists in which it took part were finished before ACTIVE_THREADS fell. Since then so many
+    // lists may have passed that ids have wrapped around, so comparing them says nothing.
+    this.#lastSeen = Atomics.load(this.#words, w.FINISHED);
     return false;
   }
 
-  /** Lists may have gone by that this thread was too late to see, as it had no part in them. */
+  /** Skips lists that were finished without this thread. */
   #skipFinished(): void {
     const finished = Atomics.load(this.#words, w.FINISHED);
-    if (isReached(this.#seen, finished)) this.#seen = finished;
+    if (hasReached(this.#lastSeen, finished)) this.#lastSeen = finished;
   }
 
-  #awaitList(): void {
-    const isPublished = () => Atomics.load(this.#words, w.PUBLISHED) !== this.#seen;
+  #waitForPublish(): void {
+    const isPublished = () => Atomics.load(this.#words, w.PUBLISHED) !== this.#lastSeen;
     if (!spinUntil(isPublished, SPIN_MILLISECONDS))
-      Atomics.wait(this.#words, w.PUBLISHED, this.#seen);
+      Atomics.wait(this.#words, w.PUBLISHED, this.#lastSeen);
   }
 
-  /** A list that was published; `undefined` where this thread has no part in it, or it is finished and its slot another's. */
+  /**
+   * Reads a published list; returns `undefined` where this thread has no part in it, or where it is
+   * finished and its slot was reused.
+   */
   #read(list: number): PublishedList | undefined {
     const words = this.#words;
     const slot = slotIndex(list);
@@ -239,7 +259,7 @@ export class ListFollower {
       threads: Atomics.load(words, slot + w.SLOT_THREADS),
     };
     if (Atomics.load(words, slot + w.SLOT_LIST) !== list) return undefined;
-    this.#seen = list;
+    this.#lastSeen = list;
     return this.#thread < published.threads ? published : undefined;
   }
 }

@@ -1,27 +1,32 @@
-/** A worker beside others, over a memory that they share with the main thread. */
+/**
+ * A worker that runs lists together with others, over memory that they share with the main thread.
+ */
 
 import { CONTROL_BYTES } from './layout.js';
-import { ListFollower } from './list-ring.js';
+import { ListSubscriber } from './list-ring.js';
 import type { SharedStart } from './messages.js';
 import { describeFailure, Runner } from './run-list.js';
-import { sleepAtBarriers } from './test-hooks.js';
+import { makeBarrierDelay } from './test-hooks.js';
 import type { WorkerPort } from './worker-port.js';
 
 /** Takes part in every list that is published for its thread, and sleeps between them. */
 export class ListWorker {
   readonly #port: WorkerPort;
-  readonly #ring: ListFollower;
+  readonly #ring: ListSubscriber;
   readonly #runner: Runner;
 
   constructor(port: WorkerPort, { memory, thread, delay }: SharedStart) {
     this.#port = port;
     const control = new Int32Array(memory.buffer, 0, CONTROL_BYTES / 4);
-    this.#ring = new ListFollower(control, thread);
-    const atBarrier = delay?.thread === thread ? sleepAtBarriers(delay) : undefined;
-    this.#runner = new Runner(memory, thread, atBarrier);
+    this.#ring = new ListSubscriber(control, thread);
+    const onBarrier = delay?.thread === thread ? makeBarrierDelay(delay) : undefined;
+    this.#runner = new Runner(memory, thread, onBarrier);
   }
 
-  /** Returns only where this worker fails. It has said so then, and is ended by the main thread as all others are. */
+  /**
+   * Runs lists until this worker fails. Then it sends a `failed` message and returns; the main
+   * thread terminates it with all others.
+   */
   serve(): void {
     try {
       for (;;) this.#serveList();
@@ -34,7 +39,7 @@ export class ListWorker {
     const list = this.#ring.next();
     const start = performance.now();
     const waited = this.#runner.run(list);
-    if (this.#ring.leave(list, performance.now() - start, waited))
+    if (this.#ring.finish(list, performance.now() - start, waited))
       this.#port.send({ kind: 'finished' });
   }
 }

@@ -2,10 +2,10 @@
 
 import type { Delay } from './test-hooks.js';
 
-/** What a worker is told when it starts. */
-export type Start = SharedStart | PrivateStart;
+/** The first message to a worker. */
+export type StartMessage = SharedStart | PrivateStart;
 
-/** A worker that shares the memory with others. */
+/** Starts a worker that shares the memory with others. */
 export interface SharedStart {
   readonly kind: 'shared';
   readonly memory: WebAssembly.Memory;
@@ -13,20 +13,21 @@ export interface SharedStart {
   readonly delay?: Delay | undefined;
 }
 
-/** A worker that makes a memory of its own. */
+/** Starts a worker that has the memory to itself and creates it. */
 export interface PrivateStart {
   readonly kind: 'private';
-  /** How many pages the memory may have at most: the largest that the host grants. */
+  /** Maximum sizes of the memory to try, in pages, largest first. */
   readonly pageLimits: readonly number[];
 }
 
 /**
- * What the main thread asks of a worker with a memory of its own. Requests are served in order. `end` is how far the
- * memory must reach: where it does not, the host had no room for a buffer of the request's, which is passed over.
+ * What the main thread asks of a worker that has the memory to itself. Requests are served in
+ * order. `end` is the address that the memory must reach. If it does not, the host had no room for
+ * a buffer that the request uses, and the request is skipped.
  */
 export type WorkerRequest =
-  /** Pages that the memory must have, and that would be better. */
-  | { readonly kind: 'grow'; readonly least: number; readonly wished: number }
+  /** Sizes in pages: the one that is required, and the one that is tried first. */
+  | { readonly kind: 'grow'; readonly minPages: number; readonly preferredPages: number }
   | { readonly kind: 'kernel'; readonly id: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | {
       readonly kind: 'write';
@@ -38,7 +39,7 @@ export type WorkerRequest =
       readonly kind: 'list';
       readonly words: Int32Array<ArrayBuffer>;
       readonly commands: number;
-      /** The word of the memory where the list is put. */
+      /** Index of the word in memory where the list is put. */
       readonly start: number;
       readonly end: number;
     }
@@ -50,27 +51,33 @@ export type WorkerRequest =
     };
 
 /** What a worker answers. */
-export type Answer =
-  /** `maxPages` of a memory of the worker's own. */
+export type WorkerReply =
+  /** `maxPages` is the largest size of the memory that a private worker has created. */
   | { readonly kind: 'ready'; readonly maxPages?: number }
   | { readonly kind: 'finished' }
   | { readonly kind: 'failed'; readonly failure: Failure }
-  /** How many pages the memory has after a request to grow; fewer where the host refused. */
+  /**
+   * The size of the memory after a request to grow, in pages. It is too small where the host
+   * refused.
+   */
   | { readonly kind: 'grown'; readonly pages: number }
   | { readonly kind: 'read'; readonly id: number; readonly data: ArrayBuffer };
 
 /** Why a device is lost. */
 export interface Failure {
   readonly text: string;
-  /** The number of the kernel that failed; -1 where it was none. */
+  /** Id of the kernel that failed; -1 if no kernel was running. */
   readonly kernel: number;
-  /** Of an index outside its array, in the checked mode: which access it was, or -1; the index; and the array's count. */
+  /**
+   * Set where a checked kernel met an index outside its array: the id of the access (otherwise -1),
+   * the index, and the number of elements.
+   */
   readonly access: number;
   readonly index: number;
   readonly count: number;
 }
 
-/** A failure that is not of an index. */
+/** A failure that has nothing to do with an index. */
 export function failure(text: string, kernel = -1): Failure {
   return { text, kernel, access: -1, index: 0, count: 0 };
 }

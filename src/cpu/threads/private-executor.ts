@@ -1,21 +1,23 @@
 /**
- * One worker with a memory of its own, for pages that may not share memory. Everything travels by message, in order: the
- * main thread keeps the addresses, the worker the bytes.
+ * An executor with one worker that has the memory to itself, for pages that cannot share memory.
+ * Everything goes by message, in order. The main thread keeps account of the addresses; the worker
+ * has the bytes.
  *
- * Whether the host has room for a larger memory is known only when the worker has tried. Until it answers, the main
- * thread goes on as if there were; what it sends meanwhile for a buffer that was refused, the worker passes over.
+ * Whether the host has room for a larger memory is known only after the worker has tried to grow
+ * it. Until the worker answers, the main thread assumes that there is room. The worker skips
+ * everything that was sent meanwhile for a buffer that turned out not to fit.
  */
 
 import { DeviceMemory, PAGE_LIMITS } from './device-memory.js';
 import type { Allocation, Command, ExecutableKernel, Executor } from './executor.js';
 import { startWorkers, type WorkerHandle, type WorkerStarter } from './host.js';
-import { PAGE, RESERVE, RESERVE_BYTES } from './layout.js';
-import { type Answer, type Failure, failure } from './messages.js';
+import { PAGE_BYTES, RESERVE_BYTES, RESERVE_START } from './layout.js';
+import { type Failure, failure, type WorkerReply } from './messages.js';
 import type { TestHooks } from './test-hooks.js';
-import { endOfUse, listWords, writeList } from './write-list.js';
+import { accessEnd, listWords, writeList } from './write-list.js';
 
-/** A block of which it is not known yet whether the memory reaches to its end. */
-interface Ungranted {
+/** A block whose end the memory may not reach. */
+interface PendingGrant {
   readonly address: number;
   readonly end: number;
   resolve(isGranted: boolean): void;
@@ -23,32 +25,40 @@ interface Ungranted {
 
 /** Runs commands on one worker. */
 export class PrivateExecutor implements Executor {
+  /** The worker is the only thread. */
   readonly threads = 1;
-  /** Everything is served in order, a read after all that was sent before it. */
+  /** Always 0: requests are served in order, so a read follows everything sent before it. */
   readonly submitted = 0;
   readonly failed: Promise<Failure>;
   readonly #memory: DeviceMemory;
   /** `undefined` once the executor is closed. */
   #worker: WorkerHandle | undefined;
-  /** Pages that the memory is known to have, and requests for more that are not answered yet. */
+  /**
+   * The size that the memory is known to have, in pages, and the number of unanswered requests to
+   * grow.
+   */
   #grantedPages: number;
-  #growths = 0;
-  #ungranted: Ungranted[] = [];
-  #kernels = 0;
-  #sentReads = 0;
+  #pendingGrowths = 0;
+  #pendingGrants: PendingGrant[] = [];
+  #kernelCount = 0;
+  #nextReadId = 0;
   readonly #reads = new Map<number, (data: ArrayBuffer) => void>();
   #fail: (failure: Failure) => void = () => {};
 
-  /** @throws Error where the worker cannot be started, or the host has no room for its memory. */
+  /**
+   * Starts the worker.
+   *
+   * @throws Error where the worker cannot be started, or the host has no room for its memory.
+   */
   static async start(starter: WorkerStarter, hooks: TestHooks = {}): Promise<PrivateExecutor> {
     let executor: PrivateExecutor | undefined;
     let maxPages = 0;
     const events = {
-      onAnswer: (answer: Answer) => {
-        if (answer.kind === 'ready') maxPages = answer.maxPages!;
-        else if (executor) executor.#onAnswer(answer);
+      onReply: (reply: WorkerReply) => {
+        if (reply.kind === 'ready') maxPages = reply.maxPages!;
+        else if (executor) executor.#onReply(reply);
       },
-      onBroken: (text: string) => {
+      onCrash: (text: string) => {
         if (executor) executor.#lose(failure(text));
       },
     };
@@ -60,7 +70,9 @@ export class PrivateExecutor implements Executor {
 
   private constructor(maxPages: number, worker: WorkerHandle) {
     this.#worker = worker;
-    this.#memory = new DeviceMemory(maxPages, (least, wished) => this.#grow(least, wished));
+    this.#memory = new DeviceMemory(maxPages, (minPages, preferredPages) =>
+      this.#grow(minPages, preferredPages),
+    );
     this.#grantedPages = this.#memory.pages;
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
@@ -79,21 +91,22 @@ export class PrivateExecutor implements Executor {
     const block = this.#memory.allocate(bytes);
     if (!block) return undefined;
     const { address } = block;
-    const isGranted = address + bytes <= this.#grantedPages * PAGE;
-    return isGranted ? block : { ...block, granted: this.#grant(address, bytes) };
+    const isGranted = address + bytes <= this.#grantedPages * PAGE_BYTES;
+    return isGranted ? block : { ...block, granted: this.#awaitGrant(address, bytes) };
   }
 
   release(address: number): void {
-    // Messages are served in order, so whoever gets this memory next writes it after everything sent before.
+    // Messages are served in order, so the next owner of this block writes it after all work sent
+    // before.
     this.#memory.release(address);
   }
 
   addKernel(bytes: Uint8Array<ArrayBuffer>, scratch: number): ExecutableKernel {
-    const old = this.#memory.reserveScratch(scratch, 1);
-    if (old !== undefined) this.release(old);
+    const oldAddress = this.#memory.reserveScratch(scratch, 1);
+    if (oldAddress !== undefined) this.release(oldAddress);
     const { address, stride } = this.#memory.scratch;
-    this.#need(address, stride, 'no memory is left for the kernels');
-    const id = this.#kernels++;
+    this.#requireGrant(address, stride, 'no memory is left for the kernels');
+    const id = this.#kernelCount++;
     this.#worker?.send({ kind: 'kernel', id, bytes });
     return { id, address: 0, bytes: bytes.length };
   }
@@ -108,18 +121,18 @@ export class PrivateExecutor implements Executor {
     }
     const start = address / 4;
     writeList(words, 0, start, commands, 1, this.#memory.scratch);
-    const end = this.#neededEnd(endOfUse(commands));
+    const end = this.#requiredEnd(accessEnd(commands));
     this.#worker.send({ kind: 'list', words, commands: commands.length, start, end }, [
       words.buffer,
     ]);
   }
 
-  /** Where a list is put: no other list is there when it runs. */
+  /** Where a list is put. No other list is there when it runs. */
   #listAddress(bytes: number): number | undefined {
-    if (bytes <= RESERVE_BYTES) return RESERVE;
+    if (bytes <= RESERVE_BYTES) return RESERVE_START;
     const block = this.#memory.allocate(bytes);
     if (!block) return undefined;
-    this.#need(block.address, bytes, 'no memory is left for commands');
+    this.#requireGrant(block.address, bytes, 'no memory is left for commands');
     this.release(block.address);
     return block.address;
   }
@@ -127,12 +140,12 @@ export class PrivateExecutor implements Executor {
   write(address: number, bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     const copy = bytes.slice();
-    const end = this.#neededEnd(address + bytes.length);
+    const end = this.#requiredEnd(address + bytes.length);
     this.#worker?.send({ kind: 'write', address, bytes: copy, end }, [copy.buffer]);
   }
 
   read(address: number, bytes: number): Promise<ArrayBuffer> {
-    const id = this.#sentReads++;
+    const id = this.#nextReadId++;
     return new Promise((resolve) => {
       this.#reads.set(id, resolve);
       this.#worker?.hold(true);
@@ -148,60 +161,64 @@ export class PrivateExecutor implements Executor {
     this.#worker?.stop();
     this.#worker = undefined;
     this.#reads.clear();
-    for (const { resolve } of this.#ungranted.splice(0)) resolve(false);
+    for (const { resolve } of this.#pendingGrants.splice(0)) resolve(false);
   }
 
-  #onAnswer(answer: Answer): void {
-    if (answer.kind === 'failed') this.#lose(answer.failure);
-    if (answer.kind === 'grown') this.#onGrown(answer.pages);
-    if (answer.kind !== 'read') return;
-    this.#reads.get(answer.id)?.(answer.data);
-    this.#reads.delete(answer.id);
+  #onReply(reply: WorkerReply): void {
+    if (reply.kind === 'failed') this.#lose(reply.failure);
+    if (reply.kind === 'grown') this.#onGrown(reply.pages);
+    if (reply.kind !== 'read') return;
+    this.#reads.get(reply.id)?.(reply.data);
+    this.#reads.delete(reply.id);
     if (this.#reads.size === 0) this.#worker?.hold(false);
   }
 
-  /** Asks the worker to make its memory grow, and counts on it. */
-  #grow(least: number, wished: number): number {
-    this.#growths++;
-    this.#worker?.send({ kind: 'grow', least, wished });
-    return wished;
+  /** Asks the worker to grow its memory, and assumes that it will. */
+  #grow(minPages: number, preferredPages: number): number {
+    this.#pendingGrowths++;
+    this.#worker?.send({ kind: 'grow', minPages, preferredPages });
+    return preferredPages;
   }
 
   #onGrown(pages: number): void {
     this.#grantedPages = pages;
-    this.#growths--;
-    const isFinal = this.#growths === 0;
+    this.#pendingGrowths--;
+    const isFinal = this.#pendingGrowths === 0;
     if (isFinal) this.#memory.pages = pages;
-    const waiting = this.#ungranted;
-    this.#ungranted = [];
-    for (const each of waiting) {
-      const isGranted = each.end <= pages * PAGE;
-      if (isGranted || isFinal) each.resolve(isGranted);
-      else this.#ungranted.push(each);
+    const waiting = this.#pendingGrants;
+    this.#pendingGrants = [];
+    for (const grant of waiting) {
+      const isGranted = grant.end <= pages * PAGE_BYTES;
+      if (isGranted || isFinal) grant.resolve(isGranted);
+      else this.#pendingGrants.push(grant);
     }
   }
 
-  /** Whether the memory will have reached the end of a block. */
-  #grant(address: number, bytes: number): Promise<boolean> {
+  /** Whether the memory will have reached the end of a block, once the worker has answered. */
+  #awaitGrant(address: number, bytes: number): Promise<boolean> {
     const end = address + bytes;
-    return new Promise((resolve) => this.#ungranted.push({ address, end, resolve }));
+    return new Promise((resolve) => this.#pendingGrants.push({ address, end, resolve }));
   }
 
   /**
-   * How far the memory must reach for something that is done up to an address: to the end of the block there, where that
-   * is not granted yet. Such blocks lie above all others.
+   * The address that the memory must reach for work that uses memory up to `end`. Where `end` is in
+   * a block that is not granted yet, that is the end of the block. Such blocks are above all
+   * others.
    */
-  #neededEnd(end: number): number {
-    let needed = end;
-    for (const block of this.#ungranted)
-      if (block.address < end) needed = Math.max(needed, block.end);
-    return needed;
+  #requiredEnd(end: number): number {
+    let required = end;
+    for (const block of this.#pendingGrants)
+      if (block.address < end) required = Math.max(required, block.end);
+    return required;
   }
 
-  /** Loses the device where the memory turns out not to reach the end of a block that the device itself needs. */
-  #need(address: number, bytes: number, text: string): void {
-    if (address + bytes <= this.#grantedPages * PAGE) return;
-    this.#grant(address, bytes).then((isGranted) => {
+  /**
+   * Loses the device if the memory turns out not to reach the end of a block that the device itself
+   * needs.
+   */
+  #requireGrant(address: number, bytes: number, text: string): void {
+    if (address + bytes <= this.#grantedPages * PAGE_BYTES) return;
+    this.#awaitGrant(address, bytes).then((isGranted) => {
       if (!isGranted) this.#lose(failure(text));
     });
   }

@@ -1,19 +1,23 @@
-/** A worker with a memory of its own, where no memory can be shared. */
+/** A worker that has the memory to itself, for pages that cannot share memory. */
 
 import { createMemory, growMemory } from './device-memory.js';
-import { PAGE } from './layout.js';
+import { PAGE_BYTES } from './layout.js';
 import type { WorkerRequest } from './messages.js';
 import { describeFailure, Runner } from './run-list.js';
 import type { WorkerPort } from './worker-port.js';
 
-/** Serves requests, one after the other. */
+/** Serves the requests of a PrivateExecutor, one after another. */
 export class PrivateWorker {
   readonly #port: WorkerPort;
   readonly #memory: WebAssembly.Memory;
   readonly #runner: Runner;
   #hasFailed = false;
 
-  /** @throws RangeError where the host grants none of the limits. */
+  /**
+   * Creates the memory and reports its largest size to the main thread.
+   *
+   * @throws RangeError where the host grants none of the limits.
+   */
   constructor(port: WorkerPort, pageLimits: readonly number[]) {
     const { memory, maxPages } = createMemory(pageLimits, false);
     this.#port = port;
@@ -22,6 +26,7 @@ export class PrivateWorker {
     port.send({ kind: 'ready', maxPages });
   }
 
+  /** Serves one request. The first one that fails is reported, and all after it are ignored. */
   serve(request: WorkerRequest): void {
     if (this.#hasFailed) return;
     try {
@@ -35,7 +40,7 @@ export class PrivateWorker {
   #serve(request: WorkerRequest): void {
     switch (request.kind) {
       case 'grow': {
-        const pages = growMemory(this.#memory, request.least, request.wished);
+        const pages = growMemory(this.#memory, request.minPages, request.preferredPages);
         this.#port.send({ kind: 'grown', pages });
         return;
       }
@@ -59,7 +64,10 @@ export class PrivateWorker {
     }
   }
 
-  /** Whether the memory reaches an address: not where the host had no room for the buffer there. */
+  /**
+   * Whether the memory reaches an address. It does not where the host had no room for the buffer
+   * there.
+   */
   #reaches(end: number): boolean {
     return end <= this.#memory.buffer.byteLength;
   }
@@ -67,6 +75,6 @@ export class PrivateWorker {
   #runList({ words, start, commands }: Extract<WorkerRequest, { kind: 'list' }>): void {
     const { buffer } = this.#memory;
     new Int32Array(buffer).set(words, start);
-    this.#runner.run({ start, commands, threads: 1, pages: buffer.byteLength / PAGE });
+    this.#runner.run({ start, commands, threads: 1, pages: buffer.byteLength / PAGE_BYTES });
   }
 }

@@ -1,26 +1,28 @@
 /**
- * Threads over one shared memory. The main thread publishes lists of commands and goes on; the workers run them in order,
- * each command by all of them (list-ring.ts). The main thread never waits and never asks: where someone awaits a result,
- * the worker that finishes it sends a message.
+ * An executor with several threads over one shared memory. The main thread publishes lists of
+ * commands and continues. The workers run the lists in order, each command by all of them
+ * (list-ring.ts). The main thread never blocks and never polls: where a result is awaited, the
+ * worker that finishes it sends a message.
  *
- * What is kept here is what cannot be done yet: lists for which there is no slot or no room, writes to memory that lists
- * in flight may still read, blocks that they still use, and whoever waits for their end. Such writes go along with the
- * next list, as copies at its beginning: a list of their own each would have to be written and handed over.
+ * This file keeps what cannot be done yet: lists for which there is no slot or no room, writes to
+ * memory that lists in flight may still read, blocks that those lists still use, and whoever awaits
+ * their end. Such writes are sent with the next list, as copies at its start. A list of its own for
+ * each write would cost more.
  */
 
 import { createMemory, DeviceMemory, growMemory, PAGE_LIMITS } from './device-memory.js';
 import type { Allocation, Command, ExecutableKernel, Executor } from './executor.js';
-import { type Chooser, Governor } from './governor.js';
+import { Governor, type ThreadChooser } from './governor.js';
 import { startWorkers, type WorkerHandle, type WorkerStarter } from './host.js';
-import { CONTROL_BYTES, RESERVE, RESERVE_BYTES } from './layout.js';
+import { CONTROL_BYTES, RESERVE_BYTES, RESERVE_START } from './layout.js';
 import { ListPublisher, MAX_IN_FLIGHT } from './list-ring.js';
-import { type Answer, type Failure, failure } from './messages.js';
-import { type TestHooks, ThreadTurns } from './test-hooks.js';
+import { type Failure, failure, type WorkerReply } from './messages.js';
+import { RoundRobinChooser, type TestHooks } from './test-hooks.js';
 import { listSignature, listWords, writeList } from './write-list.js';
 
 type Copy = Extract<Command, { kind: 'copy' }>;
 
-/** Commands or a write; in the backlog until it can be published, or done. */
+/** A list of commands or a write. It is in the backlog until it can be published or done. */
 type Work =
   | {
       readonly kind: 'list';
@@ -29,28 +31,28 @@ type Work =
     }
   | { readonly kind: 'write'; readonly address: number; readonly bytes: Uint8Array };
 
-/** More do not go along with one list, which must find room in the memory. */
+/** The most writes that are sent with one list, which must find room in the memory. */
 const MAX_COPIES = 256;
 
 interface InFlight {
   readonly list: number;
   readonly signature: number;
-  /** The block where its commands lie. */
+  /** Byte address of the block that holds its commands. */
   readonly address: number;
 }
 
-/** Something to be done once so much work is done. */
+/** Something to do once a given amount of work is done. */
 interface Deferred {
   readonly work: number;
   run(): void;
 }
 
-/** What is let go when the executor is closed. */
-interface Shared {
+/** What is dropped when the executor is closed. */
+interface Resources {
   readonly memory: WebAssembly.Memory;
   readonly ring: ListPublisher;
   readonly workers: readonly WorkerHandle[];
-  /** Views of the memory, made anew when it has grown. */
+  /** Views of the memory, renewed when it grows. */
   words: Int32Array;
   bytes: Uint8Array;
 }
@@ -60,26 +62,35 @@ export class SharedExecutor implements Executor {
   readonly threads: number;
   readonly failed: Promise<Failure>;
   readonly #memory: DeviceMemory;
-  readonly #chooser: Chooser;
+  readonly #chooser: ThreadChooser;
   /** `undefined` once the executor is closed. */
-  #shared: Shared | undefined;
-  #kernels = 0;
-  /** How much work was submitted so far, and how much of it is done: what is in flight, and the backlog, lie between. */
+  #resources: Resources | undefined;
+  #kernelCount = 0;
+  /**
+   * How many lists and writes were submitted, and how many of them are done. Those between are in
+   * flight or in the backlog.
+   */
   #submitted = 0;
   #done = 0;
-  /** Published, and not known to be finished. */
+  /** Published lists that are not known to be finished, oldest first. */
   #inFlight: InFlight[] = [];
   #threadsInFlight = 0;
   #backlog: Work[] = [];
-  /** Writes that go along with the next list: from where they wait in the memory to where they belong. */
+  /**
+   * Writes that are sent with the next list: from where they wait in memory to their destination.
+   */
   #copies: Copy[] = [];
-  /** Blocks to be given back, and results to be read, each in the order of their work. */
+  /** Blocks to free and results to read, each ordered by the work they wait for. */
   #releases: Deferred[] = [];
   #reads: Deferred[] = [];
   #times = { elapsed: 0, waited: 0 };
   #fail: (failure: Failure) => void = () => {};
 
-  /** @throws Error where the workers cannot be started, or the host has no room for the memory. */
+  /**
+   * Starts the workers.
+   *
+   * @throws Error where they cannot be started, or the host has no room for the memory.
+   */
   static async start(
     threads: number,
     starter: WorkerStarter,
@@ -94,18 +105,22 @@ export class SharedExecutor implements Executor {
       return { kind: 'shared', memory, thread, delay: hooks.delay } as const;
     });
     const events = {
-      onAnswer: (answer: Answer) => executor.#onAnswer(answer),
-      onBroken: (text: string) => executor.#lose(failure(text)),
+      onReply: (reply: WorkerReply) => executor.#onReply(reply),
+      onCrash: (text: string) => executor.#lose(failure(text)),
     };
     const workers = await startWorkers(messages, events, starter);
-    executor.#shared = { memory, ring, workers, ...newViews(memory) };
+    executor.#resources = { memory, ring, workers, ...newViews(memory) };
     return executor;
   }
 
   private constructor(threads: number, maxPages: number, listsPerTurn: number | undefined) {
     this.threads = threads;
-    this.#memory = new DeviceMemory(maxPages, (least, wished) => this.#grow(least, wished));
-    this.#chooser = listsPerTurn ? new ThreadTurns(threads, listsPerTurn) : new Governor(threads);
+    this.#memory = new DeviceMemory(maxPages, (minPages, preferredPages) =>
+      this.#grow(minPages, preferredPages),
+    );
+    this.#chooser = listsPerTurn
+      ? new RoundRobinChooser(threads, listsPerTurn)
+      : new Governor(threads);
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
     });
@@ -124,12 +139,12 @@ export class SharedExecutor implements Executor {
   }
 
   allocate(bytes: number): Allocation | undefined {
-    this.#collect();
+    this.#collectFinished();
     return this.#memory.allocate(bytes);
   }
 
   release(address: number): void {
-    this.#collect();
+    this.#collectFinished();
     if (this.#isIdle()) this.#memory.release(address);
     else defer(this.#releases, this.submitted, () => this.#memory.release(address));
   }
@@ -139,14 +154,14 @@ export class SharedExecutor implements Executor {
     if (!block) throw new Error('There is no room for another kernel.');
     const { address } = block;
     try {
-      const old = this.#memory.reserveScratch(scratch, this.threads);
-      if (old !== undefined) this.release(old);
+      const oldAddress = this.#memory.reserveScratch(scratch, this.threads);
+      if (oldAddress !== undefined) this.release(oldAddress);
     } catch (error) {
       this.#memory.release(address);
       throw error;
     }
-    this.#shared?.bytes.set(bytes, address);
-    return { id: this.#kernels++, address, bytes: bytes.length };
+    this.#resources?.bytes.set(bytes, address);
+    return { id: this.#kernelCount++, address, bytes: bytes.length };
   }
 
   submit(commands: readonly Command[]): void {
@@ -154,39 +169,41 @@ export class SharedExecutor implements Executor {
   }
 
   write(address: number, bytes: Uint8Array): void {
-    const shared = this.#shared;
-    if (!shared || bytes.length === 0) return;
-    this.#collect();
+    const resources = this.#resources;
+    if (!resources || bytes.length === 0) return;
+    this.#collectFinished();
     if (this.#isIdle()) {
-      shared.bytes.set(bytes, address);
+      resources.bytes.set(bytes, address);
       return;
     }
-    // What runs now may read the old bytes. The new ones wait beside them, and are copied by the threads.
-    const aside = this.#memory.allocate(bytes.length);
-    if (!aside) {
-      // Where there is no room they wait here, and what comes after them waits, too.
-      this.#sendCopies();
+    // Running lists may read the old bytes. The new ones wait in a block of their own, and the
+    // threads copy them.
+    const staging = this.#memory.allocate(bytes.length);
+    if (!staging) {
+      // Where there is no room for that, they wait in the backlog, and so does everything after
+      // them.
+      this.#flushCopies();
       this.#add({ kind: 'write', address, bytes: bytes.slice() });
       return;
     }
-    shared.bytes.set(bytes, aside.address);
-    this.#copies.push({ kind: 'copy', from: aside.address, to: address, bytes: bytes.length });
-    this.release(aside.address);
-    if (this.#copies.length === MAX_COPIES) this.#sendCopies();
+    resources.bytes.set(bytes, staging.address);
+    this.#copies.push({ kind: 'copy', from: staging.address, to: address, bytes: bytes.length });
+    this.release(staging.address);
+    if (this.#copies.length === MAX_COPIES) this.#flushCopies();
   }
 
   read(address: number, bytes: number, after = this.submitted): Promise<ArrayBuffer> {
     return new Promise((resolve) => {
       const read = () => {
-        const copy = this.#shared?.bytes.slice(address, address + bytes);
+        const copy = this.#resources?.bytes.slice(address, address + bytes);
         if (copy) resolve(copy.buffer as ArrayBuffer);
       };
-      if (after > this.#submitted) this.#sendCopies();
-      this.#collect();
+      if (after > this.#submitted) this.#flushCopies();
+      this.#collectFinished();
       if (after <= this.#done) read();
       else {
         defer(this.#reads, after, read);
-        this.#requestNotice();
+        this.#requestMessage();
       }
     });
   }
@@ -198,8 +215,8 @@ export class SharedExecutor implements Executor {
   }
 
   close(): void {
-    for (const worker of this.#shared?.workers ?? []) worker.stop();
-    this.#shared = undefined;
+    for (const worker of this.#resources?.workers ?? []) worker.stop();
+    this.#resources = undefined;
     this.#inFlight = [];
     this.#backlog = [];
     this.#copies = [];
@@ -211,96 +228,105 @@ export class SharedExecutor implements Executor {
     return this.#done === this.submitted;
   }
 
-  /** Adds a list, and the writes that came before it. */
+  /** Submits a list, with the pending writes at its start. */
   #addList(commands: readonly Command[]): void {
     const copies = this.#copies;
     this.#copies = [];
     this.#add({ kind: 'list', copies, commands });
   }
 
-  /** A list of their own, where no other may follow. */
-  #sendCopies(): void {
+  /** Submits the pending writes as a list of their own, where no other list may follow. */
+  #flushCopies(): void {
     if (this.#copies.length > 0) this.#addList([]);
   }
 
   #add(work: Work): void {
-    if (!this.#shared) return;
-    this.#collect();
+    if (!this.#resources) return;
+    this.#collectFinished();
     this.#submitted++;
     this.#backlog.push(work);
     this.#publishBacklog();
-    if (this.#backlog.length > 0) this.#requestNotice();
+    if (this.#backlog.length > 0) this.#requestMessage();
   }
 
-  /** Publishes what can be published now, in order. */
+  /** Publishes or does as much of the backlog as is possible now, in order. */
   #publishBacklog(): void {
     while (this.#backlog.length > 0) {
       const [work] = this.#backlog as [Work];
-      const isTaken = work.kind === 'list' ? this.#publish(work) : this.#write(work);
-      if (!isTaken) return;
+      const isProcessed = work.kind === 'list' ? this.#publish(work) : this.#write(work);
+      if (!isProcessed) return;
       this.#backlog.shift();
     }
   }
 
-  /** @returns whether the list was published. */
-  #publish({ copies, commands: own }: Extract<Work, { kind: 'list' }>): boolean {
-    const shared = this.#shared;
+  /**
+   * Publishes a list if it can be published now.
+   *
+   * @returns whether it was.
+   */
+  #publish({ copies, commands: listCommands }: Extract<Work, { kind: 'list' }>): boolean {
+    const resources = this.#resources;
     const isEmpty = this.#inFlight.length === 0;
-    if (!shared || this.#inFlight.length >= MAX_IN_FLIGHT) return false;
-    const commands = [...copies, ...own];
-    // Whether what it reads was written before or goes along is up to chance: it is the same list.
-    const signature = listSignature(own);
+    if (!resources || this.#inFlight.length >= MAX_IN_FLIGHT) return false;
+    const commands = [...copies, ...listCommands];
+    // Whether data was written directly or is copied with the list depends on timing; it is the
+    // same list.
+    const signature = listSignature(listCommands);
     const threads = this.#chooser.next(signature, isEmpty ? undefined : this.#threadsInFlight);
     if (!isEmpty && threads !== this.#threadsInFlight) return false;
     const address = this.#listBlock(4 * listWords(commands));
     if (address === undefined) {
-      // What is in flight gives its blocks back.
+      // Lists in flight will free their blocks; without any, there will never be room.
       if (isEmpty) this.#lose(failure('no memory is left for commands'));
       return false;
     }
     const start = address / 4;
     const { scratch, pages } = this.#memory;
-    writeList(shared.words, start, start, commands, threads, scratch);
-    const list = shared.ring.publish({ start, commands: commands.length, threads, pages });
+    writeList(resources.words, start, start, commands, threads, scratch);
+    const list = resources.ring.publish({ start, commands: commands.length, threads, pages });
     this.#threadsInFlight = threads;
     this.#inFlight.push({ list, signature, address });
     return true;
   }
 
-  /** Room for a list: in the heap, or in what is kept back for one list where the heap is full. */
+  /** Room for a list: in the heap, or in the reserve for one list where the heap is full. */
   #listBlock(bytes: number): number | undefined {
     const block = this.#memory.allocate(bytes);
     if (block) return block.address;
-    return this.#inFlight.length === 0 && bytes <= RESERVE_BYTES ? RESERVE : undefined;
+    return this.#inFlight.length === 0 && bytes <= RESERVE_BYTES ? RESERVE_START : undefined;
   }
 
-  /** @returns whether the bytes were written: not while something runs that may read the old ones. */
+  /**
+   * Writes the bytes if nothing is running that may read the old ones.
+   *
+   * @returns whether they were written.
+   */
   #write({ address, bytes }: Extract<Work, { kind: 'write' }>): boolean {
     if (this.#inFlight.length > 0) return false;
-    this.#shared?.bytes.set(bytes, address);
+    this.#resources?.bytes.set(bytes, address);
     this.#finishWork();
     return true;
   }
 
-  /** Looks at what has finished since the last look. */
-  #collect(): void {
-    const ring = this.#shared?.ring;
+  /** Handles all lists that have finished since the last call. */
+  #collectFinished(): void {
+    const ring = this.#resources?.ring;
     while (ring && this.#inFlight.length > 0 && ring.isFinished(this.#inFlight[0]!.list)) {
       const { list, signature, address } = this.#inFlight.shift()!;
       const { threads, elapsed, waited } = ring.times(list);
       this.#chooser.report(signature, threads, elapsed, waited);
       this.#times.elapsed += elapsed / 1000;
       this.#times.waited += waited / 1000;
-      if (address !== RESERVE) this.#memory.release(address);
+      if (address !== RESERVE_START) this.#memory.release(address);
       this.#finishWork();
     }
-    if (this.#copies.length > 0 && this.#done === this.#submitted) this.#makeCopies();
+    if (this.#copies.length > 0 && this.#done === this.#submitted) this.#applyCopies();
   }
 
-  /** Writes what waits beside its place: nothing reads the old bytes any more. */
-  #makeCopies(): void {
+  /** Does the pending writes at once: nothing reads the old bytes any more. */
+  #applyCopies(): void {
     for (const { from, to, bytes } of this.#copies)
-      this.#shared?.bytes.copyWithin(to, from, from + bytes);
+      this.#resources?.bytes.copyWithin(to, from, from + bytes);
     this.#copies = [];
     this.#submitted++;
     this.#finishWork();
@@ -312,13 +338,13 @@ export class SharedExecutor implements Executor {
       while (deferred.length > 0 && deferred[0]!.work <= this.#done) deferred.shift()!.run();
   }
 
-  /** Asks to be told when the next work is done that something here waits for. */
-  #requestNotice(): void {
+  /** Asks for a message when the next work is done that something here waits for. */
+  #requestMessage(): void {
     const list = this.#awaitedList();
-    if (!this.#shared || list === undefined) return;
-    const { workers, ring } = this.#shared;
+    if (!this.#resources || list === undefined) return;
+    const { workers, ring } = this.#resources;
     workers[0]!.hold(true);
-    if (!ring.requestNotice(list)) queueMicrotask(() => this.#onNotice());
+    if (!ring.requestMessage(list)) queueMicrotask(() => this.#onFinished());
   }
 
   #awaitedList(): number | undefined {
@@ -327,41 +353,41 @@ export class SharedExecutor implements Executor {
     return next && this.#inFlight[next.work - this.#done - 1]?.list;
   }
 
-  #onNotice(): void {
-    if (!this.#shared) return;
-    this.#collect();
+  #onFinished(): void {
+    if (!this.#resources) return;
+    this.#collectFinished();
     this.#publishBacklog();
-    if (this.#reads.length > 0 || this.#backlog.length > 0) this.#requestNotice();
-    else this.#shared.workers[0]!.hold(false);
+    if (this.#reads.length > 0 || this.#backlog.length > 0) this.#requestMessage();
+    else this.#resources.workers[0]!.hold(false);
   }
 
-  #onAnswer(answer: Answer): void {
-    if (answer.kind === 'finished') this.#onNotice();
-    if (answer.kind === 'failed') this.#lose(answer.failure);
+  #onReply(reply: WorkerReply): void {
+    if (reply.kind === 'finished') this.#onFinished();
+    if (reply.kind === 'failed') this.#lose(reply.failure);
   }
 
-  /** The device is lost: nothing more is run, and whoever waits is told through `failed`. */
+  /** Loses the device: nothing more is run, and `failed` resolves with the reason. */
   #lose(reason: Failure): void {
-    if (!this.#shared) return;
+    if (!this.#resources) return;
     this.close();
     this.#fail(reason);
   }
 
-  #grow(least: number, wished: number): number {
-    const shared = this.#shared;
-    if (!shared) return this.#memory.pages;
-    const pages = growMemory(shared.memory, least, wished);
-    Object.assign(shared, newViews(shared.memory));
+  #grow(minPages: number, preferredPages: number): number {
+    const resources = this.#resources;
+    if (!resources) return this.#memory.pages;
+    const pages = growMemory(resources.memory, minPages, preferredPages);
+    Object.assign(resources, newViews(resources.memory));
     return pages;
   }
 }
 
-/** Keeps what is to be done after some work behind all that comes before it. */
+/** Inserts something to do into a queue ordered by work, after all entries for the same work. */
 function defer(waiting: Deferred[], work: number, run: () => void): void {
-  const place = waiting.findLastIndex((other) => other.work <= work) + 1;
-  waiting.splice(place, 0, { work, run });
+  const index = waiting.findLastIndex((entry) => entry.work <= work) + 1;
+  waiting.splice(index, 0, { work, run });
 }
 
-function newViews({ buffer }: WebAssembly.Memory): Pick<Shared, 'words' | 'bytes'> {
+function newViews({ buffer }: WebAssembly.Memory): Pick<Resources, 'words' | 'bytes'> {
   return { words: new Int32Array(buffer), bytes: new Uint8Array(buffer) };
 }

@@ -1,13 +1,18 @@
-/** Waiting without sleeping, for what is likely to come within microseconds. */
+/** Waiting without sleeping, for events that are likely to come within microseconds. */
 
-/** A look at the clock costs as much as many looks at a word of memory. */
-const LOOKS_PER_CLOCK = 64;
+/** Reading the clock costs as much as reading many words of memory. */
+const CHECKS_PER_CLOCK_READ = 64;
 
-/** Looks at a condition again and again. @returns whether it became true within the time. */
+/**
+ * Checks a condition again and again.
+ *
+ * @param milliseconds how long to try.
+ * @returns whether the condition became true within that time.
+ */
 export function spinUntil(condition: () => boolean, milliseconds: number): boolean {
   const start = performance.now();
   do {
-    for (let look = 0; look < LOOKS_PER_CLOCK; look++) if (condition()) return true;
+    for (let check = 0; check < CHECKS_PER_CLOCK_READ; check++) if (condition()) return true;
   } while (performance.now() - start < milliseconds);
   return false;
 }

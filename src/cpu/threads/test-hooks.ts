@@ -1,25 +1,31 @@
-/** What tests change of a device: where its threads sleep, how many there are, how far its memory reaches. */
+/**
+ * What tests can change about a device: how its workers start and when they sleep, how many threads
+ * run, how large its memory can be.
+ */
 
-import type { Chooser } from './governor.js';
+import type { ThreadChooser } from './governor.js';
 import type { WorkerStarter } from './host.js';
 
-/** All of it, in one option of the device. */
+/** All hooks, as one option of the device. */
 export interface TestHooks {
   /** False gives the memory to one worker, as in a page that is not cross-origin isolated. */
   readonly isShared?: boolean;
-  /** Takes the place of starting real workers. */
+  /** Starts workers in place of the real ones. */
   readonly startWorker?: WorkerStarter;
-  /** Makes one thread sleep at barriers now and then. */
+  /** Makes one thread sleep at some of its barriers. */
   readonly delay?: Delay;
-  /** Every number of threads in turn, for so many lists each. */
+  /** Goes through all numbers of threads in turn, and stays with each for this many lists. */
   readonly listsPerTurn?: number;
-  /** The number of the first list: near where numbers wrap around. */
+  /** Id of the first list, to test ids near where they wrap around. */
   readonly firstList?: number;
-  /** Pages of the memory at most. */
+  /** The largest size of the memory, in pages. */
   readonly maxPages?: number;
 }
 
-/** How a thread is held up: at one barrier in `every`, by `seed`, for some milliseconds; until a time since the epoch. */
+/**
+ * How a thread is delayed: it sleeps for some milliseconds at about one barrier in `every`, chosen
+ * by a generator seeded with `seed`, until a time in milliseconds since the epoch.
+ */
 export interface Delay {
   readonly thread: number;
   readonly every: number;
@@ -28,8 +34,11 @@ export interface Delay {
   readonly until?: number;
 }
 
-/** What a thread does at each barrier, to sleep as one does that the system has taken its core from. */
-export function sleepAtBarriers({ every, milliseconds, seed, until }: Delay): () => void {
+/**
+ * Returns a function that a thread calls at each barrier. It sleeps there now and then, as a thread
+ * does whose core was given to another process.
+ */
+export function makeBarrierDelay({ every, milliseconds, seed, until }: Delay): () => void {
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   let state = seed | 1;
   return () => {
@@ -39,13 +48,13 @@ export function sleepAtBarriers({ every, milliseconds, seed, until }: Delay): ()
   };
 }
 
-/** Chooses every number of threads in turn. */
-export class ThreadTurns implements Chooser {
+/** Chooses all numbers of threads in turn. */
+export class RoundRobinChooser implements ThreadChooser {
   readonly #maxThreads: number;
   readonly #lists: number;
   #reported = 0;
 
-  /** @param lists how many of them have the same number of threads. */
+  /** @param lists how many lists get the same number of threads. */
   constructor(maxThreads: number, lists: number) {
     this.#maxThreads = maxThreads;
     this.#lists = lists;

@@ -1,34 +1,37 @@
-/** A worker's own end of the messages, in Node and in pages. */
+/** A worker's side of its messages, in Node and in pages. */
 
-import type { Answer, Start, WorkerRequest } from './messages.js';
+import type { StartMessage, WorkerReply, WorkerRequest } from './messages.js';
 import { type NodeThreads, nodeModule } from './node.js';
 
-/** How a worker answers. */
+/** Sends a worker's answers to the main thread. */
 export interface WorkerPort {
-  send(answer: Answer, transfer?: ArrayBuffer[]): void;
+  send(reply: WorkerReply, transfer?: ArrayBuffer[]): void;
 }
 
-/** What is used here of a page's worker: the types of pages do not go with Node's. */
+/** What is used of a page's worker scope. The type definitions of pages conflict with Node's. */
 interface PageWorkerScope {
   postMessage(message: unknown, transfer: Transferable[]): void;
-  onmessage: (event: { data: Start | WorkerRequest }) => void;
+  onmessage: (event: { data: StartMessage | WorkerRequest }) => void;
 }
 
-/** Begins to hand messages to a function, which is given the way to answer with each. */
+/**
+ * Registers the function that handles messages from the main thread. It is called with each message
+ * and with the port for answers.
+ */
 export function receiveMessages(
-  handle: (message: Start | WorkerRequest, port: WorkerPort) => void,
+  handle: (message: StartMessage | WorkerRequest, port: WorkerPort) => void,
 ): void {
   const parent = nodeModule<NodeThreads>('worker_threads')?.parentPort;
   if (parent) {
     const port: WorkerPort = {
-      send: (answer, transfer = []) => parent.postMessage(answer, transfer),
+      send: (reply, transfer = []) => parent.postMessage(reply, transfer),
     };
-    parent.on('message', (message: Start | WorkerRequest) => handle(message, port));
+    parent.on('message', (message: StartMessage | WorkerRequest) => handle(message, port));
     return;
   }
   const scope = globalThis as unknown as PageWorkerScope;
   const port: WorkerPort = {
-    send: (answer, transfer = []) => scope.postMessage(answer, transfer),
+    send: (reply, transfer = []) => scope.postMessage(reply, transfer),
   };
   scope.onmessage = ({ data }) => handle(data, port);
 }

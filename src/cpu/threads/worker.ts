@@ -1,6 +1,7 @@
 /**
- * The program of a worker thread, in Node and in pages alike. The first message says what kind of worker it is: one that
- * takes part in lists over a shared memory, or one that serves requests over a memory of its own.
+ * The program of a worker thread, in Node and in pages alike. The first message decides what kind
+ * of worker it is: one that runs lists together with others over a shared memory, or one that
+ * serves requests over a memory of its own.
  */
 
 import { ListWorker } from './list-worker.js';

@@ -1,33 +1,37 @@
-/** How commands become the words that threads read: see layout.ts. */
+/** Encodes commands as the words that threads read (layout.ts). */
 
 import type { Command } from './executor.js';
 import * as w from './layout.js';
 
 /**
- * Into how many chunks a command is cut for each of its threads. The last chunk to end is what the others wait for: an
- * eighth of a thread's share at most. Many more would cost as many claims, each of which takes the cache line that all
- * threads want.
+ * How many chunks a command is cut into for each of its threads. The chunk that ends last is what
+ * the others wait for: at most an eighth of a thread's share. Many more chunks would cost as many
+ * claims, and each claim takes the cache line that all threads want.
  */
 const CHUNKS_PER_THREAD = 8;
 
-/** Every thread's own memory: the first one's address, and bytes from one thread's to the next. */
+/**
+ * The threads' scratch memory: byte address of the first thread's, and bytes from one to the next.
+ */
 export interface Scratch {
   readonly address: number;
   readonly stride: number;
 }
 
-/** Words that a list takes. */
+/** How many words a list needs. */
 export function listWords(commands: readonly Command[]): number {
   let words = commands.length * w.COMMAND_WORDS;
-  for (const c of commands) if (c.kind === 'run') words += c.slots.length + c.immediates.length;
+  for (const command of commands)
+    if (command.kind === 'run') words += command.slots.length + command.immediates.length;
   return words;
 }
 
 /**
- * Writes a list: the commands, then the contexts of those that run kernels.
+ * Writes a list: its commands, then the contexts of those that run kernels.
  *
- * @param index where in `words` it begins.
- * @param wordAddress the same place as a word of the memory in which it is to run.
+ * @param index where in `words` the list starts.
+ * @param wordAddress the same position as a word index of the memory in which the list will run.
+ * @param threads how many threads will run it.
  */
 export function writeList(
   words: Int32Array,
@@ -40,11 +44,11 @@ export function writeList(
   words.fill(0, index, index + commands.length * w.COMMAND_WORDS);
   let context = commands.length * w.COMMAND_WORDS;
   for (const [n, command] of commands.entries()) {
-    const at = index + n * w.COMMAND_WORDS;
+    const offset = index + n * w.COMMAND_WORDS;
     const total = countUnits(command);
-    writeCommand(words, at, command, 4 * (wordAddress + context), scratch);
-    words[at + w.TOTAL] = total;
-    words[at + w.CHUNK] = Math.max(1, Math.floor(total / (CHUNKS_PER_THREAD * threads)));
+    writeCommand(words, offset, command, 4 * (wordAddress + context), scratch);
+    words[offset + w.TOTAL] = total;
+    words[offset + w.CHUNK] = Math.max(1, Math.floor(total / (CHUNKS_PER_THREAD * threads)));
     if (command.kind !== 'run') continue;
     for (const word of command.slots) words[index + context++] = word;
     words.set(command.immediates, index + context);
@@ -82,15 +86,15 @@ function writeCommand(
       words[index + w.TO] = command.to;
       words[index + w.BYTES] = command.bytes;
       return;
-    case 'stamp':
-      words[index + w.KIND] = w.STAMP;
+    case 'timestamp':
+      words[index + w.KIND] = w.TIMESTAMP;
       words[index + w.KERNEL] = -1;
       words[index + w.TO] = command.to;
       return;
   }
 }
 
-/** Into how many units a command can be cut: workgroups, or pieces of memory. */
+/** How many units a command can be cut into: workgroups, or pieces of memory. */
 function countUnits(command: Command): number {
   switch (command.kind) {
     case 'run': {
@@ -100,12 +104,12 @@ function countUnits(command: Command): number {
     case 'copy':
     case 'clear':
       return Math.ceil(command.bytes / w.PIECE_BYTES);
-    case 'stamp':
+    case 'timestamp':
       return 1;
   }
 }
 
-/** A number that lists of the same commands share. */
+/** A number that is the same for all lists of the same commands. */
 export function listSignature(commands: readonly Command[]): number {
   let signature = commands.length;
   for (const command of commands) {
@@ -115,8 +119,8 @@ export function listSignature(commands: readonly Command[]): number {
   return signature;
 }
 
-/** The end of what commands read and write. */
-export function endOfUse(commands: readonly Command[]): number {
+/** The highest address that commands read or write, plus one. */
+export function accessEnd(commands: readonly Command[]): number {
   let end = 0;
   for (const command of commands) end = Math.max(end, commandEnd(command));
   return end;
@@ -134,7 +138,7 @@ function commandEnd(command: Command): number {
       return Math.max(command.from, command.to) + command.bytes;
     case 'clear':
       return command.to + command.bytes;
-    case 'stamp':
+    case 'timestamp':
       return command.to + 8;
   }
 }

@@ -1,8 +1,8 @@
-/** What compiled kernels and whoever lays out their memory agree on. */
+/** What compiled kernels and the code that lays out their memory agree on. */
 
 /**
- * The first address at which a buffer may lie. Kernels put constant offsets below it into their loads and stores, which
- * moves the address that they are added to back by as much: with buffers from here on, that address never becomes
- * negative.
+ * The lowest byte address of a buffer. Kernels use constant offsets below this value in their loads
+ * and stores, and subtract the same amount from the address that the offset is added to. Since
+ * buffers start here or later, that address never becomes negative.
  */
 export const HEAP_START = 1 << 20;

@@ -7,7 +7,7 @@
 
 import { check } from '../wgsl/check/check.js';
 import { parse } from '../wgsl/parse/parse.js';
-import type { Entry, Program } from '../wgsl/program.js';
+import type { EntryPoint, Program } from '../wgsl/program.js';
 import { emitModule, type ModuleOptions } from './emit.js';
 import type { Kernel } from './ir/ir.js';
 import { writeText } from './ir/text.js';
@@ -15,24 +15,33 @@ import { type KernelInterface, lower } from './lower/lower.js';
 import { optimize } from './optimize/optimize.js';
 import { splitAtBarriers } from './split/split.js';
 
-/** A kernel's module, and what whoever runs it must know. */
+/** A kernel's module, and what is needed to run it. */
 export interface CompiledKernel extends KernelInterface {
+  /** The WebAssembly module. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Bytes of memory that a thread needs for itself while it runs the kernel. */
+  /** Bytes of scratch memory that a thread needs to run the kernel. */
   readonly scratch: number;
-  /** The kernel for people; compiled again each time, so that nobody else pays for it. */
+  /**
+   * Returns the kernel in a form for reading. It is compiled again for each call, so that it costs
+   * nothing where it is not used.
+   */
   text(): string;
 }
 
 /**
- * How many shaders are cached, so that a process with several devices compiles each kernel once. Past it the oldest is
- * dropped, whether it was used lately or not, and its kernels with it.
+ * How many shaders are cached. The cache lets a process with several devices compile each kernel
+ * once. When it is full, the oldest shader and its kernels are dropped, even if they were used
+ * recently.
  */
 const MAX_PROGRAMS = 512;
 const programs = new Map<string, Program>();
 const kernels = new WeakMap<Program, Map<string, CompiledKernel>>();
 
-/** Steps 1 to 3, cached. @throws WgslError where the shader is not valid. */
+/**
+ * Runs steps 1 to 3: parses and checks a shader. Cached.
+ *
+ * @throws WgslError where the shader is not valid.
+ */
 export function readShader(text: string): Program {
   const cached = programs.get(text);
   if (cached) return cached;
@@ -42,19 +51,28 @@ export function readShader(text: string): Program {
   return program;
 }
 
-/** Steps 4 to 6. @throws Error where the kernel needs what cannot be compiled. */
+/**
+ * Runs steps 4 to 6: lowers, splits and optimizes an entry point.
+ *
+ * @param isChecked whether every index is checked.
+ * @throws Error where the kernel needs something that cannot be compiled.
+ */
 export function makeKernel(
   program: Program,
-  entry: Entry,
+  entry: EntryPoint,
   isChecked: boolean,
 ): Kernel & KernelInterface {
   return optimize(splitAtBarriers(lower(program, entry, isChecked)));
 }
 
-/** Steps 4 to 7, cached. @throws Error where the kernel cannot be compiled. */
+/**
+ * Runs steps 4 to 7: compiles an entry point to a module. Cached.
+ *
+ * @throws Error where the kernel cannot be compiled.
+ */
 export function compileEntry(
   program: Program,
-  entry: Entry,
+  entry: EntryPoint,
   options: ModuleOptions,
 ): CompiledKernel {
   const cached = kernels.get(program) ?? new Map<string, CompiledKernel>();

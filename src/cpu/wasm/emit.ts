@@ -1,5 +1,6 @@
 /**
- * Step 7: a kernel becomes the bytes of a WebAssembly module (WebAssembly Core Specification 2.0, section 5).
+ * Step 7: a kernel becomes the bytes of a WebAssembly module (WebAssembly Core Specification 2.0,
+ * section 5).
  *
  *   in    f32.store offset=4 p (f32.mul 2 (f32.load q))           with p and q locals 5 and 6
  *   out   20 05                local.get 5
@@ -7,11 +8,11 @@
  *         20 06  2a 02 00      local.get 6, f32.load offset=0
  *         94  38 02 04         f32.mul, f32.store offset=4
  *
- * The module imports the device's memory and, where the kernel is checked, a function that is told of bad indices; it
- * exports the kernel as `run`.
+ * The module imports the device's memory and, if the kernel is checked, a function that reports bad
+ * indices. It exports the kernel as `run`.
  *
- * Why: kernels are made while a page runs, and a library that writes WebAssembly is larger than what is needed of it
- * here.
+ * Why: kernels are compiled while a page runs, and a library that writes WebAssembly would be
+ * larger than the part of it that is needed here.
  */
 
 import { instruction, type WasmType } from './ir/instructions.js';
@@ -20,30 +21,38 @@ import { localsUsed } from './ir/locals.js';
 
 const SECTION = { types: 1, imports: 2, functions: 3, exports: 7, code: 10 } as const;
 const IMPORT = { function: 0x00, memory: 0x02 } as const;
-/** Whether a memory is shared; both have a maximum. */
+/** The memory's limits flag, with a maximum: not shared or shared. */
 const LIMITS = { own: 0x01, shared: 0x03 } as const;
 const TYPE_CODES: Readonly<Record<WasmType, number>> = { i32: 0x7f, f32: 0x7d, v128: 0x7b };
 const NO_RESULT = 0x40;
 const FUNCTION = 0x60;
-/** What engines accept at most (WebAssembly JavaScript Interface, "Limits"). */
+/** Limits of engines (WebAssembly JavaScript Interface, "Limits"). */
 const MAX_LOCALS = 50_000;
 const MAX_BODY_BYTES = 7_654_321;
-/** The one memory and the one imported function. */
-const MEMORY = 0;
-const REPORT = 0;
-/** The log2 of 4: what every access may count on, since addresses are multiples of words. */
+/** Indices of the only memory and of the only imported function. */
+const MEMORY_INDEX = 0;
+const REPORT_INDEX = 0;
+/** log2 of the alignment of every access, 4 bytes: addresses are multiples of words. */
 const WORD_ALIGNMENT = 2;
 
 /** What a module depends on besides its kernel. */
 export interface ModuleOptions {
-  /** Whether the memory is one that threads share. */
+  /** Whether the memory is shared between threads. */
   readonly isShared: boolean;
+  /** Whether the kernel reports bad indices. */
   readonly isChecked: boolean;
-  /** The most pages of 64 KiB that the memory can have; must be those of the memory itself, or more. */
+  /**
+   * The largest size of the memory in pages of 64 KiB. It must be that of the memory itself, or
+   * more.
+   */
   readonly maxPages: number;
 }
 
-/** @throws Error where the kernel is larger than any engine accepts. */
+/**
+ * Encodes a kernel as a WebAssembly module.
+ *
+ * @throws Error where the kernel is larger than engines accept.
+ */
 export function emitModule(kernel: Kernel, options: ModuleOptions): Uint8Array<ArrayBuffer> {
   const module = new Bytes();
   module.raw(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
@@ -81,7 +90,7 @@ export function emitModule(kernel: Kernel, options: ModuleOptions): Uint8Array<A
   return module.result();
 }
 
-/** Bytes that grow, with the encodings of numbers that WebAssembly uses. */
+/** A growing array of bytes, with WebAssembly's encodings of numbers. */
 class Bytes {
   #bytes = new Uint8Array(256);
   #length = 0;
@@ -102,12 +111,12 @@ class Bytes {
   #reserve(more: number): void {
     const needed = this.#length + more;
     if (needed <= this.#bytes.length) return;
-    const longer = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
-    longer.set(this.#bytes);
-    this.#bytes = longer;
+    const grown = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
   }
 
-  /** LEB128 without a sign. */
+  /** Unsigned LEB128. */
   unsigned(value: number): void {
     let rest = value >>> 0;
     do {
@@ -117,7 +126,7 @@ class Bytes {
     } while (rest);
   }
 
-  /** LEB128 with a sign. */
+  /** Signed LEB128. */
   signed(value: number): void {
     let rest = value | 0;
     for (;;) {
@@ -147,7 +156,7 @@ class Bytes {
     items.forEach(write);
   }
 
-  /** Bytes after their number. */
+  /** Bytes preceded by their number. */
   block(bytes: Bytes): void {
     this.unsigned(bytes.length);
     this.#reserve(bytes.length);
@@ -167,12 +176,12 @@ class Bytes {
   }
 }
 
-/** The body of the one function. */
+/** Writes the body of the function. */
 class FunctionWriter {
   readonly #kernel: Kernel;
   readonly #code = new Bytes();
   readonly #indices = new Map<Local, number>();
-  /** Labels around what is being written, the innermost last; `undefined` for that of an if. */
+  /** Labels around the current statement, the innermost last; `undefined` for that of an if. */
   readonly #labels: (Label | undefined)[] = [];
 
   constructor(kernel: Kernel) {
@@ -195,19 +204,19 @@ class FunctionWriter {
     return code;
   }
 
-  /** Gives every local its index: parameters first, then one type after the other. */
+  /** Assigns an index to every local: parameters first, then grouped by type. */
   #numberLocals(): [WasmType, number][] {
     const { parameters, body } = this.#kernel;
     for (const local of parameters) this.#indices.set(local, this.#indices.size);
-    const own = [...localsUsed(body)].filter((local) => !this.#indices.has(local));
-    if (own.length > MAX_LOCALS)
+    const locals = [...localsUsed(body)].filter((local) => !this.#indices.has(local));
+    if (locals.length > MAX_LOCALS)
       throw new Error(
-        `${this.#kernel.name} needs ${own.length} locals, more than the ${MAX_LOCALS} of WebAssembly`,
+        `${this.#kernel.name} needs ${locals.length} locals, more than the ${MAX_LOCALS} of WebAssembly`,
       );
     return (['i32', 'f32', 'v128'] as const).flatMap((type) => {
-      const ofType = own.filter((local) => local.type === type);
-      for (const local of ofType) this.#indices.set(local, this.#indices.size);
-      return ofType.length > 0 ? [[type, ofType.length] as [WasmType, number]] : [];
+      const localsOfType = locals.filter((local) => local.type === type);
+      for (const local of localsOfType) this.#indices.set(local, this.#indices.size);
+      return localsOfType.length > 0 ? [[type, localsOfType.length] as [WasmType, number]] : [];
     });
   }
 
@@ -233,7 +242,7 @@ class FunctionWriter {
         this.#constant(0);
         this.#constant(statement.bytes);
         this.#opcode('memory.fill');
-        code.unsigned(MEMORY);
+        code.unsigned(MEMORY_INDEX);
         return;
       case 'block':
       case 'loop':
@@ -263,10 +272,10 @@ class FunctionWriter {
         this.#node(statement.index);
         this.#node(statement.count);
         this.#opcode('call');
-        code.unsigned(REPORT);
+        code.unsigned(REPORT_INDEX);
         return;
       case 'barrier':
-        throw new Error('A barrier reached the bytes.');
+        throw new Error('A barrier was not removed before encoding.');
     }
   }
 
@@ -276,11 +285,11 @@ class FunctionWriter {
     this.#labels.pop();
   }
 
-  /** How many labels a branch passes on its way out. */
+  /** How many labels are between a branch and its target. */
   #depth(label: Label): number {
-    const at = this.#labels.lastIndexOf(label);
-    if (at < 0) throw new Error(`A branch to ${label.name} is outside of it.`);
-    return this.#labels.length - 1 - at;
+    const index = this.#labels.lastIndexOf(label);
+    if (index < 0) throw new Error(`A branch to ${label.name} is outside its target.`);
+    return this.#labels.length - 1 - index;
   }
 
   #node(node: Node): void {
@@ -308,7 +317,7 @@ class FunctionWriter {
       case 'shuffle':
         for (const operand of node.operands) this.#node(operand);
         this.#opcode('i8x16.shuffle');
-        // Of bytes, where ours are lanes of four.
+        // The instruction shuffles bytes; our lanes have four.
         for (const lane of node.lanes) code.raw(4 * lane, 4 * lane + 1, 4 * lane + 2, 4 * lane + 3);
         return;
       case 'select':

@@ -1,6 +1,6 @@
-/** The language extensions of WGSL that are part of it here. */
+/** The language extensions of WGSL that this device supports. */
 
-/** The names that `requires` accepts, and that `wgslLanguageFeatures` lists. */
+/** The names that `requires` accepts and that `wgslLanguageFeatures` lists. */
 export const LANGUAGE_FEATURES: readonly string[] = [
   'immediate_address_space',
   'pointer_composite_access',

@@ -1,15 +1,20 @@
 /**
- * What an expression of the typed program is evaluated from: one list for all that walk through programs.
+ * The operands of expressions in the typed program: one list for all code that walks through
+ * programs.
  *
  *   in    out[f(i)] + 1
  *   out   operands of the sum: the read of out[f(i)] and 1; of that read: f(i)
  *
- * Why: whether an expression has effects, depends on a variable or is uniform is asked of its operands first.
+ * Why: whether an expression has side effects, depends on a variable or is uniform is determined by
+ * its operands.
  */
 
-import type { Expression, Place, Variable } from './program.js';
+import type { Expression, Reference, Variable } from './program.js';
 
-/** The expressions that are evaluated for an expression, in order: its operands, and the indices of its places. */
+/**
+ * The expressions that are evaluated for an expression, in order: its operands, and the indices in
+ * its references.
+ */
 export function operands(node: Expression): readonly Expression[] {
   switch (node.kind) {
     case 'constant':
@@ -17,7 +22,7 @@ export function operands(node: Expression): readonly Expression[] {
       return [];
     case 'read':
     case 'address':
-      return placeOperands(node.place);
+      return referenceOperands(node.reference);
     case 'unary':
     case 'convert':
     case 'bitcast':
@@ -31,38 +36,38 @@ export function operands(node: Expression): readonly Expression[] {
       return node.parts;
     case 'member':
     case 'swizzle':
-      return [node.of];
+      return [node.base];
     case 'element':
-      return [node.of, node.index];
+      return [node.base, node.index];
   }
 }
 
-/** The pointers and indices that say which place is meant. */
-export function placeOperands(place: Place): readonly Expression[] {
-  switch (place.kind) {
+/** The pointers and indices in a reference, in order. */
+export function referenceOperands(reference: Reference): readonly Expression[] {
+  switch (reference.kind) {
     case 'variable':
       return [];
     case 'dereference':
-      return [place.pointer];
+      return [reference.pointer];
     case 'member':
-      return placeOperands(place.of);
+      return referenceOperands(reference.base);
     case 'element':
-      return [...placeOperands(place.of), place.index];
+      return [...referenceOperands(reference.base), reference.index];
   }
 }
 
-/** The variable that a place is part of; `undefined` where it lies behind a pointer. */
-export function rootVariable(place: Place): Variable | undefined {
-  if (place.kind === 'variable') return place.variable;
-  return place.kind === 'dereference' ? undefined : rootVariable(place.of);
+/** The variable that a reference belongs to; `undefined` where it goes through a pointer. */
+export function rootVariable(reference: Reference): Variable | undefined {
+  if (reference.kind === 'variable') return reference.variable;
+  return reference.kind === 'dereference' ? undefined : rootVariable(reference.base);
 }
 
 /**
- * Whether evaluating an expression may change what others read: it calls a function of the shader, or waits for the
- * other invocations of the workgroup.
+ * Whether evaluating an expression may change what other expressions read: it calls a function of
+ * the shader, or waits for the other invocations of the workgroup.
  */
-export function hasEffects(node: Expression): boolean {
+export function hasSideEffects(node: Expression): boolean {
   if (node.kind === 'call') return true;
   if (node.kind === 'builtin' && node.name.startsWith('workgroup')) return true;
-  return operands(node).some(hasEffects);
+  return operands(node).some(hasSideEffects);
 }

@@ -1,13 +1,16 @@
-/** Where in a shader something stands, and the error that says what is wrong there. */
+/** Positions in a shader's source, and the error that says what is wrong at one. */
 
-/** A place in a shader's text: characters from its start. */
-export type Offset = number;
+/** A position in a shader's source, in characters from its start. */
+export type Position = number;
 
-/** A shader that is not valid WGSL, or that uses a part of WGSL this device does not have. */
+/**
+ * Thrown where a shader is not valid WGSL, or uses a part of WGSL that this device does not
+ * support.
+ */
 export class WgslError extends Error {
   override name = 'WgslError';
 
-  /** @param rule the rule that was broken, as one sentence without its full stop. */
+  /** @param rule the rule that was broken, as a sentence without a full stop. */
   constructor(
     readonly rule: string,
     readonly line: number,
@@ -17,15 +20,15 @@ export class WgslError extends Error {
   }
 }
 
-/** Line and column, both from 1, of an offset. */
-export function positionAt(text: string, offset: Offset): { line: number; column: number } {
-  const before = text.slice(0, offset);
+/** The line and column of a position, both starting at 1. */
+export function lineAndColumn(text: string, position: Position): { line: number; column: number } {
+  const before = text.slice(0, position);
   const lineStart = before.lastIndexOf('\n') + 1;
-  return { line: before.split('\n').length, column: offset - lineStart + 1 };
+  return { line: before.split('\n').length, column: position - lineStart + 1 };
 }
 
-/** @throws WgslError at `offset`. */
-export function failAt(text: string, offset: Offset, rule: string): never {
-  const { line, column } = positionAt(text, offset);
+/** @throws WgslError always, with the line and column of the position. */
+export function failAt(text: string, position: Position, rule: string): never {
+  const { line, column } = lineAndColumn(text, position);
   throw new WgslError(rule, line, column);
 }

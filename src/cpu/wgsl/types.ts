@@ -1,29 +1,32 @@
 /**
- * WGSL's types, as far as this device has them, and how they lie in memory (WGSL, section 14.4.1).
+ * The types of WGSL that this device supports, and their memory layout (WGSL, section 14.4.1).
  *
  *   in    struct S { a: f32, b: vec3f, c: array<vec2f, 4> }
- *   out   a at byte 0, b at 16, c at 32; 64 bytes, at multiples of 16
+ *   out   a at byte 0, b at 16, c at 32; size 64, alignment 16
  *
- * Why: types made of others exist once each, so that `===` compares them.
+ * Why: there is one object for each composite type, so types can be compared with `===`.
  */
 
-/** Any type of a value. */
+/** The type of an expression. */
 export type Type = Scalar | Vector | Matrix | ArrayType | Struct | Pointer | Void;
 
-/** `abstract-int` and `abstract-float` are numbers without a suffix, whose type their use decides. */
+/**
+ * A scalar type. `abstract-int` and `abstract-float` are the types of numbers without a suffix,
+ * which become concrete where they are used.
+ */
 export interface Scalar {
   readonly kind: 'scalar';
   readonly name: 'f32' | 'i32' | 'u32' | 'bool' | 'abstract-int' | 'abstract-float';
 }
 
-/** `vec2` to `vec4`. */
+/** A vector of 2, 3 or 4 components. */
 export interface Vector {
   readonly kind: 'vector';
   readonly size: 2 | 3 | 4;
   readonly element: Scalar;
 }
 
-/** Columns of f32. */
+/** A matrix of f32. */
 export interface Matrix {
   readonly kind: 'matrix';
   readonly columns: 2 | 3 | 4;
@@ -33,66 +36,82 @@ export interface Matrix {
 /** `array<element, count>` */
 export interface ArrayType {
   readonly kind: 'array';
+  /** The type of the elements. */
   readonly element: Type;
-  /** `undefined` where the size is that of the binding: a runtime-sized array. */
+  /** `undefined` for a runtime-sized array, whose size is that of its binding. */
   readonly count: number | undefined;
 }
 
-/** A struct, with the layout of its members. */
+/** A struct with the layout of its members. */
 export interface Struct {
   readonly kind: 'struct';
   readonly name: string;
   readonly members: readonly Member[];
+  /** WGSL's AlignOf, in bytes. */
   readonly align: number;
+  /** WGSL's SizeOf, in bytes. */
   readonly size: number;
 }
 
 interface Member {
   readonly name: string;
   readonly type: Type;
-  /** Bytes from the struct's start. */
+  /** Bytes from the start of the struct. */
   readonly offset: number;
 }
 
-/** Where a variable lies. */
-export type Space = 'function' | 'private' | 'workgroup' | 'storage' | 'uniform' | 'immediate';
-/** What may be done with memory. */
-export type Access = 'read' | 'read_write';
+/** WGSL's address spaces. */
+export type AddressSpace =
+  | 'function'
+  | 'private'
+  | 'workgroup'
+  | 'storage'
+  | 'uniform'
+  | 'immediate';
+/** WGSL's access modes. */
+export type AccessMode = 'read' | 'read_write';
 
 /** `ptr<space, target, access>` */
 export interface Pointer {
   readonly kind: 'pointer';
-  readonly space: Space;
+  readonly space: AddressSpace;
+  /** The type that the pointer points to (WGSL: store type). */
   readonly target: Type;
-  readonly access: Access;
+  readonly access: AccessMode;
 }
 
-/** What a function without a result gives. */
+/** The result type of a function that returns nothing. */
 interface Void {
   readonly kind: 'void';
 }
 
 const scalar = (name: Scalar['name']): Scalar => ({ kind: 'scalar', name });
 
+/** The type f32. */
 export const F32 = scalar('f32');
+/** The type i32. */
 export const I32 = scalar('i32');
+/** The type u32. */
 export const U32 = scalar('u32');
+/** The type bool. */
 export const BOOL = scalar('bool');
+/** WGSL's AbstractInt: an integer without a suffix. */
 export const ABSTRACT_INT = scalar('abstract-int');
+/** WGSL's AbstractFloat: a float without a suffix. */
 export const ABSTRACT_FLOAT = scalar('abstract-float');
-/** Of a call that gives no value. */
+/** The type of a call that returns nothing. */
 export const VOID: Void = { kind: 'void' };
 
-/** Types made from others exist once each, so that `===` compares them. */
+/** Composite types by their key: there is one object for each. */
 const interned = new Map<string, Type>();
-const identities = new WeakMap<Type, number>();
-let nextIdentity = 0;
+const typeIds = new WeakMap<Type, number>();
+let nextTypeId = 0;
 
-function identity(type: Type): number {
-  let id = identities.get(type);
+function typeId(type: Type): number {
+  let id = typeIds.get(type);
   if (id === undefined) {
-    id = nextIdentity++;
-    identities.set(type, id);
+    id = nextTypeId++;
+    typeIds.set(type, id);
   }
   return id;
 }
@@ -104,56 +123,61 @@ function intern<T extends Type>(key: string, type: T): T {
   return type;
 }
 
-/** The vector of this size. */
+/** The vector type with this size. */
 export function vectorType(size: Vector['size'], element: Scalar): Vector {
   return intern(`vec${size} ${element.name}`, { kind: 'vector', size, element });
 }
 
-/** The matrix of so many columns and rows. */
+/** The matrix type with this many columns and rows. */
 export function matrixType(columns: Matrix['columns'], rows: Matrix['rows']): Matrix {
   return intern(`mat${columns}x${rows}`, { kind: 'matrix', columns, rows });
 }
 
-/** The vector that is one of a matrix's columns. */
+/** The type of a matrix's columns. */
 export function columnType({ rows }: Matrix): Vector {
   return vectorType(rows, F32);
 }
 
-/** The array of so many elements; without a count, a runtime-sized one. */
+/** The array type with this many elements; without a count, it is runtime-sized. */
 export function arrayType(element: Type, count: number | undefined): ArrayType {
-  return intern(`array ${identity(element)} ${count}`, { kind: 'array', element, count });
+  return intern(`array ${typeId(element)} ${count}`, { kind: 'array', element, count });
 }
 
-/** The pointer to memory in a space. */
-export function pointerType(space: Space, target: Type, access: Access): Pointer {
-  const key = `ptr ${space} ${identity(target)} ${access}`;
+/** The pointer type to an address space. */
+export function pointerType(space: AddressSpace, target: Type, access: AccessMode): Pointer {
+  const key = `ptr ${space} ${typeId(target)} ${access}`;
   return intern(key, { kind: 'pointer', space, target, access });
 }
 
-/** A struct whose members are laid out one after the other, each at its alignment. */
+/**
+ * Creates a struct type and lays out its members in order, each at a multiple of its alignment.
+ *
+ * @param members `align` and `size` in bytes are those of WGSL's attributes; default: those of the
+ *   type.
+ */
 export function structType(
   name: string,
   members: readonly { name: string; type: Type; align?: number; size?: number }[],
 ): Struct {
   let end = 0;
   let align = 4;
-  const laid = members.map((member) => {
+  const laidOut = members.map((member) => {
     const memberAlign = member.align ?? alignOf(member.type);
     const offset = roundUp(end, memberAlign);
-    const runtimeSized = member.type.kind === 'array' && member.type.count === undefined;
-    end = offset + (runtimeSized ? 0 : (member.size ?? sizeOf(member.type)));
+    const isRuntimeSized = member.type.kind === 'array' && member.type.count === undefined;
+    end = offset + (isRuntimeSized ? 0 : (member.size ?? sizeOf(member.type)));
     align = Math.max(align, memberAlign);
     return { name: member.name, type: member.type, offset };
   });
-  return { kind: 'struct', name, members: laid, align, size: roundUp(end, align) };
+  return { kind: 'struct', name, members: laidOut, align, size: roundUp(end, align) };
 }
 
-/** The next multiple of `align`. */
+/** The smallest multiple of `align` that is not less than `bytes`. */
 export function roundUp(bytes: number, align: number): number {
   return Math.ceil(bytes / align) * align;
 }
 
-/** Bytes. A bool, which no buffer holds, takes four. */
+/** WGSL's AlignOf, in bytes. A bool, which no buffer can hold, counts like an i32. */
 export function alignOf(type: Type): number {
   switch (type.kind) {
     case 'vector':
@@ -169,7 +193,7 @@ export function alignOf(type: Type): number {
   }
 }
 
-/** Bytes; of a runtime-sized array, those of one element. */
+/** WGSL's SizeOf, in bytes; for a runtime-sized array, that of one element. */
 export function sizeOf(type: Type): number {
   switch (type.kind) {
     case 'vector':
@@ -185,84 +209,93 @@ export function sizeOf(type: Type): number {
   }
 }
 
-/** Bytes from one element of an array, vector or matrix to the next. */
+/** WGSL's StrideOf, in bytes: from one element of an array, vector or matrix to the next. */
 export function strideOf(type: ArrayType | Vector | Matrix): number {
   if (type.kind === 'vector') return 4;
   if (type.kind === 'matrix') return alignOf(type);
   return roundUp(sizeOf(type.element), alignOf(type.element));
 }
 
-/** The type of what `value[index]` gives; `undefined` where it has no elements. */
+/** The type of `value[index]`; `undefined` where the type has no elements. */
 export function elementType(type: Type): Type | undefined {
   if (type.kind === 'vector' || type.kind === 'array') return type.element;
   return type.kind === 'matrix' ? columnType(type) : undefined;
 }
 
-/** How many elements; `undefined` for a runtime-sized array. */
+/** How many elements the type has; `undefined` for a runtime-sized array. */
 export function elementCount(type: ArrayType | Vector | Matrix): number | undefined {
   if (type.kind === 'vector') return type.size;
   return type.kind === 'matrix' ? type.columns : type.count;
 }
 
-/** The type of a value's numbers: of a vector its element's; `undefined` for other composites. */
+/**
+ * The type of a value's components: a scalar itself, the component type of a vector or matrix;
+ * `undefined` for other types.
+ */
 export function scalarType(type: Type): Scalar | undefined {
   if (type.kind === 'scalar') return type;
   if (type.kind === 'vector') return type.element;
   return type.kind === 'matrix' ? F32 : undefined;
 }
 
-/** The type with its numbers replaced: `vec3<abstract-int>` by f32 gives `vec3<f32>`. */
+/** The type with another component type: `vec3<abstract-int>` and f32 give `vec3<f32>`. */
 export function withScalar(type: Type, element: Scalar): Type {
   return type.kind === 'vector' ? vectorType(type.size, element) : element;
 }
 
-/** Whether a type is of numbers without a type. */
+/** Whether a type is abstract, or an array of an abstract type. */
 export function isAbstract(type: Type): boolean {
   if (type.kind === 'array') return isAbstract(type.element);
   const element = scalarType(type);
   return element === ABSTRACT_INT || element === ABSTRACT_FLOAT;
 }
 
-/** What a number without a type becomes by itself: i32 or f32. */
+/** The default concrete type of an abstract scalar: i32 or f32. Other scalars stay as they are. */
 export function concreteScalar(type: Scalar): Scalar {
   if (type === ABSTRACT_INT) return I32;
   return type === ABSTRACT_FLOAT ? F32 : type;
 }
 
-/** The type with its numbers without a type made i32 and f32. */
+/** The type with its abstract component type made concrete. */
 export function concreteType(type: Type): Type {
   if (type.kind === 'array') return arrayType(concreteType(type.element), type.count);
   const element = scalarType(type);
   return element && type.kind !== 'matrix' ? withScalar(type, concreteScalar(element)) : type;
 }
 
-/** Whether a scalar is a float, with or without a type. */
+/** Whether a scalar type is a float, abstract or concrete. */
 export function isFloat(type: Scalar | undefined): boolean {
   return type === F32 || type === ABSTRACT_FLOAT;
 }
 
-/** Whether a scalar is an integer, with or without a type. */
+/** Whether a scalar type is an integer, abstract or concrete. */
 export function isInteger(type: Scalar | undefined): boolean {
   return type === I32 || type === U32 || type === ABSTRACT_INT;
 }
 
-/** Whether a type holds an array without a size, or a pointer: no variable outside buffers can be of it. */
+/**
+ * Whether values of the type have a fixed size. Runtime-sized arrays, structs that end in one, and
+ * pointers do not.
+ */
 export function isSized(type: Type): boolean {
   if (type.kind === 'array') return type.count !== undefined && isSized(type.element);
   if (type.kind === 'struct') return type.members.every((m) => isSized(m.type));
   return type.kind !== 'void' && type.kind !== 'pointer';
 }
 
-/** Elements of an array outside buffers, at most (WGSL, section 2.4). */
+/** The most elements of an array outside buffers (WGSL, section 2.4). */
 const MAX_ELEMENTS = 65535;
 
-/** How many elements an array has, where they are more than can be outside buffers; else `undefined`. */
-export function tooManyElements(type: Type): number | undefined {
+/**
+ * How many elements an array type has, if they are more than an array outside buffers can have;
+ * otherwise `undefined`.
+ */
+export function excessElements(type: Type): number | undefined {
   if (type.kind !== 'array' || type.count === undefined) return undefined;
   return type.count > MAX_ELEMENTS ? type.count : undefined;
 }
 
-/** Whether a buffer can hold the type: numbers, and what is made of them. */
+/** Whether a buffer can hold the type (WGSL: host-shareable). */
 export function isHostShareable(type: Type): boolean {
   if (type.kind === 'scalar') return type !== BOOL;
   if (type.kind === 'vector') return type.element !== BOOL;
@@ -271,7 +304,7 @@ export function isHostShareable(type: Type): boolean {
   return type.kind === 'matrix';
 }
 
-/** As a shader would write it. */
+/** The type as a shader would write it. */
 export function typeName(type: Type): string {
   switch (type.kind) {
     case 'scalar':

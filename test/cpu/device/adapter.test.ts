@@ -5,83 +5,83 @@ import { availableThreads } from '../../../src/cpu/threads/host.js';
 import { cpuGpu, requestCpuDevice } from '../../../src/engine.js';
 import { findAdapter } from '../../../src/node.js';
 import * as c from './calls.js';
-import { nameOfException } from './verdict.js';
+import { exceptionName } from './verdict.js';
 
 type Descriptor = GPUDeviceDescriptor & { requiredLimits?: Record<string, number | undefined> };
 
-/** New adapters: one gives one device. */
-async function newAdapters(): Promise<{ cpu: GPUAdapter; dawn: GPUAdapter }> {
+/** Creates both adapters, since an adapter gives only one device. */
+async function createAdapters(): Promise<{ cpu: GPUAdapter; dawn: GPUAdapter }> {
   const cpu = await cpuGpu({ threads: 1 }).requestAdapter();
   return { cpu: cpu!, dawn: (await findAdapter('swiftshader')).adapter };
 }
 
 describe('requestDevice', () => {
-  const request = (name: string, expected: string | undefined, descriptor: object) =>
+  const testRequest = (name: string, expected: string | undefined, descriptor: object) =>
     it(`${name} ${expected ? `gives ${expected}` : 'is granted'}`, async () => {
-      const { cpu, dawn } = await newAdapters();
-      const ends: (string | undefined)[] = [];
+      const { cpu, dawn } = await createAdapters();
+      const outcomes: (string | undefined)[] = [];
       for (const adapter of [cpu, dawn]) {
         let device: GPUDevice | undefined;
-        const end = await nameOfException(async () => {
+        const outcome = await exceptionName(async () => {
           device = await adapter.requestDevice(descriptor as Descriptor);
         });
         device?.destroy();
-        ends.push(end);
+        outcomes.push(outcome);
       }
-      expect(ends).toEqual([expected, expected]);
+      expect(outcomes).toEqual([expected, expected]);
     });
   const limits = (requiredLimits: object) => ({ requiredLimits });
 
-  request('nothing', undefined, {});
-  request('a feature of the adapter', undefined, { requiredFeatures: ['timestamp-query'] });
-  request('a feature that there is not', 'TypeError', { requiredFeatures: ['luck'] });
-  request(
+  testRequest('an empty descriptor', undefined, {});
+  testRequest('a feature of the adapter', undefined, { requiredFeatures: ['timestamp-query'] });
+  testRequest('an unknown feature', 'TypeError', { requiredFeatures: ['luck'] });
+  testRequest(
     'a limit within the adapter’s',
     undefined,
     limits({ maxComputeInvocationsPerWorkgroup: 256 }),
   );
-  request(
-    'a limit past the adapter’s',
+  testRequest(
+    'a limit beyond the adapter’s',
     'OperationError',
     limits({ maxComputeInvocationsPerWorkgroup: 2 ** 20 }),
   );
-  request('a limit that is not stated', undefined, limits({ maxBindGroups: undefined }));
-  request('a limit that there is not', 'OperationError', limits({ maxLuck: 7 }));
-  request(
-    'an alignment that is no power of 2',
+  testRequest('an undefined limit', undefined, limits({ maxBindGroups: undefined }));
+  testRequest('an unknown limit', 'OperationError', limits({ maxLuck: 7 }));
+  testRequest(
+    'an alignment that is not a power of 2',
     'OperationError',
     limits({ minStorageBufferOffsetAlignment: 96 }),
   );
-  request(
+  testRequest(
     'an alignment below the adapter’s',
     'OperationError',
     limits({ minStorageBufferOffsetAlignment: 8 }),
   );
-  request('a negative limit', 'TypeError', limits({ maxBindGroups: -1 }));
-  request('NaN for a limit', 'TypeError', limits({ maxBindGroups: Number.NaN }));
+  testRequest('a negative limit', 'TypeError', limits({ maxBindGroups: -1 }));
+  testRequest('a limit of NaN', 'TypeError', limits({ maxBindGroups: Number.NaN }));
 
   it('gives one device, and an OperationError for a second', async () => {
-    const ends: (string | undefined)[] = [];
-    for (const adapter of Object.values(await newAdapters())) {
+    const outcomes: (string | undefined)[] = [];
+    for (const adapter of Object.values(await createAdapters())) {
       const device = await adapter.requestDevice();
-      ends.push(await nameOfException(() => adapter.requestDevice()));
+      outcomes.push(await exceptionName(() => adapter.requestDevice()));
       device.destroy();
     }
-    expect(ends).toEqual(['OperationError', 'OperationError']);
+    expect(outcomes).toEqual(['OperationError', 'OperationError']);
   });
 
-  it('gives a device after a request that was refused', async () => {
-    const { cpu } = await newAdapters();
-    const refused = await nameOfException(() =>
+  it('gives a device after a rejected request', async () => {
+    const { cpu } = await createAdapters();
+    const rejection = await exceptionName(() =>
       cpu.requestDevice(limits({ maxLuck: 1 }) as Descriptor),
     );
     const device = await cpu.requestDevice();
-    expect([refused, device.limits.maxBindGroups]).toEqual(['OperationError', 4]);
+    expect([rejection, device.limits.maxBindGroups]).toEqual(['OperationError', 4]);
     device.destroy();
   });
 
-  it('gives the features and limits that were asked for, and no others', async () => {
-    const { cpu } = await newAdapters();
+  it('grants the requested features and limits, and defaults otherwise', async () => {
+    const { cpu } = await createAdapters();
     const device = await cpu.requestDevice({ requiredLimits: { maxBufferSize: 2 ** 30 } });
     expect([...device.features]).toEqual([]);
     expect(device.limits.maxBufferSize).toBe(2 ** 30);
@@ -89,8 +89,8 @@ describe('requestDevice', () => {
     device.destroy();
   });
 
-  it('takes labels for the device and its queue', async () => {
-    const { cpu } = await newAdapters();
+  it('labels the device and its queue', async () => {
+    const { cpu } = await createAdapters();
     const device = await cpu.requestDevice({ label: 'd', defaultQueue: { label: 'q' } });
     expect([device.label, device.queue.label]).toEqual(['d', 'q']);
     device.label = 'e';
@@ -100,7 +100,7 @@ describe('requestDevice', () => {
 });
 
 describe('an adapter', () => {
-  it('says what it is, and so does its device', async () => {
+  it('describes itself, and its device gives the same description', async () => {
     const adapter = await cpuGpu({ threads: 3 }).requestAdapter();
     expect(adapter!.info).toMatchObject({
       vendor: 'cpu',
@@ -116,7 +116,7 @@ describe('an adapter', () => {
     device.destroy();
   });
 
-  it('has as many threads as can run at once, unless it is asked for others', async () => {
+  it('has as many threads as can run at once by default, or as many as requested', async () => {
     const threads = async (count?: number) =>
       (await cpuGpu({ threads: count }).requestAdapter())!.info.device;
     const all = Math.min(MAX_THREADS, availableThreads());
@@ -132,13 +132,13 @@ describe('an adapter', () => {
     expect(adapter!.info.device).toBe('1 thread');
   });
 
-  it.each([0, -1, 65, 1.5, Number.NaN])('refuses %s threads', async (threads) => {
+  it.each([0, -1, 65, 1.5, Number.NaN])('rejects %s threads', async (threads) => {
     await expect(cpuGpu({ threads }).requestAdapter()).rejects.toThrow(
       new RangeError(`threads is ${threads}; it can be 1 to 64.`),
     );
   });
 
-  it('names the parts of WGSL beyond the first that it has', () => {
+  it('names the WGSL language features that it supports', () => {
     const { wgslLanguageFeatures } = cpuGpu();
     expect([...wgslLanguageFeatures].sort()).toEqual([
       'immediate_address_space',
@@ -150,19 +150,19 @@ describe('an adapter', () => {
 });
 
 describe('requestCpuDevice', () => {
-  it('grants all there is', async () => {
+  it('grants all features and limits of the adapter', async () => {
     const device = await requestCpuDevice({ threads: 1 });
     expect([...device.features]).toEqual(FEATURES);
     expect(device.limits).toEqual(LIMITS);
     device.destroy();
   });
 
-  it('shows every kernel in WebAssembly’s text form, once asked', async () => {
-    const shown: (() => string)[] = [];
-    const device = await requestCpuDevice({ threads: 1, show: (text) => shown.push(text) });
+  it('gives the WebAssembly text of every kernel to `show`', async () => {
+    const texts: (() => string)[] = [];
+    const device = await requestCpuDevice({ threads: 1, show: (text) => texts.push(text) });
     c.pipeline(device, '@compute @workgroup_size(1) fn main() {}');
-    expect(shown).toHaveLength(1);
-    expect(shown[0]!()).toMatch(/^;; main\n\(/);
+    expect(texts).toHaveLength(1);
+    expect(texts[0]!()).toMatch(/^;; main\n\(/);
     device.destroy();
   });
 });

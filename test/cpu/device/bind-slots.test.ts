@@ -1,13 +1,13 @@
 import { describe } from 'vitest';
 import * as c from './calls.js';
 import { ADD_ONE, DATA, pass } from './encoding.js';
-import { computeOn, judgeOn, useDevices } from './verdict.js';
+import { resultTests, useDevices, verdictTests } from './verdict.js';
 
 const devices = useDevices();
-const judge = judgeOn(devices);
-const compute = computeOn(devices);
+const testVerdict = verdictTests(devices);
+const testResult = resultTests(devices);
 
-/** Reads one buffer and writes the other. */
+/** A kernel that reads one buffer and writes the other. */
 const STEP = `
 @group(0) @binding(0) var<storage, read> a: array<u32>;
 @group(0) @binding(1) var<storage, read_write> b: array<u32>;
@@ -16,7 +16,7 @@ const STEP_WRITING_BOTH = STEP.replace('storage, read>', 'storage, read_write>')
 
 describe('setBindGroup', () => {
   const empty = (d: GPUDevice) => c.group(d, c.groupLayout(d));
-  judge(
+  testVerdict(
     'group 3',
     'none',
     pass((d) => {
@@ -24,7 +24,7 @@ describe('setBindGroup', () => {
       return (p) => p.setBindGroup(3, g);
     }),
   );
-  judge(
+  testVerdict(
     'group 4',
     'validation',
     pass((d) => {
@@ -32,7 +32,7 @@ describe('setBindGroup', () => {
       return (p) => p.setBindGroup(4, g);
     }),
   );
-  judge(
+  testVerdict(
     'group -1',
     'TypeError',
     pass((d) => {
@@ -40,12 +40,12 @@ describe('setBindGroup', () => {
       return (p) => p.setBindGroup(-1, g);
     }),
   );
-  judge(
-    'no group',
+  testVerdict(
+    'a null group',
     'none',
     pass(() => (p) => p.setBindGroup(0, null)),
   );
-  judge(
+  testVerdict(
     'an invalid group',
     'validation',
     pass((d) => {
@@ -53,14 +53,14 @@ describe('setBindGroup', () => {
       return (p) => p.setBindGroup(0, invalid);
     }),
   );
-  judge(
-    'what is not a group',
+  testVerdict(
+    'an object that is not a group',
     'TypeError',
     pass(() => (p) => p.setBindGroup(0, {} as GPUBindGroup)),
   );
 
-  /** A dispatch with groups set by their numbers. */
-  const dispatched = (
+  /** A dispatch with the given groups set at 0, 1, ... */
+  const dispatchWithGroups = (
     prepare: (d: GPUDevice) => { pipeline: GPUComputePipeline; groups: (GPUBindGroup | null)[] },
   ) =>
     pass((d) => {
@@ -71,49 +71,51 @@ describe('setBindGroup', () => {
         p.dispatchWorkgroups(1);
       };
     });
-  const made = (d: GPUDevice, size = 64) => c.buffer(d, size, DATA);
-  const adds = (d: GPUDevice) => c.pipeline(d, ADD_ONE);
-  const addsIn1 = (d: GPUDevice) => c.pipeline(d, ADD_ONE.replace('group(0)', 'group(1)'));
+  const newBuffer = (d: GPUDevice, size = 64) => c.buffer(d, size, DATA);
+  const addPipeline = (d: GPUDevice) => c.pipeline(d, ADD_ONE);
+  /** The same pipeline, with its buffer in group 1. */
+  const addPipelineGroup1 = (d: GPUDevice) =>
+    c.pipeline(d, ADD_ONE.replace('group(0)', 'group(1)'));
 
-  judge(
+  testVerdict(
     'the group of an automatic layout',
     'none',
-    dispatched((d) => {
-      const pipeline = adds(d);
-      return { pipeline, groups: [c.group(d, pipeline.getBindGroupLayout(0), made(d))] };
+    dispatchWithGroups((d) => {
+      const pipeline = addPipeline(d);
+      return { pipeline, groups: [c.group(d, pipeline.getBindGroupLayout(0), newBuffer(d))] };
     }),
   );
-  judge(
+  testVerdict(
     'the group of another pipeline’s automatic layout',
     'validation',
-    dispatched((d) => {
-      const groups = [c.group(d, adds(d).getBindGroupLayout(0), made(d))];
-      return { pipeline: adds(d), groups };
+    dispatchWithGroups((d) => {
+      const groups = [c.group(d, addPipeline(d).getBindGroupLayout(0), newBuffer(d))];
+      return { pipeline: addPipeline(d), groups };
     }),
   );
-  judge(
+  testVerdict(
     'the group of an explicit layout for an automatic one',
     'validation',
-    dispatched((d) => {
-      const groups = [c.group(d, c.groupLayout(d, 'storage'), made(d))];
-      return { pipeline: adds(d), groups };
+    dispatchWithGroups((d) => {
+      const groups = [c.group(d, c.groupLayout(d, 'storage'), newBuffer(d))];
+      return { pipeline: addPipeline(d), groups };
     }),
   );
-  judge(
+  testVerdict(
     'the group of an automatic layout for an explicit one',
     'validation',
-    dispatched((d) => {
-      const groups = [c.group(d, adds(d).getBindGroupLayout(0), made(d))];
+    dispatchWithGroups((d) => {
+      const groups = [c.group(d, addPipeline(d).getBindGroupLayout(0), newBuffer(d))];
       const layout = c.pipelineLayout(d, [c.groupLayout(d, 'storage')]);
       return { pipeline: c.pipeline(d, ADD_ONE, layout), groups };
     }),
   );
-  judge(
-    'a group that was set and taken away',
+  testVerdict(
+    'a group that was set and unset',
     'validation',
     pass((d) => {
-      const pipeline = adds(d);
-      const g = c.group(d, pipeline.getBindGroupLayout(0), made(d));
+      const pipeline = addPipeline(d);
+      const g = c.group(d, pipeline.getBindGroupLayout(0), newBuffer(d));
       return (p) => {
         p.setPipeline(pipeline);
         p.setBindGroup(0, g);
@@ -122,72 +124,79 @@ describe('setBindGroup', () => {
       };
     }),
   );
-  judge(
-    'a group beyond those of the pipeline',
+  testVerdict(
+    'an additional group that the pipeline does not have',
     'none',
-    dispatched((d) => {
-      const pipeline = adds(d);
-      const own = c.group(d, pipeline.getBindGroupLayout(0), made(d));
-      return { pipeline, groups: [own, c.group(d, c.groupLayout(d, 'storage'), made(d))] };
+    dispatchWithGroups((d) => {
+      const pipeline = addPipeline(d);
+      const group0 = c.group(d, pipeline.getBindGroupLayout(0), newBuffer(d));
+      return { pipeline, groups: [group0, c.group(d, c.groupLayout(d, 'storage'), newBuffer(d))] };
     }),
   );
-  judge(
-    'the same buffer read in a group beyond those of the pipeline',
+  testVerdict(
+    'the same buffer in an additional group that the pipeline does not have',
     'none',
-    dispatched((d) => {
-      const pipeline = adds(d);
-      const b = made(d);
-      const own = c.group(d, pipeline.getBindGroupLayout(0), b);
-      return { pipeline, groups: [own, c.group(d, c.groupLayout(d, 'read-only-storage'), b)] };
+    dispatchWithGroups((d) => {
+      const pipeline = addPipeline(d);
+      const b = newBuffer(d);
+      const group0 = c.group(d, pipeline.getBindGroupLayout(0), b);
+      return { pipeline, groups: [group0, c.group(d, c.groupLayout(d, 'read-only-storage'), b)] };
     }),
   );
-  judge(
-    'no group where the pipeline has an empty one',
+  testVerdict(
+    'a null group where the pipeline has an empty one',
     'none',
-    dispatched((d) => {
-      const pipeline = addsIn1(d);
-      return { pipeline, groups: [null, c.group(d, pipeline.getBindGroupLayout(1), made(d))] };
+    dispatchWithGroups((d) => {
+      const pipeline = addPipelineGroup1(d);
+      return { pipeline, groups: [null, c.group(d, pipeline.getBindGroupLayout(1), newBuffer(d))] };
     }),
   );
-  judge(
-    'a group where the pipeline has an empty one',
+  testVerdict(
+    'a group of one buffer where the pipeline has an empty one',
     'none',
-    dispatched((d) => {
-      const pipeline = addsIn1(d);
-      const other = c.group(d, c.groupLayout(d, 'storage'), made(d));
-      return { pipeline, groups: [other, c.group(d, pipeline.getBindGroupLayout(1), made(d))] };
+    dispatchWithGroups((d) => {
+      const pipeline = addPipelineGroup1(d);
+      const group0 = c.group(d, c.groupLayout(d, 'storage'), newBuffer(d));
+      return {
+        pipeline,
+        groups: [group0, c.group(d, pipeline.getBindGroupLayout(1), newBuffer(d))],
+      };
     }),
   );
 
-  /** A dispatch with the group of a layout that is another object than the pipeline's. */
+  /** A dispatch whose group has another layout object than the pipeline. */
   const withLayouts = (
     code: string,
-    own: GPUBufferBindingType | GPUBufferBindingLayout,
-    other: (d: GPUDevice) => GPUBindGroupLayout,
+    pipelineBuffer: GPUBufferBindingType | GPUBufferBindingLayout,
+    groupLayout: (d: GPUDevice) => GPUBindGroupLayout,
     bytes = 64,
   ) =>
-    dispatched((d) => {
-      const layout = c.pipelineLayout(d, [c.groupLayout(d, own)]);
+    dispatchWithGroups((d) => {
+      const layout = c.pipelineLayout(d, [c.groupLayout(d, pipelineBuffer)]);
       return {
         pipeline: c.pipeline(d, code, layout),
-        groups: [c.group(d, other(d), made(d, bytes))],
+        groups: [c.group(d, groupLayout(d), newBuffer(d, bytes))],
       };
     });
-  const of = (layout: GPUBufferBindingType | GPUBufferBindingLayout) => (d: GPUDevice) =>
-    c.groupLayout(d, layout);
-  judge('a layout with the same entries', 'none', withLayouts(ADD_ONE, 'storage', of('storage')));
-  judge(
-    'a layout of another type',
-    'validation',
-    withLayouts(ADD_ONE, 'storage', of('read-only-storage')),
+  const layoutOf = (buffer: GPUBufferBindingType | GPUBufferBindingLayout) => (d: GPUDevice) =>
+    c.groupLayout(d, buffer);
+  testVerdict(
+    'a group layout with the same entries',
+    'none',
+    withLayouts(ADD_ONE, 'storage', layoutOf('storage')),
   );
-  judge(
-    'a layout of another minBindingSize',
+  testVerdict(
+    'a group layout of another buffer type',
     'validation',
-    withLayouts(ADD_ONE, 'storage', of({ type: 'storage', minBindingSize: 4 })),
+    withLayouts(ADD_ONE, 'storage', layoutOf('read-only-storage')),
   );
-  judge(
-    'a layout of another visibility',
+  testVerdict(
+    'a group layout of another minBindingSize',
+    'validation',
+    withLayouts(ADD_ONE, 'storage', layoutOf({ type: 'storage', minBindingSize: 4 })),
+  );
+  testVerdict(
+    'a group layout of another visibility',
     'validation',
     withLayouts(ADD_ONE, 'storage', (d) =>
       d.createBindGroupLayout({
@@ -195,39 +204,40 @@ describe('setBindGroup', () => {
       }),
     ),
   );
-  judge(
-    'a layout of another binding',
+  testVerdict(
+    'a group layout of another binding',
     'validation',
-    dispatched((d) => {
+    dispatchWithGroups((d) => {
       const layout = d.createBindGroupLayout({
         entries: [{ binding: 1, visibility: c.COMPUTE, buffer: { type: 'storage' } }],
       });
-      const entries = [{ binding: 1, resource: { buffer: made(d) } }];
-      const own = c.pipelineLayout(d, [c.groupLayout(d, 'storage')]);
+      const entries = [{ binding: 1, resource: { buffer: newBuffer(d) } }];
+      const pipelineLayout = c.pipelineLayout(d, [c.groupLayout(d, 'storage')]);
       return {
-        pipeline: c.pipeline(d, ADD_ONE, own),
+        pipeline: c.pipeline(d, ADD_ONE, pipelineLayout),
         groups: [d.createBindGroup({ layout, entries })],
       };
     }),
   );
 
+  /** A dispatch with a buffer of `bytes` bytes for a variable of a type. */
   const sized = (type: string, bytes: number) => {
     const code = `
 struct Headed { head: vec4u, tail: array<u32> }
 @group(0) @binding(0) var<storage, read_write> out: ${type};
 @compute @workgroup_size(1) fn main() { _ = &out; }`;
-    return withLayouts(code, 'storage', of('storage'), bytes);
+    return withLayouts(code, 'storage', layoutOf('storage'), bytes);
   };
-  judge('12 bytes for a vec3u', 'none', sized('vec3u', 12));
-  judge('8 bytes for a vec3u', 'validation', sized('vec3u', 8));
-  judge('16 bytes for an array of vec3u', 'none', sized('array<vec3u>', 16));
-  judge('12 bytes for an array of vec3u', 'validation', sized('array<vec3u>', 12));
-  judge('32 bytes for a struct of a vec4u and an array', 'none', sized('Headed', 32));
-  judge('28 bytes for a struct of a vec4u and an array', 'validation', sized('Headed', 28));
+  testVerdict('12 bytes for a vec3u', 'none', sized('vec3u', 12));
+  testVerdict('8 bytes for a vec3u', 'validation', sized('vec3u', 8));
+  testVerdict('16 bytes for an array of vec3u', 'none', sized('array<vec3u>', 16));
+  testVerdict('12 bytes for an array of vec3u', 'validation', sized('array<vec3u>', 12));
+  testVerdict('32 bytes for a struct of a vec4u and an array', 'none', sized('Headed', 32));
+  testVerdict('28 bytes for a struct of a vec4u and an array', 'validation', sized('Headed', 28));
 });
 
 describe('a dispatch that uses a buffer twice', () => {
-  /** Two ranges of one buffer of 1024 bytes. */
+  /** A dispatch that binds two ranges of one buffer of 1024 bytes. */
   const ranges = (
     code: string,
     a: Partial<GPUBufferBinding>,
@@ -238,8 +248,8 @@ describe('a dispatch that uses a buffer twice', () => {
       const layout = types.length > 0 ? c.groupLayout(d, ...types) : undefined;
       const pipeline = c.pipeline(d, code, layout ? c.pipelineLayout(d, [layout]) : 'auto');
       const buffer = c.buffer(d, 1024, DATA | c.UNIFORM);
-      const own = layout ?? pipeline.getBindGroupLayout(0);
-      const g = c.group(d, own, { buffer, ...a }, { buffer, ...b });
+      const groupLayout = layout ?? pipeline.getBindGroupLayout(0);
+      const g = c.group(d, groupLayout, { buffer, ...a }, { buffer, ...b });
       return (p) => {
         p.setPipeline(pipeline);
         p.setBindGroup(0, g);
@@ -247,27 +257,27 @@ describe('a dispatch that uses a buffer twice', () => {
       };
     });
   const [low, high] = [{ size: 512 }, { offset: 512 }];
-  judge('to read and to write', 'validation', ranges(STEP, {}, {}));
-  judge('to read and to write, apart,', 'validation', ranges(STEP, low, high));
-  judge('to write', 'validation', ranges(STEP_WRITING_BOTH, {}, {}));
-  judge(
-    'to write where the ranges overlap',
+  testVerdict('to read and to write the same range', 'validation', ranges(STEP, {}, {}));
+  testVerdict('to read and to write separate ranges', 'validation', ranges(STEP, low, high));
+  testVerdict('to write the same range twice', 'validation', ranges(STEP_WRITING_BOTH, {}, {}));
+  testVerdict(
+    'to write overlapping ranges',
     'validation',
     ranges(STEP_WRITING_BOTH, low, { offset: 256 }),
   );
-  judge('to write where the ranges touch', 'none', ranges(STEP_WRITING_BOTH, low, high));
-  judge(
-    'to write where only one is used',
+  testVerdict('to write adjacent ranges', 'none', ranges(STEP_WRITING_BOTH, low, high));
+  testVerdict(
+    'to write, where the kernel uses only one binding,',
     'validation',
     ranges(ADD_ONE, {}, {}, 'storage', 'storage'),
   );
-  judge(
-    'to write and as a uniform that is not used',
+  testVerdict(
+    'to write and as an unused uniform',
     'validation',
     ranges(ADD_ONE, {}, {}, 'storage', 'uniform'),
   );
-  judge(
-    'to read',
+  testVerdict(
+    'to read the same range twice',
     'none',
     ranges(
       STEP.replace('storage, read_write>', 'storage, read>').replace('b[0] =', '_ = b[0] +'),
@@ -276,8 +286,8 @@ describe('a dispatch that uses a buffer twice', () => {
     ),
   );
 
-  judge(
-    'in two groups',
+  testVerdict(
+    'to read and to write in two groups',
     'validation',
     pass((d) => {
       const pipeline = c.pipeline(d, STEP.replace('group(0) @binding(1)', 'group(1) @binding(0)'));
@@ -290,8 +300,8 @@ describe('a dispatch that uses a buffer twice', () => {
       };
     }),
   );
-  judge(
-    'with no workgroups',
+  testVerdict(
+    'to read and to write, without workgroups,',
     'validation',
     pass((d) => {
       const pipeline = c.pipeline(d, STEP);
@@ -304,7 +314,7 @@ describe('a dispatch that uses a buffer twice', () => {
       };
     }),
   );
-  const moved = (...offsets: number[]) =>
+  const withDynamicOffsets = (...offsets: number[]) =>
     pass((d) => {
       const dynamic = { type: 'storage', hasDynamicOffset: true } as const;
       const layout = c.groupLayout(d, dynamic, dynamic);
@@ -317,10 +327,10 @@ describe('a dispatch that uses a buffer twice', () => {
         p.dispatchWorkgroups(1);
       };
     });
-  judge('by the same dynamic offset', 'validation', moved(256, 256));
-  judge('by dynamic offsets apart', 'none', moved(256, 512));
+  testVerdict('to write at the same dynamic offset', 'validation', withDynamicOffsets(256, 256));
+  testVerdict('to write at separate dynamic offsets', 'none', withDynamicOffsets(256, 512));
 
-  compute('in two dispatches sees what the first has written', [2, 1], async (d) => {
+  testResult('in the next dispatch reads what the previous one wrote', [2, 1], async (d) => {
     const [a, b] = [c.words(d, 0), c.words(d, 0)];
     const pipeline = c.pipeline(d, STEP);
     const layout = pipeline.getBindGroupLayout(0);

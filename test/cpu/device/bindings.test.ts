@@ -1,23 +1,29 @@
 import { describe } from 'vitest';
 import * as c from './calls.js';
-import { computeOn, type Exception, judgeOn, type Setup, useDevices } from './verdict.js';
+import {
+  type DawnDeviation,
+  resultTests,
+  type Setup,
+  useDevices,
+  verdictTests,
+} from './verdict.js';
 
 const devices = useDevices();
-const judge = judgeOn(devices);
-const compute = computeOn(devices);
+const testVerdict = verdictTests(devices);
+const testResult = resultTests(devices);
 
 const ADD_ONE = `
 @group(0) @binding(0) var<storage, read_write> values: array<u32>;
 @compute @workgroup_size(1) fn main() { values[0] += 1; }`;
 
-const NO_SAMPLERS: Exception<string> = {
+const NO_SAMPLERS: DawnDeviation<string> = {
   dawn: 'none',
-  because: 'this device has buffers only, and says so',
+  because: 'our device has only buffers, and its error says so',
 };
 
-/** So many times the same. */
-function times<T>(count: number, make: (n: number) => T): T[] {
-  return Array.from({ length: count }, (_, n) => make(n));
+/** An array of `item(0)`, `item(1)`, ... */
+function times<T>(count: number, item: (n: number) => T): T[] {
+  return Array.from({ length: count }, (_, n) => item(n));
 }
 
 describe('createBindGroupLayout', () => {
@@ -38,158 +44,198 @@ describe('createBindGroupLayout', () => {
   const storage = { type: 'storage' };
   const [uniform, readOnly] = [{ type: 'uniform' }, { type: 'read-only-storage' }];
 
-  judge('a layout without entries', 'none', create());
-  judge(
+  testVerdict('a layout without entries', 'none', create());
+  testVerdict(
     'every type of buffer',
     'none',
     create(entry(0, storage), entry(1, uniform), entry(2, readOnly)),
   );
-  judge('an entry that says nothing but that it is a buffer', 'none', create(entry(0, {})));
-  judge('a type that there is not', 'TypeError', create(entry(0, { type: 'read-write' })));
-  judge('bindings out of order, with gaps', 'none', create(entry(7), entry(2)));
-  judge('a binding that is given twice', 'validation', create(entry(3), entry(1), entry(3)));
-  judge('binding 999', 'none', create(entry(999)));
-  judge('binding 1000', 'validation', create(entry(1000)));
-  judge('a negative binding', 'TypeError', create(entry(-1)));
-  judge('a minBindingSize of 3 bytes', 'none', create(entry(0, { ...storage, minBindingSize: 3 })));
-  judge(
+  testVerdict('an entry for a buffer with default settings', 'none', create(entry(0, {})));
+  testVerdict('an unknown type of buffer', 'TypeError', create(entry(0, { type: 'read-write' })));
+  testVerdict('bindings out of order, with gaps', 'none', create(entry(7), entry(2)));
+  testVerdict(
+    'an entry list with a duplicate binding',
+    'validation',
+    create(entry(3), entry(1), entry(3)),
+  );
+  testVerdict('binding 999', 'none', create(entry(999)));
+  testVerdict('binding 1000', 'validation', create(entry(1000)));
+  testVerdict('a negative binding', 'TypeError', create(entry(-1)));
+  testVerdict(
+    'a minBindingSize of 3 bytes',
+    'none',
+    create(entry(0, { ...storage, minBindingSize: 3 })),
+  );
+  testVerdict(
     'a negative minBindingSize',
     'TypeError',
     create(entry(0, { ...storage, minBindingSize: -4 })),
   );
 
-  judge('a visibility of no stage', 'none', create(entry(0, storage, 0)));
-  judge('a visibility that there is not', 'validation', create(entry(0, storage, 8)));
-  judge('a buffer that vertex shaders write', 'validation', create(entry(0, storage, c.VERTEX)));
-  judge('a buffer that vertex shaders read', 'none', create(entry(0, readOnly, c.VERTEX)));
+  testVerdict('an entry visible to no stage', 'none', create(entry(0, storage, 0)));
+  testVerdict('an unknown visibility bit', 'validation', create(entry(0, storage, 8)));
+  testVerdict(
+    'a buffer that vertex shaders can write',
+    'validation',
+    create(entry(0, storage, c.VERTEX)),
+  );
+  testVerdict(
+    'a buffer that vertex shaders can read',
+    'none',
+    create(entry(0, readOnly, c.VERTEX)),
+  );
 
-  judge('an entry without a kind', 'validation', create({ binding: 0, visibility: c.COMPUTE }));
-  judge(
-    'an entry of two kinds',
+  testVerdict(
+    'an entry without a kind of resource',
+    'validation',
+    create({ binding: 0, visibility: c.COMPUTE }),
+  );
+  testVerdict(
+    'an entry with two kinds of resource',
     'validation',
     create({ binding: 0, visibility: c.COMPUTE, buffer: {}, sampler: {} }),
   );
-  judge(
+  testVerdict(
     'a sampler',
     'validation',
     create({ binding: 0, visibility: c.COMPUTE, sampler: {} }),
     NO_SAMPLERS,
   );
-  judge(
+  testVerdict(
     'a texture',
     'validation',
     create({ binding: 0, visibility: c.COMPUTE, texture: {} }),
     NO_SAMPLERS,
   );
 
-  const many = (count: number, buffer: object, visibility = c.COMPUTE) =>
+  const entries = (count: number, buffer: object, visibility = c.COMPUTE) =>
     create(...times(count, (n) => entry(n, buffer, visibility)));
-  judge('as many storage buffers as the limit', 'none', many(8, storage));
-  judge('one storage buffer more', 'validation', many(9, storage));
-  judge('read-only ones among too many storage buffers', 'validation', many(9, readOnly));
-  judge('too many storage buffers that nobody sees', 'none', many(9, storage, 0));
-  judge(
-    'a storage buffer too many that another stage sees',
+  testVerdict('as many storage buffers as the limit', 'none', entries(8, storage));
+  testVerdict('one storage buffer more than the limit', 'validation', entries(9, storage));
+  testVerdict(
+    'one read-only storage buffer more than the limit',
+    'validation',
+    entries(9, readOnly),
+  );
+  testVerdict(
+    'one storage buffer more than the limit, visible to no stage,',
+    'none',
+    entries(9, storage, 0),
+  );
+  testVerdict(
+    'one storage buffer more than the limit, visible to another stage,',
     'none',
     create(...times(9, (n) => entry(n, storage, n === 0 ? 2 : c.COMPUTE))),
   );
-  judge('as many uniform buffers as the limit', 'none', many(12, uniform));
-  judge('one uniform buffer more', 'validation', many(13, uniform));
+  testVerdict('as many uniform buffers as the limit', 'none', entries(12, uniform));
+  testVerdict('one uniform buffer more than the limit', 'validation', entries(13, uniform));
   const dynamic = { hasDynamicOffset: true };
-  judge(
-    'as many dynamic offsets into storage as the limit',
+  testVerdict(
+    'as many dynamic storage buffers as the limit',
     'none',
-    many(4, { ...storage, ...dynamic }),
+    entries(4, { ...storage, ...dynamic }),
   );
-  judge('one dynamic offset into storage more', 'validation', many(5, { ...storage, ...dynamic }));
-  judge('one more that nobody sees', 'validation', many(5, { ...storage, ...dynamic }, 0));
-  judge(
-    'as many dynamic offsets into uniforms as the limit',
+  testVerdict(
+    'one dynamic storage buffer more than the limit',
+    'validation',
+    entries(5, { ...storage, ...dynamic }),
+  );
+  testVerdict(
+    'one dynamic storage buffer more than the limit, visible to no stage,',
+    'validation',
+    entries(5, { ...storage, ...dynamic }, 0),
+  );
+  testVerdict(
+    'as many dynamic uniform buffers as the limit',
     'none',
-    many(8, { ...uniform, ...dynamic }),
+    entries(8, { ...uniform, ...dynamic }),
   );
-  judge('one dynamic offset into uniforms more', 'validation', many(9, { ...uniform, ...dynamic }));
+  testVerdict(
+    'one dynamic uniform buffer more than the limit',
+    'validation',
+    entries(9, { ...uniform, ...dynamic }),
+  );
 });
 
 describe('createPipelineLayout', () => {
   const create =
-    (make: (d: GPUDevice) => (GPUBindGroupLayout | null)[], immediateSize = 0): Setup =>
+    (prepare: (d: GPUDevice) => (GPUBindGroupLayout | null)[], immediateSize = 0): Setup =>
     (d) => {
-      const layouts = make(d);
+      const layouts = prepare(d);
       return () => void c.pipelineLayout(d, layouts, immediateSize);
     };
   const storage = (d: GPUDevice, count = 1) =>
     c.groupLayout(d, ...times(count, () => 'storage' as const));
 
-  judge(
-    'a layout without groups',
+  testVerdict(
+    'a pipeline layout without groups',
     'none',
     create(() => []),
   );
-  judge(
+  testVerdict(
     'as many groups as the limit',
     'none',
     create((d) => times(4, () => c.groupLayout(d))),
   );
-  judge(
-    'one group more',
+  testVerdict(
+    'one group more than the limit',
     'validation',
     create((d) => times(5, () => c.groupLayout(d))),
   );
-  judge(
-    'no group before another',
+  testVerdict(
+    'a null group before another',
     'none',
     create((d) => [null, storage(d)]),
   );
-  judge(
+  testVerdict(
     'as many buffers in all groups as the limit',
     'none',
     create((d) => [storage(d, 4), storage(d, 4)]),
   );
-  judge(
-    'one buffer more in all groups',
+  testVerdict(
+    'one buffer more in all groups than the limit',
     'validation',
     create((d) => [storage(d, 4), storage(d, 5)]),
   );
-  judge(
+  testVerdict(
     'an invalid group layout',
     'validation',
     create((d) => [c.swallow(d, () => storage(d, 9))]),
   );
-  judge(
-    'the layout of a pipeline’s automatic group',
+  testVerdict(
+    'a group layout of a pipeline with an automatic layout',
     'validation',
     create((d) => [c.pipeline(d, ADD_ONE).getBindGroupLayout(0)]),
   );
-  judge(
-    'the layout of a pipeline’s explicit group',
+  testVerdict(
+    'a group layout of a pipeline with an explicit layout',
     'none',
     create((d) => [
       c.pipeline(d, ADD_ONE, c.pipelineLayout(d, [storage(d)])).getBindGroupLayout(0),
     ]),
   );
-  judge(
-    'what is not a layout',
+  testVerdict(
+    'an object that is not a group layout',
     'TypeError',
     create(() => [{} as GPUBindGroupLayout]),
   );
-  judge(
-    'as many immediates as the limit',
+  testVerdict(
+    'as many bytes of immediates as the limit',
     'none',
     create(() => [], 64),
   );
-  judge(
-    'more immediates',
+  testVerdict(
+    'more bytes of immediates than the limit',
     'validation',
     create(() => [], 68),
   );
-  judge(
+  testVerdict(
     'immediates of 6 bytes',
     'validation',
     create(() => [], 6),
   );
-  judge(
-    'a negative number of immediates',
+  testVerdict(
+    'a negative size of immediates',
     'TypeError',
     create(() => [], -4),
   );
@@ -198,151 +244,160 @@ describe('createPipelineLayout', () => {
 describe('createBindGroup', () => {
   type Types = readonly (GPUBufferBindingType | GPUBufferBindingLayout)[];
   const create =
-    (types: Types, make: (d: GPUDevice) => (GPUBuffer | GPUBufferBinding)[]): Setup =>
+    (types: Types, prepare: (d: GPUDevice) => (GPUBuffer | GPUBufferBinding)[]): Setup =>
     (d) => {
       const layout = c.groupLayout(d, ...types);
-      const resources = make(d);
+      const resources = prepare(d);
       return () => void c.group(d, layout, ...resources);
     };
-  const made = (d: GPUDevice, size = 1024, usage = c.STORAGE) => c.buffer(d, size, usage);
+  const newBuffer = (d: GPUDevice, size = 1024, usage = c.STORAGE) => c.buffer(d, size, usage);
   const storage = (range: Partial<GPUBufferBinding>) =>
-    create(['storage'], (d) => [{ buffer: made(d), ...range }]);
+    create(['storage'], (d) => [{ buffer: newBuffer(d), ...range }]);
   const uniform = (range: Partial<GPUBufferBinding>) =>
-    create(['uniform'], (d) => [{ buffer: made(d, 1024, c.UNIFORM), ...range }]);
+    create(['uniform'], (d) => [{ buffer: newBuffer(d, 1024, c.UNIFORM), ...range }]);
 
-  judge(
-    'a buffer',
+  testVerdict(
+    'a group of one buffer',
     'none',
-    create(['storage'], (d) => [made(d)]),
+    create(['storage'], (d) => [newBuffer(d)]),
   );
-  judge(
+  testVerdict(
     'too few buffers',
     'validation',
     create(['storage'], () => []),
   );
-  judge(
+  testVerdict(
     'too many buffers',
     'validation',
-    create(['storage'], (d) => [made(d), made(d)]),
+    create(['storage'], (d) => [newBuffer(d), newBuffer(d)]),
   );
-  judge(
-    'a storage buffer as a uniform',
+  testVerdict(
+    'binding a storage buffer as a uniform',
     'validation',
-    create(['uniform'], (d) => [made(d)]),
+    create(['uniform'], (d) => [newBuffer(d)]),
   );
-  judge(
-    'a uniform buffer as storage',
+  testVerdict(
+    'binding a uniform buffer as storage',
     'validation',
-    create(['read-only-storage'], (d) => [made(d, 1024, c.UNIFORM)]),
+    create(['read-only-storage'], (d) => [newBuffer(d, 1024, c.UNIFORM)]),
   );
 
-  judge('a storage offset of 256', 'none', storage({ offset: 256 }));
-  judge('a storage offset of 32', 'validation', storage({ offset: 32 }));
-  judge('a uniform offset of 256', 'none', uniform({ offset: 256 }));
-  judge('a uniform offset of 32', 'validation', uniform({ offset: 32 }));
-  judge('an offset at the end', 'validation', storage({ offset: 1024 }));
-  judge('an offset past the end', 'validation', storage({ offset: 2048 }));
-  judge('a negative offset', 'TypeError', storage({ offset: -256 }));
-  judge('the whole size', 'none', storage({ size: 1024 }));
-  judge('more than the whole size', 'validation', storage({ size: 1028 }));
-  judge('a range past the end', 'validation', storage({ offset: 256, size: 772 }));
-  judge('a size of 0', 'validation', storage({ size: 0 }));
-  judge('a negative size', 'TypeError', storage({ size: -4 }));
-  judge('a storage size of 6', 'validation', storage({ size: 6 }));
-  judge('a uniform size of 6', 'none', uniform({ size: 6 }));
-  judge(
-    'a whole storage buffer of 6 bytes',
+  testVerdict('a storage offset of 256', 'none', storage({ offset: 256 }));
+  testVerdict('a storage offset of 32', 'validation', storage({ offset: 32 }));
+  testVerdict('a uniform offset of 256', 'none', uniform({ offset: 256 }));
+  testVerdict('a uniform offset of 32', 'validation', uniform({ offset: 32 }));
+  testVerdict('an offset at the end', 'validation', storage({ offset: 1024 }));
+  testVerdict('an offset past the end', 'validation', storage({ offset: 2048 }));
+  testVerdict('a negative offset', 'TypeError', storage({ offset: -256 }));
+  testVerdict('a size of all bytes', 'none', storage({ size: 1024 }));
+  testVerdict('a size of more bytes than there are', 'validation', storage({ size: 1028 }));
+  testVerdict('a range past the end', 'validation', storage({ offset: 256, size: 772 }));
+  testVerdict('a size of 0', 'validation', storage({ size: 0 }));
+  testVerdict('a negative size', 'TypeError', storage({ size: -4 }));
+  testVerdict('a storage size of 6', 'validation', storage({ size: 6 }));
+  testVerdict('a uniform size of 6', 'none', uniform({ size: 6 }));
+  testVerdict(
+    'binding all of a storage buffer of 6 bytes',
     'validation',
-    create(['storage'], (d) => [made(d, 6)]),
+    create(['storage'], (d) => [newBuffer(d, 6)]),
   );
-  judge(
-    'an empty buffer',
+  testVerdict(
+    'binding an empty buffer',
     'validation',
-    create(['storage'], (d) => [made(d, 0)]),
+    create(['storage'], (d) => [newBuffer(d, 0)]),
   );
 
   const sized = (bytes: number, type: GPUBufferBindingType, usage: number) =>
-    create([type], (d) => [made(d, bytes, usage)]);
-  judge('as large a uniform as the limit', 'none', sized(65536, 'uniform', c.UNIFORM));
-  judge('a larger uniform', 'validation', sized(65536 + 4, 'uniform', c.UNIFORM));
-  judge('as large a storage buffer as the limit', 'none', sized(2 ** 27, 'storage', c.STORAGE));
-  judge('a larger storage buffer', 'validation', sized(2 ** 27 + 4, 'storage', c.STORAGE));
-  const least = { type: 'storage', minBindingSize: 64 } as const;
-  judge(
-    'as much as the layout’s minBindingSize',
-    'none',
-    create([least], (d) => [made(d, 64)]),
-  );
-  judge(
-    'less than the layout’s minBindingSize',
+    create([type], (d) => [newBuffer(d, bytes, usage)]);
+  testVerdict('a uniform buffer as large as the limit', 'none', sized(65536, 'uniform', c.UNIFORM));
+  testVerdict(
+    'a uniform buffer larger than the limit',
     'validation',
-    create([least], (d) => [made(d, 60)]),
+    sized(65536 + 4, 'uniform', c.UNIFORM),
+  );
+  testVerdict(
+    'a storage buffer as large as the limit',
+    'none',
+    sized(2 ** 27, 'storage', c.STORAGE),
+  );
+  testVerdict(
+    'a storage buffer larger than the limit',
+    'validation',
+    sized(2 ** 27 + 4, 'storage', c.STORAGE),
+  );
+  const atLeast64Bytes = { type: 'storage', minBindingSize: 64 } as const;
+  testVerdict(
+    'a buffer as large as the layout’s minBindingSize',
+    'none',
+    create([atLeast64Bytes], (d) => [newBuffer(d, 64)]),
+  );
+  testVerdict(
+    'a buffer smaller than the layout’s minBindingSize',
+    'validation',
+    create([atLeast64Bytes], (d) => [newBuffer(d, 60)]),
   );
 
-  judge(
-    'an invalid buffer',
+  testVerdict(
+    'binding an invalid buffer',
     'validation',
     create(['storage'], (d) => [c.invalidBuffer(d)]),
   );
-  judge(
-    'a destroyed buffer',
+  testVerdict(
+    'binding a destroyed buffer',
     'none',
     create(['storage'], (d) => {
-      const b = made(d);
+      const b = newBuffer(d);
       b.destroy();
       return [b];
     }),
   );
-  judge(
-    'a mapped buffer',
+  testVerdict(
+    'binding a mapped buffer',
     'none',
     create(['storage'], (d) => [
       d.createBuffer({ size: 16, usage: c.STORAGE, mappedAtCreation: true }),
     ]),
   );
 
-  const bound =
+  const withBindings =
     (...bindings: number[]): Setup =>
     (d) => {
       const layout = c.groupLayout(d, 'storage', 'storage');
-      const entries = bindings.map((binding) => ({ binding, resource: { buffer: made(d) } }));
+      const entries = bindings.map((binding) => ({ binding, resource: { buffer: newBuffer(d) } }));
       return () => void d.createBindGroup({ layout, entries });
     };
-  judge('bindings in another order', 'none', bound(1, 0));
-  judge('a binding twice and one not', 'validation', bound(0, 0));
-  judge('a binding that the layout has not', 'validation', bound(0, 2));
-  judge('a negative binding', 'TypeError', bound(0, -1));
+  testVerdict('bindings in another order than the layout’s', 'none', withBindings(1, 0));
+  testVerdict('a duplicate binding in place of another', 'validation', withBindings(0, 0));
+  testVerdict('a binding that the layout does not have', 'validation', withBindings(0, 2));
+  testVerdict('a negative binding', 'TypeError', withBindings(0, -1));
 
-  const given =
-    (entry: object, layout?: (d: GPUDevice) => GPUBindGroupLayout): Setup =>
-    (d) => {
-      const own = layout?.(d) ?? c.groupLayout(d, 'storage');
-      const entries = [entry] as GPUBindGroupEntry[];
-      return () => void d.createBindGroup({ layout: own, entries });
-    };
-  judge('what is not a buffer', 'TypeError', given({ binding: 0, resource: { buffer: {} } }));
-  judge('what is not a layout', 'TypeError', (d) => () => {
+  testVerdict('an object that is not a buffer', 'TypeError', (d) => {
+    const layout = c.groupLayout(d, 'storage');
+    const entries = [{ binding: 0, resource: { buffer: {} as GPUBuffer } }];
+    return () => void d.createBindGroup({ layout, entries });
+  });
+  testVerdict('an object that is not a layout', 'TypeError', (d) => () => {
     d.createBindGroup({ layout: {} as GPUBindGroupLayout, entries: [] });
   });
-  judge('an invalid layout', 'validation', (d) => {
+  testVerdict('an invalid layout', 'validation', (d) => {
     const layout = c.swallow(d, () => c.groupLayout(d, ...times(9, () => 'storage' as const)));
     return () => void d.createBindGroup({ layout, entries: [] });
   });
-  judge('a buffer that stands for its whole range', 'none', (d) => {
+  testVerdict('a buffer in place of a range of all its bytes', 'none', (d) => {
     const layout = c.groupLayout(d, 'storage');
-    const entries = [{ binding: 0, resource: made(d) }];
+    const entries = [{ binding: 0, resource: newBuffer(d) }];
     return () => void d.createBindGroup({ layout, entries });
   });
 });
 
-describe('what is bound', () => {
+describe('a binding', () => {
   const LENGTHS = `
 @group(0) @binding(0) var<storage, read> a: array<u32>;
 @group(0) @binding(1) var<storage, read> b: array<vec3f>;
 @group(0) @binding(2) var<storage, read_write> out: array<u32>;
 @compute @workgroup_size(1) fn main() { out[0] = arrayLength(&a); out[1] = arrayLength(&b); out[2] = a[0]; }`;
 
-  compute('is the range from its offset on, and as long as its size', [3, 2, 64], async (d) => {
+  testResult('begins at its offset and has its size', [3, 2, 64], async (d) => {
     const data = c.words(d, ...times(128, (n) => n));
     const out = c.words(d, 0, 0, 0);
     const p = c.pipeline(d, LENGTHS);
@@ -357,8 +412,8 @@ describe('what is bound', () => {
     return c.read(d, out);
   });
 
-  compute(
-    'is moved by dynamic offsets, in the order of the bindings',
+  testResult(
+    'moves by its dynamic offset; the offsets are in the order of the bindings',
     [0, 64, 128, 192],
     async (d) => {
       const code = `
@@ -387,7 +442,7 @@ describe('what is bound', () => {
       });
       c.submitPass(d, (pass) => {
         pass.setPipeline(p);
-        // Binding 1 at 0 and binding 3 at 256 + 512; then 512 and 256.
+        // Binding 1 is at 0 and binding 3 at 256 + 512, then at 512 and 256.
         pass.setBindGroup(0, g, [0, 512]);
         pass.dispatchWorkgroups(1);
         pass.setBindGroup(0, g, Uint32Array.of(7, 512, 0, 7), 1, 2);

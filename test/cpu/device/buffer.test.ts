@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requestCpuDevice } from '../../../src/engine.js';
 import * as c from './calls.js';
-import { computeOn, judgeOn, nameOfException, type Setup, useDevices } from './verdict.js';
+import { destroyed } from './encoding.js';
+import { exceptionName, resultTests, type Setup, useDevices, verdictTests } from './verdict.js';
 
 const devices = useDevices();
-const judge = judgeOn(devices);
-const compute = computeOn(devices);
+const testVerdict = verdictTests(devices);
+const testResult = resultTests(devices);
 
 const LARGEST = 256 * 2 ** 20;
 const READABLE = c.MAP_READ | c.COPY_DST;
@@ -20,40 +21,52 @@ describe('createBuffer', () => {
   const usage = (bits: number) => create({ size: 16, usage: bits });
   const size = (bytes: unknown) => create({ size: bytes, usage: c.STORAGE });
 
-  judge('what the engine asks for', 'none', usage(c.STORAGE | c.UNIFORM | c.COPY_SRC | c.COPY_DST));
-  judge('usage 0', 'validation', usage(0));
-  judge('a usage that there is not', 'validation', usage(0x1000));
-  judge('usage bit 31', 'validation', usage(2 ** 31));
-  judge('a usage of 33 bits', 'TypeError', usage(2 ** 32));
-  judge('a negative usage', 'TypeError', usage(-1));
-  judge('MAP_READ alone', 'none', usage(c.MAP_READ));
-  judge('MAP_READ with COPY_DST', 'none', usage(c.MAP_READ | c.COPY_DST));
-  judge('MAP_READ with COPY_SRC', 'validation', usage(c.MAP_READ | c.COPY_SRC));
-  judge('MAP_READ with STORAGE', 'validation', usage(c.MAP_READ | c.STORAGE));
-  judge('MAP_READ with MAP_WRITE', 'validation', usage(c.MAP_READ | c.MAP_WRITE));
-  judge('MAP_WRITE alone', 'none', usage(c.MAP_WRITE));
-  judge('MAP_WRITE with COPY_SRC', 'none', usage(c.MAP_WRITE | c.COPY_SRC));
-  judge('MAP_WRITE with COPY_DST', 'validation', usage(c.MAP_WRITE | c.COPY_DST));
-  judge('QUERY_RESOLVE', 'none', usage(c.QUERY_RESOLVE | c.COPY_SRC));
+  testVerdict(
+    'the usage of the engine’s buffers',
+    'none',
+    usage(c.STORAGE | c.UNIFORM | c.COPY_SRC | c.COPY_DST),
+  );
+  testVerdict('usage 0', 'validation', usage(0));
+  testVerdict('an unknown usage bit', 'validation', usage(0x1000));
+  testVerdict('usage bit 31', 'validation', usage(2 ** 31));
+  testVerdict('a usage of 33 bits', 'TypeError', usage(2 ** 32));
+  testVerdict('a negative usage', 'TypeError', usage(-1));
+  testVerdict('MAP_READ alone', 'none', usage(c.MAP_READ));
+  testVerdict('MAP_READ with COPY_DST', 'none', usage(c.MAP_READ | c.COPY_DST));
+  testVerdict('MAP_READ with COPY_SRC', 'validation', usage(c.MAP_READ | c.COPY_SRC));
+  testVerdict('MAP_READ with STORAGE', 'validation', usage(c.MAP_READ | c.STORAGE));
+  testVerdict('MAP_READ with MAP_WRITE', 'validation', usage(c.MAP_READ | c.MAP_WRITE));
+  testVerdict('MAP_WRITE alone', 'none', usage(c.MAP_WRITE));
+  testVerdict('MAP_WRITE with COPY_SRC', 'none', usage(c.MAP_WRITE | c.COPY_SRC));
+  testVerdict('MAP_WRITE with COPY_DST', 'validation', usage(c.MAP_WRITE | c.COPY_DST));
+  testVerdict('QUERY_RESOLVE', 'none', usage(c.QUERY_RESOLVE | c.COPY_SRC));
 
-  judge('size 0', 'none', size(0));
-  judge('a size that is no multiple of 4', 'none', size(7));
-  judge('a size with a fraction', 'none', size(1.5));
-  judge('the largest size', 'none', size(LARGEST));
-  judge('one byte more', 'validation', size(LARGEST + 1));
-  judge('the largest whole number', 'validation', size(Number.MAX_SAFE_INTEGER));
-  judge('one more than that', 'TypeError', size(2 ** 53));
-  judge('a negative size', 'TypeError', size(-1));
-  judge('NaN for a size', 'TypeError', size(Number.NaN));
-  judge('no size', 'TypeError', create({ usage: c.STORAGE }));
+  testVerdict('size 0', 'none', size(0));
+  testVerdict('a size that is not a multiple of 4', 'none', size(7));
+  testVerdict('a size with a fraction', 'none', size(1.5));
+  testVerdict('the largest size', 'none', size(LARGEST));
+  testVerdict('one byte more than the largest size', 'validation', size(LARGEST + 1));
+  testVerdict('a size of 2 ** 53 - 1', 'validation', size(Number.MAX_SAFE_INTEGER));
+  testVerdict('a size of 2 ** 53', 'TypeError', size(2 ** 53));
+  testVerdict('a negative size', 'TypeError', size(-1));
+  testVerdict('a size of NaN', 'TypeError', size(Number.NaN));
+  testVerdict('a descriptor without a size', 'TypeError', create({ usage: c.STORAGE }));
 
   const mapped = (bytes: number, bits = c.STORAGE) =>
     create({ size: bytes, usage: bits, mappedAtCreation: true });
-  judge('a buffer mapped at creation', 'none', mapped(16));
-  judge('an empty buffer mapped at creation', 'none', mapped(0));
-  judge('a buffer mapped at creation whose size is no multiple of 4', 'RangeError', mapped(6));
-  judge('a buffer mapped at creation whose usage is 0', 'validation', mapped(16, 0));
-  judge('a buffer mapped at creation that the host has no room for', 'RangeError', mapped(2 ** 45));
+  testVerdict('a buffer mapped at creation', 'none', mapped(16));
+  testVerdict('an empty buffer mapped at creation', 'none', mapped(0));
+  testVerdict(
+    'a buffer mapped at creation whose size is not a multiple of 4',
+    'RangeError',
+    mapped(6),
+  );
+  testVerdict('a buffer mapped at creation whose usage is 0', 'validation', mapped(16, 0));
+  testVerdict(
+    'a buffer mapped at creation that does not fit into memory',
+    'RangeError',
+    mapped(2 ** 45),
+  );
 });
 
 describe('mapAsync', () => {
@@ -63,67 +76,67 @@ describe('mapAsync', () => {
       const b = c.buffer(d, 64, usage);
       return () => b.mapAsync(mode, offset, size);
     };
-  const refused = 'validation and OperationError';
+  const rejected = 'validation and OperationError';
   const range = (offset: number, size?: number) => map(READABLE, c.READ, offset, size);
 
-  judge('READ of a readable buffer', 'none', map(READABLE, c.READ));
-  judge('WRITE of a writable buffer', 'none', map(WRITABLE, c.WRITE));
-  judge('READ of a writable buffer', refused, map(WRITABLE, c.READ));
-  judge('WRITE of a readable buffer', refused, map(READABLE, c.WRITE));
-  judge('READ of a storage buffer', refused, map(c.STORAGE, c.READ));
-  judge('mode 0', refused, map(READABLE, 0));
-  judge('READ and WRITE at once', refused, map(READABLE, c.READ | c.WRITE));
-  judge('READ with a bit that there is not', refused, map(READABLE, c.READ | 4));
-  judge('a negative mode', 'TypeError', map(READABLE, -1));
+  testVerdict('READ of a readable buffer', 'none', map(READABLE, c.READ));
+  testVerdict('WRITE of a writable buffer', 'none', map(WRITABLE, c.WRITE));
+  testVerdict('READ of a writable buffer', rejected, map(WRITABLE, c.READ));
+  testVerdict('WRITE of a readable buffer', rejected, map(READABLE, c.WRITE));
+  testVerdict('READ of a storage buffer', rejected, map(c.STORAGE, c.READ));
+  testVerdict('mode 0', rejected, map(READABLE, 0));
+  testVerdict('READ and WRITE at once', rejected, map(READABLE, c.READ | c.WRITE));
+  testVerdict('READ with an unknown bit', rejected, map(READABLE, c.READ | 4));
+  testVerdict('a negative mode', 'TypeError', map(READABLE, -1));
 
-  judge('a range from 8 on', 'none', range(8));
-  judge('a range from 4 on', refused, range(4));
-  judge('an empty range at the end', 'none', range(64));
-  judge('a range that begins past the end', refused, range(72));
-  judge('the range of all bytes', 'none', range(0, 64));
-  judge('a range of more bytes', refused, range(0, 68));
-  judge('a range that ends past the end', refused, range(8, 60));
-  judge('a range of 0 bytes', 'none', range(0, 0));
-  judge('a range of 6 bytes', refused, range(0, 6));
-  judge('a negative offset', 'TypeError', range(-8));
-  judge('a negative size', 'TypeError', range(0, -4));
+  testVerdict('mapping from 8 on', 'none', range(8));
+  testVerdict('mapping from 4 on', rejected, range(4));
+  testVerdict('mapping an empty range at the end', 'none', range(64));
+  testVerdict('mapping from past the end', rejected, range(72));
+  testVerdict('mapping all bytes', 'none', range(0, 64));
+  testVerdict('mapping more bytes than there are', rejected, range(0, 68));
+  testVerdict('mapping a range that ends past the end', rejected, range(8, 60));
+  testVerdict('mapping 0 bytes', 'none', range(0, 0));
+  testVerdict('mapping 6 bytes', rejected, range(0, 6));
+  testVerdict('mapping from a negative offset', 'TypeError', range(-8));
+  testVerdict('mapping a negative size', 'TypeError', range(0, -4));
 
   const mapBuffer =
-    (make: (d: GPUDevice) => GPUBuffer | Promise<GPUBuffer>, ...range: number[]): Setup =>
+    (create: (d: GPUDevice) => GPUBuffer | Promise<GPUBuffer>, ...range: number[]): Setup =>
     async (d) => {
-      const b = await make(d);
+      const b = await create(d);
       return () => b.mapAsync(b.usage & c.MAP_WRITE ? c.WRITE : c.READ, ...range);
     };
-  judge(
-    'an empty buffer',
+  testVerdict(
+    'mapping an empty buffer',
     'none',
     mapBuffer((d) => c.buffer(d, 0, READABLE)),
   );
-  judge(
-    'a buffer of 6 bytes',
-    refused,
+  testVerdict(
+    'mapping a buffer of 6 bytes',
+    rejected,
     mapBuffer((d) => c.buffer(d, 6, READABLE)),
   );
-  judge(
-    '4 bytes of a buffer of 6',
+  testVerdict(
+    'mapping 4 bytes of a buffer of 6',
     'none',
     mapBuffer((d) => c.buffer(d, 6, READABLE), 0, 4),
   );
-  judge('an invalid buffer', refused, mapBuffer(c.invalidBuffer));
-  judge(
-    'a destroyed buffer',
-    refused,
+  testVerdict('mapping an invalid buffer', rejected, mapBuffer(c.invalidBuffer));
+  testVerdict(
+    'mapping a destroyed buffer',
+    rejected,
     mapBuffer((d) => destroyed(c.buffer(d, 64, READABLE))),
   );
-  judge('a mapped buffer', refused, mapBuffer(mappedBuffer));
-  judge(
-    'a buffer mapped at creation',
-    refused,
+  testVerdict('mapping a mapped buffer', rejected, mapBuffer(mappedBuffer));
+  testVerdict(
+    'mapping a buffer mapped at creation',
+    rejected,
     mapBuffer((d) => d.createBuffer({ size: 64, usage: WRITABLE, mappedAtCreation: true })),
   );
-  judge(
-    'a buffer that is to be mapped already',
-    refused,
+  testVerdict(
+    'mapping a buffer with a pending mapping',
+    rejected,
     (d) => {
       const b = c.buffer(d, 64, READABLE);
       return () => {
@@ -131,31 +144,32 @@ describe('mapAsync', () => {
         return b.mapAsync(c.READ);
       };
     },
-    { dawn: 'OperationError', because: 'its binding for Node does not tell the device of it' },
+    { dawn: 'OperationError', because: 'its Node binding does not report it to the device' },
   );
 
+  /** Maps a buffer and calls `next` while the mapping is pending. */
   const mapAnd =
-    (then: (b: GPUBuffer) => unknown): Setup =>
+    (next: (b: GPUBuffer) => unknown): Setup =>
     (d) => {
       const b = c.buffer(d, 64, READABLE);
       return () => {
         const mapping = b.mapAsync(c.READ);
         mapping.catch(() => {});
-        return then(b) ?? mapping;
+        return next(b) ?? mapping;
       };
     };
-  judge(
-    'a mapping whose buffer is destroyed meanwhile',
+  testVerdict(
+    'a pending mapping whose buffer is destroyed',
     'AbortError',
     mapAnd((b) => b.destroy()),
   );
-  judge(
-    'a mapping that is taken back meanwhile',
+  testVerdict(
+    'a pending mapping whose buffer is unmapped',
     'AbortError',
     mapAnd((b) => b.unmap()),
   );
-  judge(
-    'a mapping after one that was taken back',
+  testVerdict(
+    'a mapping after one that was canceled',
     'none',
     mapAnd((b) => {
       b.unmap();
@@ -163,7 +177,7 @@ describe('mapAsync', () => {
     }),
   );
 
-  compute('waits for what uses the buffer', [250_000], async (d) => {
+  testResult('waits for work that uses the buffer', [250_000], async (d) => {
     const sum = c.words(d, 0, 0);
     const staging = c.buffer(d, 4, READABLE);
     c.runSlowly(d, sum, 5);
@@ -172,7 +186,7 @@ describe('mapAsync', () => {
     return [...new Uint32Array(staging.getMappedRange())];
   });
 
-  compute('does not wait for work that does not use the buffer', ['map', 'done'], async (d) => {
+  testResult('does not wait for work that does not use the buffer', ['map', 'done'], async (d) => {
     const staging = c.buffer(d, 4, READABLE);
     const words = c.words(d, 1);
     c.submit(d, (encoder) => encoder.copyBufferToBuffer(words, 0, staging, 0, 4));
@@ -185,8 +199,8 @@ describe('mapAsync', () => {
     return order;
   });
 
-  compute(
-    'says where a buffer stands',
+  testResult(
+    'is reflected in mapState',
     ['unmapped', 'pending', 'mapped', 'unmapped', 'pending', 'unmapped', 'unmapped'],
     async (d) => {
       const b = c.buffer(d, 64, READABLE);
@@ -206,54 +220,58 @@ describe('mapAsync', () => {
     },
   );
 
-  compute('never maps what was taken back, at whatever moment', ['unmapped'], async (d) => {
-    const states = new Set<GPUBufferMapState>();
-    for (let turns = 0; turns < 12; turns++) {
-      const b = c.buffer(d, 64, READABLE);
-      const end = nameOfException(() => b.mapAsync(c.READ));
-      for (let n = 0; n < turns; n++) await undefined;
-      b.unmap();
-      await end;
-      await d.queue.onSubmittedWorkDone();
-      states.add(b.mapState);
-    }
-    return [...states];
-  });
+  testResult(
+    'never maps a buffer that was unmapped meanwhile, at whatever moment',
+    ['unmapped'],
+    async (d) => {
+      const states = new Set<GPUBufferMapState>();
+      for (let turns = 0; turns < 12; turns++) {
+        const b = c.buffer(d, 64, READABLE);
+        const outcome = exceptionName(() => b.mapAsync(c.READ));
+        for (let n = 0; n < turns; n++) await undefined;
+        b.unmap();
+        await outcome;
+        await d.queue.onSubmittedWorkDone();
+        states.add(b.mapState);
+      }
+      return [...states];
+    },
+  );
 });
 
 describe('unmap and destroy', () => {
   const call =
-    (make: (d: GPUDevice) => GPUBuffer, then: (b: GPUBuffer) => void): Setup =>
+    (create: (d: GPUDevice) => GPUBuffer, use: (b: GPUBuffer) => void): Setup =>
     (d) => {
-      const b = make(d);
-      return () => then(b);
+      const b = create(d);
+      return () => use(b);
     };
   const plain = (d: GPUDevice) => c.buffer(d, 64, c.STORAGE);
-  judge(
-    'unmapping what is not mapped',
+  testVerdict(
+    'unmapping a buffer that is not mapped',
     'none',
     call(plain, (b) => b.unmap()),
   );
-  judge(
-    'unmapping what is destroyed',
+  testVerdict(
+    'unmapping a destroyed buffer',
     'none',
     call(
       (d) => destroyed(plain(d)),
       (b) => b.unmap(),
     ),
   );
-  judge(
-    'unmapping what is invalid',
+  testVerdict(
+    'unmapping an invalid buffer',
     'none',
     call(c.invalidBuffer, (b) => b.unmap()),
   );
-  judge(
-    'destroying what is invalid',
+  testVerdict(
+    'destroying an invalid buffer',
     'none',
     call(c.invalidBuffer, (b) => b.destroy()),
   );
-  judge(
-    'destroying twice',
+  testVerdict(
+    'destroying a buffer twice',
     'none',
     call(
       (d) => destroyed(plain(d)),
@@ -261,7 +279,7 @@ describe('unmap and destroy', () => {
     ),
   );
 
-  compute('take back the ranges that were handed out', [8, 16, 0, 0, 12, 0], async (d) => {
+  testResult('detach the mapped ranges', [8, 16, 0, 0, 12, 0], async (d) => {
     const read = await mappedBuffer(d);
     const ranges = [read.getMappedRange(0, 8), read.getMappedRange(8, 16)];
     const before = ranges.map((range) => range.byteLength);
@@ -276,7 +294,7 @@ describe('unmap and destroy', () => {
 });
 
 describe('getMappedRange', () => {
-  /** A range of a buffer of 64 bytes of which 8 to 40 are mapped. */
+  /** A range of a buffer of 64 bytes, of which bytes 8 to 39 are mapped. */
   const range =
     (offset?: number, size?: number): Setup =>
     async (d) => {
@@ -284,64 +302,74 @@ describe('getMappedRange', () => {
       await b.mapAsync(c.READ, 8, 32);
       return () => void b.getMappedRange(offset, size);
     };
-  judge('all of a buffer that is mapped in part', 'OperationError', range());
-  judge('the rest of a buffer that is mapped in part', 'OperationError', range(8));
-  judge('all that is mapped', 'none', range(8, 32));
-  judge('more than is mapped', 'OperationError', range(8, 36));
-  judge('what lies before what is mapped', 'OperationError', range(0, 8));
-  judge('a part of what is mapped', 'none', range(16, 4));
-  judge('an offset of 12', 'OperationError', range(12, 4));
-  judge('a size of 2', 'OperationError', range(16, 2));
-  judge('nothing at the end of what is mapped', 'none', range(40, 0));
-  judge('nothing past what is mapped', 'OperationError', range(48, 0));
-  judge('an offset past the buffer', 'OperationError', range(72));
-  judge('a negative offset', 'TypeError', range(-8));
+  testVerdict('the range of all bytes of a partly mapped buffer', 'OperationError', range());
+  testVerdict('the range to the end of a partly mapped buffer', 'OperationError', range(8));
+  testVerdict('the range of all mapped bytes', 'none', range(8, 32));
+  testVerdict('a range longer than the mapped bytes', 'OperationError', range(8, 36));
+  testVerdict('a range before the mapped bytes', 'OperationError', range(0, 8));
+  testVerdict('a range of some mapped bytes', 'none', range(16, 4));
+  testVerdict('a range with an offset of 12', 'OperationError', range(12, 4));
+  testVerdict('a range with a size of 2', 'OperationError', range(16, 2));
+  testVerdict('an empty range at the end of the mapped bytes', 'none', range(40, 0));
+  testVerdict('an empty range past the mapped bytes', 'OperationError', range(48, 0));
+  testVerdict('a range that begins past the buffer', 'OperationError', range(72));
+  testVerdict('a range with a negative offset', 'TypeError', range(-8));
 
-  /** A second range of a buffer of which one was taken. */
-  const second =
-    (first: [number, number], then: [number, number]): Setup =>
+  /** A range of a buffer of which another range is in use; both are [offset, size]. */
+  const secondRange =
+    (used: [number, number], requested: [number, number]): Setup =>
     (d) => {
       const b = d.createBuffer({ size: 64, usage: c.STORAGE, mappedAtCreation: true });
-      b.getMappedRange(...first);
-      return () => void b.getMappedRange(...then);
+      b.getMappedRange(...used);
+      return () => void b.getMappedRange(...requested);
     };
-  judge('the same range again', 'OperationError', second([0, 8], [0, 8]));
-  judge('the range beside it', 'none', second([0, 8], [8, 8]));
-  judge('a range that overlaps its beginning', 'OperationError', second([8, 8], [0, 12]));
-  judge('a range that overlaps its end', 'OperationError', second([0, 12], [8, 8]));
-  judge('a range within it', 'OperationError', second([0, 32], [8, 8]));
-  judge('a range around it', 'OperationError', second([8, 8], [0, 32]));
-  judge('nothing within it', 'OperationError', second([0, 32], [8, 0]));
-  judge('nothing at its beginning', 'none', second([0, 8], [0, 0]));
-  judge('nothing at its end', 'none', second([0, 8], [8, 0]));
-  judge('nothing twice', 'none', second([8, 0], [8, 0]));
-  judge('a range around nothing', 'OperationError', second([8, 0], [0, 32]));
-  judge('a range that begins where nothing was taken', 'none', second([8, 0], [8, 32]));
+  testVerdict('the same range again', 'OperationError', secondRange([0, 8], [0, 8]));
+  testVerdict('an adjacent range', 'none', secondRange([0, 8], [8, 8]));
+  testVerdict(
+    'a range that overlaps the beginning of another',
+    'OperationError',
+    secondRange([8, 8], [0, 12]),
+  );
+  testVerdict(
+    'a range that overlaps the end of another',
+    'OperationError',
+    secondRange([0, 12], [8, 8]),
+  );
+  testVerdict('a range within another', 'OperationError', secondRange([0, 32], [8, 8]));
+  testVerdict('a range around another', 'OperationError', secondRange([8, 8], [0, 32]));
+  testVerdict('an empty range within another', 'OperationError', secondRange([0, 32], [8, 0]));
+  testVerdict('an empty range at the beginning of another', 'none', secondRange([0, 8], [0, 0]));
+  testVerdict('an empty range at the end of another', 'none', secondRange([0, 8], [8, 0]));
+  testVerdict('the same empty range twice', 'none', secondRange([8, 0], [8, 0]));
+  testVerdict('a range around an empty range', 'OperationError', secondRange([8, 0], [0, 32]));
+  testVerdict('a range that begins at an empty range', 'none', secondRange([8, 0], [8, 32]));
 
-  const whole =
-    (make: (d: GPUDevice) => GPUBuffer): Setup =>
+  const fullRange =
+    (create: (d: GPUDevice) => GPUBuffer): Setup =>
     (d) => {
-      const b = make(d);
+      const b = create(d);
       return () => void b.getMappedRange();
     };
-  judge(
-    'a buffer that is not mapped',
+  testVerdict(
+    'a range of a buffer that is not mapped',
     'OperationError',
-    whole((d) => c.buffer(d, 64, c.STORAGE)),
+    fullRange((d) => c.buffer(d, 64, c.STORAGE)),
   );
-  judge(
-    'a buffer that was mapped and is destroyed',
+  testVerdict(
+    'a range of a mapped buffer that is destroyed',
     'OperationError',
-    whole((d) => destroyed(d.createBuffer({ size: 64, usage: c.STORAGE, mappedAtCreation: true }))),
+    fullRange((d) =>
+      destroyed(d.createBuffer({ size: 64, usage: c.STORAGE, mappedAtCreation: true })),
+    ),
   );
-  judge(
-    'an invalid buffer mapped at creation',
+  testVerdict(
+    'a range of an invalid buffer mapped at creation',
     'none',
-    whole((d) =>
+    fullRange((d) =>
       c.swallow(d, () => d.createBuffer({ size: 64, usage: 0, mappedAtCreation: true })),
     ),
   );
-  judge('a buffer that is not mapped yet', 'OperationError', (d) => {
+  testVerdict('a range of a buffer with a pending mapping', 'OperationError', (d) => {
     const b = c.buffer(d, 64, READABLE);
     return () => {
       b.mapAsync(c.READ);
@@ -349,7 +377,7 @@ describe('getMappedRange', () => {
     };
   });
 
-  compute('shows what a buffer holds, by ranges', [[3, 4], [1]], async (d) => {
+  testResult('gives the contents of the buffer, range by range', [[3, 4], [1]], async (d) => {
     const b = c.buffer(d, 16, READABLE);
     d.queue.writeBuffer(b, 0, Uint32Array.of(1, 2, 3, 4));
     await b.mapAsync(c.READ);
@@ -358,8 +386,8 @@ describe('getMappedRange', () => {
     ]);
   });
 
-  compute(
-    'of a buffer to be read takes no changes',
+  testResult(
+    'does not change a buffer that was mapped to be read',
     [1, 2],
     async (d) => {
       const b = c.buffer(d, 8, READABLE);
@@ -372,12 +400,12 @@ describe('getMappedRange', () => {
     },
     {
       dawn: [9, 9],
-      because: 'the range is the memory of the driver itself, which no one protects',
+      because: 'the range is the driver’s memory, which is not write-protected',
     },
   );
 
-  compute(
-    'of a buffer to be written shows what is there, and takes changes',
+  testResult(
+    'gives the contents of a buffer that was mapped to be written, and changes them',
     [
       [1, 2],
       [1, 7],
@@ -394,7 +422,7 @@ describe('getMappedRange', () => {
       const during = [...range];
       b.unmap();
       await b.mapAsync(c.WRITE);
-      // Never handed back: what was not taken does not change.
+      // The first range is left as it is: its words do not change.
       new Uint32Array(b.getMappedRange(0, 8));
       new Uint32Array(b.getMappedRange(8, 8)).set([7, 0]);
       b.unmap();
@@ -402,8 +430,8 @@ describe('getMappedRange', () => {
     },
   );
 
-  compute(
-    'that was transferred elsewhere is lost, and the others are not',
+  testResult(
+    'loses the changes of a range that was transferred, and keeps those of the others',
     [0, 0, 3, 4],
     (d) => {
       const b = d.createBuffer({ size: 16, usage: c.COPY_SRC, mappedAtCreation: true });
@@ -413,40 +441,44 @@ describe('getMappedRange', () => {
       b.unmap();
       return c.read(d, b);
     },
-    { dawn: [1, 2, 3, 4], because: 'its binding for Node copies what cannot be transferred' },
+    { dawn: [1, 2, 3, 4], because: 'its Node binding copies a range instead of transferring it' },
   );
 
-  compute('that was transferred elsewhere cannot be taken again', 'OperationError', async (d) => {
+  testResult('rejects a range that was transferred before', 'OperationError', async (d) => {
     const b = d.createBuffer({ size: 16, usage: c.COPY_SRC, mappedAtCreation: true });
     const range = b.getMappedRange(0, 8);
     structuredClone(range, { transfer: [range] });
-    return nameOfException(() => void b.getMappedRange(0, 8));
+    return exceptionName(() => void b.getMappedRange(0, 8));
   });
 
-  compute('at creation begins with zeros, and what is not taken stays zero', [0, 0, 5, 0], (d) => {
-    const b = d.createBuffer({ size: 16, usage: c.COPY_SRC, mappedAtCreation: true });
-    const range = new Uint32Array(b.getMappedRange(8, 8));
-    const sum = range.reduce((p, q) => p + q);
-    range[0] = sum + 5;
-    b.unmap();
-    return c.read(d, b);
-  });
+  testResult(
+    'of a buffer mapped at creation gives zeros, and unused bytes stay zero',
+    [0, 0, 5, 0],
+    (d) => {
+      const b = d.createBuffer({ size: 16, usage: c.COPY_SRC, mappedAtCreation: true });
+      const range = new Uint32Array(b.getMappedRange(8, 8));
+      const sum = range.reduce((p, q) => p + q);
+      range[0] = sum + 5;
+      b.unmap();
+      return c.read(d, b);
+    },
+  );
 });
 
 describe('a new buffer', () => {
-  compute('holds zeros, also where another has been', [0, 0, 0, 0], async (d) => {
-    const first = c.words(d, 1, 2, 3, 4);
-    await c.read(d, first);
-    first.destroy();
-    const all: number[] = [];
+  testResult('holds zeros, also where a destroyed buffer was', [0, 0, 0, 0], async (d) => {
+    const previous = c.words(d, 1, 2, 3, 4);
+    await c.read(d, previous);
+    previous.destroy();
+    const sums: number[] = [];
     for (let n = 0; n < 4; n++) {
       const values = await c.read(d, c.buffer(d, 16, c.STORAGE | c.COPY_SRC));
-      all.push(values.reduce((p, q) => p + q));
+      sums.push(values.reduce((p, q) => p + q));
     }
-    return all;
+    return sums;
   });
 
-  compute('of 6 bytes is copied and cleared by whole words', [0, 9], async (d) => {
+  testResult('of 10 bytes can be copied and cleared in words', [0, 9], async (d) => {
     const odd = c.buffer(d, 10, c.COPY_DST | c.COPY_SRC);
     const to = c.words(d, 8, 8);
     d.queue.writeBuffer(odd, 0, Uint32Array.of(9, 9));
@@ -457,7 +489,7 @@ describe('a new buffer', () => {
     return c.read(d, to);
   });
 
-  compute('has the size, usage and label it was made with', [12, 0x8c, 'a', 'b', ''], (d) => {
+  testResult('has the size, usage and label of its descriptor', [12, 0x8c, 'a', 'b', ''], (d) => {
     const b = d.createBuffer({ size: 12.9, usage: 0x8c, label: 'a' });
     const { size, usage, label } = b;
     b.label = 'b';
@@ -465,14 +497,14 @@ describe('a new buffer', () => {
   });
 });
 
-describe('mappings that are gone', () => {
+describe('mappings that ended', () => {
   let device: GPUDevice;
   beforeAll(async () => {
     device = await requestCpuDevice({ threads: 1 });
   });
   afterAll(() => device.destroy());
 
-  it('are not kept in memory', async () => {
+  it('use no memory', async () => {
     const bytes = 2 ** 20;
     const b = c.buffer(device, bytes, READABLE);
     const before = await arrayBufferBytes();
@@ -486,7 +518,7 @@ describe('mappings that are gone', () => {
   });
 });
 
-/** Bytes of all ArrayBuffers that something still refers to. */
+/** The bytes of all ArrayBuffers that are still referenced, after a garbage collection. */
 async function arrayBufferBytes(): Promise<number> {
   const [{ setFlagsFromString }, { runInNewContext }] = [
     await import('node:v8'),
@@ -499,11 +531,6 @@ async function arrayBufferBytes(): Promise<number> {
     await new Promise((resolve) => setImmediate(resolve));
   }
   return process.memoryUsage().arrayBuffers;
-}
-
-function destroyed(b: GPUBuffer): GPUBuffer {
-  b.destroy();
-  return b;
 }
 
 async function mappedBuffer(d: GPUDevice): Promise<GPUBuffer> {

@@ -1,47 +1,57 @@
-/** Short ways to what most cases need: buffers, small kernels, groups, a dispatch, and the bytes of a buffer. */
+/** Shorthands for WebGPU calls that most cases make: buffers, pipelines, groups, submits, reads. */
 
-// WebGPU's flags by value: Node has no globals for them.
+// WebGPU's flags by value, since Node has no globals for them. First the flags of GPUBufferUsage.
+/** GPUBufferUsage.MAP_READ */
 export const MAP_READ = 0x01;
+/** GPUBufferUsage.MAP_WRITE */
 export const MAP_WRITE = 0x02;
+/** GPUBufferUsage.COPY_SRC */
 export const COPY_SRC = 0x04;
+/** GPUBufferUsage.COPY_DST */
 export const COPY_DST = 0x08;
-export const INDEX = 0x10;
+/** GPUBufferUsage.UNIFORM */
 export const UNIFORM = 0x40;
+/** GPUBufferUsage.STORAGE */
 export const STORAGE = 0x80;
+/** GPUBufferUsage.INDIRECT */
 export const INDIRECT = 0x100;
+/** GPUBufferUsage.QUERY_RESOLVE */
 export const QUERY_RESOLVE = 0x200;
-/** GPUMapMode */
+/** GPUMapMode.READ */
 export const READ = 1;
+/** GPUMapMode.WRITE */
 export const WRITE = 2;
-/** GPUShaderStage */
+/** GPUShaderStage.VERTEX */
 export const VERTEX = 1;
+/** GPUShaderStage.COMPUTE */
 export const COMPUTE = 4;
 
+/** A buffer of `size` bytes with the given usage flags. */
 export function buffer(device: GPUDevice, size: number, usage: number): GPUBuffer {
   return device.createBuffer({ size, usage });
 }
 
-/** A storage buffer that can be copied to and from, holding words. */
+/** A storage buffer of the given 32-bit words, which can be copied from and to. */
 export function words(device: GPUDevice, ...values: number[]): GPUBuffer {
-  const made = buffer(device, 4 * values.length, STORAGE | COPY_SRC | COPY_DST);
-  device.queue.writeBuffer(made, 0, Uint32Array.from(values));
-  return made;
+  const result = buffer(device, 4 * values.length, STORAGE | COPY_SRC | COPY_DST);
+  device.queue.writeBuffer(result, 0, Uint32Array.from(values));
+  return result;
 }
 
-/** A buffer that no command can use. Its error is swallowed. */
+/** An invalid buffer; the validation error of its creation is ignored. */
 export function invalidBuffer(device: GPUDevice): GPUBuffer {
   return swallow(device, () => buffer(device, 16, 0));
 }
 
-/** What `make` returns, without the validation error that it causes. */
-export function swallow<T>(device: GPUDevice, make: () => T): T {
+/** Calls `create` and ignores the validation error that it causes. */
+export function swallow<T>(device: GPUDevice, create: () => T): T {
   device.pushErrorScope('validation');
-  const made = make();
+  const result = create();
   device.popErrorScope().catch(() => {});
-  return made;
+  return result;
 }
 
-/** The words of a buffer, which must have COPY_SRC, after everything submitted. */
+/** Reads the words of a buffer with COPY_SRC, after everything submitted so far. */
 export async function read(device: GPUDevice, from: GPUBuffer): Promise<number[]> {
   const staging = buffer(device, from.size, MAP_READ | COPY_DST);
   submit(device, (encoder) => encoder.copyBufferToBuffer(from, 0, staging, 0, from.size));
@@ -51,7 +61,7 @@ export async function read(device: GPUDevice, from: GPUBuffer): Promise<number[]
   return values;
 }
 
-/** Encodes and finishes. */
+/** Records commands and finishes the encoder. */
 export function encode(
   device: GPUDevice,
   record: (encoder: GPUCommandEncoder) => void,
@@ -61,12 +71,12 @@ export function encode(
   return encoder.finish();
 }
 
-/** Encodes, finishes and submits. */
+/** Records commands and submits them. */
 export function submit(device: GPUDevice, record: (encoder: GPUCommandEncoder) => void): void {
   device.queue.submit([encode(device, record)]);
 }
 
-/** Encodes one pass and finishes. */
+/** Records one compute pass and finishes the encoder. */
 export function encodePass(
   device: GPUDevice,
   record: (pass: GPUComputePassEncoder) => void,
@@ -78,11 +88,12 @@ export function encodePass(
   });
 }
 
+/** Records one compute pass and submits it. */
 export function submitPass(device: GPUDevice, record: (pass: GPUComputePassEncoder) => void): void {
   device.queue.submit([encodePass(device, record)]);
 }
 
-/** A pipeline of a shader's only entry point. */
+/** The pipeline of a shader with one entry point. */
 export function pipeline(
   device: GPUDevice,
   code: string,
@@ -94,7 +105,7 @@ export function pipeline(
   });
 }
 
-/** A layout of buffers for the compute stage, bound from 0 on. */
+/** A bind group layout of buffers for the compute stage, at bindings 0, 1, ... */
 export function groupLayout(
   device: GPUDevice,
   ...types: (GPUBufferBindingType | GPUBufferBindingLayout)[]
@@ -108,6 +119,7 @@ export function groupLayout(
   });
 }
 
+/** A pipeline layout of bind group layouts and `immediateSize` bytes of immediates. */
 export function pipelineLayout(
   device: GPUDevice,
   bindGroupLayouts: (GPUBindGroupLayout | null)[],
@@ -116,7 +128,7 @@ export function pipelineLayout(
   return device.createPipelineLayout({ bindGroupLayouts, immediateSize });
 }
 
-/** A group of buffers or ranges, bound from 0 on. */
+/** A bind group of buffers or ranges of buffers, at bindings 0, 1, ... */
 export function group(
   device: GPUDevice,
   layout: GPUBindGroupLayout,
@@ -131,7 +143,7 @@ export function group(
   });
 }
 
-/** Adds to the first word for a while, then puts it into the second. */
+/** Adds 50,000 to the first word, one at a time, then copies it to the second. */
 const SLOW = `
 @group(0) @binding(0) var<storage, read_write> values: array<u32>;
 @compute @workgroup_size(1) fn main() {
@@ -139,13 +151,16 @@ const SLOW = `
   values[1] = values[0];
 }`;
 
-/** Submits a kernel that is still running when the next calls are made: it adds 50,000 to the first of two words. */
+/**
+ * Submits a kernel that is still running when the next calls are made. It adds 50,000 to the first
+ * word of a buffer and copies it to the second, `times` times.
+ */
 export function runSlowly(device: GPUDevice, values: GPUBuffer, times = 1): void {
-  const slow = pipeline(device, SLOW);
-  const bound = group(device, slow.getBindGroupLayout(0), values);
+  const slowPipeline = pipeline(device, SLOW);
+  const bindGroup = group(device, slowPipeline.getBindGroupLayout(0), values);
   submitPass(device, (pass) => {
-    pass.setPipeline(slow);
-    pass.setBindGroup(0, bound);
+    pass.setPipeline(slowPipeline);
+    pass.setBindGroup(0, bindGroup);
     for (let n = 0; n < times; n++) pass.dispatchWorkgroups(1);
   });
 }

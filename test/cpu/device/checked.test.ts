@@ -18,11 +18,18 @@ import { concatenate, slice, unfold3d } from '../../../src/tensor/sequence.js';
 import { differentiate } from '../../../src/tensor/tape.js';
 import { elementCount } from '../../../src/tensor/tensor.js';
 import { STAGED } from '../../helpers/engine.js';
-import { type Captured, capture, dispatchedSource, examine } from '../../races/races.js';
+import {
+  type CapturedDispatch,
+  captureDispatches,
+  checkDispatch,
+  dispatchedSource,
+} from '../../races/races.js';
 import * as c from './calls.js';
 
-/** Something of every shader file, forward and backward, small enough to be looked at word by word. */
-function everyShader(engine: Engine): void {
+/**
+ * Runs kernels of every shader, forward and backward, on shapes small enough for the race checker.
+ */
+function runEveryShader(engine: Engine): void {
   const t = (...shape: number[]) => {
     const values = Float32Array.from({ length: elementCount(shape) }, (_, n) =>
       Math.sin(7 * n + 1),
@@ -42,7 +49,7 @@ function everyShader(engine: Engine): void {
   const { weightInput, biasInput } = { weightInput: t(12, 5), biasInput: t(12) };
   const cell = { weightInput, biasInput, weightState: t(12, 4), biasState: t(12) };
   train(() => linear(t(9, 36), t(12, 36), { bias: t(12), gelu: true }));
-  // K long enough to be split over workgroups.
+  // K is long enough to be split over workgroups.
   train(() => linear(t(4, 520), t(4, 520)));
   train(() => attention(t(1, 6, 8), t(1, 9, 8), t(1, 9, 8), { heads: 2, causal: false }));
   attentionProbabilities(t(1, 6, 4), t(1, 9, 4), { heads: 1, topK: 3 });
@@ -62,8 +69,8 @@ function everyShader(engine: Engine): void {
   new AdamW(store, { maxNorm: 0.01 }).step(0.1);
 }
 
-/** Numbers from 0 up to, but not including, a whole number, by a seed. */
-function chooser(seed: number): (below: number) => number {
+/** A seeded random generator of integers from 0 to `below` - 1. */
+function seededInteger(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -72,24 +79,28 @@ function chooser(seed: number): (below: number) => number {
 }
 
 const ATTEMPTS = 40;
-const captured: Captured[] = [];
-/** For what passes: devices that are lost are others. */
+const captured: CapturedDispatch[] = [];
+/** The device for dispatches without a fault; each faulty one loses a device of its own. */
 let checked: GPUDevice | undefined;
 
 beforeAll(async () => {
   for (const tuning of [{}, STAGED]) {
     const engine = await createEngine({ adapter: 'cpu', threads: 2, tuning });
-    captured.push(...(await capture(engine, () => everyShader(engine))));
+    captured.push(...(await captureDispatches(engine, () => runEveryShader(engine))));
     engine.dispose();
   }
   checked = await requestCpuDevice({ checked: true, threads: 2 });
 });
 afterAll(() => checked?.destroy());
 
-/** Runs a dispatch, and gives the words of the buffers that it wrote; or the sentence with which the device was lost. */
+/**
+ * Runs a dispatch and returns the words of its buffers, or the message of the device's loss.
+ *
+ * @param code what to run instead of the dispatched source.
+ */
 async function run(
   device: GPUDevice,
-  dispatch: Captured,
+  dispatch: CapturedDispatch,
   code = dispatchedSource(dispatch),
 ): Promise<Record<string, Uint32Array> | string> {
   const { bindings, entry } = KERNELS[dispatch.kernel];
@@ -106,13 +117,16 @@ async function run(
     layout: c.pipelineLayout(device, [layout, paramsLayout]),
     compute: { module: device.createShaderModule({ code }), entryPoint: entry },
   });
-  const made = bindings.map(({ name, kind }) => {
+  const buffers = bindings.map(({ name, kind }) => {
     const content = dispatch.before[name]!;
     const usage = c.COPY_DST | c.COPY_SRC | (kind === 'uniform' ? c.UNIFORM : c.STORAGE);
-    return filled(device, content, content.byteLength, usage);
+    return bufferWith(device, content, content.byteLength, usage);
   });
-  const params = filled(device, dispatch.params, 64, c.UNIFORM | c.COPY_DST);
-  const entries = bindings.map(({ binding }, n) => ({ binding, resource: { buffer: made[n]! } }));
+  const params = bufferWith(device, dispatch.params, 64, c.UNIFORM | c.COPY_DST);
+  const entries = bindings.map(({ binding }, n) => ({
+    binding,
+    resource: { buffer: buffers[n]! },
+  }));
   const group = device.createBindGroup({ layout, entries });
   c.submitPass(device, (pass) => {
     pass.setPipeline(pipeline);
@@ -122,36 +136,44 @@ async function run(
   });
   const lost = device.lost.then(({ message }) => message);
   const results = Promise.all(
-    bindings.map(async ({ name }, n) => [name, Uint32Array.from(await c.read(device, made[n]!))]),
+    bindings.map(async ({ name }, n) => [
+      name,
+      Uint32Array.from(await c.read(device, buffers[n]!)),
+    ]),
   ).then((entries) => Object.fromEntries(entries));
-  const end = await Promise.race([lost, results.catch(() => lost)]);
-  if (typeof end !== 'string') for (const b of [...made, params]) b.destroy();
-  return end;
+  const outcome = await Promise.race([lost, results.catch(() => lost)]);
+  if (typeof outcome !== 'string') for (const buffer of [...buffers, params]) buffer.destroy();
+  return outcome;
 }
 
-function filled(device: GPUDevice, content: Uint32Array, size: number, usage: number): GPUBuffer {
-  const b = c.buffer(device, size, usage);
-  device.queue.writeBuffer(b, 0, content as Uint32Array<ArrayBuffer>);
-  return b;
+function bufferWith(
+  device: GPUDevice,
+  content: Uint32Array,
+  size: number,
+  usage: number,
+): GPUBuffer {
+  const buffer = c.buffer(device, size, usage);
+  device.queue.writeBuffer(buffer, 0, content as Uint32Array<ArrayBuffer>);
+  return buffer;
 }
 
-/** The sentence with which a checked device of its own is lost in a dispatch. */
-async function lossIn(dispatch: Captured, code?: string): Promise<string> {
+/** The message with which a new checked device is lost in a dispatch. */
+async function lossMessage(dispatch: CapturedDispatch, code?: string): Promise<string> {
   const device = await requestCpuDevice({ checked: true, threads: 2 });
-  const end = await run(device, dispatch, code);
+  const outcome = await run(device, dispatch, code);
   device.destroy();
-  if (typeof end !== 'string') throw new Error(`${dispatch.kernel} was not found to be at fault.`);
-  return end;
+  if (typeof outcome !== 'string') throw new Error(`No fault was reported in ${dispatch.kernel}.`);
+  return outcome;
 }
 
-/** A sentence of a bad index, taken apart. */
-function parse(sentence: string) {
-  const found =
+/** The parts of a message about an index that is out of range. */
+function parse(message: string) {
+  const match =
     /^kernel (?<kernel>.+), line (?<line>\d+), column (?<column>\d+): index (?<index>\d+) of (?<name>.+) is outside 0 to (?<last>\d+)$/.exec(
-      sentence,
+      message,
     );
-  if (!found) throw new Error(`"${sentence}" does not say where a bad index is.`);
-  const { kernel, line, column, index, name, last } = found.groups as Record<string, string>;
+  if (!match) throw new Error(`"${message}" does not say where a bad index is.`);
+  const { kernel, line, column, index, name, last } = match.groups as Record<string, string>;
   const numbers = {
     line: Number(line),
     column: Number(column),
@@ -161,111 +183,114 @@ function parse(sentence: string) {
   return { kernel: kernel!, name: name!, ...numbers };
 }
 
-/** A dispatch with one storage buffer cut short by chance; `undefined` where none can be. */
-function cutShort(dispatch: Captured, choose: (below: number) => number) {
+/** A dispatch with a random buffer cut short; `undefined` where none is long enough. */
+function withShortBuffer(dispatch: CapturedDispatch, randomInteger: (below: number) => number) {
   const { bindings } = KERNELS[dispatch.kernel];
-  const long = bindings.filter(
+  const candidates = bindings.filter(
     ({ name, kind }) => kind !== 'uniform' && dispatch.before[name]!.length > 4,
   );
-  if (long.length === 0) return undefined;
-  const { name } = long[choose(long.length)]!;
-  const whole = dispatch.before[name]!;
-  const words = 4 * (1 + choose(Math.ceil(whole.length / 4) - 1));
-  const before = { ...dispatch.before, [name]: whole.slice(0, words) };
+  if (candidates.length === 0) return undefined;
+  const { name } = candidates[randomInteger(candidates.length)]!;
+  const content = dispatch.before[name]!;
+  const words = 4 * (1 + randomInteger(Math.ceil(content.length / 4) - 1));
+  const before = { ...dispatch.before, [name]: content.slice(0, words) };
   return { name, words, dispatch: { ...dispatch, before } };
 }
 
-/** A source with one index into a buffer moved far away by chance, and where it stands. */
-function withIndexMoved(dispatch: Captured, choose: (below: number) => number) {
+/** A source with a random index into a buffer moved past its end, and the line of the index. */
+function withIndexMoved(dispatch: CapturedDispatch, randomInteger: (below: number) => number) {
   const source = dispatchedSource(dispatch);
   const names = KERNELS[dispatch.kernel].bindings.map(({ name }) => name);
   const accesses = [...source.matchAll(new RegExp(`(?<![.\\w&])(${names.join('|')})\\[`, 'g'))];
-  const { 1: name, 0: text, index: at } = accesses[choose(accesses.length)]!;
-  const begin = at + text.length;
+  const { 1: name, 0: text, index: offset } = accesses[randomInteger(accesses.length)]!;
+  const begin = offset + text.length;
   const end = closingBracket(source, begin);
-  const moved = dispatch.before[name!]!.length + choose(1000);
+  const moved = dispatch.before[name!]!.length + randomInteger(1000);
   const code = `${source.slice(0, begin)}(${source.slice(begin, end)}) + ${moved}${source.slice(end)}`;
-  const line = source.slice(0, at).split('\n').length;
-  return { name: name!, line, at, moved, code };
+  const line = source.slice(0, offset).split('\n').length;
+  return { name: name!, line, moved, code };
 }
 
-/** How many words an element of a buffer has. */
+/** The number of words in an element of a buffer. */
 function wordsPerElement(source: string, name: string): number {
   const declared = new RegExp(`> ${name}: array<(\\w+)>;`).exec(source);
   if (!declared) throw new Error(`${name} is not declared as an array.`);
   return declared[1]!.startsWith('vec4') ? 4 : 1;
 }
 
-/** Where the bracket closes that is open at a place. */
+/** The offset of the bracket that closes the one just before `begin`. */
 function closingBracket(text: string, begin: number): number {
   let depth = 1;
-  for (let at = begin; ; at++) {
-    if (text[at] === '[') depth++;
-    if (text[at] === ']' && --depth === 0) return at;
+  for (let offset = begin; ; offset++) {
+    if (text[offset] === '[') depth++;
+    if (text[offset] === ']' && --depth === 0) return offset;
   }
 }
 
-describe.each(Object.keys(SHADERS))('a kernel of shaders/%s.wgsl, checked,', (shader) => {
+describe.each(Object.keys(SHADERS))('on a checked device, shaders/%s.wgsl', (shader) => {
   const dispatches = () => captured.filter(({ kernel }) => KERNELS[kernel].shader === shader);
   const seed = [...shader].reduce((sum, letter) => 31 * sum + letter.charCodeAt(0), 7) >>> 0;
 
-  it('makes the same bits as unchecked, and is not found at fault', async () => {
+  it('gives the same bits as unchecked, and no fault', async () => {
     expect(dispatches().length).toBeGreaterThan(0);
     for (const dispatch of dispatches()) {
-      const made = await run(checked!, dispatch);
+      const after = await run(checked!, dispatch);
       const names = KERNELS[dispatch.kernel].bindings.map(({ name }) => name);
       const expected = Object.fromEntries(names.map((name) => [name, dispatch.after[name]]));
-      expect([dispatch.kernel, made]).toEqual([dispatch.kernel, expected]);
+      expect([dispatch.kernel, after]).toEqual([dispatch.kernel, expected]);
     }
   });
 
-  it('is found at fault where a buffer is too small: by kernel, line, column, index and range', async () => {
-    const choose = chooser(seed);
+  it('reports a buffer that is too small: kernel, line, column, index and range', async () => {
+    const randomInteger = seededInteger(seed);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const cut = cutShort(dispatches()[choose(dispatches().length)]!, choose);
-      if (!cut) continue;
-      // Whether it leaves the buffer, an interpreter of the kernel says.
-      const { problems } = examine(cut.dispatch);
+      const short = withShortBuffer(
+        dispatches()[randomInteger(dispatches().length)]!,
+        randomInteger,
+      );
+      if (!short) continue;
+      // The race checker says whether the kernel accesses words past the end of the short buffer.
+      const { problems } = checkDispatch(short.dispatch);
       const faults = problems.filter(
-        (text) => text.includes(`: ${cut.name} is `) && text.endsWith('outside'),
+        (text) => text.includes(`: ${short.name} is `) && text.endsWith('out of bounds'),
       );
       if (faults.length === 0) continue;
-      const { kernel, line, column, index, name, last } = parse(await lossIn(cut.dispatch));
-      expect([kernel, name]).toEqual([cut.dispatch.kernel, cut.name]);
+      const { kernel, line, column, index, name, last } = parse(await lossMessage(short.dispatch));
+      expect([kernel, name]).toEqual([short.dispatch.kernel, short.name]);
       expect(faults.map((text) => text.replace(/(read|written)/, 'used'))).toContain(
-        `line ${line}: ${name} is used outside`,
+        `line ${line}: ${name} is used out of bounds`,
       );
-      const source = dispatchedSource(cut.dispatch);
-      expect(last).toBe(cut.words / wordsPerElement(source, name) - 1);
+      const source = dispatchedSource(short.dispatch);
+      expect(last).toBe(short.words / wordsPerElement(source, name) - 1);
       expect(index).toBeGreaterThan(last);
-      // The column is that of the bracket.
+      // The column points at the bracket.
       const text = source.split('\n')[line - 1]!;
       expect(text.slice(0, column)).toMatch(new RegExp(`\\b${name}\\[$`));
       return;
     }
-    expect.fail(`no buffer of ${shader} could be made too small`);
+    expect.fail(`no short buffer made a kernel of ${shader} read or write past its end`);
   });
 
-  it('is found at fault where an index is wrong: at that very place', async () => {
-    const choose = chooser(seed + 1);
+  it('reports an index that is wrong, at its line', async () => {
+    const randomInteger = seededInteger(seed + 1);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const dispatch = dispatches()[choose(dispatches().length)]!;
-      const changed = withIndexMoved(dispatch, choose);
-      if (!examine(dispatch, changed.code).problems.some((text) => text.endsWith('outside')))
-        continue;
-      const { kernel, line, index, name, last } = parse(await lossIn(dispatch, changed.code));
+      const dispatch = dispatches()[randomInteger(dispatches().length)]!;
+      const changed = withIndexMoved(dispatch, randomInteger);
+      const { problems } = checkDispatch(dispatch, changed.code);
+      if (!problems.some((text) => text.endsWith('out of bounds'))) continue;
+      const { kernel, line, index, name, last } = parse(await lossMessage(dispatch, changed.code));
       expect([kernel, name, line]).toEqual([dispatch.kernel, changed.name, changed.line]);
       expect(index).toBeGreaterThanOrEqual(changed.moved);
       expect(last).toBeLessThan(changed.moved);
       return;
     }
-    expect.fail(`no index of ${shader} could be moved`);
+    expect.fail(`no moved index made a kernel of ${shader} read or write past the end of a buffer`);
   });
 });
 
 describe('a checked kernel', () => {
-  /** The sentence with which a device is lost in a kernel that is given 9 in its first word. */
-  async function sentence(code: string, isShared = true): Promise<string> {
+  /** The message with which a device is lost in a kernel whose values are 9, -7, 0, 0. */
+  async function messageOfLoss(code: string, isShared = true): Promise<string> {
     const device = await requestCpuDevice({
       checked: true,
       threads: 2,
@@ -287,14 +312,14 @@ describe('a checked kernel', () => {
   }
 
   const VALUES = '@group(0) @binding(0) var<storage, read_write> values: array<i32>;';
-  const kernel = (body: string, declared = '') =>
-    `${VALUES}\n${declared}\n@compute @workgroup_size(1) fn main() {\n  ${body}\n}`;
+  const kernel = (body: string, declarations = '') =>
+    `${VALUES}\n${declarations}\n@compute @workgroup_size(1) fn main() {\n  ${body}\n}`;
 
   it.each([
-    ['a runtime-sized array', kernel('values[values[0]] = 1;'), 4, 9, 'values', 3],
-    ['a negative index', kernel('values[values[1]] = 1;'), 4, 2 ** 32 - 7, 'values', 3],
+    ['past the end of a runtime-sized array', kernel('values[values[0]] = 1;'), 4, 9, 'values', 3],
+    ['below zero', kernel('values[values[1]] = 1;'), 4, 2 ** 32 - 7, 'values', 3],
     [
-      'a workgroup variable',
+      'past the end of a workgroup variable',
       kernel(
         'tile[values[0]] = 1.0; values[0] = i32(tile[0]);',
         'var<workgroup> tile: array<f32, 8>;',
@@ -305,15 +330,15 @@ describe('a checked kernel', () => {
       7,
     ],
     [
-      'a private variable',
-      kernel('own[values[0]] = 1; values[0] = own[1];', 'var<private> own: array<i32, 4>;'),
+      'past the end of a private variable',
+      kernel('list[values[0]] = 1; values[0] = list[1];', 'var<private> list: array<i32, 4>;'),
       4,
       9,
-      'own',
+      'list',
       3,
     ],
     [
-      'a variable of a function',
+      'past the end of a local variable',
       kernel('var a = array(1, 2, 3);\n  values[0] = a[values[0]];'),
       5,
       9,
@@ -321,7 +346,7 @@ describe('a checked kernel', () => {
       2,
     ],
     [
-      'a vector',
+      'past the end of a vector',
       kernel('var v = vec3f(1.0);\n  v[values[0]] = 2.0;\n  values[0] = i32(v.x);'),
       5,
       9,
@@ -329,35 +354,35 @@ describe('a checked kernel', () => {
       2,
     ],
     [
-      'what a pointer points to',
+      'past the end of an array behind a pointer',
       kernel(
-        'var a = array(1, 2);\n  values[0] = at(&a, values[0]);',
-        'fn at(p: ptr<function, array<i32, 2>>, n: i32) -> i32 { return (*p)[n]; }',
+        'var a = array(1, 2);\n  values[0] = element(&a, values[0]);',
+        'fn element(p: ptr<function, array<i32, 2>>, n: i32) -> i32 { return (*p)[n]; }',
       ),
       2,
       9,
       'what a pointer points at',
       1,
     ],
-  ] as const)('says where an index is outside %s', async (_, code, line, index, name, last) => {
-    const found = parse(await sentence(code));
-    expect(found).toMatchObject({ kernel: 'k', line, index, name, last });
+  ] as const)('reports an index %s', async (_, code, line, index, name, last) => {
+    const fault = parse(await messageOfLoss(code));
+    expect(fault).toMatchObject({ kernel: 'k', line, index, name, last });
   });
 
-  it('of one worker with a memory of its own says the same', async () => {
-    expect(await sentence(kernel('values[values[0] + 1] = 1;'), false)).toBe(
+  it('reports the same from a worker without shared memory', async () => {
+    expect(await messageOfLoss(kernel('values[values[0] + 1] = 1;'), false)).toBe(
       'kernel k, line 4, column 9: index 10 of values is outside 0 to 3',
     );
   });
 
-  it('says of the first of two places, and of no other', async () => {
+  it('reports the first of two faults', async () => {
     const { line, index } = parse(
-      await sentence(kernel('values[values[0]] = 1;\n  values[20] = 2;')),
+      await messageOfLoss(kernel('values[values[0]] = 1;\n  values[20] = 2;')),
     );
     expect([line, index]).toEqual([4, 9]);
   });
 
-  it('that is never at fault does not lose its device', async () => {
+  it('without a fault does not lose its device', async () => {
     const device = await requestCpuDevice({ checked: true, threads: 2 });
     const values = c.words(device, 3, 0, 0, 0);
     const pipeline = c.pipeline(device, kernel('values[values[0]] = 5;'));

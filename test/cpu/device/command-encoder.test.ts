@@ -1,138 +1,146 @@
 import { describe } from 'vitest';
 import * as c from './calls.js';
 import { DATA, destroyed, finish } from './encoding.js';
-import { computeOn, judgeOn, type Setup, useDevices } from './verdict.js';
+import { resultTests, type Setup, useDevices, verdictTests } from './verdict.js';
 
 const devices = useDevices();
-const judge = judgeOn(devices);
-const compute = computeOn(devices);
+const testVerdict = verdictTests(devices);
+const testResult = resultTests(devices);
 
 describe('copyBufferToBuffer', () => {
-  /** From a buffer of 32 bytes to one of 40. */
+  /** Copies from a buffer of 32 bytes to one of 40. */
   const copy = (
     record: (encoder: GPUCommandEncoder, from: GPUBuffer, to: GPUBuffer) => void,
     fromUsage = c.COPY_SRC,
     toUsage = c.COPY_DST,
   ) =>
     finish((encoder, d) => record(encoder, c.buffer(d, 32, fromUsage), c.buffer(d, 40, toUsage)));
-  const range = (start: number, end: number, size?: number) =>
-    copy((encoder, from, to) => encoder.copyBufferToBuffer(from, start, to, end, size));
+  const range = (fromOffset: number, toOffset: number, size?: number) =>
+    copy((encoder, from, to) => encoder.copyBufferToBuffer(from, fromOffset, to, toOffset, size));
 
-  judge('a whole buffer', 'none', range(0, 0, 32));
-  judge(
-    'a whole buffer, in short',
+  testVerdict('a copy of all bytes', 'none', range(0, 0, 32));
+  testVerdict(
+    'a copy of all bytes, by the short form',
     'none',
     copy((e, from, to) => e.copyBufferToBuffer(from, to)),
   );
-  judge(
-    '8 bytes, in short',
+  testVerdict(
+    'a copy of 8 bytes, by the short form',
     'none',
     copy((e, from, to) => e.copyBufferToBuffer(from, to, 8)),
   );
-  judge(
-    'too many bytes, in short',
+  testVerdict(
+    'a copy of too many bytes, by the short form',
     'validation',
     copy((e, from, to) => e.copyBufferToBuffer(from, to, 36)),
   );
-  judge('the rest from an offset on', 'none', range(4, 8));
-  judge('the rest, too long for the destination', 'validation', range(4, 20));
-  judge('the rest from past the end', 'validation', range(36, 0));
-  judge('nothing at the end of both', 'none', range(32, 40, 0));
-  judge('nothing past the end of the source', 'validation', range(36, 0, 0));
-  judge('nothing past the end of the destination', 'validation', range(0, 44, 0));
-  judge('a source offset of 2', 'validation', range(2, 0, 4));
-  judge('a destination offset of 2', 'validation', range(0, 2, 4));
-  judge('2 bytes', 'validation', range(0, 0, 2));
-  judge('a range past the end of the source', 'validation', range(4, 0, 32));
-  judge('a range past the end of the destination', 'validation', range(0, 12, 32));
-  judge('a negative source offset', 'TypeError', range(-4, 0, 4));
-  judge('a negative destination offset', 'TypeError', range(0, -4, 4));
-  judge('NaN bytes', 'TypeError', range(0, 0, Number.NaN));
-  judge(
+  testVerdict('a copy from an offset to the end', 'none', range(4, 8));
+  testVerdict('a copy to the end that is too long for the destination', 'validation', range(4, 20));
+  testVerdict('a copy from past the end', 'validation', range(36, 0));
+  testVerdict('a copy of nothing at the end of both buffers', 'none', range(32, 40, 0));
+  testVerdict('a copy of nothing past the end of the source', 'validation', range(36, 0, 0));
+  testVerdict('a copy of nothing past the end of the destination', 'validation', range(0, 44, 0));
+  testVerdict('a source offset of 2', 'validation', range(2, 0, 4));
+  testVerdict('a destination offset of 2', 'validation', range(0, 2, 4));
+  testVerdict('a copy of 2 bytes', 'validation', range(0, 0, 2));
+  testVerdict('a range past the end of the source', 'validation', range(4, 0, 32));
+  testVerdict('a range past the end of the destination', 'validation', range(0, 12, 32));
+  testVerdict('a negative source offset', 'TypeError', range(-4, 0, 4));
+  testVerdict('a negative destination offset', 'TypeError', range(0, -4, 4));
+  testVerdict('a copy of NaN bytes', 'TypeError', range(0, 0, Number.NaN));
+  testVerdict(
     'a source without COPY_SRC',
     'validation',
     copy((e, from, to) => e.copyBufferToBuffer(from, to), c.STORAGE),
   );
-  judge(
+  testVerdict(
     'a destination without COPY_DST',
     'validation',
     copy((e, from, to) => e.copyBufferToBuffer(from, to), c.COPY_SRC, c.STORAGE),
   );
-  judge(
-    'a buffer to itself',
+  testVerdict(
+    'a copy from a buffer to itself',
     'validation',
     copy((e, from) => e.copyBufferToBuffer(from, 0, from, 16, 16), DATA),
   );
-  judge(
-    'an invalid buffer',
+  testVerdict(
+    'a copy to an invalid buffer',
     'validation',
     finish((e, d) => {
       const invalid = c.swallow(d, () => c.buffer(d, 16, c.COPY_DST | c.MAP_WRITE));
       e.copyBufferToBuffer(c.buffer(d, 16, c.COPY_SRC), invalid);
     }),
   );
-  judge(
-    'a destroyed buffer, to be refused when it is submitted,',
+  testVerdict(
+    'recording a copy from a destroyed buffer',
     'none',
     finish((e, d) => {
       e.copyBufferToBuffer(destroyed(c.buffer(d, 16, c.COPY_SRC)), c.buffer(d, 16, c.COPY_DST));
     }),
   );
-  judge('a destroyed buffer, submitted,', 'validation', (d) => {
+  testVerdict('submitting a copy from a destroyed buffer', 'validation', (d) => {
     const commands = c.encode(d, (e) =>
       e.copyBufferToBuffer(destroyed(c.buffer(d, 16, c.COPY_SRC)), c.buffer(d, 16, c.COPY_DST)),
     );
     return () => d.queue.submit([commands]);
   });
-  judge(
-    'what is not a buffer',
+  testVerdict(
+    'a copy to an object that is not a buffer',
     'TypeError',
     finish((e, d) => e.copyBufferToBuffer(c.buffer(d, 16, c.COPY_SRC), {} as GPUBuffer)),
   );
 
-  compute('copies the range that is asked for', [9, 2, 3, 9], (d) => {
+  testResult('copies the requested range', [9, 2, 3, 9], (d) => {
     const [from, to] = [c.words(d, 1, 2, 3, 4), c.words(d, 9, 9, 9, 9)];
     c.submit(d, (encoder) => encoder.copyBufferToBuffer(from, 4, to, 4, 8));
     return c.read(d, to);
   });
 
-  compute('copies and clears buffers of many pieces', [7, 7, 0, 0, 7, 7], async (d) => {
-    const words = 300_000;
-    const [from, to] = [0, 1].map(() => c.buffer(d, 4 * words, DATA));
-    d.queue.writeBuffer(from!, 0, new Uint32Array(words).fill(7));
-    c.submit(d, (encoder) => {
-      encoder.copyBufferToBuffer(from!, to!);
-      encoder.clearBuffer(to!, 4 * 50_000, 4 * 200_000);
-    });
-    const values = await c.read(d, to!);
-    return [0, 49_999, 50_000, 249_999, 250_000, words - 1].map((n) => values[n]!);
-  });
+  testResult(
+    'copies and clears buffers that are large enough to be split over threads',
+    [7, 7, 0, 0, 7, 7],
+    async (d) => {
+      const words = 300_000;
+      const [from, to] = [0, 1].map(() => c.buffer(d, 4 * words, DATA));
+      d.queue.writeBuffer(from!, 0, new Uint32Array(words).fill(7));
+      c.submit(d, (encoder) => {
+        encoder.copyBufferToBuffer(from!, to!);
+        encoder.clearBuffer(to!, 4 * 50_000, 4 * 200_000);
+      });
+      const values = await c.read(d, to!);
+      return [0, 49_999, 50_000, 249_999, 250_000, words - 1].map((n) => values[n]!);
+    },
+  );
 });
 
 describe('clearBuffer', () => {
   const clear = (offset?: number, size?: number, usage = c.COPY_DST, bytes = 40) =>
     finish((encoder, d) => encoder.clearBuffer(c.buffer(d, bytes, usage), offset, size));
-  judge('a whole buffer', 'none', clear());
-  judge('the rest from an offset on', 'none', clear(4));
-  judge('a range', 'none', clear(4, 8));
-  judge('nothing at the end', 'none', clear(40));
-  judge('nothing past the end', 'validation', clear(44));
-  judge('a range past the end', 'validation', clear(8, 36));
-  judge('an offset of 2', 'validation', clear(2));
-  judge('6 bytes', 'validation', clear(0, 6));
-  judge('a negative offset', 'TypeError', clear(-4));
-  judge('a buffer without COPY_DST', 'validation', clear(0, 4, c.COPY_SRC));
-  judge('a whole buffer of 6 bytes', 'validation', clear(0, undefined, c.COPY_DST, 6));
-  judge('4 bytes of a buffer of 6', 'none', clear(0, 4, c.COPY_DST, 6));
-  judge(
-    'a mapped buffer, to be refused when it is submitted,',
+  testVerdict('clearing all bytes', 'none', clear());
+  testVerdict('clearing from an offset to the end', 'none', clear(4));
+  testVerdict('clearing a range', 'none', clear(4, 8));
+  testVerdict('clearing nothing at the end', 'none', clear(40));
+  testVerdict('clearing nothing past the end', 'validation', clear(44));
+  testVerdict('clearing a range past the end', 'validation', clear(8, 36));
+  testVerdict('clearing from an offset of 2', 'validation', clear(2));
+  testVerdict('clearing 6 bytes', 'validation', clear(0, 6));
+  testVerdict('clearing from a negative offset', 'TypeError', clear(-4));
+  testVerdict('clearing a buffer without COPY_DST', 'validation', clear(0, 4, c.COPY_SRC));
+  testVerdict(
+    'clearing all of a buffer of 6 bytes',
+    'validation',
+    clear(0, undefined, c.COPY_DST, 6),
+  );
+  testVerdict('clearing 4 bytes of a buffer of 6', 'none', clear(0, 4, c.COPY_DST, 6));
+  testVerdict(
+    'recording a clear of a mapped buffer',
     'none',
     finish((e, d) => {
       e.clearBuffer(d.createBuffer({ size: 16, usage: c.COPY_DST, mappedAtCreation: true }));
     }),
   );
 
-  compute('clears the range that is asked for', [1, 0, 0, 4], (d) => {
+  testResult('clears the requested range', [1, 0, 0, 4], (d) => {
     const b = c.words(d, 1, 2, 3, 4);
     c.submit(d, (encoder) => encoder.clearBuffer(b, 4, 8));
     return c.read(d, b);
@@ -140,68 +148,68 @@ describe('clearBuffer', () => {
 });
 
 describe('a command encoder', () => {
-  /** A call on an encoder that is finished. */
+  /** A call on a finished encoder. */
   const finished =
-    (then: (encoder: GPUCommandEncoder, d: GPUDevice) => unknown): Setup =>
+    (call: (encoder: GPUCommandEncoder, d: GPUDevice) => unknown): Setup =>
     (d) => {
       const encoder = d.createCommandEncoder();
       encoder.finish();
-      return () => void then(encoder, d);
+      return () => void call(encoder, d);
     };
-  judge(
+  testVerdict(
     'finishing twice',
     'validation',
     finished((encoder) => encoder.finish()),
   );
-  judge(
+  testVerdict(
     'a clear after finish',
     'validation',
     finished((e, d) => e.clearBuffer(c.buffer(d, 16, c.COPY_DST))),
   );
-  judge(
+  testVerdict(
     'a pass after finish',
     'validation',
     finished((encoder) => encoder.beginComputePass()),
   );
-  judge(
+  testVerdict(
     'a marker after finish',
     'validation',
     finished((encoder) => encoder.insertDebugMarker('here')),
   );
 
-  judge(
-    'finishing with a pass open',
+  testVerdict(
+    'finishing with an open pass',
     'validation',
     finish((encoder) => encoder.beginComputePass()),
   );
-  judge('a clear within a pass, until finish,', 'none', (d) => {
+  testVerdict('a clear within a pass, before finish,', 'none', (d) => {
     const encoder = d.createCommandEncoder();
     encoder.beginComputePass();
     return () => encoder.clearBuffer(c.buffer(d, 16, c.COPY_DST));
   });
-  judge(
+  testVerdict(
     'finish after a clear within a pass',
     'validation',
     finish((encoder, d) => {
-      const open = encoder.beginComputePass();
+      const pass = encoder.beginComputePass();
       encoder.clearBuffer(c.buffer(d, 16, c.COPY_DST));
-      open.end();
+      pass.end();
     }),
   );
-  judge('a pass within a pass, until finish,', 'none', (d) => {
+  testVerdict('a pass within a pass, before finish,', 'none', (d) => {
     const encoder = d.createCommandEncoder();
     encoder.beginComputePass();
     return () => void encoder.beginComputePass();
   });
-  judge(
+  testVerdict(
     'finish after a pass within a pass',
     'validation',
     finish((encoder) => {
       const passes = [encoder.beginComputePass(), encoder.beginComputePass()];
-      for (const open of passes) open.end();
+      for (const pass of passes) pass.end();
     }),
   );
-  judge(
+  testVerdict(
     'one pass after another',
     'none',
     finish((encoder) => {
@@ -209,7 +217,7 @@ describe('a command encoder', () => {
     }),
   );
 
-  judge(
+  testVerdict(
     'a debug group',
     'none',
     finish((encoder) => {
@@ -218,51 +226,51 @@ describe('a command encoder', () => {
       encoder.popDebugGroup();
     }),
   );
-  judge(
+  testVerdict(
     'a debug group that is not popped',
     'validation',
     finish((e) => e.pushDebugGroup('group')),
   );
-  judge(
+  testVerdict(
     'a debug group that was not pushed',
     'validation',
     finish((e) => e.popDebugGroup()),
   );
-  judge(
+  testVerdict(
     'a debug group in a pass',
     'none',
     finish((encoder) => {
-      const open = encoder.beginComputePass();
-      open.pushDebugGroup('group');
-      open.insertDebugMarker('here');
-      open.popDebugGroup();
-      open.end();
+      const pass = encoder.beginComputePass();
+      pass.pushDebugGroup('group');
+      pass.insertDebugMarker('here');
+      pass.popDebugGroup();
+      pass.end();
     }),
   );
-  judge(
-    'a debug group that a pass does not pop',
+  testVerdict(
+    'a debug group that its pass does not pop',
     'validation',
     finish((encoder) => {
-      const open = encoder.beginComputePass();
-      open.pushDebugGroup('group');
-      open.end();
+      const pass = encoder.beginComputePass();
+      pass.pushDebugGroup('group');
+      pass.end();
     }),
   );
-  judge(
-    'a debug group of the encoder that a pass pops',
+  testVerdict(
+    'a pass that pops a debug group of the encoder',
     'validation',
     finish((encoder) => {
       encoder.pushDebugGroup('group');
-      const open = encoder.beginComputePass();
-      open.popDebugGroup();
-      open.end();
+      const pass = encoder.beginComputePass();
+      pass.popDebugGroup();
+      pass.end();
     }),
   );
 });
 
 describe('labels', () => {
-  compute(
-    'are what objects were made with, or changed to',
+  testResult(
+    'are those that objects were created with, until they are changed',
     ['e', 'p', 'b', 'q', 'changed', ''],
     (d) => {
       const encoder = d.createCommandEncoder({ label: 'e' });

@@ -6,17 +6,17 @@ import { createEngine } from '../../../src/node.js';
 import * as c from './calls.js';
 import {
   callVerdict,
+  createDevices,
   type Devices,
-  expectSame,
-  judgeOn,
-  nameOfException,
-  newDevices,
+  exceptionName,
+  expectOnBoth,
   type Setup,
   useDevices,
+  verdictTests,
 } from './verdict.js';
 
 const devices = useDevices();
-const judge = judgeOn(devices);
+const testVerdict = verdictTests(devices);
 
 const DATA = c.STORAGE | c.COPY_SRC | c.COPY_DST;
 const ADD_ONE = `
@@ -24,98 +24,97 @@ const ADD_ONE = `
 @compute @workgroup_size(1) fn main() { values[0] += 1; }`;
 const MEBIBYTE = 2 ** 20;
 
-/** Makes a test whose devices are its own, since it loses them. */
-function onNewDevices<T>(
+/** Declares a test on new devices, for tests that destroy their devices. */
+function testOnNewDevices<T>(
   name: string,
   expected: T,
   run: (device: GPUDevice) => Promise<T>,
-  exception?: { dawn: T; because: string },
 ): void {
   it(name, async () => {
-    const own = await newDevices();
-    await expectSame(own, expected, exception, run);
-    own.cpu.destroy();
-    own.dawn.destroy();
+    const created = await createDevices();
+    await expectOnBoth(created, expected, undefined, run);
+    created.cpu.destroy();
+    created.dawn.destroy();
   });
 }
 
-describe('what another device has made', () => {
+describe('using an object of another device', () => {
   let others: Devices;
   beforeAll(async () => {
-    others = await newDevices();
+    others = await createDevices();
   });
   afterAll(() => {
     others.cpu.destroy();
     others.dawn.destroy();
   });
-  /** A call on a device, with what the other one of its kind has made. */
+  /** A call on a device with an object that another device of the same kind created. */
   const foreign =
-    <T>(make: (other: GPUDevice) => T, use: (made: T, d: GPUDevice) => void): Setup =>
+    <T>(create: (other: GPUDevice) => T, use: (object: T, d: GPUDevice) => void): Setup =>
     (d) => {
-      const made = make(d === devices().cpu ? others.cpu : others.dawn);
-      return () => use(made, d);
+      const object = create(d === devices().cpu ? others.cpu : others.dawn);
+      return () => use(object, d);
     };
   const buffer = (d: GPUDevice) => c.buffer(d, 16, DATA);
   const layout = (d: GPUDevice) => c.groupLayout(d, 'storage');
 
-  judge(
+  testVerdict(
     'a write to its buffer',
     'validation',
     foreign(buffer, (b, d) => {
       d.queue.writeBuffer(b, 0, new Uint32Array(1));
     }),
   );
-  judge(
+  testVerdict(
     'a copy from its buffer',
     'validation',
     foreign(buffer, (b, d) => {
       c.encode(d, (encoder) => encoder.copyBufferToBuffer(b, buffer(d)));
     }),
   );
-  judge(
+  testVerdict(
     'a copy to its buffer',
     'validation',
     foreign(buffer, (b, d) => {
       c.encode(d, (encoder) => encoder.copyBufferToBuffer(buffer(d), b));
     }),
   );
-  judge(
+  testVerdict(
     'a clear of its buffer',
     'validation',
     foreign(buffer, (b, d) => {
       c.encode(d, (encoder) => encoder.clearBuffer(b));
     }),
   );
-  judge(
+  testVerdict(
     'a group of its buffer',
     'validation',
     foreign(buffer, (b, d) => {
       c.group(d, layout(d), b);
     }),
   );
-  judge(
+  testVerdict(
     'a group of its layout',
     'validation',
-    foreign(layout, (own, d) => {
-      c.group(d, own, buffer(d));
+    foreign(layout, (otherLayout, d) => {
+      c.group(d, otherLayout, buffer(d));
     }),
   );
-  judge(
+  testVerdict(
     'a pipeline layout of its group layout',
     'validation',
-    foreign(layout, (own, d) => {
-      c.pipelineLayout(d, [own]);
+    foreign(layout, (otherLayout, d) => {
+      c.pipelineLayout(d, [otherLayout]);
     }),
   );
-  judge(
+  testVerdict(
     'a pipeline of its layout',
     'validation',
     foreign(
       (other) => c.pipelineLayout(other, [layout(other)]),
-      (own, d) => void c.pipeline(d, ADD_ONE, own),
+      (otherLayout, d) => void c.pipeline(d, ADD_ONE, otherLayout),
     ),
   );
-  judge(
+  testVerdict(
     'a pipeline of its shader',
     'validation',
     foreign(
@@ -123,7 +122,7 @@ describe('what another device has made', () => {
       (module, d) => void d.createComputePipeline({ layout: 'auto', compute: { module } }),
     ),
   );
-  judge(
+  testVerdict(
     'a pass with its pipeline',
     'validation',
     foreign(
@@ -131,7 +130,7 @@ describe('what another device has made', () => {
       (p, d) => void c.encodePass(d, (pass) => pass.setPipeline(p)),
     ),
   );
-  judge(
+  testVerdict(
     'a pass with its group',
     'validation',
     foreign(
@@ -139,7 +138,7 @@ describe('what another device has made', () => {
       (g, d) => void c.encodePass(d, (pass) => pass.setBindGroup(0, g)),
     ),
   );
-  judge(
+  testVerdict(
     'a pass with its queries',
     'validation',
     foreign(
@@ -150,7 +149,7 @@ describe('what another device has made', () => {
       },
     ),
   );
-  judge(
+  testVerdict(
     'a submit of its commands',
     'validation',
     foreign(
@@ -160,37 +159,37 @@ describe('what another device has made', () => {
   );
 });
 
-describe('a device without the feature', () => {
-  it('has no timestamps', async () => {
-    const own = await newDevices({});
-    await expectSame(own, 'TypeError', undefined, (d) =>
-      nameOfException(() => d.createQuerySet({ type: 'timestamp', count: 1 })).then(String),
+describe('a device without the feature timestamp-query', () => {
+  it('creates no timestamp queries', async () => {
+    const created = await createDevices({});
+    await expectOnBoth(created, 'TypeError', undefined, (d) =>
+      exceptionName(() => d.createQuerySet({ type: 'timestamp', count: 1 })).then(String),
     );
-    own.cpu.destroy();
-    own.dawn.destroy();
+    created.cpu.destroy();
+    created.dawn.destroy();
   });
 });
 
-describe('a device that is destroyed', () => {
-  onNewDevices('is lost, and says that it was destroyed', ['destroyed', true], async (d) => {
+describe('a destroyed device', () => {
+  testOnNewDevices('is lost with the reason "destroyed"', ['destroyed', true], async (d) => {
     d.destroy();
     const { reason, message } = await d.lost;
     return [reason, message.length > 0];
   });
 
-  onNewDevices(
-    'rejects the mapping that is pending, and has no work left',
+  testOnNewDevices(
+    'rejects a pending mapping and resolves onSubmittedWorkDone',
     ['AbortError', 'done', 'unmapped'],
     async (d) => {
       const b = c.buffer(d, 16, c.MAP_READ | c.COPY_DST);
-      const mapping = nameOfException(() => b.mapAsync(c.READ));
+      const mapping = exceptionName(() => b.mapAsync(c.READ));
       const done = d.queue.onSubmittedWorkDone().then(() => 'done');
       d.destroy();
       return [await mapping, await done, b.mapState];
     },
   );
 
-  onNewDevices(
+  testOnNewDevices(
     'unmaps its buffers',
     ['unmapped', 'unmapped', 0, 0, 'OperationError'],
     async (d) => {
@@ -199,13 +198,13 @@ describe('a device that is destroyed', () => {
       const written = d.createBuffer({ size: 16, usage: c.STORAGE, mappedAtCreation: true });
       const ranges = [read.getMappedRange(), written.getMappedRange(0, 8)];
       d.destroy();
-      const again = await nameOfException(() => void written.getMappedRange(8, 8));
-      return [read.mapState, written.mapState, ...ranges.map((r) => r.byteLength), again];
+      const newRange = await exceptionName(() => void written.getMappedRange(8, 8));
+      return [read.mapState, written.mapState, ...ranges.map((r) => r.byteLength), newRange];
     },
   );
 
-  onNewDevices(
-    'tells of no errors any more, neither old ones nor new',
+  testOnNewDevices(
+    'reports no errors any more, neither earlier ones nor later ones',
     [null, null, null, 0],
     async (d) => {
       let uncaptured = 0;
@@ -213,42 +212,46 @@ describe('a device that is destroyed', () => {
       d.pushErrorScope('validation');
       c.buffer(d, 4, 0);
       d.destroy();
-      const old = await d.popErrorScope();
+      const earlier = await d.popErrorScope();
       d.pushErrorScope('validation');
       c.buffer(d, 4, 0);
-      const inScope = await d.popErrorScope();
+      const later = await d.popErrorScope();
       c.buffer(d, 4, 0);
-      const empty = await d.popErrorScope();
+      const withoutScope = await d.popErrorScope();
       await new Promise((resolve) => setImmediate(resolve));
-      return [old, inScope, empty, uncaptured];
+      return [earlier, later, withoutScope, uncaptured];
     },
   );
 
-  onNewDevices('maps nothing any more', ['AbortError', 'AbortError', 'AbortError'], async (d) => {
-    const old = c.buffer(d, 16, c.MAP_READ);
-    d.destroy();
-    const after = [old, c.buffer(d, 16, c.MAP_READ), c.buffer(d, 16, 0)];
-    return Promise.all(
-      after.map(async (b) => (await nameOfException(() => b.mapAsync(c.READ))) ?? ''),
-    );
-  });
+  testOnNewDevices(
+    'maps no buffers any more',
+    ['AbortError', 'AbortError', 'AbortError'],
+    async (d) => {
+      const earlier = c.buffer(d, 16, c.MAP_READ);
+      d.destroy();
+      const buffers = [earlier, c.buffer(d, 16, c.MAP_READ), c.buffer(d, 16, 0)];
+      return Promise.all(
+        buffers.map(async (b) => (await exceptionName(() => b.mapAsync(c.READ))) ?? ''),
+      );
+    },
+  );
 
-  onNewDevices(
-    'takes every call, and does nothing',
+  testOnNewDevices(
+    'accepts every call and does nothing',
     ['none', 16, 'unmapped', true, true],
     async (d) => {
-      const [kept, shader] = [c.buffer(d, 16, DATA), d.createShaderModule({ code: ADD_ONE })];
+      const [data, shader] = [c.buffer(d, 16, DATA), d.createShaderModule({ code: ADD_ONE })];
       const oldPipeline = c.pipeline(d, ADD_ONE);
-      const commands = c.encode(d, (encoder) => encoder.clearBuffer(kept));
+      const commands = c.encode(d, (encoder) => encoder.clearBuffer(data));
       d.destroy();
       d.destroy();
       const verdict = await callVerdict(d, () => {
         d.queue.submit([commands]);
         d.queue.submit([commands]);
-        d.queue.writeBuffer(kept, 0, new Uint32Array(4));
+        d.queue.writeBuffer(data, 0, new Uint32Array(4));
         d.createShaderModule({ code: 'fn (' });
         const p = c.pipeline(d, ADD_ONE);
-        const g = c.group(d, p.getBindGroupLayout(0), kept);
+        const g = c.group(d, p.getBindGroupLayout(0), data);
         c.submitPass(d, (pass) => {
           pass.setPipeline(oldPipeline);
           pass.setBindGroup(0, g);
@@ -256,7 +259,7 @@ describe('a device that is destroyed', () => {
         });
         d.createQuerySet({ type: 'timestamp', count: 2 }).destroy();
         c.words(d, 1, 2).destroy();
-        kept.destroy();
+        data.destroy();
         return d.queue.onSubmittedWorkDone();
       });
       const mapped = d.createBuffer({ size: 16, usage: c.STORAGE, mappedAtCreation: true });
@@ -272,7 +275,7 @@ describe('a device that is destroyed', () => {
     },
   );
 
-  it('is not lost for its neighbor', async () => {
+  it('does not affect another device', async () => {
     const lost = await requestCpuDevice({ threads: 2 });
     const other = await requestCpuDevice({ threads: 2 });
     lost.destroy();
@@ -282,14 +285,14 @@ describe('a device that is destroyed', () => {
   });
 });
 
-describe('a kernel that leaves the memory', () => {
-  /** Writes at an index so large that no memory is there. */
+describe('a kernel that accesses an address outside the memory', () => {
+  /** A kernel that writes at an index so large that the address is outside the memory. */
   const FAR = `
 @group(0) @binding(0) var<storage, read_write> values: array<u32>;
 @compute @workgroup_size(1) fn main() { values[values[0]] = 1; }`;
 
   for (const isShared of [true, false]) {
-    it(`loses the device with a sentence, and rejects what is to be mapped: ${isShared ? 'threads' : 'one worker'}`, async () => {
+    it(`loses the device with a message and rejects pending mappings: ${isShared ? 'threads' : 'one worker'}`, async () => {
       const device = await requestCpuDevice({ threads: 2, hooks: { isShared } });
       const uncaptured: string[] = [];
       device.addEventListener('uncapturederror', ({ error }) => uncaptured.push(error.message));
@@ -306,8 +309,8 @@ describe('a kernel that leaves the memory', () => {
         pass.dispatchWorkgroups(1);
       });
       const pending = [
-        nameOfException(() => c.read(device, values)),
-        nameOfException(() => device.queue.onSubmittedWorkDone()),
+        exceptionName(() => c.read(device, values)),
+        exceptionName(() => device.queue.onSubmittedWorkDone()),
       ];
       const { reason, message } = await device.lost;
       expect([reason, message]).toEqual([
@@ -315,14 +318,14 @@ describe('a kernel that leaves the memory', () => {
         'kernel far failed: memory access out of bounds',
       ]);
       expect(await Promise.all(pending)).toEqual(['AbortError', undefined]);
-      // As of a device that was destroyed, nothing more comes.
+      // As after destroy, nothing more is reported.
       const verdict = await callVerdict(device, () => void c.buffer(device, 4, 0));
-      const late = await nameOfException(() => c.read(device, c.words(device, 1)));
-      expect([verdict, late, uncaptured]).toEqual(['none', 'AbortError', []]);
+      const laterMapping = await exceptionName(() => c.read(device, c.words(device, 1)));
+      expect([verdict, laterMapping, uncaptured]).toEqual(['none', 'AbortError', []]);
     });
   }
 
-  it('is for an engine the device that was lost, with the same sentence', async () => {
+  it('makes an engine report the loss of its device, with the same message', async () => {
     const device = await requestCpuDevice({ threads: 2 });
     const engine = await createEngine({ device });
     const values = c.words(device, 2 ** 29, 0);
@@ -342,12 +345,12 @@ describe('a kernel that leaves the memory', () => {
 });
 
 describe('memory', () => {
-  /** Real memory of this process, in bytes. */
+  /** The physical memory that this process uses, in bytes. */
   const resident = () => process.memoryUsage().rss;
 
-  /** Makes buffers until there is no room. */
+  /** Creates buffers of a size until one does not fit. */
   async function fill(device: GPUDevice, bytes: number): Promise<GPUBuffer[]> {
-    const made: GPUBuffer[] = [];
+    const buffers: GPUBuffer[] = [];
     for (;;) {
       device.pushErrorScope('out-of-memory');
       const b = c.buffer(device, bytes, DATA);
@@ -357,20 +360,20 @@ describe('memory', () => {
         expect(error.message).toMatch(
           new RegExp(`^createBuffer: ${bytes} bytes do not fit beside the \\d+ MiB in use$`),
         );
-        return made;
+        return buffers;
       }
-      made.push(b);
+      buffers.push(b);
     }
   }
 
   for (const isShared of [true, false]) {
-    it(`of 4 GiB is used up to its end, and takes up none before it is written: ${isShared ? 'threads' : 'one worker'}`, async () => {
+    it(`of 4 GiB can be used to its end, and is not committed until it is written: ${isShared ? 'threads' : 'one worker'}`, async () => {
       const device = await requestCpuDevice({ threads: 1, hooks: { isShared } });
       const before = resident();
-      const made = await fill(device, 256 * MEBIBYTE);
-      // All but the first mebibyte, where the device keeps its own.
-      expect(made).toHaveLength(15);
-      const [last] = made.slice(-1);
+      const buffers = await fill(device, 256 * MEBIBYTE);
+      // The device uses the first mebibyte itself, so a 16th buffer does not fit.
+      expect(buffers).toHaveLength(15);
+      const [last] = buffers.slice(-1);
       device.queue.writeBuffer(last!, last!.size - 8, Uint32Array.of(5, 7));
       const part = c.buffer(device, 8, DATA);
       c.submit(device, (encoder) => encoder.copyBufferToBuffer(last!, last!.size - 8, part, 0, 8));
@@ -380,9 +383,9 @@ describe('memory', () => {
     });
   }
 
-  it('of a buffer that was destroyed comes back when the work is done, though nobody waits for it', async () => {
+  it('of a destroyed buffer is freed when its work is done, even if nothing waits for it', async () => {
     const device = await requestCpuDevice({ threads: 1 });
-    /** Whether there is room for a buffer of 2 GiB. */
+    /** Creates a buffer of 2 GiB, or returns `undefined` where it does not fit. */
     const create = async () => {
       device.pushErrorScope('out-of-memory');
       const b = c.buffer(device, 2 ** 31, DATA);
@@ -391,20 +394,20 @@ describe('memory', () => {
     const b = (await create())!;
     c.submit(device, (encoder) => encoder.clearBuffer(b, 0, 4));
     b.destroy();
-    let tries = 0;
-    while (!(await create()) && ++tries < 1000)
+    let attempts = 0;
+    while (!(await create()) && ++attempts < 1000)
       await new Promise((resolve) => setTimeout(resolve, 1));
-    expect(tries).toBeLessThan(1000);
+    expect(attempts).toBeLessThan(1000);
     device.destroy();
   });
 
-  describe('that a page’s host refuses', () => {
-    /** One worker on a host that has 8 MiB, and does not say so before it is asked. */
+  describe('that the host of a page refuses', () => {
+    /** Starts one worker whose host allows 8 MiB but at first reports 4 GiB. */
     const startOnSmallHost: WorkerStarter = (events) => {
       const worker = startWorker({
         ...events,
-        onAnswer: (answer) =>
-          events.onAnswer(answer.kind === 'ready' ? { ...answer, maxPages: 65536 } : answer),
+        onReply: (answer) =>
+          events.onReply(answer.kind === 'ready' ? { ...answer, maxPages: 65536 } : answer),
       });
       const send: typeof worker.send = (message, transfer) =>
         worker.send(
@@ -433,8 +436,8 @@ describe('memory', () => {
       b.destroy();
     });
 
-    it('loses nothing, though the buffer is used before that is known', async () => {
-      const kept = c.words(device, 1, 2);
+    it('damages nothing, even if the buffer is used before the error is known', async () => {
+      const data = c.words(device, 1, 2);
       device.pushErrorScope('out-of-memory');
       const b = c.buffer(device, 64 * MEBIBYTE, DATA);
       const readable = c.buffer(device, 64 * MEBIBYTE, c.MAP_READ | c.COPY_DST);
@@ -446,14 +449,14 @@ describe('memory', () => {
         pass.setBindGroup(0, g);
         pass.dispatchWorkgroups(1);
       });
-      c.submit(device, (encoder) => encoder.copyBufferToBuffer(b, 0, kept, 0, 8));
-      const mapping = nameOfException(() => readable.mapAsync(c.READ));
+      c.submit(device, (encoder) => encoder.copyBufferToBuffer(b, 0, data, 0, 8));
+      const mapping = exceptionName(() => readable.mapAsync(c.READ));
       expect(await device.popErrorScope()).not.toBeNull();
       expect(await mapping).toBe('OperationError');
-      expect(await c.read(device, kept)).toEqual([1, 2]);
+      expect(await c.read(device, data)).toEqual([1, 2]);
     });
 
-    it('is there again for smaller buffers', async () => {
+    it('is still available to smaller buffers', async () => {
       device.pushErrorScope('out-of-memory');
       const b = c.buffer(device, 6 * MEBIBYTE, DATA);
       expect(await device.popErrorScope()).toBeNull();
@@ -464,20 +467,23 @@ describe('memory', () => {
     });
   });
 
-  it('that comes back is handed out again, cleared', async () => {
+  it('that was freed is cleared before it is reused', async () => {
     const device = await requestCpuDevice({ threads: 1 });
     const bytes = 64 * MEBIBYTE;
-    const made = await fill(device, bytes);
-    const ends = [0, bytes - 4];
-    for (const at of ends) device.queue.writeBuffer(made[7]!, at, Uint32Array.of(9));
-    made[7]!.destroy();
+    const buffers = await fill(device, bytes);
+    const offsets = [0, bytes - 4];
+    for (const offset of offsets) {
+      device.queue.writeBuffer(buffers[7]!, offset, Uint32Array.of(9));
+    }
+    buffers[7]!.destroy();
     await device.queue.onSubmittedWorkDone();
     const refilled = await fill(device, bytes);
     expect(refilled).toHaveLength(1);
-    const [again] = refilled;
-    const out = made[0]!;
+    const [reused] = refilled;
+    const out = buffers[0]!;
     c.submit(device, (encoder) => {
-      for (const [n, at] of ends.entries()) encoder.copyBufferToBuffer(again!, at, out, 4 * n, 4);
+      for (const [n, offset] of offsets.entries())
+        encoder.copyBufferToBuffer(reused!, offset, out, 4 * n, 4);
     });
     const part = c.buffer(device, 8, c.MAP_READ | c.COPY_DST);
     c.submit(device, (encoder) => encoder.copyBufferToBuffer(out, 0, part, 0, 8));
@@ -486,7 +492,7 @@ describe('memory', () => {
     device.destroy();
   });
 
-  it('is not cleared where it was never used, though the block begins with what was', async () => {
+  it('is not cleared where it was never used, even after a part that was', async () => {
     const device = await requestCpuDevice({ threads: 1 });
     const small = c.words(device, 1, 2, 3, 4);
     await device.queue.onSubmittedWorkDone();
@@ -500,7 +506,7 @@ describe('memory', () => {
     device.destroy();
   });
 
-  it('that runs out in an engine is the engine’s own sentence', async () => {
+  it('that runs out gives the engine’s own error message', async () => {
     const before = resident();
     const device = await requestCpuDevice({ threads: 1 });
     const engine: Engine = await createEngine({ device });
@@ -517,7 +523,7 @@ describe('memory', () => {
 });
 
 describe('threadTimes', () => {
-  it('says how many threads there are, and starts anew with every call', async () => {
+  it('counts the threads and resets the times with every call', async () => {
     const device = await requestCpuDevice({ threads: 2 });
     const p = c.pipeline(device, ADD_ONE);
     const g = c.group(device, p.getBindGroupLayout(0), c.words(device, 0));
@@ -535,7 +541,7 @@ describe('threadTimes', () => {
     device.destroy();
   });
 
-  it('says nothing of a device that is not one of the CPU', () => {
+  it('gives undefined for a device that is not our CPU device', () => {
     expect(threadTimes(devices().dawn)).toBeUndefined();
   });
 });
@@ -552,7 +558,7 @@ describe('a device', () => {
   });
 });
 
-describe('what a device that only computes does not have', () => {
+describe('a part of WebGPU that a compute-only device does not support', () => {
   const calls: Record<string, (d: GPUDevice) => unknown> = {
     createTexture: (d) => d.createTexture({ size: [1], format: 'r8unorm', usage: 1 }),
     createSampler: (d) => d.createSampler(),
@@ -563,9 +569,9 @@ describe('what a device that only computes does not have', () => {
     beginRenderPass: (d) => d.createCommandEncoder().beginRenderPass({} as GPURenderPassDescriptor),
   };
   for (const [name, call] of Object.entries(calls))
-    it(`${name} is a TypeError that says so`, () => {
+    it(`rejects ${name} with a TypeError`, () => {
       expect(() => call(devices().cpu)).toThrow(
-        new RegExp(`^${name}: a CPU device (has no|computes only)`),
+        new RegExp(`^${name}: a CPU device (has no|supports compute only)`),
       );
     });
 });

@@ -1,22 +1,23 @@
-/** Cases of encoding: calls on an encoder or a pass, made and finished, and the kernels that they run. */
+/** Cases that record commands with an encoder or a pass and finish it, and the kernel they run. */
 
 import * as c from './calls.js';
 import type { Setup } from './verdict.js';
 
-/** Usages of a buffer that kernels and copies use. */
+/** The usage of a buffer for kernels and copies. */
 export const DATA = c.STORAGE | c.COPY_SRC | c.COPY_DST;
 
-/** Adds to the first word. */
+/** A kernel that adds 1 to the first word of a buffer. */
 export const ADD_ONE = `
 @group(0) @binding(0) var<storage, read_write> values: array<u32>;
 @compute @workgroup_size(1) fn main() { values[0] += 1; }`;
 
-export function destroyed<T extends { destroy(): void }>(made: T): T {
-  made.destroy();
-  return made;
+/** Destroys a buffer or query set and returns it. */
+export function destroyed<T extends { destroy(): void }>(resource: T): T {
+  resource.destroy();
+  return resource;
 }
 
-/** Calls on an encoder, and finishing it. */
+/** A case whose call records commands and finishes the encoder. */
 export function finish(record: (encoder: GPUCommandEncoder, d: GPUDevice) => unknown): Setup {
   return (d) => () => {
     const encoder = d.createCommandEncoder();
@@ -25,7 +26,10 @@ export function finish(record: (encoder: GPUCommandEncoder, d: GPUDevice) => unk
   };
 }
 
-/** Calls on a pass, with what they need made before; finishing the encoder. */
+/**
+ * A case whose call records a pass and finishes the encoder; `prepare` creates the objects that the
+ * pass needs and returns what records it.
+ */
 export function pass(prepare: (d: GPUDevice) => (p: GPUComputePassEncoder) => void): Setup {
   return (d) => {
     const record = prepare(d);

@@ -1,80 +1,86 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { ErrorScopes, NoMemory, Refusal } from '../../../src/cpu/device/errors.js';
+import { ErrorScopes, OutOfMemoryError, ValidationError } from '../../../src/cpu/device/errors.js';
 import * as c from './calls.js';
-import { computeOn, judgeOn, nameOfException, useDevices } from './verdict.js';
+import { exceptionName, resultTests, useDevices, verdictTests } from './verdict.js';
 
 const devices = useDevices();
-const judge = judgeOn(devices);
-const compute = computeOn(devices);
+const testVerdict = verdictTests(devices);
+const testResult = resultTests(devices);
 
-/** Makes a validation error. */
-function err(d: GPUDevice): void {
+/** Causes a validation error. */
+function causeError(d: GPUDevice): void {
   c.buffer(d, 4, 0);
 }
 
-/** The kinds of what scopes give, in the order they are popped. */
-async function kinds(...popped: Promise<GPUError | null>[]): Promise<(string | undefined)[]> {
+/** The class names of the errors that popped scopes caught, in the order of the pops. */
+async function errorClasses(
+  ...popped: Promise<GPUError | null>[]
+): Promise<(string | undefined)[]> {
   return (await Promise.all(popped)).map((error) => error?.constructor.name);
 }
 
 describe('error scopes', () => {
-  judge('a filter that there is not', 'TypeError', (d) => () => {
+  testVerdict('an unknown filter', 'TypeError', (d) => () => {
     d.pushErrorScope('syntax' as GPUErrorFilter);
   });
-  judge('a filter for internal errors', 'none', (d) => () => {
+  testVerdict('a filter for internal errors', 'none', (d) => () => {
     d.pushErrorScope('internal');
     return d.popErrorScope();
   });
 
-  compute(
-    'give the error of the calls between push and pop',
+  testResult(
+    'catch the error of a call between push and pop',
     ['GPUValidationError', undefined],
     (d) => {
       d.pushErrorScope('validation');
-      err(d);
-      const first = d.popErrorScope();
+      causeError(d);
+      const withError = d.popErrorScope();
       d.pushErrorScope('validation');
-      return kinds(first, d.popErrorScope());
+      return errorClasses(withError, d.popErrorScope());
     },
   );
 
-  compute('nest: the innermost takes the error', ['GPUValidationError', undefined], (d) => {
-    d.pushErrorScope('validation');
-    d.pushErrorScope('validation');
-    err(d);
-    return kinds(d.popErrorScope(), d.popErrorScope());
-  });
+  testResult(
+    'nest: the innermost one catches the error',
+    ['GPUValidationError', undefined],
+    (d) => {
+      d.pushErrorScope('validation');
+      d.pushErrorScope('validation');
+      causeError(d);
+      return errorClasses(d.popErrorScope(), d.popErrorScope());
+    },
+  );
 
-  compute(
-    'nest: what comes after the inner one is the outer one’s',
+  testResult(
+    'nest: the outer one catches an error after the inner one is popped',
     [undefined, 'GPUValidationError'],
     (d) => {
       d.pushErrorScope('validation');
       d.pushErrorScope('validation');
       const inner = d.popErrorScope();
-      err(d);
-      return kinds(inner, d.popErrorScope());
+      causeError(d);
+      return errorClasses(inner, d.popErrorScope());
     },
   );
 
-  compute(
-    'let errors of other kinds through',
+  testResult(
+    'do not catch errors of other kinds',
     [undefined, undefined, 'GPUValidationError', undefined],
     (d) => {
       d.pushErrorScope('validation');
       d.pushErrorScope('validation');
       d.pushErrorScope('internal');
       d.pushErrorScope('out-of-memory');
-      err(d);
+      causeError(d);
       const popped = [d.popErrorScope(), d.popErrorScope(), d.popErrorScope(), d.popErrorScope()];
-      return kinds(...popped);
+      return errorClasses(...popped);
     },
   );
 
-  compute('keep the first of several errors', true, async (d) => {
-    const message = async (bad: () => void) => {
+  testResult('keep only the first of several errors', true, async (d) => {
+    const message = async (faultyCall: () => void) => {
       d.pushErrorScope('validation');
-      bad();
+      faultyCall();
       return (await d.popErrorScope())!.message;
     };
     const invalid = (label: string) => d.createBuffer({ size: 4, usage: 0, label });
@@ -86,19 +92,19 @@ describe('error scopes', () => {
     return p !== q && both === p;
   });
 
-  compute(
-    'come to an end: one pop more is an OperationError',
+  testResult(
+    'reject a pop without a push with an OperationError',
     ['OperationError', undefined],
     async (d) => {
-      const popped = await nameOfException(() => d.popErrorScope());
+      const popped = await exceptionName(() => d.popErrorScope());
       d.pushErrorScope('validation');
-      return [popped, await nameOfException(() => d.popErrorScope())];
+      return [popped, await exceptionName(() => d.popErrorScope())];
     },
   );
 
-  compute('take nothing of exceptions', ['RangeError', 'none'], async (d) => {
+  testResult('do not catch exceptions', ['RangeError', 'none'], async (d) => {
     d.pushErrorScope('validation');
-    const thrown = await nameOfException(() => {
+    const thrown = await exceptionName(() => {
       d.createBuffer({ size: 2, usage: c.STORAGE, mappedAtCreation: true });
     });
     return [thrown, (await d.popErrorScope()) ? 'error' : 'none'];
@@ -108,80 +114,80 @@ describe('error scopes', () => {
 describe('uncapturederror', () => {
   afterEach(() => vi.restoreAllMocks());
 
-  compute(
-    'goes to the handler and to listeners, after the call',
+  testResult(
+    'is dispatched to the handler and to listeners, after the call',
     ['returned', 'handler', 'listener'],
     async (d) => {
-      const told: string[] = [];
-      const listen = (event: Event) => {
+      const order: string[] = [];
+      const listener = (event: Event) => {
         event.preventDefault();
-        told.push('listener');
+        order.push('listener');
       };
-      d.onuncapturederror = () => told.push('handler');
-      d.addEventListener('uncapturederror', listen);
-      err(d);
-      told.push('returned');
+      d.onuncapturederror = () => order.push('handler');
+      d.addEventListener('uncapturederror', listener);
+      causeError(d);
+      order.push('returned');
       await nextTask();
       d.onuncapturederror = null;
-      d.removeEventListener('uncapturederror', listen);
-      return told;
+      d.removeEventListener('uncapturederror', listener);
+      return order;
     },
     {
       dawn: ['handler', 'listener', 'returned'],
-      because: 'it tells of the error within the call, and the specification after it',
+      because: 'it dispatches the event within the call; the specification says after it',
     },
   );
 
-  compute(
-    'says what the error is',
+  testResult(
+    'carries the error',
     ['uncapturederror', true, 'GPUValidationError', true],
     async (d) => {
-      const told: unknown[] = [];
+      const properties: unknown[] = [];
       d.onuncapturederror = (event) => {
         event.preventDefault();
         const { type, cancelable, error } = event;
-        told.push(type, cancelable, error.constructor.name, error.message.length > 0);
+        properties.push(type, cancelable, error.constructor.name, error.message.length > 0);
       };
-      err(d);
+      causeError(d);
       await nextTask();
       d.onuncapturederror = null;
-      return told;
+      return properties;
     },
   );
 
-  compute('takes no error that a scope has taken', 0, async (d) => {
+  testResult('is not dispatched for an error that a scope caught', 0, async (d) => {
     let count = 0;
     d.onuncapturederror = () => count++;
     d.pushErrorScope('validation');
-    err(d);
+    causeError(d);
     await d.popErrorScope();
     await nextTask();
     d.onuncapturederror = null;
     return count;
   });
 
-  compute('takes an error that no scope is for', 1, async (d) => {
+  testResult('is dispatched for an error that no open scope catches', 1, async (d) => {
     let count = 0;
     d.onuncapturederror = (event) => {
       event.preventDefault();
       count++;
     };
     d.pushErrorScope('out-of-memory');
-    err(d);
+    causeError(d);
     await d.popErrorScope();
     await nextTask();
     d.onuncapturederror = null;
     return count;
   });
 
-  it('is written to the console where nobody prevents it', async () => {
+  it('is written to the console unless a handler prevents the default', async () => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {});
     const { cpu } = devices();
-    err(cpu);
+    causeError(cpu);
     await nextTask();
     expect(warn.mock.calls).toEqual([['Uncaptured WebGPU error: createBuffer: usage is 0']]);
     cpu.onuncapturederror = (event) => event.preventDefault();
-    err(cpu);
+    causeError(cpu);
     await nextTask();
     expect(warn).toHaveBeenCalledTimes(1);
     cpu.onuncapturederror = null;
@@ -189,15 +195,15 @@ describe('uncapturederror', () => {
 });
 
 describe('ErrorScopes', () => {
-  it('tell refusals, lack of memory and exceptions apart', async () => {
+  it('distinguish refusals, lack of memory and exceptions', async () => {
     const uncaptured: string[] = [];
     const scopes = new ErrorScopes((error) => uncaptured.push(`${error.kind}: ${error.message}`));
     scopes.push('out-of-memory');
     const refused = scopes.attempt('p', () => {
-      throw new Refusal('refused');
+      throw new ValidationError('refused');
     });
     scopes.attempt('q', () => {
-      throw new NoMemory('full');
+      throw new OutOfMemoryError('full');
     });
     expect(refused).toBeUndefined();
     expect(() =>
@@ -210,12 +216,12 @@ describe('ErrorScopes', () => {
     expect(uncaptured).toEqual(['validation: p: refused']);
   });
 
-  it('are as before once errors were captured, also by what throws', async () => {
+  it('are unchanged after a capture, also after one that throws', async () => {
     const scopes = new ErrorScopes(() => {});
     scopes.push('validation');
     const refuse = () => {
-      scopes.refuse('p', 'first');
-      scopes.refuse('q', 'second');
+      scopes.reportValidationError('p', 'first');
+      scopes.reportValidationError('q', 'second');
       return 7;
     };
     const { result, error } = scopes.capture(refuse);
@@ -225,58 +231,59 @@ describe('ErrorScopes', () => {
         throw new TypeError('wrong');
       }),
     ).toThrow('wrong');
-    scopes.refuse('r', 'third');
+    scopes.reportValidationError('r', 'third');
     expect((await scopes.pop())?.message).toBe('r: third');
     await expect(scopes.pop()).rejects.toThrow('no error scope is open');
   });
 
-  it('wait for what becomes known later of a call that was made in them', async () => {
+  it('wait for errors that a call within them reports later', async () => {
     const uncaptured: string[] = [];
     const scopes = new ErrorScopes((error) => uncaptured.push(error.message));
-    let settle: (error: NoMemory | undefined) => void = () => {};
+    let settle: (error: OutOfMemoryError | undefined) => void = () => {};
     const outcome = () =>
-      new Promise<NoMemory | undefined>((resolve) => {
+      new Promise<OutOfMemoryError | undefined>((resolve) => {
         settle = resolve;
       });
     scopes.push('validation');
     scopes.push('out-of-memory');
-    scopes.reportLater('p', outcome());
-    const settleFirst = settle;
+    scopes.reportWhenSettled('p', outcome());
+    const settleP = settle;
     const [inner, outer] = [scopes.pop(), scopes.pop()];
-    // This call is made in none.
-    scopes.reportLater('q', outcome());
-    settle(new NoMemory('full'));
+    // No scope is open during this call.
+    scopes.reportWhenSettled('q', outcome());
+    settle(new OutOfMemoryError('full'));
     scopes.push('out-of-memory');
-    scopes.reportLater('r', Promise.resolve(undefined));
+    scopes.reportWhenSettled('r', Promise.resolve(undefined));
     expect(await scopes.pop()).toBeNull();
-    settleFirst(new NoMemory('full'));
+    settleP(new OutOfMemoryError('full'));
     expect([(await inner)?.message, await outer]).toEqual(['p: full', null]);
     expect(uncaptured).toEqual(['q: full']);
   });
 
-  it('give nothing of what becomes known after the device is lost', async () => {
+  it('ignore errors that are reported after the device is lost', async () => {
     const uncaptured: string[] = [];
     const scopes = new ErrorScopes((error) => uncaptured.push(error.message));
     scopes.push('out-of-memory');
-    scopes.reportLater('p', Promise.resolve(new NoMemory('full')));
+    scopes.reportWhenSettled('p', Promise.resolve(new OutOfMemoryError('full')));
     const popped = scopes.pop();
     scopes.lose();
     expect(await popped).toBeNull();
     expect(uncaptured).toEqual([]);
   });
 
-  it('have no errors once the device is lost', async () => {
+  it('catch no errors once the device is lost', async () => {
     const uncaptured: string[] = [];
     const scopes = new ErrorScopes((error) => uncaptured.push(error.message));
     scopes.push('validation');
-    scopes.refuse('p', 'refused');
+    scopes.reportValidationError('p', 'refused');
     scopes.lose();
-    scopes.refuse('q', 'refused');
+    scopes.reportValidationError('q', 'refused');
     expect([await scopes.pop(), await scopes.pop()]).toEqual([null, null]);
     expect(uncaptured).toEqual([]);
   });
 });
 
+/** Resolves in the next task of the event loop. */
 function nextTask(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

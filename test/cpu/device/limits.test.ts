@@ -4,8 +4,8 @@ import { useDevices } from './verdict.js';
 
 const devices = useDevices({});
 
-/** Limits of textures, samplers and drawing, of which there is none. */
-const OF_DRAWING = [
+/** The limits for textures, samplers and rendering, which our device does not have. */
+const RENDERING_LIMITS = [
   /Texture/,
   /Sampler/,
   /Vertex/,
@@ -15,29 +15,30 @@ const OF_DRAWING = [
 ] as const;
 
 describe('limits', () => {
-  it('of a device that asks for none are those of Dawn, but for drawing', () => {
+  it('have Dawn’s defaults, except for rendering', () => {
     const { cpu, dawn } = devices();
     const names = Object.keys(LIMITS) as (keyof typeof LIMITS)[];
-    const isOfDrawing = (name: string) => OF_DRAWING.some((pattern) => pattern.test(name));
-    const common = names.filter((name) => !isOfDrawing(name));
-    const of = (d: GPUDevice) => Object.fromEntries(common.map((name) => [name, d.limits[name]]));
+    const isForRendering = (name: string) => RENDERING_LIMITS.some((pattern) => pattern.test(name));
+    const common = names.filter((name) => !isForRendering(name));
+    const commonLimits = (d: GPUDevice) =>
+      Object.fromEntries(common.map((name) => [name, d.limits[name]]));
     expect(common.length).toBeGreaterThan(15);
-    expect(of(cpu)).toEqual(of(dawn));
-    for (const name of names.filter(isOfDrawing))
+    expect(commonLimits(cpu)).toEqual(commonLimits(dawn));
+    for (const name of names.filter(isForRendering))
       if (name !== 'maxBindGroupsPlusVertexBuffers')
         expect([name, cpu.limits[name]]).toEqual([name, 0]);
   });
 
-  it('have every name that Dawn’s have', () => {
+  it('have the same names as Dawn’s', () => {
     const { dawn } = devices();
-    const theirs = Object.getOwnPropertyNames(Object.getPrototypeOf(dawn.limits));
-    expect(Object.keys(LIMITS).sort()).toEqual(theirs.filter((n) => n !== 'constructor').sort());
+    const names = Object.getOwnPropertyNames(Object.getPrototypeOf(dawn.limits));
+    expect(Object.keys(LIMITS).sort()).toEqual(names.filter((n) => n !== 'constructor').sort());
   });
 
-  it('are never below what every device of WebGPU has', () => {
-    const standing = grantLimits();
+  it('are at least as good as WebGPU’s defaults', () => {
+    const defaults = grantLimits();
     for (const [name, value] of Object.entries(LIMITS)) {
-      const granted = standing[name as keyof typeof LIMITS];
+      const granted = defaults[name as keyof typeof LIMITS];
       if (name.startsWith('min')) expect(value).toBeLessThanOrEqual(granted);
       else expect(value).toBeGreaterThanOrEqual(granted);
     }
@@ -45,17 +46,17 @@ describe('limits', () => {
 });
 
 describe('grantLimits', () => {
-  it('raises what is asked for, and leaves the others', () => {
+  it('raises the requested limits and keeps the defaults of the others', () => {
     const granted = grantLimits({ maxBufferSize: 2 ** 30, maxBindGroups: undefined });
     expect(granted).toEqual({ ...grantLimits(), maxBufferSize: 2 ** 30 });
   });
 
-  it('never makes a limit worse', () => {
+  it('never grants a limit worse than the default', () => {
     const worse = { maxBufferSize: 16, maxBindGroups: 1, minStorageBufferOffsetAlignment: 1024 };
     expect(grantLimits(worse)).toEqual(grantLimits());
   });
 
-  it('lowers alignments, to powers of 2', () => {
+  it('lowers alignments to powers of 2 only', () => {
     const granted = grantLimits({ minStorageBufferOffsetAlignment: 32 });
     expect(granted.minStorageBufferOffsetAlignment).toBe(32);
     expect(() => grantLimits({ minStorageBufferOffsetAlignment: 96 })).toThrow(
@@ -63,7 +64,7 @@ describe('grantLimits', () => {
     );
   });
 
-  it('refuses more than there is, and limits that there are not', () => {
+  it('rejects limits beyond the adapter’s and unknown limits', () => {
     expect(() => grantLimits({ maxBufferSize: 2 ** 40 })).toThrow(
       `maxBufferSize cannot be ${2 ** 40}: this adapter has ${LIMITS.maxBufferSize}.`,
     );

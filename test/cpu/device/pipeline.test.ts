@@ -5,16 +5,16 @@ import { requestCpuDevice } from '../../../src/engine.js';
 import * as c from './calls.js';
 import {
   callVerdict,
-  computeOn,
-  judgeOn,
-  nameOfException,
+  exceptionName,
+  resultTests,
   type Setup,
   useDevices,
+  verdictTests,
 } from './verdict.js';
 
 const devices = useDevices();
-const judge = judgeOn(devices);
-const compute = computeOn(devices);
+const testVerdict = verdictTests(devices);
+const testResult = resultTests(devices);
 
 const ADD_ONE = `
 @group(0) @binding(0) var<storage, read_write> values: array<u32>;
@@ -31,18 +31,20 @@ var<immediate> terms: Terms;
 @group(0) @binding(0) var<storage, read_write> sum: u32;
 @compute @workgroup_size(1) fn main() { sum = terms.a + terms.b; }`;
 
-type Layout = (d: GPUDevice) => GPUPipelineLayout | 'auto';
-const auto: Layout = () => 'auto';
+/** Creates the layout of a pipeline. */
+type CreateLayout = (d: GPUDevice) => GPUPipelineLayout | 'auto';
+const auto: CreateLayout = () => 'auto';
 const explicit =
-  (...types: (GPUBufferBindingType | GPUBufferBindingLayout)[]): Layout =>
+  (...types: (GPUBufferBindingType | GPUBufferBindingLayout)[]): CreateLayout =>
   (d) =>
     c.pipelineLayout(d, [c.groupLayout(d, ...types)]);
 
-function create(code: string, layout = auto, stage: object = {}): Setup {
+/** A call of createComputePipeline; `stage` overrides members of its compute stage. */
+function create(code: string, createLayout = auto, stage: object = {}): Setup {
   return (d) => {
     const module = c.swallow(d, () => d.createShaderModule({ code }));
-    const own = layout(d);
-    return () => void d.createComputePipeline({ layout: own, compute: { module, ...stage } });
+    const layout = createLayout(d);
+    return () => void d.createComputePipeline({ layout, compute: { module, ...stage } });
   };
 }
 
@@ -52,100 +54,112 @@ describe('createShaderModule', () => {
     (d) =>
     () =>
       void d.createShaderModule({ code });
-  judge('a shader', 'none', module(ADD_ONE));
-  judge('an empty shader', 'none', module(''));
-  judge('a shader that breaks off', 'validation', module('fn ('));
-  judge('a shader of wrong types', 'validation', module('fn main() { let x: u32 = 1.5; }'));
+  testVerdict('a shader', 'none', module(ADD_ONE));
+  testVerdict('an empty shader', 'none', module(''));
+  testVerdict('a shader that ends too early', 'validation', module('fn ('));
+  testVerdict(
+    'a shader with a type error',
+    'validation',
+    module('fn main() { let x: u32 = 1.5; }'),
+  );
 
-  compute('says where a shader is wrong', ['error', 2, 16], async (d) => {
+  testResult('gives the line and column of an error', ['error', 2, 16], async (d) => {
     const code = 'fn main() {\n  let x: u32 = y;\n}';
-    const made = c.swallow(d, () => d.createShaderModule({ code }));
-    const { messages } = await made.getCompilationInfo();
+    const shader = c.swallow(d, () => d.createShaderModule({ code }));
+    const { messages } = await shader.getCompilationInfo();
     const { type, lineNum, linePos } = messages[0]!;
     return [type, lineNum, linePos];
   });
 
-  compute('counts characters from the shader’s start', 27, async (d) => {
+  testResult('gives the offset of an error in characters', 27, async (d) => {
     const code = 'fn main() {\n  let x: u32 = y;\n}';
-    const made = c.swallow(d, () => d.createShaderModule({ code }));
-    return (await made.getCompilationInfo()).messages[0]!.offset;
+    const shader = c.swallow(d, () => d.createShaderModule({ code }));
+    return (await shader.getCompilationInfo()).messages[0]!.offset;
   });
 
-  compute('has nothing to say of a shader that is right', 0, async (d) => {
+  testResult('gives no messages for a valid shader', 0, async (d) => {
     const { messages } = await d.createShaderModule({ code: ADD_ONE }).getCompilationInfo();
     return messages.length;
   });
 });
 
 describe('createComputePipeline', () => {
-  judge('an automatic layout', 'none', create(ADD_ONE));
-  judge('the entry point by name', 'none', create(TWO_ENTRIES, auto, { entryPoint: 'second' }));
-  judge(
-    'an entry point that there is not',
-    'validation',
-    create(ADD_ONE, auto, { entryPoint: 'x' }),
+  testVerdict('an automatic layout', 'none', create(ADD_ONE));
+  testVerdict(
+    'an entry point by name',
+    'none',
+    create(TWO_ENTRIES, auto, { entryPoint: 'second' }),
   );
-  judge('an entry point without a name', 'validation', create(ADD_ONE, auto, { entryPoint: '' }));
-  judge('two entry points of which none is named', 'validation', create(TWO_ENTRIES));
-  judge('a shader without entry points', 'validation', create('fn main() {}'));
-  judge('an invalid shader', 'validation', create('fn ('));
-  judge(
-    'a constant that there is not',
-    'validation',
-    create(ADD_ONE, auto, { constants: { x: 1 } }),
-  );
-  judge('what is not a shader', 'TypeError', create(ADD_ONE, auto, { module: {} }));
-  judge(
+  testVerdict('an unknown entry point', 'validation', create(ADD_ONE, auto, { entryPoint: 'x' }));
+  testVerdict('an empty entry point name', 'validation', create(ADD_ONE, auto, { entryPoint: '' }));
+  testVerdict('a shader of two entry points, without a name,', 'validation', create(TWO_ENTRIES));
+  testVerdict('a shader without entry points', 'validation', create('fn main() {}'));
+  testVerdict('an invalid shader', 'validation', create('fn ('));
+  testVerdict('an unknown constant', 'validation', create(ADD_ONE, auto, { constants: { x: 1 } }));
+  testVerdict('an object that is not a shader', 'TypeError', create(ADD_ONE, auto, { module: {} }));
+  testVerdict(
     'no layout',
     'TypeError',
     create(ADD_ONE, () => undefined as unknown as 'auto'),
   );
-  judge(
-    'a layout by another word',
+  testVerdict(
+    'an unknown word for the layout',
     'TypeError',
     create(ADD_ONE, () => 'automatic' as 'auto'),
   );
 
-  judge('an explicit layout', 'none', create(ADD_ONE, explicit('storage')));
-  judge('a layout with more than is used', 'none', create(ADD_ONE, explicit('storage', 'uniform')));
-  judge('a layout without the binding', 'validation', create(ADD_ONE, explicit()));
-  judge(
+  testVerdict('an explicit layout', 'none', create(ADD_ONE, explicit('storage')));
+  testVerdict(
+    'a layout with an unused binding',
+    'none',
+    create(ADD_ONE, explicit('storage', 'uniform')),
+  );
+  testVerdict('a layout without the shader’s binding', 'validation', create(ADD_ONE, explicit()));
+  testVerdict(
     'a layout without groups',
     'validation',
     create(ADD_ONE, (d) => c.pipelineLayout(d, [])),
   );
-  judge(
-    'a layout without the group',
+  testVerdict(
+    'a layout without the shader’s group',
     'validation',
     create(ADD_ONE, (d) => c.pipelineLayout(d, [null])),
   );
-  judge(
-    'a layout that only reads what is written',
+  testVerdict(
+    'a read-only layout for a buffer that the shader writes',
     'validation',
     create(ADD_ONE, explicit('read-only-storage')),
   );
-  judge('a layout of a uniform for storage', 'validation', create(ADD_ONE, explicit('uniform')));
-  judge(
-    'a layout that reads what is read',
+  testVerdict(
+    'a uniform layout for a storage buffer',
+    'validation',
+    create(ADD_ONE, explicit('uniform')),
+  );
+  testVerdict(
+    'a read-only layout for a buffer that the shader reads',
     'none',
     create(SUM, explicit('read-only-storage', 'storage')),
   );
-  judge(
-    'a layout that writes what is read',
+  testVerdict(
+    'a read-write layout for a buffer that the shader only reads',
     'validation',
     create(SUM, explicit('storage', 'storage')),
   );
-  judge(
+  testVerdict(
     'a layout with a dynamic offset',
     'none',
     create(ADD_ONE, explicit({ type: 'storage', hasDynamicOffset: true })),
   );
-  const least = (minBindingSize: number) =>
+  const withMinBindingSize = (minBindingSize: number) =>
     create(SUM, explicit({ type: 'read-only-storage', minBindingSize }, 'storage'));
-  judge('a minBindingSize that is enough', 'none', least(16));
-  judge('a minBindingSize that is more', 'none', least(64));
-  judge('a minBindingSize that is too little', 'validation', least(12));
-  judge(
+  testVerdict('a minBindingSize as large as the shader needs', 'none', withMinBindingSize(16));
+  testVerdict('a minBindingSize larger than the shader needs', 'none', withMinBindingSize(64));
+  testVerdict(
+    'a minBindingSize smaller than the shader needs',
+    'validation',
+    withMinBindingSize(12),
+  );
+  testVerdict(
     'a layout for another stage',
     'validation',
     create(ADD_ONE, (d) => {
@@ -153,7 +167,7 @@ describe('createComputePipeline', () => {
       return c.pipelineLayout(d, [d.createBindGroupLayout({ entries })]);
     }),
   );
-  judge(
+  testVerdict(
     'an invalid layout',
     'validation',
     create(ADD_ONE, (d) =>
@@ -164,110 +178,122 @@ describe('createComputePipeline', () => {
   );
 
   const workgroup = (...size: number[]) => create(`@compute @workgroup_size(${size}) fn main() {}`);
-  judge('256 invocations along x', 'none', workgroup(256));
-  judge('257 invocations along x', 'validation', workgroup(257));
-  judge('257 invocations along y', 'validation', workgroup(1, 257));
-  judge('64 invocations along z', 'none', workgroup(1, 1, 64));
-  judge('65 invocations along z', 'validation', workgroup(1, 1, 65));
-  judge('256 invocations in all', 'none', workgroup(8, 8, 4));
-  judge('272 invocations in all', 'validation', workgroup(16, 17));
+  testVerdict('256 invocations along x', 'none', workgroup(256));
+  testVerdict('257 invocations along x', 'validation', workgroup(257));
+  testVerdict('257 invocations along y', 'validation', workgroup(1, 257));
+  testVerdict('64 invocations along z', 'none', workgroup(1, 1, 64));
+  testVerdict('65 invocations along z', 'validation', workgroup(1, 1, 65));
+  testVerdict('256 invocations in all', 'none', workgroup(8, 8, 4));
+  testVerdict('272 invocations in all', 'validation', workgroup(16, 17));
 
   const shared = (words: number, body = 'shared_words[0] = 1; last = 2;') =>
     create(`var<workgroup> shared_words: array<u32, ${words}>; var<workgroup> last: u32;
 @compute @workgroup_size(1) fn main() { ${body} }`);
-  judge('workgroup memory up to the limit', 'none', shared(4092));
-  judge('workgroup memory past the limit', 'validation', shared(4093));
-  judge(
-    'workgroup memory past the limit of which not all is used',
+  testVerdict('workgroup memory up to the limit', 'none', shared(4092));
+  testVerdict('workgroup memory past the limit', 'validation', shared(4093));
+  testVerdict(
+    'workgroup memory past the limit, part of it in an unused variable,',
     'none',
     shared(4096, 'shared_words[0] = 1;'),
   );
-  judge('one variable past the limit', 'validation', shared(4097, 'shared_words[0] = 1;'));
+  testVerdict(
+    'a workgroup variable past the limit',
+    'validation',
+    shared(4097, 'shared_words[0] = 1;'),
+  );
 
   const immediates = (size: number) =>
     create(IMMEDIATES, (d) => c.pipelineLayout(d, [c.groupLayout(d, 'storage')], size));
-  judge('immediates with an automatic layout', 'none', create(IMMEDIATES));
-  judge('as many immediates as the shader’s', 'none', immediates(8));
-  judge('more immediates than the shader’s', 'none', immediates(16));
-  judge('fewer immediates than the shader’s', 'validation', immediates(4));
-  judge('no immediates for a shader that has some', 'validation', immediates(0));
+  testVerdict('immediates with an automatic layout', 'none', create(IMMEDIATES));
+  testVerdict('as many bytes of immediates as the shader’s', 'none', immediates(8));
+  testVerdict('more bytes of immediates than the shader’s', 'none', immediates(16));
+  testVerdict('fewer bytes of immediates than the shader’s', 'validation', immediates(4));
+  testVerdict('no immediates for a shader that uses them', 'validation', immediates(0));
   const words = (count: number) =>
     create(`requires immediate_address_space;
 struct Words { ${Array.from({ length: count }, (_, n) => `w${n}: u32`).join(', ')} }
 var<immediate> words: Words;
 @group(0) @binding(0) var<storage, read_write> out: u32;
 @compute @workgroup_size(1) fn main() { out = words.w0; }`);
-  judge('64 bytes of immediates', 'none', words(16));
-  judge('68 bytes of immediates', 'validation', words(17));
+  testVerdict('64 bytes of immediates', 'none', words(16));
+  testVerdict('68 bytes of immediates', 'validation', words(17));
 
-  /** A shader with so many storage buffers, dealt to groups. */
+  /** A shader with `count` storage buffers, distributed over groups. */
   const buffers = (count: number, groups: number) => {
-    const all = Array.from({ length: count }, (_, n) => n);
-    const declared = all.map(
+    const indices = Array.from({ length: count }, (_, n) => n);
+    const declarations = indices.map(
       (n) => `@group(${n % groups}) @binding(${n}) var<storage, read_write> b${n}: u32;`,
     );
-    return create(`${declared.join('\n')}
-@compute @workgroup_size(1) fn main() { ${all.map((n) => `b${n} = ${n};`).join(' ')} }`);
+    return create(`${declarations.join('\n')}
+@compute @workgroup_size(1) fn main() { ${indices.map((n) => `b${n} = ${n};`).join(' ')} }`);
   };
-  judge('an automatic layout of 8 storage buffers', 'none', buffers(8, 2));
-  judge('an automatic layout of 9 storage buffers', 'validation', buffers(9, 1));
-  judge('an automatic layout of 9 storage buffers in two groups', 'validation', buffers(9, 2));
-  const at = (group: number, binding: number) =>
+  testVerdict('an automatic layout of 8 storage buffers', 'none', buffers(8, 2));
+  testVerdict('an automatic layout of 9 storage buffers', 'validation', buffers(9, 1));
+  testVerdict(
+    'an automatic layout of 9 storage buffers in two groups',
+    'validation',
+    buffers(9, 2),
+  );
+  const boundAt = (group: number, binding: number) =>
     create(ADD_ONE.replace('@group(0) @binding(0)', `@group(${group}) @binding(${binding})`));
-  judge('an automatic layout of group 3', 'none', at(3, 0));
-  judge('an automatic layout of group 4', 'validation', at(4, 0));
-  judge('an automatic layout of binding 999', 'none', at(0, 999));
-  judge('an automatic layout of binding 1000', 'validation', at(0, 1000));
+  testVerdict('an automatic layout of group 3', 'none', boundAt(3, 0));
+  testVerdict('an automatic layout of group 4', 'validation', boundAt(4, 0));
+  testVerdict('an automatic layout of binding 999', 'none', boundAt(0, 999));
+  testVerdict('an automatic layout of binding 1000', 'validation', boundAt(0, 1000));
 });
 
 describe('createComputePipelineAsync', () => {
   const create =
-    (stage: object, layout: Layout = auto): Setup =>
+    (stage: object, createLayout: CreateLayout = auto): Setup =>
     (d) => {
       const module = d.createShaderModule({ code: ADD_ONE });
-      const own = layout(d);
-      return () => d.createComputePipelineAsync({ layout: own, compute: { module, ...stage } });
+      const layout = createLayout(d);
+      return () => d.createComputePipelineAsync({ layout, compute: { module, ...stage } });
     };
-  judge('a shader', 'none', create({}));
-  judge('an explicit layout', 'none', create({}, explicit('storage')));
-  judge('an entry point that there is not', 'GPUPipelineError', create({ entryPoint: 'x' }));
-  judge('a layout without the binding', 'GPUPipelineError', create({}, explicit()));
+  testVerdict('a shader', 'none', create({}));
+  testVerdict('an explicit layout', 'none', create({}, explicit('storage')));
+  testVerdict('an unknown entry point', 'GPUPipelineError', create({ entryPoint: 'x' }));
+  testVerdict('a layout without the shader’s binding', 'GPUPipelineError', create({}, explicit()));
 
-  judge(
-    'a layout by another word',
+  testVerdict(
+    'an unknown word for the layout',
     'TypeError',
     create({}, () => 'automatic' as 'auto'),
   );
 
-  compute('says why it has no pipeline', ['GPUPipelineError', 'validation', true], async (d) => {
-    const module = d.createShaderModule({ code: TWO_ENTRIES });
-    try {
-      await d.createComputePipelineAsync({ layout: 'auto', compute: { module } });
-      return ['made'];
-    } catch (error) {
-      const { name, reason } = error as GPUPipelineError;
-      return [name, reason, error instanceof DOMException];
-    }
-  });
+  testResult(
+    'rejects with the reason of the failure',
+    ['GPUPipelineError', 'validation', true],
+    async (d) => {
+      const module = d.createShaderModule({ code: TWO_ENTRIES });
+      try {
+        await d.createComputePipelineAsync({ layout: 'auto', compute: { module } });
+        return ['created'];
+      } catch (error) {
+        const { name, reason } = error as GPUPipelineError;
+        return [name, reason, error instanceof DOMException];
+      }
+    },
+  );
 
-  compute('keeps its errors from the scopes around it', ['GPUPipelineError', null], async (d) => {
+  testResult('reports no errors to the scopes around it', ['GPUPipelineError', null], async (d) => {
     const module = d.createShaderModule({ code: ADD_ONE });
     const compute = { module, entryPoint: 'x' };
     d.pushErrorScope('validation');
-    const end = nameOfException(() => d.createComputePipelineAsync({ layout: 'auto', compute }));
+    const outcome = exceptionName(() => d.createComputePipelineAsync({ layout: 'auto', compute }));
     const error = await d.popErrorScope();
-    return [await end, error];
+    return [await outcome, error];
   });
 
-  compute('makes the pipeline that the other form makes', [2, 0], async (d) => {
+  testResult('creates the same pipeline as createComputePipeline', [2, 0], async (d) => {
     const values = c.words(d, 0, 0);
     const module = d.createShaderModule({ code: ADD_ONE });
-    const made = [
+    const pipelines = [
       await d.createComputePipelineAsync({ layout: 'auto', compute: { module } }),
       d.createComputePipeline({ layout: 'auto', compute: { module } }),
     ];
     c.submitPass(d, (pass) => {
-      for (const p of made) {
+      for (const p of pipelines) {
         pass.setPipeline(p);
         pass.setBindGroup(0, c.group(d, p.getBindGroupLayout(0), values));
         pass.dispatchWorkgroups(1);
@@ -279,35 +305,39 @@ describe('createComputePipelineAsync', () => {
 
 describe('getBindGroupLayout', () => {
   const get =
-    (index: number, make = (d: GPUDevice) => c.pipeline(d, ADD_ONE)): Setup =>
+    (index: number, createPipeline = (d: GPUDevice) => c.pipeline(d, ADD_ONE)): Setup =>
     (d) => {
-      const p = make(d);
+      const p = createPipeline(d);
       return () => void p.getBindGroupLayout(index);
     };
   const withLayout = (d: GPUDevice) => c.pipeline(d, ADD_ONE, explicit('storage')(d));
-  judge('a group of the pipeline', 'none', get(0));
-  judge('a group that the pipeline has not', 'none', get(1));
-  judge('a group that the explicit layout has not', 'none', get(1, withLayout));
-  judge('a group past the limit', 'validation', get(4));
-  judge('a negative group', 'validation', get(-1));
-  judge(
+  testVerdict('a group of the pipeline', 'none', get(0));
+  testVerdict('a group that the pipeline does not have', 'none', get(1));
+  testVerdict('a group that the explicit layout does not have', 'none', get(1, withLayout));
+  testVerdict('a group past the limit', 'validation', get(4));
+  testVerdict('a negative group', 'validation', get(-1));
+  testVerdict(
     'a group of an invalid pipeline',
     'validation',
     get(0, (d) => c.swallow(d, () => c.pipeline(d, 'x'))),
   );
-  judge('a bind group for a group that the pipeline has not', 'none', (d) => {
+  testVerdict('a bind group for a group that the pipeline does not have', 'none', (d) => {
     const layout = c.pipeline(d, ADD_ONE).getBindGroupLayout(1);
     return () => void c.group(d, layout);
   });
-  judge('a bind group smaller than what the automatic layout asks for', 'validation', (d) => {
-    const layout = c.pipeline(d, SUM).getBindGroupLayout(0);
-    const [terms, sum] = [c.buffer(d, 12, c.STORAGE), c.buffer(d, 4, c.STORAGE)];
-    return () => void c.group(d, layout, terms, sum);
-  });
+  testVerdict(
+    'a bind group with a smaller buffer than the automatic layout needs',
+    'validation',
+    (d) => {
+      const layout = c.pipeline(d, SUM).getBindGroupLayout(0);
+      const [terms, sum] = [c.buffer(d, 12, c.STORAGE), c.buffer(d, 4, c.STORAGE)];
+      return () => void c.group(d, layout, terms, sum);
+    },
+  );
 });
 
 describe('minBindingBytes', () => {
-  it('counts a runtime-sized array with one element, and rounds a struct up to its alignment', () => {
+  it('gives a runtime-sized array one element and rounds a struct up to its alignment', () => {
     const vec3 = vectorType(3, F32);
     const tail = arrayType(U32, undefined);
     const headed = structType('Headed', [
@@ -321,8 +351,8 @@ describe('minBindingBytes', () => {
   });
 });
 
-describe('a pipeline of this device', () => {
-  it('that is invalid says why, also where it is used', async () => {
+describe('a pipeline of our device', () => {
+  it('that is invalid gives the reason where it is used', async () => {
     const device = await requestCpuDevice({ threads: 1 });
     const p = c.swallow(device, () => c.pipeline(device, TWO_ENTRIES));
     device.pushErrorScope('validation');
@@ -333,7 +363,7 @@ describe('a pipeline of this device', () => {
     device.destroy();
   });
 
-  it('that cannot be compiled here is an internal error', async () => {
+  it('that cannot be compiled is an internal error', async () => {
     const device = await requestCpuDevice({ threads: 1 });
     const module = device.createShaderModule({
       code: `
@@ -345,8 +375,8 @@ describe('a pipeline of this device', () => {
       device.createComputePipeline({ layout: 'auto', compute: { module } });
     });
     expect(verdict).toBe('internal');
-    const made = device.createComputePipelineAsync({ layout: 'auto', compute: { module } });
-    await expect(made).rejects.toMatchObject({ name: 'GPUPipelineError', reason: 'internal' });
+    const pipeline = device.createComputePipelineAsync({ layout: 'auto', compute: { module } });
+    await expect(pipeline).rejects.toMatchObject({ name: 'GPUPipelineError', reason: 'internal' });
     device.destroy();
   });
 });

@@ -1,7 +1,7 @@
 /**
- * The same calls on two devices: ours, and Dawn's on SwiftShader. A case is an ordinary use of WebGPU whose last call is
- * judged; both devices must give the verdict that the case states, so that the list does not rest on our own reading of
- * the specification.
+ * The same calls on two devices: ours, and Dawn's on SwiftShader. A case prepares objects and makes
+ * one call. Both devices must give the verdict that the case states, so the cases do not rest on
+ * our reading of the specification.
  */
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -9,41 +9,43 @@ import { type CpuDeviceOptions, cpuGpu } from '../../../src/engine.js';
 import { findAdapter } from '../../../src/node.js';
 
 /**
- * How a call ended: 'none' where nothing was wrong; the kinds of the errors that scopes caught; the name of the exception
- * that it threw or rejected with; several are joined by ' and '.
+ * The outcome of a call: the kinds of the errors that scopes caught and the name of the exception
+ * that it threw or rejected with, joined by ' and '; 'none' where there was no error.
  */
 export type Verdict = string;
 
-/** Prepares what a call needs, and returns the call. */
+/** Prepares the objects that a call needs, and returns the call. */
 export type Setup = (device: GPUDevice) => (() => unknown) | Promise<() => unknown>;
 
-/** What Dawn gives instead, and why that is no fault of ours. Without `dawn`, Dawn is not asked. */
-export interface Exception<T> {
+/** How Dawn's outcome differs, and why ours is right all the same. */
+export interface DawnDeviation<T> {
+  /** Dawn's outcome; without it, the case does not run on Dawn. */
   readonly dawn?: T;
   readonly because: string;
 }
 
 const FILTERS = ['validation', 'out-of-memory', 'internal'] as const;
 
-const WORDS: Readonly<Record<Verdict, string>> = {
+/** How test titles state a verdict. */
+const VERDICT_TITLES: Readonly<Record<Verdict, string>> = {
   none: 'is allowed',
   validation: 'is a validation error',
   'validation and OperationError': 'is a validation error and an OperationError',
 };
 
-/** Runs a call within a scope of every kind, and waits for what it returns. */
+/** Runs a call within an error scope of every kind, and waits for its promise if it returns one. */
 export async function callVerdict(device: GPUDevice, call: () => unknown): Promise<Verdict> {
   for (const filter of FILTERS) device.pushErrorScope(filter);
-  const thrown = nameOfException(call);
-  const popped = FILTERS.toReversed().map((filter) =>
+  const thrown = exceptionName(call);
+  const errorKinds = FILTERS.toReversed().map((filter) =>
     device.popErrorScope().then((error) => (error ? filter : undefined)),
   );
-  const ends = [...(await Promise.all(popped)), await thrown];
-  return ends.filter((end) => end !== undefined).join(' and ') || 'none';
+  const outcomes = [...(await Promise.all(errorKinds)), await thrown];
+  return outcomes.filter((outcome) => outcome !== undefined).join(' and ') || 'none';
 }
 
-/** The name of what a call throws or rejects with; `undefined` where it does neither. */
-export async function nameOfException(call: () => unknown): Promise<string | undefined> {
+/** The name of the exception that a call throws or rejects with; `undefined` if it does neither. */
+export async function exceptionName(call: () => unknown): Promise<string | undefined> {
   try {
     await call();
     return undefined;
@@ -52,7 +54,7 @@ export async function nameOfException(call: () => unknown): Promise<string | und
   }
 }
 
-/** Both devices. */
+/** Our device and Dawn's. */
 export interface Devices {
   readonly cpu: GPUDevice;
   readonly dawn: GPUDevice;
@@ -60,8 +62,8 @@ export interface Devices {
 
 const KINDS = ['cpu', 'dawn'] as const;
 
-/** New devices with default limits; ours has two threads. */
-export async function newDevices(
+/** Creates both devices, by default with default limits; ours has two threads. */
+export async function createDevices(
   descriptor: GPUDeviceDescriptor = { requiredFeatures: ['timestamp-query'] },
   options: CpuDeviceOptions = {},
 ): Promise<Devices> {
@@ -73,11 +75,11 @@ export async function newDevices(
   };
 }
 
-/** Devices that the tests of a file share. */
+/** The devices that the tests of a file share, created before its tests and destroyed after. */
 export function useDevices(descriptor?: GPUDeviceDescriptor): () => Devices {
   let devices: Devices | undefined;
   beforeAll(async () => {
-    devices = await newDevices(descriptor);
+    devices = await createDevices(descriptor);
   });
   afterAll(() => {
     devices?.cpu.destroy();
@@ -86,58 +88,58 @@ export function useDevices(descriptor?: GPUDeviceDescriptor): () => Devices {
   return () => devices!;
 }
 
-/** Makes the test of one case: both devices give the verdict, but for the exception. */
-export type Judge = (
+/** Declares the test of one case: both devices give the verdict, except where Dawn deviates. */
+export type TestVerdict = (
   name: string,
   verdict: Verdict,
   setup: Setup,
-  exception?: Exception<Verdict>,
+  deviation?: DawnDeviation<Verdict>,
 ) => void;
 
-/** @returns what makes a test of a case on the devices given. */
-export function judgeOn(devices: () => Devices): Judge {
-  return (name, verdict, setup, exception) => {
-    it(`${name} ${WORDS[verdict] ?? `gives ${verdict}`}`, async () => {
-      await expectSame(devices(), verdict, exception, async (device) => {
+/** Returns the function that declares the tests of a file's cases. */
+export function verdictTests(devices: () => Devices): TestVerdict {
+  return (name, verdict, setup, deviation) => {
+    it(`${name} ${VERDICT_TITLES[verdict] ?? `gives ${verdict}`}`, async () => {
+      await expectOnBoth(devices(), verdict, deviation, async (device) => {
         let call: () => unknown = () => {};
         const prepared = await callVerdict(device, async () => {
           call = await setup(device);
         });
-        return prepared === 'none' ? callVerdict(device, call) : `${prepared}, while preparing`;
+        return prepared === 'none' ? callVerdict(device, call) : `${prepared} in the setup`;
       });
     });
   };
 }
 
-/** Makes the test of what calls compute: on both devices what is expected, but for the exception. */
-export type Compute = <T>(
+/** Declares a test that both devices give the same result, except where Dawn deviates. */
+export type TestResult = <T>(
   name: string,
   expected: T,
   run: (device: GPUDevice) => T | Promise<T>,
-  exception?: Exception<T>,
+  deviation?: DawnDeviation<T>,
 ) => void;
 
-/** @returns what makes a test of a computation on the devices given. */
-export function computeOn(devices: () => Devices): Compute {
-  return (name, expected, run, exception) => {
-    it(name, () => expectSame(devices(), expected, exception, run));
+/** Returns the function that declares the tests of a file's results. */
+export function resultTests(devices: () => Devices): TestResult {
+  return (name, expected, run, deviation) => {
+    it(name, () => expectOnBoth(devices(), expected, deviation, run));
   };
 }
 
-/** Expects the same of both devices, one after the other, but for the exception. */
-export async function expectSame<T>(
+/** Expects the same result of both devices, one after the other, except where Dawn deviates. */
+export async function expectOnBoth<T>(
   devices: Devices,
   expected: T,
-  exception: Exception<T> | undefined,
+  deviation: DawnDeviation<T> | undefined,
   run: (device: GPUDevice) => T | Promise<T>,
 ): Promise<void> {
   const results: Partial<Record<keyof Devices, T>> = {};
-  const wanted: Partial<Record<keyof Devices, T>> = {};
+  const expectedResults: Partial<Record<keyof Devices, T>> = {};
   for (const kind of KINDS) {
-    const isException = kind === 'dawn' && exception !== undefined;
-    if (isException && exception.dawn === undefined) continue;
-    wanted[kind] = isException ? exception.dawn! : expected;
+    const deviates = kind === 'dawn' && deviation !== undefined;
+    if (deviates && deviation.dawn === undefined) continue;
+    expectedResults[kind] = deviates ? deviation.dawn! : expected;
     results[kind] = await run(devices[kind]);
   }
-  expect(results).toEqual(wanted);
+  expect(results).toEqual(expectedResults);
 }

@@ -1,9 +1,10 @@
 /**
- * Random WGSL expressions of a wanted type, made of the names in scope.
+ * Random WGSL expressions of a given type, built from the names in scope.
  *
- * What has no defined result is avoided: indices outside their array, constant expressions that overflow or divide by
- * zero, the bits of NaN. A constant is therefore never an operand beside constants alone. Portable expressions, whose
- * values any device gives to the bit, keep f32 to whole numbers of up to 1000, on which arithmetic is exact in any order.
+ * Expressions without a defined result are avoided: indices outside their array, constant
+ * expressions that overflow or divide by zero, and the bits of NaN. At least one operand of an
+ * operator is therefore not constant. Portable expressions have the same bits on every device: they
+ * limit f32 to integers up to 1000, for which arithmetic is exact in any order.
  */
 
 import {
@@ -26,61 +27,68 @@ import {
 } from '../../../src/cpu/wgsl/types.js';
 import type { Random } from './random.js';
 
-/** Something that stands for a value or a place. */
-export interface Named {
+/** A name in scope, or a text such as "(*p)" that is used like one. */
+export interface NamedValue {
   readonly text: string;
   readonly type: Type;
   readonly isWritable?: boolean;
-  /** The space of a variable whose address may be taken. */
+  /** The address space of a variable whose address may be taken. */
   readonly pointable?: 'function' | 'private';
-  /** Whether it is a private variable itself, and not a pointer to one. */
+  /** Whether it is a private variable, rather than a pointer to one. */
   readonly isPrivate?: boolean;
-  /** Whether it is a constant expression: among others it could overflow, so that it is used as an index alone. */
+  /** Whether it is a constant, which is used as an index only: in arithmetic it could overflow. */
   readonly isConstant?: boolean;
-  /** Whether all invocations of a workgroup see the same value in it. */
+  /** Whether it has the same value in all invocations of a workgroup. */
   readonly isUniform?: boolean;
-  /** An integer that is at least 0 and below this: an index. */
+  /** For an integer that is at least 0 and below this number, so that it can be an index. */
   readonly below?: number;
-  /** Not `text` itself but its elements are of the type: this many from `from` on. */
+  /**
+   * For an array whose elements have the type: it may use `count` elements, beginning at the
+   * expression `from`.
+   */
   readonly elements?: { readonly count: number; readonly from?: string };
 }
 
-/** The names in scope, the innermost last. */
+/** The names in scope, those of the innermost block last. */
 export class Scope {
-  readonly #names: Named[] = [];
+  readonly #names: NamedValue[] = [];
 
-  get names(): readonly Named[] {
+  get names(): readonly NamedValue[] {
     return this.#names;
   }
 
-  declare(named: Named): void {
+  declare(named: NamedValue): void {
     this.#names.push(named);
   }
 
-  /** Runs `make` in a scope of its own. */
-  inside<T>(make: () => T): T {
-    const outside = this.#names.length;
+  /** Calls `generate` in a new block, whose names go out of scope at its end. */
+  inside<T>(generate: () => T): T {
+    const outerCount = this.#names.length;
     try {
-      return make();
+      return generate();
     } finally {
-      this.#names.length = outside;
+      this.#names.length = outerCount;
     }
   }
 }
 
-/** An expression, and whether it is a constant one. */
-interface Piece {
+/** A generated expression. */
+interface Generated {
   readonly text: string;
+  /** Whether it is a constant expression. */
   readonly isConstant: boolean;
 }
 
+/** A scalar or vector type. */
 export type Numeric = Scalar | Vector;
 
-export interface Surroundings {
+/** What an expression generator needs to know of the program around an expression. */
+export interface ExpressionContext {
   readonly random: Random;
   readonly isPortable: boolean;
-  names(): readonly Named[];
-  /** The call of a function that gives the type; `undefined` where none may be called. */
+  /** The names that an expression may use. */
+  names(): readonly NamedValue[];
+  /** A call of a function that returns the type; `undefined` where there is none. */
   call(type: Type, depth: number): string | undefined;
 }
 
@@ -95,91 +103,88 @@ const PORTABLE_FUNCTIONS = ['abs', 'ceil', 'floor', 'round', 'trunc', 'sign', 's
 const BIT_FUNCTIONS = ['countOneBits', 'countLeadingZeros', 'countTrailingZeros'];
 const COMPARISONS = ['<', '<=', '>', '>=', '==', '!='];
 const SIZES = [2, 3, 4] as const;
-/** The largest f32 of a portable program. */
-const MOST = 1000;
+/** The largest magnitude of an f32 in a portable program. */
+const MAX_PORTABLE_FLOAT = 1000;
 /** The depth at which an index can only be a literal. */
-const LITERAL = -1;
+const LITERAL_DEPTH = -1;
 
+/** Generates random expressions. */
 export class ExpressionGenerator {
-  readonly #around: Surroundings;
+  readonly #context: ExpressionContext;
   readonly #random: Random;
-  /** How many more parts the expression may have. */
-  #fuel = 0;
+  /** How many more nodes the expression may have. */
+  #budget = 0;
 
-  constructor(around: Surroundings) {
-    this.#around = around;
-    this.#random = around.random;
+  constructor(context: ExpressionContext) {
+    this.#context = context;
+    this.#random = context.random;
   }
 
-  /** An expression of the type. */
+  /** An expression of a type. */
   any(type: Type, depth = 3): string {
-    this.#fuel = this.#random.between(3, 11);
+    this.#budget = this.#random.between(3, 11);
     return this.#expression(type, depth).text;
   }
 
-  /** One that is not constant. */
+  /** An expression that is not a constant. */
   runtime(type: Type, depth = 3): string {
-    this.#fuel = this.#random.between(3, 11);
+    this.#budget = this.#random.between(3, 11);
     return this.#runtime(type, depth).text;
-  }
-
-  /** A part of a name in scope, or a value made of such parts. */
-  leaf(type: Type): string {
-    return this.#leaf(type, 1);
   }
 
   /** A scalar that is the same for all invocations of a workgroup. */
   uniform(type: Scalar, depth = 2): string {
     const random = this.#random;
     if (type === BOOL) {
-      const own = random.pick([I32, U32]);
-      return `(${this.uniform(own)} ${random.pick(COMPARISONS)} ${this.#literal(own)})`;
+      const integer = random.pick([I32, U32]);
+      return `(${this.uniform(integer)} ${random.pick(COMPARISONS)} ${this.#literal(integer)})`;
     }
     if (depth > 0 && random.chance(0.5)) {
       const operator = type === F32 ? '*' : random.pick(['+', '-', '*', '&', '|', '^']);
       const [a, b] = [this.uniform(type, depth - 1), this.uniform(type, depth - 1)];
-      return this.#bounded(`(${a} ${operator} ${b})`, type);
+      return this.#clampIfPortable(`(${a} ${operator} ${b})`, type);
     }
-    const names = this.#around.names().filter((n) => n.isUniform && contains(n.type, type));
-    if (names.length === 0) throw new Error(`Nothing uniform is of ${typeName(type)}.`);
-    return this.#path(random.pick(names), type, LITERAL);
+    const names = this.#context.names().filter((n) => n.isUniform && contains(n.type, type));
+    if (names.length === 0) throw new Error(`No uniform name contains a ${typeName(type)}.`);
+    return this.#path(random.pick(names), type, LITERAL_DEPTH);
   }
 
-  /** An element of a name that is an array, or of whose type the elements are. */
-  element(named: Named): string {
+  /** An element of an array in scope. */
+  element(named: NamedValue): string {
     if (named.elements) return this.#root(named, 1).text;
     return `${named.text}[${this.index((named.type as ArrayType).count!)}]`;
   }
 
+  /** A constant expression of literals. */
   literal(type: Type): string {
     return this.#literal(type);
   }
 
-  /** An index into `count` elements, never outside of them. */
+  /** An index into `count` elements that is never out of range. */
   index(count: number, depth = 1): string {
     const random = this.#random;
     const literal = `${random.below(count)}${random.pick(['', 'u', 'i'])}`;
-    if (depth === LITERAL) return literal;
-    const counters = this.#around.names().filter((n) => n.below !== undefined && n.below <= count);
+    if (depth === LITERAL_DEPTH) return literal;
+    const counters = this.#context.names().filter((n) => n.below !== undefined && n.below <= count);
     if (counters.length > 0 && random.chance(0.4)) return random.pick(counters).text;
     if (depth === 0 || random.chance(0.3)) return literal;
     const word = this.#leaf(U32, depth - 1);
     const sum = random.chance(0.3) ? `(${word} + ${random.below(9)}u)` : word;
-    const ways = [`${sum} % ${count}u`, `min(${sum}, ${count - 1}u)`];
-    if ((count & (count - 1)) === 0) ways.push(`${sum} & ${count - 1}u`);
-    ways.push(`clamp(${this.#leaf(I32, depth - 1)}, 0, ${count - 1})`);
-    return random.pick(ways);
+    const forms = [`${sum} % ${count}u`, `min(${sum}, ${count - 1}u)`];
+    if ((count & (count - 1)) === 0) forms.push(`${sum} & ${count - 1}u`);
+    forms.push(`clamp(${this.#leaf(I32, depth - 1)}, 0, ${count - 1})`);
+    return random.pick(forms);
   }
 
-  /** A place that can be assigned to: a writable name, or a part of one. */
-  place(accepts: (type: Type) => boolean): { text: string; type: Type } | undefined {
-    const names = this.#around.names().filter((n) => n.isWritable);
+  /** The target of an assignment: a writable name or a part of one. */
+  assignmentTarget(): { text: string; type: Type } | undefined {
+    const names = this.#context.names().filter((n) => n.isWritable);
     const random = this.#random;
     for (const named of random.shuffled(names).slice(0, 6)) {
       let { text, type } = this.#root(named, 1);
       for (;;) {
-        const isDone = accepts(type) && random.chance(type.kind === 'scalar' ? 1 : 0.5);
-        if (isDone) return { text, type };
+        const isChosen = random.chance(type.kind === 'scalar' ? 1 : 0.5);
+        if (isChosen) return { text, type };
         const part = this.#anyPart(text, type);
         if (!part) break;
         ({ text, type } = part);
@@ -206,39 +211,40 @@ export class ExpressionGenerator {
     }
   }
 
-  // By type
+  // Expressions of a type
 
-  #expression(type: Type, depth: number): Piece {
-    this.#fuel -= 1;
-    if (depth <= 0 || this.#fuel <= 0) return this.#simplest(type);
+  #expression(type: Type, depth: number): Generated {
+    this.#budget -= 1;
+    if (depth <= 0 || this.#budget <= 0) return this.#simplest(type);
     if (this.#random.chance(0.08)) {
-      const call = this.#around.call(type, depth - 1);
+      const call = this.#context.call(type, depth - 1);
       if (call) return { text: call, isConstant: false };
     }
     switch (type.kind) {
       case 'scalar':
       case 'vector':
-        return scalarType(type) === BOOL ? this.#truth(type, depth) : this.#number(type, depth);
+        return scalarType(type) === BOOL ? this.#bool(type, depth) : this.#number(type, depth);
       case 'matrix':
         return this.#matrix(type, depth);
       default:
         return this.#random.chance(0.5)
-          ? this.#made(this.#leaf(type, 1))
+          ? this.#runtimeText(this.#leaf(type, 1))
           : this.#construct(type, depth);
     }
   }
 
-  #runtime(type: Type, depth: number): Piece {
-    const piece = this.#expression(type, depth);
-    return piece.isConstant ? this.#made(this.#leaf(type, 1)) : piece;
+  #runtime(type: Type, depth: number): Generated {
+    const expression = this.#expression(type, depth);
+    return expression.isConstant ? this.#runtimeText(this.#leaf(type, 1)) : expression;
   }
 
-  #simplest(type: Type): Piece {
+  #simplest(type: Type): Generated {
     if (this.#random.chance(0.3)) return { text: this.#literal(type), isConstant: true };
-    return this.#made(this.#leaf(type, this.#fuel > 0 ? 1 : 0));
+    return this.#runtimeText(this.#leaf(type, this.#budget > 0 ? 1 : 0));
   }
 
-  #made(text: string): Piece {
+  /** An expression that is not constant. */
+  #runtimeText(text: string): Generated {
     return { text, isConstant: false };
   }
 
@@ -280,170 +286,178 @@ export class ExpressionGenerator {
       const value = random.chance(0.5) ? random.between(-9, 9) : random.pick(I32_LITERALS);
       return value < 0 ? `i32(${value})` : `${value}i`;
     }
-    const isWhole = this.#around.isPortable || random.chance(0.3);
+    const isWhole = this.#context.isPortable || random.chance(0.3);
     const value = isWhole ? random.between(-20, 20) : random.pick(F32_LITERALS);
     const text = Number.isInteger(value) && Math.abs(value) < 1e6 ? `${value}.0` : `${value}`;
     return value < 0 ? `(${text}f)` : `${text}f`;
   }
 
-  /** A number that is not 0, in every component. */
+  /** A literal without a component that is 0. */
   #nonZero(type: Numeric): string {
-    const own = scalarType(type) as Scalar;
+    const scalar = scalarType(type) as Scalar;
     const value = this.#random.between(1, 9);
-    const text = own === F32 ? `${value}.5f` : `${value}${own === U32 ? 'u' : 'i'}`;
+    const text = scalar === F32 ? `${value}.5f` : `${value}${scalar === U32 ? 'u' : 'i'}`;
     return type.kind === 'scalar' ? text : `${typeName(type)}(${text})`;
   }
 
   // Numbers
 
-  #number(type: Numeric, depth: number): Piece {
-    const own = scalarType(type) as Scalar;
-    const choices: [number, () => Piece | undefined][] = [
-      [6, () => this.#binary(type, own, depth)],
-      [1, () => this.#unary(type, own, depth)],
-      [3, () => this.#function(type, own, depth)],
+  #number(type: Numeric, depth: number): Generated {
+    const scalar = scalarType(type) as Scalar;
+    const choices: [number, () => Generated | undefined][] = [
+      [6, () => this.#binary(type, scalar, depth)],
+      [1, () => this.#unary(type, scalar, depth)],
+      [3, () => this.#function(type, scalar, depth)],
       [1, () => this.#select(type, depth)],
-      [1, () => this.#convert(type, own, depth)],
-      [1, () => this.#bitcast(type, own, depth)],
+      [1, () => this.#convert(type, scalar, depth)],
+      [1, () => this.#bitcast(type, scalar, depth)],
       [2, () => this.#simplest(type)],
-      [2, () => this.#ofVector(type, own, depth)],
-      [1, () => this.#ofArray(type, depth)],
+      [2, () => this.#vectorElements(type, scalar, depth)],
+      [1, () => this.#arrayElement(type, depth)],
     ];
     if (type.kind === 'vector') choices.push([3, () => this.#construct(type, depth)]);
     else choices.push([1, () => this.#reduction(type, depth)]);
-    if (own === F32 && type.kind === 'vector')
+    if (scalar === F32 && type.kind === 'vector')
       choices.push([2, () => this.#matrixByVector(type, depth)]);
     return this.#weighted(choices) ?? this.#simplest(type);
   }
 
-  #weighted(choices: readonly [number, () => Piece | undefined][]): Piece | undefined {
+  /** Calls one of the functions; its chance is proportional to its weight. */
+  #weighted(choices: readonly [number, () => Generated | undefined][]): Generated | undefined {
     const total = choices.reduce((sum, [weight]) => sum + weight, 0);
-    let at = this.#random.below(total);
-    for (const [weight, make] of choices) {
-      if (at < weight) return make();
-      at -= weight;
+    let remaining = this.#random.below(total);
+    for (const [weight, generate] of choices) {
+      if (remaining < weight) return generate();
+      remaining -= weight;
     }
     return undefined;
   }
 
-  #binary(type: Numeric, own: Scalar, depth: number): Piece {
+  #binary(type: Numeric, scalar: Scalar, depth: number): Generated {
     const random = this.#random;
-    const isFloat = own === F32;
+    const isFloat = scalar === F32;
     if (!isFloat && random.chance(0.25)) return this.#shift(type, depth);
     const arithmetic = ['+', '-', '*'];
-    if (!isFloat || !this.#around.isPortable) arithmetic.push('/', '%');
+    if (!isFloat || !this.#context.isPortable) arithmetic.push('/', '%');
     const operator = random.pick(
       isFloat ? arithmetic : random.chance(0.6) ? arithmetic : ['&', '|', '^'],
     );
     const canMix = type.kind === 'vector' && arithmetic.includes(operator);
-    const mixed = canMix && random.chance(0.3) ? random.pick(['left', 'right']) : undefined;
-    const left = this.#expression(mixed === 'left' ? own : type, depth - 1);
-    const rightType = mixed === 'right' ? own : type;
+    const scalarSide = canMix && random.chance(0.3) ? random.pick(['left', 'right']) : undefined;
+    const leftType = scalarSide === 'left' ? scalar : type;
+    const left = this.#expression(leftType, depth - 1);
+    const rightType = scalarSide === 'right' ? scalar : type;
     let right = this.#expression(rightType, depth - 1);
     if (!isFloat && (operator === '/' || operator === '%') && right.isConstant)
       right = { text: this.#nonZero(rightType), isConstant: true };
-    const first =
-      left.isConstant && right.isConstant
-        ? this.#leaf(mixed === 'left' ? own : type, 1)
-        : left.text;
-    return this.#made(this.#bounded(`(${first} ${operator} ${right.text})`, type));
+    const leftText = left.isConstant && right.isConstant ? this.#leaf(leftType, 1) : left.text;
+    const text = `(${leftText} ${operator} ${right.text})`;
+    return this.#runtimeText(this.#clampIfPortable(text, type));
   }
 
-  #shift(type: Numeric, depth: number): Piece {
+  #shift(type: Numeric, depth: number): Generated {
     const random = this.#random;
     const left = this.#runtime(type, depth - 1).text;
-    const by = withElement(type, U32);
+    const amountType = withElement(type, U32);
     const operator = random.pick(['<<', '>>']);
     if (random.chance(0.5)) {
       const bits = `${random.below(32)}u`;
-      return this.#made(
-        `(${left} ${operator} ${type.kind === 'scalar' ? bits : `${typeName(by)}(${bits})`})`,
+      return this.#runtimeText(
+        `(${left} ${operator} ${type.kind === 'scalar' ? bits : `${typeName(amountType)}(${bits})`})`,
       );
     }
-    return this.#made(`(${left} ${operator} ${this.#runtime(by, depth - 1).text})`);
+    return this.#runtimeText(`(${left} ${operator} ${this.#runtime(amountType, depth - 1).text})`);
   }
 
-  #unary(type: Numeric, own: Scalar, depth: number): Piece {
-    if (own === F32 || (own === I32 && this.#random.chance(0.5)))
-      return this.#made(`(-${this.#runtime(type, depth - 1).text})`);
-    return this.#made(`(~${this.#runtime(type, depth - 1).text})`);
+  #unary(type: Numeric, scalar: Scalar, depth: number): Generated {
+    if (scalar === F32 || (scalar === I32 && this.#random.chance(0.5)))
+      return this.#runtimeText(`(-${this.#runtime(type, depth - 1).text})`);
+    return this.#runtimeText(`(~${this.#runtime(type, depth - 1).text})`);
   }
 
-  #function(type: Numeric, own: Scalar, depth: number): Piece {
+  #function(type: Numeric, scalar: Scalar, depth: number): Generated {
     const random = this.#random;
-    const { isPortable } = this.#around;
-    const first = this.#runtime(type, depth - 1).text;
+    const { isPortable } = this.#context;
+    const x = this.#runtime(type, depth - 1).text;
     const more = () => this.#expression(type, depth - 1).text;
-    const shape = random.below(10);
-    if (shape < 3) return this.#made(`${random.pick(['min', 'max'])}(${first}, ${more()})`);
-    if (shape < 4) {
-      const [low, high] = this.#around.isPortable
+    const choice = random.below(10);
+    if (choice < 3) return this.#runtimeText(`${random.pick(['min', 'max'])}(${x}, ${more()})`);
+    if (choice < 4) {
+      const [low, high] = this.#context.isPortable
         ? [this.#splat(type, -9), this.#splat(type, 9)]
         : [this.#leaf(type, 1), this.#leaf(type, 1)];
-      if (own === U32 || !isPortable)
-        return this.#made(`clamp(${first}, min(${low}, ${high}), max(${low}, ${high}))`);
-      return this.#made(`clamp(${first}, ${low}, ${high})`);
+      if (scalar === U32 || !isPortable)
+        return this.#runtimeText(`clamp(${x}, min(${low}, ${high}), max(${low}, ${high}))`);
+      return this.#runtimeText(`clamp(${x}, ${low}, ${high})`);
     }
-    if (own !== F32) {
-      const names = [...BIT_FUNCTIONS, 'abs', ...(own === I32 ? ['sign'] : [])];
-      return this.#made(`${random.pick(names)}(${first})`);
+    if (scalar !== F32) {
+      const names = [...BIT_FUNCTIONS, 'abs', ...(scalar === I32 ? ['sign'] : [])];
+      return this.#runtimeText(`${random.pick(names)}(${x})`);
     }
     if (isPortable) {
-      if (shape < 5) return this.#made(`step(${first}, ${more()})`);
-      return this.#made(`${random.pick(PORTABLE_FUNCTIONS)}(${first})`);
+      if (choice < 5) return this.#runtimeText(`step(${x}, ${more()})`);
+      return this.#runtimeText(`${random.pick(PORTABLE_FUNCTIONS)}(${x})`);
     }
-    if (shape < 6) {
+    if (choice < 6) {
       const name = random.pick(['step', 'pow', 'fma', 'mix']);
-      if (name === 'step' || name === 'pow') return this.#made(`${name}(${first}, ${more()})`);
+      if (name === 'step' || name === 'pow') return this.#runtimeText(`${name}(${x}, ${more()})`);
       const isScalarShare = name === 'mix' && random.chance(0.5);
       const third = isScalarShare ? this.#expression(F32, depth - 1).text : more();
-      return this.#made(`${name}(${first}, ${more()}, ${third})`);
+      return this.#runtimeText(`${name}(${x}, ${more()}, ${third})`);
     }
-    if (type.kind === 'vector' && shape < 7) {
-      if (type.size === 3 && random.chance(0.5)) return this.#made(`cross(${first}, ${more()})`);
-      return this.#made(`normalize(${first})`);
+    if (type.kind === 'vector' && choice < 7) {
+      if (type.size === 3 && random.chance(0.5)) return this.#runtimeText(`cross(${x}, ${more()})`);
+      return this.#runtimeText(`normalize(${x})`);
     }
-    return this.#made(`${random.pick(FLOAT_FUNCTIONS)}(${first})`);
+    return this.#runtimeText(`${random.pick(FLOAT_FUNCTIONS)}(${x})`);
   }
 
+  /** A literal whose components are all `value`. */
   #splat(type: Numeric, value: number): string {
-    const own = scalarType(type) as Scalar;
-    const number = own === F32 ? `${value}.0f` : own === I32 ? `i32(${value})` : `${value & 15}u`;
+    const scalar = scalarType(type) as Scalar;
+    const number =
+      scalar === F32 ? `${value}.0f` : scalar === I32 ? `i32(${value})` : `${value & 15}u`;
     return type.kind === 'scalar' ? number : `${typeName(type)}(${number})`;
   }
 
-  #select(type: Numeric, depth: number): Piece {
-    const lanes = type.kind === 'vector' && this.#random.chance(0.5);
-    const condition = this.#runtime(lanes ? withElement(type, BOOL) : BOOL, depth - 1).text;
-    const [no, yes] = [this.#expression(type, depth - 1), this.#expression(type, depth - 1)];
-    return this.#made(`select(${no.text}, ${yes.text}, ${condition})`);
+  #select(type: Numeric, depth: number): Generated {
+    const isPerComponent = type.kind === 'vector' && this.#random.chance(0.5);
+    const conditionType = isPerComponent ? withElement(type, BOOL) : BOOL;
+    const condition = this.#runtime(conditionType, depth - 1).text;
+    const whenFalse = this.#expression(type, depth - 1).text;
+    const whenTrue = this.#expression(type, depth - 1).text;
+    return this.#runtimeText(`select(${whenFalse}, ${whenTrue}, ${condition})`);
   }
 
-  #convert(type: Numeric, own: Scalar, depth: number): Piece {
-    const from = this.#random.pick([F32, I32, U32, BOOL].filter((s) => s !== own));
+  #convert(type: Numeric, scalar: Scalar, depth: number): Generated {
+    const from = this.#random.pick([F32, I32, U32, BOOL].filter((s) => s !== scalar));
     const operand = this.#runtime(withElement(type, from), depth - 1).text;
-    return this.#made(this.#bounded(`${typeName(type)}(${operand})`, type));
+    return this.#runtimeText(this.#clampIfPortable(`${typeName(type)}(${operand})`, type));
   }
 
-  #bitcast(type: Numeric, own: Scalar, depth: number): Piece | undefined {
-    const from = this.#random.pick([F32, I32, U32].filter((s) => s !== own));
+  #bitcast(type: Numeric, scalar: Scalar, depth: number): Generated | undefined {
+    const from = this.#random.pick([F32, I32, U32].filter((s) => s !== scalar));
     const source = withElement(type, from);
-    if (from !== F32 && own !== F32)
-      return this.#made(`bitcast<${typeName(type)}>(${this.#runtime(source, depth - 1).text})`);
-    if (this.#around.isPortable) return undefined;
-    if (own === F32)
-      return this.#made(`bitcast<${typeName(type)}>(${this.#runtime(source, depth - 1).text})`);
-    // The bits of NaN are not defined.
+    if (from !== F32 && scalar !== F32)
+      return this.#runtimeText(
+        `bitcast<${typeName(type)}>(${this.#runtime(source, depth - 1).text})`,
+      );
+    if (this.#context.isPortable) return undefined;
+    if (scalar === F32)
+      return this.#runtimeText(
+        `bitcast<${typeName(type)}>(${this.#runtime(source, depth - 1).text})`,
+      );
+    // NaN is replaced, since WGSL does not define its bits.
     const x = this.#leaf(source, 1);
-    return this.#made(
+    return this.#runtimeText(
       `bitcast<${typeName(type)}>(select(${x}, ${this.#nonZero(source)}, ${x} != ${x}))`,
     );
   }
 
-  /** Components of a vector: a swizzle, or one of them by an index. */
-  #ofVector(type: Numeric, own: Scalar, depth: number): Piece {
+  /** A swizzle of a vector, or one component by index. */
+  #vectorElements(type: Numeric, scalar: Scalar, depth: number): Generated {
     const random = this.#random;
-    const source = vectorType(random.pick(SIZES), own);
+    const source = vectorType(random.pick(SIZES), scalar);
     const vector = this.#expression(source, depth - 1);
     if (type.kind === 'scalar')
       return { ...vector, text: this.#component(`(${vector.text})`, source, 1) };
@@ -458,60 +472,63 @@ export class ExpressionGenerator {
     return `${text}[${this.index(size, depth)}]`;
   }
 
-  #ofArray(type: Type, depth: number): Piece {
+  #arrayElement(type: Type, depth: number): Generated {
     const source = arrayType(type, this.#random.between(1, 4));
     const array = this.#construct(source, depth - 1);
     return { ...array, text: `${array.text}[${this.index(source.count!)}]` };
   }
 
-  #reduction(type: Scalar, depth: number): Piece | undefined {
+  #reduction(type: Scalar, depth: number): Generated | undefined {
     const random = this.#random;
     const vector = vectorType(random.pick(SIZES), type);
-    const first = this.#runtime(vector, depth - 1).text;
-    const second = this.#expression(vector, depth - 1).text;
-    if (type !== F32 || this.#around.isPortable || random.chance(0.4))
-      return this.#made(this.#bounded(`dot(${first}, ${second})`, type));
-    if (random.chance(0.5)) return this.#made(`length(${first})`);
-    return this.#made(`distance(${first}, ${second})`);
+    const a = this.#runtime(vector, depth - 1).text;
+    const b = this.#expression(vector, depth - 1).text;
+    if (type !== F32 || this.#context.isPortable || random.chance(0.4))
+      return this.#runtimeText(this.#clampIfPortable(`dot(${a}, ${b})`, type));
+    if (random.chance(0.5)) return this.#runtimeText(`length(${a})`);
+    return this.#runtimeText(`distance(${a}, ${b})`);
   }
 
-  #matrixByVector(type: Vector, depth: number): Piece {
+  #matrixByVector(type: Vector, depth: number): Generated {
     const random = this.#random;
-    const other = random.pick(SIZES);
-    const vector = this.#runtime(vectorType(other, F32), depth - 1).text;
+    const innerSize = random.pick(SIZES);
+    const vector = this.#runtime(vectorType(innerSize, F32), depth - 1).text;
     const product = random.chance(0.5)
-      ? `(${this.#expression(matrixType(other, type.size), depth - 1).text} * ${vector})`
-      : `(${vector} * ${this.#expression(matrixType(type.size, other), depth - 1).text})`;
-    return this.#made(this.#bounded(product, type));
+      ? `(${this.#expression(matrixType(innerSize, type.size), depth - 1).text} * ${vector})`
+      : `(${vector} * ${this.#expression(matrixType(type.size, innerSize), depth - 1).text})`;
+    return this.#runtimeText(this.#clampIfPortable(product, type));
   }
 
-  /** Kept small in a portable program. */
-  #bounded(text: string, type: Type): string {
-    if (!this.#around.isPortable || scalarType(type) !== F32) return text;
-    const edge = (sign: string) =>
-      type.kind === 'vector' ? `${typeName(type)}(${sign}${MOST}.0)` : `${sign}${MOST}.0`;
-    return `clamp(${text}, ${edge('-')}, ${edge('')})`;
+  /** In a portable program, clamps an f32 expression to MAX_PORTABLE_FLOAT. */
+  #clampIfPortable(text: string, type: Type): string {
+    if (!this.#context.isPortable || scalarType(type) !== F32) return text;
+    const bound = (sign: string) =>
+      type.kind === 'vector'
+        ? `${typeName(type)}(${sign}${MAX_PORTABLE_FLOAT}.0)`
+        : `${sign}${MAX_PORTABLE_FLOAT}.0`;
+    return `clamp(${text}, ${bound('-')}, ${bound('')})`;
   }
 
-  // Truth
+  // Bools
 
-  #truth(type: Numeric, depth: number): Piece {
+  #bool(type: Numeric, depth: number): Generated {
     const random = this.#random;
-    const choices: [number, () => Piece | undefined][] = [
+    const choices: [number, () => Generated | undefined][] = [
       [
         5,
         () => {
-          const own = withElement(type, random.pick([F32, I32, U32]));
-          const [a, b] = [this.#runtime(own, depth - 1), this.#expression(own, depth - 1)];
-          return this.#made(`(${a.text} ${random.pick(COMPARISONS)} ${b.text})`);
+          const operands = withElement(type, random.pick([F32, I32, U32]));
+          const a = this.#runtime(operands, depth - 1);
+          const b = this.#expression(operands, depth - 1);
+          return this.#runtimeText(`(${a.text} ${random.pick(COMPARISONS)} ${b.text})`);
         },
       ],
-      [1, () => this.#made(`(!${this.#runtime(type, depth - 1).text})`)],
+      [1, () => this.#runtimeText(`(!${this.#runtime(type, depth - 1).text})`)],
       [
         2,
         () => {
           const [a, b] = [this.#runtime(type, depth - 1), this.#expression(type, depth - 1)];
-          return this.#made(`(${a.text} ${random.pick(['&', '|', '==', '!='])} ${b.text})`);
+          return this.#runtimeText(`(${a.text} ${random.pick(['&', '|', '==', '!='])} ${b.text})`);
         },
       ],
       [1, () => this.#select(type, depth)],
@@ -519,10 +536,10 @@ export class ExpressionGenerator {
         1,
         () => {
           const from = withElement(type, random.pick([F32, I32, U32]));
-          return this.#made(`${typeName(type)}(${this.#runtime(from, depth - 1).text})`);
+          return this.#runtimeText(`${typeName(type)}(${this.#runtime(from, depth - 1).text})`);
         },
       ],
-      [1, () => this.#ofVector(type, BOOL, depth)],
+      [1, () => this.#vectorElements(type, BOOL, depth)],
       [1, () => this.#simplest(type)],
     ];
     if (type.kind === 'vector') choices.push([2, () => this.#construct(type, depth)]);
@@ -532,14 +549,14 @@ export class ExpressionGenerator {
           3,
           () => {
             const [a, b] = [this.#runtime(BOOL, depth - 1), this.#runtime(BOOL, depth - 1)];
-            return this.#made(`(${a.text} ${random.pick(['&&', '||'])} ${b.text})`);
+            return this.#runtimeText(`(${a.text} ${random.pick(['&&', '||'])} ${b.text})`);
           },
         ],
         [
           1,
           () => {
             const vector = this.#runtime(vectorType(random.pick(SIZES), BOOL), depth - 1);
-            return this.#made(`${random.pick(['all', 'any'])}(${vector.text})`);
+            return this.#runtimeText(`${random.pick(['all', 'any'])}(${vector.text})`);
           },
         ],
       );
@@ -548,12 +565,12 @@ export class ExpressionGenerator {
 
   // Composites
 
-  #construct(type: Type, depth: number): Piece {
+  #construct(type: Type, depth: number): Generated {
     const random = this.#random;
-    const parts = (types: readonly Type[]): Piece => {
-      const made = types.map((t) => this.#expression(t, depth - 1));
-      const text = `${typeName(type)}(${made.map((p) => p.text).join(', ')})`;
-      return { text, isConstant: made.every((p) => p.isConstant) };
+    const parts = (types: readonly Type[]): Generated => {
+      const expressions = types.map((t) => this.#expression(t, depth - 1));
+      const text = `${typeName(type)}(${expressions.map((e) => e.text).join(', ')})`;
+      return { text, isConstant: expressions.every((e) => e.isConstant) };
     };
     switch (type.kind) {
       case 'vector':
@@ -575,50 +592,55 @@ export class ExpressionGenerator {
     }
   }
 
-  /** A vector's size as scalars and smaller vectors. */
+  /** Random scalars and smaller vectors that together have the size of a vector. */
   #partition({ size, element }: Vector): Type[] {
     const parts: Type[] = [];
-    for (let rest: number = size; rest > 0; ) {
-      const most = Math.min(rest, size - 1);
-      const take = this.#random.chance(0.6) ? 1 : this.#random.between(1, most);
-      parts.push(take === 1 ? element : vectorType(take as 2, element));
-      rest -= take;
+    for (let remaining: number = size; remaining > 0; ) {
+      const maxLength = Math.min(remaining, size - 1);
+      const length = this.#random.chance(0.6) ? 1 : this.#random.between(1, maxLength);
+      parts.push(length === 1 ? element : vectorType(length as 2, element));
+      remaining -= length;
     }
     return parts;
   }
 
-  #matrix(type: Matrix, depth: number): Piece {
+  #matrix(type: Matrix, depth: number): Generated {
     const random = this.#random;
     const { columns, rows } = type;
     const inner = (t: Type) => this.#expression(t, depth - 1).text;
     const runtime = (t: Type) => this.#runtime(t, depth - 1).text;
-    const choices: [number, () => Piece][] = [
-      [3, () => this.#made(this.#leaf(type, 1))],
+    const choices: [number, () => Generated][] = [
+      [3, () => this.#runtimeText(this.#leaf(type, 1))],
       [3, () => this.#construct(type, depth)],
     ];
-    if (columns === rows) choices.push([2, () => this.#made(`transpose(${this.#leaf(type, 1)})`)]);
-    if (!this.#around.isPortable)
+    if (columns === rows)
+      choices.push([2, () => this.#runtimeText(`transpose(${this.#leaf(type, 1)})`)]);
+    if (!this.#context.isPortable)
       choices.push(
         [
           2,
           () => {
-            const shared = random.pick(SIZES);
-            const [left, right] = [matrixType(shared, rows), matrixType(columns, shared)];
-            return this.#made(`(${inner(left)} * ${runtime(right)})`);
+            const innerSize = random.pick(SIZES);
+            const [left, right] = [matrixType(innerSize, rows), matrixType(columns, innerSize)];
+            return this.#runtimeText(`(${inner(left)} * ${runtime(right)})`);
           },
         ],
-        [1, () => this.#made(`(${inner(type)} * ${this.#leaf(F32, 1)})`)],
-        [1, () => this.#made(`(${this.#leaf(F32, 1)} * ${inner(type)})`)],
-        [2, () => this.#made(`(${runtime(type)} ${random.pick(['+', '-'])} ${inner(type)})`)],
+        [1, () => this.#runtimeText(`(${inner(type)} * ${this.#leaf(F32, 1)})`)],
+        [1, () => this.#runtimeText(`(${this.#leaf(F32, 1)} * ${inner(type)})`)],
+        [
+          2,
+          () => this.#runtimeText(`(${runtime(type)} ${random.pick(['+', '-'])} ${inner(type)})`),
+        ],
       );
     return this.#weighted(choices)!;
   }
 
-  // Names
+  // Names in scope
 
+  /** A part of a name in scope, or a constructor of such parts. */
   #leaf(type: Type, depth: number): string {
-    const names = this.#around.names().filter((n) => !n.isConstant && contains(n.type, type));
-    // The nearest names are the likeliest to hold what was just computed.
+    const names = this.#context.names().filter((n) => !n.isConstant && contains(n.type, type));
+    // The last names are preferred, since they may hold recently computed values.
     if (names.length > 0) {
       const named = this.#random.chance(0.5)
         ? this.#random.pick(names)
@@ -627,7 +649,7 @@ export class ExpressionGenerator {
     }
     switch (type.kind) {
       case 'scalar':
-        if (type !== BOOL) throw new Error(`No name in scope holds ${typeName(type)}.`);
+        if (type !== BOOL) throw new Error(`No name in scope contains a ${typeName(type)}.`);
         return `(${this.#leaf(U32, depth)} > ${this.#random.below(9)}u)`;
       case 'vector':
         return this.#constructorCall(type, Array(type.size).fill(type.element), depth);
@@ -648,7 +670,8 @@ export class ExpressionGenerator {
     return `${typeName(type)}(${parts.map((part) => this.#leaf(part, depth)).join(', ')})`;
   }
 
-  #root({ text, type, elements }: Named, depth: number): { text: string; type: Type } {
+  /** A name, or a random element of its elements. */
+  #root({ text, type, elements }: NamedValue, depth: number): { text: string; type: Type } {
     if (!elements) return { text, type };
     const index = this.index(elements.count, depth);
     return {
@@ -657,8 +680,8 @@ export class ExpressionGenerator {
     };
   }
 
-  /** The way from a name to a part of the wanted type. */
-  #path(named: Named, wanted: Type, depth: number): string {
+  /** The member names and indices that lead from a name to a part of the wanted type. */
+  #path(named: NamedValue, wanted: Type, depth: number): string {
     let { text, type } = this.#root(named, depth);
     while (type !== wanted) {
       switch (type.kind) {
@@ -679,24 +702,24 @@ export class ExpressionGenerator {
           break;
         }
         default:
-          throw new Error(`${text} does not hold ${typeName(wanted)}.`);
+          throw new Error(`${text} does not contain a ${typeName(wanted)}.`);
       }
     }
     return text;
   }
 }
 
-/** An index that is added to a u32. */
+/** An index; as a u32 where it is added to `from`. */
 function asWord(index: string, from: string | undefined): string {
   return from ? `u32(${index})` : index;
 }
 
-/** The type with its numbers or bools replaced. */
+/** A type of the same shape with another scalar type. */
 function withElement(type: Numeric, element: Scalar): Numeric {
   return type.kind === 'scalar' ? element : vectorType(type.size, element);
 }
 
-/** Whether a value of the type has a part of the wanted type, or is of it. */
+/** Whether a type is the wanted type or has a part of it. */
 export function contains(type: Type, wanted: Type): boolean {
   if (type === wanted) return true;
   switch (type.kind) {

@@ -1,9 +1,9 @@
 /**
- * Random valid WGSL compute programs, by seed, with buffers to run them on.
+ * Random valid WGSL compute programs from a seed, with buffers to run them on.
  *
- * Every invocation writes only slots of its own, and reads those of others only between barriers, so that a program has
- * one result. Loops end: what counts their turns is set by nothing else. Barriers stand in control flow that is the same
- * for all invocations of a workgroup, and that WGSL's uniformity analysis can see to be.
+ * An invocation writes only its own slots, and reads the slots of others only between barriers. So
+ * the result of a program does not depend on timing. Loops end, since nothing else writes their
+ * counters. Barriers are in control flow that is uniform for WGSL's uniformity analysis.
  */
 
 import {
@@ -26,68 +26,73 @@ import {
   type Vector,
   vectorType,
 } from '../../../src/cpu/wgsl/types.js';
-import { ExpressionGenerator, type Named, Scope } from './generate-expression.js';
+import { ExpressionGenerator, type NamedValue, Scope } from './generate-expression.js';
 import { Random } from './random.js';
 import { fillWords } from './words.js';
 
-/** A program, and what it runs on. */
+/** A program with its grid and its inputs. */
 export interface GeneratedProgram {
+  /** The WGSL source. */
   readonly code: string;
   readonly workgroups: readonly [number, number, number];
-  /** By "group.binding". */
+  /** The words of the buffers, by "group.binding". */
   readonly buffers: Readonly<Record<string, Uint32Array>>;
   readonly immediates?: Uint32Array;
 }
 
+/** How to generate a program. */
 export interface GeneratorOptions {
-  /** Only what every WebGPU device must compute to the same bits. */
+  /** Use only what gives the same bits on every WebGPU device. Default: false. */
   readonly isPortable?: boolean;
 }
 
-/** The program of a seed. */
+/** Generates the program of a seed. */
 export function generateProgram(seed: number, options: GeneratorOptions = {}): GeneratedProgram {
   return new ProgramGenerator(seed, options.isPortable ?? false).program();
 }
 
-/** Slots of an invocation for the numbers that it records. */
+/** The slots of an invocation in `floats`, and in `words`, for the numbers that it records. */
 const RECORDS = 24;
-/** Statements that one invocation runs at most, about; and those that calls may add where they are put in place. */
+/** About how many statements one invocation may run. */
 const MAX_STEPS = 500;
+/** About how many statements a function may have after its calls are inlined. */
 const MAX_INLINED = 120;
-/** Scalars in one value at most. */
+/** The maximum number of scalars in one value. */
 const MAX_SCALARS = 24;
 
 interface GeneratedFunction {
   readonly name: string;
   readonly parameters: readonly Type[];
   readonly result: Type | undefined;
-  /** Statements that a call runs, and of which it consists, about. */
+  /** About how many statements a call runs. */
   readonly steps: number;
+  /** About how many statements it has after its calls are inlined. */
   readonly size: number;
   readonly hasBarrier: boolean;
-  /** Whether it reads or writes private variables, also through others. */
+  /** Whether it, or a function it calls, reads or writes private variables. */
   readonly usesPrivates: boolean;
 }
 
-/** What may stand at a place in a function. */
+/** What is allowed at a position in a function. */
 interface Context {
-  /** Whether all invocations of a workgroup come here together, so that a barrier may stand here. */
+  /** Whether control flow is uniform within a workgroup, so that a barrier is allowed. */
   readonly isUniform: boolean;
   readonly canReturn: boolean;
   readonly canBreak: boolean;
   readonly canContinue: boolean;
-  /** How often what stands here may run, in one call of the function. */
+  /** How often a statement here may run in one call of the function. */
   readonly repeats: number;
   readonly depth: number;
 }
 
-/** What is known of the function being generated. */
-interface Open {
+/** The state of the function that is being generated. */
+interface FunctionState {
   readonly result: Type | undefined;
   readonly isEntry: boolean;
   readonly allowsPrivates: boolean;
   hasBarrier: boolean;
   usesPrivates: boolean;
+  /** How many more statements it may have. */
   statements: number;
   steps: number;
   size: number;
@@ -98,25 +103,31 @@ class ProgramGenerator {
   readonly #isPortable: boolean;
   readonly #scope = new Scope();
   readonly #expressions: ExpressionGenerator;
-  /** Makes expressions without calls. */
+  /** Generates the arguments of calls, which contain no calls. */
   readonly #arguments: ExpressionGenerator;
   readonly #structs: Struct[] = [];
   readonly #functions: GeneratedFunction[] = [];
-  readonly #module: string[] = [];
+  /** The lines of the module's declarations. */
+  readonly #moduleLines: string[] = [];
   readonly #buffers: Record<string, Uint32Array> = {};
   readonly #workgroupSize: readonly [number, number, number];
   readonly #workgroups: readonly [number, number, number];
   readonly #withBarriers: boolean;
-  /** Whether memory of the workgroup is read now, or written: each invocation its own slots. */
-  #memory: 'written' | 'read' = 'written';
-  /** Names of workgroup memory while it is written, and while it is read. */
-  readonly #ownSlots: Named[] = [];
-  readonly #allSlots: Named[] = [];
+  /**
+   * The phase between barriers: in 'write', an invocation accesses only its own slots of shared
+   * memory; in 'read', it only reads, and may read all slots.
+   */
+  #phase: 'write' | 'read' = 'write';
+  /** The names of shared memory in the phase 'write'. */
+  readonly #ownSlots: NamedValue[] = [];
+  /** The names of shared memory in the phase 'read'. */
+  readonly #allSlots: NamedValue[] = [];
+  /** The workgroup variables for broadcasts. */
   #flags: string[] = [];
-  #function: Open;
+  #function: FunctionState;
   #immediates: Uint32Array | undefined;
-  #names = 0;
-  #bindings = 0;
+  #nameCount = 0;
+  #bindingCount = 0;
   #floatRecords = 0;
   #wordRecords = 0;
 
@@ -129,17 +140,17 @@ class ProgramGenerator {
       this.#withBarriers ? BARRIER_SIZES : [...BARRIER_SIZES, ...SINGLE_SIZES],
     );
     this.#workgroups = random.pick(GRIDS);
-    this.#function = this.#opened(undefined, false, true);
+    this.#function = this.#newFunction(undefined, false, true);
     this.#expressions = new ExpressionGenerator({
       random,
       isPortable,
-      names: () => this.#visible(),
+      names: () => this.#visibleNames(),
       call: (type, depth) => this.#callExpression(type, depth),
     });
     this.#arguments = new ExpressionGenerator({
       random,
       isPortable,
-      names: () => this.#visible(),
+      names: () => this.#visibleNames(),
       call: () => undefined,
     });
   }
@@ -151,7 +162,7 @@ class ProgramGenerator {
     for (let n = random.below(4); n > 0; n--) this.#declareFunction();
     this.#declareEntry();
     return {
-      code: `${this.#module.join('\n')}\n`,
+      code: `${this.#moduleLines.join('\n')}\n`,
       workgroups: this.#workgroups,
       buffers: this.#buffers,
       ...(this.#immediates && { immediates: this.#immediates }),
@@ -160,27 +171,29 @@ class ProgramGenerator {
 
   // Names and types
 
-  #name(prefix: string): string {
-    this.#names += 1;
-    return `${prefix}_${this.#names}`;
+  #newName(prefix: string): string {
+    this.#nameCount += 1;
+    return `${prefix}_${this.#nameCount}`;
   }
 
-  #visible(): readonly Named[] {
+  #visibleNames(): readonly NamedValue[] {
     const { isEntry, hasBarrier, allowsPrivates } = this.#function;
-    const knowsMemory = isEntry || hasBarrier;
-    const slots = this.#memory === 'written' ? this.#ownSlots : this.#allSlots;
+    const usesSharedMemory = isEntry || hasBarrier;
+    const slots = this.#phase === 'write' ? this.#ownSlots : this.#allSlots;
     const names = this.#scope.names.filter((n) => allowsPrivates || !n.isPrivate);
-    return knowsMemory ? [...slots, ...names] : names;
+    return usesSharedMemory ? [...slots, ...names] : names;
   }
 
-  get #invocations(): number {
+  /** The invocations of a workgroup. */
+  get #groupInvocations(): number {
     const [x, y, z] = this.#workgroupSize;
     return x * y * z;
   }
 
+  /** The invocations of the dispatch. */
   get #allInvocations(): number {
     const [x, y, z] = this.#workgroups;
-    return this.#invocations * x * y * z;
+    return this.#groupInvocations * x * y * z;
   }
 
   #vector(element?: Scalar): Vector {
@@ -191,7 +204,7 @@ class ProgramGenerator {
     );
   }
 
-  /** A type of a few scalars. */
+  /** A random type of at most MAX_SCALARS scalars. */
   #type(depth = 2): Type {
     for (;;) {
       const type = this.#anyType(depth);
@@ -201,16 +214,16 @@ class ProgramGenerator {
 
   #anyType(depth: number): Type {
     const random = this.#random;
-    const at = random.below(20);
-    if (at < 8) return random.pick([F32, F32, I32, U32, U32, BOOL]);
-    if (at < 14 || depth === 0) return this.#vector();
-    if (at < 17) return arrayType(this.#type(depth - 1), random.between(1, 5));
-    if (at < 18) return matrixType(random.pick([2, 3, 4]), random.pick([2, 3, 4]));
+    const choice = random.below(20);
+    if (choice < 8) return random.pick([F32, F32, I32, U32, U32, BOOL]);
+    if (choice < 14 || depth === 0) return this.#vector();
+    if (choice < 17) return arrayType(this.#type(depth - 1), random.between(1, 5));
+    if (choice < 18) return matrixType(random.pick([2, 3, 4]), random.pick([2, 3, 4]));
     return this.#structs.length > 0 ? random.pick(this.#structs) : this.#vector();
   }
 
-  /** A type that a buffer can hold. */
-  #sharedType(): Type {
+  /** A random host-shareable type, which a buffer can hold. */
+  #shareableType(): Type {
     for (;;) {
       const type = this.#type(1);
       if (isHostShareable(type)) return type;
@@ -219,29 +232,32 @@ class ProgramGenerator {
 
   #declareStruct(): void {
     const random = this.#random;
-    const name = this.#name('S');
-    const isShared = random.chance(0.6);
+    const name = this.#newName('S');
+    const isShareable = random.chance(0.6);
     const members = Array.from({ length: random.between(1, 4) }, (_, n) => ({
       name: `m${n}`,
-      type: isShared ? this.#sharedType() : this.#type(1),
+      type: isShareable ? this.#shareableType() : this.#type(1),
     }));
     this.#structs.push(structType(name, members));
     const lines = members.map((m) => `  ${m.name}: ${typeName(m.type)},`);
-    this.#module.push(`struct ${name} {`, ...lines, '}');
+    this.#moduleLines.push(`struct ${name} {`, ...lines, '}');
   }
 
-  // Variables outside functions
+  // Module-scope variables
 
-  #bind(space: string, name: string, type: string, bytes: number, of: Type): void {
+  /** Declares a bound variable and fills its buffer; `typeText` is `type` as WGSL declares it. */
+  #bind(space: string, name: string, typeText: string, bytes: number, type: Type): void {
     const group = this.#random.below(2);
-    const binding = this.#bindings++;
-    this.#module.push(`@group(${group}) @binding(${binding}) var<${space}> ${name}: ${type};`);
+    const binding = this.#bindingCount++;
+    this.#moduleLines.push(
+      `@group(${group}) @binding(${binding}) var<${space}> ${name}: ${typeText};`,
+    );
     const words = new Uint32Array(bytes / 4);
-    fillWords(words, of, this.#random, this.#isPortable);
+    fillWords(words, type, this.#random, this.#isPortable);
     this.#buffers[`${group}.${binding}`] = words;
   }
 
-  /** An array in a storage buffer. */
+  /** Declares an array in a storage buffer. */
   #bindArray(access: string, name: string, element: Type, count: number): void {
     const type = arrayType(element, undefined);
     const bytes = count * strideOf(type);
@@ -250,7 +266,7 @@ class ProgramGenerator {
 
   #declareGlobals(): void {
     const random = this.#random;
-    const declare = (named: Named) => this.#scope.declare(named);
+    const declare = (named: NamedValue) => this.#scope.declare(named);
     for (const type of [F32, I32, U32]) {
       const count = random.between(4, 16);
       const name = `input_${type.name}`;
@@ -263,9 +279,9 @@ class ProgramGenerator {
     if (!this.#isPortable && random.chance(0.4)) this.#declareImmediates();
     this.#bindArray('read_write', 'floats', F32, RECORDS * this.#allInvocations);
     this.#bindArray('read_write', 'words', U32, RECORDS * this.#allInvocations);
-    this.#module.push('var<private> own: u32;', 'var<private> lane: u32;');
-    declare({ text: 'own', type: U32 });
-    declare({ text: 'lane', type: U32, below: this.#invocations });
+    this.#moduleLines.push('var<private> invocation: u32;', 'var<private> lane: u32;');
+    declare({ text: 'invocation', type: U32 });
+    declare({ text: 'lane', type: U32, below: this.#groupInvocations });
     if (random.chance(0.6)) this.#declareOutput();
     for (let n = random.below(3); n > 0; n--) this.#declarePrivate();
     if (this.#withBarriers) this.#declareWorkgroupMemory();
@@ -273,17 +289,17 @@ class ProgramGenerator {
 
   #declareInput(): void {
     const random = this.#random;
-    const type = this.#sharedType();
+    const type = this.#shareableType();
     const count = random.between(1, 6);
     if (random.chance(0.6)) {
       this.#bindArray('read', 'input', type, count);
       this.#scope.declare({ text: 'input', type, elements: { count } });
       return;
     }
-    const head = this.#sharedType();
-    const name = this.#name('S');
+    const head = this.#shareableType();
+    const name = this.#newName('S');
     const tail = arrayType(type, undefined);
-    this.#module.push(
+    this.#moduleLines.push(
       `struct ${name} {`,
       `  head: ${typeName(head)},`,
       `  tail: ${typeName(tail)},`,
@@ -293,8 +309,8 @@ class ProgramGenerator {
       { name: 'head', type: head },
       { name: 'tail', type: tail },
     ]);
-    const used = struct.members[1]!.offset + count * strideOf(tail);
-    const bytes = Math.ceil(used / struct.align) * struct.align;
+    const end = struct.members[1]!.offset + count * strideOf(tail);
+    const bytes = Math.ceil(end / struct.align) * struct.align;
     this.#bind('storage, read', 'input', name, bytes, struct);
     this.#scope.declare({ text: 'input.head', type: head });
     this.#scope.declare({ text: 'input.tail', type, elements: { count } });
@@ -319,66 +335,66 @@ class ProgramGenerator {
     this.#declareSettings('immediate', 'immediates', members.slice(0, 4));
   }
 
-  /** A struct that is read only and the same for all invocations. */
+  /** Declares a read-only struct with the same values for all invocations. */
   #declareSettings(space: 'uniform' | 'immediate', name: string, types: readonly Type[]): void {
-    const struct = this.#name('S');
+    const struct = this.#newName('S');
     const members = this.#random.shuffled(types).map((type, n) => ({ name: `m${n}`, type }));
     const type = structType(struct, members);
     const lines = members.map((m) => `  ${m.name}: ${typeName(m.type)},`);
-    this.#module.push(`struct ${struct} {`, ...lines, '}');
+    this.#moduleLines.push(`struct ${struct} {`, ...lines, '}');
     if (space === 'uniform') this.#bind('uniform', name, struct, sizeOf(type), type);
     else {
-      this.#module.push(`var<immediate> ${name}: ${struct};`);
+      this.#moduleLines.push(`var<immediate> ${name}: ${struct};`);
       this.#immediates = new Uint32Array(sizeOf(type) / 4);
       fillWords(this.#immediates, type, this.#random, this.#isPortable);
     }
     this.#scope.declare({ text: name, type, isUniform: true });
   }
 
-  /** A buffer in which every invocation has slots of its own, which it reads and writes. */
+  /** Declares a buffer in which every invocation has its own slots to read and write. */
   #declareOutput(): void {
     const random = this.#random;
-    const type = this.#sharedType();
+    const type = this.#shareableType();
     const count = random.between(1, 3);
     this.#bindArray('read_write', 'output', type, count * this.#allInvocations);
-    const from = `own * ${count}u`;
+    const from = `invocation * ${count}u`;
     this.#scope.declare({ text: 'output', type, isWritable: true, elements: { count, from } });
   }
 
   #declarePrivate(): void {
     const random = this.#random;
-    const name = this.#name('private');
+    const name = this.#newName('private');
     const type = this.#type();
     const value = random.chance(0.5) ? ` = ${this.#expressions.literal(type)}` : '';
-    this.#module.push(`var<private> ${name}: ${typeName(type)}${value};`);
+    this.#moduleLines.push(`var<private> ${name}: ${typeName(type)}${value};`);
     const named = { text: name, type, isWritable: true, isPrivate: true };
     this.#scope.declare({ ...named, pointable: 'private' });
   }
 
   #declareWorkgroupMemory(): void {
     const random = this.#random;
-    const count = this.#invocations;
+    const count = this.#groupInvocations;
     for (let n = random.between(1, 2); n > 0; n--) {
-      const name = this.#name('shared');
+      const name = this.#newName('shared');
       const type = this.#type(1);
-      this.#module.push(`var<workgroup> ${name}: array<${typeName(type)}, ${count}>;`);
+      this.#moduleLines.push(`var<workgroup> ${name}: array<${typeName(type)}, ${count}>;`);
       this.#ownSlots.push({ text: `${name}[lane]`, type, isWritable: true });
       this.#allSlots.push({ text: name, type: arrayType(type, count) });
     }
     if (random.chance(0.5)) {
-      const type = this.#sharedType();
+      const type = this.#shareableType();
       this.#bindArray('read_write', 'exchange', type, this.#allInvocations);
-      this.#ownSlots.push({ text: 'exchange[own]', type, isWritable: true });
-      const elements = { count, from: '(own - lane)' };
+      this.#ownSlots.push({ text: 'exchange[invocation]', type, isWritable: true });
+      const elements = { count, from: '(invocation - lane)' };
       this.#allSlots.push({ text: 'exchange', type, elements });
     }
-    this.#flags = Array.from({ length: random.below(3) }, () => this.#name('flag'));
-    for (const flag of this.#flags) this.#module.push(`var<workgroup> ${flag}: u32;`);
+    this.#flags = Array.from({ length: random.below(3) }, () => this.#newName('flag'));
+    for (const flag of this.#flags) this.#moduleLines.push(`var<workgroup> ${flag}: u32;`);
   }
 
   // Functions
 
-  #opened(result: Type | undefined, isEntry: boolean, allowsPrivates: boolean): Open {
+  #newFunction(result: Type | undefined, isEntry: boolean, allowsPrivates: boolean): FunctionState {
     return {
       result,
       isEntry,
@@ -393,25 +409,25 @@ class ProgramGenerator {
 
   #declareFunction(): void {
     const random = this.#random;
-    const name = this.#name('f');
+    const name = this.#newName('f');
     const result = random.chance(0.8) ? this.#type(1) : undefined;
     const parameters = Array.from({ length: random.below(4) }, () => this.#parameterType());
-    const pointsAtPrivates = parameters.some((p) => p.kind === 'pointer' && p.space === 'private');
-    this.#function = this.#opened(result, false, !pointsAtPrivates);
-    const isUniform = this.#withBarriers && !pointsAtPrivates && random.chance(0.4);
+    const hasPrivatePointer = parameters.some((p) => p.kind === 'pointer' && p.space === 'private');
+    this.#function = this.#newFunction(result, false, !hasPrivatePointer);
+    const isUniform = this.#withBarriers && !hasPrivatePointer && random.chance(0.4);
     this.#function.hasBarrier = isUniform;
-    const names = parameters.map(() => this.#name('p'));
+    const names = parameters.map(() => this.#newName('p'));
     const body = this.#scope.inside(() => {
       for (const [n, type] of parameters.entries()) this.#declareParameter(names[n]!, type);
       this.#function.statements = random.between(1, 10);
-      const context = { ...PLAIN, isUniform, canReturn: true };
+      const context = { ...FUNCTION_START, isUniform, canReturn: true };
       const lines = this.#statements(context, random.between(1, 5));
       if (result) lines.push(`return ${this.#expressions.any(result)};`);
       return lines;
     });
     const list = parameters.map((type, n) => `${names[n]}: ${typeName(type)}`).join(', ');
     const arrow = result ? ` -> ${typeName(result)}` : '';
-    this.#module.push(`fn ${name}(${list})${arrow} {`, ...indented(body), '}');
+    this.#moduleLines.push(`fn ${name}(${list})${arrow} {`, ...indented(body), '}');
     const { steps, size } = this.#function;
     const usesPrivates =
       this.#function.usesPrivates || body.some((line) => line.includes('private_'));
@@ -448,7 +464,7 @@ class ProgramGenerator {
   #declareEntry(): void {
     const random = this.#random;
     const [x, y, z] = this.#workgroupSize;
-    this.#function = this.#opened(undefined, true, true);
+    this.#function = this.#newFunction(undefined, true, true);
     this.#function.statements = random.chance(0.15)
       ? random.between(12, 24)
       : random.between(3, 11);
@@ -457,14 +473,15 @@ class ProgramGenerator {
       attribute: `@builtin(${builtin})`,
       name,
       type,
-      // Tint takes a struct to be as varied as the most varied of its members.
+      // Tint treats a struct as non-uniform if one of its members is.
       isUniform: !isStruct && (builtin === 'workgroup_id' || builtin === 'num_workgroups'),
     }));
-    const prefix = isStruct ? 'given.' : '';
+    const prefix = isStruct ? 'inputs.' : '';
     const fields = random
       .shuffled(inputs)
       .map((i) => `${i.attribute} ${i.name}: ${typeName(i.type)}`);
-    if (isStruct) this.#module.push('struct Given {', ...fields.map((field) => `  ${field},`), '}');
+    if (isStruct)
+      this.#moduleLines.push('struct Inputs {', ...fields.map((field) => `  ${field},`), '}');
     const body = this.#scope.inside(() => {
       for (const { name, type, isUniform } of inputs)
         this.#scope.declare({ text: `${prefix}${name}`, type, isUniform });
@@ -472,16 +489,16 @@ class ProgramGenerator {
       const groups = `${prefix}groups`;
       const lines = [
         `lane = ${prefix}index;`,
-        `own = (${group}.x + ${groups}.x * (${group}.y + ${groups}.y * ${group}.z)) * ${x * y * z}u + lane;`,
+        `invocation = (${group}.x + ${groups}.x * (${group}.y + ${groups}.y * ${group}.z)) * ${x * y * z}u + lane;`,
       ];
-      const context = { ...PLAIN, isUniform: this.#withBarriers, canReturn: true };
+      const context = { ...FUNCTION_START, isUniform: this.#withBarriers, canReturn: true };
       lines.push(...this.#statements(context, 40));
-      lines.push(...this.#recordAll());
+      lines.push(...this.#recordEachType());
       return lines;
     });
     const size = [x, y, z].slice(0, z > 1 ? 3 : y > 1 ? 2 : random.between(1, 3));
-    const parameters = isStruct ? 'given: Given' : fields.join(', ');
-    this.#module.push(
+    const parameters = isStruct ? 'inputs: Inputs' : fields.join(', ');
+    this.#moduleLines.push(
       `@compute @workgroup_size(${size.join(', ')})`,
       `fn main(${parameters}) {`,
       ...indented(body),
@@ -489,8 +506,8 @@ class ProgramGenerator {
     );
   }
 
-  /** Numbers of all kinds at the end of the entry point. */
-  #recordAll(): string[] {
+  /** Records numbers of all types at the end of the entry point. */
+  #recordEachType(): string[] {
     const types = [F32, F32, F32, I32, I32, U32, U32, BOOL];
     return types.flatMap((type) => this.#record(type));
   }
@@ -500,71 +517,77 @@ class ProgramGenerator {
     const value = this.#expressions.runtime(type, 1);
     if (type === F32) {
       if (this.#floatRecords >= RECORDS) return [];
-      return [`floats[own * ${RECORDS}u + ${this.#floatRecords++}u] = ${value};`];
+      return [`floats[invocation * ${RECORDS}u + ${this.#floatRecords++}u] = ${value};`];
     }
     if (this.#wordRecords >= RECORDS) return [];
-    return [`words[own * ${RECORDS}u + ${this.#wordRecords++}u] = u32(${value});`];
+    return [`words[invocation * ${RECORDS}u + ${this.#wordRecords++}u] = u32(${value});`];
   }
 
   // Calls
 
-  /** A call as part of an expression: of a function whose pointers something in scope can be given to. */
+  /** A call without barriers as part of an expression; `undefined` where there is none. */
   #callExpression(type: Type, depth: number): string | undefined {
-    const fitting = this.#functions.filter((f) => f.result === type && !f.hasBarrier);
-    return fitting.length > 0 ? this.#call(this.#random.pick(fitting), depth, 1) : undefined;
+    const candidates = this.#functions.filter((f) => f.result === type && !f.hasBarrier);
+    return candidates.length > 0 ? this.#call(this.#random.pick(candidates), depth, 1) : undefined;
   }
 
-  #call(called: GeneratedFunction, depth: number, repeats: number): string | undefined {
-    const open = this.#function;
-    if (open.size + called.size > MAX_INLINED) return undefined;
-    if (open.steps + called.steps * repeats > MAX_STEPS) return undefined;
-    if (called.usesPrivates && !open.allowsPrivates) return undefined;
-    const taken = new Set<string>();
-    const given: string[] = [];
-    for (const type of called.parameters) {
-      const argument = this.#argument(type, depth, taken);
+  /**
+   * A call with random arguments; `undefined` where it would exceed a limit or no variable in scope
+   * fits a pointer parameter.
+   */
+  #call(callee: GeneratedFunction, depth: number, repeats: number): string | undefined {
+    const caller = this.#function;
+    if (caller.size + callee.size > MAX_INLINED) return undefined;
+    if (caller.steps + callee.steps * repeats > MAX_STEPS) return undefined;
+    if (callee.usesPrivates && !caller.allowsPrivates) return undefined;
+    const pointedTo = new Set<string>();
+    const args: string[] = [];
+    for (const type of callee.parameters) {
+      const argument = this.#argument(type, depth, pointedTo);
       if (argument === undefined) return undefined;
-      given.push(argument);
+      args.push(argument);
     }
-    open.size += called.size;
-    open.steps += called.steps * repeats;
-    open.usesPrivates ||= called.usesPrivates;
-    return `${called.name}(${given.join(', ')})`;
+    caller.size += callee.size;
+    caller.steps += callee.steps * repeats;
+    caller.usesPrivates ||= callee.usesPrivates;
+    return `${callee.name}(${args.join(', ')})`;
   }
 
-  #argument(type: Type, depth: number, taken: Set<string>): string | undefined {
+  /** An argument of a call; a pointer must not alias those in `pointedTo`. */
+  #argument(type: Type, depth: number, pointedTo: Set<string>): string | undefined {
     if (type.kind !== 'pointer') return this.#arguments.any(type, Math.min(depth, 2));
     const { space, target } = type;
-    const names = this.#visible().filter(
-      (n) => n.pointable === space && n.type === target && !taken.has(n.text),
+    const names = this.#visibleNames().filter(
+      (n) => n.pointable === space && n.type === target && !pointedTo.has(n.text),
     );
     if (names.length === 0) return undefined;
     const { text } = this.#random.pick(names);
-    taken.add(text);
-    // A parameter that is a pointer is passed on as it is.
+    pointedTo.add(text);
+    // A pointer parameter is passed on without taking an address.
     return text.startsWith('(*') ? text.slice(2, -1) : `&${text}`;
   }
 
   #callStatement(context: Context): string[] {
     const random = this.#random;
-    const fitting = this.#functions.filter((f) => !f.hasBarrier || this.#mayMeetBarrier(context));
-    if (fitting.length === 0) return [];
-    const called = random.pick(fitting);
-    const before: string[] = [];
-    for (const type of called.parameters)
+    const candidates = this.#functions.filter((f) => !f.hasBarrier || this.#allowsBarrier(context));
+    if (candidates.length === 0) return [];
+    const callee = random.pick(candidates);
+    const declarations: string[] = [];
+    for (const type of callee.parameters)
       if (type.kind === 'pointer' && type.space === 'function')
-        before.push(...this.#declareVariable(type.target));
-    const call = this.#call(called, 2, context.repeats);
-    if (!call) return before;
-    if (!called.result) return [...before, `${call};`];
-    if (random.chance(0.3)) return [...before, random.chance(0.5) ? `_ = ${call};` : `${call};`];
-    const name = this.#name('v');
-    this.#scope.declare({ text: name, type: called.result });
-    return [...before, `let ${name} = ${call};`];
+        declarations.push(...this.#declareVariable(type.target));
+    const call = this.#call(callee, 2, context.repeats);
+    if (!call) return declarations;
+    if (!callee.result) return [...declarations, `${call};`];
+    if (random.chance(0.3))
+      return [...declarations, random.chance(0.5) ? `_ = ${call};` : `${call};`];
+    const name = this.#newName('v');
+    this.#scope.declare({ text: name, type: callee.result });
+    return [...declarations, `let ${name} = ${call};`];
   }
 
-  #mayMeetBarrier({ isUniform }: Context): boolean {
-    return isUniform && this.#memory === 'written';
+  #allowsBarrier({ isUniform }: Context): boolean {
+    return isUniform && this.#phase === 'write';
   }
 
   // Statements
@@ -576,21 +599,21 @@ class ProgramGenerator {
     return lines;
   }
 
-  /** Statements in a scope of their own. */
+  /** Statements in a new scope. */
   #block(context: Context): string[] {
     const inner = { ...context, depth: context.depth + 1 };
     return this.#scope.inside(() => {
       const lines = this.#statements(inner, this.#random.between(1, 4));
-      if (this.#random.chance(0.15)) lines.push(...this.#leave(inner));
+      if (this.#random.chance(0.15)) lines.push(...this.#exit(inner));
       return lines;
     });
   }
 
   #statement(context: Context): string[] {
-    const open = this.#function;
-    open.statements -= 1;
-    open.steps += context.repeats;
-    open.size += 1;
+    const fn = this.#function;
+    fn.statements -= 1;
+    fn.steps += context.repeats;
+    fn.size += 1;
     const choices: [number, () => string[]][] = [
       [4, () => this.#declareValue()],
       [4, () => this.#declareVariable()],
@@ -608,13 +631,13 @@ class ProgramGenerator {
         [4, () => this.#loop(context)],
         [1, () => ['{', ...indented(this.#block(context)), '}']],
       );
-    if (context.depth > 0) choices.push([1, () => this.#leaveIf(context)]);
-    if (this.#mayMeetBarrier(context)) choices.push([5, () => this.#phase(context)]);
+    if (context.depth > 0) choices.push([1, () => this.#exitIf(context)]);
+    if (this.#allowsBarrier(context)) choices.push([5, () => this.#barrierPhase(context)]);
     const total = choices.reduce((sum, [weight]) => sum + weight, 0);
-    let at = this.#random.below(total);
-    for (const [weight, make] of choices) {
-      if (at < weight) return make();
-      at -= weight;
+    let remaining = this.#random.below(total);
+    for (const [weight, generate] of choices) {
+      if (remaining < weight) return generate();
+      remaining -= weight;
     }
     return [];
   }
@@ -622,7 +645,7 @@ class ProgramGenerator {
   #declareValue(): string[] {
     const random = this.#random;
     const type = this.#type();
-    const name = this.#name('v');
+    const name = this.#newName('v');
     const value = this.#expressions.any(type);
     this.#scope.declare({ text: name, type });
     return [`let ${name}${random.chance(0.3) ? `: ${typeName(type)}` : ''} = ${value};`];
@@ -630,7 +653,7 @@ class ProgramGenerator {
 
   #declareVariable(type: Type = this.#type()): string[] {
     const random = this.#random;
-    const name = this.#name('x');
+    const name = this.#newName('x');
     const form = random.below(3);
     const value = form === 0 ? '' : ` = ${this.#expressions.any(type)}`;
     const annotation = form === 2 ? '' : `: ${typeName(type)}`;
@@ -640,7 +663,7 @@ class ProgramGenerator {
 
   #declareConstant(): string[] {
     const random = this.#random;
-    const name = this.#name('c');
+    const name = this.#newName('c');
     if (random.chance(0.4))
       return [`const ${name} = ${this.#expressions.literal(this.#vector())};`];
     const value = random.below(5);
@@ -651,35 +674,36 @@ class ProgramGenerator {
 
   #assignment(): string[] {
     const random = this.#random;
-    const place = this.#expressions.place(() => true);
-    if (!place) return this.#declareVariable();
-    const { text, type } = place;
-    const own = type.kind === 'scalar' ? type : type.kind === 'vector' ? type.element : undefined;
-    const isInteger = own === I32 || own === U32;
+    const target = this.#expressions.assignmentTarget();
+    if (!target) return this.#declareVariable();
+    const { text, type } = target;
+    const scalar =
+      type.kind === 'scalar' ? type : type.kind === 'vector' ? type.element : undefined;
+    const isInteger = scalar === I32 || scalar === U32;
     if (type.kind === 'scalar' && isInteger && random.chance(0.15))
       return [`${text}${random.pick(['++', '--'])};`];
-    if (own && own !== BOOL && random.chance(0.35) && (isInteger || !this.#isPortable)) {
+    if (scalar && scalar !== BOOL && random.chance(0.35) && (isInteger || !this.#isPortable)) {
       if (isInteger && random.chance(0.25)) {
-        const by = type.kind === 'scalar' ? U32 : vectorType((type as Vector).size, U32);
-        return [`${text} ${random.pick(['<<', '>>'])}= ${this.#expressions.runtime(by, 2)};`];
+        const amount = type.kind === 'scalar' ? U32 : vectorType((type as Vector).size, U32);
+        return [`${text} ${random.pick(['<<', '>>'])}= ${this.#expressions.runtime(amount, 2)};`];
       }
       const operators = isInteger
         ? ['+', '-', '*', '/', '%', '&', '|', '^']
         : ['+', '-', '*', '/', '%'];
       const operator = random.pick(operators);
       const isMixed = type.kind === 'vector' && random.chance(0.3) && !'&|^'.includes(operator);
-      return [`${text} ${operator}= ${this.#expressions.runtime(isMixed ? own : type, 2)};`];
+      return [`${text} ${operator}= ${this.#expressions.runtime(isMixed ? scalar : type, 2)};`];
     }
     return [`${text} = ${this.#expressions.any(type)};`];
   }
 
-  /** A pointer that is used as what it points at. */
+  /** Declares a pointer to a local variable or to a part of one. */
   #pointer(): string[] {
     const random = this.#random;
     const names = this.#scope.names.filter((n) => n.pointable === 'function');
     if (names.length === 0) return this.#declareVariable();
     const { text, type } = random.pick(names);
-    const name = this.#name('q');
+    const name = this.#newName('q');
     if (type.kind === 'array' || type.kind === 'struct') {
       const index = type.kind === 'array' ? this.#expressions.index(type.count!) : '';
       const member = type.kind === 'struct' ? random.pick(type.members) : undefined;
@@ -692,32 +716,35 @@ class ProgramGenerator {
     return [`let ${name} = &${text};`];
   }
 
-  // Leaving
+  // Exits
 
-  /** A statement that ends the block. */
-  #leave(context: Context): string[] {
+  /** A statement that exits the block: break, continue or return. */
+  #exit(context: Context): string[] {
     const { result, isEntry } = this.#function;
-    const ways: (() => string)[] = [];
-    if (context.canBreak) ways.push(() => 'break;');
-    if (context.canContinue) ways.push(() => 'continue;');
+    const exits: (() => string)[] = [];
+    if (context.canBreak) exits.push(() => 'break;');
+    if (context.canContinue) exits.push(() => 'continue;');
     if (context.canReturn && !(isEntry && this.#random.chance(0.7)))
-      ways.push(() => (result ? `return ${this.#expressions.any(result, 2)};` : 'return;'));
-    return ways.length > 0 ? [this.#random.pick(ways)()] : [];
+      exits.push(() => (result ? `return ${this.#expressions.any(result, 2)};` : 'return;'));
+    return exits.length > 0 ? [this.#random.pick(exits)()] : [];
   }
 
-  #leaveIf(context: Context): string[] {
-    const leave = this.#leave(context);
-    if (leave.length === 0) return this.#assignment();
-    return [`if ${this.#condition(context)} {`, ...indented(leave), '}'];
+  #exitIf(context: Context): string[] {
+    const exit = this.#exit(context);
+    if (exit.length === 0) return this.#assignment();
+    return [`if ${this.#condition(context)} {`, ...indented(exit), '}'];
   }
 
-  /** A condition: where all invocations must go the same way, one that is the same for all. */
+  /** A condition; a uniform one where control flow must stay uniform. */
   #condition({ isUniform }: Context): string {
     const text = isUniform ? this.#expressions.uniform(BOOL) : this.#expressions.runtime(BOOL, 2);
     return this.#random.chance(0.5) ? `(${text})` : text;
   }
 
-  /** Where a barrier may stand, either what is below stays uniform, or nothing in it leaves what is around. */
+  /**
+   * The context within a branch. In uniform control flow, the branch is either uniform too, or must
+   * not exit, so that control flow after it is uniform again.
+   */
   #branch(context: Context): Context {
     if (!context.isUniform || this.#random.chance(0.5)) return context;
     return { ...context, isUniform: false, canReturn: false, canBreak: false, canContinue: false };
@@ -747,13 +774,13 @@ class ProgramGenerator {
     const inner = { ...outer, canBreak: true };
     const values = random.shuffled([0, 1, 2, 3, 4, 5, 77]);
     const count = random.between(1, 4);
-    const defaultAt = random.below(count);
+    const defaultIndex = random.below(count);
     const lines = [`switch ${selector} {`];
     for (let n = 0; n < count; n++) {
-      const own = values.splice(0, random.between(1, 2)).map((v) => `${v}${suffix}`);
-      if (n === defaultAt && random.chance(0.5)) own.splice(random.below(2), 0, 'default');
-      const isDefault = n === defaultAt && !own.includes('default');
-      const head = isDefault ? 'default' : `case ${own.join(', ')}`;
+      const selectors = values.splice(0, random.between(1, 2)).map((v) => `${v}${suffix}`);
+      if (n === defaultIndex && random.chance(0.5)) selectors.splice(random.below(2), 0, 'default');
+      const isDefault = n === defaultIndex && !selectors.includes('default');
+      const head = isDefault ? 'default' : `case ${selectors.join(', ')}`;
       lines.push(
         `  ${head}${random.pick([':', ''])} {`,
         ...indented(indented(this.#block(inner))),
@@ -767,43 +794,51 @@ class ProgramGenerator {
 
   #loop(context: Context): string[] {
     const random = this.#random;
-    const most = random.between(1, 6);
-    if (context.repeats * most > 60) return this.#assignment();
+    const maxIterations = random.between(1, 6);
+    if (context.repeats * maxIterations > 60) return this.#assignment();
     const outer = this.#branch(context);
-    // Others may be read when a turn ends early: the next turn, and what follows, then begin with a barrier.
-    const leavesReading = this.#mayMeetBarrier(outer) && random.chance(0.4);
+    // An iteration may exit while it reads the slots of others. Then the next iteration, and the
+    // code after the loop, must begin with a barrier.
+    const exitsWhileReading = this.#allowsBarrier(outer) && random.chance(0.4);
     const inner: Context = {
       ...outer,
       canReturn: outer.canReturn,
       canBreak: true,
       canContinue: true,
-      repeats: context.repeats * most,
+      repeats: context.repeats * maxIterations,
     };
     const form = random.pick(LOOP_FORMS);
-    const lines = this.#scope.inside(() => this.#loopLines(form, inner, most, leavesReading));
-    return leavesReading ? [...lines, ...this.#barrier()] : lines;
+    const lines = this.#scope.inside(() =>
+      this.#loopLines(form, inner, maxIterations, exitsWhileReading),
+    );
+    return exitsWhileReading ? [...lines, ...this.#barrier()] : lines;
   }
 
-  #loopLines(form: LoopForm, context: Context, most: number, leavesReading: boolean): string[] {
+  #loopLines(
+    form: LoopForm,
+    context: Context,
+    maxIterations: number,
+    exitsWhileReading: boolean,
+  ): string[] {
     const random = this.#random;
     const { isUniform } = context;
     const type = random.pick([I32, U32]);
     const suffix = type === U32 ? 'u' : random.pick(['', 'i']);
-    const counter = this.#name('i');
-    const isKnown = random.chance(0.6);
+    const counter = this.#newName('i');
+    const isBoundConstant = random.chance(0.6);
     const before: string[] = [];
-    let bound = `${most}${suffix}`;
-    if (!isKnown) {
+    let bound = `${maxIterations}${suffix}`;
+    if (!isBoundConstant) {
       const value = isUniform ? this.#expressions.uniform(U32) : this.#expressions.runtime(U32, 1);
-      bound = this.#name('n');
-      before.push(`let ${bound} = ${typeName(type)}(${value} % ${most + 1}u);`);
+      bound = this.#newName('n');
+      before.push(`let ${bound} = ${typeName(type)}(${value} % ${maxIterations + 1}u);`);
     }
     const start = `var ${counter} = 0${type === U32 ? 'u' : 'i'};`;
     const named = { text: counter, type, isUniform };
-    const counted = () => this.#scope.declare({ ...named, below: most });
-    const body = (first: readonly string[] = [], last: readonly string[] = []): string[] => {
-      const barrier = leavesReading ? this.#barrier() : [];
-      return [...first, ...barrier, ...this.#turn(context, leavesReading), ...last];
+    const declareCounter = () => this.#scope.declare({ ...named, below: maxIterations });
+    const body = (firstLines: readonly string[] = []): string[] => {
+      const barrier = exitsWhileReading ? this.#barrier() : [];
+      return [...firstLines, ...barrier, ...this.#iteration(context, exitsWhileReading)];
     };
     const exit = [`if (${counter} >= ${bound}) {`, '  break;', '}'];
     const step = random.pick([
@@ -813,7 +848,7 @@ class ProgramGenerator {
     ]);
     switch (form) {
       case 'for':
-        counted();
+        declareCounter();
         return [
           ...before,
           `for (${start.slice(0, -1)}; ${counter} < ${bound}; ${step}) {`,
@@ -821,7 +856,7 @@ class ProgramGenerator {
           '}',
         ];
       case 'for down':
-        this.#scope.declare({ ...named, type: I32, below: most });
+        this.#scope.declare({ ...named, type: I32, below: maxIterations });
         return [
           ...before,
           `for (var ${counter} = i32(${bound}) - 1; ${counter} >= 0; ${counter}--) {`,
@@ -829,9 +864,9 @@ class ProgramGenerator {
           '}',
         ];
       case 'for doubled':
-        this.#scope.declare({ ...named, type: U32, below: 2 ** most });
+        this.#scope.declare({ ...named, type: U32, below: 2 ** maxIterations });
         return [
-          `for (var ${counter} = 1u; ${counter} < ${2 ** most}u; ${counter} <<= 1u) {`,
+          `for (var ${counter} = 1u; ${counter} < ${2 ** maxIterations}u; ${counter} <<= 1u) {`,
           ...indented(body()),
           '}',
         ];
@@ -859,33 +894,33 @@ class ProgramGenerator {
           '}',
         ];
       case 'loop': {
-        this.#scope.declare({ ...named, below: most });
-        const turn = body(exit);
+        this.#scope.declare({ ...named, below: maxIterations });
+        const iteration = body(exit);
         return [
           ...before,
           start,
           'loop {',
           ...indented([
-            ...turn,
+            ...iteration,
             'continuing {',
-            ...indented([...this.#continuing(leavesReading), `${step};`]),
+            ...indented([...this.#continuing(exitsWhileReading), `${step};`]),
             '}',
           ]),
           '}',
         ];
       }
       case 'break if': {
-        this.#scope.declare({ ...named, below: most });
-        const turn = body();
+        this.#scope.declare({ ...named, below: maxIterations });
+        const iteration = body();
         return [
           ...before,
           start,
           'loop {',
           ...indented([
-            ...turn,
+            ...iteration,
             'continuing {',
             ...indented([
-              ...this.#continuing(leavesReading),
+              ...this.#continuing(exitsWhileReading),
               `${step};`,
               `break if ${counter} >= ${bound};`,
             ]),
@@ -898,25 +933,25 @@ class ProgramGenerator {
   }
 
   /**
-   * What stands in a continuing block before the counter moves; nothing of the body is in scope. Others may still be
-   * reading where turns end early.
+   * Statements for a continuing block, before the counter changes; they use no name of the body.
+   * Other invocations may still be reading where an iteration exits while it reads.
    */
-  #continuing(leavesReading: boolean): string[] {
+  #continuing(exitsWhileReading: boolean): string[] {
     if (this.#random.chance(0.6)) return [];
-    this.#memory = leavesReading ? 'read' : this.#memory;
+    this.#phase = exitsWhileReading ? 'read' : this.#phase;
     const lines = this.#scope.inside(() => this.#assignment());
-    if (leavesReading) this.#memory = 'written';
+    if (exitsWhileReading) this.#phase = 'write';
     return lines;
   }
 
-  #turn(context: Context, leavesReading: boolean): string[] {
+  #iteration(context: Context, exitsWhileReading: boolean): string[] {
     const inner = { ...context, depth: context.depth + 1 };
     return this.#scope.inside(() => {
       const lines = this.#statements(inner, this.#random.between(1, 5));
-      if (leavesReading) {
-        lines.push(...this.#barrier(), ...this.#reading(inner));
-        lines.push(...this.#leaveIf({ ...inner, canReturn: false }), ...this.#barrier());
-      } else if (this.#random.chance(0.1)) lines.push(...this.#leave(inner));
+      if (exitsWhileReading) {
+        lines.push(...this.#barrier(), ...this.#readStatements(inner));
+        lines.push(...this.#exitIf({ ...inner, canReturn: false }), ...this.#barrier());
+      } else if (this.#random.chance(0.1)) lines.push(...this.#exit(inner));
       return lines;
     });
   }
@@ -932,37 +967,38 @@ class ProgramGenerator {
     return this.#random.shuffled(barriers);
   }
 
-  /** Statements that read what all invocations have written, and leave nothing but the entry point. */
-  #reading(context: Context): string[] {
+  /** Statements that read the slots of all invocations; they exit only by a return of the entry. */
+  #readStatements(context: Context): string[] {
     const canReturn = context.canReturn && this.#function.isEntry;
     const inner = { ...context, canReturn, canBreak: false, canContinue: false };
-    this.#memory = 'read';
+    this.#phase = 'read';
     const slot = this.#random.pick(this.#allSlots);
     const type = slot.elements ? slot.type : (slot.type as ArrayType).element;
-    const name = this.#name('v');
+    const name = this.#newName('v');
     const lines = [`let ${name} = ${this.#expressions.element(slot)};`];
     this.#scope.declare({ text: name, type });
     lines.push(...this.#statements(inner, this.#random.between(1, 4)));
-    this.#memory = 'written';
+    this.#phase = 'write';
     return lines;
   }
 
-  /** Writes, a barrier, reads, a barrier; or a value that one invocation gives to all. */
-  #phase(context: Context): string[] {
+  /** Writes, a barrier, reads and a barrier; or a broadcast. */
+  #barrierPhase(context: Context): string[] {
     if (this.#flags.length > 0 && this.#random.chance(0.4)) return this.#broadcast();
     const writes = this.#statements(context, this.#random.between(0, 2));
     const { text, type } = this.#random.pick(this.#ownSlots);
     writes.push(`${text} = ${this.#expressions.any(type)};`);
-    const reads = this.#scope.inside(() => [...this.#barrier(), ...this.#reading(context)]);
+    const reads = this.#scope.inside(() => [...this.#barrier(), ...this.#readStatements(context)]);
     return [...writes, ...reads, ...this.#barrier()];
   }
 
+  /** Sends a value from one invocation to all of the workgroup. */
   #broadcast(): string[] {
     const random = this.#random;
     const flag = random.pick(this.#flags);
-    const name = this.#name('u');
+    const name = this.#newName('u');
     const lines = [
-      `if (lane == ${random.below(this.#invocations)}u) {`,
+      `if (lane == ${random.below(this.#groupInvocations)}u) {`,
       `  ${flag} = ${this.#expressions.any(U32)};`,
       '}',
       `let ${name} = workgroupUniformLoad(&${flag});`,
@@ -973,7 +1009,7 @@ class ProgramGenerator {
   }
 }
 
-const PLAIN: Context = {
+const FUNCTION_START: Context = {
   isUniform: false,
   canReturn: false,
   canBreak: false,
@@ -982,7 +1018,7 @@ const PLAIN: Context = {
   depth: 0,
 };
 
-/** How many scalars a value of the type has. */
+/** The number of scalars in a value of a type. */
 function scalarCount(type: Type): number {
   switch (type.kind) {
     case 'vector':
@@ -998,6 +1034,7 @@ function scalarCount(type: Type): number {
   }
 }
 
+/** Workgroup sizes of more than one invocation. */
 const BARRIER_SIZES = [
   [2, 1, 1],
   [5, 1, 1],

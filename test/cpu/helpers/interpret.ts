@@ -1,19 +1,21 @@
 /**
- * An interpreter of the typed program, written to be obviously right: what the compiler is compared with.
+ * An interpreter of the typed program, as the reference for the compiler. It is written to be
+ * obviously right.
  *
- * Every f32 operation is done in float64 and rounded once, which gives the f32 that IEEE 754 asks for. i32 and u32 wrap,
- * and divisions, shifts and conversions follow WGSL where hardware would differ. Invocations of a workgroup run one after
- * the other, each up to the next barrier; an invocation is a generator, and a barrier is a yield.
+ * Every f32 operation is computed in float64 and rounded once, which gives the f32 result that IEEE
+ * 754 specifies. i32 and u32 wrap; divisions, shifts and conversions follow WGSL where hardware
+ * would differ. The invocations of a workgroup run one after another, each up to the next barrier:
+ * an invocation is a generator, and a barrier is a yield.
  */
 
 import type {
   BinaryOperator,
-  BuiltinInput,
+  BuiltinValue,
   Constant,
-  Entry,
+  EntryPoint,
   Expression,
-  Place,
   Program,
+  Reference,
   ShaderFunction,
   Statement,
   Variable,
@@ -31,55 +33,60 @@ import {
   U32,
 } from '../../../src/cpu/wgsl/types.js';
 
-/** A number, a truth value, the parts of a composite, or a place that a pointer leads to. */
+/** A number, a bool, the parts of a composite, or the location that a pointer points to. */
 type Value = number | boolean | readonly Value[] | Location;
 
-/** Functions whose last bits WGSL leaves open: of f32, giving f32. */
+/** The f32 functions whose last bits WGSL does not specify, by name. */
 export type OpenFunctions = Readonly<Record<string, (...x: number[]) => number>>;
 
+/** A dispatch to interpret. */
 export interface Interpretation {
   readonly program: Program;
-  /** The entry point's name. Default: the first. */
+  /** The name of the entry point. Default: the first. */
   readonly entry?: string;
-  /** What is bound, by "group.binding": read and written in place. */
+  /** The words of the bound buffers, by "group.binding"; the dispatch changes them in place. */
   readonly buffers: Readonly<Record<string, Uint32Array>>;
   readonly immediates?: Uint32Array;
   readonly workgroups: readonly [number, number, number];
-  /** Runs workgroups and invocations from the last to the first: the result is the same where none races another. */
+  /**
+   * Runs workgroups and invocations from the last to the first. Without a race, the result is the
+   * same.
+   */
   readonly reversed?: boolean;
-  /** Replaces exp, log and the like, which are else JavaScript's. */
+  /** Functions to use in place of JavaScript's exp, log and so on. */
   readonly functions?: OpenFunctions;
 }
 
 /**
  * Runs a dispatch.
  *
- * @throws Error where an index is outside its array, or where invocations do not come to the same barrier.
+ * @throws Error where an index is outside its array, or where the invocations of a workgroup stop
+ * at different barriers.
  */
-export function interpret(given: Interpretation): void {
-  const { program, workgroups, reversed = false } = given;
-  const entry = program.entries.find((e) => e.name === (given.entry ?? e.name));
-  if (!entry) throw new Error(`The program has no entry point ${given.entry}.`);
-  const functions = { ...OPEN_FUNCTIONS, ...given.functions };
+export function interpret(dispatch: Interpretation): void {
+  const { program, workgroups, reversed = false } = dispatch;
+  const entry = program.entries.find((e) => e.name === (dispatch.entry ?? e.name));
+  if (!entry) throw new Error(`The program has no entry point ${dispatch.entry}.`);
+  const functions = { ...OPEN_FUNCTIONS, ...dispatch.functions };
   const buffers = new Map<Variable, Location>();
   for (const variable of entry.globals) {
-    const words = variableWords(variable, given);
+    const words = variableWords(variable, dispatch);
     if (words) buffers.set(variable, new BufferLocation(words, 0, variable.type));
   }
-  for (const id of ids(workgroups, reversed))
+  for (const id of gridIds(workgroups, reversed))
     runWorkgroup(entry, buffers, functions, id, workgroups, reversed);
 }
 
-function variableWords({ name, space, binding }: Variable, given: Interpretation) {
-  if (space === 'immediate') return given.immediates;
+function variableWords({ name, space, binding }: Variable, dispatch: Interpretation) {
+  if (space === 'immediate') return dispatch.immediates;
   if (!binding) return undefined;
-  const words = given.buffers[`${binding.group}.${binding.binding}`];
+  const words = dispatch.buffers[`${binding.group}.${binding.binding}`];
   if (!words) throw new Error(`Nothing is bound to ${name}.`);
   return words;
 }
 
-/** All ids of a grid, x fastest. */
-function ids([x, y, z]: readonly [number, number, number], reversed: boolean): number[][] {
+/** All ids of a grid; x varies fastest. */
+function gridIds([x, y, z]: readonly [number, number, number], reversed: boolean): number[][] {
   const all = Array.from({ length: x * y * z }, (_, n) => [
     n % x,
     Math.floor(n / x) % y,
@@ -89,19 +96,20 @@ function ids([x, y, z]: readonly [number, number, number], reversed: boolean): n
 }
 
 function runWorkgroup(
-  entry: Entry,
+  entry: EntryPoint,
   buffers: ReadonlyMap<Variable, Location>,
   functions: OpenFunctions,
   workgroup: readonly number[],
   workgroups: readonly number[],
   reversed: boolean,
 ): void {
-  const places = new Map(buffers);
+  const locations = new Map(buffers);
   for (const variable of entry.globals)
-    if (variable.space === 'workgroup') places.set(variable, variableLocation(zero(variable.type)));
+    if (variable.space === 'workgroup')
+      locations.set(variable, variableLocation(zero(variable.type)));
   const [x, y] = entry.workgroupSize;
-  const invocations = ids(entry.workgroupSize, reversed).map((local) => {
-    const inputs: Record<BuiltinInput, Value> = {
+  const invocations = gridIds(entry.workgroupSize, reversed).map((local) => {
+    const inputs: Record<BuiltinValue, Value> = {
       workgroup_id: workgroup,
       num_workgroups: workgroups,
       local_invocation_id: local,
@@ -110,56 +118,57 @@ function runWorkgroup(
         (n, axis) => workgroup[axis]! * entry.workgroupSize[axis]! + n,
       ),
     };
-    return new Invocation(places, functions).run(entry, inputs);
+    return new Invocation(locations, functions).run(entry, inputs);
   });
   for (;;) {
     const steps = invocations.map((invocation) => invocation.next());
     if (steps.every((step) => step.done)) return;
-    const [first] = steps;
-    if (!steps.every((step) => !step.done && step.value === first!.value))
-      throw new Error(`Invocations of workgroup ${workgroup} do not come to the same barrier.`);
+    const barrier = steps[0]!.value;
+    if (!steps.every((step) => !step.done && step.value === barrier))
+      throw new Error(`The invocations of workgroup ${workgroup} stop at different barriers.`);
   }
 }
 
 // Memory
 
-/** Where a value is kept, whole or in part. */
+/** The memory of a value or of a part of one. */
 interface Location {
   read(): Value;
   write(value: Value): void;
+  /** The location of element or member n. */
   part(n: number): Location;
-  /** How many elements a runtime-sized array has. */
+  /** The number of elements of a runtime-sized array. */
   count(): number;
 }
 
-/** A slot of a JavaScript array: variables outside buffers. */
+/** An element of a JavaScript array, for variables that are not in buffers. */
 class SlotLocation implements Location {
   constructor(
-    readonly holder: Value[],
-    readonly key: number,
+    readonly slots: Value[],
+    readonly index: number,
   ) {}
 
   read(): Value {
-    return copy(this.holder[this.key]!);
+    return copy(this.slots[this.index]!);
   }
 
   write(value: Value): void {
-    overwrite(this.holder, this.key, value);
+    overwrite(this.slots, this.index, value);
   }
 
   part(n: number): Location {
-    const parts = this.holder[this.key] as Value[];
+    const parts = this.slots[this.index] as Value[];
     if (!(n >= 0 && n < parts.length))
       throw new Error(`Index ${n} is outside an array of ${parts.length}.`);
     return new SlotLocation(parts, n);
   }
 
   count(): number {
-    throw new Error('Only an array in a buffer has no fixed size.');
+    throw new Error('Only an array in a buffer is runtime-sized.');
   }
 }
 
-/** Bytes of a buffer, read and written as a type. */
+/** A value of a type in a buffer, `offset` bytes from its start. */
 class BufferLocation implements Location {
   constructor(
     readonly words: Uint32Array,
@@ -200,14 +209,15 @@ class BufferLocation implements Location {
   }
 }
 
+/** A new variable with a value. */
 function variableLocation(value: Value): Location {
   return new SlotLocation([copy(value)], 0);
 }
 
-/** Puts a value into a slot, part by part, so that pointers to parts still lead there. */
-function overwrite(holder: Value[], key: number, value: Value): void {
-  const parts = holder[key];
-  if (!Array.isArray(parts)) holder[key] = value;
+/** Overwrites a slot part by part, so that pointers to its parts stay valid. */
+function overwrite(slots: Value[], index: number, value: Value): void {
+  const parts = slots[index];
+  if (!Array.isArray(parts)) slots[index] = value;
   else for (const [n, part] of (value as readonly Value[]).entries()) overwrite(parts, n, part);
 }
 
@@ -263,37 +273,38 @@ function fromBits(bits: number, type: Scalar): number {
 
 // Control flow
 
+/** How execution continues after a statement. */
 type Flow = 'next' | 'break' | 'continue' | 'return';
-/** Yields the offset of each barrier in the text. */
-type Run<T> = Generator<number, T>;
+/** An execution that yields the source offset of each barrier it stops at. */
+type Execution<T> = Generator<number, T>;
 
 /** One invocation of an entry point. */
 class Invocation {
-  /** Where `var`s live. No function calls itself, so that one map serves all calls. */
-  readonly #places: Map<Variable, Location>;
-  /** `let`s and parameters. */
+  /** The `var`s. WGSL has no recursion, so one map serves all calls. */
+  readonly #locations: Map<Variable, Location>;
+  /** The `let`s and parameters. */
   readonly #values = new Map<Variable, Value>();
   readonly #functions: OpenFunctions;
   #returned: Value = 0;
 
-  constructor(places: ReadonlyMap<Variable, Location>, functions: OpenFunctions) {
-    this.#places = new Map(places);
+  constructor(globals: ReadonlyMap<Variable, Location>, functions: OpenFunctions) {
+    this.#locations = new Map(globals);
     this.#functions = functions;
   }
 
-  *run(entry: Entry, inputs: Readonly<Record<BuiltinInput, Value>>): Run<void> {
+  *run(entry: EntryPoint, inputs: Readonly<Record<BuiltinValue, Value>>): Execution<void> {
     for (const { variable, values } of entry.inputs) {
-      const given = values.map((name) => inputs[name]);
-      this.#values.set(variable, variable.type.kind === 'struct' ? given : given[0]!);
+      const members = values.map((name) => inputs[name]);
+      this.#values.set(variable, variable.type.kind === 'struct' ? members : members[0]!);
     }
     for (const variable of entry.globals) {
       if (variable.space !== 'private') continue;
-      this.#places.set(variable, variableLocation(variable.initial ?? zero(variable.type)));
+      this.#locations.set(variable, variableLocation(variable.initial ?? zero(variable.type)));
     }
     yield* this.#executeAll(entry.body);
   }
 
-  *#executeAll(body: readonly Statement[]): Run<Flow> {
+  *#executeAll(body: readonly Statement[]): Execution<Flow> {
     for (const statement of body) {
       const flow = yield* this.#execute(statement);
       if (flow !== 'next') return flow;
@@ -301,7 +312,7 @@ class Invocation {
     return 'next';
   }
 
-  *#execute(node: Statement): Run<Flow> {
+  *#execute(node: Statement): Execution<Flow> {
     switch (node.kind) {
       case 'block':
         return yield* this.#executeAll(node.body);
@@ -309,16 +320,16 @@ class Invocation {
         const { variable } = node;
         const value = node.value ? yield* this.#value(node.value) : zero(variable.type);
         if (variable.space === 'let') this.#values.set(variable, value);
-        else this.#places.set(variable, variableLocation(value));
+        else this.#locations.set(variable, variableLocation(value));
         return 'next';
       }
       case 'assign': {
-        const target = this.#place(yield* this.#settlePlace(node.place));
-        const old = node.operator && target.read();
-        const given = yield* this.#value(node.value);
-        const { type } = node.place;
+        const target = this.#location(yield* this.#resolvePlaceBarriers(node.reference));
+        const previous = node.operator && target.read();
+        const value = yield* this.#value(node.value);
+        const { type } = node.reference;
         target.write(
-          node.operator ? binary(node.operator, old!, given, type, node.value.type) : given,
+          node.operator ? binary(node.operator, previous!, value, type, node.value.type) : value,
         );
         return 'next';
       }
@@ -331,10 +342,10 @@ class Invocation {
       }
       case 'switch': {
         const selector = (yield* this.#value(node.selector)) as number;
-        const chosen =
+        const selected =
           node.cases.find((c) => c.selectors.includes(selector)) ??
           node.cases.find((c) => c.isDefault)!;
-        const flow = yield* this.#executeAll(chosen.body);
+        const flow = yield* this.#executeAll(selected.body);
         return flow === 'break' ? 'next' : flow;
       }
       case 'loop':
@@ -348,7 +359,7 @@ class Invocation {
     }
   }
 
-  *#loop(node: Extract<Statement, { kind: 'loop' }>): Run<Flow> {
+  *#loop(node: Extract<Statement, { kind: 'loop' }>): Execution<Flow> {
     if (node.initial) yield* this.#execute(node.initial);
     for (;;) {
       if (node.condition && !(yield* this.#value(node.condition))) return 'next';
@@ -360,66 +371,68 @@ class Invocation {
     }
   }
 
-  *#call(called: ShaderFunction, given: readonly Value[]): Run<Value> {
-    for (const [n, parameter] of called.parameters.entries())
-      this.#values.set(parameter, given[n]!);
-    yield* this.#executeAll(called.body);
+  *#call(callee: ShaderFunction, args: readonly Value[]): Execution<Value> {
+    for (const [n, parameter] of callee.parameters.entries()) this.#values.set(parameter, args[n]!);
+    yield* this.#executeAll(callee.body);
     return this.#returned;
   }
 
   // Barriers within expressions
 
-  /** The value of an expression, also of one that holds a barrier. */
-  *#value(node: Expression): Run<Value> {
-    return this.#evaluate(holdsBarrier(node) ? yield* this.#settle(node) : node);
+  /** The value of an expression that may contain barriers. */
+  *#value(node: Expression): Execution<Value> {
+    return this.#evaluate(hasBarrier(node) ? yield* this.#resolveBarriers(node) : node);
   }
 
-  /** The expression with what holds a barrier replaced by its value; what comes before it is computed before it. */
-  *#settle(node: Expression): Run<Expression> {
-    if (!holdsBarrier(node)) return node;
+  /**
+   * Replaces the operands of an expression by their values where one of them contains a barrier. An
+   * operand before the barrier is evaluated before it.
+   */
+  *#resolveBarriers(node: Expression): Execution<Expression> {
+    if (!hasBarrier(node)) return node;
     switch (node.kind) {
       case 'read':
       case 'address':
-        return { ...node, place: yield* this.#settlePlace(node.place) };
+        return { ...node, reference: yield* this.#resolvePlaceBarriers(node.reference) };
       case 'unary':
       case 'convert':
       case 'bitcast':
-        return { ...node, operand: yield* this.#settle(node.operand) };
+        return { ...node, operand: yield* this.#resolveBarriers(node.operand) };
       case 'member':
       case 'swizzle':
-        return { ...node, of: yield* this.#settle(node.of) };
+        return { ...node, base: yield* this.#resolveBarriers(node.base) };
       case 'element': {
-        const [of, index] = yield* this.#settleAll([node.of, node.index]);
-        return { ...node, of: of!, index: index! };
+        const [base, index] = yield* this.#evaluateInOrder([node.base, node.index]);
+        return { ...node, base: base!, index: index! };
       }
       case 'construct':
-        return { ...node, parts: yield* this.#settleAll(node.parts) };
+        return { ...node, parts: yield* this.#evaluateInOrder(node.parts) };
       case 'binary': {
         if (node.operator === '&&' || node.operator === '||') {
           const left = yield* this.#value(node.left);
           if (left === (node.operator === '||')) return constant(node, left);
           return constant(node, yield* this.#value(node.right));
         }
-        const [left, right] = yield* this.#settleAll([node.left, node.right]);
+        const [left, right] = yield* this.#evaluateInOrder([node.left, node.right]);
         return { ...node, left: left!, right: right! };
       }
       case 'call': {
-        const given = yield* this.#settleAll(node.arguments);
+        const args = yield* this.#evaluateInOrder(node.arguments);
         return constant(
           node,
           yield* this.#call(
             node.function,
-            given.map((g) => this.#evaluate(g)),
+            args.map((argument) => this.#evaluate(argument)),
           ),
         );
       }
       case 'builtin': {
-        const given = yield* this.#settleAll(node.arguments);
-        if (!BARRIERS.has(node.name)) return { ...node, arguments: given };
-        yield node.at;
+        const args = yield* this.#evaluateInOrder(node.arguments);
+        if (!BARRIERS.has(node.name)) return { ...node, arguments: args };
+        yield node.position;
         if (node.name !== 'workgroupUniformLoad') return constant(node, 0);
-        const loaded = (this.#evaluate(given[0]!) as Location).read();
-        yield node.at;
+        const loaded = (this.#evaluate(args[0]!) as Location).read();
+        yield node.position;
         return constant(node, loaded);
       }
       default:
@@ -427,23 +440,24 @@ class Invocation {
     }
   }
 
-  *#settleAll(nodes: readonly Expression[]): Run<Expression[]> {
-    const settled: Expression[] = [];
-    for (const node of nodes) settled.push(constant(node, yield* this.#value(node)));
-    return settled;
+  /** Evaluates expressions in order, and returns their values as constants. */
+  *#evaluateInOrder(nodes: readonly Expression[]): Execution<Expression[]> {
+    const constants: Expression[] = [];
+    for (const node of nodes) constants.push(constant(node, yield* this.#value(node)));
+    return constants;
   }
 
-  *#settlePlace(place: Place): Run<Place> {
+  *#resolvePlaceBarriers(place: Reference): Execution<Reference> {
     switch (place.kind) {
       case 'variable':
         return place;
       case 'dereference':
-        return { ...place, pointer: yield* this.#settle(place.pointer) };
+        return { ...place, pointer: yield* this.#resolveBarriers(place.pointer) };
       case 'member':
-        return { ...place, of: yield* this.#settlePlace(place.of) };
+        return { ...place, base: yield* this.#resolvePlaceBarriers(place.base) };
       case 'element': {
-        const of = yield* this.#settlePlace(place.of);
-        return { ...place, of, index: yield* this.#settle(place.index) };
+        const base = yield* this.#resolvePlaceBarriers(place.base);
+        return { ...place, base, index: yield* this.#resolveBarriers(place.index) };
       }
     }
   }
@@ -457,7 +471,7 @@ class Invocation {
       case 'value':
         return this.#values.get(node.variable)!;
       case 'read':
-        return this.#place(node.place).read();
+        return this.#location(node.reference).read();
       case 'unary':
         return unary(node.operator, this.#evaluate(node.operand), node.type);
       case 'binary': {
@@ -484,72 +498,72 @@ class Invocation {
         return each([this.#evaluate(node.operand)], ([x]) => recast(x as number));
       }
       case 'call': {
-        const given = node.arguments.map((argument) => this.#evaluate(argument));
-        const step = this.#call(node.function, given).next();
-        if (!step.done) throw new Error('A barrier was met where none is known of.');
+        const args = node.arguments.map((argument) => this.#evaluate(argument));
+        const step = this.#call(node.function, args).next();
+        if (!step.done) throw new Error('A call without barriers stopped at a barrier.');
         return step.value;
       }
       case 'member':
-        return (this.#evaluate(node.of) as readonly Value[])[node.index]!;
+        return (this.#evaluate(node.base) as readonly Value[])[node.index]!;
       case 'swizzle': {
-        const of = this.#evaluate(node.of) as readonly Value[];
+        const of = this.#evaluate(node.base) as readonly Value[];
         const lanes = node.lanes.map((lane) => of[lane]!);
         return lanes.length === 1 ? lanes[0]! : lanes;
       }
       case 'element': {
-        const of = this.#evaluate(node.of) as readonly Value[];
+        const of = this.#evaluate(node.base) as readonly Value[];
         const index = this.#evaluate(node.index) as number;
         if (!(index >= 0 && index < of.length))
-          throw new Error(`Index ${index} is outside ${typeName(node.of.type)}.`);
+          throw new Error(`Index ${index} is outside ${typeName(node.base.type)}.`);
         return of[index]!;
       }
       case 'address':
-        return this.#place(node.place);
+        return this.#location(node.reference);
     }
   }
 
-  #place(place: Place): Location {
+  #location(place: Reference): Location {
     switch (place.kind) {
       case 'variable':
-        return this.#places.get(place.variable)!;
+        return this.#locations.get(place.variable)!;
       case 'dereference':
         return this.#evaluate(place.pointer) as Location;
       case 'member':
-        return this.#place(place.of).part(place.index);
+        return this.#location(place.base).part(place.index);
       case 'element': {
-        const of = this.#place(place.of);
+        const of = this.#location(place.base);
         return of.part(this.#evaluate(place.index) as number);
       }
     }
   }
 
   #builtin(node: Extract<Expression, { kind: 'builtin' }>): Value {
-    const given = node.arguments.map((argument) => this.#evaluate(argument));
-    const own = scalarType(node.arguments[0]!.type)!;
-    const open = this.#functions[node.name];
-    if (open) return each(given, (x) => open(...(x as number[])));
+    const args = node.arguments.map((argument) => this.#evaluate(argument));
+    const scalar = scalarType(node.arguments[0]!.type)!;
+    const openFunction = this.#functions[node.name];
+    if (openFunction) return each(args, (x) => openFunction(...(x as number[])));
     const componentwise = COMPONENTWISE[node.name];
-    if (componentwise) return each(given, (x) => componentwise(own, ...(x as number[])));
-    const whole = WHOLE[node.name];
-    if (!whole) throw new Error(`The builtin ${node.name} is not interpreted.`);
-    return whole(own, ...given);
+    if (componentwise) return each(args, (x) => componentwise(scalar, ...(x as number[])));
+    const onValues = VALUE_FUNCTIONS[node.name];
+    if (!onValues) throw new Error(`The interpreter does not have the builtin ${node.name}.`);
+    return onValues(scalar, ...args);
   }
 }
 
 const BARRIERS = new Set(['workgroupBarrier', 'storageBarrier', 'workgroupUniformLoad']);
-const barrierHolders = new WeakMap<object, boolean>();
+const barrierCache = new WeakMap<object, boolean>();
 
-/** Whether a barrier is met while an expression is evaluated. */
-function holdsBarrier(node: Expression): boolean {
-  let holds = barrierHolders.get(node);
-  if (holds === undefined) {
-    holds = findBarrier(node);
-    barrierHolders.set(node, holds);
+/** Whether an expression, or a function it calls, contains a barrier. */
+function hasBarrier(node: Expression): boolean {
+  let result = barrierCache.get(node);
+  if (result === undefined) {
+    result = findBarrier(node);
+    barrierCache.set(node, result);
   }
-  return holds;
+  return result;
 }
 
-/** Whether a barrier call is anywhere in a part of the typed program. */
+/** Whether a part of the typed program contains a barrier call. */
 function findBarrier(part: unknown): boolean {
   if (typeof part !== 'object' || part === null) return false;
   if (Array.isArray(part)) return part.some(findBarrier);
@@ -563,30 +577,30 @@ function findBarrier(part: unknown): boolean {
   );
 }
 
-function constant({ type, at }: Expression, value: Value): Expression {
-  return { kind: 'constant', type, value: value as Constant, at };
+function constant({ type, position }: Expression, value: Value): Expression {
+  return { kind: 'constant', type, value: value as Constant, position };
 }
 
 // Arithmetic
 
-/** Applies `f` to every component; a scalar beside vectors is used for each. */
-function each(given: readonly Value[], f: (x: readonly (number | boolean)[]) => Value): Value {
-  const vector = given.find((value) => Array.isArray(value)) as readonly Value[] | undefined;
-  if (!vector) return f(given as readonly (number | boolean)[]);
+/** Applies `f` component by component; scalars among vectors are repeated. */
+function each(args: readonly Value[], f: (x: readonly (number | boolean)[]) => Value): Value {
+  const vector = args.find((value) => Array.isArray(value)) as readonly Value[] | undefined;
+  if (!vector) return f(args as readonly (number | boolean)[]);
   return vector.map((_, n) =>
     each(
-      given.map((value) => (Array.isArray(value) ? value[n]! : value)),
+      args.map((value) => (Array.isArray(value) ? value[n]! : value)),
       f,
     ),
   );
 }
 
 function unary(operator: '-' | '!' | '~', operand: Value, type: Type): Value {
-  const own = scalarType(type);
+  const scalar = scalarType(type);
   return each([operand], ([x]) => {
     if (operator === '!') return !x;
-    if (operator === '~') return integer(~(x as number), own!);
-    return own === F32 ? -(x as number) : integer(-(x as number), own!);
+    if (operator === '~') return wrapInteger(~(x as number), scalar!);
+    return scalar === F32 ? -(x as number) : wrapInteger(-(x as number), scalar!);
   });
 }
 
@@ -599,17 +613,17 @@ function binary(
 ): Value {
   if (operator === '*' && (leftType.kind === 'matrix' || rightType.kind === 'matrix'))
     return matrixProduct(left, right, leftType, rightType);
-  const own = scalarType(leftType)!;
+  const scalar = scalarType(leftType)!;
   return each([left, right], ([a, b]) => {
     if (typeof a === 'boolean' || typeof b === 'boolean')
-      return logic(operator, a as boolean, b as boolean);
-    const compared = compare(operator, a!, b!);
-    if (compared !== undefined) return compared;
-    return own === F32 ? float(operator, a!, b!) : whole(operator, a!, b!, own);
+      return boolBinary(operator, a as boolean, b as boolean);
+    const comparison = compare(operator, a!, b!);
+    if (comparison !== undefined) return comparison;
+    return scalar === F32 ? floatBinary(operator, a!, b!) : integerBinary(operator, a!, b!, scalar);
   });
 }
 
-function logic(operator: BinaryOperator, a: boolean, b: boolean): boolean {
+function boolBinary(operator: BinaryOperator, a: boolean, b: boolean): boolean {
   switch (operator) {
     case '==':
       return a === b;
@@ -624,6 +638,7 @@ function logic(operator: BinaryOperator, a: boolean, b: boolean): boolean {
   }
 }
 
+/** The result of a comparison; `undefined` for other operators. */
 function compare(operator: BinaryOperator, a: number, b: number): boolean | undefined {
   switch (operator) {
     case '==':
@@ -645,7 +660,7 @@ function compare(operator: BinaryOperator, a: number, b: number): boolean | unde
 
 const f32 = Math.fround;
 
-function float(operator: BinaryOperator, a: number, b: number): number {
+function floatBinary(operator: BinaryOperator, a: number, b: number): number {
   switch (operator) {
     case '+':
       return f32(a + b);
@@ -662,32 +677,32 @@ function float(operator: BinaryOperator, a: number, b: number): number {
   }
 }
 
-/** The low 32 bits of a number, as a number of the type. */
-function integer(value: number, type: Scalar): number {
+/** Wraps an integer to i32 or u32. */
+function wrapInteger(value: number, type: Scalar): number {
   return type === I32 ? value | 0 : value >>> 0;
 }
 
-function whole(operator: BinaryOperator, a: number, b: number, type: Scalar): number {
+function integerBinary(operator: BinaryOperator, a: number, b: number, type: Scalar): number {
   switch (operator) {
     case '+':
-      return integer(a + b, type);
+      return wrapInteger(a + b, type);
     case '-':
-      return integer(a - b, type);
+      return wrapInteger(a - b, type);
     case '*':
-      return integer(Math.imul(a, b), type);
+      return wrapInteger(Math.imul(a, b), type);
     case '/':
-      // The quotient of the least i32 and -1 wraps to the least i32.
-      return b === 0 ? a : integer(Math.trunc(a / b), type);
+      // -2^31 / -1 wraps to -2^31.
+      return b === 0 ? a : wrapInteger(Math.trunc(a / b), type);
     case '%':
-      return b === 0 ? 0 : integer(a % b, type);
+      return b === 0 ? 0 : wrapInteger(a % b, type);
     case '&':
-      return integer(a & b, type);
+      return wrapInteger(a & b, type);
     case '|':
-      return integer(a | b, type);
+      return wrapInteger(a | b, type);
     case '^':
-      return integer(a ^ b, type);
+      return wrapInteger(a ^ b, type);
     case '<<':
-      return integer(a << (b % 32), type);
+      return wrapInteger(a << (b % 32), type);
     case '>>':
       return type === I32 ? a >> (b % 32) : a >>> (b % 32);
     default:
@@ -706,7 +721,7 @@ function matrixProduct(left: Value, right: Value, leftType: Type, rightType: Typ
   return (right as Columns).map((column) => matrixTimesVector(left as Columns, column));
 }
 
-/** Row by row, the products are added up in the order of the columns. */
+/** The dot product of each row with the vector, summed in the order of the columns. */
 function matrixTimesVector(columns: Columns, v: Numbers): number[] {
   return columns[0]!.map(
     (_, row) =>
@@ -728,13 +743,14 @@ function convert(x: number | boolean, from: Scalar, to: Scalar): number | boolea
   if (to === BOOL) return typeof x === 'boolean' ? x : x !== 0;
   const number = Number(x);
   if (to === F32) return f32(number);
-  if (from !== F32) return integer(number, to);
-  // The ends of a range are the last f32 in it.
-  const [least, most] = to === I32 ? [-(2 ** 31), 2 ** 31 - 2 ** 7] : [0, 2 ** 32 - 2 ** 8];
-  return Number.isNaN(number) ? 0 : Math.min(most, Math.max(least, Math.trunc(number))) + 0;
+  if (from !== F32) return wrapInteger(number, to);
+  // The smallest and the largest f32 that the integer type can represent.
+  const [low, high] = to === I32 ? [-(2 ** 31), 2 ** 31 - 2 ** 7] : [0, 2 ** 32 - 2 ** 8];
+  // + 0 turns -0 into 0.
+  return Number.isNaN(number) ? 0 : Math.min(high, Math.max(low, Math.trunc(number))) + 0;
 }
 
-// WGSL's own functions
+// Builtin functions
 
 const OPEN_FUNCTIONS: OpenFunctions = {
   cos: (x) => f32(Math.cos(x)),
@@ -747,27 +763,28 @@ const OPEN_FUNCTIONS: OpenFunctions = {
   tanh: (x) => f32(Math.tanh(x)),
 };
 
-/** What WGSL calls min: the first unless the second is less, also of zeros and NaN. */
-function lesser(x: number, y: number): number {
+/** WGSL's min: y if y < x, otherwise x. This also decides between zeros, and with NaN. */
+function min(x: number, y: number): number {
   return [x, y][Number(y < x)]!;
 }
 
-function greater(x: number, y: number): number {
+/** WGSL's max: y if x < y, otherwise x. */
+function max(x: number, y: number): number {
   return [x, y][Number(x < y)]!;
 }
 
-const clamp = (x: number, low: number, high: number) => lesser(greater(x, low), high);
+const clamp = (x: number, low: number, high: number) => min(max(x, low), high);
 
 function roundToEven(x: number): number {
   if (!(Math.abs(x) < 2 ** 23)) return x;
   const shifted = x < 0 ? -(2 ** 52) : 2 ** 52;
-  // Beyond 2^52 there are whole numbers alone; the sum is rounded to an even one where it lies between two.
+  // From 2^52 on, float64 has only integers: the addition rounds, and halves go to even.
   const rounded = x + shifted - shifted;
   return rounded === 0 && (x < 0 || Object.is(x, -0)) ? -0 : rounded;
 }
 
 const COMPONENTWISE: Readonly<Record<string, (type: Scalar, ...x: number[]) => number>> = {
-  abs: (type, x) => (type === F32 ? Math.abs(x!) : integer(Math.abs(x!), type)),
+  abs: (type, x) => (type === F32 ? Math.abs(x!) : wrapInteger(Math.abs(x!), type)),
   ceil: (_, x) => Math.ceil(x!),
   clamp: (_, x, low, high) => clamp(x!, low!, high!),
   countLeadingZeros: (_, x) => Math.clz32(x!),
@@ -777,8 +794,8 @@ const COMPONENTWISE: Readonly<Record<string, (type: Scalar, ...x: number[]) => n
   fma: (_, x, y, z) => f32(f32(x! * y!) + z!),
   fract: (_, x) => f32(x! - Math.floor(x!)),
   inverseSqrt: (_, x) => f32(1 / f32(Math.sqrt(x!))),
-  max: (_, x, y) => greater(x!, y!),
-  min: (_, x, y) => lesser(x!, y!),
+  max: (_, x, y) => max(x!, y!),
+  min: (_, x, y) => min(x!, y!),
   mix: (_, x, y, share) => f32(f32(x! * f32(1 - share!)) + f32(y! * share!)),
   round: (_, x) => roundToEven(x!),
   saturate: (_, x) => clamp(x!, 0, 1),
@@ -788,7 +805,7 @@ const COMPONENTWISE: Readonly<Record<string, (type: Scalar, ...x: number[]) => n
   trunc: (_, x) => Math.trunc(x!),
 };
 
-/** The products of components, added up from the first to the last. */
+/** The products of components, summed from the first to the last. */
 function dot(type: Scalar, v: Value, w: Value): Value {
   const products = each([v, w], ([a, b]) => binary('*', a!, b!, type, type)) as readonly Value[];
   return products.reduce((sum, product) => binary('+', sum, product, type, type));
@@ -800,8 +817,8 @@ function length(v: Value): number {
 
 const subtract = (v: Value, w: Value) => binary('-', v, w, F32, F32);
 
-/** Functions of whole values: of vectors, matrices, bools and pointers. */
-const WHOLE: Readonly<Record<string, (type: Scalar, ...given: Value[]) => Value>> = {
+/** The builtin functions that do not work component by component. */
+const VALUE_FUNCTIONS: Readonly<Record<string, (type: Scalar, ...args: Value[]) => Value>> = {
   all: (_, v) => [v!].flat().every(Boolean),
   any: (_, v) => [v!].flat().some(Boolean),
   arrayLength: (_, pointer) => (pointer as Location).count(),
@@ -814,10 +831,10 @@ const WHOLE: Readonly<Record<string, (type: Scalar, ...given: Value[]) => Value>
   dot: (type, v, w) => dot(type, v!, w!),
   length: (_, v) => length(v!),
   normalize: (_, v) => binary('/', v!, length(v!), F32, F32),
-  select: (_, no, yes, condition) => {
-    if (!Array.isArray(condition)) return condition ? yes! : no!;
-    return condition.map((c, n) => ((c ? yes : no) as readonly Value[])[n]!);
+  select: (_, whenFalse, whenTrue, condition) => {
+    if (!Array.isArray(condition)) return condition ? whenTrue! : whenFalse!;
+    return condition.map((c, n) => ((c ? whenTrue : whenFalse) as readonly Value[])[n]!);
   },
   transpose: (_, matrix) =>
-    (matrix as Columns)[0]!.map((_row, n) => (matrix as Columns).map((column) => column[n]!)),
+    (matrix as Columns)[0]!.map((_, row) => (matrix as Columns).map((column) => column[row]!)),
 };

@@ -1,5 +1,6 @@
-/** Pseudo-random choices that a seed repeats. */
+/** Pseudo-random choices that are reproducible from a seed. */
 
+/** A pseudo-random number generator. */
 export class Random {
   #state: number;
 
@@ -7,7 +8,7 @@ export class Random {
     this.#state = seed | 0;
   }
 
-  /** 32 random bits: a counter whose bits are mixed. */
+  /** 32 random bits: the mixed bits of a counter. */
   bits(): number {
     this.#state = (this.#state + 0x9e3779b9) | 0;
     let x = this.#state;
@@ -16,26 +17,32 @@ export class Random {
     return (x ^ (x >>> 15)) >>> 0;
   }
 
-  /** 0 to n - 1. */
+  /** An integer from 0 to n - 1. */
   below(n: number): number {
     return Math.floor((this.bits() / 2 ** 32) * n);
   }
 
-  /** `low` to `high`, both among them. */
+  /** An integer from `low` to `high`, inclusive. */
   between(low: number, high: number): number {
     return low + this.below(high - low + 1);
   }
 
+  /** Whether an event of a probability happens. */
   chance(probability: number): boolean {
     return this.bits() < probability * 2 ** 32;
   }
 
+  /**
+   * An item of a list.
+   *
+   * @throws Error where the list is empty.
+   */
   pick<T>(from: readonly T[]): T {
-    if (from.length === 0) throw new Error('There is nothing to pick from.');
+    if (from.length === 0) throw new Error('Cannot pick from an empty list.');
     return from[this.below(from.length)]!;
   }
 
-  /** The list in another order. */
+  /** A copy of the list in random order. */
   shuffled<T>(list: readonly T[]): T[] {
     const rest = [...list];
     return list.map(() => rest.splice(this.below(rest.length), 1)[0]!);

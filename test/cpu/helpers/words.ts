@@ -1,4 +1,4 @@
-/** Buffers as 32-bit words of known types: filled at random, and compared. */
+/** Buffers as 32-bit words of a WGSL type: filled with random values, and compared. */
 
 import { F32, type Scalar, strideOf, type Type, U32 } from '../../../src/cpu/wgsl/types.js';
 import type { Random } from './random.js';
@@ -6,7 +6,7 @@ import type { Random } from './random.js';
 const floats = new Float32Array(1);
 const words = new Uint32Array(floats.buffer);
 
-/** The f32 with these bits. */
+/** The f32 with the given bits. */
 export function bitsToFloat(bits: number): number {
   words[0] = bits;
   return floats[0]!;
@@ -18,34 +18,35 @@ export function floatBits(value: number): number {
   return words[0]!;
 }
 
-/** The scalar in each of a buffer's words; `undefined` where there is padding. */
+/** The scalar type of each of `count` words of a buffer; `undefined` for padding. */
 function scalarsInWords(type: Type, count: number): (Scalar | undefined)[] {
   const scalars: (Scalar | undefined)[] = Array(count).fill(undefined);
-  const visit = (part: Type, at: number): void => {
+  const visit = (part: Type, offset: number): void => {
     switch (part.kind) {
       case 'scalar':
-        if (at < count) scalars[at] = part;
+        if (offset < count) scalars[offset] = part;
         return;
       case 'struct':
-        for (const member of part.members) visit(member.type, at + member.offset / 4);
+        for (const member of part.members) visit(member.type, offset + member.offset / 4);
         return;
       case 'vector':
       case 'matrix':
       case 'array': {
         const stride = strideOf(part) / 4;
-        const [inner, length] = elementLayout(part);
-        const most = length ?? Math.floor((count - at) / stride);
-        for (let n = 0; n < most; n++) visit(inner, at + n * stride);
+        const [element, fixedLength] = elementLayout(part);
+        const length = fixedLength ?? Math.floor((count - offset) / stride);
+        for (let n = 0; n < length; n++) visit(element, offset + n * stride);
         return;
       }
       default:
-        throw new Error(`No buffer holds a ${part.kind}.`);
+        throw new Error(`A buffer cannot hold a ${part.kind}.`);
     }
   };
   visit(type, 0);
   return scalars;
 }
 
+/** The type and number of elements; no number for a runtime-sized array. */
 function elementLayout(type: Extract<Type, { kind: 'vector' | 'matrix' | 'array' }>) {
   if (type.kind === 'matrix')
     return [{ kind: 'vector', size: type.rows, element: F32 }, type.columns] as const;
@@ -59,39 +60,40 @@ const FLOATS = [
 const NOT_FINITE = [Infinity, -Infinity, Number.NaN];
 
 /**
- * Fills a buffer with small numbers, numbers at the edges of their types, and any others.
+ * Fills a buffer with random values: small numbers, edge cases of each type, and arbitrary bits.
  *
- * @param isPortable whether floats are whole and small.
+ * @param isPortable whether every f32 is a small integer, so that all devices compute the same.
  */
 export function fillWords(
-  into: Uint32Array,
+  buffer: Uint32Array,
   type: Type,
   random: Random,
   isPortable: boolean,
 ): void {
-  const scalars = scalarsInWords(type, into.length);
-  for (let n = 0; n < into.length; n++) {
+  const scalars = scalarsInWords(type, buffer.length);
+  for (let n = 0; n < buffer.length; n++) {
     if (scalars[n] === F32)
-      into[n] = floatBits(isPortable ? random.between(-99, 99) : randomFloat(random));
-    else if (random.chance(0.5)) into[n] = random.below(12);
-    else into[n] = random.chance(0.5) ? random.pick(INTEGERS) : random.bits();
+      buffer[n] = floatBits(isPortable ? random.between(-99, 99) : randomFloat(random));
+    else if (random.chance(0.5)) buffer[n] = random.below(12);
+    else buffer[n] = random.chance(0.5) ? random.pick(INTEGERS) : random.bits();
   }
 }
 
 function randomFloat(random: Random): number {
-  const at = random.below(20);
-  if (at < 8) return random.between(-9, 9);
-  if (at < 14) return random.between(-4000, 4000) / 64;
-  if (at < 18) return random.pick(FLOATS);
-  if (at < 19) return random.pick(NOT_FINITE);
-  const any = bitsToFloat(random.bits());
-  return Number.isNaN(any) ? 1 : any;
+  const choice = random.below(20);
+  if (choice < 8) return random.between(-9, 9);
+  if (choice < 14) return random.between(-4000, 4000) / 64;
+  if (choice < 18) return random.pick(FLOATS);
+  if (choice < 19) return random.pick(NOT_FINITE);
+  const arbitrary = bitsToFloat(random.bits());
+  return Number.isNaN(arbitrary) ? 1 : arbitrary;
 }
 
 /**
- * Where two buffers differ first, for people; `undefined` where they do not. NaN equals NaN.
+ * Describes the first word in which two buffers differ; `undefined` if there is none. NaN equals
+ * NaN.
  *
- * @param anyZero whether 0 equals -0, as WGSL lets a device have it.
+ * @param anyZero whether 0 equals -0, since WGSL lets a device give either.
  */
 export function difference(
   type: Type,
@@ -111,8 +113,8 @@ export function difference(
       if (anyZero && a === b) continue;
       return `word ${n} is ${b}, not ${a}`;
     }
-    const show = (bits: number) => (scalar === U32 ? bits : bits | 0);
-    return `word ${n}${scalar ? '' : ' (padding)'} is ${show(q)}, not ${show(p)}`;
+    const integer = (bits: number) => (scalar === U32 ? bits : bits | 0);
+    return `word ${n}${scalar ? '' : ' (padding)'} is ${integer(q)}, not ${integer(p)}`;
   }
   return undefined;
 }

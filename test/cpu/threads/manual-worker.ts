@@ -1,23 +1,24 @@
-/** A worker of a shared memory that runs nothing by itself: lists stay in flight until a test runs them. */
+/** A worker with shared memory that runs lists only when a test tells it to. */
 
 import type { WorkerEvents, WorkerHandle } from '../../../src/cpu/threads/host.js';
 import { CONTROL_BYTES, FINISHED, PUBLISHED } from '../../../src/cpu/threads/layout.js';
-import { ListFollower } from '../../../src/cpu/threads/list-ring.js';
+import { ListSubscriber } from '../../../src/cpu/threads/list-ring.js';
 import type { SharedStart } from '../../../src/cpu/threads/messages.js';
 import { Runner } from '../../../src/cpu/threads/run-list.js';
 
 /** The only thread of an executor. */
 export class ManualWorker {
-  /** Messages that it has sent since it was ready. */
+  /** The number of messages that it has sent since it was ready. */
   notices = 0;
+  /** Whether the executor has it keep the process alive. */
   isHeld = false;
   isStopped = false;
   #events: WorkerEvents | undefined;
   #words = new Int32Array(0);
-  #ring: ListFollower | undefined;
+  #ring: ListSubscriber | undefined;
   #runner: Runner | undefined;
 
-  /** What an executor starts it with. */
+  /** The function with which an executor starts it. */
   readonly start = (events: WorkerEvents): WorkerHandle => {
     this.#events = events;
     return {
@@ -31,23 +32,27 @@ export class ManualWorker {
     };
   };
 
-  /** Runs so many lists that are in flight. @throws Error where there are not as many. */
+  /**
+   * Runs lists that are in flight.
+   *
+   * @throws Error where fewer lists are in flight.
+   */
   run(lists = 1): void {
     for (let n = 0; n < lists; n++) {
       if (this.#words[PUBLISHED] === this.#words[FINISHED])
         throw new Error('No list is in flight.');
       const list = this.#ring!.next();
       this.#runner!.run(list);
-      if (!this.#ring!.leave(list, 1, 0)) continue;
+      if (!this.#ring!.finish(list, 1, 0)) continue;
       this.notices++;
-      this.#events!.onAnswer({ kind: 'finished' });
+      this.#events!.onReply({ kind: 'finished' });
     }
   }
 
   #begin({ memory, thread }: SharedStart): void {
     this.#words = new Int32Array(memory.buffer, 0, CONTROL_BYTES / 4);
-    this.#ring = new ListFollower(this.#words, thread);
+    this.#ring = new ListSubscriber(this.#words, thread);
     this.#runner = new Runner(memory, thread);
-    this.#events!.onAnswer({ kind: 'ready' });
+    this.#events!.onReply({ kind: 'ready' });
   }
 }

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** Begins every program. */
+/** The beginning of every program. */
 const PREAMBLE = `
 import { requestCpuDevice } from './index.js';
 const device = await requestCpuDevice({ threads: 8 });
@@ -53,7 +53,7 @@ describe('a process', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** What a program prints, which must end by itself and well. */
+  /** Runs a program, which must exit by itself without an error, and returns its output. */
   async function output(program: string): Promise<string> {
     const path = join(folder, 'program.js');
     writeFileSync(path, PREAMBLE + program);
@@ -61,20 +61,20 @@ describe('a process', () => {
     return stdout.trim();
   }
 
-  it('ends though its device has not been destroyed', async () => {
+  it('exits even if its device was not destroyed', async () => {
     expect(await output(`console.log('done');`)).toBe('done');
   });
 
-  it('ends though lists are in flight', async () => {
+  it('exits even if lists are in flight', async () => {
     expect(await output(`run('main'); console.log('done');`)).toBe('done');
   });
 
-  it('lives while it waits for work', async () => {
+  it('does not exit while it waits for work', async () => {
     const program = `run('main'); await device.queue.onSubmittedWorkDone(); console.log('done');`;
     expect(await output(program)).toBe('done');
   });
 
-  it('that waits for work is told of a failure of any of the threads', async () => {
+  it('learns of a failure in any thread while it waits for work', async () => {
     const program = `
 run('main');
 run('far');
@@ -84,7 +84,7 @@ console.log((await device.lost).message);`;
       expect(await output(program)).toBe('kernel far failed: memory access out of bounds');
   });
 
-  it('ends after its device was destroyed in the middle of work', async () => {
+  it('exits after its device was destroyed during work', async () => {
     const program = `
 for (let n = 0; n < 100; n++) run('main');
 device.destroy();

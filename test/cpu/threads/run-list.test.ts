@@ -12,53 +12,65 @@ function emptyKernel(maxPages: number): Uint8Array<ArrayBuffer> {
   return compileEntry(program, program.entries[0]!, options).bytes;
 }
 
-/** Writes a command to some words. */
-function put(words: Int32Array, index: number, command: Readonly<Record<number, number>>): void {
+/** Writes the words of a command at `index`. */
+function writeCommand(
+  words: Int32Array,
+  index: number,
+  command: Readonly<Record<number, number>>,
+): void {
   for (const [word, value] of Object.entries(command)) words[index + Number(word)] = value;
 }
 
 describe('a list', () => {
-  it('runs on all of a memory that has grown, though a thread hears of it late', () => {
-    const [small, large] = [new SharedArrayBuffer(w.PAGE), new SharedArrayBuffer(2 * w.PAGE)];
-    let looks = 0;
+  it('uses all of a memory that has grown, even if a thread sees the growth late', () => {
+    const [small, large] = [
+      new SharedArrayBuffer(w.PAGE_BYTES),
+      new SharedArrayBuffer(2 * w.PAGE_BYTES),
+    ];
+    let reads = 0;
     const memory = {
       get buffer() {
-        return looks++ < 4 ? small : large;
+        return reads++ < 4 ? small : large;
       },
     };
     const runner = new Runner(memory as unknown as WebAssembly.Memory, 0);
     const words = new Int32Array(large);
     const last = words.length - 1;
     words[last] = 7;
-    put(words, 0, { [w.KIND]: w.CLEAR, [w.TO]: 4 * last, [w.BYTES]: 4, [w.TOTAL]: 1 });
+    writeCommand(words, 0, { [w.KIND]: w.CLEAR, [w.TO]: 4 * last, [w.BYTES]: 4, [w.TOTAL]: 1 });
     runner.run({ start: 0, commands: 1, threads: 1, pages: 2 });
     expect(words[last]).toBe(0);
   });
 
-  it('blames a kernel for what it does, and not for what comes after it', () => {
+  it('attributes an error to the kernel that runs, not to one that ran before', () => {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
     const runner = new Runner(memory, 0);
     runner.addKernel(7, emptyKernel(1));
     const words = new Int32Array(memory.buffer);
-    put(words, 0, { [w.KIND]: w.RUN, [w.KERNEL]: 7, [w.TOTAL]: 1, [w.COUNT_X]: 1 });
-    put(words, w.COMMAND_WORDS, { [w.KIND]: w.COPY, [w.KERNEL]: -1, [w.BYTES]: 4, [w.TOTAL]: 1 });
-    const blamed: number[] = [];
+    writeCommand(words, 0, { [w.KIND]: w.RUN, [w.KERNEL]: 7, [w.TOTAL]: 1, [w.COUNT_X]: 1 });
+    writeCommand(words, w.COMMAND_WORDS, {
+      [w.KIND]: w.COPY,
+      [w.KERNEL]: -1,
+      [w.BYTES]: 4,
+      [w.TOTAL]: 1,
+    });
+    const kernels: number[] = [];
     vi.spyOn(Uint8Array.prototype, 'copyWithin').mockImplementation(() => {
-      blamed.push(runner.kernel);
+      kernels.push(runner.kernel);
       throw new Error('no copy');
     });
     const list = { start: 0, commands: 2, threads: 1, pages: 1 };
     expect(() => runner.run(list)).toThrow('no copy');
-    expect(blamed).toEqual([-1]);
-    // A module that is not one is the fault of its kernel.
-    put(words, 0, { [w.KERNEL]: 8, [w.MODULE]: 1024, [w.MODULE_BYTES]: 8 });
+    expect(kernels).toEqual([-1]);
+    // An invalid module is an error of its kernel.
+    writeCommand(words, 0, { [w.KERNEL]: 8, [w.MODULE]: 1024, [w.MODULE_BYTES]: 8 });
     expect(() => runner.run(list)).toThrow(WebAssembly.CompileError);
     expect(runner.kernel).toBe(8);
   });
 });
 
-describe('a failure', () => {
-  it('says what is known of an error', () => {
+describe('describeFailure', () => {
+  it('copies the fields of an error, or takes a string as its text', () => {
     expect(describeFailure(new BadIndex(3, 9, 8), 2)).toEqual({
       text: 'an index is outside its array',
       kernel: 2,

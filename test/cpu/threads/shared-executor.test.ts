@@ -3,19 +3,19 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import type { Command } from '../../../src/cpu/threads/executor.js';
 import type { WorkerEvents } from '../../../src/cpu/threads/host.js';
-import { PAGE } from '../../../src/cpu/threads/layout.js';
+import { PAGE_BYTES } from '../../../src/cpu/threads/layout.js';
 import { MAX_IN_FLIGHT } from '../../../src/cpu/threads/list-ring.js';
 import { SharedExecutor } from '../../../src/cpu/threads/shared-executor.js';
 import type { TestHooks } from '../../../src/cpu/threads/test-hooks.js';
 import { HEAP_START } from '../../../src/cpu/wasm/address-space.js';
 import { ManualWorker } from './manual-worker.js';
 
-/** 2 MiB, of which half is the heap's. */
+/** 2 MiB, of which the heap has half. */
 const MAX_PAGES = 32;
-const HEAP_BYTES = MAX_PAGES * PAGE - HEAP_START;
+const HEAP_BYTES = MAX_PAGES * PAGE_BYTES - HEAP_START;
 const UNIT = 256;
 
-/** An executor whose only thread runs what a test tells it to. */
+/** An executor whose only thread runs lists when a test tells it to. */
 async function start(hooks: TestHooks = {}) {
   const worker = new ManualWorker();
   const executor = await SharedExecutor.start(1, worker.start, { maxPages: MAX_PAGES, ...hooks });
@@ -34,10 +34,11 @@ const copy = (from: number, to: number, bytes: number): Command => ({
   to,
   bytes,
 });
+/** The bytes of a read. */
 const readBytes = async (read: Promise<ArrayBuffer>) => [...new Uint8Array(await read)];
 
-describe('a block that is released', () => {
-  it('is there again once the lists before have run, though nobody has asked', async () => {
+describe('a released block', () => {
+  it('is available again once the lists before have run, even if nothing waited', async () => {
     const { worker, executor, allocate } = await start();
     const block = allocate(HEAP_BYTES - UNIT);
     executor.submit([clear(block)]);
@@ -47,7 +48,7 @@ describe('a block that is released', () => {
     expect(executor.allocate(HEAP_BYTES - UNIT)?.address).toBe(block);
   });
 
-  it('makes room for a kernel, too', async () => {
+  it('is available to a kernel', async () => {
     const { worker, executor, allocate } = await start();
     const block = allocate(HEAP_BYTES - UNIT);
     executor.submit([clear(block)]);
@@ -57,8 +58,8 @@ describe('a block that is released', () => {
   });
 });
 
-describe('a kernel for which there is no room', () => {
-  it('leaves nothing behind', async () => {
+describe('a kernel that does not fit', () => {
+  it('uses no memory', async () => {
     const { executor } = await start();
     executor.addKernel(new Uint8Array(100), 64);
     const { usedBytes } = executor;
@@ -70,7 +71,7 @@ describe('a kernel for which there is no room', () => {
 });
 
 describe('a write while lists run', () => {
-  it('waits in the memory, where there is room, and does not hold up what comes after', async () => {
+  it('is staged in the memory, where there is room, and does not delay later work', async () => {
     const { worker, executor, allocate } = await start();
     const [a, b] = [allocate(UNIT), allocate(UNIT)];
     executor.write(a, Uint8Array.of(1, 2, 3, 4));
@@ -82,7 +83,7 @@ describe('a write while lists run', () => {
     expect(await readBytes(read)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
-  it('goes along with the next list, in order with other writes', async () => {
+  it('is part of the next list, in order with other writes', async () => {
     const { worker, executor, allocate } = await start();
     const [a, b] = [allocate(UNIT), allocate(UNIT)];
     const { usedBytes } = executor;
@@ -96,7 +97,7 @@ describe('a write while lists run', () => {
     expect(executor.usedBytes).toBe(usedBytes);
   });
 
-  it('is done without one where it is read', async () => {
+  it('takes place without a next list where its bytes are read', async () => {
     const { worker, executor, allocate } = await start();
     const a = allocate(UNIT);
     executor.submit([clear(a)]);
@@ -106,7 +107,7 @@ describe('a write while lists run', () => {
     expect(await readBytes(read)).toEqual([5]);
   });
 
-  it('is in a list of its own with others where there are many', async () => {
+  it('is part of a separate list where there are many writes', async () => {
     const { worker, executor, allocate } = await start();
     const a = allocate(1000);
     executor.submit([clear(a)]);
@@ -116,7 +117,7 @@ describe('a write while lists run', () => {
     expect(await readBytes(read)).toEqual(Array.from({ length: 600 }, (_, n) => n & 255));
   });
 
-  it('is done by the main thread once nothing runs any more', async () => {
+  it('is done by the main thread once no list runs', async () => {
     const { worker, executor, allocate } = await start();
     const a = allocate(UNIT);
     const { usedBytes } = executor;
@@ -129,16 +130,16 @@ describe('a write while lists run', () => {
     expect(executor.usedBytes).toBe(usedBytes);
   });
 
-  it('waits outside of the memory, where there is no room', async () => {
+  it('is staged outside the memory, where there is no room in it', async () => {
     const { worker, executor, allocate, failure } = await start();
     const bytes = 600 * 1024;
     const [a, b] = [allocate(bytes), allocate(UNIT)];
     executor.write(a, new Uint8Array(bytes).fill(1));
     executor.submit([copy(a, b, 4)]);
-    const written = new Uint8Array(bytes).fill(2);
-    executor.write(a, written);
-    // It is taken as it is now, and what comes after it sees it.
-    written.fill(3);
+    const data = new Uint8Array(bytes).fill(2);
+    executor.write(a, data);
+    // The data was copied before this change, and later commands read the copy.
+    data.fill(3);
     executor.submit([copy(a + bytes - 4, b + 4, 4)]);
     executor.write(a, Uint8Array.of(4));
     const reads = [executor.read(b, 8), executor.read(a, 2)];
@@ -153,19 +154,19 @@ describe('a write while lists run', () => {
 });
 
 describe('a read', () => {
-  it('waits for the work up to its moment, and for no more', async () => {
+  it('waits for the lists up to the given one only', async () => {
     const { worker, executor, allocate } = await start();
     const a = allocate(UNIT);
-    const moments: number[] = [];
+    const lists: number[] = [];
     for (const byte of [1, 2, 3]) {
       executor.submit([clear(a)]);
       executor.write(a + byte, Uint8Array.of(byte));
-      moments.push(executor.submitted);
+      lists.push(executor.submitted);
     }
     const order: string[] = [];
     const read = (name: string, after?: number) =>
       executor.read(a, 4, after).then(() => order.push(name));
-    const reads = [read('all'), read('second', moments[1]), read('first', moments[0])];
+    const reads = [read('all'), read('second', lists[1]), read('first', lists[0])];
     worker.run(2);
     await reads[2];
     expect(order).toEqual(['first']);
@@ -174,13 +175,13 @@ describe('a read', () => {
     expect(order).toEqual(['first', 'second']);
     worker.run();
     await reads[0];
-    await read('late', moments[0]);
+    await read('late', lists[0]);
     expect(order).toEqual(['first', 'second', 'all', 'late']);
   });
 });
 
-describe('lists in a memory that is full', () => {
-  it('run one after the other', async () => {
+describe('lists in a full memory', () => {
+  it('run one after another', async () => {
     const { worker, executor, allocate, failure } = await start();
     const [a, b] = [allocate(UNIT), allocate(HEAP_BYTES - UNIT)];
     executor.write(a, Uint8Array.of(1, 2, 3, 4));
@@ -194,7 +195,7 @@ describe('lists in a memory that is full', () => {
     expect(executor.usedBytes).toBe(HEAP_BYTES);
   });
 
-  it('that find room nowhere end the device', async () => {
+  it('that do not fit at all end the device', async () => {
     const { worker, executor, allocate, failure } = await start();
     const all = allocate(HEAP_BYTES);
     executor.submit(Array.from({ length: 16_000 }, () => clear(all)));
@@ -204,19 +205,21 @@ describe('lists in a memory that is full', () => {
   });
 });
 
-describe('more lists than are in flight at a time', () => {
-  it('follow when the first are finished, across the end of their numbers', async () => {
+describe('more lists than can be in flight', () => {
+  it('follow when earlier ones are finished, also where their ids wrap around', async () => {
     const { worker, executor, allocate } = await start({ firstList: -5 });
     const a = allocate(UNIT);
-    const lists = 2 * MAX_IN_FLIGHT;
-    for (let n = 0; n < lists; n++) executor.submit([copy(a + n, a + n + 1, 1)]);
+    const count = 2 * MAX_IN_FLIGHT;
+    for (let n = 0; n < count; n++) executor.submit([copy(a + n, a + n + 1, 1)]);
     executor.write(a, Uint8Array.of(7));
     const read = executor.read(a, 3);
-    worker.run(lists + 1);
+    worker.run(count + 1);
     expect(await readBytes(read)).toEqual([7, 0, 0]);
   });
 
-  it('are each told of, wherever their numbers wrap around', { timeout: 5000 }, async () => {
+  it('are each reported as finished, wherever their ids wrap around', {
+    timeout: 5000,
+  }, async () => {
     const { worker, executor, allocate } = await start({ firstList: -3 });
     const a = allocate(UNIT);
     for (let n = 0; n < 8; n++) {
@@ -230,7 +233,7 @@ describe('more lists than are in flight at a time', () => {
 });
 
 describe('the process', () => {
-  it('is kept alive while a result is awaited, and not by what is released', async () => {
+  it('is kept alive by a pending read, but not by a release', async () => {
     const { worker, executor, allocate } = await start();
     const a = allocate(UNIT);
     executor.submit([clear(a)]);
@@ -245,14 +248,14 @@ describe('the process', () => {
   });
 });
 
-describe('an executor that is closed', () => {
-  it('lets go of the memory', async () => {
-    const collect = exposedCollector();
+describe('a closed executor', () => {
+  it('no longer references the memory', async () => {
+    const collect = garbageCollector();
     let memory: WeakRef<object> | undefined;
-    const starter = ({ onAnswer }: WorkerEvents) => ({
+    const starter = ({ onReply }: WorkerEvents) => ({
       send: (message: object) => {
         memory = new WeakRef((message as { memory: WebAssembly.Memory }).memory.buffer);
-        onAnswer({ kind: 'ready' });
+        onReply({ kind: 'ready' });
       },
       hold: () => {},
       stop: () => {},
@@ -266,7 +269,7 @@ describe('an executor that is closed', () => {
     expect(executor.threads).toBe(1);
   });
 
-  it('takes every call, and does nothing', async () => {
+  it('accepts every call and does nothing', async () => {
     const { worker, executor, allocate, failure } = await start();
     const a = allocate(UNIT);
     executor.submit([clear(a)]);
@@ -284,8 +287,8 @@ describe('an executor that is closed', () => {
   });
 });
 
-/** Collects garbage, until nothing is left that can be. */
-function exposedCollector(): () => Promise<void> {
+/** A function that collects all garbage. */
+function garbageCollector(): () => Promise<void> {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   return async () => {

@@ -6,7 +6,7 @@ import { ListPublisher } from '../../../src/cpu/threads/list-ring.js';
 
 const START = w.CONTROL_BYTES / 4;
 
-/** A thread of two, ready to take part in lists; the other one is never there. */
+/** Starts one of two threads, ready to run lists; the other one does not exist. */
 async function startThread(thread: number) {
   const memory = new WebAssembly.Memory({ initial: 4, maximum: 4, shared: true });
   const words = new Int32Array(memory.buffer);
@@ -18,26 +18,26 @@ async function startThread(thread: number) {
   return { worker, words, publisher };
 }
 
-/** Waits until a thread sleeps on a word. It is woken thereby, and goes to sleep again. */
+/** Waits until a thread sleeps on a word. This wakes the thread, which goes to sleep again. */
 async function untilAsleep(words: Int32Array, index: number): Promise<void> {
   while (Atomics.notify(words, index) === 0) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 describe('a worker ends when it is terminated', () => {
-  it('while it sleeps until there is a list', async () => {
+  it('while it waits for a list', async () => {
     const { worker, words } = await startThread(0);
     await untilAsleep(words, w.PUBLISHED);
     await worker.terminate();
   });
 
-  it('while it sleeps until more threads are wanted', async () => {
+  it('while it waits for a list that uses it', async () => {
     const { worker, words, publisher } = await startThread(1);
     publisher.publish({ start: START, commands: 0, threads: 1, pages: 4 });
-    await untilAsleep(words, w.ACTIVE);
+    await untilAsleep(words, w.ACTIVE_THREADS);
     await worker.terminate();
   });
 
-  it('while it sleeps at a barrier, for a thread that never comes', async () => {
+  it('while it waits at a barrier for a thread that never arrives', async () => {
     const { worker, words, publisher } = await startThread(0);
     words[START + w.KIND] = w.CLEAR;
     words[START + w.TOTAL] = 2;

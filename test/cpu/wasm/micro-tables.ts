@@ -1,8 +1,8 @@
 /**
- * Operators, conversions and functions of each component, as tables of operands and results.
+ * Operators, conversions and componentwise functions, as tables of operands and results.
  *
- * A table is one program. Each row is computed with operands that come from a buffer and with operands that are known
- * when the kernel is compiled, for scalars and for vectors of every size.
+ * A table is one program. It computes each row with operands from a buffer and with constant
+ * operands, for scalars and for vectors of every size.
  */
 
 import { floatBits } from '../helpers/words.js';
@@ -10,33 +10,37 @@ import type { MicroProgram } from './micro-programs.js';
 
 type ScalarName = 'f32' | 'i32' | 'u32' | 'bool';
 type Cell = number | boolean;
-/** How many components vectors have. */
+/** The sizes of vectors. */
 export const SIZES = [2, 3, 4] as const;
-/** The names of components. */
+/** The names of a vector's components. */
 export const LANES = 'xyzw';
 
 interface Table {
-  readonly what: string;
-  /** The types of the operands, and of the result. */
+  readonly title: string;
+  /** The types of the operands. */
   readonly types: readonly ScalarName[];
+  /** The type of the result. */
   readonly result: ScalarName;
-  /** The expression of operands with these names. */
+  /** The WGSL expression of operands with the given names. */
   readonly form: (...operands: string[]) => string;
-  /** Operands, and last the result. */
+  /** Each row: the operands, then the result. */
   readonly rows: readonly (readonly Cell[])[];
-  /** The expression of vectors. Default: that of scalars. */
+  /** The expression for vectors. Default: that for scalars. */
   readonly vectorForm?: (size: number, ...operands: string[]) => string;
-  readonly near?: number;
-  readonly isOwn?: boolean;
+  /** The largest allowed error of an f32 result. Default: 0. */
+  readonly tolerance?: number;
+  /** As in MicroProgram. */
+  readonly isDeviceSpecific?: boolean;
   readonly isScalarOnly?: boolean;
-  /** Whether a vector may stand beside a scalar. */
+  /** Whether one operand may be a vector and the other a scalar. */
   readonly isMixed?: boolean;
 }
 
+/** The word of a value in a buffer. */
 const word = (type: ScalarName, value: Cell): number =>
   type === 'f32' ? floatBits(Number(value)) : Number(value) >>> 0;
 
-/** A number in WGSL; those that no constant can be are made of a `let`. */
+/** A value as WGSL text. NaN and infinity cannot be constants, so they come from a `let`. */
 function literal(type: ScalarName, value: Cell): string {
   if (type === 'bool') return `${value}`;
   if (type === 'u32') return `${value}u`;
@@ -47,15 +51,17 @@ function literal(type: ScalarName, value: Cell): string {
 }
 
 /**
- * The program of a table: each row with every way for its operands to be known or not, and of every size.
+ * The program of a table: each row for every size, and for every combination of constant operands
+ * and operands from a buffer.
  *
- * @param isBrief none known, and of vectors those of 3 components alone.
+ * @param isSubset computes only scalars and vec3, without constant operands.
  */
-function tableProgram(table: Table, isBrief = false): MicroProgram {
+function tableProgram(table: Table, isSubset = false): MicroProgram {
   const writer = new TableWriter(table);
-  const ways = isBrief ? 1 : 2 ** table.types.length;
-  for (let known = 0; known < ways; known++) writer.addRows(known, isBrief ? [3] : SIZES);
-  if (table.isMixed && !isBrief) writer.addMixed();
+  const combinations = isSubset ? 1 : 2 ** table.types.length;
+  for (let constants = 0; constants < combinations; constants++)
+    writer.addRows(constants, isSubset ? [3] : SIZES);
+  if (table.isMixed && !isSubset) writer.addMixed();
   return writer.program();
 }
 
@@ -63,16 +69,20 @@ class TableWriter {
   readonly #table: Table;
   readonly #lines: string[] = [];
   readonly #expected: number[] = [];
-  readonly #near: (number | undefined)[] = [];
+  readonly #tolerances: (number | undefined)[] = [];
 
   constructor(table: Table) {
     this.#table = table;
   }
 
-  /** @param known a bit for each operand: whether the compiler knows it. */
-  addRows(known: number, sizes: readonly number[]): void {
+  /**
+   * Adds all rows, as scalars and as vectors of the given sizes.
+   *
+   * @param constants bit n says whether operand n is constant.
+   */
+  addRows(constants: number, sizes: readonly number[]): void {
     const { types, rows, form, isScalarOnly } = this.#table;
-    const operand = (row: number, n: number) => this.#operand(row, n, ((known >> n) & 1) === 1);
+    const operand = (row: number, n: number) => this.#operand(row, n, ((constants >> n) & 1) === 1);
     for (const row of rows.keys()) {
       const scalars = types.map((_, n) => operand(row, n));
       this.#addBlock(scalars, form, row);
@@ -88,7 +98,7 @@ class TableWriter {
     }
   }
 
-  /** A vector with a scalar beside it, on either side. */
+  /** Adds all rows with one operand as a vector and the other as a scalar. */
   addMixed(): void {
     const { rows, form } = this.#table;
     for (const row of rows.keys())
@@ -101,17 +111,17 @@ class TableWriter {
   }
 
   program(): MicroProgram {
-    const { what, types, rows, isOwn = false } = this.#table;
+    const { title, types, rows, isDeviceSpecific = false } = this.#table;
     const inputs = types.map((type, n) => {
-      const stored = type === 'bool' ? 'u32' : type;
-      return `@group(0) @binding(${n + 1}) var<storage, read> given_${n}: array<${stored}>;`;
+      const storedType = type === 'bool' ? 'u32' : type;
+      return `@group(0) @binding(${n + 1}) var<storage, read> input_${n}: array<${storedType}>;`;
     });
     const buffers = types.map((type, n) => [
       `0.${n + 1}`,
       Uint32Array.from(rows, (values) => word(type, values[n]!)),
     ]);
     return {
-      what,
+      title,
       code: [
         '@group(0) @binding(0) var<storage, read_write> out: array<u32>;',
         ...inputs,
@@ -122,25 +132,25 @@ class TableWriter {
       ].join('\n'),
       buffers: { '0.0': new Uint32Array(this.#expected.length), ...Object.fromEntries(buffers) },
       expected: { '0.0': this.#expected },
-      near: this.#near,
-      isOwn,
+      tolerances: this.#tolerances,
+      isDeviceSpecific,
     };
   }
 
-  #operand(row: number, n: number, isKnown: boolean): string {
+  #operand(row: number, n: number, isConstant: boolean): string {
     const { types, rows } = this.#table;
-    if (isKnown) return literal(types[n]!, rows[row]![n]!);
-    return types[n] === 'bool' ? `(given_${n}[${row}] != 0u)` : `given_${n}[${row}]`;
+    if (isConstant) return literal(types[n]!, rows[row]![n]!);
+    return types[n] === 'bool' ? `(input_${n}[${row}] != 0u)` : `input_${n}[${row}]`;
   }
 
-  /** The form of operands, whose result is that of a row, or whose components are those of several. */
+  /** Adds one expression: a scalar with the result of a row, or a vector with those of several. */
   #addBlock(
     operands: readonly string[],
     form: (...names: string[]) => string,
     rows: number | readonly number[],
   ): void {
     const names = [...'abc'].slice(0, operands.length);
-    const { result, near = 0 } = this.#table;
+    const { result, tolerance = 0 } = this.#table;
     this.#lines.push(
       '  {',
       ...operands.map((operand, n) => `    let ${names[n]} = ${operand};`),
@@ -151,7 +161,7 @@ class TableWriter {
       const bits = result === 'bool' ? `u32(${value})` : `bitcast<u32>(${value})`;
       this.#lines.push(`    out[${this.#expected.length}] = ${bits};`);
       this.#expected.push(word(result, this.#table.rows[row]!.at(-1)!));
-      this.#near.push(result === 'f32' ? near : undefined);
+      this.#tolerances.push(result === 'f32' ? tolerance : undefined);
     }
     this.#lines.push('  }');
   }
@@ -161,7 +171,10 @@ class TableWriter {
 
 type RowsByType = Readonly<Partial<Record<ScalarName, string>>>;
 
-/** The ends of the integer types, the last f32 before them, and what no literal is. */
+/**
+ * Names for cells: the limits of the integer types, the largest f32 within them (TOP, UTOP), and
+ * values that have no literal.
+ */
 const CELLS: Readonly<Record<string, Cell>> = {
   MIN: -(2 ** 31),
   MAX: 2 ** 31 - 1,
@@ -175,7 +188,7 @@ const CELLS: Readonly<Record<string, Cell>> = {
   false: false,
 };
 
-/** Rows of operands and result, as "7 2 3, MIN -1 MIN"; 2^31 is a power. */
+/** Parses rows of operands and results, such as "7 2 3, MIN -1 MIN" or "2^31 2^31 0". */
 function parseRows(text: string): Cell[][] {
   return text.split(', ').map((row) => row.split(' ').map(cell));
 }
@@ -237,7 +250,7 @@ const BITWISE: Readonly<Record<string, RowsByType>> = {
   },
 };
 
-/** Shifts take the amount modulo 32, where it is not constant. */
+/** The amount of a shift is taken modulo 32, if it is not constant. */
 const SHIFTS: Readonly<Record<string, RowsByType>> = {
   '<<': {
     i32: '1 4 16, 1 31 MIN, -1 1 -2, 3 32 3, 3 33 6, 5 UMAX MIN, 7 0 7',
@@ -249,7 +262,7 @@ const SHIFTS: Readonly<Record<string, RowsByType>> = {
   },
 };
 
-/** Operands, and whether the first is less (-1), equal (0), greater (1) or neither. */
+/** Two operands, and whether the first is less (-1), equal (0), greater (1) or neither (NAN). */
 const ORDER: RowsByType = {
   i32: '1 2 -1, -1 1 -1, MIN MAX -1, MAX MIN 1, 7 7 0, 0 -1 1',
   u32: '1 2 -1, UMAX 1 1, 2^31 MAX 1, 7 7 0, 0 UMAX -1',
@@ -257,6 +270,7 @@ const ORDER: RowsByType = {
 };
 const ORDER_OF_SPECIALS =
   'NAN NAN NAN, NAN 1 NAN, 1 NAN NAN, INF INF 0, -INF INF -1, INF 3e+38 1, -INF NAN NAN, -0 0 0, 1e-45 0 1, -1e-40 1e-40 -1';
+/** Whether a comparison is true for an order. */
 const COMPARISONS: Readonly<Record<string, (order: number) => boolean>> = {
   '<': (order) => order < 0,
   '<=': (order) => order <= 0,
@@ -266,7 +280,7 @@ const COMPARISONS: Readonly<Record<string, (order: number) => boolean>> = {
   '!=': (order) => order !== 0,
 };
 
-/** What IEEE 754 says where WGSL lets a device differ. */
+/** The results of IEEE 754 where WGSL lets a device differ. */
 const SPECIAL_ARITHMETIC: Readonly<Record<string, string>> = {
   '+': 'INF 1 INF, INF -INF NAN, NAN 1 NAN, 3e+38 3e+38 INF, -0 -0 -0, 2^-140 2^-140 2^-139',
   '-': 'INF INF NAN, -INF 1 -INF, 1 NAN NAN, -3e+38 3e+38 -INF, 0 0 0, -0 0 -0',
@@ -286,7 +300,7 @@ const UNARY: readonly (readonly [
   operator: string,
   type: ScalarName,
   rows: string,
-  isOwn?: boolean,
+  isDeviceSpecific?: boolean,
 ])[] = [
   ['-', 'i32', '5 -5, -5 5, MIN MIN, 0 0, MAX -2147483647'],
   ['-', 'f32', '5.5 -5.5, -0.25 0.25, 3e+38 -3e+38'],
@@ -302,48 +316,51 @@ function operatorTables(): Table[] {
     operator: string,
     type: ScalarName,
     rows: readonly Cell[][],
-    more: Partial<Table> = {},
+    overrides: Partial<Table> = {},
   ) =>
     tables.push({
-      what: `${type} ${operator}${more.isOwn ? ' of special numbers' : ''}`,
+      title: `${type} ${operator}${overrides.isDeviceSpecific ? ' of special numbers' : ''}`,
       types: [type, type],
       result: type,
       form: infix(operator),
       rows,
-      ...more,
+      ...overrides,
     });
   const addAll = (
     from: Readonly<Record<string, RowsByType>>,
-    more: (type: ScalarName) => Partial<Table> = () => ({}),
+    overrides: (type: ScalarName) => Partial<Table> = () => ({}),
   ) => {
     for (const [operator, types] of Object.entries(from))
       for (const [type, rows] of Object.entries(types))
-        add(operator, type as ScalarName, parseRows(rows), more(type as ScalarName));
+        add(operator, type as ScalarName, parseRows(rows), overrides(type as ScalarName));
   };
   addAll(ARITHMETIC, () => ({ isMixed: true }));
   addAll(BITWISE);
   addAll(SHIFTS, (type) => ({ types: [type, 'u32'] }));
   for (const [operator, rows] of Object.entries(SPECIAL_ARITHMETIC))
-    add(operator, 'f32', parseRows(rows), { isOwn: true, isMixed: true });
-  for (const [operator, holds] of Object.entries(COMPARISONS)) {
-    const compared = (rows: string) =>
-      parseRows(rows).map(([a, b, order]) => [a!, b!, holds(Number(order))]);
+    add(operator, 'f32', parseRows(rows), { isDeviceSpecific: true, isMixed: true });
+  for (const [operator, isTrue] of Object.entries(COMPARISONS)) {
+    const comparisonRows = (rows: string) =>
+      parseRows(rows).map(([a, b, order]) => [a!, b!, isTrue(Number(order))]);
     for (const [type, rows] of Object.entries(ORDER))
-      add(operator, type as ScalarName, compared(rows), { result: 'bool' });
-    add(operator, 'f32', compared(ORDER_OF_SPECIALS), { result: 'bool', isOwn: true });
+      add(operator, type as ScalarName, comparisonRows(rows), { result: 'bool' });
+    add(operator, 'f32', comparisonRows(ORDER_OF_SPECIALS), {
+      result: 'bool',
+      isDeviceSpecific: true,
+    });
   }
   for (const [operator, rows] of Object.entries(LOGIC))
     add(operator, 'bool', parseRows(rows), {
       isScalarOnly: operator === '&&' || operator === '||',
     });
-  for (const [operator, type, rows, isOwn = false] of UNARY)
+  for (const [operator, type, rows, isDeviceSpecific = false] of UNARY)
     tables.push({
-      what: `${operator} ${type}${isOwn ? ' of special numbers' : ''}`,
+      title: `${operator} ${type}${isDeviceSpecific ? ' of special numbers' : ''}`,
       types: [type],
       result: type,
       form: (a) => `${operator}${a}`,
       rows: parseRows(rows),
-      isOwn,
+      isDeviceSpecific,
     });
   return tables;
 }
@@ -354,7 +371,7 @@ const CONVERSIONS: readonly (readonly [
   from: ScalarName,
   to: ScalarName,
   rows: string,
-  isOwn?: boolean,
+  isDeviceSpecific?: boolean,
 ])[] = [
   [
     'f32',
@@ -398,19 +415,19 @@ const BITCASTS: typeof CONVERSIONS = [
 
 function conversionTables(): Table[] {
   const conversions = CONVERSIONS.map(
-    ([from, to, rows, isOwn = false]): Table => ({
-      what: `${to}(${from})${isOwn ? ' of special numbers' : ''}`,
+    ([from, to, rows, isDeviceSpecific = false]): Table => ({
+      title: `${to}(${from})${isDeviceSpecific ? ' of special numbers' : ''}`,
       types: [from],
       result: to,
       form: (a) => `${to}(${a})`,
       vectorForm: (size, a) => `vec${size}<${to}>(${a})`,
       rows: parseRows(rows),
-      isOwn,
+      isDeviceSpecific,
     }),
   );
   const bitcasts = BITCASTS.map(
     ([from, to, rows]): Table => ({
-      what: `bitcast<${to}>(${from})`,
+      title: `bitcast<${to}>(${from})`,
       types: [from],
       result: to,
       form: (a) => `bitcast<${to}>(${a})`,
@@ -421,13 +438,13 @@ function conversionTables(): Table[] {
   return [...conversions, ...bitcasts];
 }
 
-// Functions of each component
+// Componentwise functions
 
 interface FunctionRows {
   readonly f32?: string;
   readonly i32?: string;
   readonly u32?: string;
-  /** Of f32, where WGSL leaves the result open. */
+  /** f32 rows for which WGSL does not specify the result. */
   readonly special?: string;
 }
 
@@ -531,8 +548,8 @@ const FUNCTIONS: Readonly<Record<string, FunctionRows>> = {
   },
 };
 
-/** Results that are not f32 themselves, and how far from them WGSL allows to be (section 15.7.4). */
-const ROUNDED: Readonly<Record<string, readonly (readonly [rows: string, near: number])[]>> = {
+/** Results that f32 must round, with the largest error that WGSL allows (section 15.7.4). */
+const ROUNDED: Readonly<Record<string, readonly (readonly [rows: string, tolerance: number])[]>> = {
   exp: [
     ['1 2.718281828459045, -1 0.36787944117144233', 1e-6],
     ['10 22026.465794806718', 0.05],
@@ -552,46 +569,46 @@ function functionTables(): Table[] {
     name: string,
     type: ScalarName,
     text: string,
-    more: Partial<Table> = {},
+    overrides: Partial<Table> = {},
   ): Table => {
     const rows = parseRows(text);
     return {
-      what: `${name}(${type})${more.isOwn ? ' of special numbers' : ''}`,
+      title: `${name}(${type})${overrides.isDeviceSpecific ? ' of special numbers' : ''}`,
       types: rows[0]!.slice(1).map(() => type),
       result: type,
       form: (...operands) => `${name}(${operands.join(', ')})`,
       rows,
-      ...more,
+      ...overrides,
     };
   };
   const exact = Object.entries(FUNCTIONS).flatMap(([name, { special, ...types }]) => [
     ...Object.entries(types).map(([type, rows]) => table(name, type as ScalarName, rows)),
-    ...(special ? [table(name, 'f32', special, { isOwn: true })] : []),
+    ...(special ? [table(name, 'f32', special, { isDeviceSpecific: true })] : []),
   ]);
   const rounded = Object.entries(ROUNDED).flatMap(([name, ranges]) =>
-    ranges.map(([rows, near]) => ({
-      ...table(name, 'f32', rows, { near }),
-      what: `${name}(f32), rounded`,
+    ranges.map(([rows, tolerance]) => ({
+      ...table(name, 'f32', rows, { tolerance }),
+      title: `${name}(f32), rounded`,
     })),
   );
   const selections = Object.entries(SELECTIONS).map(([type, rows]) => {
-    const one = table('select', type as ScalarName, rows);
-    return { ...one, types: [...one.types.slice(0, 2), 'bool' as const] };
+    const select = table('select', type as ScalarName, rows);
+    return { ...select, types: [...select.types.slice(0, 2), 'bool' as const] };
   });
   return [...exact, ...rounded, ...selections];
 }
 
-const NUMBERS_SELECTED = '3 5 true 5, 3 5 false 3, 5 3 true 3, 7 7 false 7';
+const SELECT_NUMBERS = '3 5 true 5, 3 5 false 3, 5 3 true 3, 7 7 false 7';
 const SELECTIONS: RowsByType = {
-  f32: NUMBERS_SELECTED,
-  i32: NUMBERS_SELECTED,
-  u32: NUMBERS_SELECTED,
+  f32: SELECT_NUMBERS,
+  i32: SELECT_NUMBERS,
+  u32: SELECT_NUMBERS,
   bool: 'true false true false, true false false true, false true true true',
 };
 
-/** The programs of all operators, conversions and functions of each component. */
+/** The programs of all operators, conversions and componentwise functions. */
 export const TABLE_PROGRAMS: readonly MicroProgram[] = [
   ...operatorTables(),
   ...conversionTables(),
   ...functionTables(),
-].map((table) => ({ ...tableProgram(table), brief: tableProgram(table, true) }));
+].map((table) => ({ ...tableProgram(table), subset: tableProgram(table, true) }));

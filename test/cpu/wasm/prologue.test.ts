@@ -5,7 +5,7 @@ import { runCompiled } from '../helpers/dispatch.js';
 
 const OUT = '@group(0) @binding(0) var<storage, read_write> out: array<u32>;';
 
-/** Stores in the loop over workgroups, and before it. */
+/** The number of stores before the loop over workgroups and within it. */
 function countStores(code: string): { before: number; within: number } {
   const program = readShader(code);
   const { body } = makeKernel(program, program.entries[0]!, false);
@@ -20,8 +20,8 @@ function countStores(code: string): { before: number; within: number } {
   return { before: count(body.slice(0, loop)), within: count(body.slice(loop)) };
 }
 
-/** A program that reads constants by an index of run time, in a loop. */
-const table = (constants: string, read: string) => `${OUT}
+/** A program that reads constants with a runtime index in a loop. */
+const programReading = (constants: string, read: string) => `${OUT}
   ${constants}
   @compute @workgroup_size(4) fn main(@builtin(global_invocation_id) id: vec3u) {
     var sum = 0u;
@@ -35,7 +35,7 @@ const run = (code: string, count = 8) =>
     return [...runCompiled({ code, buffers, workgroups: [2, 1, 1] }, isChecked)['0.0']!];
   });
 
-/** What the program above computes. */
+/** The result of such a program. */
 const sums = (values: (id: number, k: number) => number) =>
   Array.from({ length: 8 }, (_, id) =>
     Array.from({ length: 8 }, (_, k) => values(id, k)).reduce((sum, v) => (sum * 3 + v) >>> 0, 0),
@@ -43,39 +43,39 @@ const sums = (values: (id: number, k: number) => number) =>
 
 describe('a constant table', () => {
   const primes = [2, 3, 5, 7, 11, 13, 17, 19];
-  const declared = `const PRIMES = array<u32, 8>(${primes.map((p) => `${p}u`)});`;
+  const declaration = `const PRIMES = array<u32, 8>(${primes.map((p) => `${p}u`)});`;
 
-  it('is put into memory before all workgroups, not where it is read', () => {
-    const code = table(declared, 'PRIMES[(id.x + k) % 8u]');
-    // Four words that are neighbors are one store.
+  it('is stored before the loop over workgroups, not where it is read', () => {
+    const code = programReading(declaration, 'PRIMES[(id.x + k) % 8u]');
+    // Four adjacent words are one store.
     expect(countStores(code)).toEqual({ before: 2, within: 1 });
     const expected = sums((id, k) => primes[(id + k) % 8]!);
     expect(run(code)).toEqual([expected, expected]);
   });
 
-  it('is there once for all places that read it, and for each type it is used as', () => {
+  it('is stored once for each type that it is used as', () => {
     const constants = `const T = array(1, 2, 3, 4);
       const INTEGERS: array<u32, 4> = T;
       const FLOATS: array<f32, 4> = T;
       fn f(k: u32) -> f32 { return 1.0 + FLOATS[k % 4u]; }`;
-    const code = table(constants, 'INTEGERS[k % 4u] + INTEGERS[id.x % 4u] + u32(f(k))');
+    const code = programReading(constants, 'INTEGERS[k % 4u] + INTEGERS[id.x % 4u] + u32(f(k))');
     expect(countStores(code)).toEqual({ before: 2, within: 1 });
     const expected = sums((id, k) => 1 + (k % 4) + 1 + (id % 4) + 2 + (k % 4));
     expect(run(code)).toEqual([expected, expected]);
   });
 
-  it("lies beside the workgroup's variables and the memory of every invocation", () => {
-    const code = `${OUT} ${declared}
+  it('does not overlap workgroup variables or local variables', () => {
+    const code = `${OUT} ${declaration}
       var<workgroup> shared_: array<u32, 5>;
       @compute @workgroup_size(4) fn main(
         @builtin(global_invocation_id) id: vec3u,
         @builtin(local_invocation_index) l: u32,
       ) {
-        var own: array<u32, 3>;
-        own[(l + 1u) % 3u] = PRIMES[l + 1u];
+        var local: array<u32, 3>;
+        local[(l + 1u) % 3u] = PRIMES[l + 1u];
         shared_[l] = PRIMES[l];
         workgroupBarrier();
-        out[id.x] = shared_[(l + 1u) % 4u] * 100u + own[(l + 1u) % 3u] + PRIMES[7u - l] * 10000u + shared_[4];
+        out[id.x] = shared_[(l + 1u) % 4u] * 100u + local[(l + 1u) % 3u] + PRIMES[7u - l] * 10000u + shared_[4];
       }`;
     const expected = Array.from({ length: 8 }, (_, id) => {
       const l = id % 4;
@@ -84,8 +84,8 @@ describe('a constant table', () => {
     expect(run(code)).toEqual([expected, expected]);
   });
 
-  it('can be of structs, vectors, matrices and bools', () => {
-    const code = table(
+  it('can contain structs, vectors, matrices and bools', () => {
+    const code = programReading(
       `struct S { a: u32, v: vec3u }
        const STRUCTS = array<S, 2>(S(7u, vec3u(1u, 2u, 3u)), S(9u, vec3u(4u, 5u, 6u)));
        const FLAGS = vec4<bool>(true, false, true, true);

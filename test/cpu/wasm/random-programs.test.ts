@@ -1,11 +1,14 @@
 /**
- * Random programs, compiled, against an interpreter of the same typed program, word by word.
+ * Random programs: the compiled program must compute the same words as the interpreter.
  *
- * `NEUROFORMER_PROGRAMS=20000` runs that many instead of 2,000, and `NEUROFORMER_FIRST_PROGRAM=7` begins with seed 7. A
- * failure names the seed and prints the program: to run it again, give its seed as the first, of 1 program.
+ * `NEUROFORMER_PROGRAMS=20000` runs 20,000 programs instead of 2,000, and
+ * `NEUROFORMER_FIRST_PROGRAM=7` begins with seed 7. A failure names the seed and prints the
+ * program. To run it again, set NEUROFORMER_FIRST_PROGRAM to the seed and NEUROFORMER_PROGRAMS to
+ * 1.
  *
- * What WGSL leaves open is settled. The f32 arithmetic of both is that of IEEE 754; functions as exp, whose last bits
- * are open, are the compiler's own in both, and have a test of their own (prelude.test.ts). NaN equals NaN.
+ * Both follow IEEE 754 in f32 arithmetic, where WGSL leaves results open. WGSL does not specify the
+ * last bits of functions such as exp: the interpreter uses those of the compiler, which
+ * prelude.test.ts tests. NaN equals NaN.
  */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -26,19 +29,20 @@ import { Random } from '../helpers/random.js';
 import { difference } from '../helpers/words.js';
 
 const PROGRAMS = Number(process.env.NEUROFORMER_PROGRAMS ?? 2000);
-const FIRST = Number(process.env.NEUROFORMER_FIRST_PROGRAM ?? 1);
-/** Programs of one test. */
+const FIRST_SEED = Number(process.env.NEUROFORMER_FIRST_PROGRAM ?? 1);
+/** The number of programs in one test. */
 const BATCH = 250;
-/** Every so many programs one is compiled with checked indices, too, and one interpreted in reversed order. */
+/** Every CHECKED_EVERY-th program is also compiled with checked indices. */
 const CHECKED_EVERY = 8;
+/** Every REVERSED_EVERY-th program is also interpreted in reversed order. */
 const REVERSED_EVERY = 8;
-/** Programs that devices run, for each that is run in this thread. */
+/** The number of portable programs that devices run, as a share of PROGRAMS. */
 const PORTABLE_SHARE = 0.03;
 const PORTABLE_BATCH = 60;
 
 const functions = preludeFunctions();
 
-/** Where the buffers of a dispatch differ first; `undefined` where they do not. */
+/** Describes the first word in which the buffers of a dispatch differ; `undefined` if none does. */
 function bufferDifference(
   dispatch: Dispatch,
   expected: Buffers,
@@ -48,13 +52,13 @@ function bufferDifference(
   for (const { name, type, binding } of findEntry(dispatch).entry.globals) {
     if (!binding) continue;
     const key = `${binding.group}.${binding.binding}`;
-    const found = difference(type, expected[key]!, actual[key]!, anyZero);
-    if (found) return `${name}: ${found}`;
+    const text = difference(type, expected[key]!, actual[key]!, anyZero);
+    if (text) return `${name}: ${text}`;
   }
   return undefined;
 }
 
-/** The same of what `run` gives; where it fails, why. */
+/** The difference between the expected buffers and those of a run, or its error message. */
 async function runDifference(
   dispatch: Dispatch,
   expected: Buffers,
@@ -68,39 +72,43 @@ async function runDifference(
   }
 }
 
-/** @throws Error with the seed and the program, where a run fails or its buffers differ from those expected. */
-async function expectSame(
+/**
+ * Compares the buffers of several runs of a program with the expected ones.
+ *
+ * @throws Error with the seed and the program where a run fails or its buffers differ.
+ */
+async function expectBuffers(
   seed: number,
   dispatch: Dispatch,
   expected: Buffers,
   runs: Readonly<Record<string, () => Buffers | Promise<Buffers>>>,
   anyZero = false,
 ): Promise<void> {
-  for (const [way, run] of Object.entries(runs)) {
-    const found = await runDifference(dispatch, expected, run, anyZero);
-    if (found) throw new Error(`Program ${seed}, ${way}: ${found}\n${dispatch.code}`);
+  for (const [method, run] of Object.entries(runs)) {
+    const text = await runDifference(dispatch, expected, run, anyZero);
+    if (text) throw new Error(`Program ${seed}, ${method}: ${text}\n${dispatch.code}`);
   }
 }
 
-/** A test for every so many seeds. */
-function eachBatch(
+/** Declares a test for each batch of seeds. */
+function testInBatches(
   claim: string,
   programs: number,
   batch: number,
   check: (seed: number) => Promise<void>,
 ): void {
-  for (let from = FIRST; from < FIRST + programs; from += batch) {
-    const last = Math.min(from + batch, FIRST + programs) - 1;
-    it(`${claim}: seeds ${from} to ${last}`, async () => {
-      for (let seed = from; seed <= last; seed++) await check(seed);
+  for (let first = FIRST_SEED; first < FIRST_SEED + programs; first += batch) {
+    const last = Math.min(first + batch, FIRST_SEED + programs) - 1;
+    it(`${claim}: seeds ${first} to ${last}`, async () => {
+      for (let seed = first; seed <= last; seed++) await check(seed);
     });
   }
 }
 
 describe('a random program, compiled in this thread', () => {
-  eachBatch('computes what the interpreter does', PROGRAMS, BATCH, async (seed) => {
+  testInBatches('computes the same as the interpreter', PROGRAMS, BATCH, async (seed) => {
     const program = generateProgram(seed);
-    await expectSame(seed, program, runInterpreted(program, { functions }), {
+    await expectBuffers(seed, program, runInterpreted(program, { functions }), {
       compiled: () => runCompiled(program),
       ...(seed % CHECKED_EVERY === 0 && {
         'compiled with checked indices': () => runCompiled(program, true),
@@ -126,38 +134,38 @@ describe('a portable random program', () => {
   });
 
   const programs = Math.ceil(PORTABLE_SHARE * PROGRAMS);
-  eachBatch('computes the same on every device', programs, PORTABLE_BATCH, async (seed) => {
+  testInBatches('computes the same on every device', programs, PORTABLE_BATCH, async (seed) => {
     const program = generateProgram(seed, { isPortable: true });
     const runs = Object.entries(devices).map(
       ([name, device]) => [name, () => runOnDevice(device, program)] as const,
     );
-    await expectSame(seed, program, runInterpreted(program), Object.fromEntries(runs), true);
+    await expectBuffers(seed, program, runInterpreted(program), Object.fromEntries(runs), true);
   });
 });
 
 describe('the comparison', () => {
-  it('finds that one sum in a random program has become a difference', async () => {
+  it('notices a sum in a random program that was changed to a difference', async () => {
     let changed = 0;
-    let found = 0;
+    let noticed = 0;
     for (let seed = 1; seed <= 60; seed++) {
       const program = generateProgram(seed);
-      // Sums within the values that the program records: what counts a loop's turns stays as it is.
+      // Only sums within recorded values, so that the counters of loops are unchanged.
       const values = [...program.code.matchAll(/^ *(?:floats|words)\[.*?\] = (.*);$/gm)];
       const sums = values.flatMap(({ index, 0: line, 1: value }) => {
         const start = index + line.length - value!.length - 1;
         return [...value!.matchAll(/ \+ /g)].map((sum) => start + sum.index);
       });
       if (sums.length === 0) continue;
-      const at = new Random(seed).pick(sums);
-      const code = `${program.code.slice(0, at)} - ${program.code.slice(at + 3)}`;
+      const offset = new Random(seed).pick(sums);
+      const code = `${program.code.slice(0, offset)} - ${program.code.slice(offset + 3)}`;
       const expected = runInterpreted(program, { functions });
       const run = () => runCompiled({ ...program, code });
       changed += 1;
-      if (await runDifference(program, expected, run)) found += 1;
+      if (await runDifference(program, expected, run)) noticed += 1;
     }
-    // The others are never run, are sums of zeros, or go through a comparison or a bound that hides them.
+    // The others are never executed, add zeros, or are hidden by a comparison or a clamp.
     expect(changed).toBeGreaterThan(30);
-    expect(found).toBeGreaterThan(changed / 4);
+    expect(noticed).toBeGreaterThan(changed / 4);
   });
 
   const OUT = '@group(0) @binding(0) var<storage, read_write> out: array<u32>;';
@@ -167,7 +175,7 @@ describe('the comparison', () => {
     buffers: { '0.0': new Uint32Array(4) },
   });
 
-  it('finds a single bit', () => {
+  it('notices a single bit', () => {
     const program = dispatch('out[i] = i;');
     const expected = runInterpreted(program);
     expect(bufferDifference(program, expected, runCompiled(program))).toBeUndefined();
@@ -175,7 +183,7 @@ describe('the comparison', () => {
     expect(bufferDifference(program, expected, actual)).toBe('out: word 3 is 2147483651, not 3');
   });
 
-  it('finds invocations that race each other', () => {
+  it('notices a race between invocations', () => {
     const program = dispatch('out[0] = i;');
     const reversed = runInterpreted(program, { reversed: true });
     expect(bufferDifference(program, runInterpreted(program), reversed)).toBe(
@@ -183,7 +191,7 @@ describe('the comparison', () => {
     );
   });
 
-  it('finds a write outside the buffers', () => {
+  it('notices a write outside the buffers', () => {
     expect(() => runCompiled(dispatch('out[i + 1u] = i;'))).toThrow('outside its buffers');
     expect(() => runCompiled(dispatch('out[i + 1u] = i;'), true)).toThrow(IndexReport);
   });

@@ -21,7 +21,7 @@ const branch = (condition = false): Statement => ({
   label,
   condition: condition ? get(flag) : undefined,
 });
-const either = (whenTrue: Statement[], whenFalse: Statement[]): Statement => ({
+const ifElse = (whenTrue: Statement[], whenFalse: Statement[]): Statement => ({
   kind: 'if',
   condition: get(flag),
   whenTrue,
@@ -34,20 +34,20 @@ const check = (...body: Statement[]) => verify({ name: 'k', parameters: [flag], 
 describe('a local', () => {
   it.each([
     ['after it is set', [set, read]],
-    ['after both branches set it', [either([set], [set]), read]],
-    ['after the branch that stays sets it', [block(either([branch()], [set]), read)]],
+    ['after both branches set it', [ifElse([set], [set]), read]],
+    ['after the branch that does not exit sets it', [block(ifElse([branch()], [set]), read)]],
     ['after a loop sets it', [loop(set, branch(true)), read]],
-    ['where nobody comes', [block(branch(), read)]],
-  ] as [string, Statement[]][])('may be read %s', (_, body) => {
+    ['in unreachable code', [block(branch(), read)]],
+  ] as [string, Statement[]][])('can be read %s', (_, body) => {
     expect(() => check(...body)).not.toThrow();
   });
 
   it.each([
     ['before it is set', [read, set]],
-    ['after one branch sets it', [either([set], []), read]],
-    ['after a block that is left before', [block(branch(true), set), read]],
-    ['in the first turn of a loop that sets it later', [loop(read, set, branch(true))]],
-  ] as [string, Statement[]][])('may not be read %s', (_, body) => {
+    ['after one branch sets it', [ifElse([set], []), read]],
+    ['after a block that may exit before it sets it', [block(branch(true), set), read]],
+    ['in the first iteration of a loop that sets it later', [loop(read, set, branch(true))]],
+  ] as [string, Statement[]][])('cannot be read %s', (_, body) => {
     expect(() => check(...body)).toThrow('k: t is read where it may not be set.');
   });
 });
@@ -56,25 +56,25 @@ describe('a local that is not marked as reassigned', () => {
   const once: Local = { type: 'i32', name: 'once', isReassigned: false };
   const setOnce: Statement = { kind: 'set', local: once, value: i32(1) };
 
-  it('may be set by one statement, in every turn of a loop', () => {
+  it('can be set by one statement in every iteration of a loop', () => {
     expect(() => check(loop(setOnce, branch(true)))).not.toThrow();
   });
 
   it.each([
     ['by two statements', [setOnce, setOnce]],
-    ['in two branches', [either([setOnce], [setOnce])]],
-  ] as [string, Statement[]][])('may not be set %s', (_, body) => {
+    ['in two branches', [ifElse([setOnce], [setOnce])]],
+  ] as [string, Statement[]][])('cannot be set %s', (_, body) => {
     expect(() => check(...body)).toThrow('k: once is set by 2 statements.');
   });
 
-  it('may not be set where it is a parameter', () => {
+  it('cannot be set if it is a parameter', () => {
     const setFlag: Statement = { kind: 'set', local: flag, value: i32(1) };
     expect(() => check(setFlag)).toThrow('k: flag is a parameter and set.');
   });
 });
 
-describe('the shaders of the project', () => {
-  it.each(Object.entries(SHADERS))('keep the rules: %s', (name, shader) => {
+describe('the kernels of the project', () => {
+  it.each(Object.entries(SHADERS))('pass verification: %s', (name, shader) => {
     const program = readShader(specialize(name, shader.source, shader.constants, {}));
     for (const isChecked of [false, true])
       for (const entry of program.entries) verify(makeKernel(program, entry, isChecked));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deviceRefusal, outside, refusal, useDevices } from './shaders.js';
+import { checkError, deviceError, moduleWith, useDevices } from './shaders.js';
 
 const devices = useDevices();
 
@@ -18,12 +18,12 @@ fn through(p: ptr<private, f32>, q: ptr<private, f32>) { copy(p, q); }
 fn swap(p: ptr<private, f32>, q: ptr<private, f32>, r: ptr<private, f32>) { *r = *q; }
 `;
 
-/** A shader with a function of this statement, in a line of its own. */
+/** A shader with a function of one statement, on a separate line. */
 function shader(statement: string): string {
-  return outside(`${DECLARATIONS}fn f() { ${statement} }`);
+  return moduleWith(`${DECLARATIONS}fn f() { ${statement} }`);
 }
 
-describe('a call may give two ways to one variable', () => {
+describe('a call may pass two pointers to one variable', () => {
   it.each([
     '_ = sum(&a, &a);',
     'ignore(&a, &a);',
@@ -34,12 +34,12 @@ describe('a call may give two ways to one variable', () => {
     '_ = write_a(&b);',
     'let p = &a; let q = &b; copy(p, q);',
   ])('%s', async (statement) => {
-    expect(refusal(shader(statement))).toBeUndefined();
-    expect(await deviceRefusal(devices().dawn, shader(statement))).toBeUndefined();
+    expect(checkError(shader(statement))).toBeUndefined();
+    expect(await deviceError(devices().dawn, shader(statement))).toBeUndefined();
   });
 });
 
-describe('but not where one of them is written', () => {
+describe('a call must not alias a variable that is written', () => {
   it.each([
     [
       'copy(&a, &a);',
@@ -70,7 +70,7 @@ describe('but not where one of them is written', () => {
       'column 26: to and by of copy both point into "a", and copy writes through to',
     ],
   ])('%s', async (statement, message) => {
-    expect(refusal(shader(statement))).toBe(`line 14, ${message}`);
-    expect(await deviceRefusal(devices().dawn, shader(statement))).toContain('aliased pointer');
+    expect(checkError(shader(statement))).toBe(`line 14, ${message}`);
+    expect(await deviceError(devices().dawn, shader(statement))).toContain('aliased pointer');
   });
 });

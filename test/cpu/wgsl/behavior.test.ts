@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { behaviors } from '../../../src/cpu/wgsl/rules/behavior.js';
-import { read } from './shaders.js';
+import { checkShader } from './shaders.js';
 
-/** How the statements of a loop's body can end. */
-function endings(statements: string): string[] {
-  const { functions } = read(
+/** The behaviors of statements in the body of a loop (WGSL section 9.7). */
+function behaviorNames(statements: string): string[] {
+  const { functions } = checkShader(
     `fn f(a: bool, n: i32) { loop { if a { break; } { ${statements} } } }`,
   );
   const [loop] = functions.get('f')!.body;
-  if (loop?.kind !== 'loop') throw new Error('The function begins with a loop.');
+  if (loop?.kind !== 'loop') throw new Error('The function does not begin with a loop.');
   const block = loop.body.at(-1)!;
   return [...behaviors([block])].sort();
 }
 
-describe('statements can end by', () => {
+describe('the behaviors of statements', () => {
   it.each([
     ['', ['next']],
     ['_ = n;', ['next']],
@@ -40,6 +40,6 @@ describe('statements can end by', () => {
     ['for (;;) { return; }', ['return']],
     ['for (; a;) { continue; }', ['next']],
   ])('%s', (statements, expected) => {
-    expect(endings(statements)).toEqual(expected);
+    expect(behaviorNames(statements)).toEqual(expected);
   });
 });

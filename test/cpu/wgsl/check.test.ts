@@ -1,29 +1,29 @@
 import { describe, expect, it } from 'vitest';
-import type { Entry, Statement } from '../../../src/cpu/wgsl/program.js';
+import type { EntryPoint, Statement } from '../../../src/cpu/wgsl/program.js';
 import { typeName } from '../../../src/cpu/wgsl/types.js';
-import { read, refusal } from './shaders.js';
+import { checkError, checkShader } from './shaders.js';
 
-function onlyEntry(code: string): Entry {
-  const { entries } = read(code);
+function onlyEntry(code: string): EntryPoint {
+  const { entries } = checkShader(code);
   expect(entries).toHaveLength(1);
   return entries[0]!;
 }
 
 /** The typed statements of a function's body. */
 function body(statements: string, declarations = ''): readonly Statement[] {
-  const { functions } = read(`${declarations} fn f() { ${statements} }`);
+  const { functions } = checkShader(`${declarations} fn f() { ${statements} }`);
   return functions.get('f')!.body;
 }
 
 describe('an entry point', () => {
-  it('has a workgroup size made of constants', () => {
+  it('has a workgroup size from constant expressions', () => {
     const { workgroupSize } = onlyEntry(
       'const N = 2u * M; const M = 8u; @compute @workgroup_size(N, M / 4) fn main() { }',
     );
     expect(workgroupSize).toEqual([16, 2, 1]);
   });
 
-  it('has inputs, one by one or in a struct', () => {
+  it('has inputs as parameters or in a struct', () => {
     const { inputs } = onlyEntry(`
       struct I { @builtin(workgroup_id) g: vec3u, @builtin(local_invocation_index) i: u32 }
       @compute @workgroup_size(1) fn main(i: I, @builtin(num_workgroups) n: vec3u) { }`);
@@ -33,8 +33,8 @@ describe('an entry point', () => {
     ]);
   });
 
-  it('knows the variables that it uses, also through functions, and no others', () => {
-    const { entries } = read(`
+  it('lists the variables that it uses, directly or in functions', () => {
+    const { entries } = checkShader(`
       @group(0) @binding(0) var<storage, read_write> a: f32;
       @group(1) @binding(2) var<storage> b: f32;
       @group(0) @binding(3) var<uniform> c: f32;
@@ -43,10 +43,10 @@ describe('an entry point', () => {
       fn g() -> f32 { return b; }
       @compute @workgroup_size(1) fn one() { a = f(); }
       @compute @workgroup_size(1) fn two() { _ = c; }`);
-    const used = entries.map(({ globals }) =>
+    const variables = entries.map(({ globals }) =>
       globals.map(({ name, space, access, binding }) => [name, space, access, binding]),
     );
-    expect(used).toEqual([
+    expect(variables).toEqual([
       [
         ['a', 'storage', 'read_write', { group: 0, binding: 0 }],
         ['b', 'storage', 'read', { group: 1, binding: 2 }],
@@ -56,7 +56,7 @@ describe('an entry point', () => {
     ]);
   });
 
-  it('keeps what private variables begin as', () => {
+  it('has the initial values of private variables', () => {
     const { globals } = onlyEntry(`
       const N = 3;
       var<private> a = vec2(1, N);
@@ -70,7 +70,7 @@ describe('an entry point', () => {
 });
 
 describe('the typed program', () => {
-  it('holds the values of constant expressions, and reads of variables', () => {
+  it('contains the values of constant expressions, and reads of variables', () => {
     const [x, y] = body('var v = vec2u(1, 2); let y = N * 2 + v.y;', 'const N = 4u;');
     expect(x).toMatchObject({ kind: 'declare', value: { kind: 'constant', value: [1, 2] } });
     expect(y).toMatchObject({
@@ -79,31 +79,34 @@ describe('the typed program', () => {
         kind: 'binary',
         operator: '+',
         left: { kind: 'constant', value: 8 },
-        right: { kind: 'read', place: { kind: 'element', index: { kind: 'constant', value: 1 } } },
+        right: {
+          kind: 'read',
+          reference: { kind: 'element', index: { kind: 'constant', value: 1 } },
+        },
       },
     });
   });
 
-  it('gives numbers without a type the type that is wanted', () => {
+  it('converts abstract numbers to the required type', () => {
     const [declaration] = body('var x: vec2f = vec2(1, 2.5);');
     const value = declaration?.kind === 'declare' ? declaration.value : undefined;
     expect(value).toMatchObject({ kind: 'constant', value: [1, 2.5] });
     expect(typeName(value!.type)).toBe('vec2<f32>');
   });
 
-  it('follows a let that holds a pointer only where it must', () => {
+  it('dereferences a pointer in a let, and resolves *& directly', () => {
     const [, , assignment] = body('var x = 1; let p = &x; *p = 2; *&x = 3;');
     expect(assignment).toMatchObject({
       kind: 'assign',
-      place: { kind: 'dereference', pointer: { kind: 'value', variable: { name: 'p' } } },
+      reference: { kind: 'dereference', pointer: { kind: 'value', variable: { name: 'p' } } },
     });
     expect(body('var x = 1; *&x = 3;')[1]).toMatchObject({
       kind: 'assign',
-      place: { kind: 'variable', variable: { name: 'x' } },
+      reference: { kind: 'variable', variable: { name: 'x' } },
     });
   });
 
-  it('makes i++ and i += 1 the same', () => {
+  it('is the same for i++ and i += 1', () => {
     const [, step] = body('var i = 0u; i++;');
     const [, sum] = body('var i = 0u; i += 1;');
     const shape = { kind: 'assign', operator: '+', value: { kind: 'constant', value: 1 } };
@@ -111,12 +114,12 @@ describe('the typed program', () => {
     expect(sum).toMatchObject(shape);
   });
 
-  it('keeps the branch that a known condition takes, and sets the other aside', () => {
-    const [known] = body('if N > 2 { return; } else { _ = 1; }', 'const N = 3;');
-    expect(known).toMatchObject({
+  it('contains the branch that a constant condition takes, and the other as untaken', () => {
+    const [decided] = body('if N > 2 { return; } else { _ = 1; }', 'const N = 3;');
+    expect(decided).toMatchObject({
       kind: 'block',
       body: [{ kind: 'return' }],
-      decided: { untaken: [{ kind: 'evaluate' }] },
+      folded: { untaken: [{ kind: 'evaluate' }] },
     });
     const [, half] = body('var a = true; if false && a { return; } else { _ = 1; }');
     expect(half).toMatchObject({ kind: 'block', body: [{ kind: 'evaluate' }] });
@@ -124,13 +127,13 @@ describe('the typed program', () => {
     expect(open).toMatchObject({ kind: 'if' });
   });
 
-  it('drops constants and assertions, which have done their work', () => {
+  it('contains no constants and assertions', () => {
     expect(body('const N = 2; const_assert N == 2; _ = N;')).toHaveLength(1);
   });
 
-  it('gives cases the type of the selector', () => {
-    const [choice] = body('switch 2u { case 1, 3: { } default: { } }');
-    expect(choice).toMatchObject({
+  it('converts cases to the type of the selector', () => {
+    const [switchStatement] = body('switch 2u { case 1, 3: { } default: { } }');
+    expect(switchStatement).toMatchObject({
       cases: [
         { selectors: [1, 3], isDefault: false },
         { selectors: [], isDefault: true },
@@ -139,13 +142,13 @@ describe('the typed program', () => {
   });
 });
 
-describe('errors name the line, the column and the rule', () => {
+describe('errors give the line, the column and the rule', () => {
   it.each([
     [
       `const a = b + 1;
 const b = 2u * c;
 const c = a;`,
-      'line 3, column 11: "a" is made of itself, directly or through others',
+      'line 3, column 11: "a" is defined in terms of itself, directly or through others',
     ],
     [
       `fn f(x: f32) -> f32 {
@@ -178,7 +181,7 @@ fn f(i: u32) {
     return 1;
   }
 }`,
-      'line 1, column 21: f ends without a return of f32',
+      'line 1, column 21: f can end without returning f32',
     ],
     [
       `fn f() {
@@ -200,7 +203,7 @@ fn f() {
     [
       `struct A { b: B }
 struct B { c: array<A, 2> }`,
-      'line 2, column 21: "A" is made of itself, directly or through others',
+      'line 2, column 21: "A" is defined in terms of itself, directly or through others',
     ],
     [
       `fn f() {
@@ -250,23 +253,23 @@ fn main(@builtin(global_invocation_id) id: vec2u) { }`,
     ['fn f() { let x = vec3f; }', 'line 1, column 18: "vec3f" is a type, not a value'],
     ['fn f() { let x = max; }', 'line 1, column 18: "max" is a function: call it'],
     ['fn f() { var x = 1; x(); }', 'line 1, column 21: "x" is not a function'],
-    ['var<private> a: array<f32>;', 'line 1, column 1: var<private> a cannot be of array<f32>'],
+    ['var<private> a: array<f32>;', 'line 1, column 1: var<private> a cannot have type array<f32>'],
     [
       'fn f() -> i32 { return vec2i(1, 2); }',
       'line 1, column 24: the returned value is vec2<i32>, not i32',
     ],
-    ['struct S { @align(6) a: f32 }', 'line 1, column 12: @align is a power of two, not 6'],
+    ['struct S { @align(6) a: f32 }', 'line 1, column 12: @align must be a power of two, not 6'],
     [
       'fn f() { var x: vec2<f32, f32>; }',
       'line 1, column 17: vec2<...> takes 1 template argument, not 2',
     ],
     ['@workgroup_size(1) fn f() { }', 'line 1, column 1: @workgroup_size needs @compute beside it'],
   ])('%j', (code, message) => {
-    expect(refusal(code)).toBe(message);
+    expect(checkError(code)).toBe(message);
   });
 });
 
-describe('errors in what is never run are errors all the same', () => {
+describe('errors in code that never runs are reported', () => {
   it.each([
     ['fn f() { if false { let x = y; } }', '"y" is not declared'],
     ['fn f() { return; let x = y; }', '"y" is not declared'],
@@ -277,12 +280,16 @@ describe('errors in what is never run are errors all the same', () => {
     ],
     ['const unused = 1 / 0;', 'an integer is divided by 0'],
   ])('%s', (code, rule) => {
-    expect(refusal(code)).toContain(rule);
+    expect(checkError(code)).toContain(rule);
   });
 
-  it('but a side of && or || that is never evaluated may have no value', () => {
-    expect(refusal('const N = 0; const A = N == 0 || 1 / N > 2; const_assert A;')).toBeUndefined();
-    expect(refusal('const N = 0; const A = N != 0 && 1 / N > 2; const_assert !A;')).toBeUndefined();
-    expect(refusal('const N = 0; const A = N == 0 && 1 / N > 2;')).toContain('is divided by 0');
+  it('except for values in an operand of && or || that is never evaluated', () => {
+    expect(
+      checkError('const N = 0; const A = N == 0 || 1 / N > 2; const_assert A;'),
+    ).toBeUndefined();
+    expect(
+      checkError('const N = 0; const A = N != 0 && 1 / N > 2; const_assert !A;'),
+    ).toBeUndefined();
+    expect(checkError('const N = 0; const A = N == 0 && 1 / N > 2;')).toContain('is divided by 0');
   });
 });

@@ -15,20 +15,20 @@ import {
   U32,
   vectorType,
 } from '../../../src/cpu/wgsl/types.js';
-import { deviceRefusal, outside, read, refusal, useDevices } from './shaders.js';
+import { checkError, checkShader, deviceError, moduleWith, useDevices } from './shaders.js';
 
 const devices = useDevices();
 
 /** The type and value of a constant expression. */
 function evaluate(expression: string): [string, Constant] {
-  const { functions } = read(`fn f() { var x = ${expression}; }`);
+  const { functions } = checkShader(`fn f() { var x = ${expression}; }`);
   const [declaration] = functions.get('f')!.body;
   const value = declaration?.kind === 'declare' ? declaration.value : undefined;
   if (value?.kind !== 'constant') throw new Error(`${expression} is not constant.`);
   return [typeName(value.type), value.value];
 }
 
-/** A value as WGSL writes it, exactly. */
+/** A WGSL expression of exactly this value. */
 function literal(type: string, value: number | boolean): string {
   if (typeof value === 'boolean') return String(value);
   if (type === 'i32') return value === -(2 ** 31) ? 'i32(-2147483648)' : `${value}i`;
@@ -41,17 +41,19 @@ function bits(value: number): number {
 
 type Case = readonly [expression: string, type: string, value: number | boolean];
 
-/** In words: the type and value are what our checker gives and what Dawn's Tint compares as equal. */
-function agree(cases: readonly Case[]): void {
+/**
+ * Declares tests: our checker gives the type and value, and Dawn's Tint agrees in a const_assert.
+ */
+function testAgreement(cases: readonly Case[]): void {
   it.each(cases)('%s is %s %s', async (expression, type, value) => {
     expect(evaluate(expression)).toEqual([type, value]);
-    const same = `const_assert ${type}(${expression}) == ${literal(type, value)};`;
-    expect(await deviceRefusal(devices().dawn, outside(same))).toBeUndefined();
+    const assertion = `const_assert ${type}(${expression}) == ${literal(type, value)};`;
+    expect(await deviceError(devices().dawn, moduleWith(assertion))).toBeUndefined();
   });
 }
 
-describe('numbers without a type', () => {
-  agree([
+describe('abstract numbers', () => {
+  testAgreement([
     ['1', 'i32', 1],
     ['1.0', 'f32', 1],
     ['1 + 2 * 3', 'i32', 7],
@@ -75,7 +77,7 @@ describe('numbers without a type', () => {
 });
 
 describe('i32 wraps', () => {
-  agree([
+  testAgreement([
     ['2147483647i + 1i', 'i32', -(2 ** 31)],
     ['-2147483647i - 2i', 'i32', 2147483647],
     ['65536i * 65537i', 'i32', 65536],
@@ -91,7 +93,7 @@ describe('i32 wraps', () => {
 });
 
 describe('u32 wraps', () => {
-  agree([
+  testAgreement([
     ['1u - 2u', 'u32', 4294967295],
     ['4294967295u + 2u', 'u32', 1],
     ['65536u * 65537u', 'u32', 65536],
@@ -106,7 +108,7 @@ describe('u32 wraps', () => {
 });
 
 describe('f32 rounds after every operation', () => {
-  agree([
+  testAgreement([
     ['0.1f + 0.2f', 'f32', Math.fround(Math.fround(0.1) + Math.fround(0.2))],
     ['16777216f + 1f', 'f32', 16777216],
     ['16777216f + 1f - 16777216f', 'f32', 0],
@@ -121,7 +123,7 @@ describe('f32 rounds after every operation', () => {
 });
 
 describe('conversions', () => {
-  agree([
+  testAgreement([
     ['i32(-1.9)', 'i32', -1],
     ['i32(1e20f)', 'i32', 2147483520],
     ['u32(1e20f)', 'u32', 4294967040],
@@ -144,7 +146,7 @@ describe('conversions', () => {
 });
 
 describe('functions', () => {
-  agree([
+  testAgreement([
     ['abs(-3)', 'i32', 3],
     ['max(1, 2.5)', 'f32', 2.5],
     ['min(4u, 3)', 'u32', 3],
@@ -187,7 +189,7 @@ describe('functions', () => {
 });
 
 describe('vectors, matrices, arrays and structs', () => {
-  agree([
+  testAgreement([
     ['(vec2(1, 2) * 3 + vec2(1)).y', 'i32', 7],
     ['vec4(vec2(1, 2), 3, 4.5).w', 'f32', 4.5],
     ['vec4(1, 2, 3, 4).wzyx.y', 'i32', 3],
@@ -205,7 +207,7 @@ describe('vectors, matrices, arrays and structs', () => {
     ['array<vec2f, 2>()[1].x', 'f32', 0],
   ]);
 
-  it('are kept whole', () => {
+  it('can be constants', () => {
     expect(evaluate('vec3(1, 2.5, 3)')).toEqual(['vec3<f32>', [1, 2.5, 3]]);
     expect(evaluate('mat2x2f(1, 2, 3, 4)')).toEqual([
       'mat2x2<f32>',
@@ -223,7 +225,7 @@ describe('vectors, matrices, arrays and structs', () => {
     ]);
   });
 
-  it('of zeros', () => {
+  it('have zero values', () => {
     const s = structType('S', [
       { name: 'a', type: vectorType(2, F32) },
       { name: 'b', type: BOOL },
@@ -259,11 +261,11 @@ describe('literals', () => {
   });
 });
 
-it('a comparison of floats is not one of bits', () => {
+it('compares floats by value, not by bits', () => {
   expect(evaluateBinary('==', F32, 0, -0)).toBe(true);
 });
 
-describe('what has no value is an error, with its place', () => {
+describe('a constant expression without a value is an error with its position', () => {
   it.each([
     ['2147483648i', 'line 1, column 18: 2147483648 cannot be represented as i32'],
     ['3.5e38f', 'line 1, column 18: 3.5e38f cannot be represented as f32'],
@@ -271,9 +273,9 @@ describe('what has no value is an error, with its place', () => {
     ['1e38f * 10f', 'line 1, column 24: 9.999999680285692e+38 cannot be represented as f32'],
     [
       '1 << 60',
-      "line 1, column 20: 1152921504606847000 is past 2^53, the end of this device's integers without a type",
+      'line 1, column 20: 1152921504606847000 exceeds 2^53, the largest abstract integer of this device',
     ],
-    ['1u << 32u', 'line 1, column 21: a shift by 32 is past the 31 that 32 bits have'],
+    ['1u << 32u', 'line 1, column 21: a shift by 32 exceeds 31, the most for a 32-bit integer'],
     ['1073741824i << 1u', 'line 1, column 30: 1073741824 << 1 overflows'],
     ['u32(-1)', 'line 1, column 18: -1 cannot be represented as u32'],
     ['log(-1.0)', 'line 1, column 18: log(-1) has no value'],
@@ -281,6 +283,6 @@ describe('what has no value is an error, with its place', () => {
     ['clamp(1, 3, 2)', 'line 1, column 18: the low end of clamp, 3, is above the high end, 2'],
     ['vec2(1, 2)[2]', 'line 1, column 29: index 2 is outside 0 to 1'],
   ])('%s', (expression, message) => {
-    expect(refusal(`fn f() { var x = ${expression}; }`)).toBe(message);
+    expect(checkError(`fn f() { var x = ${expression}; }`)).toBe(message);
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from '../../../src/cpu/wgsl/parse/parse.js';
 import type * as syntax from '../../../src/cpu/wgsl/parse/syntax.js';
 
-/** An expression as nested parentheses, operator first. */
+/** An expression in prefix notation with parentheses. */
 function sketch(node: syntax.Expression): string {
   switch (node.kind) {
     case 'number':
@@ -18,9 +18,9 @@ function sketch(node: syntax.Expression): string {
     case 'binary':
       return `(${node.operator} ${sketch(node.left)} ${sketch(node.right)})`;
     case 'member':
-      return `(. ${sketch(node.of)} ${node.name})`;
+      return `(. ${sketch(node.base)} ${node.name})`;
     case 'index':
-      return `([] ${sketch(node.of)} ${sketch(node.index)})`;
+      return `([] ${sketch(node.base)} ${sketch(node.index)})`;
     case 'call':
       return `(call ${[node.callee, ...node.arguments].map(sketch).join(' ')})`;
   }
@@ -60,7 +60,7 @@ function outline(node: syntax.Statement): unknown {
         'switch',
         sketch(node.selector),
         ...node.cases.map(({ selectors, body }) => [
-          selectors.map((each) => (each ? sketch(each) : 'default')),
+          selectors.map((selector) => (selector ? sketch(selector) : 'default')),
           outline(body),
         ]),
       ];
@@ -89,7 +89,7 @@ function statement(text: string): unknown {
   return outline(parse(`fn f() { ${text} }`).functions[0]!.body.body[0]!);
 }
 
-describe('expressions bind as WGSL says', () => {
+describe('operators have the precedence of WGSL', () => {
   it.each([
     ['a + b * c', '(+ a (* b c))'],
     ['a - b - c', '(- (- a b) c)'],
@@ -121,7 +121,7 @@ describe('expressions bind as WGSL says', () => {
     ['bitcast<u32>(x) >> 3', '(>> (call bitcast<u32> x) 3)'],
     ['array<f32, select(1, 2, (n < 3))>()', '(call array<f32 (call select 1 2 (< n 3))>)'],
     ['a < b', '(< a b)'],
-  ])('%s: template lists beside comparisons', (text, expected) => {
+  ])('%s: template lists and comparisons are distinguished', (text, expected) => {
     expect(expression(text)).toBe(expected);
   });
 });
@@ -142,7 +142,7 @@ describe('statements', () => {
     expect(statement(text)).toEqual(expected);
   });
 
-  it('else if is an if inside the else', () => {
+  it('represent else if as an if within the else', () => {
     expect(statement('if a { return; } else if b { break; } else { continue; }')).toEqual([
       'if',
       'a',
@@ -151,7 +151,7 @@ describe('statements', () => {
     ]);
   });
 
-  it('a switch keeps its cases in order, default among the selectors', () => {
+  it('keep the cases of a switch in order, with default as a selector', () => {
     expect(statement('switch (a) { case 1, 2,: { break; } case 3, default { } }')).toEqual([
       'switch',
       'a',
@@ -160,28 +160,28 @@ describe('statements', () => {
     ]);
   });
 
-  it('for, while and loop become one kind of loop', () => {
-    const none = { initial: undefined, condition: undefined, breakIf: undefined };
+  it('represent for, while and loop as one kind of loop', () => {
+    const empty = { initial: undefined, condition: undefined, breakIf: undefined };
     expect(statement('for (var i = 0; i < 3; i++) { f(); }')).toEqual({
-      ...none,
+      ...empty,
       initial: ['var', 'i', undefined, '0'],
       condition: '(< i 3)',
       body: ['(call f)'],
       continuing: [['i', '+=', '1']],
     });
     expect(statement('while a { f(); }')).toEqual({
-      ...none,
+      ...empty,
       condition: 'a',
       body: ['(call f)'],
       continuing: [],
     });
     expect(statement('loop { f(); continuing { g(); break if a; } }')).toEqual({
-      ...none,
+      ...empty,
       body: ['(call f)'],
       continuing: ['(call g)'],
       breakIf: 'a',
     });
-    expect(statement('for (;;) { break; }')).toEqual({ ...none, body: ['break'], continuing: [] });
+    expect(statement('for (;;) { break; }')).toEqual({ ...empty, body: ['break'], continuing: [] });
   });
 });
 
@@ -198,9 +198,9 @@ describe('declarations', () => {
     fn f(a: f32, b: ptr<function, S>) -> f32 { return a; }
   `);
 
-  it('keep their names, types and attributes', () => {
+  it('have their names, types and attributes', () => {
     const attributes = (list: readonly syntax.Attribute[]) =>
-      list.map(({ name, arguments: given }) => `${name}(${given.map(sketch).join(' ')})`);
+      list.map(({ name, arguments: args }) => `${name}(${args.map(sketch).join(' ')})`);
     const [s] = module.structs;
     expect(s!.members.map((m) => [m.name, sketch(m.type), attributes(m.attributes)])).toEqual([
       ['a', 'f32', ['align(16)', 'size(32)']],
@@ -211,18 +211,18 @@ describe('declarations', () => {
       ['C', 'u32', '3'],
     ]);
     expect(module.assertions.map((a) => sketch(a.condition))).toEqual(['(> C 2)']);
-    const [buffer, own] = module.variables;
+    const [buffer, privateVariable] = module.variables;
     expect([buffer!.space, buffer!.access, attributes(buffer!.attributes)]).toEqual([
       'storage',
       'read_write',
       ['group(0)', 'binding(C)'],
     ]);
-    expect([own!.space, own!.access, own!.type, sketch(own!.value!)]).toEqual([
-      'private',
-      undefined,
-      undefined,
-      '1.0',
-    ]);
+    expect([
+      privateVariable!.space,
+      privateVariable!.access,
+      privateVariable!.type,
+      sketch(privateVariable!.value!),
+    ]).toEqual(['private', undefined, undefined, '1.0']);
     const [main, f] = module.functions;
     expect(attributes(main!.attributes)).toEqual(['compute()', 'workgroup_size(8 C)']);
     expect(attributes(main!.parameters[0]!.attributes)).toEqual(['builtin(workgroup_id)']);
@@ -231,7 +231,7 @@ describe('declarations', () => {
   });
 });
 
-describe('errors say where, and what was expected', () => {
+describe('errors give the position and what was expected', () => {
   it.each([
     ['fn f() {\n  let x = 1\n}', 'line 3, column 1: ";" is expected after a statement, not "}"'],
     ['fn f() {', 'line 1, column 9: "}" is expected to close the block, not the end of the shader'],
@@ -262,7 +262,7 @@ describe('errors say where, and what was expected', () => {
       'fn f() { for (var i = 0; i < 2) { } }',
       'line 1, column 31: ";" is expected after the condition of a for, not ")"',
     ],
-    ['fn f() { let x; }', 'line 1, column 15: a let needs a value: "=" expected'],
+    ['fn f() { let x; }', 'line 1, column 15: a let needs a value: "=" is expected'],
     [
       'fn f() { loop { break if a; } }',
       'line 1, column 17: "break if" may only end the continuing block of a loop',
@@ -274,21 +274,21 @@ describe('errors say where, and what was expected', () => {
     ],
     ['@align(1, 2) fn f() { }', 'line 1, column 1: @align takes 1 argument, not 2'],
     ['@compute @compute fn f() { }', 'line 1, column 10: @compute is given twice'],
-    ['@binding(0) fn f() { }', 'line 1, column 1: @binding cannot stand before fn'],
+    ['@binding(0) fn f() { }', 'line 1, column 1: @binding is not allowed before fn'],
     ['@fast fn f() { }', 'line 1, column 1: "@fast" is not an attribute of WGSL'],
     [
       'fn f() -> @builtin(position) f32 { }',
-      'line 1, column 11: @builtin cannot stand before the result of a compute shader',
+      'line 1, column 11: @builtin is not allowed before the result of a compute shader',
     ],
     [
       'fn f() { @compute if true { } }',
-      'line 1, column 10: @compute cannot stand before this statement',
+      'line 1, column 10: @compute is not allowed before this statement',
     ],
     ['requires f16;', 'line 1, column 10: the language extension "f16" is not supported'],
     ['const a = 1; enable f16;', 'line 1, column 14: "enable" must come before all declarations'],
     [
       'diagnostic(off, a); diagnostic(error, a);',
-      'line 1, column 21: the diagnostic rule "a" is given two severities',
+      'line 1, column 21: the diagnostic rule "a" has two different severities',
     ],
     ['var<private> a: vec2<>;', 'line 1, column 22: a template list cannot be empty'],
     ['fn virtual() { }', 'line 1, column 4: "virtual" is a reserved word'],

@@ -1,47 +1,49 @@
 /**
- * Random compute shaders around barriers: values that vary between invocations and values that do not, assigned,
- * branched on, looped on and passed to functions. Whether a barrier is reached uniformly is anyone's guess, and that is
- * the point.
+ * Random compute shaders with barriers, for the uniformity analysis. Uniform and varying values are
+ * assigned, passed to functions, and decide branches and loops. The generator does not know whether
+ * a barrier is in uniform control flow: Dawn and our checker must agree on it.
  *
- * Every loop's body may go on to its next turn: where a body never does, Dawn lets its condition vary, and WGSL does not.
+ * The body of every loop can reach its next iteration. Where a body never does, Dawn accepts a
+ * varying condition and the WGSL specification does not.
  */
 
 import type { Random } from '../helpers/random.js';
 
-/** What a statement sees around it. */
+/** What a statement can use. */
 interface Scope {
-  /** Variables of u32 that can be read and assigned. */
+  /** The u32 variables, which can be read and assigned. */
   readonly variables: readonly string[];
-  /** What else can be read: lets, parameters and what pointers point at. */
+  /** Other u32 values: lets, parameters and dereferenced pointers. */
   readonly values: readonly string[];
   readonly arrays: readonly string[];
   readonly functions: readonly FunctionName[];
   readonly depth: number;
   readonly canBreak: boolean;
   readonly canContinue: boolean;
-  /** What `return` needs: nothing, a value, or it cannot stand here. */
+  /** The operand of a `return` here; 'never' where it is not allowed. */
   readonly returns: 'nothing' | 'value' | 'never';
   readonly isEntry: boolean;
 }
 
 interface FunctionName {
   readonly name: string;
-  /** Whether its first parameter is a pointer to a variable of a function. */
+  /** Whether its first parameter is a pointer in the function address space. */
   readonly takesPointer: boolean;
 }
 
 const MAX_DEPTH = 4;
 const UNIFORM = ['0u', '1u', '2u', 'shared_value', 'constants[1]', 'constants[shared_value]'];
-const VARYING = ['own', 'group_value', 'results[0]'];
+const VARYING = ['private_value', 'group_value', 'results[0]'];
 const INPUTS = ['local', 'global.x', 'group.x', 'count.y'];
 
+/** The WGSL of a random shader. */
 export function randomBarriers(random: Random): string {
   return new Generator(random).shader();
 }
 
 class Generator {
   readonly #random: Random;
-  #names = 0;
+  #nameCount = 0;
 
   constructor(random: Random) {
     this.#random = random;
@@ -68,7 +70,7 @@ class Generator {
     return `@group(0) @binding(0) var<storage, read_write> results: array<u32>;
 @group(0) @binding(1) var<storage> constants: array<u32>;
 @group(0) @binding(2) var<uniform> shared_value: u32;
-var<private> own: u32;
+var<private> private_value: u32;
 var<workgroup> group_value: u32;
 ${texts.join('')}
 @compute @workgroup_size(4)
@@ -84,7 +86,7 @@ ${main}}`;
 
   #function(functions: FunctionName[]): string {
     const takesPointer = this.#random.chance(0.5);
-    const name = this.#name('f');
+    const name = this.#newName('f');
     const scope: Scope = {
       variables: ['v'],
       values: takesPointer ? ['*a', 'b'] : ['a', 'b'],
@@ -107,28 +109,31 @@ ${body}${write}return ${this.#value(scope)};
 `;
   }
 
-  #name(letter: string): string {
-    this.#names += 1;
-    return `${letter}${this.#names}`;
+  #newName(letter: string): string {
+    this.#nameCount += 1;
+    return `${letter}${this.#nameCount}`;
   }
 
   // Statements
 
+  /** Statements without braces, in a new scope. */
   #block(outer: Scope, count: number): string {
     let scope: Scope = { ...outer, depth: outer.depth + 1 };
     let text = '';
     for (let n = 0; n < count; n++) {
-      const [statement, after] = this.#statement(scope);
+      const [statement, nextScope] = this.#statement(scope);
       text += `${statement}\n`;
-      scope = after;
+      scope = nextScope;
     }
     return text;
   }
 
-  #inside(scope: Scope): string {
+  /** A few statements in braces. */
+  #bracedBlock(scope: Scope): string {
     return `{\n${this.#block(scope, this.#random.between(1, 2))}}`;
   }
 
+  /** A statement, and the scope after it. */
   #statement(scope: Scope): [string, Scope] {
     const random = this.#random;
     const kind = random.below(scope.depth > MAX_DEPTH ? 12 : 20);
@@ -143,10 +148,10 @@ ${body}${write}return ${this.#value(scope)};
     }
     if (kind < 8) return [random.pick(['workgroupBarrier();', 'storageBarrier();']), scope];
     if (kind < 10 && scope.functions.length > 0) return [`_ = ${this.#call(scope)};`, scope];
-    if (kind < 12) return [this.#leave(scope), scope];
+    if (kind < 12) return [this.#exitIf(scope), scope];
     if (kind < 15) {
-      const otherwise = random.chance(0.5) ? ` else ${this.#inside(scope)}` : '';
-      return [`if ${this.#condition(scope)} ${this.#inside(scope)}${otherwise}`, scope];
+      const otherwise = random.chance(0.5) ? ` else ${this.#bracedBlock(scope)}` : '';
+      return [`if ${this.#condition(scope)} ${this.#bracedBlock(scope)}${otherwise}`, scope];
     }
     if (kind < 16) return [this.#switch(scope), scope];
     return [this.#loop(scope), scope];
@@ -156,54 +161,59 @@ ${body}${write}return ${this.#value(scope)};
     const value = this.#value(scope);
     const kind = this.#random.below(4);
     if (kind === 0) {
-      const name = this.#name('x');
+      const name = this.#newName('x');
       return [`let ${name} = ${value};`, { ...scope, values: [...scope.values, name] }];
     }
     if (kind === 1) {
-      const name = this.#name('p');
+      const name = this.#newName('p');
       const variable = this.#random.pick(scope.variables);
       return [`let ${name} = &${variable};`, { ...scope, values: [...scope.values, `*${name}`] }];
     }
     if (kind === 2) {
-      const name = this.#name('a');
+      const name = this.#newName('a');
       return [`var ${name}: array<u32, 4>;`, { ...scope, arrays: [...scope.arrays, name] }];
     }
-    const name = this.#name('v');
+    const name = this.#newName('v');
     return [`var ${name} = ${value};`, { ...scope, variables: [...scope.variables, name] }];
   }
 
-  /** A way out under a condition: break, continue or return. */
-  #leave(scope: Scope): string {
-    const ways = [
+  /** A break, continue or return under a condition. */
+  #exitIf(scope: Scope): string {
+    const exits = [
       ...(scope.canBreak ? ['break'] : []),
       ...(scope.canContinue ? ['continue'] : []),
       ...(scope.returns === 'nothing' ? ['return'] : []),
       ...(scope.returns === 'value' ? [`return ${this.#value(scope)}`] : []),
     ];
-    if (ways.length === 0) return 'storageBarrier();';
-    return `if ${this.#condition(scope)} { ${this.#random.pick(ways)}; }`;
+    if (exits.length === 0) return 'storageBarrier();';
+    return `if ${this.#condition(scope)} { ${this.#random.pick(exits)}; }`;
   }
 
   #switch(scope: Scope): string {
     const inside = { ...scope, canBreak: true };
-    const cases = [0, 1].map((n) => `case ${n}u ${this.#inside(inside)}`);
-    return `switch ${this.#value(scope)} {\n${cases.join('\n')}\ndefault ${this.#inside(inside)}\n}`;
+    const cases = [0, 1].map((n) => `case ${n}u ${this.#bracedBlock(inside)}`);
+    return `switch ${this.#value(scope)} {\n${cases.join('\n')}\ndefault ${this.#bracedBlock(inside)}\n}`;
   }
 
   #loop(scope: Scope): string {
     const inside = { ...scope, canBreak: true, canContinue: true };
     const kind = this.#random.below(4);
-    if (kind === 0) return `while ${this.#condition(scope)} ${this.#inside(inside)}`;
+    if (kind === 0) return `while ${this.#condition(scope)} ${this.#bracedBlock(inside)}`;
     if (kind === 1) {
-      const name = this.#name('i');
-      const own = { ...inside, variables: [...scope.variables, name] };
-      const head = `var ${name} = ${this.#value(scope)}; ${this.#condition(own)}; ${name} += ${this.#leaf(own)}`;
-      return `for (${head}) ${this.#inside(own)}`;
+      const name = this.#newName('i');
+      const inFor = { ...inside, variables: [...scope.variables, name] };
+      const head = `var ${name} = ${this.#value(scope)}; ${this.#condition(inFor)}; ${name} += ${this.#leaf(inFor)}`;
+      return `for (${head}) ${this.#bracedBlock(inFor)}`;
     }
     const body = this.#block(inside, this.#random.between(1, 2));
     if (kind === 2) return `loop {\n${body}if ${this.#condition(scope)} { break; }\n}`;
-    const after = { ...scope, canBreak: false, canContinue: false, returns: 'never' } as const;
-    const continuing = this.#block(after, this.#random.below(2));
+    const inContinuing = {
+      ...scope,
+      canBreak: false,
+      canContinue: false,
+      returns: 'never',
+    } as const;
+    const continuing = this.#block(inContinuing, this.#random.below(2));
     return `loop {\n${body}continuing {\n${continuing}break if ${this.#condition(scope)};\n}\n}`;
   }
 
@@ -215,8 +225,8 @@ ${body}${write}return ${this.#value(scope)};
     if (kind < 7) return `(${this.#value(scope, depth + 1)} + ${this.#value(scope, depth + 1)})`;
     if (kind < 8 && scope.functions.length > 0) return this.#call(scope);
     if (kind < 9 && this.#random.chance(0.4)) return 'workgroupUniformLoad(&group_value)';
-    const sides = [this.#value(scope, depth + 1), this.#value(scope, depth + 1)];
-    return `select(${sides.join(', ')}, ${this.#condition(scope, depth + 1)})`;
+    const operands = [this.#value(scope, depth + 1), this.#value(scope, depth + 1)];
+    return `select(${operands.join(', ')}, ${this.#condition(scope, depth + 1)})`;
   }
 
   #leaf(scope: Scope): string {
@@ -233,9 +243,9 @@ ${body}${write}return ${this.#value(scope)};
 
   #condition(scope: Scope, depth = 0): string {
     const kind = depth > 1 ? 0 : this.#random.below(8);
-    const compared = () =>
+    const comparison = () =>
       `${this.#value(scope, depth + 1)} ${this.#random.pick(['<', '==', '!='])} (${this.#value(scope, depth + 1)})`;
-    if (kind < 5) return `(${compared()})`;
+    if (kind < 5) return `(${comparison()})`;
     if (kind < 7) {
       const operator = this.#random.pick(['&&', '||']);
       return `(${this.#condition(scope, depth + 1)} ${operator} ${this.#condition(scope, depth + 1)})`;

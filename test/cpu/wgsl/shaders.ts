@@ -1,4 +1,4 @@
-/** Shaders around a few words, and both devices' verdicts on them. */
+/** Shaders from a few statements or declarations, and whether each device accepts them. */
 
 import { afterAll, beforeAll } from 'vitest';
 import { check } from '../../../src/cpu/wgsl/check/check.js';
@@ -8,33 +8,37 @@ import { WgslError } from '../../../src/cpu/wgsl/source.js';
 import { requestCpuDevice } from '../../../src/engine.js';
 import { findAdapter } from '../../../src/node.js';
 
-/** A shader with these statements, which may write to `out`. */
+/** A shader whose entry point has the given statements, which may write to `out`. */
 export function inMain(statements: string): string {
   return `@group(0) @binding(0) var<storage, read_write> out: array<f32>;
 @compute @workgroup_size(1) fn main() { ${statements} }`;
 }
 
-/** A shader with these declarations, and an entry point that does nothing. */
-export function outside(declarations: string): string {
+/** A shader with the given declarations and an empty entry point. */
+export function moduleWith(declarations: string): string {
   return `${declarations}
 @compute @workgroup_size(1) fn main() { }`;
 }
 
-/** A marked program's two readings: «wrong⇒right». */
-export function readings(code: string): { wrong: string; right: string } {
+/** The wrong and the right version of a program with marks «wrong⇒right». */
+export function versions(code: string): { wrong: string; right: string } {
   const mark = /«([^⇒»]*)⇒([^»]*)»/g;
   return { wrong: code.replace(mark, '$1'), right: code.replace(mark, '$2') };
 }
 
-/** The program that the front end makes of a shader. @throws WgslError where it is refused. */
-export function read(code: string): Program {
+/**
+ * Parses and checks a shader.
+ *
+ * @throws WgslError where the shader is invalid.
+ */
+export function checkShader(code: string): Program {
   return check(parse(code), code);
 }
 
-/** Why the front end refuses a shader, with line and column; `undefined` where it does not. */
-export function refusal(code: string): string | undefined {
+/** The front end's error for a shader, with line and column; `undefined` if it is valid. */
+export function checkError(code: string): string | undefined {
   try {
-    read(code);
+    checkShader(code);
     return undefined;
   } catch (error) {
     if (error instanceof WgslError) return error.message;
@@ -42,30 +46,32 @@ export function refusal(code: string): string | undefined {
   }
 }
 
-/** Why a device refuses a shader, or the pipeline of its entry point; `undefined` where it does not. */
-export async function deviceRefusal(device: GPUDevice, code: string): Promise<string | undefined> {
+/**
+ * A device's error for a shader or the pipeline of its entry point; `undefined` if both are valid.
+ */
+export async function deviceError(device: GPUDevice, code: string): Promise<string | undefined> {
   device.pushErrorScope('validation');
   const module = device.createShaderModule({ code });
   device.createComputePipeline({ layout: 'auto', compute: { module } });
   return (await device.popErrorScope())?.message;
 }
 
-/** The same without a pipeline. */
-export async function moduleRefusal(device: GPUDevice, code: string): Promise<string | undefined> {
+/** A device's error for a shader, without creating a pipeline; `undefined` if it is valid. */
+export async function moduleError(device: GPUDevice, code: string): Promise<string | undefined> {
   device.pushErrorScope('validation');
   device.createShaderModule({ code });
   return (await device.popErrorScope())?.message;
 }
 
-/** Words of the buffers that `compute` binds. */
+/** The number of words of the buffers that `compute` binds. */
 const WORDS = 64;
 const [MAP_READ, COPY_SRC, COPY_DST, UNIFORM, STORAGE] = [0x01, 0x04, 0x08, 0x40, 0x80];
 
 /**
- * What `out`, at binding 0 of group 0, holds after one workgroup. The buffer at binding 1, where the shader has one,
- * holds the floats 1, 2, 3, ...
+ * Runs one workgroup of a shader and returns `out`, at binding 0 of group 0. If the shader has a
+ * binding 1, its buffer holds the floats 1, 2, 3, ...
  *
- * @throws Error where the device refuses the shader.
+ * @throws Error where the device rejects the shader.
  */
 export async function compute(device: GPUDevice, code: string): Promise<Float32Array> {
   device.pushErrorScope('validation');
@@ -73,12 +79,12 @@ export async function compute(device: GPUDevice, code: string): Promise<Float32A
   const pipeline = device.createComputePipeline({ layout: 'auto', compute: { module } });
   const buffer = (usage: number) => device.createBuffer({ size: 4 * WORDS, usage });
   const out = buffer(STORAGE | COPY_SRC);
-  const given = buffer(UNIFORM | STORAGE | COPY_DST);
+  const input = buffer(UNIFORM | STORAGE | COPY_DST);
   const copy = buffer(MAP_READ | COPY_DST);
   const floats = Float32Array.from({ length: WORDS }, (_, n) => n + 1);
-  device.queue.writeBuffer(given, 0, floats);
+  device.queue.writeBuffer(input, 0, floats);
   const entries = [{ binding: 0, resource: { buffer: out } }];
-  if (code.includes('@binding(1)')) entries.push({ binding: 1, resource: { buffer: given } });
+  if (code.includes('@binding(1)')) entries.push({ binding: 1, resource: { buffer: input } });
   const layout = pipeline.getBindGroupLayout(0);
   const encoder = device.createCommandEncoder();
   const pass = encoder.beginComputePass();
@@ -92,17 +98,17 @@ export async function compute(device: GPUDevice, code: string): Promise<Float32A
   if (error) throw new Error(error.message);
   await copy.mapAsync(1);
   const result = new Float32Array(copy.getMappedRange().slice(0));
-  for (const each of [out, given, copy]) each.destroy();
+  for (const used of [out, input, copy]) used.destroy();
   return result;
 }
 
-/** Our device, and Dawn's on SwiftShader: two readings of WGSL that know nothing of each other. */
+/** Our device, and Dawn's on SwiftShader: two independent implementations of WGSL. */
 export interface Devices {
   readonly cpu: GPUDevice;
   readonly dawn: GPUDevice;
 }
 
-/** Both devices, with WebGPU's default limits; opened before a file's tests and closed after them. */
+/** Both devices with default limits, created before the tests of a file and destroyed after. */
 export function useDevices(): () => Devices {
   let devices: Devices | undefined;
   beforeAll(async () => {

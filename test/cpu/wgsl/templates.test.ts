@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { markTemplates } from '../../../src/cpu/wgsl/parse/templates.js';
 import { tokenize } from '../../../src/cpu/wgsl/parse/tokens.js';
 
-/** The text of the tokens, with ⟨ and ⟩ for what encloses a template list. */
-function marked(text: string): string {
+/** The texts of the tokens, with ⟨ and ⟩ for the brackets of template lists. */
+function markedText(text: string): string {
   const tokens = markTemplates(tokenize(text)).slice(0, -1);
   return tokens
     .map((token) => (token.kind === 'template' ? { '<': '⟨', '>': '⟩' }[token.text] : token.text))
@@ -22,7 +22,7 @@ describe('a template list', () => {
     ['array<f32, (n >> 1)>', 'array ⟨ f32 , ( n >> 1 ) ⟩'],
     ['f(a < b, c > (d))', 'f ( a ⟨ b , c ⟩ ( d ) )'],
   ])('%s', (text, expected) => {
-    expect(marked(text)).toBe(expected);
+    expect(markedText(text)).toBe(expected);
   });
 });
 
@@ -40,11 +40,11 @@ describe('a comparison', () => {
     ['1 < 2 > 3', '1 < 2 > 3'],
     ['a < (b > c)', 'a < ( b > c )'],
   ])('%s', (text, expected) => {
-    expect(marked(text)).toBe(expected);
+    expect(markedText(text)).toBe(expected);
   });
 });
 
-it('keeps the offset of a > that is split off a longer symbol', () => {
+it('gives a > that is split from a longer symbol its offset', () => {
   const tokens = markTemplates(tokenize('a<b<c>>d'));
-  expect(tokens.filter(({ text }) => text === '>').map(({ at }) => at)).toEqual([5, 6]);
+  expect(tokens.filter(({ text }) => text === '>').map(({ position }) => position)).toEqual([5, 6]);
 });

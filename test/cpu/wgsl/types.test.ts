@@ -6,6 +6,7 @@ import {
   BOOL,
   elementCount,
   elementType,
+  excessElements,
   F32,
   I32,
   isHostShareable,
@@ -17,12 +18,11 @@ import {
   strideOf,
   structType,
   type Type,
-  tooManyElements,
   typeName,
   U32,
   vectorType,
 } from '../../../src/cpu/wgsl/types.js';
-import { read } from './shaders.js';
+import { checkShader } from './shaders.js';
 
 const vec = (size: 2 | 3 | 4) => vectorType(size, F32);
 
@@ -49,7 +49,7 @@ const LAYOUTS: readonly [Type, number, number][] = [
   [arrayType(matrixType(2, 3), 2), 16, 64],
 ];
 
-describe('alignment and size in bytes, as WGSL lists them (section 14.4.1)', () => {
+describe('alignment and size in bytes are those of WGSL (section 14.4.1)', () => {
   it.each(LAYOUTS.map(([type, ...layout]) => [typeName(type), type, ...layout] as const))(
     '%s',
     (_, type, align, size) => {
@@ -57,7 +57,7 @@ describe('alignment and size in bytes, as WGSL lists them (section 14.4.1)', () 
     },
   );
 
-  it('elements lie at multiples of their alignment', () => {
+  it('place elements at multiples of their alignment', () => {
     expect(strideOf(arrayType(vec(3), 4))).toBe(16);
     expect(strideOf(arrayType(F32, 4))).toBe(4);
     expect(strideOf(matrixType(2, 3))).toBe(16);
@@ -68,7 +68,7 @@ describe('alignment and size in bytes, as WGSL lists them (section 14.4.1)', () 
 
 /** The struct S of a shader's declarations. */
 function struct(declarations: string): Struct {
-  const { entries } = read(`${declarations}
+  const { entries } = checkShader(`${declarations}
     @group(0) @binding(0) var<storage> s: S;
     @compute @workgroup_size(1) fn main() { let p = &s; }`);
   return entries[0]!.globals[0]!.type as Struct;
@@ -103,7 +103,7 @@ describe('members of a struct', () => {
 });
 
 describe('types', () => {
-  it('that are written alike are one object, and structs are not', () => {
+  it('that are equal are one object, except for structs', () => {
     expect(arrayType(vec(2), 3)).toBe(arrayType(vectorType(2, F32), 3));
     expect(arrayType(vec(2), 3)).not.toBe(arrayType(vec(2), 4));
     expect(pointerType('function', F32, 'read')).not.toBe(
@@ -122,7 +122,7 @@ describe('types', () => {
     expect(elementCount(arrayType(I32, undefined))).toBeUndefined();
   });
 
-  it('are written as in a shader', () => {
+  it('have names as in a shader', () => {
     expect(typeName(arrayType(vectorType(3, BOOL), 4))).toBe('array<vec3<bool>, 4>');
     expect(typeName(arrayType(F32, undefined))).toBe('array<f32>');
     expect(typeName(matrixType(2, 3))).toBe('mat2x3<f32>');
@@ -131,16 +131,16 @@ describe('types', () => {
     expect(typeName(pointerType('storage', F32, 'read'))).toBe('ptr<storage, f32, read>');
   });
 
-  it('that hold an array without a size, or a bool, are told apart', () => {
-    const open = structType('S', [{ name: 'a', type: arrayType(F32, undefined) }]);
-    expect([isSized(open), isSized(arrayType(F32, 2))]).toEqual([false, true]);
+  it('with a runtime-sized array are not sized, and with a bool not host-shareable', () => {
+    const unsized = structType('S', [{ name: 'a', type: arrayType(F32, undefined) }]);
+    expect([isSized(unsized), isSized(arrayType(F32, 2))]).toEqual([false, true]);
     expect(isSized(pointerType('function', F32, 'read_write'))).toBe(false);
-    expect([isHostShareable(open), isHostShareable(arrayType(BOOL, 2))]).toEqual([true, false]);
+    expect([isHostShareable(unsized), isHostShareable(arrayType(BOOL, 2))]).toEqual([true, false]);
   });
 
-  it('of more than 65535 elements need a buffer', () => {
-    expect(tooManyElements(arrayType(F32, 65535))).toBeUndefined();
-    expect(tooManyElements(arrayType(F32, 65536))).toBe(65536);
-    expect(tooManyElements(F32)).toBeUndefined();
+  it('of more than 65535 elements are reported, since they need a buffer', () => {
+    expect(excessElements(arrayType(F32, 65535))).toBeUndefined();
+    expect(excessElements(arrayType(F32, 65536))).toBe(65536);
+    expect(excessElements(F32)).toBeUndefined();
   });
 });

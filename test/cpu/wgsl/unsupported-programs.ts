@@ -1,11 +1,14 @@
-/** Right compute shaders that our device refuses, since it lacks what they use: the refusal must name it. */
+/**
+ * Valid compute shaders that our device rejects because it does not support a feature. The error
+ * must name the feature.
+ */
 
-import { inMain, outside } from './shaders.js';
+import { inMain, moduleWith } from './shaders.js';
 
-/** What is used, the program, and what our refusal says. */
-export type UnsupportedProgram = readonly [what: string, code: string, rule: string];
+/** The feature that is used, the program, and a part of our device's error. */
+export type UnsupportedProgram = readonly [feature: string, code: string, rule: string];
 
-/** Dawn accepts these. */
+/** Programs that Dawn accepts. */
 export const UNSUPPORTED_PROGRAMS: readonly UnsupportedProgram[] = [
   [
     'an atomic in workgroup memory',
@@ -48,42 +51,42 @@ export const UNSUPPORTED_PROGRAMS: readonly UnsupportedProgram[] = [
     'override declarations are not supported: declare a const',
   ],
   [
-    'an override with a number',
-    outside('@id(1) override n: u32 = 4;'),
+    'an override with an id',
+    moduleWith('@id(1) override n: u32 = 4;'),
     'override declarations are not supported: declare a const',
   ],
   [
     'a vertex shader beside the compute shader',
-    outside('@vertex fn v() -> @builtin(position) vec4f { return vec4f(); }'),
+    moduleWith('@vertex fn v() -> @builtin(position) vec4f { return vec4f(); }'),
     '@vertex is not supported: this device runs compute shaders only',
   ],
   [
     'a fragment shader beside the compute shader',
-    outside('@fragment fn f() { discard; }'),
+    moduleWith('@fragment fn f() { discard; }'),
     '@fragment is not supported: this device runs compute shaders only',
   ],
   [
-    'a location',
-    outside('struct S { @location(0) a: f32 }'),
+    '@location',
+    moduleWith('struct S { @location(0) a: f32 }'),
     '@location is not supported: this device runs compute shaders only',
   ],
   [
-    'an input of a later WGSL',
+    'a builtin input of a later version of WGSL',
     '@compute @workgroup_size(1) fn main(@builtin(global_invocation_index) i: u32) { }',
     '@builtin(global_invocation_index) is not an input of this device',
   ],
   [
-    'an input of subgroups',
+    'a builtin input of subgroups',
     'enable subgroups; @compute @workgroup_size(1) fn main(@builtin(subgroup_size) n: u32) { }',
     '"enable subgroups" is not supported: this device has no subgroups',
   ],
   [
-    'several components assigned at once',
+    'an assignment to several components at once',
     inMain('var v = vec3f(); v.zx = vec2f(1, 2); out[0] = v.x;'),
     'assigning to several components at once is not supported: this device has no swizzle_assignment',
   ],
   [
-    'packed dot products',
+    'the extension for packed dot products',
     'requires packed_4x8_integer_dot_product; @compute @workgroup_size(1) fn main() { }',
     'the language extension "packed_4x8_integer_dot_product" is not supported',
   ],
@@ -93,12 +96,12 @@ export const UNSUPPORTED_PROGRAMS: readonly UnsupportedProgram[] = [
     '"dot4U8Packed" is not supported: this device has no packed dot products',
   ],
   [
-    'a packed format',
+    'packing into a format',
     inMain('out[0] = f32(pack4x8snorm(vec4f()));'),
     '"pack4x8snorm" is not supported: this device has no packed formats',
   ],
   [
-    'the unpacking of a format',
+    'unpacking from a format',
     inMain('out[0] = unpack2x16float(1u).x;'),
     '"unpack2x16float" is not supported: this device has no packed formats',
   ],
@@ -139,13 +142,15 @@ export const UNSUPPORTED_PROGRAMS: readonly UnsupportedProgram[] = [
     ],
   ),
   [
-    'a whole number past 2^53',
+    'an integer past 2^53',
     inMain('const n = 1 << 62; out[0] = f32(n >> 60);'),
-    "is past 2^53, the end of this device's integers without a type",
+    'exceeds 2^53, the largest abstract integer of this device',
   ],
 ];
 
-/** Dawn refuses these, too, where its adapter lacks the feature, as SwiftShader lacks f16. */
+/**
+ * Programs that Dawn rejects too if its adapter does not have the feature (SwiftShader: no f16).
+ */
 export const UNSUPPORTED_ON_BOTH: readonly UnsupportedProgram[] = [
   [
     'f16',
@@ -170,7 +175,7 @@ export const UNSUPPORTED_ON_BOTH: readonly UnsupportedProgram[] = [
   ],
   ['a discard', inMain('discard;'), 'discard belongs to fragment shaders'],
   [
-    'an input that draws',
+    'a builtin input of vertex shaders',
     '@compute @workgroup_size(1) fn main(@builtin(vertex_index) i: u32) { }',
     '@builtin(vertex_index) is not an input of this device',
   ],

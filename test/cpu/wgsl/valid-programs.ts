@@ -1,10 +1,13 @@
-/** Right compute shaders that touch the corners of the part of WGSL that our device has; each writes to `out`. */
+/**
+ * Valid compute shaders with unusual uses of the WGSL that our device supports; each writes `out`.
+ */
 
 import { inMain } from './shaders.js';
 
-/** What is right, and the program. */
-export type ValidProgram = readonly [what: string, code: string];
+/** The construct that is tested, and the program. */
+export type ValidProgram = readonly [title: string, code: string];
 
+/** The programs, by topic. */
 export const VALID_PROGRAMS: Readonly<Record<string, readonly ValidProgram[]>> = {
   tokens: [
     [
@@ -28,7 +31,7 @@ export const VALID_PROGRAMS: Readonly<Record<string, readonly ValidProgram[]>> =
   ],
   grammar: [
     [
-      'template lists beside comparisons',
+      'template lists and comparisons',
       inMain(
         'let a = 1; let b = 2; let x = array<vec2<f32>,2>(vec2<f32>(1, 2), vec2<f32>(3, 4)); if a < b && b > (a) { out[0] = x[1].y; } out[1] = f32(a < b); out[2] = f32(b >= a);',
       ),
@@ -75,21 +78,21 @@ export const VALID_PROGRAMS: Readonly<Record<string, readonly ValidProgram[]>> =
   ],
   names: [
     [
-      'an inner scope hides an outer name',
+      'an inner scope shadows an outer name',
       inMain(
         'let a = 1.0; { let a = a + 1; out[0] = a; } out[1] = a; for (var a = 5; a < 6; a++) { let a = 7.0; out[2] = a; }',
       ),
     ],
     [
-      'a member named as a builtin',
+      'a member with the name of a builtin',
       'struct S { min: f32, vec2: f32, f32: f32 } @group(0) @binding(0) var<storage, read_write> out: array<f32>; @compute @workgroup_size(1) fn main() { let s = S(1, 2, 3); out[0] = s.min + s.vec2 * s.f32; }',
     ],
     [
-      'a function that hides a builtin',
+      'a function that shadows a builtin',
       'fn max(a: f32) -> f32 { return a + 1; } @group(0) @binding(0) var<storage, read_write> out: array<f32>; @compute @workgroup_size(1) fn main() { out[0] = max(2); }',
     ],
     [
-      'a struct that hides a vector type',
+      'a struct that shadows a vector type',
       'struct vec2f { a: f32 } alias i32 = f32; @group(0) @binding(0) var<storage, read_write> out: array<i32>; @compute @workgroup_size(1) fn main() { out[0] = vec2f(2.5).a; }',
     ],
     [
@@ -97,13 +100,13 @@ export const VALID_PROGRAMS: Readonly<Record<string, readonly ValidProgram[]>> =
       '@compute @workgroup_size(N) fn main() { out[0] = f(S(1, A(1, 2, 3))); } fn f(s: S) -> f32 { return s.a + s.b[M - 1]; } struct S { a: f32, b: A } alias A = array<f32, M>; const M = N + 2; const N = 1; @group(0) @binding(0) var<storage, read_write> out: array<f32>;',
     ],
     [
-      "a function's name for a local variable",
+      'a local variable with the name of its function',
       'fn f() -> f32 { let f = 2.0; return f; } @group(0) @binding(0) var<storage, read_write> out: array<f32>; @compute @workgroup_size(1) fn main() { out[0] = f(); }',
     ],
   ],
   types: [
     [
-      'numbers without a type become what is wanted',
+      'abstract numbers are converted to the required type',
       inMain(
         'let a: f32 = 1; let b: u32 = 2; const c = 3; var d = a + c; d += c; let e: vec2f = vec2(1, 2); let f = array(1, 2.5); out[0] = d; out[1] = f32(b + c); out[2] = e.y + f[0];',
       ),
@@ -133,7 +136,7 @@ export const VALID_PROGRAMS: Readonly<Record<string, readonly ValidProgram[]>> =
       ),
     ],
     [
-      'columns and components assigned',
+      'assignments to columns and components',
       inMain(
         'var m = mat2x2f(); m[0] = vec2f(1, 2); m[1][0] = 3; m[1].y = 4; m *= m; m += m; var i = 1; out[0] = m[i][0]; out[1] = m[0].y;',
       ),
@@ -163,7 +166,7 @@ export const VALID_PROGRAMS: Readonly<Record<string, readonly ValidProgram[]>> =
   ],
   layout: [
     [
-      'a uniform of every shape',
+      'a uniform with all kinds of members',
       'struct P { n: u32, v: vec3f, s: f32, k: array<vec4f, 2>, m: mat3x3f, @align(32) z: f32, @size(16) y: i32, q: vec2f } @group(0) @binding(1) var<uniform> p: P; @group(0) @binding(0) var<storage, read_write> out: array<f32>; @compute @workgroup_size(1) fn main() { out[0] = p.v.z; out[1] = p.s; out[2] = p.k[1].y; out[3] = p.m[2].z; out[4] = p.z; out[5] = f32(p.y); out[6] = p.q.y; out[7] = f32(p.n); }',
     ],
     [
@@ -171,7 +174,7 @@ export const VALID_PROGRAMS: Readonly<Record<string, readonly ValidProgram[]>> =
       '@group(0) @binding(1) var<uniform> p: array<f32, 8>; @group(0) @binding(0) var<storage, read_write> out: array<f32>; @compute @workgroup_size(1) fn main() { for (var i = 0; i < 8; i++) { out[i] = p[i]; } }',
     ],
     [
-      'a struct that ends with an array without a size',
+      'a struct that ends with a runtime-sized array',
       'struct S { n: u32, a: array<vec3f> } @group(0) @binding(1) var<storage> s: S; @group(0) @binding(0) var<storage, read_write> out: array<f32>; @compute @workgroup_size(1) fn main() { out[0] = f32(arrayLength(&s.a)); out[1] = s.a[1].y; out[2] = s.a[0].z; }',
     ],
     [
@@ -197,7 +200,7 @@ export const VALID_PROGRAMS: Readonly<Record<string, readonly ValidProgram[]>> =
       ),
     ],
     [
-      'the side of && and || that is never evaluated',
+      'an operand of && and || that is never evaluated',
       inMain(
         'const N = 0; const_assert N == 0 || 10 / N > 1; const_assert !(N != 0 && 1u << 40u == 0); out[0] = 1;',
       ),
@@ -209,7 +212,7 @@ export const VALID_PROGRAMS: Readonly<Record<string, readonly ValidProgram[]>> =
       ),
     ],
     [
-      'the least and the greatest numbers',
+      'the smallest and the largest numbers',
       inMain(
         'let a: i32 = -2147483648; let b = 4294967295u; let c = 3.4028234663852886e38f; out[0] = f32(a); out[1] = f32(b); out[2] = c;',
       ),
@@ -225,11 +228,11 @@ export const VALID_PROGRAMS: Readonly<Record<string, readonly ValidProgram[]>> =
       'struct S { a: f32, b: array<f32, 2> } fn f(x: f32) -> S { return S(x, array(x + 1, x + 2)); } fn g(s: S) -> array<f32, 2> { return s.b; } @group(0) @binding(0) var<storage, read_write> out: array<f32>; @compute @workgroup_size(1) fn main() { out[0] = f(1).a + f(2).b[1]; out[1] = g(f(3))[0]; }',
     ],
     [
-      'a function whose result is not wanted',
+      'a function whose result is not used',
       'var<private> n = 0.0; fn f() -> f32 { n += 1; return n; } @group(0) @binding(0) var<storage, read_write> out: array<f32>; @compute @workgroup_size(1) fn main() { f(); _ = f(); out[0] = f(); }',
     ],
     [
-      'arguments evaluated in order',
+      'arguments are evaluated in order',
       'var<private> n = 1.0; fn f(by: f32) -> f32 { n = n * 2 + by; return n; } @group(0) @binding(0) var<storage, read_write> out: array<f32>; @compute @workgroup_size(1) fn main() { out[0] = f(1) - f(2); out[1] = n; let v = vec3f(f(1), n, f(0)); out[2] = v.y; out[3] = v.z; }',
     ],
     [
@@ -261,7 +264,7 @@ export const VALID_PROGRAMS: Readonly<Record<string, readonly ValidProgram[]>> =
       'fn sum(a: ptr<function, f32>, b: ptr<function, f32>) -> f32 { return *a + *b; } @group(0) @binding(0) var<storage, read_write> out: array<f32>; @compute @workgroup_size(1) fn main() { var a = 2.0; out[0] = sum(&a, &a); }',
     ],
     [
-      'address and dereference undo each other',
+      'address-of and dereference cancel each other',
       inMain('var a = 1.0; *&a = 2; (*(&a)) += 1; out[0] = *&*&a;'),
     ],
   ],
@@ -318,11 +321,11 @@ export const VALID_PROGRAMS: Readonly<Record<string, readonly ValidProgram[]>> =
       'var<workgroup> w: f32; @group(0) @binding(0) var<storage, read_write> out: array<f32>; @compute @workgroup_size(4) fn main(@builtin(local_invocation_index) i: u32) { if i == 2 { w = 5; } workgroupBarrier(); out[i] = w; }',
     ],
     [
-      'a barrier in a uniform loop with a varying one inside',
+      'a barrier in a uniform loop with a varying loop inside',
       'var<workgroup> w: array<f32, 4>; @group(0) @binding(0) var<storage, read_write> out: array<f32>; @compute @workgroup_size(4) fn main(@builtin(local_invocation_index) i: u32) { for (var n = 0u; n < 3; n++) { for (var m = 0u; m < i; m++) { w[i] += 1; } workgroupBarrier(); out[i] += w[(i + n) % 4]; workgroupBarrier(); } }',
     ],
     [
-      'a uniform load steers a barrier',
+      'a barrier under a condition on a uniform load',
       'var<workgroup> w: u32; @group(0) @binding(0) var<storage, read_write> out: array<f32>; @compute @workgroup_size(4) fn main(@builtin(local_invocation_index) i: u32) { if i == 3 { w = 2; } let n = workgroupUniformLoad(&w); for (var k = 0u; k < n; k++) { workgroupBarrier(); out[i] += 1; } }',
     ],
     [

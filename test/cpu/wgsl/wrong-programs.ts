@@ -1,51 +1,52 @@
 /**
- * Wrong compute shaders, each wrong for one reason, with the rule that our device names.
+ * Invalid compute shaders, each invalid for one reason, with the rule in our device's error.
  *
- * A mark «wrong⇒right» stands where the fault is: read with its left side the program must be refused, and read with its
- * right side it must be accepted, so that nothing else is wrong with it.
+ * Marks «wrong⇒right» show the fault: with their left sides the program must be rejected. With
+ * their right sides it must be accepted, which shows that nothing else is wrong with it.
  */
 
-import { inMain, outside } from './shaders.js';
+import { inMain, moduleWith } from './shaders.js';
 
-/** What is wrong, the marked program, and the rule as our device states it. */
-export type WrongProgram = readonly [what: string, code: string, rule: string];
+/** The fault, the marked program, and the rule in our device's error. */
+export type WrongProgram = readonly [fault: string, code: string, rule: string];
 
+/** The programs, by topic. */
 export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> = {
   tokens: [
     [
-      'a character that begins nothing',
+      'a character that cannot begin a token',
       inMain('let x = «$1⇒1»;'),
-      'the character "$" begins nothing in WGSL',
+      'the character "$" does not start a WGSL token',
     ],
     [
-      'a number that runs into a name',
+      'a number directly followed by a letter',
       inMain('let x = «1l⇒1»;'),
       '"1l" is neither a number nor a name',
     ],
     ['an integer that begins with 0', inMain('let x = «012⇒12»;'), '012 cannot begin with 0'],
     [
-      'a number of i32 past its range',
+      'an i32 literal out of range',
       inMain('let x = «2147483648i⇒2147483647i»;'),
       '2147483648 cannot be represented as i32',
     ],
     [
-      'a number of u32 past its range',
+      'a u32 literal out of range',
       inMain('let x = «4294967296u⇒4294967295u»;'),
       '4294967296 cannot be represented as u32',
     ],
     [
-      'a float past f32',
+      'an f32 literal out of range',
       inMain('let x = «3.5e38f⇒3.4e38f»;'),
       '3.5e38f cannot be represented as f32',
     ],
     [
       'a hexadecimal float that is not exactly an f32',
       inMain('let x = «0x1.00000001p0f⇒0x1.0001p0f»;'),
-      '0x1.00000001p0f is not exactly an f32',
+      '0x1.00000001p0f cannot be represented exactly as f32',
     ],
     [
       'a comment that is not closed',
-      outside('/* one /* two */ «⇒*/»'),
+      moduleWith('/* one /* two */ «⇒*/»'),
       'this comment is not closed: "*/" is missing',
     ],
     [
@@ -54,10 +55,10 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '"__x": a name cannot start with two underscores',
     ],
     ['an underscore as a name', inMain('let «_⇒x» = 1;'), '"_" is a reserved word'],
-    ['a reserved word as a name', inMain('let «self⇒own» = 1;'), '"self" is a reserved word'],
+    ['a reserved word as a name', inMain('let «self⇒this_one» = 1;'), '"self" is a reserved word'],
     [
       'a keyword as the name of a member',
-      outside('struct S { «if⇒when»: f32 }'),
+      moduleWith('struct S { «if⇒when»: f32 }'),
       'a name is expected here, not "if"',
     ],
   ],
@@ -98,7 +99,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '"||" cannot follow the operators before it without parentheses',
     ],
     [
-      'a sum that is shifted without parentheses',
+      'a shifted sum without parentheses',
       inMain('let x = «1u + 1u << 2u⇒(1u + 1u) << 2u»;'),
       '"<<" cannot follow the operators before it without parentheses',
     ],
@@ -134,27 +135,27 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'members separated by semicolons',
-      outside('struct S { a: f32«;⇒,» b: f32 }'),
+      moduleWith('struct S { a: f32«;⇒,» b: f32 }'),
       '"}" is expected at the end of the list, not ";"',
     ],
     [
       'a function without a body',
-      outside('fn f()«;⇒ { }»'),
+      moduleWith('fn f()«;⇒ { }»'),
       '"{" is expected to open a block, not ";"',
     ],
     [
       'a parameter without a type',
-      outside('fn f(a«⇒: f32») { }'),
+      moduleWith('fn f(a«⇒: f32») { }'),
       '":" is expected and a type after "a", not ")"',
     ],
     [
       'a let outside functions',
-      outside('«let⇒const» a = 1;'),
+      moduleWith('«let⇒const» a = 1;'),
       'a declaration is expected here, not "let"',
     ],
     [
       'a directive after a declaration',
-      outside('const a = 1; «requires pointer_composite_access;⇒»'),
+      moduleWith('const a = 1; «requires pointer_composite_access;⇒»'),
       '"requires" must come before all declarations',
     ],
     [
@@ -183,8 +184,8 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'this expression has more than 512 operators in a row',
     ],
     [
-      'a comparison that is read as a template list',
-      outside(
+      'comparisons that are parsed as a template list',
+      moduleWith(
         'fn f(a: bool, b: bool) { } fn g(a: i32, b: i32, c: i32) { f(«a < b, c > (b)⇒(a < b), (c > b)»); }',
       ),
       '"a" is not a function',
@@ -206,64 +207,64 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'a parameter declared again in the body',
-      outside('fn f(a: f32) { var «a⇒b» = 1; }'),
+      moduleWith('fn f(a: f32) { var «a⇒b» = 1; }'),
       '"a" is declared twice in one scope',
     ],
     [
       'two parameters of one name',
-      outside('fn f(a: f32, «a⇒b»: f32) { }'),
+      moduleWith('fn f(a: f32, «a⇒b»: f32) { }'),
       '"a" is declared twice in one scope',
     ],
-    ['two functions of one name', outside('fn f() { } fn «f⇒g»() { }'), '"f" is declared twice'],
+    ['two functions of one name', moduleWith('fn f() { } fn «f⇒g»() { }'), '"f" is declared twice'],
     [
       'a struct and a constant of one name',
-      outside('struct S { a: f32 } const «S⇒T» = 1;'),
+      moduleWith('struct S { a: f32 } const «S⇒T» = 1;'),
       '"S" is declared twice',
     ],
     [
       'two members of one name',
-      outside('struct S { a: f32, «a⇒b»: f32 }'),
+      moduleWith('struct S { a: f32, «a⇒b»: f32 }'),
       'struct S has two members "a"',
     ],
     [
-      'a constant made of itself',
-      outside('const a = «b⇒1»; const b = a;'),
-      '"a" is made of itself, directly or through others',
+      'a constant that depends on itself',
+      moduleWith('const a = «b⇒1»; const b = a;'),
+      '"a" is defined in terms of itself, directly or through others',
     ],
     [
-      'a struct that holds itself',
-      outside('struct S { a: array<«S⇒f32», 2> }'),
-      '"S" is made of itself, directly or through others',
+      'a struct that contains itself',
+      moduleWith('struct S { a: array<«S⇒f32», 2> }'),
+      '"S" is defined in terms of itself, directly or through others',
     ],
     [
       'an alias of itself',
-      outside('alias A = «B⇒f32»; alias B = A;'),
-      '"A" is made of itself, directly or through others',
+      moduleWith('alias A = «B⇒f32»; alias B = A;'),
+      '"A" is defined in terms of itself, directly or through others',
     ],
     ['a type as a value', inMain('let x = «f32⇒1.0»;'), '"f32" is a type, not a value'],
     [
-      'a type called as every JavaScript object has a property',
-      outside('var<private> a: «constructor⇒f32»;'),
+      'a type with the name of a property of all JavaScript objects',
+      moduleWith('var<private> a: «constructor⇒f32»;'),
       '"constructor" is not declared',
     ],
     [
-      'an attribute called as every JavaScript object has a property',
-      outside('@«toString⇒must_use» fn f() -> f32 { return 1; }'),
+      'an attribute with the name of a property of all JavaScript objects',
+      moduleWith('@«toString⇒must_use» fn f() -> f32 { return 1; }'),
       '"@toString" is not an attribute of WGSL',
     ],
     [
-      'an input called as every JavaScript object has a property',
+      'an input with the name of a property of all JavaScript objects',
       '@compute @workgroup_size(1) fn main(@builtin(«valueOf⇒workgroup_id») a: vec3u) { }',
       '@builtin(valueOf) is not an input of this device',
     ],
     [
       'a function as a value',
-      outside('fn f() -> f32 { return 1; } fn g() -> f32 { return «f⇒f()»; }'),
+      moduleWith('fn f() -> f32 { return 1; } fn g() -> f32 { return «f⇒f()»; }'),
       '"f" is a function: call it',
     ],
     [
       'a variable as a type',
-      outside('var<private> a: f32; var<private> b: «a⇒f32»;'),
+      moduleWith('var<private> a: f32; var<private> b: «a⇒f32»;'),
       '"a" is not a type',
     ],
     [
@@ -273,18 +274,18 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     ['a function that is not declared', inMain('«f()⇒_ = 1»;'), '"f" is not declared'],
     [
-      'a type that a local name hides',
+      'a type that a local name shadows',
       inMain('«var⇒{ var» f32 = 1.0;«⇒ }» let x: f32 = 1.0;'),
       '"f32" is not a type',
     ],
     [
-      'a builtin that a local name hides',
+      'a builtin that a local name shadows',
       inMain('let «min⇒least» = 1; let x = min(1.0, 2.0);'),
       '"min" is not a function',
     ],
     [
       'a member that the struct does not have',
-      outside('struct S { a: f32 } fn f(s: S) -> f32 { return s.«b⇒a»; }'),
+      moduleWith('struct S { a: f32 } fn f(s: S) -> f32 { return s.«b⇒a»; }'),
       'struct S has no member "b"',
     ],
     [
@@ -293,12 +294,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'vec3<f32> has no component "w"',
     ],
     [
-      'components of two kinds',
+      'a swizzle that mixes xyzw and rgba',
       inMain('let v = vec4f(); let x = v.«xg⇒xy»;'),
       'vec4<f32> has no component "xg"',
     ],
     [
-      'five components',
+      'a swizzle of five components',
       inMain('let v = vec4f(); let x = v.xyzw«x⇒»;'),
       'vec4<f32> has no component "xyzwx"',
     ],
@@ -360,12 +361,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ['the negative of a u32', inMain('let x = -«1u⇒1i»;'), '"-" does not take u32'],
     ['bool plus bool', inMain('let x = true «+⇒|» false;'), '"+" does not take bool and bool'],
     [
-      'structs compared',
-      outside('struct S { a: f32 } fn f(s: S) -> bool { return «s == s⇒s.a == s.a»; }'),
+      'a comparison of structs',
+      moduleWith('struct S { a: f32 } fn f(s: S) -> bool { return «s == s⇒s.a == s.a»; }'),
       '"==" does not take S and S',
     ],
     [
-      'matrices compared',
+      'a comparison of matrices',
       inMain('let m = mat2x2f(); let x = «m == m⇒all(m[0] == m[0])»;'),
       '"==" does not take mat2x2<f32> and mat2x2<f32>',
     ],
@@ -375,12 +376,16 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '"/" does not take mat2x2<f32> and abstract-float',
     ],
     [
-      'matrices whose sizes do not go together',
+      'a product of matrices whose sizes do not match',
       inMain('let x = mat2x3f() * «mat2x3f⇒mat3x2f»();'),
       '"*" does not take mat2x3<f32> and mat2x3<f32>',
     ],
-    ['a matrix of integers', inMain('var x: mat2x2<«i32⇒f32»>;'), 'a matrix is of f32, not of i32'],
-    ['a vector of five', inMain('var x: «vec5⇒vec4»<f32>;'), '"vec5" is not declared'],
+    [
+      'a matrix of integers',
+      inMain('var x: mat2x2<«i32⇒f32»>;'),
+      'the components of a matrix are f32, not i32',
+    ],
+    ['a vector of five components', inMain('var x: «vec5⇒vec4»<f32>;'), '"vec5" is not declared'],
     [
       'a vector type without its element',
       inMain('var x: «vec2⇒vec2<f32>»;'),
@@ -413,42 +418,42 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'an array of more than 65535 elements outside buffers',
-      outside('var<private> a: array<u32, «65536⇒65535»>;'),
+      moduleWith('var<private> a: array<u32, «65536⇒65535»>;'),
       'var<private> a has 65536 elements: more than 65535 need a buffer',
     ],
     [
-      'an array without a size outside buffers',
+      'a runtime-sized array outside buffers',
       inMain('var x: array<f32«⇒, 2»>;'),
-      'var x cannot be of array<f32>',
+      'var x cannot have type array<f32>',
     ],
     [
       'too few components',
       inMain('let x = vec3f(«1, 2⇒1, 2, 3»);'),
-      'vec3<f32> is made of 3 components, not 2',
+      'vec3<f32> takes 3 components, not 2',
     ],
     [
       'too many components',
       inMain('let x = vec2f(1, 2«, 3⇒»);'),
-      'vec2<f32> is made of 2 components, not 3',
+      'vec2<f32> takes 2 components, not 3',
     ],
     [
-      "an array's value with too few elements",
+      'an array constructor with too few elements',
       inMain('let x = array<f32, 3>(1, 2«⇒, 3»);'),
-      'array<f32, 3> is made of 3 values, not 2',
+      'array<f32, 3> takes 3 values, not 2',
     ],
     [
-      'elements of two types',
+      'an array constructor with elements of two types',
       inMain('let x = array(1i, «2.0⇒2»);'),
-      'the elements of an array are all of one type',
+      'the elements of an array must all have one type',
     ],
     [
-      "a struct's value with too few members",
-      outside('struct S { a: f32, b: f32 } fn f() -> S { return S(1«⇒, 2»); }'),
-      'S is made of 2 values, not 1',
+      'a struct constructor with too few members',
+      moduleWith('struct S { a: f32, b: f32 } fn f() -> S { return S(1«⇒, 2»); }'),
+      'S takes 2 values, not 1',
     ],
     [
-      'a struct in place of another of the same members',
-      outside('struct S { a: f32 } struct T { a: f32 } fn f() -> S { return «T⇒S»(1); }'),
+      'a struct in place of another with the same members',
+      moduleWith('struct S { a: f32 } struct T { a: f32 } fn f() -> S { return «T⇒S»(1); }'),
       'the returned value is T, not S',
     ],
     [
@@ -498,7 +503,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'an integer is divided by 0',
     ],
     [
-      'the least i32 divided by -1',
+      'the smallest i32 divided by -1',
       inMain('let x = (-2147483647i - 1i) / «-1i⇒1i»;'),
       '-2147483648 / -1 overflows',
     ],
@@ -508,14 +513,14 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '9.999999680285692e+38 cannot be represented as f32',
     ],
     [
-      'a constant that overflows without a type',
+      'an abstract constant that overflows',
       inMain('const x = 1e308 * «10.0⇒1.0»;'),
-      'a float without a type overflows',
+      'an abstract float overflows',
     ],
     [
       'a shift by 32 bits',
       inMain('let a = 1u; let x = a << «32⇒31»;'),
-      'a shift by 32 is past the 31 that 32 bits have',
+      'a shift by 32 exceeds 31, the most for a 32-bit integer',
     ],
     ['a shift that loses bits', inMain('let x = 3u << «31u⇒30u»;'), '3 << 31 overflows'],
     [
@@ -524,7 +529,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '-1 cannot be represented as u32',
     ],
     [
-      'the root of a negative constant',
+      'the square root of a negative constant',
       inMain('let x = sqrt(«-1.0⇒1.0»);'),
       'sqrt(-1) has no value',
     ],
@@ -534,39 +539,39 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'log(-1) has no value',
     ],
     [
-      'an exponential past f32',
+      'an exponential that overflows f32',
       inMain('let x = exp(«100f⇒10f»);'),
       '2.6881171418161356e+43 cannot be represented as f32',
     ],
     [
-      'a zero vector normalized',
+      'normalize of a zero vector',
       inMain('let x = normalize(vec2f(«⇒1»));'),
       'a vector of length 0 has no direction',
     ],
     [
-      'clamp with its ends in the wrong order',
+      'clamp with its bounds in the wrong order',
       inMain('let a = 1.0; let x = clamp(a, «2.0⇒0.0», 1.0);'),
       'the low end of clamp, 2, is above the high end, 1',
     ],
     [
-      'bits that are not a number, as a constant float',
+      'a constant bitcast to NaN',
       inMain('let x = bitcast<f32>(«0x7fc00000u⇒0x3f800000u»);'),
       'NaN cannot be represented as f32',
     ],
-    ['an assertion that fails', outside('const_assert 1 + 1 == «3⇒2»;'), 'const_assert failed'],
+    ['an assertion that fails', moduleWith('const_assert 1 + 1 == «3⇒2»;'), 'const_assert failed'],
     [
-      'an assertion of a value at run time',
+      'an assertion of a runtime value',
       inMain('«let⇒const» a = true; const_assert a;'),
       'const_assert takes a constant bool',
     ],
     [
-      'a constant made of a variable',
-      outside('var<private> a = 1; const b = «a⇒1»;'),
-      '"a" is a variable: constants cannot be made of it',
+      'a constant that uses a variable',
+      moduleWith('var<private> a = 1; const b = «a⇒1»;'),
+      '"a" is a variable: it cannot be used in a constant expression',
     ],
     [
-      "a constant made of a function's result",
-      outside('fn f() -> i32 { return 1; } const a = «f()⇒1»;'),
+      'a constant that calls a function',
+      moduleWith('fn f() -> i32 { return 1; } const a = «f()⇒1»;'),
       'the value of const a is not constant',
     ],
   ],
@@ -583,7 +588,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'an assignment to a parameter',
-      outside('fn f(a: f32) { «a⇒_» = 1; }'),
+      moduleWith('fn f(a: f32) { «a⇒_» = 1; }'),
       '"a" is a value, not a variable: it cannot be assigned to',
     ],
     [
@@ -593,16 +598,16 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'an assignment to a read-only storage buffer',
-      outside('@group(0) @binding(0) var<storage«⇒, read_write»> s: f32; fn f() { s = 1; }'),
+      moduleWith('@group(0) @binding(0) var<storage«⇒, read_write»> s: f32; fn f() { s = 1; }'),
       '"s" is var<storage, read>: it cannot be assigned to',
     ],
     [
       'an assignment to a uniform',
-      outside('@group(0) @binding(0) var<uniform> s: f32; fn f() { «s⇒_» = s; }'),
+      moduleWith('@group(0) @binding(0) var<uniform> s: f32; fn f() { «s⇒_» = s; }'),
       '"s" is var<uniform>: it cannot be assigned to',
     ],
     [
-      'an assignment of another type',
+      'an assignment of a value of another type',
       inMain('var x = 1; x = «1.5⇒2»;'),
       'the value is abstract-float, not i32',
     ],
@@ -612,139 +617,141 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '"+=" gives vec2<f32>, not f32',
     ],
     [
-      'an assignment of an array without a size',
+      'an assignment of a runtime-sized array',
       inMain('«out⇒out[0]» = «out⇒out[1]»;'),
       'array<f32> has no size here: only its elements can be read',
     ],
-    ['a let without a value', inMain('let x«: f32⇒ = 1»;'), 'a let needs a value: "=" expected'],
-    ['a var without type and value', inMain('var x«⇒ = 1»;'), 'var x needs a type or a value'],
+    ['a let without a value', inMain('let x«: f32⇒ = 1»;'), 'a let needs a value: "=" is expected'],
+    ['a var without a type and a value', inMain('var x«⇒ = 1»;'), 'var x needs a type or a value'],
     [
-      'a variable outside functions without a space',
-      outside('var«⇒<private>» a: f32;'),
-      'var a needs a space: var<workgroup>',
+      'a module-scope variable without an address space',
+      moduleWith('var«⇒<private>» a: f32;'),
+      'var a needs an address space: var<workgroup>',
     ],
     [
       'a private variable inside a function',
       inMain('var<«private⇒function»> x = 1;'),
-      'a variable in a function is in space function, not private',
+      'a variable in a function is in the address space function, not private',
     ],
     [
       'a workgroup variable with a value',
-      outside('var<workgroup> a: f32«= 1⇒»;'),
+      moduleWith('var<workgroup> a: f32«= 1⇒»;'),
       'var<workgroup> a cannot have a value',
     ],
     [
-      'an access for a workgroup variable',
-      outside('var<workgroup«, read_write⇒»> a: f32;'),
-      'var<workgroup> a cannot be given an access',
+      'a workgroup variable with an access mode',
+      moduleWith('var<workgroup«, read_write⇒»> a: f32;'),
+      'var<workgroup> a cannot have an access mode',
     ],
     [
-      'a storage buffer that is only written',
-      outside('@group(0) @binding(0) var<storage, «write⇒read_write»> a: f32;'),
+      'a write-only storage buffer',
+      moduleWith('@group(0) @binding(0) var<storage, «write⇒read_write»> a: f32;'),
       'var a can be read or read_write, not "write"',
     ],
     [
       'a storage buffer of bools',
-      outside('@group(0) @binding(0) var<storage> a: «bool⇒u32»;'),
-      'var<storage> a cannot be of bool: no buffer holds it',
+      moduleWith('@group(0) @binding(0) var<storage> a: «bool⇒u32»;'),
+      'var<storage> a cannot have type bool: no buffer holds it',
     ],
     [
-      'a uniform array without a size',
-      outside('@group(0) @binding(0) var<uniform> a: array<vec4f«⇒, 2»>;'),
-      'var<uniform> a cannot be of array<vec4<f32>>',
+      'a runtime-sized array in a uniform',
+      moduleWith('@group(0) @binding(0) var<uniform> a: array<vec4f«⇒, 2»>;'),
+      'var<uniform> a cannot have type array<vec4<f32>>',
     ],
     [
-      'a struct whose array without a size is not its last member',
-      outside('struct S { a: array<f32«⇒, 2»>, b: u32 } @group(0) @binding(0) var<storage> s: S;'),
-      'member a cannot be of array<f32>',
+      'a struct whose runtime-sized array is not its last member',
+      moduleWith(
+        'struct S { a: array<f32«⇒, 2»>, b: u32 } @group(0) @binding(0) var<storage> s: S;',
+      ),
+      'member a cannot have type array<f32>',
     ],
-    ['a struct without members', outside('struct S { «⇒a: f32» }'), 'struct S has no members'],
+    ['a struct without members', moduleWith('struct S { «⇒a: f32» }'), 'struct S has no members'],
     [
       'a pointer as a member',
-      outside('struct S { a: «ptr<private, f32>⇒f32» }'),
-      'member a cannot be of ptr<private, f32>',
+      moduleWith('struct S { a: «ptr<private, f32>⇒f32» }'),
+      'member a cannot have type ptr<private, f32>',
     ],
   ],
   'layout and bindings': [
     [
       'an alignment that is not a power of two',
-      outside('struct S { @align(«12⇒16») a: f32 }'),
-      '@align is a power of two, not 12',
+      moduleWith('struct S { @align(«12⇒16») a: f32 }'),
+      '@align must be a power of two, not 12',
     ],
     [
       "an alignment below the type's own",
-      outside('struct S { @align(«8⇒16») a: vec4f }'),
+      moduleWith('struct S { @align(«8⇒16») a: vec4f }'),
       'a must be aligned to 16, not 8',
     ],
     [
       "a size below the type's own",
-      outside('struct S { @size(«8⇒16») a: vec4f }'),
+      moduleWith('struct S { @size(«8⇒16») a: vec4f }'),
       'a takes 16 bytes, more than @size(8)',
     ],
     [
-      'a size for an array without one',
-      outside('struct S { «@size(64)⇒» a: array<f32> }'),
+      'a size for a runtime-sized array',
+      moduleWith('struct S { «@size(64)⇒» a: array<f32> }'),
       '@size cannot be given to a, whose size is that of the binding',
     ],
     [
       'an attribute without its argument',
-      outside('struct S { @align«⇒(4)» a: f32 }'),
+      moduleWith('struct S { @align«⇒(4)» a: f32 }'),
       '"(" is expected after @align, not "a"',
     ],
     [
-      'an attribute given twice',
-      outside('struct S { @align(4) «@align(4)⇒» a: f32 }'),
+      'a duplicate attribute',
+      moduleWith('struct S { @align(4) «@align(4)⇒» a: f32 }'),
       '@align is given twice',
     ],
     [
       'an attribute that does not exist',
-      outside('«@inline⇒» fn f() { }'),
+      moduleWith('«@inline⇒» fn f() { }'),
       '"@inline" is not an attribute of WGSL',
     ],
     [
       'an attribute where it does not belong',
-      outside('«@align(4)⇒» var<private> a: f32;'),
-      '@align cannot stand before var',
+      moduleWith('«@align(4)⇒» var<private> a: f32;'),
+      '@align is not allowed before var',
     ],
     [
       'an attribute before a constant',
-      outside('«@id(1)⇒» const a = 1;'),
-      '@id cannot stand before const',
+      moduleWith('«@id(1)⇒» const a = 1;'),
+      '@id is not allowed before const',
     ],
     [
       'a buffer without a binding',
-      outside('@group(0) «⇒@binding(0)» var<storage> a: f32;'),
+      moduleWith('@group(0) «⇒@binding(0)» var<storage> a: f32;'),
       'var a needs @group(n) and @binding(n)',
     ],
     [
-      'a binding for a private variable',
-      outside('«@group(0) @binding(0)⇒» var<private> a: f32;'),
+      'a private variable with a binding',
+      moduleWith('«@group(0) @binding(0)⇒» var<private> a: f32;'),
       'var<private> a has no group and binding',
     ],
     [
       'a negative binding',
-      outside('@group(0) @binding(«-1⇒1») var<storage> a: f32;'),
+      moduleWith('@group(0) @binding(«-1⇒1») var<storage> a: f32;'),
       '@binding cannot be -1',
     ],
     [
-      'two variables of one binding in one entry point',
+      'two variables with the same binding in one entry point',
       '@group(0) @binding(0) var<storage> a: f32; @group(0) @binding(«0⇒1») var<storage> b: f32; @compute @workgroup_size(1) fn main() { _ = a + b; }',
       'main uses both a and b, which share @group(0) @binding(0)',
     ],
     [
-      'two variables of one binding through a call',
+      'two variables with the same binding, one through a call',
       '@group(0) @binding(0) var<storage> a: f32; @group(0) @binding(«0⇒1») var<storage> b: f32; fn f() -> f32 { return b; } @compute @workgroup_size(1) fn main() { _ = a + f(); }',
       'main uses both a and b, which share @group(0) @binding(0)',
     ],
     [
       "a group past the device's limit",
       '@group(«4⇒3») @binding(0) var<storage> a: f32; @compute @workgroup_size(1) fn main() { _ = a; }',
-      '5 groups are past',
+      '5 groups exceed',
     ],
     [
       'a severity that does not exist',
       'diagnostic(«never⇒off», derivative_uniformity); @compute @workgroup_size(1) fn main() { }',
-      "a diagnostic's severity is one of error, warning, info, off",
+      'the severity of a diagnostic must be one of error, warning, info, off',
     ],
   ],
   'entry points': [
@@ -755,7 +762,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       '@workgroup_size without an entry point',
-      outside('«@workgroup_size(1)⇒» fn f() { }'),
+      moduleWith('«@workgroup_size(1)⇒» fn f() { }'),
       '@workgroup_size needs @compute beside it',
     ],
     [
@@ -771,32 +778,32 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       'workgroup sizes of two types',
       '@compute @workgroup_size(1i, «1u⇒1i») fn main() { }',
-      'the sizes of @workgroup_size are all i32 or all u32',
+      'the sizes of @workgroup_size must be all i32 or all u32',
     ],
     [
       'a workgroup size that is a variable',
       '«var<private>⇒const» n = 1; @compute @workgroup_size(n) fn main() { }',
-      '"n" is a variable: constants cannot be made of it',
+      '"n" is a variable: it cannot be used in a constant expression',
     ],
     [
       "a workgroup past the device's limit",
       '@compute @workgroup_size(«257⇒256») fn main() { }',
-      'a workgroup of 257 along x is past 256',
+      'a workgroup size of 257 along x exceeds the limit of 256',
     ],
     [
-      'too many invocations together',
+      'too many invocations in total',
       '@compute @workgroup_size(16, 16, «2⇒1») fn main() { }',
-      'a workgroup of 512 invocations is past 256',
+      'a workgroup of 512 invocations exceeds the limit of 256',
     ],
     [
       'more workgroup memory than the device has',
       'var<workgroup> a: array<u32, «4097⇒4096»>; @compute @workgroup_size(1) fn main() { a[0] = 1; }',
-      '16400 bytes of workgroup memory are past 16384',
+      '16400 bytes of workgroup memory exceed the limit of 16384',
     ],
     [
       'an entry point that returns a value',
       '@compute @workgroup_size(1) fn main() «-> f32⇒» { return «1⇒»; }',
-      'a compute shader returns nothing',
+      'a compute shader cannot return a value',
     ],
     [
       'an entry point that is called',
@@ -819,86 +826,86 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       '@builtin(workgroup_id) is vec3<u32>, not vec3<i32>',
     ],
     [
-      'an input given twice',
+      'a duplicate input',
       '@compute @workgroup_size(1) fn main(@builtin(workgroup_id) a: vec3u«, @builtin(workgroup_id) b: vec3u⇒») { }',
       'main takes @builtin(workgroup_id) twice',
     ],
     [
       '@builtin on a function that is not an entry point',
-      outside('fn f(«@builtin(workgroup_id)⇒» a: vec3u) { }'),
-      "@builtin stands at an entry point's parameters, and f is not one",
+      moduleWith('fn f(«@builtin(workgroup_id)⇒» a: vec3u) { }'),
+      '@builtin is only for the parameters of an entry point, and f is not one',
     ],
     [
       'a member with an input of another type',
-      outside('struct S { @builtin(local_invocation_index) a: «i32⇒u32» }'),
+      moduleWith('struct S { @builtin(local_invocation_index) a: «i32⇒u32» }'),
       '@builtin(local_invocation_index) is u32, not i32',
     ],
   ],
   functions: [
     [
       'a function that calls itself',
-      outside('fn f() { «f()⇒_ = 1»; }'),
+      moduleWith('fn f() { «f()⇒_ = 1»; }'),
       '"f" calls itself, directly or through others',
     ],
     [
       'functions that call each other',
-      outside('fn f() { g(); } fn g() { «f()⇒_ = 1»; }'),
+      moduleWith('fn f() { g(); } fn g() { «f()⇒_ = 1»; }'),
       '"f" calls itself, directly or through others',
     ],
     [
       'a function that ends without its result',
-      outside('fn f() -> f32 { «⇒return 1;» }'),
-      'f ends without a return of f32',
+      moduleWith('fn f() -> f32 { «⇒return 1;» }'),
+      'f can end without returning f32',
     ],
     [
       'a branch that does not return',
-      outside('fn f(a: bool) -> f32 { if a { return 1; } «⇒else { return 2; }» }'),
-      'f ends without a return of f32',
+      moduleWith('fn f(a: bool) -> f32 { if a { return 1; } «⇒else { return 2; }» }'),
+      'f can end without returning f32',
     ],
     [
       'a return behind a constant condition',
-      outside('fn f() -> f32 { «if true⇒» { return 1; } }'),
-      'f ends without a return of f32',
+      moduleWith('fn f() -> f32 { «if true⇒» { return 1; } }'),
+      'f can end without returning f32',
     ],
     [
       'a return without a value',
-      outside('fn f() -> f32 { return«⇒ 1»; }'),
+      moduleWith('fn f() -> f32 { return«⇒ 1»; }'),
       'a value of f32 must be returned',
     ],
     [
-      'a value from a function that returns none',
-      outside('fn f() { return« 1⇒»; }'),
+      'a value returned by a function without a result',
+      moduleWith('fn f() { return« 1⇒»; }'),
       'a function without a result cannot return a value',
     ],
     [
       'a value of another type returned',
-      outside('fn f() -> f32 { return «1i⇒1»; }'),
+      moduleWith('fn f() -> f32 { return «1i⇒1»; }'),
       'the returned value is i32, not f32',
     ],
     [
       'a function that returns a pointer',
-      outside('fn f(a: ptr<function, f32>) -> «ptr<function, f32>⇒f32» { return «⇒*»a; }'),
+      moduleWith('fn f(a: ptr<function, f32>) -> «ptr<function, f32>⇒f32» { return «⇒*»a; }'),
       'f cannot return ptr<function, f32>',
     ],
     [
       'too few arguments',
-      outside('fn f(a: f32, b: f32) { } fn g() { f(1«⇒, 2»); }'),
+      moduleWith('fn f(a: f32, b: f32) { } fn g() { f(1«⇒, 2»); }'),
       'f takes 2 arguments, not 1',
     ],
     [
       'too many arguments',
-      outside('fn f(a: f32) { } fn g() { f(1«, 2⇒»); }'),
+      moduleWith('fn f(a: f32) { } fn g() { f(1«, 2⇒»); }'),
       'f takes 1 argument, not 2',
     ],
     [
       'an argument of another type',
-      outside('fn f(a: f32) { } fn g() { f(«1i⇒1»); }'),
+      moduleWith('fn f(a: f32) { } fn g() { f(«1i⇒1»); }'),
       'argument a of f is i32, not f32',
     ],
     [
-      'the value of a function that gives none',
-      outside('fn f() { } fn g() { «_ =⇒» f(); }'),
-      'this call gives nothing to assign',
+      'the value of a function without a result',
+      moduleWith('fn f() { } fn g() { «_ =⇒» f(); }'),
+      'this call returns nothing to assign',
     ],
     [
       'a builtin whose value is not used',
@@ -912,13 +919,13 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'a function that must be used and is not',
-      outside('@must_use fn f() -> f32 { return 1; } fn g() { «⇒_ =» f(); }'),
+      moduleWith('@must_use fn f() -> f32 { return 1; } fn g() { «⇒_ =» f(); }'),
       'the value of f(...) is not used',
     ],
     [
-      '@must_use on a function that gives nothing',
-      outside('«@must_use⇒» fn f() { }'),
-      '@must_use cannot stand before f, which returns nothing',
+      '@must_use on a function without a result',
+      moduleWith('«@must_use⇒» fn f() { }'),
+      '@must_use is not allowed before f, which returns nothing',
     ],
     [
       'a builtin with too many arguments',
@@ -926,12 +933,12 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'abs(x) does not take abstract-int and abstract-int',
     ],
     [
-      'a builtin of floats given an integer',
+      'an integer for a builtin of floats',
       inMain('let x = sqrt(«4i⇒4f»);'),
       'sqrt(x) does not take i32',
     ],
     [
-      'a builtin given numbers of two types',
+      'a builtin with arguments of two types',
       inMain('let x = min(1i, «1u⇒1i»);'),
       'min(x, y) does not take i32 and u32',
     ],
@@ -948,19 +955,19 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'select between structs',
-      outside(
+      moduleWith(
         'struct S { a: f32 } fn f(s: S, b: bool) -> «S⇒f32» { return select(s«⇒.a», s«⇒.a», b); }',
       ),
       'select(ifFalse, ifTrue, condition) does not take S and S and bool',
     ],
     [
-      'the length of an array that has a size',
+      'arrayLength of an array with a fixed size',
       inMain('var a: array<f32, 2>; let x = arrayLength(«&a⇒&out»);'),
       'arrayLength(&array) does not take ptr<function, array<f32, 2>>',
     ],
     [
       'a template list for a function',
-      outside('fn f() { } fn g() { f«<f32>⇒»(); }'),
+      moduleWith('fn f() { } fn g() { f«<f32>⇒»(); }'),
       'function f takes no template arguments',
     ],
   ],
@@ -978,36 +985,34 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     [
       'a pointer in a var',
       inMain('var x = 1; «var⇒let» p = &x;'),
-      'var p cannot be of ptr<function, i32>',
+      'var p cannot have type ptr<function, i32>',
     ],
+    ['a dereferenced number', inMain('let x = 1; let y = «*⇒»x;'), '"*" takes a pointer, not i32'],
     [
-      'a number followed as a pointer',
-      inMain('let x = 1; let y = «*⇒»x;'),
-      '"*" takes a pointer, not i32',
-    ],
-    [
-      'a pointer to another space',
-      outside('var<private> a: f32; fn f(p: ptr<«function⇒private», f32>) { } fn g() { f(&a); }'),
+      'a pointer to another address space',
+      moduleWith(
+        'var<private> a: f32; fn f(p: ptr<«function⇒private», f32>) { } fn g() { f(&a); }',
+      ),
       'argument p of f is ptr<private, f32>, not ptr<function, f32>',
     ],
     [
       'a pointer to another type',
-      outside('fn f(p: ptr<function, «i32⇒f32»>) { } fn g() { var a = 1.0; f(&a); }'),
+      moduleWith('fn f(p: ptr<function, «i32⇒f32»>) { } fn g() { var a = 1.0; f(&a); }'),
       'argument p of f is ptr<function, f32>, not ptr<function, i32>',
     ],
     [
       'a value in place of a pointer',
-      outside('fn f(p: ptr<function, f32>) { } fn g() { var a = 1.0; f(«a⇒&a»); }'),
+      moduleWith('fn f(p: ptr<function, f32>) { } fn g() { var a = 1.0; f(«a⇒&a»); }'),
       'argument p of f is f32, not ptr<function, f32>',
     ],
     [
-      'a pointer with an access outside storage',
-      outside('fn f(p: ptr<function, f32«, read⇒»>) { }'),
-      'a pointer to function cannot be given an access',
+      'a pointer with an access mode outside storage',
+      moduleWith('fn f(p: ptr<function, f32«, read⇒»>) { }'),
+      'a pointer to function cannot have an access mode',
     ],
     [
       'a write through a read-only pointer',
-      outside('fn f(p: ptr<storage, f32«⇒, read_write»>) { *p = 1; }'),
+      moduleWith('fn f(p: ptr<storage, f32«⇒, read_write»>) { *p = 1; }'),
       'this pointer is to read-only memory: it cannot be assigned through',
     ],
     [
@@ -1017,58 +1022,58 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
     ],
     [
       'two pointers to one variable, one written',
-      outside(
+      moduleWith(
         'fn f(p: ptr<function, f32>, q: ptr<function, f32>) { *p = *q; } fn g() { var a = 1.0; var b = 1.0; f(&a, &«a⇒b»); }',
       ),
       'p and q of f both point into "a", and f writes through p',
     ],
     [
       'two pointers to elements of one array, one written',
-      outside(
+      moduleWith(
         'fn f(p: ptr<function, f32>, q: ptr<function, f32>) { *p = *q; } fn g() { var a: array<f32, 2>; var b = 1.0; f(&a[0], &«a[1]⇒b»); }',
       ),
       'p and q of f both point into "a", and f writes through p',
     ],
     [
       'a pointer to a variable that the function also writes',
-      outside(
+      moduleWith(
         'var<private> a: f32; var<private> b: f32; fn f(p: ptr<private, f32>) -> f32 { a = 1; return *p; } fn g() { _ = f(&«a⇒b»); }',
       ),
       'p of f points into "a", which f also uses directly, and one of the two is written',
     ],
     [
-      'a pointer to a variable that is written further down',
-      outside(
+      'a pointer to a variable that a called function writes',
+      moduleWith(
         'var<private> a: f32; var<private> b: f32; fn h() { a = 1; } fn f(p: ptr<private, f32>) -> f32 { h(); return *p; } fn g() { _ = f(&«a⇒b»); }',
       ),
       'p of f points into "a", which f also uses directly, and one of the two is written',
     ],
     [
-      'an array without a size as a value',
+      'a runtime-sized array as a value',
       inMain('let x = «out⇒out[0]»;'),
       'array<f32> has no size here: only its elements can be read',
     ],
   ],
   'control flow': [
-    ['a break outside loops', inMain('«break;⇒»'), '"break" stands in neither a loop nor a switch'],
-    ['a continue outside loops', inMain('«continue;⇒»'), '"continue" stands outside a loop'],
+    ['a break outside loops', inMain('«break;⇒»'), '"break" is in neither a loop nor a switch'],
+    ['a continue outside loops', inMain('«continue;⇒»'), '"continue" is outside a loop'],
     [
       'a continue in a switch outside loops',
       inMain('switch 1 { default { «continue⇒break»; } }'),
-      '"continue" stands outside a loop',
+      '"continue" is outside a loop',
     ],
     [
-      'a loop without a way out',
+      'a loop without an exit',
       inMain('loop { «⇒break;» }'),
       'this loop has no way out: it needs a condition, a break or a return',
     ],
     [
-      'a for without a way out',
+      'a for without an exit',
       inMain('for (; «⇒false»;) { }'),
       'this loop has no way out: it needs a condition, a break or a return',
     ],
     [
-      'a loop whose break belongs to another',
+      'a loop whose break belongs to an inner loop',
       inMain('loop { loop { break; } «⇒break;» }'),
       'this loop has no way out: it needs a condition, a break or a return',
     ],
@@ -1125,7 +1130,7 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
       'a switch has one default, and this one has 2',
     ],
     [
-      'a case given twice',
+      'a duplicate case',
       inMain('switch 1 { case 1 { } case «1⇒2» { } default { } }'),
       'case 1 is given twice',
     ],
@@ -1157,17 +1162,17 @@ export const WRONG_PROGRAMS: Readonly<Record<string, readonly WrongProgram[]>> =
   ],
   uniformity: [
     [
-      'a barrier under a condition on the invocation',
+      'a barrier under a condition that depends on the invocation',
       '@compute @workgroup_size(4) fn main(@builtin(local_invocation_index) i: u32, @builtin(workgroup_id) g: vec3u) { if «i⇒g.x» == 0 { workgroupBarrier(); } }',
       'workgroupBarrier must be reached by all invocations of a workgroup or by none, but the branch in line 1 depends on local_invocation_index (line 1), which may differ between them',
     ],
     [
-      'a barrier after some have returned',
+      'a barrier after some invocations have returned',
       '@compute @workgroup_size(4) fn main(@builtin(local_invocation_index) i: u32, @builtin(workgroup_id) g: vec3u) { if «i⇒g.x» == 0 { return; } workgroupBarrier(); }',
       'workgroupBarrier must be reached by all invocations of a workgroup or by none, but the branch in line 1 depends on local_invocation_index (line 1), which may differ between them',
     ],
     [
-      'a barrier in a loop of a varying length',
+      'a barrier in a loop with a varying number of iterations',
       '@compute @workgroup_size(4) fn main(@builtin(global_invocation_id) i: vec3u, @builtin(workgroup_id) g: vec3u) { for (var n = 0u; n < «i⇒g».x; n++) { workgroupBarrier(); } }',
       'workgroupBarrier must be reached by all invocations of a workgroup or by none, but the branch in line 1 depends on global_invocation_id (line 1), which may differ between them',
     ],

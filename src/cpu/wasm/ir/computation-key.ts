@@ -1,10 +1,10 @@
 /**
- * One text for all nodes that are the same computation, to look up what was computed before.
+ * A key for nodes, equal for nodes that are the same computation.
  *
- *   in    i32.add out (i32.shl i 2), twice, made at two places
- *   out   the same key for both; another where one reads another local, even one of the same name
+ *   in    i32.add out (i32.shl i 2), twice, built in two places
+ *   out   the same key for both; another key if one reads another local, even with the same name
  *
- * Why: nodes are trees, so that two of the same computation need not be the same object.
+ * Why: nodes are trees, so two nodes for the same computation need not be the same object.
  */
 
 import type { Local, Node } from './ir.js';
@@ -12,7 +12,7 @@ import type { Local, Node } from './ir.js';
 const localIds = new WeakMap<Local, number>();
 let nextLocalId = 0;
 
-/** The same text for the same computation. */
+/** Returns a text that is the same for all nodes with the same computation. */
 export function computationKey(node: Node): string {
   switch (node.kind) {
     case 'constant':

@@ -1,12 +1,13 @@
 /**
- * Making nodes with what is constant already: constants are computed, neutral operands left out, multiplications by
- * powers of two made shifts, and sums sorted so that their constant comes last.
+ * Constructors of nodes that simplify: constants are folded, neutral operands are dropped,
+ * multiplications by powers of two become shifts, and sums are reordered so that their constant
+ * comes last.
  *
  *   in    add(shl(add(i, 3), 2), base)
- *   out   add(add(shl(i, 2), base), 12)        and the 12 then goes into the load's own offset
+ *   out   add(add(shl(i, 2), base), 12)        and the 12 then becomes the load's offset
  *
- * Why: an address is computed by one addition instead of three, and four neighboring words are seen to be neighbors,
- * because their addresses differ in the constant alone.
+ * Why: an address takes one addition instead of three. Adjacent words are recognized, because their
+ * addresses differ only in the constant.
  */
 
 import {
@@ -30,7 +31,7 @@ export function floatBits(value: number): number {
   return words[0]!;
 }
 
-/** The f32 that has these bits. */
+/** The f32 with these bits. */
 export function bitsToFloat(bits: number): number {
   words[0] = bits;
   return floats[0]!;
@@ -40,7 +41,7 @@ function isConstant(node: Node): node is Extract<Node, { kind: 'constant' }> {
   return node.kind === 'constant';
 }
 
-/** The value of an i32 constant, else `undefined`. */
+/** The value of an i32 constant; `undefined` for other nodes. */
 export function constantValue(node: Node): number | undefined {
   return isConstant(node) && node.type === 'i32' ? node.value : undefined;
 }
@@ -75,16 +76,16 @@ const INTEGER: Readonly<Record<string, (a: number, b: number) => number>> = {
 
 const COMMUTATIVE = new Set(['add', 'mul', 'and', 'or', 'xor', 'eq', 'ne']);
 
-/** `i32.<name>` of two nodes. A division's second operand must not be zero. */
+/** `i32.<name>` of two nodes. The divisor of a division must not be zero. */
 export function integer(name: string, a: Node, b: Node): Node {
   if (isConstant(a) && isConstant(b)) return i32(INTEGER[name]!(a.value, b.value));
   if (isConstant(a) && COMMUTATIVE.has(name)) return integer(name, b, a);
   if (isConstant(b)) {
-    const simpler = byConstant(name, a, b.value);
+    const simpler = simplifyWithConstant(name, a, b.value);
     if (simpler) return simpler;
   }
   if (name === 'add') {
-    // The constant of either side comes last.
+    // Move the constants of both sides to the end.
     const [p, q] = [splitSum(a), splitSum(b)];
     if (p.constant !== 0 || q.constant !== 0)
       return integer('add', integer('add', p.rest, q.rest), i32(p.constant + q.constant));
@@ -92,8 +93,10 @@ export function integer(name: string, a: Node, b: Node): Node {
   return operation(`i32.${name}`, [a, b]);
 }
 
-/** What an operation with a constant on its right comes to, where that is simpler. */
-function byConstant(name: string, a: Node, b: number): Node | undefined {
+/**
+ * Simplifies an operation whose second operand is the constant `b`; `undefined` where it cannot.
+ */
+function simplifyWithConstant(name: string, a: Node, b: number): Node | undefined {
   const power = powerOfTwo(b);
   switch (name) {
     case 'sub':
@@ -107,15 +110,15 @@ function byConstant(name: string, a: Node, b: number): Node | undefined {
       if (b === 0) return i32(0);
       return power === undefined ? undefined : integer('shl', a, i32(power));
     case 'shl': {
-      // The hardware counts modulo 32.
+      // WebAssembly takes the shift count modulo 32.
       if ((b & 31) === 0) return a;
       if (b !== (b & 31)) return integer('shl', a, i32(b & 31));
-      // (x + y) << n is (x << n) + (y << n) also where it wraps: sums of addresses stay sums.
+      // (x + y) << n is (x << n) + (y << n), also where it wraps. So sums of addresses remain sums.
       if (a.kind === 'operation' && a.instruction === 'i32.add') {
         const [x, y] = a.operands as [Node, Node];
         return integer('add', integer('shl', x, i32(b)), integer('shl', y, i32(b)));
       }
-      return shiftedAgain(a, b);
+      return combineShifts(a, b);
     }
     case 'shr_u':
     case 'shr_s':
@@ -135,12 +138,12 @@ function byConstant(name: string, a: Node, b: number): Node | undefined {
   }
 }
 
-/** (x << n) << b as one shift, with both below 32. */
-function shiftedAgain(a: Node, b: number): Node | undefined {
+/** (x << n) << b as one shift, with both counts below 32. */
+function combineShifts(a: Node, b: number): Node | undefined {
   if (a.kind !== 'operation' || a.instruction !== 'i32.shl') return undefined;
-  const [x, by] = a.operands as [Node, Node];
-  if (!isConstant(by)) return undefined;
-  return by.value + b < 32 ? integer('shl', x, i32(by.value + b)) : i32(0);
+  const [x, count] = a.operands as [Node, Node];
+  if (!isConstant(count)) return undefined;
+  return count.value + b < 32 ? integer('shl', x, i32(count.value + b)) : i32(0);
 }
 
 function powerOfTwo(value: number): number | undefined {
@@ -150,16 +153,16 @@ function powerOfTwo(value: number): number | undefined {
     : undefined;
 }
 
-/** A sum as what is not constant in it and what is. */
+/** Splits a sum into a constant and the rest. */
 export function splitSum(node: Node): { rest: Node; constant: number } {
   if (node.kind === 'operation' && node.instruction === 'i32.add') {
-    const [rest, last] = node.operands as [Node, Node];
-    if (isConstant(last)) return { rest, constant: last.value };
+    const [rest, addend] = node.operands as [Node, Node];
+    if (isConstant(addend)) return { rest, constant: addend.value };
   }
   return { rest: node, constant: 0 };
 }
 
-/** 1 where an i32 is zero, else 0. */
+/** 1 if an i32 is zero, otherwise 0. */
 export function isZero(node: Node): Node {
   const value = constantValue(node);
   if (value !== undefined) return i32(Number(value === 0));
@@ -183,7 +186,7 @@ const FLOAT_COMPARISON: Readonly<Record<string, (a: number, b: number) => boolea
   ge: (a, b) => a >= b,
 };
 
-/** `f32.<name>` of two nodes: an operation, or a comparison, whose result is an i32. */
+/** `f32.<name>` of two nodes: an arithmetic operation, or a comparison, whose result is an i32. */
 export function float(name: string, a: Node, b: Node): Node {
   if (isConstant(a) && isConstant(b)) {
     const compare = FLOAT_COMPARISON[name];
@@ -192,7 +195,7 @@ export function float(name: string, a: Node, b: Node): Node {
   return operation(`f32.${name}`, [a, b]);
 }
 
-/** `a` where `condition` is not zero, else `b`. */
+/** `a` if `condition` is not zero, otherwise `b`. */
 export function select(a: Node, b: Node, condition: Node): Node {
   const constant = constantValue(condition);
   if (constant !== undefined) return constant !== 0 ? a : b;
@@ -202,7 +205,7 @@ export function select(a: Node, b: Node, condition: Node): Node {
 
 // Vectors
 
-/** Four times the same number. */
+/** A vector with the same number in all four lanes. */
 export function splat(node: Node): Node {
   if (isConstant(node)) {
     const bits = node.type === 'f32' ? floatBits(node.value) : node.value;
@@ -214,27 +217,28 @@ export function splat(node: Node): Node {
     node.lane !== undefined &&
     node.instruction.endsWith('extract_lane')
   ) {
-    const [of] = node.operands as [Node];
-    return shuffle(of, of, Array(4).fill(node.lane));
+    const [operand] = node.operands as [Node];
+    return shuffle(operand, operand, Array(4).fill(node.lane));
   }
   return operation(node.type === 'f32' ? 'f32x4.splat' : 'i32x4.splat', [node]);
 }
 
-/** One lane, as a number of type `type`. */
-export function lane(of: Node, index: number, type: 'f32' | 'i32'): Node {
-  if (of.kind === 'vector') {
-    const bits = of.bits[index]!;
+/** One lane of a vector, as a number of type `type`. */
+export function lane(operand: Node, index: number, type: 'f32' | 'i32'): Node {
+  if (operand.kind === 'vector') {
+    const bits = operand.bits[index]!;
     return type === 'f32' ? f32(bitsToFloat(bits)) : i32(bits);
   }
-  if (of.kind === 'load' && of.instruction === 'v128.load')
-    return load(`${type}.load`, of.address, of.offset + 4 * index);
-  if (of.kind === 'load' && of.instruction === 'v128.load32_splat')
-    return load(`${type}.load`, of.address, of.offset);
-  if (of.kind === 'operation' && of.instruction === `${type}x4.splat`) return of.operands[0]!;
-  return operation(`${type}x4.extract_lane`, [of], index);
+  if (operand.kind === 'load' && operand.instruction === 'v128.load')
+    return load(`${type}.load`, operand.address, operand.offset + 4 * index);
+  if (operand.kind === 'load' && operand.instruction === 'v128.load32_splat')
+    return load(`${type}.load`, operand.address, operand.offset);
+  if (operand.kind === 'operation' && operand.instruction === `${type}x4.splat`)
+    return operand.operands[0]!;
+  return operation(`${type}x4.extract_lane`, [operand], index);
 }
 
-/** Four of the lanes of two vectors: 0 to 3 are of `a`, 4 to 7 of `b`. */
+/** Four lanes of two vectors: 0 to 3 are those of `a`, 4 to 7 those of `b`. */
 export function shuffle(a: Node, b: Node, lanes: readonly number[]): Node {
   if (lanes.every((from, to) => from === to)) return a;
   if (lanes.every((from, to) => from === to + 4)) return b;
@@ -245,43 +249,48 @@ export function shuffle(a: Node, b: Node, lanes: readonly number[]): Node {
   return shuffleNode(a, b, lanes);
 }
 
-/** A vector of four numbers, or what it is more simply: a constant, a splat, neighboring words, lanes of another. */
+/**
+ * A vector of four numbers, in the cheapest form: a constant, a splat, one load, a shuffle of
+ * another vector.
+ */
 export function pack(lanes: readonly Node[]): Node {
-  const [first] = lanes as [Node, Node, Node, Node];
+  const [firstLane] = lanes as [Node, Node, Node, Node];
   if (lanes.every(isConstant))
     return vector(lanes.map((n) => (n.type === 'f32' ? floatBits(n.value) : n.value)));
-  if (lanes.every((n) => isSame(n, first))) return splat(first);
-  return neighbors(lanes) ?? permuted(lanes) ?? counting(lanes) ?? inserted(lanes);
+  if (lanes.every((n) => isSame(n, firstLane))) return splat(firstLane);
+  return (
+    adjacentWords(lanes) ?? permuteLanes(lanes) ?? sumWithConstants(lanes) ?? insertLanes(lanes)
+  );
 }
 
-/** Four words one after the other in memory: one load. */
-function neighbors(lanes: readonly Node[]): Node | undefined {
-  const [first] = lanes;
-  if (first?.kind !== 'load' || first.type === 'v128') return undefined;
-  const follows = (n: Node, at: number) =>
+/** Four adjacent words in memory: one load. */
+function adjacentWords(lanes: readonly Node[]): Node | undefined {
+  const [firstLane] = lanes;
+  if (firstLane?.kind !== 'load' || firstLane.type === 'v128') return undefined;
+  const follows = (n: Node, index: number) =>
     n.kind === 'load' &&
-    n.instruction === first.instruction &&
-    n.offset === first.offset + 4 * at &&
-    isSame(n.address, first.address);
-  return lanes.every(follows) ? load('v128.load', first.address, first.offset) : undefined;
+    n.instruction === firstLane.instruction &&
+    n.offset === firstLane.offset + 4 * index &&
+    isSame(n.address, firstLane.address);
+  return lanes.every(follows) ? load('v128.load', firstLane.address, firstLane.offset) : undefined;
 }
 
-/** Lanes of one vector in another order. */
-function permuted(lanes: readonly Node[]): Node | undefined {
+/** Lanes of one vector in another order: a shuffle. */
+function permuteLanes(lanes: readonly Node[]): Node | undefined {
   const sources = lanes.map((n) =>
     n.kind === 'operation' && n.instruction.endsWith('extract_lane') ? n : undefined,
   );
-  const of = sources[0]?.operands[0];
-  if (!of || !sources.every((n) => n && isSame(n.operands[0]!, of))) return undefined;
+  const operand = sources[0]?.operands[0];
+  if (!operand || !sources.every((n) => n && isSame(n.operands[0]!, operand))) return undefined;
   return shuffle(
-    of,
-    of,
+    operand,
+    operand,
     sources.map((n) => n!.lane!),
   );
 }
 
-/** One number plus four constants. */
-function counting(lanes: readonly Node[]): Node | undefined {
+/** One number plus four constants: an addition of vectors. */
+function sumWithConstants(lanes: readonly Node[]): Node | undefined {
   if (lanes[0]!.type !== 'i32') return undefined;
   const sums = lanes.map(splitSum);
   const { rest } = sums[0]!;
@@ -289,16 +298,16 @@ function counting(lanes: readonly Node[]): Node | undefined {
   return operation('i32x4.add', [splat(rest), vector(sums.map((sum) => sum.constant))]);
 }
 
-function inserted(lanes: readonly Node[]): Node {
-  const [first, ...others] = lanes as [Node, ...Node[]];
-  const name = first.type === 'f32' ? 'f32x4.replace_lane' : 'i32x4.replace_lane';
-  return others.reduce((vec, n, at) => operation(name, [vec, n], at + 1), splat(first));
+function insertLanes(lanes: readonly Node[]): Node {
+  const [firstLane, ...others] = lanes as [Node, ...Node[]];
+  const name = firstLane.type === 'f32' ? 'f32x4.replace_lane' : 'i32x4.replace_lane';
+  return others.reduce((vec, n, index) => operation(name, [vec, n], index + 1), splat(firstLane));
 }
 
 /** A vector with one lane replaced. */
-export function withLane(of: Node, index: number, value: Node): Node {
+export function withLane(operand: Node, index: number, value: Node): Node {
   const type = value.type === 'f32' ? 'f32' : 'i32';
-  if (of.kind === 'vector')
-    return pack([0, 1, 2, 3].map((n) => (n === index ? value : lane(of, n, type))));
-  return operation(`${type}x4.replace_lane`, [of, value], index);
+  if (operand.kind === 'vector')
+    return pack([0, 1, 2, 3].map((n) => (n === index ? value : lane(operand, n, type))));
+  return operation(`${type}x4.replace_lane`, [operand, value], index);
 }

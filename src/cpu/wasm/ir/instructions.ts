@@ -1,14 +1,15 @@
 /**
- * The WebAssembly instructions that kernels are made of, each with its encoding and the type of its result
- * (WebAssembly Core Specification 2.0, section 5.4; the vector instructions of its SIMD part). Nothing of the relaxed
- * instructions: what is here gives the same bits on every processor.
+ * The WebAssembly instructions that kernels consist of, with their encoding and the type of their
+ * result (WebAssembly Core Specification 2.0, section 5.4, including the vector instructions). The
+ * relaxed vector instructions are not used: all instructions here give the same bits on every
+ * processor.
  */
 
 /** The types of locals and nodes. */
 export type WasmType = 'i32' | 'f32' | 'v128';
 
 interface Instruction {
-  /** 0 where the code stands by itself, else the byte before it. */
+  /** The byte before the opcode; 0 where there is none. */
   readonly prefix: 0 | 0xfc | 0xfd;
   readonly code: number;
   readonly result: WasmType;
@@ -59,14 +60,16 @@ const TABLE = [
 
 const INSTRUCTIONS: ReadonlyMap<string, Instruction> = new Map(TABLE);
 
-/** Loads and stores: an address, and a number of bytes past it that the instruction itself adds. */
+/**
+ * Loads and stores: they take an address, and a constant offset that the instruction adds to it.
+ */
 const LOADS_AND_STORES: ReadonlyMap<string, Instruction> = new Map([
   ...rows(0, 'i32', 'i32.load=28 i32.store=36'),
   ...rows(0, 'f32', 'f32.load=2a f32.store=38'),
   ...rows(0xfd, 'v128', 'v128.load=0 v128.load32_splat=9 v128.store=b'),
 ]);
 
-/** What gives no value of its own, or one whose type the instruction says itself. */
+/** Instructions without a result, or whose result type does not depend on the name alone. */
 const STRUCTURE: ReadonlyMap<string, Instruction> = new Map([
   ...rows(
     0,
@@ -78,7 +81,11 @@ const STRUCTURE: ReadonlyMap<string, Instruction> = new Map([
   ...rows(0xfd, 'v128', 'v128.const=0c'),
 ]);
 
-/** @throws Error where the compiler asked for one that is not listed: a mistake of its own. */
+/**
+ * Returns the encoding and result type of an instruction.
+ *
+ * @throws Error where it is not listed, which is a bug in the compiler.
+ */
 export function instruction(name: string): Instruction {
   const listed = INSTRUCTIONS.get(name) ?? LOADS_AND_STORES.get(name) ?? STRUCTURE.get(name);
   if (!listed) throw new Error(`There is no instruction ${name}.`);

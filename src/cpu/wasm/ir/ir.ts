@@ -1,21 +1,27 @@
 /**
- * The compiler's own form of a kernel, between the typed program and the bytes: WebAssembly's instructions as trees
- * over named locals, and its control flow as nested lists of statements.
+ * The intermediate representation of a kernel, between the typed program and the bytes:
+ * WebAssembly's instructions as trees over named locals, and its control flow as nested lists of
+ * statements.
  *
  *   WGSL  out[i + 1u] = 2.0 * x[i];
- *   form  f32.store offset=4 (i32.add out (i32.shl i 2)) (f32.mul 2 (f32.load offset=0 (i32.add x (i32.shl i 2))))
+ *   IR    f32.store offset=4 (i32.add out (i32.shl i 2))
+ *                            (f32.mul 2 (f32.load offset=0 (i32.add x (i32.shl i 2))))
  *
  * Rules, of which verify.ts checks the first two:
  *   1  A local is set on every path to where it is read.
- *   2  A local is set by one statement, perhaps in every turn of a loop, unless it is marked as reassigned.
- *   3  A node is a value that has not been computed yet. It may be used any number of times, and is computed anew
- *      each time.
- *   4  A node is fleeting where it reads memory or a local that is reassigned. It must be used before the next
- *      statement that could change what it reads. Whoever needs it longer keeps it: Builder.keep sets a local to it.
- *   5  Of the nodes only loads can trap, since divisors are never zero. So a node that is not fleeting may be computed
- *      earlier than the program says, or where the program would not have computed it.
+ *   2  A local is set by one statement, which may run in every iteration of a loop, unless the
+ *      local is marked as reassigned.
+ *   3  A node is a value that has not been computed yet. It can be used any number of times, and is
+ *      computed anew each time.
+ *   4  A node that reads mutable state (memory, or a local that is reassigned) must be used before
+ *      the next statement that could change that state. Code that needs the value longer sets a
+ *      local to it with Builder.toLocal.
+ *   5  Of all nodes only loads can trap, since divisors are never zero. So a node that reads no
+ *      mutable state can be computed earlier than the program says, or where the program would not
+ *      compute it.
  *
- * Why: trees are simple to make and to match; what a machine's compiler does with single instructions is left to V8.
+ * Why: trees are simple to build and to match. What a compiler does with single instructions is
+ * left to V8.
  */
 
 import { instruction, type WasmType } from './instructions.js';
@@ -25,11 +31,12 @@ export type { WasmType };
 /** A local variable of the WebAssembly function. */
 export interface Local {
   readonly type: WasmType;
-  /** For people who read the text form. */
+  /** Shown in the text form. */
   readonly name: string;
   /**
-   * Whether several statements set it, so that an older read of it may still be pending when it changes. A local that
-   * one statement sets in every turn of a loop is not reassigned: its reads all follow that statement.
+   * Whether several statements set it, so that it may change while an earlier read is still
+   * pending. A local that one statement sets in every iteration of a loop is not reassigned: all
+   * its reads follow that statement.
    */
   readonly isReassigned: boolean;
 }
@@ -38,7 +45,7 @@ export interface Local {
 export type Node =
   | { readonly kind: 'constant'; readonly type: 'i32' | 'f32'; readonly value: number }
   | {
-      /** Four lanes, as the bits of each. */
+      /** Four lanes, given by their bits. */
       readonly kind: 'vector';
       readonly type: 'v128';
       readonly bits: readonly number[];
@@ -52,14 +59,14 @@ export type Node =
       readonly offset: number;
     }
   | {
-      /** Lanes 0 to 3 are of the first operand, 4 to 7 of the second. */
+      /** Lanes 0 to 3 are those of the first operand, 4 to 7 those of the second. */
       readonly kind: 'shuffle';
       readonly type: 'v128';
       readonly operands: readonly [Node, Node];
       readonly lanes: readonly number[];
     }
   | {
-      /** The second operand where the condition, an i32, is zero. */
+      /** The first operand; if the condition (the third, an i32) is zero, the second. */
       readonly kind: 'select';
       readonly type: WasmType;
       readonly operands: readonly [Node, Node, Node];
@@ -69,7 +76,7 @@ export type Node =
       readonly type: WasmType;
       readonly instruction: string;
       readonly operands: readonly Node[];
-      /** Of extract_lane and replace_lane. */
+      /** For extract_lane and replace_lane. */
       readonly lane?: number;
     };
 
@@ -77,12 +84,12 @@ type LoadName = 'i32.load' | 'f32.load' | 'v128.load' | 'v128.load32_splat';
 /** Instructions that write memory. */
 export type StoreName = 'i32.store' | 'f32.store' | 'v128.store';
 
-/** Where a branch goes: to the end of a block, or to the start of a loop. */
+/** The target of a branch: the end of a block, or the start of a loop. */
 export interface Label {
   readonly name: string;
 }
 
-/** What is executed. */
+/** A statement. */
 export type Statement =
   | { readonly kind: 'set'; readonly local: Local; readonly value: Node }
   | {
@@ -93,7 +100,7 @@ export type Statement =
       readonly value: Node;
     }
   | {
-      /** `bytes` zeros from an address on. */
+      /** Writes `bytes` zeros from an address on. */
       readonly kind: 'clear';
       readonly address: Node;
       readonly bytes: number;
@@ -108,31 +115,31 @@ export type Statement =
     }
   | { readonly kind: 'branch'; readonly label: Label; readonly condition: Node | undefined }
   | {
-      /** Every invocation of the workgroup comes here before one goes on. Gone after step 5. */
+      /** All invocations of the workgroup reach this before any continues. Step 5 removes it. */
       readonly kind: 'barrier';
     }
   | {
-      /** Ends the kernel with a message of the checked mode: an index outside its array. */
+      /** Ends the kernel with a report of the checked mode: an index is out of bounds. */
       readonly kind: 'report';
-      /** Which access: an index into the kernel's list of them. */
+      /** Which access: an index into the kernel's list of accesses. */
       readonly access: number;
       readonly index: Node;
       readonly count: Node;
     };
 
-/** A statement that a branch may repeat. */
+/** A loop. */
 export type Loop = Extract<Statement, { kind: 'loop' }>;
 
-/** A kernel, ready to be written as bytes. */
+/** A kernel, ready to be encoded. */
 export interface Kernel {
   readonly name: string;
   readonly parameters: readonly Local[];
   readonly body: readonly Statement[];
-  /** Bytes of memory that a thread needs for itself while it runs the kernel. */
+  /** Bytes of scratch memory that a thread needs to run the kernel. */
   readonly scratch: number;
 }
 
-// Making nodes. Those that fold constants and know algebra are in fold.ts.
+// Constructors of nodes. Those that fold constants and simplify are in fold.ts.
 
 /** A constant i32, wrapped to 32 bits. */
 export function i32(value: number): Node {
@@ -144,17 +151,21 @@ export function f32(value: number): Node {
   return { kind: 'constant', type: 'f32', value: Math.fround(value) };
 }
 
-/** A constant v128, by the bits of its four lanes. */
+/** A constant v128, given by the bits of its four lanes. */
 export function vector(bits: readonly number[]): Node {
   return { kind: 'vector', type: 'v128', bits: bits.map((b) => b | 0) };
 }
 
-/** What a local holds. */
+/** The value of a local. */
 export function get(local: Local): Node {
   return { kind: 'get', type: local.type, local };
 }
 
-/** An instruction that has operands alone. @param lane of extract_lane and replace_lane. */
+/**
+ * An instruction whose inputs are all operands.
+ *
+ * @param lane for extract_lane and replace_lane.
+ */
 export function operation(name: string, operands: readonly Node[], lane?: number): Node {
   const { result: type } = instruction(name);
   return {
@@ -166,30 +177,30 @@ export function operation(name: string, operands: readonly Node[], lane?: number
   };
 }
 
-/** What memory holds at `address + offset`. */
+/** The value in memory at `address + offset`. */
 export function load(name: LoadName, address: Node, offset: number): Node {
   return { kind: 'load', type: instruction(name).result, instruction: name, address, offset };
 }
 
-/** Four of the lanes of two vectors. */
+/** Four lanes of two vectors. */
 export function shuffle(a: Node, b: Node, lanes: readonly number[]): Node {
   return { kind: 'shuffle', type: 'v128', operands: [a, b], lanes };
 }
 
-/** `a` where `condition` is not zero, else `b`. */
+/** `a` if `condition` is not zero, otherwise `b`. */
 export function select(a: Node, b: Node, condition: Node): Node {
   return { kind: 'select', type: a.type, operands: [a, b, condition] };
 }
 
-// Walking
+// Traversal
 
-/** What a node is computed from. */
+/** The operands of a node. */
 export function nodeOperands(node: Node): readonly Node[] {
   if (node.kind === 'load') return [node.address];
   return 'operands' in node ? node.operands : [];
 }
 
-/** The node with each operand replaced; the same node where none changes. */
+/** The node with each operand replaced; the same node if none changes. */
 export function mapOperands(node: Node, f: (operand: Node) => Node): Node {
   if (node.kind === 'load') {
     const address = f(node.address);
@@ -209,13 +220,13 @@ function anyNode(node: Node, test: (node: Node) => boolean): boolean {
   return test(node) || nodeOperands(node).some((operand) => anyNode(operand, test));
 }
 
-/** Whether computing a node reads memory, which a store may have changed. */
+/** Whether a node reads memory, which a store may change. */
 export function readsMemory(node: Node): boolean {
   return anyNode(node, (n) => n.kind === 'load');
 }
 
-/** The nodes that a statement itself holds, without those of the statements within it. */
-export function ownNodes(statement: Statement): readonly Node[] {
+/** The nodes of a statement itself, without those of the statements nested in it. */
+export function directNodes(statement: Statement): readonly Node[] {
   switch (statement.kind) {
     case 'set':
       return [statement.value];
@@ -234,13 +245,15 @@ export function ownNodes(statement: Statement): readonly Node[] {
   }
 }
 
-/** The lists of statements within a statement. */
+/** The lists of statements nested in a statement. */
 export function innerBodies(statement: Statement): readonly (readonly Statement[])[] {
   if (statement.kind === 'if') return [statement.whenTrue, statement.whenFalse];
   return 'body' in statement ? [statement.body] : [];
 }
 
-/** The statement with what it holds replaced; the same statement where nothing changes. */
+/**
+ * The statement with its nodes and nested lists replaced; the same statement if nothing changes.
+ */
 export function mapStatement(
   statement: Statement,
   node: (node: Node) => Node,
@@ -286,7 +299,7 @@ export function mapStatement(
   }
 }
 
-/** Each statement replaced by one, several or none; the same list where nothing changes. */
+/** Replaces each statement by one, several or none; returns the same list if nothing changes. */
 export function mapBody(
   body: readonly Statement[],
   map: (statement: Statement) => Statement | readonly Statement[],
@@ -302,7 +315,7 @@ export function mapBody(
   return isChanged ? mapped : body;
 }
 
-/** Calls `visit` for every statement, outer ones before those within them. */
+/** Calls `visit` for every statement, outer ones before the ones nested in them. */
 export function eachStatement(
   body: readonly Statement[],
   visit: (statement: Statement) => void,
@@ -313,18 +326,21 @@ export function eachStatement(
   }
 }
 
-/** Calls `visit` for a node and all that it is computed from. */
+/** Calls `visit` for a node and all nodes in its tree. */
 export function eachNode(node: Node, visit: (node: Node) => void): void {
   visit(node);
   for (const operand of nodeOperands(node)) eachNode(operand, visit);
 }
 
-/** Whether a node's value may be another after the next statement: it reads memory or a local that is reassigned. */
-export function isFleeting(node: Node): boolean {
+/**
+ * Whether a node's value may change with the next statement: it reads memory, or a local that is
+ * reassigned.
+ */
+export function readsMutableState(node: Node): boolean {
   return anyNode(node, (n) => n.kind === 'load' || (n.kind === 'get' && n.local.isReassigned));
 }
 
-/** Whether a node costs nothing to compute again. */
+/** Whether computing a node again costs nothing. */
 export function isTrivial(node: Node): boolean {
   return node.kind === 'constant' || node.kind === 'vector' || node.kind === 'get';
 }

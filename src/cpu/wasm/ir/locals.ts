@@ -4,15 +4,18 @@
  *   in    set t, a + b; if t { set u, t }
  *   out   set: t, u; read: a, b, t
  *
- * Why: every pass that moves or drops a set asks this, and so does whoever gives locals a place.
+ * Why: every pass that moves or removes a set needs it, and so does the layout of spilled locals.
  */
 
-import { eachNode, eachStatement, type Local, ownNodes, type Statement } from './ir.js';
+import { directNodes, eachNode, eachStatement, type Local, type Statement } from './ir.js';
 
-/** The locals that a statement itself reads, each as often as it does; not those of the statements within it. */
+/**
+ * The locals that a statement itself reads, once for each read, without those read by the
+ * statements nested in it.
+ */
 export function statementReads(statement: Statement): Local[] {
   const reads: Local[] = [];
-  for (const node of ownNodes(statement))
+  for (const node of directNodes(statement))
     eachNode(node, (n) => {
       if (n.kind === 'get') reads.push(n.local);
     });
@@ -28,7 +31,7 @@ export function localsRead(body: readonly Statement[]): Set<Local> {
   return reads;
 }
 
-/** How many statements set each local that is set at all. */
+/** How many statements set each local; locals that none sets are not in the map. */
 export function countSets(body: readonly Statement[]): Map<Local, number> {
   const counts = new Map<Local, number>();
   eachStatement(body, (statement) => {
@@ -43,7 +46,7 @@ export function localsSet(body: readonly Statement[]): Set<Local> {
   return new Set(countSets(body).keys());
 }
 
-/** All locals that statements set or read, in the order in which they are met. */
+/** All locals that statements set or read, in the order of their first use. */
 export function localsUsed(body: readonly Statement[]): Set<Local> {
   const used = new Set<Local>();
   eachStatement(body, (statement) => {

@@ -1,17 +1,18 @@
 /**
- * A kernel in the style of WebAssembly's text form, for people; no assembler reads it. Operands stand in parentheses,
- * locals have names, constants have no instruction, and declarations of locals are left out.
+ * A kernel in the style of WebAssembly's text format, for people; no assembler accepts it. Operands
+ * are in parentheses, locals have names, constants have no instruction, and declarations of locals
+ * are omitted.
  *
  *   in    the store of the example in ir.ts
  *   out   (f32.store offset=4 (i32.add $out (i32.shl $i 2))
  *           (f32.mul 2 (f32.load offset=0 (i32.add $x (i32.shl $i 2)))))
  *
- * Why: a kernel that is slow or wrong is read here first.
+ * Why: this is the first thing to read when a kernel is slow or wrong.
  */
 
 import type { Kernel, Label, Local, Node, Statement } from './ir.js';
 
-/** The text of a kernel, several lines. */
+/** Returns the text of a kernel, in several lines. */
 export function writeText(kernel: Kernel): string {
   const names = new Names();
   const parameters = kernel.parameters.map((p) => ` (param ${names.name(p)} ${p.type})`).join('');
@@ -19,19 +20,19 @@ export function writeText(kernel: Kernel): string {
   return [`(func $${kernel.name}${parameters}`, ...body, ')'].join('\n');
 }
 
-/** Locals of one name are told apart by a number. */
+/** Unique names: locals with the same name are numbered. */
 class Names {
   readonly #names = new Map<Local | Label, string>();
   readonly #counts = new Map<string, number>();
 
-  name(thing: Local | Label): string {
-    const existing = this.#names.get(thing);
+  name(entity: Local | Label): string {
+    const existing = this.#names.get(entity);
     if (existing) return existing;
-    const count = this.#counts.get(thing.name) ?? 0;
-    this.#counts.set(thing.name, count + 1);
-    const plain = thing.name.replaceAll(/[^\w.]/g, '_');
+    const count = this.#counts.get(entity.name) ?? 0;
+    this.#counts.set(entity.name, count + 1);
+    const plain = entity.name.replaceAll(/[^\w.]/g, '_');
     const name = count === 0 ? `$${plain}` : `$${plain}_${count}`;
-    this.#names.set(thing, name);
+    this.#names.set(entity, name);
     return name;
   }
 }
@@ -59,13 +60,13 @@ function statementLines(statement: Statement, names: Names, depth: number): stri
       ];
     case 'if': {
       const { condition, whenTrue, whenFalse } = statement;
-      const otherwise =
+      const elseLines =
         whenFalse.length > 0 ? [`${indent}(else`, ...inner(whenFalse), `${indent})`] : [];
       return [
         `${indent}(if ${text(condition)} (then`,
         ...inner(whenTrue),
         `${indent})`,
-        ...otherwise,
+        ...elseLines,
         `${indent})`,
       ];
     }

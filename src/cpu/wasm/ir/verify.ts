@@ -1,13 +1,14 @@
 /**
- * What every pass counts on and none looks at (the rules at the top of ir.ts): a local is set on every path to where it
- * is read, and one that is not marked as reassigned is set by one statement. WebAssembly itself would find a 0 in the
- * former. (Types and labels are left to the engine, which refuses a module that has them wrong.)
+ * Checks what every pass relies on (rules 1 and 2 in ir.ts): a local is set on every path to where
+ * it is read, and a local that is not marked as reassigned is set by one statement. WebAssembly
+ * itself would read a 0 from a local that is not set. (Types and labels are left to the engine,
+ * which rejects a module with wrong ones.)
  *
  *   in    block { br_if block; set t, 1 }; store a, t
  *   out   "t is read where it may not be set"
  *
- * Why: a pass that moves a statement away from another, or drops one, fails here by name, instead of computing a wrong
- * number for some input. Run by the tests, over all shaders and random programs.
+ * Why: a pass that moves or removes a wrong statement fails here by name, instead of computing a
+ * wrong number for some input. The tests run it on all shaders and on random programs.
  */
 
 import type { Kernel, Label, Local, Statement } from './ir.js';
@@ -16,7 +17,12 @@ import { countSets, statementReads } from './locals.js';
 /** The locals that are set; `undefined` where no path leads. */
 type SetLocals = ReadonlySet<Local> | undefined;
 
-/** @throws Error where a local may be read before it is set, or is set by more statements than it may be. */
+/**
+ * Verifies a kernel.
+ *
+ * @throws Error where a local may be read before it is set, or is set by more statements than
+ *   allowed.
+ */
 export function verify({ name, parameters, body }: Kernel): void {
   for (const [local, count] of countSets(body)) {
     if (local.isReassigned) continue;
@@ -29,56 +35,56 @@ export function verify({ name, parameters, body }: Kernel): void {
 
 class Verifier {
   readonly #name: string;
-  /** What is set at each branch to the end of a block. */
-  readonly #leaving = new Map<Label, SetLocals[]>();
+  /** The locals that are set at each branch to the end of a block. */
+  readonly #branchStates = new Map<Label, SetLocals[]>();
 
   constructor(name: string) {
     this.#name = name;
   }
 
-  /** What is set after statements, given what is set before them. */
+  /** The locals that are set after statements, given those that are set before. */
   follow(body: readonly Statement[], before: SetLocals): SetLocals {
-    let isSet = before;
+    let setLocals = before;
     for (const statement of body) {
-      if (isSet) this.#check(statement, isSet);
-      isSet = this.#after(statement, isSet);
+      if (setLocals) this.#check(statement, setLocals);
+      setLocals = this.#after(statement, setLocals);
     }
-    return isSet;
+    return setLocals;
   }
 
-  #after(statement: Statement, isSet: SetLocals): SetLocals {
+  #after(statement: Statement, setLocals: SetLocals): SetLocals {
     switch (statement.kind) {
       case 'set':
-        return isSet && new Set(isSet).add(statement.local);
+        return setLocals && new Set(setLocals).add(statement.local);
       case 'if':
-        return both(
-          this.follow(statement.whenTrue, isSet),
-          this.follow(statement.whenFalse, isSet),
+        return intersect(
+          this.follow(statement.whenTrue, setLocals),
+          this.follow(statement.whenFalse, setLocals),
         );
       case 'block': {
-        const leaving: SetLocals[] = [];
-        this.#leaving.set(statement.label, leaving);
-        return leaving.concat(this.follow(statement.body, isSet)).reduce(both);
+        const states: SetLocals[] = [];
+        this.#branchStates.set(statement.label, states);
+        return states.concat(this.follow(statement.body, setLocals)).reduce(intersect);
       }
       case 'loop':
-        return this.follow(statement.body, isSet);
+        return this.follow(statement.body, setLocals);
       case 'branch':
-        this.#leaving.get(statement.label)?.push(isSet);
-        return statement.condition ? isSet : undefined;
+        this.#branchStates.get(statement.label)?.push(setLocals);
+        return statement.condition ? setLocals : undefined;
       default:
-        return isSet;
+        return setLocals;
     }
   }
 
-  #check(statement: Statement, isSet: ReadonlySet<Local>): void {
+  #check(statement: Statement, setLocals: ReadonlySet<Local>): void {
     for (const local of statementReads(statement))
-      if (!isSet.has(local))
+      if (!setLocals.has(local))
         throw new Error(`${this.#name}: ${local.name} is read where it may not be set.`);
   }
 }
 
-/** What is set on two paths that meet. */
-function both(a: SetLocals, b: SetLocals): SetLocals {
+/** The locals that are set on both of two paths that meet. */
+function intersect(a: SetLocals, b: SetLocals): SetLocals {
   if (!a || !b) return a ?? b;
   return new Set([...a].filter((local) => b.has(local)));
 }

@@ -2,12 +2,13 @@
  * Step 4e: operators and conversions on lowered values.
  *
  *   in         out
- *   a * b      f32x4.mul, of vec4f
- *   i / n      i32.div_u of u32, with a divisor that is 1 where n is 0, as WGSL wants it
- *   v > w      f32x4.gt of vec4f, whose lanes are all ones or all zeros
- *   v * m      of mat4x4f, the sums over the columns of m's transpose
+ *   a * b      f32x4.mul for vec4f
+ *   i / n      i32.div_u for u32, with a divisor that is 1 where n is 0, as WGSL requires
+ *   v > w      f32x4.gt for vec4f; its lanes are all ones or all zeros
+ *   v * m      for mat4x4f, the sum over the columns of m's transpose
  *
- * Why: no division can trap, so that later steps may move it; and a product with a matrix needs no sum across lanes.
+ * Why: no division can trap, so later steps can move it. A product with a matrix needs no sum
+ * across lanes.
  */
 
 import type { BinaryOperator } from '../../wgsl/program.js';
@@ -29,7 +30,6 @@ import * as fold from '../ir/fold.js';
 import { f32, i32, isTrivial, type Node, operation, vector } from '../ir/ir.js';
 import {
   fromLanes,
-  keep,
   laneNode,
   laneNodes,
   type PartsValue,
@@ -37,6 +37,7 @@ import {
   type ScalarValue,
   scalar,
   splatNode,
+  toLocals,
   transpose4,
   type Value,
 } from './values.js';
@@ -62,7 +63,10 @@ const NAMES: Readonly<Record<string, string>> = {
 const COMPARISONS = new Set(['lt', 'gt', 'le', 'ge', 'eq', 'ne']);
 const WITH_SIGN = new Set(['lt', 'gt', 'le', 'ge', 'div', 'rem', 'shr']);
 
-/** `left operator right`, of types the checker has let pass; not `&&` and `||`, which choose what runs. */
+/**
+ * Lowers `left operator right`, of types that the checker accepts. Not for `&&` and `||`, which
+ * evaluate their right side conditionally.
+ */
 export function binary(
   builder: Builder,
   operator: BinaryOperator,
@@ -88,7 +92,7 @@ function scalarBinary(builder: Builder, name: string, left: ScalarValue, right: 
   const { node: b } = right;
   if (type === F32) return name === 'rem' ? floatRemainder(builder, a, b) : fold.float(name, a, b);
   if (name === 'div' || name === 'rem')
-    return fold.integer(withSign(name, type), ...divisible(builder, type, a, b));
+    return fold.integer(withSign(name, type), ...safeOperands(builder, type, a, b));
   return fold.integer(withSign(name, type), a, b);
 }
 
@@ -96,14 +100,17 @@ function withSign(name: string, type: Scalar): string {
   return WITH_SIGN.has(name) ? `${name}_${type === I32 ? 's' : 'u'}` : name;
 }
 
-/** Operands whose division has a result: x / 0 is x, and the least number divided by -1 is itself. */
-function divisible(builder: Builder, type: Scalar, a: Node, b: Node): [Node, Node] {
+/**
+ * Returns operands whose division is defined: x / 0 is x, and the lowest i32 divided by -1 is
+ * itself.
+ */
+function safeOperands(builder: Builder, type: Scalar, a: Node, b: Node): [Node, Node] {
   const constant = fold.constantValue(b);
   if (constant !== undefined && constant !== 0 && constant !== -1) return [a, b];
   if (constant === -1 && type === U32) return [a, b];
-  const divisor = builder.keep(b, 'divisor');
+  const divisor = builder.toLocal(b, 'divisor');
   if (type === U32) return [a, fold.integer('or', divisor, fold.isZero(divisor))];
-  const dividend = builder.keep(a, 'dividend');
+  const dividend = builder.toLocal(a, 'dividend');
   const overflows = fold.integer(
     'and',
     fold.integer('eq', dividend, i32(-(2 ** 31))),
@@ -115,14 +122,14 @@ function divisible(builder: Builder, type: Scalar, a: Node, b: Node): [Node, Nod
 
 /** x - y * trunc(x / y) */
 function floatRemainder(builder: Builder, a: Node, b: Node): Node {
-  const [x, y] = [builder.keep(a, 'x'), builder.keep(b, 'y')];
+  const [x, y] = [builder.toLocal(a, 'x'), builder.toLocal(b, 'y')];
   const quotient = operation('f32.trunc', [fold.float('div', x, y)]);
   return fold.float('sub', x, fold.float('mul', y, quotient));
 }
 
 // Vectors
 
-/** Whether there is one instruction for four lanes. */
+/** Whether there is one instruction for all four lanes. */
 function hasVectorForm(name: string, type: Scalar, right: Value): boolean {
   if (name === 'shl' || name === 'shr') return commonShift(right) !== undefined;
   return type === F32 ? name !== 'rem' : name !== 'div' && name !== 'rem';
@@ -144,27 +151,28 @@ function vec4Node(value: Value): Node {
   return value.kind === 'scalar' ? splatNode(value) : packed(value);
 }
 
-/** By how many bits all lanes are shifted, where that is one number. */
-function commonShift(by: Value): Node | undefined {
-  if (by.kind === 'scalar') return by.node;
-  if (by.kind !== 'vec4') return undefined;
-  if (by.node)
-    return by.node.kind === 'vector' && by.node.bits.every((n, _, all) => n === all[0])
-      ? i32(by.node.bits[0]!)
+/** The number of bits by which all lanes are shifted, if it is the same for all. */
+function commonShift(shift: Value): Node | undefined {
+  if (shift.kind === 'scalar') return shift.node;
+  if (shift.kind !== 'vec4') return undefined;
+  if (shift.node)
+    return shift.node.kind === 'vector' && shift.node.bits.every((n, _, all) => n === all[0])
+      ? i32(shift.node.bits[0]!)
       : undefined;
-  const [first, ...others] = by.lanes;
+  const [firstLane, ...others] = shift.lanes;
   return others.every(
     (n) =>
-      n === first ||
-      (fold.constantValue(n) !== undefined && fold.constantValue(n) === fold.constantValue(first!)),
+      n === firstLane ||
+      (fold.constantValue(n) !== undefined &&
+        fold.constantValue(n) === fold.constantValue(firstLane!)),
   )
-    ? first
+    ? firstLane
     : undefined;
 }
 
 function byLane(builder: Builder, name: string, left: Value, right: Value, type: Vector): Value {
-  const p = manyTimes(builder, left);
-  const q = manyTimes(builder, right);
+  const p = toReusable(builder, left);
+  const q = toReusable(builder, right);
   const element = scalarType(left.type)!;
   const otherType = scalarType(right.type)!;
   const lanes = Array.from({ length: type.size }, (_, n) => {
@@ -175,12 +183,15 @@ function byLane(builder: Builder, name: string, left: Value, right: Value, type:
   return fromLanes(type, lanes);
 }
 
-/** A value that is used once for each lane: kept, unless it is a list of lanes that are used once each. */
-function manyTimes(builder: Builder, value: Value): Value {
-  return value.kind === 'parts' ? value : keep(builder, value, 'operand');
+/**
+ * Puts a value into locals that is used once for each lane. A list of lanes needs none: each lane
+ * is used once.
+ */
+function toReusable(builder: Builder, value: Value): Value {
+  return value.kind === 'parts' ? value : toLocals(builder, value, 'operand');
 }
 
-/** `operator operand`, of types the checker has let pass. */
+/** Lowers `operator operand`, of a type that the checker accepts. */
 export function unary(builder: Builder, operator: '-' | '!' | '~', operand: Value): Value {
   const element = scalarType(operand.type)!;
   if (operand.kind === 'scalar')
@@ -224,8 +235,8 @@ function matrixBinary(
   if (right.type.kind !== 'matrix') return matrixTimesVector(builder, left as PartsValue, right);
   if (left.type.kind !== 'matrix') return vectorTimesMatrix(builder, left, right as PartsValue);
   const columns = (right as PartsValue).parts;
-  const kept = keep(builder, left, 'matrix') as PartsValue;
-  const parts = columns.map((column) => matrixTimesVector(builder, kept, column));
+  const stable = toLocals(builder, left, 'matrix') as PartsValue;
+  const parts = columns.map((column) => matrixTimesVector(builder, stable, column));
   return { kind: 'parts', type, parts };
 }
 
@@ -237,37 +248,40 @@ function byColumn(
   type: Matrix,
 ): Value {
   const column = columnType(type);
-  const factor = other.kind === 'scalar' ? keep(builder, other, 'factor') : other;
+  const factor = other.kind === 'scalar' ? toLocals(builder, other, 'factor') : other;
   const parts = (matrix as PartsValue).parts.map((each, n) => {
-    const second = factor.kind === 'parts' ? factor.parts[n]! : factor;
-    return binary(builder, operator, each, second, column);
+    const factorColumn = factor.kind === 'parts' ? factor.parts[n]! : factor;
+    return binary(builder, operator, each, factorColumn, column);
   });
   return { kind: 'parts', type, parts };
 }
 
-/** The columns times the vector's components, added up in order. */
+/** The matrix's columns times the vector's components, added in order. */
 function matrixTimesVector(builder: Builder, matrix: PartsValue, operand: Value): Value {
-  return sumOfProducts(builder, matrix.parts, splitOften(builder, operand));
+  return sumOfProducts(builder, matrix.parts, toSplittable(builder, operand));
 }
 
 function vectorTimesMatrix(builder: Builder, operand: Value, matrix: PartsValue): Value {
   const { columns, rows } = matrix.type as Matrix;
   if (columns === 4 && rows === 4) {
-    const factor = keep(builder, matrix, 'matrix') as PartsValue;
+    const factor = toLocals(builder, matrix, 'matrix') as PartsValue;
     const transposed = factor.transposed ?? transpose4(builder, factor.parts, 'matrix');
-    return sumOfProducts(builder, transposed, splitOften(builder, operand));
+    return sumOfProducts(builder, transposed, toSplittable(builder, operand));
   }
-  const kept = keep(builder, operand, 'operand');
-  const lanes = matrix.parts.map((column) => dotNode(builder, kept, column));
+  const stable = toLocals(builder, operand, 'operand');
+  const lanes = matrix.parts.map((column) => dotNode(builder, stable, column));
   return fromLanes(vectorType(columns, F32), lanes);
 }
 
-/** A vector that is about to be taken apart: a name, or words in memory with a named address. */
-function splitOften(builder: Builder, operand: Value): Value {
-  if (operand.kind !== 'vec4' || operand.lanes) return keep(builder, operand, 'operand');
+/**
+ * Prepares a vector whose lanes will be used one by one: a local, or memory with its address in a
+ * local.
+ */
+function toSplittable(builder: Builder, operand: Value): Value {
+  if (operand.kind !== 'vec4' || operand.lanes) return toLocals(builder, operand, 'operand');
   const { node } = operand;
-  if (node.kind !== 'load') return keep(builder, operand, 'operand');
-  const address = isTrivial(node.address) ? node.address : builder.keep(node.address, 'address');
+  if (node.kind !== 'load') return toLocals(builder, operand, 'operand');
+  const address = isTrivial(node.address) ? node.address : builder.toLocal(node.address, 'address');
   return { ...operand, node: { ...node, address } };
 }
 
@@ -279,10 +293,10 @@ function sumOfProducts(builder: Builder, columns: readonly Value[], factors: Val
   return products.reduce((sum, product) => binary(builder, '+', sum, product, type));
 }
 
-/** The sum of the products of two vectors' components, in order. */
+/** The dot product of two vectors, added in order. */
 export function dotNode(builder: Builder, left: Value, right: Value): Node {
   const type = left.type as Vector;
-  const products = keep(builder, binary(builder, '*', left, right, type), 'products');
+  const products = toLocals(builder, binary(builder, '*', left, right, type), 'products');
   const element = type.element;
   return laneNodes(products).reduce((sum, node) =>
     element === F32 ? fold.float('add', sum, node) : fold.integer('add', sum, node),
@@ -291,7 +305,7 @@ export function dotNode(builder: Builder, left: Value, right: Value): Node {
 
 // Conversions
 
-/** The numbers of a scalar or vector as those of another type. */
+/** Converts the components of a scalar or vector to another type. */
 export function convert(value: Value, type: Scalar | Vector): Value {
   const [from, to] = [scalarType(value.type)!, scalarType(type)!];
   if (value.kind === 'scalar') return scalar(to, convertNode(value.node, from, to));
@@ -312,18 +326,19 @@ function convertNode(node: Node, from: Scalar, to: Scalar): Node {
     return operation(from === I32 ? 'f32.convert_i32_s' : 'f32.convert_i32_u', [node]);
   }
   if (from === F32 && to !== F32) {
-    const most = floatSplat(LARGEST[to.name as 'i32' | 'u32']);
-    const clamped = fold.lane(operation('f32x4.pmin', [fold.splat(node), most]), 0, 'f32');
+    const limit = floatSplat(LARGEST_FLOAT[to.name as 'i32' | 'u32']);
+    const clamped = fold.lane(operation('f32x4.pmin', [fold.splat(node), limit]), 0, 'f32');
     return operation(to === I32 ? 'i32.trunc_sat_f32_s' : 'i32.trunc_sat_f32_u', [clamped]);
   }
   return node;
 }
 
 /**
- * The largest f32 that an integer type holds. WGSL clamps to it: the end of the integer type itself is not an f32.
- * WebAssembly would go up to that end; it keeps the other ends, 0 and -2^31, and makes NaN 0.
+ * The largest f32 that an integer type can represent. WGSL clamps to it: the upper end of the
+ * integer type itself is not an f32. WebAssembly would clamp to that end. It handles the lower
+ * ends, 0 and -2^31, as WGSL does, and turns NaN into 0.
  */
-const LARGEST = { i32: 2 ** 31 - 2 ** 7, u32: 2 ** 32 - 2 ** 8 } as const;
+const LARGEST_FLOAT = { i32: 2 ** 31 - 2 ** 7, u32: 2 ** 32 - 2 ** 8 } as const;
 
 /** An f32 in all lanes. */
 function floatSplat(value: number): Node {
@@ -335,18 +350,21 @@ function convertVector(node: Node, from: Scalar, to: Scalar): Node {
   const zero = vector([0, 0, 0, 0]);
   if (to === BOOL) return operation(from === F32 ? 'f32x4.ne' : 'i32x4.ne', [node, zero]);
   if (from === BOOL) {
-    const one = to === F32 ? fold.floatBits(1) : 1;
-    return operation('v128.and', [node, vector([one, one, one, one])]);
+    const oneBits = to === F32 ? fold.floatBits(1) : 1;
+    return operation('v128.and', [node, vector([oneBits, oneBits, oneBits, oneBits])]);
   }
   if (to === F32) return operation(`f32x4.convert_i32x4_${from === I32 ? 's' : 'u'}`, [node]);
   if (from === F32) {
-    const clamped = operation('f32x4.pmin', [node, floatSplat(LARGEST[to.name as 'i32' | 'u32'])]);
+    const clamped = operation('f32x4.pmin', [
+      node,
+      floatSplat(LARGEST_FLOAT[to.name as 'i32' | 'u32']),
+    ]);
     return operation(`i32x4.trunc_sat_f32x4_${to === I32 ? 's' : 'u'}`, [clamped]);
   }
   return node;
 }
 
-/** The same bits as numbers of another type. */
+/** Reinterprets the bits of a scalar or vector as another type. */
 export function bitcast(value: Value, type: Scalar | Vector): Value {
   if (value.kind === 'scalar') return scalar(type as Scalar, bitcastNode(value, scalarType(type)!));
   if (value.kind === 'vec4') return { kind: 'vec4', type: type as Vector, node: packed(value) };

@@ -1,15 +1,16 @@
 /**
- * What lowering keeps in mind while it walks through an entry point: where each variable lives or what value it has,
- * and how much memory an invocation and a workgroup need.
+ * The state of lowering an entry point: the storage or the value of each variable, and how much
+ * memory an invocation and a workgroup need.
  *
  *   in    var<workgroup> tile: array<f32, 64>; var<storage> x: array<f32>; let i = ...
- *   out   tile: memory at workgroupMemory + 0; x: memory at a local of the prologue; i: an i32 in a local
+ *   out   tile: memory at workgroupMemory + 0; x: memory at a prologue local; i: an i32 local
  *
- * Why: every part of the lowering asks for variables, and none needs to know who declared them, or how.
+ * Why: every part of lowering looks up variables, and none needs to know where or how they were
+ * declared.
  */
 
-import type { Entry, Variable } from '../../wgsl/program.js';
-import { positionAt } from '../../wgsl/source.js';
+import type { EntryPoint, Variable } from '../../wgsl/program.js';
+import { lineAndColumn } from '../../wgsl/source.js';
 import { roundUp, type Type } from '../../wgsl/types.js';
 import { Builder } from '../ir/builder.js';
 import * as fold from '../ir/fold.js';
@@ -25,9 +26,11 @@ export interface KernelBinding {
   readonly variable: Variable;
 }
 
-/** An index that the checked mode looks at, for its message. */
+/** An index that the checked mode checks, for its message. */
 export interface CheckedAccess {
+  /** The line in the shader, from 1. */
   readonly line: number;
+  /** The column in the shader, from 1. */
   readonly column: number;
   readonly name: string;
 }
@@ -44,26 +47,42 @@ export class NeedsMemory extends Error {
 
 /** The variables and the memory of one entry point. */
 export class Frame {
+  /** Collects the statements of the body. */
   readonly builder = new Builder();
+  /** The buffers that the entry point uses, sorted by group and binding. */
   readonly bindings: readonly KernelBinding[];
+  /** The accesses that are checked. */
   readonly accesses: CheckedAccess[] = [];
-  /** Address of the words that say where the bindings are, and of the immediates after them. */
+  /**
+   * Byte address of the context: the addresses and sizes of the bindings, followed by the
+   * immediates.
+   */
   readonly context: Local = { type: 'i32', name: 'context', isReassigned: false };
-  /** Address of this thread's own memory: the workgroup's variables first, then constant tables. */
+  /**
+   * Byte address of the thread's scratch memory: the workgroup's variables, then constant tables,
+   * then the memory of invocations.
+   */
   readonly workgroupMemory: Local = { type: 'i32', name: 'scratch', isReassigned: false };
-  /** Address of one invocation's memory. */
+  /** Byte address of one invocation's memory. */
   readonly invocationMemory: Local = { type: 'i32', name: 'invocationMemory', isReassigned: true };
+  /** Collects what runs once, before all workgroups. */
   readonly prologue: Prologue;
+  /** Bytes of the workgroup variables. */
   workgroupBytes = 0;
+  /** Bytes of the memory of one invocation. */
   invocationBytes = 0;
+  /** Whether a barrier was lowered. */
   hasBarrier = false;
   readonly #storages = new Map<Variable, Storage>();
   readonly #values = new Map<Variable, Value>();
-  /** Variables that live in memory, since an earlier attempt met an index into them that is not constant. */
+  /**
+   * The variables that must be in memory, since an earlier attempt found an index into them that is
+   * not constant.
+   */
   readonly #inMemory: ReadonlySet<Variable>;
 
   constructor(
-    readonly entry: Entry,
+    readonly entry: EntryPoint,
     readonly text: string,
     readonly isChecked: boolean,
     inMemory: ReadonlySet<Variable>,
@@ -85,41 +104,54 @@ export class Frame {
     }
   }
 
-  /** Bytes of the thread's memory before that of its first invocation. */
+  /** Bytes of the scratch memory before the memory of the first invocation. */
   get sharedBytes(): number {
-    return roundUp(this.prologue.end, 16);
+    return roundUp(this.prologue.tablesEnd, 16);
   }
 
-  /** Where a variable outside functions, or a `var`, lives. */
+  /**
+   * The storage of a module-scope variable or a `var`.
+   *
+   * @throws Error where it was not set.
+   */
   storage(variable: Variable): Storage {
     const storage = this.#storages.get(variable);
     if (!storage) throw new Error(`${variable.name} has no storage yet.`);
     return storage;
   }
 
+  /** Sets the storage of a module-scope variable or a `var`. */
   setStorage(variable: Variable, storage: Storage): void {
     this.#storages.set(variable, storage);
   }
 
-  /** The value of a `let` or a parameter. */
+  /**
+   * The value of a `let` or a parameter.
+   *
+   * @throws Error where it was not set.
+   */
   value(variable: Variable): Value {
     const value = this.#values.get(variable);
     if (!value) throw new Error(`${variable.name} has no value yet.`);
     return value;
   }
 
+  /** Sets the value of a `let` or a parameter. */
   setValue(variable: Variable, value: Value): void {
     this.#values.set(variable, value);
   }
 
-  /** Room for a variable of a function, or for one that is private: locals, where all its indices are constant. */
+  /**
+   * Creates storage for a function or private variable: locals if all indices into it are constant,
+   * otherwise memory.
+   */
   allocate(variable: Variable): Storage {
     const { type } = variable;
     const isLocal = !this.#inMemory.has(variable) && fitsLocals(type);
     return isLocal ? allocate(this.builder, variable) : this.invocationStorage(type);
   }
 
-  /** Memory of the invocation's own. */
+  /** Creates storage in the invocation's memory. */
   invocationStorage(type: Type): MemoryStorage {
     const { bytes, align } = footprint(type);
     const offset = roundUp(this.invocationBytes, align);
@@ -127,8 +159,10 @@ export class Frame {
     return memoryStorage(type, get(this.invocationMemory), offset);
   }
 
-  /** A moment to go back to: where what is lowered from here on is thrown away, call what is returned. */
-  mark(): () => void {
+  /**
+   * Returns a function that restores the present state, to discard what is lowered after this call.
+   */
+  savepoint(): () => void {
     const { invocationBytes, hasBarrier } = this;
     const accesses = this.accesses.length;
     return () => {
@@ -138,9 +172,12 @@ export class Frame {
     };
   }
 
-  /** The statement that ends a checked kernel where `index` is not below `count`. */
-  checkIndex(index: Node, count: Node, name: string, at: number): void {
-    const access = this.accesses.push({ ...positionAt(this.text, at), name }) - 1;
+  /**
+   * Emits the check of an index in the checked mode: the kernel ends if `index` is not below
+   * `count`.
+   */
+  checkIndex(index: Node, count: Node, name: string, position: number): void {
+    const access = this.accesses.push({ ...lineAndColumn(this.text, position), name }) - 1;
     const condition = fold.integer('ge_u', index, count);
     if (fold.constantValue(condition) === 0) return;
     this.builder.emit({
@@ -158,7 +195,7 @@ export class Frame {
     return memoryStorage(type, get(this.workgroupMemory), offset);
   }
 
-  /** Immediates follow the bindings in the context. */
+  /** The immediates follow the bindings in the context. */
   #inContext({ type }: Variable): MemoryStorage {
     const offset = BINDING_BYTES * this.bindings.length;
     return { ...memoryStorage(type, get(this.context), offset), isReadOnce: true };

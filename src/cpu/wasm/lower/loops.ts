@@ -1,27 +1,41 @@
 /**
- * Which loops are unrolled: those of a constant, short trip whose variable is an index into an array or vector of the
- * function's own.
+ * Which loops are unrolled: those with a small constant trip count whose variable indexes an array
+ * or vector of the function.
  *
- *   in    for (var c = 0u; c < 4u; c++) { sums[c] += w; }         for (var k = 0u; k < 4u; k++) { s += x[k]; }
- *   out   unrolled: sums is of the function                       not unrolled: x is a buffer
+ *   in    for (var c = 0u; c < 4u; c++) { sums[c] += w; }     for (var k = 0u; ...) { s += x[k]; }
+ *   out   unrolled: sums is a variable of the function        not unrolled: x is a buffer
  *
- * Why: with every index constant, the array is a handful of locals; otherwise it would live in memory. Other loops stay
- * loops: of a long stretch V8 computes the loads first, and has not the registers for them.
+ * Why: with constant indices the array becomes a few locals; otherwise it would be in memory. Other
+ * loops are not unrolled: in a long sequence V8 computes the loads first, and runs out of
+ * registers.
  */
 
-import { hasEffects, operands, placeOperands, rootVariable } from '../../wgsl/operands.js';
-import type { Expression, Place, ShaderFunction, Statement, Variable } from '../../wgsl/program.js';
+import { hasSideEffects, operands, referenceOperands, rootVariable } from '../../wgsl/operands.js';
+import type {
+  Expression,
+  Reference,
+  ShaderFunction,
+  Statement,
+  Variable,
+} from '../../wgsl/program.js';
 
-/** The parts of a loop whose turns can be counted. */
+/** The parts of a loop whose trip count can be computed. */
 export interface CountedLoop {
+  /** The loop's variable. */
   readonly variable: Variable;
+  /** The variable's first value. */
   readonly initial: Expression;
+  /** The loop continues while this holds. */
   readonly condition: Expression;
   readonly operator: '+' | '-' | '*' | '/' | '<<' | '>>';
+  /** The second operand of `operator`, which computes the variable's next value. */
   readonly step: Expression;
 }
 
-/** The parts of `for (var i = a; condition; i += step)` whose body neither sets i nor leaves the loop. */
+/**
+ * Recognizes `for (var i = a; condition; i += step)` where the body neither sets i nor leaves the
+ * loop, and indexes variables of the function by i.
+ */
 export function countedLoop(node: Extract<Statement, { kind: 'loop' }>): CountedLoop | undefined {
   const { initial, condition, continuing, breakIf, body } = node;
   if (initial?.kind !== 'declare' || initial.variable.space === 'let' || !initial.value)
@@ -29,10 +43,10 @@ export function countedLoop(node: Extract<Statement, { kind: 'loop' }>): Counted
   const [step] = continuing;
   if (!condition || breakIf || continuing.length !== 1 || step?.kind !== 'assign') return undefined;
   const { variable } = initial;
-  const { operator, place } = step;
-  if (place.kind !== 'variable' || place.variable !== variable) return undefined;
+  const { operator, reference } = step;
+  if (reference.kind !== 'variable' || reference.variable !== variable) return undefined;
   if (!operator || !['+', '-', '*', '/', '<<', '>>'].includes(operator)) return undefined;
-  if ([initial.value, step.value, condition].some(hasEffects)) return undefined;
+  if ([initial.value, step.value, condition].some(hasSideEffects)) return undefined;
   if (variable.type.kind !== 'scalar' || variable.type.name === 'f32') return undefined;
   if (mayChange(body, variable) || leavesLoop(body)) return undefined;
   if (!indexesLocals(body, new Set([variable]))) return undefined;
@@ -40,7 +54,7 @@ export function countedLoop(node: Extract<Statement, { kind: 'loop' }>): Counted
   return { ...parts, operator: operator as CountedLoop['operator'] };
 }
 
-/** Whether a `break` or `continue` in the statements belongs to the loop around them. */
+/** Whether the statements have a `break` or `continue` of the loop around them. */
 function leavesLoop(body: readonly Statement[], inSwitch = false): boolean {
   return body.some((node) => {
     switch (node.kind) {
@@ -60,12 +74,12 @@ function leavesLoop(body: readonly Statement[], inSwitch = false): boolean {
   });
 }
 
-/** Whether statements set a variable, or take its address. */
+/** Whether statements may set a variable: they assign to it or take its address. */
 function mayChange(body: readonly Statement[], variable: Variable): boolean {
   const inExpression = (node: Expression): boolean =>
-    (node.kind === 'address' && rootVariable(node.place) === variable) ||
+    (node.kind === 'address' && rootVariable(node.reference) === variable) ||
     operands(node).some(inExpression);
-  const maybe = (node: Expression | undefined) => node !== undefined && inExpression(node);
+  const inOptional = (node: Expression | undefined) => node !== undefined && inExpression(node);
   return body.some((node): boolean => {
     switch (node.kind) {
       case 'block':
@@ -73,11 +87,11 @@ function mayChange(body: readonly Statement[], variable: Variable): boolean {
       case 'declare':
       case 'evaluate':
       case 'return':
-        return maybe(node.value);
+        return inOptional(node.value);
       case 'assign':
         return (
-          rootVariable(node.place) === variable ||
-          placeOperands(node.place).some(inExpression) ||
+          rootVariable(node.reference) === variable ||
+          referenceOperands(node.reference).some(inExpression) ||
           inExpression(node.value)
         );
       case 'if':
@@ -91,8 +105,8 @@ function mayChange(body: readonly Statement[], variable: Variable): boolean {
       case 'loop':
         return (
           (node.initial !== undefined && mayChange([node.initial], variable)) ||
-          maybe(node.condition) ||
-          maybe(node.breakIf) ||
+          inOptional(node.condition) ||
+          inOptional(node.breakIf) ||
           mayChange(node.body, variable) ||
           mayChange(node.continuing, variable)
         );
@@ -103,8 +117,8 @@ function mayChange(body: readonly Statement[], variable: Variable): boolean {
 }
 
 /**
- * Whether statements index a variable or value of the function's own by one of `indices`, or by what is computed from
- * them, also in the functions they call.
+ * Whether statements index a variable or value of the function by one of `indices`, or by something
+ * computed from them. Functions that they call are included.
  */
 function indexesLocals(body: readonly Statement[], indices: Set<Variable>): boolean {
   return new IndexSearch(indices).inBody(body);
@@ -132,7 +146,7 @@ class IndexSearch {
       case 'return':
         return this.#inAny([node.value]);
       case 'assign':
-        return this.#inPlace(node.place) || this.#inAny([node.value]);
+        return this.#inReference(node.reference) || this.#inAny([node.value]);
       case 'if':
         return this.#inAny([node.condition]) || this.inBody([...node.whenTrue, ...node.whenFalse]);
       case 'switch':
@@ -153,10 +167,10 @@ class IndexSearch {
   #inExpression(node: Expression): boolean {
     switch (node.kind) {
       case 'element':
-        return this.#depends(node.index) || this.#inAny([node.of, node.index]);
+        return this.#depends(node.index) || this.#inAny([node.base, node.index]);
       case 'read':
       case 'address':
-        return this.#inPlace(node.place);
+        return this.#inReference(node.reference);
       case 'call':
         return this.#inAny(node.arguments) || this.#inCall(node.function, node.arguments);
       default:
@@ -164,51 +178,55 @@ class IndexSearch {
     }
   }
 
-  /** A function whose parameters are given what depends on the indices. */
-  #inCall(called: ShaderFunction, given: readonly Expression[]): boolean {
-    const passed = called.parameters.filter((_, n) => this.#depends(given[n]!));
-    return passed.length > 0 && indexesLocals(called.body, new Set(passed));
+  /** Searches a function if it is passed something that depends on the indices. */
+  #inCall(callee: ShaderFunction, args: readonly Expression[]): boolean {
+    const dependent = callee.parameters.filter((_, n) => this.#depends(args[n]!));
+    return dependent.length > 0 && indexesLocals(callee.body, new Set(dependent));
   }
 
-  #inPlace(place: Place): boolean {
-    switch (place.kind) {
+  #inReference(reference: Reference): boolean {
+    switch (reference.kind) {
       case 'variable':
         return false;
       case 'dereference':
-        return this.#inExpression(place.pointer);
+        return this.#inExpression(reference.pointer);
       case 'member':
-        return this.#inPlace(place.of);
+        return this.#inReference(reference.base);
       case 'element':
         return (
-          (isLocal(place.of) && this.#depends(place.index)) ||
-          this.#inPlace(place.of) ||
-          this.#inExpression(place.index)
+          (isLocal(reference.base) && this.#depends(reference.index)) ||
+          this.#inReference(reference.base) ||
+          this.#inExpression(reference.index)
         );
     }
   }
 
   #depends(node: Expression): boolean {
     if (node.kind === 'value') return this.#indices.has(node.variable);
-    if (node.kind === 'read' || node.kind === 'address') return this.#placeDepends(node.place);
+    if (node.kind === 'read' || node.kind === 'address')
+      return this.#referenceDepends(node.reference);
     return operands(node).some((operand) => this.#depends(operand));
   }
 
-  #placeDepends(place: Place): boolean {
-    const root = rootVariable(place);
+  #referenceDepends(reference: Reference): boolean {
+    const root = rootVariable(reference);
     if (root && this.#indices.has(root)) return true;
-    return placeOperands(place).some((operand) => this.#depends(operand));
+    return referenceOperands(reference).some((operand) => this.#depends(operand));
   }
 }
 
-/** Whether a place is part of a variable in a function, or behind a pointer, which may lead to one. */
-function isLocal(place: Place): boolean {
-  switch (place.kind) {
+/**
+ * Whether a reference is to a part of a function or private variable, or goes through a pointer,
+ * which may point to one.
+ */
+function isLocal(reference: Reference): boolean {
+  switch (reference.kind) {
     case 'variable':
-      return place.variable.space === 'function' || place.variable.space === 'private';
+      return reference.variable.space === 'function' || reference.variable.space === 'private';
     case 'dereference':
       return true;
     case 'member':
     case 'element':
-      return isLocal(place.of);
+      return isLocal(reference.base);
   }
 }

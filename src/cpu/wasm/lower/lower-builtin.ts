@@ -1,11 +1,11 @@
 /**
- * Step 4d: WGSL's own functions become an instruction where WebAssembly has one, else a few, else a function of the
- * prelude (prelude.ts).
+ * Step 4d: a built-in function of WGSL becomes one instruction if WebAssembly has it, otherwise a
+ * few instructions, or a function of the prelude (prelude.ts).
  *
  *   in    sqrt(v), clamp(v, a, b), exp(v)                   with v: vec4f
  *   out   f32x4.sqrt v; f32x4.pmin (f32x4.pmax v a) b; the body of the prelude's exp
  *
- * Why: four components cost one instruction, and no call is left in a loop.
+ * Why: four components cost one instruction, and no call remains in a loop.
  */
 
 import type { Expression } from '../../wgsl/program.js';
@@ -31,7 +31,6 @@ import { preludeFunction } from './prelude.js';
 import * as storage from './storage.js';
 import {
   fromLanes,
-  keep,
   laneNode,
   laneNodes,
   type MemoryStorage,
@@ -40,6 +39,7 @@ import {
   scalar,
   scalarNode,
   splatNode,
+  toLocals,
   transpose4,
   type Value,
 } from './values.js';
@@ -62,34 +62,39 @@ const COUNTS: Readonly<Record<string, string>> = {
 
 const FLOAT4 = vectorType(4, F32);
 
-/** @param inline lowers the call of a function of the prelude. */
-export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, given: Value[]): Value {
+/**
+ * Lowers a call of a built-in function.
+ *
+ * @param inline lowers the call of a prelude function.
+ * @param args the lowered arguments.
+ */
+export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, args: Value[]): Value {
   const { name, type } = call;
   const { builder } = frame;
-  const [a, b, c] = given as [Value, Value, Value];
-  const compute = (operator: '+' | '-' | '*' | '/', p: Value, q: Value, of: Type = type) =>
-    binary(builder, operator, p, q, of);
-  const number = (value: number): Value => scalar(F32, f32(value));
-  const inner = (callee: string, ...values: Value[]): Value =>
+  const [a, b, c] = args as [Value, Value, Value];
+  const compute = (operator: '+' | '-' | '*' | '/', p: Value, q: Value, resultType: Type = type) =>
+    binary(builder, operator, p, q, resultType);
+  const floatConstant = (value: number): Value => scalar(F32, f32(value));
+  const lowerAs = (callee: string, ...values: Value[]): Value =>
     lowerBuiltin(frame, inline, { ...call, name: callee, type: values[0]!.type }, values);
 
   const instruction = FLOAT_INSTRUCTIONS[name];
   if (instruction) return mapFloat(instruction, a);
   if (COUNTS[name])
-    return mapLanes(keep(builder, a, 'bits'), (node) => operation(COUNTS[name]!, [node]));
-  if (preludeFunction(name)) return throughPrelude(inline, name, given);
+    return mapLanes(toLocals(builder, a, 'bits'), (node) => operation(COUNTS[name]!, [node]));
+  if (preludeFunction(name)) return callPrelude(inline, name, args);
   // In the order of BUILTINS in wgsl/check/builtins.ts.
   switch (name) {
     case 'abs':
       return absolute(frame, a);
     case 'fract': {
-      const x = keep(builder, a, 'x');
+      const x = toLocals(builder, a, 'x');
       return compute('-', x, mapFloat('floor', x));
     }
     case 'inverseSqrt':
-      return compute('/', number(1), mapFloat('sqrt', a));
+      return compute('/', floatConstant(1), mapFloat('sqrt', a));
     case 'saturate':
-      return inner('clamp', a, repeatFloat(type, 0), repeatFloat(type, 1));
+      return lowerAs('clamp', a, splatFloat(type, 0), splatFloat(type, 1));
     case 'sign':
       return sign(frame, a);
     case 'max':
@@ -98,24 +103,24 @@ export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, given
     case 'step':
       return select(
         frame,
-        repeatFloat(type, 0),
-        repeatFloat(type, 1),
-        binary(builder, '<=', a, b, truthType(type)),
+        splatFloat(type, 0),
+        splatFloat(type, 1),
+        binary(builder, '<=', a, b, boolType(type)),
       );
     case 'fma':
       return compute('+', compute('*', a, b), c);
     case 'clamp':
-      return inner('min', inner('max', a, b), c);
+      return lowerAs('min', lowerAs('max', a, b), c);
     case 'mix': {
-      const share = keep(builder, c, 'share');
-      const rest = compute('-', number(1), share, share.type);
+      const share = toLocals(builder, c, 'share');
+      const rest = compute('-', floatConstant(1), share, share.type);
       return compute('+', compute('*', a, rest), compute('*', b, share));
     }
     case 'select':
       return select(frame, a, b, c);
     case 'all':
     case 'any':
-      return truthTest(name, a);
+      return boolReduction(name, a);
     case 'length':
       return scalar(F32, lengthNode(frame, a));
     case 'distance':
@@ -125,8 +130,8 @@ export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, given
     case 'cross':
       return cross(frame, a, b);
     case 'normalize': {
-      const v = keep(builder, a, 'v');
-      return compute('/', v, scalar(F32, builder.keep(lengthNode(frame, v), 'length')));
+      const v = toLocals(builder, a, 'v');
+      return compute('/', v, scalar(F32, builder.toLocal(lengthNode(frame, v), 'length')));
     }
     case 'transpose':
       return transpose(frame, a, type as Matrix);
@@ -138,7 +143,7 @@ export function lowerBuiltin(frame: Frame, inline: InlineCall, call: Call, given
       return scalar(U32, i32(0));
     case 'workgroupUniformLoad': {
       barrier(frame);
-      const value = keep(builder, storage.read((a as PointerValue).storage), 'loaded');
+      const value = toLocals(builder, storage.read((a as PointerValue).storage), 'loaded');
       barrier(frame);
       return value;
     }
@@ -153,16 +158,16 @@ function barrier(frame: Frame): void {
   frame.hasBarrier = true;
 }
 
-function truthType(type: Type): Type {
+function boolType(type: Type): Type {
   return type.kind === 'vector' ? vectorType(type.size, BOOL) : BOOL;
 }
 
-function repeatFloat(type: Type, value: number): Value {
+function splatFloat(type: Type, value: number): Value {
   if (type.kind !== 'vector') return scalar(F32, f32(value));
   return fromLanes(type, Array(type.size).fill(f32(value)));
 }
 
-/** One instruction on every component. */
+/** Applies one instruction to every component. */
 function mapFloat(instruction: string, value: Value): Value {
   if (value.kind === 'vec4') {
     const node = operation(`f32x4.${instruction}`, [packed(value)]);
@@ -176,19 +181,22 @@ function mapLanes(value: Value, f: (node: Node) => Node): Value {
   return fromLanes(value.type as Vector, laneNodes(value).map(f));
 }
 
-/** A function that the prelude has for vec4: of fewer components, the other lanes are computed and not used. */
-function throughPrelude(inline: InlineCall, name: string, given: readonly Value[]): Value {
-  const called = preludeFunction(name)!;
-  const [first] = given as [Value];
-  if (first.kind === 'vec4') return inline(called, given);
-  const wide = given.map((value): Value => {
+/**
+ * Calls a prelude function, which is for vec4. With fewer components, the other lanes are computed
+ * and not used.
+ */
+function callPrelude(inline: InlineCall, name: string, args: readonly Value[]): Value {
+  const callee = preludeFunction(name)!;
+  const [firstArgument] = args as [Value];
+  if (firstArgument.kind === 'vec4') return inline(callee, args);
+  const widened = args.map((value): Value => {
     if (value.kind === 'scalar') return { kind: 'vec4', type: FLOAT4, node: splatNode(value) };
     const lanes = laneNodes(value);
     return { kind: 'vec4', type: FLOAT4, lanes: [0, 1, 2, 3].map((n) => lanes[n] ?? lanes[0]!) };
   });
-  const result = inline(called, wide);
-  if (first.kind === 'scalar') return scalar(F32, laneNode(result, 0));
-  const type = first.type as Vector;
+  const result = inline(callee, widened);
+  if (firstArgument.kind === 'scalar') return scalar(F32, laneNode(result, 0));
+  const type = firstArgument.type as Vector;
   return fromLanes(
     type,
     Array.from({ length: type.size }, (_, n) => laneNode(result, n)),
@@ -204,14 +212,14 @@ function absolute(frame: Frame, value: Value): Value {
   }
   if (element === F32) return mapLanes(value, (node) => operation('f32.abs', [node]));
   return mapLanes(value, (node) => {
-    const x = frame.builder.keep(node, 'x');
+    const x = frame.builder.toLocal(node, 'x');
     return fold.select(fold.integer('sub', i32(0), x), x, fold.integer('lt_s', x, i32(0)));
   });
 }
 
 function sign(frame: Frame, value: Value): Value {
   const element = scalarType(value.type)!;
-  const x = keep(frame.builder, value, 'x');
+  const x = toLocals(frame.builder, value, 'x');
   return mapLanes(x, (node) => {
     if (element === F32)
       return fold.select(
@@ -225,8 +233,9 @@ function sign(frame: Frame, value: Value): Value {
 }
 
 /**
- * min and max. Of floats through pmin and pmax, which are `b < a ? b : a` in one instruction; WebAssembly's scalar min
- * and max order zeros and spread NaN, for which V8 branches on the data.
+ * Lowers min and max. For floats it uses pmin and pmax, which are `b < a ? b : a` in one
+ * instruction. WebAssembly's scalar min and max order zeros and propagate NaN, for which V8 emits
+ * branches that depend on the data.
  */
 function minOrMax(frame: Frame, name: 'min' | 'max', a: Value, b: Value): Value {
   const element = scalarType(a.type)!;
@@ -234,54 +243,58 @@ function minOrMax(frame: Frame, name: 'min' | 'max', a: Value, b: Value): Value 
     element === F32 ? `f32x4.p${name}` : `i32x4.${name}_${element === I32 ? 's' : 'u'}`;
   if (a.kind === 'vec4')
     return { kind: 'vec4', type: a.type, node: operation(vectorName, [packed(a), packed(b)]) };
-  const one = (x: Node, y: Node): Node => {
+  const scalarMinMax = (x: Node, y: Node): Node => {
     if (x.kind === 'constant' && y.kind === 'constant') {
       const smaller = element === U32 ? x.value >>> 0 < y.value >>> 0 : x.value < y.value;
       return smaller === (name === 'min') ? x : y;
     }
     if (element === F32)
       return fold.lane(operation(vectorName, [fold.splat(x), fold.splat(y)]), 0, 'f32');
-    const [p, q] = [frame.builder.keep(x, 'x'), frame.builder.keep(y, 'y')];
+    const [p, q] = [frame.builder.toLocal(x, 'x'), frame.builder.toLocal(y, 'y')];
     const comparison = `${name === 'min' ? 'lt' : 'gt'}_${element === I32 ? 's' : 'u'}`;
     return fold.select(p, q, fold.integer(comparison, p, q));
   };
-  if (a.kind === 'scalar') return scalar(element, one(a.node, scalarNode(b)));
+  if (a.kind === 'scalar') return scalar(element, scalarMinMax(a.node, scalarNode(b)));
   const [p, q] = [laneNodes(a), laneNodes(b)];
   return fromLanes(
     a.type as Vector,
-    p.map((x, n) => one(x, q[n]!)),
+    p.map((x, n) => scalarMinMax(x, q[n]!)),
   );
 }
 
-/** `yes` where the condition holds, else `no`: for all components at once, or one by one. */
-function select(frame: Frame, no: Value, yes: Value, condition: Value): Value {
+/**
+ * `ifTrue` where the condition holds, otherwise `ifFalse`: for all components at once, or one by
+ * one.
+ */
+function select(frame: Frame, ifFalse: Value, ifTrue: Value, condition: Value): Value {
   if (condition.kind === 'vec4') {
-    const node = operation('v128.bitselect', [packed(yes), packed(no), packed(condition)]);
-    return { kind: 'vec4', type: yes.type as Vector, node };
+    const node = operation('v128.bitselect', [packed(ifTrue), packed(ifFalse), packed(condition)]);
+    return { kind: 'vec4', type: ifTrue.type as Vector, node };
   }
   if (condition.kind === 'parts') {
-    const [p, q, r] = [laneNodes(yes), laneNodes(no), laneNodes(condition)];
+    const [p, q, r] = [laneNodes(ifTrue), laneNodes(ifFalse), laneNodes(condition)];
     return fromLanes(
-      yes.type as Vector,
+      ifTrue.type as Vector,
       p.map((x, n) => fold.select(x, q[n]!, r[n]!)),
     );
   }
   const constant = fold.constantValue(scalarNode(condition));
-  if (constant !== undefined) return constant !== 0 ? yes : no;
-  const chosen = frame.builder.keep(scalarNode(condition), 'condition');
-  if (yes.kind === 'scalar') return scalar(yes.type, fold.select(yes.node, scalarNode(no), chosen));
-  if (yes.kind === 'vec4') {
-    const node = fold.select(packed(yes), packed(no), chosen);
-    return { kind: 'vec4', type: yes.type, node };
+  if (constant !== undefined) return constant !== 0 ? ifTrue : ifFalse;
+  const test = frame.builder.toLocal(scalarNode(condition), 'condition');
+  if (ifTrue.kind === 'scalar')
+    return scalar(ifTrue.type, fold.select(ifTrue.node, scalarNode(ifFalse), test));
+  if (ifTrue.kind === 'vec4') {
+    const node = fold.select(packed(ifTrue), packed(ifFalse), test);
+    return { kind: 'vec4', type: ifTrue.type, node };
   }
-  const [p, q] = [laneNodes(yes), laneNodes(no)];
+  const [p, q] = [laneNodes(ifTrue), laneNodes(ifFalse)];
   return fromLanes(
-    yes.type as Vector,
-    p.map((x, n) => fold.select(x, q[n]!, chosen)),
+    ifTrue.type as Vector,
+    p.map((x, n) => fold.select(x, q[n]!, test)),
   );
 }
 
-function truthTest(name: 'all' | 'any', value: Value): Value {
+function boolReduction(name: 'all' | 'any', value: Value): Value {
   if (value.kind === 'scalar') return value;
   if (value.kind === 'vec4' && value.node)
     return scalar(
@@ -297,29 +310,29 @@ function truthTest(name: 'all' | 'any', value: Value): Value {
 
 function lengthNode(frame: Frame, value: Value): Node {
   if (value.kind === 'scalar') return operation('f32.abs', [value.node]);
-  const v = keep(frame.builder, value, 'v');
+  const v = toLocals(frame.builder, value, 'v');
   return operation('f32.sqrt', [dotNode(frame.builder, v, v)]);
 }
 
 function cross(frame: Frame, a: Value, b: Value): Value {
-  const [p, q] = [keep(frame.builder, a, 'v'), keep(frame.builder, b, 'w')];
+  const [p, q] = [toLocals(frame.builder, a, 'v'), toLocals(frame.builder, b, 'w')];
   const product = (m: number, n: number) => fold.float('mul', laneNode(p, m), laneNode(q, n));
   const component = (m: number, n: number) => fold.float('sub', product(m, n), product(n, m));
   return fromLanes(a.type as Vector, [component(1, 2), component(2, 0), component(0, 1)]);
 }
 
 function transpose(frame: Frame, value: Value, type: Matrix): Value {
-  if (value.kind !== 'parts') throw new Error('Only a matrix is transposed.');
+  if (value.kind !== 'parts') throw new Error('Only a matrix can be transposed.');
   const { parts, transposed } = value;
   if (type.rows === 4 && type.columns === 4) {
     const rows = transposed ?? transpose4(frame.builder, parts, 'matrix');
     return { kind: 'parts', type, parts: rows, transposed: parts };
   }
-  const kept = keep(frame.builder, value, 'matrix') as typeof value;
+  const stable = toLocals(frame.builder, value, 'matrix') as typeof value;
   const columns = Array.from({ length: type.columns }, (_, n) =>
     fromLanes(
       columnType(type),
-      kept.parts.map((each) => laneNode(each, n)),
+      stable.parts.map((each) => laneNode(each, n)),
     ),
   );
   return { kind: 'parts', type, parts: columns };

@@ -1,18 +1,18 @@
 /**
- * Step 4c: typed expressions become nodes. What is constant is computed; of what is not, instructions are made.
+ * Step 4c: typed expressions become nodes. Constants are folded; the rest becomes instructions.
  *
  *   in    2.0 * x[i]                         with i in a local
  *   out   f32.mul 2 (f32.load (i32.add x (i32.shl i 2)))
  *
- * Why: calls are put in place here, since WebAssembly engines inline only after loops are unrolled and arrays are given
- * to locals, which is too late.
+ * Why: calls are inlined here. WebAssembly engines inline only after loops are unrolled and arrays
+ * are assigned to locals, which is too late.
  */
 
-import { hasEffects } from '../../wgsl/operands.js';
-import type { Expression, Place, ShaderFunction } from '../../wgsl/program.js';
+import { hasSideEffects } from '../../wgsl/operands.js';
+import type { Expression, Reference, ShaderFunction } from '../../wgsl/program.js';
 import { BOOL, type Scalar, type Type, typeName, type Vector } from '../../wgsl/types.js';
 import * as fold from '../ir/fold.js';
-import { i32, isFleeting, type Node, type Statement } from '../ir/ir.js';
+import { i32, type Node, readsMutableState, type Statement } from '../ir/ir.js';
 import { binary, bitcast, convert, unary } from './arithmetic.js';
 import type { Frame } from './frame.js';
 import { NeedsMemory } from './frame.js';
@@ -21,7 +21,6 @@ import * as storage from './storage.js';
 import {
   fromConstant,
   fromLanes,
-  keep,
   laneNode,
   laneNodes,
   type MemoryStorage,
@@ -31,19 +30,21 @@ import {
   type Storage,
   scalar,
   scalarNode,
+  toLocals,
   type Value,
 } from './values.js';
 
 /**
- * A constant index into a runtime-sized array becomes part of the load's offset where it is below this. A larger one is
- * treated as any other index: its offset could pass 32 bits, at which addresses wrap.
+ * A constant index into a runtime-sized array becomes part of the load's offset if it is below
+ * this. A larger one is treated like any other index: its offset could exceed 32 bits, where
+ * addresses wrap.
  */
 const MAX_CONSTANT_INDEX = 1 << 16;
 
-/** How a function's call is lowered: by the part that lowers statements. */
-export type InlineCall = (called: ShaderFunction, given: readonly Value[]) => Value;
+/** Lowers a call by inlining the function; implemented in lower-statement.ts. */
+export type InlineCall = (callee: ShaderFunction, args: readonly Value[]) => Value;
 
-/** Lowers expressions, and says where places lie. */
+/** Lowers expressions and references. */
 export class ExpressionLowering {
   readonly #frame: Frame;
   readonly #inline: InlineCall;
@@ -53,7 +54,10 @@ export class ExpressionLowering {
     this.#inline = inline;
   }
 
-  /** The value of an expression: fleeting, so that it must be used or kept before anything changes. */
+  /**
+   * Lowers an expression. The value may read mutable state, so it must be used, or put into locals,
+   * before that state changes.
+   */
   lower(node: Expression): Value {
     switch (node.kind) {
       case 'constant':
@@ -61,7 +65,7 @@ export class ExpressionLowering {
       case 'value':
         return this.#frame.value(node.variable);
       case 'read':
-        return this.#read(this.locate(node.place));
+        return this.#read(this.locate(node.reference));
       case 'unary':
         return unary(this.#frame.builder, node.operator, this.lower(node.operand));
       case 'binary':
@@ -77,59 +81,62 @@ export class ExpressionLowering {
       case 'call':
         return this.#inline(node.function, this.lowerAll(node.arguments));
       case 'member':
-        return (this.lower(node.of) as PartsValue).parts[node.index]!;
+        return (this.lower(node.base) as PartsValue).parts[node.index]!;
       case 'swizzle':
-        return this.#swizzle(this.lower(node.of), node.lanes, node.type);
+        return this.#swizzle(this.lower(node.base), node.lanes, node.type);
       case 'element':
         return this.#element(node);
       case 'address': {
         const type = node.type as Extract<Type, { kind: 'pointer' }>;
-        return { kind: 'pointer', type, storage: this.locateKept(node.place) };
+        return { kind: 'pointer', type, storage: this.locateStable(node.reference) };
       }
     }
   }
 
-  /** Values of expressions in order, kept where a later one could change what an earlier one reads. */
+  /**
+   * Lowers expressions in order. Values are put into locals where a later expression could change
+   * what they read.
+   */
   lowerAll(nodes: readonly Expression[]): Value[] {
     return nodes.map((node, n) => {
       const value = this.lower(node);
-      return nodes.slice(n + 1).some(hasEffects) ? this.#keepAll(value) : value;
+      return nodes.slice(n + 1).some(hasSideEffects) ? this.#toStable(value) : value;
     });
   }
 
-  /** Where a place lies. */
-  locate(place: Place): Storage {
-    switch (place.kind) {
+  /** Returns the storage that a reference refers to. */
+  locate(reference: Reference): Storage {
+    switch (reference.kind) {
       case 'variable':
-        return this.#frame.storage(place.variable);
+        return this.#frame.storage(reference.variable);
       case 'dereference': {
-        const pointer = this.lower(place.pointer);
+        const pointer = this.lower(reference.pointer);
         if (pointer.kind !== 'pointer')
-          throw new Error('A value that is not a pointer is followed.');
+          throw new Error('A value that is not a pointer is dereferenced.');
         return pointer.storage;
       }
       case 'member':
-        return storage.part(this.locate(place.of), place.index);
+        return storage.part(this.locate(reference.base), reference.index);
       case 'element':
-        return this.#elementPlace(place);
+        return this.#elementReference(reference);
     }
   }
 
-  /** The same storage, whose address stays the same while statements run. */
-  #keepAddress(at: Storage): Storage {
-    if (at.kind === 'lane') return { ...at, of: this.#keepAddress(at.of) };
-    if (at.kind !== 'memory') return at;
-    return { ...at, address: this.#frame.builder.keep(at.address, 'address') };
+  /** The same storage, with its address in a local if later statements could change it. */
+  #stableAddress(target: Storage): Storage {
+    if (target.kind === 'lane') return { ...target, base: this.#stableAddress(target.base) };
+    if (target.kind !== 'memory') return target;
+    return { ...target, address: this.#frame.builder.toLocal(target.address, 'address') };
   }
 
-  /** The storage of a place that is written only after a value was computed. */
-  locateKept(place: Place): Storage {
-    return this.#keepAddress(this.locate(place));
+  /** Returns the storage of a reference that is written only after a value was computed. */
+  locateStable(reference: Reference): Storage {
+    return this.#stableAddress(this.locate(reference));
   }
 
-  #keepAll(value: Value): Value {
+  #toStable(value: Value): Value {
     const nodes = storage.valueNodes(value);
-    return nodes.some(isFleeting) ? keep(this.#frame.builder, value, 'kept') : value;
+    return nodes.some(readsMutableState) ? toLocals(this.#frame.builder, value, 'kept') : value;
   }
 
   #read(from: Storage): Value {
@@ -147,29 +154,33 @@ export class ExpressionLowering {
     return binary(this.#frame.builder, operator, a, b, type);
   }
 
-  /** The right side runs only where the left has not decided. */
+  /** The right side runs only if the left side has not decided. */
   #logical(operator: '&&' | '||', left: Expression, right: Expression): Value {
     const { builder } = this.#frame;
     const isAnd = operator === '&&';
-    const first = scalarNode(this.lower(left));
-    const constant = fold.constantValue(first);
+    const leftNode = scalarNode(this.lower(left));
+    const constant = fold.constantValue(leftNode);
     if (constant !== undefined)
       return (constant !== 0) === isAnd ? this.lower(right) : scalar(BOOL, i32(isAnd ? 0 : 1));
-    let second: Node = i32(0);
-    const statements = builder.inside(() => {
-      second = scalarNode(this.lower(right));
+    let rightNode: Node = i32(0);
+    const statements = builder.collect(() => {
+      rightNode = scalarNode(this.lower(right));
     });
-    // What is cheap, safe and free of side effects is computed in any case: a branch costs more.
-    if (statements.length === 0 && isHarmless(second))
-      return scalar(BOOL, fold.integer(isAnd ? 'and' : 'or', first, second));
+    // A right side that is cheap, cannot trap and has no side effects is always computed: a branch
+    // costs more.
+    if (statements.length === 0 && isSpeculatable(rightNode))
+      return scalar(BOOL, fold.integer(isAnd ? 'and' : 'or', leftNode, rightNode));
     const result = builder.variable('i32', operator);
-    const decided: Statement = { kind: 'set', local: result, value: i32(isAnd ? 0 : 1) };
-    const asked: Statement[] = [...statements, { kind: 'set', local: result, value: second }];
+    const shortCircuit: Statement = { kind: 'set', local: result, value: i32(isAnd ? 0 : 1) };
+    const evaluated: Statement[] = [
+      ...statements,
+      { kind: 'set', local: result, value: rightNode },
+    ];
     builder.emit({
       kind: 'if',
-      condition: first,
-      whenTrue: isAnd ? asked : [decided],
-      whenFalse: isAnd ? [decided] : asked,
+      condition: leftNode,
+      whenTrue: isAnd ? evaluated : [shortCircuit],
+      whenFalse: isAnd ? [shortCircuit] : evaluated,
     });
     return scalar(BOOL, { kind: 'get', type: 'i32', local: result });
   }
@@ -180,22 +191,24 @@ export class ExpressionLowering {
 
   #construct(type: Type, parts: readonly Value[]): Value {
     if (type.kind !== 'vector') return { kind: 'parts', type, parts };
-    const [first] = parts;
-    if (parts.length === 1 && first?.kind === 'scalar') {
-      if (type.size === 4 && type.element !== BOOL && first.node.kind === 'load') {
-        // A word read into all four lanes is one instruction; a bool would have to become all ones first.
-        return { kind: 'vec4', type, node: fold.splat(first.node) };
+    const [leftNode] = parts;
+    if (parts.length === 1 && leftNode?.kind === 'scalar') {
+      if (type.size === 4 && type.element !== BOOL && leftNode.node.kind === 'load') {
+        // A word that is loaded into all four lanes is one instruction. A bool would first have to
+        // become all ones.
+        return { kind: 'vec4', type, node: fold.splat(leftNode.node) };
       }
-      const { node } = keep(this.#frame.builder, first, 'splat') as typeof first;
+      const { node } = toLocals(this.#frame.builder, leftNode, 'splat') as typeof leftNode;
       return fromLanes(type, Array(type.size).fill(node));
     }
     const lanes = parts.flatMap((part) => (part.kind === 'scalar' ? [part.node] : laneNodes(part)));
     return fromLanes(type, lanes);
   }
 
-  #swizzle(of: Value, lanes: readonly number[], type: Type): Value {
-    if (type.kind === 'scalar') return scalar(type, laneNode(of, lanes[0]!));
-    const source = of.kind === 'vec4' && of.node ? keep(this.#frame.builder, of, 'swizzled') : of;
+  #swizzle(base: Value, lanes: readonly number[], type: Type): Value {
+    if (type.kind === 'scalar') return scalar(type, laneNode(base, lanes[0]!));
+    const source =
+      base.kind === 'vec4' && base.node ? toLocals(this.#frame.builder, base, 'swizzled') : base;
     if (type.kind === 'vector' && type.size === 4 && source.kind === 'vec4' && source.node) {
       const node = packed(source);
       return { kind: 'vec4', type, node: fold.shuffle(node, node, lanes) };
@@ -206,47 +219,50 @@ export class ExpressionLowering {
     );
   }
 
-  /** An element of a value. One that is not constant is read from memory, where the value is put first. */
+  /**
+   * Lowers an element of a value. If the index is not constant, the value is put into memory first.
+   */
   #element(node: Extract<Expression, { kind: 'element' }>): Value {
-    const [of, index] = this.lowerAll([node.of, node.index]) as [Value, Value];
-    const position = scalarNode(index);
-    const constant = fold.constantValue(position);
-    const count = partCount(of.type);
+    const [base, index] = this.lowerAll([node.base, node.index]) as [Value, Value];
+    const indexNode = scalarNode(index);
+    const constant = fold.constantValue(indexNode);
+    const count = partCount(base.type);
     if (constant !== undefined && constant >= 0 && constant < count)
-      return storage.partValue(of, constant);
+      return storage.partValue(base, constant);
     const { builder } = this.#frame;
-    const kept = builder.keep(position, 'index');
-    if (this.#frame.isChecked) this.#frame.checkIndex(kept, i32(count), typeName(of.type), node.at);
-    if (node.of.kind === 'constant')
-      return storage.read(storage.element(this.#frame.prologue.table(of), kept));
-    const memory = this.#frame.invocationStorage(of.type);
-    storage.write(builder, memory, of);
-    return keep(builder, storage.read(storage.element(memory, kept)), 'element');
+    const stableIndex = builder.toLocal(indexNode, 'index');
+    if (this.#frame.isChecked)
+      this.#frame.checkIndex(stableIndex, i32(count), typeName(base.type), node.position);
+    if (node.base.kind === 'constant')
+      return storage.read(storage.element(this.#frame.prologue.table(base), stableIndex));
+    const memory = this.#frame.invocationStorage(base.type);
+    storage.write(builder, memory, base);
+    return toLocals(builder, storage.read(storage.element(memory, stableIndex)), 'element');
   }
 
-  #elementPlace(place: Extract<Place, { kind: 'element' }>): Storage {
-    const of = this.locate(place.of);
-    const index = scalarNode(this.lower(place.index));
+  #elementReference(reference: Extract<Reference, { kind: 'element' }>): Storage {
+    const base = this.locate(reference.base);
+    const index = scalarNode(this.lower(reference.index));
     const constant = fold.constantValue(index);
-    if (of.kind === 'memory') return this.#elementInMemory(of, index, place);
-    const count = partCount(of.type);
+    if (base.kind === 'memory') return this.#elementInMemory(base, index, reference);
+    const count = partCount(base.type);
     if (constant !== undefined && constant >= 0 && constant < count)
-      return storage.part(of, constant);
-    if ('variable' in of && of.variable) throw new NeedsMemory(of.variable);
-    throw new Error('An element of no variable is named.');
+      return storage.part(base, constant);
+    if ('variable' in base && base.variable) throw new NeedsMemory(base.variable);
+    throw new Error('The base of an element is not a variable.');
   }
 
   #elementInMemory(
-    of: MemoryStorage,
+    base: MemoryStorage,
     index: Node,
-    place: Extract<Place, { kind: 'element' }>,
+    reference: Extract<Reference, { kind: 'element' }>,
   ): Storage {
-    const isRuntimeSized = of.type.kind === 'array' && of.type.count === undefined;
+    const isRuntimeSized = base.type.kind === 'array' && base.type.count === undefined;
     if (this.#frame.isChecked) {
-      const kept = this.#frame.builder.keep(index, 'index');
-      const count = isRuntimeSized ? storage.runtimeCount(of) : i32(partCount(of.type));
-      this.#frame.checkIndex(kept, count, placeName(place.of), place.at);
-      return storage.element(of, kept);
+      const stableIndex = this.#frame.builder.toLocal(index, 'index');
+      const count = isRuntimeSized ? storage.runtimeCount(base) : i32(partCount(base.type));
+      this.#frame.checkIndex(stableIndex, count, referenceName(reference.base), reference.position);
+      return storage.element(base, stableIndex);
     }
     const constant = fold.constantValue(index);
     if (
@@ -254,27 +270,30 @@ export class ExpressionLowering {
       constant >= 0 &&
       (!isRuntimeSized || constant < MAX_CONSTANT_INDEX)
     )
-      return storage.part(of, constant);
-    return storage.element(of, index);
+      return storage.part(base, constant);
+    return storage.element(base, index);
   }
 }
 
-/** Whether a node can be computed where the program would not have: it reads no memory and divides nothing. */
-function isHarmless(node: Node): boolean {
+/**
+ * Whether a node can be computed where the program would not compute it: it reads no memory and has
+ * no division.
+ */
+function isSpeculatable(node: Node): boolean {
   if (node.kind === 'load') return false;
   if (node.kind === 'operation' && /div_|rem_/.test(node.instruction)) return false;
-  return 'operands' in node ? node.operands.every(isHarmless) : true;
+  return 'operands' in node ? node.operands.every(isSpeculatable) : true;
 }
 
-function placeName(place: Place): string {
-  switch (place.kind) {
+function referenceName(reference: Reference): string {
+  switch (reference.kind) {
     case 'variable':
-      return place.variable.name;
+      return reference.variable.name;
     case 'dereference':
       return 'what a pointer points at';
     case 'member':
-      return `${placeName(place.of)}.${place.struct.members[place.index]!.name}`;
+      return `${referenceName(reference.base)}.${reference.struct.members[reference.index]!.name}`;
     case 'element':
-      return `${placeName(place.of)}[...]`;
+      return `${referenceName(reference.base)}[...]`;
   }
 }

@@ -1,64 +1,75 @@
 /**
- * Step 4b: statements become WebAssembly's nested control flow, calls are put in place, and loops of a constant, short
- * trip are unrolled.
+ * Step 4b: statements become WebAssembly's nested control flow, calls are inlined, and loops with a
+ * small constant trip count are unrolled.
  *
- *   in    for (var c = 0u; c < 4u; c++) { sums[c] += x[c] * w; }        with var sums: array<vec4f, 4>
- *   out   four sets of four locals: every index is constant, so that the array is four registers
+ *   in    for (var c = 0u; c < 4u; c++) { sums[c] += x[c] * w; }    with var sums: array<vec4f, 4>
+ *   out   four sets of four locals: every index is constant, so the array is four registers
  *
- * Why: an array that is indexed by a variable must lie in memory, and is loaded and stored in every turn.
+ * Why: an array with an index that is not constant must be in memory, and is loaded and stored in
+ * every iteration.
  */
 
 import { zeroValue } from '../../wgsl/check/constants.js';
-import { hasEffects } from '../../wgsl/operands.js';
+import { hasSideEffects } from '../../wgsl/operands.js';
 import type { Expression, ShaderFunction, Statement, Variable } from '../../wgsl/program.js';
 import { type Type, VOID } from '../../wgsl/types.js';
 import * as fold from '../ir/fold.js';
 import {
   type Statement as Code,
+  directNodes,
   eachNode,
   eachStatement,
   i32,
   innerBodies,
   type Label,
-  ownNodes,
 } from '../ir/ir.js';
 import { binary } from './arithmetic.js';
 import type { Frame } from './frame.js';
 import { type CountedLoop, countedLoop } from './loops.js';
 import { ExpressionLowering } from './lower-expression.js';
 import * as storage from './storage.js';
-import { fromConstant, keep, type Storage, scalar, scalarNode, type Value } from './values.js';
+import { fromConstant, type Storage, scalar, scalarNode, toLocals, type Value } from './values.js';
 
-/** Turns at most. An array of more elements than this would not fit into registers, which unrolling is for. */
+/**
+ * The largest trip count of a loop that is unrolled. A larger array would not fit into registers,
+ * which is the purpose of unrolling.
+ */
 const MAX_TRIP = 64;
-/** Nodes that the turns may become: six times what the largest unrolled loop of the project's kernels needs, 1,024. */
+/**
+ * The most nodes that the iterations of an unrolled loop may become: six times what the largest
+ * such loop of the project's kernels needs, 1,024.
+ */
 const MAX_NODES = 6000;
 /**
- * Nodes of one turn, where it has a loop in it. Unrolling copies that loop, so that it is left to loops around hardly
- * anything else: matmul_tiled's, of 800 nodes a turn, stays a loop.
+ * The most nodes of one iteration that contains a loop. Unrolling copies the inner loop, so it is
+ * limited to loops with hardly anything else in them: the loop of matmul_tiled, with 800 nodes an
+ * iteration, is not unrolled.
  */
 const MAX_NODES_AROUND_LOOP = 60;
 
-/** Functions that call others twice, and so on, would double the code with each. */
+/**
+ * The most calls that are inlined. Functions that call another one twice, and so on, would double
+ * the code each time.
+ */
 const MAX_CALLS = 5000;
 
-/** The end of a block that statements may leave for; `used` once one does. */
+/** The end of a block that statements may branch to; `isUsed` once one does. */
 interface Exit {
   readonly label: Label;
-  used: boolean;
+  isUsed: boolean;
 }
 
-/** A call that is being put in place. */
+/** A call that is being inlined. */
 interface Call {
   readonly exit: Exit;
   readonly result: Storage | undefined;
-  /** How many ifs and loops stand around the statement being lowered. */
+  /** How many ifs and loops enclose the current statement. */
   depth: number;
-  /** What the function returned where one return alone is ever reached. */
-  only: Value | undefined;
+  /** The returned value, if only one return can be reached. */
+  singleReturn: Value | undefined;
 }
 
-/** Lowers statements, and puts calls in place. */
+/** Lowers statements, and inlines calls. */
 export class StatementLowering {
   readonly #frame: Frame;
   readonly #expressions: ExpressionLowering;
@@ -67,27 +78,34 @@ export class StatementLowering {
   #continue: Exit | undefined;
   #calls = 0;
   /** Loops that are too long to be unrolled. */
-  readonly #keptLoops = new Set<Statement>();
+  readonly #notUnrolled = new Set<Statement>();
 
   constructor(frame: Frame) {
     this.#frame = frame;
-    this.#expressions = new ExpressionLowering(frame, (called, given) =>
-      this.#inline(called, given),
-    );
-    this.#call = { exit: exit(frame, 'done'), result: undefined, depth: 0, only: undefined };
+    this.#expressions = new ExpressionLowering(frame, (callee, args) => this.#inline(callee, args));
+    this.#call = {
+      exit: exit(frame, 'done'),
+      result: undefined,
+      depth: 0,
+      singleReturn: undefined,
+    };
   }
 
-  /** The statements of an entry point, in a list of their own. */
+  /** Returns the lowered statements of an entry point. */
   entry(body: readonly Statement[]): Code[] {
     const { builder } = this.#frame;
-    const code = builder.inside(() => {
+    const code = builder.collect(() => {
       this.#lowerAll(body);
     });
     const { exit: done } = this.#call;
-    return done.used ? [{ kind: 'block', label: done.label, body: code }] : code;
+    return done.isUsed ? [{ kind: 'block', label: done.label, body: code }] : code;
   }
 
-  /** Lowers statements up to one that leaves; whether there was one. */
+  /**
+   * Lowers statements up to one that leaves the list.
+   *
+   * @returns whether there was one.
+   */
   #lowerAll(body: readonly Statement[]): boolean {
     return body.some((statement) => this.#lower(statement));
   }
@@ -113,10 +131,10 @@ export class StatementLowering {
       case 'loop':
         return this.#loop(node);
       case 'break':
-        leave(builder, this.#break!);
+        branchTo(builder, this.#break!);
         return true;
       case 'continue':
-        leave(builder, this.#continue!);
+        branchTo(builder, this.#continue!);
         return true;
       case 'return':
         this.#return(node.value);
@@ -128,33 +146,33 @@ export class StatementLowering {
 
   #declare(variable: Variable, value: Expression | undefined): void {
     const { builder } = this.#frame;
-    const given = value && this.#expressions.lower(value);
+    const initial = value && this.#expressions.lower(value);
     if (variable.space === 'let') {
-      this.#frame.setValue(variable, keep(builder, given!, variable.name));
+      this.#frame.setValue(variable, toLocals(builder, initial!, variable.name));
       return;
     }
     const { type } = variable;
-    const room = this.#frame.allocate(variable);
-    this.#frame.setStorage(variable, room);
-    if (given) storage.write(builder, room, given);
-    else if (room.kind === 'memory') storage.clear(builder, room);
-    else storage.write(builder, room, fromConstant(type, zeroValue(type)));
+    const target = this.#frame.allocate(variable);
+    this.#frame.setStorage(variable, target);
+    if (initial) storage.write(builder, target, initial);
+    else if (target.kind === 'memory') storage.clear(builder, target);
+    else storage.write(builder, target, fromConstant(type, zeroValue(type)));
   }
 
-  #assign({ place, operator, value }: Extract<Statement, { kind: 'assign' }>): void {
+  #assign({ reference, operator, value }: Extract<Statement, { kind: 'assign' }>): void {
     const { builder } = this.#frame;
-    const isOneStore = storage.isSingle(place.type) && !operator && !hasEffects(value);
-    const target = isOneStore
-      ? this.#expressions.locate(place)
-      : this.#expressions.locateKept(place);
+    const isSingleStore = storage.isSingle(reference.type) && !operator && !hasSideEffects(value);
+    const target = isSingleStore
+      ? this.#expressions.locate(reference)
+      : this.#expressions.locateStable(reference);
     if (!operator) {
       storage.write(builder, target, this.#expressions.lower(value));
       return;
     }
     const old = storage.read(target);
-    const before = hasEffects(value) ? keep(builder, old, 'old') : old;
-    const given = this.#expressions.lower(value);
-    storage.write(builder, target, binary(builder, operator, before, given, place.type));
+    const before = hasSideEffects(value) ? toLocals(builder, old, 'old') : old;
+    const operand = this.#expressions.lower(value);
+    storage.write(builder, target, binary(builder, operator, before, operand, reference.type));
   }
 
   // Branches
@@ -164,189 +182,201 @@ export class StatementLowering {
     const constant = fold.constantValue(condition);
     if (constant !== undefined)
       return this.#lowerAll(constant !== 0 ? node.whenTrue : node.whenFalse);
-    const [then, thenLeaves] = this.#branch(node.whenTrue);
-    const [otherwise, elseLeaves] = this.#branch(node.whenFalse);
-    this.#frame.builder.emit({ kind: 'if', condition, whenTrue: then, whenFalse: otherwise });
-    return thenLeaves && elseLeaves;
+    const [thenBody, thenExits] = this.#branch(node.whenTrue);
+    const [elseBody, elseExits] = this.#branch(node.whenFalse);
+    this.#frame.builder.emit({ kind: 'if', condition, whenTrue: thenBody, whenFalse: elseBody });
+    return thenExits && elseExits;
   }
 
   #branch(body: readonly Statement[]): [Code[], boolean] {
-    let leaves = false;
+    let exits = false;
     this.#call.depth += 1;
-    const code = this.#frame.builder.inside(() => {
-      leaves = this.#lowerAll(body);
+    const code = this.#frame.builder.collect(() => {
+      exits = this.#lowerAll(body);
     });
     this.#call.depth -= 1;
-    return [code, leaves];
+    return [code, exits];
   }
 
-  /** An if for each case, in a block that a case leaves at its end. */
+  /** Lowers a switch to an if for each clause, in a block that each clause leaves at its end. */
   #switch(node: Extract<Statement, { kind: 'switch' }>): boolean {
     const { builder } = this.#frame;
-    const selector = builder.keep(scalarNode(this.#expressions.lower(node.selector)), 'selector');
+    const selector = builder.toLocal(
+      scalarNode(this.#expressions.lower(node.selector)),
+      'selector',
+    );
     const outer = this.#break;
     const done = exit(this.#frame, 'switch');
     this.#break = done;
     this.#call.depth += 1;
     const fallback = node.cases.find((c) => c.isDefault)!;
     const selected = fold.constantValue(selector);
-    let leaves = true;
-    const body = builder.inside(() => {
+    let exits = true;
+    const body = builder.collect(() => {
       if (selected !== undefined) {
         const chosen = node.cases.find((c) => c.selectors.some((s) => (s | 0) === selected));
-        leaves = this.#lowerAll((chosen ?? fallback).body);
+        exits = this.#lowerAll((chosen ?? fallback).body);
         return;
       }
       for (const { selectors, body } of node.cases.filter((c) => !c.isDefault)) {
         const condition = selectors
           .map((value) => fold.integer('eq', selector, i32(value)))
           .reduce((p, q) => fold.integer('or', p, q));
-        const whenTrue = builder.inside(() => {
-          if (!this.#lowerAll(body)) leave(builder, done);
+        const whenTrue = builder.collect(() => {
+          if (!this.#lowerAll(body)) branchTo(builder, done);
         });
         builder.emit({ kind: 'if', condition, whenTrue, whenFalse: [] });
       }
-      leaves = this.#lowerAll(fallback.body);
+      exits = this.#lowerAll(fallback.body);
     });
     this.#call.depth -= 1;
     this.#break = outer;
-    if (done.used) builder.emit({ kind: 'block', label: done.label, body });
+    if (done.isUsed) builder.emit({ kind: 'block', label: done.label, body });
     else builder.append(body);
-    return leaves && !done.used;
+    return exits && !done.isUsed;
   }
 
   // Loops
 
   #loop(node: Extract<Statement, { kind: 'loop' }>): boolean {
     const unrolled = this.#unroll(node);
-    if (unrolled) return unrolled.leaves;
+    if (unrolled) return unrolled.exits;
     const { builder } = this.#frame;
     const outer = { break: this.#break, continue: this.#continue };
     const done = exit(this.#frame, 'break');
     const next = exit(this.#frame, 'continue');
-    const again = builder.label('loop');
+    const loopLabel = builder.label('loop');
     if (node.initial) this.#lower(node.initial);
     [this.#break, this.#continue] = [done, next];
     this.#call.depth += 1;
-    const code = builder.inside(() => {
-      const turn = builder.inside(() => this.#turn(node, next, again));
-      this.#asked(node.condition, () => {
-        builder.emit({ kind: 'loop', label: again, body: turn });
+    const code = builder.collect(() => {
+      const iteration = builder.collect(() => this.#iteration(node, next, loopLabel));
+      this.#emitIf(node.condition, () => {
+        builder.emit({ kind: 'loop', label: loopLabel, body: iteration });
       });
     });
     this.#call.depth -= 1;
     [this.#break, this.#continue] = [outer.break, outer.continue];
-    if (done.used) builder.emit({ kind: 'block', label: done.label, body: code });
+    if (done.isUsed) builder.emit({ kind: 'block', label: done.label, body: code });
     else builder.append(code);
     return false;
   }
 
-  /** `then` under a condition, or without one. */
-  #asked(condition: Expression | undefined, then: () => void): void {
+  /** Emits `then` under a condition, or unconditionally. */
+  #emitIf(condition: Expression | undefined, thenBody: () => void): void {
     const { builder } = this.#frame;
-    const first = condition ? scalarNode(this.#expressions.lower(condition)) : i32(1);
-    const constant = fold.constantValue(first);
+    const conditionNode = condition ? scalarNode(this.#expressions.lower(condition)) : i32(1);
+    const constant = fold.constantValue(conditionNode);
     if (constant === 0) return;
     if (constant !== undefined) {
-      then();
+      thenBody();
       return;
     }
-    builder.emit({ kind: 'if', condition: first, whenTrue: builder.inside(then), whenFalse: [] });
+    builder.emit({
+      kind: 'if',
+      condition: conditionNode,
+      whenTrue: builder.collect(thenBody),
+      whenFalse: [],
+    });
   }
 
   /**
-   * One turn of a loop, which jumps back to its start at the end: the condition is asked once before the loop and again
-   * at the end of each turn, so that a turn has one branch.
+   * Lowers one iteration of a loop. Its last statement branches back to the start. The condition is
+   * evaluated once before the loop and at the end of each iteration, so an iteration has one
+   * branch.
    */
-  #turn(node: Extract<Statement, { kind: 'loop' }>, next: Exit, again: Label): void {
+  #iteration(node: Extract<Statement, { kind: 'loop' }>, next: Exit, loopLabel: Label): void {
     const { builder } = this.#frame;
-    let leaves = false;
-    const body = builder.inside(() => {
-      leaves = this.#lowerAll(node.body);
+    let exits = false;
+    const body = builder.collect(() => {
+      exits = this.#lowerAll(node.body);
     });
-    if (next.used) builder.emit({ kind: 'block', label: next.label, body });
+    if (next.isUsed) builder.emit({ kind: 'block', label: next.label, body });
     else builder.append(body);
-    if (leaves && !next.used) return;
+    if (exits && !next.isUsed) return;
     this.#lowerAll(node.continuing);
     if (node.breakIf) {
       const condition = fold.isZero(scalarNode(this.#expressions.lower(node.breakIf)));
-      builder.emit({ kind: 'branch', label: again, condition });
+      builder.emit({ kind: 'branch', label: loopLabel, condition });
       return;
     }
     const condition = node.condition && scalarNode(this.#expressions.lower(node.condition));
     const constant = condition && fold.constantValue(condition);
     if (constant === 0) return;
-    builder.emit({ kind: 'branch', label: again, condition: constant ? undefined : condition });
+    builder.emit({ kind: 'branch', label: loopLabel, condition: constant ? undefined : condition });
   }
 
   /**
-   * Lowers a loop turn by turn where its variable starts at a constant, moves by a constant step and is changed by
-   * nothing else. Where it does not, nothing is emitted and nothing returned.
+   * Lowers a loop iteration by iteration if its variable starts at a constant, has a constant step
+   * and is changed by nothing else. Otherwise it emits nothing and returns `undefined`.
    */
-  #unroll(node: Extract<Statement, { kind: 'loop' }>): { leaves: boolean } | undefined {
-    if (this.#keptLoops.has(node)) return undefined;
+  #unroll(node: Extract<Statement, { kind: 'loop' }>): { exits: boolean } | undefined {
+    if (this.#notUnrolled.has(node)) return undefined;
     const counted = countedLoop(node);
     const values = counted && this.#trip(counted);
     if (!counted || !values) return undefined;
     const { builder } = this.#frame;
-    const turns: Code[] = [];
-    let leaves = false;
-    const goBack = this.#mark();
+    const iterations: Code[] = [];
+    let exits = false;
+    const rollBack = this.#savepoint();
     for (const value of values) {
-      const turn = builder.inside(() => {
+      const iteration = builder.collect(() => {
         this.#frame.setStorage(counted.variable, constantStorage(counted.variable, value));
-        leaves = this.#lowerAll(node.body);
+        exits = this.#lowerAll(node.body);
       });
-      const size = countNodes(turn);
+      const size = countNodes(iteration);
       const isTooLong = size * values.length > MAX_NODES;
-      const isFirst = turns.length === 0;
-      if (isFirst && (isTooLong || (hasLoop(turn) && size > MAX_NODES_AROUND_LOOP))) {
-        goBack();
-        // Looked at once: otherwise each of the loops around it would double the work.
-        this.#keptLoops.add(node);
+      const isFirst = iterations.length === 0;
+      if (isFirst && (isTooLong || (hasLoop(iteration) && size > MAX_NODES_AROUND_LOOP))) {
+        rollBack();
+        // Checked only once: otherwise each enclosing loop would double the work.
+        this.#notUnrolled.add(node);
         return undefined;
       }
-      for (const statement of turn) turns.push(statement);
-      if (leaves) break;
+      for (const statement of iteration) iterations.push(statement);
+      if (exits) break;
     }
-    builder.append(turns);
-    return { leaves };
+    builder.append(iterations);
+    return { exits };
   }
 
-  /** A moment to go back to, where a turn that was lowered to see how long it is is thrown away. */
-  #mark(): () => void {
-    const goBack = this.#frame.mark();
+  /**
+   * Returns a function that restores the present state, to discard an iteration that was lowered
+   * only to measure it.
+   */
+  #savepoint(): () => void {
+    const rollBack = this.#frame.savepoint();
     const call = this.#call;
-    const { only } = call;
-    const { used } = call.exit;
+    const { singleReturn } = call;
+    const { isUsed } = call.exit;
     return () => {
-      goBack();
-      call.only = only;
-      call.exit.used = used;
+      rollBack();
+      call.singleReturn = singleReturn;
+      call.exit.isUsed = isUsed;
     };
   }
 
-  /** The values a loop's variable takes, where they are constant and few. */
+  /** Returns the values of a loop's variable, if they are constant and few. */
   #trip({ variable, initial, condition, operator, step }: CountedLoop): number[] | undefined {
     const { builder } = this.#frame;
     const values: number[] = [];
     let trip: number[] | undefined;
-    // What is looked at here is thrown away: the turns are lowered afterwards.
-    builder.inside(() => {
-      let now = fold.constantValue(scalarNode(this.#expressions.lower(initial)));
-      while (now !== undefined && values.length <= MAX_TRIP) {
-        this.#frame.setStorage(variable, constantStorage(variable, now));
-        const goesOn = fold.constantValue(scalarNode(this.#expressions.lower(condition)));
-        if (goesOn === undefined) return;
-        if (goesOn === 0) {
+    // What is emitted here is discarded: the iterations are lowered later.
+    builder.collect(() => {
+      let current = fold.constantValue(scalarNode(this.#expressions.lower(initial)));
+      while (current !== undefined && values.length <= MAX_TRIP) {
+        this.#frame.setStorage(variable, constantStorage(variable, current));
+        const continues = fold.constantValue(scalarNode(this.#expressions.lower(condition)));
+        if (continues === undefined) return;
+        if (continues === 0) {
           trip = values;
           return;
         }
-        values.push(now);
+        values.push(current);
         const type = variable.type as Extract<Type, { kind: 'scalar' }>;
-        const by = this.#expressions.lower(step);
-        now = fold.constantValue(
-          scalarNode(binary(builder, operator, scalar(type, i32(now)), by, type)),
+        const stepValue = this.#expressions.lower(step);
+        current = fold.constantValue(
+          scalarNode(binary(builder, operator, scalar(type, i32(current)), stepValue, type)),
         );
       }
     });
@@ -355,54 +385,57 @@ export class StatementLowering {
 
   // Calls
 
-  #inline(called: ShaderFunction, given: readonly Value[]): Value {
+  #inline(callee: ShaderFunction, args: readonly Value[]): Value {
     const { builder } = this.#frame;
     this.#calls += 1;
     if (this.#calls > MAX_CALLS)
       throw new Error(
-        `${this.#frame.entry.name} makes more than ${MAX_CALLS} calls, each of which is put in place; the last is of ${called.name}`,
+        `${this.#frame.entry.name} makes more than ${MAX_CALLS} calls, all of which are inlined; the last one is of ${callee.name}`,
       );
-    for (const [n, parameter] of called.parameters.entries())
-      this.#frame.setValue(parameter, keep(builder, given[n]!, parameter.name));
+    for (const [n, parameter] of callee.parameters.entries())
+      this.#frame.setValue(parameter, toLocals(builder, args[n]!, parameter.name));
     const outer = { call: this.#call, break: this.#break, continue: this.#continue };
-    const done = exit(this.#frame, called.name);
+    const done = exit(this.#frame, callee.name);
     const result =
-      called.result === VOID ? undefined : this.#frame.allocate(resultVariable(called));
-    const call: Call = { exit: done, result, depth: 0, only: undefined };
+      callee.result === VOID ? undefined : this.#frame.allocate(resultVariable(callee));
+    const call: Call = { exit: done, result, depth: 0, singleReturn: undefined };
     this.#call = call;
-    const body = builder.inside(() => {
-      this.#lowerAll(called.body);
+    const body = builder.collect(() => {
+      this.#lowerAll(callee.body);
     });
     this.#call = outer.call;
     [this.#break, this.#continue] = [outer.break, outer.continue];
-    if (done.used) builder.emit({ kind: 'block', label: done.label, body });
+    if (done.isUsed) builder.emit({ kind: 'block', label: done.label, body });
     else builder.append(body);
-    return call.only ?? (result ? storage.read(result) : { kind: 'parts', type: VOID, parts: [] });
+    return (
+      call.singleReturn ??
+      (result ? storage.read(result) : { kind: 'parts', type: VOID, parts: [] })
+    );
   }
 
   #return(value: Expression | undefined): void {
     const call = this.#call;
     const { builder } = this.#frame;
-    const given = value && this.#expressions.lower(value);
-    if (call.depth === 0 && !call.exit.used) {
-      if (given) call.only = given;
+    const result = value && this.#expressions.lower(value);
+    if (call.depth === 0 && !call.exit.isUsed) {
+      if (result) call.singleReturn = result;
       return;
     }
-    if (given) storage.write(builder, call.result!, given);
-    leave(builder, call.exit);
+    if (result) storage.write(builder, call.result!, result);
+    branchTo(builder, call.exit);
   }
 }
 
 function exit(frame: Frame, name: string): Exit {
-  return { label: frame.builder.label(name), used: false };
+  return { label: frame.builder.label(name), isUsed: false };
 }
 
-function leave(builder: Frame['builder'], to: Exit): void {
-  to.used = true;
+function branchTo(builder: Frame['builder'], to: Exit): void {
+  to.isUsed = true;
   builder.emit({ kind: 'branch', label: to.label, condition: undefined });
 }
 
-/** Where a function's result is put when more than one return can be reached. */
+/** Holds a function's result if more than one return can be reached. */
 function resultVariable({ name, result }: ShaderFunction): Variable {
   return {
     name: `${name}.result`,
@@ -410,7 +443,7 @@ function resultVariable({ name, result }: ShaderFunction): Variable {
     space: 'function',
     access: 'read_write',
     binding: undefined,
-    at: 0,
+    position: 0,
   };
 }
 
@@ -419,12 +452,12 @@ function constantStorage(variable: Variable, value: number): Storage {
   return { kind: 'constant', type, value: scalar(type, i32(value)) };
 }
 
-/** Nodes in statements, and the statements themselves. */
+/** The number of statements, and of the nodes in them. */
 function countNodes(body: readonly Code[]): number {
   let count = 0;
   eachStatement(body, (statement) => {
     count += 1;
-    for (const node of ownNodes(statement))
+    for (const node of directNodes(statement))
       eachNode(node, () => {
         count += 1;
       });

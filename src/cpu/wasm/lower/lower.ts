@@ -1,19 +1,20 @@
 /**
- * Step 4: an entry point becomes the code of one invocation, as WebAssembly's instructions.
+ * Step 4: an entry point becomes the code of one invocation, in WebAssembly's instructions.
  *
- *   in    out[i + 1u] = 2.0 * x[i]             typed, with i = global_invocation_id.x and a workgroup of 16
+ *   in    out[i + 1u] = 2.0 * x[i]    typed, with i = global_invocation_id.x and workgroup size 16
  *   out   prologue    set out, i32.load (context); set x, i32.load offset=8 (context); ...
  *         body        set i, workgroupX * 16 + invocation
  *                     f32.store offset=4 (out + (i << 2)) (f32.mul 2 (f32.load (x + (i << 2))))
  *
- * Lowering runs the program as far as it can be run without its data: constants are computed, branches on constants are
- * gone, calls are put in place, and loops are unrolled where that keeps an array in registers.
+ * Lowering evaluates the program as far as possible without its data: constants are folded,
+ * branches on constants are decided, calls are inlined, and loops are unrolled where that keeps an
+ * array in registers.
  *
  * Why: what is computed when a kernel is compiled costs nothing when it runs.
  */
 
 import { zeroValue } from '../../wgsl/check/constants.js';
-import type { BuiltinInput, Entry, Program, Variable } from '../../wgsl/program.js';
+import type { BuiltinValue, EntryPoint, Program, Variable } from '../../wgsl/program.js';
 import { roundUp, sizeOf, U32, vectorType } from '../../wgsl/types.js';
 import * as fold from '../ir/fold.js';
 import { get, i32, type Local, type Node, type Statement } from '../ir/ir.js';
@@ -22,20 +23,22 @@ import { StatementLowering } from './lower-statement.js';
 import * as storage from './storage.js';
 import { fromConstant, fromLanes, scalar, type Value } from './values.js';
 
-/** What whoever runs a kernel must know besides its bytes. */
+/** What is needed to run a kernel besides its bytes. */
 export interface KernelInterface {
-  /** In the order in which the context names their addresses. */
+  /** In the order of their addresses in the context. */
   readonly bindings: readonly KernelBinding[];
   /** Bytes of the immediates, which follow the bindings in the context. */
   readonly immediateBytes: number;
-  /** What the checked mode's reports are of. */
+  /** The accesses that the checked mode can report. */
   readonly accesses: readonly CheckedAccess[];
 }
 
-/** The parameters that say which workgroups of a dispatch to run, in order. */
+/** The parameters that select the workgroups of a dispatch to run, in order. */
 export interface WorkgroupRange {
-  readonly first: Local;
-  readonly end: Local;
+  /** Index of the first workgroup; the loop over workgroups counts it up. */
+  readonly firstWorkgroup: Local;
+  /** Index after the last workgroup. */
+  readonly endWorkgroup: Local;
   readonly countX: Local;
   readonly countY: Local;
   readonly countZ: Local;
@@ -44,25 +47,30 @@ export interface WorkgroupRange {
 /** The code of one invocation, and what the loops around it need to know. */
 export interface LoweredEntry extends KernelInterface {
   readonly name: string;
-  /** What runs once in a call of the kernel, before all workgroups. */
+  /** What runs once per call of the kernel, before all workgroups. */
   readonly prologue: readonly Statement[];
   readonly body: readonly Statement[];
+  /** Whether the body has barriers. */
   readonly hasBarrier: boolean;
   /** Invocations of a workgroup. */
   readonly size: number;
   readonly range: WorkgroupRange;
-  /** Which workgroup and which of its invocations the code is run for: set by the loops. */
+  /** The id of the workgroup and the index of the invocation; set by the loops. */
   readonly workgroup: readonly Local[];
   readonly invocation: Local;
-  /** Parameters: the addresses of the context, and of the thread's own memory. */
+  /** Parameters: the byte addresses of the context and of the thread's scratch memory. */
   readonly context: Local;
   readonly workgroupMemory: Local;
-  /** The address of the invocation's memory: set by the loops. */
+  /** The byte address of the invocation's memory; set by the loops. */
   readonly invocationMemory: Local;
-  /** The thread's memory begins with the workgroup's variables, which are zeroed for each workgroup. */
+  /**
+   * Bytes of the workgroup's variables, at the start of the scratch memory; zeroed for each
+   * workgroup.
+   */
   readonly workgroupBytes: number;
-  /** Bytes before the memory of the first invocation. */
+  /** Bytes of scratch memory before the memory of the first invocation. */
   readonly sharedBytes: number;
+  /** Bytes of the memory of one invocation. */
   readonly invocationBytes: number;
 }
 
@@ -73,16 +81,18 @@ const parameter = (name: string, isReassigned = false): Local => ({
 });
 
 /**
- * @param isChecked whether every index is looked at, and one outside its array ends the kernel.
- * @throws Error where the kernel needs what cannot be compiled.
+ * Lowers an entry point.
+ *
+ * @param isChecked whether every index is checked; one out of bounds ends the kernel.
+ * @throws Error where the kernel needs something that cannot be compiled.
  */
-export function lower(program: Program, entry: Entry, isChecked: boolean): LoweredEntry {
+export function lower(program: Program, entry: EntryPoint, isChecked: boolean): LoweredEntry {
   const inMemory = new Set<Variable>();
   for (;;) {
     try {
       return lowerWith(new Frame(entry, program.text, isChecked, inMemory));
     } catch (error) {
-      // An index that is not constant was met: the variable moves to memory, and all begins anew.
+      // A variable with an index that is not constant moves to memory, and lowering starts again.
       if (!(error instanceof NeedsMemory)) throw error;
       inMemory.add(error.variable);
     }
@@ -92,8 +102,8 @@ export function lower(program: Program, entry: Entry, isChecked: boolean): Lower
 function lowerWith(frame: Frame): LoweredEntry {
   const { entry, builder, context, workgroupMemory, invocationMemory } = frame;
   const range: WorkgroupRange = {
-    first: parameter('first', true),
-    end: parameter('end'),
+    firstWorkgroup: parameter('first', true),
+    endWorkgroup: parameter('end'),
     countX: parameter('countX'),
     countY: parameter('countY'),
     countZ: parameter('countZ'),
@@ -102,7 +112,7 @@ function lowerWith(frame: Frame): LoweredEntry {
   const size = x * y * z;
   const workgroup = ['X', 'Y', 'Z'].map((axis) => builder.variable('i32', `workgroup${axis}`));
   const invocation = builder.variable('i32', 'invocation');
-  const body = builder.inside(() => {
+  const body = builder.collect(() => {
     declareInputs(frame, range, workgroup, size === 1 ? i32(0) : get(invocation));
     declarePrivates(frame);
     builder.append(new StatementLowering(frame).entry(entry.body));
@@ -122,7 +132,7 @@ function lowerWith(frame: Frame): LoweredEntry {
   };
 }
 
-/** The values of the entry point's parameters. */
+/** Sets the values of the entry point's parameters. */
 function declareInputs(
   frame: Frame,
   range: WorkgroupRange,
@@ -138,7 +148,7 @@ function declareInputs(
     fold.integer('div_u', invocation, i32(x * y)),
   ].map((node, n) => (size[n] === 1 ? i32(0) : node));
   const vec3 = vectorType(3, U32);
-  const values: Readonly<Record<BuiltinInput, () => Value>> = {
+  const values: Readonly<Record<BuiltinValue, () => Value>> = {
     workgroup_id: () => fromLanes(vec3, workgroup.map(get)),
     num_workgroups: () => fromLanes(vec3, [range.countX, range.countY, range.countZ].map(get)),
     local_invocation_id: () => fromLanes(vec3, local),
@@ -152,23 +162,23 @@ function declareInputs(
       ),
   };
   for (const { variable, values: names } of entry.inputs) {
-    const given = names.map((name) => values[name]());
+    const components = names.map((name) => values[name]());
     const value: Value =
       variable.type.kind === 'struct'
-        ? { kind: 'parts', type: variable.type, parts: given }
-        : given[0]!;
+        ? { kind: 'parts', type: variable.type, parts: components }
+        : components[0]!;
     frame.setValue(variable, value);
   }
 }
 
-/** Private variables begin anew in every invocation. */
+/** Initializes the private variables, anew in every invocation. */
 function declarePrivates(frame: Frame): void {
   const { builder } = frame;
   for (const variable of frame.entry.globals.filter((v) => v.space === 'private')) {
     const { type, initial } = variable;
-    const room = frame.allocate(variable);
-    frame.setStorage(variable, room);
-    if (room.kind === 'memory' && !initial) storage.clear(builder, room);
-    else storage.write(builder, room, fromConstant(type, initial ?? zeroValue(type)));
+    const target = frame.allocate(variable);
+    frame.setStorage(variable, target);
+    if (target.kind === 'memory' && !initial) storage.clear(builder, target);
+    else storage.write(builder, target, fromConstant(type, initial ?? zeroValue(type)));
   }
 }

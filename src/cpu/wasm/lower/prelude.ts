@@ -1,18 +1,20 @@
 /**
- * Functions of WGSL that WebAssembly has no instruction for, written in WGSL themselves and compiled with the kernel
- * that calls them.
+ * The built-in functions of WGSL that WebAssembly has no instruction for. They are written in WGSL
+ * and compiled with the kernel that calls them.
  *
  *   in    exp(v)                                      with v: vec4f
- *   out   a call of the exp below, which the lowering puts in place as any other call
+ *   out   a call of the exp below, which is inlined like any other call
  *
- * Why: a function in WGSL is put in place and hoisted with the code around it, and can be read beside its formula.
+ * Why: a function in WGSL is inlined and hoisted with the code around it, and can be read beside
+ * its formula.
  *
- * Numerics  exp and log are within 0.90 and 0.83 ulp of the exact value over all floats, keep NaN and infinities, and
- *           count what is below the smallest normal number as zero. exp reduces as Moshier's Cephes does (expf); its
- *           polynomial is fitted anew, with more weight where the result is below 1 and an ulp is smaller. log is
- *           Cephes's logf.
- *           exp2, and so pow, counts results below the smallest normal number as zero, too.
- *           exp2, log2, pow, sin, cos and tanh meet what WGSL asks for (section 15.7.4.2).
+ * Numerics  exp and log are within 0.90 and 0.83 ulp of the exact value over all floats. They keep
+ *           NaN and infinities, and treat numbers below the smallest normal one as zero. exp reduces
+ *           its argument as Moshier's Cephes does (expf). Its polynomial is fitted anew, with more
+ *           weight where the result is below 1 and an ulp is smaller. log is Cephes's logf.
+ *           exp2, and so pow, also treats results below the smallest normal number as zero.
+ *           exp2, log2, pow, sin, cos and tanh have the accuracy that WGSL requires (section
+ *           15.7.4.2).
  */
 
 import { check } from '../../wgsl/check/check.js';
@@ -20,9 +22,10 @@ import { parse } from '../../wgsl/parse/parse.js';
 import type { ShaderFunction } from '../../wgsl/program.js';
 
 const SOURCE = `
-// exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln 2 / 2. Adding 1.5 * 2^23 leaves n in the last bits of the sum;
-// adding n to the exponent of exp(r) multiplies by 2^n, also where 2^n is no float itself. ln 2 is taken off in two
-// parts, and the first leaves no rounding error: 1 + high + (low + r^2 p(r)) adds the exact part last.
+// exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln 2 / 2. Adding 1.5 * 2^23 leaves n in the last
+// bits of the sum. Adding n to the exponent of exp(r) multiplies by 2^n, also where 2^n itself is
+// not a float. ln 2 is subtracted in two parts, of which the first leaves no rounding error:
+// 1 + high + (low + r^2 p(r)) adds the exact part last.
 fn exp(x: vec4f) -> vec4f {
   let shifted = x * 1.44269504 + 12582912.0;
   let n = shifted - 12582912.0;
@@ -36,14 +39,14 @@ fn exp(x: vec4f) -> vec4f {
   p = p * r + 4.9999991059e-1;
   let small = ((p * (r * r) + low) + high) + 1.0;
   let value = bitcast<vec4f>(bitcast<vec4i>(small) + (bitcast<vec4i>(shifted) << vec4u(23u)));
-  // Outside these bounds the result is infinity or 0; NaN, which no comparison holds for, stays NaN.
+  // Outside these bounds the result is infinity or 0. NaN fails all comparisons and stays NaN.
   let bounded = select(x * 3.4e38, value, x <= vec4f(88.72283));
   return select(bounded, vec4f(), x < vec4f(-87.33654));
 }
 
 // x = m 2^e with m in sqrt(1/2) .. sqrt(2); log(x) = e ln 2 + log(m).
 fn log(x: vec4f) -> vec4f {
-  // WGSL refuses constants that are not finite; values that a let names are no constants to it.
+  // WGSL rejects constant expressions that are not finite; a let is not a constant expression.
   let infinityBits = vec4u(0x7f800000u);
   let nanBits = vec4u(0x7fc00000u);
   let bits = bitcast<vec4u>(x);
@@ -65,13 +68,13 @@ fn log(x: vec4f) -> vec4f {
   let value = (m + y) + e * 0.693359375;
   let infinity = bitcast<vec4f>(infinityBits);
   let positive = select(x, value, x < infinity);
-  // Below the smallest normal number a float counts as 0 here, as WGSL allows.
+  // Numbers below the smallest normal one are treated as 0, as WGSL allows.
   let zero = abs(x) < vec4f(1.17549435e-38);
   return select(select(bitcast<vec4f>(nanBits), -infinity, zero), positive, (x >= vec4f(1.17549435e-38)) | (x != x));
 }
 
 fn exp2(x: vec4f) -> vec4f {
-  // Whole powers are exact; the rest is below one half.
+  // Integer powers are exact; the remainder is below one half.
   let clamped = min(max(x, vec4f(-150.0)), vec4f(129.0));
   let n = round(clamped);
   let half = vec4i(n) >> vec4u(1u);
@@ -83,7 +86,7 @@ fn exp2(x: vec4f) -> vec4f {
 }
 
 fn log2(x: vec4f) -> vec4f {
-  // The exponent apart, so that powers of two are exact.
+  // The exponent is added separately, so powers of two are exact.
   let infinityBits = vec4u(0x7f800000u);
   let bits = bitcast<vec4u>(x);
   let isNormal = (x >= vec4f(1.17549435e-38)) & (x < bitcast<vec4f>(infinityBits));
@@ -98,7 +101,8 @@ fn pow(x: vec4f, y: vec4f) -> vec4f {
   return exp2(y * log2(x));
 }
 
-// The angle is reduced by pi / 2 in three parts and put through the polynomials of Cephes (sinf, cosf).
+// The angle is reduced modulo pi / 2, which is subtracted in three parts. The polynomials are those
+// of Cephes (sinf, cosf).
 fn sine(x: vec4f, quarter: i32) -> vec4f {
   let turns = round(x * 0.63661977);
   let r = ((x - turns * 1.5703125) - turns * 4.8375129699707031e-4) - turns * 7.5497899548918821e-8;
@@ -120,7 +124,7 @@ fn cos(x: vec4f) -> vec4f {
 
 fn tanh(x: vec4f) -> vec4f {
   let e = exp(-2.0 * abs(x));
-  // Near 0 the quotient loses digits; the series is exact to f32 there.
+  // Near 0 the quotient loses digits; there the series is exact to f32.
   let small = x * (1.0 - x * x * (0.33333333 - x * x * 0.13333333));
   let large = (1.0 - e) / (1.0 + e);
   return select(select(large, -large, x < vec4f()), small, abs(x) < vec4f(0.1));
@@ -129,7 +133,10 @@ fn tanh(x: vec4f) -> vec4f {
 
 let functions: ReadonlyMap<string, ShaderFunction> | undefined;
 
-/** The function of this name, of vec4f. Compiled when it is first asked for. */
+/**
+ * Returns the prelude function with this name, which is for vec4f; `undefined` where there is none.
+ * The prelude is compiled at the first call.
+ */
 export function preludeFunction(name: string): ShaderFunction | undefined {
   functions ??= check(parse(SOURCE), SOURCE).functions;
   return functions.get(name);

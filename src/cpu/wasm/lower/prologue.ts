@@ -1,11 +1,11 @@
 /**
- * What a kernel does once in a call, before all workgroups: it reads the addresses and sizes of its bindings, uniforms
- * and immediates, and puts constant tables into memory.
+ * What a kernel does once per call, before all workgroups: it reads the addresses and sizes of its
+ * bindings, its uniforms and its immediates, and writes constant tables to memory.
  *
  *   in    out[i] = params.scale * x[i]                in each invocation
  *   out   set params, i32.load (context); set scale, f32.load (params); set x, ...
  *
- * Why: nobody writes these while the kernel runs, so that one read serves all invocations.
+ * Why: nothing writes these while the kernel runs, so one read serves all invocations.
  */
 
 import { roundUp, type Type } from '../../wgsl/types.js';
@@ -17,23 +17,32 @@ import { isVec4, localType, type MemoryStorage, scalar, type Value } from './val
 
 /** Collects the statements that run once. */
 export class Prologue {
+  /** The statements collected so far. */
   readonly statements: Statement[] = [];
   readonly #builder = new Builder();
   readonly #memory: Local;
   readonly #tables = new Map<Type, Map<string, MemoryStorage>>();
-  /** What is loaded: by the local that holds the address, and by type and offset. */
+  /** The locals that were loaded: by the local with the address, then by type and offset. */
   readonly #loaded = new Map<Local, Map<string, Local>>();
-  /** Where the constant tables end, in bytes from the start of the thread's memory. */
-  end: number;
+  /** Byte offset of the end of the constant tables in the thread's scratch memory. */
+  tablesEnd: number;
 
-  /** @param memory the address of the thread's own memory, in which tables may lie from `tablesStart` on. */
+  /**
+   * @param context holds the address of the context.
+   * @param memory holds the address of the thread's scratch memory.
+   * @param tablesStart byte offset in it from which tables are placed.
+   */
   constructor(context: Local, memory: Local, tablesStart: number) {
     this.#loaded.set(context, new Map());
     this.#memory = memory;
-    this.end = tablesStart;
+    this.tablesEnd = tablesStart;
   }
 
-  /** A word or vector in memory, loaded once. @param from holds the address: the context, or what was loaded here. */
+  /**
+   * Loads a word or vector, once for all uses.
+   *
+   * @param from holds the address: the context, or a local that was loaded here.
+   */
   load(type: WasmType, from: Local, offset: number, name: string): Node {
     const loaded = this.#loaded.get(from)!;
     const key = `${type} ${offset}`;
@@ -48,7 +57,9 @@ export class Prologue {
     return get(local);
   }
 
-  /** A scalar or vec4 that is read once; `undefined` where its address is not loaded here. */
+  /**
+   * Reads a scalar or vec4 once for all uses; `undefined` where its address was not loaded here.
+   */
   read({ type, address, offset }: MemoryStorage): Value | undefined {
     if (address.kind !== 'get' || !this.#loaded.has(address.local)) return undefined;
     const { local } = address;
@@ -56,10 +67,14 @@ export class Prologue {
     if (type.kind === 'scalar')
       return scalar(type, this.load(localType(type), local, offset, name));
     if (isVec4(type)) return { kind: 'vec4', type, node: this.load('v128', local, offset, name) };
-    throw new Error('Only scalars and vec4 are read at once.');
+    throw new Error('Only a scalar or a vec4 can be read at once.');
   }
 
-  /** Where a constant lies in memory, so that an index may be any. @param value made of constant nodes alone. */
+  /**
+   * Puts a constant into memory, so that any index can be used.
+   *
+   * @param value consists of constant nodes.
+   */
   table(value: Value): MemoryStorage {
     const tables = this.#tables.get(value.type) ?? new Map<string, MemoryStorage>();
     this.#tables.set(value.type, tables);
@@ -75,12 +90,12 @@ export class Prologue {
 
   #allocate(type: Type): MemoryStorage {
     const { bytes, align } = footprint(type);
-    const offset = roundUp(this.end, align);
-    this.end = offset + bytes;
+    const offset = roundUp(this.tablesEnd, align);
+    this.tablesEnd = offset + bytes;
     return memoryStorage(type, get(this.#memory), offset);
   }
 
   #storeTable(table: MemoryStorage, value: Value): Statement[] {
-    return this.#builder.inside(() => write(this.#builder, table, value));
+    return this.#builder.collect(() => write(this.#builder, table, value));
   }
 }

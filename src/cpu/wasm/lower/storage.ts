@@ -1,12 +1,13 @@
 /**
- * Reading, writing and taking apart what variables live in: locals of the WebAssembly function, or memory.
+ * Reading, writing and splitting the storage of variables: locals of the WebAssembly function, or
+ * memory.
  *
  *   in                          out
  *   var sum: vec4f              one local
  *   var sums: array<vec4f, 8>   eight locals, while every index into it is constant
  *   out[i], of a buffer         memory at out + 4 * i
  *
- * Why: the rest of the lowering reads and writes variables in one way, wherever they are.
+ * Why: the rest of lowering reads and writes variables in one way, wherever they are stored.
  */
 
 import type { Variable } from '../../wgsl/program.js';
@@ -26,11 +27,18 @@ import {
 import { HEAP_START } from '../address-space.js';
 import type { Builder } from '../ir/builder.js';
 import * as fold from '../ir/fold.js';
-import { get, i32, isFleeting, load, type Node, operation, type StoreName } from '../ir/ir.js';
+import {
+  get,
+  i32,
+  load,
+  type Node,
+  operation,
+  readsMutableState,
+  type StoreName,
+} from '../ir/ir.js';
 import {
   fromLanes,
   isVec4,
-  keep,
   laneNode,
   localType,
   type MemoryStorage,
@@ -40,21 +48,22 @@ import {
   type Storage,
   scalar,
   scalarNode,
+  toLocals,
   type Value,
 } from './values.js';
 
 /**
- * A value of more parts is not copied at once: each part is a load and a store, and 4,096 of them are some 50 KB of
- * code already.
+ * The most parts of a value that is copied at once. Each part is a load and a store, and 4,096 of
+ * them are some 50 KB of code already.
  */
 const MAX_PARTS = 4096;
 /**
- * A variable of more scalars and vec4 than this lives in memory. x64 has 16 registers of each kind; the locals beyond
- * them only lie on the stack, and make V8 compile slowly.
+ * A variable with more scalars and vec4 than this is in memory. x64 has 16 registers of each kind.
+ * Locals beyond them are on the stack anyway, and make V8 compile slowly.
  */
 const MAX_LOCALS = 256;
 
-/** Locals for a variable: one for each scalar and vec4 in it. */
+/** Creates locals for a variable: one for each scalar and vec4 in it. */
 export function allocate(
   builder: Builder,
   variable: Variable,
@@ -70,7 +79,7 @@ export function allocate(
   return { kind: 'parts', type, parts, variable };
 }
 
-/** Whether a variable of this type is worth a local for each scalar and vec4 in it. */
+/** Whether a variable of this type should be in locals, one for each scalar and vec4. */
 export function fitsLocals(type: Type): boolean {
   return countLocals(type) <= MAX_LOCALS;
 }
@@ -82,7 +91,10 @@ function countLocals(type: Type): number {
   return type.members.reduce((sum, { type: member }) => sum + countLocals(member), 0);
 }
 
-/** What a variable holds now. The value is fleeting: it must be used, or kept, before the next change. */
+/**
+ * Reads a variable. The value may read mutable state, so it must be used, or put into locals,
+ * before the next change.
+ */
 export function read(storage: Storage): Value {
   switch (storage.kind) {
     case 'constant':
@@ -93,7 +105,7 @@ export function read(storage: Storage): Value {
       return type.kind === 'scalar' ? scalar(type, node) : { kind: 'vec4', type, node };
     }
     case 'lane':
-      return scalar(storage.type, laneNode(read(storage.of), storage.lane));
+      return scalar(storage.type, laneNode(read(storage.base), storage.lane));
     case 'parts':
       return { kind: 'parts', type: storage.type, parts: storage.parts.map(read) };
     case 'memory':
@@ -110,9 +122,9 @@ function readMemory(storage: MemoryStorage): Value {
   }
   if (isVec4(type)) {
     const node = load('v128.load', address, offset);
-    // true is 1 in memory, as it is for those who read one component, and all ones in a v128.
-    const isTruth = type.element === BOOL;
-    return { kind: 'vec4', type, node: isTruth ? operation('i32x4.neg', [node]) : node };
+    // In memory true is 1, for code that reads one component; in a v128 it is all ones.
+    const isBool = type.element === BOOL;
+    return { kind: 'vec4', type, node: isBool ? operation('i32x4.neg', [node]) : node };
   }
   const parts = Array.from({ length: checkedCount(type) }, (_, n) => read(part(storage, n)));
   return { kind: 'parts', type, parts };
@@ -127,7 +139,7 @@ function checkedCount(type: Type): number {
   return count;
 }
 
-/** Sets a variable. */
+/** Writes a variable. */
 export function write(builder: Builder, storage: Storage, value: Value): void {
   switch (storage.kind) {
     case 'local':
@@ -137,30 +149,30 @@ export function write(builder: Builder, storage: Storage, value: Value): void {
       );
       return;
     case 'lane': {
-      const vector = read(storage.of);
+      const vector = read(storage.base);
       const { type } = vector as { type: Vector };
       const lanes = [0, 1, 2, 3].map((n) =>
         n === storage.lane ? scalarNode(value) : laneNode(vector, n),
       );
-      const asMask = fromLanes(type, lanes);
-      const isTruth = type.element.name === 'bool';
-      const node = isTruth
-        ? packed(asMask)
+      const maskLanes = fromLanes(type, lanes);
+      const isBool = type.element.name === 'bool';
+      const node = isBool
+        ? packed(maskLanes)
         : fold.withLane(packed(vector), storage.lane, scalarNode(value));
-      write(builder, storage.of, { kind: 'vec4', type, node });
+      write(builder, storage.base, { kind: 'vec4', type, node });
       return;
     }
     case 'parts': {
-      // Parts that read what earlier parts are about to change are taken first.
-      const kept = storage.parts.length > 1 ? keepFleeting(builder, value) : value;
-      for (const [n, each] of storage.parts.entries()) write(builder, each, partValue(kept, n));
+      // Parts that read what earlier parts are about to change are put into locals first.
+      const stable = storage.parts.length > 1 ? toStable(builder, value) : value;
+      for (const [n, each] of storage.parts.entries()) write(builder, each, partValue(stable, n));
       return;
     }
     case 'memory':
       writeMemory(builder, storage, value);
       return;
     case 'constant':
-      throw new Error('The variable of an unrolled loop is set.');
+      throw new Error('The variable of an unrolled loop cannot be set.');
   }
 }
 
@@ -177,12 +189,13 @@ function writeMemory(builder: Builder, storage: MemoryStorage, value: Value): vo
     store('v128.store', type.element === BOOL ? operation('i32x4.neg', [node]) : node);
     return;
   }
-  const kept = keepFleeting(builder, value);
-  for (let n = 0; n < checkedCount(type); n++) write(builder, part(storage, n), partValue(kept, n));
+  const stable = toStable(builder, value);
+  for (let n = 0; n < checkedCount(type); n++)
+    write(builder, part(storage, n), partValue(stable, n));
 }
 
-function keepFleeting(builder: Builder, value: Value): Value {
-  return valueNodes(value).some(isFleeting) ? keep(builder, value, 'kept') : value;
+function toStable(builder: Builder, value: Value): Value {
+  return valueNodes(value).some(readsMutableState) ? toLocals(builder, value, 'kept') : value;
 }
 
 /** All nodes of a value, in order. */
@@ -206,55 +219,60 @@ export function partValue(value: Value, n: number): Value {
   throw new Error(`A ${value.kind} value has no parts.`);
 }
 
-/** One part of a composite, by a constant index: a member, an element, a component. */
+/**
+ * The storage of one part of a composite, by a constant index: a member, an element, a component.
+ */
 export function part(storage: Storage, n: number): Storage {
   switch (storage.kind) {
     case 'parts':
       return storage.parts[n]!;
     case 'local':
-      return { kind: 'lane', type: (storage.type as Vector).element, of: storage, lane: n };
+      return { kind: 'lane', type: (storage.type as Vector).element, base: storage, lane: n };
     case 'constant': {
       const value = partValue(storage.value, n);
       return { kind: 'constant', type: value.type, value };
     }
     case 'memory': {
       const { type } = storage;
-      const ownType = partType(type, n);
-      const from =
+      const memberType = partType(type, n);
+      const partOffset =
         type.kind === 'struct' ? type.members[n]!.offset : n * strideOf(type as ArrayType);
-      const { address, offset } = moved(storage.address, storage.offset + from);
+      const { address, offset } = withOffset(storage.address, storage.offset + partOffset);
       const binding = storage.binding && {
         ...storage.binding,
-        offset: storage.binding.offset + from,
+        offset: storage.binding.offset + partOffset,
       };
-      return { ...storage, type: ownType, address, offset, binding };
+      return { ...storage, type: memberType, address, offset, binding };
     }
     case 'lane':
       throw new Error('A component of a vector has no parts.');
   }
 }
 
-/** One element of an array, vector or matrix in memory, by an index that is not constant. */
+/**
+ * The storage of an element of an array, vector or matrix in memory, by an index that is not
+ * constant.
+ */
 export function element(storage: MemoryStorage, index: Node): MemoryStorage {
   const type = storage.type as ArrayType | Vector | Matrix;
   const elementType = partType(type, 0);
   const bytes = fold.integer('mul', index, i32(strideOf(type)));
   const sum = fold.integer('add', storage.address, bytes);
   const { rest, constant } = fold.splitSum(sum);
-  const position =
+  const location =
     constant >= 0
-      ? moved(rest, storage.offset + constant)
+      ? withOffset(rest, storage.offset + constant)
       : { address: sum, offset: storage.offset };
-  return { ...storage, type: elementType, ...position };
+  return { ...storage, type: elementType, ...location };
 }
 
-/** An address and offset, whose offset fits into an instruction. */
-function moved(address: Node, offset: number): { address: Node; offset: number } {
+/** An address and an offset that is small enough for an instruction. */
+function withOffset(address: Node, offset: number): { address: Node; offset: number } {
   if (offset < HEAP_START) return { address, offset };
   return { address: fold.integer('add', address, i32(offset)), offset: 0 };
 }
 
-/** How many elements a runtime-sized array has in what is bound. */
+/** The number of elements of a runtime-sized array, given the size of its binding. */
 export function runtimeCount(storage: MemoryStorage): Node {
   const type = storage.type as ArrayType;
   const { bytes, offset } = storage.binding!;
@@ -262,23 +280,23 @@ export function runtimeCount(storage: MemoryStorage): Node {
   return fold.integer('div_u', rest, i32(strideOf(type)));
 }
 
-/** Memory outside bindings. */
+/** Storage in memory outside bindings. */
 export function memoryStorage(type: Type, address: Node, offset: number): MemoryStorage {
   return { kind: 'memory', type, address, offset, binding: undefined, isReadOnce: false };
 }
 
-/** Zeros a variable's memory. */
+/** Emits a statement that zeroes a variable's memory. */
 export function clear(builder: Builder, { type, address, offset }: MemoryStorage): void {
   const start = fold.integer('add', address, i32(offset));
   builder.emit({ kind: 'clear', address: start, bytes: sizeOf(type) });
 }
 
-/** Bytes a variable takes in memory, and the multiple it begins at. */
+/** The size of a variable in memory and its alignment, both in bytes. */
 export function footprint(type: Type): { bytes: number; align: number } {
   return { bytes: sizeOf(type), align: Math.max(16, alignOf(type)) };
 }
 
-/** Whether a type is one that a single local holds. */
+/** Whether a single local can hold the type. */
 export function isSingle(type: Type): type is Scalar | Vector {
   return type.kind === 'scalar' || isVec4(type);
 }

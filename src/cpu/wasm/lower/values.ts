@@ -1,14 +1,15 @@
 /**
- * What a WGSL value becomes: a scalar and a vec4 one node each, everything else its parts.
+ * The lowered form of WGSL values: one node for a scalar or a vec4, a list of parts for others.
  *
  *   in                      out
  *   f32, i32, u32, bool     an f32 or i32; false is 0 and true is 1
- *   vec4 of those           a v128, or four nodes while they are not needed together; in a v128 a true lane is all ones
+ *   vec4 of those           a v128, or four nodes while they are not needed together; in a v128 a
+ *                           true lane is all ones
  *   vec2, vec3, array, ...  a list of values
- *   pointer                 the storage it points at, which is decided when the kernel is compiled
+ *   pointer                 the storage it points to, which is known at compile time
  *
- * Why: the kernels are written in vec4, so that a vec4 sum is a SIMD register, and nothing has to be vectorized over
- * invocations.
+ * Why: kernels are written in vec4, so a vec4 sum is a SIMD register, and nothing has to be
+ * vectorized over invocations.
  */
 
 import type { Constant, Variable } from '../../wgsl/program.js';
@@ -31,14 +32,14 @@ import { f32, i32, type Local, type Node } from '../ir/ir.js';
 /** A WGSL value. */
 export type Value = ScalarValue | Vec4Value | PartsValue | PointerValue;
 
-/** A number or a truth value. */
+/** A number or a bool. */
 export interface ScalarValue {
   readonly kind: 'scalar';
   readonly type: Scalar;
   readonly node: Node;
 }
 
-/** Either together as one v128, or lane by lane. */
+/** A vec4, either as one v128 or as four lanes. */
 type Vec4Value =
   | {
       readonly kind: 'vec4';
@@ -58,31 +59,31 @@ export interface PartsValue {
   readonly kind: 'parts';
   readonly type: Type;
   readonly parts: readonly Value[];
-  /** Of a 4 x 4 matrix that is kept: the columns of its transpose. */
+  /** For a 4 x 4 matrix in locals: the columns of its transpose. */
   readonly transposed?: readonly Value[];
 }
 
-/** A pointer, which is decided when the kernel is compiled. */
+/** A pointer, whose target is known at compile time. */
 export interface PointerValue {
   readonly kind: 'pointer';
   readonly type: Pointer;
   readonly storage: Storage;
 }
 
-/** Where a variable, or a part of one, lives. */
+/** Where a variable, or a part of one, is stored. */
 export type Storage =
   | {
       readonly kind: 'local';
       readonly type: Scalar | Vector;
       readonly local: Local;
-      /** The variable that it is, or is part of. */
+      /** The variable that this is a part of. */
       readonly variable: Variable;
     }
   | {
-      /** One lane of a vec4 that lives in a local. */
+      /** One lane of a vec4 in a local. */
       readonly kind: 'lane';
       readonly type: Scalar;
-      readonly of: Storage;
+      readonly base: Storage;
       readonly lane: number;
     }
   | {
@@ -96,13 +97,19 @@ export type Storage =
       readonly type: Type;
       readonly address: Node;
       readonly offset: number;
-      /** The binding it is part of: its bytes, and those before this part. `undefined` outside buffers. */
+      /**
+       * The size of the binding that this is a part of, and the byte offset in it; `undefined`
+       * outside buffers.
+       */
       readonly binding: { readonly bytes: Node; readonly offset: number } | undefined;
-      /** Whether nobody writes it while the kernel runs, so that the prologue can read it: uniforms and immediates. */
+      /**
+       * Whether nothing writes it while the kernel runs, so that the prologue can read it: true for
+       * uniforms and immediates.
+       */
       readonly isReadOnce: boolean;
     }
   | {
-      /** What is not stored at all: the variable of an unrolled loop. */
+      /** Not stored at all: the variable of an unrolled loop. */
       readonly kind: 'constant';
       readonly type: Type;
       readonly value: Value;
@@ -111,12 +118,12 @@ export type Storage =
 /** Storage in memory. */
 export type MemoryStorage = Extract<Storage, { kind: 'memory' }>;
 
-/** The value of a node. */
+/** Creates a scalar value. */
 export function scalar(type: Scalar, node: Node): ScalarValue {
   return { kind: 'scalar', type, node };
 }
 
-/** Whether a type is a vector of four, which one local holds. */
+/** Whether a type is a vector of four components, which one local can hold. */
 export function isVec4(type: Type): type is Vector {
   return type.kind === 'vector' && type.size === 4;
 }
@@ -127,7 +134,7 @@ export function localType(type: Scalar | Vector): 'i32' | 'f32' | 'v128' {
   return type === F32 ? 'f32' : 'i32';
 }
 
-/** The value of a constant. */
+/** The lowered form of a constant. */
 export function fromConstant(type: Type, value: Constant): Value {
   if (type.kind === 'scalar') {
     const node = type === F32 ? f32(value as number) : i32(Number(value));
@@ -156,22 +163,30 @@ export function partCount(type: Type): number {
   return elementCount(type as Matrix | ArrayType | Vector) ?? 0;
 }
 
-/** The node of a scalar. */
+/**
+ * The node of a scalar.
+ *
+ * @throws Error where the value is not a scalar.
+ */
 export function scalarNode(value: Value): Node {
   if (value.kind !== 'scalar') throw new Error(`A ${value.kind} value is not a scalar.`);
   return value.node;
 }
 
-/** A vec4 as one v128. */
+/**
+ * A vec4 as one v128.
+ *
+ * @throws Error where the value is not a vec4.
+ */
 export function packed(value: Value): Node {
   if (value.kind !== 'vec4') throw new Error(`A ${value.kind} value is not a vec4.`);
   if (value.node) return value.node;
   const { lanes, type } = value;
-  return fold.pack(type.element === BOOL ? lanes.map(truthMask) : lanes);
+  return fold.pack(type.element === BOOL ? lanes.map(boolMask) : lanes);
 }
 
-/** All ones for true, in a lane. */
-function truthMask(node: Node): Node {
+/** All ones for true, all zeros for false. */
+function boolMask(node: Node): Node {
   return fold.integer('sub', i32(0), node);
 }
 
@@ -191,29 +206,32 @@ export function laneNodes(value: Value): Node[] {
   return Array.from({ length: size }, (_, n) => laneNode(value, n));
 }
 
-/** A vector of any size from its components. */
+/** Builds a vector of any size from its components. */
 export function fromLanes(type: Vector, lanes: readonly Node[]): Value {
   if (type.size === 4) return { kind: 'vec4', type, lanes };
   return { kind: 'parts', type, parts: lanes.map((node) => scalar(type.element, node)) };
 }
 
-/** A scalar used as a vec4 of itself. */
+/** A scalar in all lanes of a vec4. */
 export function splatNode({ type, node }: ScalarValue): Node {
-  return fold.splat(type === BOOL ? truthMask(node) : node);
+  return fold.splat(type === BOOL ? boolMask(node) : node);
 }
 
-/** The value put into locals, where it does not last by itself: it can then be used often and late. */
-export function keep(builder: Builder, value: Value, name: string): Value {
+/**
+ * Puts a value into locals where its nodes are not trivial or read mutable state. The result can be
+ * used several times and after later statements.
+ */
+export function toLocals(builder: Builder, value: Value, name: string): Value {
   switch (value.kind) {
     case 'scalar':
-      return { ...value, node: builder.keep(value.node, name) };
+      return { ...value, node: builder.toLocal(value.node, name) };
     case 'vec4': {
       const { type } = value;
       if (value.lanes?.every((n) => n.kind === 'constant')) return value;
-      return { kind: 'vec4', type, node: builder.keep(packed(value), name) };
+      return { kind: 'vec4', type, node: builder.toLocal(packed(value), name) };
     }
     case 'parts': {
-      const parts = value.parts.map((part, n) => keep(builder, part, `${name}.${n}`));
+      const parts = value.parts.map((part, n) => toLocals(builder, part, `${name}.${n}`));
       const { type } = value;
       if (type.kind !== 'matrix' || type.columns !== 4 || type.rows !== 4)
         return { kind: 'parts', type, parts };
@@ -225,19 +243,20 @@ export function keep(builder: Builder, value: Value, name: string): Value {
 }
 
 /**
- * The columns of a 4 x 4 matrix's transpose, in locals. A matrix is transposed once where it is kept, for all products
- * with a vector on its left; where there are none, the locals are removed as dead code.
+ * The columns of a 4 x 4 matrix's transpose, in locals. A matrix is transposed once when it is put
+ * into locals, for all products with a vector on its left. If there are none, the locals are
+ * removed as dead code.
  */
 export function transpose4(builder: Builder, columns: readonly Value[], name: string): Value[] {
   const [a, b, c, d] = columns.map(packed) as [Node, Node, Node, Node];
-  const kept = (x: Node, y: Node, lanes: readonly number[]) =>
-    builder.keep(fold.shuffle(x, y, lanes), `${name}.t`);
-  const [ab, cd] = [kept(a, b, [0, 4, 1, 5]), kept(c, d, [0, 4, 1, 5])];
-  const [abHigh, cdHigh] = [kept(a, b, [2, 6, 3, 7]), kept(c, d, [2, 6, 3, 7])];
+  const shuffled = (x: Node, y: Node, lanes: readonly number[]) =>
+    builder.toLocal(fold.shuffle(x, y, lanes), `${name}.t`);
+  const [ab, cd] = [shuffled(a, b, [0, 4, 1, 5]), shuffled(c, d, [0, 4, 1, 5])];
+  const [abHigh, cdHigh] = [shuffled(a, b, [2, 6, 3, 7]), shuffled(c, d, [2, 6, 3, 7])];
   return [
-    kept(ab, cd, [0, 1, 4, 5]),
-    kept(ab, cd, [2, 3, 6, 7]),
-    kept(abHigh, cdHigh, [0, 1, 4, 5]),
-    kept(abHigh, cdHigh, [2, 3, 6, 7]),
+    shuffled(ab, cd, [0, 1, 4, 5]),
+    shuffled(ab, cd, [2, 3, 6, 7]),
+    shuffled(abHigh, cdHigh, [0, 1, 4, 5]),
+    shuffled(abHigh, cdHigh, [2, 3, 6, 7]),
   ].map((node) => ({ kind: 'vec4', type: columns[0]!.type as Vector, node }));
 }

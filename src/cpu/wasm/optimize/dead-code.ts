@@ -1,17 +1,20 @@
 /**
- * Step 6a: removes unread locals, and ifs and blocks with nothing left in them.
+ * Step 6a: dead code elimination. Removes sets of locals that are never read, and ifs and blocks
+ * that are left empty.
  *
  *   in    set unread, load(a); if c { set other, 1 }; f32.store offset=4 out (f32.mul 2 x)
  *   out   f32.store offset=4 out (f32.mul 2 x)
  *
- * Why: lowering may compute more than is needed (all three ids of a workgroup, the transpose of every matrix) without
- * knowing what is.
+ * Why: lowering may compute more than is needed (all three components of a workgroup's id, the
+ * transpose of every matrix), since it does not know what will be used.
  */
 
 import { innerBodies, type Local, type Statement } from '../ir/ir.js';
 import { localsRead } from '../ir/locals.js';
 
-/** Removes dead code until none is left: a set that goes may have been the last reader of another local. */
+/**
+ * Removes dead code until none is left: a removed set may have been the last to read another local.
+ */
 export function removeDeadCode(body: readonly Statement[]): readonly Statement[] {
   let rest = body;
   for (;;) {
@@ -21,21 +24,21 @@ export function removeDeadCode(body: readonly Statement[]): readonly Statement[]
   }
 }
 
-/** The same list where nothing is dead in it. */
+/** Returns the same list if nothing in it is dead. */
 function clean(body: readonly Statement[], read: ReadonlySet<Local>): readonly Statement[] {
-  const kept: Statement[] = [];
+  const live: Statement[] = [];
   let isChanged = false;
   for (const statement of body) {
     const cleaned = cleanStatement(statement, read);
     if (cleaned !== statement) isChanged = true;
-    if (cleaned) kept.push(cleaned);
-    // What follows an unconditional branch is never reached.
+    if (cleaned) live.push(cleaned);
+    // Statements after an unconditional branch are never reached.
     if (cleaned?.kind === 'branch' && !cleaned.condition) {
-      if (kept.length < body.length) isChanged = true;
+      if (live.length < body.length) isChanged = true;
       break;
     }
   }
-  return isChanged ? kept : body;
+  return isChanged ? live : body;
 }
 
 function cleanStatement(statement: Statement, read: ReadonlySet<Local>): Statement | undefined {

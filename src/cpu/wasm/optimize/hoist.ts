@@ -1,17 +1,19 @@
 /**
- * Step 6c: what is the same in every turn of a loop is computed before it.
+ * Step 6c: loop-invariant code motion. What has the same value in every iteration of a loop is
+ * computed before it.
  *
- *   in    loop i: f32.store offset=4 (out + (i << 2)) (f32.mul 2 (f32.load (x + row * width + (i << 2))))
+ *   in    loop i: f32.store offset=4 (out + (i << 2))
+ *                   (f32.mul 2 (f32.load (x + row * width + (i << 2))))
  *   out   set invariant, x + row * width
  *         loop i: f32.store offset=4 (out + (i << 2)) (f32.mul 2 (f32.load (invariant + (i << 2))))
  *
- * Sums are taken apart: the terms that stay the same go out, those that change remain. Nothing that is moved can trap
- * (divisors are never zero), so a moved value does no harm where the loop makes no turn, or where the place it came
- * from is not reached. Loads stay, because a store may change what they read, and because their addresses may be
- * anything where they are not reached.
+ * Sums are taken apart: the invariant terms are hoisted, the others stay. Nothing that is hoisted
+ * can trap (divisors are never zero), so hoisting does no harm if the loop has no iteration, or if
+ * the original position is never reached. Loads stay, because a store may change what they read,
+ * and because their addresses may be invalid where they are not reached.
  *
- * Why: V8 keeps the order of a sum's terms. An index names them in any order, so that the invariant ones have to be
- * brought together here before they can leave the loop.
+ * Why: V8 keeps the order of a sum's terms. An index has them in any order, so the invariant ones
+ * must be brought together here before they can leave the loop.
  */
 
 import { computationKey } from '../ir/computation-key.js';
@@ -30,35 +32,41 @@ import {
 import { localsSet } from '../ir/locals.js';
 import { addends, isInvariant } from './invariant.js';
 
-/** Moves what is invariant out of all loops, the outer ones first: what leaves both has left the outer one then. */
+/**
+ * Hoists out of all loops, outer loops first: what is invariant in both leaves the outer one at
+ * once.
+ */
 export function hoist(body: readonly Statement[]): readonly Statement[] {
   return mapBody(body, (statement) => {
     if (statement.kind !== 'loop') return mapStatement(statement, (node) => node, hoist);
-    const { before, body: rest } = new LoopHoister(statement).hoist();
-    return [...before, { ...statement, body: hoist(rest) }];
+    const { preheader, body: remaining } = new LoopHoister(statement).hoist();
+    return [...preheader, { ...statement, body: hoist(remaining) }];
   });
 }
 
-/** Takes one loop apart. */
+/** Hoists out of one loop. */
 class LoopHoister {
   readonly #loop: Loop;
-  /** The locals that the loop sets; without those whose set has been moved out. */
+  /** The locals that the loop sets, without those whose set was hoisted. */
   readonly #setInLoop: Set<Local>;
-  /** Whether nodes are invariant. A local is asked about only after the statement that sets it was walked over. */
-  readonly #answers = new Map<Node, boolean>();
-  readonly #before: Statement[] = [];
-  /** The locals of what was moved out, by what they compute. */
-  readonly #moved = new Map<string, Local>();
+  /**
+   * Cache of which nodes are invariant. A node is looked up only after the statements that set its
+   * locals were visited.
+   */
+  readonly #invariance = new Map<Node, boolean>();
+  readonly #preheader: Statement[] = [];
+  /** The locals of hoisted nodes, by the key of the computation. */
+  readonly #hoisted = new Map<string, Local>();
 
   constructor(loop: Loop) {
     this.#loop = loop;
     this.#setInLoop = localsSet(loop.body);
   }
 
-  /** The statements that now come before the loop, and the loop's own. */
-  hoist(): { before: Statement[]; body: readonly Statement[] } {
+  /** Returns the statements that now come before the loop, and the new body of the loop. */
+  hoist(): { preheader: Statement[]; body: readonly Statement[] } {
     const body = this.#walk(this.#loop.body);
-    return { before: this.#before, body };
+    return { preheader: this.#preheader, body };
   }
 
   #walk(body: readonly Statement[]): readonly Statement[] {
@@ -69,7 +77,7 @@ class LoopHoister {
         this.#isInvariant(statement.value)
       ) {
         this.#setInLoop.delete(statement.local);
-        this.#before.push(statement);
+        this.#preheader.push(statement);
         return [];
       }
       return mapStatement(
@@ -80,36 +88,36 @@ class LoopHoister {
     });
   }
 
-  /** A node with its invariant parts read from locals that are set before the loop. */
+  /** Replaces the invariant parts of a node by locals that are set before the loop. */
   #rewrite(node: Node): Node {
-    if (this.#isInvariant(node)) return this.#moveOut(node);
+    if (this.#isInvariant(node)) return this.#hoistNode(node);
     if (node.kind === 'operation' && node.instruction === 'i32.add') {
       const terms = addends(node);
       const invariant = terms.filter((term) => this.#isInvariant(term));
       if (invariant.length > 1) {
-        const changing = terms.filter((term) => !invariant.includes(term));
-        const sum = this.#moveOut(invariant.reduce(add));
-        return [sum, ...changing.map((term) => this.#rewrite(term))].reduce(add);
+        const varying = terms.filter((term) => !invariant.includes(term));
+        const sum = this.#hoistNode(invariant.reduce(add));
+        return [sum, ...varying.map((term) => this.#rewrite(term))].reduce(add);
       }
     }
     return mapOperands(node, (operand) => this.#rewrite(operand));
   }
 
-  #moveOut(node: Node): Node {
+  #hoistNode(node: Node): Node {
     const isZeroVector = node.kind === 'vector' && node.bits.every((bits) => bits === 0);
     if (isTrivial(node) && (node.kind !== 'vector' || isZeroVector)) return node;
     const key = computationKey(node);
-    let local = this.#moved.get(key);
+    let local = this.#hoisted.get(key);
     if (!local) {
       local = { type: node.type, name: 'invariant', isReassigned: false };
-      this.#moved.set(key, local);
-      this.#before.push({ kind: 'set', local, value: node });
+      this.#hoisted.set(key, local);
+      this.#preheader.push({ kind: 'set', local, value: node });
     }
     return get(local);
   }
 
   #isInvariant(node: Node): boolean {
-    return isInvariant(node, this.#setInLoop, this.#answers);
+    return isInvariant(node, this.#setInLoop, this.#invariance);
   }
 }
 

@@ -1,36 +1,38 @@
 /**
- * What stays the same in every turn of a loop, and sums taken apart so that the part that stays can be told.
+ * Which nodes are invariant in a loop, and the terms of sums.
  *
  *   in    x + row * width + (i << 2)            in loop i
- *   out   invariant: x, row * width             changing: i << 2
+ *   out   invariant: x, row * width             varying: i << 2
  *
- * Why: hoist.ts moves the invariant part out of the loop, and pointers.ts makes a pointer of the rest.
+ * Why: hoist.ts moves the invariant terms out of the loop, and pointers.ts turns the rest into a
+ * pointer.
  */
 
 import { type Local, type Node, nodeOperands } from '../ir/ir.js';
 
 /**
- * Whether a node has one value in all turns of a loop. One that reads memory counts as changing: a store may change it.
+ * Whether a node has the same value in all iterations of a loop. A node that reads memory is not
+ * invariant, since a store may change what it reads.
  *
  * @param setInLoop the locals that the loop sets.
- * @param answers of nodes that were asked about before, with the same locals.
+ * @param cache results for the same locals.
  */
 export function isInvariant(
   node: Node,
   setInLoop: { has(local: Local): boolean },
-  answers = new Map<Node, boolean>(),
+  cache = new Map<Node, boolean>(),
 ): boolean {
   if (node.kind === 'get') return !setInLoop.has(node.local);
   if (node.kind === 'load') return false;
-  let answer = answers.get(node);
-  if (answer === undefined) {
-    answer = nodeOperands(node).every((operand) => isInvariant(operand, setInLoop, answers));
-    answers.set(node, answer);
+  let invariant = cache.get(node);
+  if (invariant === undefined) {
+    invariant = nodeOperands(node).every((operand) => isInvariant(operand, setInLoop, cache));
+    cache.set(node, invariant);
   }
-  return answer;
+  return invariant;
 }
 
-/** The operands of nested additions of i32. */
+/** The terms of nested i32 additions. */
 export function addends(node: Node): Node[] {
   if (node.kind === 'operation' && node.instruction === 'i32.add')
     return node.operands.flatMap(addends);

@@ -1,11 +1,12 @@
 /**
- * Step 6b: four words of one vector, stored one after the other, are stored at once.
+ * Step 6b: four consecutive stores of a vector's lanes to adjacent words become one store.
  *
  *   in    f32.store a+0, lane 0 of v; f32.store a+4, lane 1 of v; ... lane 2 ...; ... lane 3 of v
  *   out   v128.store a+0, v
  *
- * Why: buffers are arrays of f32, since a row need not be a multiple of four; where it is, this is one instruction
- * instead of eight. (Loads are joined when vectors are made: `pack` in fold.ts.)
+ * Why: buffers are arrays of f32, since the length of a row need not be a multiple of four. Where
+ * it is, this is one instruction instead of eight. (Loads are joined when vectors are built: `pack`
+ * in fold.ts.)
  */
 
 import * as fold from '../ir/fold.js';
@@ -24,23 +25,27 @@ export function joinStores(body: readonly Statement[]): readonly Statement[] {
   return joined;
 }
 
-function joinedStore(four: readonly Statement[]): Store | undefined {
-  const [first] = four;
-  if (four.length < 4 || first?.kind !== 'store' || first.instruction === 'v128.store')
+function joinedStore(statements: readonly Statement[]): Store | undefined {
+  const [firstStore] = statements;
+  if (
+    statements.length < 4 ||
+    firstStore?.kind !== 'store' ||
+    firstStore.instruction === 'v128.store'
+  )
     return undefined;
-  const follows = (s: Statement, at: number): s is Store =>
+  const follows = (s: Statement, index: number): s is Store =>
     s.kind === 'store' &&
-    s.instruction === first.instruction &&
-    s.offset === first.offset + 4 * at &&
-    isSame(s.address, first.address);
-  // An address that is read from memory may be what the first of the stores changes.
-  if (!four.every(follows) || readsMemory(first.address)) return undefined;
-  const values = four.map((s) => (s as Store).value);
+    s.instruction === firstStore.instruction &&
+    s.offset === firstStore.offset + 4 * index &&
+    isSame(s.address, firstStore.address);
+  // If the address is read from memory, the first store may change it.
+  if (!statements.every(follows) || readsMemory(firstStore.address)) return undefined;
+  const values = statements.map((s) => (s as Store).value);
   if (!values.every(isLaneOfLocal)) return undefined;
-  return { ...first, instruction: 'v128.store', value: fold.pack(values) };
+  return { ...firstStore, instruction: 'v128.store', value: fold.pack(values) };
 }
 
-/** Lanes of one vector in a local, which no store changes, or a constant. */
+/** Whether a node is a lane of a local, which no store changes, or a constant. */
 function isLaneOfLocal(node: Node): boolean {
   if (node.kind === 'constant') return true;
   return (

@@ -1,13 +1,14 @@
 /**
- * Step 6: the same kernel, doing less. Each pass takes a list of statements and gives another.
+ * Step 6: optimization passes. Each takes a list of statements and returns another one.
  *
- *   in    loop i: set unread, row + 1; f32.store offset=4 (out + (i << 2)) (f32.mul 2 (f32.load (x + (i << 2)))); ...
+ *   in    loop i: set unread, row + 1
+ *                 f32.store offset=4 (out + (i << 2)) (f32.mul 2 (f32.load (x + (i << 2)))); ...
  *   out   set p, out + (i << 2); set q, x + (i << 2)
  *         loop i: f32.store offset=4 p (f32.mul 2 (f32.load q)); ...; set p, p + 4; set q, q + 4
  *
- * Why: V8's own compiler keeps the order of a sum's terms, makes no pointers of addresses, and does not see that four
- * words are one vector. What it does well is left to it: common subexpressions, registers, the choice and the order of
- * instructions.
+ * Why: V8's own compiler keeps the order of a sum's terms, does not turn addresses into pointers,
+ * and does not see that four words are one vector. What it does well is left to it: common
+ * subexpressions, register allocation, instruction selection and scheduling.
  */
 
 import type { Kernel } from '../ir/ir.js';
@@ -16,7 +17,7 @@ import { hoist } from './hoist.js';
 import { joinStores } from './join-stores.js';
 import { makePointers } from './pointers.js';
 
-/** All passes, in order; dead code is removed again after the passes that leave some. */
+/** Runs all passes in order. Dead code is removed again after the passes that leave some. */
 export function optimize<K extends Kernel>(kernel: K): K {
   const joined = joinStores(removeDeadCode(kernel.body));
   return { ...kernel, body: removeDeadCode(makePointers(removeDeadCode(hoist(joined)))) };

@@ -1,17 +1,21 @@
 /**
- * Step 6d: addresses that move with a loop's counter become pointers of their own.
+ * Step 6d: strength reduction. Addresses that are linear in a loop's induction variable become
+ * pointers that are incremented.
  *
- *   in    loop i: f32.store offset=4 (out + (i << 2)) (f32.mul 2 (f32.load (x + (i << 2)))); set i, i + 1
+ *   in    loop i: f32.store offset=4 (out + (i << 2)) (f32.mul 2 (f32.load (x + (i << 2))))
+ *                 set i, i + 1
  *   out   set p, out + (i << 2); set q, x + (i << 2)
- *         loop i: f32.store offset=4 p (f32.mul 2 (f32.load q)); set i, i + 1; set p, p + 4; set q, q + 4
+ *         loop i: f32.store offset=4 p (f32.mul 2 (f32.load q))
+ *                 set i, i + 1; set p, p + 4; set q, q + 4
  *
- * Why: one addition a turn for each pointer, instead of a shift and an addition for each access. Only innermost loops
- * have pointers, and only so many as there are registers for.
+ * Why: each pointer costs one addition per iteration, in place of a shift and an addition for each
+ * access. Only innermost loops get pointers, and only as many as there are registers for.
  */
 
 import { computationKey } from '../ir/computation-key.js';
 import * as fold from '../ir/fold.js';
 import {
+  directNodes,
   eachNode,
   eachStatement,
   get,
@@ -23,38 +27,37 @@ import {
   mapStatement,
   type Node,
   operation,
-  ownNodes,
   type Statement,
 } from '../ir/ir.js';
 import { countSets } from '../ir/locals.js';
 import { addends, isInvariant } from './invariant.js';
 
-/** x64 has 16 general registers, of which V8 and the loop itself need some. */
+/** x64 has 16 general registers, and V8 and the loop itself need some of them. */
 const MAX_POINTERS = 6;
 
-/** A local that grows by the same in every turn. */
-interface Counter {
+/** A local that grows by the same amount in every iteration. */
+interface InductionVariable {
   readonly local: Local;
   readonly step: Node;
 }
 
-/** An address that is an invariant part plus a counter times a power of two. */
-interface MovingAddress {
-  readonly counter: Counter;
+/** An address that is an invariant part plus an induction variable times a power of two. */
+interface LinearAddress {
+  readonly induction: InductionVariable;
   readonly shift: number;
   readonly node: Node;
 }
 
-/** A local that holds a moving address. */
+/** A local that holds a linear address. */
 interface Pointer {
   readonly local: Local;
-  readonly address: MovingAddress;
+  readonly address: LinearAddress;
 }
 
-/** By the key of the address that each holds. */
+/** By the key of the address. */
 type Pointers = ReadonlyMap<string, Pointer>;
 
-/** Gives the innermost loops pointers. */
+/** Introduces pointers in the innermost loops. */
 export function makePointers(body: readonly Statement[]): readonly Statement[] {
   return mapBody(body, (statement) => {
     if (statement.kind !== 'loop' || !isInnermost(statement))
@@ -73,24 +76,26 @@ function isInnermost(loop: Loop): boolean {
 
 function withPointers(loop: Loop): Statement[] {
   const setCounts = countSets(loop.body);
-  const counters = loop.body.flatMap((statement) => findCounter(statement, setCounts));
-  if (counters.length === 0) return [loop];
-  const pointers = choosePointers(loop, counters, setCounts);
+  const inductionVariables = loop.body.flatMap((statement) =>
+    findInductionVariable(statement, setCounts),
+  );
+  if (inductionVariables.length === 0) return [loop];
+  const pointers = choosePointers(loop, inductionVariables, setCounts);
   const before = [...pointers.values()].map(
     ({ local, address }): Statement => ({ kind: 'set', local, value: address.node }),
   );
-  return [...before, { ...loop, body: usePointers(loop, counters, pointers) }];
+  return [...before, { ...loop, body: usePointers(loop, inductionVariables, pointers) }];
 }
 
-/** Pointers for the addresses that are used most often. */
+/** Creates pointers for the addresses that are used most often. */
 function choosePointers(
   loop: Loop,
-  counters: readonly Counter[],
+  inductionVariables: readonly InductionVariable[],
   setCounts: ReadonlyMap<Local, number>,
 ): Pointers {
-  const uses = new Map<string, { address: MovingAddress; count: number }>();
+  const uses = new Map<string, { address: LinearAddress; count: number }>();
   for (const node of addressesIn(loop)) {
-    const address = findMovingAddress(node, counters, setCounts);
+    const address = findLinearAddress(node, inductionVariables, setCounts);
     if (!address) continue;
     const key = computationKey(node);
     uses.set(key, { address, count: (uses.get(key)?.count ?? 0) + 1 });
@@ -108,7 +113,7 @@ function choosePointers(
 function addressesIn(loop: Loop): Node[] {
   const addresses: Node[] = [];
   eachStatement(loop.body, (statement) => {
-    for (const node of ownNodes(statement))
+    for (const node of directNodes(statement))
       eachNode(node, (n) => {
         if (n.kind === 'load') addresses.push(n.address);
       });
@@ -117,10 +122,13 @@ function addressesIn(loop: Loop): Node[] {
   return addresses;
 }
 
-/** The loop's statements with pointers in place of addresses; each pointer moves where its counter does. */
+/**
+ * The loop's body with pointers in place of addresses. Each pointer is advanced together with its
+ * induction variable.
+ */
 function usePointers(
   loop: Loop,
-  counters: readonly Counter[],
+  inductionVariables: readonly InductionVariable[],
   pointers: Pointers,
 ): readonly Statement[] {
   const replace = (node: Node): Node => {
@@ -131,20 +139,30 @@ function usePointers(
   const replaceIn = (body: readonly Statement[]): readonly Statement[] =>
     mapBody(body, (statement) => mapStatement(statement, replace, replaceIn));
   return loop.body.flatMap((statement): Statement[] => {
-    const counter = counters.find((c) => statement.kind === 'set' && statement.local === c.local);
-    if (!counter) return [mapStatement(statement, replace, replaceIn)];
-    const moving = [...pointers.values()].filter(({ address }) => address.counter === counter);
-    return [statement, ...moving.map(movePointer)];
+    const induction = inductionVariables.find(
+      (c) => statement.kind === 'set' && statement.local === c.local,
+    );
+    if (!induction) return [mapStatement(statement, replace, replaceIn)];
+    const advancing = [...pointers.values()].filter(
+      ({ address }) => address.induction === induction,
+    );
+    return [statement, ...advancing.map(advancePointer)];
   });
 }
 
-function movePointer({ local, address: { counter, shift } }: Pointer): Statement {
-  const bytes = fold.integer('shl', counter.step, i32(shift));
+function advancePointer({ local, address: { induction, shift } }: Pointer): Statement {
+  const bytes = fold.integer('shl', induction.step, i32(shift));
   return { kind: 'set', local, value: operation('i32.add', [get(local), bytes]) };
 }
 
-/** `set i, i + step` as a statement that runs once a turn. */
-function findCounter(statement: Statement, setCounts: ReadonlyMap<Local, number>): Counter[] {
+/**
+ * Recognizes `set i, i + step` as a statement that runs once per iteration. Returns an empty list
+ * for other statements.
+ */
+function findInductionVariable(
+  statement: Statement,
+  setCounts: ReadonlyMap<Local, number>,
+): InductionVariable[] {
   if (statement.kind !== 'set' || setCounts.get(statement.local) !== 1) return [];
   const { local, value } = statement;
   if (value.kind !== 'operation' || value.instruction !== 'i32.add') return [];
@@ -153,29 +171,29 @@ function findCounter(statement: Statement, setCounts: ReadonlyMap<Local, number>
   return [{ local, step }];
 }
 
-/** An address as a counter's multiple beside what does not change in the loop. */
-function findMovingAddress(
+/** Recognizes an address as a multiple of an induction variable plus invariant terms. */
+function findLinearAddress(
   node: Node,
-  counters: readonly Counter[],
+  inductionVariables: readonly InductionVariable[],
   setCounts: ReadonlyMap<Local, number>,
-): MovingAddress | undefined {
+): LinearAddress | undefined {
   const terms = addends(node);
-  let multiple: { counter: Counter; shift: number } | undefined;
+  let multiple: { induction: InductionVariable; shift: number } | undefined;
   for (const term of terms) {
-    const scaled = multiple ? undefined : scaledCounter(term, counters);
+    const scaled = multiple ? undefined : scaledInductionVariable(term, inductionVariables);
     if (scaled) multiple = scaled;
     else if (!isInvariant(term, setCounts)) return undefined;
   }
   return multiple && terms.length > 1 ? { ...multiple, node } : undefined;
 }
 
-function scaledCounter(
+function scaledInductionVariable(
   term: Node,
-  counters: readonly Counter[],
-): { counter: Counter; shift: number } | undefined {
+  inductionVariables: readonly InductionVariable[],
+): { induction: InductionVariable; shift: number } | undefined {
   const isShift = term.kind === 'operation' && term.instruction === 'i32.shl';
-  const [of, by] = isShift ? (term.operands as [Node, Node]) : [term, i32(0)];
-  if (of.kind !== 'get' || by.kind !== 'constant') return undefined;
-  const counter = counters.find((c) => c.local === of.local);
-  return counter && { counter, shift: by.value };
+  const [operand, amount] = isShift ? (term.operands as [Node, Node]) : [term, i32(0)];
+  if (operand.kind !== 'get' || amount.kind !== 'constant') return undefined;
+  const induction = inductionVariables.find((c) => c.local === operand.local);
+  return induction && { induction, shift: amount.value };
 }

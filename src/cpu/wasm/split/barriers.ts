@@ -1,6 +1,6 @@
 /**
- * Step 5b: kernels with barriers. A barrier means that all invocations of a workgroup come to it before one goes on;
- * so the loop over invocations is split at each barrier.
+ * Step 5b: kernels with barriers. At a barrier all invocations of a workgroup must arrive before
+ * any continues, so the loop over invocations is split there.
  *
  *   in    a; workgroupBarrier(); b                     in a loop over invocations
  *   out   loop over invocations: a                     then
@@ -9,14 +9,16 @@
  *   in    for (tile ...) { a; workgroupBarrier(); b }
  *   out   for (tile ...) { loop over invocations: a; loop over invocations: b }
  *
- * Loops and branches around a barrier are uniform, as WGSL demands: they run once, and invocation 0 is asked which
- * way. A local that outlives its loop over invocations is kept in memory (spills.ts). An invocation that leaves a
- * block early notes which, and skips what comes until the end of that block. What runs once is skipped where
- * invocation 0 has left: WGSL demands that all have left then, since otherwise some would come to the barrier in it
- * and some not.
+ * The code between barriers is a region; each invocation runs it. Loops and branches that enclose a
+ * barrier are uniform, as WGSL requires: they run once, and the state of invocation 0 decides which
+ * way they go. A local that is needed in several regions is kept in memory (spills.ts). An
+ * invocation that leaves a block early records which one, and skips everything up to the end of
+ * that block. Code that runs once is skipped if invocation 0 has left. All others have left then,
+ * too: otherwise some invocations would reach the barrier in it and others would not, which WGSL
+ * forbids.
  *
- * Why: no thread ever waits for another at a barrier. It is correct but slow; the kernels made for this device meet
- * none.
+ * Why: no thread ever waits for another one at a barrier. This is correct but slow. The kernels
+ * written for this device have no barriers.
  */
 
 import { roundUp } from '../../wgsl/types.js';
@@ -39,148 +41,156 @@ import type { LoweredEntry } from '../lower/lower.js';
 import { layOutSpills } from './spills.js';
 import type { WorkgroupCode } from './split.js';
 
-/** A segment without barriers, which each invocation runs; or a statement around barriers, which runs once for all. */
+/**
+ * A region without barriers, which each invocation runs; or a statement that encloses barriers,
+ * which runs once for all invocations.
+ */
 export type Piece =
-  | { readonly kind: 'segment'; readonly body: readonly Statement[]; readonly id: number }
+  | { readonly kind: 'region'; readonly body: readonly Statement[]; readonly id: number }
   | {
-      readonly kind: 'around';
+      readonly kind: 'enclosing';
       readonly statement: Statement;
       readonly bodies: readonly (readonly Piece[])[];
     };
 
-/** The word of #leftOffset, and the rest of the 16 bytes that a v128 after it is aligned to. */
-const LEFT_BYTES = 16;
+/** The word at #exitOffset, and padding to 16 bytes, the alignment of a v128 after it. */
+const EXIT_BYTES = 16;
 
-/** The code of a workgroup whose invocations wait for each other. */
+/** Returns the code of a workgroup whose kernel has barriers. */
 export function splitLoop(entry: LoweredEntry): WorkgroupCode {
   return new Splitter(entry).split();
 }
 
 class Splitter {
   readonly #entry: LoweredEntry;
-  #segments = 0;
-  /** The locals that are kept in memory, and where, in bytes from the start of an invocation's memory. */
+  #regionCount = 0;
+  /** The spilled locals, with their byte offsets in an invocation's memory. */
   #spilled: ReadonlyMap<Local, number> = new Map();
-  /** Bytes to the word that says which label the invocation has left for, 0 for none. */
-  readonly #leftOffset: number;
+  /**
+   * Byte offset of the word with the id of the label that the invocation has branched to; 0 for
+   * none.
+   */
+  readonly #exitOffset: number;
   /** Bytes from one invocation's memory to the next. */
   #stride = 0;
   readonly #labelIds = new Map<Label, number>();
-  /** The statements around the one being written, whose code runs once. */
-  readonly #around: Extract<Statement, { kind: 'block' | 'loop' }>[] = [];
+  /** The statements that enclose the current one and run once. */
+  readonly #enclosing: Extract<Statement, { kind: 'block' | 'loop' }>[] = [];
 
   constructor(entry: LoweredEntry) {
     this.#entry = entry;
-    this.#leftOffset = entry.invocationBytes;
+    this.#exitOffset = entry.invocationBytes;
   }
 
   split(): WorkgroupCode {
     const { body, sharedBytes, size } = this.#entry;
     const pieces = this.#pieces(body);
-    const { offsets, end } = layOutSpills(pieces, this.#leftOffset + LEFT_BYTES);
+    const { offsets, end } = layOutSpills(pieces, this.#exitOffset + EXIT_BYTES);
     this.#spilled = offsets;
     this.#stride = roundUp(end, 16);
-    const reset = this.#forEach([this.#setLeft(i32(0))]);
+    const reset = this.#forEach([this.#setExit(i32(0))]);
     const code = [...reset, ...this.#write(pieces)];
     return { code, scratch: sharedBytes + this.#stride * size };
   }
 
-  // Cutting
+  // Splitting
 
   #pieces(body: readonly Statement[]): Piece[] {
     const pieces: Piece[] = [];
-    let segment: Statement[] = [];
+    let region: Statement[] = [];
     const close = () => {
-      if (segment.length > 0) pieces.push({ kind: 'segment', body: segment, id: this.#segments++ });
-      segment = [];
+      if (region.length > 0) pieces.push({ kind: 'region', body: region, id: this.#regionCount++ });
+      region = [];
     };
-    const isInLoop = this.#around.some((s) => s.kind === 'loop');
+    const isInLoop = this.#enclosing.some((s) => s.kind === 'loop');
     for (const statement of body) {
-      const isBackward = isInLoop && statement.kind === 'branch' && this.#isAround(statement.label);
+      const isBackward =
+        isInLoop && statement.kind === 'branch' && this.#isEnclosingLoop(statement.label);
       if (statement.kind === 'barrier') close();
-      else if (!holdsBarrier(statement) && !isBackward) segment.push(statement);
+      else if (!containsBarrier(statement) && !isBackward) region.push(statement);
       else {
         close();
-        if (statement.kind === 'block' || statement.kind === 'loop') this.#around.push(statement);
+        if (statement.kind === 'block' || statement.kind === 'loop')
+          this.#enclosing.push(statement);
         const bodies = innerBodies(statement).map((inner) => this.#pieces(inner));
-        if (statement.kind === 'block' || statement.kind === 'loop') this.#around.pop();
-        pieces.push({ kind: 'around', statement, bodies });
+        if (statement.kind === 'block' || statement.kind === 'loop') this.#enclosing.pop();
+        pieces.push({ kind: 'enclosing', statement, bodies });
       }
     }
     close();
     return pieces;
   }
 
-  /** Whether a label is that of a loop around barriers: a branch to it is taken by all. */
-  #isAround(label: Label): boolean {
-    return this.#around.some((s) => s.kind === 'loop' && s.label === label);
+  /**
+   * Whether a label belongs to a loop that encloses barriers. All invocations take a branch to it.
+   */
+  #isEnclosingLoop(label: Label): boolean {
+    return this.#enclosing.some((s) => s.kind === 'loop' && s.label === label);
   }
 
   // Writing
 
   #write(pieces: readonly Piece[]): Statement[] {
     return pieces.flatMap((piece) =>
-      piece.kind === 'segment' ? this.#segment(piece.body) : this.#runOnce(piece),
+      piece.kind === 'region' ? this.#region(piece.body) : this.#runOnce(piece),
     );
   }
 
-  /** A segment, for each invocation that has not left a block around it. */
-  #segment(body: readonly Statement[]): Statement[] {
-    const end: Label = { name: 'segment' };
+  /** Runs a region for each invocation that has not left a block around it. */
+  #region(body: readonly Statement[]): Statement[] {
+    const end: Label = { name: 'region' };
     const inside = new Set<Label>();
     eachStatement(body, (s) => (s.kind === 'block' || s.kind === 'loop') && inside.add(s.label));
     const rewrite = (list: readonly Statement[]): Statement[] =>
       list.flatMap((statement): Statement[] => {
         if (statement.kind === 'branch' && !inside.has(statement.label))
-          return this.#leaveFor(statement.label, end, statement.condition);
+          return this.#exitTo(statement.label, end, statement.condition);
         const mapped = mapStatement(statement, (n) => this.#readSpilled(n), rewrite);
         return [mapped.kind === 'set' ? this.#spill(mapped) : mapped];
       });
     const block: Statement = { kind: 'block', label: end, body: rewrite(body) };
-    return this.#forEach([this.#ifStaying([block])]);
+    return this.#forEach([this.#ifNotExited([block])]);
   }
 
-  /** What runs only where the invocation that memory belongs to has not left. */
-  #ifStaying(code: readonly Statement[]): Statement {
-    return { kind: 'if', condition: fold.isZero(this.#left()), whenTrue: code, whenFalse: [] };
+  /** Runs code only if the current invocation has not left a block. */
+  #ifNotExited(code: readonly Statement[]): Statement {
+    return { kind: 'if', condition: fold.isZero(this.#exit()), whenTrue: code, whenFalse: [] };
   }
 
-  #leaveFor(label: Label, end: Label, condition: Node | undefined): Statement[] {
-    const leave: Statement[] = [
-      this.#setLeft(i32(this.#labelId(label))),
+  #exitTo(label: Label, end: Label, condition: Node | undefined): Statement[] {
+    const exit: Statement[] = [
+      this.#setExit(i32(this.#labelId(label))),
       { kind: 'branch', label: end, condition: undefined },
     ];
-    if (!condition) return leave;
-    return [
-      { kind: 'if', condition: this.#readSpilled(condition), whenTrue: leave, whenFalse: [] },
-    ];
+    if (!condition) return exit;
+    return [{ kind: 'if', condition: this.#readSpilled(condition), whenTrue: exit, whenFalse: [] }];
   }
 
-  #runOnce({ statement, bodies }: Extract<Piece, { kind: 'around' }>): Statement[] {
+  #runOnce({ statement, bodies }: Extract<Piece, { kind: 'enclosing' }>): Statement[] {
     const nested = statement.kind === 'block' || statement.kind === 'loop';
-    if (nested) this.#around.push(statement);
+    if (nested) this.#enclosing.push(statement);
     const written = bodies.map((pieces) => this.#write(pieces));
-    if (nested) this.#around.pop();
+    if (nested) this.#enclosing.pop();
     const code = mapStatement(
       statement,
       (node) => this.#readSpilled(node),
       (body) => written[innerBodies(statement).indexOf(body)]!,
     );
-    if (statement.kind !== 'block') return [this.#ifStaying([code])];
-    // Whoever left for the end of this block is there now.
+    if (statement.kind !== 'block') return [this.#ifNotExited([code])];
+    // Invocations that left for the end of this block have arrived there.
     const id = this.#labelIds.get(statement.label);
-    if (id === undefined) return [this.#ifStaying([code])];
-    const isBack = fold.integer('eq', this.#left(), i32(id));
-    const back: Statement = {
+    if (id === undefined) return [this.#ifNotExited([code])];
+    const hasArrived = fold.integer('eq', this.#exit(), i32(id));
+    const clearExit: Statement = {
       kind: 'if',
-      condition: isBack,
-      whenTrue: [this.#setLeft(i32(0))],
+      condition: hasArrived,
+      whenTrue: [this.#setExit(i32(0))],
       whenFalse: [],
     };
-    return [this.#ifStaying([code]), ...this.#forEach([back])];
+    return [this.#ifNotExited([code]), ...this.#forEach([clearExit])];
   }
 
-  /** Points the invocation's memory at invocation 0's, whose locals code that runs once reads. */
+  /** Selects the memory of invocation 0, whose locals are read by code that runs once. */
   #firstInvocation(): Statement[] {
     const { invocation, invocationMemory } = this.#entry;
     return [
@@ -192,10 +202,13 @@ class Splitter {
   #forEach(body: readonly Statement[]): Statement[] {
     const { invocation, invocationMemory, size } = this.#entry;
     const address = this.#invocationAddress(get(invocation));
-    const turn: Statement[] = [{ kind: 'set', local: invocationMemory, value: address }, ...body];
+    const iteration: Statement[] = [
+      { kind: 'set', local: invocationMemory, value: address },
+      ...body,
+    ];
     return [
       { kind: 'set', local: invocation, value: i32(0) },
-      countingLoop(invocation, i32(size), turn),
+      countingLoop(invocation, i32(size), iteration),
       ...this.#firstInvocation(),
     ];
   }
@@ -223,13 +236,13 @@ class Splitter {
     return { kind: 'store', instruction, address, offset, value: statement.value };
   }
 
-  #setLeft(value: Node): Statement {
+  #setExit(value: Node): Statement {
     const address = get(this.#entry.invocationMemory);
-    return { kind: 'store', instruction: 'i32.store', address, offset: this.#leftOffset, value };
+    return { kind: 'store', instruction: 'i32.store', address, offset: this.#exitOffset, value };
   }
 
-  #left(): Node {
-    return load('i32.load', get(this.#entry.invocationMemory), this.#leftOffset);
+  #exit(): Node {
+    return load('i32.load', get(this.#entry.invocationMemory), this.#exitOffset);
   }
 
   #labelId(label: Label): number {
@@ -239,8 +252,9 @@ class Splitter {
   }
 }
 
-function holdsBarrier(statement: Statement): boolean {
+function containsBarrier(statement: Statement): boolean {
   return (
-    statement.kind === 'barrier' || innerBodies(statement).some((body) => body.some(holdsBarrier))
+    statement.kind === 'barrier' ||
+    innerBodies(statement).some((body) => body.some(containsBarrier))
   );
 }

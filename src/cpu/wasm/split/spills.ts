@@ -1,11 +1,11 @@
 /**
- * Which locals are spilled, that is kept in memory, one place for each invocation: those that an invocation sets and
- * that are still needed after a barrier.
+ * Finds the locals that must be spilled, which means kept in memory, with one copy for each
+ * invocation: those that an invocation sets and that several regions use.
  *
- *   in    segment 0: set sum, ...; set once, ...; store a, once        barrier        segment 1: store b, sum
- *   out   sum at byte 16 of each invocation's memory; `once`, of one segment, stays a local
+ *   in    region 0: set sum, ...; set once, ...; store a, once    barrier    region 1: store b, sum
+ *   out   sum at byte 16 of each invocation's memory; `once`, used in one region, stays a local
  *
- * Why: the next invocation overwrites the locals of the one before.
+ * Why: each invocation overwrites the locals of the one before.
  */
 
 import { roundUp } from '../../wgsl/types.js';
@@ -13,13 +13,17 @@ import { eachStatement, type Local } from '../ir/ir.js';
 import { localsSet, statementReads } from '../ir/locals.js';
 import type { Piece } from './barriers.js';
 
-/** Where the spilled locals lie, in bytes from the start of an invocation's memory, and where they end. */
+/** The byte offset of each spilled local in an invocation's memory, and the end of the last one. */
 interface SpillLayout {
   readonly offsets: ReadonlyMap<Local, number>;
   readonly end: number;
 }
 
-/** Gives each spilled local a place. @param start the first byte that is free for them. */
+/**
+ * Assigns an offset to each spilled local.
+ *
+ * @param start the first byte offset that can be used.
+ */
 export function layOutSpills(pieces: readonly Piece[], start: number): SpillLayout {
   const offsets = new Map<Local, number>();
   let end = start;
@@ -33,42 +37,48 @@ export function layOutSpills(pieces: readonly Piece[], start: number): SpillLayo
 }
 
 function spilledLocals(pieces: readonly Piece[]): Local[] {
-  const isSet = new Set(pieces.flatMap(localsSetInPiece));
+  const isSet = new Set(pieces.flatMap(localsSetIn));
   return [...findUses(pieces)]
     .filter(([local, users]) => isSet.has(local) && needsMemory(users))
     .map(([local]) => local);
 }
 
-/** Whether a local is used by more than one segment, or by a statement that runs once for all invocations. */
+/**
+ * Whether a local is used by more than one region, or by a statement that runs once for all
+ * invocations.
+ */
 function needsMemory(users: ReadonlySet<number>): boolean {
   return users.size > 1 || users.has(RUN_ONCE);
 }
 
-/** Locals that no invocation sets are the same for all: addresses, uniforms, the workgroup's id. */
-function localsSetInPiece(piece: Piece): Local[] {
-  if (piece.kind === 'segment') return [...localsSet(piece.body)];
-  return piece.bodies.flatMap((body) => body.flatMap(localsSetInPiece));
+/**
+ * The locals that invocations set. All others have the same value for all invocations: addresses,
+ * uniforms, the workgroup's id.
+ */
+function localsSetIn(piece: Piece): Local[] {
+  if (piece.kind === 'region') return [...localsSet(piece.body)];
+  return piece.bodies.flatMap((body) => body.flatMap(localsSetIn));
 }
 
-/** In place of a segment's number: a statement around barriers. */
+/** Stands for a statement that encloses barriers, in place of the id of a region. */
 const RUN_ONCE = -1;
 
-/** The segments that use each local. */
+/** The regions that use each local. */
 function findUses(pieces: readonly Piece[]): Map<Local, Set<number>> {
   const uses = new Map<Local, Set<number>>();
-  const note = (local: Local, user: number) => {
+  const recordUse = (local: Local, user: number) => {
     const users = uses.get(local) ?? new Set();
     uses.set(local, users.add(user));
   };
   const visit = (piece: Piece): void => {
-    if (piece.kind === 'around') {
-      for (const local of statementReads(piece.statement)) note(local, RUN_ONCE);
+    if (piece.kind === 'enclosing') {
+      for (const local of statementReads(piece.statement)) recordUse(local, RUN_ONCE);
       for (const body of piece.bodies) body.forEach(visit);
       return;
     }
     eachStatement(piece.body, (statement) => {
-      for (const local of statementReads(statement)) note(local, piece.id);
-      if (statement.kind === 'set') note(statement.local, piece.id);
+      for (const local of statementReads(statement)) recordUse(local, piece.id);
+      if (statement.kind === 'set') recordUse(statement.local, piece.id);
     });
   };
   pieces.forEach(visit);

@@ -1,7 +1,7 @@
 /**
- * WGSL's own functions, as far as this device has them: a table of the arguments that each takes, what it gives, and
- * its value where all arguments are constant. The others are refused by name. Lowered in lower-builtin.ts, in the same
- * order.
+ * The built-in functions of WGSL that this device supports: a table of the arguments that each
+ * takes, its result, and its value where all arguments are constant. The others are rejected by
+ * name. They are lowered in lower-builtin.ts, in the same order.
  *
  *   in    max(2, x)                       with x: f32
  *   out   overload (f32, f32) -> f32: the 2 becomes an f32
@@ -38,43 +38,49 @@ import {
   zip,
 } from './constants.js';
 
-/** An overload that fits: what the arguments are converted to, and the result. */
+/**
+ * An overload that matches: the types that the arguments are converted to, and the type of the
+ * result.
+ */
 interface Overload {
   readonly parameters: readonly Type[];
   readonly result: Type;
 }
 
-/** A function of WGSL's own. */
+/** A built-in function of WGSL. */
 export interface Builtin {
-  /** How a call looks, for errors. */
-  readonly form: string;
-  /** The overload for arguments of these types; `undefined` where none fits. */
+  /** How a call looks, for messages. */
+  readonly signature: string;
+  /** Returns the overload for arguments of these types; `undefined` where none matches. */
   resolve(types: readonly Type[]): Overload | undefined;
-  /** The value of a call whose arguments are constant; absent where a call is never constant. */
+  /**
+   * Computes the value of a call whose arguments are constant; absent where a call is never
+   * constant.
+   */
   readonly evaluate?: (values: readonly Constant[], result: Type) => Constant;
-  /** What is wrong with arguments of which only some are constant, or nothing. */
-  readonly refuse?: (values: readonly (Constant | undefined)[]) => string | undefined;
-  /** Whether a call may stand as a statement. */
-  readonly statement?: true;
+  /** Returns what is wrong with arguments of which only some are constant, if anything. */
+  readonly findError?: (values: readonly (Constant | undefined)[]) => string | undefined;
+  /** Whether a call can be a statement. */
+  readonly isStatement?: true;
 }
 
-type Numbers = 'float' | 'integer' | 'signed' | 'number';
+type NumericKind = 'float' | 'integer' | 'signed' | 'number';
 
-/** The one type that all of these can become, or `undefined`. */
+/** Returns the type that values of all these types can be converted to, or `undefined`. */
 export function commonType(types: readonly Type[]): Type | undefined {
-  const [first] = types;
-  if (!first) return undefined;
-  if (first.kind === 'array') return commonArray(first, types);
+  const [firstType] = types;
+  if (!firstType) return undefined;
+  if (firstType.kind === 'array') return commonArray(firstType, types);
   const scalars = types.map(scalarType);
   if (scalars.some((s) => s === undefined) || types.some((t) => t.kind === 'matrix'))
-    return types.every((t) => t === first) ? first : undefined;
+    return types.every((t) => t === firstType) ? firstType : undefined;
   const element = commonScalar(scalars as Scalar[]);
   if (!element) return undefined;
-  const shaped = types.map((t) => withScalar(t, element));
-  return shaped.every((t) => t === shaped[0]) ? shaped[0] : undefined;
+  const concrete = types.map((t) => withScalar(t, element));
+  return concrete.every((t) => t === concrete[0]) ? concrete[0] : undefined;
 }
 
-/** Arrays of one length have a common type where their elements have. */
+/** Arrays of the same length have a common type if their elements do. */
 function commonArray({ count }: ArrayType, types: readonly Type[]): Type | undefined {
   const arrays = types.filter((type) => type.kind === 'array' && type.count === count);
   if (arrays.length < types.length) return undefined;
@@ -87,78 +93,84 @@ function commonScalar(scalars: readonly Scalar[]): Scalar | undefined {
   return candidates.find((to) => scalars.every((from) => convertsImplicitly(from, to)));
 }
 
-function allows(numbers: Numbers, type: Scalar | undefined): boolean {
-  if (numbers === 'float') return isFloat(type) || type === ABSTRACT_INT;
-  if (numbers === 'integer') return isInteger(type);
-  if (numbers === 'signed' && type === U32) return false;
+function accepts(numeric: NumericKind, type: Scalar | undefined): boolean {
+  if (numeric === 'float') return isFloat(type) || type === ABSTRACT_INT;
+  if (numeric === 'integer') return isInteger(type);
+  if (numeric === 'signed' && type === U32) return false;
   return isFloat(type) || isInteger(type);
 }
 
-/** Floats are wanted: integers without a type become them. */
+/** The type with AbstractInt replaced by AbstractFloat. */
 function asFloat(type: Type): Type {
   return scalarType(type) === ABSTRACT_INT ? withScalar(type, ABSTRACT_FLOAT) : type;
 }
 
-/** What numbers without a type become: floats where only those are taken, i32 where bits are counted. */
-function settle(type: Type, numbers: Numbers): Type {
-  if (numbers === 'integer' && scalarType(type) === ABSTRACT_INT) return withScalar(type, I32);
-  return numbers === 'float' ? asFloat(type) : type;
+/**
+ * The type that abstract numbers get: a float where only floats are accepted, i32 where only
+ * integers are.
+ */
+function resolveAbstract(type: Type, numeric: NumericKind): Type {
+  if (numeric === 'integer' && scalarType(type) === ABSTRACT_INT) return withScalar(type, I32);
+  return numeric === 'float' ? asFloat(type) : type;
 }
 
-/** A function of each component by itself, of `count` arguments of one type. */
+/** A function that works component by component, with `count` arguments of one type. */
 function componentwise(
-  form: string,
+  signature: string,
   count: number,
-  numbers: Numbers,
+  numeric: NumericKind,
   evaluate: (...values: number[]) => number,
 ): Builtin {
   return {
-    form,
-    evaluate: (values, result) => eachLane(values, scalarType(result)!, evaluate),
+    signature,
+    evaluate: (values, result) => mapComponents(values, scalarType(result)!, evaluate),
     resolve: (types) => {
       if (types.length !== count) return undefined;
       const common = commonType(types);
-      if (!common || common.kind === 'matrix' || !allows(numbers, scalarType(common)))
+      if (!common || common.kind === 'matrix' || !accepts(numeric, scalarType(common)))
         return undefined;
-      const type = settle(common, numbers);
+      const type = resolveAbstract(common, numeric);
       return { parameters: types.map(() => type), result: type };
     },
   };
 }
 
-/** A function of numbers applied to each component; one number beside vectors counts for every component. */
-function eachLane(
+/**
+ * Applies a function of numbers to each component. A scalar beside vectors is used for every
+ * component.
+ */
+function mapComponents(
   values: readonly Constant[],
   type: Scalar,
   f: (...values: number[]) => number,
 ): Constant {
   const vector = values.find((value) => Array.isArray(value));
-  if (!vector) return laneResult(f(...(values as number[])), type);
+  if (!vector) return componentResult(f(...(values as number[])), type);
   return vector.map((_, n) => {
     const lanes = values.map((value) => (Array.isArray(value) ? value[n] : value) as number);
-    return laneResult(f(...lanes), type);
+    return componentResult(f(...lanes), type);
   });
 }
 
-/** @throws ConstantError where the number is not one of the type. */
-function laneResult(value: number, type: Scalar): number {
+/** @throws ConstantError where the number cannot be represented in the type. */
+function componentResult(value: number, type: Scalar): number {
   if (type === I32) return value | 0;
   if (type === U32) return value >>> 0;
   return represent(value, type);
 }
 
-const unary = (name: string, numbers: Numbers, f: (x: number) => number) =>
-  [name, componentwise(`${name}(x)`, 1, numbers, f)] as const;
-const binary = (name: string, numbers: Numbers, f: (x: number, y: number) => number) =>
-  [name, componentwise(`${name}(x, y)`, 2, numbers, f)] as const;
+const unary = (name: string, numeric: NumericKind, f: (x: number) => number) =>
+  [name, componentwise(`${name}(x)`, 1, numeric, f)] as const;
+const binary = (name: string, numeric: NumericKind, f: (x: number, y: number) => number) =>
+  [name, componentwise(`${name}(x, y)`, 2, numeric, f)] as const;
 
-/** A logarithm or root of a number that has none. */
-function positive(x: number, name: string): number {
+/** @throws ConstantError for a negative number, which has no logarithm and no root. */
+function requireNonNegative(x: number, name: string): number {
   if (x < 0) throw new ConstantError(`${name}(${x}) has no value`);
   return x;
 }
 
-/** To the nearest integer, ties to the even one. */
+/** Rounds to the nearest integer, ties to even. */
 function roundEven(x: number): number {
   const floor = Math.floor(x);
   if (x - floor !== 0.5) return Math.round(x);
@@ -170,32 +182,32 @@ function power(x: number, y: number): number {
   return x ** y;
 }
 
-/** clamp refuses bounds in the wrong order, also where only they are constant. */
+/** `clamp` rejects bounds in the wrong order, also where only the bounds are constant. */
 const CLAMP: Builtin = {
   ...componentwise('clamp(x, low, high)', 3, 'number', (x, low, high) =>
     Math.min(Math.max(x!, low!), high!),
   ),
-  refuse: ([, low, high]) => {
+  findError: ([, low, high]) => {
     if (low === undefined || high === undefined) return undefined;
     const lanes = [high].flat() as number[];
-    const wrong = ([low].flat() as number[]).findIndex((value, n) => value > lanes[n]!);
-    if (wrong < 0) return undefined;
-    return `the low end of clamp, ${[low].flat()[wrong]}, is above the high end, ${lanes[wrong]}`;
+    const wrongLane = ([low].flat() as number[]).findIndex((value, n) => value > lanes[n]!);
+    if (wrongLane < 0) return undefined;
+    return `the low end of clamp, ${[low].flat()[wrongLane]}, is above the high end, ${lanes[wrongLane]}`;
   },
 };
 
-/** A function of float vectors that gives one number. */
+/** A function of float vectors whose result is one number. */
 function reduction(
-  form: string,
+  signature: string,
   count: number,
   evaluate: (type: Scalar, values: readonly Constant[]) => number,
 ): Builtin {
   return {
-    form,
+    signature,
     evaluate: (values, result) => represent(evaluate(result as Scalar, values), result as Scalar),
     resolve: (types) => {
       const common = types.length === count ? commonType(types) : undefined;
-      if (!common || common.kind === 'matrix' || !allows('float', scalarType(common)))
+      if (!common || common.kind === 'matrix' || !accepts('float', scalarType(common)))
         return undefined;
       const type = asFloat(common);
       return { parameters: types.map(() => type), result: scalarType(type)! };
@@ -207,7 +219,7 @@ function vectorLength(type: Scalar, v: Constant): number {
   return Array.isArray(v) ? Math.sqrt(evaluateDot(type, v, v)) : Math.abs(v as number);
 }
 
-function minus(type: Scalar, a: Constant, b: Constant): Constant {
+function subtract(type: Scalar, a: Constant, b: Constant): Constant {
   return zip(a, b, (x, y) => evaluateBinary('-', type, x, y));
 }
 
@@ -219,9 +231,9 @@ function crossProduct(type: Scalar, v: Constant, w: Constant): Constant {
   return [component(1, 2), component(2, 0), component(0, 1)];
 }
 
-function truthTest(name: 'all' | 'any'): Builtin {
+function boolReduction(name: 'all' | 'any'): Builtin {
   return {
-    form: `${name}(v)`,
+    signature: `${name}(v)`,
     evaluate: ([v]) => {
       const lanes = [v].flat();
       return name === 'all' ? lanes.every(Boolean) : lanes.some(Boolean);
@@ -234,12 +246,12 @@ function truthTest(name: 'all' | 'any'): Builtin {
 }
 
 const barrier = (name: string): Builtin => ({
-  form: `${name}()`,
-  statement: true,
+  signature: `${name}()`,
+  isStatement: true,
   resolve: (types) => (types.length === 0 ? { parameters: [], result: VOID } : undefined),
 });
 
-/** All functions that this device has, by name. */
+/** All built-in functions that this device supports, by name. */
 export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   unary('abs', 'number', Math.abs),
   unary('ceil', 'float', Math.ceil),
@@ -248,14 +260,14 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   unary('exp2', 'float', (x) => 2 ** x),
   unary('floor', 'float', Math.floor),
   unary('fract', 'float', (x) => x - Math.floor(x)),
-  unary('inverseSqrt', 'float', (x) => 1 / Math.sqrt(positive(x, 'inverseSqrt'))),
-  unary('log', 'float', (x) => Math.log(positive(x, 'log'))),
-  unary('log2', 'float', (x) => Math.log2(positive(x, 'log2'))),
+  unary('inverseSqrt', 'float', (x) => 1 / Math.sqrt(requireNonNegative(x, 'inverseSqrt'))),
+  unary('log', 'float', (x) => Math.log(requireNonNegative(x, 'log'))),
+  unary('log2', 'float', (x) => Math.log2(requireNonNegative(x, 'log2'))),
   unary('round', 'float', roundEven),
   unary('saturate', 'float', (x) => Math.min(Math.max(x, 0), 1)),
   unary('sign', 'signed', Math.sign),
   unary('sin', 'float', Math.sin),
-  unary('sqrt', 'float', (x) => Math.sqrt(positive(x, 'sqrt'))),
+  unary('sqrt', 'float', (x) => Math.sqrt(requireNonNegative(x, 'sqrt'))),
   unary('tanh', 'float', Math.tanh),
   unary('trunc', 'float', Math.trunc),
   unary('countOneBits', 'integer', (x) => (x >>> 0).toString(2).replaceAll('0', '').length),
@@ -270,9 +282,13 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   [
     'mix',
     {
-      form: 'mix(x, y, share)',
+      signature: 'mix(x, y, share)',
       evaluate: (values, result) =>
-        eachLane(values, scalarType(result)!, (x, y, share) => x! * (1 - share!) + y! * share!),
+        mapComponents(
+          values,
+          scalarType(result)!,
+          (x, y, share) => x! * (1 - share!) + y! * share!,
+        ),
       resolve: ([x, y, share, ...more]) => {
         if (!x || !y || !share || more.length > 0) return undefined;
         const common = commonType([x, y, ...(share.kind === 'scalar' ? [] : [share])]);
@@ -281,7 +297,7 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
           !common ||
           common.kind === 'matrix' ||
           element?.kind !== 'scalar' ||
-          !allows('float', element)
+          !accepts('float', element)
         )
           return undefined;
         const type = asFloat(withScalar(common, element));
@@ -292,15 +308,15 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   [
     'select',
     {
-      form: 'select(ifFalse, ifTrue, condition)',
-      evaluate: ([no, yes, condition]) => {
-        if (!Array.isArray(condition)) return condition ? yes! : no!;
-        const [p, q] = [no, yes] as (readonly Constant[])[];
+      signature: 'select(ifFalse, ifTrue, condition)',
+      evaluate: ([ifFalse, ifTrue, condition]) => {
+        if (!Array.isArray(condition)) return condition ? ifTrue! : ifFalse!;
+        const [p, q] = [ifFalse, ifTrue] as (readonly Constant[])[];
         return condition.map((chosen, n) => (chosen ? q![n]! : p![n]!));
       },
-      resolve: ([no, yes, condition, ...more]) => {
-        if (!no || !yes || !condition || more.length > 0) return undefined;
-        const type = commonType([no, yes]);
+      resolve: ([ifFalse, ifTrue, condition, ...more]) => {
+        if (!ifFalse || !ifTrue || !condition || more.length > 0) return undefined;
+        const type = commonType([ifFalse, ifTrue]);
         if (!type || type.kind === 'matrix' || !scalarType(type)) return undefined;
         const lanes = type.kind === 'vector' && condition === vectorType(type.size, BOOL);
         if (condition !== BOOL && !lanes) return undefined;
@@ -308,21 +324,21 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
       },
     },
   ],
-  ['all', truthTest('all')],
-  ['any', truthTest('any')],
+  ['all', boolReduction('all')],
+  ['any', boolReduction('any')],
   ['length', reduction('length(v)', 1, (type, [v]) => vectorLength(type, v!))],
   [
     'distance',
-    reduction('distance(v, w)', 2, (type, [v, w]) => vectorLength(type, minus(type, v!, w!))),
+    reduction('distance(v, w)', 2, (type, [v, w]) => vectorLength(type, subtract(type, v!, w!))),
   ],
   [
     'dot',
     {
-      form: 'dot(v, w)',
+      signature: 'dot(v, w)',
       evaluate: ([v, w], result) => evaluateDot(result as Scalar, v!, w!),
       resolve: (types) => {
         const common = types.length === 2 ? commonType(types) : undefined;
-        if (common?.kind !== 'vector' || !allows('number', common.element)) return undefined;
+        if (common?.kind !== 'vector' || !accepts('number', common.element)) return undefined;
         return { parameters: [common, common], result: common.element };
       },
     },
@@ -330,11 +346,11 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   [
     'cross',
     {
-      form: 'cross(v, w)',
+      signature: 'cross(v, w)',
       evaluate: ([v, w], result) => crossProduct(scalarType(result)!, v!, w!),
       resolve: (types) => {
         const common = types.length === 2 ? commonType(types) : undefined;
-        if (common?.kind !== 'vector' || common.size !== 3 || !allows('float', common.element))
+        if (common?.kind !== 'vector' || common.size !== 3 || !accepts('float', common.element))
           return undefined;
         const type = asFloat(common);
         return { parameters: [type, type], result: type };
@@ -344,15 +360,15 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   [
     'normalize',
     {
-      form: 'normalize(v)',
+      signature: 'normalize(v)',
       evaluate: ([v], result) => {
         const element = scalarType(result)!;
         const length = vectorLength(element, v!);
         if (length === 0) throw new ConstantError('a vector of length 0 has no direction');
-        return eachLane([v!], element, (x) => x / length);
+        return mapComponents([v!], element, (x) => x / length);
       },
       resolve: ([type, ...more]) => {
-        if (more.length > 0 || type?.kind !== 'vector' || !allows('float', type.element))
+        if (more.length > 0 || type?.kind !== 'vector' || !accepts('float', type.element))
           return undefined;
         const element = asFloat(type);
         return { parameters: [element], result: element };
@@ -362,7 +378,7 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   [
     'transpose',
     {
-      form: 'transpose(matrix)',
+      signature: 'transpose(matrix)',
       evaluate: ([matrix]) => {
         const columns = matrix as readonly (readonly Constant[])[];
         return columns[0]!.map((_, n) => columns.map((column) => column[n]!));
@@ -376,7 +392,7 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   [
     'arrayLength',
     {
-      form: 'arrayLength(&array)',
+      signature: 'arrayLength(&array)',
       resolve: ([type, ...more]) =>
         more.length === 0 &&
         type?.kind === 'pointer' &&
@@ -391,7 +407,7 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   [
     'workgroupUniformLoad',
     {
-      form: 'workgroupUniformLoad(&variable)',
+      signature: 'workgroupUniformLoad(&variable)',
       resolve: ([type, ...more]) =>
         more.length === 0 && type?.kind === 'pointer' && type.space === 'workgroup'
           ? { parameters: [type], result: type.target }
@@ -400,7 +416,7 @@ export const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ],
 ]);
 
-/** Functions of WGSL that this device does not have, by what they need. */
+/** The built-in functions of WGSL that this device does not support, with the reason. */
 const UNSUPPORTED: readonly (readonly [RegExp, string])[] = [
   [/^texture/, 'this device has no textures'],
   [/^atomic/, 'this device has no atomics'],
@@ -414,12 +430,12 @@ const UNSUPPORTED: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
-/** Why a function of WGSL is not supported, or `undefined` of a name that is not one. */
+/** Returns why a built-in function is not supported; `undefined` where `name` is not one. */
 export function unsupportedBuiltin(name: string): string | undefined {
   return UNSUPPORTED.find(([pattern]) => pattern.test(name))?.[1];
 }
 
-/** What a call's arguments are, for errors: "f32 and vec2<u32>". */
+/** Describes the types of arguments for messages: "f32 and vec2<u32>". */
 export function describeTypes(types: readonly Type[]): string {
   return types.length === 0 ? 'no arguments' : types.map(typeName).join(' and ');
 }

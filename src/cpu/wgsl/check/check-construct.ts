@@ -1,14 +1,15 @@
 /**
- * Step 2d: calls that make a value of a type: constructors, conversions and bitcasts.
+ * Step 2d: calls that construct a value of a type: constructors, conversions and bitcasts.
  *
  *   in    vec3(1, x, 2)                     f32(i)            array(1u, 2u)
  *   out   construct vec3<f32> (1, x, 2)     convert to f32    constant array<u32, 2>
  *
- * Why: the parser cannot tell them from calls of functions, and the lowering meets only these three kinds.
+ * Why: the parser cannot distinguish them from function calls, and lowering needs to know only
+ * these three kinds.
  */
 
 import type { Constant, Expression } from '../program.js';
-import type { Offset } from '../source.js';
+import type { Position } from '../source.js';
 import {
   ABSTRACT_INT,
   arrayType,
@@ -16,6 +17,7 @@ import {
   columnType,
   concreteScalar,
   concreteType,
+  excessElements,
   F32,
   isSized,
   type Matrix,
@@ -24,7 +26,6 @@ import {
   type Struct,
   scalarType,
   type Type,
-  tooManyElements,
   typeName,
   type Vector,
   vectorType,
@@ -37,7 +38,7 @@ import { bitcastConstant, convertConstant, mapConstant, zeroValue } from './cons
 const VECTOR_NAME = /^vec([234])$/;
 const MATRIX_NAME = /^mat([234])x([234])$/;
 
-/** Checks calls that make a value: constructors, conversions and bitcasts. */
+/** Checks constructors, conversions and bitcasts. */
 export class ConstructChecker {
   readonly #expressions: ExpressionChecker;
 
@@ -45,8 +46,8 @@ export class ConstructChecker {
     this.#expressions = expressions;
   }
 
-  /** `bitcast<type>(value)` */
-  bitcast(type: Type, value: Expression, at: Offset): Expression {
+  /** Checks `bitcast<type>(value)`. */
+  bitcast(type: Type, value: Expression, position: Position): Expression {
     const operand = this.#expressions.concrete(value);
     const isNumber = (t: Type) =>
       (t.kind === 'scalar' || t.kind === 'vector') && scalarType(t) !== BOOL;
@@ -56,37 +57,42 @@ export class ConstructChecker {
       withScalar(type, F32) !== withScalar(operand.type, F32)
     )
       return this.#expressions.fail(
-        at,
+        position,
         `bitcast cannot turn ${typeName(operand.type)} into ${typeName(type)}`,
       );
     if (operand.type === type) return operand;
-    if (operand.kind !== 'constant') return { kind: 'bitcast', type, operand, at };
+    if (operand.kind !== 'constant') return { kind: 'bitcast', type, operand, position };
     const [from, to] = [scalarType(operand.type)!, scalarType(type)!];
-    return this.#expressions.constant(type, at, () =>
+    return this.#expressions.constant(type, position, () =>
       mapConstant(operand.value, (v) => bitcastConstant(v as number, from, to)),
     );
   }
 
-  /** The type of `vec4(...)`, `mat2x2(...)` and `array(...)`, whose elements' type the arguments decide. */
+  /**
+   * Infers the type of `vec4(...)`, `mat2x2(...)` and `array(...)` from the arguments.
+   *
+   * @param checkArguments checks the arguments; called only where `name` is one of these.
+   * @returns the type and the checked arguments; `undefined` where `name` is none of these.
+   */
   inferType(
     name: string,
-    given: () => Expression[],
-    at: Offset,
+    checkArguments: () => Expression[],
+    position: Position,
   ): { type: Type; parts: Expression[] } | undefined {
     const vector = VECTOR_NAME.exec(name);
     const matrix = MATRIX_NAME.exec(name);
     if (!vector && !matrix && name !== 'array') return undefined;
-    const parts = given();
+    const parts = checkArguments();
     if (vector && parts.length === 0)
       return { type: vectorType(Number(vector[1]) as 2, ABSTRACT_INT), parts };
     if (parts.length === 0)
-      return this.#expressions.fail(at, `${name}() needs a type: ${name}<f32>()`);
+      return this.#expressions.fail(position, `${name}() needs a type: ${name}<f32>()`);
     if (matrix) return { type: matrixType(Number(matrix[1]) as 2, Number(matrix[2]) as 2), parts };
     if (vector) {
       const element = commonType(parts.map((p) => scalarType(p.type) ?? p.type));
       if (element?.kind !== 'scalar')
         return this.#expressions.fail(
-          at,
+          position,
           `${name}(...) does not take ${describeTypes(parts.map((p) => p.type))}`,
         );
       const isConstant = parts.every((p) => p.kind === 'constant');
@@ -96,67 +102,78 @@ export class ConstructChecker {
       };
     }
     const element = commonType(parts.map((p) => p.type));
-    if (!element) return this.#expressions.fail(at, 'the elements of an array are all of one type');
+    if (!element)
+      return this.#expressions.fail(position, 'the elements of an array must all have one type');
     const isConstant = parts.every((p) => p.kind === 'constant');
     return { type: arrayType(isConstant ? element : concreteType(element), parts.length), parts };
   }
 
-  /** `type(...)`: a vector, matrix, array or struct of its parts, or one number converted. */
-  construct(type: Type, given: readonly Expression[], at: Offset): Expression {
-    if (!isSized(type) || tooManyElements(type))
-      return this.#expressions.fail(at, `no value can be made of ${typeName(type)}`);
-    if (given.length === 0) return { kind: 'constant', type, value: zeroValue(type), at };
+  /**
+   * Checks `type(...)`: a vector, matrix, array or struct of its parts, or a conversion of one
+   * scalar.
+   */
+  construct(type: Type, args: readonly Expression[], position: Position): Expression {
+    if (!isSized(type) || excessElements(type))
+      return this.#expressions.fail(
+        position,
+        `no value can be constructed of type ${typeName(type)}`,
+      );
+    if (args.length === 0) return { kind: 'constant', type, value: zeroValue(type), position };
     switch (type.kind) {
       case 'scalar':
-        return this.#convertScalar(type, given, at);
+        return this.#convertScalar(type, args, position);
       case 'vector':
-        return this.#constructVector(type, given, at);
+        return this.#constructVector(type, args, position);
       case 'matrix':
-        return this.#constructMatrix(type, given, at);
+        return this.#constructMatrix(type, args, position);
       case 'array':
-        return this.#constructList(type, given, Array(type.count).fill(type.element), at);
+        return this.#constructList(type, args, Array(type.count).fill(type.element), position);
       default: {
         const { members } = type as Struct;
         return this.#constructList(
           type,
-          given,
+          args,
           members.map((m) => m.type),
-          at,
+          position,
         );
       }
     }
   }
 
-  #convertScalar(type: Scalar, given: readonly Expression[], at: Offset): Expression {
-    const [operand] = given;
-    if (given.length !== 1 || operand?.type.kind !== 'scalar')
+  #convertScalar(type: Scalar, args: readonly Expression[], position: Position): Expression {
+    const [operand] = args;
+    if (args.length !== 1 || operand?.type.kind !== 'scalar')
       return this.#expressions.fail(
-        at,
-        `${type.name}(...) does not take ${describeTypes(given.map((g) => g.type))}`,
+        position,
+        `${type.name}(...) does not take ${describeTypes(args.map((g) => g.type))}`,
       );
-    return this.#convertNumbers(operand, type, at);
+    return this.#convertNumbers(operand, type, position);
   }
 
-  /** A scalar or vector whose numbers become those of another type. */
-  #convertNumbers(operand: Expression, type: Type, at: Offset): Expression {
+  /** Converts the components of a scalar or vector. */
+  #convertNumbers(operand: Expression, type: Type, position: Position): Expression {
     if (operand.type === type) return operand;
     const [from, to] = [scalarType(operand.type)!, scalarType(type)!];
-    if (operand.kind !== 'constant') return { kind: 'convert', type, operand, at };
-    return this.#expressions.constant(type, at, () =>
+    if (operand.kind !== 'constant') return { kind: 'convert', type, operand, position };
+    return this.#expressions.constant(type, position, () =>
       mapConstant(operand.value, (v) => convertConstant(v, from, to)),
     );
   }
 
-  #constructVector(type: Vector, given: readonly Expression[], at: Offset): Expression {
-    const [first] = given;
-    if (given.length === 1 && first!.type.kind === 'vector' && first!.type.size === type.size)
-      return this.#convertNumbers(first!, type, at);
-    const parts = given.map((part) => {
+  #constructVector(type: Vector, args: readonly Expression[], position: Position): Expression {
+    const [firstArgument] = args;
+    if (
+      args.length === 1 &&
+      firstArgument!.type.kind === 'vector' &&
+      firstArgument!.type.size === type.size
+    )
+      return this.#convertNumbers(firstArgument!, type, position);
+    const parts = args.map((part) => {
       const element = scalarType(part.type);
       if (!element || part.type.kind === 'matrix')
         return this.#expressions.fail(
-          part.at,
-          `a vector is made of numbers, not of ${typeName(part.type)}`,
+          part.position,
+          `a vector is constructed from numbers or bools, not from ${typeName(part.type)}`,
         );
       return this.#expressions.convert(part, withScalar(part.type, type.element), 'a component');
     });
@@ -165,52 +182,54 @@ export class ConstructChecker {
     const isSplat = parts.length === 1 && size === 1;
     if (size !== type.size && !isSplat)
       return this.#expressions.fail(
-        at,
-        `${typeName(type)} is made of ${type.size} components, not ${size}`,
+        position,
+        `${typeName(type)} takes ${type.size} components, not ${size}`,
       );
-    if (!parts.every((p) => p.kind === 'constant')) return { kind: 'construct', type, parts, at };
+    if (!parts.every((p) => p.kind === 'constant'))
+      return { kind: 'construct', type, parts, position };
     const flat = parts.flatMap((p) => (p as { value: Constant }).value);
     const value = isSplat ? Array(type.size).fill(flat[0]) : flat;
-    return { kind: 'constant', type, value, at };
+    return { kind: 'constant', type, value, position };
   }
 
-  #constructMatrix(type: Matrix, given: readonly Expression[], at: Offset): Expression {
+  #constructMatrix(type: Matrix, args: readonly Expression[], position: Position): Expression {
     const { columns, rows } = type;
-    if (given.length === 1 && given[0]!.type === type) return given[0]!;
+    if (args.length === 1 && args[0]!.type === type) return args[0]!;
     const column = columnType(type);
-    if (given.length === columns)
-      return this.#constructList(type, given, Array(columns).fill(column), at);
-    if (given.length !== columns * rows)
+    if (args.length === columns)
+      return this.#constructList(type, args, Array(columns).fill(column), position);
+    if (args.length !== columns * rows)
       return this.#expressions.fail(
-        at,
-        `${typeName(type)} is made of ${columns} columns or ${columns * rows} numbers`,
+        position,
+        `${typeName(type)} takes ${columns} columns or ${columns * rows} numbers`,
       );
-    const built = Array.from({ length: columns }, (_, c) =>
-      this.#constructVector(column, given.slice(c * rows, (c + 1) * rows), at),
+    const columnParts = Array.from({ length: columns }, (_, c) =>
+      this.#constructVector(column, args.slice(c * rows, (c + 1) * rows), position),
     );
-    return this.#constructList(type, built, Array(columns).fill(column), at);
+    return this.#constructList(type, columnParts, Array(columns).fill(column), position);
   }
 
   #constructList(
     type: Type,
-    given: readonly Expression[],
+    args: readonly Expression[],
     types: readonly Type[],
-    at: Offset,
+    position: Position,
   ): Expression {
-    if (given.length !== types.length)
+    if (args.length !== types.length)
       return this.#expressions.fail(
-        at,
-        `${typeName(type)} is made of ${types.length} value${types.length === 1 ? '' : 's'}, not ${given.length}`,
+        position,
+        `${typeName(type)} takes ${types.length} value${types.length === 1 ? '' : 's'}, not ${args.length}`,
       );
-    const parts = given.map((part, n) =>
+    const parts = args.map((part, n) =>
       this.#expressions.convert(part, types[n]!, `part ${n + 1}`),
     );
-    if (!parts.every((p) => p.kind === 'constant')) return { kind: 'construct', type, parts, at };
+    if (!parts.every((p) => p.kind === 'constant'))
+      return { kind: 'construct', type, parts, position };
     return {
       kind: 'constant',
       type,
       value: parts.map((p) => (p as { value: Constant }).value),
-      at,
+      position,
     };
   }
 }

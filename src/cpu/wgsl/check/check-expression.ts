@@ -13,11 +13,11 @@ import type {
   BinaryOperator,
   Constant,
   Expression,
-  Place,
+  Reference,
   ShaderFunction,
   Variable,
 } from '../program.js';
-import { failAt, type Offset } from '../source.js';
+import { failAt, type Position } from '../source.js';
 import {
   ABSTRACT_INT,
   type ArrayType,
@@ -68,47 +68,54 @@ import {
   zip,
 } from './constants.js';
 
-/** What a name stands for. */
-export type Named =
+/** What a name refers to. */
+export type ResolvedName =
   | { readonly kind: 'constant'; readonly type: Type; readonly value: Constant }
   | { readonly kind: 'variable'; readonly variable: Variable }
   | { readonly kind: 'function'; readonly function: ShaderFunction; readonly isEntry: boolean }
   | { readonly kind: 'type'; readonly type: Type };
 
-/** What the expressions of a function, or of the module, see around them. */
-export interface Surroundings {
+/** What the expressions of a function, or of the module, can refer to. */
+export interface Environment {
+  /** The shader's source. */
   readonly text: string;
-  lookup(name: string, at: Offset): Named | undefined;
+  /** Resolves a name that is used at a position; `undefined` where it is not declared. */
+  lookup(name: string, position: Position): ResolvedName | undefined;
+  /** Returns the type with a name. */
   type(name: syntax.Name): Type;
-  /** Notes that a variable outside functions is used. */
-  use(variable: Variable, at: Offset): void;
+  /** Records that a variable is used. */
+  recordUse(variable: Variable, position: Position): void;
 }
 
-const MIXED = new Set(['+', '-', '*', '/', '%']);
+const ARITHMETIC = new Set(['+', '-', '*', '/', '%']);
 const COMPARISONS = new Set(['<', '>', '<=', '>=', '==', '!=']);
 const COMPONENTS = ['xyzw', 'rgba'];
 
-/** Checks expressions in the surroundings of a function, or of the module. */
+/** Checks the expressions of a function, or of the module. */
 export class ExpressionChecker {
-  readonly #around: Surroundings;
+  readonly #environment: Environment;
   readonly #constructs = new ConstructChecker(this);
   /** Whether the operand of a && or || is being checked that will never be evaluated. */
-  #isSkipped = false;
+  #isUnevaluated = false;
 
-  constructor(around: Surroundings) {
-    this.#around = around;
+  constructor(environment: Environment) {
+    this.#environment = environment;
   }
 
-  /** The typed expression, whose numbers may have no type yet. @throws WgslError where it has none. */
+  /**
+   * Checks an expression. The result may have an abstract type.
+   *
+   * @throws WgslError where it breaks a rule.
+   */
   check(node: syntax.Expression): Expression {
-    const { at } = node;
+    const { position } = node;
     switch (node.kind) {
       case 'number': {
-        const { type, value } = this.#guard(at, () => parseNumber(node.text));
-        return { kind: 'constant', type, value, at };
+        const { type, value } = this.#evaluate(position, () => parseNumber(node.text));
+        return { kind: 'constant', type, value, position };
       }
       case 'boolean':
-        return { kind: 'constant', type: BOOL, value: node.value, at };
+        return { kind: 'constant', type: BOOL, value: node.value, position };
       case 'unary':
         return this.#unary(node);
       case 'binary':
@@ -116,224 +123,278 @@ export class ExpressionChecker {
       case 'call':
         return this.#call(node);
       default: {
-        const place = this.#placeOrValue(node);
-        return 'place' in place ? this.read(place.place) : place.value;
+        const reference = this.#referenceOrValue(node);
+        return 'reference' in reference ? this.read(reference.reference) : reference.value;
       }
     }
   }
 
-  /** The typed expression as a value of `type`. @throws WgslError where it is of another type. */
-  checkAs(node: syntax.Expression, type: Type, what: string): Expression {
-    return this.convert(this.check(node), type, what);
+  /**
+   * Checks an expression and converts it to `type`.
+   *
+   * @param subject how messages refer to it.
+   * @throws WgslError where it breaks a rule or cannot be converted.
+   */
+  checkAs(node: syntax.Expression, type: Type, subject: string): Expression {
+    return this.convert(this.check(node), type, subject);
   }
 
-  /** The typed expression, its numbers without a type made i32 and f32. */
+  /** Checks an expression; an abstract type becomes i32 or f32. */
   checkConcrete(node: syntax.Expression): Expression {
     return this.concrete(this.check(node));
   }
 
-  /** The number a constant expression has. @throws WgslError where it is not constant, or not an integer. */
-  constantInteger(node: syntax.Expression, what: string): number {
+  /**
+   * Returns the value of an integer constant expression.
+   *
+   * @param subject how messages refer to it.
+   * @throws WgslError where it is not constant, or not an integer.
+   */
+  constantInteger(node: syntax.Expression, subject: string): number {
     const value = this.check(node);
     if (
       value.kind !== 'constant' ||
       !isInteger(scalarType(value.type)) ||
       value.type.kind !== 'scalar'
     )
-      return this.fail(node.at, `${what} must be a constant integer`);
+      return this.fail(node.position, `${subject} must be a constant integer`);
     return value.value as number;
   }
 
   /**
-   * A place in memory.
+   * Checks an expression that must be a reference.
    *
-   * @param use what is done with it, for the error: "it cannot be assigned to".
+   * @param complaint ends the message if it is a value: "it cannot be assigned to".
    * @throws WgslError where the expression is a value.
    */
-  place(node: syntax.Expression, use: string): Place {
-    const result = this.#placeOrValue(node);
-    if ('place' in result) return result.place;
-    if (isSwizzleOfPlace(result.value))
+  reference(node: syntax.Expression, complaint: string): Reference {
+    const result = this.#referenceOrValue(node);
+    if ('reference' in result) return result.reference;
+    if (isSwizzleOfReference(result.value))
       return this.fail(
-        node.at,
+        node.position,
         'assigning to several components at once is not supported: this device has no swizzle_assignment',
       );
     const name = node.kind === 'name' ? `"${node.name}"` : 'this expression';
-    return this.fail(node.at, `${name} is a value, not a variable: ${use}`);
+    return this.fail(node.position, `${name} is a value, not a variable: ${complaint}`);
   }
 
-  read(place: Place): Expression {
-    const { type, at } = place;
+  /**
+   * The value that a reference refers to.
+   *
+   * @throws WgslError where it is a runtime-sized array.
+   */
+  read(reference: Reference): Expression {
+    const { type, position } = reference;
     if (!isSized(type))
-      return this.fail(at, `${typeName(type)} has no size here: only its elements can be read`);
-    return { kind: 'read', type, place, at };
+      return this.fail(
+        position,
+        `${typeName(type)} has no size here: only its elements can be read`,
+      );
+    return { kind: 'read', type, reference, position };
   }
 
-  /** @throws WgslError where the value is neither of the type nor a number that can become one of it. */
-  convert(value: Expression, type: Type, what: string): Expression {
+  /**
+   * Converts a value to `type`, which is possible for constants of an abstract type.
+   *
+   * @param subject how messages refer to it.
+   * @throws WgslError where the value has another type and cannot be converted.
+   */
+  convert(value: Expression, type: Type, subject: string): Expression {
     if (value.type === type) return value;
-    if (value.kind === 'constant' && this.#becomes(value.type, type))
+    if (value.kind === 'constant' && this.#isConvertible(value.type, type))
       return {
         ...value,
         type,
-        value: this.#guard(
-          value.at,
-          () => this.#retype(value.value, type),
+        value: this.#evaluate(
+          value.position,
+          () => this.#convertConstant(value.value, type),
           () => zeroValue(type),
         ),
       };
-    return this.fail(value.at, `${what} is ${typeName(value.type)}, not ${typeName(type)}`);
+    return this.fail(
+      value.position,
+      `${subject} is ${typeName(value.type)}, not ${typeName(type)}`,
+    );
   }
 
+  /** Converts a value of an abstract type to i32 or f32. */
   concrete(value: Expression): Expression {
     return isAbstract(value.type)
       ? this.convert(value, concreteType(value.type), 'this number')
       : value;
   }
 
-  /** `left operator right`, from operands that are checked already. */
-  binary(operator: BinaryOperator, left: Expression, right: Expression, at: Offset): Expression {
-    if (operator === '&&' || operator === '||') return this.#logical(operator, left, right, at);
+  /** Checks `left operator right`, from operands that are already checked. */
+  binary(
+    operator: BinaryOperator,
+    left: Expression,
+    right: Expression,
+    position: Position,
+  ): Expression {
+    if (operator === '&&' || operator === '||')
+      return this.#logical(operator, left, right, position);
     if (left.type.kind === 'matrix' || right.type.kind === 'matrix')
-      return this.#matrixProduct(operator, left, right, at);
-    if (operator === '<<' || operator === '>>') return this.#shift(operator, left, right, at);
+      return this.#matrixProduct(operator, left, right, position);
+    if (operator === '<<' || operator === '>>') return this.#shift(operator, left, right, position);
     const element = this.#commonScalar(left, right);
     if (!element || !this.#operatorTakes(operator, element))
-      return this.#refuse(operator, left, right, at);
+      return this.#rejectOperands(operator, left, right, position);
     const p = this.convert(left, withScalar(left.type, element), 'the left side');
     const q = this.convert(right, withScalar(right.type, element), 'the right side');
     const isComparison = COMPARISONS.has(operator);
-    // Only sums, products and the like take a number beside a vector.
+    // Only arithmetic operators accept a scalar beside a vector.
     const areVectors = p.type.kind === 'vector' && q.type.kind === 'vector';
-    if (p.type !== q.type && (areVectors || !MIXED.has(operator)))
-      return this.#refuse(operator, left, right, at);
+    if (p.type !== q.type && (areVectors || !ARITHMETIC.has(operator)))
+      return this.#rejectOperands(operator, left, right, position);
     const shape = p.type.kind === 'vector' ? p.type : q.type;
     const type = isComparison ? withScalar(shape, BOOL) : shape;
-    this.#refuseZeroDivisor(operator, q, at);
-    return this.#fold({ kind: 'binary', type, operator, left: p, right: q, at }, element);
+    this.#rejectZeroDivisor(operator, q, position);
+    return this.#fold({ kind: 'binary', type, operator, left: p, right: q, position }, element);
   }
 
-  fail(at: Offset, rule: string): never {
-    return failAt(this.#around.text, at, rule);
+  /** @throws WgslError always, at the position. */
+  fail(position: Position, rule: string): never {
+    return failAt(this.#environment.text, position, rule);
   }
 
   // Names, members and elements
 
-  /** A name, member, element or dereferenced pointer: a place, or a value where what it is part of is one. */
-  #placeOrValue(node: syntax.Expression): { place: Place } | { value: Expression } {
+  /**
+   * Checks a name, member, element or indirection. It is a reference, or a value if it is part of
+   * one.
+   */
+  #referenceOrValue(node: syntax.Expression): { reference: Reference } | { value: Expression } {
     if (node.kind === 'name') return this.#name(node);
     if (node.kind === 'unary' && node.operator === '*') {
       const pointer = this.check(node.operand);
       if (pointer.type.kind !== 'pointer')
-        return this.fail(node.at, `"*" takes a pointer, not ${typeName(pointer.type)}`);
-      return { place: this.#dereference(pointer) };
+        return this.fail(node.position, `"*" takes a pointer, not ${typeName(pointer.type)}`);
+      return { reference: this.#dereference(pointer) };
     }
     if (node.kind !== 'member' && node.kind !== 'index') return { value: this.check(node) };
-    let of = this.#placeOrValue(node.of);
-    const pointer = 'value' in of ? of.value : undefined;
-    if (pointer?.type.kind === 'pointer') of = { place: this.#dereference(pointer) };
-    return node.kind === 'member' ? this.#member(of, node) : this.#element(of, node);
+    let base = this.#referenceOrValue(node.base);
+    const pointer = 'value' in base ? base.value : undefined;
+    if (pointer?.type.kind === 'pointer') base = { reference: this.#dereference(pointer) };
+    return node.kind === 'member' ? this.#member(base, node) : this.#element(base, node);
   }
 
-  #dereference(pointer: Expression): Place {
-    if (pointer.kind === 'address') return pointer.place;
+  #dereference(pointer: Expression): Reference {
+    if (pointer.kind === 'address') return pointer.reference;
     const { target } = pointer.type as Extract<Type, { kind: 'pointer' }>;
-    return { kind: 'dereference', type: target, pointer, at: pointer.at };
+    return { kind: 'dereference', type: target, pointer, position: pointer.position };
   }
 
-  #name({ name, template, at }: syntax.Name): { place: Place } | { value: Expression } {
-    const named = this.#around.lookup(name, at);
-    if (!named) return this.#refuseName(name, at);
-    if (template.length > 0) this.fail(at, `"${name}" takes no template arguments`);
-    if (named.kind === 'type') return this.fail(at, `"${name}" is a type, not a value`);
-    if (named.kind === 'function') return this.fail(at, `"${name}" is a function: call it`);
-    if (named.kind === 'constant') return { value: { ...named, at } };
-    const { variable } = named;
+  #name({
+    name,
+    template,
+    position,
+  }: syntax.Name): { reference: Reference } | { value: Expression } {
+    const resolvedName = this.#environment.lookup(name, position);
+    if (!resolvedName) return this.#rejectName(name, position);
+    if (template.length > 0) this.fail(position, `"${name}" takes no template arguments`);
+    if (resolvedName.kind === 'type')
+      return this.fail(position, `"${name}" is a type, not a value`);
+    if (resolvedName.kind === 'function')
+      return this.fail(position, `"${name}" is a function: call it`);
+    if (resolvedName.kind === 'constant') return { value: { ...resolvedName, position } };
+    const { variable } = resolvedName;
     if (variable.space === 'let')
-      return { value: { kind: 'value', type: variable.type, variable, at } };
-    this.#around.use(variable, at);
-    return { place: { kind: 'variable', type: variable.type, variable, at } };
+      return { value: { kind: 'value', type: variable.type, variable, position } };
+    this.#environment.recordUse(variable, position);
+    return { reference: { kind: 'variable', type: variable.type, variable, position } };
   }
 
-  #refuseName(name: string, at: Offset): never {
-    if (isPredeclaredType(name)) return this.fail(at, `"${name}" is a type, not a value`);
+  #rejectName(name: string, position: Position): never {
+    if (isPredeclaredType(name)) return this.fail(position, `"${name}" is a type, not a value`);
     if (BUILTINS.has(name) || unsupportedBuiltin(name))
-      return this.fail(at, `"${name}" is a function: call it`);
-    return this.fail(at, `"${name}" is not declared`);
+      return this.fail(position, `"${name}" is a function: call it`);
+    return this.fail(position, `"${name}" is not declared`);
   }
 
   #member(
-    of: { place: Place } | { value: Expression },
-    { name, at }: { name: string; at: Offset },
-  ): { place: Place } | { value: Expression } {
-    const type = 'place' in of ? of.place.type : of.value.type;
-    if (type.kind === 'struct') return this.#structMember(of, type, name, at);
+    base: { reference: Reference } | { value: Expression },
+    { name, position }: { name: string; position: Position },
+  ): { reference: Reference } | { value: Expression } {
+    const type = 'reference' in base ? base.reference.type : base.value.type;
+    if (type.kind === 'struct') return this.#structMember(base, type, name, position);
     if (type.kind !== 'vector')
-      return this.fail(at, `${typeName(type)} has no members, so none is called "${name}"`);
+      return this.fail(position, `${typeName(type)} has no members, so none is called "${name}"`);
     const letters = COMPONENTS.find((set) => [...name].every((letter) => set.includes(letter)));
     const lanes = [...name].map((letter) => letters?.indexOf(letter) ?? -1);
     if (!letters || name.length > 4 || lanes.some((lane) => lane >= type.size))
-      return this.fail(at, `${typeName(type)} has no component "${name}"`);
+      return this.fail(position, `${typeName(type)} has no component "${name}"`);
     const [lane] = lanes;
-    if ('place' in of && lanes.length === 1) {
-      const index = { kind: 'constant', type: U32, value: lane!, at } as const;
-      return { place: { kind: 'element', type: type.element, of: of.place, index, at } };
+    if ('reference' in base && lanes.length === 1) {
+      const index = { kind: 'constant', type: U32, value: lane!, position } as const;
+      return {
+        reference: { kind: 'element', type: type.element, base: base.reference, index, position },
+      };
     }
-    const vector = 'place' in of ? this.read(of.place) : of.value;
-    return { value: this.#swizzle(vector, type, lanes, at) };
+    const vector = 'reference' in base ? this.read(base.reference) : base.value;
+    return { value: this.#swizzle(vector, type, lanes, position) };
   }
 
-  #swizzle(of: Expression, { element }: Vector, lanes: readonly number[], at: Offset): Expression {
+  #swizzle(
+    base: Expression,
+    { element }: Vector,
+    lanes: readonly number[],
+    position: Position,
+  ): Expression {
     const type = lanes.length === 1 ? element : vectorType(lanes.length as 2 | 3 | 4, element);
-    if (of.kind !== 'constant') return { kind: 'swizzle', type, of, lanes, at };
-    const parts = lanes.map((lane) => (of.value as readonly Constant[])[lane]!);
-    return { kind: 'constant', type, value: lanes.length === 1 ? parts[0]! : parts, at };
+    if (base.kind !== 'constant') return { kind: 'swizzle', type, base, lanes, position };
+    const parts = lanes.map((lane) => (base.value as readonly Constant[])[lane]!);
+    return { kind: 'constant', type, value: lanes.length === 1 ? parts[0]! : parts, position };
   }
 
   #structMember(
-    of: { place: Place } | { value: Expression },
+    base: { reference: Reference } | { value: Expression },
     struct: Struct,
     name: string,
-    at: Offset,
-  ): { place: Place } | { value: Expression } {
+    position: Position,
+  ): { reference: Reference } | { value: Expression } {
     const index = struct.members.findIndex((m) => m.name === name);
-    if (index < 0) return this.fail(at, `struct ${struct.name} has no member "${name}"`);
+    if (index < 0) return this.fail(position, `struct ${struct.name} has no member "${name}"`);
     const { type } = struct.members[index]!;
-    if ('place' in of) return { place: { kind: 'member', type, of: of.place, struct, index, at } };
-    if (of.value.kind === 'constant') {
-      const value = (of.value.value as readonly Constant[])[index]!;
-      return { value: { kind: 'constant', type, value, at } };
+    if ('reference' in base)
+      return { reference: { kind: 'member', type, base: base.reference, struct, index, position } };
+    if (base.value.kind === 'constant') {
+      const value = (base.value.value as readonly Constant[])[index]!;
+      return { value: { kind: 'constant', type, value, position } };
     }
-    return { value: { kind: 'member', type, of: of.value, index, at } };
+    return { value: { kind: 'member', type, base: base.value, index, position } };
   }
 
   #element(
-    of: { place: Place } | { value: Expression },
-    node: { index: syntax.Expression; at: Offset },
-  ): { place: Place } | { value: Expression } {
-    const { at } = node;
-    const composite = 'place' in of ? of.place.type : of.value.type;
+    base: { reference: Reference } | { value: Expression },
+    node: { index: syntax.Expression; position: Position },
+  ): { reference: Reference } | { value: Expression } {
+    const { position } = node;
+    const composite = 'reference' in base ? base.reference.type : base.value.type;
     const type = elementType(composite);
-    if (!type) return this.fail(at, `${typeName(composite)} has no elements`);
+    if (!type) return this.fail(position, `${typeName(composite)} has no elements`);
     const index = this.#index(node.index, elementCount(composite as ArrayType | Vector | Matrix));
-    if ('place' in of) return { place: { kind: 'element', type, of: of.place, index, at } };
-    if (of.value.kind === 'constant' && index.kind === 'constant') {
-      const value = (of.value.value as readonly Constant[])[index.value as number]!;
-      return { value: { kind: 'constant', type, value, at } };
+    if ('reference' in base)
+      return { reference: { kind: 'element', type, base: base.reference, index, position } };
+    if (base.value.kind === 'constant' && index.kind === 'constant') {
+      const value = (base.value.value as readonly Constant[])[index.value as number]!;
+      return { value: { kind: 'constant', type, value, position } };
     }
-    const value = this.concrete(of.value);
-    return { value: { kind: 'element', type: elementType(value.type)!, of: value, index, at } };
+    const value = this.concrete(base.value);
+    return {
+      value: { kind: 'element', type: elementType(value.type)!, base: value, index, position },
+    };
   }
 
   #index(node: syntax.Expression, count: number | undefined): Expression {
     const index = this.checkConcrete(node);
     if (index.type !== I32 && index.type !== U32)
-      return this.fail(node.at, `an index is i32 or u32, not ${typeName(index.type)}`);
+      return this.fail(node.position, `an index is i32 or u32, not ${typeName(index.type)}`);
     if (index.kind === 'constant') {
       const value = index.value as number;
       if (value < 0 || (count !== undefined && value >= count))
         return this.fail(
-          node.at,
+          node.position,
           count === undefined
             ? `index ${value} is negative`
             : `index ${value} is outside 0 to ${count - 1}`,
@@ -345,9 +406,10 @@ export class ExpressionChecker {
   // Operators
 
   #unary(node: Extract<syntax.Expression, { kind: 'unary' }>): Expression {
-    const { operator, at } = node;
-    if (operator === '*') return this.read(this.place(node, 'it cannot be read through'));
-    if (operator === '&') return this.#address(this.place(node.operand, 'it has no address'), at);
+    const { operator, position } = node;
+    if (operator === '*') return this.read(this.reference(node, 'it cannot be read through'));
+    if (operator === '&')
+      return this.#address(this.reference(node.operand, 'it has no address'), position);
     const operand = this.check(node.operand);
     const element = operand.type.kind === 'matrix' ? undefined : scalarType(operand.type);
     const fits =
@@ -357,31 +419,37 @@ export class ExpressionChecker {
           ? isInteger(element)
           : isFloat(element) || isInteger(element);
     if (!element || !fits || (operator === '-' && element === U32))
-      return this.fail(at, `"${operator}" does not take ${typeName(operand.type)}`);
+      return this.fail(position, `"${operator}" does not take ${typeName(operand.type)}`);
     const { type } = operand;
     if (operand.kind === 'constant') {
-      return this.constant(type, at, () =>
+      return this.constant(type, position, () =>
         mapConstant(operand.value, (v) => evaluateUnary(operator as '-', element, v)),
       );
     }
-    return { kind: 'unary', type, operator: operator as '-' | '!' | '~', operand, at };
+    return { kind: 'unary', type, operator: operator as '-' | '!' | '~', operand, position };
   }
 
-  #address(place: Place, at: Offset): Expression {
-    const root = rootVariable(place);
-    const isLane = place.kind === 'element' && place.of.type.kind === 'vector';
-    if (isLane) return this.fail(at, 'a component of a vector has no address');
+  #address(reference: Reference, position: Position): Expression {
+    const root = rootVariable(reference);
+    const isComponent = reference.kind === 'element' && reference.base.type.kind === 'vector';
+    if (isComponent) return this.fail(position, 'a component of a vector has no address');
     if (!root) {
-      const pointer = innermostPointer(place);
+      const pointer = innermostPointer(reference);
       return {
         kind: 'address',
-        type: pointerType(pointer.space, place.type, pointer.access),
-        place,
-        at,
+        type: pointerType(pointer.space, reference.type, pointer.access),
+        reference,
+        position,
       };
     }
-    if (root.space === 'let') return this.fail(at, `"${root.name}" is a value: it has no address`);
-    return { kind: 'address', type: pointerType(root.space, place.type, root.access), place, at };
+    if (root.space === 'let')
+      return this.fail(position, `"${root.name}" is a value: it has no address`);
+    return {
+      kind: 'address',
+      type: pointerType(root.space, reference.type, root.access),
+      reference,
+      position,
+    };
   }
 
   #binary(node: Extract<syntax.Expression, { kind: 'binary' }>): Expression {
@@ -390,54 +458,70 @@ export class ExpressionChecker {
     const isLogical = operator === '&&' || operator === '||';
     const isDecided = left.kind === 'constant' && left.value === (operator === '||');
     if (!isLogical || !isDecided || left.type !== BOOL)
-      return this.binary(operator, left, this.check(node.right), node.at);
-    // The right side of a decided && or || is typed, but its value is never asked for.
-    const wasSkipped = this.#isSkipped;
-    this.#isSkipped = true;
+      return this.binary(operator, left, this.check(node.right), node.position);
+    // The right side of a decided && or || has a type, but its value is never needed.
+    const wasUnevaluated = this.#isUnevaluated;
+    this.#isUnevaluated = true;
     const right = this.check(node.right);
-    this.#isSkipped = wasSkipped;
+    this.#isUnevaluated = wasUnevaluated;
     if (right.kind !== 'constant' || right.type !== BOOL)
-      return this.binary(operator, left, right, node.at);
-    return { ...left, at: node.at };
+      return this.binary(operator, left, right, node.position);
+    return { ...left, position: node.position };
   }
 
-  #logical(operator: '&&' | '||', left: Expression, right: Expression, at: Offset): Expression {
-    if (left.type !== BOOL || right.type !== BOOL) return this.#refuse(operator, left, right, at);
-    return this.#fold({ kind: 'binary', type: BOOL, operator, left, right, at }, BOOL);
+  #logical(
+    operator: '&&' | '||',
+    left: Expression,
+    right: Expression,
+    position: Position,
+  ): Expression {
+    if (left.type !== BOOL || right.type !== BOOL)
+      return this.#rejectOperands(operator, left, right, position);
+    return this.#fold({ kind: 'binary', type: BOOL, operator, left, right, position }, BOOL);
   }
 
-  #shift(operator: '<<' | '>>', left: Expression, right: Expression, at: Offset): Expression {
+  #shift(
+    operator: '<<' | '>>',
+    left: Expression,
+    right: Expression,
+    position: Position,
+  ): Expression {
     const element = scalarType(left.type);
-    const haveOneShape = withScalar(left.type, U32) === withScalar(right.type, U32);
-    if (!isInteger(element) || !isInteger(scalarType(right.type)) || !haveOneShape)
-      return this.#refuse(operator, left, right, at);
-    const by = this.convert(right, withScalar(right.type, U32), 'the number of bits');
-    const isConstant = by.kind === 'constant' && left.kind === 'constant';
+    const haveSameShape = withScalar(left.type, U32) === withScalar(right.type, U32);
+    if (!isInteger(element) || !isInteger(scalarType(right.type)) || !haveSameShape)
+      return this.#rejectOperands(operator, left, right, position);
+    const count = this.convert(right, withScalar(right.type, U32), 'the number of bits');
+    const isConstant = count.kind === 'constant' && left.kind === 'constant';
     const shifted = isConstant ? left : this.concrete(left);
-    if (by.kind === 'constant' && !this.#isSkipped)
-      mapConstant(by.value, (n) =>
+    if (count.kind === 'constant' && !this.#isUnevaluated)
+      mapConstant(count.value, (n) =>
         Number(n) > 31 && scalarType(shifted.type) !== ABSTRACT_INT
-          ? this.fail(at, `a shift by ${n} is past the 31 that 32 bits have`)
+          ? this.fail(position, `a shift by ${n} exceeds 31, the most for a 32-bit integer`)
           : n,
       );
     const { type } = shifted;
     return this.#fold(
-      { kind: 'binary', type, operator, left: shifted, right: by, at },
+      { kind: 'binary', type, operator, left: shifted, right: count, position },
       scalarType(type)!,
     );
   }
 
-  #matrixProduct(operator: BinaryOperator, l: Expression, r: Expression, at: Offset): Expression {
-    const left = l.type.kind === 'matrix' ? l : this.#floats(l);
-    const right = r.type.kind === 'matrix' ? r : this.#floats(r);
+  #matrixProduct(
+    operator: BinaryOperator,
+    leftOperand: Expression,
+    rightOperand: Expression,
+    position: Position,
+  ): Expression {
+    const left = leftOperand.type.kind === 'matrix' ? leftOperand : this.#floats(leftOperand);
+    const right = rightOperand.type.kind === 'matrix' ? rightOperand : this.#floats(rightOperand);
     const type = matrixResult(operator, left.type, right.type);
-    if (!type) return this.#refuse(operator, l, r, at);
+    if (!type) return this.#rejectOperands(operator, leftOperand, rightOperand, position);
     if (left.kind !== 'constant' || right.kind !== 'constant')
-      return { kind: 'binary', type, operator, left, right, at };
-    return this.constant(type, at, () => evaluateMatrix(operator, left.value, right.value));
+      return { kind: 'binary', type, operator, left, right, position };
+    return this.constant(type, position, () => evaluateMatrix(operator, left.value, right.value));
   }
 
-  /** Numbers without a type, beside a matrix, are f32. */
+  /** Beside a matrix, abstract numbers are f32. */
   #floats(value: Expression): Expression {
     return isAbstract(value.type)
       ? this.convert(value, withScalar(value.type, F32), 'this number')
@@ -456,25 +540,32 @@ export class ExpressionChecker {
     return p && q && (commonType([p, q]) as Scalar | undefined);
   }
 
-  #refuse(operator: string, left: Expression, right: Expression, at: Offset): never {
+  #rejectOperands(
+    operator: string,
+    left: Expression,
+    right: Expression,
+    position: Position,
+  ): never {
     const types = describeTypes([left.type, right.type]);
-    return this.fail(at, `"${operator}" does not take ${types}`);
+    return this.fail(position, `"${operator}" does not take ${types}`);
   }
 
-  #refuseZeroDivisor(operator: string, divisor: Expression, at: Offset): void {
-    if ((operator !== '/' && operator !== '%') || this.#isSkipped) return;
+  #rejectZeroDivisor(operator: string, divisor: Expression, position: Position): void {
+    if ((operator !== '/' && operator !== '%') || this.#isUnevaluated) return;
     if (divisor.kind !== 'constant' || !isInteger(scalarType(divisor.type))) return;
-    mapConstant(divisor.value, (v) => (v === 0 ? this.fail(at, 'an integer is divided by 0') : v));
+    mapConstant(divisor.value, (v) =>
+      v === 0 ? this.fail(position, 'an integer is divided by 0') : v,
+    );
   }
 
-  /** A binary operation of two constants becomes its value. */
+  /** Replaces a binary operation on two constants by its value. */
   #fold(node: Extract<Expression, { kind: 'binary' }>, element: Scalar): Expression {
-    const { left, right, operator, type, at } = node;
+    const { left, right, operator, type, position } = node;
     if (left.kind !== 'constant' || right.kind !== 'constant') {
-      // Numbers without a type are constants, so that beside a value at run time none is left.
+      // Abstract numbers are constant, so beside a run-time value none is left.
       return node;
     }
-    return this.constant(type, at, () =>
+    return this.constant(type, position, () =>
       zip(left.value, right.value, (p, q) => evaluateBinary(operator, element, p, q)),
     );
   }
@@ -482,101 +573,122 @@ export class ExpressionChecker {
   // Calls
 
   #call(node: syntax.CallExpression): Expression {
-    const { callee, at } = node;
-    const given = () => node.arguments.map((argument) => this.check(argument));
-    const named = this.#around.lookup(callee.name, callee.at);
-    if (named?.kind === 'constant' || named?.kind === 'variable')
-      return this.fail(at, `"${callee.name}" is not a function`);
-    if (named?.kind === 'type')
-      return this.#constructs.construct(this.#around.type(callee), given(), at);
-    if (!named && callee.name === 'bitcast') return this.#bitcast(callee, given(), at);
+    const { callee, position } = node;
+    const checkArguments = () => node.arguments.map((argument) => this.check(argument));
+    const resolvedName = this.#environment.lookup(callee.name, callee.position);
+    if (resolvedName?.kind === 'constant' || resolvedName?.kind === 'variable')
+      return this.fail(position, `"${callee.name}" is not a function`);
+    if (resolvedName?.kind === 'type')
+      return this.#constructs.construct(this.#environment.type(callee), checkArguments(), position);
+    if (!resolvedName && callee.name === 'bitcast')
+      return this.#bitcast(callee, checkArguments(), position);
     const hasTemplate = callee.template.length > 0;
-    const inferred = !named && !hasTemplate && this.#constructs.inferType(callee.name, given, at);
-    if (inferred) return this.#constructs.construct(inferred.type, inferred.parts, at);
-    const builtin = named ? undefined : BUILTINS.get(callee.name);
-    if (hasTemplate && (named || builtin))
-      this.fail(at, `function ${callee.name} takes no template arguments`);
-    if (named?.isEntry) this.fail(at, `${callee.name} is an entry point: no function can call it`);
-    if (named) return this.#functionCall(named.function, given(), at);
-    if (builtin) return this.#builtinCall(callee.name, builtin, given(), at);
+    const inferred =
+      !resolvedName &&
+      !hasTemplate &&
+      this.#constructs.inferType(callee.name, checkArguments, position);
+    if (inferred) return this.#constructs.construct(inferred.type, inferred.parts, position);
+    const builtin = resolvedName ? undefined : BUILTINS.get(callee.name);
+    if (hasTemplate && (resolvedName || builtin))
+      this.fail(position, `function ${callee.name} takes no template arguments`);
+    if (resolvedName?.isEntry)
+      this.fail(position, `${callee.name} is an entry point: no function can call it`);
+    if (resolvedName) return this.#functionCall(resolvedName.function, checkArguments(), position);
+    if (builtin) return this.#builtinCall(callee.name, builtin, checkArguments(), position);
     const unsupported = unsupportedBuiltin(callee.name);
-    if (unsupported) return this.fail(at, `"${callee.name}" is not supported: ${unsupported}`);
-    return this.#constructs.construct(this.#around.type(callee), given(), at);
+    if (unsupported)
+      return this.fail(position, `"${callee.name}" is not supported: ${unsupported}`);
+    return this.#constructs.construct(this.#environment.type(callee), checkArguments(), position);
   }
 
-  #functionCall(called: ShaderFunction, given: readonly Expression[], at: Offset): Expression {
-    const { name, parameters, result } = called;
-    if (given.length !== parameters.length)
+  #functionCall(
+    callee: ShaderFunction,
+    args: readonly Expression[],
+    position: Position,
+  ): Expression {
+    const { name, parameters, result } = callee;
+    if (args.length !== parameters.length)
       return this.fail(
-        at,
-        `${name} takes ${parameters.length} argument${parameters.length === 1 ? '' : 's'}, not ${given.length}`,
+        position,
+        `${name} takes ${parameters.length} argument${parameters.length === 1 ? '' : 's'}, not ${args.length}`,
       );
-    const converted = given.map((value, n) =>
+    const converted = args.map((value, n) =>
       this.convert(value, parameters[n]!.type, `argument ${parameters[n]!.name} of ${name}`),
     );
-    return { kind: 'call', type: result, function: called, arguments: converted, at };
+    return { kind: 'call', type: result, function: callee, arguments: converted, position };
   }
 
   #builtinCall(
     name: string,
     builtin: Builtin,
-    given: readonly Expression[],
-    at: Offset,
+    args: readonly Expression[],
+    position: Position,
   ): Expression {
-    const types = given.map((value) => value.type);
+    const types = args.map((value) => value.type);
     const overload = builtin.resolve(types);
-    if (!overload) return this.fail(at, `${builtin.form} does not take ${describeTypes(types)}`);
-    const constant = builtin.evaluate && given.every((value) => value.kind === 'constant');
-    const settled = constant ? overload : concreteOverload(overload);
-    const converted = given.map((value, n) =>
-      this.convert(value, settled.parameters[n]!, `argument ${n + 1} of ${name}`),
+    if (!overload)
+      return this.fail(position, `${builtin.signature} does not take ${describeTypes(types)}`);
+    const constant = builtin.evaluate && args.every((value) => value.kind === 'constant');
+    const resolved = constant ? overload : concreteOverload(overload);
+    const converted = args.map((value, n) =>
+      this.convert(value, resolved.parameters[n]!, `argument ${n + 1} of ${name}`),
     );
     const values = converted.map((v) => (v.kind === 'constant' ? v.value : undefined));
-    const refused = this.#isSkipped ? undefined : builtin.refuse?.(values);
-    if (refused) this.fail(at, refused);
-    const { result: type } = settled;
-    if (!constant) return { kind: 'builtin', type, name, arguments: converted, at };
-    return this.constant(type, at, () => builtin.evaluate!(values as Constant[], type));
+    const error = this.#isUnevaluated ? undefined : builtin.findError?.(values);
+    if (error) this.fail(position, error);
+    const { result: type } = resolved;
+    if (!constant) return { kind: 'builtin', type, name, arguments: converted, position };
+    return this.constant(type, position, () => builtin.evaluate!(values as Constant[], type));
   }
 
-  #bitcast(callee: syntax.Name, given: readonly Expression[], at: Offset): Expression {
+  #bitcast(callee: syntax.Name, args: readonly Expression[], position: Position): Expression {
     const [target, ...more] = callee.template;
-    if (target?.kind !== 'name' || more.length > 0 || given.length !== 1)
-      return this.fail(at, 'bitcast<type>(value) takes one type and one value');
-    return this.#constructs.bitcast(this.#around.type(target), given[0]!, at);
+    if (target?.kind !== 'name' || more.length > 0 || args.length !== 1)
+      return this.fail(position, 'bitcast<type>(value) takes one type and one value');
+    return this.#constructs.bitcast(this.#environment.type(target), args[0]!, position);
   }
 
   // Constants
 
-  #becomes(from: Type, to: Type): boolean {
+  #isConvertible(from: Type, to: Type): boolean {
     if (from.kind === 'array' && to.kind === 'array')
-      return from.count === to.count && this.#becomes(from.element, to.element);
+      return from.count === to.count && this.#isConvertible(from.element, to.element);
     const [p, q] = [scalarType(from), scalarType(to)];
     if (!p || !q || from.kind === 'matrix' || to.kind === 'matrix') return false;
     return convertsImplicitly(p, q) && withScalar(from, q) === to;
   }
 
-  #retype(value: Constant, type: Type): Constant {
+  #convertConstant(value: Constant, type: Type): Constant {
     if (type.kind === 'array')
-      return (value as readonly Constant[]).map((part) => this.#retype(part, type.element));
+      return (value as readonly Constant[]).map((part) =>
+        this.#convertConstant(part, type.element),
+      );
     const element = scalarType(type)!;
     return mapConstant(value, (v) => (typeof v === 'boolean' ? v : materialize(v, element)));
   }
 
-  /** A constant, whose value `evaluate` gives. @throws WgslError where it has none. */
-  constant(type: Type, at: Offset, evaluate: () => Constant): Expression {
-    const value = this.#guard(at, evaluate, () => zeroValue(type));
-    return { kind: 'constant', type, value, at };
+  /**
+   * Creates a constant whose value `evaluate` computes.
+   *
+   * @throws WgslError where it has no value.
+   */
+  constant(type: Type, position: Position, evaluate: () => Constant): Expression {
+    const value = this.#evaluate(position, evaluate, () => zeroValue(type));
+    return { kind: 'constant', type, value, position };
   }
 
-  /** @param otherwise gives what counts as the value where an expression that is never evaluated has none. */
-  #guard<T>(at: Offset, run: () => T, otherwise?: () => T): T {
+  /**
+   * Runs `run` and reports a ConstantError at a position.
+   *
+   * @param fallback the value of an expression that is never evaluated and has none.
+   */
+  #evaluate<T>(position: Position, run: () => T, fallback?: () => T): T {
     try {
       return run();
     } catch (error) {
       if (!(error instanceof ConstantError)) throw error;
-      if (this.#isSkipped && otherwise) return otherwise();
-      return this.fail(at, error.message);
+      if (this.#isUnevaluated && fallback) return fallback();
+      return this.fail(position, error.message);
     }
   }
 }
@@ -588,18 +700,23 @@ function concreteOverload({ parameters, result }: { parameters: readonly Type[];
   };
 }
 
-/** Whether a value is several components of a variable, or one of them: a later WGSL lets them be assigned to. */
-function isSwizzleOfPlace(value: Expression): boolean {
-  if (value.kind === 'element') return isSwizzleOfPlace(value.of);
-  return value.kind === 'swizzle' && (value.of.kind === 'read' || isSwizzleOfPlace(value.of));
+/**
+ * Whether a value consists of components of a variable. A later version of WGSL can assign to it.
+ */
+function isSwizzleOfReference(value: Expression): boolean {
+  if (value.kind === 'element') return isSwizzleOfReference(value.base);
+  return (
+    value.kind === 'swizzle' && (value.base.kind === 'read' || isSwizzleOfReference(value.base))
+  );
 }
 
-function innermostPointer(place: Place): Extract<Type, { kind: 'pointer' }> {
-  if (place.kind === 'dereference') return place.pointer.type as Extract<Type, { kind: 'pointer' }>;
-  return innermostPointer((place as { of: Place }).of);
+function innermostPointer(reference: Reference): Extract<Type, { kind: 'pointer' }> {
+  if (reference.kind === 'dereference')
+    return reference.pointer.type as Extract<Type, { kind: 'pointer' }>;
+  return innermostPointer((reference as { base: Reference }).base);
 }
 
-/** The type of a product or sum in which a matrix takes part. */
+/** The result type of an operation with a matrix; `undefined` where there is none. */
 function matrixResult(operator: BinaryOperator, left: Type, right: Type): Type | undefined {
   if (operator === '+' || operator === '-') return left === right ? left : undefined;
   if (operator !== '*') return undefined;

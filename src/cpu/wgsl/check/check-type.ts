@@ -4,13 +4,15 @@
  *   in    array<vec4<f32>, 2 * N>          where const N = 8
  *   out   an array of 16 vec4<f32>
  *
- * Why: whatever a program calls a type (`vec4f`, `vec4<f32>`, an alias), later steps see one object.
+ * Why: whatever a program calls a type (`vec4f`, `vec4<f32>`, an alias), later steps see one
+ * object.
  */
 
 import type * as syntax from '../parse/syntax.js';
-import { failAt, type Offset } from '../source.js';
+import { failAt, type Position } from '../source.js';
 import {
-  type Access,
+  type AccessMode,
+  type AddressSpace,
   arrayType,
   BOOL,
   F32,
@@ -19,17 +21,16 @@ import {
   matrixType,
   pointerType,
   type Scalar,
-  type Space,
   sizeOf,
   type Type,
   typeName,
   U32,
   vectorType,
 } from '../types.js';
-import type { ExpressionChecker, Surroundings } from './check-expression.js';
+import type { Environment, ExpressionChecker } from './check-expression.js';
 
-/** Where a variable outside functions can be. */
-export const MODULE_SPACES: readonly string[] = [
+/** The address spaces of module-scope variables. */
+export const MODULE_ADDRESS_SPACES: readonly string[] = [
   ...['private', 'workgroup', 'storage', 'uniform', 'immediate'],
 ];
 
@@ -39,40 +40,45 @@ const SCALARS: ReadonlyMap<string, Scalar> = new Map([
   ['u32', U32],
   ['bool', BOOL],
 ]);
-/** Bytes of an array at most. */
+/** The largest size of an array, in bytes. */
 const MAX_BYTES = 2 ** 32 - 1;
 
-/** Types of WGSL that this device does not have. */
+/** The types of WGSL that this device does not support, with the reason. */
 const UNSUPPORTED_TYPES: readonly (readonly [RegExp, string])[] = [
   [/^texture_|^sampler/, 'this device has no textures and no samplers'],
   [/^atomic$/, 'this device has no atomics'],
   [/^(f16|vec[234]h|mat[234]x[234]h)$/, 'this device has no f16'],
 ];
 
-/** Whether WGSL has a type of this name, so that no value is meant by it. */
+/** Whether WGSL predeclares a type with this name. */
 export function isPredeclaredType(name: string): boolean {
   return /^(?:[fiu]32|f16|bool|array|atomic|ptr|vec[234][fiuh]?|mat[234]x[234][fh]?)$/.test(name);
 }
 
-/** Finds the types that names stand for. */
+/** Finds the types that names refer to. */
 export class TypeChecker {
-  readonly #around: Pick<Surroundings, 'text' | 'lookup'>;
+  readonly #environment: Pick<Environment, 'text' | 'lookup'>;
   readonly #expressions: ExpressionChecker;
 
-  /** @param expressions give the sizes of arrays. */
-  constructor(around: Pick<Surroundings, 'text' | 'lookup'>, expressions: ExpressionChecker) {
-    this.#around = around;
+  /** @param expressions evaluates the sizes of arrays. */
+  constructor(environment: Pick<Environment, 'text' | 'lookup'>, expressions: ExpressionChecker) {
+    this.#environment = environment;
     this.#expressions = expressions;
   }
 
-  /** @throws WgslError where no type has this name, or this device does not have it. */
+  /**
+   * Returns the type with a name.
+   *
+   * @throws WgslError where no type has this name, or this device does not support it.
+   */
   check(node: syntax.Name): Type {
-    const { name, at, template } = node;
-    const named = this.#around.lookup(name, at);
-    if (named && named.kind !== 'type') return this.#fail(at, `"${name}" is not a type`);
-    const type = named?.type ?? SCALARS.get(name) ?? this.#shortName(name);
+    const { name, position, template } = node;
+    const resolvedName = this.#environment.lookup(name, position);
+    if (resolvedName && resolvedName.kind !== 'type')
+      return this.#fail(position, `"${name}" is not a type`);
+    const type = resolvedName?.type ?? SCALARS.get(name) ?? this.#shortName(name);
     if (type) {
-      if (template.length > 0) this.#fail(at, `type ${name} takes no template arguments`);
+      if (template.length > 0) this.#fail(position, `type ${name} takes no template arguments`);
       return type;
     }
     const vector = /^vec([234])$/.exec(name);
@@ -82,11 +88,11 @@ export class TypeChecker {
     if (name === 'array') return this.#array(node);
     if (name === 'ptr') return this.#pointer(node);
     const unsupported = UNSUPPORTED_TYPES.find(([pattern]) => pattern.test(name))?.[1];
-    if (unsupported) return this.#fail(at, `"${name}" is not supported: ${unsupported}`);
-    return this.#fail(at, `"${name}" is not declared`);
+    if (unsupported) return this.#fail(position, `"${name}" is not supported: ${unsupported}`);
+    return this.#fail(position, `"${name}" is not declared`);
   }
 
-  /** `vec4f`, `mat2x2f` and the like. */
+  /** `vec4f`, `mat2x2f` and other predeclared aliases. */
   #shortName(name: string): Type | undefined {
     const vector = /^vec([234])([fiu])$/.exec(name);
     if (vector) return vectorType(Number(vector[1]) as 2, SCALARS.get(`${vector[2]}32`)!);
@@ -98,63 +104,73 @@ export class TypeChecker {
     const [element] = this.#arguments(node, 1);
     const type = this.#typeArgument(element, node);
     if (type.kind !== 'scalar')
-      return this.#fail(node.at, `a vector is of numbers or bools, not of ${typeName(type)}`);
+      return this.#fail(
+        node.position,
+        `the components of a vector are numbers or bools, not ${typeName(type)}`,
+      );
     return vectorType(size, type);
   }
 
   #matrix(node: syntax.Name, columns: 2 | 3 | 4, rows: 2 | 3 | 4): Type {
     const [element] = this.#arguments(node, 1);
     const type = this.#typeArgument(element, node);
-    if (type !== F32) this.#fail(node.at, `a matrix is of f32, not of ${typeName(type)}`);
+    if (type !== F32)
+      this.#fail(node.position, `the components of a matrix are f32, not ${typeName(type)}`);
     return matrixType(columns, rows);
   }
 
   #array(node: syntax.Name): Type {
-    const { at } = node;
+    const { position } = node;
     const [element, count] = this.#arguments(node, 1, 2);
     const elementType = this.#typeArgument(element, node);
-    if (!isSized(elementType)) this.#fail(at, `an array cannot be of ${typeName(elementType)}`);
+    if (!isSized(elementType))
+      this.#fail(position, `an array cannot have elements of type ${typeName(elementType)}`);
     if (!count) return arrayType(elementType, undefined);
     const size = this.#expressions.constantInteger(count, 'the size of an array');
-    if (size < 1) this.#fail(at, `an array has at least 1 element, not ${size}`);
+    if (size < 1) this.#fail(position, `an array has at least 1 element, not ${size}`);
     const type = arrayType(elementType, size);
-    if (sizeOf(type) > MAX_BYTES) this.#fail(at, `an array of ${size} elements is past 4 GiB`);
+    if (sizeOf(type) > MAX_BYTES)
+      this.#fail(position, `an array of ${size} elements is past 4 GiB`);
     return type;
   }
 
   #pointer(node: syntax.Name): Type {
-    const { at } = node;
-    const [first, target, third] = this.#arguments(node, 2, 3);
-    const space = first?.kind === 'name' ? first.name : '';
-    if (space !== 'function' && !MODULE_SPACES.includes(space))
-      this.#fail(at, `ptr<space, type> needs a space, not "${space}"`);
+    const { position } = node;
+    const [spaceNode, target, accessNode] = this.#arguments(node, 2, 3);
+    const space = spaceNode?.kind === 'name' ? spaceNode.name : '';
+    if (space !== 'function' && !MODULE_ADDRESS_SPACES.includes(space))
+      this.#fail(position, `ptr<space, type> needs an address space, not "${space}"`);
     const type = this.#typeArgument(target, node);
-    const access = third?.kind === 'name' ? third.name : undefined;
-    if (third && space !== 'storage')
-      this.#fail(at, `a pointer to ${space} cannot be given an access`);
-    if (third && access !== 'read' && access !== 'read_write')
-      this.#fail(at, 'a pointer to storage is read or read_write');
+    const access = accessNode?.kind === 'name' ? accessNode.name : undefined;
+    if (accessNode && space !== 'storage')
+      this.#fail(position, `a pointer to ${space} cannot have an access mode`);
+    if (accessNode && access !== 'read' && access !== 'read_write')
+      this.#fail(position, 'the access mode of a pointer to storage is read or read_write');
     const isReadOnly = space === 'storage' || space === 'uniform' || space === 'immediate';
-    const standard: Access = isReadOnly ? 'read' : 'read_write';
-    return pointerType(space as Space, type, (access as Access | undefined) ?? standard);
+    const defaultAccess: AccessMode = isReadOnly ? 'read' : 'read_write';
+    return pointerType(
+      space as AddressSpace,
+      type,
+      (access as AccessMode | undefined) ?? defaultAccess,
+    );
   }
 
-  #arguments({ name, template, at }: syntax.Name, least: number, most = least) {
+  #arguments({ name, template, position }: syntax.Name, minCount: number, maxCount = minCount) {
     const count = template.length;
-    if (count < least || count > most) {
-      const wanted = least === most ? `${least}` : `${least} or ${most}`;
-      const arguments_ = wanted === '1' ? 'argument' : 'arguments';
-      this.#fail(at, `${name}<...> takes ${wanted} template ${arguments_}, not ${count}`);
+    if (count < minCount || count > maxCount) {
+      const expected = minCount === maxCount ? `${minCount}` : `${minCount} or ${maxCount}`;
+      const arguments_ = expected === '1' ? 'argument' : 'arguments';
+      this.#fail(position, `${name}<...> takes ${expected} template ${arguments_}, not ${count}`);
     }
     return template;
   }
 
-  #typeArgument(node: syntax.Expression | undefined, { name, at }: syntax.Name): Type {
-    if (node?.kind !== 'name') return this.#fail(at, `${name}<...> needs a type`);
+  #typeArgument(node: syntax.Expression | undefined, { name, position }: syntax.Name): Type {
+    if (node?.kind !== 'name') return this.#fail(position, `${name}<...> needs a type`);
     return this.check(node);
   }
 
-  #fail(at: Offset, rule: string): never {
-    return failAt(this.#around.text, at, rule);
+  #fail(position: Position, rule: string): never {
+    return failAt(this.#environment.text, position, rule);
   }
 }

@@ -1,9 +1,10 @@
 /**
- * Arithmetic on constants, as WGSL defines it: i32 and u32 wrap, f32 rounds after every operation. What cannot be
- * represented (overflow of a float or of a number without a type, a division by zero) is an error, not a value.
+ * Arithmetic on constants as WGSL defines it: i32 and u32 wrap, f32 rounds after every operation. A
+ * result that cannot be represented (overflow of a float or of an abstract number, division by
+ * zero) is an error, not a value.
  *
  *   in    7u * 8u - 60u            1 / 0
- *   out   4294967292u              refused
+ *   out   4294967292u              rejected
  *
  * Why: a constant has the value that the same expression has when the kernel runs.
  */
@@ -21,14 +22,18 @@ import {
   U32,
 } from '../types.js';
 
-/** What is wrong with a constant expression; the checker adds where. */
+/** What is wrong with a constant expression; the checker adds the position. */
 export class ConstantError extends Error {}
 
-/** Past this a number without a type loses digits here; WGSL's own limit is 2^63. */
-const EXACT = 2 ** 53;
+/** Larger abstract integers would lose digits here; WGSL's own limit is 2^63. */
+const MAX_EXACT_INTEGER = 2 ** 53;
 const MAX_F32 = 3.4028234663852886e38;
 
-/** Rounds or checks a number so that it is one of `type`. @throws ConstantError where it cannot be. */
+/**
+ * Rounds or checks a number so that it is a value of `type`.
+ *
+ * @throws ConstantError where it cannot be represented.
+ */
 export function represent(value: number, type: Scalar): number {
   switch (type) {
     case F32: {
@@ -46,34 +51,40 @@ export function represent(value: number, type: Scalar): number {
         throw new ConstantError(`${value} cannot be represented as u32`);
       return value + 0;
     case ABSTRACT_INT:
-      if (Math.abs(value) > EXACT)
+      if (Math.abs(value) > MAX_EXACT_INTEGER)
         throw new ConstantError(
-          `${value} is past 2^53, the end of this device's integers without a type`,
+          `${value} exceeds 2^53, the largest abstract integer of this device`,
         );
       return value + 0;
     case ABSTRACT_FLOAT:
-      if (!Number.isFinite(value)) throw new ConstantError('a float without a type overflows');
+      if (!Number.isFinite(value)) throw new ConstantError('an abstract float overflows');
       return value;
     default:
       throw new ConstantError(`${value} is not a ${type.name}`);
   }
 }
 
-/** A number without a type becomes one of `type` by itself. @throws ConstantError where it cannot. */
+/**
+ * Converts an abstract number to `type`.
+ *
+ * @throws ConstantError where it cannot be represented.
+ */
 export function materialize(value: number, type: Scalar): number {
   if (type === F32 && Math.abs(value) > MAX_F32)
     throw new ConstantError(`${value} cannot be represented as f32`);
   return represent(value, type);
 }
 
-/** Whether a number without a type can become one of `to` by itself: integers anything, floats only f32. */
+/**
+ * Whether `from` converts to `to` implicitly: AbstractInt to any number, AbstractFloat only to f32.
+ */
 export function convertsImplicitly(from: Scalar, to: Scalar): boolean {
   if (from === to) return true;
   if (from === ABSTRACT_INT) return to !== BOOL;
   return from === ABSTRACT_FLOAT && to === F32;
 }
 
-/** `f32(x)` and its kind, of a constant. */
+/** Evaluates a conversion such as `f32(x)`. */
 export function convertConstant(
   value: number | boolean,
   from: Scalar,
@@ -87,14 +98,20 @@ export function convertConstant(
   return to === I32 ? value | 0 : value >>> 0;
 }
 
-/** The ends of a range are the last numbers that both types have: of f32 and u32 not 4294967295, but 4294967040. */
+/**
+ * The result is limited to values that both types can represent: from f32 to u32, the largest is
+ * not 4294967295 but 4294967040.
+ */
 function clampToInteger(value: number, from: Scalar, to: Scalar): number {
-  const [least, most] = to === I32 ? [-(2 ** 31), 2 ** 31 - 1] : [0, 2 ** 32 - 1];
-  const common = from === F32 ? most - (to === I32 ? 2 ** 7 - 1 : 2 ** 8 - 1) : most;
-  return Math.min(common, Math.max(least, Math.trunc(value))) + 0;
+  const [min, max] = to === I32 ? [-(2 ** 31), 2 ** 31 - 1] : [0, 2 ** 32 - 1];
+  const shared = from === F32 ? max - (to === I32 ? 2 ** 7 - 1 : 2 ** 8 - 1) : max;
+  return Math.min(shared, Math.max(min, Math.trunc(value))) + 0;
 }
 
-/** Applies `f` to every pair of parts of two constants of one shape; a scalar beside a vector is used for each part. */
+/**
+ * Applies `f` to the components of two constants of the same shape, in pairs. A scalar beside a
+ * vector is used for each component.
+ */
 export function zip(
   a: Constant,
   b: Constant,
@@ -106,12 +123,12 @@ export function zip(
   return f(a as number | boolean, b as number | boolean);
 }
 
-/** Applies `f` to every number or truth value of a constant. */
+/** Applies `f` to every number or bool of a constant. */
 export function mapConstant(a: Constant, f: (a: number | boolean) => Constant): Constant {
   return Array.isArray(a) ? a.map((part) => mapConstant(part, f)) : f(a as number | boolean);
 }
 
-/** The value of `a operator b`, both of scalar type `type`. */
+/** Evaluates `a operator b`, both of scalar type `type`. */
 export function evaluateBinary(
   operator: BinaryOperator,
   type: Scalar,
@@ -177,11 +194,11 @@ function integerResult(operator: BinaryOperator, type: Scalar, a: number, b: num
     case '%':
       return (a % b) + 0;
     case '&':
-      return bits(a, b, type, (p, q) => p & q);
+      return bitwise(a, b, type, (p, q) => p & q);
     case '|':
-      return bits(a, b, type, (p, q) => p | q);
+      return bitwise(a, b, type, (p, q) => p | q);
     case '^':
-      return bits(a, b, type, (p, q) => p ^ q);
+      return bitwise(a, b, type, (p, q) => p ^ q);
     case '<<':
       return shiftLeft(a, b, type);
     default:
@@ -198,30 +215,34 @@ function shiftLeft(a: number, b: number, type: Scalar): number {
   return wrap(a << b, type);
 }
 
-function checkShift(by: number): number {
-  if (by > 31) throw new ConstantError(`a shift by ${by} is past the 31 that 32 bits have`);
-  return by;
+function checkShift(count: number): number {
+  if (count > 31)
+    throw new ConstantError(`a shift by ${count} exceeds 31, the most for a 32-bit integer`);
+  return count;
 }
 
-function bits(a: number, b: number, type: Scalar, f: (a: number, b: number) => number): number {
-  if (type === ABSTRACT_INT) return Number(BigInt.asIntN(64, big(f, BigInt(a), BigInt(b))));
+function bitwise(a: number, b: number, type: Scalar, f: (a: number, b: number) => number): number {
+  if (type === ABSTRACT_INT) return Number(BigInt.asIntN(64, bitwise64(f, BigInt(a), BigInt(b))));
   return wrap(f(a, b), type);
 }
 
-/** A bit operation on 64 bits, half by half. */
-function big(f: (a: number, b: number) => number, a: bigint, b: bigint): bigint {
+/** A bitwise operation on 64 bits, half by half. */
+function bitwise64(f: (a: number, b: number) => number, a: bigint, b: bigint): bigint {
   const low = BigInt(f(Number(BigInt.asIntN(32, a)), Number(BigInt.asIntN(32, b))) >>> 0);
   const high = BigInt(f(Number(BigInt.asIntN(32, a >> 32n)), Number(BigInt.asIntN(32, b >> 32n))));
   return (high << 32n) | low;
 }
 
-/** An integer brought into the range of its type by leaving out the bits past it. */
+/** Wraps an integer into the range of its type, by dropping the bits beyond it. */
 function wrap(value: number, type: Scalar): number {
   if (type === ABSTRACT_INT) return represent(value, type);
   return type === I32 ? value | 0 : value >>> 0;
 }
 
-/** `a operator b` where at least one is a matrix of f32: sums, and products with a number, a vector or a matrix. */
+/**
+ * Evaluates `a operator b` where at least one is a matrix of f32: a sum, or a product with a
+ * scalar, a vector or a matrix.
+ */
 export function evaluateMatrix(operator: BinaryOperator, a: Constant, b: Constant): Constant {
   if (operator !== '*' || !Array.isArray(a) || !Array.isArray(b))
     return zip(a, b, (x, y) => evaluateBinary(operator, F32, x, y));
@@ -233,13 +254,17 @@ export function evaluateMatrix(operator: BinaryOperator, a: Constant, b: Constan
   return Array.isArray(q[0]) ? q.map(times) : times(q);
 }
 
-/** The sum of the products of two vectors' components. */
+/** Evaluates the dot product of two vectors. */
 export function evaluateDot(type: Scalar, a: Constant, b: Constant): number {
   const products = zip(a, b, (x, y) => evaluateBinary('*', type, x, y)) as readonly number[];
   return products.reduce((sum, product) => evaluateBinary('+', type, sum, product) as number);
 }
 
-/** A number's 32 bits, taken for a number of another type. @throws ConstantError where they are not a finite float. */
+/**
+ * Reinterprets the 32 bits of a number as another type.
+ *
+ * @throws ConstantError where they are not a finite float.
+ */
 export function bitcastConstant(value: number, from: Scalar, to: Scalar): number {
   const view = new DataView(new ArrayBuffer(4));
   if (from === F32) view.setFloat32(0, value);
@@ -248,7 +273,7 @@ export function bitcastConstant(value: number, from: Scalar, to: Scalar): number
   return to === I32 ? view.getInt32(0) : view.getUint32(0);
 }
 
-/** The value of `operator a`, of scalar type `type`. */
+/** Evaluates `operator a`, of scalar type `type`. */
 export function evaluateUnary(
   operator: '-' | '!' | '~',
   type: Scalar,
@@ -259,7 +284,11 @@ export function evaluateUnary(
   return isFloat(type) ? -Number(a) : wrap(0 - Number(a), type);
 }
 
-/** The number that a literal stands for, and its type. @throws ConstantError where it is out of range. */
+/**
+ * Returns the value of a literal, and its type.
+ *
+ * @throws ConstantError where it is out of range.
+ */
 export function parseNumber(text: string): { type: Scalar; value: number } {
   const hexadecimal = /^0x/i.test(text);
   const suffix = hexadecimal
@@ -282,7 +311,7 @@ export function parseNumber(text: string): { type: Scalar; value: number } {
   if (type === F32 && Math.abs(value) > MAX_F32)
     throw new ConstantError(`${text} cannot be represented as f32`);
   if (type === F32 && hexadecimal && Math.fround(value) !== value)
-    throw new ConstantError(`${text} is not exactly an f32`);
+    throw new ConstantError(`${text} cannot be represented exactly as f32`);
   return { type, value: represent(value, type) };
 }
 
@@ -292,11 +321,11 @@ function hexadecimalValue(digits: string): number {
   const mantissa = BigInt(`0x${integerPart}${fraction}`);
   const isFloat = /[.p]/i.test(digits);
   if (isFloat && BigInt(Number(mantissa)) !== mantissa)
-    throw new ConstantError(`${digits} has more digits than a float holds`);
+    throw new ConstantError(`${digits} has more digits than a float can hold`);
   return Number(mantissa) * 2 ** (Number(exponent) - 4 * fraction.length);
 }
 
-/** All zeros of a type, or `undefined` where it has no such value. */
+/** The zero value of a type. */
 export function zeroValue(type: Type): Constant {
   switch (type.kind) {
     case 'vector':

@@ -1,19 +1,20 @@
 /**
- * Step 1c: directives, and the attributes before declarations, parameters and statements.
+ * Step 1c: directives, and the attributes of declarations, parameters and statements.
  *
  *   in    @group(0) @binding(N + 1) var ...
  *   out   group (number 0), binding (binary + (name N) (number 1))
  *
- * Why: which attributes there are, and with how many arguments, is a table; the other parsers say which they allow.
+ * Why: a table lists the attributes and how many arguments they take. The other parsers state which
+ * attributes are allowed where.
  */
 
 import { LANGUAGE_FEATURES } from '../language-features.js';
-import type { Offset } from '../source.js';
+import type { Position } from '../source.js';
 import type { ExpressionParser } from './parse-expression.js';
 import type * as syntax from './syntax.js';
 import type { TokenReader } from './token-reader.js';
 
-/** How many arguments each attribute takes, at least and at most. */
+/** The smallest and the largest number of arguments of each attribute. */
 const ATTRIBUTES: ReadonlyMap<string, readonly [number, number]> = new Map([
   ['align', [1, 1]],
   ['binding', [1, 1]],
@@ -27,15 +28,15 @@ const ATTRIBUTES: ReadonlyMap<string, readonly [number, number]> = new Map([
   ['workgroup_size', [1, 3]],
 ]);
 
-/** Attributes of shaders that this device does not run. */
-const DRAWING = new Set([
+/** The attributes of vertex and fragment shaders, which this device does not run. */
+const RENDER_ATTRIBUTES = new Set([
   ...['vertex', 'fragment', 'location', 'interpolate', 'invariant', 'blend_src'],
   ...['color', 'input_attachment_index'],
 ]);
 
 const SEVERITIES = ['error', 'warning', 'info', 'off'];
 
-/** Parses what begins with `@`, and the directives before all declarations. */
+/** Parses attributes, and the directives before all declarations. */
 export class AttributeParser {
   readonly #tokens: TokenReader;
   readonly #expressions: ExpressionParser;
@@ -45,16 +46,16 @@ export class AttributeParser {
     this.#expressions = expressions;
   }
 
-  /** Reads the directives: none of those that are accepted changes anything here. */
+  /** Parses the directives. The accepted ones change nothing here. */
   directives(): void {
     const severities = new Map<string, string>();
     for (;;) {
-      const { text: word, at } = this.#tokens.peek;
+      const { text: word, position } = this.#tokens.peek;
       if (word === 'enable') {
         this.#tokens.advance();
         const extension = this.#tokens.peek.text;
         this.#tokens.fail(
-          at,
+          position,
           `"enable ${extension}" is not supported: this device has no ${extension}`,
         );
       } else if (word === 'requires') this.#requires();
@@ -63,11 +64,11 @@ export class AttributeParser {
         this.#tokens.expect('(', 'after diagnostic');
         const { severity, rule } = this.#diagnostic(
           this.#expressions.arguments('to close diagnostic('),
-          at,
+          position,
         );
         this.#tokens.expect(';', 'after a directive');
         if ((severities.get(rule) ?? severity) !== severity)
-          this.#tokens.fail(at, `the diagnostic rule "${rule}" is given two severities`);
+          this.#tokens.fail(position, `the diagnostic rule "${rule}" has two different severities`);
         severities.set(rule, severity);
       } else return;
     }
@@ -76,71 +77,89 @@ export class AttributeParser {
   #requires(): void {
     this.#tokens.advance();
     do {
-      const { text: extension, at } = this.#tokens.name();
+      const { text: extension, position } = this.#tokens.name();
       if (!LANGUAGE_FEATURES.includes(extension))
-        this.#tokens.fail(at, `the language extension "${extension}" is not supported`);
-    } while (this.#tokens.take(',') && !this.#tokens.at(';'));
+        this.#tokens.fail(position, `the language extension "${extension}" is not supported`);
+    } while (this.#tokens.take(',') && !this.#tokens.nextIs(';'));
     this.#tokens.expect(';', 'after a directive');
   }
 
-  /** The arguments of a diagnostic: it changes nothing here, since this device warns of nothing. */
+  /**
+   * Checks the arguments of a diagnostic. It has no effect, since this device emits no warnings.
+   */
   #diagnostic(
-    [first, second]: readonly syntax.Expression[],
-    at: Offset,
+    [severityNode, ruleNode]: readonly syntax.Expression[],
+    position: Position,
   ): { severity: string; rule: string } {
-    const severity = first?.kind === 'name' ? first.name : '';
+    const severity = severityNode?.kind === 'name' ? severityNode.name : '';
     if (!SEVERITIES.includes(severity))
-      this.#tokens.fail(at, `a diagnostic's severity is one of ${SEVERITIES.join(', ')}`);
-    if (second?.kind === 'name') return { severity, rule: second.name };
-    if (second?.kind === 'member' && second.of.kind === 'name')
-      return { severity, rule: `${second.of.name}.${second.name}` };
-    return this.#tokens.fail(at, 'a diagnostic needs the name of a rule');
+      this.#tokens.fail(
+        position,
+        `the severity of a diagnostic must be one of ${SEVERITIES.join(', ')}`,
+      );
+    if (ruleNode?.kind === 'name') return { severity, rule: ruleNode.name };
+    if (ruleNode?.kind === 'member' && ruleNode.base.kind === 'name')
+      return { severity, rule: `${ruleNode.base.name}.${ruleNode.name}` };
+    return this.#tokens.fail(position, 'a diagnostic needs the name of a rule');
   }
 
-  /** The attributes that stand here. */
+  /** Parses the attributes at the current position. */
   read(): syntax.Attribute[] {
     const attributes: syntax.Attribute[] = [];
-    const taken = new Set<string>();
-    while (this.#tokens.at('@')) {
-      const { at } = this.#tokens.advance();
+    const seen = new Set<string>();
+    while (this.#tokens.nextIs('@')) {
+      const { position } = this.#tokens.advance();
       const { text: name } = this.#tokens.advance();
       const counts = ATTRIBUTES.get(name);
-      if (DRAWING.has(name))
-        this.#tokens.fail(at, `@${name} is not supported: this device runs compute shaders only`);
-      if (!counts) return this.#tokens.fail(at, `"@${name}" is not an attribute of WGSL`);
-      const [least, most] = counts;
-      const given = this.#takesArguments(name, most)
+      if (RENDER_ATTRIBUTES.has(name))
+        this.#tokens.fail(
+          position,
+          `@${name} is not supported: this device runs compute shaders only`,
+        );
+      if (!counts) return this.#tokens.fail(position, `"@${name}" is not an attribute of WGSL`);
+      const [minCount, maxCount] = counts;
+      const args = this.#takesArguments(name, maxCount)
         ? this.#expressions.arguments(`to close @${name}(`)
         : [];
-      if (given.length < least || given.length > most) {
-        const wanted = least === most ? `${least}` : `${least} to ${most}`;
+      if (args.length < minCount || args.length > maxCount) {
+        const expected = minCount === maxCount ? `${minCount}` : `${minCount} to ${maxCount}`;
         this.#tokens.fail(
-          at,
-          `@${name} takes ${wanted} argument${wanted === '1' ? '' : 's'}, not ${given.length}`,
+          position,
+          `@${name} takes ${expected} argument${expected === '1' ? '' : 's'}, not ${args.length}`,
         );
       }
-      const what = name === 'diagnostic' ? `${name} ${this.#diagnostic(given, at).rule}` : name;
-      if (taken.has(what)) this.#tokens.fail(at, `@${what} is given twice`);
-      taken.add(what);
-      attributes.push({ name, arguments: given, at });
+      const key = name === 'diagnostic' ? `${name} ${this.#diagnostic(args, position).rule}` : name;
+      if (seen.has(key)) this.#tokens.fail(position, `@${key} is given twice`);
+      seen.add(key);
+      attributes.push({ name, arguments: args, position });
     }
     return attributes;
   }
 
-  /** Whether "(" follows. One after an attribute without arguments is left for the grammar to refuse. */
-  #takesArguments(name: string, most: number): boolean {
-    if (most === 0) return false;
+  /**
+   * Takes the "(" of an attribute that has arguments. A "(" after one without arguments is left for
+   * the grammar to reject.
+   *
+   * @returns whether arguments follow.
+   */
+  #takesArguments(name: string, maxCount: number): boolean {
+    if (maxCount === 0) return false;
     this.#tokens.expect('(', `after @${name}`);
     return true;
   }
 
-  /** @throws WgslError at an attribute that is not allowed there. */
-  refuse(
+  /**
+   * @param allowed the names of the attributes that are allowed.
+   * @param before what follows the attributes, for the message.
+   * @throws WgslError at an attribute that is not allowed.
+   */
+  rejectOthers(
     attributes: readonly syntax.Attribute[],
     allowed: readonly string[],
     before: string,
   ): void {
-    const wrong = attributes.find(({ name }) => !allowed.includes(name));
-    if (wrong) this.#tokens.fail(wrong.at, `@${wrong.name} cannot stand before ${before}`);
+    const rejected = attributes.find(({ name }) => !allowed.includes(name));
+    if (rejected)
+      this.#tokens.fail(rejected.position, `@${rejected.name} is not allowed before ${before}`);
   }
 }

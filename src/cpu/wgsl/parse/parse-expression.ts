@@ -1,13 +1,14 @@
 /**
- * Step 1e: expressions, from the operators that bind loosest to those that bind tightest, and the names of types.
+ * Step 1e: expressions, from the operators with the lowest precedence to those with the highest,
+ * and the names of types.
  *
  *   in    2.0 * x[i] + 1.0
  *   out   binary + (binary * (number 2.0) (index (name x) (name i))) (number 1.0)
  *
- * Why: the tree says what is computed first, and later steps need no rules of precedence.
+ * Why: the tree states what is computed first, so later steps need no precedence rules.
  */
 
-import type { Offset } from '../source.js';
+import type { Position } from '../source.js';
 import type * as syntax from './syntax.js';
 import { KEYWORDS, type TokenReader } from './token-reader.js';
 
@@ -18,105 +19,110 @@ const RELATIONS = new Set(['<', '>', '<=', '>=', '==', '!=']);
 const BITWISE = new Set(['&', '|', '^']);
 const LOGICAL = new Set(['&&', '||']);
 
-/** How many operators an expression may have in a row: later steps walk the tree by recursion. */
+/** The most operators in a row in one expression. Later steps walk the tree recursively. */
 const MAX_OPERATORS = 512;
 
-/** Parses expressions, and types, which look like some. */
+/** Parses expressions, and types, which have the syntax of names. */
 export class ExpressionParser {
   readonly #tokens: TokenReader;
-  /** Of an expression of operators, how many lie on the longest path down. */
+  /** For a binary expression: how many operators are on the longest path down the tree. */
   readonly #operators = new WeakMap<syntax.Expression, number>();
 
   constructor(tokens: TokenReader) {
     this.#tokens = tokens;
   }
 
+  /** Parses an expression. */
   expression(): syntax.Expression {
-    const first = this.unary();
-    if (BITWISE.has(this.#tokens.operator)) return this.#bitwise(first);
-    const left = this.#relation(first);
-    const { at } = this.#tokens.peek;
+    const firstOperand = this.unary();
+    if (BITWISE.has(this.#tokens.operator)) return this.#bitwise(firstOperand);
+    const left = this.#relation(firstOperand);
+    const { position } = this.#tokens.peek;
     const logical = this.#tokens.operator;
-    if (!LOGICAL.has(logical)) return this.#refuseMixing(left);
+    if (!LOGICAL.has(logical)) return this.#rejectMixing(left);
     let result = left;
     while (this.#tokens.operator === logical) {
       this.#tokens.advance();
       const right = this.#relation(this.unary());
-      result = this.#binary(logical, result, right, at);
+      result = this.#binary(logical, result, right, position);
     }
-    return this.#refuseMixing(result);
+    return this.#rejectMixing(result);
   }
 
-  /** A chain of one of & | ^, whose operands are unary. */
-  #bitwise(first: syntax.Expression): syntax.Expression {
+  /** Parses a chain of one of & | ^, whose operands are unary expressions. */
+  #bitwise(firstOperand: syntax.Expression): syntax.Expression {
     const operator = this.#tokens.operator;
-    let result = first;
+    let result = firstOperand;
     while (this.#tokens.operator === operator) {
-      const { at } = this.#tokens.advance();
-      result = this.#binary(operator, result, this.unary(), at);
+      const { position } = this.#tokens.advance();
+      result = this.#binary(operator, result, this.unary(), position);
     }
-    return this.#refuseMixing(result);
+    return this.#rejectMixing(result);
   }
 
-  /** An expression after which no other operator may follow. */
-  #refuseMixing(result: syntax.Expression): syntax.Expression {
+  /**
+   * Returns an expression that no other operator may follow.
+   *
+   * @throws WgslError where one follows.
+   */
+  #rejectMixing(result: syntax.Expression): syntax.Expression {
     const operators = [MULTIPLICATIVE, ADDITIVE, SHIFTS, RELATIONS, BITWISE, LOGICAL];
     if (operators.some((set) => set.has(this.#tokens.operator)))
       this.#tokens.fail(
-        this.#tokens.peek.at,
+        this.#tokens.peek.position,
         `"${this.#tokens.operator}" cannot follow the operators before it without parentheses`,
       );
     return result;
   }
 
-  #relation(first: syntax.Expression): syntax.Expression {
-    const left = this.#shift(first);
-    const { at } = this.#tokens.peek;
+  #relation(firstOperand: syntax.Expression): syntax.Expression {
+    const left = this.#shift(firstOperand);
+    const { position } = this.#tokens.peek;
     const operator = this.#tokens.operator;
     if (!RELATIONS.has(operator)) return left;
     this.#tokens.advance();
-    return this.#binary(operator, left, this.#shift(this.unary()), at);
+    return this.#binary(operator, left, this.#shift(this.unary()), position);
   }
 
-  #shift(first: syntax.Expression): syntax.Expression {
-    const { at } = this.#tokens.peek;
+  #shift(firstOperand: syntax.Expression): syntax.Expression {
+    const { position } = this.#tokens.peek;
     const operator = this.#tokens.operator;
-    if (!SHIFTS.has(operator)) return this.#additive(first);
+    if (!SHIFTS.has(operator)) return this.#additive(firstOperand);
     this.#tokens.advance();
-    return this.#binary(operator, first, this.unary(), at);
+    return this.#binary(operator, firstOperand, this.unary(), position);
   }
 
-  #additive(first: syntax.Expression): syntax.Expression {
-    let result = this.#multiplicative(first);
+  #additive(firstOperand: syntax.Expression): syntax.Expression {
+    let result = this.#multiplicative(firstOperand);
     for (;;) {
       this.#tokens.splitSigns();
       if (!ADDITIVE.has(this.#tokens.operator)) return result;
-      const { text: operator, at } = this.#tokens.advance();
+      const { text: operator, position } = this.#tokens.advance();
       const right = this.#multiplicative(this.unary());
-      result = this.#binary(operator, result, right, at);
+      result = this.#binary(operator, result, right, position);
     }
   }
 
-  #multiplicative(first: syntax.Expression): syntax.Expression {
-    let result = first;
+  #multiplicative(firstOperand: syntax.Expression): syntax.Expression {
+    let result = firstOperand;
     while (MULTIPLICATIVE.has(this.#tokens.operator)) {
-      const { text: operator, at } = this.#tokens.advance();
-      result = this.#binary(operator, result, this.unary(), at);
+      const { text: operator, position } = this.#tokens.advance();
+      result = this.#binary(operator, result, this.unary(), position);
     }
     return result;
   }
 
-  /** An expression without operators between two operands: what may stand on the left of an assignment. */
+  /** Parses an expression without binary operators: what can be on the left of an assignment. */
   unary(): syntax.Expression {
-    return this.#tokens.deeper(() => this.#anyUnary());
+    return this.#tokens.nested(() => this.#unnestedUnary());
   }
 
-  #anyUnary(): syntax.Expression {
+  #unnestedUnary(): syntax.Expression {
     this.#tokens.splitSigns();
-    const { text: operator, at } = this.#tokens.peek;
+    const { text: operator, position } = this.#tokens.peek;
     if (['-', '!', '~', '*', '&'].includes(operator)) {
       this.#tokens.advance();
-      return { kind: 'unary', operator, operand: this.unary(), at };
+      return { kind: 'unary', operator, operand: this.unary(), position };
     }
     return this.#postfix(this.#primary());
   }
@@ -125,40 +131,48 @@ export class ExpressionParser {
     operator: string,
     left: syntax.Expression,
     right: syntax.Expression,
-    at: Offset,
+    position: Position,
   ): syntax.Expression {
-    const count = (of: syntax.Expression) => this.#operators.get(of) ?? 0;
+    const count = (node: syntax.Expression) => this.#operators.get(node) ?? 0;
     const operators = 1 + Math.max(count(left), count(right));
     if (operators > MAX_OPERATORS)
-      this.#tokens.fail(at, `this expression has more than ${MAX_OPERATORS} operators in a row`);
-    const node = { kind: 'binary', operator, left, right, at } as const;
+      this.#tokens.fail(
+        position,
+        `this expression has more than ${MAX_OPERATORS} operators in a row`,
+      );
+    const node = { kind: 'binary', operator, left, right, position } as const;
     this.#operators.set(node, operators);
     return node;
   }
 
-  #postfix(first: syntax.Expression): syntax.Expression {
-    let result = first;
+  #postfix(firstOperand: syntax.Expression): syntax.Expression {
+    let result = firstOperand;
     for (;;) {
-      const { at } = this.#tokens.peek;
+      const { position } = this.#tokens.peek;
       if (this.#tokens.take('.')) {
-        result = { kind: 'member', of: result, name: this.#tokens.word('a member').text, at };
+        result = {
+          kind: 'member',
+          base: result,
+          name: this.#tokens.word('a member').text,
+          position,
+        };
       } else if (this.#tokens.take('[')) {
         const index = this.expression();
         this.#tokens.expect(']', 'to close an index');
-        result = { kind: 'index', of: result, index, at };
+        result = { kind: 'index', base: result, index, position };
       } else return result;
     }
   }
 
   #primary(): syntax.Expression {
-    const { kind, text, at } = this.#tokens.peek;
+    const { kind, text, position } = this.#tokens.peek;
     if (kind === 'number') {
       this.#tokens.advance();
-      return { kind: 'number', text, at };
+      return { kind: 'number', text, position };
     }
     if (text === 'true' || text === 'false') {
       this.#tokens.advance();
-      return { kind: 'boolean', value: text === 'true', at };
+      return { kind: 'boolean', value: text === 'true', position };
     }
     if (this.#tokens.take('(')) {
       const inner = this.expression();
@@ -166,17 +180,27 @@ export class ExpressionParser {
       return inner;
     }
     if (kind !== 'word' || KEYWORDS.has(text) || text === '_')
-      return this.#tokens.fail(at, `an expression is expected here, not "${text}"`);
+      return this.#tokens.fail(position, `an expression is expected here, not "${text}"`);
     this.#tokens.advance();
-    const name: syntax.Name = { kind: 'name', name: text, template: this.template(), at };
+    const name: syntax.Name = { kind: 'name', name: text, template: this.template(), position };
     if (!this.#tokens.take('(')) return name;
-    return { kind: 'call', callee: name, arguments: this.arguments('to close the arguments'), at };
+    return {
+      kind: 'call',
+      callee: name,
+      arguments: this.arguments('to close the arguments'),
+      position,
+    };
   }
 
-  /** Expressions up to and with the closing parenthesis; the opening one is taken already. */
+  /**
+   * Parses expressions up to and including the closing parenthesis. The opening one was taken
+   * before.
+   *
+   * @param why for the message if it is missing.
+   */
   arguments(why: string): syntax.Expression[] {
     const list: syntax.Expression[] = [];
-    while (!this.#tokens.at(')')) {
+    while (!this.#tokens.nextIs(')')) {
       list.push(this.expression());
       if (!this.#tokens.take(',')) break;
     }
@@ -184,27 +208,31 @@ export class ExpressionParser {
     return list;
   }
 
-  /** `: type`, where it stands here. */
+  /** Parses `: type` if it is next. */
   typeAnnotation(): syntax.Name | undefined {
     return this.#tokens.take(':') ? this.type() : undefined;
   }
 
+  /** Parses a type. */
   type(): syntax.Name {
-    const { text: name, at } = this.#tokens.word('a type');
-    return { kind: 'name', name, template: this.template(), at };
+    const { text: name, position } = this.#tokens.word('a type');
+    return { kind: 'name', name, template: this.template(), position };
   }
 
-  /** `<a, b>`, where a list of types and values stands here. */
+  /**
+   * Parses a template list `<a, b>` of types and values if it is next; otherwise returns an empty
+   * list.
+   */
   template(): syntax.Expression[] {
-    if (!this.#tokens.atTemplate('<')) return [];
+    if (!this.#tokens.nextIsTemplate('<')) return [];
     this.#tokens.advance();
-    const given: syntax.Expression[] = [];
+    const args: syntax.Expression[] = [];
     do {
-      if (this.#tokens.atTemplate('>')) break;
-      given.push(this.expression());
+      if (this.#tokens.nextIsTemplate('>')) break;
+      args.push(this.expression());
     } while (this.#tokens.take(','));
-    const { at } = this.#tokens.closeTemplate();
-    if (given.length === 0) this.#tokens.fail(at, 'a template list cannot be empty');
-    return given;
+    const { position } = this.#tokens.closeTemplate();
+    if (args.length === 0) this.#tokens.fail(position, 'a template list cannot be empty');
+    return args;
   }
 }

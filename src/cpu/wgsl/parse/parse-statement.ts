@@ -4,7 +4,8 @@
  *   in    for (var i = 0u; i < n; i++) { out[i + 1u] = 2.0 * x[i]; }
  *   out   loop: initial (var i), condition (binary <), body (assign), continuing (assign i + 1)
  *
- * Why: `for`, `while` and `loop` become one kind of node here, so that all later steps have one kind of loop.
+ * Why: `for`, `while` and `loop` become one kind of node here, so later steps know only one kind of
+ * loop.
  */
 
 import type { AttributeParser } from './parse-attribute.js';
@@ -14,7 +15,7 @@ import type { TokenReader } from './token-reader.js';
 
 const COMPOUND = new Set(['+=', '-=', '*=', '/=', '%=', '&=', '|=', '^=', '<<=', '>>=']);
 
-/** `else if` in a row: each is nested in the one before it. */
+/** The most `else if` in a row: each is nested in the one before it. */
 const MAX_ARMS = 512;
 
 /** Parses blocks and the statements in them. */
@@ -29,9 +30,10 @@ export class StatementParser {
     this.#attributes = attributes;
   }
 
+  /** Parses a block with its braces. */
   block(): syntax.Block {
-    this.#attributes.refuse(this.#attributes.read(), ['diagnostic'], 'a block');
-    const { at } = this.#tokens.expect('{', 'to open a block');
+    this.#attributes.rejectOthers(this.#attributes.read(), ['diagnostic'], 'a block');
+    const { position } = this.#tokens.expect('{', 'to open a block');
     const body: syntax.Statement[] = [];
     while (this.#tokens.peek.text !== '}') {
       if (this.#tokens.peek.kind === 'end') this.#tokens.expect('}', 'to close the block');
@@ -39,18 +41,22 @@ export class StatementParser {
       body.push(this.#statement());
     }
     this.#tokens.advance();
-    return { kind: 'block', body, at };
+    return { kind: 'block', body, position };
   }
 
   #statement(): syntax.Statement {
-    return this.#tokens.deeper(() => this.#anyStatement());
+    return this.#tokens.nested(() => this.#unnestedStatement());
   }
 
-  #anyStatement(): syntax.Statement {
+  #unnestedStatement(): syntax.Statement {
     const attributes = this.#attributes.read();
-    const { text, at } = this.#tokens.peek;
+    const { text, position } = this.#tokens.peek;
     const takesAttributes = ['{', 'if', 'switch', 'loop', 'for', 'while'].includes(text);
-    this.#attributes.refuse(attributes, takesAttributes ? ['diagnostic'] : [], 'this statement');
+    this.#attributes.rejectOthers(
+      attributes,
+      takesAttributes ? ['diagnostic'] : [],
+      'this statement',
+    );
     switch (text) {
       case '{':
         return this.block();
@@ -67,47 +73,47 @@ export class StatementParser {
       case 'const_assert':
         return this.assertion();
       case 'discard':
-        return this.#tokens.fail(at, 'discard belongs to fragment shaders');
+        return this.#tokens.fail(position, 'discard belongs to fragment shaders');
     }
     const statement = this.#simple();
     this.#tokens.expect(';', 'after a statement');
     return statement;
   }
 
-  /** A statement that ends with a semicolon. */
+  /** Parses a statement that ends with a semicolon. */
   #simple(): syntax.Statement {
-    const { text, at } = this.#tokens.peek;
+    const { text, position } = this.#tokens.peek;
     switch (text) {
       case 'return': {
         this.#tokens.advance();
         const value = this.#tokens.peek.text === ';' ? undefined : this.#expressions.expression();
-        return { kind: 'return', value, at };
+        return { kind: 'return', value, position };
       }
       case 'break':
         this.#tokens.advance();
-        if (this.#tokens.at('if'))
-          this.#tokens.fail(at, '"break if" may only end the continuing block of a loop');
-        return { kind: 'break', at };
+        if (this.#tokens.nextIs('if'))
+          this.#tokens.fail(position, '"break if" may only end the continuing block of a loop');
+        return { kind: 'break', position };
       case 'continue':
         this.#tokens.advance();
-        return { kind: 'continue', at };
+        return { kind: 'continue', position };
       default:
         return this.#declarationOrUpdate();
     }
   }
 
-  /** What may stand as the first part of a `for`. */
+  /** Parses what can be the initializer of a `for`. */
   #declarationOrUpdate(): syntax.Statement {
-    const { text, at } = this.#tokens.peek;
+    const { text, position } = this.#tokens.peek;
     if (text !== 'let' && text !== 'const' && text !== 'var') return this.#update();
     this.#tokens.advance();
-    if (text === 'var' && this.#tokens.atTemplate('<')) {
+    if (text === 'var' && this.#tokens.nextIsTemplate('<')) {
       this.#tokens.advance();
       const space = this.#tokens.advance();
       if (space.text !== 'function')
         this.#tokens.fail(
-          space.at,
-          `a variable in a function is in space function, not ${space.text}`,
+          space.position,
+          `a variable in a function is in the address space function, not ${space.text}`,
         );
       this.#tokens.take(',');
       this.#tokens.closeTemplate();
@@ -116,13 +122,13 @@ export class StatementParser {
     const type = this.#expressions.typeAnnotation();
     const value = this.#tokens.take('=') ? this.#expressions.expression() : undefined;
     if (!value && text !== 'var')
-      this.#tokens.fail(this.#tokens.peek.at, `a ${text} needs a value: "=" expected`);
-    return { kind: text, name, type, value, at };
+      this.#tokens.fail(this.#tokens.peek.position, `a ${text} needs a value: "=" is expected`);
+    return { kind: text, name, type, value, position };
   }
 
-  /** An assignment, an increment or a call. */
+  /** Parses an assignment, an increment or a call. */
   #update(): syntax.Statement {
-    const { text, at } = this.#tokens.peek;
+    const { text, position } = this.#tokens.peek;
     if (text === '_') {
       this.#tokens.advance();
       this.#tokens.expect('=', 'since "_" can only be assigned to');
@@ -132,8 +138,8 @@ export class StatementParser {
         target: undefined,
         operator: undefined,
         value,
-        isStep: false,
-        at,
+        isIncrement: false,
+        position,
       };
     }
     const target = this.#expressions.unary();
@@ -141,22 +147,29 @@ export class StatementParser {
     if (operator.text === '=') {
       this.#tokens.advance();
       const value = this.#expressions.expression();
-      return { kind: 'assign', target, operator: undefined, value, isStep: false, at };
+      return { kind: 'assign', target, operator: undefined, value, isIncrement: false, position };
     }
     if (COMPOUND.has(operator.text)) {
       this.#tokens.advance();
       const value = this.#expressions.expression();
       const name = operator.text.slice(0, -1);
-      return { kind: 'assign', target, operator: name, value, isStep: false, at };
+      return { kind: 'assign', target, operator: name, value, isIncrement: false, position };
     }
     if (operator.text === '++' || operator.text === '--') {
       this.#tokens.advance();
-      const value = { kind: 'number', text: '1', at: operator.at } as const;
-      return { kind: 'assign', target, operator: operator.text[0]!, value, isStep: true, at };
+      const value = { kind: 'number', text: '1', position: operator.position } as const;
+      return {
+        kind: 'assign',
+        target,
+        operator: operator.text[0]!,
+        value,
+        isIncrement: true,
+        position,
+      };
     }
-    if (target.kind === 'call') return { kind: 'call', call: target, at };
+    if (target.kind === 'call') return { kind: 'call', call: target, position };
     return this.#tokens.fail(
-      operator.at,
+      operator.position,
       `an assignment or a call is expected here, not "${operator.text}"`,
     );
   }
@@ -167,28 +180,28 @@ export class StatementParser {
     const arms: Omit<Extract<syntax.Statement, { kind: 'if' }>, 'kind' | 'whenFalse'>[] = [];
     let last: syntax.Block | undefined;
     do {
-      const { at } = this.#tokens.advance();
+      const { position } = this.#tokens.advance();
       if (arms.length === MAX_ARMS)
-        this.#tokens.fail(at, `there are more than ${MAX_ARMS} "else if"`);
-      arms.push({ at, condition: this.#expressions.expression(), whenTrue: this.block() });
+        this.#tokens.fail(position, `there are more than ${MAX_ARMS} "else if"`);
+      arms.push({ position, condition: this.#expressions.expression(), whenTrue: this.block() });
       if (!this.#tokens.take('else')) break;
       if (this.#tokens.peek.text !== 'if') last = this.block();
     } while (!last);
     const whenFalse = arms.slice(1).reduceRight<syntax.Block | undefined>((rest, arm) => {
       const nested: syntax.Statement = { kind: 'if', ...arm, whenFalse: rest };
-      return { kind: 'block', body: [nested], at: arm.at };
+      return { kind: 'block', body: [nested], position: arm.position };
     }, last);
     return { kind: 'if', ...arms[0]!, whenFalse };
   }
 
   #switch(): syntax.Statement {
-    const { at } = this.#tokens.advance();
+    const { position } = this.#tokens.advance();
     const selector = this.#expressions.expression();
-    this.#attributes.refuse(this.#attributes.read(), ['diagnostic'], 'a block');
+    this.#attributes.rejectOthers(this.#attributes.read(), ['diagnostic'], 'a block');
     this.#tokens.expect('{', 'to open the cases');
     const cases: syntax.SwitchCase[] = [];
     while (!this.#tokens.take('}')) {
-      const { text, at: caseAt } = this.#tokens.advance();
+      const { text, position: casePosition } = this.#tokens.advance();
       const selectors: (syntax.Expression | undefined)[] = [];
       if (text === 'default') selectors.push(undefined);
       else if (text === 'case') {
@@ -197,17 +210,17 @@ export class StatementParser {
           if (this.#tokens.take('default')) selectors.push(undefined);
           else selectors.push(this.#expressions.expression());
         } while (this.#tokens.take(','));
-      } else this.#tokens.fail(caseAt, `"case" or "default" is expected here, not "${text}"`);
+      } else this.#tokens.fail(casePosition, `"case" or "default" is expected here, not "${text}"`);
       this.#tokens.take(':');
-      cases.push({ selectors, body: this.block(), at: caseAt });
+      cases.push({ selectors, body: this.block(), position: casePosition });
     }
-    return { kind: 'switch', selector, cases, at };
+    return { kind: 'switch', selector, cases, position };
   }
 
   #loop(): syntax.Statement {
-    const { at } = this.#tokens.advance();
-    this.#attributes.refuse(this.#attributes.read(), ['diagnostic'], 'a block');
-    const { at: open } = this.#tokens.expect('{', 'to open the loop');
+    const { position } = this.#tokens.advance();
+    this.#attributes.rejectOthers(this.#attributes.read(), ['diagnostic'], 'a block');
+    const { position: open } = this.#tokens.expect('{', 'to open the loop');
     const body: syntax.Statement[] = [];
     let continuing: syntax.Statement[] = [];
     let breakIf: syntax.Expression | undefined;
@@ -221,7 +234,7 @@ export class StatementParser {
       }
       body.push(this.#statement());
     }
-    const block = { kind: 'block', body, at: open } as const;
+    const block = { kind: 'block', body, position: open } as const;
     return {
       kind: 'loop',
       initial: undefined,
@@ -230,12 +243,12 @@ export class StatementParser {
       continuing,
       breakIf,
       sharesScope: true,
-      at,
+      position,
     };
   }
 
   #continuing(): { continuing: syntax.Statement[]; breakIf: syntax.Expression | undefined } {
-    this.#attributes.refuse(this.#attributes.read(), ['diagnostic'], 'a block');
+    this.#attributes.rejectOthers(this.#attributes.read(), ['diagnostic'], 'a block');
     this.#tokens.expect('{', 'to open the continuing block');
     const continuing: syntax.Statement[] = [];
     let breakIf: syntax.Expression | undefined;
@@ -243,7 +256,7 @@ export class StatementParser {
       if (this.#tokens.peek.kind === 'end')
         this.#tokens.expect('}', 'to close the continuing block');
       if (this.#tokens.take(';')) continue;
-      if (this.#tokens.at('break') && this.#tokens.following.text === 'if') {
+      if (this.#tokens.nextIs('break') && this.#tokens.lookahead.text === 'if') {
         this.#tokens.advance();
         this.#tokens.advance();
         breakIf = this.#expressions.expression();
@@ -257,7 +270,7 @@ export class StatementParser {
   }
 
   #while(): syntax.Statement {
-    const { at } = this.#tokens.advance();
+    const { position } = this.#tokens.advance();
     const condition = this.#expressions.expression();
     const body = this.block();
     return {
@@ -268,12 +281,12 @@ export class StatementParser {
       continuing: [],
       breakIf: undefined,
       sharesScope: false,
-      at,
+      position,
     };
   }
 
   #for(): syntax.Statement {
-    const { at } = this.#tokens.advance();
+    const { position } = this.#tokens.advance();
     this.#tokens.expect('(', 'after for');
     const initial = this.#tokens.peek.text === ';' ? undefined : this.#declarationOrUpdate();
     this.#tokens.expect(';', 'after the first part of a for');
@@ -290,14 +303,15 @@ export class StatementParser {
       continuing,
       breakIf: undefined,
       sharesScope: false,
-      at,
+      position,
     };
   }
 
+  /** Parses a `const_assert` statement. */
   assertion(): syntax.Assertion {
-    const { at } = this.#tokens.advance();
+    const { position } = this.#tokens.advance();
     const condition = this.#expressions.expression();
     this.#tokens.expect(';', 'after const_assert');
-    return { kind: 'assert', condition, at };
+    return { kind: 'assert', condition, position };
   }
 }

@@ -1,10 +1,10 @@
 /**
- * The syntax tree: what the parser makes of the tokens, before anything is known of names and types.
+ * The syntax tree: the result of parsing, before names and types are resolved.
  *
- * Every node has `at`, its offset in the text.
+ * Every node has `position`, its position in the text.
  */
 
-import type { Offset } from '../source.js';
+import type { Position } from '../source.js';
 
 /** A shader: its declarations by kind, each in the order of the text. */
 export interface Module {
@@ -16,30 +16,32 @@ export interface Module {
   readonly assertions: readonly Assertion[];
 }
 
-/** `@name(arguments)`, of the names and counts that WGSL knows. */
+/** `@name(arguments)`, with a name and a number of arguments that WGSL allows. */
 export interface Attribute {
   readonly name: string;
   readonly arguments: readonly Expression[];
-  readonly at: Offset;
+  readonly position: Position;
 }
 
-/** A name with its template arguments, where it has some: `x`, `f32`, `vec4<f32>`, `array<vec4f, N>`. */
+/**
+ * A name with its template arguments, if it has any: `x`, `f32`, `vec4<f32>`, `array<vec4f, N>`.
+ */
 export interface Name {
   readonly kind: 'name';
   readonly name: string;
   readonly template: readonly Expression[];
-  readonly at: Offset;
+  readonly position: Position;
 }
 
-/** `const name: type = value;` at the top of a module. */
+/** `const name: type = value;` at module scope. */
 export interface ConstantDeclaration {
   readonly name: string;
   readonly type: Name | undefined;
   readonly value: Expression;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
-/** `var<space, access> name: type = value;` at the top of a module */
+/** `var<space, access> name: type = value;` at module scope. */
 export interface VariableDeclaration {
   readonly name: string;
   readonly space: string | undefined;
@@ -47,29 +49,29 @@ export interface VariableDeclaration {
   readonly type: Name | undefined;
   readonly value: Expression | undefined;
   readonly attributes: readonly Attribute[];
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** `struct name { members }` */
 export interface StructDeclaration {
   readonly name: string;
   readonly members: readonly Parameter[];
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** `alias name = type;` */
 export interface AliasDeclaration {
   readonly name: string;
   readonly type: Name;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
-/** A function's parameter, or a struct's member. */
+/** A parameter of a function, or a member of a struct. */
 export interface Parameter {
   readonly name: string;
   readonly type: Name;
   readonly attributes: readonly Attribute[];
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** `fn name(parameters) -> result { body }` */
@@ -79,52 +81,55 @@ export interface FunctionDeclaration {
   readonly result: Name | undefined;
   readonly attributes: readonly Attribute[];
   readonly body: Block;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** `const_assert condition;` */
 export interface Assertion {
   readonly kind: 'assert';
   readonly condition: Expression;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
-/** What may stand where a value or a type is expected. */
+/** An expression, or a type. */
 export type Expression =
-  | { readonly kind: 'number'; readonly text: string; readonly at: Offset }
-  | { readonly kind: 'boolean'; readonly value: boolean; readonly at: Offset }
+  | { readonly kind: 'number'; readonly text: string; readonly position: Position }
+  | { readonly kind: 'boolean'; readonly value: boolean; readonly position: Position }
   | Name
   | {
       readonly kind: 'unary';
       readonly operator: string;
       readonly operand: Expression;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'binary';
       readonly operator: string;
       readonly left: Expression;
       readonly right: Expression;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'member';
-      readonly of: Expression;
+      readonly base: Expression;
       readonly name: string;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'index';
-      readonly of: Expression;
+      readonly base: Expression;
       readonly index: Expression;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
-      /** A function's call, a value constructor's or a conversion: names are not known yet. */
+      /**
+       * A call of a function, a value constructor or a conversion; which of them it is depends on
+       * the name.
+       */
       readonly kind: 'call';
       readonly callee: Name;
       readonly arguments: readonly Expression[];
-      readonly at: Offset;
+      readonly position: Position;
     };
 
 /** `callee(arguments)` */
@@ -134,7 +139,7 @@ export type CallExpression = Extract<Expression, { kind: 'call' }>;
 export interface Block {
   readonly kind: 'block';
   readonly body: readonly Statement[];
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** `const`, `let` or `var` in a function. */
@@ -143,60 +148,72 @@ export interface LocalDeclaration {
   readonly name: string;
   readonly type: Name | undefined;
   readonly value: Expression | undefined;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
-/** `target = value`, `target += value` (operator `+`), `target++` (operator `+`, value 1), `_ = value` (no target). */
+/**
+ * `target = value`, `target += value` (operator `+`), `target++` (operator `+`, value 1), `_ =
+ * value` (no target).
+ */
 export interface Assignment {
   readonly kind: 'assign';
   readonly target: Expression | undefined;
   readonly operator: string | undefined;
-  /** Whether it was written `++` or `--`, which only integers take. */
-  readonly isStep: boolean;
+  /** Whether it was written as `++` or `--`, which take integers only. */
+  readonly isIncrement: boolean;
   readonly value: Expression;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
 /** `case a, b: { body }` */
 export interface SwitchCase {
-  /** `undefined` among them stands for `default`. */
+  /** `undefined` stands for `default`. */
   readonly selectors: readonly (Expression | undefined)[];
   readonly body: Block;
-  readonly at: Offset;
+  readonly position: Position;
 }
 
-/** What may stand in a block. */
+/** A statement. */
 export type Statement =
   | Block
   | LocalDeclaration
   | Assignment
   | Assertion
-  | { readonly kind: 'call'; readonly call: CallExpression; readonly at: Offset }
+  | { readonly kind: 'call'; readonly call: CallExpression; readonly position: Position }
   | {
       readonly kind: 'if';
       readonly condition: Expression;
       readonly whenTrue: Block;
       readonly whenFalse: Block | undefined;
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
       readonly kind: 'switch';
       readonly selector: Expression;
       readonly cases: readonly SwitchCase[];
-      readonly at: Offset;
+      readonly position: Position;
     }
   | {
-      /** for, while and loop alike; `continuing` runs after the body, then `breakIf` is asked. */
+      /**
+       * A `for`, `while` or `loop`. `continuing` runs after the body, then `breakIf` is evaluated.
+       */
       readonly kind: 'loop';
-      /** Whether `continuing` sees what the body declares, as in a `loop`; the update of a `for` does not. */
+      /**
+       * Whether `continuing` sees the declarations of the body. It does in a `loop`; the update of
+       * a `for` does not.
+       */
       readonly sharesScope: boolean;
       readonly initial: Statement | undefined;
       readonly condition: Expression | undefined;
       readonly body: Block;
       readonly continuing: readonly Statement[];
       readonly breakIf: Expression | undefined;
-      readonly at: Offset;
+      readonly position: Position;
     }
-  | { readonly kind: 'break'; readonly at: Offset }
-  | { readonly kind: 'continue'; readonly at: Offset }
-  | { readonly kind: 'return'; readonly value: Expression | undefined; readonly at: Offset };
+  | { readonly kind: 'break'; readonly position: Position }
+  | { readonly kind: 'continue'; readonly position: Position }
+  | {
+      readonly kind: 'return';
+      readonly value: Expression | undefined;
+      readonly position: Position;
+    };

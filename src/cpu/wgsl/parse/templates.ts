@@ -1,28 +1,34 @@
 /**
- * Step 1b: which `<` and `>` enclose a template list, and which compare or shift (WGSL, section 3.9). Tokens alone
- * decide: a `<` after a word opens a list where a `>` of the same depth of parentheses follows before the expression
- * ends.
+ * Step 1b: which `<` and `>` enclose a template list, and which compare or shift (WGSL, section
+ * 3.9). The tokens alone decide: a `<` after a word opens a list if a `>` at the same depth of
+ * parentheses follows before the expression ends.
  *
  *   in    array<vec2<u32>, 4>()         a < b && c > d
  *   out   all four are template         both are symbols, since && ends the first comparison
  *
- * Why: WGSL defines it as a step before the grammar. With it, the parser never has to try two readings.
+ * Why: WGSL defines this as a step before the grammar. With it, the parser never has to backtrack.
  */
 
 import type { Token } from './tokens.js';
 
-/** After these symbols nothing before them can be continued by a `>`. */
-const ENDS = new Set([';', '{', ':']);
-const ASSIGNS = /^(?:=|[-+*/%&|^]=|<<=|>>=)$/;
+/** A template list cannot extend past these symbols. */
+const EXPRESSION_ENDS = new Set([';', '{', ':']);
+const ASSIGNMENT = /^(?:=|[-+*/%&|^]=|<<=|>>=)$/;
 
-/** The tokens, with those around template lists told apart; a `>>` that closes two lists becomes two tokens. */
+/**
+ * Returns the tokens with those around template lists marked. A `>>` that closes two lists becomes
+ * two tokens.
+ */
 export function markTemplates(tokens: readonly Token[]): Token[] {
   const result: Token[] = [];
-  /** Positions in `result` of each `<` that may still be closed, with the parentheses and brackets around it. */
+  /**
+   * The positions in `result` of each `<` that may still be closed, and the depth of parentheses
+   * and brackets around it.
+   */
   let open: { index: number; depth: number }[] = [];
   let depth = 0;
   const visit = (token: Token): void => {
-    const { kind, text, at } = token;
+    const { kind, text, position } = token;
     if (kind !== 'symbol') {
       result.push(token);
     } else if (text === '<' && result.at(-1)?.kind === 'word') {
@@ -31,14 +37,14 @@ export function markTemplates(tokens: readonly Token[]): Token[] {
     } else if (text.startsWith('>') && open.at(-1)?.depth === depth) {
       const { index } = open.pop()!;
       result[index] = { ...result[index]!, kind: 'template' };
-      result.push({ kind: 'template', text: '>', at });
-      if (text.length > 1) visit({ kind: 'symbol', text: text.slice(1), at: at + 1 });
+      result.push({ kind: 'template', text: '>', position });
+      if (text.length > 1) visit({ kind: 'symbol', text: text.slice(1), position: position + 1 });
     } else {
       if (text === '(' || text === '[') depth += 1;
       if (text === ')' || text === ']' || text === '&&' || text === '||')
         open = open.filter((candidate) => candidate.depth < depth);
       if (text === ')' || text === ']') depth = Math.max(0, depth - 1);
-      if (ENDS.has(text) || ASSIGNS.test(text)) {
+      if (EXPRESSION_ENDS.has(text) || ASSIGNMENT.test(text)) {
         open = [];
         depth = 0;
       }

@@ -1,20 +1,20 @@
 /**
- * The tokens of a shader one after the other, as the parser takes them: what comes next, whether it is what the grammar
- * expects there, and the error where it is not.
+ * A cursor over a shader's tokens: what comes next, whether it is what the grammar expects, and the
+ * error if it is not.
  */
 
-import { failAt, type Offset } from '../source.js';
+import { failAt, type Position } from '../source.js';
 import { markTemplates } from './templates.js';
 import { type Token, tokenize } from './tokens.js';
 
-/** Words that mean something to the grammar, so that no declaration may take them. */
+/** WGSL's keywords, which cannot be declared as names. */
 export const KEYWORDS: ReadonlySet<string> = new Set([
   ...['alias', 'break', 'case', 'const', 'const_assert', 'continue', 'continuing', 'default'],
   ...['diagnostic', 'discard', 'else', 'enable', 'false', 'fn', 'for', 'if', 'let', 'loop'],
   ...['override', 'requires', 'return', 'struct', 'switch', 'true', 'var', 'while'],
 ]);
 
-/** Words that WGSL keeps for later versions of the language (WGSL, section 16.2). */
+/** The words that WGSL reserves for later versions of the language (WGSL, section 16.2). */
 const RESERVED = new Set(
   `
   NULL Self abstract active alignas alignof as asm asm_fragment async attribute auto await become
@@ -33,10 +33,13 @@ const RESERVED = new Set(
 `.match(/\w+/g),
 );
 
-/** How deep statements and operands may be nested: WGSL asks for 127 blocks (section 2.4). */
+/**
+ * How deeply statements and operands can be nested. WGSL requires at least 127 blocks (section
+ * 2.4).
+ */
 const MAX_NESTING = 128;
 
-/** Reads a shader's tokens. */
+/** Reads the tokens of a shader. */
 export class TokenReader {
   readonly #text: string;
   readonly #list: Token[];
@@ -49,37 +52,42 @@ export class TokenReader {
   }
 
   /** The token after the next one. */
-  get following(): Token {
+  get lookahead(): Token {
     return this.#list[this.#next + 1]!;
   }
 
-  /** The next token, which stays the next. */
+  /** The next token, without taking it. */
   get peek(): Token {
     return this.#list[this.#next]!;
   }
 
-  /** The symbol here, or nothing where a word, a number or a template list's `<` stands. */
+  /** The next token if it is a symbol; empty for a word, a number or the `<` of a template list. */
   get operator(): string {
     return this.peek.kind === 'symbol' ? this.peek.text : '';
   }
 
   /** Whether the next token has this text. */
-  at(text: string): boolean {
+  nextIs(text: string): boolean {
     return this.peek.text === text;
   }
 
-  atTemplate(text: '<' | '>'): boolean {
+  /** Whether the next token is a bracket of a template list. */
+  nextIsTemplate(text: '<' | '>'): boolean {
     return this.peek.kind === 'template' && this.peek.text === text;
   }
 
-  /** Takes the next token; the end stays where it is. */
+  /** Takes and returns the next token. The end of the shader is never passed. */
   advance(): Token {
     const token = this.peek;
     if (token.kind !== 'end') this.#next += 1;
     return token;
   }
 
-  /** Takes the next token if it is this word or symbol; whether it was. */
+  /**
+   * Takes the next token if it is this word or symbol.
+   *
+   * @returns whether it was.
+   */
   take(text: string): boolean {
     const { kind } = this.peek;
     if ((kind !== 'word' && kind !== 'symbol') || this.peek.text !== text) return false;
@@ -87,57 +95,80 @@ export class TokenReader {
     return true;
   }
 
-  /** Takes a token that must be this one. @param why for the error. */
+  /**
+   * Takes a token that must be next.
+   *
+   * @param why for the message if it is not.
+   * @throws WgslError where another token is next.
+   */
   expect(text: string, why: string): Token {
     const token = this.peek;
     if (!this.take(text)) {
       const actual = token.kind === 'end' ? token.text : `"${token.text}"`;
-      this.fail(token.at, `"${text}" is expected ${why}, not ${actual}`);
+      this.fail(token.position, `"${text}" is expected ${why}, not ${actual}`);
     }
     return token;
   }
 
+  /**
+   * Takes the `>` of a template list.
+   *
+   * @throws WgslError where another token is next.
+   */
   closeTemplate(): Token {
-    if (!this.atTemplate('>')) this.expect('>', 'to close a template list');
+    if (!this.nextIsTemplate('>')) this.expect('>', 'to close a template list');
     return this.advance();
   }
 
-  /** A word that is used as a name. */
-  word(what: string): Token {
+  /**
+   * Takes a word that is used as a name.
+   *
+   * @param expected how the message refers to it.
+   * @throws WgslError where another kind of token or a keyword is next.
+   */
+  word(expected: string): Token {
     const token = this.advance();
     if (token.kind !== 'word' || KEYWORDS.has(token.text))
-      this.fail(token.at, `${what} is expected here, not "${token.text}"`);
+      this.fail(token.position, `${expected} is expected here, not "${token.text}"`);
     return token;
   }
 
-  /** A word that is declared, or that stands for a declared one. */
+  /**
+   * Takes a word that is declared, or that refers to a declared one.
+   *
+   * @throws WgslError where no word, or a reserved one, is next.
+   */
   name(): Token {
     const token = this.word('a name');
     if (RESERVED.has(token.text) || token.text === '_')
-      this.fail(token.at, `"${token.text}" is a reserved word`);
+      this.fail(token.position, `"${token.text}" is a reserved word`);
     return token;
   }
 
   /** In an expression `--` is two signs: `a--b` is `a - -b`. */
   splitSigns(): void {
-    const { text, at } = this.peek;
+    const { text, position } = this.peek;
     if (text !== '--') return;
-    const sign = (n: number) => ({ kind: 'symbol', text: '-', at: at + n }) as const;
+    const sign = (n: number) => ({ kind: 'symbol', text: '-', position: position + n }) as const;
     this.#list.splice(this.#next, 1, sign(0), sign(1));
   }
 
-  /** Parses what is nested in what is being parsed. */
-  deeper<T>(parseNested: () => T): T {
+  /**
+   * Parses something nested.
+   *
+   * @throws WgslError where the nesting is too deep.
+   */
+  nested<T>(parseNested: () => T): T {
     this.#nesting += 1;
     if (this.#nesting > MAX_NESTING)
-      this.fail(this.peek.at, `this is nested more than ${MAX_NESTING} deep`);
+      this.fail(this.peek.position, `this is nested more than ${MAX_NESTING} deep`);
     const result = parseNested();
     this.#nesting -= 1;
     return result;
   }
 
-  /** @throws WgslError at an offset. */
-  fail(at: Offset, rule: string): never {
-    return failAt(this.#text, at, rule);
+  /** @throws WgslError always, at the position. */
+  fail(position: Position, rule: string): never {
+    return failAt(this.#text, position, rule);
   }
 }

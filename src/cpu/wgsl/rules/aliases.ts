@@ -1,22 +1,23 @@
 /**
- * Step 3b: two names of one place in memory (WGSL, section 11.4.1 on alias analysis). A function that writes through a
- * pointer must not be given another way to the same variable.
+ * Step 3b: alias analysis (WGSL, section 11.4.1). A function that writes through a pointer must not
+ * have another way to reach the same variable.
  *
  *   in    fn add(a: ptr<function, f32>, b: ptr<function, f32>) { *a += *b; }        add(&x, &x);
- *   out   refused: a and b both point into "x", and add writes through one of them
+ *   out   rejected: a and b both point into "x", and add writes through one of them
  *
- * Each function is asked which of its pointer parameters and which variables outside functions it reads and writes,
- * also through the functions it calls; then each of its calls is looked at.
+ * For each function, the analysis collects which of its pointer parameters and which module-scope
+ * variables it reads and writes, directly or through the functions it calls. Then it checks each of
+ * its calls.
  *
- * Why: a compiler may then keep what it has read.
+ * Why: it lets a compiler keep values that it has read before.
  */
 
-import { operands, placeOperands } from '../operands.js';
+import { operands, referenceOperands } from '../operands.js';
 import type { Expression, Program, ShaderFunction, Statement, Variable } from '../program.js';
-import { failAt, type Offset } from '../source.js';
+import { failAt, type Position } from '../source.js';
 import { Roots } from './roots.js';
 
-/** What a function does to pointer parameters and to variables outside functions. */
+/** The pointer parameters and module-scope variables that a function reads and writes. */
 interface Uses {
   readonly read: Set<Variable>;
   readonly written: Set<Variable>;
@@ -24,7 +25,11 @@ interface Uses {
 
 type Call = Extract<Expression, { kind: 'call' }>;
 
-/** @throws WgslError at a call that gives a function two ways to what it writes. */
+/**
+ * Checks the calls of all functions.
+ *
+ * @throws WgslError at a call that gives a function two ways to reach what it writes.
+ */
 export function checkAliases({ functions, text }: Program): void {
   const analysis = new AliasAnalysis(text);
   for (const each of functions.values()) analysis.uses(each);
@@ -38,18 +43,18 @@ class AliasAnalysis {
     this.#text = text;
   }
 
-  uses(of: ShaderFunction): Uses {
-    let uses = this.#uses.get(of);
+  uses(shaderFunction: ShaderFunction): Uses {
+    let uses = this.#uses.get(shaderFunction);
     if (!uses) {
       uses = { read: new Set(), written: new Set() };
-      new FunctionAliases(this, uses).visit(of.body);
-      this.#uses.set(of, uses);
+      new FunctionAliases(this, uses).visit(shaderFunction.body);
+      this.#uses.set(shaderFunction, uses);
     }
     return uses;
   }
 
-  fail(at: Offset, rule: string): never {
-    return failAt(this.#text, at, rule);
+  fail(position: Position, rule: string): never {
+    return failAt(this.#text, position, rule);
   }
 }
 
@@ -70,17 +75,17 @@ class FunctionAliases {
   #statement(statement: Statement): void {
     switch (statement.kind) {
       case 'block':
-        this.#expression(statement.decided?.condition);
+        this.#expression(statement.folded?.condition);
         this.visit(statement.body);
-        this.visit(statement.decided?.untaken ?? []);
+        this.visit(statement.folded?.untaken ?? []);
         break;
       case 'declare':
         this.#expression(statement.value);
         this.#roots.declare(statement.variable, statement.value);
         break;
       case 'assign': {
-        const { variable } = this.#roots.root(statement.place);
-        for (const operand of placeOperands(statement.place)) this.#expression(operand);
+        const { variable } = this.#roots.root(statement.reference);
+        for (const operand of referenceOperands(statement.reference)) this.#expression(operand);
         this.#expression(statement.value);
         this.#uses.written.add(variable);
         if (statement.operator) this.#uses.read.add(variable);
@@ -111,7 +116,7 @@ class FunctionAliases {
   #expression(node: Expression | undefined): void {
     if (!node) return;
     for (const operand of operands(node)) this.#expression(operand);
-    if (node.kind === 'read') this.#uses.read.add(this.#roots.root(node.place).variable);
+    if (node.kind === 'read') this.#uses.read.add(this.#roots.root(node.reference).variable);
     if (node.kind === 'builtin' && node.name === 'workgroupUniformLoad')
       this.#uses.read.add(this.#roots.pointee(node.arguments[0]!).variable);
     if (node.kind === 'call') this.#call(node);
@@ -119,41 +124,47 @@ class FunctionAliases {
 
   #call(call: Call): void {
     const { parameters, name } = call.function;
-    const inside = this.#analysis.uses(call.function);
+    const calleeUses = this.#analysis.uses(call.function);
     const pointers = call.arguments.flatMap((argument, n) => {
       const parameter = parameters[n]!;
       if (parameter.type.kind !== 'pointer') return [];
-      return [{ parameter, at: argument.at, root: this.#roots.pointee(argument).variable }];
+      return [
+        { parameter, position: argument.position, root: this.#roots.pointee(argument).variable },
+      ];
     });
-    for (const { parameter, root, at } of pointers) {
-      const [isRead, isWritten] = [inside.read.has(parameter), inside.written.has(parameter)];
+    for (const { parameter, root, position } of pointers) {
+      const [isRead, isWritten] = [
+        calleeUses.read.has(parameter),
+        calleeUses.written.has(parameter),
+      ];
       const other = pointers.find(
         (each) =>
           each.root === root &&
           each.parameter !== parameter &&
-          (inside.read.has(each.parameter) || inside.written.has(each.parameter)),
+          (calleeUses.read.has(each.parameter) || calleeUses.written.has(each.parameter)),
       );
       if (isWritten && other)
         this.#analysis.fail(
-          at,
+          position,
           `${parameter.name} and ${other.parameter.name} of ${name} both point into "${root.name}", and ${name} writes through ${parameter.name}`,
         );
-      const usesRoot = inside.read.has(root) || inside.written.has(root);
-      if ((isWritten && usesRoot) || (isRead && inside.written.has(root)))
+      const usesRoot = calleeUses.read.has(root) || calleeUses.written.has(root);
+      if ((isWritten && usesRoot) || (isRead && calleeUses.written.has(root)))
         this.#analysis.fail(
-          at,
+          position,
           `${parameter.name} of ${name} points into "${root.name}", which ${name} also uses directly, and one of the two is written`,
         );
       if (isRead) this.#uses.read.add(root);
       if (isWritten) this.#uses.written.add(root);
     }
-    for (const variable of inside.read) if (isOutside(variable)) this.#uses.read.add(variable);
-    for (const variable of inside.written)
-      if (isOutside(variable)) this.#uses.written.add(variable);
+    for (const variable of calleeUses.read)
+      if (isModuleScope(variable)) this.#uses.read.add(variable);
+    for (const variable of calleeUses.written)
+      if (isModuleScope(variable)) this.#uses.written.add(variable);
   }
 }
 
-/** Whether a variable stands outside functions, so that every function may use it. */
-function isOutside({ space }: Variable): boolean {
+/** Whether a variable is declared outside functions, so that every function can use it. */
+function isModuleScope({ space }: Variable): boolean {
   return space !== 'function' && space !== 'let';
 }

@@ -1,19 +1,21 @@
 /**
- * Step 3a: how statements can end (WGSL, section 9.8): by going on to the next statement, or by leaving for the end of
- * a loop or switch, for its next turn, or out of the function. Values are not looked at: `while true` may end, for all
- * this knows.
+ * Step 3a: behavior analysis (WGSL, section 9.8): how statements can end. They continue with the
+ * next statement, or leave: to the end of a loop or switch, to the next iteration of a loop, or out
+ * of the function. Values are ignored: as far as this analysis knows, `while true` may end.
  *
  *   in    if a { return 1; } else { break; }
  *   out   return, break: what follows is never reached
  *
- * Why: a function with a result must not come to its end without one, and a loop needs a way out.
+ * Why: a function with a result must not reach its end without one, and a loop needs an exit.
  */
 
 import type { Statement } from '../program.js';
 
 type Behavior = 'next' | 'break' | 'continue' | 'return';
 
-/** The behaviors of a list of statements: up to the first that never goes on to the next. */
+/**
+ * The behaviors of a list of statements, up to the first one that never continues with the next.
+ */
 export function behaviors(body: readonly Statement[]): ReadonlySet<Behavior> {
   const result = new Set<Behavior>(['next']);
   for (const statement of body) {
@@ -30,22 +32,22 @@ const cache = new WeakMap<Statement, ReadonlySet<Behavior>>();
 export function statementBehaviors(statement: Statement): ReadonlySet<Behavior> {
   let result = cache.get(statement);
   if (!result) {
-    result = findBehaviors(statement);
+    result = computeBehaviors(statement);
     cache.set(statement, result);
   }
   return result;
 }
 
-function findBehaviors(statement: Statement): ReadonlySet<Behavior> {
+function computeBehaviors(statement: Statement): ReadonlySet<Behavior> {
   switch (statement.kind) {
     case 'return':
     case 'break':
     case 'continue':
       return new Set([statement.kind]);
     case 'block':
-      return either(statement.body, statement.decided?.untaken ?? statement.body);
+      return eitherBehaviors(statement.body, statement.folded?.untaken ?? statement.body);
     case 'if':
-      return either(statement.whenTrue, statement.whenFalse);
+      return eitherBehaviors(statement.whenTrue, statement.whenFalse);
     case 'switch': {
       const result = new Set(statement.cases.flatMap((c) => [...behaviors(c.body)]));
       if (result.delete('break')) result.add('next');
@@ -53,18 +55,18 @@ function findBehaviors(statement: Statement): ReadonlySet<Behavior> {
     }
     case 'loop': {
       const { condition, breakIf, body, continuing } = statement;
-      const inside = new Set(behaviors(body));
-      const goesOn = inside.has('next') || inside.has('continue');
-      if (goesOn) for (const behavior of behaviors(continuing)) inside.add(behavior);
-      const ends = condition || inside.has('break') || (goesOn && breakIf);
-      const result = new Set<Behavior>(inside.has('return') ? ['return'] : []);
-      return ends ? result.add('next') : result;
+      const inner = new Set(behaviors(body));
+      const reachesContinuing = inner.has('next') || inner.has('continue');
+      if (reachesContinuing) for (const behavior of behaviors(continuing)) inner.add(behavior);
+      const canEnd = condition || inner.has('break') || (reachesContinuing && breakIf);
+      const result = new Set<Behavior>(inner.has('return') ? ['return'] : []);
+      return canEnd ? result.add('next') : result;
     }
     default:
       return new Set(['next']);
   }
 }
 
-function either(a: readonly Statement[], b: readonly Statement[]): ReadonlySet<Behavior> {
+function eitherBehaviors(a: readonly Statement[], b: readonly Statement[]): ReadonlySet<Behavior> {
   return new Set([...behaviors(a), ...behaviors(b)]);
 }

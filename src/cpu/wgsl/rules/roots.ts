@@ -1,26 +1,31 @@
 /**
- * What a place belongs to, through the pointers of a function: aliases.ts and uniformity.ts ask it.
+ * Finds the variable that a reference belongs to, through the pointers of a function. Used by
+ * aliases.ts and uniformity.ts.
  *
  *   in    let p = &sums[2];  *p += 1;
  *   out   the assignment changes a part of the variable sums
  *
- * Why: two names of one variable must be recognized where one of them is written through.
+ * Why: where a variable is written through a pointer, the analyses must know which variable it is.
  */
 
-import type { Expression, Place, Variable } from '../program.js';
+import type { Expression, Reference, Variable } from '../program.js';
 
-/** What a place belongs to: a variable, or all that a pointer parameter points at. */
+/** What a reference belongs to: a variable, or what a pointer parameter points to. */
 export interface Root {
+  /** The variable or the pointer parameter. */
   readonly variable: Variable;
-  /** Whether the place is all of it, not a member or an element. */
-  readonly isAll: boolean;
+  /** Whether the reference is to all of it, not to a member or an element. */
+  readonly isEntireVariable: boolean;
 }
 
-/** Follows the pointers that a function's `let`s hold. Each has one root, since no pointer is ever reassigned. */
+/**
+ * Tracks the pointers in a function's `let`s. Each has one root, since pointers are never
+ * reassigned.
+ */
 export class Roots {
   readonly #pointers = new Map<Variable, Root>();
 
-  /** Notes where a `let` points that is declared with this value. */
+  /** Records where a `let` with this value points, if it is a pointer. */
   declare(variable: Variable, value: Expression | undefined): void {
     if (value && variable.type.kind === 'pointer')
       this.#pointers.set(variable, this.pointee(value));
@@ -28,14 +33,19 @@ export class Roots {
 
   /** What a pointer points into. */
   pointee(pointer: Expression): Root {
-    if (pointer.kind === 'address') return this.root(pointer.place);
-    if (pointer.kind !== 'value') throw new Error(`A pointer cannot be made by ${pointer.kind}.`);
-    return this.#pointers.get(pointer.variable) ?? { variable: pointer.variable, isAll: true };
+    if (pointer.kind === 'address') return this.root(pointer.reference);
+    if (pointer.kind !== 'value')
+      throw new Error(`A pointer cannot come from a node of kind ${pointer.kind}.`);
+    return (
+      this.#pointers.get(pointer.variable) ?? { variable: pointer.variable, isEntireVariable: true }
+    );
   }
 
-  root(place: Place): Root {
-    if (place.kind === 'variable') return { variable: place.variable, isAll: true };
-    if (place.kind === 'dereference') return this.pointee(place.pointer);
-    return { ...this.root(place.of), isAll: false };
+  /** What a reference belongs to. */
+  root(reference: Reference): Root {
+    if (reference.kind === 'variable')
+      return { variable: reference.variable, isEntireVariable: true };
+    if (reference.kind === 'dereference') return this.pointee(reference.pointer);
+    return { ...this.root(reference.base), isEntireVariable: false };
   }
 }

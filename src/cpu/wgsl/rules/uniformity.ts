@@ -1,87 +1,99 @@
 /**
- * Step 3c: uniformity (WGSL, section 15.2). All invocations of a workgroup must come to a barrier, or none. So a
- * barrier is refused where whether it is reached depends on a value that may differ between invocations.
+ * Step 3c: uniformity analysis (WGSL, section 15.2). A barrier must be reached by all invocations
+ * of a workgroup or by none. So a barrier is rejected if whether it is reached depends on a value
+ * that may differ between invocations.
  *
  *   in    if (local_index < count) { workgroupBarrier(); }
- *   out   refused: the branch depends on local_invocation_index
+ *   out   rejected: the branch depends on local_invocation_index
  *
- * Each value is followed as the set of what it depends on: causes of difference (an invocation's own index, what
- * memory holds that other invocations write) and, inside a function, what its caller gives. A branch on a value adds
- * the value's set to the flow of control inside it; an assignment adds the flow's set to the variable; a path that may
- * leave (return, break, continue) leaves its flow to what follows. Loops are followed until no set grows. Of a
- * function a summary is kept, in which a call puts its arguments' sets.
+ * Each value is represented by the set of its sources: causes of divergence (an invocation's own
+ * index, memory that other invocations write) and, inside a function, what its caller passes. A
+ * branch on a value adds the value's sources to the control flow inside it. An assignment adds the
+ * sources of the control flow to the variable. A path that may leave (return, break, continue) adds
+ * its control flow to what follows. Loops are analyzed until no set grows. Each function has a
+ * summary, into which a call substitutes the sources of its arguments.
  *
- * Why: the compiler relies on it. wasm/split/barriers.ts runs loops and branches around a barrier once for all
- * invocations.
+ * Why: the compiler relies on it. wasm/split/barriers.ts runs loops and branches around a barrier
+ * once for all invocations.
  */
 
-import { operands, placeOperands } from '../operands.js';
+import { operands, referenceOperands } from '../operands.js';
 import type {
-  BuiltinInput,
-  Entry,
+  BuiltinValue,
+  EntryPoint,
   Expression,
-  Place,
   Program,
+  Reference,
   ShaderFunction,
   Statement,
   Variable,
 } from '../program.js';
-import { failAt, type Offset, positionAt } from '../source.js';
+import { failAt, lineAndColumn, type Position } from '../source.js';
 import type { Type } from '../types.js';
 import { behaviors, statementBehaviors } from './behavior.js';
 import { type Root, Roots } from './roots.js';
 
 /** What a value may depend on. */
-type Source = Cause | Given;
+type Source = Cause | CallerSource;
 
-/** What may differ between the invocations of a workgroup. */
+/** Something that may differ between the invocations of a workgroup. */
 interface Cause {
   readonly kind: 'cause';
-  readonly what: string;
-  readonly at: Offset;
+  readonly description: string;
+  readonly position: Position;
 }
 
-/** What a function's caller decides: whether the call is reached, an argument, or what an argument points at. */
-type Given =
+/**
+ * What a function's caller decides: whether the call is reached, an argument, or what an argument
+ * points to.
+ */
+type CallerSource =
   | { readonly kind: 'flow' }
   | { readonly kind: 'argument'; readonly index: number }
   | { readonly kind: 'pointee'; readonly index: number };
 
 type Sources = ReadonlySet<Source>;
-/** What the flow of control depends on, and the branch by which it does. */
-type Flow = ReadonlyMap<Source, Offset>;
-/** What the variables of a function hold. */
+/** What the control flow depends on, with the position of the branch that causes it. */
+type Flow = ReadonlyMap<Source, Position>;
+/** The sources of what each variable of a function holds. */
 type State = ReadonlyMap<Variable, Sources>;
 
-/** That a barrier be reached uniformly or, of workgroupUniformLoad, that its pointer be uniform. */
+/**
+ * The requirement that a barrier be in uniform control flow or, for workgroupUniformLoad, that its
+ * pointer be uniform.
+ */
 interface Requirement {
   readonly name: string;
-  readonly at: Offset;
+  readonly position: Position;
   readonly isAddress: boolean;
   readonly flow: Flow;
 }
 
-/** What a call needs to know of a function. */
+/** What a call needs to know about a function. */
 interface Summary {
   readonly result: Sources;
   readonly requirements: readonly Requirement[];
-  /** What the variables behind pointer parameters hold in the end. */
+  /** The sources of what the variables behind pointer parameters hold in the end. */
   readonly pointees: ReadonlyMap<number, Sources>;
 }
 
-/** Where `break` and `continue` go, and what the variables hold there. */
+/** The target of `break` and `continue`, and the states of the variables at each of them. */
 interface Target {
   readonly isLoop: boolean;
   readonly breaks: State[];
   readonly continues: State[];
 }
 
-const NOTHING: Sources = new Set();
-const FLOW: Given = { kind: 'flow' };
-const UNIFORM_INPUTS: ReadonlySet<BuiltinInput> = new Set(['workgroup_id', 'num_workgroups']);
+const NO_SOURCES: Sources = new Set();
+const FLOW: CallerSource = { kind: 'flow' };
+const UNIFORM_INPUTS: ReadonlySet<BuiltinValue> = new Set(['workgroup_id', 'num_workgroups']);
 const BARRIERS = /\b(?:workgroupBarrier|storageBarrier|workgroupUniformLoad)\b/;
 
-/** @throws WgslError at a barrier that only some invocations of a workgroup may reach. */
+/**
+ * Checks all barriers of a program.
+ *
+ * @throws WgslError at a barrier that only some invocations of a workgroup may reach.
+ */
 export function checkUniformity(program: Program): void {
   if (!BARRIERS.test(program.text)) return;
   const analysis = new UniformityAnalysis(program);
@@ -97,44 +109,44 @@ class UniformityAnalysis {
     this.#program = program;
   }
 
-  summary(of: ShaderFunction): Summary {
-    let summary = this.#summaries.get(of);
+  summary(shaderFunction: ShaderFunction): Summary {
+    let summary = this.#summaries.get(shaderFunction);
     if (!summary) {
-      const entry = this.#program.entries.find(({ name }) => name === of.name);
-      summary = new FunctionUniformity(this).analyze(of, entry);
-      this.#summaries.set(of, summary);
+      const entry = this.#program.entries.find(({ name }) => name === shaderFunction.name);
+      summary = new FunctionUniformity(this).analyze(shaderFunction, entry);
+      this.#summaries.set(shaderFunction, summary);
     }
     return summary;
   }
 
-  /** The same object for the same place, so that sets know it again. */
-  cause(what: string, at: Offset): Cause {
-    const key = `${at} ${what}`;
-    const cause = this.#causes.get(key) ?? { kind: 'cause', what, at };
+  /** Returns the same object for the same cause, so that sets recognize it. */
+  cause(description: string, position: Position): Cause {
+    const key = `${position} ${description}`;
+    const cause = this.#causes.get(key) ?? { kind: 'cause', description, position };
     this.#causes.set(key, cause);
     return cause;
   }
 
-  refuse({ name, at, isAddress }: Requirement, cause: Cause, branch: Offset): never {
-    const line = (offset: Offset) => positionAt(this.#program.text, offset).line;
+  reject({ name, position, isAddress }: Requirement, cause: Cause, branch: Position): never {
+    const line = (offset: Position) => lineAndColumn(this.#program.text, offset).line;
     const rule = isAddress
       ? `all invocations of a workgroup must give ${name} the same address, but this one`
       : `${name} must be reached by all invocations of a workgroup or by none, but the branch in line ${line(branch)}`;
-    const reason = `depends on ${cause.what} (line ${line(cause.at)}), which may differ between them`;
-    return failAt(this.#program.text, at, `${rule} ${reason}`);
+    const reason = `depends on ${cause.description} (line ${line(cause.position)}), which may differ between them`;
+    return failAt(this.#program.text, position, `${rule} ${reason}`);
   }
 }
 
 class FunctionUniformity {
   readonly #analysis: UniformityAnalysis;
   readonly #roots = new Roots();
-  /** What the values of `let`s and parameters depend on. */
+  /** The sources of the values of `let`s and parameters. */
   readonly #values = new Map<Variable, Sources>();
-  readonly #given = new Map<string, Given>();
+  readonly #callerSources = new Map<string, CallerSource>();
   readonly #requirements = new Map<string, Requirement>();
   readonly #targets: Target[] = [];
   readonly #returns: State[] = [];
-  #result: Sources = NOTHING;
+  #result: Sources = NO_SOURCES;
   #state: State = new Map();
 
   constructor(analysis: UniformityAnalysis) {
@@ -142,14 +154,14 @@ class FunctionUniformity {
   }
 
   /** @param entry the entry point that the function is, if it is one: it has no caller. */
-  analyze(of: ShaderFunction, entry: Entry | undefined): Summary {
+  analyze(shaderFunction: ShaderFunction, entry: EntryPoint | undefined): Summary {
     if (entry) this.#declareInputs(entry);
-    else this.#declareParameters(of);
-    this.#run(of.body, new Map(entry ? [] : [[FLOW, 0]]));
-    if (behaviors(of.body).has('next')) this.#returns.push(this.#state);
+    else this.#declareParameters(shaderFunction);
+    this.#run(shaderFunction.body, new Map(entry ? [] : [[FLOW, 0]]));
+    if (behaviors(shaderFunction.body).has('next')) this.#returns.push(this.#state);
     const end = join(this.#returns) ?? this.#state;
-    const pointees = of.parameters.flatMap((parameter, n) =>
-      pointsAtLocal(parameter.type) ? [[n, end.get(parameter) ?? NOTHING] as const] : [],
+    const pointees = shaderFunction.parameters.flatMap((parameter, n) =>
+      pointsAtLocal(parameter.type) ? [[n, end.get(parameter) ?? NO_SOURCES] as const] : [],
     );
     return {
       result: this.#result,
@@ -158,36 +170,41 @@ class FunctionUniformity {
     };
   }
 
-  #declareInputs(entry: Entry): void {
+  #declareInputs(entry: EntryPoint): void {
     for (const { variable, values } of entry.inputs) {
       const causes = values
         .filter((value) => !UNIFORM_INPUTS.has(value))
-        .map((value) => this.#analysis.cause(value, variable.at));
+        .map((value) => this.#analysis.cause(value, variable.position));
       this.#values.set(variable, new Set(causes));
     }
   }
 
   #declareParameters({ parameters }: ShaderFunction): void {
     for (const [index, parameter] of parameters.entries()) {
-      this.#values.set(parameter, new Set([this.#give('argument', index)]));
-      if (pointsAtLocal(parameter.type)) this.#hold(parameter, [this.#give('pointee', index)]);
+      this.#values.set(parameter, new Set([this.#callerSource('argument', index)]));
+      if (pointsAtLocal(parameter.type))
+        this.#setContents(parameter, [this.#callerSource('pointee', index)]);
     }
   }
 
-  #give(kind: 'argument' | 'pointee', index: number): Given {
+  #callerSource(kind: 'argument' | 'pointee', index: number): CallerSource {
     const key = `${kind} ${index}`;
-    const given = this.#given.get(key) ?? { kind, index };
-    this.#given.set(key, given);
-    return given;
+    const argumentSources = this.#callerSources.get(key) ?? { kind, index };
+    this.#callerSources.set(key, argumentSources);
+    return argumentSources;
   }
 
-  #hold(variable: Variable, sources: Iterable<Source>): void {
+  #setContents(variable: Variable, sources: Iterable<Source>): void {
     this.#state = new Map(this.#state).set(variable, new Set(sources));
   }
 
   // Statements
 
-  /** Runs statements up to one that never goes on. @returns the flow of control after them. */
+  /**
+   * Analyzes statements up to one that never continues.
+   *
+   * @returns the control flow after them.
+   */
   #run(body: readonly Statement[], start: Flow): Flow {
     let flow = start;
     for (const statement of body) {
@@ -200,8 +217,8 @@ class FunctionUniformity {
   #statement(node: Statement, flow: Flow): Flow {
     switch (node.kind) {
       case 'block':
-        return node.decided
-          ? this.#either(node, node.decided.condition, [node.body, node.decided.untaken], flow)
+        return node.folded
+          ? this.#branches(node, node.folded.condition, [node.body, node.folded.untaken], flow)
           : this.#run(node.body, flow);
       case 'declare':
         this.#declare(node, flow);
@@ -213,10 +230,10 @@ class FunctionUniformity {
         this.#evaluate(node.value, flow);
         return flow;
       case 'if':
-        return this.#either(node, node.condition, [node.whenTrue, node.whenFalse], flow);
+        return this.#branches(node, node.condition, [node.whenTrue, node.whenFalse], flow);
       case 'switch': {
         const bodies = node.cases.map((c) => c.body);
-        return this.#either(node, node.selector, bodies, flow);
+        return this.#branches(node, node.selector, bodies, flow);
       }
       case 'loop':
         return this.#loop(node, flow);
@@ -235,34 +252,37 @@ class FunctionUniformity {
   }
 
   #declare({ variable, value }: Extract<Statement, { kind: 'declare' }>, flow: Flow): void {
-    const sources = value ? this.#evaluate(value, flow) : NOTHING;
+    const sources = value ? this.#evaluate(value, flow) : NO_SOURCES;
     this.#roots.declare(variable, value);
     if (variable.space === 'let') this.#values.set(variable, sources);
-    else this.#hold(variable, union(sources, flow.keys()));
+    else this.#setContents(variable, union(sources, flow.keys()));
   }
 
   #assign(node: Extract<Statement, { kind: 'assign' }>, flow: Flow): void {
-    const { place, operator, value } = node;
-    const where = this.#evaluateAll(placeOperands(place), flow);
-    const sources = union(where, this.#evaluate(value, flow), flow.keys());
-    this.#write(this.#roots.root(place), sources, operator !== undefined);
+    const { reference, operator, value } = node;
+    const indexSources = this.#evaluateAll(referenceOperands(reference), flow);
+    const sources = union(indexSources, this.#evaluate(value, flow), flow.keys());
+    this.#write(this.#roots.root(reference), sources, operator !== undefined);
   }
 
-  /** Only variables of functions are followed: what others hold may differ in any case. */
-  #write({ variable, isAll }: Root, sources: Sources, keepsOld: boolean): void {
+  /** Tracks only variables of functions: what other variables hold may differ in any case. */
+  #write({ variable, isEntireVariable }: Root, sources: Sources, isCompound: boolean): void {
     const old = this.#state.get(variable);
     if (!old) return;
-    this.#hold(variable, isAll && !keepsOld ? sources : union(old, sources));
+    this.#setContents(variable, isEntireVariable && !isCompound ? sources : union(old, sources));
   }
 
-  /** Runs bodies of which one is taken. After them the flow is as before, unless one of them may leave. */
-  #either(
+  /**
+   * Analyzes the branches of a statement. After them the control flow is as before, unless one may
+   * leave.
+   */
+  #branches(
     node: Statement,
     condition: Expression,
     bodies: readonly (readonly Statement[])[],
     flow: Flow,
   ): Flow {
-    const inside = enter(flow, this.#evaluate(condition, flow), node.at);
+    const innerFlow = branchOn(flow, this.#evaluate(condition, flow), node.position);
     const before = this.#state;
     const target: Target = { isLoop: false, breaks: [], continues: [] };
     if (node.kind === 'switch') this.#targets.push(target);
@@ -270,15 +290,15 @@ class FunctionUniformity {
     let after: Flow = new Map();
     for (const body of bodies) {
       this.#state = before;
-      after = merge(after, this.#run(body, inside));
+      after = merge(after, this.#run(body, innerFlow));
       if (behaviors(body).has('next')) ends.push(this.#state);
     }
     if (node.kind === 'switch') this.#targets.pop();
     this.#state = join([...ends, ...target.breaks]) ?? this.#state;
-    return onlyGoesOn(node) ? flow : after;
+    return alwaysContinues(node) ? flow : after;
   }
 
-  /** Runs a loop until nothing more is found: the sets only grow, and there are finitely many sources. */
+  /** Analyzes a loop until nothing changes: sets only grow, and there are finitely many sources. */
   #loop(node: Extract<Statement, { kind: 'loop' }>, flow: Flow): Flow {
     if (node.initial) this.#statement(node.initial, flow);
     let start = this.#state;
@@ -286,38 +306,42 @@ class FunctionUniformity {
     for (;;) {
       this.#state = start;
       const target: Target = { isLoop: true, breaks: [], continues: [] };
-      const end = this.#turn(node, head, target);
+      const end = this.#iteration(node, head, target);
       const nextHead = merge(head, end);
       const nextStart = join([start, this.#state])!;
       const isStable =
         nextHead.size === head.size && countSources(nextStart) === countSources(start);
       if (isStable) {
         this.#state = join(target.breaks) ?? start;
-        return onlyGoesOn(node) ? flow : nextHead;
+        return alwaysContinues(node) ? flow : nextHead;
       }
       head = nextHead;
       start = nextStart;
     }
   }
 
-  /** One turn of a loop. @returns the flow of control at its end. */
-  #turn(node: Extract<Statement, { kind: 'loop' }>, head: Flow, target: Target): Flow {
-    const { condition, body, continuing, breakIf, at } = node;
+  /**
+   * Analyzes one iteration of a loop.
+   *
+   * @returns the control flow at its end.
+   */
+  #iteration(node: Extract<Statement, { kind: 'loop' }>, head: Flow, target: Target): Flow {
+    const { condition, body, continuing, breakIf, position } = node;
     let flow = head;
     if (condition) {
-      flow = enter(flow, this.#evaluate(condition, flow), at);
+      flow = branchOn(flow, this.#evaluate(condition, flow), position);
       target.breaks.push(this.#state);
     }
     this.#targets.push(target);
     flow = this.#run(body, flow);
     this.#targets.pop();
-    const ways = behaviors(body);
-    if (!ways.has('next') && !ways.has('continue')) return flow;
-    const ends = ways.has('next') ? [this.#state] : [];
+    const bodyBehaviors = behaviors(body);
+    if (!bodyBehaviors.has('next') && !bodyBehaviors.has('continue')) return flow;
+    const ends = bodyBehaviors.has('next') ? [this.#state] : [];
     this.#state = join([...ends, ...target.continues]) ?? this.#state;
     flow = this.#run(continuing, flow);
     if (breakIf) {
-      flow = enter(flow, this.#evaluate(breakIf, flow), breakIf.at);
+      flow = branchOn(flow, this.#evaluate(breakIf, flow), breakIf.position);
       target.breaks.push(this.#state);
     }
     return flow;
@@ -325,20 +349,20 @@ class FunctionUniformity {
 
   // Expressions
 
-  /** What an expression's value depends on, apart from whether it is reached. */
+  /** The sources of an expression's value, apart from whether it is evaluated. */
   #evaluate(node: Expression, flow: Flow): Sources {
     switch (node.kind) {
       case 'value':
-        return this.#values.get(node.variable) ?? NOTHING;
+        return this.#values.get(node.variable) ?? NO_SOURCES;
       case 'read': {
-        const where = this.#evaluateAll(operands(node), flow);
-        return union(where, this.#contents(node.place));
+        const indexSources = this.#evaluateAll(operands(node), flow);
+        return union(indexSources, this.#contents(node.reference));
       }
       case 'binary': {
         if (node.operator !== '&&' && node.operator !== '||') break;
         const left = this.#evaluate(node.left, flow);
         const before = this.#state;
-        const right = this.#evaluate(node.right, enter(flow, left, node.at));
+        const right = this.#evaluate(node.right, branchOn(flow, left, node.position));
         // A call on the right may have written through a pointer, or may not have been reached.
         this.#state = join([before, this.#state])!;
         return union(left, right);
@@ -355,49 +379,56 @@ class FunctionUniformity {
     return union(...nodes.map((node) => this.#evaluate(node, flow)));
   }
 
-  /** What memory holds there. */
-  #contents(place: Place): Iterable<Source> {
-    const { variable } = this.#roots.root(place);
+  /** The sources of what a reference holds. */
+  #contents(reference: Reference): Iterable<Source> {
+    const { variable } = this.#roots.root(reference);
     const { type } = variable;
     const isPointer = variable.space === 'let' && type.kind === 'pointer';
     const { space, access } = isPointer ? type : variable;
-    if (space === 'function') return this.#state.get(variable) ?? NOTHING;
-    if (access === 'read') return NOTHING;
+    if (space === 'function') return this.#state.get(variable) ?? NO_SOURCES;
+    if (access === 'read') return NO_SOURCES;
     const kind = space === 'storage' ? 'var<storage, read_write>' : `var<${space}>`;
-    const what = isPointer ? `the ${kind} behind ${variable.name}` : `${kind} ${variable.name}`;
-    return [this.#analysis.cause(what, place.at)];
+    const description = isPointer
+      ? `the ${kind} behind ${variable.name}`
+      : `${kind} ${variable.name}`;
+    return [this.#analysis.cause(description, reference.position)];
   }
 
   #builtin(node: Extract<Expression, { kind: 'builtin' }>, flow: Flow): Sources {
-    const { name, at } = node;
-    const given = this.#evaluateAll(node.arguments, flow);
-    if (!BARRIERS.test(name)) return given;
-    this.#demand({ name, at, isAddress: false, flow });
-    this.#demand({ name, at, isAddress: true, flow: enter(new Map(), given, at) });
-    return NOTHING;
+    const { name, position } = node;
+    const argumentSources = this.#evaluateAll(node.arguments, flow);
+    if (!BARRIERS.test(name)) return argumentSources;
+    this.#require({ name, position, isAddress: false, flow });
+    this.#require({
+      name,
+      position,
+      isAddress: true,
+      flow: branchOn(new Map(), argumentSources, position),
+    });
+    return NO_SOURCES;
   }
 
-  /** Refuses a barrier that depends on a cause; what the caller decides is left to the calls. */
-  #demand(requirement: Requirement): void {
-    const { at, isAddress, flow } = requirement;
+  /** Rejects a barrier that depends on a cause. What depends on the caller is left to the calls. */
+  #require(requirement: Requirement): void {
+    const { position, isAddress, flow } = requirement;
     for (const [source, branch] of flow)
-      if (source.kind === 'cause') this.#analysis.refuse(requirement, source, branch);
+      if (source.kind === 'cause') this.#analysis.reject(requirement, source, branch);
     if (flow.size === 0) return;
-    const key = `${at} ${isAddress}`;
+    const key = `${position} ${isAddress}`;
     const before = this.#requirements.get(key)?.flow ?? new Map();
     this.#requirements.set(key, { ...requirement, flow: merge(before, flow) });
   }
 
   #call(node: Extract<Expression, { kind: 'call' }>, flow: Flow): Sources {
-    const given = node.arguments.map((argument) => this.#evaluate(argument, flow));
+    const argumentSources = node.arguments.map((argument) => this.#evaluate(argument, flow));
     const { result, requirements, pointees } = this.#analysis.summary(node.function);
     const pointee = (index: number) => this.#roots.pointee(node.arguments[index]!);
-    /** What a source of the function's stands for here. */
+    /** What a source inside the function corresponds to at this call. */
     const translate = (source: Source): Iterable<Source> => {
       if (source.kind === 'cause') return [source];
       if (source.kind === 'flow') return flow.keys();
-      if (source.kind === 'argument') return given[source.index]!;
-      return this.#state.get(pointee(source.index).variable) ?? NOTHING;
+      if (source.kind === 'argument') return argumentSources[source.index]!;
+      return this.#state.get(pointee(source.index).variable) ?? NO_SOURCES;
     };
     const translateAll = (sources: Sources) => union(...[...sources].map(translate));
     for (const requirement of requirements) {
@@ -405,7 +436,7 @@ class FunctionUniformity {
         if (source.kind === 'flow') return flow;
         return new Map([...translate(source)].map((each) => [each, branch]));
       });
-      this.#demand({ ...requirement, flow: translated.reduce(merge, new Map()) });
+      this.#require({ ...requirement, flow: translated.reduce(merge, new Map()) });
     }
     const written = [...pointees].map(
       ([n, sources]) => [pointee(n), union(translateAll(sources), flow.keys())] as const,
@@ -415,20 +446,20 @@ class FunctionUniformity {
   }
 }
 
-/** Whether a parameter points at a variable of the function that calls, whose contents are followed. */
+/** Whether a parameter points to a variable of the calling function, whose contents are tracked. */
 function pointsAtLocal(type: Type): boolean {
   return type.kind === 'pointer' && type.space === 'function';
 }
 
-/** Whether no path through a statement leaves for anywhere but the next statement. */
-function onlyGoesOn(node: Statement): boolean {
-  const ways = statementBehaviors(node);
-  return ways.size === 1 && ways.has('next');
+/** Whether every path through a statement continues with the next statement. */
+function alwaysContinues(node: Statement): boolean {
+  const bodyBehaviors = statementBehaviors(node);
+  return bodyBehaviors.size === 1 && bodyBehaviors.has('next');
 }
 
-/** The flow of control inside a branch on a value. */
-function enter(flow: Flow, sources: Sources, at: Offset): Flow {
-  return merge(flow, new Map([...sources].map((source) => [source, at])));
+/** The control flow inside a branch on a value. */
+function branchOn(flow: Flow, sources: Sources, position: Position): Flow {
+  return merge(flow, new Map([...sources].map((source) => [source, position])));
 }
 
 function merge(a: Flow, b: Flow): Flow {
@@ -439,17 +470,17 @@ function union(...parts: Iterable<Source>[]): Sources {
   return new Set(parts.flatMap((part) => [...part]));
 }
 
-/** What variables may hold where paths meet; `undefined` where no path leads. */
-function join([first, ...others]: readonly State[]): State | undefined {
-  if (!first) return undefined;
-  const result = new Map(first);
+/** The state where paths meet; `undefined` where no path leads there. */
+function join([firstState, ...others]: readonly State[]): State | undefined {
+  if (!firstState) return undefined;
+  const result = new Map(firstState);
   for (const state of others)
     for (const [variable, sources] of state)
-      result.set(variable, union(result.get(variable) ?? NOTHING, sources));
+      result.set(variable, union(result.get(variable) ?? NO_SOURCES, sources));
   return result;
 }
 
-/** The sources in all sets: they only grow. */
+/** How many sources all sets have together. */
 function countSources(state: State): number {
   return [...state.values()].reduce((sum, sources) => sum + sources.size, 0);
 }
