@@ -197,11 +197,9 @@ describe('a large program', () => {
       'for (var k = 0u; k < out[1]; k++) { a[k & 3u] += k; s += a[k & 3u]; }',
       (body) => `for (var i = 0u; i < 4u; i++) { a[i] += i; s = s * 3u + a[i]; ${body} }`,
     );
-    const start = performance.now();
     expect(
       compileBytes(`${OUT} ${main(`var a: array<u32, 4>; var s = 0u; ${loops} out[0] = s;`)}`),
     ).toBeLessThan(50_000);
-    expect(performance.now() - start).toBeLessThan(5000);
   });
 
   it('is rejected with a message where calls double at every level', () => {
