@@ -119,7 +119,8 @@ export class Engine {
   }
 
   /**
-   * Runs `fn` and postpones the disposals in it until `settle` is called: the backward pass reads what the tape recorded.
+   * Runs `fn` and postpones the disposals in it until `settle` is called, because the backward pass reads what the tape
+   * recorded.
    *
    * @throws Error where `fn` is async.
    */
@@ -157,7 +158,7 @@ export class Engine {
    *
    * @param buffers views by binding name.
    * @param params scalar parameters by name.
-   * @param workgroups number of workgroups; more than 65,535 are folded over two dimensions. With 0 nothing is appended.
+   * @param workgroups number of workgroups; more than 65,535 are folded over two dimensions. With 0 nothing runs.
    * @throws Error where a buffer or a parameter is missing, or a buffer was released.
    */
   dispatch<K extends KernelName>(
@@ -241,7 +242,7 @@ export class Engine {
           'or with Tensor.from.',
       );
     }
-    // The queue runs a write before later submits, so pending commands that read the old contents must be submitted first.
+    // The queue runs a write before later submits, so commands that read the old contents must be submitted first.
     if (!this.#recording) this.flush();
     this.#failure.check();
     this.device.queue.writeBuffer(

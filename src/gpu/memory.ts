@@ -121,7 +121,7 @@ export function newStepMemory(): StepMemory {
 const USAGE = 0x80 | 0x40 | 0x04 | 0x08;
 const MIN_BUFFER_BYTES = 256;
 
-/** The smallest size class of at least `bytes`: powers of two and quarters between them, so less than 25 % is wasted. */
+/** The smallest size class of at least `bytes`: powers of two and quarters between them, so at most 25 % is added. */
 export function sizeClass(bytes: number): number {
   if (bytes <= MIN_BUFFER_BYTES) return MIN_BUFFER_BYTES;
   const power = 2 ** Math.floor(Math.log2(bytes));

@@ -9,7 +9,7 @@ export interface EngineOptions {
   device?: GPUDevice;
   /** The source of the adapter and of the list of WGSL language features. Default: the platform's. */
   gpu?: GPU;
-  /** Each level adds to the ones below: 0 nothing, 1 the adapter, 2 time per kernel, 3 each dispatch, 4 specialized WGSL. */
+  /** What to log; levels add up. 0 nothing, 1 the adapter, 2 time per kernel, 3 each dispatch, 4 specialized WGSL. */
   debug?: number;
   /** Receives the debug output. Default: `console.error`. */
   log?: (line: string) => void;

@@ -38,8 +38,8 @@ interface QueryBatch {
 }
 
 /**
- * Times dispatches by two timestamps each. Encode with `timestampsFor`, call `resolve` on the same encoder, and after the
- * submit call the function that `resolve` returned.
+ * Times dispatches by two timestamps each. Encode with `timestampsFor`, call `resolve` on the same encoder, and after
+ * the submit call the function that `resolve` returned.
  */
 export class Profiler {
   readonly #device: GPUDevice;

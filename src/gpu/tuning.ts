@@ -2,8 +2,8 @@
 
 /**
  * The tile of a staged matmul: a workgroup computes m x n outputs, k terms of the sum at a time, and each invocation
- * `rows` x 4 of them. `n` is at least 4 * `rows`, so that there are at least m invocations: the bias gradient needs one for
- * each of the m columns that it sums.
+ * `rows` x 4 of them. `n` is at least 4 * `rows`, so that there are at least m invocations: the bias gradient needs one
+ * for each of the m columns that it sums.
  */
 export interface MatmulTile {
   /** Output rows per workgroup. */
@@ -73,8 +73,8 @@ const VENDOR_TUNINGS: Readonly<Record<string, Partial<Tuning>>> = {
     sampleGroup: 1,
   },
   // SwiftShader and similar drivers. Matmul and attention are staged as on a GPU, because these drivers take seconds to
-  // compile the kernels without barriers, which are written for the CPU device. Row reductions have no barriers, which are
-  // expensive there.
+  // compile the kernels without barriers, which are written for the CPU device. Row reductions have no barriers, which
+  // are expensive there.
   software: {
     minWorkgroups: 4,
     rowGroup: 16,

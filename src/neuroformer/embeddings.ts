@@ -171,18 +171,18 @@ export class VideoEncoder {
   }
 
   /** @param frames [B, 1, frames, height, width]. @returns [B, tokens, width], and how many there are along [t, h, w] */
-  call(frames: Tensor): { tokens: Tensor; places: Triple } {
+  call(frames: Tensor): { tokens: Tensor; grid: Triple } {
     const { kind, stride, inner } = this.#settings;
     if (this.#convolution) {
       const { weight, bias, norm } = this.#convolution;
-      const { out, places } = conv3d(frames, weight.tensor, bias.tensor, stride);
-      return { tokens: activate(norm.call(out), 'relu'), places };
+      const { out, grid } = conv3d(frames, weight.tensor, bias.tensor, stride);
+      return { tokens: activate(norm.call(out), 'relu'), grid };
     }
     const side = Math.floor(Math.sqrt(inner));
     const patch: Triple =
       kind === 'patches' ? [1, side, side] : [1, frames.axis(3), frames.axis(4)];
-    const { patches, places } = unfold3d(frames, patch, patch);
-    return { tokens: activate(this.#patches!.call(patches), 'relu'), places };
+    const { patches, grid } = unfold3d(frames, patch, patch);
+    return { tokens: activate(this.#patches!.call(patches), 'relu'), grid };
   }
 }
 

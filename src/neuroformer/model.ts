@@ -252,10 +252,10 @@ export class Neuroformer {
   encodeStimulus(frames: Tensor, embedded: Tensor, pass: Pass): Tensor | undefined {
     if (!this.stimulus) return undefined;
     const { rules, n_embd, dropout: rates } = this.config;
-    const { tokens, places } = this.stimulus.call(frames);
+    const { tokens, grid } = this.stimulus.call(frames);
     pass.observe('video', () => tokens);
     const placed = rules.video_positions
-      ? addPositions(tokens, videoCode(tokens, places, n_embd))
+      ? addPositions(tokens, videoCode(tokens, grid, n_embd))
       : tokens;
     const sequence = dropout(concatenate([slice(embedded, 0, 1), placed]), pass.drop(rates.im));
     pass.observe('embed.frames', () => sequence);

@@ -6,7 +6,7 @@
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import { HostRandom } from '../math/random.js';
-import { elementCount, type Shape, showShape, Tensor } from '../tensor/tensor.js';
+import { elementCount, formatShape, type Shape, Tensor } from '../tensor/tensor.js';
 import type { Initializer } from './init.js';
 import { decodeSafetensors, encodeSafetensors, type HostTensor } from './safetensors.js';
 
@@ -213,7 +213,7 @@ export class ParameterStore implements Declare {
     for (const p of this) {
       const found = tensors.get(p.name);
       if (!found) report.missing.push(p.name);
-      else if (found.dtype !== 'F32' || showShape(found.shape) !== showShape(p.shape)) {
+      else if (found.dtype !== 'F32' || formatShape(found.shape) !== formatShape(p.shape)) {
         report.misshapen.push({ name: p.name, expected: p.shape, found: found.shape });
       } else {
         p.tensor.write(found.data as Float32Array);

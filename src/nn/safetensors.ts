@@ -3,7 +3,7 @@
  * https://github.com/huggingface/safetensors#format
  */
 
-import { elementCount, type Shape, showShape } from '../tensor/tensor.js';
+import { elementCount, formatShape, type Shape } from '../tensor/tensor.js';
 
 export type HostData = Float32Array | Int32Array | Uint32Array;
 
@@ -41,7 +41,7 @@ export function encodeSafetensors(
   for (const [name, { dtype, shape, data }] of tensors) {
     if (data.length !== elementCount(shape)) {
       throw new SafetensorsError(
-        `Tensor ${name} of shape ${showShape(shape)} has ${data.length} elements.`,
+        `Tensor ${name} of shape ${formatShape(shape)} has ${data.length} elements.`,
       );
     }
     header[name] = { dtype, shape, data_offsets: [end, end + data.byteLength] };
@@ -136,7 +136,7 @@ function readEntry(name: string, entry: unknown, available: number) {
   }
   if (end - begin !== 4 * elementCount(shape)) {
     throw wrong(
-      `its shape ${showShape(shape)} needs ${4 * elementCount(shape)} bytes, but it has ${end - begin}`,
+      `its shape ${formatShape(shape)} needs ${4 * elementCount(shape)} bytes, but it has ${end - begin}`,
     );
   }
   return { dtype: dtype as keyof typeof TYPES, shape: shape as number[], begin, end };
