@@ -132,19 +132,19 @@ export class StepModel {
     const { store } = this;
     this.#engine = engine;
     const init = normal(0.02);
-    this.#embedding = new Embedding(store.at('tok_emb'), s.tokens, s.width);
+    this.#embedding = new Embedding(store.scope('tok_emb'), s.tokens, s.width);
     this.#positions = store.parameter('pos_emb', [s.queries, s.width], { init });
     this.#pastPositions = store.parameter('pos_emb_prev', [s.past, s.width], { init });
     const stack = (name: string) =>
       Array.from(
         { length: s.blocks },
-        (_, n) => new Block(store.at(`${name}.${n}`), s.width, { heads: s.heads }),
+        (_, n) => new Block(store.scope(`${name}.${n}`), s.width, { heads: s.heads }),
       );
     this.#history = stack('history');
     this.#stimulus = stack('stimulus');
     this.#state = stack('state');
-    this.#headToken = new Linear(store.at('head_id'), s.width, s.tokens, { bias: false });
-    this.#headTime = new Linear(store.at('head_dt'), s.width, s.times, { bias: false });
+    this.#headToken = new Linear(store.scope('head_id'), s.width, s.tokens, { bias: false });
+    this.#headTime = new Linear(store.scope('head_dt'), s.width, s.times, { bias: false });
     store.allocate(engine, seed);
     this.optimizer = new AdamW(store);
     this.#ids = new Tokens(engine, [s.batch, s.queries], s.tokens, batch.ids);

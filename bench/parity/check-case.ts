@@ -87,7 +87,7 @@ function insideBlock(
   const normed = ln1.call(x);
   const sum = attn.call(normed, source, { residual: x });
   const second = ln2.call(sum);
-  const hidden = mlp.first.call(second, { gelu: true });
+  const hidden = mlp.expand.call(second, { gelu: true });
   return {
     ln1: normed,
     'attn.query': attn.query.call(normed),
@@ -95,9 +95,9 @@ function insideBlock(
     'attn.value': attn.value.call(source),
     attn: attn.call(normed, source),
     ln2: second,
-    'mlp.0': mlp.first.call(second),
+    'mlp.0': mlp.expand.call(second),
     'mlp.1': hidden,
-    mlp: mlp.second.call(hidden),
+    mlp: mlp.project.call(hidden),
     ln_f: lnF.call(mlp.call(second, { residual: sum })),
   };
 }

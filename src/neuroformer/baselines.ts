@@ -51,11 +51,14 @@ export class GruBaseline implements Baseline {
     this.#rules = rules;
     const init = uniform(1 / Math.sqrt(2 * width));
     this.#layers = Array.from({ length: GRU_LAYERS }, (_, n) => {
-      const place = declare.at(`grus.${n}`);
+      const place = declare.scope(`grus.${n}`);
       if (!double) return { grus: [new Gru(place, width, width)], join: undefined };
       const grus = [new Gru(place, width, width), new Gru(place, width, width, '_reverse')];
-      const linear = new Linear(declare.at(`linear_layers.${n}`), 2 * width, width, { init });
-      return { grus, join: { linear, norm: new LayerNorm(declare.at(`layer_norms.${n}`), width) } };
+      const linear = new Linear(declare.scope(`linear_layers.${n}`), 2 * width, width, { init });
+      return {
+        grus,
+        join: { linear, norm: new LayerNorm(declare.scope(`layer_norms.${n}`), width) },
+      };
     });
   }
 
@@ -126,11 +129,11 @@ export class MlpBaseline implements Baseline {
   constructor(declare: Declare, width: number, rules: Rules) {
     this.#used = rules.mlp_used;
     this.#layers = Array.from({ length: MLP_LAYERS }, (_, n) => {
-      const place = declare.at(`${n}`);
+      const place = declare.scope(`${n}`);
       return {
-        norm: new LayerNorm(place.at('ln'), width),
-        first: new Linear(place.at('mlp.0'), width, 2 * width, { bias: false }),
-        second: new Linear(place.at('mlp.2'), 2 * width, width, { bias: false }),
+        norm: new LayerNorm(place.scope('ln'), width),
+        first: new Linear(place.scope('mlp.0'), width, 2 * width, { bias: false }),
+        second: new Linear(place.scope('mlp.2'), 2 * width, width, { bias: false }),
       };
     });
   }

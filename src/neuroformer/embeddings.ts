@@ -41,10 +41,10 @@ export class TokenEmbedding {
       this.#positions = declare.parameter(`pos_emb${suffix}`, [1, block, width], { init: zeros });
     if (time !== 'learnt') return;
     const half = Math.floor(width / 2);
-    const place = declare.at(`temp_emb${suffix}.temp_emb`);
+    const place = declare.scope(`temp_emb${suffix}.temp_emb`);
     this.#network = {
-      first: new Linear(place.at('0'), 1, half),
-      second: new Linear(place.at('2'), half, width),
+      first: new Linear(place.scope('0'), 1, half),
+      second: new Linear(place.scope('2'), half, width),
     };
   }
 
@@ -113,13 +113,13 @@ export class BehaviorEmbedding {
   constructor(declare: Declare, width: number, valuesEnter: boolean) {
     this.#width = width;
     this.#valuesEnter = valuesEnter;
-    const mlp = declare.at('mlp');
+    const mlp = declare.scope('mlp');
     this.#norm = {
       weight: mlp.parameter('ln.weight', [1], { init: ones }),
       bias: mlp.parameter('ln.bias', [1], { init: zeros }),
     };
-    this.#first = new Linear(mlp.at('mlp.0'), 1, 2, { bias: false });
-    this.#second = new Linear(mlp.at('mlp.2'), 2, width, { bias: false });
+    this.#first = new Linear(mlp.scope('mlp.0'), 1, 2, { bias: false });
+    this.#second = new Linear(mlp.scope('mlp.2'), 2, width, { bias: false });
   }
 
   /**
@@ -158,15 +158,15 @@ export class VideoEncoder {
   constructor(declare: Declare, width: number, settings: VideoSettings) {
     this.#settings = settings;
     if (settings.kind !== 'convolution') {
-      this.#patches = new Linear(declare.at('to_patch_embedding.1'), settings.inner, width);
+      this.#patches = new Linear(declare.scope('to_patch_embedding.1'), settings.inner, width);
       return;
     }
-    const block = declare.at('conv_block');
+    const block = declare.scope('conv_block');
     const init = uniform(1 / Math.sqrt(settings.kernel.reduce((product, n) => product * n, 1)));
     this.#convolution = {
       weight: block.parameter('0.weight', [width, 1, ...settings.kernel], { init }),
       bias: block.parameter('0.bias', [width], { init }),
-      norm: new LayerNorm(block.at('2'), width),
+      norm: new LayerNorm(block.scope('2'), width),
     };
   }
 

@@ -100,8 +100,8 @@ export class Neuroformer {
   constructor(store: ParameterStore, config: ModelConfig, sizes: ModelSizes) {
     this.config = config;
     const { n_embd: width, layers, block_size, rules } = config;
-    const encoder = store.at('feature_encoder');
-    const trunk = store.at('neural_visual_transformer');
+    const encoder = store.scope('feature_encoder');
+    const trunk = store.scope('neural_visual_transformer');
     const stacks: Record<string, Stack> = {};
     const stack = (name: string, scope: Declare, count: number) => {
       stacks[name] = new Stack(name, scope, count, stackSettings(config, name));
@@ -109,7 +109,7 @@ export class Neuroformer {
     };
     this.stacks = stacks;
 
-    const table = new Embedding(store.at('tok_emb'), sizes.ids, width);
+    const table = new Embedding(store.scope('tok_emb'), sizes.ids, width);
     const tokens = tokenSettings(config);
     this.currentState = new TokenEmbedding(store, '', table, {
       ...tokens,
@@ -124,52 +124,52 @@ export class Neuroformer {
 
     const frameBlocks = config.window.frame === null ? 0 : layers.stimulus;
     if (frameBlocks > 0)
-      this.stimulus = new VideoEncoder(store.at('video_encoder'), width, videoSettings(config));
-    this.encodeState = stack('encoder.id', encoder.at('neural_state_blocks'), layers.state);
+      this.stimulus = new VideoEncoder(store.scope('video_encoder'), width, videoSettings(config));
+    this.encodeState = stack('encoder.id', encoder.scope('neural_state_blocks'), layers.state);
     this.encodeFrames = stack(
       'encoder.frames',
-      encoder.at('frame_state_blocks'),
+      encoder.scope('frame_state_blocks'),
       config.vit_encoder ? frameBlocks : 0,
     );
 
     this.attendToPast = stack(
       'history',
-      trunk.at('neural_state_history_blocks'),
+      trunk.scope('neural_state_history_blocks'),
       layers.state_history,
     );
     this.attendToStimulus = stack(
       'stimulus',
-      trunk.at('neural_state_stimulus_blocks'),
+      trunk.scope('neural_state_stimulus_blocks'),
       frameBlocks,
     );
     const modalities: Record<string, Modality> = {};
     for (const [name, { n_layers, variables }] of Object.entries(config.modalities)) {
-      const scope = store.at(`modality_embeddings.${name}`);
+      const scope = store.scope(`modality_embeddings.${name}`);
       const embedding = (variable: string) =>
-        new BehaviorEmbedding(scope.at(variable), width, rules.behavior_values);
+        new BehaviorEmbedding(scope.scope(variable), width, rules.behavior_values);
       const inputs = Object.keys(variables).map((variable) => [variable, embedding(variable)]);
       const count = rules.layers_per_group
         ? n_layers
         : Object.values(config.modalities).at(-1)!.n_layers;
       modalities[name] = {
         inputs: Object.fromEntries(inputs),
-        attend: stack(name, trunk.at(`modalities_blocks.${name}`), count),
+        attend: stack(name, trunk.scope(`modalities_blocks.${name}`), count),
       };
     }
     this.modalities = modalities;
-    this.decoder = stack('state', trunk.at('neural_state_blocks'), layers.state);
+    this.decoder = stack('state', trunk.scope('neural_state_blocks'), layers.state);
     // The original owns this layer and never calls it; it stays for the sake of its weight files.
-    new LayerNorm(trunk.at('ln_f'), width);
+    new LayerNorm(trunk.scope('ln_f'), width);
     this.baseline = createBaseline(store, config);
 
     this.heads = {
-      variables: variableHeads(store.at('modality_projection_heads'), config, sizes),
-      id: new Linear(store.at('head_id'), width, sizes.ids, { bias: false }),
-      time: new Linear(store.at('head_dt'), width, sizes.times, { bias: false }),
+      variables: variableHeads(store.scope('modality_projection_heads'), config, sizes),
+      id: new Linear(store.scope('head_id'), width, sizes.ids, { bias: false }),
+      time: new Linear(store.scope('head_dt'), width, sizes.times, { bias: false }),
     };
     if (config.contrastive.contrastive) {
       const aligned = rules.clip_width ? config.contrastive.clip_embd : width;
-      this.#projection = new Linear(store.at('clip.proj'), width, aligned, { bias: false });
+      this.#projection = new Linear(store.scope('clip.proj'), width, aligned, { bias: false });
     }
   }
 
@@ -321,8 +321,8 @@ function videoSettings({ frame_encoder }: ModelConfig): VideoSettings {
 
 function createBaseline(store: ParameterStore, config: ModelConfig): Baseline | undefined {
   const { n_embd, mlp_only, gru_only, gru2_only, rules } = config;
-  if (mlp_only) return new MlpBaseline(store.at('mlp'), n_embd, rules);
-  if (gru_only || gru2_only) return new GruBaseline(store.at('gru'), n_embd, gru2_only, rules);
+  if (mlp_only) return new MlpBaseline(store.scope('mlp'), n_embd, rules);
+  if (gru_only || gru2_only) return new GruBaseline(store.scope('gru'), n_embd, gru2_only, rules);
   return undefined;
 }
 
@@ -331,7 +331,7 @@ function variableHeads(scope: Declare, config: ModelConfig, sizes: ModelSizes) {
   const heads: Record<string, Linear> = {};
   for (const { group, name, setting } of configuredVariables(config)) {
     if (!setting.predict) continue;
-    const at = scope.at(`${group}.${name}`);
+    const at = scope.scope(`${group}.${name}`);
     heads[name] = isClassified(setting)
       ? new Linear(at, config.n_embd, classCount(name, setting, config, sizes), { bias: false })
       : new Linear(at, config.n_embd, targetWidth(setting));

@@ -93,9 +93,9 @@ export function loadNotes({ loaded, missing, unknown, misshapen }: LoadReport): 
     notes.push(
       `${extra.length} of the file's tensors have no place in this model: ${list(extra)}.`,
     );
-  for (const { name, expected, found } of misshapen.slice(0, 5)) {
+  for (const { name, expected, actual } of misshapen.slice(0, 5)) {
     notes.push(
-      `${name} is [${found.join(', ')}] in the file, but [${expected.join(', ')}] here: it keeps its initial values.`,
+      `${name} is [${actual.join(', ')}] in the file, but [${expected.join(', ')}] here: it keeps its initial values.`,
     );
   }
   if (misshapen.length > 5) notes.push(`${misshapen.length - 5} more have another shape.`);

@@ -62,7 +62,7 @@ export class Stack {
     const { width, heads } = settings;
     this.blocks = Array.from(
       { length: count },
-      (_, n) => new Block(declare.at(`${n}`), width, { heads }),
+      (_, n) => new Block(declare.scope(`${n}`), width, { heads }),
     );
   }
 

@@ -471,8 +471,8 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
 
   AdamW(k) {
     const store = new ParameterStore();
-    const layer = new Linear(store.at('a'), k.width(20), k.width(20));
-    const other = new Linear(store.at('b'), 3, 5);
+    const layer = new Linear(store.scope('a'), k.width(20), k.width(20));
+    const other = new Linear(store.scope('b'), 3, 5);
     store.allocate(k.engine, 1);
     k.train(() => layer.call(k.tensor(4, layer.weight.tensor.axis(1))));
     if (k.chance(0.5)) k.train(() => other.call(k.tensor(4, 3)));
