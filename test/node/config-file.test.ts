@@ -63,7 +63,7 @@ describe('the original’s configuration files', () => {
       depth: {dt: 0.05, objective: regression, predict: true, n_classes: 29000, 3D: true}
 `;
     expect(readConfigFile(written(text)).notes).toEqual([
-      'modalities.behavior.variables.depth.3D asks for whole images, but one number of each sample is decoded.',
+      'modalities.behavior.variables.depth.3D asks for complete images, but one number per sample is predicted.',
     ]);
   });
 });

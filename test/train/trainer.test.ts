@@ -295,7 +295,7 @@ describe('a run that cannot go on is refused with a sentence', () => {
     (tensors.get('tok_emb.weight')!.data as Float32Array)[3] = Number.NaN;
     writeFileSync(last(run), encodeSafetensors(tensors, metadata));
     await expect(checkpointAt(last(run))).rejects.toThrow(
-      'is not a usable checkpoint: tok_emb.weight holds values that are no numbers: it is damaged.',
+      'is not a usable checkpoint: tok_emb.weight contains non-finite values: the file is damaged.',
     );
   });
 
@@ -316,7 +316,7 @@ describe('a run that cannot go on is refused with a sentence', () => {
     [
       'a loss that is not there',
       { losses: ['pupil'] },
-      'There is no loss to train with: of pupil this model has none.',
+      'This model has none of the losses to train with: pupil.',
     ],
   ])('%s', async (_, training, message) => {
     await expect(trainModel(newRun(training, TINY))).rejects.toThrow(message.replace('’', "'"));
