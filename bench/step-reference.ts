@@ -11,7 +11,7 @@ import {
   blockBackward,
   lookUp,
   lookUpBackward,
-  type Named,
+  type NamedRefs,
 } from '../src/reference/transformer.js';
 import {
   decays,
@@ -23,7 +23,7 @@ import {
 
 /** The reference model: parameters by the engine's names, and AdamW's state. */
 export class StepReference {
-  readonly #parameters: Named;
+  readonly #parameters: NamedRefs;
   readonly #state = newAdamWState();
 
   constructor(
@@ -37,10 +37,10 @@ export class StepReference {
   }
 
   /** Loss of the batch and gradients by name. */
-  gradients(): { loss: number; gradients: Named } {
+  gradients(): { loss: number; gradients: NamedRefs } {
     const { sizes: s, batch } = this;
     const P = this.#parameters;
-    const gradients: Named = new Map();
+    const gradients: NamedRefs = new Map();
     const setups = [
       { prefix: 'history', setup: { heads: s.heads } },
       { prefix: 'stimulus', setup: { heads: s.heads } },
@@ -98,7 +98,7 @@ export class StepReference {
 }
 
 function embed(
-  P: Named,
+  P: NamedRefs,
   ids: Uint32Array,
   positions: string,
   shape: readonly [number, number, number],
@@ -113,11 +113,11 @@ function embed(
 }
 
 function embedBackward(
-  P: Named,
+  P: NamedRefs,
   ids: Uint32Array,
   positions: string,
   dx: Ref,
-  gradients: Named,
+  gradients: NamedRefs,
 ): void {
   addGradient(gradients, 'tok_emb.weight', lookUpBackward(P.get('tok_emb.weight')!, ids, dx));
   const table = ref(P.get(positions)!.shape);

@@ -6,7 +6,7 @@ import { normal } from '../../src/nn/init.js';
 import { Block } from '../../src/nn/layers.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
 import { type Ref, ref } from '../../src/reference/array.js';
-import { block, blockBackward, type Named } from '../../src/reference/transformer.js';
+import { block, blockBackward, type NamedRefs } from '../../src/reference/transformer.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import {
   expectClose,
@@ -30,9 +30,9 @@ const SMALL: StepSizes = {
 };
 
 /** Replaces the initial values by larger ones, so that every parameter has a visible effect. */
-function enlargeValues(store: ParameterStore): Named {
+function enlargeValues(store: ParameterStore): NamedRefs {
   const random = new HostRandom(21);
-  const refs: Named = new Map();
+  const refs: NamedRefs = new Map();
   for (const p of store) {
     const values = new Float32Array(p.length);
     normal(0.4)(values, random);
@@ -66,7 +66,7 @@ for (const [variant, options] of [
         const dy = randomRef(random, [2, 5, 12]);
         const setup = { heads: 3, causal };
         const trace = block(parameters, 'b', x, source, setup);
-        const gradients: Named = new Map();
+        const gradients: NamedRefs = new Map();
         const expected = blockBackward(parameters, 'b', trace, setup, dy, gradients);
 
         const xt = toTensor(engine(), x, true);

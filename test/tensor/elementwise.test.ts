@@ -5,7 +5,7 @@ import { map, plus, ref } from '../../src/reference/array.js';
 import {
   activateBackward,
   activate as activation,
-  masked,
+  applyMask,
 } from '../../src/reference/elementwise.js';
 import { dropoutMask } from '../../src/reference/random.js';
 import {
@@ -91,8 +91,8 @@ function dropoutCase(
     kind: 'elementwise',
     inputs: { x: shape },
     run: ({ x }) => dropout(x, random && { rate, site: stream.site, random }),
-    forward: ({ x }) => masked(x, mask),
-    backward: (_, dy) => ({ x: masked(dy, mask) }),
+    forward: ({ x }) => applyMask(x, mask),
+    backward: (_, dy) => ({ x: applyMask(dy, mask) }),
   };
 }
 

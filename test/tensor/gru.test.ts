@@ -35,13 +35,13 @@ function gruCase(
     kind: 'product',
     inputs: {
       x: [B, T, inner],
-      first: [B, hidden],
+      initial: [B, hidden],
       weightInput: [3 * hidden, inner],
       biasInput: [3 * hidden],
       weightState: [3 * hidden, hidden],
       biasState: [3 * hidden],
     },
-    run: ({ x, first, ...weights }) => gru(x, first, weights, { reverse }),
+    run: ({ x, initial, ...weights }) => gru(x, initial, weights, { reverse }),
     forward: (inputs) => reference.gru(inputs, reverse),
     backward: (inputs, dy) => ({ ...reference.gruBackward(inputs, dy, reverse) }),
   };
@@ -76,8 +76,8 @@ for (const [variant, options] of [
         await checkOp(engine(), {
           ...masked,
           name: `${masked.name}, masked`,
-          run: ({ x, first, ...weights }) =>
-            gru(x, first, weights, { reverse, mask: Tensor.from(engine(), mask, [2, 4]) }),
+          run: ({ x, initial, ...weights }) =>
+            gru(x, initial, weights, { reverse, mask: Tensor.from(engine(), mask, [2, 4]) }),
           forward: (inputs) => reference.gru(inputs, reverse, mask),
           backward: (inputs, dy) => ({ ...reference.gruBackward(inputs, dy, reverse, mask) }),
         });
@@ -85,7 +85,7 @@ for (const [variant, options] of [
     });
 
     it('gives constant inputs no gradient', async () => {
-      const constant = ['weightState', 'first', 'x'] as const;
+      const constant = ['weightState', 'initial', 'x'] as const;
       await checkOp(engine(), { ...gruCase([2, 3, 4, 5], false), constant });
       await checkOp(engine(), { ...gruCase([2, 3, 4, 5], false), constant: ['biasState'] });
     });
@@ -103,8 +103,8 @@ describe('the GRU', () => {
   });
 
   it('halves its state at every step if all weights are zero', async () => {
-    const first = toTensor(engine(), ref([1, 2], [8, -4]));
-    const out = await gru(zeros(1, 3, 1), first, weights(1, 2)).floats();
+    const initial = toTensor(engine(), ref([1, 2], [8, -4]));
+    const out = await gru(zeros(1, 3, 1), initial, weights(1, 2)).floats();
     expect([...out]).toEqual([4, -2, 2, -1, 1, -0.5]);
   });
 

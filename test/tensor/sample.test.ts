@@ -6,7 +6,7 @@ import { type Stream, sampleUniform } from '../../src/reference/random.js';
 import {
   type Draw,
   drawProbabilities,
-  keptClasses,
+  filterClasses,
   logSoftmax,
 } from '../../src/reference/sample.js';
 import { RandomState } from '../../src/tensor/random.js';
@@ -147,7 +147,7 @@ for (const [variant, options] of [
         [[4, 3, 2, 1], 4, [0, 1, 2, 3]],
         [[4, 3, 2, 1], 9, [0, 1, 2, 3]],
       ] as const) {
-        expect(keptClasses(logits, { topK })).toEqual(kept);
+        expect(filterClasses(logits, { topK })).toEqual(kept);
         const { drawn } = await drawFrom(engine(), repeated(logits, 300), { topK });
         expect([...new Set(drawn)].sort()).toEqual(kept);
       }
@@ -163,7 +163,7 @@ for (const [variant, options] of [
         [[20, 30, 20, 30], 0.7, [0, 1, 2, 3]],
       ] as const) {
         const logits = percent.map(Math.log);
-        expect(keptClasses(logits, { topP })).toEqual(kept);
+        expect(filterClasses(logits, { topP })).toEqual(kept);
         const { drawn } = await drawFrom(engine(), repeated(logits, 300), { topP });
         expect([...new Set(drawn)].sort()).toEqual(kept);
       }
