@@ -63,7 +63,9 @@ export class Profiler {
     };
   };
 
-  /** Encodes a copy of the encoder's timestamps. The returned function adds them to the totals; call it after submit. */
+  /**
+   * Encodes a copy of the encoder's timestamps. The returned function adds them to the totals; call it after submit.
+   */
   resolve(encoder: GPUCommandEncoder): () => Promise<void> {
     const dispatches = this.#dispatches;
     this.#dispatches = [];

@@ -6,7 +6,9 @@ import type { StagingSlot } from './staging.js';
 
 /** Values that `Step.runAndFetch` copied at the end of a run. They can be read at any later time. */
 export interface Fetched {
-  /** The values as bytes, one array buffer per view, in the order of the views. A second call gives the same buffers. */
+  /**
+   * The values as bytes, one array buffer per view, in the order of the views. A second call gives the same buffers.
+   */
   read(): Promise<ArrayBuffer[]>;
 }
 

@@ -106,7 +106,10 @@ export function modelLosses(
   return { total: sumLosses(Object.values(parts)), parts };
 }
 
-/** The mean contrastive loss over all pairs of aligned features, in both directions unless rules.clip_symmetric is off. */
+/**
+ * The mean contrastive loss over all pairs of aligned features, in both directions unless rules.clip_symmetric is
+ * off.
+ */
 function alignmentLoss(model: Neuroformer, { features }: ModelOutputs, weight: number): Tensor {
   const { contrastive, rules } = model.config;
   const units = contrastive.vars.map((entry) => {

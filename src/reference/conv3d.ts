@@ -12,8 +12,8 @@ export function outputShape({ shape }: Ref, kernel: Triple, stride: Triple): Tri
 }
 
 /**
- * Calls `visit` for every element of every patch, with the flat index of the video voxel that it is a copy of, and its own
- * flat index. Video is [B, C, frames, height, width], patches are [B, t * h * w, C * kt * kh * kw].
+ * Calls `visit` for every element of every patch, with the flat index of the video voxel that it is a copy of, and
+ * its own flat index. Video is [B, C, frames, height, width], patches are [B, t * h * w, C * kt * kh * kw].
  */
 function eachVoxel(
   video: Ref,

@@ -132,7 +132,9 @@ export class Gradients {
     return tensor?.requiresGrad ?? false;
   }
 
-  /** d loss / d output, or undefined where the loss does not depend on it. Complete once the output's node is visited. */
+  /**
+   * d loss / d output, or undefined where the loss does not depend on it. Complete once the output's node is visited.
+   */
   get(tensor: Tensor): Tensor | undefined {
     return this.#gradients.get(tensor.root)?.reshape(tensor.shape);
   }

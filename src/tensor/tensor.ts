@@ -248,8 +248,9 @@ export class Tensor implements BufferView, Owner {
   }
 
   /**
-   * Returns the tensor's memory and its gradient's to the pool; inside `differentiate`, after the gradients are computed.
-   * Does nothing for parameters, whose memory belongs to their store, and for tensors in the caller's buffer.
+   * Returns the tensor's memory and its gradient's to the pool; inside `differentiate`, after the gradients are
+   * computed. Does nothing for parameters, whose memory belongs to their store, and for tensors in the caller's
+   * buffer.
    */
   dispose(): void {
     this.root.allocation?.dispose();

@@ -21,7 +21,9 @@ interface Setup {
   stride: Triple;
 }
 
-/** Sizes of one; strides below, equal to and above the kernel; unused borders; sizes around 4, 16 and 32; long videos. */
+/**
+ * Sizes of one; strides below, equal to and above the kernel; unused borders; sizes around 4, 16 and 32; long videos.
+ */
 const SETUPS: readonly Setup[] = [
   { video: [1, 1, 1, 1, 1], out: 1, kernel: [1, 1, 1], stride: [1, 1, 1] },
   { video: [1, 1, 4, 5, 6], out: 2, kernel: [4, 5, 6], stride: [1, 1, 1] },
