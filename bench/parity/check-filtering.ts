@@ -67,20 +67,20 @@ export async function checkFiltering(
     tally.near('probabilities', what, shares, row.probabilities, allowed);
   }
   const common = twoRows.logits[0]!.map((_, n) => twoRows.kept.every((kept) => kept[n]!));
-  const kept: boolean[][] = [];
+  const drawnClasses: boolean[][] = [];
   for (const logits of twoRows.logits) {
     const counts = await draw(logits, {
       top_k: 0,
       top_p: twoRows.top_p,
       temperature: HIGH_TEMPERATURE,
     });
-    kept.push(counts.map((count) => count > 0));
+    drawnClasses.push(counts.map((count) => count > 0));
   }
   // Here each row is filtered by itself. The original keeps the classes that both of ours keep.
   tally.same(
     'kept classes',
     'two rows in one call, common to both',
-    common.map((_, n) => kept.every((row) => row[n]!)),
+    common.map((_, n) => drawnClasses.every((row) => row[n]!)),
     common,
   );
   random.dispose();

@@ -150,7 +150,7 @@ export function exampleSettings({ settings: s }: WindowingExample): WindowSettin
 }
 
 /** A trial of an example. Recordings with spikes per trial have one video for every twenty trials. */
-export function exampleTrial({ settings, data }: WindowingExample, id: number): Trial {
+function exampleTrial({ settings, data }: WindowingExample, id: number): Trial {
   const perTrial = !Array.isArray(data.spikes);
   const counts = perTrial
     ? (data.spikes as Record<string, number[][]>)[id]!

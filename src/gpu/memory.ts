@@ -4,6 +4,7 @@ import { GpuError } from './errors.js';
 
 /** A range of a GPU buffer, as kernels bind it. */
 export interface BufferView {
+  /** The buffer; other views may use other ranges of it. */
   readonly buffer: GPUBuffer;
   /** Bytes from the buffer's start; a multiple of 256. */
   readonly offset: number;
@@ -231,7 +232,7 @@ export class BufferPool {
 
   /** Runs `fn` and releases what it allocated, except the memory of its result. */
   scope<T>(fn: () => T): T {
-    // Inside `defer` the backward pass needs what an inner scope would release, so the outer scope takes it.
+    // Inside `defer` the backward pass needs what an inner scope would release, so the scope around `defer` releases it instead.
     if (this.#deferred) return assertSynchronous(fn());
     const scope = new Set<Allocation>();
     this.#scopes.push(scope);

@@ -54,9 +54,9 @@ export class GruBaseline implements Baseline {
     this.#rules = rules;
     const init = uniform(1 / Math.sqrt(2 * width));
     this.#layers = Array.from({ length: GRU_LAYERS }, (_, n) => {
-      const scope = declare.scope(`grus.${n}`);
-      if (!double) return { grus: [new Gru(scope, width, width)], join: undefined };
-      const grus = [new Gru(scope, width, width), new Gru(scope, width, width, '_reverse')];
+      const layer = declare.scope(`grus.${n}`);
+      if (!double) return { grus: [new Gru(layer, width, width)], join: undefined };
+      const grus = [new Gru(layer, width, width), new Gru(layer, width, width, '_reverse')];
       const linear = new Linear(declare.scope(`linear_layers.${n}`), 2 * width, width, { init });
       return {
         grus,
@@ -132,11 +132,11 @@ export class MlpBaseline implements Baseline {
   constructor(declare: Declare, width: number, rules: Rules) {
     this.#isUsed = rules.mlp_used;
     this.#layers = Array.from({ length: MLP_LAYERS }, (_, n) => {
-      const scope = declare.scope(`${n}`);
+      const layer = declare.scope(`${n}`);
       return {
-        norm: new LayerNorm(scope.scope('ln'), width),
-        expand: new Linear(scope.scope('mlp.0'), width, 2 * width, { bias: false }),
-        project: new Linear(scope.scope('mlp.2'), 2 * width, width, { bias: false }),
+        norm: new LayerNorm(layer.scope('ln'), width),
+        expand: new Linear(layer.scope('mlp.0'), width, 2 * width, { bias: false }),
+        project: new Linear(layer.scope('mlp.2'), 2 * width, width, { bias: false }),
       };
     });
   }

@@ -54,7 +54,7 @@ export function windowSettings(config: ModelConfig, tokenizer: Tokenizer): Windo
 }
 
 /** The rules of windows that a configuration's rules imply. */
-export function windowRules(rules: Rules): WindowRules {
+function windowRules(rules: Rules): WindowRules {
   return {
     keepsStart: rules.keeps_start,
     pastHasOwnClock: rules.past_own_clock,

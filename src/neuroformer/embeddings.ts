@@ -45,10 +45,10 @@ export class TokenEmbedding {
       this.#positions = declare.parameter(`pos_emb${suffix}`, [1, block, width], { init: zeros });
     if (time !== 'learned') return;
     const half = Math.floor(width / 2);
-    const scope = declare.scope(`temp_emb${suffix}.temp_emb`);
+    const network = declare.scope(`temp_emb${suffix}.temp_emb`);
     this.#network = {
-      hidden: new Linear(scope.scope('0'), 1, half),
-      output: new Linear(scope.scope('2'), half, width),
+      hidden: new Linear(network.scope('0'), 1, half),
+      output: new Linear(network.scope('2'), half, width),
     };
   }
 

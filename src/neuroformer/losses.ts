@@ -39,8 +39,11 @@ export interface ModelLosses {
 
 /** The weights of the losses: gamma, mu and 1 - gamma - mu of the paper. */
 export interface LossWeights {
+  /** gamma; 0 without a contrastive loss. */
   readonly contrastive: number;
+  /** mu, the weight of the next neuron. */
   readonly id: number;
+  /** The weight of its time. */
   readonly time: number;
 }
 

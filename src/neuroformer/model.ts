@@ -114,9 +114,9 @@ export class Neuroformer {
   readonly baseline: Baseline | undefined;
   /** The heads that predict neuron, time and variables. */
   readonly heads: {
-    /** [.., width] to logits of neuron tokens. */
+    /** [..., width] to logits of neuron tokens. */
     id: Linear;
-    /** [.., width] to logits of time tokens. */
+    /** [..., width] to logits of time tokens. */
     time: Linear;
     /** By variable. */
     variables: Readonly<Record<string, Linear>>;
@@ -172,9 +172,9 @@ export class Neuroformer {
     );
     const modalities: Record<string, Modality> = {};
     for (const [name, { n_layers, variables }] of Object.entries(config.modalities)) {
-      const scope = store.scope(`modality_embeddings.${name}`);
+      const group = store.scope(`modality_embeddings.${name}`);
       const embedding = (variable: string) =>
-        new BehaviorEmbedding(scope.scope(variable), width, rules.behavior_values);
+        new BehaviorEmbedding(group.scope(variable), width, rules.behavior_values);
       const inputs = Object.keys(variables).map((variable) => [variable, embedding(variable)]);
       const count = rules.layers_per_group
         ? n_layers
@@ -378,16 +378,14 @@ function createBaseline(store: ParameterStore, config: ModelConfig): Baseline | 
 }
 
 /** The heads of predicted variables: one output for a number, two for an angle, or one per class. */
-function variableHeads(scope: Declare, config: ModelConfig, sizes: ModelSizes) {
+function variableHeads(declare: Declare, config: ModelConfig, sizes: ModelSizes) {
   const heads: Record<string, Linear> = {};
   for (const { group, name, setting } of configuredVariables(config)) {
     if (!setting.predict) continue;
-    const declare = scope.scope(`${group}.${name}`);
+    const head = declare.scope(`${group}.${name}`);
     heads[name] = isClassified(setting)
-      ? new Linear(declare, config.n_embd, classCount(name, setting, config, sizes), {
-          bias: false,
-        })
-      : new Linear(declare, config.n_embd, targetWidth(setting));
+      ? new Linear(head, config.n_embd, classCount(name, setting, config, sizes), { bias: false })
+      : new Linear(head, config.n_embd, targetWidth(setting));
   }
   return heads;
 }

@@ -56,6 +56,7 @@ export class AdamW {
     return this.#steps;
   }
 
+  /** Continues after this number of updates. */
   set steps(steps: number) {
     this.#steps = steps;
   }

@@ -6,7 +6,7 @@ type Sizes3 = [number, number, number];
 type Triple = Readonly<Sizes3>;
 
 /** The number of patches along time, height and width. */
-export function outputShape({ shape }: Ref, kernel: Triple, stride: Triple): Triple {
+function gridShape({ shape }: Ref, kernel: Triple, stride: Triple): Triple {
   const [, , ...extent] = shape;
   return extent.map((n, axis) => Math.floor((n - kernel[axis]!) / stride[axis]!) + 1) as Sizes3;
 }
@@ -23,7 +23,7 @@ function eachVoxel(
 ): void {
   const [B, C, frames, height, width] = video.shape as [number, number, number, number, number];
   const [kt, kh, kw] = kernel;
-  const [t, h, w] = outputShape(video, kernel, stride);
+  const [t, h, w] = gridShape(video, kernel, stride);
   let element = 0;
   for (let b = 0; b < B; b++) {
     for (let position = 0; position < t * h * w; position++) {
@@ -44,7 +44,7 @@ function eachVoxel(
 
 /** The patches of a video, [B, t * h * w, C * kt * kh * kw]. */
 export function unfold3d(video: Ref, kernel: Triple, stride: Triple): Ref {
-  const grid = outputShape(video, kernel, stride);
+  const grid = gridShape(video, kernel, stride);
   const product = (numbers: readonly number[]) => numbers.reduce((product, n) => product * n, 1);
   const patches = ref([video.shape[0]!, product(grid), video.shape[1]! * product(kernel)]);
   eachVoxel(video, kernel, stride, (voxel, element) => {
@@ -90,7 +90,7 @@ function eachProduct(
 /** The convolution without padding, [B, t * h * w, out]. */
 export function conv3d(refs: Conv3dRefs, stride: Triple): Ref {
   const { video, weight, bias } = refs;
-  const [t, h, w] = outputShape(video, weight.shape.slice(2) as Sizes3, stride);
+  const [t, h, w] = gridShape(video, weight.shape.slice(2) as Sizes3, stride);
   const outer = weight.shape[0]!;
   const out = map(ref([video.shape[0]!, t * h * w, outer]), (_, n) => bias.data[n % outer]!);
   eachProduct(refs, stride, (o, v, k) => {

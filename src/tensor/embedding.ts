@@ -226,7 +226,7 @@ function gather(
 }
 
 /** The frequencies 10000^(-2k / channels) for k = 0 .. channels / 2 - 1, computed in double precision. */
-export function sinusoidFrequencies(channels: number): Float32Array {
+function sinusoidFrequencies(channels: number): Float32Array {
   return Float32Array.from(
     { length: Math.ceil(channels / 2) },
     (_, k) => 10000 ** ((-2 * k) / channels),

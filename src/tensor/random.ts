@@ -31,6 +31,7 @@ export class RandomState {
     return this.#step;
   }
 
+  /** Writes the stream of another step. */
   set step(step: number) {
     this.#step = step;
     this.#upload();

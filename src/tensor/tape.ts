@@ -73,15 +73,15 @@ export function differentiate<R extends Differentiated>(engine: Engine, fn: () =
   return engine.scope(() => {
     const tape: TapeNode[] = [];
     tapes.set(engine, tape);
-    let run: { result: R; settle: () => void };
+    let forward: { result: R; settle: () => void };
     try {
-      run = engine.defer(fn);
+      forward = engine.defer(fn);
     } finally {
       tapes.delete(engine);
     }
-    runBackward(engine, tape, run.result);
-    run.settle();
-    return run.result;
+    runBackward(engine, tape, forward.result);
+    forward.settle();
+    return forward.result;
   });
 }
 

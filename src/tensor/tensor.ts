@@ -184,6 +184,7 @@ export class Tensor implements BufferView, Owner {
     return this.root.#requiresGrad;
   }
 
+  /** Sets it for the tensor and all views of the same memory. */
   set requiresGrad(value: boolean) {
     this.root.#requiresGrad = value;
   }

@@ -201,9 +201,9 @@ describe('dropout', () => {
       const n = 200_000;
       const random = new RandomState(engine(), 3);
       const mask = await dropout(ones(n), { rate, site: 1, random }).floats();
-      const kept = mask.filter((value) => value !== 0).length;
+      const count = mask.filter((value) => value !== 0).length;
       const deviation = Math.sqrt(n * rate * (1 - rate));
-      expect(Math.abs(kept - n * (1 - rate)), `at rate ${rate}`).toBeLessThan(4 * deviation);
+      expect(Math.abs(count - n * (1 - rate)), `at rate ${rate}`).toBeLessThan(4 * deviation);
     }
   });
 

@@ -137,7 +137,7 @@ for (const [variant, options] of [
     }
 
     it('keeps all logits equal to the k-th largest, and none below it', async () => {
-      for (const [logits, topK, kept] of [
+      for (const [logits, topK, expected] of [
         [[1, 2, 3, 2, 2, 0], 2, [1, 2, 3, 4]],
         [[1, 2, 3, 2, 2, 0], 1, [2]],
         [[5, 5, 5], 1, [0, 1, 2]],
@@ -147,14 +147,14 @@ for (const [variant, options] of [
         [[4, 3, 2, 1], 4, [0, 1, 2, 3]],
         [[4, 3, 2, 1], 9, [0, 1, 2, 3]],
       ] as const) {
-        expect(filterClasses(logits, { topK })).toEqual(kept);
+        expect(filterClasses(logits, { topK })).toEqual(expected);
         const { drawn } = await drawFrom(engine(), repeated(logits, 300), { topK });
-        expect([...new Set(drawn)].sort()).toEqual(kept);
+        expect([...new Set(drawn)].sort()).toEqual(expected);
       }
     });
 
     it('keeps the classes with at most a probability of p above them, and equal ones together', async () => {
-      for (const [percent, topP, kept] of [
+      for (const [percent, topP, expected] of [
         [[5, 50, 15, 30], 0.4, [1]],
         [[5, 50, 15, 30], 0.6, [1, 3]],
         [[5, 50, 15, 30], 0.85, [1, 2, 3]],
@@ -163,9 +163,9 @@ for (const [variant, options] of [
         [[20, 30, 20, 30], 0.7, [0, 1, 2, 3]],
       ] as const) {
         const logits = percent.map(Math.log);
-        expect(filterClasses(logits, { topP })).toEqual(kept);
+        expect(filterClasses(logits, { topP })).toEqual(expected);
         const { drawn } = await drawFrom(engine(), repeated(logits, 300), { topP });
-        expect([...new Set(drawn)].sort()).toEqual(kept);
+        expect([...new Set(drawn)].sort()).toEqual(expected);
       }
     });
 
