@@ -16,7 +16,7 @@ export interface BufferView {
 
 /** Anything that owns pooled memory. A scope keeps the memory of owners that its function returns. */
 export interface Owner {
-  /** The memory it owns; undefined for a view of another owner's memory. */
+  /** The memory; undefined where the pool does not own it separately, as for one parameter of a store. */
   readonly allocation: Allocation | undefined;
 }
 
@@ -232,7 +232,8 @@ export class BufferPool {
 
   /** Runs `fn` and releases what it allocated, except the memory of its result. */
   scope<T>(fn: () => T): T {
-    // Inside `defer` the backward pass needs what an inner scope would release, so the scope around `defer` releases it instead.
+    // Inside `defer` the backward pass needs what an inner scope would release, so the scope around `defer` releases
+    // it instead.
     if (this.#deferred) return assertSynchronous(fn());
     const scope = new Set<Allocation>();
     this.#scopes.push(scope);
@@ -322,7 +323,7 @@ export class BufferPool {
     this.#liveBytes = 0;
   }
 
-  /** Makes a buffer free, or parks it while a recorded step's commands use it. */
+  /** Makes a buffer free, or parks it if the commands of a recorded step use it. */
   #recycle(buffer: GPUBuffer, capacity: number): void {
     for (const memory of this.#steps) {
       if (memory.touched.has(buffer)) {

@@ -50,7 +50,7 @@ export class Decoding {
    * Allocates the caches.
    *
    * @param batch windows decoded together.
-   * @throws Error where the model is a baseline, which has no attention.
+   * @throws Error where the model is a baseline, which has no decoder with attention.
    */
   constructor(engine: Engine, model: Neuroformer, sizes: ModelSizes, batch: number) {
     if (model.baseline)
