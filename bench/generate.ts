@@ -1,4 +1,4 @@
-/** Sampling: the time a token takes with keys and values kept, against running the whole model for each. */
+/** `npm run bench -- generate`: the time per token with cached keys and values, against running the complete model. */
 
 import { type Engine, ParameterStore } from '../src/engine.js';
 import { Sampler } from '../src/generate/sampler.js';
@@ -13,7 +13,7 @@ const TRIALS = 20;
 const BLOCK = 100;
 const ROUNDS = 5;
 
-/** Windows of 300 neurons, drawn by an untrained model, which seldom ends them: nearly whole blocks. */
+/** Draws windows of 300 neurons from an untrained model. It rarely draws EOS, so that the windows are almost full. */
 export async function benchGenerate(engine: Engine): Promise<void> {
   const network = simulateHub({ neurons: 300, seconds: 10 });
   const recording = createRecording({ spikes: { times: network.spikes }, duration: 10 });
@@ -36,30 +36,30 @@ export async function benchGenerate(engine: Engine): Promise<void> {
     (cached) => new Sampler(engine, model, layout, TRIALS, { seed: 1, cached }),
   );
   const perToken: number[][] = [[], []];
-  let equal = true;
+  let areEqual = true;
   for (let round = 0; round <= ROUNDS; round++) {
     const drawn: string[] = [];
-    for (const [which, sampler] of samplers.entries()) {
-      const began = performance.now();
-      const found = await sampler.generate(starts);
-      const positions = Math.max(...found.map(({ ids }) => ids.length));
-      // The first round compiles.
-      if (round > 0) perToken[which]!.push((performance.now() - began) / positions);
-      drawn.push(JSON.stringify(found));
+    for (const [index, sampler] of samplers.entries()) {
+      const start = performance.now();
+      const generated = await sampler.generate(starts);
+      const positions = Math.max(...generated.map(({ ids }) => ids.length));
+      // The first round compiles the kernels.
+      if (round > 0) perToken[index]!.push((performance.now() - start) / positions);
+      drawn.push(JSON.stringify(generated));
     }
-    equal &&= drawn[0] === drawn[1];
+    areEqual &&= drawn[0] === drawn[1];
   }
-  const [kept, whole] = perToken.map((times) => times.sort((p, q) => p - q));
+  const [cachedTimes, uncachedTimes] = perToken.map((times) => times.sort((p, q) => p - q));
   const show = (times: number[]) =>
     `${times[Math.floor(ROUNDS / 2)]!.toFixed(2)} ms (${times[0]!.toFixed(2)}-${times.at(-1)!.toFixed(2)})`;
-  const ratio = whole![Math.floor(ROUNDS / 2)]! / kept![Math.floor(ROUNDS / 2)]!;
+  const ratio = uncachedTimes![Math.floor(ROUNDS / 2)]! / cachedTimes![Math.floor(ROUNDS / 2)]!;
   console.log(
-    `${TRIALS} windows of up to ${BLOCK} tokens at once, width 64, one encoder, history and state block; median of ${ROUNDS} rounds, interleaved`,
+    `${TRIALS} windows of up to ${BLOCK} tokens together, width 64, one encoder, history and state block; median of ${ROUNDS} interleaved rounds`,
   );
-  console.log(`a position of all windows, keys and values kept   ${show(kept!)}`);
-  console.log(`the same, the whole model run again                ${show(whole!)}`);
-  console.log(`ratio ${ratio.toFixed(1)}; tokens ${equal ? 'equal' : 'DIFFER'}`);
-  if (!equal) throw new Error('The cached sampler drew other tokens than the whole model.');
+  console.log(`per position of all windows, cached keys and values   ${show(cachedTimes!)}`);
+  console.log(`per position of all windows, complete model           ${show(uncachedTimes!)}`);
+  console.log(`ratio ${ratio.toFixed(1)}; tokens ${areEqual ? 'equal' : 'DIFFER'}`);
+  if (!areEqual) throw new Error('With cached keys and values the sampler drew different tokens.');
   for (const sampler of samplers) sampler.dispose();
   store.dispose();
 }

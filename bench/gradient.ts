@@ -1,4 +1,4 @@
-/** Running an op forward and backward when nothing comes after it. */
+/** Running a single operation forward and backward. */
 
 import {
   differentiate,
@@ -9,17 +9,17 @@ import {
   Tensor,
 } from '../src/engine.js';
 
-/** Runs `run` and makes its gradients as if d loss / d output were `dy`, which stays as it is. */
+/** Runs an operation and its backward pass with `dy` as the gradient of its output; `dy` does not change. */
 export function withGradient(engine: Engine, dy: Tensor, run: () => Tensor): void {
   differentiate(engine, () => {
     const y = run();
     const loss = markLoss(newOutput(engine, [1], [y]));
-    // Without an allocation of its own, giving the gradient away gives nothing back.
-    const lent = new Tensor(engine, dy.shape, dy.dtype, dy);
+    // This view owns no memory, so that the backward pass cannot release `dy`.
+    const borrowed = new Tensor(engine, dy.shape, dy.dtype, dy);
     pushNode(engine, {
-      op: 'lent gradient',
+      op: 'borrowed gradient',
       outputs: [loss],
-      backward: (gradients) => gradients.accumulate(y, lent),
+      backward: (gradients) => gradients.accumulate(y, borrowed),
     });
     return loss;
   });

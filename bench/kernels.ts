@@ -1,4 +1,4 @@
-/** `npm run bench -- kernels`: each kernel family against the float64 reference's loops on the CPU, in one run. */
+/** `npm run bench -- kernels`: each family of kernels against the float64 reference on the CPU, in one run. */
 
 import {
   AdamW,
@@ -25,24 +25,29 @@ import {
   crossEntropy as crossEntropyReference,
 } from '../src/reference/losses.js';
 import { gemm } from '../src/tensor/gemm.js';
+import { alignedTable } from '../src/text/table.js';
 import { withGradient } from './gradient.js';
 import {
   adapterPeak,
-  digits,
+  formatNumber,
+  formatTiming,
   onCpu,
   onGpu,
   race,
   shareOfPeak,
-  showTiming,
-  table,
 } from './measure.js';
 
-/** One line of the table. */
+/** One row of the table. */
 export interface KernelCase {
+  /** Operation and sizes. */
   name: string;
+  /** Floating-point operations; 0 where they are not counted. */
   flops: number;
+  /** Bytes read and written. */
   bytes: number;
+  /** Allocates the inputs and returns the work. */
   gpu(engine: Engine): () => void;
+  /** Allocates the inputs and returns the same work on the reference. */
   cpu(): () => void;
 }
 
@@ -52,7 +57,7 @@ const onHost = (shape: number[]) => {
   return { shape, data: values.data.map(() => random.normal()) };
 };
 const onDevice = (engine: Engine, shape: number[], requiresGrad = false) => {
-  const n = shape.reduce((p, s) => p * s, 1);
+  const n = shape.reduce((p, sizes) => p * sizes, 1);
   return Tensor.from(
     engine,
     Float32Array.from({ length: n }, () => random.normal()),
@@ -78,7 +83,7 @@ function matmulCase(M: number, K: number, N: number): KernelCase {
   };
 }
 
-/** The two products of a linear layer's backward. */
+/** One of the two products of a linear layer's backward pass. */
 function gradientCase(layout: 'nn' | 'tn', M: number, K: number, N: number): KernelCase {
   return {
     name: `matmul ${layout} ${M} x ${K} x ${N}`,
@@ -109,7 +114,7 @@ function crossEntropyCase(rows: number, classes: number): KernelCase {
       const logits = onDevice(engine, [rows, classes], true);
       const y = Tensor.from(engine, targets, [rows]);
       return () => {
-        // Anew each time: otherwise the second gradient would be added to the first by a kernel of its own.
+        // Without a gradient to add to, so that no run needs an extra kernel for the addition.
         logits.gradient?.dispose();
         logits.gradient = undefined;
         differentiate(engine, () => crossEntropy(logits, y));
@@ -198,8 +203,8 @@ interface AttentionSizes {
   D: number;
 }
 
-function attentionCase(s: AttentionSizes): KernelCase {
-  const { B, T, S, H, D } = s;
+function attentionCase(sizes: AttentionSizes): KernelCase {
+  const { B, T, S, H, D } = sizes;
   const width = H * D;
   return {
     name: `attention forward, backward ${B} x ${T} x ${S}, ${H} heads of ${D}`,
@@ -223,7 +228,7 @@ function attentionCase(s: AttentionSizes): KernelCase {
   };
 }
 
-/** The kernels of one training step at its sizes, and the two matmuls the acceptance figures name. */
+/** The kernels of one training step at its sizes, and the two matmuls of the acceptance figures. */
 export const KERNEL_CASES: readonly KernelCase[] = [
   matmulCase(512, 512, 512),
   matmulCase(2400, 256, 1024),
@@ -239,19 +244,19 @@ export const KERNEL_CASES: readonly KernelCase[] = [
 ];
 
 const ROUNDS = 5;
-/** Small work is repeated within one submit until it takes about this long, so that the submit itself does not count. */
+/** Short work is repeated within one submit until it takes about this long, so that the submit's cost is negligible. */
 const SUBMIT_MILLISECONDS = 20;
-const MOST_REPEATS = 200;
+const MAX_REPEATS = 200;
 
-/** How often a case must be repeated, from the faster of two single runs. */
+/** How often to repeat work within one submit, from the time of its second run. */
 export async function chooseRepeats(engine: Engine, work: () => void): Promise<number> {
-  const once = onGpu(engine, work, 1);
-  await once();
-  const milliseconds = await once();
-  return Math.min(MOST_REPEATS, Math.max(1, Math.round(SUBMIT_MILLISECONDS / milliseconds)));
+  const single = onGpu(engine, work, 1);
+  await single();
+  const milliseconds = await single();
+  return Math.min(MAX_REPEATS, Math.max(1, Math.round(SUBMIT_MILLISECONDS / milliseconds)));
 }
 
-/** Runs and prints the table. */
+/** Runs the cases and prints the table. */
 export async function benchKernels(engine: Engine): Promise<void> {
   const peak = adapterPeak(engine);
   const rows = [
@@ -265,22 +270,24 @@ export async function benchKernels(engine: Engine): Promise<void> {
       ...(peak ? ['of peak'] : []),
     ],
   ];
-  for (const c of KERNEL_CASES) {
-    const work = c.gpu(engine);
+  for (const kernel of KERNEL_CASES) {
+    const work = kernel.gpu(engine);
     const repeats = await chooseRepeats(engine, work);
-    const [gpu, cpu] = await race([onGpu(engine, work, repeats), onCpu(c.cpu())], ROUNDS);
-    const gflops = c.flops / gpu!.median / 1e6;
-    const gbytes = c.bytes / gpu!.median / 1e6;
+    const [gpu, cpu] = await race([onGpu(engine, work, repeats), onCpu(kernel.cpu())], ROUNDS);
+    const gflops = kernel.flops / gpu!.median / 1e6;
+    const gbytes = kernel.bytes / gpu!.median / 1e6;
     rows.push([
-      c.name,
-      showTiming(gpu!),
-      c.flops > 0 ? digits(gflops) : '',
-      digits(gbytes),
-      showTiming(cpu!),
-      digits(cpu!.median / gpu!.median),
+      kernel.name,
+      formatTiming(gpu!),
+      kernel.flops > 0 ? formatNumber(gflops) : '',
+      formatNumber(gbytes),
+      formatTiming(cpu!),
+      formatNumber(cpu!.median / gpu!.median),
       ...(peak ? [shareOfPeak(peak, gflops, gbytes)] : []),
     ]);
-    console.error(`${c.name}: ${digits(gpu!.median)} ms, reference ${digits(cpu!.median)} ms`);
+    console.error(
+      `${kernel.name}: ${formatNumber(gpu!.median)} ms, reference ${formatNumber(cpu!.median)} ms`,
+    );
   }
-  console.log(table(rows));
+  console.log(alignedTable(rows));
 }

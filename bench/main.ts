@@ -1,10 +1,10 @@
 /**
- * The benchmarks: `npm run bench`, or
- * `npm run bench -- kernels | step | attention | generate | peers [PART] | threads | endurance | parity [DIR] | ridge [DIR]`.
+ * The benchmarks: `npm run bench`, or `npm run bench -- NAME`, with NAME one of kernels, step, attention, generate,
+ * peers [PART], threads, endurance, parity [DIR], ridge [DIR].
  *
- * Each prints its adapter, sizes, repeats, medians with their spread, and a ratio to the CPU measured beside it. Two
- * measure no time: parity compares the model with the original's numbers, and exits with 1 where one falls outside its
- * tolerance; ridge prints the scores of the linear decoder on the recordings of this repository.
+ * Each prints its adapter, sizes, repeats, medians with their range, and a ratio to a CPU measurement of the same run.
+ * Two measure no time. `parity` compares the model with the original's numbers, and exits with 1 if one is outside its
+ * tolerance. `ridge` prints the scores of the linear decoder on the recordings of this repository.
  */
 
 import type { Engine } from '../src/engine.js';
@@ -29,28 +29,28 @@ const BENCHES = {
 } as const;
 type BenchName = keyof typeof BENCHES;
 
-/** Those that open their devices themselves. */
-const OF_OWN_DEVICES: Readonly<Record<string, (given: readonly string[]) => Promise<void>>> = {
+/** Benchmarks that open their devices themselves, called with the arguments after their name. */
+const DEVICE_BENCHES: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
   peers: benchPeers,
   threads: benchThreads,
   'one-process': benchOneProcess,
   endurance: benchEndurance,
 };
 
-/** What follows one of these is the folder it reads. */
-const OF_A_FOLDER = ['parity', 'ridge'];
+/** Benchmarks whose name may be followed by the folder to read. */
+const FOLDER_BENCHES = ['parity', 'ridge'];
 
 async function main(): Promise<void> {
-  const given = process.argv.slice(2);
-  const own = OF_OWN_DEVICES[given[0] ?? ''];
-  if (own) return own(given.slice(1));
-  const [names, folder] = OF_A_FOLDER.includes(given[0] ?? '')
-    ? [given.slice(0, 1), given[1]]
-    : [given, undefined];
+  const args = process.argv.slice(2);
+  const deviceBench = DEVICE_BENCHES[args[0] ?? ''];
+  if (deviceBench) return deviceBench(args.slice(1));
+  const [names, folder] = FOLDER_BENCHES.includes(args[0] ?? '')
+    ? [args.slice(0, 1), args[1]]
+    : [args, undefined];
   const unknown = names.find((name) => !(name in BENCHES));
   if (unknown)
     throw new Error(
-      `There is no bench "${unknown}": it can be ${[...Object.keys(BENCHES), ...Object.keys(OF_OWN_DEVICES)].join(', ')}.`,
+      `There is no benchmark "${unknown}", only ${[...Object.keys(BENCHES), ...Object.keys(DEVICE_BENCHES)].join(', ')}.`,
     );
   const engine = await createEngine();
   console.log(`adapter: ${engine.facts.description} (${engine.facts.reason})`);

@@ -1,14 +1,15 @@
-/** Timing for the benchmarks: interleaved repeats, medians with their spread, and tables. */
+/** Timing for the benchmarks: interleaved repeats, and medians with their range. */
 
 import type { Engine } from '../src/engine.js';
 
-/** Milliseconds of repeated runs. */
+/** The milliseconds of repeated runs. */
 export interface Timing {
   readonly median: number;
   readonly lowest: number;
   readonly highest: number;
 }
 
+/** The median and the range of times in milliseconds. */
 export function summarizeTimes(milliseconds: readonly number[]): Timing {
   const sorted = [...milliseconds].sort((p, q) => p - q);
   const middle = sorted.length / 2;
@@ -16,28 +17,29 @@ export function summarizeTimes(milliseconds: readonly number[]): Timing {
   return { median, lowest: sorted[0]!, highest: sorted.at(-1)! };
 }
 
-export function showTiming({ median, lowest, highest }: Timing): string {
-  return `${digits(median)} (${digits(lowest)}-${digits(highest)})`;
+/** A timing as text: the median, with the range in parentheses. */
+export function formatTiming({ median, lowest, highest }: Timing): string {
+  return `${formatNumber(median)} (${formatNumber(lowest)}-${formatNumber(highest)})`;
 }
 
-/** Three significant digits. */
-export function digits(value: number): string {
+/** A number as text, with three significant digits and at most four decimals. */
+export function formatNumber(value: number): string {
   if (value === 0) return '0';
   const decimals = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
   return value.toFixed(Math.min(decimals, 4));
 }
 
-/** Milliseconds that `work` takes. */
+/** The milliseconds that `work` takes. */
 export async function timed(work: () => unknown): Promise<number> {
   const start = performance.now();
   await work();
   return performance.now() - start;
 }
 
-/** Something to time: milliseconds of one run. */
+/** Something to time. Each call runs it and returns the milliseconds of one run. */
 export type Contender = () => Promise<number> | number;
 
-/** Runs the contenders in turn, so that all of them meet the same weather; the first round is not counted. */
+/** Times contenders in turn, so that drift of the machine affects all of them. The first round is not counted. */
 export async function race(contenders: readonly Contender[], rounds: number): Promise<Timing[]> {
   const times = contenders.map((): number[] => []);
   for (let round = 0; round <= rounds; round++) {
@@ -50,9 +52,9 @@ export async function race(contenders: readonly Contender[], rounds: number): Pr
 }
 
 /**
- * A contender that runs GPU work `repeats` times in one submit and waits for it.
+ * A contender that runs work on the engine `repeats` times in one submit and waits for it.
  *
- * @param enqueue appends the work once.
+ * @param enqueue appends the work once to the engine's commands.
  */
 export function onGpu(engine: Engine, enqueue: () => void, repeats: number): Contender {
   const step = engine.record(() => {
@@ -75,25 +77,15 @@ export function onCpu(work: () => void): Contender {
   };
 }
 
-/** Rows as an aligned table; the first column to the left, the others to the right. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]!.map((_, c) => Math.max(...rows.map((row) => row[c]!.length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, c) => (c === 0 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!)))
-        .join('  '),
-    )
-    .join('\n');
-}
-
-/** What a GPU can do at most, in GFLOP/s of f32 and GB/s, from its maker's figures. */
+/** The peak rates of a GPU, from its manufacturer's figures. */
 export interface Peak {
+  /** Billions of f32 operations per second. */
   readonly gflops: number;
+  /** Billions of bytes per second. */
   readonly gbytes: number;
 }
 
-/** By a part of the adapter's description. */
+/** Peaks by a part of the adapter's description. */
 const PEAKS: readonly (readonly [RegExp, Peak])[] = [
   [/H200/, { gflops: 66_900, gbytes: 4800 }],
   [/H100/, { gflops: 66_900, gbytes: 3350 }],
@@ -102,16 +94,16 @@ const PEAKS: readonly (readonly [RegExp, Peak])[] = [
   [/RTX 3090/, { gflops: 35_600, gbytes: 936 }],
 ];
 
-/** The peak of the adapter: known, or given as NEUROFORMER_PEAK=GFLOPS,GBS, or undefined. */
+/** The peak of the adapter: that of NEUROFORMER_PEAK=GFLOPS,GBS, or of the list above; undefined for others. */
 export function adapterPeak(engine: Engine): Peak | undefined {
-  const given = process.env.NEUROFORMER_PEAK?.split(',').map(Number);
-  if (given?.length === 2 && given.every((n) => n > 0))
-    return { gflops: given[0]!, gbytes: given[1]! };
+  const values = process.env.NEUROFORMER_PEAK?.split(',').map(Number);
+  if (values?.length === 2 && values.every((n) => n > 0))
+    return { gflops: values[0]!, gbytes: values[1]! };
   if (engine.facts.software) return undefined;
   return PEAKS.find(([name]) => name.test(engine.facts.description))?.[1];
 }
 
-/** The larger share of the two peaks a kernel reaches: what bounds it. */
+/** The larger of a kernel's shares of the two peaks, with the peak that bounds it; empty without a peak. */
 export function shareOfPeak(peak: Peak | undefined, gflops: number, gbytes: number): string {
   if (!peak) return '';
   const [compute, memory] = [gflops / peak.gflops, gbytes / peak.gbytes];

@@ -1,4 +1,4 @@
-/** Ridge regression of the recordings whose reference figures are known, on the windows those were computed on. */
+/** `npm run bench -- ridge`: ridge regression on the recordings and windows of published reference figures. */
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,16 +18,18 @@ import type { WindowRef } from '../src/recording/windows.js';
 import { parseTrainSettings } from '../src/train/settings.js';
 import { prepare } from '../src/train/training-data.js';
 
-/** Folders of recordings as this repository describes them, with the files to be put there. */
+/** The folder with the descriptions of the recordings. The user downloads the data files into it. */
 const RECORDINGS = 'bench/recordings';
 
 interface Case {
   readonly folder: string;
+  /** The data file. */
   readonly file: string;
-  /** Seconds of a bin of counts, and bins of history. */
+  /** Seconds per bin of spike counts. */
   readonly bin: number;
+  /** Numbers of bins of history, one regression for each. */
   readonly histories: readonly number[];
-  /** Latest shares of the training part. */
+  /** Shares of the training part to fit, counted from its end. */
   readonly recent: readonly number[];
 }
 
@@ -37,20 +39,20 @@ const CASES: readonly Case[] = [
 ];
 
 /**
- * Fits ridges to every recording found below `root` and prints their scores of the last fifth, of all windows and of
- * those alone whose history lies in one piece of the recording.
+ * Fits ridge regressions to every recording below `root` and prints their scores on the last fifth: once with all
+ * windows, and once only with windows whose history is inside the recording.
  *
- * @throws Error where no recording is there.
+ * @throws Error where no data file exists.
  */
 export async function benchRidge(root = RECORDINGS): Promise<void> {
-  const found = CASES.filter(({ folder, file }) => existsSync(join(root, folder, file)));
-  if (found.length === 0) {
+  const available = CASES.filter(({ folder, file }) => existsSync(join(root, folder, file)));
+  if (available.length === 0) {
     const files = CASES.map(({ folder, file }) => `${folder}/${file}`).join(' or ');
     throw new Error(
-      `${root} should hold ${files}: the dataset.yaml there says where to download it.`,
+      `${root} should contain ${files}: the dataset.yaml in the folder says where to download it.`,
     );
   }
-  for (const own of found) await showRidges(root, own);
+  for (const ridgeCase of available) await showRidges(root, ridgeCase);
 }
 
 async function showRidges(root: string, { folder, bin, histories, recent }: Case): Promise<void> {
@@ -58,13 +60,16 @@ async function showRidges(root: string, { folder, bin, histories, recent }: Case
   const { recording } = await openDataset(join(root, folder));
   const settings = { ...parseTrainSettings(training), share: 1 };
   const data = prepare(recording, parseConfig(model).config, settings);
-  const reach = Math.max(...histories) * bin;
-  const kinds = { all: () => true, whole: ({ end }: WindowRef) => end > reach - bin / 2 };
-  for (const [kind, keep] of Object.entries(kinds)) {
-    const known = { ...data.split, train: data.split.train.filter(keep) };
-    const test = data.split.test.filter(keep);
+  const historySeconds = Math.max(...histories) * bin;
+  const kinds = {
+    all: () => true,
+    complete: ({ end }: WindowRef) => end > historySeconds - bin / 2,
+  };
+  for (const [kind, isUsed] of Object.entries(kinds)) {
+    const part = { ...data.split, train: data.split.train.filter(isUsed) };
+    const test = data.split.test.filter(isUsed);
     for (const latest of recent) {
-      const { train } = thinned(known, { ...settings, recent: latest });
+      const { train } = thinned(part, { ...settings, recent: latest });
       const fitted = `${latest < 1 ? `latest ${latest} of ` : ''}${kind} windows (${train.length})`;
       const truth = (refs: readonly WindowRef[]) => recordedValues(data.layout, data.windows, refs);
       const inputs = { windows: data.windows, truth, train, test, bin, histories };
@@ -72,13 +77,15 @@ async function showRidges(root: string, { folder, bin, histories, recent }: Case
         console.log(
           `${folder}, ${ridge.name}, ${ridge.detail}, ${fitted}, scored on ${test.length}`,
         );
-        for (const variable of ridge.variables ?? []) console.log(`  ${scoresInWords(variable)}`);
+        for (const variable of ridge.variables ?? []) console.log(`  ${formatScores(variable)}`);
       }
     }
   }
 }
 
-/** The ridges alone: what comes after the last of them is never fitted. */
+/**
+ * The ridge regressions among the linear baselines. Stops after the last of them, so that the others are not fitted.
+ */
 function fitRidges(inputs: BaselineInputs): BaselineResult[] {
   const ridges: BaselineResult[] = [];
   for (const result of linearBaselines(inputs)) {
@@ -88,7 +95,7 @@ function fitRidges(inputs: BaselineInputs): BaselineResult[] {
   return ridges;
 }
 
-function scoresInWords(variable: DecodedVariable): string {
+function formatScores(variable: DecodedVariable): string {
   const values = scoreVariable(variable);
   const scores = SCORE_NAMES[variable.kind].map(
     ([key, title]) => `${title} ${values[key]!.toFixed(3)}`,

@@ -1,8 +1,8 @@
 /**
- * The training step that is benchmarked: a small Neuroformer-shaped transformer, on the engine.
+ * The training step of the benchmarks: a small transformer in the shape of Neuroformer, on the engine.
  *
- * Current tokens attend to a past window, then to video features, then causally to themselves, and two heads read out
- * the next token and its time. Sizes and seeds are shared with the float64 reference in step-reference.ts.
+ * Current tokens attend to a past window, then to video features, then causally to themselves. Two heads predict the
+ * next token and its time. The float64 reference in step-reference.ts computes the same step.
  */
 
 import {
@@ -24,22 +24,26 @@ import {
 } from '../src/engine.js';
 import { timed } from './measure.js';
 
+/** The sizes of the model and its batch. */
 export interface StepSizes {
   batch: number;
-  /** Current tokens, past tokens, video tokens. */
+  /** Current tokens. */
   queries: number;
+  /** Past tokens. */
   past: number;
+  /** Video tokens. */
   video: number;
   width: number;
   heads: number;
   /** Blocks of each of the three kinds. */
   blocks: number;
-  /** Vocabularies of token and time. */
+  /** Size of the tokens' vocabulary. */
   tokens: number;
+  /** Size of the times' vocabulary. */
   times: number;
 }
 
-/** The sizes the acceptance figures are given for. */
+/** The sizes of the acceptance figures. */
 export const STEP_SIZES: StepSizes = {
   batch: 4,
   queries: 100,
@@ -52,20 +56,21 @@ export const STEP_SIZES: StepSizes = {
   times: 8,
 };
 
+/** The learning rate. */
 export const STEP_RATE = 1e-3;
-/** AdamW's settings, the engine's defaults, for those who do not know them. */
+/** The settings of AdamW: the engine's defaults, for the reference and other libraries. */
 export const STEP_OPTIMIZER = {
   betas: [0.9, 0.95],
   eps: 1e-8,
   decay: 0.1,
   maxNorm: 1,
 } as const;
-/** Whether AdamW decays the parameter of this name. */
+/** Whether AdamW decays the parameter with this name. */
 export const decays = (name: string) => /(attn|mlp|head).*weight$/.test(name);
-/** Weights of the two losses, those of Neuroformer. */
+/** The weights of the two losses, which are those of Neuroformer. */
 export const LOSS_FACTORS = { token: 0.45, time: 0.3 } as const;
 
-/** A step to be about as small as steps get: what it takes is the cost of running anything. */
+/** A very small step, whose time is mostly overhead. */
 export const TINY_STEP_SIZES: StepSizes = {
   batch: 1,
   queries: 4,
@@ -88,7 +93,7 @@ export interface StepBatch {
   nextTimes: Uint32Array;
 }
 
-/** A batch drawn from a seed. */
+/** A random batch. */
 export function makeBatch(s: StepSizes, seed: number): StepBatch {
   const random = new HostRandom(seed);
   const ids = (count: number, vocabulary: number) =>
@@ -103,7 +108,7 @@ export function makeBatch(s: StepSizes, seed: number): StepBatch {
   };
 }
 
-/** The model with its inputs and its optimizer on one engine. */
+/** The model with one batch and an optimizer, on one engine. */
 export class StepModel {
   readonly store = new ParameterStore();
   readonly optimizer: AdamW;
@@ -132,19 +137,19 @@ export class StepModel {
     const { store } = this;
     this.#engine = engine;
     const init = normal(0.02);
-    this.#embedding = new Embedding(store.at('tok_emb'), s.tokens, s.width);
+    this.#embedding = new Embedding(store.scope('tok_emb'), s.tokens, s.width);
     this.#positions = store.parameter('pos_emb', [s.queries, s.width], { init });
     this.#pastPositions = store.parameter('pos_emb_prev', [s.past, s.width], { init });
     const stack = (name: string) =>
       Array.from(
         { length: s.blocks },
-        (_, n) => new Block(store.at(`${name}.${n}`), s.width, { heads: s.heads }),
+        (_, n) => new Block(store.scope(`${name}.${n}`), s.width, { heads: s.heads }),
       );
     this.#history = stack('history');
     this.#stimulus = stack('stimulus');
     this.#state = stack('state');
-    this.#headToken = new Linear(store.at('head_id'), s.width, s.tokens, { bias: false });
-    this.#headTime = new Linear(store.at('head_dt'), s.width, s.times, { bias: false });
+    this.#headToken = new Linear(store.scope('head_id'), s.width, s.tokens, { bias: false });
+    this.#headTime = new Linear(store.scope('head_dt'), s.width, s.times, { bias: false });
     store.allocate(engine, seed);
     this.optimizer = new AdamW(store);
     this.#ids = new Tokens(engine, [s.batch, s.queries], s.tokens, batch.ids);
@@ -167,7 +172,7 @@ export class StepModel {
     ]);
   }
 
-  /** One step: gradients cleared, loss and gradients, update. */
+  /** One training step; returns its loss. */
   train(): Tensor {
     this.store.zeroGradients();
     const loss = differentiate(this.#engine, () => this.forward());
@@ -175,20 +180,20 @@ export class StepModel {
     return loss;
   }
 
-  /** The step recorded for replay; its value is the loss. Call `optimizer.prepare` before each run. */
+  /** Records the step. Its value is the loss. Call `optimizer.prepare` before each run. */
   record(): Step<Tensor> {
     return this.#engine.record(() => this.train());
   }
 
   dispose(): void {
-    for (const held of [this.#ids, this.#pastIds, this.#video, this.#nextIds, this.#nextTimes])
-      held.dispose();
+    for (const tensor of [this.#ids, this.#pastIds, this.#video, this.#nextIds, this.#nextTimes])
+      tensor.dispose();
     this.optimizer.dispose();
     this.store.dispose();
   }
 }
 
-/** A model on an engine that is trained step by step, each of them waited for. */
+/** Trains the model step by step, waiting for each. */
 export class StepTrainer {
   readonly #engine: Engine;
   readonly #model: StepModel;
@@ -200,7 +205,7 @@ export class StepTrainer {
     this.#step = this.#model.record();
   }
 
-  /** Takes one step to its end; returns milliseconds. */
+  /** Runs one step and waits for it; returns milliseconds. */
   step(): Promise<number> {
     return timed(async () => {
       this.#model.optimizer.prepare(STEP_RATE);
@@ -209,7 +214,7 @@ export class StepTrainer {
     });
   }
 
-  /** The last step's loss, before its update. */
+  /** The loss of the last step, before its update. */
   async loss(): Promise<number> {
     return (await this.#step.value.floats())[0]!;
   }
@@ -220,19 +225,19 @@ export class StepTrainer {
   }
 }
 
-/** Floating-point operations of one step's matrix products and attention, forward and backward. */
+/** The floating-point operations of one step's matrix products and attention, forward and backward. */
 export function stepFlops(s: StepSizes): number {
   const rows = s.batch * s.queries;
   const linear = (m: number, k: number, n: number) => 6 * m * k * n;
-  // Forward is two products; backward recomputes the scores in both of its kernels: 2 + 3 + 4.
+  // The forward pass has two products. Both backward kernels recompute the scores: 2 + 3 + 4 products.
   const attention = (keys: number) => 18 * s.batch * s.queries * keys * s.width;
   const block = (keys: number, causal: boolean) =>
     linear(rows, s.width, 2 * s.width + 8 * s.width) +
     linear(s.batch * keys, s.width, 2 * s.width) +
     attention(keys) / (causal ? 2 : 1);
-  // The video is an input: its keys and values are made without a gradient to hand on, a third less work.
-  const spared = linear(s.batch * s.video, s.width, 2 * s.width) / 3;
+  // The video is an input, so that its gradient, a third of the work of its keys and values, is not computed.
+  const skipped = linear(s.batch * s.video, s.width, 2 * s.width) / 3;
   const blocks =
-    s.blocks * (block(s.past, false) + block(s.video, false) - spared + block(s.queries, true));
+    s.blocks * (block(s.past, false) + block(s.video, false) - skipped + block(s.queries, true));
   return blocks + linear(rows, s.width, s.tokens + s.times);
 }

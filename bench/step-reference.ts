@@ -1,4 +1,4 @@
-/** The training step of step-model.ts in float64, from the functions of src/reference. */
+/** The training step of step-model.ts in float64, on the functions of src/reference. */
 
 import { adamw, newAdamWState } from '../src/reference/adamw.js';
 import { map, type Ref, ref } from '../src/reference/array.js';
@@ -11,7 +11,7 @@ import {
   blockBackward,
   lookUp,
   lookUpBackward,
-  type Named,
+  type NamedRefs,
 } from '../src/reference/transformer.js';
 import {
   decays,
@@ -21,9 +21,9 @@ import {
   type StepSizes,
 } from './step-model.js';
 
-/** The reference model: parameters by the engine's names, and AdamW's state. */
+/** The reference model: parameters with the engine's names, and the state of AdamW. */
 export class StepReference {
-  readonly #parameters: Named;
+  readonly #parameters: NamedRefs;
   readonly #state = newAdamWState();
 
   constructor(
@@ -36,11 +36,11 @@ export class StepReference {
     );
   }
 
-  /** Loss of the batch and gradients by name. */
-  gradients(): { loss: number; gradients: Named } {
+  /** The loss of the batch, and the gradients by name. */
+  gradients(): { loss: number; gradients: NamedRefs } {
     const { sizes: s, batch } = this;
     const P = this.#parameters;
-    const gradients: Named = new Map();
+    const gradients: NamedRefs = new Map();
     const setups = [
       { prefix: 'history', setup: { heads: s.heads } },
       { prefix: 'stimulus', setup: { heads: s.heads } },
@@ -75,8 +75,8 @@ export class StepReference {
       loss += crossEntropy(logits, setup);
       const dlogits = crossEntropyGradient(logits, setup);
       addGradient(gradients, weight, matmulTN(dlogits, x));
-      const back = matmulNN(dlogits, P.get(weight)!);
-      dx = map(dx, (value, n) => value + back.data[n]!);
+      const dhead = matmulNN(dlogits, P.get(weight)!);
+      dx = map(dx, (value, n) => value + dhead.data[n]!);
     }
     let dpast = ref(past.shape);
     for (const { name, prefix, trace, setup } of traces.reverse()) {
@@ -89,7 +89,7 @@ export class StepReference {
     return { loss, gradients };
   }
 
-  /** One AdamW step; returns the loss before it. */
+  /** Makes one AdamW step; returns the loss before it. */
   train(rate: number): number {
     const { loss, gradients } = this.gradients();
     adamw(this.#parameters, gradients, decays, this.#state, rate, STEP_OPTIMIZER);
@@ -98,7 +98,7 @@ export class StepReference {
 }
 
 function embed(
-  P: Named,
+  P: NamedRefs,
   ids: Uint32Array,
   positions: string,
   shape: readonly [number, number, number],
@@ -113,11 +113,11 @@ function embed(
 }
 
 function embedBackward(
-  P: Named,
+  P: NamedRefs,
   ids: Uint32Array,
   positions: string,
   dx: Ref,
-  gradients: Named,
+  gradients: NamedRefs,
 ): void {
   addGradient(gradients, 'tok_emb.weight', lookUpBackward(P.get('tok_emb.weight')!, ids, dx));
   const table = ref(P.get(positions)!.shape);

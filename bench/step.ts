@@ -1,7 +1,7 @@
-/** `npm run bench -- step`: one whole transformer training step, replayed, against the float64 reference. */
+/** `npm run bench -- step`: a replayed training step of a transformer against the float64 reference. */
 
 import { type Engine, profileTable } from '../src/engine.js';
-import { adapterPeak, digits, onCpu, race, showTiming, summarizeTimes } from './measure.js';
+import { adapterPeak, formatNumber, formatTiming, onCpu, race, summarizeTimes } from './measure.js';
 import { makeBatch, STEP_RATE, STEP_SIZES, StepModel, stepFlops } from './step-model.js';
 import { StepReference } from './step-reference.js';
 
@@ -9,7 +9,7 @@ const CHECKED_STEPS = 3;
 const ROUNDS = 5;
 const MiB = 2 ** 20;
 
-/** Runs and prints: agreement with the reference, what a steady-state step creates, times, and a profile. */
+/** Prints the losses beside the reference's, what a replayed step creates, times, and a profile. */
 export async function benchStep(engine: Engine): Promise<void> {
   const batch = makeBatch(STEP_SIZES, 3);
   const model = new StepModel(engine, STEP_SIZES, batch);
@@ -17,7 +17,7 @@ export async function benchStep(engine: Engine): Promise<void> {
   const step = model.record();
   const gflop = stepFlops(STEP_SIZES) / 1e9;
   console.log(
-    `sizes: ${JSON.stringify(STEP_SIZES)}; ${model.store.count} parameters, ${digits(gflop)} GFLOP a step`,
+    `sizes: ${JSON.stringify(STEP_SIZES)}; ${model.store.count} parameters, ${formatNumber(gflop)} GFLOP a step`,
   );
 
   for (let n = 0; n < CHECKED_STEPS; n++) {
@@ -30,7 +30,7 @@ export async function benchStep(engine: Engine): Promise<void> {
       `step ${n + 1}: loss ${loss.toFixed(6)}, float64 reference ${expected.toFixed(6)}, relative difference ${error.toExponential(1)}`,
     );
     if (!(error <= 1e-5))
-      throw new Error('The loss is further than 1e-5 from the float64 reference.');
+      throw new Error('The loss differs from the float64 reference by more than 1e-5.');
   }
 
   await steadyState(engine, model, step);
@@ -39,17 +39,17 @@ export async function benchStep(engine: Engine): Promise<void> {
     [trainer(engine, model, step, repeats), onCpu(() => void reference.train(STEP_RATE))],
     1,
   );
-  const more = await race([trainer(engine, model, step, repeats)], ROUNDS);
+  const timings = await race([trainer(engine, model, step, repeats)], ROUNDS);
   console.log(
-    `step: ${showTiming(more[0]!)} ms, ${digits((gflop / more[0]!.median) * 1000)} GFLOP/s`,
+    `step: ${formatTiming(timings[0]!)} ms, ${formatNumber((gflop / timings[0]!.median) * 1000)} GFLOP/s`,
   );
   console.log(
-    `float64 reference: ${digits(cpu!.median)} ms, ${digits(cpu!.median / gpu!.median)} times as long in the same round`,
+    `float64 reference: ${formatNumber(cpu!.median)} ms, ${formatNumber(cpu!.median / gpu!.median)} times as long in the same round`,
   );
   const peak = adapterPeak(engine);
   if (peak)
     console.log(
-      `share of the adapter's peak: ${((100 * gflop * 1000) / more[0]!.median / peak.gflops).toFixed(2)}%`,
+      `share of the adapter's peak: ${((100 * gflop * 1000) / timings[0]!.median / peak.gflops).toFixed(2)}%`,
     );
   if (engine.facts.timestamps) {
     model.optimizer.prepare(STEP_RATE);
@@ -73,10 +73,10 @@ function trainer(engine: Engine, model: StepModel, step: RecordedStep, repeats: 
   };
 }
 
-/** What one replayed step creates, and how long the host takes to encode it. */
+/** Prints what a replayed step creates, and how long the host takes to encode it. */
 async function steadyState(engine: Engine, model: StepModel, step: RecordedStep): Promise<void> {
   const encode: number[] = [];
-  const before = engine.counts();
+  const countsBefore = engine.counts();
   const memoryBefore = engine.memory();
   for (let n = 0; n < ROUNDS; n++) {
     const start = performance.now();
@@ -85,15 +85,16 @@ async function steadyState(engine: Engine, model: StepModel, step: RecordedStep)
     encode.push(performance.now() - start);
     await engine.finish();
   }
-  const after = engine.counts();
+  const countsAfter = engine.counts();
   const memory = engine.memory();
-  const per = (name: keyof typeof after) => (after[name] - before[name]) / ROUNDS;
+  const perStep = (name: keyof typeof countsAfter) =>
+    (countsAfter[name] - countsBefore[name]) / ROUNDS;
   console.log(
-    `a replayed step: ${per('dispatches')} dispatches, ${per('submits')} submits, ` +
-      `${(memory.created - memoryBefore.created) / ROUNDS} buffers and ${per('bindGroups')} bind groups created, ` +
-      `host encode ${showTiming(summarizeTimes(encode))} ms`,
+    `a replayed step: ${perStep('dispatches')} dispatches, ${perStep('submits')} submits, ` +
+      `${(memory.created - memoryBefore.created) / ROUNDS} buffers and ${perStep('bindGroups')} bind groups created, ` +
+      `host encode ${formatTiming(summarizeTimes(encode))} ms`,
   );
   console.log(
-    `peak GPU memory: ${digits(memory.peakBytes / MiB)} MiB in ${memory.buffers} buffers`,
+    `peak GPU memory: ${formatNumber(memory.peakBytes / MiB)} MiB in ${memory.buffers} buffers`,
   );
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- threads`: the CPU device's step by itself, beside busy processes, with a thread that is held up, and in
- * processes started one after the other. A step must not take much longer because somebody else computes.
+ * `npm run bench -- threads`: a training step on the CPU device alone, beside busy processes, with a delayed thread,
+ * and in new processes. A step should not take much longer because other processes compute.
  */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
@@ -8,42 +8,42 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type Engine, requestCpuDevice } from '../src/engine.js';
 import { createEngine } from '../src/node.js';
-import { digits, showTiming, summarizeTimes, type Timing } from './measure.js';
+import { formatNumber, formatTiming, summarizeTimes, type Timing } from './measure.js';
 import { makeBatch, STEP_SIZES, StepTrainer } from './step-model.js';
 
 const STEPS = 30;
 const BATCH_SEED = 3;
-const HELD_MILLISECONDS = 4;
-/** Of the barriers at which a thread is held up: one in so many. */
-const HELD_EVERY = 8;
-/** Seconds in which the device may find out how many threads are worth it. */
+const DELAY_MILLISECONDS = 4;
+/** The thread is delayed at one barrier in this many. */
+const DELAY_INTERVAL = 8;
+/** The time in which the device can adapt its number of threads. */
 const SETTLING_SECONDS = 10;
 const PROCESSES = 40;
-const STEPS_OF_A_PROCESS = 20;
+const STEPS_PER_PROCESS = 20;
 
-/** Runs and prints all of them. */
+/** Runs all measurements and prints them. */
 export async function benchThreads(): Promise<void> {
   const threads = availableParallelism();
-  const quiet = await stepsOn(await createEngine({ adapter: 'cpu', threads }));
-  const single = await stepsOn(await createEngine({ adapter: 'cpu', threads: 1 }));
+  const undisturbed = await timeStepsOn(await createEngine({ adapter: 'cpu', threads }));
+  const single = await timeStepsOn(await createEngine({ adapter: 'cpu', threads: 1 }));
   console.log(
-    `a step on ${threads} threads: ${showTiming(quiet)} ms; on one: ${showTiming(single)}`,
+    `a step on ${threads} threads: ${formatTiming(undisturbed)} ms; on one: ${formatTiming(single)}`,
   );
-  await besideBusyProcesses(threads, quiet);
-  if (threads > 1) await withThreadHeldUp(threads, single, quiet);
-  inProcesses();
+  await benchBusyCores(threads, undisturbed);
+  if (threads > 1) await benchDelayedThread(threads, single, undisturbed);
+  benchNewProcesses();
 }
 
-/** One of the processes that `inProcesses` starts: prints its median step. */
+/** The program of a process that `benchNewProcesses` starts: prints its median step. */
 export async function benchOneProcess(): Promise<void> {
   const engine = await createEngine({ adapter: 'cpu' });
-  const { median } = await stepsOn(engine, STEPS_OF_A_PROCESS);
+  const { median } = await timeStepsOn(engine, STEPS_PER_PROCESS);
   console.log(median);
 }
 
-/** Times steps, after some that are not counted, and disposes of the engine. */
-async function stepsOn(engine: Engine, count = STEPS): Promise<Timing> {
-  const trainer = trainerOn(engine);
+/** Times steps, after three that are not counted, and disposes the engine. */
+async function timeStepsOn(engine: Engine, count = STEPS): Promise<Timing> {
+  const trainer = createTrainer(engine);
   for (let n = 0; n < 3; n++) await trainer.step();
   const timing = await timeSteps(trainer, count);
   trainer.dispose();
@@ -57,68 +57,80 @@ async function timeSteps(trainer: StepTrainer, count: number): Promise<Timing> {
   return summarizeTimes(times);
 }
 
-function trainerOn(engine: Engine): StepTrainer {
+function createTrainer(engine: Engine): StepTrainer {
   return new StepTrainer(engine, STEP_SIZES, makeBatch(STEP_SIZES, BATCH_SEED));
 }
 
-async function besideBusyProcesses(threads: number, quiet: Timing): Promise<void> {
+async function benchBusyCores(threads: number, undisturbed: Timing): Promise<void> {
   const busy: ChildProcess[] = Array.from({ length: threads }, () =>
     spawn(process.execPath, ['-e', 'for (;;);']),
   );
   try {
     const engine = await createEngine({ adapter: 'cpu', threads });
-    const trainer = trainerOn(engine);
-    await forSeconds(SETTLING_SECONDS, () => trainer.step());
+    const trainer = createTrainer(engine);
+    await repeatForSeconds(SETTLING_SECONDS, () => trainer.step());
     const timing = await timeSteps(trainer, STEPS);
     trainer.dispose();
     engine.dispose();
     console.log(
-      `beside ${threads} busy processes: ${showTiming(timing)} ms, ${digits(timing.median / quiet.median)} times as long`,
+      `beside ${threads} busy processes: ${formatTiming(timing)} ms, ${formatNumber(timing.median / undisturbed.median)} times as long`,
     );
   } finally {
     for (const child of busy) child.kill('SIGKILL');
   }
 }
 
-async function withThreadHeldUp(threads: number, single: Timing, quiet: Timing): Promise<void> {
+async function benchDelayedThread(
+  threads: number,
+  single: Timing,
+  undisturbed: Timing,
+): Promise<void> {
   const until = Date.now() + 1000 * (SETTLING_SECONDS + 10);
-  const delay = { thread: 1, every: HELD_EVERY, milliseconds: HELD_MILLISECONDS, seed: 1, until };
+  const delay = {
+    thread: 1,
+    every: DELAY_INTERVAL,
+    milliseconds: DELAY_MILLISECONDS,
+    seed: 1,
+    until,
+  };
   const device = await requestCpuDevice({ threads, hooks: { delay } });
   const engine = await createEngine({ device });
-  const trainer = trainerOn(engine);
-  await forSeconds(SETTLING_SECONDS, () => trainer.step());
-  const held: number[] = [];
-  while (Date.now() < until) held.push(await trainer.step());
-  const timing = summarizeTimes(held);
+  const trainer = createTrainer(engine);
+  await repeatForSeconds(SETTLING_SECONDS, () => trainer.step());
+  const delayed: number[] = [];
+  while (Date.now() < until) delayed.push(await trainer.step());
+  const timing = summarizeTimes(delayed);
   console.log(
-    `one thread held up for ${HELD_MILLISECONDS} ms at one barrier in ${HELD_EVERY}: ${showTiming(timing)} ms, ` +
-      `${digits(timing.median / single.median)} times as long as on one thread`,
+    `one thread delayed by ${DELAY_MILLISECONDS} ms at one barrier in ${DELAY_INTERVAL}: ${formatTiming(timing)} ms, ` +
+      `${formatNumber(timing.median / single.median)} times as long as on one thread`,
   );
   const start = performance.now();
   let recovered: number | undefined;
-  await forSeconds(2 * SETTLING_SECONDS, async () => {
+  await repeatForSeconds(2 * SETTLING_SECONDS, async () => {
     const milliseconds = await trainer.step();
-    if (milliseconds < 1.2 * quiet.median) recovered ??= (performance.now() - start) / 1000;
+    if (milliseconds < 1.2 * undisturbed.median) recovered ??= (performance.now() - start) / 1000;
   });
-  console.log(`when that is over, as fast as before after ${digits(recovered ?? Number.NaN)} s`);
+  console.log(
+    `after the delays end, as fast as before within ${formatNumber(recovered ?? Number.NaN)} s`,
+  );
   trainer.dispose();
   engine.dispose();
   device.destroy();
 }
 
-async function forSeconds(seconds: number, work: () => Promise<unknown>): Promise<void> {
+async function repeatForSeconds(seconds: number, work: () => Promise<unknown>): Promise<void> {
   const end = performance.now() + 1000 * seconds;
   while (performance.now() < end) await work();
 }
 
-function inProcesses(): void {
+function benchNewProcesses(): void {
   const main = fileURLToPath(new URL('main.js', import.meta.url));
   const medians = Array.from({ length: PROCESSES }, () =>
     Number(execFileSync(process.execPath, [main, 'one-process'], { encoding: 'utf8' })),
   );
   const timing = summarizeTimes(medians);
   console.log(
-    `${PROCESSES} processes, one after the other: ${showTiming(timing)} ms a step, ` +
-      `the slowest ${digits(timing.highest / timing.median)} times the median`,
+    `${PROCESSES} processes in sequence: ${formatTiming(timing)} ms a step, ` +
+      `the slowest ${formatNumber(timing.highest / timing.median)} times the median`,
   );
 }

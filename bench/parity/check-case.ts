@@ -1,4 +1,4 @@
-/** One case of the golden reference: what is compared, and within what tolerance. See test/fixtures/golden/README.md. */
+/** Compares one case of the golden reference, within the tolerances of test/fixtures/golden/README.md. */
 
 import { join } from 'node:path';
 import type { Engine } from '../../src/engine.js';
@@ -30,21 +30,21 @@ const LOSS: Allowed = () => 1e-5;
 const STEP_LOSS: Allowed = () => 1e-4;
 const NORM: Allowed = (value) => 1e-3 * value;
 
-/** Loads a case's weights; which parameters the file lacks is compared with none. */
+/** Opens a case and loads its weights, which should contain all parameters. */
 export async function openCase(engine: Engine, folder: string, tally: Tally): Promise<GoldenCase> {
   const golden = new GoldenCase(engine, folder);
   tally.same('parameters', 'names in weights', await golden.loadWeights(), []);
   return golden;
 }
 
-/** Every array of outputs.safetensors. */
+/** Compares every array of outputs.safetensors. */
 export async function checkForward(golden: GoldenCase, tally: Tally): Promise<void> {
-  const found = golden.engine.scope(() => passActivations(golden));
+  const actual = golden.engine.scope(() => passActivations(golden));
   for (const [name, { data }] of golden.outputs) {
-    const value = found[name];
+    const value = actual[name];
     tally.near(caseKind(name), name, value ? await value.floats() : [], data, ACTIVATION);
   }
-  for (const value of Object.values(found)) value.dispose();
+  for (const value of Object.values(actual)) value.dispose();
 }
 
 function caseKind(name: string): string {
@@ -52,57 +52,59 @@ function caseKind(name: string): string {
   return name.startsWith('act.') ? 'activations' : 'outputs';
 }
 
-/** Everything a pass makes, by the reference's names. */
+/** The activations and outputs of a forward pass, by the reference's names. */
 function passActivations(golden: GoldenCase): Record<string, Tensor> {
-  const found: Record<string, Tensor> = {};
+  const actual: Record<string, Tensor> = {};
   const { model, inputs } = golden;
-  const outputs = model.forward(inputs, (place, value) => {
-    found[`act.${place}`] = value();
+  const outputs = model.forward(inputs, (activation, value) => {
+    actual[`act.${activation}`] = value();
   });
-  found['logits.id'] = outputs.idLogits;
-  found['logits.dt'] = outputs.timeLogits;
-  found.last_layer = outputs.lastLayer;
-  for (const [name, value] of Object.entries(outputs.predictions)) found[`pred.${name}`] = value;
+  actual['logits.id'] = outputs.idLogits;
+  actual['logits.dt'] = outputs.timeLogits;
+  actual.last_layer = outputs.lastLayer;
+  for (const [name, value] of Object.entries(outputs.predictions)) actual[`pred.${name}`] = value;
   if (golden.config.contrastive.contrastive) {
-    // A behaviour variable's feature goes by the name of its group.
+    // The reference names the feature of a behavior variable after its group.
     for (const [name, value] of Object.entries(outputs.features))
-      found[`clip.${name.split('.')[0]}`] = model.project(value);
+      actual[`clip.${name.split('.')[0]}`] = model.project(value);
   }
   const { 'encoder.id': encoder, history } = model.stacks;
-  const x = found[`act.encoder.id.${encoder!.blocks.length - 1}`] ?? found['act.embed.id'];
+  const x = actual[`act.encoder.id.${encoder!.blocks.length - 1}`] ?? actual['act.embed.id'];
   for (const [name, value] of Object.entries(
-    history!.blocks[0] ? insideBlock(history!.blocks[0], x!, found['act.embed.id_prev']!) : {},
+    history!.blocks[0]
+      ? blockActivations(history!.blocks[0], x!, actual['act.embed.id_prev']!)
+      : {},
   ))
-    found[`act.history.0.${name}`] = value;
-  const known = Object.entries(found).filter(([name]) => golden.outputs.has(name));
-  return Object.fromEntries(known);
+    actual[`act.history.0.${name}`] = value;
+  const compared = Object.entries(actual).filter(([name]) => golden.outputs.has(name));
+  return Object.fromEntries(compared);
 }
 
-/** The parts of one block, made one after the other from its own layers. */
-function insideBlock(
+/** The activations inside a block, computed layer by layer. */
+function blockActivations(
   { ln1, ln2, attn, mlp, lnF }: Block,
   x: Tensor,
   source: Tensor,
 ): Record<string, Tensor> {
-  const normed = ln1.call(x);
-  const sum = attn.call(normed, source, { residual: x });
-  const second = ln2.call(sum);
-  const hidden = mlp.first.call(second, { gelu: true });
+  const ln1Out = ln1.call(x);
+  const sum = attn.call(ln1Out, source, { residual: x });
+  const ln2Out = ln2.call(sum);
+  const hidden = mlp.expand.call(ln2Out, { gelu: true });
   return {
-    ln1: normed,
-    'attn.query': attn.query.call(normed),
+    ln1: ln1Out,
+    'attn.query': attn.query.call(ln1Out),
     'attn.key': attn.key.call(source),
     'attn.value': attn.value.call(source),
-    attn: attn.call(normed, source),
-    ln2: second,
-    'mlp.0': mlp.first.call(second),
+    attn: attn.call(ln1Out, source),
+    ln2: ln2Out,
+    'mlp.0': mlp.expand.call(ln2Out),
     'mlp.1': hidden,
-    mlp: mlp.second.call(hidden),
-    ln_f: lnF.call(mlp.call(second, { residual: sum })),
+    mlp: mlp.project.call(hidden),
+    ln_f: lnF.call(mlp.call(ln2Out, { residual: sum })),
   };
 }
 
-/** Losses, the gradient of every parameter, and which parameters get none. */
+/** Compares the losses, the gradient of every parameter, and which parameters have none. */
 export async function checkGradients(golden: GoldenCase, tally: Tally): Promise<void> {
   const { losses, total, grad_norm, parameters_without_gradient } = readJson<Losses>(
     golden.folder,
@@ -113,31 +115,31 @@ export async function checkGradients(golden: GoldenCase, tally: Tally): Promise<
   tally.same('losses', 'names in order', Object.keys(parts), Object.keys(losses));
   for (const [name, value] of Object.entries(losses))
     tally.near('losses', name, parts[name] ? await parts[name].floats() : [], [value], LOSS);
-  const found = await golden.store.gradients();
+  const actual = await golden.store.gradients();
   let squares = 0;
   for (const [name, { data }] of readTensors(golden.folder, 'grads')!) {
     const relative = /modality_embeddings\..*\.mlp\./.test(name) ? 1e-2 : 1e-3;
-    const own = found.get(name)?.data ?? [];
+    const actualGradient = actual.get(name)?.data ?? [];
     const allowed = relative * largest(data) + 1e-6;
-    tally.near('gradients', name, own, data, () => allowed);
-    for (const value of own) squares += value * value;
+    tally.near('gradients', name, actualGradient, data, () => allowed);
+    for (const value of actualGradient) squares += value * value;
   }
-  tally.near('gradients', 'their norm', [Math.sqrt(squares)], [grad_norm], NORM);
-  const untouched = [...golden.store].filter((p) => !p.tensor.reached).map((p) => p.name);
+  tally.near('gradients', 'norm', [Math.sqrt(squares)], [grad_norm], NORM);
+  const withoutGradient = [...golden.store].filter((p) => !p.tensor.reached).map((p) => p.name);
   tally.same(
     'gradients',
-    'parameters that get none',
-    untouched.sort(),
+    'parameters without one',
+    withoutGradient.sort(),
     parameters_without_gradient.sort(),
   );
   for (const value of [loss, ...Object.values(parts)]) value.dispose();
 }
 
 function largest(values: ArrayLike<number>): number {
-  return Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return Array.from(values).reduce((maximum, value) => Math.max(maximum, Math.abs(value)), 0);
 }
 
-/** Five AdamW steps by replaying one recorded step: losses, gradient norms, and the parameters after them. */
+/** Compares losses, gradient norms and final parameters of five AdamW steps, which replay one recorded step. */
 export async function checkSteps(golden: GoldenCase, tally: Tally): Promise<void> {
   const training = readJson<Training>(golden.folder, 'train');
   checkDecay(golden, training, tally);
@@ -147,19 +149,19 @@ export async function checkSteps(golden: GoldenCase, tally: Tally): Promise<void
     optimizer.apply();
     return losses;
   });
-  const { loss: total, ...singles } = step.value;
+  const { loss: totalTensor, ...partTensors } = step.value;
   const totals = training.total_before_each_step_and_after_the_last;
   for (let n = 0; n + 1 < totals.length; n++) {
     optimizer.prepare(1e-3);
-    const fetched = step.runAndFetch([total, ...Object.values(singles)]);
-    const [first, ...rest] = (await fetched.read()).map((bytes) => new Float32Array(bytes));
-    tally.near('losses over steps', `step ${n}`, first!, [totals[n]!], STEP_LOSS);
+    const fetched = step.runAndFetch([totalTensor, ...Object.values(partTensors)]);
+    const [total, ...parts] = (await fetched.read()).map((bytes) => new Float32Array(bytes));
+    tally.near('losses over steps', `step ${n}`, total!, [totals[n]!], STEP_LOSS);
     const expected = training.losses_before_each_step_and_after_the_last[n]!;
-    for (const [which, name] of Object.keys(singles).entries())
+    for (const [index, name] of Object.keys(partTensors).entries())
       tally.near(
         'losses over steps',
         `${name}, step ${n}`,
-        rest[which]!,
+        parts[index]!,
         [expected[name]!],
         STEP_LOSS,
       );
@@ -185,9 +187,9 @@ export async function checkSteps(golden: GoldenCase, tally: Tally): Promise<void
   await checkParameters(golden, tally);
 }
 
-/** Which parameters are decayed, among those that ever move. */
+/** Compares which of the updated parameters are decayed. */
 function checkDecay({ store }: GoldenCase, { groups }: Training, tally: Tally): void {
-  const moving = (name: string) => store.get(name).tensor.reached;
+  const isUpdated = (name: string) => store.get(name).tensor.reached;
   const expected = groups
     .filter((group) => group.weight_decay > 0)
     .flatMap((group) => group.params);
@@ -195,8 +197,8 @@ function checkDecay({ store }: GoldenCase, { groups }: Training, tally: Tally): 
   tally.same(
     'parameters',
     'which are decayed',
-    declared.filter(moving).sort(),
-    expected.filter(moving).sort(),
+    declared.filter(isUpdated).sort(),
+    expected.filter(isUpdated).sort(),
   );
 }
 
@@ -213,7 +215,7 @@ async function checkParameters(golden: GoldenCase, tally: Tally): Promise<void> 
   }
 }
 
-/** Everything of one case. */
+/** Runs all comparisons of a case. */
 export async function checkCase(engine: Engine, root: string, name: string, tally: Tally) {
   const golden = await openCase(engine, join(root, name), tally);
   await checkForward(golden, tally);

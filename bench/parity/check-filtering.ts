@@ -1,9 +1,11 @@
-/** Top-k, top-p and temperature against filtering.json, seen through what the sampler draws. */
+/** Compares top-k, top-p and temperature with filtering.json, by the frequencies of the sampler's draws. */
 
 import { type Engine, RandomState, sample, Tensor } from '../../src/engine.js';
 import type { Tally } from './tally.js';
 
+/** The contents of filtering.json. */
 export interface FilteringExamples {
+  /** Logits with the options of a draw, the classes that the original keeps, and their probabilities. */
   rows: {
     top_k: number;
     top_p: number;
@@ -12,18 +14,18 @@ export interface FilteringExamples {
     kept: boolean[];
     probabilities: number[];
   }[];
-  /** Several rows at once; the original then removes from every row what it removes from any. */
+  /** Two rows in one call, in which the original removes from both rows what it removes from either. */
   two_rows_at_once: { top_p: number; logits: number[][]; kept: boolean[][] };
 }
 
 const DRAWS = 5_000;
-/** So hot that what is kept is all but equally likely: of so many draws each class turns up. */
-const HOT = 1e6;
+/** A temperature so high that the kept classes are almost equally likely, so that DRAWS draws include each of them. */
+const HIGH_TEMPERATURE = 1e6;
 
-/** Which classes are drawn at all, and how often. */
+/** Compares which classes are drawn, and their frequencies. */
 export async function checkFiltering(
   engine: Engine,
-  { rows, two_rows_at_once: two }: FilteringExamples,
+  { rows, two_rows_at_once: twoRows }: FilteringExamples,
   tally: Tally,
 ): Promise<void> {
   const random = new RandomState(engine, 5);
@@ -31,11 +33,11 @@ export async function checkFiltering(
     logits: readonly number[],
     filter: { top_k: number; top_p: number; temperature: number },
   ) => {
-    const many = Float32Array.from(
+    const repeated = Float32Array.from(
       { length: DRAWS * logits.length },
       (_, n) => logits[n % logits.length]!,
     );
-    const tensor = Tensor.from(engine, many, [DRAWS, logits.length]);
+    const tensor = Tensor.from(engine, repeated, [DRAWS, logits.length]);
     const { drawn, logProbability } = sample(tensor, {
       topK: filter.top_k,
       // The original's 0 turns top-p off; here 1 does.
@@ -46,35 +48,39 @@ export async function checkFiltering(
     });
     const counts = Array<number>(logits.length).fill(0);
     for (const token of await drawn.words()) counts[token]! += 1;
-    for (const made of [tensor, drawn, logProbability]) made.dispose();
+    for (const each of [tensor, drawn, logProbability]) each.dispose();
     return counts;
   };
   for (const [n, row] of rows.entries()) {
     const what = `row ${n}: top_k ${row.top_k}, top_p ${row.top_p}`;
-    const seen = await draw(row.logits, { ...row, temperature: HOT });
+    const hotCounts = await draw(row.logits, { ...row, temperature: HIGH_TEMPERATURE });
     tally.same(
       'kept classes',
       what,
-      seen.map((count) => count > 0),
+      hotCounts.map((count) => count > 0),
       row.kept,
     );
     const counts = await draw(row.logits, row);
     const shares = counts.map((count) => count / DRAWS);
-    // Five standard deviations of a share among so many draws.
+    // Five standard deviations of the share of a class with probability p.
     const allowed = (p: number) => 5 * Math.sqrt((p * (1 - p)) / DRAWS) + 1e-9;
     tally.near('probabilities', what, shares, row.probabilities, allowed);
   }
-  const common = two.logits[0]!.map((_, n) => two.kept.every((kept) => kept[n]!));
-  const kept: boolean[][] = [];
-  for (const logits of two.logits) {
-    const seen = await draw(logits, { top_k: 0, top_p: two.top_p, temperature: HOT });
-    kept.push(seen.map((count) => count > 0));
+  const common = twoRows.logits[0]!.map((_, n) => twoRows.kept.every((kept) => kept[n]!));
+  const drawnClasses: boolean[][] = [];
+  for (const logits of twoRows.logits) {
+    const counts = await draw(logits, {
+      top_k: 0,
+      top_p: twoRows.top_p,
+      temperature: HIGH_TEMPERATURE,
+    });
+    drawnClasses.push(counts.map((count) => count > 0));
   }
-  // Each row is filtered by itself here; what the original leaves of both is what each of ours keeps.
+  // Here each row is filtered by itself. The original keeps the classes that both of ours keep.
   tally.same(
     'kept classes',
-    'two rows at once, common to both',
-    common.map((_, n) => kept.every((row) => row[n]!)),
+    'two rows in one call, common to both',
+    common.map((_, n) => drawnClasses.every((row) => row[n]!)),
     common,
   );
   random.dispose();

@@ -1,4 +1,4 @@
-/** Greedy generation and decoding against a `generate-*` folder, token for token. */
+/** Compares greedy generation and decoding with a `generate-*` folder, token by token. */
 
 import { basename } from 'node:path';
 import { type Engine, type HostTensor, ParameterStore } from '../../src/engine.js';
@@ -40,9 +40,9 @@ interface Generated {
   decode?: { variable: string; true: number[] } & Record<string, unknown>;
 }
 
-const SPECIAL = ['SOS', 'EOS', 'PAD'];
+const SPECIAL_TOKENS = ['SOS', 'EOS', 'PAD'];
 
-/** One folder: a recording, a fitted model, and what the original drew from it. */
+/** The contents of a folder: a recording, a trained model, and what the original drew from it. */
 export class GoldenGeneration {
   readonly #engine: Engine;
   readonly #folder: string;
@@ -75,6 +75,7 @@ export class GoldenGeneration {
     this.#store.allocate(engine, 1);
   }
 
+  /** Runs all comparisons. */
   async check(tally: Tally): Promise<void> {
     const weights = readTensors(this.#folder, 'weights')!;
     tally.same('parameters', 'names in weights', (await this.#store.assign(weights)).missing, []);
@@ -103,35 +104,44 @@ export class GoldenGeneration {
       id: greedy,
       time: greedy,
     });
-    const found = await sampler.generate(windows);
+    const generated = await sampler.generate(windows);
     sampler.dispose();
-    for (const [n, { ids, times, stoppedBy }] of found.entries()) {
+    for (const [n, { ids, times, stoppedBy }] of generated.entries()) {
       const expected = mode.windows[n]!;
       tally.same(`${name}: tokens`, `neurons of window ${n}`, ids, expected.generated_id);
       tally.same(`${name}: tokens`, `times of window ${n}`, times, expected.generated_dt);
       tally.same(`${name}: tokens`, `end of window ${n}`, stoppedBy, expected.stopped_by);
     }
-    this.#checkReturned(name, found, mode, tally);
+    this.#checkReturned(name, generated, mode, tally);
   }
 
-  /** Whether the original takes its own past for window n: once that many windows have been drawn (quirk 12). */
+  /** Whether the original uses its generated past for window n: after enough windows are drawn (quirk 12). */
   #replacesPast(n: number): boolean {
     const { current, past } = this.#windows.settings;
     return n > past / current;
   }
 
-  /** Neurons and seconds, as the original's function gives them back. */
-  #checkReturned(name: string, found: readonly GeneratedWindow[], mode: Mode, tally: Tally): void {
+  /** Compares the neurons and seconds that the original's function returns. */
+  #checkReturned(
+    name: string,
+    generated: readonly GeneratedWindow[],
+    mode: Mode,
+    tally: Tally,
+  ): void {
     const { ids: neurons, times: steps } = this.#layout.tokenizer;
-    const spikes = found.flatMap(({ ids, times }) => ids.map((id, n) => ({ id, time: times[n]! })));
-    // Quirk 13: a drawn SOS comes back as the neuron before it.
+    const spikes = generated.flatMap(({ ids, times }) =>
+      ids.map((id, n) => ({ id, time: times[n]! })),
+    );
+    // Quirk 13: a drawn SOS is returned as the neuron before it.
     if (spikes.some(({ id }) => id === neurons.SOS)) return;
-    const own = spikes.filter(({ id }) => neurons.isNeuron(id));
-    const seconds = own.map(({ time }) => steps.decode(time) ?? SPECIAL[time - steps.SOS]);
+    const neuronSpikes = spikes.filter(({ id }) => neurons.isNeuron(id));
+    const seconds = neuronSpikes.map(
+      ({ time }) => steps.decode(time) ?? SPECIAL_TOKENS[time - steps.SOS],
+    );
     tally.same(
       `${name}: returned`,
       'neurons',
-      own.map(({ id }) => id),
+      neuronSpikes.map(({ id }) => id),
       mode.returned.ID,
     );
     tally.same(`${name}: returned`, 'seconds', seconds, mode.returned.dt);
@@ -145,15 +155,15 @@ export class GoldenGeneration {
     const { predictions } = this.#engine.scope(() => this.#model.forward(batch.inputs));
     const { variable } = decode;
     const key = Object.keys(decode).find((name) => name.endsWith(`_${variable}_value`))!;
-    const found = await predictions[variable]!.floats();
+    const generated = await predictions[variable]!.floats();
     const allowed = (value: number) => 5e-5 + 1e-4 * Math.abs(value);
-    tally.near('decoding', variable, found, decode[key] as number[], allowed);
+    tally.near('decoding', variable, generated, decode[key] as number[], allowed);
     tally.near('decoding', `true ${variable}`, host.targets[variable]!, decode.true, () => 1e-7);
     batch.dispose();
   }
 }
 
-/** Equal times keep their order; the rest goes by falling time token, so that padding comes first. */
+/** The past sorted by descending time token, so that padding comes first; equal times keep their order. */
 function withReorderedPast(window: Window): Window {
   const { past } = window;
   const order = Array.from(past.times.keys()).sort((p, q) => past.times[q]! - past.times[p]!);

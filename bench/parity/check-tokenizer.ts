@@ -1,4 +1,4 @@
-/** Vocabularies, times and windows against the examples of tokenizer.json. */
+/** Compares vocabularies, time tokens and windows with the examples of tokenizer.json. */
 
 import {
   assembleRecording,
@@ -28,7 +28,7 @@ interface WindowVocabulary {
   dt: number;
 }
 
-/** The file as far as it is read. */
+/** The parts of tokenizer.json that are compared. */
 export interface TokenizerExamples {
   vocabularies: (WindowVocabulary & { neurons: number; ID: Token[]; dt_tokens: Token[] })[];
   encode_dt: { dt: number; values: number[]; tokens: number[] }[];
@@ -54,6 +54,7 @@ interface Variable {
   resolution?: number;
 }
 
+/** Windows of a small recording, with the inputs x and targets y that the original makes of them. */
 export interface WindowingExample {
   what: string;
   settings: WindowVocabulary & {
@@ -75,17 +76,22 @@ export interface WindowingExample {
   }[];
 }
 
-const SPECIAL = ['SOS', 'EOS', 'PAD'] as const;
+const SPECIAL_TOKENS = ['SOS', 'EOS', 'PAD'] as const;
 
-/** Everything tokenizer.json shows. */
+/** Runs all comparisons with tokenizer.json. */
 export function checkTokenizer(examples: TokenizerExamples, tally: Tally): void {
   for (const [n, example] of examples.vocabularies.entries()) {
     const ids = new NeuronVocabulary(example.neurons);
     const times = new TimeVocabulary(example.dt, example.window_curr, example.window_prev);
     const neurons = Array.from({ length: ids.neurons }, (_, neuron) => neuron);
-    tally.same('vocabularies', `neurons ${n}`, [...neurons, ...SPECIAL], example.ID);
-    tally.same('vocabularies', `times ${n}`, [...times.values, ...SPECIAL], example.dt_tokens);
-    for (const special of SPECIAL) {
+    tally.same('vocabularies', `neurons ${n}`, [...neurons, ...SPECIAL_TOKENS], example.ID);
+    tally.same(
+      'vocabularies',
+      `times ${n}`,
+      [...times.values, ...SPECIAL_TOKENS],
+      example.dt_tokens,
+    );
+    for (const special of SPECIAL_TOKENS) {
       tally.same('vocabularies', special, ids[special], example.ID.indexOf(special));
       tally.same('vocabularies', special, times[special], example.dt_tokens.indexOf(special));
     }
@@ -102,7 +108,7 @@ export function checkTokenizer(examples: TokenizerExamples, tally: Tally): void 
   }
   for (const [name, { given, resolution, tokens }] of Object.entries(examples.variables)) {
     const classes = new ClassVocabulary(given, resolution ?? undefined);
-    tally.same('vocabularies', name, [...classes.values, ...SPECIAL], tokens);
+    tally.same('vocabularies', name, [...classes.values, ...SPECIAL_TOKENS], tokens);
     const encoded = given.map((value) => classes.encode(value));
     tally.same(
       'classes as tokens',
@@ -115,11 +121,12 @@ export function checkTokenizer(examples: TokenizerExamples, tally: Tally): void 
   checkFractional(examples.fractional, tally);
 }
 
+/** The settings of an example's windows. */
 export function exampleSettings({ settings: s }: WindowingExample): WindowSettings {
   const groups = Object.values(s.modalities ?? {});
-  const classEdges = (name: string, resolution: number | undefined) => {
+  const classVocabulary = (name: string, resolution: number | undefined) => {
     const tokens = s[`${name}_tokens`] as Token[];
-    const values = tokens.filter((token) => !SPECIAL.includes(token as never));
+    const values = tokens.filter((token) => !SPECIAL_TOKENS.includes(token as never));
     return new ClassVocabulary(values, resolution);
   };
   return {
@@ -135,27 +142,27 @@ export function exampleSettings({ settings: s }: WindowingExample): WindowSettin
         name,
         window,
         dt,
-        classes: objective === 'classification' ? classEdges(name, resolution) : undefined,
+        classes: objective === 'classification' ? classVocabulary(name, resolution) : undefined,
       })),
     ),
     rules: ORIGINAL_RULES,
   };
 }
 
-/** The trial an item belongs to; recordings per trial show one video for each twenty trials. */
-export function exampleTrial({ settings, data }: WindowingExample, id: number): Trial {
+/** A trial of an example. Recordings with spikes per trial have one video for every twenty trials. */
+function exampleTrial({ settings, data }: WindowingExample, id: number): Trial {
   const perTrial = !Array.isArray(data.spikes);
   const counts = perTrial
     ? (data.spikes as Record<string, number[][]>)[id]!
     : (data.spikes as number[][]);
   const videos = data.frame_numbers;
-  // Quirk 14: with videos per trial the original takes the number of videos for that of frames.
-  const numbers = perTrial
+  // Quirk 14: with videos per trial the original uses the number of videos as the number of frames.
+  const frameNumbers = perTrial
     ? (videos as number[][])[Math.floor(id / 20.5)]!.slice(0, 4)
     : (videos as number[]);
   const video: Video = {
-    data: Float32Array.from(numbers),
-    count: numbers.length,
+    data: Float32Array.from(frameNumbers),
+    count: frameNumbers.length,
     height: 1,
     width: 1,
     dt: settings.frame_dt,
@@ -176,6 +183,7 @@ export function exampleTrial({ settings, data }: WindowingExample, id: number): 
   };
 }
 
+/** The window of a trial that ends at `end`. */
 export function exampleWindow(trial: Trial, end: number, settings: WindowSettings): Window {
   return new Windows(assembleRecording('example', [trial]), settings).at({ trialIndex: 0, end });
 }
@@ -195,9 +203,9 @@ function checkWindows(example: WindowingExample, tally: Tally): void {
       for (const [name, { predict }] of Object.entries(variables)) {
         const key = `modalities.${group}.${name}`;
         const { values, times } = window.variables[name]!;
-        const from = predict ? y : x;
-        same(key, f32(values), [from[`${key}.value`]].flat(3));
-        same(`${key}.dt`, f32(times), [from[`${key}.dt`]].flat(3));
+        const source = predict ? y : x;
+        same(key, f32(values), [source[`${key}.value`]].flat(3));
+        same(`${key}.dt`, f32(times), [source[`${key}.dt`]].flat(3));
       }
     }
   }

@@ -1,4 +1,4 @@
-/** A case of the golden reference on the engine: its configuration, weights, inputs and targets. */
+/** A case of the golden reference on the engine: configuration, weights, inputs and targets. */
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ interface CaseConfig {
   vocab: Record<'id' | 'dt', { size: number; PAD: number }> & Record<string, { size: number }>;
 }
 
-/** Reads one file of a case folder; safetensors may be compressed by Brotli. */
+/** Reads a safetensors file of a case, compressed by Brotli or not; undefined if it does not exist. */
 export function readTensors(folder: string, name: string): Tensors | undefined {
   const path = join(folder, `${name}.safetensors`);
   if (existsSync(path)) return decodeSafetensors(readFileSync(path)).tensors;
@@ -30,16 +30,17 @@ export function readTensors(folder: string, name: string): Tensors | undefined {
   return undefined;
 }
 
-/** Whether a case folder has a file of that name. */
+/** Whether a case has a file with this name. */
 export function hasFile(folder: string, name: string): boolean {
   return existsSync(join(folder, name));
 }
 
+/** Reads a JSON file of a case. */
 export function readJson<T>(folder: string, name: string): T {
   return JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as T;
 }
 
-/** One case with its model, ready to run. */
+/** A case with its model, on an engine. */
 export class GoldenCase {
   readonly config: ModelConfig;
   readonly store = new ParameterStore();
@@ -47,15 +48,17 @@ export class GoldenCase {
   readonly optimizer: AdamW;
   readonly inputs: ModelInputs;
   readonly targets: ModelTargets;
+  /** The original's outputs and activations, by its names. */
   readonly outputs: Tensors;
   readonly #weights: ClassWeights;
 
+  /** Reads a case. Its weights are loaded by `loadWeights`. */
   constructor(
     readonly engine: Engine,
     readonly folder: string,
   ) {
     const { model, vocab } = readJson<CaseConfig>(folder, 'config');
-    const given = readTensors(folder, 'inputs')!;
+    const inputs = readTensors(folder, 'inputs')!;
     this.outputs = readTensors(folder, 'outputs')!;
     this.config = parseConfig({ ...model, compat: 'original' }).config;
     this.model = new Neuroformer(this.store, this.config, {
@@ -67,20 +70,20 @@ export class GoldenCase {
     });
     this.store.allocate(engine, 1);
     this.optimizer = new AdamW(this.store);
-    this.inputs = this.#readInputs(given, vocab.id.size);
-    this.targets = this.#readTargets(given, vocab.id.PAD, vocab.dt.PAD);
+    this.inputs = this.#readInputs(inputs, vocab.id.size);
+    this.targets = this.#readTargets(inputs, vocab.id.PAD, vocab.dt.PAD);
     const { id, dt } = this.config.class_weights ?? {};
     const weights = (values: number[] | null | undefined) =>
       values ? Tensor.from(engine, values, [values.length]) : undefined;
     this.#weights = { id: weights(id), dt: weights(dt) };
   }
 
-  /** Loads the case's weights; returns the parameters it has none for. */
+  /** Loads the weights; returns the names of the parameters that the file does not contain. */
   async loadWeights(): Promise<string[]> {
     return (await this.store.assign(readTensors(this.folder, 'weights')!)).missing;
   }
 
-  /** Losses by name, the total as `loss`, with the gradients left in the store. */
+  /** Computes the losses by name, the total as `loss`, and the gradients in the store. */
   differentiate(): { loss: Tensor } & Record<string, Tensor> {
     this.store.zeroGradients();
     return differentiate(this.engine, () => {
@@ -96,54 +99,54 @@ export class GoldenCase {
   }
 
   #tensor(from: Tensors, name: string, shape?: readonly number[]): Tensor {
-    const { data, shape: own } = from.get(name)!;
+    const { data, shape: fileShape } = from.get(name)!;
     const numbers = data instanceof Float32Array ? data : Uint32Array.from(data);
-    return Tensor.from(this.engine, numbers, shape ?? own);
+    return Tensor.from(this.engine, numbers, shape ?? fileShape);
   }
 
-  #readInputs(given: Tensors, vocabulary: number): ModelInputs {
+  #readInputs(inputs: Tensors, vocabulary: number): ModelInputs {
     const tokens = (name: string) =>
-      new Tokens(this.engine, given.get(name)!.shape, vocabulary, given.get(name)!.data);
+      new Tokens(this.engine, inputs.get(name)!.shape, vocabulary, inputs.get(name)!.data);
     const behavior: Record<string, Record<string, BehaviorInput>> = {};
-    for (const [name, { shape }] of given) {
+    for (const [name, { shape }] of inputs) {
       const [, group, variable] = /^modalities\.(.+)\.(.+)\.value$/.exec(name) ?? [];
       if (!group || !variable) continue;
       const samples = shape.slice(0, 2);
       behavior[group] ??= {};
       behavior[group][variable] = {
-        values: this.#tensor(given, name, samples),
-        times: this.#tensor(given, `modalities.${group}.${variable}.dt`, samples),
+        values: this.#tensor(inputs, name, samples),
+        times: this.#tensor(inputs, `modalities.${group}.${variable}.dt`, samples),
       };
     }
     return {
       ids: tokens('id'),
-      times: this.#tensor(given, 'dt'),
+      times: this.#tensor(inputs, 'dt'),
       pastIds: tokens('id_prev'),
-      pastTimes: this.#tensor(given, 'dt_prev'),
-      frames: given.has('frames') ? this.#tensor(given, 'frames') : undefined,
+      pastTimes: this.#tensor(inputs, 'dt_prev'),
+      frames: inputs.has('frames') ? this.#tensor(inputs, 'frames') : undefined,
       behavior,
-      eos: this.#eos(given),
+      eos: this.#eos(inputs),
     };
   }
 
-  /** One at position T - pad of each row, where its EOS is. */
-  #eos(given: Tensors): Tensor {
-    const [B, T] = given.get('id')!.shape as [number, number];
+  /** u32 [B, T], one at position T - pad of each row, which is that of EOS. */
+  #eos(inputs: Tensors): Tensor {
+    const [B, T] = inputs.get('id')!.shape as [number, number];
     const flags = new Uint32Array(B * T);
-    for (const [row, pad] of given.get('pad')!.data.entries()) flags[row * T + T - pad] = 1;
+    for (const [row, pad] of inputs.get('pad')!.data.entries()) flags[row * T + T - pad] = 1;
     return Tensor.from(this.engine, flags, [B, T]);
   }
 
-  #readTargets(given: Tensors, padId: number, padTime: number): ModelTargets {
+  #readTargets(inputs: Tensors, padId: number, padTime: number): ModelTargets {
     const variables: Record<string, Tensor> = {};
-    for (const [name, { dtype, shape }] of given) {
+    for (const [name, { dtype, shape }] of inputs) {
       const [, variable] = /^targets\.modalities\..+\.(.+)\.value$/.exec(name) ?? [];
       if (variable)
-        variables[variable] = this.#tensor(given, name, dtype === 'F32' ? shape : [shape[0]!]);
+        variables[variable] = this.#tensor(inputs, name, dtype === 'F32' ? shape : [shape[0]!]);
     }
     return {
-      nextIds: this.#tensor(given, 'targets.id'),
-      nextTimes: this.#tensor(given, 'targets.dt'),
+      nextIds: this.#tensor(inputs, 'targets.id'),
+      nextTimes: this.#tensor(inputs, 'targets.dt'),
       variables,
       padId,
       padTime,

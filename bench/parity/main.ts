@@ -1,4 +1,7 @@
-/** Parity: every case of a folder in the golden reference's format, with a table of the worst errors. */
+/**
+ * `npm run bench -- parity`: runs every case in a folder of the golden reference's format, and prints the worst
+ * errors.
+ */
 
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,10 +13,10 @@ import { checkTokenizer, type TokenizerExamples } from './check-tokenizer.js';
 import { readJson } from './golden-case.js';
 import { type Finding, findingTable, Tally } from './tally.js';
 
-/** The reference data of this repository, seen from where it was started. */
+/** The reference data of this repository, relative to its root. */
 export const GOLDEN = 'test/fixtures/golden';
 
-/** What each entry of a folder is checked by; entries of other names are left alone. */
+/** The check of a folder's entry; undefined for entries that are not cases. */
 function entryCheck(
   root: string,
   name: string,
@@ -36,12 +39,13 @@ function entryCheck(
 }
 
 /**
- * Runs all cases below `root` and prints their worst errors.
+ * Runs all cases in `root` and prints their worst errors.
  *
- * @throws Error where there is no case, or one falls outside its tolerances.
+ * @throws Error where there is no case, or a comparison is outside its tolerance.
  */
 export async function benchParity(engine: Engine, root = GOLDEN): Promise<void> {
-  if (!existsSync(root)) throw new Error(`There is no folder ${root} with cases of the reference.`);
+  if (!existsSync(root))
+    throw new Error(`The folder ${root} with cases of the reference does not exist.`);
   const names = readdirSync(root).sort();
   const rows: (Finding & { case: string })[] = [];
   for (const name of names) {
@@ -58,18 +62,13 @@ export async function benchParity(engine: Engine, root = GOLDEN): Promise<void> 
   }
   if (rows.length === 0) {
     throw new Error(
-      `${root} holds no case: it should have folders case-* or generate-*, tokenizer.json or filtering.json.`,
+      `${root} contains no case: it should contain folders case-* or generate-*, tokenizer.json or filtering.json.`,
     );
   }
-  console.log(
-    `${'case'.padEnd(28)}${'what'.padEnd(24)}${'of'.padStart(6)}${'worst'.padStart(10)}${'share'.padStart(9)}  where`,
-  );
   console.log(findingTable(rows));
   const outside = rows.filter(({ share }) => !(share <= 1));
   const cases = new Set(rows.map((row) => row.case)).size;
   if (outside.length > 0)
-    throw new Error(
-      `${outside.length} of ${rows.length} comparisons fall outside their tolerance.`,
-    );
-  console.log(`all ${rows.length} comparisons of ${cases} cases within their tolerances`);
+    throw new Error(`${outside.length} of ${rows.length} comparisons are outside their tolerance.`);
+  console.log(`all ${rows.length} comparisons of ${cases} cases are within their tolerances`);
 }

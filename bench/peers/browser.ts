@@ -1,4 +1,4 @@
-/** What libraries for browsers look for and Node does not have: WebGPU, and two parts of the language in Node 20. */
+/** What libraries for browsers need and Node lacks: WebGPU, and in Node 20 two parts of the language. */
 
 import { globals } from 'webgpu';
 import { isSoftware } from '../../src/gpu/device.js';
@@ -9,25 +9,25 @@ export interface PageGpu {
   readonly choice: AdapterChoice;
   readonly description: string;
   /**
-   * Waits for Dawn, which polls on this thread: where the adapter computes on the same cores, it sleeps between polls, as
-   * our engine does.
+   * Waits for a promise of Dawn, which polls on this thread. If the adapter computes on the same cores, it sleeps
+   * between polls, as our engine does.
    */
   wait(done: Promise<unknown>): Promise<void>;
 }
 
 const POLL_MILLISECONDS = 0.3;
 
-/** Puts WebGPU where pages have it: a GPU, else SwiftShader; `undefined` where there is neither. */
+/** Sets `navigator.gpu`: a GPU, or else SwiftShader. Returns undefined if there is neither. */
 export async function installNavigator(): Promise<PageGpu | undefined> {
-  const found = await firstAdapter(['gpu', 'swiftshader']);
-  if (!found) return undefined;
-  const { choice, info } = found;
+  const adapter = await findFirstAdapter(['gpu', 'swiftshader']);
+  if (!adapter) return undefined;
+  const { choice, info } = adapter;
   Object.assign(globalThis, globals);
   const gpu = {
     requestAdapter: async () => (await findAdapter(choice)).adapter,
     getPreferredCanvasFormat: () => 'bgra8unorm',
   };
-  // tfjs looks for the other two.
+  // TensorFlow.js reads the other two.
   const navigator = { gpu, userAgent: 'Node.js', platform: process.platform };
   Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
   const sleeps = isSoftware(info);
@@ -38,10 +38,10 @@ export async function installNavigator(): Promise<PageGpu | undefined> {
   };
 }
 
-async function firstAdapter(choices: readonly AdapterChoice[]) {
+async function findFirstAdapter(choices: readonly AdapterChoice[]) {
   for (const choice of choices) {
-    const found = await findAdapter(choice).catch(() => undefined);
-    if (found) return { choice, info: found.adapter.info };
+    const adapter = await findAdapter(choice).catch(() => undefined);
+    if (adapter) return { choice, info: adapter.adapter.info };
   }
   return undefined;
 }
@@ -60,7 +60,7 @@ async function sleepUntil(done: Promise<unknown>): Promise<void> {
   await end;
 }
 
-/** Adds what Node 20 lacks of ES2025 and jax-js uses; later versions have it. */
+/** Adds the parts of ES2025 that jax-js uses and Node 20 lacks. */
 export function addNewerLanguage(): void {
   const iterators = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
   for (const [name, value] of Object.entries(ITERATOR_HELPERS))
@@ -73,17 +73,17 @@ export function addNewerLanguage(): void {
 type Visit<R> = (item: unknown, index: number) => R;
 
 const ITERATOR_HELPERS = {
-  *map(this: Iterable<unknown>, change: Visit<unknown>) {
+  *map(this: Iterable<unknown>, transform: Visit<unknown>) {
     let n = 0;
-    for (const item of this) yield change(item, n++);
+    for (const item of this) yield transform(item, n++);
   },
-  *filter(this: Iterable<unknown>, keeps: Visit<boolean>) {
+  *filter(this: Iterable<unknown>, predicate: Visit<boolean>) {
     let n = 0;
-    for (const item of this) if (keeps(item, n++)) yield item;
+    for (const item of this) if (predicate(item, n++)) yield item;
   },
-  *flatMap(this: Iterable<unknown>, change: Visit<Iterable<unknown>>) {
+  *flatMap(this: Iterable<unknown>, transform: Visit<Iterable<unknown>>) {
     let n = 0;
-    for (const item of this) yield* change(item, n++);
+    for (const item of this) yield* transform(item, n++);
   },
   *take(this: Iterable<unknown>, count: number) {
     let n = 0;
@@ -102,22 +102,22 @@ const ITERATOR_HELPERS = {
   forEach(this: Iterable<unknown>, visit: Visit<void>) {
     [...this].forEach(visit);
   },
-  reduce(this: Iterable<unknown>, ...how: Parameters<unknown[]['reduce']>) {
-    return [...this].reduce(...how);
+  reduce(this: Iterable<unknown>, ...args: Parameters<unknown[]['reduce']>) {
+    return [...this].reduce(...args);
   },
-  some(this: Iterable<unknown>, holds: Visit<boolean>) {
+  some(this: Iterable<unknown>, predicate: Visit<boolean>) {
     let n = 0;
-    for (const item of this) if (holds(item, n++)) return true;
+    for (const item of this) if (predicate(item, n++)) return true;
     return false;
   },
-  every(this: Iterable<unknown>, holds: Visit<boolean>) {
+  every(this: Iterable<unknown>, predicate: Visit<boolean>) {
     let n = 0;
-    for (const item of this) if (!holds(item, n++)) return false;
+    for (const item of this) if (!predicate(item, n++)) return false;
     return true;
   },
-  find(this: Iterable<unknown>, holds: Visit<boolean>) {
+  find(this: Iterable<unknown>, predicate: Visit<boolean>) {
     let n = 0;
-    for (const item of this) if (holds(item, n++)) return item;
+    for (const item of this) if (predicate(item, n++)) return item;
     return undefined;
   },
 };
@@ -125,9 +125,9 @@ const ITERATOR_HELPERS = {
 function withResolvers<T>() {
   let resolve!: (value: T) => void;
   let reject!: (reason: unknown) => void;
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes;
-    reject = no;
+  const promise = new Promise<T>((resolvePromise, rejectPromise) => {
+    resolve = resolvePromise;
+    reject = rejectPromise;
   });
   return { promise, resolve, reject };
 }

@@ -1,4 +1,4 @@
-/** The libraries beside ours: installed into a folder of their own, at the versions of its lock file. */
+/** Installs the compared libraries into their own folder, at the versions of its lock file. */
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -6,20 +6,20 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The source folder: this file runs as dist/bench/peers/install.js. */
+/** The source folder of this file, which runs as dist/bench/peers/install.js. */
 export const FOLDER = fileURLToPath(new URL('../../../bench/peers/', import.meta.url));
 
 const require = createRequire(join(FOLDER, 'package.json'));
 
 /**
- * Installs what is missing, about 330 MB on disk. No package's install script is run.
+ * Installs missing packages, about 330 MB on disk, without running their install scripts.
  *
- * @throws Error where npm does not succeed.
+ * @throws Error where npm fails.
  */
 export function installPeers(): void {
   const lock = readFileSync(join(FOLDER, 'package-lock.json'), 'utf8');
-  const wanted = Object.keys(JSON.parse(lock).packages).filter((path) => path !== '');
-  if (wanted.every((path) => existsSync(join(FOLDER, path, 'package.json')))) return;
+  const packages = Object.keys(JSON.parse(lock).packages).filter((path) => path !== '');
+  if (packages.every((path) => existsSync(join(FOLDER, path, 'package.json')))) return;
   console.error('installing the libraries to compare with (bench/peers/package.json) ...');
   const { status } = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
     cwd: FOLDER,
@@ -28,21 +28,22 @@ export function installPeers(): void {
   });
   if (status !== 0)
     throw new Error(
-      'npm could not install the libraries to compare with: see above. They need the network once.',
+      'npm could not install the libraries to compare with; its messages are above. It needs the network once.',
     );
 }
 
-/** A package of that folder. */
+/** Loads a package from the folder. */
 export function load<T>(name: string): T {
   return require(name) as T;
 }
 
+/** The version of an installed package. */
 export function installedVersion(name: string): string {
   const path = join(FOLDER, 'node_modules', name, 'package.json');
   return JSON.parse(readFileSync(path, 'utf8')).version;
 }
 
-/** A folder of a package's files. */
-export function packageFolder(name: string, inside: string): string {
-  return join(FOLDER, 'node_modules', name, inside);
+/** The path of a folder inside an installed package. */
+export function packageFolder(name: string, folder: string): string {
+  return join(FOLDER, 'node_modules', name, folder);
 }

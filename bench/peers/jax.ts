@@ -1,8 +1,8 @@
 /**
- * jax-js, its WebAssembly or its WebGPU backend, with everything under `jit`: of a training, the whole step.
+ * jax-js on its WebAssembly or WebGPU backend, with the complete step under `jit`.
  *
- * Its functions consume their arguments; `x.ref` is one more use of x. Rows are looked up by a product with one-hot rows:
- * the gradient of its `take` does not compile in 0.1.25.
+ * Its functions consume their arguments; `x.ref` is for one more use of x. Embeddings are products with one-hot rows,
+ * because the gradient of its `take` does not compile in 0.1.25.
  */
 
 import { timed } from '../measure.js';
@@ -25,7 +25,7 @@ import {
 
 const PACKAGE = '@jax-js/jax';
 
-/** The part of the library that is used here. */
+/** The part of the library that this file uses. */
 interface Jax {
   init(device: string): Promise<string[]>;
   defaultDevice(device: string): void;
@@ -34,7 +34,7 @@ interface Jax {
   jit<F>(work: F): F & { dispose?(): void };
   valueAndGrad<F extends (p: Tree, ...rest: never[]) => JaxArray>(
     loss: F,
-  ): (...given: Parameters<F>) => [JaxArray, Tree];
+  ): (...args: Parameters<F>) => [JaxArray, Tree];
   tree: {
     ref<T>(tree: T): T;
     dispose(tree: unknown): void;
@@ -83,12 +83,12 @@ interface JaxArray {
 
 type Tree = Record<string, JaxArray>;
 
-/** jax-js on its 'wasm' backend (one thread in Node), or on 'webgpu'. */
+/** Opens jax-js on its 'wasm' backend, which has one thread in Node, or on 'webgpu'. */
 export async function openJax(backend: 'wasm' | 'webgpu', gpu?: PageGpu): Promise<Peer> {
   addNewerLanguage();
   const jax = load<Jax>(PACKAGE);
-  const have = await jax.init(backend);
-  if (!have.includes(backend)) throw new Error(`jax-js did not start its ${backend} backend`);
+  const devices = await jax.init(backend);
+  if (!devices.includes(backend)) throw new Error(`jax-js did not start its ${backend} backend`);
   const library = new JaxLibrary(jax, backend, gpu);
   return {
     name: `jax-js ${installedVersion(PACKAGE)} ${backend}`,
@@ -114,7 +114,7 @@ class JaxLibrary {
     return numpy.array(values, { dtype }).reshape([...shape]);
   }
 
-  /** Until all is computed that leads to these. */
+  /** Waits until these arrays are computed. */
   async wait(arrays: readonly JaxArray[]): Promise<void> {
     if (!this.gpu) {
       await this.jax.blockUntilReady(arrays);
@@ -163,7 +163,7 @@ class JaxLibrary {
       loss: async () => (await loss!.ref.data())[0]!,
       dispose() {
         loss?.dispose();
-        for (const held of [parameters, m, v, count, inputs]) tree.dispose(held);
+        for (const state of [parameters, m, v, count, inputs]) tree.dispose(state);
         update.dispose?.();
       },
     };
@@ -238,14 +238,14 @@ class JaxLibrary {
     ) as [JaxArray, JaxArray];
     const m2 = tree.map((m, g) => m.mul(betas[0]).add(g.mul(1 - betas[0])), m, tree.ref(clipped));
     const v2 = tree.map((v, g) => v.mul(betas[1]).add(np.square(g).mul(1 - betas[1])), v, clipped);
-    const moved = Object.keys(p).map((name) => {
+    const updated = Object.keys(p).map((name) => {
       const root = np.sqrt(v2[name]!.ref.mul(correct[1].ref)).add(eps);
       const change = m2[name]!.ref.mul(correct[0].ref).mul(STEP_RATE).div(root);
-      const kept = decays(name) ? p[name]!.mul(1 - STEP_RATE * decay) : p[name]!;
-      return [name, kept.sub(change)] as const;
+      const decayed = decays(name) ? p[name]!.mul(1 - STEP_RATE * decay) : p[name]!;
+      return [name, decayed.sub(change)] as const;
     });
-    for (const each of correct) each.dispose();
-    return [Object.fromEntries(moved), m2, v2, next] as const;
+    for (const array of correct) array.dispose();
+    return [Object.fromEntries(updated), m2, v2, next] as const;
   }
 
   multiplier(product: Product) {
@@ -258,24 +258,24 @@ class JaxLibrary {
     );
     const shapes = operandShapes(product);
     const [a, b] = [this.array(product.a, shapes[0]), this.array(product.b, shapes[1])];
-    // A result that is disposed of before it is read is never computed.
-    let held: JaxArray[] = [];
-    const drop = () => {
-      for (const each of held) each.dispose();
-      held = [];
+    // The library never computes a result that is disposed before it is read, so all results are kept.
+    let results: JaxArray[] = [];
+    const disposeResults = () => {
+      for (const array of results) array.dispose();
+      results = [];
     };
     return {
       run: async (repeats: number) => {
-        drop();
+        disposeResults();
         const milliseconds = await timed(async () => {
-          for (let n = 0; n < repeats; n++) held.push(multiply(a.ref, b.ref));
-          await this.wait(held);
+          for (let n = 0; n < repeats; n++) results.push(multiply(a.ref, b.ref));
+          await this.wait(results);
         });
         return milliseconds / repeats;
       },
-      result: () => held.at(-1)!.ref.data(),
+      result: () => results.at(-1)!.ref.data(),
       dispose() {
-        drop();
+        disposeResults();
         a.dispose();
         b.dispose();
         multiply.dispose?.();

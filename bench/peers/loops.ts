@@ -1,13 +1,13 @@
-/** Plain loops of TypeScript in float64, which say what the losses should be. */
+/** Plain TypeScript loops in float64, which compute the expected losses. */
 
 import { STEP_RATE } from '../step-model.js';
 import { StepReference } from '../step-reference.js';
 import type { Peer, StepSetup } from './peer.js';
 
-/** The loops of src/reference, which are timed while they are asked for the losses. */
+/** The loops of src/reference as a row of the table. */
 export const LOOPS: Pick<Peer, 'name' | 'on'> = { name: 'plain loops, float64', on: '1 thread' };
 
-/** The first losses, and what their steps took. */
+/** The losses of the first steps, and the milliseconds of each. */
 export function runLoops({ sizes, batch, parameters }: StepSetup, steps: number) {
   const reference = new StepReference(sizes, batch, parameters);
   const losses: number[] = [];

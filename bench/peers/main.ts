@@ -1,10 +1,10 @@
 /**
- * `npm run bench -- peers`, or `peers step | tiny | products | kernels`: this library beside others, in one process.
+ * `npm run bench -- peers`, or `peers step | tiny | products | kernels`: this library and others, in one process.
  *
- * jax-js and TensorFlow.js run on WebAssembly and on WebGPU (a GPU; jax-js else on SwiftShader, where a step of
- * TensorFlow.js takes too long to be repeated), PyTorch where a Python with it is
- * found (NEUROFORMER_PYTHON), and plain loops. All take the same step from the same values, in turn; their losses are
- * compared with those of float64 first.
+ * jax-js and TensorFlow.js run on WebAssembly and on WebGPU. Without a GPU only jax-js runs on WebGPU, by SwiftShader,
+ * where a step of TensorFlow.js takes too long. PyTorch runs if a Python with it exists (NEUROFORMER_PYTHON). All run
+ * the same step from the same initial values, in turn, after their losses were compared with those of a float64
+ * reference.
  */
 
 import { execFileSync } from 'node:child_process';
@@ -24,15 +24,15 @@ import { findTorch, hasCuda, openTorch } from './torch.js';
 const PARTS = ['step', 'tiny', 'products', 'kernels'] as const;
 type Part = (typeof PARTS)[number];
 
-/** Runs the parts that are named, or all, and prints their tables. */
+/** Runs the named parts, or all of them, and prints their tables. */
 export async function benchPeers(names: readonly string[]): Promise<void> {
   const unknown = names.find((name) => !(PARTS as readonly string[]).includes(name));
-  if (unknown) throw new Error(`Peers has no part "${unknown}": it can be ${PARTS.join(', ')}.`);
+  if (unknown) throw new Error(`peers has no part "${unknown}", only ${PARTS.join(', ')}.`);
   const parts = names.length > 0 ? (names as Part[]) : PARTS;
   installPeers();
   const threads = availableParallelism();
   printHeader(threads);
-  const { ours, others, baseline } = await openAll(threads);
+  const { ours, others, baseline } = await openPeers(threads);
   const fastest = ours[0]!;
   const peers = [...ours, ...others];
   for (const part of parts) {
@@ -61,13 +61,13 @@ function printHeader(threads: number): void {
   );
 }
 
-/** All that can run here, with a word about those that cannot. */
-async function openAll(threads: number) {
+/** Opens every library that runs on this machine, and prints why the others do not. */
+async function openPeers(threads: number) {
   const ours: Ours[] = [];
   for (const n of new Set([threads, 1])) ours.push(await openOurs('cpu', n));
   const gpu = await installNavigator();
   if (gpu) ours.push(await openOurs(gpu.choice));
-  else console.log('without WebGPU libraries: there is no GPU here, and no SwiftShader');
+  else console.log('without WebGPU libraries: this machine has no GPU and no SwiftShader');
 
   const others: Peer[] = [];
   const open = async (name: string, opening: Promise<Peer>) => {
@@ -85,6 +85,6 @@ async function openAll(threads: number) {
   if (python) {
     for (const n of new Set([threads, 1])) await open('PyTorch', openTorch(python, 'cpu', n));
     if (hasCuda(python)) await open('PyTorch on CUDA', openTorch(python, 'cuda', 1));
-  } else console.log('without PyTorch: no Python with it was found (NEUROFORMER_PYTHON)');
+  } else console.log('without PyTorch: no Python has it (set NEUROFORMER_PYTHON)');
   return { ours, others, baseline };
 }

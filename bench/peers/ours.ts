@@ -14,19 +14,19 @@ import {
   shortName,
 } from './peer.js';
 
-/** This library, and its engine. */
+/** This library as a peer, with its engine. */
 export interface Ours extends Peer {
   readonly engine: Engine;
 }
 
-/** On the CPU device with so many threads, or on another adapter. */
+/** Opens this library on the CPU device with a number of threads, or on another adapter. */
 export async function openOurs(adapter: AdapterChoice, threads?: number): Promise<Ours> {
   const engine = await createEngine({ adapter, ...(threads && { threads }) });
   return {
     engine,
     name: 'this library',
     on: adapter === 'cpu' ? onThreads(threads!) : shortName(engine.facts.description),
-    // Its initial values are those of the setup: both come from the model's default seed.
+    // The setup's initial values are those of the model's default seed, so that they need not be loaded.
     trainer: async ({ sizes, batch }) => new StepTrainer(engine, sizes, batch),
     multiplier: async (product) => multiplier(engine, product),
     close: () => engine.dispose(),
@@ -49,7 +49,7 @@ function multiplier(engine: Engine, product: Product): Multiplier {
     },
     result: () => out.floats(),
     dispose() {
-      for (const held of [a, b, out]) held.dispose();
+      for (const tensor of [a, b, out]) tensor.dispose();
     },
   };
 }

@@ -1,4 +1,4 @@
-/** Our kernels on the CPU device, beside the same work on SwiftShader. */
+/** Times our kernels on the CPU device and on another adapter, such as SwiftShader. */
 
 import {
   contrastiveLoss,
@@ -16,16 +16,17 @@ import {
   Tokens,
   unfold3d,
 } from '../../src/engine.js';
+import { alignedTable } from '../../src/text/table.js';
 import { withGradient } from '../gradient.js';
 import { chooseRepeats, KERNEL_CASES, type KernelCase } from '../kernels.js';
-import { digits, onGpu, race, showTiming, table } from '../measure.js';
+import { formatNumber, formatTiming, onGpu, race } from '../measure.js';
 
 const ROUNDS = 5;
 
 type Case = Pick<KernelCase, 'name' | 'flops' | 'gpu'>;
 
-/** The other kernels of the model, which the bench of kernels has no loops to compare with. */
-const OTHERS: readonly Case[] = [
+/** Kernels of the model that the benchmark of kernels does not compare with the reference. */
+const OTHER_CASES: readonly Case[] = [
   {
     name: 'embedding with gradient, 400 of 400 x 128',
     flops: 0,
@@ -63,7 +64,7 @@ const OTHERS: readonly Case[] = [
     flops: 0,
     gpu(engine) {
       const x = draw(engine, [16, 40, 32], true);
-      const first = draw(engine, [16, 64], true);
+      const initial = draw(engine, [16, 64], true);
       const weights = {
         weightInput: draw(engine, [192, 32], true),
         biasInput: draw(engine, [192], true),
@@ -71,7 +72,7 @@ const OTHERS: readonly Case[] = [
         biasState: draw(engine, [192], true),
       };
       const dy = draw(engine, [16, 40, 64]);
-      return () => withGradient(engine, dy, () => gru(x, first, weights));
+      return () => withGradient(engine, dy, () => gru(x, initial, weights));
     },
   },
   {
@@ -117,13 +118,13 @@ function draw(engine: Engine, shape: number[], requiresGrad = false): Tensor {
   return Tensor.from(engine, values, shape, { requiresGrad });
 }
 
-/** Prints every case's time on each engine, and how many times as long the last of them takes as the first. */
+/** Prints the time of every case on each engine, and the ratio of the last engine's time to the first's. */
 export async function raceOwnKernels(
   engines: readonly { readonly on: string; readonly engine: Engine }[],
 ): Promise<void> {
   const heads = ['kernel', ...engines.map(({ on }) => `ms on ${on}`), 'GFLOP/s', 'times faster'];
   const rows: string[][] = [];
-  for (const kernel of [...KERNEL_CASES, ...OTHERS]) {
+  for (const kernel of [...KERNEL_CASES, ...OTHER_CASES]) {
     console.error(`  ${kernel.name} ...`);
     const contenders = [];
     for (const { engine } of engines) {
@@ -131,13 +132,13 @@ export async function raceOwnKernels(
       contenders.push(onGpu(engine, work, await chooseRepeats(engine, work)));
     }
     const timings = await race(contenders, ROUNDS);
-    const [first, last] = [timings[0]!.median, timings.at(-1)!.median];
+    const [firstMedian, lastMedian] = [timings[0]!.median, timings.at(-1)!.median];
     rows.push([
       kernel.name,
-      ...timings.map(showTiming),
-      kernel.flops > 0 ? digits(kernel.flops / first / 1e6) : '',
-      digits(last / first),
+      ...timings.map(formatTiming),
+      kernel.flops > 0 ? formatNumber(kernel.flops / firstMedian / 1e6) : '',
+      formatNumber(lastMedian / firstMedian),
     ]);
   }
-  console.log(table([heads, ...rows]));
+  console.log(alignedTable([heads, ...rows]));
 }

@@ -1,19 +1,20 @@
 /**
- * The most that the CPU device's instructions can compute: a loop of multiplications and additions that stay in registers.
+ * The peak rate of the CPU device's instructions: a loop of multiplications and additions in registers.
  *
- * WebAssembly has no fused multiply-add that rounds the same everywhere, so that each takes two instructions of four
- * lanes. A chain waits for its last result, so that many are needed to keep a core's units busy: 13, the factor and the
- * term are what the 16 registers of x64 hold, and one more chain is slower by a third.
+ * WebAssembly has no fused multiply-add that rounds the same everywhere, so that each multiply-add takes two
+ * instructions of four lanes. Each chain of operations waits for its last result, so that several chains are needed
+ * to keep a core's units busy. 13 chains, the factor and the term fit into the 16 registers of x64; one more chain is
+ * slower by a third.
  */
 
 import { requestCpuDevice } from '../../src/engine.js';
 import { timed } from '../measure.js';
 
 const CHAINS = 13;
-const TURNS = 1 << 20;
-/** Of one workgroup; a multiplication and an addition of four lanes for each chain and turn. */
-const FLOP = 8 * CHAINS * TURNS;
-const GROUPS_OF_A_THREAD = 4;
+const ITERATIONS = 1 << 20;
+/** Operations of one workgroup: a multiplication and an addition of four lanes for each chain and iteration. */
+const FLOP = 8 * CHAINS * ITERATIONS;
+const GROUPS_PER_THREAD = 4;
 
 const names = Array.from({ length: CHAINS }, (_, n) => `x${n}`);
 const SHADER = /* wgsl */ `
@@ -23,44 +24,45 @@ fn main(@builtin(workgroup_id) group: vec3u) {
   let factor = out[2 * group.x];
   let term = out[2 * group.x + 1];
   ${names.map((x, n) => `var ${x} = term + ${n}f;`).join('\n  ')}
-  for (var turn = 0u; turn < ${TURNS}u; turn++) {
+  for (var i = 0u; i < ${ITERATIONS}u; i++) {
     ${names.map((x) => `${x} = ${x} * factor + term;`).join('\n    ')}
   }
   out[2 * group.x] = ${names.join(' + ')};
 }`;
 
-/** The loop on a CPU device of its own. */
+/** The loop on a separate CPU device. */
 export class RegisterLoop {
   readonly #device: GPUDevice;
   readonly #pipeline: GPUComputePipeline;
-  readonly #group: GPUBindGroup;
+  readonly #bindGroup: GPUBindGroup;
   readonly #groups: number;
 
   private constructor(device: GPUDevice, threads: number) {
     this.#device = device;
-    this.#groups = GROUPS_OF_A_THREAD * threads;
+    this.#groups = GROUPS_PER_THREAD * threads;
     const module = device.createShaderModule({ code: SHADER });
     this.#pipeline = device.createComputePipeline({ layout: 'auto', compute: { module } });
     const buffer = device.createBuffer({ size: 32 * this.#groups, usage: 0x80 });
     const layout = this.#pipeline.getBindGroupLayout(0);
-    this.#group = device.createBindGroup({
+    this.#bindGroup = device.createBindGroup({
       layout,
       entries: [{ binding: 0, resource: { buffer } }],
     });
   }
 
+  /** Opens a CPU device with this number of threads. */
   static async open(threads: number): Promise<RegisterLoop> {
     return new RegisterLoop(await requestCpuDevice({ threads }), threads);
   }
 
-  /** GFLOP/s of one run. */
+  /** Runs the loop once; returns GFLOP/s. */
   async run(): Promise<number> {
     const { queue } = this.#device;
     const milliseconds = await timed(async () => {
       const encoder = this.#device.createCommandEncoder();
       const pass = encoder.beginComputePass();
       pass.setPipeline(this.#pipeline);
-      pass.setBindGroup(0, this.#group);
+      pass.setBindGroup(0, this.#bindGroup);
       pass.dispatchWorkgroups(this.#groups);
       pass.end();
       queue.submit([encoder.finish()]);

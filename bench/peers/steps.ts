@@ -1,38 +1,42 @@
-/** The same training step in every library, in turn. */
+/** Times the same training step in every library, in turn. */
 
-import { digits, showTiming, summarizeTimes, type Timing, table } from '../measure.js';
+import { alignedTable } from '../../src/text/table.js';
+import { formatNumber, formatTiming, summarizeTimes, type Timing } from '../measure.js';
 import { makeBatch, StepModel, type StepSizes, stepFlops } from '../step-model.js';
 import { LOOPS, runLoops } from './loops.js';
 import type { Ours } from './ours.js';
 import type { Peer, StepSetup, Trainer } from './peer.js';
 
 const CHECKED_STEPS = 3;
-/** How far a loss may be from that of float64, as a share, for the library to count as computing the same. */
+/** The maximum difference of a library's losses from those in float64, as a share of the largest loss. */
 const TOLERANCE = 1e-5;
 const ROUNDS = 5;
-/** A round of a library is so long at least, so that a clock's ticks and a core's moods do not count. */
+/** The minimum length of a library's turn in a round, so that the clock's resolution does not matter. */
 const ROUND_MILLISECONDS = 150;
-const MOST_STEPS = 200;
-/** A library whose step takes longer takes part in so many rounds only, the first of them not counted. */
+const MAX_STEPS = 200;
+/** Libraries with longer steps take part in only SLOW_ROUNDS rounds, the first of which is not counted. */
 const SLOW_MILLISECONDS = 3000;
 const SLOW_ROUNDS = 2;
 const BATCH_SEED = 3;
 
-interface Line {
+interface Entrant {
   readonly peer: Peer;
   readonly trainer: Trainer;
-  /** The largest distance of the first losses from those of float64, as a share of the largest loss. */
+  /** The maximum difference of the first losses from those in float64, as a share of the largest loss. */
   readonly error: number;
-  /** How many it takes in a round, and how many rounds it takes part in. */
+  /** Steps per round. */
   readonly steps: number;
+  /** Rounds that it takes part in. */
   readonly rounds: number;
   readonly milliseconds: number[];
 }
 
 /**
- * Trains with each, and prints what a step takes.
+ * Trains with each library, and prints the time of a step.
  *
- * @param baseline whose time is 1 in the column of ratios.
+ * @param ours the engine that computes the initial values.
+ * @param baseline the library that the column of ratios refers to.
+ * @throws Error where a library computes different losses.
  */
 export async function raceSteps(
   sizes: StepSizes,
@@ -40,18 +44,18 @@ export async function raceSteps(
   peers: readonly Peer[],
   baseline: Peer | undefined,
 ): Promise<void> {
-  const setup = await setUp(sizes, ours);
+  const setup = await createSetup(sizes, ours);
   const expected = runLoops(setup, CHECKED_STEPS);
-  const lines: Line[] = [];
+  const lines: Entrant[] = [];
   for (const peer of peers) {
     console.error(`  ${peer.name}, ${peer.on} ...`);
     const trainer = await peer.trainer(setup);
-    const error = await check(trainer, expected.losses);
+    const error = await lossError(trainer, expected.losses);
     if (!(error <= TOLERANCE))
-      throw new Error(`${peer.name} on ${peer.on} computes other losses: ${error} away.`);
-    const once = await trainer.step();
-    const steps = Math.ceil(Math.min(MOST_STEPS, ROUND_MILLISECONDS / once));
-    const rounds = once > SLOW_MILLISECONDS ? SLOW_ROUNDS : ROUNDS + 1;
+      throw new Error(`${peer.name} on ${peer.on} computes losses that differ by ${error}.`);
+    const singleStep = await trainer.step();
+    const steps = Math.ceil(Math.min(MAX_STEPS, ROUND_MILLISECONDS / singleStep));
+    const rounds = singleStep > SLOW_MILLISECONDS ? SLOW_ROUNDS : ROUNDS + 1;
     lines.push({ peer, trainer, error, steps, rounds, milliseconds: [] });
   }
   for (let round = 0; round <= ROUNDS; round++) {
@@ -66,22 +70,24 @@ export async function raceSteps(
   const row = (peer: Pick<Peer, 'name' | 'on'>, timing: Timing, error: number) => [
     peer.name,
     peer.on,
-    showTiming(timing),
-    ...(reference ? [digits(timing.median / reference)] : []),
-    digits((1000 * gflop) / timing.median),
+    formatTiming(timing),
+    ...(reference ? [formatNumber(timing.median / reference)] : []),
+    formatNumber((1000 * gflop) / timing.median),
     error.toExponential(1),
   ];
   const rows = lines.map(({ peer, error }, n) => row(peer, timings[n]!, error));
   rows.push(row(LOOPS, summarizeTimes(expected.milliseconds), 0));
   const ratio = baseline ? [`of ${baseline.name}`] : [];
-  const head = ['library', 'on', 'ms a step (range)', ...ratio, 'GFLOP/s', 'loss differs by'];
+  const head = ['library', 'on', 'ms per step (range)', ...ratio, 'GFLOP/s', 'loss differs by'];
   console.log(JSON.stringify(sizes));
-  console.log(`${ROUNDS} rounds in turn; losses of ${CHECKED_STEPS} steps beside float64`);
-  console.log(table([head, ...rows]));
+  console.log(
+    `${ROUNDS} rounds in turn; losses of the first ${CHECKED_STEPS} steps compared with float64`,
+  );
+  console.log(alignedTable([head, ...rows]));
   for (const { trainer } of lines) await trainer.dispose();
 }
 
-async function setUp(sizes: StepSizes, { engine }: Ours): Promise<StepSetup> {
+async function createSetup(sizes: StepSizes, { engine }: Ours): Promise<StepSetup> {
   const batch = makeBatch(sizes, BATCH_SEED);
   const model = new StepModel(engine, sizes, batch);
   const values = await model.store.values();
@@ -92,7 +98,7 @@ async function setUp(sizes: StepSizes, { engine }: Ours): Promise<StepSetup> {
   return { sizes, batch, parameters };
 }
 
-async function check(trainer: Trainer, expected: readonly number[]): Promise<number> {
+async function lossError(trainer: Trainer, expected: readonly number[]): Promise<number> {
   let worst = 0;
   for (const loss of expected) {
     await trainer.step();

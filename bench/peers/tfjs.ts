@@ -1,8 +1,8 @@
 /**
- * TensorFlow.js, its WebAssembly or its WebGPU backend: eager, each step inside one `tidy`.
+ * TensorFlow.js on its WebAssembly or WebGPU backend: eager, each step inside one `tidy`.
  *
- * Its Adam knows no decay and no clipping: the gradients are clipped and the weights decayed just before it. Rows are
- * looked up by a product with one-hot rows, since the WebAssembly backend lacks the gradient of `gather`.
+ * Its Adam has no decay and no clipping, so that the step clips the gradients and decays the weights before it.
+ * Embeddings are products with one-hot rows, because the WebAssembly backend lacks the gradient of `gather`.
  */
 
 import { timed } from '../measure.js';
@@ -28,7 +28,7 @@ const WASM = '@tensorflow/tfjs-backend-wasm';
 const WEBGPU = '@tensorflow/tfjs-backend-webgpu';
 const MASKED = -1e9;
 
-/** The part of the library that is used here. */
+/** The part of the library that this file uses. */
 interface Tf {
   setBackend(name: string): Promise<boolean>;
   ready(): Promise<void>;
@@ -40,7 +40,7 @@ interface Tf {
   keep<T extends TfTensor>(x: T): T;
   oneHot(ids: TfTensor, depth: number): TfTensor;
   matMul(a: TfTensor, b: TfTensor, transposeA?: boolean, transposeB?: boolean): TfTensor;
-  fused: { matMul(given: { a: TfTensor; b: TfTensor; bias: TfTensor }): TfTensor };
+  fused: { matMul(operands: { a: TfTensor; b: TfTensor; bias: TfTensor }): TfTensor };
   moments(x: TfTensor, axis: number, keep: boolean): { mean: TfTensor; variance: TfTensor };
   rsqrt(x: TfTensor): TfTensor;
   erf(x: TfTensor): TfTensor;
@@ -79,7 +79,7 @@ interface Optimizer {
   dispose(): void;
 }
 
-/** TensorFlow.js on its 'wasm' backend (one thread in Node), or on 'webgpu'. */
+/** Opens TensorFlow.js on its 'wasm' backend, which has one thread in Node, or on 'webgpu'. */
 export async function openTfjs(backend: 'wasm' | 'webgpu', gpu?: PageGpu): Promise<Peer> {
   const tf = await quietly(() => loadBackend(backend));
   return {
@@ -104,7 +104,7 @@ async function loadBackend(backend: 'wasm' | 'webgpu'): Promise<Tf> {
     const wasm = load<{ setWasmPaths(folder: string): void }>(WASM);
     wasm.setWasmPaths(packageFolder(WASM, 'dist/'));
   } else {
-    // It registers itself only where there is a window, or a worker's scope.
+    // It registers itself only in a window or a worker.
     const scope = { WorkerGlobalScope: class {} };
     Object.assign(globalThis, scope);
     load(WEBGPU);
@@ -116,7 +116,7 @@ async function loadBackend(backend: 'wasm' | 'webgpu'): Promise<Tf> {
   return tf;
 }
 
-/** Without the library's advice to install another of its packages. */
+/** Runs `work` without the library's advice to install another of its packages. */
 async function quietly<T>(work: () => Promise<T>): Promise<T> {
   const { log, warn } = console;
   Object.assign(console, { log() {}, warn() {} });
@@ -127,7 +127,7 @@ async function quietly<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Until all that was asked for is computed; the WebAssembly backend computes at once. */
+/** Waits until all operations have run. The WebAssembly backend runs them at once. */
 async function settle(tf: Tf, gpu: PageGpu | undefined): Promise<void> {
   if (!gpu) return;
   const backend = tf.backend();
@@ -137,7 +137,7 @@ async function settle(tf: Tf, gpu: PageGpu | undefined): Promise<void> {
 }
 
 class TfTrainer implements Trainer {
-  /** Names of variables are the library's for good. */
+  /** Makes the names of variables unique: the library never frees a name. */
   static #count = 0;
   readonly #parameters: ReadonlyMap<string, Variable>;
   readonly #inputs: Readonly<
@@ -196,8 +196,8 @@ class TfTrainer implements Trainer {
     this.#loss?.dispose();
     this.#optimizer.dispose();
     this.#mask.dispose();
-    for (const held of [...this.#parameters.values(), ...Object.values(this.#inputs)])
-      held.dispose();
+    for (const tensor of [...this.#parameters.values(), ...Object.values(this.#inputs)])
+      tensor.dispose();
   }
 
   #update(): TfTensor {
@@ -289,7 +289,7 @@ function multiplier(tf: Tf, backend: string, product: Product, gpu: PageGpu | un
     },
     result: () => out!.data(),
     dispose() {
-      for (const held of [a, b, out]) held?.dispose();
+      for (const tensor of [a, b, out]) tensor?.dispose();
     },
   };
 }

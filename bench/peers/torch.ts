@@ -1,4 +1,4 @@
-/** PyTorch in a process of its own, where a Python with it is found; see torch_process.py. */
+/** PyTorch in a Python process, if a Python with it exists; see torch_process.py. */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -7,18 +7,18 @@ import { decays, LOSS_FACTORS, STEP_OPTIMIZER, STEP_RATE } from '../step-model.j
 import { FOLDER } from './install.js';
 import { onThreads, operandShapes, type Peer, type StepSetup, stepBlocks } from './peer.js';
 
-/** NEUROFORMER_PYTHON, else the first of these that has PyTorch. */
+/** The Pythons to try without NEUROFORMER_PYTHON. */
 const PYTHONS = ['python3', '/usr/bin/python3'];
 
-/** A Python that has PyTorch, or `undefined`. */
+/** The path of a Python with PyTorch, or undefined. */
 export function findTorch(): string | undefined {
-  const given = process.env.NEUROFORMER_PYTHON;
-  return (given ? [given] : PYTHONS).find(
+  const configured = process.env.NEUROFORMER_PYTHON;
+  return (configured ? [configured] : PYTHONS).find(
     (python) => spawnSync(python, ['-c', 'import torch'], { stdio: 'ignore' }).status === 0,
   );
 }
 
-/** PyTorch on 'cpu' with so many threads, or on 'cuda'. */
+/** Opens PyTorch on 'cpu' with a number of threads, or on 'cuda'. */
 export async function openTorch(
   python: string,
   device: 'cpu' | 'cuda',
@@ -26,44 +26,44 @@ export async function openTorch(
 ): Promise<Peer> {
   const child = spawn(python, [join(FOLDER, 'torch_process.py'), device, `${threads}`], {
     stdio: ['pipe', 'pipe', 'inherit'],
-    // Threads of OpenMP that spin take the cores from whoever is measured next.
+    // Spinning OpenMP threads would take the cores from the library that is measured next.
     env: { OMP_WAIT_POLICY: 'PASSIVE', ...process.env },
   });
-  const conversation = new Conversation(child);
-  const { version } = await conversation.answer<{ version: string }>();
+  const connection = new Connection(child);
+  const { version } = await connection.read<{ version: string }>();
   let count = 0;
-  const make = async (request: object) => {
+  const createObject = async (request: object) => {
     const name = `${count++}`;
-    await conversation.ask({ name, ...request });
+    await connection.request({ name, ...request });
     return {
-      run: (repeats: number) => conversation.ask<number>({ name, do: 'run', repeats }),
-      result: <T>() => conversation.ask<T>({ name, do: 'result' }),
-      dispose: () => conversation.ask<void>({ name, do: 'dispose' }),
+      run: (repeats: number) => connection.request<number>({ name, do: 'run', repeats }),
+      result: <T>() => connection.request<T>({ name, do: 'result' }),
+      dispose: () => connection.request<void>({ name, do: 'dispose' }),
     };
   };
   return {
     name: `PyTorch ${version}`,
     on: device === 'cpu' ? onThreads(threads) : 'CUDA',
     async trainer(setup) {
-      const made = await make({ do: 'train', ...describe(setup) });
+      const object = await createObject({ do: 'train', ...encodeSetup(setup) });
       return {
-        step: () => made.run(1),
-        loss: () => made.result<number>(),
-        dispose: made.dispose,
+        step: () => object.run(1),
+        loss: () => object.result<number>(),
+        dispose: object.dispose,
       };
     },
     async multiplier(product) {
       const [a, b] = operandShapes(product);
       const { form } = product;
       const operands = { a: encode(product.a, a), b: encode(product.b, b) };
-      const made = await make({ do: 'multiply', form, ...operands });
+      const object = await createObject({ do: 'multiply', form, ...operands });
       return {
-        run: made.run,
+        run: object.run,
         result: async () =>
           new Float32Array(
-            new Uint8Array(Buffer.from(await made.result<string>(), 'base64')).buffer,
+            new Uint8Array(Buffer.from(await object.result<string>(), 'base64')).buffer,
           ),
-        dispose: made.dispose,
+        dispose: object.dispose,
       };
     },
     close() {
@@ -72,14 +72,14 @@ export async function openTorch(
   };
 }
 
-/** Whether PyTorch has CUDA and a device for it. */
+/** Whether PyTorch supports CUDA and has a device. */
 export function hasCuda(python: string): boolean {
   const code = 'import sys, torch; sys.exit(0 if torch.cuda.is_available() else 1)';
   return spawnSync(python, ['-c', code], { stdio: 'ignore' }).status === 0;
 }
 
-/** Lines out, lines in. */
-class Conversation {
+/** Requests to the process and its answers, one JSON value per line. */
+class Connection {
   readonly #child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
 
@@ -88,19 +88,20 @@ class Conversation {
     this.#lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
   }
 
-  async answer<T>(): Promise<T> {
+  async read<T>(): Promise<T> {
     const { value, done } = await this.#lines.next();
-    if (done) throw new Error('PyTorch ended: what it said stands above');
+    if (done) throw new Error('the PyTorch process ended; its messages are above');
     return JSON.parse(value);
   }
 
-  ask<T = null>(request: object): Promise<T> {
+  request<T = null>(request: object): Promise<T> {
     this.#child.stdin!.write(`${JSON.stringify(request)}\n`);
-    return this.answer();
+    return this.read();
   }
 }
 
-function describe({ sizes: s, batch, parameters }: StepSetup) {
+/** The setup as JSON, with arrays in base64. */
+function encodeSetup({ sizes: s, batch, parameters }: StepSetup) {
   const { betas, eps, decay, maxNorm } = STEP_OPTIMIZER;
   const names = [...parameters.keys()];
   return {

@@ -1,6 +1,7 @@
-"""PyTorch's side: a JSON request in each line of stdin, a JSON answer in each line of stdout, arrays in base64.
+"""The PyTorch process of the benchmarks: reads JSON requests from stdin, writes JSON answers to stdout, one per line.
 
-Run as `python3 torch_process.py DEVICE THREADS`; times are taken here, so that the pipe does not count.
+Run as `python3 torch_process.py DEVICE THREADS`. Arrays are in base64. It measures the times itself, so that they do not
+include the pipe.
 """
 
 import base64
@@ -40,15 +41,16 @@ class Trainer:
         self.factors = request["factors"]
         self.inputs = {name: decode(array) for name, array in request["inputs"].items()}
         self.p = {name: decode(a).requires_grad_() for name, a in request["parameters"].items()}
-        o = request["optimizer"]
-        self.max_norm = o["maxNorm"]
+        settings = request["optimizer"]
+        self.max_norm = settings["maxNorm"]
         decayed = [p for name, p in self.p.items() if name in request["decayed"]]
         others = [p for name, p in self.p.items() if name not in request["decayed"]]
         groups = [
-            {"params": decayed, "weight_decay": o["decay"]},
+            {"params": decayed, "weight_decay": settings["decay"]},
             {"params": others, "weight_decay": 0},
         ]
-        self.optimizer = torch.optim.AdamW(groups, lr=o["rate"], betas=o["betas"], eps=o["eps"])
+        rate, betas, eps = settings["rate"], settings["betas"], settings["eps"]
+        self.optimizer = torch.optim.AdamW(groups, lr=rate, betas=betas, eps=eps)
         n = self.sizes["queries"]
         self.mask = torch.ones(n, n, dtype=torch.bool, device=device).triu(1)
 
@@ -87,9 +89,9 @@ class Trainer:
             inner = F.gelu(self.linear(self.norm(x, name + ".ln2"), name + ".mlp.0"))
             x = self.norm(x + self.linear(inner, name + ".mlp.2"), name + ".ln_f")
         x = x.flatten(0, 1)
-        token = F.cross_entropy(self.linear(x, "head_id"), self.inputs["nextIds"])
-        when = F.cross_entropy(self.linear(x, "head_dt"), self.inputs["nextTimes"])
-        return self.factors["token"] * token + self.factors["time"] * when
+        token_loss = F.cross_entropy(self.linear(x, "head_id"), self.inputs["nextIds"])
+        time_loss = F.cross_entropy(self.linear(x, "head_dt"), self.inputs["nextTimes"])
+        return self.factors["token"] * token_loss + self.factors["time"] * time_loss
 
     def run(self, _):
         def step():
@@ -128,23 +130,23 @@ def answer(value):
 
 
 def main():
-    made = {}
+    objects = {}
     answer({"version": torch.__version__, "cuda": torch.cuda.is_available()})
     for line in sys.stdin:
         request = json.loads(line)
         name = request["name"]
         if request["do"] == "train":
-            made[name] = Trainer(request)
+            objects[name] = Trainer(request)
             answer(None)
         elif request["do"] == "multiply":
-            made[name] = Multiplier(request)
+            objects[name] = Multiplier(request)
             answer(None)
         elif request["do"] == "run":
-            answer(made[name].run(request["repeats"]))
+            answer(objects[name].run(request["repeats"]))
         elif request["do"] == "result":
-            answer(made[name].result())
+            answer(objects[name].result())
         elif request["do"] == "dispose":
-            del made[name]
+            del objects[name]
             answer(None)
 
 

@@ -30,8 +30,8 @@ const input = Tensor.from(engine, x, [POINTS, 1]);
 const target = Tensor.from(engine, y, [POINTS, 1]);
 
 const store = new ParameterStore();
-const hidden = new Linear(store.at('hidden'), 1, 32);
-const readout = new Linear(store.at('readout'), 32, 1);
+const hidden = new Linear(store.scope('hidden'), 1, 32);
+const readout = new Linear(store.scope('readout'), 32, 1);
 store.allocate(engine, 1);
 const adam = new AdamW(store, { decay: 0 });
 const step = engine.record(() => {

@@ -62,7 +62,7 @@ export function softplus(x: Tensor): Tensor {
     op: 'softplus',
     outputs: [y],
     backward(gradients) {
-      const dy = gradients.of(y);
+      const dy = gradients.get(y);
       if (!dy || !gradients.wants(x)) return;
       // Where x is used more than once, its gradient is a sum: `accumulate` says whether there is a term already.
       const { tensor: dx, accumulate } = gradients.into(x);

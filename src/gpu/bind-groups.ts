@@ -1,23 +1,29 @@
-/** Bind groups by layout and buffers: made once, found again ever after. */
+/** A cache of bind groups by layout and buffers. */
 
 import type { Kernel } from './kernels.js';
 import type { BufferView } from './memory.js';
 
-/** Past this many the cache starts anew: a program whose buffers never repeat should not grow without end. */
+/** The cache is emptied when it reaches this size, so that it stays bounded where buffers never repeat. */
 const MAX_CACHED_GROUPS = 8192;
 
+/** Creates each combination of bind group layout and buffer views once. */
 export class BindGroupCache {
   readonly #device: GPUDevice;
   readonly #groups = new Map<string, GPUBindGroup>();
   readonly #ids = new WeakMap<GPUBuffer, number>();
   #nextId = 0;
+  /** Bind groups created so far, for `EngineCounts`. */
   createdCount = 0;
 
   constructor(device: GPUDevice) {
     this.#device = device;
   }
 
-  /** @throws Error naming the kernel and the buffer that is missing. */
+  /**
+   * The bind group of `buffers`, by binding name, for a kernel.
+   *
+   * @throws Error where a buffer of the kernel is missing, naming both.
+   */
   get(kernel: Kernel, buffers: Readonly<Record<string, BufferView>>): GPUBindGroup {
     let key = kernel.layoutKey;
     for (const { name } of kernel.info.bindings) {
@@ -34,6 +40,7 @@ export class BindGroupCache {
     return group;
   }
 
+  /** Empties the cache. */
   clear(): void {
     this.#groups.clear();
   }

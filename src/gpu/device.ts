@@ -1,4 +1,4 @@
-/** What the engine asks of a GPU adapter, and what it found: facts that are printed, never assumed. */
+/** Requesting a device from an adapter, and the facts about the device that are printed. */
 
 import { UnsupportedError } from './errors.js';
 
@@ -6,20 +6,24 @@ import { UnsupportedError } from './errors.js';
 export interface DeviceFacts {
   /** 'cpu' for the CPU device, 'software' for drivers that run on the CPU, else the adapter's name ('nvidia', ...). */
   readonly vendor: string;
+  /** The adapter's description, architecture and device, as far as it names them. */
   readonly description: string;
+  /** Whether the adapter computes on the CPU. */
   readonly software: boolean;
+  /** The device's enabled features, sorted. */
   readonly features: readonly string[];
-  /** Whether per-dispatch scalars travel as immediates rather than through a uniform ring. */
+  /** Whether scalar parameters are passed as immediates rather than through a uniform buffer. */
   readonly immediates: boolean;
+  /** Whether kernels can be timed with timestamp queries. */
   readonly timestamps: boolean;
-  /** Why this adapter was chosen, for people. */
+  /** Why this device was chosen, as text for the user. */
   readonly reason: string;
 }
 
-/** Features taken where offered; none is required. */
+/** Features requested where the adapter offers them; none is required. */
 const WANTED_FEATURES: readonly GPUFeatureName[] = ['timestamp-query'];
 
-/** Limits raised to what the adapter has: large models and long sequences need them. */
+/** Limits raised to the adapter's maximum: large models and long sequences need them. */
 const WANTED_LIMITS = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
@@ -30,18 +34,23 @@ const WANTED_LIMITS = [
 
 const REQUIRED_STORAGE_BUFFERS = 8;
 
-/** A device with every useful feature and limit the adapter offers. */
+/** A device with every feature and limit of the adapter that the engine can use. */
 export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   const requiredLimits: Record<string, number> = {};
   for (const name of WANTED_LIMITS) requiredLimits[name] = adapter.limits[name];
   return adapter.requestDevice({
     label: 'neuroformer',
-    requiredFeatures: WANTED_FEATURES.filter((f) => adapter.features.has(f)),
+    requiredFeatures: WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
     requiredLimits,
   });
 }
 
-/** Gathers the facts about a device; `reason` says why it is the one. */
+/**
+ * The facts about a device.
+ *
+ * @param languageFeatures WGSL's language features, as `navigator.gpu.wgslLanguageFeatures` lists them.
+ * @param reason why the device was chosen.
+ */
 export function deviceFacts(
   device: GPUDevice,
   languageFeatures: ReadonlySet<string> | undefined,
@@ -69,7 +78,11 @@ export function isSoftware(info: GPUAdapterInfo): boolean {
   );
 }
 
-/** @throws UnsupportedError where a device cannot run the kernels at all, saying which limit is short. */
+/**
+ * Checks the limits that every kernel relies on.
+ *
+ * @throws UnsupportedError where a limit is too low, naming it.
+ */
 export function checkLimits(limits: GPUSupportedLimits): void {
   if (limits.maxStorageBuffersPerShaderStage < REQUIRED_STORAGE_BUFFERS) {
     throw new UnsupportedError(

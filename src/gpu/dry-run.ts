@@ -1,13 +1,16 @@
 /**
- * Dry runs: work on a device that computes nothing and only hands out handles, so that the pool's own counters
- * say beforehand what memory the same work takes on the real one.
+ * Dry runs: a computation on a device that computes nothing and only creates empty objects. The counters of the memory
+ * pool then show how much memory the same computation takes on the real device.
  */
 
 import type { Engine } from './engine.js';
 import type { MemoryUse } from './memory.js';
 import { openEngine } from './open-engine.js';
 
-/** Runs `fn` on an engine of the same limits and tuning that computes nothing. Nothing it reads back means anything. */
+/**
+ * Runs `fn` on an engine that computes nothing, with the limits and tuning of `engine`, and returns the memory it used.
+ * `fn` cannot read results: buffers of the dry device have no contents.
+ */
 export async function dryRun(engine: Engine, fn: (dry: Engine) => void): Promise<MemoryUse> {
   const dry = await openEngine({
     device: emptyDevice(engine.device),
@@ -23,34 +26,34 @@ export async function dryRun(engine: Engine, fn: (dry: Engine) => void): Promise
   }
 }
 
-const nothing = (): void => {};
+const doNothing = (): void => {};
 
-/** As much of a GPUDevice as an engine calls; every object it makes is a handle to nothing. */
+/** The part of GPUDevice that an engine calls, with objects that do nothing. */
 function emptyDevice({ limits, features, adapterInfo }: GPUDevice): GPUDevice {
   const handle = () => ({});
-  const pass = { setPipeline: nothing, setBindGroup: nothing, setImmediates: nothing };
+  const pass = { setPipeline: doNothing, setBindGroup: doNothing, setImmediates: doNothing };
   const encoder = {
-    clearBuffer: nothing,
-    copyBufferToBuffer: nothing,
-    beginComputePass: () => ({ ...pass, dispatchWorkgroups: nothing, end: nothing }),
+    clearBuffer: doNothing,
+    copyBufferToBuffer: doNothing,
+    beginComputePass: () => ({ ...pass, dispatchWorkgroups: doNothing, end: doNothing }),
     finish: handle,
   };
   const device = {
     limits,
     features,
     adapterInfo,
-    lost: new Promise<never>(nothing),
-    queue: { writeBuffer: nothing, submit: nothing, onSubmittedWorkDone: async () => {} },
-    pushErrorScope: nothing,
+    lost: new Promise<never>(doNothing),
+    queue: { writeBuffer: doNothing, submit: doNothing, onSubmittedWorkDone: async () => {} },
+    pushErrorScope: doNothing,
     popErrorScope: async () => null,
-    createBuffer: ({ size, usage }: GPUBufferDescriptor) => ({ size, usage, destroy: nothing }),
+    createBuffer: ({ size, usage }: GPUBufferDescriptor) => ({ size, usage, destroy: doNothing }),
     createBindGroup: handle,
     createBindGroupLayout: handle,
     createPipelineLayout: handle,
     createShaderModule: handle,
     createComputePipeline: handle,
     createCommandEncoder: () => encoder,
-    destroy: nothing,
+    destroy: doNothing,
   };
   return device as unknown as GPUDevice;
 }

@@ -1,7 +1,7 @@
-/** The engine: one device, its memory, its kernels, and one list of commands submitted at a time. */
+/** The engine: one device with its memory, its kernels, and the list of commands that are submitted together. */
 
 import { BindGroupCache } from './bind-groups.js';
-import { type Command, describe, encodeCommands, UniformRing } from './commands.js';
+import { type Command, describeCommand, encodeCommands, UniformRing } from './commands.js';
 import { checkLimits, type DeviceFacts, deviceFacts } from './device.js';
 import { DeviceFailure } from './device-failure.js';
 import { UnsupportedError } from './errors.js';
@@ -10,23 +10,30 @@ import {
   type Allocation,
   BufferPool,
   type BufferView,
-  type Life,
+  type Lifetime,
   type MemoryUse,
   newStepMemory,
 } from './memory.js';
 import type { DispatchOptions, EngineCounts, EngineSetup } from './options.js';
 import type { OwnKernel } from './own-kernel.js';
 import { type ProfileRow, Profiler, profileTable } from './profile.js';
-import { type Slot, StagingRing } from './staging.js';
+import { StagingRing, type StagingSlot } from './staging.js';
 import { Step } from './step.js';
 import { type Tuning, tuningFor } from './tuning.js';
 
-const WORKGROUPS_PER_DIMENSION = 65535;
-const PENDING_LIMIT = 1024;
+const MAX_WORKGROUPS_PER_DIMENSION = 65535;
+const MAX_PENDING_COMMANDS = 1024;
 
+/**
+ * Runs kernels on one device. Commands are collected and submitted together, in the order of the calls: before anything
+ * is read, when there are many, or on `flush`.
+ */
 export class Engine {
+  /** The device that the engine runs on. */
   readonly device: GPUDevice;
+  /** Facts about the device. */
   readonly facts: DeviceFacts;
+  /** The sizes that kernels are specialized with on this device. */
   readonly tuning: Tuning;
   readonly #borrowed: boolean;
   readonly #failure: DeviceFailure;
@@ -43,10 +50,10 @@ export class Engine {
   #pending: Command[] = [];
   #recording: Command[] | undefined;
   #profiler: Profiler | undefined;
-  #profiled: Promise<void>[] = [];
+  #pendingTimings: Promise<void>[] = [];
 
   /**
-   * Made by `createEngine`.
+   * Called by `createEngine`.
    *
    * @internal
    */
@@ -67,7 +74,7 @@ export class Engine {
     this.#kernels = new KernelCache(
       device,
       this.facts.immediates,
-      (what, make) => this.#failure.watch(`Compiling ${what} failed`, make),
+      (label, create) => this.#failure.watch(`Compiling ${label} failed`, create),
       this.#debug >= 4 ? this.#log : undefined,
     );
     if (this.#kernels.paramsLayout)
@@ -82,51 +89,77 @@ export class Engine {
     return this.#failure.lost;
   }
 
-  /** Memory of at least `bytes`, undefined contents; lives as long as `life` says. */
-  allocate(bytes: number, life: Life = 'scoped'): Allocation {
+  /**
+   * A buffer of at least `bytes` bytes with undefined contents.
+   *
+   * @throws UnsupportedError where `bytes` exceeds the device's limits.
+   */
+  allocate(bytes: number, lifetime: Lifetime = 'scoped'): Allocation {
     this.#failure.check();
-    const most = Math.min(
+    const maxBytes = Math.min(
       this.device.limits.maxStorageBufferBindingSize,
       this.device.limits.maxBufferSize,
     );
-    if (bytes > most) {
+    if (bytes > maxBytes) {
       throw new UnsupportedError(
-        `${bytes} bytes in one buffer are more than this device binds (${most}): use a smaller batch or model` +
-          `${this.#borrowed ? ', or raise maxStorageBufferBindingSize and maxBufferSize when requesting it' : ''}.`,
+        `A buffer of ${bytes} bytes exceeds what this device can bind (${maxBytes} bytes): use a smaller batch or model` +
+          `${this.#borrowed ? ', or raise maxStorageBufferBindingSize and maxBufferSize when requesting the device' : ''}.`,
       );
     }
-    return this.#pool.acquire(bytes, life);
+    return this.#pool.acquire(bytes, lifetime);
   }
 
-  /** Runs `fn` and gives back what it allocated, except what its result owns. */
+  /**
+   * Runs `fn` and releases the memory allocated in it, except that of its result.
+   *
+   * @throws Error where `fn` is async.
+   */
   scope<T>(fn: () => T): T {
     return this.#pool.scope(fn);
   }
 
-  /** Runs `fn` with disposals put off until `settle` is called: what a tape records must outlive it. */
-  defer<T>(fn: () => T): { result: T; settle: () => void } {
+  /**
+   * Runs `fn` and postpones the disposals in it until `settle` is called, because the backward pass reads what the tape
+   * recorded.
+   *
+   * @throws Error where `fn` is async.
+   */
+  defer<T>(fn: () => T): {
+    /** What `fn` returned. */
+    result: T;
+    /** Releases what was disposed in `fn`. */
+    settle: () => void;
+  } {
     return this.#pool.defer(fn);
   }
 
-  /** Memory of `bytes` zeros that outlives scopes and recordings, until it is released. */
+  /** A buffer of `bytes` zeros that outlives scopes and recordings, until it is released. */
   allocateLasting(bytes: number): Allocation {
     const allocation = this.allocate(bytes, 'lasting');
-    // A recording's commands run on every replay; the zeros are written once.
+    // A command in the recording would clear the buffer on every replay.
     if (this.#recording)
       this.device.queue.writeBuffer(allocation.buffer, 0, new Uint8Array(allocation.size));
     else this.clear(allocation);
     return allocation;
   }
 
-  /** What to bind where a kernel's buffer is unused: reads see zeros, writes are never made. */
-  get placeholders(): { readonly read: BufferView; readonly write: BufferView } {
+  /** Buffers to bind where a kernel declares a buffer that it does not use with the current parameters. */
+  get placeholders(): {
+    /** For read-only bindings. Contains zeros. */
+    readonly read: BufferView;
+    /** For writable bindings. */
+    readonly write: BufferView;
+  } {
     return this.#placeholders;
   }
 
   /**
-   * Appends one kernel to the command list: one of the library's, by name, or one made by `defineKernel`.
+   * Appends a dispatch of a kernel: a built-in one by name, or one from `defineKernel`.
    *
-   * @param workgroups how many, folded over two dimensions past 65,535.
+   * @param buffers views by binding name.
+   * @param params scalar parameters by name.
+   * @param workgroups number of workgroups; more than 65,535 are folded over two dimensions. With 0 nothing runs.
+   * @throws Error where a buffer or a parameter is missing, or a buffer was released.
    */
   dispatch<K extends KernelName>(
     name: K,
@@ -143,7 +176,7 @@ export class Engine {
     options?: { readonly flops?: number },
   ): void;
   dispatch(
-    which: KernelName | OwnKernel,
+    kernelOrName: KernelName | OwnKernel,
     buffers: Readonly<Record<string, BufferView>>,
     params: Readonly<Record<string, number>>,
     workgroups: number,
@@ -151,21 +184,21 @@ export class Engine {
   ): void {
     if (workgroups <= 0) return;
     const kernel =
-      typeof which === 'string'
-        ? this.#kernels.get(which, options.constants ?? {})
-        : this.#kernels.getOwn(which);
-    const x = Math.min(workgroups, WORKGROUPS_PER_DIMENSION);
+      typeof kernelOrName === 'string'
+        ? this.#kernels.get(kernelOrName, options.constants ?? {})
+        : this.#kernels.getOwn(kernelOrName);
+    const x = Math.min(workgroups, MAX_WORKGROUPS_PER_DIMENSION);
     const y = Math.ceil(workgroups / x);
-    const group = this.#bindGroups.get(kernel, buffers);
+    const bindGroup = this.#bindGroups.get(kernel, buffers);
     let bytes = 0;
     for (const [binding, view] of Object.entries<BufferView>(buffers)) {
-      this.#use(view, `${kernel.name}: ${binding}`);
+      this.#checkAndTouch(view, `${kernel.name}: ${binding}`);
       bytes += view.size;
     }
     this.#append({
       kind: 'dispatch',
       kernel,
-      group,
+      bindGroup,
       params: packParams(kernel.info, params),
       x,
       y,
@@ -174,34 +207,42 @@ export class Engine {
     });
   }
 
-  /** Appends a clear of a buffer's range to zero. */
+  /** Appends a command that sets a view to zero. */
   clear(view: BufferView): void {
-    this.#use(view, 'clear');
+    this.#checkAndTouch(view, 'clear');
     this.#append({ kind: 'clear', view });
   }
 
-  /** Appends a copy of `from.size` bytes. */
+  /**
+   * Appends a copy of `from.size` bytes.
+   *
+   * @throws Error where they do not fit into `to`.
+   */
   copy(from: BufferView, to: BufferView): void {
     if (from.size > to.size)
       throw new Error(`copy: ${from.size} bytes do not fit into ${to.size}.`);
-    this.#use(from, 'copy');
-    this.#use(to, 'copy');
+    this.#checkAndTouch(from, 'copy');
+    this.#checkAndTouch(to, 'copy');
     this.#append({ kind: 'copy', from, to });
   }
 
-  /** Writes host data now, before anything appended after this call. */
+  /**
+   * Writes host data. Commands appended before this call see the old contents, those appended after it the new ones.
+   *
+   * @throws Error where the data do not fit, or where the step being recorded computes the contents of `to`.
+   */
   upload(to: BufferView, data: ArrayBufferView): void {
-    this.#use(to, 'upload');
+    this.#checkAndTouch(to, 'upload');
     if (data.byteLength > to.size) {
       throw new Error(`upload: ${data.byteLength} bytes do not fit into ${to.size}.`);
     }
     if (!this.#pool.isHostWritable(to.buffer)) {
       throw new Error(
-        'upload: a step is being recorded, and this memory was made inside it: make the tensor before recording, ' +
+        'upload: this memory was allocated inside the step being recorded: create the tensor before recording, ' +
           'or with Tensor.from.',
       );
     }
-    // The queue runs writes at once, so commands that still read the old contents must go first.
+    // The queue runs a write before later submits, so commands that read the old contents must be submitted first.
     if (!this.#recording) this.flush();
     this.#failure.check();
     this.device.queue.writeBuffer(
@@ -213,75 +254,90 @@ export class Engine {
     );
   }
 
-  /** Submits what is pending. */
+  /** Submits the pending commands, without waiting for them. */
   flush(): void {
     if (this.#pending.length === 0) return;
     const commands = this.#pending;
     this.#pending = [];
-    this.#ring?.fill(commands);
+    this.#ring?.writeParams(commands);
     this.submit(commands, this.#ring);
   }
 
-  /** The contents of a view, after everything appended before this call. */
+  /**
+   * The contents of a view, after all commands appended before this call.
+   *
+   * @throws Error where a step is being recorded.
+   */
   async read(view: BufferView): Promise<ArrayBuffer> {
-    this.#use(view, 'read');
+    this.#checkAndTouch(view, 'read');
     if (this.#recording)
-      throw new Error('Nothing can be read while a step is recorded: it has not run yet.');
+      throw new Error(
+        'Nothing can be read while a step is being recorded, because it has not run yet.',
+      );
     const commands = this.#pending;
     this.#pending = [];
-    this.#ring?.fill(commands);
+    this.#ring?.writeParams(commands);
     const slot = this.submit(commands, this.#ring, [view])!;
     const [bytes] = await this.readSlot(slot);
     return bytes!;
   }
 
-  /** Waits until everything appended so far has run. */
+  /** Waits until all commands appended so far have run. */
   async finish(): Promise<void> {
     this.flush();
-    // Of a device that is destroyed all work is done, before it is said to be lost.
-    await this.settle(this.device.queue.onSubmittedWorkDone().then(() => this.#failure.turn()));
-    await Promise.all(this.#profiled.splice(0));
+    // A destroyed device reports its work as done before it reports the loss, so the loss needs one more turn.
+    await this.settle(
+      this.device.queue.onSubmittedWorkDone().then(() => this.#failure.yieldToEventLoop()),
+    );
+    await Promise.all(this.#pendingTimings.splice(0));
     this.#failure.check();
   }
 
   /**
-   * Runs `fn` once, keeping its commands instead of submitting them.
+   * Records a step: runs `fn` once and keeps its commands instead of submitting them.
    *
-   * Replays run on the same buffers: write new inputs into the tensors `fn` read, and read the ones it returned.
+   * Every run of the step uses the same buffers. Write new inputs into the tensors that `fn` read, and read the results
+   * from the tensors that it returned.
+   *
+   * @throws Error where a step is already being recorded, or `fn` is async.
    */
   record<T>(fn: () => T): Step<T> {
     this.#failure.check();
     if (this.#recording)
-      throw new Error('A step is being recorded already: recordings do not nest.');
+      throw new Error('A step is already being recorded: recordings cannot be nested.');
     this.flush();
     const memory = newStepMemory();
     const commands: Command[] = [];
     this.#recording = commands;
     try {
-      const value = this.#pool.holdFor(memory, fn);
+      const value = this.#pool.recordInto(memory, fn);
       const ring =
         this.#kernels.paramsLayout && new UniformRing(this.device, this.#kernels.paramsLayout);
-      ring?.fill(commands);
+      ring?.writeParams(commands);
       return new Step(this, value, commands, ring, () => {
-        this.#pool.dropStep(memory);
+        this.#pool.releaseStep(memory);
         ring?.destroy();
       });
     } catch (error) {
-      this.#pool.dropStep(memory);
+      this.#pool.releaseStep(memory);
       throw error;
     } finally {
       this.#recording = undefined;
     }
   }
 
-  /** Encodes and submits a command list, with copies of `reads` at its end. Used by steps; see `flush`. */
+  /**
+   * Encodes and submits commands, then copies of `reads`. Called by recorded steps; others call `flush`.
+   *
+   * @returns where the copies are; undefined where `reads` is empty.
+   */
   submit(
     commands: readonly Command[],
     ring?: UniformRing,
     reads: readonly BufferView[] = [],
-  ): Slot | undefined {
+  ): StagingSlot | undefined {
     this.#failure.check();
-    const made = this.#failure.watch('The GPU refused a command', () => {
+    const submission = this.#failure.watch('The GPU rejected a command', () => {
       const encoder = this.device.createCommandEncoder();
       encodeCommands(encoder, commands, ring, this.#profiler?.timestampsFor);
       const slot = reads.length > 0 ? this.#staging.copy(encoder, reads) : undefined;
@@ -289,32 +345,37 @@ export class Engine {
       this.device.queue.submit([encoder.finish()]);
       return { slot, collect };
     });
-    if (made.collect) this.#profiled.push(this.settle(made.collect()).catch(() => {}));
+    if (submission.collect)
+      this.#pendingTimings.push(this.settle(submission.collect()).catch(() => {}));
     this.#counts.submits += 1;
     for (const command of commands) if (command.kind === 'dispatch') this.#counts.dispatches += 1;
-    if (this.#debug >= 3) for (const command of commands) this.#log(describe(command));
-    return made.slot;
+    if (this.#debug >= 3) for (const command of commands) this.#log(describeCommand(command));
+    return submission.slot;
   }
 
-  /** The bytes a submit copied. */
-  readSlot(slot: Slot): Promise<ArrayBuffer[]> {
+  /** The copies that `submit` made, one array buffer per view. */
+  readSlot(slot: StagingSlot): Promise<ArrayBuffer[]> {
     return this.#staging.read(slot, (promise) => this.settle(promise));
   }
 
-  /** Waits for a promise of the device's, and fails with the device. */
+  /** Waits for one of the device's promises. Rejects with the device's failure where there is one. */
   settle<T>(promise: Promise<T>): Promise<T> {
     return this.#failure.settle(promise);
   }
 
-  /** Time per kernel while `fn` runs, from timestamp queries. */
+  /**
+   * The time of each kernel that runs during `fn`, from timestamp queries.
+   *
+   * @throws UnsupportedError where the device has no timestamp queries.
+   */
   async profile(fn: () => void | Promise<void>): Promise<ProfileRow[]> {
     if (!this.facts.timestamps) {
       throw new UnsupportedError(
-        'This device offers no timestamp-query, so kernels cannot be timed one by one.',
+        'This device does not offer timestamp-query, so kernels cannot be timed individually.',
       );
     }
     await this.finish();
-    const before = this.#profiler;
+    const outerProfiler = this.#profiler;
     this.#profiler = new Profiler(this.device);
     try {
       await fn();
@@ -322,19 +383,21 @@ export class Engine {
       return this.#profiler.rows();
     } finally {
       this.#profiler.destroy();
-      this.#profiler = before;
+      this.#profiler = outerProfiler;
     }
   }
 
-  /** Destroys pooled buffers that nobody uses. */
+  /** Destroys the pooled buffers that are not in use. */
   trim(): void {
     this.#pool.trim();
   }
 
+  /** Counters of the engine's memory, now. */
   memory(): MemoryUse {
-    return this.#pool.use();
+    return this.#pool.usage();
   }
 
+  /** Counters of the engine's work so far. */
   counts(): EngineCounts {
     return {
       ...this.#counts,
@@ -343,7 +406,7 @@ export class Engine {
     };
   }
 
-  /** Gives everything back; a borrowed device lives on. */
+  /** Destroys the engine's buffers, and its device unless it is borrowed. */
   dispose(): void {
     if (this.#failure.disposed) return;
     if (this.#debug >= 2 && this.#profiler) this.#log(profileTable(this.#profiler.rows()));
@@ -359,14 +422,20 @@ export class Engine {
     if (!this.#borrowed) this.device.destroy();
   }
 
+  /** Like `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  /** @throws Error where memory was given back already. */
-  #use(view: BufferView, what: string): void {
+  /**
+   * Marks a view as used by a command.
+   *
+   * @param context begins the error message.
+   * @throws Error where the view was released.
+   */
+  #checkAndTouch(view: BufferView, context: string): void {
     if (view.released)
-      throw new Error(`${what}: this memory was disposed and may be another's by now.`);
+      throw new Error(`${context}: this memory was disposed and may already be reused.`);
     this.#pool.touch(view.buffer);
   }
 
@@ -377,6 +446,6 @@ export class Engine {
       return;
     }
     this.#pending.push(command);
-    if (this.#pending.length >= PENDING_LIMIT) this.flush();
+    if (this.#pending.length >= MAX_PENDING_COMMANDS) this.flush();
   }
 }

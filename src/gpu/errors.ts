@@ -1,32 +1,40 @@
-/** The errors of the engine: each says what was wrong, where, what was expected and what to do. */
+/** The errors that the engine throws. */
 
-/** A tensor or argument of the wrong shape, type or range: names the op, the argument, the expected and the given. */
+/** A tensor or argument has the wrong shape, type or range. */
 export class ShapeError extends Error {
+  /** 'ShapeError'. */
   override name = 'ShapeError';
 
-  constructor(op: string, argument: string, expected: string, given: string) {
-    super(`${op}: ${argument} should be ${expected}, but is ${given}.`);
+  /** @param actual what `argument` is, in the same words as `expected`. */
+  constructor(op: string, argument: string, expected: string, actual: string) {
+    super(`${op}: ${argument} should be ${expected}, but is ${actual}.`);
   }
 }
 
-/** The device cannot do what was asked; says which feature or limit is missing and what would help. */
+/** The device lacks a feature or limit; the message says which, and what helps. */
 export class UnsupportedError extends Error {
+  /** 'UnsupportedError'. */
   override name = 'UnsupportedError';
 }
 
-/** The GPU device is gone (driver reset, unplugged, out of memory, destroyed by its owner). */
+/** The GPU device is gone: the driver was reset, the GPU unplugged, memory ran out, or its owner destroyed it. */
 export class DeviceLostError extends Error {
+  /** 'DeviceLostError'. */
   override name = 'DeviceLostError';
 
-  constructor(readonly reason: string) {
+  constructor(
+    /** The device's own explanation. */
+    readonly reason: string,
+  ) {
     super(
       `The GPU device was lost (${reason}): results since the last read are gone. ` +
-        'Make a new engine and load the last checkpoint into it.',
+        'Create a new engine and load the last checkpoint into it.',
     );
   }
 }
 
-/** A command the GPU refused: a mistake in the engine itself, or memory that ran out. */
+/** The GPU rejected a command: there is a mistake in the engine or in a user's kernel, or memory ran out. */
 export class GpuError extends Error {
+  /** 'GpuError'. */
   override name = 'GpuError';
 }

@@ -1,36 +1,47 @@
-/** Kernels: shader sources specialised by constants, compiled once, with their layouts and parameter packing. */
+/** Compiling kernels from shader sources, specialized by constants, and packing their parameters. */
 
 import type { OwnKernel } from './own-kernel.js';
 import { KERNELS, type Kernels, SHADERS } from './shaders.gen.js';
 
+/** For each built-in kernel, the types of its constants, buffers and parameters. */
 export type { Kernels };
+/** The name of a built-in kernel: `shader.entryPoint`. */
 export type KernelName = keyof Kernels;
+/** The value of a shader's top-level constant: a u32 or a bool. */
 export type ConstantValue = number | boolean;
 
-/** What reflection found of one shader file. */
+/** A shader file, as the embedding script reflects it. */
 export interface ShaderInfo {
+  /** The top-level constants and the values they have in the file. */
   readonly constants: Readonly<Record<string, ConstantValue>>;
   readonly source: string;
 }
 
+/** A buffer of an entry point. */
 export interface BindingInfo {
+  /** The name of the WGSL variable. */
   readonly name: string;
+  /** The index in group 0. */
   readonly binding: number;
   readonly kind: 'uniform' | 'storage' | 'read-only-storage';
 }
 
+/** A scalar parameter of an entry point: a field of its `struct Params`. */
 export interface ParamInfo {
   readonly name: string;
   readonly type: 'u32' | 'i32' | 'f32';
+  /** Bytes from the start of the struct. */
   readonly offset: number;
 }
 
-/** What reflection found of one entry point. */
+/** An entry point, as the embedding script reflects it. */
 export interface KernelInfo {
+  /** The shader's file name without `.wgsl`; for a user's kernel, its name. */
   readonly shader: string;
   readonly entry: string;
   readonly bindings: readonly BindingInfo[];
   readonly params: readonly ParamInfo[];
+  /** Bytes of `struct Params`; 0 where the kernel has none. */
   readonly paramBytes: number;
 }
 
@@ -39,8 +50,9 @@ export interface Kernel {
   readonly name: string;
   readonly info: KernelInfo;
   readonly pipeline: GPUComputePipeline;
+  /** The layout of the buffers' bind group, group 0. */
   readonly layout: GPUBindGroupLayout;
-  /** Identifies the bind group layout, so that kernels of one layout share bind groups. */
+  /** Equal for kernels with equal layouts, which can share bind groups. */
   readonly layoutKey: string;
 }
 
@@ -48,28 +60,32 @@ const UNIFORM_PARAMS = '@group(1) @binding(0) var<uniform> params: Params;';
 const IMMEDIATE_PARAMS = 'var<immediate> params: Params;';
 
 /**
- * The source with its top-level constants rewritten.
+ * The shader's source with new values for some of its top-level constants.
  *
- * @throws Error where a name is not declared in the file or a value is of the wrong type.
+ * @param declared the constants in the file, with their values there.
+ * @param overrides the new values; undefined keeps the file's.
+ * @throws Error where a constant is not declared in the file, or the new value has another type.
  */
 export function specialize(
   shader: string,
   source: string,
   declared: Readonly<Record<string, ConstantValue>>,
-  wanted: Readonly<Record<string, ConstantValue | undefined>>,
+  overrides: Readonly<Record<string, ConstantValue | undefined>>,
 ): string {
   let result = source;
-  for (const [name, value] of Object.entries(wanted)) {
+  for (const [name, value] of Object.entries(overrides)) {
     if (value === undefined) continue;
-    const standing = declared[name];
-    if (standing === undefined) {
-      const known = Object.keys(declared).join(', ');
-      throw new Error(`shaders/${shader}.wgsl declares no constant ${name}; it declares ${known}.`);
-    }
-    const whole = typeof value === 'number' && Number.isInteger(value) && value >= 0;
-    if (typeof value !== typeof standing || (typeof value === 'number' && !whole)) {
+    const declaredValue = declared[name];
+    if (declaredValue === undefined) {
+      const names = Object.keys(declared).join(', ');
       throw new Error(
-        `shaders/${shader}.wgsl: constant ${name} is ${standing}, so ${value} cannot replace it.`,
+        `shaders/${shader}.wgsl does not declare a constant ${name}; it declares ${names}.`,
+      );
+    }
+    const isUnsigned = typeof value === 'number' && Number.isInteger(value) && value >= 0;
+    if (typeof value !== typeof declaredValue || (typeof value === 'number' && !isUnsigned)) {
+      throw new Error(
+        `shaders/${shader}.wgsl: constant ${name} is ${declaredValue}, so ${value} cannot replace it.`,
       );
     }
     const text = typeof value === 'number' ? `${value}u` : String(value);
@@ -81,32 +97,34 @@ export function specialize(
   return result;
 }
 
-/** Compiles kernels on demand and keeps them by name and constants. */
+/** Compiles each kernel on its first use, once for each combination of constants. */
 export class KernelCache {
   readonly #device: GPUDevice;
   readonly #immediates: boolean;
-  readonly #watch: <T>(what: string, make: () => T) => T;
-  readonly #show: ((text: string) => void) | undefined;
+  readonly #watch: <T>(label: string, create: () => T) => T;
+  readonly #logSource: ((text: string) => void) | undefined;
   readonly #kernels = new Map<string, Kernel>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #modules = new Map<string, GPUShaderModule>();
-  readonly #own = new WeakMap<OwnKernel, Kernel>();
+  readonly #ownKernels = new WeakMap<OwnKernel, Kernel>();
+  /** The layout of the parameters' bind group, group 1; undefined where parameters are passed as immediates. */
   readonly paramsLayout: GPUBindGroupLayout | undefined;
 
   /**
-   * @param watch runs a compile inside an error scope and reports what the device says of it.
-   * @param show receives each specialised source, for DEBUG=4.
+   * @param immediates whether parameters are passed as immediates.
+   * @param watch creates a pipeline inside an error scope and reports a validation error with its label.
+   * @param logSource receives each specialized source, for DEBUG=4.
    */
   constructor(
     device: GPUDevice,
     immediates: boolean,
-    watch: <T>(what: string, make: () => T) => T,
-    show?: (text: string) => void,
+    watch: <T>(label: string, create: () => T) => T,
+    logSource?: (text: string) => void,
   ) {
     this.#device = device;
     this.#immediates = immediates;
     this.#watch = watch;
-    this.#show = show;
+    this.#logSource = logSource;
     if (!immediates) {
       this.paramsLayout = device.createBindGroupLayout({
         entries: [
@@ -120,6 +138,7 @@ export class KernelCache {
     }
   }
 
+  /** A built-in kernel with these constants. */
   get<K extends KernelName>(name: K, constants: Kernels[K]['constants']): Kernel {
     const key = kernelKey(name, constants);
     let kernel = this.#kernels.get(key);
@@ -131,18 +150,18 @@ export class KernelCache {
     return kernel;
   }
 
-  /** A kernel that is not among the embedded ones. */
-  getOwn(own: OwnKernel): Kernel {
-    let kernel = this.#own.get(own);
+  /** A kernel that the user defined. */
+  getOwn(definition: OwnKernel): Kernel {
+    let kernel = this.#ownKernels.get(definition);
     if (!kernel) {
-      kernel = this.#compile(own.name, own.info, own.name, () =>
-        this.#module(own.name, own.source),
-      );
-      this.#own.set(own, kernel);
+      const { name, info, source } = definition;
+      kernel = this.#compile(name, info, name, () => this.#module(name, source));
+      this.#ownKernels.set(definition, kernel);
     }
     return kernel;
   }
 
+  /** How many built-in kernels were compiled, each combination of constants counted. */
   get compiled(): number {
     return this.#kernels.size;
   }
@@ -155,7 +174,7 @@ export class KernelCache {
       this.#device.createComputePipeline({
         label: key,
         layout: this.#device.createPipelineLayout(
-          // `immediateSize` is newer than the published types.
+          // `immediateSize` is missing in the published types.
           {
             bindGroupLayouts: groups,
             ...(this.#immediates && { immediateSize: info.paramBytes }),
@@ -182,20 +201,20 @@ export class KernelCache {
     const code = this.#immediates
       ? `requires immediate_address_space;\n${source.replace(UNIFORM_PARAMS, IMMEDIATE_PARAMS)}`
       : source;
-    this.#show?.(`// ${label}\n${code}`);
+    this.#logSource?.(`// ${label}\n${code}`);
     return this.#device.createShaderModule({ label, code });
   }
 
   #groupLayout(info: KernelInfo): [string, GPUBindGroupLayout] {
-    const key = info.bindings.map((b) => `${b.binding}${b.kind}`).join();
+    const key = info.bindings.map(({ binding, kind }) => `${binding}${kind}`).join();
     let layout = this.#layouts.get(key);
     if (!layout) {
       layout = this.#device.createBindGroupLayout({
         label: key,
-        entries: info.bindings.map((b) => ({
-          binding: b.binding,
+        entries: info.bindings.map(({ binding, kind }) => ({
+          binding,
           visibility: GPU_SHADER_STAGE_COMPUTE,
-          buffer: { type: b.kind },
+          buffer: { type: kind },
         })),
       });
       this.#layouts.set(key, layout);
@@ -204,15 +223,22 @@ export class KernelCache {
   }
 }
 
-/** GPUShaderStage.COMPUTE by value: the global need not exist where the device was lent to us. */
+/** GPUShaderStage.COMPUTE as a number: with a borrowed device the global may be missing. */
 const GPU_SHADER_STAGE_COMPUTE = 4;
 
+/** A name with the constants set on it, as in `matmul.staged M=64 N=64`. */
 function kernelKey(name: string, constants: Record<string, ConstantValue | undefined>): string {
-  const parts = Object.entries(constants).filter(([, value]) => value !== undefined);
-  return parts.length === 0 ? name : `${name} ${parts.map(([n, v]) => `${n}=${v}`).join(' ')}`;
+  const assigned = Object.entries(constants).filter(([, value]) => value !== undefined);
+  return assigned.length === 0
+    ? name
+    : `${name} ${assigned.map(([n, v]) => `${n}=${v}`).join(' ')}`;
 }
 
-/** Packs scalar parameters as the kernel's struct lays them out. */
+/**
+ * The bytes of the kernel's `struct Params`.
+ *
+ * @throws Error where a parameter is missing or NaN.
+ */
 export function packParams(
   info: KernelInfo,
   values: Readonly<Record<string, number>>,

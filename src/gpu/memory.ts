@@ -1,96 +1,112 @@
-/** GPU memory: size-class pooling, scopes that give back what they allocated, and counters. */
+/** GPU memory: buffers pooled by size class, scopes that release what they allocated, and counters. */
 
 import { GpuError } from './errors.js';
 
 /** A range of a GPU buffer, as kernels bind it. */
 export interface BufferView {
+  /** The buffer; other views may use other ranges of it. */
   readonly buffer: GPUBuffer;
   /** Bytes from the buffer's start; a multiple of 256. */
   readonly offset: number;
   /** Bytes; a multiple of 4. */
   readonly size: number;
-  /** Whether the memory was given back: such a view may not be used any more. */
+  /** Whether the memory was released. A released view must not be used. */
   readonly released?: boolean;
 }
 
-/** Anything that owns pooled memory and can be kept alive past a scope. */
+/** Anything that owns pooled memory. A scope keeps the memory of owners that its function returns. */
 export interface Owner {
+  /** The memory; undefined where the pool does not own it separately, as for one parameter of a store. */
   readonly allocation: Allocation | undefined;
 }
 
-/** Counters of an engine's memory, in buffers and bytes. */
+/** Counters of an engine's memory. */
 export interface MemoryUse {
-  /** Buffers that exist, in use or pooled. */
+  /** Buffers that exist, in use or free in the pool. */
   readonly buffers: number;
+  /** Their bytes. */
   readonly bytes: number;
   /** Buffers in use. */
   readonly liveBuffers: number;
+  /** Their bytes. */
   readonly liveBytes: number;
-  /** The most bytes that ever existed at once. */
+  /** The maximum of `bytes` so far. */
   readonly peakBytes: number;
-  /** Buffers created since the engine was. */
+  /** Buffers created since the engine was created. */
   readonly created: number;
 }
 
 /**
- * How long memory lives: until its scope ends; until its recording goes, written once by the host and by nothing else;
- * or until it is released, whatever scope or recording is open.
+ * How long memory lives.
+ *
+ * - 'scoped': until the innermost scope ends or the recorded step is disposed.
+ * - 'constant': like 'scoped', but written only by the host, once, while a step is recorded.
+ * - 'lasting': until it is released, regardless of scopes and recordings.
  */
-export type Life = 'scoped' | 'constant' | 'lasting';
+export type Lifetime = 'scoped' | 'constant' | 'lasting';
 
-/** A buffer handed out by the pool; it must not be used after it was given back. */
+/** A buffer from the pool, in use until it is released. */
 export class Allocation implements BufferView {
+  /** 0: an allocation starts where its buffer starts. */
   readonly offset = 0;
+  /** Whether it was released. */
   released = false;
-  /** The recording it belongs to: it goes back to the pool with it, not before. */
+  /** The recorded step that it belongs to. Its buffer returns to the pool when the step is disposed. */
   owner: StepMemory | undefined;
 
+  /** @internal */
   constructor(
+    /** The GPU buffer, which other allocations reuse after this one is released. */
     readonly buffer: GPUBuffer,
+    /** Bytes requested, rounded up to a multiple of 4. */
     readonly size: number,
+    /** Bytes of the buffer. */
     readonly capacity: number,
+    /** The pool that the buffer returns to. */
     readonly pool: BufferPool,
   ) {}
 
-  /** Gives it back at once. */
+  /** Returns the buffer to the pool, at once. */
   release(): void {
     this.pool.release(this);
   }
 
-  /** Gives it back, but not before a gradient that may still need it has been made. */
+  /** Returns the buffer to the pool; inside a differentiated function, only after the gradients are computed. */
   dispose(): void {
     this.pool.dispose(this);
   }
 
+  /** Like `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  /** Takes it out of every scope: it lives until it is released. */
+  /** Removes it from every scope, so that it lives until it is released. */
   detach(): void {
     this.pool.detach(this);
   }
 }
 
 /** A buffer and its size class. */
-type Sized = readonly [buffer: GPUBuffer, capacity: number];
+type SizedBuffer = readonly [buffer: GPUBuffer, capacity: number];
 
-/** Keeps every buffer a recorded step touches out of other hands until the step is disposed. */
+/** The memory of a recorded step. Buffers that the step's commands touch are reused by nothing else while it lives. */
 export interface StepMemory {
-  /** Free again within the recording. */
+  /** Buffers released during the recording, free for the rest of it, by capacity. */
   readonly free: Map<number, GPUBuffer[]>;
-  /** Every buffer the recording took, with its capacity. */
+  /** Every buffer allocated during the recording, with its capacity. */
   readonly owned: Map<GPUBuffer, number>;
-  /** What it handed out and was not given back: in use until the recording goes. */
+  /** Allocations made during the recording and not released. */
   readonly live: Set<Allocation>;
-  /** Every buffer its commands read or write, its own and others'. */
+  /** Every buffer that the commands read or write, whether owned or allocated before the recording. */
   readonly touched: Set<GPUBuffer>;
-  /** Touched buffers of others that were released: nobody gets them before the recording goes. */
-  readonly parked: Sized[];
-  /** Buffers written once by the host while it was recorded, and never handed out again. */
+  /** Touched buffers that are not owned and were released since. They return to the pool when the step is disposed. */
+  readonly parked: SizedBuffer[];
+  /** Buffers that the host wrote once during the recording. They are not reused within it. */
   readonly constants: Set<GPUBuffer>;
 }
 
+/** The memory of a step whose recording is about to start. */
 export function newStepMemory(): StepMemory {
   return {
     free: new Map(),
@@ -102,11 +118,11 @@ export function newStepMemory(): StepMemory {
   };
 }
 
-// STORAGE | UNIFORM | COPY_SRC | COPY_DST: the numbers of GPUBufferUsage, whose global may be missing.
+// STORAGE | UNIFORM | COPY_SRC | COPY_DST of GPUBufferUsage, as numbers: outside browsers the global may be missing.
 const USAGE = 0x80 | 0x40 | 0x04 | 0x08;
 const MIN_BUFFER_BYTES = 256;
 
-/** The next size class: powers of two and their quarters, so at most a quarter is wasted. */
+/** The smallest size class of at least `bytes`: powers of two and quarters between them, so at most 25 % is added. */
 export function sizeClass(bytes: number): number {
   if (bytes <= MIN_BUFFER_BYTES) return MIN_BUFFER_BYTES;
   const power = 2 ** Math.floor(Math.log2(bytes));
@@ -114,17 +130,18 @@ export function sizeClass(bytes: number): number {
   return power + Math.ceil((bytes - power) / quarter) * quarter;
 }
 
-/** Hands out storage buffers by size class and takes them back for reuse. */
+/** Storage buffers by size class, which are reused after they are released. */
 export class BufferPool {
   readonly #device: GPUDevice;
   readonly #onError: (error: GpuError) => void;
   readonly #all = new Set<GPUBuffer>();
   readonly #free = new Map<number, GPUBuffer[]>();
   readonly #scopes: Set<Allocation>[] = [];
-  /** Recordings that may be replayed. */
+  /** Recorded steps that were not disposed. */
   readonly #steps = new Set<StepMemory>();
+  /** The step being recorded. */
   #step: StepMemory | undefined;
-  /** What was disposed while gradients may still need it. */
+  /** Allocations disposed inside `defer`, which gradients may still need. */
   #deferred: Set<Allocation> | undefined;
   #buffers = 0;
   #bytes = 0;
@@ -134,18 +151,19 @@ export class BufferPool {
   #created = 0;
   #destroyed = false;
 
+  /** @param onError receives the error where the GPU runs out of memory. */
   constructor(device: GPUDevice, onError: (error: GpuError) => void) {
     this.#device = device;
     this.#onError = onError;
   }
 
-  /** A buffer of at least `bytes` (rounded up to a multiple of 4, 16 at least); contents undefined. */
-  acquire(bytes: number, life: Life = 'scoped'): Allocation {
+  /** A buffer with undefined contents. `bytes` is rounded up to a multiple of 4, and to at least 16. */
+  acquire(bytes: number, lifetime: Lifetime = 'scoped'): Allocation {
     const size = Math.max(16, Math.ceil(bytes / 4) * 4);
     const capacity = Math.min(sizeClass(size), this.#device.limits.maxBufferSize);
-    const memory = life === 'lasting' ? undefined : this.#step;
+    const memory = lifetime === 'lasting' ? undefined : this.#step;
     const buffer =
-      (life === 'constant' ? undefined : memory?.free.get(capacity)?.pop()) ??
+      (lifetime === 'constant' ? undefined : memory?.free.get(capacity)?.pop()) ??
       this.#free.get(capacity)?.pop() ??
       this.#create(capacity);
     const allocation = new Allocation(buffer, size, capacity, this);
@@ -153,36 +171,44 @@ export class BufferPool {
       allocation.owner = memory;
       memory.owned.set(buffer, capacity);
       memory.live.add(allocation);
-      if (life === 'constant') memory.constants.add(buffer);
+      if (lifetime === 'constant') memory.constants.add(buffer);
     }
     this.#liveBuffers += 1;
     this.#liveBytes += capacity;
-    if (life !== 'lasting') this.#scopes.at(-1)?.add(allocation);
+    if (lifetime !== 'lasting') this.#scopes.at(-1)?.add(allocation);
     return allocation;
   }
 
+  /**
+   * Ends an allocation. Its buffer is free for reuse at once, within its recording if it belongs to one. Where that
+   * recording has ended, the buffer is free once the step is disposed.
+   */
   release(allocation: Allocation): void {
     if (allocation.released || this.#destroyed) return;
     const { buffer, capacity, owner } = allocation;
-    this.#retire(allocation);
+    this.#markReleased(allocation);
     this.detach(allocation);
     if (!owner) this.#recycle(buffer, capacity);
     else if (owner === this.#step && !owner.constants.has(buffer)) {
-      putBack(owner.free, capacity, buffer);
+      pushFree(owner.free, capacity, buffer);
     }
   }
 
+  /** Releases an allocation, or inside `defer` leaves that to `settle`. */
   dispose(allocation: Allocation): void {
     if (this.#deferred) this.#deferred.add(allocation);
     else this.release(allocation);
   }
 
-  /** Runs `fn`, in which nothing that is disposed goes back and no scope closes, until the function returned is called. */
+  /**
+   * Runs `fn` and postpones the disposals in it until `settle` is called. Scopes inside `fn` release nothing; their
+   * allocations belong to the scope around `fn`.
+   */
   defer<T>(fn: () => T): { result: T; settle: () => void } {
     const deferred = new Set<Allocation>();
     this.#deferred = deferred;
     try {
-      const result = refusePromise(fn());
+      const result = assertSynchronous(fn());
       return {
         result,
         settle: () => {
@@ -194,58 +220,65 @@ export class BufferPool {
     }
   }
 
-  /** Notes that a command of the recording touches a buffer. */
+  /** Marks a buffer as used by a command of the step being recorded. */
   touch(buffer: GPUBuffer): void {
     this.#step?.touched.add(buffer);
   }
 
-  /** Whether the host may write a buffer now: not where a recording's own commands will. */
+  /** Whether the host may write a buffer now: not one whose contents the step being recorded computes. */
   isHostWritable(buffer: GPUBuffer): boolean {
     return !this.#step?.owned.has(buffer) || this.#step.constants.has(buffer);
   }
 
-  /** Runs `fn` and releases what it allocated, except what its result owns. */
+  /** Runs `fn` and releases what it allocated, except the memory of its result. */
   scope<T>(fn: () => T): T {
-    // While a tape runs, its own scope takes what inner ones would have given back: the way back needs it.
-    if (this.#deferred) return refusePromise(fn());
+    // Inside `defer` the backward pass needs what an inner scope would release, so the scope around `defer` releases
+    // it instead.
+    if (this.#deferred) return assertSynchronous(fn());
     const scope = new Set<Allocation>();
     this.#scopes.push(scope);
     let result: T | undefined;
     try {
-      result = refusePromise(fn());
+      result = assertSynchronous(fn());
       return result;
     } finally {
       this.#scopes.pop();
-      for (const kept of ownedBy(result)) {
-        if (scope.delete(kept)) this.#scopes.at(-1)?.add(kept);
+      for (const returned of allocationsIn(result)) {
+        if (scope.delete(returned)) this.#scopes.at(-1)?.add(returned);
       }
       for (const allocation of scope) this.release(allocation);
     }
   }
 
+  /** Removes an allocation from every open scope. */
   detach(allocation: Allocation): void {
     for (const scope of this.#scopes) scope.delete(allocation);
   }
 
-  /** Runs `fn` with every buffer it takes kept for a recorded step. */
-  holdFor<T>(memory: StepMemory, fn: () => T): T {
-    if (this.#step) throw new Error('A step is being recorded already: recordings do not nest.');
+  /**
+   * Records a step: runs `fn`, whose buffers all belong to `memory`. Scopes around the call are suspended.
+   *
+   * @throws Error where a step is already being recorded.
+   */
+  recordInto<T>(memory: StepMemory, fn: () => T): T {
+    if (this.#step)
+      throw new Error('A step is already being recorded: recordings cannot be nested.');
     this.#step = memory;
     this.#steps.add(memory);
     const scopes = this.#scopes.splice(0);
     try {
-      return refusePromise(fn());
+      return assertSynchronous(fn());
     } finally {
       this.#step = undefined;
       this.#scopes.push(...scopes);
     }
   }
 
-  /** Gives a step's buffers back to the pool. */
-  dropStep(memory: StepMemory): void {
+  /** Returns a step's buffers to the pool. */
+  releaseStep(memory: StepMemory): void {
     if (this.#destroyed) return;
     this.#steps.delete(memory);
-    for (const allocation of memory.live) this.#retire(allocation);
+    for (const allocation of memory.live) this.#markReleased(allocation);
     for (const [buffer, capacity] of [...memory.owned, ...memory.parked]) {
       this.#recycle(buffer, capacity);
     }
@@ -253,7 +286,7 @@ export class BufferPool {
     memory.parked.length = 0;
   }
 
-  /** Destroys the buffers nobody uses. */
+  /** Destroys the free buffers. */
   trim(): void {
     for (const [capacity, buffers] of this.#free) {
       for (const buffer of buffers) {
@@ -266,7 +299,8 @@ export class BufferPool {
     this.#free.clear();
   }
 
-  use(): MemoryUse {
+  /** The counters. */
+  usage(): MemoryUse {
     return {
       buffers: this.#buffers,
       bytes: this.#bytes,
@@ -277,7 +311,7 @@ export class BufferPool {
     };
   }
 
-  /** Destroys every buffer, in use or not; what is released after is gone already. */
+  /** Destroys every buffer, in use or not. Releasing an allocation afterwards does nothing. */
   destroy(): void {
     this.#destroyed = true;
     for (const buffer of this.#all) buffer.destroy();
@@ -289,7 +323,7 @@ export class BufferPool {
     this.#liveBytes = 0;
   }
 
-  /** Puts a buffer where the next taker finds it, or aside while a recording still replays commands on it. */
+  /** Makes a buffer free, or parks it if the commands of a recorded step use it. */
   #recycle(buffer: GPUBuffer, capacity: number): void {
     for (const memory of this.#steps) {
       if (memory.touched.has(buffer)) {
@@ -297,10 +331,10 @@ export class BufferPool {
         return;
       }
     }
-    putBack(this.#free, capacity, buffer);
+    pushFree(this.#free, capacity, buffer);
   }
 
-  #retire(allocation: Allocation): void {
+  #markReleased(allocation: Allocation): void {
     allocation.released = true;
     allocation.owner?.live.delete(allocation);
     this.#liveBuffers -= 1;
@@ -308,17 +342,17 @@ export class BufferPool {
   }
 
   #create(capacity: number): GPUBuffer {
-    const before = this.#bytes;
+    const bytesBefore = this.#bytes;
     this.#device.pushErrorScope('out-of-memory');
     const buffer = this.#device.createBuffer({ size: capacity, usage: USAGE });
     this.#device.popErrorScope().then(
       (error) => {
         if (!error) return;
-        const asked = (capacity / 2 ** 20).toFixed(1);
-        const held = (before / 2 ** 20).toFixed(0);
+        const requestedMiB = (capacity / 2 ** 20).toFixed(1);
+        const allocatedMiB = (bytesBefore / 2 ** 20).toFixed(0);
         this.#onError(
           new GpuError(
-            `The GPU has no room for another ${asked} MiB (${held} MiB in use): ` +
+            `The GPU has no memory for another ${requestedMiB} MiB (${allocatedMiB} MiB in use): ` +
               'use a smaller batch or model.',
           ),
         );
@@ -334,24 +368,24 @@ export class BufferPool {
   }
 }
 
-function putBack(lists: Map<number, GPUBuffer[]>, capacity: number, buffer: GPUBuffer): void {
+function pushFree(lists: Map<number, GPUBuffer[]>, capacity: number, buffer: GPUBuffer): void {
   const list = lists.get(capacity);
   if (list) list.push(buffer);
   else lists.set(capacity, [buffer]);
 }
 
-/** @throws Error where a callback that must finish before it returns is an async one. */
-function refusePromise<T>(result: T): T {
+/** @throws Error where a callback that must run synchronously returned a promise. */
+function assertSynchronous<T>(result: T): T {
   if (typeof (result as { then?: unknown } | undefined)?.then === 'function') {
     throw new Error(
-      'A scope, a recording or a differentiated function cannot be async: read results after it.',
+      'A scope, a recording or a differentiated function cannot be async: read results after it returns.',
     );
   }
   return result;
 }
 
-/** The allocations a scope's result holds: itself, or the members of an array or plain object. */
-function ownedBy(result: unknown): Allocation[] {
+/** The allocations in a scope's result: the result itself, or the members of an array or a plain object. */
+function allocationsIn(result: unknown): Allocation[] {
   if (result instanceof Allocation) return [result];
   if (typeof result !== 'object' || result === null) return [];
   if ('allocation' in result) {
@@ -359,5 +393,5 @@ function ownedBy(result: unknown): Allocation[] {
     return allocation ? [allocation] : [];
   }
   const plain = Array.isArray(result) || Object.getPrototypeOf(result) === Object.prototype;
-  return plain ? Object.values(result).flatMap(ownedBy) : [];
+  return plain ? Object.values(result).flatMap(allocationsIn) : [];
 }

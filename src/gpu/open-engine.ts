@@ -1,4 +1,4 @@
-/** From a GPU object, or a device that is lent, to an engine. */
+/** Opens an engine on a GPU object or on the caller's device. */
 
 import { checkLimits, requestDevice } from './device.js';
 import { Engine } from './engine.js';
@@ -6,16 +6,16 @@ import { UnsupportedError } from './errors.js';
 import type { EngineOptions, PlatformOptions } from './options.js';
 
 /**
- * An engine on a device of its own, or on a borrowed one.
+ * An engine on a device that it requests and destroys itself, or on `options.device`, which the caller keeps.
  *
- * @throws UnsupportedError where there is no adapter, or the device lacks what the kernels need.
+ * @throws UnsupportedError where there is no adapter, or the device's limits are below what the kernels need.
  */
 export async function openEngine(options: EngineOptions & PlatformOptions): Promise<Engine> {
   const { device, gpu, ...rest } = options;
   const languageFeatures = (gpu ?? (globalThis.navigator as Navigator | undefined)?.gpu)
     ?.wgslLanguageFeatures;
   if (device) {
-    const reason = options.reason ?? 'the caller handed it over';
+    const reason = options.reason ?? 'the caller passed it in';
     return new Engine(device, { ...rest, reason, borrowed: true, languageFeatures });
   }
   const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' });
@@ -26,6 +26,6 @@ export async function openEngine(options: EngineOptions & PlatformOptions): Prom
   }
   checkLimits(adapter.limits);
   const reason = options.reason ?? 'the preferred adapter';
-  const own = await requestDevice(adapter);
-  return new Engine(own, { ...rest, reason, borrowed: false, languageFeatures });
+  const ownDevice = await requestDevice(adapter);
+  return new Engine(ownDevice, { ...rest, reason, borrowed: false, languageFeatures });
 }

@@ -1,52 +1,60 @@
-/** What an engine is made with, what it counts, and what a dispatch may say. */
+/** The options of an engine and of a dispatch, and the engine's counters. */
 
 import type { KernelName, Kernels } from './kernels.js';
 import type { Tuning } from './tuning.js';
 
-/** What anyone who makes an engine may choose. */
+/** The options of an engine that every platform has. */
 export interface EngineOptions {
-  /** A device to borrow; it is never destroyed and nothing on it is changed. Default: one of the engine's own. */
+  /** The caller's device, which the engine uses but never destroys. Default: the engine requests its own. */
   device?: GPUDevice;
-  /** Where to look for an adapter, and for WGSL language features. Default: the platform's. */
+  /** The source of the adapter and of the list of WGSL language features. Default: the platform's. */
   gpu?: GPU;
-  /** 0 silent, 1 adapter and run facts, 2 time per kernel, 3 each dispatch, 4 specialized WGSL. */
+  /** What to log; levels add up. 0 nothing, 1 the adapter, 2 time per kernel, 3 each dispatch, 4 specialized WGSL. */
   debug?: number;
-  /** Where DEBUG output goes. Default: `console.error`. */
+  /** Receives the debug output. Default: `console.error`. */
   log?: (line: string) => void;
-  /** Replaces single settings of the tuning table. */
+  /** Overrides single settings of the vendor's tuning. */
   tuning?: Partial<Tuning>;
-  /** False sends parameters through the uniform ring even where immediates exist. */
+  /** False passes parameters through a uniform buffer even where the device supports immediates. */
   immediates?: boolean;
 }
 
-/** What the platform adds to them. */
+/** The options that the code for a platform (a browser, Node) adds. */
 export interface PlatformOptions {
-  /** Why this device was chosen, for the facts that are printed. */
+  /** Why this device was chosen, for `DeviceFacts.reason`. */
   reason?: string;
-  /** Called between polls while waiting for the GPU; Node yields its core here. */
+  /** Called between polls while waiting for the GPU. Node gives up its core here. */
   idle?: () => Promise<void>;
-  /** What the device says of itself beside the time per kernel, at DEBUG=2. */
+  /** The device's own report, printed after the time per kernel at debug level 2. */
   report?: (device: GPUDevice) => string | undefined;
 }
 
-/** What an engine is made with, once there is a device. */
+/** The options of the engine's constructor, which is given a device. */
 export interface EngineSetup extends Omit<EngineOptions, 'device' | 'gpu'>, PlatformOptions {
+  /** Why this device was chosen. */
   reason: string;
-  /** Whether the device is the caller's, and lives on. */
+  /** Whether the device is the caller's, so that the engine does not destroy it. */
   borrowed: boolean;
+  /** WGSL's language features; undefined where the platform does not list them. */
   languageFeatures: ReadonlySet<string> | undefined;
 }
 
-/** How many things the engine did since it was created. */
+/** Counters of an engine since it was created. */
 export interface EngineCounts {
+  /** Kernel dispatches submitted, replays of recorded steps included. */
   dispatches: number;
+  /** Calls of `queue.submit`. */
   submits: number;
+  /** Bind groups created. */
   bindGroups: number;
+  /** Kernels compiled, each specialization counted. */
   kernels: number;
 }
 
+/** Options of `Engine.dispatch`. */
 export interface DispatchOptions<K extends KernelName> {
+  /** Values for the shader's top-level constants; the others keep the value in the file. */
   constants?: Kernels[K]['constants'];
-  /** Floating-point operations, for profiles. */
+  /** Floating-point operations of the dispatch, for profiles. Default: 0, not counted. */
   flops?: number;
 }

@@ -1,32 +1,36 @@
-/** Kernels that are not this library's: WGSL of the caller's, run like any other. */
+/** Kernels that users of the library write in WGSL. They run like the built-in ones. */
 
 import type { BindingInfo, KernelInfo, ParamInfo } from './kernels.js';
 
-/** What a kernel of one's own binds and takes. */
+/** The WGSL of a user's kernel, with its buffers and parameters. */
 export interface OwnKernelDefinition<Buffer extends string, Param extends string> {
-  /** What errors and profiles call it. */
+  /** The kernel's name in errors and profiles. */
   readonly name: string;
   /**
-   * WGSL. Buffers are bindings 0, 1, 2, ... of group 0, in the order of `buffers`; scalar parameters, where there are any,
-   * are the fields of `struct Params`, in the order of `params`, in
+   * WGSL source. The buffers are bindings 0, 1, 2, ... of group 0, in the order of `buffers`. The scalar parameters, if
+   * any, are the fields of `struct Params`, in the order of `params`, bound as
    * `@group(1) @binding(0) var<uniform> params: Params;`.
    */
   readonly source: string;
-  /** The function to run. Default `main`. */
+  /** The entry point. Default: `main`. */
   readonly entry?: string;
-  /** How each buffer is bound: `var<storage, read>` or `var<storage, read_write>`. At most 8. */
+  /** How each buffer is bound: `var<storage, read>` or `var<storage, read_write>`. At most 8 buffers. */
   readonly buffers: Readonly<Record<Buffer, 'read' | 'read_write'>>;
-  /** Types of the parameters; at most 16. */
+  /** The type of each parameter. At most 16 parameters. */
   readonly params?: Readonly<Record<Param, 'u32' | 'i32' | 'f32'>>;
 }
 
-/** A kernel made by `defineKernel`, for `engine.dispatch`. */
+/** A kernel that `defineKernel` returned, for `engine.dispatch`. */
 export interface OwnKernel<Buffer extends string = string, Param extends string = string> {
+  /** The kernel's name in errors and profiles. */
   readonly name: string;
+  /** WGSL source. */
   readonly source: string;
+  /** The layout of its buffers and parameters. */
   readonly info: KernelInfo;
-  /** For types alone. */
+  /** The names of its buffers, as a type; never set. */
   readonly buffers?: Buffer;
+  /** The names of its parameters, as a type; never set. */
   readonly params?: Param;
 }
 
@@ -34,9 +38,9 @@ const MAX_BUFFERS = 8;
 const MAX_PARAMS = 16;
 
 /**
- * A kernel of one's own. It is compiled on the device where it is first dispatched.
+ * A kernel from a user's WGSL. Each engine compiles it when it first dispatches it.
  *
- * @throws Error where it binds more than 8 buffers or takes more than 16 parameters.
+ * @throws Error where the kernel has more than 8 buffers or more than 16 parameters.
  */
 export function defineKernel<Buffer extends string, Param extends string = never>({
   name,
@@ -53,12 +57,14 @@ export function defineKernel<Buffer extends string, Param extends string = never
     }),
   );
   const fields = Object.entries<ParamInfo['type']>(params ?? {}).map(
-    ([field, type], n): ParamInfo => ({ name: field, type, offset: 4 * n }),
+    ([field, type], index): ParamInfo => ({ name: field, type, offset: 4 * index }),
   );
   if (bindings.length > MAX_BUFFERS)
-    throw new Error(`${name} binds ${bindings.length} buffers, at most ${MAX_BUFFERS}.`);
+    throw new Error(
+      `${name} binds ${bindings.length} buffers, but can bind at most ${MAX_BUFFERS}.`,
+    );
   if (fields.length > MAX_PARAMS)
-    throw new Error(`${name} takes ${fields.length} parameters, at most ${MAX_PARAMS}.`);
+    throw new Error(`${name} has ${fields.length} parameters, but can have at most ${MAX_PARAMS}.`);
   const info = { shader: name, entry, bindings, params: fields, paramBytes: 4 * fields.length };
   return { name, source, info };
 }

@@ -1,18 +1,22 @@
-/** Time per kernel from timestamp queries, with the rates that follow from known flops and bytes. */
+/** Time per kernel from timestamp queries, and the rates that follow from each dispatch's flops and bytes. */
 
 import type { Dispatch, TimestampsFor } from './commands.js';
 
-/** One kernel's share of a profile. */
+/** The totals of one kernel in a profile. */
 export interface ProfileRow {
+  /** The kernel's name, as in `shader.entryPoint`. */
   readonly kernel: string;
+  /** Dispatches of the kernel. */
   readonly calls: number;
+  /** GPU time of all dispatches together. */
   readonly milliseconds: number;
-  /** Billions of floating-point operations a second; 0 where a kernel counts none. */
+  /** Billions of floating-point operations per second; 0 where the kernel's flops are not counted. */
   readonly gflops: number;
-  /** Billions of bytes a second, counting each bound buffer once per dispatch. */
+  /** Billions of bytes per second, counting each bound buffer once per dispatch. */
   readonly gbytes: number;
 }
 
+/** The sums over a kernel's dispatches that a ProfileRow is computed from. */
 interface Total {
   calls: number;
   nanoseconds: number;
@@ -20,35 +24,38 @@ interface Total {
   bytes: number;
 }
 
-/** The most a query set holds is 4,096 timestamps. */
-const CAPACITY = 2048;
-/** Two timestamps. */
-const BYTES = 16;
-// GPUBufferUsage by value: QUERY_RESOLVE | COPY_SRC, and MAP_READ | COPY_DST.
-const RESOLVE = 0x200 | 0x04;
-const READ = 0x01 | 0x08;
+/** WebGPU allows 4,096 timestamps in a query set, and each dispatch takes two. */
+const BATCH_DISPATCHES = 2048;
+const TIMESTAMP_PAIR_BYTES = 16;
+// GPUBufferUsage as numbers: QUERY_RESOLVE | COPY_SRC, and MAP_READ | COPY_DST.
+const RESOLVE_USAGE = 0x200 | 0x04;
+const STAGING_USAGE = 0x01 | 0x08;
 
-/** Timestamps of up to CAPACITY dispatches, and where they are resolved to. */
+/** The queries of up to BATCH_DISPATCHES dispatches, and the buffer that they are resolved into. */
 interface QueryBatch {
   readonly queries: GPUQuerySet;
   readonly resolved: GPUBuffer;
 }
 
-/** Collects two timestamps per dispatch. Use `timestampsFor` while encoding, `resolve` after, `collect` when done. */
+/**
+ * Times dispatches by two timestamps each. Encode with `timestampsFor`, call `resolve` on the same encoder, and after
+ * the submit call the function that `resolve` returned.
+ */
 export class Profiler {
   readonly #device: GPUDevice;
   readonly #batches: QueryBatch[] = [];
   readonly #totals = new Map<string, Total>();
-  #timed: Dispatch[] = [];
+  #dispatches: Dispatch[] = [];
 
   constructor(device: GPUDevice) {
     this.#device = device;
   }
 
+  /** Reserves two timestamps for a dispatch of the current encoder. */
   readonly timestampsFor: TimestampsFor = (dispatch) => {
-    const n = this.#timed.push(dispatch) - 1;
-    const { queries } = this.#batch(Math.floor(n / CAPACITY));
-    const begin = 2 * (n % CAPACITY);
+    const index = this.#dispatches.push(dispatch) - 1;
+    const { queries } = this.#batch(Math.floor(index / BATCH_DISPATCHES));
+    const begin = 2 * (index % BATCH_DISPATCHES);
     return {
       querySet: queries,
       beginningOfPassWriteIndex: begin,
@@ -56,40 +63,52 @@ export class Profiler {
     };
   };
 
-  /** Encodes the copy of this encoder's timestamps; the returned function, called after the submit, adds them up. */
+  /**
+   * Encodes a copy of the encoder's timestamps. The returned function adds them to the totals; call it after submit.
+   */
   resolve(encoder: GPUCommandEncoder): () => Promise<void> {
-    const timed = this.#timed;
-    this.#timed = [];
-    if (timed.length === 0) return async () => {};
-    const staging = this.#device.createBuffer({ size: timed.length * BYTES, usage: READ });
-    for (let first = 0; first < timed.length; first += CAPACITY) {
-      const count = Math.min(CAPACITY, timed.length - first);
-      const { queries, resolved } = this.#batch(first / CAPACITY);
+    const dispatches = this.#dispatches;
+    this.#dispatches = [];
+    if (dispatches.length === 0) return async () => {};
+    const staging = this.#device.createBuffer({
+      size: dispatches.length * TIMESTAMP_PAIR_BYTES,
+      usage: STAGING_USAGE,
+    });
+    for (let start = 0; start < dispatches.length; start += BATCH_DISPATCHES) {
+      const count = Math.min(BATCH_DISPATCHES, dispatches.length - start);
+      const { queries, resolved } = this.#batch(start / BATCH_DISPATCHES);
       encoder.resolveQuerySet(queries, 0, 2 * count, resolved, 0);
-      encoder.copyBufferToBuffer(resolved, 0, staging, first * BYTES, count * BYTES);
+      encoder.copyBufferToBuffer(
+        resolved,
+        0,
+        staging,
+        start * TIMESTAMP_PAIR_BYTES,
+        count * TIMESTAMP_PAIR_BYTES,
+      );
     }
     return async () => {
       await staging.mapAsync(1);
-      const stamps = new BigInt64Array(staging.getMappedRange());
-      for (const [n, dispatch] of timed.entries()) {
-        this.#add(dispatch, Number(stamps[2 * n + 1]! - stamps[2 * n]!));
+      const timestamps = new BigInt64Array(staging.getMappedRange());
+      for (const [index, dispatch] of dispatches.entries()) {
+        this.#add(dispatch, Number(timestamps[2 * index + 1]! - timestamps[2 * index]!));
       }
       staging.destroy();
     };
   }
 
-  /** Rows sorted by time, the slowest first. */
+  /** One row per kernel, the slowest first. */
   rows(): ProfileRow[] {
-    const rows = [...this.#totals].map(([kernel, t]) => ({
+    const rows = [...this.#totals].map(([kernel, { calls, nanoseconds, flops, bytes }]) => ({
       kernel,
-      calls: t.calls,
-      milliseconds: t.nanoseconds / 1e6,
-      gflops: t.nanoseconds > 0 ? t.flops / t.nanoseconds : 0,
-      gbytes: t.nanoseconds > 0 ? t.bytes / t.nanoseconds : 0,
+      calls,
+      milliseconds: nanoseconds / 1e6,
+      gflops: nanoseconds > 0 ? flops / nanoseconds : 0,
+      gbytes: nanoseconds > 0 ? bytes / nanoseconds : 0,
     }));
     return rows.sort((p, q) => q.milliseconds - p.milliseconds);
   }
 
+  /** Destroys the query sets and their buffers. */
   destroy(): void {
     for (const { queries, resolved } of this.#batches) {
       queries.destroy();
@@ -97,12 +116,15 @@ export class Profiler {
     }
   }
 
-  #batch(n: number): QueryBatch {
-    this.#batches[n] ??= {
-      queries: this.#device.createQuerySet({ type: 'timestamp', count: 2 * CAPACITY }),
-      resolved: this.#device.createBuffer({ size: CAPACITY * BYTES, usage: RESOLVE }),
+  #batch(index: number): QueryBatch {
+    this.#batches[index] ??= {
+      queries: this.#device.createQuerySet({ type: 'timestamp', count: 2 * BATCH_DISPATCHES }),
+      resolved: this.#device.createBuffer({
+        size: BATCH_DISPATCHES * TIMESTAMP_PAIR_BYTES,
+        usage: RESOLVE_USAGE,
+      }),
     };
-    return this.#batches[n];
+    return this.#batches[index];
   }
 
   #add(dispatch: Dispatch, nanoseconds: number): void {
@@ -116,22 +138,20 @@ export class Profiler {
   }
 }
 
-/** A profile as an aligned table. */
+/** A profile as text: an aligned table of calls, milliseconds, share of the total time, GFLOP/s and GB/s per kernel. */
 export function profileTable(rows: readonly ProfileRow[]): string {
-  const sum = rows.reduce((s, r) => s + r.milliseconds, 0);
-  const cells = rows.map((r) => [
-    r.kernel,
-    String(r.calls),
-    r.milliseconds.toFixed(3),
-    `${((100 * r.milliseconds) / Math.max(sum, 1e-9)).toFixed(1)}%`,
-    r.gflops > 0 ? r.gflops.toFixed(2) : '',
-    r.gbytes.toFixed(2),
+  const total = rows.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  const cells = rows.map(({ kernel, calls, milliseconds, gflops, gbytes }) => [
+    kernel,
+    String(calls),
+    milliseconds.toFixed(3),
+    `${((100 * milliseconds) / Math.max(total, 1e-9)).toFixed(1)}%`,
+    gflops > 0 ? gflops.toFixed(2) : '',
+    gbytes.toFixed(2),
   ]);
   const table = [['kernel', 'calls', 'ms', 'share', 'GFLOP/s', 'GB/s'], ...cells];
   const widths = table[0]!.map((_, c) => Math.max(...table.map((row) => row[c]!.length)));
-  return table
-    .map((row) =>
-      row.map((s, c) => (c === 0 ? s.padEnd(widths[c]!) : s.padStart(widths[c]!))).join('  '),
-    )
-    .join('\n');
+  const align = (cell: string, c: number) =>
+    c === 0 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!);
+  return table.map((row) => row.map(align).join('  ')).join('\n');
 }

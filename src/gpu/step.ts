@@ -1,26 +1,32 @@
-/** A recorded step: a flat list of commands that run again and again on the same buffers. */
+/** A recorded step: a list of commands that is replayed on the same buffers. */
 
 import type { Command, UniformRing } from './commands.js';
 import type { BufferView } from './memory.js';
-import type { Slot } from './staging.js';
+import type { StagingSlot } from './staging.js';
 
-/** Values copied at the end of a run, to be read whenever it suits. */
+/** Values that `Step.runAndFetch` copied at the end of a run. They can be read at any later time. */
 export interface Fetched {
-  /** One array buffer per view asked for. */
+  /**
+   * The values as bytes, one array buffer per view, in the order of the views. A second call gives the same buffers.
+   */
   read(): Promise<ArrayBuffer[]>;
 }
 
-/** What a step needs of its engine. */
+/** The part of the engine that a step calls. */
 export interface StepHost {
+  /** Submits the commands that were appended outside the step. */
   flush(): void;
+  /** Encodes and submits `commands`, then copies of `reads`; returns where the copies are. */
   submit(
     commands: readonly Command[],
     ring?: UniformRing,
     reads?: readonly BufferView[],
-  ): Slot | undefined;
-  readSlot(slot: Slot): Promise<ArrayBuffer[]>;
+  ): StagingSlot | undefined;
+  /** The copies in a slot that `submit` returned. */
+  readSlot(slot: StagingSlot): Promise<ArrayBuffer[]>;
 }
 
+/** A recorded step, created by `Engine.record`. It owns the buffers that it allocated while it was recorded. */
 export class Step<T> {
   readonly #host: StepHost;
   readonly #commands: readonly Command[];
@@ -28,9 +34,10 @@ export class Step<T> {
   readonly #release: () => void;
   #disposed = false;
 
-  /** Made by `Engine.record`. `value` is what the recorded function returned. */
+  /** @internal */
   constructor(
     host: StepHost,
+    /** What the recorded function returned. Each run overwrites the contents of the tensors in it. */
     readonly value: T,
     commands: readonly Command[],
     ring: UniformRing | undefined,
@@ -42,12 +49,12 @@ export class Step<T> {
     this.#release = release;
   }
 
-  /** How many kernels one run dispatches. */
+  /** How many dispatches one run makes. */
   get dispatches(): number {
-    return this.#commands.filter((c) => c.kind === 'dispatch').length;
+    return this.#commands.filter((command) => command.kind === 'dispatch').length;
   }
 
-  /** Encodes and submits the step, in one submit. Does not wait. */
+  /** Runs the step in one submit, without waiting for it. */
   run(): void {
     this.#begin();
     this.#host.submit(this.#commands, this.#ring);
@@ -65,13 +72,14 @@ export class Step<T> {
     return { read };
   }
 
-  /** Gives the step's buffers back. The tensors it returned must not be used after. */
+  /** Returns the step's buffers to the pool. The tensors in `value` must not be used afterwards. */
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#release();
   }
 
+  /** Like `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -1,35 +1,44 @@
-/** How kernels are shaped for an adapter: tile sizes and lanes, chosen by vendor, bounded by the device's limits. */
+/** How kernels are tuned to an adapter: tile and workgroup sizes by vendor, within the device's limits. */
 
 /**
- * A staged matmul tile: out tile, depth, and rows per invocation (each also makes 4 columns). n is at least 4 * rows: the
- * gradient of a bias takes an invocation for each of the m columns that it sums.
+ * The tile of a staged matmul: a workgroup computes m x n outputs, k terms of the sum at a time, and each invocation
+ * `rows` x 4 of them. `n` is at least 4 * `rows`, so that there are at least m invocations: the bias gradient needs one
+ * for each of the m columns that it sums.
  */
 export interface MatmulTile {
+  /** Output rows per workgroup. */
   readonly m: number;
+  /** Output columns per workgroup. */
   readonly n: number;
+  /** Terms of the sum staged at a time. */
   readonly k: number;
+  /** Output rows per invocation. */
   readonly rows: number;
 }
 
+/** The sizes that kernels are specialized with. They affect speed and the order in which sums are added. */
 export interface Tuning {
-  /** Whether products and attention go through workgroup memory, or are made without barriers, for the CPU. */
+  /** Whether matmul and attention stage tiles in workgroup memory. False uses kernels without barriers, for the CPU. */
   readonly staged: boolean;
   /** Staged matmul tiles from the smallest to the largest. */
   readonly matmulTiles: readonly MatmulTile[];
-  /** Workgroups wanted at least: a smaller tile, or a split of K or of the keys, is taken to get there. */
+  /** The number of workgroups to reach, by a smaller tile or by splitting K or the keys over workgroups. */
   readonly minWorkgroups: number;
-  /** Invocations per workgroup of row reductions, and how many of them share a row. */
+  /** Invocations per workgroup of row reductions. */
   readonly rowGroup: number;
+  /** Invocations that share a row in row reductions. */
   readonly rowLanes: number;
-  /** Invocations that share a column where rows are summed. */
+  /** Invocations that share a column in column sums. */
   readonly columnSlices: number;
   /** Elements per invocation of elementwise kernels. */
   readonly items: number;
-  /** Invocations per workgroup of attention, and score rows per invocation. */
+  /** Invocations per workgroup of attention. */
   readonly attentionGroup: number;
+  /** Score rows per invocation of attention. */
   readonly attentionRows: 1 | 2;
-  /** Invocations of the kernels that reduce everything in one workgroup, and of the sampler's rows. */
+  /** Invocations of kernels that reduce everything in one workgroup. */
   readonly reduceGroup: number;
+  /** Invocations per row of the sampler. */
   readonly sampleGroup: number;
 }
 
@@ -50,9 +59,9 @@ const DEFAULT_TUNING: Tuning = {
   sampleGroup: 64,
 };
 
-/** By vendor as the adapter names it; what is not listed is `GPU`. */
+/** By vendor as the adapter names it. Vendors not listed have DEFAULT_TUNING. */
 const VENDOR_TUNINGS: Readonly<Record<string, Partial<Tuning>>> = {
-  // Our own device: no barriers but in reductions of everything, which are few.
+  // Our CPU device: no barriers, except in the few reductions of everything.
   cpu: {
     staged: false,
     minWorkgroups: 8,
@@ -63,8 +72,9 @@ const VENDOR_TUNINGS: Readonly<Record<string, Partial<Tuning>>> = {
     reduceGroup: 16,
     sampleGroup: 1,
   },
-  // SwiftShader and its like: products and attention staged as on a GPU, since the kernels without barriers, made for the
-  // CPU device, take such drivers seconds to compile; rows without barriers, which are expensive there.
+  // SwiftShader and similar drivers. Matmul and attention are staged as on a GPU, because these drivers take seconds to
+  // compile the kernels without barriers, which are written for the CPU device. Row reductions have no barriers, which
+  // are expensive there.
   software: {
     minWorkgroups: 4,
     rowGroup: 16,
@@ -77,7 +87,7 @@ const VENDOR_TUNINGS: Readonly<Record<string, Partial<Tuning>>> = {
   },
 };
 
-const POWERS_OF_TWO = [
+const POWER_OF_TWO_SETTINGS = [
   'rowGroup',
   'rowLanes',
   'columnSlices',
@@ -88,8 +98,9 @@ const POWERS_OF_TWO = [
 /**
  * The tuning for a vendor ('software' for software adapters), within the limits of the device.
  *
- * @throws Error where a setting that reductions halve is no power of two, a row has more lanes than a workgroup, or a tile
- *   fewer invocations than rows.
+ * @param settings overrides single settings of the vendor's tuning.
+ * @throws Error where a group size that reductions halve is not a power of two, where a row has more lanes than a
+ *   workgroup has invocations, or where a tile has fewer invocations than rows.
  */
 export function tuningFor(
   vendor: string,
@@ -97,30 +108,35 @@ export function tuningFor(
   settings: Partial<Tuning> = {},
 ): Tuning {
   const tuning: Tuning = { ...DEFAULT_TUNING, ...VENDOR_TUNINGS[vendor], ...settings };
-  const odd = POWERS_OF_TWO.find((name) => !Number.isInteger(Math.log2(tuning[name])));
-  if (odd) throw new Error(`tuning.${odd} should be a power of two, but is ${tuning[odd]}.`);
+  const invalid = POWER_OF_TWO_SETTINGS.find((name) => !Number.isInteger(Math.log2(tuning[name])));
+  if (invalid)
+    throw new Error(`tuning.${invalid} should be a power of two, but is ${tuning[invalid]}.`);
   if (Math.max(tuning.rowLanes, tuning.columnSlices) > tuning.rowGroup) {
     throw new Error(
-      `tuning.rowLanes and columnSlices should be at most rowGroup, ${tuning.rowGroup}.`,
+      `tuning.rowLanes and tuning.columnSlices should be at most rowGroup, which is ${tuning.rowGroup}.`,
     );
   }
-  const narrow = tuning.matmulTiles.find(({ n, rows }) => n < 4 * rows);
-  if (narrow) {
-    const { n, rows } = narrow;
+  const invalidTile = tuning.matmulTiles.find(({ n, rows }) => n < 4 * rows);
+  if (invalidTile) {
+    const { n, rows } = invalidTile;
     throw new Error(
-      `A tile of tuning.matmulTiles with ${rows} rows needs an n of ${4 * rows}, not ${n}.`,
+      `A tile in tuning.matmulTiles with rows = ${rows} needs n = ${4 * rows} or more, but has n = ${n}.`,
     );
   }
-  const most = Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX);
-  const memory = limits.maxComputeWorkgroupStorageSize;
+  const maxInvocations = Math.min(
+    limits.maxComputeInvocationsPerWorkgroup,
+    limits.maxComputeWorkgroupSizeX,
+  );
+  const maxStorageBytes = limits.maxComputeWorkgroupStorageSize;
   const fits = (tile: MatmulTile) =>
-    (tile.m / tile.rows) * (tile.n / 4) <= most && 4 * tile.k * (tile.m + tile.n) <= memory;
+    (tile.m / tile.rows) * (tile.n / 4) <= maxInvocations &&
+    4 * tile.k * (tile.m + tile.n) <= maxStorageBytes;
   return {
     ...tuning,
     matmulTiles: tuning.matmulTiles.filter(fits),
-    rowGroup: Math.min(tuning.rowGroup, most),
-    attentionGroup: Math.min(tuning.attentionGroup, most),
-    reduceGroup: Math.min(tuning.reduceGroup, most),
-    sampleGroup: Math.min(tuning.sampleGroup, most),
+    rowGroup: Math.min(tuning.rowGroup, maxInvocations),
+    attentionGroup: Math.min(tuning.attentionGroup, maxInvocations),
+    reduceGroup: Math.min(tuning.reduceGroup, maxInvocations),
+    sampleGroup: Math.min(tuning.sampleGroup, maxInvocations),
   };
 }

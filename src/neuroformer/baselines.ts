@@ -1,4 +1,4 @@
-/** The baselines of the original's configuration: what stands in the trunk's place, over the same encoded tokens. */
+/** The baselines that replace the transformer's trunk: GRUs or MLPs over the same encoded tokens. */
 
 import { uniform } from '../nn/init.js';
 import { Gru, LayerNorm, Linear } from '../nn/layers.js';
@@ -9,76 +9,82 @@ import { concatenate, slice } from '../tensor/sequence.js';
 import { Tensor } from '../tensor/tensor.js';
 import type { Rules } from './rules.js';
 
-/** What a baseline reads. */
+/** The inputs of a baseline. */
 export interface BaselineInputs {
   /** The encoded current window, [B, T, width]. */
   readonly current: Tensor;
-  /** The embedded past, [B, P, width]. */
+  /** The embedded past window, [B, P, width]. */
   readonly past: Tensor;
-  /** u32 [B, T] and [B, P], zero at padding; undefined where padding counts. */
+  /** u32 [B, T], zero at padding; undefined if padding is not masked. */
   readonly mask: Tensor | undefined;
+  /** u32 [B, P], zero at padding; undefined if padding is not masked. */
   readonly pastMask: Tensor | undefined;
-  /** Dropout between layers. */
-  readonly drop: () => Dropout | undefined;
+  /** Returns the dropout between two layers; call it once for each. */
+  readonly nextDropout: () => Dropout | undefined;
 }
 
-/** Maps an encoded window to what the heads read, [B, T, width]. */
+/** Replaces the trunk: maps encoded tokens to the input of the heads. */
 export interface Baseline {
+  /** @returns [B, T, width] */
   call(inputs: BaselineInputs): Tensor;
 }
 
 const GRU_LAYERS = 3;
 const MLP_LAYERS = 5;
 
-/** One layer: a GRU, or two whose states a linear map and a layer norm join. */
+/** One layer: a GRU, or two GRUs whose states are joined by a linear map and a layer norm. */
 interface GruLayer {
   readonly grus: readonly Gru[];
   readonly join: { linear: Linear; norm: LayerNorm } | undefined;
 }
 
-/** The current window and the past, on their way through the layers. */
+/** The outputs of a layer for the current window [B, T, width] and for the past window [B, P, width]. */
 interface Streams {
   readonly current: Tensor;
   readonly past: Tensor;
 }
 
-/** Three layers of GRUs over the window; with `double`, two a layer. */
+/** Three layers of GRUs over the past and the current window. */
 export class GruBaseline implements Baseline {
   readonly #layers: readonly GruLayer[];
   readonly #rules: Rules;
 
+  /** @param double uses two GRUs per layer. */
   constructor(declare: Declare, width: number, double: boolean, rules: Rules) {
     this.#rules = rules;
     const init = uniform(1 / Math.sqrt(2 * width));
     this.#layers = Array.from({ length: GRU_LAYERS }, (_, n) => {
-      const place = declare.at(`grus.${n}`);
-      if (!double) return { grus: [new Gru(place, width, width)], join: undefined };
-      const grus = [new Gru(place, width, width), new Gru(place, width, width, '_reverse')];
-      const linear = new Linear(declare.at(`linear_layers.${n}`), 2 * width, width, { init });
-      return { grus, join: { linear, norm: new LayerNorm(declare.at(`layer_norms.${n}`), width) } };
+      const layer = declare.scope(`grus.${n}`);
+      if (!double) return { grus: [new Gru(layer, width, width)], join: undefined };
+      const grus = [new Gru(layer, width, width), new Gru(layer, width, width, '_reverse')];
+      const linear = new Linear(declare.scope(`linear_layers.${n}`), 2 * width, width, { init });
+      return {
+        grus,
+        join: { linear, norm: new LayerNorm(declare.scope(`layer_norms.${n}`), width) },
+      };
     });
   }
 
   call(inputs: BaselineInputs): Tensor {
     let streams: Streams = inputs;
     for (const [n, { grus, join }] of this.#layers.entries()) {
-      const runs = grus.map((gru, which) => {
-        const reverse = which === 1 && !this.#rules.causal_gru;
-        if (this.#rules.gru_reads_past) return runThrough(gru, streams, inputs, reverse);
-        const first = stateAt(inputs.past, grus.length * n + which);
-        const current = gru.call(streams.current, first, { mask: inputs.mask, reverse });
+      const runs = grus.map((gru, index) => {
+        const reverse = index === 1 && !this.#rules.causal_gru;
+        if (this.#rules.gru_reads_past) return runOverBoth(gru, streams, inputs, reverse);
+        const initial = stateAt(inputs.past, grus.length * n + index);
+        const current = gru.call(streams.current, initial, { mask: inputs.mask, reverse });
         return { current, past: inputs.past };
       });
       if (!join) {
         streams = runs[0]!;
         continue;
       }
-      const last = n === GRU_LAYERS - 1;
+      const isLast = n === GRU_LAYERS - 1;
       const merge = (parts: Tensor[]) => {
         const joined = join.norm.call(join.linear.call(sideBySide(parts)));
-        return last ? activate(joined, 'tanh') : dropout(joined, inputs.drop());
+        return isLast ? activate(joined, 'tanh') : dropout(joined, inputs.nextDropout());
       };
-      const past = this.#rules.gru_reads_past && !last;
+      const past = this.#rules.gru_reads_past && !isLast;
       streams = {
         current: merge(runs.map((run) => run.current)),
         past: past ? merge(runs.map((run) => run.past)) : inputs.past,
@@ -88,8 +94,8 @@ export class GruBaseline implements Baseline {
   }
 }
 
-/** One GRU over the past and then the current window, or over both from the end. */
-function runThrough(
+/** Runs one GRU over the past and then the current window, or in reverse over the current and then the past window. */
+function runOverBoth(
   gru: Gru,
   { current, past }: Streams,
   { mask, pastMask }: BaselineInputs,
@@ -105,41 +111,41 @@ function runThrough(
   return { past: before, current: gru.call(current, stateAt(before, past.axis(1) - 1), { mask }) };
 }
 
-/** Position n of [B, T, width] as [B, width]. */
-function stateAt(x: Tensor, n: number): Tensor {
+/** One position of [B, T, width] as [B, width]. */
+function stateAt(x: Tensor, position: number): Tensor {
   const [B, , width] = x.shape as [number, number, number];
-  return slice(x, n, 1).reshape([B, width]);
+  return slice(x, position, 1).reshape([B, width]);
 }
 
-/** Tensors of one shape [B, T, width] joined along their widths. */
+/** Tensors of the same shape [B, T, width], joined along the width. */
 function sideBySide(parts: readonly Tensor[]): Tensor {
   const [B, T, width] = parts[0]!.shape as [number, number, number];
   const joined = concatenate(parts.map((part) => part.reshape([B * T, 1, width])));
   return joined.reshape([B, T, parts.length * width]);
 }
 
-/** x + W2 gelu(W1 LN(x)), five times; the original makes these layers and never calls them. */
+/** x + W2 gelu(W1 LN(x)), five times. Without rules.mlp_used it is the identity, as in the original. */
 export class MlpBaseline implements Baseline {
-  readonly #layers: readonly { norm: LayerNorm; first: Linear; second: Linear }[];
-  readonly #used: boolean;
+  readonly #layers: readonly { norm: LayerNorm; expand: Linear; project: Linear }[];
+  readonly #isUsed: boolean;
 
   constructor(declare: Declare, width: number, rules: Rules) {
-    this.#used = rules.mlp_used;
+    this.#isUsed = rules.mlp_used;
     this.#layers = Array.from({ length: MLP_LAYERS }, (_, n) => {
-      const place = declare.at(`${n}`);
+      const layer = declare.scope(`${n}`);
       return {
-        norm: new LayerNorm(place.at('ln'), width),
-        first: new Linear(place.at('mlp.0'), width, 2 * width, { bias: false }),
-        second: new Linear(place.at('mlp.2'), 2 * width, width, { bias: false }),
+        norm: new LayerNorm(layer.scope('ln'), width),
+        expand: new Linear(layer.scope('mlp.0'), width, 2 * width, { bias: false }),
+        project: new Linear(layer.scope('mlp.2'), 2 * width, width, { bias: false }),
       };
     });
   }
 
   call({ current }: BaselineInputs): Tensor {
-    if (!this.#used) return current;
-    return this.#layers.reduce((x, { norm, first, second }) => {
-      const hidden = first.call(norm.call(x), { gelu: true });
-      return second.call(hidden, { residual: x });
+    if (!this.#isUsed) return current;
+    return this.#layers.reduce((x, { norm, expand, project }) => {
+      const hidden = expand.call(norm.call(x), { gelu: true });
+      return project.call(hidden, { residual: x });
     }, current);
   }
 }

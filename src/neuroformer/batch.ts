@@ -1,4 +1,4 @@
-/** Batches: windows as arrays on the host, and the tensors they are written into, the same ones at every step. */
+/** Batches: windows as arrays on the host, and the tensors that every batch is written into. */
 
 import type { Engine } from '../gpu/engine.js';
 import type { Recording } from '../recording/recording.js';
@@ -27,7 +27,7 @@ import {
   targetWidth,
 } from './variables.js';
 
-/** What windows a configuration reads. */
+/** The settings of the windows that a configuration reads. */
 export function windowSettings(config: ModelConfig, tokenizer: Tokenizer): WindowSettings {
   const { window, block_size } = config;
   return {
@@ -39,10 +39,10 @@ export function windowSettings(config: ModelConfig, tokenizer: Tokenizer): Windo
     times: tokenizer.times,
     video: window.frame ?? undefined,
     variables: configuredVariables(config).map(
-      ({ name, window: held, setting }): VariableSetting => ({
+      ({ name, window: seconds, setting }): VariableSetting => ({
         name,
         data: setting.data,
-        window: held,
+        window: seconds,
         dt: setting.dt,
         classes: tokenizer.classes[name],
         period: decodedPeriod(setting),
@@ -53,7 +53,8 @@ export function windowSettings(config: ModelConfig, tokenizer: Tokenizer): Windo
   };
 }
 
-export function windowRules(rules: Rules): WindowRules {
+/** The rules of windows that a configuration's rules imply. */
+function windowRules(rules: Rules): WindowRules {
   return {
     keepsStart: rules.keeps_start,
     pastHasOwnClock: rules.past_own_clock,
@@ -62,19 +63,19 @@ export function windowRules(rules: Rules): WindowRules {
   };
 }
 
-/** The classes of a classified variable among what a tokenizer is made for. */
+/** The classified variables of a configuration, as `Tokenizer.of` takes them. */
 function classifiedVariables(config: ModelConfig) {
-  const classified = configuredVariables(config).filter((v) => isClassified(v.setting));
+  const classified = configuredVariables(config).filter(({ setting }) => isClassified(setting));
   return classified.map(({ name, setting: { data, resolution } }) => ({ name, data, resolution }));
 }
 
-/** The sizes of a model for these vocabularies. */
+/** The sizes of a model with these vocabularies. */
 export function modelSizes({ ids, times, classes }: Tokenizer): ModelSizes {
   const counts = Object.entries(classes).map(([name, { values }]) => [name, values.length]);
   return { ids: ids.size, times: times.size, classes: Object.fromEntries(counts) };
 }
 
-/** The vocabularies a configuration needs for a recording. */
+/** The vocabularies of a configuration for a recording. */
 export function tokenizerFor(config: ModelConfig, recording: Recording): Tokenizer {
   const { window, resolution } = config;
   const windows = { dt: resolution.dt, current: window.curr, past: window.prev };
@@ -82,8 +83,8 @@ export function tokenizerFor(config: ModelConfig, recording: Recording): Tokeniz
 }
 
 /**
- * The tokenizer with the scales of every number a configuration reads or predicts, from training windows; scales that
- * it has already stay. Under the original's rules numbers have none.
+ * The tokenizer with a scale for every number that a configuration reads or predicts, computed from training windows.
+ * Existing scales are kept. Under the original's rules there are no scales.
  */
 export function standardized(
   tokenizer: Tokenizer,
@@ -93,19 +94,19 @@ export function standardized(
 ): Tokenizer {
   if (!config.rules.standardised) return tokenizer;
   const numeric = configuredVariables(config).filter(({ setting }) => !isClassified(setting));
-  const unknown = numeric.filter(({ name }) => !tokenizer.scales[name]);
-  const samples = new Map(unknown.map(({ name }) => [name, [] as number[]]));
-  for (const ref of unknown.length > 0 ? training : []) {
-    const found = windows.variables(ref);
-    for (const { name, setting } of unknown) {
-      const values = found[name]?.values;
+  const unscaled = numeric.filter(({ name }) => !tokenizer.scales[name]);
+  const samples = new Map(unscaled.map(({ name }) => [name, [] as number[]]));
+  for (const ref of unscaled.length > 0 ? training : []) {
+    const variables = windows.variables(ref);
+    for (const { name, setting } of unscaled) {
+      const values = variables[name]?.values;
       if (values) samples.get(name)!.push(...(setting.predict ? values.slice(-1) : values));
     }
   }
-  const known = unknown.filter(({ name }) => samples.get(name)!.length > 0);
+  const sampled = unscaled.filter(({ name }) => samples.get(name)!.length > 0);
   return tokenizer.scaled(
     Object.fromEntries(
-      known.map(({ name, setting }) => [
+      sampled.map(({ name, setting }) => [
         name,
         Scale.of(samples.get(name)!, decodedPeriod(setting)),
       ]),
@@ -113,40 +114,57 @@ export function standardized(
   );
 }
 
-/** Samples of an input variable, [B, n] each. */
+/** Samples of an input variable. */
 interface HostSamples {
+  /** Scaled values, [B, n]. */
   readonly values: Float32Array<ArrayBuffer>;
+  /** Seconds from the window's start, [B, n]. */
   readonly times: Float32Array<ArrayBuffer>;
 }
 
-/** One batch as arrays, ready to be written. */
+/** One batch as arrays on the host, row-major, with T current and P past tokens per window. */
 export interface HostBatch {
+  /** Neuron tokens, [B, T]. */
   readonly ids: TokenLists;
+  /** Time tokens as numbers, [B, T]. */
   readonly times: Float32Array<ArrayBuffer>;
+  /** 0 at padding, [B, T]. */
   readonly mask: Uint32Array<ArrayBuffer>;
+  /** 1 at EOS, [B, T]. */
   readonly eos: Uint32Array<ArrayBuffer>;
+  /** The neuron token after each token, [B, T]. */
   readonly nextIds: Uint32Array<ArrayBuffer>;
+  /** The time token after each token, [B, T]. */
   readonly nextTimes: Uint32Array<ArrayBuffer>;
+  /** Neuron tokens of the past, [B, P]. */
   readonly pastIds: TokenLists;
+  /** Time tokens of the past as numbers, [B, P]. */
   readonly pastTimes: Float32Array<ArrayBuffer>;
+  /** 0 at padding of the past, [B, P]. */
   readonly pastMask: Uint32Array<ArrayBuffer>;
+  /** [B, frames, height, width]; undefined without video. */
   readonly frames: Float32Array<ArrayBuffer> | undefined;
-  /** By group and variable. */
+  /** Inputs by group and variable. */
   readonly behavior: Readonly<Record<string, Readonly<Record<string, HostSamples>>>>;
-  /** By variable: scaled numbers, [B, 1] or [B, 2] of an angle, or class tokens. */
+  /** Targets by variable: scaled numbers [B, 1], cosine and sine [B, 2], or class tokens [B]. */
   readonly targets: Readonly<Record<string, Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>>>;
 }
 
-/** What batches of a configuration look like. */
+/** The layout of a configuration's batches for a recording. */
 export class BatchLayout {
+  /** The configuration. */
   readonly config: ModelConfig;
+  /** The vocabularies and scales. */
   readonly tokenizer: Tokenizer;
-  /** Frames of a window: [count, height, width]; undefined without video. */
+  /** The shape of a window's video, [frames, height, width]; undefined without video. */
   readonly frames: readonly [number, number, number] | undefined;
-  /** Variables the recording has, as far as the configuration knows them. */
+  /** The configured variables that the recording contains. */
   readonly variables: readonly ConfiguredVariable[];
 
-  /** @param recording what none of its trials has, no batch has. */
+  /**
+   * @param recording batches contain video and variables only where one of its trials does.
+   * @throws ConfigError where the video encoder does not fit the recording's video.
+   */
   constructor(config: ModelConfig, tokenizer: Tokenizer, recording: Recording) {
     this.config = config;
     this.tokenizer = tokenizer;
@@ -160,23 +178,23 @@ export class BatchLayout {
     if (this.frames) checkFrames(this.frames, config);
   }
 
-  /** Puts windows into the arrays of one batch. */
+  /** The arrays of a batch of windows. */
   collate(windows: readonly Window[]): HostBatch {
     const { ids: neurons } = this.tokenizer;
     const gather = <A extends Float32Array | Uint32Array>(
-      into: A,
+      target: A,
       rows: (window: Window) => ArrayLike<number>,
     ): A => {
       for (const [n, window] of windows.entries())
-        into.set(rows(window), (n * into.length) / windows.length);
-      return into;
+        target.set(rows(window), (n * target.length) / windows.length);
+      return target;
     };
     const B = windows.length;
     const { id: T, prev_id: P } = this.config.block_size;
     const ids = gather(new Uint32Array(B * T), (w) => w.current.ids);
     const pastIds = gather(new Uint32Array(B * P), (w) => w.past.ids);
-    const flags = (tokens: Uint32Array<ArrayBuffer>, holds: (token: number) => boolean) =>
-      tokens.map((token) => Number(holds(token)));
+    const flags = (tokens: Uint32Array<ArrayBuffer>, isSet: (token: number) => boolean) =>
+      tokens.map((token) => Number(isSet(token)));
     return {
       ids: tokenLists(ids, neurons.size),
       times: gather(new Float32Array(B * T), (w) => w.current.times),
@@ -207,7 +225,7 @@ export class BatchLayout {
     return behavior;
   }
 
-  /** What is decoded is the variable's last sample in the window. */
+  /** The target of a variable is its last sample in the window. */
   #targets(windows: readonly Window[]): HostBatch['targets'] {
     const predicted = this.variables.filter(({ setting }) => setting.predict);
     const entries = predicted.map(({ name, setting }) => {
@@ -219,13 +237,13 @@ export class BatchLayout {
     return Object.fromEntries(entries);
   }
 
-  /** How a variable's numbers enter the model. */
+  /** The scale of a variable's numbers in the model; the identity where the tokenizer has none. */
   variableScale({ name, setting }: Pick<ConfiguredVariable, 'name' | 'setting'>): Scale {
     return this.tokenizer.scales[name] ?? Scale.identity(decodedPeriod(setting));
   }
 }
 
-/** @throws ConfigError where the video encoder's kernel or patch is larger than what it is laid over. */
+/** @throws ConfigError where the video encoder's kernel or patch does not fit into a window's video. */
 function checkFrames(frames: readonly number[], { frame_encoder, layers }: ModelConfig): void {
   const { conv_layer, features, kernel_size, n_embd_frames } = frame_encoder;
   if (layers.stimulus === 0) return;
@@ -233,18 +251,18 @@ function checkFrames(frames: readonly number[], { frame_encoder, layers }: Model
   const side = Math.sqrt(n_embd_frames);
   if (features && height * width !== n_embd_frames) {
     throw new ConfigError(
-      `frame_encoder.n_embd_frames should be ${height * width}, the features of a frame of this recording, but is ${n_embd_frames}.`,
+      `frame_encoder.n_embd_frames should be ${height * width}, the number of features per frame of this recording, but is ${n_embd_frames}.`,
     );
   }
   const kernel = features ? [1, height, width] : conv_layer ? kernel_size : [1, side, side];
-  if (kernel.every((n, axis) => n <= frames[axis]!)) return;
+  if (kernel.every((length, axis) => length <= frames[axis]!)) return;
   const key = conv_layer ? `kernel_size ${kernel.join(' x ')}` : `patches of ${side} x ${side}`;
   throw new ConfigError(
     `frame_encoder: ${key} should fit into the video of a window, ${count} frames of ${height} x ${width}.`,
   );
 }
 
-/** The last n numbers, the first of them repeated in front where there are fewer. */
+/** The last `n` numbers; if there are fewer, the first of them is repeated before. */
 function lastPadded(numbers: Float64Array, n: number): number[] {
   return Array.from({ length: n }, (_, i) => numbers[Math.max(0, numbers.length - n + i)]!);
 }
@@ -253,32 +271,36 @@ function product(numbers: readonly number[]): number {
   return numbers.reduce((total, n) => total * n, 1);
 }
 
-/** The tensors of a batch on the GPU: what the model reads, and what it should have predicted. */
+/** The tensors of a batch on the GPU. Every batch is written into the same ones. */
 export class Batch {
+  /** What the model reads. */
   readonly inputs: ModelInputs;
+  /** What it should predict. */
   readonly targets: ModelTargets;
+  /** Windows per batch. */
   readonly size: number;
   readonly #writers: ((host: HostBatch) => void)[] = [];
   readonly #tensors: (Tensor | Tokens)[] = [];
 
+  /** @param size windows per batch. */
   constructor(engine: Engine, layout: BatchLayout, size: number) {
     this.size = size;
-    const tensor = (
+    const addTensor = (
       shape: Shape,
       dtype: 'f32' | 'u32',
-      from: (host: HostBatch) => Float32Array | Uint32Array,
+      select: (host: HostBatch) => Float32Array | Uint32Array,
     ) => {
-      const made = Tensor.zeros(engine, shape, dtype).keep();
-      this.#tensors.push(made);
-      this.#writers.push((host) => made.write(from(host)));
-      return made;
+      const tensor = Tensor.zeros(engine, shape, dtype).keep();
+      this.#tensors.push(tensor);
+      this.#writers.push((host) => tensor.write(select(host)));
+      return tensor;
     };
     const { ids, times } = layout.tokenizer;
-    const tokens = (length: number, from: (host: HostBatch) => TokenLists) => {
-      const made = new Tokens(engine, [size, length], ids.size);
-      this.#tensors.push(made);
-      this.#writers.push((host) => made.write(from(host)));
-      return made;
+    const addTokens = (length: number, select: (host: HostBatch) => TokenLists) => {
+      const tokens = new Tokens(engine, [size, length], ids.size);
+      this.#tensors.push(tokens);
+      this.#writers.push((host) => tokens.write(select(host)));
+      return tokens;
     };
     const { id: T, prev_id: P } = layout.config.block_size;
     const behavior: Record<string, Record<string, BehaviorInput>> = {};
@@ -286,30 +308,31 @@ export class Batch {
     for (const { group, name, setting, samples } of layout.variables) {
       if (setting.predict) {
         variables[name] = isClassified(setting)
-          ? tensor([size], 'u32', (host) => host.targets[name]!)
-          : tensor([size, targetWidth(setting)], 'f32', (host) => host.targets[name]!);
+          ? addTensor([size], 'u32', (host) => host.targets[name]!)
+          : addTensor([size, targetWidth(setting)], 'f32', (host) => host.targets[name]!);
         continue;
       }
       behavior[group] ??= {};
       behavior[group][name] = {
-        values: tensor([size, samples], 'f32', (host) => host.behavior[group]![name]!.values),
-        times: tensor([size, samples], 'f32', (host) => host.behavior[group]![name]!.times),
+        values: addTensor([size, samples], 'f32', (host) => host.behavior[group]![name]!.values),
+        times: addTensor([size, samples], 'f32', (host) => host.behavior[group]![name]!.times),
       };
     }
     this.inputs = {
-      ids: tokens(T, (host) => host.ids),
-      times: tensor([size, T], 'f32', (host) => host.times),
-      mask: tensor([size, T], 'u32', (host) => host.mask),
-      eos: tensor([size, T], 'u32', (host) => host.eos),
-      pastIds: tokens(P, (host) => host.pastIds),
-      pastTimes: tensor([size, P], 'f32', (host) => host.pastTimes),
-      pastMask: tensor([size, P], 'u32', (host) => host.pastMask),
-      frames: layout.frames && tensor([size, 1, ...layout.frames], 'f32', (host) => host.frames!),
+      ids: addTokens(T, (host) => host.ids),
+      times: addTensor([size, T], 'f32', (host) => host.times),
+      mask: addTensor([size, T], 'u32', (host) => host.mask),
+      eos: addTensor([size, T], 'u32', (host) => host.eos),
+      pastIds: addTokens(P, (host) => host.pastIds),
+      pastTimes: addTensor([size, P], 'f32', (host) => host.pastTimes),
+      pastMask: addTensor([size, P], 'u32', (host) => host.pastMask),
+      frames:
+        layout.frames && addTensor([size, 1, ...layout.frames], 'f32', (host) => host.frames!),
       behavior,
     };
     this.targets = {
-      nextIds: tensor([size, T], 'u32', (host) => host.nextIds),
-      nextTimes: tensor([size, T], 'u32', (host) => host.nextTimes),
+      nextIds: addTensor([size, T], 'u32', (host) => host.nextIds),
+      nextTimes: addTensor([size, T], 'u32', (host) => host.nextTimes),
       variables,
       padId: ids.PAD,
       padTime: times.PAD,
@@ -317,7 +340,7 @@ export class Batch {
   }
 
   /**
-   * Replaces the batch; what was appended before still sees the old one.
+   * Replaces the contents. Operations called before read the old batch.
    *
    * @throws ShapeError where the batch has another size.
    */
@@ -325,10 +348,12 @@ export class Batch {
     for (const write of this.#writers) write(host);
   }
 
+  /** Releases the tensors. */
   dispose(): void {
     for (const tensor of this.#tensors) tensor.dispose();
   }
 
+  /** Like `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

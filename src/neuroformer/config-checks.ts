@@ -1,11 +1,15 @@
-/** What the keys of a configuration must agree on: each complaint is one sentence. */
+/** Checks that the settings of a configuration are consistent with each other. */
 
 import { ConfigError, show } from '../text/schema.js';
 import type { ModalityGroup, ModelConfig } from './config.js';
 import { configuredVariables } from './variables.js';
 
-/** What each key cannot know by itself. */
-export function checkTogether(config: ModelConfig): void {
+/**
+ * Checks a configuration whose keys are valid one by one.
+ *
+ * @throws ConfigError where settings contradict each other, naming them.
+ */
+export function checkConsistency(config: ModelConfig): void {
   const { n_embd, n_head, window, resolution, frame_encoder, gru_only, gru2_only, mlp_only } =
     config;
   if (n_embd % n_head !== 0) {
@@ -26,7 +30,7 @@ export function checkTogether(config: ModelConfig): void {
   }
   if (frame_encoder.resnet_backbone) {
     throw new ConfigError(
-      'frame_encoder.resnet_backbone should be false: the original has no code for it either.',
+      'frame_encoder.resnet_backbone should be false: it is not implemented, as in the original.',
     );
   }
   const { conv_layer, features } = frame_encoder;
@@ -61,38 +65,38 @@ function checkGroup(
   if (Object.keys(variables).length === 0)
     throw new ConfigError(`${path}.variables should name at least one variable.`);
   for (const [name, { predict, objective, dt }] of Object.entries(variables)) {
-    const here = `${path}.variables.${name}`;
+    const variablePath = `${path}.variables.${name}`;
     if (!rules.several_samples && window / dt > 1 + 1e-6) {
       throw new ConfigError(
-        `${here}.dt should be ${path}.window, ${window} s, as rules.several_samples is off, but is ${dt}.`,
+        `${variablePath}.dt should equal ${path}.window, ${window} s, because rules.several_samples is off, but is ${dt}.`,
       );
     }
     if (predict && objective === null) {
       throw new ConfigError(
-        `${here}.objective should be regression, circular or classification, as it is predicted.`,
+        `${variablePath}.objective should be regression, circular or classification, because the variable is predicted.`,
       );
     }
     if (!predict && objective === 'circular') {
       throw new ConfigError(
-        `${here}.objective should not be circular, as it is an input: give its cosine and sine as variables of their own.`,
+        `${variablePath}.objective should not be circular, because the variable is an input: use its cosine and sine as two variables.`,
       );
     }
     if (!predict && n_layers === 0) {
       throw new ConfigError(
-        `${path}.n_layers should be above 0, as ${name} is an input that needs blocks to attend to it.`,
+        `${path}.n_layers should be above 0, because ${name} is an input that needs blocks to attend to it.`,
       );
     }
   }
 }
 
-/** Variables go by their own names in losses and predictions, whatever their group. */
+/** Names of variables must be unique over all groups: losses and predictions use them without the group. */
 function checkNames(config: ModelConfig): void {
   const groups = new Map<string, string>();
   for (const { group, name } of configuredVariables(config)) {
-    const other = groups.get(name);
-    if (other !== undefined) {
+    const otherGroup = groups.get(name);
+    if (otherGroup !== undefined) {
       throw new ConfigError(
-        `modalities.${group}.variables.${name} should have a name of its own, but modalities.${other} has one of that name: use another, and say data: ${name}.`,
+        `modalities.${group}.variables.${name} should have a unique name, but modalities.${otherGroup} has a variable with that name: choose another and add data: ${name}.`,
       );
     }
     groups.set(name, group);
@@ -112,7 +116,7 @@ function checkLoss({ loss, contrastive, modalities }: ModelConfig): void {
   const unknown = Object.keys(loss.variables).find((name) => !predicted.includes(name));
   if (unknown !== undefined) {
     throw new ConfigError(
-      `loss.variables.${unknown} is no predicted variable; predicted here: ${predicted.join(', ') || 'none'}.`,
+      `loss.variables.${unknown} is not a predicted variable; predicted are: ${predicted.join(', ') || 'none'}.`,
     );
   }
 }
@@ -120,9 +124,11 @@ function checkLoss({ loss, contrastive, modalities }: ModelConfig): void {
 function checkContrastive({ contrastive, modalities, window }: ModelConfig): void {
   const { vars } = contrastive;
   if (vars.length < 2)
-    throw new ConfigError(`contrastive.vars should name at least two, but is ${show(vars)}.`);
-  for (const [n, entry] of vars.entries()) {
-    const path = `contrastive.vars[${n}]`;
+    throw new ConfigError(
+      `contrastive.vars should name at least two features, but is ${show(vars)}.`,
+    );
+  for (const [index, entry] of vars.entries()) {
+    const path = `contrastive.vars[${index}]`;
     if (typeof entry === 'string') {
       if (!['id', 'frames', 'eos'].includes(entry)) {
         throw new ConfigError(

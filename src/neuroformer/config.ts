@@ -1,8 +1,8 @@
 /**
- * The model's configuration, with the keys of the original's YAML files, so that these load as they are.
+ * The model's configuration. It has the keys of the original's YAML files, so that these load unchanged.
  *
- * Every default stands in `FIELDS`, beside its check. V1AL and Visnav are the original's configurations
- * (a-antoniades/Neuroformer, folder configs); where a default has no other source it is theirs.
+ * Every default stands in `FIELDS`, beside its check. Where no other source is given, a default is that of the
+ * original's configurations for V1AL and Visnav (a-antoniades/Neuroformer, folder configs).
  */
 
 import {
@@ -22,55 +22,58 @@ import {
   show,
   text,
 } from '../text/schema.js';
-import { checkTogether } from './config-checks.js';
+import { checkConsistency } from './config-checks.js';
 import { RULE_NAMES, type RuleName, type Rules, rulesFor } from './rules.js';
 import { configuredVariables } from './variables.js';
 
-const count = (otherwise: number, min = 0) => defaulted(number({ min, integer: true }), otherwise);
-/** A probability of dropping; the original's configurations have 0.2 everywhere. */
-const rate = (otherwise: number) => defaulted(number({ min: 0, max: 0.999 }), otherwise);
-const flag = (otherwise: boolean) => defaulted(boolean, otherwise);
+const count = (fallback: number, min = 0) => defaulted(number({ min, integer: true }), fallback);
+/** A dropout rate; the original's configurations have 0.2 everywhere. */
+const rate = (fallback: number) => defaulted(number({ min: 0, max: 0.999 }), fallback);
+const flag = (fallback: boolean) => defaulted(boolean, fallback);
 const seconds = number({ above: 0 });
 const topK = defaulted(nullable(number({ min: 1, integer: true })), null);
 const triple = list(number({ min: 1, integer: true }), 3);
 const anything: Check<unknown> = (value) => value;
 
 const variable = object({
-  /** The recording's name for it; default: its own. */
+  /** Its name in the recording. Default: the same name. */
   data: optional(text),
   /** Seconds per sample. */
   dt: seconds,
-  /** Whether it is predicted; otherwise it is an input. */
+  /** Whether it is predicted rather than read. */
   predict: flag(false),
+  /** How it is predicted; null for a variable that is read. */
   objective: defaulted(isOneOf(['regression', 'circular', 'classification', null]), null),
-  /** Of a circular variable: what a full turn is in its unit; default: 2 pi, of radians. */
+  /** The full turn of a circular variable, in its unit. Default: 2 pi, for radians. */
   period: optional(number({ above: 0 })),
-  /** Step between the classes of a classified number. */
+  /** The distance between the classes of a number that is predicted by classification. */
   resolution: optional(number({ above: 0 })),
-  /** Classes, under the original's rules; otherwise the vocabulary says. */
+  /** The number of classes, under the original's rules. Otherwise it is that of the vocabulary. */
   n_classes: optional(number({ min: 1, integer: true })),
-  /** The original's mark for images that are decoded whole. */
+  /** The original's flag for predicting complete images. */
   '3D': optional(boolean),
 });
 
 const group = object({
-  /** Cross-attention blocks. */
+  /** Number of cross-attention blocks. */
   n_layers: defaulted(number({ min: 0, integer: true }), 0),
-  /** Seconds of its variables that a window holds. */
+  /** Seconds of its variables in a window. */
   window: seconds,
+  /** Its variables by name. */
   variables: record(variable),
 });
 
-/** Rates that no setting reaches in the original. */
+/** Dropout rates that are constants in the original. */
 const FIXED_DROPOUT = { time: 0.2, gru: 0.1 } as const;
 
-/** A contrastive feature: a stream by name, or one variable of a group. */
+/** A feature to align: the name of a stream, or { group: variable }. */
 const clipVariable: Check<string | Record<string, string>> = (value, path) =>
   typeof value === 'string' ? text(value, path) : record(text)(value, path);
 
 const FIELDS = {
+  /** Whether the model follows the paper or the original code; sets all of `rules`. */
   compat: defaulted(isOneOf(['paper', 'original']), 'paper'),
-  /** Single switches other than `compat` says; see rules.ts. */
+  /** Overrides single switches that `compat` sets; see rules.ts. */
   rules: object(
     Object.fromEntries(RULE_NAMES.map((name) => [name, optional(boolean)])) as Record<
       RuleName,
@@ -78,96 +81,134 @@ const FIELDS = {
     >,
   ),
 
+  /** The model's width, a multiple of n_head. */
   n_embd: count(256, 1),
+  /** Number of attention heads. */
   n_head: count(8, 1),
-  /** Learnt positions of the current and past tokens. */
+  /** Adds learned positions to the current and past tokens. */
   pos_emb: flag(true),
-  /** Whether times enter: through a small network, or with wave_emb through sines and cosines. */
+  /** Adds an embedding of the tokens' times, computed by a small network. */
   temp_emb: flag(true),
+  /** Adds sines and cosines of the tokens' times instead. */
   wave_emb: flag(false),
-  /** Self-attention over the frames before they are attended to. */
+  /** Applies self-attention to the video tokens before the fusion. */
   vit_encoder: flag(true),
+  /** The MLP baseline instead of the transformer's trunk. */
   mlp_only: flag(false),
+  /** The GRU baseline. */
   gru_only: flag(false),
+  /** The baseline with two GRUs per layer. */
   gru2_only: flag(false),
-  /** What variables are decoded from: the mean of the last layer, or its EOS token, better for what changes fast. */
+  /** What predictions of variables read: the last layer's mean, or its EOS token, better for fast variables. */
   pool: defaulted(isOneOf(['mean', 'eos']), 'mean'),
 
+  /** Dropout rates. */
   dropout: object({
+    /** On the attention probabilities. */
     attn: rate(0.2),
+    /** On the outputs of attention and MLP. */
     resid: rate(0.2),
+    /** On the embedded tokens and behavior samples. */
     id: rate(0.2),
+    /** On the embedded video. */
     im: rate(0.2),
-    /** At the end of the learnt time embedding, and between GRU layers. */
+    /** At the end of the learned time embedding. */
     time: rate(FIXED_DROPOUT.time),
+    /** Between GRU layers. */
     gru: rate(FIXED_DROPOUT.gru),
     embd: rate(0.2),
     pos: rate(0.2),
     temp: rate(0.2),
     b: rate(0.2),
   }),
+  /** Tokens per window. */
   block_size: object({
+    /** Of the current window, with SOS and EOS. */
     id: count(100, 3),
+    /** Of the past window, with SOS and EOS. */
     prev_id: count(100, 3),
     frame: count(446),
     behavior: count(15),
   }),
+  /** Numbers of blocks. */
   layers: object({
+    /** Of the current state's encoder, and of the decoder. */
     state: count(6),
+    /** Of attention to the past. */
     state_history: count(6),
+    /** Of attention to the video, and of the video's encoder. */
     stimulus: count(6),
     behavior: count(6),
     self_att: count(6),
     modalities: optional(anything),
   }),
+  /** Attention over only the k largest scores of each row. Null attends to all keys. */
   sparse: object({
+    /** In all blocks without a setting of their own. */
     topk: topK,
+    /** In the encoder of the current state, in attention to the past, and in the decoder. */
     topk_id: topK,
+    /** In the encoder of the video, and in attention to it. */
     topk_frame: topK,
     topk_prev_id: topK,
     p: defaulted(nullable(number({ min: 0, max: 1 })), null),
     mask: flag(false),
   }),
+  /** Lengths of windows in seconds. */
   window: object({
+    /** The current window. */
     curr: defaulted(seconds, 0.05),
+    /** The past window. */
     prev: defaulted(seconds, 0.15),
-    /** Seconds of video; null without video. */
+    /** The video; null without video. */
     frame: defaulted(nullable(seconds), null),
     speed: optional(seconds),
   }),
+  /** Time steps in seconds. */
   resolution: object({
+    /** Of spike times. */
     dt: defaulted(seconds, 0.01),
     frames: defaulted(seconds, 0.05),
     speed: optional(seconds),
   }),
+  /** How video becomes tokens. */
   frame_encoder: object({
+    /** A 3-D convolution. Otherwise square patches of single frames, or `features`. */
     conv_layer: flag(true),
+    /** The convolution's kernel: frames, height, width. */
     kernel_size: defaulted(triple, [3, 8, 8]),
-    /** Default: the kernel's size, patches side by side. */
+    /** The convolution's stride. Default: the kernel's size. */
     stride_size: optional(triple),
-    /** Every frame is a vector of n_embd_frames features made elsewhere. */
+    /** Every frame is a vector of n_embd_frames features that another program computed. */
     features: flag(false),
-    /** Width of what enters where there is no convolution: the pixels of a patch, or the features of a frame. */
+    /** The input width without a convolution: the pixels of a patch, or the features of a frame. */
     n_embd_frames: count(64, 1),
     n_embd: optional(number({ min: 1, integer: true })),
     resnet_backbone: flag(false),
   }),
+  /** The alignment of modalities by a contrastive loss. */
   contrastive: object({
+    /** Turns it on. */
     contrastive: flag(false),
+    /** The features to align. */
     vars: defaulted(list(clipVariable), ['id', 'frames']),
+    /** The width of the aligned features. */
     clip_embd: count(1024, 1),
+    /** The temperature of the loss. */
     clip_temp: defaulted(number({ above: 0 }), 0.5),
   }),
+  /** Groups of behavior variables, by name. */
   modalities: optional(nullable(record(group))),
-  /** L = gamma L_contrastive + mu L_id + (1 - gamma - mu) L_dt, as in the paper, plus what is decoded. */
+  /** L = gamma L_contrastive + mu L_id + (1 - gamma - mu) L_dt, as in the paper, plus losses of predicted variables. */
   loss: object({
     /** The original's code has 1/4. */
     gamma: defaulted(number({ min: 0, max: 1 }), 1 / 4),
-    /** Default: 3/5 of what gamma leaves, as in the original's code. */
+    /** Default: 3/5 of 1 - gamma, as in the original's code. */
     mu: optional(number({ min: 0, max: 1 })),
-    /** Weights of decoded variables, by name; 1 where nothing is said. */
+    /** Weights of predicted variables, by name. Default: 1. */
     variables: defaulted(record(number({ min: 0 })), {}),
   }),
+  /** Weights of the classes in the losses of ids and times. */
   class_weights: optional(
     nullable(
       object({
@@ -176,7 +217,7 @@ const FIELDS = {
       }),
     ),
   ),
-  /** Targets that are PAD do not count. */
+  /** Leaves targets that are PAD out of the losses. */
   ignore_index_pad: flag(true),
   ignore_index_id: optional(anything),
   ignore_index_dt: optional(anything),
@@ -190,25 +231,30 @@ const FIELDS = {
 
 const checkFields = object(FIELDS);
 
-/** A checked configuration with every default filled in, under the keys of the files. */
+/** A checked configuration with all defaults filled in. Its keys are those of the files. */
 export type ModelConfig = Omit<Checked<typeof checkFields>, 'rules' | 'modalities'> & {
+  /** Every switch: those that `compat` sets, with the configuration's own. */
   readonly rules: Rules;
+  /** Groups of behavior variables, by name. */
   readonly modalities: Readonly<Record<string, ModalityGroup>>;
 };
+/** One entry of `modalities`: a group of behavior variables with their blocks. */
 export type ModalityGroup = Checked<typeof group>;
+/** One entry of a group's `variables`. */
 export type VariableConfig = Checked<typeof variable>;
 
-/** A configuration, and what the user should know about how it was read. */
+/** A configuration that was read. */
 export interface ParsedConfig {
+  /** The configuration, checked and complete. */
   readonly config: ModelConfig;
-  /** Sentences: misspellings that were understood, settings that have no effect. */
+  /** Sentences for the user, about corrected misspellings and settings without an effect. */
   readonly notes: readonly string[];
 }
 
-/** Spellings of the original's files that its code never reads. */
+/** Misspelled keys in the original's files, which its code does not read. */
 const MISSPELLED_KEYS: Readonly<Record<string, string>> = { ingore_index_pad: 'ignore_index_pad' };
 
-/** Settings of the original's files that do nothing, there or here. */
+/** Settings in the original's files that have no effect, in the original or here. */
 const WITHOUT_EFFECT = [
   'layers.behavior',
   'layers.self_att',
@@ -233,28 +279,30 @@ const WITHOUT_EFFECT = [
 ] as const;
 
 /**
- * Reads a configuration from a plain object, as a YAML or JSON parser gives it.
+ * Reads a configuration from a plain object, as a YAML or JSON parser returns it.
  *
- * @throws ConfigError naming the key's path, what is allowed and what it is.
+ * @throws ConfigError where a key is unknown or a value is not allowed, naming the key's path and what is allowed.
  */
 export function parseConfig(raw: unknown): ParsedConfig {
   if (!isRecord(raw))
     throw new ConfigError(`A configuration should be keys with values, but is ${show(raw)}.`);
   const notes: string[] = [];
-  const given = { ...raw };
-  for (const [wrong, right] of Object.entries(MISSPELLED_KEYS)) {
-    if (!(wrong in given)) continue;
-    given[right] ??= given[wrong];
-    delete given[wrong];
-    notes.push(`${wrong} is read as ${right}.`);
+  const settings = { ...raw };
+  for (const [misspelled, correct] of Object.entries(MISSPELLED_KEYS)) {
+    if (!(misspelled in settings)) continue;
+    settings[correct] ??= settings[misspelled];
+    delete settings[misspelled];
+    notes.push(`${misspelled} is read as ${correct}.`);
   }
-  const ineffective = WITHOUT_EFFECT.filter((path) => at(given, path) !== undefined);
+  const ineffective = WITHOUT_EFFECT.filter((path) => valueAt(settings, path) !== undefined);
   if (ineffective.length > 0)
     notes.push(`These settings have no effect: ${ineffective.join(', ')}.`);
-  const fields = checkFields(given, '');
+  const fields = checkFields(settings, '');
   const modalities = fields.modalities ?? {};
-  notes.push(...unsupported(modalities));
-  const vars = fields.contrastive.vars.map((entry) => readVariable(entry, modalities, notes));
+  notes.push(...unsupportedNotes(modalities));
+  const vars = fields.contrastive.vars.map((entry) =>
+    parseContrastiveVariable(entry, modalities, notes),
+  );
   const rules = { ...rulesFor(fields.compat), ...fields.rules } as Rules;
   const config: ModelConfig = {
     ...fields,
@@ -263,36 +311,37 @@ export function parseConfig(raw: unknown): ParsedConfig {
     contrastive: { ...fields.contrastive, vars },
     dropout: rules.dropout_settable ? fields.dropout : { ...fields.dropout, ...FIXED_DROPOUT },
   };
-  checkTogether(config);
+  checkConsistency(config);
   return { config, notes };
 }
 
-/** What a configuration asks for that is read and left undone. */
-function unsupported(modalities: ModelConfig['modalities']): string[] {
+/** Notes about requests in a configuration that are not supported. */
+function unsupportedNotes(modalities: ModelConfig['modalities']): string[] {
   const images = configuredVariables({ modalities }).filter(({ setting }) => setting['3D']);
   return images.map(
     ({ group, name }) =>
-      `modalities.${group}.variables.${name}.3D asks for whole images, but one number of each sample is decoded.`,
+      `modalities.${group}.variables.${name}.3D asks for complete images, but one number per sample is predicted.`,
   );
 }
 
-/** A contrastive variable; the original's files also name one as { variable: name }. */
-function readVariable(
+/** An entry of contrastive.vars. The original's files also write { variable: name } for { group: variable }. */
+function parseContrastiveVariable(
   entry: string | Record<string, string>,
   modalities: ModelConfig['modalities'],
   notes: string[],
 ): string | Record<string, string> {
   if (typeof entry === 'string') return entry;
-  const [name = '', second] = Object.entries(entry)[0] ?? [];
-  if (second !== 'name' || modalities[name]) return entry;
+  const [name = '', value] = Object.entries(entry)[0] ?? [];
+  if (value !== 'name' || modalities[name]) return entry;
   const group = Object.keys(modalities).find((key) => modalities[key]!.variables[name]);
   if (!group) return entry;
   notes.push(`contrastive.vars: { ${name}: name } is read as { ${group}: ${name} }.`);
   return { [group]: name };
 }
 
-function at(given: unknown, path: string): unknown {
+/** The value under a path of keys separated by dots, or undefined. */
+function valueAt(settings: unknown, path: string): unknown {
   return path
     .split('.')
-    .reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), given);
+    .reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), settings);
 }

@@ -1,6 +1,6 @@
 /**
- * Decoding token by token: what does not change within a window is computed once, the keys and values of every token
- * are kept, and a new token costs one token.
+ * Token-by-token decoding with a cache of keys and values. What does not depend on the window's tokens is computed once
+ * per window, and each new token is processed alone.
  */
 
 import type { Engine } from '../gpu/engine.js';
@@ -10,37 +10,53 @@ import { Tensor } from '../tensor/tensor.js';
 import type { ModelInputs, ModelSizes, Neuroformer } from './model.js';
 import { Pass, type Stack } from './stack.js';
 
-/** What a window attends to, as keys and values of each block: the past, the stimulus, each modality in order. */
+/** The keys and values of each block for what a window attends to: the past, the stimulus, each modality in order. */
 interface Sources {
   readonly past: KeysValues[];
   readonly stimulus: KeysValues[];
   readonly groups: KeysValues[][];
 }
 
-/** Logits of what follows one position, [B, 1, ids] and [B, 1, times]. */
+/** The logits of the token after a position. */
 export interface NextLogits {
+  /** [B, 1, ids] */
   readonly idLogits: Tensor;
+  /** [B, 1, times] */
   readonly timeLogits: Tensor;
 }
 
+/**
+ * Decodes windows token by token. Call `begin` for a batch of windows, then `next` for each position in order, with the
+ * position's tokens in `ids` and `times`.
+ */
 export class Decoding {
-  /** The newest token of every row, [B, 1]. */
+  /** The neuron token at the current position of every row, [B, 1]. */
   readonly ids: Tokens;
+  /** The time token at the current position of every row, [B, 1]. */
   readonly times: Tokens;
   readonly #model: Neuroformer;
   readonly #block: number;
   readonly #timeTable: Tensor | undefined;
+  /** The cache of the current state's encoder. */
   readonly #current: readonly KeysValues[];
+  /** The cache of the decoder. */
   readonly #state: readonly KeysValues[];
-  /** Of step n: u32 [B, T], ones up to n. */
+  /** For each position, u32 [B, T]: ones up to the position. */
   readonly #masks: Tensor[] = [];
   #pastMask: Tensor | undefined;
   #stacks: readonly Stack[] = [];
 
-  /** @throws Error for a model without a causal trunk: a baseline cannot be decoded this way. */
+  /**
+   * Allocates the caches.
+   *
+   * @param batch windows decoded together.
+   * @throws Error where the model is a baseline, which has no decoder with attention.
+   */
   constructor(engine: Engine, model: Neuroformer, sizes: ModelSizes, batch: number) {
     if (model.baseline)
-      throw new Error('A baseline keeps no keys and values: draw from it without the cache.');
+      throw new Error(
+        'A baseline has no keys and values to cache: draw from it without the cache.',
+      );
     const { n_embd, block_size } = model.config;
     this.#model = model;
     this.#block = block_size.id;
@@ -54,44 +70,53 @@ export class Decoding {
       }));
     this.#current = cache(model.encodeState);
     this.#state = cache(model.decoder);
-    for (let n = 0; n < block_size.id; n++) {
-      const shown = Uint32Array.from({ length: batch * block_size.id }, (_, at) =>
-        Number(at % block_size.id <= n),
+    for (let position = 0; position < block_size.id; position++) {
+      const visible = Uint32Array.from({ length: batch * block_size.id }, (_, index) =>
+        Number(index % block_size.id <= position),
       );
-      this.#masks.push(Tensor.from(engine, shown, [batch, block_size.id]).keep());
+      this.#masks.push(Tensor.from(engine, visible, [batch, block_size.id]).keep());
     }
   }
 
-  /** Computes what a window attends to besides itself. Its tokens must be in `ids` and `times`: SOS at time 0. */
+  /** Starts a batch of windows: computes what they attend to. `ids` and `times` must contain the first token, SOS. */
   begin(inputs: ModelInputs): Sources {
     const model = this.#model;
     const pass = new Pass(() => {}, undefined);
     const past = model.pastState.call(inputs.pastIds, inputs.pastTimes, pass);
-    const first = this.#embed(0);
-    const stimulus = inputs.frames && model.encodeStimulus(inputs.frames, first, pass);
+    const startToken = this.#embed(0);
+    const stimulus = inputs.frames && model.encodeStimulus(inputs.frames, startToken, pass);
     const { groups } = model.embedBehavior(inputs.behavior ?? {}, pass);
     this.#pastMask = model.config.rules.mask_padding ? inputs.pastMask : undefined;
     this.#stacks = groups.map(({ attend }) => attend);
     return {
-      past: model.attendToPast.keep(past),
-      stimulus: stimulus ? model.attendToStimulus.keep(stimulus) : [],
-      groups: groups.map(({ attend, tokens }) => attend.keep(tokens)),
+      past: model.attendToPast.keysValues(past),
+      stimulus: stimulus ? model.attendToStimulus.keysValues(stimulus) : [],
+      groups: groups.map(({ attend, tokens }) => attend.keysValues(tokens)),
     };
   }
 
-  /** What follows position n, whose token is in `ids` and `times`; positions come in order. */
-  next(n: number, { past, stimulus, groups }: Sources): NextLogits {
+  /**
+   * The logits of the token after a position, whose token is in `ids` and `times`.
+   *
+   * @param sources from `begin`
+   * @throws Error where the position is outside the window.
+   */
+  next(position: number, sources: Sources): NextLogits {
     const model = this.#model;
-    if (n >= this.#block) throw new Error(`A window has ${this.#block} tokens: there is no ${n}.`);
-    const mask = this.#masks[n]!;
-    let x = model.encodeState.extend(this.#embed(n), this.#current, n, mask);
+    if (position >= this.#block)
+      throw new Error(`Position ${position} is outside a window of ${this.#block} tokens.`);
+    const { past, stimulus, groups } = sources;
+    const mask = this.#masks[position]!;
+    let x = model.encodeState.extend(this.#embed(position), this.#current, position, mask);
     x = model.attendToPast.attendTo(x, past, this.#pastMask);
     if (stimulus.length > 0) x = model.attendToStimulus.attendTo(x, stimulus);
-    for (const [which, kept] of groups.entries()) x = this.#stacks[which]!.attendTo(x, kept);
-    x = model.decoder.extend(x, this.#state, n, mask);
+    for (const [index, keysValues] of groups.entries())
+      x = this.#stacks[index]!.attendTo(x, keysValues);
+    x = model.decoder.extend(x, this.#state, position, mask);
     return { idLogits: model.heads.id.call(x), timeLogits: model.heads.time.call(x) };
   }
 
+  /** Releases the caches. */
   dispose(): void {
     this.ids.dispose();
     this.times.dispose();
@@ -103,11 +128,12 @@ export class Decoding {
     for (const mask of this.#masks) mask.dispose();
   }
 
+  /** Like `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  #embed(n: number): Tensor {
-    return this.#model.currentState.at(n, this.ids, this.times, this.#timeTable);
+  #embed(position: number): Tensor {
+    return this.#model.currentState.callAt(position, this.ids, this.times, this.#timeTable);
   }
 }

@@ -1,4 +1,4 @@
-/** What memory training will take, known before it starts. */
+/** The GPU memory that training will need, estimated by a dry run. */
 
 import { dryRun } from '../gpu/dry-run.js';
 import type { Engine } from '../gpu/engine.js';
@@ -8,17 +8,17 @@ import { type BatchLayout, modelSizes } from './batch.js';
 import { Neuroformer } from './model.js';
 import { TrainingStep } from './step.js';
 
-/** Bytes of GPU memory. */
+/** The GPU memory of training. */
 export interface MemoryEstimate {
-  /** Numbers the parameters are. */
+  /** The number of trainable numbers. */
   readonly parameters: number;
-  /** Parameters, gradients and the optimizer's two moments. */
+  /** Bytes of the parameters, their gradients and the optimizer's two moments. */
   readonly state: number;
-  /** The most that exists at once, the state included. */
+  /** The maximum number of bytes at once, the state included. */
   readonly peak: number;
 }
 
-/** Dry-runs one training step of a model made for these batches. */
+/** Estimates the memory of training by a dry run of one training step. */
 export async function estimateMemory(
   engine: Engine,
   layout: BatchLayout,
@@ -26,19 +26,19 @@ export async function estimateMemory(
 ): Promise<MemoryEstimate> {
   let parameters = 0;
   let state = 0;
-  const use = await dryRun(engine, (dry) => {
-    const before = dry.memory().bytes;
+  const usage = await dryRun(engine, (dry) => {
+    const bytesBefore = dry.memory().bytes;
     const store = new ParameterStore();
     const model = new Neuroformer(store, layout.config, modelSizes(layout.tokenizer));
     store.allocate(dry);
     parameters = store.count;
-    state = dry.memory().bytes - before;
+    state = dry.memory().bytes - bytesBefore;
     new TrainingStep(dry, store, model, layout, batchSize);
   });
-  return { parameters, state, peak: use.peakBytes };
+  return { parameters, state, peak: usage.peakBytes };
 }
 
-/** The estimate as a sentence. */
+/** The estimate as a sentence for the user. */
 export function describeEstimate({ parameters, state, peak }: MemoryEstimate, batchSize: number) {
   const size = (bytes: number) => {
     if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;

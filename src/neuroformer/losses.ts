@@ -1,4 +1,4 @@
-/** The losses: next neuron, its time, what is decoded, and the alignment of modalities. */
+/** The losses of the next neuron, its time, predicted variables, and the alignment of modalities. */
 
 import { sumLosses } from '../tensor/elementwise.js';
 import { contrastiveLoss, crossEntropy, meanSquaredError, normalize } from '../tensor/losses.js';
@@ -7,53 +7,64 @@ import { ConfigError } from '../text/schema.js';
 import type { ModelConfig } from './config.js';
 import type { ModelOutputs, Neuroformer } from './model.js';
 
-/** What a batch should have predicted. */
+/** The targets of a batch. */
 export interface ModelTargets {
-  /** u32 [B, T] */
+  /** The neuron token after each token, u32 [B, T]. */
   readonly nextIds: Tensor;
+  /** The time token after each token, u32 [B, T]. */
   readonly nextTimes: Tensor;
-  /** By variable: f32 [B, 1] regressed, f32 [B, 2] of an angle, u32 [B] classified. */
+  /** By variable: f32 [B, 1] of a regression, f32 [B, 2] for cosine and sine of an angle, u32 [B] of classes. */
   readonly variables?: Readonly<Record<string, Tensor>> | undefined;
-  /** The tokens that do not count. */
+  /** The padding token of neurons, which does not count. */
   readonly padId: number;
+  /** The padding token of times, which does not count. */
   readonly padTime: number;
 }
 
-/** Weights of classes, [ids] and [times]. */
+/** Weights of the classes in the two cross-entropies. */
 export interface ClassWeights {
+  /** Of neuron tokens, [ids]. */
   readonly id?: Tensor | undefined;
+  /** Of time tokens, [times]. */
   readonly dt?: Tensor | undefined;
 }
 
-/** Every loss as it enters the total, by name, and the total. */
+/** The losses of a batch. */
 export interface ModelLosses {
+  /** The sum of all losses, [1]. */
   readonly total: Tensor;
+  /** Each loss with its weight, by name: 'id', 'time', 'clip' and the predicted variables. */
   readonly parts: Readonly<Record<string, Tensor>>;
 }
 
 /** The weights of the losses: gamma, mu and 1 - gamma - mu of the paper. */
 export interface LossWeights {
+  /** gamma; 0 without a contrastive loss. */
   readonly contrastive: number;
+  /** mu, the weight of the next neuron. */
   readonly id: number;
+  /** The weight of its time. */
   readonly time: number;
 }
 
-/** The share of the next neuron in what the contrastive loss leaves, where nothing else is said. */
+/** The share of the next neuron in 1 - gamma, where mu is not set. */
 const ID_SHARE = 3 / 5;
 
-/** What each loss is multiplied by before they are added. */
+/** The weights of the contrastive loss, the next neuron and its time in the total. */
 export function lossWeights({ loss, contrastive, rules }: ModelConfig): LossWeights {
   const aligned = contrastive.contrastive;
-  // The original takes the contrastive loss's share off the others also when there is none.
+  // The original reduces the weights of the others by gamma even without a contrastive loss.
   const gamma = aligned || !rules.loss_factors ? loss.gamma : 0;
   const id = loss.mu ?? ID_SHARE * (1 - gamma);
   return { contrastive: aligned ? gamma : 0, id, time: 1 - gamma - id };
 }
 
 /**
- * All losses of a batch, or those named.
+ * The losses of a batch.
  *
- * @throws Error where none is left.
+ * @param weights weights of the classes
+ * @param only the names of the losses to compute. Default: all.
+ * @throws ConfigError where the model has none of them.
  */
 export function modelLosses(
   model: Neuroformer,
@@ -63,30 +74,30 @@ export function modelLosses(
   only?: readonly string[],
 ): ModelLosses {
   const { config } = model;
-  const wanted = (name: string) => !only || only.includes(name);
+  const isUsed = (name: string) => !only || only.includes(name);
   const factors = lossWeights(config);
   const parts: Record<string, Tensor> = {};
   for (const [name, prediction] of Object.entries(outputs.predictions)) {
     const truth = targets.variables?.[name];
-    if (!truth || !wanted(name)) continue;
+    if (!truth || !isUsed(name)) continue;
     const factor = config.loss.variables[name] ?? 1;
-    const classified = truth.dtype === 'u32';
-    parts[name] = classified
+    const isClass = truth.dtype === 'u32';
+    parts[name] = isClass
       ? crossEntropy(prediction, truth, { factor })
-      : // Cosine and sine are two numbers to decode, each with its own mean.
+      : // The sum over the components of an angle of their mean squared errors.
         meanSquaredError(prediction, truth, { factor: factor * truth.axis(1) });
   }
-  if (factors.contrastive > 0 && wanted('clip'))
-    parts.clip = alignment(model, outputs, factors.contrastive);
+  if (factors.contrastive > 0 && isUsed('clip'))
+    parts.clip = alignmentLoss(model, outputs, factors.contrastive);
   const ignore = (pad: number) => (config.ignore_index_pad ? { ignore: pad } : {});
-  if (wanted('id')) {
+  if (isUsed('id')) {
     parts.id = crossEntropy(outputs.idLogits, targets.nextIds, {
       factor: factors.id,
       weights: weights.id,
       ...ignore(targets.padId),
     });
   }
-  if (wanted('time')) {
+  if (isUsed('time')) {
     parts.time = crossEntropy(outputs.timeLogits, targets.nextTimes, {
       factor: factors.time,
       weights: weights.dt,
@@ -94,14 +105,15 @@ export function modelLosses(
     });
   }
   if (Object.keys(parts).length === 0)
-    throw new ConfigError(
-      `There is no loss to train with: of ${only?.join(', ')} this model has none.`,
-    );
+    throw new ConfigError(`This model has none of the losses to train with: ${only?.join(', ')}.`);
   return { total: sumLosses(Object.values(parts)), parts };
 }
 
-/** The contrastive loss over every pair of aligned features, in one direction or in both. */
-function alignment(model: Neuroformer, { features }: ModelOutputs, weight: number): Tensor {
+/**
+ * The mean contrastive loss over all pairs of aligned features, in both directions unless rules.clip_symmetric is
+ * off.
+ */
+function alignmentLoss(model: Neuroformer, { features }: ModelOutputs, weight: number): Tensor {
   const { contrastive, rules } = model.config;
   const units = contrastive.vars.map((entry) => {
     const name = typeof entry === 'string' ? entry : Object.entries(entry)[0]!.join('.');
@@ -119,9 +131,9 @@ function alignment(model: Neuroformer, { features }: ModelOutputs, weight: numbe
           ] as const,
       )
     : pairs;
-  const [first] = units;
-  const rows = Uint32Array.from({ length: first!.axis(0) }, (_, n) => n);
-  const diagonal = Tensor.from(first!.engine, rows, [rows.length]);
+  const { engine, shape } = units[0]!;
+  const rows = Uint32Array.from({ length: shape[0]! }, (_, n) => n);
+  const diagonal = Tensor.from(engine, rows, [rows.length]);
   const options = { temperature: contrastive.clip_temp, factor: weight / directed.length };
   return sumLosses(directed.map(([u, v]) => contrastiveLoss(u, v, diagonal, options)));
 }

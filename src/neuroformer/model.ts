@@ -1,8 +1,8 @@
 /**
- * Neuroformer (Antoniades et al., ICLR 2024), figure 1 from left to right: current state, past state, stimulus and
- * other modalities are embedded; the current state and the stimulus pass feature encoders; cross-modal fusion lets the
- * current state attend to the past, the stimulus and every modality in turn; the causal decoder attends to itself; heads
- * read out the next neuron, its time, and what is decoded; and features of the modalities are aligned by contrast.
+ * Neuroformer (Antoniades et al., ICLR 2024), figure 1 from left to right. Current state, past state, stimulus and
+ * other modalities are embedded. Feature encoders process the current state and the stimulus. In the cross-modal fusion
+ * the current state attends to the past, the stimulus and every modality in turn. The causal decoder attends to itself.
+ * Heads predict the next neuron, its time, and variables. A contrastive loss aligns features of the modalities.
  */
 
 import { Embedding, LayerNorm, Linear } from '../nn/layers.js';
@@ -16,92 +16,120 @@ import { type Baseline, GruBaseline, MlpBaseline } from './baselines.js';
 import type { ModelConfig, VariableConfig } from './config.js';
 import {
   BehaviorEmbedding,
-  sequenceCode,
+  encodeGrid,
+  encodeSequence,
   TokenEmbedding,
   type TokenSettings,
   VideoEncoder,
   type VideoSettings,
-  videoCode,
 } from './embeddings.js';
 import { type Observe, Pass, Stack } from './stack.js';
 import { configuredVariables, isClassified, targetWidth } from './variables.js';
 
-/** Sizes that come from the data: vocabularies, and classes of each classified variable. */
+/** The sizes of a model that the vocabularies determine. */
 export interface ModelSizes {
+  /** Neuron tokens, with SOS, EOS and PAD. */
   readonly ids: number;
+  /** Time tokens, with SOS, EOS and PAD. */
   readonly times: number;
-  /** By variable. */
+  /** Classes of each classified variable, by name. */
   readonly classes?: Readonly<Record<string, number>>;
 }
 
-/** Samples of one behaviour variable: values [B, n] and times in seconds [B, n]. */
+/** The samples of one behavior variable. */
 export interface BehaviorInput {
+  /** Scaled values, [B, n]. */
   readonly values: Tensor;
+  /** Seconds from the window's start, [B, n]. */
   readonly times: Tensor;
 }
 
-/** One batch as the model reads it. */
+/** One batch of windows as the model reads it: T current tokens, P past tokens. */
 export interface ModelInputs {
+  /** Neuron tokens of the current window, [B, T]. */
   readonly ids: Tokens;
-  /** Time tokens as numbers, f32 [B, T]. */
+  /** Time tokens of the current window as numbers, f32 [B, T]. */
   readonly times: Tensor;
+  /** Neuron tokens of the past window, [B, P]. */
   readonly pastIds: Tokens;
-  /** f32 [B, P] */
+  /** Time tokens of the past window as numbers, f32 [B, P]. */
   readonly pastTimes: Tensor;
-  /** [B, 1, frames, height, width]; a batch without video skips its blocks. */
+  /** [B, 1, frames, height, width]. Without it the model skips the blocks of video. */
   readonly frames?: Tensor | undefined;
-  /** By group and variable; a group without any is skipped. */
+  /** Samples by group and variable. The model skips the blocks of a group without samples. */
   readonly behavior?: Readonly<Record<string, Readonly<Record<string, BehaviorInput>>>> | undefined;
-  /** u32, zero where a key is padding: [B, T] and [B, P]. Not used where padding is not masked. */
+  /** u32 [B, T], zero at padding of the current window. Used only if padding is masked. */
   readonly mask?: Tensor | undefined;
+  /** u32 [B, P], zero at padding of the past window. Used only if padding is masked. */
   readonly pastMask?: Tensor | undefined;
-  /** u32 [B, T], one at each window's EOS and zero elsewhere; needed where something is read from it. */
+  /** u32 [B, T], one at each window's EOS and zero elsewhere. Required where a prediction or a feature reads EOS. */
   readonly eos?: Tensor | undefined;
 }
 
-/** What the model makes of a batch. */
+/** What the model computes from a batch. */
 export interface ModelOutputs {
-  /** [B, T, ids] and [B, T, times] */
+  /** Logits of the next neuron token, [B, T, ids]. */
   readonly idLogits: Tensor;
+  /** Logits of the next time token, [B, T, times]. */
   readonly timeLogits: Tensor;
-  /** What the heads read, [B, T, width]. */
+  /** The input of the heads, [B, T, width]. */
   readonly lastLayer: Tensor;
-  /** By variable: [B, 1] regressed, [B, 2] cosine and sine of an angle, or [B, classes]. */
+  /** Predictions by variable: [B, 1] of a regression, [B, 2] cosine and sine of an angle, or [B, classes] logits. */
   readonly predictions: Readonly<Record<string, Tensor>>;
-  /** Features that can be aligned: 'id', 'eos', 'frames', 'group.variable', each [B, width] before projection. */
+  /** Features to align, [B, width] before projection: 'id', 'eos', 'frames', 'group.variable'. */
   readonly features: Readonly<Record<string, Tensor>>;
 }
 
-/** A group of behaviour variables: those that enter, and the blocks that attend to them. */
+/** A group of behavior variables: the embeddings of its inputs, and the blocks that attend to them. */
 interface Modality {
   readonly inputs: Readonly<Record<string, BehaviorEmbedding>>;
   readonly attend: Stack;
 }
 
+/** The model: declares its parameters in a store, and computes logits, predictions and attention of batches. */
 export class Neuroformer {
-  /** Every stack of blocks by the name its activations have: 'encoder.id', 'history', 'state' and so on. */
+  /** Every stack of blocks by the name of its activations: 'encoder.id', 'history', 'state' and so on. */
   readonly stacks: Readonly<Record<string, Stack>>;
+  /** The configuration. */
   readonly config: ModelConfig;
+  /** Embeds the current window's tokens. */
   readonly currentState: TokenEmbedding;
+  /** Embeds the past window's tokens. */
   readonly pastState: TokenEmbedding;
+  /** Embeds the video; undefined in a model without video. */
   readonly stimulus: VideoEncoder | undefined;
+  /** Groups of behavior variables, by name. */
   readonly modalities: Readonly<Record<string, Modality>>;
+  /** Causal self-attention over the current window. */
   readonly encodeState: Stack;
+  /** Self-attention over the video. */
   readonly encodeFrames: Stack;
+  /** Attention from the current window to the past window. */
   readonly attendToPast: Stack;
+  /** Attention from the current window to the video. */
   readonly attendToStimulus: Stack;
+  /** Causal self-attention after the fusion. */
   readonly decoder: Stack;
+  /** Replaces fusion and decoder; undefined for the transformer. */
   readonly baseline: Baseline | undefined;
-  readonly heads: { id: Linear; time: Linear; variables: Readonly<Record<string, Linear>> };
+  /** The heads that predict neuron, time and variables. */
+  readonly heads: {
+    /** [..., width] to logits of neuron tokens. */
+    id: Linear;
+    /** [..., width] to logits of time tokens. */
+    time: Linear;
+    /** By variable. */
+    variables: Readonly<Record<string, Linear>>;
+  };
   readonly #projection: Linear | undefined;
   #random: RandomState | undefined;
 
-  /** Declares every parameter in `store`, under the original's names. */
+  /** Declares every parameter in `store`, with the original's names. */
   constructor(store: ParameterStore, config: ModelConfig, sizes: ModelSizes) {
     this.config = config;
     const { n_embd: width, layers, block_size, rules } = config;
-    const encoder = store.at('feature_encoder');
-    const trunk = store.at('neural_visual_transformer');
+    const encoder = store.scope('feature_encoder');
+    const trunk = store.scope('neural_visual_transformer');
     const stacks: Record<string, Stack> = {};
     const stack = (name: string, scope: Declare, count: number) => {
       stacks[name] = new Stack(name, scope, count, stackSettings(config, name));
@@ -109,7 +137,7 @@ export class Neuroformer {
     };
     this.stacks = stacks;
 
-    const table = new Embedding(store.at('tok_emb'), sizes.ids, width);
+    const table = new Embedding(store.scope('tok_emb'), sizes.ids, width);
     const tokens = tokenSettings(config);
     this.currentState = new TokenEmbedding(store, '', table, {
       ...tokens,
@@ -124,66 +152,71 @@ export class Neuroformer {
 
     const frameBlocks = config.window.frame === null ? 0 : layers.stimulus;
     if (frameBlocks > 0)
-      this.stimulus = new VideoEncoder(store.at('video_encoder'), width, videoSettings(config));
-    this.encodeState = stack('encoder.id', encoder.at('neural_state_blocks'), layers.state);
+      this.stimulus = new VideoEncoder(store.scope('video_encoder'), width, videoSettings(config));
+    this.encodeState = stack('encoder.id', encoder.scope('neural_state_blocks'), layers.state);
     this.encodeFrames = stack(
       'encoder.frames',
-      encoder.at('frame_state_blocks'),
+      encoder.scope('frame_state_blocks'),
       config.vit_encoder ? frameBlocks : 0,
     );
 
     this.attendToPast = stack(
       'history',
-      trunk.at('neural_state_history_blocks'),
+      trunk.scope('neural_state_history_blocks'),
       layers.state_history,
     );
     this.attendToStimulus = stack(
       'stimulus',
-      trunk.at('neural_state_stimulus_blocks'),
+      trunk.scope('neural_state_stimulus_blocks'),
       frameBlocks,
     );
     const modalities: Record<string, Modality> = {};
     for (const [name, { n_layers, variables }] of Object.entries(config.modalities)) {
-      const scope = store.at(`modality_embeddings.${name}`);
+      const group = store.scope(`modality_embeddings.${name}`);
       const embedding = (variable: string) =>
-        new BehaviorEmbedding(scope.at(variable), width, rules.behavior_values);
+        new BehaviorEmbedding(group.scope(variable), width, rules.behavior_values);
       const inputs = Object.keys(variables).map((variable) => [variable, embedding(variable)]);
       const count = rules.layers_per_group
         ? n_layers
         : Object.values(config.modalities).at(-1)!.n_layers;
       modalities[name] = {
         inputs: Object.fromEntries(inputs),
-        attend: stack(name, trunk.at(`modalities_blocks.${name}`), count),
+        attend: stack(name, trunk.scope(`modalities_blocks.${name}`), count),
       };
     }
     this.modalities = modalities;
-    this.decoder = stack('state', trunk.at('neural_state_blocks'), layers.state);
-    // The original owns this layer and never calls it; it stays for the sake of its weight files.
-    new LayerNorm(trunk.at('ln_f'), width);
+    this.decoder = stack('state', trunk.scope('neural_state_blocks'), layers.state);
+    // The original has this layer and never calls it. It is declared so that the original's weight files fit.
+    new LayerNorm(trunk.scope('ln_f'), width);
     this.baseline = createBaseline(store, config);
 
     this.heads = {
-      variables: variableHeads(store.at('modality_projection_heads'), config, sizes),
-      id: new Linear(store.at('head_id'), width, sizes.ids, { bias: false }),
-      time: new Linear(store.at('head_dt'), width, sizes.times, { bias: false }),
+      variables: variableHeads(store.scope('modality_projection_heads'), config, sizes),
+      id: new Linear(store.scope('head_id'), width, sizes.ids, { bias: false }),
+      time: new Linear(store.scope('head_dt'), width, sizes.times, { bias: false }),
     };
     if (config.contrastive.contrastive) {
       const aligned = rules.clip_width ? config.contrastive.clip_embd : width;
-      this.#projection = new Linear(store.at('clip.proj'), width, aligned, { bias: false });
+      this.#projection = new Linear(store.scope('clip.proj'), width, aligned, { bias: false });
     }
   }
 
-  /** Turns dropout on, with masks drawn from `random`, or off. */
+  /** Turns dropout on, with masks from `random`, or off. */
   setDropout(random: RandomState | undefined): void {
     this.#random = random;
   }
 
-  /** Everything from tokens to logits. */
+  /**
+   * Computes logits, predictions and features of a batch.
+   *
+   * @param observe called with every activation
+   * @throws Error where a prediction or a feature needs an input that is missing.
+   */
   forward(inputs: ModelInputs, observe: Observe = () => {}): ModelOutputs {
     const pass = new Pass(observe, this.#random);
-    const masked = this.config.rules.mask_padding;
-    const mask = masked ? inputs.mask : undefined;
-    const pastMask = masked ? inputs.pastMask : undefined;
+    const masksPadding = this.config.rules.mask_padding;
+    const mask = masksPadding ? inputs.mask : undefined;
+    const pastMask = masksPadding ? inputs.pastMask : undefined;
 
     const embedded = this.currentState.call(inputs.ids, inputs.times, pass);
     const past = this.pastState.call(inputs.pastIds, inputs.pastTimes, pass);
@@ -193,8 +226,8 @@ export class Neuroformer {
 
     let lastLayer: Tensor;
     if (this.baseline) {
-      const drop = () => pass.drop(this.config.dropout.gru);
-      lastLayer = this.baseline.call({ current, past, mask, pastMask, drop });
+      const nextDropout = () => pass.nextDropout(this.config.dropout.gru);
+      lastLayer = this.baseline.call({ current, past, mask, pastMask, nextDropout });
     } else {
       let fused = this.attendToPast.call(current, { source: past, mask: pastMask }, pass);
       if (stimulus) fused = this.attendToStimulus.call(fused, { source: stimulus }, pass);
@@ -219,66 +252,83 @@ export class Neuroformer {
   }
 
   /**
-   * What the blocks named attend to, such as 'history.0' or 'state.2': each query's probability for each key.
+   * The attention probabilities of single blocks.
    *
+   * @param blocks their names, such as 'history.0' or 'state.2'
    * @returns by name, [B, heads, queries, keys]
-   * @throws Error naming the blocks there are.
+   * @throws Error where a block does not exist, listing those that do.
    */
   attention(inputs: ModelInputs, blocks: readonly string[]): Record<string, Tensor> {
     const engine = inputs.times.engine;
     return engine.scope(() => {
-      const found: Record<string, Tensor> = {};
-      const seen: string[] = [];
+      const maps: Record<string, Tensor> = {};
+      const blockNames: string[] = [];
       this.forward(inputs, (name, value) => {
         const block = name.endsWith('.attention') ? name.slice(0, -'.attention'.length) : '';
-        if (block) seen.push(block);
-        if (blocks.includes(block)) found[block] = value();
+        if (block) blockNames.push(block);
+        if (blocks.includes(block)) maps[block] = value();
       });
-      const unknown = blocks.find((block) => !(block in found));
+      const unknown = blocks.find((block) => !(block in maps));
       if (unknown !== undefined)
-        throw new Error(`There is no block ${unknown} in this model: it has ${seen.join(', ')}.`);
-      return found;
+        throw new Error(
+          `There is no block ${unknown} in this model: it has ${blockNames.join(', ')}.`,
+        );
+      return maps;
     });
   }
 
-  /** A feature in the space where modalities are aligned: [B, width] to [B, aligned width]. */
+  /**
+   * Projects a feature [B, width] to the space in which modalities are aligned, [B, clip_embd].
+   *
+   * @throws Error where the model has no contrastive loss.
+   */
   project(feature: Tensor): Tensor {
     if (!this.#projection)
       throw new Error('contrastive.contrastive is off: there is no projection.');
     return this.#projection.call(feature);
   }
 
-  /** The window's first token, then the video's, with or without their places, through self-attention. */
+  /**
+   * Self-attention over the window's first token followed by the video tokens, with their positions unless
+   * rules.video_positions is off.
+   *
+   * @param frames [B, 1, frames, height, width]
+   * @param embedded the embedded current window, [B, T, width]
+   * @returns [B, 1 + video tokens, width]; undefined in a model without video
+   */
   encodeStimulus(frames: Tensor, embedded: Tensor, pass: Pass): Tensor | undefined {
     if (!this.stimulus) return undefined;
     const { rules, n_embd, dropout: rates } = this.config;
-    const { tokens, places } = this.stimulus.call(frames);
+    const { tokens, grid } = this.stimulus.call(frames);
     pass.observe('video', () => tokens);
-    const placed = rules.video_positions
-      ? addPositions(tokens, videoCode(tokens, places, n_embd))
+    const positioned = rules.video_positions
+      ? addPositions(tokens, encodeGrid(tokens.engine, grid, n_embd))
       : tokens;
-    const sequence = dropout(concatenate([slice(embedded, 0, 1), placed]), pass.drop(rates.im));
+    const sequence = dropout(
+      concatenate([slice(embedded, 0, 1), positioned]),
+      pass.nextDropout(rates.im),
+    );
     pass.observe('embed.frames', () => sequence);
     return this.encodeFrames.call(sequence, {}, pass);
   }
 
-  /** Each group's variables one after the other, with their positions; groups the batch has nothing of are left out. */
-  embedBehavior(given: NonNullable<ModelInputs['behavior']>, pass: Pass) {
+  /** The tokens of each group, all variables in sequence with their positions, and the features of the variables. */
+  embedBehavior(behavior: NonNullable<ModelInputs['behavior']>, pass: Pass) {
     const { n_embd: width, dropout: rates } = this.config;
     const features: Record<string, Tensor> = {};
     const groups: { attend: Stack; tokens: Tensor }[] = [];
     for (const [name, { inputs, attend }] of Object.entries(this.modalities)) {
       const parts = Object.entries(inputs).flatMap(([variable, embedding]) => {
-        const samples = given[name]?.[variable];
+        const samples = behavior[name]?.[variable];
         if (!samples) return [];
-        const part = embedding.call(samples.values, samples.times, pass.drop(rates.id));
+        const part = embedding.call(samples.values, samples.times, pass.nextDropout(rates.id));
         pass.observe(`embed.${name}.${variable}`, () => part);
         features[`${name}.${variable}`] = meanPool(part);
         return [part];
       });
       if (parts.length === 0) continue;
       const joined = concatenate(parts);
-      const tokens = addPositions(joined, sequenceCode(joined, joined.axis(1), width));
+      const tokens = addPositions(joined, encodeSequence(joined.engine, joined.axis(1), width));
       pass.observe(`modality.${name}.all`, () => tokens);
       groups.push({ attend, tokens });
     }
@@ -286,6 +336,7 @@ export class Neuroformer {
   }
 }
 
+/** @throws Error where the batch does not contain the positions of EOS. */
 function expectEos({ eos }: ModelInputs): Tensor {
   if (!eos) throw new Error('pool is eos, but the batch does not say where each window ends.');
   return eos;
@@ -304,8 +355,8 @@ function stackSettings({ n_embd, n_head, sparse, dropout: rates }: ModelConfig, 
 }
 
 function tokenSettings({ n_embd, pos_emb, temp_emb, wave_emb, dropout: rates }: ModelConfig) {
-  const learnt = temp_emb ? 'learnt' : 'none';
-  const time: TokenSettings['time'] = wave_emb ? 'sinusoidal' : learnt;
+  const learned = temp_emb ? 'learned' : 'none';
+  const time: TokenSettings['time'] = wave_emb ? 'sinusoidal' : learned;
   return { width: n_embd, positions: pos_emb, time, dropout: rates };
 }
 
@@ -321,36 +372,40 @@ function videoSettings({ frame_encoder }: ModelConfig): VideoSettings {
 
 function createBaseline(store: ParameterStore, config: ModelConfig): Baseline | undefined {
   const { n_embd, mlp_only, gru_only, gru2_only, rules } = config;
-  if (mlp_only) return new MlpBaseline(store.at('mlp'), n_embd, rules);
-  if (gru_only || gru2_only) return new GruBaseline(store.at('gru'), n_embd, gru2_only, rules);
+  if (mlp_only) return new MlpBaseline(store.scope('mlp'), n_embd, rules);
+  if (gru_only || gru2_only) return new GruBaseline(store.scope('gru'), n_embd, gru2_only, rules);
   return undefined;
 }
 
-/** What is decoded: one number of a regressed variable, two of an angle, the classes of a classified one. */
-function variableHeads(scope: Declare, config: ModelConfig, sizes: ModelSizes) {
+/** The heads of predicted variables: one output for a number, two for an angle, or one per class. */
+function variableHeads(declare: Declare, config: ModelConfig, sizes: ModelSizes) {
   const heads: Record<string, Linear> = {};
   for (const { group, name, setting } of configuredVariables(config)) {
     if (!setting.predict) continue;
-    const at = scope.at(`${group}.${name}`);
+    const head = declare.scope(`${group}.${name}`);
     heads[name] = isClassified(setting)
-      ? new Linear(at, config.n_embd, classCount(name, setting, config, sizes), { bias: false })
-      : new Linear(at, config.n_embd, targetWidth(setting));
+      ? new Linear(head, config.n_embd, classCount(name, setting, config, sizes), { bias: false })
+      : new Linear(head, config.n_embd, targetWidth(setting));
   }
   return heads;
 }
 
-/** How many classes a variable has: as many as its vocabulary, or what the configuration says. */
+/**
+ * The number of classes of a variable: that of its vocabulary or, under the original's rules, of the configuration.
+ *
+ * @throws Error where neither is given.
+ */
 function classCount(
   name: string,
   { n_classes }: VariableConfig,
   { rules }: ModelConfig,
   sizes: ModelSizes,
 ): number {
-  const own = sizes.classes?.[name];
-  const classes = rules.own_classes ? (own ?? n_classes) : (n_classes ?? own);
+  const vocabularySize = sizes.classes?.[name];
+  const classes = rules.own_classes ? (vocabularySize ?? n_classes) : (n_classes ?? vocabularySize);
   if (classes === undefined) {
     throw new Error(
-      `${name} is classified, but nobody says how many classes it has: set n_classes, or give its vocabulary.`,
+      `${name} is classified, but its number of classes is not given: set n_classes, or provide its vocabulary.`,
     );
   }
   return classes;

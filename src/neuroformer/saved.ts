@@ -1,4 +1,4 @@
-/** A model in one safetensors file: weights under the original's names, configuration and vocabularies in its header. */
+/** Models as safetensors files: weights with the original's names, configuration and vocabularies in the metadata. */
 
 import type { LoadReport, ParameterStore } from '../nn/parameters.js';
 import {
@@ -10,28 +10,38 @@ import {
 import { Tokenizer, type TokenizerJson } from '../recording/tokenizer.js';
 import { type ModelConfig, parseConfig } from './config.js';
 
-/** Keys of the header's metadata; 'format' is what PyTorch's readers look for. */
+/** Keys of the metadata. */
 const CONFIG_KEY = 'neuroformer.config';
 const TOKENIZER_KEY = 'neuroformer.tokenizer';
 
-/** What a file holds. A file of the original's has neither configuration nor tokenizer. */
+/** The contents of a model's file. */
 export interface SavedModel {
+  /** The weights by parameter name, and other tensors that the file contains. */
   readonly tensors: ReadonlyMap<string, HostTensor>;
+  /** The configuration; undefined in a file from the original. */
   readonly config: ModelConfig | undefined;
+  /** The vocabularies; undefined in a file from the original. */
   readonly tokenizer: Tokenizer | undefined;
+  /** All metadata as text, those above included. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** The file of a model, as read from the GPU now; with tensors of the caller's own behind the weights. */
+/**
+ * The file of a model, with the current weights.
+ *
+ * @param metadata added to the file's metadata.
+ * @param extra tensors that the file contains after the weights.
+ */
 export async function saveModel(
   store: ParameterStore,
   config: ModelConfig,
   tokenizer: Tokenizer,
   metadata: Readonly<Record<string, string>> = {},
-  extra: ReadonlyMap<string, HostTensor> = new Map(),
+  unexpected: ReadonlyMap<string, HostTensor> = new Map(),
 ): Promise<Uint8Array<ArrayBuffer>> {
-  return encodeSafetensors(new Map([...(await store.values()), ...extra]), {
+  return encodeSafetensors(new Map([...(await store.values()), ...unexpected]), {
     ...metadata,
+    // PyTorch's readers look for it.
     format: 'pt',
     [CONFIG_KEY]: JSON.stringify(config),
     [TOKENIZER_KEY]: JSON.stringify(tokenizer),
@@ -39,20 +49,21 @@ export async function saveModel(
 }
 
 /**
- * Reads the file of a model, ours or the original's.
+ * Reads the file of a model, one of ours or of the original.
  *
- * @throws SafetensorsError where the file is cut short or lies; ConfigError where its configuration is none.
+ * @throws SafetensorsError where the file is damaged.
+ * @throws ConfigError where its configuration is invalid.
  */
 export function openModel(file: Uint8Array): SavedModel {
   const { tensors, metadata } = decodeSafetensors(file);
   for (const [name, { data }] of tensors)
     if (data instanceof Float32Array && !data.every(Number.isFinite))
-      throw new SafetensorsError(`${name} holds values that are no numbers: it is damaged.`);
+      throw new SafetensorsError(`${name} contains non-finite values: the file is damaged.`);
   const json = (key: string): unknown => {
     try {
       return metadata[key] === undefined ? undefined : JSON.parse(metadata[key]);
     } catch {
-      throw new SafetensorsError(`The file's ${key} is no valid JSON: the file is damaged.`);
+      throw new SafetensorsError(`The file's ${key} is not valid JSON: the file is damaged.`);
     }
   };
   const config = json(CONFIG_KEY);
@@ -74,31 +85,32 @@ function parseTokenizer(json: unknown): Tokenizer | undefined {
   }
 }
 
-/** Constants that the original keeps among its weights; here they are code. */
+/** Constants that the original saves with its weights. Here they are not parameters. */
 const ORIGINAL_BUFFERS = /(^|\.)(mask|inv_freq|div_term|pe)$/;
 
-/** What loading found, in sentences; none where everything fitted. */
+/** Notes for the user about loading a model; empty if everything fits. */
 export function loadNotes({ loaded, missing, unknown, misshapen }: LoadReport): string[] {
   const list = (names: readonly string[]) => {
-    const shown = names.slice(0, 5).join(', ');
-    return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown;
+    const listed = names.slice(0, 5).join(', ');
+    return names.length > 5 ? `${listed} and ${names.length - 5} more` : listed;
   };
-  const extra = unknown.filter((name) => !ORIGINAL_BUFFERS.test(name));
+  const unexpected = unknown.filter((name) => !ORIGINAL_BUFFERS.test(name));
   const notes: string[] = [];
   if (missing.length > 0)
     notes.push(
       `${missing.length} parameters are new and keep their initial values: ${list(missing)}.`,
     );
-  if (extra.length > 0)
+  if (unexpected.length > 0)
     notes.push(
-      `${extra.length} of the file's tensors have no place in this model: ${list(extra)}.`,
+      `${unexpected.length} of the file's tensors are not parameters of this model: ${list(unexpected)}.`,
     );
-  for (const { name, expected, found } of misshapen.slice(0, 5)) {
+  for (const { name, expected, actual } of misshapen.slice(0, 5)) {
     notes.push(
-      `${name} is [${found.join(', ')}] in the file, but [${expected.join(', ')}] here: it keeps its initial values.`,
+      `${name} is [${actual.join(', ')}] in the file, but [${expected.join(', ')}] here: it keeps its initial values.`,
     );
   }
-  if (misshapen.length > 5) notes.push(`${misshapen.length - 5} more have another shape.`);
+  if (misshapen.length > 5)
+    notes.push(`${misshapen.length - 5} more parameters have another shape in the file.`);
   if (notes.length > 0) notes.unshift(`${loaded.length} parameters were loaded.`);
   return notes;
 }

@@ -1,4 +1,4 @@
-/** One training step, recorded once and replayed: forward, losses, gradients, update. */
+/** Training steps, recorded once and replayed: forward pass, losses, gradients and update. */
 
 import type { Engine } from '../gpu/engine.js';
 import type { Fetched, Step } from '../gpu/step.js';
@@ -11,29 +11,38 @@ import { Batch, type BatchLayout, type HostBatch } from './batch.js';
 import { modelLosses } from './losses.js';
 import type { Neuroformer } from './model.js';
 
-/** Losses of a step by name, the total as `loss`, as they were before its update. */
+/** The losses of a step by name, before its update. The total is `loss`. */
 export type StepLosses = { loss: number } & Readonly<Record<string, number>>;
 
+/** Settings of a TrainingStep. */
 export interface StepSettings extends AdamWOptions {
-  /** Trains by these losses alone. */
+  /** The names of the losses to train with. Default: all. */
   readonly losses?: readonly string[] | undefined;
-  /** Batches whose gradients are added up before an update. Default 1. */
+  /** The number of batches whose gradients are added up for an update. Default: 1. */
   readonly accumulate?: number;
-  /** Turns dropout on; its step is set for every batch. */
+  /** Turns dropout on, with masks from this stream. Every batch sets its step. */
   readonly dropout?: RandomState | undefined;
 }
 
 type LossTensors = { loss: Tensor } & Record<string, Tensor>;
 
+/** Updates a model's parameters from batches of one size. It owns the memory of a batch and of the recorded step. */
 export class TrainingStep {
+  /** The optimizer. Its `steps` counts the updates. */
   readonly optimizer: AdamW;
   readonly #batch: Batch;
   readonly #accumulate: number;
   readonly #dropout: RandomState | undefined;
   readonly #pass: Step<LossTensors>;
-  /** Of its own where gradients are accumulated first; otherwise the end of the pass. */
+  /** The update where gradients of several batches are accumulated. Otherwise `#pass` ends with it. */
   readonly #update: Step<void> | undefined;
 
+  /**
+   * Records the step.
+   *
+   * @param batchSize windows per batch.
+   * @throws ConfigError where the model has none of the losses in the settings.
+   */
   constructor(
     engine: Engine,
     store: ParameterStore,
@@ -53,22 +62,26 @@ export class TrainingStep {
     store.zeroGradients();
     model.setDropout(dropout);
     this.#pass = engine.record(() => {
-      const found = differentiate(engine, () => {
+      const tensors = differentiate(engine, () => {
         const outputs = model.forward(this.#batch.inputs);
-        const made = modelLosses(model, outputs, this.#batch.targets, {}, losses);
-        return { ...made.parts, loss: made.total };
+        const { parts, total } = modelLosses(model, outputs, this.#batch.targets, {}, losses);
+        return { ...parts, loss: total };
       });
       if (accumulate === 1) update();
-      return found;
+      return tensors;
     });
     model.setDropout(undefined);
     if (accumulate > 1) this.#update = engine.record(update);
   }
 
   /**
-   * Updates the parameters by as many batches as are accumulated, and gives their mean losses when asked.
+   * Makes one update, without waiting for it.
    *
-   * @param update the number of this update, from 0: dropout is drawn by it.
+   * @param hosts one batch, or as many as are accumulated.
+   * @param rate the learning rate.
+   * @param update the index of this update, from 0, which selects the dropout masks.
+   * @returns `losses` reads the mean losses of the batches.
+   * @throws Error where the number of batches is wrong.
    */
   run(
     hosts: HostBatch | readonly HostBatch[],
@@ -81,16 +94,16 @@ export class TrainingStep {
     const named = Object.entries(this.#pass.value);
     const tensors = named.map(([, tensor]) => tensor);
     this.optimizer.prepare(rate, 1 / batches.length);
-    const fetched = batches.map((host, n): Fetched => {
+    const fetched = batches.map((host, index): Fetched => {
       this.#batch.write(host);
-      if (this.#dropout) this.#dropout.step = update * this.#accumulate + n;
+      if (this.#dropout) this.#dropout.step = update * this.#accumulate + index;
       return this.#pass.runAndFetch(tensors);
     });
     this.#update?.run();
     const losses = async () => {
-      const read = await Promise.all(fetched.map((part) => part.read()));
+      const perBatch = await Promise.all(fetched.map((values) => values.read()));
       const means = named.map(([name], n) => {
-        const values = read.map((buffers) => new Float32Array(buffers[n]!)[0]!);
+        const values = perBatch.map((buffers) => new Float32Array(buffers[n]!)[0]!);
         return [name, values.reduce((sum, value) => sum + value, 0) / values.length] as const;
       });
       return Object.fromEntries(means) as StepLosses;
@@ -98,6 +111,7 @@ export class TrainingStep {
     return { losses };
   }
 
+  /** Releases the memory of the step, the batch and the optimizer. */
   dispose(): void {
     this.#pass.dispose();
     this.#update?.dispose();
@@ -105,6 +119,7 @@ export class TrainingStep {
     this.optimizer.dispose();
   }
 
+  /** Like `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -1,17 +1,22 @@
-/** The behaviour variables of a configuration, whatever group they are in. */
+/** The behavior variables of a configuration, over all groups. */
 
 import type { ModelConfig, VariableConfig } from './config.js';
 
+/** A variable of a configuration. */
 export interface ConfiguredVariable {
+  /** The name of its modality group. */
   readonly group: string;
+  /** Its name in losses and predictions. */
   readonly name: string;
-  /** Seconds of it that a window holds, and samples. */
+  /** Seconds of it in a window. */
   readonly window: number;
+  /** Samples of it in a window. */
   readonly samples: number;
+  /** Its entry in the configuration. */
   readonly setting: VariableConfig;
 }
 
-/** Every variable with its group. */
+/** Every variable of a configuration, with its group. */
 export function configuredVariables({
   modalities,
 }: Pick<ModelConfig, 'modalities'>): ConfiguredVariable[] {
@@ -26,17 +31,17 @@ export function configuredVariables({
   );
 }
 
-/** Whether a variable is decoded as one of its classes. */
+/** Whether a variable is predicted as one of its classes. */
 export function isClassified({ predict, objective }: VariableConfig): boolean {
   return predict && objective === 'classification';
 }
 
-/** A full turn of a variable that is decoded as an angle; undefined of any other. */
+/** The full turn, in its own unit, of a variable that is predicted as an angle; undefined for other variables. */
 export function decodedPeriod({ predict, objective, period }: VariableConfig): number | undefined {
   return predict && objective === 'circular' ? (period ?? 2 * Math.PI) : undefined;
 }
 
-/** Numbers a regressed variable is decoded as: one, or the cosine and sine of an angle. */
+/** How many numbers a regressed variable is predicted as: one, or two for the cosine and sine of an angle. */
 export function targetWidth(setting: VariableConfig): number {
   return decodedPeriod(setting) === undefined ? 1 : 2;
 }

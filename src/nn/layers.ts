@@ -1,4 +1,4 @@
-/** Layers: each declares its parameters by name, and is called with tensors. */
+/** Layers. Each declares its parameters in its constructor and computes its output in `call`. */
 
 import { ShapeError } from '../gpu/errors.js';
 import { attention, attentionProbabilities } from '../tensor/attention.js';
@@ -11,21 +11,25 @@ import type { Tensor } from '../tensor/tensor.js';
 import { type Initializer, normal, ones, uniform, zeros } from './init.js';
 import type { Declare, Parameter } from './parameters.js';
 
-/** The spread of initial weights in GPT-like models (Radford et al. 2018), which Neuroformer keeps. */
+/** The standard deviation of initial weights in GPT (Radford et al. 2018), which Neuroformer uses too. */
 const INITIAL_STD = 0.02;
 
+/** Options of a linear layer. */
 export interface LinearLayerOptions {
-  /** Default true. */
+  /** Whether it has a bias. Default: true. */
   bias?: boolean;
-  /** Of weight and bias. Default: normal weights, zero biases. */
+  /** Initializer of weight and bias. Default: normal weights, zero biases. */
   init?: Initializer;
 }
 
 /** y = x W^T + b. */
 export class Linear {
+  /** W [out, in] */
   readonly weight: Parameter;
+  /** b [out] */
   readonly bias: Parameter | undefined;
 
+  /** @param inner the width of x. @param outer the width of y. */
   constructor(
     declare: Declare,
     inner: number,
@@ -39,26 +43,30 @@ export class Linear {
     this.bias = bias ? declare.parameter('bias', [outer], { init: init ?? zeros }) : undefined;
   }
 
-  /** [..., in] to [..., out]. */
+  /** Maps x [..., in] to [..., out]. */
   call(x: Tensor, options: Omit<LinearOptions, 'bias'> = {}): Tensor {
     return linear(x, this.weight.tensor, { ...options, bias: this.bias?.tensor });
   }
 }
 
-/** Normalises the last axis, then scales and shifts it. */
+/** Layer normalization over the last axis, with a scale and a shift. */
 export class LayerNorm {
+  /** The scale, [width] */
   readonly weight: Parameter;
+  /** The shift, [width] */
   readonly bias: Parameter;
 
   constructor(
     declare: Declare,
     width: number,
+    /** Added to the variance. */
     readonly eps = 1e-5,
   ) {
     this.weight = declare.parameter('weight', [width], { init: ones });
     this.bias = declare.parameter('bias', [width], { init: zeros });
   }
 
+  /** Maps x [..., width] to the same shape. */
   call(x: Tensor): Tensor {
     return layerNorm(x, this.weight.tensor, this.bias.tensor, { eps: this.eps });
   }
@@ -66,53 +74,67 @@ export class LayerNorm {
 
 /** A table of vectors, one per token. */
 export class Embedding {
+  /** The table, [vocabulary, width] */
   readonly weight: Parameter;
 
   constructor(
     declare: Declare,
+    /** The number of different tokens. */
     readonly vocabulary: number,
     width: number,
   ) {
     this.weight = declare.parameter('weight', [vocabulary, width], { init: normal(INITIAL_STD) });
   }
 
-  /** Tokens of shape [..., T] to [..., T, width]. */
+  /** Maps tokens [..., T] to [..., T, width]. */
   call(tokens: Tokens, options: EmbeddingOptions = {}): Tensor {
     return embedding(this.weight.tensor, tokens, options);
   }
 }
 
+/** Options of an attention layer. */
 export interface AttentionLayerOptions {
+  /** Number of heads; divides the width. */
   heads: number;
-  /** Width of the keys' and values' source. Default: that of the queries. */
+  /** Width of the sequence that keys and values are computed from. Default: that of the queries. */
   kvWidth?: number;
 }
 
+/** Options of one call of an attention layer. */
 export interface AttentionCall {
+  /** Query i sees only keys 0 .. i. Default: false. */
   causal?: boolean;
-  /** u32 [B, S]; a zero hides the key. */
+  /** u32 [B, S]; 0 hides the key. */
   mask?: Tensor | undefined;
+  /** Uses only the k largest scores of each row. Default: all. */
   topK?: number | undefined;
-  /** On the probabilities. */
+  /** Dropout on the probabilities. */
   dropout?: Dropout | undefined;
-  /** On the output, before the residual. */
+  /** Dropout on the output, before the residual. */
   outputDropout?: Dropout | undefined;
-  /** Added to the output. */
+  /** Added to the output, [B, T, width]. */
   residual?: Tensor | undefined;
 }
 
-/** Keys and values of a source, [B, S, width] each. */
+/** The projected keys and values of a sequence. */
 export interface KeysValues {
+  /** [B, S, width] */
   readonly key: Tensor;
+  /** [B, S, width] */
   readonly value: Tensor;
 }
 
-/** Attention of one sequence to another, or to itself, with projections in and out. */
+/** Multi-head attention from one sequence to another or to itself, with linear projections. */
 export class MultiHeadAttention {
+  /** Projects x to the queries. */
   readonly query: Linear;
+  /** Projects the source to the keys. */
   readonly key: Linear;
+  /** Projects the source to the values. */
   readonly value: Linear;
+  /** Projects the heads' outputs. */
   readonly proj: Linear;
+  /** Number of heads. */
   readonly heads: number;
 
   /** @throws ShapeError where the heads do not divide the width. */
@@ -126,27 +148,29 @@ export class MultiHeadAttention {
       );
     }
     this.heads = heads;
-    this.query = new Linear(declare.at('query'), width, width);
-    this.key = new Linear(declare.at('key'), kvWidth, width);
-    this.value = new Linear(declare.at('value'), kvWidth, width);
-    this.proj = new Linear(declare.at('proj'), width, width);
+    this.query = new Linear(declare.scope('query'), width, width);
+    this.key = new Linear(declare.scope('key'), kvWidth, width);
+    this.value = new Linear(declare.scope('value'), kvWidth, width);
+    this.proj = new Linear(declare.scope('proj'), width, width);
   }
 
   /**
-   * @param x [B, T, width], where the queries come from
-   * @param source [B, S, kvWidth], where keys and values come from
+   * Attends from x to the source.
+   *
+   * @param x [B, T, width], the sequence of the queries
+   * @param source [B, S, kvWidth], the sequence of the keys and values
    * @returns [B, T, width]
    */
   call(x: Tensor, source: Tensor, options: AttentionCall = {}): Tensor {
     return this.attend(x, this.keysValues(source), options);
   }
 
-  /** What a source offers to queries: computed once where many ask, one after the other. */
+  /** The keys and values of a source [B, S, kvWidth], to be used in several calls of `attend`. */
   keysValues(source: Tensor): KeysValues {
     return { key: this.key.call(source), value: this.value.call(source) };
   }
 
-  /** Like `call`, of keys and values made before. */
+  /** Like `call`, with keys and values from `keysValues`. */
   attend(
     x: Tensor,
     { key, value }: KeysValues,
@@ -156,7 +180,7 @@ export class MultiHeadAttention {
     return this.proj.call(out, { dropout: outputDropout, residual });
   }
 
-  /** The probabilities [B, heads, T, S] of the same call. */
+  /** The attention probabilities [B, heads, T, S] of `call` with these arguments, without dropout. */
   probabilities(x: Tensor, source: Tensor, options: AttentionCall = {}): Tensor {
     const { causal = false, mask, topK } = options;
     return x.engine.scope(() =>
@@ -170,67 +194,79 @@ export class MultiHeadAttention {
   }
 }
 
-/** Linear, GELU, linear, with a hidden layer `expansion` times as wide. */
+/** A two-layer perceptron with GELU, whose hidden layer is `expansion` times as wide. */
 export class Mlp {
-  readonly first: Linear;
-  readonly second: Linear;
+  /** Maps the width to the hidden width. */
+  readonly expand: Linear;
+  /** Maps the hidden width back to the width. */
+  readonly project: Linear;
 
   constructor(declare: Declare, width: number, expansion = 4) {
-    // The numbers are those of a PyTorch Sequential whose element 1 is the GELU.
-    this.first = new Linear(declare.at('0'), width, expansion * width);
-    this.second = new Linear(declare.at('2'), expansion * width, width);
+    // The names are those of a PyTorch Sequential, whose element 1 is the GELU.
+    this.expand = new Linear(declare.scope('0'), width, expansion * width);
+    this.project = new Linear(declare.scope('2'), expansion * width, width);
   }
 
+  /** Maps x [..., width] to the same shape. */
   call(
     x: Tensor,
     options: { residual?: Tensor | undefined; dropout?: Dropout | undefined } = {},
   ): Tensor {
     const weights = {
-      weight1: this.first.weight.tensor,
-      bias1: this.first.bias!.tensor,
-      weight2: this.second.weight.tensor,
-      bias2: this.second.bias!.tensor,
+      weight1: this.expand.weight.tensor,
+      bias1: this.expand.bias!.tensor,
+      weight2: this.project.weight.tensor,
+      bias2: this.project.bias!.tensor,
     };
     return mlp(x, weights, options);
   }
 }
 
+/** Options of one call of a transformer block. */
 export interface BlockCall extends Omit<AttentionCall, 'residual' | 'outputDropout'> {
-  /** After attention's projection and after the MLP. */
+  /** Dropout on the output of the attention and on that of the MLP, before each residual. */
   branchDropout?: readonly [Dropout | undefined, Dropout | undefined];
 }
 
 /**
  * A transformer block of Neuroformer: x1 = x + attend(LN1(x), source); x2 = x1 + MLP(LN2(x1)); LN_f(x2).
  *
- * Only the queries are normalised on the way in: keys and values are made from the source as it is.
+ * Only the queries are normalized first. Keys and values are computed from the source without normalization.
  */
 export class Block {
+  /** LN1, before the queries. */
   readonly ln1: LayerNorm;
+  /** LN2, before the MLP. */
   readonly ln2: LayerNorm;
+  /** The attention. */
   readonly attn: MultiHeadAttention;
+  /** The MLP. */
   readonly mlp: Mlp;
+  /** LN_f, at the end. */
   readonly lnF: LayerNorm;
 
   constructor(declare: Declare, width: number, options: AttentionLayerOptions) {
-    this.ln1 = new LayerNorm(declare.at('ln1'), width);
-    this.ln2 = new LayerNorm(declare.at('ln2'), width);
-    this.attn = new MultiHeadAttention(declare.at('attn'), width, options);
-    this.mlp = new Mlp(declare.at('mlp'), width);
-    this.lnF = new LayerNorm(declare.at('ln_f'), width);
+    this.ln1 = new LayerNorm(declare.scope('ln1'), width);
+    this.ln2 = new LayerNorm(declare.scope('ln2'), width);
+    this.attn = new MultiHeadAttention(declare.scope('attn'), width, options);
+    this.mlp = new Mlp(declare.scope('mlp'), width);
+    this.lnF = new LayerNorm(declare.scope('ln_f'), width);
   }
 
   /**
+   * Runs the block.
+   *
    * @param x [B, T, width]
    * @param source [B, S, kvWidth]; x itself for self-attention
+   * @returns [B, T, width]
    */
   call(x: Tensor, source: Tensor, options: BlockCall = {}): Tensor {
     return this.attend(x, this.attn.keysValues(source), options);
   }
 
-  /** Like `call`, of keys and values made before by `attn.keysValues`. */
-  attend(x: Tensor, kept: KeysValues, { branchDropout, ...options }: BlockCall = {}): Tensor {
-    const attended = this.attn.attend(this.ln1.call(x), kept, {
+  /** Like `call`, with keys and values from `attn.keysValues`. */
+  attend(x: Tensor, keysValues: KeysValues, { branchDropout, ...options }: BlockCall = {}): Tensor {
+    const attended = this.attn.attend(this.ln1.call(x), keysValues, {
       ...options,
       outputDropout: branchDropout?.[0],
       residual: x,
@@ -242,40 +278,42 @@ export class Block {
     return this.lnF.call(mlpOut);
   }
 
-  /** What its attention gives to each key in the same call: [B, heads, T, S]. */
+  /** The attention probabilities [B, heads, T, S] of `call` with these arguments, without dropout. */
   probabilities(x: Tensor, source: Tensor, options: BlockCall = {}): Tensor {
     return x.engine.scope(() => this.attn.probabilities(this.ln1.call(x), source, options));
   }
 }
 
-/** A gated recurrent unit under PyTorch's parameter names. */
+/** A gated recurrent unit of one layer, with PyTorch's parameter names. */
 export class Gru {
   readonly #input: { weight: Parameter; bias: Parameter };
   readonly #state: { weight: Parameter; bias: Parameter };
 
-  /** @param suffix of the names, such as PyTorch's '_reverse'. */
+  /** @param suffix appended to the parameter names, such as PyTorch's '_reverse'. */
   constructor(declare: Declare, inner: number, hidden: number, suffix = '') {
     const init = uniform(1 / Math.sqrt(hidden));
-    const part = (kind: string, width: number) => ({
+    const declareWeights = (kind: string, width: number) => ({
       weight: declare.parameter(`weight_${kind}_l0${suffix}`, [3 * hidden, width], { init }),
       bias: declare.parameter(`bias_${kind}_l0${suffix}`, [3 * hidden], { init }),
     });
-    this.#input = part('ih', inner);
-    this.#state = part('hh', hidden);
+    this.#input = declareWeights('ih', inner);
+    this.#state = declareWeights('hh', hidden);
   }
 
   /**
+   * The state after each position.
+   *
    * @param x [B, T, in]
-   * @param first [B, hidden], the state before the first step
+   * @param initial [B, hidden], the state before the first step
    * @returns [B, T, hidden]
    */
-  call(x: Tensor, first: Tensor, options: GruOptions = {}): Tensor {
+  call(x: Tensor, initial: Tensor, options: GruOptions = {}): Tensor {
     const weights = {
       weightInput: this.#input.weight.tensor,
       biasInput: this.#input.bias.tensor,
       weightState: this.#state.weight.tensor,
       biasState: this.#state.bias.tensor,
     };
-    return gru(x, first, weights, options);
+    return gru(x, initial, weights, options);
   }
 }

@@ -1,35 +1,37 @@
-/** AdamW over a flat parameter store. */
+/** AdamW over the flat buffers of a parameter store. */
 
 import { Tensor } from '../tensor/tensor.js';
 import { BLOCK_ELEMENTS, type ParameterStore } from './parameters.js';
 
+/** Options of AdamW, with the names of Loshchilov and Hutter 2019 where they have one. */
 export interface AdamWOptions {
-  /** Default [0.9, 0.95]. */
+  /** The decay rates of the two moments. Default: [0.9, 0.95]. */
   betas?: readonly [number, number];
-  /** Default 1e-8. */
+  /** Added to the root of the second moment. Default: 1e-8. */
   eps?: number;
-  /** Decoupled decay of the parameters that asked for it. Default 0.1. */
+  /** The decoupled weight decay of the parameters declared with `decay`. Default: 0.1. */
   decay?: number;
-  /** Gradients longer than this are scaled down to it; 0 leaves them. Default 1. */
+  /** Larger gradients are scaled down to this norm; 0 turns clipping off. Default: 1. */
   maxNorm?: number;
 }
 
 const TRAINABLE_FLAG = 1;
 const DECAYED_FLAG = 2;
-/** Workgroups that square the gradient, each leaving one partial sum. */
+/** Workgroups that sum the squared gradient, with one partial sum each. */
 const NORM_WORKGROUPS = 64;
-/** The update: invocations a workgroup. */
+/** Invocations per workgroup of the update. */
 const UPDATE_WORKGROUP_SIZE = 64;
 
 /**
- * AdamW (Loshchilov and Hutter 2019) with clipping by the global norm.
+ * AdamW (Loshchilov and Hutter 2019) with clipping by the global norm of the gradient.
  *
- * A parameter moves only if it is not frozen and a gradient has reached it at least once: the ones a configuration
- * never uses are not even decayed, as in PyTorch.
+ * It updates the parameters that are not frozen and have had a gradient at least once. Parameters that the loss does
+ * not depend on are not decayed either, as in PyTorch.
  */
 export class AdamW {
+  /** The parameters that it updates. */
   readonly store: ParameterStore;
-  /** f32 [2]: the gradient's norm before clipping, and the factor it was clipped by. */
+  /** f32 [2]: the norm of the last gradient before clipping, and the factor that clipped it. */
   readonly totals: Tensor;
   readonly #options: Required<AdamWOptions>;
   readonly #settings: Tensor;
@@ -38,6 +40,7 @@ export class AdamW {
   #updated: boolean[] = [];
   #steps = 0;
 
+  /** @param store its memory must be allocated. */
   constructor(store: ParameterStore, options: AdamWOptions = {}) {
     this.store = store;
     this.#options = { betas: [0.9, 0.95], eps: 1e-8, decay: 0.1, maxNorm: 1, ...options };
@@ -48,23 +51,25 @@ export class AdamW {
     this.#blocks = Tensor.zeros(engine, [store.length / BLOCK_ELEMENTS], 'u32').keep();
   }
 
-  /** Updates made so far; set it when resuming. */
+  /** The number of updates so far, which corrects the bias of the moments. Set it when resuming. */
   get steps(): number {
     return this.#steps;
   }
 
+  /** Continues after this number of updates. */
   set steps(steps: number) {
     this.#steps = steps;
   }
 
   /**
-   * Sets the next update's learning rate; call before each run of a recorded step.
+   * Counts an update and writes its settings. Call it before each run of a recorded step that contains `apply`.
    *
-   * @param gradScale what gradients are multiplied by: 1 / n after accumulating over n batches.
+   * @param rate the learning rate.
+   * @param gradScale multiplies the gradients: 1 / n after accumulating over n batches.
    */
   prepare(rate: number, gradScale = 1): void {
     this.#steps += 1;
-    this.#markBlocks();
+    this.#writeBlockFlags();
     const { betas, eps, decay, maxNorm } = this.#options;
     const corrections = betas.map((beta) => 1 / (1 - beta ** this.#steps));
     const settings = new Float32Array(16);
@@ -72,9 +77,9 @@ export class AdamW {
     this.#settings.write(settings);
   }
 
-  /** Appends the update: norm, clip, moments, values; of what is trainable when it runs. */
+  /** Runs the kernels of the update: norm, clipping, moments, values. In a recorded step they run on every replay. */
   apply(): void {
-    this.#markBlocks();
+    this.#writeBlockFlags();
     const {
       engine,
       values: parameters,
@@ -83,22 +88,22 @@ export class AdamW {
       v: secondMoment,
     } = this.store.memory;
     const { reduceGroup: WG, staged } = engine.tuning;
-    // Neighbouring invocations should read neighbouring words on a GPU; on a CPU, one should read on by itself.
+    // On a GPU, neighboring invocations should read neighboring words. On a CPU, each invocation should read a block.
     const VECTORS = staged ? 1 : BLOCK_ELEMENTS / 4;
     const params = { n: this.store.length, groups: NORM_WORKGROUPS };
     const settings = this.#settings;
     const blocks = this.#blocks;
     const partials = this.#partials;
     const { totals } = this;
-    const reduce = { constants: { WG } };
+    const reduceOptions = { constants: { WG } };
     engine.dispatch(
       'adamw.squares',
       { gradients, blocks, partials, settings },
       params,
       NORM_WORKGROUPS,
-      reduce,
+      reduceOptions,
     );
-    engine.dispatch('adamw.norm', { partials, totals, settings }, params, 1, reduce);
+    engine.dispatch('adamw.norm', { partials, totals, settings }, params, 1, reduceOptions);
     engine.dispatch(
       'adamw.update',
       { gradients, blocks, totals, parameters, firstMoment, secondMoment, settings },
@@ -108,36 +113,38 @@ export class AdamW {
     );
   }
 
-  /** `prepare` and `apply` in one, for eager use. */
+  /** `prepare`, then `apply`: one update outside of a recorded step. */
   step(rate: number, gradScale = 1): void {
     this.prepare(rate, gradScale);
     this.apply();
   }
 
+  /** Releases the optimizer's memory; the moments belong to the store. */
   dispose(): void {
     for (const tensor of [this.totals, this.#settings, this.#partials, this.#blocks])
       tensor.dispose();
   }
 
+  /** Like `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
-  /** Tells the kernel what moves, where that has changed since it was told. */
-  #markBlocks(): void {
-    const moving = [...this.store].map(({ tensor }) => tensor.requiresGrad && tensor.reached);
-    if (moving.every((moves, n) => moves === this.#updated[n])) return;
-    this.#updated = moving;
-    const marks = new Uint32Array(this.#blocks.length);
-    for (const [n, p] of [...this.store].entries()) {
-      if (!moving[n]) continue;
-      const first = p.start / BLOCK_ELEMENTS;
-      marks.fill(
-        TRAINABLE_FLAG | (p.decay ? DECAYED_FLAG : 0),
-        first,
-        first + Math.ceil(p.length / BLOCK_ELEMENTS),
+  /** Writes which blocks of the store to update and to decay, if that has changed since the last time. */
+  #writeBlockFlags(): void {
+    const isUpdated = [...this.store].map(({ tensor }) => tensor.requiresGrad && tensor.reached);
+    if (isUpdated.every((updates, n) => updates === this.#updated[n])) return;
+    this.#updated = isUpdated;
+    const flags = new Uint32Array(this.#blocks.length);
+    for (const [n, parameter] of [...this.store].entries()) {
+      if (!isUpdated[n]) continue;
+      const firstBlock = parameter.start / BLOCK_ELEMENTS;
+      flags.fill(
+        TRAINABLE_FLAG | (parameter.decay ? DECAYED_FLAG : 0),
+        firstBlock,
+        firstBlock + Math.ceil(parameter.length / BLOCK_ELEMENTS),
       );
     }
-    this.#blocks.write(marks);
+    this.#blocks.write(flags);
   }
 }

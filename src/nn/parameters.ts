@@ -1,74 +1,104 @@
 /**
- * Parameters in flat stores: values, gradients and both Adam moments are one buffer each, in which every parameter
- * starts at a multiple of 256 bytes. Clearing gradients is one clear, a checkpoint one copy.
+ * Parameter stores. Values, gradients and both Adam moments are one flat buffer each, in which every parameter starts
+ * at a multiple of 256 bytes. Clearing the gradients is one clear, and reading a checkpoint one copy.
  */
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import { HostRandom } from '../math/random.js';
-import { elementCount, type Shape, showShape, Tensor } from '../tensor/tensor.js';
+import { elementCount, formatShape, type Shape, Tensor } from '../tensor/tensor.js';
 import type { Initializer } from './init.js';
 import { decodeSafetensors, encodeSafetensors, type HostTensor } from './safetensors.js';
 
-/** Elements per block: 256 bytes, what a binding's offset must be a multiple of. */
+/** Elements per block of a store: 256 bytes, the alignment of a binding's offset. */
 export const BLOCK_ELEMENTS = 64;
 
+/** Options of a parameter's declaration. */
 export interface ParameterOptions {
+  /** Computes the initial values. */
   init: Initializer;
-  /** Whether AdamW decays it. Default false. */
+  /** Whether AdamW decays it. Default: false. */
   decay?: boolean;
 }
 
-/** One named parameter; its tensor exists once its store is allocated. */
+/** One named parameter. Its tensor exists once its store is allocated. */
 export class Parameter {
   #tensor: Tensor | undefined;
 
+  /** @internal */
   constructor(
+    /** The full name, with dots, such as 'block.attn.query.weight'. */
     readonly name: string,
+    /** The length of each axis. */
     readonly shape: Shape,
+    /** Computes the initial values. */
     readonly init: Initializer,
+    /** Whether AdamW decays it. */
     readonly decay: boolean,
     /** Elements from the start of the store. */
     readonly start: number,
   ) {}
 
+  /** Number of elements. */
   get length(): number {
     return elementCount(this.shape);
   }
 
+  /** The values. @throws Error where the store is not allocated yet. */
   get tensor(): Tensor {
     if (!this.#tensor)
       throw new Error(`Parameter ${this.name} has no memory yet: call allocate() on its store.`);
     return this.#tensor;
   }
 
-  /** Called by the store. */
+  /**
+   * Sets the tensor; called by the store.
+   *
+   * @internal
+   */
   bind(tensor: Tensor): void {
     this.#tensor = tensor;
   }
 }
 
-/** Where a layer declares its parameters: names below a dotted prefix. */
+/** Declares parameters in a store, with a prefix before their names. Layers get one in their constructor. */
 export interface Declare {
+  /** Declares a parameter. */
   parameter(name: string, shape: Shape, options: ParameterOptions): Parameter;
-  at(prefix: string): Declare;
+  /** Declares with a longer prefix: `prefix` and a dot are appended to the current one. */
+  scope(prefix: string): Declare;
 }
 
-/** What loading found: what fitted, what the file lacks, what it has too much, and what has another shape. */
+/** What loading a file into a store did, by parameter names. */
 export interface LoadReport {
+  /** Parameters that now have the file's values. */
   loaded: string[];
+  /** Parameters that the file does not contain. */
   missing: string[];
+  /** Tensors in the file that are not parameters of the store. */
   unknown: string[];
-  misshapen: { name: string; expected: Shape; found: Shape }[];
+  /** Parameters whose tensor in the file has another shape or is not f32. */
+  misshapen: {
+    /** The parameter's name. */
+    name: string;
+    /** The parameter's shape. */
+    expected: Shape;
+    /** The shape in the file. */
+    actual: Shape;
+  }[];
 }
 
-/** Declares parameters, then holds them in four flat buffers. */
+/** The parameters of a model: declared first, then allocated in four flat buffers. */
 export class ParameterStore implements Declare {
   readonly #byName = new Map<string, Parameter>();
   #length = 0;
   #memory: { engine: Engine; values: Tensor; gradients: Tensor; m: Tensor; v: Tensor } | undefined;
 
-  /** @throws Error where a name is declared twice, or after allocation. */
+  /**
+   * Declares a parameter.
+   *
+   * @throws Error where the name is declared already, or the store is allocated.
+   */
   parameter(name: string, shape: Shape, { init, decay = false }: ParameterOptions): Parameter {
     if (this.#memory)
       throw new Error(`Parameter ${name} was declared after its store was allocated.`);
@@ -79,82 +109,99 @@ export class ParameterStore implements Declare {
     return parameter;
   }
 
-  at(prefix: string): Declare {
+  /** Declares with a prefix: the names in it are `prefix`, a dot and the layer's name. */
+  scope(prefix: string): Declare {
     return {
       parameter: (name, shape, options) => this.parameter(`${prefix}.${name}`, shape, options),
-      at: (inner) => this.at(`${prefix}.${inner}`),
+      scope: (inner) => this.scope(`${prefix}.${inner}`),
     };
   }
 
   /**
-   * Makes the four buffers and draws the initial values from the seed, in the order of declaration; without a seed the
-   * values are zero, to be loaded.
+   * Allocates the four buffers and computes the initial values, in the order of declaration.
+   *
+   * @param seed seeds the initial values. Without a seed they are zero, for values that will be loaded.
+   * @throws Error where the store is allocated already or has no parameters.
    */
   allocate(engine: Engine, seed?: number): void {
-    if (this.#memory) throw new Error('These parameters are allocated already.');
+    if (this.#memory) throw new Error('These parameters are already allocated.');
     if (this.#length === 0) throw new Error('There are no parameters to allocate.');
-    const flat = () => Tensor.zeros(engine, [this.#length]).keep();
-    const memory = { engine, values: flat(), gradients: flat(), m: flat(), v: flat() };
+    const buffer = () => Tensor.zeros(engine, [this.#length]).keep();
+    const memory = { engine, values: buffer(), gradients: buffer(), m: buffer(), v: buffer() };
     this.#memory = memory;
-    for (const p of this) {
-      const range = { offset: 4 * p.start, size: 4 * p.length };
+    for (const parameter of this) {
+      const range = { offset: 4 * parameter.start, size: 4 * parameter.length };
       const tensor = new Tensor(
         engine,
-        p.shape,
+        parameter.shape,
         'f32',
         { buffer: memory.values.buffer, ...range },
         { requiresGrad: true },
       );
-      tensor.gradient = new Tensor(engine, p.shape, 'f32', {
+      tensor.gradient = new Tensor(engine, parameter.shape, 'f32', {
         buffer: memory.gradients.buffer,
         ...range,
       });
-      p.bind(tensor);
+      parameter.bind(tensor);
     }
     if (seed === undefined) return;
     const random = new HostRandom(seed);
     const initial = new Float32Array(this.#length);
-    for (const p of this) p.init(initial.subarray(p.start, p.start + p.length), random);
+    for (const parameter of this)
+      parameter.init(initial.subarray(parameter.start, parameter.start + parameter.length), random);
     memory.values.write(initial);
   }
 
+  /** The engine that the store is allocated on. @throws Error where it is not allocated yet. */
   get engine(): Engine {
     return this.memory.engine;
   }
 
-  /** The flat buffers: values, gradients, first and second moments. */
-  get memory(): { engine: Engine; values: Tensor; gradients: Tensor; m: Tensor; v: Tensor } {
+  /** The flat buffers, of `length` elements each. @throws Error where the store is not allocated yet. */
+  get memory(): {
+    /** The engine. */
+    engine: Engine;
+    /** The values. */
+    values: Tensor;
+    /** The gradients. */
+    gradients: Tensor;
+    /** Adam's first moments. */
+    m: Tensor;
+    /** Adam's second moments. */
+    v: Tensor;
+  } {
     if (!this.#memory) throw new Error('These parameters have no memory yet: call allocate().');
     return this.#memory;
   }
 
-  /** Elements of each flat buffer, gaps included. */
+  /** Elements of each flat buffer, including the padding between parameters. */
   get length(): number {
     return this.#length;
   }
 
-  /** How many numbers the parameters are, gaps not counted. */
+  /** The number of trainable numbers: the elements of all parameters, without padding. */
   get count(): number {
-    return [...this].reduce((sum, p) => sum + p.length, 0);
+    return [...this].reduce((sum, parameter) => sum + parameter.length, 0);
   }
 
+  /** The parameters in the order of declaration. */
   [Symbol.iterator](): IterableIterator<Parameter> {
     return this.#byName.values();
   }
 
-  /** @throws Error where there is none of that name. */
+  /** The parameter with this name. @throws Error where there is none. */
   get(name: string): Parameter {
     const parameter = this.#byName.get(name);
     if (!parameter) throw new Error(`There is no parameter ${name}.`);
     return parameter;
   }
 
-  /** Freezes the parameters whose name matches and thaws the others; frozen ones get no gradient and never move. */
+  /** Freezes the parameters whose name matches and unfreezes the others. Frozen ones get no gradient and no update. */
   freeze(matches: (name: string) => boolean): void {
-    for (const p of this) p.tensor.requiresGrad = !matches(p.name);
+    for (const parameter of this) parameter.tensor.requiresGrad = !matches(parameter.name);
   }
 
-  /** Appends a clear of every gradient. */
+  /** Sets every gradient to zero. */
   zeroGradients(): void {
     this.engine.clear(this.memory.gradients);
   }
@@ -170,60 +217,66 @@ export class ParameterStore implements Declare {
   }
 
   /** Adam's first or second moment of every parameter, by name, read from the GPU. */
-  async moments(which: 'm' | 'v'): Promise<Map<string, HostTensor>> {
-    return this.#split(await this.memory[which].floats());
+  async moments(moment: 'm' | 'v'): Promise<Map<string, HostTensor>> {
+    return this.#split(await this.memory[moment].floats());
   }
 
-  /** Puts moments back, as `moments` gave them; those of parameters not named become zero. */
-  assignMoments(which: 'm' | 'v', tensors: ReadonlyMap<string, HostTensor>): void {
+  /**
+   * Replaces moments by those that `moments` returned. Moments of parameters that are not in `tensors` become zero.
+   *
+   * @throws ShapeError where a tensor's length is not that of its parameter.
+   */
+  assignMoments(moment: 'm' | 'v', tensors: ReadonlyMap<string, HostTensor>): void {
     const flat = new Float32Array(this.#length);
-    for (const p of this) {
-      const found = tensors.get(p.name);
-      if (!found) continue;
-      if (found.data.length !== p.length) {
+    for (const parameter of this) {
+      const tensor = tensors.get(parameter.name);
+      if (!tensor) continue;
+      if (tensor.data.length !== parameter.length) {
         throw new ShapeError(
           'ParameterStore',
-          `moment ${which} of ${p.name}`,
-          `${p.length} numbers`,
-          `${found.data.length}`,
+          `moment ${moment} of ${parameter.name}`,
+          `${parameter.length} numbers`,
+          `${tensor.data.length}`,
         );
       }
-      flat.set(found.data, p.start);
+      flat.set(tensor.data, parameter.start);
     }
-    this.memory[which].write(flat);
+    this.memory[moment].write(flat);
   }
 
-  /** Every parameter as a safetensors file. */
+  /** The values of every parameter as a safetensors file. */
   async save(metadata: Record<string, string> = {}): Promise<Uint8Array<ArrayBuffer>> {
     return encodeSafetensors(await this.values(), metadata);
   }
 
   /**
-   * Takes what fits from a safetensors file and leaves the rest as it is.
+   * Loads the values that fit from a safetensors file and keeps the others unchanged.
    *
-   * @throws Error where the file is truncated or lies about itself; then nothing has changed.
+   * @throws SafetensorsError where the file is damaged; then no value is changed.
    */
   async load(file: Uint8Array): Promise<LoadReport> {
     return this.assign(decodeSafetensors(file).tensors);
   }
 
-  /** Takes the tensors that fit by name and shape. */
+  /** Loads the tensors whose name and shape fit a parameter and keeps the other parameters unchanged. */
   async assign(tensors: ReadonlyMap<string, HostTensor>): Promise<LoadReport> {
     const report: LoadReport = { loaded: [], missing: [], unknown: [], misshapen: [] };
-    for (const p of this) {
-      const found = tensors.get(p.name);
-      if (!found) report.missing.push(p.name);
-      else if (found.dtype !== 'F32' || showShape(found.shape) !== showShape(p.shape)) {
-        report.misshapen.push({ name: p.name, expected: p.shape, found: found.shape });
+    for (const parameter of this) {
+      const { name, shape } = parameter;
+      const tensor = tensors.get(name);
+      if (!tensor) report.missing.push(name);
+      else if (tensor.dtype !== 'F32' || formatShape(tensor.shape) !== formatShape(shape)) {
+        report.misshapen.push({ name, expected: shape, actual: tensor.shape });
       } else {
-        p.tensor.write(found.data as Float32Array);
-        report.loaded.push(p.name);
+        parameter.tensor.write(tensor.data as Float32Array);
+        report.loaded.push(name);
       }
     }
     report.unknown = [...tensors.keys()].filter((name) => !this.#byName.has(name));
     return report;
   }
 
+  /** Releases the four buffers. */
   dispose(): void {
     if (!this.#memory) return;
     const { values, gradients, m, v } = this.#memory;
@@ -231,16 +284,18 @@ export class ParameterStore implements Declare {
     this.#memory = undefined;
   }
 
+  /** Like `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 
+  /** Splits a flat buffer's contents into parameters. */
   #split(flat: Float32Array): Map<string, HostTensor> {
     if (flat.length !== this.#length)
       throw new ShapeError('ParameterStore', 'data', `${this.#length} floats`, `${flat.length}`);
-    const entries = [...this].map((p) => {
-      const data = flat.slice(p.start, p.start + p.length);
-      return [p.name, { dtype: 'F32', shape: p.shape, data }] as const;
+    const entries = [...this].map((parameter) => {
+      const data = flat.slice(parameter.start, parameter.start + parameter.length);
+      return [parameter.name, { dtype: 'F32', shape: parameter.shape, data }] as const;
     });
     return new Map(entries);
   }

@@ -1,36 +1,47 @@
 /**
- * The safetensors file format: eight bytes of header length (little endian), a JSON header, raw data.
+ * The safetensors file format: the header's length in eight bytes (little endian), a JSON header, then raw data.
  * https://github.com/huggingface/safetensors#format
  */
 
-import { elementCount, type Shape, showShape } from '../tensor/tensor.js';
+import { elementCount, formatShape, type Shape } from '../tensor/tensor.js';
 
+/** The elements of a HostTensor, in row-major order. */
 export type HostData = Float32Array | Int32Array | Uint32Array;
 
-/** A named tensor on the host. */
+/** A tensor on the host. */
 export interface HostTensor {
+  /** The element type, as the file format names it. */
   readonly dtype: 'F32' | 'I32' | 'U32';
+  /** The length of each axis. */
   readonly shape: Shape;
+  /** The elements, of the type that `dtype` says. */
   readonly data: HostData;
 }
 
-/** What a file holds. */
+/** The contents of a safetensors file. */
 export interface Safetensors {
+  /** The tensors by name. */
   readonly tensors: Map<string, HostTensor>;
+  /** The header's free text, by key. */
   readonly metadata: Record<string, string>;
 }
 
-/** The file is cut short, or its header does not describe it. */
+/** A safetensors file is damaged, or tensors cannot be written to one. */
 export class SafetensorsError extends Error {
+  /** 'SafetensorsError'. */
   override name = 'SafetensorsError';
 }
 
-/** No sane header is larger; it keeps a lying length from being believed. The format's own limit. */
+/** The format's own limit on the header's length in bytes. */
 const MAX_HEADER = 100_000_000;
 
 const TYPES = { F32: Float32Array, I32: Int32Array, U32: Uint32Array } as const;
 
-/** A file of these tensors, in their order; data start at a multiple of 8 bytes. */
+/**
+ * The safetensors file of these tensors, in their order. The data start at a multiple of 8 bytes.
+ *
+ * @throws SafetensorsError where a tensor's shape does not fit its data.
+ */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, HostTensor>,
   metadata: Record<string, string> = {},
@@ -41,36 +52,40 @@ export function encodeSafetensors(
   for (const [name, { dtype, shape, data }] of tensors) {
     if (data.length !== elementCount(shape)) {
       throw new SafetensorsError(
-        `Tensor ${name} of shape ${showShape(shape)} has ${data.length} elements.`,
+        `Tensor ${name} has shape ${formatShape(shape)}, but ${data.length} elements.`,
       );
     }
     header[name] = { dtype, shape, data_offsets: [end, end + data.byteLength] };
     end += data.byteLength;
   }
   const json = new TextEncoder().encode(JSON.stringify(header));
-  const padded = Math.ceil(json.length / 8) * 8;
-  const file = new Uint8Array(8 + padded + end);
-  new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
-  file.fill(0x20, 8, 8 + padded);
+  const paddedLength = Math.ceil(json.length / 8) * 8;
+  const file = new Uint8Array(8 + paddedLength + end);
+  new DataView(file.buffer).setBigUint64(0, BigInt(paddedLength), true);
+  file.fill(0x20, 8, 8 + paddedLength);
   file.set(json, 8);
-  let at = 8 + padded;
+  let offset = 8 + paddedLength;
   for (const { data } of tensors.values()) {
-    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
+    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
+    offset += data.byteLength;
   }
   return file;
 }
 
-/** @throws SafetensorsError naming what is wrong: the file is cut short, or its header lies. */
+/**
+ * Reads a safetensors file with tensors of type F32, I32 and U32.
+ *
+ * @throws SafetensorsError where the file is cut short, or its header is invalid or does not describe the data.
+ */
 export function decodeSafetensors(file: Uint8Array): Safetensors {
   if (file.length < 8)
     throw new SafetensorsError(
-      `The file has ${file.length} bytes: too short for a safetensors file.`,
+      `The file has ${file.length} bytes, too few for a safetensors file.`,
     );
   const length = new DataView(file.buffer, file.byteOffset).getBigUint64(0, true);
   if (length > MAX_HEADER || Number(length) > file.length - 8) {
     throw new SafetensorsError(
-      `The header claims ${length} bytes, but only ${file.length - 8} follow: the file is cut short or is no safetensors file.`,
+      `The header should be ${length} bytes long, but only ${file.length - 8} follow: the file is cut short or is not a safetensors file.`,
     );
   }
   const start = 8 + Number(length);
@@ -84,7 +99,7 @@ export function decodeSafetensors(file: Uint8Array): Safetensors {
       continue;
     }
     const { dtype, shape, begin, end } = readEntry(name, entry, file.length - start);
-    // Not file.slice: a Node Buffer's is a view of memory that is not all its own.
+    // Not file.slice, which for a Node Buffer returns a view of memory shared with other buffers.
     const bytes = Uint8Array.prototype.slice.call(file, start + begin, start + end);
     tensors.set(name, { dtype, shape, data: new TYPES[dtype](bytes.buffer) });
     ranges.push([begin, end]);
@@ -99,63 +114,63 @@ function parseHeader(bytes: Uint8Array): Record<string, unknown> {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
     throw new SafetensorsError(
-      'The header is no valid JSON: the file is damaged or is no safetensors file.',
+      'The header is not valid JSON: the file is damaged or is not a safetensors file.',
     );
   }
-  if (!isRecord(header)) throw new SafetensorsError('The header is no JSON object.');
+  if (!isRecord(header)) throw new SafetensorsError('The header is not a JSON object.');
   return header;
 }
 
 function readMetadata(entry: unknown): Record<string, string> {
   if (!isRecord(entry) || !Object.values(entry).every((value) => typeof value === 'string')) {
-    throw new SafetensorsError('The metadata are not strings by name.');
+    throw new SafetensorsError('The metadata are not an object of strings.');
   }
   return entry as Record<string, string>;
 }
 
 function readEntry(name: string, entry: unknown, available: number) {
-  const wrong = (what: string) => new SafetensorsError(`Tensor ${name}: ${what}.`);
-  if (!isRecord(entry)) throw wrong('its entry is no object');
+  const invalid = (problem: string) => new SafetensorsError(`Tensor ${name}: ${problem}.`);
+  if (!isRecord(entry)) throw invalid('its entry is not an object');
   const { dtype, shape, data_offsets: offsets } = entry;
   if (typeof dtype !== 'string' || !Object.hasOwn(TYPES, dtype)) {
-    throw wrong(
+    throw invalid(
       `type ${JSON.stringify(dtype)} is not supported, only ${Object.keys(TYPES).join(', ')}`,
     );
   }
-  const whole = (value: unknown): value is number =>
+  const isSize = (value: unknown): value is number =>
     Number.isSafeInteger(value) && (value as number) >= 0;
-  if (!Array.isArray(shape) || !shape.every(whole))
-    throw wrong('its shape is no list of whole numbers');
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(whole))
-    throw wrong('its data_offsets are no two whole numbers');
+  if (!Array.isArray(shape) || !shape.every(isSize))
+    throw invalid('its shape is not a list of non-negative integers');
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize))
+    throw invalid('its data_offsets are not two non-negative integers');
   const [begin, end] = offsets as [number, number];
   if (begin > end || end > available) {
-    throw wrong(
-      `its data run from byte ${begin} to ${end}, but the file holds ${available}: it is cut short or damaged`,
+    throw invalid(
+      `its data are bytes ${begin} to ${end}, but the file has only ${available}: it is cut short or damaged`,
     );
   }
   if (end - begin !== 4 * elementCount(shape)) {
-    throw wrong(
-      `its shape ${showShape(shape)} needs ${4 * elementCount(shape)} bytes, but it has ${end - begin}`,
+    throw invalid(
+      `its shape ${formatShape(shape)} needs ${4 * elementCount(shape)} bytes, but it has ${end - begin}`,
     );
   }
   return { dtype: dtype as keyof typeof TYPES, shape: shape as number[], begin, end };
 }
 
-/** The format allows neither holes nor overlaps. */
+/** The format allows no unused bytes between tensors and no overlaps. */
 function checkCover(ranges: [number, number][], available: number): void {
   ranges.sort((p, q) => p[0] - q[0] || p[1] - q[1]);
   let covered = 0;
   for (const [begin, end] of ranges) {
     if (begin !== covered)
       throw new SafetensorsError(
-        `The data have a hole or overlap at byte ${begin}: the file is damaged.`,
+        `The data have a gap or an overlap at byte ${begin}: the file is damaged.`,
       );
     covered = end;
   }
   if (covered !== available) {
     throw new SafetensorsError(
-      `The header describes ${covered} bytes of data, but the file holds ${available}.`,
+      `The header describes ${covered} bytes of data, but the file has ${available}.`,
     );
   }
 }

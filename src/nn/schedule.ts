@@ -1,22 +1,23 @@
-/** Learning rates as functions of how much has been trained on. */
+/** Learning-rate schedules: linear warm-up and cosine decay over the amount of training. */
 
+/** Settings of a schedule. Amounts of training are in steps or in tokens, whichever the caller counts. */
 export interface RateSettings {
-  /** The highest rate. */
+  /** The maximum rate. */
   readonly rate: number;
-  /** The rate rises in proportion until this much has been seen, in steps or in tokens, whichever is counted. */
+  /** The amount of training over which the rate rises linearly from 0 to `rate`. */
   readonly warmup: number;
-  /** After the rise half a cosine down to `floor` * rate, reached at this much; undefined stays at the full rate. */
+  /** The amount of training at which a half cosine has fallen to `floor` * `rate`. Default: the rate does not fall. */
   readonly total?: number | undefined;
-  /** Default 0.1. */
+  /** The minimum rate as a share of `rate`. Default: 0.1. */
   readonly floor?: number;
   /**
-   * As the original has it: the first update runs at the full rate, the others at that of what was seen before them,
-   * and past the end the cosine rises again.
+   * Reproduces the original. Its first update has the full rate, each other update the rate for the amount of training
+   * before it, and after `total` the cosine rises again. Default: false.
    */
   readonly original?: boolean;
 }
 
-/** The rate of every update, by what has been seen when it is done. */
+/** The learning rate of every update, for the amount of training at its end. */
 export class RateSchedule {
   readonly #settings: RateSettings;
 
@@ -25,21 +26,23 @@ export class RateSchedule {
   }
 
   /**
-   * @param before what had been seen before this update: 0 for the first
-   * @param size what this update sees
+   * The learning rate of an update.
+   *
+   * @param seenBefore the amount of training before this update, 0 for the first
+   * @param size the amount of training in this update
    */
-  rate(before: number, size: number): number {
+  rate(seenBefore: number, size: number): number {
     const { original = false, rate } = this.#settings;
-    if (!original) return this.#at(before + size);
-    return before === 0 ? rate : this.#at(before);
+    if (!original) return this.#rateAfter(seenBefore + size);
+    return seenBefore === 0 ? rate : this.#rateAfter(seenBefore);
   }
 
-  #at(seen: number): number {
+  #rateAfter(seen: number): number {
     const { rate, warmup, total, floor = 0.1, original = false } = this.#settings;
     if (seen < warmup) return (rate * seen) / Math.max(1, warmup);
     if (total === undefined) return rate;
-    const share = (seen - warmup) / Math.max(1, total - warmup);
-    const reached = original ? share : Math.min(1, share);
-    return rate * Math.max(floor, 0.5 * (1 + Math.cos(Math.PI * reached)));
+    const progress = (seen - warmup) / Math.max(1, total - warmup);
+    const clipped = original ? progress : Math.min(1, progress);
+    return rate * Math.max(floor, 0.5 * (1 + Math.cos(Math.PI * clipped)));
   }
 }

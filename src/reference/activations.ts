@@ -1,4 +1,4 @@
-/** Activations in float64, with an error function good to 1e-14. */
+/** Activation functions in float64, with an error function accurate to 1e-14. */
 
 /** The complementary error function. */
 export function erfc(x: number): number {
@@ -10,7 +10,7 @@ export function erfc(x: number): number {
   return Math.exp(-x * x) / (Math.sqrt(Math.PI) * (x + fraction));
 }
 
-/** Abramowitz and Stegun 7.1.6: every term is positive, so nothing cancels. */
+/** The error function by Abramowitz and Stegun 7.1.6, whose terms are all positive, so that nothing cancels. */
 function erfSeries(x: number): number {
   let term = x;
   let sum = x;
@@ -25,17 +25,19 @@ function normalCdf(x: number): number {
   return 0.5 * erfc(-x / Math.SQRT2);
 }
 
+/** GELU in its exact form: x times the standard normal distribution function. */
 export function gelu(x: number): number {
   return x * normalCdf(x);
 }
 
+/** The derivative of GELU. */
 export function geluGradient(x: number): number {
   return normalCdf(x) + (x * Math.exp(-0.5 * x * x)) / Math.sqrt(2 * Math.PI);
 }
 
 type Scalar = (x: number) => number;
 
-/** f and f' by name. */
+/** Each activation function and its derivative, by name. */
 export const ACTIVATIONS: Record<'gelu' | 'relu' | 'tanh' | 'sigmoid', readonly [Scalar, Scalar]> =
   {
     gelu: [gelu, geluGradient],

@@ -2,27 +2,36 @@
 
 import type { Ref } from './array.js';
 
+/** The settings of AdamW, as in AdamWOptions of src/nn. */
 export interface AdamWSettings {
+  /** The decay rates of the two moments. */
   betas: readonly [number, number];
+  /** Added to the root of the second moment. */
   eps: number;
+  /** The decoupled weight decay. */
   decay: number;
-  /** 0: no clipping. */
+  /** The maximum norm of the gradient; 0 for no clipping. */
   maxNorm: number;
 }
 
-/** Moments by parameter name, and how many updates were made. */
+/** The state of AdamW. */
 export interface AdamWState {
+  /** First and second moments by parameter name. */
   moments: Map<string, { m: Float64Array; v: Float64Array }>;
+  /** The number of updates so far. */
   steps: number;
 }
 
+/** The state before the first update. */
 export function newAdamWState(): AdamWState {
   return { moments: new Map(), steps: 0 };
 }
 
 /**
- * One update, in place; parameters without a gradient are not touched.
+ * Makes one update of the parameters, in place. Parameters without a gradient do not change.
  *
+ * @param decays whether the parameter with a name is decayed.
+ * @param rate the learning rate.
  * @returns the norm of the gradient before clipping.
  */
 export function adamw(

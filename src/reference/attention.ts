@@ -1,7 +1,8 @@
-/** Multi-head attention in float64, with the whole score matrix in plain sight. */
+/** Multi-head attention in float64, with an explicit matrix of probabilities. */
 
-import { like, type Ref, ref } from './array.js';
+import { type Ref, ref, zerosLike } from './array.js';
 
+/** The inputs of attention, or their gradients; width = H * D. */
 export interface AttentionRefs {
   /** [B, T, width] */
   query: Ref;
@@ -11,13 +12,17 @@ export interface AttentionRefs {
   value: Ref;
 }
 
+/** The options of attention, as in AttentionOptions of src/tensor. */
 export interface AttentionSetup {
+  /** Number of heads. */
   heads: number;
+  /** Query i sees only keys 0 .. i. */
   causal?: boolean;
-  /** [B, S], zero hides a key. */
+  /** [B, S], zero where a key is hidden. */
   mask?: ArrayLike<number> | undefined;
+  /** Uses only the k largest scores of each row, and those equal to the k-th. */
   topK?: number | undefined;
-  /** What a probability is multiplied by, by score row (b * heads + h) * T + i and key j. */
+  /** Dropout: the factor of the probability at score row (b * heads + h) * T + i and key j. */
   keep?: ((row: number, key: number) => number) | undefined;
 }
 
@@ -34,7 +39,7 @@ function attentionSizes({ query, key }: AttentionRefs, { heads }: AttentionSetup
   return { B, T, S: key.shape[1]!, H: heads, D: width / heads };
 }
 
-/** p [B, H, T, S]; a row whose keys are all hidden is zero. */
+/** The probabilities p [B, H, T, S]. A row whose keys are all hidden is zero. */
 export function probabilities(refs: AttentionRefs, setup: AttentionSetup): Ref {
   const { B, T, S, H, D } = attentionSizes(refs, setup);
   const p = ref([B, H, T, S]);
@@ -52,22 +57,23 @@ export function probabilities(refs: AttentionRefs, setup: AttentionSetup): Ref {
       return sum / Math.sqrt(D);
     });
     const { topK } = setup;
-    const least = topK && topK < S ? [...scores].sort((x, y) => y - x)[topK - 1]! : -Infinity;
-    const kept = scores.map((s) => (s >= least ? s : -Infinity));
-    const top = Math.max(...kept);
-    if (top === -Infinity) continue;
-    const total = kept.reduce((sum, s) => sum + Math.exp(s - top), 0);
-    for (let j = 0; j < S; j++) p.data[row * S + j] = Math.exp(kept[j]! - top) / total;
+    const threshold = topK && topK < S ? [...scores].sort((x, y) => y - x)[topK - 1]! : -Infinity;
+    const visible = scores.map((s) => (s >= threshold ? s : -Infinity));
+    const maximum = Math.max(...visible);
+    if (maximum === -Infinity) continue;
+    const total = visible.reduce((sum, s) => sum + Math.exp(s - maximum), 0);
+    for (let j = 0; j < S; j++) p.data[row * S + j] = Math.exp(visible[j]! - maximum) / total;
   }
   return p;
 }
 
+/** softmax(q k^T / sqrt(D)) v per head, [B, T, width]. */
 export function attention(refs: AttentionRefs, setup: AttentionSetup): Ref {
   const { B, T, S, H, D } = attentionSizes(refs, setup);
   const p = probabilities(refs, setup);
-  const out = like(refs.query);
+  const out = zerosLike(refs.query);
   for (let row = 0; row < B * H * T; row++) {
-    const { q, k } = places(row, { B, T, S, H, D });
+    const { q, k } = offsets(row, { B, T, S, H, D });
     for (let j = 0; j < S; j++) {
       const weight = p.data[row * S + j]! * (setup.keep?.(row, j) ?? 1);
       for (let d = 0; d < D; d++) out.data[q + d]! += weight * refs.value.data[k + j * H * D + d]!;
@@ -76,6 +82,7 @@ export function attention(refs: AttentionRefs, setup: AttentionSetup): Ref {
   return out;
 }
 
+/** The gradients of query, key and value, given that of the output. */
 export function attentionBackward(
   refs: AttentionRefs,
   setup: AttentionSetup,
@@ -85,12 +92,12 @@ export function attentionBackward(
   const { B, T, S, H, D } = sizes;
   const p = probabilities(refs, setup);
   const gradients = {
-    query: like(refs.query),
-    key: like(refs.key),
-    value: like(refs.value),
+    query: zerosLike(refs.query),
+    key: zerosLike(refs.key),
+    value: zerosLike(refs.value),
   };
   for (let row = 0; row < B * H * T; row++) {
-    const { q, k } = places(row, sizes);
+    const { q, k } = offsets(row, sizes);
     const dp = new Float64Array(S);
     let delta = 0;
     for (let j = 0; j < S; j++) {
@@ -114,8 +121,8 @@ export function attentionBackward(
   return gradients;
 }
 
-/** Where row's query and its batch row's and head's first key begin. */
-function places(row: number, { T, S, H, D }: Sizes): { q: number; k: number } {
+/** The offsets of the query of a score row, and of the first key of its batch row and head. */
+function offsets(row: number, { T, S, H, D }: Sizes): { q: number; k: number } {
   const i = row % T;
   const h = Math.floor(row / T) % H;
   const b = Math.floor(row / (T * H));

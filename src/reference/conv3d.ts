@@ -1,19 +1,19 @@
-/** Video patches and 3-D convolutions in float64, by their definitions. */
+/** Video patches and 3-D convolutions in float64, directly from their definitions. */
 
-import { like, map, type Ref, ref } from './array.js';
+import { map, type Ref, ref, zerosLike } from './array.js';
 
 type Sizes3 = [number, number, number];
 type Triple = Readonly<Sizes3>;
 
-/** How many places a kernel fits in, along time, height and width. */
-export function outputShape({ shape }: Ref, kernel: Triple, stride: Triple): Triple {
+/** The number of patches along time, height and width. */
+function gridShape({ shape }: Ref, kernel: Triple, stride: Triple): Triple {
   const [, , ...extent] = shape;
   return extent.map((n, axis) => Math.floor((n - kernel[axis]!) / stride[axis]!) + 1) as Sizes3;
 }
 
 /**
- * Calls `visit` with the flat numbers of every (video voxel, patch element) pair that belongs together: video
- * [B, C, frames, height, width], patches [B, t * h * w, C * kt * kh * kw].
+ * Calls `visit` for every element of every patch, with the flat index of the video voxel that it is a copy of, and
+ * its own flat index. Video is [B, C, frames, height, width], patches are [B, t * h * w, C * kt * kh * kw].
  */
 function eachVoxel(
   video: Ref,
@@ -23,13 +23,13 @@ function eachVoxel(
 ): void {
   const [B, C, frames, height, width] = video.shape as [number, number, number, number, number];
   const [kt, kh, kw] = kernel;
-  const [t, h, w] = outputShape(video, kernel, stride);
+  const [t, h, w] = gridShape(video, kernel, stride);
   let element = 0;
   for (let b = 0; b < B; b++) {
-    for (let place = 0; place < t * h * w; place++) {
-      const t0 = Math.floor(place / (h * w)) * stride[0];
-      const y0 = (Math.floor(place / w) % h) * stride[1];
-      const x0 = (place % w) * stride[2];
+    for (let position = 0; position < t * h * w; position++) {
+      const t0 = Math.floor(position / (h * w)) * stride[0];
+      const y0 = (Math.floor(position / w) % h) * stride[1];
+      const x0 = (position % w) * stride[2];
       for (let c = 0; c < C; c++)
         for (let i = 0; i < kt; i++)
           for (let j = 0; j < kh; j++)
@@ -42,25 +42,27 @@ function eachVoxel(
   }
 }
 
+/** The patches of a video, [B, t * h * w, C * kt * kh * kw]. */
 export function unfold3d(video: Ref, kernel: Triple, stride: Triple): Ref {
-  const places = outputShape(video, kernel, stride);
-  const size = (numbers: readonly number[]) => numbers.reduce((product, n) => product * n, 1);
-  const patches = ref([video.shape[0]!, size(places), video.shape[1]! * size(kernel)]);
+  const grid = gridShape(video, kernel, stride);
+  const product = (numbers: readonly number[]) => numbers.reduce((product, n) => product * n, 1);
+  const patches = ref([video.shape[0]!, product(grid), video.shape[1]! * product(kernel)]);
   eachVoxel(video, kernel, stride, (voxel, element) => {
     patches.data[element] = video.data[voxel]!;
   });
   return patches;
 }
 
-/** The gradient of the video: every voxel sums over the patches that hold it. */
+/** The gradient of the video: the sum for each voxel over the patches that contain it. */
 export function unfold3dBackward(video: Ref, kernel: Triple, stride: Triple, dpatches: Ref): Ref {
-  const dvideo = like(video);
+  const dvideo = zerosLike(video);
   eachVoxel(video, kernel, stride, (voxel, element) => {
     dvideo.data[voxel]! += dpatches.data[element]!;
   });
   return dvideo;
 }
 
+/** The inputs of a convolution, or their gradients. */
 export interface Conv3dRefs {
   /** [B, C, frames, height, width] */
   video: Ref;
@@ -70,24 +72,25 @@ export interface Conv3dRefs {
   bias: Ref;
 }
 
-/** Calls `visit` with the flat numbers of every product out += video * weight of the convolution. */
+/** Calls `visit` with the three flat indices of every product out += video * weight of the convolution. */
 function eachProduct(
   { video, weight }: Conv3dRefs,
   stride: Triple,
   visit: (out: number, voxel: number, weight: number) => void,
 ): void {
   const outer = weight.shape[0]!;
-  const size = weight.data.length / outer;
+  const product = weight.data.length / outer;
   eachVoxel(video, weight.shape.slice(2) as Sizes3, stride, (voxel, element) => {
-    const place = Math.floor(element / size);
-    for (let o = 0; o < outer; o++) visit(place * outer + o, voxel, o * size + (element % size));
+    const position = Math.floor(element / product);
+    for (let o = 0; o < outer; o++)
+      visit(position * outer + o, voxel, o * product + (element % product));
   });
 }
 
-/** [B, t * h * w, out] */
+/** The convolution without padding, [B, t * h * w, out]. */
 export function conv3d(refs: Conv3dRefs, stride: Triple): Ref {
   const { video, weight, bias } = refs;
-  const [t, h, w] = outputShape(video, weight.shape.slice(2) as Sizes3, stride);
+  const [t, h, w] = gridShape(video, weight.shape.slice(2) as Sizes3, stride);
   const outer = weight.shape[0]!;
   const out = map(ref([video.shape[0]!, t * h * w, outer]), (_, n) => bias.data[n % outer]!);
   eachProduct(refs, stride, (o, v, k) => {
@@ -96,9 +99,10 @@ export function conv3d(refs: Conv3dRefs, stride: Triple): Ref {
   return out;
 }
 
+/** The gradients of video, weight and bias, given that of the output. */
 export function conv3dBackward(refs: Conv3dRefs, stride: Triple, dout: Ref): Conv3dRefs {
   const { video, weight, bias } = refs;
-  const gradients = { video: like(video), weight: like(weight), bias: like(bias) };
+  const gradients = { video: zerosLike(video), weight: zerosLike(weight), bias: zerosLike(bias) };
   eachProduct(refs, stride, (o, v, k) => {
     gradients.video.data[v]! += dout.data[o]! * weight.data[k]!;
     gradients.weight.data[k]! += dout.data[o]! * video.data[v]!;

@@ -1,17 +1,18 @@
-/** Embeddings and positional codes in float64. */
+/** Embeddings and positional encodings in float64. */
 
-import { like, map, type Ref, ref } from './array.js';
+import { map, type Ref, ref, zerosLike } from './array.js';
 
+/** The inputs of an embedding, or their gradients. */
 export interface EmbeddingRefs {
   /** [V, width] */
   table?: Ref;
   /** [..., T, width] */
   add?: Ref;
-  /** [T' >= T, width] */
+  /** [T', width] with T' >= T */
   positions?: Ref;
 }
 
-/** table[ids] + add + positions, out of `shape` [..., T, width]. */
+/** table[ids] + add + positions, with the shape [..., T, width]. */
 export function embedding(
   { table, add, positions }: EmbeddingRefs,
   ids: ArrayLike<number>,
@@ -30,6 +31,7 @@ export function embedding(
   });
 }
 
+/** The gradients of the inputs that are present, given that of the output. */
 export function embeddingBackward(
   { table, add, positions }: EmbeddingRefs,
   ids: ArrayLike<number>,
@@ -37,8 +39,8 @@ export function embeddingBackward(
 ): EmbeddingRefs {
   const width = dout.shape.at(-1)!;
   const length = dout.shape.at(-2)!;
-  const dtable = table && like(table);
-  const dpositions = positions && like(positions);
+  const dtable = table && zerosLike(table);
+  const dpositions = positions && zerosLike(positions);
   for (const [n, value] of dout.data.entries()) {
     const row = Math.floor(n / width);
     const c = n % width;
@@ -52,7 +54,7 @@ export function embeddingBackward(
   };
 }
 
-/** The row numbers of `ids` sorted by id, ties in order, and where each id's rows begin. */
+/** The indices of `ids` sorted by id and then by index, and where the indices of each id start. */
 export function sortedRows(ids: readonly number[], vocabulary: number) {
   const order = ids.map((_, row) => row).sort((a, b) => ids[a]! - ids[b]! || a - b);
   const starts = Array.from(
@@ -63,10 +65,11 @@ export function sortedRows(ids: readonly number[], vocabulary: number) {
 }
 
 /**
- * Sine and cosine interleaved, every axis with channels of its own.
+ * Sinusoidal positional encodings, sines and cosines interleaved, with separate channels for each axis.
  *
- * The angle is the f32 product of the f32 position and the f32 frequency: its rounding, up to 6e-8 of the angle,
- * belongs to the kernel's inputs, and past an angle of 10 would hide what is tested here, the sine itself.
+ * The angle is the f32 product of the f32 position and the f32 frequency. Its rounding, up to 6e-8 of the angle,
+ * belongs to the kernel's inputs. At angles above 10 it would hide errors of the sine, which is what the tests are
+ * about.
  */
 export function sinusoid(positions: Ref, width: number): Ref {
   const [rows, axes] = positions.shape as [number, number];

@@ -1,9 +1,9 @@
-/** Linear maps and products in float64. */
+/** Linear maps and matrix products in float64. */
 
 import { gelu, geluGradient } from './activations.js';
 import { map, type Ref, ref, rowShape } from './array.js';
 
-/** A [M, K] times B^T, B [N, K]. */
+/** A B^T of A [M, K] and B [N, K]. */
 export function matmulNT(a: Ref, b: Ref): Ref {
   const { rows: M, width: K } = rowShape(a);
   const N = b.shape.at(-2)!;
@@ -18,7 +18,7 @@ export function matmulNT(a: Ref, b: Ref): Ref {
   return out;
 }
 
-/** A [M, K] times B [K, N]. */
+/** A B of A [M, K] and B [K, N]. */
 export function matmulNN(a: Ref, b: Ref): Ref {
   const { rows: M, width: K } = rowShape(a);
   const N = b.shape.at(-1)!;
@@ -32,7 +32,7 @@ export function matmulNN(a: Ref, b: Ref): Ref {
   return out;
 }
 
-/** A^T times B, A [K, M] and B [K, N]; leading axes count as rows. */
+/** A^T B of A [K, M] and B [K, N]. All axes but the last are rows. */
 export function matmulTN(a: Ref, b: Ref): Ref {
   const { rows: K, width: M } = rowShape(a);
   const { width: N } = rowShape(b);
@@ -62,15 +62,22 @@ export function linear(x: Ref, weight: Ref, bias?: Ref): Ref {
   return bias ? map(y, (value, n) => value + bias.data[n % width]!) : y;
 }
 
+/** The gradients of x, W and b, given that of the output. */
 export function linearBackward(x: Ref, weight: Ref, dy: Ref) {
   return { x: matmulNN(dy, weight), weight: matmulTN(dy, x), bias: columnSums(dy) };
 }
 
+/** The inputs of a two-layer perceptron, or their gradients. */
 export interface MlpRefs {
+  /** [..., in] */
   x: Ref;
+  /** [hidden, in] */
   weight1: Ref;
+  /** [hidden] */
   bias1: Ref;
+  /** [out, hidden] */
   weight2: Ref;
+  /** [out] */
   bias2: Ref;
 }
 
@@ -79,16 +86,17 @@ export function mlp({ x, weight1, bias1, weight2, bias2 }: MlpRefs): Ref {
   return linear(map(linear(x, weight1, bias1), gelu), weight2, bias2);
 }
 
+/** The gradients of all inputs, given that of the output. */
 export function mlpBackward({ x, weight1, bias1, weight2 }: MlpRefs, dy: Ref) {
   const u = linear(x, weight1, bias1);
-  const second = linearBackward(map(u, gelu), weight2, dy);
-  const du = map(second.x, (value, n) => value * geluGradient(u.data[n]!));
-  const first = linearBackward(x, weight1, du);
+  const outer = linearBackward(map(u, gelu), weight2, dy);
+  const du = map(outer.x, (value, n) => value * geluGradient(u.data[n]!));
+  const inner = linearBackward(x, weight1, du);
   return {
-    x: first.x,
-    weight1: first.weight,
-    bias1: first.bias,
-    weight2: second.weight,
-    bias2: second.bias,
+    x: inner.x,
+    weight1: inner.weight,
+    bias1: inner.bias,
+    weight2: outer.weight,
+    bias2: outer.bias,
   };
 }

@@ -1,26 +1,29 @@
-/** Losses in float64, each with its gradient. */
+/** Losses and their gradients in float64. */
 
-import { like, map, type Ref, rowShape } from './array.js';
+import { map, type Ref, rowShape, zerosLike } from './array.js';
 import { matmulNN, matmulNT, matmulTN } from './linear.js';
 
+/** The targets and options of a cross-entropy. */
 export interface CrossEntropySetup {
-  /** One per row. */
+  /** The class of each row. */
   targets: ArrayLike<number>;
+  /** Rows with this target do not count. */
   ignore?: number;
-  /** One per class. */
+  /** The weight of each class. */
   weights?: ArrayLike<number>;
+  /** Multiplies the loss. */
   factor?: number;
 }
 
 function logSumExp(row: Float64Array): number {
-  const top = row.reduce((most, z) => Math.max(most, z), -Infinity);
-  return top + Math.log(row.reduce((sum, z) => sum + Math.exp(z - top), 0));
+  const maximum = row.reduce((largest, z) => Math.max(largest, z), -Infinity);
+  return maximum + Math.log(row.reduce((sum, z) => sum + Math.exp(z - maximum), 0));
 }
 
-/** The rows that count, each with its share of the mean. */
-function counted(logits: Ref, { targets, ignore, weights }: CrossEntropySetup) {
+/** The rows that count, each with its weight as a share of all weights. */
+function countedRows(logits: Ref, { targets, ignore, weights }: CrossEntropySetup) {
   const { rows, width: classes } = rowShape(logits);
-  const found = Array.from({ length: rows }, (_, r) => r)
+  const entries = Array.from({ length: rows }, (_, r) => r)
     .filter((r) => targets[r] !== ignore && targets[r]! < classes)
     .map((r) => ({
       start: r * classes,
@@ -28,21 +31,22 @@ function counted(logits: Ref, { targets, ignore, weights }: CrossEntropySetup) {
       target: targets[r]!,
       weight: weights?.[targets[r]!] ?? 1,
     }));
-  const total = found.reduce((sum, { weight }) => sum + weight, 0);
-  return found.map((entry) => ({ ...entry, share: entry.weight / total }));
+  const total = entries.reduce((sum, { weight }) => sum + weight, 0);
+  return entries.map((entry) => ({ ...entry, share: entry.weight / total }));
 }
 
 /** factor * weighted mean of -log softmax(logits)[target]; 0 where no row counts. */
 export function crossEntropy(logits: Ref, setup: CrossEntropySetup): number {
-  const losses = counted(logits, setup).map(
+  const losses = countedRows(logits, setup).map(
     ({ row, target, share }) => share * (logSumExp(row) - row[target]!),
   );
   return (setup.factor ?? 1) * losses.reduce((sum, loss) => sum + loss, 0);
 }
 
+/** The gradient of the logits. */
 export function crossEntropyGradient(logits: Ref, setup: CrossEntropySetup): Ref {
-  const gradient = like(logits);
-  for (const { start, row, target, share } of counted(logits, setup)) {
+  const gradient = zerosLike(logits);
+  for (const { start, row, target, share } of countedRows(logits, setup)) {
     const scale = (setup.factor ?? 1) * share;
     const norm = logSumExp(row);
     for (const [c, z] of row.entries()) {
@@ -61,6 +65,7 @@ export function meanSquaredError(prediction: Ref, truth: Ref, weights?: Ref, fac
   );
 }
 
+/** The gradient of the prediction. */
 export function meanSquaredErrorGradient(
   prediction: Ref,
   truth: Ref,
@@ -71,58 +76,66 @@ export function meanSquaredErrorGradient(
   return map(prediction, (p, n) => 2 * factor * share[n]! * (p - truth.data[n]!));
 }
 
-/** Each element's weight over their sum. */
+/** Each element's weight as a share of all weights. */
 function shares({ data }: Ref, weights: Ref | undefined): Float64Array {
   const total = weights?.data.reduce((sum, w) => sum + w, 0) ?? data.length;
   return data.map((_, n) => (total > 0 ? (weights?.data[n] ?? 1) / total : 0));
 }
 
-/** Each row divided by the larger of its length and eps. */
+/** Each row divided by the maximum of its Euclidean norm and eps. */
 export function normalize(x: Ref, eps = 1e-12): Ref {
   const { width } = rowShape(x);
-  const norms = lengths(x);
+  const norms = rowNorms(x);
   return map(x, (value, n) => value / Math.max(norms[Math.floor(n / width)]!, eps));
 }
 
+/** The gradient of x, given that of the output. */
 export function normalizeBackward(x: Ref, dy: Ref, eps = 1e-12): Ref {
   const { rows, width } = rowShape(x);
-  const norms = lengths(x);
-  const dx = like(x);
+  const norms = rowNorms(x);
+  const dx = zerosLike(x);
   for (let r = 0; r < rows; r++) {
     const norm = norms[r]!;
-    let along = 0;
-    for (let n = r * width; n < (r + 1) * width; n++) along += dy.data[n]! * x.data[n]!;
+    let projection = 0;
+    for (let n = r * width; n < (r + 1) * width; n++) projection += dy.data[n]! * x.data[n]!;
     for (let n = r * width; n < (r + 1) * width; n++) {
       dx.data[n] =
-        norm > eps ? (dy.data[n]! - (x.data[n]! * along) / norm ** 2) / norm : dy.data[n]! / eps;
+        norm > eps
+          ? (dy.data[n]! - (x.data[n]! * projection) / norm ** 2) / norm
+          : dy.data[n]! / eps;
     }
   }
   return dx;
 }
 
-function lengths(x: Ref): number[] {
+function rowNorms(x: Ref): number[] {
   const { rows, width } = rowShape(x);
   return Array.from({ length: rows }, (_, r) =>
     Math.hypot(...x.data.subarray(r * width, (r + 1) * width)),
   );
 }
 
+/** The options of a contrastive loss. */
 export interface ContrastiveSetup {
+  /** Divides the similarities. */
   temperature: number;
+  /** Multiplies the loss. */
   factor?: number;
 }
 
-/** The similarities u v^T / temperature, and the cross-entropy whose targets are its diagonal. */
+/** The similarities u v^T / temperature, and the setup of the cross-entropy whose targets are the diagonal. */
 function similarities(u: Ref, v: Ref, { temperature, factor = 1 }: ContrastiveSetup) {
   const logits = map(matmulNT(u, v), (value) => value / temperature);
   return { logits, setup: { targets: u.data.map((_, n) => n), factor } };
 }
 
+/** The contrastive loss in one direction, as `contrastiveLoss` of src/tensor. */
 export function contrastiveLoss(u: Ref, v: Ref, options: ContrastiveSetup): number {
   const { logits, setup } = similarities(u, v, options);
   return crossEntropy(logits, setup);
 }
 
+/** The gradients of u and v. */
 export function contrastiveLossBackward(u: Ref, v: Ref, options: ContrastiveSetup) {
   const { logits, setup } = similarities(u, v, options);
   const gradient = crossEntropyGradient(logits, setup);

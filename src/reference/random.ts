@@ -1,12 +1,14 @@
-/** The kernels' counter-based random numbers, bit for bit, and what dropout and sampling make of them. */
+/** The kernels' random numbers, bit for bit, with the masks of dropout and the draws of sampling. */
 
 type Words = readonly [number, number, number, number];
 
-/** One stream: what `RandomState` and a site say. */
+/** The random stream of one dropout or draw: the seed and step of a RandomState, and a site. */
 export interface Stream {
   /** A non-negative integer below 2^53. */
   seed: number;
+  /** The step of the RandomState. */
   step: number;
+  /** The id of the dropout or the draw. */
   site: number;
 }
 
@@ -33,18 +35,18 @@ export function hash4(key: Words): Words {
   return [x >>> 0, y >>> 0, z >>> 0, w >>> 0];
 }
 
-/** The two words a kernel reads for a seed and a step. */
+/** The two words that kernels read for a seed and a step. */
 function streamWords(seed: number, step: number): readonly [number, number] {
   const [x, y] = hash4(hash4([seed % 2 ** 32, Math.floor(seed / 2 ** 32), step, 0]));
   return [x, y];
 }
 
-/** Words below this keep their element. */
+/** Elements with a random word below this are kept. */
 function keepThreshold(rate: number): number {
   return Math.min(Math.floor((1 - rate) * 2 ** 32), 2 ** 32 - 1);
 }
 
-/** What dropout multiplies each element by: 0, or 1 / (1 - rate). */
+/** The factor of each element in dropout: 0, or 1 / (1 - rate). */
 export function dropoutMask({ seed, step, site }: Stream, rate: number, length: number) {
   return Float64Array.from({ length }, (_, element) => {
     const words = hash4([Math.floor(element / 4), site, ...streamWords(seed, step)]);
@@ -52,7 +54,7 @@ export function dropoutMask({ seed, step, site }: Stream, rate: number, length: 
   });
 }
 
-/** What attention's dropout multiplies a probability by, at score row (b * heads + h) * T + i and key j. */
+/** The factor of a probability in attention's dropout, at score row (b * heads + h) * T + i and key j. */
 export function attentionKeep(
   seed: number,
   step: number,
@@ -66,7 +68,7 @@ export function attentionKeep(
   return words[key % 4]! < keepThreshold(rate) ? 1 / (1 - rate) : 0;
 }
 
-/** The number from 0 up to but not including 1 that a row's draw is made with. */
+/** The uniform number of a row's draw, from 0 up to but not including 1. */
 export function sampleUniform({ seed, step, site }: Stream, row: number): number {
   return (hash4([row, site, ...streamWords(seed, step)])[0] >>> 8) / 2 ** 24;
 }

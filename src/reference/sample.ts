@@ -1,46 +1,53 @@
-/** Drawing classes from logits, in float64. */
+/** The distribution of classes drawn from logits, in float64. */
 
+/** The options of a draw, as in SampleOptions of src/tensor. */
 export interface Draw {
-  /** What falls below it is drawn as it. */
+  /** The smallest class to draw; smaller draws are raised to it. */
   lowest?: number;
+  /** Keeps the k largest logits, and those equal to the k-th. */
   topK?: number;
+  /** Keeps a logit if the larger ones have together at most this probability. */
   topP?: number;
+  /** Divides the logits; 0 takes the most likely class. */
   temperature?: number;
 }
 
+/** The logarithm of the softmax of one row. */
 export function logSoftmax(logits: ArrayLike<number>): number[] {
   const row = Array.from(logits);
-  const top = row.reduce((most, z) => Math.max(most, z));
-  const norm = top + Math.log(row.reduce((sum, z) => sum + Math.exp(z - top), 0));
+  const mostLikely = row.reduce((maxMass, z) => Math.max(maxMass, z));
+  const norm = mostLikely + Math.log(row.reduce((sum, z) => sum + Math.exp(z - mostLikely), 0));
   return row.map((z) => z - norm);
 }
 
-/** The k largest classes with ties, then those of them with at most p of the mass above them. */
-export function keptClasses(logits: ArrayLike<number>, { topK = 0, topP = 1 }: Draw): number[] {
-  let kept = Array.from(logits, (_, c) => c);
-  const falling = kept.map((c) => logits[c]!).sort((a, b) => b - a);
-  if (topK > 0 && topK < falling.length) {
-    const least = falling[topK - 1]!;
-    kept = kept.filter((c) => logits[c]! >= least);
+/** The classes that top-k and then top-p keep. */
+export function filterClasses(logits: ArrayLike<number>, { topK = 0, topP = 1 }: Draw): number[] {
+  let classes = Array.from(logits, (_, c) => c);
+  const descending = classes.map((c) => logits[c]!).sort((a, b) => b - a);
+  if (topK > 0 && topK < descending.length) {
+    const threshold = descending[topK - 1]!;
+    classes = classes.filter((c) => logits[c]! >= threshold);
   }
-  const totalMass = (classes: number[]) =>
-    classes.reduce((sum, c) => sum + Math.exp(logits[c]! - falling[0]!), 0);
+  const totalMass = (subset: number[]) =>
+    subset.reduce((sum, c) => sum + Math.exp(logits[c]! - descending[0]!), 0);
   if (topP < 1) {
-    const most = topP * totalMass(kept);
-    const before = kept;
-    kept = before.filter((c) => totalMass(before.filter((d) => logits[d]! > logits[c]!)) <= most);
+    const maxMass = topP * totalMass(classes);
+    const topKClasses = classes;
+    classes = topKClasses.filter(
+      (c) => totalMass(topKClasses.filter((d) => logits[d]! > logits[c]!)) <= maxMass,
+    );
   }
-  return kept;
+  return classes;
 }
 
 /** The probability that each class is drawn. */
 export function drawProbabilities(logits: ArrayLike<number>, draw: Draw): number[] {
   const { temperature = 1, lowest = 0 } = draw;
-  const kept = keptClasses(logits, draw);
-  const top = kept.reduce((best, c) => (logits[c]! > logits[best]! ? c : best));
+  const classes = filterClasses(logits, draw);
+  const mostLikely = classes.reduce((best, c) => (logits[c]! > logits[best]! ? c : best));
   const weights = Array.from(logits, (z, c) => {
-    if (temperature === 0) return Number(c === top);
-    return kept.includes(c) ? Math.exp((z - logits[top]!) / temperature) : 0;
+    if (temperature === 0) return Number(c === mostLikely);
+    return classes.includes(c) ? Math.exp((z - logits[mostLikely]!) / temperature) : 0;
   });
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const below = weights.slice(0, lowest).reduce((sum, weight) => sum + weight, 0);

@@ -1,24 +1,24 @@
-/** A transformer block and a small model of such blocks in float64, forward and backward by hand. */
+/** A transformer block in float64, with a backward pass written by hand. */
 
 import { plus, type Ref, ref } from './array.js';
 import { type AttentionSetup, attention, attentionBackward } from './attention.js';
 import { layerNorm, layerNormBackward } from './layernorm.js';
 import { linear, linearBackward, mlp, mlpBackward } from './linear.js';
 
-/** Parameters or gradients by dotted name. */
-export type Named = Map<string, Ref>;
+/** Parameters or gradients by name, such as 'block.attn.query.weight'. */
+export type NamedRefs = Map<string, Ref>;
 
-/** Adds a gradient to what is there under its name. */
-export function addGradient(gradients: Named, name: string, value: Ref): void {
-  const before = gradients.get(name);
-  gradients.set(name, before ? plus(before, value) : value);
+/** Adds to the gradient with this name, or sets it. */
+export function addGradient(gradients: NamedRefs, name: string, value: Ref): void {
+  const existing = gradients.get(name);
+  gradients.set(name, existing ? plus(existing, value) : value);
 }
 
-function part(parameters: Named, prefix: string) {
+function blockParameters(parameters: NamedRefs, prefix: string) {
   const get = (name: string): Ref => {
-    const found = parameters.get(`${prefix}.${name}`);
-    if (!found) throw new Error(`The reference has no parameter ${prefix}.${name}.`);
-    return found;
+    const parameter = parameters.get(`${prefix}.${name}`);
+    if (!parameter) throw new Error(`The reference has no parameter ${prefix}.${name}.`);
+    return parameter;
   };
   return {
     pair: (name: string) => [get(`${name}.weight`), get(`${name}.bias`)] as const,
@@ -31,28 +31,37 @@ function part(parameters: Named, prefix: string) {
   };
 }
 
-/** What a block's backward needs of its forward. */
+/** The values of a block's forward pass, which the backward pass reads. */
 export interface BlockTrace {
+  /** The block's input. */
   x: Ref;
+  /** The source of keys and values. */
   source: Ref;
+  /** LN1(x) */
   normal1: Ref;
+  /** The inputs of the attention. */
   projected: { query: Ref; key: Ref; value: Ref };
+  /** The output of the attention, before its projection. */
   attended: Ref;
+  /** x after the attention. */
   x1: Ref;
+  /** LN2(x1) */
   normal2: Ref;
+  /** x1 after the MLP. */
   x2: Ref;
+  /** The block's output. */
   y: Ref;
 }
 
-/** x1 = x + proj(attend(LN1(x), source)); x2 = x1 + MLP(LN2(x1)); LN_f(x2). */
+/** The forward pass of a block: x1 = x + proj(attend(LN1(x), source)); x2 = x1 + MLP(LN2(x1)); y = LN_f(x2). */
 export function block(
-  parameters: Named,
+  parameters: NamedRefs,
   prefix: string,
   x: Ref,
   source: Ref,
   setup: AttentionSetup,
 ): BlockTrace {
-  const p = part(parameters, prefix);
+  const p = blockParameters(parameters, prefix);
   const normal1 = layerNorm(x, ...p.pair('ln1'));
   const projected = {
     query: linear(normal1, ...p.pair('attn.query')),
@@ -76,45 +85,45 @@ export function block(
   };
 }
 
-/** Gradients of x and source; those of the parameters are added to `gradients`. */
+/** The gradients of x and source, given that of y. Adds those of the parameters to `gradients`. */
 export function blockBackward(
-  parameters: Named,
+  parameters: NamedRefs,
   prefix: string,
   trace: BlockTrace,
   setup: AttentionSetup,
   dy: Ref,
-  gradients: Named,
+  gradients: NamedRefs,
 ): { x: Ref; source: Ref } {
-  const p = part(parameters, prefix);
+  const p = blockParameters(parameters, prefix);
   const add = (name: string, value: Ref) => addGradient(gradients, `${prefix}.${name}`, value);
-  const through = (name: string, x: Ref, d: Ref) => {
+  const linearGradient = (name: string, x: Ref, d: Ref) => {
     const { x: dx, weight, bias } = linearBackward(x, p.pair(name)[0], d);
     add(`${name}.weight`, weight);
     add(`${name}.bias`, bias);
     return dx;
   };
-  const throughNorm = (name: string, x: Ref, d: Ref) => {
+  const normGradient = (name: string, x: Ref, d: Ref) => {
     const { x: dx, gamma, beta } = layerNormBackward(x, p.pair(name)[0], d);
     add(`${name}.weight`, gamma);
     add(`${name}.bias`, beta);
     return dx;
   };
-  const dx2 = throughNorm('ln_f', trace.x2, dy);
+  const dx2 = normGradient('ln_f', trace.x2, dy);
   const dmlp = mlpBackward({ x: trace.normal2, ...p.mlp() }, dx2);
   add('mlp.0.weight', dmlp.weight1);
   add('mlp.0.bias', dmlp.bias1);
   add('mlp.2.weight', dmlp.weight2);
   add('mlp.2.bias', dmlp.bias2);
-  const dx1 = plus(dx2, throughNorm('ln2', trace.x1, dmlp.x));
-  const dattended = through('attn.proj', trace.attended, dx1);
+  const dx1 = plus(dx2, normGradient('ln2', trace.x1, dmlp.x));
+  const dattended = linearGradient('attn.proj', trace.attended, dx1);
   const dprojected = attentionBackward(trace.projected, setup, dattended);
-  const dnormal1 = through('attn.query', trace.normal1, dprojected.query);
-  const dkey = through('attn.key', trace.source, dprojected.key);
-  const dvalue = through('attn.value', trace.source, dprojected.value);
-  return { x: plus(dx1, throughNorm('ln1', trace.x, dnormal1)), source: plus(dkey, dvalue) };
+  const dnormal1 = linearGradient('attn.query', trace.normal1, dprojected.query);
+  const dkey = linearGradient('attn.key', trace.source, dprojected.key);
+  const dvalue = linearGradient('attn.value', trace.source, dprojected.value);
+  return { x: plus(dx1, normGradient('ln1', trace.x, dnormal1)), source: plus(dkey, dvalue) };
 }
 
-/** Rows of a table. */
+/** The rows of a table for these ids. */
 export function lookUp(table: Ref, ids: ArrayLike<number>): Ref {
   const width = table.shape[1]!;
   const out = ref([ids.length, width]);
@@ -124,7 +133,7 @@ export function lookUp(table: Ref, ids: ArrayLike<number>): Ref {
   return out;
 }
 
-/** The gradient of `lookUp` for its table. */
+/** The gradient of the table in `lookUp`, given that of the rows. */
 export function lookUpBackward(table: Ref, ids: ArrayLike<number>, dout: Ref): Ref {
   const width = table.shape[1]!;
   const gradient = ref(table.shape);

@@ -1,4 +1,4 @@
-/** Multi-head attention of queries to keys, causal or not, in memory linear in both. */
+/** Multi-head attention, causal or not, in memory that is linear in the number of queries and keys. */
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
@@ -7,17 +7,19 @@ import { type Dropout, dropoutParams } from './random.js';
 import { type Gradients, newOutput, pushNode } from './tape.js';
 import { expectShape, Tensor } from './tensor.js';
 
+/** Options of `attention` and `attentionProbabilities`. */
 export interface AttentionOptions {
+  /** Number of heads, H; divides the width of the query. */
   heads: number;
-  /** Query i sees keys 0 .. i only. Default false. */
+  /** Query i sees only keys 0 .. i. Default: false. */
   causal?: boolean;
-  /** u32 [B, S]: a zero hides that key from every query of its batch row. */
+  /** u32 [B, S]; 0 hides the key from every query of its batch row. */
   mask?: Tensor | undefined;
-  /** Keeps only the k largest scores of each row, and ties. */
+  /** Uses only the k largest scores of each row, and those equal to the k-th. Default: all. */
   topK?: number | undefined;
   /** Dropout on the probabilities. */
   dropout?: Dropout | undefined;
-  /** Default 1 / sqrt(head size). */
+  /** The scores' factor. Default: 1 / sqrt(D). */
   scale?: number;
 }
 
@@ -28,8 +30,10 @@ interface Sizes {
   T: number;
   /** Keys. */
   S: number;
-  heads: number;
-  head: number;
+  /** Heads. */
+  H: number;
+  /** Width of a head. */
+  D: number;
 }
 
 const MAX_HEAD = 128;
@@ -37,12 +41,13 @@ const MAX_SPLITS = 64;
 const WORKGROUP_SIZE = 64;
 
 /**
- * softmax(q k^T * scale) v per head, hidden keys left out; a query that sees no key gives 0.
+ * softmax(q k^T * scale) v per head, over the keys that a query sees. The output of a query that sees no key is 0.
  *
- * @param query [B, T, heads * head]
- * @param key [B, S, heads * head]
- * @param value [B, S, heads * head]
- * @returns [B, T, heads * head]
+ * @param query [B, T, H * D]
+ * @param key [B, S, H * D]
+ * @param value [B, S, H * D]
+ * @returns [B, T, H * D]
+ * @throws ShapeError where shapes disagree, the heads do not divide the width, D is above 128, or topK is not positive.
  */
 export function attention(
   query: Tensor,
@@ -57,7 +62,7 @@ export function attention(
     outputs: [out],
     saved: [rows],
     backward(gradients) {
-      const dout = gradients.of(out);
+      const dout = gradients.get(out);
       if (dout) backward(gradients, { query, key, value, out, dout, rows }, sizes, options);
     },
   });
@@ -65,9 +70,12 @@ export function attention(
 }
 
 /**
- * The probabilities attention uses, materialised for analysis; no gradient flows through them.
+ * The attention probabilities as a tensor, for analysis. They are without dropout and have no gradient.
  *
- * @returns [B, heads, T, S]
+ * @param query [B, T, H * D]
+ * @param key [B, S, H * D]
+ * @returns [B, H, T, S]
+ * @throws ShapeError as `attention` does.
  */
 export function attentionProbabilities(
   query: Tensor,
@@ -76,35 +84,29 @@ export function attentionProbabilities(
 ): Tensor {
   const { engine } = query;
   return engine.scope(() => {
-    // The row maxima and sums come from a forward pass; the keys stand in for values nobody reads.
+    // The log-sum-exp of each row comes from a forward pass, whose output is not used: the keys serve as values.
     const { rows, sizes } = attend(query, key, key, { ...options, dropout: undefined });
-    const { B, T, S, heads, head } = sizes;
-    const probability = Tensor.empty(engine, [B, heads, T, S]);
+    const { B, T, S, H, D } = sizes;
+    const probability = Tensor.empty(engine, [B, H, T, S]);
     engine.dispatch(
       'attention_rows.probabilities',
-      {
-        query,
-        key,
-        mask: options.mask ?? engine.placeholders.read,
-        rowStats: rows,
-        probability,
-      },
+      { query, key, mask: options.mask ?? engine.placeholders.read, rowStats: rows, probability },
       rowParams(sizes, options),
-      Math.ceil((B * heads * T * Math.ceil(S / 4)) / WORKGROUP_SIZE),
-      { constants: { D: head, WG: WORKGROUP_SIZE } },
+      Math.ceil((B * H * T * Math.ceil(S / 4)) / WORKGROUP_SIZE),
+      { constants: { D, WG: WORKGROUP_SIZE } },
     );
     return probability;
   });
 }
 
-/** The output and each row's log-sum-exp and threshold, without a trace on the tape. */
+/** The output, and in `rows` [B, H, T, 4] the log-sum-exp and threshold of each row of scores. Records no tape node. */
 function attend(query: Tensor, key: Tensor, value: Tensor, options: AttentionOptions) {
   const { engine } = query;
   const sizes = checkSizes(query, key, value, options);
-  const { B, T, heads } = sizes;
+  const { B, T, H } = sizes;
   const out = newOutput(engine, query.shape, [query, key, value]);
-  const rows = Tensor.empty(engine, [B, heads, T, 4]);
-  if (isSparse(sizes, options)) findThresholds(engine, query, key, rows, sizes, options);
+  const rows = Tensor.empty(engine, [B, H, T, 4]);
+  if (isSparse(sizes, options)) computeThresholds(engine, query, key, rows, sizes, options);
   forward(engine, query, key, value, out, rows, sizes, options);
   return { out, rows, sizes };
 }
@@ -127,15 +129,15 @@ function checkSizes(query: Tensor, key: Tensor, value: Tensor, options: Attentio
   if (topK !== undefined && !(Number.isInteger(topK) && topK > 0)) {
     throw new ShapeError('attention', 'topK', 'a positive integer', String(topK));
   }
-  return { B, T, S, heads, head: width / heads };
+  return { B, T, S, H: heads, D: width / heads };
 }
 
 function isSparse({ S }: Sizes, { topK }: AttentionOptions): boolean {
   return topK !== undefined && topK < S;
 }
 
-function scoreScale({ head }: Sizes, { scale }: AttentionOptions): number {
-  return scale ?? 1 / Math.sqrt(head);
+function scoreScale({ D }: Sizes, { scale }: AttentionOptions): number {
+  return scale ?? 1 / Math.sqrt(D);
 }
 
 function attentionParams(sizes: Sizes, options: AttentionOptions, splits: number) {
@@ -150,11 +152,11 @@ function rowParams(sizes: Sizes, options: AttentionOptions) {
   return { ...scoreParams(sizes, options), topK: options.topK ?? 0 };
 }
 
-/** What every kernel that scores a query against a key reads. */
+/** Parameters of every kernel that computes scores. */
 function scoreParams(sizes: Sizes, options: AttentionOptions) {
   return {
     B: sizes.B,
-    H: sizes.heads,
+    H: sizes.H,
     T: sizes.T,
     S: sizes.S,
     causal: Number(options.causal ?? false),
@@ -164,49 +166,49 @@ function scoreParams(sizes: Sizes, options: AttentionOptions) {
   };
 }
 
-/** Keys (or queries) staged at a time: what 16 KiB hold of two tiles, at most 32. */
-function stagedTile(head: number): number {
-  const chunks = Math.ceil(head / 4);
+/** Keys (or queries) staged at a time: as many as fit twice into 16 KiB of workgroup memory, at most 32. */
+function stagedTile(D: number): number {
+  const chunks = Math.ceil(D / 4);
   return Math.min(32, 4 * Math.floor(16384 / (2 * 16 * chunks * 4)));
 }
 
-/** Queries (or keys) that a workgroup of the direct kernels makes. */
+/** Queries (or keys) per workgroup of the direct kernels. */
 const DIRECT_ROWS = 32;
 
-/** Keys (or queries) in a panel of the direct kernels: whole eights of which 4 KiB hold two panels' worth, at most 64. */
-function directTile(head: number): number {
-  const words = 4 * Math.ceil(head / 4);
+/** Keys (or queries) in a panel of the direct kernels: a multiple of 8 that fits into 4 KiB, from 8 to 64. */
+function directTile(D: number): number {
+  const words = 4 * Math.ceil(D / 4);
   return Math.min(64, 8 * Math.max(1, Math.floor(1024 / words / 8)));
 }
 
-function tileFor(engine: Engine, head: number): number {
-  return engine.tuning.staged ? stagedTile(head) : directTile(head);
+function tileFor(engine: Engine, D: number): number {
+  return engine.tuning.staged ? stagedTile(D) : directTile(D);
 }
 
-/** Queries, or keys, of one head that a workgroup makes. */
-function blockFor(engine: Engine, head: number): number {
+/** Queries (or keys) of one head per workgroup. */
+function rowsPerWorkgroup(engine: Engine, D: number): number {
   const { staged, attentionGroup } = engine.tuning;
-  return staged ? attentionGroup * rowsFor(engine, head) : DIRECT_ROWS;
+  return staged ? attentionGroup * rowsPerInvocation(engine, D) : DIRECT_ROWS;
 }
 
-/** Two rows an invocation share their loads, as long as both fit into registers. */
-function rowsFor(engine: Engine, head: number): number {
-  return head <= 64 ? engine.tuning.attentionRows : 1;
+/** Two rows per invocation share their loads, but only up to D = 64 do both fit into registers. */
+function rowsPerInvocation(engine: Engine, D: number): number {
+  return D <= 64 ? engine.tuning.attentionRows : 1;
 }
 
-function queryBlocks(engine: Engine, { B, T, heads, head }: Sizes): number {
-  return B * heads * Math.ceil(T / blockFor(engine, head));
+function queryBlocks(engine: Engine, { B, T, H, D }: Sizes): number {
+  return B * H * Math.ceil(T / rowsPerWorkgroup(engine, D));
 }
 
-/** Where queries are few and keys are many, the keys are split over workgroups and the parts merged. */
+/** With few queries and many keys, the keys are split over workgroups and the partial outputs merged. */
 function splitsFor(engine: Engine, sizes: Sizes, options: AttentionOptions): number {
   if (options.causal) return 1;
-  const wanted = Math.floor(engine.tuning.minWorkgroups / queryBlocks(engine, sizes));
-  const most = Math.floor(sizes.S / (4 * tileFor(engine, sizes.head)));
-  return Math.max(1, Math.min(wanted, most, MAX_SPLITS));
+  const desired = Math.floor(engine.tuning.minWorkgroups / queryBlocks(engine, sizes));
+  const maxSplits = Math.floor(sizes.S / (4 * tileFor(engine, sizes.D)));
+  return Math.max(1, Math.min(desired, maxSplits, MAX_SPLITS));
 }
 
-function findThresholds(
+function computeThresholds(
   engine: Engine,
   query: Tensor,
   key: Tensor,
@@ -214,13 +216,13 @@ function findThresholds(
   sizes: Sizes,
   options: AttentionOptions,
 ): void {
-  const { B, T, S, heads, head } = sizes;
+  const { B, T, S, H, D } = sizes;
   engine.dispatch(
     'attention_rows.threshold',
     { query, key, mask: options.mask ?? engine.placeholders.read, rowStats: rows },
     rowParams(sizes, options),
-    Math.ceil((B * heads * T) / WORKGROUP_SIZE),
-    { constants: { D: head, WG: WORKGROUP_SIZE }, flops: 33 * 2 * B * heads * T * S * head },
+    Math.ceil((B * H * T) / WORKGROUP_SIZE),
+    { constants: { D, WG: WORKGROUP_SIZE }, flops: 33 * 2 * B * H * T * S * D },
   );
 }
 
@@ -234,11 +236,11 @@ function forward(
   sizes: Sizes,
   options: AttentionOptions,
 ): void {
-  const { B, T, S, heads, head } = sizes;
+  const { B, T, S, H, D } = sizes;
   const splits = splitsFor(engine, sizes, options);
   const params = attentionParams(sizes, options, splits);
   const parts = splits > 1 ? Tensor.empty(engine, [splits, ...out.shape]) : undefined;
-  const partials = splits > 1 ? Tensor.empty(engine, [splits, B, heads, T, 2]) : undefined;
+  const partials = splits > 1 ? Tensor.empty(engine, [splits, B, H, T, 2]) : undefined;
   const buffers = {
     query,
     key,
@@ -249,15 +251,15 @@ function forward(
     random: options.dropout?.random.state ?? engine.placeholders.read,
   };
   const groups = queryBlocks(engine, sizes) * splits;
-  const flops = 4 * B * heads * T * S * head;
+  const flops = 4 * B * H * T * S * D;
   if (engine.tuning.staged) {
-    const constants = stagedConstants(engine, head);
+    const constants = stagedConstants(engine, D);
     engine.dispatch('attention_forward.forward', { ...buffers, rowStats: rows }, params, groups, {
-      constants: { ...constants, TILE: stagedTile(head) },
+      constants: { ...constants, TILE: stagedTile(D) },
       flops,
     });
   } else {
-    const constants = directConstants(head);
+    const constants = directConstants(D);
     engine.dispatch('attention_direct.forward', { ...buffers, newRowStats: rows }, params, groups, {
       constants,
       flops,
@@ -268,19 +270,19 @@ function forward(
     'attention_forward.merge',
     { partialO: parts, partialSums: partials, o: out, rowStats: rows },
     params,
-    Math.ceil((B * heads * T * Math.ceil(head / 4)) / WORKGROUP_SIZE),
-    { constants: { D: head, WG: WORKGROUP_SIZE } },
+    Math.ceil((B * H * T * Math.ceil(D / 4)) / WORKGROUP_SIZE),
+    { constants: { D, WG: WORKGROUP_SIZE } },
   );
   parts.release();
   partials.release();
 }
 
-function stagedConstants(engine: Engine, head: number) {
-  return { D: head, WG: engine.tuning.attentionGroup, ROWS: rowsFor(engine, head) };
+function stagedConstants(engine: Engine, D: number) {
+  return { D, WG: engine.tuning.attentionGroup, ROWS: rowsPerInvocation(engine, D) };
 }
 
-function directConstants(head: number) {
-  return { D: head, ROWS: DIRECT_ROWS, TILE: directTile(head) };
+function directConstants(D: number) {
+  return { D, ROWS: DIRECT_ROWS, TILE: directTile(D) };
 }
 
 interface BackwardTensors {
@@ -294,56 +296,57 @@ interface BackwardTensors {
 
 function backward(
   gradients: Gradients,
-  t: BackwardTensors,
+  tensors: BackwardTensors,
   sizes: Sizes,
   options: AttentionOptions,
 ): void {
-  const { engine } = t.query;
-  const { B, T, S, heads, head } = sizes;
+  const { engine } = tensors.query;
+  const { B, T, S, H, D } = sizes;
   const random = options.dropout?.random.state ?? engine.placeholders.read;
   const mask = options.mask ?? engine.placeholders.read;
   const params = attentionParams(sizes, options, 1);
   if (engine.tuning.staged) {
-    const buffers = { o: t.out, do_: t.dout, newRowStats: t.rows };
-    const constants = { D: head, WG: WORKGROUP_SIZE };
-    const groups = Math.ceil((B * heads * T) / WORKGROUP_SIZE);
+    const buffers = { o: tensors.out, do_: tensors.dout, newRowStats: tensors.rows };
+    const constants = { D, WG: WORKGROUP_SIZE };
+    const groups = Math.ceil((B * H * T) / WORKGROUP_SIZE);
     engine.dispatch('attention_backward.delta', buffers, params, groups, { constants });
   } else {
-    const buffers = { forwardO: t.out, do_: t.dout, newRowStats: t.rows };
-    const constants = directConstants(head);
-    engine.dispatch('attention_direct.delta', buffers, params, B * heads * T, { constants });
+    const buffers = { forwardO: tensors.out, do_: tensors.dout, newRowStats: tensors.rows };
+    const constants = directConstants(D);
+    engine.dispatch('attention_direct.delta', buffers, params, B * H * T, { constants });
   }
   const inputs = {
-    query: t.query,
-    key: t.key,
-    value: t.value,
+    query: tensors.query,
+    key: tensors.key,
+    value: tensors.value,
     mask,
-    do_: t.dout,
-    rowStats: t.rows,
+    do_: tensors.dout,
+    rowStats: tensors.rows,
     random,
   };
-  if (gradients.wants(t.query)) queryGradient(gradients, t.query, inputs, sizes, options);
-  if (!gradients.wants(t.key) && !gradients.wants(t.value)) return;
-  const dk = Tensor.empty(engine, t.key.shape);
-  const dv = Tensor.empty(engine, t.value.shape);
-  const groups = B * heads * Math.ceil(S / blockFor(engine, head));
-  const flops = 8 * B * heads * T * S * head;
+  if (gradients.wants(tensors.query))
+    queryGradient(gradients, tensors.query, inputs, sizes, options);
+  if (!gradients.wants(tensors.key) && !gradients.wants(tensors.value)) return;
+  const dk = Tensor.empty(engine, tensors.key.shape);
+  const dv = Tensor.empty(engine, tensors.value.shape);
+  const groups = B * H * Math.ceil(S / rowsPerWorkgroup(engine, D));
+  const flops = 8 * B * H * T * S * D;
   if (engine.tuning.staged) {
-    const constants = { ...stagedConstants(engine, head), TILE: stagedTile(head) };
+    const constants = { ...stagedConstants(engine, D), TILE: stagedTile(D) };
     engine.dispatch('attention_backward.dkeys', { ...inputs, dk, dv }, params, groups, {
       constants,
       flops,
     });
   } else {
-    const constants = directConstants(head);
+    const constants = directConstants(D);
     engine.dispatch('attention_direct.dkeys', { ...inputs, dk, dv }, params, groups, {
       constants,
       flops,
     });
   }
-  if (gradients.wants(t.key)) gradients.accumulate(t.key, dk);
+  if (gradients.wants(tensors.key)) gradients.accumulate(tensors.key, dk);
   else dk.release();
-  if (gradients.wants(t.value)) gradients.accumulate(t.value, dv);
+  if (gradients.wants(tensors.value)) gradients.accumulate(tensors.value, dv);
   else dv.release();
 }
 
@@ -360,19 +363,19 @@ function queryGradient(
   options: AttentionOptions,
 ): void {
   const { engine } = query;
-  const { B, T, S, heads, head } = sizes;
+  const { B, T, S, H, D } = sizes;
   const splits = splitsFor(engine, sizes, options);
   const dq = Tensor.empty(engine, query.shape);
   const parts = splits > 1 ? Tensor.empty(engine, [splits, ...query.shape]) : undefined;
   const buffers = { ...inputs, dq: parts ?? dq };
   const params = attentionParams(sizes, options, splits);
   const groups = queryBlocks(engine, sizes) * splits;
-  const flops = 6 * B * heads * T * S * head;
+  const flops = 6 * B * H * T * S * D;
   if (engine.tuning.staged) {
-    const constants = { ...stagedConstants(engine, head), TILE: stagedTile(head) };
+    const constants = { ...stagedConstants(engine, D), TILE: stagedTile(D) };
     engine.dispatch('attention_backward.dquery', buffers, params, groups, { constants, flops });
   } else {
-    const constants = directConstants(head);
+    const constants = directConstants(D);
     engine.dispatch('attention_direct.dquery', buffers, params, groups, { constants, flops });
   }
   if (parts) {

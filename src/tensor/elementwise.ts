@@ -1,4 +1,4 @@
-/** Functions of one element at a time, and their gradients. */
+/** Elementwise operations and their gradients. */
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
@@ -7,6 +7,7 @@ import { type Dropout, dropoutParams } from './random.js';
 import { markLoss, newOutput, pushNode } from './tape.js';
 import { elementCount, expectShape, expectType, type Tensor } from './tensor.js';
 
+/** An activation function; 'gelu' is the exact form with erf, PyTorch's default. */
 export type Activation = 'gelu' | 'relu' | 'tanh' | 'sigmoid';
 
 const ACTIVATION_CODES: Readonly<Record<Activation, number>> = {
@@ -15,7 +16,8 @@ const ACTIVATION_CODES: Readonly<Record<Activation, number>> = {
   tanh: 2,
   sigmoid: 3,
 };
-/** f(x), element by element; GELU is the exact erf form, as PyTorch's default. */
+
+/** The activation function of every element of x. */
 export function activate(x: Tensor, kind: Activation): Tensor {
   const { engine } = x;
   expectType('activate', 'x', x, 'f32');
@@ -25,7 +27,7 @@ export function activate(x: Tensor, kind: Activation): Tensor {
     op: kind,
     outputs: [y],
     backward(gradients) {
-      const dy = gradients.of(y);
+      const dy = gradients.get(y);
       if (!dy || !gradients.wants(x)) return;
       activateGradient(
         engine,
@@ -39,7 +41,7 @@ export function activate(x: Tensor, kind: Activation): Tensor {
   return y;
 }
 
-/** target (+)= dy * f'(saved), where saved is f's input for GELU and ReLU and its output for tanh and sigmoid. */
+/** target (+)= dy * f'(x), where `saved` is x for GELU and ReLU, and f(x) for tanh and sigmoid. */
 export function activateGradient(
   engine: Engine,
   kind: Activation,
@@ -51,7 +53,11 @@ export function activateGradient(
   run(engine, 'activate_grad', { x: dy, saved, out: target.tensor }, params);
 }
 
-/** x with elements dropped at random and the rest scaled up; the identity without a rate. */
+/**
+ * x with elements set to 0 at random and the others scaled by 1 / (1 - rate). With no options or a rate of 0 it is x.
+ *
+ * @throws ShapeError where the rate is not below 1.
+ */
 export function dropout(x: Tensor, options: Dropout | undefined): Tensor {
   if (!options || options.rate === 0) return x;
   const { engine } = x;
@@ -62,14 +68,14 @@ export function dropout(x: Tensor, options: Dropout | undefined): Tensor {
     op: 'dropout',
     outputs: [y],
     backward(gradients) {
-      const dy = gradients.of(y);
+      const dy = gradients.get(y);
       if (dy && gradients.wants(x)) applyDropout(engine, dy, options, gradients.into(x));
     },
   });
   return y;
 }
 
-/** target (+)= from times the mask of one dropout: the same on the way forward and back. */
+/** target (+)= dropout mask * from. The forward and the backward pass draw the same mask. */
 export function applyDropout(
   engine: Engine,
   from: Tensor,
@@ -80,7 +86,7 @@ export function applyDropout(
   run(engine, 'dropout', { x: from, random: options.random.state, out: target.tensor }, params);
 }
 
-/** a + b, of the same shape. */
+/** a + b, which have the same shape. */
 export function add(a: Tensor, b: Tensor): Tensor {
   const { engine } = a;
   expectType('add', 'a', a, 'f32');
@@ -98,14 +104,21 @@ export function add(a: Tensor, b: Tensor): Tensor {
   return y;
 }
 
-/** The sum of losses, each of one element and times its factor; without factors, each counts once. */
+/**
+ * The sum of factor * loss, itself a loss that `differentiate` accepts.
+ *
+ * @param losses each [1]
+ * @param factors one per loss. Default: 1.
+ * @returns [1]
+ * @throws ShapeError where there are no losses, or the factors are not as many as the losses.
+ */
 export function sumLosses(losses: readonly Tensor[], factors?: readonly number[]): Tensor {
-  const first = losses[0];
-  if (!first) throw new ShapeError('sumLosses', 'losses', 'at least one', 'an empty list');
+  const firstLoss = losses[0];
+  if (!firstLoss) throw new ShapeError('sumLosses', 'losses', 'at least one', 'an empty list');
   if (factors && factors.length !== losses.length) {
     throw new ShapeError('sumLosses', 'factors', `${losses.length} numbers`, `${factors.length}`);
   }
-  const { engine } = first;
+  const { engine } = firstLoss;
   const total = markLoss(newOutput(engine, [1], losses));
   for (const [n, loss] of losses.entries()) {
     if (elementCount(loss.shape) !== 1) expectShape('sumLosses', `loss ${n}`, loss, [1]);

@@ -1,4 +1,4 @@
-/** Tokens to vectors: table look-ups with a gradient that needs no atomics, and positional codes. */
+/** Token embeddings, whose gradient needs no atomics, and positional encodings. */
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
@@ -7,32 +7,36 @@ import { newOutput, pushNode } from './tape.js';
 import { elementCount, expectShape, expectType, type Shape, Tensor } from './tensor.js';
 
 const WORKGROUP_SIZE = 64;
-const ABSENT_INPUTS = { V: 0, T: 1, hasTable: 0, hasAddend: 0, hasPositions: 0 };
+const NO_INPUTS = { V: 0, T: 1, hasTable: 0, hasAddend: 0, hasPositions: 0 };
 
-/** Token ids with their rows in the order of the tokens: the lists that make an embedding's gradient deterministic. */
+/**
+ * Token ids with their rows sorted by token. With these lists one invocation sums the gradients of all rows of a token,
+ * in a fixed order.
+ */
 export interface TokenLists {
+  /** The token of each row. */
   readonly ids: Uint32Array<ArrayBuffer>;
-  /** The rows sorted by token, ties in order. */
+  /** The row indices sorted by token; rows of the same token are in ascending order. */
   readonly order: Uint32Array<ArrayBuffer>;
-  /** [vocabulary + 1]: where each token's rows begin in `order`. */
+  /** The index in `order` at which the rows of each token start; `vocabulary + 1` entries. */
   readonly starts: Uint32Array<ArrayBuffer>;
 }
 
 /**
- * The lists of these ids, made on the host.
+ * The lists of these token ids, computed on the host.
  *
- * @throws ShapeError where an id is no token of the vocabulary.
+ * @throws ShapeError where an id is not an integer below `vocabulary`.
  */
-export function tokenLists(given: ArrayLike<number>, vocabulary: number): TokenLists {
-  const ids = Uint32Array.from(given);
+export function tokenLists(tokenIds: ArrayLike<number>, vocabulary: number): TokenLists {
+  const ids = Uint32Array.from(tokenIds);
   const starts = new Uint32Array(vocabulary + 1);
   for (const [n, id] of ids.entries()) {
-    if (given[n] !== id || id >= vocabulary) {
+    if (tokenIds[n] !== id || id >= vocabulary) {
       throw new ShapeError(
         'Tokens',
         `id ${n}`,
         `an integer from 0 to ${vocabulary - 1}`,
-        String(given[n]),
+        String(tokenIds[n]),
       );
     }
     starts[id + 1]! += 1;
@@ -44,16 +48,18 @@ export function tokenLists(given: ArrayLike<number>, vocabulary: number): TokenL
   return { ids, order, starts };
 }
 
-/** Token ids on the GPU, with their lists. */
+/** Token ids on the GPU, with the lists that an embedding's gradient needs. */
 export class Tokens {
-  /** u32, of the shape given. */
+  /** u32, the ids, in the shape passed to the constructor */
   readonly ids: Tensor;
-  /** u32 [rows] */
+  /** u32 [rows], see TokenLists */
   readonly order: Tensor;
-  /** u32 [vocabulary + 1] */
+  /** u32 [vocabulary + 1], see TokenLists */
   readonly starts: Tensor;
+  /** The number of different tokens; ids are below it. */
   readonly vocabulary: number;
 
+  /** @throws ShapeError as `write` does. */
   constructor(
     engine: Engine,
     shape: Shape,
@@ -67,49 +73,55 @@ export class Tokens {
     if (ids) this.write(ids);
   }
 
+  /** The shape of the ids. */
   get shape(): Shape {
     return this.ids.shape;
   }
 
   /**
-   * Replaces the ids, whose lists may have been made already.
+   * Replaces the ids.
    *
-   * @throws ShapeError where there are too many or few, or one is no token of the vocabulary.
+   * @param tokenIds the ids, or their lists where they are computed already.
+   * @throws ShapeError where their number is wrong, or an id is not an integer below the vocabulary's size.
    */
-  write(given: ArrayLike<number> | TokenLists): void {
-    const length = 'order' in given ? given.ids.length : given.length;
+  write(tokenIds: ArrayLike<number> | TokenLists): void {
+    const length = 'order' in tokenIds ? tokenIds.ids.length : tokenIds.length;
     if (length !== this.ids.length)
       throw new ShapeError('Tokens', 'ids', `${this.ids.length} tokens`, `${length}`);
-    const lists = 'order' in given ? given : tokenLists(given, this.vocabulary);
+    const lists = 'order' in tokenIds ? tokenIds : tokenLists(tokenIds, this.vocabulary);
     this.ids.write(lists.ids);
     this.order.write(lists.order);
     this.starts.write(lists.starts);
   }
 
+  /** Releases the memory. */
   dispose(): void {
     this.ids.dispose();
     this.order.dispose();
     this.starts.dispose();
   }
 
+  /** Like `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 }
 
+/** What `embedding` adds to the rows of the table. */
 export interface EmbeddingOptions {
-  /** [..., width], added to the rows: a second embedding, such as that of time. */
+  /** [..., T, width], such as an embedding of time. */
   add?: Tensor | undefined;
-  /** [T', width] with T' >= T: row t is added at position t of the last token axis. */
+  /** [T', width] with T' >= T. Row t is added at position t of the last token axis. */
   positions?: Tensor | undefined;
 }
 
 /**
- * table[tokens] + add + positions, in one pass.
+ * table[tokens] + add + positions, in one kernel.
  *
  * @param table [vocabulary, width]
  * @param tokens of shape [..., T]
  * @returns [..., T, width]
+ * @throws ShapeError where shapes disagree, or there are fewer positions than T.
  */
 export function embedding(table: Tensor, tokens: Tokens, options: EmbeddingOptions = {}): Tensor {
   const { width } = expectShape('embedding', 'table', table, [tokens.vocabulary, 'width']) as {
@@ -119,10 +131,12 @@ export function embedding(table: Tensor, tokens: Tokens, options: EmbeddingOptio
 }
 
 /**
- * x + positions[t] at position t.
+ * x + positions, where row t of `positions` is added at position t.
  *
  * @param x [..., T, width]
  * @param positions [T', width] with T' >= T
+ * @returns [..., T, width]
+ * @throws ShapeError where shapes disagree, or there are fewer positions than T.
  */
 export function addPositions(x: Tensor, positions: Tensor): Tensor {
   expectType('addPositions', 'x', x, 'f32');
@@ -149,17 +163,17 @@ function gather(
   }
   const out = newOutput(engine, shape, [table, add, positions]);
   const placeholder = engine.placeholders.read;
-  const sizes = { ...ABSENT_INPUTS, rows, C: width, T: length, V: tokens?.vocabulary ?? 0 };
+  const sizes = { ...NO_INPUTS, rows, C: width, T: length, V: tokens?.vocabulary ?? 0 };
   const isWide = canVectorize(engine, width);
-  const perInvocation = isWide ? 4 : 1;
-  const has = {
+  const vectorSize = isWide ? 4 : 1;
+  const inputFlags = {
     hasTable: Number(table !== undefined),
     hasAddend: Number(add !== undefined),
     hasPositions: Number(positions !== undefined),
   };
   const { items } = engine.tuning;
   const options = { constants: { WG: WORKGROUP_SIZE, ITEMS: items } };
-  const groups = Math.ceil(out.length / perInvocation / (WORKGROUP_SIZE * items));
+  const groups = Math.ceil(out.length / vectorSize / (WORKGROUP_SIZE * items));
   const ids = tokens?.ids ?? placeholder;
   if (isWide) {
     const buffers = {
@@ -169,7 +183,7 @@ function gather(
       positionsVec: positions ?? placeholder,
       outVec: out,
     };
-    engine.dispatch('embedding.gather_wide', buffers, { ...sizes, ...has }, groups, options);
+    engine.dispatch('embedding.gather_wide', buffers, { ...sizes, ...inputFlags }, groups, options);
   } else {
     const buffers = {
       table: table ?? placeholder,
@@ -178,36 +192,38 @@ function gather(
       positions: positions ?? placeholder,
       out,
     };
-    engine.dispatch('embedding.gather', buffers, { ...sizes, ...has }, groups, options);
+    engine.dispatch('embedding.gather', buffers, { ...sizes, ...inputFlags }, groups, options);
   }
   pushNode(engine, {
     op,
     outputs: [out],
     backward(gradients) {
-      const dout = gradients.of(out);
+      const dout = gradients.get(out);
       if (!dout) return;
       if (tokens && gradients.wants(table)) {
         const { order, starts, vocabulary } = tokens;
         const gradient = gradients.accumulator(table);
-        const groups = Math.ceil((vocabulary * width) / perInvocation / WORKGROUP_SIZE);
+        const groups = Math.ceil((vocabulary * width) / vectorSize / WORKGROUP_SIZE);
         if (isWide) {
           const buffers = { doutVec: dout, order, starts, dtableVec: gradient };
           engine.dispatch('embedding.scatter_wide', buffers, sizes, groups);
         } else {
-          const buffers = { dout, order, starts, dtable: gradient };
-          engine.dispatch('embedding.scatter', buffers, sizes, groups);
+          engine.dispatch(
+            'embedding.scatter',
+            { dout, order, starts, dtable: gradient },
+            sizes,
+            groups,
+          );
         }
       }
       if (gradients.wants(positions)) {
         const gradient = gradients.accumulator(positions);
-        const groups = Math.ceil((length * width) / perInvocation / WORKGROUP_SIZE);
+        const groups = Math.ceil((length * width) / vectorSize / WORKGROUP_SIZE);
         if (isWide) {
           const buffers = { doutVec: dout, dpositionsVec: gradient };
           engine.dispatch('embedding.fold_rows_wide', buffers, sizes, groups);
-        } else {
-          const buffers = { dout, dpositions: gradient };
-          engine.dispatch('embedding.fold_rows', buffers, sizes, groups);
-        }
+        } else
+          engine.dispatch('embedding.fold_rows', { dout, dpositions: gradient }, sizes, groups);
       }
       if (add) gradients.pass(out, add);
     },
@@ -215,8 +231,8 @@ function gather(
   return out;
 }
 
-/** Frequencies 10000^(-2k / channels), k = 0 .. channels / 2 - 1, computed in double precision. */
-export function sinusoidFrequencies(channels: number): Float32Array {
+/** The frequencies 10000^(-2k / channels) for k = 0 .. channels / 2 - 1, computed in double precision. */
+function sinusoidFrequencies(channels: number): Float32Array {
   return Float32Array.from(
     { length: Math.ceil(channels / 2) },
     (_, k) => 10000 ** ((-2 * k) / channels),
@@ -224,13 +240,14 @@ export function sinusoidFrequencies(channels: number): Float32Array {
 }
 
 /**
- * Sinusoidal codes: sine and cosine interleaved, each axis with channels of its own, cut to `width`.
+ * Sinusoidal positional encodings, sines and cosines interleaved.
  *
- * With one axis the code of Vaswani et al. 2017; with two or three the channels are shared out evenly, rounded up
- * to an even number each. No gradient flows into the positions.
+ * With one axis this is the encoding of Vaswani et al. 2017. With two or three, each axis gets the same number of
+ * channels, rounded up to an even one, and the result is cut to `width`. The positions get no gradient.
  *
- * @param positions [rows, axes] positions or times, axes from 1 to 3
+ * @param positions [rows, axes], positions or times, with 1 to 3 axes
  * @returns [rows, width]
+ * @throws ShapeError where there are more than three axes, or the width is not a positive integer.
  */
 export function sinusoid(positions: Tensor, width: number): Tensor {
   const { engine } = positions;

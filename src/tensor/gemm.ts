@@ -1,4 +1,4 @@
-/** Matrix products with fused epilogues: picks the kernel, the tile and the split for the adapter and the shape. */
+/** Matrix products with fused epilogues. Picks kernel, tile and split of K for the adapter and the shapes. */
 
 import type { Engine } from '../gpu/engine.js';
 import type { BufferView } from '../gpu/memory.js';
@@ -12,42 +12,50 @@ import { type Dropout, dropoutParams } from './random.js';
  */
 export type Layout = 'nt' | 'nn' | 'tn';
 
-/** out[b] (+)= residual + dropout(activation(alpha * A[b] . B[b] + bias)), out [batch, M, N]. */
+/** out[i] (+)= residual + dropout(activation(alpha * A[i] . B[i] + bias)) for each i of a batch, out [batch, M, N]. */
 export interface Product {
   layout: Layout;
   M: number;
   N: number;
   K: number;
+  /** Default: 1. */
   batch?: number;
+  /** The matrices A, in the order that `layout` says. */
   a: BufferView;
+  /** The matrices B. */
   b: BufferView;
   out: BufferView;
+  /** Default: 1. */
   alpha?: number;
+  /** [N] */
   bias?: BufferView | undefined;
+  /** Applies GELU after the bias. */
   gelu?: boolean;
-  /** Receives the activation's input. */
-  keepInput?: BufferView | undefined;
-  /** Multiplies by GELU' of this. */
+  /** Receives the input of the GELU, which the backward pass needs; shape of `out`. */
+  activationInput?: BufferView | undefined;
+  /** Multiplies the product by GELU' of this; shape of `out`. */
   geluGradient?: BufferView | undefined;
   dropout?: Dropout | undefined;
+  /** Shape of `out`. */
   residual?: BufferView | undefined;
+  /** Adds to `out` instead of overwriting it. */
   accumulate?: boolean;
-  /** tn only: receives, added, the sums of A's columns. */
+  /** For layout tn: the sums of A's columns are added to it, [M]. */
   columnSums?: BufferView | undefined;
 }
 
-/** The epilogue's bits, as shaders/helpers/epilogue_flags.wgsl declares them for both shaders. */
+/** The bits of the epilogue, as shaders/helpers/epilogue_flags.wgsl declares them. */
 const EPILOGUE_FLAGS = SHADERS.matmul_direct!.constants as Readonly<Record<string, number>>;
 
-/** The direct kernels' workgroups make blocks of out of these sizes. */
+/** Sizes of the block of `out` that a workgroup of the direct kernels computes. */
 const DIRECT_BLOCKS = SHADERS.matmul_direct!.constants as Readonly<
   Record<'BLOCK_M' | 'BLOCK_N' | 'TN_M' | 'TN_N', number>
 >;
 
-/** Runs a product. */
+/** Dispatches a matrix product. */
 export function gemm(engine: Engine, product: Product): void {
-  if (engine.tuning.staged) staged(engine, product);
-  else direct(engine, product);
+  if (engine.tuning.staged) runStaged(engine, product);
+  else runDirect(engine, product);
 }
 
 function productFlags(p: Product): number {
@@ -59,24 +67,24 @@ function productFlags(p: Product): number {
     p.residual && EPILOGUE_FLAGS.RESIDUAL,
     p.accumulate && EPILOGUE_FLAGS.ACCUMULATE,
     p.columnSums && EPILOGUE_FLAGS.COLUMN_SUMS,
-    p.keepInput && EPILOGUE_FLAGS.KEEP_INPUT,
+    p.activationInput && EPILOGUE_FLAGS.KEEP_INPUT,
   ];
   return bits.reduce<number>((flags, bit) => flags | (bit || 0), 0);
 }
 
-/** The buffers common to both kernels. */
+/** The buffers that the staged and the direct kernels share. */
 function productBindings(engine: Engine, p: Product) {
   const { read, write } = engine.placeholders;
   return {
     bias: p.bias ?? read,
     residual: p.residual ?? read,
-    aux: p.keepInput ?? p.geluGradient ?? p.columnSums ?? write,
+    aux: p.activationInput ?? p.geluGradient ?? p.columnSums ?? write,
     out: p.out,
     random: p.dropout?.random.state ?? read,
   };
 }
 
-/** Parameters common to both kernels. */
+/** The parameters that the staged and the direct kernels share. */
 function productParams(p: Product) {
   const { M, N, K, batch = 1, alpha = 1 } = p;
   return {
@@ -96,7 +104,7 @@ function productFlops({ M, N, K, batch = 1 }: Product): number {
   return 2 * M * N * K * batch;
 }
 
-/** Element strides of A's (m, k) and B's (k, n). */
+/** Strides of A along m and k, and of B along k and n, in elements. */
 function elementStrides({ layout, M, N, K }: Product) {
   switch (layout) {
     case 'nt':
@@ -108,60 +116,61 @@ function elementStrides({ layout, M, N, K }: Product) {
   }
 }
 
-/** Whether every stored row of A and B is a whole number of vec4. */
-function vectorized({ layout, M, N, K }: Product): boolean {
+/** Whether every stored row of A and B is a multiple of four elements long, so that kernels can read vec4. */
+function hasVec4Rows({ layout, M, N, K }: Product): boolean {
   const rowA = layout === 'tn' ? M : K;
   const rowB = layout === 'nt' ? K : N;
   return rowA % 4 === 0 && rowB % 4 === 0;
 }
 
-function direct(engine: Engine, p: Product): void {
+/** Whether the epilogue has anything besides accumulation and column sums, which every kernel supports. */
+function hasEpilogue(p: Product): boolean {
+  return (productFlags(p) & ~(EPILOGUE_FLAGS.ACCUMULATE! | EPILOGUE_FLAGS.COLUMN_SUMS!)) !== 0;
+}
+
+function runDirect(engine: Engine, p: Product): void {
   const params = { ...productParams(p), ...elementStrides(p) };
-  const groups = (m: number, n: number) => Math.ceil(p.M / m) * Math.ceil(p.N / n) * params.batch;
-  const rows = groups(DIRECT_BLOCKS.BLOCK_M, DIRECT_BLOCKS.BLOCK_N);
+  const { BLOCK_M, BLOCK_N, TN_M, TN_N } = DIRECT_BLOCKS;
+  const workgroups = (m: number, n: number) =>
+    Math.ceil(p.M / m) * Math.ceil(p.N / n) * params.batch;
   const shared = productBindings(engine, p);
   const options = { flops: productFlops(p) };
-  // tn has no epilogue but these two.
-  const isPlain =
-    (params.flags & ~(EPILOGUE_FLAGS.ACCUMULATE! | EPILOGUE_FLAGS.COLUMN_SUMS!)) === 0;
-  if (!vectorized(p) || (p.layout === 'tn' && !isPlain)) {
+  if (!hasVec4Rows(p) || (p.layout === 'tn' && hasEpilogue(p))) {
     const bindings = { ...shared, a: p.a, b: p.b };
-    engine.dispatch('matmul_direct.strided', bindings, params, rows, options);
+    const groups = workgroups(BLOCK_M, BLOCK_N);
+    engine.dispatch('matmul_direct.strided', bindings, params, groups, options);
   } else if (p.layout === 'tn') {
-    const columns = groups(DIRECT_BLOCKS.TN_M, DIRECT_BLOCKS.TN_N);
     const { aux, out } = shared;
     const bindings = { aux, out, aVec: p.a, bVec: p.b };
-    engine.dispatch('matmul_direct.tn', bindings, params, columns, options);
+    engine.dispatch('matmul_direct.tn', bindings, params, workgroups(TN_M, TN_N), options);
   } else {
     const bindings = { ...shared, a: p.a, bVec: p.b };
-    engine.dispatch(`matmul_direct.${p.layout}`, bindings, params, rows, options);
+    const groups = workgroups(BLOCK_M, BLOCK_N);
+    engine.dispatch(`matmul_direct.${p.layout}`, bindings, params, groups, options);
   }
 }
 
-/** The largest tile that still makes enough workgroups, else the smallest. */
+/** The largest tile that gives enough workgroups, or else the smallest. */
 function tileFor(engine: Engine, { M, N, batch = 1 }: Product): MatmulTile {
   const { matmulTiles, minWorkgroups } = engine.tuning;
-  const groups = (t: MatmulTile) => Math.ceil(M / t.m) * Math.ceil(N / t.n) * batch;
-  return matmulTiles.findLast((t) => groups(t) >= minWorkgroups) ?? matmulTiles[0]!;
+  const workgroups = (tile: MatmulTile) => Math.ceil(M / tile.m) * Math.ceil(N / tile.n) * batch;
+  return matmulTiles.findLast((tile) => workgroups(tile) >= minWorkgroups) ?? matmulTiles[0]!;
 }
 
-/** A shorter range of K is not worth the second pass that adds the parts. */
+/** The minimum length of a range of K: shorter ones do not pay for the second pass that adds the partial sums. */
 const MIN_SPLIT_K = 256;
 
-/** Into how many ranges K is split: only where the tiles are few, K is long and no epilogue needs the whole sum. */
-function splitsFor(engine: Engine, p: Product, groups: number): number {
-  const plain =
-    (productFlags(p) & ~(EPILOGUE_FLAGS.ACCUMULATE! | EPILOGUE_FLAGS.COLUMN_SUMS!)) === 0 &&
-    (p.batch ?? 1) === 1;
-  if (!plain) return 1;
-  const wanted = Math.floor(engine.tuning.minWorkgroups / groups);
-  return Math.max(1, Math.min(wanted, Math.floor(p.K / MIN_SPLIT_K), 32));
+/** Into how many ranges K is split: with few tiles and a long K, and without an epilogue, which needs complete sums. */
+function splitsFor(engine: Engine, p: Product, workgroups: number): number {
+  if (hasEpilogue(p) || (p.batch ?? 1) !== 1) return 1;
+  const desired = Math.floor(engine.tuning.minWorkgroups / workgroups);
+  return Math.max(1, Math.min(desired, Math.floor(p.K / MIN_SPLIT_K), 32));
 }
 
-function staged(engine: Engine, p: Product): void {
+function runStaged(engine: Engine, p: Product): void {
   const tile = tileFor(engine, p);
-  const groups = Math.ceil(p.M / tile.m) * Math.ceil(p.N / tile.n) * (p.batch ?? 1);
-  const splits = splitsFor(engine, p, groups);
+  const workgroups = Math.ceil(p.M / tile.m) * Math.ceil(p.N / tile.n) * (p.batch ?? 1);
+  const splits = splitsFor(engine, p, workgroups);
   const { layout, M, N, K } = p;
   const params = {
     ...productParams(p),
@@ -182,12 +191,12 @@ function staged(engine: Engine, p: Product): void {
   const stride = M * N + M;
   const partials = splits > 1 ? engine.allocate(4 * splits * stride) : undefined;
   const shared = { ...productBindings(engine, p), ...(partials && { out: partials }) };
-  if (vectorized(p)) {
+  if (hasVec4Rows(p)) {
     engine.dispatch(
       'matmul_tiled.wide',
       { ...shared, aVec: p.a, bVec: p.b },
       params,
-      groups * splits,
+      workgroups * splits,
       options,
     );
   } else {
@@ -195,7 +204,7 @@ function staged(engine: Engine, p: Product): void {
       'matmul_tiled.narrow',
       { ...shared, a: p.a, b: p.b },
       params,
-      groups * splits,
+      workgroups * splits,
       options,
     );
   }

@@ -1,4 +1,4 @@
-/** A gated recurrent unit over a sequence, forward and backward through time. */
+/** A gated recurrent unit over a sequence, with backpropagation through time. */
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
@@ -7,44 +7,49 @@ import { linear, productGradients } from './linear.js';
 import { newOutput, pushNode } from './tape.js';
 import { expectShape, Tensor } from './tensor.js';
 
-/** Weights under PyTorch's names; gates in the order reset, update, new. */
+/** The parameters of a GRU. Rows are in the order of PyTorch's: the reset gate, the update gate, the new state. */
 export interface GruWeights {
-  /** [3 * hidden, in], [3 * hidden] */
+  /** [3 * hidden, in], PyTorch's weight_ih_l0 */
   weightInput: Tensor;
+  /** [3 * hidden], PyTorch's bias_ih_l0 */
   biasInput: Tensor;
-  /** [3 * hidden, hidden], [3 * hidden] */
+  /** [3 * hidden, hidden], PyTorch's weight_hh_l0 */
   weightState: Tensor;
+  /** [3 * hidden], PyTorch's bias_hh_l0 */
   biasState: Tensor;
 }
 
-/** What 16 KiB of workgroup memory hold of the backward's four vectors. */
+/** The backward kernel keeps four vectors of this length in 16 KiB of workgroup memory. */
 const MAX_HIDDEN = 1024;
 const PACK_WORKGROUP_SIZE = 64;
 
+/** Options of `gru`. */
 export interface GruOptions {
-  /** Runs from the last position to the first. Default false. */
+  /** Runs from the last position to the first. Default: false. */
   reverse?: boolean;
-  /** u32 [B, T]: a zero leaves the state as it is at that position. */
+  /** u32 [B, T]; 0 keeps the state unchanged at that position. */
   mask?: Tensor | undefined;
 }
 
 /**
- * The states of a GRU: r = sigmoid(W_r x + U_r h), z = sigmoid(W_z x + U_z h), n = tanh(W_n x + r * U_n h), biases
- * everywhere, h' = (1 - z) n + z h; as PyTorch's nn.GRU of one layer.
+ * The states of a gated recurrent unit, as PyTorch's nn.GRU with one layer computes them (each product has a bias):
+ *
+ *   r = sigmoid(W_r x + U_r h),  z = sigmoid(W_z x + U_z h),  n = tanh(W_n x + r * U_n h),  h' = (1 - z) n + z h
  *
  * @param x [B, T, in]
- * @param first [B, hidden], the state before the first step
+ * @param initial [B, hidden], the state before the first step
  * @returns [B, T, hidden], the state after each position
+ * @throws ShapeError where shapes disagree, or hidden is above 1024.
  */
 export function gru(
   x: Tensor,
-  first: Tensor,
+  initial: Tensor,
   weights: GruWeights,
   options: GruOptions = {},
 ): Tensor {
   const { weightInput, biasInput, weightState, biasState } = weights;
   const bound = expectShape('gru', 'x', x, ['B', 'T', 'in']) as Record<'B' | 'T' | 'in', number>;
-  const { hidden } = expectShape('gru', 'first', first, ['B', 'hidden'], bound) as {
+  const { hidden } = expectShape('gru', 'initial', initial, ['B', 'hidden'], bound) as {
     hidden: number;
   };
   expectShape('gru', 'weightInput', weightInput, [3 * hidden, bound.in]);
@@ -54,24 +59,30 @@ export function gru(
   if (hidden > MAX_HIDDEN)
     throw new ShapeError('gru', 'hidden', `at most ${MAX_HIDDEN}`, `${hidden}`);
   return x.engine.scope(() =>
-    recur(linear(x, weightInput, { bias: biasInput }), first, weightState, biasState, options),
+    recurrence(
+      linear(x, weightInput, { bias: biasInput }),
+      initial,
+      weightState,
+      biasState,
+      options,
+    ),
   );
 }
 
 type Params = Kernels['gru.forward']['params'];
 
-/** The recurrence over gates [B, T, 3 * hidden] that the input has made. */
-function recur(
+/** The recurrence. `gates` [B, T, 3 * hidden] is the part of the gates that depends on the input. */
+function recurrence(
   gates: Tensor,
-  first: Tensor,
+  initial: Tensor,
   weight: Tensor,
   bias: Tensor,
   { reverse = false, mask }: GruOptions,
 ): Tensor {
   const { engine } = gates;
   const [B, T] = gates.shape as [number, number];
-  const width = first.axis(1);
-  const out = newOutput(engine, [B, T, width], [gates, first, weight, bias]);
+  const width = initial.axis(1);
+  const out = newOutput(engine, [B, T, width], [gates, initial, weight, bias]);
   const saves = out.requiresGrad;
   const previous = Tensor.empty(engine, saves ? out.shape : [1]);
   const saved = Tensor.empty(engine, saves ? [B, T, 4 * width] : [1]);
@@ -92,7 +103,7 @@ function recur(
       x: gates,
       packed,
       bias,
-      h0: first,
+      h0: initial,
       mask: mask ?? engine.placeholders.read,
       out,
       previous,
@@ -108,15 +119,15 @@ function recur(
     outputs: [out],
     saved: [previous, saved],
     backward(gradients) {
-      const dout = gradients.of(out);
+      const dout = gradients.get(out);
       if (!dout) return;
       const dx = Tensor.empty(engine, gates.shape);
       const dstate = Tensor.empty(engine, gates.shape);
-      const dfirst = Tensor.empty(engine, first.shape);
+      const dinitial = Tensor.empty(engine, initial.shape);
       const rows = pack(weight, { ...params, transposed: 0 });
       engine.dispatch(
         'gru.backward',
-        { packed: rows, previous, saved, dout, dx, du: dstate, dh0: dfirst },
+        { packed: rows, previous, saved, dout, dx, du: dstate, dh0: dinitial },
         params,
         B,
         options,
@@ -126,7 +137,7 @@ function recur(
       dstate.release();
       for (const [input, gradient] of [
         [gates, dx],
-        [first, dfirst],
+        [initial, dinitial],
       ] as const) {
         if (gradients.wants(input)) gradients.accumulate(input, gradient);
         else gradient.release();
@@ -136,7 +147,7 @@ function recur(
   return out;
 }
 
-/** Lanes for every four units, and room for the state. */
+/** One invocation for every four units, and workgroup memory for the state, padded to vec4. */
 function constantsFor(engine: Engine, width: number): { WG: number; CAP: number } {
   const power = (n: number) => 2 ** Math.ceil(Math.log2(Math.ceil(n)));
   return {
@@ -145,7 +156,7 @@ function constantsFor(engine: Engine, width: number): { WG: number; CAP: number 
   };
 }
 
-/** The recurrent weights in rows of whole vec4. */
+/** The recurrent weights with rows padded to a multiple of four, so that kernels can read vec4. */
 function pack(weight: Tensor, params: Params): Tensor {
   const { engine } = weight;
   const repacked = Tensor.empty(engine, [weight.axis(0), params.padded]);

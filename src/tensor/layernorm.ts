@@ -4,13 +4,14 @@ import { canVectorize, rowWorkgroups } from './primitives.js';
 import { newOutput, pushNode } from './tape.js';
 import { expectShape, expectType, Tensor } from './tensor.js';
 
+/** Options of `layerNorm`. */
 export interface LayerNormOptions {
-  /** Added to the variance. Default 1e-5. */
+  /** Added to the variance. Default: 1e-5. */
   eps?: number;
 }
 
 /**
- * (x - mean) / sqrt(var + eps) * gamma + beta over the last axis, with the biased variance (Ba et al. 2016).
+ * (x - mean) / sqrt(var + eps) * gamma + beta, with mean and biased variance over the last axis (Ba et al. 2016).
  *
  * @param x [..., width]
  * @param gamma [width]
@@ -48,15 +49,15 @@ export function layerNorm(
     outputs: [y],
     saved: [stats],
     backward(gradients) {
-      const dy = gradients.of(y);
+      const dy = gradients.get(y);
       if (dy && (gradients.wants(gamma) || gradients.wants(beta))) {
-        // The kernel makes both: what a frozen one would get goes nowhere.
+        // The kernel computes both gradients. That of a frozen parameter goes into a buffer nobody reads.
         const unwanted = Tensor.empty(engine, [width]);
         const target = (p: Tensor) => (gradients.wants(p) ? gradients.accumulator(p) : unwanted);
         const [dgamma, dbeta] = [target(gamma), target(beta)];
         if (isWide) {
           const buffers = { xVec: x, dyVec: dy, stats, dgammaVec: dgamma, dbetaVec: dbeta };
-          // One vec4 of columns a workgroup: there are few of them, and rows are many.
+          // One vec4 of columns per workgroup: there are few columns and many rows.
           const constants = { WG: 1 };
           engine.dispatch('layernorm.scale_wide', buffers, params, width / 4, { constants });
         } else {

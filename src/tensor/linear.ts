@@ -1,4 +1,4 @@
-/** Linear maps: y = x W^T + b with its usual neighbours fused, the two-layer perceptron, and plain products. */
+/** Linear maps with fused epilogues, the two-layer perceptron, and matrix products. */
 
 import { ShapeError } from '../gpu/errors.js';
 import { activateGradient, applyDropout } from './elementwise.js';
@@ -7,19 +7,20 @@ import type { Dropout } from './random.js';
 import { type Gradients, newOutput, pushNode, tracks } from './tape.js';
 import { elementCount, expectShape, expectType, Tensor } from './tensor.js';
 
+/** The optional parts of `linear`, in the order they are applied. */
 export interface LinearOptions {
   /** [out] */
   bias?: Tensor | undefined;
-  /** GELU after the bias. */
+  /** Applies GELU after the bias. Default: false. */
   gelu?: boolean;
   /** Dropout after the activation. */
   dropout?: Dropout | undefined;
-  /** Added last; shape of the output. */
+  /** Added last; has the shape of the output. */
   residual?: Tensor | undefined;
 }
 
 /**
- * residual + dropout(gelu(x W^T + b)), every part but the product optional.
+ * residual + dropout(gelu(x W^T + b)), where everything but x W^T is optional.
  *
  * @param x [..., in]
  * @param weight [out, in]
@@ -33,7 +34,7 @@ export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): 
   if (residual) expectShape('linear', 'residual', residual, shape);
   const inputs = [x, weight, bias, residual];
   const y = newOutput(engine, shape, inputs);
-  const before = gelu && tracks(engine, inputs) ? Tensor.empty(engine, shape) : undefined;
+  const preActivation = gelu && tracks(engine, inputs) ? Tensor.empty(engine, shape) : undefined;
   gemm(engine, {
     layout: 'nt',
     M: rows,
@@ -44,21 +45,21 @@ export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): 
     out: y,
     bias,
     gelu,
-    keepInput: before,
+    activationInput: preActivation,
     dropout,
     residual,
   });
   pushNode(engine, {
     op: 'linear',
     outputs: [y],
-    saved: before ? [before] : [],
+    saved: preActivation ? [preActivation] : [],
     backward(gradients) {
-      const dy = gradients.of(y);
+      const dy = gradients.get(y);
       if (!dy) return;
-      let dz = undropped(dy, dropout);
-      if (before) {
+      let dz = dropoutGradient(dy, dropout);
+      if (preActivation) {
         const du = Tensor.empty(engine, shape);
-        activateGradient(engine, 'gelu', dz, before, { tensor: du, accumulate: false });
+        activateGradient(engine, 'gelu', dz, preActivation, { tensor: du, accumulate: false });
         if (dz !== dy) dz.release();
         dz = du;
       }
@@ -70,15 +71,15 @@ export function linear(x: Tensor, weight: Tensor, options: LinearOptions = {}): 
   return y;
 }
 
-/** The gradient before the dropout that made y: a new tensor, or dy itself without dropout. */
-function undropped(dy: Tensor, dropout: Dropout | undefined): Tensor {
+/** The gradient of dropout's input: a new tensor, or without dropout dy itself. */
+function dropoutGradient(dy: Tensor, dropout: Dropout | undefined): Tensor {
   if (!dropout || dropout.rate === 0) return dy;
   const dz = Tensor.empty(dy.engine, dy.shape);
   applyDropout(dy.engine, dy, dropout, { tensor: dz, accumulate: false });
   return dz;
 }
 
-/** Adds the gradients of y = x W^T + b to x, W and b. */
+/** Adds the gradients of y = x W^T + b to those of x, W and b. */
 function linearGradients(
   gradients: Gradients,
   dy: Tensor,
@@ -102,7 +103,7 @@ function linearGradients(
   });
 }
 
-/** Adds the gradients of y = x W^T + b to W and b, leaving x's to the caller. */
+/** Adds the gradients of y = x W^T + b to those of W and b, but not to that of x. */
 export function productGradients(
   gradients: Gradients,
   dy: Tensor,
@@ -129,7 +130,7 @@ export function productGradients(
   });
 }
 
-/** The bias alone, where the weight is frozen: the rows of dy summed. */
+/** The gradient of the bias alone, where the weight is frozen: the sum of dy's rows. */
 function biasGradient(gradients: Gradients, dy: Tensor, bias: Tensor): void {
   const { engine } = dy;
   engine.dispatch(
@@ -148,17 +149,21 @@ function biasGradient(gradients: Gradients, dy: Tensor, bias: Tensor): void {
   );
 }
 
+/** The parameters of a two-layer perceptron. */
 export interface MlpWeights {
-  /** [hidden, in], [hidden] */
+  /** [hidden, in] */
   weight1: Tensor;
+  /** [hidden] */
   bias1: Tensor;
-  /** [out, hidden], [out] */
+  /** [out, hidden] */
   weight2: Tensor;
+  /** [out] */
   bias2: Tensor;
 }
 
 /**
- * residual + dropout(W2 gelu(W1 x + b1) + b2), one node: the backward folds GELU' into the product that feeds it.
+ * residual + dropout(W2 gelu(W1 x + b1) + b2). It is one tape node, so that the backward pass multiplies by GELU' in
+ * the epilogue of the product before it.
  *
  * @param x [..., in]
  * @returns [..., out]
@@ -172,16 +177,16 @@ export function mlp(
   const { weight1, bias1, weight2, bias2 } = weights;
   const { residual, dropout } = options;
   const [rows, inner, hidden] = checkLinear('mlp', x, weight1, bias1);
-  const lead = x.shape.slice(0, -1);
+  const batchAxes = x.shape.slice(0, -1);
   const outer = weight2.axis(0);
   expectShape('mlp', 'weight2', weight2, [outer, hidden]);
   expectShape('mlp', 'bias2', bias2, [outer]);
-  if (residual) expectShape('mlp', 'residual', residual, [...lead, outer]);
+  if (residual) expectShape('mlp', 'residual', residual, [...batchAxes, outer]);
   const inputs = [x, weight1, bias1, weight2, bias2, residual];
   const tracked = tracks(engine, inputs);
-  const h = Tensor.empty(engine, [...lead, hidden]);
+  const h = Tensor.empty(engine, [...batchAxes, hidden]);
   const u = tracked ? Tensor.empty(engine, h.shape) : undefined;
-  const y = newOutput(engine, [...lead, outer], inputs);
+  const y = newOutput(engine, [...batchAxes, outer], inputs);
   gemm(engine, {
     layout: 'nt',
     M: rows,
@@ -192,7 +197,7 @@ export function mlp(
     out: h,
     bias: bias1,
     gelu: true,
-    keepInput: u,
+    activationInput: u,
   });
   gemm(engine, {
     layout: 'nt',
@@ -211,9 +216,9 @@ export function mlp(
     outputs: [y],
     saved: u ? [h, u] : [h],
     backward(gradients) {
-      const dy = gradients.of(y);
+      const dy = gradients.get(y);
       if (!dy || !u) return;
-      const dz = undropped(dy, dropout);
+      const dz = dropoutGradient(dy, dropout);
       linearGradients(gradients, dz, h, weight2, bias2);
       const du = Tensor.empty(engine, u.shape);
       gemm(engine, {
@@ -236,7 +241,7 @@ export function mlp(
 }
 
 /**
- * alpha A B^T for batches of matrices, or one pair.
+ * alpha A B^T, for one pair of matrices or a batch of pairs.
  *
  * @param a [..., M, K]
  * @param b [..., N, K]
@@ -247,18 +252,18 @@ export function matmulTransposed(a: Tensor, b: Tensor, alpha = 1): Tensor {
   if (a.shape.length < 2)
     throw new ShapeError('matmulTransposed', 'a', '[..., M, K]', `of ${a.shape.length} axes`);
   expectType('matmulTransposed', 'a', a, 'f32');
-  const lead = a.shape.slice(0, -2);
+  const batchAxes = a.shape.slice(0, -2);
   const M = a.axis(-2);
   const K = a.axis(-1);
-  const { N } = expectShape('matmulTransposed', 'b', b, [...lead, 'N', K]) as { N: number };
-  const batch = elementCount(lead);
-  const y = newOutput(engine, [...lead, M, N], [a, b]);
+  const { N } = expectShape('matmulTransposed', 'b', b, [...batchAxes, 'N', K]) as { N: number };
+  const batch = elementCount(batchAxes);
+  const y = newOutput(engine, [...batchAxes, M, N], [a, b]);
   gemm(engine, { layout: 'nt', M, N, K, batch, a, b, out: y, alpha });
   pushNode(engine, {
     op: 'matmulTransposed',
     outputs: [y],
     backward(gradients) {
-      const dy = gradients.of(y);
+      const dy = gradients.get(y);
       if (!dy) return;
       if (gradients.wants(a)) {
         const { tensor, accumulate } = gradients.into(a);
@@ -295,7 +300,7 @@ export function matmulTransposed(a: Tensor, b: Tensor, alpha = 1): Tensor {
   return y;
 }
 
-/** [rows, in, out] of a linear map, after checking its parts. */
+/** Checks the shapes of a linear map and returns [rows, in, out]. */
 function checkLinear(
   op: string,
   x: Tensor,

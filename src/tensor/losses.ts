@@ -1,4 +1,4 @@
-/** Losses: each makes its gradient in the same pass as its value, so nothing the size of the logits is made twice. */
+/** Losses. Each computes its gradient together with its value, in one pass over the logits or predictions. */
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
@@ -7,15 +7,16 @@ import { rowWorkgroups, scaleInto } from './primitives.js';
 import { markLoss, newOutput, pushNode, tracks } from './tape.js';
 import { expectShape, expectType, Tensor } from './tensor.js';
 
-/** No class has this number: rows with it never count. */
+/** The target of a row that has no class. Such rows do not count in a loss. */
 export const NO_CLASS = 0xffffffff;
 
+/** Options of `crossEntropy`. */
 export interface CrossEntropyOptions {
-  /** Rows with this target do not count; targets past the last class never do. */
+  /** Rows with this target do not count, nor do rows with a target past the last class. Default: NO_CLASS. */
   ignore?: number;
-  /** [classes]: the mean is weighted by the weight of each row's target, as in PyTorch. */
+  /** The weight of each class, [classes]. The mean is weighted by the weights of the targets, as in PyTorch. */
   weights?: Tensor | undefined;
-  /** The loss is multiplied by this. Default 1. */
+  /** Multiplies the loss. Default: 1. */
   factor?: number;
 }
 
@@ -25,6 +26,7 @@ export interface CrossEntropyOptions {
  * @param logits [..., classes]
  * @param targets u32, one per row
  * @returns [1]
+ * @throws ShapeError where there is not one target per row, or not one weight per class.
  */
 export function crossEntropy(
   logits: Tensor,
@@ -47,23 +49,23 @@ export function crossEntropy(
     wantsGradient: Number(gradient !== undefined),
     factor,
   };
-  const perClass = { targets, weights: weights ?? engine.placeholders.read, totals };
-  const single = { constants: { WG: engine.tuning.reduceGroup } };
-  engine.dispatch('cross_entropy.total_weight', perClass, params, 1, single);
+  const shared = { targets, weights: weights ?? engine.placeholders.read, totals };
+  const oneWorkgroup = { constants: { WG: engine.tuning.reduceGroup } };
+  engine.dispatch('cross_entropy.total_weight', shared, params, 1, oneWorkgroup);
   engine.dispatch(
     'cross_entropy.rows',
-    { ...perClass, logits, dlogits: gradient ?? engine.placeholders.write, rowLoss },
+    { ...shared, logits, dlogits: gradient ?? engine.placeholders.write, rowLoss },
     params,
     ...rowGrid(engine, rows),
   );
-  engine.dispatch('cross_entropy.total_loss', { rowLoss, totals }, params, 1, single);
+  engine.dispatch('cross_entropy.total_loss', { rowLoss, totals }, params, 1, oneWorkgroup);
   rowLoss.release();
-  finishLoss('crossEntropy', loss, logits, gradient);
+  pushLoss('crossEntropy', loss, logits, gradient);
   return loss;
 }
 
 /**
- * -log softmax(logits)[target] of every row by itself, 0 where it does not count. Has no gradient.
+ * -log softmax(logits)[target] of each row, and 0 for rows that do not count. It has no gradient.
  *
  * @param logits [..., classes]
  * @param targets u32, one per row
@@ -77,7 +79,7 @@ export function crossEntropyOfRows(
   const { engine } = logits;
   const { rows, classes } = rowShape('crossEntropyOfRows', logits, targets);
   const rowLoss = Tensor.empty(engine, [rows]);
-  // Read only for a gradient.
+  // The kernel reads them only to compute a gradient.
   const totals = Tensor.empty(engine, [2]);
   engine.dispatch(
     'cross_entropy.rows',
@@ -96,7 +98,7 @@ export function crossEntropyOfRows(
   return rowLoss;
 }
 
-/** @throws ShapeError where there is not one target a row. */
+/** @throws ShapeError where there is not one target per row. */
 function rowShape(op: string, logits: Tensor, targets: Tensor): { rows: number; classes: number } {
   const classes = logits.axis(-1);
   const rows = logits.length / classes;
@@ -105,23 +107,26 @@ function rowShape(op: string, logits: Tensor, targets: Tensor): { rows: number; 
   return { rows, classes };
 }
 
-/** Workgroups and constants of a kernel that has LANES invocations for each row. */
+/** The number of workgroups and the constants of a kernel in which LANES invocations share a row. */
 function rowGrid(engine: Engine, rows: number) {
   const { rowGroup: WG, rowLanes: LANES } = engine.tuning;
   return [rowWorkgroups(engine, rows), { constants: { WG, LANES } }] as const;
 }
 
+/** Options of `meanSquaredError`. */
 export interface SquaredErrorOptions {
-  /** Weights of the elements, shape of the prediction; the mean is weighted by them. */
+  /** The weight of each element in the mean; has the shape of the prediction. Default: 1. */
   weights?: Tensor | undefined;
-  /** The loss is multiplied by this. Default 1. */
+  /** Multiplies the loss. Default: 1. */
   factor?: number;
 }
 
 /**
- * factor * weighted mean of (prediction - truth)^2.
+ * factor * weighted mean of (prediction - truth)^2 over all elements.
  *
+ * @param truth has the shape of the prediction; it gets no gradient
  * @returns [1]
+ * @throws ShapeError where shapes disagree, or the truth requires a gradient.
  */
 export function meanSquaredError(
   prediction: Tensor,
@@ -130,16 +135,16 @@ export function meanSquaredError(
 ): Tensor {
   const { engine } = prediction;
   const { weights, factor = 1 } = options;
-  for (const [name, part] of Object.entries({ prediction, truth, weights })) {
-    if (!part) continue;
-    expectShape('meanSquaredError', name, part, prediction.shape);
+  for (const [name, tensor] of Object.entries({ prediction, truth, weights })) {
+    if (!tensor) continue;
+    expectShape('meanSquaredError', name, tensor, prediction.shape);
   }
   if (tracks(engine, [truth])) {
     throw new ShapeError(
       'meanSquaredError',
       'truth',
       'a constant',
-      'something gradients are wanted for',
+      'a tensor that requires a gradient',
     );
   }
   const { loss, totals, gradient } = lossOutputs(engine, prediction);
@@ -161,14 +166,15 @@ export function meanSquaredError(
     1,
     { constants: { WG: engine.tuning.reduceGroup } },
   );
-  finishLoss('meanSquaredError', loss, prediction, gradient);
+  pushLoss('meanSquaredError', loss, prediction, gradient);
   return loss;
 }
 
 /**
- * x divided by its length over the last axis.
+ * x divided by its Euclidean norm over the last axis.
  *
  * @param x [..., width]
+ * @param eps the smallest norm to divide by
  */
 export function normalize(x: Tensor, eps = 1e-12): Tensor {
   const { engine } = x;
@@ -185,7 +191,7 @@ export function normalize(x: Tensor, eps = 1e-12): Tensor {
     outputs: [y],
     saved: [norms],
     backward(gradients) {
-      const dy = gradients.of(y);
+      const dy = gradients.get(y);
       if (!dy || !gradients.wants(x)) return;
       const { tensor, accumulate } = gradients.into(x);
       const backward = { ...params, accumulate: Number(accumulate) };
@@ -202,13 +208,15 @@ export function normalize(x: Tensor, eps = 1e-12): Tensor {
 }
 
 /**
- * The contrastive loss of one direction: row a of u should be most alike to row a of v among all rows of v.
+ * The contrastive loss in one direction, which pulls row a of u towards row a of v and away from the other rows of v:
  *
- *   factor * mean_a [ logsumexp_b(u_a . v_b / temperature) - u_a . v_a / temperature ],  u and v of unit length
+ *   factor * mean_a [ logsumexp_b(u_a . v_b / temperature) - u_a . v_a / temperature ]
  *
- * @param u [B, width], as `normalize` leaves it
- * @param v [B, width]
- * @param diagonal u32 [B] holding 0 .. B - 1
+ * @param u [B, width], rows of unit length, as `normalize` returns them
+ * @param v [B, width], rows of unit length
+ * @param diagonal u32 [B], the numbers 0 .. B - 1
+ * @returns [1]
+ * @throws ShapeError where shapes disagree, or the temperature is not positive.
  */
 export function contrastiveLoss(
   u: Tensor,
@@ -228,7 +236,7 @@ export function contrastiveLoss(
   });
 }
 
-/** A loss of one element, the totals whose first word it is, and where its gradient goes if one is wanted. */
+/** The tensors that a loss kernel writes: two totals, the first of which is the loss, and the gradient if required. */
 function lossOutputs(
   engine: Engine,
   input: Tensor,
@@ -248,8 +256,8 @@ function lossOutputs(
   return { loss, totals, gradient: tracked ? Tensor.empty(engine, input.shape) : undefined };
 }
 
-/** On the way back, hands the gradient made on the way forward to the input, times the loss's factor in the total. */
-function finishLoss(op: string, loss: Tensor, input: Tensor, gradient: Tensor | undefined): void {
+/** Records a loss, whose gradient the forward pass computed. Backward scales it by the loss's factor in the total. */
+function pushLoss(op: string, loss: Tensor, input: Tensor, gradient: Tensor | undefined): void {
   const { engine } = loss;
   markLoss(loss);
   pushNode(engine, {

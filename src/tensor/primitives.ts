@@ -1,4 +1,4 @@
-/** Elementwise kernels as the tape and the ops use them: they write where they are told and leave no trace. */
+/** Kernel calls that the tape and the operations share. They write into existing tensors and record no tape node. */
 
 import type { Engine } from '../gpu/engine.js';
 import type { BufferView } from '../gpu/memory.js';
@@ -6,12 +6,12 @@ import type { Tensor } from './tensor.js';
 
 const WORKGROUP_SIZE = 64;
 
-/** Whether kernels take four neighbors at a time: where they are made for the CPU, and rows are whole vec4. */
+/** Whether to use kernels that process a vec4 at a time: on the CPU device, where rows are a multiple of four long. */
 export function canVectorize(engine: Engine, width: number): boolean {
   return !engine.tuning.staged && width % 4 === 0;
 }
 
-const NOTHING = {
+const DEFAULT_PARAMS = {
   kind: 0,
   accumulate: 0,
   alpha: 0,
@@ -35,35 +35,35 @@ export function runElementwise(
   engine: Engine,
   kernel: ElementwiseKernel,
   { x, saved, random, out }: ElementwiseArguments,
-  params: Partial<typeof NOTHING>,
+  params: Partial<typeof DEFAULT_PARAMS>,
 ): void {
   const placeholder = engine.placeholders.read;
   const { items } = engine.tuning;
   const options = { constants: { WG: WORKGROUP_SIZE, ITEMS: items } };
-  const all = { ...NOTHING, ...params, n: out.length };
-  const given = { random: random ?? placeholder };
+  const allParams = { ...DEFAULT_PARAMS, ...params, n: out.length };
+  const shared = { random: random ?? placeholder };
   if (canVectorize(engine, out.length)) {
     const buffers = {
-      ...given,
+      ...shared,
       xVec: x ?? placeholder,
       savedVec: saved ?? placeholder,
       outVec: out,
     };
     const groups = Math.ceil(out.length / 4 / (WORKGROUP_SIZE * items));
-    engine.dispatch(`elementwise.${kernel}_wide`, buffers, all, groups, options);
+    engine.dispatch(`elementwise.${kernel}_wide`, buffers, allParams, groups, options);
   } else {
-    const buffers = { ...given, x: x ?? placeholder, saved: saved ?? placeholder, out };
+    const buffers = { ...shared, x: x ?? placeholder, saved: saved ?? placeholder, out };
     const groups = Math.ceil(out.length / (WORKGROUP_SIZE * items));
-    engine.dispatch(`elementwise.${kernel}`, buffers, all, groups, options);
+    engine.dispatch(`elementwise.${kernel}`, buffers, allParams, groups, options);
   }
 }
 
-/** to += from, element by element. */
+/** to += from. */
 export function addInto(engine: Engine, from: Tensor, to: Tensor): void {
   runElementwise(engine, 'combine', { x: from, out: to }, { alpha: 1, accumulate: 1 });
 }
 
-/** target (+)= from * factor. */
+/** to (+)= from * factor. */
 export function scaleInto(
   engine: Engine,
   from: Tensor,
@@ -79,7 +79,7 @@ export function scaleInto(
   );
 }
 
-/** Workgroups of a kernel that gives `rowLanes` invocations to each row. */
+/** The number of workgroups of a kernel in which `rowLanes` invocations share a row. */
 export function rowWorkgroups(engine: Engine, rows: number): number {
   return Math.ceil(rows / (engine.tuning.rowGroup / engine.tuning.rowLanes));
 }

@@ -1,12 +1,12 @@
-/** Random numbers on the GPU: a counter-based generator keyed by (seed, step, site, element), so nothing is stored. */
+/** Random numbers on the GPU: a hash of (seed, step, site, element), so that masks need not be stored. */
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import { Tensor } from './tensor.js';
 
-/** What every random kernel reads: the 64-bit stream of a seed and a step. */
+/** The random stream of a seed and a step, which every random kernel reads. */
 export class RandomState {
-  /** Bound as a uniform: the stream's two words, the others unused. */
+  /** u32 [4], bound as a uniform. The stream is its first two words. */
   readonly state: Tensor;
   readonly #seed: number;
   #step = 0;
@@ -26,20 +26,23 @@ export class RandomState {
     this.#upload();
   }
 
+  /** The step. Different steps draw different masks and samples; the same step draws the same ones again. */
   get step(): number {
     return this.#step;
   }
 
-  /** Sets the step: each draws its own masks and samples, and the same step draws the same again. */
+  /** Writes the stream of another step. */
   set step(step: number) {
     this.#step = step;
     this.#upload();
   }
 
+  /** Releases the state's memory. */
   dispose(): void {
     this.state.dispose();
   }
 
+  /** Like `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -49,46 +52,53 @@ export class RandomState {
   }
 }
 
-/** Two rounds of the kernels' own hash (pcg4d, Jarzynski and Olano 2020) over three words. */
+/** Two rounds of the hash that the kernels use (pcg4d, Jarzynski and Olano 2020) over three words. */
 function mix(a: number, b: number, c: number): Uint32Array {
   const v = Uint32Array.of(a, b, c, 0);
   for (let round = 0; round < 2; round++) {
     for (let n = 0; n < 4; n++) v[n] = Math.imul(v[n]!, 1664525) + 1013904223;
-    mixSeed(v);
+    mixWords(v);
     for (let n = 0; n < 4; n++) v[n]! ^= v[n]! >>> 16;
-    mixSeed(v);
+    mixWords(v);
   }
   return v;
 }
 
-function mixSeed(v: Uint32Array): void {
-  for (const [to, p, q] of [
+function mixWords(v: Uint32Array): void {
+  for (const [target, p, q] of [
     [0, 1, 3],
     [1, 2, 0],
     [2, 0, 1],
     [3, 1, 2],
   ] as const) {
-    v[to]! += Math.imul(v[p]!, v[q]!);
+    v[target]! += Math.imul(v[p]!, v[q]!);
   }
 }
 
-/** Dropout at one place of a model: keeps an element with probability 1 - rate and scales it up to match. */
+/** One dropout of a model. It keeps an element with probability 1 - rate and multiplies it by 1 / (1 - rate). */
 export interface Dropout {
-  /** From 0 up to but not including 1. */
+  /** The probability of setting an element to 0: from 0 up to but not including 1. */
   readonly rate: number;
-  /** A number for the place, so that no two places share a stream. */
+  /** The id of this dropout, so that no two dropouts of a step use the same random numbers. */
   readonly site: number;
+  /** The random stream. */
   readonly random: RandomState;
 }
 
-/** Dropout as kernels take it; without dropout, a threshold nothing reaches and a scale of 1. */
+/** Dropout as parameters of a kernel. */
 export interface DropoutParams {
+  /** An element is kept where its 32-bit random word is below this. */
   readonly keepThreshold: number;
+  /** The factor of kept elements; 1 switches dropout off. */
   readonly keepScale: number;
   readonly site: number;
 }
 
-/** @throws ShapeError where the rate is no probability below 1. */
+/**
+ * The parameters of a dropout; with undefined or a rate of 0, those that keep everything.
+ *
+ * @throws ShapeError where the rate is negative, or 1 or more.
+ */
 export function dropoutParams(op: string, dropout: Dropout | undefined): DropoutParams {
   if (!dropout || dropout.rate === 0) return { keepThreshold: 0xffffffff, keepScale: 1, site: 0 };
   const { rate, site } = dropout;

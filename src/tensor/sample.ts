@@ -4,32 +4,35 @@ import { ShapeError } from '../gpu/errors.js';
 import type { RandomState } from './random.js';
 import { expectShape, expectType, Tensor } from './tensor.js';
 
+/** Options of `sample`. */
 export interface SampleOptions {
-  /** 0 takes the most likely class. Default 1. */
+  /** Divides the logits; 0 takes the most likely class. Default: 1. */
   temperature?: number;
-  /** Keeps the k largest logits, and ties of the k-th. Default: all. */
+  /** Keeps the k largest logits, and those equal to the k-th. Default: all. */
   topK?: number;
-  /** Keeps a logit if those above it hold at most this much of the probability. Default 1: all. */
+  /** Keeps a logit if the larger ones have together at most this probability. Default: 1, which keeps all. */
   topP?: number;
-  /** u32, one per row: what falls below it is drawn as it; past the end, as the last class. */
+  /** u32, one per row: the smallest class to return, at most the last one. A smaller draw is raised to it. */
   lowest?: Tensor;
+  /** The random stream. */
   random: RandomState;
-  /** A number for the place that draws, so that no two places share a stream. */
+  /** The id of this draw, so that no two draws of a step use the same random numbers. */
   site: number;
 }
 
-/** What was drawn, and the logarithm of its probability under the whole softmax at temperature 1. */
+/** The classes that `sample` drew. */
 export interface Sampled {
-  /** u32 [rows] */
+  /** u32 [rows], the classes */
   drawn: Tensor;
-  /** [rows] */
+  /** [rows], the logarithm of each class's probability under the unfiltered softmax at temperature 1 */
   logProbability: Tensor;
 }
 
 /**
- * One class per row: top-k, then top-p, then temperature, then a draw, then lowest.
+ * Draws one class per row. The steps are top-k, top-p, temperature, the draw, and raising it to `lowest`.
  *
  * @param logits [..., classes]
+ * @throws ShapeError where an option is out of range.
  */
 export function sample(logits: Tensor, options: SampleOptions): Sampled {
   const { engine } = logits;
@@ -40,7 +43,7 @@ export function sample(logits: Tensor, options: SampleOptions): Sampled {
   if (!(temperature >= 0))
     throw new ShapeError('sample', 'temperature', '0 or more', String(temperature));
   if (!Number.isInteger(topK) || topK < 0)
-    throw new ShapeError('sample', 'topK', 'a whole number', String(topK));
+    throw new ShapeError('sample', 'topK', 'a non-negative integer', String(topK));
   if (!(topP > 0)) throw new ShapeError('sample', 'topP', 'above 0', String(topP));
   if (lowest) {
     expectShape('sample', 'lowest', lowest, [rows], {}, 'u32');

@@ -1,26 +1,26 @@
-/** Along the sequence axis: concatenation, slices, means; and video patches as a sequence. */
+/** Operations along the sequence axis: concatenation, slices, means, and video patches as a sequence. */
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import { linear } from './linear.js';
 import { newOutput, pushNode, type Target } from './tape.js';
-import { expectShape, showShape, Tensor } from './tensor.js';
+import { expectShape, formatShape, Tensor } from './tensor.js';
 
 const WORKGROUP_SIZE = 64;
 
-/** A run of `length` positions, copied from `inStart` of x to `outStart` of out. */
-interface Run {
+/** A range of `length` positions, copied from position `inStart` of x to position `outStart` of out. */
+interface PositionRange {
   length: number;
   inStart: number;
   outStart: number;
 }
 
-/** target (+)= a run of x; x and target are [B, T, width] with T of their own. */
-function copyRun(
+/** target (+)= a range of x. Both are [B, T, width], where T may differ. */
+function copyPositions(
   engine: Engine,
   x: Tensor,
   target: Target,
-  { length, inStart, outStart }: Run,
+  { length, inStart, outStart }: PositionRange,
 ): void {
   const [batch, inLength, width] = x.shape as [number, number, number];
   engine.dispatch(
@@ -43,24 +43,24 @@ function copyRun(
 }
 
 /**
- * Sequences one after the other.
+ * The sequences joined along the sequence axis.
  *
  * @param parts each [B, T_n, width]
  * @returns [B, sum of T_n, width]
  */
 export function concatenate(parts: readonly Tensor[]): Tensor {
-  const first = parts[0];
-  if (!first) throw new ShapeError('concatenate', 'parts', 'at least one', 'an empty list');
-  const { engine } = first;
+  const firstPart = parts[0];
+  if (!firstPart) throw new ShapeError('concatenate', 'parts', 'at least one', 'an empty list');
+  const { engine } = firstPart;
   const bound: Record<string, number> = {};
   for (const [n, part] of parts.entries()) {
     expectShape('concatenate', `part ${n}`, part, ['B', `T${n}`, 'width'], bound);
   }
   const length = parts.reduce((sum, part) => sum + part.axis(1), 0);
-  const out = newOutput(engine, [first.axis(0), length, first.axis(2)], parts);
+  const out = newOutput(engine, [firstPart.axis(0), length, firstPart.axis(2)], parts);
   let outStart = 0;
   for (const part of parts) {
-    copyRun(
+    copyPositions(
       engine,
       part,
       { tensor: out, accumulate: false },
@@ -72,13 +72,13 @@ export function concatenate(parts: readonly Tensor[]): Tensor {
     op: 'concatenate',
     outputs: [out],
     backward(gradients) {
-      const dout = gradients.of(out);
+      const dout = gradients.get(out);
       if (!dout) return;
       let inStart = 0;
       for (const part of parts) {
         const length = part.axis(1);
         if (gradients.wants(part))
-          copyRun(engine, dout, gradients.into(part), { length, inStart, outStart: 0 });
+          copyPositions(engine, dout, gradients.into(part), { length, inStart, outStart: 0 });
         inStart += length;
       }
     },
@@ -87,10 +87,11 @@ export function concatenate(parts: readonly Tensor[]): Tensor {
 }
 
 /**
- * Writes x over positions start .. start + T - 1 of a longer sequence. No gradient flows through it.
+ * Overwrites positions start .. start + T - 1 of a sequence with x. It has no gradient.
  *
  * @param target [B, S, width]
  * @param x [B, T, width]
+ * @throws ShapeError where the range is not within 0 .. S.
  */
 export function writePositions(target: Tensor, x: Tensor, start: number): void {
   const bound = expectShape('writePositions', 'target', target, ['B', 'S', 'width']);
@@ -104,7 +105,7 @@ export function writePositions(target: Tensor, x: Tensor, start: number): void {
       `${start} to ${start + length}`,
     );
   }
-  copyRun(
+  copyPositions(
     x.engine,
     x,
     { tensor: target, accumulate: false },
@@ -113,10 +114,11 @@ export function writePositions(target: Tensor, x: Tensor, start: number): void {
 }
 
 /**
- * Positions start .. start + length - 1.
+ * Positions start .. start + length - 1 of x.
  *
  * @param x [B, T, width]
  * @returns [B, length, width]
+ * @throws ShapeError where the range is empty or not within 0 .. T.
  */
 export function slice(x: Tensor, start: number, length: number): Tensor {
   const { engine } = x;
@@ -124,28 +126,38 @@ export function slice(x: Tensor, start: number, length: number): Tensor {
     'B' | 'T' | 'width',
     number
   >;
-  const whole = Number.isInteger(start) && Number.isInteger(length);
-  if (!whole || start < 0 || length < 1 || start + length > T) {
+  const areIntegers = Number.isInteger(start) && Number.isInteger(length);
+  if (!areIntegers || start < 0 || length < 1 || start + length > T) {
     throw new ShapeError('slice', 'the range', `within 0 to ${T}`, `${start} to ${start + length}`);
   }
   const out = newOutput(engine, [B, length, width], [x]);
-  copyRun(engine, x, { tensor: out, accumulate: false }, { length, inStart: start, outStart: 0 });
+  copyPositions(
+    engine,
+    x,
+    { tensor: out, accumulate: false },
+    { length, inStart: start, outStart: 0 },
+  );
   pushNode(engine, {
     op: 'slice',
     outputs: [out],
     backward(gradients) {
-      const dout = gradients.of(out);
+      const dout = gradients.get(out);
       if (!dout || !gradients.wants(x)) return;
-      // The positions outside the slice have a gradient too: zero, or what others left there.
+      // Positions outside the slice keep their gradient from other operations, or get 0.
       const tensor = gradients.accumulator(x);
-      copyRun(engine, dout, { tensor, accumulate: true }, { length, inStart: 0, outStart: start });
+      copyPositions(
+        engine,
+        dout,
+        { tensor, accumulate: true },
+        { length, inStart: 0, outStart: start },
+      );
     },
   });
   return out;
 }
 
 /**
- * The mean over positions, over those whose mask is not zero where there is one; a row with none pools to 0.
+ * The mean over positions, or with a mask over those where it is not 0. The mean over no positions is 0.
  *
  * @param x [B, T, width]
  * @param mask u32 [B, T]
@@ -185,7 +197,7 @@ export function meanPool(x: Tensor, mask?: Tensor): Tensor {
     outputs: [out],
     saved: [counts],
     backward(gradients) {
-      const dout = gradients.of(out);
+      const dout = gradients.get(out);
       if (!dout || !gradients.wants(x)) return;
       const { tensor, accumulate } = gradients.into(x);
       engine.dispatch(
@@ -202,20 +214,28 @@ export function meanPool(x: Tensor, mask?: Tensor): Tensor {
 
 const VIDEO_AXES = ['B', 'channels', 'frames', 'height', 'width'] as const;
 
-/** Three numbers along time, height and width. */
+/** Three integers: along time, height and width. */
 export type Triple = readonly [number, number, number];
 
 /**
- * Patches of a video as rows, in the order of a Conv3d weight's voxels.
+ * The patches of a video as rows. The voxels of a patch are in the order of PyTorch's Conv3d weights.
  *
  * @param video [B, channels, frames, height, width]
- * @returns patches [B, t * h * w, channels * kt * kh * kw], and how many places [t, h, w] there are
+ * @param kernel [kt, kh, kw], the size of a patch
+ * @param stride the distance between patches
+ * @returns patches [B, t * h * w, channels * kt * kh * kw], and grid [t, h, w], the number of patches along each axis
+ * @throws ShapeError where the kernel does not fit into the video, or the kernel or stride is not positive.
  */
 export function unfold3d(
   video: Tensor,
   kernel: Triple,
   stride: Triple,
-): { patches: Tensor; places: Triple } {
+): {
+  /** [B, t * h * w, channels * kt * kh * kw] */
+  patches: Tensor;
+  /** [t, h, w] */
+  grid: Triple;
+} {
   const { engine } = video;
   expectShape('unfold3d', 'video', video, VIDEO_AXES);
   const [batch, channels, frames, height, width] = video.shape as [
@@ -233,17 +253,17 @@ export function unfold3d(
     throw new ShapeError(
       'unfold3d',
       'kernel and stride',
-      `positive, the kernel within ${showShape(extent)}`,
-      `${showShape(kernel)} and ${showShape(stride)}`,
+      `positive, the kernel within ${formatShape(extent)}`,
+      `${formatShape(kernel)} and ${formatShape(stride)}`,
     );
   }
-  const places = extent.map((n, axis) => Math.floor((n - kernel[axis]!) / stride[axis]!) + 1) as [
+  const grid = extent.map((n, axis) => Math.floor((n - kernel[axis]!) / stride[axis]!) + 1) as [
     number,
     number,
     number,
   ];
   const [kt, kh, kw] = kernel;
-  const [t, h, w] = places;
+  const [t, h, w] = grid;
   const [strideT, strideH, strideW] = stride;
   const patches = newOutput(engine, [batch, t * h * w, channels * kt * kh * kw], [video]);
   const params = {
@@ -272,7 +292,7 @@ export function unfold3d(
     op: 'unfold3d',
     outputs: [patches],
     backward(gradients) {
-      const dpatches = gradients.of(patches);
+      const dpatches = gradients.get(patches);
       if (!dpatches || !gradients.wants(video)) return;
       const { tensor, accumulate } = gradients.into(video);
       engine.dispatch(
@@ -284,30 +304,36 @@ export function unfold3d(
       );
     },
   });
-  return { patches, places };
+  return { patches, grid };
 }
 
 /**
- * A 3-D convolution without padding, as one matrix product over patches.
+ * A 3-D convolution without padding, computed as one matrix product over patches.
  *
  * @param video [B, channels, frames, height, width]
  * @param weight [out, channels, kt, kh, kw]
  * @param bias [out]
- * @returns [B, t * h * w, out], channels last, places in the order t, h, w
+ * @returns out [B, t * h * w, out], channels last, and grid [t, h, w], the number of outputs along each axis
+ * @throws ShapeError where shapes disagree, or the kernel does not fit into the video.
  */
 export function conv3d(
   video: Tensor,
   weight: Tensor,
   bias: Tensor | undefined,
   stride: Triple,
-): { out: Tensor; places: Triple } {
+): {
+  /** [B, t * h * w, out] */
+  out: Tensor;
+  /** [t, h, w] */
+  grid: Triple;
+} {
   const { channels } = expectShape('conv3d', 'video', video, VIDEO_AXES) as { channels: number };
   expectShape('conv3d', 'weight', weight, ['out', channels, 'kt', 'kh', 'kw']);
   if (bias) expectShape('conv3d', 'bias', bias, [weight.axis(0)]);
   const [outer, , ...kernel] = weight.shape as [number, number, number, number, number];
   return video.engine.scope(() => {
-    const { patches, places } = unfold3d(video, kernel, stride);
+    const { patches, grid } = unfold3d(video, kernel, stride);
     const flat = weight.reshape([outer, patches.axis(2)]);
-    return { out: linear(patches, flat, { bias }), places };
+    return { out: linear(patches, flat, { bias }), grid };
   });
 }

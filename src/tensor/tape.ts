@@ -1,26 +1,30 @@
-/** Reverse-mode differentiation: ops append nodes to a tape while it runs, and the tape is walked back once. */
+/** Reverse-mode differentiation: operations append nodes to a tape, which the backward pass visits in reverse order. */
 
 import type { Engine } from '../gpu/engine.js';
 import { addInto, scaleInto } from './primitives.js';
 import { type Shape, Tensor } from './tensor.js';
 
-/** What an op leaves on the tape. */
+/** An operation on the tape. */
 export interface TapeNode {
+  /** The operation's name. */
   readonly op: string;
+  /** The tensors that it computed. */
   readonly outputs: readonly Tensor[];
-  /** Memory only this node needs; given back once its gradients are made. */
+  /** Tensors that only `backward` needs. They are released after it. */
   readonly saved?: readonly Tensor[];
+  /** Adds the gradients of the inputs, given those of the outputs. */
   backward(gradients: Gradients): void;
 }
 
+/** The tape of each engine that is inside `differentiate`. */
 const tapes = new WeakMap<Engine, TapeNode[]>();
 
-/** Whether gradients will be wanted for a result of these inputs. */
+/** Whether a gradient flows to one of these inputs: `differentiate` is running, and one of them requires a gradient. */
 export function tracks(engine: Engine, inputs: readonly (Tensor | undefined)[]): boolean {
   return tapes.has(engine) && inputs.some((input) => input?.root.requiresGrad);
 }
 
-/** An op's output: undefined contents, tracked where one of its inputs is. */
+/** A tensor for an operation's result, with undefined contents. It requires a gradient if one of the inputs does. */
 export function newOutput(
   engine: Engine,
   shape: Shape,
@@ -29,136 +33,150 @@ export function newOutput(
   return Tensor.empty(engine, shape, 'f32', { requiresGrad: tracks(engine, inputs) });
 }
 
-/** Appends a node, if any of its outputs is tracked; otherwise gives its saved memory back at once. */
+/** Appends a node to the tape if one of its outputs requires a gradient. Otherwise releases its saved tensors. */
 export function pushNode(engine: Engine, node: TapeNode): void {
   const tape = tapes.get(engine);
   if (tape && node.outputs.some((output) => output.requiresGrad)) tape.push(node);
   else for (const saved of node.saved ?? []) saved.release();
 }
 
-/** Losses, of one element each: what `differentiate` may start from. */
+/** The tensors that `differentiate` may start from, of one element each. */
 const losses = new WeakSet<Tensor>();
 
-/** Marks an op's output as a loss. */
+/** Marks the output of an operation as a loss, which `differentiate` may start from. Returns the loss. */
 export function markLoss(loss: Tensor): Tensor {
   losses.add(loss.root);
   return loss;
 }
 
-/** What a differentiated function returns: its loss, alone or with other tensors to keep. */
-export type Differentiated = Tensor | { readonly loss: Tensor; readonly [name: string]: Tensor };
+/** The result of a differentiated function: the loss, alone or in an object with other tensors that are kept. */
+export type Differentiated =
+  | Tensor
+  | {
+      /** The loss, of one element. */
+      readonly loss: Tensor;
+      readonly [name: string]: Tensor;
+    };
 
 /**
- * Runs `fn` and adds d loss / d leaf to the gradient of every leaf that wants one.
+ * Runs `fn` and adds d loss / d leaf to the gradient of every leaf that requires one.
  *
- * Activations belong to the tape and are given back as the walk passes them; what `fn` returns is kept.
+ * The backward pass releases each activation after it has used it. The tensors that `fn` returns are kept.
  *
- * @param fn makes the loss by a loss op: crossEntropy, meanSquaredError, contrastiveLoss or sumLosses.
+ * @param fn computes the loss with crossEntropy, meanSquaredError, contrastiveLoss or sumLosses.
+ * @throws Error where `fn` is async or itself calls `differentiate`, or where the loss comes from another operation.
  */
 export function differentiate<R extends Differentiated>(engine: Engine, fn: () => R): R {
   if (tapes.has(engine)) {
-    throw new Error('differentiate does not nest: the engine has no second derivatives.');
+    throw new Error('differentiate cannot be nested: the engine has no second derivatives.');
   }
   return engine.scope(() => {
     const tape: TapeNode[] = [];
     tapes.set(engine, tape);
-    let ran: { result: R; settle: () => void };
+    let forward: { result: R; settle: () => void };
     try {
-      ran = engine.defer(fn);
+      forward = engine.defer(fn);
     } finally {
       tapes.delete(engine);
     }
-    walkBack(engine, tape, ran.result);
-    ran.settle();
-    return ran.result;
+    runBackward(engine, tape, forward.result);
+    forward.settle();
+    return forward.result;
   });
 }
 
-function walkBack(engine: Engine, tape: TapeNode[], result: Differentiated): void {
+function runBackward(engine: Engine, tape: TapeNode[], result: Differentiated): void {
   const loss = result instanceof Tensor ? result : result.loss;
   if (!losses.has(loss.root)) {
     throw new Error(
-      'differentiate: the loss should be made by crossEntropy, meanSquaredError, contrastiveLoss or sumLosses.',
+      'differentiate: the loss should be computed by crossEntropy, meanSquaredError, contrastiveLoss or sumLosses.',
     );
   }
   const returned: Tensor[] = result instanceof Tensor ? [result] : Object.values(result);
-  const kept = new Set(returned.map((tensor) => tensor.root));
+  const returnedRoots = new Set(returned.map((tensor) => tensor.root));
   const gradients = new Gradients(engine, loss, tape);
   for (const node of tape.reverse()) {
     node.backward(gradients);
     for (const tensor of [...(node.saved ?? []), ...node.outputs]) {
-      if (!kept.has(tensor.root)) tensor.release();
+      if (!returnedRoots.has(tensor.root)) tensor.release();
     }
     for (const output of node.outputs) gradients.drop(output);
   }
 }
 
-/** Where a gradient is to be written. */
+/** The tensor that a kernel writes a gradient into. */
 export interface Target {
+  /** The gradient, or the part of it that is known so far. */
   readonly tensor: Tensor;
-  /** Whether to add to what is there, or to overwrite it. */
+  /** Whether to add to its contents or to overwrite them. */
   readonly accumulate: boolean;
 }
 
-/** The gradients known so far on the walk back, by root tensor. */
+/** The gradients computed so far in a backward pass, by root tensor. */
 export class Gradients {
   readonly #engine: Engine;
   readonly #gradients = new Map<Tensor, Tensor>();
   readonly #factors = new Map<Tensor, number>();
-  readonly #taped: ReadonlySet<Tensor>;
+  /** The roots of everything on the tape. All other tensors are leaves. */
+  readonly #outputs: ReadonlySet<Tensor>;
 
+  /** @internal */
   constructor(engine: Engine, loss: Tensor, tape: readonly TapeNode[]) {
     this.#engine = engine;
     this.#factors.set(loss.root, 1);
-    this.#taped = new Set(tape.flatMap((node) => node.outputs.map((output) => output.root)));
+    this.#outputs = new Set(tape.flatMap((node) => node.outputs.map((output) => output.root)));
   }
 
+  /** Whether the gradient of an input is needed. */
   wants(tensor: Tensor | undefined): tensor is Tensor {
     return tensor?.requiresGrad ?? false;
   }
 
-  /** d loss / d tensor, or undefined where nothing depends on it. */
-  of(tensor: Tensor): Tensor | undefined {
+  /**
+   * d loss / d output, or undefined where the loss does not depend on it. Complete once the output's node is visited.
+   */
+  get(tensor: Tensor): Tensor | undefined {
     return this.#gradients.get(tensor.root)?.reshape(tensor.shape);
   }
 
-  /** The factor a loss enters the total with, or undefined where it does not enter. */
+  /** d total / d loss for a loss in the total that is differentiated, or undefined where it is not part of it. */
   factor(loss: Tensor): number | undefined {
     return this.#factors.get(loss.root);
   }
 
+  /** Adds to the factor of a loss in the total. */
   addFactor(loss: Tensor, factor: number): void {
     this.#factors.set(loss.root, (this.#factors.get(loss.root) ?? 0) + factor);
   }
 
-  /** Where a kernel writes its share of d loss / d tensor. */
+  /** The target for a kernel that can either overwrite or add. */
   into({ root, shape }: Tensor): Target {
-    const known = this.#existing(root);
-    if (known) return { tensor: known.reshape(shape), accumulate: true };
-    const fresh = Tensor.empty(this.#engine, root.shape);
-    this.#gradients.set(root, fresh);
-    return { tensor: fresh.reshape(shape), accumulate: false };
+    const existing = this.#existingGradient(root);
+    if (existing) return { tensor: existing.reshape(shape), accumulate: true };
+    const created = Tensor.empty(this.#engine, root.shape);
+    this.#gradients.set(root, created);
+    return { tensor: created.reshape(shape), accumulate: false };
   }
 
-  /** Where a kernel that always adds writes its share: like `into`, but never undefined contents. */
+  /** The target for a kernel that always adds: like `into`, but a new gradient is cleared first. */
   accumulator(tensor: Tensor): Tensor {
     const target = this.into(tensor);
     if (!target.accumulate) this.#engine.clear(target.tensor);
     return target.tensor;
   }
 
-  /** Adds a finished gradient; its memory becomes the walk's. */
+  /** Adds a gradient that is already computed, and takes over its memory. */
   accumulate({ root }: Tensor, gradient: Tensor): void {
-    const known = this.#existing(root);
-    if (known) {
-      addInto(this.#engine, gradient, known);
+    const existing = this.#existingGradient(root);
+    if (existing) {
+      addInto(this.#engine, gradient, existing);
       gradient.release();
     } else {
       this.#gradients.set(root, gradient.root);
     }
   }
 
-  /** Hands an output's gradient on to the input it was added to; nothing may need it after. */
+  /** Adds the output's gradient to the input's and takes it away from the output, without a copy if possible. */
   pass(output: Tensor, input: Tensor): void {
     const gradient = this.#gradients.get(output.root);
     if (!gradient || !this.wants(input)) return;
@@ -166,7 +184,7 @@ export class Gradients {
     this.accumulate(input, gradient);
   }
 
-  /** Adds an output's gradient to an input it was added to, leaving it in place. */
+  /** Adds a copy of the output's gradient to the input's. */
   share(output: Tensor, input: Tensor): void {
     const gradient = this.#gradients.get(output.root);
     if (!gradient || !this.wants(input)) return;
@@ -174,15 +192,15 @@ export class Gradients {
     scaleInto(this.#engine, gradient, 1, tensor, accumulate);
   }
 
-  /** Gives back the gradient of a tensor the walk is done with. */
+  /** Releases the gradient of a tensor whose node was visited. */
   drop(tensor: Tensor): void {
     this.#gradients.get(tensor.root)?.release();
     this.#gradients.delete(tensor.root);
   }
 
-  /** The gradient that is there: one of this walk, or that of a leaf, which outlives every walk. */
-  #existing(root: Tensor): Tensor | undefined {
-    if (this.#taped.has(root)) return this.#gradients.get(root);
+  /** The gradient to add to: of a tensor on the tape, that of this pass; of a leaf, its own, created if necessary. */
+  #existingGradient(root: Tensor): Tensor | undefined {
+    if (this.#outputs.has(root)) return this.#gradients.get(root);
     root.reached = true;
     if (!root.gradient || root.gradient.released)
       root.gradient = Tensor.lasting(this.#engine, root.shape);

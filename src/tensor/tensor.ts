@@ -1,42 +1,59 @@
-/** Tensors: a shape and a type over a range of a GPU buffer. */
+/** Tensors: a range of a GPU buffer with a shape and an element type. */
 
 import type { Engine } from '../gpu/engine.js';
 import { ShapeError } from '../gpu/errors.js';
 import type { Allocation, BufferView, Owner } from '../gpu/memory.js';
 
+/** The element type of a tensor. */
 export type DType = 'f32' | 'u32';
+/** The length of each axis, the slowest first. */
 export type Shape = readonly number[];
+/** Host data of a tensor. */
 export type TypedArray = Float32Array | Uint32Array;
 
+/** Options of the functions that create tensors. */
 export interface TensorOptions {
-  /** Whether gradients are wanted for it. Default false. */
+  /** Whether `differentiate` computes a gradient for it. Default: false. */
   requiresGrad?: boolean;
 }
 
-/** STORAGE | COPY_SRC | COPY_DST: what the engine does with a buffer. */
+/** STORAGE | COPY_SRC | COPY_DST, the usage that the engine needs of a buffer. */
 const BUFFER_USAGE = 0x80 | 0x04 | 0x08;
 
 /**
  * A dense row-major tensor in GPU memory.
  *
- * Views made by `reshape` share their memory and their gradient with the tensor they come from, their `root`.
+ * A view made by `reshape` shares its memory and its gradient with the tensor it was made from, its `root`.
  */
 export class Tensor implements BufferView, Owner {
+  /** The engine that it was created on; operations run there. */
   readonly engine: Engine;
+  /** The length of each axis. */
   readonly shape: Shape;
+  /** The element type. */
   readonly dtype: DType;
+  /** The buffer that contains it. */
   readonly buffer: GPUBuffer;
+  /** Bytes from the buffer's start. */
   readonly offset: number;
+  /** Bytes. */
   readonly size: number;
+  /** The pooled memory that it owns; undefined where it is a range of a parameter store's or the caller's buffer. */
   readonly allocation: Allocation | undefined;
-  /** The tensor whose memory this is: itself, unless it is a reshaped view. */
+  /** The tensor that this one is a view of, or itself. */
   readonly root: Tensor;
-  /** Where gradients of a leaf are accumulated; set for parameters, made on demand for other leaves. */
+  /** The accumulated gradient of a leaf. A store sets it for its parameters; other leaves get one on demand. */
   gradient: Tensor | undefined;
-  /** Whether a gradient has ever been written for it. */
+  /** Whether a gradient was ever written for it. */
   reached = false;
   #requiresGrad: boolean;
 
+  /**
+   * A tensor over existing memory. `Tensor.empty`, `zeros`, `from` and `fromBuffer` create one for most purposes.
+   *
+   * @param view the memory.
+   * @param options `allocation` is the pooled memory to own, `root` the tensor to be a view of.
+   */
   constructor(
     engine: Engine,
     shape: Shape,
@@ -55,27 +72,38 @@ export class Tensor implements BufferView, Owner {
     this.#requiresGrad = options.requiresGrad ?? false;
   }
 
-  /** A tensor of undefined contents. */
+  /** A tensor with undefined contents. */
   static empty(
     engine: Engine,
     shape: Shape,
     dtype: DType = 'f32',
     options?: TensorOptions,
   ): Tensor {
-    return Tensor.#over(engine, shape, dtype, engine.allocate(4 * elementCount(shape)), options);
+    return Tensor.#onAllocation(
+      engine,
+      shape,
+      dtype,
+      engine.allocate(4 * elementCount(shape)),
+      options,
+    );
   }
 
   /** A tensor of zeros that outlives scopes and recordings, until it is disposed. */
   static lasting(engine: Engine, shape: Shape): Tensor {
-    return Tensor.#over(engine, shape, 'f32', engine.allocateLasting(4 * elementCount(shape)));
+    return Tensor.#onAllocation(
+      engine,
+      shape,
+      'f32',
+      engine.allocateLasting(4 * elementCount(shape)),
+    );
   }
 
   /**
-   * A tensor over a buffer of the caller's, which stays the caller's: `dispose` leaves it alone.
+   * A tensor in the caller's buffer, which `dispose` does not destroy.
    *
-   * @param offset bytes from its start, a multiple of 256.
-   * @throws ShapeError where the buffer is too short, the offset not a multiple of 256, or the usage lacks one of
-   *   STORAGE, COPY_SRC and COPY_DST.
+   * @param options `offset` is in bytes from the buffer's start, a multiple of 256.
+   * @throws ShapeError where the buffer is too short, the offset is not a multiple of 256, or the usage lacks STORAGE,
+   *   COPY_SRC or COPY_DST.
    */
   static fromBuffer(
     engine: Engine,
@@ -106,19 +134,20 @@ export class Tensor implements BufferView, Owner {
     return new Tensor(engine, shape, dtype, { buffer, offset, size }, options);
   }
 
-  static #over(
+  static #onAllocation(
     engine: Engine,
     shape: Shape,
     dtype: DType,
     allocation: Allocation,
     options?: TensorOptions,
   ): Tensor {
-    // A tensor of no elements still binds something.
+    // A binding cannot be empty, so a tensor without elements binds its whole allocation.
     const size = 4 * elementCount(shape) || allocation.size;
     const view = { buffer: allocation.buffer, offset: 0, size };
     return new Tensor(engine, shape, dtype, view, { ...options, allocation });
   }
 
+  /** A tensor of zeros. */
   static zeros(
     engine: Engine,
     shape: Shape,
@@ -131,9 +160,9 @@ export class Tensor implements BufferView, Owner {
   }
 
   /**
-   * A tensor holding a copy of host data.
+   * A tensor with a copy of host data: u32 for a Uint32Array, otherwise f32.
    *
-   * @throws ShapeError where the data are not as many as the shape says.
+   * @throws ShapeError where the number of elements is not that of the shape.
    */
   static from(
     engine: Engine,
@@ -145,101 +174,119 @@ export class Tensor implements BufferView, Owner {
       data instanceof Float32Array || data instanceof Uint32Array ? data : new Float32Array(data);
     const dtype = array instanceof Uint32Array ? 'u32' : 'f32';
     const allocation = engine.allocate(4 * elementCount(shape), 'constant');
-    const tensor = Tensor.#over(engine, shape, dtype, allocation, options);
+    const tensor = Tensor.#onAllocation(engine, shape, dtype, allocation, options);
     tensor.write(array);
     return tensor;
   }
 
-  /** Whether gradients are wanted for it; a view's and its root's are one. */
+  /** Whether `differentiate` computes a gradient for it. A view shares this with its root. */
   get requiresGrad(): boolean {
     return this.root.#requiresGrad;
   }
 
-  set requiresGrad(wanted: boolean) {
-    this.root.#requiresGrad = wanted;
+  /** Sets it for the tensor and all views of the same memory. */
+  set requiresGrad(value: boolean) {
+    this.root.#requiresGrad = value;
   }
 
+  /** Whether its memory was released, so that it must not be used. */
   get released(): boolean {
     return this.root.allocation?.released ?? false;
   }
 
-  /** How many elements. */
+  /** Number of elements. */
   get length(): number {
     return elementCount(this.shape);
   }
 
-  /** The length of axis `n`, counted from the end where negative. */
-  axis(n: number): number {
-    return this.shape[n < 0 ? this.shape.length + n : n]!;
+  /** The length of an axis; a negative index counts from the end. */
+  axis(index: number): number {
+    return this.shape[index < 0 ? this.shape.length + index : index]!;
   }
 
-  /** Replaces the contents, before anything that runs after this call. */
+  /**
+   * Replaces the contents. Operations called before see the old contents, those called after it the new ones.
+   *
+   * @throws ShapeError where the data have another length or type.
+   * @throws Error where the tensor was disposed, or is computed by the step being recorded.
+   */
   write(data: TypedArray): void {
     if (data.length !== this.length) {
       throw new ShapeError('write', 'data', `${this.length} elements`, `${data.length}`);
     }
-    const given = data instanceof Uint32Array ? 'u32' : 'f32';
-    if (given !== this.dtype) throw new ShapeError('write', 'data', `of type ${this.dtype}`, given);
+    const dataType = data instanceof Uint32Array ? 'u32' : 'f32';
+    if (dataType !== this.dtype)
+      throw new ShapeError('write', 'data', `of type ${this.dtype}`, dataType);
     this.engine.upload(this, data);
   }
 
-  /** The contents as f32. */
+  /** The contents of an f32 tensor, after all operations called so far. */
   async floats(): Promise<Float32Array> {
     return new Float32Array(await this.engine.read(this), 0, this.length);
   }
 
-  /** The contents as u32. */
+  /** The contents of a u32 tensor, after all operations called so far. */
   async words(): Promise<Uint32Array> {
     return new Uint32Array(await this.engine.read(this), 0, this.length);
   }
 
-  /** The same memory under another shape of as many elements. */
+  /**
+   * A view of the same memory with another shape.
+   *
+   * @throws ShapeError where the shape has another number of elements.
+   */
   reshape(shape: Shape): Tensor {
     if (elementCount(shape) !== this.length) {
-      throw new ShapeError('reshape', 'shape', `${this.length} elements`, showShape(shape));
+      throw new ShapeError('reshape', 'shape', `${this.length} elements`, formatShape(shape));
     }
     return new Tensor(this.engine, shape, this.dtype, this, { root: this.root });
   }
 
-  /** Takes the memory out of every open scope: it lives until it is disposed. */
+  /** Removes the memory from every open scope, so that it lives until it is disposed. */
   keep(): this {
     this.root.allocation?.detach();
     return this;
   }
 
   /**
-   * Gives the memory back, its gradient's too; inside `differentiate`, once the gradients are made. Parameters, whose
-   * memory is their store's, and tensors over a caller's buffer are left alone.
+   * Returns the tensor's memory and its gradient's to the pool; inside `differentiate`, after the gradients are
+   * computed. Does nothing for parameters, whose memory belongs to their store, and for tensors in the caller's
+   * buffer.
    */
   dispose(): void {
     this.root.allocation?.dispose();
     this.root.gradient?.allocation?.dispose();
   }
 
-  /** Gives the memory back at once: for ops that know that nobody needs it. */
+  /** Returns the memory to the pool at once, for operations that know that no gradient needs it. */
   release(): void {
     this.root.allocation?.release();
   }
 
+  /** Like `dispose`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
 }
 
+/** The number of elements of a shape: 1 for no axes. */
 export function elementCount(shape: Shape): number {
-  return shape.reduce((product, n) => product * n, 1);
+  return shape.reduce((product, length) => product * length, 1);
 }
 
-export function showShape(shape: Shape): string {
+/** A shape as error messages show it, such as `[2, 3]`. */
+export function formatShape(shape: Shape): string {
   return `[${shape.join(', ')}]`;
 }
 
 /**
- * Checks an argument's shape; a letter binds on first sight and must agree after, a number must be met.
+ * Checks the shape and the type of an operation's argument.
  *
- * @param pattern such as ['B', 'T', 64].
- * @param dtype checked too.
- * @throws ShapeError naming op, argument, expected and given.
+ * @param pattern such as ['B', 'T', 64]: a number must be matched, a name stands for any length, but the same length
+ *   each time.
+ * @param bound the lengths of names from earlier arguments; those of new names are added to it.
+ * @returns `bound`
+ * @throws ShapeError naming the operation and the argument, with the expected and the actual shape.
  */
 export function expectShape(
   op: string,
@@ -249,23 +296,29 @@ export function expectShape(
   bound: Record<string, number> = {},
   dtype: DType = 'f32',
 ): Record<string, number> {
-  const before = { ...bound };
-  const fits = pattern.every((wanted, n) => {
-    if (typeof wanted === 'number') return tensor.shape[n] === wanted;
-    bound[wanted] ??= tensor.shape[n]!;
-    return bound[wanted] === tensor.shape[n];
+  const alreadyBound = { ...bound };
+  const fits = pattern.every((expected, axis) => {
+    if (typeof expected === 'number') return tensor.shape[axis] === expected;
+    bound[expected] ??= tensor.shape[axis]!;
+    return bound[expected] === tensor.shape[axis];
   });
   if (tensor.shape.length === pattern.length && fits) {
     expectType(op, argument, tensor, dtype);
     return bound;
   }
-  const shown = pattern.map((p) =>
-    typeof p === 'string' && p in before ? `${p} = ${before[p]}` : p,
+  const expectedShape = pattern.map((length) =>
+    typeof length === 'string' && length in alreadyBound
+      ? `${length} = ${alreadyBound[length]}`
+      : length,
   );
-  throw new ShapeError(op, argument, `[${shown.join(', ')}]`, showShape(tensor.shape));
+  throw new ShapeError(op, argument, `[${expectedShape.join(', ')}]`, formatShape(tensor.shape));
 }
 
-/** @throws ShapeError where a tensor is not of the type an op needs. */
+/**
+ * Checks the type of an operation's argument.
+ *
+ * @throws ShapeError where it is another one.
+ */
 export function expectType(op: string, argument: string, tensor: Tensor, dtype: DType): void {
   if (tensor.dtype !== dtype) throw new ShapeError(op, argument, `of type ${dtype}`, tensor.dtype);
 }

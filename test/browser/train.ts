@@ -30,8 +30,8 @@ async function trainMlp(engine: Engine, steps: number): Promise<number[]> {
   const random = new HostRandom(11);
   const store = new ParameterStore();
   const layers = {
-    hidden: new Linear(store.at('hidden'), features, 17),
-    out: new Linear(store.at('out'), 17, classes),
+    hidden: new Linear(store.scope('hidden'), features, 17),
+    out: new Linear(store.scope('out'), 17, classes),
   };
   store.allocate(engine, 1);
   const x = normalTensor(engine, random, [rows, features]);

@@ -71,7 +71,7 @@ describe('the cached sampler', () => {
     const tiny = new TinyNeuroformer(engine(), { ...TINY, gru_only: true });
     expect((await drawWindows(tiny, {})).length).toBe(4);
     await expect(drawWindows(tiny, { cached: true })).rejects.toThrow(
-      'A baseline keeps no keys and values',
+      'A baseline has no keys and values to cache: draw from it without the cache.',
     );
   });
 });

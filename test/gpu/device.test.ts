@@ -44,7 +44,7 @@ describe('a borrowed device', () => {
     expect([...device.features]).not.toContain('timestamp-query');
     expect([...device.features]).not.toContain('subgroups');
     const engine = await createEngine({ gpu, device });
-    expect(engine.facts).toMatchObject({ timestamps: false, reason: 'the caller handed it over' });
+    expect(engine.facts).toMatchObject({ timestamps: false, reason: 'the caller passed it in' });
     const trained = await new TinyModel(engine).train(STEPS, true);
     expect(trained).toEqual(await new TinyModel(ownEngine()).train(STEPS, true));
     engine.dispose();
@@ -98,7 +98,7 @@ describe('a borrowed device', () => {
     const engine = await createEngine({ gpu, device, debug: 2, log: (line) => lines.push(line) });
     const profile = engine.profile(() => {});
     await expect(profile).rejects.toThrow(UnsupportedError);
-    await expect(profile).rejects.toThrow('This device offers no timestamp-query');
+    await expect(profile).rejects.toThrow('This device does not offer timestamp-query');
     engine.dispose();
     expect(lines).toHaveLength(1);
     device.destroy();
@@ -109,7 +109,7 @@ describe('a borrowed device', () => {
     const engine = await createEngine({ gpu, device });
     const most = device.limits.maxStorageBufferBindingSize;
     expect(() => engine.allocate(most + 4)).toThrow(
-      /^\d+ bytes .+ \(\d+\): .+, or raise maxStorageBufferBindingSize and maxBufferSize when requesting it\.$/,
+      /^A buffer of \d+ bytes .+ \(\d+ bytes\): .+, or raise maxStorageBufferBindingSize and maxBufferSize when requesting the device\.$/,
     );
     engine.dispose();
     device.destroy();
@@ -219,7 +219,7 @@ describe('a device lost during work', () => {
     );
     expect(errors[0]).toBeInstanceOf(DeviceLostError);
     expect(String(errors[0])).toMatch(
-      /^DeviceLostError: The GPU device was lost \(.+\): results since the last read are gone\. Make a new engine/,
+      /^DeviceLostError: The GPU device was lost \(.+\): results since the last read are gone\. Create a new engine/,
     );
     for (const error of errors) expect(error).toBe(errors[0]);
     expect(() => step.run()).toThrow(errors[0]);

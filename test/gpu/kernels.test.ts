@@ -34,7 +34,7 @@ describe('specializing a source', () => {
 
   it('rejects a constant that the file does not declare, listing those it declares', () => {
     expect(() => specialize('demo', SOURCE, DECLARED, { LANES: 4 })).toThrow(
-      'shaders/demo.wgsl declares no constant LANES; it declares WG, TILE, STAGED.',
+      'shaders/demo.wgsl does not declare a constant LANES; it declares WG, TILE, STAGED.',
     );
     expect(() => specialize('demo', SOURCE, DECLARED, { TILE_M: 4 })).toThrow('TILE_M');
   });
@@ -141,11 +141,11 @@ describe('compiling', () => {
       'tuning.reduceGroup should be a power of two, but is 48.',
     );
     await expect(createEngine({ tuning: { rowGroup: 8, rowLanes: 16 } })).rejects.toThrow(
-      'at most rowGroup, 8',
+      'tuning.rowLanes and tuning.columnSlices should be at most rowGroup, which is 8.',
     );
     const matmulTiles = [{ m: 8, n: 8, k: 4, rows: 4 }];
     await expect(createEngine({ tuning: { matmulTiles } })).rejects.toThrow(
-      'A tile of tuning.matmulTiles with 4 rows needs an n of 16, not 8.',
+      'A tile in tuning.matmulTiles with rows = 4 needs n = 16 or more, but has n = 8.',
     );
   });
 

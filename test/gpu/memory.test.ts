@@ -59,7 +59,7 @@ describe('the pool', () => {
     const allocate = () => engine().allocate(most + 4);
     expect(allocate).toThrow(UnsupportedError);
     expect(allocate).toThrow(
-      `${most + 4} bytes in one buffer are more than this device binds (${most}): use a smaller batch or model.`,
+      `A buffer of ${most + 4} bytes exceeds what this device can bind (${most} bytes): use a smaller batch or model.`,
     );
   });
 });
@@ -117,7 +117,7 @@ describe('while a step is recorded', () => {
   it('another recording throws, and the step still records', async () => {
     const x = ones();
     const step = engine().record(() => {
-      expect(() => engine().record(() => 1)).toThrow('recordings do not nest');
+      expect(() => engine().record(() => 1)).toThrow('recordings cannot be nested');
       fill(x, 5);
     });
     step.run();
@@ -134,7 +134,7 @@ describe('while a step is recorded', () => {
       reading.catch(() => {});
     });
     await expect(reading).rejects.toThrow(
-      'Nothing can be read while a step is recorded: it has not run yet.',
+      'Nothing can be read while a step is being recorded, because it has not run yet.',
     );
     step.dispose();
     x.dispose();
@@ -144,7 +144,7 @@ describe('while a step is recorded', () => {
     const step = engine().record(() => {
       const inside = Tensor.empty(engine(), [2]);
       expect(() => inside.write(new Float32Array(2))).toThrow(
-        'upload: a step is being recorded, and this memory was made inside it: make the tensor before recording, ' +
+        'upload: this memory was allocated inside the step being recorded: create the tensor before recording, ' +
           'or with Tensor.from.',
       );
     });

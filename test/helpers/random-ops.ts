@@ -483,9 +483,9 @@ const OPS: Readonly<Record<string, (k: Kit) => void>> = {
 
   AdamW(k) {
     const store = new ParameterStore();
-    const trained = new Linear(store.at('a'), k.width(20), k.width(20));
+    const trained = new Linear(store.scope('a'), k.width(20), k.width(20));
     // Without gradients half of the time.
-    const sometimesTrained = new Linear(store.at('b'), 3, 5);
+    const sometimesTrained = new Linear(store.scope('b'), 3, 5);
     store.allocate(k.engine, 1);
     k.train(() => trained.call(k.tensor(4, trained.weight.tensor.axis(1))));
     if (k.chance(0.5)) k.train(() => sometimesTrained.call(k.tensor(4, 3)));

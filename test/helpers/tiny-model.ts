@@ -20,9 +20,9 @@ export class TinyModel {
   readonly store = new ParameterStore();
   readonly optimizer: AdamW;
   readonly random: RandomState;
-  readonly #table = new Embedding(this.store.at('table'), VOCABULARY, WIDTH);
-  readonly #block = new Block(this.store.at('block'), WIDTH, { heads: 2 });
-  readonly #head = new Linear(this.store.at('head'), WIDTH, VOCABULARY);
+  readonly #table = new Embedding(this.store.scope('table'), VOCABULARY, WIDTH);
+  readonly #block = new Block(this.store.scope('block'), WIDTH, { heads: 2 });
+  readonly #head = new Linear(this.store.scope('head'), WIDTH, VOCABULARY);
   readonly #tokens: Tokens;
   readonly #targets: Tensor;
 

@@ -11,8 +11,8 @@ import {
 const engine = useEngine();
 const EVERYTHING = { ...WITH_VIDEO, modalities: WITH_SPEED.modalities };
 
-describe('attention on request', () => {
-  it('is there for every block and head, each row adding up to one over the keys it may see', async () => {
+describe('attention probabilities', () => {
+  it('add up to one over the visible keys, for every block and head', async () => {
     const tiny = new TinyNeuroformer(engine(), EVERYTHING);
     const batch = tiny.uploadBatch(tiny.layout.collate(tiny.at(1, 2.35)));
     const [B, H, T, P] = [2, 2, 12, 20];
@@ -24,12 +24,12 @@ describe('attention on request', () => {
       'behavior.0': 1,
       'state.0': T,
     };
-    const found = tiny.model.attention(batch.inputs, Object.keys(sources));
+    const maps = tiny.model.attention(batch.inputs, Object.keys(sources));
     const past = await batch.inputs.pastMask!.words();
     for (const [name, keys] of Object.entries(sources)) {
       const queries = name === 'encoder.frames.0' ? 13 : T;
-      expect(found[name]!.shape, name).toEqual([B, H, queries, keys]);
-      const values = await found[name]!.floats();
+      expect(maps[name]!.shape, name).toEqual([B, H, queries, keys]);
+      const values = await maps[name]!.floats();
       for (let row = 0; row < B * H * queries; row++) {
         const shares = values.subarray(row * keys, (row + 1) * keys);
         expect(
@@ -46,20 +46,20 @@ describe('attention on request', () => {
           );
       }
     }
-    for (const tensor of Object.values(found)) tensor.dispose();
+    for (const tensor of Object.values(maps)) tensor.dispose();
   });
 
-  it('costs nothing where nobody asks, and gives its memory back', async () => {
+  it('are the only memory left after computing them', async () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
     const batch = tiny.uploadBatch(tiny.layout.collate(tiny.at(1)));
     const live = engine().memory().liveBuffers;
-    const { 'history.0': found } = tiny.model.attention(batch.inputs, ['history.0']);
+    const { 'history.0': map } = tiny.model.attention(batch.inputs, ['history.0']);
     expect(engine().memory().liveBuffers).toBe(live + 1);
-    found!.dispose();
+    map!.dispose();
     expect(engine().memory().liveBuffers).toBe(live);
   });
 
-  it('names the blocks there are where one is asked for that is not', () => {
+  it('of an unknown block are an error that lists the blocks', () => {
     const tiny = new TinyNeuroformer(engine(), TINY);
     const batch = tiny.uploadBatch(tiny.layout.collate(tiny.at(1)));
     expect(() => tiny.model.attention(batch.inputs, ['stimulus.0'])).toThrow(
@@ -68,14 +68,14 @@ describe('attention on request', () => {
   });
 });
 
-describe('what is decoded', () => {
+describe('a predicted variable', () => {
   const turn = { dt: 0.05, predict: true, objective: 'regression' };
   const raw = {
     ...TINY,
     modalities: { behavior: { n_layers: 0, window: 0.05, variables: { turn } } },
   };
 
-  it('is read from the mean of all tokens, or with pool: eos from the last alone', async () => {
+  it('is read from the mean of all tokens, or with pool: eos from the EOS token', async () => {
     const mean = new TinyNeuroformer(engine(), raw);
     const eos = new TinyNeuroformer(engine(), { ...raw, pool: 'eos' });
     const windows = mean.at(1, 2.35);
@@ -87,31 +87,32 @@ describe('what is decoded', () => {
       const weights = await tiny.store.values();
       const weight = [...weights.get('modality_projection_heads.behavior.turn.weight')!.data];
       const bias = weights.get('modality_projection_heads.behavior.turn.bias')!.data[0]!;
-      const scored = (b: number, t: number) =>
+      const headOutput = (b: number, t: number) =>
         weight.reduce((sum, w, c) => sum + w * last[(b * 12 + t) * 8 + c]!, bias);
-      return { scored, predicted: await outputs.predictions.turn!.floats() };
+      return { headOutput, predicted: await outputs.predictions.turn!.floats() };
     };
-    const [m, e] = [await read(mean, hosts[0]!), await read(eos, hosts[1]!)];
+    const [byMean, byEos] = [await read(mean, hosts[0]!), await read(eos, hosts[1]!)];
     for (const b of [0, 1]) {
       const { mask, eos: ends } = hosts[0]!;
       const tokens = [...mask.subarray(b * 12, (b + 1) * 12)].filter(Boolean).length;
-      const at = ends.subarray(b * 12, (b + 1) * 12).indexOf(1);
-      expect(at).toBe(tokens - 1);
-      const all = Array.from({ length: tokens }, (_, t) => m.scored(b, t));
-      expect(m.predicted[b]).toBeCloseTo(all.reduce((sum, v) => sum + v, 0) / tokens, 4);
-      expect(e.predicted[b]).toBeCloseTo(e.scored(b, at), 4);
+      const end = ends.subarray(b * 12, (b + 1) * 12).indexOf(1);
+      expect(end).toBe(tokens - 1);
+      const outputs = Array.from({ length: tokens }, (_, t) => byMean.headOutput(b, t));
+      const average = outputs.reduce((sum, v) => sum + v, 0) / tokens;
+      expect(byMean.predicted[b]).toBeCloseTo(average, 4);
+      expect(byEos.predicted[b]).toBeCloseTo(byEos.headOutput(b, end), 4);
     }
-    expect(apart(m.predicted, e.predicted)).toBeGreaterThan(1e-3);
+    expect(apart(byMean.predicted, byEos.predicted)).toBeGreaterThan(1e-3);
   });
 
-  it('is the variable’s last sample in the window', () => {
+  it('has its last sample in the window as target', () => {
     const tiny = new TinyNeuroformer(engine(), raw);
     const { targets } = tiny.layout.collate(tiny.at(1, 2.35));
-    // The samples of 20 Hz that begin at 0.95 s and 2.3 s.
+    // The samples at 20 Hz that start at 0.95 s and 2.3 s.
     expect([...targets.turn!]).toEqual([19, 46].map((n) => Math.fround(Math.cos(n / 11))));
   });
 
-  it('needs the windows’ ends where it is read from them', () => {
+  it('needs the positions of EOS with pool: eos', () => {
     const tiny = new TinyNeuroformer(engine(), { ...raw, pool: 'eos' });
     const batch = tiny.uploadBatch(tiny.layout.collate(tiny.at(1)));
     expect(() => tiny.model.forward({ ...batch.inputs, eos: undefined })).toThrow(
@@ -120,8 +121,8 @@ describe('what is decoded', () => {
   });
 });
 
-describe('video as features made elsewhere', () => {
-  it('enters frame by frame, each frame a token', async () => {
+describe('video as precomputed features', () => {
+  it('has one token per frame', async () => {
     const raw = {
       ...WITH_VIDEO,
       frame_encoder: { conv_layer: false, features: true, n_embd_frames: 24 },
@@ -129,7 +130,7 @@ describe('video as features made elsewhere', () => {
     const tiny = new TinyNeuroformer(engine(), raw);
     expect(tiny.store.get('video_encoder.to_patch_embedding.1.weight').shape).toEqual([8, 24]);
     const batch = tiny.uploadBatch(tiny.layout.collate(tiny.at(1)));
-    const { 'stimulus.0': found } = tiny.model.attention(batch.inputs, ['stimulus.0']);
-    expect(found!.shape, 'the start token and two frames').toEqual([1, 2, 12, 3]);
+    const { 'stimulus.0': map } = tiny.model.attention(batch.inputs, ['stimulus.0']);
+    expect(map!.shape, 'the start token and two frames').toEqual([1, 2, 12, 3]);
   });
 });

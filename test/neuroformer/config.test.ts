@@ -57,7 +57,7 @@ const behavior = (changes: object = {}, variable: object = {}) => ({
 });
 
 describe('a configuration', () => {
-  it('of the original loads as it is, and says what it understood and what does nothing', () => {
+  it('of the original loads unchanged, with notes about misspelled keys and settings without effect', () => {
     const { config, notes } = parseConfig(V1AL);
     expect(config).toMatchObject({
       n_embd: 256,
@@ -71,7 +71,7 @@ describe('a configuration', () => {
     expect(notes[1]).toMatch(/^These settings have no effect: layers\.behavior, .*selection\.$/);
   });
 
-  it('is complete without a word from the user, and means what the paper means', () => {
+  it('is complete by default, and follows the paper', () => {
     const { config, notes } = parseConfig({});
     expect(notes).toEqual([]);
     expect(config).toMatchObject({
@@ -83,21 +83,21 @@ describe('a configuration', () => {
     expect(RULE_NAMES.every((name) => config.rules[name])).toBe(true);
   });
 
-  it('turns every switch off for the original, and single ones as asked', () => {
+  it('turns every switch off for the original, and single ones on again', () => {
     const original = parseConfig({ compat: 'original' }).config.rules;
     expect(RULE_NAMES.some((name) => original[name])).toBe(false);
     const { rules } = parseConfig({ compat: 'original', rules: { mask_padding: true } }).config;
     expect(RULE_NAMES.filter((name) => rules[name])).toEqual(['mask_padding']);
   });
 
-  it('goes through JSON unchanged', () => {
+  it('is the same after conversion to JSON and back', () => {
     for (const raw of [V1AL, { ...V1AL, ...behavior(), compat: 'original' }]) {
       const { config } = parseConfig(raw);
       expect(parseConfig(JSON.parse(JSON.stringify(config))).config).toEqual(config);
     }
   });
 
-  it('keeps a modality’s variables as they are given', () => {
+  it('keeps the settings of a modality’s variables', () => {
     const { config } = parseConfig(behavior({}, { objective: 'classification', resolution: 0.5 }));
     expect(config.modalities.behavior!.variables.speed).toEqual({
       ...speed,
@@ -107,12 +107,12 @@ describe('a configuration', () => {
   });
 });
 
-const BAD: [string, unknown, string][] = [
-  ['a text', 'n_embd: 3', 'A configuration should be keys with values, but is "n_embd: 3".'],
+const INVALID: [string, unknown, string][] = [
+  ['a string', 'n_embd: 3', 'A configuration should be keys with values, but is "n_embd: 3".'],
   ['a list', [], 'A configuration should be keys with values, but is [].'],
-  ['a slip of the pen', { n_emb: 3 }, 'n_emb is not known; did you mean n_embd?'],
+  ['a misspelled key', { n_emb: 3 }, 'n_emb is not known; did you mean n_embd?'],
   [
-    'a slip further down',
+    'a misspelled key in a section',
     { dropout: { atn: 0.1 } },
     'dropout.atn is not known; did you mean dropout.attn?',
   ],
@@ -122,16 +122,12 @@ const BAD: [string, unknown, string][] = [
     'window.future is not known; the known keys are curr, prev, frame, speed.',
   ],
   [
-    'a text for a number',
+    'a string instead of a number',
     { n_embd: '256' },
     'n_embd should be a whole number from 1, but is "256".',
   ],
   ['a fraction', { n_head: 2.5 }, 'n_head should be a whole number from 1, but is 2.5.'],
-  [
-    'a number that is none',
-    { window: { curr: Number.NaN } },
-    'window.curr should be a number above 0, but is NaN.',
-  ],
+  ['NaN', { window: { curr: Number.NaN } }, 'window.curr should be a number above 0, but is NaN.'],
   [
     'a negative count',
     { layers: { state: -1 } },
@@ -142,34 +138,38 @@ const BAD: [string, unknown, string][] = [
     { dropout: { resid: 1 } },
     'dropout.resid should be a number from 0 up to 0.999, but is 1.',
   ],
-  ['yes for true', { vit_encoder: 'yes' }, 'vit_encoder should be true or false, but is "yes".'],
   [
-    'heads that do not divide',
+    'yes instead of true',
+    { vit_encoder: 'yes' },
+    'vit_encoder should be true or false, but is "yes".',
+  ],
+  [
+    'a number of heads that does not divide the width',
     { n_embd: 100, n_head: 8 },
     'n_head should divide n_embd, but 8 does not divide 100.',
   ],
   [
-    'too wide heads',
+    'heads that are too wide',
     { n_embd: 512, n_head: 2 },
     'n_embd / n_head should be at most 128, but is 256: use more heads.',
   ],
   [
-    'a window between bins',
+    'a window that is not a multiple of dt',
     { window: { curr: 0.055 } },
     'window.curr should be a multiple of resolution.dt, 0.01 s, but is 0.055.',
   ],
   [
-    'a past between bins',
+    'a dt that does not divide the windows',
     { window: { prev: 0.15 }, resolution: { dt: 0.02 } },
     'window.curr should be a multiple of resolution.dt, 0.02 s, but is 0.05.',
   ],
   [
-    'an empty block',
+    'a block without room for a spike',
     { block_size: { id: 2 } },
     'block_size.id should be a whole number from 3, but is 2.',
   ],
   [
-    'a kernel of two',
+    'a kernel with two sizes',
     { frame_encoder: { kernel_size: [3, 8] } },
     'frame_encoder.kernel_size should be a list of 3, but is [3,8].',
   ],
@@ -179,7 +179,7 @@ const BAD: [string, unknown, string][] = [
     'frame_encoder.stride_size[1] should be a whole number from 1, but is 0.',
   ],
   [
-    'a patch that is no square',
+    'a patch that is not a square',
     { frame_encoder: { conv_layer: false, n_embd_frames: 60 } },
     'frame_encoder.n_embd_frames should be a square number, the pixels of a patch, but is 60.',
   ],
@@ -194,19 +194,19 @@ const BAD: [string, unknown, string][] = [
     'Only one baseline can be on, but mlp_only and gru_only are.',
   ],
   [
-    'losses that weigh more than 1',
+    'loss weights above 1',
     { loss: { gamma: 0.5, mu: 0.6 }, contrastive: { contrastive: true }, window: { frame: 0.2 } },
     'loss.gamma + loss.mu should be at most 1, but is 0.5 + 0.6: the rest is the weight of L_dt.',
   ],
   [
-    'a weight of what is not predicted',
+    'a loss weight of a variable that is not predicted',
     { ...behavior(), loss: { variables: { sped: 2 } } },
-    'loss.variables.sped is no predicted variable; predicted here: speed.',
+    'loss.variables.sped is not a predicted variable; predicted are: speed.',
   ],
   [
-    'one name in two groups',
+    'the same name in two groups',
     { modalities: { a: behavior().modalities.behavior, b: behavior().modalities.behavior } },
-    'modalities.b.variables.speed should have a name of its own, but modalities.a has one of that name: use another, and say data: speed.',
+    'modalities.b.variables.speed should have a unique name, but modalities.a has a variable with that name: choose another and add data: speed.',
   ],
   ['an unknown pool', { pool: 'max' }, 'pool should be one of "mean", "eos", but is "max".'],
   [
@@ -230,14 +230,14 @@ const BAD: [string, unknown, string][] = [
     'modalities.behavior.window should be a number above 0, but is missing.',
   ],
   [
-    'a prediction of nothing',
+    'a prediction without an objective',
     behavior({}, { objective: null }),
-    'modalities.behavior.variables.speed.objective should be regression, circular or classification',
+    'modalities.behavior.variables.speed.objective should be regression, circular or classification, because the variable is predicted.',
   ],
   [
-    'an input nobody attends to',
+    'an input that no block attends to',
     behavior({ n_layers: 0 }, { predict: false }),
-    'modalities.behavior.n_layers should be above 0, as speed is an input',
+    'modalities.behavior.n_layers should be above 0, because speed is an input',
   ],
   [
     'an unknown objective',
@@ -245,22 +245,22 @@ const BAD: [string, unknown, string][] = [
     'modalities.behavior.variables.speed.objective should be one of "regression", "circular", "classification", null, but is "rank".',
   ],
   [
-    'one thing to align',
+    'a single feature to align',
     { contrastive: { contrastive: true, vars: ['id'] } },
-    'contrastive.vars should name at least two, but is ["id"].',
+    'contrastive.vars should name at least two features, but is ["id"].',
   ],
   [
-    'video to align but none',
+    'video to align, but no video',
     { contrastive: { contrastive: true } },
     'contrastive.vars[1] is frames, but window.frame is null',
   ],
   [
-    'a stranger to align',
+    'an unknown feature to align',
     { contrastive: { contrastive: true, vars: ['id', 'sound'] } },
     'contrastive.vars[1] should be id, frames, eos or { group: variable }, but is "sound".',
   ],
   [
-    'a variable that is not there',
+    'an unknown variable to align',
     { contrastive: { contrastive: true, vars: ['id', { behavior: 'gaze' }] }, ...behavior() },
     'modalities.behavior has no variable "gaze".',
   ],
@@ -271,8 +271,8 @@ const BAD: [string, unknown, string][] = [
   ],
 ];
 
-describe('a bad configuration', () => {
-  it.each(BAD)('with %s gets one sentence', (_, raw, sentence) => {
+describe('an invalid configuration', () => {
+  it.each(INVALID)('with %s is rejected, naming the key', (_, raw, sentence) => {
     expect(() => parseConfig(raw)).toThrow(sentence);
     expect(() => parseConfig(raw)).toThrow(ConfigError);
   });

@@ -21,25 +21,25 @@ const GOLDEN = fileURLToPath(new URL('../fixtures/golden/', import.meta.url));
 const CASES = readdirSync(GOLDEN).filter((name) => name.startsWith('case-'));
 const GENERATIONS = readdirSync(GOLDEN).filter((name) => name.startsWith('generate-'));
 
-/** The engine's own device, and one that somebody else requested without asking for anything. */
+/** The engine's own device, and a borrowed one that was requested with default limits. */
 const ENGINES = {
   'a device of its own': () => createEngine(),
   'a borrowed device with default limits': async () =>
     createEngine({ device: await borrowDefaultDevice() }),
 } as const;
 
-/** Fails where anything lies outside its tolerance, or where fewer things than wanted were compared. */
-function expectWithin(tally: Tally, wanted: Record<string, number>): void {
+/** Fails where a difference exceeds its tolerance, or where fewer values than expected were compared. */
+function expectWithin(tally: Tally, minimumCounts: Record<string, number>): void {
   const { findings } = tally;
   const outside = findings.filter(({ share }) => !(share <= 1));
   expect(findingTable(outside.map((finding) => ({ ...finding, case: '' })))).toBe('');
-  for (const [what, count] of Object.entries(wanted)) {
+  for (const [what, count] of Object.entries(minimumCounts)) {
     const compared = findings.find((finding) => finding.what === what)?.compared ?? 0;
     expect(compared, what).toBeGreaterThanOrEqual(count);
   }
 }
 
-it('has the twelve cases and two generations of the reference, whole', () => {
+it('the twelve cases and two generations of the reference are complete', () => {
   expect(CASES).toHaveLength(12);
   expect(GENERATIONS).toHaveLength(2);
   for (const name of CASES)
@@ -71,13 +71,13 @@ describe.each(Object.entries(ENGINES))('on %s', (_, open) => {
       expectWithin(tally, { outputs: 3, activations: 5 });
     });
 
-    it('has its losses and the gradient of every parameter by name', async () => {
+    it('has its losses and the gradient of every named parameter', async () => {
       const tally = new Tally();
       await checkGradients(golden, tally);
       expectWithin(tally, { losses: 4, gradients: 20 });
     });
 
-    it('trains as the original does over five replayed AdamW steps, to the same parameters', async () => {
+    it('has its losses and parameters over five replayed AdamW steps', async () => {
       const tally = new Tally();
       await checkSteps(golden, tally);
       expectWithin(tally, {
@@ -88,7 +88,7 @@ describe.each(Object.entries(ENGINES))('on %s', (_, open) => {
     });
   });
 
-  it.each(GENERATIONS)('%s: draws the original’s tokens one by one', async (name) => {
+  it.each(GENERATIONS)('%s: draws every token of the original', async (name) => {
     const generation = new GoldenGeneration(engine, join(GOLDEN, name));
     const tally = new Tally();
     await generation.check(tally);
@@ -102,7 +102,7 @@ describe.each(Object.entries(ENGINES))('on %s', (_, open) => {
     });
   });
 
-  it('keeps the classes the original keeps, and draws them as often', async () => {
+  it('keeps the classes that the original keeps, and draws them with its probabilities', async () => {
     const tally = new Tally();
     await checkFiltering(engine, goldenJson<FilteringExamples>('filtering.json'), tally);
     expectWithin(tally, { 'kept classes': 13, probabilities: 12 });
@@ -110,7 +110,7 @@ describe.each(Object.entries(ENGINES))('on %s', (_, open) => {
 });
 
 describe('the comparison itself', () => {
-  it('finds a number, a name and a length that differ', () => {
+  it('detects a different number, name or length', () => {
     const tally = new Tally();
     tally.near('numbers', 'a', [1, 2.1], [1, 2], () => 0.05);
     tally.near('lengths', 'b', [1], [1, 2], () => 1);

@@ -15,7 +15,7 @@ interface Distribution {
 
 const VARIABLE = { dt: 0.05, predict: false };
 
-/** The configuration init.json was made with. */
+/** The configuration that init.json was computed with. */
 const RAW = {
   compat: 'original',
   n_embd: 48,
@@ -39,7 +39,7 @@ const RAW = {
   },
 };
 
-it('every parameter begins as the original’s does', () => {
+it('every parameter is initialized from the original’s distribution', () => {
   const { config } = parseConfig(RAW);
   const store = new ParameterStore();
   new Neuroformer(store, config, { ids: 63, times: 19 });
@@ -47,8 +47,8 @@ it('every parameter begins as the original’s does', () => {
   expect([...store].map(({ name }) => name).sort()).toEqual(Object.keys(expected).sort());
   const random = new HostRandom(11);
   for (const { name, shape, length, init } of store) {
-    const { kind, std, min, max, shape: theirs } = expected[name]!;
-    expect(shape, name).toEqual(theirs);
+    const { kind, std, min, max, shape: expectedShape } = expected[name]!;
+    expect(shape, name).toEqual(expectedShape);
     const values = new Float32Array(length);
     init(values, random);
     if (kind === 'zeros' || kind === 'ones') {
@@ -56,14 +56,14 @@ it('every parameter begins as the original’s does', () => {
       continue;
     }
     const mean = values.reduce((sum, v) => sum + v, 0) / length;
-    const ours = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / length);
-    // Both spreads are estimates from so many numbers; five standard errors of their difference.
-    expect(Math.abs(ours / std - 1), `${name}: spread`).toBeLessThan(5 / Math.sqrt(length));
+    const spread = Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / length);
+    // Both standard deviations are estimates from `length` numbers; the bound is five standard errors.
+    expect(Math.abs(spread / std - 1), `${name}: spread`).toBeLessThan(5 / Math.sqrt(length));
     expect(Math.abs(mean), `${name}: mean`).toBeLessThan((5 * std) / Math.sqrt(length));
     if (kind === 'uniform') {
       const bound = Math.max(-min, max);
-      const reached = Math.max(...values.map(Math.abs));
-      expect(Math.abs(reached / bound - 1), `${name}: bound`).toBeLessThan(20 / length);
+      const largest = Math.max(...values.map(Math.abs));
+      expect(Math.abs(largest / bound - 1), `${name}: bound`).toBeLessThan(20 / length);
     }
   }
 });

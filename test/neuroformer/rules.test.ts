@@ -24,17 +24,17 @@ import {
 } from '../helpers/tiny-neuroformer.js';
 
 const engine = useEngine();
-/** Rounding alone moves logits of this size by less. */
+/** Differences below this are rounding. */
 const SAME = 2e-5;
 const ENDS = [1, 2.35, 3.6];
 
-/** A model with one rule on or off, all others on. */
+/** A model with one rule on or off and all others on. */
 function model(raw: object, rule: RuleName, on: boolean): TinyNeuroformer {
   return new TinyNeuroformer(engine(), { ...raw, rules: { [rule]: on } });
 }
 
-/** How far logits move when the batch is changed. */
-async function moved(
+/** The maximum difference of the logits between a batch and the changed batch. */
+async function logitChange(
   tiny: TinyNeuroformer,
   change: (host: HostBatch) => HostBatch,
 ): Promise<number> {
@@ -50,7 +50,8 @@ const CONTRASTIVE = {
   contrastive: { contrastive: true, vars: ['id', 'frames'], clip_embd: 5 },
 };
 
-function expectMoves(on: number, off: number): void {
+/** Expects a change of the batch to affect the logits with the rule on, and not to affect them with it off. */
+function expectEffect(on: number, off: number): void {
   expect(on, 'with the rule').toBeGreaterThan(1e-3);
   expect(off, 'without it').toBeLessThan(SAME);
 }
@@ -64,7 +65,7 @@ function withGroups(samples: number) {
   return { ...TINY, modalities: { a: group(1, 'speed'), b: group(2, 'turn') } };
 }
 
-/** The last past token of every row becomes another neuron. */
+/** Changes the neuron of the last past token of every row. */
 const changeLastPast = (host: HostBatch): HostBatch => {
   const ids = host.pastIds.ids.slice();
   const P = ids.length / ENDS.length;
@@ -88,7 +89,7 @@ const reverseFrames = (host: HostBatch): HostBatch => {
   return { ...host, frames };
 };
 
-/** What each rule changes; the compiler asks for every one of them. */
+/** A test of each rule's effect. The type makes sure that none is missing. */
 const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
   async behavior_values() {
     const change = (host: HostBatch) => {
@@ -96,10 +97,10 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
       const values = speed!.values.map((value) => value + 0.7);
       return { ...host, behavior: { behavior: { speed: { ...speed!, values } } } };
     };
-    const shifts = [true, false].map((on) =>
-      moved(model(WITH_SPEED, 'behavior_values', on), change),
+    const changes = [true, false].map((on) =>
+      logitChange(model(WITH_SPEED, 'behavior_values', on), change),
     );
-    expectMoves(...((await Promise.all(shifts)) as [number, number]));
+    expectEffect(...((await Promise.all(changes)) as [number, number]));
   },
 
   standardised() {
@@ -113,9 +114,9 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
       const layout = new BatchLayout(config, tokenizer, recording);
       const { targets, behavior } = layout.collate(training.map((ref) => windows.at(ref)));
       const raw = training.map((ref) => windows.variables(ref).turn!.values.at(-1)!);
-      const entered = [targets.turn!, behavior.behavior!.speed!.values];
-      if (!on) expect(entered[0], 'as it is').toEqual(Float32Array.from(raw));
-      for (const values of on ? entered : []) {
+      const scaled = [targets.turn!, behavior.behavior!.speed!.values];
+      if (!on) expect(scaled[0], 'unscaled').toEqual(Float32Array.from(raw));
+      for (const values of on ? scaled : []) {
         const numbers = [...(values as Float32Array)];
         const mean = numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
         const variance = numbers.reduce((sum, x) => sum + (x - mean) ** 2, 0) / numbers.length;
@@ -126,9 +127,9 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
   },
 
   async video_positions() {
-    const on = await moved(model(WITH_VIDEO, 'video_positions', true), reverseFrames);
-    const off = await moved(model(WITH_VIDEO, 'video_positions', false), reverseFrames);
-    expectMoves(on, off);
+    const on = await logitChange(model(WITH_VIDEO, 'video_positions', true), reverseFrames);
+    const off = await logitChange(model(WITH_VIDEO, 'video_positions', false), reverseFrames);
+    expectEffect(on, off);
   },
 
   async mask_padding() {
@@ -142,8 +143,8 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
       ];
       const shared = plain.idLogits!.length;
       const difference = apart(padded.idLogits!.subarray(0, shared), plain.idLogits!);
-      if (on) expect(difference, 'more padding, padding masked').toBeLessThan(SAME);
-      else expect(difference, 'more padding, padding seen').toBeGreaterThan(1e-3);
+      if (on) expect(difference, 'more padding, masked').toBeLessThan(SAME);
+      else expect(difference, 'more padding, not masked').toBeGreaterThan(1e-3);
       long.dispose();
       short.dispose();
     }
@@ -157,9 +158,9 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
     };
     const tiny = model(withGroups(2), 'several_samples', true);
     expect(tiny.layout.collate(tiny.at(1)).behavior.a!.speed!.values).toHaveLength(2);
-    expect(await moved(tiny, change)).toBeGreaterThan(1e-3);
+    expect(await logitChange(tiny, change)).toBeGreaterThan(1e-3);
     expect(() => parseConfig({ ...withGroups(2), rules: { several_samples: false } })).toThrow(
-      'modalities.a.variables.speed.dt should be modalities.a.window, 0.1 s, as rules.several_samples is off',
+      'modalities.a.variables.speed.dt should equal modalities.a.window, 0.1 s, because rules.several_samples is off, but is 0.05.',
     );
   },
 
@@ -190,9 +191,13 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
       contrastive: { ...CONTRASTIVE.contrastive, vars: ['frames', 'id'] },
     };
     for (const on of [true, false]) {
-      const [one, other] = [CONTRASTIVE, swapped].map((raw) => model(raw, 'clip_symmetric', on));
-      const [a, b] = [await one!.losses(one!.at(...ENDS)), await other!.losses(other!.at(...ENDS))];
-      const difference = Math.abs(a.clip! - b.clip!);
+      const [clip, swappedClip] = await Promise.all(
+        [CONTRASTIVE, swapped].map(async (raw) => {
+          const tiny = model(raw, 'clip_symmetric', on);
+          return (await tiny.losses(tiny.at(...ENDS))).clip!;
+        }),
+      );
+      const difference = Math.abs(clip! - swappedClip!);
       if (on) expect(difference).toBeLessThan(1e-6);
       else expect(difference).toBeGreaterThan(1e-4);
     }
@@ -222,19 +227,19 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
   },
 
   past_own_clock() {
-    const [own, absolute] = [true, false].map((on) => {
+    const [relative, absolute] = [true, false].map((on) => {
       const { past } = model(TINY, 'past_own_clock', on).at(0.1)[0]!;
       expect(past.from).toBeCloseTo(-0.05, 12);
       return past.times.slice(1, 1 + past.spikes);
     });
-    expect([...own!]).toEqual([...absolute!].map((time) => time + 5));
+    expect([...relative!]).toEqual([...absolute!].map((time) => time + 5));
   },
 
   video_ends_with_window() {
     const [now, later] = [true, false].map(
       (on) => model(WITH_VIDEO, 'video_ends_with_window', on).at(1)[0]!.frames!,
     );
-    // The frames of 0.9 to 1 s, and those of 0.95 to 1.05 s.
+    // The frames from 0.9 to 1 s, and those from 0.95 to 1.05 s.
     expect(now!.subarray(24)).toEqual(later!.subarray(0, 24));
     expect(now).not.toEqual(later);
   },
@@ -248,26 +253,26 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
       );
     });
     expect(times[0]).toEqual(new Set(['0.000000']));
-    expect(times[1]!.size, 'rounding makes some one step more').toBeGreaterThan(1);
+    expect(times[1]!.size, 'rounding adds a step to some').toBeGreaterThan(1);
   },
 
   async causal_gru() {
-    expect(await earlierMoves({ ...TINY, gru2_only: true })).toBeLessThan(SAME);
+    expect(await earlierLogitChange({ ...TINY, gru2_only: true })).toBeLessThan(SAME);
     const raw = { ...TINY, gru2_only: true, rules: { causal_gru: false } };
-    expect(await earlierMoves(raw)).toBeGreaterThan(1e-3);
+    expect(await earlierLogitChange(raw)).toBeGreaterThan(1e-3);
   },
 
   async gru_reads_past() {
     for (const variant of ['gru_only', 'gru2_only']) {
       const raw = { ...TINY, [variant]: true };
-      const on = await moved(model(raw, 'gru_reads_past', true), changeLastPast);
-      const off = await moved(model(raw, 'gru_reads_past', false), changeLastPast);
-      expectMoves(on, off);
+      const on = await logitChange(model(raw, 'gru_reads_past', true), changeLastPast);
+      const off = await logitChange(model(raw, 'gru_reads_past', false), changeLastPast);
+      expectEffect(on, off);
     }
   },
 
   async mlp_used() {
-    const shifts: number[] = [];
+    const changes: number[] = [];
     for (const on of [true, false]) {
       const tiny = model({ ...TINY, mlp_only: true }, 'mlp_used', on);
       const before = await tiny.outputs(tiny.at(1));
@@ -277,9 +282,9 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
           .get('mlp.2.mlp.0.weight')!
           .data.map((v) => 2 * v) as Float32Array,
       );
-      shifts.push(apart(before.idLogits!, (await tiny.outputs(tiny.at(1))).idLogits!));
+      changes.push(apart(before.idLogits!, (await tiny.outputs(tiny.at(1))).idLogits!));
     }
-    expectMoves(shifts[0]!, shifts[1]!);
+    expectEffect(changes[0]!, changes[1]!);
   },
 
   dropout_settable() {
@@ -300,19 +305,19 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
       const { store } = model(raw, 'own_classes', on);
       return store.get('modality_projection_heads.behavior.gait.weight').shape[0];
     });
-    expect(rows, 'rest, run and walk; or what the configuration says').toEqual([3, 9]);
+    expect(rows, 'rest, run and walk; or n_classes').toEqual([3, 9]);
   },
 
   warmup_first() {
-    const first = [true, false].map((on) =>
+    const initialRates = [true, false].map((on) =>
       new RateSchedule({ rate: 1, warmup: 10, original: !on }).rate(0, 2),
     );
-    expect(first).toEqual([0.2, 1]);
+    expect(initialRates).toEqual([0.2, 1]);
   },
 };
 
-/** How far any logit before position 3 moves when the token at position 3 changes. */
-async function earlierMoves(raw: object): Promise<number> {
+/** The maximum difference of the logits before position 3 when the token at position 3 changes. */
+async function earlierLogitChange(raw: object): Promise<number> {
   const tiny = new TinyNeuroformer(engine(), raw);
   const change = (host: HostBatch): HostBatch => {
     const ids = host.ids.ids.slice();
@@ -324,20 +329,20 @@ async function earlierMoves(raw: object): Promise<number> {
   const before = await tiny.outputs(windows);
   const after = await tiny.outputs(windows, change);
   tiny.dispose();
-  let most = 0;
+  let maximum = 0;
   for (const head of ['idLogits', 'timeLogits']) {
     const perRow = before[head]!.length / ENDS.length;
     const early = (3 * perRow) / tiny.config.block_size.id;
     for (let row = 0; row < ENDS.length; row++) {
       const part = (logits: Float32Array) => logits.subarray(row * perRow, row * perRow + early);
-      most = Math.max(most, apart(part(before[head]!), part(after[head]!)));
+      maximum = Math.max(maximum, apart(part(before[head]!), part(after[head]!)));
     }
     expect(apart(before[head]!, after[head]!), 'later logits').toBeGreaterThan(1e-3);
   }
-  return most;
+  return maximum;
 }
 
-describe('each rule of the default behaviour changes what it says', () => {
+describe('each rule has the effect that it describes', () => {
   it.each(RULE_NAMES.map((name) => [name, RULES[name]] as const))('%s: %s', async (name) => {
     await CLAIMS[name]();
   });
@@ -347,7 +352,7 @@ describe('the weights of the losses', () => {
   const weights = (raw: object) => lossWeights(parseConfig(raw).config);
   const close = (n: number) => expect.closeTo(n, 12);
 
-  it('are gamma, mu and what they leave, as the paper writes them', () => {
+  it('are gamma, mu and 1 - gamma - mu, as in the paper', () => {
     expect(weights({ ...CONTRASTIVE, loss: { gamma: 0.2, mu: 0.5 } })).toEqual({
       contrastive: 0.2,
       id: 0.5,
@@ -360,7 +365,7 @@ describe('the weights of the losses', () => {
     });
   });
 
-  it('multiply the losses, those of decoded variables by name', async () => {
+  it('multiply the losses, also those of predicted variables', async () => {
     const plain = new TinyNeuroformer(engine(), WITH_BEHAVIOR);
     const loss = { mu: 0.3, variables: { turn: 5 } };
     const weighted = new TinyNeuroformer(engine(), { ...WITH_BEHAVIOR, loss });
@@ -375,27 +380,27 @@ describe('the weights of the losses', () => {
   });
 });
 
-describe('no variant lets a token reach an earlier logit', () => {
+describe('no token affects an earlier logit', () => {
   const everything = { ...WITH_BEHAVIOR, ...WITH_VIDEO, modalities: WITH_BEHAVIOR.modalities };
   it.each([
     ['the transformer', TINY],
-    ['the transformer with video and behaviour', everything],
+    ['the transformer with video and behavior', everything],
     ['the MLP baseline', { ...TINY, mlp_only: true }],
     ['the GRU baseline', { ...TINY, gru_only: true }],
     ['the double GRU baseline', { ...TINY, gru2_only: true }],
     ['a sparse transformer', { ...TINY, sparse: { topk: 3 } }],
-  ])('%s', async (_, raw) => {
-    expect(await earlierMoves(raw)).toBeLessThan(SAME);
+  ])('in %s', async (_, raw) => {
+    expect(await earlierLogitChange(raw)).toBeLessThan(SAME);
   });
 });
 
 describe('a recording that lacks a modality', () => {
-  it('runs without it: its blocks are skipped', async () => {
-    const whole = new TinyNeuroformer(engine(), {
+  it('runs without the blocks of that modality', async () => {
+    const complete = new TinyNeuroformer(engine(), {
       ...WITH_VIDEO,
       modalities: WITH_SPEED.modalities,
     });
-    const { video: _, ...bare } = whole.recording.trials[0]!;
+    const { video: _, ...bare } = complete.recording.trials[0]!;
     const recording = assembleRecording('bare', [{ ...bare, variables: {} }]);
     const partial = new TinyNeuroformer(
       engine(),

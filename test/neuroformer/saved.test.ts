@@ -25,51 +25,52 @@ describe('a configuration', () => {
     ['of the original', { ...WITH_VIDEO, compat: 'original' }],
     ['with single rules', { ...TINY, rules: { clip_width: false } }],
     [
-      'with everything named',
+      'with loss weights, sparse attention and pooling',
       { ...WITH_SPEED, loss: { mu: 0.5 }, sparse: { topk: 4 }, pool: 'eos' },
     ],
-  ])('%s comes back from JSON the same', (_, raw) => {
+  ])('%s is the same after conversion to JSON and back', (_, raw) => {
     const { config } = parseConfig(raw);
     expect(parseConfig(JSON.parse(JSON.stringify(config))).config).toEqual(config);
   });
 });
 
 describe('a saved model', () => {
-  it('comes back with its configuration, its vocabularies and the same logits', async () => {
-    const first = new TinyNeuroformer(engine(), WITH_BEHAVIOR);
-    const windows = first.at(1, 2.35);
-    const before = await first.outputs(windows);
-    const file = await saveModel(first.store, first.config, first.tokenizer, { note: 'a test' });
+  it('has its configuration, its vocabularies and the same logits after loading', async () => {
+    const original = new TinyNeuroformer(engine(), WITH_BEHAVIOR);
+    const { store, config, tokenizer } = original;
+    const windows = original.at(1, 2.35);
+    const before = await original.outputs(windows);
+    const file = await saveModel(store, config, tokenizer, { note: 'a test' });
     const saved = openModel(file);
-    expect(saved.config).toEqual(first.config);
-    expect(saved.tokenizer!.toJSON()).toEqual(first.tokenizer.toJSON());
+    expect(saved.config).toEqual(config);
+    expect(saved.tokenizer!.toJSON()).toEqual(tokenizer.toJSON());
     expect(saved.metadata).toMatchObject({ note: 'a test', format: 'pt' });
-    const second = new TinyNeuroformer(engine(), saved.config!);
-    for (const { tensor, length } of second.store) tensor.write(new Float32Array(length));
-    const report = await second.store.assign(saved.tensors);
+    const loaded = new TinyNeuroformer(engine(), saved.config!);
+    for (const { tensor, length } of loaded.store) tensor.write(new Float32Array(length));
+    const report = await loaded.store.assign(saved.tensors);
     expect(loadNotes(report)).toEqual([]);
-    expect(await second.outputs(windows)).toEqual(before);
+    expect(await loaded.outputs(windows)).toEqual(before);
   });
 
-  it('keeps what fits in a model of other modalities, and lists what is new, left over or misshapen', async () => {
+  it('loads what fits into a model with other modalities, and reports new, unknown and misshapen tensors', async () => {
     const spikes = new TinyNeuroformer(engine(), { ...TINY, gru_only: true });
     const file = await saveModel(spikes.store, spikes.config, spikes.tokenizer);
     const wide = { ...WITH_SPEED, block_size: { id: 12, prev_id: 24 } };
     const finer = new TinyNeuroformer(engine(), wide);
-    const kept = (await finer.store.values()).get('pos_emb_prev')!.data;
+    const initial = (await finer.store.values()).get('pos_emb_prev')!.data;
     const report = await finer.store.assign(openModel(file).tensors);
     expect(loadNotes(report)).toEqual([
       `${report.loaded.length} parameters were loaded.`,
       '22 parameters are new and keep their initial values: modality_embeddings.behavior.speed.mlp.ln.weight, modality_embeddings.behavior.speed.mlp.ln.bias, modality_embeddings.behavior.speed.mlp.mlp.0.weight, modality_embeddings.behavior.speed.mlp.mlp.2.weight, neural_visual_transformer.modalities_blocks.behavior.0.ln1.weight and 17 more.',
-      "12 of the file's tensors have no place in this model: gru.grus.0.weight_ih_l0, gru.grus.0.bias_ih_l0, gru.grus.0.weight_hh_l0, gru.grus.0.bias_hh_l0, gru.grus.1.weight_ih_l0 and 7 more.",
+      "12 of the file's tensors are not parameters of this model: gru.grus.0.weight_ih_l0, gru.grus.0.bias_ih_l0, gru.grus.0.weight_hh_l0, gru.grus.0.bias_hh_l0, gru.grus.1.weight_ih_l0 and 7 more.",
       'pos_emb_prev is [1, 20, 8] in the file, but [1, 24, 8] here: it keeps its initial values.',
     ]);
-    const [ours, theirs] = [await finer.store.values(), await spikes.store.values()];
-    expect(ours.get('tok_emb.weight')).toEqual(theirs.get('tok_emb.weight'));
-    expect(ours.get('pos_emb_prev')!.data).toEqual(kept);
+    const [loaded, saved] = [await finer.store.values(), await spikes.store.values()];
+    expect(loaded.get('tok_emb.weight')).toEqual(saved.get('tok_emb.weight'));
+    expect(loaded.get('pos_emb_prev')!.data).toEqual(initial);
   });
 
-  it('of the original loads by its names; its constants are no parameters', async () => {
+  it('of the original loads by its parameter names, without its constants', async () => {
     const folder = new URL('../fixtures/golden/case-contrastive/', import.meta.url);
     const file = brotliDecompressSync(
       readFileSync(fileURLToPath(new URL('weights.safetensors.br', folder))),
@@ -87,16 +88,17 @@ describe('a saved model', () => {
     const report = await store.assign(saved.tensors);
     expect(report.unknown).toContain('neural_visual_transformer.mask');
     expect(loadNotes(report)).toEqual([]);
-    const back = decodeSafetensors(await store.save()).tensors;
-    for (const [name, { data }] of back) expect(data, name).toEqual(saved.tensors.get(name)!.data);
+    const { tensors } = decodeSafetensors(await store.save());
+    for (const [name, { data }] of tensors)
+      expect(data, name).toEqual(saved.tensors.get(name)!.data);
     store.dispose();
   });
 
   it.each<[string, Record<string, string>, string]>([
     [
-      'a configuration that is no JSON',
+      'a configuration that is not JSON',
       { 'neuroformer.config': '{"n_embd": 8' },
-      "The file's neuroformer.config is no valid JSON: the file is damaged.",
+      "The file's neuroformer.config is not valid JSON: the file is damaged.",
     ],
     [
       'a configuration with an unknown key',
@@ -111,7 +113,7 @@ describe('a saved model', () => {
       },
       "The file's tokenizer cannot be used: A vocabulary of neurons needs at least one, but has 0.",
     ],
-  ])('is refused with a sentence for %s', (_, metadata, message) => {
+  ])('is rejected for %s', (_, metadata, message) => {
     const tensors = new Map([
       ['a', { dtype: 'F32', shape: [1], data: new Float32Array(1) }],
     ] as const);

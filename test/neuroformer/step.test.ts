@@ -28,7 +28,7 @@ const EVERYTHING = {
 describe('a training step', () => {
   const engine = useEngine();
 
-  it('learns a handful of windows by heart, every loss of it', async () => {
+  it('memorizes four windows, which lowers every loss', async () => {
     const tiny = new TinyNeuroformer(engine(), { ...EVERYTHING, n_embd: 24 });
     const step = new TrainingStep(engine(), tiny.store, tiny.model, tiny.layout, 4);
     const host = tiny.layout.collate(tiny.at(1, 2.35, 3.6, 5));
@@ -44,7 +44,7 @@ describe('a training step', () => {
     step.dispose();
   });
 
-  it('draws the same dropout in a step recorded anew as in the first', async () => {
+  it('draws the same dropout when it is recorded again', async () => {
     const raw = { ...EVERYTHING, dropout: { attn: 0.2, resid: 0.2, id: 0.2, im: 0.2, time: 0.2 } };
     const runs: number[] = [];
     for (let n = 0; n < 2; n++) {
@@ -63,12 +63,12 @@ describe('a training step', () => {
     expect(new Set(runs).size).toBe(1);
   });
 
-  it('by two batches at once sees the gradient of both in one', async () => {
+  it('that accumulates two batches has the gradient of one batch twice as large', async () => {
     const raw = { ...WITH_VIDEO, modalities: WITH_BEHAVIOR.modalities };
     const moments: Float32Array[] = [];
     for (const accumulate of [1, 2]) {
       const tiny = new TinyNeuroformer(engine(), raw);
-      // Windows of as many spikes in each batch, so that the mean of means is the mean.
+      // The batches have the same number of spikes, so that the mean of their means is the mean over all.
       const [a, b] = tiny.at(1, 2.35) as [Window, Window];
       const parts =
         accumulate === 1
@@ -95,25 +95,25 @@ describe('a training step', () => {
       expect(() => step.run([], 1e-3)).toThrow(`An update takes ${accumulate} batches, but got 0.`);
       step.dispose();
     }
-    const largest = moments[0]!.reduce((most, m) => Math.max(most, Math.abs(m)), 0);
+    const largest = moments[0]!.reduce((maximum, m) => Math.max(maximum, Math.abs(m)), 0);
     expect(largest).toBeGreaterThan(1e-3);
     expect(apart(moments[0]!, moments[1]!) / largest).toBeLessThan(1e-5);
   });
 
-  it('trains by the losses named alone, and names what there is none of', async () => {
+  it('trains with selected losses alone, and rejects losses that the model does not have', async () => {
     const tiny = new TinyNeuroformer(engine(), EVERYTHING);
-    const of = (losses: string[]) =>
+    const stepWith = (losses: string[]) =>
       new TrainingStep(engine(), tiny.store, tiny.model, tiny.layout, 1, { losses });
-    const step = of(['turn', 'gait']);
-    const found = await step.run(tiny.layout.collate(tiny.at(1)), 1e-3).losses();
-    expect(Object.keys(found).sort()).toEqual(['gait', 'loss', 'turn']);
-    expect(found.turn! + found.gait!).toBeCloseTo(found.loss, 5);
-    expect(() => of(['pupil'])).toThrow(
-      'There is no loss to train with: of pupil this model has none.',
+    const step = stepWith(['turn', 'gait']);
+    const losses = await step.run(tiny.layout.collate(tiny.at(1)), 1e-3).losses();
+    expect(Object.keys(losses).sort()).toEqual(['gait', 'loss', 'turn']);
+    expect(losses.turn! + losses.gait!).toBeCloseTo(losses.loss, 5);
+    expect(() => stepWith(['pupil'])).toThrow(
+      'This model has none of the losses to train with: pupil.',
     );
   });
 
-  it('takes new batches without new memory', async () => {
+  it('runs new batches without allocating memory', async () => {
     const tiny = new TinyNeuroformer(engine(), EVERYTHING);
     const step = new TrainingStep(engine(), tiny.store, tiny.model, tiny.layout, 2);
     const run = (...ends: [number, number]) =>
@@ -133,33 +133,33 @@ describe('a training step', () => {
 
 describe('the memory estimate', () => {
   it.each<[string, object, number]>([
-    ['spikes, video and behaviour', EVERYTHING, 3],
+    ['spikes, video and behavior', EVERYTHING, 3],
     ['the double GRU', { ...WITH_BEHAVIOR, gru2_only: true }, 7],
-  ])('is what a step then takes: %s', async (_, raw, size) => {
+  ])('is within 20 % of what a step takes: %s', async (_, raw, size) => {
     const engine = await createEngine();
     const tiny = new TinyNeuroformer(engine, raw);
     const { peak } = await estimateMemory(engine, tiny.layout, size);
     tiny.dispose();
     engine.dispose();
-    const fresh = await createEngine();
+    const trainingEngine = await createEngine();
     const store = new ParameterStore();
     const model = new Neuroformer(store, tiny.config, modelSizes(tiny.tokenizer));
-    store.allocate(fresh, 1);
-    const step = new TrainingStep(fresh, store, model, tiny.layout, size);
+    store.allocate(trainingEngine, 1);
+    const step = new TrainingStep(trainingEngine, store, model, tiny.layout, size);
     await step.run(tiny.layout.collate(tiny.at(...Array(size).fill(1))), 1e-3).losses();
-    expect(Math.abs(peak / fresh.memory().peakBytes - 1)).toBeLessThan(0.2);
-    fresh.dispose();
+    expect(Math.abs(peak / trainingEngine.memory().peakBytes - 1)).toBeLessThan(0.2);
+    trainingEngine.dispose();
   });
 
   it.runIf(THOROUGH)(
-    'holds for a model of the size of V1AL, whose step at batch 2 stays below 1.5 GB',
+    'is accurate for a model of the size of V1AL, whose step with batches of 2 takes less than 1.5 GB',
     async () => {
       const engine = await createEngine();
       const random = new HostRandom(1);
       const neurons = Array.from({ length: 386 }, () =>
         Float64Array.from({ length: 8 }, () => 2 * random.uniform()).sort(),
       );
-      // Convolved to 1 x 5 x 89 places, with the start token 446.
+      // The convolution has 1 x 5 x 89 outputs, which with the start token are 446 tokens.
       const [height, width] = [24, 360];
       const recording = createRecording({
         spikes: { times: neurons },

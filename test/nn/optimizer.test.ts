@@ -16,7 +16,7 @@ const SHAPES = {
   'e.unused': [5],
 } as const;
 const DECAYED = ['a.weight', 'c.weight', 'd.frozen', 'e.unused'];
-const MOVING = ['a.weight', 'b.bias', 'c.weight'];
+const UPDATED = ['a.weight', 'b.bias', 'c.weight'];
 
 function makeStore(engine: Parameters<ParameterStore['allocate']>[0]): ParameterStore {
   const store = new ParameterStore();
@@ -24,15 +24,15 @@ function makeStore(engine: Parameters<ParameterStore['allocate']>[0]): Parameter
     store.parameter(name, shape, { init: normal(1), decay: DECAYED.includes(name) });
   }
   store.allocate(engine, 4);
-  for (const name of [...MOVING, 'd.frozen']) store.get(name).tensor.reached = true;
+  for (const name of [...UPDATED, 'd.frozen']) store.get(name).tensor.reached = true;
   store.freeze((name) => name === 'd.frozen');
   return store;
 }
 
-/** Gradients of one step, written into the store and returned for the reference. */
+/** Writes random gradients into the store and returns them for the reference. */
 function writeGradients(store: ParameterStore, random: HostRandom, size: number): Map<string, Ref> {
   const gradients = new Map<string, Ref>();
-  for (const name of MOVING) {
+  for (const name of UPDATED) {
     const { tensor, shape } = store.get(name);
     const values = Float32Array.from({ length: tensor.length }, () => size * random.normal());
     tensor.gradient!.write(values);
@@ -82,7 +82,7 @@ for (const [variant, options] of [
           );
         }
         const values = await store.values();
-        for (const name of MOVING)
+        for (const name of UPDATED)
           expectClose(
             'AdamW values',
             'elementwise',
@@ -94,7 +94,7 @@ for (const [variant, options] of [
       });
     }
 
-    it('touches neither frozen parameters nor those no gradient reaches, not even by decay', async () => {
+    it('changes neither frozen parameters nor those without a gradient, not even by decay', async () => {
       const store = makeStore(engine());
       const before = await store.values();
       const optimizer = new AdamW(store);
@@ -103,12 +103,12 @@ for (const [variant, options] of [
       const after = await store.values();
       for (const name of ['d.frozen', 'e.unused'])
         expect(after.get(name)).toEqual(before.get(name));
-      for (const name of MOVING) expect(after.get(name)).not.toEqual(before.get(name));
+      for (const name of UPDATED) expect(after.get(name)).not.toEqual(before.get(name));
       optimizer.dispose();
       store.dispose();
     });
 
-    it('gives the same update for a gradient and for two of them summed and halved', async () => {
+    it('makes the same update for a gradient and for twice the gradient with a scale of a half', async () => {
       const flat = async (copies: number) => {
         const store = makeStore(engine());
         const optimizer = new AdamW(store);
@@ -146,7 +146,7 @@ for (const [variant, options] of [
       writeGradients(other, new HostRandom(9), 1);
       resumed.step(0.01);
       expect(await other.memory.values.floats()).toEqual(expected);
-      for (const held of [optimizer, store, resumed, other]) held.dispose();
+      for (const object of [optimizer, store, resumed, other]) object.dispose();
     });
   });
 }

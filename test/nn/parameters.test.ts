@@ -8,27 +8,27 @@ import { differentiate } from '../../src/tensor/tape.js';
 import { Tensor } from '../../src/tensor/tensor.js';
 import { useEngine } from '../helpers/engine.js';
 
-function declared(): ParameterStore {
+function makeStore(): ParameterStore {
   const store = new ParameterStore();
   store.parameter('a.weight', [3, 5], { init: normal(0.02), decay: true });
-  store.at('b').parameter('weight', [70], { init: normal(1) });
-  store.at('b').at('c').parameter('bias', [4], { init: ones });
+  store.scope('b').parameter('weight', [70], { init: normal(1) });
+  store.scope('b').scope('c').parameter('bias', [4], { init: ones });
   return store;
 }
 
 describe('a parameter store', () => {
   const engine = useEngine();
 
-  it('starts every parameter at a multiple of 256 bytes and keeps the names dotted', () => {
-    const store = declared();
+  it('starts every parameter at a multiple of 256 bytes and joins names with dots', () => {
+    const store = makeStore();
     expect([...store].map((p) => p.name)).toEqual(['a.weight', 'b.weight', 'b.c.bias']);
     expect([...store].map((p) => (4 * p.start) % 256)).toEqual([0, 0, 0]);
     expect(store.count).toBe(15 + 70 + 4);
   });
 
-  it('draws the same values from the same seed, others from another, and leaves the gaps zero', async () => {
+  it('draws values that depend on the seed alone, and leaves the padding zero', async () => {
     const flat = async (seed: number) => {
-      const store = declared();
+      const store = makeStore();
       store.allocate(engine(), seed);
       const values = await store.memory.values.floats();
       store.dispose();
@@ -40,7 +40,7 @@ describe('a parameter store', () => {
     expect([...first.subarray(15, 64)].every((v) => v === 0)).toBe(true);
   });
 
-  it('draws normal values of the spread asked for', async () => {
+  it('draws normal values with the specified standard deviation', async () => {
     const store = new ParameterStore();
     store.parameter('w', [20_000], { init: normal(0.5) });
     store.allocate(engine(), 3);
@@ -52,8 +52,8 @@ describe('a parameter store', () => {
     store.dispose();
   });
 
-  it('refuses a name twice, a name too late, and use before memory', () => {
-    const store = declared();
+  it('rejects duplicate names, declarations after allocation, and use before allocation', () => {
+    const store = makeStore();
     expect(() => store.parameter('a.weight', [1], { init: zeros })).toThrow(
       'a.weight was declared twice',
     );
@@ -66,11 +66,11 @@ describe('a parameter store', () => {
     store.dispose();
   });
 
-  it('saves and loads itself', async () => {
-    const store = declared();
+  it('loads the file that it saved', async () => {
+    const store = makeStore();
     store.allocate(engine(), 1);
     const file = await store.save({ step: '7' });
-    const other = declared();
+    const other = makeStore();
     other.allocate(engine(), 2);
     const report = await other.load(file);
     expect(report).toEqual({
@@ -84,8 +84,8 @@ describe('a parameter store', () => {
     other.dispose();
   });
 
-  it('takes what fits and says what is missing, unknown and misshapen', async () => {
-    const store = declared();
+  it('loads what fits and reports what is missing, unknown or misshapen', async () => {
+    const store = makeStore();
     store.allocate(engine(), 1);
     const before = await store.values();
     const tensors = new Map<string, HostTensor>([
@@ -97,7 +97,7 @@ describe('a parameter store', () => {
     expect(report.loaded).toEqual(['b.c.bias']);
     expect(report.missing).toEqual(['a.weight']);
     expect(report.unknown).toEqual(['stranger']);
-    expect(report.misshapen).toEqual([{ name: 'b.weight', expected: [70], found: [7, 10] }]);
+    expect(report.misshapen).toEqual([{ name: 'b.weight', expected: [70], actual: [7, 10] }]);
     const after = await store.values();
     expect([...after.get('b.c.bias')!.data]).toEqual([1, 2, 3, 4]);
     expect(after.get('b.weight')).toEqual(before.get('b.weight'));
@@ -105,7 +105,7 @@ describe('a parameter store', () => {
   });
 
   it('changes nothing when a file is damaged', async () => {
-    const store = declared();
+    const store = makeStore();
     store.allocate(engine(), 1);
     const before = await store.memory.values.floats();
     const file = await store.save();
@@ -118,22 +118,22 @@ describe('a parameter store', () => {
 
   it('gives frozen parameters no gradient', async () => {
     const store = new ParameterStore();
-    const first = new Linear(store.at('first'), 4, 4);
-    const second = new Linear(store.at('second'), 4, 3);
+    const lower = new Linear(store.scope('lower'), 4, 4);
+    const upper = new Linear(store.scope('upper'), 4, 3);
     store.allocate(engine(), 1);
-    store.freeze((name) => name.startsWith('first') || name === 'second.weight');
+    store.freeze((name) => name.startsWith('lower') || name === 'upper.weight');
     const x = Tensor.from(
       engine(),
       Float32Array.from({ length: 8 }, (_, n) => n - 3),
       [2, 4],
     );
     const targets = Tensor.from(engine(), new Uint32Array([0, 2]), [2]);
-    differentiate(engine(), () => crossEntropy(second.call(first.call(x)), targets));
+    differentiate(engine(), () => crossEntropy(upper.call(lower.call(x)), targets));
     const gradients = await store.gradients();
-    const moved = [...gradients]
+    const nonzero = [...gradients]
       .filter(([, { data }]) => data.some((g) => g !== 0))
       .map(([name]) => name);
-    expect(moved).toEqual(['second.bias']);
+    expect(nonzero).toEqual(['upper.bias']);
     store.dispose();
   });
 });

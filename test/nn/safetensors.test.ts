@@ -19,7 +19,7 @@ const TENSORS = new Map<string, HostTensor>([
 
 const encode = () => encodeSafetensors(TENSORS, { made: 'by a test' });
 
-/** A file of a given header and as many data bytes. */
+/** A file with this header, followed by zeros as data. */
 function encodeFile(header: unknown, dataBytes: number): Uint8Array {
   const json = new TextEncoder().encode(
     typeof header === 'string' ? header : JSON.stringify(header),
@@ -35,7 +35,7 @@ const entry = (changes: object = {}) => ({
 });
 
 describe('safetensors', () => {
-  it('come back as they went in, bit for bit', () => {
+  it('have the same bits after encoding and decoding', () => {
     const { tensors, metadata } = decodeSafetensors(encode());
     expect(metadata).toEqual({ made: 'by a test' });
     expect([...tensors.keys()]).toEqual([...TENSORS.keys()]);
@@ -44,12 +44,12 @@ describe('safetensors', () => {
     }
   });
 
-  it('start their data at a multiple of eight bytes', () => {
+  it('have data that start at a multiple of eight bytes', () => {
     const length = new DataView(encode().buffer).getBigUint64(0, true);
     expect(Number(length) % 8).toBe(0);
   });
 
-  it('are read from the middle of a larger buffer', () => {
+  it('can be read from the middle of a larger buffer', () => {
     const file = encode();
     const larger = new Uint8Array(file.length + 11);
     larger.set(file, 5);
@@ -58,7 +58,7 @@ describe('safetensors', () => {
     );
   });
 
-  it('are read from a Buffer, whose slices are views of memory not their own', () => {
+  it('can be read from a Node Buffer, whose slices share memory', () => {
     const pooled = Buffer.from(encode());
     expect(pooled.buffer.byteLength).toBeGreaterThan(pooled.length);
     expect(decodeSafetensors(pooled).tensors.get('block.0.weight')).toEqual(
@@ -66,7 +66,7 @@ describe('safetensors', () => {
     );
   });
 
-  it('cut short anywhere are refused', () => {
+  it('are rejected when cut short at any byte', () => {
     const file = encode();
     for (let length = 0; length < file.length; length++) {
       expect(() => decodeSafetensors(file.subarray(0, length)), `${length} bytes`).toThrow(
@@ -75,18 +75,18 @@ describe('safetensors', () => {
     }
   });
 
-  it('with bytes after their data are refused', () => {
+  it('are rejected when bytes follow the data', () => {
     const file = encode();
     const longer = new Uint8Array(file.length + 4);
     longer.set(file);
     expect(() => decodeSafetensors(longer)).toThrow(
-      /describes 44 bytes of data, but the file holds 48/,
+      /describes 44 bytes of data, but the file has 48/,
     );
   });
 
-  it('with flipped bits are refused or read, and never crash', () => {
+  it('with flipped bits are either rejected or read, and cause no other error', () => {
     const random = new HostRandom(7);
-    let refused = 0;
+    let rejected = 0;
     for (let round = 0; round < 2000; round++) {
       const file = encode();
       for (let flips = 0; flips <= round % 3; flips++)
@@ -98,10 +98,10 @@ describe('safetensors', () => {
         }
       } catch (error) {
         expect(error).toBeInstanceOf(SafetensorsError);
-        refused += 1;
+        rejected += 1;
       }
     }
-    expect(refused).toBeGreaterThan(500);
+    expect(rejected).toBeGreaterThan(500);
   });
 
   it.each([
@@ -112,19 +112,19 @@ describe('safetensors', () => {
         f[0] = 200;
         return f;
       })(),
-      /claims 200 bytes, but only 2 follow/,
+      /should be 200 bytes long, but only 2 follow/,
     ],
     [
-      'a header length beyond all memory',
+      'a header length that exceeds any memory',
       (() => {
         const f = encodeFile('{}', 0);
         f.fill(255, 0, 8);
         return f;
       })(),
-      /cut short or is no safetensors/,
+      /cut short or is not a safetensors/,
     ],
-    ['no JSON', encodeFile('{"a":', 0), /no valid JSON/],
-    ['a list for a header', encodeFile('[1]', 0), /no JSON object/],
+    ['a header that is not JSON', encodeFile('{"a":', 0), /not valid JSON/],
+    ['a list as the header', encodeFile('[1]', 0), /not a JSON object/],
     [
       'an unknown type',
       encodeFile(entry({ dtype: 'BF16' }), 8),
@@ -133,53 +133,57 @@ describe('safetensors', () => {
     [
       'a negative size',
       encodeFile(entry({ shape: [-2] }), 8),
-      /Tensor a: its shape is no list of whole numbers/,
+      /Tensor a: its shape is not a list of non-negative integers/,
     ],
     [
-      'a size that is no number',
+      'a shape that is not a list',
       encodeFile(entry({ shape: '2' }), 8),
-      /Tensor a: its shape is no list/,
+      /Tensor a: its shape is not a list/,
     ],
     [
       'data past the end',
       encodeFile(entry({ data_offsets: [0, 16], shape: [4] }), 8),
-      /run from byte 0 to 16, but the file holds 8/,
+      /are bytes 0 to 16, but the file has only 8/,
     ],
     [
-      'data that end before they begin',
+      'data that end before they start',
       encodeFile(entry({ data_offsets: [8, 0] }), 8),
-      /Tensor a: its data run from byte 8 to 0/,
+      /Tensor a: its data are bytes 8 to 0/,
     ],
     [
-      'a shape that needs other bytes',
+      'a shape that does not fit the number of bytes',
       encodeFile(entry({ shape: [3] }), 8),
       /its shape \[3\] needs 12 bytes, but it has 8/,
     ],
     [
-      'a hole before the data',
+      'a gap before the data',
       encodeFile(entry({ data_offsets: [4, 12] }), 12),
-      /hole or overlap at byte 4/,
+      /gap or an overlap at byte 4/,
     ],
     [
-      'two tensors in one place',
+      'two tensors at the same offset',
       encodeFile({ ...entry(), b: { dtype: 'F32', shape: [2], data_offsets: [0, 8] } }, 8),
-      /hole or overlap at byte 0/,
+      /gap or an overlap at byte 0/,
     ],
     [
-      'metadata that are no strings',
+      'metadata that are not strings',
       encodeFile({ __metadata__: { n: 1 } }, 0),
-      /metadata are not strings/,
+      /metadata are not an object of strings/,
     ],
-    ['an entry that is no object', encodeFile({ a: 7 }, 0), /Tensor a: its entry is no object/],
-  ])('with %s are refused in one sentence', (_, file, message) => {
+    [
+      'an entry that is not an object',
+      encodeFile({ a: 7 }, 0),
+      /Tensor a: its entry is not an object/,
+    ],
+  ])('with %s are rejected with the reason', (_, file, message) => {
     expect(() => decodeSafetensors(file)).toThrow(message);
     expect(() => decodeSafetensors(file)).toThrow(SafetensorsError);
   });
 
-  it('are not written with a shape that does not fit the data', () => {
-    const wrong = new Map<string, HostTensor>([
+  it('are not encoded with a shape that does not fit the data', () => {
+    const invalid = new Map<string, HostTensor>([
       ['a', { dtype: 'F32', shape: [3], data: new Float32Array(2) }],
     ]);
-    expect(() => encodeSafetensors(wrong)).toThrow('Tensor a of shape [3] has 2 elements.');
+    expect(() => encodeSafetensors(invalid)).toThrow('Tensor a has shape [3], but 2 elements.');
   });
 });

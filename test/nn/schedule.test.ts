@@ -11,7 +11,7 @@ interface Run {
   rate_used_at_each_step: number[];
 }
 
-/** The rate of each update, tokens counted as they come. */
+/** The rate of each of a series of updates, given the tokens in each. */
 function ratesOver(schedule: RateSchedule, sizes: readonly number[]): number[] {
   let seen = 0;
   return sizes.map((size) => {
@@ -23,7 +23,7 @@ function ratesOver(schedule: RateSchedule, sizes: readonly number[]): number[] {
 
 describe('the original’s learning rate', () => {
   it.each(goldenJson<{ runs: Run[] }>('schedule.json').runs)(
-    'is its own at every update: warm-up $warmup_tokens of $final_tokens, decay $lr_decay',
+    'is reproduced at every update: warm-up $warmup_tokens of $final_tokens, decay $lr_decay',
     (run) => {
       const schedule = new RateSchedule({
         rate: run.learning_rate,
@@ -40,13 +40,13 @@ describe('the original’s learning rate', () => {
 });
 
 describe('the learning rate', () => {
-  it('rises from the first update on, falls by half a cosine, and stays at its floor', () => {
+  it('rises from the first update on, falls along half a cosine, and stays at its floor', () => {
     const schedule = new RateSchedule({ rate: 2, warmup: 10, total: 110, floor: 0.1 });
     const rates = ratesOver(schedule, [5, 5, 50, 50, 1000]);
     expect(rates).toEqual([1, 2, expect.closeTo(1, 12), 0.2, 0.2]);
   });
 
-  it('stays where nothing says that it should fall', () => {
+  it('stays constant without a total amount of training', () => {
     const schedule = new RateSchedule({ rate: 0.3, warmup: 0 });
     expect(ratesOver(schedule, [1, 1, 1e6])).toEqual([0.3, 0.3, 0.3]);
   });

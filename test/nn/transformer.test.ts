@@ -6,7 +6,7 @@ import { normal } from '../../src/nn/init.js';
 import { Block } from '../../src/nn/layers.js';
 import { ParameterStore } from '../../src/nn/parameters.js';
 import { type Ref, ref } from '../../src/reference/array.js';
-import { block, blockBackward, type Named } from '../../src/reference/transformer.js';
+import { block, blockBackward, type NamedRefs } from '../../src/reference/transformer.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import {
   expectClose,
@@ -29,10 +29,10 @@ const SMALL: StepSizes = {
   times: 3,
 };
 
-/** Replaces initial values by larger ones, so that every parameter visibly matters. */
-function stir(store: ParameterStore): Named {
+/** Replaces the initial values by larger ones, so that every parameter has a visible effect. */
+function enlargeValues(store: ParameterStore): NamedRefs {
   const random = new HostRandom(21);
-  const refs: Named = new Map();
+  const refs: NamedRefs = new Map();
   for (const p of store) {
     const values = new Float32Array(p.length);
     normal(0.4)(values, random);
@@ -55,18 +55,18 @@ for (const [variant, options] of [
       { name: 'attending to a source of its width', kvWidth: 12, causal: false },
       { name: 'attending to a wider source', kvWidth: 20, causal: false },
     ]) {
-      it(`${name} equals the reference in its output and in every gradient by name`, async () => {
+      it(`${name} equals the reference in its output and every named gradient`, async () => {
         const store = new ParameterStore();
-        const layer = new Block(store.at('b'), 12, { heads: 3, kvWidth });
+        const layer = new Block(store.scope('b'), 12, { heads: 3, kvWidth });
         store.allocate(engine(), 1);
-        const parameters = stir(store);
+        const parameters = enlargeValues(store);
         const random = new HostRandom(3);
         const x = randomRef(random, [2, 5, 12]);
         const source = causal ? x : randomRef(random, [2, 9, kvWidth]);
         const dy = randomRef(random, [2, 5, 12]);
         const setup = { heads: 3, causal };
         const trace = block(parameters, 'b', x, source, setup);
-        const gradients: Named = new Map();
+        const gradients: NamedRefs = new Map();
         const expected = blockBackward(parameters, 'b', trace, setup, dy, gradients);
 
         const xt = toTensor(engine(), x, true);
@@ -86,17 +86,17 @@ for (const [variant, options] of [
             await st.gradient!.floats(),
             expected.source.data,
           );
-        const found = await store.gradients();
+        const actual = await store.gradients();
         expect([...gradients.keys()].sort()).toEqual([...store].map((p) => p.name).sort());
         for (const [parameter, { data }] of gradients) {
-          // The key's bias shifts every score of a row alike: its gradient is zero but for rounding.
+          // The key's bias shifts all scores of a row equally, so that its gradient is zero except for rounding.
           if (parameter.endsWith('key.bias'))
-            expect(Math.max(...found.get(parameter)!.data.map(Math.abs))).toBeLessThan(1e-5);
+            expect(Math.max(...actual.get(parameter)!.data.map(Math.abs))).toBeLessThan(1e-5);
           else
             expectClose(
               `block d${parameter.slice(2)}`,
               'product',
-              found.get(parameter)!.data,
+              actual.get(parameter)!.data,
               data,
             );
         }

@@ -64,7 +64,7 @@ describe('configuration files of the original implementation', () => {
       depth: {dt: 0.05, objective: regression, predict: true, n_classes: 29000, 3D: true}
 `;
     expect(readConfigFile(writeConfig(text)).notes).toEqual([
-      'modalities.behavior.variables.depth.3D asks for whole images, but one number of each sample is decoded.',
+      'modalities.behavior.variables.depth.3D asks for complete images, but one number per sample is predicted.',
     ]);
   });
 });

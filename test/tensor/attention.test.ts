@@ -26,7 +26,7 @@ interface Setup extends reference.AttentionSetup {
 const NAMES = ['query', 'key', 'value'] as const;
 type Names = (typeof NAMES)[number];
 
-/** Head sizes of 6 to 128; key counts around the four keys of a step, the tiles and the groups. */
+/** Head sizes from 6 to 128. Numbers of keys around 4 (the keys per step), the tiles and the workgroups. */
 const SHAPES: readonly Setup[] = [
   { B: 1, T: 1, S: 1, heads: 1, D: 8 },
   { B: 2, T: 3, S: 5, heads: 2, D: 6 },
@@ -43,7 +43,7 @@ const SHAPES: readonly Setup[] = [
 function makeMask({ B, S }: Setup): Uint32Array {
   const random = new HostRandom(11);
   const mask = Uint32Array.from({ length: B * S }, () => Number(random.uniform() < 0.7));
-  // The first batch row sees some keys for certain, the last one none at all.
+  // The first batch row sees at least one key, the last one none.
   mask[0] = 1;
   if (B > 1) mask.fill(0, (B - 1) * S);
   return mask;
@@ -73,7 +73,7 @@ function attentionCase(name: string, setup: Setup): OpCase<Names> {
   };
 }
 
-/** Attention whose dropout masks the reference draws for itself. */
+/** Attention with dropout, whose masks the reference computes independently. */
 function dropoutCase(setup: Setup, rate: number): OpCase<Names> {
   const keep = (row: number, key: number) => attentionKeep(9, 4, 3, row, key, rate);
   return {
@@ -98,14 +98,15 @@ const attentionVariants = (shape: Setup): [string, Setup][] => [
 describe('the reference', () => {
   const small = { B: 2, T: 3, S: 4, heads: 2, D: 3 };
   for (const [name, setup] of attentionVariants(small)) {
-    it(`has the gradients of its own ${name}`, () => checkReference(attentionCase(name, setup)));
+    it(`has the numeric gradients of its ${name}`, () =>
+      checkReference(attentionCase(name, setup)));
   }
 });
 
 for (const [variant, options] of [
   ['keys read directly', {}],
   ['keys staged and split', { tuning: STAGED }],
-  ['two staged rows an invocation', { tuning: { ...STAGED, attentionRows: 2 } }],
+  ['two staged rows per invocation', { tuning: { ...STAGED, attentionRows: 2 } }],
 ] as const) {
   describe(`attention, ${variant}`, () => {
     const engine = useEngine(options);
@@ -119,7 +120,7 @@ for (const [variant, options] of [
       });
     }
 
-    it('drops the probabilities its seed, step and site say, forward and backward', async () => {
+    it('drops the probabilities that seed, step and site select, forward and backward', async () => {
       await checkOp(engine(), dropoutCase({ B: 2, T: 9, S: 22, heads: 2, D: 8 }, 0.3));
       await checkOp(
         engine(),
@@ -127,7 +128,7 @@ for (const [variant, options] of [
       );
     });
 
-    it('materialises the probabilities it uses', async () => {
+    it('returns the probabilities that it uses', async () => {
       const shape = { B: 2, T: 6, S: 21, heads: 2, D: 8 };
       const random = new HostRandom(5);
       for (const [name, setup] of attentionVariants(shape)) {
@@ -150,7 +151,7 @@ for (const [variant, options] of [
 describe('attention', () => {
   const engine = useEngine();
 
-  it('gives a hidden key no gradient, however far its score is from any other', async () => {
+  it('gives a hidden key no gradient, however much its score exceeds the others', async () => {
     const shape = { B: 1, T: 4, S: 4, heads: 1, D: 8, mask: Uint32Array.of(0, 1, 1, 1) };
     const key = Float64Array.from({ length: 32 }, (_, n) => (n < 8 ? 60 : Math.sin(n)));
     const query = Float64Array.from({ length: 32 }, (_, n) => 3 + Math.cos(n));
@@ -160,7 +161,7 @@ describe('attention', () => {
     });
   });
 
-  it('refuses shapes that do not fit, naming them', () => {
+  it('rejects shapes that do not fit, naming them', () => {
     const make = (...shape: number[]) => Tensor.zeros(engine(), shape);
     expect(() => attention(make(1, 2, 8), make(1, 3, 9), make(1, 3, 8), { heads: 2 })).toThrow(
       'attention: key should be [B = 1, S, width = 8], but is [1, 3, 9].',

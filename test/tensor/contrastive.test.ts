@@ -18,7 +18,7 @@ import { STAGED, useEngine } from '../helpers/engine.js';
 
 type Shape = readonly [rows: number, width: number];
 
-/** Ones, odd sizes, around 4, 16, 32 and 64, many rows, long rows. */
+/** Sizes of one, odd sizes, sizes around 4, 16, 32 and 64, many rows, long rows. */
 const SHAPES: readonly Shape[] = [
   [1, 1],
   [2, 3],
@@ -58,7 +58,7 @@ function diagonal({ engine, shape }: Tensor): Tensor {
   );
 }
 
-/** Of rows about as long as `normalize` leaves them. */
+/** With rows of about unit length, like those that `normalize` returns. */
 function contrastiveCase(shape: Shape): LossCase<'u' | 'v'> {
   const setup = { temperature: 0.3, factor: 1.3 };
   const random = new HostRandom(12);
@@ -74,7 +74,7 @@ function contrastiveCase(shape: Shape): LossCase<'u' | 'v'> {
   };
 }
 
-/** As models use it: of rows of unit length, at a low temperature. */
+/** As models use it: with rows of unit length and a low temperature. */
 function cosineCase(shape: Shape): LossCase<'x' | 'y'> {
   const setup = { temperature: 0.07 };
   const unit = ({ x, y }: { x: Ref; y: Ref }) =>
@@ -93,7 +93,7 @@ function cosineCase(shape: Shape): LossCase<'x' | 'y'> {
   };
 }
 
-/** Both sides one tensor. */
+/** With the same tensor on both sides. */
 function selfCase(shape: Shape): LossCase<'u'> {
   const both = contrastiveCase(shape);
   return {
@@ -111,7 +111,7 @@ function selfCase(shape: Shape): LossCase<'u'> {
 }
 
 describe('the reference', () => {
-  it('has the gradients of its own normalisation and contrastive loss', () => {
+  it('has the numeric gradients of its normalization and contrastive loss', () => {
     checkReference(normalizeCase([3, 4]));
     checkReference(normalizeCase([6, 2], 1.5));
     checkReference(asOp(contrastiveCase([4, 3])));
@@ -121,10 +121,10 @@ describe('the reference', () => {
 });
 
 for (const [variant, options] of [
-  ['a lane a row', {}],
-  ['many lanes a row', { tuning: STAGED }],
+  ['one lane per row', {}],
+  ['many lanes per row', { tuning: STAGED }],
 ] as const) {
-  describe(`normalisation and the contrastive loss, ${variant}`, () => {
+  describe(`normalization and the contrastive loss, ${variant}`, () => {
     const engine = useEngine(options);
     printWorstErrors();
 
@@ -139,22 +139,22 @@ for (const [variant, options] of [
       });
     }
 
-    it('take rows of several leading axes, and very many', async () => {
+    it('accept several leading axes, and thousands of rows', async () => {
       await checkOp(engine(), normalizeCase([2, 3, 5]));
       await checkOp(engine(), normalizeCase([4001, 4]));
     });
 
-    it('add up the gradients of an input normalised twice', async () => {
+    it('add up the gradients of an input normalized twice', async () => {
       await checkOp(engine(), usedTwice(normalizeCase([17, 15])));
     });
 
-    it('leave no gradient with a frozen input', async () => {
+    it('give a frozen input no gradient', async () => {
       await checkLoss(engine(), { ...contrastiveCase([4, 3]), constant: ['u'] });
       await checkLoss(engine(), { ...contrastiveCase([4, 3]), constant: ['v'] });
       await checkOp(engine(), { ...normalizeCase([3, 4]), constant: ['x'] });
     });
 
-    it('leave a row of zeros as zeros', async () => {
+    it('keep a row of zeros at zero', async () => {
       const x = Tensor.from(engine(), [0, 0, 3, 4], [2, 2]);
       const unit = await normalize(x).floats();
       expectClose('normalize of zeros', 'elementwise', unit, [0, 0, 0.6, 0.8]);
@@ -162,12 +162,12 @@ for (const [variant, options] of [
   });
 }
 
-describe('normalisation and the contrastive loss given what they cannot take', () => {
+describe('normalization and the contrastive loss with invalid arguments', () => {
   const engine = useEngine();
   const floats = (...shape: number[]) => Tensor.zeros(engine(), shape);
   const words = (...shape: number[]) => Tensor.zeros(engine(), shape, 'u32');
 
-  it('name the argument, what it should be, and what it is', () => {
+  it('name the argument, the expected and the actual value in the error', () => {
     const u = floats(3, 4);
     const contrast =
       (v: Tensor, diagonal: Tensor, temperature = 1) =>

@@ -21,7 +21,9 @@ interface Setup {
   stride: Triple;
 }
 
-/** Ones; strides below, at and above the kernel; what the places leave over; sizes around 4, 16 and 32; long. */
+/**
+ * Sizes of one; strides below, equal to and above the kernel; unused borders; sizes around 4, 16 and 32; long videos.
+ */
 const SETUPS: readonly Setup[] = [
   { video: [1, 1, 1, 1, 1], out: 1, kernel: [1, 1, 1], stride: [1, 1, 1] },
   { video: [1, 1, 4, 5, 6], out: 2, kernel: [4, 5, 6], stride: [1, 1, 1] },
@@ -66,7 +68,7 @@ function convCase({ video, out, kernel, stride }: Setup): OpCase<ConvInputs> {
 }
 
 describe('the reference', () => {
-  it('has the gradients of its own patches and convolutions', () => {
+  it('has the numeric gradients of its patches and convolutions', () => {
     for (const setup of SETUPS.slice(0, 6)) {
       checkReference(unfoldCase(setup));
       checkReference(convCase(setup));
@@ -94,25 +96,25 @@ for (const [variant, options] of [
       await checkOp(engine(), usedTwice(convCase(SETUPS[3]!)));
     });
 
-    it('leave no gradient with what is frozen', async () => {
+    it('give frozen inputs no gradient', async () => {
       await checkOp(engine(), { ...unfoldCase(SETUPS[2]!), constant: ['video'] });
       for (const constant of [['video'], ['weight'], ['bias'], ['video', 'bias']] as const)
         await checkOp(engine(), { ...convCase(SETUPS[2]!), constant });
     });
 
-    it('do without a bias', async () => {
+    it('work without a bias', async () => {
       const setup = SETUPS[2]!;
       const withBias = convCase(setup);
-      const none = ref([setup.out]);
+      const zeroBias = ref([setup.out]);
       await checkOp<'video' | 'weight'>(engine(), {
         name: 'conv3d, no bias',
         kind: 'product',
         inputs: { video: withBias.inputs.video, weight: withBias.inputs.weight },
         run: ({ video, weight }) => conv3d(video, weight, undefined, setup.stride).out,
-        forward: (refs) => reference.conv3d({ ...refs, bias: none }, setup.stride),
+        forward: (refs) => reference.conv3d({ ...refs, bias: zeroBias }, setup.stride),
         backward: (refs, dout) => {
           const { video, weight } = reference.conv3dBackward(
-            { ...refs, bias: none },
+            { ...refs, bias: zeroBias },
             setup.stride,
             dout,
           );
@@ -128,55 +130,55 @@ describe('video patches', () => {
   const floats = (...shape: number[]) => Tensor.zeros(engine(), shape);
   const words = (...shape: number[]) => Tensor.zeros(engine(), shape, 'u32');
 
-  it('say how many places they have along time, height and width', () => {
-    const { places, patches } = unfold3d(floats(2, 3, 5, 9, 8), [2, 3, 4], [1, 2, 3]);
-    expect(places).toEqual([4, 4, 2]);
+  it('report their number along time, height and width', () => {
+    const { grid, patches } = unfold3d(floats(2, 3, 5, 9, 8), [2, 3, 4], [1, 2, 3]);
+    expect(grid).toEqual([4, 4, 2]);
     expect(patches.shape).toEqual([2, 32, 72]);
     const convolved = conv3d(floats(2, 3, 5, 9, 8), floats(7, 3, 2, 3, 4), undefined, [1, 2, 3]);
-    expect(convolved.places).toEqual([4, 4, 2]);
+    expect(convolved.grid).toEqual([4, 4, 2]);
     expect(convolved.out.shape).toEqual([2, 32, 7]);
   });
 
-  it('name the argument that cannot be, what it should be, and what it is', () => {
+  it('name the invalid argument, the expected and the actual value in the error', () => {
     const video = floats(1, 2, 3, 4, 5);
     const weight = floats(6, 2, 1, 2, 2);
-    const one = [1, 1, 1] as const;
-    const wrong = (kernel: Triple, stride: Triple) =>
+    const ones = [1, 1, 1] as const;
+    const invalid = (kernel: Triple, stride: Triple) =>
       [
         () => unfold3d(video, kernel, stride),
         'unfold3d: kernel and stride should be positive, the kernel within [3, 4, 5], ' +
           `but is [${kernel.join(', ')}] and [${stride.join(', ')}].`,
       ] as const;
-    const wanted = '[B, channels, frames, height, width]';
+    const axes = '[B, channels, frames, height, width]';
     expectShapeErrors([
-      wrong([4, 1, 1], one),
-      wrong([1, 5, 1], one),
-      wrong([1, 1, 6], one),
-      wrong([0, 1, 1], one),
-      wrong(one, [1, 0, 1]),
-      wrong(one, [1, 1, 1.5]),
-      wrong([1, Number.NaN, 1], one),
+      invalid([4, 1, 1], ones),
+      invalid([1, 5, 1], ones),
+      invalid([1, 1, 6], ones),
+      invalid([0, 1, 1], ones),
+      invalid(ones, [1, 0, 1]),
+      invalid(ones, [1, 1, 1.5]),
+      invalid([1, Number.NaN, 1], ones),
       [
-        () => unfold3d(floats(2, 3, 4, 5), one, one),
-        `unfold3d: video should be ${wanted}, but is [2, 3, 4, 5].`,
+        () => unfold3d(floats(2, 3, 4, 5), ones, ones),
+        `unfold3d: video should be ${axes}, but is [2, 3, 4, 5].`,
       ],
       [
-        () => unfold3d(words(1, 2, 3, 4, 5), one, one),
+        () => unfold3d(words(1, 2, 3, 4, 5), ones, ones),
         'unfold3d: video should be of type f32, but is u32.',
       ],
       [
-        () => conv3d(floats(3, 4, 5), weight, undefined, one),
-        `conv3d: video should be ${wanted}, but is [3, 4, 5].`,
+        () => conv3d(floats(3, 4, 5), weight, undefined, ones),
+        `conv3d: video should be ${axes}, but is [3, 4, 5].`,
       ],
       [
-        () => conv3d(video, floats(6, 3, 1, 2, 2), undefined, one),
+        () => conv3d(video, floats(6, 3, 1, 2, 2), undefined, ones),
         'conv3d: weight should be [out, 2, kt, kh, kw], but is [6, 3, 1, 2, 2].',
       ],
       [
-        () => conv3d(video, words(6, 2, 1, 2, 2), undefined, one),
+        () => conv3d(video, words(6, 2, 1, 2, 2), undefined, ones),
         'conv3d: weight should be of type f32, but is u32.',
       ],
-      [() => conv3d(video, weight, floats(5), one), 'conv3d: bias should be [6], but is [5].'],
+      [() => conv3d(video, weight, floats(5), ones), 'conv3d: bias should be [6], but is [5].'],
     ]);
   });
 });

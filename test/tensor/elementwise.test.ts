@@ -5,7 +5,7 @@ import { map, plus, ref } from '../../src/reference/array.js';
 import {
   activateBackward,
   activate as activation,
-  masked,
+  applyMask,
 } from '../../src/reference/elementwise.js';
 import { dropoutMask } from '../../src/reference/random.js';
 import {
@@ -32,7 +32,7 @@ import {
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 
-/** One, odd, around 4, 16, 32, 64, and around what a workgroup takes (256 and 1024), long, of several axes. */
+/** Lengths of one, odd, around 4, 16, 32 and 64, around a workgroup's elements (256, 1024), long; several axes. */
 const SHAPES: readonly (readonly number[])[] = [
   ...[1, 3, 4, 5, 15, 16, 17, 31, 32, 33, 63, 64, 65, 255, 256, 257].map((n) => [n]),
   ...[1023, 1024, 1025, 10_007].map((n) => [n]),
@@ -78,7 +78,7 @@ function addToItselfCase(shape: readonly number[]): OpCase<'x'> {
   };
 }
 
-/** `random` in the step and with the seed that the reference is told. */
+/** `random` is undefined, or has the seed and step of `stream`, which the reference uses. */
 function dropoutCase(
   random: RandomState | undefined,
   stream: { seed: number; step: number; site: number },
@@ -91,13 +91,13 @@ function dropoutCase(
     kind: 'elementwise',
     inputs: { x: shape },
     run: ({ x }) => dropout(x, random && { rate, site: stream.site, random }),
-    forward: ({ x }) => masked(x, mask),
-    backward: (_, dy) => ({ x: masked(dy, mask) }),
+    forward: ({ x }) => applyMask(x, mask),
+    backward: (_, dy) => ({ x: applyMask(dy, mask) }),
   };
 }
 
 describe('the reference', () => {
-  it('has the gradients of its own elementwise functions', () => {
+  it('has the numeric gradients of its elementwise functions', () => {
     for (const kind of KINDS) checkReference(activationCase(kind, [3, 7]));
     checkReference(addCase([2, 5]));
     checkReference(addToItselfCase([7]));
@@ -107,8 +107,8 @@ describe('the reference', () => {
 });
 
 for (const [variant, options] of [
-  ['sixteen elements an invocation', {}],
-  ['four elements an invocation', { tuning: STAGED }],
+  ['sixteen elements per invocation', {}],
+  ['four elements per invocation', { tuning: STAGED }],
 ] as const) {
   describe(`elementwise functions, ${variant}`, () => {
     const engine = useEngine(options);
@@ -133,7 +133,7 @@ for (const [variant, options] of [
       await checkOp(engine(), usedTwice(addCase([77])));
     });
 
-    it('leave no gradient with a frozen input', async () => {
+    it('give a frozen input no gradient', async () => {
       await checkOp(engine(), { ...addCase([33]), constant: ['a'] });
       await checkOp(engine(), { ...addCase([33]), constant: ['b'] });
       await checkOp(engine(), { ...addCase([33]), constant: ['a', 'b'] });
@@ -141,12 +141,12 @@ for (const [variant, options] of [
         await checkOp(engine(), { ...activationCase(kind, [5]), constant: ['x'] });
     });
 
-    for (const [where, magnitudes] of [
+    for (const [range, magnitudes] of [
       ['far from zero', [1e4, 1e3, 500, 1]],
       ['where exponentials overflow and vanish', [104, 103, 100, 90, 89, 88, 87, 50, 20, 10, 1]],
       ['next to zero', [0.101, 0.1, 0.099, 0.05, 1e-2, 1e-3, 1e-6, 1e-20, 0]],
     ] as const) {
-      it(`stay finite and right ${where}`, async () => {
+      it(`stay finite and accurate ${range}`, async () => {
         const x = [...magnitudes, ...magnitudes.map((v) => -v)].map(Math.fround);
         for (const kind of KINDS) {
           const named = { ...activationCase(kind, [x.length]), name: `${kind}, extremes` };
@@ -155,7 +155,7 @@ for (const [variant, options] of [
       });
     }
 
-    it('give GELU and tanh to a small relative error where they are small', async () => {
+    it('have a small relative error where GELU and tanh are small', async () => {
       const negative = map(ref([96]), (_, n) => Math.fround(-n / 16 - 1e-3));
       for (const kind of ['gelu', 'tanh'] as const) {
         const y = await activate(toTensor(engine(), negative), kind).floats();
@@ -182,7 +182,7 @@ describe('dropout', () => {
     return dropout(ones(4099), { rate, site: stream.site, random }).floats();
   };
 
-  it('drops exactly the elements the generator says, for any seed, step, site and rate', async () => {
+  it('drops exactly the elements that the generator selects, for any seed, step, site and rate', async () => {
     for (const [seed, step, site, rate] of [
       [0, 0, 0, 0.5],
       [1, 0, 1, 0.1],
@@ -196,18 +196,18 @@ describe('dropout', () => {
     }
   });
 
-  it('keeps as many as its rate says, within four standard deviations', async () => {
+  it('keeps the expected share of elements, within four standard deviations', async () => {
     for (const rate of [0.05, 0.35, 0.8]) {
       const n = 200_000;
       const random = new RandomState(engine(), 3);
       const mask = await dropout(ones(n), { rate, site: 1, random }).floats();
-      const kept = mask.filter((value) => value !== 0).length;
+      const count = mask.filter((value) => value !== 0).length;
       const deviation = Math.sqrt(n * rate * (1 - rate));
-      expect(Math.abs(kept - n * (1 - rate)), `at rate ${rate}`).toBeLessThan(4 * deviation);
+      expect(Math.abs(count - n * (1 - rate)), `at rate ${rate}`).toBeLessThan(4 * deviation);
     }
   });
 
-  it('draws another mask for another seed, step or site, and the same for the same', async () => {
+  it('draws the same mask for the same seed, step and site, and an independent one otherwise', async () => {
     const stream = { seed: 5, step: 6, site: 7 };
     const mask = await maskOnDevice(stream, 0.5);
     expect(await maskOnDevice(stream, 0.5)).toEqual(mask);
@@ -219,7 +219,7 @@ describe('dropout', () => {
     }
   });
 
-  it('uses one mask forward and backward', async () => {
+  it('uses the same mask forward and backward', async () => {
     const n = 1000;
     const random = new RandomState(engine(), 8);
     const x = Tensor.from(engine(), new Float32Array(n).fill(1), [n], { requiresGrad: true });
@@ -231,14 +231,14 @@ describe('dropout', () => {
     expect(await x.gradient!.floats()).toEqual(await y.floats());
   });
 
-  it('without a rate is its input itself', () => {
+  it('returns its input if the rate is 0 or absent', () => {
     const x = ones(3);
     const random = new RandomState(engine(), 1);
     expect(dropout(x, undefined)).toBe(x);
     expect(dropout(x, { rate: 0, site: 1, random })).toBe(x);
   });
 
-  it('refuses a rate that is no probability below 1', () => {
+  it('rejects a rate that is not a probability below 1', () => {
     const random = new RandomState(engine(), 1);
     for (const rate of [1, 1.5, -0.1, Number.NaN]) {
       expect(() => dropout(ones(3), { rate, site: 1, random })).toThrow(
@@ -247,7 +247,7 @@ describe('dropout', () => {
     }
   });
 
-  it('refuses a seed that is no integer below 2^53', () => {
+  it('rejects a seed that is not an integer below 2^53', () => {
     for (const seed of [-1, 0.5, 2 ** 53, Number.NaN]) {
       expect(() => new RandomState(engine(), seed)).toThrow(
         `RandomState: seed should be a non-negative integer below 2^53, but is ${seed}.`,
@@ -261,7 +261,7 @@ describe('sumLosses', () => {
   const leaf = (values: number[]) =>
     Tensor.from(engine(), new Float32Array(values), [values.length], { requiresGrad: true });
 
-  it('adds losses times their factors, a loss given twice counting twice', async () => {
+  it('adds losses times their factors, and counts a loss twice that is listed twice', async () => {
     const x = leaf([1, 2, 4]);
     const y = leaf([3, 0, 0]);
     const zero = toTensor(engine(), ref([3]));
@@ -270,13 +270,13 @@ describe('sumLosses', () => {
       const b = meanSquaredError(y, zero);
       return sumLosses([a, b, a], [0.5, -3, 1]);
     });
-    // Means of squares: 7 and 3; gradients 2 x / 3.
+    // The means of squares are 7 and 3, the gradients 2 x / 3.
     expect((await total.floats())[0]).toBeCloseTo(1.5 * 7 - 3 * 3, 5);
     expectClose('sumLosses dx', 'elementwise', await x.gradient!.floats(), [1, 2, 4]);
     expectClose('sumLosses dy', 'elementwise', await y.gradient!.floats(), [-6, 0, 0]);
   });
 
-  it('multiplies the factors of sums within sums, and counts 1 where none is given', async () => {
+  it('multiplies the factors of nested sums, with a default factor of 1', async () => {
     const x = leaf([2]);
     const zero = toTensor(engine(), ref([1]));
     const total = differentiate(engine(), () => {
@@ -287,7 +287,7 @@ describe('sumLosses', () => {
     expectClose('sumLosses nested', 'elementwise', await x.gradient!.floats(), [4 * 6.5]);
   });
 
-  it('gives nothing to the input of a loss left out of the sum', async () => {
+  it('gives no gradient to the input of a loss that is not in the sum', async () => {
     const x = leaf([2]);
     const y = leaf([2]);
     const zero = toTensor(engine(), ref([1]));
@@ -300,12 +300,12 @@ describe('sumLosses', () => {
   });
 });
 
-describe('elementwise functions given what they cannot take', () => {
+describe('elementwise functions with invalid arguments', () => {
   const engine = useEngine();
   const floats = (...shape: number[]) => Tensor.zeros(engine(), shape);
   const words = (...shape: number[]) => Tensor.zeros(engine(), shape, 'u32');
 
-  it('name the argument, what it should be, and what it is', () => {
+  it('name the argument, the expected and the actual value in the error', () => {
     const random = new RandomState(engine(), 1);
     expectShapeErrors([
       [() => add(floats(2, 3), floats(3, 2)), 'add: b should be [2, 3], but is [3, 2].'],

@@ -22,7 +22,7 @@ import { STAGED, useEngine } from '../helpers/engine.js';
 
 type Shape = readonly [B: number, T: number, width: number, vocabulary: number];
 
-/** Ones, odd sizes, around 4, 16, 32 and 64, long, few and many tokens. */
+/** Sizes of one, odd sizes, sizes around 4, 16, 32 and 64, long axes, small and large vocabularies. */
 const SHAPES: readonly Shape[] = [
   [1, 1, 1, 1],
   [1, 3, 5, 2],
@@ -41,13 +41,13 @@ const SHAPES: readonly Shape[] = [
   [4, 9, 1, 3000],
 ];
 
-/** Tokens that repeat and leave some of the vocabulary out. */
+/** Token ids that repeat, and that do not use the complete vocabulary. */
 function makeIds([B, T, , vocabulary]: Shape): number[] {
   const random = new HostRandom(4);
   return Array.from({ length: B * T }, () => random.integer(Math.max(1, vocabulary - 1)));
 }
 
-/** Runs `op` on the tokens, which the surrounding `differentiate` gives back. */
+/** The tokens of a case on the device of a tensor. */
 function makeTokens(
   { engine }: Tensor,
   [B, T, , vocabulary]: Shape,
@@ -58,7 +58,7 @@ function makeTokens(
 
 type FullInputs = 'table' | 'add' | 'positions';
 
-/** Everything at once; two more positions than the sequence has. */
+/** All inputs together, with two more rows of positions than the sequence needs. */
 function fullCase(shape: Shape): OpCase<FullInputs> {
   const [B, T, width, vocabulary] = shape;
   const ids = makeIds(shape);
@@ -100,7 +100,7 @@ function positionsCase([B, T, width]: Shape): OpCase<'x' | 'positions'> {
 }
 
 describe('the reference', () => {
-  it('has the gradients of its own embeddings', () => {
+  it('has the numeric gradients of its embeddings', () => {
     checkReference(fullCase([2, 4, 4, 7]));
     checkReference(tableCase([1, 3, 5, 2]));
     checkReference(positionsCase([2, 4, 4, 7]));
@@ -108,8 +108,8 @@ describe('the reference', () => {
 });
 
 for (const [variant, options] of [
-  ['sixteen elements an invocation', {}],
-  ['four elements an invocation', { tuning: STAGED }],
+  ['sixteen elements per invocation', {}],
+  ['four elements per invocation', { tuning: STAGED }],
 ] as const) {
   describe(`embeddings, ${variant}`, () => {
     const engine = useEngine(options);
@@ -128,17 +128,17 @@ for (const [variant, options] of [
       await checkOp(engine(), usedTwice(positionsCase([2, 17, 15, 17])));
     });
 
-    it('leave no gradient with what is frozen', async () => {
+    it('give frozen inputs no gradient', async () => {
       for (const constant of [['table'], ['add'], ['positions'], ['table', 'positions']] as const)
         await checkOp(engine(), { ...fullCase([2, 5, 6, 7]), constant });
       for (const constant of [['x'], ['positions']] as const)
         await checkOp(engine(), { ...positionsCase([2, 5, 6, 7]), constant });
     });
 
-    it('serve as their own addend and positions, all three gradients in one table', async () => {
+    it('add up the gradients of a table that is also addend and positions', async () => {
       const ids = [3, 0, 3, 1];
       await checkOp(engine(), {
-        name: 'embedding, table thrice',
+        name: 'embedding, table used three times',
         kind: 'product',
         inputs: { table: [4, 5] },
         run: ({ table }) => {
@@ -148,8 +148,8 @@ for (const [variant, options] of [
         forward: ({ table }) =>
           reference.embedding({ table, add: table, positions: table }, ids, [4, 5]),
         backward: ({ table }, dout) => {
-          const all = { table, add: table, positions: table };
-          const gradients = reference.embeddingBackward(all, ids, dout);
+          const inputs = { table, add: table, positions: table };
+          const gradients = reference.embeddingBackward(inputs, ids, dout);
           return { table: sumRefs(gradients.table!, gradients.add!, gradients.positions!) };
         },
       });
@@ -164,7 +164,7 @@ function sumRefs(...refs: [Ref, ...Ref[]]): Ref {
 describe('tokens', () => {
   const engine = useEngine();
 
-  it('are kept with their rows sorted by token, ties in order', async () => {
+  it('come with their rows sorted by token, and by row within a token', async () => {
     const ids = makeIds([3, 31, 1, 12]);
     const tokens = new Tokens(engine(), [3, 31], 12, ids);
     const { order, starts } = reference.sortedRows(ids, 12);
@@ -174,7 +174,7 @@ describe('tokens', () => {
     expect([...(await tokens.starts.words())]).toEqual(starts);
   });
 
-  it('can be replaced, and the next gradient is that of the new ones', async () => {
+  it('can be replaced, which the next gradient takes into account', async () => {
     const tokens = new Tokens(engine(), [3], 4, [1, 1, 2]);
     tokens.write([0, 3, 3]);
     const table = Tensor.zeros(engine(), [4, 1], 'f32', { requiresGrad: true });
@@ -184,21 +184,21 @@ describe('tokens', () => {
     expect([...(await table.gradient!.floats())]).toEqual([10, 0, 0, 60]);
   });
 
-  it('are refused where they are too many or few, or none of the vocabulary', () => {
+  it('are rejected if their number is wrong or one is not in the vocabulary', () => {
     const tokens = new Tokens(engine(), [2], 5);
-    const refused = (...ids: number[]) => [
+    const rejected = (...ids: number[]) => [
       () => tokens.write(ids),
       `Tokens: id 1 should be an integer from 0 to 4, but is ${ids[1]}.`,
     ];
     expectShapeErrors([
       [() => tokens.write([1]), 'Tokens: ids should be 2 tokens, but is 1.'],
       [() => tokens.write([1, 2, 3]), 'Tokens: ids should be 2 tokens, but is 3.'],
-      ...[5, -1, 1.5, Number.NaN, 2 ** 32].map((id) => refused(0, id) as [() => void, string]),
+      ...[5, -1, 1.5, Number.NaN, 2 ** 32].map((id) => rejected(0, id) as [() => void, string]),
     ]);
   });
 });
 
-describe('sinusoidal codes', () => {
+describe('sinusoidal encodings', () => {
   const engine = useEngine();
   printWorstErrors();
 
@@ -208,20 +208,20 @@ describe('sinusoidal codes', () => {
     expectClose(name, 'elementwise', actual, reference.sinusoid(positions, width).data);
   }
 
-  /** `axes` columns of numbers up to 1e4: whole, fractional, negative. */
+  /** `axes` columns of numbers up to 1e4: integers, fractions and negative numbers. */
   function makePositions(rows: number, axes: number): Ref {
     const random = new HostRandom(axes);
-    const of = [
+    const generators = [
       (n: number) => n,
       () => 10_000 * random.uniform(),
       () => -random.integer(10_001),
       () => random.normal(),
     ];
-    return map(ref([rows, axes]), (_, n) => Math.fround(of[n % of.length]!(n)));
+    return map(ref([rows, axes]), (_, n) => Math.fround(generators[n % generators.length]!(n)));
   }
 
   for (const axes of [1, 2, 3]) {
-    it(`of ${axes} axes are sines and cosines in double precision of f32 angles`, async () => {
+    it(`with ${axes} axes are the float64 sines and cosines of f32 angles`, async () => {
       for (const [rows, width] of [
         [1, 1],
         [3, 2],
@@ -237,7 +237,7 @@ describe('sinusoidal codes', () => {
     });
   }
 
-  it('hold their accuracy at every whole position up to 10,000', async () => {
+  it('are accurate at every integer position up to 10,000', async () => {
     await check(
       engine(),
       map(ref([10_001, 1]), (_, n) => n),
@@ -245,18 +245,18 @@ describe('sinusoidal codes', () => {
     );
   });
 
-  it('hold it at multiples of a quarter turn, where the reduced angle changes sign', async () => {
+  it('are accurate at multiples of pi / 4, where the reduced angle changes sign', async () => {
     const quarters = map(ref([4000, 1]), (_, n) => Math.fround((n * Math.PI) / 4));
     await check(engine(), quarters, 2);
   });
 
   it('are those of Vaswani et al. 2017 for one axis', async () => {
-    const code = await sinusoid(toTensor(engine(), ref([2, 1], [0, 3])), 4).floats();
+    const encoding = await sinusoid(toTensor(engine(), ref([2, 1], [0, 3])), 4).floats();
     const expected = [0, 1, 0, 1, Math.sin(3), Math.cos(3), Math.sin(0.03), Math.cos(0.03)];
-    expectClose('sinusoid, by hand', 'elementwise', code, expected);
+    expectClose('sinusoid, by hand', 'elementwise', encoding, expected);
   });
 
-  it('pass no gradient to the positions', async () => {
+  it('give the positions no gradient', async () => {
     const positions = toTensor(engine(), ref([2, 1], [1, 2]), true);
     const x = toTensor(engine(), ref([2, 4]), true);
     const cotangent = map(ref([2, 4]), (_, n) => n);
@@ -266,12 +266,12 @@ describe('sinusoidal codes', () => {
   });
 });
 
-describe('embeddings given what they cannot take', () => {
+describe('embeddings with invalid arguments', () => {
   const engine = useEngine();
   const floats = (...shape: number[]) => Tensor.zeros(engine(), shape);
   const words = (...shape: number[]) => Tensor.zeros(engine(), shape, 'u32');
 
-  it('name the argument, what it should be, and what it is', () => {
+  it('name the argument, the expected and the actual value in the error', () => {
     const table = floats(5, 3);
     const tokens = new Tokens(engine(), [2, 4], 5);
     const embed = (options: object) => () => embedding(table, tokens, options);

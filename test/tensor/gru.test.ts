@@ -15,7 +15,7 @@ import { STAGED, useEngine } from '../helpers/engine.js';
 
 type Inputs = keyof reference.GruRefs;
 
-/** [B, T, in, hidden]: one of each, odd widths, around whole vec4, more units than lanes. */
+/** [B, T, in, hidden]: sizes of one, odd widths, widths around multiples of four, more units than lanes. */
 const SHAPES = [
   [1, 1, 1, 1],
   [2, 3, 4, 4],
@@ -35,20 +35,20 @@ function gruCase(
     kind: 'product',
     inputs: {
       x: [B, T, inner],
-      first: [B, hidden],
+      initial: [B, hidden],
       weightInput: [3 * hidden, inner],
       biasInput: [3 * hidden],
       weightState: [3 * hidden, hidden],
       biasState: [3 * hidden],
     },
-    run: ({ x, first, ...weights }) => gru(x, first, weights, { reverse }),
+    run: ({ x, initial, ...weights }) => gru(x, initial, weights, { reverse }),
     forward: (inputs) => reference.gru(inputs, reverse),
     backward: (inputs, dy) => ({ ...reference.gruBackward(inputs, dy, reverse) }),
   };
 }
 
 describe('the reference', () => {
-  it('has the gradients of its own recurrence', () => {
+  it('has the numeric gradients of its recurrence', () => {
     checkReference(gruCase([2, 3, 2, 3], false));
     checkReference(gruCase([2, 3, 2, 3], true));
   });
@@ -69,23 +69,23 @@ for (const [variant, options] of [
       });
     }
 
-    it('keeps its state where the mask is zero, and passes the gradient on', async () => {
+    it('keeps its state where the mask is zero, and propagates the gradient through it', async () => {
       const mask = Uint32Array.of(1, 0, 1, 0, 1, 1, 0, 0);
       for (const reverse of [false, true]) {
         const masked = gruCase([2, 4, 3, 5], reverse);
         await checkOp(engine(), {
           ...masked,
           name: `${masked.name}, masked`,
-          run: ({ x, first, ...weights }) =>
-            gru(x, first, weights, { reverse, mask: Tensor.from(engine(), mask, [2, 4]) }),
+          run: ({ x, initial, ...weights }) =>
+            gru(x, initial, weights, { reverse, mask: Tensor.from(engine(), mask, [2, 4]) }),
           forward: (inputs) => reference.gru(inputs, reverse, mask),
           backward: (inputs, dy) => ({ ...reference.gruBackward(inputs, dy, reverse, mask) }),
         });
       }
     });
 
-    it('gets no gradient for what is constant', async () => {
-      const constant = ['weightState', 'first', 'x'] as const;
+    it('gives constant inputs no gradient', async () => {
+      const constant = ['weightState', 'initial', 'x'] as const;
       await checkOp(engine(), { ...gruCase([2, 3, 4, 5], false), constant });
       await checkOp(engine(), { ...gruCase([2, 3, 4, 5], false), constant: ['biasState'] });
     });
@@ -102,9 +102,9 @@ describe('the GRU', () => {
     biasState: zeros(3 * hidden),
   });
 
-  it('without weights halves its state at every step', async () => {
-    const first = toTensor(engine(), ref([1, 2], [8, -4]));
-    const out = await gru(zeros(1, 3, 1), first, weights(1, 2)).floats();
+  it('halves its state at every step if all weights are zero', async () => {
+    const initial = toTensor(engine(), ref([1, 2], [8, -4]));
+    const out = await gru(zeros(1, 3, 1), initial, weights(1, 2)).floats();
     expect([...out]).toEqual([4, -2, 2, -1, 1, -0.5]);
   });
 
@@ -113,7 +113,7 @@ describe('the GRU', () => {
     expectShapeErrors([
       [
         () => gru(x, zeros(1, 5), weights(4, 5)),
-        'gru: first should be [B = 2, hidden], but is [1, 5].',
+        'gru: initial should be [B = 2, hidden], but is [1, 5].',
       ],
       [
         () => gru(x, zeros(2, 5), weights(3, 5)),

@@ -10,7 +10,7 @@ import {
 } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 
-/** [rows, width]: one row, odd widths, around the lanes and slices, long rows and long columns. */
+/** [rows, width]: one row, odd widths, sizes around the numbers of lanes and slices, long rows and long columns. */
 const SHAPES = [
   [1, 1],
   [1, 4],
@@ -37,16 +37,16 @@ function plainCase([rows, width]: readonly [number, number]): OpCase<'x' | 'gamm
 }
 
 describe('the reference', () => {
-  it('has the gradients of its own layer normalisation', () => {
+  it('has the numeric gradients of its layer normalization', () => {
     checkReference(plainCase([3, 5]));
   });
 });
 
 for (const [variant, options] of [
-  ['a lane a row', {}],
-  ['many lanes a row', { tuning: STAGED }],
+  ['one lane per row', {}],
+  ['many lanes per row', { tuning: STAGED }],
 ] as const) {
-  describe(`layer normalisation, ${variant}`, () => {
+  describe(`layer normalization, ${variant}`, () => {
     const engine = useEngine(options);
     printWorstErrors();
 

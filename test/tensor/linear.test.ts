@@ -6,7 +6,7 @@ import { linear, matmulTransposed, mlp } from '../../src/tensor/linear.js';
 import { checkOp, checkReference, type OpCase, printWorstErrors } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 
-/** [rows, in, out]: ones, odd sizes, around the tiles (8 x 4, 32 x 16, 32 x 32, 64 x 64), long. */
+/** [rows, in, out]: sizes of one, odd sizes, sizes around the tiles (8 x 4, 32 x 16, 32 x 32, 64 x 64), long axes. */
 const SHAPES = [
   [1, 1, 1],
   [3, 5, 7],
@@ -78,7 +78,7 @@ function mlpCase([rows, inner, hidden]: readonly [number, number, number]): OpCa
   };
 }
 
-/** Matrix `b` of a batch. */
+/** The matrix at index `b` of a batch. */
 function matrix(a: Ref, b: number): Ref {
   const [rows, width] = a.shape.slice(-2) as [number, number];
   return ref([rows, width], a.data.subarray(b * rows * width, (b + 1) * rows * width));
@@ -110,7 +110,7 @@ function batchedCase([M, K, N]: readonly [number, number, number]): OpCase<'a' |
 
 describe('the reference', () => {
   const small = [3, 5, 4] as const;
-  it('has the gradients of its own linear maps', () => {
+  it('has the numeric gradients of its linear maps', () => {
     checkReference(linearCase(small));
     checkReference(geluCase(small));
     checkReference(mlpCase(small));

@@ -22,7 +22,7 @@ import { STAGED, useEngine } from '../helpers/engine.js';
 
 type Shape = readonly [rows: number, width: number];
 
-/** Ones, odd sizes, around 4, 16, 32 and 64, many rows, many classes. */
+/** Sizes of one, odd sizes, sizes around 4, 16, 32 and 64, many rows, many classes. */
 const SHAPES: readonly Shape[] = [
   [1, 1],
   [3, 2],
@@ -56,7 +56,7 @@ interface Rows {
   weights: Float64Array;
 }
 
-/** Targets of every class, the first and last among them; some rows ignored, some past the last class. */
+/** Random targets, the first and the last class, and rows that do not count: ignored ones, and targets past the end. */
 function makeRows([rows, classes]: Shape): Rows {
   const random = new HostRandom(9);
   const ignore = classes > 2 ? 1 : NO_CLASS;
@@ -105,27 +105,27 @@ function weightedCase(shape: Shape): LossCase<'logits'> {
   };
 }
 
-/** Two losses of one input, one of them with a factor. */
+/** The sum of two losses of the same input, with factors. */
 function pairCase(shape: Shape): LossCase<'logits'> {
-  const first = plainCase(shape);
-  const second = weightedCase(shape);
+  const plain = plainCase(shape);
+  const weighted = weightedCase(shape);
   return {
-    ...first,
+    ...plain,
     name: 'crossEntropy, two of one input',
-    run: (tensors) => sumLosses([first.run(tensors), second.run(tensors)], [1, -2.5]),
-    value: (refs) => first.value(refs) - 2.5 * second.value(refs),
+    run: (tensors) => sumLosses([plain.run(tensors), weighted.run(tensors)], [1, -2.5]),
+    value: (refs) => plain.value(refs) - 2.5 * weighted.value(refs),
     gradients: (refs) => {
-      const scaled = map(second.gradients(refs).logits!, (value) => -2.5 * value);
-      return { logits: plus(first.gradients(refs).logits!, scaled) };
+      const scaled = map(weighted.gradients(refs).logits!, (value) => -2.5 * value);
+      return { logits: plus(plain.gradients(refs).logits!, scaled) };
     },
   };
 }
 
-/** Logits moved by a constant, whose softmax is the same. */
-function movedCase(shape: Shape, offset: number): LossCase<'logits'> {
+/** Logits shifted by a constant, which does not change their softmax. */
+function shiftedCase(shape: Shape, offset: number): LossCase<'logits'> {
   const random = new HostRandom(5);
   const logits = map(ref(shape), () => Math.fround(offset + 3 * random.normal()));
-  return { ...plainCase(shape), name: 'crossEntropy, far off', values: { logits: logits.data } };
+  return { ...plainCase(shape), name: 'crossEntropy, shifted', values: { logits: logits.data } };
 }
 
 function squaredCase(shape: readonly number[]): LossCase<'prediction' | 'truth'> {
@@ -165,7 +165,7 @@ function weightedSquaredCase(shape: readonly number[]): LossCase<Weighted> {
 }
 
 describe('the reference', () => {
-  it('has the gradients of its own losses', () => {
+  it('has the numeric gradients of its losses', () => {
     checkReference(asOp(plainCase([3, 5])));
     checkReference(asOp(weightedCase([13, 9])));
     checkReference(asOp(pairCase([9, 4])));
@@ -175,8 +175,8 @@ describe('the reference', () => {
 });
 
 for (const [variant, options] of [
-  ['a lane a row', {}],
-  ['many lanes a row', { tuning: STAGED }],
+  ['one lane per row', {}],
+  ['many lanes per row', { tuning: STAGED }],
 ] as const) {
   describe(`losses, ${variant}`, () => {
     const engine = useEngine(options);
@@ -199,21 +199,21 @@ for (const [variant, options] of [
       });
     }
 
-    it('do not mind how far the logits are from zero', async () => {
+    it('are accurate however far the logits are from zero', async () => {
       for (const offset of [300, -300, 5000, -1e5])
-        await checkLoss(engine(), movedCase([17, 37], offset));
+        await checkLoss(engine(), shiftedCase([17, 37], offset));
     });
 
-    it('count nothing for classes hidden by -3e38', async () => {
+    it('give classes with a logit of -3e38 no probability', async () => {
       const random = new HostRandom(1);
-      const hidden = (n: number) => n % 37 > 3 && n % 5 !== 0;
-      const logits = map(ref([3, 37]), (_, n) => (hidden(n) ? -3e38 : random.normal()));
+      const isHidden = (n: number) => n % 37 > 3 && n % 5 !== 0;
+      const logits = map(ref([3, 37]), (_, n) => (isHidden(n) ? -3e38 : random.normal()));
       const targets = Uint32Array.of(1, 0, 3);
-      const shown = map(logits, Math.fround);
+      const rounded = map(logits, Math.fround);
       await checkLoss(engine(), {
         ...plainCase([3, 37]),
         name: 'crossEntropy, hidden classes',
-        values: { logits: shown.data },
+        values: { logits: rounded.data },
         run: ({ logits }) => crossEntropy(logits, Tensor.from(engine(), targets, [3])),
         value: ({ logits }) => reference.crossEntropy(logits, { targets }),
         gradients: ({ logits }) => ({
@@ -234,10 +234,10 @@ for (const [variant, options] of [
           { ignore },
         );
         const expected = Array.from(targets, (target, row) => {
-          const own = logits.subarray(row * classes, (row + 1) * classes);
+          const rowLogits = logits.subarray(row * classes, (row + 1) * classes);
           const setup = { targets: [target], ignore };
           return reference.crossEntropy(
-            map(ref([1, classes]), (_, n) => own[n]!),
+            map(ref([1, classes]), (_, n) => rowLogits[n]!),
             setup,
           );
         });
@@ -246,11 +246,11 @@ for (const [variant, options] of [
       }
     });
 
-    it('take logits and targets of several leading axes', async () => {
+    it('accept logits and targets with several leading axes', async () => {
       await checkLoss(engine(), plainCase([30, 7], [2, 3, 5]));
     });
 
-    it('leave no gradient with a frozen input', async () => {
+    it('give a frozen input no gradient', async () => {
       await checkLoss(engine(), { ...plainCase([3, 5]), constant: ['logits'] });
       await checkLoss(engine(), { ...squaredCase([5]), constant: ['prediction', 'truth'] });
     });
@@ -259,15 +259,15 @@ for (const [variant, options] of [
       const logits = Tensor.from(engine(), [1, 2, 3, 40, 5, 6, 7, 8], [2, 4], {
         requiresGrad: true,
       });
-      const none = Tensor.zeros(engine(), [4]);
-      for (const [targets, more] of [
+      const zeroWeights = Tensor.zeros(engine(), [4]);
+      for (const [targets, options] of [
         [[2, 2], { ignore: 2 }],
         [[NO_CLASS, 4], {}],
-        [[1, 3], { weights: none }],
+        [[1, 3], { weights: zeroWeights }],
       ] as const) {
         logits.gradient = undefined;
         const loss = differentiate(engine(), () =>
-          crossEntropy(logits, Tensor.from(engine(), Uint32Array.from(targets), [2]), more),
+          crossEntropy(logits, Tensor.from(engine(), Uint32Array.from(targets), [2]), options),
         );
         expect([...(await loss.floats())]).toEqual([0]);
         expect([...(await logits.gradient!.floats())].map(Math.abs)).toEqual(Array(8).fill(0));
@@ -282,7 +282,7 @@ for (const [variant, options] of [
       expect([...(await x.gradient!.floats())]).toEqual([0, 0, 0]);
     });
 
-    it('add to the gradient an earlier pass left', async () => {
+    it('add to the gradient of earlier passes', async () => {
       const x = Tensor.from(engine(), [2, 4], [2], { requiresGrad: true });
       const zeros = Tensor.zeros(engine(), [2]);
       for (let pass = 0; pass < 3; pass++)
@@ -290,7 +290,7 @@ for (const [variant, options] of [
       expectClose('three passes', 'elementwise', await x.gradient!.floats(), [6, 12]);
     });
 
-    it('leave a gradient of the leaf its own shape, whatever shape the loss saw', async () => {
+    it('give the gradient the shape of the leaf if the loss reads a reshaped view', async () => {
       const x = Tensor.zeros(engine(), [2, 3, 4], 'f32', { requiresGrad: true });
       const targets = Tensor.zeros(engine(), [6], 'u32');
       differentiate(engine(), () => crossEntropy(x.reshape([6, 4]), targets)).dispose();
@@ -299,12 +299,12 @@ for (const [variant, options] of [
   });
 }
 
-describe('losses given what they cannot take', () => {
+describe('losses with invalid arguments', () => {
   const engine = useEngine();
   const floats = (...shape: number[]) => Tensor.zeros(engine(), shape);
   const words = (...shape: number[]) => Tensor.zeros(engine(), shape, 'u32');
 
-  it('name the argument, what it should be, and what it is', () => {
+  it('name the argument, the expected and the actual value in the error', () => {
     const f32 = 'should be of type f32, but is u32.';
     const x = floats(3, 4);
     const square = (truth: Tensor, weights?: Tensor) => () =>

@@ -6,7 +6,7 @@ import { type Stream, sampleUniform } from '../../src/reference/random.js';
 import {
   type Draw,
   drawProbabilities,
-  keptClasses,
+  filterClasses,
   logSoftmax,
 } from '../../src/reference/sample.js';
 import { RandomState } from '../../src/tensor/random.js';
@@ -15,7 +15,7 @@ import { Tensor } from '../../src/tensor/tensor.js';
 import { expectClose, expectShapeErrors, printWorstErrors, toTensor } from '../helpers/check.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 
-/** [rows, classes]: ones, odd sizes, around 4, 16, 32 and 64, many rows, many classes. */
+/** [rows, classes]: sizes of one, odd sizes, sizes around 4, 16, 32 and 64, many rows, many classes. */
 const SHAPES = [
   [5, 1],
   [7, 2],
@@ -52,7 +52,7 @@ const DRAWS: readonly Draw[] = [
 
 const STREAM: Stream = { seed: 2 ** 35 + 77, step: 3, site: 5 };
 
-/** Draws from every row of `logits`, on the stream given. */
+/** Draws a class from every row of `logits`. */
 async function drawFrom(engine: Engine, logits: Ref, draw: Draw = {}, stream: Stream = STREAM) {
   const random = new RandomState(engine, stream.seed);
   random.step = stream.step;
@@ -87,7 +87,7 @@ function histogram(drawn: readonly number[], classes: number): number[] {
   return counts;
 }
 
-/** Pearson's statistic stays below what chance exceeds once in 10,000 (Wilson and Hilferty 1931). */
+/** Expects Pearson's chi-square below its 99.99 % quantile (by the approximation of Wilson and Hilferty 1931). */
 function expectFrequencies(counts: readonly number[], probabilities: readonly number[]): void {
   const n = counts.reduce((sum, count) => sum + count, 0);
   let statistic = 0;
@@ -108,15 +108,15 @@ function expectFrequencies(counts: readonly number[], probabilities: readonly nu
 }
 
 for (const [variant, options] of [
-  ['four lanes a row', {}],
-  ['sixteen lanes a row', { tuning: STAGED }],
+  ['four lanes per row', {}],
+  ['sixteen lanes per row', { tuning: STAGED }],
 ] as const) {
   describe(`sampling, ${variant}`, () => {
     const engine = useEngine(options);
     printWorstErrors();
 
     for (const shape of SHAPES) {
-      it(`draws what the row's uniform number falls on, at ${shape.join(' x ')}`, async () => {
+      it(`draws the class that the row's uniform number selects, at ${shape.join(' x ')}`, async () => {
         const logits = makeLogits(shape);
         for (const draw of DRAWS.filter(({ lowest = 0 }) => lowest < shape[1])) {
           const { drawn, logProbability } = await drawFrom(engine(), logits, draw);
@@ -126,7 +126,7 @@ for (const [variant, options] of [
             const below = probabilities.slice(0, c).reduce((sum, p) => sum + p, 0);
             const uniform = draw.temperature === 0 ? below : sampleUniform(STREAM, r);
             expect(probabilities[c], `${label}: probability of what was drawn`).toBeGreaterThan(0);
-            // The f32 sums may put the boundary between two classes elsewhere by a few roundings.
+            // Rounding of the f32 sums may shift the boundary between two classes.
             expect(uniform, `${label}: row ${r}`).toBeGreaterThanOrEqual(below - 1e-5);
             expect(uniform, `${label}: row ${r}`).toBeLessThan(below + probabilities[c]! + 1e-5);
           }
@@ -136,8 +136,8 @@ for (const [variant, options] of [
       });
     }
 
-    it('keeps every tie of the k-th largest, and nothing below', async () => {
-      for (const [logits, topK, kept] of [
+    it('keeps all logits equal to the k-th largest, and none below it', async () => {
+      for (const [logits, topK, expected] of [
         [[1, 2, 3, 2, 2, 0], 2, [1, 2, 3, 4]],
         [[1, 2, 3, 2, 2, 0], 1, [2]],
         [[5, 5, 5], 1, [0, 1, 2]],
@@ -147,14 +147,14 @@ for (const [variant, options] of [
         [[4, 3, 2, 1], 4, [0, 1, 2, 3]],
         [[4, 3, 2, 1], 9, [0, 1, 2, 3]],
       ] as const) {
-        expect(keptClasses(logits, { topK })).toEqual(kept);
+        expect(filterClasses(logits, { topK })).toEqual(expected);
         const { drawn } = await drawFrom(engine(), repeated(logits, 300), { topK });
-        expect([...new Set(drawn)].sort()).toEqual(kept);
+        expect([...new Set(drawn)].sort()).toEqual(expected);
       }
     });
 
-    it('keeps what has at most p of the mass above it, ties together', async () => {
-      for (const [percent, topP, kept] of [
+    it('keeps the classes with at most a probability of p above them, and equal ones together', async () => {
+      for (const [percent, topP, expected] of [
         [[5, 50, 15, 30], 0.4, [1]],
         [[5, 50, 15, 30], 0.6, [1, 3]],
         [[5, 50, 15, 30], 0.85, [1, 2, 3]],
@@ -163,21 +163,21 @@ for (const [variant, options] of [
         [[20, 30, 20, 30], 0.7, [0, 1, 2, 3]],
       ] as const) {
         const logits = percent.map(Math.log);
-        expect(keptClasses(logits, { topP })).toEqual(kept);
+        expect(filterClasses(logits, { topP })).toEqual(expected);
         const { drawn } = await drawFrom(engine(), repeated(logits, 300), { topP });
-        expect([...new Set(drawn)].sort()).toEqual(kept);
+        expect([...new Set(drawn)].sort()).toEqual(expected);
       }
     });
 
-    it('cuts by top-p what top-k has left, not the whole', async () => {
-      // Of 40, 30, 20, 10 the first two hold 70 percent; of the first two alone, the first holds 57.
+    it('applies top-p to the distribution that top-k leaves', async () => {
+      // The first class has 40 % of all, but 57 % of the two that top-k leaves.
       const logits = [40, 30, 20, 10].map(Math.log);
       const draw = { topK: 2, topP: 0.5 };
       const { drawn } = await drawFrom(engine(), repeated(logits, 500), draw);
       expect([...new Set(drawn)]).toEqual([0]);
     });
 
-    it('takes the first of the largest at temperature 0', async () => {
+    it('takes the first of the largest logits at temperature 0', async () => {
       const rows = [
         [1, 7, 7, 2, 7],
         [-1, -1, -1, -1, -1],
@@ -188,7 +188,7 @@ for (const [variant, options] of [
       expect((await drawFrom(engine(), logits, { temperature: 0 })).drawn).toEqual([1, 0, 2, 1]);
     });
 
-    it('obeys each row’s own lowest class, and the last where it is past the end', async () => {
+    it('raises the draw to the row’s lowest class, or to the last one where that is past the end', async () => {
       const rows = 400;
       const lowest = Uint32Array.from({ length: rows }, (_, r) => r % 8);
       const random = new RandomState(engine(), 1);
@@ -205,16 +205,16 @@ for (const [variant, options] of [
       expect(words.filter((c, r) => c > r % 8).length).toBeGreaterThan(100);
     });
 
-    it('never draws a class hidden by -3e38, and is as exact far from zero', async () => {
-      const shown = makeLogits([200, 9], 1);
-      const far = map(shown, (z, n) => Math.fround(n % 4 === 1 ? -3e38 : 5000 + z));
+    it('never draws a class with a logit of -3e38, and is accurate far from zero', async () => {
+      const near = makeLogits([200, 9], 1);
+      const far = map(near, (z, n) => Math.fround(n % 4 === 1 ? -3e38 : 5000 + z));
       const { drawn, logProbability } = await drawFrom(engine(), far);
       expect(drawn.filter((c, r) => far.data[r * 9 + c]! < 0)).toEqual([]);
       const expected = drawn.map((c, r) => logSoftmax(row(far, r))[c]!);
-      expectClose('logProbability, far off', 'elementwise', logProbability, expected);
+      expectClose('logProbability, far from zero', 'elementwise', logProbability, expected);
     });
 
-    it('reaches rows past 65,535', async () => {
+    it('draws from more than 65,535 rows', async () => {
       const rows = 66_000;
       const logits = map(ref([rows, 2]), (_, n) => ((n >> 1) % 3 === n % 2 ? 9 : 0));
       const { drawn } = await drawFrom(engine(), logits, { temperature: 0 });
@@ -228,7 +228,7 @@ describe('sampled draws', () => {
   const engine = useEngine();
   const flat = repeated([0, 0, 0, 0], 4000);
 
-  it('are the same for the same seed, step and site, and others for others', async () => {
+  it('are the same for the same seed, step and site, and independent otherwise', async () => {
     const { drawn } = await drawFrom(engine(), flat);
     expect((await drawFrom(engine(), flat)).drawn).toEqual(drawn);
     for (const other of [{ seed: STREAM.seed + 1 }, { step: 4 }, { site: 6 }]) {
@@ -248,7 +248,7 @@ describe('sampled draws', () => {
     { lowest: 4 },
     { lowest: 1, topK: 9, topP: 0.9, temperature: 1.5 },
   ]) {
-    it(`come as often as the softmax says, with ${JSON.stringify(draw)}`, async () => {
+    it(`have the frequencies of the softmax, with ${JSON.stringify(draw)}`, async () => {
       const logits = [...makeLogits([12], 0.8).data];
       const counts = Array<number>(12).fill(0);
       for (let step = 0; step < 4; step++) {
@@ -267,7 +267,7 @@ describe('sampled draws', () => {
     expect(new Set(draws).size).toBe(5);
   });
 
-  it('of neighbouring rows, and of neighbouring steps, are independent', async () => {
+  it('of neighboring rows, and of neighboring steps, are independent', async () => {
     const { drawn } = await drawFrom(engine(), flat);
     const { drawn: next } = await drawFrom(engine(), flat, {}, { ...STREAM, step: 4 });
     const even = Array<number>(16).fill(1 / 16);
@@ -282,17 +282,17 @@ describe('sampled draws', () => {
     );
   });
 
-  it('take logits of several leading axes row by row', async () => {
+  it('accept logits with several leading axes', async () => {
     const logits = makeLogits([2, 3, 5]);
     const { drawn } = await drawFrom(engine(), logits);
     expect(drawn).toEqual((await drawFrom(engine(), ref([6, 5], logits.data))).drawn);
   });
 });
 
-describe('sampling given what it cannot take', () => {
+describe('sampling with invalid arguments', () => {
   const engine = useEngine();
 
-  it('names the argument, what it should be, and what it is', () => {
+  it('names the argument, the expected and the actual value in the error', () => {
     const random = new RandomState(engine(), 1);
     const logits = Tensor.zeros(engine(), [3, 4]);
     const draw = (options: object) => () => sample(logits, { random, site: 1, ...options });
@@ -304,8 +304,8 @@ describe('sampling given what it cannot take', () => {
       ],
       [draw({ temperature: -1 }), 'sample: temperature should be 0 or more, but is -1.'],
       [draw({ temperature: Number.NaN }), 'sample: temperature should be 0 or more, but is NaN.'],
-      [draw({ topK: -1 }), 'sample: topK should be a whole number, but is -1.'],
-      [draw({ topK: 1.5 }), 'sample: topK should be a whole number, but is 1.5.'],
+      [draw({ topK: -1 }), 'sample: topK should be a non-negative integer, but is -1.'],
+      [draw({ topK: 1.5 }), 'sample: topK should be a non-negative integer, but is 1.5.'],
       [draw({ topP: 0 }), 'sample: topP should be above 0, but is 0.'],
       [draw({ topP: Number.NaN }), 'sample: topP should be above 0, but is NaN.'],
       [draw({ lowest: words(4) }), 'sample: lowest should be [3], but is [4].'],

@@ -16,7 +16,7 @@ import { STAGED, useEngine } from '../helpers/engine.js';
 
 type Shape = readonly [B: number, T: number, width: number];
 
-/** Ones, odd sizes, around 4, 16, 32 and 64, long. */
+/** Sizes of one, odd sizes, sizes around 4, 16, 32 and 64, and long axes. */
 const SHAPES: readonly Shape[] = [
   [1, 1, 1],
   [1, 3, 5],
@@ -75,7 +75,7 @@ function sliceCase(shape: Shape, start: number, length: number): OpCase<'x'> {
   };
 }
 
-/** The first and the last two thirds of one input, one after the other: they overlap in the middle. */
+/** The first two thirds of an input, followed by its last two thirds: the slices overlap in the middle. */
 function overlapCase(shape: Shape): OpCase<'x'> {
   const T = shape[1];
   const length = Math.ceil((2 * T) / 3);
@@ -109,16 +109,16 @@ function poolCase(shape: Shape, mask?: Uint32Array): OpCase<'x'> {
   };
 }
 
-/** Hides about a third of the positions, and all of the last row's where there are several rows. */
+/** Hides about a third of the positions, and of several rows the last one completely. */
 function makeMask([B, T]: Shape): Uint32Array {
   const random = new HostRandom(6);
   const shows = (n: number) => random.integer(3) > 0 && (B === 1 || n < (B - 1) * T);
-  // Any word but zero counts as one.
+  // Every value but 0 counts as 1.
   return Uint32Array.from({ length: B * T }, (_, n) => (shows(n) ? 1 + (n % 3) * 2 ** 30 : 0));
 }
 
 describe('the reference', () => {
-  it('has the gradients of its own sequence functions', () => {
+  it('has the numeric gradients of its sequence functions', () => {
     const small = [3, 5, 2] as const;
     checkReference(concatenateCase(small));
     checkReference(selfCase(small));
@@ -130,8 +130,8 @@ describe('the reference', () => {
 });
 
 for (const [variant, options] of [
-  ['sixteen elements an invocation', {}],
-  ['four elements an invocation', { tuning: STAGED }],
+  ['sixteen elements per invocation', {}],
+  ['four elements per invocation', { tuning: STAGED }],
 ] as const) {
   describe(`sequence functions, ${variant}`, () => {
     const engine = useEngine(options);
@@ -159,7 +159,7 @@ for (const [variant, options] of [
       await checkOp(engine(), usedTwice(poolCase(shape, makeMask(shape))));
     });
 
-    it('leave no gradient with a frozen input', async () => {
+    it('give a frozen input no gradient', async () => {
       const shape = [2, 5, 3] as const;
       for (const constant of [['x'], ['y'], ['x', 'z'], ['x', 'y', 'z']] as const)
         await checkOp(engine(), { ...concatenateCase(shape), constant });
@@ -172,19 +172,19 @@ for (const [variant, options] of [
 describe('meanPool', () => {
   const engine = useEngine();
 
-  it('gives 0 for a row whose positions are all hidden, whatever stands there', async () => {
+  it('gives 0 for a row whose positions are all hidden, even if they contain NaN', async () => {
     const x = Tensor.from(engine(), [1, 2, Number.NaN, Number.POSITIVE_INFINITY], [2, 2, 1]);
     const mask = Tensor.from(engine(), Uint32Array.of(1, 1, 0, 0), [2, 2]);
     expect([...(await meanPool(x, mask).floats())]).toEqual([1.5, 0]);
   });
 });
 
-describe('sequence functions given what they cannot take', () => {
+describe('sequence functions with invalid arguments', () => {
   const engine = useEngine();
   const floats = (...shape: number[]) => Tensor.zeros(engine(), shape);
   const words = (...shape: number[]) => Tensor.zeros(engine(), shape, 'u32');
 
-  it('name the argument, what it should be, and what it is', () => {
+  it('name the argument, the expected and the actual value in the error', () => {
     const x = floats(2, 6, 3);
     const f32 = 'should be of type f32, but is u32.';
     expectShapeErrors([

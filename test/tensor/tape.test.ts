@@ -19,10 +19,10 @@ describe('differentiate', () => {
   const engine = useEngine();
   const leaf = () => Tensor.from(engine(), [1, 2, 3], [3], TRACKED);
   const zeros = () => Tensor.zeros(engine(), [3]);
-  /** d of mean (x - 0)^2 over three elements. */
+  /** The gradient of mean (x - 0)^2 over three elements. */
   const GRADIENT = [2 / 3, 4 / 3, 2].map(Math.fround);
 
-  it('adds to the gradient a leaf has, eager and replayed alike', async () => {
+  it('adds to the existing gradient of a leaf, both eagerly and in a replayed step', async () => {
     const x = leaf();
     const truth = zeros();
     const loss = () => differentiate(engine(), () => meanSquaredError(x, truth));
@@ -42,7 +42,7 @@ describe('differentiate', () => {
     for (const tensor of [x, y, truth, ...others]) tensor.dispose();
   });
 
-  it('survives scopes and disposals inside: what the gradients need stays until they are made', async () => {
+  it('keeps what the gradients need, despite scopes and disposals inside', async () => {
     const x = leaf();
     differentiate(engine(), () =>
       engine().scope(() => {
@@ -56,7 +56,7 @@ describe('differentiate', () => {
     x.dispose();
   });
 
-  it('leaves no memory behind but what it returns and the gradients of leaves', () => {
+  it('releases everything except its result and the gradients of leaves', () => {
     const x = leaf();
     const truth = zeros();
     differentiate(engine(), () => meanSquaredError(x, truth)).dispose();
@@ -70,23 +70,23 @@ describe('differentiate', () => {
     expect(engine().memory().liveBuffers).toBe(liveBuffers - 3);
   });
 
-  it('refuses what is no loss, a truth that wants gradients, an async function, and itself inside', () => {
+  it('rejects a result that is not a loss, a truth that requires a gradient, an async function, and nesting', () => {
     const x = leaf();
     const one = () => meanSquaredError(x, zeros());
     expect(() => differentiate(engine(), () => add(one(), one()))).toThrow(
-      'the loss should be made by crossEntropy, meanSquaredError, contrastiveLoss or sumLosses',
+      'the loss should be computed by crossEntropy, meanSquaredError, contrastiveLoss or sumLosses',
     );
     expect(() => differentiate(engine(), () => meanSquaredError(zeros(), x))).toThrow(
       'meanSquaredError: truth should be a constant',
     );
     expect(() => differentiate(engine(), (async () => one()) as never)).toThrow('cannot be async');
     expect(() => differentiate(engine(), () => differentiate(engine(), one))).toThrow(
-      'does not nest',
+      'differentiate cannot be nested: the engine has no second derivatives.',
     );
     expect(() => differentiate(engine(), () => sumLosses([one(), one()]))).not.toThrow();
   });
 
-  it('gives a frozen layer-norm scale no gradient beside a trainable shift', async () => {
+  it('gives a frozen layer-norm scale no gradient while its shift is trainable', async () => {
     const gamma = Tensor.from(engine(), [1, 1, 1], [3]);
     const beta = Tensor.from(engine(), [0, 0, 0], [3], TRACKED);
     const x = Tensor.from(engine(), [1, 2, 4], [1, 3]);
@@ -98,11 +98,11 @@ describe('differentiate', () => {
   });
 });
 
-describe('memory of ops', () => {
+describe('the memory of operations', () => {
   const engine = useEngine();
   const zeros = (...shape: number[]) => Tensor.zeros(engine(), shape);
 
-  it('without a tape is the result alone', () => {
+  it('without a tape is that of the result alone', () => {
     const results = [
       () => attention(zeros(1, 2, 8), zeros(1, 3, 8), zeros(1, 3, 8), { heads: 2 }),
       () => conv3d(zeros(1, 1, 2, 4, 4), zeros(3, 1, 2, 2, 2), undefined, [1, 2, 2]).out,
@@ -112,15 +112,15 @@ describe('memory of ops', () => {
           temperature: 1,
         }),
     ];
-    for (const [n, make] of results.entries()) {
+    for (const [index, run] of results.entries()) {
       const before = engine().memory().liveBuffers;
-      engine().scope(make);
+      engine().scope(run);
       const after = engine().memory().liveBuffers;
-      expect(after - before, `result ${n}`).toBe(1);
+      expect(after - before, `result ${index}`).toBe(1);
     }
   });
 
-  it('is refused once disposed', async () => {
+  it('cannot be used after it was disposed', async () => {
     const [x, y] = [zeros(3), zeros(3)];
     x.dispose();
     expect(() => add(x, y)).toThrow('elementwise.combine: x: this memory was disposed');
@@ -129,28 +129,28 @@ describe('memory of ops', () => {
     await expect(x.floats()).rejects.toThrow('this memory was disposed');
   });
 
-  it('of long-lived things outlives the scope they are made in', async () => {
-    const made = engine().scope(() => {
+  it('of stores, optimizers and tokens outlives the scope that they are created in', async () => {
+    const created = engine().scope(() => {
       const store = new ParameterStore();
       store.parameter('w', [100], { init: normal(1) });
       store.allocate(engine(), 1);
-      const held = {
+      const objects = {
         store,
         optimizer: new AdamW(store),
         tokens: new Tokens(engine(), [100], 7, new Uint32Array(100).fill(5)),
       };
-      return () => held;
+      return () => objects;
     })();
-    const before = await made.store.memory.values.floats();
+    const before = await created.store.memory.values.floats();
     const others = Array.from({ length: 20 }, () =>
       Tensor.from(engine(), new Float32Array(100).fill(9), [100]),
     );
-    expect(await made.store.memory.values.floats()).toEqual(before);
-    expect([...new Set(await made.tokens.ids.words())]).toEqual([5]);
-    for (const held of [...others, ...Object.values(made)]) held.dispose();
+    expect(await created.store.memory.values.floats()).toEqual(before);
+    expect([...new Set(await created.tokens.ids.words())]).toEqual([5]);
+    for (const object of [...others, ...Object.values(created)]) object.dispose();
   });
 
-  it('may be a buffer of the caller’s, which is checked and left alone', async () => {
+  it('can be the caller’s buffer, which is checked and never destroyed', async () => {
     const { device } = engine();
     const buffer = device.createBuffer({ size: 1024, usage: 0x80 | 0x04 | 0x08 });
     device.queue.writeBuffer(buffer, 256, new Float32Array([1, 2, 3, 4]));
@@ -173,7 +173,7 @@ describe('memory of ops', () => {
     mappable.destroy();
   });
 
-  it('takes only numbers of its own type', () => {
+  it('accepts only data of its own type', () => {
     const ids = Tensor.zeros(engine(), [2], 'u32');
     expect(() => ids.write(new Float32Array(2))).toThrow(
       'write: data should be of type u32, but is f32.',
@@ -187,7 +187,7 @@ describe('memory of ops', () => {
 describe('a recorded step', () => {
   const engine = useEngine();
 
-  it('follows freezing and thawing done after it was recorded', async () => {
+  it('respects parameters frozen and unfrozen after it was recorded', async () => {
     const store = new ParameterStore();
     const line = new Linear(store, 2, 1);
     store.allocate(engine(), 1);
@@ -218,7 +218,7 @@ describe('a recorded step', () => {
     store.dispose();
   });
 
-  it('keeps what it reads from others, though it was disposed since', async () => {
+  it('keeps the tensors that it reads, even if they are disposed later', async () => {
     const x = Tensor.from(engine(), new Float32Array(50).fill(3), [50]);
     const step = engine().record(() => add(x, x));
     x.dispose();

@@ -300,7 +300,7 @@ describe('a run that cannot be trained or resumed ends with a clear error', () =
     (tensors.get('tok_emb.weight')!.data as Float32Array)[3] = Number.NaN;
     writeFileSync(lastPath(run), encodeSafetensors(tensors, metadata));
     await expect(checkpointAt(lastPath(run))).rejects.toThrow(
-      'is not a usable checkpoint: tok_emb.weight holds values that are no numbers: it is damaged.',
+      'is not a usable checkpoint: tok_emb.weight contains non-finite values: the file is damaged.',
     );
   });
 
@@ -321,7 +321,7 @@ describe('a run that cannot be trained or resumed ends with a clear error', () =
     [
       'for a loss that does not exist',
       { losses: ['pupil'] },
-      'There is no loss to train with: of pupil this model has none.',
+      'This model has none of the losses to train with: pupil.',
     ],
   ])('%s', async (_, training, message) => {
     await expect(trainModel(newRun(training, TINY))).rejects.toThrow(message);
