@@ -178,7 +178,7 @@ function adamwCase(n: number): KernelCase {
       const store = new ParameterStore();
       const p = store.parameter('p', [n], { init: zeros, decay: true });
       store.allocate(engine, 1);
-      p.tensor.reached = true;
+      p.tensor.hasGradient = true;
       store.memory.gradients.write(
         Float32Array.from({ length: store.length }, () => random.normal()),
       );

@@ -13,10 +13,10 @@ import { parseConfig } from '../src/neuroformer/config.js';
 import { readYamlFile } from '../src/node/config-file.js';
 import { openDataset } from '../src/node/dataset.js';
 import { recordedValues } from '../src/probe/decode.js';
-import { thinned } from '../src/recording/splits.js';
+import { thinTraining } from '../src/recording/splits.js';
 import type { WindowRef } from '../src/recording/windows.js';
 import { parseTrainSettings } from '../src/train/settings.js';
-import { prepare } from '../src/train/training-data.js';
+import { prepareTrainingData } from '../src/train/training-data.js';
 
 /** The folder with the descriptions of the recordings. The user downloads the data files into it. */
 const RECORDINGS = 'bench/recordings';
@@ -59,7 +59,7 @@ async function showRidges(root: string, { folder, bin, histories, recent }: Case
   const { training, ...model } = readYamlFile(join(root, folder, 'config.yaml'));
   const { recording } = await openDataset(join(root, folder));
   const settings = { ...parseTrainSettings(training), share: 1 };
-  const data = prepare(recording, parseConfig(model).config, settings);
+  const data = prepareTrainingData(recording, parseConfig(model).config, settings);
   const historySeconds = Math.max(...histories) * bin;
   const kinds = {
     all: () => true,
@@ -69,7 +69,7 @@ async function showRidges(root: string, { folder, bin, histories, recent }: Case
     const part = { ...data.split, train: data.split.train.filter(isUsed) };
     const test = data.split.test.filter(isUsed);
     for (const latest of recent) {
-      const { train } = thinned(part, { ...settings, recent: latest });
+      const { train } = thinTraining(part, { ...settings, recent: latest });
       const fitted = `${latest < 1 ? `latest ${latest} of ` : ''}${kind} windows (${train.length})`;
       const truth = (refs: readonly WindowRef[]) => recordedValues(data.layout, data.windows, refs);
       const inputs = { windows: data.windows, truth, train, test, bin, histories };

@@ -2,24 +2,39 @@
 
 /** Tensors, operations and layers on a WebGPU device: the engine alone, in browsers and in Node, with no dependency. */
 
-export { type CpuDeviceOptions, cpuGpu, requestCpuDevice } from './cpu/index.js';
+export {
+  type CpuDeviceOptions,
+  cpuGpu,
+  requestCpuDevice,
+  type WorkerFactory,
+} from './cpu/index.js';
 export { type CreateEngineOptions, createEngine } from './create-engine.js';
+export {
+  type CustomKernel,
+  type CustomKernelDefinition,
+  defineKernel,
+} from './gpu/custom-kernel.js';
 export type { DeviceFacts } from './gpu/device.js';
 export type { Engine } from './gpu/engine.js';
 export { DeviceLostError, GpuError, ShapeError, UnsupportedError } from './gpu/errors.js';
-export { Allocation, type BufferView, type MemoryUse } from './gpu/memory.js';
+export {
+  Allocation,
+  type BufferView,
+  type Lifetime,
+  type MemoryUse,
+  type Owner,
+} from './gpu/memory.js';
 export type { DispatchOptions, EngineCounts, EngineOptions } from './gpu/options.js';
-export { defineKernel, type OwnKernel, type OwnKernelDefinition } from './gpu/own-kernel.js';
 export { type ProfileRow, profileTable } from './gpu/profile.js';
 export { type Fetched, Step } from './gpu/step.js';
 export type { MatmulTile, Tuning } from './gpu/tuning.js';
 export { HostRandom } from './math/random.js';
 export { type Initializer, normal, ones, uniform, zeros } from './nn/init.js';
 export {
-  type AttentionCall,
+  type AttentionCallOptions,
   type AttentionLayerOptions,
   Block,
-  type BlockCall,
+  type BlockCallOptions,
   Embedding,
   Gru,
   type KeysValues,
@@ -40,6 +55,7 @@ export {
 export {
   decodeSafetensors,
   encodeSafetensors,
+  type HostData,
   type HostTensor,
   type Safetensors,
   SafetensorsError,

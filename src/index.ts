@@ -40,3 +40,54 @@ export { ConfigError } from './text/schema.js';
 export { type OpenedRun, openRun } from './train/open-run.js';
 export { parseTrainSettings, type TrainSettings } from './train/settings.js';
 export { VERSION } from './version.gen.js';
+
+// What these take and return, for programs that name the types.
+
+export type {
+  DecodedClasses,
+  DecodedNumbers,
+  DecodedVariable,
+} from './analyze/decoded-variable.js';
+export type { Score, Scores } from './analyze/decoding-scores.js';
+export type { EdgeScores } from './analyze/edges.js';
+export type { RecordingOverview, VariableOverview, WindowSpikes } from './analyze/overview.js';
+export type { Truth } from './dataset/dataset.js';
+export type { DrawSettings } from './generate/sampler.js';
+export type { GeneratedTrial } from './generate/trials.js';
+export type { ModalityGroup } from './neuroformer/config.js';
+export type { Rules } from './neuroformer/rules.js';
+export type { ConnectivityMap, ExplainSettings } from './probe/connectivity.js';
+export type {
+  AheadScores,
+  CountPerPart,
+  GeneratedAndRecorded,
+  GeneratedScores,
+  WindowScores,
+} from './probe/generated.js';
+export type { MethodScores } from './probe/results.js';
+export type { TokenScores } from './probe/token-scores.js';
+export type {
+  CountMatrix,
+  DictionaryInterval,
+  DictionaryRecording,
+  DictionarySteps,
+  FrameArray,
+  FrameCallback,
+} from './recording/data-dictionary.js';
+export type {
+  Interval,
+  PlainSpikeTimes,
+  Series,
+  TimedSeries,
+  Variable,
+  Video,
+} from './recording/recording.js';
+export type { SpikeCounts, Spikes, SpikeTimes } from './recording/spikes.js';
+export type { ClassValue } from './recording/vocabularies.js';
+export type { WindowRef } from './recording/windows.js';
+export type { Figure } from './report/draw.js';
+export type { Report } from './report/report.js';
+export type { BestLoss, TrainingProgress } from './train/checkpoint.js';
+export type { EngineSource } from './train/engine-source.js';
+export type { RunFacts } from './train/run-records.js';
+export type { TrainResult } from './train/trainer.js';

@@ -11,6 +11,6 @@ export {
   type AdapterChoice,
   createEngine,
   type NodeEngineOptions,
-  type SelectedAdapter as FoundAdapter,
-  selectAdapter as findAdapter,
+  type SelectedAdapter,
+  selectAdapter,
 } from './node/engine.js';

@@ -125,7 +125,7 @@ export async function checkGradients(golden: GoldenCase, tally: Tally): Promise<
     for (const value of actualGradient) squares += value * value;
   }
   tally.near('gradients', 'norm', [Math.sqrt(squares)], [grad_norm], NORM);
-  const withoutGradient = [...golden.store].filter((p) => !p.tensor.reached).map((p) => p.name);
+  const withoutGradient = [...golden.store].filter((p) => !p.tensor.hasGradient).map((p) => p.name);
   tally.same(
     'gradients',
     'parameters without one',
@@ -189,7 +189,7 @@ export async function checkSteps(golden: GoldenCase, tally: Tally): Promise<void
 
 /** Compares which of the updated parameters are decayed. */
 function checkDecay({ store }: GoldenCase, { groups }: Training, tally: Tally): void {
-  const isUpdated = (name: string) => store.get(name).tensor.reached;
+  const isUpdated = (name: string) => store.get(name).tensor.hasGradient;
   const expected = groups
     .filter((group) => group.weight_decay > 0)
     .flatMap((group) => group.params);

@@ -2,7 +2,7 @@
 
 import { globals } from 'webgpu';
 import { isSoftware } from '../../src/gpu/device.js';
-import { type AdapterChoice, findAdapter } from '../../src/node.js';
+import { type AdapterChoice, selectAdapter } from '../../src/node.js';
 
 /** The adapter that the libraries find through `navigator.gpu`. */
 export interface PageGpu {
@@ -24,7 +24,7 @@ export async function installNavigator(): Promise<PageGpu | undefined> {
   const { choice, info } = adapter;
   Object.assign(globalThis, globals);
   const gpu = {
-    requestAdapter: async () => (await findAdapter(choice)).adapter,
+    requestAdapter: async () => (await selectAdapter(choice)).adapter,
     getPreferredCanvasFormat: () => 'bgra8unorm',
   };
   // TensorFlow.js reads the other two.
@@ -40,7 +40,7 @@ export async function installNavigator(): Promise<PageGpu | undefined> {
 
 async function findFirstAdapter(choices: readonly AdapterChoice[]) {
   for (const choice of choices) {
-    const adapter = await findAdapter(choice).catch(() => undefined);
+    const adapter = await selectAdapter(choice).catch(() => undefined);
     if (adapter) return { choice, info: adapter.adapter.info };
   }
   return undefined;

@@ -3,7 +3,7 @@
  * 1998).
  */
 
-import { cosineAndSine, meanDirection, modulo } from '../math/angles.js';
+import { cosineAndSine, meanDirection, wrapToTurn } from '../math/angles.js';
 import { holdOut } from './penalties.js';
 import { rowsBetween, type SparseRows } from './regression.js';
 
@@ -281,7 +281,7 @@ function valueBins(values: ArrayLike<number>, rows: number, { period, bins }: Ba
     centers: Float64Array.from({ length: bins }, (_, b) => low + (b + 0.5) * width),
     binAt: (value: number) => {
       const bin = Math.floor(
-        ((period === undefined ? value : modulo(value, period)) - low) / width,
+        ((period === undefined ? value : wrapToTurn(value, period)) - low) / width,
       );
       // The bins of a constant variable have no width.
       return Number.isNaN(bin) ? 0 : Math.min(bins - 1, bin);

@@ -1,24 +1,37 @@
 /** A decoded variable beside its true values at the ends of windows, and how those windows follow one another. */
 
-import { usual } from '../math/statistics.js';
+import { upperMedian } from '../math/statistics.js';
 import type { ClassValue } from '../recording/vocabularies.js';
 import type { WindowRef } from '../recording/windows.js';
 
 /** True and decoded values of one variable, one per window, in the variable's own unit. */
-export type DecodedVariable = { readonly name: string } & (
-  | {
-      readonly kind: 'number' | 'angle';
-      readonly truth: Float64Array;
-      readonly predicted: Float64Array;
-      /** For angles: a full turn, in their unit. */
-      readonly period?: number;
-    }
-  | {
-      readonly kind: 'class';
-      readonly truth: readonly ClassValue[];
-      readonly predicted: readonly ClassValue[];
-    }
-);
+export type DecodedVariable = DecodedNumbers | DecodedClasses;
+
+/** A decoded variable of numbers: speed, an angle. */
+export interface DecodedNumbers {
+  /** Name of the variable. */
+  readonly name: string;
+  /** Whether 359 degrees is next to 0. */
+  readonly kind: 'number' | 'angle';
+  /** [windows]. */
+  readonly truth: Float64Array;
+  /** [windows]. */
+  readonly predicted: Float64Array;
+  /** For angles: a full turn, in their unit. */
+  readonly period?: number;
+}
+
+/** A decoded variable of a few distinct values: a stimulus, a choice. */
+export interface DecodedClasses {
+  /** Name of the variable. */
+  readonly name: string;
+  /** Classes have no order. */
+  readonly kind: 'class';
+  /** [windows]. */
+  readonly truth: readonly ClassValue[];
+  /** [windows]. */
+  readonly predicted: readonly ClassValue[];
+}
 
 /**
  * The usual time from the end of one window to the end of the next in the same trial, in seconds; undefined if no trial
@@ -29,7 +42,7 @@ export function commonStep(refs: readonly WindowRef[]): number | undefined {
     const previous = refs[n]!;
     return previous.trialIndex === trialIndex && end > previous.end ? [end - previous.end] : [];
   });
-  const step = usual(steps);
+  const step = upperMedian(steps);
   return step === undefined ? undefined : Number(step.toFixed(6));
 }
 

@@ -52,7 +52,7 @@ export const SCORE_NAMES: Readonly<
 export function scoreWithIntervals(variable: DecodedVariable, blocks: Blocks): Scores {
   const noInterval = { low: Number.NaN, high: Number.NaN };
   const intervals =
-    blocksIn(blocks) < 2
+    blockCount(blocks) < 2
       ? []
       : blockBootstrap({ repeats: BOOTSTRAP_REPEATS, ...blocks }, rowScorer(variable));
   return Object.fromEntries(
@@ -72,7 +72,7 @@ export function scoreVariable(variable: DecodedVariable): Record<string, number>
 }
 
 /** How many blocks the segments are long, as a fraction. A segment shorter than a block is one block. */
-export function blocksIn({ segments, block }: Pick<Blocks, 'segments' | 'block'>): number {
+export function blockCount({ segments, block }: Pick<Blocks, 'segments' | 'block'>): number {
   return segments.reduce((sum, length) => sum + length / Math.min(length, block), 0);
 }
 

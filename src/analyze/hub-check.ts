@@ -2,7 +2,7 @@
 
 import { countSpikes } from '../recording/spikes.js';
 import { type HubNetwork, neuronGroup } from '../simulate/hub.js';
-import { grouped } from '../text/format.js';
+import { formatCount } from '../text/format.js';
 import { binTrials, pearsonCorrelations } from './correlation.js';
 import { auroc, scoreEdges } from './edges.js';
 
@@ -38,6 +38,6 @@ export function hubEvidence(network: HubNetwork): HubEvidence {
 }
 
 /** A sentence on a network: its neurons, hubs, length, spikes and seed. */
-export function countSpikesOfNetwork({ neurons, seconds, spikes, hubs, seed }: HubNetwork): string {
-  return `${neurons} neurons, hubs ${hubs.join(', ')}, ${seconds} s, ${grouped(countSpikes(spikes))} spikes, seed ${seed}.`;
+export function describeNetwork({ neurons, seconds, spikes, hubs, seed }: HubNetwork): string {
+  return `${neurons} neurons, hubs ${hubs.join(', ')}, ${seconds} s, ${formatCount(countSpikes(spikes))} spikes, seed ${seed}.`;
 }

@@ -1,6 +1,6 @@
 /** Summarizes a recording (rates, variables, gaps, windows) and warns of data that look wrong. */
 
-import { usual } from '../math/statistics.js';
+import { upperMedian } from '../math/statistics.js';
 import {
   type Recording,
   sampleTime,
@@ -8,11 +8,12 @@ import {
   type Variable,
   variableNames,
 } from '../recording/recording.js';
-import { countSpikes, firstNotBefore, spikeTimes } from '../recording/spikes.js';
-import { grouped } from '../text/format.js';
+import { countSpikes, lowerBound, spikeTimes } from '../recording/spikes.js';
+import { formatCount } from '../text/format.js';
 
 /** The summary of a recording. */
 export interface RecordingOverview {
+  /** Name of the recording. */
   readonly name: string;
   /** How many neurons there are. */
   readonly neurons: number;
@@ -20,8 +21,15 @@ export interface RecordingOverview {
   readonly seconds: number;
   /** Seconds from the start of the first trial to the end of the last. */
   readonly span: number;
-  /** How many trials there are, and the shortest and the longest duration in seconds. */
-  readonly trials: { readonly count: number; readonly shortest: number; readonly longest: number };
+  /** The trials. */
+  readonly trials: {
+    /** How many there are. */
+    readonly count: number;
+    /** Shortest duration, in seconds. */
+    readonly shortest: number;
+    /** Longest duration, in seconds. */
+    readonly longest: number;
+  };
   /** Seconds between consecutive trials, where there is time between them. */
   readonly gaps: readonly number[];
   /** How many spikes there are. */
@@ -30,10 +38,24 @@ export interface RecordingOverview {
   readonly rates: Float64Array;
   /** Variables that any trial has. */
   readonly variables: readonly VariableOverview[];
-  /** Pixels of a frame, and seconds per frame; of the first trial with a video. */
-  readonly video?: { readonly height: number; readonly width: number; readonly dt: number };
-  /** Named intervals: how many there are of each name, and their duration together. */
-  readonly intervals: readonly { name: string; count: number; seconds: number }[];
+  /** The video of the first trial that has one. */
+  readonly video?: {
+    /** Height of a frame, in pixels. */
+    readonly height: number;
+    /** Width of a frame, in pixels. */
+    readonly width: number;
+    /** Seconds per frame. */
+    readonly dt: number;
+  };
+  /** The named intervals. */
+  readonly intervals: readonly {
+    /** What the intervals are called. */
+    readonly name: string;
+    /** How many have this name. */
+    readonly count: number;
+    /** Their duration together. */
+    readonly seconds: number;
+  }[];
   /** Spikes in windows of common lengths. */
   readonly windows: readonly WindowSpikes[];
   /** Sentences on data that look wrong, with what to do. */
@@ -42,6 +64,7 @@ export interface RecordingOverview {
 
 /** The summary of one variable. */
 export interface VariableOverview {
+  /** Name of the variable. */
   readonly name: string;
   /** Undefined if it is not known. */
   readonly unit: string | undefined;
@@ -53,8 +76,13 @@ export interface VariableOverview {
   readonly step: number;
   /** Longest time between two samples of a trial, in seconds. */
   readonly longestStep: number;
-  /** Smallest and largest number; undefined for labels. */
-  readonly range?: { readonly low: number; readonly high: number };
+  /** The range of its numbers; undefined for labels. */
+  readonly range?: {
+    /** The smallest number. */
+    readonly low: number;
+    /** The largest number. */
+    readonly high: number;
+  };
   /** The labels that occur; undefined for numbers. */
   readonly labels?: readonly string[];
 }
@@ -63,6 +91,7 @@ export interface VariableOverview {
 export interface WindowSpikes {
   /** Length of the windows. */
   readonly seconds: number;
+  /** Half of the windows have at most this many. */
   readonly median: number;
   /** 999 of 1000 windows have at most this many. */
   readonly nearlyAll: number;
@@ -160,7 +189,7 @@ function summarizeVariable(
     unit,
     trials: instances.length,
     samples,
-    step: usual(steps) ?? Number.NaN,
+    step: upperMedian(steps) ?? Number.NaN,
     longestStep: steps.length > 0 ? steps.reduce((max, step) => Math.max(max, step)) : Number.NaN,
   };
   return labels.size > 0
@@ -223,12 +252,12 @@ function recordingWarnings(
       : []),
     ...(spikes > 0 && meanRate < MIN_PLAUSIBLE_RATE
       ? [
-          `Neurons fire at ${meanRate.toPrecision(2)} Hz on average, over ${grouped(Math.round(seconds))} s. Rates this low suggest that spike times are in samples or milliseconds: give the unit with spikes.unit.`,
+          `Neurons fire at ${meanRate.toPrecision(2)} Hz on average, over ${formatCount(Math.round(seconds))} s. Rates this low suggest that spike times are in samples or milliseconds: give the unit with spikes.unit.`,
         ]
       : []),
     ...(duplicates > 0
       ? [
-          `${grouped(duplicates)} spikes have exactly the time of another spike of the same neuron: were the same events sorted twice?`,
+          `${formatCount(duplicates)} spikes have exactly the time of another spike of the same neuron: were the same events sorted twice?`,
         ]
       : []),
     ...overview.variables.flatMap((variable) => variableWarnings(variable, recording)),
@@ -305,7 +334,7 @@ function coverageWarnings(name: string, step: number, { trials }: Recording): st
     const start = Math.max(0, times[0]!);
     const stop = times[times.length - 1]! + step;
     const coveredSpikes = trains.reduce(
-      (sum, train) => sum + firstNotBefore(train, stop) - firstNotBefore(train, start),
+      (sum, train) => sum + lowerBound(train, stop) - lowerBound(train, start),
       0,
     );
     const allSpikes = countSpikes(trains);
@@ -330,7 +359,7 @@ const DENSITY_LETTERS = ' .:-=+*#%@';
  * @param columns characters per line
  * @param rows the maximum number of lines; neighboring neurons share a line if there are more neurons
  */
-export function rasterInLetters({ trials, neurons }: Recording, columns = 72, rows = 20): string[] {
+export function textRaster({ trials, neurons }: Recording, columns = 72, rows = 20): string[] {
   const lines = Math.min(rows, neurons);
   const seconds = trials.reduce((sum, { duration }) => sum + duration, 0);
   const counts = Array.from({ length: lines }, () => new Float64Array(columns));

@@ -1,6 +1,6 @@
 /** Scores that compare decoded values with recorded ones, and bootstrap intervals of scores. */
 
-import { meanDirection, wrapped } from '../math/angles.js';
+import { meanDirection, wrapToHalfTurn } from '../math/angles.js';
 import { HostRandom } from '../math/random.js';
 import { mean, median } from '../math/statistics.js';
 import { correlation } from './edges.js';
@@ -68,20 +68,23 @@ export function scoreCircular(
 ): CircularScores {
   const rows = sameLength(truth, predicted);
   const errors = Float64Array.from({ length: rows }, (_, n) =>
-    wrapped(predicted[n]! - truth[n]!, period),
+    wrapToHalfTurn(predicted[n]! - truth[n]!, period),
   );
   const signed = circularMedian(errors, period);
   return {
     median: median(errors.map(Math.abs)),
     mean: mean(errors.map(Math.abs)),
     signed,
-    aligned: median(errors.map((error) => Math.abs(wrapped(error - signed, period)))),
+    aligned: median(errors.map((error) => Math.abs(wrapToHalfTurn(error - signed, period)))),
   };
 }
 
 function circularMedian(errors: Float64Array, period: number): number {
   const center = meanDirection(errors, period);
-  return wrapped(center + median(errors.map((error) => wrapped(error - center, period))), period);
+  return wrapToHalfTurn(
+    center + median(errors.map((error) => wrapToHalfTurn(error - center, period))),
+    period,
+  );
 }
 
 /** Scores of a classified variable. */

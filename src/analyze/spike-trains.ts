@@ -1,6 +1,6 @@
 /** Statistics of spike trains: rates, intervals, rates over time and around spikes, and overlap of sets of neurons. */
 
-import { firstNotBefore } from '../recording/spikes.js';
+import { lowerBound } from '../recording/spikes.js';
 
 /** Spike times of each neuron, in seconds, ascending. */
 export type Trains = readonly ArrayLike<number>[];
@@ -15,8 +15,8 @@ export interface SpikeSegment {
 }
 
 /** The spikes of a train from `from` up to `to`. */
-export function within(times: ArrayLike<number>, from: number, to: number): number[] {
-  const [first, end] = [firstNotBefore(times, from - 1e-9), firstNotBefore(times, to - 1e-9)];
+export function spikesBetween(times: ArrayLike<number>, from: number, to: number): number[] {
+  const [first, end] = [lowerBound(times, from - 1e-9), lowerBound(times, to - 1e-9)];
   return Array.prototype.slice.call(times, first, end);
 }
 
@@ -26,7 +26,7 @@ export function firingRates(segments: readonly SpikeSegment[]): Float64Array {
   const seconds = segments.reduce((sum, { from, to }) => sum + to - from, 0);
   return Float64Array.from({ length: neurons }, (_, n) => {
     const spikes = segments.reduce(
-      (sum, { times, from, to }) => sum + within(times[n]!, from, to).length,
+      (sum, { times, from, to }) => sum + spikesBetween(times[n]!, from, to).length,
       0,
     );
     return spikes / seconds;
@@ -37,7 +37,7 @@ export function firingRates(segments: readonly SpikeSegment[]): Float64Array {
 export function interspikeIntervals(segments: readonly SpikeSegment[]): number[] {
   return segments.flatMap(({ times, from, to }) =>
     times.flatMap((train) => {
-      const spikes = within(train, from, to);
+      const spikes = spikesBetween(train, from, to);
       return spikes.slice(1).map((time, n) => time - spikes[n]!);
     }),
   );
@@ -56,7 +56,7 @@ export function timeCourse(segments: readonly SpikeSegment[], bin: number): Floa
   for (const { times, from, to } of segments) {
     neurons = times.length;
     for (const train of times) {
-      for (const time of within(train, from, to)) {
+      for (const time of spikesBetween(train, from, to)) {
         const b = Math.floor((time - from) / bin + 1e-9);
         if (b < bins) counts[b]! += 1;
       }
@@ -66,7 +66,7 @@ export function timeCourse(segments: readonly SpikeSegment[], bin: number): Floa
 }
 
 /** The time around a spike, divided into bins. */
-export interface Around {
+export interface PeriSpikeWindow {
   /** Seconds before the spike. */
   readonly before: number;
   /** Seconds after the spike. */
@@ -79,20 +79,20 @@ export interface Around {
  * The mean rate of the target neurons around the spikes of a source neuron, in Hz: [bins], beginning `before` seconds
  * before a spike. Source spikes too close to the border of their segment are not used.
  */
-export function aroundSpikes(
+export function spikeTriggeredRate(
   segments: readonly SpikeSegment[],
   source: number,
   targets: readonly number[],
-  { before, after, bin }: Around,
+  { before, after, bin }: PeriSpikeWindow,
 ): Float64Array {
   const bins = Math.round((before + after) / bin);
   const counts = new Float64Array(bins);
   let events = 0;
   for (const { times, from, to } of segments) {
-    const triggers = within(times[source]!, from + before, to - after);
+    const triggers = spikesBetween(times[source]!, from + before, to - after);
     events += triggers.length;
     for (const target of targets) {
-      const spikes = within(times[target]!, from, to);
+      const spikes = spikesBetween(times[target]!, from, to);
       let first = 0;
       for (const trigger of triggers) {
         while (first < spikes.length && spikes[first]! < trigger - before - 1e-9) first += 1;

@@ -6,7 +6,7 @@ import { type Part, SPLIT_PARTS } from '../recording/splits.js';
 import { decodingTables, describeIntervals } from '../report/decoded.js';
 import { decode } from '../stages/decode.js';
 import { decodedFileName } from '../stages/result-files.js';
-import { grouped } from '../text/format.js';
+import { formatCount } from '../text/format.js';
 import { alignedTable } from '../text/table.js';
 import { describePart } from '../train/open-run.js';
 import { parseCount, parsePositive, parseWhole } from './options.js';
@@ -80,6 +80,6 @@ async function decodeCommand(
   for (const note of results.notes) print(note);
   const name = decodedFileName(options.part);
   print(
-    `${grouped(results.refs.length)} time points of ${describePart(options.part)}. ${describeIntervals(results)}\nWritten to ${folder}/${name}.csv, ${name}.nwb and ${name}.json.`,
+    `${formatCount(results.refs.length)} time points of ${describePart(options.part)}. ${describeIntervals(results)}\nWritten to ${folder}/${name}.csv, ${name}.nwb and ${name}.json.`,
   );
 }

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { createEngine } from '../node.js';
-import { grouped } from '../text/format.js';
+import { formatCount } from '../text/format.js';
 import { alignedPairs } from '../text/table.js';
 import { print, runCommand } from './terminal.js';
 
@@ -35,7 +35,7 @@ async function listDevices(): Promise<void> {
     ['kernels', tuning.staged ? 'staged through workgroup memory' : 'direct, without barriers'],
     ['parameters', facts.immediates ? 'immediates' : 'uniform ring'],
     ['features', facts.features.join(', ')],
-    ...LIMITS.map((name): [string, string] => [name, grouped(device.limits[name])]),
+    ...LIMITS.map((name): [string, string] => [name, formatCount(device.limits[name])]),
   ];
   print(alignedPairs(rows));
   print(

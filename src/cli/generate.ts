@@ -9,7 +9,7 @@ import {
   type GenerateSettings,
   generate,
 } from '../stages/generate.js';
-import { grouped } from '../text/format.js';
+import { formatCount } from '../text/format.js';
 import {
   parseCount,
   parseNeurons,
@@ -114,7 +114,7 @@ async function generateCommand(
   if (clamped)
     print(`${clamped} The generated spikes are the model's prediction, not a recording.`);
   print(
-    `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${grouped(scores.spikes)} spikes. ${describeRates(scores)} Written to ${folder}/${name}.npz, ${name}.nwb and ${name}.json.`,
+    `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${formatCount(scores.spikes)} spikes. ${describeRates(scores)} Written to ${folder}/${name}.npz, ${name}.nwb and ${name}.json.`,
   );
   if (ahead) print(describeAhead(ahead));
 }

@@ -3,13 +3,13 @@
 import { dirname, join, relative } from 'node:path';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import { type RecordingOverview, rasterInLetters } from '../analyze/overview.js';
+import { type RecordingOverview, textRaster } from '../analyze/overview.js';
 import { diskStore } from '../node/disk-store.js';
 import { openDataset } from '../node.js';
 import { expectEmpty } from '../ports/run-store.js';
 import type { Recording } from '../recording/recording.js';
 import { inspectStage, previewConfig, writeOverview } from '../stages/inspect.js';
-import { formatDuration, grouped } from '../text/format.js';
+import { formatCount, formatDuration } from '../text/format.js';
 import { alignedPairs, alignedTable } from '../text/table.js';
 import { readSettings } from './options.js';
 import { print, runCommand } from './terminal.js';
@@ -81,14 +81,14 @@ function describeRecording(
   const rows: [string, string][] = [
     ['recording', overview.name],
     ['neurons', names ? `${neurons}, named ${shortList(names)}` : `${neurons}`],
-    ['spikes', `${grouped(spikes)}, ${threeDigits(spikes / neurons / seconds)} Hz per neuron`],
+    ['spikes', `${formatCount(spikes)}, ${threeDigits(spikes / neurons / seconds)} Hz per neuron`],
     [
       'rates',
       `${quantile(0)} to ${quantile(1)} Hz, median ${quantile(0.5)}, quartiles ${quantile(0.25)} and ${quantile(0.75)}`,
     ],
     [
       'duration',
-      `${grouped(Math.round(seconds * 100) / 100)} s${seconds < 90 ? '' : ` (${formatDuration(seconds)})`}`,
+      `${formatCount(Math.round(seconds * 100) / 100)} s${seconds < 90 ? '' : ` (${formatDuration(seconds)})`}`,
     ],
     [
       'trials',
@@ -127,7 +127,7 @@ function tabulateVariables({ variables, trials }: RecordingOverview): string {
       name,
       unit,
       range ? formatRange([range.low, range.high]) : shortList(labels),
-      grouped(samples),
+      formatCount(samples),
       Number.isFinite(step) ? Number(step.toPrecision(4)).toString() : '',
       ...(trials.count > 1 ? [`${count}`] : []),
     ]),
@@ -155,7 +155,7 @@ function describeConfig(recording: Recording, path: string): string {
   const { data, cut, notes } = previewConfig(recording, readSettings(path));
   const { train, validation, test, leftOut } = data.split;
   return [
-    `Windows with ${path}: ${grouped(train.length)} training, ${grouped(validation.length)} validation, ${grouped(test.length)} test, ${grouped(leftOut)} left out.`,
+    `Windows with ${path}: ${formatCount(train.length)} training, ${formatCount(validation.length)} validation, ${formatCount(test.length)} test, ${formatCount(leftOut)} left out.`,
     ...(cut.current.windows + cut.past.windows === 0
       ? ['Its blocks hold all spikes of the training windows.']
       : []),
@@ -164,7 +164,7 @@ function describeConfig(recording: Recording, path: string): string {
 }
 
 function drawRaster(recording: Recording, { seconds, neurons }: RecordingOverview): string {
-  const lines = rasterInLetters(recording);
+  const lines = textRaster(recording);
   const frame = `+${'-'.repeat(lines[0]!.length)}+`;
   return [
     `Spikes of all ${neurons} neurons over ${formatDuration(seconds)}:`,

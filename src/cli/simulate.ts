@@ -1,15 +1,15 @@
 /** The commands `simulate hub` and `simulate inputs`: simulated recordings with known truth, as dataset folders. */
 
 import type { Command } from 'commander';
-import { countSpikesOfNetwork } from '../analyze/hub-check.js';
-import { hubDataset, inputsDataset } from '../dataset/simulated.js';
+import { describeNetwork } from '../analyze/hub-check.js';
+import { drivenDataset, hubDataset } from '../dataset/simulated.js';
 import { diskStore } from '../node/disk-store.js';
 import { expectEmpty } from '../ports/run-store.js';
 import { countSpikes } from '../recording/spikes.js';
 import type { HubSettings } from '../simulate/hub.js';
 import { simulateInputs } from '../simulate/inputs.js';
 import { simulateUntilAccepted, simulationProgress, writeDataset } from '../stages/simulate.js';
-import { grouped } from '../text/format.js';
+import { formatCount } from '../text/format.js';
 import { parseCount, parsePositive, parseWhole } from './options.js';
 import { print, runCommand } from './terminal.js';
 
@@ -43,7 +43,7 @@ export function addSimulate(program: Command): void {
         const network = simulateUntilAccepted(options, watcher);
         watcher.close();
         await writeDataset(store, hubDataset(network));
-        print(`${countSpikesOfNetwork(network)} Written to ${folder}.`);
+        print(`${describeNetwork(network)} Written to ${folder}.`);
       }),
     );
   simulate
@@ -66,10 +66,10 @@ export function addSimulate(program: Command): void {
           await expectEmpty(store, options.force);
           const driven = simulateInputs(options, simulationProgress(watcher));
           watcher.close();
-          await writeDataset(store, inputsDataset(driven));
+          await writeDataset(store, drivenDataset(driven));
           const { neurons, seconds, spikes } = driven;
           print(
-            `${neurons} neurons, ${seconds} s, ${grouped(countSpikes(spikes))} spikes. Written to ${folder}.`,
+            `${neurons} neurons, ${seconds} s, ${formatCount(countSpikes(spikes))} spikes. Written to ${folder}.`,
           );
         }),
     );

@@ -7,6 +7,7 @@
 import { takeThreadTimes } from './device/device.js';
 
 export { type CpuDeviceOptions, cpuGpu, MAX_THREADS, requestCpuDevice } from './device/adapter.js';
+export type { WorkerFactory } from './threads/host.js';
 
 /**
  * The times of a CPU device since the last call, in milliseconds.

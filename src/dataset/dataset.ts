@@ -1,6 +1,6 @@
 /** Opens datasets: a folder with a dataset.yaml, or a data file that needs none. */
 
-import { type Folder, pathIn } from '../ports/folder.js';
+import { type Folder, joinPath } from '../ports/folder.js';
 import { RecordingError } from '../recording/errors.js';
 import {
   assembleRecording,
@@ -10,7 +10,7 @@ import {
   type Video,
 } from '../recording/recording.js';
 import { countSpikes, type Spikes, spikesEnd, spikeTimes } from '../recording/spikes.js';
-import { grouped } from '../text/format.js';
+import { formatCount } from '../text/format.js';
 import { checkFile } from '../text/yaml.js';
 import { checkDescription, type Description, listReferences } from './description.js';
 import { DataFiles } from './files.js';
@@ -30,6 +30,7 @@ import { readTrialSegments } from './trial-clocks.js';
 
 /** The true wiring of a simulated recording. */
 export interface Truth {
+  /** How many neurons there are. */
   readonly neurons: number;
   /** [target, source], row-major. */
   readonly weights: Float64Array;
@@ -47,6 +48,7 @@ export interface Dataset {
   readonly path: string;
   /** The path by which it can be opened again; absolute in Node. */
   readonly location: string;
+  /** The recording that was read. */
   readonly recording: Recording;
   /** The true wiring, where the recording is simulated. */
   readonly truth: Truth | undefined;
@@ -73,7 +75,7 @@ export interface Dataset {
 export async function openDataset(folder: Folder, file?: string): Promise<Dataset> {
   const located = await locateDescription(folder, file);
   const { raw, guessed } = located;
-  const path = pathIn(folder, located.file);
+  const path = joinPath(folder, located.file);
   const description = checkFile(path, () => checkDescription(raw, ''));
   const files = await DataFiles.open(
     folder,
@@ -176,7 +178,9 @@ function noteDropped(
     0,
   );
   if (kept < total)
-    note(`Spikes outside all trials are left out (${grouped(total - kept)} of ${grouped(total)}).`);
+    note(
+      `Spikes outside all trials are left out (${formatCount(total - kept)} of ${formatCount(total)}).`,
+    );
 }
 
 /**

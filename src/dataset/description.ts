@@ -8,7 +8,7 @@ import {
   type Check,
   type Checked,
   ConfigError,
-  defaulted,
+  formatValue,
   isOneOf,
   isRecord,
   list,
@@ -16,8 +16,8 @@ import {
   object,
   optional,
   record,
-  show,
   text,
+  withDefault,
 } from '../text/schema.js';
 
 const integerFrom = (min: number) => number({ min, integer: true });
@@ -41,7 +41,7 @@ const unit: Check<number> = (value, path) => {
   const secondsPerUnit = SECONDS_PER_UNIT[String(value)] ?? parseFraction(value);
   if (secondsPerUnit !== undefined) return secondsPerUnit;
   throw new ConfigError(
-    `${path} should be s, ms, us, a number of seconds or a fraction of a second such as 1/30000, but is ${show(value)}.`,
+    `${path} should be s, ms, us, a number of seconds or a fraction of a second such as 1/30000, but is ${formatValue(value)}.`,
   );
 };
 
@@ -53,9 +53,9 @@ const event = object({
   /** An event is where a trace rises above this threshold. */
   above: number(),
   /** The unit of `above`: that of the trace, or robust standard deviations above the trace's median. */
-  in: defaulted(isOneOf(['value', 'deviations']), 'value'),
+  in: withDefault(isOneOf(['value', 'deviations']), 'value'),
   /** Whether every sample above the threshold is an event, not only the first: for deconvolved traces. */
-  each: defaulted(boolean, false),
+  each: withDefault(boolean, false),
 });
 
 /** Indices of neurons, or a rule that selects neurons by a value that each has. */
@@ -63,7 +63,7 @@ const keep: Check<number[] | Checked<typeof keepByValue>> = (value, path) => {
   if (Array.isArray(value)) return list(integerFrom(0))(value, path);
   if (isRecord(value)) return keepByValue(value, path);
   throw new ConfigError(
-    `${path} should be a list of neuron indices or {by: file#array, values: [...]}, but is ${show(value)}.`,
+    `${path} should be a list of neuron indices or {by: file#array, values: [...]}, but is ${formatValue(value)}.`,
   );
 };
 
@@ -91,7 +91,7 @@ const spikes = object({
   /** For times grouped by neuron: how many times each neuron has. */
   sizes: optional(text),
   /** Whether `neurons` and `trials` contain labels. The labels that occur are sorted and numbered from 0. */
-  relabel: defaulted(boolean, false),
+  relabel: withDefault(boolean, false),
   /** The trial of each time: an index from 0 or, with `relabel`, a label. Each trial then has a clock of its own. */
   trials: optional(text),
   /** One array of spike times per neuron. Where the arrays have two axes, each column is a trial with its own clock. */
@@ -117,7 +117,7 @@ const spikes = object({
   /** Bin width, seconds. Default: the mean step of `clock`. */
   dt: optional(seconds),
   /** When the first bin begins, seconds; for trials with clocks of their own, when each trial begins on its clock. */
-  start: defaulted(number(), 0),
+  start: withDefault(number(), 0),
   /** The time of each bin. It replaces `start`, and `dt` where that is not given. */
   clock: optional(text),
 });
@@ -128,25 +128,25 @@ const frames = object({
   /** Seconds per frame. */
   dt: seconds,
   /** When the first frame begins, seconds. */
-  start: defaulted(number(), 0),
+  start: withDefault(number(), 0),
 });
 
 const variable = object({
   /** Samples: numbers, or labels as text. A pattern matches one array per trial, each on its trial's clock. */
   data: text,
   /** Whether `data` has one value per trial, which holds for the whole trial. */
-  per_trial: defaulted(boolean, false),
+  per_trial: withDefault(boolean, false),
   /** Seconds per sample, from `start` on. */
   dt: optional(seconds),
   /** When the first sample was taken, seconds. */
-  start: defaulted(number(), 0),
+  start: withDefault(number(), 0),
   /** The time of each sample, instead of `dt` and `start`. */
   times: optional(text),
   /** The unit of `times`. Default: s. */
   time_unit: unit,
   /** Values are data x scale + offset. */
-  scale: defaulted(number(), 1),
-  offset: defaulted(number(), 0),
+  scale: withDefault(number(), 1),
+  offset: withDefault(number(), 0),
   /** The unit of the values after scaling, for reports. */
   unit: optional(text),
   /** For an angle: a full turn in the unit of the values, so that means go around the circle. */
@@ -161,7 +161,7 @@ const variable = object({
    * What to do with missing samples (NaN, or an empty text): refuse the file, or leave them out. Numbers are then
    * interpolated and labels hold until the next one. No window ends in a gap that is far longer than the usual step.
    */
-  missing: defaulted(isOneOf(['refuse', 'interpolate']), 'refuse'),
+  missing: withDefault(isOneOf(['refuse', 'interpolate']), 'refuse'),
 });
 
 const trials = object({
@@ -174,9 +174,9 @@ const trials = object({
   /** The unit of `starts` and `stops`. Default: s. */
   unit,
   /** The value of `starts` and `stops` that stands for time 0: 1 for frames numbered from 1. */
-  from: defaulted(number(), 0),
+  from: withDefault(number(), 0),
   /** Whether a stop is the last unit of its trial, rather than the first one after it. */
-  inclusive: defaulted(boolean, false),
+  inclusive: withDefault(boolean, false),
   /** Indices of the trials to use, from 0. Default: all that have a start and a duration. */
   keep: optional(list(integerFrom(0))),
   /** Instead of `starts`: a new trial begins wherever `clock` steps by more than `above` seconds. */
@@ -201,25 +201,25 @@ const DESCRIPTION_FIELDS = {
   /** Default: the name of the folder or file. */
   name: optional(text),
   /** When the session starts on the clock of the files, seconds. Anything earlier is left out. */
-  start: defaulted(number(), 0),
+  start: withDefault(number(), 0),
   /** Seconds. Default: up to the end of everything recorded. */
   duration: optional(seconds),
   spikes,
   frames: optional(frames),
   /** Behavior and stimuli by name, each on a clock of its own. */
-  variables: defaulted(record(variable), {}),
+  variables: withDefault(record(variable), {}),
   /** Default: one trial, the complete session. */
   trials: optional(trials),
   /** Named intervals of the session, such as 'running'. */
-  intervals: defaulted(record(intervals), {}),
+  intervals: withDefault(record(intervals), {}),
   /** For simulated data: the true wiring, which connectivity results are compared with (`Truth` in dataset.ts). */
   truth: optional(
-    object({ weights: text, strong: text, hubs: text, groups: defaulted(integerFrom(1), 1) }),
+    object({ weights: text, strong: text, hubs: text, groups: withDefault(integerFrom(1), 1) }),
   ),
   /** Whether the data are simulated. */
-  simulated: defaulted(boolean, false),
+  simulated: withDefault(boolean, false),
   /** Remarks for people who read the file. */
-  notes: defaulted(list(text), []),
+  notes: withDefault(list(text), []),
 } as const;
 
 /**

@@ -8,7 +8,7 @@ import type { Folder } from '../ports/folder.js';
 import { RecordingError } from '../recording/errors.js';
 import {
   type ArrayValues,
-  find,
+  findNodes,
   formatShape,
   isPattern,
   parseReference,
@@ -56,7 +56,7 @@ export class DataFiles {
         const { file } = parseReference(text);
         if (files.#opened.has(file)) continue;
         const name = `${label}: ${key}: ${file}`;
-        files.#opened.set(file, await openFile(sourceIn(folder, file, name), name));
+        files.#opened.set(file, await openFile(openSource(folder, file, name), name));
       }
       return files;
     } catch (error) {
@@ -155,7 +155,7 @@ export class DataFiles {
     const reference = parseReference(text);
     const { file, path } = reference;
     const { root } = this.#opened.get(file)!;
-    const nodes = find(root, path);
+    const nodes = findNodes(root, path);
     if (nodes.length > 0 && (isPattern(reference) || nodes[0])) return nodes;
     const { depth, contents } = followPath(root, path);
     const parent = path.slice(0, depth).join('/');
@@ -196,7 +196,7 @@ export class DataFiles {
  * @param name what the message calls the file.
  * @throws RecordingError where there is no such file or it cannot be opened.
  */
-export function sourceIn(folder: Folder, file: string, name: string): ByteSource {
+export function openSource(folder: Folder, file: string, name: string): ByteSource {
   try {
     return folder.open(file);
   } catch (error) {
@@ -219,9 +219,9 @@ export function isOneDimensional(shape: readonly number[]): boolean {
 /** Follows a path as far as it exists: how many of its names that is, and what the node there contains. */
 function followPath(root: DataNode, path: readonly string[]): { depth: number; contents: string } {
   let depth = 0;
-  while (depth < path.length && find(root, path.slice(0, depth + 1)).some((node) => node))
+  while (depth < path.length && findNodes(root, path.slice(0, depth + 1)).some((node) => node))
     depth += 1;
-  const node = find(root, path.slice(0, depth)).find((match) => match) ?? root;
+  const node = findNodes(root, path.slice(0, depth)).find((match) => match) ?? root;
   return { depth, contents: formatContents(node) };
 }
 

@@ -1,6 +1,6 @@
 /** Describes a folder written by Kilosort or phy (https://phy.readthedocs.io): spike times with the cluster of each. */
 
-import { readWhole } from '../ports/byte-source.js';
+import { readAllBytes } from '../ports/byte-source.js';
 import { SourceError } from '../ports/errors.js';
 import type { Folder } from '../ports/folder.js';
 import { RecordingError } from '../recording/errors.js';
@@ -68,7 +68,7 @@ function columnNames(folder: Folder, file: string): string[] {
 /** The text of a file; empty where there is no such file. */
 function readText(folder: Folder, file: string): string {
   try {
-    return new TextDecoder().decode(readWhole(folder.open(file)));
+    return new TextDecoder().decode(readAllBytes(folder.open(file)));
   } catch (error) {
     if (error instanceof SourceError) return '';
     throw error;

@@ -1,14 +1,14 @@
 /** Finds the description of a dataset: its dataset.yaml, or a guess at a data file that has none. */
 
 import { type OpenedFile, openFile } from '../formats/open.js';
-import { readWhole } from '../ports/byte-source.js';
+import { readAllBytes } from '../ports/byte-source.js';
 import { SourceError } from '../ports/errors.js';
-import { type Folder, pathIn } from '../ports/folder.js';
+import { type Folder, joinPath } from '../ports/folder.js';
 import { RecordingError } from '../recording/errors.js';
 import { ConfigError } from '../text/schema.js';
 import { parseYaml } from '../text/yaml.js';
 import { listReferences } from './description.js';
-import { sourceIn } from './files.js';
+import { openSource } from './files.js';
 import { guessFromArrays } from './guess-arrays.js';
 import { guessFromNwb, isNwb } from './guess-nwb.js';
 import { guessFromPhy, isPhyFolder, PHY_SPIKE_FILES } from './guess-phy.js';
@@ -62,7 +62,7 @@ export async function locateDescription(
 
 /** @throws RecordingError where the file is a model configuration; ConfigError where it cannot be read or parsed. */
 function readDescription(folder: Folder, file: string): LocatedDescription {
-  const path = pathIn(folder, file);
+  const path = joinPath(folder, file);
   const raw = readYaml(folder, file, path);
   if (!('spikes' in raw) && ['modalities', 'n_embd', 'training'].some((key) => key in raw))
     throw new RecordingError(
@@ -73,7 +73,7 @@ function readDescription(folder: Folder, file: string): LocatedDescription {
 
 function readYaml(folder: Folder, file: string, path: string): Record<string, unknown> {
   try {
-    return parseYaml(new TextDecoder().decode(readWhole(folder.open(file))), path);
+    return parseYaml(new TextDecoder().decode(readAllBytes(folder.open(file))), path);
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
     throw new ConfigError(
@@ -95,7 +95,7 @@ async function describeDataFile(folder: Folder, file: string): Promise<LocatedDe
   } else if (PHY_SPIKE_FILES.some((name) => name === file) && isPhyFolder(folder)) {
     return describePhy(folder);
   }
-  const opened = await openFile(sourceIn(folder, file, file), file);
+  const opened = await openFile(openSource(folder, file, file), file);
   try {
     const { root } = opened;
     const guess =

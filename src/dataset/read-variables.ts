@@ -2,7 +2,7 @@
 
 import { RecordingError } from '../recording/errors.js';
 import { sampleTime, type Trial, type Variable } from '../recording/recording.js';
-import { joining } from '../recording/sampling.js';
+import { meanFunction } from '../recording/sampling.js';
 import type { Description, VariableSpec } from './description.js';
 import { type DataFiles, isOneDimensional } from './files.js';
 import { type ArrayValues, formatShape } from './reference.js';
@@ -205,7 +205,7 @@ function withoutMissing(series: Variable): Variable | undefined {
 function smoothed(series: Variable, count: number | undefined): Variable {
   if (count === undefined || typeof series.values[0] === 'string') return series;
   const samples = series.values as ArrayLike<number>;
-  const average = joining(series.period);
+  const average = meanFunction(series.period);
   const before = Math.floor(count / 2);
   const values = Float64Array.from({ length: samples.length }, (_, n) => {
     const from = Math.max(0, n - before);

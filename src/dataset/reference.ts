@@ -71,17 +71,19 @@ export function isPattern({ path }: Reference): boolean {
  * @returns nodes in the order of list items, or of names compared by the numbers in them; undefined for a list item that
  *   lacks the rest of the path, as an empty cell does, and for a plain path that leads nowhere.
  */
-export function find(root: DataNode, path: readonly string[]): (DataNode | undefined)[] {
+export function findNodes(root: DataNode, path: readonly string[]): (DataNode | undefined)[] {
   const [name, ...rest] = path;
   if (name === undefined) return [root];
   if (root.kind === 'group') {
     // A column may be called 'speed (cm/s)': the longest name that exists is the one meant.
     for (let length = path.length; length > 1; length--) {
       const member = root.members.get(path.slice(0, length).join('/'));
-      if (member) return find(member, path.slice(length));
+      if (member) return findNodes(member, path.slice(length));
     }
   }
-  return matchingChildren(root, name).flatMap((child) => (child ? find(child, rest) : [undefined]));
+  return matchingChildren(root, name).flatMap((child) =>
+    child ? findNodes(child, rest) : [undefined],
+  );
 }
 
 function matchingChildren(node: DataNode, name: string): (DataNode | undefined)[] {

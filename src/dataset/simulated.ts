@@ -69,7 +69,7 @@ export function hubDataset(network: HubNetwork): DatasetFiles {
  * The dataset folder of simulated neurons that are each driven by one input. The inputs are frames of height 1 with one
  * pixel per input; `truth.npz` has the input of each neuron.
  */
-export function inputsDataset(driven: DrivenNeurons): DatasetFiles {
+export function drivenDataset(driven: DrivenNeurons): DatasetFiles {
   const { neurons, seed, spikes, inputs, map } = driven;
   const samples = inputs.length / neurons;
   return {

@@ -1,7 +1,7 @@
 /** Brings spikes onto the session clock or onto the clocks of their trials: in seconds and sorted. */
 
 import { RecordingError } from '../recording/errors.js';
-import { firstNotBefore, neuronCount, type Spikes, type SpikeTimes } from '../recording/spikes.js';
+import { lowerBound, neuronCount, type Spikes, type SpikeTimes } from '../recording/spikes.js';
 
 interface NamedNeurons {
   /** The name of each neuron, where it may differ from its index. */
@@ -53,7 +53,7 @@ export function toSessionClock(
   for (const list of lists) {
     const { times, isSorted } = toSeconds(list, unit, start, spikes.length);
     if (!isSorted) unsortedCount += 1;
-    const early = firstNotBefore(times, 0);
+    const early = lowerBound(times, 0);
     spikes.push(early > 0 ? times.slice(early) : times);
     earlyCount += early;
   }
@@ -108,7 +108,7 @@ export function toTrialClocks(
   const spikes = trials.map((lists) => ({
     times: lists.map((list, neuron) => {
       const { times } = toSeconds(list, unit, begin, neuron);
-      const early = firstNotBefore(times, 0);
+      const early = lowerBound(times, 0);
       earlyCount += early;
       totalCount += times.length;
       return early > 0 ? times.slice(early) : times;

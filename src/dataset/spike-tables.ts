@@ -1,7 +1,7 @@
 /** Reads spikes from tables of neurons and bins: spike counts, and traces in which events are found. */
 
 import type { Numbers } from '../formats/nodes.js';
-import { usual } from '../math/statistics.js';
+import { upperMedian } from '../math/statistics.js';
 import { RecordingError } from '../recording/errors.js';
 import type { SpikeCounts } from '../recording/spikes.js';
 import type { SpikesSpec } from './description.js';
@@ -144,7 +144,7 @@ function checkCounts(counts: ArrayLike<number>): void {
  */
 function checkRegular(times: Float64Array | undefined, dt: number): void {
   if (!times) return;
-  const usualStep = usual(times.subarray(1).map((time, n) => time - times[n]!)) ?? dt;
+  const usualStep = upperMedian(times.subarray(1).map((time, n) => time - times[n]!)) ?? dt;
   const jump = times.findIndex(
     (time, n) => n > 0 && Math.abs(time - times[n - 1]! - usualStep) > usualStep / 2,
   );

@@ -1,9 +1,9 @@
 /** Finds when trials with clocks of their own took place in the session, and cuts their spikes to their duration. */
 
 import { RecordingError } from '../recording/errors.js';
-import { checkApart, type Interval } from '../recording/recording.js';
+import { checkNoOverlap, type Interval } from '../recording/recording.js';
 import { countSpikes, cutSpikes, type Spikes, spikesEnd, spikeTimes } from '../recording/spikes.js';
-import { grouped } from '../text/format.js';
+import { formatCount } from '../text/format.js';
 import type { Description, TrialsSpec } from './description.js';
 import type { DataFiles } from './files.js';
 import { type TrialSpan, trialIntervals, usableTrials } from './read-trials.js';
@@ -42,7 +42,7 @@ export function readTrialSegments(
     );
   }
   if (hasSessionTimes(spec))
-    checkApart(usable.map((span) => ({ ...span, duration: span.stop - span.start })));
+    checkNoOverlap(usable.map((span) => ({ ...span, duration: span.stop - span.start })));
   const segments = usable.map((span) => ({
     ...span,
     // The tolerance keeps a last spike that rounding puts at the end of the trial.
@@ -94,6 +94,6 @@ function noteLostSpikes(
   const kept = segments.reduce((sum, { spikes }) => sum + count(spikes), 0);
   if (kept < total)
     note(
-      `Spikes after the end of their trial are left out (${grouped(total - kept)} of ${grouped(total)}).`,
+      `Spikes after the end of their trial are left out (${formatCount(total - kept)} of ${formatCount(total)}).`,
     );
 }

@@ -3,7 +3,7 @@
 import type { Engine } from '../gpu/engine.js';
 import type { Step } from '../gpu/step.js';
 import { Batch, type BatchLayout, type HostBatch, modelSizes } from '../neuroformer/batch.js';
-import { Decoding, type NextLogits } from '../neuroformer/decoding.js';
+import { CachedDecoder, type NextLogits } from '../neuroformer/decoding.js';
 import type { Neuroformer } from '../neuroformer/model.js';
 import type { Window } from '../recording/windows.js';
 import { addPositions, tokenLists } from '../tensor/embedding.js';
@@ -238,8 +238,8 @@ class GrowingWindows {
 class CachedDrawing {
   readonly #layout: BatchLayout;
   readonly #batch: Batch;
-  readonly #decoding: Decoding;
-  readonly #begin: Step<ReturnType<Decoding['begin']>>;
+  readonly #decoding: CachedDecoder;
+  readonly #begin: Step<ReturnType<CachedDecoder['begin']>>;
   readonly #chunks: Step<DrawnTokens[]>[] = [];
 
   constructor(
@@ -251,7 +251,7 @@ class CachedDrawing {
   ) {
     this.#layout = layout;
     this.#batch = batch;
-    const decoding = new Decoding(engine, model, modelSizes(layout.tokenizer), batch.size);
+    const decoding = new CachedDecoder(engine, model, modelSizes(layout.tokenizer), batch.size);
     this.#decoding = decoding;
     this.#begin = engine.record(() => decoding.begin(batch.inputs));
     const sources = this.#begin.value;

@@ -2,6 +2,7 @@
 
 import { BindGroupCache } from './bind-groups.js';
 import { type Command, describeCommand, encodeCommands, UniformRing } from './commands.js';
+import type { CustomKernel } from './custom-kernel.js';
 import { checkLimits, type DeviceFacts, deviceFacts } from './device.js';
 import { DeviceFailure } from './device-failure.js';
 import { UnsupportedError } from './errors.js';
@@ -15,7 +16,6 @@ import {
   newStepMemory,
 } from './memory.js';
 import type { DispatchOptions, EngineCounts, EngineSetup } from './options.js';
-import type { OwnKernel } from './own-kernel.js';
 import { type ProfileRow, Profiler, profileTable } from './profile.js';
 import { StagingRing, type StagingSlot } from './staging.js';
 import { Step } from './step.js';
@@ -169,14 +169,14 @@ export class Engine {
     options?: DispatchOptions<K>,
   ): void;
   dispatch<Buffer extends string, Param extends string>(
-    kernel: OwnKernel<Buffer, Param>,
+    kernel: CustomKernel<Buffer, Param>,
     buffers: Readonly<Record<Buffer, BufferView>>,
     params: Readonly<Record<Param, number>>,
     workgroups: number,
     options?: { readonly flops?: number },
   ): void;
   dispatch(
-    kernelOrName: KernelName | OwnKernel,
+    kernelOrName: KernelName | CustomKernel,
     buffers: Readonly<Record<string, BufferView>>,
     params: Readonly<Record<string, number>>,
     workgroups: number,
@@ -186,7 +186,7 @@ export class Engine {
     const kernel =
       typeof kernelOrName === 'string'
         ? this.#kernels.get(kernelOrName, options.constants ?? {})
-        : this.#kernels.getOwn(kernelOrName);
+        : this.#kernels.getCustom(kernelOrName);
     const x = Math.min(workgroups, MAX_WORKGROUPS_PER_DIMENSION);
     const y = Math.ceil(workgroups / x);
     const bindGroup = this.#bindGroups.get(kernel, buffers);
@@ -330,6 +330,7 @@ export class Engine {
    * Encodes and submits commands, then copies of `reads`. Called by recorded steps; others call `flush`.
    *
    * @returns where the copies are; undefined where `reads` is empty.
+   * @internal
    */
   submit(
     commands: readonly Command[],
@@ -353,7 +354,11 @@ export class Engine {
     return submission.slot;
   }
 
-  /** The copies that `submit` made, one array buffer per view. */
+  /**
+   * The copies that `submit` made, one array buffer per view.
+   *
+   * @internal
+   */
   readSlot(slot: StagingSlot): Promise<ArrayBuffer[]> {
     return this.#staging.read(slot, (promise) => this.settle(promise));
   }

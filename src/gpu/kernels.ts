@@ -1,6 +1,6 @@
 /** Compiling kernels from shader sources, specialized by constants, and packing their parameters. */
 
-import type { OwnKernel } from './own-kernel.js';
+import type { CustomKernel } from './custom-kernel.js';
 import { KERNELS, type Kernels, SHADERS } from './shaders.gen.js';
 
 /** For each built-in kernel, the types of its constants, buffers and parameters. */
@@ -106,7 +106,7 @@ export class KernelCache {
   readonly #kernels = new Map<string, Kernel>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #modules = new Map<string, GPUShaderModule>();
-  readonly #ownKernels = new WeakMap<OwnKernel, Kernel>();
+  readonly #ownKernels = new WeakMap<CustomKernel, Kernel>();
   /** The layout of the parameters' bind group, group 1; undefined where parameters are passed as immediates. */
   readonly paramsLayout: GPUBindGroupLayout | undefined;
 
@@ -151,7 +151,7 @@ export class KernelCache {
   }
 
   /** A kernel that the user defined. */
-  getOwn(definition: OwnKernel): Kernel {
+  getCustom(definition: CustomKernel): Kernel {
     let kernel = this.#ownKernels.get(definition);
     if (!kernel) {
       const { name, info, source } = definition;

@@ -51,7 +51,11 @@ export class Allocation implements BufferView {
   readonly offset = 0;
   /** Whether it was released. */
   released = false;
-  /** The recorded step that it belongs to. Its buffer returns to the pool when the step is disposed. */
+  /**
+   * The recorded step that it belongs to. Its buffer returns to the pool when the step is disposed.
+   *
+   * @internal
+   */
   owner: StepMemory | undefined;
 
   /** @internal */
@@ -62,7 +66,11 @@ export class Allocation implements BufferView {
     readonly size: number,
     /** Bytes of the buffer. */
     readonly capacity: number,
-    /** The pool that the buffer returns to. */
+    /**
+     * The pool that the buffer returns to.
+     *
+     * @internal
+     */
     readonly pool: BufferPool,
   ) {}
 

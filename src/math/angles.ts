@@ -11,18 +11,18 @@ export function cosineAndSine(angle: number, period: number): [number, number] {
  * `cosineAndSine`.
  */
 export function angleFromCosineSine(cosine: number, sine: number, period: number): number {
-  return modulo((Math.atan2(sine, cosine) / (2 * Math.PI)) * period, period);
+  return wrapToTurn((Math.atan2(sine, cosine) / (2 * Math.PI)) * period, period);
 }
 
 /** The same angle in [0, period). */
-export function modulo(angle: number, period: number): number {
+export function wrapToTurn(angle: number, period: number): number {
   const remainder = angle - period * Math.floor(angle / period);
   // An angle just below 0 can round up to the full period.
   return remainder < period ? remainder : 0;
 }
 
 /** The same angle in [-period / 2, period / 2). */
-export function wrapped(angle: number, period: number): number {
+export function wrapToHalfTurn(angle: number, period: number): number {
   return angle - period * Math.floor(angle / period + 0.5);
 }
 

@@ -19,6 +19,6 @@ export function median(values: ArrayLike<number>): number {
  * The usual step among time steps: their upper median, which is always one of them. Undefined where
  * there are none.
  */
-export function usual(steps: ArrayLike<number>): number | undefined {
+export function upperMedian(steps: ArrayLike<number>): number | undefined {
   return Float64Array.from(steps).sort()[steps.length >> 1];
 }

@@ -86,7 +86,7 @@ export function tokenizerFor(config: ModelConfig, recording: Recording): Tokeniz
  * The tokenizer with a scale for every number that a configuration reads or predicts, computed from training windows.
  * Existing scales are kept. Under the original's rules there are no scales.
  */
-export function standardized(
+export function withScales(
   tokenizer: Tokenizer,
   config: ModelConfig,
   windows: Windows,

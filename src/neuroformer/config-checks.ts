@@ -1,6 +1,6 @@
 /** Checks that the settings of a configuration are consistent with each other. */
 
-import { ConfigError, show } from '../text/schema.js';
+import { ConfigError, formatValue } from '../text/schema.js';
 import type { ModalityGroup, ModelConfig } from './config.js';
 import { configuredVariables } from './variables.js';
 
@@ -125,14 +125,14 @@ function checkContrastive({ contrastive, modalities, window }: ModelConfig): voi
   const { vars } = contrastive;
   if (vars.length < 2)
     throw new ConfigError(
-      `contrastive.vars should name at least two features, but is ${show(vars)}.`,
+      `contrastive.vars should name at least two features, but is ${formatValue(vars)}.`,
     );
   for (const [index, entry] of vars.entries()) {
     const path = `contrastive.vars[${index}]`;
     if (typeof entry === 'string') {
       if (!['id', 'frames', 'eos'].includes(entry)) {
         throw new ConfigError(
-          `${path} should be id, frames, eos or { group: variable }, but is ${show(entry)}.`,
+          `${path} should be id, frames, eos or { group: variable }, but is ${formatValue(entry)}.`,
         );
       }
       if (entry === 'frames' && window.frame === null) {
@@ -145,7 +145,7 @@ function checkContrastive({ contrastive, modalities, window }: ModelConfig): voi
     const [group = '', name = ''] = Object.entries(entry)[0] ?? [];
     if (!modalities[group]?.variables[name]) {
       throw new ConfigError(
-        `${path} is ${show(entry)}, but modalities.${group} has no variable ${show(name)}.`,
+        `${path} is ${formatValue(entry)}, but modalities.${group} has no variable ${formatValue(name)}.`,
       );
     }
   }

@@ -10,7 +10,7 @@ import {
   type Check,
   type Checked,
   ConfigError,
-  defaulted,
+  formatValue,
   isOneOf,
   isRecord,
   list,
@@ -19,19 +19,19 @@ import {
   object,
   optional,
   record,
-  show,
   text,
+  withDefault,
 } from '../text/schema.js';
 import { checkConsistency } from './config-checks.js';
 import { RULE_NAMES, type RuleName, type Rules, rulesFor } from './rules.js';
 import { configuredVariables } from './variables.js';
 
-const count = (fallback: number, min = 0) => defaulted(number({ min, integer: true }), fallback);
+const count = (fallback: number, min = 0) => withDefault(number({ min, integer: true }), fallback);
 /** A dropout rate; the original's configurations have 0.2 everywhere. */
-const rate = (fallback: number) => defaulted(number({ min: 0, max: 0.999 }), fallback);
-const flag = (fallback: boolean) => defaulted(boolean, fallback);
+const rate = (fallback: number) => withDefault(number({ min: 0, max: 0.999 }), fallback);
+const flag = (fallback: boolean) => withDefault(boolean, fallback);
 const seconds = number({ above: 0 });
-const topK = defaulted(nullable(number({ min: 1, integer: true })), null);
+const topK = withDefault(nullable(number({ min: 1, integer: true })), null);
 const triple = list(number({ min: 1, integer: true }), 3);
 const anything: Check<unknown> = (value) => value;
 
@@ -43,7 +43,7 @@ const variable = object({
   /** Whether it is predicted rather than read. */
   predict: flag(false),
   /** How it is predicted; null for a variable that is read. */
-  objective: defaulted(isOneOf(['regression', 'circular', 'classification', null]), null),
+  objective: withDefault(isOneOf(['regression', 'circular', 'classification', null]), null),
   /** The full turn of a circular variable, in its unit. Default: 2 pi, for radians. */
   period: optional(number({ above: 0 })),
   /** The distance between the classes of a number that is predicted by classification. */
@@ -56,7 +56,7 @@ const variable = object({
 
 const group = object({
   /** Number of cross-attention blocks. */
-  n_layers: defaulted(number({ min: 0, integer: true }), 0),
+  n_layers: withDefault(number({ min: 0, integer: true }), 0),
   /** Seconds of its variables in a window. */
   window: seconds,
   /** Its variables by name. */
@@ -72,7 +72,7 @@ const clipVariable: Check<string | Record<string, string>> = (value, path) =>
 
 const FIELDS = {
   /** Whether the model follows the paper or the original code; sets all of `rules`. */
-  compat: defaulted(isOneOf(['paper', 'original']), 'paper'),
+  compat: withDefault(isOneOf(['paper', 'original']), 'paper'),
   /** Overrides single switches that `compat` sets; see rules.ts. */
   rules: object(
     Object.fromEntries(RULE_NAMES.map((name) => [name, optional(boolean)])) as Record<
@@ -100,7 +100,7 @@ const FIELDS = {
   /** The baseline with two GRUs per layer. */
   gru2_only: flag(false),
   /** What predictions of variables read: the last layer's mean, or its EOS token, better for fast variables. */
-  pool: defaulted(isOneOf(['mean', 'eos']), 'mean'),
+  pool: withDefault(isOneOf(['mean', 'eos']), 'mean'),
 
   /** Dropout rates. */
   dropout: object({
@@ -151,24 +151,24 @@ const FIELDS = {
     /** In the encoder of the video, and in attention to it. */
     topk_frame: topK,
     topk_prev_id: topK,
-    p: defaulted(nullable(number({ min: 0, max: 1 })), null),
+    p: withDefault(nullable(number({ min: 0, max: 1 })), null),
     mask: flag(false),
   }),
   /** Lengths of windows in seconds. */
   window: object({
     /** The current window. */
-    curr: defaulted(seconds, 0.05),
+    curr: withDefault(seconds, 0.05),
     /** The past window. */
-    prev: defaulted(seconds, 0.15),
+    prev: withDefault(seconds, 0.15),
     /** The video; null without video. */
-    frame: defaulted(nullable(seconds), null),
+    frame: withDefault(nullable(seconds), null),
     speed: optional(seconds),
   }),
   /** Time steps in seconds. */
   resolution: object({
     /** Of spike times. */
-    dt: defaulted(seconds, 0.01),
-    frames: defaulted(seconds, 0.05),
+    dt: withDefault(seconds, 0.01),
+    frames: withDefault(seconds, 0.05),
     speed: optional(seconds),
   }),
   /** How video becomes tokens. */
@@ -176,7 +176,7 @@ const FIELDS = {
     /** A 3-D convolution. Otherwise square patches of single frames, or `features`. */
     conv_layer: flag(true),
     /** The convolution's kernel: frames, height, width. */
-    kernel_size: defaulted(triple, [3, 8, 8]),
+    kernel_size: withDefault(triple, [3, 8, 8]),
     /** The convolution's stride. Default: the kernel's size. */
     stride_size: optional(triple),
     /** Every frame is a vector of n_embd_frames features that another program computed. */
@@ -191,22 +191,22 @@ const FIELDS = {
     /** Turns it on. */
     contrastive: flag(false),
     /** The features to align. */
-    vars: defaulted(list(clipVariable), ['id', 'frames']),
+    vars: withDefault(list(clipVariable), ['id', 'frames']),
     /** The width of the aligned features. */
     clip_embd: count(1024, 1),
     /** The temperature of the loss. */
-    clip_temp: defaulted(number({ above: 0 }), 0.5),
+    clip_temp: withDefault(number({ above: 0 }), 0.5),
   }),
   /** Groups of behavior variables, by name. */
   modalities: optional(nullable(record(group))),
   /** L = gamma L_contrastive + mu L_id + (1 - gamma - mu) L_dt, as in the paper, plus losses of predicted variables. */
   loss: object({
     /** The original's code has 1/4. */
-    gamma: defaulted(number({ min: 0, max: 1 }), 1 / 4),
+    gamma: withDefault(number({ min: 0, max: 1 }), 1 / 4),
     /** Default: 3/5 of 1 - gamma, as in the original's code. */
     mu: optional(number({ min: 0, max: 1 })),
     /** Weights of predicted variables, by name. Default: 1. */
-    variables: defaulted(record(number({ min: 0 })), {}),
+    variables: withDefault(record(number({ min: 0 })), {}),
   }),
   /** Weights of the classes in the losses of ids and times. */
   class_weights: optional(
@@ -285,7 +285,9 @@ const WITHOUT_EFFECT = [
  */
 export function parseConfig(raw: unknown): ParsedConfig {
   if (!isRecord(raw))
-    throw new ConfigError(`A configuration should be keys with values, but is ${show(raw)}.`);
+    throw new ConfigError(
+      `A configuration should be keys with values, but is ${formatValue(raw)}.`,
+    );
   const notes: string[] = [];
   const settings = { ...raw };
   for (const [misspelled, correct] of Object.entries(MISSPELLED_KEYS)) {

@@ -29,7 +29,7 @@ export interface NextLogits {
  * Decodes windows token by token. Call `begin` for a batch of windows, then `next` for each position in order, with the
  * position's tokens in `ids` and `times`.
  */
-export class Decoding {
+export class CachedDecoder {
   /** The neuron token at the current position of every row, [B, 1]. */
   readonly ids: Tokens;
   /** The time token at the current position of every row, [B, 1]. */

@@ -101,7 +101,7 @@ export interface AttentionLayerOptions {
 }
 
 /** Options of one call of an attention layer. */
-export interface AttentionCall {
+export interface AttentionCallOptions {
   /** Query i sees only keys 0 .. i. Default: false. */
   causal?: boolean;
   /** u32 [B, S]; 0 hides the key. */
@@ -161,7 +161,7 @@ export class MultiHeadAttention {
    * @param source [B, S, kvWidth], the sequence of the keys and values
    * @returns [B, T, width]
    */
-  call(x: Tensor, source: Tensor, options: AttentionCall = {}): Tensor {
+  call(x: Tensor, source: Tensor, options: AttentionCallOptions = {}): Tensor {
     return this.attend(x, this.keysValues(source), options);
   }
 
@@ -174,14 +174,14 @@ export class MultiHeadAttention {
   attend(
     x: Tensor,
     { key, value }: KeysValues,
-    { outputDropout, residual, ...options }: AttentionCall = {},
+    { outputDropout, residual, ...options }: AttentionCallOptions = {},
   ): Tensor {
     const out = attention(this.query.call(x), key, value, { heads: this.heads, ...options });
     return this.proj.call(out, { dropout: outputDropout, residual });
   }
 
   /** The attention probabilities [B, heads, T, S] of `call` with these arguments, without dropout. */
-  probabilities(x: Tensor, source: Tensor, options: AttentionCall = {}): Tensor {
+  probabilities(x: Tensor, source: Tensor, options: AttentionCallOptions = {}): Tensor {
     const { causal = false, mask, topK } = options;
     return x.engine.scope(() =>
       attentionProbabilities(this.query.call(x), this.key.call(source), {
@@ -223,7 +223,7 @@ export class Mlp {
 }
 
 /** Options of one call of a transformer block. */
-export interface BlockCall extends Omit<AttentionCall, 'residual' | 'outputDropout'> {
+export interface BlockCallOptions extends Omit<AttentionCallOptions, 'residual' | 'outputDropout'> {
   /** Dropout on the output of the attention and on that of the MLP, before each residual. */
   branchDropout?: readonly [Dropout | undefined, Dropout | undefined];
 }
@@ -260,12 +260,16 @@ export class Block {
    * @param source [B, S, kvWidth]; x itself for self-attention
    * @returns [B, T, width]
    */
-  call(x: Tensor, source: Tensor, options: BlockCall = {}): Tensor {
+  call(x: Tensor, source: Tensor, options: BlockCallOptions = {}): Tensor {
     return this.attend(x, this.attn.keysValues(source), options);
   }
 
   /** Like `call`, with keys and values from `attn.keysValues`. */
-  attend(x: Tensor, keysValues: KeysValues, { branchDropout, ...options }: BlockCall = {}): Tensor {
+  attend(
+    x: Tensor,
+    keysValues: KeysValues,
+    { branchDropout, ...options }: BlockCallOptions = {},
+  ): Tensor {
     const attended = this.attn.attend(this.ln1.call(x), keysValues, {
       ...options,
       outputDropout: branchDropout?.[0],
@@ -279,7 +283,7 @@ export class Block {
   }
 
   /** The attention probabilities [B, heads, T, S] of `call` with these arguments, without dropout. */
-  probabilities(x: Tensor, source: Tensor, options: BlockCall = {}): Tensor {
+  probabilities(x: Tensor, source: Tensor, options: BlockCallOptions = {}): Tensor {
     return x.engine.scope(() => this.attn.probabilities(this.ln1.call(x), source, options));
   }
 }

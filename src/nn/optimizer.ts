@@ -132,7 +132,9 @@ export class AdamW {
 
   /** Writes which blocks of the store to update and to decay, if that has changed since the last time. */
   #writeBlockFlags(): void {
-    const isUpdated = [...this.store].map(({ tensor }) => tensor.requiresGrad && tensor.reached);
+    const isUpdated = [...this.store].map(
+      ({ tensor }) => tensor.requiresGrad && tensor.hasGradient,
+    );
     if (isUpdated.every((updates, n) => updates === this.#updated[n])) return;
     this.#updated = isUpdated;
     const flags = new Uint32Array(this.#blocks.length);

@@ -1,7 +1,7 @@
 /** Reads configuration files in YAML or JSON. */
 
 import { type ParsedConfig, parseConfig } from '../neuroformer/config.js';
-import { readWhole } from '../ports/byte-source.js';
+import { readAllBytes } from '../ports/byte-source.js';
 import { SourceError } from '../ports/errors.js';
 import { ConfigError } from '../text/schema.js';
 import { checkFile, parseYaml } from '../text/yaml.js';
@@ -16,7 +16,7 @@ import { diskSource } from './disk-source.js';
  */
 export function readYamlFile(path: string): Record<string, unknown> {
   try {
-    return parseYaml(new TextDecoder().decode(readWhole(diskSource(path))), path);
+    return parseYaml(new TextDecoder().decode(readAllBytes(diskSource(path))), path);
   } catch (error) {
     if (!(error instanceof SourceError)) throw error;
     throw new ConfigError(

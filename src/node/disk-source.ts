@@ -15,7 +15,7 @@ import {
 import { basename, resolve } from 'node:path';
 import { type ByteSource, checkRange } from '../ports/byte-source.js';
 import { reasonFor, SourceError } from '../ports/errors.js';
-import { type Folder, pathIn } from '../ports/folder.js';
+import { type Folder, joinPath } from '../ports/folder.js';
 
 /** The longest read in one system call. */
 const MAX_READ_BYTES = 2 ** 30;
@@ -102,6 +102,6 @@ export function diskFolder(path: string): Folder {
         .map(({ name }) => name)
         .sort(),
     has: (file) => existsSync(resolve(path, file)),
-    open: (file) => diskSource(resolve(path, file), pathIn({ name: path }, file)),
+    open: (file) => diskSource(resolve(path, file), joinPath({ name: path }, file)),
   };
 }

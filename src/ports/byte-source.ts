@@ -56,7 +56,7 @@ export function checkRange(size: number, offset: number, length: number): void {
  *
  * @throws FileError naming the source where it cannot be read.
  */
-export function readWhole(source: ByteSource): Uint8Array<ArrayBuffer> {
+export function readAllBytes(source: ByteSource): Uint8Array<ArrayBuffer> {
   try {
     return source.read(0, source.size);
   } catch (error) {

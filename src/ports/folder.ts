@@ -21,7 +21,7 @@ export interface Folder {
 }
 
 /** The name of a file in a folder as messages show it: the two names joined by a slash. */
-export function pathIn({ name }: Pick<Folder, 'name'>, file: string): string {
+export function joinPath({ name }: Pick<Folder, 'name'>, file: string): string {
   if (name === '' || name === '.' || file.startsWith('/')) return file;
   return `${name.replace(/\/$/, '')}/${file}`;
 }
@@ -37,7 +37,7 @@ export function memoryFolder(
   files: Readonly<Record<string, Uint8Array | string>>,
 ): Folder {
   return folderFromPaths(name, Object.keys(files), (path) =>
-    memorySource(pathIn({ name }, path), files[path]!),
+    memorySource(joinPath({ name }, path), files[path]!),
   );
 }
 
@@ -54,7 +54,7 @@ export function fileFolder(files: readonly File[]): Folder {
     byPath.set(inside.length > 0 ? inside.join('/') : file.name, file);
   }
   return folderFromPaths(name, [...byPath.keys()], (path) =>
-    fileSource(byPath.get(path)!, pathIn({ name }, path)),
+    fileSource(byPath.get(path)!, joinPath({ name }, path)),
   );
 }
 

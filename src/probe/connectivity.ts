@@ -20,7 +20,7 @@ import { silentWatcher, type Watcher } from '../ports/watcher.js';
 import { spikeTimes } from '../recording/spikes.js';
 import type { WindowRef, Windows } from '../recording/windows.js';
 import { neuronGroup } from '../simulate/hub.js';
-import { wholeBatches, windowBatches } from '../train/evaluate.js';
+import { countInFullBatches, windowBatches } from '../train/evaluate.js';
 import { ablationMap, attentionMaps, type MapInputs } from './attention-maps.js';
 
 /** One map of all pairs of neurons. */
@@ -88,7 +88,7 @@ export async function explainModel(
   const refs = drawWindows(inputs.refs, settings.windows ?? 4000, seed);
   const ablationRefs = refs.slice(
     0,
-    wholeBatches(settings.ablationWindows ?? 4000, refs.length, BATCH),
+    countInFullBatches(settings.ablationWindows ?? 4000, refs.length, BATCH),
   );
   const maps: Omit<ConnectivityMap, 'scores'>[] = [];
   const add = (
@@ -185,7 +185,10 @@ export async function explainModel(
 /** Draws up to `maximum` windows at random, as many as fill whole batches. */
 function drawWindows(refs: readonly WindowRef[], maximum: number, seed: number): WindowRef[] {
   const order = new HostRandom(seed).permutation(refs.length);
-  return Array.from(order.subarray(0, wholeBatches(maximum, refs.length, BATCH)), (n) => refs[n]!);
+  return Array.from(
+    order.subarray(0, countInFullBatches(maximum, refs.length, BATCH)),
+    (n) => refs[n]!,
+  );
 }
 
 /** A model of the same configuration with initial weights. */

@@ -2,7 +2,7 @@
 
 import type { DecodedVariable } from '../analyze/decoded-variable.js';
 import type { Engine } from '../gpu/engine.js';
-import { modulo } from '../math/angles.js';
+import { wrapToTurn } from '../math/angles.js';
 import type { BatchLayout } from '../neuroformer/batch.js';
 import { ForwardPass } from '../neuroformer/forward-pass.js';
 import type { Neuroformer } from '../neuroformer/model.js';
@@ -42,7 +42,7 @@ export function recordedValues(
     if (period === undefined)
       return { name, kind: 'number', truth: Float64Array.from(samples), predicted };
     // Decoded angles are from 0 to a full turn. Recorded ones may be from minus to plus half a turn.
-    const truth = Float64Array.from(samples, (sample) => modulo(sample, period));
+    const truth = Float64Array.from(samples, (sample) => wrapToTurn(sample, period));
     return { name, kind: 'angle', truth, predicted, period };
   });
 }

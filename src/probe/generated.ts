@@ -14,7 +14,15 @@ import { mean, median } from '../math/statistics.js';
 import type { Recording } from '../recording/recording.js';
 import { countSpikes, spikesWithin, spikeTimes } from '../recording/spikes.js';
 import type { Window, WindowRef, Windows } from '../recording/windows.js';
-import { evenly } from '../train/evaluate.js';
+import { pickEvenly } from '../train/evaluate.js';
+
+/** One statistic of generated spikes and of recorded ones. */
+export interface GeneratedAndRecorded {
+  /** Of the generated spikes. */
+  readonly generated: number;
+  /** Of the recorded spikes. */
+  readonly recorded: number;
+}
 
 /** Agreement of generated trials with the recording. */
 export interface GeneratedScores {
@@ -31,9 +39,9 @@ export interface GeneratedScores {
   /** The baseline: correlation over neurons of the recorded rates in these segments with those in the whole recording. */
   readonly rateCorrelationRecorded: number;
   /** Mean rate of a neuron, in Hz; recorded is that of the whole recording. */
-  readonly meanRate: { readonly recorded: number; readonly generated: number };
+  readonly meanRate: GeneratedAndRecorded;
   /** Median interval between spikes of a neuron, in seconds. */
-  readonly medianInterval: { readonly recorded: number; readonly generated: number };
+  readonly medianInterval: GeneratedAndRecorded;
   /** Correlation over time of the generated and the recorded PSTH, aligned to the starts of the trials. */
   readonly psthCorrelation: number;
   /** How many windows ended because their block was full. */
@@ -122,7 +130,7 @@ export async function ratesAhead(
 ): Promise<AheadRates> {
   const { ids, current } = windows.settings;
   const all = nonOverlapping(refs, current);
-  const selected = evenly(all, Math.min(all.length, MAX_RATE_WINDOWS));
+  const selected = pickEvenly(all, Math.min(all.length, MAX_RATE_WINDOWS));
   const generated = new Float64Array(ids.neurons);
   const recorded = countRecorded(windows, selected);
   const draws = Math.min(MAX_DRAWS, Math.ceil(TARGET_DRAWN_SPIKES / Math.max(1, mean(recorded))));
@@ -150,12 +158,20 @@ export async function ratesAhead(
   };
 }
 
+/** A count for each part of the recording. */
+export interface CountPerPart {
+  /** In the part that the model was trained on. */
+  readonly train: number;
+  /** In the held-out part. */
+  readonly test: number;
+}
+
 /** Agreement of rates generated one window ahead with recorded rates, as correlations over neurons. */
 export interface AheadScores {
   /** How many windows of each part were generated. */
-  readonly windows: { readonly train: number; readonly test: number };
+  readonly windows: CountPerPart;
   /** How often each window was drawn. */
-  readonly draws: { readonly train: number; readonly test: number };
+  readonly draws: CountPerPart;
   /** Correlation of generated with recorded rates in the same windows of the training part. */
   readonly train: number;
   /** Correlation of generated with recorded rates in the same windows of the test part. */
@@ -163,7 +179,7 @@ export interface AheadScores {
   /** The baseline: correlation of the recorded rates in the training part with those in the test windows. */
   readonly recorded: number;
   /** Mean rate of a neuron in the test windows, in Hz. */
-  readonly meanRate: { readonly generated: number; readonly recorded: number };
+  readonly meanRate: GeneratedAndRecorded;
 }
 
 /** Scores rates generated one window ahead. */

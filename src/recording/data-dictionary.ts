@@ -34,7 +34,7 @@ export type FrameCallback = (
 ) => Float32Array;
 
 /** Spike counts, [neurons][bins]. */
-type CountMatrix = readonly ArrayLike<number>[];
+export type CountMatrix = readonly ArrayLike<number>[];
 
 /** The end of a window in seconds, either alone or with the id of its trial. */
 export type DictionaryInterval = number | readonly [end: number, trial: number];

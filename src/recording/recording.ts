@@ -1,7 +1,7 @@
 /** Recordings in memory: trials, each with its spikes, its video and its variables on the trial's own clock. */
 
 import { RecordingError } from './errors.js';
-import { cutSpikes, firstNotBefore, neuronCount, type Spikes, spikesEnd } from './spikes.js';
+import { cutSpikes, lowerBound, neuronCount, type Spikes, spikesEnd } from './spikes.js';
 
 /** A video: `count` frames of `height` x `width` pixels. */
 export interface Video {
@@ -50,7 +50,12 @@ export interface TimedSeries {
    * The last number before the trial, at a time below 0. For a variable that keeps each value until the next sample, it
    * is the value at the trial's start.
    */
-  readonly before?: { readonly time: number; readonly value: number };
+  readonly before?: {
+    /** When it was taken, in seconds on the trial's clock. */
+    readonly time: number;
+    /** What it was, in the unit of `values`. */
+    readonly value: number;
+  };
   /** For angles: a full turn, in their unit. */
   readonly period?: number;
 }
@@ -99,12 +104,18 @@ export interface Recording {
   readonly intervals: Readonly<Record<string, readonly Interval[]>>;
 }
 
+/** Spikes as event times in plain arrays. */
+export interface PlainSpikeTimes {
+  /** Seconds on the session clock, one ascending list per neuron. */
+  readonly times: readonly ArrayLike<number>[];
+}
+
 /** A session as the lab recorded it, with everything on one clock. */
 export interface Session {
   /** Default: 'recording'. */
   readonly name?: string;
   /** Spikes of every neuron; lists of times may be plain arrays. */
-  readonly spikes: Spikes | { readonly times: readonly ArrayLike<number>[] };
+  readonly spikes: Spikes | PlainSpikeTimes;
   /** The video shown or filmed. */
   readonly frames?: Video;
   /** By name. */
@@ -158,7 +169,7 @@ export function createRecording(session: Session): Recording {
     };
   });
   checkIds(trials);
-  checkApart(trials);
+  checkNoOverlap(trials);
   return { name, neurons: neuronCount(spikes), trials, intervals };
 }
 
@@ -242,7 +253,7 @@ function checkIds(trials: readonly Trial[]): void {
  *
  * @throws RecordingError naming two trials that overlap
  */
-export function checkApart(trials: readonly Pick<Trial, 'id' | 'start' | 'duration'>[]): void {
+export function checkNoOverlap(trials: readonly Pick<Trial, 'id' | 'start' | 'duration'>[]): void {
   const sorted = [...trials].sort((p, q) => p.start - q.start);
   for (const [n, next] of sorted.slice(1).entries()) {
     const { id, start, duration } = sorted[n]!;
@@ -309,8 +320,8 @@ function cutVariable(series: Variable, start: number, stop: number): Variable | 
     };
   }
   const isLabeled = typeof series.values[0] === 'string';
-  let first = firstNotBefore(series.times, start - 1e-9);
-  const end = firstNotBefore(series.times, stop - 1e-9);
+  let first = lowerBound(series.times, start - 1e-9);
+  const end = lowerBound(series.times, stop - 1e-9);
   const startsWithTrial = series.times[first]! - start <= 1e-9;
   if (isLabeled && first > 0 && !startsWithTrial) first -= 1;
   const value = isLabeled ? undefined : (series.values[first - 1] as number | undefined);

@@ -2,7 +2,7 @@
 
 import { meanDirection } from '../math/angles.js';
 import { arange, roundHalfEven } from '../math/rounding.js';
-import { usual } from '../math/statistics.js';
+import { upperMedian } from '../math/statistics.js';
 import { RecordingError } from './errors.js';
 import { type Interval, type Series, sampleTime, type Variable, type Video } from './recording.js';
 import type { ClassVocabulary } from './vocabularies.js';
@@ -44,7 +44,7 @@ export interface Samples {
  * @param how.read whether the model reads the variable: coarse samples are then held until the next one, because a line
  *     toward the next sample would reveal the future
  */
-export function regular(
+export function resample(
   series: Variable,
   dt: number,
   duration: number,
@@ -57,8 +57,8 @@ export function regular(
   if (how.held || typeof values[0] === 'string')
     return hold(series, dt, Math.max(lastTime, duration - dt));
   const numbers = values as ArrayLike<number>;
-  const step = 'times' in series ? (usual(sampleIntervals(series)) ?? dt) : series.dt;
-  const weightedMean = joining(how.period ?? series.period);
+  const step = 'times' in series ? (upperMedian(sampleIntervals(series)) ?? dt) : series.dt;
+  const weightedMean = meanFunction(how.period ?? series.period);
   // Averaging needs 1.5 samples per step: with fewer, some means would be of one sample and others of two.
   if (step * 1.5 <= dt) return average(numbers, timeAt, dt, lastTime + step, weightedMean);
   return how.read
@@ -86,7 +86,7 @@ export function findSamplingGaps(series: Variable, dt: number): Interval[] {
   const { before } = series;
   const times = [...(before ? [before.time] : []), ...Array.from(series.times)];
   const steps = sampleIntervals({ times });
-  const usualStep = usual(steps) ?? 0;
+  const usualStep = upperMedian(steps) ?? 0;
   return Array.from(steps).flatMap((step, n) =>
     step > GAP_FACTOR * usualStep && step > 2 * dt
       ? [{ start: times[n]!, stop: times[n + 1]! }]
@@ -107,7 +107,7 @@ export type WeightedMean = (
  *
  * @param period for angles: a full turn
  */
-export function joining(period: number | undefined): WeightedMean {
+export function meanFunction(period: number | undefined): WeightedMean {
   if (period !== undefined) {
     return (values, indices, weights) => {
       const angles = indices.map((index) => values[index]!);

@@ -121,10 +121,7 @@ export function spikesWithin(
   start: number,
   stop: number,
 ): [number, number] {
-  return [
-    firstNotBefore(bins, completeBins(start, dt)),
-    firstNotBefore(bins, completeBins(stop, dt)),
-  ];
+  return [lowerBound(bins, completeBins(start, dt)), lowerBound(bins, completeBins(stop, dt))];
 }
 
 /** How many bins are complete at a time. A bin that is still being counted then would reveal the future. */
@@ -163,14 +160,14 @@ export function cutSpikes(spikes: Spikes, start: number, stop: number): Spikes {
     return { counts: counts.map((row) => Array.prototype.slice.call(row, first, end)), dt };
   }
   const cutTrain = (times: Float64Array) => {
-    const cut = times.subarray(firstNotBefore(times, start), firstNotBefore(times, stop));
+    const cut = times.subarray(lowerBound(times, start), lowerBound(times, stop));
     return start === 0 ? cut : cut.map((time) => time - start);
   };
   return { times: spikes.times.map(cutTrain) };
 }
 
 /** Index of the first of ascending numbers that is not below `value`, by binary search; the length if there is none. */
-export function firstNotBefore(ascending: ArrayLike<number>, value: number): number {
+export function lowerBound(ascending: ArrayLike<number>, value: number): number {
   let low = 0;
   let high = ascending.length;
   while (low < high) {

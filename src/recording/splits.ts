@@ -1,7 +1,7 @@
 /** Splits of a recording's windows into training, validation and test parts that share no data. */
 
 import { HostRandom } from '../math/random.js';
-import { grouped, percent } from '../text/format.js';
+import { formatCount, formatPercent } from '../text/format.js';
 import { RecordingError } from './errors.js';
 import type { Interval, Trial } from './recording.js';
 import type { WindowRef, Windows } from './windows.js';
@@ -43,7 +43,7 @@ export type SplitSettings =
 /** The windows of each part. */
 export type Split = Readonly<Record<Part, readonly WindowRef[]>> & {
   readonly settings: SplitSettings;
-  /** How many windows are in no part: they are in a gap between blocks, or `thinned` removed them. */
+  /** How many windows are in no part: they are in a gap between blocks, or `thinTraining` removed them. */
   readonly leftOut: number;
   /** Sentences on how the windows were assigned. */
   readonly notes: readonly string[];
@@ -79,7 +79,7 @@ export function splitWindows(windows: Windows, settings: SplitSettings, every?: 
   }
   const notes = Object.entries(missing).map(
     ([name, count]) =>
-      `${grouped(count)} windows are left out because ${name} was not recorded when they end.`,
+      `${formatCount(count)} windows are left out because ${name} was not recorded when they end.`,
   );
   const caveats =
     settings.kind === 'interleaved-legacy'
@@ -105,7 +105,7 @@ function explainEmptyPart({ recording }: Windows, { kind }: SplitSettings, count
  * @param less.share the share of the recent windows to draw; above 0 and up to 1
  * @param less.seed of the draw
  */
-export function thinned(
+export function thinTraining(
   split: Split,
   less: { recent: number; share: number; seed: number },
 ): Split {
@@ -117,9 +117,9 @@ export function thinned(
   const train = share === 1 ? latest : drawn.sort((p, q) => p - q).map((n) => latest[n]!);
   const removed = split.train.length - train.length;
   if (removed === 0) return split;
-  const note = `Of ${grouped(split.train.length)} training windows, ${grouped(train.length)} are used: ${[
-    ...(recent < 1 ? [`the latest ${percent(recent)}`] : []),
-    ...(share < 1 ? [`${percent(share)}, drawn by the seed`] : []),
+  const note = `Of ${formatCount(split.train.length)} training windows, ${formatCount(train.length)} are used: ${[
+    ...(recent < 1 ? [`the latest ${formatPercent(recent)}`] : []),
+    ...(share < 1 ? [`${formatPercent(share)}, drawn by the seed`] : []),
   ].join(', and of those ')}.`;
   return { ...split, train, leftOut: split.leftOut + removed, notes: [...split.notes, note] };
 }

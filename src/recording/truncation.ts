@@ -1,6 +1,6 @@
 /** Counts the spikes that are dropped because a window has more than its block can hold, so that users learn of it. */
 
-import { grouped } from '../text/format.js';
+import { formatCount } from '../text/format.js';
 import type { WindowRef, Windows } from './windows.js';
 
 /** What the blocks drop from a set of windows. */
@@ -65,7 +65,7 @@ export function truncationNotes({ windows, current, past }: Truncation): string[
     const windowShare = ((100 * truncation.windows) / windows).toFixed(1);
     const lostShare = ((100 * lost) / spikes).toFixed(1);
     return [
-      `${grouped(truncation.windows)} of ${grouped(windows)} ${name} windows (${windowShare} %) have more spikes than block_size.${key} = ${block} holds; their earliest ${grouped(lost)} spikes (${lostShare} %) are left out. A block of ${needed} would hold all.`,
+      `${formatCount(truncation.windows)} of ${formatCount(windows)} ${name} windows (${windowShare} %) have more spikes than block_size.${key} = ${block} holds; their earliest ${formatCount(lost)} spikes (${lostShare} %) are left out. A block of ${needed} would hold all.`,
     ];
   };
   return [...notes('current', 'id', current), ...notes('past', 'prev_id', past)];

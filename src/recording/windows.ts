@@ -7,7 +7,7 @@ import {
   findSamplingGaps,
   framesBefore,
   framesUpTo,
-  regular,
+  resample,
   type Samples,
   sampleSeries,
   samplesBetween,
@@ -350,7 +350,9 @@ function prepareTrial(trial: Trial, settings: WindowSettings): PreparedTrial {
     // A class stays valid until the next sample, so nothing is missing between samples.
     const held = classes !== undefined;
     const gaps = held ? [] : findSamplingGaps(series, dt);
-    return [{ setting, series: regular(series, dt, trial.duration, { period, held, read }), gaps }];
+    return [
+      { setting, series: resample(series, dt, trial.duration, { period, held, read }), gaps },
+    ];
   });
   const spikes = binSpikes(trial.spikes, settings.times.dt);
   return { id: trial.id, duration: trial.duration, spikes, video: trial.video, variables };

@@ -4,7 +4,7 @@ import { type DecodedVariable, runLengths } from '../analyze/decoded-variable.js
 import { SCORE_NAMES, type Score } from '../analyze/decoding-scores.js';
 import type { DecodedResults } from '../probe/results.js';
 import type { WindowRef } from '../recording/windows.js';
-import { decimals, grouped } from '../text/format.js';
+import { formatCount, formatDecimals } from '../text/format.js';
 import { describePart } from '../train/open-run.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import type { Section, Table } from './html.js';
@@ -34,7 +34,7 @@ export async function decodedSection(decoded: DecodedResults): Promise<Section> 
   return {
     title: 'Decoded behavior',
     text: [
-      `${grouped(refs.length)} time points of ${describePart(part)}, decoded with ${weights}. All methods were trained on the same ${grouped(trained)} windows. ${describeIntervals(decoded)}`,
+      `${formatCount(refs.length)} time points of ${describePart(part)}, decoded with ${weights}. All methods were trained on the same ${formatCount(trained)} windows. ${describeIntervals(decoded)}`,
       ...notes,
     ],
     tables: decodingTables(decoded),
@@ -90,9 +90,9 @@ function scoreDigits(
 function describeScore(score: Score | undefined, digits: number): string {
   if (!score || !Number.isFinite(score.value)) return '';
   const { value, low, high } = score;
-  const text = decimals(value, digits);
+  const text = formatDecimals(value, digits);
   if (!Number.isFinite(low)) return text;
-  return `${text} (${decimals(low, digits)} to ${decimals(high, digits)})`;
+  return `${text} (${formatDecimals(low, digits)} to ${formatDecimals(high, digits)})`;
 }
 
 function axisTitle({ name }: DecodedVariable, { units }: DecodedResults): string {

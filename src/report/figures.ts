@@ -1,12 +1,12 @@
 /** The figures of a report: losses, rasters, rates, intervals, PSTHs and maps of pairs. */
 
 import {
-  type Around,
   histogram,
   interspikeIntervals,
+  type PeriSpikeWindow,
   type SpikeSegment,
+  spikesBetween,
   timeCourse,
-  within,
 } from '../analyze/spike-trains.js';
 import { median } from '../math/statistics.js';
 import type { MetricLine } from '../train/run-records.js';
@@ -106,7 +106,7 @@ export function rasterFigure(
 ): Promise<Figure> {
   const rows = rowsBySource(recorded, generated, ({ times, from, to }) =>
     times.flatMap((train, neuron) =>
-      within(train, from, Math.min(to, from + seconds)).map((time) => ({
+      spikesBetween(train, from, Math.min(to, from + seconds)).map((time) => ({
         neuron,
         time: Number((time - from).toFixed(4)),
       })),
@@ -273,7 +273,7 @@ export function timeCourseFigure(
 export function spikeTriggeredFigure(
   recorded: Float64Array,
   generated: Float64Array,
-  { before, bin }: Around,
+  { before, bin }: PeriSpikeWindow,
   caption: string,
 ): Promise<Figure> {
   const rows = rowsBySource(recorded, generated, (rates) =>

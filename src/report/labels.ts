@@ -3,7 +3,7 @@
 import { SCORE_NAMES } from '../analyze/decoding-scores.js';
 import { mean } from '../math/statistics.js';
 import type { LabelResults, LabelRun, LabelVariable, ScoreValues } from '../probe/results.js';
-import { decimals, grouped, percent } from '../text/format.js';
+import { formatCount, formatDecimals, formatPercent } from '../text/format.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import type { Section } from './html.js';
 
@@ -16,8 +16,8 @@ export async function labelsSection(results: LabelResults): Promise<Section> {
   return {
     title: 'Labeled data',
     text: [
-      `Models were trained for ${grouped(updates)} updates on a share of the labeled windows: from scratch, and after pretraining on spikes alone for ${grouped(pretraining)} updates, with ${seeds} seeds each. A seed sets the initial weights, which windows are drawn and their order. All models are scored on the same test windows.`,
-      `The run itself was trained on all labels for ${grouped(whole.updates)} updates, ${whole.finetuned ? 'in addition to those of the run it was fine-tuned from' : 'from scratch'}. Where it is much better than models from scratch, what these lacked after ${grouped(updates)} updates was training, not labels.`,
+      `Models were trained for ${formatCount(updates)} updates on a share of the labeled windows: from scratch, and after pretraining on spikes alone for ${formatCount(pretraining)} updates, with ${seeds} seeds each. A seed sets the initial weights, which windows are drawn and their order. All models are scored on the same test windows.`,
+      `The run itself was trained on all labels for ${formatCount(whole.updates)} updates, ${whole.finetuned ? 'in addition to those of the run it was fine-tuned from' : 'from scratch'}. Where it is much better than models from scratch, what these lacked after ${formatCount(updates)} updates was training, not labels.`,
     ],
     tables: variables.map((variable) => ({
       title: variable.name,
@@ -25,11 +25,11 @@ export async function labelsSection(results: LabelResults): Promise<Section> {
       head: ['labeled windows', ...ORIGINS],
       rows: [
         ...labeledShares(runs).map((share) => [
-          `${percent(share)} (${grouped(runs.find((run) => run.share === share)!.windows)})`,
+          `${formatPercent(share)} (${formatCount(runs.find((run) => run.share === share)!.windows)})`,
           ...ORIGINS.map((from) => describeSpread(scoresAtShare(results, variable, share, from))),
         ]),
         [
-          `all, ${grouped(whole.updates)} updates`,
+          `all, ${formatCount(whole.updates)} updates`,
           '',
           describeSpread([headlineValue(whole.scores, variable)]),
         ],
@@ -68,8 +68,8 @@ function describeSpread(values: readonly number[]): string {
   if (values.length === 0) return '';
   const digits = Math.max(...values.map(Math.abs)) < 2 ? 3 : 1;
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  if (values.length === 1) return decimals(low, digits);
-  return `${decimals(mean(values), digits)} (${decimals(low, digits)} to ${decimals(high, digits)})`;
+  if (values.length === 1) return formatDecimals(low, digits);
+  return `${formatDecimals(mean(values), digits)} (${formatDecimals(low, digits)} to ${formatDecimals(high, digits)})`;
 }
 
 /** Scores over the share of labeled windows. */
@@ -105,7 +105,7 @@ function curveFigure(results: LabelResults, variable: LabelVariable): Promise<Fi
     {
       name: `labels-${variable.name.replace(/\W+/g, '-')}`,
       title: `${variable.name}, by share of labeled windows`,
-      caption: `One point per seed; lines connect the means. Dashed: the run itself, ${grouped(updates)} updates on all labels.`,
+      caption: `One point per seed; lines connect the means. Dashed: the run itself, ${formatCount(updates)} updates on all labels.`,
     },
     rows,
     {

@@ -1,11 +1,11 @@
 /** The page of `inspect`: figures of a recording's spikes, rates and variables. */
 
 import type { RecordingOverview } from '../analyze/overview.js';
-import { within } from '../analyze/spike-trains.js';
+import { spikesBetween } from '../analyze/spike-trains.js';
 import type { Dataset } from '../dataset/dataset.js';
 import { type Recording, sampleTime, type Trial, type Variable } from '../recording/recording.js';
 import { spikeTimes } from '../recording/spikes.js';
-import { grouped } from '../text/format.js';
+import { formatCount } from '../text/format.js';
 import { COLORS, draw, type Figure } from './draw.js';
 import { renderPage } from './html.js';
 
@@ -31,7 +31,7 @@ export async function renderOverview(
     name,
     unit,
     range ? `${range.low.toPrecision(4)} to ${range.high.toPrecision(4)}` : labels!.join(', '),
-    grouped(samples),
+    formatCount(samples),
     step.toPrecision(4),
   ]);
   const { neurons, spikes, trials } = overview;
@@ -39,7 +39,7 @@ export async function renderOverview(
     {
       title: 'The recording',
       text: [
-        `${neurons} neurons, ${grouped(spikes)} spikes, ${overview.seconds.toFixed(1)} s in ${trials.count === 1 ? 'one trial' : `${trials.count} trials`}.`,
+        `${neurons} neurons, ${formatCount(spikes)} spikes, ${overview.seconds.toFixed(1)} s in ${trials.count === 1 ? 'one trial' : `${trials.count} trials`}.`,
         ...notes,
         ...overview.warnings,
       ],
@@ -75,7 +75,7 @@ function shownSeconds({ trials }: Recording): number {
 function spikesFigure({ trials, neurons }: Recording, seconds: number): Promise<Figure> {
   const { id, spikes } = shownTrial(trials);
   const rows = spikeTimes(spikes).flatMap((train, neuron) =>
-    within(train, 0, seconds).map((time) => ({ neuron, time: Number(time.toFixed(4)) })),
+    spikesBetween(train, 0, seconds).map((time) => ({ neuron, time: Number(time.toFixed(4)) })),
   );
   return draw(
     {

@@ -1,7 +1,7 @@
 /** The report on a run: what ran, how it trained, and what it decoded, generated and showed of the wiring. */
 
 import { correlation } from '../analyze/edges.js';
-import { aroundSpikes, firingRates, type SpikeSegment } from '../analyze/spike-trains.js';
+import { firingRates, type SpikeSegment, spikeTriggeredRate } from '../analyze/spike-trains.js';
 import type { DrawSettings } from '../generate/sampler.js';
 import type { ConnectivityMap, Explained } from '../probe/connectivity.js';
 import { type AheadScores, recordedSegments } from '../probe/generated.js';
@@ -11,7 +11,7 @@ import type {
   GeneratedResults,
   LabelResults,
 } from '../probe/results.js';
-import { grouped } from '../text/format.js';
+import { formatCount } from '../text/format.js';
 import { describePart, type OpenedRun } from '../train/open-run.js';
 import type { MetricLine } from '../train/run-records.js';
 import { decodedSection } from './decoded.js';
@@ -91,7 +91,7 @@ function runSection({ run, durations }: ReportInputs): Section {
     ],
     [
       'split',
-      `${facts.training.split.kind}: ${grouped(split.train.length)} training windows, ${grouped(split.validation.length)} validation, ${grouped(split.test.length)} test, ${grouped(split.leftOut)} left out`,
+      `${facts.training.split.kind}: ${formatCount(split.train.length)} training windows, ${formatCount(split.validation.length)} validation, ${formatCount(split.test.length)} test, ${formatCount(split.leftOut)} left out`,
     ],
     [
       'model',
@@ -123,7 +123,7 @@ async function trainingSection(metrics: readonly MetricLine[]): Promise<Section>
     title: 'Training',
     text: train
       ? [
-          `${train.step} updates, ${grouped(train.tokens ?? 0)} tokens, ${train.seconds?.toFixed(0)} s.`,
+          `${train.step} updates, ${formatCount(train.tokens ?? 0)} tokens, ${train.seconds?.toFixed(0)} s.`,
         ]
       : ['No updates were logged.'],
     tables: [
@@ -167,7 +167,7 @@ function spikeTriggeredRates(
   const wired = neurons.filter((n) => truth?.strong[n * recording.neurons + source]);
   const targets = wired.length > 0 ? wired : neurons.filter((n) => n !== source);
   const [recordedRates, generatedRates] = [recorded, generated].map((segments) =>
-    aroundSpikes(segments, source, targets, window),
+    spikeTriggeredRate(segments, source, targets, window),
   ) as [Float64Array, Float64Array];
   const r = correlation(recordedRates, generatedRates);
   const targetNames =
@@ -219,7 +219,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
   if (windows && tokens) {
     aheadTables.push({
       title: 'One window ahead of the recorded past, test windows',
-      caption: `${grouped(windows.windows)} windows, each drawn once; ${grouped(tokens.tokens)} tokens, ${grouped(tokens.spikes)} of them spikes. Baselines: windows drawn for another time; always the most active neuron; tokens by their frequency in training.`,
+      caption: `${formatCount(windows.windows)} windows, each drawn once; ${formatCount(tokens.tokens)} tokens, ${formatCount(tokens.spikes)} of them spikes. Baselines: windows drawn for another time; always the most active neuron; tokens by their frequency in training.`,
       head: ['', 'model', 'baseline'],
       rows: [
         [
@@ -240,7 +240,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
   return {
     title: 'Generated spikes',
     text: [
-      `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${grouped(scores.spikes)} spikes, ${settings.past === 'own' ? 'free running: the past of each window holds the spikes generated before it' : 'each window generated from the recorded past'}. ${scores.full} windows ended because their block was full.`,
+      `${scores.trials} trials of ${scores.seconds.toFixed(1)} s, ${formatCount(scores.spikes)} spikes, ${settings.past === 'own' ? 'free running: the past of each window holds the spikes generated before it' : 'each window generated from the recorded past'}. ${scores.full} windows ended because their block was full.`,
       describeDrawing(settings),
     ],
     tables: [
@@ -267,7 +267,7 @@ async function generatedSection(run: OpenedRun, generated: GeneratedResults): Pr
 function aheadRatesTable(ahead: AheadScores): Table {
   const { windows, draws, train, test, recorded, meanRate } = ahead;
   const describeDraws = (part: 'train' | 'test') =>
-    `${grouped(windows[part])} windows, each drawn ${draws[part] === 1 ? 'once' : `${draws[part]} times`}`;
+    `${formatCount(windows[part])} windows, each drawn ${draws[part] === 1 ? 'once' : `${draws[part]} times`}`;
   return {
     title: 'Firing rates, one window ahead of the recorded past',
     caption: `Correlation over neurons with the recorded rates of the same windows, which do not overlap. Training part: ${describeDraws('train')}. Test part: ${describeDraws('test')}. Baseline: the recorded rates of the training part.`,

@@ -1,7 +1,7 @@
 /** The decode stage: decodes variables with a run's model and with baselines, and scores all on the same windows. */
 
 import { commonStep, type DecodedVariable, runLengths } from '../analyze/decoded-variable.js';
-import { blocksIn, scoreWithIntervals } from '../analyze/decoding-scores.js';
+import { blockCount, scoreWithIntervals } from '../analyze/decoding-scores.js';
 import { linearBaselines } from '../analyze/linear-baselines.js';
 import type { ModelConfig } from '../neuroformer/config.js';
 import { decodeWindows, predictedVariables, recordedValues } from '../probe/decode.js';
@@ -140,7 +140,7 @@ export async function decode(
     ),
     methods,
     block: complete.block,
-    blocks: Math.round(blocksIn(blocks)),
+    blocks: Math.round(blockCount(blocks)),
     trained: split.train.length,
     notes: caveats(run, complete),
   };

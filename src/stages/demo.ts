@@ -1,6 +1,6 @@
 /** The demo stage: simulates a small hub network, trains on it, generates spikes, reads connectivity and reports. */
 
-import { countSpikesOfNetwork } from '../analyze/hub-check.js';
+import { describeNetwork } from '../analyze/hub-check.js';
 import type { Dataset } from '../dataset/dataset.js';
 import { hubDataset } from '../dataset/simulated.js';
 import { parseConfig } from '../neuroformer/config.js';
@@ -96,7 +96,7 @@ export async function demoStage(
   await stage('Simulating', async () => {
     const network = simulateUntilAccepted({ neurons, seconds: SIMULATED_SECONDS, seed }, watcher);
     await writeDataset(store.within('data'), hubDataset(network));
-    watcher.note(countSpikesOfNetwork(network));
+    watcher.note(describeNetwork(network));
   });
   const dataset = await openDataset();
   const { config } = parseConfig(HUB_MODEL);

@@ -19,7 +19,7 @@ import { scoreTokens, type TokenScores, tokenFrequencies } from '../probe/token-
 import type { Part } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
 import { withEngine } from '../train/engine-source.js';
-import { evenly, spreadWindows, windowBatches } from '../train/evaluate.js';
+import { pickEvenly, spreadWindows, windowBatches } from '../train/evaluate.js';
 import { describePart, loadModel, type OpenedRun, windowsInPart } from '../train/open-run.js';
 import { type StageOptions, stageContext } from './context.js';
 import { UsageError } from './errors.js';
@@ -188,7 +188,7 @@ function chooseStarts(run: OpenedRun, { part, trials, seconds }: CompleteSetting
   }
   const beginnings = candidates.filter(({ end }) => end < current + 1e-6);
   const enough = beginnings.length >= Math.min(trials, MIN_ALIGNED_TRIALS);
-  return evenly(enough ? beginnings : candidates, trials);
+  return pickEvenly(enough ? beginnings : candidates, trials);
 }
 
 /**

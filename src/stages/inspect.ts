@@ -10,7 +10,7 @@ import type { Recording } from '../recording/recording.js';
 import { measureTruncation, type Truncation } from '../recording/truncation.js';
 import { renderOverview } from '../report/overview.js';
 import { parseTrainSettings } from '../train/settings.js';
-import { dataNotes, prepare, type TrainingData } from '../train/training-data.js';
+import { dataNotes, prepareTrainingData, type TrainingData } from '../train/training-data.js';
 
 /** Summarizes the recording of a dataset: neurons, trials, rates, variables, and warnings. */
 export function inspectStage({ recording, units }: Dataset): RecordingOverview {
@@ -37,7 +37,7 @@ export function previewConfig(
   { model, training }: { readonly model: unknown; readonly training: unknown },
 ): ConfigPreview {
   const { config, notes } = parseConfig(model);
-  const data = prepare(recording, config, parseTrainSettings(training));
+  const data = prepareTrainingData(recording, config, parseTrainSettings(training));
   const cut = measureTruncation(data.windows, data.split.train);
   return { data, cut, notes: [...notes, ...dataNotes(data, cut)] };
 }

@@ -6,7 +6,7 @@ import type { DecodedVariable } from '../analyze/decoded-variable.js';
 import { scoreVariable } from '../analyze/decoding-scores.js';
 import { predictedVariables, recordedValues } from '../probe/decode.js';
 import type { LabelRun } from '../probe/results.js';
-import { grouped, percent } from '../text/format.js';
+import { formatCount, formatPercent } from '../text/format.js';
 import { readCheckpoint, readModelFile } from '../train/checkpoint.js';
 import { type OpenedRun, openRun, windowsInPart } from '../train/open-run.js';
 import { LAST_CHECKPOINT } from '../train/run-records.js';
@@ -59,7 +59,7 @@ export async function compareLabels(
     settings.pretraining ?? totalUpdates(run.facts.training, run.split.train.length);
   const models = 2 * shares.length;
   watcher.note(
-    `For each of ${seeds} seeds: ${grouped(pretraining)} updates on spikes alone, then ${models} models with ${grouped(updates)} updates on labels. ${grouped(seeds * (pretraining + models * updates))} updates in total.`,
+    `For each of ${seeds} seeds: ${formatCount(pretraining)} updates on spikes alone, then ${models} models with ${formatCount(updates)} updates on labels. ${formatCount(seeds * (pretraining + models * updates))} updates in total.`,
   );
   const variables = recordedValues(run.layout, run.windows, []).map(({ name, kind }) => ({
     name,
@@ -101,7 +101,7 @@ function describeRun({ seed, share, windows, from, scores }: LabelRun): string {
     const [key, value] = Object.entries(variableScores)[0]!;
     return `${name} ${key} ${value.toFixed(3)}`;
   });
-  return `seed ${seed}, ${percent(share)} (${windows} windows), ${from}: ${headlines.join(', ')}`;
+  return `seed ${seed}, ${formatPercent(share)} (${windows} windows), ${from}: ${headlines.join(', ')}`;
 }
 
 /** Trains a model in a folder of the run's store, unless it is trained already. */

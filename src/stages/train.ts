@@ -8,13 +8,13 @@ import type { SavedModel } from '../neuroformer/saved.js';
 import { FileError } from '../ports/errors.js';
 import { expectEmpty, memoryStore, type RunStore } from '../ports/run-store.js';
 import type { Recording } from '../recording/recording.js';
-import { ConfigError, isRecord, show } from '../text/schema.js';
+import { ConfigError, formatValue, isRecord } from '../text/schema.js';
+import { finetunedTokenizer } from '../train/finetuned-tokenizer.js';
 import { type OpenedRun, openRun } from '../train/open-run.js';
 import { LAST_CHECKPOINT, type RunFacts, RunRecords } from '../train/run-records.js';
 import { parseTrainSettings, type TrainSettings } from '../train/settings.js';
-import { tokenizerAfter } from '../train/tokenizer-after.js';
 import { type TrainResult, trainModel } from '../train/trainer.js';
-import { dataNotes, prepare, type TrainingData } from '../train/training-data.js';
+import { dataNotes, prepareTrainingData, type TrainingData } from '../train/training-data.js';
 import { VERSION } from '../version.gen.js';
 import { type StageOptions, stageContext } from './context.js';
 
@@ -42,7 +42,7 @@ export interface TrainRequest {
  * Starts a run in a store, or resumes the one in it.
  *
  * @throws FileError where the store is not empty and `force` is not set, holds no run to resume, or cannot be
- * written; ConfigError, RecordingError or TrainingError as `prepare` and `trainModel` throw them; GpuError from the
+ * written; ConfigError, RecordingError or TrainingError as `prepareTrainingData` and `trainModel` throw them; GpuError from the
  * device.
  */
 export async function trainStage(
@@ -57,8 +57,8 @@ export async function trainStage(
     throw new FileError(`${store.name} holds no run to resume: it has no ${LAST_CHECKPOINT}.`);
   const { recording } = dataset;
   const tokenizer =
-    initialModel?.tokenizer && tokenizerAfter(initialModel.tokenizer, config, recording);
-  const data = prepare(recording, config, settings, tokenizer);
+    initialModel?.tokenizer && finetunedTokenizer(initialModel.tokenizer, config, recording);
+  const data = prepareTrainingData(recording, config, settings, tokenizer);
   const notes = [...dataset.notes, ...dataNotes(data)];
   const note = (sentence: string) => {
     if (!quiet) watcher.note(sentence);
@@ -145,7 +145,9 @@ export async function train(
 
 function checkObject(config: object): Record<string, unknown> {
   if (isRecord(config)) return config;
-  throw new ConfigError(`A configuration should be keys with values, but is ${show(config)}.`);
+  throw new ConfigError(
+    `A configuration should be keys with values, but is ${formatValue(config)}.`,
+  );
 }
 
 /** Wraps a recording in memory as a dataset without files. */

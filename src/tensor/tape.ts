@@ -201,7 +201,7 @@ export class Gradients {
   /** The gradient to add to: of a tensor on the tape, that of this pass; of a leaf, its own, created if necessary. */
   #existingGradient(root: Tensor): Tensor | undefined {
     if (this.#outputs.has(root)) return this.#gradients.get(root);
-    root.reached = true;
+    root.hasGradient = true;
     if (!root.gradient || root.gradient.released)
       root.gradient = Tensor.lasting(this.#engine, root.shape);
     return root.gradient;

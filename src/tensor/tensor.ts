@@ -45,7 +45,7 @@ export class Tensor implements BufferView, Owner {
   /** The accumulated gradient of a leaf. A store sets it for its parameters; other leaves get one on demand. */
   gradient: Tensor | undefined;
   /** Whether a gradient was ever written for it. */
-  reached = false;
+  hasGradient = false;
   #requiresGrad: boolean;
 
   /**

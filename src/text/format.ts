@@ -1,17 +1,17 @@
 /** Numbers, shares and durations as readable text. */
 
 /** A count with a comma between thousands: '1,234,567'. */
-export function grouped(count: number): string {
+export function formatCount(count: number): string {
   return count.toLocaleString('en-US');
 }
 
 /** A share between 0 and 1 as a percentage with three significant digits: '12.3 %'. */
-export function percent(share: number): string {
+export function formatPercent(share: number): string {
   return `${Number((100 * share).toPrecision(3))} %`;
 }
 
 /** A number with `digits` decimals; a value that rounds to zero has no sign. */
-export function decimals(value: number, digits: number): string {
+export function formatDecimals(value: number, digits: number): string {
   const text = value.toFixed(digits);
   return Number(text) === 0 ? text.replace('-', '') : text;
 }

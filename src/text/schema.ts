@@ -19,7 +19,7 @@ export type Check<T> = (value: unknown, path: string) => T;
 export type Checked<C> = C extends Check<infer T> ? T : never;
 
 /** A value as messages show it: JSON, cut off after 60 characters. */
-export function show(value: unknown): string {
+export function formatValue(value: unknown): string {
   if (value === undefined) return 'missing';
   if (typeof value === 'number') return String(value);
   const text = JSON.stringify(value) ?? String(value);
@@ -27,7 +27,7 @@ export function show(value: unknown): string {
 }
 
 function invalid(path: string, expected: string, value: unknown): ConfigError {
-  return new ConfigError(`${path} should be ${expected}, but is ${show(value)}.`);
+  return new ConfigError(`${path} should be ${expected}, but is ${formatValue(value)}.`);
 }
 
 /** Which numbers are allowed; default: every finite number. */
@@ -80,7 +80,7 @@ export const text: Check<string> = (value, path) => {
 export function isOneOf<const T extends readonly (string | null)[]>(choices: T): Check<T[number]> {
   return (value, path) => {
     if (!choices.includes(value as T[number]))
-      throw invalid(path, `one of ${choices.map(show).join(', ')}`, value);
+      throw invalid(path, `one of ${choices.map(formatValue).join(', ')}`, value);
     return value as T[number];
   };
 }
@@ -91,7 +91,7 @@ export function nullable<T>(check: Check<T>): Check<T | null> {
 }
 
 /** A key that may be absent, with its default value. */
-export function defaulted<T>(check: Check<T>, otherwise: T): Check<T> {
+export function withDefault<T>(check: Check<T>, otherwise: T): Check<T> {
   return (value, path) => (value === undefined ? otherwise : check(value, path));
 }
 

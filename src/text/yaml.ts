@@ -1,7 +1,7 @@
 /** YAML files as plain objects; whatever is wrong with a file is one sentence. */
 
 import { parse, YAMLParseError } from 'yaml';
-import { ConfigError, isRecord, show } from './schema.js';
+import { ConfigError, formatValue, isRecord } from './schema.js';
 
 /**
  * The keys and values of a YAML text.
@@ -13,7 +13,9 @@ export function parseYaml(text: string, name: string): Record<string, unknown> {
   try {
     const parsed: unknown = parse(text);
     if (!isRecord(parsed))
-      throw new ConfigError(`${name} should contain keys with values, but is ${show(parsed)}.`);
+      throw new ConfigError(
+        `${name} should contain keys with values, but is ${formatValue(parsed)}.`,
+      );
     return parsed;
   } catch (error) {
     if (!(error instanceof YAMLParseError)) throw error;

@@ -9,14 +9,22 @@ import { FileError } from '../ports/errors.js';
 import type { RunStore } from '../ports/run-store.js';
 import type { Tokenizer } from '../recording/tokenizer.js';
 
+/** The lowest validation loss of one objective so far. */
+export interface BestLoss {
+  /** The loss, in nats. */
+  readonly loss: number;
+  /** The update at which it was measured. */
+  readonly step: number;
+}
+
 /** The state of a training run besides its weights and its optimizer. */
 export interface TrainingProgress {
   /** Updates so far. */
   readonly step: number;
   /** Tokens trained on so far, padding included. */
   readonly tokens: number;
-  /** The lowest validation loss of each objective so far, and the update at which it was measured. */
-  readonly best: Readonly<Record<string, { loss: number; step: number }>>;
+  /** The lowest validation loss of each objective so far. */
+  readonly best: Readonly<Record<string, BestLoss>>;
   /** Validations since the total loss was last at its lowest. */
   readonly stale: number;
   /** Seconds of training so far. */

@@ -15,23 +15,23 @@ import type { WindowRef, Windows } from '../recording/windows.js';
  *
  * If there are fewer windows than one batch, all of them are used.
  */
-export function wholeBatches(wanted: number, available: number, batch: number): number {
+export function countInFullBatches(wanted: number, available: number, batch: number): number {
   const count = Math.min(wanted, available);
   return count < batch ? count : Math.floor(count / batch) * batch;
 }
 
 /** Picks `count` items at even distances, starting with the first. */
-export function evenly<T>(items: readonly T[], count: number): T[] {
+export function pickEvenly<T>(items: readonly T[], count: number): T[] {
   return Array.from({ length: count }, (_, n) => items[Math.floor((n * items.length) / count)]!);
 }
 
-/** Picks windows at even distances: at most `maxCount`, and as many as fill their batches (see `wholeBatches`). */
+/** Picks windows at even distances: at most `maxCount`, and as many as fill their batches (see `countInFullBatches`). */
 export function spreadWindows(
   refs: readonly WindowRef[],
   maxCount: number,
   batch: number,
 ): WindowRef[] {
-  return evenly(refs, wholeBatches(maxCount, refs.length, batch));
+  return pickEvenly(refs, countInFullBatches(maxCount, refs.length, batch));
 }
 
 /**

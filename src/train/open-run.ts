@@ -12,7 +12,7 @@ import type { Part, Split } from '../recording/splits.js';
 import type { WindowRef } from '../recording/windows.js';
 import { readModelFile } from './checkpoint.js';
 import { LAST_CHECKPOINT, type RunFacts, RunRecords } from './run-records.js';
-import { prepare, type TrainingData } from './training-data.js';
+import { prepareTrainingData, type TrainingData } from './training-data.js';
 
 /** A run with its model and its data, as the stages after training use it. */
 export interface OpenedRun extends TrainingData {
@@ -51,7 +51,7 @@ export async function openRun(
     );
   }
   const dataset = typeof data === 'function' ? await data(facts.data) : data;
-  const prepared = prepare(dataset.recording, config, facts.training, tokenizer);
+  const prepared = prepareTrainingData(dataset.recording, config, facts.training, tokenizer);
   if (prepared.fingerprint !== facts.fingerprint) {
     throw new FileError(
       `${dataset.path} does not hold the data this run was trained on: give the right path with --data.`,

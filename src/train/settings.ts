@@ -5,15 +5,15 @@ import {
   boolean,
   type Checked,
   ConfigError,
-  defaulted,
+  formatValue,
   isOneOf,
   isRecord,
   list,
   number,
   object,
   optional,
-  show,
   text,
+  withDefault,
 } from '../text/schema.js';
 
 const share = number({ min: 0, max: 1 });
@@ -21,78 +21,78 @@ const integer = (min: number) => number({ min, integer: true });
 
 const fractions = object({
   /** Share of the training part. */
-  train: defaulted(share, 0.7),
+  train: withDefault(share, 0.7),
   /** Share of the validation part. */
-  validation: defaulted(share, 0.1),
+  validation: withDefault(share, 0.1),
   /** Share of the test part. */
-  test: defaulted(share, 0.2),
+  test: withDefault(share, 0.2),
 });
 
 const FIELDS = {
   /** Windows in a batch. */
-  batch: defaulted(integer(1), 64),
+  batch: withDefault(integer(1), 64),
   /** Batches whose gradients are added up for one update. */
-  accumulate: defaulted(integer(1), 1),
+  accumulate: withDefault(integer(1), 1),
   /** Number of updates. Default: as many as `epochs` takes. */
   steps: optional(integer(1)),
   /** Passes over the training windows; used if `steps` is absent. */
-  epochs: defaulted(number({ above: 0 }), 10),
+  epochs: withDefault(number({ above: 0 }), 10),
   /** Peak learning rate. */
-  rate: defaulted(number({ above: 0 }), 1e-3),
+  rate: withDefault(number({ above: 0 }), 1e-3),
   /** Share of the updates over which the learning rate rises to its peak. */
-  warmup: defaulted(share, 0.05),
+  warmup: withDefault(share, 0.05),
   /** Final learning rate, as a share of the peak; the rate falls to it along half a cosine. */
-  floor: defaulted(share, 0.1),
+  floor: withDefault(share, 0.1),
   /** AdamW's decoupled weight decay, applied to linear weights. */
-  decay: defaulted(number({ min: 0 }), 0.1),
+  decay: withDefault(number({ min: 0 }), 0.1),
   /** Global norm that gradients are clipped to; 0 turns clipping off. */
-  clip: defaulted(number({ min: 0 }), 1),
+  clip: withDefault(number({ min: 0 }), 1),
   /** Seed of the initial weights, the order of windows, dropout and everything else drawn at random. */
-  seed: defaulted(number({ min: 0, max: 2 ** 32 - 1, integer: true }), 1),
+  seed: withDefault(number({ min: 0, max: 2 ** 32 - 1, integer: true }), 1),
   /** Share of neuron tokens masked from attention keys and from means, drawn anew for every batch. */
-  token_dropout: defaulted(number({ min: 0, max: 0.999 }), 0),
+  token_dropout: withDefault(number({ min: 0, max: 0.999 }), 0),
   /** Whether spikes of one time bin are put into random order. */
-  shuffle_ties: defaulted(boolean, true),
+  shuffle_ties: withDefault(boolean, true),
   /** Names of the losses to train with. Default: all losses of the model. */
   losses: optional(list(text)),
   /** Prefixes of the names of parameters that are not trained. */
-  freeze: defaulted(list(text), []),
+  freeze: withDefault(list(text), []),
   /** Seconds from one window's end to the next one's. Default: windows side by side. */
   every: optional(number({ above: 0 })),
   /** Share of the training part, its latest windows, to train on; less than 1 helps with recordings that drift. */
-  recent: defaulted(number({ above: 0, max: 1 }), 1),
+  recent: withDefault(number({ above: 0, max: 1 }), 1),
   /**
    * Seconds over which the weight of a training window halves: later windows are drawn more often. Default: equal
    * weights.
    */
   half_life: optional(number({ above: 0 })),
   /** Share of the training windows (after `recent`) to train on, drawn by the seed: the amount of labeled data. */
-  share: defaulted(number({ above: 0, max: 1 }), 1),
+  share: withDefault(number({ above: 0, max: 1 }), 1),
   /** How windows are split into training, validation and test parts. */
   split: object({
     /** `blocks` of time with gaps between them, whole `trials`, or, as in the original, single windows. */
-    kind: defaulted(isOneOf(['blocks', 'trials', 'interleaved-legacy']), 'blocks'),
+    kind: withDefault(isOneOf(['blocks', 'trials', 'interleaved-legacy']), 'blocks'),
     /** Share of each part; they add up to 1. */
     fractions,
     /** Seed that draws trials or windows; not used by blocks. Default: the run's seed. */
     seed: optional(number({ min: 0, max: 2 ** 32 - 1, integer: true })),
     /** Blocks only: how many times the sequence of the three parts is repeated. */
-    repeats: defaulted(integer(1), 1),
+    repeats: withDefault(integer(1), 1),
     /** Blocks only: the order of the three parts in time. */
-    order: defaulted<Part[]>(list(isOneOf(SPLIT_PARTS), 3), [...SPLIT_PARTS]),
+    order: withDefault<Part[]>(list(isOneOf(SPLIT_PARTS), 3), [...SPLIT_PARTS]),
     /** Blocks only: seconds left out between blocks. Default: as far as windows reach back. */
     gap: optional(number({ min: 0 })),
   }),
   /** Updates between validations; 0 turns validation off. */
-  validate_every: defaulted(integer(0), 100),
+  validate_every: withDefault(integer(0), 100),
   /** Maximum number of windows in a validation. */
-  validation_windows: defaulted(integer(1), 2000),
+  validation_windows: withDefault(integer(1), 2000),
   /** Validations without a lower total loss after which training stops early; 0 never stops early. */
-  patience: defaulted(integer(0), 0),
+  patience: withDefault(integer(0), 0),
   /** Updates between checkpoints. */
-  checkpoint_every: defaulted(integer(1), 200),
+  checkpoint_every: withDefault(integer(1), 200),
   /** Updates between lines of metrics. */
-  log_every: defaulted(integer(1), 10),
+  log_every: withDefault(integer(1), 10),
 } as const;
 
 const checkFields = object(FIELDS);
@@ -112,7 +112,7 @@ export function splitWithSeed({ split, seed }: TrainSettings): TrainSettings['sp
  */
 export function parseTrainSettings(raw: unknown = {}): TrainSettings {
   if (!isRecord(raw))
-    throw new ConfigError(`training should be keys with values, but is ${show(raw)}.`);
+    throw new ConfigError(`training should be keys with values, but is ${formatValue(raw)}.`);
   const settings = checkFields(raw, 'training');
   const { fractions } = settings.split;
   const sum = fractions.train + fractions.validation + fractions.test;

@@ -16,7 +16,7 @@ import { hideTokens, shuffleTies } from '../recording/augment.js';
 import { BatchOrder } from '../recording/batch-order.js';
 import { recencyWeights } from '../recording/splits.js';
 import { RandomState } from '../tensor/random.js';
-import { grouped } from '../text/format.js';
+import { formatCount } from '../text/format.js';
 import { ConfigError } from '../text/schema.js';
 import {
   readCheckpoint,
@@ -342,7 +342,7 @@ class Trainer {
       done: step,
       total: this.#totalSteps,
       unit: 'updates',
-      detail: `loss ${losses.loss!.toFixed(4)}  ${grouped(Math.round(tokensPerSecond))} tokens/s`,
+      detail: `loss ${losses.loss!.toFixed(4)}  ${formatCount(Math.round(tokensPerSecond))} tokens/s`,
       secondsLeft: (this.#totalSteps - step) * secondsPerStep,
     });
   }

@@ -1,6 +1,6 @@
 /** From a recording to training data: windows, split, vocabularies and the layout of batches. */
 
-import { BatchLayout, standardized, tokenizerFor, windowSettings } from '../neuroformer/batch.js';
+import { BatchLayout, tokenizerFor, windowSettings, withScales } from '../neuroformer/batch.js';
 import type { ModelConfig } from '../neuroformer/config.js';
 import {
   type ConfiguredVariable,
@@ -10,7 +10,7 @@ import {
 import { RecordingError } from '../recording/errors.js';
 import { fingerprint } from '../recording/fingerprint.js';
 import { type Recording, variableNames } from '../recording/recording.js';
-import { type Split, type SplitSettings, splitWindows, thinned } from '../recording/splits.js';
+import { type Split, type SplitSettings, splitWindows, thinTraining } from '../recording/splits.js';
 import type { Tokenizer } from '../recording/tokenizer.js';
 import { measureTruncation, type Truncation, truncationNotes } from '../recording/truncation.js';
 import { Windows } from '../recording/windows.js';
@@ -40,7 +40,7 @@ export interface TrainingData {
  * @throws RecordingError where the recording does not fit the model: it has other neurons, lacks a variable to
  * decode, or has no windows for a part of the split.
  */
-export function prepare(
+export function prepareTrainingData(
   recording: Recording,
   config: ModelConfig,
   settings: TrainSettings,
@@ -53,9 +53,9 @@ export function prepare(
   }
   const windows = new Windows(recording, windowSettings(config, tokenizer));
   const fullSplit = splitWindows(windows, splitSettings(settings), settings.every);
-  const split = thinned(fullSplit, settings);
+  const split = thinTraining(fullSplit, settings);
   // Scales come from the whole training part, so that they do not depend on the share that is trained on.
-  const scaled = standardized(tokenizer, config, windows, fullSplit.train);
+  const scaled = withScales(tokenizer, config, windows, fullSplit.train);
   const layout = new BatchLayout(config, scaled, recording);
   checkDecoded(layout, settings, recording);
   return {

@@ -8,11 +8,11 @@ import {
 } from '../../src/analyze/correlation.js';
 import { auroc, correlation, ranks, scoreEdges } from '../../src/analyze/edges.js';
 import {
-  aroundSpikes,
   firingRates,
   histogram,
   interspikeIntervals,
   setF1,
+  spikeTriggeredRate,
   timeCourse,
 } from '../../src/analyze/spike-trains.js';
 import { HostRandom } from '../../src/math/random.js';
@@ -152,10 +152,10 @@ describe('statistics of generated and recorded spikes', () => {
     };
     const window = { before: 0.02, after: 0.04, bin: 0.01 };
     // The spike at 2.95 s is used. One within 40 ms of the end would not be.
-    const rates = aroundSpikes([segment], 0, [1], window);
+    const rates = spikeTriggeredRate([segment], 0, [1], window);
     expect([...rates]).toEqual([1, 0, 0, 2, 1, 0].map((n) => expect.closeTo(n / 0.01 / 3)));
-    expect([...aroundSpikes([segment], 0, [1, 2], window)][3]).toBeCloseTo(2 / 0.01 / 6);
-    expect([...aroundSpikes([{ ...segment, to: 2.98 }], 0, [1], window)][3]).toBeCloseTo(100);
+    expect([...spikeTriggeredRate([segment], 0, [1, 2], window)][3]).toBeCloseTo(2 / 0.01 / 6);
+    expect([...spikeTriggeredRate([{ ...segment, to: 2.98 }], 0, [1], window)][3]).toBeCloseTo(100);
   });
 
   it('are combined into scores', () => {

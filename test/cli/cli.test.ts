@@ -17,7 +17,7 @@ import { diskStore } from '../../src/node/disk-store.js';
 import { RunRecords } from '../../src/train/run-records.js';
 import { neuroformer, RunningCommand, runInChildProcess } from '../helpers/cli.js';
 import { checkpointAt } from '../helpers/run-files.js';
-import { THOROUGH, tries } from '../helpers/thorough.js';
+import { caseCount, THOROUGH } from '../helpers/thorough.js';
 import { tinyWorkspace } from '../helpers/tiny-run.js';
 
 /** Updates of the run that most tests share, and of the same run stopped or killed. */
@@ -353,7 +353,7 @@ describe('the command line, from training to the report', () => {
   it('resumes after being killed at any time, to the same weights as a run without a stop', {
     timeout: 180_000,
   }, async () => {
-    for (let kills = 0; kills < tries(4); kills++) {
+    for (let kills = 0; kills < caseCount(4); kills++) {
       const started = existsSync(inFolder('killed', 'last.safetensors'));
       const args = started ? ['train', '--resume', inFolder('killed')] : trainArgs('killed');
       const before = started ? (await lastCheckpoint('killed')).step : 0;

@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { find } from '../../src/dataset/reference.js';
+import { findNodes } from '../../src/dataset/reference.js';
 import { openFile } from '../../src/formats/open.js';
 import { openDataset } from '../../src/node/dataset.js';
 import { diskSource } from '../../src/node/disk-source.js';
@@ -105,12 +105,12 @@ describe('decoded behavior', () => {
     expect(columns.time!.at(-1)).toBe(60);
     const { root, close } = await openFile(diskSource(inFolder('run', 'decoded.nwb')));
     for (const name of ['place', 'place_decoded', 'heading_decoded']) {
-      const [data] = find(root, ['processing', 'behavior', name, 'data']);
+      const [data] = findNodes(root, ['processing', 'behavior', name, 'data']);
       expect(data?.kind === 'array' && [...(data.read() as Float64Array)]).toEqual(
         columns[name]!.map((value) => expect.closeTo(value, 9)),
       );
     }
-    const [sides] = find(root, ['processing', 'behavior', 'side_decoded', 'data']);
+    const [sides] = findNodes(root, ['processing', 'behavior', 'side_decoded', 'data']);
     const rows = readFileSync(inFolder('run', 'decoded.csv'), 'utf8').trim().split('\n').slice(1);
     expect(sides?.kind === 'array' && [...sides.read()]).toEqual(
       rows.map((row) => row.split(',').at(-1)),

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { hubDataset, inputsDataset } from '../../src/dataset/simulated.js';
+import { drivenDataset, hubDataset } from '../../src/dataset/simulated.js';
 import { encodeNpy } from '../../src/formats/npy.js';
 import { encodeNpz } from '../../src/formats/npz.js';
 import { openDataset } from '../../src/node/dataset.js';
 import { simulateHub } from '../../src/simulate/hub.js';
 import { simulateInputs } from '../../src/simulate/inputs.js';
-import { opener, spikeCounts, spikeTimes, useFolders } from '../helpers/dataset.js';
+import { datasetOpener, spikeCounts, spikeTimes, useFolders } from '../helpers/dataset.js';
 
 const writeFolder = useFolders();
 
@@ -25,7 +25,7 @@ const ARRAYS = {
 };
 const SPIKES = { times: 'a.npz#times', neurons: 'a.npz#neurons', unit: 'ms' };
 
-const open = opener(writeFolder, ARRAYS);
+const open = datasetOpener(writeFolder, ARRAYS);
 
 describe('a dataset folder', () => {
   it('gives the spikes of each neuron in seconds and sorted, silent neurons included', async () => {
@@ -147,7 +147,7 @@ describe('a dataset folder', () => {
 
   it('of driven neurons is read back with its inputs as frames', async () => {
     const driven = simulateInputs({ neurons: 6, seconds: 2, seed: 1 });
-    const { recording } = await openDataset(writeFolder(inputsDataset(driven)));
+    const { recording } = await openDataset(writeFolder(drivenDataset(driven)));
     const { video } = recording.trials[0]!;
     expect(video).toMatchObject({ count: 40, height: 1, width: 6, dt: 0.05 });
     expect(video!.data).toEqual(driven.inputs);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { find, parseReference, readValues } from '../../src/dataset/reference.js';
+import { findNodes, parseReference, readValues } from '../../src/dataset/reference.js';
 import type { ArrayNode, DataNode, GroupNode } from '../../src/formats/nodes.js';
 
 /** An array of 0, 1, 2 and so on in C order, which records the ranges of rows that are read. */
@@ -116,27 +116,27 @@ describe('a path', () => {
   });
 
   it('leads through groups and lists, by index or by row and column', () => {
-    expect(find(root, ['cells', '2', 'x'])).toEqual([b]);
+    expect(findNodes(root, ['cells', '2', 'x'])).toEqual([b]);
     // Items are in column-major order: row 1, column 1 is the fourth.
-    expect(find(root, ['cells', '1,1', 'x'])).toEqual([c]);
-    expect(find(root, ['cells', '7', 'x'])).toEqual([undefined]);
-    expect(find(root, ['none'])).toEqual([undefined]);
+    expect(findNodes(root, ['cells', '1,1', 'x'])).toEqual([c]);
+    expect(findNodes(root, ['cells', '7', 'x'])).toEqual([undefined]);
+    expect(findNodes(root, ['none'])).toEqual([undefined]);
   });
 
   it('may contain a name with a slash in it', () => {
     const table = group({ 'speed (cm/s)': a, speed: b });
-    expect(find(table, ['speed (cm', 's)'])).toEqual([a]);
+    expect(findNodes(table, ['speed (cm', 's)'])).toEqual([a]);
   });
 
   it('with a row that a list lacks leads nowhere', () => {
-    expect(find(root, ['cells', '3,0', 'x'])).toEqual([undefined]);
+    expect(findNodes(root, ['cells', '3,0', 'x'])).toEqual([undefined]);
   });
 
   it('with a star leads to every item, and to undefined for items that lack the rest', () => {
-    expect(find(root, ['cells', '*', 'x'])).toEqual([a, undefined, b, c]);
+    expect(findNodes(root, ['cells', '*', 'x'])).toEqual([a, undefined, b, c]);
   });
 
   it('with a star in a name leads to members in the order of their numbers', () => {
-    expect(find(root, ['unit_*'])).toEqual([b, a]);
+    expect(findNodes(root, ['unit_*'])).toEqual([b, a]);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { encodeNpz } from '../../src/formats/npz.js';
-import { regular } from '../../src/recording/sampling.js';
-import { opener, spikeCounts, spikeTimes, useFolders } from '../helpers/dataset.js';
+import { resample } from '../../src/recording/sampling.js';
+import { datasetOpener, spikeCounts, spikeTimes, useFolders } from '../helpers/dataset.js';
 import { matlabFile } from '../helpers/matlab.js';
 
 const f64 = (...values: number[]) => ({ data: Float64Array.from(values) });
@@ -31,7 +31,7 @@ const ARRAYS = {
   }),
 };
 
-const open = opener(useFolders(), ARRAYS);
+const open = datasetOpener(useFolders(), ARRAYS);
 const TIMES = { times: 'a.npz#times', neurons: 'a.npz#neurons' };
 
 async function openTrials(description: object, files = {}) {
@@ -400,7 +400,7 @@ describe('labels with missing samples', () => {
       'Sample 1 of variable state is missing, but every sample should be a label: fill in or remove',
     );
     const { recording } = await openState({ missing: 'interpolate' });
-    const { values } = regular(recording.trials[0]!.variables.state!, 0.1, 0.5);
+    const { values } = resample(recording.trials[0]!.variables.state!, 0.1, 0.5);
     expect(values).toEqual(['run', 'run', 'run', 'run', 'rest']);
   });
 
@@ -433,7 +433,7 @@ describe('angles with missing samples', () => {
       },
       { 'b.npz': file },
     );
-    const { values } = regular(recording.trials[0]!.variables.heading!, 0.1, 1);
+    const { values } = resample(recording.trials[0]!.variables.heading!, 0.1, 1);
     const turned = Array.from(values as ArrayLike<number>, (v) => Math.round(v) % 360);
     expect(turned).toEqual([348, 354, 0, 6, 12]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { encodeNpz } from '../../src/formats/npz.js';
-import { opener, spikeCounts, spikeTimes, useFolders } from '../helpers/dataset.js';
+import { datasetOpener, spikeCounts, spikeTimes, useFolders } from '../helpers/dataset.js';
 import { matlabFile } from '../helpers/matlab.js';
 
 const f64 = (...values: number[]) => ({ data: Float64Array.from(values) });
@@ -23,7 +23,7 @@ const ARRAYS = {
   }),
 };
 
-const open = opener(useFolders(), ARRAYS);
+const open = datasetOpener(useFolders(), ARRAYS);
 const SPIKES = { times: 'a.npz#times', neurons: 'a.npz#neurons', trials: 'a.npz#trial' };
 
 /** The trials of a dataset: their starts and durations, and the spikes of their one neuron. */

@@ -10,14 +10,14 @@ import {
   type ListNode,
 } from '../../src/formats/nodes.js';
 import { HostRandom } from '../../src/math/random.js';
-import { codes, joined, Writer } from '../helpers/matlab.js';
+import { characterCodes, joinBytes, MatlabWriter } from '../helpers/matlab.js';
 import { THOROUGH } from '../helpers/thorough.js';
 
 const RECORDINGS = new URL('../fixtures/recordings/', import.meta.url);
 const STEVENSON = readFileSync(new URL('m1-reach-stevenson2011/m1_stevenson_2011.mat', RECORDINGS));
 const NELPY = readFileSync(new URL('ca1-tracks-nelpy/spikes.mat', RECORDINGS));
 
-const w = new Writer();
+const w = new MatlabWriter();
 /** An empty array as MATLAB writes it inside of cells and structs: an element without data. */
 const EMPTY = w.tagged(14, new Uint8Array());
 
@@ -61,7 +61,7 @@ describe('published recordings in MATLAB files', () => {
 });
 
 describe.each([true, false])('numbers of a file, little-endian: %s', (little) => {
-  const order = new Writer(little);
+  const order = new MatlabWriter(little);
 
   it.each([1, 2, 3, 4, 5, 6, 7, 9, 12, 13])('are read when stored as type %i', (type) => {
     for (const numbers of [[7], [0, 1, 3, 100, 127]]) {
@@ -121,7 +121,7 @@ describe('numbers', () => {
     );
     expect(values(sparse)).toEqual([0, 7, 5, 0, 0, 8]);
     expect([...sparse.read(1, 3)]).toEqual([5, 0, 0, 8]);
-    const bytes = joined([w.numbers(6, [3 * 65536 + 9]), Uint8Array.of(1, 1, 1, 0)]);
+    const bytes = joinBytes([w.numbers(6, [3 * 65536 + 9]), Uint8Array.of(1, 1, 1, 0)]);
     const logical = array(w.file(w.matrix(5 + 0x200, [3, 2], 'x', ...rowsAndStarts, bytes)));
     expect(values(logical)).toEqual([0, 1, 1, 0, 0, 1]);
   });
@@ -137,13 +137,13 @@ describe('characters', () => {
   it('in a row are one string with its blanks, in every encoding', () => {
     const utf8 = [...new TextEncoder().encode('LM é ')];
     const encodings: [number, number[]][] = [
-      [2, codes('LM é ')],
-      [4, codes('LM é ')],
+      [2, characterCodes('LM é ')],
+      [4, characterCodes('LM é ')],
       [16, utf8],
-      [17, codes('LM é ')],
-      [18, codes('LM é ')],
+      [17, characterCodes('LM é ')],
+      [18, characterCodes('LM é ')],
     ];
-    for (const order of [w, new Writer(false)])
+    for (const order of [w, new MatlabWriter(false)])
       for (const [type, data] of encodings) {
         const node = array(order.file(order.matrix(4, [1, 5], 'x', order.element(type, data))));
         expect([node.type, node.shape, node.read()]).toEqual(['text', [], ['LM é ']]);
@@ -151,7 +151,7 @@ describe('characters', () => {
   });
 
   it('in several rows are a string per row, without trailing blanks', () => {
-    const columnMajor = codes('adb c ');
+    const columnMajor = characterCodes('adb c ');
     const node = array(w.file(w.matrix(4, [2, 3], 'x', w.element(4, columnMajor))));
     expect([node.shape, node.read(), node.read(1, 2)]).toEqual([[2], ['abc', 'd'], ['d']]);
     // MATLAB counts this character as two, other programs as one.
@@ -236,12 +236,12 @@ describe('an array or a file that cannot be read', () => {
     [onlyMatlab('an object of class Session', 'its values in a struct'), w.opaque('x', 'Session')],
     [
       onlyMatlab('an object of class inline', 'its values in a struct'),
-      w.matrix(3, [1, 1], 'x', w.element(1, codes('inline'))),
+      w.matrix(3, [1, 1], 'x', w.element(1, characterCodes('inline'))),
     ],
     ['a function: save the values it returns', w.matrix(16, [1, 1], 'x', EMPTY)],
     [
       'characters along three axes or more: save a cell array of character vectors',
-      w.matrix(4, [1, 1, 2], 'x', w.element(4, codes('ab'))),
+      w.matrix(4, [1, 1, 2], 'x', w.element(4, characterCodes('ab'))),
     ],
     [
       'a sparse array of 1073741824 values with its zeros, which is too many at once: save [row, column, value] = find(x)',
@@ -263,7 +263,7 @@ describe('an array or a file that cannot be read', () => {
 
   const file = w.file(w.real([1], 'x'));
   const textFile = (text: string) => Uint8Array.from({ length: 200 }, (_, n) => text.charCodeAt(n));
-  const version4 = joined([
+  const version4 = joinBytes([
     w.numbers(6, [0, 1, 1, 0, 2]),
     Uint8Array.of(120, 0),
     w.numbers(9, [5]),
@@ -330,14 +330,12 @@ describe('an array or a file that cannot be read', () => {
   });
 
   it('is distinguished from a file of version 5 to 7 by its header', () => {
-    expect([STEVENSON.subarray(0, 128), file, new Writer(false).file()].map(isMatlab5)).toEqual([
-      true,
-      true,
-      true,
-    ]);
+    expect(
+      [STEVENSON.subarray(0, 128), file, new MatlabWriter(false).file()].map(isMatlab5),
+    ).toEqual([true, true, true]);
     const hdf5 = new Uint8Array(520);
     hdf5.set(file.subarray(0, 128));
-    hdf5.set(codes('\x89HDF\r\n'), 512);
+    hdf5.set(characterCodes('\x89HDF\r\n'), 512);
     const others = [new Uint8Array(), version4, textFile('MATLAB 7.3 MAT-file'), hdf5];
     expect(others.map(isMatlab5)).toEqual([false, false, false, false]);
   });
@@ -391,7 +389,7 @@ describe('damaged files', () => {
     w.matrix(1, [1, 2], 'cell', w.text('abc'), w.matrix(1, [1, 1], '', w.real([1, 2, 3]))),
     w.matrix(2, [1, 2], 'structs', w.fields(4, 'st'), w.real([1, 2]), EMPTY),
     w.matrix(5, [3, 2], 'sparse', ...sparse),
-    w.matrix(4, [2, 2], 'strings', w.element(16, codes('abcd'))),
+    w.matrix(4, [2, 2], 'strings', w.element(16, characterCodes('abcd'))),
     w.real(
       Array.from({ length: 40 }, (_, n) => n / 8),
       'numbers',

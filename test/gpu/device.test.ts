@@ -8,7 +8,7 @@ import {
 } from '../../src/engine.js';
 import { checkLimits } from '../../src/gpu/device.js';
 import { tuningFor } from '../../src/gpu/tuning.js';
-import { createEngine, findAdapter } from '../../src/node.js';
+import { createEngine, selectAdapter } from '../../src/node.js';
 import { addInto } from '../../src/tensor/primitives.js';
 import { useEngine } from '../helpers/engine.js';
 import { fill } from '../helpers/fill.js';
@@ -20,7 +20,7 @@ const ownEngine = useEngine();
 
 /** A device requested as an application might, without features or limits, and its `GPU`. */
 async function borrow(): Promise<{ gpu: GPU; device: GPUDevice }> {
-  const { gpu } = await findAdapter();
+  const { gpu } = await selectAdapter();
   const adapter = await gpu.requestAdapter();
   return { gpu, device: await adapter!.requestDevice() };
 }
@@ -119,7 +119,7 @@ describe('a borrowed device', () => {
   it.runIf(THOROUGH)(
     'of the compatibility level, with its smaller limits, trains to the same loss',
     async () => {
-      const { gpu } = await findAdapter('swiftshader');
+      const { gpu } = await selectAdapter('swiftshader');
       const adapter = await gpu.requestAdapter({ featureLevel: 'compatibility' });
       const device = await adapter!.requestDevice();
       expect(device.limits.maxComputeInvocationsPerWorkgroup).toBeLessThan(256);
@@ -283,7 +283,7 @@ describe('choosing an adapter', () => {
 
   it('rejects an unknown value of NEUROFORMER_ADAPTER, listing the known ones', async () => {
     process.env.NEUROFORMER_ADAPTER = 'cuda';
-    for (const start of [findAdapter, createEngine]) {
+    for (const start of [selectAdapter, createEngine]) {
       const started = start();
       await expect(started).rejects.toThrow(UnsupportedError);
       await expect(started).rejects.toThrow(
@@ -294,11 +294,11 @@ describe('choosing an adapter', () => {
 
   it('reads the environment only where the call makes no choice', async () => {
     process.env.NEUROFORMER_ADAPTER = 'cpu';
-    expect((await findAdapter()).reason).toBe('the CPU was asked for');
+    expect((await selectAdapter()).reason).toBe('the CPU was asked for');
     process.env.NEUROFORMER_ADAPTER = 'cuda';
-    expect((await findAdapter('swiftshader')).reason).toBe('SwiftShader was asked for');
+    expect((await selectAdapter('swiftshader')).reason).toBe('SwiftShader was asked for');
     process.env.NEUROFORMER_ADAPTER = '';
-    expect((await findAdapter()).adapter).toBeDefined();
+    expect((await selectAdapter()).adapter).toBeDefined();
   });
 
   it('runs on the CPU where it is requested, with the requested number of threads, and says so', async () => {
@@ -315,11 +315,11 @@ describe('choosing an adapter', () => {
   it('reads the number of threads from the environment, and rejects an invalid one', async () => {
     process.env.NEUROFORMER_ADAPTER = 'cpu';
     process.env.NEUROFORMER_THREADS = '2';
-    expect((await findAdapter()).adapter.info.device).toBe('2 threads');
-    expect((await findAdapter('cpu', 1)).adapter.info.device).toBe('1 thread');
+    expect((await selectAdapter()).adapter.info.device).toBe('2 threads');
+    expect((await selectAdapter('cpu', 1)).adapter.info.device).toBe('1 thread');
     for (const wrong of ['0', '65', '1.5', 'all']) {
       process.env.NEUROFORMER_THREADS = wrong;
-      await expect(findAdapter()).rejects.toThrow(
+      await expect(selectAdapter()).rejects.toThrow(
         `NEUROFORMER_THREADS is "${wrong}"; it should be a number from 1 to 64.`,
       );
     }
@@ -339,7 +339,7 @@ describe('choosing an adapter', () => {
     'fails where a GPU is requested and there is none, saying what to check',
     async () => {
       hideDrivers();
-      const finding = findAdapter('gpu');
+      const finding = selectAdapter('gpu');
       await expect(finding).rejects.toThrow(UnsupportedError);
       await expect(finding).rejects.toThrow(
         'No GPU was found: check that its Vulkan, Metal or D3D12 driver is installed, or unset ' +
@@ -352,7 +352,7 @@ describe('choosing an adapter', () => {
     'falls back to the CPU where the choice is automatic, and says why',
     async () => {
       hideDrivers();
-      const { adapter, reason } = await findAdapter('auto');
+      const { adapter, reason } = await selectAdapter('auto');
       expect(reason).toBe('no GPU was found');
       expect(adapter.info.vendor).toBe('cpu');
     },
@@ -362,7 +362,7 @@ describe('choosing an adapter', () => {
     'finds SwiftShader despite other drivers, and restores the environment variables it set',
     async () => {
       hideDrivers();
-      expect((await findAdapter('swiftshader')).adapter.info.description).toMatch(/SwiftShader/);
+      expect((await selectAdapter('swiftshader')).adapter.info.description).toMatch(/SwiftShader/);
       expect(process.env.VK_DRIVER_FILES).toBe('/nowhere/icd.json');
     },
   );

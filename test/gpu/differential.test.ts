@@ -14,9 +14,19 @@ import { KERNELS, SHADERS } from '../../src/gpu/shaders.gen.js';
 import { HostRandom } from '../../src/math/random.js';
 import { createEngine } from '../../src/node.js';
 import { FAMILIES, randomOps } from '../helpers/random-ops.js';
-import { type Made, replay, type Taken, take } from '../helpers/replay.js';
+import {
+  type CapturedCase,
+  captureCases,
+  type DispatchOutputs,
+  replay,
+} from '../helpers/replay.js';
 import { THOROUGH } from '../helpers/thorough.js';
-import { compare, type Expected, expectedBuffers, KERNEL_BOUNDS } from '../races/kernel-bounds.js';
+import {
+  compareBuffers,
+  type ExpectedBuffer,
+  expectedBuffers,
+  KERNEL_BOUNDS,
+} from '../races/kernel-bounds.js';
 
 const SEED = Number(process.env.NEUROFORMER_SEED ?? 1);
 const CASES = Number(process.env.NEUROFORMER_CASES ?? 300);
@@ -24,10 +34,10 @@ const CASES = Number(process.env.NEUROFORMER_CASES ?? 300);
 const DEVICES = THOROUGH ? (['cpu', 'swiftshader'] as const) : (['cpu'] as const);
 const NAMES = Object.keys(KERNELS) as KernelName[];
 
-let taken: Taken[] = [];
-let expected: Record<string, Expected>[] = [];
+let taken: CapturedCase[] = [];
+let expected: Record<string, ExpectedBuffer>[] = [];
 let cpu: Engine;
-const outputs = new Map<string, Made[]>();
+const outputs = new Map<string, DispatchOutputs[]>();
 /** The largest share of its bound that each kernel used, by device. */
 const shares = new Map<string, ReadonlyMap<KernelName, number>>();
 
@@ -38,7 +48,7 @@ beforeAll(async () => {
     const engine = await createEngine({ device: cpu.device, tuning });
     const familyOps = ops.filter((op) => op.family === family);
     const cases = familyOps.map(({ name, run }) => ({ name, run: () => run(engine) }));
-    taken.push(...(await take(engine, cases)));
+    taken.push(...(await captureCases(engine, cases)));
     engine.dispose();
   }
   expected = taken.map(expectedBuffers);
@@ -52,12 +62,12 @@ afterAll(() => {
 });
 
 /** The faults of a device, the share of the bounds it used by kernel, and its undecided words. */
-function compareResults(results: readonly Made[]) {
+function compareResults(results: readonly DispatchOutputs[]) {
   const faults: string[] = [];
   const used = new Map<KernelName, number>();
   let undecided = 0;
   for (const [n, { kernel, name, params }] of taken.entries()) {
-    const comparison = compare(expected[n]!, results[n]!);
+    const comparison = compareBuffers(expected[n]!, results[n]!);
     used.set(kernel, Math.max(used.get(kernel) ?? 0, comparison.share));
     undecided += comparison.undecided;
     for (const fault of comparison.faults)
@@ -124,7 +134,10 @@ function replaceWord(words: Uint32Array, index: number, random: HostRandom): Uin
 const RESOLUTION = 2 ** -12;
 
 /** Whether a change of an operand changes a word, or moves a number by more than the resolution. */
-function isMoved(before: Record<string, Expected>, after: Record<string, Expected>): boolean {
+function isMoved(
+  before: Record<string, ExpectedBuffer>,
+  after: Record<string, ExpectedBuffer>,
+): boolean {
   return Object.entries(before).some(([name, { words, numbers }]) => {
     const changed = after[name]!;
     if (words.some((word, i) => !numbers.has(i) && word !== changed.words[i])) return true;
@@ -138,7 +151,7 @@ function isMoved(before: Record<string, Expected>, after: Record<string, Expecte
 }
 
 /** Whether rounding decides a result, so that its bound is infinite: a threshold or a draw. */
-function isUndecided(reference: Record<string, Expected>): boolean {
+function isUndecided(reference: Record<string, ExpectedBuffer>): boolean {
   return Object.values(reference).some(
     ({ numbers, undecided }) =>
       undecided.size > 0 ||
@@ -164,7 +177,7 @@ function changeOperands(n: number, random: HostRandom): Sensitivity {
       if (changed[name]?.numbers.has(index) === false) changed[name].words[index] = words[index]!;
       if (!isMoved(expected[n]!, changed) || isUndecided(changed)) continue;
       sensitivity.changes += 1;
-      if (compare(changed, results).faults.length > 0) sensitivity.noticed += 1;
+      if (compareBuffers(changed, results).faults.length > 0) sensitivity.noticed += 1;
     }
   }
   return sensitivity;
@@ -314,7 +327,7 @@ async function faultsWhenChanged(
       engine,
       indices.map((n) => taken[n]!),
     );
-    return results.flatMap((result, i) => compare(expected[indices[i]!]!, result).faults);
+    return results.flatMap((result, i) => compareBuffers(expected[indices[i]!]!, result).faults);
   } catch (error) {
     const { message } = error as Error;
     const isLost = /index \d+ of \w+ is outside/.test(message);

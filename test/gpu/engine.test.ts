@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Engine, Tensor } from '../../src/engine.js';
-import { createEngine, findAdapter } from '../../src/node.js';
+import { createEngine, selectAdapter } from '../../src/node.js';
 import { addInto } from '../../src/tensor/primitives.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 import { FILL, fill } from '../helpers/fill.js';
@@ -43,7 +43,7 @@ describe.each([
   });
 
   it('gives the same bytes with parameters passed through a uniform ring, eager and replayed', async () => {
-    const { gpu } = await findAdapter();
+    const { gpu } = await selectAdapter();
     const hasImmediates = gpu.wgslLanguageFeatures.has('immediate_address_space');
     expect(engine().facts.immediates).toBe(hasImmediates);
     expect(ringEngine().facts.immediates).toBe(false);

@@ -56,7 +56,7 @@ export async function checkLoss<K extends string>(
 }
 
 /** Turns a loss into an op with one output element, for `checkReference`. */
-export function asOp<K extends string>(loss: LossCase<K>): OpCase<K> {
+export function lossAsOp<K extends string>(loss: LossCase<K>): OpCase<K> {
   return {
     ...loss,
     forward: (inputs) => ref([1], [loss.value(inputs)]),

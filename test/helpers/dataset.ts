@@ -23,7 +23,7 @@ export function useFolders(): (files: TestFiles) => string {
 }
 
 /** Returns a function that opens a dataset of a description, files of its own, and files shared by all datasets. */
-export function opener(writeFolder: (files: TestFiles) => string, shared: TestFiles = {}) {
+export function datasetOpener(writeFolder: (files: TestFiles) => string, shared: TestFiles = {}) {
   return (description: object | string, files: TestFiles = {}) => {
     const text = typeof description === 'string' ? description : stringify(description);
     return openDataset(writeFolder({ ...shared, ...files, 'dataset.yaml': text }));

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll } from 'vitest';
 import type { Engine } from '../../src/engine.js';
-import { createEngine, findAdapter, type NodeEngineOptions } from '../../src/node.js';
+import { createEngine, type NodeEngineOptions, selectAdapter } from '../../src/node.js';
 
 /**
  * A tuning as on a GPU, within the limits of the software adapter, so that staged kernels are tested without a GPU.
@@ -36,6 +36,6 @@ export function useEngine(options: NodeEngineOptions = {}): () => Engine {
 
 /** A device as another WebGPU program would request it: no features, default limits. */
 export async function borrowDefaultDevice(): Promise<GPUDevice> {
-  const { adapter } = await findAdapter();
+  const { adapter } = await selectAdapter();
   return adapter.requestDevice();
 }

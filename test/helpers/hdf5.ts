@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { File, ready } from 'h5wasm/node';
 import { expect } from 'vitest';
-import { sourceIn } from '../../src/dataset/files.js';
+import { openSource } from '../../src/dataset/files.js';
 import { openHdf5 } from '../../src/formats/hdf5/open.js';
 import type { ArrayNode, DataNode, GroupNode } from '../../src/formats/nodes.js';
 import { diskFolder } from '../../src/node/disk-source.js';
@@ -17,7 +17,7 @@ import { diskFolder } from '../../src/node/disk-source.js';
  * @param seconds that the library may take per call.
  */
 export function openHdf5At(path: string, name = path, seconds?: number) {
-  return openHdf5(sourceIn(diskFolder(dirname(path)), basename(path), name), name, seconds);
+  return openHdf5(openSource(diskFolder(dirname(path)), basename(path), name), name, seconds);
 }
 
 /** Test files in a temporary folder, which are closed and removed together. */
@@ -64,7 +64,7 @@ export class Hdf5Files {
 }
 
 /** The node at a path below another, by names of members and indices of list items. */
-export function at(root: DataNode, path: string): DataNode {
+export function nodeAt(root: DataNode, path: string): DataNode {
   let node: DataNode = root;
   for (const name of path.split('/'))
     node =
@@ -73,12 +73,12 @@ export function at(root: DataNode, path: string): DataNode {
 }
 
 /** The array at a path below a node. */
-export function array(root: DataNode, path: string): ArrayNode {
-  return at(root, path) as ArrayNode;
+export function arrayAt(root: DataNode, path: string): ArrayNode {
+  return nodeAt(root, path) as ArrayNode;
 }
 
 /** The message of the RecordingError that reading throws. */
-export function complaint(read: () => unknown): string {
+export function errorMessage(read: () => unknown): string {
   try {
     read();
   } catch (error) {

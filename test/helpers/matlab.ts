@@ -22,16 +22,17 @@ const TYPES: Readonly<Record<number, readonly [bytes: number, set: Setter]>> = {
 };
 
 /** Concatenates byte arrays. */
-export const joined = (pieces: readonly Uint8Array[]) =>
+export const joinBytes = (pieces: readonly Uint8Array[]) =>
   Uint8Array.from(pieces.flatMap((p) => [...p]));
 /** Character codes of a text. */
-export const codes = (text: string) => [...text].map((character) => character.codePointAt(0)!);
+export const characterCodes = (text: string) =>
+  [...text].map((character) => character.codePointAt(0)!);
 
 /**
  * Writes small files as MATLAB does, in one byte order. Classes and data types are numbered as in 'MAT-File
  * Format'.
  */
-export class Writer {
+export class MatlabWriter {
   constructor(readonly little = true) {}
 
   /** Values of a data type, without a tag. */
@@ -45,7 +46,7 @@ export class Writer {
 
   /** A tag of eight bytes before a body. @param length that the tag states, in bytes. */
   tagged(type: number, body: Uint8Array, length = body.length): Uint8Array {
-    return joined([this.numbers(6, [type, length]), body]);
+    return joinBytes([this.numbers(6, [type, length]), body]);
   }
 
   /** A tagged element, padded to eight bytes. A body of up to four bytes is part of the tag. */
@@ -54,13 +55,13 @@ export class Writer {
     const padded = new Uint8Array(body.length > 4 ? Math.ceil(body.length / 8) * 8 : 4);
     padded.set(body);
     if (body.length > 4) return this.tagged(type, padded, body.length);
-    return joined([this.numbers(6, [body.length * 65536 + type]), padded]);
+    return joinBytes([this.numbers(6, [body.length * 65536 + type]), padded]);
   }
 
   /** An array of a class, with its dimensions, its name and the elements of its contents. */
   matrix(kind: number, shape: number[], name: string, ...rest: Uint8Array[]): Uint8Array {
     const head = [this.element(6, [kind, 0]), this.element(5, shape)];
-    return this.tagged(14, joined([...head, this.element(1, codes(name)), ...rest]));
+    return this.tagged(14, joinBytes([...head, this.element(1, characterCodes(name)), ...rest]));
   }
 
   /** An array of doubles. @param type that the values are stored in. */
@@ -70,19 +71,19 @@ export class Writer {
 
   /** A character array. */
   text(text: string, name = ''): Uint8Array {
-    return this.matrix(4, [1, text.length], name, this.element(4, codes(text)));
+    return this.matrix(4, [1, text.length], name, this.element(4, characterCodes(text)));
   }
 
   /** The elements of a struct that hold the names of its fields, each padded to `width` bytes. */
   fields(width: number, ...names: string[]): Uint8Array {
     const padded = names.map((name) => name.padEnd(width, '\0')).join('');
-    return joined([this.element(5, [width]), this.element(1, codes(padded))]);
+    return joinBytes([this.element(5, [width]), this.element(1, characterCodes(padded))]);
   }
 
   /** An object of a class of MATLAB, which only MATLAB can read. */
   opaque(name: string, className: string): Uint8Array {
-    const words = [name, 'MCOS', className].map((word) => this.element(1, codes(word)));
-    return this.tagged(14, joined([this.element(6, [17, 0]), ...words, this.real([1])]));
+    const words = [name, 'MCOS', className].map((word) => this.element(1, characterCodes(word)));
+    return this.tagged(14, joinBytes([this.element(6, [17, 0]), ...words, this.real([1])]));
   }
 
   /** An element compressed with zlib. */
@@ -93,7 +94,7 @@ export class Writer {
   /** A complete file. */
   file(...elements: Uint8Array[]): Uint8Array {
     const text = new TextEncoder().encode('MATLAB 5.0 MAT-file, made by a test'.padEnd(124));
-    return joined([text, this.numbers(4, [0x100, 0x4d49]), ...elements]);
+    return joinBytes([text, this.numbers(4, [0x100, 0x4d49]), ...elements]);
   }
 }
 
@@ -106,7 +107,7 @@ export type MatlabValue =
 
 /** A MATLAB 5 file with these variables. */
 export function matlabFile(variables: Readonly<Record<string, MatlabValue>>): Uint8Array {
-  const writer = new Writer();
+  const writer = new MatlabWriter();
   const write = (value: MatlabValue, name: string): Uint8Array => {
     if (Array.isArray(value)) {
       const list = value as readonly (number | MatlabValue)[];

@@ -10,7 +10,7 @@ import type { BufferView } from '../../src/gpu/memory.js';
 import { KERNELS } from '../../src/gpu/shaders.gen.js';
 
 /** A captured dispatch, with the contents of its buffers before it. */
-export interface Taken {
+export interface CapturedCase {
   /** Name of the case that issued it. */
   readonly name: string;
   readonly kernel: KernelName;
@@ -24,7 +24,7 @@ export interface Taken {
 }
 
 /** Contents of the writable buffers of a dispatch after it, by binding. */
-export type Made = Readonly<Record<string, Uint32Array>>;
+export type DispatchOutputs = Readonly<Record<string, Uint32Array>>;
 
 // STORAGE | UNIFORM | COPY_SRC | COPY_DST
 const USAGE = 0x80 | 0x40 | 0x04 | 0x08;
@@ -50,7 +50,7 @@ class Snapshots {
   }
 
   /** Copies the contents that the view has at this point of the command list. Returns where the copy is. */
-  take(view: BufferView): { chunk: number; offset: number; size: number } {
+  captureCases(view: BufferView): { chunk: number; offset: number; size: number } {
     let last = this.#chunks.at(-1);
     if (!last || last.used + view.size > last.size) {
       const size = Math.max(CHUNK, view.size);
@@ -76,17 +76,17 @@ class Snapshots {
 }
 
 /** Captures every dispatch of some cases. All memory is poison before its first write. */
-export async function take(
+export async function captureCases(
   engine: Engine,
   cases: readonly { name: string; run(): void }[],
-): Promise<Taken[]> {
+): Promise<CapturedCase[]> {
   const { dispatch, allocate } = engine;
   const snapshots = new Snapshots(engine);
   const poison = { buffer: engine.device.createBuffer({ size: CHUNK, usage: USAGE }), offset: 0 };
   const words = new Uint32Array(CHUNK / 4).fill(POISON);
   engine.device.queue.writeBuffer(poison.buffer, 0, words);
-  const captured: (Omit<Taken, 'before'> & {
-    before: Record<string, ReturnType<Snapshots['take']>>;
+  const captured: (Omit<CapturedCase, 'before'> & {
+    before: Record<string, ReturnType<Snapshots['captureCases']>>;
   })[] = [];
   let caseName = '';
   engine.allocate = (bytes, life) => {
@@ -104,11 +104,11 @@ export async function take(
     const before = Object.fromEntries(
       KERNELS[kernel].bindings.map((binding) => [
         binding.name,
-        snapshots.take(buffers[binding.name]!),
+        snapshots.captureCases(buffers[binding.name]!),
       ]),
     );
     if (workgroups > 0) {
-      const constants = (options.constants ?? {}) as Taken['constants'];
+      const constants = (options.constants ?? {}) as CapturedCase['constants'];
       captured.push({
         name: caseName,
         kernel,
@@ -174,9 +174,12 @@ const MAX_ARENA_BYTES = 2 ** 24;
  *
  * @throws Error where a dispatch writes outside its bindings.
  */
-export async function replay(engine: Engine, taken: readonly Taken[]): Promise<Made[]> {
-  const outputs: Made[] = [];
-  let batch: Taken[] = [];
+export async function replay(
+  engine: Engine,
+  taken: readonly CapturedCase[],
+): Promise<DispatchOutputs[]> {
+  const outputs: DispatchOutputs[] = [];
+  let batch: CapturedCase[] = [];
   let bytes = 0;
   for (const dispatch of taken) {
     const size = Object.values(dispatch.before).reduce(
@@ -195,7 +198,10 @@ export async function replay(engine: Engine, taken: readonly Taken[]): Promise<M
   return outputs;
 }
 
-async function replayTogether(engine: Engine, taken: readonly Taken[]): Promise<Made[]> {
+async function replayTogether(
+  engine: Engine,
+  taken: readonly CapturedCase[],
+): Promise<DispatchOutputs[]> {
   const [inputs, outputs] = [new Arena(), new Arena()];
   const locations = taken.map(({ kernel, before }) =>
     Object.fromEntries(

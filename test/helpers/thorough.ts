@@ -4,6 +4,6 @@
 export const THOROUGH = process.env.NEUROFORMER_THOROUGH === '1';
 
 /** How many random cases to run: `count` in a thorough run, else a fifth of it. */
-export function tries(count: number): number {
+export function caseCount(count: number): number {
   return THOROUGH ? count : Math.ceil(count / 5);
 }

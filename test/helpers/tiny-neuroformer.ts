@@ -27,7 +27,7 @@ const SECONDS = 6;
  * Six seconds of random spikes at about 20 Hz per neuron, with a video of 4 x 6 pixels, the numbers speed and turn,
  * and the class gait, all sampled at 20 Hz.
  */
-export function madeUpRecording(seed = 1): Recording {
+export function syntheticRecording(seed = 1): Recording {
   const random = new HostRandom(seed);
   const train = () => {
     const times: number[] = [];
@@ -116,7 +116,7 @@ export class TinyNeuroformer {
   constructor(
     readonly engine: Engine,
     config: object,
-    readonly recording = madeUpRecording(),
+    readonly recording = syntheticRecording(),
   ) {
     this.config = parseConfig(config).config;
     this.tokenizer = tokenizerFor(this.config, recording);
@@ -198,7 +198,7 @@ function outputTensors({
 }
 
 /** The largest difference between two arrays; infinite if their lengths differ. */
-export function apart(a: ArrayLike<number>, b: ArrayLike<number>): number {
+export function maxDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY;
   let largest = 0;
   for (let n = 0; n < a.length; n++) largest = Math.max(largest, Math.abs(a[n]! - b[n]!));

@@ -3,10 +3,10 @@ import {
   angleFromCosineSine,
   cosineAndSine,
   meanDirection,
-  modulo,
-  wrapped,
+  wrapToHalfTurn,
+  wrapToTurn,
 } from '../../src/math/angles.js';
-import { regular } from '../../src/recording/sampling.js';
+import { resample } from '../../src/recording/sampling.js';
 
 describe('angles', () => {
   it('are recovered from a cosine and a sine of any common length, within one turn', () => {
@@ -20,10 +20,10 @@ describe('angles', () => {
   });
 
   it('are wrapped into one turn from 0, or into half a turn around 0', () => {
-    expect([-370, -1e-20, 0, 360, 725].map((angle) => modulo(angle, 360))).toEqual([
+    expect([-370, -1e-20, 0, 360, 725].map((angle) => wrapToTurn(angle, 360))).toEqual([
       350, 0, 0, 0, 5,
     ]);
-    expect([190, 180, -190].map((angle) => wrapped(angle, 360))).toEqual([-170, -180, 170]);
+    expect([190, 180, -190].map((angle) => wrapToHalfTurn(angle, 360))).toEqual([-170, -180, 170]);
   });
 
   it('have a mean direction unless they cancel', () => {
@@ -35,7 +35,7 @@ describe('angles', () => {
 
   it('are represented by the first of them where those of one time step cancel', () => {
     const series = { values: [90, 270, 10, 30], dt: 0.1, period: 360 };
-    const { values } = regular(series, 0.2, 0.4);
+    const { values } = resample(series, 0.2, 0.4);
     expect(values[0]).toBe(90);
     expect(values[1]).toBeCloseTo(20, 9);
   });

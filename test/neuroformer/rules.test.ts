@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import {
   BatchLayout,
   type HostBatch,
-  standardized,
   tokenizerFor,
   windowSettings,
+  withScales,
 } from '../../src/neuroformer/batch.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { lossWeights } from '../../src/neuroformer/losses.js';
@@ -14,8 +14,8 @@ import { assembleRecording } from '../../src/recording/recording.js';
 import { Windows } from '../../src/recording/windows.js';
 import { useEngine } from '../helpers/engine.js';
 import {
-  apart,
-  madeUpRecording,
+  maxDifference,
+  syntheticRecording,
   TINY,
   TinyNeuroformer,
   WITH_BEHAVIOR,
@@ -42,7 +42,7 @@ async function logitChange(
   const before = await tiny.outputs(windows);
   const after = await tiny.outputs(windows, change);
   tiny.dispose();
-  return apart(before.idLogits!, after.idLogits!);
+  return maxDifference(before.idLogits!, after.idLogits!);
 }
 
 const CONTRASTIVE = {
@@ -104,13 +104,13 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
   },
 
   standardised() {
-    const recording = madeUpRecording();
+    const recording = syntheticRecording();
     for (const on of [true, false]) {
       const { config } = parseConfig({ ...WITH_BEHAVIOR, rules: { standardised: on } });
       const plain = tokenizerFor(config, recording);
       const windows = new Windows(recording, windowSettings(config, plain));
       const training = windows.windowsInTrial(0).slice(0, 40);
-      const tokenizer = standardized(plain, config, windows, training);
+      const tokenizer = withScales(plain, config, windows, training);
       const layout = new BatchLayout(config, tokenizer, recording);
       const { targets, behavior } = layout.collate(training.map((ref) => windows.at(ref)));
       const raw = training.map((ref) => windows.variables(ref).turn!.values.at(-1)!);
@@ -142,7 +142,7 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
         await short.outputs(short.at(ENDS[0]!)),
       ];
       const shared = plain.idLogits!.length;
-      const difference = apart(padded.idLogits!.subarray(0, shared), plain.idLogits!);
+      const difference = maxDifference(padded.idLogits!.subarray(0, shared), plain.idLogits!);
       if (on) expect(difference, 'more padding, masked').toBeLessThan(SAME);
       else expect(difference, 'more padding, not masked').toBeGreaterThan(1e-3);
       long.dispose();
@@ -282,7 +282,7 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
           .get('mlp.2.mlp.0.weight')!
           .data.map((v) => 2 * v) as Float32Array,
       );
-      changes.push(apart(before.idLogits!, (await tiny.outputs(tiny.at(1))).idLogits!));
+      changes.push(maxDifference(before.idLogits!, (await tiny.outputs(tiny.at(1))).idLogits!));
     }
     expectEffect(changes[0]!, changes[1]!);
   },
@@ -335,9 +335,9 @@ async function earlierLogitChange(raw: object): Promise<number> {
     const early = (3 * perRow) / tiny.config.block_size.id;
     for (let row = 0; row < ENDS.length; row++) {
       const part = (logits: Float32Array) => logits.subarray(row * perRow, row * perRow + early);
-      maximum = Math.max(maximum, apart(part(before[head]!), part(after[head]!)));
+      maximum = Math.max(maximum, maxDifference(part(before[head]!), part(after[head]!)));
     }
-    expect(apart(before[head]!, after[head]!), 'later logits').toBeGreaterThan(1e-3);
+    expect(maxDifference(before[head]!, after[head]!), 'later logits').toBeGreaterThan(1e-3);
   }
   return maximum;
 }

@@ -24,7 +24,7 @@ function makeStore(engine: Parameters<ParameterStore['allocate']>[0]): Parameter
     store.parameter(name, shape, { init: normal(1), decay: DECAYED.includes(name) });
   }
   store.allocate(engine, 4);
-  for (const name of [...UPDATED, 'd.frozen']) store.get(name).tensor.reached = true;
+  for (const name of [...UPDATED, 'd.frozen']) store.get(name).tensor.hasGradient = true;
   store.freeze((name) => name === 'd.frozen');
   return store;
 }

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { diskSource } from '../../src/node/disk-source.js';
-import { type ByteSource, memorySource, readWhole } from '../../src/ports/byte-source.js';
+import { type ByteSource, memorySource, readAllBytes } from '../../src/ports/byte-source.js';
 import { FileError, SourceError } from '../../src/ports/errors.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'neuroformer-'));
@@ -42,9 +42,9 @@ describe.each(Object.entries(SOURCES))('a source on %s', (_, createSource) => {
     expect(source.read(0, 3)).toEqual(Uint8Array.of(0, 1, 4));
     expect(source.read(7, 3)).toEqual(Uint8Array.of(49, 64, 81));
     expect(source.read(0, 10)).toEqual(BYTES);
-    expect(readWhole(source)).toEqual(BYTES);
+    expect(readAllBytes(source)).toEqual(BYTES);
     expect(source.read(10, 0)).toEqual(new Uint8Array());
-    expect(readWhole(createSource(new Uint8Array()))).toEqual(new Uint8Array());
+    expect(readAllBytes(createSource(new Uint8Array()))).toEqual(new Uint8Array());
   });
 
   it('rejects ranges that are out of bounds', () => {
@@ -75,12 +75,12 @@ describe.each(Object.entries(SOURCES))('a source on %s', (_, createSource) => {
 describe('a source in memory', () => {
   it('encodes a text as UTF-8', () => {
     const source = memorySource('a.csv', 'é');
-    expect([source.size, [...readWhole(source)]]).toEqual([2, [0xc3, 0xa9]]);
+    expect([source.size, [...readAllBytes(source)]]).toEqual([2, [0xc3, 0xa9]]);
   });
 
   it('reads only its part of a larger buffer', () => {
     const source = memorySource('a.bin', BYTES.subarray(4, 6));
-    expect(readWhole(source)).toEqual(Uint8Array.of(16, 25));
+    expect(readAllBytes(source)).toEqual(Uint8Array.of(16, 25));
     expect(() => source.read(0, 3)).toThrow(SourceError);
   });
 });
@@ -104,8 +104,8 @@ describe('a source on disk', () => {
       expect(() => source.read(0, length)).toThrow(SourceError);
       expect(() => source.read(0, length)).toThrow(/^it has changed since it was opened$/);
     }
-    expect(() => readWhole(source)).toThrow(FileError);
-    expect(() => readWhole(source)).toThrow(
+    expect(() => readAllBytes(source)).toThrow(FileError);
+    expect(() => readAllBytes(source)).toThrow(
       `${path} cannot be read: it has changed since it was opened.`,
     );
   });
@@ -115,7 +115,7 @@ describe('a source on disk', () => {
     const source = diskSource(path, 'spikes.npy');
     rmSync(path);
     expect(() => source.read(0, 0)).toThrow(/^there is no such file$/);
-    expect(() => readWhole(source)).toThrow('spikes.npy cannot be read: there is no such file.');
+    expect(() => readAllBytes(source)).toThrow('spikes.npy cannot be read: there is no such file.');
   });
 
   it('is not created for a missing file or a folder', () => {

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { diskFolder } from '../../src/node/disk-source.js';
-import { type ByteSource, readWhole } from '../../src/ports/byte-source.js';
+import { type ByteSource, readAllBytes } from '../../src/ports/byte-source.js';
 import { SourceError } from '../../src/ports/errors.js';
-import { type Folder, memoryFolder, pathIn } from '../../src/ports/folder.js';
+import { type Folder, joinPath, memoryFolder } from '../../src/ports/folder.js';
 
 const root = mkdtempSync(join(tmpdir(), 'neuroformer-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -26,7 +26,7 @@ const FOLDERS: Readonly<Record<string, Folder>> = {
   disk: diskFolder(root),
 };
 
-const text = (source: ByteSource) => new TextDecoder().decode(readWhole(source));
+const text = (source: ByteSource) => new TextDecoder().decode(readAllBytes(source));
 
 describe.each(Object.entries(FOLDERS))('a folder on %s', (_, folder) => {
   it('has the last part of its path as its title', () => {
@@ -98,7 +98,7 @@ describe('a folder in memory', () => {
 
   it('holds bytes as well as texts', () => {
     const folder = memoryFolder('data', { 'a.bin': Uint8Array.of(0, 255) });
-    expect(readWhole(folder.open('a.bin'))).toEqual(Uint8Array.of(0, 255));
+    expect(readAllBytes(folder.open('a.bin'))).toEqual(Uint8Array.of(0, 255));
   });
 });
 
@@ -110,6 +110,6 @@ describe('pathIn', () => {
     ['.', 'a.npy', 'a.npy'],
     ['data', '/lab/a.npy', '/lab/a.npy'],
   ])('joins folder "%s" and file "%s" to "%s"', (name, file, expected) => {
-    expect(pathIn({ name }, file)).toBe(expected);
+    expect(joinPath({ name }, file)).toBe(expected);
   });
 });

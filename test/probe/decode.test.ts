@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { runLengths } from '../../src/analyze/decoded-variable.js';
-import { blocksIn, scoreWithIntervals } from '../../src/analyze/decoding-scores.js';
+import { blockCount, scoreWithIntervals } from '../../src/analyze/decoding-scores.js';
 import { laggedCounts } from '../../src/analyze/lagged.js';
 import { linearBaselines } from '../../src/analyze/linear-baselines.js';
-import { rasterInLetters, summarizeRecording } from '../../src/analyze/overview.js';
+import { summarizeRecording, textRaster } from '../../src/analyze/overview.js';
 import { parseConfig } from '../../src/neuroformer/config.js';
 import { decodeWindows, recordedValues } from '../../src/probe/decode.js';
 import { assembleRecording, createRecording } from '../../src/recording/recording.js';
 import type { WindowRef } from '../../src/recording/windows.js';
 import { parseTrainSettings } from '../../src/train/settings.js';
-import { prepare } from '../../src/train/training-data.js';
+import { prepareTrainingData } from '../../src/train/training-data.js';
 import { behaviorRecording, DECODING, TUNED } from '../helpers/behavior.js';
 import { useEngine } from '../helpers/engine.js';
 import { TinyNeuroformer, WITH_BEHAVIOR } from '../helpers/tiny-neuroformer.js';
@@ -22,7 +22,7 @@ const SPLIT = { fractions: { train: 0.7, validation: 0.1, test: 0.2 } };
 function prepareWindows(seconds = 60) {
   const { config } = parseConfig(DECODING);
   const settings = parseTrainSettings({ every: 0.1, split: SPLIT });
-  return prepare(behaviorRecording(seconds), config, settings);
+  return prepareTrainingData(behaviorRecording(seconds), config, settings);
 }
 
 describe('decoding', () => {
@@ -50,7 +50,7 @@ describe('decoding', () => {
     const modalities = { behavior: { n_layers: 0, window: 0.1, variables: { heading } } };
     const { config } = parseConfig({ ...DECODING, modalities, loss: {} });
     const settings = parseTrainSettings({ every: 0.1, split: SPLIT });
-    const { windows, layout, split } = prepare(recording, config, settings);
+    const { windows, layout, split } = prepareTrainingData(recording, config, settings);
     const [variable] = recordedValues(layout, windows, split.train.slice(0, 3));
     expect([...(variable!.truth as Float64Array)]).toEqual([180, 189, 198]);
   });
@@ -84,7 +84,7 @@ describe('lagged counts', () => {
   const spikes = { times: [[0.01, 0.11, 0.12, 0.29], [0.05]].map((t) => Float64Array.from(t)) };
   const recording = createRecording({ spikes, duration: 1 });
   const { config } = parseConfig({ window: { curr: 0.1, prev: 0.1 }, layers: { stimulus: 0 } });
-  const { windows } = prepare(
+  const { windows } = prepareTrainingData(
     recording,
     config,
     parseTrainSettings({ split: { fractions: { train: 1, validation: 0, test: 0 } } }),
@@ -162,7 +162,7 @@ describe('baselines', () => {
     const perfect = { name: 'x', kind: 'number' as const, truth, predicted: truth };
     const { r } = scoreWithIntervals(perfect, { segments: [30], block: 40, seed: 1 });
     expect(r).toEqual({ value: 1, low: Number.NaN, high: Number.NaN });
-    expect(blocksIn({ segments: [30, 5, 5], block: 10 })).toBe(5);
+    expect(blockCount({ segments: [30, 5, 5], block: 10 })).toBe(5);
     const twoBlocks = scoreWithIntervals(perfect, { segments: [15, 15], block: 40, seed: 1 });
     expect(twoBlocks.r!.low).toBeCloseTo(1, 9);
   });
@@ -238,10 +238,10 @@ describe('the overview of a recording', () => {
       Float64Array.from(t),
     );
     const recording = createRecording({ spikes: { times }, duration: 1 });
-    expect(rasterInLetters(recording, 4, 2)).toEqual(['@@  ', '   .']);
+    expect(textRaster(recording, 4, 2)).toEqual(['@@  ', '   .']);
   });
 
   it('draws one line per neuron, up to twenty', () => {
-    expect(rasterInLetters(behaviorRecording(5))).toHaveLength(TUNED);
+    expect(textRaster(behaviorRecording(5))).toHaveLength(TUNED);
   });
 });

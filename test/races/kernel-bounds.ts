@@ -7,7 +7,7 @@
 import type { KernelName } from '../../src/gpu/kernels.js';
 import { KERNELS, SHADERS } from '../../src/gpu/shaders.gen.js';
 import { hash4 } from '../../src/reference/random.js';
-import type { Made, Taken } from '../helpers/replay.js';
+import type { CapturedCase, DispatchOutputs } from '../helpers/replay.js';
 import {
   add,
   type Bounded,
@@ -39,7 +39,7 @@ interface KernelBound {
 }
 
 /** The expected contents of one storage buffer. */
-export interface Expected {
+export interface ExpectedBuffer {
   /** The exact bits of every word that is in neither of the other two. */
   readonly words: Uint32Array;
   /** f32 words with a bound on their error, by index. */
@@ -49,7 +49,7 @@ export interface Expected {
 }
 
 /** The expected contents of each storage buffer of a dispatch, by binding name. */
-export function expectedBuffers(taken: Taken): Record<string, Expected> {
+export function expectedBuffers(taken: CapturedCase): Record<string, ExpectedBuffer> {
   const run = new ReferenceRun(taken);
   KERNEL_BOUNDS[taken.kernel].expect(run);
   return run.expected;
@@ -66,7 +66,10 @@ export interface Comparison {
 }
 
 /** Compares the buffers that a device computed with the expected ones. */
-export function compare(expected: Record<string, Expected>, made: Made): Comparison {
+export function compareBuffers(
+  expected: Record<string, ExpectedBuffer>,
+  made: DispatchOutputs,
+): Comparison {
   const faults: string[] = [];
   let share = 0;
   let undecided = 0;
@@ -101,11 +104,11 @@ export function compare(expected: Record<string, Expected>, made: Made): Compari
 class ReferenceRun {
   /** The kernel's parameters. */
   readonly p: Readonly<Record<string, number>>;
-  readonly expected: Record<string, Expected> = {};
-  readonly #taken: Taken;
+  readonly expected: Record<string, ExpectedBuffer> = {};
+  readonly #taken: CapturedCase;
   readonly #floats = new Map<string, Float32Array>();
 
-  constructor(taken: Taken) {
+  constructor(taken: CapturedCase) {
     this.#taken = taken;
     this.p = taken.params;
     for (const { name, kind } of KERNELS[taken.kernel].bindings) {
@@ -175,7 +178,7 @@ class ReferenceRun {
     return exact(words[element % 4]! < this.p.keepThreshold! ? this.p.keepScale! : 0);
   }
 
-  #buffer(name: string): Expected {
+  #buffer(name: string): ExpectedBuffer {
     return this.expected[name] ?? this.expected[`${name}Vec`]!;
   }
 }

@@ -21,7 +21,7 @@ import { sample } from '../../src/tensor/sample.js';
 import { concatenate, conv3d, meanPool, slice, unfold3d } from '../../src/tensor/sequence.js';
 import { differentiate } from '../../src/tensor/tape.js';
 import { elementCount, Tensor } from '../../src/tensor/tensor.js';
-import { THOROUGH, tries } from '../helpers/thorough.js';
+import { caseCount, THOROUGH } from '../helpers/thorough.js';
 import {
   type CapturedDispatch,
   captureDispatches,
@@ -262,7 +262,7 @@ function withoutBarrier(n: number): (source: string) => string {
 describe('the race checker', () => {
   const shaders = Object.keys(SHADERS).filter((name) => SHADERS[name]!.source.match(BARRIER));
 
-  it.each(shaders.slice(0, tries(shaders.length)))(
+  it.each(shaders.slice(0, caseCount(shaders.length)))(
     'notices every barrier removed from %s',
     (shader) => {
       const barriers = [...SHADERS[shader]!.source.matchAll(BARRIER)];

@@ -9,7 +9,7 @@ import {
   type Session,
   type TimedSeries,
 } from '../../src/recording/recording.js';
-import { regular } from '../../src/recording/sampling.js';
+import { resample } from '../../src/recording/sampling.js';
 import { Tokenizer } from '../../src/recording/tokenizer.js';
 import { measureTruncation, truncationNotes } from '../../src/recording/truncation.js';
 import { NeuronVocabulary, TimeVocabulary } from '../../src/recording/vocabularies.js';
@@ -183,17 +183,17 @@ describe('a recording', () => {
 
   it('averages samples that are finer than the time step of windows', () => {
     const values = [1, 3, 5, 7, 9];
-    const evenlySampled = regular({ values, dt: 0.05 }, 0.1, 1);
+    const evenlySampled = resample({ values, dt: 0.05 }, 0.1, 1);
     expect([...Array.from<number | string>(evenlySampled.values)]).toEqual([2, 6]);
     const times = [0, 0.04, 0.1, 0.35];
-    const unevenlySampled = regular({ values: [1, 3, 8, 6], times }, 0.2, 1);
+    const unevenlySampled = resample({ values: [1, 3, 8, 6], times }, 0.2, 1);
     expect([...Array.from<number | string>(unevenlySampled.values)]).toEqual([4, 6]);
   });
 
   it('averages and interpolates angles on the circle', () => {
     const degrees = (values: number[], dt: number, newStep: number) =>
       Array.from(
-        regular({ values, dt }, newStep, 1, { period: 360 }).values as ArrayLike<number>,
+        resample({ values, dt }, newStep, 1, { period: 360 }).values as ArrayLike<number>,
         (v) => Number(v.toFixed(6)),
       );
     expect(degrees([350, 10, 90, 110], 0.05, 0.1).map((v) => v % 360)).toEqual([0, 100]);

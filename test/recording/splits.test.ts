@@ -7,7 +7,7 @@ import {
   type Split,
   type SplitSettings,
   splitWindows,
-  thinned,
+  thinTraining,
 } from '../../src/recording/splits.js';
 import { NeuronVocabulary, TimeVocabulary } from '../../src/recording/vocabularies.js';
 import {
@@ -143,7 +143,7 @@ describe('a split', () => {
 
   it('can be thinned to a random share of its latest training windows, drawn by the seed', () => {
     const split = splitWindows(makeWindows([20]), { kind: 'blocks', fractions: FRACTIONS });
-    const thin = (seed: number) => thinned(split, { recent: 0.5, share: 0.1, seed });
+    const thin = (seed: number) => thinTraining(split, { recent: 0.5, share: 0.1, seed });
     const { train, leftOut, notes } = thin(1);
     expect(train.length).toBe(Math.round(0.1 * Math.ceil(split.train.length / 2)));
     expect(leftOut).toBe(split.leftOut + split.train.length - train.length);
@@ -155,7 +155,7 @@ describe('a split', () => {
     expect(notes).toEqual([
       `Of ${split.train.length} training windows, ${train.length} are used: the latest 50 %, and of those 10 %, drawn by the seed.`,
     ]);
-    expect(thinned(split, { recent: 1, share: 1, seed: 1 })).toBe(split);
+    expect(thinTraining(split, { recent: 1, share: 1, seed: 1 })).toBe(split);
   });
 
   it('by trials never divides a trial, and is reproducible by its seed', () => {

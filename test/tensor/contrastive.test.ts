@@ -13,7 +13,7 @@ import {
   printWorstErrors,
   usedTwice,
 } from '../helpers/check.js';
-import { asOp, checkLoss, type LossCase } from '../helpers/check-loss.js';
+import { checkLoss, type LossCase, lossAsOp } from '../helpers/check-loss.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 
 type Shape = readonly [rows: number, width: number];
@@ -114,9 +114,9 @@ describe('the reference', () => {
   it('has the numeric gradients of its normalization and contrastive loss', () => {
     checkReference(normalizeCase([3, 4]));
     checkReference(normalizeCase([6, 2], 1.5));
-    checkReference(asOp(contrastiveCase([4, 3])));
-    checkReference(asOp(cosineCase([3, 4])));
-    checkReference(asOp(selfCase([4, 3])));
+    checkReference(lossAsOp(contrastiveCase([4, 3])));
+    checkReference(lossAsOp(cosineCase([3, 4])));
+    checkReference(lossAsOp(selfCase([4, 3])));
   });
 });
 

@@ -17,7 +17,7 @@ import {
   expectShapeErrors,
   printWorstErrors,
 } from '../helpers/check.js';
-import { asOp, checkLoss, type LossCase } from '../helpers/check-loss.js';
+import { checkLoss, type LossCase, lossAsOp } from '../helpers/check-loss.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
 
 type Shape = readonly [rows: number, width: number];
@@ -166,11 +166,11 @@ function weightedSquaredCase(shape: readonly number[]): LossCase<Weighted> {
 
 describe('the reference', () => {
   it('has the numeric gradients of its losses', () => {
-    checkReference(asOp(plainCase([3, 5])));
-    checkReference(asOp(weightedCase([13, 9])));
-    checkReference(asOp(pairCase([9, 4])));
-    checkReference(asOp(squaredCase([7])));
-    checkReference(asOp(weightedSquaredCase([2, 5])));
+    checkReference(lossAsOp(plainCase([3, 5])));
+    checkReference(lossAsOp(weightedCase([13, 9])));
+    checkReference(lossAsOp(pairCase([9, 4])));
+    checkReference(lossAsOp(squaredCase([7])));
+    checkReference(lossAsOp(weightedSquaredCase([2, 5])));
   });
 });
 

@@ -12,13 +12,18 @@ import { createEngine } from '../../src/node.js';
 import { silentWatcher } from '../../src/ports/watcher.js';
 import { createRecording } from '../../src/recording/recording.js';
 import { Scale } from '../../src/recording/scales.js';
+import { finetunedTokenizer } from '../../src/train/finetuned-tokenizer.js';
 import { bestWeightsPath, RunRecords } from '../../src/train/run-records.js';
 import { parseTrainSettings } from '../../src/train/settings.js';
-import { tokenizerAfter } from '../../src/train/tokenizer-after.js';
 import { type TrainerOptions, trainModel } from '../../src/train/trainer.js';
-import { prepare } from '../../src/train/training-data.js';
+import { prepareTrainingData } from '../../src/train/training-data.js';
 import { checkpointAt } from '../helpers/run-files.js';
-import { madeUpRecording, TINY, WITH_BEHAVIOR, WITH_VIDEO } from '../helpers/tiny-neuroformer.js';
+import {
+  syntheticRecording,
+  TINY,
+  WITH_BEHAVIOR,
+  WITH_VIDEO,
+} from '../helpers/tiny-neuroformer.js';
 import { DROPOUT } from '../helpers/tiny-run.js';
 
 const root = mkdtempSync(join(tmpdir(), 'neuroformer-'));
@@ -59,7 +64,7 @@ function newRun(
   const notes: string[] = [];
   const settings = parseTrainSettings({ ...TRAINING, ...training });
   return {
-    data: prepare(madeUpRecording(), parseConfig(model).config, settings),
+    data: prepareTrainingData(syntheticRecording(), parseConfig(model).config, settings),
     settings,
     records: new RunRecords(diskStore(path)),
     engine: () => createEngine(),
@@ -213,10 +218,10 @@ describe('training', () => {
 
 describe('the vocabularies of a fine-tuned model', () => {
   const { config } = parseConfig(WITH_BEHAVIOR);
-  const before = tokenizerFor(config, madeUpRecording());
+  const before = tokenizerFor(config, syntheticRecording());
   /** A recording with these labels of gait in turn. */
   const recordingWithGaits = (...values: string[]) => {
-    const { spikes, duration } = madeUpRecording().trials[0]!;
+    const { spikes, duration } = syntheticRecording().trials[0]!;
     const constant = { dt: 0.05, values: Array.from({ length: 20 * duration }, () => 0.5) };
     const labels = { dt: 0.05, values: constant.values.map((_, n) => values[n % values.length]!) };
     const variables = { speed: constant, turn: constant, gait: labels };
@@ -226,9 +231,9 @@ describe('the vocabularies of a fine-tuned model', () => {
 
   it('keep the old classes where they cover the new ones, and else take the new ones', () => {
     expect(
-      tokenizerAfter(before, config, recordingWithGaits(knownGait!)).classes.gait!.values,
+      finetunedTokenizer(before, config, recordingWithGaits(knownGait!)).classes.gait!.values,
     ).toEqual(before.classes.gait!.values);
-    const { classes } = tokenizerAfter(before, config, recordingWithGaits('hop'));
+    const { classes } = finetunedTokenizer(before, config, recordingWithGaits('hop'));
     expect(classes.gait!.values).toEqual(['hop']);
   });
 
@@ -241,17 +246,16 @@ describe('the vocabularies of a fine-tuned model', () => {
       .flatMap(({ variables }) => Object.entries(variables as Record<string, object>))
       .find(([name]) => name === 'turn')![1];
     Object.assign(setting, { predict: true, objective: 'circular' });
-    const after = tokenizerAfter(scaled, parseConfig(circular).config, madeUpRecording());
+    const after = finetunedTokenizer(scaled, parseConfig(circular).config, syntheticRecording());
     expect(Object.keys(after.scales)).toEqual(['speed']);
-    expect(Object.keys(tokenizerAfter(scaled, config, madeUpRecording()).scales).sort()).toEqual([
-      'speed',
-      'turn',
-    ]);
+    expect(
+      Object.keys(finetunedTokenizer(scaled, config, syntheticRecording()).scales).sort(),
+    ).toEqual(['speed', 'turn']);
   });
 
   it('take times and windows from the new configuration', () => {
     const finer = parseConfig({ ...WITH_BEHAVIOR, resolution: { dt: 0.005 } }).config;
-    expect(tokenizerAfter(before, finer, madeUpRecording()).toJSON().dt).toBe(0.005);
+    expect(finetunedTokenizer(before, finer, syntheticRecording()).toJSON().dt).toBe(0.005);
   });
 });
 
@@ -260,7 +264,7 @@ describe('a run that cannot be trained or resumed ends with a clear error', () =
     const run = newRun({ steps: 2 }, TINY);
     await trainModel(run);
     const settings = run.settings;
-    const data = prepare(madeUpRecording(7), parseConfig(TINY).config, settings);
+    const data = prepareTrainingData(syntheticRecording(7), parseConfig(TINY).config, settings);
     await expect(trainModel({ ...run, data, resume: true })).rejects.toThrow(
       'These are not the data this run was started with: resume with the same data, or start a new run.',
     );
@@ -288,7 +292,7 @@ describe('a run that cannot be trained or resumed ends with a clear error', () =
       spikes: { times: [0.1, 0.2].map((time) => Float64Array.of(time)) },
       duration: 5,
     });
-    expect(() => prepare(other, data.config, settings, data.tokenizer)).toThrow(
+    expect(() => prepareTrainingData(other, data.config, settings, data.tokenizer)).toThrow(
       'The model was trained on 7 neurons, but the recording has 2: use a recording of the same neurons, or train a new model.',
     );
   });

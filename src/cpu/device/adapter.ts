@@ -44,7 +44,11 @@ export interface CpuDeviceOptions {
    * src/cpu/threads/worker.js.
    */
   worker?: WorkerFactory | undefined;
-  /** For tests. */
+  /**
+   * For tests.
+   *
+   * @internal
+   */
   hooks?: TestHooks | undefined;
 }
 

@@ -3,7 +3,7 @@ import { FEATURES, LIMITS } from '../../../src/cpu/device/limits.js';
 import { MAX_THREADS } from '../../../src/cpu/index.js';
 import { availableThreads } from '../../../src/cpu/threads/host.js';
 import { cpuGpu, requestCpuDevice } from '../../../src/engine.js';
-import { findAdapter } from '../../../src/node.js';
+import { selectAdapter } from '../../../src/node.js';
 import * as c from './calls.js';
 import { exceptionName } from './verdict.js';
 
@@ -12,7 +12,7 @@ type Descriptor = GPUDeviceDescriptor & { requiredLimits?: Record<string, number
 /** Creates both adapters, since an adapter gives only one device. */
 async function createAdapters(): Promise<{ cpu: GPUAdapter; dawn: GPUAdapter }> {
   const cpu = await cpuGpu({ threads: 1 }).requestAdapter();
-  return { cpu: cpu!, dawn: (await findAdapter('swiftshader')).adapter };
+  return { cpu: cpu!, dawn: (await selectAdapter('swiftshader')).adapter };
 }
 
 describe('requestDevice', () => {

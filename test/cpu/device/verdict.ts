@@ -6,7 +6,7 @@
 
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type CpuDeviceOptions, cpuGpu } from '../../../src/engine.js';
-import { findAdapter } from '../../../src/node.js';
+import { selectAdapter } from '../../../src/node.js';
 
 /**
  * The outcome of a call: the kinds of the errors that scopes caught and the name of the exception
@@ -68,7 +68,7 @@ export async function createDevices(
   options: CpuDeviceOptions = {},
 ): Promise<Devices> {
   const cpu = await cpuGpu({ threads: 2, ...options }).requestAdapter();
-  const { adapter } = await findAdapter('swiftshader');
+  const { adapter } = await selectAdapter('swiftshader');
   return {
     cpu: await cpu!.requestDevice(descriptor),
     dawn: await adapter.requestDevice(descriptor),

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CpuDeviceOptions, requestCpuDevice } from '../../../src/cpu/index.js';
 import { HostRandom } from '../../../src/math/random.js';
-import { tries } from '../../helpers/thorough.js';
+import { caseCount } from '../../helpers/thorough.js';
 
 /** The words of each buffer; not a multiple of the workgroup size. */
 const WORDS = 1237;
 const BUFFERS = 4;
-const LISTS = tries(10_000);
+const LISTS = caseCount(10_000);
 const THREADS = [1, 2, 3, 5, 8, 16];
 // COPY_SRC | COPY_DST | STORAGE, and MAP_READ | COPY_DST.
 const STORAGE = 0x04 | 0x08 | 0x80;

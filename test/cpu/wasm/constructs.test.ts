@@ -25,7 +25,7 @@ import {
   vectorType,
 } from '../../../src/cpu/wgsl/types.js';
 import { cpuGpu } from '../../../src/engine.js';
-import { findAdapter } from '../../../src/node.js';
+import { selectAdapter } from '../../../src/node.js';
 import { THOROUGH } from '../../helpers/thorough.js';
 import { type Buffers, runCompiled, runInterpreted, runOnDevice } from '../helpers/dispatch.js';
 import { bitsToFloat } from '../helpers/words.js';
@@ -54,7 +54,7 @@ function differences(micro: MicroProgram, actual: Buffers): string[] {
 describe('a micro-program', () => {
   let dawn: GPUDevice;
   beforeAll(async () => {
-    dawn = await (await findAdapter('swiftshader')).adapter.requestDevice();
+    dawn = await (await selectAdapter('swiftshader')).adapter.requestDevice();
   });
   afterAll(() => dawn.destroy());
 

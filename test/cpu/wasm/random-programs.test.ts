@@ -13,7 +13,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { requestCpuDevice } from '../../../src/engine.js';
-import { findAdapter } from '../../../src/node.js';
+import { selectAdapter } from '../../../src/node.js';
 import {
   type Buffers,
   type Dispatch,
@@ -125,7 +125,7 @@ describe('a portable random program', () => {
   const devices: Record<string, GPUDevice> = {};
 
   beforeAll(async () => {
-    const { adapter } = await findAdapter('swiftshader');
+    const { adapter } = await selectAdapter('swiftshader');
     devices['on our device'] = await requestCpuDevice({ threads: 2 });
     devices['on Dawn with SwiftShader'] = await adapter.requestDevice();
   });

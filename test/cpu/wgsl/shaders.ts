@@ -6,7 +6,7 @@ import { parse } from '../../../src/cpu/wgsl/parse/parse.js';
 import type { Program } from '../../../src/cpu/wgsl/program.js';
 import { WgslError } from '../../../src/cpu/wgsl/source.js';
 import { requestCpuDevice } from '../../../src/engine.js';
-import { findAdapter } from '../../../src/node.js';
+import { selectAdapter } from '../../../src/node.js';
 
 /** A shader whose entry point has the given statements, which may write to `out`. */
 export function inMain(statements: string): string {
@@ -112,7 +112,7 @@ export interface Devices {
 export function useDevices(): () => Devices {
   let devices: Devices | undefined;
   beforeAll(async () => {
-    const { adapter } = await findAdapter('swiftshader');
+    const { adapter } = await selectAdapter('swiftshader');
     const requiredFeatures: GPUFeatureName[] = ['subgroups'];
     const cpu = await requestCpuDevice({ threads: 1, requiredLimits: {} });
     devices = { cpu, dawn: await adapter.requestDevice({ requiredFeatures }) };

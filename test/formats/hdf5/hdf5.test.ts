@@ -11,7 +11,7 @@ import {
   type GroupNode,
 } from '../../../src/formats/nodes.js';
 import { HostRandom } from '../../../src/math/random.js';
-import { array, at, complaint, Hdf5Files, openHdf5At } from '../../helpers/hdf5.js';
+import { arrayAt, errorMessage, Hdf5Files, nodeAt, openHdf5At } from '../../helpers/hdf5.js';
 import { THOROUGH } from '../../helpers/thorough.js';
 
 const NWB = fileURLToPath(
@@ -52,7 +52,7 @@ describe('an HDF5 file', () => {
     ['Float64Array', Float64Array.of(0.1, Number.NaN, Infinity, 1e300)],
   ])('returns numbers in the narrowest array that holds them: %s', (name, data) => {
     const root = writeAndOpen((f) => f.create_dataset({ name: 'a', data, shape: [2, 2] }));
-    const node = array(root, 'a');
+    const node = arrayAt(root, 'a');
     expect([node.type, node.shape]).toEqual(['number', [2, 2]]);
     expect(node.read().constructor.name).toBe(name);
     expect(node.read()).toEqual(data);
@@ -68,10 +68,10 @@ describe('an HDF5 file', () => {
       f.create_dataset({ name: 'unsigned', data: BigUint64Array.of(0n, max) });
       f.create_dataset({ name: 'large', data: BigInt64Array.of(1n, -max - 1n) });
     });
-    expect(array(root, 'signed').read()).toEqual(Float64Array.of(-Number(max), -1, Number(max)));
-    expect(array(root, 'unsigned').read()).toEqual(Float64Array.of(0, Number(max)));
-    expect(array(root, 'large').read(0, 1)).toEqual(Float64Array.of(1));
-    expect(complaint(() => array(root, 'large').read())).toBe(
+    expect(arrayAt(root, 'signed').read()).toEqual(Float64Array.of(-Number(max), -1, Number(max)));
+    expect(arrayAt(root, 'unsigned').read()).toEqual(Float64Array.of(0, Number(max)));
+    expect(arrayAt(root, 'large').read(0, 1)).toEqual(Float64Array.of(1));
+    expect(errorMessage(() => arrayAt(root, 'large').read())).toBe(
       'large of X cannot be read: it contains -9007199254740992, which is beyond the integers that float64 keeps exactly.',
     );
   });
@@ -80,7 +80,7 @@ describe('an HDF5 file', () => {
     const bytes = files.written((f) => f.create_dataset({ name: 'a', data: Int16Array.of(1, -2) }));
     // Changes the byte order in the type but leaves the values as they are.
     const swapped = patch(bytes, '1008000002000000', '1009000002000000');
-    expect(array(files.open(swapped), 'a').read()).toEqual(Int16Array.of(256, -257));
+    expect(arrayAt(files.open(swapped), 'a').read()).toEqual(Int16Array.of(256, -257));
   });
 
   it('may have numbers of half precision', () => {
@@ -94,7 +94,7 @@ describe('an HDF5 file', () => {
       '11201f00040000000000200017080017' + '7f000000',
       '11200f0002000000000010000a05000a' + '0f000000',
     );
-    const numbers = array(files.open(half), 'a').read();
+    const numbers = arrayAt(files.open(half), 'a').read();
     expect([...numbers]).toEqual([1, -2, 0.5, 2 ** -24, Infinity, Number.NaN]);
   });
 
@@ -105,12 +105,12 @@ describe('an HDF5 file', () => {
       f.create_dataset({ name: 'ascii', data: ['a', 'b', 'c', 'd'], dtype: 'A3', shape: [2, 2] });
       f.create_dataset({ name: 'single', data: 'a session', shape: [] });
     });
-    expect(array(root, 'variable').type).toBe('text');
-    expect(array(root, 'variable').read()).toEqual(['größer', '', 'x'.repeat(5000)]);
-    expect(array(root, 'variable').read(1, 2)).toEqual(['']);
-    expect(array(root, 'fixed').read()).toEqual(['é', 'two', 'three']);
-    expect(array(root, 'ascii').read(1)).toEqual(['c', 'd']);
-    expect([array(root, 'single').shape, array(root, 'single').read()]).toEqual([
+    expect(arrayAt(root, 'variable').type).toBe('text');
+    expect(arrayAt(root, 'variable').read()).toEqual(['größer', '', 'x'.repeat(5000)]);
+    expect(arrayAt(root, 'variable').read(1, 2)).toEqual(['']);
+    expect(arrayAt(root, 'fixed').read()).toEqual(['é', 'two', 'three']);
+    expect(arrayAt(root, 'ascii').read(1)).toEqual(['c', 'd']);
+    expect([arrayAt(root, 'single').shape, arrayAt(root, 'single').read()]).toEqual([
       [],
       ['a session'],
     ]);
@@ -126,7 +126,7 @@ describe('an HDF5 file', () => {
       (f.get('series') as Group).create_attribute('neurodata_type', 'TimeSeries', [], 'S10');
       f.create_attribute('where', [data.create_reference()]);
     });
-    const data = array(root, 'series/data');
+    const data = arrayAt(root, 'series/data');
     expect([data.shape, [...data.read()]]).toEqual([[], [2.5]]);
     expect(data.read(1)).toHaveLength(0);
     expect(data.attributes).toEqual({
@@ -135,7 +135,9 @@ describe('an HDF5 file', () => {
       grid: [3, 4],
       labels: ['x', 'y'],
     });
-    expect((at(root, 'series') as GroupNode).attributes).toEqual({ neurodata_type: 'TimeSeries' });
+    expect((nodeAt(root, 'series') as GroupNode).attributes).toEqual({
+      neurodata_type: 'TimeSeries',
+    });
     // Attributes that are references are skipped.
     expect(root.attributes).toEqual({});
   });
@@ -153,7 +155,7 @@ describe('an HDF5 file', () => {
       }
     });
     for (const n of chunkings.keys()) {
-      const node = array(root, `${n}`);
+      const node = arrayAt(root, `${n}`);
       expect(node.read(), `chunks ${n}`).toEqual(data);
       for (const [from, to] of [
         [0, 1],
@@ -176,9 +178,10 @@ describe('an HDF5 file', () => {
       Buffer.from(Int32Array.from(values as Int32Array).buffer).equals(
         Buffer.from(expected.slice().buffer),
       );
-    for (const name of ['long', 'wide']) expect(isEqual(array(root, name).read(), data)).toBe(true);
-    expect(isEqual(array(root, 'wide').read(1, 2), data.slice(3_000_000))).toBe(true);
-    expect(array(root, 'long').read(4_194_300, 4_194_310)).toEqual(
+    for (const name of ['long', 'wide'])
+      expect(isEqual(arrayAt(root, name).read(), data)).toBe(true);
+    expect(isEqual(arrayAt(root, 'wide').read(1, 2), data.slice(3_000_000))).toBe(true);
+    expect(arrayAt(root, 'long').read(4_194_300, 4_194_310)).toEqual(
       data.slice(4_194_300, 4_194_310),
     );
   });
@@ -196,9 +199,9 @@ describe('an HDF5 file', () => {
       f.create_soft_link('/', 'a/b/top');
     });
     expect([...root.members.keys()]).toEqual(['a', 'broken', 'external', 'hard', 'soft']);
-    expect([...array(root, 'soft/data').read()]).toEqual([1, 2]);
-    expect([...array(root, 'hard').read()]).toEqual([1, 2]);
-    const readMessage = (path: string) => complaint(() => array(root, path).read());
+    expect([...arrayAt(root, 'soft/data').read()]).toEqual([1, 2]);
+    expect([...arrayAt(root, 'hard').read()]).toEqual([1, 2]);
+    const readMessage = (path: string) => errorMessage(() => arrayAt(root, path).read());
     expect(readMessage('broken')).toBe(
       'broken of X cannot be read: it is a link to /no/such/place, which does not exist.',
     );
@@ -221,11 +224,11 @@ describe('an HDF5 file', () => {
       const reference = (f.get('records') as Dataset).create_reference();
       f.create_dataset({ name: 'references', data: [reference] });
     });
-    expect(array(root, 'records').shape).toEqual([2]);
-    expect(complaint(() => array(root, 'records').read())).toBe(
+    expect(arrayAt(root, 'records').shape).toEqual([2]);
+    expect(errorMessage(() => arrayAt(root, 'records').read())).toBe(
       'records of X cannot be read: it contains records of several fields: save an array for each field.',
     );
-    expect(complaint(() => array(root, 'references').read())).toBe(
+    expect(errorMessage(() => arrayAt(root, 'references').read())).toBe(
       'references of X cannot be read: it contains references to other arrays: name those arrays instead.',
     );
   });
@@ -236,7 +239,7 @@ describe('an HDF5 file', () => {
     );
     for (const row of [0, 1])
       for (const [n, root] of roots.entries())
-        expect([...array(root, 'a').read(row, row + 1)]).toEqual([n + 1 + row]);
+        expect([...arrayAt(root, 'a').read(row, row + 1)]).toEqual([n + 1 + row]);
   });
 
   it('is not read after it has changed or was closed', () => {
@@ -246,15 +249,15 @@ describe('an HDF5 file', () => {
       path,
       files.written((f) => f.create_dataset({ name: 'a', data: [7, 8, 9] })),
     );
-    expect(complaint(() => array(before.root, 'a').read())).toBe(
+    expect(errorMessage(() => arrayAt(before.root, 'a').read())).toBe(
       'a of X cannot be read: it has changed since it was opened.',
     );
     const after = openHdf5At(path, 'X');
-    expect([...array(after.root, 'a').read()]).toEqual([7, 8, 9]);
+    expect([...arrayAt(after.root, 'a').read()]).toEqual([7, 8, 9]);
     before.close();
-    expect([...array(after.root, 'a').read()]).toEqual([7, 8, 9]);
+    expect([...arrayAt(after.root, 'a').read()]).toEqual([7, 8, 9]);
     after.close();
-    expect(complaint(() => array(after.root, 'a').read())).toBe(
+    expect(errorMessage(() => arrayAt(after.root, 'a').read())).toBe(
       'a of X cannot be read: the file has been closed.',
     );
   });
@@ -270,7 +273,7 @@ describe('an HDF5 file', () => {
     ],
   ])('is rejected with a sentence: a path %s', (_, pathOf, reason) => {
     const path = files.file(files.written((f) => f.create_dataset({ name: 'a', data: [1, 2] })));
-    expect(complaint(() => openHdf5At(pathOf(path), 'X'))).toBe(`X cannot be read: ${reason}.`);
+    expect(errorMessage(() => openHdf5At(pathOf(path), 'X'))).toBe(`X cannot be read: ${reason}.`);
   });
 });
 
@@ -278,8 +281,8 @@ describe('an NWB file', () => {
   it('is a tree of its groups', () => {
     const { root, close } = openHdf5At(NWB);
     expect(root.attributes.neurodata_type).toBe('NWBFile');
-    expect(array(root, 'session_start_time').read()).toEqual(['2017-02-28T00:00:00-06:00']);
-    const units = at(root, 'units') as GroupNode;
+    expect(arrayAt(root, 'session_start_time').read()).toEqual(['2017-02-28T00:00:00-06:00']);
+    const units = nodeAt(root, 'units') as GroupNode;
     expect(units.attributes.colnames).toEqual([
       'depth',
       'quality',
@@ -287,13 +290,13 @@ describe('an NWB file', () => {
       'spike_times',
       'electrodes',
     ]);
-    const times = array(units, 'spike_times');
+    const times = arrayAt(units, 'spike_times');
     expect(times.shape).toEqual([1679]);
     expect([...times.read(0, 2)]).toEqual([372.7602499999996, 392.8397059999998]);
     expect(times.read().at(-1)).toBe(1460.7240679999995);
-    expect([...array(units, 'spike_times_index').read()]).toEqual([1679]);
-    expect(array(root, 'intervals/trials/type').read(0, 1)).toEqual(['lick right']);
-    const licks = array(root, 'acquisition/lick_times/lick_left_times/data');
+    expect([...arrayAt(units, 'spike_times_index').read()]).toEqual([1679]);
+    expect(arrayAt(root, 'intervals/trials/type').read(0, 1)).toEqual(['lick right']);
+    const licks = arrayAt(root, 'acquisition/lick_times/lick_left_times/data');
     expect(licks.attributes).toMatchObject({ conversion: 1, unit: 'a.u.' });
     close();
   });
@@ -306,13 +309,13 @@ describe('damaged HDF5 files', () => {
     // A string of no size: the library looks at the same offset again and again.
     bad.fill(0, bad.indexOf('GCOL') + 16, bad.indexOf('GCOL') + 32);
     const root = files.open(bad, 0.3);
-    expect(complaint(() => array(root, 'a').read())).toBe(
+    expect(errorMessage(() => arrayAt(root, 'a').read())).toBe(
       'a of X cannot be read: the HDF5 library did not finish within 1 s.',
     );
-    expect(complaint(() => array(root, 'a').read())).toBe(
+    expect(errorMessage(() => arrayAt(root, 'a').read())).toBe(
       'a of X cannot be read: the file is damaged at a.',
     );
-    expect(array(files.open(good), 'a').read()).toEqual(['one', 'two']);
+    expect(arrayAt(files.open(good), 'a').read()).toEqual(['one', 'two']);
   });
 
   it('let the process exit, and print nothing', () => {
@@ -349,7 +352,7 @@ describe('damaged HDF5 files', () => {
     let offset = altered.indexOf(length);
     for (; offset >= 0; offset = altered.indexOf(length, offset + 1))
       altered.writeBigUInt64LE(2n ** 40n, offset);
-    expect(complaint(() => array(files.open(altered), 'a').read())).toBe(
+    expect(errorMessage(() => arrayAt(files.open(altered), 'a').read())).toBe(
       `a of X cannot be read: its shape [1099511627776] needs 1099511627776 bytes, more than a file of ${altered.length} bytes can contain.`,
     );
   });
@@ -376,7 +379,7 @@ describe('damaged HDF5 files', () => {
   function readAll(node: DataNode, label: string): number {
     const countErrors = (read: () => number) => {
       let count = 0;
-      const message = complaint(() => {
+      const message = errorMessage(() => {
         count = read();
       });
       if (message === 'no complaint') return count;
@@ -404,7 +407,7 @@ describe('damaged HDF5 files', () => {
     for (let n = 0; n < copies; n++) {
       writeFileSync(path, damage(original, random));
       let errors = 0;
-      const message = complaint(() => {
+      const message = errorMessage(() => {
         const { root, close } = openHdf5At(path, 'X', 0.5);
         errors = readAll(root, `copy ${n}`);
         close();

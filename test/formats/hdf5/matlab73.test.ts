@@ -1,7 +1,7 @@
 import type { Dataset, File, Group, GuessableDataTypes } from 'h5wasm/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ArrayNode, GroupNode, ListNode } from '../../../src/formats/nodes.js';
-import { array, at, complaint, Hdf5Files } from '../../helpers/hdf5.js';
+import { arrayAt, errorMessage, Hdf5Files, nodeAt } from '../../helpers/hdf5.js';
 
 let files: Hdf5Files;
 
@@ -85,15 +85,15 @@ describe('a MATLAB 7.3 file', () => {
       to.numbers(f, 'cube', cube, [2, 3, 4], 'int16');
     });
     expect([...root.members.keys()]).toEqual(['cube', 'flags', 'x']);
-    expect(array(root, 'x').shape).toEqual([2, 3]);
-    expect([...array(root, 'x').read()]).toEqual([1, 2, 3, 4, 5, 6]);
-    expect([...array(root, 'x').read(1, 2)]).toEqual([4, 5, 6]);
-    expect(array(root, 'flags').read()).toEqual(Uint8Array.of(1, 0, 1));
+    expect(arrayAt(root, 'x').shape).toEqual([2, 3]);
+    expect([...arrayAt(root, 'x').read()]).toEqual([1, 2, 3, 4, 5, 6]);
+    expect([...arrayAt(root, 'x').read(1, 2)]).toEqual([4, 5, 6]);
+    expect(arrayAt(root, 'flags').read()).toEqual(Uint8Array.of(1, 0, 1));
     const cube = [];
     for (let i = 0; i < 2; i++)
       for (let j = 0; j < 3; j++) for (let k = 0; k < 4; k++) cube.push(i + 2 * (j + 3 * k));
-    expect(array(root, 'cube').read()).toEqual(Int16Array.from(cube));
-    expect([...array(root, 'cube').read(1)]).toEqual(cube.slice(12));
+    expect(arrayAt(root, 'cube').read()).toEqual(Int16Array.from(cube));
+    expect([...arrayAt(root, 'cube').read(1)]).toEqual(cube.slice(12));
   });
 
   it('returns a row of characters as one string, and a matrix of characters as a string per row', () => {
@@ -102,10 +102,13 @@ describe('a MATLAB 7.3 file', () => {
       to.text(f, 'rows', 'axby c', [2, 3]);
       to.empty(f, 'none', [0, 0], 'char');
     });
-    expect([array(root, 'name').shape, array(root, 'name').read()]).toEqual([[], ['Größe']]);
-    expect([array(root, 'rows').shape, array(root, 'rows').read()]).toEqual([[2], ['ab', 'xyc']]);
-    expect(array(root, 'rows').read(1, 2)).toEqual(['xyc']);
-    expect([array(root, 'none').shape, array(root, 'none').read()]).toEqual([[], ['']]);
+    expect([arrayAt(root, 'name').shape, arrayAt(root, 'name').read()]).toEqual([[], ['Größe']]);
+    expect([arrayAt(root, 'rows').shape, arrayAt(root, 'rows').read()]).toEqual([
+      [2],
+      ['ab', 'xyc'],
+    ]);
+    expect(arrayAt(root, 'rows').read(1, 2)).toEqual(['xyc']);
+    expect([arrayAt(root, 'none').shape, arrayAt(root, 'none').read()]).toEqual([[], ['']]);
   });
 
   it('returns cells as lists, also nested ones, and empty arrays of any class', () => {
@@ -118,19 +121,19 @@ describe('a MATLAB 7.3 file', () => {
       to.empty(f, 'nothing', [0, 3], 'double');
       to.empty(f, 'cells', [0, 0], 'cell');
     });
-    const spikes = at(root, 'spikes') as ListNode;
+    const spikes = nodeAt(root, 'spikes') as ListNode;
     expect([spikes.kind, spikes.shape]).toEqual(['list', [2, 2]]);
     expect(spikes.items.slice(0, 3).map((item) => [...(item as ArrayNode).read()])).toEqual([
       [1],
       [2],
       [3],
     ]);
-    expect(array(root, 'spikes/3/1').read()).toEqual(['deep']);
-    expect([array(root, 'nothing').shape, [...array(root, 'nothing').read()]]).toEqual([
+    expect(arrayAt(root, 'spikes/3/1').read()).toEqual(['deep']);
+    expect([arrayAt(root, 'nothing').shape, [...arrayAt(root, 'nothing').read()]]).toEqual([
       [0, 3],
       [],
     ]);
-    expect(at(root, 'cells')).toMatchObject({ kind: 'list', shape: [0, 0], items: [] });
+    expect(nodeAt(root, 'cells')).toMatchObject({ kind: 'list', shape: [0, 0], items: [] });
   });
 
   it('returns structs as groups, and arrays of structs as lists of groups', () => {
@@ -148,12 +151,12 @@ describe('a MATLAB 7.3 file', () => {
       to.cell(unit, 'id', ids, [1, 3]);
       to.cell(unit, 'label', names, [1, 3]);
     });
-    expect(array(root, 'session/animal').read()).toEqual(['m1']);
-    expect([...array(root, 'session/rig/rate').read()]).toEqual([30]);
-    const units = at(root, 'unit') as ListNode;
+    expect(arrayAt(root, 'session/animal').read()).toEqual(['m1']);
+    expect([...arrayAt(root, 'session/rig/rate').read()]).toEqual([30]);
+    const units = nodeAt(root, 'unit') as ListNode;
     expect([units.kind, units.shape]).toEqual(['list', [1, 3]]);
-    expect([...array(units, '2/id').read()]).toEqual([7]);
-    expect(array(units, '1/label').read()).toEqual(['b']);
+    expect([...arrayAt(units, '2/id').read()]).toEqual([7]);
+    expect(arrayAt(units, '1/label').read()).toEqual(['b']);
   });
 
   it('returns a sparse array with its zeros', () => {
@@ -165,9 +168,9 @@ describe('a MATLAB 7.3 file', () => {
       sparse.create_dataset({ name: 'jc', data: BigUint64Array.of(0n, 2n, 3n, 4n) });
       to.numbers(f, 'x', [1], [1, 1]);
     });
-    expect(array(root, 's').shape).toEqual([4, 3]);
-    expect([...array(root, 's').read()]).toEqual([0, 5, 0, 1, 0, 0, 0, 0, 0, 2, 0, 9]);
-    expect([...array(root, 's').read(3)]).toEqual([2, 0, 9]);
+    expect(arrayAt(root, 's').shape).toEqual([4, 3]);
+    expect([...arrayAt(root, 's').read()]).toEqual([0, 5, 0, 1, 0, 0, 0, 0, 0, 2, 0, 9]);
+    expect([...arrayAt(root, 's').read(3)]).toEqual([2, 0, 9]);
   });
 
   it('rejects what only MATLAB can read, and names its class', () => {
@@ -185,10 +188,10 @@ describe('a MATLAB 7.3 file', () => {
         'double',
       );
     });
-    expect(complaint(() => array(root, 'trials').read())).toBe(
+    expect(errorMessage(() => arrayAt(root, 'trials').read())).toBe(
       'Variable trials of X cannot be read: it contains an object of class table, which only MATLAB can read: save its values as arrays, cells or structs.',
     );
-    expect(complaint(() => array(root, 'z').read())).toBe(
+    expect(errorMessage(() => arrayAt(root, 'z').read())).toBe(
       'Variable z of X cannot be read: it contains complex numbers: save their real and imaginary parts.',
     );
   });

@@ -398,8 +398,8 @@ class FunctionUniformity {
     const { name, position } = node;
     const argumentSources = this.#evaluateAll(node.arguments, flow);
     if (!BARRIERS.test(name)) return argumentSources;
-    this.#require({ name, position, isAddress: false, flow });
-    this.#require({
+    this.#requireUniform({ name, position, isAddress: false, flow });
+    this.#requireUniform({
       name,
       position,
       isAddress: true,
@@ -409,7 +409,7 @@ class FunctionUniformity {
   }
 
   /** Rejects a barrier that depends on a cause. What depends on the caller is left to the calls. */
-  #require(requirement: Requirement): void {
+  #requireUniform(requirement: Requirement): void {
     const { position, isAddress, flow } = requirement;
     for (const [source, branch] of flow)
       if (source.kind === 'cause') this.#analysis.reject(requirement, source, branch);
@@ -436,7 +436,7 @@ class FunctionUniformity {
         if (source.kind === 'flow') return flow;
         return new Map([...translate(source)].map((each) => [each, branch]));
       });
-      this.#require({ ...requirement, flow: translated.reduce(merge, new Map()) });
+      this.#requireUniform({ ...requirement, flow: translated.reduce(merge, new Map()) });
     }
     const written = [...pointees].map(
       ([n, sources]) => [pointee(n), union(translateAll(sources), flow.keys())] as const,

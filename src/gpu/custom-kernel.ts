@@ -3,7 +3,7 @@
 import type { BindingInfo, KernelInfo, ParamInfo } from './kernels.js';
 
 /** The WGSL of a user's kernel, with its buffers and parameters. */
-export interface OwnKernelDefinition<Buffer extends string, Param extends string> {
+export interface CustomKernelDefinition<Buffer extends string, Param extends string> {
   /** The kernel's name in errors and profiles. */
   readonly name: string;
   /**
@@ -21,7 +21,7 @@ export interface OwnKernelDefinition<Buffer extends string, Param extends string
 }
 
 /** A kernel that `defineKernel` returned, for `engine.dispatch`. */
-export interface OwnKernel<Buffer extends string = string, Param extends string = string> {
+export interface CustomKernel<Buffer extends string = string, Param extends string = string> {
   /** The kernel's name in errors and profiles. */
   readonly name: string;
   /** WGSL source. */
@@ -48,7 +48,7 @@ export function defineKernel<Buffer extends string, Param extends string = never
   entry = 'main',
   buffers,
   params,
-}: OwnKernelDefinition<Buffer, Param>): OwnKernel<Buffer, Param> {
+}: CustomKernelDefinition<Buffer, Param>): CustomKernel<Buffer, Param> {
   const bindings = Object.entries<'read' | 'read_write'>(buffers).map(
     ([buffer, access], binding): BindingInfo => ({
       name: buffer,

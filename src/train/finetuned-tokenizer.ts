@@ -13,7 +13,7 @@ import { Tokenizer } from '../recording/tokenizer.js';
  * classes of the new recording, and are otherwise the recording's. Scales are kept, because the weights were
  * trained with them.
  */
-export function tokenizerAfter(
+export function finetunedTokenizer(
   before: Tokenizer,
   config: ModelConfig,
   recording: Recording,
