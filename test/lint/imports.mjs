@@ -13,7 +13,7 @@ const BELOW = {
   math: [],
   text: [],
   cpu: [],
-  gpu: [],
+  gpu: ['text'],
   reference: ['math'],
   ports: ['text'],
   tensor: ['gpu', 'math'],
