@@ -92,7 +92,7 @@ export function withScales(
   windows: Windows,
   training: readonly WindowRef[],
 ): Tokenizer {
-  if (!config.rules.standardised) return tokenizer;
+  if (!config.rules.standardized) return tokenizer;
   const numeric = configuredVariables(config).filter(({ setting }) => !isClassified(setting));
   const unscaled = numeric.filter(({ name }) => !tokenizer.scales[name]);
   const samples = new Map(unscaled.map(({ name }) => [name, [] as number[]]));

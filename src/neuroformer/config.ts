@@ -251,8 +251,11 @@ export interface ParsedConfig {
   readonly notes: readonly string[];
 }
 
-/** Misspelled keys in the original's files, which its code does not read. */
-const MISSPELLED_KEYS: Readonly<Record<string, string>> = { ingore_index_pad: 'ignore_index_pad' };
+/** Other spellings of keys: a misspelling in the original's files, and what earlier runs have. */
+const OTHER_SPELLINGS: Readonly<Record<string, string>> = {
+  ingore_index_pad: 'ignore_index_pad',
+  'rules.standardised': 'rules.standardized',
+};
 
 /** Settings in the original's files that have no effect, in the original or here. */
 const WITHOUT_EFFECT = [
@@ -289,12 +292,11 @@ export function parseConfig(raw: unknown): ParsedConfig {
       `A configuration should be keys with values, but is ${formatValue(raw)}.`,
     );
   const notes: string[] = [];
-  const settings = { ...raw };
-  for (const [misspelled, correct] of Object.entries(MISSPELLED_KEYS)) {
-    if (!(misspelled in settings)) continue;
-    settings[correct] ??= settings[misspelled];
-    delete settings[misspelled];
-    notes.push(`${misspelled} is read as ${correct}.`);
+  let settings = raw;
+  for (const [spelling, key] of Object.entries(OTHER_SPELLINGS)) {
+    if (valueAt(settings, spelling) === undefined) continue;
+    settings = renameKey(settings, spelling.split('.'), key.split('.').at(-1)!);
+    notes.push(`${spelling} is read as ${key}.`);
   }
   const ineffective = WITHOUT_EFFECT.filter((path) => valueAt(settings, path) !== undefined);
   if (ineffective.length > 0)
@@ -339,6 +341,18 @@ function parseContrastiveVariable(
   if (!group) return entry;
   notes.push(`contrastive.vars: { ${name}: name } is read as { ${group}: ${name} }.`);
   return { [group]: name };
+}
+
+/** Renames the key at the end of a path, unless the new key has a value. */
+function renameKey(
+  settings: Record<string, unknown>,
+  [key, ...rest]: readonly string[],
+  name: string,
+): Record<string, unknown> {
+  const { [key!]: value, ...others } = settings;
+  if (rest.length > 0)
+    return { ...settings, [key!]: renameKey(value as typeof settings, rest, name) };
+  return { ...others, [name]: others[name] ?? value };
 }
 
 /** The value under a path of keys separated by dots, or undefined. */

@@ -16,7 +16,7 @@ export const RULES = {
   mask_padding:
     'Padding is masked in every attention and every mean. The original attends to it everywhere.',
   /** @see withScales */
-  standardised:
+  standardized:
     'Numbers are read and predicted in standard deviations from their mean in training. The original uses them unscaled.',
   /** @see parseConfig */
   several_samples:

@@ -71,6 +71,13 @@ describe('a configuration', () => {
     expect(notes[1]).toMatch(/^These settings have no effect: layers\.behavior, .*selection\.$/);
   });
 
+  it('of an earlier run loads, with a note about a key that has another spelling now', () => {
+    const { config, notes } = parseConfig({ rules: { standardised: false, mask_padding: false } });
+    expect(config.rules).toMatchObject({ standardized: false, mask_padding: false });
+    expect(config.rules).not.toHaveProperty('standardised');
+    expect(notes).toEqual(['rules.standardised is read as rules.standardized.']);
+  });
+
   it('is complete by default, and follows the paper', () => {
     const { config, notes } = parseConfig({});
     expect(notes).toEqual([]);

@@ -103,10 +103,10 @@ const CLAIMS: Record<RuleName, () => Promise<void> | void> = {
     expectEffect(...((await Promise.all(changes)) as [number, number]));
   },
 
-  standardised() {
+  standardized() {
     const recording = syntheticRecording();
     for (const on of [true, false]) {
-      const { config } = parseConfig({ ...WITH_BEHAVIOR, rules: { standardised: on } });
+      const { config } = parseConfig({ ...WITH_BEHAVIOR, rules: { standardized: on } });
       const plain = tokenizerFor(config, recording);
       const windows = new Windows(recording, windowSettings(config, plain));
       const training = windows.windowsInTrial(0).slice(0, 40);
