@@ -57,8 +57,11 @@ describe('a page without WebGPU', () => {
     for (const server of servers) server.close();
   });
 
-  async function pageReport(headers: Record<string, string>): Promise<PageReport> {
-    const { server, address } = await serve(files, headers);
+  async function pageReport(
+    headers: Record<string, string>,
+    served: ReadonlyMap<string, string> = files,
+  ): Promise<PageReport> {
+    const { server, address } = await serve(served, headers);
     servers.push(server);
     const page = await browser.newPage();
     const consoleLines: string[] = [];
@@ -67,7 +70,7 @@ describe('a page without WebGPU', () => {
     await page.goto(address);
     await page.waitForFunction('globalThis.report !== undefined');
     const report = await page.evaluate<PageReport>('report()');
-    expect(consoleLines).toEqual([]);
+    if (served === files) expect(consoleLines).toEqual([]);
     await page.close();
     return report;
   }
@@ -93,6 +96,14 @@ describe('a page without WebGPU', () => {
       expect(report.longestTask).toBeLessThan(LONG_TASK_MILLISECONDS);
     });
   }
+
+  it('whose bundle lacks the worker is told where it should be', async () => {
+    const withoutWorker = new Map([...files].filter(([path]) => path !== '/worker.js'));
+    const { error } = await pageReport(ISOLATED, withoutWorker);
+    expect(error).toMatch(
+      /^Error: A worker of the CPU device did not start: worker\.js could not be loaded from beside http:.+\/cpu-worker\.js\. Have the bundler put/,
+    );
+  });
 
   it.runIf(FIREFOX && THOROUGH)('gives the same bits as Node in Firefox', async () => {
     const { server, reported, address } = await serve(files, ISOLATED);

@@ -110,7 +110,12 @@ function startPageWorker(events: WorkerEvents, factory?: WorkerFactory): WorkerH
   const worker =
     factory?.() ?? new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   worker.onmessage = ({ data }: MessageEvent<WorkerReply>) => events.onReply(data);
-  worker.onerror = ({ message }) => events.onCrash(message || 'the worker could not be loaded');
+  // A page is not told why a script could not be loaded: the message is empty.
+  const notLoaded = factory
+    ? 'the one that the option worker creates could not be loaded.'
+    : `worker.js could not be loaded from beside ${import.meta.url}. Have the bundler put the ` +
+      "package's src/cpu/threads/worker.js there, or create the worker by the option worker of requestCpuDevice.";
+  worker.onerror = ({ message }) => events.onCrash(message || notLoaded);
   return {
     send: (message, transfer = []) => worker.postMessage(message, transfer),
     hold: () => {},
