@@ -855,7 +855,8 @@ fn mask_scores4(s: vec4f, isMarked: bool, i: u32, j0: u32, n: u32, threshold: f3
     masked = select(vec4f(MASKED), masked, vec4u(j, j + 1u, j + 2u, j + 3u) <= vec4u(i));
   }
   if (params.sparse != 0u) {
-    masked = select(vec4f(MASKED), masked, masked >= vec4f(threshold));
+    // NaN is below no threshold, and reaches the output.
+    masked = select(masked, vec4f(MASKED), masked < vec4f(threshold));
   }
   return masked;
 }

@@ -90,7 +90,9 @@ fn load_key(start: u32, c: u32) -> vec4f {
 }
 // end helpers/load_chunk.wgsl
 
-// Which of the keys at four positions query i of batch row b may see.
+// begin helpers/visible_keys.wgsl (generated: edit there)
+// Which of the keys at four positions query i of batch row b may see: none past the last, after a
+// causal query, or masked by the host.
 fn visible_keys(b: u32, i: u32, positions: vec4u) -> vec4<bool> {
   var isVisible = positions < vec4u(params.S);
   if (params.causal != 0u) {
@@ -102,6 +104,7 @@ fn visible_keys(b: u32, i: u32, positions: vec4u) -> vec4<bool> {
   }
   return isVisible;
 }
+// end helpers/visible_keys.wgsl
 
 // A score row: its batch row and query, the offset of that query's head, and the offset of the same
 // head in the first key.
@@ -204,11 +207,11 @@ fn probabilities(
   let j = (n % quads) * 4u;
   let positions = vec4u(j, j + 1u, j + 2u, j + 3u);
   let s = scores4(row, positions);
-  var isVisible = visible_keys(row.b, row.i, positions);
+  let isVisible = visible_keys(row.b, row.i, positions);
+  var p = select(vec4f(), exp(s - rowStats[index].x), isVisible);
   if (params.sparse != 0u) {
-    isVisible &= s >= vec4f(rowStats[index].z);
+    p = select(p, vec4f(), s < vec4f(rowStats[index].z));
   }
-  let p = select(vec4f(), exp(s - rowStats[index].x), isVisible);
   for (var k = 0u; k < min(4u, params.S - j); k++) {
     probability[index * params.S + j + k] = p[k];
   }

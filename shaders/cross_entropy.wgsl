@@ -88,7 +88,8 @@ fn merge(p: vec2f, q: vec2f) -> vec2f {
   return vec2f(rowMax, p.y * exp(p.x - rowMax) + q.y * exp(q.x - rowMax));
 }
 
-// The merged (max, sum) of a row's LANES parts, in each of its invocations.
+// The merged (max, sum) of a row's LANES parts, in each of its invocations. It is called once: a
+// second call would need a barrier before it overwrites scratch.
 fn row_merge(local: u32, part: vec2f) -> vec2f {
   if (LANES == 1u) {
     return part;
@@ -102,9 +103,7 @@ fn row_merge(local: u32, part: vec2f) -> vec2f {
     }
     workgroupBarrier();
   }
-  let merged = scratch[local - local % LANES];
-  workgroupBarrier();
-  return merged;
+  return scratch[local - local % LANES];
 }
 
 @compute @workgroup_size(WG)

@@ -94,18 +94,26 @@ fn gelu_grad(v: f32) -> f32 {
 // tanh by exp(-2 |v|), which cannot overflow.
 fn tanh_stable(v: f32) -> f32 {
   let e = exp(-2.0 * abs(v));
-  // Below 0.1 the quotient loses digits; the Taylor series is exact to f32 there.
+  // Below 0.1 the quotient loses digits; the Taylor series is within 2 ulp there.
   let series = v * (1.0 - v * v * (0.33333333 - v * v * 0.13333333));
   return select(sign(v) * (1.0 - e) / (1.0 + e), series, abs(v) < 0.1);
 }
 // end helpers/tanh_stable.wgsl
+
+// begin helpers/sigmoid_stable.wgsl (generated: edit there)
+// The logistic function. Beyond -88 exp would overflow, and WGSL does not say what follows; there
+// the result stays at 6e-39.
+fn sigmoid_stable(v: f32) -> f32 {
+  return 1.0 / (1.0 + exp(min(-v, 88.0)));
+}
+// end helpers/sigmoid_stable.wgsl
 
 fn f(v: f32) -> f32 {
   switch params.kind {
     case GELU: { return v * normal_cdf(v); }
     case RELU: { return max(v, 0.0); }
     case TANH: { return tanh_stable(v); }
-    default: { return 1.0 / (1.0 + exp(-v)); }
+    default: { return sigmoid_stable(v); }
   }
 }
 
@@ -205,12 +213,16 @@ fn tanh_stable4(v: vec4f) -> vec4f {
   return select(sign(v) * (1.0 - e) / (1.0 + e), series, abs(v) < vec4f(0.1));
 }
 
+fn sigmoid_stable4(v: vec4f) -> vec4f {
+  return 1.0 / (1.0 + exp(min(-v, vec4f(88.0))));
+}
+
 fn f4(v: vec4f) -> vec4f {
   switch params.kind {
     case GELU: { return v * normal_cdf4(v); }
     case RELU: { return max(v, vec4f()); }
     case TANH: { return tanh_stable4(v); }
-    default: { return 1.0 / (1.0 + exp(-v)); }
+    default: { return sigmoid_stable4(v); }
   }
 }
 

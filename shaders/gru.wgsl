@@ -54,15 +54,19 @@ var<workgroup> state: array<f32, 2 * CAP>;
 var<workgroup> stepDu: array<f32, 3 * CAP>;
 var<workgroup> dh: array<f32, CAP>;
 
-fn sigmoid(v: f32) -> f32 {
-  return 1.0 / (1.0 + exp(-v));
+// begin helpers/sigmoid_stable.wgsl (generated: edit there)
+// The logistic function. Beyond -88 exp would overflow, and WGSL does not say what follows; there
+// the result stays at 6e-39.
+fn sigmoid_stable(v: f32) -> f32 {
+  return 1.0 / (1.0 + exp(min(-v, 88.0)));
 }
+// end helpers/sigmoid_stable.wgsl
 
 // begin helpers/tanh_stable.wgsl (generated: edit there)
 // tanh by exp(-2 |v|), which cannot overflow.
 fn tanh_stable(v: f32) -> f32 {
   let e = exp(-2.0 * abs(v));
-  // Below 0.1 the quotient loses digits; the Taylor series is exact to f32 there.
+  // Below 0.1 the quotient loses digits; the Taylor series is within 2 ulp there.
   let series = v * (1.0 - v * v * (0.33333333 - v * v * 0.13333333));
   return select(sign(v) * (1.0 - e) / (1.0 + e), series, abs(v) < 0.1);
 }
@@ -143,9 +147,9 @@ fn forward(
       for (var n = 0u; n < min(4u, C - 4u * chunk); n++) {
         let unit = 4u * chunk + n;
         let gate = row * 3u * C + unit;
-        let r = sigmoid(x[gate] + ur[n] + bias[unit]);
+        let r = sigmoid_stable(x[gate] + ur[n] + bias[unit]);
         // z = 1 at a masked step keeps the state, and passes its gradient on unchanged in backward.
-        let z = select(sigmoid(x[gate + C] + uz[n] + bias[C + unit]), 1.0, isMasked);
+        let z = select(sigmoid_stable(x[gate + C] + uz[n] + bias[C + unit]), 1.0, isMasked);
         let u = un[n] + bias[2u * C + unit];
         let candidate = tanh_stable(x[gate + 2u * C] + r * u);
         let h = state[current + unit];

@@ -195,6 +195,38 @@ fn store_column_sum(tile: Tile, m: u32, sum: f32) {
   }
 }
 
+// Loads for the tiles. Outside the matrix they read word 0 and return zeros, so that multiply needs
+// no bounds. The tiles are stored by whole vec4: WGSL lets a write to one component access the
+// others, which other invocations would be writing.
+
+// A[m, k .. k + 3].
+fn a_along_k(base: u32, m: u32, k: u32, endK: u32) -> vec4f {
+  let isInside = m < params.M && k < endK;
+  let index = (base + m * params.rowStrideA + k) / 4u;
+  return select(vec4f(), aVec[select(0u, index, isInside)], isInside);
+}
+
+// B[k .. k + 3, n].
+fn b_along_k(base: u32, n: u32, k: u32, endK: u32) -> vec4f {
+  let isInside = n < params.N && k < endK;
+  let index = (base + n * params.rowStrideB + k) / 4u;
+  return select(vec4f(), bVec[select(0u, index, isInside)], isInside);
+}
+
+// A[m, k].
+fn a_element(base: u32, m: u32, k: u32, endK: u32) -> f32 {
+  let isInside = m < params.M && k < endK;
+  let index = select(k * params.rowStrideA + m, m * params.rowStrideA + k, A_ALONG_K);
+  return select(0.0, a[select(0u, base + index, isInside)], isInside);
+}
+
+// B[k, n].
+fn b_element(base: u32, n: u32, k: u32, endK: u32) -> f32 {
+  let isInside = n < params.N && k < endK;
+  let index = select(k * params.rowStrideB + n, n * params.rowStrideB + k, B_ALONG_K);
+  return select(0.0, b[select(0u, base + index, isInside)], isInside);
+}
+
 // Adds the product of the staged tiles to an invocation's sums [ROWS, 4]: for every k, the outer
 // product of ROWS elements of A and 4 of B, one vec4 of B serving all rows.
 fn multiply(sums: ptr<function, array<vec4f, ROWS>>, local: u32) {
@@ -239,21 +271,26 @@ fn wide(
   var sums: array<vec4f, ROWS>;
   var columnSum = 0.0;
   for (var k = tile.startK; k < tile.endK; k += TILE_K) {
-    // Stage A [TILE_K, TILE_M] and B [TILE_K, TILE_N], with zeros outside the matrices, so that
-    // multiply needs no bounds. mm, nn and kk are offsets inside the tile. Outside the matrix, word
-    // 0 is read and discarded.
+    // Stage A [TILE_K, TILE_M] and B [TILE_K, TILE_N], zeros outside the matrices. Indices that end
+    // in 4 count vec4.
     if (A_ALONG_K) {
-      // A vec4 holds four k of one row m: it is spread over four rows of the tile.
-      for (var i = local; i < TILE_M * (TILE_K / 4u); i += WG) {
-        let mm = i / (TILE_K / 4u);
+      // A vec4 holds four k of one row m, the tile's hold four m of one k: an invocation stages
+      // 4 x 4 elements, transposed.
+      for (var i = local; i < (TILE_M / 4u) * (TILE_K / 4u); i += WG) {
+        let mm4 = i / (TILE_K / 4u);
         let kk4 = i % (TILE_K / 4u);
-        let isInside = tile.m + mm < params.M && k + 4u * kk4 < tile.endK;
-        let index = (baseA + (tile.m + mm) * params.rowStrideA + k + 4u * kk4) / 4u;
-        let word = select(vec4f(), aVec[select(0u, index, isInside)], isInside);
-        tileA[4u * kk4][mm / 4u][mm % 4u] = word.x;
-        tileA[4u * kk4 + 1u][mm / 4u][mm % 4u] = word.y;
-        tileA[4u * kk4 + 2u][mm / 4u][mm % 4u] = word.z;
-        tileA[4u * kk4 + 3u][mm / 4u][mm % 4u] = word.w;
+        let m = tile.m + 4u * mm4;
+        let kFirst = k + 4u * kk4;
+        let words = transpose(mat4x4f(
+          a_along_k(baseA, m, kFirst, tile.endK),
+          a_along_k(baseA, m + 1u, kFirst, tile.endK),
+          a_along_k(baseA, m + 2u, kFirst, tile.endK),
+          a_along_k(baseA, m + 3u, kFirst, tile.endK),
+        ));
+        tileA[4u * kk4][mm4] = words[0];
+        tileA[4u * kk4 + 1u][mm4] = words[1];
+        tileA[4u * kk4 + 2u][mm4] = words[2];
+        tileA[4u * kk4 + 3u][mm4] = words[3];
       }
     } else {
       // A vec4 holds four m of one k, as the tile does.
@@ -266,17 +303,23 @@ fn wide(
       }
     }
     if (B_ALONG_K) {
-      // A vec4 holds four k of one column n: it is spread over four rows of the tile.
-      for (var i = local; i < TILE_N * (TILE_K / 4u); i += WG) {
-        let nn = i / (TILE_K / 4u);
+      // A vec4 holds four k of one column n, the tile's hold four n of one k: an invocation stages
+      // 4 x 4 elements, transposed.
+      for (var i = local; i < (TILE_N / 4u) * (TILE_K / 4u); i += WG) {
+        let nn4 = i / (TILE_K / 4u);
         let kk4 = i % (TILE_K / 4u);
-        let isInside = tile.n + nn < params.N && k + 4u * kk4 < tile.endK;
-        let index = (baseB + (tile.n + nn) * params.rowStrideB + k + 4u * kk4) / 4u;
-        let word = select(vec4f(), bVec[select(0u, index, isInside)], isInside);
-        tileB[4u * kk4][nn / 4u][nn % 4u] = word.x;
-        tileB[4u * kk4 + 1u][nn / 4u][nn % 4u] = word.y;
-        tileB[4u * kk4 + 2u][nn / 4u][nn % 4u] = word.z;
-        tileB[4u * kk4 + 3u][nn / 4u][nn % 4u] = word.w;
+        let n = tile.n + 4u * nn4;
+        let kFirst = k + 4u * kk4;
+        let words = transpose(mat4x4f(
+          b_along_k(baseB, n, kFirst, tile.endK),
+          b_along_k(baseB, n + 1u, kFirst, tile.endK),
+          b_along_k(baseB, n + 2u, kFirst, tile.endK),
+          b_along_k(baseB, n + 3u, kFirst, tile.endK),
+        ));
+        tileB[4u * kk4][nn4] = words[0];
+        tileB[4u * kk4 + 1u][nn4] = words[1];
+        tileB[4u * kk4 + 2u][nn4] = words[2];
+        tileB[4u * kk4 + 3u][nn4] = words[3];
       }
     } else {
       // A vec4 holds four n of one k, as the tile does.
@@ -324,24 +367,29 @@ fn narrow(
   var sums: array<vec4f, ROWS>;
   var columnSum = 0.0;
   for (var k = tile.startK; k < tile.endK; k += TILE_K) {
-    // Neighboring invocations load neighboring words, whichever axis that is.
-    for (var i = local; i < TILE_K * TILE_M; i += WG) {
-      let mm = select(i % TILE_M, i / TILE_K, A_ALONG_K);
-      let kk = select(i / TILE_M, i % TILE_K, A_ALONG_K);
-      let isInside = tile.m + mm < params.M && k + kk < tile.endK;
-      let alongK = (tile.m + mm) * params.rowStrideA + k + kk;
-      let alongM = (k + kk) * params.rowStrideA + tile.m + mm;
-      let index = baseA + select(alongM, alongK, A_ALONG_K);
-      tileA[kk][mm / 4u][mm % 4u] = select(0.0, a[select(0u, index, isInside)], isInside);
+    // Neighboring invocations load neighboring words, whichever axis that is: an invocation loads
+    // the four elements of a vec4 of the tile, and stores it whole.
+    for (var i = local; i < TILE_K * (TILE_M / 4u); i += WG) {
+      let mm4 = select(i % (TILE_M / 4u), i / TILE_K, A_ALONG_K);
+      let kk = select(i / (TILE_M / 4u), i % TILE_K, A_ALONG_K);
+      let m = tile.m + 4u * mm4;
+      tileA[kk][mm4] = vec4f(
+        a_element(baseA, m, k + kk, tile.endK),
+        a_element(baseA, m + 1u, k + kk, tile.endK),
+        a_element(baseA, m + 2u, k + kk, tile.endK),
+        a_element(baseA, m + 3u, k + kk, tile.endK),
+      );
     }
-    for (var i = local; i < TILE_K * TILE_N; i += WG) {
-      let nn = select(i % TILE_N, i / TILE_K, B_ALONG_K);
-      let kk = select(i / TILE_N, i % TILE_K, B_ALONG_K);
-      let isInside = tile.n + nn < params.N && k + kk < tile.endK;
-      let alongK = (tile.n + nn) * params.rowStrideB + k + kk;
-      let alongN = (k + kk) * params.rowStrideB + tile.n + nn;
-      let index = baseB + select(alongN, alongK, B_ALONG_K);
-      tileB[kk][nn / 4u][nn % 4u] = select(0.0, b[select(0u, index, isInside)], isInside);
+    for (var i = local; i < TILE_K * (TILE_N / 4u); i += WG) {
+      let nn4 = select(i % (TILE_N / 4u), i / TILE_K, B_ALONG_K);
+      let kk = select(i / (TILE_N / 4u), i % TILE_K, B_ALONG_K);
+      let n = tile.n + 4u * nn4;
+      tileB[kk][nn4] = vec4f(
+        b_element(baseB, n, k + kk, tile.endK),
+        b_element(baseB, n + 1u, k + kk, tile.endK),
+        b_element(baseB, n + 2u, k + kk, tile.endK),
+        b_element(baseB, n + 3u, k + kk, tile.endK),
+      );
     }
     workgroupBarrier();
     multiply(&sums, local);

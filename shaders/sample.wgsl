@@ -195,17 +195,20 @@ fn main(
   if (params.temperature > 0.0) {
     // 24 bits of the hash, times 2^-24.
     let word = hash4(vec4u(row, params.site, random.stream)).x;
-    var rest = f32(word >> 8u) * 5.9604645e-8 * total;
+    let point = f32(word >> 8u) * 5.9604645e-8 * total;
     // Where rounding leaves the point past the end, it belongs to the last run with any weight, and
-    // there to the last class.
+    // there to the last class: `rest` counts from the start of the run in `lane`.
     var lane = 0u;
+    var rest = 0.0;
+    var following = point;
     for (var n = 0u; n < WG; n++) {
       if (sums[n] > 0.0) {
         lane = n;
+        rest = following;
         if (rest < sums[n]) {
           break;
         }
-        rest -= sums[n];
+        following -= sums[n];
       }
     }
     for (var v = lane * perLane; v < min((lane + 1u) * perLane, params.V); v++) {

@@ -41,6 +41,18 @@ describe('own-op', () => {
     expect(lines).toHaveLength(3);
   });
 
+  it('reaches the end of a tensor whose grid is folded, forward and backward', async () => {
+    using engine = await createEngine({ log() {} });
+    const length = 64 * 65535 + 130;
+    const x = Tensor.zeros(engine, [length], 'f32', { requiresGrad: true });
+    const target = Tensor.zeros(engine, [length]);
+    differentiate(engine, () => meanSquaredError(softplus(x), target));
+    const dx = await x.gradient!.floats();
+    const expected = Math.fround((2 / length) * Math.LN2 * 0.5);
+    for (const n of [0, 64 * 65535 - 1, 64 * 65535, length - 1])
+      expect(dx[n]! / expected).toBeCloseTo(1, 5);
+  });
+
   it('has the gradient of softplus, also where its input is used twice', async () => {
     using engine = await createEngine({ log() {} });
     const values = [-40, -2, -0.5, 0, 0.3, 1.7, 40];

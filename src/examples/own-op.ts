@@ -1,4 +1,4 @@
-/** An op of one's own: softplus, y = log(1 + exp(x)), its kernels and its gradient, and a rate fitted through it. */
+/** A custom op: softplus, y = log(1 + exp(x)), its kernels and its gradient, and a rate fitted through it. */
 
 import {
   AdamW,
@@ -15,7 +15,10 @@ import {
 
 const WORKGROUP_SIZE = 64;
 
-/** y = max(x, 0) + log(1 + exp(-|x|)), which never overflows. One invocation an element. */
+/**
+ * y = max(x, 0) + log(1 + exp(-|x|)), which never overflows. One invocation per element. A grid has
+ * at most 65,535 workgroups in x: more of them go on in y.
+ */
 const FORWARD = defineKernel({
   name: 'softplus',
   source: /* wgsl */ `
@@ -24,16 +27,17 @@ struct Params { n: u32 }
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
 @compute @workgroup_size(${WORKGROUP_SIZE})
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x >= params.n) { return; }
-  let v = x[id.x];
-  y[id.x] = max(v, 0.0) + log(1.0 + exp(-abs(v)));
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * ${WORKGROUP_SIZE};
+  if (i >= params.n) { return; }
+  let v = x[i];
+  y[i] = max(v, 0.0) + log(1.0 + exp(-abs(v)));
 }`,
   buffers: { x: 'read', y: 'read_write' },
   params: { n: 'u32' },
 });
 
-/** dx (+)= dy / (1 + exp(-x)). */
+/** dx (+)= dy sigmoid(x), again by exp(-|x|). */
 const BACKWARD = defineKernel({
   name: 'softplus gradient',
   source: /* wgsl */ `
@@ -43,10 +47,12 @@ struct Params { n: u32, accumulate: u32 }
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
 @compute @workgroup_size(${WORKGROUP_SIZE})
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x >= params.n) { return; }
-  let slope = dy[id.x] / (1.0 + exp(-x[id.x]));
-  if (params.accumulate == 1u) { dx[id.x] += slope; } else { dx[id.x] = slope; }
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * ${WORKGROUP_SIZE};
+  if (i >= params.n) { return; }
+  let e = exp(-abs(x[i]));
+  let term = dy[i] * select(e, 1.0, x[i] >= 0.0) / (1.0 + e);
+  if (params.accumulate == 1u) { dx[i] += term; } else { dx[i] = term; }
 }`,
   buffers: { x: 'read', dy: 'read', dx: 'read_write' },
   params: { n: 'u32', accumulate: 'u32' },

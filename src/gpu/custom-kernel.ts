@@ -1,6 +1,6 @@
 /** Kernels that users of the library write in WGSL. They run like the built-in ones. */
 
-import type { BindingInfo, KernelInfo, ParamInfo } from './kernels.js';
+import { type BindingInfo, type KernelInfo, type ParamInfo, UNIFORM_PARAMS } from './kernels.js';
 
 /** The WGSL of a user's kernel, with its buffers and parameters. */
 export interface CustomKernelDefinition<Buffer extends string, Param extends string> {
@@ -9,7 +9,10 @@ export interface CustomKernelDefinition<Buffer extends string, Param extends str
   /**
    * WGSL source. The buffers are bindings 0, 1, 2, ... of group 0, in the order of `buffers`. The scalar parameters, if
    * any, are the fields of `struct Params`, in the order of `params`, bound as
-   * `@group(1) @binding(0) var<uniform> params: Params;`.
+   * `@group(1) @binding(0) var<uniform> params: Params;`, in exactly these words.
+   *
+   * A grid of more than 65,535 workgroups is folded over y: the index of a workgroup is
+   * `group.x + group.y * groups.x`, with `workgroup_id` and `num_workgroups`.
    */
   readonly source: string;
   /** The entry point. Default: `main`. */
@@ -40,7 +43,8 @@ const MAX_PARAMS = 16;
 /**
  * A kernel from a user's WGSL. Each engine compiles it when it first dispatches it.
  *
- * @throws Error where the kernel has more than 8 buffers or more than 16 parameters.
+ * @throws Error where the kernel has more than 8 buffers or more than 16 parameters, or parameters
+ *   that its source does not declare as `source` says.
  */
 export function defineKernel<Buffer extends string, Param extends string = never>({
   name,
@@ -65,6 +69,8 @@ export function defineKernel<Buffer extends string, Param extends string = never
     );
   if (fields.length > MAX_PARAMS)
     throw new Error(`${name} has ${fields.length} parameters, but can have at most ${MAX_PARAMS}.`);
+  if (fields.length > 0 && !source.includes(UNIFORM_PARAMS))
+    throw new Error(`${name} has parameters, so its source needs the line: ${UNIFORM_PARAMS}`);
   const info = { shader: name, entry, bindings, params: fields, paramBytes: 4 * fields.length };
   return { name, source, info };
 }

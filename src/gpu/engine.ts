@@ -293,6 +293,11 @@ export class Engine {
     this.#failure.check();
   }
 
+  /** Whether a step is being recorded. @internal */
+  get isRecording(): boolean {
+    return this.#recording !== undefined;
+  }
+
   /**
    * Records a step: runs `fn` once and keeps its commands instead of submitting them.
    *

@@ -56,7 +56,8 @@ export interface Kernel {
   readonly layoutKey: string;
 }
 
-const UNIFORM_PARAMS = '@group(1) @binding(0) var<uniform> params: Params;';
+/** How every shader declares its parameters, word for word: on some devices they become immediates. */
+export const UNIFORM_PARAMS = '@group(1) @binding(0) var<uniform> params: Params;';
 const IMMEDIATE_PARAMS = 'var<immediate> params: Params;';
 
 /**
@@ -106,7 +107,7 @@ export class KernelCache {
   readonly #kernels = new Map<string, Kernel>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #modules = new Map<string, GPUShaderModule>();
-  readonly #ownKernels = new WeakMap<CustomKernel, Kernel>();
+  readonly #customKernels = new WeakMap<CustomKernel, Kernel>();
   /** The layout of the parameters' bind group, group 1; undefined where parameters are passed as immediates. */
   readonly paramsLayout: GPUBindGroupLayout | undefined;
 
@@ -152,11 +153,11 @@ export class KernelCache {
 
   /** A kernel that the user defined. */
   getCustom(definition: CustomKernel): Kernel {
-    let kernel = this.#ownKernels.get(definition);
+    let kernel = this.#customKernels.get(definition);
     if (!kernel) {
       const { name, info, source } = definition;
       kernel = this.#compile(name, info, name, () => this.#module(name, source));
-      this.#ownKernels.set(definition, kernel);
+      this.#customKernels.set(definition, kernel);
     }
     return kernel;
   }
@@ -199,7 +200,8 @@ export class KernelCache {
 
   #module(label: string, source: string): GPUShaderModule {
     const code = this.#immediates
-      ? `requires immediate_address_space;\n${source.replace(UNIFORM_PARAMS, IMMEDIATE_PARAMS)}`
+      ? // On the source's first line, so that errors have its line numbers.
+        `requires immediate_address_space; ${source.replace(UNIFORM_PARAMS, IMMEDIATE_PARAMS)}`
       : source;
     this.#logSource?.(`// ${label}\n${code}`);
     return this.#device.createShaderModule({ label, code });
@@ -226,7 +228,7 @@ export class KernelCache {
 /** GPUShaderStage.COMPUTE as a number: with a borrowed device the global may be missing. */
 const GPU_SHADER_STAGE_COMPUTE = 4;
 
-/** A name with the constants set on it, as in `matmul.staged M=64 N=64`. */
+/** A name with the constants set on it, as in `matmul_tiled.wide TILE_M=64 TILE_N=64`. */
 function kernelKey(name: string, constants: Record<string, ConstantValue | undefined>): string {
   const assigned = Object.entries(constants).filter(([, value]) => value !== undefined);
   return assigned.length === 0

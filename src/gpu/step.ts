@@ -14,6 +14,8 @@ export interface Fetched {
 
 /** The part of the engine that a step calls. */
 export interface StepHost {
+  /** Whether commands go into another step now. */
+  readonly isRecording: boolean;
   /** Submits the commands that were appended outside the step. */
   flush(): void;
   /** Encodes and submits `commands`, then copies of `reads`; returns where the copies are. */
@@ -54,7 +56,11 @@ export class Step<T> {
     return this.#commands.filter((command) => command.kind === 'dispatch').length;
   }
 
-  /** Runs the step in one submit, without waiting for it. */
+  /**
+   * Runs the step in one submit, without waiting for it.
+   *
+   * @throws Error where the step was disposed, or another one is being recorded.
+   */
   run(): void {
     this.#begin();
     this.#host.submit(this.#commands, this.#ring);
@@ -86,6 +92,10 @@ export class Step<T> {
 
   #begin(): void {
     if (this.#disposed) throw new Error('This step was disposed.');
+    if (this.#host.isRecording)
+      throw new Error(
+        'A step cannot run while another one is recorded: it would not be part of it.',
+      );
     this.#host.flush();
   }
 }

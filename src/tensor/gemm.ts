@@ -40,7 +40,7 @@ export interface Product {
   residual?: BufferView | undefined;
   /** Adds to `out` instead of overwriting it. */
   accumulate?: boolean;
-  /** For layout tn: the sums of A's columns are added to it, [M]. */
+  /** For layout tn and a batch of 1: the sums of A's columns are added to it, [M]. */
   columnSums?: BufferView | undefined;
 }
 
@@ -52,8 +52,13 @@ const DIRECT_BLOCKS = SHADERS.matmul_direct!.constants as Readonly<
   Record<'BLOCK_M' | 'BLOCK_N' | 'TN_M' | 'TN_N', number>
 >;
 
-/** Dispatches a matrix product. */
+/** Dispatches a matrix product. @throws Error where the column sums of a batch are asked for */
 export function gemm(engine: Engine, product: Product): void {
+  // The matrices of a batch are computed by different workgroups, which would all add to one sum.
+  if (product.columnSums && (product.layout !== 'tn' || (product.batch ?? 1) > 1))
+    throw new Error(
+      `gemm: column sums need layout tn and a batch of 1, not ${product.layout} and ${product.batch ?? 1}.`,
+    );
   if (engine.tuning.staged) runStaged(engine, product);
   else runDirect(engine, product);
 }

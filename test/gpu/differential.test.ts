@@ -216,12 +216,7 @@ const MISTAKES: readonly (readonly [
     'let count = min(TN_DEPTH - 1u, params.K - startK);',
   ],
   ['an edge left out', 'matmul_tiled', 'k + kk < tile.endK;', 'k + kk + 1u < tile.endK;'],
-  [
-    'an edge read past the end',
-    'matmul_tiled',
-    'k + 4u * kk4 < tile.endK;',
-    'k + 4u * kk4 <= tile.endK;',
-  ],
+  ['an edge read past the end', 'matmul_tiled', '&& k < endK;', '&& k <= endK;'],
   [
     'a skipped split',
     'matmul_reduce',

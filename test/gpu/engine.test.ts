@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Engine, Tensor } from '../../src/engine.js';
+import { defineKernel, type Engine, Tensor } from '../../src/engine.js';
 import { createEngine, selectAdapter } from '../../src/node.js';
 import { addInto } from '../../src/tensor/primitives.js';
 import { STAGED, useEngine } from '../helpers/engine.js';
@@ -141,6 +141,42 @@ describe('the order of commands', () => {
     expect(sums.findIndex((sum, n) => sum !== 2 * n)).toBe(-1);
     expect(separate.memory().bytes).toBeLessThan(200e6);
     separate.dispose();
+  });
+});
+
+describe('a recorded step', () => {
+  const engine = useEngine();
+
+  it('cannot run while another one is recorded, which would not contain it', () => {
+    const x = Tensor.zeros(engine(), [4]);
+    const inner = engine().record(() => addInto(engine(), x, x));
+    expect(() => engine().record(() => inner.run())).toThrow(
+      'A step cannot run while another one is recorded',
+    );
+    expect(() => engine().record(() => inner.runAndFetch([]))).toThrow('another one is recorded');
+    inner.run();
+    inner.dispose();
+    x.dispose();
+  });
+});
+
+describe('a kernel of a user', () => {
+  it('needs the line of its parameters word for word, which depends on the device otherwise', () => {
+    const kernel = (line: string) => ({
+      name: 'scale',
+      source: `struct Params { n: u32 }\n${line}\n@compute @workgroup_size(1) fn main() {}`,
+      buffers: {},
+      params: { n: 'u32' },
+    });
+    const line = '@group(1) @binding(0) var<uniform> params: Params;';
+    expect(defineKernel(kernel(line) as never).name).toBe('scale');
+    for (const other of [
+      line.replace(' @b', '  @b'),
+      line.replace('@group(1) @binding(0)', '@binding(0) @group(1)'),
+    ])
+      expect(() => defineKernel(kernel(other) as never)).toThrow(
+        `scale has parameters, so its source needs the line: ${line}`,
+      );
   });
 });
 

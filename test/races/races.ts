@@ -258,6 +258,10 @@ class WatchedMemory implements Memory {
     if (words) words[word] = toBits(value, type);
   }
 
+  rewrite(variable: string, word: number, line: number): void {
+    this.#access(variable, word, line, true);
+  }
+
   /**
    * Records an access and returns the words of the variable; `undefined` where `word` is outside
    * them.

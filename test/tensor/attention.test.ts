@@ -104,7 +104,7 @@ describe('the reference', () => {
 });
 
 for (const [variant, options] of [
-  ['keys read directly', {}],
+  ['the tuning of the device', {}],
   ['keys staged and split', { tuning: STAGED }],
   ['two staged rows per invocation', { tuning: { ...STAGED, attentionRows: 2 } }],
 ] as const) {
@@ -126,6 +126,19 @@ for (const [variant, options] of [
         engine(),
         dropoutCase({ B: 1, T: 33, S: 33, heads: 1, D: 8, causal: true }, 0.6),
       );
+    });
+
+    it('lets a NaN through, however keys are hidden', async () => {
+      const [B, T, S, C] = [1, 5, 5, 8];
+      const query = Tensor.from(engine(), new Float32Array(B * T * C).fill(NaN), [B, T, C]);
+      const key = Tensor.from(engine(), new Float32Array(B * S * C).fill(0.5), [B, S, C]);
+      const mask = Tensor.from(engine(), Uint32Array.of(0, 1, 1, 1, 1), [B, S]);
+      for (const options of [{}, { causal: true }, { mask }, { topK: 2 }]) {
+        const y = await attention(query, key, key, { heads: 2, ...options }).floats();
+        const isHidden = 'mask' in options || 'causal' in options;
+        expect(y.at(-1), JSON.stringify(Object.keys(options))).toBeNaN();
+        if (!isHidden) expect(y.every(Number.isNaN)).toBe(true);
+      }
     });
 
     it('returns the probabilities that it uses', async () => {

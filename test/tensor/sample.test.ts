@@ -108,7 +108,7 @@ function expectFrequencies(counts: readonly number[], probabilities: readonly nu
 }
 
 for (const [variant, options] of [
-  ['four lanes per row', {}],
+  ['the tuning of the device', {}],
   ['sixteen lanes per row', { tuning: STAGED }],
 ] as const) {
   describe(`sampling, ${variant}`, () => {

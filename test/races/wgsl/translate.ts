@@ -36,6 +36,8 @@ import {
 export interface Memory {
   read(variable: string, word: number, type: Scalar, line: number): number | boolean;
   write(variable: string, word: number, type: Scalar, line: number, value: number | boolean): void;
+  /** Records an access that may write the word back, and leaves it as it is. */
+  rewrite(variable: string, word: number, line: number): void;
 }
 
 /** The builtin values that an entry point may take. */
@@ -60,9 +62,12 @@ export interface TranslatedKernel {
 
 /**
  * Where a value is stored: in a JavaScript variable, or in a buffer or workgroup variable from a
- * word offset on. Both `js` and `offset` are JavaScript expressions.
+ * word offset on. Both `js` and `offset` are JavaScript expressions. `vector` is the one that the
+ * value is a component of.
  */
-type Location = { js: string; type: Type } | { variable: string; offset: string; type: Type };
+type Location =
+  | { js: string; type: Type }
+  | { variable: string; offset: string; type: Type; vector?: { offset: string; length: number } };
 type Scope = ReadonlyMap<string, Location>;
 
 const BARRIERS = ['workgroupBarrier', 'storageBarrier', 'workgroupUniformLoad'];
@@ -183,8 +188,10 @@ class Translator {
     let value = node.astNodeType === 'increment' ? one : this.#value(node.value, scope);
     if (operator) value = binaryCode(operator, this.#load(target, node.line), value);
     if ('js' in target) return `${target.js} = M.copy(${value.js})`;
-    const { variable, offset, type } = target;
-    return `memory.store('${variable}', ${offset}, ${this.#type(type)}, ${node.line}, ${value.js})`;
+    const { variable, offset, type, vector } = target;
+    const store = `memory.store('${variable}', ${offset}, ${this.#type(type)}, ${node.line}, ${value.js})`;
+    if (!vector) return store;
+    return `${store}; memory.rewrite('${variable}', ${vector.offset}, ${vector.length}, ${offset}, ${node.line})`;
   }
 
   #if(node: Node, scope: Scope): string {
@@ -345,10 +352,12 @@ class Translator {
       part = { index: String(n), words: String(n), type: elementType(type) };
     }
     if ('js' in location) return { js: `${location.js}[${part.index}]`, type: part.type };
+    const { variable, offset } = location;
     return {
-      variable: location.variable,
-      offset: `${location.offset} + ${part.words}`,
+      variable,
+      offset: `${offset} + ${part.words}`,
       type: part.type,
+      ...(type.kind === 'vec' && { vector: { offset, length: type.length } }),
     };
   }
 
@@ -386,5 +395,14 @@ class TypedMemory {
     for (const [n, part] of parts(type).entries()) {
       this.store(variable, offset + part.offset, part.type, line, (value as Value[])[n]!);
     }
+  }
+
+  /**
+   * Records what a write to one component does to the others. WGSL lets it access the whole vector,
+   * and some compilers do: they load the vector, replace the component and store the vector.
+   */
+  rewrite(variable: string, start: number, length: number, written: number, line: number): void {
+    for (let word = start; word < start + length; word++)
+      if (word !== written) this.memory.rewrite(variable, word, line);
   }
 }
